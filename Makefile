@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: ISC
+# One Makefile for GNU make, bmake and OpenBSD make; no configure script.
+#
+#	make			the programs, into build/
+#	make install		PREFIX, DESTDIR and the paths below
+#	make demo		install what it needs, build, show the main job on a real server
+#	make regress		install what it needs, build, run every test
+#	make lint		man pages and shell scripts
+#	make crash, make fuzz	the long campaigns
+#	make bench		side by side with other retrievers, see bench/README.md
+.SUFFIXES:
+.SUFFIXES: .c .o .to
+
+VERSION =	0.1
+PREFIX ?=	/usr
+SBINDIR ?=	${PREFIX}/sbin
+LIBEXECDIR ?=	${PREFIX}/libexec/rpopd
+SHAREDIR ?=	${PREFIX}/share/rpopd
+DOCDIR ?=	${PREFIX}/share/doc/rpopd
+MANDIR ?=	${PREFIX}/share/man
+STATEDIR ?=	/var/lib/rpopd
+RUNDIR ?=	/run/rpopd
+
+OS !=		uname -s
+CC =		cc
+PKG_CONFIG ?=	pkg-config
+CFLAGS ?=	-O2 -g
+WARN =		-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wpointer-arith -Wsign-compare -Wformat=2
+HARDEN ?=	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN_LD ?=	-pie -Wl,-z,relro,-z,now
+DEFS =		-D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -DRPOPD_VERSION='"${VERSION}"' -DRPOPD_STATEDIR='"${STATEDIR}"' \
+		-DRPOPD_RUNDIR='"${RUNDIR}"' -DRPOPD_LIBEXECDIR='"${LIBEXECDIR}"'
+BSD_CFLAGS !=	pkg-config --cflags libbsd-overlay 2>/dev/null || true
+ALL_CFLAGS =	-std=gnu11 ${CFLAGS} ${WARN} ${HARDEN} ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
+ALL_LDFLAGS =	${HARDEN_LD} -Wl,--as-needed ${LDFLAGS} ${EXTRA_CFLAGS}
+
+# What differs between systems is chosen by name.
+BSD_LIBS_Linux =	-lmd -lbsd
+BSD_LIBS_OpenBSD =	-lutil
+EVENT_LIBS_Linux =	-levent_core
+EVENT_LIBS_OpenBSD =	-levent
+SECCOMP_LIBS_Linux =	-lseccomp
+IMSG_Linux =		common/imsg.o common/imsg_io.o common/ibuf.o
+SANDBOX_Linux =		common/sandbox_linux.o common/landlock_linux.o common/seccomp_linux.o
+SANDBOX_OpenBSD =	common/sandbox_openbsd.o
+
+BASE_LIBS =	${SECCOMP_LIBS_${OS}} ${BSD_LIBS_${OS}}
+EVENT_LIBS =	${EVENT_LIBS_${OS}}
+
+COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/hook.o common/limits.o common/log.o \
+		common/probe.o common/proc.o common/proto.o common/rules.o
+RPOPD =		rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
+		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notify.o rpopd/options.o rpopd/plan.o rpopd/reload.o \
+		rpopd/report.o rpopd/sched.o rpopd/session.o rpopd/store_check.o rpopd/store_config.o rpopd/store_queries.o rpopd/store_rows.o \
+		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o
+DIALER =	dialer/dialer.o dialer/address.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o dialer/report.o \
+		dialer/resolve.o
+FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/conn.o fetcher/events.o fetcher/outq.o fetcher/pop3.o \
+		fetcher/pop3_cmd.o fetcher/pop3_reply.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o
+DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
+		deliverer/master.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
+		common/mailaddr.o common/mailaddr_lex.o
+RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
+OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${RPOPCTL}
+PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/rpopctl
+TEST_PROGS =	build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/rpopctl
+
+all: ${PROGS}
+
+.c.o:
+	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -MMD -MP -MF $*.d -c -o $@ $<
+
+# The same source with kill points and probes, for the tests only.
+.c.to:
+	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -DRPOPD_HOOKS -MMD -MP -MF $*.td -MT $@ -c -o $@ $<
+
+build/rpopd: ${RPOPD} ${COMMON}
+	@mkdir -p build
+	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPD} ${COMMON} -lsqlite3 ${EVENT_LIBS} ${BASE_LIBS}
+build/dialer: ${DIALER} ${COMMON} common/link.o
+	@mkdir -p build
+	${CC} ${ALL_LDFLAGS} -o $@ ${DIALER} ${COMMON} common/link.o -lcares ${EVENT_LIBS} ${BASE_LIBS}
+build/fetcher: ${FETCHER} ${COMMON} common/link.o
+	@mkdir -p build
+	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER} ${COMMON} common/link.o -ltls -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
+build/deliverer: ${DELIVERER} ${COMMON} common/link.o
+	@mkdir -p build
+	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER} ${COMMON} common/link.o ${EVENT_LIBS} ${BASE_LIBS}
+build/rpopctl: ${RPOPCTL} ${COMMON}
+	@mkdir -p build
+	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL} ${COMMON} ${BASE_LIBS}
+
+test-programs: ${TEST_PROGS}
+build/test/rpopd: ${RPOPD:.o=.to} ${COMMON:.o=.to}
+	@mkdir -p build/test
+	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPD:.o=.to} ${COMMON:.o=.to} -lsqlite3 ${EVENT_LIBS} ${BASE_LIBS}
+build/test/dialer: ${DIALER:.o=.to} ${COMMON:.o=.to} common/link.to
+	@mkdir -p build/test
+	${CC} ${ALL_LDFLAGS} -o $@ ${DIALER:.o=.to} ${COMMON:.o=.to} common/link.to -lcares ${EVENT_LIBS} ${BASE_LIBS}
+build/test/fetcher: ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to
+	@mkdir -p build/test
+	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
+build/test/deliverer: ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to
+	@mkdir -p build/test
+	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to ${EVENT_LIBS} ${BASE_LIBS}
+build/test/rpopctl: ${RPOPCTL:.o=.to} ${COMMON:.o=.to}
+	@mkdir -p build/test
+	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL:.o=.to} ${COMMON:.o=.to} ${BASE_LIBS}
+
+# state.db's schema, compiled in.
+build/state_schema.c: etc/state.sql
+	@mkdir -p build
+	{ echo 'extern const char state_schema[];'; echo 'const char state_schema[] ='; \
+	    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' etc/state.sql; echo ';'; } > $@.tmp
+	mv $@.tmp $@
+build/state_schema.o build/state_schema.to: build/state_schema.c
+
+install: all
+	mkdir -p ${DESTDIR}${SBINDIR} ${DESTDIR}${LIBEXECDIR} ${DESTDIR}${SHAREDIR} ${DESTDIR}${DOCDIR}/examples \
+	    ${DESTDIR}${MANDIR}/man5 ${DESTDIR}${MANDIR}/man8
+	install -m 755 build/rpopd build/rpopctl ${DESTDIR}${SBINDIR}
+	install -m 755 build/dialer build/fetcher build/deliverer ${DESTDIR}${LIBEXECDIR}
+	install -m 644 etc/rpopd.sql ${DESTDIR}${SHAREDIR}
+	install -m 644 README.md LICENSE ${DESTDIR}${DOCDIR}
+	install -m 644 etc/rpopd.service etc/rpopd.rc etc/rpopd.sysusers etc/rpopd.tmpfiles etc/rpopctl.bash \
+	    ${DESTDIR}${DOCDIR}/examples
+	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
+	install -m 644 rpopd/rpopd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8
+
+demo:
+	sh etc/install-deps.sh demo
+	${MAKE} all
+	sh regress/demo/demo.sh
+
+regress:
+	sh etc/install-deps.sh test
+	${MAKE} all test-programs
+	sh regress/run.sh
+
+lint:
+	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 rpopctl/rpopctl.8
+	shellcheck etc/*.sh regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
+
+crash:
+	sh etc/install-deps.sh test
+	${MAKE} all test-programs
+	/usr/bin/python3 regress/crash.py ${CRASH_ARGS}
+
+fuzz:
+	sh etc/install-deps.sh test
+	sh regress/fuzz.sh ${FUZZ_ARGS}
+
+clean:
+	rm -rf build
+	rm -f ${OBJS} ${OBJS:.o=.to} ${OBJS:.o=.d} ${OBJS:.o=.td}
+
+.PHONY: all test-programs install demo regress lint crash fuzz bench clean
+
+-include ${OBJS:.o=.d} ${OBJS:.o=.td} common/link.d common/link.td

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* What neither libc nor the libbsd overlay gives; everything else comes from the system's own headers. */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+#include <sys/types.h>
+
+#ifndef __dead
+#define __dead		__attribute__((__noreturn__))
+#endif
+#ifndef __unused
+#define __unused	__attribute__((__unused__))
+#endif
+#ifndef nitems
+#define nitems(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
+#endif

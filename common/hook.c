@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/* Kill points: a process that ends itself at a named step, so that tests can show what survives. */
+#ifdef RPOPD_HOOKS
+
+#include <err.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compat.h"
+#include "hook.h"
+#include "sandbox.h"
+
+static const struct hook_signal {
+	const char	*name;
+	int		 number;
+} hook_signals[] = {
+	{ "kill", SIGKILL }, { "abrt", SIGABRT }, { "segv", SIGSEGV }, { "term", SIGTERM }, { "stop", SIGSTOP }
+};
+
+static char		 hook_point[64];	/* empty: none */
+static uint32_t		 hook_left;
+static int		 hook_signal = SIGKILL;
+static const char	*hook_what;		/* -P */
+
+static int	 hook_signal_number(const char *);
+
+static int
+hook_signal_number(const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(hook_signals); i++) {
+		if (strcmp(hook_signals[i].name, name) == 0)
+			return (hook_signals[i].number);
+	}
+	errx(1, "unknown signal in hook: %s", name);
+}
+
+/* NULL or "" disarms. */
+void
+hook_set(const char *spec)
+{
+	const char	*errstr;
+	char		 buf[128], *p = buf, *point, *n, *sig;
+
+	hook_point[0] = '\0';
+	if (spec == NULL || *spec == '\0')
+		return;
+	if (strlcpy(buf, spec, sizeof(buf)) >= sizeof(buf))
+		errx(1, "hook too long");
+	point = strsep(&p, ":");
+	n = strsep(&p, ":");
+	sig = strsep(&p, ":");
+	hook_left = 1;
+	if (n != NULL && *n != '\0') {
+		hook_left = (uint32_t)strtonum(n, 1, UINT32_MAX, &errstr);
+		if (errstr != NULL)
+			errx(1, "hook count is %s: %s", errstr, n);
+	}
+	hook_signal = sig == NULL || *sig == '\0' ? SIGKILL : hook_signal_number(sig);
+	if (strlcpy(hook_point, point, sizeof(hook_point)) >= sizeof(hook_point))
+		errx(1, "hook point too long");
+}
+
+void
+hook_reach(const char *point)
+{
+	sigset_t	 set;
+
+	if (hook_point[0] == '\0' || strcmp(hook_point, point) != 0 || --hook_left > 0)
+		return;
+	hook_point[0] = '\0';
+	if (hook_signal != SIGKILL && hook_signal != SIGSTOP)
+		signal(hook_signal, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, hook_signal);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	raise(hook_signal);
+}
+
+int
+hook_option(int ch, const char *arg)
+{
+	if (ch == 'K')
+		hook_set(arg);
+	else if (ch == 'P')
+		hook_what = arg;
+	else
+		return (0);
+	return (1);
+}
+
+/* "session:what" narrows the template to a session first. */
+void
+hook_probe(void)
+{
+	if (hook_what == NULL)
+		return;
+	if (strncmp(hook_what, "session:", 8) == 0) {
+		sandbox_enter(SANDBOX_SESSION, 0);
+		hook_what += 8;
+	}
+	sandbox_probe(hook_what);
+}
+
+#endif

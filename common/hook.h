@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Kill points and sandbox probes, for test builds (-DRPOPD_HOOKS) only; shipping builds contain none of it.  -K spec names one
+ * point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work.
+ */
+#ifndef HOOK_H
+#define HOOK_H
+
+#ifdef RPOPD_HOOKS
+
+#define HOOK(point)		hook_reach(point)
+#define HOOK_OPTIONS		"K:P:"			/* for getopt(3) */
+#define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
+#define HOOK_PROBE()		hook_probe()
+
+/* "point[:n[:signal]]": at the nth time (default 1) the point is reached, raise kill (default), abrt, segv, term or stop. */
+void	 hook_set(const char *spec);
+void	 hook_reach(const char *point);
+int	 hook_option(int ch, const char *arg);
+void	 hook_probe(void);	/* exits if -P was given */
+
+/* probe.c: try one forbidden thing.  Exits 42 if it succeeded, 0 if it was refused, 3 if the name is unknown. */
+void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
+
+#else
+
+#define HOOK(point)		do { } while (0)
+#define HOOK_OPTIONS		""
+#define HOOK_OPTION(ch, arg)	0
+#define HOOK_PROBE()		do { } while (0)
+
+#endif
+
+#endif

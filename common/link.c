@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/* Channels inside a libevent loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "link.h"
+
+static void	 link_readable(int, short, void *);
+static void	 link_writable(int, short, void *);
+static void	 link_fail(struct link *, const char *);
+
+int
+link_open(struct link *l, int fd, const struct rule *rules, size_t nrules, void *arg, void (*down)(void *, const char *))
+{
+	int	 flags, saved;
+
+	memset(l, 0, sizeof(*l));
+	if ((flags = fcntl(fd, F_GETFL)) == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
+	    imsgbuf_init(&l->ibuf, fd) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	imsgbuf_allow_fdpass(&l->ibuf);
+	l->rules = rules;
+	l->nrules = nrules;
+	l->arg = arg;
+	l->down = down;
+	l->open = 1;
+	event_set(&l->rev, fd, EV_READ | EV_PERSIST, link_readable, l);
+	event_set(&l->wev, fd, EV_WRITE, link_writable, l);
+	event_add(&l->rev, NULL);
+	return (0);
+}
+
+void
+link_close(struct link *l)
+{
+	if (!l->open)
+		return;
+	l->open = 0;
+	event_del(&l->rev);
+	event_del(&l->wev);
+	imsgbuf_clear(&l->ibuf);
+	close(l->ibuf.fd);
+	l->ibuf.fd = -1;
+}
+
+int
+link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
+{
+	if (!l->open || imsg_compose(&l->ibuf, type, 0, 0, fd, data, len) == -1) {
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	event_add(&l->wev, NULL);
+	return (0);
+}
+
+int
+link_send_id(struct link *l, uint32_t type, uint32_t id, const void *data, size_t len)
+{
+	if (!l->open || imsg_compose(&l->ibuf, type, id, 0, -1, data, len) == -1)
+		return (-1);
+	event_add(&l->wev, NULL);
+	return (0);
+}
+
+uint32_t
+link_queued(struct link *l)
+{
+	return (l->open ? imsgbuf_queuelen(&l->ibuf) : 0);
+}
+
+void
+link_pause(struct link *l, int paused)
+{
+	if (!l->open || l->paused == paused)
+		return;
+	l->paused = paused;
+	if (paused)
+		event_del(&l->rev);
+	else
+		event_add(&l->rev, NULL);
+}
+
+static void
+link_readable(int fd, short event, void *arg)
+{
+	struct link	*l = arg;
+	char		 err[256];
+	int		 n;
+
+	(void)fd;
+	(void)event;
+	n = rules_read(&l->ibuf, l->rules, l->nrules, &l->state, l->arg, err, sizeof(err));
+	if (n != 1 && l->open)
+		link_fail(l, n == 0 ? NULL : err);
+}
+
+static void
+link_writable(int fd, short event, void *arg)
+{
+	struct link	*l = arg;
+
+	(void)fd;
+	(void)event;
+	if (imsgbuf_write(&l->ibuf) == -1) {
+		/* What the peer still said before it died is worth reading: the reader reports the end. */
+		if (errno != EPIPE && errno != ECONNRESET)
+			link_fail(l, strerror(errno));
+		return;
+	}
+	if (imsgbuf_queuelen(&l->ibuf) > 0)
+		event_add(&l->wev, NULL);
+	else if (l->drained != NULL)
+		l->drained(l->arg);
+}
+
+static void
+link_fail(struct link *l, const char *why)
+{
+	link_close(l);
+	l->down(l->arg, why);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Logging, the same calls in every process.  The master writes to syslog (LOG_MAIL) or standard error; children send
+ * IMSG_LOG to the master and never open a log themselves.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "compat.h"
+
+/* Where a line goes: priority is a syslog(3) one, text is one vis-encoded line without newline. */
+typedef void	(*log_sink)(int priority, const char *text);
+
+void	 log_init(const char *procname, int debug, int verbose);	/* debug: stderr, else syslog(LOG_MAIL) */
+void	 log_setsink(log_sink);		/* children: replaces stderr/syslog */
+void	 log_setverbose(int);
+int	 log_getverbose(void);
+void	 log_line(int priority, const char *text);	/* raw: text already encoded (the master relaying a child's line) */
+
+void	 fatal(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* appends strerror(errno) */
+void	 fatalx(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));
+void	 log_warn(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_ERR, appends strerror(errno) */
+void	 log_warnx(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_ERR */
+void	 log_info(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_INFO */
+void	 log_debug(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_DEBUG, only if verbose */
+
+/*
+ * vis-encode at most srclen bytes of remote text into dst (always NUL-terminated, at most dstsize - 1 bytes, and at most
+ * 200 octets of source).  Everything that reaches a log, a status text or a terminal from outside goes through here.
+ */
+char	*log_vis(char *dst, size_t dstsize, const void *src, size_t srclen);
+
+#endif

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Address lists of RFC 5322 (3.4, 4.4) and RFC 6532 out of raw field bodies.  Only the raw octets count: encoded words (RFC 2047)
+ * are atoms like any other.  An element that is not exactly one mailbox yields nothing, and is skipped by tokens, not by octets.
+ */
+#include <string.h>
+
+#include "mailaddr.h"
+#include "mailaddr_lex.h"
+
+enum element { ELEMENT_BAD, ELEMENT_EMPTY, ELEMENT_GROUP, ELEMENT_ADDRESS };
+
+/* A run of words and dots: display name or local part, that shows only behind it. */
+struct words {
+	size_t	 n;		/* words */
+	size_t	 len;		/* octets in the local part */
+	int	 dotted;	/* words and dots take turns, a word at both ends */
+	int	 unfit;		/* too long, an empty quoted word, or a tab: a display name at best */
+};
+
+static enum element	 mailaddr_element(struct lex *, int, int, struct mailaddr *);
+static int		 mailaddr_angle(struct lex *, int, struct mailaddr *);
+static int		 mailaddr_route(struct lex *);
+static void		 mailaddr_words(struct lex *, struct words *, struct mailaddr *);
+static void		 mailaddr_word(const struct lex *, struct words *, struct mailaddr *);
+static int		 mailaddr_islocal(const struct words *);
+static int		 mailaddr_domain(struct lex *, struct mailaddr *);
+static int		 mailaddr_domain_add(struct mailaddr *, size_t *, const uint8_t *, size_t);
+static int		 mailaddr_isdotted(const char *);
+static int		 mailaddr_add(char *, size_t, size_t *, const char *);
+static void		 mailaddr_lower(char *);
+
+int
+mailaddr_list(const uint8_t *p, size_t len, int flags, int (*cb)(void *, const struct mailaddr *), void *arg, int *bad)
+{
+	struct mailaddr	 a;
+	struct lex	 lx;
+	enum element	 what;
+	int		 found = 0, dropped = 0, group = 0;
+
+	lex_init(&lx, p, len);
+	for (;;) {
+		what = mailaddr_element(&lx, flags, group, &a);
+		if (what == ELEMENT_GROUP) {
+			group = 1;
+			continue;
+		}
+		if (what == ELEMENT_BAD)
+			dropped++;
+		while (!lex_ends(&lx))
+			lex_next(&lx);
+		if (what == ELEMENT_ADDRESS) {
+			found++;
+			if (cb(arg, &a) != 0)
+				break;
+		}
+		if (lx.tok == LEX_END)
+			break;
+		if (lex_is(&lx, ';'))
+			group = 0;
+		lex_clear(&lx);
+		lex_next(&lx);
+	}
+	if (bad != NULL)
+		*bad = dropped;
+	return (found);
+}
+
+int
+mailaddr_path(const uint8_t *p, size_t len, struct mailaddr *a)
+{
+	struct words	 w;
+	struct lex	 lx;
+	int		 null = 0;
+
+	a->local[0] = a->domain[0] = '\0';
+	lex_init(&lx, p, len);
+	if (lex_is(&lx, '<')) {
+		lex_next(&lx);
+		if (lex_is(&lx, '>')) {
+			lex_next(&lx);
+			null = 1;
+		} else if (mailaddr_angle(&lx, 0, a) == -1)
+			return (-1);
+	} else {
+		mailaddr_words(&lx, &w, a);
+		if (!mailaddr_islocal(&w) || !lex_is(&lx, '@') || mailaddr_domain(&lx, a) == -1)
+			return (-1);
+	}
+	if (lx.tok != LEX_END || lx.bad)
+		return (-1);
+	return (null ? 0 : 1);
+}
+
+int
+mailaddr_format(const struct mailaddr *a, char *buf, size_t size)
+{
+	const char	*s;
+	char		 pair[3];
+	size_t		 n = 0;
+	int		 quote = !mailaddr_isdotted(a->local);
+
+	if (quote && mailaddr_add(buf, size, &n, "\"") == -1)
+		return (-1);
+	for (s = a->local; *s != '\0'; s++) {
+		pair[0] = '\\';
+		pair[1] = *s;
+		pair[2] = '\0';
+		if (mailaddr_add(buf, size, &n, *s == '"' || *s == '\\' ? pair : pair + 1) == -1)
+			return (-1);
+	}
+	if (quote && mailaddr_add(buf, size, &n, "\"") == -1)
+		return (-1);
+	if (a->domain[0] != '\0' && (mailaddr_add(buf, size, &n, "@") == -1 || mailaddr_add(buf, size, &n, a->domain) == -1))
+		return (-1);
+	return (n);
+}
+
+/* -1 also when a bare local part meets no default domain. */
+int
+mailaddr_key(const struct mailaddr *a, const char *default_domain, char *buf, size_t size)
+{
+	const char	*domain = a->domain;
+	size_t		 n = 0;
+
+	if (*domain == '\0')
+		domain = default_domain;
+	if (domain == NULL || *domain == '\0' || a->local[0] == '\0')
+		return (-1);
+	if (mailaddr_add(buf, size, &n, a->local) == -1 || mailaddr_add(buf, size, &n, "@") == -1 ||
+	    mailaddr_add(buf, size, &n, domain) == -1)
+		return (-1);
+	mailaddr_lower(buf);
+	return (n);
+}
+
+/*
+ * One list element, the current token being its first.  Behind an empty element or an address the current token ends it; behind
+ * a bad one the rest is still to be skipped; behind a group's name it is the first of the group's first element.
+ */
+static enum element
+mailaddr_element(struct lex *lx, int flags, int group, struct mailaddr *a)
+{
+	struct words	 w;
+
+	a->domain[0] = '\0';
+	if (lex_ends(lx))
+		return (lx->bad ? ELEMENT_BAD : ELEMENT_EMPTY);
+	mailaddr_words(lx, &w, a);
+	if (lex_is(lx, ':')) {
+		if (group || w.n == 0 || lx->bad)
+			return (ELEMENT_BAD);
+		lex_next(lx);
+		return (ELEMENT_GROUP);
+	}
+	if (lex_is(lx, '<')) {
+		lex_next(lx);
+		if (mailaddr_angle(lx, flags, a) == -1)
+			return (ELEMENT_BAD);
+	} else if (!mailaddr_islocal(&w))
+		return (ELEMENT_BAD);
+	else if (lex_is(lx, '@')) {
+		if (mailaddr_domain(lx, a) == -1)
+			return (ELEMENT_BAD);
+	} else if (!(flags & MAILADDR_BARE))
+		return (ELEMENT_BAD);
+	return (lex_ends(lx) && !lx->bad ? ELEMENT_ADDRESS : ELEMENT_BAD);
+}
+
+/* Behind '<': an address, with a source route before it or not, which is dropped (RFC 5321 appendix C), and '>'. */
+static int
+mailaddr_angle(struct lex *lx, int flags, struct mailaddr *a)
+{
+	struct words	 w;
+
+	if ((lex_is(lx, '@') || lex_is(lx, ',')) && mailaddr_route(lx) == -1)
+		return (-1);
+	mailaddr_words(lx, &w, a);
+	if (!mailaddr_islocal(&w))
+		return (-1);
+	if (lex_is(lx, '@')) {
+		if (mailaddr_domain(lx, a) == -1)
+			return (-1);
+	} else if (!(flags & MAILADDR_BARE))
+		return (-1);
+	if (!lex_is(lx, '>'))
+		return (-1);
+	lex_next(lx);
+	return (0);
+}
+
+/* "@domain,@domain:" with empty list elements; at least one domain. */
+static int
+mailaddr_route(struct lex *lx)
+{
+	struct mailaddr	 hop;
+	int		 hops = 0, comma = 1;
+
+	while (!lex_is(lx, ':')) {
+		if (lex_is(lx, ',')) {
+			comma = 1;
+			lex_next(lx);
+			continue;
+		}
+		if (!comma || !lex_is(lx, '@') || mailaddr_domain(lx, &hop) == -1)
+			return (-1);
+		hops++;
+		comma = 0;
+	}
+	lex_next(lx);
+	return (hops > 0 ? 0 : -1);
+}
+
+static void
+mailaddr_words(struct lex *lx, struct words *w, struct mailaddr *a)
+{
+	int	 dot = 1;		/* the last token was a dot, or there was none yet */
+
+	memset(w, 0, sizeof(*w));
+	w->dotted = 1;
+	for (;;) {
+		if (lx->tok == LEX_ATOM || lx->tok == LEX_QUOTED) {
+			if (!dot)
+				w->dotted = 0;
+			mailaddr_word(lx, w, a);
+			dot = 0;
+		} else if (lex_is(lx, '.') && w->n > 0) {
+			if (dot)
+				w->dotted = 0;
+			if (w->len < MAILADDR_LOCAL_MAX)
+				a->local[w->len++] = '.';
+			else
+				w->unfit = 1;
+			dot = 1;
+		} else
+			break;
+		lex_next(lx);
+	}
+	a->local[w->len] = '\0';
+	if (dot)
+		w->dotted = 0;
+}
+
+/* Append the current word to the local part, unquoted and unfolded. */
+static void
+mailaddr_word(const struct lex *lx, struct words *w, struct mailaddr *a)
+{
+	size_t	 i;
+
+	w->n++;
+	if (lx->n == 0)
+		w->unfit = 1;
+	for (i = 0; i < lx->n && !w->unfit; i++) {
+		if (lx->tok == LEX_QUOTED) {
+			if (lx->s[i] == '\r' || lx->s[i] == '\n')
+				continue;
+			if (lx->s[i] == '\\' && ++i == lx->n)
+				break;
+		}
+		if (w->len == MAILADDR_LOCAL_MAX || lx->s[i] < ' ' || lx->s[i] == 0x7f) {
+			w->unfit = 1;
+			break;
+		}
+		a->local[w->len++] = lx->s[i];
+	}
+}
+
+static int
+mailaddr_islocal(const struct words *w)
+{
+	return (w->n > 0 && w->dotted && !w->unfit);
+}
+
+/* The current token is '@'; behind the domain, the token after it is. */
+static int
+mailaddr_domain(struct lex *lx, struct mailaddr *a)
+{
+	size_t	 n = 0;
+
+	a->domain[0] = '\0';
+	lex_next(lx);
+	if (lx->tok == LEX_LITERAL) {
+		if (mailaddr_domain_add(a, &n, (const uint8_t *)"[", 1) == -1 || mailaddr_domain_add(a, &n, lx->s, lx->n) == -1 ||
+		    mailaddr_domain_add(a, &n, (const uint8_t *)"]", 1) == -1)
+			return (-1);
+		lex_next(lx);
+		return (0);
+	}
+	for (;;) {
+		if (lx->tok != LEX_ATOM || mailaddr_domain_add(a, &n, lx->s, lx->n) == -1)
+			return (-1);
+		lex_next(lx);
+		if (!lex_is(lx, '.'))
+			return (0);
+		if (mailaddr_domain_add(a, &n, (const uint8_t *)".", 1) == -1)
+			return (-1);
+		lex_next(lx);
+	}
+}
+
+static int
+mailaddr_domain_add(struct mailaddr *a, size_t *n, const uint8_t *s, size_t len)
+{
+	if (len > MAILADDR_DOMAIN_MAX - *n)
+		return (-1);
+	memcpy(a->domain + *n, s, len);
+	*n += len;
+	a->domain[*n] = '\0';
+	mailaddr_lower(a->domain + *n - len);
+	return (0);
+}
+
+/* 1: a dot-atom, which needs no quotes. */
+static int
+mailaddr_isdotted(const char *s)
+{
+	int	 dot = 1;
+
+	for (; *s != '\0'; s++) {
+		if (*s == '.') {
+			if (dot)
+				return (0);
+			dot = 1;
+		} else if (lex_atext((unsigned char)*s))
+			dot = 0;
+		else
+			return (0);
+	}
+	return (!dot);
+}
+
+static int
+mailaddr_add(char *buf, size_t size, size_t *n, const char *s)
+{
+	size_t	 len = strlen(s);
+
+	if (len >= size || *n >= size - len)
+		return (-1);
+	memcpy(buf + *n, s, len + 1);
+	*n += len;
+	return (0);
+}
+
+/* ASCII only: the locale is never set, but the octets over 0x7f must stay whatever it is. */
+static void
+mailaddr_lower(char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s += 'a' - 'A';
+}

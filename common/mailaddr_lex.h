@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/* Tokens of RFC 5322 structured fields, for mailaddr.c only. */
+#ifndef MAILADDR_LEX_H
+#define MAILADDR_LEX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum lex_token {
+	LEX_END,
+	LEX_ATOM,	/* s, n: the octets */
+	LEX_QUOTED,	/* s, n: between the quotes, still escaped and folded */
+	LEX_LITERAL,	/* s, n: between the brackets */
+	LEX_SPECIAL,	/* c: one of < > @ , ; : . */
+	LEX_JUNK	/* an octet that has no place outside of quotes and comments */
+};
+
+struct lex {
+	const uint8_t	*p, *end;	/* what is left */
+	const uint8_t	*s;
+	size_t		 n;
+	size_t		 angles;	/* open '<' */
+	enum lex_token	 tok;		/* the current token */
+	int		 c;
+	int		 bad;		/* doubt since the last lex_clear(): control octet, broken UTF-8, unclosed, junk */
+};
+
+void	 lex_init(struct lex *, const uint8_t *, size_t);	/* the first token is current */
+void	 lex_next(struct lex *);
+int	 lex_is(const struct lex *, int c);		/* 1: the current token is this special */
+int	 lex_ends(const struct lex *);			/* 1: the end, or a comma or semicolon outside of angle brackets */
+void	 lex_clear(struct lex *);
+int	 lex_atext(int c);				/* 1: may stand in an atom, octets over 0x7f included */
+
+#endif

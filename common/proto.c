@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* Names for the numbers on the wire. */
+#include <string.h>
+
+#include "compat.h"
+#include "proto.h"
+
+static const char	*proto_name(const char *const *, size_t, uint32_t);
+
+static const char *const imsg_types[IMSG_MAX] = {
+	[IMSG_READY] = "READY",
+	[IMSG_LOG] = "LOG",
+	[IMSG_VERBOSE] = "VERBOSE",
+	[IMSG_DIAL] = "DIAL",
+	[IMSG_DIAL_CANCEL] = "DIAL_CANCEL",
+	[IMSG_DIALED] = "DIALED",
+	[IMSG_DIAL_FAILED] = "DIAL_FAILED",
+	[IMSG_SESSION_FORK] = "SESSION_FORK",
+	[IMSG_SESSION_KILL] = "SESSION_KILL",
+	[IMSG_SESSION_EXIT] = "SESSION_EXIT",
+	[IMSG_FETCH_SOCKET] = "FETCH_SOCKET",
+	[IMSG_FETCH_PIPE] = "FETCH_PIPE",
+	[IMSG_FETCH_START] = "FETCH_START",
+	[IMSG_FETCH_SECRET] = "FETCH_SECRET",
+	[IMSG_FETCH_STAT] = "FETCH_STAT",
+	[IMSG_FETCH_UIDS] = "FETCH_UIDS",
+	[IMSG_FETCH_LISTED] = "FETCH_LISTED",
+	[IMSG_FETCH_PLAN] = "FETCH_PLAN",
+	[IMSG_FETCH_PLAN_END] = "FETCH_PLAN_END",
+	[IMSG_FETCH_VERDICT] = "FETCH_VERDICT",
+	[IMSG_FETCH_STOP] = "FETCH_STOP",
+	[IMSG_FETCH_SKIPPED] = "FETCH_SKIPPED",
+	[IMSG_FETCH_DENIED] = "FETCH_DENIED",
+	[IMSG_FETCH_DELETED] = "FETCH_DELETED",
+	[IMSG_FETCH_DONE] = "FETCH_DONE",
+	[IMSG_FETCH_FAILED] = "FETCH_FAILED",
+	[IMSG_MSG_BEGIN] = "MSG_BEGIN",
+	[IMSG_MSG_DATA] = "MSG_DATA",
+	[IMSG_MSG_END] = "MSG_END",
+	[IMSG_MSG_ABORT] = "MSG_ABORT",
+	[IMSG_ROUTE_START] = "ROUTE_START",
+	[IMSG_ROUTE_ACCOUNT] = "ROUTE_ACCOUNT",
+	[IMSG_ROUTE_ADDRESS] = "ROUTE_ADDRESS",
+	[IMSG_ROUTE_END] = "ROUTE_END",
+	[IMSG_REPLAY] = "REPLAY",
+	[IMSG_REPLAY_END] = "REPLAY_END",
+	[IMSG_SESSION_OPEN] = "SESSION_OPEN",
+	[IMSG_COMMITTED] = "COMMITTED",
+	[IMSG_SUSPECT] = "SUSPECT",
+	[IMSG_RECOVERED] = "RECOVERED",
+	[IMSG_RECEIPT] = "RECEIPT",
+	[IMSG_RECEIPT_RCPT] = "RECEIPT_RCPT",
+	[IMSG_BATCH] = "BATCH",
+	[IMSG_SETTLED] = "SETTLED",
+	[IMSG_REFUSED] = "REFUSED",
+	[IMSG_SESSION_CLOSED] = "SESSION_CLOSED",
+	[IMSG_CTL_STATUS] = "CTL_STATUS",
+	[IMSG_CTL_ACCOUNT] = "CTL_ACCOUNT",
+	[IMSG_CTL_RECORD] = "CTL_RECORD",
+	[IMSG_CTL_RELOAD] = "CTL_RELOAD",
+	[IMSG_CTL_POLL] = "CTL_POLL",
+	[IMSG_CTL_VERBOSE] = "CTL_VERBOSE",
+	[IMSG_CTL_STOP] = "CTL_STOP",
+	[IMSG_CTL_END] = "CTL_END",
+	[IMSG_CTL_OK] = "CTL_OK",
+	[IMSG_CTL_FAIL] = "CTL_FAIL",
+};
+
+static const char *const fail_whys[WHY_MAX] = {
+	[WHY_NONE] = "no failure",
+	[WHY_DNS_TEMP] = "host name lookup failed for now",
+	[WHY_DNS_PERM] = "no such host",
+	[WHY_REFUSED] = "connection refused",
+	[WHY_UNREACHABLE] = "host unreachable",
+	[WHY_TIMEOUT] = "timed out",
+	[WHY_TLS] = "TLS failed",
+	[WHY_AUTH] = "login refused",
+	[WHY_BUSY] = "mailbox busy",
+	[WHY_PROTO] = "protocol error",
+	[WHY_CLOSED] = "connection lost",
+	[WHY_CONFIG] = "record cannot work as written",
+	[WHY_LOCAL_TEMP] = "local problem",
+	[WHY_STOPPED] = "stopped",
+};
+
+static const char *const fetch_stages[STAGE_MAX] = {
+	[STAGE_CONNECT] = "connect",
+	[STAGE_TLS] = "TLS",
+	[STAGE_GREETING] = "greeting",
+	[STAGE_CAPA] = "CAPA",
+	[STAGE_LOGIN] = "login",
+	[STAGE_LIST] = "listing",
+	[STAGE_RETR] = "RETR",
+	[STAGE_DELE] = "DELE",
+	[STAGE_QUIT] = "QUIT",
+	[STAGE_DELIVER] = "delivery",
+};
+
+/* As the tls column of rpopd.db spells them. */
+static const char *const tls_modes[] = {
+	[TLS_MODE_TLS] = "tls",
+	[TLS_MODE_STLS] = "stls",
+	[TLS_MODE_NONE] = "none",
+};
+
+/* Never NULL, so that a peer's nonsense can be logged. */
+static const char *
+proto_name(const char *const *names, size_t n, uint32_t value)
+{
+	if (value >= n || names[value] == NULL)
+		return ("unknown");
+	return (names[value]);
+}
+
+const char *
+imsg_type_str(uint32_t type)
+{
+	return (proto_name(imsg_types, nitems(imsg_types), type));
+}
+
+const char *
+fail_why_str(uint32_t why)
+{
+	return (proto_name(fail_whys, nitems(fail_whys), why));
+}
+
+const char *
+fetch_stage_str(uint32_t stage)
+{
+	return (proto_name(fetch_stages, nitems(fetch_stages), stage));
+}
+
+const char *
+tls_mode_str(uint32_t mode)
+{
+	return (proto_name(tls_modes, nitems(tls_modes), mode));
+}
+
+int
+proto_str(const char *s, size_t size)
+{
+	return (memchr(s, '\0', size) != NULL);
+}

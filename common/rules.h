@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Rule tables: which messages a process takes from one peer.  One table per channel, walked by rules_dispatch(); anything
+ * that no rule allows is a lie or a bug and ends that peer's work.
+ */
+#ifndef RULES_H
+#define RULES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "imsg.h"
+
+#define RULES_ANY	UINT32_MAX	/* legal in every state */
+
+struct rule {
+	uint32_t	 type;		/* enum imsg_type */
+	size_t		 min, max;	/* payload length */
+	int		 fd;		/* 1: a descriptor must ride along, 0: must not */
+	uint32_t	 states;	/* bit mask 1u << state in which it is legal */
+	int		(*handler)(void *arg, struct imsg *);	/* 0, or -1: content breaks the rules */
+};
+
+/*
+ * Hand one message to its handler.  Returns 0 if taken; -1 if no rule allows it or the handler refused, with a sentence in
+ * err (type name, length, state; no payload).  A descriptor nobody took is closed.  Does not free the imsg.
+ */
+int	 rules_dispatch(const struct rule *, size_t nrules, uint32_t state, void *arg, struct imsg *, char *err, size_t errsize);
+
+/*
+ * Read what is there and dispatch all of it.  state points at the peer's current state, read anew before each message.
+ * Returns 1 go on, 0 peer closed, -1 broken (sentence in err).
+ */
+int	 rules_read(struct imsgbuf *, const struct rule *, size_t nrules, const uint32_t *state, void *arg, char *err, size_t errsize);
+
+/* The imsg's payload into a fixed struct; 0, or -1 on another length. */
+#define rules_payload(imsg, p)	imsg_get_data((imsg), (p), sizeof(*(p)))
+
+#endif

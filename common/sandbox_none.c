@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+/* Systems without a sandbox of their own: uid, root directory and resource limits have to do. */
+#include "compat.h"
+#include "log.h"
+#include "sandbox.h"
+
+void
+sandbox_prepare(void)
+{
+}
+
+void
+sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
+{
+	limits_set(role);
+	if (role != SANDBOX_SESSION && role != SANDBOX_CTL)
+		log_warnx("this system offers no sandbox");
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: ISC */
+/* OpenBSD: unveil(2) and pledge(2). */
+#include <err.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "compat.h"
+#include "log.h"
+#include "sandbox.h"
+
+static const struct promise {
+	const char	*path;		/* the only thing visible; NULL: nothing */
+	const char	*permissions;
+	const char	*promises;
+} promises[] = {
+	/* Resolves and connects by itself; hands sockets over. */
+	[SANDBOX_DIALER] = { NULL, NULL, "stdio inet sendfd" },
+	/* proc: fork and kill.  Certificates are read on demand. */
+	[SANDBOX_TEMPLATE] = { "/certs", "r", "stdio rpath recvfd proc" },
+	/* recvfd: socket and pipe come over the channel. */
+	[SANDBOX_SESSION] = { "/certs", "r", "stdio rpath recvfd" },
+	/* cpath: link, rename, unlink, mkdir. */
+	[SANDBOX_DELIVERER] = { "/", "rwc", "stdio rpath wpath cpath fattr recvfd" },
+	/* Starts programs as root: nothing to give up. */
+	[SANDBOX_MASTER] = { NULL, NULL, NULL },
+	[SANDBOX_CTL] = { NULL, NULL, "stdio" },
+};
+
+void
+sandbox_prepare(void)
+{
+}
+
+/* A session runs under its template's unveil(2), which is locked. */
+void
+sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
+{
+	const struct promise	*p = &promises[role];
+
+	limits_set(role);
+	if (p->promises == NULL)
+		return;
+	if (p->path != NULL && role != SANDBOX_SESSION) {
+		if (unveil(p->path, p->permissions) == -1 || unveil(NULL, NULL) == -1)
+			fatal("unveil %s", p->path);
+	}
+	if (pledge(p->promises, NULL) == -1)
+		fatal("pledge");
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Group commit.  Finished messages of all sessions gather in the open batch; one durability step covers them all, and with them the
+ * moves of batches committed earlier.  A batch goes through these lists, and nothing waits for anything but what is written here:
+ *
+ *	open	messages complete in the spool; ends by number, octets, or BATCH_GRACE ms without another
+ *	sent	durable, receipts out; waits for COMMITTED, answered oldest first
+ *	moving	committed; a move failed (disk full) and is tried again every BATCH_RETRY seconds
+ *	moved	every link in its new/; waits for the next durability step, or BATCH_SETTLE ms, then SETTLED
+ *
+ * Order inside the durability step: octets, then new/ directories, then the spool directory.  The spool may not forget a name before
+ * new/ is known to have it.  fsync(2) on a file is called once: after an error the message is refused and its file removed.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+#include <errno.h>
+#include <event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "deliverer.h"
+
+#define BATCH_FD_RESERVE	128	/* descriptors left to everything that is not a message of the open batch or a Maildir */
+
+TAILQ_HEAD(message_list, message);
+
+struct batch {
+	TAILQ_ENTRY(batch)	 entry;
+	struct message_list	 messages;
+	uint32_t		 id, count;
+	uint64_t		 octets;
+	int			 complained;	/* the failed move was logged */
+};
+TAILQ_HEAD(batch_list, batch);
+
+static void	 batch_durable(struct batch *);
+static void	 batch_report(struct batch *);
+static void	 batch_move(struct batch *);
+static int	 batch_settle(void);
+static void	 batch_later(struct event *, int, int);
+static void	 batch_grace_over(int, short, void *);
+static void	 batch_settle_due(int, short, void *);
+static void	 batch_retry_due(int, short, void *);
+static struct batch	*batch_new(void);
+static void	 batch_forget(struct batch *);
+static void	 message_refuse(struct message *, const char *, const char *);
+static void	 message_receipt(struct message *);
+static int	 message_sync(struct message *);
+static int	 message_move(struct message *);
+
+/*
+ * Where write-back can be started for many files before the first of them is waited for, one journal commit covers all: a file whose
+ * octets are on the disk has all its metadata in the running transaction.  Elsewhere fsync(2) alone does it, one commit per file.
+ */
+#ifdef SYNC_FILE_RANGE_WRITE
+#define file_start(fd, off, len)	sync_file_range((fd), (off), (len), SYNC_FILE_RANGE_WRITE)
+#define file_wait(fd)			sync_file_range((fd), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE)
+#else
+#define file_start(fd, off, len)	0
+#define file_wait(fd)			0
+#endif
+
+static struct {
+	struct batch		*open;
+	struct batch_list	 sent, moving, moved;
+	uint32_t		 last_id, inflight, fd_budget;
+	struct event		 grace, settle, retry;
+} batches;
+
+void
+batch_init(void)
+{
+	struct rlimit	 rl;
+
+	memset(&batches, 0, sizeof(batches));
+	TAILQ_INIT(&batches.sent);
+	TAILQ_INIT(&batches.moving);
+	TAILQ_INIT(&batches.moved);
+	evtimer_set(&batches.grace, batch_grace_over, NULL);
+	evtimer_set(&batches.settle, batch_settle_due, NULL);
+	evtimer_set(&batches.retry, batch_retry_due, NULL);
+	batches.fd_budget = BATCH_MESSAGES;
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < BATCH_MESSAGES + MAILDIR_OPEN_MAX + BATCH_FD_RESERVE) {
+		batches.fd_budget = rl.rlim_cur > MAILDIR_OPEN_MAX + BATCH_FD_RESERVE ?
+		    rl.rlim_cur - MAILDIR_OPEN_MAX - BATCH_FD_RESERVE : 1;
+		log_info("batches of %" PRIu32 " messages only: %ju descriptors", batches.fd_budget, (uintmax_t)rl.rlim_cur);
+	}
+}
+
+/* --- messages --- */
+
+struct message *
+message_new(struct session *s, uint32_t session, uint32_t msgno)
+{
+	struct message	*m;
+	int		 saved;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return (NULL);
+	if ((m->fd = spool_create(&m->id, session, msgno)) == -1) {
+		saved = errno;
+		free(m);
+		errno = saved;
+		return (NULL);
+	}
+	m->session = s;
+	m->links = 1;
+	return (m);
+}
+
+int
+message_recipients(struct message *m, uint32_t n)
+{
+	m->dest = n == 1 ? &m->single : calloc(n, sizeof(*m->dest));
+	return (m->dest == NULL ? -1 : 0);
+}
+
+void
+message_free(struct message *m)
+{
+	uint32_t	 i;
+
+	if (m->fd != -1)
+		close(m->fd);
+	for (i = 0; m->dest != NULL && i < m->nrcpt; i++)
+		if (m->dest[i] != NULL)
+			maildir_release(m->dest[i]);
+	if (m->dest != &m->single)
+		free(m->dest);
+	free(m);
+}
+
+void
+message_drop(struct message *m)
+{
+	spool_remove(&m->id, m->links);
+	message_free(m);
+}
+
+/* Errors show at the fsync that follows. */
+void
+message_writeback(struct message *m)
+{
+	if (m->written > m->started)
+		(void)file_start(m->fd, m->started, m->written - m->started);
+	m->started = m->written;
+}
+
+/* 0, or -1 and errno; the descriptor is gone in either case, so that nobody asks it again. */
+static int
+message_sync(struct message *m)
+{
+	int	 error = 0;
+
+	if (fsync(m->fd) == -1)
+		error = errno;
+	if (close(m->fd) == -1 && error == 0)
+		error = errno;
+	m->fd = -1;
+	errno = error;
+	return (error == 0 ? 0 : -1);
+}
+
+static void
+message_refuse(struct message *m, const char *step, const char *error)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	snprintf(text, sizeof(text), "%s: %s: %s", SPOOL_DIR, step, error);
+	master_refuse(&m->id, WHY_LOCAL_TEMP, text);
+	ingest_receipt(m->session, m);
+	message_drop(m);
+}
+
+static void
+message_receipt(struct message *m)
+{
+	struct msg_receipt	 receipt;
+	struct msg_rcpt		 rcpt;
+	uint32_t		 i;
+
+	memset(&receipt, 0, sizeof(receipt));
+	receipt.session = m->id.session;
+	receipt.msgno = m->id.msgno;
+	receipt.recipients = m->nrcpt;
+	receipt.fallback = m->fallback;
+	receipt.octets = m->octets;
+	memcpy(receipt.digest, m->digest, sizeof(receipt.digest));
+	master_send(IMSG_RECEIPT, &receipt, sizeof(receipt));
+	for (i = 0; i < m->nrcpt; i++) {
+		memset(&rcpt, 0, sizeof(rcpt));
+		spool_name(&m->id, i, rcpt.link, sizeof(rcpt.link));
+		strlcpy(rcpt.dest, maildir_path(m->dest[i]), sizeof(rcpt.dest));
+		master_send(IMSG_RECEIPT_RCPT, &rcpt, sizeof(rcpt));
+	}
+}
+
+/* Move what is not moved yet.  0, or -1 and errno: at least one link could not be moved. */
+static int
+message_move(struct message *m)
+{
+	char		 name[PROTO_LINK_SIZE];
+	uint32_t	 i;
+	int		 n, error = 0;
+
+	for (i = 0; i < m->nrcpt; i++) {
+		if (m->dest[i] == NULL)
+			continue;
+		spool_name(&m->id, i, name, sizeof(name));
+		HOOK("deliverer.rename");
+		if ((n = maildir_take(m->dest[i], name)) == -1) {
+			error = errno;
+			continue;
+		}
+		if (n == 0)
+			log_warnx("%s/%s: gone before it was delivered", SPOOL_DIR, name);
+		maildir_release(m->dest[i]);
+		m->dest[i] = NULL;
+	}
+	errno = error;
+	return (error == 0 ? 0 : -1);
+}
+
+/* --- the open batch --- */
+
+void
+batch_add(struct message *m)
+{
+	if (batches.open == NULL)
+		batches.open = batch_new();
+	TAILQ_INSERT_TAIL(&batches.open->messages, m, entry);
+	batches.open->count++;
+	batches.open->octets += m->written;
+	batches.inflight++;
+	if (batches.open->count >= BATCH_MESSAGES || batches.open->count >= batches.fd_budget ||
+	    batches.open->octets >= BATCH_OCTETS)
+		batch_close();
+	else
+		batch_later(&batches.grace, 0, BATCH_GRACE);
+	if (batch_full())
+		ingest_pause(1);
+}
+
+void
+batch_close(void)
+{
+	struct batch	*b = batches.open;
+
+	if (b == NULL)
+		return;
+	batches.open = NULL;
+	evtimer_del(&batches.grace);
+	batch_durable(b);
+	if (b->count == 0) {
+		batch_forget(b);
+		return;
+	}
+	b->id = ++batches.last_id;
+	TAILQ_INSERT_TAIL(&batches.sent, b, entry);
+	batch_report(b);
+	master_flush();
+	HOOK("deliverer.receipt");
+}
+
+/* The durability step.  Messages that failed are refused and no longer in b; the moves of earlier batches are settled. */
+static void
+batch_durable(struct batch *b)
+{
+	struct message	*m, *next;
+
+	TAILQ_FOREACH(m, &b->messages, entry)
+		message_writeback(m);
+	TAILQ_FOREACH(m, &b->messages, entry)
+		(void)file_wait(m->fd);
+	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
+		if (message_sync(m) == 0)
+			continue;
+		TAILQ_REMOVE(&b->messages, m, entry);
+		b->count--;
+		batches.inflight--;
+		message_refuse(m, "write", strerror(errno));
+	}
+	HOOK("deliverer.fsync_files");
+	if (batch_settle() == 0) {
+		HOOK("deliverer.fsync_spool");
+		return;
+	}
+	while ((m = TAILQ_FIRST(&b->messages)) != NULL) {
+		TAILQ_REMOVE(&b->messages, m, entry);
+		b->count--;
+		batches.inflight--;
+		message_refuse(m, "fsync", "directory not durable");
+	}
+}
+
+static void
+batch_report(struct batch *b)
+{
+	struct msg_batch	 msg;
+	struct message		*m;
+	struct session		*s;
+
+	TAILQ_FOREACH(m, &b->messages, entry)
+		message_receipt(m);
+	memset(&msg, 0, sizeof(msg));
+	msg.batch = b->id;
+	msg.count = b->count;
+	master_send(IMSG_BATCH, &msg, sizeof(msg));
+	TAILQ_FOREACH(m, &b->messages, entry) {
+		s = m->session;
+		m->session = NULL;
+		ingest_receipt(s, m);
+	}
+}
+
+/* --- after the commit --- */
+
+/* Verdicts answer the oldest batch without one. */
+int
+batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts)
+{
+	struct batch	*b = TAILQ_FIRST(&batches.sent);
+	struct message	*m, *next;
+	uint32_t	 i;
+
+	if (b == NULL || b->id != id || b->count != count)
+		return (-1);
+	for (i = 0; i < count; i++)
+		if (verdicts[i] != COMMIT_DELIVER && verdicts[i] != COMMIT_DISCARD)
+			return (-1);
+	HOOK("deliverer.committed");
+	TAILQ_REMOVE(&batches.sent, b, entry);
+	batches.inflight -= count;
+	i = 0;
+	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
+		if (verdicts[i++] == COMMIT_DELIVER)
+			continue;
+		TAILQ_REMOVE(&b->messages, m, entry);
+		message_drop(m);
+	}
+	TAILQ_INSERT_TAIL(&batches.moving, b, entry);
+	batch_move(b);
+	if (batches.inflight <= BATCH_INFLIGHT / 2)
+		ingest_pause(0);
+	return (0);
+}
+
+/* Move all links of a batch in the list moving; it changes to moved when none is left, and is tried again later otherwise. */
+static void
+batch_move(struct batch *b)
+{
+	struct message	*m, *next;
+	int		 error = 0;
+
+	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
+		if (message_move(m) == -1) {
+			error = errno;
+			continue;
+		}
+		TAILQ_REMOVE(&b->messages, m, entry);
+		message_free(m);
+	}
+	HOOK("deliverer.renamed");
+	if (error != 0) {
+		if (!b->complained)
+			log_warnx("%s: committed mail waits for its Maildir: %s", SPOOL_DIR, strerror(error));
+		b->complained = 1;
+		batch_later(&batches.retry, BATCH_RETRY, 0);
+		return;
+	}
+	if (b->complained)
+		log_info("%s: committed mail was moved to its Maildirs", SPOOL_DIR);
+	TAILQ_REMOVE(&batches.moving, b, entry);
+	TAILQ_INSERT_TAIL(&batches.moved, b, entry);
+	batch_later(&batches.settle, 0, BATCH_SETTLE);
+}
+
+/*
+ * The directories: all moves so far and all names in the spool are durable afterwards.  0, or -1: the spool's are not.  Batches whose
+ * moves failed to become durable are forgotten without SETTLED: the master keeps their rows, and the next start finds the links gone
+ * from the spool.
+ */
+static int
+batch_settle(void)
+{
+	struct batch	*b;
+	int		 moves, names;
+
+	evtimer_del(&batches.settle);
+	moves = maildir_sync();
+	if ((names = spool_sync()) == -1)
+		log_warn("%s: fsync", SPOOL_DIR);
+	if (!TAILQ_EMPTY(&batches.moved))
+		HOOK("deliverer.settle");
+	while ((b = TAILQ_FIRST(&batches.moved)) != NULL) {
+		TAILQ_REMOVE(&batches.moved, b, entry);
+		if (moves == 0 && names == 0)
+			master_send(IMSG_SETTLED, &b->id, sizeof(b->id));
+		batch_forget(b);
+	}
+	return (names);
+}
+
+int
+batch_full(void)
+{
+	return (batches.inflight > BATCH_INFLIGHT);
+}
+
+int
+batch_idle(void)
+{
+	return (batches.open == NULL && TAILQ_EMPTY(&batches.sent) && TAILQ_EMPTY(&batches.moving) &&
+	    TAILQ_EMPTY(&batches.moved));
+}
+
+static void
+batch_grace_over(int fd, short event, void *arg)
+{
+	(void)fd;
+	(void)event;
+	(void)arg;
+	batch_close();
+}
+
+/* With messages in the open batch its own durability step is near. */
+static void
+batch_settle_due(int fd, short event, void *arg)
+{
+	(void)fd;
+	(void)event;
+	(void)arg;
+	if (batches.open == NULL)
+		(void)batch_settle();
+}
+
+static void
+batch_retry_due(int fd, short event, void *arg)
+{
+	struct batch	*b, *next;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	TAILQ_FOREACH_SAFE(b, &batches.moving, entry, next)
+		batch_move(b);
+}
+
+static void
+batch_later(struct event *ev, int sec, int msec)
+{
+	struct timeval	 tv = { .tv_sec = sec, .tv_usec = msec * 1000 };
+
+	evtimer_add(ev, &tv);
+}
+
+static struct batch *
+batch_new(void)
+{
+	struct batch	*b;
+
+	if ((b = calloc(1, sizeof(*b))) == NULL)
+		fatal("calloc");
+	TAILQ_INIT(&b->messages);
+	return (b);
+}
+
+static void
+batch_forget(struct batch *b)
+{
+	struct message	*m;
+
+	while ((m = TAILQ_FIRST(&b->messages)) != NULL) {
+		TAILQ_REMOVE(&b->messages, m, entry);
+		message_free(m);
+	}
+	free(b);
+}

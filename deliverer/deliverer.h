@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The deliverer: takes messages from fetcher sessions, decides who gets them, keeps them in the spool until the master has
+ * committed, and moves them into Maildirs.  No network, no SQL, no secrets; chrooted to the mail root.
+ */
+#ifndef DELIVERER_H
+#define DELIVERER_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/buf.h"
+#include "../common/mailaddr.h"
+#include "../common/proto.h"
+
+#define HEADER_MAX	262144		/* octets of header looked at; more goes to the postmaster in unified modes */
+#define HEADER_FIELDS	8192		/* fields collected */
+#define REASON_SIZE	200
+
+/*
+ * header.c: push parser.  Bytes of a message in, bytes to be delivered out (CRLF to LF, Return-Path and the special field
+ * removed with all their continuation lines), and the bodies of the fields that decide about the recipients.
+ */
+enum field_kind { FIELD_OTHER, FIELD_RETURN_PATH, FIELD_SPECIAL, FIELD_TO, FIELD_CC, FIELD_BCC };
+
+struct field {
+	enum field_kind	 kind;
+	size_t		 off, len;	/* body in header.bodies, unfolded, without the final line end */
+};
+
+struct header {
+	enum dist_mode	 mode;
+	char		 special[PROTO_FIELD_SIZE];
+	/*
+	 * Header bytes to deliver, LF line ends, the empty line that ended the header included: the caller writes these and goes
+	 * on with the body, and inserts nothing.  Drained by the caller when done, and after each call once too big.
+	 */
+	struct buf	 kept;
+	struct buf	 bodies;
+	struct field	*fields;
+	size_t		 nfields;
+	int		 done;		/* the empty line, a line that is no field, or the end of the message was seen */
+	int		 toobig;	/* over HEADER_MAX or HEADER_FIELDS: decide now; the parser goes on removing fields */
+	/* private to header.c below */
+	int		 state, dropping, collecting, first, cr;
+	size_t		 seen, special_len, maxfields;
+	struct buf	 line;		/* start of a line that may yet turn out to be a field */
+};
+
+void	 header_init(struct header *, enum dist_mode, const char *special);
+void	 header_free(struct header *);
+/*
+ * Take the next octets of the message.  Returns how many were consumed: all, or fewer when the header ended among them (done is
+ * set).  It ends behind the empty line, which is in kept, or before a line that is no field: octets of that line taken by earlier
+ * calls are in kept, the rest is not consumed, and no empty line is made up.  What follows is body.  -1 on memory shortage.
+ */
+ssize_t	 header_feed(struct header *, const uint8_t *, size_t);
+int	 header_finish(struct header *);	/* the message ended inside its header: done is set; 0 or -1 */
+
+/*
+ * routes.c: the routing table, swapped as a whole.  Accounts are sent before addresses.  An account stays valid while the table
+ * it came from is held.
+ */
+struct routes;
+struct account {
+	uint32_t	 id;
+	char		*dir;		/* domain/local-part, below the mail root */
+};
+int	 routes_start(const struct msg_route_start *);
+int	 routes_account(const struct msg_route_account *);	/* -1: hostile or malformed directory */
+int	 routes_address(const struct msg_route_address *);
+int	 routes_end(const struct msg_route_start *);		/* -1: counts differ, the old table stays */
+const struct account	*routes_lookup(const char *key);	/* lower-case local@domain; NULL = not local */
+const struct account	*routes_by_id(uint32_t);
+const struct account	*routes_postmaster(void);
+const char		*routes_hostname(void);			/* "" before the first table */
+struct routes		*routes_hold(void);			/* the current table, NULL before the first */
+void			 routes_release(struct routes *);	/* NULL is fine */
+
+/* recipients.c: who gets the message. */
+struct recipients {
+	const struct account	**list;		/* each account once; valid until recipients_free() whatever is loaded meanwhile */
+	size_t			  n;
+	struct routes		 *table;	/* held for list */
+	int			  fallback;	/* postmaster, for this reason: */
+	char			  reason[REASON_SIZE];	/* printable ASCII */
+	char			  sender[MAILADDR_LOCAL_MAX * 2 + MAILADDR_DOMAIN_MAX + 8];	/* "" = null reverse-path */
+};
+/*
+ * Decide from a finished (or too big) header.  0; -1 on memory shortage, or when there is no table, or when the record's owner
+ * is no longer in it: the message stays on the server.  The caller frees (after -1 too).
+ */
+int	 recipients_decide(const struct msg_session_open *, const struct header *, struct recipients *);
+void	 recipients_free(struct recipients *);
+/* The lines put on top: Return-Path, Received (trace of this poll), X-Rpopd-Reason.  Appended to out; 0 or -1. */
+int	 recipients_prologue(const struct msg_session_open *, uint32_t msgno, const struct recipients *, struct buf *out);
+
+/* spool.c: the files between arrival and commit; the state table is there. */
+#define SPOOL_DIR	"spool"
+
+struct spool_id {			/* what a file name is made of */
+	int64_t		 sec;
+	uint32_t	 usec, session, msgno;
+	const char	*host;		/* encoded, spool.c's for good */
+};
+
+int	 spool_open(int rootfd);	/* opens or creates spool/ below the mail root; 0, or -1 with the reason logged */
+void	 spool_close(void);
+int	 spool_fd(void);
+dev_t	 spool_dev(void);
+void	 spool_host(const char *);	/* our host name, for the names of files created from now on */
+void	 spool_name(const struct spool_id *, uint32_t rcpt, char *name, size_t size);
+int	 spool_parse(const char *name, struct spool_id *, uint32_t *rcpt);	/* 0, or -1: not a name of ours */
+int	 spool_create(struct spool_id *, uint32_t session, uint32_t msgno);	/* descriptor of link 0, or -1 and errno */
+int	 spool_link(const struct spool_id *, uint32_t rcpt);	/* one more name for link 0; 0, or -1 and errno */
+void	 spool_remove(const struct spool_id *, uint32_t links);	/* links 0..links-1, the last one first */
+int	 spool_has(const char *name);	/* 0/1 */
+int	 spool_sync(void);		/* fsync of the directory; 0, or -1 and errno */
+/* Remove every file; cb gets each one that was link 0 of a message.  The number removed, or -1. */
+int	 spool_clear(void (*cb)(void *, const struct spool_id *), void *arg);
+
+/* maildir.c: destination directories, each known once, a bounded number of them open. */
+#define MAILDIR_OPEN_MAX	64
+
+struct maildir;
+int	 maildir_init(int rootfd);	/* after spool_open(); 0/-1 */
+void	 maildir_exit(void);
+int	 maildir_folder(const char *mailbox, char *folder, size_t size);	/* "A/B" or "A.B" to ".A.B", INBOX to ""; 0/-1 */
+/*
+ * The Maildir at a path below the mail root, made (0700, durable) if it is not there, its new/ open and on the spool's file
+ * system.  NULL with errno, the step that failed in err.  The caller owes a maildir_release().
+ */
+struct maildir	*maildir_get(const char *path, char *err, size_t errsize);
+struct maildir	*maildir_ref(const char *path);	/* the same without touching the disk; NULL: no memory or a hostile path */
+void	 maildir_release(struct maildir *);
+const char	*maildir_path(const struct maildir *);
+/*
+ * Move a file from the spool to new/ under the same name.  1 moved, 0 it is not in the spool (moved earlier), -1 and errno.
+ * A directory taken away meanwhile is made again.
+ */
+int	 maildir_take(struct maildir *, const char *name);
+/* fsync each new/ that got a file since the last call, once.  0, or -1: at least one failed (logged). */
+int	 maildir_sync(void);
+int	 maildir_nopen(void);
+
+/* batch.c: group commit. */
+#define BATCH_MESSAGES	256		/* a batch ends at this many messages, */
+#define BATCH_OCTETS	(16 * 1048576)	/* or octets, */
+#define BATCH_GRACE	1		/* or ms without a further message */
+#define BATCH_SETTLE	10		/* ms without a batch until renames are made durable on their own */
+#define BATCH_RETRY	5		/* s between tries to move what could not be moved */
+#define BATCH_INFLIGHT	1024		/* messages awaiting COMMITTED above which no pipe is read; half of it: again */
+
+struct session;
+
+struct message {
+	TAILQ_ENTRY(message)	 entry;
+	struct session		*session;	/* NULL once its receipt is out */
+	struct spool_id		 id;
+	int			 fd;		/* -1 once durable */
+	uint64_t		 octets;	/* as received */
+	uint64_t		 written;	/* to the file */
+	uint64_t		 started;	/* octets whose write-back was started */
+	uint8_t			 digest[PROTO_DIGEST_LEN];
+	uint32_t		 links;		/* names in the spool: 0..links-1 */
+	uint32_t		 nrcpt, fallback;
+	struct maildir		**dest;		/* nrcpt of them; NULL once moved */
+	struct maildir		*single;	/* room for the usual case */
+};
+
+void	 batch_init(void);
+struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* with its file; NULL and errno */
+int	 message_recipients(struct message *, uint32_t);	/* room in dest; 0/-1 */
+void	 message_free(struct message *);
+void	 message_drop(struct message *);	/* removes its files, frees it */
+void	 message_writeback(struct message *);	/* start writing what is not on its way yet; does not wait */
+void	 batch_add(struct message *);		/* complete, written, linked; owned by the batch from here on */
+void	 batch_close(void);			/* make the open batch durable now and report it */
+int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* 0, or -1: not what is due */
+int	 batch_full(void);			/* 1: more than BATCH_INFLIGHT in flight, 0: not */
+int	 batch_idle(void);			/* 1: nothing open, awaiting a commit, or unsettled */
+
+/* ingest.c: message pipes. */
+struct session	*ingest_open(const struct msg_session_open *, int fd);	/* fd is consumed; NULL on failure */
+struct session	*ingest_find(uint32_t);
+void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or refusal, is out */
+void	 ingest_pause(int);				/* all pipes */
+void	 ingest_exit(void);
+
+/* recover.c: what earlier lives left in the spool. */
+void	 recover_init(void);
+int	 recover_replay(const struct msg_rcpt *);	/* 0, or -1: not a link or a destination */
+void	 recover_end(void);		/* no more rows; master_recovered() follows when all of them are done */
+
+/* master.c: the channel to the master. */
+void	 master_open(int fd);
+struct imsgbuf	*master_ibuf(void);
+void	 master_send(uint32_t type, const void *, size_t);
+void	 master_flush(void);		/* write now what can be written */
+void	 master_refuse(const struct spool_id *, uint32_t why, const char *text);
+void	 master_recovered(void);	/* sessions may come */
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Push parser for message headers.  A line ends in LF, a CR right before it belongs to the line end; every other octet is
+ * content, be it NUL, bare CR or 8-bit.  Nothing but the start of a line up to the colon is ever held back, so memory is bounded
+ * and the cuts between two calls cannot show.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../common/compat.h"
+#include "deliverer.h"
+
+#define NAME_LEN_MAX	998	/* octets up to the colon: RFC 5322 2.1.1 allows no longer line */
+
+enum state {
+	AT_LINE,		/* at the start of a line */
+	AT_CR,			/* behind a CR at the start of a line */
+	IN_NAME,		/* in what may be a field name */
+	IN_BLANK,		/* in the blanks between name and colon (obsolete syntax) */
+	IN_BODY			/* behind the colon, or in a continuation or mbox line */
+};
+
+enum name { NAME_MORE, NAME_FIELD, NAME_EMPTY, NAME_NONE };
+
+static int		 header_take(struct header *, const uint8_t *, size_t, size_t *);
+static int		 header_start(struct header *, const uint8_t *, size_t, size_t *);
+static enum name	 header_scan(struct header *, const uint8_t *, size_t, size_t *);
+static enum name	 header_step(struct header *, int);
+static int		 header_field(struct header *, const uint8_t *, size_t);
+static int		 header_open(struct header *, enum field_kind);
+static int		 header_nofield(struct header *, const uint8_t *, size_t *);
+static int		 header_body(struct header *, const uint8_t *, size_t, size_t *);
+static int		 header_copy(struct header *, const void *, size_t);
+static int		 header_flush(struct header *);
+static void		 header_measure(struct header *);
+static void		 header_overflow(struct header *);
+static enum field_kind	 header_kind(const struct header *, const uint8_t *, size_t);
+static int		 header_ismbox(struct header *, const uint8_t *, size_t);
+
+void
+header_init(struct header *h, enum dist_mode mode, const char *special)
+{
+	memset(h, 0, sizeof(*h));
+	h->mode = mode;
+	if (mode == DIST_FIELD && strlcpy(h->special, special, sizeof(h->special)) < sizeof(h->special))
+		h->special_len = strlen(h->special);
+	buf_init(&h->kept, SIZE_MAX);		/* holds what the caller fed and did not drain */
+	buf_init(&h->bodies, HEADER_MAX);
+	buf_init(&h->line, NAME_LEN_MAX + 1);	/* and the colon */
+	h->state = AT_LINE;
+	h->first = 1;
+}
+
+void
+header_free(struct header *h)
+{
+	buf_free(&h->kept);
+	buf_free(&h->bodies);
+	buf_free(&h->line);
+	free(h->fields);
+	memset(h, 0, sizeof(*h));
+}
+
+ssize_t
+header_feed(struct header *h, const uint8_t *p, size_t len)
+{
+	size_t	 room, n = 0, used;
+
+	if (!h->toobig) {
+		room = HEADER_MAX - h->seen;
+		if (header_take(h, p, len < room ? len : room, &n) == -1)
+			return (-1);
+		h->seen += n;
+		if (h->done || n == len)
+			return (n);
+		header_overflow(h);
+	}
+	if (header_take(h, p + n, len - n, &used) == -1)
+		return (-1);
+	return (n + used);
+}
+
+int
+header_finish(struct header *h)
+{
+	if (h->done)
+		return (0);
+	if (h->cr && header_copy(h, "\r", 1) == -1)
+		return (-1);
+	if (header_flush(h) == -1)
+		return (-1);
+	header_measure(h);
+	h->cr = 0;
+	h->done = 1;
+	return (0);
+}
+
+/* Work on octets until they or the header end; *used tells how many it took.  0 or -1. */
+static int
+header_take(struct header *h, const uint8_t *p, size_t len, size_t *used)
+{
+	size_t	 n;
+	int	 error;
+
+	for (*used = 0; *used < len && !h->done; *used += n) {
+		if (h->state == IN_BODY)
+			error = header_body(h, p + *used, len - *used, &n);
+		else
+			error = header_start(h, p + *used, len - *used, &n);
+		if (error)
+			return (-1);
+	}
+	return (0);
+}
+
+/* In the start of a line, where it turns out what the line is. */
+static int
+header_start(struct header *h, const uint8_t *p, size_t len, size_t *n)
+{
+	if (h->state == AT_LINE && (*p == ' ' || *p == '\t')) {
+		h->first = 0;
+		h->state = IN_BODY;		/* of the field before it; of none if this is the first line */
+		*n = 0;
+		return (0);
+	}
+	switch (header_scan(h, p, len, n)) {
+	case NAME_FIELD:
+		return (header_field(h, p, *n));
+	case NAME_EMPTY:
+		h->done = 1;
+		buf_consume(&h->line, buf_len(&h->line));
+		return (buf_add(&h->kept, "\n", 1));
+	case NAME_NONE:
+		return (header_nofield(h, p, n));
+	case NAME_MORE:
+	default:
+		return (buf_add(&h->line, p, *n));
+	}
+}
+
+/* *n: the octets taken; for NAME_NONE those before the one that decided it. */
+static enum name
+header_scan(struct header *h, const uint8_t *p, size_t len, size_t *n)
+{
+	enum name	 what;
+	size_t		 i, room = NAME_LEN_MAX - buf_len(&h->line);
+
+	for (i = 0; i < len; i++) {
+		what = header_step(h, p[i]);
+		if (what == NAME_MORE && i == room)
+			what = NAME_NONE;
+		if (what != NAME_MORE) {
+			*n = what == NAME_NONE ? i : i + 1;
+			return (what);
+		}
+	}
+	*n = len;
+	return (NAME_MORE);
+}
+
+static enum name
+header_step(struct header *h, int c)
+{
+	if (h->state == AT_CR || h->state == AT_LINE) {
+		if (c == '\n')
+			return (NAME_EMPTY);
+		if (h->state == AT_CR || c == ':')
+			return (NAME_NONE);
+		h->state = c == '\r' ? AT_CR : IN_NAME;
+		if (h->state == AT_CR)
+			return (NAME_MORE);
+	}
+	if (c == ':')
+		return (NAME_FIELD);
+	if (c == ' ' || c == '\t') {
+		h->state = IN_BLANK;
+		return (NAME_MORE);
+	}
+	return (h->state == IN_NAME && c > ' ' && c < 0x7f ? NAME_MORE : NAME_NONE);
+}
+
+/* A field begins; the last n octets of "Name:" are at p, those before in h->line. */
+static int
+header_field(struct header *h, const uint8_t *p, size_t n)
+{
+	enum field_kind	 kind;
+	size_t		 len = n;
+
+	if (buf_len(&h->line) > 0) {
+		if (buf_add(&h->line, p, n) == -1)
+			return (-1);
+		p = buf_data(&h->line);
+		len = n = buf_len(&h->line);
+	}
+	do
+		len--;
+	while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'));
+	kind = header_kind(h, p, len);
+	h->first = 0;
+	h->dropping = kind == FIELD_RETURN_PATH || kind == FIELD_SPECIAL;
+	h->collecting = 0;
+	h->state = IN_BODY;
+	if (kind != FIELD_OTHER && header_open(h, kind) == -1)
+		return (-1);
+	if (!h->dropping && buf_add(&h->kept, p, n) == -1)
+		return (-1);
+	buf_consume(&h->line, buf_len(&h->line));
+	return (0);
+}
+
+static int
+header_open(struct header *h, enum field_kind kind)
+{
+	struct field	*fields;
+
+	if (h->nfields == HEADER_FIELDS)
+		header_overflow(h);
+	if (h->toobig)
+		return (0);
+	if (h->nfields == h->maxfields) {
+		fields = reallocarray(h->fields, h->maxfields * 2 + 8, sizeof(*fields));
+		if (fields == NULL)
+			return (-1);
+		h->fields = fields;
+		h->maxfields = h->maxfields * 2 + 8;
+	}
+	h->fields[h->nfields].kind = kind;
+	h->fields[h->nfields].off = buf_len(&h->bodies);
+	h->fields[h->nfields].len = 0;
+	h->nfields++;
+	h->collecting = 1;
+	return (0);
+}
+
+/*
+ * No field: on top of all, the line that starts a message in an mbox is passed over; any other is the body's first.  *n octets
+ * at p were looked at; it is set to those taken.
+ */
+static int
+header_nofield(struct header *h, const uint8_t *p, size_t *n)
+{
+	if (header_ismbox(h, p, *n)) {
+		h->state = IN_BODY;
+		if (header_flush(h) == -1 || buf_add(&h->kept, p, *n) == -1)
+			return (-1);
+	} else {
+		h->done = 1;
+		*n = 0;
+		if (header_flush(h) == -1)
+			return (-1);
+	}
+	h->first = 0;
+	return (0);
+}
+
+/* Octets of a field's body, or of another line that is kept, up to the line's end. */
+static int
+header_body(struct header *h, const uint8_t *p, size_t len, size_t *n)
+{
+	const uint8_t	*lf;
+	size_t		 end;
+
+	lf = memchr(p, '\n', len);
+	end = lf != NULL ? (size_t)(lf - p) : len;
+	*n = lf != NULL ? end + 1 : len;
+	if (end > 0) {
+		if (h->cr && header_copy(h, "\r", 1) == -1)
+			return (-1);
+		h->cr = p[end - 1] == '\r';
+		if (header_copy(h, p, h->cr ? end - 1 : end) == -1)
+			return (-1);
+	}
+	if (lf != NULL) {
+		h->cr = 0;
+		h->state = AT_LINE;
+		header_measure(h);
+		if (!h->dropping && buf_add(&h->kept, "\n", 1) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+header_copy(struct header *h, const void *p, size_t len)
+{
+	if (len == 0)
+		return (0);
+	if (!h->dropping && buf_add(&h->kept, p, len) == -1)
+		return (-1);
+	if (h->collecting && buf_add(&h->bodies, p, len) == -1)
+		return (-1);
+	return (0);
+}
+
+/* What was held back is no field's name. */
+static int
+header_flush(struct header *h)
+{
+	size_t	 len = buf_len(&h->line);
+
+	if (len > 0 && buf_add(&h->kept, buf_data(&h->line), len) == -1)
+		return (-1);
+	buf_consume(&h->line, len);
+	return (0);
+}
+
+static void
+header_measure(struct header *h)
+{
+	struct field	*f;
+
+	if (h->collecting) {
+		f = &h->fields[h->nfields - 1];
+		f->len = buf_len(&h->bodies) - f->off;
+	}
+}
+
+/* Stop collecting; a field that may not be at its end does not count. */
+static void
+header_overflow(struct header *h)
+{
+	if (h->collecting)
+		h->nfields--;
+	h->collecting = 0;
+	h->toobig = 1;
+}
+
+static enum field_kind
+header_kind(const struct header *h, const uint8_t *name, size_t len)
+{
+	static const struct {
+		const char	*name;
+		enum field_kind	 kind;
+		size_t		 len;
+	}	 kinds[] = {
+		{ "Return-Path", FIELD_RETURN_PATH, 11 },
+		{ "To", FIELD_TO, 2 },
+		{ "Cc", FIELD_CC, 2 },
+		{ "Bcc", FIELD_BCC, 3 }
+	};
+	size_t	 i, n = h->mode == DIST_STAR ? nitems(kinds) : 1;
+
+	if (len > 0 && len == h->special_len && strncasecmp((const char *)name, h->special, len) == 0)
+		return (FIELD_SPECIAL);
+	for (i = 0; i < n; i++)
+		if (len == kinds[i].len && strncasecmp((const char *)name, kinds[i].name, len) == 0)
+			return (kinds[i].kind);
+	return (FIELD_OTHER);
+}
+
+/* 1: the first line of the message, and it begins with "From " or ">From ". */
+static int
+header_ismbox(struct header *h, const uint8_t *p, size_t n)
+{
+	char	 start[6];
+	size_t	 i, held = buf_len(&h->line);
+
+	if (!h->first)
+		return (0);
+	memset(start, 0, sizeof(start));
+	for (i = 0; i < sizeof(start) && i < held + n; i++)
+		start[i] = i < held ? buf_data(&h->line)[i] : p[i - held];
+	return (memcmp(start, "From ", 5) == 0 || memcmp(start, ">From ", 6) == 0);
+}

@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Message pipes.  Each fetcher session writes its messages into a pipe of its own; here they become files in the spool.  A session
+ * that lies (a message type out of place, a count that is wrong) ends, and only it: what it finished before stays good.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/imsg.h"
+#include "../common/link.h"
+#include "../common/log.h"
+#include "../common/rules.h"
+#include "deliverer.h"
+
+#define INGEST_BUFFER		65536			/* octets per write(2) */
+#define INGEST_WRITEBACK	(4 * 1048576)		/* write-back of a large message starts every so many octets */
+#define INGEST_MESSAGE_MAX	((uint64_t)1 << 31)	/* octets of one message; a longer one is refused */
+
+enum { PIPE_IDLE, PIPE_MESSAGE, PIPE_DRAIN };	/* DRAIN: refused, the rest of the message is thrown away */
+#define IDLE	(1u << PIPE_IDLE)
+#define INSIDE	(1u << PIPE_MESSAGE | 1u << PIPE_DRAIN)
+
+struct session {
+	TAILQ_ENTRY(session)	 entry;
+	struct link		 link;
+	struct msg_session_open	 open;
+	uint32_t		 unreported;	/* finished messages whose receipt is not out */
+	int			 ended, broken;
+	/* the message being received */
+	uint32_t		 msgno;
+	uint64_t		 octets;
+	struct message		*message;	/* NULL while draining */
+	struct header		 header;
+	int			 decided;	/* recipients known, prologue written */
+	int			 cr;		/* a CR of the body is held back: LF may follow */
+	uint32_t		 why;		/* the refusal */
+	char			 text[PROTO_TEXT_SIZE];
+	size_t			 used;
+	uint8_t			 buffer[INGEST_BUFFER];
+};
+TAILQ_HEAD(session_list, session);
+
+static int	 ingest_begin(void *, struct imsg *);
+static int	 ingest_data(void *, struct imsg *);
+static int	 ingest_end(void *, struct imsg *);
+static int	 ingest_abort(void *, struct imsg *);
+static void	 ingest_down(void *, const char *);
+static void	 ingest_close(struct session *);
+static size_t	 ingest_header(struct session *, const uint8_t *, size_t);
+static void	 ingest_body(struct session *, const uint8_t *, size_t);
+static void	 ingest_decide(struct session *);
+static int	 ingest_destinations(struct session *, const struct recipients *);
+static void	 ingest_kept(struct session *);
+static void	 ingest_finish(struct session *);
+static void	 ingest_put(struct session *, const void *, size_t);
+static void	 ingest_flush(struct session *);
+static void	 ingest_write(struct session *, const uint8_t *, size_t);
+static void	 ingest_forget(struct session *);
+static void	 ingest_refuse(struct session *, uint32_t, const char *, ...) __attribute__((__format__(printf, 3, 4)));
+
+static const struct rule	 ingest_rules[] = {
+	{ IMSG_MSG_BEGIN,	sizeof(struct msg_begin), sizeof(struct msg_begin),	0, IDLE,	ingest_begin },
+	{ IMSG_MSG_DATA,	1, PROTO_DATA_MAX,					0, INSIDE,	ingest_data },
+	{ IMSG_MSG_END,		sizeof(struct msg_end), sizeof(struct msg_end),		0, INSIDE,	ingest_end },
+	{ IMSG_MSG_ABORT,	sizeof(uint32_t), sizeof(uint32_t),			0, INSIDE,	ingest_abort },
+};
+
+static struct session_list	 sessions = TAILQ_HEAD_INITIALIZER(sessions);
+static int			 ingest_paused;
+
+/* Test builds: die as a parser bug would, on a message that asks for it. */
+#ifdef RPOPD_HOOKS
+#define INGEST_POISON(b) do {											\
+	if (memmem(buf_data(b), buf_len(b), "X-Poison-Test: abort", 20) != NULL)				\
+		abort();											\
+} while (0)
+#else
+#define INGEST_POISON(b)
+#endif
+
+/* --- sessions --- */
+
+struct session *
+ingest_open(const struct msg_session_open *msg, int fd)
+{
+	struct session	*s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL) {
+		close(fd);
+		return (NULL);
+	}
+	s->open = *msg;
+	if (link_open(&s->link, fd, ingest_rules, nitems(ingest_rules), s, ingest_down) == -1) {
+		free(s);
+		return (NULL);
+	}
+	s->link.state = PIPE_IDLE;
+	TAILQ_INSERT_TAIL(&sessions, s, entry);
+	if (ingest_paused)
+		link_pause(&s->link, 1);
+	return (s);
+}
+
+struct session *
+ingest_find(uint32_t id)
+{
+	struct session	*s;
+
+	TAILQ_FOREACH(s, &sessions, entry)
+		if (s->open.session == id)
+			return (s);
+	return (NULL);
+}
+
+void
+ingest_pause(int paused)
+{
+	struct session	*s;
+
+	if (ingest_paused == paused)
+		return;
+	ingest_paused = paused;
+	TAILQ_FOREACH(s, &sessions, entry)
+		link_pause(&s->link, paused);
+}
+
+void
+ingest_receipt(struct session *s, struct message *m)
+{
+	m->session = NULL;
+	s->unreported--;
+	if (s->ended && s->unreported == 0)
+		ingest_close(s);
+}
+
+void
+ingest_exit(void)
+{
+	struct session	*s;
+
+	while ((s = TAILQ_FIRST(&sessions)) != NULL) {
+		ingest_forget(s);
+		link_close(&s->link);
+		TAILQ_REMOVE(&sessions, s, entry);
+		free(s);
+	}
+}
+
+/* The pipe is at its end, or broken: an unfinished message never was. */
+static void
+ingest_down(void *arg, const char *why)
+{
+	struct session	*s = arg;
+
+	if (why != NULL)
+		log_warnx("session %" PRIu32 ": message pipe: %s", s->open.session, why);
+	ingest_forget(s);
+	s->ended = 1;
+	s->broken = why != NULL;
+	if (s->unreported == 0)
+		ingest_close(s);
+}
+
+static void
+ingest_close(struct session *s)
+{
+	struct msg_session_closed	 msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.session = s->open.session;
+	msg.broken = s->broken;
+	master_send(IMSG_SESSION_CLOSED, &msg, sizeof(msg));
+	TAILQ_REMOVE(&sessions, s, entry);
+	free(s);
+}
+
+/* --- the rule table's handlers; -1: a lie --- */
+
+static int
+ingest_begin(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_begin	 msg;
+
+	if (rules_payload(imsg, &msg) == -1 || msg.msgno == 0 || msg.msgno > PROTO_MSGS_MAX)
+		return (-1);
+	s->msgno = msg.msgno;
+	s->octets = 0;
+	s->used = 0;
+	s->decided = s->cr = 0;
+	s->link.state = PIPE_MESSAGE;
+	header_init(&s->header, s->open.mode, s->open.special);
+	if ((s->message = message_new(s, s->open.session, s->msgno)) == NULL)
+		ingest_refuse(s, WHY_LOCAL_TEMP, "%s: create: %s", SPOOL_DIR, strerror(errno));
+	HOOK("deliverer.begin");
+	return (0);
+}
+
+static int
+ingest_data(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	const uint8_t	*p = imsg->data;
+	size_t		 n, len = imsg_get_len(imsg);
+
+	s->octets += len;
+	if (s->octets > INGEST_MESSAGE_MAX && s->message != NULL)
+		ingest_refuse(s, WHY_PROTO, "message longer than %" PRIu64 " octets", INGEST_MESSAGE_MAX);
+	if (s->message != NULL && !s->header.done) {
+		n = ingest_header(s, p, len);
+		p += n;
+		len -= n;
+	}
+	if (s->message != NULL && len > 0)
+		ingest_body(s, p, len);
+	return (0);
+}
+
+static int
+ingest_end(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct spool_id		 id = { .session = s->open.session, .msgno = s->msgno };
+	struct msg_end		 msg;
+
+	if (rules_payload(imsg, &msg) == -1 || msg.msgno != s->msgno || msg.octets != s->octets)
+		return (-1);
+	if (s->message != NULL)
+		memcpy(s->message->digest, msg.digest, sizeof(s->message->digest));
+	ingest_finish(s);
+	if (s->link.state == PIPE_DRAIN)
+		master_refuse(&id, s->why, s->text);
+	s->link.state = PIPE_IDLE;
+	return (0);
+}
+
+static int
+ingest_abort(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	uint32_t	 msgno;
+
+	if (rules_payload(imsg, &msgno) == -1 || msgno != s->msgno)
+		return (-1);
+	ingest_forget(s);
+	return (0);
+}
+
+/* --- from octets to a file --- */
+
+/* The header's share of p.  Nothing is written before the recipients are decided: the prologue comes first. */
+static size_t
+ingest_header(struct session *s, const uint8_t *p, size_t len)
+{
+	ssize_t	 n;
+
+	if ((n = header_feed(&s->header, p, len)) == -1) {
+		ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
+		return (len);
+	}
+	if (!s->decided && (s->header.done || s->header.toobig))
+		ingest_decide(s);
+	if (s->message != NULL && s->decided)
+		ingest_kept(s);
+	return (n);
+}
+
+/* CRLF to LF; every other CR, and every other octet, as it came.  Frames may part CR from LF. */
+static void
+ingest_body(struct session *s, const uint8_t *p, size_t len)
+{
+	const uint8_t	*cr, *end = p + len;
+	size_t		 n;
+
+	if (s->cr && *p != '\n')
+		ingest_put(s, "\r", 1);
+	s->cr = 0;
+	while (p < end && s->message != NULL) {
+		cr = memchr(p, '\r', end - p);
+		n = (cr == NULL ? end : cr) - p;
+		ingest_put(s, p, n);
+		p += n;
+		if (cr == NULL)
+			return;
+		p++;
+		if (p == end)
+			s->cr = 1;
+		else if (*p != '\n')
+			ingest_put(s, "\r", 1);
+	}
+}
+
+/* Who gets it, and where; then the lines on top. */
+static void
+ingest_decide(struct session *s)
+{
+	struct recipients	 r;
+	struct buf		 prologue;
+
+	INGEST_POISON(&s->header.kept);
+	s->decided = 1;
+	memset(&r, 0, sizeof(r));
+	if (recipients_decide(&s->open, &s->header, &r) == -1)
+		ingest_refuse(s, WHY_LOCAL_TEMP, "recipients: no account, or no memory");
+	else if (ingest_destinations(s, &r) == 0) {
+		s->message->fallback = r.fallback != 0;
+		buf_init(&prologue, INGEST_BUFFER);
+		if (recipients_prologue(&s->open, s->msgno, &r, &prologue) == -1)
+			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
+		else
+			ingest_put(s, buf_data(&prologue), buf_len(&prologue));
+		buf_free(&prologue);
+	}
+	recipients_free(&r);
+	HOOK("deliverer.header");
+}
+
+/* Each destination is opened, made if need be, before the message is called taken.  0, or -1: refused. */
+static int
+ingest_destinations(struct session *s, const struct recipients *r)
+{
+	struct message	*m = s->message;
+	char		 path[PROTO_DEST_SIZE], folder[PROTO_MAILBOX_SIZE + 1], err[PROTO_TEXT_SIZE] = "";
+	size_t		 i;
+
+	folder[0] = '\0';
+	if (s->open.mode == DIST_OWNER && maildir_folder(s->open.mailbox, folder, sizeof(folder)) == -1) {
+		ingest_refuse(s, WHY_CONFIG, "mailbox name cannot be a folder");
+		return (-1);
+	}
+	if (r->n == 0 || r->n > PROTO_RCPT_MAX || message_recipients(m, r->n) == -1) {
+		ingest_refuse(s, WHY_LOCAL_TEMP, "%zu recipients", r->n);
+		return (-1);
+	}
+	for (i = 0; i < r->n; i++) {
+		if (snprintf(path, sizeof(path), "%s%s%s", r->list[i]->dir, folder[0] != '\0' ? "/" : "", folder) >=
+		    (int)sizeof(path))
+			errno = ENAMETOOLONG;
+		else if ((m->dest[i] = maildir_get(path, err, sizeof(err))) != NULL) {
+			m->nrcpt++;
+			continue;
+		}
+		ingest_refuse(s, WHY_LOCAL_TEMP, "%.150s: %.60s: %s", path, err, strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
+/* Header lines the parser lets through go out as they come. */
+static void
+ingest_kept(struct session *s)
+{
+	struct buf	*kept = &s->header.kept;
+
+	ingest_put(s, buf_data(kept), buf_len(kept));
+	buf_consume(kept, buf_len(kept));
+}
+
+/* The message is complete: everything into the file, all links made, over to the batch.  Or it was refused before. */
+static void
+ingest_finish(struct session *s)
+{
+	struct message	*m;
+	uint32_t	 i;
+
+	if (s->message != NULL && !s->header.done) {
+		if (header_finish(&s->header) == -1)
+			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
+		else if (!s->decided)
+			ingest_decide(s);
+		if (s->message != NULL)
+			ingest_kept(s);
+	}
+	if (s->cr)
+		ingest_put(s, "\r", 1);
+	ingest_flush(s);
+	for (i = 1; s->message != NULL && i < s->message->nrcpt; i++) {
+		if (spool_link(&s->message->id, i) == -1)
+			ingest_refuse(s, WHY_LOCAL_TEMP, "%s: link: %s", SPOOL_DIR, strerror(errno));
+		else
+			s->message->links++;
+	}
+	m = s->message;
+	s->message = NULL;
+	header_free(&s->header);
+	if (m == NULL)
+		return;
+	HOOK("deliverer.written");
+	m->octets = s->octets;
+	s->unreported++;
+	batch_add(m);
+}
+
+/* Into the buffer; a message refused meanwhile swallows everything. */
+static void
+ingest_put(struct session *s, const void *p, size_t len)
+{
+	if (s->message == NULL)
+		return;
+	if (len > INGEST_BUFFER - s->used)
+		ingest_flush(s);
+	if (len > INGEST_BUFFER)
+		ingest_write(s, p, len);
+	else if (len > 0) {
+		memcpy(s->buffer + s->used, p, len);
+		s->used += len;
+	}
+}
+
+static void
+ingest_flush(struct session *s)
+{
+	if (s->message != NULL && s->used > 0)
+		ingest_write(s, s->buffer, s->used);
+	s->used = 0;
+}
+
+static void
+ingest_write(struct session *s, const uint8_t *p, size_t len)
+{
+	struct message	*m = s->message;
+	ssize_t		 n;
+
+	while (m != NULL && len > 0) {
+		if ((n = write(m->fd, p, len)) == -1) {
+			if (errno == EINTR)
+				continue;
+			ingest_refuse(s, WHY_LOCAL_TEMP, "%s: write: %s", SPOOL_DIR, strerror(errno));
+			return;
+		}
+		p += n;
+		len -= n;
+		m->written += n;
+	}
+	if (m != NULL && m->written - m->started >= INGEST_WRITEBACK)
+		message_writeback(m);
+}
+
+/* Drop what there is of the message; its file goes at once. */
+static void
+ingest_forget(struct session *s)
+{
+	if (s->link.state == PIPE_IDLE)
+		return;
+	if (s->message != NULL)
+		message_drop(s->message);
+	s->message = NULL;
+	header_free(&s->header);
+	s->link.state = PIPE_IDLE;
+}
+
+/* The message cannot be taken; the reason goes to the master when its end has come. */
+static void
+ingest_refuse(struct session *s, uint32_t why, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(s->text, sizeof(s->text), fmt, ap);
+	va_end(ap);
+	s->why = why;
+	if (s->message != NULL)
+		message_drop(s->message);
+	s->message = NULL;
+	s->used = 0;
+	s->link.state = PIPE_DRAIN;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Destination directories.  Every directory in use is known once, by its path below the mail root; at most MAILDIR_OPEN_MAX of them
+ * are open.  Paths are walked component by component from the mail root without following links, so no name leads elsewhere.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/tree.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/log.h"
+#include "deliverer.h"
+
+#define MAILDIR_COMPONENT_MAX	255
+#define MAILDIR_PROBE		"probe"		/* never a name in the spool */
+
+struct maildir {
+	RB_ENTRY(maildir)	 node;
+	TAILQ_ENTRY(maildir)	 lru;		/* while fd is open, the least recently used first */
+	TAILQ_ENTRY(maildir)	 touched;	/* while dirty */
+	char			*path;
+	unsigned int		 refs;
+	int			 fd;		/* of new/, or -1 */
+	int			 dirty;		/* files were moved here since the last fsync */
+	int			 stuck;		/* a committed file could not be moved here and is tried again */
+};
+RB_HEAD(maildir_tree, maildir);
+TAILQ_HEAD(maildir_list, maildir);
+
+static int	 maildir_ready(struct maildir *, char *, size_t);
+static int	 maildir_rename(struct maildir *, const char *);
+static int	 maildir_open_new(const char *, char *, size_t);
+static int	 maildir_step(int, const char *, char *, size_t);
+static int	 maildir_make(int, int, char *, size_t);
+static int	 maildir_same_fs(int);
+static int	 maildir_component(const char *, size_t, int);
+static int	 maildir_valid(const char *);
+static void	 maildir_shut(struct maildir *);
+static void	 maildir_forget(struct maildir *);
+static int	 maildir_cmp(struct maildir *, struct maildir *);
+
+RB_PROTOTYPE_STATIC(maildir_tree, maildir, node, maildir_cmp)
+
+static struct {
+	struct maildir_tree	 tree;
+	struct maildir_list	 lru, dirty;
+	struct maildir		*last;		/* found last: most mail goes where the mail before went */
+	int			 rootfd, nopen;
+} maildirs = { .rootfd = -1 };
+
+int
+maildir_init(int rootfd)
+{
+	RB_INIT(&maildirs.tree);
+	TAILQ_INIT(&maildirs.lru);
+	TAILQ_INIT(&maildirs.dirty);
+	maildirs.rootfd = rootfd;
+	maildirs.nopen = 0;
+	maildirs.last = NULL;
+	return (0);
+}
+
+void
+maildir_exit(void)
+{
+	struct maildir	*md, *next;
+
+	for (md = RB_MIN(maildir_tree, &maildirs.tree); md != NULL; md = next) {
+		next = RB_NEXT(maildir_tree, &maildirs.tree, md);
+		md->refs = 0;
+		if (md->dirty) {
+			md->dirty = 0;
+			TAILQ_REMOVE(&maildirs.dirty, md, touched);
+		}
+		maildir_forget(md);
+	}
+}
+
+/* Maildir++: one directory per folder beside the INBOX's new/, levels parted by dots. */
+int
+maildir_folder(const char *mailbox, char *folder, size_t size)
+{
+	const char	*p;
+	size_t		 len, n = 0;
+
+	if (size == 0)
+		return (-1);
+	folder[0] = '\0';
+	if (*mailbox == '\0' || strcasecmp(mailbox, "INBOX") == 0)
+		return (0);
+	for (p = mailbox; ; p += len + 1) {
+		len = strcspn(p, "/.");
+		if (!maildir_component(p, len, 0) || n + len + 2 > size)
+			return (-1);
+		folder[n++] = '.';
+		memcpy(folder + n, p, len);
+		n += len;
+		folder[n] = '\0';
+		if (p[len] == '\0')
+			return (n <= MAILDIR_COMPONENT_MAX ? 0 : -1);
+	}
+}
+
+struct maildir *
+maildir_get(const char *path, char *err, size_t errsize)
+{
+	struct maildir	*md;
+
+	if ((md = maildir_ref(path)) == NULL) {
+		snprintf(err, errsize, "not a directory name for mail");
+		return (NULL);
+	}
+	if (md->stuck) {
+		snprintf(err, errsize, "earlier mail still waits");
+		errno = EBUSY;
+	} else if (maildir_ready(md, err, errsize) == 0)
+		return (md);
+	maildir_release(md);
+	return (NULL);
+}
+
+struct maildir *
+maildir_ref(const char *path)
+{
+	struct maildir	*md, key;
+
+	if (maildirs.last != NULL && strcmp(maildirs.last->path, path) == 0) {
+		maildirs.last->refs++;
+		return (maildirs.last);
+	}
+	if (!maildir_valid(path)) {
+		errno = EINVAL;
+		return (NULL);
+	}
+	if ((key.path = strdup(path)) == NULL)
+		return (NULL);
+	if ((md = RB_FIND(maildir_tree, &maildirs.tree, &key)) != NULL) {
+		free(key.path);
+	} else {
+		if ((md = calloc(1, sizeof(*md))) == NULL) {
+			free(key.path);
+			return (NULL);
+		}
+		md->path = key.path;
+		md->fd = -1;
+		RB_INSERT(maildir_tree, &maildirs.tree, md);
+	}
+	md->refs++;
+	maildirs.last = md;
+	return (md);
+}
+
+/* Open directories stay known when nobody needs them; closed ones are forgotten with their last reference. */
+void
+maildir_release(struct maildir *md)
+{
+	int	 saved = errno;
+
+	if (--md->refs == 0 && md->fd == -1 && !md->dirty)
+		maildir_forget(md);
+	errno = saved;
+}
+
+const char *
+maildir_path(const struct maildir *md)
+{
+	return (md->path);
+}
+
+int
+maildir_nopen(void)
+{
+	return (maildirs.nopen);
+}
+
+int
+maildir_take(struct maildir *md, const char *name)
+{
+	int	 n;
+
+	n = maildir_rename(md, name);
+	md->stuck = n == -1;
+	if (n == 1 && !md->dirty) {
+		md->dirty = 1;
+		TAILQ_INSERT_TAIL(&maildirs.dirty, md, touched);
+	}
+	return (n);
+}
+
+/* As maildir_take().  ENOENT has two causes: the file is not there, or the directory behind the open descriptor was removed. */
+static int
+maildir_rename(struct maildir *md, const char *name)
+{
+	char	 err[PROTO_DEST_SIZE];
+	int	 again;
+
+	for (again = 0; again < 2; again++) {
+		if (maildir_ready(md, err, sizeof(err)) == -1)
+			return (-1);
+		if (renameat(spool_fd(), name, md->fd, name) == 0)
+			return (1);
+		if (errno != ENOENT)
+			return (-1);
+		if (!spool_has(name))
+			return (0);
+		maildir_shut(md);
+	}
+	errno = ENOENT;
+	return (-1);
+}
+
+/*
+ * A directory that was closed meanwhile is opened again for its fsync.  After a failed fsync the descriptor is not used again; what
+ * was moved there stays unsettled.
+ */
+int
+maildir_sync(void)
+{
+	struct maildir	*md;
+	char		 err[PROTO_DEST_SIZE];
+	int		 failed = 0;
+
+	while ((md = TAILQ_FIRST(&maildirs.dirty)) != NULL) {
+		TAILQ_REMOVE(&maildirs.dirty, md, touched);
+		md->dirty = 0;
+		md->refs++;
+		if (maildir_ready(md, err, sizeof(err)) == -1 || fsync(md->fd) == -1) {
+			log_warn("%s/new: fsync", md->path);
+			if (md->fd != -1)
+				maildir_shut(md);
+			failed = 1;
+		}
+		maildir_release(md);
+	}
+	return (failed ? -1 : 0);
+}
+
+/* new/ of md is open afterwards and the most recently used one. */
+static int
+maildir_ready(struct maildir *md, char *err, size_t errsize)
+{
+	if (md->fd != -1) {
+		if (TAILQ_NEXT(md, lru) != NULL) {
+			TAILQ_REMOVE(&maildirs.lru, md, lru);
+			TAILQ_INSERT_TAIL(&maildirs.lru, md, lru);
+		}
+		return (0);
+	}
+	if (maildirs.nopen >= MAILDIR_OPEN_MAX)
+		maildir_shut(TAILQ_FIRST(&maildirs.lru));
+	if ((md->fd = maildir_open_new(md->path, err, errsize)) == -1)
+		return (-1);
+	TAILQ_INSERT_TAIL(&maildirs.lru, md, lru);
+	maildirs.nopen++;
+	return (0);
+}
+
+/* The descriptor of path/new, everything on the way made where it is missing.  -1 and errno, with the failing step in err. */
+static int
+maildir_open_new(const char *path, char *err, size_t errsize)
+{
+	char	 name[MAILDIR_COMPONENT_MAX + 1];
+	size_t	 len;
+	int	 fd, next, folder = 0, saved;
+
+	if ((fd = openat(maildirs.rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+		snprintf(err, errsize, "mail root");
+		return (-1);
+	}
+	for (; *path != '\0' && fd != -1; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		memcpy(name, path, len);
+		name[len] = '\0';
+		folder = name[0] == '.';
+		next = folder && maildir_make(fd, 0, err, errsize) == -1 ? -1 : maildir_step(fd, name, err, errsize);
+		saved = errno;
+		close(fd);
+		errno = saved;
+		fd = next;
+	}
+	if (fd == -1)
+		return (-1);
+	next = maildir_make(fd, folder, err, errsize) == -1 ? -1 : openat(fd, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (next != -1 && maildir_same_fs(next) == -1) {
+		snprintf(err, errsize, "not on the file system of %s", SPOOL_DIR);
+		close(next);
+		errno = EXDEV;
+		next = -1;
+	} else if (next == -1 && err[0] == '\0')
+		snprintf(err, errsize, "open new");
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return (next);
+}
+
+/* Open one component below fd; if missing it is made, and its name durable before anything is put into it. */
+static int
+maildir_step(int fd, const char *name, char *err, size_t errsize)
+{
+	int	 next;
+
+	err[0] = '\0';
+	next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (next != -1 || errno != ENOENT) {
+		if (next == -1)
+			snprintf(err, errsize, "open");
+		return (next);
+	}
+	if ((mkdirat(fd, name, 0700) == -1 && errno != EEXIST) || fsync(fd) == -1) {
+		snprintf(err, errsize, "mkdir");
+		return (-1);
+	}
+	if ((next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		snprintf(err, errsize, "open");
+	return (next);
+}
+
+/* cur, tmp and new below fd, new last: where it is there, so is the rest. */
+static int
+maildir_make(int fd, int folder, char *err, size_t errsize)
+{
+	static const char *const	 names[] = { "cur", "tmp", "new" };
+	struct stat			 st;
+	size_t				 i;
+	int				 mark;
+
+	err[0] = '\0';
+	if (fstatat(fd, "new", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return (0);
+	if (folder) {
+		if ((mark = openat(fd, "maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1) {
+			snprintf(err, errsize, "create maildirfolder");
+			return (-1);
+		}
+		close(mark);
+	}
+	for (i = 0; i < nitems(names); i++) {
+		if (mkdirat(fd, names[i], 0700) == -1 && errno != EEXIST) {
+			snprintf(err, errsize, "mkdir %s", names[i]);
+			return (-1);
+		}
+	}
+	if (fsync(fd) == -1) {
+		snprintf(err, errsize, "fsync");
+		return (-1);
+	}
+	return (0);
+}
+
+/*
+ * Can files be renamed from the spool to here?  The same device is not enough where one file system is mounted twice: a rename
+ * of a name that does not exist tells, because mounts are compared before names are looked up.
+ */
+static int
+maildir_same_fs(int fd)
+{
+	struct stat	 st;
+
+	if (fstat(fd, &st) == -1 || st.st_dev != spool_dev())
+		return (-1);
+	if (renameat(spool_fd(), MAILDIR_PROBE, fd, MAILDIR_PROBE) == -1 && errno == EXDEV)
+		return (-1);
+	return (0);
+}
+
+/* One name between slashes: not empty, not too long, no control characters; a leading dot only for a folder. */
+static int
+maildir_component(const char *p, size_t len, int folder)
+{
+	size_t	 i;
+
+	if (len == 0 || len > MAILDIR_COMPONENT_MAX)
+		return (0);
+	if (p[0] == '.' && (!folder || len == 1 || p[1] == '.'))
+		return (0);
+	for (i = 0; i < len; i++)
+		if ((unsigned char)p[i] < ' ' || p[i] == 0x7f || p[i] == '/')
+			return (0);
+	return (1);
+}
+
+/* A relative path of such names; the last one may be a Maildir++ folder below the others. */
+static int
+maildir_valid(const char *path)
+{
+	const char	*p = path;
+	size_t		 len;
+
+	if (strlen(path) >= PROTO_DEST_SIZE)
+		return (0);
+	for (;; p += len + 1) {
+		len = strcspn(p, "/");
+		if (!maildir_component(p, len, p != path && p[len] == '\0'))
+			return (0);
+		if (p[len] == '\0')
+			break;
+	}
+	return (strncmp(path, SPOOL_DIR, sizeof(SPOOL_DIR) - 1) != 0 ||
+	    (path[sizeof(SPOOL_DIR) - 1] != '\0' && path[sizeof(SPOOL_DIR) - 1] != '/'));
+}
+
+static void
+maildir_shut(struct maildir *md)
+{
+	if (md->fd == -1)
+		return;
+	TAILQ_REMOVE(&maildirs.lru, md, lru);
+	close(md->fd);
+	md->fd = -1;
+	maildirs.nopen--;
+	if (md->refs == 0 && !md->dirty)
+		maildir_forget(md);
+}
+
+static void
+maildir_forget(struct maildir *md)
+{
+	if (maildirs.last == md)
+		maildirs.last = NULL;
+	if (md->fd != -1) {
+		TAILQ_REMOVE(&maildirs.lru, md, lru);
+		close(md->fd);
+		maildirs.nopen--;
+	}
+	RB_REMOVE(maildir_tree, &maildirs.tree, md);
+	free(md->path);
+	free(md);
+}
+
+static int
+maildir_cmp(struct maildir *a, struct maildir *b)
+{
+	return (strcmp(a->path, b->path));
+}
+
+RB_GENERATE_STATIC(maildir_tree, maildir, node, maildir_cmp)

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The channel to the master.  It is the one peer that is trusted: what it says wrongly is a bug, and fatal.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <event.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/imsg.h"
+#include "../common/link.h"
+#include "../common/log.h"
+#include "../common/rules.h"
+#include "deliverer.h"
+
+enum { MASTER_RECOVERING, MASTER_RUNNING };
+#define RECOVERING	(1u << MASTER_RECOVERING)
+#define RUNNING		(1u << MASTER_RUNNING)
+
+static int	 master_verbose(void *, struct imsg *);
+static int	 master_route_start(void *, struct imsg *);
+static int	 master_route_account(void *, struct imsg *);
+static int	 master_route_address(void *, struct imsg *);
+static int	 master_route_end(void *, struct imsg *);
+static int	 master_replay(void *, struct imsg *);
+static int	 master_replay_end(void *, struct imsg *);
+static int	 master_session_open(void *, struct imsg *);
+static int	 master_committed(void *, struct imsg *);
+static void	 master_down(void *, const char *);
+
+#define SIZE(type)	sizeof(type), sizeof(type)
+
+static const struct rule	 master_rules[] = {
+	{ IMSG_VERBOSE,		SIZE(uint32_t),				0, RULES_ANY,	master_verbose },
+	{ IMSG_ROUTE_START,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_start },
+	{ IMSG_ROUTE_ACCOUNT,	SIZE(struct msg_route_account),		0, RULES_ANY,	master_route_account },
+	{ IMSG_ROUTE_ADDRESS,	SIZE(struct msg_route_address),		0, RULES_ANY,	master_route_address },
+	{ IMSG_ROUTE_END,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_end },
+	{ IMSG_REPLAY,		SIZE(struct msg_rcpt),			0, RECOVERING,	master_replay },
+	{ IMSG_REPLAY_END,	0, 0,					0, RECOVERING,	master_replay_end },
+	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
+	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
+};
+
+static struct link	 master;
+
+void
+master_open(int fd)
+{
+	if (link_open(&master, fd, master_rules, nitems(master_rules), NULL, master_down) == -1)
+		fatal("channel to the master");
+	master.state = MASTER_RECOVERING;
+}
+
+struct imsgbuf *
+master_ibuf(void)
+{
+	return (&master.ibuf);
+}
+
+void
+master_send(uint32_t type, const void *data, size_t len)
+{
+	if (link_send(&master, type, -1, data, len) == -1)
+		fatal("send %s", imsg_type_str(type));
+}
+
+/* Errors show in the loop. */
+void
+master_flush(void)
+{
+	(void)imsgbuf_write(&master.ibuf);
+}
+
+void
+master_refuse(const struct spool_id *id, uint32_t why, const char *text)
+{
+	struct msg_refused	 msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.session = id->session;
+	msg.msgno = id->msgno;
+	msg.why = why;
+	log_vis(msg.text, sizeof(msg.text), text, strlen(text));
+	master_send(IMSG_REFUSED, &msg, sizeof(msg));
+}
+
+void
+master_recovered(void)
+{
+	master.state = MASTER_RUNNING;
+	master_send(IMSG_RECOVERED, NULL, 0);
+}
+
+static int
+master_verbose(void *arg, struct imsg *imsg)
+{
+	uint32_t	 level;
+
+	(void)arg;
+	if (rules_payload(imsg, &level) == -1)
+		return (-1);
+	log_setverbose(level);
+	return (0);
+}
+
+static int
+master_route_start(void *arg, struct imsg *imsg)
+{
+	struct msg_route_start	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.hostname, sizeof(msg.hostname)))
+		return (-1);
+	return (routes_start(&msg));
+}
+
+static int
+master_route_account(void *arg, struct imsg *imsg)
+{
+	struct msg_route_account	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.dir, sizeof(msg.dir)))
+		return (-1);
+	return (routes_account(&msg));
+}
+
+static int
+master_route_address(void *arg, struct imsg *imsg)
+{
+	struct msg_route_address	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.address, sizeof(msg.address)))
+		return (-1);
+	return (routes_address(&msg));
+}
+
+static int
+master_route_end(void *arg, struct imsg *imsg)
+{
+	struct msg_route_start	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.hostname, sizeof(msg.hostname)) || routes_end(&msg) == -1)
+		return (-1);
+	if (routes_hostname() != NULL)
+		spool_host(routes_hostname());
+	return (0);
+}
+
+static int
+master_replay(void *arg, struct imsg *imsg)
+{
+	struct msg_rcpt	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) || !proto_str(msg.dest, sizeof(msg.dest)))
+		return (-1);
+	return (recover_replay(&msg));
+}
+
+static int
+master_replay_end(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	(void)imsg;
+	recover_end();
+	return (0);
+}
+
+static int
+master_session_open(void *arg, struct imsg *imsg)
+{
+	struct msg_session_open		 msg;
+	struct msg_session_closed	 closed;
+	int				 fd;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.special, sizeof(msg.special)) ||
+	    !proto_str(msg.domain, sizeof(msg.domain)) || !proto_str(msg.mailbox, sizeof(msg.mailbox)) ||
+	    !proto_str(msg.host, sizeof(msg.host)) || !proto_str(msg.address, sizeof(msg.address)) ||
+	    !proto_str(msg.record, sizeof(msg.record)) || msg.mode < DIST_OWNER || msg.mode > DIST_STAR ||
+	    ingest_find(msg.session) != NULL || (fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	if (ingest_open(&msg, fd) != NULL)
+		return (0);
+	log_warn("session %" PRIu32, msg.session);
+	memset(&closed, 0, sizeof(closed));
+	closed.session = msg.session;
+	master_send(IMSG_SESSION_CLOSED, &closed, sizeof(closed));
+	return (0);
+}
+
+static int
+master_committed(void *arg, struct imsg *imsg)
+{
+	struct msg_committed	 msg;
+	size_t			 len = imsg_get_len(imsg);
+
+	(void)arg;
+	memcpy(&msg, imsg->data, sizeof(msg));
+	if (len - sizeof(msg) != msg.count)
+		return (-1);
+	return (batch_committed(msg.batch, msg.count, (const uint8_t *)imsg->data + sizeof(msg)));
+}
+
+/* The master is gone: so are we, at once.  What is in flight is not committed, or replayed at the next start. */
+static void
+master_down(void *arg, const char *why)
+{
+	(void)arg;
+	if (why != NULL)
+		fatalx("master: %s", why);
+	_exit(0);
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The spool: one directory of files that are not yet, or not yet everywhere, in their Maildirs.
+ *
+ * A name never changes but for its directory, so each link is in one of two places, and these are all the states there are.
+ * "Dies" means everything, after which the master replays its pending rows (recover.c) before a session is opened.
+ *
+ *  step, in order                         spool/          new/      dies right after: start-up finds       hook
+ *  1 the message begins                   R0, partial     -         no row: removed, a suspect             deliverer.begin
+ *  2 its header ended, recipients known   R0, partial     -         the same                               deliverer.header
+ *  3 it ended, count and links right      R0..Rn          -         the same                               deliverer.written
+ *  4 octets durable                       R0..Rn          -         the same                               deliverer.fsync_files
+ *  5 names durable                        R0..Rn          -         the same                               deliverer.fsync_spool
+ *  6 receipts sent                        R0..Rn          -         rows: moved; none: as above            deliverer.receipt
+ *  7 commit known here                    R0..Rn          -         rows: moved                            deliverer.committed
+ *  8 link i about to be moved             Ri..Rn          R0..Ri-1  rows: Ri..Rn moved, R0..Ri-1 are done  deliverer.rename
+ *  9 all moved (DISCARD: removed)         -               R0..Rn    rows: all done, or moved again         deliverer.renamed
+ * 10 moves durable, SETTLED not sent      -               R0..Rn    rows: all done                         deliverer.settle
+ * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
+ *
+ * Links are removed from the last to the first, so that a message of which anything is left has its R0.
+ */
+#include <sys/types.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/log.h"
+#include "deliverer.h"
+
+#define SPOOL_HOST_MAX	64		/* so that every name fits PROTO_LINK_SIZE */
+#define SPOOL_TRIES	16
+
+static int	 spool_number(const char **, char, uint64_t, uint64_t *);
+static int	 spool_check(int);
+
+static struct {
+	int		 fd;
+	dev_t		 dev;
+	pid_t		 pid;
+	char		*host;
+} spool = { .fd = -1 };
+
+int
+spool_open(int rootfd)
+{
+	if (mkdirat(rootfd, SPOOL_DIR, 0700) == 0) {
+		if (fsync(rootfd) == -1)
+			log_warn("mail root: fsync");
+	} else if (errno != EEXIST && errno != EROFS) {
+		log_warn("mail root: mkdir %s", SPOOL_DIR);
+		return (-1);
+	}
+	spool.fd = openat(rootfd, SPOOL_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (spool.fd == -1) {
+		log_warn("mail root: open %s", SPOOL_DIR);
+		return (-1);
+	}
+	if (spool_check(spool.fd) == -1) {
+		spool_close();
+		return (-1);
+	}
+	spool.pid = getpid();
+	if (spool.host == NULL)
+		spool_host("localhost");
+	return (0);
+}
+
+/* Nobody else may plant names in the spool: ours, and closed to others. */
+static int
+spool_check(int fd)
+{
+	struct stat	 st;
+
+	if (fstat(fd, &st) == -1) {
+		log_warn("%s: fstat", SPOOL_DIR);
+		return (-1);
+	}
+	if (st.st_uid != geteuid() || (st.st_mode & 077) != 0) {
+		log_warnx("%s: must belong to the delivering user with mode 0700", SPOOL_DIR);
+		return (-1);
+	}
+	spool.dev = st.st_dev;
+	return (0);
+}
+
+void
+spool_close(void)
+{
+	if (spool.fd != -1)
+		close(spool.fd);
+	spool.fd = -1;
+}
+
+int
+spool_fd(void)
+{
+	return (spool.fd);
+}
+
+dev_t
+spool_dev(void)
+{
+	return (spool.dev);
+}
+
+/*
+ * Maildir's encoding of a host name: '/' and ':' as octal, anything that is not printable ASCII as '_'.  The old string stays:
+ * files in flight are named by it.
+ */
+void
+spool_host(const char *name)
+{
+	char	 enc[SPOOL_HOST_MAX + 1], *dup;
+	size_t	 len = 0;
+
+	for (; *name != '\0' && len + 4 < sizeof(enc); name++) {
+		if (*name == '/' || *name == ':') {
+			memcpy(enc + len, *name == '/' ? "\\057" : "\\072", 4);
+			len += 4;
+		} else
+			enc[len++] = *name > ' ' && *name < 0x7f ? *name : '_';
+	}
+	enc[len] = '\0';
+	if (spool.host != NULL && strcmp(spool.host, enc) == 0)
+		return;
+	if ((dup = strdup(len > 0 ? enc : "localhost")) == NULL)
+		fatal("strdup");
+	spool.host = dup;
+}
+
+void
+spool_name(const struct spool_id *id, uint32_t rcpt, char *name, size_t size)
+{
+	int	 n;
+
+	n = snprintf(name, size, "%" PRId64 ".M%" PRIu32 "P%ldS%" PRIu32 "N%" PRIu32 "R%" PRIu32 ".%s", id->sec, id->usec,
+	    (long)spool.pid, id->session, id->msgno, rcpt, id->host);
+	if (n < 0 || (size_t)n >= size)
+		fatalx("spool name of session %" PRIu32 " too long", id->session);
+}
+
+int
+spool_parse(const char *name, struct spool_id *id, uint32_t *rcpt)
+{
+	uint64_t	 sec, usec, pid, session, msgno, r;
+
+	if (spool_number(&name, '.', INT64_MAX, &sec) == -1 || *name++ != 'M' ||
+	    spool_number(&name, 'P', 999999, &usec) == -1 || spool_number(&name, 'S', INT32_MAX, &pid) == -1 ||
+	    spool_number(&name, 'N', UINT32_MAX, &session) == -1 || spool_number(&name, 'R', PROTO_MSGS_MAX, &msgno) == -1 ||
+	    spool_number(&name, '.', PROTO_RCPT_MAX, &r) == -1 || *name == '\0')
+		return (-1);
+	id->sec = sec;
+	id->usec = usec;
+	id->session = session;
+	id->msgno = msgno;
+	id->host = NULL;
+	*rcpt = r;
+	return (0);
+}
+
+/* A decimal number up to max and the character behind it; moves *p behind both. */
+static int
+spool_number(const char **p, char end, uint64_t max, uint64_t *value)
+{
+	const char	*s = *p;
+	uint64_t	 v = 0, digit;
+
+	if (*s < '0' || *s > '9')
+		return (-1);
+	for (; *s >= '0' && *s <= '9'; s++) {
+		digit = *s - '0';
+		if (v > (max - digit) / 10)
+			return (-1);
+		v = v * 10 + digit;
+	}
+	if (*s != end)
+		return (-1);
+	*p = s + 1;
+	*value = v;
+	return (0);
+}
+
+int
+spool_create(struct spool_id *id, uint32_t session, uint32_t msgno)
+{
+	char		 name[PROTO_LINK_SIZE];
+	struct timespec	 ts;
+	int		 fd, tries;
+
+	id->session = session;
+	id->msgno = msgno;
+	id->host = spool.host;
+	for (tries = 0; tries < SPOOL_TRIES; tries++) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		id->sec = ts.tv_sec;
+		id->usec = ts.tv_nsec / 1000;
+		spool_name(id, 0, name, sizeof(name));
+		fd = openat(spool.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd != -1 || errno != EEXIST)
+			return (fd);
+	}
+	return (-1);
+}
+
+int
+spool_link(const struct spool_id *id, uint32_t rcpt)
+{
+	char	 from[PROTO_LINK_SIZE], to[PROTO_LINK_SIZE];
+
+	spool_name(id, 0, from, sizeof(from));
+	spool_name(id, rcpt, to, sizeof(to));
+	return (linkat(spool.fd, from, spool.fd, to, 0));
+}
+
+void
+spool_remove(const struct spool_id *id, uint32_t links)
+{
+	char	 name[PROTO_LINK_SIZE];
+
+	while (links-- > 0) {
+		spool_name(id, links, name, sizeof(name));
+		if (unlinkat(spool.fd, name, 0) == -1 && errno != ENOENT)
+			log_warn("%s/%s: unlink", SPOOL_DIR, name);
+	}
+}
+
+int
+spool_has(const char *name)
+{
+	struct stat	 st;
+
+	return (fstatat(spool.fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+int
+spool_sync(void)
+{
+	return (fsync(spool.fd));
+}
+
+/* A file that will not go is logged and left; the next start tries again. */
+int
+spool_clear(void (*cb)(void *, const struct spool_id *), void *arg)
+{
+	struct spool_id	 id;
+	struct dirent	*de;
+	DIR		*dir;
+	uint32_t	 rcpt;
+	int		 fd, removed = 0;
+
+	if ((fd = openat(spool.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return (-1);
+	if ((dir = fdopendir(fd)) == NULL) {
+		close(fd);
+		return (-1);
+	}
+	while ((de = readdir(dir)) != NULL) {
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+			continue;
+		if (unlinkat(spool.fd, de->d_name, 0) == -1)
+			log_warn("%s/%s: unlink", SPOOL_DIR, de->d_name);
+		else
+			removed++;
+		if (spool_parse(de->d_name, &id, &rcpt) == 0 && rcpt == 0)
+			cb(arg, &id);
+	}
+	closedir(dir);
+	return (removed);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: ISC */
+/* The dialer's main program and its end of the channel to the master. */
+#include <sys/time.h>
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <event.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dialer.h"
+#include "../common/hook.h"
+#include "../common/imsg.h"
+#include "../common/link.h"
+#include "../common/log.h"
+#include "../common/proc.h"
+#include "../common/rules.h"
+
+#define DIALER_HOSTS		"/etc/hosts"
+#define DIALER_DNS_TIMEOUT	2000		/* ms, first try */
+#define DIALER_TIMEOUT_MAX	3600000		/* ms, a whole job */
+#define DIALER_DESCRIPTORS	(DIALER_JOBS_MAX * 4)
+
+static int	 dialer_dial(void *, struct imsg *);
+static int	 dialer_cancel(void *, struct imsg *);
+static int	 dialer_verbose(void *, struct imsg *);
+static void	 dialer_descriptors(void);
+static void	 dialer_down(void *, const char *) __dead;
+
+static const struct rule dialer_rules[] = {
+	{ IMSG_DIAL,		sizeof(struct msg_dial), sizeof(struct msg_dial), 0,	RULES_ANY, dialer_dial },
+	{ IMSG_DIAL_CANCEL,	sizeof(uint32_t), sizeof(uint32_t), 0,			RULES_ANY, dialer_cancel },
+	{ IMSG_VERBOSE,		sizeof(uint32_t), sizeof(uint32_t), 0,			RULES_ANY, dialer_verbose }
+};
+
+static struct link	 master;
+
+int
+main(int argc, char *argv[])
+{
+	struct proc_conf	 conf;
+	uint32_t		 version = PROTO_VERSION;
+
+	proc_getopts(&conf, argc, argv);
+	log_init(conf.progname, 1, conf.verbose);
+	if (event_init() == NULL)
+		fatalx("event_init");
+	if (link_open(&master, PROC_FD, dialer_rules, nitems(dialer_rules), NULL, dialer_down) == -1)
+		fatal("channel to the master");
+	proc_log_to(&master.ibuf);
+
+	/* Both read files, which the chroot has not. */
+	if (hosts_load(DIALER_HOSTS) == -1 && errno != ENOENT)
+		log_warn("%s", DIALER_HOSTS);
+	dns_init(conf.arg, DIALER_DNS_TIMEOUT);
+
+	dialer_descriptors();
+	proc_lock_in(&conf, SANDBOX_DIALER, 0);
+	link_send(&master, IMSG_READY, -1, &version, sizeof(version));
+	event_dispatch();
+	fatalx("the event loop ended");
+}
+
+void
+dialer_connected(uint32_t id, int fd, const char *address)
+{
+	struct msg_dialed	 m;
+
+	HOOK("dialer.connected");
+	memset(&m, 0, sizeof(m));
+	m.id = id;
+	strlcpy(m.address, address, sizeof(m.address));
+	log_debug("dial %u: connected to %s", id, address);
+	if (link_send(&master, IMSG_DIALED, fd, &m, sizeof(m)) == -1)
+		fatal("channel to the master");
+	/* At once where possible: a round of the loop saved.  Errors are the link's to find. */
+	(void)imsgbuf_write(&master.ibuf);
+	HOOK("dialer.dialed");
+}
+
+void
+dialer_failed(uint32_t id, enum fail_why why, const char *text)
+{
+	struct msg_dial_failed	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = id;
+	m.why = why;
+	strlcpy(m.text, text, sizeof(m.text));
+	log_debug("dial %u: %s", id, text);
+	if (link_send(&master, IMSG_DIAL_FAILED, -1, &m, sizeof(m)) == -1)
+		fatal("channel to the master");
+}
+
+static int
+dialer_dial(void *arg, struct imsg *imsg)
+{
+	struct msg_dial	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.host, sizeof(m.host)) || m.port == 0 || m.timeout == 0 ||
+	    m.timeout > DIALER_TIMEOUT_MAX || dial_exists(m.id))
+		return (-1);
+	HOOK("dialer.dial");
+	dial_start(&m);
+	return (0);
+}
+
+static int
+dialer_cancel(void *arg, struct imsg *imsg)
+{
+	uint32_t	 id;
+
+	(void)arg;
+	if (rules_payload(imsg, &id) == -1)
+		return (-1);
+	dial_cancel(id);
+	return (0);
+}
+
+static int
+dialer_verbose(void *arg, struct imsg *imsg)
+{
+	uint32_t	 level;
+
+	(void)arg;
+	if (rules_payload(imsg, &level) == -1)
+		return (-1);
+	log_setverbose((int)level);
+	return (0);
+}
+
+/* Every job may have several addresses under way.  Short of that the sandbox's limits decide, and a job fails with the reason. */
+static void
+dialer_descriptors(void)
+{
+	struct rlimit	 rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fatal("getrlimit");
+	if (rl.rlim_cur >= DIALER_DESCRIPTORS)
+		return;
+	rl.rlim_cur = rl.rlim_max < DIALER_DESCRIPTORS ? rl.rlim_max : DIALER_DESCRIPTORS;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		log_warn("setrlimit");
+}
+
+/* The master is gone: nothing left to do.  A master that breaks the rules is worse. */
+static void
+dialer_down(void *arg, const char *why)
+{
+	(void)arg;
+	if (why != NULL)
+		fatalx("channel to the master: %s", why);
+	_exit(0);
+}

@@ -1,0 +1,98 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# Install what rpopd needs on a Debian system, and create its users.
+#
+#	install-deps.sh			to build and run
+#	install-deps.sh demo		and for `make demo`
+#	install-deps.sh test		and for `make regress`, `make lint` and the campaigns
+#	install-deps.sh bench		and the peers it is measured against
+#
+# Quick when nothing is missing.  Packaged services are not started now, but as always on Debian they are enabled: a
+# machine that is to be booted again and needs no Dovecot of its own wants `systemctl disable dovecot`.
+
+set -eu
+
+build='make pkg-config libc6-dev libtls-dev libevent-dev libc-ares-dev libbsd-dev libmd-dev libsqlite3-dev libseccomp-dev
+    libssl-dev ca-certificates'
+demo='dovecot-core dovecot-pop3d sqlite3 openssl python3'
+test="$demo"' libcmocka-dev python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps shellcheck e2fsprogs'
+bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'
+
+policy=/usr/sbin/policy-rc.d
+made_policy=no
+
+die() {
+	echo "install-deps.sh: $*" >&2
+	exit 1
+}
+
+# Names of the given packages that are not installed.
+missing() {
+	installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" 2>/dev/null || true)
+	for package; do
+		printf '%s\n' "$installed" | grep -qxF "$package installed" || printf '%s ' "$package"
+	done
+}
+
+# Packages start their services unless a policy forbids it.  One that is already there is respected.
+forbid_services() {
+	[ -e $policy ] && return
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+	made_policy=yes
+}
+
+allow_services() {
+	[ $made_policy = no ] || rm -f $policy
+	made_policy=no
+}
+
+apt() {
+	DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 "$@"
+}
+
+install_packages() {
+	trap allow_services EXIT
+	trap 'exit 1' HUP INT TERM
+	forbid_services
+	echo "install-deps.sh: installing $*"
+	if ! apt install --no-install-recommends "$@"; then
+		# the package lists may be old or missing
+		apt update || die 'apt-get update failed'
+		apt install --no-install-recommends "$@" || die "could not install: $*"
+	fi
+	allow_services
+}
+
+create_user() {
+	getent passwd "$1" >/dev/null && return
+	useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --comment "$2" "$1" ||
+	    die "could not create user $1"
+}
+
+case ${1:-build} in
+build)	packages=$build ;;
+demo)	packages="$build $demo" ;;
+test)	packages="$build $test" ;;
+bench)	packages="$build $bench" ;;
+*)	die "unknown set of packages: $1 (build, demo, test or bench)" ;;
+esac
+
+command -v cc >/dev/null || packages="gcc $packages"
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	die "this is not a Debian system; install the counterparts of these packages yourself: $packages"
+fi
+# shellcheck disable=SC2086 # a list of words
+wanted=$(missing $packages)
+if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm >/dev/null; then
+	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm}"
+fi
+if [ -n "$wanted" ]; then
+	# shellcheck disable=SC2086
+	install_packages $wanted
+fi
+create_user _rpopd 'rpopd dialer'
+create_user _rpopf 'rpopd fetcher'
+create_user _rpopm 'rpopd deliverer, owner of the Maildirs'

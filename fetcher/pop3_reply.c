@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: ISC */
+/* Total parsers for what a POP3 server says (RFC 1939, 2449, 3206): any octets in, a value or a refusal out. */
+#include <sys/types.h>
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../common/compat.h"
+#include "fetcher.h"
+
+static size_t	 blank_skip(const uint8_t *, size_t);
+static size_t	 number_parse(const uint8_t *, size_t, uint64_t *);
+static int	 word_is(const uint8_t *, size_t, const char *);
+static int	 busy_check(const uint8_t *, size_t);
+static int	 alnum_is(uint8_t);
+static int	 atom_check(const uint8_t *, size_t);
+static int	 quoted_check(const uint8_t *, size_t);
+static int	 literal_check(const uint8_t *, size_t);
+
+/* "+OK" or "-ERR", then anything that does not prolong the word.  -1: neither. */
+int
+pop3_reply_status(const uint8_t *p, size_t len, struct reply *r)
+{
+	size_t	 n;
+
+	memset(r, 0, sizeof(*r));
+	if (len >= 3 && memcmp(p, "+OK", 3) == 0) {
+		r->ok = 1;
+		n = 3;
+	} else if (len >= 4 && memcmp(p, "-ERR", 4) == 0)
+		n = 4;
+	else
+		return (-1);
+	if (n < len && alnum_is(p[n]))
+		return (-1);
+	n += blank_skip(p + n, len - n);
+	r->text = p + n;
+	r->len = len - n;
+	if (!r->ok)
+		r->busy = busy_check(r->text, r->len);
+	return (0);
+}
+
+/* The bit of a capability line, 0 for one of no interest.  Keywords are case-insensitive (RFC 2449 section 5). */
+uint32_t
+pop3_reply_capa(const uint8_t *p, size_t len)
+{
+	static const struct {
+		const char	*name;
+		uint32_t	 bit;
+	} capas[] = {
+		{ "PIPELINING",	CAPA_PIPELINING },
+		{ "STLS",	CAPA_STLS },
+		{ "UIDL",	CAPA_UIDL },
+		{ "USER",	CAPA_USER }
+	};
+	size_t	 i, n;
+
+	for (n = 0; n < len && p[n] != ' ' && p[n] != '\t'; n++)
+		;
+	for (i = 0; i < nitems(capas); i++)
+		if (word_is(p, n, capas[i].name))
+			return (capas[i].bit);
+	return (0);
+}
+
+/* Text of the reply to STAT: number of messages, octets.  -1 without a number of messages; missing octets count as 0. */
+int
+pop3_reply_stat(const uint8_t *p, size_t len, uint64_t *count, uint64_t *octets)
+{
+	size_t	 n, m;
+
+	*octets = 0;
+	if ((n = number_parse(p, len, count)) == 0)
+		return (-1);
+	if ((m = blank_skip(p + n, len - n)) == 0)
+		return (n == len ? 0 : -1);
+	(void)number_parse(p + n + m, len - n - m, octets);
+	return (0);
+}
+
+/* "number size", more behind a blank is let go (RFC 1939 section 5, LIST). */
+int
+pop3_reply_list(const uint8_t *p, size_t len, uint64_t *msgno, uint64_t *size)
+{
+	size_t	 n, m;
+
+	if ((n = number_parse(p, len, msgno)) == 0 || (m = blank_skip(p + n, len - n)) == 0)
+		return (-1);
+	n += m;
+	if ((m = number_parse(p + n, len - n, size)) == 0)
+		return (-1);
+	n += m;
+	return (n == len || p[n] == ' ' ? 0 : -1);
+}
+
+/*
+ * "number unique-id" (RFC 1939 section 7).  Returns 0; -1: no number, *msgno is 0; 1: a number, but what follows is no unique-id
+ * of 1 to 70 octets 0x21..0x7e.  *uid points into p.
+ */
+int
+pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **uid, size_t *uidlen)
+{
+	size_t	 i, n, m;
+
+	*uid = NULL;
+	*uidlen = 0;
+	if ((n = number_parse(p, len, msgno)) == 0) {
+		*msgno = 0;
+		return (-1);
+	}
+	if ((m = blank_skip(p + n, len - n)) == 0)
+		return (1);
+	n += m;
+	while (len > n && p[len - 1] == ' ')
+		len--;
+	if (len == n || len - n > PROTO_UID_MAX)
+		return (1);
+	for (i = n; i < len; i++)
+		if (p[i] < 0x21 || p[i] > 0x7e)
+			return (1);
+	*uid = p + n;
+	*uidlen = len - n;
+	return (0);
+}
+
+/*
+ * The APOP challenge in a greeting's text: length with brackets and *challenge, or 0 if there is none that is strictly a msg-id in
+ * printable ASCII, at most CHALLENGE_MAX octets, exactly one.  Laxness here is what lets a forged challenge choose its MD5 block
+ * (CVE-2007-1558).
+ */
+size_t
+pop3_reply_challenge(const uint8_t *p, size_t len, const uint8_t **challenge)
+{
+	const uint8_t	*open, *close, *at, *q;
+
+	if ((open = memchr(p, '<', len)) == NULL || (close = memchr(open, '>', len - (size_t)(open - p))) == NULL)
+		return (0);
+	if (memchr(open + 1, '<', len - (size_t)(open + 1 - p)) != NULL ||
+	    memchr(p, '>', (size_t)(close - p)) != NULL || memchr(close + 1, '>', len - (size_t)(close + 1 - p)) != NULL)
+		return (0);
+	if (close - open + 1 > CHALLENGE_MAX)
+		return (0);
+	for (at = NULL, q = open + 1; q < close; q++)
+		if (*q == '@')
+			at = q;
+	if (at == NULL)
+		return (0);
+	if (!atom_check(open + 1, (size_t)(at - open - 1)) && !quoted_check(open + 1, (size_t)(at - open - 1)))
+		return (0);
+	if (!atom_check(at + 1, (size_t)(close - at - 1)) && !literal_check(at + 1, (size_t)(close - at - 1)))
+		return (0);
+	*challenge = open;
+	return ((size_t)(close - open + 1));
+}
+
+static size_t
+blank_skip(const uint8_t *p, size_t len)
+{
+	size_t	 n;
+
+	for (n = 0; n < len && (p[n] == ' ' || p[n] == '\t'); n++)
+		;
+	return (n);
+}
+
+/* Octets of a decimal number at p, 0 if there is none or it does not fit 63 bits. */
+static size_t
+number_parse(const uint8_t *p, size_t len, uint64_t *v)
+{
+	size_t	 n;
+
+	*v = 0;
+	for (n = 0; n < len && p[n] >= '0' && p[n] <= '9'; n++) {
+		if (*v > (INT64_MAX - 9) / 10) {
+			*v = 0;
+			return (0);
+		}
+		*v = *v * 10 + (uint64_t)(p[n] - '0');
+	}
+	return (n);
+}
+
+static int
+word_is(const uint8_t *p, size_t len, const char *word)
+{
+	return (len == strlen(word) && strncasecmp((const char *)p, word, len) == 0);
+}
+
+/*
+ * Does an -ERR mean "later"?  The codes of RFC 2449 section 8.1 and RFC 3206, with or without further parts behind a slash, and the
+ * pending alerts of S61.
+ */
+static int
+busy_check(const uint8_t *p, size_t len)
+{
+	static const char	*const codes[] = { "IN-USE", "LOGIN-DELAY", "SYS/TEMP", "ALERT" };
+	size_t			 i, n;
+
+	if (len >= 6 && strncasecmp((const char *)p, "ALERT:", 6) == 0)
+		return (1);
+	if (len == 0 || p[0] != '[')
+		return (0);
+	for (i = 0; i < nitems(codes); i++) {
+		n = strlen(codes[i]);
+		if (len > n + 1 && strncasecmp((const char *)p + 1, codes[i], n) == 0 && strchr("]/ ", p[n + 1]) != NULL &&
+		    p[n + 1] != '\0')
+			return (1);
+	}
+	return (0);
+}
+
+static int
+alnum_is(uint8_t c)
+{
+	return ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
+}
+
+/* dot-atom-text (RFC 5322 section 3.2.3). */
+static int
+atom_check(const uint8_t *p, size_t len)
+{
+	size_t	 i;
+
+	if (len == 0 || p[0] == '.' || p[len - 1] == '.')
+		return (0);
+	for (i = 0; i < len; i++) {
+		if (p[i] == '.' ? p[i - 1] == '.' : !alnum_is(p[i]) && (p[i] == '\0' || strchr("!#$%&'*+-/=?^_`{|}~", p[i]) == NULL))
+			return (0);
+	}
+	return (1);
+}
+
+/* A quoted string without escapes or blanks; printable ASCII, no further quote. */
+static int
+quoted_check(const uint8_t *p, size_t len)
+{
+	size_t	 i;
+
+	if (len < 3 || p[0] != '"' || p[len - 1] != '"')
+		return (0);
+	for (i = 1; i < len - 1; i++)
+		if (p[i] < 33 || p[i] > 126 || p[i] == '"' || p[i] == '\\')
+			return (0);
+	return (1);
+}
+
+static int
+literal_check(const uint8_t *p, size_t len)
+{
+	size_t	 i;
+
+	if (len < 3 || p[0] != '[' || p[len - 1] != ']')
+		return (0);
+	for (i = 1; i < len - 1; i++)
+		if (p[i] < 33 || p[i] > 126 || p[i] == '[' || p[i] == ']' || p[i] == '\\')
+			return (0);
+	return (1);
+}

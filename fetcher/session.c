@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One POP3 session, in a process of its own: a poll(2) loop over the channel to the master, the server and the message pipe, with
+ * the clocks of must 10.  The process exits at the end, so nothing is taken down with care.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "../common/proc.h"
+#include "fetcher.h"
+
+#define READ_SIZE	32768		/* holds a TLS record */
+#define READ_ROUNDS	8		/* reads before the queues are served again */
+#define RATE_WINDOW	60000		/* ms */
+#define RATE_OCTETS	6000		/* that a reply under way must bring in a window */
+#define MASTER_WAIT	60000		/* ms for the master to send what a session needs */
+#define LINGER		10000		/* ms to get rid of the queues at the end */
+#define WATCHDOG	30		/* s beyond the deadline until the kernel ends the session */
+
+enum { PFD_MASTER, PFD_PIPE, PFD_SERVER, PFD_MAX };
+
+static void	 session_step(struct session *);
+static void	 session_server(struct session *);
+static void	 session_shake(struct session *);
+static void	 session_receive(struct session *);
+static void	 session_transmit(struct session *);
+static short	 session_events(const struct session *);
+static int	 session_throttled(const struct session *);
+static int	 session_clock(struct session *);
+static int64_t	 session_rate(struct session *, int64_t);
+static void	 session_over(struct session *) __dead;
+static void	 session_linger(struct session *);
+static enum fetch_stage	 session_stage(const struct session *);
+
+/* The child's whole life; fd is its channel to the master, non-blocking.  parent is the template, with which it ends. */
+void
+session_run(int fd, pid_t parent, int no_seccomp)
+{
+	static struct session	 ses;
+	struct session		*s = &ses;
+
+	s->socket = s->pipe.fd = -1;
+	if (outq_init(&s->master, fd) == -1)
+		_exit(1);
+	imsgbuf_allow_fdpass(&s->master.ibuf);
+	proc_log_to(&s->master.ibuf);
+	sandbox_enter(SANDBOX_SESSION, no_seccomp);	/* arms the parent-death signal */
+	if (getppid() != parent)
+		_exit(1);
+	s->deadline = clock_msec() + MASTER_WAIT;
+	while (s->why == WHY_NONE && s->state != SESSION_OVER)
+		session_step(s);
+	session_over(s);
+}
+
+/* Everything is here: check it and get going.  Returns 0; what cannot work becomes the session's failure. */
+int
+session_begin(struct session *s, const void *secret, size_t len)
+{
+	const char	*user = s->start.user;
+
+	s->heard = s->rate_start = clock_msec();
+	s->deadline = s->heard + s->start.total_timeout;
+	alarm(s->start.total_timeout / 1000 + WATCHDOG);
+	if (user[0] == '\0' || !auth_clean(user, strlen(user)))
+		return (session_fail(s, STAGE_LOGIN, WHY_CONFIG, "the user name is empty or has a line end in it"));
+	if (!auth_clean(secret, len))
+		return (session_fail(s, STAGE_LOGIN, WHY_CONFIG, "the password has a line end or a NUL in it"));
+	if (pop3_init(&s->pop3, &events_ops, s, &s->start, secret, len) == -1)
+		return (session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "out of memory"));
+	conn_init(&s->conn, s->socket);
+	s->running = 1;
+	if (s->start.tls == TLS_MODE_TLS && conn_upgrade(&s->conn, s->start.host) == -1)
+		return (session_fail(s, STAGE_TLS, WHY_TLS, "%s", s->conn.text));
+	return (0);
+}
+
+/* The first failure stands.  Returns 0 for the sake of message handlers: the master did nothing wrong. */
+int
+session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	if (s->why != WHY_NONE)
+		return (0);
+	va_start(ap, fmt);
+	(void)vsnprintf(s->text, sizeof(s->text), fmt, ap);
+	va_end(ap);
+	s->stage = stage;
+	s->why = why;
+	return (0);
+}
+
+/* Wait, then serve whoever is ready: the server before the queues, so that what it brought goes out in one write. */
+static void
+session_step(struct session *s)
+{
+	struct pollfd	 pfd[PFD_MAX];
+	char		 err[PROTO_TEXT_SIZE];
+	int		 n, timeout;
+
+	if ((timeout = session_clock(s)) == -1)
+		return;
+	memset(pfd, 0, sizeof(pfd));
+	pfd[PFD_MASTER].fd = s->master.fd;
+	pfd[PFD_MASTER].events = POLLIN | (outq_empty(&s->master) ? 0 : POLLOUT);
+	pfd[PFD_PIPE].fd = s->pipe.fd;
+	pfd[PFD_PIPE].events = outq_empty(&s->pipe) ? 0 : POLLOUT;
+	pfd[PFD_SERVER].events = session_events(s);
+	pfd[PFD_SERVER].fd = pfd[PFD_SERVER].events == 0 ? -1 : s->conn.fd;
+	if (poll(pfd, PFD_MAX, timeout) == -1)
+		return;		/* EINTR */
+	if (pfd[PFD_MASTER].revents & (POLLIN | POLLHUP | POLLERR)) {
+		if ((n = session_read(s, err, sizeof(err))) == 0)
+			_exit(0);
+		if (n == -1) {
+			log_warnx("%s: master: %s", s->start.record, err);
+			_exit(1);
+		}
+	}
+	session_server(s);
+	outq_write(&s->pipe);
+	outq_write(&s->master);
+	if (s->master.broken)
+		_exit(0);
+	if (s->pipe.fd != -1 && (s->pipe.broken || pfd[PFD_PIPE].revents & (POLLHUP | POLLERR)))
+		s->pipe.broken = 1;
+	if (s->pipe.broken && s->why == WHY_NONE && s->state != SESSION_OVER)
+		(void)session_fail(s, STAGE_DELIVER, WHY_LOCAL_TEMP, "the deliverer went away");
+}
+
+/* As far as the server goes without waiting: handshake, what it sent, what it is to be told. */
+static void
+session_server(struct session *s)
+{
+	if (!s->running || s->why != WHY_NONE)
+		return;
+	if (!s->conn.shaken)
+		session_shake(s);
+	if (!s->conn.shaken || s->why != WHY_NONE)
+		return;
+	if (!session_throttled(s))
+		session_receive(s);
+	if (s->pop3.state == POP3_HANDSHAKE) {
+		if (conn_upgrade(&s->conn, s->start.host) == -1)
+			(void)session_fail(s, STAGE_TLS, WHY_TLS, "%s", s->conn.text);
+		else
+			session_server(s);	/* once: the connection is not upgraded twice */
+		return;
+	}
+	session_transmit(s);
+	if (s->pop3.state == POP3_FAILED)
+		(void)session_fail(s, s->pop3.stage, s->pop3.why, "%s", s->pop3.text);
+	else if (s->pop3.state == POP3_DONE)
+		s->state = SESSION_OVER;
+}
+
+static void
+session_shake(struct session *s)
+{
+	switch (conn_handshake(&s->conn)) {
+	case 0:
+		pop3_secured(&s->pop3);
+		s->heard = clock_msec();
+		break;
+	case -1:
+		(void)session_fail(s, STAGE_TLS, WHY_TLS, "%s", s->conn.text);
+		break;
+	}
+}
+
+/*
+ * Reads before anything is written, to the end of what is there: an answer that arrives ahead of its command must be seen as one.
+ */
+static void
+session_receive(struct session *s)
+{
+	static uint8_t	 data[READ_SIZE];
+	ssize_t		 n;
+	int		 i;
+
+	for (i = 0; i < READ_ROUNDS && !session_throttled(s) && !pop3_over(&s->pop3); i++) {
+		if ((n = conn_read(&s->conn, data, sizeof(data))) == CONN_AGAIN)
+			return;
+		if (n == -1) {
+			pop3_closed(&s->pop3, s->conn.text);
+			return;
+		}
+		s->heard = clock_msec();
+		s->rate_octets += (uint64_t)n;
+		if (pop3_input(&s->pop3, data, (size_t)n) == -1 || s->pop3.state == POP3_HANDSHAKE)
+			return;
+		outq_write(&s->pipe);
+	}
+}
+
+static void
+session_transmit(struct session *s)
+{
+	ssize_t	 n;
+
+	while (!pop3_over(&s->pop3) && buf_len(&s->pop3.out) > 0) {
+		if ((n = conn_write(&s->conn, buf_data(&s->pop3.out), buf_len(&s->pop3.out))) == CONN_AGAIN)
+			return;
+		if (n == -1) {
+			pop3_closed(&s->pop3, s->conn.text);
+			return;
+		}
+		pop3_sent(&s->pop3, (size_t)n);
+	}
+}
+
+static short
+session_events(const struct session *s)
+{
+	short	 events = 0;
+
+	if (!s->running)
+		return (0);
+	if (!s->conn.shaken)
+		return (s->conn.rpoll);
+	if (!session_throttled(s))
+		events |= s->conn.rpoll;
+	if (buf_len(&s->pop3.out) > 0)
+		events |= s->conn.wpoll;
+	return (events);
+}
+
+/* A reader is behind: leave the server's octets in the network. */
+static int
+session_throttled(const struct session *s)
+{
+	return (s->pipe.full || s->master.full);
+}
+
+/* Milliseconds until the next clock runs out, or -1: one has. */
+static int
+session_clock(struct session *s)
+{
+	int64_t	 now = clock_msec(), left = s->deadline - now, idle;
+
+	if (left <= 0) {
+		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, s->running ? "the session took too long" : "nothing to do");
+		return (-1);
+	}
+	if (!s->running)
+		return ((int)left);
+	if (session_throttled(s) || (s->conn.shaken && !pop3_expects(&s->pop3))) {
+		s->heard = s->rate_start = now;
+		s->rate_octets = 0;
+		return ((int)(left < INT32_MAX ? left : INT32_MAX));
+	}
+	if ((idle = s->heard + s->start.idle_timeout - now) <= 0) {
+		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, "no answer for %u seconds", s->start.idle_timeout / 1000);
+		return (-1);
+	}
+	if (idle < left)
+		left = idle;
+	if ((idle = session_rate(s, now)) == -1) {
+		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, "the server sends less than %d octets per second",
+		    RATE_OCTETS / (RATE_WINDOW / 1000));
+		return (-1);
+	}
+	if (idle < left)
+		left = idle;
+	return ((int)(left < INT32_MAX ? left : INT32_MAX));
+}
+
+/*
+ * Minimum rate, measured inside one reply: the pauses between replies are the idle clock's business.  Milliseconds left in the
+ * window, or -1: too slow.
+ */
+static int64_t
+session_rate(struct session *s, int64_t now)
+{
+	if (!pop3_midreply(&s->pop3) || s->pop3.replies != s->rate_reply) {
+		s->rate_reply = s->pop3.replies;
+		s->rate_start = now;
+		s->rate_octets = 0;
+	} else if (now - s->rate_start >= RATE_WINDOW) {
+		if (s->rate_octets < RATE_OCTETS)
+			return (-1);
+		s->rate_start = now;
+		s->rate_octets = 0;
+	}
+	return (s->rate_start + RATE_WINDOW - now);
+}
+
+static enum fetch_stage
+session_stage(const struct session *s)
+{
+	if (!s->running)
+		return (STAGE_CONNECT);
+	return (s->conn.shaken ? pop3_stage(s->pop3.state) : STAGE_TLS);
+}
+
+/* The last word to the master, and to the deliverer if it waits for the rest of a message. */
+static void
+session_over(struct session *s)
+{
+	struct msg_fetch_done	 done;
+	struct msg_fetch_failed	 failed;
+
+	events_flush(s);
+	if (s->begun != 0)
+		outq_send(&s->pipe, IMSG_MSG_ABORT, &s->begun, sizeof(s->begun));
+	if (s->why == WHY_NONE) {
+		memset(&done, 0, sizeof(done));
+		done.retrieved = s->pop3.retrieved;
+		done.deleted = s->pop3.deleted;
+		done.octets = s->pop3.fetched;
+		done.quit_ok = (uint32_t)s->pop3.quit_ok;
+		outq_send(&s->master, IMSG_FETCH_DONE, &done, sizeof(done));
+		conn_bye(&s->conn);
+	} else {
+		memset(&failed, 0, sizeof(failed));
+		failed.stage = s->stage;
+		failed.why = s->why;
+		strlcpy(failed.text, s->text, sizeof(failed.text));
+		outq_send(&s->master, IMSG_FETCH_FAILED, &failed, sizeof(failed));
+	}
+	session_linger(s);
+	_exit(0);
+}
+
+/* Complete messages that are still queued may yet be delivered; a reader that does not take them loses them. */
+static void
+session_linger(struct session *s)
+{
+	struct pollfd	 pfd[2];
+	int64_t		 end = clock_msec() + LINGER, now;
+
+	for (;;) {
+		outq_write(&s->pipe);
+		outq_write(&s->master);
+		if (outq_empty(&s->pipe))
+			outq_close(&s->pipe);
+		if (outq_empty(&s->pipe) && outq_empty(&s->master))
+			return;
+		if ((now = clock_msec()) >= end)
+			return;
+		pfd[0].fd = s->pipe.fd;
+		pfd[1].fd = outq_empty(&s->master) ? -1 : s->master.fd;
+		pfd[0].events = pfd[1].events = POLLOUT;
+		(void)poll(pfd, 2, (int)(end - now));
+	}
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/* The session's side of its channel to the master: what it takes, in which state. */
+#include <sys/types.h>
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "../common/rules.h"
+#include "fetcher.h"
+
+#define IN(s)		(1U << (s))
+#define PLAN_ENTRY	(sizeof(uint32_t) + 1)
+
+static int	 take_socket(void *, struct imsg *);
+static int	 take_pipe(void *, struct imsg *);
+static int	 take_start(void *, struct imsg *);
+static int	 take_secret(void *, struct imsg *);
+static int	 take_plan(void *, struct imsg *);
+static int	 take_plan_end(void *, struct imsg *);
+static int	 take_verdict(void *, struct imsg *);
+static int	 take_stop(void *, struct imsg *);
+static int	 take_verbose(void *, struct imsg *);
+static int	 each_entry(struct session *, struct imsg *, int (*)(struct pop3 *, uint32_t, uint32_t));
+
+static const struct rule master_rules[] = {
+	{ IMSG_FETCH_SOCKET,	0, 0,					1, IN(SESSION_SOCKET),		take_socket },
+	{ IMSG_FETCH_PIPE,	0, 0,					1, IN(SESSION_PIPE),		take_pipe },
+	{ IMSG_FETCH_START,	sizeof(struct msg_fetch_start),
+				sizeof(struct msg_fetch_start),		0, IN(SESSION_START),		take_start },
+	{ IMSG_FETCH_SECRET,	0, PROTO_SECRET_MAX,			0, IN(SESSION_SECRET),		take_secret },
+	{ IMSG_FETCH_PLAN,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_PLAN),		take_plan },
+	{ IMSG_FETCH_PLAN_END,	sizeof(uint32_t), sizeof(uint32_t),	0, IN(SESSION_PLAN),		take_plan_end },
+	{ IMSG_FETCH_VERDICT,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_RUN),		take_verdict },
+	{ IMSG_FETCH_STOP,	0, 0,					0, RULES_ANY,			take_stop },
+	{ IMSG_VERBOSE,		sizeof(uint32_t), sizeof(uint32_t),	0, RULES_ANY,			take_verbose }
+};
+
+/* What the master has to say.  As rules_read(). */
+int
+session_read(struct session *s, char *err, size_t errsize)
+{
+	return (rules_read(&s->master.ibuf, master_rules, nitems(master_rules), &s->state, s, err, errsize));
+}
+
+static int
+take_socket(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+
+	if ((s->socket = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	s->state = SESSION_PIPE;
+	return (0);
+}
+
+static int
+take_pipe(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	int		 fd;
+
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	if (outq_init(&s->pipe, fd) == -1) {
+		close(fd);
+		s->pipe.fd = -1;
+		return (-1);
+	}
+	s->state = SESSION_START;
+	return (0);
+}
+
+static int
+take_start(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_fetch_start	*start = &s->start;
+
+	if (rules_payload(imsg, start) == -1)
+		return (-1);
+	if (start->tls < TLS_MODE_TLS || start->tls > TLS_MODE_NONE || start->apop > 1 || start->leave > 1 || start->want_sizes > 1 ||
+	    start->idle_timeout == 0 || start->total_timeout == 0 || !proto_str(start->host, sizeof(start->host)) ||
+	    !proto_str(start->user, sizeof(start->user)) || !proto_str(start->record, sizeof(start->record)))
+		return (-1);
+	s->state = SESSION_SECRET;
+	return (0);
+}
+
+/* The message's own copy is wiped when it is freed. */
+static int
+take_secret(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	uint8_t		 secret[PROTO_SECRET_MAX];
+	size_t		 len = imsg_get_len(imsg);
+	int		 r;
+
+	if (len > 0 && imsg_get_data(imsg, secret, len) == -1)
+		return (-1);
+	s->state = SESSION_LISTING;
+	r = session_begin(s, secret, len);
+	explicit_bzero(secret, sizeof(secret));
+	return (r);
+}
+
+/* After a stop there may still be a plan on its way: not needed any more. */
+static int
+take_plan(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+
+	return (s->pop3.stop ? 0 : each_entry(s, imsg, pop3_plan));
+}
+
+static int
+take_plan_end(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	uint32_t	 entries;
+
+	if (rules_payload(imsg, &entries) == -1)
+		return (-1);
+	s->state = SESSION_RUN;
+	return (s->pop3.stop ? 0 : pop3_plan_end(&s->pop3, entries));
+}
+
+static int
+take_verdict(void *arg, struct imsg *imsg)
+{
+	return (each_entry(arg, imsg, pop3_verdict));
+}
+
+static int
+take_stop(void *arg, struct imsg *imsg __unused)
+{
+	struct session	*s = arg;
+
+	pop3_stop(&s->pop3);
+	return (0);
+}
+
+static int
+take_verbose(void *arg __unused, struct imsg *imsg)
+{
+	uint32_t	 level;
+
+	if (rules_payload(imsg, &level) == -1)
+		return (-1);
+	log_setverbose((int)level);
+	return (0);
+}
+
+/* A packed frame: uint32_t message number, uint8_t word on it, each handed to fn. */
+static int
+each_entry(struct session *s, struct imsg *imsg, int (*fn)(struct pop3 *, uint32_t, uint32_t))
+{
+	struct ibuf	 ibuf;
+	uint32_t	 msgno;
+	uint8_t		 word;
+
+	if (imsg_get_ibuf(imsg, &ibuf) == -1)
+		return (-1);
+	while (ibuf_size(&ibuf) > 0) {
+		if (ibuf_get(&ibuf, &msgno, sizeof(msgno)) == -1 || ibuf_get(&ibuf, &word, sizeof(word)) == -1 ||
+		    fn(&s->pop3, msgno, word) == -1)
+			return (-1);
+	}
+	return (0);
+}

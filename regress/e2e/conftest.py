@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: ISC
+"""Fixtures: one PKI and one Dovecot for the whole run, a fresh Rig and misbehaving servers for each test."""
+import itertools
+import os
+import shutil
+
+import pytest
+
+import rig as rigs
+from dovecot import Dovecot
+from pki import Pki
+from popd import Popd
+
+SERIAL = itertools.count(1)
+
+
+def pytest_configure(config):
+    if os.getuid() != 0:
+        pytest.exit("the end-to-end tests need root", 3)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed and "rig" in getattr(item, "funcargs", {}):
+        report.sections.append(("rpopd", item.funcargs["rig"].log()[-20000:]))
+
+
+@pytest.fixture(scope="session")
+def pki():
+    directory = rigs.scratch("rpca.")
+    yield Pki(os.path.join(directory, "ca"))
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def dovecot_server(pki):
+    directory = rigs.scratch("rpdc.")
+    server = None
+    try:
+        server = Dovecot(directory, pki)
+        yield server
+    finally:
+        if server:
+            server.stop()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture
+def rig(pki):
+    r = rigs.Rig(pki)
+    yield r
+    r.close()
+
+
+@pytest.fixture
+def unified(rig):
+    """A rig with the accounts of corpus.unified_*()."""
+    for name in ("postmaster", "anna", "info"):
+        rig.account(name + "@example.org")
+    rig.account("bert@example.org", aliases=["sales@example.org"])
+    return rig
+
+
+@pytest.fixture
+def personal(rig):
+    rig.account("postmaster@example.org")
+    rig.account("anna@example.org")
+    return rig
+
+
+@pytest.fixture
+def mailbox(dovecot_server):
+    """Makes a new Dovecot user holding these messages: mailbox(messages) -> (user, password)."""
+    def make(messages=(), name=None):
+        user = name or "u%d" % next(SERIAL)
+        password = dovecot_server.add_user(user)
+        for data in messages:
+            dovecot_server.add(user, data)
+        return user, password
+    return make
+
+
+@pytest.fixture
+def popd(pki):
+    """Makes a scripted server: popd(behaviour, messages, mode)."""
+    servers = []
+
+    def make(behaviour=None, messages=(), mode="plain"):
+        servers.append(Popd(pki, behaviour, messages, mode))
+        return servers[-1]
+    yield make
+    for s in servers:
+        s.stop()

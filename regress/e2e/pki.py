@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: ISC
+"""A throw-away certificate authority: good and bad server certificates, and a hashed directory of trusted CAs."""
+import os
+import subprocess
+
+SAN = "subjectAltName=DNS:localhost,IP:127.0.0.1\n"
+LEAF = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n"
+CADB = "[ca]\ndefault_ca=d\n[d]\ndatabase=%(d)s/index\nserial=%(d)s/serial\nnew_certs_dir=%(d)s\ndefault_md=sha256\n" \
+    "policy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
+
+
+def openssl(*args):
+    subprocess.run(("openssl",) + args, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE)
+
+
+class Pki:
+    """Files in one directory: NAME.pem and NAME.key for each of good, expired, wrongname, unknown, selfsigned; certs/ holds the CA."""
+
+    def __init__(self, directory):
+        self.dir = directory
+        self.certs = os.path.join(directory, "certs")
+        os.makedirs(self.certs)
+        self._authority("ca")
+        self._authority("otherca")
+        self._leaf("good", "ca", SAN)
+        self._leaf("wrongname", "ca", "subjectAltName=DNS:elsewhere.example\n")
+        self._leaf("unknown", "otherca", SAN)
+        self._leaf("expired", "ca", SAN, ("20200101000000Z", "20200201000000Z"))
+        openssl("req", "-x509", *self._new("selfsigned"), "-days", "30", "-subj", "/CN=localhost",
+            "-addext", SAN.strip())
+        with open(self.path("ca.pem")) as src, open(os.path.join(self.certs, "ca.pem"), "w") as dst:
+            dst.write(src.read())
+        openssl("rehash", self.certs)
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def cert(self, name="good"):
+        """(certificate file, key file)"""
+        return self.path(name + ".pem"), self.path(name + ".key")
+
+    def _new(self, name):
+        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.path(name + ".key"),
+            "-out", self.path(name + ".pem"))
+
+    def _authority(self, name):
+        openssl("req", "-x509", *self._new(name), "-days", "30", "-subj", "/CN=rpopd test " + name)
+
+    def _leaf(self, name, ca, san, dates=None):
+        csr, ext = self.path(name + ".csr"), self.path(name + ".ext")
+        openssl("req", *self._new(name), "-subj", "/CN=localhost")
+        os.rename(self.path(name + ".pem"), csr)
+        with open(ext, "w") as f:
+            f.write(san + LEAF)
+        if dates is None:
+            openssl("x509", "-req", "-in", csr, "-CA", self.path(ca + ".pem"), "-CAkey", self.path(ca + ".key"),
+                "-CAcreateserial", "-days", "30", "-extfile", ext, "-out", self.path(name + ".pem"))
+            return
+        db = self.path("cadb")
+        os.makedirs(db)
+        for file, text in (("index", ""), ("serial", "4711\n"), ("conf", CADB % {"d": db})):
+            with open(os.path.join(db, file), "w") as f:
+                f.write(text)
+        openssl("ca", "-batch", "-config", os.path.join(db, "conf"), "-in", csr, "-cert", self.path(ca + ".pem"),
+            "-keyfile", self.path(ca + ".key"), "-startdate", dates[0], "-enddate", dates[1], "-extfile", ext,
+            "-out", self.path(name + ".pem"), "-notext")

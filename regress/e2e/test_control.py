@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: ISC
+"""rpopctl and the control socket (S33; must 22)."""
+import json
+import os
+import random
+import socket
+import stat
+import struct
+import subprocess
+
+import pytest
+
+import behaviours as B
+import corpus
+import rig as rigs
+
+ANNA = "example.org/anna"
+
+
+@pytest.fixture
+def running(personal, popd):
+    personal.good, personal.bad = popd(messages=[corpus.mail("one")]), popd(B.RefuseLogin(), [corpus.mail("never")])
+    personal.record("anna@example.org", "good", personal.good, leave=1)
+    personal.record("anna@example.org", "bad", personal.bad)
+    personal.record("postmaster@example.org", "off", personal.good, period=None)
+    personal.daemon = personal.start()
+    rigs.wait_for(lambda: all(r["polls"] or not r["enabled"] for r in personal.status()["records"]) and
+        all(r["state"] in ("idle", "disabled") for r in personal.status()["records"]), "the first polls")
+    yield personal
+    assert personal.daemon.stop() == 0
+
+
+def rows(rig):
+    return {r["name"]: r for r in rig.status()["records"]}
+
+
+def test_status_json(running):
+    status = running.status()
+    assert status["daemon"]["records"] == 3 and status["daemon"]["enabled"] == 2
+    assert status["daemon"]["load_error"] in ("", None) and status["daemon"]["config_changed"] is False
+    r = rows(running)
+    assert len(r) == 3
+    assert r["good"]["last_error"] in ("", None) and r["good"]["last_success"] and r["good"]["messages"] == 1 and r["good"]["kept"] == 1
+    assert "login" in r["bad"]["last_error"] and not r["bad"]["last_success"] and r["bad"]["failures"] == 1
+    assert r["off"]["state"] == "disabled" and r["off"]["enabled"] is False
+
+
+def test_status_table(running):
+    text = running.ctl("status").log
+    assert len([line for line in text.splitlines() if "good" in line or "bad" in line or "off" in line]) >= 3
+    assert running.ctl().log.split()[:1] == text.split()[:1]	# the default command
+    assert "s3cret-word" not in text and "s3cret-word" not in running.ctl("-j", "status").log
+
+
+def test_exactly_one_of_success_and_error(running):
+    """S33: changes after every poll."""
+    assert rows(running)["bad"]["last_error"]
+    running.bad.behaviour = B.Behaviour()
+    running.ctl("poll", "anna@example.org/bad")
+    rigs.wait_for(lambda: not rows(running)["bad"]["last_error"] and rows(running)["bad"]["last_success"], "the error to go")
+    running.bad.behaviour = B.RefuseLogin()
+    running.ctl("poll", "anna@example.org/bad")
+    rigs.wait_for(lambda: rows(running)["bad"]["last_error"], "the error to come back")
+
+
+def test_show_account(running):
+    text = running.ctl("show", "account", "anna@example.org").log
+    assert "good" in text and "bad" in text and "off" not in text.split()
+    assert "s3cret-word" not in text
+    assert running.ctl("show", "account", "nobody@example.org", check=False).code != 0
+
+
+@pytest.mark.parametrize("name,moved", [("all", {"good", "bad"}), ("anna@example.org", {"good", "bad"}),
+    ("anna@example.org/good", {"good"})])
+def test_poll(running, name, moved):
+    before = {n: r["polls"] for n, r in rows(running).items()}
+    running.ctl("poll", name)
+    rigs.wait_for(lambda: {n for n, r in rows(running).items() if r["polls"] > before[n]} == moved, "the polls of " + name)
+
+
+def test_poll_of_nothing_is_an_error(running):
+    for name in ("nobody@example.org", "anna@example.org/none", ""):
+        assert running.ctl("poll", name, check=False).code != 0
+
+
+def test_log_level(running):
+    running.ctl("log", "verbose")
+    assert running.status()["daemon"]["verbose"] is True
+    running.ctl("log", "brief")
+    assert running.status()["daemon"]["verbose"] is False
+
+
+def test_usage_errors(running):
+    for words in (["frobnicate"], ["show"], ["poll"], ["status", "extra"], ["-x"], ["log", "loud"]):
+        assert running.ctl(*words, check=False).code != 0
+
+
+def test_stop(personal, popd):
+    personal.record("anna@example.org", "good", popd(messages=[corpus.mail("one")]))
+    daemon = personal.start()
+    personal.ctl("stop")
+    assert daemon.wait() == 0
+    daemon.orphans_gone()
+    assert personal.ctl("status", check=False).code != 0
+
+
+def test_socket_is_closed_to_others(running):
+    path = os.path.join(running.run, "rpopd.sock")
+    st = os.stat(path)
+    assert stat.S_ISSOCK(st.st_mode) and st.st_uid == 0 and st.st_mode & 0o007 == 0
+    p = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+        os.path.join(rigs.BUILD, "rpopctl"), "-s", path, "status"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    assert p.returncode != 0
+
+
+def test_peer_is_checked_even_if_the_socket_is_open(running):
+    """Peer credentials decide, not the mode of the file."""
+    path = os.path.join(running.run, "rpopd.sock")
+    os.chmod(path, 0o666)
+    os.chmod(running.run, 0o755)
+    for words in (["stop"], ["poll", "all"], ["log", "verbose"], ["reload"]):
+        p = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
+            os.path.join(rigs.BUILD, "rpopctl"), "-s", path] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        assert p.returncode != 0
+    assert running.daemon.running()
+    assert running.status()["daemon"]["verbose"] is True
+
+
+def connect(rig):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(30)
+    s.connect(os.path.join(rig.run, "rpopd.sock"))
+    return s
+
+
+def test_garbage(running):
+    """Must 22: a bad control client is closed, and nobody else notices."""
+    rng = random.Random(4711)
+    for i in range(150):
+        with connect(running) as s:
+            data = rng.randbytes(rng.randrange(1, 3000))
+            if i % 3 == 0:		# a plausible imsg header: type, length, peerid, pid
+                data = struct.pack("=IIII", rng.randrange(0, 90), rng.choice([0, 15, 16, 17, 20000, 2**31, 2**32 - 1]),
+                    rng.choice([0, 1, 2**32 - 1]), 0) + data
+            try:
+                s.sendall(data)
+                if i % 2:
+                    s.shutdown(socket.SHUT_WR)
+                    s.recv(4096)
+            except OSError:
+                pass
+    assert running.daemon.running()
+    assert len(running.status()["records"]) == 3
+
+
+def test_descriptors_are_not_taken(running):
+    """A client that passes descriptors fills no table of the master's."""
+    before = len(os.listdir("/proc/%d/fd" % running.daemon.pid))
+    for _ in range(50):
+        with connect(running) as s:
+            with open("/dev/null") as f:
+                try:
+                    socket.send_fds(s, [b"\0" * 64], [f.fileno()] * 20)
+                except OSError:
+                    pass
+    assert len(running.status()["records"]) == 3
+    rigs.wait_for(lambda: len(os.listdir("/proc/%d/fd" % running.daemon.pid)) <= before + 1, "the descriptors to be closed")
+
+
+def test_many_silent_clients(running):
+    """Clients that connect and say nothing, or never read, leave the daemon serving mail."""
+    held = []
+    try:
+        for _ in range(200):
+            try:
+                held.append(connect(running))
+            except OSError:
+                break
+        running.good.box.add(corpus.mail("two"))
+        running.daemon.proc.send_signal(1)		# SIGHUP: polls go on as before
+        assert running.daemon.running()
+    finally:
+        for s in held:
+            s.close()
+    rigs.wait_for(lambda: running.ctl("poll", "all", check=False).code == 0, "the control socket to be free again")
+    rigs.wait_for(lambda: "two" in running.idents()[ANNA], "mail to come in")
+
+
+def test_json_is_json_whatever_the_names_are(personal, popd):
+    s = popd(B.EchoPassword(), [corpus.mail("x")])
+    for name in ("quote\" and \\", "ünï cödé", "tab-less", "{}[]:,", "%s%n"):
+        personal.record("anna@example.org", name, s)
+    daemon = personal.start()
+    rigs.wait_for(lambda: all(r["polls"] for r in personal.status()["records"]), "the polls")
+    assert len(json.loads(personal.ctl("-j", "status").log)["records"]) == 5
+    assert len(json.loads(personal.ctl("-j", "show", "account", "anna@example.org").log)["records"]) == 5
+    assert daemon.stop() == 0

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: ISC
+"""Full disk and read-only mail root: nothing lost, a clear record error, recovery without restart."""
+import contextlib
+import os
+import pwd
+import subprocess
+
+import corpus
+import rig as rigs
+
+ANNA = "example.org/anna"
+
+
+def mount(*args):
+    subprocess.run(["mount"] + list(args), check=True)
+
+
+@contextlib.contextmanager
+def tmpfs(rig, size):
+    """The mail root on a small file system of its own."""
+    owner = pwd.getpwnam("_rpopm")
+    mount("-t", "tmpfs", "-o", "size=%s,mode=0700,uid=%d,gid=%d" % (size, owner.pw_uid, owner.pw_gid), "rpopd-test", rig.mail)
+    try:
+        yield
+    finally:
+        for d in rig.runs:
+            if d.running():
+                d.kill()
+        subprocess.run(["umount", "-l", rig.mail], check=True)
+
+
+def record(rig):
+    return rig.status()["records"][0]
+
+
+def poll(rig):
+    """One poll now, and its end."""
+    before = record(rig)["polls"]
+    rig.ctl("poll", "all")
+    rigs.wait_for(lambda: record(rig)["polls"] > before and record(rig)["state"] == "idle", "the poll to end")
+
+
+def test_full_disk(personal, popd):
+    data = [corpus.mail("f%d" % i, body=b"some text\r\n" * 20_000) for i in range(30)]	# 6.6 MB
+    s = popd(messages=data)
+    personal.settings["delay_failed"] = 10
+    personal.record("anna@example.org", "work", s)
+    with tmpfs(personal, "2m"):
+        daemon = personal.start()
+        pids = daemon.processes()
+        rigs.wait_for(lambda: record(personal)["last_error"], "the error")
+        rigs.wait_for(lambda: record(personal)["state"] == "idle", "the session to end")
+        assert "space" in record(personal)["last_error"].lower()
+        got = personal.idents().get(ANNA, [])
+        assert len(got) == len(set(got)) and len(got) < 30
+        # What is not delivered is still there.
+        here = {corpus.ident_of(d) for d in s.box.left()}
+        assert here | set(got) == {"f%d" % i for i in range(30)}
+        mount("-o", "remount,size=64m", personal.mail)
+        poll(personal)
+        assert record(personal)["last_error"] in ("", None)
+        assert personal.idents() == {ANNA: sorted("f%d" % i for i in range(30))}
+        assert s.box.left() == []
+        assert daemon.running() and daemon.processes()["deliverer"] == pids["deliverer"]
+        assert [corpus.split_prologue(d)[3] for d in personal.delivered()[ANNA]].count(b"") == 0
+        assert daemon.stop() == 0
+
+
+def test_one_message_too_big_for_the_disk(personal, popd):
+    """The small ones around it are served."""
+    s = popd(messages=[corpus.mail("s0"), corpus.big("big", 5_000_000), corpus.mail("s1")])
+    personal.record("anna@example.org", "work", s)
+    with tmpfs(personal, "2m"):
+        for _ in range(3):
+            personal.once()
+        got = personal.idents()[ANNA]
+        assert "s0" in got and got.count("s0") == 1 and "big" not in got
+        assert any(b"X-Test-Id: big\r\n" in d for d in s.box.left())
+        assert [n for n in personal.spooled()] == []
+
+
+def test_read_only_mail_root(personal, popd):
+    s = popd(messages=[corpus.mail("r%d" % i) for i in range(5)])
+    personal.record("anna@example.org", "work", s)
+    with tmpfs(personal, "16m"):
+        daemon = personal.start()
+        rigs.wait_for(lambda: personal.idents().get(ANNA) == ["r0", "r1", "r2", "r3", "r4"], "the first five")
+        rigs.wait_for(lambda: record(personal)["state"] == "idle" and not personal.status()["daemon"]["pending"], "quiet")
+        mount("-o", "remount,ro", personal.mail)
+        for i in range(5, 9):
+            s.box.add(corpus.mail("r%d" % i))
+        poll(personal)
+        assert "read-only" in record(personal)["last_error"].lower()
+        assert len(s.box.left()) == 4
+        assert len(personal.idents()[ANNA]) == 5
+        mount("-o", "remount,rw", personal.mail)
+        poll(personal)
+        assert personal.idents() == {ANNA: ["r%d" % i for i in range(9)]}
+        assert s.box.left() == []
+        assert daemon.stop() == 0
+
+
+def test_full_disk_under_state_db(personal, popd):
+    """No room for the commit: no DELE, no delivery that is not recorded; all is well once there is room."""
+    s = popd(messages=[corpus.mail("s%d" % i) for i in range(400)])
+    personal.record("anna@example.org", "work", s)
+    personal.write_db()
+    small = os.path.join(personal.dir, "small")
+    os.mkdir(small, 0o700)
+    mount("-t", "tmpfs", "-o", "size=192k,mode=0700", "rpopd-test", small)
+    try:
+        with open(personal.db, "rb") as f:
+            data = f.read()
+        personal.db, personal.statedb = os.path.join(small, "rpopd.db"), os.path.join(small, "state.db")
+        mount("-o", "remount,size=1m", small)
+        with open(personal.db, "wb") as f:
+            f.write(data)
+        os.chmod(personal.db, 0o600)
+        with open(os.path.join(small, "ballast"), "wb") as f:
+            try:
+                while True:
+                    f.write(b"x" * 4096)
+                    f.flush()
+            except OSError:
+                pass
+            f.truncate(max(0, f.tell() - 160 * 1024))
+        personal.once()
+        got = personal.idents().get(ANNA, [])
+        here = [corpus.ident_of(d) for d in s.box.left()]
+        assert len(got) == len(set(got))
+        assert set(got) | set(here) == {"s%d" % i for i in range(400)}
+        os.unlink(os.path.join(small, "ballast"))
+        for _ in range(2):
+            result = personal.once()
+        assert result.code == 0
+        assert personal.idents() == {ANNA: sorted("s%d" % i for i in range(400))}
+        assert s.box.left() == []
+    finally:
+        for d in personal.runs:
+            if d.running():
+                d.kill()
+        subprocess.run(["umount", "-l", small], check=True)

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: ISC
+"""
+The sandbox as the kernel sees it: each process of a running daemon read from /proc while a session stands in the middle of a
+message, forbidden calls tried in each role (test build), and the libraries each binary is linked with.
+"""
+import os
+import pwd
+import re
+import subprocess
+
+import pytest
+
+import behaviours as B
+import corpus
+import rig as rigs
+
+ROLES = ["rpopd", "dialer", "template", "session", "deliverer"]
+CHILDREN = ROLES[1:]
+# CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SETPCAP SYS_CHROOT
+MASTER_CAPS = sum(1 << n for n in (0, 1, 3, 5, 6, 7, 8, 18))
+
+
+class Seen:
+    """What /proc says of one process."""
+
+    def __init__(self, pid):
+        text = rigs.read_proc(pid, "status")
+        self.status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        self.root = os.readlink("/proc/%d/root" % pid)
+        self.cwd = os.readlink("/proc/%d/cwd" % pid)
+        self.environ = rigs.read_proc(pid, "environ").split("\0")
+        self.cmdline = rigs.read_proc(pid, "cmdline")
+        self.limits = {line[:26].strip(): line[26:].split()[:2] for line in rigs.read_proc(pid, "limits").splitlines()}
+        self.fds = {int(n): os.readlink("/proc/%d/fd/%s" % (pid, n)) for n in os.listdir("/proc/%d/fd" % pid)}
+        self.maps = rigs.read_proc(pid, "maps")
+
+    def ids(self, name):
+        return {int(x) for x in self.status[name].split()}
+
+    def caps(self, name):
+        return int(self.status[name], 16)
+
+
+@pytest.fixture(scope="module")
+def seen(pki):
+    """{role: Seen} of a daemon with one session half-way through a message."""
+    from popd import Popd
+    rig = rigs.Rig(pki)
+    server = Popd(pki, B.Stall("retr", 0.5), [corpus.big("half", 1_000_000)], "pop3s")
+    try:
+        rig.account("postmaster@example.org")
+        rig.record("postmaster@example.org", "half", server)
+        daemon = rig.start()
+        rigs.wait_for(lambda: server.count("retr") and rig.spooled(), "the session to be in the middle")
+        found = {role: pids[0] for role, pids in daemon.processes().items() if pids}
+        result = {role: Seen(pid) for role, pid in found.items()}
+        result["rig"], result["log"] = rig, daemon.logfile
+        yield result
+    finally:
+        server.stop()
+        rig.close()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_there(seen, role):
+    assert role in seen
+
+
+@pytest.mark.parametrize("role,user", [("dialer", "_rpopd"), ("template", "_rpopf"), ("session", "_rpopf"), ("deliverer", "_rpopm")])
+def test_uid_and_groups(seen, role, user):
+    pw = pwd.getpwnam(user)
+    assert seen[role].ids("Uid") == {pw.pw_uid}
+    assert seen[role].ids("Gid") == {pw.pw_gid}
+    assert seen[role].ids("Groups") <= {pw.pw_gid}
+
+
+@pytest.mark.parametrize("role,root", [("dialer", "run/dialer"), ("template", "run/fetcher"), ("session", "run/fetcher"),
+    ("deliverer", "mail")])
+def test_root_directory(seen, role, root):
+    assert seen[role].root == seen[role].cwd == os.path.join(seen["rig"].dir, root)
+
+
+def test_jails_hold_nothing_but_certificates(seen):
+    run = os.path.join(seen["rig"].dir, "run")
+    assert os.listdir(os.path.join(run, "dialer")) == []
+    assert os.listdir(os.path.join(run, "fetcher")) == ["certs"]
+    for name in ("dialer", "fetcher", "fetcher/certs"):
+        st = os.stat(os.path.join(run, name))
+        assert st.st_uid == 0 and st.st_mode & 0o022 == 0
+
+
+@pytest.mark.parametrize("role", CHILDREN)
+def test_kernel_confinement(seen, role):
+    assert seen[role].status["NoNewPrivs"] == "1"
+    assert seen[role].status["Seccomp"] == "2"
+    assert int(seen[role].status.get("Seccomp_filters", "1")) >= 1
+
+
+@pytest.mark.parametrize("role", CHILDREN)
+def test_no_capabilities(seen, role):
+    assert [seen[role].caps(n) for n in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [0] * 5
+
+
+def test_capabilities_of_the_master(seen):
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        assert seen["rpopd"].caps(name) & ~MASTER_CAPS == 0
+    assert seen["rpopd"].caps("CapInh") == seen["rpopd"].caps("CapAmb") == 0
+
+
+@pytest.mark.parametrize("role", CHILDREN)
+def test_descriptors(seen, role):
+    """Sockets and the event loop; the deliverer's own files besides; never a store or another process's file."""
+    for n, target in seen[role].fds.items():
+        kind = target.split(":")[0]
+        allowed = target == "/dev/null" or kind in ("socket", "anon_inode", "pipe") or (n == 2 and target == seen["log"])
+        if role == "deliverer":
+            allowed = allowed or target == seen["rig"].mail or target.startswith(seen["rig"].mail + "/")
+        assert allowed, "descriptor %d is %s" % (n, target)
+    assert not any("rpopd.db" in t or "state.db" in t for t in seen[role].fds.values())
+
+
+def test_descriptors_of_a_session(seen):
+    """Exactly three sockets: server, master, deliverer."""
+    assert len([t for t in seen["session"].fds.values() if t.startswith("socket:")]) == 3
+
+
+@pytest.mark.parametrize("role", ["template", "session"])
+def test_descriptors_at_most(seen, role):
+    assert len(seen[role].fds) <= 12
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_secret_outside_memory(seen, role):
+    assert "s3cret-word" not in seen[role].cmdline
+    assert not any("s3cret-word" in e for e in seen[role].environ)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_writable_code(seen, role):
+    assert not re.search(r"^\S+ .w.?x", seen[role].maps, re.M) and not re.search(r"^\S+ rwx", seen[role].maps, re.M)
+
+
+@pytest.mark.parametrize("role", CHILDREN)
+def test_limits(seen, role):
+    assert seen[role].limits["Max core file size"] == ["0", "0"]
+    if role != "template":
+        assert seen[role].limits["Max processes"] == ["0", "0"]
+    if role in ("dialer", "template", "session"):
+        assert seen[role].limits["Max file size"] == ["0", "0"]
+    if role == "session":
+        assert int(seen[role].limits["Max open files"][0]) <= max(seen[role].fds) + 1
+
+
+def test_stores_are_closed_to_others(seen):
+    for name in ("rpopd.db", "state.db"):
+        st = os.stat(os.path.join(seen["rig"].dir, name))
+        assert st.st_uid == 0 and st.st_mode & 0o077 == 0
+
+
+# --- forbidden calls ---
+
+PROBES_FILE = os.path.join(rigs.REPO, "common", "probe.c")
+
+
+def probe_names():
+    """The names that common/probe.c knows."""
+    try:
+        with open(PROBES_FILE) as f:
+            return sorted(set(re.findall(r'^\t\{ "([a-z0-9-]+)"', f.read(), re.M))) or ["(no names in common/probe.c)"]
+    except OSError:
+        return ["(no common/probe.c)"]
+
+
+@pytest.mark.parametrize("what", probe_names())
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer"])
+def test_forbidden(personal, popd, process, what):
+    """Refused with an error or ended by the filter; exit 42 means that it worked."""
+    role, _, narrowed = process.partition(":")
+    personal.record("anna@example.org", "work", popd())
+    personal.write_db()
+    daemon = rigs.Daemon(personal, personal.argv("-P", "%s:%s%s" % (role, narrowed + ":" if narrowed else "", what), hooks=True))
+    try:
+        m = rigs.wait_for(lambda: re.search(r"%s\b[^\n]*?\b(exit(?:ed)?(?: status)? (\d+)|signal (\d+))" % role, daemon.log()),
+            "the end of the probe in: " + daemon.log())
+    finally:
+        daemon.kill()
+    assert m.group(3) == "31" or m.group(2) == "0", m.group(0)
+
+
+# --- libraries ---
+
+BASE = {"libc", "libbsd", "libmd", "ld-linux-x86-64", "ld-linux-aarch64"}
+LIBRARIES = {
+    "rpopd": {"libsqlite3", "libevent_core"},
+    "dialer": {"libcares", "libevent_core", "libseccomp"},
+    "fetcher": {"libtls", "libssl", "libcrypto", "libgsasl", "libevent_core", "libseccomp"},
+    "deliverer": {"libevent_core", "libseccomp"},
+    "rpopctl": {"libseccomp"},
+}
+# What must not even come along through another library.
+NEVER = {"rpopd": {"libtls", "libssl", "libcrypto", "libcares", "libgsasl"}, "dialer": {"libsqlite3", "libtls", "libssl", "libcrypto"},
+    "fetcher": {"libsqlite3", "libcares"}, "deliverer": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares"},
+    "rpopctl": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares", "libevent_core"}}
+
+
+@pytest.mark.parametrize("binary", sorted(LIBRARIES))
+def test_links_only_its_libraries(binary):
+    path = os.path.join(rigs.BUILD, binary)
+    out = subprocess.run(["readelf", "-dW", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+    needed = {n.split(".so")[0] for n in re.findall(r"\(NEEDED\).*\[(.*)\]", out)}
+    assert needed - BASE <= {re.sub(r"-2\.1$", "", n) for n in LIBRARIES[binary]} | {"libevent_core-2.1"}
+    ldd = subprocess.run(["ldd", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+    every = {line.split()[0].split(".so")[0] for line in ldd.splitlines()}
+    assert not every & NEVER[binary]
+
+
+@pytest.mark.parametrize("binary", sorted(LIBRARIES))
+def test_hardened(binary):
+    """PIE, full RELRO, no executable stack."""
+    path = os.path.join(rigs.BUILD, binary)
+    out = subprocess.run(["readelf", "-hldW", path], check=True, stdout=subprocess.PIPE, text=True).stdout
+    assert re.search(r"Type:\s+DYN", out)
+    assert "GNU_RELRO" in out and re.search(r"FLAGS.*(BIND_NOW|NOW)", out)
+    assert re.search(r"GNU_STACK\s.*RW ", out)
+
+
+def test_shipping_build_has_no_hooks():
+    for binary in LIBRARIES:
+        with open(os.path.join(rigs.BUILD, binary), "rb") as f:
+            data = f.read()
+        assert b"deliverer.rename" not in data and b"X-Poison-Test" not in data and b"master.commit_before" not in data

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: ISC
+"""The test servers themselves, against Python's own client: a broken server would make every other result worthless."""
+import poplib
+import ssl
+
+import pytest
+
+import behaviours as B
+import corpus
+from popd import Behaviour
+
+
+def client(server, pki, tls):
+    context = ssl.create_default_context(capath=pki.certs)
+    if tls == "tls":
+        port = getattr(server, "sport", server.port)
+        return poplib.POP3_SSL("localhost", port, context=context, timeout=60)
+    p = poplib.POP3("localhost", server.port, timeout=60)
+    if tls == "stls":
+        p.stls(context)
+    return p
+
+
+def fetch(p):
+    return [b"".join(x + b"\r\n" for x in p.retr(n + 1)[1]) for n in range(p.stat()[0])]
+
+
+@pytest.mark.parametrize("tls", ["none", "stls", "tls"])
+def test_dovecot(dovecot_server, mailbox, pki, tls):
+    data = corpus.mail("d")
+    user, password = mailbox([data])
+    p = client(dovecot_server, pki, tls)
+    p.user(user)
+    p.pass_(password)
+    assert fetch(p) == [data]
+    p.dele(1)
+    p.quit()
+    assert dovecot_server.messages(user) == []
+
+
+def test_dovecot_apop(dovecot_server, mailbox, pki):
+    user, password = mailbox([corpus.mail("d")])
+    p = client(dovecot_server, pki, "tls")
+    p.apop(user, password)
+    assert p.stat()[0] == 1
+    p.quit()
+
+
+@pytest.mark.parametrize("mode", ["plain", "stls", "pop3s"])
+def test_popd(popd, pki, mode):
+    data = [corpus.mail("a"), corpus.awkward("")["dots"]]
+    s = popd(Behaviour(), data, mode)
+    p = client(s, pki, s.tls)
+    p.user("user")
+    p.pass_("s3cret-word")
+    assert fetch(p) == data
+    assert p.uidl()[1] == [b"1 uid-00001", b"2 uid-00002"]
+    p.dele(2)
+    p.quit()
+    assert s.box.left() == data[:1]
+    assert (b"s3cret-word" in s.clear_octets()) == (mode == "plain")
+
+
+def test_popd_apop_and_wrong_password(popd, pki):
+    s = popd(B.Apop(), [corpus.mail("a")])
+    p = client(s, pki, "none")
+    p.apop("user", "s3cret-word")
+    p.quit()
+    p = client(s, pki, "none")
+    p.user("user")
+    with pytest.raises(poplib.error_proto):
+        p.pass_("wrong")
+
+
+@pytest.mark.parametrize("cert", ["expired", "wrongname", "unknown", "selfsigned"])
+def test_bad_certificates_are_bad(popd, pki, cert):
+    with pytest.raises(ssl.SSLCertVerificationError):
+        client(popd(B.Cert(cert), [], "pop3s"), pki, "tls")

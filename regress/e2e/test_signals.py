@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: ISC
+"""Signals: a stop finishes the current message and says QUIT within a bounded time; nothing outlives the master."""
+import os
+import signal
+
+import pytest
+
+import behaviours as B
+import corpus
+import rig as rigs
+from popd import Behaviour
+
+ANNA = "example.org/anna"
+
+
+class Gate(Behaviour):
+    """Sends half of the nth message, waits until the gate opens, and goes on."""
+    capabilities = ["USER", "UIDL"]
+
+    def __init__(self, nth):
+        import threading
+        super().__init__()
+        self.nth, self.met = nth, 0
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def wire(self, s, point, data):
+        if point == "retr":
+            self.met += 1
+            if self.met == self.nth:
+                s.send(data[:len(data) // 2])
+                self.reached.set()
+                self.opened.wait(60)
+                return s.send(data[len(data) // 2:])
+        s.send(data)
+
+
+@pytest.mark.parametrize("how", ["TERM", "INT", "stop"])
+def test_stop_in_mid_message(personal, popd, how):
+    """The current message is taken, no further one is begun, what was committed is deleted, QUIT is said."""
+    server = popd(Gate(3), [corpus.mail("s%d" % i) for i in range(10)])
+    personal.record("anna@example.org", "work", server)
+    daemon = personal.start()
+    assert server.behaviour.reached.wait(60)
+    daemon.processes()
+    if how == "stop":
+        personal.ctl("stop")
+    else:
+        daemon.proc.send_signal(getattr(signal, "SIG" + how))
+    rigs.wait_for(lambda: "stop" in daemon.log().lower() or True, "the stop")
+    server.behaviour.opened.set()
+    assert daemon.wait() == 0
+    daemon.orphans_gone()
+    names = server.sessions[0].names()
+    assert names[-1] == "quit"
+    got = personal.idents()[ANNA]
+    assert 3 <= len(got) < 10 and got == sorted(set(got))
+    assert len(server.box.left()) == 10 - len(got)
+    server.behaviour = Behaviour()
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: ["s%d" % i for i in range(10)]}
+    assert server.box.left() == []
+
+
+def test_stop_does_not_wait_for_ever(personal, popd):
+    """A server that is silent in the middle of a message cannot hold the stop up; the message comes with the next start."""
+    server = popd(B.Stall("retr", 0.5, nth=2), [corpus.mail("w%d" % i) for i in range(4)])
+    personal.record("anna@example.org", "work", server)
+    daemon = personal.start()
+    rigs.wait_for(lambda: server.count("retr") >= 2, "the stall")
+    assert daemon.stop(timeout=120) == 0
+    server.behaviour = Behaviour()
+    for _ in range(2):
+        result = personal.once()
+    assert result.code == 0
+    assert personal.idents() == {ANNA: ["w%d" % i for i in range(4)]}
+
+
+def test_stop_when_idle(personal, popd):
+    personal.record("anna@example.org", "work", popd())
+    daemon = personal.start()
+    assert daemon.stop() == 0
+    assert not os.path.exists(os.path.join(personal.run, "rpopd.sock")) or personal.ctl("status", check=False).code != 0
+
+
+@pytest.mark.parametrize("role", ["dialer", "template", "deliverer"])
+def test_child_is_restarted(personal, popd, role):
+    """A dead child is replaced, and polls go on."""
+    server = popd(messages=[corpus.mail("c0")])
+    personal.record("anna@example.org", "work", server)
+    daemon = personal.start()
+    rigs.wait_for(lambda: personal.idents() == {ANNA: ["c0"]}, "the first message")
+    for turn in range(1, 3):
+        pid = daemon.one(role)
+        os.kill(pid, signal.SIGKILL)
+        rigs.wait_for(lambda: [p for p in daemon.processes()[role] if p != pid], "a new " + role)
+        server.box.add(corpus.mail("c%d" % turn))
+        rigs.wait_for(lambda: personal.ctl("poll", "all", check=False).code == 0 and len(personal.idents()[ANNA]) == turn + 1,
+            "mail after the restart")
+    assert personal.idents() == {ANNA: ["c0", "c1", "c2"]}
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("stalled", [False, True])
+def test_killed_master_leaves_nobody(personal, popd, stalled):
+    server = popd(B.Stall("retr", 0.5) if stalled else None, [corpus.mail("k")])
+    personal.record("anna@example.org", "work", server)
+    daemon = personal.start()
+    if stalled:
+        rigs.wait_for(lambda: server.count("retr") and daemon.processes()["session"], "the session")
+    daemon.processes()
+    assert len(daemon.children) >= 3
+    os.kill(daemon.pid, signal.SIGKILL)
+    daemon.proc.wait(30)
+    daemon.orphans_gone()
+
+
+def test_harmless_signals(personal, popd):
+    server = popd(messages=[corpus.mail("h")])
+    personal.record("anna@example.org", "work", server)
+    daemon = personal.start()
+    for sig in (signal.SIGPIPE, signal.SIGUSR1, signal.SIGHUP, signal.SIGCHLD, signal.SIGHUP):
+        daemon.proc.send_signal(sig)
+    rigs.wait_for(lambda: personal.idents() == {ANNA: ["h"]}, "the message")
+    assert daemon.running()
+    assert daemon.stop() == 0
+
+
+def test_daemon_in_the_background(personal, popd):
+    """Without -d: returns at once, holds no terminal, stops by rpopctl."""
+    import subprocess
+    server = popd(messages=[corpus.mail("b")])
+    personal.record("anna@example.org", "work", server)
+    personal.write_db()
+    argv = [a for a in personal.argv() if a != "-d"]
+    assert subprocess.run(argv, stdin=subprocess.DEVNULL, timeout=60).returncode == 0
+    try:
+        rigs.wait_for(lambda: personal.idents() == {ANNA: ["b"]}, "the message")
+    finally:
+        personal.ctl("stop")
+    rigs.wait_for(lambda: personal.ctl("status", check=False).code != 0, "the stop")

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: ISC
+"""Unified domain mailboxes: by special header and by To/Cc/Bcc (S4, S38, S40-S48, S51)."""
+import pytest
+
+import corpus
+
+PM = "postmaster@example.org"
+
+
+def dirs(who):
+    return {"example.org/" + w for w in who}
+
+
+def check(rig, cases):
+    got = {}
+    for where, idents in rig.idents().items():
+        for ident in idents:
+            got.setdefault(ident, []).append(where)
+    for ident, wire, who in cases:
+        assert sorted(got.pop(ident, [])) == sorted(dirs(who)), ident
+    assert got == {}
+
+
+@pytest.mark.parametrize("tls", ["tls", "stls"])
+def test_special_header(unified, dovecot_server, mailbox, tls):
+    cases = corpus.unified_field("f-")
+    user, password = mailbox([wire for _, wire, _ in cases], "example.org%d" % (tls == "tls"))
+    unified.record(PM, "unified", dovecot_server, user, password, special="X-Real-To", tls=tls)
+    assert unified.once().code == 0
+    check(unified, cases)
+    assert dovecot_server.messages(user) == []
+    for where, data in unified.delivered().items():
+        for d in data:
+            assert b"x-real-to:" not in d.lower().split(b"\n\n")[0]
+            assert d.lower().split(b"\n\n")[0].count(b"\nreturn-path:") + d.startswith(b"Return-Path:") == 1
+
+
+def test_star(unified, dovecot_server, mailbox):
+    cases = corpus.unified_star("s-")
+    user, password = mailbox([wire for _, wire, _ in cases])
+    unified.record(PM, "star", dovecot_server, user, password, special="*")
+    assert unified.once().code == 0
+    check(unified, cases)
+
+
+def test_reason_is_told(unified, popd):
+    """Postmaster fallback carries its reason; regular delivery to the postmaster does not."""
+    s = popd(messages=[corpus.mail("lost", to="someone@elsewhere.example"),
+        corpus.mail("own", [("X-Real-To", PM)]), corpus.mail("known", [("X-Real-To", "anna@example.org")])])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    assert unified.once().code == 0
+    reasons = {corpus.ident_of(d): corpus.split_prologue(d)[2] for ds in unified.delivered().values() for d in ds}
+    assert reasons["lost"] and reasons["own"] == b"" and reasons["known"] == b""
+
+
+def test_never_falls_from_field_to_to(unified, popd):
+    """Special header absent: never a silent fall to To/Cc, which would tell Bcc recipients' names or go to the wrong people."""
+    unified.record(PM, "unified", popd(messages=[corpus.mail("n", to="anna@example.org")]), special="X-Real-To")
+    assert unified.once().code == 0
+    assert unified.idents() == {"example.org/postmaster": ["n"]}
+
+
+def test_other_field_name(unified, popd):
+    unified.record(PM, "unified", popd(messages=[corpus.mail("d", [("Delivered-To", "bert@example.org"), ("X-Real-To", "anna")])]),
+        special="Delivered-To")
+    assert unified.once().code == 0
+    assert unified.idents() == {"example.org/bert": ["d"]}
+
+
+def test_two_domains_and_a_personal_record(unified, dovecot_server, mailbox):
+    """S4: two unified records for two domains, a bare local part means the record's own domain; a personal record besides."""
+    unified.account("anna@example.net")
+    boxes = [mailbox([corpus.mail("org", [("X-Real-To", "anna")])]), mailbox([corpus.mail("net", [("X-Real-To", "anna")])]),
+        mailbox([corpus.mail("own", [("X-Real-To", "bert")])])]
+    unified.record(PM, "org", dovecot_server, *boxes[0], special="X-Real-To")
+    unified.record(PM, "net", dovecot_server, *boxes[1], special="X-Real-To", local_domain="example.net")
+    unified.record("anna@example.net", "mine", dovecot_server, *boxes[2])
+    assert unified.once().code == 0
+    assert unified.idents() == {"example.org/anna": ["org"], "example.net/anna": ["net", "own"]}
+
+
+def test_hostile_names(unified, popd):
+    """Local parts that look like paths, folders or commands are nobody's address; nothing is created for them."""
+    import os
+    names = ["../../../etc/passwd", "..", ".", "spool", "anna/../bert", "anna\\0", "|/bin/sh", "anna/.Lists", "-anna", "%s%n",
+        "anna+x", "\"anna bert\"", "spool/x"]
+    s = popd(messages=[corpus.mail("h%d" % i, [("X-Real-To", "%s@example.org" % n)]) for i, n in enumerate(names)])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    assert unified.once().code == 0
+    assert unified.idents() == {"example.org/postmaster": sorted("h%d" % i for i in range(len(names)))}
+    assert sorted(os.listdir(unified.mail)) in (["example.org", "spool"], ["example.org"])
+
+
+def test_many_recipients_share_one_file(unified, popd):
+    """One file, hard-linked into each Maildir."""
+    import glob
+    import os
+    for i in range(40):
+        unified.account("user%d@example.org" % i)
+    to = ",\r\n ".join("user%d@example.org" % i for i in range(40))
+    unified.record(PM, "unified", popd(messages=[corpus.mail("many", [("X-Real-To", to)])]), special="X-Real-To")
+    assert unified.once().code == 0
+    files = glob.glob(os.path.join(unified.mail, "example.org", "user*", "new", "*"))
+    assert len(files) == 40
+    assert {os.stat(f).st_nlink for f in files} == {40}
+
+
+def test_linear_time_header(unified, popd):
+    """Quadratic parsers die on these; a generous bound only tells a hang from work."""
+    evil = [("X-Real-To", ";" * 100000), ("To", "(" * 100000), ("Cc", "<" * 100000), ("X-Real-To", ",".join(["a@b"] * 20000))]
+    s = popd(messages=[corpus.mail("e%d" % i, [h]) for i, h in enumerate(evil)])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    star = popd(messages=[corpus.mail("t%d" % i, [("To", v)]) for i, (_, v) in enumerate(evil)])
+    unified.record(PM, "star", star, special="*")
+    assert unified.once().code == 0
+    assert unified.idents() == {"example.org/postmaster": ["e0", "e1", "e2", "e3", "t0", "t1", "t2", "t3"]}

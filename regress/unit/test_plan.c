@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: ISC */
+/* links: rpopd/plan.c common/log.c */
+/* From a listing and the seen rows to a plan: every row of the table in plan.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "../../rpopd/rpopd.h"
+
+struct rpopd			 master;
+
+static struct seen_row		 rows[16];
+static size_t			 nrows;
+static struct listing_change	 changes[64];
+static size_t			 nchanges;
+
+int
+state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	size_t	 i;
+
+	assert_int_equal(mailbox, 7);
+	for (i = 0; i < nrows; i++)
+		if (cb(arg, &rows[i]) != 0)
+			return (-1);
+	return (0);
+}
+
+int
+state_change(int64_t mailbox, const struct listing_change *c, size_t n, int64_t now)
+{
+	(void)mailbox;
+	(void)now;
+	assert_true(n <= nitems(changes));
+	memcpy(changes, c, n * sizeof(*c));
+	nchanges = n;
+	return (0);
+}
+
+static void
+row(const char *uid, enum seen_state state, int64_t gone, uint32_t deaths, int aside)
+{
+	rows[nrows++] = (struct seen_row){ .uid = (const uint8_t *)uid, .uidlen = strlen(uid), .state = state, .gone = gone,
+	    .deaths = deaths, .aside = aside };
+}
+
+static void
+begin(struct session *s, uint32_t count, int leave)
+{
+	memset(s, 0, sizeof(*s));
+	memset(&master, 0, sizeof(master));
+	s->mailbox = 7;
+	s->leave = leave;
+	nrows = nchanges = 0;
+	assert_int_equal(plan_init(&s->plan, count), 0);
+}
+
+static void
+list(struct session *s, uint32_t msgno, const char *uid)
+{
+	assert_int_equal(plan_add(&s->plan, msgno, (const uint8_t *)uid, strlen(uid)), 0);
+}
+
+static void
+test_actions(void **state)
+{
+	static const struct {
+		enum seen_state	 seen;
+		int		 leave, action, compare;
+	} t[] = {
+		{ SEEN_KEPT, 1, 0, 0 }, { SEEN_KEPT, 0, PLAN_DELE, 0 },
+		{ SEEN_DELETING, 1, 0, 0 }, { SEEN_DELETING, 0, PLAN_DELE, 0 },
+		{ SEEN_DENIED, 1, 0, 0 }, { SEEN_DENIED, 0, PLAN_DELE, 0 },
+		{ SEEN_DELETED, 1, PLAN_RETR, 1 }, { SEEN_DELETED, 0, PLAN_RETR, 1 },
+	};
+	struct session	 s;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(t); i++) {
+		begin(&s, 2, t[i].leave);
+		list(&s, 1, "old");
+		list(&s, 2, "new");
+		row("old", t[i].seen, 0, 0, 0);
+		assert_int_equal(plan_make(&s, 1), 0);
+		assert_int_equal(s.plan.msgs[1].action, t[i].action);
+		assert_int_equal(s.plan.msgs[1].compare, t[i].compare);
+		assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[2].compare, 0);
+		assert_int_equal(nchanges, 0);
+		plan_free(&s.plan);
+	}
+}
+
+static void
+test_opaque_uids(void **state)
+{
+	static const char *const uids[] = { "1", "01", "1.0", "1e3", "AbC", "abc" };
+	struct session	 s;
+	size_t		 i;
+
+	(void)state;
+	begin(&s, nitems(uids), 1);
+	for (i = 0; i < nitems(uids); i++)
+		list(&s, i + 1, uids[i]);
+	row("abc", SEEN_KEPT, 0, 0, 0);
+	row("1", SEEN_KEPT, 0, 0, 0);
+	assert_int_equal(plan_make(&s, 1), 0);
+	for (i = 0; i < nitems(uids); i++)
+		assert_int_equal(s.plan.msgs[i + 1].action, i == 0 || i == 5 ? 0 : PLAN_RETR);
+	plan_free(&s.plan);
+}
+
+/* Listed twice under one number, or one unique-id for two: no keys, everything is retrieved and compared by digest. */
+static void
+test_untrusted(void **state)
+{
+	struct session	 s;
+	uint8_t		 digest[PROTO_DIGEST_LEN] = { 0xab }, key[PROTO_UID_MAX + 10], again[PROTO_UID_MAX + 10];
+	size_t		 len;
+
+	(void)state;
+	begin(&s, 5, 0);
+	list(&s, 1, "twin");
+	list(&s, 2, "twin");
+	list(&s, 3, "x");
+	list(&s, 3, "y");
+	list(&s, 4, "fine");
+	row("twin", SEEN_DELETING, 0, 0, 0);
+	row("x", SEEN_DELETING, 0, 0, 0);
+	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(s.plan.untrusted, 4);
+	for (len = 1; len <= 5; len++) {
+		assert_int_equal(s.plan.msgs[len].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[len].compare, len != 4);
+	}
+	len = plan_key(&s.plan, 1, digest, key);
+	assert_int_equal(len, 73);
+	assert_memory_equal(key, "sha256:ab00", 11);
+	assert_memory_equal(key + 71, ":1", 2);
+	assert_int_equal(plan_key(&s.plan, 2, digest, again), 73);
+	assert_memory_equal(again + 71, ":2", 2);
+	assert_int_equal(plan_key(&s.plan, 1, digest, again), 73);	/* kept with the message */
+	assert_memory_equal(key, again, 73);
+	assert_int_equal(plan_key(&s.plan, 4, digest, key), 4);
+	assert_memory_equal(key, "fine", 4);
+	plan_free(&s.plan);
+}
+
+static void
+test_gone(void **state)
+{
+	struct session	 s;
+	int64_t		 now = time(NULL);
+
+	(void)state;
+	begin(&s, 1, 1);
+	list(&s, 1, "back");
+	row("back", SEEN_KEPT, now - 10, 0, 0);
+	row("first", SEEN_KEPT, 0, 0, 0);
+	row("hour", SEEN_KEPT, now - 3600, 0, 0);
+	row("day", SEEN_KEPT, now - FORGET_SECONDS - 1, 0, 0);
+	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(nchanges, 3);
+	assert_int_equal(changes[0].what, CHANGE_BACK);
+	assert_int_equal(changes[1].what, CHANGE_GONE);
+	assert_memory_equal(changes[1].uid, "first", 5);
+	assert_int_equal(changes[2].what, CHANGE_FORGET);
+	assert_memory_equal(changes[2].uid, "day", 3);
+	plan_free(&s.plan);
+}
+
+/* A listing that was cut proves nothing about what it does not name (must 20). */
+static void
+test_incomplete_listing(void **state)
+{
+	struct session	 s;
+
+	(void)state;
+	begin(&s, 3, 1);
+	list(&s, 1, "a");
+	row("a", SEEN_KEPT, 0, 0, 0);
+	row("b", SEEN_KEPT, 0, 0, 0);
+	row("c", SEEN_KEPT, 1, 0, 0);
+	assert_int_equal(plan_make(&s, 0), 0);
+	assert_int_equal(nchanges, 0);
+	plan_free(&s.plan);
+}
+
+static void
+test_suspects(void **state)
+{
+	struct session	 s, other;
+
+	(void)state;
+	begin(&s, 3, 0);
+	list(&s, 1, "poison");
+	list(&s, 2, "aside");
+	list(&s, 3, "ok");
+	row("poison", 0, 0, 2, 0);
+	row("aside", 0, 0, 3, 1);
+	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
+	assert_int_equal(s.plan.msgs[2].action, 0);
+	assert_int_equal(s.plan.msgs[3].action, PLAN_RETR);
+	assert_int_equal(s.aside, 1);
+	assert_ptr_equal(master.token, &s);
+	plan_free(&s.plan);
+
+	begin(&other, 1, 0);
+	master.token = &s;		/* somebody else has one in flight: not now */
+	list(&other, 1, "poison");
+	row("poison", 0, 0, 1, 0);
+	assert_int_equal(plan_make(&other, 1), 0);
+	assert_int_equal(other.plan.msgs[1].action, 0);
+	plan_free(&other.plan);
+}
+
+static void
+test_confirm(void **state)
+{
+	struct session	 s;
+
+	(void)state;
+	begin(&s, 3, 0);
+	list(&s, 1, "a");
+	list(&s, 2, "b");
+	list(&s, 3, "c");
+	assert_int_equal(plan_make(&s, 1), 0);
+	s.plan.msgs[1].state = MESSAGE_DELETED;
+	s.plan.msgs[2].state = MESSAGE_COMMITTED;
+	s.plan.msgs[2].denied = 2;
+	s.plan.msgs[3].state = MESSAGE_COMMITTED;
+	plan_confirm(&s, 0);
+	assert_int_equal(nchanges, 1);
+	assert_memory_equal(changes[0].uid, "b", 1);
+	assert_int_equal(changes[0].state, SEEN_DENIED);
+	plan_confirm(&s, 1);
+	assert_int_equal(nchanges, 2);
+	assert_int_equal(changes[0].state, SEEN_DELETED);
+	assert_memory_equal(changes[0].uid, "a", 1);
+	plan_free(&s.plan);
+}
+
+static void
+test_range(void **state)
+{
+	struct session	 s;
+	uint8_t		 uid[PROTO_UID_MAX + 1] = { 'x' };
+
+	(void)state;
+	begin(&s, 1, 0);
+	assert_int_equal(plan_add(&s.plan, 0, uid, 1), -1);
+	assert_int_equal(plan_add(&s.plan, 2, uid, 1), -1);
+	assert_int_equal(plan_add(&s.plan, UINT32_MAX, uid, 1), -1);
+	assert_int_equal(plan_add(&s.plan, 1, uid, 0), -1);
+	assert_int_equal(plan_add(&s.plan, 1, uid, sizeof(uid)), -1);
+	plan_free(&s.plan);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_actions),
+		cmocka_unit_test(test_opaque_uids),
+		cmocka_unit_test(test_untrusted),
+		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_incomplete_listing),
+		cmocka_unit_test(test_suspects),
+		cmocka_unit_test(test_confirm),
+		cmocka_unit_test(test_range),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

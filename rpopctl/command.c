@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/* The command table: what can be typed, and which request it becomes.  Words may be cut to the shortest unambiguous prefix. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rpopctl.h"
+
+struct command {
+	const char		*name;
+	const struct command	*sub;		/* further words, or NULL */
+	int			(*make)(struct request *, const char *arg);	/* 0, or -1: argument too long or empty */
+	const char		*usage;		/* argument, "" if none; NULL: only sub */
+	const char		*help;
+};
+
+static const struct command	*command_find(const struct command *, const char *, char *, size_t);
+static int			 make_status(struct request *, const char *);
+static int			 make_account(struct request *, const char *);
+static int			 make_reload(struct request *, const char *);
+static int			 make_poll(struct request *, const char *);
+static int			 make_brief(struct request *, const char *);
+static int			 make_verbose(struct request *, const char *);
+static int			 make_stop(struct request *, const char *);
+
+static const struct command show_commands[] = {
+	{ "account",	NULL, make_account,	"NAME", "everything about the records of one account" },
+	{ NULL, NULL, NULL, NULL, NULL }
+};
+
+static const struct command log_commands[] = {
+	{ "brief",	NULL, make_brief,	"", "log sessions with work and changes of state only" },
+	{ "verbose",	NULL, make_verbose,	"", "log every step of every session" },
+	{ NULL, NULL, NULL, NULL, NULL }
+};
+
+static const struct command commands[] = {
+	{ "log",	log_commands, NULL,	NULL, NULL },
+	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
+	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
+	{ "show",	show_commands, NULL,	NULL, NULL },
+	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
+	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
+	{ NULL, NULL, NULL, NULL, NULL }
+};
+
+/*
+ * Turn the words after the options into a request; none means status.  Returns 0, or -1 with a sentence in err.
+ */
+int
+command_parse(int argc, char *const argv[], struct request *req, char *err, size_t errsize)
+{
+	const struct command	*c, *table = commands;
+	const char		*arg = NULL;
+	int			 i = 0;
+
+	memset(req, 0, sizeof(*req));
+	if (argc == 0)
+		return (make_status(req, NULL));
+	for (;;) {
+		if ((c = command_find(table, argv[i++], err, errsize)) == NULL)
+			return (-1);
+		if (c->sub == NULL)
+			break;
+		if (i == argc) {
+			snprintf(err, errsize, "%s: word missing", c->name);
+			return (-1);
+		}
+		table = c->sub;
+	}
+	if (*c->usage != '\0') {
+		if (i == argc) {
+			snprintf(err, errsize, "%s: %s missing", c->name, c->usage);
+			return (-1);
+		}
+		arg = argv[i++];
+	}
+	if (i != argc) {
+		snprintf(err, errsize, "%s: too many arguments", c->name);
+		return (-1);
+	}
+	if (c->make(req, arg) == -1) {
+		snprintf(err, errsize, "%s: name empty or too long", c->name);
+		return (-1);
+	}
+	return (0);
+}
+
+void
+command_usage(FILE *fp)
+{
+	const struct command	*c, *s;
+
+	fprintf(fp, "usage: rpopctl [-jV] [-s socket] [command [argument ...]]\n\ncommands:\n");
+	for (c = commands; c->name != NULL; c++) {
+		if (c->sub == NULL)
+			fprintf(fp, "  %-6s %-14s %s\n", c->name, c->usage, c->help);
+		for (s = c->sub; s != NULL && s->name != NULL; s++)
+			fprintf(fp, "  %-6s %-7s %-6s %s\n", c->name, s->name, s->usage, s->help);
+	}
+	fprintf(fp, "\nWords may be cut short as long as they stay unambiguous.\n");
+}
+
+/* The one entry of the table that word names in full or by prefix; NULL with a sentence in err if there is none or several. */
+static const struct command *
+command_find(const struct command *table, const char *word, char *err, size_t errsize)
+{
+	const struct command	*c, *found = NULL;
+	char			 shown[64], list[128] = "";
+	size_t			 len = strlen(word), n = 0;
+
+	for (c = table; c->name != NULL; c++) {
+		if (strncmp(c->name, word, len) != 0)
+			continue;
+		if (c->name[len] == '\0')
+			return (c);
+		found = c;
+		if (n++ > 0)
+			strlcat(list, ", ", sizeof(list));
+		strlcat(list, c->name, sizeof(list));
+	}
+	if (n == 1)
+		return (found);
+	text_vis(shown, sizeof(shown), word);
+	if (n == 0)
+		snprintf(err, errsize, "%s: unknown command", shown);
+	else
+		snprintf(err, errsize, "%s: could be %s", shown, list);
+	return (NULL);
+}
+
+static int
+make_name(struct request *req, uint32_t type, const char *arg)
+{
+	req->type = type;
+	req->len = sizeof(req->u.name);
+	if (*arg == '\0' || strlcpy(req->u.name.name, arg, sizeof(req->u.name.name)) >= sizeof(req->u.name.name))
+		return (-1);
+	return (0);
+}
+
+static int
+make_status(struct request *req, const char *arg __unused)
+{
+	req->type = IMSG_CTL_STATUS;
+	req->listing = 1;
+	return (0);
+}
+
+static int
+make_account(struct request *req, const char *arg)
+{
+	req->listing = 1;
+	return (make_name(req, IMSG_CTL_ACCOUNT, arg));
+}
+
+static int
+make_reload(struct request *req, const char *arg __unused)
+{
+	req->type = IMSG_CTL_RELOAD;
+	return (0);
+}
+
+static int
+make_poll(struct request *req, const char *arg)
+{
+	return (make_name(req, IMSG_CTL_POLL, arg));
+}
+
+static int
+make_brief(struct request *req, const char *arg __unused)
+{
+	req->type = IMSG_CTL_VERBOSE;
+	req->len = sizeof(req->u.level);
+	return (0);
+}
+
+static int
+make_verbose(struct request *req, const char *arg)
+{
+	make_brief(req, arg);
+	req->u.level = 1;
+	return (0);
+}
+
+static int
+make_stop(struct request *req, const char *arg __unused)
+{
+	req->type = IMSG_CTL_STOP;
+	return (0);
+}

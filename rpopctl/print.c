@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: ISC */
+/* Output for people: the status table, the account page, and single sentences, cut or wrapped to the terminal. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpopctl.h"
+
+#define CELL		1024		/* one vis-encoded table cell; longer texts are cut */
+#define TEXT		(PROTO_TEXT_SIZE * 8)
+
+enum column { COL_RECORD, COL_HOST, COL_NEXT, COL_MESSAGES, COL_KEPT, COL_LAST, COL_MAX };
+
+static const struct {
+	const char	*title;
+	int		 right;			/* numbers are right-aligned */
+} columns[COL_MAX] = {
+	{ "RECORD",	0 },
+	{ "HOST",	0 },
+	{ "NEXT",	0 },
+	{ "MSGS",	1 },
+	{ "KEPT",	1 },
+	{ "LAST",	0 },
+};
+
+static void	 print_status(const struct out *, const struct ctl_status *);
+static void	 print_table(const struct out *, const struct reply *);
+static void	 print_account(const struct out *, const struct ctl_record *);
+static void	 print_delivery(const struct out *, const struct ctl_record *);
+static void	 print_counts(const struct out *, const struct ctl_record *);
+static void	 cell_text(const struct out *, const struct ctl_record *, enum column, char *, size_t);
+static void	 cell_host(const struct ctl_record *, char *, size_t);
+static void	 cell_last(const struct out *, const struct ctl_record *, char *, size_t);
+static void	 fit_columns(size_t *, size_t);
+static void	 print_row(const struct out *, char [][CELL], const size_t *);
+static void	 print_field(const struct out *, const char *, const char *, ...) __attribute__((__format__(printf, 3, 4)));
+
+void
+print_reply(const struct out *o, const struct request *req, const struct reply *rep)
+{
+	size_t	 i;
+
+	if (!req->listing) {
+		if (*rep->text.text != '\0')
+			print_wrapped(o, rep->text.text, 0);
+		return;
+	}
+	if (rep->has_status)
+		print_status(o, &rep->status);
+	if (req->type == IMSG_CTL_ACCOUNT) {
+		for (i = 0; i < rep->nrecords; i++)
+			print_account(o, &rep->records[i]);
+	} else if (rep->nrecords > 0)
+		print_table(o, rep);
+}
+
+/* One paragraph, vis-encoded; on a terminal broken at spaces, further lines indented. */
+void
+print_wrapped(const struct out *o, const char *text, int indent)
+{
+	char	 buf[TEXT], *p = buf, *end;
+	size_t	 room, len;
+
+	text_vis(buf, sizeof(buf), text);
+	room = o->width > indent + 10 ? (size_t)(o->width - indent) : 0;
+	while (room != 0 && (len = strlen(p)) > room) {
+		for (end = p + room; end > p && *end != ' '; end--)
+			;
+		if (end == p)
+			end = p + room;		/* one long word */
+		fprintf(o->fp, "%.*s\n%*s", (int)(end - p), p, indent, "");
+		for (p = end; *p == ' '; p++)
+			;
+	}
+	fprintf(o->fp, "%s\n", p);
+}
+
+static void
+print_status(const struct out *o, const struct ctl_status *st)
+{
+	char	 version[CELL], when[64], span[32], line[TEXT];
+
+	text_vis(version, sizeof(version), st->version);
+	fprintf(o->fp, "rpopd %s, up %s since %s, log %s\n", version, text_span(span, sizeof(span), o->now - st->started),
+	    text_local(when, sizeof(when), st->started), st->verbose ? "verbose" : "brief");
+	fprintf(o->fp, "records %u, enabled %u, loaded %s\n", st->records, st->enabled, text_local(when, sizeof(when), st->loaded));
+	fprintf(o->fp, "sessions %u of at most %u, deliveries pending %u\n", st->sessions, st->processors, st->pending);
+	if (st->processors == 0)
+		print_wrapped(o, "note: processors is 0, nothing is polled", 6);
+	if (st->config_changed)
+		print_wrapped(o, "note: rpopd.db was changed since it was loaded; 'rpopctl reload' puts the changes in force", 6);
+	if (*st->load_error != '\0') {
+		snprintf(line, sizeof(line), "note: the last reload was refused: %s", st->load_error);
+		print_wrapped(o, line, 6);
+	}
+}
+
+static void
+print_table(const struct out *o, const struct reply *rep)
+{
+	char		 cells[COL_MAX][CELL];
+	size_t		 width[COL_MAX], i, len;
+	enum column	 c;
+
+	for (c = 0; c < COL_MAX; c++) {
+		width[c] = strlen(columns[c].title);
+		for (i = 0; i < rep->nrecords; i++) {
+			cell_text(o, &rep->records[i], c, cells[c], CELL);
+			if ((len = strlen(cells[c])) > width[c])
+				width[c] = len;
+		}
+	}
+	if (o->width > 0)
+		fit_columns(width, o->width);
+	putc('\n', o->fp);
+	for (c = 0; c < COL_MAX; c++)
+		strlcpy(cells[c], columns[c].title, CELL);
+	print_row(o, cells, width);
+	for (i = 0; i < rep->nrecords; i++) {
+		for (c = 0; c < COL_MAX; c++)
+			cell_text(o, &rep->records[i], c, cells[c], CELL);
+		print_row(o, cells, width);
+		if (o->width > 0 && *rep->records[i].error != '\0') {
+			fputs("    ", o->fp);
+			print_wrapped(o, rep->records[i].error, 4);
+		}
+	}
+}
+
+/* Record and host names share what the other columns leave of the terminal; the record gets more when both are long. */
+static void
+fit_columns(size_t *width, size_t total)
+{
+	size_t		 used = width[COL_LAST], avail, host;
+	enum column	 c;
+
+	for (c = 0; c < COL_LAST; c++)
+		used += 2 + (c == COL_RECORD || c == COL_HOST ? 0 : width[c]);
+	avail = total > used + 16 ? total - used : 16;
+	if (width[COL_RECORD] + width[COL_HOST] <= avail)
+		return;
+	host = width[COL_RECORD] < avail * 3 / 5 ? avail - width[COL_RECORD] : avail * 2 / 5;
+	if (width[COL_HOST] > host)
+		width[COL_HOST] = host;
+	width[COL_RECORD] = avail - width[COL_HOST];
+}
+
+static void
+print_row(const struct out *o, char cells[][CELL], const size_t *width)
+{
+	char		 line[COL_MAX * CELL] = "";
+	size_t		 used = 0;
+	enum column	 c;
+
+	for (c = 0; c < COL_LAST; c++) {
+		text_cut(cells[c], width[c]);
+		used += snprintf(line + used, sizeof(line) - used, "%*s  ", columns[c].right ? (int)width[c] : -(int)width[c], cells[c]);
+	}
+	strlcat(line, cells[COL_LAST], sizeof(line));
+	fprintf(o->fp, "%s\n", text_cut(line, o->width));
+}
+
+static void
+cell_text(const struct out *o, const struct ctl_record *r, enum column c, char *dst, size_t size)
+{
+	char	 raw[CELL];
+
+	*raw = '\0';
+	switch (c) {
+	case COL_RECORD:
+		snprintf(raw, sizeof(raw), "%s/%s", r->account, r->name);
+		break;
+	case COL_HOST:
+		cell_host(r, raw, sizeof(raw));
+		break;
+	case COL_NEXT:
+		if (strcmp(r->state, "idle") == 0)
+			text_until(raw, sizeof(raw), o->now, r->next_poll);
+		else
+			strlcpy(raw, r->state, sizeof(raw));
+		break;
+	case COL_MESSAGES:
+		snprintf(raw, sizeof(raw), "%" PRIu64, r->messages);
+		break;
+	case COL_KEPT:
+		snprintf(raw, sizeof(raw), "%u", r->kept);
+		break;
+	default:
+		cell_last(o, r, raw, sizeof(raw));
+		break;
+	}
+	text_vis(dst, size, raw);
+}
+
+/* The port only where it is not the one everybody uses. */
+static void
+cell_host(const struct ctl_record *r, char *dst, size_t size)
+{
+	uint32_t	 usual = r->tls == TLS_MODE_TLS ? 995 : 110;
+
+	if (r->port == usual)
+		strlcpy(dst, r->host, size);
+	else if (strchr(r->host, ':') != NULL)
+		snprintf(dst, size, "[%s]:%u", r->host, r->port);
+	else
+		snprintf(dst, size, "%s:%u", r->host, r->port);
+}
+
+/*
+ * Either when the last poll succeeded or that it failed and why, never both (S33); then what needs an eye.  On a terminal the
+ * reason goes below the row.
+ */
+static void
+cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t size)
+{
+	char	 ago[64], times[32] = "", aside[48] = "";
+
+	if (r->failures > 1)
+		snprintf(times, sizeof(times), " %ux", r->failures);
+	if (r->aside > 0)
+		snprintf(aside, sizeof(aside), ", %u set aside", r->aside);
+	if (*r->error == '\0')
+		snprintf(dst, size, "%s%s", text_ago(ago, sizeof(ago), o->now, r->last_success), aside);
+	else
+		snprintf(dst, size, "failed%s%s%s%s", times, aside, o->width == 0 ? ": " : "", o->width == 0 ? r->error : "");
+}
+
+static void
+print_account(const struct out *o, const struct ctl_record *r)
+{
+	char	 raw[CELL], line[CELL], ago[64], until[64];
+
+	cell_text(o, r, COL_RECORD, line, sizeof(line));
+	fprintf(o->fp, "%s\n", line);
+	print_field(o, "server", "%s, port %u, %s, login %s", r->host, r->port, tls_mode_str(r->tls), r->user);
+	print_delivery(o, r);
+	if (r->enabled)
+		print_field(o, "state", "%s, every %s", r->state, text_span(ago, sizeof(ago), r->period));
+	else
+		print_field(o, "state", "%s", r->state);
+	print_field(o, "last success", "%s%s%s%s", text_local(raw, sizeof(raw), r->last_success), r->last_success != 0 ? " (" : "",
+	    r->last_success != 0 ? text_ago(ago, sizeof(ago), o->now, r->last_success) : "", r->last_success != 0 ? ")" : "");
+	if (*r->error != '\0')
+		print_field(o, "last failure", "%s (%s, %u in a row): %s", text_local(raw, sizeof(raw), r->last_attempt),
+		    text_ago(ago, sizeof(ago), o->now, r->last_attempt), r->failures, r->error);
+	if (r->next_poll != 0)
+		print_field(o, "next poll", "%s (%s)", text_local(raw, sizeof(raw), r->next_poll),
+		    text_until(until, sizeof(until), o->now, r->next_poll));
+	print_counts(o, r);
+}
+
+static void
+print_delivery(const struct out *o, const struct ctl_record *r)
+{
+	const char	*end = r->leave ? "left on the server" : "deleted after delivery";
+
+	if (strcmp(r->mode, "owner") == 0)
+		print_field(o, "messages", "to %s, %s", r->account, end);
+	else if (strcmp(r->mode, "*") == 0)
+		print_field(o, "messages", "to the local addresses in To, Cc and Bcc, %s", end);
+	else
+		print_field(o, "messages", "to the addresses in %s, %s", r->mode, end);
+}
+
+static void
+print_counts(const struct out *o, const struct ctl_record *r)
+{
+	char	 octets[32];
+
+	print_field(o, "so far", "polls %" PRIu64 ", messages %" PRIu64 ", %s", r->polls, r->messages,
+	    text_octets(octets, sizeof(octets), r->octets));
+	if (r->kept > 0)
+		print_field(o, "kept", "%u delivered and left on the server", r->kept);
+	if (r->undeleted > 0)
+		print_field(o, "undeleted", "%u delivered, deletion not yet confirmed by the server", r->undeleted);
+	if (r->suspects > 0)
+		print_field(o, "suspects", "%u in flight when the deliverer died, tried again one at a time", r->suspects);
+	if (r->aside > 0)
+		print_field(o, "set aside", "%u left on the server because the deliverer died of it repeatedly, see rpopd.db(5)", r->aside);
+}
+
+static void
+print_field(const struct out *o, const char *name, const char *format, ...)
+{
+	char	 line[TEXT];
+	va_list	 ap;
+
+	fprintf(o->fp, "    %-14s ", name);
+	va_start(ap, format);
+	vsnprintf(line, sizeof(line), format, ap);
+	va_end(ap);
+	print_wrapped(o, line, 19);
+}

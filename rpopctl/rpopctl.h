@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* rpopctl: the command line of the control socket. */
+#ifndef RPOPCTL_H
+#define RPOPCTL_H
+
+#include <sys/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "../common/compat.h"
+#include "../common/proto.h"
+
+/* What a command line asks the daemon for. */
+struct request {
+	uint32_t	 type;			/* enum imsg_type */
+	int		 listing;		/* 1: answered by records and CTL_END, 0: by CTL_OK */
+	size_t		 len;
+	union {
+		struct ctl_name	 name;
+		uint32_t	 level;
+	} u;
+};
+
+/* Everything the daemon answered. */
+struct reply {
+	int			 ok;		/* 0: CTL_FAIL */
+	int			 has_status;
+	struct ctl_status	 status;
+	struct ctl_text		 text;		/* of CTL_OK and CTL_FAIL */
+	struct ctl_record	*records;
+	size_t			 nrecords, size;
+};
+
+/* Where human-readable output goes. */
+struct out {
+	FILE	*fp;
+	int	 width;		/* columns of the terminal; 0: no terminal, nothing is cut or wrapped */
+	time_t	 now;
+};
+
+/* command.c */
+int	 command_parse(int argc, char *const argv[], struct request *, char *err, size_t errsize);
+void	 command_usage(FILE *);
+
+/* client.c */
+int	 client_connect(const char *path, char *error, size_t size);
+int	 client_request(int fd, const struct request *, struct reply *, char *error, size_t size);
+
+/* print.c */
+void	 print_reply(const struct out *, const struct request *, const struct reply *);
+void	 print_wrapped(const struct out *, const char *text, int indent);
+
+/* text.c */
+char	*text_vis(char *dst, size_t size, const char *src);
+char	*text_cut(char *, size_t width);
+char	*text_span(char *dst, size_t size, int64_t seconds);
+char	*text_ago(char *dst, size_t size, int64_t now, int64_t when);
+char	*text_until(char *dst, size_t size, int64_t now, int64_t when);
+char	*text_local(char *dst, size_t size, int64_t when);
+char	*text_utc(char *dst, size_t size, int64_t when);
+char	*text_octets(char *dst, size_t size, uint64_t octets);
+
+/* json.c */
+void	 json_string(FILE *, const char *, size_t);
+void	 json_reply(FILE *, const struct request *, const struct reply *);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/* Times, sizes and strings as people read them.  Each function fills dst, always terminated, and returns it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rpopctl.h"
+
+static int	 text_time_ok(const struct tm *);
+
+/*
+ * Everything but printable ASCII becomes an octal escape, as vis(3) writes it; what does not fit is left out, never half an
+ * escape.  Backslashes are not doubled: the daemon's texts are encoded already, and encoding them once more must not change
+ * them.  Not strnvis(3): libbsd 0.11's writes one octet beyond a buffer that is too small.
+ */
+char *
+text_vis(char *dst, size_t size, const char *src)
+{
+	size_t	 used = 0, n;
+	uint8_t	 c;
+
+	for (; (c = *src) != '\0'; src++, used += n) {
+		n = c >= 0x20 && c < 0x7f ? 1 : 4;
+		if (used + n >= size)
+			break;
+		if (n == 1)
+			dst[used] = c;
+		else
+			snprintf(dst + used, size - used, "\\%03o", c);
+	}
+	dst[used] = '\0';
+	return (dst);
+}
+
+/* Shorten to at most width columns in place, with an ellipsis if there is room for one; width 0 leaves it alone. */
+char *
+text_cut(char *s, size_t width)
+{
+	if (width == 0 || strlen(s) <= width)
+		return (s);
+	s[width] = '\0';
+	if (width > 6)
+		memcpy(s + width - 3, "...", 3);
+	return (s);
+}
+
+/* A length of time in its largest fitting unit. */
+char *
+text_span(char *dst, size_t size, int64_t seconds)
+{
+	if (seconds < 0)
+		seconds = 0;
+	if (seconds < 100)
+		snprintf(dst, size, "%lld s", (long long)seconds);
+	else if (seconds < 100 * 60)
+		snprintf(dst, size, "%lld min", (long long)seconds / 60);
+	else if (seconds < 48 * 3600)
+		snprintf(dst, size, "%lld h", (long long)seconds / 3600);
+	else
+		snprintf(dst, size, "%lld days", (long long)seconds / 86400);
+	return (dst);
+}
+
+char *
+text_ago(char *dst, size_t size, int64_t now, int64_t when)
+{
+	char	 span[32];
+
+	if (when == 0)
+		strlcpy(dst, "never", size);
+	else if (when >= now)
+		strlcpy(dst, "just now", size);
+	else
+		snprintf(dst, size, "%s ago", text_span(span, sizeof(span), now - when));
+	return (dst);
+}
+
+char *
+text_until(char *dst, size_t size, int64_t now, int64_t when)
+{
+	char	 span[32];
+
+	if (when == 0)
+		strlcpy(dst, "-", size);
+	else if (when <= now)
+		strlcpy(dst, "now", size);
+	else
+		snprintf(dst, size, "in %s", text_span(span, sizeof(span), when - now));
+	return (dst);
+}
+
+/* Local date and time; "never" for 0. */
+char *
+text_local(char *dst, size_t size, int64_t when)
+{
+	struct tm	 tm;
+	time_t		 t = when;
+
+	if (when == 0)
+		strlcpy(dst, "never", size);
+	else if (!text_time_ok(localtime_r(&t, &tm)) || strftime(dst, size, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+		strlcpy(dst, "?", size);
+	return (dst);
+}
+
+/* RFC 3339 in UTC; "?" if that cannot express it. */
+char *
+text_utc(char *dst, size_t size, int64_t when)
+{
+	struct tm	 tm;
+	time_t		 t = when;
+
+	if (!text_time_ok(gmtime_r(&t, &tm)) || strftime(dst, size, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		strlcpy(dst, "?", size);
+	return (dst);
+}
+
+char *
+text_octets(char *dst, size_t size, uint64_t octets)
+{
+	static const char *const	 units[] = { "kB", "MB", "GB", "TB", "PB" };
+	double				 v = octets;
+	size_t				 i = 0;
+
+	if (octets < 1000) {
+		snprintf(dst, size, "%u octets", (unsigned)octets);
+		return (dst);
+	}
+	for (v /= 1000; v >= 999.95 && i + 1 < nitems(units); v /= 1000)
+		i++;
+	snprintf(dst, size, "%.1f %s", v, units[i]);
+	return (dst);
+}
+
+/* A year that four digits cannot hold is not shown as if it were a time. */
+static int
+text_time_ok(const struct tm *tm)
+{
+	return (tm != NULL && tm->tm_year >= -1900 && tm->tm_year <= 8099);
+}

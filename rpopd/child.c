@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The long-lived children: dialer, fetcher template, deliverer.  Started by fork+exec, restarted with back-off when they die,
+ * replaced on reload: the old one takes no new work and goes when its last session has ended.
+ */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+#include <vis.h>
+
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "../common/proc.h"
+#include "rpopd.h"
+
+#define STEADY		60000	/* ms a child must have lived to be restarted at once */
+#define BACKOFF_MAX	60	/* s */
+
+struct role_conf {
+	const char		*name;
+	const char		*user;
+	const struct rule	*rules;
+	const size_t		*nrules;
+	int			 ever_ready;
+	int			 backoff;	/* s */
+	int64_t			 started;
+	struct event		 timer;
+};
+
+static void	 child_start(enum role);
+static void	 child_root(enum role, char *, size_t);
+static void	 child_down(void *, const char *);
+static void	 child_died(struct child *);
+static void	 child_restart(enum role);
+static void	 child_timer(int, short, void *);
+static void	 child_let_go(struct child *);
+static void	 child_free(struct child *);
+
+static struct role_conf	 conf[ROLE_MAX] = {
+	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
+	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
+	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm", .rules = deliverer_rules, .nrules = &deliverer_nrules },
+};
+
+const char *
+child_name(enum role role)
+{
+	return (conf[role].name);
+}
+
+void
+child_start_all(void)
+{
+	enum role	 role;
+
+	for (role = 0; role < ROLE_MAX; role++)
+		child_start(role);
+}
+
+/* The one that takes new work, or NULL while none is ready. */
+struct child *
+child_current(enum role role)
+{
+	struct child	*c = master.current[role];
+
+	if (c == NULL || !c->ready || c->feeding)
+		return (NULL);
+	if (role == ROLE_TEMPLATE && c->served >= TEMPLATE_SESSIONS) {
+		child_retire(role);
+		return (NULL);
+	}
+	return (c);
+}
+
+void
+child_use(struct child *c)
+{
+	c->users++;
+}
+
+void
+child_release(struct child *c)
+{
+	if (--c->users == 0 && c->retiring)
+		child_let_go(c);
+}
+
+/* A fresh process takes over; sessions of the old one go on. */
+void
+child_retire(enum role role)
+{
+	struct child	*c = master.current[role];
+
+	if (c == NULL)
+		return;
+	c->retiring = 1;
+	master.current[role] = NULL;
+	if (c->users == 0)
+		child_let_go(c);
+	child_start(role);
+}
+
+/* A process that cannot be started is as good as one that died at once. */
+static void
+child_start(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+	struct child		*c;
+	char			 path[PATH_MAX], root[PATH_MAX];
+	const char		*argv[16];
+	int			 n = 0, fd;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		fatal("child");
+	c->role = role;
+	snprintf(path, sizeof(path), "%s/%s", master.opt.libexec, rc->name);
+	child_root(role, root, sizeof(root));
+	argv[n++] = rc->name;
+	argv[n++] = "-c";
+	argv[n++] = root;
+	argv[n++] = "-u";
+	argv[n++] = rc->user;
+	if (log_getverbose())
+		argv[n++] = "-v";
+	if (master.opt.no_seccomp)
+		argv[n++] = "-S";
+	if (role == ROLE_DIALER && master.config->settings.nameservers[0] != '\0') {
+		argv[n++] = "-a";
+		argv[n++] = master.config->settings.nameservers;
+	}
+	if (master.opt.hook != NULL && strcmp(master.opt.hook_process, rc->name) == 0) {
+		argv[n++] = "-K";
+		argv[n++] = master.opt.hook;
+	}
+	if (master.opt.probe != NULL && strcmp(master.opt.probe_process, rc->name) == 0) {
+		argv[n++] = "-P";
+		argv[n++] = master.opt.probe;
+	}
+	argv[n] = NULL;
+	rc->started = clock_msec();
+	if ((c->pid = proc_start(path, (char *const *)argv, master.opt.debug, &fd)) == -1)
+		fatal("%s", path);
+	if (link_open(&c->link, fd, rc->rules, *rc->nrules, c, child_down) == -1)
+		fatal("%s", rc->name);
+	LIST_INSERT_HEAD(&master.children, c, entry);
+	master.current[role] = c;
+}
+
+static void
+child_root(enum role role, char *root, size_t size)
+{
+	if (role == ROLE_DELIVERER)
+		snprintf(root, size, "%s", master.config->settings.mail_root);
+	else
+		snprintf(root, size, "%s/%s", master.opt.rundir, conf[role].name);
+}
+
+/* IMSG_READY: locked in.  The deliverer counts as ready only when it has recovered its spool. */
+int
+child_ready(void *arg, struct imsg *imsg)
+{
+	struct child	*c = arg;
+	uint32_t	 version;
+
+	if (rules_payload(imsg, &version) == -1 || version != PROTO_VERSION || c->ready)
+		return (-1);
+	log_debug("%s ready", conf[c->role].name);
+	if (c->role == ROLE_DELIVERER)
+		deliverer_routes(c);
+	else
+		child_set_ready(c);
+	return (0);
+}
+
+void
+child_set_ready(struct child *c)
+{
+	c->ready = 1;
+	conf[c->role].ever_ready = 1;
+	sched_kick();
+}
+
+int
+child_log(void *arg, struct imsg *imsg)
+{
+	struct child	*c = arg;
+
+	return (child_log_as(conf[c->role].name, imsg));
+}
+
+/* IMSG_LOG: the line is encoded once more, whoever sent it. */
+int
+child_log_as(const char *who, struct imsg *imsg)
+{
+	struct msg_log	 m;
+	char		 text[sizeof(m.text) * 4], line[sizeof(text) + PROTO_RECORD_SIZE];
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.priority < LOG_ERR || m.priority > LOG_DEBUG)
+		return (-1);
+	if (m.priority == LOG_DEBUG && !log_getverbose())
+		return (0);
+	strnvis(text, m.text, sizeof(text), VIS_NL | VIS_CSTYLE | VIS_NOSLASH);
+	snprintf(line, sizeof(line), "%s: %s", who, text);
+	log_line(m.priority, line);
+	return (0);
+}
+
+void
+child_verbose(uint32_t level)
+{
+	struct child	*c;
+
+	LIST_FOREACH(c, &master.children, entry)
+		link_send(&c->link, IMSG_VERBOSE, -1, &level, sizeof(level));
+}
+
+/* SIGCHLD. */
+void
+child_sigchld(void)
+{
+	struct child	*c;
+	pid_t		 pid;
+	char		 text[64];
+	int		 status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		LIST_FOREACH(c, &master.children, entry)
+			if (c->pid == pid)
+				break;
+		if (c == NULL)
+			continue;
+		c->reaped = 1;
+		if (!master.stopping && !(c->retiring && c->users == 0))
+			log_warnx("%s[%d] died: %s", conf[c->role].name, (int)pid, proc_status_str(status, text, sizeof(text)));
+		if (!c->link.open)
+			child_free(c);
+	}
+}
+
+/* The channel is at its end, or the child broke the rules. */
+static void
+child_down(void *arg, const char *why)
+{
+	struct child	*c = arg;
+
+	if (why != NULL)
+		log_warnx("%s broke the rules: %s", conf[c->role].name, why);
+	if (!c->reaped)
+		kill(c->pid, SIGKILL);
+	child_died(c);
+}
+
+/* Its sessions fail; a current one is started again. */
+static void
+child_died(struct child *c)
+{
+	struct session	*s, *next;
+	int		 current = master.current[c->role] == c;
+
+	c->ready = 0;
+	if (current)
+		master.current[c->role] = NULL;
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+		if (s->dialer == c) {
+			s->dialer = NULL;
+			c->users--;
+			session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "the dialer died");
+		} else if (s->template == c && !s->exited)
+			session_exited(s);
+	}
+	if (c->role == ROLE_DELIVERER) {
+		commit_reset();
+		session_deliverer_died();
+	}
+	if (current && !master.stopping)
+		child_restart(c->role);
+	if (c->reaped && c->users == 0)
+		child_free(c);
+}
+
+static void
+child_restart(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+	struct timeval		 tv = { 0, 0 };
+
+	if (!rc->ever_ready)
+		fatalx("%s cannot start; see the lines above, then try again", rc->name);
+	if (clock_msec() - rc->started >= STEADY)
+		rc->backoff = 0;
+	tv.tv_sec = rc->backoff;
+	rc->backoff = rc->backoff == 0 ? 1 : rc->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : rc->backoff * 2;
+	evtimer_set(&rc->timer, child_timer, rc);
+	evtimer_add(&rc->timer, &tv);
+}
+
+static void
+child_timer(int fd, short event, void *arg)
+{
+	struct role_conf	*rc = arg;
+
+	(void)fd;
+	(void)event;
+	if (!master.stopping)
+		child_start(rc - conf);
+}
+
+/* Retired and unused: the end of its channel makes it exit. */
+static void
+child_let_go(struct child *c)
+{
+	link_close(&c->link);
+	c->ready = 0;
+	if (c->reaped)
+		child_free(c);
+}
+
+static void
+child_free(struct child *c)
+{
+	if (c->users > 0)
+		return;
+	LIST_REMOVE(c, entry);
+	free(c);
+}
+
+/* The daemon ends: channels first, and whoever is still there after two seconds is killed. */
+void
+child_shutdown(void)
+{
+	struct child	*c;
+	int		 tries, left;
+
+	LIST_FOREACH(c, &master.children, entry)
+		link_close(&c->link);
+	for (tries = 0; tries < 200; tries++) {
+		left = 0;
+		LIST_FOREACH(c, &master.children, entry) {
+			if (!c->reaped && waitpid(c->pid, NULL, WNOHANG) != 0)
+				c->reaped = 1;
+			left += !c->reaped;
+		}
+		if (left == 0)
+			return;
+		usleep(10000);
+	}
+	LIST_FOREACH(c, &master.children, entry)
+		if (!c->reaped && kill(c->pid, SIGKILL) == 0)
+			waitpid(c->pid, NULL, 0);
+}

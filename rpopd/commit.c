@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The decision.  Receipts arrive in batches that are durable in the deliverer's spool; one transaction makes a batch count; only
+ * then is the deliverer told to move the files into place and the fetchers given leave to DELE.
+ *
+ *	state of a message			after a crash here
+ *	receipt not committed			spool file is removed, server still has it, retrieved again
+ *	committed, COMMITTED not sent		pending row is replayed: renamed into place; listed again: only deleted
+ *	renamed, not SETTLED			pending row is replayed: link gone, done
+ *	SETTLED, rows not dropped yet		the same
+ *	leave to DELE given or not		seen row says DELETING: the next session deletes, never retrieves
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "rpopd.h"
+
+struct member {				/* who a receipt belongs to, besides what the store needs */
+	uint32_t	 session, msgno, fallback;
+	uint32_t	 due;		/* recipients still to come */
+};
+
+struct batch {
+	TAILQ_ENTRY(batch)	 entry;
+	uint32_t		 id;
+	struct receipt		*receipts;
+	struct member		*members;
+	size_t			 n, size;
+	int64_t			 first, last;	/* pending rows, once committed */
+};
+TAILQ_HEAD(batches, batch);
+
+static struct batch	*commit_open(void);
+static void		 commit_free(struct batch *);
+static void		 commit_try(void);
+static void		 commit_retry(int, short, void *);
+static void		 commit_answer(struct batch *);
+static void		 commit_member(const struct receipt *, const struct member *);
+static void		 commit_flush(int, short, void *);
+static void		 commit_later(struct event *, void (*)(int, short, void *), int);
+
+static struct batch	*filling;	/* receipts coming in */
+static struct batches	 waiting = TAILQ_HEAD_INITIALIZER(waiting);	/* complete, not committed */
+static struct batches	 unsettled = TAILQ_HEAD_INITIALIZER(unsettled);	/* committed, renames not durable */
+static struct event	 retry, flush;
+static int		 backoff;	/* s until the next try, 0 = the store works */
+static int		 settles;	/* dropped with the next commit, or by the flush timer */
+static uint32_t		 last_batch;
+
+/* A durable message.  -1: it was never planned, or answered twice, or memory. */
+int
+commit_receipt(const struct msg_receipt *m)
+{
+	struct session	*s;
+	struct message	*msg;
+	struct receipt	*r;
+	struct batch	*b;
+
+	if ((s = session_by_id(m->session)) == NULL || m->msgno == 0 || m->msgno > s->plan.count ||
+	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX)
+		return (-1);
+	msg = &s->plan.msgs[m->msgno];
+	if ((msg->action != PLAN_RETR && msg->action != PLAN_RETR_ALONE) || msg->state != MESSAGE_PLANNED ||
+	    (b = commit_open()) == NULL)
+		return (-1);
+	r = &b->receipts[b->n];
+	memset(r, 0, sizeof(*r));
+	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts))) == NULL ||
+	    (r->uidlen = plan_key(&s->plan, m->msgno, m->digest, r->uid)) == 0) {
+		free(r->rcpts);
+		return (-1);
+	}
+	r->mailbox = s->mailbox;
+	r->octets = m->octets;
+	memcpy(r->digest, m->digest, sizeof(r->digest));
+	r->state = s->leave ? SEEN_KEPT : SEEN_DELETING;
+	r->compare = msg->compare;
+	b->members[b->n] = (struct member){ m->session, m->msgno, m->fallback != 0, m->recipients };
+	b->n++;
+	msg->state = MESSAGE_RECEIVED;
+	return (0);
+}
+
+/* One of its recipients.  -1: none was due. */
+int
+commit_rcpt(const struct msg_rcpt *rcpt)
+{
+	struct receipt	*r;
+	struct member	*m;
+
+	if (filling == NULL || filling->n == 0)
+		return (-1);
+	r = &filling->receipts[filling->n - 1];
+	m = &filling->members[filling->n - 1];
+	if (m->due == 0)
+		return (-1);
+	r->rcpts[r->nrcpt++] = *rcpt;
+	m->due--;
+	return (0);
+}
+
+/* The batch is complete: commit it, behind those that wait already.  -1: its count or number is wrong. */
+int
+commit_batch(const struct msg_batch *m)
+{
+	struct batch	*b = filling;
+
+	if (b == NULL || b->n != m->count || b->n == 0 || b->members[b->n - 1].due != 0 || m->batch != last_batch + 1)
+		return (-1);
+	last_batch = b->id = m->batch;
+	filling = NULL;
+	TAILQ_INSERT_TAIL(&waiting, b, entry);
+	HOOK("master.receipts");
+	if (backoff == 0)
+		commit_try();
+	return (0);
+}
+
+/* The renames of a batch are durable: its pending rows may go.  -1: no such batch. */
+int
+commit_settled(uint32_t id)
+{
+	struct batch	*b;
+
+	TAILQ_FOREACH(b, &unsettled, entry)
+		if (b->id == id)
+			break;
+	if (b == NULL)
+		return (-1);
+	TAILQ_REMOVE(&unsettled, b, entry);
+	if (b->first != 0 && state_settle(b->first, b->last) == -1)
+		log_warnx("state.db: pending rows of a finished batch stay until the next start");
+	commit_free(b);
+	HOOK("master.settled");
+	settles = 1;
+	commit_later(&flush, commit_flush, 1);
+	return (0);
+}
+
+/*
+ * The deliverer died: what was not committed is void (its spool files are removed when it is back), what was is replayed from
+ * the store.
+ */
+void
+commit_reset(void)
+{
+	struct batch	*b;
+
+	if (filling != NULL)
+		commit_free(filling);
+	filling = NULL;
+	while ((b = TAILQ_FIRST(&waiting)) != NULL) {
+		TAILQ_REMOVE(&waiting, b, entry);
+		commit_free(b);
+	}
+	while ((b = TAILQ_FIRST(&unsettled)) != NULL) {
+		TAILQ_REMOVE(&unsettled, b, entry);
+		commit_free(b);
+	}
+	last_batch = 0;
+}
+
+int
+commit_idle(void)
+{
+	return (filling == NULL && TAILQ_EMPTY(&waiting) && TAILQ_EMPTY(&unsettled) && !settles);
+}
+
+/* Receipts that have no final place yet. */
+uint32_t
+commit_pending(void)
+{
+	struct batch	*b;
+	uint32_t	 n = 0;
+
+	TAILQ_FOREACH(b, &waiting, entry)
+		n += b->n;
+	TAILQ_FOREACH(b, &unsettled, entry)
+		n += b->n;
+	return (n);
+}
+
+static struct batch *
+commit_open(void)
+{
+	struct receipt	*r;
+	struct member	*m;
+	size_t		 size;
+
+	if (filling == NULL && (filling = calloc(1, sizeof(*filling))) == NULL)
+		return (NULL);
+	if (filling->n > 0 && filling->members[filling->n - 1].due != 0)
+		return (NULL);
+	if (filling->n < filling->size)
+		return (filling);
+	if ((size = filling->size == 0 ? 32 : filling->size * 2) > PROTO_BATCH_MAX)
+		return (NULL);
+	if ((r = reallocarray(filling->receipts, size, sizeof(*r))) != NULL)
+		filling->receipts = r;
+	if ((m = reallocarray(filling->members, size, sizeof(*m))) != NULL)
+		filling->members = m;
+	if (r == NULL || m == NULL)
+		return (NULL);
+	filling->size = size;
+	return (filling);
+}
+
+static void
+commit_free(struct batch *b)
+{
+	size_t	 i;
+
+	for (i = 0; i < b->n; i++)
+		free(b->receipts[i].rcpts);
+	free(b->receipts);
+	free(b->members);
+	free(b);
+}
+
+/* Commit what waits, in order.  A store that is locked or full keeps everything waiting: no rename, no DELE meanwhile. */
+static void
+commit_try(void)
+{
+	struct batch	*b;
+	int		 error;
+
+	while ((b = TAILQ_FIRST(&waiting)) != NULL) {
+		HOOK("master.commit_before");
+		if ((error = state_commit(b->receipts, b->n, &b->first, &b->last)) != 0) {
+			if (backoff == 0)
+				log_warnx("state.db: %s; %zu received messages wait, nothing is deleted meanwhile",
+				    error == 1 ? "locked by another process" : "cannot commit", b->n);
+			backoff = backoff == 0 ? 1 : backoff >= 16 ? 30 : backoff * 2;
+			commit_later(&retry, commit_retry, backoff);
+			return;
+		}
+		HOOK("master.commit_after");
+		settles = 0;
+		TAILQ_REMOVE(&waiting, b, entry);
+		TAILQ_INSERT_TAIL(&unsettled, b, entry);
+		commit_answer(b);
+	}
+	if (backoff != 0)
+		log_info("state.db: commits work again");
+	backoff = 0;
+}
+
+static void
+commit_retry(int fd, short event, void *arg)
+{
+	(void)fd;
+	(void)event;
+	(void)arg;
+	commit_try();
+}
+
+/* Tell the deliverer and the sessions. */
+static void
+commit_answer(struct batch *b)
+{
+	struct {
+		struct msg_committed	 head;
+		uint8_t			 verdicts[PROTO_BATCH_MAX];
+	} reply;
+	struct child	*d = master.current[ROLE_DELIVERER];
+	size_t		 i;
+
+	reply.head = (struct msg_committed){ b->id, b->n };
+	for (i = 0; i < b->n; i++)
+		reply.verdicts[i] = b->receipts[i].verdict;
+	if (d != NULL)
+		link_send(&d->link, IMSG_COMMITTED, -1, &reply, sizeof(reply.head) + b->n);
+	HOOK("master.committed_sent");
+	for (i = 0; i < b->n; i++)
+		commit_member(&b->receipts[i], &b->members[i]);
+	HOOK("master.verdict_sent");
+}
+
+static void
+commit_member(const struct receipt *r, const struct member *m)
+{
+	struct session	*s;
+	struct message	*msg;
+
+	if ((s = session_by_id(m->session)) == NULL)
+		return;
+	msg = &s->plan.msgs[m->msgno];
+	msg->state = MESSAGE_COMMITTED;
+	if (msg->action == PLAN_RETR_ALONE)
+		state_suspect_clear(r->mailbox, r->uid, r->uidlen);
+	if (r->verdict == COMMIT_DISCARD)
+		s->discarded++;
+	else {
+		s->retrieved++;
+		s->octets += r->octets;
+		s->fallback += m->fallback;
+	}
+	session_verdict(s, m->msgno, s->leave ? VERDICT_KEEP : VERDICT_DELE);
+}
+
+static void
+commit_flush(int fd, short event, void *arg)
+{
+	(void)fd;
+	(void)event;
+	(void)arg;
+	if (settles && state_flush() == 0)
+		settles = 0;
+	rpopd_maybe_exit();
+}
+
+/* One shot in seconds; running already: left alone. */
+static void
+commit_later(struct event *ev, void (*fn)(int, short, void *), int seconds)
+{
+	struct timeval	 tv = { seconds, 0 };
+
+	if (event_initialized(ev) && evtimer_pending(ev, NULL))
+		return;
+	evtimer_set(ev, fn, NULL);
+	evtimer_add(ev, &tv);
+}

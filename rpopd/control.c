@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The control socket.  Root may change things; members of the socket's group may look.  A client that sends garbage is closed,
+ * never more (CVE-2025-62875).
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/clock.h"
+#include "../common/log.h"
+#include "rpopd.h"
+
+#define CONTROL_GROUP	"_rpopd"
+#define CONTROL_CLIENTS	16
+
+struct client {
+	LIST_ENTRY(client)	 entry;
+	struct link		 link;
+	int			 root;
+	int			 gone;
+};
+
+static void	 control_accept(int, short, void *);
+static void	 control_down(void *, const char *);
+static void	 control_sweep(int, short, void *);
+static int	 control_allowed(struct client *, struct imsg *, int);
+static void	 control_reply(struct client *, int, const char *);
+static int	 control_status(void *, struct imsg *);
+static int	 control_account(void *, struct imsg *);
+static int	 control_reload(void *, struct imsg *);
+static int	 control_poll(void *, struct imsg *);
+static int	 control_verbose(void *, struct imsg *);
+static int	 control_stop(void *, struct imsg *);
+static void	 control_records(struct client *, const char *);
+static void	 control_record(struct client *, const struct task *);
+static int	 control_name(struct imsg *, struct ctl_name *);
+
+static const struct rule	 control_rules[] = {
+	{ IMSG_CTL_STATUS, 0, 0, 0, RULES_ANY, control_status },
+	{ IMSG_CTL_ACCOUNT, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_account },
+	{ IMSG_CTL_RELOAD, 0, 0, 0, RULES_ANY, control_reload },
+	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
+	{ IMSG_CTL_VERBOSE, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_verbose },
+	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
+};
+
+static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
+static int			 nclients, listener = -1;
+static struct event		 accept_event, sweep_event;
+static char			 socket_path[PATH_MAX];
+
+/* 0, or -1 and a sentence. */
+int
+control_listen(const char *rundir, char *err, size_t errsize)
+{
+	struct sockaddr_un	 sun;
+	struct group		*gr;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	snprintf(socket_path, sizeof(socket_path), "%s/rpopd.sock", rundir);
+	if (strlcpy(sun.sun_path, socket_path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path)) {
+		snprintf(err, errsize, "%s: name too long for a socket", socket_path);
+		return (-1);
+	}
+	unlink(socket_path);
+	if ((listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1 ||
+	    bind(listener, (struct sockaddr *)&sun, sizeof(sun)) == -1 || chmod(socket_path, 0660) == -1 ||
+	    ((gr = getgrnam(CONTROL_GROUP)) != NULL && chown(socket_path, 0, gr->gr_gid) == -1) || listen(listener, 8) == -1) {
+		snprintf(err, errsize, "%s: %s", socket_path, strerror(errno));
+		return (-1);
+	}
+	event_set(&accept_event, listener, EV_READ | EV_PERSIST, control_accept, NULL);
+	event_add(&accept_event, NULL);
+	evtimer_set(&sweep_event, control_sweep, NULL);
+	return (0);
+}
+
+void
+control_close(void)
+{
+	if (listener == -1)
+		return;
+	event_del(&accept_event);
+	close(listener);
+	unlink(socket_path);
+	listener = -1;
+}
+
+static void
+control_accept(int fd, short event, void *arg)
+{
+	struct client	*c;
+	uid_t		 uid;
+	gid_t		 gid;
+	int		 s;
+
+	(void)event;
+	(void)arg;
+	if ((s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) == -1)
+		return;
+	if (nclients >= CONTROL_CLIENTS || getpeereid(s, &uid, &gid) == -1 || (c = calloc(1, sizeof(*c))) == NULL) {
+		close(s);
+		return;
+	}
+	c->root = uid == 0;
+	if (link_open(&c->link, s, control_rules, nitems(control_rules), c, control_down) == -1) {
+		free(c);
+		return;
+	}
+	LIST_INSERT_HEAD(&clients, c, entry);
+	nclients++;
+}
+
+/* Freed from the event loop: a handler of this link may be on the stack. */
+static void
+control_down(void *arg, const char *why)
+{
+	struct client	*c = arg;
+	struct timeval	 tv = { 0, 0 };
+
+	if (why != NULL)
+		log_debug("control client closed: %s", why);
+	c->gone = 1;
+	evtimer_add(&sweep_event, &tv);
+}
+
+static void
+control_sweep(int fd, short event, void *arg)
+{
+	struct client	*c, *next;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	LIST_FOREACH_SAFE(c, &clients, entry, next) {
+		if (!c->gone)
+			continue;
+		LIST_REMOVE(c, entry);
+		link_close(&c->link);
+		nclients--;
+		free(c);
+	}
+}
+
+/* Same protocol version, and root where something changes.  Otherwise the reply is out. */
+static int
+control_allowed(struct client *c, struct imsg *imsg, int root)
+{
+	if (imsg_get_id(imsg) != PROTO_VERSION) {
+		control_reply(c, 0, "rpopctl and rpopd are of different versions: restart rpopd after an upgrade");
+		return (0);
+	}
+	if (root && !c->root) {
+		control_reply(c, 0, "only root may do that");
+		return (0);
+	}
+	return (1);
+}
+
+static void
+control_reply(struct client *c, int ok, const char *text)
+{
+	struct ctl_text	 m;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.text, text, sizeof(m.text));
+	link_send_id(&c->link, ok ? IMSG_CTL_OK : IMSG_CTL_FAIL, PROTO_VERSION, &m, sizeof(m));
+}
+
+static int
+control_status(void *arg, struct imsg *imsg)
+{
+	struct client		*c = arg;
+	struct ctl_status	 m;
+	size_t			 i;
+
+	if (!control_allowed(c, imsg, 0))
+		return (0);
+	memset(&m, 0, sizeof(m));
+	m.started = master.started;
+	m.loaded = master.loaded;
+	m.records = master.ntasks;
+	for (i = 0; i < master.ntasks; i++)
+		m.enabled += master.tasks[i].rec->period != 0;
+	m.sessions = master.nsessions;
+	m.processors = master.config->settings.processors;
+	m.config_changed = config_version(master.opt.store) != master.config_version;
+	m.verbose = log_getverbose();
+	m.pending = commit_pending();
+	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
+	strlcpy(m.load_error, master.load_error, sizeof(m.load_error));
+	link_send_id(&c->link, IMSG_CTL_STATUS, PROTO_VERSION, &m, sizeof(m));
+	control_records(c, NULL);
+	link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	return (0);
+}
+
+static int
+control_account(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+	struct ctl_name	 m;
+
+	if (control_name(imsg, &m) == -1)
+		return (-1);
+	if (!control_allowed(c, imsg, 0))
+		return (0);
+	control_records(c, m.name);
+	link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	return (0);
+}
+
+static int
+control_reload(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+	char		 err[PROTO_TEXT_SIZE];
+
+	if (!control_allowed(c, imsg, 1))
+		return (0);
+	if (rpopd_reload(err, sizeof(err)) == 0)
+		control_reply(c, 1, "configuration reloaded");
+	else
+		control_reply(c, 0, err);
+	return (0);
+}
+
+static int
+control_poll(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+	struct ctl_name	 m;
+	char		 text[PROTO_RECORD_SIZE + 64];
+	uint32_t	 n;
+
+	if (control_name(imsg, &m) == -1)
+		return (-1);
+	if (!control_allowed(c, imsg, 1))
+		return (0);
+	n = sched_poll(m.name);
+	if (n > 0)
+		snprintf(text, sizeof(text), "%u record%s will be polled now", n, n == 1 ? "" : "s");
+	else
+		snprintf(text, sizeof(text), "%s: no such enabled record or account", m.name);
+	control_reply(c, n > 0, text);
+	return (0);
+}
+
+static int
+control_verbose(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+	uint32_t	 level;
+
+	if (rules_payload(imsg, &level) == -1)
+		return (-1);
+	if (!control_allowed(c, imsg, 1))
+		return (0);
+	log_setverbose(level != 0);
+	child_verbose(level != 0);
+	control_reply(c, 1, level != 0 ? "logging is verbose" : "logging is brief");
+	return (0);
+}
+
+static int
+control_stop(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+
+	if (!control_allowed(c, imsg, 1))
+		return (0);
+	control_reply(c, 1, "stopping");
+	rpopd_stop();
+	return (0);
+}
+
+/* Every record, or those of one account ("account" or "account/record"). */
+static void
+control_records(struct client *c, const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < master.ntasks; i++)
+		if (name == NULL || sched_named(&master.tasks[i], name))
+			control_record(c, &master.tasks[i]);
+}
+
+static void
+control_record(struct client *c, const struct task *t)
+{
+	static const char *const	 modes[] = { "?", "owner", NULL, "*" };
+	const struct record		*r = t->rec;
+	struct mailbox_counts		 counts;
+	struct ctl_record		 m;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.account, r->owner, sizeof(m.account));
+	strlcpy(m.name, r->name, sizeof(m.name));
+	strlcpy(m.host, r->host, sizeof(m.host));
+	strlcpy(m.user, r->user, sizeof(m.user));
+	strlcpy(m.mode, r->mode == DIST_FIELD ? r->special : modes[r->mode], sizeof(m.mode));
+	strlcpy(m.state, r->period == 0 && t->session == NULL ? "disabled" : t->session != NULL ?
+	    session_state_str(t->session->state) : t->due <= clock_msec() ? "queued" : "idle", sizeof(m.state));
+	strlcpy(m.error, t->rs.error, sizeof(m.error));
+	m.port = r->port;
+	m.tls = r->tls;
+	m.leave = r->leave;
+	m.enabled = r->period != 0;
+	m.period = r->period;
+	m.failures = t->rs.failures;
+	m.last_success = t->rs.last_success;
+	m.last_attempt = t->rs.last_attempt;
+	if (t->due != INT64_MAX)
+		m.next_poll = time(NULL) + (t->due - clock_msec()) / 1000;
+	m.messages = t->rs.messages;
+	m.octets = t->rs.octets;
+	m.polls = t->rs.polls;
+	if (state_counts(t->mailbox, &counts) == 0) {
+		m.undeleted = counts.undeleted;
+		m.kept = counts.kept;
+		m.suspects = counts.suspects;
+		m.aside = counts.aside;
+	}
+	link_send_id(&c->link, IMSG_CTL_RECORD, PROTO_VERSION, &m, sizeof(m));
+}
+
+static int
+control_name(struct imsg *imsg, struct ctl_name *m)
+{
+	return (rules_payload(imsg, m) == -1 || !proto_str(m->name, sizeof(m->name)) ? -1 : 0);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The run directory: control socket, and the roots of the dialer (empty) and of the fetcher (empty but for certs/, a copy of the
+ * hashed directory of CA certificates, so that a session parses the one it needs and not the system's whole bundle).
+ */
+#include <sys/stat.h>
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/log.h"
+#include "rpopd.h"
+
+#define CERT_MAX	65536	/* octets in one certificate file */
+
+static int	 jail_dir(int, const char *, const char *, char *, size_t);
+static int	 jail_certs(int, const char *, char *, size_t);
+static int	 jail_hashed(const char *);
+static int	 jail_copy(int, int, const char *);
+static void	 jail_sweep(int, int);
+static int	 jail_mail_root(const char *, char *, size_t);
+
+/* Make the run directory.  0, or -1 and a sentence. */
+int
+jail_rundir(const struct options *opt, char *err, size_t errsize)
+{
+	return (jail_dir(AT_FDCWD, opt->rundir, opt->rundir, err, errsize));
+}
+
+/* Make or refresh the jails and the mail root.  0, or -1 and a sentence. */
+int
+jail_prepare(const struct options *opt, const struct settings *set, char *err, size_t errsize)
+{
+	int	 dir, fetcher, error = -1;
+
+	if (jail_mail_root(set->mail_root, err, errsize) == -1)
+		return (-1);
+	if ((dir = open(opt->rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+		snprintf(err, errsize, "%s: %s", opt->rundir, strerror(errno));
+		return (-1);
+	}
+	if (jail_dir(dir, "dialer", opt->rundir, err, errsize) == 0 && jail_dir(dir, "fetcher", opt->rundir, err, errsize) == 0) {
+		if ((fetcher = openat(dir, "fetcher", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+			snprintf(err, errsize, "%s/fetcher: %s", opt->rundir, strerror(errno));
+		else {
+			error = jail_certs(fetcher, set->ca_dir, err, errsize);
+			close(fetcher);
+		}
+	}
+	close(dir);
+	return (error);
+}
+
+/* A directory of root's that nobody else can write, made if missing. */
+static int
+jail_dir(int at, const char *name, const char *label, char *err, size_t errsize)
+{
+	struct stat	 st;
+
+	if (mkdirat(at, name, 0755) == 0 ? fchmodat(at, name, 0755, 0) == -1 : errno != EEXIST) {
+		snprintf(err, errsize, "%s: %s: %s", label, name, strerror(errno));
+		return (-1);
+	}
+	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 022) != 0) {
+		snprintf(err, errsize, "%s: %s must be a directory of root's that nobody else can write", label, name);
+		return (-1);
+	}
+	return (0);
+}
+
+/* The mail root belongs to _rpopm; made if its parent exists. */
+static int
+jail_mail_root(const char *path, char *err, size_t errsize)
+{
+	struct passwd	*pw;
+	struct stat	 st;
+
+	if ((pw = getpwnam("_rpopm")) == NULL) {
+		snprintf(err, errsize, "no user _rpopm: create it (see rpopd.sysusers)");
+		return (-1);
+	}
+	if (mkdir(path, 0700) == 0) {
+		if (chown(path, pw->pw_uid, pw->pw_gid) == -1) {
+			snprintf(err, errsize, "%s: %s", path, strerror(errno));
+			return (-1);
+		}
+	} else if (errno != EEXIST) {
+		snprintf(err, errsize, "mail_root %s: %s", path, strerror(errno));
+		return (-1);
+	}
+	if (stat(path, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != pw->pw_uid) {
+		snprintf(err, errsize, "mail_root %s must be a directory owned by _rpopm: chown _rpopm %s", path, path);
+		return (-1);
+	}
+	return (0);
+}
+
+/* Copy <8 hex digits>.<n> of ca_dir; what is the same already is left alone, what is no longer there is removed. */
+static int
+jail_certs(int fetcher, const char *ca_dir, char *err, size_t errsize)
+{
+	struct dirent	*de;
+	DIR		*dir;
+	int		 from, to = -1, error = -1;
+
+	if ((from = open(ca_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+		snprintf(err, errsize, "ca_dir %s: %s", ca_dir, strerror(errno));
+		return (-1);
+	}
+	if ((mkdirat(fetcher, "certs", 0755) == -1 && errno != EEXIST) || fchmodat(fetcher, "certs", 0755, 0) == -1 ||
+	    (to = openat(fetcher, "certs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		snprintf(err, errsize, "certs: %s", strerror(errno));
+	else if ((dir = fdopendir(dup(from))) != NULL) {
+		jail_sweep(to, from);
+		error = 0;
+		while (error == 0 && (de = readdir(dir)) != NULL)
+			if (jail_hashed(de->d_name) && (error = jail_copy(from, to, de->d_name)) == -1)
+				snprintf(err, errsize, "ca_dir %s/%s: %s", ca_dir, de->d_name, strerror(errno));
+		closedir(dir);
+	}
+	if (to != -1)
+		close(to);
+	close(from);
+	return (error);
+}
+
+static int
+jail_hashed(const char *name)
+{
+	int	 i;
+
+	for (i = 0; i < 8; i++)
+		if (!isxdigit((unsigned char)name[i]))
+			return (0);
+	return (name[8] == '.' && isdigit((unsigned char)name[9]) && strlen(name) < 12);
+}
+
+static int
+jail_copy(int from, int to, const char *name)
+{
+	struct stat	 a, b;
+	struct timespec	 times[2];
+	char		 buf[CERT_MAX];
+	ssize_t		 n = -1;
+	int		 in, out;
+
+	if (fstatat(from, name, &a, 0) == -1 || !S_ISREG(a.st_mode))
+		return (errno == ENOENT ? 0 : -1);	/* a dangling link is no certificate */
+	if (fstatat(to, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_size == b.st_size &&
+	    a.st_mtim.tv_sec == b.st_mtim.tv_sec && a.st_mtim.tv_nsec == b.st_mtim.tv_nsec)
+		return (0);
+	if ((in = openat(from, name, O_RDONLY | O_CLOEXEC)) == -1)
+		return (-1);
+	unlinkat(to, ".new", 0);
+	if ((out = openat(to, ".new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) != -1) {
+		times[0] = times[1] = a.st_mtim;
+		if ((n = read(in, buf, sizeof(buf))) == -1 || write(out, buf, n) != n || fchmod(out, 0644) == -1 ||
+		    futimens(out, times) == -1 || renameat(to, ".new", to, name) == -1)
+			n = -1;
+		close(out);
+	}
+	close(in);
+	return (n == -1 ? -1 : 0);
+}
+
+/* Remove certificates that are no longer trusted. */
+static void
+jail_sweep(int to, int from)
+{
+	struct dirent	*de;
+	struct stat	 st;
+	DIR		*dir;
+	int		 fd;
+
+	if ((fd = dup(to)) == -1 || (dir = fdopendir(fd)) == NULL)
+		return;
+	while ((de = readdir(dir)) != NULL)
+		if (jail_hashed(de->d_name) && fstatat(from, de->d_name, &st, 0) == -1)
+			unlinkat(to, de->d_name, 0);
+	closedir(dir);
+}

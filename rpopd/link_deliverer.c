@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+/* What the deliverer may say, and what it is told when it starts: the routing table and the deliveries to replay. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../common/log.h"
+#include "rpopd.h"
+
+#define FEED_PORTION	256	/* entries of the routing table in the queue at once */
+
+struct suspect {
+	uint32_t	 session, msgno;
+};
+
+static int	 deliverer_suspect(void *, struct imsg *);
+static int	 deliverer_recovered(void *, struct imsg *);
+static int	 deliverer_receipt(void *, struct imsg *);
+static int	 deliverer_rcpt(void *, struct imsg *);
+static int	 deliverer_batch(void *, struct imsg *);
+static int	 deliverer_settled(void *, struct imsg *);
+static int	 deliverer_refused(void *, struct imsg *);
+static int	 deliverer_closed(void *, struct imsg *);
+static void	 deliverer_feed(void *);
+static void	 deliverer_recover(struct child *);
+static int	 deliverer_replay(void *, int64_t, const struct msg_rcpt *);
+static void	 deliverer_suspects(void);
+static void	 deliverer_blame(const struct suspect *);
+
+const struct rule	 deliverer_rules[] = {
+	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
+	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
+	{ IMSG_SUSPECT, sizeof(struct msg_suspect), sizeof(struct msg_suspect), 0, RULES_ANY, deliverer_suspect },
+	{ IMSG_RECOVERED, 0, 0, 0, RULES_ANY, deliverer_recovered },
+	{ IMSG_RECEIPT, sizeof(struct msg_receipt), sizeof(struct msg_receipt), 0, RULES_ANY, deliverer_receipt },
+	{ IMSG_RECEIPT_RCPT, sizeof(struct msg_rcpt), sizeof(struct msg_rcpt), 0, RULES_ANY, deliverer_rcpt },
+	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
+	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
+	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
+	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+};
+const size_t	 deliverer_nrules = nitems(deliverer_rules);
+
+static struct {
+	struct msg_route_start	 start;
+	size_t			 account, address;
+}			 feed;		/* the snapshot under way */
+static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
+static size_t		 nsuspects;
+
+/*
+ * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
+ * large table does not stand in memory twice; no session is opened meanwhile.
+ */
+void
+deliverer_routes(struct child *c)
+{
+	const struct config	*cf = master.config;
+
+	memset(&feed, 0, sizeof(feed));
+	feed.start.generation = ++master.generation;
+	feed.start.accounts = cf->naccounts;
+	feed.start.addresses = cf->naddresses;
+	feed.start.postmaster = cf->settings.postmaster;
+	strlcpy(feed.start.hostname, cf->settings.hostname, sizeof(feed.start.hostname));
+	c->feeding = 1;
+	c->link.drained = deliverer_feed;
+	link_send(&c->link, IMSG_ROUTE_START, -1, &feed.start, sizeof(feed.start));
+}
+
+static void
+deliverer_feed(void *arg)
+{
+	struct child			*c = arg;
+	const struct config		*cf = master.config;
+	struct msg_route_account	 a;
+	struct msg_route_address	 r;
+	int				 portion;
+
+	for (portion = 0; portion < FEED_PORTION && feed.account < cf->naccounts; portion++, feed.account++) {
+		memset(&a, 0, sizeof(a));
+		a.account = cf->accounts[feed.account].id;
+		strlcpy(a.dir, cf->accounts[feed.account].dir, sizeof(a.dir));
+		link_send(&c->link, IMSG_ROUTE_ACCOUNT, -1, &a, sizeof(a));
+	}
+	for (; portion < FEED_PORTION && feed.address < cf->naddresses; portion++, feed.address++) {
+		memset(&r, 0, sizeof(r));
+		r.account = cf->addresses[feed.address].account;
+		strlcpy(r.address, cf->addresses[feed.address].address, sizeof(r.address));
+		link_send(&c->link, IMSG_ROUTE_ADDRESS, -1, &r, sizeof(r));
+	}
+	if (portion == FEED_PORTION)
+		return;
+	link_send(&c->link, IMSG_ROUTE_END, -1, &feed.start, sizeof(feed.start));
+	c->link.drained = NULL;
+	c->feeding = 0;
+	if (c->ready)
+		sched_kick();
+	else
+		deliverer_recover(c);
+}
+
+/* A fresh deliverer has its routes: now everything that was committed but may not be in place. */
+static void
+deliverer_recover(struct child *c)
+{
+	nsuspects = 0;
+	if (state_pending(deliverer_replay, c) == -1)
+		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
+	link_send(&c->link, IMSG_REPLAY_END, -1, NULL, 0);
+}
+
+static int
+deliverer_replay(void *arg, int64_t id, const struct msg_rcpt *m)
+{
+	struct child	*c = arg;
+
+	(void)id;
+	return (link_send(&c->link, IMSG_REPLAY, -1, m, sizeof(*m)));
+}
+
+static int
+deliverer_suspect(void *arg, struct imsg *imsg)
+{
+	struct child		*c = arg;
+	struct msg_suspect	 m;
+
+	if (rules_payload(imsg, &m) == -1 || c->ready)
+		return (-1);
+	if (nsuspects < nitems(suspects))
+		suspects[nsuspects++] = (struct suspect){ m.session, m.msgno };
+	return (0);
+}
+
+/* Every replayed delivery is in place: their rows may go, sessions may start. */
+static int
+deliverer_recovered(void *arg, struct imsg *imsg)
+{
+	struct child	*c = arg;
+
+	(void)imsg;
+	if (c->ready)
+		return (-1);
+	if (state_settle(1, INT64_MAX) == -1 || state_flush() == -1)
+		log_warnx("state.db: replayed deliveries stay listed until the next start");
+	deliverer_suspects();
+	child_set_ready(c);
+	return (0);
+}
+
+/*
+ * Messages that were in flight when the deliverer died.  If one of them travelled alone as a known suspect, it is the one;
+ * otherwise all of them are suspects from now on.  Sessions the daemon does not know were cut off by a restart of everything:
+ * no blame.
+ */
+static void
+deliverer_suspects(void)
+{
+	struct session	*s, *next;
+	size_t		 i, culprit = nsuspects;
+
+	for (i = 0; i < nsuspects; i++)
+		if ((s = session_by_id(suspects[i].session)) != NULL && s->orphaned && suspects[i].msgno <= s->plan.count &&
+		    s->plan.msgs != NULL && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
+			culprit = i;
+	for (i = 0; i < nsuspects; i++)
+		if (culprit == nsuspects || culprit == i)
+			deliverer_blame(&suspects[i]);
+	nsuspects = 0;
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+		if (s->orphaned)
+			session_closed(s);
+}
+
+static void
+deliverer_blame(const struct suspect *su)
+{
+	struct session	*s = session_by_id(su->session);
+	struct message	*m;
+	const uint8_t	*uid;
+	char		 text[PROTO_UID_MAX * 4 + 1];
+	int		 deaths;
+
+	if (s == NULL || !s->orphaned || su->msgno == 0 || su->msgno > s->plan.count)
+		return;
+	m = &s->plan.msgs[su->msgno];
+	if (m->uid_len == 0 || (m->state != MESSAGE_PLANNED && m->state != MESSAGE_RECEIVED))
+		return;
+	uid = (uint8_t *)s->plan.arena + m->uid_off;
+	if ((deaths = state_suspect(s->mailbox, uid, m->uid_len, "the deliverer died while it had this message")) == -1)
+		return;
+	if (deaths >= PLAN_DEATHS)
+		log_warnx("%s: message %s set aside: the deliverer died %d times on it; it stays on the server", s->label,
+		    log_vis(text, sizeof(text), uid, m->uid_len), deaths);
+	else
+		log_debug("%s: message %s is a suspect, death %d", s->label, log_vis(text, sizeof(text), uid, m->uid_len), deaths);
+}
+
+static int
+deliverer_receipt(void *arg, struct imsg *imsg)
+{
+	struct msg_receipt	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : commit_receipt(&m));
+}
+
+static int
+deliverer_rcpt(void *arg, struct imsg *imsg)
+{
+	struct msg_rcpt	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) || !proto_str(m.dest, sizeof(m.dest)))
+		return (-1);
+	return (commit_rcpt(&m));
+}
+
+static int
+deliverer_batch(void *arg, struct imsg *imsg)
+{
+	struct msg_batch	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : commit_batch(&m));
+}
+
+static int
+deliverer_settled(void *arg, struct imsg *imsg)
+{
+	uint32_t	 batch;
+
+	(void)arg;
+	return (rules_payload(imsg, &batch) == -1 ? -1 : commit_settled(batch));
+}
+
+/* Not taken: it stays on the server, and this session takes no more. */
+static int
+deliverer_refused(void *arg, struct imsg *imsg)
+{
+	struct session		*s;
+	struct msg_refused	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
+	    (s = session_by_id(m.session)) == NULL || m.msgno == 0 || m.msgno > s->plan.count ||
+	    s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
+		return (-1);
+	s->plan.msgs[m.msgno].state = MESSAGE_REFUSED;
+	session_verdict(s, m.msgno, VERDICT_KEEP);
+	session_refused(s, m.why, m.text);
+	return (0);
+}
+
+static int
+deliverer_closed(void *arg, struct imsg *imsg)
+{
+	struct session			*s;
+	struct msg_session_closed	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1)
+		return (-1);
+	if ((s = session_by_id(m.session)) == NULL || !s->opened || s->closed)
+		return (-1);
+	if (m.broken) {
+		log_warnx("%s: fetcher session %u broke the rules of the message pipe", s->label, s->id);
+		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session broke the rules");
+		session_kill(s);
+	}
+	session_closed(s);
+	return (0);
+}

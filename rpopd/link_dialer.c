@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* What the dialer may say. */
+#include <unistd.h>
+
+#include "rpopd.h"
+
+static int	 dialer_dialed(void *, struct imsg *);
+static int	 dialer_failed(void *, struct imsg *);
+
+const struct rule	 dialer_rules[] = {
+	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
+	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
+	{ IMSG_DIALED, sizeof(struct msg_dialed), sizeof(struct msg_dialed), 1, RULES_ANY, dialer_dialed },
+	{ IMSG_DIAL_FAILED, sizeof(struct msg_dial_failed), sizeof(struct msg_dial_failed), 0, RULES_ANY, dialer_failed },
+};
+const size_t	 dialer_nrules = nitems(dialer_rules);
+
+/* A cancelled dial may cross with its success: then nobody wants the descriptor. */
+static int
+dialer_dialed(void *arg, struct imsg *imsg)
+{
+	struct child		*c = arg;
+	struct session		*s;
+	struct msg_dialed	 m;
+	int			 fd;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.address, sizeof(m.address)))
+		return (-1);
+	if ((s = session_by_id(m.id)) == NULL || s->dialer != c)
+		return (0);
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	session_dialed(s, fd, m.address);
+	return (0);
+}
+
+static int
+dialer_failed(void *arg, struct imsg *imsg)
+{
+	struct child		*c = arg;
+	struct session		*s;
+	struct msg_dial_failed	 m;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX)
+		return (-1);
+	if ((s = session_by_id(m.id)) == NULL || s->dialer != c)
+		return (0);
+	s->dialer = NULL;
+	child_release(c);
+	session_fail(s, STAGE_CONNECT, m.why, m.text);
+	return (0);
+}

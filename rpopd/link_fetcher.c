@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: ISC */
+/* What the fetcher template and its sessions may say. */
+#include <signal.h>
+#include <string.h>
+
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "rpopd.h"
+
+#define IN(state)	(1u << SESSION_##state)
+
+static int	 template_exit(void *, struct imsg *);
+static int	 fetch_log(void *, struct imsg *);
+static int	 fetch_stat(void *, struct imsg *);
+static int	 fetch_uids(void *, struct imsg *);
+static int	 fetch_listed(void *, struct imsg *);
+static int	 fetch_skipped(void *, struct imsg *);
+static int	 fetch_denied(void *, struct imsg *);
+static int	 fetch_deleted(void *, struct imsg *);
+static int	 fetch_done(void *, struct imsg *);
+static int	 fetch_failed(void *, struct imsg *);
+static void	 fetch_send_plan(struct session *);
+static struct message *fetch_message(struct session *, uint32_t, uint32_t);
+
+const struct rule	 template_rules[] = {
+	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
+	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
+	{ IMSG_SESSION_EXIT, sizeof(struct msg_session_exit), sizeof(struct msg_session_exit), 0, RULES_ANY, template_exit },
+};
+const size_t	 template_nrules = nitems(template_rules);
+
+const struct rule	 fetch_rules[] = {
+	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, fetch_log },
+	{ IMSG_FETCH_STAT, sizeof(struct msg_fetch_stat), sizeof(struct msg_fetch_stat), 0, IN(STARTING) | IN(CLOSING), fetch_stat },
+	{ IMSG_FETCH_UIDS, 6, PROTO_FRAME_MAX, 0, IN(LISTING) | IN(CLOSING), fetch_uids },
+	{ IMSG_FETCH_LISTED, sizeof(struct msg_fetch_listed), sizeof(struct msg_fetch_listed), 0, IN(LISTING) | IN(CLOSING),
+	    fetch_listed },
+	{ IMSG_FETCH_SKIPPED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0, IN(FETCHING) | IN(CLOSING),
+	    fetch_skipped },
+	{ IMSG_FETCH_DENIED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0, IN(FETCHING) | IN(CLOSING),
+	    fetch_denied },
+	{ IMSG_FETCH_DELETED, 4, PROTO_FRAME_MAX, 0, IN(FETCHING) | IN(CLOSING), fetch_deleted },
+	{ IMSG_FETCH_DONE, sizeof(struct msg_fetch_done), sizeof(struct msg_fetch_done), 0, IN(FETCHING) | IN(CLOSING), fetch_done },
+	{ IMSG_FETCH_FAILED, sizeof(struct msg_fetch_failed), sizeof(struct msg_fetch_failed), 0, RULES_ANY, fetch_failed },
+};
+const size_t	 fetch_nrules = nitems(fetch_rules);
+
+static int
+template_exit(void *arg, struct imsg *imsg)
+{
+	struct child		*c = arg;
+	struct session		*s;
+	struct msg_session_exit	 m;
+
+	if (rules_payload(imsg, &m) == -1)
+		return (-1);
+	if ((s = session_by_id(m.session)) == NULL || s->template != c || s->exited)
+		return (0);
+	if (m.signaled && s->state != SESSION_CLOSING)
+		log_warnx("%s: fetcher session %u died: signal %u (%s)", s->label, s->id, m.code,
+		    m.code < NSIG ? strsignal(m.code) : "?");
+	session_exited(s);
+	return (0);
+}
+
+static int
+fetch_log(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+
+	return (child_log_as(s->label, imsg));
+}
+
+/* Logged in. */
+static int
+fetch_stat(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_fetch_stat	 m;
+
+	if (rules_payload(imsg, &m) == -1 || m.count > PROTO_MSGS_MAX || s->plan.msgs != NULL)
+		return (-1);
+	if (s->state == SESSION_CLOSING)
+		return (0);
+	if (!m.has_uidl && s->leave) {
+		session_fail(s, STAGE_LIST, WHY_CONFIG,
+		    "the server has no UIDL, so messages cannot be left on it: set leave = 0 or ask the provider");
+		session_kill(s);
+		return (0);
+	}
+	if (plan_init(&s->plan, m.count) == -1) {
+		session_fail(s, STAGE_LIST, WHY_LOCAL_TEMP, "no memory for the listing");
+		session_kill(s);
+		return (0);
+	}
+	session_state(s, SESSION_LISTING);
+	return (0);
+}
+
+static int
+fetch_uids(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	struct ibuf	 ibuf;
+	uint32_t	 msgno;
+	uint8_t		 len, uid[PROTO_UID_MAX];
+
+	if (s->state == SESSION_CLOSING)
+		return (0);
+	if (imsg_get_ibuf(imsg, &ibuf) == -1)
+		return (-1);
+	while (ibuf_size(&ibuf) > 0) {
+		if (ibuf_get(&ibuf, &msgno, sizeof(msgno)) == -1 || ibuf_get(&ibuf, &len, 1) == -1 || len == 0 ||
+		    len > sizeof(uid) || ibuf_get(&ibuf, uid, len) == -1 || plan_add(&s->plan, msgno, uid, len) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/* The listing is over: decide. */
+static int
+fetch_listed(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_fetch_listed	 m;
+
+	if (rules_payload(imsg, &m) == -1)
+		return (-1);
+	if (s->state == SESSION_CLOSING)
+		return (0);
+	s->listed_complete = m.complete == 1;
+	if (plan_make(s, s->listed_complete) == -1) {
+		session_fail(s, STAGE_LIST, WHY_LOCAL_TEMP, "state.db cannot be read or written");
+		session_kill(s);
+		return (0);
+	}
+	session_state(s, SESSION_FETCHING);
+	fetch_send_plan(s);
+	HOOK("master.planned");
+	return (0);
+}
+
+static void
+fetch_send_plan(struct session *s)
+{
+	uint8_t		 frame[PROTO_FRAME_MAX];
+	size_t		 len = 0;
+	uint32_t	 i, entries = 0;
+
+	for (i = 1; i <= s->plan.count; i++) {
+		if (s->plan.msgs[i].action == 0)
+			continue;
+		if (len + 5 > sizeof(frame)) {
+			link_send(&s->link, IMSG_FETCH_PLAN, -1, frame, len);
+			len = 0;
+		}
+		memcpy(frame + len, &i, 4);
+		frame[len + 4] = s->plan.msgs[i].action;
+		len += 5;
+		entries++;
+	}
+	if (len > 0)
+		link_send(&s->link, IMSG_FETCH_PLAN, -1, frame, len);
+	link_send(&s->link, IMSG_FETCH_PLAN_END, -1, &entries, sizeof(entries));
+}
+
+/* RETR was refused: the message has vanished or is not to be had; the session goes on (S62). */
+static int
+fetch_skipped(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_fetch_text	 m;
+	struct message		*msg;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) ||
+	    (msg = fetch_message(s, m.msgno, MESSAGE_PLANNED)) == NULL)
+		return (-1);
+	msg->state = MESSAGE_SKIPPED;
+	log_debug("%s: message %u: RETR refused: %s", s->label, m.msgno, m.text);
+	return (0);
+}
+
+/* DELE was refused: reported once for each message (S63); it is tried again in the next session. */
+static int
+fetch_denied(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_fetch_text	 m;
+	struct message		*msg;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.msgno == 0 || m.msgno > s->plan.count)
+		return (-1);
+	msg = &s->plan.msgs[m.msgno];
+	if (msg->denied == 0) {
+		log_warnx("%s: %s: message %u was delivered but may not be deleted: %s", s->label, s->where, m.msgno, m.text);
+		msg->denied = 2;
+	}
+	return (0);
+}
+
+static int
+fetch_deleted(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	struct ibuf	 ibuf;
+	struct message	*msg;
+	uint32_t	 msgno;
+
+	if (imsg_get_ibuf(imsg, &ibuf) == -1)
+		return (-1);
+	while (ibuf_size(&ibuf) > 0) {
+		if (ibuf_get(&ibuf, &msgno, sizeof(msgno)) == -1 || msgno == 0 || msgno > s->plan.count)
+			return (-1);
+		msg = &s->plan.msgs[msgno];
+		/* Only what had leave: it was in the plan for deletion, or is committed and not to be kept. */
+		if (!(msg->state == MESSAGE_PLANNED && msg->action == PLAN_DELE) && !(msg->state == MESSAGE_COMMITTED && !s->leave))
+			return (-1);
+		msg->state = MESSAGE_DELETED;
+		s->deleted++;
+	}
+	return (0);
+}
+
+static int
+fetch_done(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_fetch_done	 m;
+
+	if (rules_payload(imsg, &m) == -1 || s->done)
+		return (-1);
+	s->done = 1;
+	plan_confirm(s, m.quit_ok == 1);
+	HOOK("master.done");
+	session_state(s, SESSION_CLOSING);
+	return (0);
+}
+
+static int
+fetch_failed(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_fetch_failed	 m;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
+	    m.stage >= STAGE_MAX)
+		return (-1);
+	if (s->plan.msgs != NULL)
+		plan_confirm(s, 0);
+	session_fail(s, m.stage, m.why, m.text);
+	return (0);
+}
+
+static struct message *
+fetch_message(struct session *s, uint32_t msgno, uint32_t state)
+{
+	if (msgno == 0 || msgno > s->plan.count || s->plan.msgs[msgno].state != state)
+		return (NULL);
+	return (&s->plan.msgs[msgno]);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/* Command line. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "rpopd.h"
+
+static void	 options_usage(void) __dead;
+#ifdef RPOPD_HOOKS
+static void	 options_hook(char *, const char **, const char **);
+#define HOOK_OPTS	"K:P:"
+#else
+#define HOOK_OPTS	""
+#endif
+
+void
+options_parse(struct options *o, int argc, char *argv[])
+{
+	int	 c;
+
+	memset(o, 0, sizeof(*o));
+	o->store = RPOPD_STATEDIR "/rpopd.db";
+	o->libexec = RPOPD_LIBEXECDIR;
+	o->rundir = RPOPD_RUNDIR;
+	while ((c = getopt(argc, argv, "1df:l:nr:SvV" HOOK_OPTS)) != -1) {
+		switch (c) {
+		case '1': o->once = 1; break;
+		case 'd': o->debug = 1; break;
+		case 'f': o->store = optarg; break;
+		case 'l': o->libexec = optarg; break;
+		case 'n': o->check = 1; break;
+		case 'r': o->rundir = optarg; break;
+		case 'S': o->no_seccomp = 1; break;
+		case 'v': o->verbose++; break;
+		case 'V':
+			printf("rpopd %s\n", RPOPD_VERSION);
+			exit(0);
+#ifdef RPOPD_HOOKS
+		case 'K': options_hook(optarg, &o->hook_process, &o->hook); break;
+		case 'P': options_hook(optarg, &o->probe_process, &o->probe); break;
+#endif
+		default:
+			options_usage();
+		}
+	}
+	if (argc != optind || o->libexec[0] != '/')
+		options_usage();
+}
+
+static void
+options_usage(void)
+{
+	fprintf(stderr, "usage: rpopd [-1dnSvV] [-f store] [-l libexec] [-r rundir]\n");
+	exit(1);
+}
+
+#ifdef RPOPD_HOOKS
+/* "process:point[:n[:signal]]" */
+static void
+options_hook(char *arg, const char **process, const char **rest)
+{
+	char	*colon;
+
+	if ((colon = strchr(arg, ':')) == NULL)
+		options_usage();
+	*colon = '\0';
+	*process = arg;
+	*rest = colon + 1;
+	if (strcmp(arg, "rpopd") == 0)
+		hook_set(*rest);
+}
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Loading the administrator's store: all or nothing.  A store with a bad row leaves the running configuration in force.  A task
+ * survives as long as its record names the same remote mailbox, running session included.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/log.h"
+#include "rpopd.h"
+
+struct complaint {
+	char	 first[PROTO_TEXT_SIZE];
+	int	 n, quiet;
+};
+
+static void		 reload_complain(void *, const char *);
+static struct config	*reload_read(struct complaint *);
+static int		 reload_same_daemon(const struct config *, char *, size_t);
+static struct task	*reload_tasks(const struct config *, char *, size_t);
+static void		 reload_adopt(struct task *, size_t);
+static int		 reload_order(const void *, const void *);
+static void		 reload_prune(const struct task *, size_t);
+
+/* Would the store load?  Every bad row is named on standard error. */
+int
+reload_sound(void)
+{
+	struct complaint	 c = { "", 0, 1 };
+	struct config		*config;
+
+	if ((config = reload_read(&c)) == NULL)
+		return (0);
+	config_free(config);
+	return (1);
+}
+
+/* Read, validate, switch.  0, or -1 with a sentence and nothing changed. */
+int
+reload_load(char *err, size_t errsize)
+{
+	struct complaint	 c = { "", 0, 0 };
+	struct config		*config, *old = master.config;
+	struct task		*tasks;
+
+	if ((config = reload_read(&c)) == NULL) {
+		snprintf(err, errsize, "%s%s", c.first, c.n > 1 ? " (and more, see the log)" : "");
+		return (-1);
+	}
+	if (config->settings.hostname[0] == '\0')
+		gethostname(config->settings.hostname, sizeof(config->settings.hostname));
+	if (reload_same_daemon(config, err, errsize) == -1 || jail_prepare(&master.opt, &config->settings, err, errsize) == -1 ||
+	    (tasks = reload_tasks(config, err, errsize)) == NULL) {
+		config_free(config);
+		return (-1);
+	}
+	master.config = config;
+	master.config_version = config_version(master.opt.store);
+	reload_adopt(tasks, config->nrecords);
+	config_free(old);
+	master.loaded = time(NULL);
+	log_debug("%zu records, %zu accounts, %zu addresses loaded", config->nrecords, config->naccounts, config->naddresses);
+	return (0);
+}
+
+static struct config *
+reload_read(struct complaint *c)
+{
+	return (config_load(master.opt.store, reload_complain, c));
+}
+
+static void
+reload_complain(void *arg, const char *sentence)
+{
+	struct complaint	*c = arg;
+
+	if (c->n++ == 0)
+		strlcpy(c->first, sentence, sizeof(c->first));
+	if (c->quiet)
+		fprintf(stderr, "rpopd: %s\n", sentence);
+	else
+		log_warnx("%s", sentence);
+}
+
+/* What only a restart can change. */
+static int
+reload_same_daemon(const struct config *config, char *err, size_t errsize)
+{
+	if (master.config == NULL || strcmp(master.config->settings.mail_root, config->settings.mail_root) == 0)
+		return (0);
+	snprintf(err, errsize, "settings: mail_root was changed: restart rpopd");
+	return (-1);
+}
+
+/* One task for each record, in record order, with its mailbox and what the store knows of it.  NULL and a sentence on failure. */
+static struct task *
+reload_tasks(const struct config *config, char *err, size_t errsize)
+{
+	struct task	*tasks;
+	size_t		 i;
+
+	if ((tasks = calloc(config->nrecords + 1, sizeof(*tasks))) == NULL)
+		fatal("tasks");
+	for (i = 0; i < config->nrecords; i++) {
+		tasks[i].rec = &config->records[i];
+		tasks[i].period = config->records[i].period;
+		tasks[i].slot = SIZE_MAX;
+		tasks[i].due = INT64_MAX;
+		if ((tasks[i].mailbox = state_mailbox(tasks[i].rec)) == -1 ||
+		    state_record_get(tasks[i].mailbox, &tasks[i].rs) == -1) {
+			snprintf(err, errsize, "state.db cannot be read or written");
+			free(tasks);
+			return (NULL);
+		}
+	}
+	return (tasks);
+}
+
+/* The new tasks take over sessions and schedules of those that stand for the same remote mailbox. */
+static void
+reload_adopt(struct task *tasks, size_t n)
+{
+	struct task	*old = master.tasks, *was, *t;
+	size_t		 nold = master.ntasks, i;
+	int64_t		 due;
+
+	qsort(old, nold, sizeof(*old), reload_order);
+	for (i = 0; i < nold; i++)
+		if (old[i].session != NULL)
+			old[i].session->task = NULL;
+	master.tasks = tasks;
+	master.ntasks = n;
+	for (i = 0; i < n; i++) {
+		t = &tasks[i];
+		if (nold == 0 || (was = bsearch(t, old, nold, sizeof(*old), reload_order)) == NULL) {
+			sched_next(t);
+			continue;
+		}
+		due = was->due;
+		sched_remove(was);
+		t->rs = was->rs;
+		t->polled = was->polled;
+		t->why = was->why;
+		t->again = was->again;
+		if ((t->session = was->session) != NULL)
+			t->session->task = t;
+		else if (due != INT64_MAX && was->period == t->rec->period)
+			sched_add(t, due);
+		else
+			sched_next(t);
+	}
+	for (i = 0; i < nold; i++) {
+		sched_remove(&old[i]);
+		if (old[i].session != NULL && old[i].session->task == NULL)
+			session_stop(old[i].session);
+	}
+	reload_prune(tasks, n);
+	free(old);
+}
+
+static int
+reload_order(const void *a, const void *b)
+{
+	const struct task	*x = a, *y = b;
+
+	return (x->mailbox < y->mailbox ? -1 : x->mailbox > y->mailbox);
+}
+
+/* Forget the mailboxes that no record names any more, unless a session still runs on them. */
+static void
+reload_prune(const struct task *tasks, size_t n)
+{
+	struct session	*s;
+	int64_t		*ids;
+	size_t		 i, used = 0;
+
+	if ((ids = calloc(n + master.nsessions + 1, sizeof(*ids))) == NULL)
+		fatal("prune");
+	for (i = 0; i < n; i++)
+		ids[used++] = tasks[i].mailbox;
+	TAILQ_FOREACH(s, &master.sessions, entry)
+		ids[used++] = s->mailbox;
+	if (state_prune(ids, used) == -1)
+		log_warnx("state.db: states of removed records stay until the next load");
+	free(ids);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ISC */
+/* Start, signals, stop. */
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/log.h"
+#include "../common/sandbox.h"
+#include "rpopd.h"
+
+static void	 rpopd_lock(void);
+static void	 rpopd_open_state(void);
+static void	 rpopd_daemonize(void);
+static void	 rpopd_signals(void);
+static void	 rpopd_signal(int, short, void *);
+static void	 rpopd_reload_signal(void);
+static void	 rpopd_deadline(int, short, void *);
+static int	 rpopd_once_done(void);
+static void	 rpopd_exit(int) __dead;
+
+struct rpopd		 master;
+static struct event	 signals[5], deadline;
+static const int	 handled[] = { SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGUSR1 };
+
+int
+main(int argc, char *argv[])
+{
+	char	 err[PROTO_TEXT_SIZE];
+
+	options_parse(&master.opt, argc, argv);
+	TAILQ_INIT(&master.sessions);
+	LIST_INIT(&master.children);
+	log_init("rpopd", 1, master.opt.verbose);
+	if (master.opt.check) {
+		if (!reload_sound())
+			return (1);
+		fprintf(stderr, "configuration OK\n");
+		return (0);
+	}
+	if (geteuid() != 0)
+		fatalx("need root privileges");
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);
+	closefrom(3);
+	/* What can be wrong is said on the terminal, before there is a daemon. */
+	if (jail_rundir(&master.opt, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	rpopd_lock();
+	if (!master.opt.debug && !master.opt.once)
+		rpopd_daemonize();
+	rpopd_open_state();
+	event_init();
+	sched_init();
+	rpopd_signals();
+	if (reload_load(err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	if (control_listen(master.opt.rundir, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	master.started = time(NULL);
+	child_start_all();
+	sandbox_enter(SANDBOX_MASTER, 1);
+	notify_ready();
+	log_debug("rpopd %s started, %zu records", RPOPD_VERSION, master.ntasks);
+	event_dispatch();
+	fatalx("event loop ended");
+}
+
+/* Two daemons on one store would retrieve everything twice. */
+static void
+rpopd_lock(void)
+{
+	char	 path[PATH_MAX];
+	int	 fd;
+
+	snprintf(path, sizeof(path), "%s.lock", master.opt.store);
+	if ((fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1)
+		fatal("%s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+		fatalx("%s: another rpopd runs on this store", path);
+}
+
+/* state.db lies beside rpopd.db. */
+static void
+rpopd_open_state(void)
+{
+	char		 path[PATH_MAX], err[PROTO_TEXT_SIZE];
+	const char	*slash = strrchr(master.opt.store, '/');
+
+	snprintf(path, sizeof(path), "%.*sstate.db", slash == NULL ? 0 : (int)(slash - master.opt.store) + 1, master.opt.store);
+	if (state_open(path, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+}
+
+static void
+rpopd_daemonize(void)
+{
+	if (!reload_sound())
+		exit(1);
+	if (daemon(1, 0) == -1)
+		fatal("daemon");
+	log_init("rpopd", 0, master.opt.verbose);
+}
+
+static void
+rpopd_signals(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(handled); i++) {
+		signal_set(&signals[i], handled[i], rpopd_signal, NULL);
+		signal_add(&signals[i], NULL);
+	}
+}
+
+static void
+rpopd_signal(int sig, short event, void *arg)
+{
+	(void)event;
+	(void)arg;
+	switch (sig) {
+	case SIGCHLD:
+		child_sigchld();
+		break;
+	case SIGHUP:
+		rpopd_reload_signal();
+		break;
+	case SIGUSR1:
+		sched_poll("all");
+		break;
+	default:
+		rpopd_stop();
+	}
+}
+
+static void
+rpopd_reload_signal(void)
+{
+	char	 err[PROTO_TEXT_SIZE];
+
+	rpopd_reload(err, sizeof(err));
+}
+
+/*
+ * Take over an edited store; children that read files at their start (resolv.conf, certificates) are replaced.  0, or -1 with a
+ * sentence and the running configuration in force.
+ */
+int
+rpopd_reload(char *err, size_t errsize)
+{
+	struct child	*d;
+
+	if (reload_load(err, errsize) == -1) {
+		log_warnx("reload refused, the running configuration stays in force: %s", err);
+		strlcpy(master.load_error, err, sizeof(master.load_error));
+		return (-1);
+	}
+	master.load_error[0] = '\0';
+	if ((d = master.current[ROLE_DELIVERER]) != NULL && (d->ready || d->feeding))
+		deliverer_routes(d);	/* one under way starts anew */
+	child_retire(ROLE_DIALER);
+	child_retire(ROLE_TEMPLATE);
+	log_info("configuration reloaded, %zu records", master.ntasks);
+	return (0);
+}
+
+/* Running sessions finish their current message and QUIT; then, or after STOP_SECONDS, the end. */
+void
+rpopd_stop(void)
+{
+	struct session	*s, *next;
+	struct timeval	 tv = { STOP_SECONDS + 2, 0 };
+
+	if (master.stopping)
+		return;
+	master.stopping = 1;
+	log_info("stopping, %u sessions to finish", master.nsessions);
+	evtimer_set(&deadline, rpopd_deadline, NULL);
+	evtimer_add(&deadline, &tv);
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+		session_stop(s);
+	sched_kick();
+}
+
+static void
+rpopd_deadline(int fd, short event, void *arg)
+{
+	(void)fd;
+	(void)event;
+	(void)arg;
+	log_warnx("%u sessions did not finish in time; what they had not committed stays on the server", master.nsessions);
+	rpopd_exit(1);
+}
+
+/* Called whenever something has ended: the daemon was told to stop, or -1 has had every record's turn. */
+void
+rpopd_maybe_exit(void)
+{
+	if (master.nsessions > 0 || (!master.stopping && !(master.opt.once && rpopd_once_done())))
+		return;
+	if (!commit_idle() && (commit_pending() > 0 || state_flush() == -1))
+		return;
+	rpopd_exit(master.opt.once && (master.failed || master.stopping));
+}
+
+static int
+rpopd_once_done(void)
+{
+	size_t	 i;
+
+	if (child_current(ROLE_DELIVERER) == NULL)
+		return (0);		/* earlier deliveries are still to be replayed */
+	if (master.config->settings.processors == 0)
+		return (1);
+	for (i = 0; i < master.ntasks; i++)
+		if (master.tasks[i].rec->period != 0 && !master.tasks[i].polled)
+			return (0);
+	return (1);
+}
+
+static void
+rpopd_exit(int status)
+{
+	control_close();
+	child_shutdown();
+	state_flush();
+	state_close();
+	log_debug("rpopd ends");
+	exit(status);
+}

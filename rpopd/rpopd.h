@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The master: the only process that opens a store, holds a secret at rest, or decides.  It never sees a byte of mail, TLS,
+ * DNS or POP3; what reaches it are fixed, range-checked messages.
+ */
+#ifndef RPOPD_H
+#define RPOPD_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <event.h>
+#include <stdint.h>
+
+#include "../common/compat.h"
+#include "../common/link.h"
+#include "../common/proto.h"
+#include "store.h"
+
+#define PLAN_DEATHS		3	/* a message that killed the deliverer so often is set aside */
+#define TEMPLATE_SESSIONS	1000	/* sessions forked from one template before it is re-exec'd */
+#define STOP_SECONDS		30	/* a stop waits this long for running sessions */
+#define FORGET_SECONDS		86400	/* must 20: absent from complete listings this far apart */
+
+struct task;
+struct session;
+
+/* options.c / rpopd.c: how the daemon was started. */
+struct options {
+	const char	*store;		/* path of rpopd.db */
+	const char	*libexec;	/* dialer, fetcher, deliverer */
+	const char	*rundir;	/* control socket and jails */
+	int		 debug, verbose, check, once, no_seccomp;
+	const char	*hook_process, *hook;	/* test builds: -K process:point */
+	const char	*probe_process, *probe;	/* test builds: -P process:what */
+};
+
+/* One child process. */
+enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_MAX };
+
+struct child {
+	LIST_ENTRY(child)	 entry;
+	enum role		 role;
+	pid_t			 pid;
+	struct link		 link;
+	int			 ready;		/* said IMSG_READY (and RECOVERED, the deliverer) */
+	int			 feeding;	/* the deliverer is being sent a routing table */
+	int			 retiring;	/* takes no new work; let go when users is 0 */
+	uint32_t		 users;		/* sessions that depend on it */
+	uint32_t		 served;
+	int			 reaped;
+};
+
+enum session_state { SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_FETCHING, SESSION_CLOSING };
+
+/* What the master knows of one message number during a session. */
+struct message {
+	uint32_t	 uid_off;	/* in plan.arena */
+	uint8_t		 uid_len;	/* 0: no trustworthy unique-id, a digest stands in */
+	uint8_t		 action;	/* enum plan_action, 0 = leave alone */
+	uint8_t		 state;		/* enum message_state */
+	uint8_t		 compare;	/* a seen row exists: decide by digest */
+	uint8_t		 denied;	/* DELE refused: 1 before (reported), 2 in this session for the first time */
+};
+
+enum message_state { MESSAGE_LISTED, MESSAGE_PLANNED, MESSAGE_RECEIVED, MESSAGE_COMMITTED, MESSAGE_REFUSED, MESSAGE_SKIPPED,
+	MESSAGE_DELETED };
+
+struct plan {
+	struct message	*msgs;		/* count + 1 entries, index = message number */
+	uint32_t	 count;
+	uint32_t	*hash;		/* unique-id -> message number */
+	uint32_t	 mask;
+	char		*arena;
+	size_t		 arena_len, arena_size;
+	uint32_t	 retrieve, delete, alone;
+	uint32_t	 untrusted;
+	struct listing_change *changes;
+	size_t		 nchanges;
+};
+
+struct session {
+	TAILQ_ENTRY(session)	 entry;
+	uint32_t		 id;
+	enum session_state	 state;
+	struct task		*task;		/* NULL: its record was removed meanwhile */
+	int64_t			 mailbox;
+	struct child		*dialer, *template;
+	struct link		 link;		/* to the fetcher session */
+	struct event		 timer;		/* the master's own clock on it */
+	struct plan		 plan;
+	int64_t			 begun;		/* monotonic ms */
+	uint32_t		 leave;
+	enum dist_mode		 mode;
+	char			 label[PROTO_RECORD_SIZE];
+	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
+	int			 forked, exited;	/* template side */
+	int			 opened, closed;	/* deliverer side */
+	int			 orphaned;	/* its deliverer died */
+	int			 stopping;
+	int			 holds_token;	/* may have a suspect in flight */
+	int			 listed_complete;
+	int			 done;
+	enum fail_why		 why;		/* first failure, WHY_NONE */
+	enum fetch_stage	 stage;
+	char			 error[PROTO_TEXT_SIZE];
+	uint32_t		 retrieved, deleted, fallback, discarded, aside;
+	uint64_t		 octets;
+	/* verdict frame under construction */
+	uint8_t			 frame[PROTO_FRAME_MAX];
+	size_t			 frame_len;
+};
+TAILQ_HEAD(sessions, session);
+
+/* A record at run time; survives reloads as long as the record names the same remote mailbox. */
+struct task {
+	const struct record	*rec;
+	int64_t			 mailbox;
+	struct record_state	 rs;
+	struct session		*session;
+	int64_t			 due;		/* monotonic ms; INT64_MAX = never */
+	size_t			 slot;		/* in the heap; SIZE_MAX = not in it */
+	uint32_t		 period;	/* rec->period; outlives rec at a reload */
+	int			 polled;	/* in this life of the daemon */
+	int			 again;		/* poll-now came during a session */
+	enum fail_why		 why;		/* of the last poll */
+};
+
+struct rpopd {
+	struct options		 opt;
+	struct config		*config;
+	struct task		*tasks;
+	size_t			 ntasks;
+	struct sessions		 sessions;
+	uint32_t		 nsessions;
+	LIST_HEAD(, child)	 children;
+	struct child		*current[ROLE_MAX];
+	int			 stopping, failed;
+	int64_t			 started, loaded;	/* epoch */
+	uint64_t		 config_version;
+	char			 load_error[PROTO_TEXT_SIZE];
+	uint32_t		 generation;
+	struct session		*token;		/* holder of the suspect token */
+};
+extern struct rpopd	 master;		/* owned by rpopd.c */
+
+/* rpopd.c */
+int	 rpopd_reload(char *err, size_t errsize);
+void	 rpopd_stop(void);
+void	 rpopd_maybe_exit(void);
+
+/* options.c */
+void	 options_parse(struct options *, int, char **);
+
+/* jail.c */
+int	 jail_prepare(const struct options *, const struct settings *, char *err, size_t errsize);
+int	 jail_rundir(const struct options *, char *err, size_t errsize);
+
+/* reload.c */
+int	 reload_sound(void);			/* 1: the store would load; 0: complaints are on stderr */
+int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
+
+/* child.c */
+void	 child_start_all(void);
+struct child *child_current(enum role);		/* NULL: not ready */
+void	 child_use(struct child *);
+void	 child_release(struct child *);
+void	 child_retire(enum role);		/* a fresh one takes over, the old one goes when unused */
+void	 child_sigchld(void);
+void	 child_shutdown(void);
+const char *child_name(enum role);
+int	 child_log(void *, struct imsg *);	/* handlers every child's table shares */
+int	 child_ready(void *, struct imsg *);
+int	 child_log_as(const char *, struct imsg *);
+void	 child_set_ready(struct child *);
+void	 child_verbose(uint32_t);
+
+/* sched.c */
+void	 sched_init(void);
+void	 sched_add(struct task *, int64_t due);	/* or move */
+void	 sched_remove(struct task *);
+void	 sched_run(void);			/* start what is due while slots are free */
+void	 sched_kick(void);			/* sched_run() from the event loop, soon */
+void	 sched_next(struct task *);		/* after a poll or at load: compute due from state */
+int	 sched_named(const struct task *, const char *name);
+uint32_t sched_poll(const char *name);		/* "all", account, account/record; how many matched */
+
+/* session.c */
+int	 session_start(struct task *);
+void	 session_dialed(struct session *, int fd, const char *address);
+void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
+void	 session_kill(struct session *);
+void	 session_stop(struct session *);
+void	 session_exited(struct session *);	/* template: the process is gone */
+void	 session_closed(struct session *);	/* deliverer: every receipt is out */
+void	 session_verdict(struct session *, uint32_t msgno, enum verdict);
+void	 session_flush(struct session *);
+void	 session_refused(struct session *, enum fail_why, const char *);
+void	 session_state(struct session *, enum session_state);
+struct session *session_by_id(uint32_t);
+const char *session_state_str(enum session_state);
+void	 session_deliverer_died(void);
+
+/* report.c */
+void	 report_session(struct session *);	/* log line, record state, next poll */
+
+/* plan.c */
+int	 plan_init(struct plan *, uint32_t count);
+void	 plan_free(struct plan *);
+int	 plan_add(struct plan *, uint32_t msgno, const uint8_t *uid, size_t len);
+int	 plan_make(struct session *, int complete);	/* actions for every message; 0 or -1 */
+void	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted */
+size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);
+
+/* commit.c */
+int	 commit_receipt(const struct msg_receipt *);
+int	 commit_rcpt(const struct msg_rcpt *);
+int	 commit_batch(const struct msg_batch *);
+int	 commit_settled(uint32_t batch);
+void	 commit_reset(void);			/* the deliverer died */
+int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
+uint32_t commit_pending(void);
+
+/* link_dialer.c, link_fetcher.c, link_deliverer.c: rule tables */
+extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[];
+extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules;
+void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
+
+/* control.c */
+int	 control_listen(const char *rundir, char *err, size_t errsize);
+void	 control_close(void);
+
+/* sd_notify(3)'s one datagram: notify.c */
+void	 notify_ready(void);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The master's view of one poll, from the dial to the last receipt.
+ *
+ *	DIALING		the dialer resolves and connects
+ *	STARTING	a fetcher was forked and has socket, pipe, parameters and secret; it logs in
+ *	LISTING		STAT is known, unique-ids come in
+ *	FETCHING	the plan is out; receipts and verdicts
+ *	CLOSING		DONE or FAILED, or killed; waiting for the process to be gone and for the deliverer's last receipt
+ *
+ * A record is busy until both are in: otherwise a second session could retrieve what the first one's pipe still holds.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/clock.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "rpopd.h"
+
+#define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe: what one durability step of the deliverer spans */
+#define GRACE		30		/* s past the session's own limit before it is killed */
+#define SIZES_BELOW	1000		/* unique-ids known: below, LIST rides along with UIDL and saves a round trip */
+
+static int	 session_channels(struct session *, int, const char *);
+static void	 session_open_deliverer(struct session *, int, const char *);
+static int	 session_parameters(struct session *);
+static void	 session_down(void *, const char *);
+static void	 session_timeout(int, short, void *);
+static void	 session_clock(struct session *, uint32_t);
+static void	 session_maybe_end(struct session *);
+static void	 session_later(void);
+static void	 session_sweep(int, short, void *);
+static void	 session_end(struct session *);
+
+static struct event	 sweep;
+
+static const char *const state_names[] = { "dialing", "starting", "listing", "fetching", "closing" };
+
+const char *
+session_state_str(enum session_state state)
+{
+	return (state < nitems(state_names) ? state_names[state] : "unknown");
+}
+
+/* Begin a poll of a record that is due.  0, or -1: not now (a child is not ready), nothing changed. */
+int
+session_start(struct task *t)
+{
+	const struct record	*rec = t->rec;
+	struct child		*d = child_current(ROLE_DIALER);
+	struct session		*s;
+	struct msg_dial		 m;
+
+	if (d == NULL || child_current(ROLE_TEMPLATE) == NULL || child_current(ROLE_DELIVERER) == NULL)
+		return (-1);
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		fatal("session");
+	s->id = state_next_session();
+	s->task = t;
+	s->mailbox = t->mailbox;
+	s->begun = clock_msec();
+	s->leave = rec->leave;
+	s->mode = rec->mode;
+	snprintf(s->label, sizeof(s->label), "%s/%s", rec->owner, rec->name);
+	snprintf(s->where, sizeof(s->where), "%s:%u", rec->host, rec->port);
+	s->dialer = d;
+	child_use(d);
+	t->session = s;
+	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
+	master.nsessions++;
+	memset(&m, 0, sizeof(m));
+	m.id = s->id;
+	m.port = rec->port;
+	m.timeout = master.config->settings.idle_timeout * 1000;
+	strlcpy(m.host, rec->host, sizeof(m.host));
+	session_clock(s, master.config->settings.session_timeout + GRACE);
+	link_send(&d->link, IMSG_DIAL, -1, &m, sizeof(m));
+	log_debug("%s: session %u dialing %s", s->label, s->id, s->where);
+	return (0);
+}
+
+/* The dialer connected; fd is ours now. */
+void
+session_dialed(struct session *s, int fd, const char *address)
+{
+	HOOK("master.dialed");
+	child_release(s->dialer);
+	s->dialer = NULL;
+	if (s->state != SESSION_DIALING || s->task == NULL || s->stopping) {
+		close(fd);
+		session_fail(s, STAGE_CONNECT, WHY_STOPPED, "stopped");
+		return;
+	}
+	strlcat(s->where, " (", sizeof(s->where));
+	strlcat(s->where, address, sizeof(s->where));
+	strlcat(s->where, ")", sizeof(s->where));
+	session_state(s, SESSION_STARTING);
+	if ((s->template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL) {
+		s->template = NULL;
+		close(fd);
+		session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "a child process is being restarted");
+		return;
+	}
+	child_use(s->template);
+	if (session_channels(s, fd, address) == -1) {
+		session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, strerror(errno));
+		session_kill(s);
+	}
+}
+
+/*
+ * A new fetcher with its channel to us, the connection, and a pipe to the deliverer.  fd is consumed.  0, or -1 and errno; the
+ * caller kills the session.
+ */
+static int
+session_channels(struct session *s, int fd, const char *address)
+{
+	uint32_t	 id = s->id;
+	int		 channel[2], pipe[2], size = PIPE_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, PF_UNSPEC, channel) == -1) {
+		close(fd);
+		return (-1);
+	}
+	if (link_open(&s->link, channel[0], fetch_rules, fetch_nrules, s, session_down) == -1 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, PF_UNSPEC, pipe) == -1) {
+		close(fd);
+		close(channel[1]);
+		return (-1);
+	}
+	setsockopt(pipe[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	shutdown(pipe[0], SHUT_RD);	/* one way: who parses headers cannot talk back to who holds a password */
+	link_send(&s->template->link, IMSG_SESSION_FORK, channel[1], &id, sizeof(id));
+	s->forked = 1;
+	s->template->served++;
+	session_open_deliverer(s, pipe[1], address);
+	link_send(&s->link, IMSG_FETCH_SOCKET, fd, NULL, 0);
+	link_send(&s->link, IMSG_FETCH_PIPE, pipe[0], NULL, 0);
+	return (session_parameters(s));
+}
+
+static void
+session_open_deliverer(struct session *s, int fd, const char *address)
+{
+	const struct record	*rec = s->task->rec;
+	struct msg_session_open	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.session = s->id;
+	m.mode = rec->mode;
+	m.account = rec->account;
+	m.tls = rec->tls;
+	strlcpy(m.special, rec->mode == DIST_FIELD ? rec->special : "", sizeof(m.special));
+	strlcpy(m.domain, rec->local_domain, sizeof(m.domain));
+	strlcpy(m.mailbox, rec->mailbox, sizeof(m.mailbox));
+	strlcpy(m.host, rec->host, sizeof(m.host));
+	strlcpy(m.address, address, sizeof(m.address));
+	strlcpy(m.record, s->label, sizeof(m.record));
+	link_send(&master.current[ROLE_DELIVERER]->link, IMSG_SESSION_OPEN, fd, &m, sizeof(m));
+	s->opened = 1;
+}
+
+/* START and SECRET; the secret is wiped here, in the message queue when it is written, and in the fetcher after login. */
+static int
+session_parameters(struct session *s)
+{
+	const struct record	*rec = s->task->rec;
+	const struct settings	*set = &master.config->settings;
+	struct msg_fetch_start	 m;
+	uint8_t			 secret[PROTO_SECRET_MAX];
+	char			 err[PROTO_TEXT_SIZE];
+	ssize_t			 len;
+
+	memset(&m, 0, sizeof(m));
+	m.session = s->id;
+	m.tls = rec->tls;
+	m.apop = rec->apop && set->use_apop;
+	m.leave = rec->leave;
+	m.want_sizes = state_seen_count(s->mailbox) < SIZES_BELOW;
+	m.idle_timeout = set->idle_timeout * 1000;
+	m.total_timeout = set->session_timeout * 1000;
+	strlcpy(m.host, rec->host, sizeof(m.host));
+	strlcpy(m.user, rec->user, sizeof(m.user));
+	strlcpy(m.record, s->label, sizeof(m.record));
+	link_send(&s->link, IMSG_FETCH_START, -1, &m, sizeof(m));
+	if ((len = config_secret(master.opt.store, rec, secret, err, sizeof(err))) == -1) {
+		session_fail(s, STAGE_LOGIN, WHY_CONFIG, err);
+		session_kill(s);
+		return (0);
+	}
+	link_send(&s->link, IMSG_FETCH_SECRET, -1, secret, len);
+	explicit_bzero(secret, sizeof(secret));
+	return (0);
+}
+
+void
+session_state(struct session *s, enum session_state state)
+{
+	log_debug("%s: session %u %s -> %s", s->label, s->id, session_state_str(s->state), session_state_str(state));
+	s->state = state;
+	s->link.state = state;
+}
+
+struct session *
+session_by_id(uint32_t id)
+{
+	struct session	*s;
+
+	TAILQ_FOREACH(s, &master.sessions, entry)
+		if (s->id == id)
+			return (s);
+	return (NULL);
+}
+
+/* The poll failed; the first reason is the one that counts.  Before a fetcher exists this ends the session. */
+void
+session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+{
+	if (s->why == WHY_NONE && !s->done) {
+		s->why = why;
+		s->stage = stage;
+		strlcpy(s->error, text, sizeof(s->error));
+	}
+	if (s->state != SESSION_CLOSING)
+		session_state(s, SESSION_CLOSING);
+	session_maybe_end(s);
+}
+
+/* No more waiting: the process is killed; what the deliverer already has is still taken. */
+void
+session_kill(struct session *s)
+{
+	uint32_t	 id = s->id;
+
+	if (s->state != SESSION_CLOSING)
+		session_state(s, SESSION_CLOSING);
+	if (s->dialer != NULL) {
+		link_send(&s->dialer->link, IMSG_DIAL_CANCEL, -1, &id, sizeof(id));
+		child_release(s->dialer);
+		s->dialer = NULL;
+	}
+	if (s->forked && !s->exited && s->template != NULL)
+		link_send(&s->template->link, IMSG_SESSION_KILL, -1, &id, sizeof(id));
+	session_maybe_end(s);
+}
+
+/* Finish the current message, delete what was delivered, QUIT; killed if that takes longer than STOP_SECONDS. */
+void
+session_stop(struct session *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = 1;
+	if (s->state == SESSION_DIALING) {
+		session_fail(s, STAGE_CONNECT, WHY_STOPPED, "stopped");
+		session_kill(s);
+		return;
+	}
+	link_send(&s->link, IMSG_FETCH_STOP, -1, NULL, 0);
+	session_clock(s, STOP_SECONDS);
+}
+
+/* The deliverer could not take a message: the record has failed, but what was delivered is still deleted properly. */
+void
+session_refused(struct session *s, enum fail_why why, const char *text)
+{
+	if (s->why == WHY_NONE) {
+		s->why = why;
+		s->stage = STAGE_DELIVER;
+		strlcpy(s->error, text, sizeof(s->error));
+	}
+	session_stop(s);
+}
+
+/* Leave to DELE, or not: queued until session_flush() or a full frame. */
+void
+session_verdict(struct session *s, uint32_t msgno, enum verdict verdict)
+{
+	if (s->frame_len + 5 > sizeof(s->frame))
+		session_flush(s);
+	memcpy(s->frame + s->frame_len, &msgno, 4);
+	s->frame[s->frame_len + 4] = verdict;
+	if (s->frame_len == 0)
+		session_later();
+	s->frame_len += 5;
+}
+
+void
+session_flush(struct session *s)
+{
+	if (s->frame_len > 0)
+		link_send(&s->link, IMSG_FETCH_VERDICT, -1, s->frame, s->frame_len);
+	s->frame_len = 0;
+}
+
+/* The template says that the process is gone (or the template itself is, and took it along). */
+void
+session_exited(struct session *s)
+{
+	if (s->exited)
+		return;
+	s->exited = 1;
+	if (!s->done && s->why == WHY_NONE)
+		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session died");
+	session_maybe_end(s);
+}
+
+/* The deliverer has sent the last receipt of this session. */
+void
+session_closed(struct session *s)
+{
+	s->closed = 1;
+	session_maybe_end(s);
+}
+
+/*
+ * The deliverer died: every session that had a pipe to it fails.  They end when it is back and has named its suspects
+ * (deliverer_suspects), so that a message can still be found by session and number.
+ */
+void
+session_deliverer_died(void)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+		if (!s->opened || s->closed)
+			continue;
+		s->orphaned = 1;
+		session_fail(s, STAGE_DELIVER, WHY_LOCAL_TEMP, "the deliverer died; messages in flight stay on the server");
+		session_kill(s);
+	}
+}
+
+/* The fetcher's channel is at its end, or the fetcher broke the rules: then it is killed. */
+static void
+session_down(void *arg, const char *why)
+{
+	struct session	*s = arg;
+
+	if (why != NULL) {
+		log_warnx("%s: session %u broke the rules: %s", s->label, s->id, why);
+		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session broke the rules");
+		session_kill(s);
+	}
+	session_maybe_end(s);
+}
+
+static void
+session_timeout(int fd, short event, void *arg)
+{
+	struct session	*s = arg;
+
+	(void)fd;
+	(void)event;
+	session_fail(s, s->state == SESSION_DIALING ? STAGE_CONNECT : STAGE_RETR, s->stopping ? WHY_STOPPED : WHY_TIMEOUT,
+	    s->stopping ? "stopped, did not end in time" : "the session took too long");
+	session_kill(s);
+}
+
+static void
+session_clock(struct session *s, uint32_t seconds)
+{
+	struct timeval	 tv = { seconds, 0 };
+
+	if (event_initialized(&s->timer))
+		evtimer_del(&s->timer);
+	evtimer_set(&s->timer, session_timeout, s);
+	evtimer_add(&s->timer, &tv);
+}
+
+/* Both sides have ended: freed from the event loop, since a handler of its own link may be on the stack. */
+static void
+session_maybe_end(struct session *s)
+{
+	if (s->state != SESSION_CLOSING || s->dialer != NULL || (s->forked && !s->exited) || (s->opened && !s->closed))
+		return;
+	session_later();
+}
+
+static void
+session_later(void)
+{
+	struct timeval	 tv = { 0, 0 };
+
+	if (!event_initialized(&sweep))
+		evtimer_set(&sweep, session_sweep, NULL);
+	if (!evtimer_pending(&sweep, NULL))
+		evtimer_add(&sweep, &tv);
+}
+
+/* Send the verdicts of this turn; free the sessions that ended, start others. */
+static void
+session_sweep(int fd, short event, void *arg)
+{
+	struct session	*s, *next;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+		session_flush(s);
+		if (s->state == SESSION_CLOSING && s->dialer == NULL && (!s->forked || s->exited) && (!s->opened || s->closed))
+			session_end(s);
+	}
+	sched_run();
+	rpopd_maybe_exit();
+}
+
+static void
+session_end(struct session *s)
+{
+	link_close(&s->link);
+	evtimer_del(&s->timer);
+	if (master.token == s)
+		master.token = NULL;
+	if (s->template != NULL)
+		child_release(s->template);
+	TAILQ_REMOVE(&master.sessions, s, entry);
+	master.nsessions--;
+	report_session(s);
+	plan_free(&s->plan);
+	freezero(s, sizeof(*s));
+}

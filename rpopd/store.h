@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Both SQLite stores behind a narrow C view; nothing outside store_*.c knows SQL.
+ *
+ * rpopd.db is the administrator's: opened read-only for each load or secret, closed again.  state.db is the daemon's: open
+ * for its life, WAL, synchronous=FULL.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/proto.h"
+
+/* --- store_config.c: rpopd.db --- */
+
+struct settings {
+	char		 mail_root[1024];
+	char		 ca_dir[1024];		/* hashed directory of CA certificates (openssl rehash) */
+	char		 hostname[PROTO_HOST_SIZE];	/* empty in the store: gethostname() */
+	char		 nameservers[256];	/* "ip[:port],..."; empty: resolv.conf */
+	uint32_t	 processors;		/* concurrent sessions, 0 = none (S10) */
+	uint32_t	 use_apop;		/* S11 */
+	uint32_t	 idle_timeout;		/* s */
+	uint32_t	 session_timeout;	/* s */
+	uint32_t	 delay_failed;		/* s, first back-off of a failed record; doubles up to the record's limit */
+	uint32_t	 postmaster;		/* account id: fallback of unified records; 0: none, then no record is unified */
+};
+
+/* Strings of a config are never NULL; "" stands for the store's NULL.  They live as long as the config. */
+struct record {				/* one row of rpop, without its secret */
+	const char	*owner;			/* local-part@domain */
+	const char	*local_domain;		/* completes bare local parts: the row's own, or the owner's */
+	const char	*name;
+	const char	*host;			/* lower case, without brackets */
+	const char	*user;
+	const char	*mailbox;
+	const char	*special;
+	uint32_t	 account;		/* owner */
+	uint32_t	 period;		/* s; 0 = disabled (NULL in the store) */
+	enum dist_mode	 mode;
+	enum tls_mode	 tls;
+	uint16_t	 port;			/* explicit, or 110 / 995 by tls */
+	uint8_t		 leave, apop;
+};
+
+struct account_row {
+	uint32_t	 id;
+	const char	*dir;			/* domain/local-part */
+};
+
+struct address_row {
+	uint32_t	 account;
+	const char	*address;		/* lower case */
+};
+
+struct config {				/* everything of one good load; config_free() */
+	struct settings		 settings;
+	struct record		*records;
+	size_t			 nrecords;
+	struct account_row	*accounts;
+	size_t			 naccounts;
+	struct address_row	*addresses;	/* accounts' own and aliases */
+	size_t			 naddresses;
+	struct arena		*arena;		/* the strings; private to store_config.c */
+};
+
+typedef void	(*store_complain)(void *arg, const char *sentence);	/* one bad row, its table and key, and the remedy */
+
+/*
+ * Read and validate everything in one read transaction.  Returns a config, or NULL after every bad row was named to complain.
+ * Checks file owner and mode (root's, closed to others), application_id, user_version, integrity, foreign keys, and each field.
+ */
+struct config	*config_load(const char *path, store_complain, void *arg);
+void		 config_free(struct config *);
+/*
+ * The password of one record into secret (size PROTO_SECRET_MAX); length, or -1 (row gone, or error; sentence in err).  The
+ * caller wipes it.  Opens and closes the store, so that no page of it stays in memory.
+ */
+ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret, char *err, size_t errsize);
+/* A number that changes whenever somebody commits to the file; 0 if unknown. */
+uint64_t	 config_version(const char *path);
+
+/* --- store_state.c: state.db --- */
+
+enum seen_state {
+	SEEN_KEPT = 0,		/* delivered, left on the server */
+	SEEN_DELETING = 1,	/* delivered, to be deleted, not confirmed: delete, never retrieve */
+	SEEN_DENIED = 2,	/* as DELETING, and the server refused DELE once (reported) */
+	SEEN_DELETED = 3,	/* deletion confirmed by +OK to QUIT: listed again means retrieve and compare */
+	SEEN_NEVER = 4		/* no seen row, only a suspect one (deaths > 0); never stored */
+};
+
+#define PLAN_DEATHS		3
+
+struct seen_row {			/* as handed to a listing callback; uid is valid during the call */
+	const uint8_t	*uid;
+	size_t		 uidlen;
+	enum seen_state	 state;
+	int64_t		 gone;		/* epoch of the first complete listing without it, 0 = was listed */
+	uint32_t	 deaths;	/* from suspect; 0 = not a suspect */
+	int		 aside;
+};
+
+struct receipt {			/* one message of a batch, for state_commit() */
+	int64_t		 mailbox;
+	uint8_t		 uid[PROTO_UID_MAX + 10];	/* as listed, or "sha256:" hex ":" n for untrusted ones (see plan.c) */
+	size_t		 uidlen;
+	uint64_t	 octets;
+	uint8_t		 digest[PROTO_DIGEST_LEN];
+	enum seen_state	 state;		/* KEPT or DELETING */
+	uint32_t	 compare;	/* the caller's note; the store compares whenever a row exists: same digest = discard */
+	uint32_t	 nrcpt;
+	struct msg_rcpt	*rcpts;
+	enum commit_verdict verdict;	/* out */
+};
+
+struct record_state {
+	int64_t		 last_success, last_attempt;	/* epoch */
+	uint32_t	 failures;
+	uint64_t	 messages, octets, polls;
+	char		 error[PROTO_TEXT_SIZE];
+};
+
+/*
+ * Opens (creates, migrates) state.db.  0, or -1 with a sentence in err.  Calls that write return 0, 1: locked by somebody, nothing
+ * happened, try later, or -1: failed (logged), nothing happened.  After corruption every call returns -1.
+ */
+int	 state_open(const char *path, char *err, size_t errsize);
+void	 state_close(void);
+/* The id of a remote mailbox: per account, record name, host:port and login; allocated on first use. -1 on error. */
+int64_t	 state_mailbox(const struct record *);
+uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so that it rarely writes; 0: not now */
+
+/*
+ * Every unique-id of one mailbox that has a seen or a suspect row, once, in memcmp order.  cb returns 0 to go on; it must not
+ * call the store.  Returns 0/-1.
+ */
+int	 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg);
+int64_t	 state_seen_count(int64_t mailbox);
+/*
+ * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row and its pending rows.  Fills
+ * verdicts, and the range of pending ids (first..last, 0..0 if none).  0; 1: locked, try later, nothing happened; -1: failed
+ * (full, I/O, corrupt), nothing happened.
+ */
+int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
+int	 state_settle(int64_t first, int64_t last);	/* queue for the next commit; 0, or -1: no memory */
+int	 state_flush(void);				/* commit queued settles now */
+/* Every pending row in order. */
+int	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg);
+int64_t	 state_pending_count(void);
+
+struct listing_change {			/* what a complete listing or a finished session taught; one transaction */
+	uint8_t		 uid[PROTO_UID_MAX + 10];
+	size_t		 uidlen;
+	enum { CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET, CHANGE_STATE } what;
+	enum seen_state	 state;		/* CHANGE_STATE */
+};
+/* GONE keeps the first time; GONE, BACK and FORGET hold for suspects too; changes to rows that do not exist are no error. */
+int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
+
+/* A message in flight when the deliverer died: counts one death, from PLAN_DEATHS on it is aside.  Returns deaths or -1. */
+int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason);
+int	 state_suspect_clear(int64_t mailbox, const uint8_t *uid, size_t uidlen);
+
+int	 state_record_get(int64_t mailbox, struct record_state *);
+int	 state_record_put(int64_t mailbox, const struct record_state *);
+struct mailbox_counts { uint32_t undeleted, kept, suspects, aside; };
+int	 state_counts(int64_t mailbox, struct mailbox_counts *);
+/* Forget the mailboxes of records that no longer exist: called after a good load with the ids in use.  0/-1. */
+int	 state_prune(const int64_t *ids, size_t n);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: ISC */
+/* What the store_*.c files share; nobody else includes this. */
+#ifndef STORE_SQL_H
+#define STORE_SQL_H
+
+#include <sys/types.h>
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+
+/* store_sql.c: opening with every guard on, errors as sentences. */
+enum {
+	SQL_READONLY = 1	/* query_only, views and triggers off */
+};
+sqlite3	*sql_open(const char *path, int flags, int timeout_ms, char *err, size_t errsize);
+int	 sql_create(const char *path, const char *schema, char *err, size_t errsize);
+int	 sql_exec(sqlite3 *, const char *);		/* 0 or -1 */
+int	 sql_number(sqlite3 *, const char *, int64_t *);	/* first column of the first row; 0 or -1 */
+void	 sql_reason(sqlite3 *, const char *path, char *err, size_t errsize);	/* the last error, and what to do about it */
+
+/* store_rows.c: row by row judgement, for config_load(). */
+struct load {
+	sqlite3		*db;
+	struct config	*c;
+	const char	*path;
+	store_complain	 complain;
+	void		*arg;
+	unsigned int	 bad;			/* complaints so far */
+	char		 row[768];		/* "table key", encoded, for sentences */
+	const char	*main_domain;		/* "" = NULL; NULL: no settings row yet */
+	const char	**domains;		/* sorted */
+	size_t		 ndomains;
+	int		 any_special, any_tls;
+};
+struct loader {
+	const char	*sql;
+	int		(*row)(struct load *, sqlite3_stmt *);	/* -1: memory */
+};
+extern const struct loader	 load_loaders[];	/* in this order */
+extern const size_t		 load_nloaders;
+void	 load_bad(struct load *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
+int	 load_tls(const char *, enum tls_mode *);
+int	 load_has_domain(const struct load *, const char *);
+const struct address_row *load_address(const struct config *, const char *);	/* accounts' own, while they are sorted */
+
+/* store_config.c */
+struct arena;
+const char	*arena_add(struct arena **, const char *, size_t);
+
+/* store_check.c: one field each, NUL-terminated; 1 good, 0 not. */
+int	 check_domain(const char *);			/* a local domain, lower case */
+int	 check_local(const char *);			/* a local account's name: safe as a directory name */
+int	 check_address(const char *);			/* an alias: local-part@domain, lower case */
+int	 check_printable(const char *);			/* no control characters */
+int	 check_path(const char *);			/* absolute, no "..", no control characters */
+int	 check_hostname(const char *);
+int	 check_hostport(const char *, char *host, size_t hostsize, uint16_t *port);	/* port 0: none given */
+int	 check_nameservers(const char *);
+int	 check_folder(const char *);
+int	 check_field(const char *);			/* "*" or a header field that may be taken out */
+int	 check_ca_dir(const char *);			/* holds hashed certificates */
+
+/* store_state.c: for the other half of state.db, store_seen.c. */
+enum state_sql {
+	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
+	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_LIST, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK, Q_SEEN_FORGET,
+	Q_SEEN_STATE, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT,
+	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT,
+	Q_SUSPECT_ANY, Q_SUSPECT_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_LIST, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS,
+	Q_SUSPECT_PURGE, Q_SUSPECT_NEXT,
+	Q_MAILBOX_GET, Q_MAILBOX_ADD, Q_MAILBOX_LIST, Q_MAILBOX_DROP,
+	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP,
+	Q_SESSION_GET, Q_SESSION_PUT,
+	Q_MAX
+};
+extern const char *const state_texts[Q_MAX];		/* store_queries.c */
+enum { STATE_DURABLE = 1, STATE_LAZY = 0 };
+sqlite3_stmt	*state_query(enum state_sql);		/* reset; NULL: the store is not open, or dead */
+int	 state_step(sqlite3_stmt *);			/* SQLITE_DONE wanted; 0 or -1, the statement is reset */
+int	 state_begin(int durable);			/* 0, 1 locked, -1 */
+int	 state_end(int failed);				/* commit, or roll back; 0, 1, -1 */
+int	 state_failed(const char *doing);		/* logs, rolls back; 1 locked, -1 */
+int	 state_bind_uid(sqlite3_stmt *, int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* ?1 and ?2 */
+
+extern const char	 state_schema[];		/* etc/state.sql */
+
+#endif
