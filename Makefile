@@ -43,6 +43,8 @@ SECCOMP_LIBS_Linux =	-lseccomp
 IMSG_Linux =		common/imsg.o common/imsg_io.o common/ibuf.o
 SANDBOX_Linux =		common/sandbox_linux.o common/landlock_linux.o common/seccomp_linux.o
 SANDBOX_OpenBSD =	common/sandbox_openbsd.o
+SYNC_Linux =		deliverer/sync_linux.o
+SYNC_OpenBSD =		deliverer/sync_posix.o
 
 BASE_LIBS =	${SECCOMP_LIBS_${OS}} ${BSD_LIBS_${OS}}
 EVENT_LIBS =	${EVENT_LIBS_${OS}}
@@ -58,7 +60,7 @@ DIALER =	dialer/dialer.o dialer/address.o dialer/dial.o dialer/dns.o dialer/host
 FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/conn.o fetcher/events.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_cmd.o fetcher/pop3_reply.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
-		deliverer/master.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
+		deliverer/master.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} \
 		common/mailaddr.o common/mailaddr_lex.o
 RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${RPOPCTL}

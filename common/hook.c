@@ -95,12 +95,12 @@ hook_option(int ch, const char *arg)
 
 /* "session:what" narrows the template to a session first. */
 void
-hook_probe(void)
+hook_probe(int no_seccomp)
 {
 	if (hook_what == NULL)
 		return;
 	if (strncmp(hook_what, "session:", 8) == 0) {
-		sandbox_enter(SANDBOX_SESSION, 0);
+		sandbox_enter(SANDBOX_SESSION, no_seccomp);
 		hook_what += 8;
 	}
 	sandbox_probe(hook_what);

@@ -11,13 +11,13 @@
 #define HOOK(point)		hook_reach(point)
 #define HOOK_OPTIONS		"K:P:"			/* for getopt(3) */
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
-#define HOOK_PROBE()		hook_probe()
+#define HOOK_PROBE(no_seccomp)	hook_probe(no_seccomp)
 
 /* "point[:n[:signal]]": at the nth time (default 1) the point is reached, raise kill (default), abrt, segv, term or stop. */
 void	 hook_set(const char *spec);
 void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);
-void	 hook_probe(void);	/* exits if -P was given */
+void	 hook_probe(int no_seccomp);	/* exits if -P was given */
 
 /* probe.c: try one forbidden thing.  Exits 42 if it succeeded, 0 if it was refused, 3 if the name is unknown. */
 void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
@@ -27,7 +27,7 @@ void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
 #define HOOK(point)		do { } while (0)
 #define HOOK_OPTIONS		""
 #define HOOK_OPTION(ch, arg)	0
-#define HOOK_PROBE()		do { } while (0)
+#define HOOK_PROBE(no_seccomp)	do { } while (0)
 
 #endif
 

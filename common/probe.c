@@ -112,7 +112,7 @@ probe_mkfifo(void)
 static int
 probe_chmod(void)
 {
-	return (chmod("/", 0777));
+	return (chmod("/", 0700));
 }
 
 static int

@@ -178,6 +178,7 @@ proc_lock_in(const struct proc_conf *conf, enum sandbox_role role, int owner_ok)
 
 	proc_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);		/* an error from write(2) will do */
 	/* The terminal sends these to the whole group; the master decides, and our channel closes. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
@@ -196,7 +197,7 @@ proc_lock_in(const struct proc_conf *conf, enum sandbox_role role, int owner_ok)
 	/* Gone before the parent-death signal was armed; a master gone earlier is seen as end of file on the channel. */
 	if (getppid() != parent)
 		fatalx("parent process is gone");
-	HOOK_PROBE();
+	HOOK_PROBE(conf->no_seccomp);
 }
 
 /*

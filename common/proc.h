@@ -30,7 +30,7 @@ pid_t	 proc_start(const char *path, char *const argv[], int debug, int *fd);
 void	 proc_getopts(struct proc_conf *, int argc, char *argv[]);
 
 /*
- * Child: the whole lock-in, in this order: signals (INT, HUP and PIPE ignored, the others default), umask 077, tzset, chroot
+ * Child: the whole lock-in, in this order: signals (INT, HUP, PIPE, XFSZ ignored, others default), umask 077, tzset, chroot
  * (after checking that the directory is root's and not writable by others; owner_ok: or belongs to the user itself, for the mail
  * root), bounding set dropped, setgroups/setresgid/setresuid with read-back, and sandbox_enter(): no_new_privs, dumpable off,
  * parent-death signal, file and network rules, rlimits, system-call filter.  Any failure is fatal.

@@ -199,6 +199,10 @@ static const struct sysrule allowed[] = {
 	{ SCMP_SYS(fsync), V, { { 0 } } },
 	{ SCMP_SYS(fdatasync), V, { { 0 } } },
 	{ SCMP_SYS(sync_file_range), V, { { 0 } } },
+	/* many fsyncs at a time; the context is made before the lock-in, and what can be submitted is reading, writing, syncing and
+	   polling open descriptors, all of which is allowed anyway */
+	{ SCMP_SYS(io_submit), V, { { 0 } } },
+	{ SCMP_SYS(io_getevents), V, { { 0 } } },
 	{ SCMP_SYS(syncfs), V, { { 0 } } },
 	{ SCMP_SYS(flock), V, { { 0 } } },		/* one deliverer per mail root */
 };

@@ -44,6 +44,7 @@ struct batch {
 TAILQ_HEAD(batch_list, batch);
 
 static void	 batch_durable(struct batch *);
+static void	 batch_refuse(struct batch *, struct message *, const char *, int);
 static void	 batch_report(struct batch *);
 static void	 batch_move(struct batch *);
 static int	 batch_settle(void);
@@ -53,22 +54,8 @@ static void	 batch_settle_due(int, short, void *);
 static void	 batch_retry_due(int, short, void *);
 static struct batch	*batch_new(void);
 static void	 batch_forget(struct batch *);
-static void	 message_refuse(struct message *, const char *, const char *);
 static void	 message_receipt(struct message *);
-static int	 message_sync(struct message *);
 static int	 message_move(struct message *);
-
-/*
- * Where write-back can be started for many files before the first of them is waited for, one journal commit covers all: a file whose
- * octets are on the disk has all its metadata in the running transaction.  Elsewhere fsync(2) alone does it, one commit per file.
- */
-#ifdef SYNC_FILE_RANGE_WRITE
-#define file_start(fd, off, len)	sync_file_range((fd), (off), (len), SYNC_FILE_RANGE_WRITE)
-#define file_wait(fd)			sync_file_range((fd), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE)
-#else
-#define file_start(fd, off, len)	0
-#define file_wait(fd)			0
-#endif
 
 static struct {
 	struct batch		*open;
@@ -147,39 +134,12 @@ message_drop(struct message *m)
 	message_free(m);
 }
 
-/* Errors show at the fsync that follows. */
 void
 message_writeback(struct message *m)
 {
 	if (m->written > m->started)
-		(void)file_start(m->fd, m->started, m->written - m->started);
+		sync_start(m->fd, m->started, m->written - m->started);
 	m->started = m->written;
-}
-
-/* 0, or -1 and errno; the descriptor is gone in either case, so that nobody asks it again. */
-static int
-message_sync(struct message *m)
-{
-	int	 error = 0;
-
-	if (fsync(m->fd) == -1)
-		error = errno;
-	if (close(m->fd) == -1 && error == 0)
-		error = errno;
-	m->fd = -1;
-	errno = error;
-	return (error == 0 ? 0 : -1);
-}
-
-static void
-message_refuse(struct message *m, const char *step, const char *error)
-{
-	char	 text[PROTO_TEXT_SIZE];
-
-	snprintf(text, sizeof(text), "%s: %s: %s", SPOOL_DIR, step, error);
-	master_refuse(&m->id, WHY_LOCAL_TEMP, text);
-	ingest_receipt(m->session, m);
-	message_drop(m);
 }
 
 static void
@@ -276,31 +236,46 @@ batch_close(void)
 static void
 batch_durable(struct batch *b)
 {
-	struct message	*m, *next;
+	static struct sync_item	 items[BATCH_MESSAGES];
+	struct message		*m, *next;
+	size_t			 n = 0, i = 0;
+	int			 error;
 
-	TAILQ_FOREACH(m, &b->messages, entry)
+	TAILQ_FOREACH(m, &b->messages, entry) {
 		message_writeback(m);
-	TAILQ_FOREACH(m, &b->messages, entry)
-		(void)file_wait(m->fd);
+		items[n++].fd = m->fd;
+	}
+	sync_files(items, n);
 	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
-		if (message_sync(m) == 0)
-			continue;
-		TAILQ_REMOVE(&b->messages, m, entry);
-		b->count--;
-		batches.inflight--;
-		message_refuse(m, "write", strerror(errno));
+		error = items[i++].error;
+		if (close(m->fd) == -1 && error == 0)
+			error = errno;
+		m->fd = -1;
+		if (error != 0)
+			batch_refuse(b, m, "write", error);
 	}
 	HOOK("deliverer.fsync_files");
-	if (batch_settle() == 0) {
-		HOOK("deliverer.fsync_spool");
-		return;
+	if (batch_settle() == -1) {
+		error = errno;
+		while ((m = TAILQ_FIRST(&b->messages)) != NULL)
+			batch_refuse(b, m, "fsync", error);
 	}
-	while ((m = TAILQ_FIRST(&b->messages)) != NULL) {
-		TAILQ_REMOVE(&b->messages, m, entry);
-		b->count--;
-		batches.inflight--;
-		message_refuse(m, "fsync", "directory not durable");
-	}
+	HOOK("deliverer.fsync_spool");
+}
+
+/* One message of b stays on the server. */
+static void
+batch_refuse(struct batch *b, struct message *m, const char *step, int error)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	TAILQ_REMOVE(&b->messages, m, entry);
+	b->count--;
+	batches.inflight--;
+	snprintf(text, sizeof(text), "%s: %s: %s", SPOOL_DIR, step, strerror(error));
+	master_refuse(&m->id, WHY_LOCAL_TEMP, text);
+	ingest_receipt(m->session, m);
+	message_drop(m);
 }
 
 static void
@@ -386,7 +361,7 @@ batch_move(struct batch *b)
 }
 
 /*
- * The directories: all moves so far and all names in the spool are durable afterwards.  0, or -1: the spool's are not.  Batches whose
+ * The directories: all moves so far and all names in the spool are durable afterwards.  0, or -1 and errno: the spool's are not.  Batches whose
  * moves failed to become durable are forgotten without SETTLED: the master keeps their rows, and the next start finds the links gone
  * from the spool.
  */
@@ -394,12 +369,13 @@ static int
 batch_settle(void)
 {
 	struct batch	*b;
-	int		 moves, names;
+	int		 moves, names, error;
 
 	evtimer_del(&batches.settle);
 	moves = maildir_sync();
 	if ((names = spool_sync()) == -1)
 		log_warn("%s: fsync", SPOOL_DIR);
+	error = errno;
 	if (!TAILQ_EMPTY(&batches.moved))
 		HOOK("deliverer.settle");
 	while ((b = TAILQ_FIRST(&batches.moved)) != NULL) {
@@ -408,6 +384,7 @@ batch_settle(void)
 			master_send(IMSG_SETTLED, &b->id, sizeof(b->id));
 		batch_forget(b);
 	}
+	errno = error;
 	return (names);
 }
 

@@ -30,6 +30,7 @@ main(int argc, char *argv[])
 	log_init("deliverer", 0, conf.verbose);
 	deliverer_descriptors();
 	event_init();
+	sync_init();
 	master_open(PROC_FD);
 	proc_log_to(master_ibuf());
 	proc_lock_in(&conf, SANDBOX_DELIVERER, 1);

@@ -146,6 +146,15 @@ int	 maildir_take(struct maildir *, const char *name);
 int	 maildir_sync(void);
 int	 maildir_nopen(void);
 
+/* sync_linux.c, sync_posix.c: many files made durable at once. */
+struct sync_item {
+	int	 fd;
+	int	 error;			/* out: 0 or errno.  The descriptor is not to be asked again */
+};
+void	 sync_init(void);		/* before the lock-in */
+void	 sync_start(int fd, off_t off, off_t len);	/* write back from here on; does not wait */
+void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each durable, or its error */
+
 /* batch.c: group commit. */
 #define BATCH_MESSAGES	256		/* a batch ends at this many messages, */
 #define BATCH_OCTETS	(16 * 1048576)	/* or octets, */

@@ -62,7 +62,7 @@ routes_start(const struct msg_route_start *m)
 
 	routes_release(loading);
 	loading = NULL;
-	if (m->accounts == 0 || m->accounts > ROUTES_MAX || m->addresses > ROUTES_MAX || m->postmaster == 0 ||
+	if (m->accounts > ROUTES_MAX || m->addresses > ROUTES_MAX ||
 	    !proto_str(m->hostname, sizeof(m->hostname)) || !routes_ishost(m->hostname))
 		return (-1);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
@@ -75,7 +75,7 @@ routes_start(const struct msg_route_start *m)
 	strlcpy(r->hostname, m->hostname, sizeof(r->hostname));
 	r->idmask = routes_slots(m->accounts) - 1;
 	r->addressmask = routes_slots(m->addresses) - 1;
-	r->accounts = calloc(m->accounts, sizeof(*r->accounts));
+	r->accounts = calloc(m->accounts + 1, sizeof(*r->accounts));
 	r->ids = calloc(r->idmask + 1, sizeof(*r->ids));
 	r->addresses = calloc(r->addressmask + 1, sizeof(*r->addresses));
 	if (r->accounts == NULL || r->ids == NULL || r->addresses == NULL) {
@@ -139,7 +139,7 @@ routes_end(const struct msg_route_start *m)
 		return (-1);
 	if (r->broken || m->generation != r->generation || m->accounts != r->naccounts || m->addresses != r->naddresses ||
 	    r->naccounts != r->maxaccounts || r->naddresses != r->maxaddresses || m->postmaster != r->postmaster ||
-	    !routes_id(r, r->postmaster, &slot)) {
+	    (r->postmaster != 0 && !routes_id(r, r->postmaster, &slot))) {
 		routes_release(r);
 		return (-1);
 	}

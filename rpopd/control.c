@@ -22,12 +22,17 @@
 
 #define CONTROL_GROUP	"_rpopd"
 #define CONTROL_CLIENTS	16
+#define CONTROL_PORTION	64	/* records in the queue at once */
 
 struct client {
 	LIST_ENTRY(client)	 entry;
 	struct link		 link;
 	int			 root;
 	int			 gone;
+	/* the listing under way, sent in portions as the channel drains: it would be tens of megabytes at once */
+	int			 listing;
+	size_t			 next;
+	struct ctl_name		 name;		/* empty: every record */
 };
 
 static void	 control_accept(int, short, void *);
@@ -41,7 +46,8 @@ static int	 control_reload(void *, struct imsg *);
 static int	 control_poll(void *, struct imsg *);
 static int	 control_verbose(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
-static void	 control_records(struct client *, const char *);
+static void	 control_list(struct client *, const char *);
+static void	 control_portion(void *);
 static void	 control_record(struct client *, const struct task *);
 static int	 control_name(struct imsg *, struct ctl_name *);
 
@@ -157,6 +163,10 @@ control_sweep(int fd, short event, void *arg)
 static int
 control_allowed(struct client *c, struct imsg *imsg, int root)
 {
+	if (c->listing) {
+		control_reply(c, 0, "one request at a time");
+		return (0);
+	}
 	if (imsg_get_id(imsg) != PROTO_VERSION) {
 		control_reply(c, 0, "rpopctl and rpopd are of different versions: restart rpopd after an upgrade");
 		return (0);
@@ -201,8 +211,7 @@ control_status(void *arg, struct imsg *imsg)
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, master.load_error, sizeof(m.load_error));
 	link_send_id(&c->link, IMSG_CTL_STATUS, PROTO_VERSION, &m, sizeof(m));
-	control_records(c, NULL);
-	link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	control_list(c, "");
 	return (0);
 }
 
@@ -216,8 +225,7 @@ control_account(void *arg, struct imsg *imsg)
 		return (-1);
 	if (!control_allowed(c, imsg, 0))
 		return (0);
-	control_records(c, m.name);
-	link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	control_list(c, m.name);
 	return (0);
 }
 
@@ -285,15 +293,35 @@ control_stop(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* Every record, or those of one account ("account" or "account/record"). */
+/* Begin a listing of every record, or of those of one account ("account" or "account/record"). */
 static void
-control_records(struct client *c, const char *name)
+control_list(struct client *c, const char *name)
 {
-	size_t	 i;
+	c->listing = 1;
+	c->next = 0;
+	strlcpy(c->name.name, name, sizeof(c->name.name));
+	c->link.drained = control_portion;
+	control_portion(c);
+}
 
-	for (i = 0; i < master.ntasks; i++)
-		if (name == NULL || sched_named(&master.tasks[i], name))
-			control_record(c, &master.tasks[i]);
+/* A reload between two portions may show a record twice or not at all; a listing is a snapshot of nothing. */
+static void
+control_portion(void *arg)
+{
+	struct client	*c = arg;
+	int		 n;
+
+	for (n = 0; n < CONTROL_PORTION && c->next < master.ntasks; c->next++) {
+		if (c->name.name[0] != '\0' && !sched_named(&master.tasks[c->next], c->name.name))
+			continue;
+		control_record(c, &master.tasks[c->next]);
+		n++;
+	}
+	if (n == CONTROL_PORTION)
+		return;
+	link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	c->listing = 0;
+	c->link.drained = NULL;
 }
 
 static void

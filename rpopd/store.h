@@ -134,8 +134,8 @@ int64_t	 state_mailbox(const struct record *);
 uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so that it rarely writes; 0: not now */
 
 /*
- * Every unique-id of one mailbox that has a seen or a suspect row, once, in memcmp order.  cb returns 0 to go on; it must not
- * call the store.  Returns 0/-1.
+ * Every unique-id of one mailbox that has a seen or a suspect row, once.  cb returns 0 to go on; it must not call the store.
+ * Returns 0/-1.
  */
 int	 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg);
 int64_t	 state_seen_count(int64_t mailbox);

@@ -10,7 +10,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " ON CONFLICT DO NOTHING",
 	[Q_SEEN_GET] = "SELECT size, sha256 FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, size = ?4, sha256 = ?5 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_LIST] = "SELECT uid, state, gone FROM seen WHERE mailbox = ?1 ORDER BY uid",
+	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone) FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_COUNT] = "SELECT count(*) FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_GONE] = "UPDATE seen SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",

@@ -66,7 +66,7 @@ int	 check_ca_dir(const char *);			/* holds hashed certificates */
 /* store_state.c: for the other half of state.db, store_seen.c. */
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
-	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_LIST, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK, Q_SEEN_FORGET,
+	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_VISIT, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK, Q_SEEN_FORGET,
 	Q_SEEN_STATE, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT,
 	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT,
 	Q_SUSPECT_ANY, Q_SUSPECT_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_LIST, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS,
@@ -84,6 +84,8 @@ int	 state_begin(int durable);			/* 0, 1 locked, -1 */
 int	 state_end(int failed);				/* commit, or roll back; 0, 1, -1 */
 int	 state_failed(const char *doing);		/* logs, rolls back; 1 locked, -1 */
 int	 state_bind_uid(sqlite3_stmt *, int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* ?1 and ?2 */
+
+int		 seen_register(sqlite3 *);			/* store_seen.c */
 
 extern const char	 state_schema[];		/* etc/state.sql */
 

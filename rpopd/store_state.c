@@ -39,6 +39,7 @@ static int	 commit_seen(struct receipt *);
 static int	 commit_known(struct receipt *);
 static int	 commit_write(enum state_sql, const struct receipt *);
 static int	 commit_settled(void);
+static int	 commit_suspects(void);
 
 static sqlite3		*db;
 static char		 name[PATH_MAX];
@@ -46,6 +47,7 @@ static int		 dead;		/* corrupt: nothing is read or written any more */
 static int		 complained;	/* the error last logged, 0 after a success */
 static int		 full;		/* synchronous is FULL now */
 static sqlite3_stmt	*queries[Q_MAX];
+static int		 any_suspects;	/* in this transaction */
 static struct range	*settled;
 static size_t		 nsettled, settled_size;
 static uint32_t		 next_session, sessions_left;
@@ -76,7 +78,7 @@ state_open(const char *path, char *err, size_t errsize)
 	full = 1;
 	if (sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES
 	    "; PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -2048; PRAGMA secure_delete = OFF") == -1 ||
-	    state_prepare() == -1 || sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
+	    seen_register(db) == -1 || state_prepare() == -1 || sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
 		sql_reason(db, path, err, errsize);
 		state_close();
 		return (-1);
@@ -140,7 +142,7 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 	HOOK("commit-before");
 	if ((rv = state_begin(STATE_DURABLE)) != 0)
 		return (rv);
-	failed = commit_settled() == -1;
+	failed = commit_suspects() == -1 || commit_settled() == -1;
 	for (i = 0; i < n && !failed; i++)
 		failed = commit_one(&receipts[i], first, last) == -1;
 	HOOK("commit-open");
@@ -413,12 +415,8 @@ commit_seen(struct receipt *r)
 	if (commit_write(Q_SEEN_INSERT, r) == -1 || (sqlite3_changes(db) == 0 && commit_known(r) == -1))
 		return (-1);
 	/* It went through the deliverer, so it was not what killed it. */
-	if ((st = state_query(Q_SUSPECT_ANY)) == NULL || sqlite3_step(st) != SQLITE_ROW)
-		return (-1);
-	if (sqlite3_column_int(st, 0) == 0) {
-		sqlite3_reset(st);
+	if (!any_suspects)
 		return (0);
-	}
 	if ((st = state_query(Q_SUSPECT_CLEAR)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1)
 		return (-1);
 	return (state_step(st));
@@ -467,5 +465,17 @@ commit_settled(void)
 		if ((st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, settled[i].first) != SQLITE_OK ||
 		    sqlite3_bind_int64(st, 2, settled[i].last) != SQLITE_OK || state_step(st) == -1)
 			return (-1);
+	return (0);
+}
+
+static int
+commit_suspects(void)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_SUSPECT_ANY)) == NULL || sqlite3_step(st) != SQLITE_ROW)
+		return (-1);
+	any_suspects = sqlite3_column_int(st, 0);
+	sqlite3_reset(st);
 	return (0);
 }

@@ -98,6 +98,7 @@ fakedns_stop(void)
 	if (server > 0) {
 		kill(server, SIGKILL);
 		waitpid(server, NULL, 0);
+		munmap(fakedns_stat, sizeof(*fakedns_stat));
 		server = -1;
 	}
 }

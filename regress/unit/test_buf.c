@@ -75,7 +75,7 @@ test_lines(void **state)
 	(void)state;
 	buf_init(&b, 100);
 	assert_int_equal(buf_line(&b, &line, &len), 0);
-	buf_add(&b, "one\r\n\ntwo\r\r\n\r\n\0x\nrest\r", 23);
+	buf_add(&b, "one\r\n\ntwo\r\r\n\r\n\0x\nrest\r", 22);
 	assert_int_equal(buf_line(&b, &line, &len), 1);
 	assert_int_equal(len, 3);
 	assert_memory_equal(line, "one", 3);

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* links: dialer/dial.c dialer/report.c dialer/resolve.c dialer/dns.c dialer/negative.c dialer/hosts.c dialer/address.c common/log.c common/clock.c regress/unit/fakedns.c */
+/* links: dialer/dial.c dialer/report.c dialer/resolve.c dialer/dns.c dialer/negative.c dialer/hosts.c dialer/address.c common/log.c common/clock.c regress/unit/fakedns.c regress/unit/ports.c */
 /* libs: -lcares -levent_core */
 /* RFC 8305 against ports that listen, refuse and swallow, all on loopback.  Delays that must not count are set to minutes. */
 #include <sys/resource.h>
 #include <sys/time.h>
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <err.h>
 #include <errno.h>
 #include <event.h>
 #include <fcntl.h>
@@ -24,10 +22,9 @@
 
 #include "dialer.h"
 #include "fakedns.h"
+#include "ports.h"
 
 #define NEVER	600000		/* ms: the watchdog comes first */
-
-enum mode { REFUSE, LISTEN, SWALLOW };
 
 static struct {
 	uint32_t	 id;
@@ -38,8 +35,7 @@ static struct {
 } result;
 
 static const char	*server;
-static uint16_t		 port;
-static int		 fds[64], nfds, freefd;
+static int		 freefd;
 
 void
 dialer_connected(uint32_t id, int fd, const char *address)
@@ -57,53 +53,6 @@ dialer_failed(uint32_t id, enum fail_why why, const char *text)
 	result.why = why;
 	assert_true(strlcpy(result.text, text, sizeof(result.text)) < sizeof(result.text));
 	result.done++;
-}
-
-static int
-keep(int fd)
-{
-	if (fd == -1)
-		err(1, "socket");
-	assert_true(nfds < (int)nitems(fds));
-	return (fds[nfds++] = fd);
-}
-
-static int
-lowest_fd(void)
-{
-	int	 fd = dup(0);
-
-	close(fd);
-	return (fd);
-}
-
-/* Make address:port behave; the first call of a test chooses the port. */
-static void
-behave(const char *address, enum mode mode)
-{
-	struct address	 a;
-	int		 i, fd, one = 1;
-	socklen_t	 len = sizeof(a.u);
-
-	assert_true(address_parse(address, &a));
-	address_setport(&a, port);
-	fd = keep(socket(a.u.sa.sa_family, SOCK_STREAM, 0));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, &a.u.sa, a.len) == -1)
-		err(1, "bind %s", address);
-	if (port == 0) {
-		assert_int_equal(getsockname(fd, &a.u.sa, &len), 0);
-		port = a.u.sa.sa_family == AF_INET6 ? ntohs(a.u.v6.sin6_port) : ntohs(a.u.v4.sin_port);
-	}
-	address_setport(&a, port);
-	if (mode == REFUSE)
-		return;
-	assert_int_equal(listen(fd, mode == LISTEN ? 64 : 0), 0);
-	/* A full accept queue: the kernel drops what comes next. */
-	for (i = 0; mode == SWALLOW && i < 4; i++) {
-		fd = keep(socket(a.u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0));
-		(void)!connect(fd, &a.u.sa, a.len);
-	}
 }
 
 static void
@@ -150,6 +99,8 @@ assert_connected(const char *address)
 	dns_init(server, 5000);
 }
 
+static void	 assert_failed(enum fail_why, const char *, ...) __attribute__((__format__(printf, 2, 3)));
+
 static void
 assert_failed(enum fail_why why, const char *format, ...)
 {
@@ -168,10 +119,9 @@ static int
 setup(void **state)
 {
 	(void)state;
-	port = 0;
 	dial_times.resolution_delay = dial_times.attempt_delay = dial_times.attempt = NEVER;
-	fakedns_stat->queries = fakedns_stat->release = 0;
 	negative_clear();
+	server = fakedns_start();
 	dns_init(server, 5000);
 	return (0);
 }
@@ -183,8 +133,8 @@ teardown(void **state)
 	dial_cancel_all();
 	dns_fini();
 	hosts_free();
-	while (nfds > 0)
-		close(fds[--nfds]);
+	ports_close();
+	fakedns_stop();
 	return (0);
 }
 
@@ -202,8 +152,8 @@ static void
 test_literal(void **state)
 {
 	(void)state;
-	behave("127.0.0.1", LISTEN);
-	behave("::1", LISTEN);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
 	dial("127.0.0.1", NEVER);
 	assert_int_not_equal(result.fd, -1);
 	assert_true(fcntl(result.fd, F_GETFL) & O_NONBLOCK);
@@ -220,8 +170,8 @@ static void
 test_prefers_v6(void **state)
 {
 	(void)state;
-	behave("127.0.0.1", LISTEN);
-	behave("::1", LISTEN);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
 	dial("localhost", NEVER);
 	assert_connected("::1");
 	dial_times.resolution_delay = 5000;
@@ -234,8 +184,8 @@ static void
 test_refused_then_next(void **state)
 {
 	(void)state;
-	behave("127.0.0.1", LISTEN);
-	behave("::1", REFUSE);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", REFUSE);
 	dial("localhost", NEVER);
 	assert_connected("127.0.0.1");
 }
@@ -246,8 +196,8 @@ test_black_hole_then_next(void **state)
 {
 	(void)state;
 	dial_times.attempt_delay = 30;
-	behave("127.0.0.1", LISTEN);
-	behave("::1", SWALLOW);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", SWALLOW);
 	dial("localhost", NEVER);
 	assert_connected("127.0.0.1");
 }
@@ -256,23 +206,15 @@ test_black_hole_then_next(void **state)
 static void
 test_slow_first_wins(void **state)
 {
-	int	 i, fd;
-
 	(void)state;
 	dial_times.attempt_delay = 30;
-	behave("::1", SWALLOW);
-	behave("127.0.0.1", SWALLOW);
+	port_behave("::1", SWALLOW);
+	port_behave("127.0.0.1", SWALLOW);
 	start("localhost", NEVER);
 	/* Both are under way when the queue of the first has room again. */
 	while (lowest_fd() < freefd + 2)
 		event_loop(EVLOOP_ONCE);
-	for (i = 1; i <= 4; i++) {
-		close(fds[i]);
-		fds[i] = -1;
-	}
-	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
-	while ((fd = accept(fds[0], NULL, NULL)) != -1)
-		close(fd);
+	port_drain(0);
 	while (!result.done)
 		event_loop(EVLOOP_ONCE);	/* until the kernel knocks again */
 	assert_string_equal(result.address, "::1");
@@ -288,8 +230,8 @@ test_aaaa_missing(void **state)
 
 	(void)state;
 	dial_times.resolution_delay = 30;
-	behave("127.0.0.1", LISTEN);
-	behave("::1", LISTEN);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
 	for (i = 0; i < nitems(names); i++) {
 		dial(names[i], NEVER);
 		assert_connected("127.0.0.1");
@@ -301,8 +243,8 @@ static void
 test_aaaa_in_time(void **state)
 {
 	(void)state;
-	behave("127.0.0.1", LISTEN);
-	behave("::1", LISTEN);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
 	start("late.test", NEVER);
 	while (fakedns_stat->queries < 2)
 		event_loop(EVLOOP_ONCE | EVLOOP_NONBLOCK);
@@ -317,14 +259,14 @@ static void
 test_a_late(void **state)
 {
 	(void)state;
-	behave("127.0.0.1", LISTEN);
-	behave("::1", LISTEN);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
 	dial("latea.test", NEVER);
 	assert_connected("::1");
 	teardown(state);
 	setup(state);
-	behave("127.0.0.1", LISTEN);
-	behave("::1", REFUSE);
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", REFUSE);
 	start("latea.test", NEVER);
 	while (fakedns_stat->queries < 2)
 		event_loop(EVLOOP_ONCE | EVLOOP_NONBLOCK);
@@ -341,11 +283,11 @@ test_interleaved(void **state)
 	static const char	 hosts[] = "127.0.0.2 x\n127.0.0.3 x\n127.0.0.4 x\n127.0.0.5 x\n::1 x\n::1 x\n";
 
 	(void)state;
-	behave("127.0.0.2", REFUSE);
-	behave("127.0.0.3", REFUSE);
-	behave("127.0.0.4", REFUSE);
-	behave("127.0.0.5", REFUSE);
-	behave("::1", REFUSE);
+	port_behave("127.0.0.2", REFUSE);
+	port_behave("127.0.0.3", REFUSE);
+	port_behave("127.0.0.4", REFUSE);
+	port_behave("127.0.0.5", REFUSE);
+	port_behave("::1", REFUSE);
 	hosts_parse(hosts, sizeof(hosts) - 1);
 	dial("x", NEVER);
 	assert_failed(WHY_REFUSED, "connect to x:%u: ::1: Connection refused; 127.0.0.2: Connection refused; ::1: Connection refused; "
@@ -358,8 +300,8 @@ test_refused_text(void **state)
 {
 	(void)state;
 	dial_times.resolution_delay = 5000;
-	behave("127.0.0.1", REFUSE);
-	behave("::1", REFUSE);
+	port_behave("127.0.0.1", REFUSE);
+	port_behave("::1", REFUSE);
 	dial("::1", NEVER);
 	assert_failed(WHY_REFUSED, "connect to [::1]:%u: ::1: Connection refused (check port and server)", port);
 	dial("[::1]", NEVER);
@@ -378,8 +320,8 @@ test_attempt_deadline(void **state)
 {
 	(void)state;
 	dial_times.attempt = 50;
-	behave("127.0.0.1", SWALLOW);
-	behave("::1", REFUSE);
+	port_behave("127.0.0.1", SWALLOW);
+	port_behave("::1", REFUSE);
 	dial("localhost", NEVER);
 	assert_failed(WHY_TIMEOUT, "connect to localhost:%u: ::1: Connection refused; 127.0.0.1: Connection timed out "
 	    "(a firewall may be in between)", port);
@@ -390,7 +332,7 @@ static void
 test_total_deadline(void **state)
 {
 	(void)state;
-	behave("127.0.0.1", SWALLOW);
+	port_behave("127.0.0.1", SWALLOW);
 	dial("127.0.0.1", 1100);
 	assert_failed(WHY_TIMEOUT, "connect to 127.0.0.1:%u: 127.0.0.1: Connection timed out; gave up after 1 s "
 	    "(a firewall may be in between)", port);
@@ -427,63 +369,11 @@ test_lookup_text(void **state)
 	assert_non_null(strstr(result.text, "neither an address nor a host name (check the record's host)"));
 }
 
-/* The longest name with the longest addresses leaves room for an error and the remedy. */
-static void
-test_long_text(void **state)
-{
-	struct dial_report	 r;
-	struct address		 a;
-	char			 name[PROTO_HOST_SIZE], text[PROTO_TEXT_SIZE];
-	int			 i;
-
-	(void)state;
-	memset(name, 'n', sizeof(name));
-	name[sizeof(name) - 1] = '\0';
-	report_init(&r, name, 65535, 3600000);
-	assert_true(address_parse("2001:db8:1111:2222:3333:4444:5555:6666", &a));
-	for (i = 0; i < 16; i++)
-		report_address(&r, &a, ENETUNREACH);
-	r.expired = 1;
-	assert_int_equal(report_finish(&r, text, sizeof(text)), WHY_UNREACHABLE);
-	assert_true(strlen(text) < sizeof(text) - 1);
-	assert_non_null(strstr(text, ": 2001:db8:1111:2222:3333:4444:5555:6666: Network is unreachable; and 15 more; "
-	    "gave up after 3600 s (check this machine's network)"));
-}
-
-/* Of several failures the most telling one names the whole. */
-static void
-test_rank(void **state)
-{
-	static const struct {
-		int		 first, second;
-		enum fail_why	 why;
-	} cases[] = {
-		{ ENETUNREACH, ECONNREFUSED, WHY_REFUSED },
-		{ ECONNREFUSED, EHOSTUNREACH, WHY_REFUSED },
-		{ ETIMEDOUT, ECONNREFUSED, WHY_TIMEOUT },
-		{ EAFNOSUPPORT, EACCES, WHY_UNREACHABLE },
-		{ EMFILE, ETIMEDOUT, WHY_LOCAL_TEMP }
-	};
-	struct dial_report	 r;
-	struct address		 a;
-	char			 text[PROTO_TEXT_SIZE];
-	size_t			 i;
-
-	(void)state;
-	assert_true(address_parse("192.0.2.1", &a));
-	for (i = 0; i < nitems(cases); i++) {
-		report_init(&r, "x", 1, 1);
-		report_address(&r, &a, cases[i].first);
-		report_address(&r, &a, cases[i].second);
-		assert_int_equal(report_finish(&r, text, sizeof(text)), cases[i].why);
-	}
-}
-
 static void
 test_cancel(void **state)
 {
 	(void)state;
-	behave("127.0.0.1", SWALLOW);
+	port_behave("127.0.0.1", SWALLOW);
 	start("127.0.0.1", NEVER);
 	event_loop(EVLOOP_NONBLOCK);
 	assert_int_not_equal(lowest_fd(), freefd);
@@ -503,7 +393,7 @@ test_too_many(void **state)
 	int	 i;
 
 	(void)state;
-	behave("127.0.0.1", LISTEN);
+	port_behave("127.0.0.1", LISTEN);
 	for (i = 0; i < DIALER_JOBS_MAX; i++)
 		start("silent.test", NEVER);
 	assert_int_equal(result.done, 0);
@@ -524,7 +414,7 @@ test_no_descriptor(void **state)
 	struct rlimit	 old, none;
 
 	(void)state;
-	behave("127.0.0.1", LISTEN);
+	port_behave("127.0.0.1", LISTEN);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	none = old;
 	none.rlim_cur = (rlim_t)lowest_fd();
@@ -555,18 +445,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_attempt_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_total_deadline, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lookup_text, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_long_text, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_rank, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptor, setup, teardown),
 	};
-	int	 rv;
 
 	alarm(120);
 	event_init();
-	server = fakedns_start();
-	rv = cmocka_run_group_tests(tests, NULL, NULL);
-	fakedns_stop();
-	return (rv);
+	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

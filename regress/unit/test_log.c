@@ -44,7 +44,8 @@ test_vis(void **state)
 
 	(void)state;
 	assert_string_equal(log_vis(dst, sizeof(dst), "plain text", 10), "plain text");
-	assert_string_equal(log_vis(dst, sizeof(dst), "a\r\n\tb\\\x1b[2J\x7f\0\xc3\xa4", 15), "a\\r\\n\\tb\\\\\\033[2J\\177\\000\\303\\244");
+	assert_string_equal(log_vis(dst, sizeof(dst), "a\r\n\tb\\\x1b[2J\x7f\0\xc3\xa4", 14),
+	    "a\\r\\n\\tb\\\\\\033[2J\\177\\000\\303\\244");
 	assert_string_equal(log_vis(dst, sizeof(dst), NULL, 0), "");
 	assert_string_equal(log_vis(tiny, sizeof(tiny), "abc\n\n", 5), "abc\\n");	/* never half an escape */
 	assert_string_equal(log_vis(tiny, sizeof(tiny), "abcd\n", 5), "abcd");

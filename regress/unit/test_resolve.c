@@ -79,10 +79,9 @@ static int
 setup(void **state)
 {
 	(void)state;
+	server = fakedns_start();
 	dns_init(server, 5000);
 	negative_clear();
-	fakedns_stat->queries = fakedns_stat->tcp = fakedns_stat->a = fakedns_stat->aaaa = fakedns_stat->other = 0;
-	fakedns_stat->release = 0;
 	return (0);
 }
 
@@ -101,6 +100,7 @@ teardown(void **state)
 	(void)state;
 	dns_fini();
 	hosts_free();
+	fakedns_stop();
 	return (0);
 }
 
@@ -309,13 +309,14 @@ test_stopped(void **state)
 	const char	*text;
 	int		 calls = 0;
 
+	(void)state;
 	assert_non_null(l = resolve_start("silent.test", changed, &calls));
 	dns_fini();
 	assert_int_equal(calls, 2);
 	assert_true(resolve_done(l));
 	assert_int_equal(resolve_why(l, &text), WHY_STOPPED);
 	resolve_end(l);
-	setup(state);
+	dns_init(server, 5000);
 	/* Being stopped is not the name's fault. */
 	assert_non_null(l = resolve_start("silent.test", changed, &ignored));
 	assert_int_equal(l->retry, 0);
@@ -405,12 +406,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_negative, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_negative_bounded, setup, teardown),
 	};
-	int	 rv;
 
 	alarm(120);
 	event_init();
-	server = fakedns_start();
-	rv = cmocka_run_group_tests(tests, NULL, NULL);
-	fakedns_stop();
-	return (rv);
+	return (cmocka_run_group_tests(tests, NULL, NULL));
 }
