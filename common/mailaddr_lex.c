@@ -17,6 +17,7 @@
 #define SPECIAL	0x08		/* a token of its own */
 #define HIGH	0x10		/* UTF-8 */
 #define DTEXT	0x20		/* address literals as in use: letters, digits, '.', ':', '-' */
+#define COMMENT	0x40		/* '(' */
 
 static void		 lex_blank(struct lex *);
 static void		 lex_comment(struct lex *);
@@ -96,11 +97,12 @@ static void
 lex_blank(struct lex *lx)
 {
 	size_t	 n;
+	int	 class;
 
-	while (lx->p < lx->end) {
-		if (lex_class(*lx->p) & BLANK)
+	while (lx->p < lx->end && ((class = lex_class(*lx->p)) & (BLANK | BREAK | COMMENT))) {
+		if (class & BLANK)
 			lx->p++;
-		else if (*lx->p == '(')
+		else if (class & COMMENT)
 			lex_comment(lx);
 		else if ((n = lex_fold(lx)) > 0)
 			lx->p += n;
@@ -236,7 +238,7 @@ lex_class(int c)
 {
 	static const uint8_t	 class[128] = {
 		['\t'] = BLANK, [' '] = BLANK, ['\n'] = BREAK, ['\r'] = BREAK,
-		['<'] = SPECIAL, ['>'] = SPECIAL, ['@'] = SPECIAL, [','] = SPECIAL, [';'] = SPECIAL,
+		['('] = COMMENT, ['<'] = SPECIAL, ['>'] = SPECIAL, ['@'] = SPECIAL, [','] = SPECIAL, [';'] = SPECIAL,
 		[':'] = SPECIAL | DTEXT, ['.'] = SPECIAL | DTEXT, ['-'] = ATEXT | DTEXT,
 		['0' ... '9'] = ATEXT | DTEXT, ['A' ... 'Z'] = ATEXT | DTEXT, ['a' ... 'z'] = ATEXT | DTEXT,
 		['!'] = ATEXT, ['#'] = ATEXT, ['$'] = ATEXT, ['%'] = ATEXT, ['&'] = ATEXT, ['\''] = ATEXT, ['*'] = ATEXT,

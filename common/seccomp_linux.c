@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,22 +62,17 @@ static const struct sysrule allowed[] = {
 	/* channels, pipes and sockets that are already connected */
 	{ SCMP_SYS(recvmsg), ALL, { { 0 } } },
 	{ SCMP_SYS(sendmsg), ALL, { { 0 } } },
-	{ SCMP_SYS(recvfrom), ALL, { { 0 } } },
-	{ SCMP_SYS(sendto), ALL, { IS_NULL(4) } },	/* no address: send(2), no fast-open connect */
-	{ SCMP_SYS(shutdown), ALL, { { 0 } } },
-	{ SCMP_SYS(getsockopt), ALL, { { 0 } } },
+	{ SCMP_SYS(recvfrom), D, { { 0 } } },
+	{ SCMP_SYS(sendto), D, { IS_NULL(4) } },	/* no address: send(2), no fast-open connect */
+	{ SCMP_SYS(shutdown), T | S, { { 0 } } },
+	{ SCMP_SYS(getsockopt), D | T | S, { { 0 } } },
 
-	/* event loop: libevent, poll(2); the base may be made behind the lock-in */
+	/* event loop: libevent, whose base is made before the lock-in, and poll(2) */
 	{ SCMP_SYS(poll), ALL, { { 0 } } },
 	{ SCMP_SYS(ppoll), ALL, { { 0 } } },
 	{ SCMP_SYS(epoll_wait), ALL, { { 0 } } },
 	{ SCMP_SYS(epoll_pwait), ALL, { { 0 } } },
-	{ SCMP_SYS(epoll_pwait2), ALL, { { 0 } } },
 	{ SCMP_SYS(epoll_ctl), ALL, { { 0 } } },
-	{ SCMP_SYS(epoll_create1), D | T | V, { { 0 } } },
-	{ SCMP_SYS(pipe2), D | T | V, { { 0 } } },
-	{ SCMP_SYS(timerfd_create), D | T | V, { { 0 } } },
-	{ SCMP_SYS(timerfd_settime), D | T | V, { { 0 } } },
 
 	/* memory, never executable */
 	{ SCMP_SYS(brk), ALL, { { 0 } } },
@@ -91,8 +85,6 @@ static const struct sysrule allowed[] = {
 
 	/* time, randomness, who am I; sysinfo is qsort(3), rlimits are read by sysconf(3) */
 	{ SCMP_SYS(clock_gettime), ALL, { { 0 } } },
-	{ SCMP_SYS(clock_getres), ALL, { { 0 } } },
-	{ SCMP_SYS(clock_nanosleep), ALL, { { 0 } } },
 	{ SCMP_SYS(gettimeofday), ALL, { { 0 } } },
 	{ SCMP_SYS(time), ALL, { { 0 } } },
 	{ SCMP_SYS(getrandom), ALL, { { 0 } } },
@@ -103,9 +95,7 @@ static const struct sysrule allowed[] = {
 	{ SCMP_SYS(geteuid), ALL, { { 0 } } },
 	{ SCMP_SYS(getgid), ALL, { { 0 } } },
 	{ SCMP_SYS(getegid), ALL, { { 0 } } },
-	{ SCMP_SYS(uname), ALL, { { 0 } } },
 	{ SCMP_SYS(sysinfo), ALL, { { 0 } } },
-	{ SCMP_SYS(getrusage), ALL, { { 0 } } },
 	{ SCMP_SYS(getrlimit), ALL, { { 0 } } },
 	{ SCMP_SYS(prlimit64), ALL, { INT_IS(0, 0), IS_NULL(2) } },
 
@@ -113,7 +103,6 @@ static const struct sysrule allowed[] = {
 	{ SCMP_SYS(rt_sigaction), ALL, { { 0 } } },
 	{ SCMP_SYS(rt_sigprocmask), ALL, { { 0 } } },
 	{ SCMP_SYS(rt_sigreturn), ALL, { { 0 } } },
-	{ SCMP_SYS(sigaltstack), ALL, { { 0 } } },
 	{ SCMP_SYS(restart_syscall), ALL, { { 0 } } },
 	{ SCMP_SYS(exit), ALL, { { 0 } } },
 	{ SCMP_SYS(exit_group), ALL, { { 0 } } },
@@ -138,7 +127,7 @@ static const struct sysrule allowed[] = {
 	{ SCMP_SYS(kill), T, { { 0 } } },
 	{ SCMP_SYS(tgkill), T, { { 0 } } },		/* abort(3) in a fork, whose pid is not known here */
 
-	/* what the fork needs to become a session: attributes, narrower limits, narrower filter */
+	/* what the fork needs to become a session: channel in place, attributes, narrower limits and filter */
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_NO_NEW_PRIVS) } },
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_DUMPABLE) } },
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_PDEATHSIG) } },
@@ -146,56 +135,33 @@ static const struct sysrule allowed[] = {
 	{ SCMP_SYS(setrlimit), T, { { 0 } } },
 	{ SCMP_SYS(prlimit64), T, { INT_IS(0, 0) } },
 	{ SCMP_SYS(seccomp), T, { { 0 } } },
+	{ SCMP_SYS(dup2), T, { { 0 } } },
+	{ SCMP_SYS(dup3), T, { { 0 } } },
 
-	/* template and session: certificates, opened by name when needed; descriptors moved into place */
+	/* template and session: certificates, opened by name when needed */
 	{ SCMP_SYS(openat), T | S, { BITS_OFF(2, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND) } },
 	{ SCMP_SYS(open), T | S, { BITS_OFF(1, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND) } },
 	{ SCMP_SYS(stat), T | S, { { 0 } } },
 	{ SCMP_SYS(lstat), T | S, { { 0 } } },
-	{ SCMP_SYS(getdents64), T | S, { { 0 } } },
-	{ SCMP_SYS(dup2), T | S, { { 0 } } },
-	{ SCMP_SYS(dup3), T | S, { { 0 } } },
 
 	/* session: the watchdog behind its clocks, alarm(3) */
 	{ SCMP_SYS(alarm), T | S, { { 0 } } },
 	{ SCMP_SYS(setitimer), T | S, { { 0 } } },
-
-	/* template and session: tuning of the connected socket */
-	{ SCMP_SYS(setsockopt), T | S, { INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_NODELAY) } },
-	{ SCMP_SYS(setsockopt), T | S, { INT_IS(1, SOL_SOCKET), INT_IS(2, SO_KEEPALIVE) } },
-	{ SCMP_SYS(setsockopt), T | S, { INT_IS(1, SOL_SOCKET), INT_IS(2, SO_RCVBUF) } },
-	{ SCMP_SYS(setsockopt), T | S, { INT_IS(1, SOL_SOCKET), INT_IS(2, SO_SNDBUF) } },
 
 	/* deliverer: files and directories below the mail root */
 	{ SCMP_SYS(openat), V, { { 0 } } },
 	{ SCMP_SYS(open), V, { { 0 } } },
 	{ SCMP_SYS(stat), V, { { 0 } } },
 	{ SCMP_SYS(lstat), V, { { 0 } } },
-	{ SCMP_SYS(statx), V, { { 0 } } },
-	{ SCMP_SYS(access), V, { { 0 } } },
-	{ SCMP_SYS(faccessat), V, { { 0 } } },
-	{ SCMP_SYS(faccessat2), V, { { 0 } } },
-	{ SCMP_SYS(statfs), V, { { 0 } } },
-	{ SCMP_SYS(fstatfs), V, { { 0 } } },
 	{ SCMP_SYS(getdents64), V, { { 0 } } },
-	{ SCMP_SYS(link), V, { { 0 } } },
 	{ SCMP_SYS(linkat), V, { { 0 } } },
-	{ SCMP_SYS(rename), V, { { 0 } } },
 	{ SCMP_SYS(renameat), V, { { 0 } } },
 	{ SCMP_SYS(renameat2), V, { { 0 } } },
-	{ SCMP_SYS(unlink), V, { { 0 } } },
 	{ SCMP_SYS(unlinkat), V, { { 0 } } },
-	{ SCMP_SYS(mkdir), V, { { 0 } } },
 	{ SCMP_SYS(mkdirat), V, { { 0 } } },
-	{ SCMP_SYS(umask), V, { { 0 } } },
 
 	/* deliverer: content and its way to the disk */
-	{ SCMP_SYS(pread64), V, { { 0 } } },
-	{ SCMP_SYS(pwrite64), V, { { 0 } } },
-	{ SCMP_SYS(pwritev), V, { { 0 } } },
 	{ SCMP_SYS(ftruncate), V, { { 0 } } },
-	{ SCMP_SYS(fallocate), V, { { 0 } } },
-	{ SCMP_SYS(fadvise64), V, { { 0 } } },
 	{ SCMP_SYS(fsync), V, { { 0 } } },
 	{ SCMP_SYS(fdatasync), V, { { 0 } } },
 	{ SCMP_SYS(sync_file_range), V, { { 0 } } },
@@ -203,8 +169,6 @@ static const struct sysrule allowed[] = {
 	   polling open descriptors, all of which is allowed anyway */
 	{ SCMP_SYS(io_submit), V, { { 0 } } },
 	{ SCMP_SYS(io_getevents), V, { { 0 } } },
-	{ SCMP_SYS(syncfs), V, { { 0 } } },
-	{ SCMP_SYS(flock), V, { { 0 } } },		/* one deliverer per mail root */
 };
 
 static const struct refusal {
@@ -217,10 +181,10 @@ static const struct refusal {
 	{ SCMP_SYS(openat), D, ENOENT },
 	{ SCMP_SYS(stat), D, ENOENT },
 	{ SCMP_SYS(lstat), D, ENOENT },
-	{ SCMP_SYS(statx), D | T | S, ENOENT },
-	{ SCMP_SYS(access), D | T | S, ENOENT },
-	{ SCMP_SYS(faccessat), D | T | S, ENOENT },
-	{ SCMP_SYS(faccessat2), D | T | S, ENOENT },
+	{ SCMP_SYS(statx), ALL, ENOENT },
+	{ SCMP_SYS(access), ALL, ENOENT },
+	{ SCMP_SYS(faccessat), ALL, ENOENT },
+	{ SCMP_SYS(faccessat2), ALL, ENOENT },
 	{ SCMP_SYS(readlink), ALL, ENOENT },
 	{ SCMP_SYS(readlinkat), ALL, ENOENT },
 	/* stdio asks whether it writes to a terminal */

@@ -292,18 +292,19 @@ recipients_ishost(const char *host)
 	return (host[0] != '\0' && host[strspn(host, legal)] == '\0');
 }
 
-/* The address literal of a numeric address, empty if it is none. */
+/* The address literal of a numeric address, written anew; empty if it is none. */
 static void
 recipients_literal(const char *numeric, char *buf, size_t size)
 {
+	char		 text[INET6_ADDRSTRLEN];
 	struct in6_addr	 in6;
 	struct in_addr	 in;
 
 	buf[0] = '\0';
-	if (inet_pton(AF_INET, numeric, &in) == 1)
-		snprintf(buf, size, "[%s]", numeric);
-	else if (inet_pton(AF_INET6, numeric, &in6) == 1)
-		snprintf(buf, size, "[IPv6:%s]", numeric);
+	if (inet_pton(AF_INET, numeric, &in) == 1 && inet_ntop(AF_INET, &in, text, sizeof(text)) != NULL)
+		snprintf(buf, size, "[%s]", text);
+	else if (inet_pton(AF_INET6, numeric, &in6) == 1 && inet_ntop(AF_INET6, &in6, text, sizeof(text)) != NULL)
+		snprintf(buf, size, "[IPv6:%s]", text);
 }
 
 /*

@@ -35,11 +35,17 @@ static struct {
 	struct replay_list	 waiting;
 	struct event		 retry;
 	uint32_t		 moved, rows, suspects;
-} recover;
+} recover = { .waiting = TAILQ_HEAD_INITIALIZER(recover.waiting) };
 
 void
 recover_init(void)
 {
+	struct replay	*r;
+
+	while ((r = TAILQ_FIRST(&recover.waiting)) != NULL) {
+		TAILQ_REMOVE(&recover.waiting, r, entry);
+		free(r);
+	}
 	memset(&recover, 0, sizeof(recover));
 	TAILQ_INIT(&recover.waiting);
 	evtimer_set(&recover.retry, recover_again, NULL);

@@ -54,7 +54,7 @@ static int			 routes_ishost(const char *);
 static int			 routes_isaddress(const char *);
 static int			 routes_refuse(void);
 
-/* A table that was being loaded is forgotten. */
+/* A table that was being loaded is forgotten.  One without accounts has postmaster 0: nothing can be delivered yet. */
 int
 routes_start(const struct msg_route_start *m)
 {

@@ -43,11 +43,17 @@
 static int	 spool_number(const char **, char, uint64_t, uint64_t *);
 static int	 spool_check(int);
 
+struct host {
+	struct host	*next;
+	char		 name[SPOOL_HOST_MAX + 1];
+};
+
 static struct {
 	int		 fd;
 	dev_t		 dev;
 	pid_t		 pid;
-	char		*host;
+	struct host	*hosts;		/* every one there ever was: files in flight are named by it */
+	const char	*host;		/* the present one's name */
 } spool = { .fd = -1 };
 
 int
@@ -113,29 +119,34 @@ spool_dev(void)
 	return (spool.dev);
 }
 
-/*
- * Maildir's encoding of a host name: '/' and ':' as octal, anything that is not printable ASCII as '_'.  The old string stays:
- * files in flight are named by it.
- */
+/* Maildir's encoding of a host name: '/' and ':' as octal; and anything that is not printable ASCII as '_'. */
 void
 spool_host(const char *name)
 {
-	char	 enc[SPOOL_HOST_MAX + 1], *dup;
-	size_t	 len = 0;
+	struct host	*h, *new;
+	size_t		 len = 0;
 
-	for (; *name != '\0' && len + 4 < sizeof(enc); name++) {
+	if ((new = calloc(1, sizeof(*new))) == NULL)
+		fatal("calloc");
+	for (; *name != '\0' && len + 4 < sizeof(new->name); name++) {
 		if (*name == '/' || *name == ':') {
-			memcpy(enc + len, *name == '/' ? "\\057" : "\\072", 4);
+			memcpy(new->name + len, *name == '/' ? "\\057" : "\\072", 4);
 			len += 4;
 		} else
-			enc[len++] = *name > ' ' && *name < 0x7f ? *name : '_';
+			new->name[len++] = *name > ' ' && *name < 0x7f ? *name : '_';
 	}
-	enc[len] = '\0';
-	if (spool.host != NULL && strcmp(spool.host, enc) == 0)
-		return;
-	if ((dup = strdup(len > 0 ? enc : "localhost")) == NULL)
-		fatal("strdup");
-	spool.host = dup;
+	if (len == 0)
+		strlcpy(new->name, "localhost", sizeof(new->name));
+	for (h = spool.hosts; h != NULL; h = h->next)
+		if (strcmp(h->name, new->name) == 0)
+			break;
+	if (h == NULL) {
+		h = new;
+		h->next = spool.hosts;
+		spool.hosts = h;
+	} else
+		free(new);
+	spool.host = h->name;
 }
 
 void

@@ -157,7 +157,7 @@ tls_explain(struct conn *c, const char *error)
 		{ "self-signed certificate",		"put the signer's certificate among the trusted ones" },
 		{ "certificate has expired",		"the server needs a new certificate, unless our clock is wrong" },
 		{ "not yet valid",			"is our clock right?" },
-		{ "wrong version number",		"no TLS on this port; try tls=stls" },
+		{ "wrong version number",		"this is not TLS; is the port right?" },
 		{ "unsupported protocol",		"the server is too old for TLS 1.2" }
 	};
 	char	 text[PROTO_TEXT_SIZE];

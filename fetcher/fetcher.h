@@ -8,7 +8,6 @@
 
 #include <sys/types.h>
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "../common/buf.h"
@@ -19,13 +18,12 @@
 #define LIST_SLACK	100		/* a listing may have 2 * messages + this many lines */
 #define CHALLENGE_MAX	255		/* APOP challenge, brackets included */
 #define WINDOW_COUNT	64		/* RETR or DELE in flight when the server pipelines */
-#define WINDOW_OCTETS	(1024 * 1024)	/* the same by hinted sizes */
-#define MESSAGE_MAX	((uint64_t)1 << 31)	/* octets of one message */
 #define DUE_MAX		(WINDOW_COUNT + 8)	/* replies outstanding */
+#define CONN_AGAIN	(-2)
 #define TEXT_OCTETS	200		/* of remote text that are shown */
+#define OUTQ_FRAMES	1024
 
 struct tls;
-struct tls_config;
 struct evp_md_ctx_st;
 struct evp_md_st;
 
@@ -62,8 +60,7 @@ struct reply {
 	size_t		 len;
 };
 
-enum pop3_capa { CAPA_PIPELINING = 1, CAPA_STLS = 2, CAPA_UIDL = 4, CAPA_USER = 8 };
-
+enum pop3_capa { CAPA_PIPELINING = 1, CAPA_STLS = 2 };
 int	 pop3_reply_status(const uint8_t *, size_t, struct reply *);
 uint32_t pop3_reply_capa(const uint8_t *, size_t);
 int	 pop3_reply_stat(const uint8_t *, size_t, uint64_t *, uint64_t *);
@@ -87,27 +84,17 @@ void	 auth_mask_apply(const struct auth_mask *, uint8_t *, size_t);
 char	*auth_mask_text(const struct auth_mask *, char *, size_t, const uint8_t *, size_t);
 
 /* pop3.c: the protocol engine; pop3_cmd.c: what each reply means. */
-enum pop3_state {
-	POP3_GREETING, POP3_CAPA, POP3_STLS,
-	POP3_HANDSHAKE,		/* the caller runs TLS, then pop3_secured() */
-	POP3_LOGIN, POP3_LIST,
-	POP3_PLAN,		/* waiting for the master */
-	POP3_RETR,		/* window open */
-	POP3_ALONE,		/* one suspect at a time, then the last verdicts */
-	POP3_DELE, POP3_QUIT, POP3_DONE, POP3_FAILED,
-	POP3_STATE_MAX
-};
-
+/* HANDSHAKE: the caller runs TLS, then pop3_secured(); PLAN: the master's turn; ALONE: one suspect at a time, last verdicts. */
+enum pop3_state { POP3_GREETING, POP3_CAPA, POP3_STLS, POP3_HANDSHAKE, POP3_LOGIN, POP3_LIST, POP3_PLAN, POP3_RETR, POP3_ALONE,
+	POP3_DELE, POP3_QUIT, POP3_DONE, POP3_FAILED, POP3_STATE_MAX };
 enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_USER, CMD_PASS, CMD_APOP, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_RETR, CMD_DELE,
 	CMD_QUIT, CMD_MAX };
+enum pop3_part { PART_STATUS, PART_LINES, PART_BODY };	/* of a reply */
 
 enum pop3_flag {		/* one octet per message number */
-	FLAG_LISTED = 0x01,	/* a UIDL line named it */
-	FLAG_TOLD = 0x02,	/* and its unique-id went to the master */
-	FLAG_RETR = 0x04, FLAG_ALONE = 0x08,
-	FLAG_DELE = 0x10,	/* planned or granted */
-	FLAG_WAIT = 0x20,	/* begun at the deliverer, verdict due */
-	FLAG_SENT = 0x40	/* complete at the deliverer */
+	FLAG_LISTED = 0x01, FLAG_TOLD = 0x02,	/* a UIDL line named it; its unique-id went to the master */
+	FLAG_RETR = 0x04, FLAG_ALONE = 0x08, FLAG_DELE = 0x10,	/* planned; DELE may be granted later, too */
+	FLAG_WAIT = 0x20, FLAG_SENT = 0x40	/* begun at the deliverer, verdict due; complete there */
 };
 
 struct pop3_ops {		/* what the engine has found out */
@@ -128,8 +115,6 @@ struct pop3_due {		/* one reply outstanding */
 	uint64_t	 end;		/* offset in the command stream behind the command */
 };
 
-enum pop3_part { PART_STATUS, PART_LINES, PART_BODY };
-
 struct pop3 {
 	const struct pop3_ops	*ops;
 	void			*arg;
@@ -137,38 +122,29 @@ struct pop3 {
 	enum pop3_state		 state;
 	enum pop3_part		 part;		/* of the reply now coming in */
 	uint32_t		 caps;
-	int			 secure;	/* verified TLS is up */
-	int			 stop;
-	int			 quit_ok;
-
+	int			 secure, stop, quit_ok;	/* secure: verified TLS is up */
 	struct buf		 out;		/* commands to write */
 	uint64_t		 queued, written;	/* octets of them since the start */
 	struct pop3_due		 due[DUE_MAX];	/* ring */
 	size_t			 due_head, ndue;
 	uint64_t		 due_octets;	/* hinted, of the RETRs in it */
 	uint64_t		 replies;	/* complete ones, counts up */
-
 	uint8_t			 line[REPLY_LINE_MAX + 2];
 	size_t			 linelen;
 	uint64_t		 lines;		/* of the multi-line reply so far */
-
 	char			 challenge[CHALLENGE_MAX + 1];	/* empty: APOP not offered */
 	uint8_t			 secret[PROTO_SECRET_MAX];
 	size_t			 secretlen;
 	int			 secret_out;	/* it is or was in out */
 	struct auth_mask	 mask;
-
-	uint32_t		 count;		/* messages */
 	uint64_t		 octets;	/* by STAT */
-	uint32_t		 good;		/* messages with a well-formed UIDL line */
+	uint32_t		 count, good;	/* messages by STAT; with a well-formed UIDL line */
 	uint8_t			*flags;		/* [count + 1], enum pop3_flag */
 	uint32_t		*sizes;		/* [count + 1], hints, or NULL */
 	uint32_t		 planned, retrs, alones;
-	uint32_t		 cursor;	/* next message number to look at */
+	uint32_t		 cursor, current;	/* next message number to look at; coming in, 0 = none */
 	uint32_t		 waiting;	/* verdicts outstanding */
-	uint32_t		 current;	/* message coming in, 0 = none */
 	struct stream		 stream;
-
 	uint32_t		 retrieved, deleted;
 	uint64_t		 fetched;	/* octets */
 	enum fetch_stage	 stage;		/* of the failure */
@@ -189,7 +165,6 @@ void	 pop3_closed(struct pop3 *, const char *);
 int	 pop3_over(const struct pop3 *);
 int	 pop3_expects(const struct pop3 *);
 int	 pop3_midreply(const struct pop3 *);
-const char	*pop3_state_str(enum pop3_state);
 enum fetch_stage pop3_stage(enum pop3_state);
 int	 pop3_fail(struct pop3 *, enum fail_why, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
@@ -203,8 +178,6 @@ int	 pop3_bodyend(struct pop3 *);
 uint32_t pop3_hint(const struct pop3 *, uint32_t);
 
 /* conn.c: one connected socket, plain or TLS, non-blocking. */
-#define CONN_AGAIN	(-2)
-
 struct conn {
 	int		 fd;
 	int		 shaken;	/* handshake done */
@@ -222,15 +195,11 @@ ssize_t	 conn_write(struct conn *, const void *, size_t);
 void	 conn_bye(struct conn *);
 
 /* outq.c: an imsg channel that knows how many octets wait in it. */
-#define OUTQ_FRAMES	1024
-#define OUTQ_HIGH	(256 * 1024)
-#define OUTQ_LOW	(64 * 1024)
-
 struct outq {
 	struct imsgbuf	 ibuf;
 	int		 fd;		/* -1: closed */
 	int		 broken;	/* peer gone, or no memory */
-	int		 full;		/* above OUTQ_HIGH and not yet below OUTQ_LOW */
+	int		 full;		/* above the high mark and not yet below the low one */
 	size_t		 octets;
 	uint32_t	 first, n;	/* of sizes, a ring */
 	uint16_t	 sizes[OUTQ_FRAMES];
@@ -242,12 +211,14 @@ void	 outq_write(struct outq *);
 int	 outq_empty(const struct outq *);
 void	 outq_close(struct outq *);
 
-/* A frame of small records under construction. */
-struct frame {
+struct frame {			/* of small records, under construction */
 	enum imsg_type	 type;
 	size_t		 len;
 	uint8_t		 data[PROTO_FRAME_MAX];
 };
+
+enum session_state { SESSION_SOCKET, SESSION_PIPE, SESSION_START, SESSION_SECRET, SESSION_LISTING, SESSION_PLAN, SESSION_RUN,
+	SESSION_OVER };
 
 /* session.c: the forked child; events.c: what the engine reports, as messages. */
 struct session {
@@ -268,9 +239,6 @@ struct session {
 	enum fail_why		 why;
 	char			 text[PROTO_TEXT_SIZE];
 };
-
-enum session_state { SESSION_SOCKET, SESSION_PIPE, SESSION_START, SESSION_SECRET, SESSION_LISTING, SESSION_PLAN, SESSION_RUN,
-	SESSION_OVER };
 
 void	 session_run(int, pid_t, int) __attribute__((__noreturn__));
 int	 session_begin(struct session *, const void *, size_t);

@@ -8,6 +8,9 @@
 #include "../common/compat.h"
 #include "fetcher.h"
 
+#define OUTQ_HIGH	(256 * 1024)	/* octets queued: stop reading the server */
+#define OUTQ_LOW	(64 * 1024)	/* and go on */
+
 static void	 outq_account(struct outq *);
 
 /* q must be zeroed; it owns fd.  0 or -1. */

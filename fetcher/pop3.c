@@ -15,6 +15,7 @@
 #include "../common/hook.h"
 #include "fetcher.h"
 
+#define WINDOW_OCTETS	(1024 * 1024)	/* hinted, in flight */
 #define OUT_MAX		16384	/* a login flight, or a window of commands, with much to spare */
 
 static ssize_t	 body_take(struct pop3 *, const uint8_t *, size_t);
@@ -84,7 +85,7 @@ pop3_free(struct pop3 *p)
 
 /*
  * Verified TLS is up.  What was learned before it counts for nothing (RFC 2595 section 4): capabilities are asked for again, and
- * the timestamp of a greeting in clear was never kept.
+ * a timestamp that came in clear is not the server's word.
  */
 void
 pop3_secured(struct pop3 *p)
@@ -111,7 +112,8 @@ pop3_input(struct pop3 *p, const uint8_t *data, size_t len)
 		if (p->state == POP3_HANDSHAKE)
 			return (pop3_fail(p, WHY_PROTO, "the server sent data in clear behind its answer to STLS"));
 		if (p->ndue == 0 || p->written < p->due[p->due_head].end)
-			return (pop3_fail(p, WHY_PROTO, "the server sent an answer to a command that was not given"));
+			return (pop3_fail(p, WHY_PROTO, "the server sent an answer to a command that was not given (state %s)",
+			    states[p->state].name));
 		n = p->part == PART_BODY ? body_take(p, data, len) : line_take(p, data, len);
 		if (n == -1)
 			return (-1);
@@ -225,12 +227,6 @@ int
 pop3_midreply(const struct pop3 *p)
 {
 	return (p->linelen > 0 || p->part != PART_STATUS);
-}
-
-const char *
-pop3_state_str(enum pop3_state state)
-{
-	return (states[state].name);
 }
 
 enum fetch_stage

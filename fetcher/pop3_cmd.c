@@ -128,8 +128,7 @@ greeting_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 
 	if (!r->ok)
 		return (pop3_fail(p, WHY_BUSY, "the server takes no connection: %s", reply_text(p, text, sizeof(text), r)));
-	/* A timestamp in clear in front of STLS is not the server's word. */
-	if (p->start->tls != TLS_MODE_STLS && (n = pop3_reply_challenge(r->text, r->len, &challenge)) > 0) {
+	if ((n = pop3_reply_challenge(r->text, r->len, &challenge)) > 0) {
 		memcpy(p->challenge, challenge, n);
 		p->challenge[n] = '\0';
 	}
@@ -160,7 +159,6 @@ capa_end(struct pop3 *p)
 {
 	if (p->start->tls != TLS_MODE_STLS || p->secure)
 		return (login_begin(p));
-	p->caps = 0;
 	pop3_enter(p, POP3_STLS);
 	return (pop3_queue(p, CMD_STLS, 0));
 }
@@ -171,7 +169,8 @@ stls_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok)
-		return (pop3_fail(p, WHY_TLS, "the server refuses STLS: %s", reply_text(p, text, sizeof(text), r)));
+		return (pop3_fail(p, WHY_TLS, "the server refuses STLS%s: %s", p->caps & CAPA_STLS ? "" : " and does not offer it",
+		    reply_text(p, text, sizeof(text), r)));
 	pop3_enter(p, POP3_HANDSHAKE);
 	return (0);
 }

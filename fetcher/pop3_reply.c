@@ -51,9 +51,7 @@ pop3_reply_capa(const uint8_t *p, size_t len)
 		uint32_t	 bit;
 	} capas[] = {
 		{ "PIPELINING",	CAPA_PIPELINING },
-		{ "STLS",	CAPA_STLS },
-		{ "UIDL",	CAPA_UIDL },
-		{ "USER",	CAPA_USER }
+		{ "STLS",	CAPA_STLS }
 	};
 	size_t	 i, n;
 

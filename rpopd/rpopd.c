@@ -17,6 +17,8 @@
 #include "../common/sandbox.h"
 #include "rpopd.h"
 
+#define SETTLE_SECONDS	10	/* the last renames have this long to become durable before an exit */
+
 static void	 rpopd_lock(void);
 static void	 rpopd_open_state(void);
 static void	 rpopd_daemonize(void);
@@ -196,7 +198,11 @@ rpopd_deadline(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	(void)arg;
-	log_warnx("%u sessions did not finish in time; what they had not committed stays on the server", master.nsessions);
+	if (master.nsessions > 0)
+		log_warnx("%u sessions did not finish in time; what they had not committed stays on the server",
+		    master.nsessions);
+	else
+		log_warnx("%u deliveries were not finished in time; they are at the next start", commit_pending());
 	rpopd_exit(1);
 }
 
@@ -204,10 +210,18 @@ rpopd_deadline(int fd, short event, void *arg)
 void
 rpopd_maybe_exit(void)
 {
+	struct timeval	 tv = { SETTLE_SECONDS, 0 };
+
 	if (master.nsessions > 0 || (!master.stopping && !(master.opt.once && rpopd_once_done())))
 		return;
-	if (!commit_idle() && (commit_pending() > 0 || state_flush() == -1))
+	/* What is not committed is retrieved again, what is not settled is replayed: worth a short wait, no more. */
+	if (!commit_idle() && commit_pending() > 0) {
+		if (!event_initialized(&deadline) || !evtimer_pending(&deadline, NULL)) {
+			evtimer_set(&deadline, rpopd_deadline, NULL);
+			evtimer_add(&deadline, &tv);
+		}
 		return;
+	}
 	rpopd_exit(master.opt.once && (master.failed || master.stopping));
 }
 

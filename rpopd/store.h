@@ -75,8 +75,8 @@ typedef void	(*store_complain)(void *arg, const char *sentence);	/* one bad row,
 struct config	*config_load(const char *path, store_complain, void *arg);
 void		 config_free(struct config *);
 /*
- * The password of one record into secret (size PROTO_SECRET_MAX); length, or -1 (row gone, or error; sentence in err).  The
- * caller wipes it.  Opens and closes the store, so that no page of it stays in memory.
+ * The password of one record into secret (size PROTO_SECRET_MAX); length, or -1 (row gone or edited since the load, or error;
+ * sentence in err).  The caller wipes it.  No page of the store stays in memory.
  */
 ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret, char *err, size_t errsize);
 /* A number that changes whenever somebody commits to the file; 0 if unknown. */

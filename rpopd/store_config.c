@@ -19,7 +19,6 @@
 #define USER_VERSION	1
 #define ARENA_CHUNK	65536
 #define BUSY_LOAD	5000		/* ms: a load may wait for an administrator's commit */
-#define BUSY_SECRET	250		/* a session may be put off instead */
 
 struct arena {				/* strings that never move; newest chunk first */
 	struct arena	*next;
@@ -32,7 +31,6 @@ static int	 load_rows(struct load *, const struct loader *);
 static void	 load_whole(struct load *);
 static void	 load_integrity(struct load *);
 static int	 address_cmp(const void *, const void *);
-static int	 secret_take(sqlite3_stmt *, const struct record *, uint8_t *, char *, size_t);
 
 struct config *
 config_load(const char *path, store_complain complain, void *arg)
@@ -41,6 +39,7 @@ config_load(const char *path, store_complain complain, void *arg)
 	char		 err[1024];
 	size_t		 i;
 
+	secret_close();
 	memset(&ld, 0, sizeof(ld));
 	ld.path = path;
 	ld.complain = complain;
@@ -83,64 +82,6 @@ config_free(struct config *c)
 	free(c->accounts);
 	free(c->addresses);
 	free(c);
-}
-
-ssize_t
-config_secret(const char *path, const struct record *r, uint8_t *secret, char *err, size_t errsize)
-{
-	sqlite3		*db;
-	sqlite3_stmt	*st = NULL;
-	int		 n = -1;
-
-	if ((db = sql_open(path, SQL_READONLY, BUSY_SECRET, err, errsize)) == NULL)
-		return (-1);
-	if (sqlite3_prepare_v2(db, "SELECT password, domain, auth_name, tls FROM rpop WHERE account = ?1 AND name = ?2", -1, &st,
-	    NULL) != SQLITE_OK || sqlite3_bind_text(st, 1, r->owner, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 2, r->name, -1, SQLITE_STATIC) != SQLITE_OK)
-		sql_reason(db, path, err, errsize);
-	else
-		switch (sqlite3_step(st)) {
-		case SQLITE_ROW:
-			n = secret_take(st, r, secret, err, errsize);
-			break;
-		case SQLITE_DONE:
-			snprintf(err, errsize, "the record was removed since the store was loaded; reload");
-			break;
-		default:
-			sql_reason(db, path, err, errsize);
-		}
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return (n);
-}
-
-/* A password is for the host and login it was entered with: a row edited since the load gives none. */
-static int
-secret_take(sqlite3_stmt *st, const struct record *r, uint8_t *secret, char *err, size_t errsize)
-{
-	char		 host[PROTO_HOST_SIZE];
-	const char	*domain = (const char *)sqlite3_column_text(st, 1), *user = (const char *)sqlite3_column_text(st, 2);
-	const char	*tls = (const char *)sqlite3_column_text(st, 3);
-	const void	*p;
-	enum tls_mode	 mode;
-	uint16_t	 port;
-	int		 len;
-
-	if (domain == NULL || user == NULL || tls == NULL || !check_hostport(domain, host, sizeof(host), &port) ||
-	    load_tls(tls, &mode) == -1 || strcmp(host, r->host) != 0 || strcmp(user, r->user) != 0 || mode != r->tls ||
-	    (port != 0 ? port : mode == TLS_MODE_TLS ? 995 : 110) != r->port) {
-		snprintf(err, errsize, "the record was changed since the store was loaded; reload");
-		return (-1);
-	}
-	p = sqlite3_column_blob(st, 0);
-	len = sqlite3_column_bytes(st, 0);
-	if (p == NULL || len <= 0 || len > PROTO_SECRET_MAX || memchr(p, '\r', len) != NULL || memchr(p, '\n', len) != NULL ||
-	    memchr(p, '\0', len) != NULL) {
-		snprintf(err, errsize, "no usable password in the store");
-		return (-1);
-	}
-	memcpy(secret, p, len);
-	return (len);
 }
 
 /* From the file's change counter, its inode and times, and those of a write-ahead log (FNV-1a); no lock is taken. */

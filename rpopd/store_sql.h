@@ -29,7 +29,7 @@ struct load {
 	store_complain	 complain;
 	void		*arg;
 	unsigned int	 bad;			/* complaints so far */
-	char		 row[768];		/* "table key", encoded, for sentences */
+	char		 row[1100];		/* "table key", encoded, for sentences */
 	const char	*main_domain;		/* "" = NULL; NULL: no settings row yet */
 	const char	**domains;		/* sorted */
 	size_t		 ndomains;
@@ -45,6 +45,9 @@ void	 load_bad(struct load *, const char *, ...) __attribute__((__format__(print
 int	 load_tls(const char *, enum tls_mode *);
 int	 load_has_domain(const struct load *, const char *);
 const struct address_row *load_address(const struct config *, const char *);	/* accounts' own, while they are sorted */
+
+/* store_secret.c */
+void	 secret_close(void);			/* the connection kept for config_secret() */
 
 /* store_config.c */
 struct arena;

@@ -197,11 +197,13 @@ def main():
     finally:
         for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(s, signal.SIG_IGN)
-        if rig:
-            rig.close()
-        if server:
-            server.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        try:
+            if rig:
+                rig.close()
+        finally:
+            if server:
+                server.stop()
+            shutil.rmtree(directory, ignore_errors=True)
     return code
 
 

@@ -88,13 +88,13 @@ def bare(prefix):
 
 
 def split_fields(wire):
-    """(list of raw header fields with their continuation lines, rest from the empty line on)"""
+    """(list of raw header fields with their continuation lines, the rest: from the empty line or the first line that is no field)"""
     fields, pos = [], 0
     while pos < len(wire):
         end = wire.find(b"\r\n", pos)
         end = len(wire) if end < 0 else end + 2
         line = wire[pos:end]
-        if line == b"\r\n":
+        if line == b"\r\n" or not (line[:1] in b" \t" and fields or re.match(rb"[!-9;-~]+[ \t]*:", line)):
             break
         if line[:1] in b" \t" and fields:
             fields[-1] += line

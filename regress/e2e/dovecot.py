@@ -83,7 +83,11 @@ class Dovecot:
         with open(self.path("dovecot.conf"), "w") as f:
             f.write(CONF % {"dir": directory, "cert": cert, "key": key, "port": self.port, "sport": self.sport})
         self.proc = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def path(self, *names):
         return os.path.join(self.dir, *names)

@@ -83,12 +83,12 @@ class Daemon:
     def __init__(self, rig, argv):
         self.rig = rig
         self.logfile = os.path.join(rig.dir, "log.%d" % len(rig.runs))
-        rig.runs.append(self)
+        self.children = set()
         with open(self.logfile, "wb") as out:
             self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
                 start_new_session=True)
         self.pid = self.proc.pid
-        self.children = set()
+        rig.runs.append(self)
 
     def log(self):
         with open(self.logfile, errors="replace") as f:
@@ -141,17 +141,21 @@ class Daemon:
         wait_for(lambda: not [p for p in self.children if self.ours(p)], "the children to leave", 30)
 
     def ours(self, pid):
-        return alive(pid) and BUILD in (os.path.realpath("/proc/%d/exe" % pid) if os.path.exists("/proc/%d" % pid) else "")
+        """A process of the build under test, and alive: its number may have been given to another program."""
+        try:
+            return os.readlink("/proc/%d/exe" % pid).startswith(BUILD + "/") and alive(pid)
+        except OSError:
+            return False
 
     def kill(self):
-        for pid in [p for pids in self.processes().values() for p in pids] + list(self.children):
-            if pid == self.pid or self.ours(pid):
+        """Everything that is left of it."""
+        self.processes()
+        for pid in [self.pid] + list(self.children):
+            if pid == self.pid and self.running() or self.ours(pid):
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
-        if self.running():
-            self.proc.kill()
         self.proc.wait(30)
 
 
@@ -298,10 +302,5 @@ class Rig:
 
     def close(self):
         for d in self.runs:
-            if d.running():
-                d.kill()
-            else:
-                for pid in d.children:
-                    if d.ours(pid):
-                        os.kill(pid, signal.SIGKILL)
+            d.kill()
         shutil.rmtree(self.dir, ignore_errors=True)

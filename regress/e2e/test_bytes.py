@@ -54,7 +54,7 @@ def test_segmentation(personal, popd, octets, capabilities):
 def test_unified_keeps_octets(unified, popd, special):
     """The awkward corpus through both unified modes: the special field goes, and nothing else."""
     field = b"X-Real-To: anna@example.org,\r\n\tbert@example.org\r\nx-real-to: anna\r\n"
-    data = [field + d for d in AWKWARD.values()]
+    data = [field + d for n, d in AWKWARD.items() if n != "nocolon" or special != "*"]	# there, To is no field any more
     unified.record("postmaster@example.org", "all", popd(messages=data), special=special)
     assert unified.once().code == 0
     want = sorted(corpus.expected(d, special) for d in data)

@@ -101,20 +101,24 @@ def test_passwords_go_byte_for_byte(personal, popd, password):
 @pytest.mark.parametrize("globally", [0, 1])
 @pytest.mark.parametrize("offered", [0, 1])
 def test_apop_switches(personal, popd, record, globally, offered):
-    """S26, and must 9: APOP only if record, global switch and greeting say so; asked for but not offered never falls back to PASS."""
+    """S26: APOP if the record, the global switch and the greeting all say so, else USER and PASS."""
     s = popd(B.Apop() if offered else None, [corpus.mail("a")])
     personal.settings["use_apop"] = globally
     personal.record("anna@example.org", "work", s, apop=record)
-    result = personal.once()
+    assert personal.once().code == 0
     names = s.sessions[0].names()
-    if record and globally and not offered:
-        assert result.code == 1
-        assert "pass" not in names and "apop" not in names
-        assert personal.delivered() == {}
-        return
-    assert result.code == 0
-    assert ("apop" in names) == bool(record and globally) and ("pass" in names) != ("apop" in names)
+    assert ("apop" in names) == bool(record and globally and offered)
+    assert ("pass" in names) != ("apop" in names)
     assert personal.idents() == {ANNA: ["a"]}
+
+
+def test_apop_refused_is_final(personal, popd):
+    """Must 9: no second try with PASS."""
+    s = popd(B.Apop(), [corpus.mail("a")])
+    s.behaviour.password = b"another"
+    personal.record("anna@example.org", "work", s, apop=1)
+    assert personal.once().code == 1
+    assert "pass" not in s.sessions[0].names() and s.count("apop") == 1
 
 
 def test_apop_dovecot(personal, dovecot_server, mailbox):

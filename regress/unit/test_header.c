@@ -335,6 +335,36 @@ too_big(void **state)
 	free(text);
 }
 
+/* A field that was cut by the limit might have gone on: it does not count. */
+static void
+too_big_field(void **state)
+{
+	static const char	 top[] = "Return-Path: <a@b>\nTo: ";
+	const size_t		 pieces[] = { 1, 4096, SIZE_MAX };
+	struct header		 h;
+	uint8_t			*text;
+	size_t			 i, at, n, len = HEADER_MAX + 1;
+
+	(void)state;
+	text = malloc(len);
+	assert_non_null(text);
+	memset(text, 'x', len);
+	memcpy(text, top, sizeof(top) - 1);
+	for (i = 0; i < nitems(pieces); i++) {
+		header_init(&h, DIST_STAR, "");
+		for (at = 0; at < len; at += n) {
+			n = pieces[i] < len - at ? pieces[i] : len - at;
+			assert_int_equal(header_feed(&h, text + at, n), n);
+		}
+		assert_true(h.toobig && !h.done);
+		assert_int_equal(h.nfields, 1);
+		assert_int_equal(h.fields[0].kind, FIELD_RETURN_PATH);
+		assert_int_equal(buf_len(&h.kept), len - 19);
+		header_free(&h);
+	}
+	free(text);
+}
+
 static void
 too_many_fields(void **state)
 {
@@ -362,7 +392,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(at_once), cmocka_unit_test(octet_by_octet), cmocka_unit_test(every_cut),
 		cmocka_unit_test(random_cuts), cmocka_unit_test(long_names), cmocka_unit_test(too_big),
-		cmocka_unit_test(too_many_fields)
+		cmocka_unit_test(too_big_field), cmocka_unit_test(too_many_fields)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

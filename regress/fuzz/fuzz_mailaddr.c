@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/* links: common/mailaddr.c common/mailaddr_lex.c */
+/* Address lists: what comes out is clean, and written anew and read again it is the same address and nothing else. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../common/mailaddr.h"
+
+int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static int
+same(void *arg, const struct mailaddr *a)
+{
+	const struct mailaddr	*b = arg;
+
+	if (strcmp(a->local, b->local) != 0 || strcmp(a->domain, b->domain) != 0)
+		abort();
+	return (0);
+}
+
+static int
+found(void *arg, const struct mailaddr *a)
+{
+	struct mailaddr	 path, copy = *a;
+	char		 buf[2 * MAILADDR_LOCAL_MAX + MAILADDR_DOMAIN_MAX + 8];
+	const char	*s;
+	int		 n, flags = *(int *)arg;
+
+	for (s = a->local; *s != '\0'; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			abort();
+	for (s = a->domain; *s != '\0'; s++)
+		if ((unsigned char)*s <= ' ' || strchr("<>@,;:\\\"()\x7f", *s) != NULL)
+			if (*s != ':' || a->domain[0] != '[')
+				abort();
+	if (a->local[0] == '\0' || (a->domain[0] == '\0' && !(flags & MAILADDR_BARE)))
+		abort();
+	if ((n = mailaddr_format(a, buf, sizeof(buf))) <= 0 || (size_t)n != strlen(buf))
+		abort();
+	if (mailaddr_list((uint8_t *)buf, n, flags, same, &copy, NULL) != 1)
+		abort();
+	if (a->domain[0] != '\0' && mailaddr_path((uint8_t *)buf, n, &path) != 1)
+		abort();
+	return (0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct mailaddr	 a;
+	int		 bad, flags;
+
+	for (flags = 0; flags <= MAILADDR_BARE; flags++)
+		mailaddr_list(data, len, flags, found, &flags, &bad);
+	if (mailaddr_path(data, len, &a) == 1)
+		found(&(int){ 0 }, &a);
+	return (0);
+}

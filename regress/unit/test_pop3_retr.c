@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: ISC */
+/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_reply.c fetcher/auth.c fetcher/stream.c common/buf.c common/log.c common/hook.c common/probe.c regress/unit/pop3_script.c */
+/* libs: -lcrypto -lmd */
+/* The protocol engine behind the listing: plan, window, verdicts, DELE, QUIT. */
+#include <sys/types.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../common/compat.h"
+#include "../../fetcher/fetcher.h"
+#include "pop3_script.h"
+
+static void
+test_pipelined(void **state __unused)
+{
+	for (seg = 0; seg < 4; seg++) {
+		begin(TLS_MODE_TLS, 0, 1, "tanstaaf");
+		SAY("+OK hello\r\n");
+		SENT("CAPA\r\n");
+		SAY("+OK list\r\nTOP\r\nPIPELINING\r\n.\r\n");
+		SENT("USER mrose\r\nPASS tanstaaf\r\nSTAT\r\nLIST\r\nUIDL\r\n");
+		SAY("+OK\r\n+OK\r\n+OK 2 320\r\n+OK\r\n1 120\r\n2 200\r\n.\r\n+OK\r\n1 a\r\n2  b\r\n.\r\n");
+		EVENTS("stat 2 320 1\nuid 1 a\nuid 2 b\nlisted 2 1\n");
+		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+		assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
+		assert_int_equal(pop3_plan_end(p, 2), 0);
+		SENT("RETR 1\r\nRETR 2\r\n");
+		SAY("+OK\r\nx\r\n..\r\n.\r\n+OK\r\n.\r\n");
+		EVENTS("begin 1 120\ndata 6\nend 1 6\nbegin 2 200\nend 2 0\n");
+		SENT("");
+		assert_int_equal(pop3_verdict(p, 2, VERDICT_DELE), 0);
+		SENT("");
+		assert_int_equal(pop3_verdict(p, 1, VERDICT_DELE), 0);
+		SENT("DELE 2\r\nDELE 1\r\nQUIT\r\n");
+		SAY("+OK\r\n-ERR no\r\n");
+		EVENTS("deleted 2\ndenied 1 no\n");
+		SAY("+OK bye\r\nanything at all");
+		assert_int_equal(p->state, POP3_DONE);
+		assert_int_equal(p->quit_ok, 1);
+		assert_int_equal(p->retrieved, 2);
+		assert_int_equal(p->deleted, 1);
+		assert_int_equal(p->fetched, 6);
+		pop3_closed(p, "gone");
+		assert_int_equal(p->state, POP3_DONE);
+	}
+	seg = 0;
+}
+
+static void
+test_lockstep(void **state __unused)
+{
+	for (seg = 0; seg < 3; seg++) {
+		to_plan(0, 3);
+		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+		assert_int_equal(pop3_plan(p, 3, PLAN_RETR), 0);
+		assert_int_equal(pop3_plan(p, 2, PLAN_DELE), 0);
+		assert_int_equal(pop3_plan_end(p, 3), 0);
+		SENT("RETR 1\r\n");
+		SAY("-ERR vanished\r\n");
+		SENT("RETR 3\r\n");
+		SAY("+OK\r\nabc\r\n.\r\n");
+		EVENTS("skipped 1 vanished\nbegin 3 0\ndata 5\nend 3 5\n");
+		SENT("");
+		assert_int_equal(pop3_verdict(p, 3, VERDICT_DELE), 0);
+		SENT("DELE 3\r\n");
+		SAY("+OK\r\n");
+		SENT("DELE 2\r\n");
+		SAY("+OK\r\n");
+		SENT("QUIT\r\n");
+		SAY("-ERR some messages not removed\r\n");
+		assert_int_equal(p->state, POP3_DONE);
+		assert_int_equal(p->quit_ok, 0);
+	}
+	seg = 0;
+}
+
+static unsigned int
+count_lines(const char *text)
+{
+	unsigned int	 n = 0;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return (n);
+}
+
+static void
+test_window(void **state __unused)
+{
+	unsigned int	 i, out = 0, in = 0;
+	char		 reply[] = "+OK\r\n.\r\n";
+
+	to_plan(1, 300);
+	for (i = 1; i <= 300; i++)
+		assert_int_equal(pop3_plan(p, i, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan_end(p, 300), 0);
+	out += count_lines(sent());
+	assert_int_equal(out, WINDOW_COUNT);
+	while (in < 300) {
+		SAY(reply);
+		in++;
+		i = count_lines(sent());
+		out += i;
+		assert_true(out - in <= WINDOW_COUNT);
+		assert_true(i == 0 || i >= WINDOW_COUNT / 2 || out == 300);	/* few segments */
+		assert_true(out == 300 || out - in > 0);
+		events[0] = '\0';
+	}
+	assert_int_equal(out, 300);
+}
+
+/* A megabyte in flight, but always one message. */
+static void
+test_window_octets(void **state __unused)
+{
+	begin(TLS_MODE_TLS, 0, 1, "x");
+	SAY("+OK\r\n");
+	(void)sent();
+	SAY(CAPA_PIPE);
+	(void)sent();
+	SAY("+OK\r\n+OK\r\n+OK 4 4\r\n+OK\r\n1 700000\r\n2 300000\r\n3 99000000\r\n4 1\r\n.\r\n+OK\r\n.\r\n");
+	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 3, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 4, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan_end(p, 4), 0);
+	SENT("RETR 1\r\nRETR 2\r\n");
+	SAY("+OK\r\n.\r\n");
+	SENT("");
+	SAY("+OK\r\n.\r\n");
+	SENT("RETR 3\r\n");
+	SAY("+OK\r\n.\r\n");
+	SENT("RETR 4\r\n");
+}
+
+static void
+test_stop(void **state __unused)
+{
+	unsigned int	 i;
+
+	to_plan(1, 200);
+	for (i = 1; i <= 199; i++)
+		assert_int_equal(pop3_plan(p, i, i < 100 ? PLAN_RETR : PLAN_RETR_ALONE), 0);
+	assert_int_equal(pop3_plan(p, 200, PLAN_DELE), 0);
+	assert_int_equal(pop3_plan_end(p, 200), 0);
+	assert_int_equal(count_lines(sent()), WINDOW_COUNT);
+	pop3_stop(p);
+	for (i = 1; i <= WINDOW_COUNT; i++) {
+		SAY("+OK\r\n.\r\n");
+		SENT("");
+	}
+	for (i = 1; i <= WINDOW_COUNT; i++) {
+		SENT("");
+		assert_int_equal(pop3_verdict(p, i, i == 7 ? VERDICT_DELE : VERDICT_KEEP), 0);
+	}
+	SENT("DELE 200\r\nDELE 7\r\nQUIT\r\n");
+}
+
+/* Told before there is a plan. */
+static void
+test_stop_early(void **state __unused)
+{
+	to_plan(1, 3);
+	pop3_stop(p);
+	SENT("QUIT\r\n");
+	begin(TLS_MODE_TLS, 0, 0, "x");
+	pop3_stop(p);
+	SAY("+OK\r\n");
+	(void)sent();
+	SAY(CAPA_PIPE);
+	(void)sent();
+	SAY("+OK\r\n+OK\r\n+OK 0 0\r\n+OK\r\n.\r\n");
+	EVENTS("stat 0 0 1\nlisted 0 1\n");
+	SENT("QUIT\r\n");
+}
+
+static void
+test_alone(void **state __unused)
+{
+	to_plan(1, 4);
+	assert_int_equal(pop3_plan(p, 1, PLAN_RETR_ALONE), 0);
+	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 4, PLAN_RETR_ALONE), 0);
+	assert_int_equal(pop3_plan_end(p, 3), 0);
+	SENT("RETR 2\r\n");
+	SAY("+OK\r\n.\r\n");
+	SENT("");
+	assert_int_equal(pop3_verdict(p, 2, VERDICT_KEEP), 0);
+	SENT("RETR 1\r\n");
+	SAY("+OK\r\n.\r\n");
+	SENT("");
+	assert_int_equal(pop3_verdict(p, 1, VERDICT_DELE), 0);
+	SENT("RETR 4\r\n");
+	SAY("+OK\r\nx");
+	assert_int_equal(pop3_verdict(p, 4, VERDICT_DELE), -1);	/* not complete */
+	assert_int_equal(pop3_verdict(p, 4, VERDICT_KEEP), 0);	/* refused on the way */
+	SAY("\r\n.\r\n");
+	SENT("DELE 1\r\nQUIT\r\n");
+}
+
+static void
+test_master_rules(void **state __unused)
+{
+	to_plan(1, 3);
+	assert_int_equal(pop3_plan(p, 0, PLAN_RETR), -1);
+	assert_int_equal(pop3_plan(p, 4, PLAN_RETR), -1);
+	assert_int_equal(pop3_plan(p, 1, 0), -1);
+	assert_int_equal(pop3_plan(p, 1, PLAN_RETR_ALONE + 1), -1);
+	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 1, PLAN_DELE), -1);
+	assert_int_equal(pop3_plan_end(p, 2), -1);
+	assert_int_equal(pop3_plan_end(p, 1), 0);
+	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), -1);
+	assert_int_equal(pop3_verdict(p, 1, VERDICT_KEEP), -1);
+	(void)sent();
+	SAY("+OK\r\n.\r\n");
+	assert_int_equal(pop3_verdict(p, 1, 3), -1);
+	assert_int_equal(pop3_verdict(p, 2, VERDICT_KEEP), -1);
+	assert_int_equal(pop3_verdict(p, 4, VERDICT_KEEP), -1);
+	assert_int_equal(pop3_verdict(p, 1, VERDICT_KEEP), 0);
+	assert_int_equal(pop3_verdict(p, 1, VERDICT_KEEP), -1);
+}
+
+static void
+test_closed(void **state __unused)
+{
+	to_plan(1, 1);
+	assert_int_equal(pop3_plan(p, 1, PLAN_DELE), 0);
+	assert_int_equal(pop3_plan_end(p, 1), 0);
+	(void)sent();
+	SAY("+OK\r\n");
+	EVENTS("deleted 1\n");
+	pop3_closed(p, "gone");
+	failed(WHY_CLOSED, STAGE_QUIT);
+	to_plan(1, 1);
+	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan_end(p, 1), 0);
+	(void)sent();
+	SAY("+OK\r\nx\r\n.\r");
+	pop3_closed(p, "gone");
+	EVENTS("begin 1 0\n");
+	failed(WHY_CLOSED, STAGE_RETR);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_lockstep),
+		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_window_octets),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_stop_early),
+		cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_master_rules),
+		cmocka_unit_test(test_closed)
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* links: deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/ingest.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c */
+/* libs: -levent_core */
+/* Names in the spool, and what a start makes of what it finds there. */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../common/compat.h"
+#include "../../deliverer/deliverer.h"
+#include "spoolroot.h"
+
+static void
+test_names_survive(void **state)
+{
+	struct spool_id	 id = { 1700000000, 7, 4294967295U, 4000000, "a" }, back;
+	char		 name[PROTO_LINK_SIZE];
+	uint32_t	 rcpt;
+
+	(void)state;
+	spool_name(&id, 1999, name, sizeof(name));
+	assert_int_equal(spool_parse(name, &back, &rcpt), 0);
+	assert_int_equal(back.sec, id.sec);
+	assert_int_equal(back.usec, 7);
+	assert_int_equal(back.session, id.session);
+	assert_int_equal(back.msgno, id.msgno);
+	assert_int_equal(rcpt, 1999);
+}
+
+static void
+test_foreign_names(void **state)
+{
+	static const char *const	 names[] = { "", "a", "1", "1.", "1.M2", "1.M2P3S4N5R6", "1.M2P3S4N5R6.", "1.M1000000P3S4N5R6.h",
+	    "1.M2P3S4294967296N5R6.h", "1.M2P3S4N4000001R6.h", "1.M2P3S4N5R2001.h", "-1.M2P3S4N5R6.h", "1.M2P3S4N5R-6.h",
+	    "1.M2P3SN5R6.h", "1 .M2P3S4N5R6.h", "99999999999999999999.M2P3S4N5R6.h", "1.m2p3s4n5r6.h" };
+	struct spool_id			 id;
+	uint32_t			 rcpt;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < nitems(names); i++)
+		if (spool_parse(names[i], &id, &rcpt) != -1)
+			fail_msg("%s", names[i]);
+	assert_int_equal(spool_parse("1.M2P3S4N5R6.h", &id, &rcpt), 0);
+}
+
+/* Maildir readers part names at '/' and ':'; and the longest host must leave room for the rest. */
+static void
+test_host_encoded(void **state)
+{
+	struct spool_id	 id;
+	char		 name[PROTO_LINK_SIZE], longhost[256];
+	int		 fd;
+
+	(void)state;
+	spool_host("a/b:c\001d\377");
+	assert_true((fd = spool_create(&id, 1, 2)) != -1);
+	close(fd);
+	spool_name(&id, 0, name, sizeof(name));
+	assert_non_null(strstr(name, "R0.a\\057b\\072c_d_"));
+	memset(longhost, ':', sizeof(longhost) - 1);
+	longhost[sizeof(longhost) - 1] = '\0';
+	spool_host(longhost);
+	/* The first name stays what it was. */
+	spool_name(&id, 0, name, sizeof(name));
+	assert_true(spool_has(name));
+	id.sec = INT64_MAX / 1000000;
+	id.usec = 999999;
+	id.session = UINT32_MAX;
+	id.msgno = PROTO_MSGS_MAX;
+	assert_true((fd = spool_create(&id, UINT32_MAX, PROTO_MSGS_MAX)) != -1);
+	close(fd);
+	spool_name(&id, PROTO_RCPT_MAX, name, sizeof(name));
+	spool_host("");
+	assert_true((fd = spool_create(&id, 1, 3)) != -1);
+	close(fd);
+	spool_name(&id, 0, name, sizeof(name));
+	assert_non_null(strstr(name, ".localhost"));
+}
+
+static void
+test_open_refuses(void **state)
+{
+	(void)state;
+	spool_close();
+	assert_int_equal(chmod(root_path(SPOOL_DIR), 0750), 0);
+	assert_int_equal(spool_open(root_fd()), -1);
+	assert_int_equal(rmdir(root_path(SPOOL_DIR)), 0);
+	assert_int_equal(symlinkat("/tmp", root_fd(), SPOOL_DIR), 0);
+	assert_int_equal(spool_open(root_fd()), -1);
+	assert_int_equal(unlinkat(root_fd(), SPOOL_DIR, 0), 0);
+	root_write(SPOOL_DIR, "x", 1);
+	assert_int_equal(spool_open(root_fd()), -1);
+	assert_int_equal(unlinkat(root_fd(), SPOOL_DIR, 0), 0);
+	assert_int_equal(spool_open(root_fd()), 0);
+}
+
+static void
+put(const struct spool_id *id, uint32_t links)
+{
+	char		 name[PROTO_LINK_SIZE], path[PROTO_LINK_SIZE + 16];
+	uint32_t	 i;
+
+	for (i = 0; i < links; i++) {
+		spool_name(id, i, name, sizeof(name));
+		snprintf(path, sizeof(path), "%s/%s", SPOOL_DIR, name);
+		root_write(path, "mail", 4);
+	}
+}
+
+static void
+test_remove_all_links(void **state)
+{
+	struct spool_id	 id;
+	int		 fd;
+
+	(void)state;
+	assert_true((fd = spool_create(&id, 5, 6)) != -1);
+	close(fd);
+	assert_int_equal(spool_link(&id, 1), 0);
+	assert_int_equal(spool_link(&id, 2), 0);
+	assert_int_equal(root_count(SPOOL_DIR), 3);
+	spool_remove(&id, 3);
+	assert_int_equal(root_count(SPOOL_DIR), 0);
+	spool_remove(&id, 3);
+}
+
+static void
+row(const struct spool_id *id, uint32_t rcpt, const char *dest, struct msg_rcpt *msg)
+{
+	memset(msg, 0, sizeof(*msg));
+	spool_name(id, rcpt, msg->link, sizeof(msg->link));
+	strlcpy(msg->dest, dest, sizeof(msg->dest));
+}
+
+/* Committed: one link still there, one moved before.  Not committed: three links, one suspect.  And litter. */
+static void
+test_recovery(void **state)
+{
+	struct spool_id		 done = { 1, 1, 10, 1, "h" }, lost = { 1, 2, 11, 77, "h" };
+	struct msg_rcpt		 msg;
+	struct msg_suspect	 suspect;
+	char			 path[PROTO_LINK_SIZE + 64];
+
+	(void)state;
+	recover_init();
+	put(&done, 1);
+	put(&lost, 3);
+	root_write("spool/litter", "x", 1);
+	row(&done, 0, "example.org/anna", &msg);
+	snprintf(path, sizeof(path), "example.org/anna/new/%s", msg.link);
+	assert_int_equal(recover_replay(&msg), 0);
+	assert_int_equal(faccessat(root_fd(), path, R_OK, 0), 0);
+	row(&done, 1, "example.org/gone", &msg);
+	assert_int_equal(recover_replay(&msg), 0);
+	assert_int_equal(faccessat(root_fd(), "example.org/gone", F_OK, 0), -1);
+	assert_int_equal(root_count(SPOOL_DIR), 4);
+	assert_int_equal(recovered, 0);
+	recover_end();
+	assert_int_equal(recovered, 1);
+	assert_int_equal(root_count(SPOOL_DIR), 0);
+	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
+	memcpy(&suspect, notes_nth(IMSG_SUSPECT, 0)->data, sizeof(suspect));
+	assert_int_equal(suspect.session, 11);
+	assert_int_equal(suspect.msgno, 77);
+	assert_int_equal(notes[nnotes - 1].type, IMSG_RECOVERED);
+	assert_int_equal(root_count("example.org/anna/new"), 1);
+}
+
+/* A row that cannot be carried out keeps everything in the spool, and no session may come. */
+static void
+test_recovery_waits(void **state)
+{
+	struct spool_id	 id = { 1, 1, 10, 1, "h" }, other = { 1, 1, 12, 5, "h" };
+	struct msg_rcpt	 msg;
+
+	(void)state;
+	recover_init();
+	put(&id, 1);
+	put(&other, 1);
+	root_write("example.org", "a file", 6);
+	row(&id, 0, "example.org/anna", &msg);
+	assert_int_equal(recover_replay(&msg), 0);
+	recover_end();
+	assert_int_equal(recovered, 0);
+	assert_int_equal(notes_count(IMSG_SUSPECT), 0);
+	assert_int_equal(root_count(SPOOL_DIR), 2);
+	recover_init();
+}
+
+static void
+test_replay_checks(void **state)
+{
+	static const struct { const char *link, *dest; }	 bad[] = {
+		{ "../1.M2P3S4N5R6.h", "example.org/anna" }, { "1.M2P3S4N5R6.h/x", "example.org/anna" }, { "name", "example.org/anna" },
+		{ "1.M2P3S4N5R0.h", "../anna" }, { "1.M2P3S4N5R0.h", "/etc" }, { "1.M2P3S4N5R0.h", "" },
+		{ "1.M2P3S4N5R0.h", SPOOL_DIR }
+	};
+	struct msg_rcpt						 msg;
+	size_t							 i;
+
+	(void)state;
+	recover_init();
+	for (i = 0; i < nitems(bad); i++) {
+		memset(&msg, 0, sizeof(msg));
+		strlcpy(msg.link, bad[i].link, sizeof(msg.link));
+		strlcpy(msg.dest, bad[i].dest, sizeof(msg.dest));
+		if (recover_replay(&msg) != -1)
+			fail_msg("%s -> %s", bad[i].link, bad[i].dest);
+	}
+}
+
+#define T(f)	cmocka_unit_test_setup_teardown(f, root_setup, root_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		T(test_names_survive), T(test_foreign_names), T(test_host_encoded), T(test_open_refuses), T(test_remove_all_links),
+		T(test_recovery), T(test_recovery_waits), T(test_replay_checks),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

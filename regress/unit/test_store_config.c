@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: ISC */
+/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_rows.c common/log.c */
+/* libs: -lsqlite3 */
+/* rpopd.db: what is taken, what is refused and in which words, also where the schema's own checks were switched off. */
+#include <sys/types.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "../../common/compat.h"
+#include "../../rpopd/store.h"
+
+static char	 dir[] = "/tmp/rpconfig.XXXXXX";
+static char	 path[64], ca_dir[64];
+static char	 told[8192];
+static int	 ntold;
+
+static void
+complain(void *arg, const char *sentence)
+{
+	(void)arg;
+	ntold++;
+	strlcat(told, sentence, sizeof(told));
+	strlcat(told, "\n", sizeof(told));
+}
+
+static struct config *
+load(void)
+{
+	told[0] = '\0';
+	ntold = 0;
+	return (config_load(path, complain, NULL));
+}
+
+/* The load fails, and one sentence of it holds this text. */
+static void
+refused(const char *text)
+{
+	struct config	*c = load();
+
+	assert_null(c);
+	if (strstr(told, text) == NULL)
+		fail_msg("wanted '%s', got:\n%s", text, told);
+}
+
+static sqlite3 *
+admin(void)
+{
+	sqlite3	*db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	return (db);
+}
+
+static void
+exec(sqlite3 *db, const char *sql)
+{
+	char	*err = NULL;
+
+	if (sqlite3_exec(db, sql, NULL, NULL, &err) != SQLITE_OK)
+		fail_msg("%s: %s", sql, err);
+}
+
+static void
+edit(const char *sql)
+{
+	sqlite3	*db = admin();
+
+	exec(db, sql);
+	sqlite3_close(db);
+}
+
+/* As edit(), with every CHECK and trigger out of the way. */
+static void
+force(const char *sql)
+{
+	static const char *const	 tables[] = { "domain", "account", "route", "settings", "rpop", "accounts" };
+	sqlite3		*db = admin();
+	char		 drop[128];
+	size_t		 i;
+
+	exec(db, "PRAGMA ignore_check_constraints = ON");
+	for (i = 0; i < nitems(tables); i++) {
+		snprintf(drop, sizeof(drop), "DROP TRIGGER IF EXISTS %s_insert; DROP TRIGGER IF EXISTS %s_update; "
+		    "DROP TRIGGER IF EXISTS %s_delete", tables[i], tables[i], tables[i]);
+		exec(db, drop);
+	}
+	exec(db, sql);
+	sqlite3_close(db);
+}
+
+static char *
+schema(void)
+{
+	static char	 text[65536];
+	const char	*build = getenv("RPOPD_BUILD");
+	char		 name[1024] = "etc/rpopd.sql";
+	FILE		*f;
+
+	if (build != NULL)
+		snprintf(name, sizeof(name), "%s/../etc/rpopd.sql", build);
+	if ((f = fopen(name, "r")) == NULL)
+		fail_msg("%s: cannot be read; run in the top directory", name);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return (text);
+}
+
+static int
+setup(void **state)
+{
+	char	 sql[256], hash[128];
+	int	 fd;
+
+	(void)state;
+	umask(077);
+	strlcpy(dir, "/tmp/rpconfig.XXXXXX", sizeof(dir));
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/rpopd.db", dir);
+	snprintf(ca_dir, sizeof(ca_dir), "%s/ca", dir);
+	refused("No such file");	/* and SQLite is set up the store's way from now on */
+	assert_int_equal(mkdir(ca_dir, 0700), 0);
+	snprintf(hash, sizeof(hash), "%s/0a1b2c3d.0", ca_dir);
+	assert_true((fd = open(hash, O_WRONLY | O_CREAT, 0600)) != -1);
+	close(fd);
+	edit(schema());
+	snprintf(sql, sizeof(sql), "UPDATE settings SET ca_dir = '%s'", ca_dir);
+	edit(sql);
+	edit("INSERT INTO accounts (address) VALUES ('postmaster@example.org'), ('anna@example.org'), ('bert@example.com');"
+	    "UPDATE settings SET main_domain = 'example.org', processors = 7, nameservers = '127.0.0.1:5353,[::1]:53';"
+	    "INSERT INTO route (address, target) VALUES ('sales@example.org', 'anna@example.org');"
+	    "INSERT INTO rpop (account, name, domain, auth_name, password, period, mailbox, leave)"
+	    " VALUES ('anna@example.org', 'work', 'POP.example.net', 'anna#x/~y%z @d', 'secret', 60, 'Lists/bsd', 1);"
+	    "INSERT INTO rpop (account, name, domain, auth_name, password, special, local_domain, tls)"
+	    " VALUES ('postmaster@example.org', 'com', '[2001:db8::1]:1110', 'example.com', x'e4f6', 'X-Real-To', 'example.com', 'stls');"
+	    "INSERT INTO rpop (account, name, domain, auth_name, special, tls, period, apop)"
+	    " VALUES ('postmaster@example.org', 'org', 'h', 'u', '*', 'none', NULL, 1)");
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	char	 cmd[128];
+
+	(void)state;
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	return (system(cmd));
+}
+
+static void
+test_good(void **state)
+{
+	struct config	*c;
+	struct record	*r;
+
+	(void)state;
+	if ((c = load()) == NULL)
+		fail_msg("%s", told);
+	assert_string_equal(c->settings.mail_root, "/var/mail/rpopd");
+	assert_string_equal(c->settings.nameservers, "127.0.0.1:5353,[::1]:53");
+	assert_string_equal(c->settings.hostname, "");
+	assert_int_equal(c->settings.processors, 7);
+	assert_int_equal(c->settings.use_apop, 1);
+	assert_int_equal(c->settings.idle_timeout, 180);
+	assert_int_equal(c->settings.session_timeout, 3600);
+	assert_int_equal(c->settings.delay_failed, 300);
+	assert_int_equal(c->naccounts, 3);
+	assert_int_equal(c->naddresses, 4);
+	assert_string_equal(c->addresses[3].address, "sales@example.org");
+	assert_int_equal(c->addresses[3].account, c->addresses[0].account);
+	assert_int_equal(c->settings.postmaster, c->addresses[2].account);
+	assert_int_equal(c->nrecords, 3);
+	r = &c->records[0];
+	assert_string_equal(r->owner, "anna@example.org");
+	assert_int_equal(r->account, c->addresses[0].account);
+	assert_string_equal(r->name, "work");
+	assert_string_equal(r->host, "pop.example.net");
+	assert_string_equal(r->user, "anna#x/~y%z @d");
+	assert_string_equal(r->mailbox, "Lists/bsd");
+	assert_string_equal(r->local_domain, "example.org");
+	assert_int_equal(r->port, 995);
+	assert_int_equal(r->period, 60);
+	assert_int_equal(r->mode, DIST_OWNER);
+	assert_int_equal(r->tls, TLS_MODE_TLS);
+	assert_int_equal(r->leave, 1);
+	r = &c->records[1];
+	assert_string_equal(r->host, "2001:db8::1");
+	assert_int_equal(r->port, 1110);
+	assert_string_equal(r->local_domain, "example.com");
+	assert_string_equal(r->special, "X-Real-To");
+	assert_int_equal(r->mode, DIST_FIELD);
+	assert_int_equal(r->tls, TLS_MODE_STLS);
+	r = &c->records[2];
+	assert_int_equal(r->mode, DIST_STAR);
+	assert_int_equal(r->period, 0);
+	assert_int_equal(r->port, 110);
+	assert_int_equal(r->apop, 1);
+	assert_string_equal(r->local_domain, "example.org");
+	config_free(c);
+}
+
+/* One row each: an edit past the schema, and what must be said. */
+static const struct {
+	const char	*sql, *text;
+}	 edits[] = {
+	{ "UPDATE rpop SET tls = 'sslv3' WHERE name = 'work'",
+	    "rpop anna@example.org/work: tls is 'sslv3', must be tls, stls or none" },
+	{ "UPDATE rpop SET domain = 'pop:99999' WHERE name = 'work'",
+	    "rpop anna@example.org/work: domain is 'pop:99999', must be host, host:port, [v6] or [v6]:port" },
+	{ "UPDATE rpop SET domain = '[::g]' WHERE name = 'work'", "domain is '[::g]'" },
+	{ "UPDATE rpop SET domain = ''", "domain is ''" },
+	{ "UPDATE rpop SET period = 1 WHERE name = 'work'", "period is '1', must be a number, 10 to 31536000" },
+	{ "UPDATE rpop SET leave = 3 WHERE name = 'work'", "leave is '3', must be a number, 0 to 1" },
+	{ "UPDATE rpop SET apop = 3 WHERE name = 'work'", "apop is '3', must be a number, 0 to 1" },
+	{ "UPDATE rpop SET auth_name = 'a' || char(13) WHERE name = 'work'", "auth_name must not be empty or contain CR, LF or NUL" },
+	{ "UPDATE rpop SET auth_name = 'a' || char(0) || 'b' WHERE name = 'work'", "auth_name must be at most 512 octets without NUL" },
+	{ "UPDATE rpop SET auth_name = printf('%.513c', 'a') WHERE name = 'work'", "auth_name must be at most 512 octets without NUL" },
+	{ "UPDATE rpop SET auth_name = '' WHERE name = 'work'", "auth_name must not be empty" },
+	{ "UPDATE rpop SET name = 'a' || char(7) WHERE name = 'work'", "name must be text without control characters" },
+	{ "UPDATE rpop SET password = 'a' || char(10) WHERE name = 'work'", "work: password must not contain CR, LF or NUL" },
+	{ "UPDATE rpop SET password = x'6100' WHERE name = 'work'", "password must not contain CR, LF or NUL" },
+	{ "UPDATE rpop SET password = 5 WHERE name = 'work'", "password must be text in quotes, or a blob" },
+	{ "UPDATE rpop SET password = zeroblob(1025) WHERE name = 'work'", "password must be 1 to 1024 octets" },
+	{ "UPDATE rpop SET password = NULL WHERE name = 'work'", "the password is missing; set it, or set period to NULL" },
+	{ "UPDATE rpop SET mailbox = '../x' WHERE name = 'work'", "mailbox is '../x', must be a folder" },
+	{ "UPDATE rpop SET mailbox = '' WHERE name = 'work'", "mailbox is '', must be a folder" },
+	{ "UPDATE rpop SET special = 'a b' WHERE name = 'com'", "special is 'a b', must be '*' or the name of a header field" },
+	{ "UPDATE rpop SET special = 'Subject' WHERE name = 'com'", "special is 'Subject'" },
+	{ "UPDATE rpop SET special = '*', mailbox = NULL WHERE name = 'work'",
+	    "rpop anna@example.org/work: special is for records of the postmaster of settings.main_domain only" },
+	{ "UPDATE rpop SET mailbox = 'x' WHERE name = 'com'", "mailbox and special exclude each other; set one to NULL" },
+	{ "UPDATE rpop SET local_domain = 'example.net' WHERE name = 'com'", "local_domain is 'example.net', must be in table domain" },
+	{ "UPDATE rpop SET local_domain = 'example.com' WHERE name = 'work'", "local_domain is for records with special" },
+	{ "UPDATE rpop SET account = 'x@example.org' WHERE name = 'work'", "rpop x@example.org/work: there is no such account" },
+	{ "UPDATE account SET name = 'An/na' WHERE name = 'anna'", "account An/na@example.org: name must be in lower case" },
+	{ "UPDATE account SET name = '..' WHERE name = 'bert'", "account ..@example.com: name must be" },
+	{ "UPDATE account SET domain = 'example.net' WHERE name = 'bert'", "its domain is not in table domain" },
+	{ "UPDATE account SET id = 4294967296 WHERE name = 'bert'", "id is '4294967296', must be a number, 1 to 4294967295" },
+	{ "INSERT INTO domain VALUES ('spool')", "domain spool: must be a domain in lower case, and not 'spool'" },
+	{ "INSERT INTO domain VALUES ('../x')", "domain ../x: must be a domain" },
+	{ "INSERT INTO domain VALUES ('a-.b')", "domain a-.b: must be a domain" },
+	{ "UPDATE route SET target = 'x@example.org'", "route sales@example.org: target is 'x@example.org', must be the address of an account" },
+	{ "UPDATE route SET address = 'bert@example.com'", "address is an account of its own" },
+	{ "UPDATE route SET address = 'x@example.net'", "route x@example.net: the domain of address is not in table domain" },
+	{ "UPDATE route SET address = 'X@example.org'", "address must be local-part@domain in lower case" },
+	{ "DELETE FROM settings", "settings: the row is missing; run: INSERT INTO settings DEFAULT VALUES" },
+	{ "INSERT INTO settings (id, main_domain) VALUES (2, 'example.org')", "settings: there is more than one row" },
+	{ "UPDATE settings SET main_domain = 'example.net'", "settings: main_domain is not in table domain" },
+	{ "UPDATE settings SET main_domain = NULL", "special is for records of the postmaster of settings.main_domain only" },
+	{ "UPDATE settings SET main_domain = 'example.com'",
+	    "need the postmaster account of main_domain; run: INSERT INTO accounts (address) VALUES ('postmaster@example.com')" },
+	{ "UPDATE settings SET mail_root = 'x'", "settings: mail_root is 'x', must be an absolute path" },
+	{ "UPDATE settings SET mail_root = '/a/..'", "mail_root is '/a/..'" },
+	{ "UPDATE settings SET hostname = 'a b'", "hostname is 'a b'" },
+	{ "UPDATE settings SET nameservers = '127.0.0.1,dns'", "nameservers is '127.0.0.1,dns', must be numeric addresses" },
+	{ "UPDATE settings SET nameservers = '999.0.0.1'", "nameservers is '999.0.0.1'" },
+	{ "UPDATE settings SET processors = 1001", "processors is '1001', must be a number, 0 to 1000" },
+	{ "UPDATE settings SET idle_timeout = 1", "idle_timeout is '1'" },
+	{ "UPDATE settings SET session_timeout = 100", "session_timeout must not be shorter than idle_timeout" },
+	{ "UPDATE settings SET ca_dir = '/proc/self/fd'", "no hashed certificates, which records with tls need; run: openssl rehash" },
+	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES ('a@example.org', 'anna@example.org'),"
+	    " ('a@example.org', 'bert@example.com')", "address a@example.org is there more than once" },
+	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES (x'00', 5)", "must be text in quotes" },
+	{ "DROP VIEW records; DROP TABLE rpop", "the schema is not the one of rpopd.sql" },
+	{ "DROP TABLE route; CREATE VIEW route (address, target) AS SELECT address, address FROM account", "route" },
+	{ "PRAGMA application_id = 1", "is not a store of rpopd" },
+	{ "PRAGMA user_version = 2", "has schema version 2, this rpopd knows version 1" }
+};
+
+static void
+test_edits(void **state)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(edits); i++) {
+		force(edits[i].sql);
+		refused(edits[i].text);
+		assert_null(strstr(told, "secret"));
+		teardown(state);
+		setup(state);
+	}
+}
+
+static void
+test_every_row_named(void **state)
+{
+	(void)state;
+	force("UPDATE rpop SET tls = 'x'; UPDATE settings SET processors = -1");
+	refused("rpop anna@example.org/work: tls");
+	assert_non_null(strstr(told, "rpop postmaster@example.org/com: tls"));
+	assert_non_null(strstr(told, "rpop postmaster@example.org/org: tls"));
+	assert_non_null(strstr(told, "settings: processors"));
+	assert_null(strstr(told, "integrity"));
+}
+
+static void
+test_file(void **state)
+{
+	char	 link[80], by_dir[80], real[64];
+
+	(void)state;
+	assert_int_equal(chmod(path, 0640), 0);
+	refused("is open to others (mode 0640); run: chmod 600");
+	assert_int_equal(chmod(path, 0600), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 1, -1), 0);
+		refused("belongs to uid 1; run: chown 0");
+		assert_int_equal(chown(path, 0, -1), 0);
+	}
+	assert_int_equal(chmod(dir, 0777), 0);
+	refused("its directory is open to others");
+	assert_int_equal(chmod(dir, 0700), 0);
+	strlcpy(real, path, sizeof(real));
+	snprintf(link, sizeof(link), "%s/link", dir);
+	snprintf(by_dir, sizeof(by_dir), "%s/sub", dir);
+	assert_int_equal(symlink(real, link), 0);
+	strlcpy(path, link, sizeof(path));
+	refused("is a symbolic link");
+	assert_int_equal(symlink(dir, by_dir), 0);
+	snprintf(path, sizeof(path), "%.40s/rpopd.db", by_dir);
+	config_free(load());
+	assert_int_equal(ntold, 0);
+	snprintf(path, sizeof(path), "%s/ca", dir);
+	refused("is not a regular file");
+	strlcpy(path, real, sizeof(path));
+}
+
+static void
+test_damaged(void **state)
+{
+	struct stat	 st;
+	uint8_t		 page[4096];
+	off_t		 off;
+	int		 fd;
+
+	(void)state;
+	assert_true((fd = open(path, O_RDWR)) != -1);
+	assert_int_equal(fstat(fd, &st), 0);
+	memset(page, 0xa5, sizeof(page));
+	for (off = 2 * 4096; off < st.st_size; off += 4096)
+		assert_int_equal(pwrite(fd, page, sizeof(page), off), sizeof(page));
+	refused("damaged");
+	assert_int_equal(pwrite(fd, page, 100, 0), 100);
+	refused("damaged");
+	assert_int_equal(ftruncate(fd, 0), 0);
+	refused("is not a store of rpopd");
+	close(fd);
+}
+
+/* An edit that was killed half-way: a read-only opener cannot roll it back, and says who can. */
+static void
+test_hot_journal(void **state)
+{
+	pid_t	 pid;
+	sqlite3	*db;
+	int	 status;
+
+	(void)state;
+	if ((pid = fork()) == 0) {
+		db = admin();
+		sqlite3_exec(db, "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN; UPDATE settings SET processors = 9;"
+		    "CREATE TABLE filler (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+		    " INSERT INTO filler SELECT randomblob(500) FROM n", NULL, NULL, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	refused("an interrupted edit must be rolled back first; as root run: sqlite3");
+	edit("SELECT count(*) FROM settings");
+	config_free(load());
+	assert_int_equal(ntold, 0);
+}
+
+static void
+test_locks(void **state)
+{
+	struct config	*c = load();
+	uint8_t		 secret[PROTO_SECRET_MAX];
+	char		 err[256];
+	sqlite3		*db = admin();
+
+	(void)state;
+	assert_non_null(c);
+	exec(db, "BEGIN IMMEDIATE");	/* somebody went to lunch: readers go on */
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 6);
+	exec(db, "ROLLBACK; BEGIN EXCLUSIVE");
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "locked by somebody's open transaction"));
+	exec(db, "ROLLBACK");
+	sqlite3_close(db);
+	config_free(c);
+}
+
+static void
+test_secret(void **state)
+{
+	struct config	*c = load();
+	uint8_t		 secret[PROTO_SECRET_MAX];
+	char		 err[256];
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 6);
+	assert_memory_equal(secret, "secret", 6);
+	assert_int_equal(config_secret(path, &c->records[1], secret, err, sizeof(err)), 2);
+	assert_memory_equal(secret, "\xe4\xf6", 2);
+	assert_int_equal(config_secret(path, &c->records[2], secret, err, sizeof(err)), -1);
+	assert_string_equal(err, "no usable password in the store");
+	edit("UPDATE rpop SET password = 'new' WHERE name = 'work'");
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 3);
+	/* A new password for a new host must not go to the old one. */
+	edit("UPDATE rpop SET domain = 'other.example.net' WHERE name = 'work'");
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "changed since the store was loaded"));
+	edit("UPDATE rpop SET domain = 'pop.example.net', tls = 'none' WHERE name = 'work'");
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), -1);
+	edit("UPDATE rpop SET auth_name = 'x', tls = 'tls' WHERE name = 'work'");
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), -1);
+	edit("DELETE FROM rpop");
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "removed"));
+	config_free(c);
+}
+
+/* Does this process hold the text anywhere?  (The needle itself is kept inverted.) */
+static int
+in_memory(const uint8_t *inverted, size_t len)
+{
+	static uint8_t	 buf[1 << 20];
+	unsigned long	 from, to, at;
+	FILE		*maps = fopen("/proc/self/maps", "r");
+	char		 line[512], perms[8];
+	size_t		 i, j;
+	ssize_t		 n;
+	int		 mem = open("/proc/self/mem", O_RDONLY), found = 0;
+
+	assert_non_null(maps);
+	assert_true(mem != -1);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, perms) != 3 || perms[0] != 'r' || perms[1] != 'w' ||
+		    to - from > 1UL << 30)
+			continue;
+		for (at = from; at < to; at += sizeof(buf) / 2) {
+			if (at >= (unsigned long)buf - sizeof(buf) && at < (unsigned long)buf + sizeof(buf))
+				continue;
+			n = pread(mem, buf, to - at < sizeof(buf) ? to - at : sizeof(buf), at);
+			for (i = 0; n > 0 && i + len <= (size_t)n; i++) {
+				for (j = 0; j < len && (buf[i + j] ^ inverted[j]) == 0xff; j++)
+					;
+				found += j == len;
+			}
+			memset(buf, 0, sizeof(buf));
+		}
+	}
+	fclose(maps);
+	close(mem);
+	return (found);
+}
+
+/* Set by another process, read through the kept connection: after use, no copy is left here. */
+static void
+test_secret_wiped(void **state)
+{
+	struct config	*c = load();
+	uint8_t		 secret[PROTO_SECRET_MAX], inverted[20];
+	char		 err[256], cmd[512];
+	ssize_t		 n;
+	int		 round, i;
+
+	(void)state;
+	assert_non_null(c);
+	snprintf(cmd, sizeof(cmd), "sqlite3 -batch -init /dev/null %s \"UPDATE rpop SET password = printf('%%%%s', "
+	    "'0123456789' || 'abcdefghij') WHERE name = 'work'\"", path);
+	assert_int_equal(system(cmd), 0);
+	for (round = 0; round < 3; round++) {
+		n = config_secret(path, &c->records[0], secret, err, sizeof(err));
+		assert_int_equal(n, 20);
+		for (i = 0; i < 20; i++)
+			inverted[i] = secret[i] ^ 0xff;
+		assert_true(in_memory(inverted, 20) > 0);	/* ours: the search finds what is there */
+		explicit_bzero(secret, sizeof(secret));
+		assert_int_equal(in_memory(inverted, 20), 0);
+	}
+	config_free(c);
+}
+
+/* A store that is replaced, or closed to us, is noticed in spite of the kept connection. */
+static void
+test_secret_replaced(void **state)
+{
+	struct config	*c = load();
+	uint8_t		 secret[PROTO_SECRET_MAX];
+	char		 err[256], cmd[512];
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 6);
+	snprintf(cmd, sizeof(cmd), "cp %s %s.2 && sqlite3 -batch -init /dev/null %s.2 \"UPDATE rpop SET password = 'four' "
+	    "WHERE name = 'work'\" && mv %s.2 %s", path, path, path, path, path);
+	assert_int_equal(system(cmd), 0);
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 4);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), -1);
+	assert_non_null(strstr(err, "open to others"));
+	assert_int_equal(chmod(path, 0600), 0);
+	edit("PRAGMA journal_mode = WAL");
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 4);
+	assert_true(config_version(path) != 0);
+	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 4);
+	config_free(c);
+}
+
+static void
+test_version(void **state)
+{
+	uint64_t	 first = config_version(path), second;
+
+	(void)state;
+	assert_true(first != 0);
+	assert_true(config_version(path) == first);
+	edit("UPDATE settings SET processors = 8");
+	assert_true((second = config_version(path)) != first);
+	edit("UPDATE settings SET processors = 9");
+	assert_true(config_version(path) != second);
+	edit("PRAGMA journal_mode = WAL");
+	assert_true(config_version("/nonexistent/rpopd.db") == 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_edits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_every_row_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hot_journal, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_secret, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_secret_wiped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_secret_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_version, setup, teardown),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
