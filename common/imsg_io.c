@@ -79,7 +79,10 @@ msgbuf_room(struct imsgbuf *imsgbuf)
 	return (0);
 }
 
-/* One recvmsg(2).  A full buffer (messages nobody took out) is left alone and counts as success. */
+/*
+ * One recvmsg(2).  A full buffer (messages nobody took out) is left alone and counts as success.  A peer that died without having
+ * read all of ours shows as ECONNRESET once everything it sent is read: that is its end, too.
+ */
 int
 imsgbuf_read(struct imsgbuf *imsgbuf)
 {
@@ -106,6 +109,8 @@ imsgbuf_read(struct imsgbuf *imsgbuf)
 	while ((n = recvmsg(imsgbuf->fd, &msg, MSG_CMSG_CLOEXEC)) == -1) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK)
 			return (1);
+		if (errno == ECONNRESET)
+			return (0);
 		if (errno != EINTR)
 			return (-1);
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* OpenBSD: unveil(2) and pledge(2). */
-#include <err.h>
 #include <stddef.h>
 #include <unistd.h>
 

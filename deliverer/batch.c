@@ -84,6 +84,28 @@ batch_init(void)
 	}
 }
 
+/* Forgets everything; the files stay. */
+void
+batch_exit(void)
+{
+	struct batch_list	*lists[] = { &batches.sent, &batches.moving, &batches.moved };
+	struct batch		*b;
+	size_t			 i;
+
+	evtimer_del(&batches.grace);
+	evtimer_del(&batches.settle);
+	evtimer_del(&batches.retry);
+	if (batches.open != NULL)
+		batch_forget(batches.open);
+	batches.open = NULL;
+	for (i = 0; i < nitems(lists); i++) {
+		while ((b = TAILQ_FIRST(lists[i])) != NULL) {
+			TAILQ_REMOVE(lists[i], b, entry);
+			batch_forget(b);
+		}
+	}
+}
+
 /* --- messages --- */
 
 struct message *

@@ -181,6 +181,7 @@ struct message {
 };
 
 void	 batch_init(void);
+void	 batch_exit(void);
 struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* with its file; NULL and errno */
 int	 message_recipients(struct message *, uint32_t);	/* room in dest; 0/-1 */
 void	 message_free(struct message *);
@@ -195,7 +196,7 @@ int	 batch_idle(void);			/* 1: nothing open, awaiting a commit, or unsettled */
 /* ingest.c: message pipes. */
 struct session	*ingest_open(const struct msg_session_open *, int fd);	/* fd is consumed; NULL on failure */
 struct session	*ingest_find(uint32_t);
-void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or refusal, is out */
+void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or refusal, is out; NULL is fine */
 void	 ingest_pause(int);				/* all pipes */
 void	 ingest_exit(void);
 

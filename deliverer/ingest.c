@@ -138,6 +138,8 @@ void
 ingest_receipt(struct session *s, struct message *m)
 {
 	m->session = NULL;
+	if (s == NULL)
+		return;
 	s->unreported--;
 	if (s->ended && s->unreported == 0)
 		ingest_close(s);

@@ -13,8 +13,8 @@ CREATE TABLE domain (
 	name	TEXT NOT NULL PRIMARY KEY,
 	CONSTRAINT "domain: 'spool' is the name of the spool below the mail root" CHECK (name <> 'spool'),
 	CONSTRAINT "domain: a name is in lower case: labels of letters, digits and hyphens, joined by dots, 253 at most" CHECK (
-	    length(CAST(name AS BLOB)) BETWEEN 1 AND 253 AND name NOT GLOB '*[^a-z0-9.-]*' AND '.' || name || '.' NOT GLOB '*..*' AND
-	    '.' || name NOT GLOB '*.-*' AND name || '.' NOT GLOB '*-.*')
+	    length(CAST(name AS BLOB)) BETWEEN 1 AND 253 AND name NOT GLOB '*[^a-z0-9.-]*' AND
+	    '.' || name || '.' NOT GLOB '*..*' AND '.' || name NOT GLOB '*.-*' AND name || '.' NOT GLOB '*-.*')
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE account (
@@ -61,7 +61,7 @@ CREATE TABLE settings (
 	CONSTRAINT "settings: hostname must be a host name, or NULL for the system's own" CHECK (
 	    length(CAST(hostname AS BLOB)) BETWEEN 1 AND 253 AND hostname NOT GLOB '*[^a-zA-Z0-9._-]*' AND
 	    hostname NOT GLOB '[.-]*' AND hostname NOT GLOB '*.' AND hostname NOT GLOB '*..*'),
-	CONSTRAINT "settings: nameservers must be numeric addresses, ip or ip:port or [v6]:port, separated by commas, or NULL" CHECK (
+	CONSTRAINT "settings: nameservers must be numeric addresses, ip or ip:port or [v6]:port, by commas, or NULL" CHECK (
 	    length(CAST(nameservers AS BLOB)) BETWEEN 2 AND 255 AND nameservers NOT GLOB '*[^][0-9a-fA-F.:,]*'),
 	CONSTRAINT "settings: processors must be 0..1000" CHECK (processors BETWEEN 0 AND 1000),
 	CONSTRAINT "settings: use_apop must be 0 or 1" CHECK (use_apop IN (0, 1)),
@@ -207,7 +207,8 @@ CREATE TRIGGER rpop_insert BEFORE INSERT ON rpop BEGIN
 	SELECT RAISE(ABORT, 'rpop: account is not the address of an account; insert it into view accounts first')
 	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
-	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
+	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
 END;
@@ -216,7 +217,8 @@ CREATE TRIGGER rpop_update BEFORE UPDATE ON rpop BEGIN
 	SELECT RAISE(ABORT, 'rpop: account is not the address of an account; insert it into view accounts first')
 	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
-	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
+	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
 END;
@@ -237,7 +239,8 @@ CREATE VIEW accounts (address, aliases, records) AS
 
 -- INSERT INTO accounts (address) VALUES ('anna@example.org') makes the account, and its domain where that is new.
 CREATE TRIGGER accounts_insert INSTEAD OF INSERT ON accounts BEGIN
-	SELECT RAISE(ABORT, 'accounts: address must be local-part@domain') WHERE NEW.address IS NULL OR NEW.address NOT GLOB '?*@?*';
+	SELECT RAISE(ABORT, 'accounts: address must be local-part@domain')
+	    WHERE NEW.address IS NULL OR NEW.address NOT GLOB '?*@?*';
 	INSERT INTO domain (name) SELECT substr(NEW.address, instr(NEW.address, '@') + 1)
 	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = substr(NEW.address, instr(NEW.address, '@') + 1));
 	INSERT INTO account (name, domain) VALUES (substr(NEW.address, 1, instr(NEW.address, '@') - 1),
@@ -248,8 +251,8 @@ CREATE VIEW records (account, name, host, port, tls, auth_name, password, mode, 
 	SELECT account, name, host, CASE WHEN port_text <> '' THEN CAST(substr(port_text, 2) AS INTEGER) WHEN tls = 'tls' THEN 995
 	    ELSE 110 END, tls, auth_name, CASE WHEN password IS NULL THEN 'missing' ELSE 'set' END,
 	    CASE WHEN special IS NULL THEN 'to the owner' WHEN special = '*' THEN 'by To, Cc, Bcc' ELSE 'by ' || special END,
-	    ifnull(mailbox, CASE WHEN special IS NULL THEN 'inbox' END), CASE WHEN period IS NULL THEN 'disabled' WHEN period % 3600 = 0
-	    THEN (period / 3600) || ' h' WHEN period % 60 = 0 THEN (period / 60) || ' min' ELSE period || ' s' END,
+	    ifnull(mailbox, CASE WHEN special IS NULL THEN 'inbox' END), CASE WHEN period IS NULL THEN 'disabled'
+	    WHEN period % 3600 = 0 THEN (period / 3600) || ' h' WHEN period % 60 = 0 THEN (period / 60) || ' min' ELSE period || ' s' END,
 	    CASE leave WHEN 1 THEN 'yes' ELSE 'no' END, CASE apop WHEN 1 THEN 'yes' ELSE 'no' END
 	FROM rpop ORDER BY account, name;
 

@@ -69,7 +69,8 @@ INSERT INTO meta (key, value) VALUES ('session', 1);
 CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
     polls, kept, undeleted) AS
 	SELECT m.id, m.account, m.record, m.host, m.port, CAST(m.login AS TEXT),
-	    datetime(nullif(r.last_success, 0), 'unixepoch', 'localtime'), datetime(nullif(r.last_attempt, 0), 'unixepoch', 'localtime'),
+	    datetime(nullif(r.last_success, 0), 'unixepoch', 'localtime'),
+	    datetime(nullif(r.last_attempt, 0), 'unixepoch', 'localtime'),
 	    r.error, r.failures, r.messages, r.octets, r.polls,
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state = 0),
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (1, 2))

@@ -124,9 +124,9 @@ pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **u
 }
 
 /*
- * The APOP challenge in a greeting's text: length with brackets and *challenge, or 0 if there is none that is strictly a msg-id in
- * printable ASCII, at most CHALLENGE_MAX octets, exactly one.  Laxness here is what lets a forged challenge choose its MD5 block
- * (CVE-2007-1558).
+ * The APOP challenge in a greeting's text: length with brackets and *challenge, or 0 if there is none that is strictly a msg-id
+ * in printable ASCII, at most CHALLENGE_MAX octets, exactly one.  Laxness here is what lets a forged challenge choose its MD5
+ * block (CVE-2007-1558).
  */
 size_t
 pop3_reply_challenge(const uint8_t *p, size_t len, const uint8_t **challenge)
@@ -187,8 +187,8 @@ word_is(const uint8_t *p, size_t len, const char *word)
 }
 
 /*
- * Does an -ERR mean "later"?  The codes of RFC 2449 section 8.1 and RFC 3206, with or without further parts behind a slash, and the
- * pending alerts of S61.
+ * Does an -ERR mean "later"?  The codes of RFC 2449 section 8.1 and RFC 3206, with or without further parts behind a slash, and
+ * the pending alerts of S61.
  */
 static int
 busy_check(const uint8_t *p, size_t len)

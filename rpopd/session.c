@@ -33,6 +33,8 @@ static int	 session_parameters(struct session *);
 static void	 session_down(void *, const char *);
 static void	 session_timeout(int, short, void *);
 static void	 session_clock(struct session *, uint32_t);
+static void	 session_judge(struct session *);
+static int	 session_over(const struct session *);
 static void	 session_maybe_end(struct session *);
 static void	 session_later(void);
 static void	 session_sweep(int, short, void *);
@@ -307,7 +309,14 @@ session_exited(struct session *s)
 	if (s->exited)
 		return;
 	s->exited = 1;
-	if (!s->done && s->why == WHY_NONE)
+	session_judge(s);
+}
+
+/* Process gone and its channel read to the end: only now is it known that it has not said DONE. */
+static void
+session_judge(struct session *s)
+{
+	if (s->exited && !s->link.open && !s->done && s->why == WHY_NONE)
 		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session died");
 	session_maybe_end(s);
 }
@@ -349,7 +358,7 @@ session_down(void *arg, const char *why)
 		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session broke the rules");
 		session_kill(s);
 	}
-	session_maybe_end(s);
+	session_judge(s);
 }
 
 static void
@@ -375,13 +384,19 @@ session_clock(struct session *s, uint32_t seconds)
 	evtimer_add(&s->timer, &tv);
 }
 
-/* Both sides have ended: freed from the event loop, since a handler of its own link may be on the stack. */
+static int
+session_over(const struct session *s)
+{
+	return (s->state == SESSION_CLOSING && s->dialer == NULL && (!s->forked || (s->exited && !s->link.open)) &&
+	    (!s->opened || s->closed));
+}
+
+/* Every side has ended: freed from the event loop, since a handler of its own link may be on the stack. */
 static void
 session_maybe_end(struct session *s)
 {
-	if (s->state != SESSION_CLOSING || s->dialer != NULL || (s->forked && !s->exited) || (s->opened && !s->closed))
-		return;
-	session_later();
+	if (session_over(s))
+		session_later();
 }
 
 static void
@@ -406,7 +421,7 @@ session_sweep(int fd, short event, void *arg)
 	(void)arg;
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
 		session_flush(s);
-		if (s->state == SESSION_CLOSING && s->dialer == NULL && (!s->forked || s->exited) && (!s->opened || s->closed))
+		if (session_over(s))
 			session_end(s);
 	}
 	sched_run();

@@ -2,8 +2,8 @@
 /*
  * Both SQLite stores behind a narrow C view; nothing outside store_*.c knows SQL.
  *
- * rpopd.db is the administrator's: opened read-only for each load or secret, closed again.  state.db is the daemon's: open
- * for its life, WAL, synchronous=FULL.
+ * rpopd.db is the administrator's: read-only, no lock and no page of it kept between uses.  state.db is the daemon's: open for its
+ * life, WAL, synchronous=FULL.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -13,7 +13,7 @@
 
 #include "../common/proto.h"
 
-/* --- store_config.c: rpopd.db --- */
+/* --- store_config.c, store_secret.c: rpopd.db --- */
 
 struct settings {
 	char		 mail_root[1024];
@@ -124,14 +124,14 @@ struct record_state {
 };
 
 /*
- * Opens (creates, migrates) state.db.  0, or -1 with a sentence in err.  Calls that write return 0, 1: locked by somebody, nothing
- * happened, try later, or -1: failed (logged), nothing happened.  After corruption every call returns -1.
+ * Opens (creates, migrates) state.db.  0, or -1 with a sentence in err.  Calls that write return 0, 1: locked by somebody,
+ * nothing happened, try later, or -1: failed (logged), nothing happened.  After corruption every call returns -1.
  */
 int	 state_open(const char *path, char *err, size_t errsize);
 void	 state_close(void);
 /* The id of a remote mailbox: per account, record name, host:port and login; allocated on first use. -1 on error. */
 int64_t	 state_mailbox(const struct record *);
-uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so that it rarely writes; 0: not now */
+uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so that it rarely writes; 0: dead store */
 
 /*
  * Every unique-id of one mailbox that has a seen or a suspect row, once.  cb returns 0 to go on; it must not call the store.

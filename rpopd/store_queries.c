@@ -38,10 +38,10 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_MAILBOX_ADD] = "INSERT INTO mailbox (account, record, host, port, login) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[Q_MAILBOX_LIST] = "SELECT id FROM mailbox",
 	[Q_MAILBOX_DROP] = "DELETE FROM mailbox WHERE id = ?1",
-	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error FROM record_state WHERE mailbox = ?1",
-	[Q_RECORD_PUT] = "INSERT OR REPLACE INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets, polls,"
-	    " error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error FROM record_state"
+	    " WHERE mailbox = ?1",
+	[Q_RECORD_PUT] = "INSERT OR REPLACE INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets,"
+	    " polls, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
-	[Q_SESSION_GET] = "SELECT value FROM meta WHERE key = 'session'",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'"
 };

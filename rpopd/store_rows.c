@@ -183,7 +183,8 @@ load_account(struct load *ld, sqlite3_stmt *st)
 	if ((name = col_text(ld, st, 1, 65)) == NULL || (domain = col_text(ld, st, 2, PROTO_HOST_SIZE)) == NULL)
 		return (-1);
 	if (!check_local(name))
-		load_bad(ld, "%s: name must be in lower case: letters, digits and . _ + = & ' -, beginning with neither . nor -", ld->row);
+		load_bad(ld, "%s: name must be in lower case: letters, digits and . _ + = & ' -, beginning with neither . nor -",
+		    ld->row);
 	if (!load_has_domain(ld, domain))
 		load_bad(ld, "%s: its domain is not in table domain; insert it there", ld->row);
 	if ((p = grow(c->accounts, c->naccounts, sizeof(*p))) == NULL)
@@ -254,7 +255,8 @@ rpop_text(struct load *ld, sqlite3_stmt *st, struct record *r)
 	const struct address_row	*owner;
 	const char			*account;
 
-	if ((account = col_text(ld, st, R_ACCOUNT, PROTO_ADDR_SIZE)) == NULL || (r->name = col_text(ld, st, R_NAME, 128)) == NULL ||
+	if ((account = col_text(ld, st, R_ACCOUNT, PROTO_ADDR_SIZE)) == NULL ||
+	    (r->name = col_text(ld, st, R_NAME, 128)) == NULL ||
 	    (r->user = col_text(ld, st, R_AUTH_NAME, PROTO_USER_SIZE)) == NULL ||
 	    (r->mailbox = col_text(ld, st, R_MAILBOX, PROTO_MAILBOX_SIZE)) == NULL ||
 	    (r->special = col_text(ld, st, R_SPECIAL, PROTO_FIELD_SIZE)) == NULL ||

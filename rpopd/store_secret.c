@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One password of rpopd.db at a time.  Parsing the schema costs more than all the rest of an idle poll's bookkeeping, so the connection
- * stays open between polls, without a lock and without a page of the file: those are freed after each use, and wiped (store_sql.c).
+ * One password of rpopd.db at a time.  Parsing the schema costs more than all the rest of an idle poll's bookkeeping, so the
+ * connection stays open between polls, without a lock and without a page of the file: those are freed after each use, and wiped
+ * (store_sql.c).
  */
 #include <sys/stat.h>
 
@@ -55,8 +56,8 @@ secret_open(const char *path, char *err, size_t errsize)
 	secret_close();
 	if ((db = sql_open(path, SQL_READONLY, BUSY_SECRET, err, errsize)) == NULL)
 		return (-1);
-	if (lstat(path, &opened) == 0 && sqlite3_prepare_v3(db, "SELECT password, domain, auth_name, tls FROM rpop WHERE account = ?1"
-	    " AND name = ?2", -1, SQLITE_PREPARE_PERSISTENT, &query, NULL) == SQLITE_OK)
+	if (lstat(path, &opened) == 0 && sqlite3_prepare_v3(db, "SELECT password, domain, auth_name, tls FROM rpop"
+	    " WHERE account = ?1 AND name = ?2", -1, SQLITE_PREPARE_PERSISTENT, &query, NULL) == SQLITE_OK)
 		return (0);
 	sql_reason(db, path, err, errsize);
 	secret_close();
@@ -85,7 +86,8 @@ static int
 secret_take(const struct record *r, uint8_t *secret, char *err, size_t errsize)
 {
 	char		 host[PROTO_HOST_SIZE];
-	const char	*domain = (const char *)sqlite3_column_text(query, 1), *user = (const char *)sqlite3_column_text(query, 2);
+	const char	*domain = (const char *)sqlite3_column_text(query, 1);
+	const char	*user = (const char *)sqlite3_column_text(query, 2);
 	const char	*tls = (const char *)sqlite3_column_text(query, 3);
 	const void	*p;
 	enum tls_mode	 mode;
@@ -110,8 +112,8 @@ secret_take(const struct record *r, uint8_t *secret, char *err, size_t errsize)
 }
 
 /*
- * Nothing read stays in memory.  A file in WAL mode keeps its connections' locks between uses, and config_version() would drop those
- * by closing its descriptor: then the connection is not kept.
+ * Nothing read stays in memory.  A file in WAL mode keeps its connections' locks between uses, and config_version() would drop
+ * those by closing its descriptor: then the connection is not kept.
  */
 static void
 secret_release(void)

@@ -136,7 +136,8 @@ state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *re
 	if (state_begin(STATE_DURABLE) != 0)
 		return (-1);
 	if ((st = state_query(Q_SUSPECT_ADD)) != NULL && state_bind_uid(st, mailbox, uid, uidlen) == 0 &&
-	    sqlite3_bind_int64(st, 3, time(NULL)) == SQLITE_OK && sqlite3_bind_text(st, 4, reason, -1, SQLITE_STATIC) == SQLITE_OK &&
+	    sqlite3_bind_int64(st, 3, time(NULL)) == SQLITE_OK &&
+	    sqlite3_bind_text(st, 4, reason, -1, SQLITE_STATIC) == SQLITE_OK &&
 	    sqlite3_step(st) == SQLITE_ROW) {
 		deaths = sqlite3_column_int(st, 0);
 		failed = state_step(st) == -1;

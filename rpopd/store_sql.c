@@ -119,8 +119,8 @@ sql_reason(sqlite3 *db, const char *path, char *err, size_t errsize)
 	const char	*text = db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(db);
 
 	if (rc == SQLITE_READONLY_ROLLBACK || rc == SQLITE_READONLY_RECOVERY || rc == SQLITE_READONLY_CANTINIT)
-		snprintf(err, errsize, "%s: an interrupted edit must be rolled back first; as root run: sqlite3 -batch -init /dev/null "
-		    "%s 'SELECT count(*) FROM settings'", path, path);
+		snprintf(err, errsize, "%s: an interrupted edit must be rolled back first; as root run: sqlite3 -batch -init "
+		    "/dev/null %s 'SELECT count(*) FROM settings'", path, path);
 	else if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
 		snprintf(err, errsize, "%s: locked by somebody's open transaction; end it with COMMIT or ROLLBACK", path);
 	else if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
@@ -193,8 +193,10 @@ sql_resolve(const char *path, char *real, size_t realsize, char *err, size_t err
 		snprintf(err, errsize, "%s: %s", path, strerror(errno));
 		return (-1);
 	}
-	if ((st.st_uid != geteuid() && st.st_uid != 0) || ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)) {
-		snprintf(err, errsize, "%s: its directory is open to others; run: chown root %s; chmod go-w %s", path, where, where);
+	if ((st.st_uid != geteuid() && st.st_uid != 0) ||
+	    ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)) {
+		snprintf(err, errsize, "%s: its directory is open to others; run: chown root %s; chmod go-w %s", path, where,
+		    where);
 		return (-1);
 	}
 	if ((size_t)snprintf(real, realsize, "%s/%s", where, basename(base)) >= realsize) {

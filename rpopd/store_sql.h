@@ -76,7 +76,7 @@ enum state_sql {
 	Q_SUSPECT_PURGE, Q_SUSPECT_NEXT,
 	Q_MAILBOX_GET, Q_MAILBOX_ADD, Q_MAILBOX_LIST, Q_MAILBOX_DROP,
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP,
-	Q_SESSION_GET, Q_SESSION_PUT,
+	Q_SESSION_PUT,
 	Q_MAX
 };
 extern const char *const state_texts[Q_MAX];		/* store_queries.c */

@@ -23,6 +23,7 @@
 #define USER_VERSION	1
 #define BUSY_STATE	250		/* ms: the daemon must not stand still for somebody's open transaction */
 #define SESSION_RANGE	1000		/* session numbers reserved in one write */
+#define SESSION_UNRESERVED	16	/* handed out until the next attempt while that fails */
 #ifndef WAL_PAGES
 #define WAL_PAGES	"4000"		/* written back when the log is that long */
 #endif
@@ -34,6 +35,7 @@ struct range {
 static int	 state_exists(const char *, char *, size_t);
 static int	 state_verify(char *, size_t);
 static int	 state_prepare(void);
+static int	 session_reserve(void);
 static int	 commit_one(struct receipt *, int64_t *, int64_t *);
 static int	 commit_seen(struct receipt *);
 static int	 commit_known(struct receipt *);
@@ -78,11 +80,13 @@ state_open(const char *path, char *err, size_t errsize)
 	full = 1;
 	if (sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES
 	    "; PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -2048; PRAGMA secure_delete = OFF") == -1 ||
-	    seen_register(db) == -1 || state_prepare() == -1 || sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
+	    seen_register(db) == -1 || state_prepare() == -1 ||
+	    sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
 		sql_reason(db, path, err, errsize);
 		state_close();
 		return (-1);
 	}
+	next_session = (uint32_t)id;
 	return (0);
 }
 
@@ -107,29 +111,12 @@ state_close(void)
 uint32_t
 state_next_session(void)
 {
-	sqlite3_stmt	*st;
-	uint32_t	 start = 0;
-	int		 failed = 1;
-
-	if (sessions_left > 0) {
-		sessions_left--;
-		return (next_session++);
-	}
-	if (state_begin(STATE_DURABLE) != 0)
+	if (db == NULL || dead)
 		return (0);
-	if ((st = state_query(Q_SESSION_GET)) != NULL && sqlite3_step(st) == SQLITE_ROW) {
-		start = sqlite3_column_int64(st, 0);
-		if (start == 0 || start > UINT32_MAX - 2 * SESSION_RANGE)
-			start = 1;
-		sqlite3_reset(st);
-		if ((st = state_query(Q_SESSION_PUT)) != NULL)
-			failed = sqlite3_bind_int64(st, 1, (int64_t)start + SESSION_RANGE) != SQLITE_OK || state_step(st) == -1;
-	}
-	if (state_end(failed) != 0)
-		return (0);
-	next_session = start + 1;
-	sessions_left = SESSION_RANGE - 1;
-	return (start);
+	if (sessions_left == 0)
+		sessions_left = session_reserve() == 0 ? SESSION_RANGE : SESSION_UNRESERVED;
+	sessions_left--;
+	return (next_session++);
 }
 
 int
@@ -161,7 +148,7 @@ state_settle(int64_t first, int64_t last)
 	struct range	*p;
 	size_t		 size;
 
-	if (nsettled > 0 && settled[nsettled - 1].last + 1 == first) {
+	if (nsettled > 0 && settled[nsettled - 1].last < first && settled[nsettled - 1].last == first - 1) {
 		settled[nsettled - 1].last = last;
 		return (0);
 	}
@@ -252,8 +239,8 @@ state_exists(const char *path, char *err, size_t errsize)
 	if (lstat(path, &st) == 0) {
 		if (!S_ISREG(st.st_mode) || st.st_size > 0)
 			return (1);
-		snprintf(err, errsize, "%s: is empty, its contents are lost; restore a backup, or remove it to start afresh: then every "
-		    "message left on a server is retrieved again", path);
+		snprintf(err, errsize, "%s: is empty, its contents are lost; restore a backup, or remove it to start afresh: then "
+		    "every message left on a server is retrieved again", path);
 		return (-1);
 	}
 	if (errno != ENOENT) {
@@ -263,8 +250,8 @@ state_exists(const char *path, char *err, size_t errsize)
 	snprintf(wal, sizeof(wal), "%s-wal", path);
 	if (lstat(wal, &st) == -1)
 		return (0);
-	snprintf(err, errsize, "%s: is missing, but %s exists; restore both, or remove the latter to start afresh: then every message "
-	    "left on a server is retrieved again", path, wal);
+	snprintf(err, errsize, "%s: is missing, but %s exists; restore both, or remove the latter to start afresh: then every "
+	    "message left on a server is retrieved again", path, wal);
 	return (-1);
 }
 
@@ -281,7 +268,8 @@ state_verify(char *err, size_t errsize)
 	else if (id != APPLICATION_ID)
 		snprintf(err, errsize, "%s: is not rpopd's state", name);
 	else if (version != USER_VERSION)
-		snprintf(err, errsize, "%s: has schema version %lld, this rpopd knows version %d", name, (long long)version, USER_VERSION);
+		snprintf(err, errsize, "%s: has schema version %lld, this rpopd knows version %d", name, (long long)version,
+		    USER_VERSION);
 	else if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW ||
 	    (text = (const char *)sqlite3_column_text(st, 0)) == NULL)
 		sql_reason(db, name, err, errsize);
@@ -369,7 +357,8 @@ state_failed(const char *doing)
 	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
 		dead = 1;
 	if (rc != complained)
-		log_warnx("%s (%s)%s", err, doing, dead ? "; nothing is retrieved until this is repaired and rpopd restarted" : "");
+		log_warnx("%s (%s)%s", err, doing,
+		    dead ? "; nothing is retrieved until this is repaired and rpopd restarted" : "");
 	complained = rc;
 	return (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? 1 : -1);
 }
@@ -381,6 +370,22 @@ state_bind_uid(sqlite3_stmt *st, int64_t mailbox, const uint8_t *uid, size_t uid
 	    sqlite3_bind_blob(st, 2, uid, (int)uidlen, SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
 	return (0);
+}
+
+/* From next_session on; also before the numbers run out, back to 1. */
+static int
+session_reserve(void)
+{
+	sqlite3_stmt	*st;
+	int		 rv;
+
+	if (next_session == 0 || next_session > UINT32_MAX - 2 * SESSION_RANGE)
+		next_session = 1;
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	st = state_query(Q_SESSION_PUT);
+	return (state_end(st == NULL || sqlite3_bind_int64(st, 1, (int64_t)next_session + SESSION_RANGE) != SQLITE_OK ||
+	    state_step(st) == -1));
 }
 
 /* One message: its seen row says whether it is new; what is new gets pending rows. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dialer.h"
+#include "../../dialer/dialer.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* links: common/imsg.c common/imsg_io.c common/ibuf.c */
-/*
- * A hostile stream: the first octet picks the segment size, bit 7 of an octet at a segment's start sends a descriptor along.
- * Some messages are kept while reading goes on.
- */
-#include <sys/types.h>
+/* A hostile stream: octet 0 picks the segment size, bit 7 at a segment's start sends a descriptor; the last message is kept. */
 #include <sys/socket.h>
 
 #include <stdint.h>
@@ -59,7 +55,5 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	imsgbuf_clear(&in);
 	imsg_free(&kept);
-	close(fd[0]);
-	close(fd[1]);
-	return (0);
+	return (close(fd[0]) + close(fd[1]));
 }

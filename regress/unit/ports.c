@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dialer.h"
+#include "../../dialer/dialer.h"
 #include "ports.h"
 
 #define PORTS_MAX	16

@@ -10,6 +10,7 @@
 #include <event.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ root_setup(void **state)
 	(void)state;
 	if (!once++)
 		event_init();
+	signal(SIGPIPE, SIG_IGN);
 	log_setsink(root_silent);
 	umask(077);
 	snprintf(root, sizeof(root), "%s/rpspool.XXXXXX", tmp != NULL ? tmp : "/tmp");
@@ -73,6 +75,7 @@ int
 root_teardown(void **state)
 {
 	(void)state;
+	batch_exit();
 	maildir_exit();
 	spool_close();
 	close(rootfd);

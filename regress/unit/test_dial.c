@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "dialer.h"
+#include "../../dialer/dialer.h"
 #include "fakedns.h"
 #include "ports.h"
 

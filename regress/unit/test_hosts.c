@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "dialer.h"
+#include "../../dialer/dialer.h"
 
 static void
 parse(const char *text)

@@ -155,6 +155,26 @@ test_eof(void **state)
 	assert_int_equal(imsgbuf_write(&p->a), -1);		/* and no SIGPIPE */
 }
 
+/* A peer that dies with our message unread is gone, not broken, and what it had sent arrives first. */
+static void
+test_reset(void **state)
+{
+	struct pair	*p = *state;
+	struct imsg	 imsg;
+
+	imsg_compose(&p->a, 7, 0, 0, -1, "last", 4);
+	imsgbuf_write(&p->a);
+	imsg_compose(&p->b, 8, 0, 0, -1, "unread", 6);
+	imsgbuf_write(&p->b);
+	close(p->fd[0]);
+	assert_int_equal(imsgbuf_read(&p->b), 1);
+	assert_int_equal(imsgbuf_get(&p->b, &imsg), 1);
+	assert_int_equal(imsg_get_type(&imsg), 7);
+	imsg_free(&imsg);
+	assert_int_equal(imsgbuf_read(&p->b), 0);
+	assert_true((p->fd[0] = open("/dev/null", O_RDONLY)) != -1);	/* for teardown() */
+}
+
 /* Each octet in a segment of its own: the message is there with the last one, not before. */
 static void
 test_octets(void **state)
@@ -477,6 +497,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup_teardown(test_roundtrip, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_eof, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reset, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_octets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bulk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lengths, setup, teardown),

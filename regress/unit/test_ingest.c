@@ -49,6 +49,7 @@ session(enum dist_mode mode, const char *mailbox)
 	int			 sp[2];
 
 	root_routes(people, nitems(people));
+	spool_host("mx.example.org");
 	memset(&open, 0, sizeof(open));
 	open.session = ++session_id;
 	open.mode = mode;
@@ -60,7 +61,7 @@ session(enum dist_mode mode, const char *mailbox)
 	strlcpy(open.host, "pop.example.net", sizeof(open.host));
 	strlcpy(open.address, "192.0.2.1", sizeof(open.address));
 	strlcpy(open.record, "anna@example.org/pop", sizeof(open.record));
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sp), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sp), 0);
 	assert_non_null(ingest_open(&open, sp[0]));
 	pipe_end = sp[1];
 	stream_len = 0;
@@ -148,8 +149,10 @@ play(size_t piece)
 
 	for (off = 0; off < stream_len; off += n) {
 		n = write(pipe_end, stream + off, stream_len - off < piece ? stream_len - off : piece);
-		if (n == -1)
+		if (n == -1 && errno != EAGAIN)
 			break;
+		if (n == -1)
+			n = 0;
 		event_loop(EVLOOP_NONBLOCK);
 	}
 	event_loop(EVLOOP_NONBLOCK);
@@ -549,6 +552,7 @@ test_lies(void **state)
 		assert_int_equal(notes[nnotes - 1].type, IMSG_SESSION_CLOSED);
 		assert_null(ingest_find(session_id));
 		hang_up();
+		ingest_exit();
 		root_teardown(state);
 		root_setup(state);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: common/log.c common/proc.c common/imsg.c common/imsg_io.c common/ibuf.c common/clock.c common/sandbox_none.c common/limits.c */
+/* links: common/log.c common/proc.c common/imsg.c common/imsg_io.c common/ibuf.c common/clock.c common/sandbox_none.c common/limits.c common/hook.c common/probe.c */
 /* Encoding of remote text, one line per call, a child's lines over its channel, wait statuses, wire names. */
 #include <sys/types.h>
 #include <sys/socket.h>

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dialer.h"
+#include "../../dialer/dialer.h"
 
 /* The longest name with the longest addresses leaves room for an error and the remedy. */
 static void

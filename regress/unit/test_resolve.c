@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "clock.h"
-#include "dialer.h"
+#include "../../common/clock.h"
+#include "../../dialer/dialer.h"
 #include "fakedns.h"
 
 static int64_t		 now = 1000;

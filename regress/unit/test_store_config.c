@@ -144,7 +144,8 @@ setup(void **state)
 	    "INSERT INTO rpop (account, name, domain, auth_name, password, period, mailbox, leave)"
 	    " VALUES ('anna@example.org', 'work', 'POP.example.net', 'anna#x/~y%z @d', 'secret', 60, 'Lists/bsd', 1);"
 	    "INSERT INTO rpop (account, name, domain, auth_name, password, special, local_domain, tls)"
-	    " VALUES ('postmaster@example.org', 'com', '[2001:db8::1]:1110', 'example.com', x'e4f6', 'X-Real-To', 'example.com', 'stls');"
+	    " VALUES ('postmaster@example.org', 'com', '[2001:db8::1]:1110', 'example.com', x'e4f6', 'X-Real-To', 'example.com',"
+	    " 'stls');"
 	    "INSERT INTO rpop (account, name, domain, auth_name, special, tls, period, apop)"
 	    " VALUES ('postmaster@example.org', 'org', 'h', 'u', '*', 'none', NULL, 1)");
 	return (0);
@@ -225,9 +226,12 @@ static const struct {
 	{ "UPDATE rpop SET period = 1 WHERE name = 'work'", "period is '1', must be a number, 10 to 31536000" },
 	{ "UPDATE rpop SET leave = 3 WHERE name = 'work'", "leave is '3', must be a number, 0 to 1" },
 	{ "UPDATE rpop SET apop = 3 WHERE name = 'work'", "apop is '3', must be a number, 0 to 1" },
-	{ "UPDATE rpop SET auth_name = 'a' || char(13) WHERE name = 'work'", "auth_name must not be empty or contain CR, LF or NUL" },
-	{ "UPDATE rpop SET auth_name = 'a' || char(0) || 'b' WHERE name = 'work'", "auth_name must be at most 512 octets without NUL" },
-	{ "UPDATE rpop SET auth_name = printf('%.513c', 'a') WHERE name = 'work'", "auth_name must be at most 512 octets without NUL" },
+	{ "UPDATE rpop SET auth_name = 'a' || char(13) WHERE name = 'work'",
+	    "auth_name must not be empty or contain CR, LF or NUL" },
+	{ "UPDATE rpop SET auth_name = 'a' || char(0) || 'b' WHERE name = 'work'",
+	    "auth_name must be at most 512 octets without NUL" },
+	{ "UPDATE rpop SET auth_name = printf('%.513c', 'a') WHERE name = 'work'",
+	    "auth_name must be at most 512 octets without NUL" },
 	{ "UPDATE rpop SET auth_name = '' WHERE name = 'work'", "auth_name must not be empty" },
 	{ "UPDATE rpop SET name = 'a' || char(7) WHERE name = 'work'", "name must be text without control characters" },
 	{ "UPDATE rpop SET password = 'a' || char(10) WHERE name = 'work'", "work: password must not contain CR, LF or NUL" },
@@ -242,7 +246,8 @@ static const struct {
 	{ "UPDATE rpop SET special = '*', mailbox = NULL WHERE name = 'work'",
 	    "rpop anna@example.org/work: special is for records of the postmaster of settings.main_domain only" },
 	{ "UPDATE rpop SET mailbox = 'x' WHERE name = 'com'", "mailbox and special exclude each other; set one to NULL" },
-	{ "UPDATE rpop SET local_domain = 'example.net' WHERE name = 'com'", "local_domain is 'example.net', must be in table domain" },
+	{ "UPDATE rpop SET local_domain = 'example.net' WHERE name = 'com'",
+	    "local_domain is 'example.net', must be in table domain" },
 	{ "UPDATE rpop SET local_domain = 'example.com' WHERE name = 'work'", "local_domain is for records with special" },
 	{ "UPDATE rpop SET account = 'x@example.org' WHERE name = 'work'", "rpop x@example.org/work: there is no such account" },
 	{ "UPDATE account SET name = 'An/na' WHERE name = 'anna'", "account An/na@example.org: name must be in lower case" },
@@ -252,7 +257,8 @@ static const struct {
 	{ "INSERT INTO domain VALUES ('spool')", "domain spool: must be a domain in lower case, and not 'spool'" },
 	{ "INSERT INTO domain VALUES ('../x')", "domain ../x: must be a domain" },
 	{ "INSERT INTO domain VALUES ('a-.b')", "domain a-.b: must be a domain" },
-	{ "UPDATE route SET target = 'x@example.org'", "route sales@example.org: target is 'x@example.org', must be the address of an account" },
+	{ "UPDATE route SET target = 'x@example.org'",
+	    "route sales@example.org: target is 'x@example.org', must be the address of an account" },
 	{ "UPDATE route SET address = 'bert@example.com'", "address is an account of its own" },
 	{ "UPDATE route SET address = 'x@example.net'", "route x@example.net: the domain of address is not in table domain" },
 	{ "UPDATE route SET address = 'X@example.org'", "address must be local-part@domain in lower case" },
@@ -270,12 +276,18 @@ static const struct {
 	{ "UPDATE settings SET processors = 1001", "processors is '1001', must be a number, 0 to 1000" },
 	{ "UPDATE settings SET idle_timeout = 1", "idle_timeout is '1'" },
 	{ "UPDATE settings SET session_timeout = 100", "session_timeout must not be shorter than idle_timeout" },
-	{ "UPDATE settings SET ca_dir = '/proc/self/fd'", "no hashed certificates, which records with tls need; run: openssl rehash" },
-	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES ('a@example.org', 'anna@example.org'),"
-	    " ('a@example.org', 'bert@example.com')", "address a@example.org is there more than once" },
-	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES (x'00', 5)", "must be text in quotes" },
+	{ "UPDATE settings SET ca_dir = '/proc/self/fd'",
+	    "no hashed certificates, which records with tls need; run: openssl rehash" },
+	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES"
+	    " ('a@example.org', 'anna@example.org'), ('a@example.org', 'bert@example.com')", "address a@example.org is there more than once" },
+	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES (x'00', 5)",
+	    "must be text in quotes" },
 	{ "DROP VIEW records; DROP TABLE rpop", "the schema is not the one of rpopd.sql" },
 	{ "DROP TABLE route; CREATE VIEW route (address, target) AS SELECT address, address FROM account", "route" },
+	{ "CREATE TABLE extra (a TEXT REFERENCES account (address)); INSERT INTO extra VALUES ('x')",
+	    "table extra, rowid 1: refers to a row of table account that does not exist" },
+	{ "CREATE TABLE extra (a); CREATE INDEX by_a ON extra (a); INSERT INTO extra VALUES (1), (2), (3);"
+	    " PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX by_a ON extra (a DESC)' WHERE name = 'by_a'", "integrity check: " },
 	{ "PRAGMA application_id = 1", "is not a store of rpopd" },
 	{ "PRAGMA user_version = 2", "has schema version 2, this rpopd knows version 1" }
 };
@@ -481,8 +493,8 @@ test_secret_wiped(void **state)
 
 	(void)state;
 	assert_non_null(c);
-	snprintf(cmd, sizeof(cmd), "sqlite3 -batch -init /dev/null %s \"UPDATE rpop SET password = printf('%%%%s', "
-	    "'0123456789' || 'abcdefghij') WHERE name = 'work'\"", path);
+	snprintf(cmd, sizeof(cmd), "sqlite3 -batch -init /dev/null %s \"UPDATE rpop SET password = '0123456789' "
+	    "|| 'abcdefghij' WHERE name = 'work'\"", path);
 	assert_int_equal(system(cmd), 0);
 	for (round = 0; round < 3; round++) {
 		n = config_secret(path, &c->records[0], secret, err, sizeof(err));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c common/log.c build/state_schema.c */
 /* libs: -lsqlite3 */
-/* state.db: the decision about a batch, what is remembered of messages, and what happens when the store is locked, full or damaged. */
+/* state.db: the decision about a batch, what is remembered of messages, and what a locked, full or damaged store does. */
 #include <sys/types.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -455,6 +455,7 @@ test_locked(void **state)
 	assert_int_equal(change("old", CHANGE_GONE, 0, 5), 1);
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"x", 1, "died"), -1);
 	assert_seen("old:0 ");			/* readers go on */
+	assert_true(state_next_session() + 1 == state_next_session());	/* and so do the sessions' numbers */
 	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
 	assert_int_equal(r.verdict, COMMIT_DELIVER);
