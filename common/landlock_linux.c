@@ -65,6 +65,7 @@ static const struct ll_role {
 	/* Without REFER the kernel refuses every link to another directory, and that is how mail is delivered. */
 	[SANDBOX_DELIVERER] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_REFER |
 	    LL_TRUNCATE, 0 },
+	[SANDBOX_CTL] = { 1, NULL, 0, 0 },
 };
 
 static uint64_t	 ll_known_fs(int);
@@ -112,7 +113,8 @@ landlock_enter(enum sandbox_role role)
 	int			 fd;
 
 	if ((abi = syscall(LL_CREATE, NULL, 0, LL_VERSION)) < r->min_abi) {
-		log_warnx("this kernel's Landlock cannot be used (ABI %ld)", abi);
+		if (role != SANDBOX_CTL)
+			log_warnx("this kernel's Landlock cannot be used (ABI %ld)", abi);
 		return;
 	}
 	memset(&set, 0, sizeof(set));

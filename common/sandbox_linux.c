@@ -123,9 +123,17 @@ sandbox_enter(enum sandbox_role role, int no_seccomp)
 		return;
 	}
 	if (role == SANDBOX_CTL) {
+		/* The connection is all it needs from here on, root or not. */
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 			fatal("no_new_privs");
+		if (geteuid() == 0) {
+			caps_bound(0);
+			caps_keep(0);
+		}
+		landlock_enter(role);
 		limits_set(role);
+		if (!no_seccomp && !SANDBOX_SANITIZED)
+			seccomp_enter(role);
 		return;
 	}
 	caps_check_none();

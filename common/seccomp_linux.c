@@ -7,7 +7,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 
 #include <errno.h>
@@ -26,7 +29,8 @@
 #define T	(1U << SANDBOX_TEMPLATE)
 #define S	(1U << SANDBOX_SESSION)
 #define V	(1U << SANDBOX_DELIVERER)
-#define ALL	(D | T | S | V)
+#define C	(1U << SANDBOX_CTL)
+#define ALL	(D | T | S | V | C)
 
 /* Argument checks.  The upper half of a register that holds an int is not defined. */
 #define INT_IS(arg, value)	{ (arg), SCMP_CMP_MASKED_EQ, 0xffffffffU, (value) }
@@ -196,6 +200,11 @@ static const struct refusal {
 static void	 seccomp_rule(scmp_filter_ctx, uint32_t, int, unsigned int, const struct scmp_arg_cmp *);
 static void	 seccomp_tables(scmp_filter_ctx, enum sandbox_role);
 static void	 seccomp_self(scmp_filter_ctx, enum sandbox_role);
+static scmp_filter_ctx	 seccomp_build(enum sandbox_role);
+static void	 seccomp_compile(void);
+
+/* The session's filter, compiled once in the template: building it anew in each fork would cost as much as the fork. */
+static struct sock_fprog	 session_program;
 
 /* A call this architecture does not have is passed over. */
 static void
@@ -230,19 +239,19 @@ seccomp_tables(scmp_filter_ctx ctx, enum sandbox_role role)
 	}
 }
 
-/* raise(3) and abort(3): signals to nobody else. */
+/* raise(3) and abort(3): signals to nobody else.  A session's filter is compiled before its pid is known; it dies either way. */
 static void
 seccomp_self(scmp_filter_ctx ctx, enum sandbox_role role)
 {
 	struct scmp_arg_cmp	 self = INT_IS(0, (scmp_datum_t)getpid());
 
-	if (role != SANDBOX_TEMPLATE)
+	if (role != SANDBOX_TEMPLATE && role != SANDBOX_SESSION)
 		seccomp_rule(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, &self);
 }
 
 /* The library refuses foreign architectures, x32 included. */
-void
-seccomp_enter(enum sandbox_role role)
+static scmp_filter_ctx
+seccomp_build(enum sandbox_role role)
 {
 	scmp_filter_ctx	 ctx;
 	int		 error;
@@ -255,6 +264,45 @@ seccomp_enter(enum sandbox_role role)
 	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);	/* binary tree; a slower filter does as well */
 	seccomp_tables(ctx, role);
 	seccomp_self(ctx, role);
+	return (ctx);
+}
+
+/* The library exports to a descriptor only; a program fits into a pipe's buffer many times. */
+static void
+seccomp_compile(void)
+{
+	static struct sock_filter	 code[1024];
+	scmp_filter_ctx			 ctx = seccomp_build(SANDBOX_SESSION);
+	ssize_t				 n;
+	int				 fd[2], error;
+
+	if (pipe(fd) == -1)
+		fatal("pipe");
+	if ((error = seccomp_export_bpf(ctx, fd[1])) != 0)
+		fatalx("seccomp_export_bpf: %s", strerror(-error));
+	if ((n = read(fd[0], code, sizeof(code))) <= 0 || n == sizeof(code) || n % sizeof(code[0]) != 0)
+		fatalx("seccomp program of a session: %zd octets", n);
+	session_program.len = n / sizeof(code[0]);
+	session_program.filter = code;
+	close(fd[0]);
+	close(fd[1]);
+	seccomp_release(ctx);
+}
+
+void
+seccomp_enter(enum sandbox_role role)
+{
+	scmp_filter_ctx	 ctx;
+	int		 error;
+
+	if (role == SANDBOX_SESSION) {
+		if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &session_program) == -1)
+			fatal("seccomp");
+		return;
+	}
+	if (role == SANDBOX_TEMPLATE)
+		seccomp_compile();
+	ctx = seccomp_build(role);
 	if ((error = seccomp_load(ctx)) != 0)
 		fatalx("seccomp: %s", strerror(-error));
 	seccomp_release(ctx);

@@ -148,9 +148,11 @@ static void
 recipients_scan(const struct header *h, enum field_kind first, enum field_kind last, int flags, struct search *s)
 {
 	const struct field	*f;
+	size_t			 i;
 	int			 bad;
 
-	for (f = h->fields; f < h->fields + h->nfields && !s->full && !s->error; f++) {
+	for (i = 0; i < h->nfields && !s->full && !s->error; i++) {
+		f = &h->fields[i];
 		if (f->kind < first || f->kind > last)
 			continue;
 		s->fields++;
