@@ -252,7 +252,8 @@ CREATE VIEW records (account, name, host, port, tls, auth_name, password, mode, 
 	    ELSE 110 END, tls, auth_name, CASE WHEN password IS NULL THEN 'missing' ELSE 'set' END,
 	    CASE WHEN special IS NULL THEN 'to the owner' WHEN special = '*' THEN 'by To, Cc, Bcc' ELSE 'by ' || special END,
 	    ifnull(mailbox, CASE WHEN special IS NULL THEN 'inbox' END), CASE WHEN period IS NULL THEN 'disabled'
-	    WHEN period % 3600 = 0 THEN (period / 3600) || ' h' WHEN period % 60 = 0 THEN (period / 60) || ' min' ELSE period || ' s' END,
+	    WHEN period % 3600 = 0 THEN (period / 3600) || ' h' WHEN period % 60 = 0 THEN (period / 60) || ' min'
+	    ELSE period || ' s' END,
 	    CASE leave WHEN 1 THEN 'yes' ELSE 'no' END, CASE apop WHEN 1 THEN 'yes' ELSE 'no' END
 	FROM rpop ORDER BY account, name;
 

@@ -131,33 +131,38 @@ class Campaign:
                 pass
         return hit
 
+    def at_a_step(self, batch, daemon):
+        """Traffic until the process that was told to has killed itself, or for a short while; 1 if it has."""
+        deadline = time.monotonic() + 1.5
+        while time.monotonic() < deadline:
+            if daemon.proc.poll() == -signal.SIGKILL or "died: signal 9" in daemon.log():
+                self.done["at a step"] += 1
+                return 1
+            batch.arrive(self.rng.randrange(0, 2))
+            batch.rig.ctl("poll", "all", check=False)
+            time.sleep(0.03)
+        return 0
+
     def round(self, batch, left):
         """One daemon's life: up to left kills."""
         daemon, args = self.start(batch)
-        kills = 0
+        kills = self.at_a_step(batch, daemon) if args else 0
         for _ in range(self.rng.randrange(1, 6)):
+            if not daemon.running() or kills >= left:
+                break
             batch.arrive(self.rng.randrange(0, 5))
-            if daemon.running() and self.rng.random() < 0.7:
+            if self.rng.random() < 0.7:
                 batch.rig.ctl("poll", "all", check=False)
             time.sleep(self.rng.choice([0, 0.01, 0.03, 0.06, 0.1, 0.2]))
-            if not daemon.running():
-                break
-            role = self.rng.choices(ROLES, [3, 2, 2, 4, 4, 3])[0]
-            if kills < left and self.hurt(daemon, role):
+            role = self.rng.choices(ROLES, [3, 3, 3, 5, 5, 2])[0]
+            if daemon.running() and self.hurt(daemon, role):
                 self.done[role] += 1
                 kills += 1
-                if role in ("rpopd", "all"):
-                    break
-        if args and daemon.proc.poll() == -signal.SIGKILL and not kills:
-            self.done["at a step"] += 1
+        if daemon.running() and kills < left and self.rng.random() < 0.3 and self.hurt(daemon, "all"):
+            self.done["all"] += 1
             kills += 1
-        elif args and "signal 9" in daemon.log() and not kills:
-            self.done["at a step"] += 1
-            kills += 1
-        elif daemon.running():
-            if self.hurt(daemon, "all") and kills < left:
-                self.done["all"] += 1
-                kills += 1
+        if daemon.running():
+            daemon.stop(self.rng.choice([signal.SIGTERM, signal.SIGKILL]))
         daemon.proc.wait(30)
         if self.rng.random() < 0.3:
             daemon.orphans_gone()	# otherwise the next life begins while children of the last one may still be dying

@@ -2,8 +2,8 @@
 /*
  * Both SQLite stores behind a narrow C view; nothing outside store_*.c knows SQL.
  *
- * rpopd.db is the administrator's: read-only, no lock and no page of it kept between uses.  state.db is the daemon's: open for its
- * life, WAL, synchronous=FULL.
+ * rpopd.db is the administrator's: read-only, no lock and no page of it kept between uses.  state.db is the daemon's: open for
+ * its life, WAL, synchronous=FULL.
  */
 #ifndef STORE_H
 #define STORE_H

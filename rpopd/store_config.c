@@ -190,8 +190,8 @@ load_whole(struct load *ld)
 		    ld->main_domain[0] == '\0' ? "DOMAIN" : ld->main_domain);
 	if (ld->any_tls && check_path(c->settings.ca_dir) && !check_ca_dir(c->settings.ca_dir)) {
 		log_vis(dir, sizeof(dir), c->settings.ca_dir, strlen(c->settings.ca_dir));
-		load_bad(ld, "settings: ca_dir %s has no hashed certificates, which records with tls need; run: openssl rehash %s", dir,
-		    dir);
+		load_bad(ld, "settings: ca_dir %s has no hashed certificates, which records with tls need; run: "
+		    "openssl rehash %s", dir, dir);
 	}
 	qsort(c->addresses, c->naddresses, sizeof(*c->addresses), address_cmp);
 	for (i = 1; i < c->naddresses; i++)

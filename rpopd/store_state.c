@@ -239,8 +239,8 @@ state_exists(const char *path, char *err, size_t errsize)
 	if (lstat(path, &st) == 0) {
 		if (!S_ISREG(st.st_mode) || st.st_size > 0)
 			return (1);
-		snprintf(err, errsize, "%s: is empty, its contents are lost; restore a backup, or remove it to start afresh: then "
-		    "every message left on a server is retrieved again", path);
+		snprintf(err, errsize, "%s: is empty, its contents are lost; restore a backup, or remove it to start afresh: "
+		    "then every message left on a server is retrieved again", path);
 		return (-1);
 	}
 	if (errno != ENOENT) {

@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -17,6 +18,7 @@ SERIAL = itertools.count(1)
 def pytest_configure(config):
     if os.getuid() != 0:
         pytest.exit("the end-to-end tests need root", 3)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)	# teardown happens on Ctrl-C only
 
 
 @pytest.hookimpl(hookwrapper=True)

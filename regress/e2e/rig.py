@@ -251,7 +251,7 @@ class Rig:
         except subprocess.TimeoutExpired:
             d.processes()
             d.kill()
-            raise AssertionError("rpopd -1 hangs; log:\n" + d.log())
+            raise AssertionError("rpopd -1 hangs; end of its log:\n" + d.log()[-4000:])
         return Result(code, d.log())
 
     def ctl(self, *args, check=True):

@@ -279,7 +279,8 @@ static const struct {
 	{ "UPDATE settings SET ca_dir = '/proc/self/fd'",
 	    "no hashed certificates, which records with tls need; run: openssl rehash" },
 	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES"
-	    " ('a@example.org', 'anna@example.org'), ('a@example.org', 'bert@example.com')", "address a@example.org is there more than once" },
+	    " ('a@example.org', 'anna@example.org'), ('a@example.org', 'bert@example.com')",
+	    "address a@example.org is there more than once" },
 	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES (x'00', 5)",
 	    "must be text in quotes" },
 	{ "DROP VIEW records; DROP TABLE rpop", "the schema is not the one of rpopd.sql" },
@@ -287,7 +288,9 @@ static const struct {
 	{ "CREATE TABLE extra (a TEXT REFERENCES account (address)); INSERT INTO extra VALUES ('x')",
 	    "table extra, rowid 1: refers to a row of table account that does not exist" },
 	{ "CREATE TABLE extra (a); CREATE INDEX by_a ON extra (a); INSERT INTO extra VALUES (1), (2), (3);"
-	    " PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX by_a ON extra (a DESC)' WHERE name = 'by_a'", "integrity check: " },
+	    " PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX by_a ON extra (a DESC)' "
+	    "WHERE name = 'by_a'",
+	    "integrity check: " },
 	{ "PRAGMA application_id = 1", "is not a store of rpopd" },
 	{ "PRAGMA user_version = 2", "has schema version 2, this rpopd knows version 1" }
 };
