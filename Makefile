@@ -52,7 +52,7 @@ EVENT_LIBS =	${EVENT_LIBS_${OS}}
 COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/hook.o common/limits.o common/log.o \
 		common/probe.o common/proc.o common/proto.o common/rules.o
 RPOPD =		rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
-		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notify.o rpopd/options.o rpopd/plan.o rpopd/reload.o \
+		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notify.o rpopd/options.o rpopd/orphan.o rpopd/plan.o rpopd/reload.o \
 		rpopd/report.o rpopd/sched.o rpopd/session.o rpopd/store_check.o rpopd/store_config.o rpopd/store_queries.o rpopd/store_rows.o rpopd/store_secret.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o dialer/report.o \
@@ -109,6 +109,9 @@ build/test/rpopctl: ${RPOPCTL:.o=.to} ${COMMON:.o=.to}
 	@mkdir -p build/test
 	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL:.o=.to} ${COMMON:.o=.to} ${BASE_LIBS}
 
+unit:
+	CC="${CC}" sh regress/build-unit.sh -std=gnu11 -g -O1 -Wall -Wextra ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
+
 # state.db's schema, compiled in.
 build/state_schema.c: etc/state.sql
 	@mkdir -p build
@@ -136,7 +139,7 @@ demo:
 
 regress:
 	sh etc/install-deps.sh test
-	${MAKE} all test-programs
+	${MAKE} all test-programs unit
 	sh regress/run.sh
 
 lint:
@@ -156,6 +159,6 @@ clean:
 	rm -rf build
 	rm -f ${OBJS} ${OBJS:.o=.to} ${OBJS:.o=.d} ${OBJS:.o=.td}
 
-.PHONY: all test-programs install demo regress lint crash fuzz bench clean
+.PHONY: all test-programs unit install demo regress lint crash fuzz bench clean
 
 -include ${OBJS:.o=.d} ${OBJS:.o=.td} common/link.d common/link.td

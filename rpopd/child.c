@@ -278,6 +278,8 @@ child_died(struct child *c)
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();
 		session_deliverer_died();
+		if (master.stopping)
+			session_close_orphans();	/* it is not started again */
 	}
 	if (current && !master.stopping)
 		child_restart(c->role);

@@ -35,6 +35,7 @@ TAILQ_HEAD(batches, batch);
 static struct batch	*commit_open(void);
 static void		 commit_free(struct batch *);
 static void		 commit_try(void);
+static void		 commit_excuse(struct batch *);
 static void		 commit_retry(int, short, void *);
 static void		 commit_answer(struct batch *);
 static void		 commit_member(const struct receipt *, const struct member *);
@@ -163,6 +164,12 @@ commit_reset(void)
 }
 
 int
+commit_blocked(void)
+{
+	return (backoff != 0);
+}
+
+int
 commit_idle(void)
 {
 	return (filling == NULL && TAILQ_EMPTY(&waiting) && TAILQ_EMPTY(&unsettled) && !settles);
@@ -233,6 +240,8 @@ commit_try(void)
 				log_warnx("state.db: %s; %zu received messages wait, nothing is deleted meanwhile",
 				    error == 1 ? "locked by another process" : "cannot commit", b->n);
 			backoff = backoff == 0 ? 1 : backoff >= 16 ? 30 : backoff * 2;
+			if (backoff > 1)
+				commit_excuse(b);
 			commit_later(&retry, commit_retry, backoff);
 			return;
 		}
@@ -242,9 +251,34 @@ commit_try(void)
 		TAILQ_INSERT_TAIL(&unsettled, b, entry);
 		commit_answer(b);
 	}
-	if (backoff != 0)
+	if (backoff != 0) {
 		log_info("state.db: commits work again");
+		sched_kick();
+	}
 	backoff = 0;
+}
+
+/*
+ * The sessions of a batch that has to wait longer: they end, keeping its messages on the server.  When the batch is committed after
+ * all, its rows make the next session delete them.
+ */
+static void
+commit_excuse(struct batch *b)
+{
+	struct session	*s;
+	struct message	*m;
+	size_t		 i;
+
+	for (i = 0; i < b->n; i++) {
+		if ((s = session_by_id(b->members[i].session)) == NULL)
+			continue;
+		m = &s->plan.msgs[b->members[i].msgno];
+		if (m->state != MESSAGE_RECEIVED)
+			continue;
+		m->state = MESSAGE_REFUSED;
+		session_verdict(s, b->members[i].msgno, VERDICT_KEEP);
+		session_refused(s, WHY_LOCAL_TEMP, "state.db cannot be written; the messages stay on the server");
+	}
 }
 
 static void
@@ -287,9 +321,9 @@ commit_member(const struct receipt *r, const struct member *m)
 	if ((s = session_by_id(m->session)) == NULL)
 		return;
 	msg = &s->plan.msgs[m->msgno];
+	if (msg->state != MESSAGE_RECEIVED)
+		return;			/* excused meanwhile */
 	msg->state = MESSAGE_COMMITTED;
-	if (msg->action == PLAN_RETR_ALONE)
-		state_suspect_clear(r->mailbox, r->uid, r->uidlen);
 	if (r->verdict == COMMIT_DISCARD)
 		s->discarded++;
 	else {

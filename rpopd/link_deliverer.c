@@ -155,7 +155,7 @@ deliverer_recovered(void *arg, struct imsg *imsg)
 static void
 deliverer_suspects(void)
 {
-	struct session	*s, *next;
+	struct session	*s;
 	size_t		 i, culprit = nsuspects;
 
 	for (i = 0; i < nsuspects; i++)
@@ -166,9 +166,7 @@ deliverer_suspects(void)
 		if (culprit == nsuspects || culprit == i)
 			deliverer_blame(&suspects[i]);
 	nsuspects = 0;
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
-		if (s->orphaned)
-			session_closed(s);
+	session_close_orphans();
 }
 
 static void

@@ -93,6 +93,7 @@ fetch_stat(void *arg, struct imsg *imsg)
 		session_kill(s);
 		return (0);
 	}
+	s->has_uidl = m.has_uidl;
 	session_state(s, SESSION_LISTING);
 	return (0);
 }
@@ -128,8 +129,7 @@ fetch_listed(void *arg, struct imsg *imsg)
 		return (-1);
 	if (s->state == SESSION_CLOSING)
 		return (0);
-	s->listed_complete = m.complete == 1;
-	if (plan_make(s, s->listed_complete) == -1) {
+	if (plan_make(s, m.complete == 1, s->has_uidl) == -1) {
 		session_fail(s, STAGE_LIST, WHY_LOCAL_TEMP, "state.db cannot be read or written");
 		session_kill(s);
 		return (0);
@@ -230,7 +230,7 @@ fetch_done(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &m) == -1 || s->done)
 		return (-1);
 	s->done = 1;
-	plan_confirm(s, m.quit_ok == 1);
+	session_confirm(s, m.quit_ok == 1);
 	HOOK("master.done");
 	session_state(s, SESSION_CLOSING);
 	return (0);
@@ -245,8 +245,7 @@ fetch_failed(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
 	    m.stage >= STAGE_MAX)
 		return (-1);
-	if (s->plan.msgs != NULL)
-		plan_confirm(s, 0);
+	session_confirm(s, 0);
 	session_fail(s, m.stage, m.why, m.text);
 	return (0);
 }

@@ -10,9 +10,11 @@
  *	DELETING	leave alone			delete
  *	DENIED		leave alone			delete (the refusal was reported)
  *	DELETED		retrieve and compare		retrieve and compare
+ *	DELETING, gone	retrieve and compare		retrieve and compare
  *	aside		leave alone			leave alone
  *
- * A message without a trustworthy unique-id (bad, listed twice, or the server has no UIDL) is retrieved and known by its digest.
+ * A message without a trustworthy unique-id (bad, listed twice, missing, or the server has no UIDL) is retrieved and known by its
+ * digest; orphan.c says how a message is recognised when the listing is better or worse than the last time.
  * A row whose unique-id is absent from complete listings FORGET_SECONDS apart is dropped (must 20).
  */
 #include <stdio.h>
@@ -35,8 +37,10 @@ static int	 plan_row(void *, const struct seen_row *);
 static void	 plan_act(struct session *, struct message *, const struct seen_row *);
 static void	 plan_change(struct walk *, const uint8_t *, size_t, int);
 static uint32_t	*plan_find(struct plan *, const uint8_t *, size_t);
-static int	 plan_index(struct plan *);
+static void	 plan_index(struct plan *);
 static void	 plan_count(struct session *);
+static void	 plan_rekey(struct walk *, const struct message *);
+static size_t	 plan_adopt(struct plan *, struct message *, const struct orphan *, uint8_t *);
 static int	 plan_store(struct plan *, struct message *, const void *, size_t);
 
 /* Room for count messages.  0, or -1 on memory shortage. */
@@ -66,6 +70,7 @@ plan_free(struct plan *p)
 	free(p->hash);
 	free(p->arena);
 	free(p->changes);
+	orphan_free(&p->orphans);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -78,6 +83,7 @@ plan_add(struct plan *p, uint32_t msgno, const uint8_t *uid, size_t len)
 	if (msgno == 0 || msgno > p->count || len == 0 || len > PROTO_UID_MAX)
 		return (-1);
 	m = &p->msgs[msgno];
+	m->named = 1;
 	if (m->state == MESSAGE_SKIPPED || m->uid_len != 0) {
 		m->uid_len = 0;
 		m->state = MESSAGE_SKIPPED;	/* until plan_make() */
@@ -109,23 +115,30 @@ plan_store(struct plan *p, struct message *m, const void *key, size_t len)
 
 /* Decide about every message.  complete: the listing may be trusted to name all there is.  0, or -1: store or memory. */
 int
-plan_make(struct session *s, int complete)
+plan_make(struct session *s, int complete, int has_uidl)
 {
 	struct plan	*p = &s->plan;
 	struct walk	 w = { s, complete, time(NULL), 0, 0 };
+	struct message	*m;
 	uint32_t	 i;
 
-	if (plan_index(p) == -1)
-		return (-1);
+	plan_index(p);
 	for (i = 1; i <= p->count; i++) {
-		p->msgs[i].state = MESSAGE_LISTED;
-		p->msgs[i].action = PLAN_RETR;
-		if (p->msgs[i].uid_len == 0) {
-			p->msgs[i].compare = 1;
-			p->untrusted++;
-		}
+		m = &p->msgs[i];
+		m->state = MESSAGE_LISTED;
+		m->action = PLAN_RETR;
+		if (m->uid_len != 0)
+			continue;
+		m->compare = 1;
+		p->untrusted++;
+		/* A STAT that promises what UIDL does not name: some of it is tried, in each session. */
+		if (!m->named && has_uidl && ++p->unnamed > UNNAMED_MAX)
+			m->action = 0;
 	}
+	w.complete = w.complete && p->untrusted == 0;
+	/* Locked (1): what is gone or back is learned next time. */
 	if (state_seen(s->mailbox, plan_row, &w) == -1 || w.failed ||
+	    orphan_prepare(&p->orphans, s->mailbox, p->untrusted > 0) == -1 ||
 	    (p->nchanges > 0 && state_change(s->mailbox, p->changes, p->nchanges, w.now) == -1))
 		return (-1);
 	plan_count(s);
@@ -133,7 +146,7 @@ plan_make(struct session *s, int complete)
 }
 
 /* Build the hash; unique-ids listed twice are no keys: both messages are known by digest. */
-static int
+static void
 plan_index(struct plan *p)
 {
 	struct message	*m;
@@ -155,7 +168,6 @@ plan_index(struct plan *p)
 			m->uid_len = 0;
 		m->compare = 0;
 	}
-	return (0);
 }
 
 /* The slot that holds this unique-id, or the empty one where it would go. */
@@ -190,7 +202,13 @@ plan_row(void *arg, const struct seen_row *row)
 		plan_act(w->s, &p->msgs[n], row);
 		if (row->gone != 0)
 			plan_change(w, row->uid, row->uidlen, CHANGE_BACK);
-	} else if (w->complete) {
+		return (w->failed);
+	}
+	if (row->state != SEEN_NEVER && (p->untrusted > 0 || row->uidlen > PROTO_UID_MAX) &&
+	    orphan_add(&p->orphans, row->uid, row->uidlen) == -1)
+		w->failed = 1;
+	/* A row keyed by digest is never listed: it is gone unless its message is met, and forgotten only once deleted. */
+	if (w->complete || (row->uidlen > PROTO_UID_MAX && row->state == SEEN_DELETED)) {
 		if (row->gone == 0)
 			plan_change(w, row->uid, row->uidlen, CHANGE_GONE);
 		else if (w->now - row->gone >= FORGET_SECONDS)
@@ -213,7 +231,8 @@ plan_act(struct session *s, struct message *m, const struct seen_row *row)
 		return;
 	}
 	m->denied = row->state == SEEN_DENIED;
-	if (row->state == SEEN_DELETED)
+	/* Unconfirmed, but absent from a listing meanwhile: it was deleted, and the unique-id is used anew. */
+	if (row->state == SEEN_DELETED || (row->gone != 0 && (row->state == SEEN_DELETING || row->state == SEEN_DENIED)))
 		m->compare = 1;
 	else
 		m->action = s->leave ? 0 : PLAN_DELE;
@@ -263,6 +282,7 @@ plan_count(struct session *s)
 				master.token = s;
 			if (master.token != s) {
 				m->action = 0;
+				p->postponed++;
 				continue;
 			}
 			s->holds_token = 1;
@@ -286,10 +306,13 @@ plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 {
 	static const char	 hex[] = "0123456789abcdef";
 	struct message		*m = &p->msgs[msgno];
+	struct orphan		*o;
 	char			 text[PROTO_UID_MAX + 11];
 	uint32_t		*slot, n;
 	size_t			 i, len = m->uid_len;
 
+	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len != 0)) != NULL)
+		return (plan_adopt(p, m, o, key));
 	if (len == 0) {
 		memcpy(text, "sha256:", 7);
 		for (i = 0; i < PROTO_DIGEST_LEN; i++) {
@@ -310,27 +333,77 @@ plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 	return (len);
 }
 
-/* After QUIT: every DELE that was answered +OK took effect (quit_ok), so a listed unique-id means something new from now on. */
-void
+/* The message is the one of an orphaned row, see orphan.c.  As plan_key(). */
+static size_t
+plan_adopt(struct plan *p, struct message *m, const struct orphan *o, uint8_t *key)
+{
+	struct message	 was = *m;
+
+	if (plan_store(p, m, o->uid, o->uidlen) == -1)
+		return (0);
+	if (was.uid_len != 0) {		/* it has a unique-id of its own, which its row gets at the end of the session */
+		m->rekey = m->uid_off + 1;
+		m->rekey_len = m->uid_len;
+		m->uid_off = was.uid_off;
+		m->uid_len = was.uid_len;
+	}
+	memcpy(key, o->uid, o->uidlen);
+	return (o->uidlen);
+}
+
+/*
+ * The end of a session: every DELE that was answered +OK took effect (quit_ok), so its unique-id means something new from now
+ * on; refusals are remembered, and recognised messages get their unique-id.  0; 1: the store is locked, call plan_record() later
+ * (a session ends only then); -1: not recorded, and the next session deletes once more or compares.
+ */
+int
 plan_confirm(struct session *s, int quit_ok)
 {
 	struct plan	*p = &s->plan;
-	struct walk	 w = { s, 0, time(NULL), 0, 0 };
+	struct walk	 w = { s, 0, 0, 0, 0 };
 	struct message	*m;
 	uint32_t	 i;
 
 	free(p->changes);
 	p->changes = NULL;
 	p->nchanges = 0;
-	for (i = 1; i <= p->count; i++) {
+	for (i = 1; i <= p->count && !w.failed; i++) {
 		m = &p->msgs[i];
+		if (m->rekey != 0 && m->state >= MESSAGE_COMMITTED)
+			plan_rekey(&w, m);
 		if (m->uid_len == 0 || !((m->state == MESSAGE_DELETED && quit_ok) || m->denied == 2))
 			continue;
 		plan_change(&w, (uint8_t *)p->arena + m->uid_off, m->uid_len, CHANGE_STATE);
 		if (!w.failed)
 			p->changes[p->nchanges - 1].state = m->denied == 2 ? SEEN_DENIED : SEEN_DELETED;
 	}
-	/* Not recorded: the next session deletes once more, or compares; nothing is lost or doubled. */
-	if (p->nchanges > 0 && (w.failed || state_change(s->mailbox, p->changes, p->nchanges, w.now) == -1))
-		log_warnx("%s: deletions not recorded, the next session repeats them", s->label);
+	return (w.failed ? -1 : plan_record(s));
+}
+
+static void
+plan_rekey(struct walk *w, const struct message *m)
+{
+	struct plan		*p = &w->s->plan;
+	struct listing_change	*c;
+
+	plan_change(w, (uint8_t *)p->arena + m->rekey - 1, m->rekey_len, CHANGE_KEY);
+	if (w->failed)
+		return;
+	c = &p->changes[p->nchanges - 1];
+	memcpy(c->to, p->arena + m->uid_off, m->uid_len);
+	c->tolen = m->uid_len;
+}
+
+/* As plan_confirm(). */
+int
+plan_record(struct session *s)
+{
+	int	 error = 0;
+
+	if (s->plan.nchanges > 0)
+		error = state_change(s->mailbox, s->plan.changes, s->plan.nchanges, time(NULL));
+	s->unrecorded = error == 1;
+	if (error == -1)
+		log_warnx("%s: state.db: deletions not recorded, the next session repeats them", s->label);
+	return (error);
 }

@@ -12,6 +12,8 @@
 #include "../common/log.h"
 #include "rpopd.h"
 
+#define POSTPONED	2000	/* ms until the next poll of a record whose suspects found another one in flight */
+
 static void	 report_work(struct session *);
 static void	 report_health(struct session *, struct task *);
 
@@ -34,8 +36,8 @@ report_session(struct session *s)
 	if (s->why != WHY_NONE && s->why != WHY_STOPPED)
 		master.failed = 1;
 	sched_next(t);
-	if (t->again && t->rec->period != 0)
-		sched_add(t, clock_msec());
+	if (t->rec->period != 0 && (t->again || s->plan.postponed > 0))
+		sched_add(t, clock_msec() + (t->again ? 0 : POSTPONED));
 	t->again = 0;
 }
 

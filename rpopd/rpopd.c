@@ -189,6 +189,8 @@ rpopd_stop(void)
 	evtimer_add(&deadline, &tv);
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
 		session_stop(s);
+	if (master.current[ROLE_DELIVERER] == NULL)
+		session_close_orphans();
 	sched_kick();
 }
 
@@ -235,7 +237,7 @@ rpopd_once_done(void)
 	if (master.config->settings.processors == 0)
 		return (1);
 	for (i = 0; i < master.ntasks; i++)
-		if (master.tasks[i].rec->period != 0 && !master.tasks[i].polled)
+		if (master.tasks[i].rec->period != 0 && (!master.tasks[i].polled || master.tasks[i].due != INT64_MAX))
 			return (0);
 	return (1);
 }

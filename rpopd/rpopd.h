@@ -17,9 +17,9 @@
 #include "../common/proto.h"
 #include "store.h"
 
-#define PLAN_DEATHS		3	/* a message that killed the deliverer so often is set aside */
 #define TEMPLATE_SESSIONS	1000	/* sessions forked from one template before it is re-exec'd */
 #define STOP_SECONDS		30	/* a stop waits this long for running sessions */
+#define UNNAMED_MAX		1000	/* messages in STAT but not in UIDL that one session tries */
 #define FORGET_SECONDS		86400	/* must 20: absent from complete listings this far apart */
 
 struct task;
@@ -60,11 +60,25 @@ struct message {
 	uint8_t		 action;	/* enum plan_action, 0 = leave alone */
 	uint8_t		 state;		/* enum message_state */
 	uint8_t		 compare;	/* a seen row exists: decide by digest */
+	uint8_t		 named;		/* some line of the listing had its number */
+	uint8_t		 rekey_len;
+	uint32_t	 rekey;		/* offset in plan.arena + 1 of the digest key its row still has */
 	uint8_t		 denied;	/* DELE refused: 1 before (reported), 2 in this session for the first time */
 };
 
 enum message_state { MESSAGE_LISTED, MESSAGE_PLANNED, MESSAGE_RECEIVED, MESSAGE_COMMITTED, MESSAGE_REFUSED, MESSAGE_SKIPPED,
 	MESSAGE_DELETED };
+
+struct orphan {
+	uint8_t		 uid[PROTO_UID_MAX + 10];
+	uint8_t		 uidlen, claimed;
+	uint8_t		 digest[PROTO_DIGEST_LEN];
+};
+
+struct orphans {
+	struct orphan	*list;
+	size_t		 n, size;
+};
 
 struct plan {
 	struct message	*msgs;		/* count + 1 entries, index = message number */
@@ -75,8 +89,11 @@ struct plan {
 	size_t		 arena_len, arena_size;
 	uint32_t	 retrieve, delete, alone;
 	uint32_t	 untrusted;
+	uint32_t	 unnamed;	/* of them, in no line of the listing at all */
+	uint32_t	 postponed;	/* suspects that did not get the token */
 	struct listing_change *changes;
 	size_t		 nchanges;
+	struct orphans	 orphans;
 };
 
 struct session {
@@ -99,7 +116,8 @@ struct session {
 	int			 orphaned;	/* its deliverer died */
 	int			 stopping;
 	int			 holds_token;	/* may have a suspect in flight */
-	int			 listed_complete;
+	int			 has_uidl;
+	int			 unrecorded;	/* plan_record() is due again */
 	int			 done;
 	enum fail_why		 why;		/* first failure, WHY_NONE */
 	enum fetch_stage	 stage;
@@ -192,6 +210,7 @@ void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char
 void	 session_kill(struct session *);
 void	 session_stop(struct session *);
 void	 session_exited(struct session *);	/* template: the process is gone */
+void	 session_confirm(struct session *, int quit_ok);
 void	 session_closed(struct session *);	/* deliverer: every receipt is out */
 void	 session_verdict(struct session *, uint32_t msgno, enum verdict);
 void	 session_flush(struct session *);
@@ -200,6 +219,7 @@ void	 session_state(struct session *, enum session_state);
 struct session *session_by_id(uint32_t);
 const char *session_state_str(enum session_state);
 void	 session_deliverer_died(void);
+void	 session_close_orphans(void);
 
 /* report.c */
 void	 report_session(struct session *);	/* log line, record state, next poll */
@@ -208,9 +228,16 @@ void	 report_session(struct session *);	/* log line, record state, next poll */
 int	 plan_init(struct plan *, uint32_t count);
 void	 plan_free(struct plan *);
 int	 plan_add(struct plan *, uint32_t msgno, const uint8_t *uid, size_t len);
-int	 plan_make(struct session *, int complete);	/* actions for every message; 0 or -1 */
-void	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted */
+int	 plan_make(struct session *, int complete, int has_uidl);	/* actions for every message; 0 or -1 */
+int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; 0, 1 try plan_record() later, -1 */
+int	 plan_record(struct session *);
 size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);
+
+/* orphan.c */
+int	 orphan_add(struct orphans *, const uint8_t *, size_t);
+int	 orphan_prepare(struct orphans *, int64_t mailbox, int untrusted);
+struct orphan *orphan_claim(struct orphans *, const uint8_t *digest, int by_digest);
+void	 orphan_free(struct orphans *);
 
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);
@@ -218,6 +245,7 @@ int	 commit_rcpt(const struct msg_rcpt *);
 int	 commit_batch(const struct msg_batch *);
 int	 commit_settled(uint32_t batch);
 void	 commit_reset(void);			/* the deliverer died */
+int	 commit_blocked(void);			/* 1: the store does not take commits */
 int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
 

@@ -78,7 +78,7 @@ sched_run(void)
 	struct task	*t;
 	int64_t		 now = clock_msec();
 
-	while (!master.stopping && nheap > 0 && heap[0]->due <= now &&
+	while (!master.stopping && !commit_blocked() && nheap > 0 && heap[0]->due <= now &&
 	    master.nsessions < master.config->settings.processors) {
 		t = heap[0];
 		if (session_start(t) == -1)
@@ -193,7 +193,7 @@ sched_arm(void)
 	struct timeval	 tv;
 	int64_t		 wait;
 
-	if (nheap == 0 || master.stopping || master.nsessions >= master.config->settings.processors) {
+	if (nheap == 0 || master.stopping || commit_blocked() || master.nsessions >= master.config->settings.processors) {
 		evtimer_del(&timer);
 		return;
 	}

@@ -58,12 +58,15 @@ session_start(struct task *t)
 	struct child		*d = child_current(ROLE_DIALER);
 	struct session		*s;
 	struct msg_dial		 m;
+	uint32_t		 id;
 
 	if (d == NULL || child_current(ROLE_TEMPLATE) == NULL || child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
+	if ((id = state_next_session()) == 0)
+		return (-1);		/* the store is dead, and has said so */
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		fatal("session");
-	s->id = state_next_session();
+	s->id = id;
 	s->task = t;
 	s->mailbox = t->mailbox;
 	s->begun = clock_msec();
@@ -347,6 +350,17 @@ session_deliverer_died(void)
 	}
 }
 
+/* The deliverer has named its suspects, or will never be back: nothing more is to be learned of what it held. */
+void
+session_close_orphans(void)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+		if (s->orphaned && !s->closed)
+			session_closed(s);
+}
+
 /* The fetcher's channel is at its end, or the fetcher broke the rules: then it is killed. */
 static void
 session_down(void *arg, const char *why)
@@ -368,6 +382,12 @@ session_timeout(int fd, short event, void *arg)
 
 	(void)fd;
 	(void)event;
+	if (s->unrecorded) {
+		if (plan_record(s) == 1)
+			session_clock(s, 1);
+		session_maybe_end(s);
+		return;
+	}
 	session_fail(s, s->state == SESSION_DIALING ? STAGE_CONNECT : STAGE_RETR, s->stopping ? WHY_STOPPED : WHY_TIMEOUT,
 	    s->stopping ? "stopped, did not end in time" : "the session took too long");
 	session_kill(s);
@@ -387,8 +407,16 @@ session_clock(struct session *s, uint32_t seconds)
 static int
 session_over(const struct session *s)
 {
-	return (s->state == SESSION_CLOSING && s->dialer == NULL && (!s->forked || (s->exited && !s->link.open)) &&
+	return (s->state == SESSION_CLOSING && s->dialer == NULL && !s->unrecorded && (!s->forked || (s->exited && !s->link.open)) &&
 	    (!s->opened || s->closed));
+}
+
+/* The end of a session that has logged in.  While the store is locked the record stays busy. */
+void
+session_confirm(struct session *s, int quit_ok)
+{
+	if (s->plan.msgs != NULL && plan_confirm(s, quit_ok) == 1)
+		session_clock(s, 1);
 }
 
 /* Every side has ended: freed from the event loop, since a handler of its own link may be on the stack. */

@@ -154,15 +154,17 @@ int64_t	 state_pending_count(void);
 struct listing_change {			/* what a complete listing or a finished session taught; one transaction */
 	uint8_t		 uid[PROTO_UID_MAX + 10];
 	size_t		 uidlen;
-	enum { CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET, CHANGE_STATE } what;
+	enum { CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET, CHANGE_STATE, CHANGE_KEY } what;
 	enum seen_state	 state;		/* CHANGE_STATE */
+	uint8_t		 to[PROTO_UID_MAX];	/* CHANGE_KEY: the row's new key */
+	size_t		 tolen;
 };
 /* GONE keeps the first time; GONE, BACK and FORGET hold for suspects too; changes to rows that do not exist are no error. */
+int	 state_digest(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *digest);	/* 0, or -1: no row, or error */
 int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
 
 /* A message in flight when the deliverer died: counts one death, from PLAN_DEATHS on it is aside.  Returns deaths or -1. */
 int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason);
-int	 state_suspect_clear(int64_t mailbox, const uint8_t *uid, size_t uidlen);
 
 int	 state_record_get(int64_t mailbox, struct record_state *);
 int	 state_record_put(int64_t mailbox, const struct record_state *);

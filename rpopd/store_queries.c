@@ -16,7 +16,8 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_STATE] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2)), count(*) FILTER (WHERE state = 0) FROM seen"
+	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state = 0) FROM seen"
 	    " WHERE mailbox = ?1",
 	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",

@@ -35,6 +35,7 @@ static void	 walk_call(struct seen_row *, const struct suspect *);
 static void	*doubled(void *, size_t, size_t);
 static int64_t	 seen_number(enum state_sql, int64_t);
 static int	 change_one(int64_t, const struct listing_change *, int64_t);
+static int	 change_key(int64_t, const struct listing_change *);
 static int	 change_run(enum state_sql, int64_t, const struct listing_change *, int64_t);
 static int	 prune_ids(const int64_t *, size_t, int64_t **, size_t *);
 static int	 prune_orphans(enum state_sql, const int64_t *, size_t, int64_t **, size_t *);
@@ -115,6 +116,20 @@ state_seen_count(int64_t mailbox)
 }
 
 int
+state_digest(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *digest)
+{
+	sqlite3_stmt	*st;
+	int		 found;
+
+	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	if ((found = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN))
+		memcpy(digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
+	sqlite3_reset(st);
+	return (found ? 0 : -1);
+}
+
+int
 state_change(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now)
 {
 	size_t	 i;
@@ -143,18 +158,6 @@ state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *re
 		failed = state_step(st) == -1;
 	}
 	return (state_end(failed) == 0 ? deaths : -1);
-}
-
-int
-state_suspect_clear(int64_t mailbox, const uint8_t *uid, size_t uidlen)
-{
-	sqlite3_stmt	*st;
-	int		 rv;
-
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
-	st = state_query(Q_SUSPECT_CLEAR);
-	return (state_end(st == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1 || state_step(st) == -1));
 }
 
 /* All zero if the record was never polled. */
@@ -383,6 +386,8 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	};
 	int	 n;
 
+	if (c->what == CHANGE_KEY)
+		return (change_key(mailbox, c));
 	if ((size_t)c->what >= nitems(queries))
 		return (-1);
 	if ((n = change_run(queries[c->what].seen, mailbox, c, c->what == CHANGE_STATE ? (int64_t)c->state : now)) == -1)
@@ -390,6 +395,15 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	if (queries[c->what].suspect == Q_MAX || (n > 0 && c->what != CHANGE_FORGET))
 		return (0);
 	return (change_run(queries[c->what].suspect, mailbox, c, now) == -1 ? -1 : 0);
+}
+
+static int
+change_key(int64_t mailbox, const struct listing_change *c)
+{
+	sqlite3_stmt	*st;
+
+	return ((st = state_query(Q_SEEN_KEY)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
+	    sqlite3_bind_blob(st, 3, c->to, c->tolen, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1 ? -1 : 0);
 }
 
 /* value is ?3 where the statement has one.  Rows changed, or -1. */

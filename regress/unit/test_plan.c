@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/plan.c common/log.c */
+/* links: rpopd/plan.c rpopd/orphan.c common/log.c */
 /* From a listing and the seen rows to a plan: every row of the table in plan.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +40,16 @@ state_change(int64_t mailbox, const struct listing_change *c, size_t n, int64_t 
 	assert_true(n <= nitems(changes));
 	memcpy(changes, c, n * sizeof(*c));
 	nchanges = n;
+	return (0);
+}
+
+/* The digest of a row is its unique-id's first octet, repeated. */
+int
+state_digest(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *digest)
+{
+	(void)mailbox;
+	(void)uidlen;
+	memset(digest, uid[0], PROTO_DIGEST_LEN);
 	return (0);
 }
 
@@ -88,7 +98,7 @@ test_actions(void **state)
 		list(&s, 1, "old");
 		list(&s, 2, "new");
 		row("old", t[i].seen, 0, 0, 0);
-		assert_int_equal(plan_make(&s, 1), 0);
+		assert_int_equal(plan_make(&s, 1, 1), 0);
 		assert_int_equal(s.plan.msgs[1].action, t[i].action);
 		assert_int_equal(s.plan.msgs[1].compare, t[i].compare);
 		assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
@@ -111,7 +121,7 @@ test_opaque_uids(void **state)
 		list(&s, i + 1, uids[i]);
 	row("abc", SEEN_KEPT, 0, 0, 0);
 	row("1", SEEN_KEPT, 0, 0, 0);
-	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
 	for (i = 0; i < nitems(uids); i++)
 		assert_int_equal(s.plan.msgs[i + 1].action, i == 0 || i == 5 ? 0 : PLAN_RETR);
 	plan_free(&s.plan);
@@ -134,7 +144,7 @@ test_untrusted(void **state)
 	list(&s, 4, "fine");
 	row("twin", SEEN_DELETING, 0, 0, 0);
 	row("x", SEEN_DELETING, 0, 0, 0);
-	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(s.plan.untrusted, 4);
 	for (len = 1; len <= 5; len++) {
 		assert_int_equal(s.plan.msgs[len].action, PLAN_RETR);
@@ -166,7 +176,7 @@ test_gone(void **state)
 	row("first", SEEN_KEPT, 0, 0, 0);
 	row("hour", SEEN_KEPT, now - 3600, 0, 0);
 	row("day", SEEN_KEPT, now - FORGET_SECONDS - 1, 0, 0);
-	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(nchanges, 3);
 	assert_int_equal(changes[0].what, CHANGE_BACK);
 	assert_int_equal(changes[1].what, CHANGE_GONE);
@@ -188,7 +198,7 @@ test_incomplete_listing(void **state)
 	row("a", SEEN_KEPT, 0, 0, 0);
 	row("b", SEEN_KEPT, 0, 0, 0);
 	row("c", SEEN_KEPT, 1, 0, 0);
-	assert_int_equal(plan_make(&s, 0), 0);
+	assert_int_equal(plan_make(&s, 0, 1), 0);
 	assert_int_equal(nchanges, 0);
 	plan_free(&s.plan);
 }
@@ -205,7 +215,7 @@ test_suspects(void **state)
 	list(&s, 3, "ok");
 	row("poison", 0, 0, 2, 0);
 	row("aside", 0, 0, 3, 1);
-	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
 	assert_int_equal(s.plan.msgs[3].action, PLAN_RETR);
@@ -217,7 +227,7 @@ test_suspects(void **state)
 	master.token = &s;		/* somebody else has one in flight: not now */
 	list(&other, 1, "poison");
 	row("poison", 0, 0, 1, 0);
-	assert_int_equal(plan_make(&other, 1), 0);
+	assert_int_equal(plan_make(&other, 1, 1), 0);
 	assert_int_equal(other.plan.msgs[1].action, 0);
 	plan_free(&other.plan);
 }
@@ -232,7 +242,7 @@ test_confirm(void **state)
 	list(&s, 1, "a");
 	list(&s, 2, "b");
 	list(&s, 3, "c");
-	assert_int_equal(plan_make(&s, 1), 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
 	s.plan.msgs[1].state = MESSAGE_DELETED;
 	s.plan.msgs[2].state = MESSAGE_COMMITTED;
 	s.plan.msgs[2].denied = 2;
@@ -264,6 +274,101 @@ test_range(void **state)
 	plan_free(&s.plan);
 }
 
+/* A listing that names less than the last one: what is retrieved without a unique-id is recognised by its digest. */
+static void
+test_recognised_without_uid(void **state)
+{
+	struct session	 s;
+	uint8_t		 digest[PROTO_DIGEST_LEN], key[PROTO_UID_MAX + 10];
+
+	(void)state;
+	begin(&s, 3, 1);
+	list(&s, 1, "x-listed");
+	row("x-listed", SEEN_KEPT, 0, 0, 0);
+	row("y-missing", SEEN_KEPT, 0, 0, 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
+	assert_int_equal(nchanges, 0);			/* nothing counts as gone */
+	assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
+	memset(digest, 'y', sizeof(digest));
+	assert_int_equal(plan_key(&s.plan, 2, digest, key), 9);
+	assert_memory_equal(key, "y-missing", 9);
+	assert_int_equal(plan_key(&s.plan, 3, digest, key), 73);	/* claimed once only */
+	plan_free(&s.plan);
+
+	begin(&s, 1, 1);				/* a listed row's digest proves nothing: that message is elsewhere */
+	row("x-other", SEEN_KEPT, 0, 0, 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
+	memset(digest, 'z', sizeof(digest));
+	assert_int_equal(plan_key(&s.plan, 1, digest, key), 73);
+	plan_free(&s.plan);
+}
+
+/* The other way round: delivered under its digest, listed with a unique-id now. */
+static void
+test_recognised_with_uid(void **state)
+{
+	struct session	 s;
+	uint8_t		 digest[PROTO_DIGEST_LEN], key[PROTO_UID_MAX + 10];
+	char		 old[74] = "sha256:";
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 32; i++)
+		memcpy(old + 7 + 2 * i, "7a", 2);
+	memcpy(old + 71, ":1", 3);
+	begin(&s, 1, 1);
+	list(&s, 1, "new");
+	row(old, SEEN_KEPT, 0, 0, 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
+	nchanges = 0;
+	memset(digest, 'z', sizeof(digest));
+	assert_int_equal(plan_key(&s.plan, 1, digest, key), 73);
+	assert_memory_equal(key, old, 73);
+	s.plan.msgs[1].state = MESSAGE_COMMITTED;
+	assert_int_equal(plan_confirm(&s, 1), 0);
+	assert_int_equal(nchanges, 1);
+	assert_int_equal(changes[0].what, CHANGE_KEY);
+	assert_memory_equal(changes[0].uid, old, 73);
+	assert_int_equal(changes[0].tolen, 3);
+	assert_memory_equal(changes[0].to, "new", 3);
+	plan_free(&s.plan);
+}
+
+/* STAT promises millions, UIDL names two. */
+static void
+test_unnamed(void **state)
+{
+	struct session	 s;
+
+	(void)state;
+	begin(&s, 100000, 0);
+	list(&s, 1, "a");
+	list(&s, 2, "b");
+	assert_int_equal(plan_make(&s, 0, 1), 0);
+	assert_int_equal(s.plan.retrieve, UNNAMED_MAX + 2);
+	plan_free(&s.plan);
+	begin(&s, 100000, 0);				/* no UIDL at all is another matter */
+	assert_int_equal(plan_make(&s, 0, 0), 0);
+	assert_int_equal(s.plan.retrieve, 100000);
+	plan_free(&s.plan);
+}
+
+/* Deletion unconfirmed, but the unique-id was absent meanwhile: it may mean another message now. */
+static void
+test_reused_unconfirmed(void **state)
+{
+	struct session	 s;
+
+	(void)state;
+	begin(&s, 1, 0);
+	list(&s, 1, "u");
+	row("u", SEEN_DELETING, time(NULL) - 100, 0, 0);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
+	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[1].compare, 1);
+	plan_free(&s.plan);
+}
+
 int
 main(void)
 {
@@ -276,6 +381,10 @@ main(void)
 		cmocka_unit_test(test_suspects),
 		cmocka_unit_test(test_confirm),
 		cmocka_unit_test(test_range),
+		cmocka_unit_test(test_recognised_without_uid),
+		cmocka_unit_test(test_recognised_with_uid),
+		cmocka_unit_test(test_unnamed),
+		cmocka_unit_test(test_reused_unconfirmed),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -42,6 +42,12 @@ session_start(struct task *t)
 	return (0);
 }
 
+int
+commit_blocked(void)
+{
+	return (0);
+}
+
 void
 rpopd_maybe_exit(void)
 {

@@ -339,6 +339,23 @@ test_changes(void **state)
 	assert_seen("b:2 ");
 }
 
+/* A row gets its unique-id; what stood under that before gives way. */
+static void
+test_new_key(void **state)
+{
+	struct listing_change	 c = { .uid = "k", .uidlen = 1, .what = CHANGE_KEY, .to = "longer", .tolen = 6 };
+	uint8_t			 digest[PROTO_DIGEST_LEN], other[PROTO_DIGEST_LEN];
+
+	(void)state;
+	commit("k", 7, SEEN_KEPT);
+	assert_int_equal(state_digest(mbox, (const uint8_t *)"k", 1, digest), 0);
+	assert_int_equal(state_digest(mbox, (const uint8_t *)"none", 4, other), -1);
+	assert_int_equal(state_change(mbox, &c, 1, 0), 0);
+	assert_int_equal(state_digest(mbox, (const uint8_t *)"k", 1, other), -1);
+	assert_int_equal(state_digest(mbox, (const uint8_t *)"longer", 6, other), 0);
+	assert_memory_equal(digest, other, sizeof(digest));
+}
+
 static int
 stop_at_once(void *arg, const struct seen_row *row)
 {
@@ -370,7 +387,7 @@ test_suspects(void **state)
 	assert_seen("b:3:d1 bb:0 a:4:d1 c:4:g1000:d3:aside ");
 	assert_int_equal(change("c", CHANGE_BACK, 0, 1000), 0);
 	assert_int_equal(change("c", CHANGE_FORGET, 0, 1000), 0);
-	assert_int_equal(state_suspect_clear(mbox, (const uint8_t *)"a", 1), 0);
+	assert_int_equal(change("a", CHANGE_FORGET, 0, 1000), 0);
 	assert_int_equal(commit("b", 2, SEEN_KEPT), COMMIT_DELIVER);	/* it came through: no suspect any more */
 	assert_seen("b:0 bb:0 ");
 	assert_int_equal(state_seen(mbox, stop_at_once, &calls), 0);
@@ -645,6 +662,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_uids, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspects, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_new_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
