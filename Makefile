@@ -155,6 +155,11 @@ fuzz:
 	sh etc/install-deps.sh test
 	sh regress/fuzz.sh ${FUZZ_ARGS}
 
+bench:
+	sh etc/install-deps.sh bench
+	${MAKE} all
+	sh bench/run.sh
+
 clean:
 	rm -rf build
 	rm -f ${OBJS} ${OBJS:.o=.to} ${OBJS:.o=.d} ${OBJS:.o=.td}

@@ -3,17 +3,31 @@
 # Build regress/unit/test_*.c into build/unit.  A test's first lines name what it links:
 #	/* links: common/buf.c ... */	sources besides its own
 #	/* libs: -lfoo */		libraries
-# usage: build-unit.sh CFLAGS...; rebuilds what is older than any source or header.
+# usage: build-unit.sh CFLAGS...; rebuilds a test when anything it was made of is newer (its .d file) or the flags differ.
 set -eu
 cd "$(dirname "$0")/.."
 mkdir -p build/unit
-newest=$(find common rpopd dialer fetcher deliverer rpopctl regress/unit etc -name '*.[ch]' -o -name 'state.sql' | xargs ls -t | head -n 1)
+echo "${CC:-cc} $*" >build/unit/flags.new
+cmp -s build/unit/flags.new build/unit/flags || rm -f build/unit/test_*
+mv build/unit/flags.new build/unit/flags
+
+# Is the program there and newer than everything its dependency list names?
+fresh() {
+	[ -x "$1" ] && [ -f "$1.d" ] || return 1
+	for file in $(sed -e 's/^[^:]*://' -e 's/\\$//' "$1.d"); do
+		[ -f "$file" ] && [ ! "$file" -nt "$1" ] || return 1
+	done
+}
+
 for test in regress/unit/test_*.c; do
 	bin=build/unit/$(basename "$test" .c)
-	[ ! -x "$bin" ] || [ -z "$(find "$newest" -newer "$bin")" ] || rm -f "$bin"
-	[ ! -x "$bin" ] || continue
+	! fresh "$bin" || continue
 	links=$(sed -n 's|^/\* links: \(.*\) \*/$|\1|p' "$test" | head -n 1)
 	libs=$(sed -n 's|^/\* libs: \(.*\) \*/$|\1|p' "$test" | head -n 1)
+	rm -f "$bin.d"
+	for src in "$test" $links; do
+		"${CC:-cc}" "$@" -MM "$src" >>"$bin.d"
+	done
 	# shellcheck disable=SC2086
-	${CC:-cc} "$@" -o "$bin" "$test" $links $libs -lcmocka ${UNIT_LIBS--lmd -lbsd}
+	"${CC:-cc}" "$@" -o "$bin" "$test" $links $libs -lcmocka ${UNIT_LIBS--lmd -lbsd}
 done

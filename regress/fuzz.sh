@@ -6,24 +6,27 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-600}
 [ $# -eq 0 ] || shift
-mkdir -p build/fuzz
-[ $# -gt 0 ] || set -- $(ls regress/fuzz/fuzz_*.c | sed 's|.*/fuzz_\(.*\)\.c|\1|')
+if [ $# -eq 0 ]; then
+	for src in regress/fuzz/fuzz_*.c; do
+		name=${src##*/fuzz_}
+		set -- "$@" "${name%.c}"
+	done
+fi
 failed=0
 for name; do
 	src=regress/fuzz/fuzz_$name.c
 	links=$(sed -n 's|^/\* links: \(.*\) \*/$|\1|p' "$src" | head -n 1)
 	libs=$(sed -n 's|^/\* libs: \(.*\) \*/$|\1|p' "$src" | head -n 1)
+	seeds=regress/fuzz/corpus/$name
+	bin=build/fuzz/fuzz_$name
+	log=build/fuzz/$name.log
+	mkdir -p "build/fuzz/corpus/$name" "$seeds"
 	# shellcheck disable=SC2046,SC2086
 	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    $(pkg-config --cflags libbsd-overlay) -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -o build/fuzz/fuzz_$name "$src" $links $libs \
-	    -lmd -lbsd
-	mkdir -p "build/fuzz/corpus/$name"
-	log=build/fuzz/$name.log
-	if build/fuzz/fuzz_$name -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
-	    -artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name" $([ ! -d regress/fuzz/corpus/$name ] || echo regress/fuzz/corpus/$name) \
-	    >"$log" 2>&1; then
-		runs=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
-		printf '%-12s %s runs, no finding\n' "$name" "$runs"
+	    $(pkg-config --cflags libbsd-overlay) -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -o "$bin" "$src" $links $libs -lmd -lbsd
+	if "$bin" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+	    -artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name" "$seeds" >"$log" 2>&1; then
+		printf '%-12s %s runs, no finding\n' "$name" "$(sed -n 's/^stat::number_of_executed_units: //p' "$log")"
 	else
 		printf '%-12s FINDING, see %s\n' "$name" "$log"
 		tail -n 30 "$log"
