@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+/* links: regress/fuzz/master_stubs.c rpopd/link_fetcher.c rpopd/link_deliverer.c rpopd/session.c rpopd/plan.c rpopd/orphan.c rpopd/commit.c rpopd/sched.c rpopd/report.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* libs: -levent_core */
+/*
+ * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
+ * survive, and nothing is ever committed without a unique-id and a recipient (state_commit() of the stubs checks).
+ * Input: records of peer (1 octet), type (1), length (2), payload.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "../../common/log.h"
+#include "../../rpopd/rpopd.h"
+
+int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void
+quiet(int priority, const char *text)
+{
+	(void)priority;
+	(void)text;
+}
+
+static struct session *
+session(struct record *rec, struct task *t)
+{
+	struct session	*s = calloc(1, sizeof(*s));
+
+	memset(t, 0, sizeof(*t));
+	t->rec = rec;
+	t->slot = SIZE_MAX;
+	t->session = s;
+	s->id = 1;
+	s->task = t;
+	s->state = SESSION_STARTING;
+	s->leave = rec->leave;
+	s->forked = s->opened = 1;
+	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
+	master.nsessions = 1;
+	return (s);
+}
+
+static int
+dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, uint32_t type, const uint8_t *p, size_t len)
+{
+	struct imsgbuf	 ibuf = { .fd = -1, .maxsize = MAX_IMSGSIZE };
+	struct ibuf	*buf = ibuf_open(len + 1);
+	struct imsg	 imsg = { .hdr = { .type = type, .len = IMSG_HEADER_SIZE + len }, .buf = buf };
+	char		 err[256];
+	int		 rv;
+
+	(void)ibuf;
+	ibuf_add(buf, p, len);
+	imsg.data = ibuf_data(buf);
+	rv = rules_dispatch(rules, n, state, arg, &imsg, err, sizeof(err));
+	ibuf_free(buf);
+	return (rv);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
+{
+	static struct config	 config = { .settings = { .processors = 1, .delay_failed = 300 } };
+	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600 };
+	static struct child	 deliverer;
+	static int		 ready;
+	struct session		*s;
+	struct task		 task;
+	size_t			 n;
+	uint32_t		 type;
+
+	if (!ready++) {
+		log_setsink(quiet);
+		event_init();
+		sched_init();
+		TAILQ_INIT(&master.sessions);
+	}
+	master.config = &config;
+	master.tasks = &task;
+	master.ntasks = 1;
+	rec.leave = len & 1;
+	s = session(&rec, &task);
+	while (len >= 4) {
+		type = p[1] % IMSG_MAX;
+		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
+			n = len - 4;
+		/* A mailbox of millions is legal, and a waste of time here. */
+		if (type == IMSG_FETCH_STAT && n >= 4 && (p[6] | p[7]) != 0)
+			break;
+		if ((p[0] & 1) == 0) {
+			if (dispatch(fetch_rules, fetch_nrules, s->state, s, type, p + 4, n) == -1)
+				break;
+		} else if (dispatch(deliverer_rules, deliverer_nrules, 0, &deliverer, type, p + 4, n) == -1)
+			break;
+		p += 4 + n;
+		len -= 4 + n;
+	}
+	commit_reset();
+	s->exited = 1;
+	s->unrecorded = 0;
+	session_fail(s, STAGE_RETR, WHY_STOPPED, "end");
+	s->closed = 1;
+	session_closed(s);
+	event_loop(EVLOOP_NONBLOCK);		/* frees it */
+	sched_remove(&task);
+	if (!TAILQ_EMPTY(&master.sessions))
+		abort();
+	return (0);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: ISC */
+/* The master's surroundings for fuzz_master.c and fuzz_control.c: a store that remembers nothing, children that do not exist. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../rpopd/rpopd.h"
+
+struct rpopd		 master;
+static struct child	 none;
+
+int
+state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++) {
+		if (r[i].nrcpt == 0 || r[i].uidlen == 0 || r[i].uidlen > sizeof(r[i].uid))
+			abort();
+		r[i].verdict = r[i].uid[0] & 1 ? COMMIT_DELIVER : COMMIT_DISCARD;
+	}
+	*first = *last = 0;
+	return (0);
+}
+
+int
+state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	const struct seen_row	 rows[] = {
+		{ .uid = (const uint8_t *)"a", .uidlen = 1, .state = SEEN_DELETING },
+		{ .uid = (const uint8_t *)"b", .uidlen = 1, .state = SEEN_DELETED },
+		{ .uid = (const uint8_t *)"c", .uidlen = 1, .state = SEEN_NEVER, .deaths = 1 },
+	};
+	size_t			 i;
+
+	(void)mailbox;
+	for (i = 0; i < nitems(rows); i++)
+		if (cb(arg, &rows[i]) != 0)
+			return (-1);
+	return (0);
+}
+
+int
+state_digest(int64_t mailbox, const uint8_t *uid, size_t len, uint8_t *digest)
+{
+	(void)mailbox;
+	(void)len;
+	memset(digest, uid[0], PROTO_DIGEST_LEN);
+	return (0);
+}
+
+int state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; return (0); }
+int state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
+int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }
+int state_settle(int64_t a, int64_t b) { (void)a; (void)b; return (0); }
+int state_flush(void) { return (0); }
+int64_t state_seen_count(int64_t m) { (void)m; return (0); }
+uint32_t state_next_session(void) { return (1); }
+int state_counts(int64_t m, struct mailbox_counts *c) { (void)m; memset(c, 0, sizeof(*c)); return (0); }
+int state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; return (0); }
+uint64_t config_version(const char *p) { (void)p; return (0); }
+
+ssize_t
+config_secret(const char *path, const struct record *r, uint8_t *secret, char *err, size_t size)
+{
+	(void)path;
+	(void)r;
+	(void)err;
+	(void)size;
+	secret[0] = 'x';
+	return (1);
+}
+
+struct child *child_current(enum role r) { (void)r; return (&none); }
+void child_use(struct child *c) { (void)c; }
+void child_release(struct child *c) { (void)c; }
+void child_set_ready(struct child *c) { (void)c; }
+void child_verbose(uint32_t l) { (void)l; }
+int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
+int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
+int child_log_as(const char *w, struct imsg *i) { (void)w; (void)i; return (0); }
+void rpopd_maybe_exit(void) { }
+void rpopd_stop(void) { }
+int rpopd_reload(char *e, size_t n) { strlcpy(e, "no", n); return (-1); }
