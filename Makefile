@@ -24,14 +24,14 @@ RUNDIR ?=	/run/rpopd
 OS !=		uname -s
 CC =		cc
 PKG_CONFIG ?=	pkg-config
-CFLAGS ?=	-O2 -g
+OPT ?=		-O2 -g
 WARN =		-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wpointer-arith -Wsign-compare -Wformat=2
 HARDEN ?=	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN_LD ?=	-pie -Wl,-z,relro,-z,now
 DEFS =		-D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -DRPOPD_VERSION='"${VERSION}"' -DRPOPD_STATEDIR='"${STATEDIR}"' \
 		-DRPOPD_RUNDIR='"${RUNDIR}"' -DRPOPD_LIBEXECDIR='"${LIBEXECDIR}"'
 BSD_CFLAGS !=	pkg-config --cflags libbsd-overlay 2>/dev/null || true
-ALL_CFLAGS =	-std=gnu11 ${CFLAGS} ${WARN} ${HARDEN} ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
+ALL_CFLAGS =	-std=gnu11 ${OPT} ${WARN} ${CFLAGS} ${HARDEN} ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
 ALL_LDFLAGS =	${HARDEN_LD} -Wl,--as-needed ${LDFLAGS} ${EXTRA_CFLAGS}
 
 # What differs between systems is chosen by name.
@@ -70,11 +70,11 @@ TEST_PROGS =	build/test/rpopd build/test/dialer build/test/fetcher build/test/de
 all: ${PROGS}
 
 .c.o:
-	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -MMD -MP -MF $*.d -c -o $@ $<
+	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -MMD -MP -MF ${@:.o=.d} -c -o $@ $<
 
 # The same source with kill points and probes, for the tests only.
 .c.to:
-	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -DRPOPD_HOOKS -MMD -MP -MF $*.td -MT $@ -c -o $@ $<
+	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -DRPOPD_HOOKS -MMD -MP -MF ${@:.to=.td} -MT $@ -c -o $@ $<
 
 build/rpopd: ${RPOPD} ${COMMON}
 	@mkdir -p build
@@ -166,4 +166,6 @@ clean:
 
 .PHONY: all test-programs unit install demo regress lint crash fuzz bench clean
 
--include ${OBJS:.o=.d} ${OBJS:.o=.td} common/link.d common/link.td
+# What each object depends on, as the compiler wrote it down; gathered anew at every start, so that a broken build leaves no gap.
+DEPS !=	mkdir -p build && { cat */*.d */*.td 2>/dev/null || true; } > build/deps.mk && echo build/deps.mk
+-include ${DEPS}
