@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # Every test: unit tests (build/unit/test_*), shell tests (regress/t_*.sh, TAP on standard output), end-to-end tests (pytest).
 # Output of failures only, one progress line per file.  The last line is "N passed, N failed".
-# usage: run.sh [unit] [shell] [e2e [pytest arguments]]; without arguments everything.
+# usage: run.sh [unit | shell | e2e [file ...]]; without arguments everything.  RPOPD_JOBS: end-to-end files at a time, default 4.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$here")
@@ -67,18 +67,37 @@ shell() {
 	done
 }
 
-# e2e [FILE...]: pytest once per file, so that progress is seen; counts come from its JUnit file.
+# e2e [FILE...]: several pytests at a time, the long files in shards; counts come from their JUnit files.
 e2e() {
 	[ $# -gt 0 ] || set -- "$here"/e2e/test_*.py
-	for t in "$@"; do
-		rm -f "$tmp/junit.xml"
-		PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short --color=no --junitxml="$tmp/junit.xml" \
-		    "$t" >"$tmp/out" 2>&1 </dev/null
-		rc=$?
-		# shellcheck disable=SC2046
-		set -- $(/usr/bin/python3 "$here/e2e/junit.py" "$tmp/junit.xml" $rc)
-		report "e2e/${t##*/}" "$1" "$2" "$tmp/out"
+	mkdir -p "$tmp/e2e"
+	for t; do
+		case $t in
+		*test_hostile.py) shards=6 ;;
+		*test_commit.py) shards=3 ;;
+		*test_sandbox.py) shards=2 ;;
+		*) shards=1 ;;
+		esac
+		for n in $(seq 0 $((shards - 1))); do
+			echo "$t $n/$shards"
+		done
+	done | xargs -P "${RPOPD_JOBS:-4}" -n 2 sh "$here/run.sh" shard "$tmp/e2e"
+	for result in "$tmp"/e2e/*.count; do
+		read -r ok bad <"$result"
+		passed=$((passed + ok))
+		failed=$((failed + bad))
 	done
+}
+
+# shard DIRECTORY FILE N/M: one pytest of every Mth test of a file; its counts go to a file in DIRECTORY.
+shard() {
+	out=$1/${2##*/}.${3%/*}
+	RPOPD_SHARD=$3 PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short --color=no \
+	    --junitxml="$out.xml" "$2" >"$out.out" 2>&1 </dev/null
+	# shellcheck disable=SC2046
+	set -- "$2" "$3" $(/usr/bin/python3 "$here/e2e/junit.py" "$out.xml" $?)
+	echo "$3 $4" >"$out.count"
+	report "e2e/${1##*/} ${2%/1}" "$3" "$4" "$out.out"
 }
 
 if [ $# -eq 0 ]; then
@@ -92,6 +111,7 @@ else
 	unit)	unit ;;
 	shell)	shell ;;
 	e2e)	e2e "$@" ;;
+	shard)	shard "$@"; exit 0 ;;
 	*)	echo "usage: run.sh [unit | shell | e2e [file ...]]" >&2; exit 2 ;;
 	esac
 fi

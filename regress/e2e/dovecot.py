@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -61,9 +62,15 @@ service stats {
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range of ports that connections get, so that none of them takes it before Dovecot does."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 class Dovecot:
