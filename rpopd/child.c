@@ -22,6 +22,7 @@
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
+#define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
 struct role_conf {
 	const char		*name;
@@ -29,6 +30,7 @@ struct role_conf {
 	const struct rule	*rules;
 	const size_t		*nrules;
 	int			 ever_ready;
+	int			 tries;		/* that died before the first one was ready */
 	int			 backoff;	/* s */
 	int64_t			 started;
 	struct event		 timer;
@@ -293,7 +295,7 @@ child_restart(enum role role)
 	struct role_conf	*rc = &conf[role];
 	struct timeval		 tv = { 0, 0 };
 
-	if (!rc->ever_ready)
+	if (!rc->ever_ready && ++rc->tries >= START_TRIES)
 		fatalx("%s cannot start; see the lines above, then try again", rc->name);
 	if (clock_msec() - rc->started >= STEADY)
 		rc->backoff = 0;
