@@ -136,6 +136,8 @@ enum fetch_stage { STAGE_CONNECT, STAGE_TLS, STAGE_GREETING, STAGE_CAPA, STAGE_L
 enum tls_mode { TLS_MODE_TLS = 1, TLS_MODE_STLS, TLS_MODE_NONE };
 enum dist_mode { DIST_OWNER = 1, DIST_FIELD, DIST_STAR };	/* personal; special header; To/Cc/Bcc */
 enum plan_action { PLAN_RETR = 1, PLAN_DELE, PLAN_RETR_ALONE };	/* ALONE: a suspect, nothing else in flight until its verdict */
+/* COMPLETE: every message named once and well.  CONFUSED: number 0, one named twice, or shifted: no unique-id can be believed. */
+enum listing { LISTING_PARTIAL = 0, LISTING_COMPLETE = 1, LISTING_CONFUSED = 2 };
 enum verdict { VERDICT_KEEP = 1, VERDICT_DELE };
 enum commit_verdict { COMMIT_DELIVER = 1, COMMIT_DISCARD };	/* DISCARD: known by its digest, unlink it */
 
@@ -189,7 +191,7 @@ struct msg_fetch_stat {
 
 struct msg_fetch_listed {
 	uint32_t	 lines;			/* UIDL lines seen, bad ones included */
-	uint32_t	 complete;		/* 1: ended in ".", as many lines as messages */
+	uint32_t	 state;			/* enum listing */
 };
 
 struct msg_fetch_text {

@@ -12,7 +12,7 @@
 
 static void	 event_stat(void *, uint32_t, uint64_t, int);
 static void	 event_uid(void *, uint32_t, const uint8_t *, size_t);
-static void	 event_listed(void *, uint32_t, int);
+static void	 event_listed(void *, uint32_t, enum listing);
 static void	 event_skipped(void *, uint32_t, const char *);
 static void	 event_denied(void *, uint32_t, const char *);
 static void	 event_deleted(void *, uint32_t);
@@ -69,7 +69,7 @@ event_uid(void *arg, uint32_t msgno, const uint8_t *uid, size_t len)
 }
 
 static void
-event_listed(void *arg, uint32_t lines, int complete)
+event_listed(void *arg, uint32_t lines, enum listing state)
 {
 	struct session		*s = arg;
 	struct msg_fetch_listed	 msg;
@@ -77,7 +77,7 @@ event_listed(void *arg, uint32_t lines, int complete)
 	frame_send(s, &s->uids);
 	memset(&msg, 0, sizeof(msg));
 	msg.lines = lines;
-	msg.complete = (uint32_t)complete;
+	msg.state = state;
 	outq_send(&s->master, IMSG_FETCH_LISTED, &msg, sizeof(msg));
 	s->state = SESSION_PLAN;
 }

@@ -23,9 +23,7 @@
 #define TEXT_OCTETS	200		/* of remote text that are shown */
 #define OUTQ_FRAMES	1024
 
-struct tls;
-struct evp_md_ctx_st;
-struct evp_md_st;
+struct tls; struct evp_md_ctx_st; struct evp_md_st;
 
 /*
  * stream.c: a retrieved message.  Takes the octets behind the +OK line, undoes the dot-stuffing, stops behind CRLF "." CRLF and
@@ -83,8 +81,7 @@ int	 auth_mask_init(struct auth_mask *, const void *, size_t);
 void	 auth_mask_apply(const struct auth_mask *, uint8_t *, size_t);
 char	*auth_mask_text(const struct auth_mask *, char *, size_t, const uint8_t *, size_t);
 
-/* pop3.c: the protocol engine; pop3_cmd.c: what each reply means. */
-/* HANDSHAKE: the caller runs TLS, then pop3_secured(); PLAN: the master's turn; ALONE: one suspect at a time, last verdicts. */
+/* pop3.c: the protocol engine; pop3_cmd.c: what each reply means.  HANDSHAKE: the caller runs TLS, then pop3_secured(); PLAN: the master's turn; ALONE: one suspect at a time, last verdicts. */
 enum pop3_state { POP3_GREETING, POP3_CAPA, POP3_STLS, POP3_HANDSHAKE, POP3_LOGIN, POP3_LIST, POP3_PLAN, POP3_RETR, POP3_ALONE,
 	POP3_DELE, POP3_QUIT, POP3_DONE, POP3_FAILED, POP3_STATE_MAX };
 enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_USER, CMD_PASS, CMD_APOP, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_RETR, CMD_DELE,
@@ -97,10 +94,11 @@ enum pop3_flag {		/* one octet per message number */
 	FLAG_WAIT = 0x20, FLAG_SENT = 0x40	/* begun at the deliverer, verdict due; complete there */
 };
 
+enum pop3_confused { CONFUSED_FOR_SURE = 0x01, CONFUSED_IF_GAPS = 0x02 };
 struct pop3_ops {		/* what the engine has found out */
 	void	(*stat)(void *, uint32_t count, uint64_t octets, int has_uidl);
 	void	(*uid)(void *, uint32_t msgno, const uint8_t *, size_t);
-	void	(*listed)(void *, uint32_t lines, int complete);
+	void	(*listed)(void *, uint32_t lines, enum listing);
 	void	(*skipped)(void *, uint32_t msgno, const char *text);
 	void	(*denied)(void *, uint32_t msgno, const char *text);
 	void	(*deleted)(void *, uint32_t msgno);
@@ -108,7 +106,6 @@ struct pop3_ops {		/* what the engine has found out */
 	void	(*data)(void *, const uint8_t *, size_t);
 	void	(*end)(void *, uint32_t msgno, uint64_t octets, const uint8_t *digest);
 };
-
 struct pop3_due {		/* one reply outstanding */
 	enum pop3_cmd	 cmd;
 	uint32_t	 msgno;
@@ -121,6 +118,8 @@ struct pop3 {
 	const struct msg_fetch_start *start;
 	enum pop3_state		 state;
 	enum pop3_part		 part;		/* of the reply now coming in */
+	uint32_t		 named;		/* numbers that UIDL lines had */
+	int			 confused;	/* enum pop3_confused: what else they had */
 	uint32_t		 caps;
 	int			 secure, stop, quit_ok;	/* secure: verified TLS is up */
 	struct buf		 out;		/* commands to write */

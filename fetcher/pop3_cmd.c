@@ -271,7 +271,7 @@ uidl_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 		return (0);
 	}
 	HOOK("fetcher.listed");
-	p->ops->listed(p->arg, 0, 0);
+	p->ops->listed(p->arg, 0, LISTING_PARTIAL);
 	pop3_enter(p, POP3_PLAN);
 	return (0);
 }
@@ -290,9 +290,17 @@ uidl_line(struct pop3 *p, const uint8_t *line, size_t len)
 	int		 r;
 
 	r = pop3_reply_uidl(line, len, &msgno, &uid, &uidlen);
-	if (r == -1 || msgno == 0 || msgno > p->count)
+	if (r == -1)
 		return (0);
+	if (msgno == 0 || msgno > p->count) {
+		p->confused |= msgno == 0 ? CONFUSED_FOR_SURE : CONFUSED_IF_GAPS;
+		return (0);
+	}
 	flags = &p->flags[msgno];
+	if (*flags & FLAG_LISTED)
+		p->confused |= CONFUSED_FOR_SURE;
+	else
+		p->named++;
 	if (*flags & FLAG_TOLD)
 		p->ops->uid(p->arg, (uint32_t)msgno, r == 0 ? uid : (const uint8_t *)"!", r == 0 ? uidlen : 1);
 	else if (r == 0 && !(*flags & FLAG_LISTED)) {
@@ -304,12 +312,21 @@ uidl_line(struct pop3 *p, const uint8_t *line, size_t len)
 	return (0);
 }
 
-/* Complete is only what names each message once and well: anything else must not make a unique-id "gone" (must 20). */
+/*
+ * Complete is only what names each message once and well: anything else must not make a unique-id "gone" (must 20).  A number
+ * beyond STAT may be a message that has just arrived; with a gap elsewhere it is a list that is off by one.
+ */
 static int
 uidl_end(struct pop3 *p)
 {
+	enum listing	 state = LISTING_PARTIAL;
+
+	if ((p->confused & CONFUSED_FOR_SURE) || ((p->confused & CONFUSED_IF_GAPS) && p->named < p->count))
+		state = LISTING_CONFUSED;
+	else if (p->lines == p->count && p->good == p->count)
+		state = LISTING_COMPLETE;
 	HOOK("fetcher.listed");
-	p->ops->listed(p->arg, (uint32_t)p->lines, p->lines == p->count && p->good == p->count);
+	p->ops->listed(p->arg, (uint32_t)p->lines, state);
 	pop3_enter(p, POP3_PLAN);
 	return (0);
 }

@@ -125,11 +125,11 @@ fetch_listed(void *arg, struct imsg *imsg)
 	struct session		*s = arg;
 	struct msg_fetch_listed	 m;
 
-	if (rules_payload(imsg, &m) == -1)
+	if (rules_payload(imsg, &m) == -1 || m.state > LISTING_CONFUSED)
 		return (-1);
 	if (s->state == SESSION_CLOSING)
 		return (0);
-	if (plan_make(s, m.complete == 1, s->has_uidl) == -1) {
+	if (plan_make(s, m.state, s->has_uidl) == -1) {
 		session_fail(s, STAGE_LIST, WHY_LOCAL_TEMP, "state.db cannot be read or written");
 		session_kill(s);
 		return (0);

@@ -113,15 +113,19 @@ plan_store(struct plan *p, struct message *m, const void *key, size_t len)
 	return (0);
 }
 
-/* Decide about every message.  complete: the listing may be trusted to name all there is.  0, or -1: store or memory. */
+/* Decide about every message.  0, or -1: store or memory. */
 int
-plan_make(struct session *s, int complete, int has_uidl)
+plan_make(struct session *s, enum listing listing, int has_uidl)
 {
 	struct plan	*p = &s->plan;
-	struct walk	 w = { s, complete, time(NULL), 0, 0 };
+	struct walk	 w = { s, listing == LISTING_COMPLETE, time(NULL), 0, 0 };
 	struct message	*m;
 	uint32_t	 i;
 
+	for (i = 1; i <= p->count && listing == LISTING_CONFUSED; i++) {
+		p->msgs[i].uid_len = 0;
+		p->msgs[i].named = 1;
+	}
 	plan_index(p);
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];

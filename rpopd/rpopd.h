@@ -228,7 +228,7 @@ void	 report_session(struct session *);	/* log line, record state, next poll */
 int	 plan_init(struct plan *, uint32_t count);
 void	 plan_free(struct plan *);
 int	 plan_add(struct plan *, uint32_t msgno, const uint8_t *uid, size_t len);
-int	 plan_make(struct session *, int complete, int has_uidl);	/* actions for every message; 0 or -1 */
+int	 plan_make(struct session *, enum listing, int has_uidl);	/* actions for every message; 0 or -1 */
 int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; 0, 1 try plan_record() later, -1 */
 int	 plan_record(struct session *);
 size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);

@@ -18,7 +18,7 @@ static void f_uid(void *a, uint32_t n, const uint8_t *u, size_t l)
 	if (n == 0 || n > ((struct pop3 *)a)->count || l - 1 >= PROTO_UID_MAX || memchr(u, ' ', l) != NULL)
 		abort();
 }
-static void f_listed(void *a, uint32_t l, int c) { if (c && l != ((struct pop3 *)a)->count) abort(); }
+static void f_listed(void *a, uint32_t l, enum listing c) { if (c == LISTING_COMPLETE && l != ((struct pop3 *)a)->count) abort(); }
 static void f_text(void *a, uint32_t n, const char *t) { (void)a; (void)n; if (strstr(t, "s3cret") != NULL) abort(); }
 static void f_deleted(void *a, uint32_t n) { (void)a; (void)n; }
 static void f_begin(void *a, uint32_t n, uint32_t s) { (void)a; (void)n; (void)s; }

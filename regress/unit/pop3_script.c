@@ -48,7 +48,7 @@ on_uid(void *arg __unused, uint32_t msgno, const uint8_t *uid, size_t len)
 }
 
 static void
-on_listed(void *arg __unused, uint32_t lines, int complete)
+on_listed(void *arg __unused, uint32_t lines, enum listing complete)
 {
 	event("listed %u %d\n", lines, complete);
 }

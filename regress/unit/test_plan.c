@@ -353,6 +353,26 @@ test_unnamed(void **state)
 	plan_free(&s.plan);
 }
 
+/* Numbers that cannot be: no unique-id of the whole listing is believed, and none is gone. */
+static void
+test_confused(void **state)
+{
+	struct session	 s;
+
+	(void)state;
+	begin(&s, 2, 0);
+	list(&s, 1, "a");
+	list(&s, 2, "b");
+	row("a", SEEN_DELETING, 0, 0, 0);
+	row("z", SEEN_KEPT, 1, 0, 0);
+	assert_int_equal(plan_make(&s, LISTING_CONFUSED, 1), 0);
+	assert_int_equal(s.plan.untrusted, 2);
+	assert_int_equal(s.plan.retrieve, 2);
+	assert_int_equal(s.plan.delete, 0);
+	assert_int_equal(nchanges, 0);
+	plan_free(&s.plan);
+}
+
 /* Deletion unconfirmed, but the unique-id was absent meanwhile: it may mean another message now. */
 static void
 test_reused_unconfirmed(void **state)
@@ -384,6 +404,7 @@ main(void)
 		cmocka_unit_test(test_recognised_without_uid),
 		cmocka_unit_test(test_recognised_with_uid),
 		cmocka_unit_test(test_unnamed),
+		cmocka_unit_test(test_confused),
 		cmocka_unit_test(test_reused_unconfirmed),
 	};
 
