@@ -22,7 +22,6 @@
 #define CONN_AGAIN	(-2)
 #define TEXT_OCTETS	200		/* of remote text that are shown */
 #define OUTQ_FRAMES	1024
-
 struct tls; struct evp_md_ctx_st; struct evp_md_st;
 
 /*
@@ -81,7 +80,8 @@ int	 auth_mask_init(struct auth_mask *, const void *, size_t);
 void	 auth_mask_apply(const struct auth_mask *, uint8_t *, size_t);
 char	*auth_mask_text(const struct auth_mask *, char *, size_t, const uint8_t *, size_t);
 
-/* pop3.c: the protocol engine; pop3_cmd.c: what each reply means.  HANDSHAKE: the caller runs TLS, then pop3_secured(); PLAN: the master's turn; ALONE: one suspect at a time, last verdicts. */
+/* pop3.c: the protocol engine; pop3_cmd.c: what each reply means.  HANDSHAKE: the caller runs TLS, then pop3_secured(); PLAN: the
+ * master's turn; ALONE: one suspect at a time, last verdicts. */
 enum pop3_state { POP3_GREETING, POP3_CAPA, POP3_STLS, POP3_HANDSHAKE, POP3_LOGIN, POP3_LIST, POP3_PLAN, POP3_RETR, POP3_ALONE,
 	POP3_DELE, POP3_QUIT, POP3_DONE, POP3_FAILED, POP3_STATE_MAX };
 enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_USER, CMD_PASS, CMD_APOP, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_RETR, CMD_DELE,
