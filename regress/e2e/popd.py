@@ -165,6 +165,7 @@ class Behaviour:
     def cmd_quit(self, s, arg):
         if s.logged_in:
             self.expunge(s)
+        s.server.count_out(s)       # before the answer: the client may be back before this thread is gone
         self.ok(s, "quit", b"bye")
         raise Close
 
@@ -183,6 +184,7 @@ class Session:
         self.server, self.sock, self.number = server, sock, number
         self.behaviour, self.box = server.behaviour, server.box
         self.challenge = b"<%d.%d@popd.example>" % (number, time.time_ns())
+        self.counted = 1            # among the open sessions
         self.tls = self.logged_in = False
         self.user = None
         self.view, self.deleted, self.commands = [], [], []
@@ -313,8 +315,12 @@ class Popd:
         try:
             s.run()
         finally:
-            with self.lock:
-                self.open -= 1
+            self.count_out(s)
+
+    def count_out(self, s):
+        with self.lock:
+            self.open -= s.counted
+            s.counted = 0
 
     def stop(self):
         self.stopping = True
