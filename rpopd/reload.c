@@ -127,7 +127,8 @@ reload_adopt(struct task *tasks, size_t n)
 	size_t		 nold = master.ntasks, i;
 	int64_t		 due;
 
-	qsort(old, nold, sizeof(*old), reload_order);
+	if (nold > 1)
+		qsort(old, nold, sizeof(*old), reload_order);
 	for (i = 0; i < nold; i++)
 		if (old[i].session != NULL)
 			old[i].session->task = NULL;
