@@ -29,11 +29,12 @@
 #define PROTO_MAILBOX_SIZE	128	/* Maildir++ folder: "Lists/bsd" or "Lists.bsd" */
 #define PROTO_RECORD_SIZE	448	/* "account/record" for logs and the trace field */
 #define PROTO_DIGEST_LEN	32	/* SHA-256 */
-#define PROTO_MSGS_MAX		4000000	/* messages in one remote mailbox */
+#define PROTO_MSGS_MAX		1000000	/* messages in one remote mailbox */
 #define PROTO_DATA_MAX		16000	/* octets in one IMSG_MSG_DATA */
 #define PROTO_FRAME_MAX		16000	/* octets in one packed frame (UIDS, PLAN, VERDICT, DELETED, COMMITTED) */
 #define PROTO_RCPT_MAX		2000	/* recipients of one message */
 #define PROTO_BATCH_MAX		4096	/* receipts in one batch */
+#define PROTO_BATCH_RCPTS	8192	/* recipients in one batch */
 
 enum imsg_type {
 	IMSG_NONE = 0,

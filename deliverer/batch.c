@@ -37,7 +37,7 @@ TAILQ_HEAD(message_list, message);
 struct batch {
 	TAILQ_ENTRY(batch)	 entry;
 	struct message_list	 messages;
-	uint32_t		 id, count;
+	uint32_t		 id, count, links;
 	uint64_t		 octets;
 	int			 complained;	/* the failed move was logged */
 };
@@ -223,9 +223,10 @@ batch_add(struct message *m)
 	TAILQ_INSERT_TAIL(&batches.open->messages, m, entry);
 	batches.open->count++;
 	batches.open->octets += m->written;
+	batches.open->links += m->nrcpt;
 	batches.inflight++;
 	if (batches.open->count >= BATCH_MESSAGES || batches.open->count >= batches.fd_budget ||
-	    batches.open->octets >= BATCH_OCTETS)
+	    batches.open->octets >= BATCH_OCTETS || batches.open->links >= BATCH_LINKS)
 		batch_close();
 	else
 		batch_later(&batches.grace, 0, BATCH_GRACE);

@@ -158,6 +158,7 @@ void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each dur
 /* batch.c: group commit. */
 #define BATCH_MESSAGES	256		/* a batch ends at this many messages, */
 #define BATCH_OCTETS	(16 * 1048576)	/* or octets, */
+#define BATCH_LINKS	4096		/* or recipients; with those of one more message still PROTO_BATCH_RCPTS */
 #define BATCH_GRACE	1		/* or ms without a further message */
 #define BATCH_SETTLE	10		/* ms without a batch until renames are made durable on their own */
 #define BATCH_RETRY	5		/* s between tries to move what could not be moved */

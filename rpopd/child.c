@@ -22,6 +22,8 @@
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
+#define LOG_WINDOW	10000	/* ms */
+#define LOG_LINES	2000	/* of children in one window */
 #define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
 struct role_conf {
@@ -44,6 +46,7 @@ static void	 child_restart(enum role);
 static void	 child_timer(int, short, void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
+static int	 child_log_allowed(void);
 
 static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
@@ -189,6 +192,23 @@ child_set_ready(struct child *c)
 	sched_kick();
 }
 
+/* A child that was taken over may not fill the log: so many lines in a window, all children together. */
+static int
+child_log_allowed(void)
+{
+	static int64_t	 window;
+	static uint32_t	 lines;
+	int64_t		 now = clock_msec();
+
+	if (now - window >= LOG_WINDOW) {
+		if (lines > LOG_LINES)
+			log_warnx("%u lines of child processes left out of the log", lines - LOG_LINES);
+		window = now;
+		lines = 0;
+	}
+	return (++lines <= LOG_LINES);
+}
+
 int
 child_log(void *arg, struct imsg *imsg)
 {
@@ -206,7 +226,7 @@ child_log_as(const char *who, struct imsg *imsg)
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.priority < LOG_ERR || m.priority > LOG_DEBUG)
 		return (-1);
-	if (m.priority == LOG_DEBUG && !log_getverbose())
+	if ((m.priority == LOG_DEBUG && !log_getverbose()) || !child_log_allowed())
 		return (0);
 	strnvis(text, m.text, sizeof(text), VIS_NL | VIS_CSTYLE | VIS_NOSLASH);
 	snprintf(line, sizeof(line), "%s: %s", who, text);

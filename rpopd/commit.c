@@ -28,6 +28,7 @@ struct batch {
 	struct receipt		*receipts;
 	struct member		*members;
 	size_t			 n, size;
+	uint32_t		 rcpts;
 	int64_t			 first, last;	/* pending rows, once committed */
 };
 TAILQ_HEAD(batches, batch);
@@ -64,8 +65,9 @@ commit_receipt(const struct msg_receipt *m)
 		return (-1);
 	msg = &s->plan.msgs[m->msgno];
 	if ((msg->action != PLAN_RETR && msg->action != PLAN_RETR_ALONE) || msg->state != MESSAGE_PLANNED ||
-	    (b = commit_open()) == NULL)
+	    (b = commit_open()) == NULL || m->recipients > PROTO_BATCH_RCPTS - b->rcpts)
 		return (-1);
+	b->rcpts += m->recipients;
 	r = &b->receipts[b->n];
 	memset(r, 0, sizeof(*r));
 	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts))) == NULL ||

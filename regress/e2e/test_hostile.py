@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """
-Misbehaving servers (faults.md (a), (c)).  Whatever a server does, nothing partial is delivered, nothing twice, no secret is shown,
+Misbehaving servers.  Whatever a server does, nothing partial is delivered, nothing twice, no secret is shown,
 nothing crashes, another record is served in the same run; and when the server behaves again, everything is there exactly once.
 """
 import re

@@ -165,7 +165,7 @@ def test_retr_refused(personal, popd):
 
 
 def test_renumbering_server(personal, popd):
-    """a.4: descending DELEs do no harm where numbers close up at once."""
+    """Descending DELEs do no harm where numbers close up at once."""
     s = popd(B.RenumberOnDele(), mails("n", 6))
     personal.record("anna@example.org", "work", s)
     assert personal.once().code == 0
