@@ -25,7 +25,7 @@
 static void
 test_names_survive(void **state)
 {
-	struct spool_id	 id = { 1700000000, 7, 4294967295U, 4000000, "a" }, back;
+	struct spool_id	 id = { 1700000000, 7, 4294967295U, PROTO_MSGS_MAX, "a" }, back;
 	char		 name[PROTO_LINK_SIZE];
 	uint32_t	 rcpt;
 
