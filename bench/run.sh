@@ -27,6 +27,9 @@ TMPDIR=$dir/mnt BENCH_SERVER_DIR=$server BENCH_BIN=$dir/bin
 export TMPDIR BENCH_SERVER_DIR BENCH_BIN
 chmod 755 "$server"
 
+[ -x "$BENCH_BIN/measure" ] || make -s "BIN=$BENCH_BIN"
+./server.sh start "$server" 20000	# one server for everything
+
 head() { printf '\n### %s\n' "$*"; }
 run() { python3 ./bench.py --md --server-dir "$server" "$@"; }
 

@@ -75,13 +75,7 @@ child_current(enum role role)
 {
 	struct child	*c = master.current[role];
 
-	if (c == NULL || !c->ready || c->feeding)
-		return (NULL);
-	if (role == ROLE_TEMPLATE && c->served >= TEMPLATE_SESSIONS) {
-		child_retire(role);
-		return (NULL);
-	}
-	return (c);
+	return (c == NULL || !c->ready || c->feeding ? NULL : c);
 }
 
 void
@@ -189,7 +183,7 @@ child_set_ready(struct child *c)
 {
 	c->ready = 1;
 	conf[c->role].ever_ready = 1;
-	sched_kick();
+	session_later();
 }
 
 /* A child that was taken over may not fill the log: so many lines in a window, all children together. */

@@ -94,7 +94,7 @@ deliverer_feed(void *arg)
 	c->link.drained = NULL;
 	c->feeding = 0;
 	if (c->ready)
-		sched_kick();
+		session_later();
 	else
 		deliverer_recover(c);
 }

@@ -289,8 +289,6 @@ plan_count(struct session *s)
 				p->postponed++;
 				continue;
 			}
-			s->holds_token = 1;
-			p->alone++;
 		}
 		if (m->action == PLAN_DELE)
 			p->delete++;

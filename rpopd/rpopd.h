@@ -87,7 +87,7 @@ struct plan {
 	uint32_t	 mask;
 	char		*arena;
 	size_t		 arena_len, arena_size;
-	uint32_t	 retrieve, delete, alone;
+	uint32_t	 retrieve, delete;
 	uint32_t	 untrusted;
 	uint32_t	 unnamed;	/* of them, in no line of the listing at all */
 	uint32_t	 postponed;	/* suspects that did not get the token */
@@ -111,11 +111,12 @@ struct session {
 	enum dist_mode		 mode;
 	char			 label[PROTO_RECORD_SIZE];
 	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
+	int			 fd;		/* connected, waiting for the deliverer's routing table; -1: none */
+	char			 address[48];	/* numeric, of the server */
 	int			 forked, exited;	/* template side */
 	int			 opened, closed;	/* deliverer side */
 	int			 orphaned;	/* its deliverer died */
 	int			 stopping;
-	int			 holds_token;	/* may have a suspect in flight */
 	int			 has_uidl;
 	int			 unrecorded;	/* plan_record() is due again */
 	int			 done;
@@ -206,6 +207,7 @@ uint32_t sched_poll(const char *name);		/* "all", account, account/record; how m
 /* session.c */
 int	 session_start(struct task *);
 void	 session_dialed(struct session *, int fd, const char *address);
+void	 session_later(void);			/* look after all of them from the event loop */
 void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
 void	 session_kill(struct session *);
 void	 session_stop(struct session *);

@@ -27,8 +27,9 @@
 #define GRACE		30		/* s past the session's own limit before it is killed */
 #define SIZES_BELOW	1000		/* unique-ids known: below, LIST rides along with UIDL and saves a round trip */
 
-static int	 session_channels(struct session *, int, const char *);
-static void	 session_open_deliverer(struct session *, int, const char *);
+static void	 session_go(struct session *);
+static int	 session_channels(struct session *, int);
+static void	 session_open_deliverer(struct session *, int);
 static int	 session_parameters(struct session *);
 static void	 session_down(void *, const char *);
 static void	 session_timeout(int, short, void *);
@@ -36,7 +37,6 @@ static void	 session_clock(struct session *, uint32_t);
 static void	 session_judge(struct session *);
 static int	 session_over(const struct session *);
 static void	 session_maybe_end(struct session *);
-static void	 session_later(void);
 static void	 session_sweep(int, short, void *);
 static void	 session_end(struct session *);
 
@@ -55,18 +55,21 @@ int
 session_start(struct task *t)
 {
 	const struct record	*rec = t->rec;
-	struct child		*d = child_current(ROLE_DIALER);
+	struct child		*d = child_current(ROLE_DIALER), *template = child_current(ROLE_TEMPLATE);
 	struct session		*s;
 	struct msg_dial		 m;
 	uint32_t		 id;
 
-	if (d == NULL || child_current(ROLE_TEMPLATE) == NULL || child_current(ROLE_DELIVERER) == NULL)
+	if (template != NULL && template->served >= TEMPLATE_SESSIONS)
+		child_retire(ROLE_TEMPLATE);
+	if (d == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
 	if ((id = state_next_session()) == 0)
 		return (-1);		/* the store is dead, and has said so */
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		fatal("session");
 	s->id = id;
+	s->fd = -1;
 	s->task = t;
 	s->mailbox = t->mailbox;
 	s->begun = clock_msec();
@@ -75,7 +78,9 @@ session_start(struct task *t)
 	snprintf(s->label, sizeof(s->label), "%s/%s", rec->owner, rec->name);
 	snprintf(s->where, sizeof(s->where), "%s:%u", rec->host, rec->port);
 	s->dialer = d;
+	s->template = template;
 	child_use(d);
+	child_use(template);
 	t->session = s;
 	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
 	master.nsessions++;
@@ -105,15 +110,22 @@ session_dialed(struct session *s, int fd, const char *address)
 	strlcat(s->where, " (", sizeof(s->where));
 	strlcat(s->where, address, sizeof(s->where));
 	strlcat(s->where, ")", sizeof(s->where));
-	session_state(s, SESSION_STARTING);
-	if ((s->template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL) {
-		s->template = NULL;
-		close(fd);
-		session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "a child process is being restarted");
+	strlcpy(s->address, address, sizeof(s->address));
+	s->fd = fd;
+	session_go(s);
+}
+
+/* Connected: go on, unless the deliverer is just being sent a routing table; session_sweep() calls again. */
+static void
+session_go(struct session *s)
+{
+	int	 fd = s->fd;
+
+	if (child_current(ROLE_DELIVERER) == NULL)
 		return;
-	}
-	child_use(s->template);
-	if (session_channels(s, fd, address) == -1) {
+	s->fd = -1;
+	session_state(s, SESSION_STARTING);
+	if (session_channels(s, fd) == -1) {
 		session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, strerror(errno));
 		session_kill(s);
 	}
@@ -124,7 +136,7 @@ session_dialed(struct session *s, int fd, const char *address)
  * caller kills the session.
  */
 static int
-session_channels(struct session *s, int fd, const char *address)
+session_channels(struct session *s, int fd)
 {
 	uint32_t	 id = s->id;
 	int		 channel[2], pipe[2], size = PIPE_BUFFER;
@@ -145,14 +157,14 @@ session_channels(struct session *s, int fd, const char *address)
 	link_send(&s->template->link, IMSG_SESSION_FORK, channel[1], &id, sizeof(id));
 	s->forked = 1;
 	s->template->served++;
-	session_open_deliverer(s, pipe[1], address);
+	session_open_deliverer(s, pipe[1]);
 	link_send(&s->link, IMSG_FETCH_SOCKET, fd, NULL, 0);
 	link_send(&s->link, IMSG_FETCH_PIPE, pipe[0], NULL, 0);
 	return (session_parameters(s));
 }
 
 static void
-session_open_deliverer(struct session *s, int fd, const char *address)
+session_open_deliverer(struct session *s, int fd)
 {
 	const struct record	*rec = s->task->rec;
 	struct msg_session_open	 m;
@@ -166,7 +178,7 @@ session_open_deliverer(struct session *s, int fd, const char *address)
 	strlcpy(m.domain, rec->local_domain, sizeof(m.domain));
 	strlcpy(m.mailbox, rec->mailbox, sizeof(m.mailbox));
 	strlcpy(m.host, rec->host, sizeof(m.host));
-	strlcpy(m.address, address, sizeof(m.address));
+	strlcpy(m.address, s->address, sizeof(m.address));
 	strlcpy(m.record, s->label, sizeof(m.record));
 	link_send(&master.current[ROLE_DELIVERER]->link, IMSG_SESSION_OPEN, fd, &m, sizeof(m));
 	s->opened = 1;
@@ -427,7 +439,7 @@ session_maybe_end(struct session *s)
 		session_later();
 }
 
-static void
+void
 session_later(void)
 {
 	struct timeval	 tv = { 0, 0 };
@@ -438,7 +450,7 @@ session_later(void)
 		evtimer_add(&sweep, &tv);
 }
 
-/* Send the verdicts of this turn; free the sessions that ended, start others. */
+/* Send the verdicts of this turn; go on with sessions that waited, free those that ended, start others. */
 static void
 session_sweep(int fd, short event, void *arg)
 {
@@ -449,6 +461,8 @@ session_sweep(int fd, short event, void *arg)
 	(void)arg;
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
 		session_flush(s);
+		if (s->state == SESSION_DIALING && s->fd != -1)
+			session_go(s);
 		if (session_over(s))
 			session_end(s);
 	}
@@ -460,6 +474,8 @@ static void
 session_end(struct session *s)
 {
 	link_close(&s->link);
+	if (s->fd != -1)
+		close(s->fd);
 	evtimer_del(&s->timer);
 	if (master.token == s)
 		master.token = NULL;
