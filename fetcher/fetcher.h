@@ -17,7 +17,7 @@
 #define REPLY_LINE_MAX	1024		/* octets of one reply line, line end left out */
 #define LIST_SLACK	100		/* a listing may have 2 * messages + this many lines */
 #define CHALLENGE_MAX	255		/* APOP challenge, brackets included */
-#define WINDOW_COUNT	64		/* RETR or DELE in flight when the server pipelines */
+#define WINDOW_COUNT	128		/* RETR or DELE in flight when the server pipelines */
 #define DUE_MAX		(WINDOW_COUNT + 8)	/* replies outstanding */
 #define CONN_AGAIN	(-2)
 #define TEXT_OCTETS	200		/* of remote text that are shown */
