@@ -44,10 +44,12 @@ static void	 child_down(void *, const char *);
 static void	 child_died(struct child *);
 static void	 child_restart(enum role);
 static void	 child_timer(int, short, void *);
+static void	 child_sweep(int, short, void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
 static int	 child_log_allowed(void);
 
+static struct event	 sweep;
 static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
 	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
@@ -84,11 +86,30 @@ child_use(struct child *c)
 	c->users++;
 }
 
+/* From the event loop, since a handler of its own channel may be on the stack. */
 void
 child_release(struct child *c)
 {
-	if (--c->users == 0 && c->retiring)
-		child_let_go(c);
+	struct timeval	 tv = { 0, 0 };
+
+	if (--c->users > 0 || (!c->retiring && c->link.open))
+		return;
+	if (!event_initialized(&sweep))
+		evtimer_set(&sweep, child_sweep, NULL);
+	evtimer_add(&sweep, &tv);
+}
+
+static void
+child_sweep(int fd, short event, void *arg)
+{
+	struct child	*c, *next;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	LIST_FOREACH_SAFE(c, &master.children, entry, next)
+		if (c->users == 0 && (c->retiring || !c->link.open))
+			child_let_go(c);
 }
 
 /* A fresh process takes over; sessions of the old one go on. */

@@ -199,3 +199,20 @@ def test_two_daemons_on_one_store(running):
     assert result.code == 1 and len(result.log.split()) > 3
     assert running.daemon.running()
     assert running.daemon.stop() == 0
+
+
+def test_reload_during_polls(personal, popd):
+    """S7: dialer and template are replaced while records are dialing; no session fails by it, and nobody dies."""
+    server = popd(messages=[corpus.mail("m%d" % i) for i in range(3)])
+    for i in range(10):
+        personal.record("anna@example.org", "r%02d" % i, server, leave=1)
+    daemon = personal.start()
+    for _ in range(20):
+        personal.ctl("poll", "all")
+        personal.ctl("reload")
+    rigs.wait_for(lambda: all(r["state"] == "idle" for r in personal.status()["records"]), "the sessions to end")
+    assert daemon.running()
+    assert [r["failures"] for r in personal.status()["records"]] == [0] * 10
+    assert daemon.stop() == 0
+    assert "died" not in daemon.log()
+    assert len(personal.idents()[ANNA]) == 30
