@@ -12,7 +12,7 @@
 
 #include "../common/compat.h"
 #include "../common/log.h"
-#include "fetcher.h"
+#include "pop3.h"
 
 static int	 mask_digest(const struct auth_mask *, const uint8_t *, uint8_t *);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The fetcher: a locked-in template forks one POP3 session per poll.  Protocol code (pop3*.c, auth.c, stream.c) does no I/O:
- * bytes in, commands out.  session.c owns the descriptors, conn.c the transport.
+ * The fetcher: a locked-in template forks one POP3 session per poll.  Protocol code does no I/O (pop3.h); session.c owns the
+ * descriptors, conn.c the transport.
  */
 #ifndef FETCHER_H
 #define FETCHER_H
@@ -10,171 +10,13 @@
 
 #include <stdint.h>
 
-#include "../common/buf.h"
 #include "../common/imsg.h"
 #include "../common/proto.h"
+#include "pop3.h"
 
-#define REPLY_LINE_MAX	1024		/* octets of one reply line, line end left out */
-#define LIST_SLACK	100		/* a listing may have 2 * messages + this many lines */
-#define CHALLENGE_MAX	255		/* APOP challenge, brackets included */
-#define WINDOW_COUNT	128		/* RETR or DELE in flight when the server pipelines */
-#define DUE_MAX		(WINDOW_COUNT + 8)	/* replies outstanding */
 #define CONN_AGAIN	(-2)
-#define TEXT_OCTETS	200		/* of remote text that are shown */
 #define OUTQ_FRAMES	1024
-struct tls; struct evp_md_ctx_st; struct evp_md_st;
-
-/*
- * stream.c: a retrieved message.  Takes the octets behind the +OK line, undoes the dot-stuffing, stops behind CRLF "." CRLF and
- * hands out what is left in frames of PROTO_DATA_MAX (the last one may be shorter), whatever the segmentation of the input.
- */
-enum stream_state { STREAM_BOL, STREAM_DOT, STREAM_DOT_CR, STREAM_TEXT, STREAM_CR, STREAM_END };
-
-struct stream {
-	void			(*data)(void *, const uint8_t *, size_t);
-	void			*arg;
-	struct evp_md_ctx_st	*md;
-	enum stream_state	 state;
-	uint64_t		 octets;	/* handed out or in frame */
-	uint64_t		 max;
-	size_t			 used;		/* of frame */
-	uint8_t			 frame[PROTO_DATA_MAX];
-};
-
-int	 stream_init(struct stream *, void (*)(void *, const uint8_t *, size_t), void *);
-void	 stream_free(struct stream *);
-int	 stream_begin(struct stream *);
-ssize_t	 stream_feed(struct stream *, const uint8_t *, size_t);
-int	 stream_finish(struct stream *, uint8_t digest[PROTO_DIGEST_LEN]);
-int	 stream_done(const struct stream *);
-const struct evp_md_st	*stream_sha256(void);
-
-/* pop3_reply.c: total parsers over (pointer, length), line end already stripped. */
-struct reply {
-	int		 ok;		/* 1: +OK, 0: -ERR */
-	int		 busy;		/* the server asks to come back later (RFC 2449, RFC 3206) */
-	const uint8_t	*text;		/* behind the indicator and its blanks */
-	size_t		 len;
-};
-
-enum pop3_capa { CAPA_PIPELINING = 1, CAPA_STLS = 2 };
-int	 pop3_reply_status(const uint8_t *, size_t, struct reply *);
-uint32_t pop3_reply_capa(const uint8_t *, size_t);
-int	 pop3_reply_stat(const uint8_t *, size_t, uint64_t *, uint64_t *);
-int	 pop3_reply_list(const uint8_t *, size_t, uint64_t *, uint64_t *);
-int	 pop3_reply_uidl(const uint8_t *, size_t, uint64_t *, const uint8_t **, size_t *);
-size_t	 pop3_reply_challenge(const uint8_t *, size_t, const uint8_t **);
-
-/* auth.c */
-struct auth_mask {		/* knows the secret when it sees it, but not what it is */
-	uint8_t		 salt[16];
-	uint8_t		 digest[PROTO_DIGEST_LEN];
-	uint32_t	 sum;		/* of its octets: cheap first look */
-	size_t		 len;
-};
-
-int	 auth_clean(const void *, size_t);
-int	 auth_plain(struct buf *, const char *, const void *, size_t);
-int	 auth_apop(struct buf *, const char *, const char *, const void *, size_t);
-int	 auth_mask_init(struct auth_mask *, const void *, size_t);
-void	 auth_mask_apply(const struct auth_mask *, uint8_t *, size_t);
-char	*auth_mask_text(const struct auth_mask *, char *, size_t, const uint8_t *, size_t);
-
-/* pop3.c: the protocol engine; pop3_cmd.c: what each reply means.  HANDSHAKE: the caller runs TLS, then pop3_secured(); PLAN: the
- * master's turn; ALONE: one suspect at a time, last verdicts. */
-enum pop3_state { POP3_GREETING, POP3_CAPA, POP3_STLS, POP3_HANDSHAKE, POP3_LOGIN, POP3_LIST, POP3_PLAN, POP3_RETR, POP3_ALONE,
-	POP3_DELE, POP3_QUIT, POP3_DONE, POP3_FAILED, POP3_STATE_MAX };
-enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_USER, CMD_PASS, CMD_APOP, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_RETR, CMD_DELE,
-	CMD_QUIT, CMD_MAX };
-enum pop3_part { PART_STATUS, PART_LINES, PART_BODY };	/* of a reply */
-
-enum pop3_flag {		/* one octet per message number */
-	FLAG_LISTED = 0x01, FLAG_TOLD = 0x02,	/* a UIDL line named it; its unique-id went to the master */
-	FLAG_RETR = 0x04, FLAG_ALONE = 0x08, FLAG_DELE = 0x10,	/* planned; DELE may be granted later, too */
-	FLAG_WAIT = 0x20, FLAG_SENT = 0x40	/* begun at the deliverer, verdict due; complete there */
-};
-
-enum pop3_confused { CONFUSED_FOR_SURE = 0x01, CONFUSED_IF_GAPS = 0x02 };
-struct pop3_ops {		/* what the engine has found out */
-	void	(*stat)(void *, uint32_t count, uint64_t octets, int has_uidl);
-	void	(*uid)(void *, uint32_t msgno, const uint8_t *, size_t);
-	void	(*listed)(void *, uint32_t lines, enum listing);
-	void	(*skipped)(void *, uint32_t msgno, const char *text);
-	void	(*denied)(void *, uint32_t msgno, const char *text);
-	void	(*deleted)(void *, uint32_t msgno);
-	void	(*begin)(void *, uint32_t msgno, uint32_t size);
-	void	(*data)(void *, const uint8_t *, size_t);
-	void	(*end)(void *, uint32_t msgno, uint64_t octets, const uint8_t *digest);
-};
-struct pop3_due {		/* one reply outstanding */
-	enum pop3_cmd	 cmd;
-	uint32_t	 msgno;
-	uint64_t	 end;		/* offset in the command stream behind the command */
-};
-
-struct pop3 {
-	const struct pop3_ops	*ops;
-	void			*arg;
-	const struct msg_fetch_start *start;
-	enum pop3_state		 state;
-	enum pop3_part		 part;		/* of the reply now coming in */
-	uint32_t		 named;		/* numbers that UIDL lines had */
-	int			 confused;	/* enum pop3_confused: what else they had */
-	uint32_t		 caps;
-	int			 secure, stop, quit_ok;	/* secure: verified TLS is up */
-	struct buf		 out;		/* commands to write */
-	uint64_t		 queued, written;	/* octets of them since the start */
-	struct pop3_due		 due[DUE_MAX];	/* ring */
-	size_t			 due_head, ndue;
-	uint64_t		 due_octets;	/* hinted, of the RETRs in it */
-	uint64_t		 replies;	/* complete ones, counts up */
-	uint8_t			 line[REPLY_LINE_MAX + 2];
-	size_t			 linelen;
-	uint64_t		 lines;		/* of the multi-line reply so far */
-	char			 challenge[CHALLENGE_MAX + 1];	/* empty: APOP not offered */
-	uint8_t			 secret[PROTO_SECRET_MAX];
-	size_t			 secretlen;
-	int			 secret_out;	/* it is or was in out */
-	struct auth_mask	 mask;
-	uint64_t		 octets;	/* by STAT */
-	uint32_t		 count, good;	/* messages by STAT; with a well-formed UIDL line */
-	uint8_t			*flags;		/* [count + 1], enum pop3_flag */
-	uint32_t		*sizes;		/* [count + 1], hints, or NULL */
-	uint32_t		 planned, retrs, alones;
-	uint32_t		 cursor, current;	/* next message number to look at; coming in, 0 = none */
-	uint32_t		 waiting;	/* verdicts outstanding */
-	struct stream		 stream;
-	uint32_t		 retrieved, deleted;
-	uint64_t		 fetched;	/* octets */
-	enum fetch_stage	 stage;		/* of the failure */
-	enum fail_why		 why;
-	char			 text[PROTO_TEXT_SIZE];
-};
-
-int	 pop3_init(struct pop3 *, const struct pop3_ops *, void *, const struct msg_fetch_start *, const void *, size_t);
-void	 pop3_free(struct pop3 *);
-void	 pop3_secured(struct pop3 *);
-int	 pop3_input(struct pop3 *, const uint8_t *, size_t);
-void	 pop3_sent(struct pop3 *, size_t);
-int	 pop3_plan(struct pop3 *, uint32_t, uint32_t);
-int	 pop3_plan_end(struct pop3 *, uint32_t);
-int	 pop3_verdict(struct pop3 *, uint32_t, uint32_t);
-void	 pop3_stop(struct pop3 *);
-void	 pop3_closed(struct pop3 *, const char *);
-int	 pop3_over(const struct pop3 *);
-int	 pop3_expects(const struct pop3 *);
-int	 pop3_midreply(const struct pop3 *);
-enum fetch_stage pop3_stage(enum pop3_state);
-int	 pop3_fail(struct pop3 *, enum fail_why, const char *, ...) __attribute__((__format__(printf, 3, 4)));
-
-/* Between pop3.c and pop3_cmd.c. */
-int	 pop3_queue(struct pop3 *, enum pop3_cmd, uint32_t);
-void	 pop3_enter(struct pop3 *, enum pop3_state);
-int	 pop3_status(struct pop3 *, const struct pop3_due *, const uint8_t *, size_t);
-int	 pop3_lineof(struct pop3 *, enum pop3_cmd, const uint8_t *, size_t);
-int	 pop3_endof(struct pop3 *, enum pop3_cmd);
-int	 pop3_bodyend(struct pop3 *);
-uint32_t pop3_hint(const struct pop3 *, uint32_t);
+struct tls;
 
 /* conn.c: one connected socket, plain or TLS, non-blocking. */
 struct conn {

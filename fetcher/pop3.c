@@ -13,7 +13,7 @@
 
 #include "../common/compat.h"
 #include "../common/hook.h"
-#include "fetcher.h"
+#include "pop3.h"
 
 #define WINDOW_OCTETS	(1024 * 1024)	/* hinted, in flight */
 #define OUT_MAX		16384	/* a login flight, or a window of commands, with much to spare */

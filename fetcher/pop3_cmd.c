@@ -9,7 +9,7 @@
 
 #include "../common/compat.h"
 #include "../common/hook.h"
-#include "fetcher.h"
+#include "pop3.h"
 
 typedef int	 status_fn(struct pop3 *, uint32_t, const struct reply *);
 

@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "../common/compat.h"
-#include "fetcher.h"
+#include "pop3.h"
 
 static size_t	 blank_skip(const uint8_t *, size_t);
 static size_t	 number_parse(const uint8_t *, size_t, uint64_t *);

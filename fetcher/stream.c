@@ -8,7 +8,7 @@
 #include <openssl/evp.h>
 
 #include "../common/compat.h"
-#include "fetcher.h"
+#include "pop3.h"
 
 #define MESSAGE_MAX	((uint64_t)1 << 31)	/* octets of one message */
 

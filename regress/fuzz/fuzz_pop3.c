@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../fetcher/fetcher.h"
+#include "../../fetcher/pop3.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "../../common/compat.h"
-#include "../../fetcher/fetcher.h"
+#include "../../fetcher/pop3.h"
 
 struct result {
 	uint8_t	 digest[PROTO_DIGEST_LEN];

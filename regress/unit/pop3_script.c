@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "../../common/compat.h"
-#include "../../fetcher/fetcher.h"
+#include "../../fetcher/pop3.h"
 #include "pop3_script.h"
 
 struct pop3			*p;

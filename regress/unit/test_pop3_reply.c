@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "../../common/compat.h"
-#include "../../fetcher/fetcher.h"
+#include "../../fetcher/pop3.h"
 
 /* A copy on the heap without a NUL behind it, so that the address sanitizer sees a read too far. */
 static uint8_t *

@@ -15,7 +15,7 @@
 #include <sha2.h>
 
 #include "../../common/compat.h"
-#include "../../fetcher/fetcher.h"
+#include "../../fetcher/pop3.h"
 
 static uint8_t	 got[200000];
 static size_t	 ngot, nframes, biggest;
