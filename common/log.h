@@ -11,6 +11,16 @@
 
 #include "compat.h"
 
+/* How much is logged (S8), each with all before it; names as in settings.log_level. */
+enum log_level {
+	LOG_LEVEL_CRASHES = 1,	/* what ends a process */
+	LOG_LEVEL_FAILURES,	/* polls and deliveries that failed */
+	LOG_LEVEL_MAJOR,	/* start, stop, reload, children */
+	LOG_LEVEL_PROBLEMS,	/* the default: work done, oddities met */
+	LOG_LEVEL_LOW,		/* protocol: states, commands and answers */
+	LOG_LEVEL_ALL		/* link: every message between processes, every connection attempt */
+};
+
 /* Where a line goes: priority is a syslog(3) one, text is one vis-encoded line without newline. */
 typedef void	(*log_sink)(int priority, const char *text);
 

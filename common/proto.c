@@ -21,10 +21,15 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_FETCH_SOCKET] = "FETCH_SOCKET",
 	[IMSG_FETCH_PIPE] = "FETCH_PIPE",
 	[IMSG_FETCH_START] = "FETCH_START",
+	[IMSG_FETCH_CA] = "FETCH_CA",
+	[IMSG_FETCH_CERT] = "FETCH_CERT",
+	[IMSG_FETCH_KEY] = "FETCH_KEY",
 	[IMSG_FETCH_SECRET] = "FETCH_SECRET",
 	[IMSG_FETCH_STAT] = "FETCH_STAT",
 	[IMSG_FETCH_UIDS] = "FETCH_UIDS",
 	[IMSG_FETCH_LISTED] = "FETCH_LISTED",
+	[IMSG_FETCH_FINGERPRINTS] = "FETCH_FINGERPRINTS",
+	[IMSG_FETCH_LIST] = "FETCH_LIST",
 	[IMSG_FETCH_PLAN] = "FETCH_PLAN",
 	[IMSG_FETCH_PLAN_END] = "FETCH_PLAN_END",
 	[IMSG_FETCH_VERDICT] = "FETCH_VERDICT",
@@ -54,6 +59,7 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_SETTLED] = "SETTLED",
 	[IMSG_REFUSED] = "REFUSED",
 	[IMSG_SESSION_CLOSED] = "SESSION_CLOSED",
+	[IMSG_NOTICE] = "NOTICE",
 	[IMSG_CTL_STATUS] = "CTL_STATUS",
 	[IMSG_CTL_ACCOUNT] = "CTL_ACCOUNT",
 	[IMSG_CTL_RECORD] = "CTL_RECORD",
@@ -61,6 +67,7 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_CTL_POLL] = "CTL_POLL",
 	[IMSG_CTL_VERBOSE] = "CTL_VERBOSE",
 	[IMSG_CTL_STOP] = "CTL_STOP",
+	[IMSG_CTL_RENUMBER] = "CTL_RENUMBER",
 	[IMSG_CTL_END] = "CTL_END",
 	[IMSG_CTL_OK] = "CTL_OK",
 	[IMSG_CTL_FAIL] = "CTL_FAIL",
@@ -81,6 +88,15 @@ static const char *const fail_whys[WHY_MAX] = {
 	[WHY_CONFIG] = "record cannot work as written",
 	[WHY_LOCAL_TEMP] = "local problem",
 	[WHY_STOPPED] = "stopped",
+	[WHY_TOO_SOON] = "too soon",
+	[WHY_ALERT] = "the server has a message for the user",
+	[WHY_SERVER_TEMP] = "server trouble",
+	[WHY_SERVER_PERM] = "server trouble that needs its administrator",
+	[WHY_SELF] = "address is our own",
+	[WHY_POLICY] = "address not allowed",
+	[WHY_TOKEN_TEMP] = "no access token for now",
+	[WHY_TOKEN_PERM] = "OAuth grant refused",
+	[WHY_RENUMBERED] = "messages were renumbered",
 };
 
 static const char *const fetch_stages[STAGE_MAX] = {
@@ -94,6 +110,7 @@ static const char *const fetch_stages[STAGE_MAX] = {
 	[STAGE_DELE] = "DELE",
 	[STAGE_QUIT] = "QUIT",
 	[STAGE_DELIVER] = "delivery",
+	[STAGE_TOKEN] = "OAuth token",
 };
 
 /* As the tls column of rpopd.db spells them. */
@@ -101,6 +118,22 @@ static const char *const tls_modes[] = {
 	[TLS_MODE_TLS] = "tls",
 	[TLS_MODE_STLS] = "stls",
 	[TLS_MODE_NONE] = "none",
+};
+
+static const char *const auth_mechs[AUTH_MAX] = {
+	[AUTH_AUTO] = "auto",
+	[AUTH_EXTERNAL] = "external",
+	[AUTH_OAUTHBEARER] = "oauthbearer",
+	[AUTH_XOAUTH2] = "xoauth2",
+	[AUTH_SCRAM_SHA_256] = "scram-sha-256",
+	[AUTH_SCRAM_SHA_1] = "scram-sha-1",
+	[AUTH_CRAM_MD5] = "cram-md5",
+	[AUTH_PLAIN] = "plain",
+	[AUTH_LOGIN] = "login",
+	[AUTH_USER] = "user",
+	[AUTH_APOP] = "apop",
+	[AUTH_NTLM] = "ntlm",
+	[AUTH_MSN] = "msn",
 };
 
 /* Never NULL, so that a peer's nonsense can be logged. */
@@ -134,6 +167,12 @@ const char *
 tls_mode_str(uint32_t mode)
 {
 	return (proto_name(tls_modes, nitems(tls_modes), mode));
+}
+
+const char *
+auth_mech_str(uint32_t mech)
+{
+	return (proto_name(auth_mechs, nitems(auth_mechs), mech));
 }
 
 int

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define PROTO_VERSION		1
+#define PROTO_VERSION		2
 
 #define PROTO_UID_MAX		70	/* RFC 1939: a unique-id is 1 to 70 octets, 0x21..0x7e */
 #define PROTO_HOST_SIZE		256	/* host name or literal, NUL included */
@@ -35,6 +35,12 @@
 #define PROTO_RCPT_MAX		2000	/* recipients of one message */
 #define PROTO_BATCH_MAX		4096	/* receipts in one batch */
 #define PROTO_BATCH_RCPTS	8192	/* recipients in one batch */
+#define PROTO_PINS_MAX		8	/* SHA-256 pins of one record */
+#define PROTO_CIPHERS_SIZE	512
+#define PROTO_PEM_MAX		262144	/* octets of one PEM file of a record */
+#define PROTO_PROBES		8	/* message numbers asked for singly in place of a whole UIDL */
+#define PROTO_TOKEN_MAX		8192	/* octets of an OAuth access or refresh token */
+#define PROTO_URL_SIZE		1024
 
 enum imsg_type {
 	IMSG_NONE = 0,
@@ -60,12 +66,17 @@ enum imsg_type {
 	IMSG_FETCH_SOCKET,	/* (empty) + connected socket */
 	IMSG_FETCH_PIPE,	/* (empty) + message pipe to the deliverer */
 	IMSG_FETCH_START,	/* struct msg_fetch_start */
-	IMSG_FETCH_SECRET,	/* 0..PROTO_SECRET_MAX octets; work begins */
+	IMSG_FETCH_CA,		/* 1..PROTO_FRAME_MAX octets of the record's own CA file, in pieces; these three with tls only */
+	IMSG_FETCH_CERT,	/* likewise, of its client certificate */
+	IMSG_FETCH_KEY,		/* likewise, of the key to it; wiped after use */
+	IMSG_FETCH_SECRET,	/* 0..PROTO_TOKEN_MAX octets, password or access token; work begins */
 	/* F -> M */
 	IMSG_FETCH_STAT,	/* struct msg_fetch_stat: logged in, size of the mailbox; once */
 	IMSG_FETCH_UIDS,	/* packed: uint32_t msgno, uint8_t len, uid; only valid, well-formed lines */
 	IMSG_FETCH_LISTED,	/* struct msg_fetch_listed: end of the listing */
+	IMSG_FETCH_FINGERPRINTS,	/* packed: uint32_t msgno, uint8_t fingerprint[PROTO_DIGEST_LEN]; answers to PLAN_FINGERPRINT */
 	/* M -> F */
+	IMSG_FETCH_LIST,	/* (empty): probes were not enough; list everything, UIDS and LISTED follow again */
 	IMSG_FETCH_PLAN,	/* packed: uint32_t msgno, uint8_t enum plan_action; absent = leave alone */
 	IMSG_FETCH_PLAN_END,	/* uint32_t entries in all */
 	IMSG_FETCH_VERDICT,	/* packed: uint32_t msgno, uint8_t enum verdict; one per message sent to V */
@@ -101,6 +112,8 @@ enum imsg_type {
 	IMSG_SETTLED,		/* uint32_t batch: its renames are durable */
 	IMSG_REFUSED,		/* struct msg_refused: not taken, stays on the server */
 	IMSG_SESSION_CLOSED,	/* struct msg_session_closed: pipe at its end, every receipt of the session is out */
+	/* M -> V */
+	IMSG_NOTICE,		/* struct msg_notice: a message of ours for a local account; lost if V dies, never doubled */
 
 	/* C <-> M; requests carry PROTO_VERSION in peerid */
 	IMSG_CTL_STATUS,	/* C: (empty); M: struct ctl_status */
@@ -110,6 +123,7 @@ enum imsg_type {
 	IMSG_CTL_POLL,		/* C: struct ctl_name: record, account, or "all" */
 	IMSG_CTL_VERBOSE,	/* C: uint32_t level */
 	IMSG_CTL_STOP,		/* C */
+	IMSG_CTL_RENUMBER,	/* C: struct ctl_renumber: what to do about a renumbered mailbox */
 	IMSG_CTL_END,		/* M: (empty) end of a listing */
 	IMSG_CTL_OK,		/* M: struct ctl_text */
 	IMSG_CTL_FAIL,		/* M: struct ctl_text */
@@ -128,17 +142,34 @@ enum fail_why {			/* what kind of failure; decides back-off and wording */
 	WHY_CONFIG,		/* this record cannot work as written */
 	WHY_LOCAL_TEMP,		/* our side: disk full, I/O error, process died */
 	WHY_STOPPED,
+	WHY_TOO_SOON,		/* LOGIN-DELAY: the server wants fewer logins (RFC 2449) */
+	WHY_ALERT,		/* the server has a text for the user; the credentials are fine (S61) */
+	WHY_SERVER_TEMP,	/* SYS/TEMP: the server's trouble, will pass (RFC 3206) */
+	WHY_SERVER_PERM,	/* SYS/PERM: the server's trouble, needs somebody there */
+	WHY_SELF,		/* the address is one of our own (S17) */
+	WHY_POLICY,		/* the address is not for self-service records; one neutral text */
+	WHY_TOKEN_TEMP,		/* no access token now */
+	WHY_TOKEN_PERM,		/* the grant is gone: suspended until the row changes */
+	WHY_RENUMBERED,		/* the server has renumbered its messages; the administrator decides */
 	WHY_MAX
 };
 
 enum fetch_stage { STAGE_CONNECT, STAGE_TLS, STAGE_GREETING, STAGE_CAPA, STAGE_LOGIN, STAGE_LIST, STAGE_RETR, STAGE_DELE, STAGE_QUIT,
-	STAGE_DELIVER, STAGE_MAX };
+	STAGE_DELIVER, STAGE_TOKEN, STAGE_MAX };
 
 enum tls_mode { TLS_MODE_TLS = 1, TLS_MODE_STLS, TLS_MODE_NONE };
 enum dist_mode { DIST_OWNER = 1, DIST_FIELD, DIST_STAR };	/* personal; special header; To/Cc/Bcc */
-enum plan_action { PLAN_RETR = 1, PLAN_DELE, PLAN_RETR_ALONE };	/* ALONE: a suspect, nothing else in flight until its verdict */
-/* COMPLETE: every message named once and well.  CONFUSED: number 0, one named twice, or shifted: no unique-id can be believed. */
-enum listing { LISTING_PARTIAL = 0, LISTING_COMPLETE = 1, LISTING_CONFUSED = 2 };
+/* ALONE: a suspect, nothing else in flight until its verdict.  HEADERS: TOP n 0 goes to V.  FINGERPRINT: TOP n 0, digested for M. */
+enum plan_action { PLAN_RETR = 1, PLAN_DELE, PLAN_RETR_ALONE, PLAN_HEADERS, PLAN_FINGERPRINT };
+/*
+ * COMPLETE: every message named once and well.  CONFUSED: number 0, one named twice, or shifted: no unique-id can be believed.
+ * PROBED: only the probes were asked for; M answers with FETCH_LIST or a plan without entries.
+ */
+enum listing { LISTING_PARTIAL = 0, LISTING_COMPLETE = 1, LISTING_CONFUSED = 2, LISTING_PROBED = 3 };
+/* AUTO: what the server offers, best first, as the record allows.  Names: auth_mech_str(). */
+enum auth_mech { AUTH_AUTO = 1, AUTH_EXTERNAL, AUTH_OAUTHBEARER, AUTH_XOAUTH2, AUTH_SCRAM_SHA_256, AUTH_SCRAM_SHA_1, AUTH_CRAM_MD5,
+	AUTH_PLAIN, AUTH_LOGIN, AUTH_USER, AUTH_APOP, AUTH_NTLM, AUTH_MSN, AUTH_MAX };
+enum dial_flag { DIAL_SELF = 0x01, DIAL_PUBLIC = 0x02 };	/* our own addresses allowed (S17); public ones only */
 enum verdict { VERDICT_KEEP = 1, VERDICT_DELE };
 enum commit_verdict { COMMIT_DELIVER = 1, COMMIT_DISCARD };	/* DISCARD: known by its digest, unlink it */
 
@@ -151,7 +182,10 @@ struct msg_dial {
 	uint32_t	 id;
 	uint32_t	 timeout;		/* ms for everything */
 	uint16_t	 port;
+	uint16_t	 flags;			/* enum dial_flag */
 	char		 host[PROTO_HOST_SIZE];
+	char		 source[2][48];		/* v6, v4: numeric, to connect from; both empty: any; one: only that family (S12) */
+	char		 socks[64];		/* SOCKS5 server, ip:port or [v6]:port; empty: none */
 };
 
 struct msg_dialed {
@@ -174,12 +208,21 @@ struct msg_session_exit {
 struct msg_fetch_start {
 	uint32_t	 session;
 	uint32_t	 tls;			/* enum tls_mode */
+	uint32_t	 auth;			/* enum auth_mech */
 	uint32_t	 apop;			/* record flag AND global switch (S26) */
+	uint32_t	 token;			/* the secret is an OAuth access token */
 	uint32_t	 leave;			/* 1: UIDL is needed, else the record fails */
 	uint32_t	 want_sizes;		/* 1: ask for LIST together with UIDL */
+	uint32_t	 probes;		/* how many of probe; 0: UIDL as a whole */
+	uint32_t	 probe[PROTO_PROBES];	/* message numbers, ascending */
+	uint32_t	 tls_min;		/* 10, 11, 12 or 13: TLS 1.x; 0: the default, 12 */
+	uint32_t	 npins;
+	uint8_t		 pins[PROTO_PINS_MAX][PROTO_DIGEST_LEN];	/* SHA-256 of the certificate (DER); any of them */
+	char		 ciphers[PROTO_CIPHERS_SIZE];	/* empty: the default */
 	uint32_t	 idle_timeout;		/* ms without a byte from the server */
 	uint32_t	 total_timeout;		/* ms for the whole session */
-	char		 host[PROTO_HOST_SIZE];	/* name the certificate must carry, and SNI */
+	char		 host[PROTO_HOST_SIZE];	/* polled host: SASL's, and for AUTH MSN's rule (S55) */
+	char		 tls_name[PROTO_HOST_SIZE];	/* name the certificate must carry, and SNI */
 	char		 user[PROTO_USER_SIZE];
 	char		 record[PROTO_RECORD_SIZE];	/* for log lines */
 };
@@ -188,6 +231,10 @@ struct msg_fetch_stat {
 	uint32_t	 count;			/* messages */
 	uint32_t	 has_uidl;
 	uint64_t	 octets;		/* a hint */
+	uint32_t	 has_top;
+	uint32_t	 login_delay;		/* s by CAPA after login, 0 = none said */
+	uint32_t	 expire;		/* days by CAPA, UINT32_MAX = never or not said; 0: what was retrieved goes at once */
+	char		 mech[16];		/* how it logged in */
 };
 
 struct msg_fetch_listed {
@@ -210,18 +257,23 @@ struct msg_fetch_done {
 struct msg_fetch_failed {
 	uint32_t	 stage;			/* enum fetch_stage */
 	uint32_t	 why;			/* enum fail_why */
+	uint32_t	 msgno;			/* that was coming in or about to; 0 = none */
+	uint32_t	 confused;		/* 1: answers and messages of this session may have been mixed up: trust no unique-id of it */
+	uint32_t	 login_delay;		/* s by CAPA, 0 = none said */
 	char		 text[PROTO_TEXT_SIZE];
 };
 
 struct msg_begin {
 	uint32_t	 msgno;
 	uint32_t	 size;			/* as listed; a hint, 0 = unknown */
+	uint32_t	 headers;		/* 1: the header only (PLAN_HEADERS) */
 };
 
 struct msg_end {
 	uint32_t	 msgno;
 	uint64_t	 octets;		/* sum of the DATA payloads */
 	uint8_t		 digest[PROTO_DIGEST_LEN];	/* SHA-256 over them */
+	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* fingerprint of the header, see fetcher/fingerprint.c */
 };
 
 struct msg_route_start {
@@ -272,6 +324,15 @@ struct msg_receipt {
 	uint32_t	 fallback;		/* 1: went to the postmaster, reason in the message */
 	uint64_t	 octets;
 	uint8_t		 digest[PROTO_DIGEST_LEN];
+	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* from msg_end */
+};
+
+struct msg_notice {
+	uint32_t	 account;		/* id */
+	uint32_t	 reserved;
+	char		 record[PROTO_RECORD_SIZE];
+	char		 subject[PROTO_TEXT_SIZE];	/* vis-encoded: ASCII without line ends */
+	char		 text[4 * PROTO_TEXT_SIZE];	/* likewise, but lines end in \n */
 };
 
 struct msg_rcpt {
@@ -298,6 +359,11 @@ struct msg_session_closed {
 
 struct ctl_name {
 	char		 name[PROTO_RECORD_SIZE];
+};
+
+struct ctl_renumber {
+	char		 name[PROTO_RECORD_SIZE];	/* account/record */
+	uint32_t	 seen;			/* 1: what is unknown counts as delivered; 0: it is retrieved */
 };
 
 struct ctl_text {
@@ -340,6 +406,7 @@ const char	*imsg_type_str(uint32_t);
 const char	*fail_why_str(uint32_t);
 const char	*fetch_stage_str(uint32_t);
 const char	*tls_mode_str(uint32_t);
+const char	*auth_mech_str(uint32_t);	/* as in column auth */
 int		 proto_str(const char *, size_t);	/* 1: the array holds a NUL, 0: not */
 
 #endif

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
--- Schema 1 of rpopd.db, the administrator's store; see rpopd.db(5).
+-- Schema 2 of rpopd.db, the administrator's store; see rpopd.db(5).
 -- Create with: (umask 077; sqlite3 -batch -init /dev/null rpopd.db <rpopd.sql)
 --
 -- sqlite3(1) does not enforce foreign keys by default: they are declared for the record and for the daemon's foreign_key_check,
@@ -7,10 +7,13 @@
 
 BEGIN IMMEDIATE;
 PRAGMA application_id = 1919971184;	-- "rpop"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 CREATE TABLE domain (
 	name	TEXT NOT NULL PRIMARY KEY,
+	address	TEXT,
+	CONSTRAINT "domain: address must be numeric addresses of this host, separated by commas, or NULL" CHECK (
+	    length(CAST(address AS BLOB)) BETWEEN 2 AND 500 AND address NOT GLOB '*[^0-9a-fA-F.:,]*' AND ',' || address || ',' NOT GLOB '*,,*'),
 	CONSTRAINT "domain: 'spool' is the name of the spool below the mail root" CHECK (name <> 'spool'),
 	CONSTRAINT "domain: a name is in lower case: labels of letters, digits and hyphens, joined by dots, 253 at most" CHECK (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 253 AND name NOT GLOB '*[^a-z0-9.-]*' AND
@@ -49,7 +52,15 @@ CREATE TABLE settings (
 	use_apop	INTEGER NOT NULL DEFAULT 1,
 	idle_timeout	INTEGER NOT NULL DEFAULT 180,
 	session_timeout	INTEGER NOT NULL DEFAULT 3600,
-	delay_failed	INTEGER NOT NULL DEFAULT 300,
+	delay_failed_hosts	INTEGER NOT NULL DEFAULT 300,
+	delay_failed_accounts	INTEGER NOT NULL DEFAULT 300,
+	host_sessions	INTEGER NOT NULL DEFAULT 10,
+	schedule	TEXT,
+	source_address	TEXT,
+	use_domain_addresses	INTEGER NOT NULL DEFAULT 0,
+	self_poll	INTEGER NOT NULL DEFAULT 0,
+	socks		TEXT,
+	log_level	TEXT NOT NULL DEFAULT 'problems',
 	CONSTRAINT "settings: there is exactly one row, with id 1" CHECK (id = 1),
 	CONSTRAINT "settings: mail_root must be an absolute path without .. or control characters" CHECK (
 	    mail_root GLOB '/?*' AND length(CAST(mail_root AS BLOB)) <= 1023 AND '/' || mail_root || '/' NOT GLOB '*/../*' AND
@@ -68,7 +79,69 @@ CREATE TABLE settings (
 	CONSTRAINT "settings: idle_timeout must be 10..3600 seconds" CHECK (idle_timeout BETWEEN 10 AND 3600),
 	CONSTRAINT "settings: session_timeout must be 60..86400 seconds and not shorter than idle_timeout" CHECK (
 	    session_timeout BETWEEN 60 AND 86400 AND session_timeout >= idle_timeout),
-	CONSTRAINT "settings: delay_failed must be 10..604800 seconds" CHECK (delay_failed BETWEEN 10 AND 604800)
+	CONSTRAINT "settings: delay_failed_hosts must be 10..604800 seconds" CHECK (delay_failed_hosts BETWEEN 10 AND 604800),
+	CONSTRAINT "settings: delay_failed_accounts must be 10..604800 seconds" CHECK (delay_failed_accounts BETWEEN 10 AND 604800),
+	CONSTRAINT "settings: host_sessions must be 1..1000" CHECK (host_sessions BETWEEN 1 AND 1000),
+	CONSTRAINT "settings: source_address must be numeric addresses of this host, one per family, by commas, or NULL" CHECK (
+	    length(CAST(source_address AS BLOB)) BETWEEN 2 AND 500 AND source_address NOT GLOB '*[^0-9a-fA-F.:,]*' AND ',' || source_address || ',' NOT GLOB '*,,*'),
+	CONSTRAINT "settings: use_domain_addresses must be 0 or 1" CHECK (use_domain_addresses IN (0, 1)),
+	CONSTRAINT "settings: self_poll must be 0 or 1" CHECK (self_poll IN (0, 1)),
+	CONSTRAINT "settings: socks must be the SOCKS5 server's numeric address and port, ip:port or [v6]:port, or NULL" CHECK (
+	    length(CAST(socks AS BLOB)) BETWEEN 9 AND 63 AND socks NOT GLOB '*[^][0-9a-fA-F.:]*' AND socks GLOB '*:[1-9]*'),
+	CONSTRAINT "settings: log_level must be crashes, failures, major, problems, low or all" CHECK (
+	    log_level IN ('crashes', 'failures', 'major', 'problems', 'low', 'all'))
+) STRICT;
+
+-- When polling is permitted: the windows of one name together.  days are those on which a window begins, 1 is Monday; one that ends
+-- before it begins ends on the next day.  pause is the least time between two polls of a record that the window permits.
+CREATE TABLE schedule (
+	name	TEXT NOT NULL,
+	days	TEXT NOT NULL DEFAULT '1234567',
+	begins	TEXT NOT NULL DEFAULT '00:00',
+	ends	TEXT NOT NULL DEFAULT '24:00',
+	pause	INTEGER NOT NULL DEFAULT 0,
+	PRIMARY KEY (name, days, begins),
+	CONSTRAINT "schedule: name must be 1 to 64 octets of text without control characters" CHECK (
+	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND instr(CAST(name AS BLOB), x'00') = 0 AND
+	    name NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "schedule: days must be digits 1 (Monday) to 7 (Sunday), such as 12345" CHECK (
+	    length(CAST(days AS BLOB)) BETWEEN 1 AND 7 AND days NOT GLOB '*[^1-7]*'),
+	CONSTRAINT "schedule: begins must be a time of day, 00:00 to 23:59" CHECK (
+	    begins GLOB '[0-2][0-9]:[0-5][0-9]' AND begins < '24:00'),
+	CONSTRAINT "schedule: ends must be a time of day, 00:00 to 24:00, other than begins" CHECK (
+	    ends GLOB '[0-2][0-9]:[0-5][0-9]' AND ends <= '24:00' AND ends <> begins),
+	CONSTRAINT "schedule: pause must be 0..86400 seconds" CHECK (pause BETWEEN 0 AND 86400)
+) STRICT, WITHOUT ROWID;
+
+-- Who we are for an OAuth identity provider.
+CREATE TABLE oauth_client (
+	name		TEXT NOT NULL PRIMARY KEY,
+	token_url	TEXT NOT NULL,
+	client_id	TEXT NOT NULL,
+	client_secret	ANY,
+	scope		TEXT,
+	grant_type	TEXT NOT NULL DEFAULT 'refresh_token',
+	ca_file		TEXT,
+	CONSTRAINT "oauth_client: name must be 1 to 64 octets of text without control characters" CHECK (
+	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND instr(CAST(name AS BLOB), x'00') = 0 AND
+	    name NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "oauth_client: token_url must be https://host/path or https://host:port/path, 1000 octets at most" CHECK (
+	    length(CAST(token_url AS BLOB)) <= 1000 AND token_url GLOB 'https://[a-zA-Z0-9[]*/*' AND
+	    token_url NOT GLOB '*[^!-~]*' AND token_url NOT GLOB '*[@#]*'),
+	CONSTRAINT "oauth_client: client_id must be 1 to 512 printable ASCII characters" CHECK (
+	    length(CAST(client_id AS BLOB)) BETWEEN 1 AND 512 AND client_id NOT GLOB '*[^ -~]*'),
+	CONSTRAINT "oauth_client: client_secret must be text in quotes, or a blob, of 1 to 1024 octets, or NULL" CHECK (
+	    client_secret IS NULL OR
+	    typeof(client_secret) IN ('text', 'blob') AND length(CAST(client_secret AS BLOB)) BETWEEN 1 AND 1024),
+	CONSTRAINT "oauth_client: scope must be 1 to 1000 printable ASCII characters, or NULL" CHECK (
+	    length(CAST(scope AS BLOB)) BETWEEN 1 AND 1000 AND scope NOT GLOB '*[^ -~]*'),
+	CONSTRAINT "oauth_client: grant_type must be refresh_token or client_credentials" CHECK (
+	    grant_type IN ('refresh_token', 'client_credentials')),
+	CONSTRAINT "oauth_client: client_credentials need a client_secret" CHECK (
+	    grant_type <> 'client_credentials' OR client_secret IS NOT NULL),
+	CONSTRAINT "oauth_client: ca_file must be an absolute path without .. or control characters, or NULL" CHECK (
+	    ca_file GLOB '/?*' AND length(CAST(ca_file AS BLOB)) <= 1023 AND '/' || ca_file || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(ca_file AS BLOB), x'00') = 0 AND ca_file NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 ) STRICT;
 
 CREATE TABLE rpop (
@@ -84,6 +157,26 @@ CREATE TABLE rpop (
 	leave		INTEGER NOT NULL DEFAULT 0,
 	tls		TEXT NOT NULL DEFAULT 'tls',
 	apop		INTEGER NOT NULL DEFAULT 0,
+	auth		TEXT NOT NULL DEFAULT 'auto',
+	oauth_client	TEXT REFERENCES oauth_client (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	refresh_token	ANY,
+	token_command	TEXT,
+	token_user	TEXT,
+	tls_min		TEXT,
+	tls_ciphers	TEXT,
+	tls_name	TEXT,
+	tls_pins	TEXT,
+	ca_file		TEXT,
+	tls_cert	TEXT,
+	tls_key		TEXT,
+	schedule	TEXT,
+	max_size	INTEGER,
+	oversize	TEXT NOT NULL DEFAULT 'skip',
+	session_messages	INTEGER,
+	session_octets	INTEGER,
+	leave_days	INTEGER,
+	first_poll	TEXT NOT NULL DEFAULT 'retrieve',
+	self_service	INTEGER NOT NULL DEFAULT 0,
 	host		TEXT GENERATED ALWAYS AS (CASE
 	    WHEN domain GLOB '[[]*]*' THEN substr(domain, 2, instr(domain, ']') - 2)
 	    WHEN domain GLOB '*:*' THEN substr(domain, 1, instr(domain, ':') - 1)
@@ -110,8 +203,62 @@ CREATE TABLE rpop (
 	    typeof(password) IN ('text', 'blob') AND length(CAST(password AS BLOB)) BETWEEN 1 AND 1024),
 	CONSTRAINT "rpop: password must not contain CR, LF or NUL" CHECK (instr(CAST(password AS BLOB), x'0d') = 0 AND
 	    instr(CAST(password AS BLOB), x'0a') = 0 AND instr(CAST(password AS BLOB), x'00') = 0),
-	CONSTRAINT "rpop: a record that is polled needs a password; set period to NULL until there is one" CHECK (
-	    password IS NOT NULL OR period IS NULL),
+	CONSTRAINT "rpop: a record that is polled needs a password, an oauth_client, a token_command or auth 'external'" CHECK (
+	    period IS NULL OR password IS NOT NULL OR oauth_client IS NOT NULL OR token_command IS NOT NULL OR auth = 'external'),
+	CONSTRAINT "rpop: password, oauth_client and token_command exclude each other" CHECK (
+	    (password IS NOT NULL) + (oauth_client IS NOT NULL) + (token_command IS NOT NULL) <= 1),
+	CONSTRAINT "rpop: auth must be auto, external, oauthbearer, xoauth2, scram-sha-256, scram-sha-1, cram-md5, plain, login, user, apop, ntlm or msn" CHECK (
+	    auth IN ('auto', 'external', 'oauthbearer', 'xoauth2', 'scram-sha-256', 'scram-sha-1', 'cram-md5', 'plain', 'login',
+	    'user', 'apop', 'ntlm', 'msn')),
+	CONSTRAINT "rpop: auth oauthbearer and xoauth2 need an oauth_client or a token_command, and these need one of them, or auto" CHECK (
+	    CASE WHEN oauth_client IS NOT NULL OR token_command IS NOT NULL THEN auth IN ('auto', 'oauthbearer', 'xoauth2')
+	    ELSE auth NOT IN ('oauthbearer', 'xoauth2') END),
+	CONSTRAINT "rpop: tokens are sent under TLS only; set tls to tls or stls" CHECK (
+	    tls <> 'none' OR oauth_client IS NULL AND token_command IS NULL),
+	CONSTRAINT "rpop: auth external needs tls_cert and tls_key" CHECK (auth <> 'external' OR tls_cert IS NOT NULL),
+	CONSTRAINT "rpop: refresh_token must be text in quotes, or a blob, of 1 to 8000 octets, or NULL" CHECK (refresh_token IS NULL OR
+	    typeof(refresh_token) IN ('text', 'blob') AND length(CAST(refresh_token AS BLOB)) BETWEEN 1 AND 8000),
+	CONSTRAINT "rpop: refresh_token belongs to an oauth_client" CHECK (refresh_token IS NULL OR oauth_client IS NOT NULL),
+	CONSTRAINT "rpop: token_command must be an absolute path, then words separated by single spaces; no shell sees it" CHECK (
+	    token_command GLOB '/?*' AND length(CAST(token_command AS BLOB)) <= 1023 AND
+	    ' ' || token_command || ' ' NOT GLOB '*  *' AND instr(CAST(token_command AS BLOB), x'00') = 0 AND
+	    token_command NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: token_user is the system user that token_command runs as, not root" CHECK (token_user IS NULL OR
+	    token_command IS NOT NULL AND length(CAST(token_user AS BLOB)) BETWEEN 1 AND 32 AND
+	    token_user NOT GLOB '*[^a-zA-Z0-9._-]*' AND token_user NOT GLOB '-*' AND token_user <> 'root'),
+	CONSTRAINT "rpop: tls_min must be 1.0, 1.1, 1.2 or 1.3, or NULL for 1.2" CHECK (tls_min IN ('1.0', '1.1', '1.2', '1.3')),
+	CONSTRAINT "rpop: tls_ciphers must be an OpenSSL cipher list of 1 to 500 characters, or NULL" CHECK (
+	    length(CAST(tls_ciphers AS BLOB)) BETWEEN 1 AND 500 AND tls_ciphers NOT GLOB '*[^a-zA-Z0-9:+!@=,_ -]*'),
+	CONSTRAINT "rpop: tls_name must be the host name in the server's certificate, or NULL" CHECK (
+	    length(CAST(tls_name AS BLOB)) BETWEEN 1 AND 253 AND tls_name NOT GLOB '*[^a-zA-Z0-9._:-]*'),
+	CONSTRAINT "rpop: tls_pins must be 1 to 8 SHA-256 sums of certificates, 64 hexadecimal digits each, separated by spaces" CHECK (
+	    tls_pins NOT GLOB '*[^0-9a-fA-F ]*' AND length(tls_pins) % 65 = 64 AND length(tls_pins) <= 519 AND
+	    length(replace(tls_pins, ' ', '')) = (length(tls_pins) + 1) / 65 * 64),
+	CONSTRAINT "rpop: ca_file must be an absolute path without .. or control characters, or NULL" CHECK (
+	    ca_file GLOB '/?*' AND length(CAST(ca_file AS BLOB)) <= 1023 AND '/' || ca_file || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(ca_file AS BLOB), x'00') = 0 AND ca_file NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: tls_cert must be an absolute path without .. or control characters, or NULL" CHECK (
+	    tls_cert GLOB '/?*' AND length(CAST(tls_cert AS BLOB)) <= 1023 AND '/' || tls_cert || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(tls_cert AS BLOB), x'00') = 0 AND tls_cert NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: tls_key must be an absolute path without .. or control characters, or NULL" CHECK (
+	    tls_key GLOB '/?*' AND length(CAST(tls_key AS BLOB)) <= 1023 AND '/' || tls_key || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(tls_key AS BLOB), x'00') = 0 AND tls_key NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: tls_cert and tls_key belong together" CHECK ((tls_cert IS NULL) = (tls_key IS NULL)),
+	CONSTRAINT "rpop: tls_min, tls_ciphers, tls_name, tls_pins, ca_file and tls_cert are for tls and stls" CHECK (tls <> 'none' OR
+	    coalesce(tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert) IS NULL),
+	CONSTRAINT "rpop: max_size must be 1..2147483647 octets, or NULL for no limit" CHECK (max_size BETWEEN 1 AND 2147483647),
+	CONSTRAINT "rpop: oversize must be skip or headers" CHECK (oversize IN ('skip', 'headers')),
+	CONSTRAINT "rpop: session_messages must be 1..1000000, or NULL for no limit" CHECK (session_messages BETWEEN 1 AND 1000000),
+	CONSTRAINT "rpop: session_octets must be 1..1000000000000, or NULL for no limit" CHECK (
+	    session_octets BETWEEN 1 AND 1000000000000),
+	CONSTRAINT "rpop: leave_days must be 1..36500 days after which what was left is deleted, or NULL" CHECK (
+	    leave_days BETWEEN 1 AND 36500),
+	CONSTRAINT "rpop: leave_days is for records with leave" CHECK (leave_days IS NULL OR leave = 1),
+	CONSTRAINT "rpop: first_poll must be retrieve, or mark: then what is there already counts as delivered" CHECK (
+	    first_poll IN ('retrieve', 'mark')),
+	CONSTRAINT "rpop: first_poll 'mark' is for records with leave, or it would delete mail nobody has" CHECK (
+	    first_poll <> 'mark' OR leave = 1),
+	CONSTRAINT "rpop: self_service must be 0 or 1" CHECK (self_service IN (0, 1)),
 	CONSTRAINT "rpop: period must be 10..31536000 seconds, or NULL for disabled" CHECK (period BETWEEN 10 AND 31536000),
 	CONSTRAINT "rpop: mailbox and special exclude each other" CHECK (mailbox IS NULL OR special IS NULL),
 	CONSTRAINT "rpop: mailbox must be a folder such as Lists or Lists/bsd, 127 octets at most, or NULL for the inbox" CHECK (
@@ -211,6 +358,13 @@ CREATE TRIGGER rpop_insert BEFORE INSERT ON rpop BEGIN
 	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
+	SELECT RAISE(ABORT, 'rpop: schedule is not in table schedule')
+	    WHERE NEW.schedule IS NOT NULL AND NOT EXISTS (SELECT 1 FROM schedule WHERE name = NEW.schedule);
+	SELECT RAISE(ABORT, 'rpop: oauth_client is not in table oauth_client')
+	    WHERE NEW.oauth_client IS NOT NULL AND NOT EXISTS (SELECT 1 FROM oauth_client WHERE name = NEW.oauth_client);
+	SELECT RAISE(ABORT, 'rpop: an oauth_client with grant_type refresh_token needs a refresh_token in the record')
+	    WHERE NEW.oauth_client IS NOT NULL AND NEW.refresh_token IS NULL AND NEW.period IS NOT NULL AND EXISTS (
+	    SELECT 1 FROM oauth_client WHERE name = NEW.oauth_client AND grant_type = 'refresh_token');
 END;
 
 CREATE TRIGGER rpop_update BEFORE UPDATE ON rpop BEGIN
@@ -221,6 +375,40 @@ CREATE TRIGGER rpop_update BEFORE UPDATE ON rpop BEGIN
 	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
+	SELECT RAISE(ABORT, 'rpop: schedule is not in table schedule')
+	    WHERE NEW.schedule IS NOT NULL AND NOT EXISTS (SELECT 1 FROM schedule WHERE name = NEW.schedule);
+	SELECT RAISE(ABORT, 'rpop: oauth_client is not in table oauth_client')
+	    WHERE NEW.oauth_client IS NOT NULL AND NOT EXISTS (SELECT 1 FROM oauth_client WHERE name = NEW.oauth_client);
+	SELECT RAISE(ABORT, 'rpop: an oauth_client with grant_type refresh_token needs a refresh_token in the record')
+	    WHERE NEW.oauth_client IS NOT NULL AND NEW.refresh_token IS NULL AND NEW.period IS NOT NULL AND EXISTS (
+	    SELECT 1 FROM oauth_client WHERE name = NEW.oauth_client AND grant_type = 'refresh_token');
+END;
+
+CREATE TRIGGER settings_schedule BEFORE UPDATE OF schedule ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: schedule is not in table schedule')
+	    WHERE NEW.schedule IS NOT NULL AND NOT EXISTS (SELECT 1 FROM schedule WHERE name = NEW.schedule);
+END;
+
+CREATE TRIGGER schedule_update BEFORE UPDATE OF name ON schedule WHEN NEW.name <> OLD.name BEGIN
+	SELECT RAISE(ABORT, 'schedule: records or settings use this name and it would have no window left')
+	    WHERE (SELECT count(*) FROM schedule WHERE name = OLD.name) = 1 AND (
+	    EXISTS (SELECT 1 FROM rpop WHERE schedule = OLD.name) OR EXISTS (SELECT 1 FROM settings WHERE schedule = OLD.name));
+END;
+
+CREATE TRIGGER schedule_delete BEFORE DELETE ON schedule BEGIN
+	SELECT RAISE(ABORT, 'schedule: records or settings use this name and it would have no window left')
+	    WHERE (SELECT count(*) FROM schedule WHERE name = OLD.name) = 1 AND (
+	    EXISTS (SELECT 1 FROM rpop WHERE schedule = OLD.name) OR EXISTS (SELECT 1 FROM settings WHERE schedule = OLD.name));
+END;
+
+CREATE TRIGGER oauth_client_update BEFORE UPDATE OF name ON oauth_client WHEN NEW.name <> OLD.name BEGIN
+	SELECT RAISE(ABORT, 'oauth_client: records in table rpop use it; change them first')
+	    WHERE EXISTS (SELECT 1 FROM rpop WHERE oauth_client = OLD.name);
+END;
+
+CREATE TRIGGER oauth_client_delete BEFORE DELETE ON oauth_client BEGIN
+	SELECT RAISE(ABORT, 'oauth_client: records in table rpop use it; change them first')
+	    WHERE EXISTS (SELECT 1 FROM rpop WHERE oauth_client = OLD.name);
 END;
 
 -- For people.
@@ -247,14 +435,16 @@ CREATE TRIGGER accounts_insert INSTEAD OF INSERT ON accounts BEGIN
 	    substr(NEW.address, instr(NEW.address, '@') + 1));
 END;
 
-CREATE VIEW records (account, name, host, port, tls, auth_name, password, mode, folder, every, leave, apop) AS
+CREATE VIEW records (account, name, host, port, tls, auth_name, auth, credential, mode, folder, every, leave, apop) AS
 	SELECT account, name, host, CASE WHEN port_text <> '' THEN CAST(substr(port_text, 2) AS INTEGER) WHEN tls = 'tls' THEN 995
-	    ELSE 110 END, tls, auth_name, CASE WHEN password IS NULL THEN 'missing' ELSE 'set' END,
+	    ELSE 110 END, tls, auth_name, auth, CASE WHEN password IS NOT NULL THEN 'password' WHEN oauth_client IS NOT NULL THEN 'oauth_client ' ||
+	    oauth_client WHEN token_command IS NOT NULL THEN 'token_command' WHEN auth = 'external' THEN 'certificate'
+	    ELSE 'missing' END,
 	    CASE WHEN special IS NULL THEN 'to the owner' WHEN special = '*' THEN 'by To, Cc, Bcc' ELSE 'by ' || special END,
 	    ifnull(mailbox, CASE WHEN special IS NULL THEN 'inbox' END), CASE WHEN period IS NULL THEN 'disabled'
 	    WHEN period % 3600 = 0 THEN (period / 3600) || ' h' WHEN period % 60 = 0 THEN (period / 60) || ' min'
 	    ELSE period || ' s' END,
-	    CASE leave WHEN 1 THEN 'yes' ELSE 'no' END, CASE apop WHEN 1 THEN 'yes' ELSE 'no' END
+	    CASE WHEN leave_days IS NOT NULL THEN leave_days || ' days' WHEN leave = 1 THEN 'yes' ELSE 'no' END, CASE apop WHEN 1 THEN 'yes' ELSE 'no' END
 	FROM rpop ORDER BY account, name;
 
 INSERT INTO settings DEFAULT VALUES;

@@ -46,7 +46,7 @@ class Batch:
 
     def __init__(self, pki, server, rng, serial):
         self.rng, self.server = rng, server
-        self.rig = rigs.Rig(pki, delay_failed=10, processors=10)
+        self.rig = rigs.Rig(pki, delay_failed_accounts=10, processors=10)
         self.want = collections.Counter()
         self.users, self.left = {}, 0
         self.serial = 0

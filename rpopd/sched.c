@@ -140,7 +140,7 @@ sched_delay(const struct task *t)
 		return (delay > BUSY_DELAY ? BUSY_DELAY : delay);
 	if (n > BACKOFF_DOUBLINGS + 1)
 		n = BACKOFF_DOUBLINGS + 1;
-	n = master.config->settings.delay_failed << (n - 1);
+	n = master.config->settings.delay_failed_accounts << (n - 1);
 	return (delay > n ? delay : n);
 }
 

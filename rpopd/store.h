@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../common/log.h"
 #include "../common/proto.h"
 
 /* --- store_config.c, store_secret.c: rpopd.db --- */
@@ -24,7 +25,14 @@ struct settings {
 	uint32_t	 use_apop;		/* S11 */
 	uint32_t	 idle_timeout;		/* s */
 	uint32_t	 session_timeout;	/* s */
-	uint32_t	 delay_failed;		/* s, first back-off of a failed record; doubles up to the record's limit */
+	uint32_t	 delay_failed_hosts;	/* s, first back-off of a host that could not be reached (S15); doubles */
+	uint32_t	 delay_failed_accounts;	/* s, first back-off of a record that failed (S16); doubles */
+	uint32_t	 host_sessions;		/* sessions at once with one host and port */
+	uint32_t	 self_poll;		/* S17 */
+	enum log_level	 log_level;		/* S8 */
+	const char	*schedule;		/* every record's; "" = always (S6) */
+	const char	*source;		/* numeric addresses by commas, one per family; "" = any (S12) */
+	const char	*socks;			/* SOCKS5 server, ip:port or [v6]:port; "" = none */
 	uint32_t	 postmaster;		/* account id: fallback of unified records; 0: none, then no record is unified */
 };
 
@@ -43,6 +51,36 @@ struct record {				/* one row of rpop, without its secret */
 	enum tls_mode	 tls;
 	uint16_t	 port;			/* explicit, or 110 / 995 by tls */
 	uint8_t		 leave, apop;
+	uint8_t		 self_service;		/* written by its owner: public addresses only */
+	uint8_t		 mark_first;		/* what is there at the first poll counts as delivered */
+	uint8_t		 headers_only;		/* of messages over max_size; else they are skipped */
+	uint8_t		 tls_min;		/* as msg_fetch_start; 0 = default */
+	uint8_t		 npins;
+	enum auth_mech	 auth;
+	uint32_t	 leave_days;		/* 0 = as long as the server keeps them */
+	uint32_t	 max_size;		/* octets, 0 = any */
+	uint32_t	 session_messages;	/* at most in one session, 0 = all */
+	uint64_t	 session_octets;	/* likewise; one message may pass it */
+	const uint8_t	*pins;			/* npins * PROTO_DIGEST_LEN octets */
+	const char	*tls_ciphers, *tls_name, *ca_file, *tls_cert, *tls_key;
+	const char	*schedule;		/* its own, on top of the settings' */
+	const char	*source;		/* its domain's addresses or the settings' (S13, S14) */
+	const char	*token_command, *token_user;	/* argv by spaces; "" = none */
+	const struct oauth_row *client;		/* NULL = none; the refresh token stays in the store */
+};
+
+struct window {				/* a row of schedule; windows of one name are neighbours, by name, in config.windows */
+	const char	*name;
+	uint8_t		 days;			/* bit 0 = Monday ... bit 6 = Sunday: the day it begins */
+	uint16_t	 begins, ends;		/* minutes of the day; ends <= begins: on the next day; ends may be 1440 */
+	uint32_t	 pause;			/* s, least time between two polls of a record */
+};
+
+struct oauth_row {			/* a row of oauth_client, without its secret */
+	const char	*name, *client_id, *scope, *ca_file;	/* "" for NULL */
+	const char	*host, *path;		/* of token_url; path with its query, begins with / */
+	uint16_t	 port;
+	uint8_t		 client_credentials;	/* else refresh_token */
 };
 
 struct account_row {
@@ -63,6 +101,10 @@ struct config {				/* everything of one good load; config_free() */
 	size_t			 naccounts;
 	struct address_row	*addresses;	/* accounts' own and aliases */
 	size_t			 naddresses;
+	struct window		*windows;
+	size_t			 nwindows;
+	struct oauth_row	*clients;
+	size_t			 nclients;
 	struct arena		*arena;		/* the strings; private to store_config.c */
 };
 

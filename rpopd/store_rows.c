@@ -36,7 +36,7 @@ enum { R_ACCOUNT, R_NAME, R_DOMAIN, R_AUTH_NAME, R_TLS, R_PERIOD, R_LEAVE, R_APO
 /* Later tables refer to earlier ones. */
 const struct loader	 load_loaders[] = {
 	{ "SELECT mail_root, ca_dir, hostname, nameservers, main_domain, processors, use_apop, idle_timeout, session_timeout,"
-	    " delay_failed FROM settings", load_settings },
+	    " delay_failed_accounts FROM settings", load_settings },
 	{ "SELECT name FROM domain ORDER BY name", load_domain },
 	{ "SELECT id, name, domain FROM account ORDER BY name || '@' || domain", load_account },
 	{ "SELECT address, target FROM route ORDER BY address", load_route },
@@ -119,7 +119,7 @@ load_settings(struct load *ld, sqlite3_stmt *st)
 	s->use_apop = col_number(ld, st, S_USE_APOP, 0, 1);
 	s->idle_timeout = col_number(ld, st, S_IDLE, 10, 3600);
 	s->session_timeout = col_number(ld, st, S_SESSION, 60, 86400);
-	s->delay_failed = col_number(ld, st, S_DELAY, 10, 604800);
+	s->delay_failed_accounts = col_number(ld, st, S_DELAY, 10, 604800);
 	if (s->session_timeout < s->idle_timeout)
 		load_bad(ld, "settings: session_timeout must not be shorter than idle_timeout");
 	return (0);

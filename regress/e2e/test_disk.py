@@ -43,7 +43,7 @@ def poll(rig):
 def test_full_disk(personal, popd):
     data = [corpus.mail("f%d" % i, body=b"some text\r\n" * 20_000) for i in range(30)]	# 6.6 MB
     s = popd(messages=data)
-    personal.settings["delay_failed"] = 10
+    personal.settings["delay_failed_accounts"] = 10
     personal.record("anna@example.org", "work", s)
     with tmpfs(personal, "2m"):
         daemon = personal.start()

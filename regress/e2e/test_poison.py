@@ -58,7 +58,7 @@ def test_running_daemon(personal, popd):
     """The daemon itself goes on, and says what is wrong."""
     s = popd(messages=mails("g", 4) + [poison("bad")])
     other = popd(messages=mails("o", 3))
-    personal.settings["delay_failed"] = 10
+    personal.settings["delay_failed_accounts"] = 10
     personal.record("anna@example.org", "poisoned", s, period=10)
     personal.record("postmaster@example.org", "other", other, period=10)
     daemon = personal.start(hooks=True)

@@ -78,7 +78,7 @@ def test_period(personal, popd):
 def test_backoff(personal, popd):
     """After failures the waits grow; a success, and a restart, change it as they should."""
     server = popd(B.RefuseLogin(), [corpus.mail("b")])
-    personal.settings["delay_failed"] = 600
+    personal.settings["delay_failed_accounts"] = 600
     personal.record("anna@example.org", "work", server, period=10)
     daemon = personal.start()
     waits = []

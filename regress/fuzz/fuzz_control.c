@@ -26,7 +26,7 @@ quiet(int priority, const char *text)
 static void
 setup(void)
 {
-	static struct config	 config = { .settings = { .processors = 1, .delay_failed = 300 } };
+	static struct config	 config = { .settings = { .processors = 1, .delay_failed_accounts = 300 } };
 	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600, .mode = DIST_OWNER };
 	static struct task	 task = { .rec = &rec, .slot = SIZE_MAX, .due = INT64_MAX };
 	char			 err[256];

@@ -61,7 +61,7 @@ dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, uint32_t
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	static struct config	 config = { .settings = { .processors = 1, .delay_failed = 300 } };
+	static struct config	 config = { .settings = { .processors = 1, .delay_failed_accounts = 300 } };
 	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600 };
 	static struct child	 deliverer;
 	static int		 ready;

@@ -62,7 +62,7 @@ setup(void **state)
 	memset(&master, 0, sizeof(master));
 	master.config = &config;
 	config.settings.processors = 1000;
-	config.settings.delay_failed = 300;
+	config.settings.delay_failed_accounts = 300;
 	master.tasks = calloc(NTASKS, sizeof(*master.tasks));
 	master.ntasks = NTASKS;
 	for (i = 0; i < NTASKS; i++) {

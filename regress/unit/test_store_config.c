@@ -177,7 +177,7 @@ test_good(void **state)
 	assert_int_equal(c->settings.use_apop, 1);
 	assert_int_equal(c->settings.idle_timeout, 180);
 	assert_int_equal(c->settings.session_timeout, 3600);
-	assert_int_equal(c->settings.delay_failed, 300);
+	assert_int_equal(c->settings.delay_failed_accounts, 300);
 	assert_int_equal(c->naccounts, 3);
 	assert_int_equal(c->naddresses, 4);
 	assert_string_equal(c->addresses[3].address, "sales@example.org");
