@@ -42,6 +42,18 @@ log_setverbose(int verbose)
 	log_verbose = verbose;
 }
 
+enum log_level
+log_level_parse(const char *name)
+{
+	static const char *const	 names[] = { "crashes", "failures", "major", "problems", "low", "all" };
+	size_t				 i;
+
+	for (i = 0; i < nitems(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return (LOG_LEVEL_CRASHES + i);
+	return (0);
+}
+
 int
 log_getverbose(void)
 {

@@ -26,6 +26,7 @@ typedef void	(*log_sink)(int priority, const char *text);
 
 void	 log_init(const char *procname, int debug, int verbose);	/* debug: stderr, else syslog(LOG_MAIL) */
 void	 log_setsink(log_sink);		/* children: replaces stderr/syslog */
+enum log_level log_level_parse(const char *);	/* 0: no such name */
 void	 log_setverbose(int);
 int	 log_getverbose(void);
 void	 log_line(int priority, const char *text);	/* raw: text already encoded (the master relaying a child's line) */

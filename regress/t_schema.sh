@@ -80,13 +80,13 @@ sql "$base" "INSERT INTO accounts (address) VALUES ('postmaster@example.org'), (
 
 # domain and account
 lower="domain: a name is in lower case: labels of letters, digits and hyphens, joined by dots, 253 at most"
-refuse "$lower" "INSERT INTO domain VALUES ('Example.net')"
-refuse "$lower" "INSERT INTO domain VALUES ('a..b')"
-refuse "$lower" "INSERT INTO domain VALUES ('.')"
-refuse "$lower" "INSERT INTO domain VALUES ('../etc')"
-refuse "$lower" "INSERT INTO domain VALUES ('-a.example')"
-refuse "$lower" "INSERT INTO domain VALUES ('')"
-refuse "domain: 'spool' is the name of the spool below the mail root" "INSERT INTO domain VALUES ('spool')"
+refuse "$lower" "INSERT INTO domain (name) VALUES ('Example.net')"
+refuse "$lower" "INSERT INTO domain (name) VALUES ('a..b')"
+refuse "$lower" "INSERT INTO domain (name) VALUES ('.')"
+refuse "$lower" "INSERT INTO domain (name) VALUES ('../etc')"
+refuse "$lower" "INSERT INTO domain (name) VALUES ('-a.example')"
+refuse "$lower" "INSERT INTO domain (name) VALUES ('')"
+refuse "domain: 'spool' is the name of the spool below the mail root" "INSERT INTO domain (name) VALUES ('spool')"
 refuse "domain: accounts, aliases, records or settings still use it" "DELETE FROM domain WHERE name = 'example.org'"
 refuse "domain: accounts, aliases, records or settings still use it" "UPDATE domain SET name = 'example.info' WHERE name = 'example.com'"
 letters="account: a name is in lower case: letters, digits and . _ + = & ' -, 1 to 64 of them"
@@ -134,8 +134,20 @@ refuse "settings: processors must be 0..1000" "UPDATE settings SET processors = 
 refuse "settings: use_apop must be 0 or 1" "UPDATE settings SET use_apop = 2"
 refuse "settings: idle_timeout must be 10..3600 seconds" "UPDATE settings SET idle_timeout = 1"
 refuse "settings: session_timeout must be 60..86400 seconds and not shorter than idle_timeout" "UPDATE settings SET session_timeout = 100"
-refuse "settings: delay_failed must be 10..604800 seconds" "UPDATE settings SET delay_failed = 0"
+refuse "settings: delay_failed_accounts must be 10..604800 seconds" "UPDATE settings SET delay_failed_accounts = 0"
 refuse "cannot store TEXT value in INTEGER column settings.processors" "UPDATE settings SET processors = 'many'"
+
+source="settings: source_address must be numeric addresses of this host, one per family, by commas, or NULL"
+refuse "$source" "UPDATE settings SET source_address = 'localhost'"
+refuse "$source" "UPDATE settings SET source_address = '192.0.2.1,,::1'"
+refuse "settings: socks must be the SOCKS5 server's numeric address and port" "UPDATE settings SET socks = 'proxy.example.org:1080'"
+refuse "settings: log_level must be crashes, failures, major, problems, low or all" "UPDATE settings SET log_level = 'loud'"
+refuse "settings: host_sessions must be 1..1000" "UPDATE settings SET host_sessions = 0"
+refuse "settings: delay_failed_hosts must be 10..604800 seconds" "UPDATE settings SET delay_failed_hosts = 0"
+refuse "settings: self_poll must be 0 or 1" "UPDATE settings SET self_poll = 2"
+refuse "settings: use_domain_addresses must be 0 or 1" "UPDATE settings SET use_domain_addresses = 2"
+refuse "domain: address must be numeric addresses of this host" "UPDATE domain SET address = 'mail'"
+client="INSERT INTO oauth_client (name, token_url, client_id) VALUES ('c', 'https://h/', 'i')"
 
 # rpop
 refuse "rpop: account is not the address of an account; insert it into view accounts first" \
@@ -161,7 +173,7 @@ refuse "rpop: password must be text in quotes, or a blob, of 1 to 1024 octets" "
 refuse "rpop: password must be text in quotes, or a blob, of 1 to 1024 octets" "UPDATE rpop SET password = zeroblob(1025)"
 refuse "rpop: password must not contain CR, LF or NUL" "UPDATE rpop SET password = 'a' || char(10)"
 refuse "rpop: password must not contain CR, LF or NUL" "UPDATE rpop SET password = x'610061'"
-refuse "rpop: a record that is polled needs a password; set period to NULL until there is one" "UPDATE rpop SET password = NULL"
+refuse "rpop: a record that is polled needs a password, an oauth_client, a token_command or auth" "UPDATE rpop SET password = NULL"
 refuse "rpop: period must be 10..31536000 seconds, or NULL for disabled" "UPDATE rpop SET period = 9"
 refuse "cannot store TEXT value in INTEGER column rpop.period" "UPDATE rpop SET period = '10 min'"
 refuse "rpop: mailbox and special exclude each other" "UPDATE rpop SET mailbox = 'Lists' WHERE name = 'all'"
@@ -180,11 +192,65 @@ refuse "rpop: leave must be 0 or 1" "UPDATE rpop SET leave = 2"
 refuse "rpop: tls must be tls, stls or none" "UPDATE rpop SET tls = 'sslv3'"
 refuse "rpop: apop must be 0 or 1" "UPDATE rpop SET apop = -1"
 refuse "cannot UPDATE generated column" "UPDATE rpop SET host = 'x'"
+refuse "rpop: auth must be auto, external" "UPDATE rpop SET auth = 'gssapi'"
+refuse "rpop: auth oauthbearer and xoauth2 need an oauth_client or a token_command" "UPDATE rpop SET auth = 'xoauth2'"
+refuse "rpop: auth external needs tls_cert and tls_key" "UPDATE rpop SET auth = 'external'"
+refuse "rpop: password, oauth_client and token_command exclude each other" "UPDATE rpop SET token_command = '/bin/x'"
+refuse "rpop: token_command must be an absolute path, then words" "UPDATE rpop SET password = NULL, token_command = 'x y'"
+refuse "rpop: token_command must be an absolute path, then words" "UPDATE rpop SET password = NULL, token_command = '/x  y'"
+refuse "rpop: token_user is the system user that token_command runs as, not root" \
+    "UPDATE rpop SET password = NULL, token_command = '/x', token_user = 'root'"
+refuse "rpop: token_user is the system user that token_command runs as, not root" "UPDATE rpop SET token_user = 'anna'"
+refuse "rpop: tokens are sent under TLS only; set tls to tls or stls" \
+    "UPDATE rpop SET password = NULL, token_command = '/x', tls = 'none'"
+refuse "rpop: oauth_client is not in table oauth_client" "UPDATE rpop SET password = NULL, oauth_client = 'x'"
+refuse "rpop: an oauth_client with grant_type refresh_token needs a refresh_token in the record" \
+    "BEGIN; $client; UPDATE rpop SET password = NULL, oauth_client = 'c'"
+refuse "rpop: refresh_token belongs to an oauth_client" "UPDATE rpop SET refresh_token = 'x'"
+refuse "rpop: refresh_token must be text in quotes" "BEGIN; $client; UPDATE rpop SET password = NULL, oauth_client = 'c', refresh_token = 1"
+refuse "rpop: tls_min must be 1.0, 1.1, 1.2 or 1.3" "UPDATE rpop SET tls_min = '1.4'"
+refuse "rpop: tls_ciphers must be an OpenSSL cipher list" "UPDATE rpop SET tls_ciphers = 'a;b'"
+refuse "rpop: tls_name must be the host name in the server's certificate" "UPDATE rpop SET tls_name = 'a b'"
+pins="rpop: tls_pins must be 1 to 8 SHA-256 sums of certificates, 64 hexadecimal digits each, separated by spaces"
+refuse "$pins" "UPDATE rpop SET tls_pins = 'ab'"
+refuse "$pins" "UPDATE rpop SET tls_pins = printf('%.*c', 129, 'a')"
+refuse "$pins" "UPDATE rpop SET tls_pins = printf('%.*c', 583, 'a')"
+for column in ca_file tls_cert tls_key; do
+	refuse "rpop: $column must be an absolute path without .. or control characters" "UPDATE rpop SET $column = '/a/../b'"
+done
+refuse "rpop: tls_cert and tls_key belong together" "UPDATE rpop SET tls_cert = '/c'"
+refuse "are for tls and stls" "UPDATE rpop SET tls = 'none', tls_min = '1.0'"
+refuse "rpop: schedule is not in table schedule" "UPDATE rpop SET schedule = 'x'"
+refuse "rpop: max_size must be 1..2147483647 octets" "UPDATE rpop SET max_size = 0"
+refuse "rpop: oversize must be skip or headers" "UPDATE rpop SET oversize = 'delete'"
+refuse "rpop: session_messages must be 1..1000000" "UPDATE rpop SET session_messages = 0"
+refuse "rpop: session_octets must be 1..1000000000000" "UPDATE rpop SET session_octets = 0"
+refuse "rpop: leave_days must be 1..36500 days" "UPDATE rpop SET leave = 1, leave_days = 0"
+refuse "rpop: leave_days is for records with leave" "UPDATE rpop SET leave = 0, leave_days = 7"
+refuse "rpop: first_poll must be retrieve, or mark" "UPDATE rpop SET first_poll = 'skip'"
+refuse "rpop: first_poll 'mark' is for records with leave" "UPDATE rpop SET leave = 0, first_poll = 'mark'"
+refuse "rpop: self_service must be 0 or 1" "UPDATE rpop SET self_service = 2"
+
+# schedule, oauth_client
+refuse "schedule: days must be digits 1 (Monday) to 7 (Sunday)" "INSERT INTO schedule (name, days) VALUES ('o', '08')"
+refuse "schedule: begins must be a time of day" "INSERT INTO schedule (name, begins) VALUES ('o', '24:00')"
+refuse "schedule: ends must be a time of day" "INSERT INTO schedule (name, ends) VALUES ('o', '24:01')"
+refuse "schedule: ends must be a time of day" "INSERT INTO schedule (name, begins, ends) VALUES ('o', '08:00', '08:00')"
+refuse "schedule: pause must be 0..86400 seconds" "INSERT INTO schedule (name, pause) VALUES ('o', 86401)"
+used="schedule: records or settings use this name and it would have no window left"
+refuse "$used" "BEGIN; INSERT INTO schedule (name) VALUES ('o'); UPDATE settings SET schedule = 'o'; DELETE FROM schedule"
+refuse "$used" "BEGIN; INSERT INTO schedule (name) VALUES ('o'); UPDATE rpop SET schedule = 'o'; UPDATE schedule SET name = 'p'"
+refuse "settings: schedule is not in table schedule" "UPDATE settings SET schedule = 'x'"
+refuse "oauth_client: token_url must be https://host/path" "INSERT INTO oauth_client (name, token_url, client_id) VALUES ('c', 'http://h/', 'i')"
+refuse "oauth_client: client_credentials need a client_secret" \
+    "INSERT INTO oauth_client (name, token_url, client_id, grant_type) VALUES ('c', 'https://h/', 'i', 'client_credentials')"
+refuse "oauth_client: records in table rpop use it; change them first" \
+    "BEGIN; $client; UPDATE rpop SET password = NULL, oauth_client = 'c', refresh_token = 'r'; DELETE FROM oauth_client"
 
 # what is right
 accept "INSERT INTO accounts (address) VALUES ('carl.o''neill+x@mail.example.net')" "SELECT name FROM domain ORDER BY 1" \
     "$(printf 'example.com\nexample.org\nmail.example.net')"
-accept "INSERT INTO domain VALUES ('xn--bcher-kva.example')"
+accept "INSERT INTO domain (name) VALUES ('xn--bcher-kva.example')"
 accept "INSERT INTO account (name, domain) VALUES ('a', 'example.com')"
 accept "INSERT INTO route VALUES ('o''brien@lists@example.com', 'bert@example.com')"
 accept "DELETE FROM account WHERE name = 'bert'; DELETE FROM domain WHERE name = 'example.com'" "SELECT count(*) FROM domain" 1
@@ -192,20 +258,31 @@ accept "DELETE FROM rpop; DELETE FROM route; DELETE FROM account; UPDATE setting
     "SELECT count(*) FROM domain_use" 0
 accept "UPDATE account SET name = 'bart' WHERE name = 'bert'" "SELECT address FROM account WHERE name = 'bart'" bart@example.com
 accept "UPDATE settings SET processors = 0, use_apop = 0, hostname = 'mx.example.org', nameservers = '127.0.0.1:5353,[::1]:53,2001:db8::1'"
-accept "$(new_rpop period 60)" "SELECT host, port, every, password, mode, folder FROM records WHERE name = 'x'" \
-    "pop.example.net|995|1 min|set|to the owner|inbox"
+accept "$(new_rpop period 60)" "SELECT host, port, every, credential, mode, folder FROM records WHERE name = 'x'" \
+    "pop.example.net|995|1 min|password|to the owner|inbox"
 accept "$(new_rpop tls "'stls'")" "SELECT port, every FROM records WHERE name = 'x'" "110|10 min"
 accept "UPDATE rpop SET domain = '[2001:db8::1]:1995' WHERE name = 'work'" "SELECT host, port FROM records WHERE name = 'work'" \
     "2001:db8::1|1995"
 accept "UPDATE rpop SET domain = 'POP.Example.net:111', tls = 'none', leave = 1, apop = 1"
 accept "UPDATE rpop SET period = NULL, password = NULL WHERE name = 'work'" \
-    "SELECT every, password FROM records WHERE name = 'work'" "disabled|missing"
+    "SELECT every, credential FROM records WHERE name = 'work'" "disabled|missing"
 accept "UPDATE rpop SET auth_name = 'mailbox#~other/a%b c@dom', password = x'e4f6fc'"
 accept "$(new_rpop mailbox "'Lists/open bsd.misc'")" "SELECT folder FROM records WHERE name = 'x'" "Lists/open bsd.misc"
 accept "UPDATE rpop SET special = '*' WHERE name = 'all'" "SELECT mode FROM records WHERE name = 'all'" "by To, Cc, Bcc"
 accept "UPDATE rpop SET special = 'Delivered-To', local_domain = 'example.com' WHERE name = 'all'"
 accept "DELETE FROM rpop WHERE name = 'all'; UPDATE settings SET main_domain = 'example.com'"
-accept "SELECT * FROM records; SELECT * FROM accounts" "SELECT count(*) FROM records WHERE password NOT IN ('set', 'missing')" 0
+accept "SELECT * FROM records; SELECT * FROM accounts" "SELECT count(*) FROM records WHERE credential NOT IN ('password', 'missing')" 0
+accept "UPDATE rpop SET tls_pins = printf('%.*c', 64, 'a') || ' ' || printf('%.*c', 64, 'B'), tls_min = '1.3', tls_name = '2001:db8::1',
+    ca_file = '/etc/ca.pem', tls_cert = '/c', tls_key = '/k', auth = 'external', password = NULL WHERE name = 'work'" \
+    "SELECT credential FROM records WHERE name = 'work'" certificate
+accept "$client; UPDATE rpop SET password = NULL, oauth_client = 'c', refresh_token = 'r', auth = 'xoauth2' WHERE name = 'work'" \
+    "SELECT credential FROM records WHERE name = 'work'" "oauth_client c"
+accept "UPDATE rpop SET password = NULL, token_command = '/usr/bin/oama access anna', token_user = 'anna' WHERE name = 'work'" \
+    "SELECT credential FROM records WHERE name = 'work'" token_command
+accept "UPDATE rpop SET leave = 1, leave_days = 14, max_size = 50000000, oversize = 'headers', session_messages = 250 WHERE name = 'work'" \
+    "SELECT leave FROM records WHERE name = 'work'" "14 days"
+accept "INSERT INTO schedule (name, days, begins, ends) VALUES ('o', '12345', '08:00', '18:00'), ('o', '6', '22:00', '02:00');
+    UPDATE settings SET schedule = 'o', source_address = '192.0.2.1,2001:db8::1', socks = '[::1]:1080', log_level = 'all'"
 accept "SELECT 1" "SELECT aliases, records FROM accounts WHERE address = 'anna@example.org'" "sales@example.org|1"
 
 # state.db

@@ -149,6 +149,52 @@ check_nameservers(const char *s)
 	return (1);
 }
 
+/* Numeric addresses separated by commas; one_per_family: at most one of each. */
+int
+check_addresses(const char *s, int one_per_family)
+{
+	char		 copy[SOURCE_SIZE], *next = copy, *one;
+	struct in6_addr	 any;
+	int		 v4 = 0, v6 = 0;
+
+	if (*s == '\0' || strlcpy(copy, s, sizeof(copy)) >= sizeof(copy))
+		return (0);
+	while ((one = strsep(&next, ",")) != NULL) {
+		if (inet_pton(AF_INET6, one, &any) == 1)
+			v6++;
+		else if (inet_pton(AF_INET, one, &any) == 1)
+			v4++;
+		else
+			return (0);
+	}
+	return (!one_per_family || (v4 <= 1 && v6 <= 1));
+}
+
+int
+check_socks(const char *s)
+{
+	char		 host[PROTO_HOST_SIZE];
+	struct in_addr	 v4;
+	uint16_t	 port;
+
+	return (check_hostport(s, host, sizeof(host), &port) && port != 0 && (*s == '[' || inet_pton(AF_INET, host, &v4) == 1));
+}
+
+int
+check_ciphers(const char *s)
+{
+	return (check_chars(s, LOWER UPPER DIGITS ":+!@=,_ -", PROTO_CIPHERS_SIZE - 12));
+}
+
+/* A host name, or an address that stands in the certificate. */
+int
+check_tls_name(const char *s)
+{
+	struct in6_addr	 v6;
+
+	return (check_hostname(s) || inet_pton(AF_INET6, s, &v6) == 1);
+}
+
 /* A Maildir++ folder, levels separated by / or a dot; none empty, so neither ".." nor a leading slash. */
 int
 check_folder(const char *s)

@@ -81,6 +81,8 @@ config_free(struct config *c)
 	free(c->records);
 	free(c->accounts);
 	free(c->addresses);
+	free(c->windows);
+	free(c->clients);
 	free(c);
 }
 
@@ -182,7 +184,7 @@ load_whole(struct load *ld)
 	snprintf(text, sizeof(text), "postmaster@%s", ld->main_domain);
 	if ((postmaster = load_address(c, text)) != NULL)
 		c->settings.postmaster = postmaster->account;
-	if (ld->main_domain[0] != '\0' && !load_has_domain(ld, ld->main_domain))
+	if (ld->main_domain[0] != '\0' && load_domain_row(ld, ld->main_domain) == NULL)
 		load_bad(ld, "settings: main_domain is not in table domain; insert it there");
 	if (ld->any_special && postmaster == NULL)
 		load_bad(ld, "settings: records with special need the postmaster account of main_domain; run: "
@@ -193,6 +195,8 @@ load_whole(struct load *ld)
 		load_bad(ld, "settings: ca_dir %s has no hashed certificates, which records with tls need; run: "
 		    "openssl rehash %s", dir, dir);
 	}
+	if (c->settings.schedule[0] != '\0' && !load_has_schedule(c, c->settings.schedule))
+		load_bad(ld, "settings: schedule is not in table schedule; insert its windows there");
 	qsort(c->addresses, c->naddresses, sizeof(*c->addresses), address_cmp);
 	for (i = 1; i < c->naddresses; i++)
 		if (strcmp(c->addresses[i - 1].address, c->addresses[i].address) == 0)

@@ -100,6 +100,8 @@ secret_take(const struct record *r, uint8_t *secret, char *err, size_t errsize)
 		snprintf(err, errsize, "the record was changed since the store was loaded; reload");
 		return (-1);
 	}
+	if (r->auth == AUTH_EXTERNAL)
+		return (0);		/* the certificate is the credential */
 	p = sqlite3_column_blob(query, 0);
 	len = sqlite3_column_bytes(query, 0);
 	if (p == NULL || len <= 0 || len > PROTO_SECRET_MAX || memchr(p, '\r', len) != NULL || memchr(p, '\n', len) != NULL ||

@@ -21,7 +21,15 @@ int	 sql_exec(sqlite3 *, const char *);		/* 0 or -1 */
 int	 sql_number(sqlite3 *, const char *, int64_t *);	/* first column of the first row; 0 or -1 */
 void	 sql_reason(sqlite3 *, const char *path, char *err, size_t errsize);	/* the last error, and what to do about it */
 
-/* store_rows.c: row by row judgement, for config_load(). */
+#define SOURCE_SIZE	501		/* of a list of numeric addresses */
+#define OAUTH_NAME_SIZE	65
+#define SCHEDULE_SIZE	65		/* of a schedule's name */
+
+struct domain_row {
+	const char	*name, *address;
+};
+
+/* store_rows.c, store_net.c, store_rpop.c: row by row judgement, for config_load(). */
 struct load {
 	sqlite3		*db;
 	struct config	*c;
@@ -31,8 +39,9 @@ struct load {
 	unsigned int	 bad;			/* complaints so far */
 	char		 row[1100];		/* "table key", encoded, for sentences */
 	const char	*main_domain;		/* "" = NULL; NULL: no settings row yet */
-	const char	**domains;		/* sorted */
+	struct domain_row *domains;		/* sorted */
 	size_t		 ndomains;
+	uint32_t	 use_domain_addresses;	/* S13 */
 	int		 any_special, any_tls;
 };
 struct loader {
@@ -43,7 +52,20 @@ extern const struct loader	 load_loaders[];	/* in this order */
 extern const size_t		 load_nloaders;
 void	 load_bad(struct load *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 int	 load_tls(const char *, enum tls_mode *);
-int	 load_has_domain(const struct load *, const char *);
+const struct domain_row *load_domain_row(const struct load *, const char *);	/* NULL: no such domain */
+void	 load_bad_value(struct load *, sqlite3_stmt *, int, const char *);
+void	 load_row_name(struct load *, const char *, sqlite3_stmt *, int, int);
+const char *load_text(struct load *, sqlite3_stmt *, int, size_t);
+uint32_t load_number(struct load *, sqlite3_stmt *, int, int64_t, int64_t);
+int64_t	 load_number64(struct load *, sqlite3_stmt *, int, int64_t, int64_t);
+int	 load_null(sqlite3_stmt *, int);
+void	*load_grow(void *, size_t, size_t);
+int	 load_schedule(struct load *, sqlite3_stmt *);		/* store_net.c */
+int	 load_oauth(struct load *, sqlite3_stmt *);
+int	 load_has_schedule(const struct config *, const char *);
+const struct oauth_row *load_oauth_row(const struct config *, const char *);
+int	 load_rpop(struct load *, sqlite3_stmt *);		/* store_rpop.c */
+extern const char	 load_rpop_sql[];
 const struct address_row *load_address(const struct config *, const char *);	/* accounts' own, while they are sorted */
 
 /* store_secret.c */
@@ -62,6 +84,10 @@ int	 check_path(const char *);			/* absolute, no "..", no control characters */
 int	 check_hostname(const char *);
 int	 check_hostport(const char *, char *host, size_t hostsize, uint16_t *port);	/* port 0: none given */
 int	 check_nameservers(const char *);
+int	 check_addresses(const char *, int one_per_family);	/* numeric, by commas */
+int	 check_socks(const char *);			/* numeric address and port */
+int	 check_ciphers(const char *);
+int	 check_tls_name(const char *);
 int	 check_folder(const char *);
 int	 check_field(const char *);			/* "*" or a header field that may be taken out */
 int	 check_ca_dir(const char *);			/* holds hashed certificates */

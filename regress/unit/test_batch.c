@@ -68,7 +68,7 @@ feed(uint32_t first, uint32_t n)
 	struct {
 		struct imsg_hdr		 hdr;
 		struct msg_begin	 msg;
-	}			 begin = { { IMSG_MSG_BEGIN, sizeof(begin), 0, 0 }, { 0, 0 } };
+	}			 begin = { { IMSG_MSG_BEGIN, sizeof(begin), 0, 0 }, { 0, 0, 0 } };
 	struct imsg_hdr		 data = { IMSG_MSG_DATA, sizeof(data) + sizeof(text) - 1, 0, 0 };
 	struct imsg_hdr		 end = { IMSG_MSG_END, sizeof(end) + sizeof(struct msg_end), 0, 0 };
 	struct msg_end		 last;

@@ -138,7 +138,7 @@ other_version(void **state __unused)
 
 	answer(IMSG_CTL_STATUS, PROTO_VERSION + 1, "longer", 6);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
-	assert_non_null(strstr(error, "speaks version 2 of the control protocol"));
+	assert_non_null(strstr(error, "speaks version 3 of the control protocol"));
 }
 
 static void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_rows.c common/log.c */
+/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c common/log.c common/proto.c */
 /* libs: -lsqlite3 */
 /* rpopd.db: what is taken, what is refused and in which words, also where the schema's own checks were switched off. */
 #include <sys/types.h>
@@ -50,7 +50,8 @@ refused(const char *text)
 {
 	struct config	*c = load();
 
-	assert_null(c);
+	if (c != NULL)
+		fail_msg("wanted '%s', but it loads", text);
 	if (strstr(told, text) == NULL)
 		fail_msg("wanted '%s', got:\n%s", text, told);
 }
@@ -97,6 +98,7 @@ force(const char *sql)
 		    "DROP TRIGGER IF EXISTS %s_delete", tables[i], tables[i], tables[i]);
 		exec(db, drop);
 	}
+	exec(db, "DROP TRIGGER settings_schedule");
 	exec(db, sql);
 	sqlite3_close(db);
 }
@@ -142,7 +144,7 @@ setup(void **state)
 	    "UPDATE settings SET main_domain = 'example.org', processors = 7, nameservers = '127.0.0.1:5353,[::1]:53';"
 	    "INSERT INTO route (address, target) VALUES ('sales@example.org', 'anna@example.org');"
 	    "INSERT INTO rpop (account, name, domain, auth_name, password, period, mailbox, leave)"
-	    " VALUES ('anna@example.org', 'work', 'POP.example.net', 'anna#x/~y%z @d', 'secret', 60, 'Lists/bsd', 1);"
+	    " VALUES ('anna@example.org', 'work', 'POP.example.net', 'anna#x/~y%z @d', 'pa55wd', 60, 'Lists/bsd', 1);"
 	    "INSERT INTO rpop (account, name, domain, auth_name, password, special, local_domain, tls)"
 	    " VALUES ('postmaster@example.org', 'com', '[2001:db8::1]:1110', 'example.com', x'e4f6', 'X-Real-To', 'example.com',"
 	    " 'stls');"
@@ -254,9 +256,9 @@ static const struct {
 	{ "UPDATE account SET name = '..' WHERE name = 'bert'", "account ..@example.com: name must be" },
 	{ "UPDATE account SET domain = 'example.net' WHERE name = 'bert'", "its domain is not in table domain" },
 	{ "UPDATE account SET id = 4294967296 WHERE name = 'bert'", "id is '4294967296', must be a number, 1 to 4294967295" },
-	{ "INSERT INTO domain VALUES ('spool')", "domain spool: must be a domain in lower case, and not 'spool'" },
-	{ "INSERT INTO domain VALUES ('../x')", "domain ../x: must be a domain" },
-	{ "INSERT INTO domain VALUES ('a-.b')", "domain a-.b: must be a domain" },
+	{ "INSERT INTO domain (name) VALUES ('spool')", "domain spool: must be a domain in lower case, and not 'spool'" },
+	{ "INSERT INTO domain (name) VALUES ('../x')", "domain ../x: must be a domain" },
+	{ "INSERT INTO domain (name) VALUES ('a-.b')", "domain a-.b: must be a domain" },
 	{ "UPDATE route SET target = 'x@example.org'",
 	    "route sales@example.org: target is 'x@example.org', must be the address of an account" },
 	{ "UPDATE route SET address = 'bert@example.com'", "address is an account of its own" },
@@ -292,7 +294,60 @@ static const struct {
 	    "WHERE name = 'by_a'",
 	    "integrity check: " },
 	{ "PRAGMA application_id = 1", "is not a store of rpopd" },
-	{ "PRAGMA user_version = 2", "has schema version 2, this rpopd knows version 1" }
+	{ "PRAGMA user_version = 1", "has schema version 1, this rpopd knows version 2" },
+	{ "UPDATE settings SET source_address = '192.0.2.1,192.0.2.2'", "source_address is '192.0.2.1,192.0.2.2', must be numeric" },
+	{ "UPDATE settings SET source_address = 'localhost'", "settings: source_address is 'localhost'" },
+	{ "UPDATE settings SET socks = '192.0.2.1'", "settings: socks is '192.0.2.1'" },
+	{ "UPDATE settings SET socks = 'proxy:1080'", "settings: socks is 'proxy:1080'" },
+	{ "UPDATE settings SET log_level = 'loud'", "log_level is 'loud', must be crashes, failures, major, problems, low or all" },
+	{ "UPDATE settings SET schedule = 'office'", "settings: schedule is not in table schedule" },
+	{ "UPDATE settings SET host_sessions = 0", "host_sessions is '0', must be a number, 1 to 1000" },
+	{ "UPDATE settings SET delay_failed_hosts = 1", "delay_failed_hosts is '1', must be a number" },
+	{ "UPDATE settings SET self_poll = 2", "self_poll is '2'" },
+	{ "UPDATE domain SET address = 'x'", "domain example.com: address is 'x', must be numeric addresses" },
+	{ "INSERT INTO schedule (name, days) VALUES ('o', '18')", "schedule o/00:00: days is '18', must be digits" },
+	{ "INSERT INTO schedule (name, begins) VALUES ('o', '8:00')", "begins is '8:00', must be a time of day" },
+	{ "INSERT INTO schedule (name, begins) VALUES ('o', '24:00')", "begins is '24:00', must be a time of day" },
+	{ "INSERT INTO schedule (name, ends) VALUES ('o', '23:60')", "ends is '23:60', must be a time of day" },
+	{ "INSERT INTO schedule (name, ends) VALUES ('o', '00:00')", "ends is '00:00', must be a time of day" },
+	{ "INSERT INTO schedule (name, pause) VALUES ('o', -1)", "pause is '-1', must be a number" },
+	{ "INSERT INTO oauth_client (name, token_url, client_id) VALUES ('c', 'http://h/t', 'i')",
+	    "oauth_client c: token_url is 'http://h/t', must be https://host/path" },
+	{ "INSERT INTO oauth_client (name, token_url, client_id) VALUES ('c', 'https://u@h/t', 'i')", "must be https://host/path" },
+	{ "INSERT INTO oauth_client (name, token_url, client_id) VALUES ('c', 'https://h:0/t', 'i')", "must be https://host/path" },
+	{ "INSERT INTO oauth_client (name, token_url, client_id, grant_type) VALUES ('c', 'https://h/t', 'i', 'client_credentials')",
+	    "oauth_client c: client_credentials need a client_secret" },
+	{ "INSERT INTO oauth_client (name, token_url, client_id, grant_type) VALUES ('c', 'https://h/t', 'i', 'password')",
+	    "grant_type is 'password', must be refresh_token or client_credentials" },
+	{ "INSERT INTO oauth_client (name, token_url, client_id, client_secret) VALUES ('c', 'https://h/t', 'i', 5)",
+	    "client_secret must be text in quotes" },
+	{ "UPDATE rpop SET auth = 'gssapi' WHERE name = 'work'", "auth is 'gssapi', is no login mechanism" },
+	{ "UPDATE rpop SET auth = 'xoauth2' WHERE name = 'work'", "work: auth oauthbearer and xoauth2 need an oauth_client" },
+	{ "UPDATE rpop SET auth = 'external' WHERE name = 'work'", "work: auth external needs tls_cert and tls_key" },
+	{ "UPDATE rpop SET oauth_client = 'x' WHERE name = 'work'", "oauth_client is 'x', must be in table oauth_client" },
+	{ "UPDATE rpop SET token_command = '/bin/x' WHERE name = 'work'", "password, oauth_client and token_command exclude each" },
+	{ "UPDATE rpop SET token_command = 'x', password = NULL WHERE name = 'work'", "token_command is 'x', must be an absolute path" },
+	{ "UPDATE rpop SET token_command = '/x', token_user = 'root', password = NULL WHERE name = 'work'", "token_user is 'root'" },
+	{ "UPDATE rpop SET token_command = '/x', password = NULL, tls = 'none' WHERE name = 'work'", "tokens are sent under TLS only" },
+	{ "UPDATE rpop SET refresh_token = 'x' WHERE name = 'work'", "refresh_token belongs to an oauth_client" },
+	{ "INSERT INTO oauth_client (name, token_url, client_id) VALUES ('c', 'https://h/t', 'i');"
+	    "UPDATE rpop SET oauth_client = 'c', password = NULL WHERE name = 'work'", "work: refresh_token is missing" },
+	{ "UPDATE rpop SET tls_min = '1.4' WHERE name = 'work'", "tls_min is '1.4', must be 1.0, 1.1, 1.2 or 1.3" },
+	{ "UPDATE rpop SET tls_ciphers = 'a;b' WHERE name = 'work'", "tls_ciphers is 'a;b', must be an OpenSSL cipher list" },
+	{ "UPDATE rpop SET tls_name = 'a b' WHERE name = 'work'", "tls_name is 'a b', must be the host name" },
+	{ "UPDATE rpop SET ca_file = 'ca.pem' WHERE name = 'work'", "ca_file is 'ca.pem', must be an absolute path" },
+	{ "UPDATE rpop SET tls_key = '/k' WHERE name = 'work'", "tls_cert and tls_key belong together" },
+	{ "UPDATE rpop SET tls_pins = 'abc' WHERE name = 'work'", "tls_pins is 'abc', must be 1 to 8 SHA-256 sums" },
+	{ "UPDATE rpop SET tls_pins = printf('%.*c', 65, 'a') WHERE name = 'work'", "must be 1 to 8 SHA-256 sums" },
+	{ "UPDATE rpop SET tls_pins = '/' WHERE name = 'org'", "are for tls and stls" },
+	{ "UPDATE rpop SET schedule = 'office' WHERE name = 'work'", "schedule is 'office', must be in table schedule" },
+	{ "UPDATE rpop SET max_size = 0 WHERE name = 'work'", "max_size is '0', must be a number" },
+	{ "UPDATE rpop SET oversize = 'drop' WHERE name = 'work'", "oversize is 'drop', must be skip or headers" },
+	{ "UPDATE rpop SET session_octets = 0 WHERE name = 'work'", "session_octets is '0', must be a number" },
+	{ "UPDATE rpop SET session_messages = -1 WHERE name = 'work'", "session_messages is '-1', must be a number" },
+	{ "UPDATE rpop SET leave_days = 3, leave = 0 WHERE name = 'work'", "leave_days, and first_poll 'mark', are for records with leave" },
+	{ "UPDATE rpop SET first_poll = 'x' WHERE name = 'work'", "first_poll is 'x', must be retrieve or mark" },
+	{ "UPDATE rpop SET self_service = 2 WHERE name = 'work'", "self_service is '2'" }
 };
 
 static void
@@ -303,10 +358,75 @@ test_edits(void **state)
 	for (i = 0; i < nitems(edits); i++) {
 		force(edits[i].sql);
 		refused(edits[i].text);
-		assert_null(strstr(told, "secret"));
+		assert_null(strstr(told, "pa55wd"));
 		teardown(state);
 		setup(state);
 	}
+}
+
+static void
+test_network(void **state)
+{
+	static const uint8_t	 pin[2] = { 0xab, 0x01 };
+	struct config		*c;
+	struct record		*r;
+
+	(void)state;
+	edit("UPDATE settings SET source_address = '::1,192.0.2.1', use_domain_addresses = 1, socks = '[::1]:1080', self_poll = 1,"
+	    " host_sessions = 3, delay_failed_hosts = 20, log_level = 'low';"
+	    "UPDATE domain SET address = '192.0.2.7,192.0.2.8' WHERE name = 'example.org';"
+	    "INSERT INTO schedule (name, days, begins, ends, pause) VALUES ('office', '135', '08:30', '18:00', 600),"
+	    " ('office', '7', '22:00', '02:00', 0);"
+	    "UPDATE settings SET schedule = 'office';"
+	    "INSERT INTO oauth_client (name, token_url, client_id, scope) VALUES ('c', 'https://[::1]:8443/t?x=y', 'id', 'a b');"
+	    "UPDATE rpop SET schedule = 'office', max_size = 5, oversize = 'headers', session_messages = 6, session_octets = 5000000000,"
+	    " leave_days = 7, first_poll = 'mark', self_service = 1, tls_min = '1.3', tls_ciphers = 'HIGH', tls_name = 'x',"
+	    " ca_file = '/ca', tls_cert = '/c', tls_key = '/k', auth = 'scram-sha-256',"
+	    " tls_pins = replace(printf('%.64c ', 'x') || printf('%.64c', 'x'), 'xx', 'ab') WHERE name = 'work';"
+	    "UPDATE rpop SET oauth_client = 'c', refresh_token = 'r', password = NULL WHERE name = 'com'");
+	edit("UPDATE rpop SET tls_pins = replace(tls_pins, ' ab', ' 01') WHERE name = 'work'");
+	if ((c = load()) == NULL)
+		fail_msg("%s", told);
+	assert_int_equal(c->settings.log_level, LOG_LEVEL_LOW);
+	assert_string_equal(c->settings.socks, "[::1]:1080");
+	assert_string_equal(c->settings.schedule, "office");
+	assert_int_equal(c->settings.delay_failed_hosts, 20);
+	assert_int_equal(c->settings.host_sessions, 3);
+	assert_int_equal(c->nwindows, 2);
+	assert_int_equal(c->windows[0].days, 0x15);
+	assert_int_equal(c->windows[0].begins, 510);
+	assert_int_equal(c->windows[0].ends, 1080);
+	assert_int_equal(c->windows[0].pause, 600);
+	assert_int_equal(c->windows[1].ends, 120);
+	r = &c->records[0];
+	assert_string_equal(r->source, "192.0.2.7,192.0.2.8");	/* S13 */
+	assert_int_equal(r->auth, AUTH_SCRAM_SHA_256);
+	assert_int_equal(r->max_size, 5);
+	assert_int_equal(r->headers_only, 1);
+	assert_int_equal(r->session_messages, 6);
+	assert_true(r->session_octets == 5000000000ULL);
+	assert_int_equal(r->leave_days, 7);
+	assert_int_equal(r->mark_first, 1);
+	assert_int_equal(r->self_service, 1);
+	assert_int_equal(r->tls_min, 13);
+	assert_string_equal(r->tls_ciphers, "HIGH");
+	assert_string_equal(r->tls_name, "x");
+	assert_string_equal(r->tls_key, "/k");
+	assert_int_equal(r->npins, 2);
+	assert_memory_equal(r->pins, pin, 1);
+	assert_memory_equal(r->pins + PROTO_DIGEST_LEN, pin + 1, 1);
+	r = &c->records[1];
+	assert_string_equal(r->source, "::1,192.0.2.1");	/* S14 */
+	assert_string_equal(r->client->host, "::1");
+	assert_int_equal(r->client->port, 8443);
+	assert_string_equal(r->client->path, "/t?x=y");
+	assert_string_equal(r->client->scope, "a b");
+	assert_int_equal(r->client->client_credentials, 0);
+	r = &c->records[2];
+	assert_int_equal(r->auth, AUTH_AUTO);
+	assert_string_equal(r->schedule, "");
+	assert_int_equal(r->npins, 0);
+	config_free(c);
 }
 
 static void
@@ -428,7 +548,7 @@ test_secret(void **state)
 	(void)state;
 	assert_non_null(c);
 	assert_int_equal(config_secret(path, &c->records[0], secret, err, sizeof(err)), 6);
-	assert_memory_equal(secret, "secret", 6);
+	assert_memory_equal(secret, "pa55wd", 6);
 	assert_int_equal(config_secret(path, &c->records[1], secret, err, sizeof(err)), 2);
 	assert_memory_equal(secret, "\xe4\xf6", 2);
 	assert_int_equal(config_secret(path, &c->records[2], secret, err, sizeof(err)), -1);
@@ -559,6 +679,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_edits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_network, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_every_row_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
