@@ -127,6 +127,7 @@ install: all
 	install -m 755 build/rpopd build/rpopctl ${DESTDIR}${SBINDIR}
 	install -m 755 build/dialer build/fetcher build/deliverer ${DESTDIR}${LIBEXECDIR}
 	install -m 644 etc/rpopd.sql ${DESTDIR}${SHAREDIR}
+	install -m 755 etc/rpopd-upgrade.sh ${DESTDIR}${SHAREDIR}
 	install -m 644 README.md LICENSE ${DESTDIR}${DOCDIR}
 	install -m 644 etc/rpopd.service etc/rpopd.rc etc/rpopd.sysusers etc/rpopd.tmpfiles etc/rpopctl.bash \
 	    ${DESTDIR}${DOCDIR}/examples

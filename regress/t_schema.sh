@@ -285,6 +285,34 @@ accept "INSERT INTO schedule (name, days, begins, ends) VALUES ('o', '12345', '0
     UPDATE settings SET schedule = 'o', source_address = '192.0.2.1,2001:db8::1', socks = '[::1]:1080', log_level = 'all'"
 accept "SELECT 1" "SELECT aliases, records FROM accounts WHERE address = 'anna@example.org'" "sales@example.org|1"
 
+# A store of schema 1 becomes one of this schema, with everything that was in it.
+sqlite3 -batch -bail -init /dev/null "$tmp/one.db" <"$top/regress/data/rpopd-1.sql"
+sql "$tmp/one.db" "INSERT INTO accounts (address) VALUES ('anna@example.org'), ('postmaster@example.org');
+    UPDATE settings SET main_domain = 'example.org', delay_failed = 77, idle_timeout = 33;
+    INSERT INTO route VALUES ('sales@example.org', 'anna@example.org');
+    INSERT INTO rpop (account, name, domain, auth_name, password, leave) VALUES ('anna@example.org', 'isp', 'h:1', 'u', x'e4', 1);
+    INSERT INTO rpop (account, name, domain, auth_name, password, special) VALUES ('postmaster@example.org', 'all', 'h', 'u', 'p', '*')"
+out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/one.db" "$tmp/two.db" 2>&1; echo $?)
+same "${out##*
+}" 0 "a store of schema 1 is upgraded"
+same "$(sql "$tmp/two.db" "PRAGMA user_version; SELECT delay_failed_hosts, delay_failed_accounts, idle_timeout FROM settings;
+    SELECT account, name, domain, hex(password), leave, special, auth FROM rpop ORDER BY 1; SELECT * FROM route; SELECT id, address FROM account")" \
+    "2
+77|77|33
+anna@example.org|isp|h:1|E4|1||auto
+postmaster@example.org|all|h|70|0|*|auto
+sales@example.org|anna@example.org
+1|anna@example.org
+2|postmaster@example.org" "nothing is lost by it"
+out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/one.db" "$tmp/two.db" 2>&1; echo $?)
+same "${out##*
+}" 1 "a store that exists is not overwritten"
+sqlite3 "$tmp/other.db" 'CREATE TABLE t (a)'
+out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/other.db" "$tmp/three.db" 2>&1; echo $?; test -e "$tmp/three.db"; echo $?)
+same "$out" "rpopd-upgrade.sh: $tmp/other.db is not a store of rpopd
+1
+1" "another file is not taken for a store, and nothing is made"
+
 # state.db
 out=$(sqlite3 -batch -bail -init /dev/null "$tmp/state.db" <"$top/etc/state.sql" 2>&1; echo $?)
 same "$out" 0 "state.sql loads"

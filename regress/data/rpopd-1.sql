@@ -1,0 +1,261 @@
+-- SPDX-License-Identifier: ISC
+-- Schema 1 of rpopd.db, the administrator's store; see rpopd.db(5).
+-- Create with: (umask 077; sqlite3 -batch -init /dev/null rpopd.db <rpopd.sql)
+--
+-- sqlite3(1) does not enforce foreign keys by default: they are declared for the record and for the daemon's foreign_key_check,
+-- and triggers enforce them.  The name of a CHECK is the sentence the administrator reads.
+
+BEGIN IMMEDIATE;
+PRAGMA application_id = 1919971184;	-- "rpop"
+PRAGMA user_version = 1;
+
+CREATE TABLE domain (
+	name	TEXT NOT NULL PRIMARY KEY,
+	CONSTRAINT "domain: 'spool' is the name of the spool below the mail root" CHECK (name <> 'spool'),
+	CONSTRAINT "domain: a name is in lower case: labels of letters, digits and hyphens, joined by dots, 253 at most" CHECK (
+	    length(CAST(name AS BLOB)) BETWEEN 1 AND 253 AND name NOT GLOB '*[^a-z0-9.-]*' AND
+	    '.' || name || '.' NOT GLOB '*..*' AND '.' || name NOT GLOB '*.-*' AND name || '.' NOT GLOB '*-.*')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE account (
+	id	INTEGER PRIMARY KEY,
+	name	TEXT NOT NULL,
+	domain	TEXT NOT NULL REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	address	TEXT NOT NULL GENERATED ALWAYS AS (name || '@' || domain) STORED UNIQUE,
+	CONSTRAINT "account: id must be 1..4294967295" CHECK (id BETWEEN 1 AND 4294967295),
+	CONSTRAINT "account: a name is in lower case: letters, digits and . _ + = & ' -, 1 to 64 of them" CHECK (
+	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND name NOT GLOB '*[^a-z0-9._+=&''-]*'),
+	CONSTRAINT "account: a name neither begins with . or - nor ends with a dot nor has two dots in a row" CHECK (
+	    name NOT GLOB '[.-]*' AND name NOT GLOB '*.' AND name NOT GLOB '*..*')
+) STRICT;
+
+CREATE TABLE route (
+	address	TEXT NOT NULL PRIMARY KEY,
+	target	TEXT NOT NULL REFERENCES account (address) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	CONSTRAINT "route: address must be local-part@domain in lower case, without spaces or control characters" CHECK (
+	    address = lower(address) AND length(CAST(address AS BLOB)) <= 318 AND address GLOB '?*@?*' AND
+	    instr(CAST(address AS BLOB), x'00') = 0 AND
+	    address NOT GLOB '*[' || char(1) || '-' || char(32) || char(127) || ']*')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE settings (
+	id		INTEGER NOT NULL PRIMARY KEY DEFAULT 1,
+	main_domain	TEXT REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	mail_root	TEXT NOT NULL DEFAULT '/var/mail/rpopd',
+	ca_dir		TEXT NOT NULL DEFAULT '/etc/ssl/certs',
+	hostname	TEXT,
+	nameservers	TEXT,
+	processors	INTEGER NOT NULL DEFAULT 25,
+	use_apop	INTEGER NOT NULL DEFAULT 1,
+	idle_timeout	INTEGER NOT NULL DEFAULT 180,
+	session_timeout	INTEGER NOT NULL DEFAULT 3600,
+	delay_failed	INTEGER NOT NULL DEFAULT 300,
+	CONSTRAINT "settings: there is exactly one row, with id 1" CHECK (id = 1),
+	CONSTRAINT "settings: mail_root must be an absolute path without .. or control characters" CHECK (
+	    mail_root GLOB '/?*' AND length(CAST(mail_root AS BLOB)) <= 1023 AND '/' || mail_root || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(mail_root AS BLOB), x'00') = 0 AND
+	    mail_root NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "settings: ca_dir must be an absolute path without .. or control characters" CHECK (
+	    ca_dir GLOB '/?*' AND length(CAST(ca_dir AS BLOB)) <= 1023 AND '/' || ca_dir || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(ca_dir AS BLOB), x'00') = 0 AND ca_dir NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "settings: hostname must be a host name, or NULL for the system's own" CHECK (
+	    length(CAST(hostname AS BLOB)) BETWEEN 1 AND 253 AND hostname NOT GLOB '*[^a-zA-Z0-9._-]*' AND
+	    hostname NOT GLOB '[.-]*' AND hostname NOT GLOB '*.' AND hostname NOT GLOB '*..*'),
+	CONSTRAINT "settings: nameservers must be numeric addresses, ip or ip:port or [v6]:port, by commas, or NULL" CHECK (
+	    length(CAST(nameservers AS BLOB)) BETWEEN 2 AND 255 AND nameservers NOT GLOB '*[^][0-9a-fA-F.:,]*'),
+	CONSTRAINT "settings: processors must be 0..1000" CHECK (processors BETWEEN 0 AND 1000),
+	CONSTRAINT "settings: use_apop must be 0 or 1" CHECK (use_apop IN (0, 1)),
+	CONSTRAINT "settings: idle_timeout must be 10..3600 seconds" CHECK (idle_timeout BETWEEN 10 AND 3600),
+	CONSTRAINT "settings: session_timeout must be 60..86400 seconds and not shorter than idle_timeout" CHECK (
+	    session_timeout BETWEEN 60 AND 86400 AND session_timeout >= idle_timeout),
+	CONSTRAINT "settings: delay_failed must be 10..604800 seconds" CHECK (delay_failed BETWEEN 10 AND 604800)
+) STRICT;
+
+CREATE TABLE rpop (
+	account		TEXT NOT NULL REFERENCES account (address) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	name		TEXT NOT NULL,
+	domain		TEXT NOT NULL,
+	auth_name	TEXT NOT NULL,
+	password	ANY,
+	period		INTEGER DEFAULT 600,
+	mailbox		TEXT,
+	special		TEXT,
+	local_domain	TEXT REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	leave		INTEGER NOT NULL DEFAULT 0,
+	tls		TEXT NOT NULL DEFAULT 'tls',
+	apop		INTEGER NOT NULL DEFAULT 0,
+	host		TEXT GENERATED ALWAYS AS (CASE
+	    WHEN domain GLOB '[[]*]*' THEN substr(domain, 2, instr(domain, ']') - 2)
+	    WHEN domain GLOB '*:*' THEN substr(domain, 1, instr(domain, ':') - 1)
+	    ELSE domain END) VIRTUAL,
+	port_text	TEXT GENERATED ALWAYS AS (CASE
+	    WHEN domain GLOB '[[]*]*' THEN substr(domain, instr(domain, ']') + 1)
+	    WHEN domain GLOB '*:*' THEN substr(domain, instr(domain, ':'))
+	    ELSE '' END) VIRTUAL,
+	PRIMARY KEY (account, name),
+	CONSTRAINT "rpop: name must be 1 to 127 octets of text without control characters" CHECK (
+	    length(CAST(name AS BLOB)) BETWEEN 1 AND 127 AND instr(CAST(name AS BLOB), x'00') = 0 AND
+	    name NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: domain must be the remote host: host, host:port, [v6] or [v6]:port" CHECK (
+	    length(CAST(domain AS BLOB)) BETWEEN 1 AND 262 AND length(host) BETWEEN 1 AND 253 AND
+	    CASE WHEN domain GLOB '[[]*]*' THEN host GLOB '*:*' AND host NOT GLOB '*[^0-9a-fA-F:.]*'
+	    ELSE host NOT GLOB '*[^a-zA-Z0-9._-]*' AND host NOT GLOB '[.-]*' AND host NOT GLOB '*.' AND host NOT GLOB '*..*' END),
+	CONSTRAINT "rpop: the port behind the host must be :1 to :65535, and an IPv6 address stands in brackets" CHECK (
+	    port_text = '' OR port_text GLOB ':[1-9]*' AND length(port_text) <= 6 AND substr(port_text, 2) NOT GLOB '*[^0-9]*' AND
+	    CAST(substr(port_text, 2) AS INTEGER) <= 65535),
+	CONSTRAINT "rpop: auth_name must be 1 to 512 octets" CHECK (length(CAST(auth_name AS BLOB)) BETWEEN 1 AND 512),
+	CONSTRAINT "rpop: auth_name must not contain CR, LF or NUL" CHECK (instr(CAST(auth_name AS BLOB), x'0d') = 0 AND
+	    instr(CAST(auth_name AS BLOB), x'0a') = 0 AND instr(CAST(auth_name AS BLOB), x'00') = 0),
+	CONSTRAINT "rpop: password must be text in quotes, or a blob, of 1 to 1024 octets" CHECK (password IS NULL OR
+	    typeof(password) IN ('text', 'blob') AND length(CAST(password AS BLOB)) BETWEEN 1 AND 1024),
+	CONSTRAINT "rpop: password must not contain CR, LF or NUL" CHECK (instr(CAST(password AS BLOB), x'0d') = 0 AND
+	    instr(CAST(password AS BLOB), x'0a') = 0 AND instr(CAST(password AS BLOB), x'00') = 0),
+	CONSTRAINT "rpop: a record that is polled needs a password; set period to NULL until there is one" CHECK (
+	    password IS NOT NULL OR period IS NULL),
+	CONSTRAINT "rpop: period must be 10..31536000 seconds, or NULL for disabled" CHECK (period BETWEEN 10 AND 31536000),
+	CONSTRAINT "rpop: mailbox and special exclude each other" CHECK (mailbox IS NULL OR special IS NULL),
+	CONSTRAINT "rpop: mailbox must be a folder such as Lists or Lists/bsd, 127 octets at most, or NULL for the inbox" CHECK (
+	    length(CAST(mailbox AS BLOB)) BETWEEN 1 AND 127 AND '/' || replace(mailbox, '.', '/') || '/' NOT GLOB '*//*' AND
+	    instr(CAST(mailbox AS BLOB), x'00') = 0 AND mailbox NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: special must be '*' or the name of a header field, 77 octets at most, without colon or spaces" CHECK (
+	    length(CAST(special AS BLOB)) BETWEEN 1 AND 77 AND special NOT GLOB '*[^!-9;-~]*'),
+	CONSTRAINT "rpop: special names a field that is taken out of the message; it cannot be one that belongs to it" CHECK (
+	    special IS NULL OR lower(special) NOT IN ('return-path', 'received', 'from', 'sender', 'reply-to', 'date', 'subject',
+	    'message-id', 'in-reply-to', 'references', 'mime-version', 'content-type', 'content-transfer-encoding',
+	    'dkim-signature')),
+	CONSTRAINT "rpop: local_domain is for records with special" CHECK (local_domain IS NULL OR special IS NOT NULL),
+	CONSTRAINT "rpop: leave must be 0 or 1" CHECK (leave IN (0, 1)),
+	CONSTRAINT "rpop: tls must be tls, stls or none" CHECK (tls IN ('tls', 'stls', 'none')),
+	CONSTRAINT "rpop: apop must be 0 or 1" CHECK (apop IN (0, 1))
+) STRICT;
+
+-- References, as the shell would not check them.
+
+CREATE TRIGGER account_insert BEFORE INSERT ON account BEGIN
+	SELECT RAISE(ABORT, 'account: no such domain; insert it into table domain first')
+	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.domain);
+	SELECT RAISE(ABORT, 'account: this address is an alias in table route; delete that row first')
+	    WHERE EXISTS (SELECT 1 FROM route WHERE address = NEW.name || '@' || NEW.domain);
+END;
+
+CREATE TRIGGER account_update BEFORE UPDATE OF name, domain ON account BEGIN
+	SELECT RAISE(ABORT, 'account: no such domain; insert it into table domain first')
+	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.domain);
+	SELECT RAISE(ABORT, 'account: this address is an alias in table route; delete that row first')
+	    WHERE EXISTS (SELECT 1 FROM route WHERE address = NEW.name || '@' || NEW.domain);
+	SELECT RAISE(ABORT, 'account: records in table rpop belong to it; delete or move them first')
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM rpop WHERE account = OLD.address);
+	SELECT RAISE(ABORT, 'account: aliases in table route point to it; delete or move them first')
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM route WHERE target = OLD.address);
+END;
+
+CREATE TRIGGER account_delete BEFORE DELETE ON account BEGIN
+	SELECT RAISE(ABORT, 'account: records in table rpop belong to it; delete or move them first')
+	    WHERE EXISTS (SELECT 1 FROM rpop WHERE account = OLD.address);
+	SELECT RAISE(ABORT, 'account: aliases in table route point to it; delete or move them first')
+	    WHERE EXISTS (SELECT 1 FROM route WHERE target = OLD.address);
+END;
+
+CREATE TRIGGER domain_update BEFORE UPDATE OF name ON domain WHEN NEW.name <> OLD.name BEGIN
+	SELECT RAISE(ABORT, 'domain: accounts, aliases, records or settings still use it')
+	    WHERE EXISTS (SELECT 1 FROM domain_use WHERE name = OLD.name);
+END;
+
+CREATE TRIGGER domain_delete BEFORE DELETE ON domain BEGIN
+	SELECT RAISE(ABORT, 'domain: accounts, aliases, records or settings still use it')
+	    WHERE EXISTS (SELECT 1 FROM domain_use WHERE name = OLD.name);
+END;
+
+CREATE TRIGGER route_insert BEFORE INSERT ON route BEGIN
+	SELECT RAISE(ABORT, 'route: target is not the address of an account')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: address is an account of its own')
+	    WHERE EXISTS (SELECT 1 FROM account WHERE address = NEW.address);
+	SELECT RAISE(ABORT, 'route: the domain of address is not in table domain, or the part before it is not 1 to 64 long')
+	    WHERE NEW.address GLOB '?*@?*' AND NOT EXISTS (SELECT 1 FROM domain WHERE
+	    substr(lower(NEW.address), -length(name) - 1) = '@' || name AND
+	    length(CAST(NEW.address AS BLOB)) - length(name) - 1 BETWEEN 1 AND 64);
+END;
+
+CREATE TRIGGER route_update BEFORE UPDATE ON route BEGIN
+	SELECT RAISE(ABORT, 'route: target is not the address of an account')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: address is an account of its own')
+	    WHERE EXISTS (SELECT 1 FROM account WHERE address = NEW.address);
+	SELECT RAISE(ABORT, 'route: the domain of address is not in table domain, or the part before it is not 1 to 64 long')
+	    WHERE NEW.address GLOB '?*@?*' AND NOT EXISTS (SELECT 1 FROM domain WHERE
+	    substr(lower(NEW.address), -length(name) - 1) = '@' || name AND
+	    length(CAST(NEW.address AS BLOB)) - length(name) - 1 BETWEEN 1 AND 64);
+END;
+
+CREATE TRIGGER settings_insert BEFORE INSERT ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: the row exists; use UPDATE') WHERE EXISTS (SELECT 1 FROM settings);
+END;
+
+CREATE TRIGGER settings_delete BEFORE DELETE ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: the row cannot be deleted; use UPDATE');
+END;
+
+CREATE TRIGGER settings_update BEFORE UPDATE OF main_domain ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: main_domain is not in table domain')
+	    WHERE NEW.main_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.main_domain);
+	SELECT RAISE(ABORT, 'settings: records with special belong to the postmaster of main_domain; remove those records first')
+	    WHERE NEW.main_domain IS NOT OLD.main_domain AND EXISTS (SELECT 1 FROM rpop WHERE special IS NOT NULL);
+END;
+
+CREATE TRIGGER rpop_insert BEFORE INSERT ON rpop BEGIN
+	SELECT RAISE(ABORT, 'rpop: account is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
+	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
+	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
+	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
+END;
+
+CREATE TRIGGER rpop_update BEFORE UPDATE ON rpop BEGIN
+	SELECT RAISE(ABORT, 'rpop: account is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
+	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
+	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
+	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
+END;
+
+-- For people.
+
+CREATE VIEW domain_use (name, used_by) AS
+	SELECT domain, 'account ' || address FROM account UNION ALL
+	SELECT d.name, 'route ' || r.address FROM domain d JOIN route r
+	    ON substr(r.address, -length(d.name) - 1) = '@' || d.name UNION ALL
+	SELECT local_domain, 'rpop ' || account || '/' || name FROM rpop WHERE local_domain IS NOT NULL UNION ALL
+	SELECT main_domain, 'settings' FROM settings WHERE main_domain IS NOT NULL;
+
+CREATE VIEW accounts (address, aliases, records) AS
+	SELECT a.address, (SELECT group_concat(r.address, ', ') FROM route r WHERE r.target = a.address),
+	    (SELECT count(*) FROM rpop p WHERE p.account = a.address)
+	FROM account a ORDER BY a.domain, a.name;
+
+-- INSERT INTO accounts (address) VALUES ('anna@example.org') makes the account, and its domain where that is new.
+CREATE TRIGGER accounts_insert INSTEAD OF INSERT ON accounts BEGIN
+	SELECT RAISE(ABORT, 'accounts: address must be local-part@domain')
+	    WHERE NEW.address IS NULL OR NEW.address NOT GLOB '?*@?*';
+	INSERT INTO domain (name) SELECT substr(NEW.address, instr(NEW.address, '@') + 1)
+	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = substr(NEW.address, instr(NEW.address, '@') + 1));
+	INSERT INTO account (name, domain) VALUES (substr(NEW.address, 1, instr(NEW.address, '@') - 1),
+	    substr(NEW.address, instr(NEW.address, '@') + 1));
+END;
+
+CREATE VIEW records (account, name, host, port, tls, auth_name, password, mode, folder, every, leave, apop) AS
+	SELECT account, name, host, CASE WHEN port_text <> '' THEN CAST(substr(port_text, 2) AS INTEGER) WHEN tls = 'tls' THEN 995
+	    ELSE 110 END, tls, auth_name, CASE WHEN password IS NULL THEN 'missing' ELSE 'set' END,
+	    CASE WHEN special IS NULL THEN 'to the owner' WHEN special = '*' THEN 'by To, Cc, Bcc' ELSE 'by ' || special END,
+	    ifnull(mailbox, CASE WHEN special IS NULL THEN 'inbox' END), CASE WHEN period IS NULL THEN 'disabled'
+	    WHEN period % 3600 = 0 THEN (period / 3600) || ' h' WHEN period % 60 = 0 THEN (period / 60) || ' min'
+	    ELSE period || ' s' END,
+	    CASE leave WHEN 1 THEN 'yes' ELSE 'no' END, CASE apop WHEN 1 THEN 'yes' ELSE 'no' END
+	FROM rpop ORDER BY account, name;
+
+INSERT INTO settings DEFAULT VALUES;
+COMMIT;
