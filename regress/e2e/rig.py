@@ -190,7 +190,7 @@ class Rig:
         tls = columns.setdefault("tls", getattr(server, "tls", "tls"))
         port = server.sport if tls == "tls" and hasattr(server, "sport") else server.port
         row = {"account": owner, "name": name, "domain": "%s:%d" % (columns.pop("host", server.host), port),
-            "auth_name": user, "password": password, "period": 3600}
+            "auth_name": user, "password": password, "period": 3600, "leave": 0}
         row.update(columns)
         self.records.append(row)
         return row
