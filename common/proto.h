@@ -157,6 +157,7 @@ enum fail_why {			/* what kind of failure; decides back-off and wording */
 enum fetch_stage { STAGE_CONNECT, STAGE_TLS, STAGE_GREETING, STAGE_CAPA, STAGE_LOGIN, STAGE_LIST, STAGE_RETR, STAGE_DELE, STAGE_QUIT,
 	STAGE_DELIVER, STAGE_TOKEN, STAGE_MAX };
 
+enum pem_kind { PEM_CA, PEM_CERT, PEM_KEY, PEM_MAX };	/* IMSG_FETCH_CA + kind */
 enum tls_mode { TLS_MODE_TLS = 1, TLS_MODE_STLS, TLS_MODE_NONE };
 enum dist_mode { DIST_OWNER = 1, DIST_FIELD, DIST_STAR };	/* personal; special header; To/Cc/Bcc */
 /* ALONE: a suspect, nothing else in flight until its verdict.  HEADERS: TOP n 0 goes to V.  FINGERPRINT: TOP n 0, digested for M. */

@@ -18,22 +18,41 @@
 #define OUTQ_FRAMES	1024
 struct tls;
 
+struct pem {			/* octets of a file the master read for us */
+	uint8_t		*data;		/* room for PROTO_PEM_MAX */
+	size_t		 len;
+};
+
+/* What a session's TLS was asked to be, for the explanation of a failure. */
+enum tls_has { HAS_CA = 0x01, HAS_KEY = 0x02, HAS_OLD = 0x04, HAS_CIPHERS = 0x08, HAS_PINS = 0x10, HAS_13 = 0x20 };
+
 /* conn.c: one connected socket, plain or TLS, non-blocking. */
 struct conn {
 	int		 fd;
 	int		 shaken;	/* handshake done */
 	struct tls	*tls;		/* NULL: plain */
+	const struct msg_fetch_start *start;	/* with TLS */
+	unsigned int	 has;		/* enum tls_has */
 	short		 rpoll, wpoll;	/* what a read or a write that came back with CONN_AGAIN waits for */
-	char		 text[PROTO_TEXT_SIZE];	/* why the last call failed */
+	enum fail_why	 why;		/* and text: why the last call failed */
+	char		 text[PROTO_TEXT_SIZE];
 };
 
 void	 conn_warm(void);
 void	 conn_init(struct conn *, int);
-int	 conn_upgrade(struct conn *, const char *);
+int	 conn_upgrade(struct conn *, const struct msg_fetch_start *, struct pem *);
 int	 conn_handshake(struct conn *);
 ssize_t	 conn_read(struct conn *, void *, size_t);
 ssize_t	 conn_write(struct conn *, const void *, size_t);
 void	 conn_bye(struct conn *);
+
+/* tlsconf.c: TLS as a record wants it; tlserror.c: what went wrong, and what can be done. */
+struct tls	*tlsconf_warm(void);
+struct tls	*tlsconf_special(const struct msg_fetch_start *, const struct pem *, char *, size_t);
+unsigned int	 tlsconf_has(const struct msg_fetch_start *, const struct pem *);
+int		 tlsconf_plain(unsigned int);
+int		 tlsconf_pinned(const struct msg_fetch_start *, const char *, char *, size_t);
+int		 tlserror_explain(unsigned int, const char *, char *, size_t);
 
 /* outq.c: an imsg channel that knows how many octets wait in it. */
 struct outq {
@@ -67,6 +86,7 @@ struct session {
 	struct conn		 conn;
 	struct pop3		 pop3;
 	struct msg_fetch_start	 start;
+	struct pem		 pem[PEM_MAX];	/* until TLS is set up */
 	uint32_t		 state;		/* of the channel to the master */
 	int			 socket;
 	int			 running;	/* pop3 is initialised */

@@ -34,6 +34,7 @@ static void	 session_server(struct session *);
 static void	 session_shake(struct session *);
 static void	 session_receive(struct session *);
 static void	 session_transmit(struct session *);
+static void	 session_lost(struct session *);
 static short	 session_events(const struct session *);
 static int	 session_throttled(const struct session *);
 static int	 session_clock(struct session *);
@@ -80,8 +81,8 @@ session_begin(struct session *s, const void *secret, size_t len)
 		return (session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "out of memory"));
 	conn_init(&s->conn, s->socket);
 	s->running = 1;
-	if (s->start.tls == TLS_MODE_TLS && conn_upgrade(&s->conn, s->start.host) == -1)
-		return (session_fail(s, STAGE_TLS, WHY_TLS, "%s", s->conn.text));
+	if (s->start.tls == TLS_MODE_TLS && conn_upgrade(&s->conn, &s->start, s->pem) == -1)
+		return (session_fail(s, STAGE_TLS, s->conn.why, "%s", s->conn.text));
 	return (0);
 }
 
@@ -152,8 +153,8 @@ session_server(struct session *s)
 	if (!session_throttled(s))
 		session_receive(s);
 	if (s->pop3.state == POP3_HANDSHAKE) {
-		if (conn_upgrade(&s->conn, s->start.host) == -1)
-			(void)session_fail(s, STAGE_TLS, WHY_TLS, "%s", s->conn.text);
+		if (conn_upgrade(&s->conn, &s->start, s->pem) == -1)
+			(void)session_fail(s, STAGE_TLS, s->conn.why, "%s", s->conn.text);
 		else
 			session_server(s);	/* once: the connection is not upgraded twice */
 		return;
@@ -174,7 +175,7 @@ session_shake(struct session *s)
 		s->heard = clock_msec();
 		break;
 	case -1:
-		(void)session_fail(s, STAGE_TLS, WHY_TLS, "%s", s->conn.text);
+		(void)session_fail(s, STAGE_TLS, s->conn.why, "%s", s->conn.text);
 		break;
 	}
 }
@@ -193,7 +194,7 @@ session_receive(struct session *s)
 		if ((n = conn_read(&s->conn, data, sizeof(data))) == CONN_AGAIN)
 			return;
 		if (n == -1) {
-			pop3_closed(&s->pop3, s->conn.text);
+			session_lost(s);
 			return;
 		}
 		s->heard = clock_msec();
@@ -213,11 +214,21 @@ session_transmit(struct session *s)
 		if ((n = conn_write(&s->conn, buf_data(&s->pop3.out), buf_len(&s->pop3.out))) == CONN_AGAIN)
 			return;
 		if (n == -1) {
-			pop3_closed(&s->pop3, s->conn.text);
+			session_lost(s);
 			return;
 		}
 		pop3_sent(&s->pop3, (size_t)n);
 	}
+}
+
+/* With TLS 1.3 the server refuses our certificate, or its absence, when the handshake is over for us: that is no lost connection. */
+static void
+session_lost(struct session *s)
+{
+	if (s->conn.why == WHY_TLS && pop3_stage(s->pop3.state) < STAGE_LOGIN)
+		(void)session_fail(s, STAGE_TLS, WHY_TLS, "%s", s->conn.text);
+	else
+		pop3_closed(&s->pop3, s->conn.text);
 }
 
 static short

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,12 +19,14 @@
 static int	 take_socket(void *, struct imsg *);
 static int	 take_pipe(void *, struct imsg *);
 static int	 take_start(void *, struct imsg *);
+static int	 take_pem(void *, struct imsg *);
 static int	 take_secret(void *, struct imsg *);
 static int	 take_plan(void *, struct imsg *);
 static int	 take_plan_end(void *, struct imsg *);
 static int	 take_verdict(void *, struct imsg *);
 static int	 take_stop(void *, struct imsg *);
 static int	 take_verbose(void *, struct imsg *);
+static int	 tls_sane(const struct msg_fetch_start *);
 static int	 each_entry(struct session *, struct imsg *, int (*)(struct pop3 *, uint32_t, uint32_t));
 
 static const struct rule master_rules[] = {
@@ -31,6 +34,9 @@ static const struct rule master_rules[] = {
 	{ IMSG_FETCH_PIPE,	0, 0,					1, IN(SESSION_PIPE),		take_pipe },
 	{ IMSG_FETCH_START,	sizeof(struct msg_fetch_start),
 				sizeof(struct msg_fetch_start),		0, IN(SESSION_START),		take_start },
+	{ IMSG_FETCH_CA,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
+	{ IMSG_FETCH_CERT,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
+	{ IMSG_FETCH_KEY,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
 	{ IMSG_FETCH_SECRET,	0, PROTO_SECRET_MAX,			0, IN(SESSION_SECRET),		take_secret },
 	{ IMSG_FETCH_PLAN,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_PLAN),		take_plan },
 	{ IMSG_FETCH_PLAN_END,	sizeof(uint32_t), sizeof(uint32_t),	0, IN(SESSION_PLAN),		take_plan_end },
@@ -84,9 +90,35 @@ take_start(void *arg, struct imsg *imsg)
 		return (-1);
 	if (start->tls < TLS_MODE_TLS || start->tls > TLS_MODE_NONE || start->apop > 1 || start->leave > 1 || start->want_sizes > 1 ||
 	    start->idle_timeout == 0 || start->total_timeout == 0 || !proto_str(start->host, sizeof(start->host)) ||
-	    !proto_str(start->user, sizeof(start->user)) || !proto_str(start->record, sizeof(start->record)))
+	    !proto_str(start->user, sizeof(start->user)) || !proto_str(start->record, sizeof(start->record)) || !tls_sane(start))
 		return (-1);
 	s->state = SESSION_SECRET;
+	return (0);
+}
+
+static int
+tls_sane(const struct msg_fetch_start *start)
+{
+	return (start->npins <= PROTO_PINS_MAX && (start->tls_min == 0 || (start->tls_min >= 10 && start->tls_min <= 13)) &&
+	    proto_str(start->ciphers, sizeof(start->ciphers)) && proto_str(start->tls_name, sizeof(start->tls_name)) &&
+	    (start->tls == TLS_MODE_NONE || start->tls_name[0] != '\0'));
+}
+
+/* One more piece of a file.  As with the secret, the message's own copy is wiped when it is freed. */
+static int
+take_pem(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	struct pem	*pem = &s->pem[imsg_get_type(imsg) - IMSG_FETCH_CA];
+	size_t		 len = imsg_get_len(imsg);
+
+	if (s->start.tls == TLS_MODE_NONE || len > PROTO_PEM_MAX - pem->len)
+		return (-1);
+	if (pem->data == NULL && (pem->data = malloc(PROTO_PEM_MAX)) == NULL)
+		return (-1);
+	if (imsg_get_data(imsg, pem->data + pem->len, len) == -1)
+		return (-1);
+	pem->len += len;
 	return (0);
 }
 
@@ -99,6 +131,8 @@ take_secret(void *arg, struct imsg *imsg)
 	size_t		 len = imsg_get_len(imsg);
 	int		 r;
 
+	if ((s->pem[PEM_CERT].len == 0) != (s->pem[PEM_KEY].len == 0))
+		return (-1);
 	if (len > 0 && imsg_get_data(imsg, secret, len) == -1)
 		return (-1);
 	s->state = SESSION_LISTING;

@@ -179,6 +179,10 @@ const char *session_state_str(enum session_state);
 void	 session_deliverer_died(void);
 void	 session_close_orphans(void);
 
+/* session_tls.c */
+void	 session_tls_start(const struct record *, struct msg_fetch_start *);
+int	 session_tls_files(struct session *, char *err, size_t errsize);
+
 /* report.c */
 void	 report_session(struct session *);	/* log line, record state, next poll */
 

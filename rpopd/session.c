@@ -184,7 +184,7 @@ session_open_deliverer(struct session *s, int fd)
 	s->opened = 1;
 }
 
-/* START and SECRET; the secret is wiped here, in the message queue when it is written, and in the fetcher after login. */
+/* START, files and SECRET; the secret is wiped here, in the message queue when it is written, and in the fetcher after login. */
 static int
 session_parameters(struct session *s)
 {
@@ -197,7 +197,7 @@ session_parameters(struct session *s)
 
 	memset(&m, 0, sizeof(m));
 	m.session = s->id;
-	m.tls = rec->tls;
+	session_tls_start(rec, &m);
 	m.apop = rec->apop && set->use_apop;
 	m.leave = rec->leave;
 	m.want_sizes = state_seen_count(s->mailbox) < SIZES_BELOW;
@@ -207,6 +207,11 @@ session_parameters(struct session *s)
 	strlcpy(m.user, rec->user, sizeof(m.user));
 	strlcpy(m.record, s->label, sizeof(m.record));
 	link_send(&s->link, IMSG_FETCH_START, -1, &m, sizeof(m));
+	if (session_tls_files(s, err, sizeof(err)) == -1) {
+		session_fail(s, STAGE_TLS, WHY_CONFIG, err);
+		session_kill(s);
+		return (0);
+	}
 	if ((len = config_secret(master.opt.store, rec, secret, err, sizeof(err))) == -1) {
 		session_fail(s, STAGE_LOGIN, WHY_CONFIG, err);
 		session_kill(s);

@@ -124,6 +124,17 @@ ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret
 /* A number that changes whenever somebody commits to the file; 0 if unknown. */
 uint64_t	 config_version(const char *path);
 
+/* --- pem.c: files that records name --- */
+
+struct pem {
+	uint8_t		*data;
+	size_t		 len;			/* 1..PROTO_PEM_MAX; 0: none */
+};
+int	 pem_read(enum pem_kind, const char *path, struct pem *, char *err, size_t errsize);
+int	 pem_of(const struct record *, enum pem_kind, struct pem *, char *err, size_t errsize);
+int	 pem_sound(const struct record *, char *err, size_t errsize);
+void	 pem_free(struct pem *);
+
 /* --- store_state.c: state.db --- */
 
 enum seen_state {

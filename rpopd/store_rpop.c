@@ -41,6 +41,8 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 {
 	struct config	*c = ld->c;
 	struct record	*r;
+	unsigned int	 bad = ld->bad;
+	char		 err[PROTO_TEXT_SIZE * 4];
 
 	load_row_name(ld, "rpop", st, R_ACCOUNT, R_NAME);
 	if ((r = load_grow(c->records, c->nrecords, sizeof(*r))) == NULL)
@@ -57,6 +59,8 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 	rpop_numbers(ld, st, r);
 	rpop_secret(ld, st, r);
 	rpop_mode(ld, st, r);
+	if (ld->bad == bad && r->period != 0 && pem_sound(r, err, sizeof(err)) == -1)
+		load_bad(ld, "%s: %s", ld->row, err);
 	c->nrecords++;
 	return (0);
 }
@@ -171,7 +175,7 @@ secret_sound(struct load *ld, sqlite3_stmt *st, const char *what, int col, int64
 		load_bad(ld, "%s: %s must not contain CR, LF or NUL", ld->row, what);
 }
 
-/* What differs from the default in how TLS is done; the files are looked at when they are used. */
+/* What differs from the default in how TLS is done; pem.c looks at the files. */
 static int
 rpop_tls(struct load *ld, sqlite3_stmt *st, struct record *r)
 {

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * TLS as a record wants it.  Without wishes a session takes the template's context; with any of them it makes one of its own, from
+ * memory: the jail has no file but the trusted CAs.
+ */
+#include <sys/types.h>
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <tls.h>
+
+#include "../common/compat.h"
+#include "../common/log.h"
+#include "fetcher.h"
+
+#define CA_PATH		"/certs"	/* below the template's root */
+#define HASH_NAME	"SHA256:"	/* as tls_peer_cert_hash(3) begins */
+#define TLS_OLDEST	12		/* without the record's leave */
+
+static struct tls	*tlsconf_made(struct tls_config *, unsigned int, char *, size_t);
+static int		 tlsconf_files(struct tls_config *, const struct pem *);
+static int		 tlsconf_ciphers(struct tls_config *, const struct msg_fetch_start *);
+static void		 tlsconf_verify(struct tls_config *, unsigned int);
+static uint32_t		 tlsconf_protocols(uint32_t);
+static int		 hex_digest(const char *, uint8_t *);
+
+/* Verification of certificate, name and time is libtls's default and is not touched.  Never returns NULL: fatal. */
+struct tls *
+tlsconf_warm(void)
+{
+	struct tls_config	*config;
+	struct tls		*tls;
+
+	if (tls_init() == -1 || (config = tls_config_new()) == NULL || (tls = tls_client()) == NULL)
+		fatalx("tls_init failed");
+	if (tls_config_set_ca_path(config, CA_PATH) == -1 || tls_config_set_protocols(config, TLS_PROTOCOLS_DEFAULT) == -1 ||
+	    tls_config_set_alpn(config, "pop3") == -1)
+		fatalx("tls_config: %s", tls_config_error(config));
+	if (tls_configure(tls, config) == -1)
+		fatalx("tls_configure: %s", tls_error(tls));
+	tls_config_free(config);	/* the context holds a reference */
+	return (tls);
+}
+
+/* Which wishes the record has. */
+unsigned int
+tlsconf_has(const struct msg_fetch_start *start, const struct pem *pem)
+{
+	return ((pem[PEM_CA].len > 0 ? HAS_CA : 0) | (pem[PEM_KEY].len > 0 ? HAS_KEY : 0) |
+	    (start->tls_min != 0 && start->tls_min < TLS_OLDEST ? HAS_OLD : 0) | (start->tls_min > TLS_OLDEST ? HAS_13 : 0) |
+	    (start->ciphers[0] != '\0' ? HAS_CIPHERS : 0) | (start->npins > 0 ? HAS_PINS : 0));
+}
+
+/* 1: the template's context will do. */
+int
+tlsconf_plain(unsigned int has)
+{
+	return (has == 0);
+}
+
+/* A context for this record; the keys in pem are not needed any more.  NULL and a text with the remedy on failure. */
+struct tls *
+tlsconf_special(const struct msg_fetch_start *start, const struct pem *pem, char *text, size_t size)
+{
+	struct tls_config	*config;
+	struct tls		*tls = NULL;
+	unsigned int		 has = tlsconf_has(start, pem);
+
+	if ((config = tls_config_new()) == NULL) {
+		snprintf(text, size, "out of memory");
+		return (NULL);
+	}
+	tlsconf_verify(config, has);
+	if (tls_config_set_protocols(config, tlsconf_protocols(start->tls_min)) == -1 || tls_config_set_alpn(config, "pop3") == -1 ||
+	    tlsconf_ciphers(config, start) == -1 || tlsconf_files(config, pem) == -1)
+		(void)tlserror_explain(has, tls_config_error(config), text, size);
+	else
+		tls = tlsconf_made(config, has, text, size);
+	tls_config_clear_keys(config);
+	tls_config_free(config);
+	return (tls);
+}
+
+static struct tls *
+tlsconf_made(struct tls_config *config, unsigned int has, char *text, size_t size)
+{
+	struct tls	*tls;
+
+	if ((tls = tls_client()) == NULL) {
+		snprintf(text, size, "out of memory");
+		return (NULL);
+	}
+	if (tls_configure(tls, config) == 0)
+		return (tls);
+	(void)tlserror_explain(has, tls_error(tls), text, size);
+	tls_free(tls);
+	return (NULL);
+}
+
+/* ca_file stands in place of the trusted CAs, it does not add to them. */
+static int
+tlsconf_files(struct tls_config *config, const struct pem *pem)
+{
+	const struct pem	*ca = &pem[PEM_CA], *cert = &pem[PEM_CERT], *key = &pem[PEM_KEY];
+
+	if ((ca->len > 0 ? tls_config_set_ca_mem(config, ca->data, ca->len) : tls_config_set_ca_path(config, CA_PATH)) == -1)
+		return (-1);
+	return (key->len > 0 ? tls_config_set_keypair_mem(config, cert->data, cert->len, key->data, key->len) : 0);
+}
+
+/*
+ * Neither anonymous nor unencrypted, whatever the record says.  TLS 1.0 and 1.1 sign with sums that only OpenSSL's level 0 still takes.
+ */
+static int
+tlsconf_ciphers(struct tls_config *config, const struct msg_fetch_start *start)
+{
+	const char	*list = start->ciphers, *level = "";
+	char		 all[PROTO_CIPHERS_SIZE + 64];
+	int		 old = start->tls_min != 0 && start->tls_min < TLS_OLDEST;
+
+	if (!old && list[0] == '\0')
+		return (0);		/* libtls's own choice */
+	if (list[0] == '\0')
+		list = "DEFAULT";
+	if (old && strstr(list, "@SECLEVEL=") == NULL)
+		level = ":@SECLEVEL=0";
+	snprintf(all, sizeof(all), "%s:!aNULL:!eNULL%s", list, level);
+	return (tls_config_set_ciphers(config, all));
+}
+
+/*
+ * A pin names the very certificate: who signed it, for what name and until when adds nothing, and servers whose certificates are
+ * pinned rarely have these in order.  With a CA of the record's own both must hold.
+ */
+static void
+tlsconf_verify(struct tls_config *config, unsigned int has)
+{
+	if ((has & (HAS_PINS | HAS_CA)) != HAS_PINS)
+		return;
+	tls_config_insecure_noverifycert(config);
+	tls_config_insecure_noverifyname(config);
+	tls_config_insecure_noverifytime(config);
+}
+
+static uint32_t
+tlsconf_protocols(uint32_t min)
+{
+	switch (min) {
+	case 10:
+		return (TLS_PROTOCOLS_ALL);
+	case 11:
+		return (TLS_PROTOCOL_TLSv1_1 | TLS_PROTOCOL_TLSv1_2 | TLS_PROTOCOL_TLSv1_3);
+	case 13:
+		return (TLS_PROTOCOL_TLSv1_3);
+	default:
+		return (TLS_PROTOCOLS_DEFAULT);
+	}
+}
+
+/* hash is the server's, as tls_peer_cert_hash(3) gives it, NULL for none.  0: not pinned, or one of the pins; -1 and a text. */
+int
+tlsconf_pinned(const struct msg_fetch_start *start, const char *hash, char *text, size_t size)
+{
+	uint8_t		 digest[PROTO_DIGEST_LEN];
+	uint32_t	 i;
+
+	if (start->npins == 0)
+		return (0);
+	if (hash == NULL || hex_digest(hash, digest) == -1) {
+		snprintf(text, size, "TLS: the server showed no certificate that could be compared with tls_pins");
+		return (-1);
+	}
+	for (i = 0; i < start->npins && i < PROTO_PINS_MAX; i++)
+		if (memcmp(start->pins[i], digest, sizeof(digest)) == 0)
+			return (0);
+	snprintf(text, size, "TLS: certificate %s is not in tls_pins (if the server's operator confirms that it is theirs, put it there; "
+	    "if not, somebody is in between)", hash + strlen(HASH_NAME));
+	return (-1);
+}
+
+/* "SHA256:" and 64 hexadecimal digits.  0 or -1. */
+static int
+hex_digest(const char *s, uint8_t *digest)
+{
+	static const char	 digits[] = "0123456789abcdef";
+	const char		*p;
+	size_t			 i;
+
+	if (strncmp(s, HASH_NAME, strlen(HASH_NAME)) != 0)
+		return (-1);
+	s += strlen(HASH_NAME);
+	if (strlen(s) != 2 * PROTO_DIGEST_LEN || strspn(s, digits) != 2 * PROTO_DIGEST_LEN)
+		return (-1);
+	for (i = 0; i < 2 * PROTO_DIGEST_LEN; i++) {
+		p = strchr(digits, s[i]);
+		digest[i / 2] = (uint8_t)(i % 2 == 0 ? (p - digits) << 4 : digest[i / 2] | (p - digits));
+	}
+	return (0);
+}
