@@ -39,9 +39,7 @@ conn_init(struct conn *c, int fd)
 	c->wpoll = POLLOUT;
 }
 
-/*
- * TLS from here on, as the record wants it; once in a process's life.  The files are wiped.  0 or -1.
- */
+/* TLS from here on, as the record wants it; once in a process's life.  The files are wiped.  0 or -1. */
 int
 conn_upgrade(struct conn *c, const struct msg_fetch_start *start, struct pem *pem)
 {
@@ -53,18 +51,17 @@ conn_upgrade(struct conn *c, const struct msg_fetch_start *start, struct pem *pe
 		return (-1);
 	c->start = start;
 	c->has = tlsconf_has(start, pem);
-	c->tls = tlsconf_plain(c->has) ? warm_tls : tlsconf_special(start, pem, c->text, sizeof(c->text));
+	if (c->has != 0)
+		c->tls = tlsconf_special(start, pem, c->fd, c->text, sizeof(c->text));
+	else if (tls_connect_socket(warm_tls, c->fd, start->tls_name) == 0)
+		c->tls = warm_tls;
+	else
+		(void)tlserror_explain(0, tls_error(warm_tls), c->text, sizeof(c->text));
 	for (i = 0; i < PEM_MAX; i++)
 		freezero(pem[i].data, pem[i].len);
 	memset(pem, 0, PEM_MAX * sizeof(*pem));
-	if (c->tls == NULL)
-		return (-1);
 	c->shaken = 0;
-	if (tls_connect_socket(c->tls, c->fd, start->tls_name) == 0)
-		return (0);
-	tlserror_explain(c->has, tls_error(c->tls), c->text, sizeof(c->text));
-	c->why = WHY_TLS;
-	return (-1);
+	return (c->tls == NULL ? -1 : 0);
 }
 
 /* 0: verified TLS is up; CONN_AGAIN (wait for c->rpoll); -1. */
@@ -115,8 +112,13 @@ conn_write(struct conn *c, const void *data, size_t len)
 {
 	ssize_t	 n;
 
-	if (c->tls != NULL)
-		return (tls_result(c, tls_write(c->tls, data, len), &c->wpoll));
+	if (c->tls != NULL) {
+		if ((n = tls_result(c, tls_write(c->tls, data, len), &c->wpoll)) != 0)
+			return (n);
+		c->why = WHY_CLOSED;	/* nothing will ever go out again */
+		snprintf(c->text, sizeof(c->text), "the server closed the connection");
+		return (-1);
+	}
 	if ((n = write(c->fd, data, len)) == -1) {
 		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
 			return (CONN_AGAIN);

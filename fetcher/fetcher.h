@@ -48,9 +48,8 @@ void	 conn_bye(struct conn *);
 
 /* tlsconf.c: TLS as a record wants it; tlserror.c: what went wrong, and what can be done. */
 struct tls	*tlsconf_warm(void);
-struct tls	*tlsconf_special(const struct msg_fetch_start *, const struct pem *, char *, size_t);
+struct tls	*tlsconf_special(const struct msg_fetch_start *, const struct pem *, int, char *, size_t);
 unsigned int	 tlsconf_has(const struct msg_fetch_start *, const struct pem *);
-int		 tlsconf_plain(unsigned int);
 int		 tlsconf_pinned(const struct msg_fetch_start *, const char *, char *, size_t);
 int		 tlserror_explain(unsigned int, const char *, char *, size_t);
 

@@ -159,7 +159,8 @@ session_server(struct session *s)
 			session_server(s);	/* once: the connection is not upgraded twice */
 		return;
 	}
-	session_transmit(s);
+	if (s->why == WHY_NONE)
+		session_transmit(s);
 	if (s->pop3.state == POP3_FAILED)
 		(void)session_fail(s, s->pop3.stage, s->pop3.why, "%s", s->pop3.text);
 	else if (s->pop3.state == POP3_DONE)

@@ -19,7 +19,7 @@
 #define HASH_NAME	"SHA256:"	/* as tls_peer_cert_hash(3) begins */
 #define TLS_OLDEST	12		/* without the record's leave */
 
-static struct tls	*tlsconf_made(struct tls_config *, unsigned int, char *, size_t);
+static int		 tlsconf_fill(struct tls_config *, unsigned int, const struct msg_fetch_start *, const struct pem *);
 static int		 tlsconf_files(struct tls_config *, const struct pem *);
 static int		 tlsconf_ciphers(struct tls_config *, const struct msg_fetch_start *);
 static void		 tlsconf_verify(struct tls_config *, unsigned int);
@@ -44,7 +44,7 @@ tlsconf_warm(void)
 	return (tls);
 }
 
-/* Which wishes the record has. */
+/* Which wishes the record has; 0: the template's context will do. */
 unsigned int
 tlsconf_has(const struct msg_fetch_start *start, const struct pem *pem)
 {
@@ -53,50 +53,41 @@ tlsconf_has(const struct msg_fetch_start *start, const struct pem *pem)
 	    (start->ciphers[0] != '\0' ? HAS_CIPHERS : 0) | (start->npins > 0 ? HAS_PINS : 0));
 }
 
-/* 1: the template's context will do. */
-int
-tlsconf_plain(unsigned int has)
-{
-	return (has == 0);
-}
-
-/* A context for this record; the keys in pem are not needed any more.  NULL and a text with the remedy on failure. */
+/*
+ * A context for this record, with fd, before the handshake; what is in pem is not needed any more.  NULL and a text with the remedy
+ * on failure, which can only be the record's own.
+ */
 struct tls *
-tlsconf_special(const struct msg_fetch_start *start, const struct pem *pem, char *text, size_t size)
+tlsconf_special(const struct msg_fetch_start *start, const struct pem *pem, int fd, char *text, size_t size)
 {
-	struct tls_config	*config;
-	struct tls		*tls = NULL;
+	struct tls_config	*config = tls_config_new();
+	struct tls		*tls = tls_client();
 	unsigned int		 has = tlsconf_has(start, pem);
+	int			 r = -1;
 
-	if ((config = tls_config_new()) == NULL) {
+	if (config == NULL || tls == NULL)
 		snprintf(text, size, "out of memory");
-		return (NULL);
-	}
-	tlsconf_verify(config, has);
-	if (tls_config_set_protocols(config, tlsconf_protocols(start->tls_min)) == -1 || tls_config_set_alpn(config, "pop3") == -1 ||
-	    tlsconf_ciphers(config, start) == -1 || tlsconf_files(config, pem) == -1)
+	else if (tlsconf_fill(config, has, start, pem) == -1)
 		(void)tlserror_explain(has, tls_config_error(config), text, size);
+	else if (tls_configure(tls, config) == -1 || tls_connect_socket(tls, fd, start->tls_name) == -1)
+		(void)tlserror_explain(has, tls_error(tls), text, size);
 	else
-		tls = tlsconf_made(config, has, text, size);
-	tls_config_clear_keys(config);
+		r = 0;
+	if (config != NULL)
+		tls_config_clear_keys(config);	/* not before the connect: libtls loads them only there */
 	tls_config_free(config);
-	return (tls);
-}
-
-static struct tls *
-tlsconf_made(struct tls_config *config, unsigned int has, char *text, size_t size)
-{
-	struct tls	*tls;
-
-	if ((tls = tls_client()) == NULL) {
-		snprintf(text, size, "out of memory");
-		return (NULL);
-	}
-	if (tls_configure(tls, config) == 0)
+	if (r == 0)
 		return (tls);
-	(void)tlserror_explain(has, tls_error(tls), text, size);
 	tls_free(tls);
 	return (NULL);
+}
+
+static int
+tlsconf_fill(struct tls_config *config, unsigned int has, const struct msg_fetch_start *start, const struct pem *pem)
+{
+	tlsconf_verify(config, has);
+	return (tls_config_set_protocols(config, tlsconf_protocols(start->tls_min)) == -1 || tls_config_set_alpn(config, "pop3") == -1 ||
+	    tlsconf_ciphers(config, start) == -1 || tlsconf_files(config, pem) == -1 ? -1 : 0);
 }
 
 /* ca_file stands in place of the trusted CAs, it does not add to them. */
@@ -169,13 +160,13 @@ tlsconf_pinned(const struct msg_fetch_start *start, const char *hash, char *text
 	if (start->npins == 0)
 		return (0);
 	if (hash == NULL || hex_digest(hash, digest) == -1) {
-		snprintf(text, size, "TLS: the server showed no certificate that could be compared with tls_pins");
+		snprintf(text, size, "the server showed no certificate that could be compared with tls_pins");
 		return (-1);
 	}
 	for (i = 0; i < start->npins && i < PROTO_PINS_MAX; i++)
 		if (memcmp(start->pins[i], digest, sizeof(digest)) == 0)
 			return (0);
-	snprintf(text, size, "TLS: certificate %s is not in tls_pins (if the server's operator confirms that it is theirs, put it there; "
+	snprintf(text, size, "certificate %s is not in tls_pins (if the server's operator confirms that it is theirs, put it there; "
 	    "if not, somebody is in between)", hash + strlen(HASH_NAME));
 	return (-1);
 }

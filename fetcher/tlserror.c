@@ -63,7 +63,7 @@ static const struct remedy {
 	{ "verify memory setup", HAS_CA, "ca_file has no certificate in PEM that could be read" },
 	{ "key mismatch", HAS_KEY, "tls_key is not the key to tls_cert" },
 	{ "failed to read private key", HAS_KEY, "tls_key is no private key in PEM, without a passphrase" },
-	{ "failed to load private key", HAS_KEY, "tls_key is no private key in PEM, without a passphrase" },
+	{ "failed to load private key", HAS_KEY, "tls_key is not the key to tls_cert" },
 	{ "load certificate", HAS_KEY, "tls_cert is no certificate in PEM" },
 };
 
@@ -81,8 +81,8 @@ tlserror_explain(unsigned int has, const char *error, char *text, size_t size)
 		if (strcasestr(error, remedies[i].part) != NULL && (remedies[i].has & ~has) == 0)
 			break;
 	if (i < nitems(remedies))
-		(void)snprintf(text, size, "TLS: %.130s (%s)", shown, remedies[i].text);
+		(void)snprintf(text, size, "%.130s (%s)", shown, remedies[i].text);
 	else
-		(void)snprintf(text, size, "TLS: %.240s", shown);
+		(void)snprintf(text, size, "%.240s", shown);
 	return (strstr(error, "alert") != NULL);
 }

@@ -74,7 +74,7 @@ def free_port():
 
 
 class Dovecot:
-    def __init__(self, directory, pki):
+    def __init__(self, directory, pki, extra=""):
         nobody = pwd.getpwnam("nobody")
         self.uid, self.gid = nobody.pw_uid, nobody.pw_gid
         self.dir = directory
@@ -88,7 +88,7 @@ class Dovecot:
         self.port, self.sport = free_port(), free_port()
         cert, key = pki.cert()
         with open(self.path("dovecot.conf"), "w") as f:
-            f.write(CONF % {"dir": directory, "cert": cert, "key": key, "port": self.port, "sport": self.sport})
+            f.write(CONF % {"dir": directory, "cert": cert, "key": key, "port": self.port, "sport": self.sport} + extra)
         self.proc = None
         try:
             self.start()

@@ -4,7 +4,6 @@ import os
 import subprocess
 
 SAN = "subjectAltName=DNS:localhost,IP:127.0.0.1\n"
-LEAF = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n"
 CADB = "[ca]\ndefault_ca=d\n[d]\ndatabase=%(d)s/index\nserial=%(d)s/serial\nnew_certs_dir=%(d)s\ndefault_md=sha256\n" \
     "policy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
 
@@ -15,7 +14,10 @@ def openssl(*args):
 
 
 class Pki:
-    """Files in one directory: NAME.pem and NAME.key for each of good, expired, wrongname, unknown, selfsigned; certs/ holds the CA."""
+    """
+    Files in one directory: NAME.pem and NAME.key for each of good, expired, wrongname, unknown, selfsigned, expiredself, v6, and for clients
+    client (of clientca), stranger (of otherca); certs/ holds the CA.
+    """
 
     def __init__(self, directory):
         self.dir = directory
@@ -23,12 +25,17 @@ class Pki:
         os.makedirs(self.certs)
         self._authority("ca")
         self._authority("otherca")
+        self._authority("clientca")
         self._leaf("good", "ca", SAN)
         self._leaf("wrongname", "ca", "subjectAltName=DNS:elsewhere.example\n")
         self._leaf("unknown", "otherca", SAN)
+        self._leaf("v6", "ca", "subjectAltName=IP:::1\n")
         self._leaf("expired", "ca", SAN, ("20200101000000Z", "20200201000000Z"))
+        self._leaf("client", "clientca", "extendedKeyUsage=clientAuth\n")
+        self._leaf("stranger", "otherca", "extendedKeyUsage=clientAuth\n")
         openssl("req", "-x509", *self._new("selfsigned"), "-days", "30", "-subj", "/CN=localhost",
             "-addext", SAN.strip())
+        self._expired_self()
         with open(self.path("ca.pem")) as src, open(os.path.join(self.certs, "ca.pem"), "w") as dst:
             dst.write(src.read())
         openssl("rehash", self.certs)
@@ -39,6 +46,12 @@ class Pki:
     def cert(self, name="good"):
         """(certificate file, key file)"""
         return self.path(name + ".pem"), self.path(name + ".key")
+
+    def pin(self, name):
+        """SHA-256 of the certificate, as openssl(1) prints it, without the colons."""
+        out = subprocess.run(["openssl", "x509", "-in", self.path(name + ".pem"), "-noout", "-fingerprint", "-sha256"], check=True,
+            stdout=subprocess.PIPE, text=True).stdout
+        return out.strip().split("=")[1].replace(":", "")
 
     def _new(self, name):
         return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.path(name + ".key"),
@@ -52,16 +65,27 @@ class Pki:
         openssl("req", *self._new(name), "-subj", "/CN=localhost")
         os.rename(self.path(name + ".pem"), csr)
         with open(ext, "w") as f:
-            f.write(san + LEAF)
+            f.write(san + "basicConstraints=CA:FALSE\n" + ("" if "extendedKeyUsage" in san else "extendedKeyUsage=serverAuth\n"))
         if dates is None:
             openssl("x509", "-req", "-in", csr, "-CA", self.path(ca + ".pem"), "-CAkey", self.path(ca + ".key"),
                 "-CAcreateserial", "-days", "30", "-extfile", ext, "-out", self.path(name + ".pem"))
             return
-        db = self.path("cadb")
+        self._dated(name, dates, ext, "-cert", self.path(ca + ".pem"), "-keyfile", self.path(ca + ".key"))
+
+    def _expired_self(self):
+        csr, ext = self.path("expiredself.csr"), self.path("expiredself.ext")
+        openssl("req", *self._new("expiredself"), "-subj", "/CN=old appliance")
+        os.rename(self.path("expiredself.pem"), csr)
+        with open(ext, "w") as f:
+            f.write("basicConstraints=CA:FALSE\n")
+        self._dated("expiredself", ("20200101000000Z", "20200201000000Z"), ext, "-selfsign", "-keyfile", self.path("expiredself.key"))
+
+    def _dated(self, name, dates, ext, *signer):
+        """x509(1) cannot set dates; ca(1) wants a database."""
+        db = self.path(name + ".db")
         os.makedirs(db)
         for file, text in (("index", ""), ("serial", "4711\n"), ("conf", CADB % {"d": db})):
             with open(os.path.join(db, file), "w") as f:
                 f.write(text)
-        openssl("ca", "-batch", "-config", os.path.join(db, "conf"), "-in", csr, "-cert", self.path(ca + ".pem"),
-            "-keyfile", self.path(ca + ".key"), "-startdate", dates[0], "-enddate", dates[1], "-extfile", ext,
-            "-out", self.path(name + ".pem"), "-notext")
+        openssl("ca", "-batch", "-config", os.path.join(db, "conf"), "-in", self.path(name + ".csr"), *signer,
+            "-startdate", dates[0], "-enddate", dates[1], "-extfile", ext, "-out", self.path(name + ".pem"), "-notext")

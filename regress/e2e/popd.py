@@ -68,6 +68,9 @@ class Behaviour:
     def greeting(self, s):
         return b"+OK ready" + (b" " + s.challenge if self.apop else b"") + b"\r\n"
 
+    def context(self, s, context):
+        """What TLS is done with; the certificate is already in."""
+
     def view(self, s, messages):
         return list(messages)
 
@@ -224,6 +227,7 @@ class Session:
     def handshake(self, cert=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self.server.pki.cert(cert or self.behaviour.cert))
+        self.behaviour.context(self, context)
         try:
             self.sock = context.wrap_socket(self.sock, server_side=True)
         except (OSError, ValueError) as e:
