@@ -74,7 +74,7 @@ e2e() {
 	for t; do
 		case $t in
 		*test_hostile.py) shards=6 ;;
-		*test_commit.py) shards=3 ;;
+		*test_commit.py | *test_tls.py) shards=3 ;;
 		*test_sandbox.py) shards=2 ;;
 		*) shards=1 ;;
 		esac

@@ -381,7 +381,7 @@ test_network(void **state)
 	    "INSERT INTO oauth_client (name, token_url, client_id, scope) VALUES ('c', 'https://[::1]:8443/t?x=y', 'id', 'a b');"
 	    "UPDATE rpop SET schedule = 'office', max_size = 5, oversize = 'headers', session_messages = 6, session_octets = 5000000000,"
 	    " leave_days = 7, first_poll = 'mark', self_service = 1, tls_min = '1.3', tls_ciphers = 'HIGH', tls_name = 'x',"
-	    " ca_file = '/ca', tls_cert = '/c', tls_key = '/k', auth = 'scram-sha-256',"
+	    " period = NULL, ca_file = '/ca', tls_cert = '/c', tls_key = '/k', auth = 'scram-sha-256',"
 	    " tls_pins = replace(printf('%.64c ', 'x') || printf('%.64c', 'x'), 'xx', 'ab') WHERE name = 'work';"
 	    "UPDATE rpop SET oauth_client = 'c', refresh_token = 'r', password = NULL WHERE name = 'com'");
 	edit("UPDATE rpop SET tls_pins = replace(tls_pins, ' ab', ' 01') WHERE name = 'work'");
