@@ -222,7 +222,7 @@ session_transmit(struct session *s)
 	}
 }
 
-/* With TLS 1.3 the server refuses our certificate, or its absence, when the handshake is over for us: that is no lost connection. */
+/* With TLS 1.3 a server refuses our certificate, or its absence, when for us the handshake is over: not a lost connection. */
 static void
 session_lost(struct session *s)
 {

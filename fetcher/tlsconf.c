@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * TLS as a record wants it.  Without wishes a session takes the template's context; with any of them it makes one of its own, from
- * memory: the jail has no file but the trusted CAs.
+ * TLS as a record wants it.  Without wishes a session takes the template's context; with any of them it makes one of its own,
+ * from memory: the jail has no file but the trusted CAs.
  */
 #include <sys/types.h>
 
@@ -54,8 +54,8 @@ tlsconf_has(const struct msg_fetch_start *start, const struct pem *pem)
 }
 
 /*
- * A context for this record, with fd, before the handshake; what is in pem is not needed any more.  NULL and a text with the remedy
- * on failure, which can only be the record's own.
+ * A context for this record on fd, before the handshake; what is in pem is not needed any more.  NULL and a text with the
+ * remedy on failure, which can only be the record's own.
  */
 struct tls *
 tlsconf_special(const struct msg_fetch_start *start, const struct pem *pem, int fd, char *text, size_t size)
@@ -86,8 +86,10 @@ static int
 tlsconf_fill(struct tls_config *config, unsigned int has, const struct msg_fetch_start *start, const struct pem *pem)
 {
 	tlsconf_verify(config, has);
-	return (tls_config_set_protocols(config, tlsconf_protocols(start->tls_min)) == -1 || tls_config_set_alpn(config, "pop3") == -1 ||
-	    tlsconf_ciphers(config, start) == -1 || tlsconf_files(config, pem) == -1 ? -1 : 0);
+	if (tls_config_set_protocols(config, tlsconf_protocols(start->tls_min)) == -1 ||
+	    tls_config_set_alpn(config, "pop3") == -1 || tlsconf_ciphers(config, start) == -1)
+		return (-1);
+	return (tlsconf_files(config, pem));
 }
 
 /* ca_file stands in place of the trusted CAs, it does not add to them. */
@@ -102,7 +104,8 @@ tlsconf_files(struct tls_config *config, const struct pem *pem)
 }
 
 /*
- * Neither anonymous nor unencrypted, whatever the record says.  TLS 1.0 and 1.1 sign with sums that only OpenSSL's level 0 still takes.
+ * Neither anonymous nor unencrypted, whatever the record says.  TLS 1.0 and 1.1 sign with sums that only OpenSSL's security
+ * level 0 still takes.
  */
 static int
 tlsconf_ciphers(struct tls_config *config, const struct msg_fetch_start *start)
@@ -166,8 +169,8 @@ tlsconf_pinned(const struct msg_fetch_start *start, const char *hash, char *text
 	for (i = 0; i < start->npins && i < PROTO_PINS_MAX; i++)
 		if (memcmp(start->pins[i], digest, sizeof(digest)) == 0)
 			return (0);
-	snprintf(text, size, "certificate %s is not in tls_pins (if the server's operator confirms that it is theirs, put it there; "
-	    "if not, somebody is in between)", hash + strlen(HASH_NAME));
+	snprintf(text, size, "certificate %s is not in tls_pins (if the server's operator confirms that it is theirs, put it"
+	    " there; if not, somebody is in between)", hash + strlen(HASH_NAME));
 	return (-1);
 }
 

@@ -17,7 +17,7 @@ static const struct remedy {
 	const char	*text;
 } remedies[] = {
 	/* the certificate the server shows */
-	{ "not present in server certificate", 0, "poll the server by a name that its certificate carries, or set tls_name to one" },
+	{ "not present in server certificate", 0, "poll the server by a name that its certificate has, or set tls_name to it" },
 	{ "unable to get local issuer", HAS_CA, "ca_file does not have the CA that signed it" },
 	{ "unable to get local issuer", 0, "put the issuing CA's certificate among the trusted ones, or into ca_file" },
 	{ "self signed certificate", HAS_CA, "ca_file does not have this certificate or its signer" },
@@ -39,8 +39,8 @@ static const struct remedy {
 	{ "unsupported protocol", 0, "the server is too old for TLS 1.2; if it must be, set tls_min to 1.0 or 1.1" },
 	{ "legacy renegotiation", 0, "the server's TLS library lacks RFC 5746 and needs an update" },
 	{ "alert insufficient security", 0, "the server wants better ciphers; see tls_ciphers" },
-	{ "alert handshake failure", HAS_CIPHERS, "nothing in common: see tls_ciphers and tls_min; or it wants another tls_cert" },
-	{ "alert handshake failure", 0, "no cipher in common, or the server wants a client certificate: see tls_ciphers, tls_min, tls_cert" },
+	{ "alert handshake failure", HAS_CIPHERS, "nothing in common: see tls_ciphers and tls_min; or it wants a tls_cert" },
+	{ "alert handshake failure", 0, "no cipher in common (tls_ciphers, tls_min), or it wants a tls_cert" },
 	/* the certificate we show */
 	{ "alert certificate required", 0, "the server wants a client certificate; set tls_cert and tls_key" },
 	{ "alert unknown ca", HAS_KEY, "the server does not accept tls_cert: it was not signed by a CA that it trusts" },

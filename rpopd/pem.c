@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files that a record names: its own CA certificates, its client certificate and the key to that.  The master only reads them; what
- * is in them is understood by the fetcher.  Symbolic links are followed, as programs that renew certificates use them: the file at
- * the end is judged, by its descriptor.
+ * Files that a record names: its own CA certificates, its client certificate and the key to that.  The master only reads them,
+ * the fetcher understands them.  Symbolic links are followed, as programs that renew certificates use them: the file at the end
+ * is judged, by its descriptor.
  */
 #include <sys/stat.h>
 
@@ -80,8 +80,8 @@ pem_sound(const struct record *r, char *err, size_t errsize)
 
 	for (kind = PEM_CA; kind < PEM_MAX; kind++) {
 		if (r->self_service && *pem_path(r, kind) != '\0') {
-			snprintf(err, errsize, "%s is not for self-service records, whose owners could name any file; set it to NULL",
-			    columns[kind]);
+			snprintf(err, errsize, "%s is not for self-service records, whose owners could name any file; set it"
+			    " to NULL", columns[kind]);
 			return (-1);
 		}
 		if (pem_of(r, kind, &pem, err, errsize) == -1)

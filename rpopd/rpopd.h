@@ -181,7 +181,7 @@ void	 session_close_orphans(void);
 
 /* session_tls.c */
 void	 session_tls_start(const struct record *, struct msg_fetch_start *);
-int	 session_tls_files(struct session *, char *err, size_t errsize);
+int	 session_tls_files(struct session *);
 
 /* report.c */
 void	 report_session(struct session *);	/* log line, record state, next poll */

@@ -207,11 +207,8 @@ session_parameters(struct session *s)
 	strlcpy(m.user, rec->user, sizeof(m.user));
 	strlcpy(m.record, s->label, sizeof(m.record));
 	link_send(&s->link, IMSG_FETCH_START, -1, &m, sizeof(m));
-	if (session_tls_files(s, err, sizeof(err)) == -1) {
-		session_fail(s, STAGE_TLS, WHY_CONFIG, err);
-		session_kill(s);
+	if (session_tls_files(s) == -1)
 		return (0);
-	}
 	if ((len = config_secret(master.opt.store, rec, secret, err, sizeof(err))) == -1) {
 		session_fail(s, STAGE_LOGIN, WHY_CONFIG, err);
 		session_kill(s);

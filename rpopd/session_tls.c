@@ -19,19 +19,23 @@ session_tls_start(const struct record *rec, struct msg_fetch_start *m)
 }
 
 /*
- * The record's files, as they are now, in pieces between START and SECRET.  0, or -1 with a sentence, and the session must not go
- * on.  No copy stays here: the queue wipes what it has written.
+ * The record's files, as they are now, in pieces between START and SECRET.  0, or -1: the session has failed.  No copy stays
+ * here: the queue wipes what it has written.
  */
 int
-session_tls_files(struct session *s, char *err, size_t errsize)
+session_tls_files(struct session *s)
 {
 	struct pem	 pem;
+	char		 err[PROTO_TEXT_SIZE];
 	enum pem_kind	 kind;
 	size_t		 off, len;
 
 	for (kind = PEM_CA; kind < PEM_MAX; kind++) {
-		if (pem_of(s->task->rec, kind, &pem, err, errsize) == -1)
+		if (pem_of(s->task->rec, kind, &pem, err, sizeof(err)) == -1) {
+			session_fail(s, STAGE_TLS, WHY_CONFIG, err);
+			session_kill(s);
 			return (-1);
+		}
 		for (off = 0; off < pem.len; off += len) {
 			len = pem.len - off < PROTO_FRAME_MAX ? pem.len - off : PROTO_FRAME_MAX;
 			link_send(&s->link, IMSG_FETCH_CA + kind, -1, pem.data + off, len);

@@ -15,8 +15,8 @@ def openssl(*args):
 
 class Pki:
     """
-    Files in one directory: NAME.pem and NAME.key for each of good, expired, wrongname, unknown, selfsigned, expiredself, v6, and for clients
-    client (of clientca), stranger (of otherca); certs/ holds the CA.
+    Files in one directory: NAME.pem and NAME.key for each of good, expired, wrongname, unknown, selfsigned, expiredself, v6, and
+    for clients client (of clientca), stranger (of otherca); certs/ holds the CA.
     """
 
     def __init__(self, directory):
@@ -49,8 +49,8 @@ class Pki:
 
     def pin(self, name):
         """SHA-256 of the certificate, as openssl(1) prints it, without the colons."""
-        out = subprocess.run(["openssl", "x509", "-in", self.path(name + ".pem"), "-noout", "-fingerprint", "-sha256"], check=True,
-            stdout=subprocess.PIPE, text=True).stdout
+        out = subprocess.run(["openssl", "x509", "-in", self.path(name + ".pem"), "-noout", "-fingerprint", "-sha256"],
+            check=True, stdout=subprocess.PIPE, text=True).stdout
         return out.strip().split("=")[1].replace(":", "")
 
     def _new(self, name):
@@ -78,7 +78,8 @@ class Pki:
         os.rename(self.path("expiredself.pem"), csr)
         with open(ext, "w") as f:
             f.write("basicConstraints=CA:FALSE\n")
-        self._dated("expiredself", ("20200101000000Z", "20200201000000Z"), ext, "-selfsign", "-keyfile", self.path("expiredself.key"))
+        self._dated("expiredself", ("20200101000000Z", "20200201000000Z"), ext, "-selfsign",
+            "-keyfile", self.path("expiredself.key"))
 
     def _dated(self, name, dates, ext, *signer):
         """x509(1) cannot set dates; ca(1) wants a database."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """
-TLS as records want it: own CAs, pins, client keys, versions, ciphers and names, over POP3S and STLS.  Where it fails, nothing of the
-login has left, and the error says what failed and what can be done.
+TLS as records want it: own CAs, pins, client keys, versions, ciphers and names, over POP3S and STLS.  Where it fails, nothing of
+the login has left, and the error says what failed and what can be done.
 """
 import os
 import shutil
@@ -25,7 +25,7 @@ V10, V11, V12, V13 = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersi
 
 
 class Tls(Behaviour):
-    """A server with ideas about TLS: its certificate, the only version it speaks, its ciphers, whose client certificates it wants."""
+    """A server with ideas about TLS: certificate, the only version it speaks, ciphers, whose client certificates it wants."""
 
     def __init__(self, cert="good", version=None, ciphers=None, clients=None):
         super().__init__()
@@ -139,7 +139,8 @@ def test_pin_and_own_ca(poll, pki, mode):
     poll(Tls("unknown"), mode, tls_pins=pki.pin("unknown"), ca_file=pki.path("otherca.pem"))
 
 
-@pytest.mark.parametrize("pin,ca,words", [("unknown", "ca", "ca_file does not have the CA"), ("good", "otherca", "is not in tls_pins")])
+@pytest.mark.parametrize("pin,ca,words", [("unknown", "ca", "ca_file does not have the CA"),
+    ("good", "otherca", "is not in tls_pins")])
 @MODES
 def test_pin_and_own_ca_must_both_hold(refused, pki, pin, ca, words, mode):
     refused(Tls("unknown"), mode, words, tls_pins=pki.pin(pin), ca_file=pki.path(ca + ".pem"))
@@ -177,7 +178,7 @@ def test_version(poll, version, least, mode):
 
 
 @pytest.mark.parametrize("version,least,words", [(V12, "1.3", "lower tls_min"), (V11, None, "set tls_min to 1.0 or 1.1"),
-    (V10, None, "set tls_min to 1.0 or 1.1"), (V10, "1.1", "older still than tls_min"), (V11, "1.2", "set tls_min to 1.0 or 1.1")])
+    (V10, None, "set tls_min to 1.0 or 1.1"), (V10, "1.1", "older still than tls_min"), (V11, "1.2", "set tls_min to 1.0")])
 @MODES
 def test_version_refused(refused, version, least, words, mode):
     refused(Tls(version=version), mode, words, tls_min=least)
