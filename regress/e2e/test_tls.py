@@ -131,7 +131,9 @@ def test_one_of_several_pins(poll, pki, mode):
 @MODES
 def test_wrong_pin(refused, pki, cert, mode):
     """A certificate that would be trusted otherwise is refused, too; the error has its digest."""
-    refused(Tls(cert), mode, pki.pin(cert).lower(), "is not in tls_pins", tls_pins=pki.pin("wrongname") + " " + pki.pin("v6"))
+    server, _ = refused(Tls(cert), mode, pki.pin(cert).lower(), "is not in tls_pins",
+        tls_pins=pki.pin("wrongname") + " " + pki.pin("v6"))
+    assert not any(s.secure for s in server.sessions)
 
 
 @MODES
