@@ -31,14 +31,19 @@ reload_sound(void)
 {
 	struct complaint	 c = { "", 0, 1 };
 	struct config		*config;
+	int			 sound;
 
 	if ((config = reload_read(&c)) == NULL)
 		return (0);
+	sound = config->unsound == 0;
 	config_free(config);
-	return (1);
+	return (sound);
 }
 
-/* Read, validate, switch.  0, or -1 with a sentence and nothing changed. */
+/*
+ * Read, validate, switch.  0, or -1 with a sentence and nothing changed.  At the start a record whose files are missing is no reason
+ * to leave the others unpolled: it fails by itself.
+ */
 int
 reload_load(char *err, size_t errsize)
 {
@@ -46,7 +51,8 @@ reload_load(char *err, size_t errsize)
 	struct config		*config, *old = master.config;
 	struct task		*tasks;
 
-	if ((config = reload_read(&c)) == NULL) {
+	if ((config = reload_read(&c)) == NULL || (config->unsound > 0 && master.config != NULL)) {
+		config_free(config);
 		snprintf(err, errsize, "%s%s", c.first, c.n > 1 ? " (and more, see the log)" : "");
 		return (-1);
 	}

@@ -51,6 +51,20 @@ load_bad(struct load *ld, const char *fmt, ...)
 	ld->complain(ld->arg, text);
 }
 
+/* A complaint about something beside the store: the load goes on, and its caller decides. */
+void
+load_unsound(struct load *ld, const char *fmt, ...)
+{
+	char	 text[2048];
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ld->c->unsound++;
+	ld->complain(ld->arg, text);
+}
+
 int
 load_tls(const char *s, enum tls_mode *mode)
 {

@@ -60,7 +60,7 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 	rpop_secret(ld, st, r);
 	rpop_mode(ld, st, r);
 	if (ld->bad == bad && r->period != 0 && pem_sound(r, err, sizeof(err)) == -1)
-		load_bad(ld, "%s: %s", ld->row, err);
+		load_unsound(ld, "%s: %s", ld->row, err);
 	c->nrecords++;
 	return (0);
 }

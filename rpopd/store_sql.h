@@ -51,6 +51,7 @@ struct loader {
 extern const struct loader	 load_loaders[];	/* in this order */
 extern const size_t		 load_nloaders;
 void	 load_bad(struct load *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
+void	 load_unsound(struct load *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 int	 load_tls(const char *, enum tls_mode *);
 const struct domain_row *load_domain_row(const struct load *, const char *);	/* NULL: no such domain */
 void	 load_bad_value(struct load *, sqlite3_stmt *, int, const char *);

@@ -3,6 +3,7 @@
 TLS as records want it: own CAs, pins, client keys, versions, ciphers and names, over POP3S and STLS.  Where it fails, nothing of
 the login has left, and the error says what failed and what can be done.
 """
+import json
 import os
 import shutil
 import socket
@@ -361,6 +362,20 @@ def test_file_at_load(personal, named, column, spoil, words):
     assert "rpop anna@example.org/r: " + words in check.stdout and path in check.stdout
     personal.sqlite("UPDATE rpop SET period = NULL;")
     assert subprocess.run(personal.argv("-n"), timeout=60).returncode == 0
+
+
+def test_missing_file_stops_no_start(personal, named, popd):
+    """At the start the others are polled all the same; a reload is refused, as with any other bad row."""
+    other = popd(Tls(), [corpus.mail("o")], "pop3s")
+    personal.record(ANNA, "fine", other)
+    personal.write_db()
+    os.unlink(named[0]["ca_file"])
+    daemon = personal.start()
+    rigs.wait_for(lambda: other.box.left() == [], "the other record's poll")
+    rigs.wait_for(lambda: "ca_file cannot be opened" in json.dumps(personal.status()), "the record's error")
+    result = personal.ctl("reload", check=False)
+    assert result.code != 0 and "ca_file cannot be opened" in result.log
+    assert daemon.stop() == 0
 
 
 def test_files_of_self_service(personal, named):
