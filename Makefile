@@ -57,8 +57,8 @@ RPOPD =		rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o
 		rpopd/store_config.o rpopd/store_queries.o rpopd/store_net.o rpopd/store_rows.o rpopd/store_rpop.o \
 		rpopd/store_secret.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o
-DIALER =	dialer/dialer.o dialer/address.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o dialer/report.o \
-		dialer/resolve.o
+DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
+		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
 FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/conn.o fetcher/events.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_cmd.o fetcher/pop3_reply.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o fetcher/tlsconf.o fetcher/tlserror.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \

@@ -21,6 +21,7 @@
 #define LL_RESTRICT	446
 #define LL_VERSION	1U		/* landlock_create_ruleset(2): tell the ABI */
 #define LL_PATH_BENEATH	1
+#define LL_NET_PORT	2		/* ABI 4 */
 
 #define LL_WRITE_FILE	(1ULL << 1)
 #define LL_READ_FILE	(1ULL << 2)
@@ -52,20 +53,26 @@ struct ll_path {
 	int32_t		 fd;
 } __attribute__((__packed__));
 
+struct ll_port {
+	uint64_t	 allowed;
+	uint64_t	 port;
+};
+
 /* Everything the kernel knows is refused, but this. */
 static const struct ll_role {
 	int		 min_abi;	/* older: no rules at all */
 	const char	*path;		/* NULL: no file */
 	uint64_t	 fs;		/* allowed at and below path */
 	uint64_t	 net;
+	int		 bind;		/* to an address, the port being the kernel's choice */
 } ll_roles[] = {
-	[SANDBOX_DIALER] = { 1, NULL, 0, LL_CONNECT_TCP },
-	[SANDBOX_TEMPLATE] = { 1, "/certs", LL_READ, 0 },
-	[SANDBOX_SESSION] = { 1, "/certs", LL_READ, 0 },
+	[SANDBOX_DIALER] = { 1, NULL, 0, LL_CONNECT_TCP, 1 },
+	[SANDBOX_TEMPLATE] = { 1, "/certs", LL_READ, 0, 0 },
+	[SANDBOX_SESSION] = { 1, "/certs", LL_READ, 0, 0 },
 	/* Without REFER the kernel refuses every link to another directory, and that is how mail is delivered. */
 	[SANDBOX_DELIVERER] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_REFER |
-	    LL_TRUNCATE, 0 },
-	[SANDBOX_CTL] = { 1, NULL, 0, 0 },
+	    LL_TRUNCATE, 0, 0 },
+	[SANDBOX_CTL] = { 1, NULL, 0, 0, 0 },
 };
 
 static uint64_t	 ll_known_fs(int);
@@ -109,6 +116,7 @@ landlock_enter(enum sandbox_role role)
 {
 	const struct ll_role	*r = &ll_roles[role];
 	struct ll_ruleset	 set;
+	struct ll_port		 any = { LL_BIND_TCP, 0 };
 	long			 abi;
 	int			 fd;
 
@@ -128,6 +136,8 @@ landlock_enter(enum sandbox_role role)
 		fatal("landlock");
 	if (r->path != NULL)
 		ll_allow(fd, r->path, r->fs & set.fs);
+	if (r->bind && abi >= 4 && syscall(LL_ADD, fd, LL_NET_PORT, &any, 0) == -1)
+		fatal("landlock rule for bind");
 	if (syscall(LL_RESTRICT, fd, 0) == -1)
 		fatal("landlock restrict");
 	close(fd);

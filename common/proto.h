@@ -41,6 +41,7 @@
 #define PROTO_PROBES		8	/* message numbers asked for singly in place of a whole UIDL */
 #define PROTO_TOKEN_MAX		8192	/* octets of an OAuth access or refresh token */
 #define PROTO_URL_SIZE		1024
+#define PROTO_SOURCES_MAX	8	/* source addresses of one connection */
 
 enum imsg_type {
 	IMSG_NONE = 0,
@@ -185,7 +186,7 @@ struct msg_dial {
 	uint16_t	 port;
 	uint16_t	 flags;			/* enum dial_flag */
 	char		 host[PROTO_HOST_SIZE];
-	char		 source[2][48];		/* v6, v4: numeric, to connect from; both empty: any; one: only that family (S12) */
+	char		 source[PROTO_SOURCES_MAX][48];	/* numeric, to connect from, best first; none: any (S12) */
 	char		 socks[64];		/* SOCKS5 server, ip:port or [v6]:port; empty: none */
 };
 

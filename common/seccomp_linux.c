@@ -117,11 +117,13 @@ static const struct sysrule allowed[] = {
 	{ SCMP_SYS(socket), D, { INT_IS(0, AF_INET6), SOCK_TYPE(SOCK_STREAM) } },
 	{ SCMP_SYS(socket), D, { INT_IS(0, AF_INET6), SOCK_TYPE(SOCK_DGRAM) } },
 	{ SCMP_SYS(connect), D, { { 0 } } },
+	{ SCMP_SYS(bind), D, { { 0 } } },		/* source address, and is an address our own? */
 	{ SCMP_SYS(getsockname), D, { { 0 } } },
 	{ SCMP_SYS(getpeername), D, { { 0 } } },
 	{ SCMP_SYS(setsockopt), D, { INT_IS(1, SOL_SOCKET) } },
 	{ SCMP_SYS(setsockopt), D, { INT_IS(1, IPPROTO_TCP) } },
 	{ SCMP_SYS(setsockopt), D, { INT_IS(1, IPPROTO_IPV6) } },
+	{ SCMP_SYS(setsockopt), D, { INT_IS(1, IPPROTO_IP), INT_IS(2, IP_BIND_ADDRESS_NO_PORT) } },
 
 	/* template: forks sessions, waits for them, ends them */
 	{ SCMP_SYS(clone), T, { BITS_OFF(0, CLONE_VM | CLONE_FILES | CLONE_THREAD | NEW_NAMESPACE) } },

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dialer.h"
@@ -44,6 +45,39 @@ address_parse(const char *s, struct address *a)
 	return (0);
 }
 
+/* "192.0.2.1:1080" or "[2001:db8::1]:1080"; 1 if it is one. */
+int
+address_parse_port(const char *s, struct address *a)
+{
+	const char	*colon, *errstr;
+	char		 host[ADDRESS_STRLEN + 2];
+	long long	 port;
+
+	if ((colon = strrchr(s, ':')) == NULL || (size_t)(colon - s) >= sizeof(host))
+		return (0);
+	memcpy(host, s, (size_t)(colon - s));
+	host[colon - s] = '\0';
+	if ((host[0] != '[' && strchr(host, ':') != NULL) || !address_parse(host, a))
+		return (0);
+	port = strtonum(colon + 1, 1, UINT16_MAX, &errstr);
+	if (errstr != NULL)
+		return (0);
+	address_setport(a, (uint16_t)port);
+	return (1);
+}
+
+/* ::ffff:192.0.2.1 is 192.0.2.1: whoever asks what kind of address it is must be told of the one that is reached. */
+void
+address_unmap(struct address *a)
+{
+	uint8_t	 v4[4];
+
+	if (a->u.sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&a->u.v6.sin6_addr))
+		return;
+	memcpy(v4, a->u.v6.sin6_addr.s6_addr + 12, sizeof(v4));
+	address_set(a, FAMILY_V4, v4);
+}
+
 /*
  * 1 if a mail server can be there.  0.0.0.0/8 and :: would reach this machine, which blocking lists in hosts files and in DNS
  * do not mean; multicast, broadcast and IPv4 in IPv6 clothes are nobody's address either.
@@ -75,6 +109,12 @@ address_set(struct address *a, enum family family, const void *raw)
 	}
 }
 
+const uint8_t *
+address_octets(const struct address *a)
+{
+	return (a->u.sa.sa_family == AF_INET6 ? (const uint8_t *)&a->u.v6.sin6_addr : (const uint8_t *)&a->u.v4.sin_addr);
+}
+
 void
 address_setport(struct address *a, uint16_t port)
 {
@@ -87,10 +127,7 @@ address_setport(struct address *a, uint16_t port)
 const char *
 address_str(const struct address *a, char *buf, size_t size)
 {
-	const void	*raw;
-
-	raw = a->u.sa.sa_family == AF_INET6 ? (const void *)&a->u.v6.sin6_addr : (const void *)&a->u.v4.sin_addr;
-	if (inet_ntop(a->u.sa.sa_family, raw, buf, (socklen_t)size) == NULL)
+	if (inet_ntop(a->u.sa.sa_family, address_octets(a), buf, (socklen_t)size) == NULL)
 		strlcpy(buf, "?", size);
 	return (buf);
 }

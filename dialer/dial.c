@@ -5,7 +5,6 @@
  */
 #include <sys/queue.h>
 #include <sys/time.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <event.h>
@@ -16,17 +15,12 @@
 #include "dialer.h"
 #include "../common/log.h"
 
-struct attempt {
-	TAILQ_ENTRY(attempt)	 entry;
-	struct dial		*dial;
-	const struct address	*addr;		/* in the lookup */
-	struct event		 ev;
-	int			 fd;
-};
+#define DIAL_NEUTRAL	"the host cannot be used"
 
 struct dial {
 	TAILQ_ENTRY(dial)	 entry;
 	TAILQ_HEAD(, attempt)	 attempts;	/* in flight */
+	struct path		 path;
 	struct lookup		*lookup;
 	struct event		 deadline;	/* of the whole job */
 	struct event		 delay;		/* resolution delay until started, then attempt delay */
@@ -34,6 +28,7 @@ struct dial {
 	size_t			 next[FAMILY_MAX];	/* first untried address */
 	enum family		 family;	/* whose turn it is */
 	uint32_t		 id;
+	uint16_t		 flags;		/* enum dial_flag */
 	int			 started;	/* an address has been tried */
 };
 
@@ -43,13 +38,14 @@ static const struct address *dial_pick(struct dial *);
 static void	 dial_delayed(int, short, void *);
 static void	 dial_expired(int, short, void *);
 static void	 dial_success(struct dial *, struct attempt *);
+static enum fail_why dial_sentence(struct dial *, char *, size_t);
 static void	 dial_fail(struct dial *);
 static void	 dial_free(struct dial *);
 static struct dial *dial_find(uint32_t);
-static int	 attempt_start(struct dial *, const struct address *, struct attempt **);
-static int	 attempt_socket(const struct address *);
-static void	 attempt_event(int, short, void *);
-static void	 attempt_free(struct attempt *);
+static int	 dial_permitted(struct dial *, const struct address *);
+static int	 dial_try(struct dial *, const struct address *);
+static void	 dial_tried(struct attempt *, int);
+static int	 dial_path(struct path *, const struct msg_dial *);
 static void	 timer_start(struct event *, int);
 
 struct dial_times	 dial_times = { 50, 250, 10000 };
@@ -74,6 +70,7 @@ dial_start(const struct msg_dial *m)
 		fatal("dial");
 	TAILQ_INIT(&d->attempts);
 	d->id = m->id;
+	d->flags = m->flags;
 	d->family = FAMILY_V6;
 	report_init(&d->report, m->host, m->port, m->timeout);
 	evtimer_set(&d->deadline, dial_expired, d);
@@ -81,6 +78,11 @@ dial_start(const struct msg_dial *m)
 	timer_start(&d->deadline, (int)m->timeout);
 	TAILQ_INSERT_TAIL(&dials, d, entry);
 	ndials++;
+	if (dial_path(&d->path, m) == -1) {
+		dial_free(d);
+		dialer_failed(m->id, WHY_CONFIG, "settings.source_address, domain.address or settings.socks is not numeric");
+		return;
+	}
 	if ((d->lookup = resolve_start(m->host, dial_resolved, d)) == NULL) {
 		report_lookup(&d->report, WHY_LOCAL_TEMP, "too many lookups at once", 0);
 		dial_fail(d);
@@ -133,22 +135,90 @@ static void
 dial_next(struct dial *d)
 {
 	const struct address	*addr;
-	struct attempt		*t;
 
 	evtimer_del(&d->delay);
 	while ((addr = dial_pick(d)) != NULL) {
-		d->started = 1;
-		switch (attempt_start(d, addr, &t)) {
-		case 1:
-			dial_success(d, t);
-			return;
-		case 0:
+		if (!dial_permitted(d, addr))
+			continue;
+		if (dial_try(d, addr)) {
 			timer_start(&d->delay, dial_times.attempt_delay);
 			return;
 		}
 	}
 	if (TAILQ_EMPTY(&d->attempts) && resolve_done(d->lookup))
 		dial_fail(d);
+}
+
+/*
+ * May this job talk to this address?  Asked before connecting and of what the socket is then connected to.  Somebody who writes
+ * his own record learns nothing of what was refused, not even that it was found.
+ */
+static int
+dial_permitted(struct dial *d, const struct address *addr)
+{
+	char	 numeric[ADDRESS_STRLEN];
+	int	 own = 0;
+
+	if ((d->flags & (DIAL_SELF | DIAL_PUBLIC)) != DIAL_SELF && (own = policy_own(addr)) == -1) {
+		d->started = 1;
+		report_address(&d->report, addr, errno, 0);
+		return (0);
+	}
+	if (!own && ((d->flags & DIAL_PUBLIC) == 0 || policy_public(addr)))
+		return (1);
+	log_debug("dial %u: %s: %s: not connected to", d->id, address_str(addr, numeric, sizeof(numeric)),
+	    own ? "this machine" : "not a public address");
+	if ((d->flags & DIAL_PUBLIC) == 0)
+		report_self(&d->report, addr);
+	return (0);
+}
+
+/* 1: an attempt is under way; 0: it failed at once. */
+static int
+dial_try(struct dial *d, const struct address *addr)
+{
+	struct attempt	*t;
+	int		 error, number;
+
+	if ((t = attempt_start(&d->path, addr, d->report.port, dial_times.attempt, dial_tried, d, &error)) == NULL) {
+		number = errno;
+		if (error == ATTEMPT_FAMILY || error == ATTEMPT_SOURCE) {
+			report_source(&d->report, &d->path, error, number);
+			return (0);
+		}
+		d->started = 1;
+		report_address(&d->report, addr, error, d->path.has_socks);
+		return (0);
+	}
+	d->started = 1;
+	TAILQ_INSERT_TAIL(&d->attempts, t, entry);
+	return (1);
+}
+
+/* The end of an attempt: connected if error is 0. */
+static void
+dial_tried(struct attempt *t, int error)
+{
+	struct dial	*d = t->arg;
+	struct address	 peer;
+	int		 refused = 0;
+
+	if (error == 0 && !d->path.has_socks) {
+		peer.len = sizeof(peer.u);
+		if (getpeername(t->fd, &peer.u.sa, &peer.len) == -1)
+			error = errno;
+		else
+			refused = !dial_permitted(d, &peer);
+	}
+	if (error == 0 && !refused) {
+		dial_success(d, t);
+		return;
+	}
+	if (error != 0)
+		report_address(&d->report, t->addr, error, t->proxy);
+	TAILQ_REMOVE(&d->attempts, t, entry);
+	attempt_free(t);
+	dial_next(d);
 }
 
 /* The next untried address: families in turn while both have some. */
@@ -184,7 +254,7 @@ dial_expired(int fd, short what, void *arg)
 	if (!d->started)
 		report_lookup(&d->report, WHY_DNS_TEMP, "the name servers took too long", 0);
 	TAILQ_FOREACH(t, &d->attempts, entry)
-		report_address(&d->report, t->addr, ETIMEDOUT);
+		report_address(&d->report, t->addr, ETIMEDOUT, t->proxy);
 	d->report.expired = 1;
 	dial_fail(d);
 }
@@ -202,23 +272,46 @@ dial_success(struct dial *d, struct attempt *t)
 	dialer_connected(id, fd, numeric);
 }
 
-static void
-dial_fail(struct dial *d)
+/* What went wrong, in whole; the reason is never WHY_NONE. */
+static enum fail_why
+dial_sentence(struct dial *d, char *text, size_t size)
 {
-	char		 text[PROTO_TEXT_SIZE];
 	const char	*phrase;
 	enum fail_why	 why;
-	uint32_t	 id = d->id;
 	int		 f;
 
-	if (!d->started && d->report.why == WHY_NONE) {
+	if (d->report.rank == 0) {
+		if ((why = report_untried(&d->report, text, size)) != WHY_NONE)
+			return (why);
 		why = resolve_why(d->lookup, &phrase);
-		report_lookup(&d->report, why, phrase, d->lookup->retry);
+		report_lookup(&d->report, phrase != NULL ? why : WHY_POLICY, phrase != NULL ? phrase : "no address may be used",
+		    d->lookup->retry);
 	}
 	for (f = 0; d->started && f < FAMILY_MAX; f++)
 		if (d->lookup->answer[f].why == WHY_DNS_TEMP)
 			report_family(&d->report, f, d->lookup->answer[f].text);
-	why = report_finish(&d->report, text, sizeof(text));
+	return (report_finish(&d->report, text, size));
+}
+
+/*
+ * The job has failed.  As long as no public address was tried, whoever wrote a record himself is told the same of every name and
+ * address: otherwise the error would map the network behind us, names included.
+ */
+static void
+dial_fail(struct dial *d)
+{
+	char		 text[PROTO_TEXT_SIZE];
+	enum fail_why	 why;
+	uint32_t	 id = d->id;
+	int		 hidden;
+
+	hidden = (d->flags & DIAL_PUBLIC) != 0 && (!d->started || d->report.rank == 0) && d->report.sources[0] == '\0';
+	why = dial_sentence(d, text, sizeof(text));
+	if (hidden) {
+		log_debug("dial %u: %s", id, text);
+		why = WHY_POLICY;
+		strlcpy(text, DIAL_NEUTRAL, sizeof(text));
+	}
 	dial_free(d);
 	dialer_failed(id, why, text);
 }
@@ -226,8 +319,12 @@ dial_fail(struct dial *d)
 static void
 dial_free(struct dial *d)
 {
-	while (!TAILQ_EMPTY(&d->attempts))
-		attempt_free(TAILQ_FIRST(&d->attempts));
+	struct attempt	*t;
+
+	while ((t = TAILQ_FIRST(&d->attempts)) != NULL) {
+		TAILQ_REMOVE(&d->attempts, t, entry);
+		attempt_free(t);
+	}
 	evtimer_del(&d->deadline);
 	evtimer_del(&d->delay);
 	if (d->lookup != NULL)
@@ -248,90 +345,19 @@ dial_find(uint32_t id)
 	return (NULL);
 }
 
-/* Returns 1 connected at once (*tp), 0 in progress, -1 failed and reported. */
+/* How to get out of here; 0, or -1: something in the request is no numeric address. */
 static int
-attempt_start(struct dial *d, const struct address *addr, struct attempt **tp)
+dial_path(struct path *path, const struct msg_dial *m)
 {
-	struct address	 to = *addr;
-	struct attempt	*t;
-	struct timeval	 tv;
-	int		 fd, rv = 0;
+	size_t	 i;
 
-	address_setport(&to, d->report.port);
-	if ((fd = attempt_socket(addr)) == -1) {
-		report_address(&d->report, addr, errno);
-		return (-1);
-	}
-	if (connect(fd, &to.u.sa, to.len) == 0)
-		rv = 1;
-	else if (errno != EINPROGRESS) {
-		report_address(&d->report, addr, errno);
-		close(fd);
-		return (-1);
-	}
-	if ((t = calloc(1, sizeof(*t))) == NULL)
-		fatal("attempt");
-	t->dial = d;
-	t->addr = addr;
-	t->fd = fd;
-	TAILQ_INSERT_TAIL(&d->attempts, t, entry);
-	event_set(&t->ev, fd, EV_WRITE, attempt_event, t);
-	tv.tv_sec = dial_times.attempt / 1000;
-	tv.tv_usec = dial_times.attempt % 1000 * 1000;
-	if (rv == 0 && event_add(&t->ev, &tv) == -1)
-		fatal("event_add");
-	*tp = t;
-	return (rv);
-}
-
-/* A non-blocking socket as the session is to have it. */
-static int
-attempt_socket(const struct address *addr)
-{
-	int	 fd, one = 1, saved;
-
-	if ((fd = socket(addr->u.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
-		return (-1);
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) == -1) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return (-1);
-	}
-	return (fd);
-}
-
-static void
-attempt_event(int fd, short what, void *arg)
-{
-	struct attempt	*t = arg;
-	struct dial	*d = t->dial;
-	socklen_t	 len;
-	int		 error = ETIMEDOUT;
-
-	if (what & EV_WRITE) {
-		len = sizeof(error);
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-			error = errno;
-		if (error == 0) {
-			dial_success(d, t);
-			return;
-		}
-	}
-	report_address(&d->report, t->addr, error);
-	attempt_free(t);
-	dial_next(d);
-}
-
-static void
-attempt_free(struct attempt *t)
-{
-	event_del(&t->ev);
-	if (t->fd != -1)
-		close(t->fd);
-	TAILQ_REMOVE(&t->dial->attempts, t, entry);
-	free(t);
+	for (i = 0; i < nitems(m->source) && m->source[i][0] != '\0'; i++)
+		if (!address_parse(m->source[i], &path->source[path->nsource++]))
+			return (-1);
+	if (m->socks[0] == '\0')
+		return (0);
+	path->has_socks = 1;
+	return (address_parse_port(m->socks, &path->socks) ? 0 : -1);
 }
 
 static void

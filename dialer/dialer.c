@@ -97,11 +97,16 @@ static int
 dialer_dial(void *arg, struct imsg *imsg)
 {
 	struct msg_dial	 m;
+	size_t		 i;
 
 	(void)arg;
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.host, sizeof(m.host)) || m.port == 0 || m.timeout == 0 ||
-	    m.timeout > DIALER_TIMEOUT_MAX || dial_exists(m.id))
+	    m.timeout > DIALER_TIMEOUT_MAX || (m.flags & ~(DIAL_SELF | DIAL_PUBLIC)) != 0 || !proto_str(m.socks, sizeof(m.socks)) ||
+	    dial_exists(m.id))
 		return (-1);
+	for (i = 0; i < nitems(m.source); i++)
+		if (!proto_str(m.source[i], sizeof(m.source[i])))
+			return (-1);
 	HOOK("dialer.dial");
 	dial_start(&m);
 	return (0);

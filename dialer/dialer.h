@@ -7,9 +7,11 @@
 #define DIALER_H
 
 #include <sys/types.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 
+#include <event.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +45,9 @@ struct answer {
 };
 
 struct lookup {
+	TAILQ_ENTRY(lookup)	 entry;		/* leaders that wait for DNS, or the leader's followers */
+	TAILQ_HEAD(, lookup)	 followers;	/* of the same name, waiting for the same answers */
+	struct lookup	*leader;	/* NULL: asks by itself */
 	struct answer	 answer[FAMILY_MAX];
 	char		 name[PROTO_HOST_SIZE];	/* lower case, without the final dot; empty if it was too long */
 	uint32_t	 retry;		/* s until DNS is asked again; 0: this answer is fresh */
@@ -53,11 +58,18 @@ struct lookup {
 
 /* address.c */
 int		 address_parse(const char *, struct address *);	/* 1: a literal, bare or [v6] */
+int		 address_parse_port(const char *, struct address *);	/* 1: ip:port or [v6]:port */
+void		 address_unmap(struct address *);
 int		 address_usable(const struct address *);
 void		 address_set(struct address *, enum family, const void *);	/* from in6_addr or in_addr */
+const uint8_t	*address_octets(const struct address *);	/* 4 or 16, in network order */
 void		 address_setport(struct address *, uint16_t);
 const char	*address_str(const struct address *, char *, size_t);
 int		 host_valid(const char *);
+
+/* policy.c */
+int		 policy_public(const struct address *);
+int		 policy_own(const struct address *);
 
 /* hosts.c */
 int		 hosts_load(const char *path);
@@ -84,6 +96,50 @@ void		 resolve_end(struct lookup *);
 int		 resolve_done(const struct lookup *);
 enum fail_why	 resolve_why(const struct lookup *, const char **);
 
+/* socks.c: the client's half of RFC 1928, without input and output */
+#define SOCKS_BUFFER	272	/* the longest message of either side, and then some */
+
+struct socks {
+	uint8_t		 buf[SOCKS_BUFFER];	/* what is to be sent, then what came in */
+	size_t		 len;		/* octets in buf */
+	size_t		 need;		/* of the answer so far; not one more may be read, they are the mail server's */
+	int		 replying;	/* the second answer is awaited */
+	struct address	 to;		/* with its port */
+};
+
+void		 socks_init(struct socks *, const struct address *to);	/* the greeting is in buf */
+size_t		 socks_want(const struct socks *);
+int		 socks_input(struct socks *, const uint8_t *, size_t);
+
+/* attempt.c */
+struct path {			/* how a job's connections leave this machine */
+	struct address	 source[PROTO_SOURCES_MAX];	/* best first */
+	size_t		 nsource;	/* 0: any */
+	struct address	 socks;		/* with its port */
+	int		 has_socks;
+};
+
+/* Failures besides errno. */
+enum attempt_error { ATTEMPT_NONE = 0, ATTEMPT_FAMILY = -1, ATTEMPT_SOURCE = -2,	/* no source address of the family; none can be bound */
+	SOCKS_FAILED = -11, SOCKS_DENIED = -12, SOCKS_NET = -13, SOCKS_HOST = -14, SOCKS_REFUSED = -15, SOCKS_EXPIRED = -16,
+	SOCKS_COMMAND = -17, SOCKS_FAMILY = -18, SOCKS_LOGIN = -19, SOCKS_GARBAGE = -20, SOCKS_CLOSED = -21 };
+
+struct attempt {
+	TAILQ_ENTRY(attempt)	 entry;
+	const struct address	*addr;	/* the server's; the caller's */
+	const struct path	*path;
+	void			(*cb)(struct attempt *, int error);	/* 0: fd is connected; the attempt is the caller's to free */
+	void			*arg;
+	struct event		 ev, clock;
+	struct socks		 socks;
+	int			 fd;
+	int			 proxy;	/* what fails now is the SOCKS server's own */
+};
+
+struct attempt	*attempt_start(const struct path *, const struct address *, uint16_t port, int msec,
+		    void (*)(struct attempt *, int), void *, int *error);
+void		 attempt_free(struct attempt *);
+
 /* report.c */
 struct dial_report {
 	uint32_t	 timeout;	/* ms */
@@ -93,12 +149,18 @@ struct dial_report {
 	int		 lookup;	/* there was no address to try */
 	int		 expired;
 	unsigned int	 omitted;	/* items that did not fit */
+	int		 source_errno;
 	char		 host[72];	/* vis-encoded */
+	char		 self[ADDRESS_STRLEN];	/* first one of our own */
+	char		 sources[112];	/* those that did not do */
 	char		 items[PROTO_TEXT_SIZE];
 };
 
 void		 report_init(struct dial_report *, const char *host, uint16_t port, uint32_t timeout);
-void		 report_address(struct dial_report *, const struct address *, int error);
+void		 report_address(struct dial_report *, const struct address *, int error, int proxy);
+void		 report_self(struct dial_report *, const struct address *);
+void		 report_source(struct dial_report *, const struct path *, int error, int number);
+enum fail_why	 report_untried(const struct dial_report *, char *, size_t);
 void		 report_family(struct dial_report *, enum family, const char *);
 void		 report_lookup(struct dial_report *, enum fail_why, const char *, uint32_t retry);
 enum fail_why	 report_finish(const struct dial_report *, char *, size_t);

@@ -16,19 +16,34 @@ static void	 report_item(struct dial_report *, const char *, const char *);
 static void	 report_rank(struct dial_report *, enum fail_why, int);
 static const char *report_remedy(enum fail_why);
 
-/* What an errno of socket(2) or connect(2) means.  Of several addresses the failure with the highest rank names the whole. */
+/*
+ * What an errno or enum attempt_error of an attempt means.  Of several addresses the failure with the highest rank names the
+ * whole.
+ */
 static const struct {
 	int		 error;
 	enum fail_why	 why;
 	int		 rank;
+	const char	*text;	/* NULL: strerror(3) */
 } report_errors[] = {
-	{ ECONNREFUSED,	WHY_REFUSED,	 2 },
-	{ ECONNRESET,	WHY_REFUSED,	 2 },
-	{ ETIMEDOUT,	WHY_TIMEOUT,	 3 },
-	{ EMFILE,	WHY_LOCAL_TEMP,	 4 },
-	{ ENFILE,	WHY_LOCAL_TEMP,	 4 },
-	{ ENOBUFS,	WHY_LOCAL_TEMP,	 4 },
-	{ ENOMEM,	WHY_LOCAL_TEMP,	 4 }
+	{ ECONNREFUSED,	WHY_REFUSED,	 2, NULL },
+	{ ECONNRESET,	WHY_REFUSED,	 2, NULL },
+	{ ETIMEDOUT,	WHY_TIMEOUT,	 3, NULL },
+	{ EMFILE,	WHY_LOCAL_TEMP,	 4, NULL },
+	{ ENFILE,	WHY_LOCAL_TEMP,	 4, NULL },
+	{ ENOBUFS,	WHY_LOCAL_TEMP,	 4, NULL },
+	{ ENOMEM,	WHY_LOCAL_TEMP,	 4, NULL },
+	{ SOCKS_FAILED,	WHY_UNREACHABLE, 1, "the SOCKS server could not connect" },
+	{ SOCKS_DENIED,	WHY_CONFIG,	 4, "the SOCKS server does not allow it" },
+	{ SOCKS_NET,	WHY_UNREACHABLE, 1, "network unreachable from the SOCKS server" },
+	{ SOCKS_HOST,	WHY_UNREACHABLE, 1, "host unreachable from the SOCKS server" },
+	{ SOCKS_REFUSED, WHY_REFUSED,	 2, "Connection refused, says the SOCKS server" },
+	{ SOCKS_EXPIRED, WHY_UNREACHABLE, 1, "too far away from the SOCKS server" },
+	{ SOCKS_COMMAND, WHY_CONFIG,	 4, "the SOCKS server does not connect for anybody" },
+	{ SOCKS_FAMILY,	WHY_UNREACHABLE, 1, "the SOCKS server does not know this family of addresses" },
+	{ SOCKS_LOGIN,	WHY_CONFIG,	 4, "the SOCKS server wants a login" },
+	{ SOCKS_GARBAGE, WHY_CONFIG,	 4, "settings.socks is not a SOCKS5 server" },
+	{ SOCKS_CLOSED,	WHY_UNREACHABLE, 1, "the SOCKS server closed the connection" }
 };
 
 static const struct {
@@ -53,22 +68,74 @@ report_init(struct dial_report *r, const char *host, uint16_t port, uint32_t tim
 	r->timeout = timeout;
 }
 
-/* One address failed with an errno. */
+/* One address failed; proxy: it was the SOCKS server that could not be reached. */
 void
-report_address(struct dial_report *r, const struct address *addr, int error)
+report_address(struct dial_report *r, const struct address *addr, int error, int proxy)
 {
-	char		 numeric[ADDRESS_STRLEN];
+	char		 numeric[ADDRESS_STRLEN], text[80];
 	enum fail_why	 why = WHY_UNREACHABLE;
 	size_t		 i;
 	int		 rank = 1;
 
+	snprintf(text, sizeof(text), "%s%s", proxy && error > 0 ? "SOCKS server: " : "", error > 0 ? strerror(error) : "failed");
 	for (i = 0; i < nitems(report_errors); i++)
 		if (report_errors[i].error == error) {
-			why = report_errors[i].why;
+			why = proxy && error > 0 && report_errors[i].rank < 4 ? WHY_UNREACHABLE : report_errors[i].why;
 			rank = report_errors[i].rank;
+			if (report_errors[i].text != NULL)
+				strlcpy(text, report_errors[i].text, sizeof(text));
 		}
 	report_rank(r, why, rank);
-	report_item(r, address_str(addr, numeric, sizeof(numeric)), strerror(error));
+	report_item(r, address_str(addr, numeric, sizeof(numeric)), text);
+}
+
+/* One address was not tried: it is this machine's own, and that is not allowed (S17). */
+void
+report_self(struct dial_report *r, const struct address *addr)
+{
+	char	 numeric[ADDRESS_STRLEN];
+
+	address_str(addr, numeric, sizeof(numeric));
+	if (r->self[0] == '\0')
+		strlcpy(r->self, numeric, sizeof(r->self));
+	report_item(r, numeric, "this machine");
+}
+
+/* One address was not tried: there is nothing to connect from.  error: ATTEMPT_FAMILY or ATTEMPT_SOURCE, with its errno. */
+void
+report_source(struct dial_report *r, const struct path *path, int error, int number)
+{
+	char	 numeric[ADDRESS_STRLEN];
+	size_t	 i;
+
+	if (error == ATTEMPT_SOURCE)
+		r->source_errno = number;
+	r->sources[0] = '\0';
+	for (i = 0; i < path->nsource && i < 2; i++) {
+		strlcat(r->sources, i > 0 ? ", " : "", sizeof(r->sources));
+		strlcat(r->sources, address_str(&path->source[i], numeric, sizeof(numeric)), sizeof(r->sources));
+	}
+	if (path->nsource > 2)
+		strlcat(r->sources, ", ...", sizeof(r->sources));
+}
+
+/* No address was tried because none may be, or there is nothing to try it from.  WHY_NONE: that is not the reason. */
+enum fail_why
+report_untried(const struct dial_report *r, char *text, size_t size)
+{
+	if (r->self[0] != '\0') {
+		snprintf(text, size, "%s is this machine (%s); set settings.self_poll = 1 to poll it", r->host, r->self);
+		return (WHY_SELF);
+	}
+	if (r->sources[0] == '\0')
+		return (WHY_NONE);
+	if (r->source_errno != 0)
+		snprintf(text, size, "connect from %s: %s (correct settings.source_address or domain.address)", r->sources,
+		    strerror(r->source_errno));
+	else
+		snprintf(text, size, "no address of %s can be reached from source_address %s (it has addresses of the other family "
+		    "only)", r->host, r->sources);
+	return (WHY_CONFIG);
 }
 
 /* One family could not be looked up while the other could. */

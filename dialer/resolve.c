@@ -34,7 +34,9 @@ static int	(*const resolve_sources[])(struct lookup *) = {
 	resolve_negative
 };
 
-static size_t	 nlookups;
+/* Lookups that asked DNS and wait for its answers.  A dead name with a thousand records is asked for once. */
+static TAILQ_HEAD(, lookup)	 leaders = TAILQ_HEAD_INITIALIZER(leaders);
+static size_t			 nlookups;
 
 /*
  * Start looking up host.  What is known at once is in answer[] on return; cb(arg) tells of each later change and is never
@@ -51,6 +53,7 @@ resolve_start(const char *host, void (*cb)(void *), void *arg)
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		fatal("lookup");
 	nlookups++;
+	TAILQ_INIT(&l->followers);
 	l->cb = cb;
 	l->arg = arg;
 	if (strlcpy(l->name, host, sizeof(l->name)) >= sizeof(l->name))
@@ -70,7 +73,9 @@ void
 resolve_end(struct lookup *l)
 {
 	l->cb = NULL;
-	if (resolve_done(l))
+	if (l->leader != NULL)
+		TAILQ_REMOVE(&l->leader->followers, l, entry);
+	if (l->leader != NULL || resolve_done(l))
 		resolve_free(l);
 }
 
@@ -99,6 +104,7 @@ resolve_literal(struct lookup *l)
 
 	if (!address_parse(l->name, &addr))
 		return (0);
+	address_unmap(&addr);
 	if (!address_usable(&addr))
 		resolve_fail(l, WHY_CONFIG, "not an address a server can have");
 	else if (addr.u.sa.sa_family == AF_INET6)
@@ -161,29 +167,50 @@ resolve_negative(struct lookup *l)
 	return (1);
 }
 
-/* Both queries at once, AAAA first (RFC 8305 section 3). */
+/* Both queries at once, AAAA first (RFC 8305 section 3); none if the same name is being asked for already. */
 static void
 resolve_dns(struct lookup *l)
 {
+	struct lookup	*leader;
+
+	TAILQ_FOREACH(leader, &leaders, entry)
+		if (strcmp(leader->name, l->name) == 0) {
+			memcpy(l->answer, leader->answer, sizeof(l->answer));
+			l->leader = leader;
+			TAILQ_INSERT_TAIL(&leader->followers, l, entry);
+			return;
+		}
+	TAILQ_INSERT_TAIL(&leaders, l, entry);
 	l->starting = 1;
 	dns_query(l->name, FAMILY_V6, resolve_answer, l);
 	dns_query(l->name, FAMILY_V4, resolve_answer, l);
 	l->starting = 0;
 }
 
+/* Followers are told before their leader, who may be gone afterwards; so may each of them. */
 static void
 resolve_answer(void *arg, enum family family, enum fail_why why, const char *text, const struct address *addr, size_t n)
 {
-	struct lookup	*l = arg;
+	struct lookup	*l = arg, *f, *next;
 	int		 finished;
 
 	resolve_set(&l->answer[family], why, text, addr, n);
-	if ((finished = resolve_done(l)))
+	if ((finished = resolve_done(l))) {
+		TAILQ_REMOVE(&leaders, l, entry);
 		resolve_learn(l);
+	}
+	TAILQ_FOREACH_SAFE(f, &l->followers, entry, next) {
+		f->answer[family] = l->answer[family];
+		if (finished) {
+			TAILQ_REMOVE(&l->followers, f, entry);
+			f->leader = NULL;
+		}
+		f->cb(f->arg);
+	}
 	if (l->starting)
 		return;
 	if (l->cb != NULL)
-		l->cb(l->arg);		/* may free l */
+		l->cb(l->arg);
 	else if (finished)
 		resolve_free(l);
 }

@@ -205,7 +205,7 @@ def test_forbidden(jails, process, what):
 
 
 # Each role's own work; everything else must fail in it.
-OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "connect"}, "fetcher": {"fork"}, "deliverer": {"open_write"}}
+OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "deliverer": {"open_write"}}
 
 
 # --- libraries ---

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/* One connection being made to one address: from a source address where one is asked for, through a SOCKS5 server if there is one. */
+#include <sys/time.h>
+#include <netinet/tcp.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dialer.h"
+#include "../common/log.h"
+
+static int	 attempt_socket(const struct path *, int family, int *error);
+static int	 attempt_bind(int, const struct path *, int family);
+static void	 attempt_wait(struct attempt *, short);
+static void	 attempt_writable(int, short, void *);
+static void	 attempt_readable(int, short, void *);
+static void	 attempt_expired(int, short, void *);
+static void	 attempt_say(struct attempt *);
+
+/*
+ * Begin to connect to addr and port; after msec it has failed.  addr and path stay the caller's and valid.  cb comes later, once,
+ * and frees the attempt.  NULL: failed at once, *error as for cb.
+ */
+struct attempt *
+attempt_start(const struct path *path, const struct address *addr, uint16_t port, int msec,
+    void (*cb)(struct attempt *, int), void *arg, int *error)
+{
+	struct address	 server = *addr, to;
+	struct attempt	*t;
+	struct timeval	 tv = { msec / 1000, msec % 1000 * 1000 };
+	int		 fd;
+
+	address_setport(&server, port);
+	to = path->has_socks ? path->socks : server;
+	if ((fd = attempt_socket(path, to.u.sa.sa_family, error)) == -1)
+		return (NULL);
+	if (connect(fd, &to.u.sa, to.len) == -1 && errno != EINPROGRESS) {
+		*error = errno;
+		close(fd);
+		return (NULL);
+	}
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		fatal("attempt");
+	t->fd = fd;
+	t->addr = addr;
+	t->path = path;
+	t->cb = cb;
+	t->arg = arg;
+	t->proxy = path->has_socks;
+	if (path->has_socks)
+		socks_init(&t->socks, &server);
+	evtimer_set(&t->clock, attempt_expired, t);
+	if (evtimer_add(&t->clock, &tv) == -1)
+		fatal("evtimer_add");
+	event_set(&t->ev, fd, EV_WRITE, attempt_writable, t);
+	attempt_wait(t, EV_WRITE);
+	return (t);
+}
+
+/* Closes the connection, unless fd was set to -1. */
+void
+attempt_free(struct attempt *t)
+{
+	event_del(&t->ev);
+	evtimer_del(&t->clock);
+	if (t->fd != -1)
+		close(t->fd);
+	free(t);
+}
+
+/* A non-blocking socket as the session is to have it, bound to its source.  -1, *error, and errno. */
+static int
+attempt_socket(const struct path *path, int family, int *error)
+{
+	int	 fd, saved, one = 1;
+
+	if ((fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1) {
+		*error = errno;
+		return (-1);
+	}
+	*error = 0;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one)) == -1)
+		*error = errno;
+	else if (path->nsource > 0)
+		*error = attempt_bind(fd, path, family);
+	if (*error == 0)
+		return (fd);
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return (-1);
+}
+
+/* S12, S13: the first address of the family that can be bound to.  0, or an enum attempt_error (ATTEMPT_SOURCE: and errno). */
+static int
+attempt_bind(int fd, const struct path *path, int family)
+{
+	size_t	 i;
+	int	 rv = ATTEMPT_FAMILY;
+
+#ifdef IP_BIND_ADDRESS_NO_PORT
+	int	 one = 1;
+
+	/* The port is chosen when the peer is known: then two connections from here may share one. */
+	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+#endif
+	for (i = 0; i < path->nsource; i++) {
+		if (path->source[i].u.sa.sa_family != family)
+			continue;
+		if (bind(fd, &path->source[i].u.sa, path->source[i].len) == 0)
+			return (0);
+		rv = ATTEMPT_SOURCE;
+	}
+	return (rv);
+}
+
+static void
+attempt_wait(struct attempt *t, short what)
+{
+	event_del(&t->ev);
+	event_set(&t->ev, t->fd, what, what == EV_WRITE ? attempt_writable : attempt_readable, t);
+	if (event_add(&t->ev, NULL) == -1)
+		fatal("event_add");
+}
+
+/* Connected or not; a SOCKS server is to be greeted. */
+static void
+attempt_writable(int fd, short what, void *arg)
+{
+	struct attempt	*t = arg;
+	socklen_t	 len;
+	int		 error;
+
+	(void)what;
+	len = sizeof(error);
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	if (error == 0 && t->path->has_socks)
+		attempt_say(t);
+	else
+		t->cb(t, error);
+}
+
+/* What is to be sent is short and asked for: the buffer of a connection has room for it. */
+static void
+attempt_say(struct attempt *t)
+{
+	if (send(t->fd, t->socks.buf, t->socks.len, MSG_NOSIGNAL) != (ssize_t)t->socks.len) {
+		t->cb(t, SOCKS_CLOSED);
+		return;
+	}
+	(void)socks_input(&t->socks, NULL, 0);
+	attempt_wait(t, EV_READ);
+}
+
+/* Not one octet more than the SOCKS server's answer is read. */
+static void
+attempt_readable(int fd, short what, void *arg)
+{
+	struct attempt	*t = arg;
+	uint8_t		 buf[SOCKS_BUFFER];
+	ssize_t		 n;
+	int		 rv;
+
+	(void)what;
+	if ((n = recv(fd, buf, socks_want(&t->socks), 0)) <= 0) {
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			attempt_wait(t, EV_READ);
+		else
+			t->cb(t, n == 0 ? SOCKS_CLOSED : errno);
+		return;
+	}
+	if ((rv = socks_input(&t->socks, buf, (size_t)n)) != 0) {
+		t->cb(t, rv == 1 ? 0 : rv);
+		return;
+	}
+	if (socks_want(&t->socks) > 0) {
+		attempt_wait(t, EV_READ);
+		return;
+	}
+	t->proxy = 0;
+	attempt_say(t);
+}
+
+static void
+attempt_expired(int fd, short what, void *arg)
+{
+	struct attempt	*t = arg;
+
+	(void)fd;
+	(void)what;
+	t->cb(t, ETIMEDOUT);
+}
