@@ -60,7 +60,7 @@ address_parse_port(const char *s, struct address *a)
 	if ((host[0] != '[' && strchr(host, ':') != NULL) || !address_parse(host, a))
 		return (0);
 	port = strtonum(colon + 1, 1, UINT16_MAX, &errstr);
-	if (errstr != NULL)
+	if (errstr != NULL || !isdigit((unsigned char)colon[1]))
 		return (0);
 	address_setport(a, (uint16_t)port);
 	return (1);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* What the dialer may say. */
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "rpopd.h"
@@ -14,6 +16,32 @@ const struct rule	 dialer_rules[] = {
 	{ IMSG_DIAL_FAILED, sizeof(struct msg_dial_failed), sizeof(struct msg_dial_failed), 0, RULES_ANY, dialer_failed },
 };
 const size_t	 dialer_nrules = nitems(dialer_rules);
+
+/*
+ * Ask for a connection; the answer carries id.  flags: enum dial_flag; source: numeric addresses by commas, of which the first
+ * PROTO_SOURCES_MAX count, "" for any.
+ */
+void
+dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source)
+{
+	const struct settings	*set = &master.config->settings;
+	struct msg_dial		 m;
+	size_t			 i, len;
+
+	memset(&m, 0, sizeof(m));
+	m.id = id;
+	m.port = port;
+	m.flags = flags;
+	m.timeout = set->idle_timeout * 1000;
+	strlcpy(m.host, host, sizeof(m.host));
+	strlcpy(m.socks, set->socks, sizeof(m.socks));
+	for (i = 0; i < nitems(m.source) && *source != '\0'; i++) {
+		len = strcspn(source, ",");
+		snprintf(m.source[i], sizeof(m.source[i]), "%.*s", (int)len, source);
+		source += len + (source[len] == ',');
+	}
+	link_send(&d->link, IMSG_DIAL, -1, &m, sizeof(m));
+}
 
 /* A cancelled dial may cross with its success: then nobody wants the descriptor. */
 static int

@@ -199,6 +199,7 @@ uint32_t commit_pending(void);
 /* link_dialer.c, link_fetcher.c, link_deliverer.c: rule tables */
 extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[];
 extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules;
+void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
 /* control.c */

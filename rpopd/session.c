@@ -57,7 +57,6 @@ session_start(struct task *t)
 	const struct record	*rec = t->rec;
 	struct child		*d = child_current(ROLE_DIALER), *template = child_current(ROLE_TEMPLATE);
 	struct session		*s;
-	struct msg_dial		 m;
 	uint32_t		 id;
 
 	if (template != NULL && template->served >= TEMPLATE_SESSIONS)
@@ -84,13 +83,9 @@ session_start(struct task *t)
 	t->session = s;
 	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
 	master.nsessions++;
-	memset(&m, 0, sizeof(m));
-	m.id = s->id;
-	m.port = rec->port;
-	m.timeout = master.config->settings.idle_timeout * 1000;
-	strlcpy(m.host, rec->host, sizeof(m.host));
 	session_clock(s, master.config->settings.session_timeout + GRACE);
-	link_send(&d->link, IMSG_DIAL, -1, &m, sizeof(m));
+	dialer_request(d, s->id, rec->host, rec->port, (master.config->settings.self_poll ? DIAL_SELF : 0) |
+	    (rec->self_service ? DIAL_PUBLIC : 0), rec->source);
 	log_debug("%s: session %u dialing %s", s->label, s->id, s->where);
 	return (0);
 }

@@ -1,7 +1,8 @@
 -- Who receives mail here.  The domain comes into being with its first account; "sales" is one more address of bert.
 INSERT INTO accounts (address) VALUES ('postmaster@example.org'), ('anna@example.org'), ('bert@example.org'), ('info@example.org');
 INSERT INTO route (address, target) VALUES ('sales@example.org', 'bert@example.org');
-UPDATE settings SET main_domain = 'example.org', mail_root = '@MAIL@', ca_dir = '@CERTS@';
+-- The provider of this demonstration runs on this machine: polling it must be allowed.
+UPDATE settings SET main_domain = 'example.org', mail_root = '@MAIL@', ca_dir = '@CERTS@', self_poll = 1;
 
 -- (a) A unified mailbox whose messages carry X-Real-To; implicit TLS.
 INSERT INTO rpop (account, name, domain, auth_name, password, special, leave)

@@ -174,7 +174,7 @@ class Rig:
         os.mkdir(self.mail, 0o700)
         os.chown(self.mail, owner.pw_uid, owner.pw_gid)
         os.mkdir(self.run, 0o755)
-        self.settings = {"mail_root": self.mail, "ca_dir": pki.certs, "hostname": "rig.test"}
+        self.settings = {"mail_root": self.mail, "ca_dir": pki.certs, "hostname": "rig.test", "self_poll": 1}
         self.settings.update(settings)
         self.accounts, self.aliases, self.records = [], [], []
 

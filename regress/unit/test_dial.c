@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: dialer/dial.c dialer/report.c dialer/resolve.c dialer/dns.c dialer/negative.c dialer/hosts.c dialer/address.c common/log.c common/clock.c regress/unit/fakedns.c regress/unit/ports.c */
+/* links: dialer/dial.c dialer/attempt.c dialer/policy.c dialer/socks.c dialer/report.c dialer/resolve.c dialer/dns.c dialer/negative.c dialer/hosts.c dialer/address.c common/log.c common/clock.c regress/unit/fakedns.c regress/unit/ports.c */
 /* libs: -lcares -levent_core */
 /* RFC 8305 against ports that listen, refuse and swallow, all on loopback.  Delays that must not count are set to minutes. */
 #include <sys/resource.h>
@@ -34,7 +34,8 @@ static struct {
 	char		 text[PROTO_TEXT_SIZE];
 } result;
 
-static const char	*server;
+static const char	*server, *sources[PROTO_SOURCES_MAX], *socks;
+static uint16_t		 flags;
 static int		 freefd;
 
 void
@@ -60,6 +61,7 @@ start(const char *host, uint32_t timeout)
 {
 	static uint32_t	 id = 100;
 	struct msg_dial	 m;
+	size_t		 i;
 
 	memset(&m, 0, sizeof(m));
 	memset(&result, 0, sizeof(result));
@@ -68,6 +70,10 @@ start(const char *host, uint32_t timeout)
 	m.id = ++id;
 	m.timeout = timeout;
 	m.port = port;
+	m.flags = flags;
+	for (i = 0; i < nitems(sources) && sources[i] != NULL; i++)
+		strlcpy(m.source[i], sources[i], sizeof(m.source[i]));
+	strlcpy(m.socks, socks, sizeof(m.socks));
 	strlcpy(m.host, host, sizeof(m.host));
 	dial_start(&m);
 }
@@ -121,6 +127,9 @@ setup(void **state)
 	(void)state;
 	dial_times.resolution_delay = dial_times.attempt_delay = dial_times.attempt = NEVER;
 	negative_clear();
+	memset(sources, 0, sizeof(sources));
+	socks = "";
+	flags = DIAL_SELF;
 	server = fakedns_start();
 	dns_init(server, 5000);
 	return (0);
@@ -421,11 +430,129 @@ test_no_descriptor(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	memset(&result, 0, sizeof(result));
 	result.fd = -1;
-	dial_start(&(struct msg_dial){ .id = 7, .timeout = NEVER, .port = port, .host = "127.0.0.1" });
+	dial_start(&(struct msg_dial){ .id = 7, .flags = DIAL_SELF, .timeout = NEVER, .port = port, .host = "127.0.0.1" });
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_failed(WHY_LOCAL_TEMP, "connect to 127.0.0.1:%u: 127.0.0.1: Too many open files (this machine is short of resources)",
 	    port);
 	assert_int_equal(result.done, 1);
+}
+
+/* S12, S13: per family the first source that can be bound to; a family without one is not tried. */
+static void
+test_source(void **state)
+{
+	struct sockaddr_in	 sin;
+	socklen_t		 len = sizeof(sin);
+
+	(void)state;
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
+	sources[0] = "127.0.0.9";
+	dial("localhost", NEVER);
+	assert_int_equal(getsockname(result.fd, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(ntohl(sin.sin_addr.s_addr), 0x7f000009);
+	assert_connected("127.0.0.1");
+	sources[1] = "::1";
+	dial("localhost", NEVER);
+	assert_connected("::1");
+	sources[0] = "192.0.2.9";
+	sources[1] = "127.0.0.8";
+	sources[2] = "127.0.0.7";
+	len = sizeof(sin);
+	dial("localhost", NEVER);
+	assert_int_equal(getsockname(result.fd, (struct sockaddr *)&sin, &len), 0);
+	assert_int_equal(ntohl(sin.sin_addr.s_addr), 0x7f000008);
+	assert_connected("127.0.0.1");
+}
+
+static void
+test_source_missing(void **state)
+{
+	(void)state;
+	dial_times.resolution_delay = 5000;
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
+	sources[0] = "127.0.0.9";
+	dial("[::1]", NEVER);
+	assert_failed(WHY_CONFIG, "no address of [::1] can be reached from source_address 127.0.0.9 (it has addresses of the other "
+	    "family only)");
+	dial("aaaa.test", NEVER);
+	assert_failed(WHY_CONFIG, "no address of aaaa.test can be reached from source_address 127.0.0.9 (it has addresses of the "
+	    "other family only)");
+	sources[0] = "192.0.2.9";
+	dial("both.test", NEVER);
+	assert_failed(WHY_CONFIG, "connect from 192.0.2.9: Cannot assign requested address (correct settings.source_address or "
+	    "domain.address)");
+	sources[0] = "example.org";
+	dial("both.test", NEVER);
+	assert_failed(WHY_CONFIG, "settings.source_address, domain.address or settings.socks is not numeric");
+}
+
+/* S17: in every spelling, and by every way to a number. */
+static void
+test_self(void **state)
+{
+	static const char	*hosts[] = { "127.0.0.1", "[::1]", "::ffff:127.0.0.1", "127.9.8.7", "localhost", "both.test", "me.example" };
+	static const char	 text[] = "127.0.0.1 me.example\n127.0.0.1 mixed.example\n::1 mixed.example\n";
+	size_t			 i;
+
+	(void)state;
+	dial_times.resolution_delay = 5000;
+	flags = 0;
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
+	hosts_parse(text, sizeof(text) - 1);
+	for (i = 0; i < nitems(hosts); i++) {
+		dial(hosts[i], NEVER);
+		assert_int_equal(result.fd, -1);
+		assert_int_equal(result.why, WHY_SELF);
+		if (strstr(result.text, "; set settings.self_poll = 1 to poll it") == NULL)
+			fail_msg("%s", result.text);
+	}
+	assert_failed(WHY_SELF, "me.example is this machine (127.0.0.1); set settings.self_poll = 1 to poll it");
+	flags = DIAL_SELF;
+	dial("::ffff:127.0.0.1", NEVER);
+	assert_connected("127.0.0.1");
+}
+
+/* Whatever is refused, found or not: one text, and nobody was knocked at. */
+static void
+test_public(void **state)
+{
+	static const char	*hosts[] = { "127.0.0.1", "10.1.2.3", "[fe80::1]", "0.0.0.0", "::", "::ffff:10.0.0.1", "224.0.0.1", "both.test",
+	    "nx.test", "empty.test", "block.test", "servfail.test", "localhost", "127.1", "a b", "nx.test" };
+	size_t			 i;
+
+	(void)state;
+	dial_times.resolution_delay = 5000;
+	port_behave("127.0.0.1", LISTEN);
+	port_behave("::1", LISTEN);
+	for (flags = DIAL_PUBLIC; flags <= (DIAL_PUBLIC | DIAL_SELF); flags++)
+		for (i = 0; i < nitems(hosts); i++) {
+			dial(hosts[i], NEVER);
+			assert_failed(WHY_POLICY, "the host cannot be used");
+		}
+	flags = DIAL_PUBLIC;
+	dial("silent.test", 300);
+	assert_failed(WHY_POLICY, "the host cannot be used");
+}
+
+/* Of a mixed answer only the public address is tried and told of.  From 127.0.0.9 nothing leaves this machine. */
+static void
+test_public_mixed(void **state)
+{
+	static const char	 text[] = "10.0.0.1 mixed.example\n8.8.8.8 mixed.example\n::1 mixed.example\n";
+
+	(void)state;
+	port_behave("127.0.0.1", LISTEN);
+	hosts_parse(text, sizeof(text) - 1);
+	flags = DIAL_PUBLIC;
+	sources[0] = "127.0.0.9";
+	dial("mixed.example", 1000);
+	assert_int_equal(result.fd, -1);
+	assert_non_null(strstr(result.text, "8.8.8.8"));
+	assert_null(strstr(result.text, "10.0.0.1"));
+	assert_null(strstr(result.text, "::1"));
 }
 
 int
@@ -448,6 +575,11 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptor, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_source, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_source_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_self, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_public, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_public_mixed, setup, teardown),
 	};
 
 	alarm(120);

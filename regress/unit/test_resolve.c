@@ -143,9 +143,10 @@ test_families(void **state)
 static void
 test_literals_never_asked(void **state)
 {
-	static const char	*names[] = { "192.0.2.1", "2001:db8::1", "[2001:db8::1]", "127.0.0.1", "::1", "[::1]" };
+	static const char	*names[] = { "192.0.2.1", "2001:db8::1", "[2001:db8::1]", "127.0.0.1", "::1", "[::1]",
+	    "::ffff:192.0.2.1" };
 	static const char	*refused[] = { "127.1", "0x7f.1", "192.0.2.300", "192.0.2", "1", "[192.0.2.1]", "[::1", "fe80::1%lo",
-	    "0.0.0.0", "::", "::ffff:127.0.0.1", "255.255.255.255", "a b", "a_b..test", "", "." };
+	    "0.0.0.0", "::", "::ffff:0.0.0.0", "255.255.255.255", "a b", "a_b..test", "", "." };
 	struct lookup		*l;
 	size_t			 i;
 
@@ -154,7 +155,7 @@ test_literals_never_asked(void **state)
 		assert_non_null(l = resolve_start(names[i], changed, &ignored));
 		assert_true(resolve_done(l));
 		assert_int_equal(l->answer[FAMILY_V6].n + l->answer[FAMILY_V4].n, 1);
-		assert_int_equal(l->answer[FAMILY_V6].n, strchr(names[i], ':') != NULL);
+		assert_int_equal(l->answer[FAMILY_V6].n, strchr(names[i], ':') != NULL && strstr(names[i], "ffff") == NULL);
 		resolve_end(l);
 	}
 	for (i = 0; i < nitems(refused); i++) {
@@ -287,11 +288,13 @@ static void
 test_abandoned(void **state)
 {
 	struct lookup	*l;
+	char		 name[32];
 	int		 i, calls = 0;
 
 	(void)state;
 	for (i = 0; i < RESOLVE_LOOKUPS_MAX; i++) {
-		assert_non_null(l = resolve_start("a.test", changed, &calls));
+		snprintf(name, sizeof(name), "a.x%d.test", i);
+		assert_non_null(l = resolve_start(name, changed, &calls));
 		resolve_end(l);
 	}
 	assert_null(resolve_start("a.test", changed, &calls));
@@ -300,6 +303,48 @@ test_abandoned(void **state)
 	while ((l = resolve_start("127.0.0.1", changed, &calls)) == NULL);
 	resolve_end(l);
 	assert_int_equal(calls, 0);
+}
+
+/* One name, one pair of queries, however many ask and whoever of them goes away first. */
+static void
+test_shared(void **state)
+{
+	struct lookup	*l[8];
+	const char	*text;
+	size_t		 i;
+	int		 calls[8] = { 0 };
+
+	(void)state;
+	for (i = 0; i < nitems(l); i++)
+		assert_non_null(l[i] = resolve_start(i % 2 ? "late.test" : "Late.Test.", changed, &calls[i]));
+	while (calls[7] == 0)
+		event_loop(EVLOOP_ONCE);
+	resolve_end(l[0]);	/* who asked */
+	resolve_end(l[3]);
+	/* Who comes between the answers gets the one that is there. */
+	assert_non_null(l[3] = resolve_start("late.test", changed, &calls[3]));
+	assert_addr(&l[3]->answer[FAMILY_V4], 0, "127.0.0.1");
+	fakedns_release();
+	while (calls[7] == 1)
+		event_loop(EVLOOP_ONCE);
+	assert_int_equal(calls[0], 1);
+	for (i = 1; i < nitems(l); i++) {
+		assert_int_equal(calls[i], 2);
+		assert_true(resolve_done(l[i]));
+		assert_addr(&l[i]->answer[FAMILY_V6], 0, "::1");
+		assert_addr(&l[i]->answer[FAMILY_V4], 0, "127.0.0.1");
+		resolve_end(l[i]);
+	}
+	assert_int_equal(fakedns_stat->queries, 2);
+	/* A failure reaches all of them; the next one asks again. */
+	l[0] = resolve_start("servfail.test", changed, &calls[0]);
+	l[1] = look("servfail.test");
+	assert_true(resolve_done(l[0]));
+	assert_int_equal(resolve_why(l[0], &text), WHY_DNS_TEMP);
+	resolve_end(l[0]);
+	resolve_end(l[1]);
+	resolve_end(look("late.test"));
+	assert_true(fakedns_stat->queries >= 6);
 }
 
 static void
@@ -343,7 +388,7 @@ test_negative(void **state)
 		while (!resolve_done(second))
 			event_loop(EVLOOP_ONCE);
 		resolve_end(second);
-		queries += 4;
+		queries += 2;
 		assert_int_equal(fakedns_stat->queries, queries);
 
 		now += (int64_t)holds[i] * 1000 - 1;
@@ -402,6 +447,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_abandoned, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_negative, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_negative_bounded, setup, teardown),
