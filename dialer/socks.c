@@ -60,6 +60,8 @@ socks_input(struct socks *s, const uint8_t *data, size_t len)
 	s->len += len;
 	if (s->buf[0] != SOCKS_VERSION)
 		return (SOCKS_GARBAGE);
+	if (s->replying && s->len >= 2 && s->buf[1] != 0)
+		return (s->buf[1] < nitems(socks_replies) ? socks_replies[s->buf[1]] : SOCKS_FAILED);
 	if (s->len < s->need)
 		return (0);
 	if (s->replying)
@@ -86,12 +88,10 @@ socks_request(struct socks *s)
 	s->replying = 1;
 }
 
-/* A refusal may end early; of an acceptance every octet must be taken. */
+/* Accepted; every octet of it must be taken, and the kind of address says how many there are. */
 static int
 socks_reply(struct socks *s)
 {
-	if (s->buf[1] != 0)
-		return (s->buf[1] < nitems(socks_replies) ? socks_replies[s->buf[1]] : SOCKS_FAILED);
 	if (s->need > SOCKS_HEAD)
 		return (1);
 	switch (s->buf[3]) {

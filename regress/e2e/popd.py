@@ -286,7 +286,7 @@ class Session:
 class Popd:
     """A server on a free loopback port; behaviour and box may be exchanged between sessions."""
 
-    def __init__(self, pki, behaviour=None, messages=(), mode="plain"):
+    def __init__(self, pki, behaviour=None, messages=(), mode="plain", address="127.0.0.1"):
         self.pki, self.mode = pki, mode
         self.behaviour = behaviour or Behaviour()
         self.box = Box(messages)
@@ -294,7 +294,8 @@ class Popd:
         self.open = self.most_open = 0
         self.stopping = False
         self.lock = threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            backlog=128, dualstack_ipv6=address == "::")
         self.port = self.listener.getsockname()[1]
         self.host = "localhost"
         self.thread = threading.Thread(target=self._accept, daemon=True)
@@ -303,11 +304,12 @@ class Popd:
     def _accept(self):
         while True:
             try:
-                sock, _ = self.listener.accept()
+                sock, peer = self.listener.accept()
             except OSError:
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             s = Session(self, sock, len(self.sessions))
+            s.peer = peer[0]
             self.behaviour.sessions += 1
             with self.lock:
                 self.sessions.append(s)

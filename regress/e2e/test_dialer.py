@@ -4,86 +4,25 @@ import array
 import collections
 import os
 import pwd
-import select
 import shutil
 import socket
 import struct
 import subprocess
-import threading
 import time
 
 import pytest
 
 import rig as rigs
+from nameserver import NameServer
 
 READY, LOG, VERBOSE, DIAL, CANCEL, DIALED, FAILED = 1, 2, 3, 4, 5, 6, 7
 DNS_TEMP, DNS_PERM, REFUSED, UNREACHABLE, TIMEOUT = 1, 2, 3, 4, 5
+SELF, PUBLIC = 1, 2
 HEADER = struct.Struct("=IIII")
+DIALING = struct.Struct("=IIHH256s384s64s")	# id, timeout, port, flags, host, sources, SOCKS server
 FD_MARK = 0x80000000
 
 Message = collections.namedtuple("Message", "type data fds")
-
-
-class NameServer:
-    """Answers *.good.test with 127.0.0.1 (no AAAA), over TCP only for big.good.test; nothing for *.dead.test; else NXDOMAIN."""
-
-    def __init__(self):
-        self.names = []
-        while True:
-            self.tcp = socket.create_server(("127.0.0.1", 0))
-            self.address = "127.0.0.1:%d" % self.tcp.getsockname()[1]
-            self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            try:
-                self.udp.bind(self.tcp.getsockname())
-                break
-            except OSError:
-                self.udp.close()
-                self.tcp.close()
-        self.wake, self.stopper = os.pipe()
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def close(self):
-        os.close(self.stopper)
-        self.thread.join()
-        for s in (self.udp, self.tcp):
-            s.close()
-        os.close(self.wake)
-
-    def serve(self):
-        while True:
-            ready, _, _ = select.select([self.udp, self.tcp, self.wake], [], [])
-            if self.wake in ready:
-                return
-            if self.udp in ready:
-                query, peer = self.udp.recvfrom(512)
-                answer = self.answer(query, False)
-                if answer:
-                    self.udp.sendto(answer, peer)
-            if self.tcp in ready:
-                conn = self.tcp.accept()[0]
-                with conn:
-                    size = struct.unpack(">H", conn.recv(2, socket.MSG_WAITALL))[0]
-                    answer = self.answer(conn.recv(size, socket.MSG_WAITALL), True)
-                    conn.sendall(struct.pack(">H", len(answer)) + answer)
-
-    def answer(self, query, tcp):
-        labels, at = [], 12
-        while query[at]:
-            labels.append(query[at + 1:at + 1 + query[at]].decode())
-            at += 1 + query[at]
-        kind = struct.unpack(">H", query[at + 1:at + 3])[0]
-        name = ".".join(labels).lower()
-        self.names.append(name)
-        if name.endswith("dead.test"):
-            return None
-        found = name.endswith("good.test")
-        truncated = name == "big.good.test" and not tcp
-        records = b""
-        if found and kind == 1 and not truncated:
-            records = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x7f\0\0\1"
-        flags = 0x8180 | (0x0200 if truncated else 0) | (0 if found else 3)
-        return query[:2] + struct.pack(">HHHHH", flags, 1, 1 if records else 0, 0, 0) + query[12:at + 5] + records
 
 
 class Dialer:
@@ -115,8 +54,9 @@ class Dialer:
     def send(self, kind, data):
         self.sock.sendall(HEADER.pack(kind, HEADER.size + len(data), 0, 0) + data)
 
-    def dial(self, number, host, port, timeout=60000):
-        self.send(DIAL, struct.pack("=IIH256s2x", number, timeout, port, host.encode()))
+    def dial(self, number, host, port, timeout=60000, flags=SELF, sources=(), socks=""):
+        packed = b"".join(struct.pack("48s", x.encode()) for x in sources)
+        self.send(DIAL, DIALING.pack(number, timeout, port, flags, host.encode(), packed, socks.encode()))
 
     def receive(self):
         """The next message that is no log line; None at the end of the channel."""
@@ -141,7 +81,7 @@ class Dialer:
 
     def ready(self):
         message = self.receive()
-        assert (message.type, message.data) == (READY, struct.pack("=I", 1))
+        assert (message.type, message.data) == (READY, struct.pack("=I", 2))
         return self
 
     def failed(self):
@@ -279,11 +219,14 @@ def test_master_gone(dialer):
     (99, b""),
     (DIAL, b""),
     (CANCEL, b"12345"),
-    (DIAL, struct.pack("=IIH256s2x", 1, 1000, 0, b"127.0.0.1")),
-    (DIAL, struct.pack("=IIH256s2x", 1, 0, 995, b"127.0.0.1")),
-    (DIAL, struct.pack("=IIH256s2x", 1, 2 ** 32 - 1, 995, b"127.0.0.1")),
-    (DIAL, struct.pack("=IIH256s2x", 1, 1000, 995, b"a" * 256)),
-], ids=["direction", "unknown", "short", "long", "port", "no-timeout", "timeout", "unterminated"])
+    (DIAL, DIALING.pack(1, 1000, 0, 0, b"127.0.0.1", b"", b"")),
+    (DIAL, DIALING.pack(1, 0, 995, 0, b"127.0.0.1", b"", b"")),
+    (DIAL, DIALING.pack(1, 2 ** 32 - 1, 995, 0, b"127.0.0.1", b"", b"")),
+    (DIAL, DIALING.pack(1, 1000, 995, 4, b"127.0.0.1", b"", b"")),
+    (DIAL, DIALING.pack(1, 1000, 995, 0, b"a" * 256, b"", b"")),
+    (DIAL, DIALING.pack(1, 1000, 995, 0, b"127.0.0.1", b"1" * 48, b"")),
+    (DIAL, DIALING.pack(1, 1000, 995, 0, b"127.0.0.1", b"", b"1" * 64)),
+], ids=["direction", "unknown", "short", "long", "port", "no-timeout", "timeout", "flags", "unterminated", "source", "socks"])
 def test_rules(dialer, kind, data):
     """A master that breaks the rules ends the dialer, with a sentence (the channel is closed by then: on standard error)."""
     dialer.send(kind, data)
