@@ -60,7 +60,8 @@ RPOPD =		rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
 FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/conn.o fetcher/events.o fetcher/outq.o fetcher/pop3.o \
-		fetcher/pop3_cmd.o fetcher/pop3_reply.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o fetcher/tlsconf.o fetcher/tlserror.o
+		fetcher/pop3_cmd.o fetcher/pop3_reply.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o fetcher/tlsconf.o \
+		fetcher/tlserror.o fetcher/trace.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
 		deliverer/master.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} \
 		common/mailaddr.o common/mailaddr_lex.o

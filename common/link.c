@@ -7,6 +7,8 @@
 
 #include "compat.h"
 #include "link.h"
+#include "log.h"
+#include "proto.h"
 
 static void	 link_readable(int, short, void *);
 static void	 link_writable(int, short, void *);
@@ -58,6 +60,8 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 			close(fd);
 		return (-1);
 	}
+	if (l->name != NULL)
+		log_trace("to %s: %s, %zu octets%s", l->name, imsg_type_str(type), len, fd != -1 ? " and a descriptor" : "");
 	event_add(&l->wev, NULL);
 	return (0);
 }
@@ -98,7 +102,7 @@ link_readable(int fd, short event, void *arg)
 
 	(void)fd;
 	(void)event;
-	n = rules_read(&l->ibuf, l->rules, l->nrules, &l->state, l->arg, err, sizeof(err));
+	n = rules_read(&l->ibuf, l->name, l->rules, l->nrules, &l->state, l->arg, err, sizeof(err));
 	if (n != 1 && l->open)
 		link_fail(l, n == 0 ? NULL : err);
 }

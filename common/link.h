@@ -20,6 +20,7 @@ struct link {
 	size_t		 nrules;
 	uint32_t	 state;		/* of the peer, for the rule table */
 	int		 open;
+	const char	*name;		/* of the peer, for the log at LOG_LEVEL_ALL; NULL: not logged */
 	int		 paused;	/* not reading */
 	void		*arg;
 	/* The peer is gone (why NULL) or broke the rules (a sentence).  The link is closed already; arg's owner may free it. */

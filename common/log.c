@@ -13,18 +13,31 @@
 #define LOG_LINE_SIZE	1024
 #define LOG_VIS_MAX	200	/* octets of remote text in one place */
 
-static void	 log_v(int, int, const char *, va_list) __attribute__((__format__(printf, 3, 0)));
+static void	 log_v(enum log_level, int, const char *, va_list) __attribute__((__format__(printf, 3, 0)));
 static size_t	 log_vis_octet(char *, uint8_t);
 
-static int	 log_debugging = 1;	/* until log_init(): standard error */
-static int	 log_verbose;
-static log_sink	 log_to;
+/* syslog(3) knows nothing below LOG_DEBUG. */
+static const struct {
+	const char	*name;
+	int		 priority;
+} levels[LOG_LEVEL_ALL + 1] = {
+	[LOG_LEVEL_CRASHES] = { "crashes", LOG_CRIT },
+	[LOG_LEVEL_FAILURES] = { "failures", LOG_ERR },
+	[LOG_LEVEL_MAJOR] = { "major", LOG_NOTICE },
+	[LOG_LEVEL_PROBLEMS] = { "problems", LOG_INFO },
+	[LOG_LEVEL_LOW] = { "low", LOG_DEBUG },
+	[LOG_LEVEL_ALL] = { "all", LOG_DEBUG }
+};
+
+static int		 log_debugging = 1;	/* until log_init(): standard error */
+static enum log_level	 log_level = LOG_LEVEL_PROBLEMS;
+static log_sink		 log_to;
 
 void
-log_init(const char *procname, int debug, int verbose)
+log_init(const char *procname, int debug, enum log_level level)
 {
 	log_debugging = debug;
-	log_verbose = verbose;
+	log_level = level;
 	log_to = NULL;
 	if (!debug)
 		openlog(procname, LOG_PID | LOG_NDELAY, LOG_MAIL);
@@ -37,61 +50,70 @@ log_setsink(log_sink sink)
 }
 
 void
-log_setverbose(int verbose)
+log_setlevel(enum log_level level)
 {
-	log_verbose = verbose;
+	log_level = level;
+}
+
+enum log_level
+log_getlevel(void)
+{
+	return (log_level);
 }
 
 enum log_level
 log_level_parse(const char *name)
 {
-	static const char *const	 names[] = { "crashes", "failures", "major", "problems", "low", "all" };
-	size_t				 i;
+	enum log_level	 level;
 
-	for (i = 0; i < nitems(names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return (LOG_LEVEL_CRASHES + i);
+	for (level = LOG_LEVEL_CRASHES; level <= LOG_LEVEL_ALL; level++)
+		if (strcmp(name, levels[level].name) == 0)
+			return (level);
 	return (0);
 }
 
-int
-log_getverbose(void)
+const char *
+log_level_str(enum log_level level)
 {
-	return (log_verbose);
+	return (level >= LOG_LEVEL_CRASHES && level <= LOG_LEVEL_ALL ? levels[level].name : "unknown");
 }
 
 /* Whatever the text holds, one line of printable ASCII comes out: a child that lies cannot forge lines or steer a terminal. */
 void
-log_line(int priority, const char *text)
+log_line(enum log_level level, const char *text)
 {
 	char	 line[LOG_LINE_SIZE];
 	size_t	 i;
 
+	if (level > log_level)
+		return;
 	for (i = 0; text[i] != '\0' && i < sizeof(line) - 1; i++)
 		line[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
 	line[i] = '\0';
 	if (log_to != NULL)
-		log_to(priority, line);
+		log_to(level, line);
 	else if (log_debugging)
 		fprintf(stderr, "%s\n", line);
 	else
-		syslog(priority, "%s", line);
+		syslog(levels[level].priority, "%s", line);
 }
 
 /* error: an errno to append, or 0.  Leaves errno alone. */
 static void
-log_v(int priority, int error, const char *fmt, va_list ap)
+log_v(enum log_level level, int error, const char *fmt, va_list ap)
 {
 	char	 line[LOG_LINE_SIZE];
 	int	 save_errno = errno;
 	int	 n;
 
+	if (level > log_level)
+		return;
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	if (n < 0)
 		n = 0;
 	if (error != 0 && (size_t)n < sizeof(line))
 		snprintf(line + n, sizeof(line) - (size_t)n, "%s%s", n > 0 ? ": " : "", strerror(error));
-	log_line(priority, line);
+	log_line(level, line);
 	errno = save_errno;
 }
 
@@ -101,7 +123,7 @@ fatal(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_CRIT, errno, fmt, ap);
+	log_v(LOG_LEVEL_CRASHES, errno, fmt, ap);
 	va_end(ap);
 	exit(1);
 }
@@ -112,7 +134,7 @@ fatalx(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_CRIT, 0, fmt, ap);
+	log_v(LOG_LEVEL_CRASHES, 0, fmt, ap);
 	va_end(ap);
 	exit(1);
 }
@@ -123,7 +145,7 @@ log_warn(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_ERR, errno, fmt, ap);
+	log_v(LOG_LEVEL_FAILURES, errno, fmt, ap);
 	va_end(ap);
 }
 
@@ -133,7 +155,17 @@ log_warnx(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_ERR, 0, fmt, ap);
+	log_v(LOG_LEVEL_FAILURES, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_notice(const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	log_v(LOG_LEVEL_MAJOR, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -143,7 +175,7 @@ log_info(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_INFO, 0, fmt, ap);
+	log_v(LOG_LEVEL_PROBLEMS, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -152,10 +184,18 @@ log_debug(const char *fmt, ...)
 {
 	va_list	 ap;
 
-	if (!log_verbose)
-		return;
 	va_start(ap, fmt);
-	log_v(LOG_DEBUG, 0, fmt, ap);
+	log_v(LOG_LEVEL_LOW, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_trace(const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	log_v(LOG_LEVEL_ALL, 0, fmt, ap);
 	va_end(ap);
 }
 

@@ -21,22 +21,25 @@ enum log_level {
 	LOG_LEVEL_ALL		/* link: every message between processes, every connection attempt */
 };
 
-/* Where a line goes: priority is a syslog(3) one, text is one vis-encoded line without newline. */
-typedef void	(*log_sink)(int priority, const char *text);
+/* Where a line goes: text is one vis-encoded line without newline. */
+typedef void	(*log_sink)(enum log_level, const char *text);
 
-void	 log_init(const char *procname, int debug, int verbose);	/* debug: stderr, else syslog(LOG_MAIL) */
+void	 log_init(const char *procname, int debug, enum log_level);	/* debug: stderr, else syslog(LOG_MAIL) */
 void	 log_setsink(log_sink);		/* children: replaces stderr/syslog */
+void	 log_setlevel(enum log_level);
+enum log_level log_getlevel(void);
 enum log_level log_level_parse(const char *);	/* 0: no such name */
-void	 log_setverbose(int);
-int	 log_getverbose(void);
-void	 log_line(int priority, const char *text);	/* raw: text already encoded (the master relaying a child's line) */
+const char *log_level_str(enum log_level);
+void	 log_line(enum log_level, const char *text);	/* raw: text already encoded (the master relaying a child's line) */
 
-void	 fatal(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* appends strerror(errno) */
-void	 fatalx(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));
-void	 log_warn(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_ERR, appends strerror(errno) */
-void	 log_warnx(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_ERR */
-void	 log_info(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_INFO */
-void	 log_debug(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOG_DEBUG, only if verbose */
+void	 fatal(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* CRASHES, appends strerror(errno) */
+void	 fatalx(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* CRASHES */
+void	 log_warn(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* FAILURES, appends strerror(errno) */
+void	 log_warnx(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* FAILURES */
+void	 log_notice(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* MAJOR */
+void	 log_info(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* PROBLEMS */
+void	 log_debug(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOW */
+void	 log_trace(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* ALL */
 
 /*
  * vis-encode at most srclen bytes of remote text into dst (always NUL-terminated, at most dstsize - 1 bytes, and at most

@@ -36,8 +36,8 @@ static void	 proc_usage(const char *) __dead;
 static void	 proc_timezone(void);
 static void	 proc_chroot(const char *, const struct passwd *, int);
 static void	 proc_drop(const struct passwd *);
-static void	 proc_log_send(int, const char *);
-static void	 proc_log_sink(int, const char *);
+static void	 proc_log_send(enum log_level, const char *);
+static void	 proc_log_sink(enum log_level, const char *);
 static void	 proc_log_exit(void);
 
 static struct imsgbuf	*proc_log_channel;
@@ -138,7 +138,7 @@ proc_environ(void)
 static void
 proc_usage(const char *progname)
 {
-	fprintf(stderr, "usage: %s -c root -u user [-Sv] [-a arg]; started by rpopd(8)\n", progname);
+	fprintf(stderr, "usage: %s -c root -u user [-S] [-a arg] [-v level]; started by rpopd(8)\n", progname);
 	exit(1);
 }
 
@@ -149,10 +149,11 @@ proc_getopts(struct proc_conf *conf, int argc, char *argv[])
 	int		 ch;
 
 	memset(conf, 0, sizeof(*conf));
+	conf->level = LOG_LEVEL_PROBLEMS;
 	conf->progname = argc > 0 ? argv[0] : "child";
 	if ((p = strrchr(conf->progname, '/')) != NULL)
 		conf->progname = p + 1;
-	while ((ch = getopt(argc, argv, "a:c:u:vS" HOOK_OPTIONS)) != -1) {
+	while ((ch = getopt(argc, argv, "a:c:u:v:S" HOOK_OPTIONS)) != -1) {
 		if (ch == 'a')
 			conf->arg = optarg;
 		else if (ch == 'c')
@@ -160,13 +161,13 @@ proc_getopts(struct proc_conf *conf, int argc, char *argv[])
 		else if (ch == 'u')
 			conf->user = optarg;
 		else if (ch == 'v')
-			conf->verbose++;
+			conf->level = log_level_parse(optarg);
 		else if (ch == 'S')
 			conf->no_seccomp = 1;
 		else if (!HOOK_OPTION(ch, optarg))
 			proc_usage(conf->progname);
 	}
-	if (optind != argc || conf->root == NULL || conf->user == NULL)
+	if (optind != argc || conf->root == NULL || conf->user == NULL || conf->level == 0)
 		proc_usage(conf->progname);
 }
 
@@ -269,21 +270,33 @@ proc_log_to(struct imsgbuf *channel)
 
 /* Queues one line, or counts it as lost. */
 static void
-proc_log_send(int priority, const char *text)
+proc_log_send(enum log_level level, const char *text)
 {
 	struct msg_log	 msg;
 
 	memset(&msg, 0, sizeof(msg));
-	msg.priority = priority;
+	msg.level = level;
 	strlcpy(msg.text, text, sizeof(msg.text));
 	if (imsgbuf_queuelen(proc_log_channel) >= PROC_LOG_QUEUE ||
 	    imsg_compose(proc_log_channel, IMSG_LOG, 0, 0, -1, &msg, sizeof(msg)) == -1)
 		proc_log_lost++;
 }
 
+int
+proc_log_level(void *arg, struct imsg *imsg)
+{
+	uint32_t	 level;
+
+	(void)arg;
+	if (imsg_get_data(imsg, &level, sizeof(level)) == -1 || level < LOG_LEVEL_CRASHES || level > LOG_LEVEL_ALL)
+		return (-1);
+	log_setlevel(level);
+	return (0);
+}
+
 /* A write error is left for the event loop to see. */
 static void
-proc_log_sink(int priority, const char *text)
+proc_log_sink(enum log_level level, const char *text)
 {
 	char		 note[64];
 	uint32_t	 lost = proc_log_lost;
@@ -295,9 +308,9 @@ proc_log_sink(int priority, const char *text)
 	if (lost > 0 && imsgbuf_queuelen(proc_log_channel) < PROC_LOG_QUEUE) {
 		proc_log_lost = 0;
 		snprintf(note, sizeof(note), "%u log lines were lost", lost);
-		proc_log_send(priority, note);
+		proc_log_send(level, note);
 	}
-	proc_log_send(priority, text);
+	proc_log_send(level, text);
 	(void)imsgbuf_write(proc_log_channel);
 }
 

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include "log.h"
 #include "sandbox.h"
 
 #define PROC_FD		3	/* a child's channel to the master */
@@ -15,7 +16,7 @@ struct proc_conf {
 	const char	*user;		/* -u: drop to this user */
 	const char	*root;		/* -c: chroot here */
 	const char	*arg;		/* -a: what the role needs besides: the dialer's name servers */
-	int		 verbose;	/* -v */
+	enum log_level	 level;		/* -v: its name */
 	int		 no_seccomp;	/* -S: everything but the system-call filter */
 };
 
@@ -43,7 +44,9 @@ void	 proc_lock_in(const struct proc_conf *, enum sandbox_role, int owner_ok);
  * outlive the process; NULL ends it.
  */
 struct imsgbuf;
+struct imsg;
 void	 proc_log_to(struct imsgbuf *);
+int	 proc_log_level(void *, struct imsg *);	/* handler of IMSG_LOG_LEVEL, every child's */
 
 /* Name of a wait status for the log: "exit 1", "signal 6 (Aborted)"; returns buf. */
 const char	*proc_status_str(int status, char *buf, size_t size);

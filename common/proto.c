@@ -10,7 +10,7 @@ static const char	*proto_name(const char *const *, size_t, uint32_t);
 static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_READY] = "READY",
 	[IMSG_LOG] = "LOG",
-	[IMSG_VERBOSE] = "VERBOSE",
+	[IMSG_LOG_LEVEL] = "LOG_LEVEL",
 	[IMSG_DIAL] = "DIAL",
 	[IMSG_DIAL_CANCEL] = "DIAL_CANCEL",
 	[IMSG_DIALED] = "DIALED",
@@ -65,7 +65,7 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_CTL_RECORD] = "CTL_RECORD",
 	[IMSG_CTL_RELOAD] = "CTL_RELOAD",
 	[IMSG_CTL_POLL] = "CTL_POLL",
-	[IMSG_CTL_VERBOSE] = "CTL_VERBOSE",
+	[IMSG_CTL_LOG_LEVEL] = "CTL_LOG_LEVEL",
 	[IMSG_CTL_STOP] = "CTL_STOP",
 	[IMSG_CTL_RENUMBER] = "CTL_RENUMBER",
 	[IMSG_CTL_END] = "CTL_END",

@@ -50,7 +50,7 @@ enum imsg_type {
 	IMSG_READY,		/* uint32_t PROTO_VERSION: locked in, waiting for work */
 	IMSG_LOG,		/* struct msg_log */
 	/* M -> any child */
-	IMSG_VERBOSE,		/* uint32_t level */
+	IMSG_LOG_LEVEL,		/* uint32_t enum log_level */
 
 	/* M <-> D */
 	IMSG_DIAL,		/* M: struct msg_dial */
@@ -122,7 +122,7 @@ enum imsg_type {
 	IMSG_CTL_RECORD,	/* M: struct ctl_record, one per record */
 	IMSG_CTL_RELOAD,	/* C */
 	IMSG_CTL_POLL,		/* C: struct ctl_name: record, account, or "all" */
-	IMSG_CTL_VERBOSE,	/* C: uint32_t level */
+	IMSG_CTL_LOG_LEVEL,	/* C: uint32_t enum log_level */
 	IMSG_CTL_STOP,		/* C */
 	IMSG_CTL_RENUMBER,	/* C: struct ctl_renumber: what to do about a renumbered mailbox */
 	IMSG_CTL_END,		/* M: (empty) end of a listing */
@@ -176,7 +176,7 @@ enum verdict { VERDICT_KEEP = 1, VERDICT_DELE };
 enum commit_verdict { COMMIT_DELIVER = 1, COMMIT_DISCARD };	/* DISCARD: known by its digest, unlink it */
 
 struct msg_log {
-	int32_t		 priority;
+	uint32_t	 level;			/* enum log_level */
 	char		 text[512];
 };
 
@@ -377,7 +377,7 @@ struct ctl_status {
 	int64_t		 loaded;		/* epoch of the last good (re)load */
 	uint32_t	 records, enabled, sessions, processors;
 	uint32_t	 config_changed;	/* rpopd.db was edited since the last load */
-	uint32_t	 verbose;
+	uint32_t	 log_level;		/* enum log_level */
 	uint32_t	 pending;		/* committed deliveries not yet settled */
 	char		 version[32];
 	char		 load_error[PROTO_TEXT_SIZE];	/* last refused reload, empty = none */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "imsg.h"
+#include "log.h"
 #include "proto.h"
 #include "rules.h"
 
@@ -71,8 +72,8 @@ rules_dispatch(const struct rule *rules, size_t nrules, uint32_t state, void *ar
 
 /* A handler must not clear the imsgbuf it is called from; it returns -1 or sets a flag instead. */
 int
-rules_read(struct imsgbuf *imsgbuf, const struct rule *rules, size_t nrules, const uint32_t *state, void *arg, char *err,
-    size_t errsize)
+rules_read(struct imsgbuf *imsgbuf, const char *peer, const struct rule *rules, size_t nrules, const uint32_t *state, void *arg,
+    char *err, size_t errsize)
 {
 	struct imsg	 imsg;
 	int		 n;
@@ -83,6 +84,9 @@ rules_read(struct imsgbuf *imsgbuf, const struct rule *rules, size_t nrules, con
 		return (n);
 	}
 	while ((n = imsgbuf_get(imsgbuf, &imsg)) == 1) {
+		if (peer != NULL && imsg_get_type(&imsg) != IMSG_LOG)
+			log_trace("from %s: %s, %zu octets%s", peer, imsg_type_str(imsg_get_type(&imsg)), imsg_get_len(&imsg),
+			    ibuf_fd_avail(imsg.buf) ? " and a descriptor" : "");
 		n = rules_dispatch(rules, nrules, *state, arg, &imsg, err, errsize);
 		imsg_free(&imsg);
 		if (n == -1)

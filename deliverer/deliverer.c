@@ -27,7 +27,7 @@ main(int argc, char *argv[])
 	int			 rootfd;
 
 	proc_getopts(&conf, argc, argv);
-	log_init("deliverer", 0, conf.verbose);
+	log_init("deliverer", 0, conf.level);
 	deliverer_descriptors();
 	event_init();
 	sync_init();

@@ -14,6 +14,7 @@
 #include "../common/compat.h"
 #include "../common/imsg.h"
 #include "../common/link.h"
+#include "../common/proc.h"
 #include "../common/log.h"
 #include "../common/rules.h"
 #include "deliverer.h"
@@ -22,7 +23,6 @@ enum { MASTER_RECOVERING, MASTER_RUNNING };
 #define RECOVERING	(1u << MASTER_RECOVERING)
 #define RUNNING		(1u << MASTER_RUNNING)
 
-static int	 master_verbose(void *, struct imsg *);
 static int	 master_route_start(void *, struct imsg *);
 static int	 master_route_account(void *, struct imsg *);
 static int	 master_route_address(void *, struct imsg *);
@@ -36,7 +36,7 @@ static void	 master_down(void *, const char *);
 #define SIZE(type)	sizeof(type), sizeof(type)
 
 static const struct rule	 master_rules[] = {
-	{ IMSG_VERBOSE,		SIZE(uint32_t),				0, RULES_ANY,	master_verbose },
+	{ IMSG_LOG_LEVEL,		SIZE(uint32_t),				0, RULES_ANY,	proc_log_level },
 	{ IMSG_ROUTE_START,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_start },
 	{ IMSG_ROUTE_ACCOUNT,	SIZE(struct msg_route_account),		0, RULES_ANY,	master_route_account },
 	{ IMSG_ROUTE_ADDRESS,	SIZE(struct msg_route_address),		0, RULES_ANY,	master_route_address },
@@ -95,18 +95,6 @@ master_recovered(void)
 {
 	master.state = MASTER_RUNNING;
 	master_send(IMSG_RECOVERED, NULL, 0);
-}
-
-static int
-master_verbose(void *arg, struct imsg *imsg)
-{
-	uint32_t	 level;
-
-	(void)arg;
-	if (rules_payload(imsg, &level) == -1)
-		return (-1);
-	log_setverbose(level);
-	return (0);
 }
 
 static int

@@ -178,6 +178,7 @@ static int
 dial_try(struct dial *d, const struct address *addr)
 {
 	struct attempt	*t;
+	char		 numeric[ADDRESS_STRLEN];
 	int		 error, number;
 
 	if ((t = attempt_start(&d->path, addr, d->report.port, dial_times.attempt, dial_tried, d, &error)) == NULL) {
@@ -191,6 +192,8 @@ dial_try(struct dial *d, const struct address *addr)
 		return (0);
 	}
 	d->started = 1;
+	log_trace("dial %u: connecting to %s, port %u%s", d->id, address_str(addr, numeric, sizeof(numeric)), d->report.port,
+	    d->path.has_socks ? ", through the SOCKS server" : "");
 	TAILQ_INSERT_TAIL(&d->attempts, t, entry);
 	return (1);
 }

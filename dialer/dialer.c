@@ -24,14 +24,13 @@
 
 static int	 dialer_dial(void *, struct imsg *);
 static int	 dialer_cancel(void *, struct imsg *);
-static int	 dialer_verbose(void *, struct imsg *);
 static void	 dialer_descriptors(void);
 static void	 dialer_down(void *, const char *) __dead;
 
 static const struct rule dialer_rules[] = {
 	{ IMSG_DIAL,		sizeof(struct msg_dial), sizeof(struct msg_dial), 0,	RULES_ANY, dialer_dial },
 	{ IMSG_DIAL_CANCEL,	sizeof(uint32_t), sizeof(uint32_t), 0,			RULES_ANY, dialer_cancel },
-	{ IMSG_VERBOSE,		sizeof(uint32_t), sizeof(uint32_t), 0,			RULES_ANY, dialer_verbose }
+	{ IMSG_LOG_LEVEL,		sizeof(uint32_t), sizeof(uint32_t), 0,			RULES_ANY, proc_log_level }
 };
 
 static struct link	 master;
@@ -43,7 +42,7 @@ main(int argc, char *argv[])
 	uint32_t		 version = PROTO_VERSION;
 
 	proc_getopts(&conf, argc, argv);
-	log_init(conf.progname, 1, conf.verbose);
+	log_init(conf.progname, 1, conf.level);
 	if (event_init() == NULL)
 		fatalx("event_init");
 	if (link_open(&master, PROC_FD, dialer_rules, nitems(dialer_rules), NULL, dialer_down) == -1)
@@ -121,18 +120,6 @@ dialer_cancel(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &id) == -1)
 		return (-1);
 	dial_cancel(id);
-	return (0);
-}
-
-static int
-dialer_verbose(void *arg, struct imsg *imsg)
-{
-	uint32_t	 level;
-
-	(void)arg;
-	if (rules_payload(imsg, &level) == -1)
-		return (-1);
-	log_setverbose((int)level);
 	return (0);
 }
 

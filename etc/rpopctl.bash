@@ -29,7 +29,7 @@ _rpopctl() {
 	fi
 	case "${args[*]}" in
 	'')	choice='-j -s -V log poll reload show status stop' ;;
-	log)	choice='brief verbose' ;;
+	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	'show account')

@@ -32,7 +32,6 @@ struct child {
 static void	 master_down(void *, const char *) __dead;
 static int	 session_fork(void *, struct imsg *);
 static int	 session_kill(void *, struct imsg *);
-static int	 verbose_set(void *, struct imsg *);
 static void	 child_run(int, pid_t) __dead;
 static struct child	*child_find(uint32_t);
 static void	 children_reap(int, short, void *);
@@ -45,7 +44,7 @@ static struct proc_conf		 conf;
 static const struct rule	 master_rules[] = {
 	{ IMSG_SESSION_FORK,	sizeof(uint32_t), sizeof(uint32_t), 1, RULES_ANY, session_fork },
 	{ IMSG_SESSION_KILL,	sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, session_kill },
-	{ IMSG_VERBOSE,		sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, verbose_set }
+	{ IMSG_LOG_LEVEL,		sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, proc_log_level }
 };
 
 int
@@ -55,7 +54,7 @@ main(int argc, char *argv[])
 	uint32_t	 version = PROTO_VERSION;
 
 	proc_getopts(&conf, argc, argv);
-	log_init("fetcher", 1, conf.verbose);
+	log_init("fetcher", 1, conf.level);
 	event_init();
 	if (link_open(&master, PROC_FD, master_rules, nitems(master_rules), NULL, master_down) == -1)
 		fatal("channel");
@@ -123,17 +122,6 @@ session_kill(void *arg __unused, struct imsg *imsg)
 		return (-1);
 	if ((child = child_find(session)) != NULL && kill(child->pid, SIGKILL) == -1)
 		log_warn("kill");
-	return (0);
-}
-
-static int
-verbose_set(void *arg __unused, struct imsg *imsg)
-{
-	uint32_t	 level;
-
-	if (rules_payload(imsg, &level) == -1)
-		return (-1);
-	log_setverbose((int)level);
 	return (0);
 }
 

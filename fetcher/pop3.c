@@ -310,6 +310,7 @@ line_done(struct pop3 *p, const uint8_t *line, size_t len)
 	struct pop3_due	 due = p->due[p->due_head];
 
 	if (p->part == PART_STATUS) {
+		pop3_trace_got(p, line, len);
 		if (pop3_status(p, &due, line, len) == -1)
 			return (-1);
 		if (p->part == PART_STATUS)

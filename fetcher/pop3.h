@@ -163,6 +163,10 @@ int	 pop3_midreply(const struct pop3 *);
 enum fetch_stage pop3_stage(enum pop3_state);
 int	 pop3_fail(struct pop3 *, enum fail_why, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
+/* trace.c */
+void	 pop3_trace_sent(const char *verb, uint32_t);
+void	 pop3_trace_got(const struct pop3 *, const uint8_t *, size_t);
+
 /* Between pop3.c and pop3_cmd.c. */
 int	 pop3_queue(struct pop3 *, enum pop3_cmd, uint32_t);
 void	 pop3_enter(struct pop3 *, enum pop3_state);

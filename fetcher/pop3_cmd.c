@@ -64,6 +64,7 @@ pop3_queue(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 	due->cmd = cmd;
 	due->msgno = msgno;
 	due->end = p->queued;
+	pop3_trace_sent(cmds[cmd].verb, msgno);
 	return (0);
 }
 

@@ -10,6 +10,7 @@
 #include "../common/compat.h"
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "../common/proc.h"
 #include "../common/rules.h"
 #include "fetcher.h"
 
@@ -25,7 +26,6 @@ static int	 take_plan(void *, struct imsg *);
 static int	 take_plan_end(void *, struct imsg *);
 static int	 take_verdict(void *, struct imsg *);
 static int	 take_stop(void *, struct imsg *);
-static int	 take_verbose(void *, struct imsg *);
 static int	 tls_sane(const struct msg_fetch_start *);
 static int	 each_entry(struct session *, struct imsg *, int (*)(struct pop3 *, uint32_t, uint32_t));
 
@@ -42,14 +42,14 @@ static const struct rule master_rules[] = {
 	{ IMSG_FETCH_PLAN_END,	sizeof(uint32_t), sizeof(uint32_t),	0, IN(SESSION_PLAN),		take_plan_end },
 	{ IMSG_FETCH_VERDICT,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_RUN),		take_verdict },
 	{ IMSG_FETCH_STOP,	0, 0,					0, RULES_ANY,			take_stop },
-	{ IMSG_VERBOSE,		sizeof(uint32_t), sizeof(uint32_t),	0, RULES_ANY,			take_verbose }
+	{ IMSG_LOG_LEVEL,	sizeof(uint32_t), sizeof(uint32_t),	0, RULES_ANY,			proc_log_level }
 };
 
 /* What the master has to say.  As rules_read(). */
 int
 session_read(struct session *s, char *err, size_t errsize)
 {
-	return (rules_read(&s->master.ibuf, master_rules, nitems(master_rules), &s->state, s, err, errsize));
+	return (rules_read(&s->master.ibuf, NULL, master_rules, nitems(master_rules), &s->state, s, err, errsize));
 }
 
 static int
@@ -174,17 +174,6 @@ take_stop(void *arg, struct imsg *imsg __unused)
 	struct session	*s = arg;
 
 	pop3_stop(&s->pop3);
-	return (0);
-}
-
-static int
-take_verbose(void *arg __unused, struct imsg *imsg)
-{
-	uint32_t	 level;
-
-	if (rules_payload(imsg, &level) == -1)
-		return (-1);
-	log_setverbose((int)level);
 	return (0);
 }
 

@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/log.h"
 #include "rpopctl.h"
 
 struct command {
 	const char		*name;
 	const struct command	*sub;		/* further words, or NULL */
-	int			(*make)(struct request *, const char *arg);	/* 0, or -1: argument too long or empty */
+	int			(*make)(struct request *, const char *arg);	/* arg or name; 0, or -1: too long or empty */
 	const char		*usage;		/* argument, "" if none; NULL: only sub */
 	const char		*help;
 };
@@ -18,8 +19,7 @@ static int			 make_status(struct request *, const char *);
 static int			 make_account(struct request *, const char *);
 static int			 make_reload(struct request *, const char *);
 static int			 make_poll(struct request *, const char *);
-static int			 make_brief(struct request *, const char *);
-static int			 make_verbose(struct request *, const char *);
+static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
 
 static const struct command show_commands[] = {
@@ -28,8 +28,12 @@ static const struct command show_commands[] = {
 };
 
 static const struct command log_commands[] = {
-	{ "brief",	NULL, make_brief,	"", "log sessions with work and changes of state only" },
-	{ "verbose",	NULL, make_verbose,	"", "log every step of every session" },
+	{ "crashes",	NULL, make_level,	"", "log what ends a process" },
+	{ "failures",	NULL, make_level,	"", "and polls and deliveries that failed" },
+	{ "major",	NULL, make_level,	"", "and start, stop and reload" },
+	{ "problems",	NULL, make_level,	"", "and polls with work, and oddities" },
+	{ "low",	NULL, make_level,	"", "and every step, command and answer of every session" },
+	{ "all",	NULL, make_level,	"", "and every message between processes" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -50,7 +54,7 @@ int
 command_parse(int argc, char *const argv[], struct request *req, char *err, size_t errsize)
 {
 	const struct command	*c, *table = commands;
-	const char		*arg = NULL;
+	const char		*arg;
 	int			 i = 0;
 
 	memset(req, 0, sizeof(*req));
@@ -67,6 +71,7 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 		}
 		table = c->sub;
 	}
+	arg = c->name;
 	if (*c->usage != '\0') {
 		if (i == argc) {
 			snprintf(err, errsize, "%s: %s missing", c->name, c->usage);
@@ -95,7 +100,7 @@ command_usage(FILE *fp)
 		if (c->sub == NULL)
 			fprintf(fp, "  %-6s %-14s %s\n", c->name, c->usage, c->help);
 		for (s = c->sub; s != NULL && s->name != NULL; s++)
-			fprintf(fp, "  %-6s %-7s %-6s %s\n", c->name, s->name, s->usage, s->help);
+			fprintf(fp, "  %-6s %-8s %-5s %s\n", c->name, s->name, s->usage, s->help);
 	}
 	fprintf(fp, "\nWords may be cut short as long as they stay unambiguous.\n");
 }
@@ -167,18 +172,11 @@ make_poll(struct request *req, const char *arg)
 }
 
 static int
-make_brief(struct request *req, const char *arg __unused)
+make_level(struct request *req, const char *name)
 {
-	req->type = IMSG_CTL_VERBOSE;
+	req->type = IMSG_CTL_LOG_LEVEL;
 	req->len = sizeof(req->u.level);
-	return (0);
-}
-
-static int
-make_verbose(struct request *req, const char *arg)
-{
-	make_brief(req, arg);
-	req->u.level = 1;
+	req->u.level = log_level_parse(name);
 	return (0);
 }
 

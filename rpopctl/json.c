@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/log.h"
 #include "rpopctl.h"
 
 static size_t	 utf8_length(const uint8_t *, size_t);
@@ -82,7 +83,7 @@ json_status(FILE *fp, const struct ctl_status *st)
 	json_number(fp, "sessions", st->sessions);
 	json_number(fp, "processors", st->processors);
 	json_number(fp, "pending", st->pending);
-	json_bool(fp, "verbose", st->verbose != 0);
+	json_text(fp, "log_level", log_level_str(st->log_level));
 	putc('}', fp);
 }
 

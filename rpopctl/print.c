@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/log.h"
 #include "rpopctl.h"
 
 #define CELL		1024		/* one vis-encoded table cell; longer texts are cut */
@@ -83,8 +84,8 @@ print_status(const struct out *o, const struct ctl_status *st)
 	char	 version[CELL], when[64], span[32], line[TEXT];
 
 	text_vis(version, sizeof(version), st->version);
-	fprintf(o->fp, "rpopd %s, up %s since %s, log %s\n", version, text_span(span, sizeof(span), o->now - st->started),
-	    text_local(when, sizeof(when), st->started), st->verbose ? "verbose" : "brief");
+	fprintf(o->fp, "rpopd %s, up %s since %s, log level %s\n", version, text_span(span, sizeof(span), o->now - st->started),
+	    text_local(when, sizeof(when), st->started), log_level_str(st->log_level));
 	fprintf(o->fp, "records %u, enabled %u, loaded %s\n", st->records, st->enabled, text_local(when, sizeof(when), st->loaded));
 	fprintf(o->fp, "sessions %u of at most %u, deliveries pending %u\n", st->sessions, st->processors, st->pending);
 	if (st->processors == 0)

@@ -53,7 +53,7 @@ main(int argc, char *argv[])
 	}
 
 	/* what needs the file system or the terminal comes before the sandbox */
-	log_init("rpopctl", 1, 0);
+	log_init("rpopctl", 1, LOG_LEVEL_PROBLEMS);
 	tzset();
 	o.now = time(NULL);
 	o.width = terminal_width();

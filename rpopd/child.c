@@ -24,6 +24,7 @@
 #define BACKOFF_MAX	60	/* s */
 #define LOG_WINDOW	10000	/* ms */
 #define LOG_LINES	2000	/* of children in one window */
+#define LOG_DETAILS	50000	/* likewise, of those that are wanted only when something is looked for */
 #define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
 struct role_conf {
@@ -32,6 +33,7 @@ struct role_conf {
 	const struct rule	*rules;
 	const size_t		*nrules;
 	int			 ever_ready;
+	int			 died;		/* the last one; its successor is not ready yet */
 	int			 tries;		/* that died before the first one was ready */
 	int			 backoff;	/* s */
 	int64_t			 started;
@@ -47,7 +49,7 @@ static void	 child_timer(int, short, void *);
 static void	 child_sweep(int, short, void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
-static int	 child_log_allowed(void);
+static int	 child_log_allowed(enum log_level);
 
 static struct event	 sweep;
 static struct role_conf	 conf[ROLE_MAX] = {
@@ -147,8 +149,8 @@ child_start(enum role role)
 	argv[n++] = root;
 	argv[n++] = "-u";
 	argv[n++] = rc->user;
-	if (log_getverbose())
-		argv[n++] = "-v";
+	argv[n++] = "-v";
+	argv[n++] = log_level_str(log_getlevel());
 	if (master.opt.no_seccomp)
 		argv[n++] = "-S";
 	if (role == ROLE_DIALER && master.config->settings.nameservers[0] != '\0') {
@@ -169,6 +171,7 @@ child_start(enum role role)
 		fatal("%s", path);
 	if (link_open(&c->link, fd, rc->rules, *rc->nrules, c, child_down) == -1)
 		fatal("%s", rc->name);
+	c->link.name = rc->name;
 	LIST_INSERT_HEAD(&master.children, c, entry);
 	master.current[role] = c;
 }
@@ -204,24 +207,35 @@ child_set_ready(struct child *c)
 {
 	c->ready = 1;
 	conf[c->role].ever_ready = 1;
+	if (conf[c->role].died)
+		log_notice("%s[%d] was started in its place", conf[c->role].name, (int)c->pid);
+	conf[c->role].died = 0;
 	session_later();
 }
 
-/* A child that was taken over may not fill the log: so many lines in a window, all children together. */
+/*
+ * A child that was taken over may not fill the log: so many lines in a window, all children together.  Details have a count of
+ * their own, so that they crowd out nothing that matters.
+ */
 static int
-child_log_allowed(void)
+child_log_allowed(enum log_level level)
 {
-	static int64_t	 window;
-	static uint32_t	 lines;
-	int64_t		 now = clock_msec();
+	static const uint32_t	 most[] = { LOG_LINES, LOG_DETAILS };
+	static int64_t		 window;
+	static uint32_t		 lines[nitems(most)];
+	int64_t			 now = clock_msec();
+	size_t			 i;
 
 	if (now - window >= LOG_WINDOW) {
-		if (lines > LOG_LINES)
-			log_warnx("%u lines of child processes left out of the log", lines - LOG_LINES);
+		for (i = 0; i < nitems(most); i++) {
+			if (lines[i] > most[i])
+				log_warnx("%u lines of child processes left out of the log", lines[i] - most[i]);
+			lines[i] = 0;
+		}
 		window = now;
-		lines = 0;
 	}
-	return (++lines <= LOG_LINES);
+	i = level > LOG_LEVEL_PROBLEMS;
+	return (++lines[i] <= most[i]);
 }
 
 int
@@ -239,23 +253,29 @@ child_log_as(const char *who, struct imsg *imsg)
 	struct msg_log	 m;
 	char		 text[sizeof(m.text) * 4], line[sizeof(text) + PROTO_RECORD_SIZE];
 
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.priority < LOG_ERR || m.priority > LOG_DEBUG)
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.level < LOG_LEVEL_CRASHES || m.level > LOG_LEVEL_ALL)
 		return (-1);
-	if ((m.priority == LOG_DEBUG && !log_getverbose()) || !child_log_allowed())
+	if (m.level > log_getlevel() || !child_log_allowed(m.level))
 		return (0);
 	strnvis(text, m.text, sizeof(text), VIS_NL | VIS_CSTYLE | VIS_NOSLASH);
 	snprintf(line, sizeof(line), "%s: %s", who, text);
-	log_line(m.priority, line);
+	log_line(m.level, line);
 	return (0);
 }
 
+/* S8 at run time: sessions in the middle of their work included. */
 void
-child_verbose(uint32_t level)
+child_log_level(enum log_level level)
 {
 	struct child	*c;
+	struct session	*s;
+	uint32_t	 number = level;
 
+	log_setlevel(level);
 	LIST_FOREACH(c, &master.children, entry)
-		link_send(&c->link, IMSG_VERBOSE, -1, &level, sizeof(level));
+		link_send(&c->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
+	TAILQ_FOREACH(s, &master.sessions, entry)
+		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
 }
 
 /* SIGCHLD. */
@@ -318,8 +338,10 @@ child_died(struct child *c)
 		if (master.stopping)
 			session_close_orphans();	/* it is not started again */
 	}
-	if (current && !master.stopping)
+	if (current && !master.stopping) {
+		conf[c->role].died = 1;
 		child_restart(c->role);
+	}
 	if (c->reaped && c->users == 0)
 		child_free(c);
 }

@@ -44,7 +44,7 @@ static int	 control_status(void *, struct imsg *);
 static int	 control_account(void *, struct imsg *);
 static int	 control_reload(void *, struct imsg *);
 static int	 control_poll(void *, struct imsg *);
-static int	 control_verbose(void *, struct imsg *);
+static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
@@ -56,7 +56,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_ACCOUNT, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_account },
 	{ IMSG_CTL_RELOAD, 0, 0, 0, RULES_ANY, control_reload },
 	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
-	{ IMSG_CTL_VERBOSE, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_verbose },
+	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
 };
 
@@ -206,7 +206,7 @@ control_status(void *arg, struct imsg *imsg)
 	m.sessions = master.nsessions;
 	m.processors = master.config->settings.processors;
 	m.config_changed = config_version(master.opt.store) != master.config_version;
-	m.verbose = log_getverbose();
+	m.log_level = log_getlevel();
 	m.pending = commit_pending();
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, master.load_error, sizeof(m.load_error));
@@ -266,18 +266,19 @@ control_poll(void *arg, struct imsg *imsg)
 }
 
 static int
-control_verbose(void *arg, struct imsg *imsg)
+control_log_level(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	uint32_t	 level;
+	char		 text[64];
 
-	if (rules_payload(imsg, &level) == -1)
+	if (rules_payload(imsg, &level) == -1 || level < LOG_LEVEL_CRASHES || level > LOG_LEVEL_ALL)
 		return (-1);
 	if (!control_allowed(c, imsg, 1))
 		return (0);
-	log_setverbose(level != 0);
-	child_verbose(level != 0);
-	control_reply(c, 1, level != 0 ? "logging is verbose" : "logging is brief");
+	child_log_level(level);
+	snprintf(text, sizeof(text), "the log level is %s until the next reload", log_level_str(level));
+	control_reply(c, 1, text);
 	return (0);
 }
 
@@ -289,6 +290,7 @@ control_stop(void *arg, struct imsg *imsg)
 	if (!control_allowed(c, imsg, 1))
 		return (0);
 	control_reply(c, 1, "stopping");
+	(void)imsgbuf_write(&c->link.ibuf);	/* with nothing to finish there is no later */
 	rpopd_stop();
 	return (0);
 }

@@ -23,6 +23,7 @@ static int		 reload_same_daemon(const struct config *, char *, size_t);
 static struct task	*reload_tasks(const struct config *, char *, size_t);
 static void		 reload_adopt(struct task *, size_t);
 static int		 reload_order(const void *, const void *);
+static void		 reload_log_level(void);
 static void		 reload_prune(const struct task *, size_t);
 
 /* Would the store load?  Every bad row is named on standard error. */
@@ -68,6 +69,7 @@ reload_load(char *err, size_t errsize)
 	reload_adopt(tasks, config->nrecords);
 	config_free(old);
 	master.loaded = time(NULL);
+	reload_log_level();
 	log_debug("%zu records, %zu accounts, %zu addresses loaded", config->nrecords, config->naccounts, config->naddresses);
 	return (0);
 }
@@ -166,6 +168,19 @@ reload_adopt(struct task *tasks, size_t n)
 	}
 	reload_prune(tasks, n);
 	free(old);
+}
+
+/* S8: the store's level; -v asks for more. */
+static void
+reload_log_level(void)
+{
+	enum log_level	 level = master.config->settings.log_level;
+
+	if (master.opt.verbose > 0 && level < LOG_LEVEL_LOW)
+		level = LOG_LEVEL_LOW;
+	if (master.opt.verbose > 1)
+		level = LOG_LEVEL_ALL;
+	child_log_level(level);
 }
 
 static int

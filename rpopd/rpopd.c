@@ -27,6 +27,7 @@ static void	 rpopd_signal(int, short, void *);
 static void	 rpopd_reload_signal(void);
 static void	 rpopd_deadline(int, short, void *);
 static int	 rpopd_once_done(void);
+static void	 rpopd_say(const char *);
 static void	 rpopd_exit(int) __dead;
 
 struct rpopd		 master;
@@ -41,7 +42,7 @@ main(int argc, char *argv[])
 	options_parse(&master.opt, argc, argv);
 	TAILQ_INIT(&master.sessions);
 	LIST_INIT(&master.children);
-	log_init("rpopd", 1, master.opt.verbose);
+	log_init("rpopd", 1, LOG_LEVEL_PROBLEMS);
 	if (master.opt.check) {
 		if (!reload_sound())
 			return (1);
@@ -71,9 +72,17 @@ main(int argc, char *argv[])
 	child_start_all();
 	sandbox_enter(SANDBOX_MASTER, 1);
 	notify_ready();
-	log_debug("rpopd %s started, %zu records", RPOPD_VERSION, master.ntasks);
+	rpopd_say("started");
 	event_dispatch();
 	fatalx("event loop ended");
+}
+
+/* Not of a single run: cron(8) would mail it. */
+static void
+rpopd_say(const char *what)
+{
+	if (!master.opt.once)
+		log_notice("rpopd %s %s, %zu records", RPOPD_VERSION, what, master.ntasks);
 }
 
 /* Two daemons on one store would retrieve everything twice. */
@@ -109,7 +118,7 @@ rpopd_daemonize(void)
 		exit(1);
 	if (daemon(1, 0) == -1)
 		fatal("daemon");
-	log_init("rpopd", 0, master.opt.verbose);
+	log_init("rpopd", 0, LOG_LEVEL_PROBLEMS);
 }
 
 static void
@@ -170,7 +179,7 @@ rpopd_reload(char *err, size_t errsize)
 		deliverer_routes(d);	/* one under way starts anew */
 	child_retire(ROLE_DIALER);
 	child_retire(ROLE_TEMPLATE);
-	log_info("configuration reloaded, %zu records", master.ntasks);
+	log_notice("configuration reloaded, %zu records", master.ntasks);
 	return (0);
 }
 
@@ -184,7 +193,7 @@ rpopd_stop(void)
 	if (master.stopping)
 		return;
 	master.stopping = 1;
-	log_info("stopping, %u sessions to finish", master.nsessions);
+	log_notice("stopping, %u sessions to finish", master.nsessions);
 	evtimer_set(&deadline, rpopd_deadline, NULL);
 	evtimer_add(&deadline, &tv);
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
@@ -249,6 +258,6 @@ rpopd_exit(int status)
 	child_shutdown();
 	state_flush();
 	state_close();
-	log_debug("rpopd ends");
+	rpopd_say("ends");
 	exit(status);
 }

@@ -148,7 +148,7 @@ int	 child_log(void *, struct imsg *);	/* handlers every child's table shares */
 int	 child_ready(void *, struct imsg *);
 int	 child_log_as(const char *, struct imsg *);
 void	 child_set_ready(struct child *);
-void	 child_verbose(uint32_t);
+void	 child_log_level(enum log_level);	/* ours and every child's from now on */
 
 /* sched.c */
 void	 sched_init(void);

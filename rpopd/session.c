@@ -147,6 +147,7 @@ session_channels(struct session *s, int fd)
 		return (-1);
 	}
 	s->link.state = s->state;
+	s->link.name = s->label;
 	setsockopt(pipe[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	shutdown(pipe[0], SHUT_RD);	/* one way: who parses headers cannot talk back to who holds a password */
 	link_send(&s->template->link, IMSG_SESSION_FORK, channel[1], &id, sizeof(id));

@@ -176,6 +176,7 @@ class Rig:
         os.mkdir(self.run, 0o755)
         self.settings = {"mail_root": self.mail, "ca_dir": pki.certs, "hostname": "rig.test", "self_poll": 1}
         self.settings.update(settings)
+        self.verbose = ["-v"]
         self.accounts, self.aliases, self.records = [], [], []
 
     # --- configuration ---
@@ -226,7 +227,7 @@ class Rig:
     # --- running ---
     def argv(self, *args, hooks=False):
         where = HOOKS if hooks else BUILD
-        return [os.path.join(where, "rpopd"), "-d", "-v", "-f", self.db, "-l", where, "-r", self.run] + list(args)
+        return [os.path.join(where, "rpopd"), "-d", "-f", self.db, "-l", where, "-r", self.run] + self.verbose + list(args)
 
     def start(self, *args, hooks=False):
         """A daemon in the foreground, ready for control requests."""

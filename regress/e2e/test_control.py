@@ -84,10 +84,10 @@ def test_poll_of_nothing_is_an_error(running):
 
 
 def test_log_level(running):
-    running.ctl("log", "verbose")
-    assert running.status()["daemon"]["verbose"] is True
-    running.ctl("log", "brief")
-    assert running.status()["daemon"]["verbose"] is False
+    running.ctl("log", "all")
+    assert running.status()["daemon"]["log_level"] == "all"
+    running.ctl("log", "f")
+    assert running.status()["daemon"]["log_level"] == "failures"
 
 
 def test_usage_errors(running):
@@ -118,12 +118,12 @@ def test_peer_is_checked_even_if_the_socket_is_open(running):
     path = os.path.join(running.run, "rpopd.sock")
     os.chmod(path, 0o666)
     os.chmod(running.run, 0o755)
-    for words in (["stop"], ["poll", "all"], ["log", "verbose"], ["reload"]):
+    for words in (["stop"], ["poll", "all"], ["log", "all"], ["reload"]):
         p = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups",
             os.path.join(rigs.BUILD, "rpopctl"), "-s", path] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
         assert p.returncode != 0
     assert running.daemon.running()
-    assert running.status()["daemon"]["verbose"] is True
+    assert running.status()["daemon"]["log_level"] == "low"
 
 
 def connect(rig):

@@ -109,7 +109,7 @@ def listener():
 
 @pytest.fixture
 def dialer(nameserver):
-    d = Dialer(nameserver.address, "-v").ready()
+    d = Dialer(nameserver.address, "-v", "low").ready()
     yield d
     d.close()
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_reply.c fetcher/auth.c fetcher/stream.c common/buf.c common/log.c common/hook.c common/probe.c */
+/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/trace.c fetcher/pop3_reply.c fetcher/auth.c fetcher/stream.c common/buf.c common/log.c common/hook.c common/probe.c */
 /* libs: -lcrypto -lmd */
 /* A server's octets into the protocol engine, with a master that retrieves and deletes everything.  First octet: how. */
 #include <sys/types.h>

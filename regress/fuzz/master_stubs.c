@@ -74,7 +74,7 @@ struct child *child_current(enum role r) { (void)r; return (&none); }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
 void child_set_ready(struct child *c) { (void)c; }
-void child_verbose(uint32_t l) { (void)l; }
+void child_log_level(enum log_level l) { (void)l; }
 int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
 int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
 int child_log_as(const char *w, struct imsg *i) { (void)w; (void)i; return (0); }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl/command.c rpopctl/print.c rpopctl/json.c rpopctl/text.c common/proto.c */
+/* links: rpopctl/command.c rpopctl/print.c rpopctl/json.c rpopctl/text.c common/proto.c common/log.c */
 /* rpopctl's command line, texts, table and JSON. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../../common/log.h"
 #include "../../rpopctl/rpopctl.h"
 
 #define NOW	1700000000	/* 2023-11-14 22:13:20 UTC */
@@ -57,12 +58,13 @@ commands_by_prefix(void **state __unused)
 	assert_int_equal(req.listing, 0);
 	assert_int_equal(parse(&req, err, "r", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_RELOAD);
-	assert_int_equal(parse(&req, err, "l", "b", NULL), 0);
-	assert_int_equal(req.type, IMSG_CTL_VERBOSE);
+	assert_int_equal(parse(&req, err, "l", "a", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_LOG_LEVEL);
 	assert_int_equal(req.len, sizeof(uint32_t));
-	assert_int_equal(req.u.level, 0);
-	assert_int_equal(parse(&req, err, "log", "verbose", NULL), 0);
-	assert_int_equal(req.u.level, 1);
+	assert_int_equal(req.u.level, LOG_LEVEL_ALL);
+	assert_int_equal(parse(&req, err, "log", "crashes", NULL), 0);
+	assert_int_equal(req.u.level, LOG_LEVEL_CRASHES);
+	assert_int_equal(parse(&req, err, "log", "verbose", NULL), -1);
 	assert_int_equal(parse(&req, err, "sh", "a", "anna@example.org", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_ACCOUNT);
 	assert_int_equal(req.len, sizeof(struct ctl_name));
@@ -203,6 +205,7 @@ sample(struct ctl_status *st, struct ctl_record *r)
 	st->records = 2;
 	st->enabled = 2;
 	st->processors = 10;
+	st->log_level = LOG_LEVEL_PROBLEMS;
 	st->config_changed = 1;
 	strlcpy(st->version, "0.1", sizeof(st->version));
 	memset(r, 0, 2 * sizeof(*r));
@@ -241,7 +244,7 @@ table(void **state __unused)
 	o.fp = capture();
 	print_reply(&o, &req, &rep);
 	fclose(o.fp);
-	assert_non_null(strstr(output, "rpopd 0.1, up 2 h since 2023-11-14 21:13:20, log brief\n"));
+	assert_non_null(strstr(output, "rpopd 0.1, up 2 h since 2023-11-14 21:13:20, log level problems\n"));
 	assert_non_null(strstr(output, "rpopctl reload"));
 	assert_non_null(strstr(output,
 	    "RECORD                   HOST                  NEXT     MSGS  KEPT  LAST\n"
@@ -310,7 +313,7 @@ json_object(void **state __unused)
 	fclose(fp);
 	assert_string_equal(output, "{\"daemon\":{\"version\":\"0.1\",\"started\":\"2023-11-14T20:13:20Z\","
 	    "\"loaded\":\"2023-11-14T20:13:20Z\",\"config_changed\":true,\"load_error\":null,\"records\":2,\"enabled\":2,"
-	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"verbose\":false},\"records\":[{\"account\":\"anna@example.org\","
+	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"log_level\":\"problems\"},\"records\":[{\"account\":\"anna@example.org\","
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
 	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"

@@ -26,12 +26,13 @@
 #include "../../common/proto.h"
 
 static char	 last[2048];
-static int	 last_priority, lines;
+static enum log_level	 last_level;
+static int		 lines;
 
 static void
-sink(int priority, const char *text)
+sink(enum log_level level, const char *text)
 {
-	last_priority = priority;
+	last_level = level;
 	snprintf(last, sizeof(last), "%s", text);
 	lines++;
 }
@@ -62,20 +63,54 @@ test_line(void **state)
 	errno = ENOENT;
 	log_warn("%s", "open");
 	assert_string_equal(last, "open: No such file or directory");
-	assert_int_equal(last_priority, LOG_ERR);
+	assert_int_equal(last_level, LOG_LEVEL_FAILURES);
 	assert_int_equal(errno, ENOENT);
 	log_info("two\nlines \033[1m");
 	assert_string_equal(last, "two?lines ?[1m");
-	assert_int_equal(last_priority, LOG_INFO);
+	assert_int_equal(last_level, LOG_LEVEL_PROBLEMS);
 	lines = 0;
-	log_setverbose(0);
 	log_debug("hidden");
 	assert_int_equal(lines, 0);
-	log_setverbose(1);
-	log_debug("%d", 1);
-	assert_int_equal(lines, 1);
 	log_info("%2000d", 1);
 	assert_true(strlen(last) < 1024);
+	log_setsink(NULL);
+}
+
+/* S8: each level shows its own lines and those of all before it. */
+static void
+test_levels(void **state)
+{
+	static const enum log_level	 expect[] = { LOG_LEVEL_FAILURES, LOG_LEVEL_FAILURES, LOG_LEVEL_MAJOR, LOG_LEVEL_PROBLEMS,
+	    LOG_LEVEL_LOW, LOG_LEVEL_ALL };
+	enum log_level			 level;
+	size_t				 i;
+
+	(void)state;
+	log_setsink(sink);
+	for (level = LOG_LEVEL_CRASHES; level <= LOG_LEVEL_ALL; level++) {
+		log_setlevel(level);
+		assert_int_equal(log_getlevel(), level);
+		assert_int_equal(log_level_parse(log_level_str(level)), level);
+		for (i = 0; i < nitems(expect); i++) {
+			lines = 0;
+			switch (i) {
+			case 0: log_warn("x"); break;
+			case 1: log_warnx("x"); break;
+			case 2: log_notice("x"); break;
+			case 3: log_info("x"); break;
+			case 4: log_debug("x"); break;
+			default: log_trace("x");
+			}
+			assert_int_equal(lines, expect[i] <= level);
+			if (lines)
+				assert_int_equal(last_level, expect[i]);
+		}
+	}
+	assert_int_equal(log_level_parse("Low"), 0);
+	assert_int_equal(log_level_parse(""), 0);
+	assert_string_equal(log_level_str(0), "unknown");
+	assert_string_equal(log_level_str(7), "unknown");
+	log_setlevel(LOG_LEVEL_PROBLEMS);
 	log_setsink(NULL);
 }
 
@@ -102,7 +137,7 @@ test_full_channel(void **state)
 		while (imsgbuf_get(&b, &imsg) == 1) {
 			assert_int_equal(imsg_get_type(&imsg), IMSG_LOG);
 			assert_int_equal(imsg_get_data(&imsg, &msg, sizeof(msg)), 0);
-			assert_int_equal(msg.priority, LOG_INFO);
+			assert_int_equal(msg.level, LOG_LEVEL_PROBLEMS);
 			got++;
 			imsg_free(&imsg);
 		}
@@ -201,6 +236,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_vis),
 		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_full_channel),
 		cmocka_unit_test(test_fatal),
 		cmocka_unit_test(test_start),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_reply.c fetcher/auth.c fetcher/stream.c common/buf.c common/log.c common/hook.c common/probe.c regress/unit/pop3_script.c */
+/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/trace.c fetcher/pop3_reply.c fetcher/auth.c fetcher/stream.c common/buf.c common/log.c common/hook.c common/probe.c regress/unit/pop3_script.c */
 /* libs: -lcrypto -lmd */
 /* The protocol engine behind the listing: plan, window, verdicts, DELE, QUIT. */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: common/rules.c common/proto.c common/imsg.c common/imsg_io.c common/ibuf.c */
+/* links: common/rules.c common/log.c common/proto.c common/imsg.c common/imsg_io.c common/ibuf.c */
 /* Rule tables: what is let through, what ends the peer's work and with which sentence; the names on the wire. */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -83,7 +83,7 @@ run(uint32_t type, int fd, const void *data, size_t len)
 {
 	imsg_compose(&a, type, 0, 0, fd, data, len);
 	imsgbuf_write(&a);
-	return (rules_read(&b, rules, nitems(rules), &state_now, &taken, err, sizeof(err)));
+	return (rules_read(&b, NULL, rules, nitems(rules), &state_now, &taken, err, sizeof(err)));
 }
 
 static void
@@ -93,7 +93,7 @@ test_states(void **state)
 	int		 i;
 
 	(void)state;
-	assert_int_equal(rules_read(&b, rules, nitems(rules), &state_now, &taken, err, sizeof(err)), 1);
+	assert_int_equal(rules_read(&b, NULL, rules, nitems(rules), &state_now, &taken, err, sizeof(err)), 1);
 	/* one read, two messages: the first changes the state, another rule of the same type takes the second */
 	imsg_compose(&a, IMSG_READY, 0, 0, -1, &v[0], 4);
 	assert_int_equal(run(IMSG_READY, -1, v, 12), 1);
@@ -171,10 +171,10 @@ test_stream(void **state)
 
 	(void)state;
 	assert_int_equal(write(sock[0], &hdr, sizeof(hdr)), sizeof(hdr));
-	assert_int_equal(rules_read(&b, rules, nitems(rules), &state_now, &taken, err, sizeof(err)), -1);
+	assert_int_equal(rules_read(&b, NULL, rules, nitems(rules), &state_now, &taken, err, sizeof(err)), -1);
 	assert_non_null(strstr(err, "broken stream"));
 	shutdown(sock[1], SHUT_WR);
-	assert_int_equal(rules_read(&a, rules, nitems(rules), &state_now, &taken, err, sizeof(err)), 0);
+	assert_int_equal(rules_read(&a, NULL, rules, nitems(rules), &state_now, &taken, err, sizeof(err)), 0);
 }
 
 /* Every number has a name, and no number is out of range. */
