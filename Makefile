@@ -52,7 +52,7 @@ EVENT_LIBS =	${EVENT_LIBS_${OS}}
 COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/hook.o common/limits.o common/log.o \
 		common/probe.o common/proc.o common/proto.o common/rules.o
 RPOPD =		rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
-		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notify.o rpopd/options.o rpopd/orphan.o rpopd/pem.o rpopd/plan.o \
+		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notice.o rpopd/notify.o rpopd/options.o rpopd/orphan.o rpopd/pem.o rpopd/plan.o \
 		rpopd/reload.o rpopd/report.o rpopd/sched.o rpopd/session.o rpopd/session_tls.o rpopd/store_check.o \
 		rpopd/store_config.o rpopd/store_queries.o rpopd/store_net.o rpopd/store_rows.o rpopd/store_rpop.o \
 		rpopd/store_secret.o \
@@ -63,8 +63,8 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/conn.o fetcher/events.o fetch
 		fetcher/pop3_cmd.o fetcher/pop3_reply.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o fetcher/tlsconf.o \
 		fetcher/tlserror.o fetcher/trace.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
-		deliverer/master.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} \
-		common/mailaddr.o common/mailaddr_lex.o
+		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
+		${SYNC_${OS}} common/mailaddr.o common/mailaddr_lex.o
 RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/rpopctl

@@ -97,6 +97,8 @@ int	 recipients_decide(const struct msg_session_open *, const struct header *, s
 void	 recipients_free(struct recipients *);
 /* The lines put on top: Return-Path, Received (trace of this poll), X-Rpopd-Reason.  Appended to out; 0 or -1. */
 int	 recipients_prologue(const struct msg_session_open *, uint32_t msgno, const struct recipients *, struct buf *out);
+int	 recipients_header_only(uint32_t size, struct buf *out);	/* X-Rpopd-Reason of a header without its message */
+const char	*recipients_date(void);	/* now, as RFC 5322 wants it */
 
 /* spool.c: the files between arrival and commit; the state table is there. */
 #define SPOOL_DIR	"spool"
@@ -200,6 +202,11 @@ struct session	*ingest_find(uint32_t);
 void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or refusal, is out; NULL is fine */
 void	 ingest_pause(int);				/* all pipes */
 void	 ingest_exit(void);
+
+/* notice.c */
+#define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
+
+int	 notice_deliver(const struct msg_notice *);
 
 /* recover.c: what earlier lives left in the spool. */
 void	 recover_init(void);

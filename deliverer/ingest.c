@@ -38,6 +38,7 @@ struct session {
 	int			 ended, broken;
 	/* the message being received */
 	uint32_t		 msgno;
+	uint32_t		 size, headers;	/* as listed; the header only comes */
 	uint64_t		 octets;
 	struct message		*message;	/* NULL while draining */
 	struct header		 header;
@@ -194,9 +195,11 @@ ingest_begin(void *arg, struct imsg *imsg)
 	struct session		*s = arg;
 	struct msg_begin	 msg;
 
-	if (rules_payload(imsg, &msg) == -1 || msg.msgno == 0 || msg.msgno > PROTO_MSGS_MAX)
+	if (rules_payload(imsg, &msg) == -1 || msg.msgno == 0 || msg.msgno > PROTO_MSGS_MAX || msg.headers > 1)
 		return (-1);
 	s->msgno = msg.msgno;
+	s->size = msg.size;
+	s->headers = msg.headers;
 	s->octets = 0;
 	s->used = 0;
 	s->decided = s->cr = 0;
@@ -317,7 +320,8 @@ ingest_decide(struct session *s)
 	else if (ingest_destinations(s, &r) == 0) {
 		s->message->fallback = r.fallback != 0;
 		buf_init(&prologue, INGEST_BUFFER);
-		if (recipients_prologue(&s->open, s->msgno, &r, &prologue) == -1)
+		if (recipients_prologue(&s->open, s->msgno, &r, &prologue) == -1 ||
+		    (s->headers && recipients_header_only(s->size, &prologue) == -1))
 			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
 		else
 			ingest_put(s, buf_data(&prologue), buf_len(&prologue));

@@ -31,6 +31,7 @@ static int	 master_replay(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
 static int	 master_session_open(void *, struct imsg *);
 static int	 master_committed(void *, struct imsg *);
+static int	 master_notice(void *, struct imsg *);
 static void	 master_down(void *, const char *);
 
 #define SIZE(type)	sizeof(type), sizeof(type)
@@ -44,6 +45,7 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_REPLAY,		SIZE(struct msg_rcpt),			0, RECOVERING,	master_replay },
 	{ IMSG_REPLAY_END,	0, 0,					0, RECOVERING,	master_replay_end },
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
+	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
 	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
 };
 
@@ -197,6 +199,18 @@ master_committed(void *arg, struct imsg *imsg)
 	if (len - sizeof(msg) != msg.count)
 		return (-1);
 	return (batch_committed(msg.batch, msg.count, (const uint8_t *)imsg->data + sizeof(msg)));
+}
+
+static int
+master_notice(void *arg, struct imsg *imsg)
+{
+	struct msg_notice	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.record, sizeof(msg.record)) ||
+	    !proto_str(msg.subject, sizeof(msg.subject)) || !proto_str(msg.text, sizeof(msg.text)))
+		return (-1);
+	return (notice_deliver(&msg));
 }
 
 /* The master is gone: so are we, at once.  What is in flight is not committed, or replayed at the next start. */

@@ -44,7 +44,6 @@ static const uint8_t	*recipients_body(const struct header *, const struct field 
 static int	 recipients_trace(const struct msg_session_open *, char *, size_t);
 static int	 recipients_ishost(const char *);
 static void	 recipients_literal(const char *, char *, size_t);
-static const char	*recipients_date(void);
 
 int
 recipients_decide(const struct msg_session_open *open, const struct header *h, struct recipients *to)
@@ -95,6 +94,19 @@ recipients_prologue(const struct msg_session_open *open, uint32_t msgno, const s
 		return (0);
 	n = snprintf(line, sizeof(line), "X-Rpopd-Reason: %s\n", to->reason);
 	return (n < 0 || (size_t)n >= sizeof(line) ? -1 : buf_add(out, line, n));
+}
+
+/* size: of the whole message, as listed; 0: unknown. */
+int
+recipients_header_only(uint32_t size, struct buf *out)
+{
+	char	 octets[32] = "", line[128];
+	int	 n;
+
+	if (size > 0)
+		snprintf(octets, sizeof(octets), " of %u octets", size);
+	n = snprintf(line, sizeof(line), "X-Rpopd-Reason: header only, the message%s was left on the server\n", octets);
+	return (buf_add(out, line, n));
 }
 
 /* S43, S46, H3, H4: every address of every special field; what cannot be placed goes to the postmaster as well. */
@@ -313,7 +325,7 @@ recipients_literal(const char *numeric, char *buf, size_t size)
  * Now, as RFC 5322 3.3 writes it, made once per second.  localtime_r(3) does not look for the zone file again, so tzset(3) has to
  * have been called before chroot(2).
  */
-static const char *
+const char *
 recipients_date(void)
 {
 	static const char	 days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };

@@ -140,6 +140,8 @@ recover_suspect(void *arg, const struct spool_id *id)
 	struct msg_suspect	 msg;
 
 	(void)arg;
+	if (id->session == NOTICE_SESSION)
+		return;
 	memset(&msg, 0, sizeof(msg));
 	msg.session = id->session;
 	msg.msgno = id->msgno;

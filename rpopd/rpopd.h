@@ -206,6 +206,10 @@ void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
 
+/* notice.c */
+void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
+	    __attribute__((__format__(printf, 4, 5)));
+
 /* sd_notify(3)'s one datagram: notify.c */
 void	 notify_ready(void);
 

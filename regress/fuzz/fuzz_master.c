@@ -16,9 +16,9 @@
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
-quiet(int priority, const char *text)
+quiet(enum log_level level, const char *text)
 {
-	(void)priority;
+	(void)level;
 	(void)text;
 }
 

@@ -24,7 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	static struct msg_session_open	 open = { .session = 1, .account = 2, .special = "X-Real-To", .domain = "example.org" };
 	static const uint32_t		 types[] = { 0, IMSG_MSG_BEGIN, IMSG_MSG_DATA, IMSG_MSG_END, IMSG_MSG_ABORT };
 	struct imsg_hdr			 hdr = { 0, 0, 0, 0 };
-	static struct msg_begin		 begin = { 1, 0 };
+	static struct msg_begin		 begin = { .msgno = 1, .size = 70000 };
 	struct msg_end			 end = { .msgno = 1 };
 	size_t				 n, files;
 	int				 sp[2];
@@ -33,6 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		return (0);
 	root_routes(people, 3);
 	open.mode = DIST_OWNER + *p % 3;
+	begin.headers = *p >> 7;
 	ingest_open(&open, sp[0]);
 	for (p++, len--; len >= 3; p += n, len -= n) {
 		hdr.type = types[p[0] % 5];

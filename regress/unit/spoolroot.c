@@ -31,9 +31,9 @@ static int	 rootfd = -1;
 static char	 root[256];
 
 static void
-root_silent(int priority, const char *text)
+root_silent(enum log_level level, const char *text)
 {
-	(void)priority;
+	(void)level;
 	(void)text;
 }
 

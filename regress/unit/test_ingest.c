@@ -589,6 +589,52 @@ test_cut_off(void **state)
 	assert_int_equal(notes_count(IMSG_RECEIPT), 0);
 }
 
+/* A header alone says why, and how much there is to fetch. */
+static void
+test_header_only(void **state)
+{
+	static const struct {
+		uint32_t	 size;
+		const char	*field;
+	} cases[] = {
+		{ 70000, "\nX-Rpopd-Reason: header only, the message of 70000 octets was left on the server\nA: b\n\n" },
+		{ UINT32_MAX, "\nX-Rpopd-Reason: header only, the message of 4294967295 octets was left on the server\nA: b\n\n" },
+		{ 0, "\nX-Rpopd-Reason: header only, the message was left on the server\nA: b\n\n" }
+	};
+	struct msg_begin	 msg = { .msgno = 1, .headers = 1 };
+	char			*path;
+	uint8_t			*got;
+	size_t			 i, n;
+
+	(void)state;
+	session(DIST_OWNER, "");
+	for (i = 0; i < nitems(cases); i++) {
+		msg.size = cases[i].size;
+		frame(IMSG_MSG_BEGIN, &msg, sizeof(msg));
+		frame(IMSG_MSG_DATA, "A: b\r\n\r\n", 8);
+		end(1, 8);
+		play(SIZE_MAX);
+		deliver();
+		path = only_file("example.org/anna/new");
+		got = root_read(path, &n);
+		assert_non_null(memmem(got, n, cases[i].field, strlen(cases[i].field)));
+		free(got);
+		assert_int_equal(unlink(root_path(path)), 0);
+	}
+	/* The mark is for that one message; and it is yes or no. */
+	message(2, "A: b\r\n\r\nbody\r\n", 14, 100);
+	play(SIZE_MAX);
+	deliver();
+	path = only_file("example.org/anna/new");
+	got = root_read(path, &n);
+	assert_null(memmem(got, n, "X-Rpopd-Reason", 14));
+	free(got);
+	msg.headers = 2;
+	frame(IMSG_MSG_BEGIN, &msg, sizeof(msg));
+	play(SIZE_MAX);
+	assert_closed(1);
+}
+
 #define T(f)	cmocka_unit_test_setup_teardown(f, root_setup, teardown)
 
 int
@@ -597,7 +643,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		T(test_octet_for_octet), T(test_two_cuts), T(test_large), T(test_receipt), T(test_folder), T(test_destination_refused),
 		T(test_bad_folder_refused), T(test_write_error), T(test_create_error), T(test_abort), T(test_lies),
-		T(test_descriptor_refused), T(test_cut_off),
+		T(test_descriptor_refused), T(test_cut_off), T(test_header_only),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -33,9 +33,9 @@ static struct msg_rcpt	 rcpts[3];
 static int64_t		 mbox;
 
 static void
-sink(int priority, const char *text)
+sink(enum log_level level, const char *text)
 {
-	(void)priority;
+	(void)level;
 	strlcat(logged, text, sizeof(logged));
 }
 

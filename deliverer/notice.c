@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages of our own: what the owner of an account, or the postmaster, should read in his mail.  Best effort: a notice that
+ * cannot be written is logged and forgotten, one that was in the spool when we died is removed with it.
+ */
+#include <sys/types.h>
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "deliverer.h"
+
+#define NOTICE_MAX	8192	/* octets of a whole notice */
+#define NOTICE_COLUMN	72
+#define NOTICE_WORD	900	/* a longer word is cut: lines end at 998 (RFC 5322 section 2.1.1) */
+
+static int	 notice_printable(const char *, int);
+static int	 notice_text(const struct account *, const struct msg_notice *, const struct spool_id *, struct buf *);
+static int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
+static int	 notice_wrap(struct buf *, size_t, const char *);
+static int	 notice_write(int, struct buf *);
+static void	 notice_host(char *, size_t);
+
+/* 0, or -1: the message breaks the rules.  Whether it was delivered is not told. */
+int
+notice_deliver(const struct msg_notice *m)
+{
+	const struct account	*to;
+	struct maildir		*md;
+	struct spool_id		 id;
+	struct buf		 text;
+	char			 name[PROTO_LINK_SIZE], err[PROTO_TEXT_SIZE];
+	static uint32_t		 serial;
+	int			 fd;
+
+	if (!notice_printable(m->record, 0) || !notice_printable(m->subject, 0) || !notice_printable(m->text, 1))
+		return (-1);
+	if ((to = routes_by_id(m->account)) == NULL) {
+		log_warnx("notice for account %" PRIu32 ", which does not exist: %s", m->account, m->subject);
+		return (0);
+	}
+	if ((md = maildir_get(to->dir, err, sizeof(err))) == NULL) {
+		log_warn("notice for %s: %s: %s", to->dir, m->subject, err);
+		return (0);
+	}
+	serial = serial % PROTO_MSGS_MAX + 1;
+	buf_init(&text, NOTICE_MAX);
+	if ((fd = spool_create(&id, NOTICE_SESSION, serial)) == -1)
+		log_warn("notice for %s: %s: %s", to->dir, m->subject, SPOOL_DIR);
+	else {
+		spool_name(&id, 0, name, sizeof(name));
+		if (notice_text(to, m, &id, &text) == -1 || notice_write(fd, &text) == -1 || maildir_take(md, name) != 1) {
+			log_warn("notice for %s: %s", to->dir, m->subject);
+			spool_remove(&id, 1);
+		}
+	}
+	buf_free(&text);
+	maildir_release(md);
+	return (0);
+}
+
+static int
+notice_printable(const char *s, int lines)
+{
+	for (; *s != '\0'; s++)
+		if ((*s < ' ' || *s > '~') && !(lines && *s == '\n'))
+			return (0);
+	return (1);
+}
+
+static int
+notice_text(const struct account *to, const struct msg_notice *m, const struct spool_id *id, struct buf *out)
+{
+	const char	*local = strchr(to->dir, '/'), *p, *eol;
+	char		 host[PROTO_HOST_SIZE], line[sizeof(m->text)];
+	int		 rv;
+
+	if (local == NULL)
+		return (-1);
+	notice_host(host, sizeof(host));
+	rv = notice_add(out, "Return-Path: <>\nFrom: Mail retrieval <mailer-daemon@%s>\nTo: <%s@%.*s>\nDate: %s\n", host, local + 1,
+	    (int)(local - to->dir), to->dir, recipients_date());
+	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".rpopd@%s>\nSubject:", id->sec, id->usec, id->msgno,
+	    host);
+	rv |= notice_wrap(out, strlen("Subject:"), m->subject);
+	rv |= notice_add(out, "Auto-Submitted: auto-generated\nMIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\n");
+	for (p = m->text; *p != '\0'; p = *eol != '\0' ? eol + 1 : eol) {
+		eol = p + strcspn(p, "\n");
+		memcpy(line, p, eol - p);
+		line[eol - p] = '\0';
+		rv |= notice_wrap(out, 0, line);
+	}
+	if (m->record[0] != '\0')
+		rv |= notice_add(out, "\nRecord: %s\n", m->record);
+	return (rv);
+}
+
+static int
+notice_add(struct buf *out, const char *fmt, ...)
+{
+	char	 line[1024];
+	va_list	 ap;
+	int	 n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	return (n < 0 || (size_t)n >= sizeof(line) ? -1 : buf_add(out, line, n));
+}
+
+/*
+ * One line of text in lines of NOTICE_COLUMN, with a line end.  column: octets that are on the line already; if there are any,
+ * it is a header field, and each word begins with a space, as lines that go on must.
+ */
+static int
+notice_wrap(struct buf *out, size_t column, const char *text)
+{
+	int	 field = column > 0, rv = 0, first = 1;
+	size_t	 len;
+
+	for (text += strspn(text, " "); *text != '\0'; text += len, text += strspn(text, " ")) {
+		if ((len = strcspn(text, " ")) > NOTICE_WORD)
+			len = NOTICE_WORD;
+		if (!first && column + 1 + len > NOTICE_COLUMN) {
+			rv |= notice_add(out, "\n");
+			column = 0;
+		}
+		rv |= notice_add(out, "%s%.*s", column > 0 || field ? " " : "", (int)len, text);
+		column += 1 + len;
+		first = 0;
+	}
+	return (rv | notice_add(out, "\n"));
+}
+
+/* Everything, and on the disk; fd is closed.  0, or -1 and errno. */
+static int
+notice_write(int fd, struct buf *text)
+{
+	ssize_t	 n;
+	int	 rv = 0;
+
+	for (; rv == 0 && buf_len(text) > 0; buf_consume(text, n))
+		if ((n = write(fd, buf_data(text), buf_len(text))) == -1) {
+			rv = -1;
+			n = 0;
+		}
+	if (rv == 0)
+		rv = fsync(fd);
+	if (close(fd) == -1)
+		rv = -1;
+	HOOK("deliverer.notice");
+	return (rv);
+}
+
+/* Our host name, as far as it can stand behind an @. */
+static void
+notice_host(char *host, size_t size)
+{
+	char	*p;
+
+	if (strlcpy(host, routes_hostname(), size) == 0)
+		strlcpy(host, "localhost", size);
+	for (p = host; *p != '\0'; p++)
+		if ((*p < '0' || *p > '9') && (*p < 'a' || *p > 'z') && (*p < 'A' || *p > 'Z') && *p != '.')
+			*p = '-';
+}
