@@ -228,7 +228,8 @@ static const struct probe {
 } probes[] = {
 	PROBE(open_passwd), PROBE(open_write), PROBE(escape), PROBE(symlink), PROBE(mkfifo), PROBE(chmod),
 	PROBE(socket_inet), PROBE(socket_udp), PROBE(socket_raw), PROBE(socket_unix), PROBE(socket_netlink), PROBE(socket_packet),
-	PROBE(bind), PROBE(listen), PROBE(connect), PROBE(fork), PROBE(execve), PROBE(ptrace_parent), PROBE(kill_parent), PROBE(tgkill_parent),
+	PROBE(bind), PROBE(listen), PROBE(connect), PROBE(fork), PROBE(execve), PROBE(ptrace_parent), PROBE(kill_parent),
+	PROBE(tgkill_parent),
 	PROBE(setuid0), PROBE(setgroups), PROBE(chroot), PROBE(mount), PROBE(unshare), PROBE(mmap_exec), PROBE(mprotect_exec),
 	PROBE(memfd_create), PROBE(io_uring_setup), PROBE(bpf), PROBE(userfaultfd), PROBE(keyctl), PROBE(personality),
 	PROBE(perf_event_open), PROBE(pidfd_open), PROBE(open_by_handle_at), PROBE(init_module), PROBE(process_vm_readv), PROBE(x32),

@@ -31,8 +31,8 @@ int	 rules_dispatch(const struct rule *, size_t nrules, uint32_t state, void *ar
  * Read what is there and dispatch all of it.  state points at the peer's current state, read anew before each message.
  * Returns 1 go on, 0 peer closed, -1 broken (sentence in err).  peer: its name in the log at LOG_LEVEL_ALL, or NULL.
  */
-int	 rules_read(struct imsgbuf *, const char *peer, const struct rule *, size_t nrules, const uint32_t *state, void *arg, char *err,
-	    size_t errsize);
+int	 rules_read(struct imsgbuf *, const char *peer, const struct rule *, size_t nrules, const uint32_t *state, void *arg,
+	    char *err, size_t errsize);
 
 /* The imsg's payload into a fixed struct; 0, or -1 on another length. */
 #define rules_payload(imsg, p)	imsg_get_data((imsg), (p), sizeof(*(p)))

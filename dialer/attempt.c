@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One connection being made to one address: from a source address where one is asked for, through a SOCKS5 server if there is one. */
+/* One connection being made to one address, from a source address and through a SOCKS5 server where that is asked for. */
 #include <sys/time.h>
 #include <netinet/tcp.h>
 

@@ -119,8 +119,8 @@ struct path {			/* how a job's connections leave this machine */
 	int		 has_socks;
 };
 
-/* Failures besides errno. */
-enum attempt_error { ATTEMPT_NONE = 0, ATTEMPT_FAMILY = -1, ATTEMPT_SOURCE = -2,	/* no source address of the family; none can be bound */
+/* Failures besides errno.  FAMILY: no source address of the server's family; SOURCE: none of those can be bound to. */
+enum attempt_error { ATTEMPT_NONE = 0, ATTEMPT_FAMILY = -1, ATTEMPT_SOURCE = -2,
 	SOCKS_FAILED = -11, SOCKS_DENIED = -12, SOCKS_NET = -13, SOCKS_HOST = -14, SOCKS_REFUSED = -15, SOCKS_EXPIRED = -16,
 	SOCKS_COMMAND = -17, SOCKS_FAMILY = -18, SOCKS_LOGIN = -19, SOCKS_GARBAGE = -20, SOCKS_CLOSED = -21 };
 

@@ -21,8 +21,8 @@ static void	 socks_request(struct socks *);
 static int	 socks_reply(struct socks *);
 
 /* By the reply's number. */
-static const enum attempt_error socks_replies[] = { ATTEMPT_NONE, SOCKS_FAILED, SOCKS_DENIED, SOCKS_NET, SOCKS_HOST, SOCKS_REFUSED,
-	SOCKS_EXPIRED, SOCKS_COMMAND, SOCKS_FAMILY };
+static const enum attempt_error socks_replies[] = { ATTEMPT_NONE, SOCKS_FAILED, SOCKS_DENIED, SOCKS_NET, SOCKS_HOST,
+	SOCKS_REFUSED, SOCKS_EXPIRED, SOCKS_COMMAND, SOCKS_FAMILY };
 
 void
 socks_init(struct socks *s, const struct address *to)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The conversation with the server, for the log at LOG_LEVEL_LOW: commands without what is secret in them, first lines of answers. */
+/* The conversation in the log at LOG_LEVEL_LOW: commands without what is secret in them, first lines of answers. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -17,7 +17,8 @@
 void
 pop3_trace_sent(const char *verb, uint32_t msgno)
 {
-	static const char *const	 clean[] = { "CAPA", "STLS", "UTF8", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "QUIT", "NOOP", "*" };
+	static const char *const	 clean[] = { "CAPA", "STLS", "UTF8", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE",
+	    "QUIT", "NOOP", "*" };
 	char				 number[16] = "";
 	size_t				 i;
 

@@ -253,7 +253,8 @@ child_log_as(const char *who, struct imsg *imsg)
 	struct msg_log	 m;
 	char		 text[sizeof(m.text) * 4], line[sizeof(text) + PROTO_RECORD_SIZE];
 
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.level < LOG_LEVEL_CRASHES || m.level > LOG_LEVEL_ALL)
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.level < LOG_LEVEL_CRASHES ||
+	    m.level > LOG_LEVEL_ALL)
 		return (-1);
 	if (m.level > log_getlevel() || !child_log_allowed(m.level))
 		return (0);

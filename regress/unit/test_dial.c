@@ -519,8 +519,8 @@ test_self(void **state)
 static void
 test_public(void **state)
 {
-	static const char	*hosts[] = { "127.0.0.1", "10.1.2.3", "[fe80::1]", "0.0.0.0", "::", "::ffff:10.0.0.1", "224.0.0.1", "both.test",
-	    "nx.test", "empty.test", "block.test", "servfail.test", "localhost", "127.1", "a b", "nx.test" };
+	static const char	*hosts[] = { "127.0.0.1", "10.1.2.3", "[fe80::1]", "0.0.0.0", "::", "::ffff:10.0.0.1", "224.0.0.1",
+	    "both.test", "nx.test", "empty.test", "block.test", "servfail.test", "localhost", "127.1", "a b", "nx.test" };
 	size_t			 i;
 
 	(void)state;

@@ -93,8 +93,8 @@ test_delivered(void **state)
 	has(text, "\nMessage-ID: <");
 	has(text, "\nSubject: The server has a message for you\n");
 	has(text, "\nAuto-Submitted: auto-generated\nMIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n\n");
-	has(text, "\n\nThe mail server pop.example.net answers the login with this text, which\nis meant for you to read and act upon:\n\n"
-	    "Your password expires tomorrow.\n\nRecord: anna@example.org/isp\n");
+	has(text, "\n\nThe mail server pop.example.net answers the login with this text, which\n"
+	    "is meant for you to read and act upon:\n\nYour password expires tomorrow.\n\nRecord: anna@example.org/isp\n");
 	free(text);
 	/* The master hears nothing of it. */
 	assert_int_equal(nnotes, 0);
