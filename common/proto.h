@@ -389,11 +389,13 @@ struct ctl_record {
 	char		 host[PROTO_HOST_SIZE];
 	char		 user[PROTO_USER_SIZE];
 	char		 mode[PROTO_FIELD_SIZE];	/* "owner", "*", or the field name */
-	char		 state[16];		/* disabled, idle, queued, or a session state's name */
+	char		 state[16];		/* disabled, idle, window, host-delay, queued, or a session state's name */
 	char		 error[PROTO_TEXT_SIZE];	/* last failure, empty if the last poll succeeded (S33) */
 	uint32_t	 port, tls, leave, enabled;
 	uint32_t	 period;		/* s */
-	uint32_t	 failures;		/* in a row */
+	uint32_t	 failures;		/* in a row, of the record's own */
+	uint32_t	 login_delay;		/* s between logins that the server wants, 0 = none known */
+	uint32_t	 expire;		/* days the server keeps messages, as msg_fetch_stat */
 	int64_t		 last_success;		/* epoch, 0 = never */
 	int64_t		 last_attempt;
 	int64_t		 next_poll;		/* epoch, 0 = not scheduled */

@@ -16,7 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../common/clock.h"
 #include "../common/log.h"
 #include "rpopd.h"
 
@@ -40,6 +39,7 @@ static void	 control_down(void *, const char *);
 static void	 control_sweep(int, short, void *);
 static int	 control_allowed(struct client *, struct imsg *, int);
 static void	 control_reply(struct client *, int, const char *);
+static void	 control_poll_text(const struct poll_answer *, char *, size_t);
 static int	 control_status(void *, struct imsg *);
 static int	 control_account(void *, struct imsg *);
 static int	 control_reload(void *, struct imsg *);
@@ -250,19 +250,40 @@ control_poll(void *arg, struct imsg *imsg)
 	struct client	*c = arg;
 	struct ctl_name	 m;
 	char		 text[PROTO_RECORD_SIZE + 64];
-	uint32_t	 n;
+	struct poll_answer a;
 
 	if (control_name(imsg, &m) == -1)
 		return (-1);
 	if (!control_allowed(c, imsg, 1))
 		return (0);
-	n = sched_poll(m.name);
-	if (n > 0)
-		snprintf(text, sizeof(text), "%u record%s will be polled now", n, n == 1 ? "" : "s");
+	sched_poll(m.name, &a);
+	if (a.matched > 0)
+		control_poll_text(&a, text, sizeof(text));
 	else
 		snprintf(text, sizeof(text), "%s: no such enabled record or account", m.name);
-	control_reply(c, n > 0, text);
+	control_reply(c, a.matched > 0, text);
 	return (0);
+}
+
+static void
+control_poll_text(const struct poll_answer *a, char *text, size_t size)
+{
+	uint32_t	 n = a->matched - a->early - a->closed;
+	char		 when[64] = "until the schedule changes";
+	time_t		 t = a->opens;
+	struct tm	 tm;
+	size_t		 used = 0;
+
+	*text = '\0';
+	if (n > 0)
+		used = snprintf(text, size, "%u record%s will be polled now", n, n == 1 ? "" : "s");
+	if (a->early > 0)
+		used += snprintf(text + used, size - used, "%s%u in %lld s, when server and schedule permit the next login",
+		    used > 0 ? "; " : "", a->early, (long long)a->wait);
+	if (a->opens != SCHEDULE_NEVER && localtime_r(&t, &tm) != NULL)
+		strftime(when, sizeof(when), "until %Y-%m-%d %H:%M", &tm);
+	if (a->closed > 0)
+		snprintf(text + used, size - used, "%spolling of %u is not permitted %s", used > 0 ? "; " : "", a->closed, when);
 }
 
 static int
@@ -340,8 +361,7 @@ control_record(struct client *c, const struct task *t)
 	strlcpy(m.host, r->host, sizeof(m.host));
 	strlcpy(m.user, r->user, sizeof(m.user));
 	strlcpy(m.mode, r->mode == DIST_FIELD ? r->special : modes[r->mode], sizeof(m.mode));
-	strlcpy(m.state, r->period == 0 && t->session == NULL ? "disabled" : t->session != NULL ?
-	    session_state_str(t->session->state) : t->due <= clock_msec() ? "queued" : "idle", sizeof(m.state));
+	strlcpy(m.state, sched_state(t, &m.next_poll), sizeof(m.state));
 	strlcpy(m.error, t->rs.error, sizeof(m.error));
 	m.port = r->port;
 	m.tls = r->tls;
@@ -351,8 +371,8 @@ control_record(struct client *c, const struct task *t)
 	m.failures = t->rs.failures;
 	m.last_success = t->rs.last_success;
 	m.last_attempt = t->rs.last_attempt;
-	if (t->due != INT64_MAX)
-		m.next_poll = time(NULL) + (t->due - clock_msec()) / 1000;
+	m.login_delay = t->login_delay;
+	m.expire = t->expire;
 	m.messages = t->rs.messages;
 	m.octets = t->rs.octets;
 	m.polls = t->rs.polls;

@@ -94,6 +94,7 @@ fetch_stat(void *arg, struct imsg *imsg)
 		return (0);
 	}
 	s->has_uidl = m.has_uidl;
+	report_login(s, &m);
 	session_state(s, SESSION_LISTING);
 	return (0);
 }
@@ -246,6 +247,7 @@ fetch_failed(void *arg, struct imsg *imsg)
 	    m.stage >= STAGE_MAX)
 		return (-1);
 	session_confirm(s, 0);
+	s->login_delay = m.login_delay;
 	session_fail(s, m.stage, m.why, m.text);
 	return (0);
 }

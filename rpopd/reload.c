@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/clock.h"
 #include "../common/log.h"
 #include "rpopd.h"
 
@@ -24,6 +25,7 @@ static struct task	*reload_tasks(const struct config *, char *, size_t);
 static void		 reload_adopt(struct task *, size_t);
 static int		 reload_order(const void *, const void *);
 static void		 reload_log_level(void);
+static void		 reload_take_over(struct task *, struct task *);
 static void		 reload_prune(const struct task *, size_t);
 
 /* Would the store load?  Every bad row is named on standard error. */
@@ -115,7 +117,7 @@ reload_tasks(const struct config *config, char *err, size_t errsize)
 	for (i = 0; i < config->nrecords; i++) {
 		tasks[i].rec = &config->records[i];
 		tasks[i].period = config->records[i].period;
-		tasks[i].slot = SIZE_MAX;
+		tasks[i].expire = UINT32_MAX;
 		tasks[i].due = INT64_MAX;
 		if ((tasks[i].mailbox = state_mailbox(tasks[i].rec)) == -1 ||
 		    state_record_get(tasks[i].mailbox, &tasks[i].rs) == -1) {
@@ -131,33 +133,26 @@ reload_tasks(const struct config *config, char *err, size_t errsize)
 static void
 reload_adopt(struct task *tasks, size_t n)
 {
-	struct task	*old = master.tasks, *was, *t;
+	struct task	*old = master.tasks, **order, *t, **was;
 	size_t		 nold = master.ntasks, i;
-	int64_t		 due;
 
-	if (nold > 1)
-		qsort(old, nold, sizeof(*old), reload_order);
-	for (i = 0; i < nold; i++)
+	if ((order = calloc(nold + 1, sizeof(*order))) == NULL)
+		fatal("tasks");
+	for (i = 0; i < nold; i++) {
+		order[i] = &old[i];
 		if (old[i].session != NULL)
 			old[i].session->task = NULL;
+	}
+	qsort(order, nold, sizeof(*order), reload_order);
 	master.tasks = tasks;
 	master.ntasks = n;
+	gate_reload();
 	for (i = 0; i < n; i++) {
 		t = &tasks[i];
-		if (nold == 0 || (was = bsearch(t, old, nold, sizeof(*old), reload_order)) == NULL) {
-			sched_next(t);
-			continue;
-		}
-		due = was->due;
-		sched_remove(was);
-		t->rs = was->rs;
-		t->polled = was->polled;
-		t->why = was->why;
-		t->again = was->again;
-		if ((t->session = was->session) != NULL)
-			t->session->task = t;
-		else if (due != INT64_MAX && was->period == t->rec->period)
-			sched_add(t, due);
+		t->host = host_get(t->rec->host, t->rec->port);
+		t->gate = gate_get(t->rec->schedule);
+		if ((was = bsearch(&t, order, nold, sizeof(*order), reload_order)) != NULL)
+			reload_take_over(t, *was);
 		else
 			sched_next(t);
 	}
@@ -166,7 +161,11 @@ reload_adopt(struct task *tasks, size_t n)
 		if (old[i].session != NULL && old[i].session->task == NULL)
 			session_stop(old[i].session);
 	}
+	gate_sweep();
+	host_sweep();
+	sched_kick();
 	reload_prune(tasks, n);
+	free(order);
 	free(old);
 }
 
@@ -183,10 +182,39 @@ reload_log_level(void)
 	child_log_level(level);
 }
 
+/*
+ * What a reload may have put right is tried at once; everything else keeps its place.  A changed password of a record that waits
+ * after refused logins is no reason to try at once: the next refusal may lock the account.
+ */
+static void
+reload_take_over(struct task *t, struct task *was)
+{
+	int64_t	 due = was->due;
+
+	sched_remove(was);
+	t->rs = was->rs;
+	t->ended = was->ended;
+	t->host_failed = was->host_failed;
+	t->login_delay = was->login_delay;
+	t->expire = was->expire;
+	t->tries = was->tries;
+	t->polled = was->polled;
+	t->why = was->why;
+	t->again = was->again;
+	if ((t->session = was->session) != NULL)
+		t->session->task = t;
+	else if (t->rec->period != 0 && (t->why == WHY_CONFIG || t->why == WHY_TOKEN_PERM))
+		sched_add(t, clock_msec());
+	else if (due != INT64_MAX && was->period == t->rec->period)
+		sched_add(t, due);
+	else
+		sched_next(t);
+}
+
 static int
 reload_order(const void *a, const void *b)
 {
-	const struct task	*x = a, *y = b;
+	const struct task	*x = *(struct task *const *)a, *y = *(struct task *const *)b;
 
 	return (x->mailbox < y->mailbox ? -1 : x->mailbox > y->mailbox);
 }

@@ -15,30 +15,72 @@
 #define POSTPONED	2000	/* ms until the next poll of a record whose suspects found another one in flight */
 
 static void	 report_work(struct session *);
-static void	 report_health(struct session *, struct task *);
+static void	 report_health(struct session *, struct task *, int);
+static void	 report_alert(const struct session *, const struct task *);
+static void	 report_next(const struct session *, struct task *, int);
+
+/* What a server says about itself at login: how often it may be asked, and how long it keeps messages (RFC 2449). */
+void
+report_login(struct session *s, const struct msg_fetch_stat *m)
+{
+	struct task	*t = s->task;
+
+	host_login(s);
+	if (t == NULL)
+		return;
+	retry_learn(t, WHY_NONE, m->login_delay);
+	if (t->expire == m->expire)
+		return;
+	t->expire = m->expire;
+	if (!s->leave || t->expire == UINT32_MAX)
+		return;
+	if (t->expire == 0)
+		log_warnx("%s: %s: the server deletes what was retrieved (EXPIRE 0): nothing stays there", s->label, s->where);
+	else
+		log_warnx("%s: %s: the server keeps messages for %u days only (EXPIRE)", s->label, s->where, t->expire);
+}
 
 void
 report_session(struct session *s)
 {
 	struct task	*t = s->task;
+	int		 hosts = host_result(s);
 
 	report_work(s);
 	if (t == NULL)
 		return;
 	t->session = NULL;
 	t->polled = 1;
+	t->ended = clock_msec();
+	t->tries = s->why == WHY_NONE || hosts ? 0 : s->why == t->why ? t->tries + 1 : 1;
 	t->why = s->why;
+	if (s->why == WHY_TOO_SOON)
+		retry_learn(t, s->why, s->login_delay);
 	if (s->why != WHY_STOPPED) {
-		report_health(s, t);
+		report_health(s, t, !hosts && retry_counts(s->why));
 		if (state_record_put(t->mailbox, &t->rs) == -1)
 			log_debug("%s: status not stored", s->label);
 	}
 	if (s->why != WHY_NONE && s->why != WHY_STOPPED)
 		master.failed = 1;
-	sched_next(t);
-	if (t->rec->period != 0 && (t->again || s->plan.postponed > 0))
-		sched_add(t, clock_msec() + (t->again ? 0 : POSTPONED));
+	report_next(s, t, hosts);
 	t->again = 0;
+}
+
+/* A record whose host failed waits for it, with the others of that host. */
+static void
+report_next(const struct session *s, struct task *t, int hosts)
+{
+	int64_t	 now = clock_msec();
+	int	 waits = hosts || (s->why == WHY_STOPPED && !master.stopping);
+
+	sched_next(t);
+	if (t->rec->period == 0)
+		return;
+	if (t->again || (waits && !master.opt.once))
+		sched_add(t, now);
+	else if (s->plan.postponed > 0)
+		sched_add(t, now + POSTPONED);
 }
 
 static void
@@ -60,9 +102,9 @@ report_work(struct session *s)
 	    (clock_msec() - s->begun) / 1000.0);
 }
 
-/* Success or failure; a line only when that is news. */
+/* Success or failure; a line only when that is news.  Not every failure counts as one of the record's own. */
 static void
-report_health(struct session *s, struct task *t)
+report_health(struct session *s, struct task *t, int counts)
 {
 	struct record_state	*rs = &t->rs;
 	char			 text[PROTO_TEXT_SIZE + 16];
@@ -74,15 +116,29 @@ report_health(struct session *s, struct task *t)
 	if (s->why == WHY_NONE) {
 		if (rs->failures > 0)
 			log_info("%s: %s: works again after %u failures", s->label, s->where, rs->failures);
+		else if (rs->error[0] != '\0')
+			log_info("%s: %s: works again", s->label, s->where);
 		rs->failures = 0;
 		rs->error[0] = '\0';
 		rs->last_success = rs->last_attempt;
 		return;
 	}
-	rs->failures++;
+	rs->failures += counts != 0;
 	snprintf(text, sizeof(text), "%s: %s", fetch_stage_str(s->stage), s->error);
 	text[PROTO_TEXT_SIZE - 1] = '\0';
-	if (strcmp(text, rs->error) != 0)
+	if (strcmp(text, rs->error) != 0) {
 		log_warnx("%s: %s: %s", s->label, s->where, text);
+		if (s->why == WHY_ALERT)
+			report_alert(s, t);
+	}
 	strlcpy(rs->error, text, sizeof(rs->error));
+}
+
+/* The owner reads what the server has to say (S61); each login brings the next of its texts. */
+static void
+report_alert(const struct session *s, const struct task *t)
+{
+	notice_send(t->rec->account, s->label, "A message from your mail provider",
+	    "The server %s, from which your mail is fetched, refused a login once in order to tell you this:\n\n%s\n\n"
+	    "The name and the password are accepted.  Fetching goes on by itself.\n", t->rec->host, s->error);
 }

@@ -135,6 +135,8 @@ rpopd_signals(void)
 static void
 rpopd_signal(int sig, short event, void *arg)
 {
+	struct poll_answer	 answer;
+
 	(void)event;
 	(void)arg;
 	switch (sig) {
@@ -145,7 +147,7 @@ rpopd_signal(int sig, short event, void *arg)
 		rpopd_reload_signal();
 		break;
 	case SIGUSR1:
-		sched_poll("all");
+		sched_poll("all", &answer);
 		break;
 	default:
 		rpopd_stop();

@@ -16,13 +16,11 @@
 #include "../common/link.h"
 #include "../common/proto.h"
 #include "plan.h"
+#include "sched.h"
 #include "store.h"
 
 #define TEMPLATE_SESSIONS	1000	/* sessions forked from one template before it is re-exec'd */
 #define STOP_SECONDS		30	/* a stop waits this long for running sessions */
-
-struct task;
-struct session;
 
 /* options.c / rpopd.c: how the daemon was started. */
 struct options {
@@ -58,6 +56,7 @@ struct session {
 	enum session_state	 state;
 	struct task		*task;		/* NULL: its record was removed meanwhile */
 	int64_t			 mailbox;
+	struct host		*host;		/* where it counts; NULL: no longer */
 	struct child		*dialer, *template;
 	struct link		 link;		/* to the fetcher session */
 	struct event		 timer;		/* the master's own clock on it */
@@ -74,6 +73,7 @@ struct session {
 	int			 orphaned;	/* its deliverer died */
 	int			 stopping;
 	int			 has_uidl;
+	uint32_t		 login_delay;	/* s, that came with a failure; 0 = none said */
 	int			 unrecorded;	/* plan_record() is due again */
 	int			 done;
 	enum fail_why		 why;		/* first failure, WHY_NONE */
@@ -93,9 +93,17 @@ struct task {
 	int64_t			 mailbox;
 	struct record_state	 rs;
 	struct session		*session;
+	struct host		*host;
+	struct gate		*gate;		/* NULL: always open */
+	struct heap		*queue;		/* it waits in, NULL: none; see sched.h */
+	struct heap_item	 item;
 	int64_t			 due;		/* monotonic ms; INT64_MAX = never */
-	size_t			 slot;		/* in the heap; SIZE_MAX = not in it */
+	int64_t			 ended;		/* the last poll, if polled; monotonic ms */
+	int64_t			 host_failed;	/* when the last poll failed at its host, 0: it did not */
 	uint32_t		 period;	/* rec->period; outlives rec at a reload */
+	uint32_t		 login_delay;	/* s the server wants between logins, 0 = none known */
+	uint32_t		 expire;	/* days the server keeps messages, as msg_fetch_stat */
+	uint32_t		 tries;		/* in a row that ended for the same reason */
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
 	enum fail_why		 why;		/* of the last poll */
@@ -158,7 +166,17 @@ void	 sched_run(void);			/* start what is due while slots are free */
 void	 sched_kick(void);			/* sched_run() from the event loop, soon */
 void	 sched_next(struct task *);		/* after a poll or at load: compute due from state */
 int	 sched_named(const struct task *, const char *name);
-uint32_t sched_poll(const char *name);		/* "all", account, account/record; how many matched */
+void	 sched_skip(struct task *, const char *reason);	/* -1: not in this run */
+int64_t	 sched_jitter(int64_t msec);
+const char *sched_state(const struct task *, int64_t *next);
+
+struct poll_answer {			/* to poll-now */
+	uint32_t	 matched;		/* all of them; the rest now, or after the running poll */
+	uint32_t	 early;			/* that their server wants polled later ... */
+	uint32_t	 closed;		/* that the schedule does not permit now ... */
+	int64_t		 wait, opens;		/* ... in s; ... until epoch or SCHEDULE_NEVER; the first of them */
+};
+void	 sched_poll(const char *name, struct poll_answer *);	/* "all", account, account/record */
 
 /* session.c */
 int	 session_start(struct task *);
@@ -184,7 +202,12 @@ void	 session_tls_start(const struct record *, struct msg_fetch_start *);
 int	 session_tls_files(struct session *);
 
 /* report.c */
+void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
 void	 report_session(struct session *);	/* log line, record state, next poll */
+
+/* notice.c: a message of ours to a local account */
+void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
+	    __attribute__((__format__(printf, 4, 5)));
 
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);

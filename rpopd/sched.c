@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * When to poll: a binary heap of records by due time, `processors` as the ceiling of concurrent sessions (S10; 0 = none), jitter
- * so that records of one period spread out, back-off after failures, poll-now.
+ * When to poll: each record in its time and when its schedule, its host and its server permit it, `processors` as the ceiling of
+ * concurrent sessions (S10; 0 = none), jitter so that records of one period spread out, poll-now.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,81 +11,131 @@
 #include "../common/log.h"
 #include "rpopd.h"
 
-#define BACKOFF_DOUBLINGS	4	/* delay_failed grows to 16 times itself */
-#define BUSY_DELAY		60	/* s: a locked mailbox is not a bad password */
-#define START_SPREAD		20	/* ms between the first polls after a start */
+#define START_SPREAD	20	/* ms between the first polls after a start */
+#define AT_ONCE		0	/* due before all that are due by the clock */
 
-static void	 sched_swap(size_t, size_t);
-static void	 sched_up(size_t);
-static void	 sched_down(size_t);
+static void	 sched_move(struct task *, struct heap *, int64_t);
+static int	 sched_permitted(struct task *, int64_t);
+static int64_t	 sched_earliest(const struct task *);
+static int64_t	 sched_epoch(int64_t);
 static void	 sched_timer(int, short, void *);
 static void	 sched_arm(void);
-static int64_t	 sched_delay(const struct task *);
 
-static struct task	**heap;
-static size_t		  nheap, heap_size;
-static struct event	  timer;
+static struct heap	 later;
+static struct event	 timer;
 
 void
 sched_init(void)
 {
+	tzset();
 	evtimer_set(&timer, sched_timer, NULL);
 }
 
-/* Schedule, or move. */
+/* Schedule, or move.  Never before the server and the schedule's pause permit it. */
 void
 sched_add(struct task *t, int64_t due)
 {
-	struct task	**h;
-	size_t		  size;
+	int64_t	 first = sched_earliest(t);
 
-	sched_remove(t);
-	t->due = due;
-	if (nheap == heap_size) {
-		size = heap_size == 0 ? 64 : heap_size * 2;
-		if ((h = reallocarray(heap, size, sizeof(*h))) == NULL)
-			fatal("schedule");
-		heap = h;
-		heap_size = size;
-	}
-	heap[nheap] = t;
-	t->slot = nheap++;
-	sched_up(t->slot);
+	t->due = due > first ? due : first;
+	sched_move(t, &later, t->due);
 	sched_arm();
 }
 
 void
 sched_remove(struct task *t)
 {
-	size_t	 slot = t->slot;
-
 	t->due = INT64_MAX;
-	if (slot == SIZE_MAX)
-		return;
-	nheap--;
-	if (slot != nheap) {
-		sched_swap(slot, nheap);
-		sched_up(slot);
-		sched_down(slot);
-	}
-	t->slot = SIZE_MAX;
+	sched_move(t, NULL, 0);
 }
 
-/* Start what is due while processors are free.  A record whose session cannot start now stays due. */
+/* Into a queue, out of the one it is in. */
+static void
+sched_move(struct task *t, struct heap *queue, int64_t key)
+{
+	struct heap	*old = t->queue;
+
+	if (old != NULL)
+		heap_take(old, &t->item);
+	if ((t->queue = queue) != NULL)
+		heap_put(queue, &t->item, key);
+	if (t->host != NULL && (old == &t->host->waiting || queue == &t->host->waiting))
+		host_place(t->host);
+}
+
+/* -1 does not wait for anything: this record is not polled in this run. */
+void
+sched_skip(struct task *t, const char *reason)
+{
+	log_info("%s/%s: not polled: %s", t->rec->owner, t->rec->name, reason);
+	t->polled = 1;
+	sched_remove(t);
+}
+
+/* Start what is due and permitted while processors are free.  A record whose session cannot start now stays due. */
 void
 sched_run(void)
 {
-	struct task	*t;
-	int64_t		 now = clock_msec();
+	struct heap_item	*item;
+	struct task		*t;
+	int64_t			 now = clock_msec();
 
-	while (!master.stopping && !commit_blocked() && nheap > 0 && heap[0]->due <= now &&
-	    master.nsessions < master.config->settings.processors) {
-		t = heap[0];
+	if (master.stopping) {
+		evtimer_del(&timer);
+		return;
+	}
+	gate_tick();
+	host_wake(now);
+	while ((item = heap_top(&later)) != NULL && item->key <= now) {
+		t = heap_of(item, struct task, item);
+		if (!sched_permitted(t, now))
+			continue;
+		if (master.opt.once && t->host->state == HOST_DELAYED)
+			sched_skip(t, "its host failed");
+		else
+			sched_move(t, &t->host->waiting, t->due);
+	}
+	while (!commit_blocked() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
+		if (!sched_permitted(t, now))
+			continue;
 		if (session_start(t) == -1)
-			return;		/* a child becoming ready kicks us */
+			break;		/* a child becoming ready kicks us */
 		sched_remove(t);
+		host_begin(t->session);
 	}
 	sched_arm();
+}
+
+/* May this task, which is due, be polled as far as the clock is concerned?  If not, it waits elsewhere now. */
+static int
+sched_permitted(struct task *t, int64_t now)
+{
+	int64_t	 first;
+
+	if (!gate_open(t->gate)) {
+		if (master.opt.once)
+			sched_skip(t, "the schedule does not permit it now");
+		else
+			sched_move(t, &t->gate->held, t->due);
+		return (0);
+	}
+	if ((first = sched_earliest(t)) <= now)
+		return (1);
+	t->due = first;
+	sched_move(t, &later, first);
+	return (0);
+}
+
+/* The server's least time between logins, and the schedule's between polls (monotonic ms). */
+static int64_t
+sched_earliest(const struct task *t)
+{
+	int64_t	 pause;
+
+	if (!t->polled)
+		return (0);
+	pause = gate_pause(t->gate);
+	return (t->ended + (pause > t->login_delay ? pause : t->login_delay) * 1000);
 }
 
 void
@@ -113,56 +163,54 @@ sched_next(struct task *t)
 			sched_add(t, now);
 		return;
 	}
-	if ((delay = sched_delay(t)) == 0) {
+	if (!t->polled && t->rs.failures == 0) {
 		sched_add(t, now + (t - master.tasks) * START_SPREAD % (t->rec->period * 1000LL));
 		return;
 	}
 	/* A back-off outlives a restart; a last attempt in the future is a clock that was set back. */
+	delay = retry_delay(t);
 	since = t->rs.last_attempt == 0 || t->rs.last_attempt > wall ? 0 : wall - t->rs.last_attempt;
 	if (since > delay)
 		since = delay;
 	delay = (delay - since) * 1000;
-	sched_add(t, now + delay + delay / 20 * arc4random_uniform(1000) / 1000);
+	sched_add(t, now + delay + sched_jitter(delay));
 }
 
-/* Seconds from the last attempt to the next; 0 = as soon as possible. */
-static int64_t
-sched_delay(const struct task *t)
+/* A twentieth of a time at most, at random. */
+int64_t
+sched_jitter(int64_t msec)
 {
-	int64_t	 delay = t->rec->period;
-	uint32_t n = t->rs.failures;
-
-	if (!t->polled && n == 0)
-		return (0);
-	if (n == 0)
-		return (delay);
-	if (t->why == WHY_BUSY)
-		return (delay > BUSY_DELAY ? BUSY_DELAY : delay);
-	if (n > BACKOFF_DOUBLINGS + 1)
-		n = BACKOFF_DOUBLINGS + 1;
-	n = master.config->settings.delay_failed_accounts << (n - 1);
-	return (delay > n ? delay : n);
+	return (msec / 20 * arc4random_uniform(1000) / 1000);
 }
 
-/* Poll now: "all", "account" or "account/record"; disabled records are left out.  Returns how many will be polled. */
-uint32_t
-sched_poll(const char *name)
+/* Poll now: "all", "account" or "account/record"; disabled records are left out.  A delayed host is tried again. */
+void
+sched_poll(const char *name, struct poll_answer *a)
 {
 	struct task	*t;
 	size_t		 i;
-	uint32_t	 n = 0;
+	int64_t		 now = clock_msec(), wall = time(NULL), at;
 
+	memset(a, 0, sizeof(*a));
 	for (i = 0; i < master.ntasks; i++) {
 		t = &master.tasks[i];
 		if (t->rec->period == 0 || (strcmp(name, "all") != 0 && !sched_named(t, name)))
 			continue;
-		n++;
-		if (t->session == NULL)
-			sched_add(t, clock_msec());
-		else
+		a->matched++;
+		if (!gate_open(t->gate)) {
+			at = gate_opens(t->gate, wall);
+			a->opens = a->closed++ == 0 || at < a->opens ? at : a->opens;
+		} else if (t->session == NULL && (at = sched_earliest(t)) > now) {
+			at = (at - now + 999) / 1000;
+			a->wait = a->early++ == 0 || at < a->wait ? at : a->wait;
+		}
+		if (t->session != NULL) {
 			t->again = 1;
+			continue;
+		}
+		sched_add(t, AT_ONCE);
+		host_retry(t->host);
 	}
-	return (n);
 }
 
 /* Is this the record meant by "account" or "account/record"? */
@@ -176,6 +224,39 @@ sched_named(const struct task *t, const char *name)
 	return (name[len] == '\0' || (name[len] == '/' && strcmp(name + len + 1, t->rec->name) == 0));
 }
 
+/* A word for the status, and when the next poll is (epoch; 0: not scheduled). */
+const char *
+sched_state(const struct task *t, int64_t *next)
+{
+	int64_t	 now = time(NULL), opens;
+	int	 delayed;
+
+	*next = 0;
+	if (t->session != NULL)
+		return (session_state_str(t->session->state));
+	if (t->rec->period == 0)
+		return ("disabled");
+	if (t->due == INT64_MAX)
+		return ("idle");
+	delayed = t->host != NULL && t->host->state == HOST_DELAYED;
+	*next = sched_epoch(delayed && t->host->until > t->due ? t->host->until : t->due);
+	opens = gate_opens(t->gate, *next > now ? *next : now);
+	*next = opens == SCHEDULE_NEVER ? 0 : opens;
+	if (t->gate != NULL && t->queue == &t->gate->held)
+		return ("window");
+	if (t->host != NULL && t->queue == &t->host->waiting)
+		return (delayed ? "host-delay" : "queued");
+	return (t->due <= clock_msec() ? "queued" : "idle");
+}
+
+static int64_t
+sched_epoch(int64_t due)
+{
+	int64_t	 wait = due - clock_msec();
+
+	return (time(NULL) + (wait > 0 ? wait / 1000 : 0));
+}
+
 static void
 sched_timer(int fd, short event, void *arg)
 {
@@ -186,59 +267,30 @@ sched_timer(int fd, short event, void *arg)
 	rpopd_maybe_exit();
 }
 
-/* Wake up for the first record, unless all processors are busy: then the end of a session calls sched_run(). */
+/*
+ * Wake up for the first record, host or gate that has to wait.  What is due and waits for a processor, a child or the store is
+ * called for when one of them is free.
+ */
 static void
 sched_arm(void)
 {
-	struct timeval	 tv;
-	int64_t		 wait;
+	struct heap_item	*item = heap_top(&later);
+	struct timeval		 tv;
+	int64_t			 due = item == NULL ? INT64_MAX : item->key, wait;
 
-	if (nheap == 0 || master.stopping || commit_blocked() || master.nsessions >= master.config->settings.processors) {
+	if (host_due() < due)
+		due = host_due();
+	if (gate_due() < due)
+		due = gate_due();
+	if (due == INT64_MAX || master.stopping) {
 		evtimer_del(&timer);
 		return;
 	}
-	if ((wait = heap[0]->due - clock_msec()) < 0)
+	if ((wait = due - clock_msec()) < 0)
 		wait = 0;
 	if (wait > 3600 * 1000)
 		wait = 3600 * 1000;
 	tv.tv_sec = wait / 1000;
 	tv.tv_usec = wait % 1000 * 1000;
 	evtimer_add(&timer, &tv);
-}
-
-static void
-sched_swap(size_t a, size_t b)
-{
-	struct task	*t = heap[a];
-
-	heap[a] = heap[b];
-	heap[b] = t;
-	heap[a]->slot = a;
-	heap[b]->slot = b;
-}
-
-static void
-sched_up(size_t i)
-{
-	while (i > 0 && heap[i]->due < heap[(i - 1) / 2]->due) {
-		sched_swap(i, (i - 1) / 2);
-		i = (i - 1) / 2;
-	}
-}
-
-static void
-sched_down(size_t i)
-{
-	size_t	 least, child;
-
-	for (;;) {
-		least = i;
-		for (child = 2 * i + 1; child <= 2 * i + 2 && child < nheap; child++)
-			if (heap[child]->due < heap[least]->due)
-				least = child;
-		if (least == i)
-			return;
-		sched_swap(i, least);
-		i = least;
-	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/control.c rpopd/sched.c rpopd/session.c rpopd/plan.c rpopd/orphan.c rpopd/commit.c rpopd/report.c rpopd/link_fetcher.c rpopd/link_deliverer.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* links: regress/fuzz/master_stubs.c rpopd/control.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/session.c rpopd/plan.c rpopd/orphan.c rpopd/commit.c rpopd/report.c rpopd/link_fetcher.c rpopd/link_deliverer.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
 /* libs: -levent_core */
 /* Garbage on the control socket closes that client, never more (CVE-2025-62875).  Needs root, for the socket's group. */
 #include <sys/socket.h>
@@ -26,9 +26,10 @@ quiet(enum log_level level, const char *text)
 static void
 setup(void)
 {
-	static struct config	 config = { .settings = { .processors = 1, .delay_failed_accounts = 300 } };
-	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600, .mode = DIST_OWNER };
-	static struct task	 task = { .rec = &rec, .slot = SIZE_MAX, .due = INT64_MAX };
+	static struct config	 config = { .settings = { .processors = 1, .delay_failed_accounts = 300, .schedule = "" } };
+	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600, .mode = DIST_OWNER,
+				    .schedule = "" };
+	static struct task	 task = { .rec = &rec, .due = INT64_MAX };
 	char			 err[256];
 
 	log_setsink(quiet);
@@ -38,6 +39,7 @@ setup(void)
 	master.config = &config;
 	master.tasks = &task;
 	master.ntasks = 1;
+	task.host = host_get("h", 995);
 	master.stopping = 1;		/* poll-now starts nothing */
 	if (mkdtemp(dir) == NULL || control_listen(dir, err, sizeof(err)) == -1)
 		abort();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/link_fetcher.c rpopd/link_deliverer.c rpopd/session.c rpopd/plan.c rpopd/orphan.c rpopd/commit.c rpopd/sched.c rpopd/report.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* links: regress/fuzz/master_stubs.c rpopd/link_fetcher.c rpopd/link_deliverer.c rpopd/session.c rpopd/plan.c rpopd/orphan.c rpopd/commit.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/report.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
 /* libs: -levent_core */
 /*
  * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
@@ -29,7 +29,7 @@ session(struct record *rec, struct task *t)
 
 	memset(t, 0, sizeof(*t));
 	t->rec = rec;
-	t->slot = SIZE_MAX;
+	t->host = host_get("h", 995);
 	t->session = s;
 	s->id = 1;
 	s->task = t;
@@ -61,8 +61,9 @@ dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, uint32_t
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	static struct config	 config = { .settings = { .processors = 1, .delay_failed_accounts = 300 } };
-	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600 };
+	static struct config	 config = { .settings = { .delay_failed_accounts = 300, .delay_failed_hosts = 300, .schedule = "" } };
+	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600,
+				    .schedule = "" };
 	static struct child	 deliverer;
 	static int		 ready;
 	struct session		*s;
