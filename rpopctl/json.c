@@ -107,6 +107,11 @@ json_record(FILE *fp, const struct ctl_record *r)
 	json_text(fp, "last_error", r->error);
 	json_number(fp, "failures", r->failures);
 	json_time(fp, "next_poll", r->next_poll);
+	json_number(fp, "login_delay", r->login_delay);
+	if (r->expire == UINT32_MAX)
+		json_text(fp, "expire", "");
+	else
+		json_number(fp, "expire", r->expire);
 	json_number(fp, "polls", r->polls);
 	json_number(fp, "messages", r->messages);
 	json_number(fp, "octets", r->octets);

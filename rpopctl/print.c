@@ -29,6 +29,9 @@ static const struct {
 static void	 print_status(const struct out *, const struct ctl_status *);
 static void	 print_table(const struct out *, const struct reply *);
 static void	 print_account(const struct out *, const struct ctl_record *);
+static const char *state_sentence(const char *);
+static void	 print_state(const struct out *, const struct ctl_record *);
+static void	 print_wishes(const struct out *, const struct ctl_record *);
 static void	 print_delivery(const struct out *, const struct ctl_record *);
 static void	 print_counts(const struct out *, const struct ctl_record *);
 static void	 cell_text(const struct out *, const struct ctl_record *, enum column, char *, size_t);
@@ -166,7 +169,7 @@ print_row(const struct out *o, char cells[][CELL], const size_t *width)
 static void
 cell_text(const struct out *o, const struct ctl_record *r, enum column c, char *dst, size_t size)
 {
-	char	 raw[CELL];
+	char	 raw[CELL], until[64];
 
 	*raw = '\0';
 	switch (c) {
@@ -179,6 +182,8 @@ cell_text(const struct out *o, const struct ctl_record *r, enum column c, char *
 	case COL_NEXT:
 		if (strcmp(r->state, "idle") == 0)
 			text_until(raw, sizeof(raw), o->now, r->next_poll);
+		else if (r->next_poll > o->now && state_sentence(r->state) != NULL)
+			snprintf(raw, sizeof(raw), "%s %s", r->state, text_until(until, sizeof(until), o->now, r->next_poll));
 		else
 			strlcpy(raw, r->state, sizeof(raw));
 		break;
@@ -237,19 +242,56 @@ print_account(const struct out *o, const struct ctl_record *r)
 	fprintf(o->fp, "%s\n", line);
 	print_field(o, "server", "%s, port %u, %s, login %s", r->host, r->port, tls_mode_str(r->tls), r->user);
 	print_delivery(o, r);
-	if (r->enabled)
-		print_field(o, "state", "%s, every %s", r->state, text_span(ago, sizeof(ago), r->period));
-	else
-		print_field(o, "state", "%s", r->state);
+	print_state(o, r);
+	print_wishes(o, r);
 	print_field(o, "last success", "%s%s%s%s", text_local(raw, sizeof(raw), r->last_success), r->last_success != 0 ? " (" : "",
 	    r->last_success != 0 ? text_ago(ago, sizeof(ago), o->now, r->last_success) : "", r->last_success != 0 ? ")" : "");
-	if (*r->error != '\0')
+	if (*r->error != '\0' && r->failures > 0)
 		print_field(o, "last failure", "%s (%s, %u in a row): %s", text_local(raw, sizeof(raw), r->last_attempt),
 		    text_ago(ago, sizeof(ago), o->now, r->last_attempt), r->failures, r->error);
+	else if (*r->error != '\0')
+		print_field(o, "last failure", "%s (%s): %s", text_local(raw, sizeof(raw), r->last_attempt),
+		    text_ago(ago, sizeof(ago), o->now, r->last_attempt), r->error);
 	if (r->next_poll != 0)
 		print_field(o, "next poll", "%s (%s)", text_local(raw, sizeof(raw), r->next_poll),
 		    text_until(until, sizeof(until), o->now, r->next_poll));
 	print_counts(o, r);
+}
+
+/* Why a record that is due is not polled; NULL where the word says it. */
+static const char *
+state_sentence(const char *state)
+{
+	if (strcmp(state, "host-delay") == 0)
+		return ("its host failed; one of its records tries again");
+	if (strcmp(state, "window") == 0)
+		return ("its schedule does not permit polling now");
+	return (NULL);
+}
+
+static void
+print_state(const struct out *o, const struct ctl_record *r)
+{
+	const char	*why = state_sentence(r->state);
+	char		 span[32], every[64] = "";
+
+	if (r->enabled)
+		snprintf(every, sizeof(every), ", every %s", text_span(span, sizeof(span), r->period));
+	print_field(o, "state", "%s%s%s%s%s", r->state, why != NULL ? " (" : "", why != NULL ? why : "", why != NULL ? ")" : "", every);
+}
+
+/* What the server has said about itself. */
+static void
+print_wishes(const struct out *o, const struct ctl_record *r)
+{
+	char	 span[32];
+
+	if (r->login_delay > 0)
+		print_field(o, "server wants", "%s between logins", text_span(span, sizeof(span), r->login_delay));
+	if (r->expire == 0)
+		print_field(o, "server keeps", "nothing that was retrieved");
+	else if (r->expire != UINT32_MAX)
+		print_field(o, "server keeps", "messages for %u days", r->expire);
 }
 
 static void

@@ -221,6 +221,7 @@ sample(struct ctl_status *st, struct ctl_record *r)
 	r[0].period = 300;
 	r[0].last_success = r[0].last_attempt = NOW - 120;
 	r[0].next_poll = NOW + 35;
+	r[0].expire = UINT32_MAX;
 	r[0].messages = 42;
 	r[0].kept = 7;
 	r[1] = r[0];
@@ -298,6 +299,40 @@ account_page(void **state __unused)
 	assert_null(strchr(output, '\033'));
 }
 
+/* Why a record that is due is not polled, and what its server wants. */
+static void
+waiting(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct ctl_status	 st;
+	struct reply		 rep = { .ok = 1, .records = r, .nrecords = 2 };
+	struct request		 req = { .type = IMSG_CTL_ACCOUNT, .listing = 1 };
+	struct out		 o = { .now = NOW };
+
+	sample(&st, r);
+	strlcpy(r[0].state, "host-delay", sizeof(r[0].state));
+	r[0].login_delay = 900;
+	r[0].expire = 14;
+	strlcpy(r[1].state, "window", sizeof(r[1].state));
+	r[1].failures = r[1].expire = 0;
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_non_null(strstr(output, "host-delay (its host failed; one of its records tries again), every 5 min\n"));
+	assert_non_null(strstr(output, "window (its schedule does not permit polling now), every 5 min\n"));
+	assert_non_null(strstr(output, "server wants   15 min between logins\n"));
+	assert_non_null(strstr(output, "server keeps   messages for 14 days\n"));
+	assert_non_null(strstr(output, "server keeps   nothing that was retrieved\n"));
+	assert_non_null(strstr(output, "(2 min ago): login refused"));
+	req.type = IMSG_CTL_STATUS;
+	r[1].next_poll = 0;
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_non_null(strstr(output, "  host-delay in 35 s  "));
+	assert_non_null(strstr(output, "  window              "));
+}
+
 static void
 json_object(void **state __unused)
 {
@@ -317,7 +352,7 @@ json_object(void **state __unused)
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
 	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"
-	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,"
+	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,"
 	    "\"suspects\":0,\"aside\":0}]}\n");
 
 	rep.ok = 0;
@@ -341,6 +376,7 @@ main(void)
 		cmocka_unit_test(table),
 		cmocka_unit_test(table_fits_terminal),
 		cmocka_unit_test(account_page),
+		cmocka_unit_test(waiting),
 		cmocka_unit_test(json_object),
 	};
 	int			 failed;
