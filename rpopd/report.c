@@ -134,11 +134,14 @@ report_health(struct session *s, struct task *t, int counts)
 	strlcpy(rs->error, text, sizeof(rs->error));
 }
 
-/* The owner reads what the server has to say (S61); each login brings the next of its texts. */
+/* The owner reads what the server has to say (S61); each login brings the next of its texts.  Each is a subject of its own. */
 static void
 report_alert(const struct session *s, const struct task *t)
 {
-	notice_send(t->rec->account, s->label, "A message from your mail provider",
+	char	 subject[PROTO_TEXT_SIZE];
+
+	snprintf(subject, sizeof(subject), "%.100s: %.150s", t->rec->host, s->error);
+	notice_send(t->rec->account, s->label, subject,
 	    "The server %s, from which your mail is fetched, refused a login once in order to tell you this:\n\n%s\n\n"
 	    "The name and the password are accepted.  Fetching goes on by itself.\n", t->rec->host, s->error);
 }

@@ -240,7 +240,7 @@ def test_locked(personal, popd):
     rigs.wait_for(lambda: personal.idents() == {ANNA: ["m"]}, "the message")
     assert len(server.behaviour.times) == 3
     log = daemon.log()
-    assert log.count("another POP session") == 1 and log.count("works again") == 1
+    assert log.count("): login: ") == 1 and log.count("works again") == 1
     assert daemon.stop() == 0
 
 
@@ -252,7 +252,7 @@ def test_alerts(personal, popd):
     rigs.wait_for(lambda: "m" in personal.idents().get(ANNA, []), "the message")
     mails = rigs.wait_for(lambda: len(personal.delivered()[ANNA]) == 3 and personal.delivered()[ANNA], "the notices")
     for text in (b"your mailbox is nearly full", b"maintenance on Sunday"):
-        assert sum(text in m for m in mails) == 1
+        assert sum(text in b" ".join(m.split()) for m in mails) == 1
     r = rows(personal)["work"]
     assert r["failures"] == 0 and not r["last_error"]
     assert daemon.stop() == 0
