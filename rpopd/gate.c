@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Activity schedules at work (S6).  Records with the same schedule share a gate, which holds those that are due while it is closed.
- * Nothing leaves for a closed gate, name lookups and token requests included; a session that has its connection goes on to its end.
+ * Activity schedules at work (S6).  Records with the same schedule share a gate, which holds those that are due while it is
+ * closed.  Nothing leaves for a closed gate, name lookups and token requests included; a session that has its connection goes on
+ * to its end.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -167,8 +167,8 @@ host_result(struct session *s)
 }
 
 /*
- * A host that let others in since this session began, or since its record failed here the last time, is there: then it is the record
- * that does not fit it, and one record must not stop the others.  What the host itself says in its greeting is never excused.
+ * A host that let others in since this session began, or since its record failed here the last time, is there: then it is the
+ * record that does not fit it, and one record must not stop the others.  What the host says in its greeting is never excused.
  */
 static int
 host_excused(const struct host *h, const struct session *s)

@@ -35,9 +35,9 @@ report_login(struct session *s, const struct msg_fetch_stat *m)
 	if (!s->leave || t->expire == UINT32_MAX)
 		return;
 	if (t->expire == 0)
-		log_warnx("%s: %s: the server deletes what was retrieved (EXPIRE 0): nothing stays there", s->label, s->where);
+		log_info("%s: %s: the server deletes what was retrieved (EXPIRE 0): nothing stays there", s->label, s->where);
 	else
-		log_warnx("%s: %s: the server keeps messages for %u days only (EXPIRE)", s->label, s->where, t->expire);
+		log_info("%s: %s: the server keeps messages for %u days only (EXPIRE)", s->label, s->where, t->expire);
 }
 
 void

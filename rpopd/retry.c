@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * After each kind of failure: whose it is, and how long until the next try (S15, S16, S59-S61; RFC 2449 and 3206 response codes make
- * it shorter or longer).
+ * After each kind of failure: whose it is, and how long until the next try (S15, S16, S59-S61; RFC 2449 and 3206 response codes
+ * make it shorter or longer).
  */
 #include "../common/compat.h"
 #include "rpopd.h"
@@ -103,8 +103,8 @@ retry_period(const struct task *t)
 }
 
 /*
- * What a poll taught about the server's wish (RFC 2449 LOGIN-DELAY; 0: not told).  A login refused as too soon although the last wish
- * was obeyed means that it wants more.
+ * What a poll taught about the server's wish (RFC 2449 LOGIN-DELAY; 0: not told).  A login refused as too soon although the last
+ * wish was obeyed means that it wants more.
  */
 void
 retry_learn(struct task *t, enum fail_why why, uint32_t login_delay)

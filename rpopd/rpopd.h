@@ -205,10 +205,6 @@ int	 session_tls_files(struct session *);
 void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
 void	 report_session(struct session *);	/* log line, record state, next poll */
 
-/* notice.c: a message of ours to a local account */
-void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
-	    __attribute__((__format__(printf, 4, 5)));
-
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);
 int	 commit_rcpt(const struct msg_rcpt *);

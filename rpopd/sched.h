@@ -41,8 +41,8 @@ struct heap_item *heap_top(const struct heap *);		/* NULL: empty */
 void		 heap_free(struct heap *);			/* must be empty */
 
 /*
- * schedule.c: minutes of the week, in local time, in which polling is permitted.  What counts is what a clock on the wall shows: an
- * hour that is left out in spring permits nothing, one that comes twice in autumn permits twice.
+ * schedule.c: minutes of the week, in local time, in which polling is permitted.  What counts is what a clock on the wall shows:
+ * an hour that is left out in spring permits nothing, one that comes twice in autumn permits twice.
  */
 #define SCHEDULE_NEVER		INT64_MAX
 #define SCHEDULE_MINUTES	(7 * 24 * 60)

@@ -132,7 +132,8 @@ def test_host_ceiling(personal, popd):
 
 def window(begins, ends):
     """Hours from now, as a row's times."""
-    return "begins = '%s', ends = '%s'" % tuple(time.strftime("%H:%M", time.localtime(time.time() + h * 3600)) for h in (begins, ends))
+    times = [time.strftime("%H:%M", time.localtime(time.time() + h * 3600)) for h in (begins, ends)]
+    return "begins = '%s', ends = '%s'" % tuple(times)
 
 
 @pytest.fixture

@@ -74,7 +74,6 @@ struct child *child_current(enum role r) { (void)r; return (&none); }
 void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
-void child_retire(enum role r) { (void)r; }
 void child_set_ready(struct child *c) { (void)c; }
 void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
 { (void)c; (void)i; (void)h; (void)p; (void)f; (void)s; }

@@ -102,7 +102,7 @@ notice_send(uint32_t account, const char *record, const char *subject, const cha
 }
 
 static void
-quiet(int priority, const char *text)
+quiet(enum log_level priority, const char *text)
 {
 	(void)priority;
 	(void)text;
