@@ -60,9 +60,10 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
-FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/conn.o fetcher/events.o fetcher/outq.o fetcher/pop3.o \
-		fetcher/pop3_cmd.o fetcher/pop3_reply.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o fetcher/tlsconf.o \
-		fetcher/tlserror.o fetcher/trace.o
+FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o fetcher/conn.o fetcher/events.o \
+		fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o fetcher/pop3_cmd.o fetcher/pop3_reply.o \
+		fetcher/sasl.o fetcher/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
+		fetcher/tlsconf.o fetcher/tlserror.o fetcher/trace.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
 		${SYNC_${OS}} common/mailaddr.o common/mailaddr_lex.o
@@ -88,7 +89,7 @@ build/dialer: ${DIALER} ${COMMON} common/link.o
 	${CC} ${ALL_LDFLAGS} -o $@ ${DIALER} ${COMMON} common/link.o -lcares ${EVENT_LIBS} ${BASE_LIBS}
 build/fetcher: ${FETCHER} ${COMMON} common/link.o
 	@mkdir -p build
-	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER} ${COMMON} common/link.o -ltls -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER} ${COMMON} common/link.o -ltls -lcrypto -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/deliverer: ${DELIVERER} ${COMMON} common/link.o
 	@mkdir -p build
 	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER} ${COMMON} common/link.o ${EVENT_LIBS} ${BASE_LIBS}
@@ -105,7 +106,7 @@ build/test/dialer: ${DIALER:.o=.to} ${COMMON:.o=.to} common/link.to
 	${CC} ${ALL_LDFLAGS} -o $@ ${DIALER:.o=.to} ${COMMON:.o=.to} common/link.to -lcares ${EVENT_LIBS} ${BASE_LIBS}
 build/test/fetcher: ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lcrypto -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/test/deliverer: ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
 	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to ${EVENT_LIBS} ${BASE_LIBS}

@@ -212,6 +212,7 @@ struct msg_fetch_start {
 	uint32_t	 tls;			/* enum tls_mode */
 	uint32_t	 auth;			/* enum auth_mech */
 	uint32_t	 apop;			/* record flag AND global switch (S26) */
+	uint32_t	 port;			/* polled, for OAUTHBEARER */
 	uint32_t	 token;			/* the secret is an OAuth access token */
 	uint32_t	 leave;			/* 1: UIDL is needed, else the record fails */
 	uint32_t	 want_sizes;		/* 1: ask for LIST together with UIDL */

@@ -53,6 +53,10 @@ event_stat(void *arg, uint32_t count, uint64_t octets, int has_uidl)
 	msg.count = count;
 	msg.octets = octets;
 	msg.has_uidl = (uint32_t)has_uidl;
+	msg.has_top = s->pop3.caps & (CAPA_TOP | CAPA_NONE_AT_ALL) ? 1 : 0;
+	msg.login_delay = s->pop3.offer.login_delay;
+	msg.expire = s->pop3.offer.expire;
+	strlcpy(msg.mech, auth_mech_str(s->pop3.login.mech), sizeof(msg.mech));
 	outq_send(&s->master, IMSG_FETCH_STAT, &msg, sizeof(msg));
 }
 

@@ -60,6 +60,7 @@ main(int argc, char *argv[])
 		fatal("channel");
 	proc_log_to(&master.ibuf);
 	conn_warm();
+	sasl_warm();
 	proc_lock_in(&conf, SANDBOX_TEMPLATE, 0);
 	signal_set(&sigchld, SIGCHLD, children_reap, NULL);
 	signal_add(&sigchld, NULL);

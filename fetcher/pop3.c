@@ -16,7 +16,7 @@
 #include "pop3.h"
 
 #define WINDOW_OCTETS	(1024 * 1024)	/* hinted, in flight */
-#define OUT_MAX		16384	/* a login flight, or a window of commands, with much to spare */
+#define OUT_MAX		20480	/* a login flight with the longest token, or a window of commands */
 
 static ssize_t	 body_take(struct pop3 *, const uint8_t *, size_t);
 static ssize_t	 line_take(struct pop3 *, const uint8_t *, size_t);
@@ -68,6 +68,7 @@ pop3_init(struct pop3 *p, const struct pop3_ops *ops, void *arg, const struct ms
 	p->secretlen = len;
 	p->due[0].cmd = CMD_GREETING;
 	p->ndue = 1;
+	login_init(p);
 	if (auth_mask_init(&p->mask, secret, len) == -1)
 		return (-1);
 	return (stream_init(&p->stream, ops->data, arg));
@@ -76,11 +77,18 @@ pop3_init(struct pop3 *p, const struct pop3_ops *ops, void *arg, const struct ms
 void
 pop3_free(struct pop3 *p)
 {
+	login_end(p);
 	stream_free(&p->stream);
 	buf_free(&p->out);
 	free(p->flags);
 	free(p->sizes);
-	explicit_bzero(p->secret, sizeof(p->secret));
+}
+
+/* The caller has a client certificate: a server that offers EXTERNAL is content with that. */
+void
+pop3_has_key(struct pop3 *p)
+{
+	p->login.has_key = 1;
 }
 
 /*
@@ -94,6 +102,7 @@ pop3_secured(struct pop3 *p)
 	if (p->state != POP3_HANDSHAKE)
 		return;
 	p->caps = 0;
+	offer_init(&p->offer);
 	p->challenge[0] = '\0';
 	if (pop3_queue(p, CMD_CAPA, 0) == 0)
 		pop3_enter(p, POP3_CAPA);
@@ -206,7 +215,11 @@ pop3_stop(struct pop3 *p)
 void
 pop3_closed(struct pop3 *p, const char *text)
 {
-	if (!pop3_over(p))
+	if (pop3_over(p))
+		return;
+	if (p->login.why != WHY_NONE)
+		(void)pop3_fail(p, p->login.why, "%s", p->login.text);
+	else
 		(void)pop3_fail(p, WHY_CLOSED, "%s", text);
 }
 
@@ -256,7 +269,7 @@ pop3_fail(struct pop3 *p, enum fail_why why, const char *fmt, ...)
 	p->why = why;
 	p->stage = states[p->state].stage;
 	p->state = POP3_FAILED;
-	explicit_bzero(p->secret, sizeof(p->secret));
+	login_end(p);
 	return (-1);
 }
 

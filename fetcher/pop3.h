@@ -11,8 +11,9 @@
 
 #include "../common/buf.h"
 #include "../common/proto.h"
+#include "login.h"
 
-#define REPLY_LINE_MAX	1024		/* octets of one reply line, line end left out */
+#define REPLY_LINE_MAX	2048		/* octets of one reply line, line end left out; a challenge of NTLM is the longest */
 #define LIST_SLACK	100		/* a listing may have 2 * messages + this many lines */
 #define CHALLENGE_MAX	255		/* APOP challenge, brackets included */
 #define WINDOW_COUNT	128		/* RETR or DELE in flight when the server pipelines */
@@ -45,43 +46,10 @@ int	 stream_finish(struct stream *, uint8_t digest[PROTO_DIGEST_LEN]);
 int	 stream_done(const struct stream *);
 const struct evp_md_st	*stream_sha256(void);
 
-/* pop3_reply.c: total parsers over (pointer, length), line end already stripped. */
-struct reply {
-	int		 ok;		/* 1: +OK, 0: -ERR */
-	int		 busy;		/* the server asks to come back later (RFC 2449, RFC 3206) */
-	const uint8_t	*text;		/* behind the indicator and its blanks */
-	size_t		 len;
-};
-
-enum pop3_capa { CAPA_PIPELINING = 1, CAPA_STLS = 2 };
-int	 pop3_reply_status(const uint8_t *, size_t, struct reply *);
-uint32_t pop3_reply_capa(const uint8_t *, size_t);
-int	 pop3_reply_stat(const uint8_t *, size_t, uint64_t *, uint64_t *);
-int	 pop3_reply_list(const uint8_t *, size_t, uint64_t *, uint64_t *);
-int	 pop3_reply_uidl(const uint8_t *, size_t, uint64_t *, const uint8_t **, size_t *);
-size_t	 pop3_reply_challenge(const uint8_t *, size_t, const uint8_t **);
-
-/* auth.c */
-struct auth_mask {		/* knows the secret when it sees it, but not what it is */
-	uint8_t		 salt[16];
-	uint8_t		 digest[PROTO_DIGEST_LEN];
-	uint32_t	 sum;		/* of its octets: cheap first look */
-	size_t		 len;
-};
-
-int	 auth_clean(const void *, size_t);
-int	 auth_plain(struct buf *, const char *, const void *, size_t);
-int	 auth_apop(struct buf *, const char *, const char *, const void *, size_t);
-int	 auth_mask_init(struct auth_mask *, const void *, size_t);
-void	 auth_mask_apply(const struct auth_mask *, uint8_t *, size_t);
-char	*auth_mask_text(const struct auth_mask *, char *, size_t, const uint8_t *, size_t);
-
 /* pop3.c: the protocol engine; pop3_cmd.c: what each reply means.  HANDSHAKE: the caller runs TLS, then pop3_secured(); PLAN: the
  * master's turn; ALONE: one suspect at a time, last verdicts. */
 enum pop3_state { POP3_GREETING, POP3_CAPA, POP3_STLS, POP3_HANDSHAKE, POP3_LOGIN, POP3_LIST, POP3_PLAN, POP3_RETR, POP3_ALONE,
 	POP3_DELE, POP3_QUIT, POP3_DONE, POP3_FAILED, POP3_STATE_MAX };
-enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_USER, CMD_PASS, CMD_APOP, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_RETR, CMD_DELE,
-	CMD_QUIT, CMD_MAX };
 enum pop3_part { PART_STATUS, PART_LINES, PART_BODY };	/* of a reply */
 
 enum pop3_flag {		/* one octet per message number */
@@ -128,7 +96,9 @@ struct pop3 {
 	size_t			 linelen;
 	uint64_t		 lines;		/* of the multi-line reply so far */
 	char			 challenge[CHALLENGE_MAX + 1];	/* empty: APOP not offered */
-	uint8_t			 secret[PROTO_SECRET_MAX];
+	struct offer		 offer;
+	struct login		 login;
+	uint8_t			 secret[PROTO_TOKEN_MAX];	/* password or access token */
 	size_t			 secretlen;
 	int			 secret_out;	/* it is or was in out */
 	struct auth_mask	 mask;
@@ -149,6 +119,7 @@ struct pop3 {
 
 int	 pop3_init(struct pop3 *, const struct pop3_ops *, void *, const struct msg_fetch_start *, const void *, size_t);
 void	 pop3_free(struct pop3 *);
+void	 pop3_has_key(struct pop3 *);
 void	 pop3_secured(struct pop3 *);
 int	 pop3_input(struct pop3 *, const uint8_t *, size_t);
 void	 pop3_sent(struct pop3 *, size_t);
@@ -170,6 +141,9 @@ void	 pop3_trace_got(const struct pop3 *, const uint8_t *, size_t);
 /* Between pop3.c and pop3_cmd.c. */
 int	 pop3_queue(struct pop3 *, enum pop3_cmd, uint32_t);
 void	 pop3_enter(struct pop3 *, enum pop3_state);
+int	 pop3_survey(struct pop3 *);
+int	 pop3_pipelines(const struct pop3 *);
+char	*pop3_text(struct pop3 *, char *, size_t, const struct reply *);
 int	 pop3_status(struct pop3 *, const struct pop3_due *, const uint8_t *, size_t);
 int	 pop3_lineof(struct pop3 *, enum pop3_cmd, const uint8_t *, size_t);
 int	 pop3_endof(struct pop3 *, enum pop3_cmd);

@@ -13,37 +13,42 @@
 
 typedef int	 status_fn(struct pop3 *, uint32_t, const struct reply *);
 
-static status_fn	 greeting_status, capa_status, stls_status, user_status, login_status, stat_status, list_status, uidl_status,
-			 retr_status, dele_status, quit_status;
-static int	 capa_line(struct pop3 *, const uint8_t *, size_t);
-static int	 capa_end(struct pop3 *);
+static status_fn	 stat_status, list_status, uidl_status, retr_status, dele_status, quit_status;
 static int	 list_line(struct pop3 *, const uint8_t *, size_t);
 static int	 list_end(struct pop3 *);
 static int	 uidl_line(struct pop3 *, const uint8_t *, size_t);
 static int	 uidl_end(struct pop3 *);
-static int	 login_begin(struct pop3 *);
 static int	 command_add(struct pop3 *, enum pop3_cmd, uint32_t);
-static char	*reply_text(struct pop3 *, char *, size_t, const struct reply *);
-static int	 pipelines(const struct pop3 *);
+
+#define GATED	0x01	/* never ahead of TLS, if the record has TLS */
+#define OWN	0x02	/* login_write() makes the line */
 
 static const struct {
 	const char	*verb;
+	int		 how;
 	status_fn	*status;
 	int		(*line)(struct pop3 *, const uint8_t *, size_t);
 	int		(*end)(struct pop3 *);
+	int		(*more)(struct pop3 *, const uint8_t *, size_t);	/* "+" and a challenge */
 } cmds[CMD_MAX] = {
-	[CMD_GREETING] =	{ "",		greeting_status, NULL,	 NULL },
-	[CMD_CAPA] =		{ "CAPA",	capa_status, capa_line,	 capa_end },
-	[CMD_STLS] =		{ "STLS",	stls_status, NULL,	 NULL },
-	[CMD_USER] =		{ "USER",	user_status, NULL,	 NULL },
-	[CMD_PASS] =		{ "PASS",	login_status, NULL,	 NULL },
-	[CMD_APOP] =		{ "APOP",	login_status, NULL,	 NULL },
-	[CMD_STAT] =		{ "STAT",	stat_status, NULL,	 NULL },
-	[CMD_LIST] =		{ "LIST",	list_status, list_line,	 list_end },
-	[CMD_UIDL] =		{ "UIDL",	uidl_status, uidl_line,	 uidl_end },
-	[CMD_RETR] =		{ "RETR",	retr_status, NULL,	 NULL },
-	[CMD_DELE] =		{ "DELE",	dele_status, NULL,	 NULL },
-	[CMD_QUIT] =		{ "QUIT",	quit_status, NULL,	 NULL }
+	[CMD_GREETING] =	{ "",		0, login_greeting, NULL, NULL, NULL },
+	[CMD_CAPA] =		{ "CAPA",	0, login_capa,	login_capa_line, login_capa_end, NULL },
+	[CMD_STLS] =		{ "STLS",	0, login_stls,	NULL, NULL, NULL },
+	[CMD_LISTAUTH] =	{ "AUTH",	GATED, login_list, login_list_line, login_list_end, NULL },
+	[CMD_UTF8] =		{ "UTF8",	GATED, login_utf8, NULL, NULL, NULL },
+	[CMD_USER] =		{ "USER",	GATED | OWN, login_user, NULL, NULL, NULL },
+	[CMD_PASS] =		{ "PASS",	GATED | OWN, login_status, NULL, NULL, NULL },
+	[CMD_APOP] =		{ "APOP",	GATED | OWN, login_status, NULL, NULL, NULL },
+	[CMD_AUTH] =		{ "AUTH",	GATED | OWN, login_status, NULL, NULL, login_auth_more },
+	[CMD_RESPONSE] =	{ "",		GATED | OWN, login_status, NULL, NULL, login_more },
+	[CMD_CANCEL] =		{ "*",		GATED, login_cancelled, NULL, NULL, login_cancelled_more },
+	[CMD_RECAPA] =		{ "CAPA",	0, login_recapa, login_recapa_line, login_recapa_end, NULL },
+	[CMD_STAT] =		{ "STAT",	0, stat_status,	NULL, NULL, NULL },
+	[CMD_LIST] =		{ "LIST",	0, list_status,	list_line, list_end, NULL },
+	[CMD_UIDL] =		{ "UIDL",	0, uidl_status,	uidl_line, uidl_end, NULL },
+	[CMD_RETR] =		{ "RETR",	0, retr_status,	NULL, NULL, NULL },
+	[CMD_DELE] =		{ "DELE",	0, dele_status,	NULL, NULL, NULL },
+	[CMD_QUIT] =		{ "QUIT",	0, quit_status,	NULL, NULL, NULL }
 };
 
 /* Write a command and note that its reply is due.  This is the one place where login octets come into being.  0 or -1: failed. */
@@ -55,7 +60,7 @@ pop3_queue(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 
 	if (p->ndue == DUE_MAX)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "too many commands in flight"));
-	if ((cmd == CMD_USER || cmd == CMD_PASS || cmd == CMD_APOP) && !p->secure && p->start->tls != TLS_MODE_NONE)
+	if (cmds[cmd].how & GATED && !p->secure && (p->start->tls != TLS_MODE_NONE || p->start->token))
 		return (pop3_fail(p, WHY_TLS, "no login without TLS"));
 	if (command_add(p, cmd, msgno) == -1)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "out of memory"));
@@ -72,9 +77,13 @@ pop3_queue(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 int
 pop3_status(struct pop3 *p, const struct pop3_due *due, const uint8_t *line, size_t len)
 {
+	const uint8_t	*more;
 	struct reply	 r;
 	char		 text[PROTO_TEXT_SIZE];
+	size_t		 morelen;
 
+	if (cmds[due->cmd].more != NULL && pop3_reply_more(line, len, &more, &morelen))
+		return (cmds[due->cmd].more(p, more, morelen));
 	if (pop3_reply_status(line, len, &r) == -1)
 		return (pop3_fail(p, WHY_PROTO, "answer is neither +OK nor -ERR: %s",
 		    auth_mask_text(&p->mask, text, sizeof(text), line, len)));
@@ -120,100 +129,17 @@ pop3_hint(const struct pop3 *p, uint32_t msgno)
 	return (hint > UINT32_MAX ? UINT32_MAX : hint == 0 ? 1 : (uint32_t)hint);
 }
 
-static int
-greeting_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
+/* Logged in: what is there?  A pipelining server is asked everything at once. */
+int
+pop3_survey(struct pop3 *p)
 {
-	const uint8_t	*challenge;
-	char		 text[PROTO_TEXT_SIZE];
-	size_t		 n;
-
-	if (!r->ok)
-		return (pop3_fail(p, WHY_BUSY, "the server takes no connection: %s", reply_text(p, text, sizeof(text), r)));
-	if ((n = pop3_reply_challenge(r->text, r->len, &challenge)) > 0) {
-		memcpy(p->challenge, challenge, n);
-		p->challenge[n] = '\0';
-	}
-	pop3_enter(p, POP3_CAPA);
-	return (pop3_queue(p, CMD_CAPA, 0));
-}
-
-/* A server without CAPA is a server without capabilities. */
-static int
-capa_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
-{
-	p->caps = 0;
-	if (!r->ok)
-		return (capa_end(p));
-	p->part = PART_LINES;
-	return (0);
-}
-
-static int
-capa_line(struct pop3 *p, const uint8_t *line, size_t len)
-{
-	p->caps |= pop3_reply_capa(line, len);
-	return (0);
-}
-
-static int
-capa_end(struct pop3 *p)
-{
-	if (p->start->tls != TLS_MODE_STLS || p->secure)
-		return (login_begin(p));
-	pop3_enter(p, POP3_STLS);
-	return (pop3_queue(p, CMD_STLS, 0));
-}
-
-static int
-stls_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
-{
-	char	 text[PROTO_TEXT_SIZE];
-
-	if (!r->ok)
-		return (pop3_fail(p, WHY_TLS, "the server refuses STLS%s: %s", p->caps & CAPA_STLS ? "" : " and does not offer it",
-		    reply_text(p, text, sizeof(text), r)));
-	pop3_enter(p, POP3_HANDSHAKE);
-	return (0);
-}
-
-/*
- * The method is chosen here, once: APOP if the record and the switch want it and the greeting carried a timestamp (S26), else
- * USER and PASS; a refusal is final.  A pipelining server gets everything up to the listing in one flight.
- */
-static int
-login_begin(struct pop3 *p)
-{
-	pop3_enter(p, POP3_LOGIN);
-	if (p->start->apop && p->challenge[0] != '\0') {
-		if (pop3_queue(p, CMD_APOP, 0) == -1)
-			return (-1);
-	} else if (pop3_queue(p, CMD_USER, 0) == -1 || (pipelines(p) && pop3_queue(p, CMD_PASS, 0) == -1))
+	if (pop3_queue(p, CMD_STAT, 0) == -1)
 		return (-1);
-	if (!pipelines(p))
+	if (!pop3_pipelines(p))
 		return (0);
-	if (pop3_queue(p, CMD_STAT, 0) == -1 || (p->start->want_sizes && pop3_queue(p, CMD_LIST, 0) == -1))
+	if (p->start->want_sizes && pop3_queue(p, CMD_LIST, 0) == -1)
 		return (-1);
 	return (pop3_queue(p, CMD_UIDL, 0));
-}
-
-static int
-user_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
-{
-	if (!r->ok)
-		return (login_status(p, msgno, r));
-	return (pipelines(p) ? 0 : pop3_queue(p, CMD_PASS, 0));
-}
-
-static int
-login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
-{
-	char	 text[PROTO_TEXT_SIZE];
-
-	if (!r->ok)
-		return (pop3_fail(p, r->busy ? WHY_BUSY : WHY_AUTH, "%s: %s", r->busy ? "login put off" : "login refused",
-		    reply_text(p, text, sizeof(text), r)));
-	pop3_enter(p, POP3_LIST);
-	return (pipelines(p) ? 0 : pop3_queue(p, CMD_STAT, 0));
 }
 
 static int
@@ -223,15 +149,15 @@ stat_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	char		 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok || pop3_reply_stat(r->text, r->len, &count, &p->octets) == -1)
-		return (pop3_fail(p, r->busy ? WHY_BUSY : WHY_PROTO, "no mailbox size from STAT: %s",
-		    reply_text(p, text, sizeof(text), r)));
+		return (pop3_fail(p, pop3_reply_why(r, WHY_PROTO), "no mailbox size from STAT: %s",
+		    pop3_text(p, text, sizeof(text), r)));
 	if (count > PROTO_MSGS_MAX)
 		return (pop3_fail(p, WHY_PROTO, "more than %u messages in the mailbox", PROTO_MSGS_MAX));
 	p->count = (uint32_t)count;
 	if ((p->flags = calloc(count + 1, sizeof(*p->flags))) == NULL ||
 	    (p->start->want_sizes && (p->sizes = calloc(count + 1, sizeof(*p->sizes))) == NULL))
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "no memory for %u messages", p->count));
-	if (pipelines(p))
+	if (pop3_pipelines(p))
 		return (0);
 	return (pop3_queue(p, p->sizes != NULL && p->count > 0 ? CMD_LIST : CMD_UIDL, 0));
 }
@@ -259,7 +185,7 @@ list_line(struct pop3 *p, const uint8_t *line, size_t len)
 static int
 list_end(struct pop3 *p)
 {
-	return (pipelines(p) ? 0 : pop3_queue(p, CMD_UIDL, 0));
+	return (pop3_pipelines(p) ? 0 : pop3_queue(p, CMD_UIDL, 0));
 }
 
 /* What to do without unique-ids is the master's business. */
@@ -339,7 +265,7 @@ retr_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok) {
-		p->ops->skipped(p->arg, msgno, reply_text(p, text, sizeof(text), r));
+		p->ops->skipped(p->arg, msgno, pop3_text(p, text, sizeof(text), r));
 		return (0);
 	}
 	if (stream_begin(&p->stream) == -1)
@@ -358,7 +284,7 @@ dele_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok) {
-		p->ops->denied(p->arg, msgno, reply_text(p, text, sizeof(text), r));
+		p->ops->denied(p->arg, msgno, pop3_text(p, text, sizeof(text), r));
 		return (0);
 	}
 	p->deleted++;
@@ -382,33 +308,21 @@ command_add(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 	char	 line[32];
 	int	 n;
 
-	switch (cmd) {
-	case CMD_USER:
-		return (auth_plain(&p->out, "USER", p->start->user, strlen(p->start->user)));
-	case CMD_PASS:
-		n = auth_plain(&p->out, "PASS", p->secret, p->secretlen);
-		break;
-	case CMD_APOP:
-		n = auth_apop(&p->out, p->start->user, p->challenge, p->secret, p->secretlen);
-		break;
-	default:
-		n = msgno == 0 ? snprintf(line, sizeof(line), "%s\r\n", cmds[cmd].verb) :
-		    snprintf(line, sizeof(line), "%s %u\r\n", cmds[cmd].verb, msgno);
-		return (buf_add(&p->out, line, (size_t)n));
-	}
-	explicit_bzero(p->secret, sizeof(p->secret));
-	p->secret_out = 1;
-	return (n);
+	if (cmds[cmd].how & OWN)
+		return (login_write(p, cmd));
+	n = msgno == 0 ? snprintf(line, sizeof(line), "%s\r\n", cmds[cmd].verb) :
+	    snprintf(line, sizeof(line), "%s %u\r\n", cmds[cmd].verb, msgno);
+	return (buf_add(&p->out, line, (size_t)n));
 }
 
-static char *
-reply_text(struct pop3 *p, char *dst, size_t size, const struct reply *r)
+char *
+pop3_text(struct pop3 *p, char *dst, size_t size, const struct reply *r)
 {
 	return (auth_mask_text(&p->mask, dst, size, r->text, r->len));
 }
 
-static int
-pipelines(const struct pop3 *p)
+int
+pop3_pipelines(const struct pop3 *p)
 {
 	return (p->caps & CAPA_PIPELINING ? 1 : 0);
 }

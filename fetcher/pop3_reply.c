@@ -9,10 +9,16 @@
 #include "../common/compat.h"
 #include "pop3.h"
 
+#define EXPIRE_NEVER	UINT32_MAX
+#define DELAY_MAX	31536000	/* s; what is said above that is taken for this */
+
 static size_t	 blank_skip(const uint8_t *, size_t);
 static size_t	 number_parse(const uint8_t *, size_t, uint64_t *);
 static int	 word_is(const uint8_t *, size_t, const char *);
-static int	 busy_check(const uint8_t *, size_t);
+static enum reply_code	 code_parse(const uint8_t *, size_t);
+static size_t	 word_next(const uint8_t *, size_t, size_t *);
+static void	 delay_parse(struct offer *, const uint8_t *, size_t);
+static void	 expire_parse(struct offer *, const uint8_t *, size_t);
 static int	 alnum_is(uint8_t);
 static int	 atom_check(const uint8_t *, size_t);
 static int	 quoted_check(const uint8_t *, size_t);
@@ -38,29 +44,116 @@ pop3_reply_status(const uint8_t *p, size_t len, struct reply *r)
 	r->text = p + n;
 	r->len = len - n;
 	if (!r->ok)
-		r->busy = busy_check(r->text, r->len);
+		r->code = code_parse(r->text, r->len);
 	return (0);
 }
 
-/* The bit of a capability line, 0 for one of no interest.  Keywords are case-insensitive (RFC 2449 section 5). */
+/* 1: "+" and a challenge, which *text is set to; anything else is 0. */
+int
+pop3_reply_more(const uint8_t *p, size_t len, const uint8_t **text, size_t *textlen)
+{
+	size_t	 n;
+
+	if (len == 0 || p[0] != '+' || (len > 1 && p[1] != ' ' && p[1] != '\t'))
+		return (0);
+	n = 1 + blank_skip(p + 1, len - 1);
+	while (len > n && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+		len--;
+	*text = p + n;
+	*textlen = len - n;
+	return (1);
+}
+
+/* What kind of failure an -ERR is: by its code, or otherwise. */
+enum fail_why
+pop3_reply_why(const struct reply *r, enum fail_why otherwise)
+{
+	static const enum fail_why	 whys[CODE_MAX] = {
+		[CODE_IN_USE] = WHY_BUSY,
+		[CODE_LOGIN_DELAY] = WHY_TOO_SOON,
+		[CODE_SYS_TEMP] = WHY_SERVER_TEMP,
+		[CODE_SYS_PERM] = WHY_SERVER_PERM,
+		[CODE_AUTH] = WHY_AUTH,
+		[CODE_ALERT] = WHY_ALERT
+	};
+
+	return (whys[r->code] == WHY_NONE ? otherwise : whys[r->code]);
+}
+
+void
+offer_init(struct offer *o)
+{
+	memset(o, 0, sizeof(*o));
+	o->expire = EXPIRE_NEVER;
+}
+
+/* Names of mechanisms, blanks between them.  Those without a bit are noted for people only. */
+void
+offer_mechs(struct offer *o, const uint8_t *p, size_t len)
+{
+	uint32_t	 mech;
+	size_t		 at = 0, n, i, used;
+
+	for (; (n = word_next(p, len, &at)) > 0; at += n) {
+		for (mech = AUTH_EXTERNAL; mech < AUTH_MAX; mech++)
+			if (mech != AUTH_USER && mech != AUTH_APOP && word_is(p + at, n, auth_mech_str(mech)))
+				o->mechs |= 1U << mech;
+		for (i = 0; i < n && (alnum_is(p[at + i]) || p[at + i] == '-' || p[at + i] == '_'); i++)
+			;
+		used = strlen(o->list);
+		if (i < n || n > 20 || used + n + 2 > sizeof(o->list))
+			continue;
+		if (used > 0)
+			o->list[used++] = ' ';
+		memcpy(o->list + used, p + at, n);
+		o->list[used + n] = '\0';
+	}
+}
+
+/*
+ * The bits of a capability line, 0 for one of no interest; what it says besides goes to o.  Keywords are case-insensitive (RFC 2449
+ * section 5).
+ */
 uint32_t
-pop3_reply_capa(const uint8_t *p, size_t len)
+pop3_reply_capa(const uint8_t *p, size_t len, struct offer *o)
 {
 	static const struct {
-		const char	*name;
-		uint32_t	 bit;
+		const char	*name, *arg;		/* arg: the line must have this word */
+		uint32_t	 bits;
+		void		(*take)(struct offer *, const uint8_t *, size_t);
 	} capas[] = {
-		{ "PIPELINING",	CAPA_PIPELINING },
-		{ "STLS",	CAPA_STLS }
+		{ "PIPELINING",		NULL,	CAPA_PIPELINING,	NULL },
+		{ "STLS",		NULL,	CAPA_STLS,		NULL },
+		{ "TOP",		NULL,	CAPA_TOP,		NULL },
+		{ "UIDL",		NULL,	CAPA_UIDL,		NULL },
+		{ "USER",		NULL,	CAPA_USER,		NULL },
+		{ "SASL",		NULL,	CAPA_SASL,		offer_mechs },
+		{ "RESP-CODES",		NULL,	CAPA_RESP_CODES,	NULL },
+		{ "AUTH-RESP-CODE",	NULL,	CAPA_AUTH_RESP_CODE,	NULL },
+		{ "UTF8",		NULL,	CAPA_UTF8,		NULL },
+		{ "UTF8",		"USER",	CAPA_UTF8_USER,		NULL },
+		{ "LOGIN-DELAY",	NULL,	CAPA_LOGIN_DELAY,	delay_parse },
+		{ "LOGIN-DELAY",	"USER",	CAPA_BY_USER,		NULL },
+		{ "EXPIRE",		NULL,	CAPA_EXPIRE,		expire_parse },
+		{ "EXPIRE",		"USER",	CAPA_BY_USER,		NULL }
 	};
-	size_t	 i, n;
+	uint32_t	 bits = 0;
+	size_t		 i, at = 0, n, first;
 
-	for (n = 0; n < len && p[n] != ' ' && p[n] != '\t'; n++)
-		;
-	for (i = 0; i < nitems(capas); i++)
-		if (word_is(p, n, capas[i].name))
-			return (capas[i].bit);
-	return (0);
+	if ((first = word_next(p, len, &at)) == 0 || at != 0)
+		return (0);
+	for (i = 0; i < nitems(capas); i++) {
+		if (!word_is(p, first, capas[i].name))
+			continue;
+		for (at = first; capas[i].arg != NULL && (n = word_next(p, len, &at)) > 0 && !word_is(p + at, n, capas[i].arg); at += n)
+			;
+		if (capas[i].arg != NULL && n == 0)
+			continue;
+		bits |= capas[i].bits;
+		if (capas[i].take != NULL)
+			capas[i].take(o, p + first, len - first);
+	}
+	return (bits);
 }
 
 /* Text of the reply to STAT: number of messages, octets.  -1 without a number of messages; missing octets count as 0. */
@@ -186,27 +279,72 @@ word_is(const uint8_t *p, size_t len, const char *word)
 	return (len == strlen(word) && strncasecmp((const char *)p, word, len) == 0);
 }
 
-/*
- * Does an -ERR mean "later"?  The codes of RFC 2449 section 8.1 and RFC 3206, with or without further parts behind a slash, and
- * the pending alerts of S61.
- */
-static int
-busy_check(const uint8_t *p, size_t len)
+/* The code in brackets at the front, with or without further parts behind a slash; or "ALERT:" (S61). */
+static enum reply_code
+code_parse(const uint8_t *p, size_t len)
 {
-	static const char	*const codes[] = { "IN-USE", "LOGIN-DELAY", "SYS/TEMP", "ALERT" };
-	size_t			 i, n;
+	static const struct {
+		const char	*name;
+		enum reply_code	 code;
+	} codes[] = {
+		{ "IN-USE",		CODE_IN_USE },
+		{ "LOGIN-DELAY",	CODE_LOGIN_DELAY },
+		{ "SYS/TEMP",		CODE_SYS_TEMP },
+		{ "SYS/PERM",		CODE_SYS_PERM },
+		{ "AUTH",		CODE_AUTH },
+		{ "ALERT",		CODE_ALERT }
+	};
+	size_t	 i, n;
 
 	if (len >= 6 && strncasecmp((const char *)p, "ALERT:", 6) == 0)
-		return (1);
+		return (CODE_ALERT);
 	if (len == 0 || p[0] != '[')
-		return (0);
+		return (CODE_NONE);
 	for (i = 0; i < nitems(codes); i++) {
-		n = strlen(codes[i]);
-		if (len > n + 1 && strncasecmp((const char *)p + 1, codes[i], n) == 0 && strchr("]/ ", p[n + 1]) != NULL &&
-		    p[n + 1] != '\0')
-			return (1);
+		n = strlen(codes[i].name);
+		if (len > n + 1 && strncasecmp((const char *)p + 1, codes[i].name, n) == 0 &&
+		    (p[n + 1] == ']' || p[n + 1] == '/' || p[n + 1] == ' '))
+			return (codes[i].code);
 	}
-	return (0);
+	return (CODE_NONE);
+}
+
+/* Octets of the first word at or behind *at, which is moved to it; 0: there is none. */
+static size_t
+word_next(const uint8_t *p, size_t len, size_t *at)
+{
+	size_t	 n;
+
+	*at += blank_skip(p + *at, len - *at);
+	for (n = *at; n < len && p[n] != ' ' && p[n] != '\t'; n++)
+		;
+	return (n - *at);
+}
+
+/* "seconds [USER]" */
+static void
+delay_parse(struct offer *o, const uint8_t *p, size_t len)
+{
+	uint64_t	 v;
+	size_t		 at = 0, n;
+
+	n = word_next(p, len, &at);
+	if (n == 0 || number_parse(p + at, n, &v) != n)
+		return;
+	o->login_delay = v > DELAY_MAX ? DELAY_MAX : (uint32_t)v;
+}
+
+/* "days [USER]" or "NEVER" */
+static void
+expire_parse(struct offer *o, const uint8_t *p, size_t len)
+{
+	uint64_t	 v;
+	size_t		 at = 0, n;
+
+	n = word_next(p, len, &at);
+	if (n == 0 || (!word_is(p + at, n, "NEVER") && number_parse(p + at, n, &v) != n))
+		return;
+	o->expire = word_is(p + at, n, "NEVER") || v >= EXPIRE_NEVER ? EXPIRE_NEVER : (uint32_t)v;
 }
 
 static int

@@ -338,6 +338,7 @@ session_over(struct session *s)
 		memset(&failed, 0, sizeof(failed));
 		failed.stage = s->stage;
 		failed.why = s->why;
+		failed.login_delay = s->pop3.offer.login_delay;
 		strlcpy(failed.text, s->text, sizeof(failed.text));
 		outq_send(&s->master, IMSG_FETCH_FAILED, &failed, sizeof(failed));
 	}

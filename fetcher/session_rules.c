@@ -37,7 +37,7 @@ static const struct rule master_rules[] = {
 	{ IMSG_FETCH_CA,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
 	{ IMSG_FETCH_CERT,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
 	{ IMSG_FETCH_KEY,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
-	{ IMSG_FETCH_SECRET,	0, PROTO_SECRET_MAX,			0, IN(SESSION_SECRET),		take_secret },
+	{ IMSG_FETCH_SECRET,	0, PROTO_TOKEN_MAX,			0, IN(SESSION_SECRET),		take_secret },
 	{ IMSG_FETCH_PLAN,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_PLAN),		take_plan },
 	{ IMSG_FETCH_PLAN_END,	sizeof(uint32_t), sizeof(uint32_t),	0, IN(SESSION_PLAN),		take_plan_end },
 	{ IMSG_FETCH_VERDICT,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_RUN),		take_verdict },
@@ -88,7 +88,8 @@ take_start(void *arg, struct imsg *imsg)
 
 	if (rules_payload(imsg, start) == -1)
 		return (-1);
-	if (start->tls < TLS_MODE_TLS || start->tls > TLS_MODE_NONE || start->apop > 1 || start->leave > 1 || start->want_sizes > 1 ||
+	if (start->tls < TLS_MODE_TLS || start->tls > TLS_MODE_NONE || start->auth >= AUTH_MAX ||
+	    start->apop > 1 || start->token > 1 || start->leave > 1 || start->want_sizes > 1 ||
 	    start->idle_timeout == 0 || start->total_timeout == 0 || !proto_str(start->host, sizeof(start->host)) ||
 	    !proto_str(start->user, sizeof(start->user)) || !proto_str(start->record, sizeof(start->record)) || !tls_sane(start))
 		return (-1);
@@ -127,7 +128,7 @@ static int
 take_secret(void *arg, struct imsg *imsg)
 {
 	struct session	*s = arg;
-	uint8_t		 secret[PROTO_SECRET_MAX];
+	uint8_t		 secret[PROTO_TOKEN_MAX];
 	size_t		 len = imsg_get_len(imsg);
 	int		 r;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/trace.c fetcher/pop3_reply.c fetcher/auth.c fetcher/stream.c common/buf.c common/log.c common/hook.c common/probe.c regress/unit/pop3_script.c */
-/* libs: -lcrypto -lmd */
+/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_reply.c fetcher/auth.c fetcher/auth_mask.c fetcher/base64.c fetcher/login.c fetcher/login_choose.c fetcher/sasl.c fetcher/sasl_check.c fetcher/stream.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c regress/unit/pop3_script.c */
+/* libs: -lcrypto -lgsasl -lmd */
 /* The protocol engine up to the listing: TLS first, login, listings, and what makes it give up. */
 #include <sys/types.h>
 
@@ -170,11 +170,11 @@ test_login_refused(void **state __unused)
 	} t[] = {
 		{ "-ERR wrong\r\n",			WHY_AUTH },
 		{ "-ERR [AUTH] wrong\r\n",		WHY_AUTH },
-		{ "-ERR [SYS/PERM] wrong\r\n",		WHY_AUTH },
+		{ "-ERR [SYS/PERM] wrong\r\n",		WHY_SERVER_PERM },
 		{ "-ERR [IN-USE] locked\r\n",		WHY_BUSY },
-		{ "-ERR [LOGIN-DELAY] slowly\r\n",	WHY_BUSY },
-		{ "-ERR [SYS/TEMP] later\r\n",		WHY_BUSY },
-		{ "-ERR ALERT: read this\r\n",		WHY_BUSY }
+		{ "-ERR [LOGIN-DELAY] slowly\r\n",	WHY_TOO_SOON },
+		{ "-ERR [SYS/TEMP] later\r\n",		WHY_SERVER_TEMP },
+		{ "-ERR ALERT: read this\r\n",		WHY_ALERT }
 	};
 	size_t	 i;
 
@@ -191,6 +191,9 @@ test_login_refused(void **state __unused)
 	begin(TLS_MODE_TLS, 0, 0, "x");
 	assert_int_equal(say("-ERR too many connections\r\n"), -1);
 	failed(WHY_BUSY, STAGE_GREETING);
+	begin(TLS_MODE_TLS, 0, 0, "x");
+	assert_int_equal(say("-ERR [SYS/TEMP] going down\r\n"), -1);
+	failed(WHY_SERVER_TEMP, STAGE_GREETING);
 }
 
 /* Must 13: the echo of the secret appears nowhere, and after the login the engine has none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3_reply.c */
+/* links: fetcher/pop3_reply.c common/proto.c */
 /* The parsers of POP3 replies: what they take, what they refuse, and that they never look past the length given. */
 #include <sys/types.h>
 
@@ -33,35 +33,37 @@ test_status(void **state __unused)
 {
 	static const struct {
 		const char	*line;
-		int		 ret, ok, busy;
+		int		 ret, ok;
+		enum reply_code	 code;
 		const char	*text;
 	} t[] = {
-		{ "+OK",			0, 1, 0, "" },
-		{ "+OK ",			0, 1, 0, "" },
-		{ "+OK  two blanks",		0, 1, 0, "two blanks" },
-		{ "+OK\tx",			0, 1, 0, "x" },
-		{ "+OK, fine",			0, 1, 0, ", fine" },
-		{ "-ERR",			0, 0, 0, "" },
-		{ "-ERR no",			0, 0, 0, "no" },
-		{ "-ERR [IN-USE] locked",	0, 0, 1, "[IN-USE] locked" },
-		{ "-ERR [in-use] locked",	0, 0, 1, "[in-use] locked" },
-		{ "-ERR [LOGIN-DELAY] wait",	0, 0, 1, "[LOGIN-DELAY] wait" },
-		{ "-ERR [SYS/TEMP] later",	0, 0, 1, "[SYS/TEMP] later" },
-		{ "-ERR [SYS/TEMP/DISK] later",	0, 0, 1, "[SYS/TEMP/DISK] later" },
-		{ "-ERR [SYS/PERM] never",	0, 0, 0, "[SYS/PERM] never" },
-		{ "-ERR [AUTH] bad",		0, 0, 0, "[AUTH] bad" },
-		{ "-ERR [IN-USES] x",		0, 0, 0, "[IN-USES] x" },
-		{ "-ERR [IN-USE",		0, 0, 0, "[IN-USE" },
-		{ "-ERR ALERT: quota",		0, 0, 1, "ALERT: quota" },
-		{ "+OK [IN-USE] no error",	0, 1, 0, "[IN-USE] no error" },
-		{ "",				-1, 0, 0, NULL },
-		{ "+",				-1, 0, 0, NULL },
-		{ "+ challenge",		-1, 0, 0, NULL },
-		{ "+OKAY",			-1, 0, 0, NULL },
-		{ "-ERROR",			-1, 0, 0, NULL },
-		{ "+ok",			-1, 0, 0, NULL },
-		{ " +OK",			-1, 0, 0, NULL },
-		{ "-ER",			-1, 0, 0, NULL }
+		{ "+OK",			0, 1, CODE_NONE, "" },
+		{ "+OK ",			0, 1, CODE_NONE, "" },
+		{ "+OK  two blanks",		0, 1, CODE_NONE, "two blanks" },
+		{ "+OK\tx",			0, 1, CODE_NONE, "x" },
+		{ "+OK, fine",			0, 1, CODE_NONE, ", fine" },
+		{ "-ERR",			0, 0, CODE_NONE, "" },
+		{ "-ERR no",			0, 0, CODE_NONE, "no" },
+		{ "-ERR [IN-USE] locked",	0, 0, CODE_IN_USE, "[IN-USE] locked" },
+		{ "-ERR [in-use] locked",	0, 0, CODE_IN_USE, "[in-use] locked" },
+		{ "-ERR [LOGIN-DELAY] wait",	0, 0, CODE_LOGIN_DELAY, "[LOGIN-DELAY] wait" },
+		{ "-ERR [SYS/TEMP] later",	0, 0, CODE_SYS_TEMP, "[SYS/TEMP] later" },
+		{ "-ERR [SYS/TEMP/DISK] later",	0, 0, CODE_SYS_TEMP, "[SYS/TEMP/DISK] later" },
+		{ "-ERR [SYS/PERM] never",	0, 0, CODE_SYS_PERM, "[SYS/PERM] never" },
+		{ "-ERR [AUTH] bad",		0, 0, CODE_AUTH, "[AUTH] bad" },
+		{ "-ERR [IN-USES] x",		0, 0, CODE_NONE, "[IN-USES] x" },
+		{ "-ERR [IN-USE",		0, 0, CODE_NONE, "[IN-USE" },
+		{ "-ERR [ALERT] quota",		0, 0, CODE_ALERT, "[ALERT] quota" },
+		{ "-ERR ALERT: quota",		0, 0, CODE_ALERT, "ALERT: quota" },
+		{ "+OK [IN-USE] no error",	0, 1, CODE_NONE, "[IN-USE] no error" },
+		{ "",				-1, 0, CODE_NONE, NULL },
+		{ "+",				-1, 0, CODE_NONE, NULL },
+		{ "+ challenge",		-1, 0, CODE_NONE, NULL },
+		{ "+OKAY",			-1, 0, CODE_NONE, NULL },
+		{ "-ERROR",			-1, 0, CODE_NONE, NULL },
+		{ "+ok",			-1, 0, CODE_NONE, NULL },
+		{ " +OK",			-1, 0, CODE_NONE, NULL },
+		{ "-ER",			-1, 0, CODE_NONE, NULL }
 	};
 	struct reply	 r;
 	uint8_t		*p;
@@ -72,7 +74,7 @@ test_status(void **state __unused)
 		assert_int_equal(pop3_reply_status(p, len, &r), t[i].ret);
 		if (t[i].ret == 0) {
 			assert_int_equal(r.ok, t[i].ok);
-			assert_int_equal(r.busy, t[i].busy);
+			assert_int_equal(r.code, t[i].code);
 			assert_int_equal(r.len, strlen(t[i].text));
 			assert_memory_equal(r.text, t[i].text, r.len);
 		}
@@ -80,17 +82,142 @@ test_status(void **state __unused)
 	}
 }
 
+static uint32_t
+capa(const char *line, struct offer *o)
+{
+	uint8_t		*p;
+	uint32_t	 bits;
+	size_t		 len;
+
+	p = exact(line, &len);
+	bits = pop3_reply_capa(p, len, o);
+	free(p);
+	return (bits);
+}
+
 static void
 test_capa(void **state __unused)
 {
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"PIPELINING", 10), CAPA_PIPELINING);
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"pipelining", 10), CAPA_PIPELINING);
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"STLS ", 5), CAPA_STLS);
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"UIDL", 4), 0);
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"X-PIPELINING", 12), 0);
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"PIPELININGS", 11), 0);
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"SASL PIPELINING", 15), 0);
-	assert_int_equal(pop3_reply_capa((const uint8_t *)"", 0), 0);
+	static const struct {
+		const char	*line;
+		uint32_t	 bits;
+	} t[] = {
+		{ "PIPELINING",			CAPA_PIPELINING },
+		{ "pipelining",			CAPA_PIPELINING },
+		{ "STLS ",			CAPA_STLS },
+		{ "UIDL",			CAPA_UIDL },
+		{ "USER",			CAPA_USER },
+		{ "TOP",			CAPA_TOP },
+		{ "RESP-CODES",			CAPA_RESP_CODES },
+		{ "AUTH-RESP-CODE",		CAPA_AUTH_RESP_CODE },
+		{ "UTF8",			CAPA_UTF8 },
+		{ "UTF8 USER",			CAPA_UTF8 | CAPA_UTF8_USER },
+		{ "UTF8 LANG user",		CAPA_UTF8 | CAPA_UTF8_USER },
+		{ "SASL",			CAPA_SASL },
+		{ "LOGIN-DELAY 900",		CAPA_LOGIN_DELAY },
+		{ "LOGIN-DELAY 900 USER",	CAPA_LOGIN_DELAY | CAPA_BY_USER },
+		{ "EXPIRE 0 USER",		CAPA_EXPIRE | CAPA_BY_USER },
+		{ "EXPIRE USER",		CAPA_EXPIRE | CAPA_BY_USER },
+		{ "X-PIPELINING",		0 },
+		{ "PIPELININGS",		0 },
+		{ "SASL PIPELINING",		CAPA_SASL },
+		{ " UIDL",			0 },
+		{ "",				0 }
+	};
+	struct offer	 o;
+	size_t		 i;
+
+	for (i = 0; i < nitems(t); i++) {
+		offer_init(&o);
+		assert_int_equal(capa(t[i].line, &o), t[i].bits);
+	}
+}
+
+static void
+test_capa_values(void **state __unused)
+{
+	static const struct {
+		const char	*line;
+		uint32_t	 delay, expire;
+	} t[] = {
+		{ "LOGIN-DELAY 900",			900,		UINT32_MAX },
+		{ "LOGIN-DELAY 900 USER",		900,		UINT32_MAX },
+		{ "LOGIN-DELAY  15m",			0,		UINT32_MAX },
+		{ "LOGIN-DELAY -1",			0,		UINT32_MAX },
+		{ "LOGIN-DELAY",			0,		UINT32_MAX },
+		{ "LOGIN-DELAY 99999999999",		31536000,	UINT32_MAX },
+		{ "LOGIN-DELAY 99999999999999999999",	0,		UINT32_MAX },
+		{ "EXPIRE 60",				0,		60 },
+		{ "EXPIRE 0 USER",			0,		0 },
+		{ "expire never",			0,		UINT32_MAX },
+		{ "EXPIRE soon",			0,		UINT32_MAX },
+		{ "EXPIRE 4294967296",			0,		UINT32_MAX }
+	};
+	struct offer	 o;
+	size_t		 i;
+
+	for (i = 0; i < nitems(t); i++) {
+		offer_init(&o);
+		(void)capa(t[i].line, &o);
+		assert_int_equal(o.login_delay, t[i].delay);
+		assert_int_equal(o.expire, t[i].expire);
+	}
+}
+
+#define BIT(mech)	(1U << AUTH_ ## mech)
+
+static void
+test_capa_mechs(void **state __unused)
+{
+	struct offer	 o;
+	char		 lang[900] = "SASL";
+	int		 i;
+
+	offer_init(&o);
+	(void)capa("SASL PLAIN login  SCRAM-SHA-1\tSCRAM-SHA-256 CRAM-MD5 XOAUTH2 OAUTHBEARER NTLM MSN EXTERNAL", &o);
+	assert_int_equal(o.mechs, BIT(PLAIN) | BIT(LOGIN) | BIT(SCRAM_SHA_1) | BIT(SCRAM_SHA_256) | BIT(CRAM_MD5) | BIT(XOAUTH2) |
+	    BIT(OAUTHBEARER) | BIT(NTLM) | BIT(MSN) | BIT(EXTERNAL));
+	offer_init(&o);
+	(void)capa("SASL USER APOP AUTO SCRAM-SHA-256-PLUS GSSAPI X\x1b[2J \"quote", &o);
+	assert_int_equal(o.mechs, 0);
+	assert_string_equal(o.list, "USER APOP AUTO SCRAM-SHA-256-PLUS GSSAPI");
+	for (i = 0; i < 100; i++)
+		strcat(lang, " PLAIN12");
+	offer_init(&o);
+	(void)capa(lang, &o);
+	(void)capa(lang, &o);
+	assert_true(strlen(o.list) < sizeof(o.list) && strlen(o.list) > sizeof(o.list) - 12);
+}
+
+static void
+test_more(void **state __unused)
+{
+	static const struct {
+		const char	*line, *text;
+	} t[] = {
+		{ "+",			"" },
+		{ "+ ",			"" },
+		{ "+ dGVzdA==",		"dGVzdA==" },
+		{ "+  dGVzdA== ",	"dGVzdA==" },
+		{ "+ some text",	"some text" },
+		{ "+OK",		NULL },
+		{ "+dGVzdA==",		NULL },
+		{ "-ERR",		NULL },
+		{ "",			NULL }
+	};
+	const uint8_t	*text;
+	uint8_t		*p;
+	size_t		 i, len, n;
+
+	for (i = 0; i < nitems(t); i++) {
+		p = exact(t[i].line, &len);
+		assert_int_equal(pop3_reply_more(p, len, &text, &n), t[i].text != NULL);
+		if (t[i].text != NULL) {
+			assert_int_equal(n, strlen(t[i].text));
+			assert_memory_equal(text, t[i].text, n);
+		}
+		free(p);
+	}
 }
 
 static void
@@ -235,6 +362,9 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_capa),
+		cmocka_unit_test(test_capa_values),
+		cmocka_unit_test(test_capa_mechs),
+		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_list),
 		cmocka_unit_test(test_uidl),

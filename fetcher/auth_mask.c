@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Keeping the secret out of every text that comes back (must 13).  It is wiped once it is on its way, but a server may echo it at any
+ * later time, as it is or in base64: what stays is a salted digest, compared with each run of octets of the same length.
+ */
+#include <sys/types.h>
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "../common/compat.h"
+#include "../common/log.h"
+#include "pop3.h"
+
+#define RUN_MIN		24	/* octets of one unbroken run that looks like base64; URLs are let through, see run_hidden() */
+
+static void	 mask_apply(const struct auth_mask *, enum auth_masked, uint8_t *, size_t);
+static void	 runs_apply(uint8_t *, size_t);
+static int	 run_octet(uint8_t);
+static int	 run_hidden(const uint8_t *, size_t);
+static int	 mask_digest(const struct auth_mask *, const uint8_t *, size_t, uint8_t *);
+
+/* 0, or -1: no digest to be had. */
+int
+auth_mask_init(struct auth_mask *m, const void *secret, size_t len)
+{
+	memset(m, 0, sizeof(*m));
+	arc4random_buf(m->salt, sizeof(m->salt));
+	return (auth_mask_set(m, MASK_SECRET, secret, len));
+}
+
+/* One longer than any line is never found as a whole and not looked for: then it is a token, and runs catches its parts. */
+int
+auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, size_t len)
+{
+	const uint8_t	*p = secret;
+	size_t		 i;
+
+	m->of[which].len = 0;
+	if (len == 0 || len > REPLY_LINE_MAX)
+		return (0);
+	for (m->of[which].sum = 0, i = 0; i < len; i++)
+		m->of[which].sum += p[i];
+	m->of[which].len = len;
+	return (mask_digest(m, p, len, m->of[which].digest));
+}
+
+/* Remote text (one line) fit for a log line: secrets masked, then cut to TEXT_OCTETS, then encoded.  Returns dst. */
+char *
+auth_mask_text(const struct auth_mask *m, char *dst, size_t dstsize, const uint8_t *text, size_t len)
+{
+	uint8_t	 tmp[REPLY_LINE_MAX];
+	int	 i;
+
+	if (len > sizeof(tmp))
+		len = sizeof(tmp);
+	memcpy(tmp, text, len);
+	for (i = 0; i < MASK_MAX; i++)
+		mask_apply(m, i, tmp, len);
+	if (m->runs)
+		runs_apply(tmp, len);
+	log_vis(dst, dstsize, tmp, len < TEXT_OCTETS ? len : TEXT_OCTETS);
+	explicit_bzero(tmp, sizeof(tmp));
+	return (dst);
+}
+
+/* Overwrites each occurrence in text, overlapping ones too. */
+static void
+mask_apply(const struct auth_mask *m, enum auth_masked which, uint8_t *text, size_t len)
+{
+	uint8_t		 copy[REPLY_LINE_MAX], digest[PROTO_DIGEST_LEN];
+	size_t		 i, n = m->of[which].len;
+	uint32_t	 sum = 0;
+
+	if (n == 0 || n > len)
+		return;
+	memcpy(copy, text, len);
+	for (i = 0; i < len; i++) {
+		sum += copy[i];
+		if (i + 1 < n)
+			continue;
+		if (i >= n)
+			sum -= copy[i - n];
+		if (sum != m->of[which].sum)
+			continue;
+		if (mask_digest(m, copy + i + 1 - n, n, digest) == -1 || memcmp(digest, m->of[which].digest, sizeof(digest)) == 0)
+			memset(text + i + 1 - n, '*', n);
+	}
+	explicit_bzero(copy, sizeof(copy));
+}
+
+/* A part of a credential in base64, or of a token, which no digest knows. */
+static void
+runs_apply(uint8_t *text, size_t len)
+{
+	size_t	 i, n;
+
+	for (i = 0; i < len; i += n > 0 ? n : 1) {
+		for (n = 0; i + n < len && run_octet(text[i + n]); n++)
+			;
+		if (run_hidden(text + i, n))
+			memset(text + i, '*', n);
+	}
+}
+
+/* Of base64 or of its alphabet for URLs. */
+static int
+run_octet(uint8_t c)
+{
+	return ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || memchr("+/=-_", c, 5) != NULL);
+}
+
+/* Lower case alone, or without a digit, is a word or a path. */
+static int
+run_hidden(const uint8_t *p, size_t len)
+{
+	int	 upper = 0, lower = 0, digit = 0;
+	size_t	 i;
+
+	for (i = 0; i < len; i++) {
+		upper |= p[i] >= 'A' && p[i] <= 'Z';
+		lower |= p[i] >= 'a' && p[i] <= 'z';
+		digit |= p[i] >= '0' && p[i] <= '9';
+	}
+	return (len >= RUN_MIN && upper && lower && digit);
+}
+
+static int
+mask_digest(const struct auth_mask *m, const uint8_t *p, size_t len, uint8_t *digest)
+{
+	uint8_t	 tmp[sizeof(m->salt) + REPLY_LINE_MAX];
+	int	 r;
+
+	memcpy(tmp, m->salt, sizeof(m->salt));
+	memcpy(tmp + sizeof(m->salt), p, len);
+	r = EVP_Digest(tmp, sizeof(m->salt) + len, digest, NULL, stream_sha256(), NULL);
+	explicit_bzero(tmp, sizeof(m->salt) + len);
+	return (r == 1 ? 0 : -1);
+}
