@@ -137,7 +137,7 @@ choose_apop(struct pop3 *p)
 static enum auth_mech
 wanted(const struct pop3 *p)
 {
-	if (p->start->auth != 0 && p->start->auth != AUTH_AUTO)
+	if (p->start->auth > AUTH_AUTO)
 		return (p->start->auth);
 	return (host_msn(p->start->host) && !p->start->token ? AUTH_MSN : AUTH_AUTO);
 }

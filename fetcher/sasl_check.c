@@ -29,7 +29,7 @@ sasl_scram_check(const uint8_t *p, size_t len)
 	if (memchr(p, '\0', len) != NULL)
 		return ("the server's SCRAM challenge has a NUL in it");
 	if (len < 2 || memcmp(p, "r=", 2) != 0 || (q = memchr(p, ',', len)) == NULL || end - q < 3 || memcmp(q, ",s=", 3) != 0 ||
-	    (q = memchr(q + 1, ',', (size_t)(end - q - 1))) == NULL || end - q < 4 || memcmp(q, ",i=", 3) != 0)
+	    (q = memchr(q + 1, ',', (size_t)(end - q - 1))) == NULL || end - q < 3 || memcmp(q, ",i=", 3) != 0)
 		return ("the server's SCRAM challenge makes no sense");
 	for (q += 3; q < end && *q >= '0' && *q <= '9' && count <= SCRAM_MAX; q++)
 		count = count * 10 + (uint32_t)(*q - '0');

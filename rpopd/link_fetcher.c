@@ -78,7 +78,7 @@ fetch_stat(void *arg, struct imsg *imsg)
 	struct session		*s = arg;
 	struct msg_fetch_stat	 m;
 
-	if (rules_payload(imsg, &m) == -1 || m.count > PROTO_MSGS_MAX || s->plan.msgs != NULL)
+	if (rules_payload(imsg, &m) == -1 || m.count > PROTO_MSGS_MAX || !proto_str(m.mech, sizeof(m.mech)) || s->plan.msgs != NULL)
 		return (-1);
 	if (s->state == SESSION_CLOSING)
 		return (0);

@@ -194,7 +194,9 @@ session_parameters(struct session *s)
 	memset(&m, 0, sizeof(m));
 	m.session = s->id;
 	session_tls_start(rec, &m);
-	m.apop = rec->apop && set->use_apop;
+	m.auth = rec->auth;
+	m.apop = (rec->apop || rec->auth == AUTH_APOP) && set->use_apop;
+	m.port = rec->port;
 	m.leave = rec->leave;
 	m.want_sizes = state_seen_count(s->mailbox) < SIZES_BELOW;
 	m.idle_timeout = set->idle_timeout * 1000;

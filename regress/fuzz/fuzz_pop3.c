@@ -50,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct pop3			*p = &pop3;
 	uint8_t				 how = len > 0 ? data[0] : 0;
 	size_t				 n, seg = how & 0x10 ? 1 : how & 0x20 ? 7 : len;
-	struct msg_fetch_start		 start = { .tls = TLS_MODE_TLS + how % 3, .apop = how >> 2 & 1, .want_sizes = how >> 3 & 1,
+	struct msg_fetch_start		 start = { .tls = TLS_MODE_TLS + how % 3, .auth = AUTH_AUTO, .apop = how >> 2 & 1, .want_sizes = how >> 3 & 1,
 	    .user = "user" };
 
 	memset(p, 0, sizeof(*p));

@@ -94,19 +94,24 @@ static const struct pop3_ops ops = { on_stat, on_uid, on_listed, on_skipped, on_
 void
 begin(enum tls_mode tls, int apop, int sizes, const char *secret)
 {
+	struct msg_fetch_start	 msg = { .tls = tls, .auth = AUTH_AUTO, .apop = (uint32_t)apop, .want_sizes = (uint32_t)sizes,
+	    .user = "mrose" };
+
+	begin_with(&msg, secret);
+}
+
+void
+begin_with(const struct msg_fetch_start *msg, const char *secret)
+{
 	if (p != NULL) {
 		pop3_free(p);
 		free(p);
 	}
-	memset(&start, 0, sizeof(start));
-	start.tls = tls;
-	start.apop = (uint32_t)apop;
-	start.want_sizes = (uint32_t)sizes;
-	strlcpy(start.user, "mrose", sizeof(start.user));
+	start = *msg;
 	events[0] = '\0';
 	assert_non_null(p = calloc(1, sizeof(*p)));
 	assert_int_equal(pop3_init(p, &ops, NULL, &start, secret, strlen(secret)), 0);
-	if (tls == TLS_MODE_TLS)
+	if (start.tls == TLS_MODE_TLS)
 		pop3_secured(p);
 }
 
@@ -128,7 +133,7 @@ say(const char *text)
 const char *
 sent(void)
 {
-	static char	 out[16385];
+	static char	 out[32768];
 	size_t		 n = buf_len(&p->out);
 
 	memcpy(out, n > 0 ? buf_data(&p->out) : (uint8_t *)out, n);
