@@ -15,6 +15,7 @@
 #include "../common/log.h"
 #include "pop3.h"
 
+#define CODED_MIN	4	/* octets of a secret whose base64 is worth looking for */
 #define RUN_MIN		24	/* octets of one unbroken run that looks like base64; URLs are let through, see run_hidden() */
 
 static void	 mask_apply(const struct auth_mask *, enum auth_masked, uint8_t *, size_t);
@@ -27,12 +28,24 @@ static int	 mask_digest(const struct auth_mask *, const uint8_t *, size_t, uint8
 int
 auth_mask_init(struct auth_mask *m, const void *secret, size_t len)
 {
+	struct buf	 coded;
+	int		 r = 0;
+
 	memset(m, 0, sizeof(*m));
 	arc4random_buf(m->salt, sizeof(m->salt));
-	return (auth_mask_set(m, MASK_SECRET, secret, len));
+	if (len >= CODED_MIN && len <= REPLY_LINE_MAX / 4 * 3) {
+		buf_init(&coded, REPLY_LINE_MAX + 4);
+		if ((r = base64_encode(&coded, secret, len)) == 0)
+			r = auth_mask_set(m, MASK_CODED, buf_data(&coded), buf_len(&coded));
+		buf_free(&coded);	/* wipes */
+	}
+	return (r == -1 ? -1 : auth_mask_set(m, MASK_SECRET, secret, len));
 }
 
-/* One longer than any line is never found as a whole and not looked for: then it is a token, and runs catches its parts. */
+/*
+ * Base64 is known with and without its padding.  A secret longer than any line is never found as a whole and not looked for: then it
+ * is a token, and runs catches its parts.
+ */
 int
 auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, size_t len)
 {
@@ -40,6 +53,8 @@ auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, s
 	size_t		 i;
 
 	m->of[which].len = 0;
+	while (which != MASK_SECRET && len > 0 && p[len - 1] == '=')
+		len--;
 	if (len == 0 || len > REPLY_LINE_MAX)
 		return (0);
 	for (m->of[which].sum = 0, i = 0; i < len; i++)

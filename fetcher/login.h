@@ -54,7 +54,7 @@ int	 pop3_reply_uidl(const uint8_t *, size_t, uint64_t *, const uint8_t **, size
 size_t	 pop3_reply_challenge(const uint8_t *, size_t, const uint8_t **);
 
 /* auth_mask.c */
-enum auth_masked { MASK_SECRET, MASK_SENT, MASK_MAX };	/* the secret; the last base64 that was made of it */
+enum auth_masked { MASK_SECRET, MASK_CODED, MASK_SENT, MASK_MAX };	/* as it is; in base64; the last response, in base64 */
 
 struct auth_mask {		/* knows a secret when it sees it, but not what it is */
 	uint8_t		 salt[16];

@@ -20,6 +20,7 @@ static enum auth_mech	 choose_auto(struct pop3 *);
 static int		 choose_usable(const struct pop3 *, unsigned int);
 static int		 choose_named(struct pop3 *, enum auth_mech);
 static int		 choose_apop(struct pop3 *);
+static const char	*offered(const struct pop3 *, char *, size_t);
 static int		 host_msn(const char *);
 static enum auth_mech	 wanted(const struct pop3 *);
 
@@ -63,6 +64,7 @@ login_choose(struct pop3 *p)
 static enum auth_mech
 choose_auto(struct pop3 *p)
 {
+	char	 text[PROTO_TEXT_SIZE];
 	size_t	 i;
 
 	if (p->start->apop && p->challenge[0] != '\0' && !p->start->token && !(p->login.has_key && p->offer.mechs & 1U << AUTH_EXTERNAL))
@@ -74,11 +76,12 @@ choose_auto(struct pop3 *p)
 		if (!(p->caps & CAPA_SASL))
 			return (AUTH_XOAUTH2);
 		(void)pop3_fail(p, WHY_CONFIG, "the record has an access token, and the server takes none: it offers %s",
-		    p->offer.list[0] != '\0' ? p->offer.list : "no mechanism");
+		    offered(p, text, sizeof(text)));
 		return (AUTH_AUTO);
 	}
 	if (p->caps & CAPA_SASL && !(p->caps & (CAPA_USER | CAPA_NONE_AT_ALL)) && p->offer.list[0] != '\0') {
-		(void)pop3_fail(p, WHY_CONFIG, "no way to log in that both sides know: the server offers %s, and not USER", p->offer.list);
+		(void)pop3_fail(p, WHY_CONFIG, "no way to log in that both sides know: the server offers %s, and not USER",
+		    offered(p, text, sizeof(text)));
 		return (AUTH_AUTO);
 	}
 	return (AUTH_USER);
@@ -103,6 +106,7 @@ choose_usable(const struct pop3 *p, unsigned int needs)
 static int
 choose_named(struct pop3 *p, enum auth_mech mech)
 {
+	char	 text[PROTO_TEXT_SIZE];
 	int	 oauth = mech == AUTH_OAUTHBEARER || mech == AUTH_XOAUTH2;
 
 	if (mech == AUTH_APOP)
@@ -116,8 +120,17 @@ choose_named(struct pop3 *p, enum auth_mech mech)
 		return (pop3_fail(p, WHY_CONFIG, "libgsasl on this machine does not have %s", sasl_name(mech)));
 	if (p->start->auth == mech && p->caps & CAPA_SASL && !(p->offer.mechs & 1U << mech))
 		return (pop3_fail(p, WHY_CONFIG, "the server does not offer %s, but %s", sasl_name(mech),
-		    p->offer.list[0] != '\0' ? p->offer.list : "no mechanism"));
+		    offered(p, text, sizeof(text))));
 	return (0);
+}
+
+/* The server's list, for people: remote text like any other. */
+static const char *
+offered(const struct pop3 *p, char *text, size_t size)
+{
+	if (p->offer.list[0] == '\0')
+		return ("no mechanism");
+	return (auth_mask_text(&p->mask, text, size, (const uint8_t *)p->offer.list, strlen(p->offer.list)));
 }
 
 /* S11, S26: never without a strict challenge, and never with one that came ahead of STLS. */

@@ -53,6 +53,11 @@ service pop3 {
   process_limit = 256
   service_count = 100
 }
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 service stats {
   unix_listener stats-writer {
     mode = 0666
