@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Keeping the secret out of every text that comes back (must 13).  It is wiped once it is on its way, but a server may echo it at any
- * later time, as it is or in base64: what stays is a salted digest, compared with each run of octets of the same length.
+ * Keeping the secret out of every text that comes back (must 13).  It is wiped once it is on its way, but a server may echo it at
+ * any later time, as it is or in base64: what stays is a salted digest, compared with each run of octets of the same length.
  */
 #include <sys/types.h>
 
@@ -43,8 +43,8 @@ auth_mask_init(struct auth_mask *m, const void *secret, size_t len)
 }
 
 /*
- * Base64 is known with and without its padding.  A secret longer than any line is never found as a whole and not looked for: then it
- * is a token, and runs catches its parts.
+ * Base64 is known with and without its padding.  A secret longer than any line is never found as a whole and not looked for: then
+ * it is a token, and runs catches its parts.
  */
 int
 auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, size_t len)

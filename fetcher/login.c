@@ -74,7 +74,8 @@ login_write(struct pop3 *p, enum pop3_cmd cmd)
 		    auth_plain(&p->out, name, buf_data(&l->response), buf_len(&l->response))) == -1 ? -1 : 0;
 		break;
 	case CMD_RESPONSE:
-		r = buf_add(&p->out, buf_data(&l->response), buf_len(&l->response)) == -1 || buf_add(&p->out, "\r\n", 2) == -1 ? -1 : 0;
+		if ((r = buf_add(&p->out, buf_data(&l->response), buf_len(&l->response))) == 0)
+			r = buf_add(&p->out, "\r\n", 2);
 		break;
 	default:
 		return (-1);
@@ -141,8 +142,8 @@ login_stls(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok)
-		return (pop3_fail(p, WHY_TLS, "the server refuses STLS%s: %s", p->caps & CAPA_STLS ? "" : " and does not offer it",
-		    pop3_text(p, text, sizeof(text), r)));
+		return (pop3_fail(p, WHY_TLS, "the server refuses STLS%s: %s",
+		    p->caps & CAPA_STLS ? "" : " and does not offer it", pop3_text(p, text, sizeof(text), r)));
 	pop3_enter(p, POP3_HANDSHAKE);
 	return (0);
 }
@@ -211,8 +212,8 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 		    auth_mask_text(&p->mask, more, sizeof(more), l->sasl.refusal, l->sasl.refusallen)));
 	}
 	if (l->sasl.mech != NULL && !l->sasl.done)
-		return (pop3_fail(p, WHY_PROTO, "the server said +OK before the exchange was over; it did not prove that it knows the "
-		    "password"));
+		return (pop3_fail(p, WHY_PROTO,
+		    "the server said +OK before the exchange was over; it did not prove that it knows the password"));
 	log_debug("%s: logged in (%s)", p->start->record, auth_mech_str(l->mech));
 	login_end(p);
 	pop3_enter(p, POP3_LIST);
@@ -229,6 +230,21 @@ int
 login_more(struct pop3 *p, const uint8_t *text, size_t len)
 {
 	return (sasl_more(p, 0, text, len));
+}
+
+/*
+ * The server knows no initial response, asked, and took the commands behind it for the answer.  Each is refused; then the same is
+ * said again in two lines.
+ */
+int
+login_astray(struct pop3 *p, const struct reply *r)
+{
+	if (r->ok)
+		return (pop3_fail(p, WHY_PROTO, "the server said +OK before the exchange was over"));
+	if (p->ndue > 1)
+		return (0);
+	p->login.follows = p->login.on_line = 0;
+	return (pop3_queue(p, CMD_AUTH, 0));
 }
 
 /* The server has heard the "*"; whatever it says, the reason for it is what counts. */
@@ -368,8 +384,8 @@ sasl_respond(struct pop3 *p, enum pop3_cmd cmd)
 }
 
 /*
- * "+": the server asks.  What stood on the AUTH line and was passed over is said again.  When the client speaks first, the text of the
- * first challenge means nothing.
+ * "+": the server asks.  What stood on the AUTH line and was passed over is said again.  When the client speaks first, the text of
+ * the first challenge means nothing.
  */
 static int
 sasl_more(struct pop3 *p, int first, const uint8_t *text, size_t len)
@@ -378,6 +394,10 @@ sasl_more(struct pop3 *p, int first, const uint8_t *text, size_t len)
 	uint8_t		 challenge[REPLY_LINE_MAX];
 	ssize_t		 n = 0;
 
+	if (l->follows && l->waiting && !l->astray) {
+		l->astray = 1;
+		return (0);
+	}
 	if (l->follows)
 		return (pop3_fail(p, WHY_PROTO, "the server asks for more than %s has to say: set auth to another mechanism",
 		    sasl_name(l->mech)));
@@ -388,7 +408,8 @@ sasl_more(struct pop3 *p, int first, const uint8_t *text, size_t len)
 		return (sasl_respond(p, CMD_RESPONSE));
 	}
 	l->waiting = 0;
-	if (!(first && !l->on_line && sasl_speaks_first(&l->sasl)) && (n = base64_decode(challenge, sizeof(challenge), text, len)) == -1)
+	if ((!first || l->on_line || !sasl_speaks_first(&l->sasl)) &&
+	    (n = base64_decode(challenge, sizeof(challenge), text, len)) == -1)
 		return (sasl_cancel(p, WHY_PROTO, "the server's challenge is not base64"));
 	if (sasl_prepare(p, challenge, (size_t)n) == -1)
 		return (sasl_cancel(p, l->sasl.why, l->sasl.text));

@@ -80,7 +80,7 @@ int	 auth_apop(struct buf *, const char *, const char *, const void *, size_t);
 int	 base64_encode(struct buf *, const uint8_t *, size_t);
 ssize_t	 base64_decode(uint8_t *, size_t, const uint8_t *, size_t);
 
-/* sasl.c, sasl_check.c: one exchange.  MORE: the server must ask again; LAST: nothing more to say, it is for the server to decide. */
+/* sasl.c, sasl_check.c: one exchange.  MORE: the server must ask again; LAST: nothing more to say, the server decides. */
 enum sasl_result { SASL_FAILED = -1, SASL_MORE, SASL_LAST };
 
 struct sasl_credential {	/* the caller's; must last as long as the exchange */
@@ -131,6 +131,7 @@ struct login {
 	int			 on_line;	/* the first response stands on the AUTH line */
 	int			 waiting;	/* it is in response, and not known to be taken */
 	int			 follows;	/* the commands behind the login are in flight */
+	int			 astray;	/* the server took them for a response; once */
 	int			 rounds;	/* continuations so far */
 	struct sasl_credential	 cred;
 	struct sasl		 sasl;
@@ -155,6 +156,7 @@ int	 login_user(struct pop3 *, uint32_t, const struct reply *);
 int	 login_status(struct pop3 *, uint32_t, const struct reply *);
 int	 login_auth_more(struct pop3 *, const uint8_t *, size_t);
 int	 login_more(struct pop3 *, const uint8_t *, size_t);
+int	 login_astray(struct pop3 *, const struct reply *);
 int	 login_cancelled(struct pop3 *, uint32_t, const struct reply *);
 int	 login_cancelled_more(struct pop3 *, const uint8_t *, size_t);
 int	 login_recapa(struct pop3 *, uint32_t, const struct reply *);

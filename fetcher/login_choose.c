@@ -67,7 +67,8 @@ choose_auto(struct pop3 *p)
 	char	 text[PROTO_TEXT_SIZE];
 	size_t	 i;
 
-	if (p->start->apop && p->challenge[0] != '\0' && !p->start->token && !(p->login.has_key && p->offer.mechs & 1U << AUTH_EXTERNAL))
+	if (p->start->apop && p->challenge[0] != '\0' && !p->start->token &&
+	    !(p->login.has_key && p->offer.mechs & 1U << AUTH_EXTERNAL))
 		return (AUTH_APOP);
 	for (i = 0; i < nitems(order); i++)
 		if (p->offer.mechs & 1U << order[i].mech && sasl_supported(order[i].mech) && choose_usable(p, order[i].needs))

@@ -17,6 +17,7 @@ static size_t	 number_parse(const uint8_t *, size_t, uint64_t *);
 static int	 word_is(const uint8_t *, size_t, const char *);
 static enum reply_code	 code_parse(const uint8_t *, size_t);
 static size_t	 word_next(const uint8_t *, size_t, size_t *);
+static int	 word_among(const uint8_t *, size_t, const char *);
 static void	 delay_parse(struct offer *, const uint8_t *, size_t);
 static void	 expire_parse(struct offer *, const uint8_t *, size_t);
 static int	 alnum_is(uint8_t);
@@ -111,8 +112,8 @@ offer_mechs(struct offer *o, const uint8_t *p, size_t len)
 }
 
 /*
- * The bits of a capability line, 0 for one of no interest; what it says besides goes to o.  Keywords are case-insensitive (RFC 2449
- * section 5).
+ * The bits of a capability line, 0 for one of no interest; what it says besides goes to o.  Keywords are case-insensitive
+ * (RFC 2449 section 5).
  */
 uint32_t
 pop3_reply_capa(const uint8_t *p, size_t len, struct offer *o)
@@ -138,16 +139,14 @@ pop3_reply_capa(const uint8_t *p, size_t len, struct offer *o)
 		{ "EXPIRE",		"USER",	CAPA_BY_USER,		NULL }
 	};
 	uint32_t	 bits = 0;
-	size_t		 i, at = 0, n, first;
+	size_t		 i, at = 0, first;
 
 	if ((first = word_next(p, len, &at)) == 0 || at != 0)
 		return (0);
 	for (i = 0; i < nitems(capas); i++) {
 		if (!word_is(p, first, capas[i].name))
 			continue;
-		for (at = first; capas[i].arg != NULL && (n = word_next(p, len, &at)) > 0 && !word_is(p + at, n, capas[i].arg); at += n)
-			;
-		if (capas[i].arg != NULL && n == 0)
+		if (capas[i].arg != NULL && !word_among(p + first, len - first, capas[i].arg))
 			continue;
 		bits |= capas[i].bits;
 		if (capas[i].take != NULL)
@@ -319,6 +318,17 @@ word_next(const uint8_t *p, size_t len, size_t *at)
 	for (n = *at; n < len && p[n] != ' ' && p[n] != '\t'; n++)
 		;
 	return (n - *at);
+}
+
+static int
+word_among(const uint8_t *p, size_t len, const char *word)
+{
+	size_t	 at = 0, n;
+
+	for (; (n = word_next(p, len, &at)) > 0; at += n)
+		if (word_is(p + at, n, word))
+			return (1);
+	return (0);
 }
 
 /* "seconds [USER]" */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * SASL mechanisms (RFC 4422), the client's side, without I/O and without base64.  What is a concatenation is done by hand: so the
- * octets go out as they are in the store, and no copy of the secret is left in memory that a library frees without wiping it.  The
- * computing ones are libgsasl's.  Only mechanisms in the table exist: the library knows others that nobody should meet here.
+ * octets go out as they are in the store, and no copy of the secret is left in memory that a library frees without wiping it.
+ * Those that compute are libgsasl's.  Only mechanisms in the table exist: the library knows others that nobody should meet here.
  */
 #include <sys/types.h>
 
@@ -227,7 +227,8 @@ xoauth2_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *o
 	if (!oauth_usable(s))
 		return (SASL_FAILED);
 	if (buf_add(out, "user=", 5) == -1 || buf_add(out, c->user, strlen(c->user)) == -1 ||
-	    buf_add(out, "\001auth=Bearer ", 13) == -1 || buf_add(out, c->secret, c->len) == -1 || buf_add(out, "\001\001", 2) == -1)
+	    buf_add(out, "\001auth=Bearer ", 13) == -1 || buf_add(out, c->secret, c->len) == -1 ||
+	    buf_add(out, "\001\001", 2) == -1)
 		return (sasl_result(s, -1, SASL_FAILED));
 	return (SASL_LAST);
 }
@@ -280,8 +281,8 @@ engine_begin(struct sasl *s)
 }
 
 /*
- * The challenge of a server that speaks first, or the answer to what we began with, is checked before the library computes with it:
- * an iteration count could burn the processor, an offset could point anywhere.
+ * The server's answer to what we began with is checked before the library computes with it: an iteration count could burn the
+ * processor, an offset could point anywhere.
  */
 static enum sasl_result
 engine_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *out)

@@ -43,8 +43,8 @@ sasl_scram_check(const uint8_t *p, size_t len)
 }
 
 /*
- * A type 2 message of NTLM: signature, type, and the target's name and list lying inside (CVE-2012-3482 was a client that believed
- * them).
+ * A type 2 message of NTLM: signature, type, and the target's name and list lying inside (CVE-2012-3482 was a client that
+ * believed them).
  */
 const char *
 sasl_ntlm_check(const uint8_t *p, size_t len)

@@ -210,16 +210,21 @@ def test_empty_auth(personal, popd, mechs, tried):
     assert personal.idents() == {ANNA: ["m"]}
 
 
-def test_initial_response_passed_over(personal, popd):
-    """A server that knows only the two-line form asks again, and gets it."""
+@pytest.mark.parametrize("pipelining", [[], ["PIPELINING"]], ids=["lockstep", "pipelining"])
+def test_initial_response_passed_over(personal, popd, pipelining):
+    """A server that knows only the two-line form asks again, and gets it; pipelined, it first takes STAT for the answer."""
     class TwoLines(Sasl):
         def auth_plain(self, s, initial):
-            return super().auth_plain(s, b"")
-    behaviour = TwoLines("PLAIN", capabilities=["USER", "UIDL"])
+            self.wire(s, "challenge", b"+ \r\n")
+            line = s.readline()
+            self.responses.append(line)
+            return len(line) > 8 and base64.b64decode(line) == b"\0user\0" + SECRET.encode()
+    behaviour = TwoLines("PLAIN", capabilities=["USER", "UIDL"] + pipelining)
     s = popd(behaviour, [corpus.mail("m")])
     personal.record("anna@example.org", "work", s)
     assert personal.once().code == 0
-    assert behaviour.tried == ["PLAIN"] and len(behaviour.responses) == 2
+    assert behaviour.tried == ["PLAIN"] * (2 if pipelining else 1)
+    assert b"STAT" in behaviour.responses or not pipelining
     assert personal.idents() == {ANNA: ["m"]}
 
 

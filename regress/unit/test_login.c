@@ -235,9 +235,26 @@ test_plain(void **state __unused)
 	said("goes on asking");
 	login_as(AUTH_PLAIN, TLS_MODE_TLS, CAPS("SASL PLAIN\r\nPIPELINING\r\n"));
 	(void)sent();
-	assert_int_equal(say("+ \r\n"), -1);
+	SAY("+ \r\n-ERR what is STAT?\r\n-ERR\r\n");	/* and what was behind it went astray */
+	SENT("AUTH PLAIN\r\n");
+	SAY("+ \r\n");
+	SENT("AHRpbQB0YW5zdGFhZg==\r\n" FLIGHT);
+	SAY("+OK\r\n+OK 0 0\r\n+OK\r\n.\r\n");
+	EVENTS("stat 0 0 1\nlisted 0 1\n");
+	login_as(AUTH_PLAIN, TLS_MODE_TLS, CAPS("SASL PLAIN\r\nPIPELINING\r\n"));
+	(void)sent();
+	SAY("+ \r\n-ERR\r\n-ERR\r\n");
+	(void)sent();
+	SAY("+ \r\n");
+	(void)sent();
+	assert_int_equal(say("+ \r\n"), -1);			/* once */
 	failed(WHY_PROTO, STAGE_LOGIN);
 	said("set auth to another");
+	login_as(AUTH_PLAIN, TLS_MODE_TLS, CAPS("SASL PLAIN\r\nPIPELINING\r\n"));
+	(void)sent();
+	SAY("+ \r\n");
+	assert_int_equal(say("+OK\r\n"), -1);
+	failed(WHY_PROTO, STAGE_LOGIN);
 	/* 255 octets and no more on the AUTH line: 11 + 4 * ceil(n / 3) + 2 */
 	memset(user, 'u', sizeof(user));
 	user[180 - 10] = '\0';
