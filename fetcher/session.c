@@ -79,6 +79,8 @@ session_begin(struct session *s, const void *secret, size_t len)
 		return (session_fail(s, STAGE_LOGIN, WHY_CONFIG, "the password has a line end or a NUL in it"));
 	if (pop3_init(&s->pop3, &events_ops, s, &s->start, secret, len) == -1)
 		return (session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "out of memory"));
+	if (s->pem[PEM_KEY].len > 0)
+		pop3_has_key(&s->pop3);
 	conn_init(&s->conn, s->socket);
 	s->running = 1;
 	if (s->start.tls == TLS_MODE_TLS && conn_upgrade(&s->conn, &s->start, s->pem) == -1)

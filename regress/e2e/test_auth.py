@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Every way to log in (S11, S22, S25, S26, S55, S58-S61, S65): a real Dovecot, and scripted servers for what it does not do."""
 import base64
+import os
 import shutil
 
 import pytest
@@ -15,6 +16,18 @@ from popd import Behaviour
 ANNA = "example.org/anna"
 MECHS = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
 SECRET = "s3cret-word"
+EXTRA = """\
+auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 external
+ssl_ca = <%s
+ssl_require_crl = no
+ssl_verify_client_cert = yes
+auth_ssl_username_from_cert = yes
+passdb {
+  driver = static
+  args = nopassword=y
+  mechanisms = external
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +36,7 @@ def sasl_server(pki):
     directory = rigs.scratch("rpds.")
     server = None
     try:
-        server = Dovecot(directory, pki, "auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256\n")
+        server = Dovecot(directory, pki, EXTRA % pki.path("clientca.pem"))
         yield server
     finally:
         if server:
@@ -112,6 +125,25 @@ def test_dovecot_not_offered(personal, dovecot_server, mailbox):
     personal.record("anna@example.org", "work", dovecot_server, user, password, auth="scram-sha-256")
     assert personal.once().code == 1
     assert "does not offer SCRAM-SHA-256, but PLAIN LOGIN" in error(personal)
+
+
+@pytest.mark.parametrize("tls", ["tls", "stls"])
+@pytest.mark.parametrize("auth", ["external", "auto"])
+def test_dovecot_external(personal, sasl_server, pki, tmp_path, auth, tls):
+    """The certificate logs in; with 'auto' because there is one and EXTERNAL is offered.  No password is needed."""
+    if "localhost" not in sasl_server.homes:
+        sasl_server.add_user("localhost")		# the certificate's common name
+    sasl_server.add("localhost", corpus.mail("x"))
+    before = sasl_server.log().count("method=EXTERNAL")
+    names = str(tmp_path / "c.pem"), str(tmp_path / "c.key")
+    shutil.copyfile(pki.path("client.pem"), names[0])
+    shutil.copyfile(pki.path("client.key"), names[1])
+    os.chmod(names[1], 0o600)
+    personal.record("anna@example.org", "work", sasl_server, "localhost", None if auth == "external" else "unused", auth=auth, tls=tls,
+        tls_cert=names[0], tls_key=names[1])
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: ["x"]}
+    assert sasl_server.log().count("method=EXTERNAL") == before + 1
 
 
 def test_wrong_server(personal, popd):
