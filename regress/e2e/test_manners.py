@@ -254,6 +254,6 @@ def test_alerts(personal, popd):
     mails = rigs.wait_for(lambda: len(personal.delivered()[ANNA]) == 3 and personal.delivered()[ANNA], "the notices")
     for text in (b"your mailbox is nearly full", b"maintenance on Sunday"):
         assert sum(text in b" ".join(m.split()) for m in mails) == 1
-    r = rows(personal)["work"]
-    assert r["failures"] == 0 and not r["last_error"]
+    rigs.wait_for(lambda: not rows(personal)["work"]["last_error"], "the status")
+    assert rows(personal)["work"]["failures"] == 0
     assert daemon.stop() == 0
