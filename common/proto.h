@@ -262,6 +262,7 @@ struct msg_fetch_failed {
 	uint32_t	 why;			/* enum fail_why */
 	uint32_t	 msgno;			/* that was coming in or about to; 0 = none */
 	uint32_t	 confused;		/* 1: answers and messages of this session may have been mixed up: trust no unique-id of it */
+	uint32_t	 first, last;		/* or at least none of those in between that came in: not proven to be the ones asked for */
 	uint32_t	 login_delay;		/* s by CAPA, 0 = none said */
 	char		 text[PROTO_TEXT_SIZE];
 };

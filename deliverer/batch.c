@@ -178,6 +178,7 @@ message_receipt(struct message *m)
 	receipt.fallback = m->fallback;
 	receipt.octets = m->octets;
 	memcpy(receipt.digest, m->digest, sizeof(receipt.digest));
+	memcpy(receipt.fingerprint, m->fingerprint, sizeof(receipt.fingerprint));
 	master_send(IMSG_RECEIPT, &receipt, sizeof(receipt));
 	for (i = 0; i < m->nrcpt; i++) {
 		memset(&rcpt, 0, sizeof(rcpt));

@@ -176,7 +176,7 @@ struct message {
 	uint64_t		 octets;	/* as received */
 	uint64_t		 written;	/* to the file */
 	uint64_t		 started;	/* octets whose write-back was started */
-	uint8_t			 digest[PROTO_DIGEST_LEN];
+	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t		 links;		/* names in the spool: 0..links-1 */
 	uint32_t		 nrcpt, fallback;
 	struct maildir		**dest;		/* nrcpt of them; NULL once moved */

@@ -240,8 +240,10 @@ ingest_end(void *arg, struct imsg *imsg)
 
 	if (rules_payload(imsg, &msg) == -1 || msg.msgno != s->msgno || msg.octets != s->octets)
 		return (-1);
-	if (s->message != NULL)
+	if (s->message != NULL) {
 		memcpy(s->message->digest, msg.digest, sizeof(s->message->digest));
+		memcpy(s->message->fingerprint, msg.fingerprint, sizeof(s->message->fingerprint));
+	}
 	ingest_finish(s);
 	if (s->link.state == PIPE_DRAIN)
 		master_refuse(&id, s->why, s->text);

@@ -16,9 +16,11 @@ static void	 event_listed(void *, uint32_t, enum listing);
 static void	 event_skipped(void *, uint32_t, const char *);
 static void	 event_denied(void *, uint32_t, const char *);
 static void	 event_deleted(void *, uint32_t);
-static void	 event_begin(void *, uint32_t, uint32_t);
+static void	 event_begin(void *, uint32_t, uint32_t, int);
 static void	 event_data(void *, const uint8_t *, size_t);
-static void	 event_end(void *, uint32_t, uint64_t, const uint8_t *);
+static void	 event_end(void *, uint32_t, uint64_t, const uint8_t *, const uint8_t *);
+static void	 event_print(void *, uint32_t, const uint8_t *);
+static void	 event_printed(void *);
 static void	 event_text(struct session *, enum imsg_type, uint32_t, const char *);
 static uint8_t	*frame_room(struct session *, struct frame *, enum imsg_type, size_t);
 static void	 frame_send(struct session *, struct frame *);
@@ -32,7 +34,9 @@ const struct pop3_ops events_ops = {
 	.deleted = event_deleted,
 	.begin = event_begin,
 	.data = event_data,
-	.end = event_end
+	.end = event_end,
+	.print = event_print,
+	.printed = event_printed
 };
 
 /* Sends the frames that are not full yet. */
@@ -40,6 +44,7 @@ void
 events_flush(struct session *s)
 {
 	frame_send(s, &s->uids);
+	frame_send(s, &s->prints);
 	frame_send(s, &s->deleted);
 }
 
@@ -107,7 +112,7 @@ event_deleted(void *arg, uint32_t msgno)
 }
 
 static void
-event_begin(void *arg, uint32_t msgno, uint32_t size)
+event_begin(void *arg, uint32_t msgno, uint32_t size, int headers)
 {
 	struct session	*s = arg;
 	struct msg_begin msg;
@@ -115,6 +120,7 @@ event_begin(void *arg, uint32_t msgno, uint32_t size)
 	memset(&msg, 0, sizeof(msg));
 	msg.msgno = msgno;
 	msg.size = size;
+	msg.headers = (uint32_t)headers;
 	outq_send(&s->pipe, IMSG_MSG_BEGIN, &msg, sizeof(msg));
 	s->begun = msgno;
 	HOOK("fetcher.begin");
@@ -130,7 +136,7 @@ event_data(void *arg, const uint8_t *data, size_t len)
 }
 
 static void
-event_end(void *arg, uint32_t msgno, uint64_t octets, const uint8_t *digest)
+event_end(void *arg, uint32_t msgno, uint64_t octets, const uint8_t *digest, const uint8_t *print)
 {
 	struct session	*s = arg;
 	struct msg_end	 msg;
@@ -140,8 +146,28 @@ event_end(void *arg, uint32_t msgno, uint64_t octets, const uint8_t *digest)
 	msg.msgno = msgno;
 	msg.octets = octets;
 	memcpy(msg.digest, digest, sizeof(msg.digest));
+	memcpy(msg.fingerprint, print, sizeof(msg.fingerprint));
 	outq_send(&s->pipe, IMSG_MSG_END, &msg, sizeof(msg));
 	s->begun = 0;
+}
+
+/* The last one stays in the frame until all of them are known to be in step: the master sends its next plan when it has them. */
+static void
+event_print(void *arg, uint32_t msgno, const uint8_t *print)
+{
+	uint8_t	*p = frame_room(arg, &((struct session *)arg)->prints, IMSG_FETCH_FINGERPRINTS, sizeof(msgno) + PROTO_DIGEST_LEN);
+
+	memcpy(p, &msgno, sizeof(msgno));
+	memcpy(p + sizeof(msgno), print, PROTO_DIGEST_LEN);
+}
+
+static void
+event_printed(void *arg)
+{
+	struct session	*s = arg;
+
+	frame_send(s, &s->prints);
+	s->state = SESSION_PLAN;
 }
 
 static void

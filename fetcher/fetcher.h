@@ -94,7 +94,7 @@ struct session {
 	int64_t			 heard;		/* last octet from the server, or last time nothing was due */
 	int64_t			 rate_start;
 	uint64_t		 rate_octets, rate_reply;
-	struct frame		 uids, deleted;
+	struct frame		 uids, prints, deleted;
 	enum fetch_stage	 stage;
 	enum fail_why		 why;
 	char			 text[PROTO_TEXT_SIZE];

@@ -120,9 +120,13 @@ const char *sasl_ntlm_check(const uint8_t *, size_t);
 int	 login_discovers(const struct pop3 *);
 enum auth_mech login_choose(struct pop3 *);
 
-/* LISTAUTH: AUTH without a mechanism; RESPONSE: a line of a SASL exchange; RECAPA: CAPA after the login. */
+/*
+ * LISTAUTH: AUTH without a mechanism; RESPONSE: a line of a SASL exchange; RECAPA: CAPA after the login; PROBE: UIDL n; CHECK:
+ * LIST n; COUNT: STAT again.
+ */
 enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_LISTAUTH, CMD_UTF8, CMD_USER, CMD_PASS, CMD_APOP, CMD_AUTH, CMD_RESPONSE,
-	CMD_CANCEL, CMD_RECAPA, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_RETR, CMD_DELE, CMD_QUIT, CMD_MAX };
+	CMD_CANCEL, CMD_RECAPA, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_PROBE, CMD_RETR, CMD_TOP, CMD_CHECK, CMD_COUNT,
+	CMD_DELE, CMD_QUIT, CMD_MAX };
 
 /* login.c: the part of the engine from the greeting to the end of the login. */
 struct login {

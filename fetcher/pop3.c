@@ -12,43 +12,34 @@
 #include <string.h>
 
 #include "../common/compat.h"
-#include "../common/hook.h"
 #include "pop3.h"
 
-#define WINDOW_OCTETS	(1024 * 1024)	/* hinted, in flight */
 #define OUT_MAX		20480	/* a login flight with the longest token, or a window of commands */
 
 static ssize_t	 body_take(struct pop3 *, const uint8_t *, size_t);
 static ssize_t	 line_take(struct pop3 *, const uint8_t *, size_t);
 static int	 line_done(struct pop3 *, const uint8_t *, size_t);
 static void	 reply_done(struct pop3 *);
-static void	 pop3_advance(struct pop3 *);
-static void	 advance_plan(struct pop3 *);
-static void	 advance_retr(struct pop3 *);
-static void	 advance_alone(struct pop3 *);
-static void	 advance_dele(struct pop3 *);
-static uint32_t	 flag_next(struct pop3 *, uint8_t);
-static size_t	 window(const struct pop3 *);
 
-/* What a state is called, the stage it is reported as, and what may be sent in it without a new reply. */
+/* What a state is called, and the stage it is reported as. */
 static const struct {
 	const char		*name;
 	enum fetch_stage	 stage;
-	void			(*advance)(struct pop3 *);
 } states[POP3_STATE_MAX] = {
-	[POP3_GREETING] =	{ "greeting",	STAGE_GREETING,	NULL },
-	[POP3_CAPA] =		{ "capa",	STAGE_CAPA,	NULL },
-	[POP3_STLS] =		{ "stls",	STAGE_TLS,	NULL },
-	[POP3_HANDSHAKE] =	{ "handshake",	STAGE_TLS,	NULL },
-	[POP3_LOGIN] =		{ "login",	STAGE_LOGIN,	NULL },
-	[POP3_LIST] =		{ "list",	STAGE_LIST,	NULL },
-	[POP3_PLAN] =		{ "plan",	STAGE_LIST,	advance_plan },
-	[POP3_RETR] =		{ "retr",	STAGE_RETR,	advance_retr },
-	[POP3_ALONE] =		{ "alone",	STAGE_RETR,	advance_alone },
-	[POP3_DELE] =		{ "dele",	STAGE_DELE,	advance_dele },
-	[POP3_QUIT] =		{ "quit",	STAGE_QUIT,	NULL },
-	[POP3_DONE] =		{ "done",	STAGE_QUIT,	NULL },
-	[POP3_FAILED] =		{ "failed",	STAGE_QUIT,	NULL }
+	[POP3_GREETING] =	{ "greeting",	STAGE_GREETING },
+	[POP3_CAPA] =		{ "capa",	STAGE_CAPA },
+	[POP3_STLS] =		{ "stls",	STAGE_TLS },
+	[POP3_HANDSHAKE] =	{ "handshake",	STAGE_TLS },
+	[POP3_LOGIN] =		{ "login",	STAGE_LOGIN },
+	[POP3_LIST] =		{ "list",	STAGE_LIST },
+	[POP3_PLAN] =		{ "plan",	STAGE_LIST },
+	[POP3_PRINT] =		{ "fingerprint", STAGE_LIST },
+	[POP3_RETR] =		{ "retr",	STAGE_RETR },
+	[POP3_ALONE] =		{ "alone",	STAGE_RETR },
+	[POP3_DELE] =		{ "dele",	STAGE_DELE },
+	[POP3_QUIT] =		{ "quit",	STAGE_QUIT },
+	[POP3_DONE] =		{ "done",	STAGE_QUIT },
+	[POP3_FAILED] =		{ "failed",	STAGE_QUIT }
 };
 
 /* p must be zeroed; it keeps start, copies the secret.  0, or -1: no memory. */
@@ -145,72 +136,6 @@ pop3_sent(struct pop3 *p, size_t n)
 	}
 }
 
-/* One entry of the master's plan.  -1: not now, out of range, named twice, or no such action. */
-int
-pop3_plan(struct pop3 *p, uint32_t msgno, uint32_t action)
-{
-	if (p->state != POP3_PLAN || msgno == 0 || msgno > p->count ||
-	    p->flags[msgno] & (FLAG_RETR | FLAG_ALONE | FLAG_DELE))
-		return (-1);
-	switch (action) {
-	case PLAN_RETR:
-		p->flags[msgno] |= FLAG_RETR;
-		p->retrs++;
-		break;
-	case PLAN_RETR_ALONE:
-		p->flags[msgno] |= FLAG_ALONE;
-		p->alones++;
-		break;
-	case PLAN_DELE:
-		p->flags[msgno] |= FLAG_DELE;
-		break;
-	default:
-		return (-1);
-	}
-	p->planned++;
-	return (0);
-}
-
-/* The plan is complete: work begins.  -1: entries are missing. */
-int
-pop3_plan_end(struct pop3 *p, uint32_t entries)
-{
-	if (p->state != POP3_PLAN || entries != p->planned)
-		return (-1);
-	p->cursor = 1;
-	pop3_enter(p, POP3_RETR);
-	pop3_advance(p);
-	return (0);
-}
-
-/*
- * The master's word on a message.  KEEP may come while it is still being retrieved (the deliverer refused it), DELE only for one
- * that is complete.  -1: not due.
- */
-int
-pop3_verdict(struct pop3 *p, uint32_t msgno, uint32_t verdict)
-{
-	if (p->flags == NULL || msgno == 0 || msgno > p->count || !(p->flags[msgno] & FLAG_WAIT))
-		return (-1);
-	if (verdict == VERDICT_DELE && p->flags[msgno] & FLAG_SENT)
-		p->flags[msgno] |= FLAG_DELE;
-	else if (verdict != VERDICT_KEEP)
-		return (-1);
-	p->flags[msgno] &= ~FLAG_WAIT;
-	p->waiting--;
-	HOOK("fetcher.verdict");
-	pop3_advance(p);
-	return (0);
-}
-
-/* No further RETR; what is in flight comes in, then verdicts, DELE, QUIT. */
-void
-pop3_stop(struct pop3 *p)
-{
-	p->stop = 1;
-	pop3_advance(p);
-}
-
 /* The server is gone.  Before the +OK to QUIT that is a failure, and no message under way counts. */
 void
 pop3_closed(struct pop3 *p, const char *text)
@@ -248,6 +173,32 @@ pop3_stage(enum pop3_state state)
 	return (states[state].stage);
 }
 
+/* The message that comes in, or is the next to; 0 = none. */
+uint32_t
+pop3_blame(const struct pop3 *p)
+{
+	const struct pop3_due	*due = &p->due[p->due_head];
+
+	if (p->current != 0 || p->ndue == 0)
+		return (p->current);
+	return (due->cmd == CMD_RETR || due->cmd == CMD_TOP ? due->msgno : 0);
+}
+
+/* 1: the session failed in a way that makes it doubtful whether each message is the one that was asked for. */
+int
+pop3_confused(const struct pop3 *p)
+{
+	return (p->unproven && (p->mixed || p->doubt));
+}
+
+/* First and last of the messages that came in and are not proven to be the ones asked for; 0: none. */
+void
+pop3_unproven(const struct pop3 *p, uint32_t *first, uint32_t *last)
+{
+	*first = p->unproven ? p->base : 0;
+	*last = p->unproven ? p->asked : 0;
+}
+
 void
 pop3_enter(struct pop3 *p, enum pop3_state state)
 {
@@ -268,6 +219,9 @@ pop3_fail(struct pop3 *p, enum fail_why why, const char *fmt, ...)
 	va_end(ap);
 	p->why = why;
 	p->stage = states[p->state].stage;
+	/* What does not fit between two messages may well be a piece of one. */
+	if (why == WHY_PROTO && p->current == 0 && (p->state == POP3_PRINT || p->state == POP3_RETR || p->state == POP3_ALONE))
+		p->mixed = 1;
 	p->state = POP3_FAILED;
 	login_end(p);
 	return (-1);
@@ -353,113 +307,10 @@ reply_done(struct pop3 *p)
 {
 	struct pop3_due	*due = &p->due[p->due_head];
 
-	if (due->cmd == CMD_RETR)
-		p->due_octets -= pop3_hint(p, due->msgno);
+	p->due_octets -= pop3_hint(p, due);
 	p->due_head = (p->due_head + 1) % DUE_MAX;
 	p->ndue--;
 	p->part = PART_STATUS;
 	p->replies++;
 	pop3_advance(p);
-}
-
-static void
-pop3_advance(struct pop3 *p)
-{
-	enum pop3_state	 was;
-
-	do {
-		was = p->state;
-		if (states[was].advance != NULL)
-			states[was].advance(p);
-	} while (p->state != was);
-}
-
-/* Told to stop before there is a plan: nothing to do but leave. */
-static void
-advance_plan(struct pop3 *p)
-{
-	if (p->stop)
-		pop3_enter(p, POP3_ALONE);
-}
-
-/* Keeps the window between half full and full, so that commands leave in few segments. */
-static void
-advance_retr(struct pop3 *p)
-{
-	uint32_t	 msgno;
-
-	if (!p->stop && p->retrs > 0) {
-		if (p->ndue * 2 > window(p) || (p->ndue > 0 && p->due_octets > WINDOW_OCTETS / 2))
-			return;
-		while (p->retrs > 0 && p->ndue < window(p)) {
-			msgno = flag_next(p, FLAG_RETR);
-			if (p->ndue > 0 && p->due_octets + pop3_hint(p, msgno) > WINDOW_OCTETS)
-				return;
-			if (pop3_queue(p, CMD_RETR, msgno) == -1)
-				return;
-			p->due_octets += pop3_hint(p, msgno);
-			p->retrs--;
-			p->cursor++;
-		}
-	}
-	if (p->ndue == 0) {
-		p->cursor = 1;
-		pop3_enter(p, POP3_ALONE);
-	}
-}
-
-/* Suspects, each with nothing else in flight from here to the master's verdict; then what is left of the verdicts. */
-static void
-advance_alone(struct pop3 *p)
-{
-	uint32_t	 msgno;
-
-	if (p->ndue > 0 || p->waiting > 0)
-		return;
-	if (!p->stop && p->alones > 0) {
-		msgno = flag_next(p, FLAG_ALONE);
-		if (pop3_queue(p, CMD_RETR, msgno) == -1)
-			return;
-		p->due_octets += pop3_hint(p, msgno);
-		p->alones--;
-		p->cursor++;
-		return;
-	}
-	p->cursor = p->count;
-	pop3_enter(p, POP3_DELE);
-}
-
-/* Highest number first: a server that renumbers on DELE moves only what is done with. */
-static void
-advance_dele(struct pop3 *p)
-{
-	if (p->ndue * 2 > window(p))
-		return;
-	for (; p->cursor > 0 && p->ndue < window(p); p->cursor--) {
-		if (!(p->flags[p->cursor] & FLAG_DELE))
-			continue;
-		HOOK("fetcher.dele");
-		if (pop3_queue(p, CMD_DELE, p->cursor) == -1)
-			return;
-	}
-	if (p->cursor > 0 || (p->ndue > 0 && !(p->caps & CAPA_PIPELINING)))
-		return;
-	HOOK("fetcher.quit");
-	if (pop3_queue(p, CMD_QUIT, 0) == 0)
-		pop3_enter(p, POP3_QUIT);
-}
-
-/* The message number at or above the cursor that has the flag; the caller knows that there is one. */
-static uint32_t
-flag_next(struct pop3 *p, uint8_t flag)
-{
-	while (p->cursor < p->count && !(p->flags[p->cursor] & flag))
-		p->cursor++;
-	return (p->cursor);
-}
-
-static size_t
-window(const struct pop3 *p)
-{
-	return (p->caps & CAPA_PIPELINING ? WINDOW_COUNT : 1);
 }

@@ -4,20 +4,13 @@
 
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../common/compat.h"
 #include "../common/hook.h"
 #include "pop3.h"
 
-typedef int	 status_fn(struct pop3 *, uint32_t, const struct reply *);
-
-static status_fn	 stat_status, list_status, uidl_status, retr_status, dele_status, quit_status;
-static int	 list_line(struct pop3 *, const uint8_t *, size_t);
-static int	 list_end(struct pop3 *);
-static int	 uidl_line(struct pop3 *, const uint8_t *, size_t);
-static int	 uidl_end(struct pop3 *);
+static pop3_status_fn	 message_status, dele_status, quit_status;
 static int	 command_add(struct pop3 *, enum pop3_cmd, uint32_t);
 
 #define GATED	0x01	/* never ahead of TLS, if the record has TLS */
@@ -26,7 +19,7 @@ static int	 command_add(struct pop3 *, enum pop3_cmd, uint32_t);
 static const struct {
 	const char	*verb;
 	int		 how;
-	status_fn	*status;
+	pop3_status_fn	*status;
 	int		(*line)(struct pop3 *, const uint8_t *, size_t);
 	int		(*end)(struct pop3 *);
 	int		(*more)(struct pop3 *, const uint8_t *, size_t);	/* "+" and a challenge */
@@ -43,10 +36,14 @@ static const struct {
 	[CMD_RESPONSE] =	{ "",		GATED | OWN, login_status, NULL, NULL, login_more },
 	[CMD_CANCEL] =		{ "*",		GATED, login_cancelled, NULL, NULL, login_cancelled_more },
 	[CMD_RECAPA] =		{ "CAPA",	0, login_recapa, login_recapa_line, login_recapa_end, NULL },
-	[CMD_STAT] =		{ "STAT",	0, stat_status,	NULL, NULL, NULL },
-	[CMD_LIST] =		{ "LIST",	0, list_status,	list_line, list_end, NULL },
-	[CMD_UIDL] =		{ "UIDL",	0, uidl_status,	uidl_line, uidl_end, NULL },
-	[CMD_RETR] =		{ "RETR",	0, retr_status,	NULL, NULL, NULL },
+	[CMD_STAT] =		{ "STAT",	0, list_stat,	NULL, NULL, NULL },
+	[CMD_LIST] =		{ "LIST",	0, list_list,	list_size, list_sizes_end, NULL },
+	[CMD_UIDL] =		{ "UIDL",	0, list_uidl,	list_uid, list_uids_end, NULL },
+	[CMD_PROBE] =		{ "UIDL",	0, list_probe,	NULL, NULL, NULL },
+	[CMD_RETR] =		{ "RETR",	0, message_status, NULL, NULL, NULL },
+	[CMD_TOP] =		{ "TOP",	0, message_status, NULL, NULL, NULL },
+	[CMD_CHECK] =		{ "LIST",	0, check_list,	NULL, NULL, NULL },
+	[CMD_COUNT] =		{ "STAT",	0, check_count,	NULL, NULL, NULL },
 	[CMD_DELE] =		{ "DELE",	0, dele_status,	NULL, NULL, NULL },
 	[CMD_QUIT] =		{ "QUIT",	0, quit_status,	NULL, NULL, NULL }
 };
@@ -104,179 +101,56 @@ pop3_endof(struct pop3 *p, enum pop3_cmd cmd)
 	return (cmds[cmd].end(p));
 }
 
-/* A message is complete: CRLF.CRLF was seen. */
+/* A message, or the header of one, is complete: CRLF.CRLF was seen. */
 int
 pop3_bodyend(struct pop3 *p)
 {
-	uint8_t		 digest[PROTO_DIGEST_LEN];
+	uint8_t		 digest[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
 	uint32_t	 msgno = p->current;
 
-	if (stream_finish(&p->stream, digest) == -1)
+	if (stream_finish(&p->stream, digest, print) == -1)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "SHA-256 failed"));
 	p->current = 0;
+	p->doubt = 0;
+	if (p->stream.mode == STREAM_PRINT) {
+		p->ops->print(p->arg, msgno, print);
+		return (0);
+	}
 	p->retrieved++;
 	p->fetched += p->stream.octets;
 	p->flags[msgno] |= FLAG_SENT;
-	p->ops->end(p->arg, msgno, p->stream.octets, digest);
-	return (0);
-}
-
-/* Octets a message is expected to have, for the window only: the server's word, or the mean by STAT. */
-uint32_t
-pop3_hint(const struct pop3 *p, uint32_t msgno)
-{
-	uint64_t	 hint;
-
-	hint = p->sizes != NULL && p->sizes[msgno] > 0 ? p->sizes[msgno] : p->octets / (p->count > 0 ? p->count : 1);
-	return (hint > UINT32_MAX ? UINT32_MAX : hint == 0 ? 1 : (uint32_t)hint);
-}
-
-/* Logged in: what is there?  A pipelining server is asked everything at once. */
-int
-pop3_survey(struct pop3 *p)
-{
-	if (pop3_queue(p, CMD_STAT, 0) == -1)
-		return (-1);
-	if (!pop3_pipelines(p))
-		return (0);
-	if (p->start->want_sizes && pop3_queue(p, CMD_LIST, 0) == -1)
-		return (-1);
-	return (pop3_queue(p, CMD_UIDL, 0));
-}
-
-static int
-stat_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
-{
-	uint64_t	 count;
-	char		 text[PROTO_TEXT_SIZE];
-
-	if (!r->ok || pop3_reply_stat(r->text, r->len, &count, &p->octets) == -1)
-		return (pop3_fail(p, pop3_reply_why(r, WHY_PROTO), "no mailbox size from STAT: %s",
-		    pop3_text(p, text, sizeof(text), r)));
-	if (count > PROTO_MSGS_MAX)
-		return (pop3_fail(p, WHY_PROTO, "more than %u messages in the mailbox", PROTO_MSGS_MAX));
-	p->count = (uint32_t)count;
-	if ((p->flags = calloc(count + 1, sizeof(*p->flags))) == NULL ||
-	    (p->start->want_sizes && (p->sizes = calloc(count + 1, sizeof(*p->sizes))) == NULL))
-		return (pop3_fail(p, WHY_LOCAL_TEMP, "no memory for %u messages", p->count));
-	if (pop3_pipelines(p))
-		return (0);
-	return (pop3_queue(p, p->sizes != NULL && p->count > 0 ? CMD_LIST : CMD_UIDL, 0));
-}
-
-static int
-list_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
-{
-	if (!r->ok)
-		return (list_end(p));
-	p->part = PART_LINES;
-	return (0);
-}
-
-/* Sizes are hints: a bad line is let go. */
-static int
-list_line(struct pop3 *p, const uint8_t *line, size_t len)
-{
-	uint64_t	 msgno, size;
-
-	if (pop3_reply_list(line, len, &msgno, &size) == 0 && msgno >= 1 && msgno <= p->count)
-		p->sizes[msgno] = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size;
-	return (0);
-}
-
-static int
-list_end(struct pop3 *p)
-{
-	return (pop3_pipelines(p) ? 0 : pop3_queue(p, CMD_UIDL, 0));
-}
-
-/* What to do without unique-ids is the master's business. */
-static int
-uidl_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
-{
-	p->ops->stat(p->arg, p->count, p->octets, r->ok);
-	if (r->ok) {
-		p->part = PART_LINES;
-		return (0);
-	}
-	HOOK("fetcher.listed");
-	p->ops->listed(p->arg, 0, LISTING_PARTIAL);
-	pop3_enter(p, POP3_PLAN);
-	return (0);
-}
-
-/*
- * A bad line spoils that line (must 12).  A number named twice has no unique-id: the master drops it on hearing it twice, so a
- * malformed repetition is reported with a stand-in, and a good one behind a malformed one not at all.
- */
-static int
-uidl_line(struct pop3 *p, const uint8_t *line, size_t len)
-{
-	const uint8_t	*uid;
-	uint64_t	 msgno;
-	size_t		 uidlen;
-	uint8_t		*flags;
-	int		 r;
-
-	r = pop3_reply_uidl(line, len, &msgno, &uid, &uidlen);
-	if (r == -1)
-		return (0);
-	if (msgno == 0 || msgno > p->count) {
-		p->confused |= msgno == 0 ? CONFUSED_FOR_SURE : CONFUSED_IF_GAPS;
-		return (0);
-	}
-	flags = &p->flags[msgno];
-	if (*flags & FLAG_LISTED)
-		p->confused |= CONFUSED_FOR_SURE;
-	else
-		p->named++;
-	if (*flags & FLAG_TOLD)
-		p->ops->uid(p->arg, (uint32_t)msgno, r == 0 ? uid : (const uint8_t *)"!", r == 0 ? uidlen : 1);
-	else if (r == 0 && !(*flags & FLAG_LISTED)) {
-		p->ops->uid(p->arg, (uint32_t)msgno, uid, uidlen);
-		*flags |= FLAG_TOLD;
-		p->good++;
-	}
-	*flags |= FLAG_LISTED;
-	return (0);
-}
-
-/*
- * Complete is only what names each message once and well: anything else must not make a unique-id "gone" (must 20).  A number
- * beyond STAT may be a message that has just arrived; with a gap elsewhere it is a list that is off by one.
- */
-static int
-uidl_end(struct pop3 *p)
-{
-	enum listing	 state = LISTING_PARTIAL;
-
-	if ((p->confused & CONFUSED_FOR_SURE) || ((p->confused & CONFUSED_IF_GAPS) && p->named < p->count))
-		state = LISTING_CONFUSED;
-	else if (p->lines == p->count && p->good == p->count)
-		state = LISTING_COMPLETE;
-	HOOK("fetcher.listed");
-	p->ops->listed(p->arg, (uint32_t)p->lines, state);
-	pop3_enter(p, POP3_PLAN);
+	p->ops->end(p->arg, msgno, p->stream.octets, digest, print);
 	return (0);
 }
 
 /* Vanished or refused (S62): the session goes on without it. */
 static int
-retr_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
+message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 {
-	char	 text[PROTO_TEXT_SIZE];
+	char		 text[PROTO_TEXT_SIZE];
+	uint16_t	 flags = p->flags[msgno];
 
 	if (!r->ok) {
-		p->ops->skipped(p->arg, msgno, pop3_text(p, text, sizeof(text), r));
+		pop3_text(p, text, sizeof(text), r);
+		if (!(flags & FLAG_PRINT)) {
+			p->ops->skipped(p->arg, msgno, text);
+			return (0);
+		}
+		strlcpy(p->refusal, text, sizeof(p->refusal));
+		p->flags[msgno] |= FLAG_REFUSED;
 		return (0);
 	}
-	if (stream_begin(&p->stream) == -1)
+	if (stream_begin(&p->stream,
+	    flags & FLAG_PRINT ? STREAM_PRINT : flags & FLAG_HEADERS ? STREAM_HEADER : STREAM_WHOLE) == -1)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "SHA-256 failed"));
+	check_came(p, r);
 	p->current = msgno;
+	p->part = PART_BODY;
+	if (flags & FLAG_PRINT)
+		return (0);
 	p->flags[msgno] |= FLAG_WAIT;
 	p->waiting++;
-	p->part = PART_BODY;
-	p->ops->begin(p->arg, msgno, p->sizes != NULL ? p->sizes[msgno] : 0);
+	p->ops->begin(p->arg, msgno, p->sizes != NULL ? p->sizes[msgno] : 0, flags & FLAG_HEADERS ? 1 : 0);
 	return (0);
 }
 
@@ -313,7 +187,7 @@ command_add(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 	if (cmds[cmd].how & OWN)
 		return (login_write(p, cmd));
 	n = msgno == 0 ? snprintf(line, sizeof(line), "%s\r\n", cmds[cmd].verb) :
-	    snprintf(line, sizeof(line), "%s %u\r\n", cmds[cmd].verb, msgno);
+	    snprintf(line, sizeof(line), "%s %u%s\r\n", cmds[cmd].verb, msgno, cmd == CMD_TOP ? " 0" : "");
 	return (buf_add(&p->out, line, (size_t)n));
 }
 

@@ -192,7 +192,8 @@ pop3_reply_list(const uint8_t *p, size_t len, uint64_t *msgno, uint64_t *size)
 int
 pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **uid, size_t *uidlen)
 {
-	size_t	 i, n, m;
+	size_t		 i, n, m;
+	unsigned int	 bad = 0;
 
 	*uid = NULL;
 	*uidlen = 0;
@@ -208,8 +209,9 @@ pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **u
 	if (len == n || len - n > PROTO_UID_MAX)
 		return (1);
 	for (i = n; i < len; i++)
-		if (p[i] < 0x21 || p[i] > 0x7e)
-			return (1);
+		bad |= (unsigned int)p[i] - 0x21 > 0x7e - 0x21;
+	if (bad)
+		return (1);
 	*uid = p + n;
 	*uidlen = len - n;
 	return (0);

@@ -341,6 +341,9 @@ session_over(struct session *s)
 		failed.stage = s->stage;
 		failed.why = s->why;
 		failed.login_delay = s->pop3.offer.login_delay;
+		failed.msgno = pop3_blame(&s->pop3);
+		failed.confused = (uint32_t)pop3_confused(&s->pop3);
+		pop3_unproven(&s->pop3, &failed.first, &failed.last);
 		strlcpy(failed.text, s->text, sizeof(failed.text));
 		outq_send(&s->master, IMSG_FETCH_FAILED, &failed, sizeof(failed));
 	}

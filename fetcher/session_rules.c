@@ -22,11 +22,13 @@ static int	 take_pipe(void *, struct imsg *);
 static int	 take_start(void *, struct imsg *);
 static int	 take_pem(void *, struct imsg *);
 static int	 take_secret(void *, struct imsg *);
+static int	 take_list(void *, struct imsg *);
 static int	 take_plan(void *, struct imsg *);
 static int	 take_plan_end(void *, struct imsg *);
 static int	 take_verdict(void *, struct imsg *);
 static int	 take_stop(void *, struct imsg *);
 static int	 tls_sane(const struct msg_fetch_start *);
+static int	 probes_check(const struct msg_fetch_start *);
 static int	 each_entry(struct session *, struct imsg *, int (*)(struct pop3 *, uint32_t, uint32_t));
 
 static const struct rule master_rules[] = {
@@ -38,6 +40,7 @@ static const struct rule master_rules[] = {
 	{ IMSG_FETCH_CERT,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
 	{ IMSG_FETCH_KEY,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
 	{ IMSG_FETCH_SECRET,	0, PROTO_TOKEN_MAX,			0, IN(SESSION_SECRET),		take_secret },
+	{ IMSG_FETCH_LIST,	0, 0,					0, IN(SESSION_PLAN),		take_list },
 	{ IMSG_FETCH_PLAN,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_PLAN),		take_plan },
 	{ IMSG_FETCH_PLAN_END,	sizeof(uint32_t), sizeof(uint32_t),	0, IN(SESSION_PLAN),		take_plan_end },
 	{ IMSG_FETCH_VERDICT,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_RUN),		take_verdict },
@@ -91,7 +94,8 @@ take_start(void *arg, struct imsg *imsg)
 	if (start->tls < TLS_MODE_TLS || start->tls > TLS_MODE_NONE || start->auth < AUTH_AUTO || start->auth >= AUTH_MAX ||
 	    start->apop > 1 || start->token > 1 || start->leave > 1 || start->want_sizes > 1 ||
 	    start->idle_timeout == 0 || start->total_timeout == 0 || !proto_str(start->host, sizeof(start->host)) ||
-	    !proto_str(start->user, sizeof(start->user)) || !proto_str(start->record, sizeof(start->record)) || !tls_sane(start))
+	    !proto_str(start->user, sizeof(start->user)) || !proto_str(start->record, sizeof(start->record)) || !tls_sane(start) ||
+	    !probes_check(start))
 		return (-1);
 	s->state = SESSION_SECRET;
 	return (0);
@@ -140,6 +144,31 @@ take_secret(void *arg, struct imsg *imsg)
 	r = session_begin(s, secret, len);
 	explicit_bzero(secret, sizeof(secret));
 	return (r);
+}
+
+/* Ascending, so that the last one tells the end of the probes. */
+static int
+probes_check(const struct msg_fetch_start *start)
+{
+	uint32_t	 i;
+
+	if (start->probes > PROTO_PROBES)
+		return (0);
+	for (i = 0; i < start->probes; i++)
+		if (start->probe[i] == 0 || (i > 0 && start->probe[i] <= start->probe[i - 1]))
+			return (0);
+	return (1);
+}
+
+static int
+take_list(void *arg, struct imsg *imsg __unused)
+{
+	struct session	*s = arg;
+
+	if (s->pop3.stop)
+		return (0);
+	s->state = SESSION_LISTING;
+	return (pop3_list(&s->pop3));
 }
 
 /* After a stop there may still be a plan on its way: not needed any more. */

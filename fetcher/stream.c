@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From the octets of a RETR reply to the octets of the message: dot-unstuffing, frames, digest (RFC 1939 section 3). */
+/* From the octets of a RETR or TOP reply to those of the message: dot-unstuffing, frames, digests (RFC 1939 section 3). */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -27,7 +27,7 @@ stream_init(struct stream *s, void (*data)(void *, const uint8_t *, size_t), voi
 	s->octets = 0;
 	s->max = MESSAGE_MAX;
 	s->used = 0;
-	return ((s->md = EVP_MD_CTX_new()) == NULL ? -1 : 0);
+	return ((s->md = EVP_MD_CTX_new()) == NULL || fingerprint_init(&s->print) == -1 ? -1 : 0);
 }
 
 void
@@ -35,6 +35,7 @@ stream_free(struct stream *s)
 {
 	EVP_MD_CTX_free(s->md);
 	s->md = NULL;
+	fingerprint_free(&s->print);
 }
 
 /* SHA-256, looked up once: the template does it, sessions inherit it. */
@@ -53,13 +54,16 @@ stream_sha256(void)
 	return (md);
 }
 
-/* A message begins with the next octet fed.  0 or -1. */
+/* A message, or by TOP the header of one, begins with the next octet fed.  0 or -1. */
 int
-stream_begin(struct stream *s)
+stream_begin(struct stream *s, enum stream_mode mode)
 {
 	s->state = STREAM_BOL;
-	s->octets = 0;
+	s->mode = mode;
+	s->behind = 0;
+	s->octets = s->taken = 0;
 	s->used = 0;
+	fingerprint_begin(&s->print);
 	return (EVP_DigestInit_ex(s->md, stream_sha256(), NULL) == 1 ? 0 : -1);
 }
 
@@ -81,18 +85,18 @@ stream_feed(struct stream *s, const uint8_t *p, size_t len)
 		} else if (octet_feed(s, p[n++]) == -1)
 			return (-1);
 	}
-	if (s->octets > s->max)
+	if (s->taken > s->max)
 		return (-1);
 	return ((ssize_t)n);
 }
 
-/* After stream_done(): hands out the last frame and gives the digest of all of them. */
+/* After stream_done(): hands out the last frame and gives the digest of all of them, and the fingerprint of the header. */
 int
-stream_finish(struct stream *s, uint8_t digest[PROTO_DIGEST_LEN])
+stream_finish(struct stream *s, uint8_t digest[PROTO_DIGEST_LEN], uint8_t print[PROTO_DIGEST_LEN])
 {
 	if (frame_flush(s) == -1 || EVP_DigestFinal_ex(s->md, digest, NULL) != 1)
 		return (-1);
-	return (0);
+	return (fingerprint_finish(&s->print, print));
 }
 
 int
@@ -122,6 +126,19 @@ octet_feed(struct stream *s, uint8_t c)
 	case STREAM_BOL:
 		if (c == '.') {
 			s->state = STREAM_DOT;
+			return (0);
+		}
+		if (c == '\r') {
+			s->state = STREAM_BOL_CR;
+			return (frame_add(s, &c, 1));
+		}
+		break;
+	case STREAM_BOL_CR:
+		if (c == '\n') {
+			s->state = STREAM_BOL;
+			if (frame_add(s, &c, 1) == -1)
+				return (-1);
+			s->behind = 1;
 			return (0);
 		}
 		break;
@@ -158,6 +175,9 @@ frame_add(struct stream *s, const uint8_t *p, size_t len)
 {
 	size_t	 n;
 
+	s->taken += len;
+	if (s->behind && s->mode != STREAM_WHOLE)
+		return (0);
 	s->octets += len;
 	while (len > 0) {
 		if (s->used == sizeof(s->frame) && frame_flush(s) == -1)
@@ -178,9 +198,12 @@ frame_flush(struct stream *s)
 {
 	if (s->used == 0)
 		return (0);
-	if (EVP_DigestUpdate(s->md, s->frame, s->used) != 1)
-		return (-1);
-	s->data(s->arg, s->frame, s->used);
+	fingerprint_feed(&s->print, s->frame, s->used);
+	if (s->mode != STREAM_PRINT) {
+		if (EVP_DigestUpdate(s->md, s->frame, s->used) != 1)
+			return (-1);
+		s->data(s->arg, s->frame, s->used);
+	}
 	s->used = 0;
 	return (0);
 }

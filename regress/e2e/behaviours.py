@@ -149,6 +149,8 @@ class Lists(Behaviour):
         self.change = change
 
     def cmd_list(self, s, arg):
+        if arg:
+            return super().cmd_list(s, arg)
         self.lines(s, "list", self.change([b"%d %d" % (n, len(s.view[n - 1].data)) for n in s.numbers()]))
 
 

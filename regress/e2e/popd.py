@@ -137,6 +137,8 @@ class Behaviour:
         self.ok(s, "stat", b"%d %d" % (len(n), sum(len(s.view[i - 1].data) for i in n)))
 
     def cmd_list(self, s, arg):
+        if arg:
+            return self.ok(s, "list1", b"%s %d" % (arg, len(s.view[int(arg) - 1].data))) if s.valid(arg) else self.err(s, "list1")
         self.lines(s, "list", [b"%d %d" % (n, len(s.view[n - 1].data)) for n in s.numbers()])
 
     def cmd_uidl(self, s, arg):
@@ -150,7 +152,11 @@ class Behaviour:
         self.wire(s, "retr", b"+OK\r\n" + stuffed(self.body(s, int(arg))))
 
     def cmd_top(self, s, arg):
-        self.err(s, "top")
+        n, _, count = arg.partition(b" ")
+        if not s.valid(n) or not count.isdigit():
+            return self.err(s, "top")
+        header, empty, body = self.body(s, int(n)).partition(b"\r\n\r\n")
+        self.wire(s, "top", b"+OK\r\n" + stuffed(header + empty + b"".join(body.splitlines(True)[:int(count)])))
 
     def cmd_dele(self, s, arg):
         if not s.valid(arg):

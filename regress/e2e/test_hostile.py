@@ -96,6 +96,8 @@ REPLIES = {
     "list-lies": (lambda: B.Lists(lambda x: [b"%d 99999999999999999999" % (i + 1) for i in range(N)]), None, ALL),
     "list-short": (lambda: B.Lists(lambda x: x[:2]), None, ALL),
     "list-garbage": (lambda: B.Lists(lambda x: [b"zero none", b"", b"-1 -1", b"0 0", b"7 7", b"4294967297 5"]), None, ALL),
+    "list-one-refused": (lambda: B.Says("list1", b"-ERR no argument" + LF), False, ALL),
+    "list-one-refused-lockstep": (lambda: lockstep(B.Says("list1", b"-ERR no argument" + LF)), False, ALL),
     "list-refused": (lambda: B.Says("list", b"-ERR" + LF), None, ALL),
     "dele-refused": (B.RefuseDele, None, ALL),
     "dele-garbage": (lambda: B.Says("dele", b"maybe" + LF), True, ALL),
@@ -172,6 +174,17 @@ def test_behaviour(arena, name, leave):
     if delivers is not None:
         assert got == delivers
     arena.finish()
+
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_out_of_step(arena, leave):
+    """One answer too many while commands are in flight: each message is taken for its neighbour, and none of them may go."""
+    code, _ = arena.begin(B.StaleRetr(), leave=leave)
+    assert code == 1
+    assert any("out of step" in e for e, in arena.rig.state("SELECT error FROM mailboxes"))
+    assert len(arena.server.box.left()) == N
+    assert "dele" not in arena.server.sessions[0].names()
+    assert ("list", b"%d" % N) in arena.server.sessions[0].commands
 
 
 @pytest.mark.parametrize("mode", ["stls", "pop3s"])

@@ -55,6 +55,10 @@ def test_popd(popd, pki, mode):
     p.pass_("s3cret-word")
     assert fetch(p) == data
     assert p.uidl()[1] == [b"1 uid-00001", b"2 uid-00002"]
+    assert p.list(2) == b"+OK 2 %d" % len(data[1])
+    assert p.top(1, 0)[1] == data[0].partition(b"\r\n\r\n")[0].split(b"\r\n") + [b""]
+    with pytest.raises(poplib.error_proto):
+        p.list(3)
     p.dele(2)
     p.quit()
     assert s.box.left() == data[:1]

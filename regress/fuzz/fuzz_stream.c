@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/stream.c */
+/* links: fetcher/stream.c fetcher/fingerprint.c */
 /* libs: -lcrypto -lmd */
 /* Dot-unstuffing: in one piece and in pieces gives the same octets, the same end, the same digest. */
 #include <sys/types.h>
@@ -12,7 +12,7 @@
 #include "../../fetcher/pop3.h"
 
 struct result {
-	uint8_t	 digest[PROTO_DIGEST_LEN];
+	uint8_t	 digest[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
 	uint8_t	 octets[65536];
 	size_t	 len, used;
 	int	 done;
@@ -32,19 +32,20 @@ collect(void *arg, const uint8_t *p, size_t len)
 }
 
 static void
-run(struct result *r, const uint8_t *p, size_t len, size_t seg)
+run(struct result *r, enum stream_mode mode, const uint8_t *p, size_t len, size_t seg)
 {
 	static struct stream	 s;
 	size_t			 n;
 
 	r->len = r->used = 0;
-	if (stream_init(&s, collect, r) == -1 || stream_begin(&s) == -1)
+	if (stream_init(&s, collect, r) == -1 || stream_begin(&s, mode) == -1)
 		abort();
 	while (r->used < len && !stream_done(&s)) {
 		n = seg < len - r->used ? seg : len - r->used;
 		r->used += (size_t)stream_feed(&s, p + r->used, n);
 	}
-	if ((r->done = stream_done(&s)) && (stream_finish(&s, r->digest) == -1 || s.octets != r->len))
+	if ((r->done = stream_done(&s)) && (stream_finish(&s, r->digest, r->print) == -1 ||
+	    (mode != STREAM_PRINT && s.octets != r->len)))
 		abort();
 	stream_free(&s);
 }
@@ -53,13 +54,22 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct result	 a, b;
+	enum stream_mode	 mode;
 
 	if (len < 2 || len > sizeof(a.octets))
 		return (0);
-	run(&a, data + 1, len - 1, len);
-	run(&b, data + 1, len - 1, (size_t)data[0] % 40 + 1);
+	mode = data[0] / 40 % 3;
+	run(&a, mode, data + 1, len - 1, len);
+	run(&b, mode, data + 1, len - 1, (size_t)data[0] % 40 + 1);
 	if (a.done != b.done || a.used != b.used || (a.done && (a.len != b.len || memcmp(a.octets, b.octets, a.len) != 0 ||
-	    memcmp(a.digest, b.digest, sizeof(a.digest)) != 0)))
+	    memcmp(a.print, b.print, sizeof(a.print)) != 0 ||
+	    (mode != STREAM_PRINT && memcmp(a.digest, b.digest, sizeof(a.digest)) != 0))))
+		abort();
+	if (mode == STREAM_WHOLE)
+		return (0);
+	run(&b, STREAM_WHOLE, data + 1, len - 1, len);	/* the header of it is the same */
+	if (a.done != b.done || a.used != b.used || (a.done && (memcmp(a.octets, b.octets, a.len) != 0 ||
+	    memcmp(a.print, b.print, sizeof(a.print)) != 0)))
 		abort();
 	return (0);
 }

@@ -21,6 +21,7 @@ char				 events[65536];
 size_t				 seg;
 
 static struct msg_fetch_start	 start;
+static uint8_t			 last[PROTO_DIGEST_LEN];	/* fingerprint */
 
 static void event(const char *, ...) __attribute__((__format__(printf, 1, 2)));
 
@@ -72,9 +73,9 @@ on_deleted(void *arg __unused, uint32_t msgno)
 }
 
 static void
-on_begin(void *arg __unused, uint32_t msgno, uint32_t size)
+on_begin(void *arg __unused, uint32_t msgno, uint32_t size, int headers)
 {
-	event("begin %u %u\n", msgno, size);
+	event("begin %u %u%s\n", msgno, size, headers ? " header" : "");
 }
 
 static void
@@ -84,12 +85,30 @@ on_data(void *arg __unused, const uint8_t *data __unused, size_t len)
 }
 
 static void
-on_end(void *arg __unused, uint32_t msgno, uint64_t octets, const uint8_t *digest __unused)
+on_end(void *arg __unused, uint32_t msgno, uint64_t octets, const uint8_t *digest __unused, const uint8_t *print __unused)
 {
 	event("end %u %llu\n", msgno, (unsigned long long)octets);
 }
 
-static const struct pop3_ops ops = { on_stat, on_uid, on_listed, on_skipped, on_denied, on_deleted, on_begin, on_data, on_end };
+/* The same as the fingerprint before, or another one, or none. */
+static void
+on_print(void *arg __unused, uint32_t msgno, const uint8_t *print)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+
+	event("print %u%s\n", msgno, memcmp(print, none, sizeof(none)) == 0 ? " none" : memcmp(print, last, sizeof(last)) == 0 ?
+	    " same" : "");
+	memcpy(last, print, sizeof(last));
+}
+
+static void
+on_printed(void *arg __unused)
+{
+	event("printed\n");
+}
+
+static const struct pop3_ops ops = { on_stat, on_uid, on_listed, on_skipped, on_denied, on_deleted, on_begin, on_data, on_end,
+    on_print, on_printed };
 
 void
 begin(enum tls_mode tls, int apop, int sizes, const char *secret)
@@ -109,10 +128,32 @@ begin_with(const struct msg_fetch_start *msg, const char *secret)
 	}
 	start = *msg;
 	events[0] = '\0';
+	memset(last, 0, sizeof(last));
 	assert_non_null(p = calloc(1, sizeof(*p)));
 	assert_int_equal(pop3_init(p, &ops, NULL, &start, secret, strlen(secret)), 0);
 	if (start.tls == TLS_MODE_TLS)
 		pop3_secured(p);
+}
+
+/* Behind begin(): numbers to probe, 0 ends them. */
+void
+probe_for(uint32_t a, uint32_t b, uint32_t c)
+{
+	start.probe[0] = a;
+	start.probe[1] = b;
+	start.probe[2] = c;
+	start.probes = a == 0 ? 0 : b == 0 ? 1 : c == 0 ? 2 : 3;
+}
+
+/* A plan with one entry for each number from first to last, and its end. */
+void
+plan_for(uint32_t first, uint32_t last, enum plan_action action)
+{
+	uint32_t	 i;
+
+	for (i = first; i <= last; i++)
+		assert_int_equal(pop3_plan(p, i, action), 0);
+	assert_int_equal(pop3_plan_end(p, last - first + 1), 0);
 }
 
 /* The server speaks; 0 or -1 as pop3_input(). */

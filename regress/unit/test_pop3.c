@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_reply.c fetcher/auth.c fetcher/auth_mask.c fetcher/base64.c fetcher/login.c fetcher/login_choose.c fetcher/sasl.c fetcher/sasl_check.c fetcher/stream.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c regress/unit/pop3_script.c */
+/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_list.c fetcher/pop3_run.c fetcher/pop3_check.c fetcher/pop3_reply.c fetcher/auth.c fetcher/auth_mask.c fetcher/base64.c fetcher/login.c fetcher/login_choose.c fetcher/sasl.c fetcher/sasl_check.c fetcher/stream.c fetcher/fingerprint.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c regress/unit/pop3_script.c */
 /* libs: -lcrypto -lgsasl -lmd */
 /* The protocol engine up to the listing: TLS first, login, listings, and what makes it give up. */
 #include <sys/types.h>
@@ -121,7 +121,7 @@ test_stale(void **state __unused)
 	to_plan(1, 2);
 	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
 	assert_int_equal(pop3_plan_end(p, 1), 0);
-	SENT("RETR 1\r\n");
+	SENT("RETR 1\r\nLIST 1\r\n");
 	assert_int_equal(say("+OK\r\na\r\n.\r\n+OK\r\n"), -1);
 	failed(WHY_PROTO, STAGE_RETR);
 	EVENTS("begin 1 0\ndata 3\nend 1 3\n");

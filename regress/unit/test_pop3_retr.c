@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_reply.c fetcher/auth.c fetcher/auth_mask.c fetcher/base64.c fetcher/login.c fetcher/login_choose.c fetcher/sasl.c fetcher/sasl_check.c fetcher/stream.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c regress/unit/pop3_script.c */
+/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_list.c fetcher/pop3_run.c fetcher/pop3_check.c fetcher/pop3_reply.c fetcher/auth.c fetcher/auth_mask.c fetcher/base64.c fetcher/login.c fetcher/login_choose.c fetcher/sasl.c fetcher/sasl_check.c fetcher/stream.c fetcher/fingerprint.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c regress/unit/pop3_script.c */
 /* libs: -lcrypto -lgsasl -lmd */
 /* The protocol engine behind the listing: plan, window, verdicts, DELE, QUIT. */
 #include <sys/types.h>
@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -30,8 +31,8 @@ test_pipelined(void **state __unused)
 		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
 		assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
 		assert_int_equal(pop3_plan_end(p, 2), 0);
-		SENT("RETR 1\r\nRETR 2\r\n");
-		SAY("+OK\r\nx\r\n..\r\n.\r\n+OK\r\n.\r\n");
+		SENT("RETR 1\r\nRETR 2\r\nLIST 2\r\n");
+		SAY("+OK\r\nx\r\n..\r\n.\r\n+OK\r\n.\r\n+OK 2 200\r\n");
 		EVENTS("begin 1 120\ndata 6\nend 1 6\nbegin 2 200\nend 2 0\n");
 		SENT("");
 		assert_int_equal(pop3_verdict(p, 2, VERDICT_DELE), 0);
@@ -66,6 +67,8 @@ test_lockstep(void **state __unused)
 		SENT("RETR 3\r\n");
 		SAY("+OK\r\nabc\r\n.\r\n");
 		EVENTS("skipped 1 vanished\nbegin 3 0\ndata 5\nend 3 5\n");
+		SENT("LIST 3\r\n");
+		SAY("+OK 3 100\r\n");
 		SENT("");
 		assert_int_equal(pop3_verdict(p, 3, VERDICT_DELE), 0);
 		SENT("DELE 3\r\n");
@@ -90,29 +93,65 @@ count_lines(const char *text)
 	return (n);
 }
 
+static char	 pending[65536];		/* commands not answered */
+
+/* Takes what the engine sends; the number of commands. */
+static unsigned int
+take(void)
+{
+	const char	*text = sent();
+
+	strlcat(pending, text, sizeof(pending));
+	return (count_lines(text));
+}
+
+/* Answers the oldest one. */
+static void
+answer(void)
+{
+	char	 line[64], *nl = strchr(pending, '\n');
+
+	assert_non_null(nl);
+	if (strncmp(pending, "RETR ", 5) == 0)
+		SAY("+OK\r\n.\r\n");
+	else {
+		assert_int_equal(strncmp(pending, "LIST ", 5), 0);
+		snprintf(line, sizeof(line), "+OK %.*s 100\r\n", (int)(nl - 1 - (pending + 5)), pending + 5);
+		SAY(line);
+	}
+	memmove(pending, nl + 1, strlen(nl + 1) + 1);
+}
+
+/* Never more than the window, seldom less than half of it, and each 64 messages a proof that all is in step. */
 static void
 test_window(void **state __unused)
 {
-	unsigned int	 i, out = 0, in = 0;
-	char		 reply[] = "+OK\r\n.\r\n";
+	unsigned int	 i, out, in = 0, first, last;
 
 	to_plan(1, 300);
-	for (i = 1; i <= 300; i++)
-		assert_int_equal(pop3_plan(p, i, PLAN_RETR), 0);
-	assert_int_equal(pop3_plan_end(p, 300), 0);
-	out += count_lines(sent());
+	plan_for(1, 300, PLAN_RETR);
+	pending[0] = '\0';
+	out = take();
 	assert_int_equal(out, WINDOW_COUNT);
-	while (in < 300) {
-		SAY(reply);
+	while (in < 305) {
+		answer();
 		in++;
-		i = count_lines(sent());
+		i = take();
 		out += i;
-		assert_true(out - in <= WINDOW_COUNT);
-		assert_true(i == 0 || i >= WINDOW_COUNT / 2 || out == 300);	/* few segments */
-		assert_true(out == 300 || out - in > 0);
+		assert_true(out - in <= WINDOW_COUNT + 1);
+		assert_true(i == 0 || i >= WINDOW_COUNT / 2 || out == 305);	/* few segments */
+		assert_true(out == 305 || out - in > 0);
+		if (in == 100) {
+			pop3_unproven(p, &first, &last);
+			assert_int_equal(first, 65);
+			assert_true(last >= 99);
+		}
 		events[0] = '\0';
 	}
-	assert_int_equal(out, 300);
+	assert_int_equal(out, 305);	/* LIST 64, 128, 192, 256, 300 */
+	assert_int_equal(p->state, POP3_ALONE);
+	pop3_unproven(p, &first, &last);
+	assert_int_equal(first, 0);
 }
 
 /* A megabyte in flight, but always one message. */
@@ -136,7 +175,7 @@ test_window_octets(void **state __unused)
 	SAY("+OK\r\n.\r\n");
 	SENT("RETR 3\r\n");
 	SAY("+OK\r\n.\r\n");
-	SENT("RETR 4\r\n");
+	SENT("RETR 4\r\nLIST 4\r\n");
 }
 
 static void
@@ -151,11 +190,15 @@ test_stop(void **state __unused)
 	assert_int_equal(pop3_plan_end(p, 200), 0);
 	assert_int_equal(count_lines(sent()), WINDOW_COUNT);
 	pop3_stop(p);
-	for (i = 1; i <= WINDOW_COUNT; i++) {
+	SENT("LIST 127\r\n");		/* what came in has to be in step all the same */
+	for (i = 1; i < WINDOW_COUNT; i++) {
 		SAY("+OK\r\n.\r\n");
+		if (i == CHECK_EVERY)
+			SAY("+OK 64 7\r\n");
 		SENT("");
 	}
-	for (i = 1; i <= WINDOW_COUNT; i++) {
+	SAY("+OK 127 7\r\n");
+	for (i = 1; i < WINDOW_COUNT; i++) {
 		SENT("");
 		assert_int_equal(pop3_verdict(p, i, i == 7 ? VERDICT_DELE : VERDICT_KEEP), 0);
 	}
@@ -188,19 +231,21 @@ test_alone(void **state __unused)
 	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
 	assert_int_equal(pop3_plan(p, 4, PLAN_RETR_ALONE), 0);
 	assert_int_equal(pop3_plan_end(p, 3), 0);
-	SENT("RETR 2\r\n");
-	SAY("+OK\r\n.\r\n");
+	SENT("RETR 2\r\nLIST 2\r\n");
+	SAY("+OK\r\n.\r\n+OK 2 0\r\n");
 	SENT("");
 	assert_int_equal(pop3_verdict(p, 2, VERDICT_KEEP), 0);
 	SENT("RETR 1\r\n");
 	SAY("+OK\r\n.\r\n");
 	SENT("");
 	assert_int_equal(pop3_verdict(p, 1, VERDICT_DELE), 0);
-	SENT("RETR 4\r\n");
+	SENT("RETR 4\r\nLIST 4\r\n");
 	SAY("+OK\r\nx");
 	assert_int_equal(pop3_verdict(p, 4, VERDICT_DELE), -1);	/* not complete */
 	assert_int_equal(pop3_verdict(p, 4, VERDICT_KEEP), 0);	/* refused on the way */
 	SAY("\r\n.\r\n");
+	SENT("");
+	SAY("+OK 4 120\r\n");
 	SENT("DELE 1\r\nQUIT\r\n");
 }
 
@@ -211,7 +256,7 @@ test_master_rules(void **state __unused)
 	assert_int_equal(pop3_plan(p, 0, PLAN_RETR), -1);
 	assert_int_equal(pop3_plan(p, 4, PLAN_RETR), -1);
 	assert_int_equal(pop3_plan(p, 1, 0), -1);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR_ALONE + 1), -1);
+	assert_int_equal(pop3_plan(p, 1, PLAN_FINGERPRINT + 1), -1);
 	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
 	assert_int_equal(pop3_plan(p, 1, PLAN_DELE), -1);
 	assert_int_equal(pop3_plan_end(p, 2), -1);

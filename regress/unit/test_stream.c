@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/stream.c */
+/* links: fetcher/stream.c fetcher/fingerprint.c */
 /* libs: -lcrypto -lmd */
 /* Dot-unstuffing: the end of a message, whatever the segmentation, frames and digest. */
 #include <sys/types.h>
@@ -37,14 +37,14 @@ static size_t
 run(const uint8_t *in, size_t len, size_t first, size_t seg, int *done)
 {
 	static struct stream	 s;
-	uint8_t			 digest[PROTO_DIGEST_LEN], want[PROTO_DIGEST_LEN];
+	uint8_t			 digest[PROTO_DIGEST_LEN], want[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
 	SHA2_CTX		 ctx;
 	size_t			 n, off = 0;
 	ssize_t			 r;
 
 	ngot = nframes = biggest = 0;
 	assert_int_equal(stream_init(&s, collect, NULL), 0);
-	assert_int_equal(stream_begin(&s), 0);
+	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
 	for (n = first; off < len && !stream_done(&s); n = seg) {
 		if (n > len - off)
 			n = len - off;
@@ -54,7 +54,7 @@ run(const uint8_t *in, size_t len, size_t first, size_t seg, int *done)
 		off += (size_t)r;
 	}
 	if ((*done = stream_done(&s))) {
-		assert_int_equal(stream_finish(&s, digest), 0);
+		assert_int_equal(stream_finish(&s, digest, print), 0);
 		SHA256Init(&ctx);
 		SHA256Update(&ctx, got, ngot);
 		SHA256Final(want, &ctx);
@@ -184,7 +184,7 @@ test_cap(void **state __unused)
 	ngot = 0;
 	assert_int_equal(stream_init(&s, collect, NULL), 0);
 	s.max = 250;
-	assert_int_equal(stream_begin(&s), 0);
+	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
 	assert_int_equal(stream_feed(&s, line, sizeof(line)), sizeof(line));
 	assert_int_equal(stream_feed(&s, line, sizeof(line)), sizeof(line));
 	assert_int_equal(stream_feed(&s, line, sizeof(line)), -1);
@@ -196,19 +196,65 @@ static void
 test_reuse(void **state __unused)
 {
 	static struct stream	 s;
-	uint8_t			 a[PROTO_DIGEST_LEN], b[PROTO_DIGEST_LEN];
+	uint8_t			 a[PROTO_DIGEST_LEN], b[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
 
 	ngot = 0;
 	assert_int_equal(stream_init(&s, collect, NULL), 0);
-	assert_int_equal(stream_begin(&s), 0);
+	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
 	assert_int_equal(stream_feed(&s, (const uint8_t *)"x\r\n.\r\n", 6), 6);
-	assert_int_equal(stream_finish(&s, a), 0);
-	assert_int_equal(stream_begin(&s), 0);
+	assert_int_equal(stream_finish(&s, a, print), 0);
+	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
 	assert_false(stream_done(&s));
 	assert_int_equal(stream_feed(&s, (const uint8_t *)"x\r\n.\r\n", 6), 6);
-	assert_int_equal(stream_finish(&s, b), 0);
+	assert_int_equal(stream_finish(&s, b, print), 0);
 	assert_memory_equal(a, b, sizeof(a));
 	assert_int_equal(s.octets, 3);
+	stream_free(&s);
+}
+
+/* TOP n 0 from a server that sends the body, too: nothing behind the empty line, or nothing at all. */
+static void
+test_header_only(void **state __unused)
+{
+	static const char	 in[] = "A: b\r\n..c: \r\n\r\nbody\r\n\r\nmore\r\n.\r\n+OK";
+	static const char	 header[] = "A: b\r\n.c: \r\n\r\n";
+	static struct stream	 s;
+	uint8_t			 digest[PROTO_DIGEST_LEN], want[PROTO_DIGEST_LEN], print[3][PROTO_DIGEST_LEN];
+	SHA2_CTX		 ctx;
+	size_t			 seg, off, n;
+	int			 mode;
+
+	assert_int_equal(stream_init(&s, collect, NULL), 0);
+	for (seg = 1; seg < sizeof(in); seg++) {
+		for (mode = STREAM_WHOLE; mode <= STREAM_PRINT; mode++) {
+			ngot = 0;
+			assert_int_equal(stream_begin(&s, mode), 0);
+			for (off = 0; !stream_done(&s); off += n) {
+				n = seg < sizeof(in) - 1 - off ? seg : sizeof(in) - 1 - off;
+				n = (size_t)stream_feed(&s, (const uint8_t *)in + off, n);
+			}
+			assert_int_equal(off, sizeof(in) - 1 - 3);
+			assert_int_equal(stream_finish(&s, digest, print[mode]), 0);
+			if (mode == STREAM_HEADER) {
+				assert_int_equal(ngot, sizeof(header) - 1);
+				assert_int_equal(s.octets, ngot);
+				assert_memory_equal(got, header, ngot);
+				SHA256Init(&ctx);
+				SHA256Update(&ctx, got, ngot);
+				SHA256Final(want, &ctx);
+				assert_memory_equal(digest, want, sizeof(want));
+			} else
+				assert_int_equal(ngot > 0, mode == STREAM_WHOLE);
+		}
+		assert_memory_equal(print[0], print[1], sizeof(print[0]));
+		assert_memory_equal(print[0], print[2], sizeof(print[0]));
+	}
+	s.max = 100;
+	assert_int_equal(stream_begin(&s, STREAM_PRINT), 0);
+	assert_int_equal(stream_feed(&s, (const uint8_t *)"\r\n", 2), 2);
+	for (n = 0; n < 98; n++)
+		assert_int_equal(stream_feed(&s, (const uint8_t *)"x", 1), 1);
+	assert_int_equal(stream_feed(&s, (const uint8_t *)"x", 1), -1);
 	stream_free(&s);
 }
 
@@ -220,7 +266,8 @@ main(void)
 		cmocka_unit_test(test_exhaustive),
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_cap),
-		cmocka_unit_test(test_reuse)
+		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_header_only)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
