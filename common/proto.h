@@ -74,6 +74,7 @@ enum imsg_type {
 	/* F -> M */
 	IMSG_FETCH_STAT,	/* struct msg_fetch_stat: logged in, size of the mailbox; once */
 	IMSG_FETCH_UIDS,	/* packed: uint32_t msgno, uint8_t len, uid; only valid, well-formed lines */
+	IMSG_FETCH_SIZES,	/* packed: uint32_t msgno, uint32_t size by LIST, where want_sizes asked for it; before LISTED */
 	IMSG_FETCH_LISTED,	/* struct msg_fetch_listed: end of the listing */
 	IMSG_FETCH_FINGERPRINTS,	/* packed: uint32_t msgno, uint8_t fingerprint[PROTO_DIGEST_LEN]; answers to PLAN_FINGERPRINT */
 	/* M -> F */
@@ -216,6 +217,7 @@ struct msg_fetch_start {
 	uint32_t	 token;			/* the secret is an OAuth access token */
 	uint32_t	 leave;			/* 1: UIDL is needed, else the record fails */
 	uint32_t	 want_sizes;		/* 1: ask for LIST together with UIDL */
+	uint32_t	 prove_each;		/* 1: ask for a proof that answers are in step behind each message, not now and then */
 	uint32_t	 probes;		/* how many of probe; 0: UIDL as a whole */
 	uint32_t	 probe[PROTO_PROBES];	/* message numbers, ascending */
 	uint32_t	 tls_min;		/* 10, 11, 12 or 13: TLS 1.x; 0: the default, 12 */

@@ -1,35 +1,55 @@
 -- SPDX-License-Identifier: ISC
--- Schema 1 of state.db, which rpopd creates and keeps; compiled into it.  See rpopd.db(5).
+-- Schema 2 of state.db, which rpopd creates and keeps; compiled into it, and run in a transaction.  See rpopd.db(5).
+-- Tables that a migration leaves as they are already exist then.
 
-BEGIN IMMEDIATE;
 PRAGMA application_id = 1919971187;	-- "rpos"
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- A remote mailbox: a record that is pointed elsewhere starts afresh.  Ids are never used again.
-CREATE TABLE mailbox (
+-- listed: time of its first complete listing.
+CREATE TABLE IF NOT EXISTS mailbox (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	account	TEXT NOT NULL,
 	record	TEXT NOT NULL,
 	host	TEXT NOT NULL,
 	port	INTEGER NOT NULL,
 	login	BLOB NOT NULL,
+	listed	INTEGER,
 	UNIQUE (account, record, host, port, login)
 ) STRICT;
 
 -- Every message ever taken from a mailbox, until it is gone from there for good.
--- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted.  gone: time of the first complete listing without it.
+-- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted, 4 marked as delivered without ever having been retrieved (its sha256
+-- is all zero: not known).  gone: time of the first complete listing without it.  since: time of delivery, or of the marking.
+-- The order of columns is that of their use: a poll visits the first five of every row.
 CREATE TABLE seen (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
-	state	INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3),
+	state	INTEGER NOT NULL CHECK (state BETWEEN 0 AND 4),
 	gone	INTEGER,
+	since	INTEGER NOT NULL,
 	size	INTEGER NOT NULL,
 	sha256	BLOB NOT NULL CHECK (length(sha256) = 32),
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
+-- What a message that was left on the server is recognised by when its unique-id has changed: a digest of its header.
+CREATE TABLE print (
+	mailbox		INTEGER NOT NULL,
+	uid		BLOB NOT NULL,
+	fingerprint	BLOB NOT NULL CHECK (length(fingerprint) = 32),
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- A session is running, or was when the master died: whether the server's answers were in step is not known of what was
+-- committed since.
+CREATE TABLE unproven (
+	mailbox	INTEGER NOT NULL PRIMARY KEY,
+	since	INTEGER NOT NULL
+) STRICT;
+
 -- Decided, but perhaps not yet in place: link in the spool, dest is the Maildir.
-CREATE TABLE pending (
+CREATE TABLE IF NOT EXISTS pending (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
@@ -37,18 +57,39 @@ CREATE TABLE pending (
 	dest	TEXT NOT NULL
 ) STRICT;
 
--- In flight when the deliverer died.
+-- In flight when the deliverer died (deaths), or when its session failed (failures).  since: the last time.
 CREATE TABLE suspect (
-	mailbox	INTEGER NOT NULL,
-	uid	BLOB NOT NULL,
-	deaths	INTEGER NOT NULL,
-	gone	INTEGER,
-	since	INTEGER NOT NULL,
-	reason	TEXT NOT NULL,
+	mailbox		INTEGER NOT NULL,
+	uid		BLOB NOT NULL,
+	deaths		INTEGER NOT NULL,
+	failures	INTEGER NOT NULL,
+	gone		INTEGER,
+	since		INTEGER NOT NULL,
+	reason		TEXT NOT NULL,
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE record_state (
+-- Over max_size, and reported.  state: 1 skipped, 2 its header was delivered, 3 the server did not give its header.
+CREATE TABLE oversize (
+	mailbox	INTEGER NOT NULL,
+	uid	BLOB NOT NULL,
+	state	INTEGER NOT NULL CHECK (state BETWEEN 1 AND 3),
+	gone	INTEGER,
+	size	INTEGER NOT NULL,
+	since	INTEGER NOT NULL,
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- Paused: the server has given its messages new unique-ids.  answer: NULL none yet, 0 retrieve, 1 they count as delivered.
+CREATE TABLE renumbered (
+	mailbox	INTEGER NOT NULL PRIMARY KEY,
+	since	INTEGER NOT NULL,
+	known	INTEGER NOT NULL,
+	unknown	INTEGER NOT NULL,
+	answer	INTEGER CHECK (answer IN (0, 1))
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS record_state (
 	mailbox		INTEGER NOT NULL PRIMARY KEY,
 	last_success	INTEGER NOT NULL,
 	last_attempt	INTEGER NOT NULL,
@@ -59,31 +100,40 @@ CREATE TABLE record_state (
 	error		TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE meta (
+CREATE TABLE IF NOT EXISTS meta (
 	key	TEXT NOT NULL PRIMARY KEY,
 	value	INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO meta (key, value) VALUES ('session', 1);
+INSERT OR IGNORE INTO meta (key, value) VALUES ('session', 1);
 
 -- For people.
 CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
-    polls, kept, undeleted) AS
+    polls, kept, undeleted, oversize, paused) AS
 	SELECT m.id, m.account, m.record, m.host, m.port, CAST(m.login AS TEXT),
 	    datetime(nullif(r.last_success, 0), 'unixepoch', 'localtime'),
 	    datetime(nullif(r.last_attempt, 0), 'unixepoch', 'localtime'),
 	    r.error, r.failures, r.messages, r.octets, r.polls,
-	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state = 0),
-	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (1, 2))
+	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (0, 4)),
+	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (1, 2)),
+	    (SELECT count(*) FROM oversize o WHERE o.mailbox = m.id),
+	    (SELECT datetime(n.since, 'unixepoch', 'localtime') FROM renumbered n WHERE n.mailbox = m.id)
 	FROM mailbox m LEFT JOIN record_state r ON r.mailbox = m.id;
 
-CREATE VIEW messages (mailbox, account, record, uid, state, gone_since, size, sha256) AS
+CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, size, sha256) AS
 	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT),
-	    CASE s.state WHEN 0 THEN 'kept' WHEN 1 THEN 'deleting' WHEN 2 THEN 'denied' ELSE 'deleted' END,
-	    datetime(s.gone, 'unixepoch', 'localtime'), s.size, lower(hex(s.sha256))
+	    CASE s.state WHEN 0 THEN 'kept' WHEN 1 THEN 'deleting' WHEN 2 THEN 'denied' WHEN 3 THEN 'deleted' ELSE 'marked' END,
+	    datetime(s.since, 'unixepoch', 'localtime'), datetime(s.gone, 'unixepoch', 'localtime'), s.size,
+	    CASE s.state WHEN 4 THEN NULL ELSE lower(hex(s.sha256)) END
 	FROM mailbox m JOIN seen s ON s.mailbox = m.id;
 
-CREATE VIEW suspects (mailbox, account, record, uid, deaths, aside, last_death, reason) AS
-	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT), s.deaths, CASE WHEN s.deaths >= 3 THEN 'yes' ELSE 'no' END,
+CREATE VIEW suspects (mailbox, account, record, uid, deaths, failures, aside, last_time, reason) AS
+	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT), s.deaths, s.failures,
+	    CASE WHEN s.deaths >= 3 OR s.failures >= 5 THEN 'yes' ELSE 'no' END,
 	    datetime(s.since, 'unixepoch', 'localtime'), s.reason
 	FROM suspect s LEFT JOIN mailbox m ON m.id = s.mailbox;
-COMMIT;
+
+CREATE VIEW oversized (mailbox, account, record, uid, size, state, since) AS
+	SELECT m.id, m.account, m.record, CAST(o.uid AS TEXT), o.size,
+	    CASE o.state WHEN 2 THEN 'header delivered' WHEN 3 THEN 'skipped, no header' ELSE 'skipped' END,
+	    datetime(o.since, 'unixepoch', 'localtime')
+	FROM oversize o LEFT JOIN mailbox m ON m.id = o.mailbox;

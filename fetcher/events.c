@@ -21,6 +21,7 @@ static void	 event_data(void *, const uint8_t *, size_t);
 static void	 event_end(void *, uint32_t, uint64_t, const uint8_t *, const uint8_t *);
 static void	 event_print(void *, uint32_t, const uint8_t *);
 static void	 event_printed(void *);
+static void	 sizes_send(struct session *);
 static void	 event_text(struct session *, enum imsg_type, uint32_t, const char *);
 static uint8_t	*frame_room(struct session *, struct frame *, enum imsg_type, size_t);
 static void	 frame_send(struct session *, struct frame *);
@@ -84,6 +85,7 @@ event_listed(void *arg, uint32_t lines, enum listing state)
 	struct msg_fetch_listed	 msg;
 
 	frame_send(s, &s->uids);
+	sizes_send(s);
 	memset(&msg, 0, sizeof(msg));
 	msg.lines = lines;
 	msg.state = state;
@@ -168,6 +170,23 @@ event_printed(void *arg)
 
 	frame_send(s, &s->prints);
 	s->state = SESSION_PLAN;
+}
+
+/* What LIST said, if it was asked. */
+static void
+sizes_send(struct session *s)
+{
+	uint32_t	 i, *sizes = s->pop3.sizes;
+	uint8_t		*p;
+
+	for (i = 1; i <= s->pop3.count && sizes != NULL; i++) {
+		if (sizes[i] == 0)
+			continue;
+		p = frame_room(s, &s->uids, IMSG_FETCH_SIZES, 2 * sizeof(i));
+		memcpy(p, &i, sizeof(i));
+		memcpy(p + sizeof(i), &sizes[i], sizeof(i));
+	}
+	frame_send(s, &s->uids);
 }
 
 static void

@@ -216,7 +216,7 @@ window_fill(struct pop3 *p, uint16_t flags, uint32_t *left)
 	if (p->ndue * 2 > window(p) || (p->ndue > 0 && p->due_octets > WINDOW_OCTETS / 2))
 		return (1);
 	while (*left > 0 && p->ndue < window(p)) {
-		if (p->since >= CHECK_EVERY) {
+		if (p->since >= (p->start->prove_each ? 1 : CHECK_EVERY)) {
 			if (check_queue(p) == -1)
 				return (1);
 			continue;

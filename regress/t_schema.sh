@@ -316,10 +316,11 @@ same "$out" "rpopd-upgrade.sh: $tmp/other.db is not a store of rpopd
 # state.db
 out=$(sqlite3 -batch -bail -init /dev/null "$tmp/state.db" <"$top/etc/state.sql" 2>&1; echo $?)
 same "$out" 0 "state.sql loads"
-out=$(sql "$tmp/state.db" "INSERT INTO mailbox VALUES (1, 'a@b', 'r', 'h', 995, CAST('u' AS BLOB));
-    INSERT INTO seen VALUES (1, CAST('1' AS BLOB), 0, NULL, 5, zeroblob(32)), (1, CAST('01' AS BLOB), 1, NULL, 5, zeroblob(32)),
-	(1, CAST('1.0' AS BLOB), 1, NULL, 5, zeroblob(32)), (1, CAST('1e0' AS BLOB), 3, 1, 5, zeroblob(32));
+out=$(sql "$tmp/state.db" "INSERT INTO mailbox VALUES (1, 'a@b', 'r', 'h', 995, CAST('u' AS BLOB), NULL);
+    INSERT INTO seen VALUES (1, CAST('1' AS BLOB), 0, NULL, 9, 5, zeroblob(32)), (1, CAST('01' AS BLOB), 1, NULL, 9, 5, zeroblob(32)),
+	(1, CAST('1.0' AS BLOB), 1, NULL, 9, 5, zeroblob(32)), (1, CAST('1e0' AS BLOB), 3, 1, 9, 5, zeroblob(32)),
+	(1, CAST('m' AS BLOB), 4, NULL, 9, 0, zeroblob(32));
     SELECT uid, state FROM messages ORDER BY uid; SELECT kept, undeleted FROM mailboxes;" | tr '\n' ' ')
-same "$out" "01|deleting 1|kept 1.0|deleting 1e0|deleted 1|2 " "state.db views, numeric look-alikes"
+same "$out" "01|deleting 1|kept 1.0|deleting 1e0|deleted m|marked 2|2 " "state.db views, numeric look-alikes"
 echo "1..$n"
 [ "$failed" -eq 0 ]

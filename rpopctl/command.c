@@ -21,6 +21,9 @@ static int			 make_reload(struct request *, const char *);
 static int			 make_poll(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
+static int			 make_renumber(struct request *, const char *, uint32_t);
+static int			 make_renumber_retrieve(struct request *, const char *);
+static int			 make_renumber_seen(struct request *, const char *);
 
 static const struct command show_commands[] = {
 	{ "account",	NULL, make_account,	"NAME", "everything about the records of one account" },
@@ -37,10 +40,17 @@ static const struct command log_commands[] = {
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
+static const struct command renumbered_commands[] = {
+	{ "retrieve",	NULL, make_renumber_retrieve, "NAME", "retrieve the unknown messages of a renumbered account/record" },
+	{ "seen",	NULL, make_renumber_seen, "NAME", "count them as delivered" },
+	{ NULL, NULL, NULL, NULL, NULL }
+};
+
 static const struct command commands[] = {
 	{ "log",	log_commands, NULL,	NULL, NULL },
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
 	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
+	{ "renumbered",	renumbered_commands, NULL, NULL, NULL },
 	{ "show",	show_commands, NULL,	NULL, NULL },
 	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
 	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
@@ -185,4 +195,27 @@ make_stop(struct request *req, const char *arg __unused)
 {
 	req->type = IMSG_CTL_STOP;
 	return (0);
+}
+
+static int
+make_renumber(struct request *req, const char *arg, uint32_t seen)
+{
+	req->type = IMSG_CTL_RENUMBER;
+	req->len = sizeof(req->u.renumber);
+	req->u.renumber.seen = seen;
+	if (*arg == '\0' || strlcpy(req->u.renumber.name, arg, sizeof(req->u.renumber.name)) >= sizeof(req->u.renumber.name))
+		return (-1);
+	return (0);
+}
+
+static int
+make_renumber_retrieve(struct request *req, const char *arg)
+{
+	return (make_renumber(req, arg, 0));
+}
+
+static int
+make_renumber_seen(struct request *req, const char *arg)
+{
+	return (make_renumber(req, arg, 1));
 }

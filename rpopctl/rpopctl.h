@@ -20,6 +20,7 @@ struct request {
 	size_t		 len;
 	union {
 		struct ctl_name	 name;
+		struct ctl_renumber renumber;
 		uint32_t	 level;
 	} u;
 };

@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../common/hook.h"
 #include "../common/log.h"
@@ -33,6 +34,7 @@ struct batch {
 };
 TAILQ_HEAD(batches, batch);
 
+static size_t		 commit_header_key(const struct plan *, const struct message *, uint8_t *);
 static struct batch	*commit_open(void);
 static void		 commit_free(struct batch *);
 static void		 commit_try(void);
@@ -64,22 +66,27 @@ commit_receipt(const struct msg_receipt *m)
 	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX)
 		return (-1);
 	msg = &s->plan.msgs[m->msgno];
-	if ((msg->action != PLAN_RETR && msg->action != PLAN_RETR_ALONE) || msg->state != MESSAGE_PLANNED ||
-	    (b = commit_open()) == NULL || m->recipients > PROTO_BATCH_RCPTS - b->rcpts)
+	if ((msg->action != PLAN_RETR && msg->action != PLAN_RETR_ALONE && msg->action != PLAN_HEADERS) ||
+	    msg->state != MESSAGE_PLANNED || (b = commit_open()) == NULL || m->recipients > PROTO_BATCH_RCPTS - b->rcpts)
 		return (-1);
 	b->rcpts += m->recipients;
 	r = &b->receipts[b->n];
 	memset(r, 0, sizeof(*r));
-	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts))) == NULL ||
-	    (r->uidlen = plan_key(&s->plan, m->msgno, m->digest, r->uid)) == 0) {
+	r->header = msg->action == PLAN_HEADERS;
+	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts))) == NULL || (r->uidlen = r->header ?
+	    commit_header_key(&s->plan, msg, r->uid) : plan_key(&s->plan, m->msgno, m->digest, r->uid)) == 0) {
 		free(r->rcpts);
 		return (-1);
 	}
 	r->mailbox = s->mailbox;
 	r->octets = m->octets;
 	memcpy(r->digest, m->digest, sizeof(r->digest));
+	memcpy(r->fingerprint, m->fingerprint, sizeof(r->fingerprint));
 	r->state = s->leave ? SEEN_KEPT : SEEN_DELETING;
-	r->compare = msg->compare;
+	r->size = msg->size;
+	r->unproven = s->epoch;
+	if ((r->since = time(NULL)) < s->epoch)
+		r->since = s->epoch;
 	b->members[b->n] = (struct member){ m->session, m->msgno, m->fallback != 0, m->recipients };
 	b->n++;
 	msg->state = MESSAGE_RECEIVED;
@@ -189,6 +196,14 @@ commit_pending(void)
 	TAILQ_FOREACH(b, &unsettled, entry)
 		n += b->n;
 	return (n);
+}
+
+/* A header alone has no digest to be known by. */
+static size_t
+commit_header_key(const struct plan *p, const struct message *m, uint8_t *key)
+{
+	memcpy(key, plan_uid(p, m), m->uid_len);
+	return (m->uid_len);
 }
 
 static struct batch *
@@ -326,6 +341,7 @@ commit_member(const struct receipt *r, const struct member *m)
 	if (msg->state != MESSAGE_RECEIVED)
 		return;			/* excused meanwhile */
 	msg->state = MESSAGE_COMMITTED;
+	s->committed = 1;
 	if (r->verdict == COMMIT_DISCARD)
 		s->discarded++;
 	else {
@@ -333,7 +349,7 @@ commit_member(const struct receipt *r, const struct member *m)
 		s->octets += r->octets;
 		s->fallback += m->fallback;
 	}
-	session_verdict(s, m->msgno, s->leave ? VERDICT_KEEP : VERDICT_DELE);
+	session_verdict(s, m->msgno, s->leave || r->header ? VERDICT_KEEP : VERDICT_DELE);
 }
 
 static void

@@ -46,6 +46,7 @@ static int	 control_reload(void *, struct imsg *);
 static int	 control_poll(void *, struct imsg *);
 static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
+static int	 control_renumber(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
 static void	 control_record(struct client *, const struct task *);
@@ -58,6 +59,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
 	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
+	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
 };
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
@@ -313,6 +315,41 @@ control_stop(void *arg, struct imsg *imsg)
 	control_reply(c, 1, "stopping");
 	(void)imsgbuf_write(&c->link.ibuf);	/* with nothing to finish there is no later */
 	rpopd_stop();
+	return (0);
+}
+
+/* What to do about a mailbox whose messages have new unique-ids: done at its next poll, which is now. */
+static int
+control_renumber(void *arg, struct imsg *imsg)
+{
+	struct client		*c = arg;
+	struct ctl_renumber	 m;
+	struct task		*t = NULL;
+	struct poll_answer	 answer;
+	char			 text[PROTO_RECORD_SIZE + 96];
+	size_t			 i;
+	int			 ok = 0;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || m.seen > 1)
+		return (-1);
+	if (!control_allowed(c, imsg, 1))
+		return (0);
+	for (i = 0; i < master.ntasks && strchr(m.name, '/') != NULL; i++)
+		if (sched_named(&master.tasks[i], m.name))
+			t = &master.tasks[i];
+	if (t == NULL)
+		snprintf(text, sizeof(text), "%s: no such record; name it as account/record", m.name);
+	else if (state_renumber_get(t->mailbox) <= RENUMBER_NOT)
+		snprintf(text, sizeof(text), "%s: not paused: its messages were not renumbered", m.name);
+	else if (state_renumber_put(t->mailbox, m.seen ? RENUMBER_SEEN : RENUMBER_RETRIEVE, 0, 0, 0) != 0)
+		snprintf(text, sizeof(text), "%s: state.db cannot be written now; try again", m.name);
+	else {
+		ok = 1;
+		snprintf(text, sizeof(text), "%s: unknown messages %s", m.name,
+		    m.seen ? "will be marked as delivered" : "will be retrieved");
+		sched_poll(m.name, &answer);
+	}
+	control_reply(c, ok, text);
 	return (0);
 }
 

@@ -160,7 +160,7 @@ deliverer_suspects(void)
 
 	for (i = 0; i < nsuspects; i++)
 		if ((s = session_by_id(suspects[i].session)) != NULL && s->orphaned && suspects[i].msgno <= s->plan.count &&
-		    s->plan.msgs != NULL && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
+		    s->plan.msgs != NULL && master.token == s && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
 			culprit = i;
 	for (i = 0; i < nsuspects; i++)
 		if (culprit == nsuspects || culprit == i)

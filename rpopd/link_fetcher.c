@@ -13,12 +13,17 @@ static int	 template_exit(void *, struct imsg *);
 static int	 fetch_log(void *, struct imsg *);
 static int	 fetch_stat(void *, struct imsg *);
 static int	 fetch_uids(void *, struct imsg *);
+static int	 fetch_sizes(void *, struct imsg *);
 static int	 fetch_listed(void *, struct imsg *);
+static int	 fetch_fingerprints(void *, struct imsg *);
 static int	 fetch_skipped(void *, struct imsg *);
 static int	 fetch_denied(void *, struct imsg *);
 static int	 fetch_deleted(void *, struct imsg *);
 static int	 fetch_done(void *, struct imsg *);
 static int	 fetch_failed(void *, struct imsg *);
+static int	 fetch_probed(struct session *);
+static void	 fetch_answered(struct session *);
+static int	 fetch_go_on(struct session *, enum plan_result);
 static void	 fetch_send_plan(struct session *);
 static struct message *fetch_message(struct session *, uint32_t, uint32_t);
 
@@ -33,10 +38,12 @@ const struct rule	 fetch_rules[] = {
 	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, fetch_log },
 	{ IMSG_FETCH_STAT, sizeof(struct msg_fetch_stat), sizeof(struct msg_fetch_stat), 0, IN(STARTING) | IN(CLOSING), fetch_stat },
 	{ IMSG_FETCH_UIDS, 6, PROTO_FRAME_MAX, 0, IN(LISTING) | IN(CLOSING), fetch_uids },
+	{ IMSG_FETCH_SIZES, 8, PROTO_FRAME_MAX, 0, IN(LISTING) | IN(CLOSING), fetch_sizes },
 	{ IMSG_FETCH_LISTED, sizeof(struct msg_fetch_listed), sizeof(struct msg_fetch_listed), 0, IN(LISTING) | IN(CLOSING),
 	    fetch_listed },
-	{ IMSG_FETCH_SKIPPED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0, IN(FETCHING) | IN(CLOSING),
-	    fetch_skipped },
+	{ IMSG_FETCH_FINGERPRINTS, 4 + PROTO_DIGEST_LEN, PROTO_FRAME_MAX, 0, IN(MATCHING) | IN(CLOSING), fetch_fingerprints },
+	{ IMSG_FETCH_SKIPPED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0,
+	    IN(MATCHING) | IN(FETCHING) | IN(CLOSING), fetch_skipped },
 	{ IMSG_FETCH_DENIED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0, IN(FETCHING) | IN(CLOSING),
 	    fetch_denied },
 	{ IMSG_FETCH_DELETED, 4, PROTO_FRAME_MAX, 0, IN(FETCHING) | IN(CLOSING), fetch_deleted },
@@ -94,6 +101,8 @@ fetch_stat(void *arg, struct imsg *imsg)
 		return (0);
 	}
 	s->has_uidl = m.has_uidl;
+	s->has_top = m.has_top;
+	s->stat_octets = m.octets;
 	report_login(s, &m);
 	session_state(s, SESSION_LISTING);
 	return (0);
@@ -119,6 +128,26 @@ fetch_uids(void *arg, struct imsg *imsg)
 	return (0);
 }
 
+static int
+fetch_sizes(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	struct ibuf	 ibuf;
+	uint32_t	 msgno, size;
+
+	if (s->state == SESSION_CLOSING)
+		return (0);
+	if (imsg_get_ibuf(imsg, &ibuf) == -1)
+		return (-1);
+	while (ibuf_size(&ibuf) > 0) {
+		if (ibuf_get(&ibuf, &msgno, sizeof(msgno)) == -1 || ibuf_get(&ibuf, &size, sizeof(size)) == -1 || msgno == 0 ||
+		    msgno > s->plan.count)
+			return (-1);
+		s->plan.msgs[msgno].size = size;
+	}
+	return (0);
+}
+
 /* The listing is over: decide. */
 static int
 fetch_listed(void *arg, struct imsg *imsg)
@@ -126,16 +155,82 @@ fetch_listed(void *arg, struct imsg *imsg)
 	struct session		*s = arg;
 	struct msg_fetch_listed	 m;
 
-	if (rules_payload(imsg, &m) == -1 || m.state > LISTING_CONFUSED)
+	if (rules_payload(imsg, &m) == -1 || m.state > LISTING_PROBED || (m.state == LISTING_PROBED && s->probes == 0))
 		return (-1);
 	if (s->state == SESSION_CLOSING)
 		return (0);
-	if (plan_make(s, m.state, s->has_uidl) == -1) {
+	if (m.state == LISTING_PROBED)
+		return (fetch_probed(s));
+	s->plan.lines = m.lines;
+	return (fetch_go_on(s, plan_make(s, m.state, s->has_uidl)));
+}
+
+/* The probes are in: enough said, or everything is listed after all. */
+static int
+fetch_probed(struct session *s)
+{
+	uint32_t	 count = s->plan.count;
+
+	s->probes = 0;
+	if (spot_same(s)) {
+		s->probed = 1;
+		return (fetch_go_on(s, PLAN_READY));
+	}
+	plan_free(&s->plan);
+	if (plan_init(&s->plan, count) == -1)
+		return (fetch_go_on(s, PLAN_FAILED));
+	link_send(&s->link, IMSG_FETCH_LIST, -1, NULL, 0);
+	return (0);
+}
+
+/* What a message that nobody knows looks like: those of a session are all asked for at once. */
+static int
+fetch_fingerprints(void *arg, struct imsg *imsg)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	struct session		*s = arg;
+	struct plan		*p = &s->plan;
+	struct fingerprint	 f;
+	struct message		*msg;
+	struct ibuf		 ibuf;
+
+	if (imsg_get_ibuf(imsg, &ibuf) == -1)
+		return (-1);
+	while (ibuf_size(&ibuf) > 0) {
+		if (ibuf_get(&ibuf, &f.msgno, sizeof(f.msgno)) == -1 || ibuf_get(&ibuf, f.digest, sizeof(f.digest)) == -1 ||
+		    (msg = fetch_message(s, f.msgno, MESSAGE_PLANNED)) == NULL || msg->action != PLAN_FINGERPRINT)
+			return (-1);
+		msg->state = MESSAGE_SKIPPED;
+		p->answers++;
+		if (memcmp(f.digest, none, sizeof(none)) != 0)
+			p->prints[p->nprints++] = f;
+	}
+	fetch_answered(s);
+	return (0);
+}
+
+/* The last answer decides. */
+static void
+fetch_answered(struct session *s)
+{
+	if (s->state == SESSION_MATCHING && s->plan.answers == s->plan.asked)
+		fetch_go_on(s, renumber_decide(s));
+}
+
+/* Tell the fetcher what to do now.  Returns 0. */
+static int
+fetch_go_on(struct session *s, enum plan_result result)
+{
+	uint32_t	 i;
+
+	if (result == PLAN_FAILED) {
 		session_fail(s, STAGE_LIST, WHY_LOCAL_TEMP, "state.db cannot be read or written");
 		session_kill(s);
 		return (0);
 	}
-	session_state(s, SESSION_FETCHING);
+	for (i = 1; i <= s->plan.count && result == PLAN_PAUSED; i++)
+		s->plan.msgs[i].action = s->plan.msgs[i].matched = s->plan.msgs[i].rekey = 0;
+	session_state(s, result == PLAN_ASK ? SESSION_MATCHING : SESSION_FETCHING);
 	fetch_send_plan(s);
 	HOOK("master.planned");
 	return (0);
@@ -148,7 +243,7 @@ fetch_send_plan(struct session *s)
 	size_t		 len = 0;
 	uint32_t	 i, entries = 0;
 
-	for (i = 1; i <= s->plan.count; i++) {
+	for (i = 1; i <= s->plan.count && !s->probed; i++) {
 		if (s->plan.msgs[i].action == 0)
 			continue;
 		if (len + 5 > sizeof(frame)) {
@@ -177,7 +272,12 @@ fetch_skipped(void *arg, struct imsg *imsg)
 	    (msg = fetch_message(s, m.msgno, MESSAGE_PLANNED)) == NULL)
 		return (-1);
 	msg->state = MESSAGE_SKIPPED;
-	log_debug("%s: message %u: RETR refused: %s", s->label, m.msgno, m.text);
+	log_debug("%s: message %u: %s refused: %s", s->label, m.msgno,
+	    msg->action == PLAN_RETR || msg->action == PLAN_RETR_ALONE ? "RETR" : "TOP", m.text);
+	if (msg->action == PLAN_FINGERPRINT) {
+		s->plan.answers++;
+		fetch_answered(s);
+	}
 	return (0);
 }
 
@@ -214,7 +314,8 @@ fetch_deleted(void *arg, struct imsg *imsg)
 			return (-1);
 		msg = &s->plan.msgs[msgno];
 		/* Only what had leave: it was in the plan for deletion, or is committed and not to be kept. */
-		if (!(msg->state == MESSAGE_PLANNED && msg->action == PLAN_DELE) && !(msg->state == MESSAGE_COMMITTED && !s->leave))
+		if (!(msg->state == MESSAGE_PLANNED && msg->action == PLAN_DELE) &&
+		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && !s->leave))
 			return (-1);
 		msg->state = MESSAGE_DELETED;
 		s->deleted++;
@@ -231,6 +332,7 @@ fetch_done(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &m) == -1 || s->done)
 		return (-1);
 	s->done = 1;
+	s->outcome = OUTCOME_IN_STEP;
 	session_confirm(s, m.quit_ok == 1);
 	HOOK("master.done");
 	session_state(s, SESSION_CLOSING);
@@ -246,9 +348,20 @@ fetch_failed(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
 	    m.stage >= STAGE_MAX)
 		return (-1);
+	if (s->done || s->outcome != OUTCOME_UNKNOWN)
+		return (-1);
+	s->outcome = m.confused ? OUTCOME_CONFUSED : OUTCOME_IN_STEP;
+	s->doubt_first = m.first;
+	s->doubt_last = m.last;
 	session_confirm(s, 0);
 	s->login_delay = m.login_delay;
-	session_fail(s, m.stage, m.why, m.text);
+	if (m.msgno != 0 && m.msgno <= s->plan.count && !m.confused && s->why == WHY_NONE &&
+	    (m.why == WHY_CLOSED || m.why == WHY_TIMEOUT || m.why == WHY_PROTO))
+		quota_failure(s, m.msgno, m.text);
+	if (!s->excused)
+		session_fail(s, m.stage, m.why, m.text);
+	else if (s->state != SESSION_CLOSING)
+		session_state(s, SESSION_CLOSING);
 	return (0);
 }
 

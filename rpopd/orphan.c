@@ -7,6 +7,10 @@
  *	message			looks for an orphan whose key is	found: the master commits under
  *	no trusted unique-id	a unique-id				that unique-id: same digest, discarded
  *	unique-id without row	a digest				that digest, discarded; the row gets the unique-id
+ *	the same, the server	either					likewise
+ *	has renumbered
+ *
+ * The row of a message that was only marked has no digest and is never one of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,21 +18,20 @@
 #include "rpopd.h"
 
 static int	 orphan_compare(const void *, const void *);
-static int	 orphan_hex(const uint8_t *, size_t, uint8_t *);
 
-/* Remember a row.  0, or -1 on memory shortage. */
-int
+/* Remember a row.  NULL on memory shortage. */
+struct orphan *
 orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 {
 	struct orphan	*list;
 	size_t		 size;
 
 	if (len > sizeof(list->uid))
-		return (0);
+		return (NULL);
 	if (o->n == o->size) {
 		size = o->size == 0 ? 64 : o->size * 2;
 		if ((list = reallocarray(o->list, size, sizeof(*list))) == NULL)
-			return (-1);
+			return (NULL);
 		o->list = list;
 		o->size = size;
 	}
@@ -36,7 +39,7 @@ orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 	memset(list, 0, sizeof(*list));
 	memcpy(list->uid, uid, len);
 	list->uidlen = len;
-	return (0);
+	return (list);
 }
 
 /*
@@ -46,18 +49,21 @@ orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 int
 orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 {
-	struct orphan	*e;
-	size_t		 i, kept = 0;
+	static const uint8_t	 unknown[PROTO_DIGEST_LEN];
+	struct orphan		*e;
+	size_t			 i, kept = 0;
 
 	for (i = 0; i < o->n; i++) {
 		e = &o->list[i];
 		if (e->uidlen > PROTO_UID_MAX) {
-			if (orphan_hex(e->uid + 7, e->uidlen - 7, e->digest) == -1)
+			if (digest_parse(e->uid, e->uidlen, e->print.digest) == -1)
 				continue;
 		} else if (!untrusted)
 			continue;
-		else if (state_digest(mailbox, e->uid, e->uidlen, e->digest) == -1)
+		else if (state_print(mailbox, e->uid, e->uidlen, &e->print) == -1)
 			return (-1);
+		else if (memcmp(e->print.digest, unknown, sizeof(unknown)) == 0)
+			continue;
 		o->list[kept++] = *e;
 	}
 	o->n = kept;
@@ -66,21 +72,22 @@ orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 	return (0);
 }
 
-/* An orphan with this digest, keyed by digest or by unique-id as asked, that nobody claimed before; it is claimed now. */
+/* An orphan with this digest, of one of these kinds, that nobody claimed before; it is claimed now. */
 struct orphan *
-orphan_claim(struct orphans *o, const uint8_t *digest, int by_digest)
+orphan_claim(struct orphans *o, const uint8_t *digest, int kinds)
 {
 	size_t	 low = 0, high = o->n, mid;
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (memcmp(o->list[mid].digest, digest, PROTO_DIGEST_LEN) < 0)
+		if (memcmp(o->list[mid].print.digest, digest, PROTO_DIGEST_LEN) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	for (; low < o->n && memcmp(o->list[low].digest, digest, PROTO_DIGEST_LEN) == 0; low++) {
-		if (o->list[low].claimed || (o->list[low].uidlen > PROTO_UID_MAX) != by_digest)
+	for (; low < o->n && memcmp(o->list[low].print.digest, digest, PROTO_DIGEST_LEN) == 0; low++) {
+		if (o->list[low].claimed ||
+		    !(kinds & (o->list[low].uidlen > PROTO_UID_MAX ? ORPHAN_BY_DIGEST : ORPHAN_BY_UID)))
 			continue;
 		o->list[low].claimed = 1;
 		return (&o->list[low]);
@@ -98,23 +105,5 @@ orphan_free(struct orphans *o)
 static int
 orphan_compare(const void *a, const void *b)
 {
-	return (memcmp(((const struct orphan *)a)->digest, ((const struct orphan *)b)->digest, PROTO_DIGEST_LEN));
-}
-
-static int
-orphan_hex(const uint8_t *p, size_t len, uint8_t *digest)
-{
-	static const char	 hex[] = "0123456789abcdef";
-	const char		*high, *low;
-	size_t			 i;
-
-	if (len < 2 * PROTO_DIGEST_LEN)
-		return (-1);
-	for (i = 0; i < PROTO_DIGEST_LEN; i++) {
-		if (p[2 * i] == '\0' || p[2 * i + 1] == '\0' || (high = strchr(hex, p[2 * i])) == NULL ||
-		    (low = strchr(hex, p[2 * i + 1])) == NULL)
-			return (-1);
-		digest[i] = (high - hex) << 4 | (low - hex);
-	}
-	return (0);
+	return (memcmp(((const struct orphan *)a)->print.digest, ((const struct orphan *)b)->print.digest, PROTO_DIGEST_LEN));
 }

@@ -9,19 +9,42 @@
  *	KEPT		leave alone			delete (delivered before)
  *	DELETING	leave alone			delete
  *	DENIED		leave alone			delete (the refusal was reported)
+ *	these three,	delete, DELETING first		-
+ *	leave_days old
+ *	MARKED		leave alone			leave alone (nobody has it)
  *	DELETED		retrieve and compare		retrieve and compare
  *	DELETING, gone	retrieve and compare		retrieve and compare
- *	aside		leave alone			leave alone
+ *
+ * What is to be retrieved, and its rows in `suspect` and `oversize`:
+ *
+ *	suspect: deaths < 3, failures < 5	last, nothing else in flight; after deaths with the daemon's one token
+ *	suspect: more (aside)			leave alone; of failures: tried once a day, last
+ *	over max_size, no row			leave alone, row SKIPPED, report; headers: deliver the header, row HEADER
+ *	over max_size, SKIPPED			leave alone; headers: deliver the header, row HEADER, or REFUSED and report
+ *	over max_size, HEADER or REFUSED	leave alone
+ *	not over max_size (any more)		retrieve; the row goes with the commit
+ *	over session_messages, session_octets	left for the next session, which follows at once
  *
  * A message without a trustworthy unique-id (bad, listed twice, missing, or the server has no UIDL) is retrieved and known by its
  * digest; orphan.c says how a message is recognised when the listing is better or worse than the last time.
  * A row whose unique-id is absent from complete listings FORGET_SECONDS apart is dropped (must 20).
+ *
+ * An answer does not say to what.  What a session committed under unique-ids is unproven until it is over:
+ *
+ *	the session's end		its rows
+ *	all answers in step		stand
+ *	failed, some came in unproven	those few are known by digest only from now on (CHANGE_DOUBT), the others stand
+ *	answers mixed up		all are known by digest only (state_unprove)
+ *	not known: fetcher or master	likewise; by the next plan_make() at the latest
+ *	died
+ *
+ * Known by digest only: the unique-id has no row, so the message is retrieved again and compared, see orphan.c.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "../common/hook.h"
 #include "../common/log.h"
 #include "rpopd.h"
 
@@ -29,96 +52,74 @@ struct walk {				/* state of one pass over the seen rows */
 	struct session	*s;
 	int		 complete;
 	int64_t		 now;
-	size_t		 size;		/* of plan.changes */
-	int		 failed;
 };
 
+static int	 plan_start(struct session *, enum listing, int);
 static int	 plan_row(void *, const struct seen_row *);
-static void	 plan_act(struct session *, struct message *, const struct seen_row *);
-static void	 plan_change(struct walk *, const uint8_t *, size_t, int);
-static uint32_t	*plan_find(struct plan *, const uint8_t *, size_t);
-static void	 plan_index(struct plan *);
-static void	 plan_count(struct session *);
-static void	 plan_rekey(struct walk *, const struct message *);
+static void	 plan_absent(struct walk *, const struct seen_row *);
+static void	 plan_act(struct walk *, struct message *, const struct seen_row *);
+static int	 plan_expired(struct walk *, const struct seen_row *);
+static void	 plan_odd(struct walk *, struct message *, const struct seen_row *);
+static void	 plan_keep_digests(struct plan *);
 static size_t	 plan_adopt(struct plan *, struct message *, const struct orphan *, uint8_t *);
-static int	 plan_store(struct plan *, struct message *, const void *, size_t);
+static int	 plan_doubtful(const struct session *, uint32_t);
+static void	 plan_rekey(struct session *, uint32_t);
 
-/* Room for count messages.  0, or -1 on memory shortage. */
-int
-plan_init(struct plan *p, uint32_t count)
-{
-	uint32_t	 slots = 16;
-
-	memset(p, 0, sizeof(*p));
-	while (slots < 2 * (uint64_t)count)
-		slots *= 2;
-	p->msgs = calloc((size_t)count + 1, sizeof(*p->msgs));
-	p->hash = calloc(slots, sizeof(*p->hash));
-	if (p->msgs == NULL || p->hash == NULL) {
-		plan_free(p);
-		return (-1);
-	}
-	p->count = count;
-	p->mask = slots - 1;
-	return (0);
-}
-
-void
-plan_free(struct plan *p)
-{
-	free(p->msgs);
-	free(p->hash);
-	free(p->arena);
-	free(p->changes);
-	orphan_free(&p->orphans);
-	memset(p, 0, sizeof(*p));
-}
-
-/* One line of the listing.  A number listed twice loses its unique-id for good.  -1: out of range, or memory. */
-int
-plan_add(struct plan *p, uint32_t msgno, const uint8_t *uid, size_t len)
-{
-	struct message	*m;
-
-	if (msgno == 0 || msgno > p->count || len == 0 || len > PROTO_UID_MAX)
-		return (-1);
-	m = &p->msgs[msgno];
-	m->named = 1;
-	if (m->state == MESSAGE_SKIPPED || m->uid_len != 0) {
-		m->uid_len = 0;
-		m->state = MESSAGE_SKIPPED;	/* until plan_make() */
-		return (0);
-	}
-	return (plan_store(p, m, uid, len));
-}
-
-/* Give a message its key. */
-static int
-plan_store(struct plan *p, struct message *m, const void *key, size_t len)
-{
-	size_t	 size;
-	char	*arena;
-
-	if (p->arena_len + len > p->arena_size) {
-		size = p->arena_size == 0 ? 4096 : p->arena_size * 2;
-		if (size > UINT32_MAX || (arena = realloc(p->arena, size)) == NULL)
-			return (-1);
-		p->arena = arena;
-		p->arena_size = size;
-	}
-	memcpy(p->arena + p->arena_len, key, len);
-	m->uid_off = p->arena_len;
-	m->uid_len = len;
-	p->arena_len += len;
-	return (0);
-}
-
-/* Decide about every message.  0, or -1: store or memory. */
-int
+/*
+ * Decide about every message.  READY: the plan stands and is recorded; ASK: fingerprints are wanted first, renumber_decide() goes
+ * on; PAUSED: nothing is to be done, the session has its reason; FAILED: store or memory.
+ */
+enum plan_result
 plan_make(struct session *s, enum listing listing, int has_uidl)
 {
+	struct plan		*p = &s->plan;
+	struct walk		 w = { s, listing == LISTING_COMPLETE, time(NULL) };
+	enum plan_result	 result;
+	uint32_t		 i, n;
+
+	if (state_unprove(s->mailbox, &n) != 0 || plan_start(s, listing, has_uidl) == -1)
+		return (PLAN_FAILED);
+	if (n > 0)
+		log_info("%s: the last session ended without a word: %u messages are compared with what was delivered", s->label, n);
+	p->complete = w.complete = w.complete && p->untrusted == 0;
+	if ((result = quota_first(s, listing, w.complete, has_uidl)) != PLAN_READY)
+		return (result);
+	if (state_seen(s->mailbox, plan_row, &w) == -1 || p->failed)
+		return (PLAN_FAILED);
+	for (i = 1; i <= p->count; i++)
+		p->unknown += p->msgs[i].uid_len != 0 && !p->msgs[i].known;
+	if ((result = renumber_check(s, w.complete)) != PLAN_READY)
+		return (result);
+	if (orphan_prepare(&p->orphans, s->mailbox, p->untrusted > 0) == -1)
+		return (PLAN_FAILED);
+	return (plan_finish(s) == -1 ? PLAN_FAILED : PLAN_READY);
+}
+
+/* Sizes and numbers of messages, then everything that was learned is recorded.  0, or -1: do not go on. */
+int
+plan_finish(struct session *s)
+{
 	struct plan	*p = &s->plan;
-	struct walk	 w = { s, listing == LISTING_COMPLETE, time(NULL), 0, 0 };
+	int		 rv = 0;
+
+	quota_oversize(s);
+	quota_count(s);
+	if (p->retrieve + p->cut + p->postponed + p->big + s->aside > 0)
+		plan_keep_digests(p);
+	if (p->failed || (p->nchanges > 0 && (rv = state_change(s->mailbox, p->changes, p->nchanges, time(NULL))) == -1))
+		return (-1);
+	/* Locked: what is gone or back is learned next time, but nothing is done that had to be recorded before. */
+	if (rv == 1 && p->must)
+		return (-1);
+	if (rv == 0)
+		quota_report(s);
+	return (0);
+}
+
+static int
+plan_start(struct session *s, enum listing listing, int has_uidl)
+{
+	struct plan	*p = &s->plan;
 	struct message	*m;
 	uint32_t	 i;
 
@@ -126,7 +127,9 @@ plan_make(struct session *s, enum listing listing, int has_uidl)
 		p->msgs[i].uid_len = 0;
 		p->msgs[i].named = 1;
 	}
-	plan_index(p);
+	if (plan_index(p) == -1)
+		return (-1);
+	p->made = 1;
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
 		m->state = MESSAGE_LISTED;
@@ -139,58 +142,7 @@ plan_make(struct session *s, enum listing listing, int has_uidl)
 		if (!m->named && has_uidl && ++p->unnamed > UNNAMED_MAX)
 			m->action = 0;
 	}
-	w.complete = w.complete && p->untrusted == 0;
-	/* Locked (1): what is gone or back is learned next time. */
-	if (state_seen(s->mailbox, plan_row, &w) == -1 || w.failed ||
-	    orphan_prepare(&p->orphans, s->mailbox, p->untrusted > 0) == -1 ||
-	    (p->nchanges > 0 && state_change(s->mailbox, p->changes, p->nchanges, w.now) == -1))
-		return (-1);
-	plan_count(s);
 	return (0);
-}
-
-/* Build the hash; unique-ids listed twice are no keys: both messages are known by digest. */
-static void
-plan_index(struct plan *p)
-{
-	struct message	*m;
-	uint32_t	*slot, i;
-
-	for (i = 1; i <= p->count; i++) {
-		m = &p->msgs[i];
-		if (m->uid_len == 0)
-			continue;
-		slot = plan_find(p, (uint8_t *)p->arena + m->uid_off, m->uid_len);
-		if (*slot == 0)
-			*slot = i;
-		else
-			m->compare = p->msgs[*slot].compare = 2;	/* twins */
-	}
-	for (i = 1; i <= p->count; i++) {
-		m = &p->msgs[i];
-		if (m->compare == 2)
-			m->uid_len = 0;
-		m->compare = 0;
-	}
-}
-
-/* The slot that holds this unique-id, or the empty one where it would go. */
-static uint32_t *
-plan_find(struct plan *p, const uint8_t *uid, size_t len)
-{
-	const struct message	*m;
-	uint64_t		 h = 14695981039346656037ULL;
-	size_t			 i;
-	uint32_t		 at;
-
-	for (i = 0; i < len; i++)
-		h = (h ^ uid[i]) * 1099511628211ULL;
-	for (at = (h ^ h >> 32) & p->mask; p->hash[at] != 0; at = (at + 1) & p->mask) {
-		m = &p->msgs[p->hash[at]];
-		if (m->uid_len == len && memcmp(p->arena + m->uid_off, uid, len) == 0)
-			break;
-	}
-	return (&p->hash[at]);
 }
 
 static int
@@ -201,137 +153,178 @@ plan_row(void *arg, const struct seen_row *row)
 	uint32_t	 n = 0;
 
 	if (row->uidlen <= PROTO_UID_MAX)
-		n = *plan_find(p, row->uid, row->uidlen);
-	if (n != 0 && p->msgs[n].uid_len != 0) {
-		plan_act(w->s, &p->msgs[n], row);
-		if (row->gone != 0)
-			plan_change(w, row->uid, row->uidlen, CHANGE_BACK);
-		return (w->failed);
+		n = plan_find(p, row->uid, row->uidlen);
+	if (n == 0) {
+		plan_absent(w, row);
+		return (p->failed);
 	}
-	if (row->state != SEEN_NEVER && (p->untrusted > 0 || row->uidlen > PROTO_UID_MAX) &&
-	    orphan_add(&p->orphans, row->uid, row->uidlen) == -1)
-		w->failed = 1;
-	/* A row keyed by digest is never listed: it is gone unless its message is met, and forgotten only once deleted. */
-	if (w->complete || (row->uidlen > PROTO_UID_MAX && row->state == SEEN_DELETED)) {
-		if (row->gone == 0)
-			plan_change(w, row->uid, row->uidlen, CHANGE_GONE);
-		else if (w->now - row->gone >= FORGET_SECONDS)
-			plan_change(w, row->uid, row->uidlen, CHANGE_FORGET);
-	}
-	return (w->failed);
+	if (row->state == SEEN_KEPT || row->state == SEEN_MARKED)
+		p->present++;
+	plan_act(w, &p->msgs[n], row);
+	if (row->gone != 0)
+		plan_change(p, row->uid, row->uidlen, CHANGE_BACK);
+	return (p->failed);
 }
 
-/* The table at the top of this file. */
 static void
-plan_act(struct session *s, struct message *m, const struct seen_row *row)
+plan_absent(struct walk *w, const struct seen_row *row)
 {
-	if (row->aside) {
-		m->action = 0;
-		s->aside++;
+	struct plan		*p = &w->s->plan;
+	struct listing_change	*c = NULL;
+
+	p->absent += row->uidlen <= PROTO_UID_MAX && (row->state == SEEN_KEPT || row->state == SEEN_MARKED);
+	if (row->state < SEEN_MARKED && (p->untrusted > 0 || row->uidlen > PROTO_UID_MAX) &&
+	    orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
+		p->failed = 1;
+	/* A row keyed by digest is never listed: it is gone unless its message is met, and forgotten only once deleted. */
+	if (!w->complete && (row->uidlen <= PROTO_UID_MAX || row->state != SEEN_DELETED))
 		return;
-	}
-	if (row->deaths > 0) {
-		m->action = PLAN_RETR_ALONE;
-		return;
-	}
+	if (row->gone == 0)
+		c = plan_change(p, row->uid, row->uidlen, CHANGE_GONE);
+	else if (w->now - row->gone >= FORGET_SECONDS)
+		c = plan_change(p, row->uid, row->uidlen, CHANGE_FORGET);
+	if (c != NULL)
+		c->state = row->state;
+}
+
+/* The tables at the top of this file. */
+static void
+plan_act(struct walk *w, struct message *m, const struct seen_row *row)
+{
+	struct session	*s = w->s;
+
+	m->known = row->state != SEEN_NEVER;
 	m->denied = row->state == SEEN_DENIED;
-	/* Unconfirmed, but absent from a listing meanwhile: it was deleted, and the unique-id is used anew. */
-	if (row->state == SEEN_DELETED || (row->gone != 0 && (row->state == SEEN_DELETING || row->state == SEEN_DENIED)))
-		m->compare = 1;
-	else
-		m->action = s->leave ? 0 : PLAN_DELE;
+	m->oversize = row->oversize;
+	switch (row->state) {
+	case SEEN_DELETING:
+	case SEEN_DENIED:
+		/* Unconfirmed, but absent from a listing meanwhile: it was deleted, and the unique-id is used anew. */
+		if (row->gone != 0)
+			break;
+		/* FALLTHROUGH */
+	case SEEN_KEPT:
+		m->action = !s->leave || plan_expired(w, row) ? PLAN_DELE : 0;
+		return;
+	case SEEN_MARKED:
+		m->action = 0;
+		return;
+	case SEEN_DELETED:
+	case SEEN_NEVER:
+		break;
+	}
+	m->compare = m->known;
+	plan_odd(w, m, row);
+}
+
+/* Left on the server for leave_days: its row says DELETING before DELE is sent, for good. */
+static int
+plan_expired(struct walk *w, const struct seen_row *row)
+{
+	struct session		*s = w->s;
+	struct listing_change	*c;
+
+	/* A clock that was set back must not keep it there for ever. */
+	if (row->since > w->now) {
+		if (s->quota.leave_days != 0)
+			plan_change(&s->plan, row->uid, row->uidlen, CHANGE_SINCE);
+		return (0);
+	}
+	if (s->plan.oldest == 0 || row->since < s->plan.oldest)
+		s->plan.oldest = row->since;
+	if (s->quota.leave_days == 0 || w->now - row->since < (int64_t)s->quota.leave_days * 86400)
+		return (0);
+	if (row->state == SEEN_KEPT && (c = plan_change(&s->plan, row->uid, row->uidlen, CHANGE_STATE)) != NULL) {
+		c->state = SEEN_DELETING;
+		s->plan.must = 1;
+	}
+	return (1);
+}
+
+/* It would be retrieved, but something happened the last time. */
+static void
+plan_odd(struct walk *w, struct message *m, const struct seen_row *row)
+{
+	int64_t	 ago = w->now - row->failed;
+
+	if (row->deaths >= PLAN_DEATHS || (row->failures >= PLAN_FAILURES && ago >= 0 && ago < PLAN_RETRY)) {
+		m->action = 0;
+		w->s->aside++;
+		return;
+	}
+	if (row->deaths > 0 || row->failures > 0)
+		m->action = PLAN_RETR_ALONE;
+	m->suspect = row->deaths > 0;
 }
 
 /* Remember one change for the one transaction at the end. */
-static void
-plan_change(struct walk *w, const uint8_t *uid, size_t len, int what)
+struct listing_change *
+plan_change(struct plan *p, const void *uid, size_t len, int what)
 {
-	struct plan		*p = &w->s->plan;
 	struct listing_change	*c;
 	size_t			 size;
 
-	if (p->nchanges == w->size) {
-		size = w->size == 0 ? 64 : w->size * 2;
+	if (p->nchanges == p->changes_size) {
+		size = p->changes_size == 0 ? 64 : p->changes_size * 2;
 		if ((c = reallocarray(p->changes, size, sizeof(*c))) == NULL) {
-			w->failed = 1;
-			return;
+			p->failed = 1;
+			return (NULL);
 		}
 		p->changes = c;
-		w->size = size;
+		p->changes_size = size;
 	}
 	c = &p->changes[p->nchanges];
-	memset(c, 0, sizeof(*c));
-	if (len > sizeof(c->uid) || len == 0) {
-		w->failed = 1;
-		return;
+	if (len > sizeof(c->uid)) {
+		p->failed = 1;
+		return (NULL);
 	}
-	memcpy(c->uid, uid, len);
+	memset(c, 0, sizeof(*c));
+	if (len > 0)
+		memcpy(c->uid, uid, len);
 	c->uidlen = len;
 	c->what = what;
 	p->nchanges++;
+	return (c);
 }
 
-/* Suspects travel alone, and only with the token: one suspect in flight in the whole daemon, so that a death has one cause. */
+/*
+ * Some messages have no row: those of rows keyed by digest may be among them, so no such row is gone, unless it was deleted.
+ */
 static void
-plan_count(struct session *s)
+plan_keep_digests(struct plan *p)
 {
-	struct plan	*p = &s->plan;
-	struct message	*m;
-	uint32_t	 i;
+	size_t	 i, kept = 0;
 
-	for (i = 1; i <= p->count; i++) {
-		m = &p->msgs[i];
-		if (m->action == PLAN_RETR_ALONE) {
-			if (master.token == NULL)
-				master.token = s;
-			if (master.token != s) {
-				m->action = 0;
-				p->postponed++;
-				continue;
-			}
-		}
-		if (m->action == PLAN_DELE)
-			p->delete++;
-		else if (m->action != 0)
-			p->retrieve++;
-		if (m->action != 0)
-			m->state = MESSAGE_PLANNED;
-	}
+	for (i = 0; i < p->nchanges; i++)
+		if (p->changes[i].uidlen <= PROTO_UID_MAX || p->changes[i].state == SEEN_DELETED ||
+		    (p->changes[i].what != CHANGE_GONE && p->changes[i].what != CHANGE_FORGET))
+			p->changes[kept++] = p->changes[i];
+	p->nchanges = kept;
 }
 
 /*
  * The key of a message in `seen`, kept with the message from now on: its unique-id, or "sha256:<hex>:<n>" for the n-th message
- * with this digest in this session.  key has room for PROTO_UID_MAX + 10 octets.  Returns the length, or 0 on memory shortage.
+ * with this digest in this session.  key has room for STATE_KEY_MAX octets.  Returns the length, or 0 on memory shortage.
  */
 size_t
 plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 {
-	static const char	 hex[] = "0123456789abcdef";
-	struct message		*m = &p->msgs[msgno];
-	struct orphan		*o;
-	char			 text[PROTO_UID_MAX + 11];
-	uint32_t		*slot, n;
-	size_t			 i, len = m->uid_len;
+	struct message	*m = &p->msgs[msgno];
+	struct orphan	*o;
+	size_t		 len = m->uid_len;
+	uint32_t	 n;
 
-	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len != 0)) != NULL)
+	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len == 0 ? ORPHAN_BY_UID :
+	    p->asked > 0 ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST : ORPHAN_BY_DIGEST)) != NULL)
 		return (plan_adopt(p, m, o, key));
 	if (len == 0) {
-		memcpy(text, "sha256:", 7);
-		for (i = 0; i < PROTO_DIGEST_LEN; i++) {
-			text[7 + 2 * i] = hex[digest[i] >> 4];
-			text[8 + 2 * i] = hex[digest[i] & 15];
-		}
-		for (n = 1;; n++) {
-			len = 71 + snprintf(text + 71, sizeof(text) - 71, ":%u", n);
-			slot = plan_find(p, (uint8_t *)text, len);
-			if (*slot == 0)
-				break;
-		}
-		if (plan_store(p, m, text, len) == -1)
+		for (n = 1; (len = digest_key(key, digest, n)) != 0 && plan_find(p, key, len) != 0; n++)
+			;
+		if (len == 0 || plan_store(p, m, key, len) == -1)
 			return (0);
-		*slot = msgno;
+		plan_hash(p, msgno);
 	}
-	memcpy(key, p->arena + m->uid_off, len);
+	memcpy(key, plan_uid(p, m), len);
 	return (len);
 }
 
@@ -349,8 +342,20 @@ plan_adopt(struct plan *p, struct message *m, const struct orphan *o, uint8_t *k
 		m->uid_off = was.uid_off;
 		m->uid_len = was.uid_len;
 	}
-	memcpy(key, o->uid, o->uidlen);
+	if (key != NULL)
+		memcpy(key, o->uid, o->uidlen);
 	return (o->uidlen);
+}
+
+/* It is left alone, and its row follows it. */
+int
+plan_match(struct plan *p, uint32_t msgno, const struct orphan *o)
+{
+	struct message	*m = &p->msgs[msgno];
+
+	m->action = 0;
+	m->matched = 1;
+	return (plan_adopt(p, m, o, NULL) == 0 ? -1 : 0);
 }
 
 /*
@@ -361,39 +366,48 @@ plan_adopt(struct plan *p, struct message *m, const struct orphan *o, uint8_t *k
 int
 plan_confirm(struct session *s, int quit_ok)
 {
-	struct plan	*p = &s->plan;
-	struct walk	 w = { s, 0, 0, 0, 0 };
-	struct message	*m;
-	uint32_t	 i;
+	struct plan		*p = &s->plan;
+	struct listing_change	*c;
+	struct message		*m;
+	uint32_t		 i;
 
-	free(p->changes);
-	p->changes = NULL;
 	p->nchanges = 0;
-	for (i = 1; i <= p->count && !w.failed; i++) {
+	if (s->outcome == OUTCOME_CONFUSED || !p->made)
+		return (0);
+	for (i = 1; i <= p->count && !p->failed; i++) {
 		m = &p->msgs[i];
-		if (m->rekey != 0 && m->state >= MESSAGE_COMMITTED)
-			plan_rekey(&w, m);
+		plan_rekey(s, i);
+		if (m->action == PLAN_HEADERS && m->state == MESSAGE_SKIPPED)
+			quota_remember(s, m, OVERSIZE_REFUSED);
 		if (m->uid_len == 0 || !((m->state == MESSAGE_DELETED && quit_ok) || m->denied == 2))
 			continue;
-		plan_change(&w, (uint8_t *)p->arena + m->uid_off, m->uid_len, CHANGE_STATE);
-		if (!w.failed)
-			p->changes[p->nchanges - 1].state = m->denied == 2 ? SEEN_DENIED : SEEN_DELETED;
+		if ((c = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_STATE)) != NULL)
+			c->state = m->denied == 2 ? SEEN_DENIED : SEEN_DELETED;
 	}
-	return (w.failed ? -1 : plan_record(s));
+	return (p->failed ? -1 : plan_record(s));
 }
 
-static void
-plan_rekey(struct walk *w, const struct message *m)
+static int
+plan_doubtful(const struct session *s, uint32_t msgno)
 {
-	struct plan		*p = &w->s->plan;
+	return (s->doubt_first != 0 && msgno >= s->doubt_first && msgno <= s->doubt_last);
+}
+
+/* The row of a message that was recognised gets its unique-id, once the message is committed and beyond doubt. */
+static void
+plan_rekey(struct session *s, uint32_t msgno)
+{
+	struct plan		*p = &s->plan;
+	struct message		*m = &p->msgs[msgno];
 	struct listing_change	*c;
 
-	plan_change(w, (uint8_t *)p->arena + m->rekey - 1, m->rekey_len, CHANGE_KEY);
-	if (w->failed)
+	if (m->rekey == 0 || plan_doubtful(s, msgno) || (m->state < MESSAGE_COMMITTED && !m->matched))
 		return;
-	c = &p->changes[p->nchanges - 1];
-	memcpy(c->to, p->arena + m->uid_off, m->uid_len);
+	if ((c = plan_change(p, p->arena + m->rekey - 1, m->rekey_len, CHANGE_KEY)) == NULL)
+		return;
+	memcpy(c->to, plan_uid(p, m), m->uid_len);
 	c->tolen = m->uid_len;
+	m->rekey = 0;
 }
 
 /* As plan_confirm(). */
@@ -407,5 +421,38 @@ plan_record(struct session *s)
 	s->unrecorded = error == 1;
 	if (error == -1)
 		log_warnx("%s: state.db: deletions not recorded, the next session repeats them", s->label);
+	if (error == 0)
+		quota_report(s);
 	return (error);
+}
+
+/*
+ * No receipt of this session is to come any more: what it committed stands or not, see the table at the top.  If the store is
+ * locked, the next plan_make() is strict.
+ */
+void
+plan_end(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	struct message	*m;
+	uint32_t	 n = 0, i;
+
+	if (!s->committed)
+		return;
+	HOOK("master.proving");
+	if (s->outcome == OUTCOME_IN_STEP) {
+		p->nchanges = 0;
+		p->failed = 0;
+		for (i = 1; i <= p->count; i++) {
+			m = &p->msgs[i];
+			plan_rekey(s, i);
+			if (plan_doubtful(s, i) && m->state == MESSAGE_COMMITTED && m->uid_len != 0 && m->uid_len <= PROTO_UID_MAX &&
+			    m->rekey == 0 && m->action != PLAN_HEADERS)
+				plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_DOUBT);
+		}
+		if (plan_change(p, NULL, 0, CHANGE_PROVEN) != NULL && !p->failed)
+			state_change(s->mailbox, p->changes, p->nchanges, time(NULL));
+	} else if (state_unprove(s->mailbox, &n) == 0 && n > 0)
+		log_warnx("%s: %s: %u messages of this session are retrieved again and compared with what was delivered", s->label,
+		    s->where, n);
 }

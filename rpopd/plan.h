@@ -18,13 +18,18 @@ struct session;
 /* What the master knows of one message number during a session. */
 struct message {
 	uint32_t	 uid_off;	/* in plan.arena */
+	uint32_t	 size;		/* by LIST; a hint, 0 = not known */
+	uint32_t	 rekey;		/* offset in plan.arena + 1 of the key its row still has */
 	uint8_t		 uid_len;	/* 0: no trustworthy unique-id, a digest stands in */
+	uint8_t		 rekey_len;
 	uint8_t		 action;	/* enum plan_action, 0 = leave alone */
 	uint8_t		 state;		/* enum message_state */
 	uint8_t		 compare;	/* a seen row exists: decide by digest */
+	uint8_t		 known;		/* a seen row exists */
 	uint8_t		 named;		/* some line of the listing had its number */
-	uint8_t		 rekey_len;
-	uint32_t	 rekey;		/* offset in plan.arena + 1 of the digest key its row still has */
+	uint8_t		 oversize;	/* enum oversize: what earlier sessions did about its size */
+	uint8_t		 suspect;	/* retrieved only with the token: the deliverer may die of it */
+	uint8_t		 matched;	/* it is the one of another row, by fingerprint: left alone, rekeyed at the end */
 	uint8_t		 denied;	/* DELE refused: 1 before (reported), 2 in this session for the first time */
 };
 
@@ -32,45 +37,101 @@ enum message_state { MESSAGE_LISTED, MESSAGE_PLANNED, MESSAGE_RECEIVED, MESSAGE_
 	MESSAGE_DELETED };
 
 struct orphan {
-	uint8_t		 uid[PROTO_UID_MAX + 10];
+	uint8_t		 uid[STATE_KEY_MAX];
 	uint8_t		 uidlen, claimed;
-	uint8_t		 digest[PROTO_DIGEST_LEN];
+	struct seen_print print;
 };
 
 struct orphans {
-	struct orphan	*list;
+	struct orphan	*list;		/* by digest, after orphan_prepare() */
 	size_t		 n, size;
+};
+
+struct fingerprint {			/* of a message that may be one known under another unique-id */
+	uint32_t	 msgno;
+	uint8_t		 digest[PROTO_DIGEST_LEN];
 };
 
 struct plan {
 	struct message	*msgs;		/* count + 1 entries, index = message number */
 	uint32_t	 count;
-	uint32_t	*hash;		/* unique-id -> message number */
+	uint32_t	 lines;		/* of the listing, bad ones too */
+	uint32_t	*hash;		/* unique-id -> message number; see plan_uid.c */
 	uint32_t	 mask;
+	uint32_t	 guess;		/* where the next look-up begins */
+	int		 ascending;
+	int		 made;		/* plan_make() has seen the listing */
+	int		 complete;	/* and it named every message once and well */
 	char		*arena;
 	size_t		 arena_len, arena_size;
 	uint32_t	 retrieve, delete;
 	uint32_t	 untrusted;
 	uint32_t	 unnamed;	/* of them, in no line of the listing at all */
 	uint32_t	 postponed;	/* suspects that did not get the token */
+	uint32_t	 cut;		/* left for the next session, which follows at once */
+	uint32_t	 big;		/* over max_size and not retrieved */
+	uint32_t	 present, absent;	/* rows of messages left on the server that are listed, and that are not */
+	uint32_t	 unknown;	/* messages with a trusted unique-id and no row */
+	int64_t		 oldest;	/* since of the oldest row left on the server */
 	struct listing_change *changes;
-	size_t		 nchanges;
+	size_t		 nchanges, changes_size;
+	int		 failed;	/* no memory for a change */
+	int		 must;		/* changes without which the plan must not be carried out */
 	struct orphans	 orphans;
+	struct fingerprint *prints;	/* asked for: answers so far */
+	uint32_t	 nprints, answers, asked;
 };
 
+/* What the record allows, as it was when the session began. */
+struct quota {
+	uint32_t	 max_size, session_messages, leave_days;
+	uint64_t	 session_octets;
+	uint8_t		 headers_only, mark_first;
+	uint32_t	 account;	/* whom to tell */
+};
+
+enum plan_result { PLAN_FAILED = -1, PLAN_READY, PLAN_ASK, PLAN_PAUSED };
+
 /* plan.c */
+enum plan_result plan_make(struct session *, enum listing, int has_uidl);	/* actions for every message */
+int	 plan_finish(struct session *);		/* the second half of it, after PLAN_ASK too; 0 or -1 */
+int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; 0, 1 try plan_record() later, -1 */
+int	 plan_record(struct session *);
+void	 plan_end(struct session *);		/* the session is over, every receipt is in */
+int	 plan_match(struct plan *, uint32_t msgno, const struct orphan *);
+size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);
+struct listing_change *plan_change(struct plan *, const void *, size_t, int what);	/* NULL: memory, plan.failed is set */
+
+/* plan_uid.c */
 int	 plan_init(struct plan *, uint32_t count);
 void	 plan_free(struct plan *);
 int	 plan_add(struct plan *, uint32_t msgno, const uint8_t *uid, size_t len);
-int	 plan_make(struct session *, enum listing, int has_uidl);	/* actions for every message; 0 or -1 */
-int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; 0, 1 try plan_record() later, -1 */
-int	 plan_record(struct session *);
-size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);
+int	 plan_store(struct plan *, struct message *, const void *, size_t);
+int	 plan_index(struct plan *);
+uint32_t plan_find(struct plan *, const void *, size_t);	/* message number, 0 = none */
+void	 plan_hash(struct plan *, uint32_t msgno);		/* its key is new */
+const uint8_t *plan_uid(const struct plan *, const struct message *);
+
+/* quota.c */
+void	 quota_set(struct quota *, const struct record *);
+void	 quota_start(struct session *, struct msg_fetch_start *);
+void	 quota_pause(struct session *, enum fail_why, const char *, ...) __attribute__((__format__(printf, 3, 4)));
+void	 quota_oversize(struct session *);
+void	 quota_remember(struct session *, const struct message *, enum oversize);
+void	 quota_report(struct session *);
+void	 quota_count(struct session *);
+enum plan_result quota_first(struct session *, enum listing, int complete, int has_uidl);	/* the first listing of a mailbox */
+void	 quota_failure(struct session *, uint32_t msgno, const char *reason);
+
+/* renumber.c */
+enum plan_result renumber_check(struct session *, int complete);
+enum plan_result renumber_decide(struct session *);
 
 /* orphan.c */
-int	 orphan_add(struct orphans *, const uint8_t *, size_t);
+enum { ORPHAN_BY_UID = 1, ORPHAN_BY_DIGEST = 2 };
+struct orphan *orphan_add(struct orphans *, const uint8_t *, size_t);	/* NULL: memory */
 int	 orphan_prepare(struct orphans *, int64_t mailbox, int untrusted);
-struct orphan *orphan_claim(struct orphans *, const uint8_t *digest, int by_digest);
+struct orphan *orphan_claim(struct orphans *, const uint8_t *digest, int kinds);
 void	 orphan_free(struct orphans *);
 
 #endif

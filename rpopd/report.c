@@ -63,6 +63,9 @@ report_session(struct session *s)
 	}
 	if (s->why != WHY_NONE && s->why != WHY_STOPPED)
 		master.failed = 1;
+	/* More than one session may do is there: the rest follows at once, unless the server minds. */
+	if (s->why == WHY_NONE && s->plan.cut > 0)
+		t->again = 1;
 	report_next(s, t, hosts);
 	t->again = 0;
 }

@@ -48,7 +48,10 @@ struct child {
 	int			 reaped;
 };
 
-enum session_state { SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_FETCHING, SESSION_CLOSING };
+/* What is known of a session's answers: nothing; they were those to the commands; they were mixed up. */
+enum outcome { OUTCOME_UNKNOWN, OUTCOME_IN_STEP, OUTCOME_CONFUSED };
+
+enum session_state { SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_MATCHING, SESSION_FETCHING, SESSION_CLOSING };
 
 struct session {
 	TAILQ_ENTRY(session)	 entry;
@@ -62,7 +65,9 @@ struct session {
 	struct event		 timer;		/* the master's own clock on it */
 	struct plan		 plan;
 	int64_t			 begun;		/* monotonic ms */
+	int64_t			 epoch;		/* likewise, by the wall clock */
 	uint32_t		 leave;
+	struct quota		 quota;
 	enum dist_mode		 mode;
 	char			 label[PROTO_RECORD_SIZE];
 	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
@@ -72,10 +77,17 @@ struct session {
 	int			 opened, closed;	/* deliverer side */
 	int			 orphaned;	/* its deliverer died */
 	int			 stopping;
-	int			 has_uidl;
+	int			 has_uidl, has_top;
+	uint64_t		 stat_octets;
+	uint32_t		 probes;	/* asked for; 0: the listing is whole */
+	int			 probed;	/* and they were enough */
 	uint32_t		 login_delay;	/* s, that came with a failure; 0 = none said */
 	int			 unrecorded;	/* plan_record() is due again */
 	int			 done;
+	int			 excused;	/* it failed at a message that had failed before, and at nothing else */
+	int			 committed;	/* something was */
+	enum outcome		 outcome;
+	uint32_t		 doubt_first, doubt_last;	/* in step, but these came in unproven at the end; 0: none */
 	enum fail_why		 why;		/* first failure, WHY_NONE */
 	enum fetch_stage	 stage;
 	char			 error[PROTO_TEXT_SIZE];
@@ -107,6 +119,7 @@ struct task {
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
 	enum fail_why		 why;		/* of the last poll */
+	struct spots		*spots;		/* spot.c; NULL: the next listing is whole */
 };
 
 struct rpopd {
@@ -200,6 +213,12 @@ void	 session_close_orphans(void);
 /* session_tls.c */
 void	 session_tls_start(const struct record *, struct msg_fetch_start *);
 int	 session_tls_files(struct session *);
+
+/* spot.c */
+void	 spot_forget(struct task *);
+uint32_t spot_start(struct task *, uint32_t *probe);
+int	 spot_same(const struct session *);
+void	 spot_remember(struct session *);
 
 /* report.c */
 void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */

@@ -5,6 +5,7 @@
  *	DIALING		the dialer resolves and connects
  *	STARTING	a fetcher was forked and has socket, pipe, parameters and secret; it logs in
  *	LISTING		STAT is known, unique-ids come in
+ *	MATCHING	fingerprints were asked for: the server has renumbered its messages
  *	FETCHING	the plan is out; receipts and verdicts
  *	CLOSING		DONE or FAILED, or killed; waiting for the process to be gone and for the deliverer's last receipt
  *
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/clock.h"
@@ -25,7 +27,7 @@
 
 #define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe: what one durability step of the deliverer spans */
 #define GRACE		30		/* s past the session's own limit before it is killed */
-#define SIZES_BELOW	1000		/* unique-ids known: below, LIST rides along with UIDL and saves a round trip */
+#define LAST_WORD	10		/* s for a fetcher that lost its deliverer to say that the server was in step */
 
 static void	 session_go(struct session *);
 static int	 session_channels(struct session *, int);
@@ -42,7 +44,7 @@ static void	 session_end(struct session *);
 
 static struct event	 sweep;
 
-static const char *const state_names[] = { "dialing", "starting", "listing", "fetching", "closing" };
+static const char *const state_names[] = { "dialing", "starting", "listing", "matching", "fetching", "closing" };
 
 const char *
 session_state_str(enum session_state state)
@@ -72,7 +74,9 @@ session_start(struct task *t)
 	s->task = t;
 	s->mailbox = t->mailbox;
 	s->begun = clock_msec();
+	s->epoch = time(NULL);
 	s->leave = rec->leave;
+	quota_set(&s->quota, rec);
 	s->mode = rec->mode;
 	snprintf(s->label, sizeof(s->label), "%s/%s", rec->owner, rec->name);
 	snprintf(s->where, sizeof(s->where), "%s:%u", rec->host, rec->port);
@@ -198,7 +202,7 @@ session_parameters(struct session *s)
 	m.apop = (rec->apop || rec->auth == AUTH_APOP) && set->use_apop;
 	m.port = rec->port;
 	m.leave = rec->leave;
-	m.want_sizes = state_seen_count(s->mailbox) < SIZES_BELOW;
+	quota_start(s, &m);
 	m.idle_timeout = set->idle_timeout * 1000;
 	m.total_timeout = set->session_timeout * 1000;
 	strlcpy(m.host, rec->host, sizeof(m.host));
@@ -331,7 +335,7 @@ session_exited(struct session *s)
 static void
 session_judge(struct session *s)
 {
-	if (s->exited && !s->link.open && !s->done && s->why == WHY_NONE)
+	if (s->exited && !s->link.open && !s->done && !s->excused && s->why == WHY_NONE)
 		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session died");
 	session_maybe_end(s);
 }
@@ -345,8 +349,8 @@ session_closed(struct session *s)
 }
 
 /*
- * The deliverer died: every session that had a pipe to it fails.  They end when it is back and has named its suspects
- * (deliverer_suspects), so that a message can still be found by session and number.
+ * The deliverer died: every session that had a pipe to it fails, and its fetcher has a moment to say so too.  They end when it is
+ * back and has named its suspects (deliverer_suspects), so that a message can still be found by session and number.
  */
 void
 session_deliverer_died(void)
@@ -358,7 +362,7 @@ session_deliverer_died(void)
 			continue;
 		s->orphaned = 1;
 		session_fail(s, STAGE_DELIVER, WHY_LOCAL_TEMP, "the deliverer died; messages in flight stay on the server");
-		session_kill(s);
+		session_clock(s, LAST_WORD);
 	}
 }
 
@@ -483,6 +487,8 @@ session_end(struct session *s)
 		child_release(s->template);
 	TAILQ_REMOVE(&master.sessions, s, entry);
 	master.nsessions--;
+	plan_end(s);
+	spot_remember(s);
 	report_session(s);
 	plan_free(&s->plan);
 	freezero(s, sizeof(*s));

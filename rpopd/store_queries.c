@@ -6,39 +6,73 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
 	[Q_ROLLBACK] = "ROLLBACK",
-	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, size, sha256) VALUES (?1, ?2, ?3, NULL, ?4, ?5)"
+	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6, ?4, ?5)"
 	    " ON CONFLICT DO NOTHING",
-	[Q_SEEN_GET] = "SELECT size, sha256 FROM seen WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, size = ?4, sha256 = ?5 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone) FROM seen WHERE mailbox = ?1",
-	[Q_SEEN_COUNT] = "SELECT count(*) FROM seen WHERE mailbox = ?1",
+	[Q_SEEN_GET] = "SELECT size, sha256, state FROM seen WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, size = ?4, sha256 = ?5"
+	    " WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_AGAIN] = "UPDATE seen SET state = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, 4, NULL, ?3, 0,"
+	    " zeroblob(32)) ON CONFLICT DO NOTHING",
+	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since) FROM seen WHERE mailbox = ?1",
+	[Q_SEEN_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM seen WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SEEN_GONE] = "UPDATE seen SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_STATE] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state = 0) FROM seen"
-	    " WHERE mailbox = ?1",
+	[Q_SEEN_SINCE] = "UPDATE seen SET since = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4))"
+	    " FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",
+	[Q_PRINT_GET] = "SELECT fingerprint FROM print WHERE mailbox = ?1 AND uid = ?2",
+	[Q_PRINT_PUT] = "INSERT OR REPLACE INTO print (mailbox, uid, fingerprint) VALUES (?1, ?2, ?3)",
+	[Q_PRINT_FORGET] = "DELETE FROM print WHERE mailbox = ?1 AND uid = ?2",
+	[Q_PRINT_KEY] = "UPDATE OR REPLACE print SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_PRINT_PURGE] = "DELETE FROM print WHERE mailbox = ?1",
+	[Q_UNPROVEN_GET] = "SELECT since FROM unproven WHERE mailbox = ?1",
+	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
+	/* A digest key is longer than any unique-id. */
+	[Q_UNPROVEN_ROWS] = "SELECT uid, sha256 FROM seen WHERE mailbox = ?1 AND since >= ?2 AND state <= 2 AND length(uid) <= 70",
 	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest) VALUES (?1, ?2, ?3, ?4)",
 	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
 	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",
-	[Q_SUSPECT_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect)",
-	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, gone, since, reason) VALUES (?1, ?2, 1, NULL, ?3, ?4)"
-	    " ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4 RETURNING deaths",
+	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
+	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone) FROM ("
+	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone FROM suspect WHERE mailbox = ?1 UNION ALL "
+	    "SELECT uid, 0, 0, 0, state, gone FROM oversize WHERE mailbox = ?1) GROUP BY uid ORDER BY uid",
+	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 1, 0, NULL, ?3,"
+	    " ?4) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4 RETURNING deaths",
+	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 0, 1, NULL, ?3,"
+	    " ?4) ON CONFLICT DO UPDATE SET failures = failures + 1, gone = NULL, since = ?3, reason = ?4 RETURNING failures",
 	[Q_SUSPECT_CLEAR] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SUSPECT_LIST] = "SELECT uid, deaths, gone FROM suspect WHERE mailbox = ?1 ORDER BY uid",
 	[Q_SUSPECT_GONE] = "UPDATE suspect SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_BACK] = "UPDATE suspect SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2) FROM suspect WHERE mailbox = ?1",
+	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2 OR failures >= ?3) FROM suspect"
+	    " WHERE mailbox = ?1",
 	[Q_SUSPECT_PURGE] = "DELETE FROM suspect WHERE mailbox = ?1",
 	[Q_SUSPECT_NEXT] = "SELECT min(mailbox) FROM suspect WHERE mailbox > ?1",
+	[Q_OVERSIZE_GET] = "SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_PUT] = "INSERT OR REPLACE INTO oversize (mailbox, uid, state, gone, size, since) VALUES (?1, ?2, ?3, NULL, ?4,"
+	    " ?5)",
+	[Q_OVERSIZE_CLEAR] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_GONE] = "UPDATE oversize SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_BACK] = "UPDATE oversize SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_COUNT] = "SELECT count(*) FROM oversize WHERE mailbox = ?1",
+	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1",
 	[Q_MAILBOX_GET] = "SELECT id FROM mailbox WHERE account = ?1 AND record = ?2 AND host = ?3 AND port = ?4 AND login = ?5",
 	[Q_MAILBOX_ADD] = "INSERT INTO mailbox (account, record, host, port, login) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[Q_MAILBOX_LIST] = "SELECT id FROM mailbox",
 	[Q_MAILBOX_DROP] = "DELETE FROM mailbox WHERE id = ?1",
+	[Q_MAILBOX_LISTED] = "SELECT listed IS NOT NULL FROM mailbox WHERE id = ?1",
+	[Q_MAILBOX_LIST_IT] = "UPDATE mailbox SET listed = ifnull(listed, ?2) WHERE id = ?1",
+	[Q_RENUMBER_GET] = "SELECT ifnull(answer, 2) FROM renumbered WHERE mailbox = ?1",
+	[Q_RENUMBER_PUT] = "INSERT OR REPLACE INTO renumbered (mailbox, since, known, unknown, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
+	[Q_RENUMBER_ANSWER] = "UPDATE renumbered SET answer = ?2 WHERE mailbox = ?1",
+	[Q_RENUMBER_DROP] = "DELETE FROM renumbered WHERE mailbox = ?1",
 	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error FROM record_state"
 	    " WHERE mailbox = ?1",
 	[Q_RECORD_PUT] = "INSERT OR REPLACE INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets,"

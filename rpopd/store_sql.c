@@ -77,7 +77,8 @@ sql_create(const char *path, const char *schema, char *err, size_t errsize)
 	}
 	if ((db = sql_open(tmp, 0, 0, err, errsize)) == NULL)
 		return (-1);
-	if ((bad = sql_exec(db, "PRAGMA synchronous = FULL") == -1 || sql_exec(db, schema) == -1))
+	if ((bad = sql_exec(db, "PRAGMA synchronous = FULL") == -1 || sql_exec(db, "BEGIN IMMEDIATE") == -1 ||
+	    sql_exec(db, schema) == -1 || sql_exec(db, "COMMIT") == -1))
 		sql_reason(db, tmp, err, errsize);
 	if (sqlite3_close(db) != SQLITE_OK || bad)
 		return (-1);

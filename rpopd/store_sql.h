@@ -93,15 +93,20 @@ int	 check_folder(const char *);
 int	 check_field(const char *);			/* "*" or a header field that may be taken out */
 int	 check_ca_dir(const char *);			/* holds hashed certificates */
 
-/* store_state.c: for the other half of state.db, store_seen.c. */
+/* store_state.c: for the other files of state.db. */
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
-	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_VISIT, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK, Q_SEEN_FORGET,
-	Q_SEEN_STATE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT,
+	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_VISIT, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK,
+	Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT,
+	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,
+	Q_UNPROVEN_GET, Q_UNPROVEN_PUT, Q_UNPROVEN_DROP, Q_UNPROVEN_ROWS,
 	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT,
-	Q_SUSPECT_ANY, Q_SUSPECT_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_LIST, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS,
-	Q_SUSPECT_PURGE, Q_SUSPECT_NEXT,
-	Q_MAILBOX_GET, Q_MAILBOX_ADD, Q_MAILBOX_LIST, Q_MAILBOX_DROP,
+	Q_ODD_ANY, Q_ODD_LIST,
+	Q_SUSPECT_ADD, Q_FAILURE_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS, Q_SUSPECT_PURGE,
+	Q_SUSPECT_NEXT,
+	Q_OVERSIZE_GET, Q_OVERSIZE_PUT, Q_OVERSIZE_CLEAR, Q_OVERSIZE_GONE, Q_OVERSIZE_BACK, Q_OVERSIZE_COUNT, Q_OVERSIZE_PURGE,
+	Q_MAILBOX_GET, Q_MAILBOX_ADD, Q_MAILBOX_LIST, Q_MAILBOX_DROP, Q_MAILBOX_LISTED, Q_MAILBOX_LIST_IT,
+	Q_RENUMBER_GET, Q_RENUMBER_PUT, Q_RENUMBER_ANSWER, Q_RENUMBER_DROP,
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP,
 	Q_SESSION_PUT,
 	Q_MAX
@@ -110,13 +115,18 @@ extern const char *const state_texts[Q_MAX];		/* store_queries.c */
 enum { STATE_DURABLE = 1, STATE_LAZY = 0 };
 sqlite3_stmt	*state_query(enum state_sql);		/* reset; NULL: the store is not open, or dead */
 int	 state_step(sqlite3_stmt *);			/* SQLITE_DONE wanted; 0 or -1, the statement is reset */
+int	 state_changes(void);
 int	 state_begin(int durable);			/* 0, 1 locked, -1 */
 int	 state_end(int failed);				/* commit, or roll back; 0, 1, -1 */
 int	 state_failed(const char *doing);		/* logs, rolls back; 1 locked, -1 */
 int	 state_bind_uid(sqlite3_stmt *, int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* ?1 and ?2 */
+int	 state_run(enum state_sql, int64_t mailbox);	/* ?1 only; 0 or -1 */
+int	 state_number(enum state_sql, int64_t mailbox, int64_t *);	/* ?1 only; 1 first column of the row, 0 none, -1 failed */
 
-int		 seen_register(sqlite3 *);			/* store_seen.c */
+int	 seen_register(sqlite3 *);			/* store_seen.c */
+void	 commit_forget(void);				/* store_commit.c */
 
 extern const char	 state_schema[];		/* etc/state.sql */
+extern const char	 state_before_2[], state_after_2[];	/* store_migrate.c */
 
 #endif

@@ -29,6 +29,7 @@ state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *ar
 		{ .uid = (const uint8_t *)"a", .uidlen = 1, .state = SEEN_DELETING },
 		{ .uid = (const uint8_t *)"b", .uidlen = 1, .state = SEEN_DELETED },
 		{ .uid = (const uint8_t *)"c", .uidlen = 1, .state = SEEN_NEVER, .deaths = 1 },
+		{ .uid = (const uint8_t *)"d", .uidlen = 1, .state = SEEN_MARKED },
 	};
 	size_t			 i;
 
@@ -40,20 +41,37 @@ state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *ar
 }
 
 int
-state_digest(int64_t mailbox, const uint8_t *uid, size_t len, uint8_t *digest)
+state_print(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_print *p)
 {
 	(void)mailbox;
 	(void)len;
-	memset(digest, uid[0], PROTO_DIGEST_LEN);
+	memset(p, uid[0], sizeof(*p));
 	return (0);
 }
 
+int state_unprove(int64_t m, uint32_t *n) { (void)m; *n = 0; return (0); }
+int state_listed(int64_t m) { (void)m; return (1); }
+int state_renumber_get(int64_t m) { (void)m; return (RENUMBER_NOT); }
+
+int
+state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t unknown, int64_t now)
+{
+	(void)mailbox;
+	(void)what;
+	(void)known;
+	(void)unknown;
+	(void)now;
+	return (0);
+}
+
+int state_failure(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
+void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
 int state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; return (0); }
 int state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
 int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }
 int state_settle(int64_t a, int64_t b) { (void)a; (void)b; return (0); }
 int state_flush(void) { return (0); }
-int64_t state_seen_count(int64_t m) { (void)m; return (0); }
+int64_t state_seen_count(int64_t m, int64_t l) { (void)m; (void)l; return (0); }
 uint32_t state_next_session(void) { return (1); }
 int state_counts(int64_t m, struct mailbox_counts *c) { (void)m; memset(c, 0, sizeof(*c)); return (0); }
 int state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; return (0); }

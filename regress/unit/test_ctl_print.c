@@ -56,8 +56,15 @@ commands_by_prefix(void **state __unused)
 	assert_int_equal(parse(&req, err, "sto", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_STOP);
 	assert_int_equal(req.listing, 0);
-	assert_int_equal(parse(&req, err, "r", NULL), 0);
+	assert_int_equal(parse(&req, err, "rel", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_RELOAD);
+	assert_int_equal(parse(&req, err, "ren", "s", "anna@example.org/work", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_RENUMBER);
+	assert_int_equal(req.len, sizeof(req.u.renumber));
+	assert_int_equal(req.u.renumber.seen, 1);
+	assert_string_equal(req.u.renumber.name, "anna@example.org/work");
+	assert_int_equal(parse(&req, err, "ren", "r", "anna@example.org/work", NULL), 0);
+	assert_int_equal(req.u.renumber.seen, 0);
 	assert_int_equal(parse(&req, err, "l", "a", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_LOG_LEVEL);
 	assert_int_equal(req.len, sizeof(uint32_t));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/plan.c rpopd/orphan.c common/log.c */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
 /* From a listing and the seen rows to a plan: every row of the table in plan.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,71 +11,7 @@
 
 #include <cmocka.h>
 
-#include "../../rpopd/rpopd.h"
-
-struct rpopd			 master;
-
-static struct seen_row		 rows[16];
-static size_t			 nrows;
-static struct listing_change	 changes[64];
-static size_t			 nchanges;
-
-int
-state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
-{
-	size_t	 i;
-
-	assert_int_equal(mailbox, 7);
-	for (i = 0; i < nrows; i++)
-		if (cb(arg, &rows[i]) != 0)
-			return (-1);
-	return (0);
-}
-
-int
-state_change(int64_t mailbox, const struct listing_change *c, size_t n, int64_t now)
-{
-	(void)mailbox;
-	(void)now;
-	assert_true(n <= nitems(changes));
-	memcpy(changes, c, n * sizeof(*c));
-	nchanges = n;
-	return (0);
-}
-
-/* The digest of a row is its unique-id's first octet, repeated. */
-int
-state_digest(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *digest)
-{
-	(void)mailbox;
-	(void)uidlen;
-	memset(digest, uid[0], PROTO_DIGEST_LEN);
-	return (0);
-}
-
-static void
-row(const char *uid, enum seen_state state, int64_t gone, uint32_t deaths, int aside)
-{
-	rows[nrows++] = (struct seen_row){ .uid = (const uint8_t *)uid, .uidlen = strlen(uid), .state = state, .gone = gone,
-	    .deaths = deaths, .aside = aside };
-}
-
-static void
-begin(struct session *s, uint32_t count, int leave)
-{
-	memset(s, 0, sizeof(*s));
-	memset(&master, 0, sizeof(master));
-	s->mailbox = 7;
-	s->leave = leave;
-	nrows = nchanges = 0;
-	assert_int_equal(plan_init(&s->plan, count), 0);
-}
-
-static void
-list(struct session *s, uint32_t msgno, const char *uid)
-{
-	assert_int_equal(plan_add(&s->plan, msgno, (const uint8_t *)uid, strlen(uid)), 0);
-}
+#include "planrig.h"
 
 static void
 test_actions(void **state)
@@ -213,8 +149,8 @@ test_suspects(void **state)
 	list(&s, 1, "poison");
 	list(&s, 2, "aside");
 	list(&s, 3, "ok");
-	row("poison", 0, 0, 2, 0);
-	row("aside", 0, 0, 3, 1);
+	row("poison", SEEN_NEVER, 0, 2, 0);
+	row("aside", SEEN_NEVER, 0, 3, 0);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
@@ -226,7 +162,7 @@ test_suspects(void **state)
 	begin(&other, 1, 0);
 	master.token = &s;		/* somebody else has one in flight: not now */
 	list(&other, 1, "poison");
-	row("poison", 0, 0, 1, 0);
+	row("poison", SEEN_NEVER, 0, 1, 0);
 	assert_int_equal(plan_make(&other, 1, 1), 0);
 	assert_int_equal(other.plan.msgs[1].action, 0);
 	plan_free(&other.plan);
@@ -389,6 +325,80 @@ test_reused_unconfirmed(void **state)
 	plan_free(&s.plan);
 }
 
+/* The end of a session that committed: what stands, what is known by digest only from now on. */
+static void
+test_proof(void **state)
+{
+	struct session	 s;
+	uint8_t		 digest[PROTO_DIGEST_LEN], key[STATE_KEY_MAX + 1] = { 0 };
+	int		 i;
+
+	(void)state;
+	memset(digest, 'z', sizeof(digest));
+	digest_key(key, digest, 1);
+	for (i = 0; i < 4; i++) {
+		begin(&s, 4, 1);
+		list(&s, 1, "a");
+		list(&s, 2, "b");
+		list(&s, 3, "c");
+		list(&s, 4, "d");
+		row((char *)key, SEEN_KEPT, 0, 0, 0);
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		assert_int_equal(unproves, 1);
+		assert_int_equal(plan_key(&s.plan, 2, digest, key), 73);	/* recognised */
+		s.plan.msgs[1].state = s.plan.msgs[2].state = s.plan.msgs[3].state = MESSAGE_COMMITTED;
+		s.committed = i != 3;
+		s.outcome = i == 2 ? OUTCOME_UNKNOWN : OUTCOME_IN_STEP;
+		s.doubt_first = i == 1 ? 2 : 0;
+		s.doubt_last = i == 1 ? 4 : 0;
+		nchanges = 0;
+		plan_end(&s);
+		assert_int_equal(unproves, i == 2 ? 2 : 1);
+		if (i < 2)
+			assert_non_null(changed("", CHANGE_PROVEN));
+		else
+			assert_int_equal(nchanges, 0);
+		if (i == 0) {
+			assert_int_equal(nchanges, 2);
+			assert_non_null(changed((char *)key, CHANGE_KEY));
+		}
+		if (i == 1) {
+			assert_int_equal(nchanges, 2);
+			assert_non_null(changed("c", CHANGE_DOUBT));
+			assert_null(changed((char *)key, CHANGE_KEY));
+		}
+		plan_free(&s.plan);
+	}
+}
+
+/* Listings in the order of the rows need no table; any other order finds the same. */
+static void
+test_order(void **state)
+{
+	static char	 uids[500][16];
+	struct session	 s;
+	int		 i, order;
+
+	(void)state;
+	for (order = 0; order < 3; order++) {
+		begin(&s, 500, 1);
+		for (i = 0; i < 500; i++) {
+			snprintf(uids[i], sizeof(uids[i]), "%05d", order == 0 ? i : order == 1 ? 499 - i : i * 337 % 500);
+			list(&s, i + 1, uids[i]);
+		}
+		assert_int_equal(plan_index(&s.plan), 0);
+		assert_int_equal(s.plan.ascending, order == 0);
+		for (i = 0; i < 500; i++)
+			assert_int_equal(plan_find(&s.plan, uids[i], 5), i + 1);
+		for (i = 499; i >= 0; i--)
+			assert_int_equal(plan_find(&s.plan, uids[i], 5), i + 1);
+		assert_int_equal(plan_find(&s.plan, "0000", 4), 0);
+		assert_int_equal(plan_find(&s.plan, "000000", 6), 0);
+		assert_int_equal(plan_find(&s.plan, "99999", 5), 0);
+		plan_free(&s.plan);
+	}
+}
+
 int
 main(void)
 {
@@ -406,6 +416,8 @@ main(void)
 		cmocka_unit_test(test_unnamed),
 		cmocka_unit_test(test_confused),
 		cmocka_unit_test(test_reused_unconfirmed),
+		cmocka_unit_test(test_proof),
+		cmocka_unit_test(test_order),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c common/log.c build/state_schema.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c */
 /* libs: -lsqlite3 */
 /* state.db: the decision about a batch, what is remembered of messages, and what a locked, full or damaged store does. */
 #include <sys/types.h>
@@ -100,6 +100,8 @@ receipt(const char *uid, int digest, enum seen_state st, uint32_t nrcpt)
 	memcpy(r.uid, uid, r.uidlen);
 	r.octets = 100 + digest;
 	memset(r.digest, digest, sizeof(r.digest));
+	memset(r.fingerprint, digest ^ 0xff, sizeof(r.fingerprint));
+	r.since = r.unproven = 5000;
 	r.state = st;
 	r.nrcpt = nrcpt;
 	r.rcpts = rcpts;
@@ -130,7 +132,7 @@ change(const char *uid, int what, enum seen_state st, int64_t now)
 	return (state_change(mbox, &c, 1, now));
 }
 
-/* state_seen() as text: uid:state[:gGONE][:dDEATHS][:aside] and a space for each. */
+/* state_seen() as text: uid:state[:gGONE][:dDEATHS][:fFAILURES][:oOVERSIZE] and a space for each. */
 static int
 collect(void *arg, const struct seen_row *row)
 {
@@ -142,7 +144,11 @@ collect(void *arg, const struct seen_row *row)
 		len += snprintf(one + len, sizeof(one) - len, ":g%lld", (long long)row->gone);
 	if (row->deaths != 0)
 		len += snprintf(one + len, sizeof(one) - len, ":d%u", row->deaths);
-	snprintf(one + len, sizeof(one) - len, "%s ", row->aside ? ":aside" : "");
+	if (row->failures != 0)
+		len += snprintf(one + len, sizeof(one) - len, ":f%u", row->failures);
+	if (row->oversize != 0)
+		len += snprintf(one + len, sizeof(one) - len, ":o%u", row->oversize);
+	snprintf(one + len, sizeof(one) - len, " ");
 	strlcat(out, one, 1024);
 	return (0);
 }
@@ -245,7 +251,7 @@ test_commit(void **state)
 	assert_string_equal(got, "1 1.M2P3S4N5R0.mx example.org/u0|2 1.M2P3S4N5R0.mx example.org/u0|"
 	    "3 1.M2P3S4N5R1.mx example.org/u1|4 1.M2P3S4N5R2.mx example.org/u2|");
 	assert_seen("a:1 b:0 ");
-	assert_int_equal(state_seen_count(mbox), 2);
+	assert_int_equal(state_seen_count(mbox, 100000), 2);
 }
 
 static void
@@ -344,16 +350,18 @@ static void
 test_new_key(void **state)
 {
 	struct listing_change	 c = { .uid = "k", .uidlen = 1, .what = CHANGE_KEY, .to = "longer", .tolen = 6 };
-	uint8_t			 digest[PROTO_DIGEST_LEN], other[PROTO_DIGEST_LEN];
+	struct seen_print	 was, is;
 
 	(void)state;
 	commit("k", 7, SEEN_KEPT);
-	assert_int_equal(state_digest(mbox, (const uint8_t *)"k", 1, digest), 0);
-	assert_int_equal(state_digest(mbox, (const uint8_t *)"none", 4, other), -1);
+	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &was), 0);
+	assert_int_equal(state_print(mbox, (const uint8_t *)"none", 4, &is), -1);
 	assert_int_equal(state_change(mbox, &c, 1, 0), 0);
-	assert_int_equal(state_digest(mbox, (const uint8_t *)"k", 1, other), -1);
-	assert_int_equal(state_digest(mbox, (const uint8_t *)"longer", 6, other), 0);
-	assert_memory_equal(digest, other, sizeof(digest));
+	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &is), -1);
+	assert_int_equal(state_print(mbox, (const uint8_t *)"longer", 6, &is), 0);
+	assert_memory_equal(&was, &is, sizeof(is));
+	assert_int_equal(is.size, 107);
+	assert_int_equal(is.fingerprint[0], 7 ^ 0xff);
 }
 
 static int
@@ -376,15 +384,15 @@ test_suspects(void **state)
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"b", 1, "died"), 1);
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 1);
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 2);
-	assert_seen("b:3:d1 bb:0 a:4:d1 c:4:d2 ");
+	assert_seen("b:3:d1 bb:0 a:5:d1 c:5:d2 ");
 	reopen();
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 3);
-	assert_seen("b:3:d1 bb:0 a:4:d1 c:4:d3:aside ");
+	assert_seen("b:3:d1 bb:0 a:5:d1 c:5:d3 ");
 	assert_int_equal(state_counts(mbox, &c), 0);
 	assert_int_equal(c.suspects, 3);
 	assert_int_equal(c.aside, 1);
 	assert_int_equal(change("c", CHANGE_GONE, 0, 1000), 0);
-	assert_seen("b:3:d1 bb:0 a:4:d1 c:4:g1000:d3:aside ");
+	assert_seen("b:3:d1 bb:0 a:5:d1 c:5:g1000:d3 ");
 	assert_int_equal(change("c", CHANGE_BACK, 0, 1000), 0);
 	assert_int_equal(change("c", CHANGE_FORGET, 0, 1000), 0);
 	assert_int_equal(change("a", CHANGE_FORGET, 0, 1000), 0);
@@ -522,10 +530,10 @@ test_full(void **state)
 	assert_int_equal(state_commit(r, 2000, &first, &last), 0);
 	assert_int_equal(last - first + 1, 6000);
 	assert_int_equal(state_pending_count(), 6000);
-	assert_int_equal(state_seen_count(mbox), 2001);
+	assert_int_equal(state_seen_count(mbox, 100000), 2001);
 	free(r);
 	reopen();
-	assert_int_equal(state_seen_count(mbox), 2001);
+	assert_int_equal(state_seen_count(mbox, 100000), 2001);
 }
 
 /* A process that is killed loses nothing it committed, durable or lazy. */
@@ -603,9 +611,9 @@ test_version(void **state)
 	(void)state;
 	state_close();
 	db = other();
-	sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL);
+	sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL);
 	sqlite3_close(db);
-	refused("has schema version 2, this rpopd knows version 1");
+	refused("has schema version 3, this rpopd knows versions 1 to 2");
 	db = other();
 	sqlite3_exec(db, "PRAGMA application_id = 2", NULL, NULL, NULL);
 	sqlite3_close(db);

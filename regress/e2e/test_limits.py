@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: ISC
+"""Limits of a record: size, number and age of messages, the first poll; messages at which sessions fail (must 12, P15, P16, P46)."""
+import os
+import signal
+import time
+
+import pytest
+
+import behaviours as B
+import corpus
+from popd import Behaviour, Close
+
+ANNA = "example.org/anna"
+DAY = 86400
+
+
+def mails(prefix, n, **kw):
+    return [corpus.mail("%s%d" % (prefix, i), **kw) for i in range(n)]
+
+
+def big(ident, octets=50_000):
+    return corpus.mail(ident, body=b"octets and more\r\n" * (octets // 17))
+
+
+def names(prefix, n):
+    return sorted("%s%d" % (prefix, i) for i in range(n))
+
+
+def age(rig, days, where="1"):
+    """As if everything had been delivered days ago.  The daemon does not run."""
+    import sqlite3
+    with sqlite3.connect(rig.statedb) as c:
+        c.execute("UPDATE seen SET since = since - ? WHERE " + where, (days * DAY,))
+
+
+def forget_tries(rig):
+    import sqlite3
+    with sqlite3.connect(rig.statedb) as c:
+        c.execute("UPDATE suspect SET since = since - ?", (DAY + 60,))
+
+
+def notices(rig):
+    return rig.log().count("notice: ") + sum(b"X-Rpopd-Notice" in d for data in rig.delivered().values() for d in data)
+
+
+# --- max_size ---
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_oversize_is_skipped_and_reported_once(personal, popd, leave):
+    s = popd(messages=mails("s", 2) + [big("big")] + mails("t", 2))
+    row = personal.record("anna@example.org", "work", s, leave=leave, max_size=20_000)
+    for _ in range(3):
+        assert personal.once().code == 0
+    assert personal.idents()[ANNA] == ["s0", "s1", "t0", "t1"]
+    assert big("big") in s.box.left()
+    assert len(s.box.left()) == (5 if leave else 1)
+    assert sum("over max_size" in line for line in personal.log().splitlines()) == 1
+    assert personal.state("SELECT size, state FROM oversized") == [(len(big("big")), "skipped")]
+    row["max_size"] = 100_000	# raised: an ordinary message
+    personal.write_db()
+    assert personal.once().code == 0
+    assert personal.idents()[ANNA] == ["big", "s0", "s1", "t0", "t1"]
+    assert personal.state("SELECT count(*) FROM oversize") == [(0,)]
+
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_oversize_header(personal, popd, leave):
+    """The header is delivered once; the message stays on the server, with leave = 0 too."""
+    s = popd(messages=mails("s", 2) + [big("big")])
+    row = personal.record("anna@example.org", "work", s, leave=leave, max_size=20_000, oversize="headers")
+    for _ in range(3):
+        assert personal.once().code == 0
+    assert personal.idents()[ANNA] == ["big", "s0", "s1"]
+    assert max(len(d) for d in personal.delivered()[ANNA]) < 5000
+    assert big("big") in s.box.left()
+    assert s.count("top") == 1
+    row["max_size"] = None
+    personal.write_db()
+    assert personal.once().code == 0
+    assert personal.idents()[ANNA] == ["big", "big", "s0", "s1"]
+    assert len(s.box.left()) == (3 if leave else 0)
+
+
+def test_oversize_header_without_top(personal, popd):
+    class NoTop(Behaviour):
+        capabilities = ["USER", "UIDL"]
+
+        def cmd_top(self, s, arg):
+            self.err(s, "top", b"unknown command")
+    s = popd(NoTop(), [big("big")] + mails("s", 1))
+    personal.record("anna@example.org", "work", s, max_size=20_000, oversize="headers")
+    for _ in range(3):
+        assert personal.once().code == 0
+    assert personal.idents()[ANNA] == ["s0"]
+    assert s.count("top") == 1, "refused once, and asked for again"
+    assert sum("over max_size" in line for line in personal.log().splitlines()) == 1
+
+
+def test_size_not_known(personal, popd):
+    """A server without LIST: nothing can be skipped, nothing is lost."""
+    s = popd(B.Says("list", b"-ERR unknown\r\n"), [big("big")])
+    personal.record("anna@example.org", "work", s, max_size=20_000)
+    personal.once()
+    assert personal.idents()[ANNA] == ["big"]
+
+
+# --- session_messages, session_octets ---
+
+@pytest.mark.parametrize("leave", [0, 1])
+@pytest.mark.parametrize("limit", [{"session_messages": 4}, {"session_octets": 10_000}])
+def test_a_session_takes_so_many(personal, popd, limit, leave):
+    """The oldest first; the rest follows at once in the next sessions."""
+    s = popd(messages=mails("n", 10, body=b"x" * 70 + b"\r\n" + b"y" * 2000 + b"\r\n"))
+    personal.record("anna@example.org", "work", s, leave=leave, **limit)
+    assert personal.once().code == 0
+    assert personal.idents()[ANNA] == names("n", 10)
+    assert len(s.sessions) >= 3
+    took = [[arg for name, arg in x.commands if name == "retr"] for x in s.sessions]
+    assert max(len(t) for t in took) <= 4
+    if not leave:
+        assert s.box.left() == []
+    else:
+        assert took[0] == [b"1", b"2", b"3", b"4"][:len(took[0])]
+
+
+def test_one_message_may_pass_the_octets(personal, popd):
+    s = popd(messages=[big("b0"), big("b1")])
+    personal.record("anna@example.org", "work", s, session_octets=100)
+    assert personal.once().code == 0
+    assert personal.idents()[ANNA] == ["b0", "b1"]
+
+
+# --- leave_days ---
+
+def test_leave_days(personal, popd):
+    s = popd(messages=mails("d", 3))
+    personal.record("anna@example.org", "work", s, leave=1, leave_days=30)
+    assert personal.once().code == 0
+    age(personal, 29)
+    assert personal.once().code == 0
+    assert len(s.box.left()) == 3
+    s.box.add(corpus.mail("d3"))
+    assert personal.once().code == 0
+    age(personal, 2, "uid <> CAST('uid-00004' AS BLOB)")
+    assert personal.once().code == 0
+    assert s.box.left() == [corpus.mail("d3")]
+    assert personal.idents()[ANNA] == names("d", 4)
+
+
+@pytest.mark.parametrize("lost", [B.LoseAtQuit, B.QuitRefused, B.RefuseDele, B.IgnoreDele])
+def test_leave_days_again(personal, popd, lost):
+    """P45: a deletion that failed is repeated, and nothing is retrieved for it."""
+    s = popd(messages=mails("d", 3))
+    personal.record("anna@example.org", "work", s, leave=1, leave_days=5)
+    assert personal.once().code == 0
+    age(personal, 6)
+    s.behaviour = lost()
+    personal.once()
+    s.behaviour = Behaviour()
+    retrieved = s.count("retr")
+    for _ in range(3):
+        assert personal.once().code == 0
+    assert s.box.left() == []
+    assert s.count("retr") == retrieved or lost is B.IgnoreDele
+    assert personal.idents()[ANNA] == names("d", 3)
+
+
+def test_leave_days_spares_the_oversize(personal, popd):
+    s = popd(messages=[big("big")] + mails("d", 1))
+    personal.record("anna@example.org", "work", s, leave=1, leave_days=5, max_size=20_000)
+    assert personal.once().code == 0
+    age(personal, 6)
+    assert personal.once().code == 0
+    assert s.box.left() == [big("big")]
+
+
+# --- first_poll = 'mark' ---
+
+def test_first_poll_marks(personal, popd):
+    s = popd(messages=mails("old", 40))
+    row = personal.record("anna@example.org", "work", s, leave=1, first_poll="mark", leave_days=1)
+    result = personal.once()
+    assert result.code == 0
+    assert "40 messages marked as seen" in result.log
+    s.box.add(corpus.mail("new"))
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: ["new"]}
+    assert s.count("retr") == 1
+    age(personal, 3)
+    assert personal.once().code == 0
+    assert len(s.box.left()) == 40, "leave_days deletes what was delivered, and nothing else"
+    row.update(leave=0, first_poll="retrieve", leave_days=None)
+    personal.write_db()
+    assert personal.once().code == 0
+    assert len(s.box.left()) == 40, "what nobody has is not deleted"
+
+
+def test_first_poll_of_an_empty_mailbox(personal, popd):
+    s = popd()
+    personal.record("anna@example.org", "work", s, leave=1, first_poll="mark")
+    assert personal.once().code == 0
+    s.box.add(corpus.mail("new"))
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: ["new"]}
+
+
+def test_mark_is_for_the_first_poll(personal, popd):
+    """Set on a record that has been polled: nothing is marked."""
+    s = popd(messages=mails("a", 1))
+    row = personal.record("anna@example.org", "work", s, leave=1)
+    assert personal.once().code == 0
+    row["first_poll"] = "mark"
+    personal.write_db()
+    s.box.add(corpus.mail("a1"))
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: ["a0", "a1"]}
+
+
+def test_mark_needs_a_whole_listing(personal, popd):
+    s = popd(B.Listing(lambda lines: lines[:2]), mails("c", 5))
+    personal.record("anna@example.org", "work", s, leave=1, first_poll="mark")
+    assert personal.once().code == 1
+    assert personal.delivered() == {}
+    assert personal.state("SELECT count(*) FROM seen") == [(0,)]
+    s.behaviour = Behaviour()
+    assert personal.once().code == 0
+    assert personal.state("SELECT count(*) FROM seen WHERE state = 4") == [(5,)]
+    assert personal.delivered() == {}
+
+
+def test_mark_with_a_bad_uid(personal, popd):
+    """What cannot be marked is retrieved, and once only."""
+    s = popd(B.Uids([b"one", b"tw\xffo", b"three"]), mails("b", 3))
+    personal.record("anna@example.org", "work", s, leave=1, first_poll="mark")
+    for _ in range(3):
+        assert personal.once().code == 0
+    assert personal.idents() == {ANNA: ["b1"]}
+
+
+@pytest.mark.parametrize("point", ["master.marking", "state.change", "master.marked", "master.planned"])
+def test_killed_while_marking(personal, popd, point):
+    s = popd(messages=mails("old", 30))
+    personal.record("anna@example.org", "work", s, leave=1, first_poll="mark")
+    assert personal.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
+    marked = personal.state("SELECT count(*) FROM seen")[0][0]
+    assert marked == (0 if point in ("master.marking", "state.change") else 30), "all or nothing"
+    s.box.add(corpus.mail("late"))
+    assert personal.once().code == 0
+    if marked:
+        assert personal.idents() == {ANNA: ["late"]}
+    else:
+        assert personal.delivered() == {}
+    assert personal.state("SELECT count(*) FROM seen WHERE state = 4") == [(marked or 31,)]
+
+
+# --- messages at which sessions fail ---
+
+class BadMessage(Behaviour):
+    """The connection is lost in the middle of one message, whenever it is asked for."""
+
+    def __init__(self, ident, pipelining=True):
+        super().__init__()
+        self.ident = b"X-Test-Id: " + ident.encode() + b"\r\n"
+        if not pipelining:
+            self.capabilities = ["TOP", "USER", "UIDL"]
+
+    def cmd_retr(self, s, arg):
+        data = self.body(s, int(arg))
+        if self.ident in data:
+            s.send(b"+OK\r\n" + data[:100])
+            raise Close
+        super().cmd_retr(s, arg)
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+@pytest.mark.parametrize("at", [0, 2, 4])
+@pytest.mark.parametrize("leave", [0, 1])
+def test_bad_message(personal, popd, at, leave, pipelining):
+    """It comes last, is set aside after five failures, and then is tried once a day; the rest is served all the time."""
+    good = mails("g", 4)
+    s = popd(BadMessage("bad", pipelining), good[:at] + [corpus.mail("bad")] + good[at:])
+    personal.record("anna@example.org", "work", s, leave=leave)
+    personal.once()
+    assert personal.once().code == 0, "everything else came in: the record is well"
+    assert personal.idents() == {ANNA: names("g", 4)}
+    for i in range(4):
+        personal.once()
+    assert personal.state("SELECT failures, aside FROM suspects") == [(5, "yes")]
+    retrieved = s.count("retr")
+    s.box.add(corpus.mail("g4"))
+    assert personal.once().code == 0
+    assert s.count("retr") == retrieved + 1
+    assert personal.idents() == {ANNA: names("g", 5)}
+    assert corpus.mail("bad") in s.box.left()
+    assert len(s.box.left()) == (6 if leave else 1)
+    assert notices(personal) == 1
+    forget_tries(personal)
+    personal.once()
+    assert s.count("retr") == retrieved + 2, "once a day"
+    personal.once()
+    assert s.count("retr") == retrieved + 2
+    forget_tries(personal)
+    s.behaviour = Behaviour()
+    assert personal.once().code == 0
+    assert "bad" in personal.idents()[ANNA]
+    assert personal.state("SELECT count(*) FROM suspect") == [(0,)]
+
+
+def test_bad_message_in_status(personal, popd):
+    s = popd(BadMessage("bad"), [corpus.mail("bad")])
+    personal.record("anna@example.org", "work", s)
+    for _ in range(5):
+        personal.once()
+    d = personal.start()
+    record = personal.status()["records"][0]
+    assert record["suspects"] == 1 and record["aside"] == 1
+    assert d.stop() == 0
+
+
+def test_bad_network(personal, popd):
+    """The connection is lost at another message each time: nothing is set aside, everything comes in."""
+    class Worse(Behaviour):
+        left = 3
+
+        def cmd_retr(self, s, arg):
+            if self.left == 0:
+                s.send(b"+OK\r\n" + self.body(s, int(arg))[:100])
+                self.left = 3
+                raise Close
+            self.left -= 1
+            super().cmd_retr(s, arg)
+    s = popd(Worse(), mails("n", 12))
+    personal.record("anna@example.org", "work", s, leave=1)
+    for _ in range(12):
+        personal.once()
+    assert personal.idents() == {ANNA: names("n", 12)}
+    assert personal.state("SELECT count(*) FROM suspect") == [(0,)]
+
+
+# --- a session in doubt ---
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_out_of_step_is_compared_again(personal, popd, leave):
+    """Each message was taken for its neighbour: all of them are delivered in the end, and none twice."""
+    s = popd(B.StaleRetr(), mails("o", 6))
+    personal.record("anna@example.org", "work", s, leave=leave)
+    assert personal.once().code == 1
+    s.behaviour = Behaviour()
+    for _ in range(2):
+        assert personal.once().code == 0
+    delivered = personal.idents()[ANNA]
+    assert [d for d in delivered if d[0] == "o"] == names("o", 6)
+    assert len(s.box.left()) == (6 if leave else 0)
+
+
+@pytest.mark.parametrize("leave", [0, 1])
+@pytest.mark.parametrize("point", ["master.commit_after", "master.verdict_sent", "master.done", "master.proving", "state.unprove"])
+def test_out_of_step_and_killed(personal, popd, point, leave):
+    """The master dies without learning that the session was out of step."""
+    s = popd(B.StaleRetr(), mails("o", 6))
+    personal.record("anna@example.org", "work", s, leave=leave)
+    personal.once("-K", "rpopd:%s:1" % point, hooks=True)
+    s.behaviour = Behaviour()
+    for _ in range(3):
+        personal.once()
+    delivered = personal.idents()[ANNA]
+    assert [d for d in delivered if d[0] == "o"] == names("o", 6)
+    assert len(s.box.left()) == (6 if leave else 0)
+    assert personal.state("SELECT count(*) FROM unproven") == [(0,)]
+
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_an_interrupted_session_is_not_repeated(personal, popd, leave):
+    """P9: what was proven stays proven."""
+    s = popd(B.Cut("retr", 0.5, nth=180), mails("i", 200))
+    personal.record("anna@example.org", "work", s, leave=leave)
+    assert personal.once().code == 1
+    s.behaviour = Behaviour()
+    before = s.count("retr")
+    assert personal.once().code == 0
+    assert personal.idents()[ANNA] == names("i", 200)
+    assert s.count("retr") - before < 160
+    assert len(s.box.left()) == (200 if leave else 0)
+
+
+# --- the store ---
+
+def old_state(rig):
+    data = os.path.join(os.path.dirname(os.path.dirname(__file__)), "data", "state-1.sql")
+    import subprocess
+    with open(data) as f:
+        subprocess.run(["sqlite3", "-bail", rig.statedb], input=f.read(), text=True, check=True)
+    os.chmod(rig.statedb, 0o600)
+
+
+@pytest.mark.parametrize("point", [None, "state.migrate", "state.migrated"])
+def test_upgrade_of_the_state(personal, popd, point):
+    """A store of version 1 is brought up at start; killed in the middle, at the next one.  Nothing is retrieved again."""
+    import sqlite3
+    s = popd(messages=mails("u", 5))
+    personal.record("anna@example.org", "work", s, leave=1)
+    personal.write_db()
+    assert personal.once().code == 0
+    rows = personal.state("SELECT uid, state, gone, size, sha256 FROM seen")
+    boxes = personal.state("SELECT id, account, record, host, port, login FROM mailbox")
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(personal.statedb + suffix):
+            os.unlink(personal.statedb + suffix)
+    old_state(personal)
+    with sqlite3.connect(personal.statedb) as c:
+        c.executemany("INSERT INTO mailbox VALUES (?, ?, ?, ?, ?, ?)", boxes)
+        c.executemany("INSERT INTO seen VALUES (1, ?, ?, ?, ?, ?)", rows)
+    if point:
+        assert personal.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
+    assert personal.once().code == 0
+    assert s.count("retr") == 5
+    assert personal.state("PRAGMA user_version") == [(2,)]
+    now = time.time()
+    assert all(now - 600 < since <= now for since, in personal.state("SELECT since FROM seen"))
+    assert personal.idents() == {ANNA: names("u", 5)}

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: ISC
+"""A server that has given its messages new unique-ids: nothing is delivered twice, and nothing new is lost (P39, rank 8)."""
+import re
+import signal
+
+import pytest
+
+import behaviours as B
+import corpus
+import rig as rigs
+from popd import Behaviour
+
+ANNA = "example.org/anna"
+
+
+def mails(prefix, n, first=0):
+    return [corpus.mail("%s%d" % (prefix, i)) for i in range(first, first + n)]
+
+
+def names(prefix, n):
+    return sorted("%s%d" % (prefix, i) for i in range(n))
+
+
+def renumber(server, salt="moved", change=lambda data: data):
+    """The provider moves the mailbox: other unique-ids, another order."""
+    with server.box.lock:
+        for i, m in enumerate(server.box.messages):
+            m.uid = b"%s-%06d" % (salt.encode(), i * 7919 % 1000003)
+            m.data = change(m.data)
+        server.box.messages.reverse()
+
+
+def work(rig, **columns):
+    return rig.record("anna@example.org", "work", rig.server, leave=1, **columns)
+
+
+@pytest.fixture
+def moved(personal, popd):
+    """A rig whose record has delivered 60 messages, which then were renumbered."""
+    def make(n=60, change=lambda data: data, behaviour=None):
+        personal.server = popd(behaviour, mails("m", n))
+        work(personal)
+        assert personal.once().code == 0
+        assert personal.idents() == {ANNA: names("m", n)}
+        renumber(personal.server, change=change)
+        return personal
+    return make
+
+
+def test_big_migration(moved):
+    """2,500 messages: none is delivered again, the new ones are."""
+    rig = moved(2500)
+    for data in mails("m", 15, 2500):
+        rig.server.box.add(data, uid="moved-new-%d" % hash(data))
+    assert rig.once().code == 0
+    assert rig.server.count("retr") == 2515
+    assert rig.idents() == {ANNA: names("m", 2515)}
+    tops = rig.server.count("top")
+    assert tops == 2515
+    assert rig.once().code == 0
+    assert rig.server.count("top") == tops
+    assert rig.idents() == {ANNA: names("m", 2515)}
+    assert rig.state("SELECT count(*) FROM seen WHERE CAST(uid AS TEXT) NOT LIKE 'moved%'") == [(0,)]
+
+
+def test_server_writes_its_own_fields(moved):
+    """What a store adds on the way is not part of what a message is recognised by."""
+    rig = moved(change=lambda data: b"X-Mozilla-Status: 0001\r\nStatus: RO\r\n" + data)
+    assert rig.once().code == 0
+    assert rig.idents() == {ANNA: names("m", 60)}
+
+
+def test_lost_in_between(moved):
+    """The connection is lost in the middle of the comparison: nothing has happened, the next session does it all."""
+    rig = moved()
+    rig.server.behaviour = B.Cut("top", 0.5, nth=30)
+    assert rig.once().code == 1
+    rig.server.behaviour = Behaviour()
+    assert rig.once().code == 0
+    assert rig.idents() == {ANNA: names("m", 60)}
+
+
+@pytest.mark.parametrize("point", ["master.planned", "master.done", "state.change", "fetcher:fetcher.listed"])
+def test_killed(moved, point):
+    rig = moved()
+    rig.server.box.add(corpus.mail("m60"), uid="moved-x")
+    rig.once("-K", (point if ":" in point else "rpopd:" + point) + ":1", hooks=True)
+    for _ in range(2):
+        assert rig.once().code == 0
+    assert rig.idents() == {ANNA: names("m", 61)}
+
+
+def strangers(rig):
+    """Messages nobody has seen, in a mailbox of about the same size."""
+    with rig.server.box.lock:
+        rig.server.box.messages[:] = []
+    for data in mails("x", 60):
+        rig.server.box.add(data, uid="strange-%d" % hash(data))
+
+
+def test_pause(moved):
+    """Too many strangers: the administrator decides.  Said once, durable, and nothing is gone meanwhile."""
+    rig = moved()
+    strangers(rig)
+    tops = rig.server.count("top")
+    for _ in range(3):
+        assert rig.once().code == 1
+    assert rig.idents() == {ANNA: names("m", 60)}
+    assert rig.server.count("top") == tops + 60, "compared once"
+    assert "dele" not in [name for s in rig.server.sessions for name in s.names()]
+    assert all(s.names()[-1] == "quit" for s in rig.server.sessions)
+    assert rig.state("SELECT known, unknown, answer FROM renumbered") == [(60, 60, None)]
+    assert rig.state("SELECT count(*) FROM seen WHERE gone IS NOT NULL") == [(0,)]
+    log = rig.log()
+    assert len(re.findall(r"paused: the server has renumbered", log)) >= 1
+    assert log.count("notice:") + len([d for d in rig.delivered().get("example.org/postmaster", []) if b"renumbered" in d]) <= 1
+
+
+@pytest.mark.parametrize("answer", ["retrieve", "seen"])
+def test_answer(moved, answer):
+    rig = moved()
+    strangers(rig)
+    assert rig.once().code == 1
+    daemon = rig.start()
+    name = "anna@example.org/work"
+    assert rig.ctl("renumbered", answer, "nobody@example.org/work", check=False).code != 0
+    rigs.wait_for(lambda: rig.status()["records"][0]["state"] == "idle", "the first poll")
+    assert "renumbered" in rig.ctl("show", "account", "anna@example.org").log
+    assert name in rig.ctl("renumbered", answer, name).log
+    rigs.wait_for(lambda: rig.status()["records"][0]["last_error"] is None, "the poll to be good")
+    assert rig.ctl("renumbered", answer, name, check=False).code != 0, "not paused any more"
+    assert daemon.stop() == 0
+    rig.server.box.add(corpus.mail("late"), uid="late")
+    for _ in range(2):
+        assert rig.once().code == 0
+    want = names("m", 60) + ["late"] + (names("x", 60) if answer == "retrieve" else [])
+    assert rig.idents() == {ANNA: sorted(want)}
+    assert len(rig.server.box.left()) == 61
+
+
+@pytest.mark.parametrize("point", ["state.change", "master.answered", "master.planned"])
+@pytest.mark.parametrize("answer", ["retrieve", "seen"])
+def test_killed_at_the_answer(moved, answer, point):
+    rig = moved()
+    strangers(rig)
+    assert rig.once().code == 1
+    import sqlite3
+    with sqlite3.connect(rig.statedb) as c:
+        c.execute("UPDATE renumbered SET answer = ?", (int(answer == "seen"),))
+    assert rig.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
+    for _ in range(2):
+        assert rig.once().code == 0
+    assert rig.idents() == {ANNA: sorted(names("m", 60) + (names("x", 60) if answer == "retrieve" else []))}
+
+
+@pytest.mark.parametrize("point", ["master.paused"])
+def test_killed_at_the_pause(moved, point):
+    rig = moved()
+    strangers(rig)
+    assert rig.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
+    assert rig.once().code == 1
+    assert rig.idents() == {ANNA: names("m", 60)}
+
+
+def test_old_ones_come_back(moved):
+    rig = moved()
+    messages = list(rig.server.box.messages)
+    for m, i in zip(reversed(messages), range(1, 61)):
+        m.uid = b"uid-%05d" % i
+    strangers(rig)
+    assert rig.once().code == 1
+    rig.server.box.messages[:] = messages
+    rig.server.box.add(corpus.mail("m60"), uid="uid-new")
+    assert rig.once().code == 0
+    assert rig.idents() == {ANNA: names("m", 61)}
+    assert rig.state("SELECT count(*) FROM renumbered") == [(0,)]
+
+
+class NoTop(Behaviour):
+    capabilities = ["USER", "UIDL", "PIPELINING"]
+
+    def cmd_top(self, s, arg):
+        self.err(s, "top", b"unknown command")
+
+
+def test_without_top(moved):
+    """Nothing to compare: pause at once."""
+    rig = moved(behaviour=NoTop())
+    assert rig.once().code == 1
+    assert rig.idents() == {ANNA: names("m", 60)}
+    assert rig.state("SELECT count(*) FROM renumbered") == [(1,)]
+
+
+def test_top_refused(moved):
+    """Offered, and refused for each message."""
+    rig = moved()
+    rig.server.behaviour.cmd_top = lambda s, arg: rig.server.behaviour.err(s, "top", b"not now")
+    assert rig.once().code == 1
+    assert rig.idents() == {ANNA: names("m", 60)}
+
+
+def test_few_are_new_mail(personal, popd):
+    """Somebody else emptied the mailbox, and a few messages came: no case for an administrator."""
+    s = popd(messages=mails("m", 25))
+    personal.record("anna@example.org", "work", s, leave=1)
+    assert personal.once().code == 0
+    with s.box.lock:
+        s.box.messages[:] = []
+    for data in mails("n", 15):
+        s.box.add(data)
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: sorted(names("m", 25) + names("n", 15))}
+
+
+def test_twins(moved):
+    """Two messages of one header, one of them new: both are retrieved, and only the new one is delivered."""
+    rig = moved()
+    known = rig.server.box.messages[0].data
+    rig.server.box.add(known.replace(b"\r\n\r\n", b"\r\n\r\nanother text\r\n", 1), uid="moved-twin")
+    assert rig.once().code == 0
+    assert sum(rig.idents()[ANNA].count(n) for n in names("m", 60)) == 61
+    assert sum(b"another text" in d for d in rig.delivered()[ANNA]) == 1
+    assert rig.once().code == 0
+    assert len(rig.idents()[ANNA]) == 61

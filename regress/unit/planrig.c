@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "planrig.h"
+
+struct rpopd		 master;
+
+struct seen_row		 rows[RIG_ROWS];
+struct seen_print	 prints[RIG_ROWS];
+size_t			 nrows;
+struct listing_change	 changes[RIG_ROWS];
+size_t			 nchanges;
+int			 change_rv, listed, unproves, failures, notices;
+uint32_t		 unproven;
+enum renumber		 renumbered;
+char			 notice[2048];
+
+int
+state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	size_t	 i;
+
+	assert_int_equal(mailbox, 7);
+	for (i = 0; i < nrows; i++)
+		if (cb(arg, &rows[i]) != 0)
+			return (-1);
+	return (0);
+}
+
+int
+state_change(int64_t mailbox, const struct listing_change *c, size_t n, int64_t now)
+{
+	(void)mailbox;
+	(void)now;
+	assert_true(n <= nitems(changes));
+	if (change_rv != 0)
+		return (change_rv);
+	memcpy(changes, c, n * sizeof(*c));
+	nchanges = n;
+	return (0);
+}
+
+int
+state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
+{
+	size_t	 i;
+
+	(void)mailbox;
+	for (i = 0; i < nrows; i++)
+		if (rows[i].uidlen == uidlen && memcmp(rows[i].uid, uid, uidlen) == 0) {
+			*p = prints[i];
+			return (0);
+		}
+	return (-1);
+}
+
+int
+state_unprove(int64_t mailbox, uint32_t *n)
+{
+	(void)mailbox;
+	unproves++;
+	*n = unproven;
+	unproven = 0;
+	return (0);
+}
+
+int
+state_listed(int64_t mailbox)
+{
+	(void)mailbox;
+	return (listed);
+}
+
+int
+state_renumber_get(int64_t mailbox)
+{
+	(void)mailbox;
+	return (renumbered);
+}
+
+int
+state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t unknown, int64_t now)
+{
+	(void)mailbox;
+	(void)known;
+	(void)unknown;
+	(void)now;
+	renumbered = what;
+	return (0);
+}
+
+int
+state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+{
+	(void)mailbox;
+	(void)uid;
+	(void)uidlen;
+	(void)reason;
+	return (++failures);
+}
+
+void
+notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
+{
+	va_list	 ap;
+	int	 n;
+
+	(void)account;
+	(void)record;
+	notices++;
+	n = snprintf(notice, sizeof(notice), "%s\n", subject);
+	va_start(ap, fmt);
+	vsnprintf(notice + n, sizeof(notice) - n, fmt, ap);
+	va_end(ap);
+}
+
+int64_t
+state_seen_count(int64_t mailbox, int64_t limit)
+{
+	(void)mailbox;
+	return ((int64_t)nrows < limit ? (int64_t)nrows : limit);
+}
+
+/* Its digest is its unique-id's first octet, repeated. */
+struct seen_row *
+row(const char *uid, enum seen_state state, int64_t gone, uint32_t deaths, uint32_t failed)
+{
+	assert_true(nrows < RIG_ROWS);
+	memset(&prints[nrows], 0, sizeof(prints[0]));
+	memset(prints[nrows].digest, uid[0], PROTO_DIGEST_LEN);
+	rows[nrows] = (struct seen_row){ .uid = (const uint8_t *)uid, .uidlen = strlen(uid), .state = state, .gone = gone,
+	    .since = state == SEEN_NEVER ? 0 : time(NULL) - 60, .deaths = deaths, .failures = failed,
+	    .failed = deaths + failed > 0 ? time(NULL) - 60 : 0 };
+	return (&rows[nrows++]);
+}
+
+void
+begin(struct session *s, uint32_t count, int leave)
+{
+	memset(s, 0, sizeof(*s));
+	memset(&master, 0, sizeof(master));
+	s->mailbox = 7;
+	s->leave = leave;
+	nrows = nchanges = 0;
+	change_rv = unproves = failures = notices = 0;
+	listed = 1;
+	unproven = 0;
+	renumbered = RENUMBER_NOT;
+	notice[0] = '\0';
+	assert_int_equal(plan_init(&s->plan, count), 0);
+}
+
+void
+list(struct session *s, uint32_t msgno, const char *uid)
+{
+	assert_int_equal(plan_add(&s->plan, msgno, (const uint8_t *)uid, strlen(uid)), 0);
+}
+
+const struct listing_change *
+changed(const char *uid, int what)
+{
+	size_t	 i, len = strlen(uid);
+
+	for (i = 0; i < nchanges; i++)
+		if (changes[i].what == (unsigned int)what && changes[i].uidlen == len && memcmp(changes[i].uid, uid, len) == 0)
+			return (&changes[i]);
+	return (NULL);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* A session with a listing, and a store that holds what a test puts there and remembers what it is told: planrig.c. */
+#ifndef PLANRIG_H
+#define PLANRIG_H
+
+#include "../../rpopd/rpopd.h"
+
+#define RIG_ROWS	8000
+
+extern struct seen_row		 rows[RIG_ROWS];
+extern struct seen_print	 prints[RIG_ROWS];	/* of rows[] of the same index */
+extern size_t			 nrows;
+extern struct listing_change	 changes[RIG_ROWS];	/* of the last state_change() */
+extern size_t			 nchanges;
+extern int			 change_rv;		/* what it returns */
+extern int			 listed;		/* state_listed() */
+extern uint32_t			 unproven;		/* what state_unprove() finds; it is told once */
+extern int			 unproves;		/* calls */
+extern enum renumber		 renumbered;
+extern int			 failures;		/* state_failure() counts up */
+extern char			 notice[2048];		/* the last one: subject, text */
+extern int			 notices;
+
+void	 begin(struct session *, uint32_t count, int leave);
+void	 list(struct session *, uint32_t msgno, const char *uid);
+struct seen_row	*row(const char *uid, enum seen_state, int64_t gone, uint32_t deaths, uint32_t failed);
+const struct listing_change *changed(const char *uid, int what);	/* NULL: no such change */
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a record's limits make of a plan: max_size, session_messages and session_octets, first_poll; and messages at which sessions
+ * fail.  The tables are in plan.c.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "rpopd.h"
+
+#define SIZES_BELOW	1000		/* unique-ids known: below, LIST rides along with UIDL and saves a round trip */
+#define UNMARKED	10	/* messages without a trusted unique-id, or a hundredth, are no reason not to mark the others */
+#define NAMED_SIZES	20	/* that a report lists */
+
+static void	 quota_big(struct session *, struct message *);
+static int	 quota_fits(struct session *, struct message *, uint64_t *);
+static void	 quota_act(struct plan *, struct message *);
+
+void
+quota_set(struct quota *l, const struct record *rec)
+{
+	l->max_size = rec->max_size;
+	l->session_messages = rec->session_messages;
+	l->session_octets = rec->session_octets;
+	l->leave_days = rec->leave_days;
+	l->headers_only = rec->headers_only;
+	l->mark_first = rec->mark_first;
+	l->account = rec->account;
+}
+
+/* What a session is asked to find out. */
+void
+quota_start(struct session *s, struct msg_fetch_start *m)
+{
+	m->want_sizes = s->quota.max_size != 0 || s->quota.session_octets != 0 ||
+	    state_seen_count(s->mailbox, SIZES_BELOW) < SIZES_BELOW;
+	/* What fails before its proof is retrieved again: over a bad line there must be progress all the same. */
+	m->prove_each = s->task->rs.error[0] != '\0';
+	m->probes = s->probes = spot_start(s->task, m->probe);
+}
+
+/* The record is not served now: nothing is to be done, but the session ends in good order. */
+void
+quota_pause(struct session *s, enum fail_why why, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	if (s->why != WHY_NONE)
+		return;
+	s->why = why;
+	s->stage = STAGE_LIST;
+	va_start(ap, fmt);
+	vsnprintf(s->error, sizeof(s->error), fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * The first listing of a mailbox that says of every message what it is, if its record wants what is there to count as delivered:
+ * all of it is marked in one transaction, before there is a plan.  Messages whose unique-id is not to be trusted cannot be marked
+ * and are retrieved.  A listing with gaps marks nothing, and nothing is retrieved.  PLAN_READY: go on.
+ */
+enum plan_result
+quota_first(struct session *s, enum listing listing, int complete, int has_uidl)
+{
+	struct plan	*p = &s->plan;
+	uint32_t	 i, named = 0;
+	int		 listed, gaps;
+
+	if ((listed = state_listed(s->mailbox)) == -1)
+		return (PLAN_FAILED);
+	if (listed || (!s->quota.mark_first && !complete))
+		return (PLAN_READY);
+	if (!s->quota.mark_first) {
+		plan_change(p, NULL, 0, CHANGE_LISTED);
+		return (PLAN_READY);
+	}
+	gaps = p->lines < p->count || (p->untrusted > UNMARKED && p->untrusted > p->count / 100);
+	if (!has_uidl || listing == LISTING_CONFUSED || gaps) {
+		quota_pause(s, WHY_PROTO, "first_poll is 'mark', but the server's listing has gaps or contradicts itself: nothing "
+		    "is marked or retrieved");
+		return (PLAN_PAUSED);
+	}
+	for (i = 1; i <= p->count; i++)
+		if (p->msgs[i].uid_len != 0 && plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_MARK) != NULL)
+			named++;
+	plan_change(p, NULL, 0, CHANGE_LISTED);
+	HOOK("master.marking");
+	if (p->failed || state_change(s->mailbox, p->changes, p->nchanges, time(NULL)) != 0)
+		return (PLAN_FAILED);
+	HOOK("master.marked");
+	p->nchanges = 0;
+	log_info("%s: %s: first poll: %u messages marked as seen, they are not retrieved", s->label, s->where, named);
+	return (PLAN_READY);
+}
+
+/* Messages over max_size.  A size that the server did not tell is no reason. */
+void
+quota_oversize(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	struct message	*m;
+	uint32_t	 i;
+
+	if (s->quota.max_size == 0)
+		return;
+	for (i = 1; i <= p->count; i++) {
+		m = &p->msgs[i];
+		if (m->size > s->quota.max_size && (m->action == PLAN_RETR || m->action == PLAN_RETR_ALONE))
+			quota_big(s, m);
+	}
+}
+
+static void
+quota_big(struct session *s, struct message *m)
+{
+	/* A header is delivered once, and what is remembered of it is the unique-id. */
+	if (s->quota.headers_only && m->uid_len != 0 && m->action == PLAN_RETR && m->oversize < OVERSIZE_HEADER) {
+		m->action = PLAN_HEADERS;
+		return;
+	}
+	m->action = 0;
+	s->plan.big++;
+	if (m->uid_len != 0 && m->oversize == OVERSIZE_NONE && !s->quota.headers_only)
+		quota_remember(s, m, OVERSIZE_SKIPPED);
+}
+
+/* It is reported when that is recorded. */
+void
+quota_remember(struct session *s, const struct message *m, enum oversize what)
+{
+	struct listing_change	*c;
+
+	if ((c = plan_change(&s->plan, plan_uid(&s->plan, m), m->uid_len, CHANGE_OVERSIZE)) == NULL)
+		return;
+	c->oversize = what;
+	c->size = m->size;
+}
+
+/* Those of this transaction that were news, in one line and one message to the owner. */
+void
+quota_report(struct session *s)
+{
+	const struct plan	*p = &s->plan;
+	char			 sizes[NAMED_SIZES * 12] = "", subject[PROTO_RECORD_SIZE + 320];
+	size_t			 i;
+	uint32_t		 n = 0;
+	int			 len = 0;
+
+	for (i = 0; i < p->nchanges; i++)
+		if (p->changes[i].what == CHANGE_OVERSIZE && n++ < NAMED_SIZES)
+			len += snprintf(sizes + len, sizeof(sizes) - len, "%s%u", n == 1 ? "" : ", ", p->changes[i].size);
+	if (n == 0)
+		return;
+	log_info("%s: %s: %u messages over max_size (%u octets) are left on the server: %s%s octets", s->label, s->where, n,
+	    s->quota.max_size, sizes, n > NAMED_SIZES ? ", ..." : "");
+	snprintf(subject, sizeof(subject), "%s: %u messages are too large: %s", s->label, n, sizes);
+	notice_send(s->quota.account, s->label, subject,
+	    "%u messages at %s are larger than the limit of %u octets.\nThey were not retrieved and stay there.\n\n"
+	    "Their sizes in octets: %s%s\n", n, s->where, s->quota.max_size, sizes, n > NAMED_SIZES ? ", ..." : "");
+}
+
+/*
+ * Suspects travel alone, and only with the token: one suspect in flight in the whole daemon, so that a death has one cause.  A
+ * session takes the oldest messages first and those that made sessions fail last; it always takes one.
+ */
+void
+quota_count(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	struct message	*m;
+	uint64_t	 octets = 0;
+	uint32_t	 i;
+	int		 alone;
+
+	for (alone = 0; alone <= 1; alone++)
+		for (i = 1; i <= p->count; i++) {
+			m = &p->msgs[i];
+			if (m->action == 0 || (m->action == PLAN_RETR_ALONE) != alone)
+				continue;
+			if (quota_fits(s, m, &octets))
+				quota_act(p, m);
+			else
+				m->action = 0;
+		}
+}
+
+static int
+quota_fits(struct session *s, struct message *m, uint64_t *octets)
+{
+	struct plan	*p = &s->plan;
+
+	if (m->action == PLAN_DELE)
+		return (1);
+	if ((s->quota.session_messages != 0 && p->retrieve >= s->quota.session_messages) ||
+	    (s->quota.session_octets != 0 && p->retrieve > 0 &&
+	    *octets + (m->action == PLAN_HEADERS ? 0 : m->size) > s->quota.session_octets)) {
+		p->cut++;
+		return (0);
+	}
+	if (m->suspect) {
+		if (master.token == NULL)
+			master.token = s;
+		if (master.token != s) {
+			p->postponed++;
+			return (0);
+		}
+	}
+	*octets += m->action == PLAN_HEADERS ? 0 : m->size;
+	return (1);
+}
+
+static void
+quota_act(struct plan *p, struct message *m)
+{
+	if (m->action == PLAN_DELE)
+		p->delete++;
+	else
+		p->retrieve++;
+	m->state = MESSAGE_PLANNED;
+}
+
+/*
+ * The connection was lost, or the protocol, while this message was coming in: it is counted.  One that has failed before and
+ * came last now hides no other's failure: everything else was retrieved, so the poll was good.
+ */
+void
+quota_failure(struct session *s, uint32_t msgno, const char *reason)
+{
+	struct plan	*p = &s->plan;
+	struct message	*m = &p->msgs[msgno];
+	char		 text[PROTO_UID_MAX * 4 + 1], subject[PROTO_RECORD_SIZE + 320];
+	uint32_t	 i;
+	int		 n;
+
+	if (m->uid_len == 0 || m->state != MESSAGE_PLANNED || m->action == PLAN_DELE ||
+	    (n = state_failure(s->mailbox, plan_uid(p, m), m->uid_len, reason)) == -1)
+		return;
+	log_vis(text, sizeof(text), plan_uid(p, m), m->uid_len);
+	if (n == PLAN_FAILURES) {
+		log_warnx("%s: %s: message %s set aside: %d sessions failed at it (%s); it stays on the server and is tried again "
+		    "once a day", s->label, s->where, text, n, reason);
+		snprintf(subject, sizeof(subject), "%s: message %s cannot be retrieved", s->label, text);
+		notice_send(s->quota.account, s->label, subject,
+		    "%d sessions with %s failed while one message was being retrieved.\nIt stays there and is tried again once a "
+		    "day.\n\nIts unique-id: %s\nIts size in octets: %u\nWhat happened: %s\n", n, s->where, text, m->size, reason);
+	} else
+		log_debug("%s: message %s: failure %d: %s", s->label, text, n, reason);
+	for (i = 1; i <= p->count; i++)
+		if (p->msgs[i].state == MESSAGE_PLANNED && p->msgs[i].action != PLAN_DELE && p->msgs[i].action != PLAN_RETR_ALONE)
+			return;
+	s->excused = m->action == PLAN_RETR_ALONE;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: what is known of remote mailboxes and their messages.  Included by store.h.
+ *
+ * Calls that write return 0, 1: locked by somebody, nothing happened, try later, or -1: failed (logged), nothing happened.  After
+ * corruption every call returns -1.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/proto.h"
+
+#define STATE_KEY_MAX	(PROTO_UID_MAX + 10)	/* a unique-id, or "sha256:" hex ":" n for a message without one that is trusted */
+
+enum seen_state {
+	SEEN_KEPT = 0,		/* delivered, left on the server */
+	SEEN_DELETING = 1,	/* delivered, to be deleted, not confirmed: delete, never retrieve */
+	SEEN_DENIED = 2,	/* as DELETING, and the server refused DELE once (reported) */
+	SEEN_DELETED = 3,	/* deletion confirmed by +OK to QUIT: listed again means retrieve and compare */
+	SEEN_MARKED = 4,	/* counts as delivered, was never retrieved: its digest is not known and equals none */
+	SEEN_NEVER = 5		/* no seen row, only a suspect or an oversize one; never stored */
+};
+
+enum oversize {			/* what was done about a message over max_size */
+	OVERSIZE_NONE = 0,
+	OVERSIZE_SKIPPED = 1,
+	OVERSIZE_HEADER = 2,	/* its header was delivered */
+	OVERSIZE_REFUSED = 3	/* the server did not give it */
+};
+
+#define PLAN_DEATHS		3	/* of the deliverer with this message in flight: set aside */
+#define PLAN_FAILURES		5	/* of sessions at this message: set aside, but tried again every */
+#define PLAN_RETRY		86400	/* seconds */
+
+struct seen_row {			/* as handed to a listing callback; uid is valid during the call */
+	const uint8_t	*uid;
+	size_t		 uidlen;
+	enum seen_state	 state;
+	int64_t		 gone;		/* epoch of the first complete listing without it, 0 = was listed */
+	int64_t		 since;		/* epoch of the delivery; 0: SEEN_NEVER */
+	uint32_t	 deaths, failures;	/* from suspect; 0, 0 = not a suspect */
+	int64_t		 failed;	/* epoch of the last of them */
+	enum oversize	 oversize;
+};
+
+struct receipt {			/* one message of a batch, for state_commit() */
+	int64_t		 mailbox;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	uint64_t	 octets;
+	uint8_t		 digest[PROTO_DIGEST_LEN];
+	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: none */
+	enum seen_state	 state;		/* KEPT or DELETING */
+	int64_t		 since;		/* epoch, not before unproven */
+	int64_t		 unproven;	/* epoch of the beginning of the session */
+	uint32_t	 size;		/* header: as listed, of the whole message */
+	uint8_t		 header;	/* 1: only the header of a message over max_size: no seen row, an oversize one */
+	uint32_t	 nrcpt;
+	struct msg_rcpt	*rcpts;
+	enum commit_verdict verdict;	/* out: DISCARD if a row exists and has the same digest */
+};
+
+struct record_state {
+	int64_t		 last_success, last_attempt;	/* epoch */
+	uint32_t	 failures;
+	uint64_t	 messages, octets, polls;
+	char		 error[PROTO_TEXT_SIZE];
+};
+
+/* --- store_state.c --- */
+
+/* Opens (creates, migrates) state.db.  0, or -1 with a sentence in err. */
+int	 state_open(const char *path, char *err, size_t errsize);
+void	 state_close(void);
+uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so that it rarely writes; 0: dead store */
+
+/* --- store_commit.c --- */
+
+/*
+ * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row and its pending rows.  Fills
+ * verdicts, and the range of pending ids (first..last, 0..0 if none).
+ */
+int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
+int	 state_settle(int64_t first, int64_t last);	/* queue for the next commit; 0, or -1: no memory */
+int	 state_flush(void);				/* commit queued settles now */
+/* Every pending row in order. */
+int	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg);
+int64_t	 state_pending_count(void);
+
+/* --- store_seen.c --- */
+
+/*
+ * Every unique-id of one mailbox that has a seen, a suspect or an oversize row, once, seen rows first and in order.  cb returns 0
+ * to go on; it must not call the store.  Returns 0/-1.
+ */
+int	 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg);
+int64_t	 state_seen_count(int64_t mailbox, int64_t limit);	/* no row beyond limit is counted */
+struct seen_print {
+	uint64_t	 size;
+	uint8_t		 digest[PROTO_DIGEST_LEN];
+	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: not known */
+};
+int	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* 0, or -1: no row, or error */
+struct mailbox_counts { uint32_t undeleted, kept, suspects, aside, oversize; };
+int	 state_counts(int64_t mailbox, struct mailbox_counts *);
+
+/* --- store_change.c --- */
+
+struct listing_change {			/* what a listing or a finished session taught; one transaction */
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	enum {
+		CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET,	/* of seen, suspect and oversize rows; GONE keeps the first time */
+		CHANGE_STATE,		/* state */
+		CHANGE_SINCE,		/* now */
+		CHANGE_KEY,		/* to: the row's new key */
+		CHANGE_MARK,		/* a new row, state MARKED */
+		CHANGE_OVERSIZE,	/* oversize and size: a new row, or another state */
+		CHANGE_DOUBT,		/* known by digest only from now on, as by state_unprove() */
+		CHANGE_LISTED,		/* no uid: the mailbox has had a complete listing */
+		CHANGE_PROVEN		/* no uid: the session is over and was in step */
+	}		 what;
+	enum seen_state	 state;
+	enum oversize	 oversize;
+	uint32_t	 size;
+	uint8_t		 to[PROTO_UID_MAX];
+	size_t		 tolen;
+};
+/* Changes to rows that do not exist are no error.  Without an fsync if all of them are LISTED or PROVEN. */
+int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
+/*
+ * The session is over and was not in step, or nobody knows: what it committed under unique-ids is known by digest only from now
+ * on, so that it is retrieved again and compared.  *n is how many rows that were.
+ */
+int	 state_unprove(int64_t mailbox, uint32_t *n);
+/* A message in flight when the deliverer died, or when its session failed: counted.  Returns how many times, or -1. */
+int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason);
+int	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason);
+
+/* --- digest_key.c --- */
+
+size_t	 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n);
+int	 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN]);
+
+/* --- store_mailbox.c --- */
+
+struct record;
+/* The id of a remote mailbox: per account, record name, host:port and login; allocated on first use. -1 on error. */
+int64_t	 state_mailbox(const struct record *);
+int	 state_listed(int64_t mailbox);		/* 1: has had a complete listing, 0: not, -1: error */
+int	 state_record_get(int64_t mailbox, struct record_state *);
+int	 state_record_put(int64_t mailbox, const struct record_state *);
+/* Forget the mailboxes of records that no longer exist: called after a good load with the ids in use.  0/-1. */
+int	 state_prune(const int64_t *ids, size_t n);
+
+enum renumber { RENUMBER_NOT, RENUMBER_ASKED, RENUMBER_RETRIEVE, RENUMBER_SEEN };	/* paused; and the administrator's answers */
+int	 state_renumber_get(int64_t mailbox);	/* enum renumber, or -1 */
+int	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint32_t unknown, int64_t now);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+/* state.db: what listings and finished sessions teach about messages. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "store.h"
+#include "store_sql.h"
+
+struct unproven {
+	uint8_t	 uid[PROTO_UID_MAX], digest[PROTO_DIGEST_LEN];
+	size_t	 uidlen;
+};
+
+static int	 change_one(int64_t, const struct listing_change *, int64_t);
+static int	 change_run(enum state_sql, int64_t, const struct listing_change *, int64_t);
+static int	 change_adopt(int64_t, const struct listing_change *);
+static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
+static int	 change_oversize(int64_t, const struct listing_change *, int64_t);
+static int	 change_doubt(int64_t, const struct listing_change *);
+static int	 change_listed(int64_t, int64_t);
+static int	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, const char *);
+static struct unproven *unproven_rows(int64_t, int64_t, size_t *);
+static int	 unproven_key(int64_t, const struct unproven *);
+
+int
+state_change(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now)
+{
+	size_t	 i;
+	int	 rv, failed = 0, durable = STATE_LAZY;
+
+	for (i = 0; i < n; i++)
+		if (changes[i].what != CHANGE_LISTED && changes[i].what != CHANGE_PROVEN)
+			durable = STATE_DURABLE;
+	if ((rv = state_begin(durable)) != 0)
+		return (rv);
+	for (i = 0; i < n && !failed; i++)
+		failed = change_one(mailbox, &changes[i], now) == -1;
+	HOOK("state.change");
+	return (state_end(failed));
+}
+
+int
+state_unprove(int64_t mailbox, uint32_t *n)
+{
+	struct unproven	*rows;
+	int64_t		 since;
+	size_t		 i, nrows;
+	int		 rv, failed;
+
+	*n = 0;
+	if ((rv = state_number(Q_UNPROVEN_GET, mailbox, &since)) != 1)
+		return (rv);
+	if ((rows = unproven_rows(mailbox, since, &nrows)) == NULL)
+		return (-1);
+	if ((rv = state_begin(STATE_DURABLE)) == 0) {
+		failed = state_run(Q_UNPROVEN_DROP, mailbox) == -1;
+		for (i = 0; i < nrows && !failed; i++)
+			failed = unproven_key(mailbox, &rows[i]) == -1;
+		HOOK("state.unprove");
+		if ((rv = state_end(failed)) == 0)
+			*n = nrows;
+	}
+	free(rows);
+	return (rv);
+}
+
+int
+state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+{
+	return (count_one(Q_SUSPECT_ADD, mailbox, uid, uidlen, reason));
+}
+
+int
+state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+{
+	return (count_one(Q_FAILURE_ADD, mailbox, uid, uidlen, reason));
+}
+
+static int
+change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
+{
+	static const enum state_sql	 rows[][4] = {
+		[CHANGE_GONE] = { Q_SEEN_GONE, Q_SUSPECT_GONE, Q_OVERSIZE_GONE, Q_MAX },
+		[CHANGE_BACK] = { Q_SEEN_BACK, Q_SUSPECT_BACK, Q_OVERSIZE_BACK, Q_MAX },
+		[CHANGE_FORGET] = { Q_SEEN_FORGET, Q_SUSPECT_CLEAR, Q_OVERSIZE_CLEAR, Q_PRINT_FORGET },
+		[CHANGE_STATE] = { Q_SEEN_STATE, Q_MAX },
+		[CHANGE_SINCE] = { Q_SEEN_SINCE, Q_MAX },
+		[CHANGE_MARK] = { Q_SEEN_MARK, Q_MAX }
+	};
+	size_t	 i;
+
+	switch (c->what) {
+	case CHANGE_KEY:
+		return (change_adopt(mailbox, c));
+	case CHANGE_OVERSIZE:
+		return (change_oversize(mailbox, c, now));
+	case CHANGE_DOUBT:
+		return (change_doubt(mailbox, c));
+	case CHANGE_LISTED:
+		return (change_listed(mailbox, now));
+	case CHANGE_PROVEN:
+		return (state_run(Q_UNPROVEN_DROP, mailbox));
+	default:
+		break;
+	}
+	if ((size_t)c->what >= nitems(rows))
+		return (-1);
+	for (i = 0; i < nitems(rows[0]) && rows[c->what][i] != Q_MAX; i++)
+		if (change_run(rows[c->what][i], mailbox, c, c->what == CHANGE_STATE ? (int64_t)c->state : now) == -1)
+			return (-1);
+	return (0);
+}
+
+/* value is ?3 where the statement has one. */
+static int
+change_run(enum state_sql q, int64_t mailbox, const struct listing_change *c, int64_t value)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(q)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
+	    (sqlite3_bind_parameter_count(st) >= 3 && sqlite3_bind_int64(st, 3, value) != SQLITE_OK))
+		return (-1);
+	return (state_step(st));
+}
+
+/* The row gets its unique-id; under that the message came through, so it is no suspect. */
+static int
+change_adopt(int64_t mailbox, const struct listing_change *c)
+{
+	struct listing_change	 to = { .uidlen = c->tolen };
+
+	memcpy(to.uid, c->to, c->tolen);
+	if (change_key(Q_SEEN_KEY, mailbox, c->uid, c->uidlen, c->to, c->tolen) == -1 ||
+	    change_key(Q_PRINT_KEY, mailbox, c->uid, c->uidlen, c->to, c->tolen) == -1 ||
+	    change_run(Q_SUSPECT_CLEAR, mailbox, &to, 0) == -1)
+		return (-1);
+	return (change_run(Q_OVERSIZE_CLEAR, mailbox, &to, 0));
+}
+
+static int
+change_key(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(q)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1 ||
+	    sqlite3_bind_blob(st, 3, to, (int)tolen, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+static int
+change_oversize(int64_t mailbox, const struct listing_change *c, int64_t now)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_OVERSIZE_PUT)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, c->oversize) != SQLITE_OK || sqlite3_bind_int64(st, 4, c->size) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 5, now) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+static int
+change_doubt(int64_t mailbox, const struct listing_change *c)
+{
+	struct unproven	 u = { .uidlen = c->uidlen };
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	if (u.uidlen > sizeof(u.uid) || (st = state_query(Q_SEEN_GET)) == NULL ||
+	    state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1)
+		return (-1);
+	memcpy(u.uid, c->uid, c->uidlen);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN)
+		memcpy(u.digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW ? unproven_key(mailbox, &u) : rc == SQLITE_DONE ? 0 : -1);
+}
+
+static int
+change_listed(int64_t mailbox, int64_t now)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_MAILBOX_LIST_IT)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, now) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* Returns the new count, or -1. */
+static int
+count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+{
+	sqlite3_stmt	*st;
+	int		 n = -1, failed = 1;
+
+	if (state_begin(STATE_DURABLE) != 0)
+		return (-1);
+	if ((st = state_query(q)) != NULL && state_bind_uid(st, mailbox, uid, uidlen) == 0 &&
+	    sqlite3_bind_int64(st, 3, time(NULL)) == SQLITE_OK &&
+	    sqlite3_bind_text(st, 4, reason, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+		n = sqlite3_column_int(st, 0);
+		failed = state_step(st) == -1;
+	}
+	return (state_end(failed) == 0 ? n : -1);
+}
+
+/* The rows in question, to be freed; NULL: memory, or the store. */
+static struct unproven *
+unproven_rows(int64_t mailbox, int64_t since, size_t *n)
+{
+	struct unproven	*rows, *p;
+	sqlite3_stmt	*st;
+	size_t		 size = 16;
+	int		 rc = SQLITE_DONE;
+
+	*n = 0;
+	if ((rows = calloc(size, sizeof(*rows))) == NULL || (st = state_query(Q_UNPROVEN_ROWS)) == NULL ||
+	    sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK || sqlite3_bind_int64(st, 2, since) != SQLITE_OK) {
+		free(rows);
+		return (NULL);
+	}
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if (*n == size && (p = reallocarray(rows, size * 2, sizeof(*rows))) == NULL)
+			break;
+		else if (*n == size) {
+			rows = p;
+			size *= 2;
+		}
+		p = &rows[*n];
+		if ((p->uidlen = sqlite3_column_bytes(st, 0)) == 0 || p->uidlen > sizeof(p->uid) ||
+		    sqlite3_column_bytes(st, 1) != PROTO_DIGEST_LEN)
+			continue;
+		memcpy(p->uid, sqlite3_column_blob(st, 0), p->uidlen);
+		memcpy(p->digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
+		(*n)++;
+	}
+	if (rc != SQLITE_DONE) {
+		if (rc != SQLITE_ROW)
+			state_failed("unproven");
+		free(rows);
+		rows = NULL;
+	}
+	sqlite3_reset(st);
+	return (rows);
+}
+
+/* The row gets the first key of its digest that is free. */
+static int
+unproven_key(int64_t mailbox, const struct unproven *u)
+{
+	sqlite3_stmt	*st;
+	uint8_t		 key[STATE_KEY_MAX];
+	size_t		 len;
+	uint32_t	 n;
+	int		 rc = SQLITE_ROW;
+
+	for (n = 1; rc == SQLITE_ROW; n++) {
+		if ((len = digest_key(key, u->digest, n)) == 0 || (st = state_query(Q_SEEN_GET)) == NULL ||
+		    state_bind_uid(st, mailbox, key, len) == -1)
+			return (-1);
+		rc = sqlite3_step(st);
+		sqlite3_reset(st);
+	}
+	if (rc != SQLITE_DONE || change_key(Q_SEEN_KEY, mailbox, u->uid, u->uidlen, key, len) == -1)
+		return (-1);
+	return (change_key(Q_PRINT_KEY, mailbox, u->uid, u->uidlen, key, len));
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: ISC */
+/* state.db: the decision about a batch of messages, and the deliveries that follow from it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "store.h"
+#include "store_sql.h"
+
+struct range {
+	int64_t	 first, last;
+};
+
+static int	 commit_one(struct receipt *, int64_t *, int64_t *);
+static int	 commit_seen(struct receipt *);
+static int	 commit_known(struct receipt *);
+static int	 commit_write(enum state_sql, const struct receipt *);
+static int	 commit_print(const struct receipt *);
+static int	 commit_header(struct receipt *);
+static int	 commit_unproven(const struct receipt *);
+static int	 commit_clear(enum state_sql, const struct receipt *);
+static int	 commit_settled(void);
+static int	 commit_look(void);
+
+static struct range	*settled;
+static size_t		 nsettled, settled_size;
+static int		 any_suspects, any_oversize;	/* in this transaction */
+
+int
+state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
+{
+	int64_t	 mailbox = 0;
+	size_t	 i;
+	int	 rv, failed;
+
+	*first = *last = 0;
+	HOOK("commit-before");
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	failed = commit_look() == -1 || commit_settled() == -1;
+	for (i = 0; i < n && !failed; i++) {
+		failed = (receipts[i].mailbox != mailbox && commit_unproven(&receipts[i]) == -1) ||
+		    commit_one(&receipts[i], first, last) == -1;
+		mailbox = receipts[i].mailbox;
+	}
+	HOOK("commit-open");
+	if ((rv = state_end(failed)) != 0) {
+		*first = *last = 0;
+		return (rv);
+	}
+	HOOK("commit-done");
+	nsettled = 0;
+	return (0);
+}
+
+int
+state_settle(int64_t first, int64_t last)
+{
+	struct range	*p;
+	size_t		 size;
+
+	if (nsettled > 0 && settled[nsettled - 1].last < first && settled[nsettled - 1].last == first - 1) {
+		settled[nsettled - 1].last = last;
+		return (0);
+	}
+	if (nsettled == settled_size) {
+		size = settled_size == 0 ? 16 : settled_size * 2;
+		if ((p = reallocarray(settled, size, sizeof(*p))) == NULL)
+			return (-1);
+		settled = p;
+		settled_size = size;
+	}
+	settled[nsettled].first = first;
+	settled[nsettled++].last = last;
+	return (0);
+}
+
+/* Not durable by itself: a replayed row whose link is gone does no harm. */
+int
+state_flush(void)
+{
+	int	 rv;
+
+	if (nsettled == 0)
+		return (0);
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	if ((rv = state_end(commit_settled() == -1)) == 0)
+		nsettled = 0;
+	return (rv);
+}
+
+int
+state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg)
+{
+	struct msg_rcpt	 rcpt;
+	sqlite3_stmt	*st;
+	const char	*link, *dest;
+	int		 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(Q_PENDING_LIST)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		link = (const char *)sqlite3_column_text(st, 1);
+		dest = (const char *)sqlite3_column_text(st, 2);
+		memset(&rcpt, 0, sizeof(rcpt));
+		if (link == NULL || dest == NULL || strlcpy(rcpt.link, link, sizeof(rcpt.link)) >= sizeof(rcpt.link) ||
+		    strlcpy(rcpt.dest, dest, sizeof(rcpt.dest)) >= sizeof(rcpt.dest)) {
+			log_warnx("state.db: pending row %lld cannot be right", (long long)sqlite3_column_int64(st, 0));
+			sqlite3_reset(st);
+			return (-1);
+		}
+		stop = cb(arg, sqlite3_column_int64(st, 0), &rcpt);
+	}
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("pending");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+int64_t
+state_pending_count(void)
+{
+	sqlite3_stmt	*st;
+	int64_t		 n;
+
+	if ((st = state_query(Q_PENDING_COUNT)) == NULL)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("pending");
+		return (-1);
+	}
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return (n);
+}
+
+/* One message: its seen row says whether it is new; what is new gets pending rows. */
+static int
+commit_one(struct receipt *r, int64_t *first, int64_t *last)
+{
+	sqlite3_stmt	*st;
+	uint32_t	 i;
+
+	if ((r->header ? commit_header(r) : commit_seen(r)) == -1)
+		return (-1);
+	if (r->verdict == COMMIT_DISCARD)
+		return (0);
+	for (i = 0; i < r->nrcpt; i++) {
+		if ((st = state_query(Q_PENDING_INSERT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+		    sqlite3_bind_text(st, 3, r->rcpts[i].link, -1, SQLITE_STATIC) != SQLITE_OK ||
+		    sqlite3_bind_text(st, 4, r->rcpts[i].dest, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
+			return (-1);
+		*last = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
+		if (*first == 0)
+			*first = *last;
+	}
+	return (0);
+}
+
+static int
+commit_seen(struct receipt *r)
+{
+	r->verdict = COMMIT_DELIVER;
+	if (commit_write(Q_SEEN_INSERT, r) == -1 || (state_changes() == 0 && commit_known(r) == -1) || commit_print(r) == -1)
+		return (-1);
+	/* It went through the deliverer, so it was not what killed it. */
+	if (any_suspects && commit_clear(Q_SUSPECT_CLEAR, r) == -1)
+		return (-1);
+	return (any_oversize ? commit_clear(Q_OVERSIZE_CLEAR, r) : 0);
+}
+
+/*
+ * The unique-id has a row.  The same message: the server ignored DELE, or it was retrieved twice; nothing is delivered.  Another
+ * one: the server gave the unique-id again, which RFC 1939 section 7 allows after a deletion.
+ */
+static int
+commit_known(struct receipt *r)
+{
+	sqlite3_stmt	*st;
+	const void	*digest;
+
+	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	    sqlite3_step(st) != SQLITE_ROW)
+		return (-1);
+	digest = sqlite3_column_blob(st, 1);
+	if (digest != NULL && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN &&
+	    sqlite3_column_int(st, 2) != SEEN_MARKED && memcmp(digest, r->digest, PROTO_DIGEST_LEN) == 0)
+		r->verdict = COMMIT_DISCARD;
+	sqlite3_reset(st);
+	return (commit_write(r->verdict == COMMIT_DISCARD ? Q_SEEN_AGAIN : Q_SEEN_REPLACE, r));
+}
+
+static int
+commit_write(enum state_sql q, const struct receipt *r)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(q)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, r->state) != SQLITE_OK)
+		return (-1);
+	if (q != Q_SEEN_AGAIN && (sqlite3_bind_int64(st, 4, (int64_t)r->octets) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 5, r->digest, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 6, r->since) != SQLITE_OK))
+		return (-1);
+	return (state_step(st));
+}
+
+/* What is to be deleted will not be there to be recognised. */
+static int
+commit_print(const struct receipt *r)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	sqlite3_stmt		*st;
+
+	if (r->state != SEEN_KEPT || memcmp(r->fingerprint, none, sizeof(none)) == 0)
+		return (0);
+	if ((st = state_query(Q_PRINT_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	    sqlite3_bind_blob(st, 3, r->fingerprint, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* The header of a message over max_size, once for each unique-id. */
+static int
+commit_header(struct receipt *r)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_OVERSIZE_GET)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1)
+		return (-1);
+	r->verdict = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == OVERSIZE_HEADER ? COMMIT_DISCARD : COMMIT_DELIVER;
+	sqlite3_reset(st);
+	if ((st = state_query(Q_OVERSIZE_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, OVERSIZE_HEADER) != SQLITE_OK || sqlite3_bind_int64(st, 4, r->size) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 5, r->since) != SQLITE_OK || state_step(st) == -1)
+		return (-1);
+	return (any_suspects ? commit_clear(Q_SUSPECT_CLEAR, r) : 0);
+}
+
+/* The first of a session: until it is over, nobody knows whether the server's answers are in step. */
+static int
+commit_unproven(const struct receipt *r)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_UNPROVEN_PUT)) == NULL || sqlite3_bind_int64(st, 1, r->mailbox) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, r->unproven) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+static int
+commit_clear(enum state_sql q, const struct receipt *r)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(q)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1)
+		return (-1);
+	return (state_step(st));
+}
+
+static int
+commit_settled(void)
+{
+	sqlite3_stmt	*st;
+	size_t		 i;
+
+	for (i = 0; i < nsettled; i++)
+		if ((st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, settled[i].first) != SQLITE_OK ||
+		    sqlite3_bind_int64(st, 2, settled[i].last) != SQLITE_OK || state_step(st) == -1)
+			return (-1);
+	return (0);
+}
+
+/* Both tables are nearly always empty. */
+static int
+commit_look(void)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_ODD_ANY)) == NULL || sqlite3_step(st) != SQLITE_ROW)
+		return (-1);
+	any_suspects = sqlite3_column_int(st, 0);
+	any_oversize = sqlite3_column_int(st, 1);
+	sqlite3_reset(st);
+	return (0);
+}
+
+/* The store is closed: what is queued is settled by the replay of the next start. */
+void
+commit_forget(void)
+{
+	free(settled);
+	settled = NULL;
+	nsettled = settled_size = 0;
+}
