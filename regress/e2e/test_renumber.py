@@ -17,6 +17,16 @@ def mails(prefix, n, first=0):
     return [corpus.mail("%s%d" % (prefix, i)) for i in range(first, first + n)]
 
 
+def idents(rig):
+    """As Rig.idents(), without our own notices to the owner."""
+    found = {where: [i for i in ids if i != "?"] for where, ids in rig.idents().items()}
+    return {where: ids for where, ids in found.items() if ids}
+
+
+def notices(rig, word):
+    return sum(word in d for data in rig.delivered().values() for d in data if b"X-Test-Id:" not in d)
+
+
 def names(prefix, n):
     return sorted("%s%d" % (prefix, i) for i in range(n))
 
@@ -41,7 +51,7 @@ def moved(personal, popd):
         personal.server = popd(behaviour, mails("m", n))
         work(personal)
         assert personal.once().code == 0
-        assert personal.idents() == {ANNA: names("m", n)}
+        assert idents(personal) == {ANNA: names("m", n)}
         renumber(personal.server, change=change)
         return personal
     return make
@@ -54,12 +64,12 @@ def test_big_migration(moved):
         rig.server.box.add(data, uid="moved-new-%d" % hash(data))
     assert rig.once().code == 0
     assert rig.server.count("retr") == 2515
-    assert rig.idents() == {ANNA: names("m", 2515)}
+    assert idents(rig) == {ANNA: names("m", 2515)}
     tops = rig.server.count("top")
     assert tops == 2515
     assert rig.once().code == 0
     assert rig.server.count("top") == tops
-    assert rig.idents() == {ANNA: names("m", 2515)}
+    assert idents(rig) == {ANNA: names("m", 2515)}
     assert rig.state("SELECT count(*) FROM seen WHERE CAST(uid AS TEXT) NOT LIKE 'moved%'") == [(0,)]
 
 
@@ -67,7 +77,7 @@ def test_server_writes_its_own_fields(moved):
     """What a store adds on the way is not part of what a message is recognised by."""
     rig = moved(change=lambda data: b"X-Mozilla-Status: 0001\r\nStatus: RO\r\n" + data)
     assert rig.once().code == 0
-    assert rig.idents() == {ANNA: names("m", 60)}
+    assert idents(rig) == {ANNA: names("m", 60)}
 
 
 def test_lost_in_between(moved):
@@ -77,7 +87,7 @@ def test_lost_in_between(moved):
     assert rig.once().code == 1
     rig.server.behaviour = Behaviour()
     assert rig.once().code == 0
-    assert rig.idents() == {ANNA: names("m", 60)}
+    assert idents(rig) == {ANNA: names("m", 60)}
 
 
 @pytest.mark.parametrize("point", ["master.planned", "master.done", "state.change", "fetcher:fetcher.listed"])
@@ -87,7 +97,7 @@ def test_killed(moved, point):
     rig.once("-K", (point if ":" in point else "rpopd:" + point) + ":1", hooks=True)
     for _ in range(2):
         assert rig.once().code == 0
-    assert rig.idents() == {ANNA: names("m", 61)}
+    assert idents(rig) == {ANNA: names("m", 61)}
 
 
 def strangers(rig):
@@ -105,7 +115,7 @@ def test_pause(moved):
     tops = rig.server.count("top")
     for _ in range(3):
         assert rig.once().code == 1
-    assert rig.idents() == {ANNA: names("m", 60)}
+    assert idents(rig) == {ANNA: names("m", 60)}
     assert rig.server.count("top") == tops + 60, "compared once"
     assert "dele" not in [name for s in rig.server.sessions for name in s.names()]
     assert all(s.names()[-1] == "quit" for s in rig.server.sessions)
@@ -113,7 +123,7 @@ def test_pause(moved):
     assert rig.state("SELECT count(*) FROM seen WHERE gone IS NOT NULL") == [(0,)]
     log = rig.log()
     assert len(re.findall(r"paused: the server has renumbered", log)) >= 1
-    assert log.count("notice:") + len([d for d in rig.delivered().get("example.org/postmaster", []) if b"renumbered" in d]) <= 1
+    assert notices(rig, b"rpopctl renumbered retrieve") == 1
 
 
 @pytest.mark.parametrize("answer", ["retrieve", "seen"])
@@ -134,7 +144,7 @@ def test_answer(moved, answer):
     for _ in range(2):
         assert rig.once().code == 0
     want = names("m", 60) + ["late"] + (names("x", 60) if answer == "retrieve" else [])
-    assert rig.idents() == {ANNA: sorted(want)}
+    assert idents(rig) == {ANNA: sorted(want)}
     assert len(rig.server.box.left()) == 61
 
 
@@ -150,7 +160,7 @@ def test_killed_at_the_answer(moved, answer, point):
     assert rig.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
     for _ in range(2):
         assert rig.once().code == 0
-    assert rig.idents() == {ANNA: sorted(names("m", 60) + (names("x", 60) if answer == "retrieve" else []))}
+    assert idents(rig) == {ANNA: sorted(names("m", 60) + (names("x", 60) if answer == "retrieve" else []))}
 
 
 @pytest.mark.parametrize("point", ["master.paused"])
@@ -159,7 +169,7 @@ def test_killed_at_the_pause(moved, point):
     strangers(rig)
     assert rig.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
     assert rig.once().code == 1
-    assert rig.idents() == {ANNA: names("m", 60)}
+    assert idents(rig) == {ANNA: names("m", 60)}
 
 
 def test_old_ones_come_back(moved):
@@ -172,7 +182,7 @@ def test_old_ones_come_back(moved):
     rig.server.box.messages[:] = messages
     rig.server.box.add(corpus.mail("m60"), uid="uid-new")
     assert rig.once().code == 0
-    assert rig.idents() == {ANNA: names("m", 61)}
+    assert idents(rig) == {ANNA: names("m", 61)}
     assert rig.state("SELECT count(*) FROM renumbered") == [(0,)]
 
 
@@ -187,7 +197,7 @@ def test_without_top(moved):
     """Nothing to compare: pause at once."""
     rig = moved(behaviour=NoTop())
     assert rig.once().code == 1
-    assert rig.idents() == {ANNA: names("m", 60)}
+    assert idents(rig) == {ANNA: names("m", 60)}
     assert rig.state("SELECT count(*) FROM renumbered") == [(1,)]
 
 
@@ -196,7 +206,7 @@ def test_top_refused(moved):
     rig = moved()
     rig.server.behaviour.cmd_top = lambda s, arg: rig.server.behaviour.err(s, "top", b"not now")
     assert rig.once().code == 1
-    assert rig.idents() == {ANNA: names("m", 60)}
+    assert idents(rig) == {ANNA: names("m", 60)}
 
 
 def test_few_are_new_mail(personal, popd):
@@ -209,7 +219,7 @@ def test_few_are_new_mail(personal, popd):
     for data in mails("n", 15):
         s.box.add(data)
     assert personal.once().code == 0
-    assert personal.idents() == {ANNA: sorted(names("m", 25) + names("n", 15))}
+    assert idents(personal) == {ANNA: sorted(names("m", 25) + names("n", 15))}
 
 
 def test_twins(moved):
@@ -218,7 +228,7 @@ def test_twins(moved):
     known = rig.server.box.messages[0].data
     rig.server.box.add(known.replace(b"\r\n\r\n", b"\r\n\r\nanother text\r\n", 1), uid="moved-twin")
     assert rig.once().code == 0
-    assert sum(rig.idents()[ANNA].count(n) for n in names("m", 60)) == 61
+    assert sum(idents(rig)[ANNA].count(n) for n in names("m", 60)) == 61
     assert sum(b"another text" in d for d in rig.delivered()[ANNA]) == 1
     assert rig.once().code == 0
-    assert len(rig.idents()[ANNA]) == 61
+    assert len(idents(rig)[ANNA]) == 61

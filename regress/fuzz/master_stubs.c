@@ -65,7 +65,6 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 }
 
 int state_failure(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
-void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
 int state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; return (0); }
 int state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
 int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }
@@ -88,8 +87,10 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 	return (1);
 }
 
-struct child *child_current(enum role r) { (void)r; return (&none); }
 void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
+void session_tls_start(const struct record *r, struct msg_fetch_start *m) { (void)r; (void)m; }
+int session_tls_files(struct session *s) { (void)s; return (0); }
+struct child *child_current(enum role r) { (void)r; return (&none); }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
 void child_set_ready(struct child *c) { (void)c; }
