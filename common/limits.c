@@ -9,7 +9,8 @@
 #include "sandbox.h"
 
 #define BIT(role)	(1U << (role))
-#define CHILDREN	(BIT(SANDBOX_DIALER) | BIT(SANDBOX_TEMPLATE) | BIT(SANDBOX_SESSION) | BIT(SANDBOX_DELIVERER))
+#define CHILDREN	(BIT(SANDBOX_DIALER) | BIT(SANDBOX_TEMPLATE) | BIT(SANDBOX_SESSION) | BIT(SANDBOX_DELIVERER) | \
+		BIT(SANDBOX_OAUTH))
 #define MB		(1024UL * 1024UL)
 
 static const struct limit {
@@ -29,7 +30,7 @@ static const struct limit {
 	/* Ten minutes of computing decrypt hundreds of gigabytes; a loop ends here. */
 	{ RLIMIT_CPU, 600, BIT(SANDBOX_SESSION), 1 },
 	/* Buffers are bounded; this is for what libraries may be talked into. */
-	{ RLIMIT_AS, 256 * MB, BIT(SANDBOX_SESSION), 0 },
+	{ RLIMIT_AS, 256 * MB, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH), 0 },
 };
 
 /* A limit that is lower already stays. */

@@ -5,7 +5,7 @@
  * a process id or an absolute path.  The receiver's rule table (rules.h) says which types it takes, how long they are, and in which
  * state; anything else ends the peer's work.
  *
- * M master, D dialer, T fetcher template, F fetcher session, V deliverer, C rpopctl.
+ * M master, D dialer, T fetcher template, F fetcher session, V deliverer, O oauth, C rpopctl.
  */
 #ifndef PROTO_H
 #define PROTO_H
@@ -116,6 +116,16 @@ enum imsg_type {
 	IMSG_SESSION_CLOSED,	/* struct msg_session_closed: pipe at its end, every receipt of the session is out */
 	/* M -> V */
 	IMSG_NOTICE,		/* struct msg_notice: a message of ours for a local account; lost if V dies, never doubled */
+
+	/* M -> O, one request in this order; work begins with the last */
+	IMSG_TOKEN_START,	/* struct msg_token_start + socket connected to the token endpoint */
+	IMSG_TOKEN_CA,		/* struct msg_token_part + 1..PROTO_FRAME_MAX octets of the client's own CA file, in pieces */
+	IMSG_TOKEN_CLIENT,	/* struct msg_token_part + client secret, 0..PROTO_SECRET_MAX octets */
+	IMSG_TOKEN_REFRESH,	/* struct msg_token_part + refresh token, 0..PROTO_TOKEN_MAX octets */
+	/* O -> M: GRANTED, after ROTATED if there is a new refresh token, or FAILED */
+	IMSG_TOKEN_ROTATED,	/* struct msg_token_part + refresh token that stands in for the one sent */
+	IMSG_TOKEN_GRANTED,	/* struct msg_token_part, value = its lifetime in s, 0 = not said; + access token */
+	IMSG_TOKEN_FAILED,	/* struct msg_token_failed */
 
 	/* C <-> M; requests carry PROTO_VERSION in peerid */
 	IMSG_CTL_STATUS,	/* C: (empty); M: struct ctl_status */
@@ -339,6 +349,29 @@ struct msg_notice {
 	char		 record[PROTO_RECORD_SIZE];
 	char		 subject[PROTO_TEXT_SIZE];	/* vis-encoded: ASCII without line ends */
 	char		 text[4 * PROTO_TEXT_SIZE];	/* likewise, but lines end in \n */
+};
+
+struct msg_token_start {
+	uint32_t	 id;
+	uint32_t	 client_credentials;	/* else grant_type refresh_token */
+	uint32_t	 own_ca;		/* IMSG_TOKEN_CA follow: nothing but these is trusted */
+	uint16_t	 port;
+	uint16_t	 reserved;
+	char		 host[PROTO_HOST_SIZE];
+	char		 path[PROTO_URL_SIZE];
+	char		 client_id[PROTO_USER_SIZE];
+	char		 scope[PROTO_URL_SIZE];	/* empty: none */
+};
+
+struct msg_token_part {			/* the octets follow it in the same message */
+	uint32_t	 id;
+	uint32_t	 value;
+};
+
+struct msg_token_failed {
+	uint32_t	 id;
+	uint32_t	 why;			/* WHY_TOKEN_TEMP, WHY_TOKEN_PERM */
+	char		 text[PROTO_TEXT_SIZE];
 };
 
 struct msg_rcpt {

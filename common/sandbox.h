@@ -26,6 +26,7 @@ enum sandbox_role {
 	SANDBOX_TEMPLATE,	/* fetcher template: may fork, wait, kill; reads /certs */
 	SANDBOX_SESSION,	/* one-shot fetcher session: narrowed from TEMPLATE after the fork */
 	SANDBOX_DELIVERER,
+	SANDBOX_OAUTH,
 	SANDBOX_MASTER,		/* capabilities only */
 	SANDBOX_CTL
 };
@@ -38,6 +39,9 @@ void	 sandbox_enter(enum sandbox_role, int no_seccomp);
 
 /* What must be given up while still root, right before the uid is dropped.  Failure is fatal. */
 void	 sandbox_prepare(void);
+
+/* Between fork and exec of somebody else's program: it can gain no privilege.  0 or -1; 0 on systems without such a thing. */
+int	 sandbox_no_new_privs(void);
 
 /* limits.c: resource limits of a role, for sandbox_enter(). */
 void	 limits_set(enum sandbox_role);

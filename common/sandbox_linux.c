@@ -95,6 +95,12 @@ sandbox_prepare(void)
 	caps_bound(0);
 }
 
+int
+sandbox_no_new_privs(void)
+{
+	return (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
 /*
  * After the uid change, which resets the last two.  The leak check of the sanitizer traces its own process and needs it
  * dumpable.

@@ -9,6 +9,12 @@ sandbox_prepare(void)
 {
 }
 
+int
+sandbox_no_new_privs(void)
+{
+	return (0);
+}
+
 void
 sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
 {

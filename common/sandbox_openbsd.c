@@ -20,6 +20,8 @@ static const struct promise {
 	[SANDBOX_SESSION] = { "/certs", "r", "stdio rpath recvfd" },
 	/* cpath: link, rename, unlink, mkdir. */
 	[SANDBOX_DELIVERER] = { "/", "rwc", "stdio rpath wpath cpath fattr recvfd" },
+	/* recvfd: connected sockets.  Certificates are read on demand. */
+	[SANDBOX_OAUTH] = { "/certs", "r", "stdio rpath recvfd" },
 	/* Starts programs as root: nothing to give up. */
 	[SANDBOX_MASTER] = { NULL, NULL, NULL },
 	[SANDBOX_CTL] = { NULL, NULL, "stdio" },
@@ -28,6 +30,12 @@ static const struct promise {
 void
 sandbox_prepare(void)
 {
+}
+
+int
+sandbox_no_new_privs(void)
+{
+	return (0);
 }
 
 /* A session runs under its template's unveil(2), which is locked. */

@@ -14,7 +14,7 @@
 set -eu
 
 build='make pkg-config libc6-dev libtls-dev libevent-dev libc-ares-dev libbsd-dev libmd-dev libsqlite3-dev libseccomp-dev
-    libssl-dev libgsasl-dev ca-certificates sqlite3'
+    libssl-dev libjansson-dev libgsasl-dev ca-certificates sqlite3'
 demo='dovecot-core dovecot-pop3d openssl python3'
 test="$demo"' libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
 bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'
@@ -86,8 +86,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 # shellcheck disable=SC2086 # a list of words
 wanted=$(missing $packages)
-if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm >/dev/null; then
-	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm}"
+if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpopc >/dev/null; then
+	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpopc}"
 fi
 if [ -n "$wanted" ]; then
 	# shellcheck disable=SC2086
@@ -96,3 +96,5 @@ fi
 create_user _rpopd 'rpopd dialer'
 create_user _rpopf 'rpopd fetcher'
 create_user _rpopm 'rpopd deliverer, owner of the Maildirs'
+create_user _rpopo 'rpopd token requests'
+create_user _rpopc 'rpopd token commands'

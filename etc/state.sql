@@ -100,6 +100,17 @@ CREATE TABLE IF NOT EXISTS record_state (
 	error		TEXT NOT NULL
 ) STRICT;
 
+-- What has come of the refresh tokens that the administrator entered: origin is the SHA-256 of one, or of a client's data.
+-- refresh: what the provider put in its place.  suspended: why no requests are made while cause, a digest of record and client, is
+-- the same.
+CREATE TABLE IF NOT EXISTS token (
+	origin		BLOB NOT NULL PRIMARY KEY CHECK (length(origin) = 32),
+	refresh		BLOB,
+	cause		BLOB CHECK (length(cause) = 32),
+	suspended	TEXT,
+	since		INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE IF NOT EXISTS meta (
 	key	TEXT NOT NULL PRIMARY KEY,
 	value	INTEGER NOT NULL
@@ -125,6 +136,11 @@ CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, s
 	    datetime(s.since, 'unixepoch', 'localtime'), datetime(s.gone, 'unixepoch', 'localtime'), s.size,
 	    CASE s.state WHEN 4 THEN NULL ELSE lower(hex(s.sha256)) END
 	FROM mailbox m JOIN seen s ON s.mailbox = m.id;
+
+CREATE VIEW tokens (origin, replaced, suspended, since) AS
+	SELECT lower(hex(origin)), CASE WHEN refresh IS NULL THEN 'no' ELSE 'yes' END, suspended,
+	    datetime(since, 'unixepoch', 'localtime')
+	FROM token;
 
 CREATE VIEW suspects (mailbox, account, record, uid, deaths, failures, aside, last_time, reason) AS
 	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT), s.deaths, s.failures,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The long-lived children: dialer, fetcher template, deliverer.  Started by fork+exec, restarted with back-off when they die,
- * replaced on reload: the old one takes no new work and goes when its last session has ended.
+ * The long-lived children: dialer, fetcher template, deliverer, and oauth if the store has a client for it.  Started by fork+exec,
+ * restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last session ends.
  */
 #include <sys/wait.h>
 
@@ -19,6 +19,7 @@
 #include "../common/log.h"
 #include "../common/proc.h"
 #include "rpopd.h"
+#include "token.h"
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
@@ -40,6 +41,7 @@ struct role_conf {
 	struct event		 timer;
 };
 
+static int	 child_needed(enum role);
 static void	 child_start(enum role);
 static void	 child_root(enum role, char *, size_t);
 static void	 child_down(void *, const char *);
@@ -56,6 +58,7 @@ static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
 	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
 	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm", .rules = deliverer_rules, .nrules = &deliverer_nrules },
+	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .rules = oauth_rules, .nrules = &oauth_nrules },
 };
 
 const char *
@@ -70,7 +73,26 @@ child_start_all(void)
 	enum role	 role;
 
 	for (role = 0; role < ROLE_MAX; role++)
-		child_start(role);
+		if (child_needed(role))
+			child_start(role);
+}
+
+static int
+child_needed(enum role role)
+{
+	return (role != ROLE_OAUTH || master.config->nclients > 0);
+}
+
+/* After a reload.  It reads no file at its start, so a running one goes on. */
+void
+child_oauth(void)
+{
+	struct role_conf	*rc = &conf[ROLE_OAUTH];
+
+	if (!child_needed(ROLE_OAUTH))
+		child_retire(ROLE_OAUTH);
+	else if (master.current[ROLE_OAUTH] == NULL && (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL)))
+		child_start(ROLE_OAUTH);
 }
 
 /* The one that takes new work, or NULL while none is ready. */
@@ -126,7 +148,8 @@ child_retire(enum role role)
 	master.current[role] = NULL;
 	if (c->users == 0)
 		child_let_go(c);
-	child_start(role);
+	if (child_needed(role))
+		child_start(role);
 }
 
 /* A process that cannot be started is as good as one that died at once. */
@@ -210,6 +233,7 @@ child_set_ready(struct child *c)
 	if (conf[c->role].died)
 		log_notice("%s[%d] was started in its place", conf[c->role].name, (int)c->pid);
 	conf[c->role].died = 0;
+	token_kick();
 	session_later();
 }
 
@@ -284,11 +308,18 @@ void
 child_sigchld(void)
 {
 	struct child	*c;
+	siginfo_t	 si;
 	pid_t		 pid;
 	char		 text[64];
 	int		 status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	/* Looked at before it is waited for: until then its number, a process group's too, belongs to nobody else. */
+	while (memset(&si, 0, sizeof(si)), waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid > 0) {
+		command_dying(si.si_pid);
+		if ((pid = waitpid(si.si_pid, &status, WNOHANG)) <= 0)
+			break;
+		if (command_reaped(pid, status))
+			continue;
 		LIST_FOREACH(c, &master.children, entry)
 			if (c->pid == pid)
 				break;
@@ -333,6 +364,7 @@ child_died(struct child *c)
 		} else if (s->template == c && !s->exited)
 			session_exited(s);
 	}
+	token_child_died(c);
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();
 		session_deliverer_died();
@@ -353,7 +385,7 @@ child_restart(enum role role)
 	struct role_conf	*rc = &conf[role];
 	struct timeval		 tv = { 0, 0 };
 
-	if (!rc->ever_ready && ++rc->tries >= START_TRIES)
+	if (role != ROLE_OAUTH && !rc->ever_ready && ++rc->tries >= START_TRIES)
 		fatalx("%s cannot start; see the lines above, then try again", rc->name);
 	if (clock_msec() - rc->started >= STEADY)
 		rc->backoff = 0;
@@ -370,7 +402,7 @@ child_timer(int fd, short event, void *arg)
 
 	(void)fd;
 	(void)event;
-	if (!master.stopping)
+	if (!master.stopping && child_needed(rc - conf) && master.current[rc - conf] == NULL)
 		child_start(rc - conf);
 }
 
@@ -400,6 +432,7 @@ child_shutdown(void)
 	struct child	*c;
 	int		 tries, left;
 
+	command_shutdown();
 	LIST_FOREACH(c, &master.children, entry)
 		link_close(&c->link);
 	for (tries = 0; tries < 200; tries++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The run directory: control socket, and the roots of the dialer (empty) and of the fetcher (empty but for certs/, a copy of the
- * hashed directory of CA certificates, so that a session parses the one it needs and not the system's whole bundle).
+ * The run directory: control socket, and the roots of the dialer (empty) and of the fetcher and oauth (empty but for certs/, a copy
+ * of the hashed directory of CA certificates, so that a session parses the one it needs and not the system's whole bundle).
  */
 #include <sys/stat.h>
 
@@ -22,6 +22,7 @@
 #define CERT_MAX	65536	/* octets in one certificate file */
 
 static int	 jail_dir(int, const char *, const char *, char *, size_t);
+static int	 jail_tls(int, const char *, const char *, const char *, char *, size_t);
 static int	 jail_certs(int, const char *, char *, size_t);
 static int	 jail_hashed(const char *);
 static int	 jail_copy(int, int, const char *);
@@ -37,9 +38,10 @@ jail_rundir(const struct options *opt, char *err, size_t errsize)
 
 /* Make or refresh the jails and the mail root.  0, or -1 and a sentence. */
 int
-jail_prepare(const struct options *opt, const struct settings *set, char *err, size_t errsize)
+jail_prepare(const struct options *opt, const struct config *config, char *err, size_t errsize)
 {
-	int	 dir, fetcher, error = -1;
+	const struct settings	*set = &config->settings;
+	int			 dir, error;
 
 	if (jail_mail_root(set->mail_root, err, errsize) == -1)
 		return (-1);
@@ -47,15 +49,27 @@ jail_prepare(const struct options *opt, const struct settings *set, char *err, s
 		snprintf(err, errsize, "%s: %s", opt->rundir, strerror(errno));
 		return (-1);
 	}
-	if (jail_dir(dir, "dialer", opt->rundir, err, errsize) == 0 && jail_dir(dir, "fetcher", opt->rundir, err, errsize) == 0) {
-		if ((fetcher = openat(dir, "fetcher", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
-			snprintf(err, errsize, "%s/fetcher: %s", opt->rundir, strerror(errno));
-		else {
-			error = jail_certs(fetcher, set->ca_dir, err, errsize);
-			close(fetcher);
-		}
-	}
+	error = jail_dir(dir, "dialer", opt->rundir, err, errsize) == -1 ||
+	    jail_tls(dir, "fetcher", opt->rundir, set->ca_dir, err, errsize) == -1 ||
+	    (config->nclients > 0 && jail_tls(dir, "oauth", opt->rundir, set->ca_dir, err, errsize) == -1);
 	close(dir);
+	return (error ? -1 : 0);
+}
+
+/* The root of a process that speaks TLS. */
+static int
+jail_tls(int at, const char *name, const char *label, const char *ca_dir, char *err, size_t errsize)
+{
+	int	 fd, error;
+
+	if (jail_dir(at, name, label, err, errsize) == -1)
+		return (-1);
+	if ((fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
+		snprintf(err, errsize, "%s/%s: %s", label, name, strerror(errno));
+		return (-1);
+	}
+	error = jail_certs(fd, ca_dir, err, errsize);
+	close(fd);
 	return (error);
 }
 
@@ -106,7 +120,7 @@ jail_mail_root(const char *path, char *err, size_t errsize)
 
 /* Copy <8 hex digits>.<n> of ca_dir; what is the same already is left alone, what is no longer there is removed. */
 static int
-jail_certs(int fetcher, const char *ca_dir, char *err, size_t errsize)
+jail_certs(int jail, const char *ca_dir, char *err, size_t errsize)
 {
 	struct dirent	*de;
 	DIR		*dir;
@@ -116,8 +130,8 @@ jail_certs(int fetcher, const char *ca_dir, char *err, size_t errsize)
 		snprintf(err, errsize, "ca_dir %s: %s", ca_dir, strerror(errno));
 		return (-1);
 	}
-	if ((mkdirat(fetcher, "certs", 0755) == -1 && errno != EEXIST) || fchmodat(fetcher, "certs", 0755, 0) == -1 ||
-	    (to = openat(fetcher, "certs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+	if ((mkdirat(jail, "certs", 0755) == -1 && errno != EEXIST) || fchmodat(jail, "certs", 0755, 0) == -1 ||
+	    (to = openat(jail, "certs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		snprintf(err, errsize, "certs: %s", strerror(errno));
 	else if ((dir = fdopendir(dup(from))) != NULL) {
 		jail_sweep(to, from);

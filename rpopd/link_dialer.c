@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "rpopd.h"
+#include "token.h"
 
 static int	 dialer_dialed(void *, struct imsg *);
 static int	 dialer_failed(void *, struct imsg *);
@@ -54,10 +55,14 @@ dialer_dialed(void *arg, struct imsg *imsg)
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.address, sizeof(m.address)))
 		return (-1);
-	if ((s = session_by_id(m.id)) == NULL || s->dialer != c)
-		return (0);
 	if ((fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
+	if (token_dialed(c, m.id, fd))
+		return (0);
+	if ((s = session_by_id(m.id)) == NULL || s->dialer != c) {
+		close(fd);
+		return (0);
+	}
 	session_dialed(s, fd, m.address);
 	return (0);
 }
@@ -71,6 +76,7 @@ dialer_failed(void *arg, struct imsg *imsg)
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX)
 		return (-1);
+	token_dial_failed(c, m.id, m.text);
 	if ((s = session_by_id(m.id)) == NULL || s->dialer != c)
 		return (0);
 	s->dialer = NULL;

@@ -12,6 +12,7 @@
 #include "../common/clock.h"
 #include "../common/log.h"
 #include "rpopd.h"
+#include "token.h"
 
 struct complaint {
 	char	 first[PROTO_TEXT_SIZE];
@@ -61,7 +62,7 @@ reload_load(char *err, size_t errsize)
 	}
 	if (config->settings.hostname[0] == '\0')
 		gethostname(config->settings.hostname, sizeof(config->settings.hostname));
-	if (reload_same_daemon(config, err, errsize) == -1 || jail_prepare(&master.opt, &config->settings, err, errsize) == -1 ||
+	if (reload_same_daemon(config, err, errsize) == -1 || jail_prepare(&master.opt, config, err, errsize) == -1 ||
 	    (tasks = reload_tasks(config, err, errsize)) == NULL) {
 		config_free(config);
 		return (-1);
@@ -69,6 +70,7 @@ reload_load(char *err, size_t errsize)
 	master.config = config;
 	master.config_version = config_version(master.opt.store);
 	reload_adopt(tasks, config->nrecords);
+	token_reload();
 	config_free(old);
 	master.loaded = time(NULL);
 	reload_log_level();
@@ -202,6 +204,7 @@ reload_take_over(struct task *t, struct task *was)
 	t->polled = was->polled;
 	t->why = was->why;
 	t->again = was->again;
+	t->renewed = was->renewed;
 	if ((t->session = was->session) != NULL)
 		t->session->task = t;
 	else if (t->rec->period != 0 && (t->why == WHY_CONFIG || t->why == WHY_TOKEN_PERM))

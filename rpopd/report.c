@@ -11,6 +11,7 @@
 #include "../common/clock.h"
 #include "../common/log.h"
 #include "rpopd.h"
+#include "token.h"
 
 #define POSTPONED	2000	/* ms until the next poll of a record whose suspects found another one in flight */
 
@@ -50,6 +51,11 @@ report_session(struct session *s)
 	if (t == NULL)
 		return;
 	t->session = NULL;
+	if (token_refused(s, t)) {
+		log_debug("%s: the access token was refused: %s; once more with a new one", s->label, s->error);
+		sched_add(t, clock_msec());
+		return;
+	}
 	t->polled = 1;
 	t->ended = clock_msec();
 	t->tries = s->why == WHY_NONE || hosts ? 0 : s->why == t->why ? t->tries + 1 : 1;

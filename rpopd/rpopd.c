@@ -16,6 +16,7 @@
 #include "../common/log.h"
 #include "../common/sandbox.h"
 #include "rpopd.h"
+#include "token.h"
 
 #define SETTLE_SECONDS	10	/* the last renames have this long to become durable before an exit */
 
@@ -26,6 +27,7 @@ static void	 rpopd_signals(void);
 static void	 rpopd_signal(int, short, void *);
 static void	 rpopd_reload_signal(void);
 static void	 rpopd_deadline(int, short, void *);
+static void	 rpopd_wait(void);
 static int	 rpopd_once_done(void);
 static void	 rpopd_say(const char *);
 static void	 rpopd_exit(int) __dead;
@@ -181,6 +183,7 @@ rpopd_reload(char *err, size_t errsize)
 		deliverer_routes(d);	/* one under way starts anew */
 	child_retire(ROLE_DIALER);
 	child_retire(ROLE_TEMPLATE);
+	child_oauth();
 	log_notice("configuration reloaded, %zu records", master.ntasks);
 	return (0);
 }
@@ -223,19 +226,30 @@ rpopd_deadline(int fd, short event, void *arg)
 void
 rpopd_maybe_exit(void)
 {
-	struct timeval	 tv = { SETTLE_SECONDS, 0 };
-
 	if (master.nsessions > 0 || (!master.stopping && !(master.opt.once && rpopd_once_done())))
 		return;
+	if (token_busy()) {
+		rpopd_wait();
+		return;
+	}
 	/* What is not committed is retrieved again, what is not settled is replayed: worth a short wait, no more. */
 	if (!commit_idle() && commit_pending() > 0) {
-		if (!event_initialized(&deadline) || !evtimer_pending(&deadline, NULL)) {
-			evtimer_set(&deadline, rpopd_deadline, NULL);
-			evtimer_add(&deadline, &tv);
-		}
+		rpopd_wait();
 		return;
 	}
 	rpopd_exit(master.opt.once && (master.failed || master.stopping));
+}
+
+/* Not for ever. */
+static void
+rpopd_wait(void)
+{
+	struct timeval	 tv = { SETTLE_SECONDS, 0 };
+
+	if (event_initialized(&deadline) && evtimer_pending(&deadline, NULL))
+		return;
+	evtimer_set(&deadline, rpopd_deadline, NULL);
+	evtimer_add(&deadline, &tv);
 }
 
 static int
@@ -258,6 +272,7 @@ rpopd_exit(int status)
 {
 	control_close();
 	child_shutdown();
+	token_shutdown();
 	state_flush();
 	state_close();
 	rpopd_say("ends");

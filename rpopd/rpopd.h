@@ -22,6 +22,8 @@
 #define TEMPLATE_SESSIONS	1000	/* sessions forked from one template before it is re-exec'd */
 #define STOP_SECONDS		30	/* a stop waits this long for running sessions */
 
+struct grant;
+
 /* options.c / rpopd.c: how the daemon was started. */
 struct options {
 	const char	*store;		/* path of rpopd.db */
@@ -33,7 +35,7 @@ struct options {
 };
 
 /* One child process. */
-enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_MAX };
+enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_MAX };
 
 struct child {
 	LIST_ENTRY(child)	 entry;
@@ -51,7 +53,7 @@ struct child {
 /* What is known of a session's answers: nothing; they were those to the commands; they were mixed up. */
 enum outcome { OUTCOME_UNKNOWN, OUTCOME_IN_STEP, OUTCOME_CONFUSED };
 
-enum session_state { SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_MATCHING, SESSION_FETCHING, SESSION_CLOSING };
+enum session_state { SESSION_TOKEN, SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_MATCHING, SESSION_FETCHING, SESSION_CLOSING };
 
 struct session {
 	TAILQ_ENTRY(session)	 entry;
@@ -73,6 +75,10 @@ struct session {
 	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
 	int			 fd;		/* connected, waiting for the deliverer's routing table; -1: none */
 	char			 address[48];	/* numeric, of the server */
+	struct grant		*grant;		/* where its access token comes from; NULL: it has a password */
+	uint32_t		 token_serial;
+	int			 token_ready;	/* DIALING may begin */
+	int			 token_new;	/* it was got for this session, not before */
 	int			 forked, exited;	/* template side */
 	int			 opened, closed;	/* deliverer side */
 	int			 orphaned;	/* its deliverer died */
@@ -118,6 +124,7 @@ struct task {
 	uint32_t		 tries;		/* in a row that ended for the same reason */
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
+	int			 renewed;	/* a refused access token was replaced; no login has succeeded since */
 	enum fail_why		 why;		/* of the last poll */
 	struct spots		*spots;		/* spot.c; NULL: the next listing is whole */
 };
@@ -149,7 +156,7 @@ void	 rpopd_maybe_exit(void);
 void	 options_parse(struct options *, int, char **);
 
 /* jail.c */
-int	 jail_prepare(const struct options *, const struct settings *, char *err, size_t errsize);
+int	 jail_prepare(const struct options *, const struct config *, char *err, size_t errsize);
 int	 jail_rundir(const struct options *, char *err, size_t errsize);
 
 /* reload.c */
@@ -158,6 +165,7 @@ int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
 
 /* child.c */
 void	 child_start_all(void);
+void	 child_oauth(void);			/* start it if there is a client now, let it go if there is none */
 struct child *child_current(enum role);		/* NULL: not ready */
 void	 child_use(struct child *);
 void	 child_release(struct child *);
@@ -220,6 +228,11 @@ uint32_t spot_start(struct task *, uint32_t *probe);
 int	 spot_same(const struct session *);
 void	 spot_remember(struct session *);
 
+/* session_open.c */
+void	 session_dial(struct session *, struct child *dialer);
+void	 session_open_deliverer(struct session *, int fd);
+void	 session_secret(struct session *);
+
 /* report.c */
 void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
 void	 report_session(struct session *);	/* log line, record state, next poll */
@@ -234,9 +247,9 @@ int	 commit_blocked(void);			/* 1: the store does not take commits */
 int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
 
-/* link_dialer.c, link_fetcher.c, link_deliverer.c: rule tables */
-extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[];
-extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules;
+/* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c: rule tables */
+extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[];
+extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules, oauth_nrules;
 void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 

@@ -2,6 +2,7 @@
 /*
  * The master's view of one poll, from the dial to the last receipt.
  *
+ *	TOKEN		waits for an access token, if the record logs in with one
  *	DIALING		the dialer resolves and connects
  *	STARTING	a fetcher was forked and has socket, pipe, parameters and secret; it logs in
  *	LISTING		STAT is known, unique-ids come in
@@ -24,6 +25,7 @@
 #include "../common/hook.h"
 #include "../common/log.h"
 #include "rpopd.h"
+#include "token.h"
 
 #define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe: what one durability step of the deliverer spans */
 #define GRACE		30		/* s past the session's own limit before it is killed */
@@ -31,8 +33,7 @@
 
 static void	 session_go(struct session *);
 static int	 session_channels(struct session *, int);
-static void	 session_open_deliverer(struct session *, int);
-static int	 session_parameters(struct session *);
+static void	 session_parameters(struct session *);
 static void	 session_down(void *, const char *);
 static void	 session_timeout(int, short, void *);
 static void	 session_clock(struct session *, uint32_t);
@@ -44,7 +45,7 @@ static void	 session_end(struct session *);
 
 static struct event	 sweep;
 
-static const char *const state_names[] = { "dialing", "starting", "listing", "matching", "fetching", "closing" };
+static const char *const state_names[] = { "token", "dialing", "starting", "listing", "matching", "fetching", "closing" };
 
 const char *
 session_state_str(enum session_state state)
@@ -80,17 +81,17 @@ session_start(struct task *t)
 	s->mode = rec->mode;
 	snprintf(s->label, sizeof(s->label), "%s/%s", rec->owner, rec->name);
 	snprintf(s->where, sizeof(s->where), "%s:%u", rec->host, rec->port);
-	s->dialer = d;
 	s->template = template;
-	child_use(d);
 	child_use(template);
 	t->session = s;
 	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
 	master.nsessions++;
 	session_clock(s, master.config->settings.session_timeout + GRACE);
-	dialer_request(d, s->id, rec->host, rec->port, (master.config->settings.self_poll ? DIAL_SELF : 0) |
-	    (rec->self_service ? DIAL_PUBLIC : 0), rec->source);
-	log_debug("%s: session %u dialing %s", s->label, s->id, s->where);
+	if (!token_wanted(rec))
+		s->token_ready = 1;
+	else if (token_get(s) != 1)
+		return (0);
+	session_dial(s, d);
 	return (0);
 }
 
@@ -160,46 +161,24 @@ session_channels(struct session *s, int fd)
 	session_open_deliverer(s, pipe[1]);
 	link_send(&s->link, IMSG_FETCH_SOCKET, fd, NULL, 0);
 	link_send(&s->link, IMSG_FETCH_PIPE, pipe[0], NULL, 0);
-	return (session_parameters(s));
+	session_parameters(s);
+	return (0);
 }
 
+/* START, files and SECRET. */
 static void
-session_open_deliverer(struct session *s, int fd)
-{
-	const struct record	*rec = s->task->rec;
-	struct msg_session_open	 m;
-
-	memset(&m, 0, sizeof(m));
-	m.session = s->id;
-	m.mode = rec->mode;
-	m.account = rec->account;
-	m.tls = rec->tls;
-	strlcpy(m.special, rec->mode == DIST_FIELD ? rec->special : "", sizeof(m.special));
-	strlcpy(m.domain, rec->local_domain, sizeof(m.domain));
-	strlcpy(m.mailbox, rec->mailbox, sizeof(m.mailbox));
-	strlcpy(m.host, rec->host, sizeof(m.host));
-	strlcpy(m.address, s->address, sizeof(m.address));
-	strlcpy(m.record, s->label, sizeof(m.record));
-	link_send(&master.current[ROLE_DELIVERER]->link, IMSG_SESSION_OPEN, fd, &m, sizeof(m));
-	s->opened = 1;
-}
-
-/* START, files and SECRET; the secret is wiped here, in the message queue when it is written, and in the fetcher after login. */
-static int
 session_parameters(struct session *s)
 {
 	const struct record	*rec = s->task->rec;
 	const struct settings	*set = &master.config->settings;
 	struct msg_fetch_start	 m;
-	uint8_t			 secret[PROTO_SECRET_MAX];
-	char			 err[PROTO_TEXT_SIZE];
-	ssize_t			 len;
 
 	memset(&m, 0, sizeof(m));
 	m.session = s->id;
 	session_tls_start(rec, &m);
 	m.auth = rec->auth;
 	m.apop = (rec->apop || rec->auth == AUTH_APOP) && set->use_apop;
+	m.token = s->grant != NULL;
 	m.port = rec->port;
 	m.leave = rec->leave;
 	quota_start(s, &m);
@@ -209,16 +188,8 @@ session_parameters(struct session *s)
 	strlcpy(m.user, rec->user, sizeof(m.user));
 	strlcpy(m.record, s->label, sizeof(m.record));
 	link_send(&s->link, IMSG_FETCH_START, -1, &m, sizeof(m));
-	if (session_tls_files(s) == -1)
-		return (0);
-	if ((len = config_secret(master.opt.store, rec, secret, err, sizeof(err))) == -1) {
-		session_fail(s, STAGE_LOGIN, WHY_CONFIG, err);
-		session_kill(s);
-		return (0);
-	}
-	link_send(&s->link, IMSG_FETCH_SECRET, -1, secret, len);
-	explicit_bzero(secret, sizeof(secret));
-	return (0);
+	if (session_tls_files(s) == 0)
+		session_secret(s);
 }
 
 void
@@ -279,7 +250,7 @@ session_stop(struct session *s)
 	if (s->stopping)
 		return;
 	s->stopping = 1;
-	if (s->state == SESSION_DIALING) {
+	if (s->state <= SESSION_DIALING) {
 		session_fail(s, STAGE_CONNECT, WHY_STOPPED, "stopped");
 		session_kill(s);
 		return;
@@ -404,7 +375,8 @@ session_timeout(int fd, short event, void *arg)
 		session_maybe_end(s);
 		return;
 	}
-	session_fail(s, s->state == SESSION_DIALING ? STAGE_CONNECT : STAGE_RETR, s->stopping ? WHY_STOPPED : WHY_TIMEOUT,
+	session_fail(s, s->state == SESSION_TOKEN ? STAGE_TOKEN : s->state == SESSION_DIALING ? STAGE_CONNECT : STAGE_RETR,
+	    s->stopping ? WHY_STOPPED : s->state == SESSION_TOKEN ? WHY_TOKEN_TEMP : WHY_TIMEOUT,
 	    s->stopping ? "stopped, did not end in time" : "the session took too long");
 	session_kill(s);
 }
@@ -459,12 +431,15 @@ static void
 session_sweep(int fd, short event, void *arg)
 {
 	struct session	*s, *next;
+	struct child	*d = child_current(ROLE_DIALER);
 
 	(void)fd;
 	(void)event;
 	(void)arg;
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
 		session_flush(s);
+		if (s->state == SESSION_TOKEN && s->token_ready && s->task != NULL && d != NULL)
+			session_dial(s, d);
 		if (s->state == SESSION_DIALING && s->fd != -1)
 			session_go(s);
 		if (session_over(s))
@@ -490,6 +465,7 @@ session_end(struct session *s)
 	plan_end(s);
 	spot_remember(s);
 	report_session(s);
+	token_leave(s);
 	plan_free(&s->plan);
 	freezero(s, sizeof(*s));
 }

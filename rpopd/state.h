@@ -160,4 +160,17 @@ enum renumber { RENUMBER_NOT, RENUMBER_ASKED, RENUMBER_RETRIEVE, RENUMBER_SEEN }
 int	 state_renumber_get(int64_t mailbox);	/* enum renumber, or -1 */
 int	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint32_t unknown, int64_t now);
 
+/* --- store_token.c --- */
+
+struct token_row {			/* what has come of a refresh token */
+	uint8_t		 refresh[PROTO_TOKEN_MAX];	/* in its place; refresh_len 0: it still holds */
+	size_t		 refresh_len;
+	uint8_t		 cause[PROTO_DIGEST_LEN];	/* grant_secret.cause that was refused for good */
+	char		 suspended[PROTO_TEXT_SIZE];	/* why; empty: it was not */
+};
+int	 state_token_get(const uint8_t *origin, struct token_row *);
+int	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* 0, 1 locked, -1; so the next */
+int	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);
+int	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
+
 #endif

@@ -122,6 +122,18 @@ void		 config_free(struct config *);
  * sentence in err).  The caller wipes it.  No page of the store stays in memory.
  */
 ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret, char *err, size_t errsize);
+
+struct grant_secret {			/* what a token request needs; the caller wipes it */
+	uint8_t		 origin[PROTO_DIGEST_LEN];	/* names the grant: digest of the refresh token, or of the client */
+	uint8_t		 cause[PROTO_DIGEST_LEN];	/* digest of everything that a refusal could be about */
+	uint8_t		 refresh[PROTO_TOKEN_MAX];	/* the administrator's */
+	uint8_t		 client[PROTO_SECRET_MAX];
+	size_t		 refresh_len, client_len;
+};
+/* For a record with a client; 0, or -1 as config_secret(). */
+int		 config_grant(const char *path, const struct record *, struct grant_secret *, char *err, size_t errsize);
+/* The origin of every grant of the store; cb returns 0 to go on.  0/-1. */
+int		 config_origins(const char *path, int (*cb)(void *, const uint8_t *), void *arg);
 /* A number that changes whenever somebody commits to the file; 0 if unknown. */
 uint64_t	 config_version(const char *path);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One password of rpopd.db at a time.  Parsing the schema costs more than all the rest of an idle poll's bookkeeping, so the
+ * One credential of rpopd.db at a time.  Parsing the schema costs more than all the rest of an idle poll's bookkeeping, so the
  * connection stays open between polls, without a lock and without a page of the file: those are freed after each use, and wiped
  * (store_sql.c).
  */
@@ -15,22 +15,28 @@
 #define BUSY_SECRET	250		/* ms: a session is put off rather than the daemon held up */
 
 static int	 secret_open(const char *, char *, size_t);
-static int	 secret_step(const char *, const struct record *, uint8_t *, char *, size_t);
-static int	 secret_take(const struct record *, uint8_t *, char *, size_t);
-static void	 secret_release(void);
+static int	 secret_same(sqlite3_stmt *, const struct record *);
+static ssize_t	 secret_take(sqlite3_stmt *, const struct record *, uint8_t *, char *, size_t);
 
 static sqlite3		*db;
-static sqlite3_stmt	*query;
+static sqlite3_stmt	*queries[SECRET_MAX];
 static struct stat	 opened;	/* the file as it was then */
+
+static const char *const texts[SECRET_MAX] = {
+	[SECRET_PASSWORD] = "SELECT domain, auth_name, tls, password FROM rpop WHERE account = ?1 AND name = ?2",
+	[SECRET_GRANT] = "SELECT r.domain, r.auth_name, r.tls, r.refresh_token, c.client_secret, c.token_url, c.client_id,"
+	    " ifnull(c.scope, ''), c.grant_type, c.name FROM rpop r JOIN oauth_client c ON c.name = r.oauth_client"
+	    " WHERE r.account = ?1 AND r.name = ?2"
+};
 
 ssize_t
 config_secret(const char *path, const struct record *r, uint8_t *secret, char *err, size_t errsize)
 {
-	int	 n;
+	sqlite3_stmt	*st;
+	ssize_t		 n = -1;
 
-	if (secret_open(path, err, errsize) == -1)
-		return (-1);
-	n = secret_step(path, r, secret, err, errsize);
+	if ((st = secret_row(path, SECRET_PASSWORD, r, err, errsize)) != NULL)
+		n = secret_take(st, r, secret, err, errsize);
 	secret_release();
 	return (n);
 }
@@ -38,9 +44,13 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 void
 secret_close(void)
 {
-	sqlite3_finalize(query);
+	size_t	 i;
+
+	for (i = 0; i < SECRET_MAX; i++) {
+		sqlite3_finalize(queries[i]);
+		queries[i] = NULL;
+	}
 	sqlite3_close(db);
-	query = NULL;
 	db = NULL;
 }
 
@@ -49,6 +59,7 @@ static int
 secret_open(const char *path, char *err, size_t errsize)
 {
 	struct stat	 st;
+	size_t		 i;
 
 	if (db != NULL && lstat(path, &st) == 0 && st.st_dev == opened.st_dev && st.st_ino == opened.st_ino &&
 	    st.st_uid == opened.st_uid && st.st_mode == opened.st_mode)
@@ -56,54 +67,68 @@ secret_open(const char *path, char *err, size_t errsize)
 	secret_close();
 	if ((db = sql_open(path, SQL_READONLY, BUSY_SECRET, err, errsize)) == NULL)
 		return (-1);
-	if (lstat(path, &opened) == 0 && sqlite3_prepare_v3(db, "SELECT password, domain, auth_name, tls FROM rpop"
-	    " WHERE account = ?1 AND name = ?2", -1, SQLITE_PREPARE_PERSISTENT, &query, NULL) == SQLITE_OK)
-		return (0);
+	if (lstat(path, &opened) == 0) {
+		for (i = 0; i < SECRET_MAX && sqlite3_prepare_v3(db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &queries[i], NULL) ==
+		    SQLITE_OK; i++)
+			continue;
+		if (i == SECRET_MAX)
+			return (0);
+	}
 	sql_reason(db, path, err, errsize);
 	secret_close();
 	return (-1);
 }
 
-static int
-secret_step(const char *path, const struct record *r, uint8_t *secret, char *err, size_t errsize)
+/* The row of a record, as it was when the store was loaded; or NULL with a sentence.  secret_release() follows in every case. */
+sqlite3_stmt *
+secret_row(const char *path, enum secret_sql which, const struct record *r, char *err, size_t errsize)
 {
-	int	 rc = SQLITE_ERROR;
+	sqlite3_stmt	*st;
+	int		 rc = SQLITE_ERROR;
 
-	if (sqlite3_bind_text(query, 1, r->owner, -1, SQLITE_STATIC) == SQLITE_OK &&
-	    sqlite3_bind_text(query, 2, r->name, -1, SQLITE_STATIC) == SQLITE_OK)
-		rc = sqlite3_step(query);
+	if (secret_open(path, err, errsize) == -1)
+		return (NULL);
+	st = queries[which];
+	if (sqlite3_bind_text(st, 1, r->owner, -1, SQLITE_STATIC) == SQLITE_OK &&
+	    sqlite3_bind_text(st, 2, r->name, -1, SQLITE_STATIC) == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW && secret_same(st, r))
+		return (st);
 	if (rc == SQLITE_ROW)
-		return (secret_take(r, secret, err, errsize));
-	if (rc == SQLITE_DONE)
+		snprintf(err, errsize, "the record was changed since the store was loaded; reload");
+	else if (rc == SQLITE_DONE)
 		snprintf(err, errsize, "the record was removed since the store was loaded; reload");
 	else
 		sql_reason(db, path, err, errsize);
-	return (-1);
+	return (NULL);
 }
 
-/* A password is for the host and login it was entered with: a row edited since the load gives none. */
+/* A credential is for the host and login it was entered with: a row edited since the load gives none. */
 static int
-secret_take(const struct record *r, uint8_t *secret, char *err, size_t errsize)
+secret_same(sqlite3_stmt *st, const struct record *r)
 {
 	char		 host[PROTO_HOST_SIZE];
-	const char	*domain = (const char *)sqlite3_column_text(query, 1);
-	const char	*user = (const char *)sqlite3_column_text(query, 2);
-	const char	*tls = (const char *)sqlite3_column_text(query, 3);
-	const void	*p;
+	const char	*domain = (const char *)sqlite3_column_text(st, 0);
+	const char	*user = (const char *)sqlite3_column_text(st, 1);
+	const char	*tls = (const char *)sqlite3_column_text(st, 2);
 	enum tls_mode	 mode;
 	uint16_t	 port;
+
+	return (domain != NULL && user != NULL && tls != NULL && check_hostport(domain, host, sizeof(host), &port) &&
+	    load_tls(tls, &mode) == 0 && strcmp(host, r->host) == 0 && strcmp(user, r->user) == 0 && mode == r->tls &&
+	    (port != 0 ? port : mode == TLS_MODE_TLS ? 995 : 110) == r->port);
+}
+
+static ssize_t
+secret_take(sqlite3_stmt *st, const struct record *r, uint8_t *secret, char *err, size_t errsize)
+{
+	const void	*p;
 	int		 len;
 
-	if (domain == NULL || user == NULL || tls == NULL || !check_hostport(domain, host, sizeof(host), &port) ||
-	    load_tls(tls, &mode) == -1 || strcmp(host, r->host) != 0 || strcmp(user, r->user) != 0 || mode != r->tls ||
-	    (port != 0 ? port : mode == TLS_MODE_TLS ? 995 : 110) != r->port) {
-		snprintf(err, errsize, "the record was changed since the store was loaded; reload");
-		return (-1);
-	}
 	if (r->auth == AUTH_EXTERNAL)
 		return (0);		/* the certificate is the credential */
-	p = sqlite3_column_blob(query, 0);
-	len = sqlite3_column_bytes(query, 0);
+	p = sqlite3_column_blob(st, 3);
+	len = sqlite3_column_bytes(st, 3);
 	if (p == NULL || len <= 0 || len > PROTO_SECRET_MAX || memchr(p, '\r', len) != NULL || memchr(p, '\n', len) != NULL ||
 	    memchr(p, '\0', len) != NULL) {
 		snprintf(err, errsize, "no usable password in the store");
@@ -117,15 +142,20 @@ secret_take(const struct record *r, uint8_t *secret, char *err, size_t errsize)
  * Nothing read stays in memory.  A file in WAL mode keeps its connections' locks between uses, and config_version() would drop
  * those by closing its descriptor: then the connection is not kept.
  */
-static void
+void
 secret_release(void)
 {
 	sqlite3_stmt	*st = NULL;
 	const char	*mode;
+	size_t		 i;
 	int		 keep = 0;
 
-	sqlite3_reset(query);
-	sqlite3_clear_bindings(query);
+	if (db == NULL)
+		return;
+	for (i = 0; i < SECRET_MAX; i++) {
+		sqlite3_reset(queries[i]);
+		sqlite3_clear_bindings(queries[i]);
+	}
 	if (sqlite3_prepare_v2(db, "PRAGMA journal_mode", -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
 		keep = (mode = (const char *)sqlite3_column_text(st, 0)) != NULL && strcmp(mode, "wal") != 0;
 	sqlite3_finalize(st);

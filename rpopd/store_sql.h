@@ -69,8 +69,11 @@ int	 load_rpop(struct load *, sqlite3_stmt *);		/* store_rpop.c */
 extern const char	 load_rpop_sql[];
 const struct address_row *load_address(const struct config *, const char *);	/* accounts' own, while they are sorted */
 
-/* store_secret.c */
-void	 secret_close(void);			/* the connection kept for config_secret() */
+/* store_secret.c: a kept connection, for this file and store_grant.c */
+enum secret_sql { SECRET_PASSWORD, SECRET_GRANT, SECRET_MAX };	/* both begin with domain, auth_name, tls */
+sqlite3_stmt	*secret_row(const char *path, enum secret_sql, const struct record *, char *err, size_t errsize);
+void	 secret_release(void);
+void	 secret_close(void);
 
 /* store_config.c */
 struct arena;
@@ -109,6 +112,7 @@ enum state_sql {
 	Q_RENUMBER_GET, Q_RENUMBER_PUT, Q_RENUMBER_ANSWER, Q_RENUMBER_DROP,
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP,
 	Q_SESSION_PUT,
+	Q_TOKEN_GET, Q_TOKEN_ROTATE, Q_TOKEN_SUSPEND, Q_TOKEN_LIST, Q_TOKEN_DROP,
 	Q_MAX
 };
 extern const char *const state_texts[Q_MAX];		/* store_queries.c */
