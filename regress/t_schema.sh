@@ -285,6 +285,9 @@ accept "INSERT INTO schedule (name, days, begins, ends) VALUES ('o', '12345', '0
     UPDATE settings SET schedule = 'o', source_address = '192.0.2.1,2001:db8::1', socks = '[::1]:1080', log_level = 'all'"
 accept "SELECT 1" "SELECT aliases, records FROM accounts WHERE address = 'anna@example.org'" "sales@example.org|1"
 
+accept "SELECT 1; $(cat "$top/etc/oauth-examples.sql")" "SELECT group_concat(credential, ', ') FROM records WHERE account = 'anna@example.org'" \
+    "oauth_client google, token_command, oauth_client microsoft-app, oauth_client microsoft, password"
+
 # A store of schema 1 becomes one of this schema, with everything that was in it.
 sqlite3 -batch -bail -init /dev/null "$tmp/one.db" <"$top/regress/data/rpopd-1.sql"
 sql "$tmp/one.db" "INSERT INTO accounts (address) VALUES ('anna@example.org'), ('postmaster@example.org');
@@ -322,5 +325,7 @@ out=$(sql "$tmp/state.db" "INSERT INTO mailbox VALUES (1, 'a@b', 'r', 'h', 995, 
 	(1, CAST('m' AS BLOB), 4, NULL, 9, 0, zeroblob(32));
     SELECT uid, state FROM messages ORDER BY uid; SELECT kept, undeleted FROM mailboxes;" | tr '\n' ' ')
 same "$out" "01|deleting 1|kept 1.0|deleting 1e0|deleted m|marked 2|2 " "state.db views, numeric look-alikes"
+out=$(sql "$tmp/state.db" "INSERT INTO token (origin, refresh, since) VALUES (zeroblob(31), x'00', 1)")
+same "${out#*CHECK}" " constraint failed: length(origin) = 32 (19)" "state.db: an origin is a digest"
 echo "1..$n"
 [ "$failed" -eq 0 ]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """A private Dovecot on loopback: POP3 with STLS on one free port, POP3S on another, one Maildir and password per user."""
+import base64
 import hashlib
 import os
 import pwd
@@ -65,6 +66,21 @@ service stats {
 }
 """
 
+# For those who log in with access tokens: JWTs, checked with a key of their maker's.
+OAUTH = """\
+auth_mechanisms = plain login xoauth2 oauthbearer
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = %(dir)s/oauth2.conf
+}
+"""
+OAUTH_CONF = """\
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix=%(dir)s/keys/
+username_attribute = sub
+"""
+
 
 def free_port():
     """Below the range of ports that connections get, so that none of them takes it before Dovecot does."""
@@ -79,7 +95,7 @@ def free_port():
 
 
 class Dovecot:
-    def __init__(self, directory, pki, extra=""):
+    def __init__(self, directory, pki, extra="", jwt_key=None):
         nobody = pwd.getpwnam("nobody")
         self.uid, self.gid = nobody.pw_uid, nobody.pw_gid
         self.dir = directory
@@ -94,6 +110,9 @@ class Dovecot:
         cert, key = pki.cert()
         with open(self.path("dovecot.conf"), "w") as f:
             f.write(CONF % {"dir": directory, "cert": cert, "key": key, "port": self.port, "sport": self.sport} + extra)
+            if jwt_key is not None:
+                f.write(OAUTH % {"dir": directory})
+                self._write_oauth(jwt_key)
         self.proc = None
         try:
             self.start()
@@ -103,6 +122,13 @@ class Dovecot:
 
     def path(self, *names):
         return os.path.join(self.dir, *names)
+
+    def _write_oauth(self, jwt_key):
+        with open(self.path("oauth2.conf"), "w") as f:
+            f.write(OAUTH_CONF % {"dir": self.dir})
+        os.makedirs(self.path("keys", "default", "HS256"))
+        with open(self.path("keys", "default", "HS256", "default"), "w") as f:
+            f.write(base64.b64encode(jwt_key).decode())
 
     def start(self):
         with open(self.path("stderr"), "ab") as err:

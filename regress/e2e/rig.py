@@ -19,7 +19,7 @@ import corpus
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("RPOPD_BUILD", os.path.join(REPO, "build")))
 HOOKS = os.path.join(BUILD, "test")
-USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm"}
+USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo"}
 PATIENCE = float(os.environ.get("RPOPD_PATIENCE", "90"))	# s; a bound for hangs, never a measure
 
 
@@ -96,7 +96,7 @@ class Daemon:
 
     def processes(self):
         """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher."""
-        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": []}
+        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": []}
         below = {self.pid: "rpopd"}
         for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
             parent = parent_of(pid)
@@ -177,7 +177,7 @@ class Rig:
         self.settings = {"mail_root": self.mail, "ca_dir": pki.certs, "hostname": "rig.test", "self_poll": 1}
         self.settings.update(settings)
         self.verbose = ["-v"]
-        self.accounts, self.aliases, self.records = [], [], []
+        self.accounts, self.aliases, self.clients, self.records = [], [], [], []
 
     # --- configuration ---
     def account(self, address, aliases=()):
@@ -196,12 +196,20 @@ class Rig:
         self.records.append(row)
         return row
 
+    def client(self, name, idp, **columns):
+        """A row of oauth_client for an Idp."""
+        row = {"name": name, "token_url": idp.url(), "client_id": "rig-client"}
+        row.update(columns)
+        self.clients.append(row)
+        return row
+
     def sql(self):
         """The statements an administrator would type."""
         rows = [insert("accounts", {"address": a}) for a in self.accounts]
         rows += [insert("route", {"address": a, "target": t}) for a, t in self.aliases]
         pairs = dict(self.settings, main_domain=self.accounts[0].split("@")[1])
         rows.append("UPDATE settings SET %s;" % ", ".join("%s = %s" % (k, quote(v)) for k, v in pairs.items()))
+        rows += [insert("oauth_client", c) for c in self.clients]
         return rows + [insert("rpop", r) for r in self.records]
 
     def write_db(self):

@@ -10,14 +10,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
 import behaviours as B
 import corpus
 import rig as rigs
+from idp import Idp
 
-ROLES = ["rpopd", "dialer", "template", "session", "deliverer"]
+ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "oauth"]
 CHILDREN = ROLES[1:]
 # CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SETPCAP SYS_CHROOT
 MASTER_CAPS = sum(1 << n for n in (0, 1, 3, 5, 6, 7, 8, 18))
@@ -48,19 +50,23 @@ class Seen:
 def seen(pki):
     """{role: Seen} of a daemon with one session half-way through a message."""
     from popd import Popd
-    rig = rigs.Rig(pki)
+    rig, idp = rigs.Rig(pki), Idp(pki)
     server = Popd(pki, B.Stall("retr", 0.5), [corpus.big("half", 1_000_000)], "pop3s")
     try:
         rig.account("postmaster@example.org")
         rig.record("postmaster@example.org", "half", server)
+        idp.behave = lambda handler, form: time.sleep(20)
+        rig.client("idp", idp, client_secret="s3cret-word")
+        rig.record("postmaster@example.org", "asking", server, password=None, oauth_client="idp", refresh_token="s3cret-word")
         daemon = rig.start()
-        rigs.wait_for(lambda: server.count("retr") and rig.spooled(), "the session to be in the middle")
+        rigs.wait_for(lambda: server.count("retr") and rig.spooled() and idp.count(), "the session to be in the middle")
         found = {role: pids[0] for role, pids in daemon.processes().items() if pids}
         result = {role: Seen(pid) for role, pid in found.items()}
         result["rig"], result["log"] = rig, daemon.logfile
         yield result
     finally:
         server.stop()
+        idp.stop()
         rig.close()
 
 
@@ -69,7 +75,8 @@ def test_there(seen, role):
     assert role in seen
 
 
-@pytest.mark.parametrize("role,user", [("dialer", "_rpopd"), ("template", "_rpopf"), ("session", "_rpopf"), ("deliverer", "_rpopm")])
+@pytest.mark.parametrize("role,user", [("dialer", "_rpopd"), ("template", "_rpopf"), ("session", "_rpopf"), ("deliverer", "_rpopm"),
+    ("oauth", "_rpopo")])
 def test_uid_and_groups(seen, role, user):
     pw = pwd.getpwnam(user)
     assert seen[role].ids("Uid") == {pw.pw_uid}
@@ -78,7 +85,7 @@ def test_uid_and_groups(seen, role, user):
 
 
 @pytest.mark.parametrize("role,root", [("dialer", "run/dialer"), ("template", "run/fetcher"), ("session", "run/fetcher"),
-    ("deliverer", "mail")])
+    ("deliverer", "mail"), ("oauth", "run/oauth")])
 def test_root_directory(seen, role, root):
     assert seen[role].root == seen[role].cwd == os.path.join(seen["rig"].dir, root)
 
@@ -86,8 +93,8 @@ def test_root_directory(seen, role, root):
 def test_jails_hold_nothing_but_certificates(seen):
     run = os.path.join(seen["rig"].dir, "run")
     assert os.listdir(os.path.join(run, "dialer")) == []
-    assert os.listdir(os.path.join(run, "fetcher")) == ["certs"]
-    for name in ("dialer", "fetcher", "fetcher/certs"):
+    assert os.listdir(os.path.join(run, "fetcher")) == os.listdir(os.path.join(run, "oauth")) == ["certs"]
+    for name in ("dialer", "fetcher", "fetcher/certs", "oauth", "oauth/certs"):
         st = os.stat(os.path.join(run, name))
         assert st.st_uid == 0 and st.st_mode & 0o022 == 0
 
@@ -148,7 +155,7 @@ def test_limits(seen, role):
     assert seen[role].limits["Max core file size"] == ["0", "0"]
     if role != "template":
         assert seen[role].limits["Max processes"] == ["0", "0"]
-    if role in ("dialer", "template", "session"):
+    if role in ("dialer", "template", "session", "oauth"):
         assert seen[role].limits["Max file size"] == ["0", "0"]
     if role == "session":
         assert int(seen[role].limits["Max open files"][0]) <= 64
@@ -178,10 +185,11 @@ def probe_names():
 def jails():
     """{program: its root directory}"""
     top = rigs.scratch()
-    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer")}
+    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer", "oauth")}
     for path in made.values():
         os.mkdir(path, 0o755)
-    os.mkdir(os.path.join(made["fetcher"], "certs"), 0o755)
+    for name in ("fetcher", "oauth"):
+        os.mkdir(os.path.join(made[name], "certs"), 0o755)
     pw = pwd.getpwnam("_rpopm")
     os.chown(made["deliverer"], pw.pw_uid, pw.pw_gid)
     yield made
@@ -189,7 +197,7 @@ def jails():
 
 
 @pytest.mark.parametrize("what", probe_names())
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer", "oauth"])
 def test_forbidden(jails, process, what):
     """Ended by the filter, or refused (exit 0); 42 means that it worked."""
     name, _, narrowed = process.partition(":")
@@ -216,11 +224,12 @@ LIBRARIES = {
     "dialer": {"libcares", "libevent_core"},
     "fetcher": {"libtls", "libssl", "libcrypto", "libgsasl", "libevent_core"},
     "deliverer": {"libevent_core"},
+    "oauth": {"libtls", "libssl", "libcrypto", "libjansson", "libevent_core"},
     "rpopctl": set(),
 }
 # What must not even come along through another library.
-NEVER = {"rpopd": {"libtls", "libssl", "libcrypto", "libcares", "libgsasl"}, "dialer": {"libsqlite3", "libtls", "libssl", "libcrypto"},
-    "fetcher": {"libsqlite3", "libcares"}, "deliverer": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares"},
+NEVER = {"rpopd": {"libtls", "libssl", "libcrypto", "libcares", "libgsasl", "libjansson"}, "dialer": {"libsqlite3", "libtls", "libssl", "libcrypto"},
+    "fetcher": {"libsqlite3", "libcares", "libjansson"}, "oauth": {"libsqlite3", "libcares", "libgsasl"}, "deliverer": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares"},
     "rpopctl": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares", "libevent_core"}}
 
 

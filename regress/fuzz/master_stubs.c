@@ -104,3 +104,8 @@ int child_log_as(const char *w, struct imsg *i) { (void)w; (void)i; return (0); 
 void rpopd_maybe_exit(void) { }
 void rpopd_stop(void) { }
 int rpopd_reload(char *e, size_t n) { strlcpy(e, "no", n); return (-1); }
+int token_wanted(const struct record *r) { (void)r; return (0); }
+int token_get(struct session *s) { (void)s; return (1); }
+ssize_t token_copy(const struct session *s, uint8_t *p) { (void)s; (void)p; return (-1); }
+void token_leave(struct session *s) { (void)s; }
+int token_refused(struct session *s, struct task *t) { (void)s; (void)t; return (0); }

@@ -39,6 +39,14 @@ time(time_t *t)
 }
 
 int
+token_refused(struct session *s, struct task *t)
+{
+	(void)s;
+	(void)t;
+	return (0);
+}
+
+int
 session_start(struct task *t)
 {
 	struct session	*s;
@@ -51,6 +59,7 @@ session_start(struct task *t)
 	s = calloc(1, sizeof(*s));
 	s->task = t;
 	s->begun = now;
+	s->state = SESSION_DIALING;
 	t->session = s;
 	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
 	master.nsessions++;

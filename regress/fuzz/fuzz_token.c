@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+/* links: rpopd/token.c rpopd/token_program.c rpopd/token_request.c rpopd/link_oauth.c regress/fuzz/token_stubs.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* libs: -levent_core */
+/*
+ * A taken-over oauth process against the master: whatever it answers, what is stored is a token of the promised alphabet
+ * (token_stubs.c checks), and only the request it had gets one.  Input: records of type (1 octet), id (1), length (2), payload.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../rpopd/token.h"
+#include "token_stubs.h"
+
+int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static int
+dispatch(uint32_t type, uint32_t id, const uint8_t *p, size_t len)
+{
+	struct ibuf	*buf = ibuf_open(len + sizeof(id));
+	struct imsg	 imsg = { .hdr = { .type = type, .len = IMSG_HEADER_SIZE + len + sizeof(id) }, .buf = buf };
+	char		 err[256];
+	int		 rv;
+
+	ibuf_add(buf, &id, sizeof(id));
+	ibuf_add(buf, p, len);
+	imsg.data = ibuf_data(buf);
+	rv = rules_dispatch(oauth_rules, oauth_nrules, 0, &stub_child, &imsg, err, sizeof(err));
+	ibuf_free(buf);
+	return (rv);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
+{
+	static const uint8_t	 types[] = { IMSG_TOKEN_ROTATED, IMSG_TOKEN_GRANTED, IMSG_TOKEN_FAILED, IMSG_READY };
+	struct session		*s = stub_session();
+	size_t			 n;
+
+	if (token_get(s) == 0)
+		token_dialed(&stub_child, stub_id, open("/dev/null", O_RDONLY));
+	while (len >= 4) {
+		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
+			n = len - 4;
+		if (dispatch(types[p[0] % nitems(types)], p[1] == 0 ? stub_id : p[1], p + 4, n) == -1)
+			break;
+		p += 4 + n;
+		len -= 4 + n;
+	}
+	token_child_died(&stub_child);
+	stub_end(s);
+	return (0);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/* The surroundings of token.c for fuzz_token.c: a store that checks what it is given, children that do not exist. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../rpopd/token.h"
+#include "token_stubs.h"
+
+static const struct oauth_row	 client = { .name = "c", .client_id = "i", .scope = "", .ca_file = "", .host = "h", .path = "/",
+				    .port = 443 };
+static const struct record	 rec = { .owner = "a@b", .name = "r", .client = &client, .token_command = "", .token_user = "" };
+static struct task		 task = { .rec = &rec };
+static struct config		 config = { .settings = { .source = "" } };
+struct rpopd			 master = { .config = &config };
+struct child			 stub_child;
+uint32_t			 stub_id;
+
+static void
+quiet(enum log_level level, const char *text)
+{
+	(void)level;
+	(void)text;
+}
+
+struct session *
+stub_session(void)
+{
+	static int	 ready;
+	struct session	*s = calloc(1, sizeof(*s));
+
+	if (!ready++) {
+		log_setsink(quiet);
+		event_init();
+		TAILQ_INIT(&master.sessions);
+	}
+	s->task = &task;
+	s->fd = -1;
+	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
+	return (s);
+}
+
+void
+stub_end(struct session *s)
+{
+	struct grant	*g = s->grant;
+
+	TAILQ_REMOVE(&master.sessions, s, entry);
+	if (s->token_ready != (g != NULL && g->access != NULL && g->state == GRANT_IDLE))
+		abort();
+	token_leave(s);
+	free(s);
+	token_reload();		/* no store names it: gone */
+	if (!LIST_EMPTY(&grants))
+		abort();
+}
+
+int
+state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t len)
+{
+	size_t	 i;
+
+	(void)origin;
+	if (len == 0 || len > PROTO_TOKEN_MAX)
+		abort();
+	for (i = 0; i < len; i++)
+		if (refresh[i] < ' ' || refresh[i] > '~')
+			abort();
+	return (0);
+}
+
+int
+config_grant(const char *path, const struct record *r, struct grant_secret *g, char *err, size_t size)
+{
+	(void)path;
+	(void)r;
+	(void)err;
+	(void)size;
+	memset(g, 0, sizeof(*g));
+	g->refresh_len = 1;
+	return (0);
+}
+
+int state_token_get(const uint8_t *o, struct token_row *r) { (void)o; memset(r, 0, sizeof(*r)); return (0); }
+int state_token_suspend(const uint8_t *o, const uint8_t *c, const char *t) { (void)o; (void)c; (void)t; return (0); }
+int state_token_prune(uint8_t (*k)[PROTO_DIGEST_LEN], size_t n) { (void)k; (void)n; return (0); }
+int config_origins(const char *p, int (*cb)(void *, const uint8_t *), void *a) { (void)p; (void)cb; (void)a; return (0); }
+uint32_t state_next_session(void) { return (++stub_id); }
+struct child *child_current(enum role r) { (void)r; return (&stub_child); }
+void child_use(struct child *c) { (void)c; }
+void child_release(struct child *c) { (void)c; }
+int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
+int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
+void session_later(void) { }
+void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
+void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
+{ (void)c; (void)i; (void)h; (void)p; (void)f; (void)s; }
+void session_fail(struct session *s, enum fetch_stage g, enum fail_why w, const char *t)
+{ (void)g; (void)t; s->why = w; s->state = SESSION_CLOSING; }
+int pem_read(enum pem_kind k, const char *p, struct pem *m, char *e, size_t n) { (void)k; (void)p; (void)m; (void)e; (void)n; return (-1); }
+void pem_free(struct pem *p) { (void)p; }
+struct command *command_start(const char *l, const char *u, void (*d)(void *, const struct command_result *), void *a, char *e, size_t n)
+{ (void)l; (void)u; (void)d; (void)a; (void)e; (void)n; return (NULL); }
