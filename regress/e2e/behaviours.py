@@ -21,6 +21,8 @@ class Cut(Behaviour):
                 if n < 0:
                     n += len(data)
                 s.send(data[:n])
+                if self.reset:
+                    s.reset()
                 raise Close
         s.send(data)
 
@@ -99,6 +101,7 @@ class Endless(Behaviour):
 
 
 class NoUidl(Behaviour):
+    """No UIDL."""
     capabilities = ["TOP", "USER"]
 
     def cmd_uidl(self, s, arg):
@@ -106,6 +109,8 @@ class NoUidl(Behaviour):
 
 
 class NoCapa(Behaviour):
+    """No CAPA."""
+
     def cmd_capa(self, s, arg):
         self.err(s, "capa", b"unknown command")
 
@@ -133,6 +138,8 @@ class Uids(Behaviour):
 
 
 class Stat(Behaviour):
+    """A fixed text in answer to STAT."""
+
     def __init__(self, text):
         super().__init__()
         self.text = text
@@ -155,6 +162,8 @@ class Lists(Behaviour):
 
 
 class RefuseRetr(Behaviour):
+    """RETR of these numbers is refused."""
+
     def __init__(self, *numbers):
         super().__init__()
         self.numbers = [b"%d" % n for n in numbers]
@@ -166,6 +175,8 @@ class RefuseRetr(Behaviour):
 
 
 class RefuseDele(Behaviour):
+    """DELE is refused."""
+
     def cmd_dele(self, s, arg):
         self.err(s, "dele", b"[PERM] deletion not allowed")
 
@@ -248,6 +259,8 @@ class StlsInject(Behaviour):
 
 
 class StlsRefused(Behaviour):
+    """STLS is refused, or answered by something else."""
+
     def __init__(self, answer=b"-ERR not today\r\n"):
         super().__init__()
         self.answer = answer
@@ -257,6 +270,8 @@ class StlsRefused(Behaviour):
 
 
 class StlsNotOffered(StlsRefused):
+    """STLS is neither offered nor taken."""
+
     def capa(self, s):
         return self.capabilities
 
@@ -272,18 +287,11 @@ class StlsThenClear(Behaviour):
 
 
 class Cert(Behaviour):
+    """A certificate with a fault."""
+
     def __init__(self, cert):
         super().__init__()
         self.cert = cert
-
-
-class HandshakeStall(Behaviour):
-    """Accepts, and never answers the ClientHello."""
-
-    def wire(self, s, point, data):
-        if point == "handshake":
-            s.gone()
-        s.send(data)
 
 
 class EchoPassword(Behaviour):
@@ -291,11 +299,6 @@ class EchoPassword(Behaviour):
 
     def cmd_pass(self, s, arg):
         self.err(s, "login", b"[AUTH] \x1b[31mPASS " + arg + b" \x9b2J\x07 is wrong %s%n" + b"z" * 300)
-
-
-class Busy(Behaviour):
-    def cmd_pass(self, s, arg):
-        self.err(s, "login", b"[IN-USE] mailbox is locked")
 
 
 class RefuseLogin(Behaviour):
@@ -325,21 +328,6 @@ class PassWithoutLogin(Behaviour):
         s.logged_in = True
         s.view = list(s.box.messages)
         return b"+OK PREAUTH already logged in\r\n"
-
-
-class BodyOf(Behaviour):
-    """RETR of one number sends exactly these octets."""
-
-    def __init__(self, number, octets, then_close=False):
-        super().__init__()
-        self.number, self.octets, self.then_close = number, octets, then_close
-
-    def cmd_retr(self, s, arg):
-        if arg != b"%d" % self.number:
-            return super().cmd_retr(s, arg)
-        s.send(self.octets)
-        if self.then_close:
-            raise Close
 
 
 class StaleRetr(Behaviour):

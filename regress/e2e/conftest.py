@@ -22,9 +22,14 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """RPOPD_SHARD=n/m: every m-th test from the n-th on, so that a long file can run in several processes."""
+    """RPOPD_SHARD=n/m: every m-th test from the n-th on, so that a long file can run in several processes.  Those that share a
+    parameter `variant` share one costly run of the daemon, and stay together."""
     n, m = map(int, os.environ.get("RPOPD_SHARD", "0/1").split("/"))
-    items[:] = items[n::m]
+    groups = {}
+    for item in items:
+        variant = getattr(item, "callspec", None) and item.callspec.params.get("variant")
+        groups.setdefault(variant or item.nodeid, []).append(item)
+    items[:] = [item for i, group in enumerate(groups.values()) if i % m == n for item in group]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: ISC
 """A throw-away certificate authority: good and bad server certificates, and a hashed directory of trusted CAs."""
 import os
+import random
 import subprocess
 
-SAN = "subjectAltName=DNS:localhost,IP:127.0.0.1\n"
+MANY = ["127.0.%d.%d" % (net, host) for net in (1, 2) for host in range(1, 201)]	# for servers that must not share an address
+SAN = "subjectAltName=DNS:localhost,%sIP:127.0.0.1%s\n" % (
+    "".join("DNS:%s.localhost," % name for name in ("commonname", "nul", "wildcard")), "".join(",IP:" + a for a in MANY))
 CADB = "[ca]\ndefault_ca=d\n[d]\ndatabase=%(d)s/index\nserial=%(d)s/serial\nnew_certs_dir=%(d)s\ndefault_md=sha256\n" \
     "policy=p\nunique_subject=no\n[p]\ncommonName=supplied\n"
 
@@ -15,8 +18,8 @@ def openssl(*args):
 
 class Pki:
     """
-    Files in one directory: NAME.pem and NAME.key for each of good, expired, wrongname, unknown, selfsigned, expiredself, v6, and
-    for clients client (of clientca), stranger (of otherca); certs/ holds the CA.
+    Files in one directory: NAME.pem and NAME.key for each certificate; certs/ holds the CA.  Good is what localhost and MANY may
+    show; each other one has one fault; client (of clientca) and stranger (of otherca) are for clients.
     """
 
     def __init__(self, directory):
@@ -33,6 +36,14 @@ class Pki:
         self._leaf("expired", "ca", SAN, ("20200101000000Z", "20200201000000Z"))
         self._leaf("client", "clientca", "extendedKeyUsage=clientAuth\n")
         self._leaf("stranger", "otherca", "extendedKeyUsage=clientAuth\n")
+        self._leaf("future", "ca", SAN, ("20450101000000Z", "20460101000000Z"))
+        self._leaf("commonname", "ca", "subjectAltName=DNS:elsewhere.example\n", cn="commonname.localhost")
+        # a dNSName of "nul.localhost", NUL, ".example"
+        name = b"nul.localhost\0.example"
+        der = bytes([0x30, len(name) + 2, 0x82, len(name)]) + name
+        self._leaf("nul", "ca", "subjectAltName=DER:%s\n" % ":".join("%02x" % x for x in der))
+        self._leaf("wildcard", "ca", "subjectAltName=DNS:*.localhost,DNS:*,DNS:wild*.localhost\n")
+        self._leaf("clientonly", "ca", SAN + "extendedKeyUsage=clientAuth\n")
         openssl("req", "-x509", *self._new("selfsigned"), "-days", "30", "-subj", "/CN=localhost",
             "-addext", SAN.strip())
         self._expired_self()
@@ -60,9 +71,9 @@ class Pki:
     def _authority(self, name):
         openssl("req", "-x509", *self._new(name), "-days", "30", "-subj", "/CN=rpopd test " + name)
 
-    def _leaf(self, name, ca, san, dates=None):
+    def _leaf(self, name, ca, san, dates=None, cn="localhost"):
         csr, ext = self.path(name + ".csr"), self.path(name + ".ext")
-        openssl("req", *self._new(name), "-subj", "/CN=localhost")
+        openssl("req", *self._new(name), "-subj", "/CN=" + cn)
         os.rename(self.path(name + ".pem"), csr)
         with open(ext, "w") as f:
             f.write(san + "basicConstraints=CA:FALSE\n" + ("" if "extendedKeyUsage" in san else "extendedKeyUsage=serverAuth\n"))
@@ -85,7 +96,7 @@ class Pki:
         """x509(1) cannot set dates; ca(1) wants a database."""
         db = self.path(name + ".db")
         os.makedirs(db)
-        for file, text in (("index", ""), ("serial", "4711\n"), ("conf", CADB % {"d": db})):
+        for file, text in (("index", ""), ("serial", "%016x\n" % random.getrandbits(60)), ("conf", CADB % {"d": db})):
             with open(os.path.join(db, file), "w") as f:
                 f.write(text)
         openssl("ca", "-batch", "-config", os.path.join(db, "conf"), "-in", self.path(name + ".csr"), *signer,

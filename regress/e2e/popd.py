@@ -8,8 +8,11 @@ import hashlib
 import re
 import socket
 import ssl
+import struct
 import threading
 import time
+
+OCTETS_MAX = 4000		# of one answer that leave singly; a flood goes on in larger pieces
 
 
 class Close(Exception):
@@ -67,6 +70,9 @@ class Behaviour:
 
     def greeting(self, s):
         return b"+OK ready" + (b" " + s.challenge if self.apop else b"") + b"\r\n"
+
+    def hello(self, s):
+        """The client is about to say its ClientHello."""
 
     def context(self, s, context):
         """What TLS is done with; the certificate is already in."""
@@ -210,9 +216,17 @@ class Session:
 
     def send(self, data):
         try:
+            if self.server.octets:
+                for i in range(min(len(data), OCTETS_MAX)):
+                    self.sock.sendall(data[i:i + 1])
+                data = data[OCTETS_MAX:]
             self.sock.sendall(data)
         except OSError:
             raise Close
+
+    def reset(self):
+        """What is closed now ends with RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def recv(self):
         try:
@@ -230,9 +244,10 @@ class Session:
         line, self.buffer = self.buffer.split(b"\n", 1)
         return line.rstrip(b"\r")
 
-    def handshake(self, cert=None):
+    def handshake(self):
+        self.behaviour.hello(self)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.server.pki.cert(cert or self.behaviour.cert))
+        context.load_cert_chain(*self.server.pki.cert(self.behaviour.cert))
         self.behaviour.context(self, context)
         try:
             self.sock = context.wrap_socket(self.sock, server_side=True)
@@ -290,17 +305,17 @@ class Session:
 
 
 class Popd:
-    """A server on a free loopback port; behaviour and box may be exchanged between sessions."""
+    """A server on a free loopback port; behaviour and box may be exchanged between sessions.  octets: one octet per segment."""
 
-    def __init__(self, pki, behaviour=None, messages=(), mode="plain", address="127.0.0.1"):
-        self.pki, self.mode = pki, mode
+    def __init__(self, pki, behaviour=None, messages=(), mode="plain", address="127.0.0.1", port=0, octets=False):
+        self.pki, self.mode, self.octets = pki, mode, octets
         self.behaviour = behaviour or Behaviour()
         self.box = Box(messages)
         self.sessions = []
         self.open = self.most_open = 0
         self.stopping = False
         self.lock = threading.Lock()
-        self.listener = socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+        self.listener = socket.create_server((address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET,
             backlog=128, dualstack_ipv6=address == "::")
         self.port = self.listener.getsockname()[1]
         self.host = "localhost"
@@ -358,3 +373,8 @@ class Popd:
     def tls(self):
         """Value of the record's column for this server."""
         return {"plain": "none", "stls": "stls", "pop3s": "tls"}[self.mode]
+
+
+if __name__ == "__main__":
+    from hostile.cli import main
+    main()
