@@ -19,6 +19,10 @@ demo='dovecot-core dovecot-pop3d openssl python3'
 test="$demo"' libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
 bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'
 
+# POP3 servers to be tested against.  Their packages conflict with each other and with Dovecot's: they are kept, not installed, and
+# the tests unpack each into a root directory of its own.
+servers='courier-pop,courier-authlib-userdb cyrus-pop3d,sasl2-bin,libsasl2-modules,libsasl2-modules-db mailutils-pop3d popa3d solid-pop3d'
+server_dir=/var/cache/rpopd-regress
 policy=/usr/sbin/policy-rc.d
 made_policy=no
 
@@ -65,6 +69,25 @@ install_packages() {
 	allow_services
 }
 
+# Fetch a server's package and what it needs that is not installed: comma-separated names, the first is the server's.
+keep_server() {
+	dir=$server_dir/${1%%,*}
+	[ -e "$dir/complete" ] && return
+	[ "$(id -u)" -eq 0 ] || die "run it as root: $dir is missing"
+	echo "install-deps.sh: fetching ${1%%,*}"
+	names=$(echo "$1" | tr , ' ')
+	mkdir -p "$dir"
+	# shellcheck disable=SC2086
+	apt -s install --no-install-recommends $names dovecot-pop3d- >"$dir/list" || {
+		apt update || die 'apt-get update failed'
+		apt -s install --no-install-recommends $names dovecot-pop3d- >"$dir/list" || die "cannot install ${1%%,*}"
+	}
+	# shellcheck disable=SC2046,SC2086
+	(cd "$dir" && apt -o APT::Sandbox::User=root download $names $(sed -n 's/^Inst \([^ ]*\).*/\1/p' list)) ||
+	    die "could not fetch ${1%%,*}"
+	touch "$dir/complete"
+}
+
 create_user() {
 	getent passwd "$1" >/dev/null && return
 	useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin --comment "$2" "$1" ||
@@ -92,6 +115,11 @@ fi
 if [ -n "$wanted" ]; then
 	# shellcheck disable=SC2086
 	install_packages $wanted
+fi
+if [ "${1:-build}" = test ]; then
+	for server in $servers; do
+		keep_server "$server"
+	done
 fi
 create_user _rpopd 'rpopd dialer'
 create_user _rpopf 'rpopd fetcher'
