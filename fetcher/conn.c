@@ -139,12 +139,15 @@ conn_bye(struct conn *c)
 static ssize_t
 tls_result(struct conn *c, ssize_t n, short *events)
 {
+	unsigned int	 has;
+
 	if (n >= 0)
 		return (n);
 	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT) {
 		*events = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
 		return (CONN_AGAIN);
 	}
-	c->why = tlserror_explain(c->has, tls_error(c->tls), c->text, sizeof(c->text)) ? WHY_TLS : WHY_CLOSED;
+	has = c->has | (c->shaken ? HAS_SHAKEN : 0);
+	c->why = tlserror_explain(has, tls_error(c->tls), c->text, sizeof(c->text)) ? WHY_TLS : WHY_CLOSED;
 	return (-1);
 }

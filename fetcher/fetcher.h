@@ -24,7 +24,8 @@ struct pem {			/* octets of a file the master read for us */
 };
 
 /* What a session's TLS was asked to be, for the explanation of a failure. */
-enum tls_has { HAS_CA = 0x01, HAS_KEY = 0x02, HAS_OLD = 0x04, HAS_CIPHERS = 0x08, HAS_PINS = 0x10, HAS_13 = 0x20 };
+enum tls_has { HAS_CA = 0x01, HAS_KEY = 0x02, HAS_OLD = 0x04, HAS_CIPHERS = 0x08, HAS_PINS = 0x10, HAS_13 = 0x20,
+	HAS_SHAKEN = 0x40 };		/* the handshake is over */
 
 /* conn.c: one connected socket, plain or TLS, non-blocking. */
 struct conn {

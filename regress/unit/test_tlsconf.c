@@ -182,6 +182,10 @@ test_explained(void **state)
 	assert_non_null(strstr(text, "lower tls_min"));
 	assert_int_equal(tlserror_explain(0, "x::sslv3 alert bad certificate", text, sizeof(text)), 1);
 	assert_string_equal(text, "x::sslv3 alert bad certificate");	/* not ours: we showed none */
+	assert_int_equal(tlserror_explain(0, "handshake failed: x::unexpected eof while reading", text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "is the port right"));
+	assert_int_equal(tlserror_explain(HAS_SHAKEN, "read failed: x::unexpected eof while reading", text, sizeof(text)), 0);
+	assert_non_null(strstr(text, "(the connection was lost)"));
 }
 
 /* Whatever the library says, the text is encoded, bounded, and keeps its remedy. */

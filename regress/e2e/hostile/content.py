@@ -74,7 +74,7 @@ for name, end in {"lf-dot-lf": b"\n.\n", "lf-dot-crlf": b"\n.\r\n", "crlf-dot-lf
     "dot-cr": b"\r\n.\r", "dot-only": b"\r\n.", "dot-blank": b"\r\n. \r\n", "dot-dot": b"\r\n..\r\n", "nul-dot": b"\0.\0",
     "text-dot": b"text.\r\n"}.items():
     add("end-" + name, lambda end=end: FalseEnd(end, False), "R2", IDLE, got=ALL[:2])
-    add("end-%s-cut" % name, lambda end=end: FalseEnd(end, True), "R2", "^RETR: .*(closed|lost|TLS)", got=ALL[:2])
+    add("end-%s-cut" % name, lambda end=end: FalseEnd(end, True), "R2", "^RETR: .*(closed|lost)", got=ALL[:2])
 
 add("message-endless-line", lambda: EndlessMessage(HEAD, b"x"), "R2", "^RETR: ", got=ALL[:2])
 add("message-endless-lines", lambda: EndlessMessage(HEAD, b"x" * 70 + LF), "R2", "^RETR: ", got=ALL[:2])

@@ -8,7 +8,7 @@ from popd import Close
 from . import ALL, add
 
 TLS = ("stls", "pop3s")
-CLOSED = "closed the connection|connection lost|[Rr]eset by peer|TLS: .*(eof|EOF|reset|Connection)"
+CLOSED = "closed the connection|connection lost|connection was lost|[Rr]eset by peer"
 
 
 class Notify(Cut):

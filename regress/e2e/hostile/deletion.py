@@ -5,7 +5,7 @@ from popd import Close
 
 from . import ALL, add
 
-CLOSED = "closed|lost|TLS"
+CLOSED = "closed|lost"
 
 
 class RefuseSome(Behaviour):

@@ -107,7 +107,7 @@ add("stls-other-capabilities", OtherCapabilities, "OK", modes=STLS)
 for name, words in {"expired": "expired", "future": "not yet valid", "wrongname": "not present", "unknown": "issuer",
     "selfsigned": "self.signed", "commonname": "not present", "nul": "not present|NUL|invalid|subject",
     "clientonly": "purpose|unsuitable|unsupported", "wildcard": "not present"}.items():
-    add("cert-" + name, lambda name=name: Cert(name), "R0", "^TLS: TLS: .*(%s)" % words, modes=TLS,
+    add("cert-" + name, lambda name=name: Cert(name), "R0", "^TLS: .*(%s)" % words, modes=TLS,
         host=name + ".localhost" if name in ("commonname", "nul", "wildcard") else None)
 
 for name, data in {"clear-text": b"+OK ready" + LF, "http": b"HTTP/1.1 400 Bad Request" + LF + LF, "zeros": b"\0" * 300,
@@ -115,12 +115,12 @@ for name, data in {"clear-text": b"+OK ready" + LF, "http": b"HTTP/1.1 400 Bad R
     "huge-record": b"\x16\x03\x03\xff\xff" + b"\x02" * 70000, "bad-hello": b"\x16\x03\x03\x00\x04\x02\xff\xff\xff"}.items():
     add("tls-" + name, lambda data=data: Raw(data), "R0", "^TLS: ", modes=TLS)
 add("tls-alert-close", lambda: Raw(b"\x15\x03\x03\x00\x02\x02\x50", True), "R0", "^TLS: ", modes=TLS)
-add("tls-1.0", lambda: Limits(ssl.TLSVersion.TLSv1), "R0", "^TLS: TLS: ", modes=TLS)
-add("tls-1.1", lambda: Limits(ssl.TLSVersion.TLSv1_1), "R0", "^TLS: TLS: ", modes=TLS)
+add("tls-1.0", lambda: Limits(ssl.TLSVersion.TLSv1), "R0", "^TLS: ", modes=TLS)
+add("tls-1.1", lambda: Limits(ssl.TLSVersion.TLSv1_1), "R0", "^TLS: ", modes=TLS)
 add("tls-1.2-only", lambda: Limits(ssl.TLSVersion.TLSv1_2), "OK", modes=TLS)
 add("tls-1.3-only", lambda: Limits(ssl.TLSVersion.TLSv1_3), "OK", modes=TLS)
-add("tls-anonymous", lambda: Limits(ciphers="aNULL:@SECLEVEL=0"), "R0", "^TLS: TLS: ", modes=TLS)
-add("tls-null-cipher", lambda: Limits(ciphers="eNULL:@SECLEVEL=0"), "R0", "^TLS: TLS: ", modes=TLS)
+add("tls-anonymous", lambda: Limits(ciphers="aNULL:@SECLEVEL=0"), "R0", "^TLS: ", modes=TLS)
+add("tls-null-cipher", lambda: Limits(ciphers="eNULL:@SECLEVEL=0"), "R0", "^TLS: ", modes=TLS)
 add("tls-wants-certificate", AsksForCertificate, "R0", "TLS", modes=TLS)
 for point in ("greeting", "login", "retr", "quit"):
     add("tls-clear-at-" + point, lambda point=point: ClearMidway(point),
