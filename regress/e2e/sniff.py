@@ -48,10 +48,13 @@ def to_servers():
 
 
 class Sniffer:
-    """Keeps what clients send to servers on lo: {server port: octets in the order of sending}, retransmissions included."""
+    """
+    Keeps what clients send to servers on lo: streams is {server port: octets in the order of sending}, retransmissions included,
+    attempts is {server port: client ports that sent a SYN}.
+    """
 
     def __init__(self):
-        self.streams, self.packets = {}, 0
+        self.streams, self.attempts, self.packets = {}, {}, 0
         self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         code = ctypes.create_string_buffer(to_servers())
         self.sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HxxxxxxP", 9, ctypes.addressof(code)))
@@ -74,8 +77,11 @@ class Sniffer:
             tcp = ip[(ip[0] & 15) * 4:struct.unpack("!H", ip[2:4])[0]]
             payload = tcp[(tcp[12] >> 4) * 4:]
             self.packets += 1
+            client, server = struct.unpack("!HH", tcp[:4])
+            if tcp[13] & 2:
+                self.attempts.setdefault(server, set()).add(client)
             if payload:
-                self.streams.setdefault(struct.unpack("!H", tcp[2:4])[0], bytearray()).extend(payload)
+                self.streams.setdefault(server, bytearray()).extend(payload)
 
     def stop(self):
         """Reads what is still queued.  Returns how many packets the kernel dropped."""
