@@ -46,7 +46,7 @@ class Cell:
         return behaviour
 
     def turn_honest(self):
-        self.server.behaviour = self.dress(Behaviour())
+        self.server.behaviour = self.dress((self.case.honest or Behaviour)())
 
     def check(self, truth, text, *args):
         if not truth:
@@ -85,6 +85,9 @@ class Cell:
 
     def last_round(self, row, got):
         """The server has been honest for two polls: everything is there, once."""
+        if self.case.patience:
+            self.check(len(self.server.sessions) == 1, "%d logins in spite of what was asked for", len(self.server.sessions))
+            return
         own, extra = self.own(got), self.extra(got)
         self.check(not row["last_error"], "error although the server is honest: %r", row["last_error"])
         if not (self.leave and self.case.anew):
@@ -104,11 +107,12 @@ class Cell:
             for word in (b"USER", b"PASS", b"APOP", b"AUTH"):
                 self.check(word not in self.server.clear_octets().upper(), "%s in clear", word.decode())
         for s in self.server.sessions:
-            self.check(sum(s.names().count(x) for x in ("pass", "apop")) <= 1, "more than one login in a session")
+            self.check(sum(s.names().count(x) for x in ("pass", "apop", "auth")) <= 2, "more than one login in a session")
 
     def captured(self, octets):
         """What the network saw for this server's port."""
         secrets = [LOGIN, SECRET] + [a for s in self.server.sessions for n, a in s.commands if s.tls and len(a) > 20]
+        secrets += [r for r in getattr(self.hostile, "responses", []) if len(r) > 20]
         leak = sniff.leaks(octets, secrets)
         self.check(leak is None, "on the wire: %r", leak)
 
@@ -155,9 +159,11 @@ class Matrix:
 
     def settle(self, polls):
         """Every record has been polled, and no session is left on either side."""
+        patient = {("anna@example.org", c.name) for c in self.cells if c.case.patience}
+
         def done():
             rows = self.rows()
-            polled = all(r["polls"] >= polls.get(k, 0) + 1 for k, r in rows.items())
+            polled = all(r["polls"] >= (1 if k in patient else polls.get(k, 0) + 1) for k, r in rows.items())
             return polled and self.rig.status()["daemon"]["sessions"] == 0 and rows
         rows = rigs.wait_for(done, "the end of every session", 200)
         for c in self.cells:
@@ -169,6 +175,8 @@ class Matrix:
         found = {}
         for where, data in self.rig.delivered().items():
             names = []
+            if "/." not in where:
+                continue		# notices to the owner
             for d in data:
                 ident = corpus.ident_of(d) or "?"
                 names.append(ident if corpus.split_prologue(d)[3] == BODIES.get(ident) else "altered-" + ident)
@@ -239,8 +247,8 @@ class Matrix:
             c.credentials()
             if c.mode != "plain":
                 c.captured(octets)
-        heard = [c for c in self.cells if c.mode == "plain" and sniff.leaks(sniffer.streams.get(c.server.port, b""), [SECRET])]
-        self.check(len(heard) == len([c for c in self.cells if c.mode == "plain"]), "the sniffer is deaf")
+            elif c.server.count("pass") > 0:
+                c.check(sniff.leaks(octets, [SECRET]), "the sniffer is deaf")
 
 
 RAW = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]"

@@ -29,8 +29,10 @@ class Case:
     got: object = None			# what the first poll delivers, where the outcome does not say
     leave: object = None		# outcome for a record that leaves mail on the server, where it differs: (outcome, words)
     modes: tuple = MODES
+    honest: object = None			# () -> Behaviour it turns into, where the plain one lacks the mechanism
     rounds: int = 1			# polls before the server turns honest; ROUNDS: never
     never: tuple = ()			# commands that must not be seen while it is not
+    patience: bool = False		# the server wants no further login for longer than the test takes
     left: object = "as told"		# None: what lies on the server in the end is its own doing
     slow: bool = False			# takes the clocks of a minute to get rid of
     host: object = None			# name to poll it by, if not an address of its own
@@ -58,5 +60,5 @@ def add(name, make, outcome, words="", **more):
 def load():
     """Every module of this directory has its say."""
     if not REGISTRY:
-        from . import answers, content, cuts, deletion, listings, login, stalls, tls    # noqa: F401
+        from . import answers, content, cuts, deletion, listings, login, sasl, stalls, tls    # noqa: F401
     return REGISTRY

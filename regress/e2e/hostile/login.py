@@ -65,7 +65,7 @@ def says(name, data, outcome="R1", words="^login: .*neither"):
 refuses("refused", b"[AUTH] no", "login refused")
 refuses("refused-bare", b"", "login refused")
 refuses("busy", b"[IN-USE] mailbox is locked", "mailbox is locked")
-refuses("too-soon", b"[LOGIN-DELAY] minimum time between mail checks", "minimum time")
+refuses("too-soon", b"[LOGIN-DELAY] minimum time between mail checks", "minimum time", patience=True)
 refuses("sys-temp", b"[SYS/TEMP] backend away", "backend away")
 refuses("sys-perm", b"[SYS/PERM] no backend", "no backend")
 refuses("alert", b"ALERT: your mailbox moves next week", "your mailbox moves")

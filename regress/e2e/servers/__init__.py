@@ -40,6 +40,7 @@ class Server:
     users = ()			# (name, uid) of its own
     modes = ("none",)		# values of the column tls it can serve
     mechanisms = ()		# of RFC 5034, as the column auth names them
+    login_delay = 0		# s it asks for between logins (RFC 2449)
     apop_secret = None		# of a login, if there is APOP
     capacity = 20		# mailboxes, made before it starts
 

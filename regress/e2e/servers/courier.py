@@ -34,6 +34,7 @@ class Courier(Maildir):
     package = "courier-pop"
     users = (("courier", 60903),)
     modes = ("none", "stls", "tls")
+    login_delay = 10
     mechanisms = ("plain", "login", "cram-md5")	# of RFC 5034
 
     def prepare(self):
