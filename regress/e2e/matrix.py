@@ -14,7 +14,6 @@ import corpus
 import rig as rigs
 import sniff
 from hostile import ALL, ROUNDS
-from pki import MANY
 from popd import Behaviour, Popd
 
 LOGIN, SECRET = b"zq-login-4711", b"zq-s3cret-word"
@@ -33,9 +32,8 @@ class Cell:
         self.name = "%s %s" % (case.name, mode)
         self.folder = "b%03d" % number
         self.hostile = self.dress(case.make())
-        host = case.host or MANY[number]
-        self.server = Popd(pki, self.hostile, MAILS, mode, "127.0.0.1" if case.host else host, FIRST_PORT + number, octets)
-        self.host = host
+        self.server = Popd(pki, self.hostile, MAILS, mode, port=FIRST_PORT + number, octets=octets)
+        self.host = case.host or "localhost"
         self.problems = []
         self.errors = []		# after each round
         self.polls = 0			# before this round

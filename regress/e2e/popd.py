@@ -308,7 +308,7 @@ class Popd:
     """A server on a free loopback port; behaviour and box may be exchanged between sessions.  octets: one octet per segment."""
 
     def __init__(self, pki, behaviour=None, messages=(), mode="plain", address="127.0.0.1", port=0, octets=False):
-        self.pki, self.mode, self.octets = pki, mode, octets
+        self.pki, self.mode, self.address, self.octets = pki, mode, address, octets
         self.behaviour = behaviour or Behaviour()
         self.box = Box(messages)
         self.sessions = []

@@ -10,14 +10,14 @@ import pytest
 import corpus
 import rig as rigs
 import sniff
-from pki import MANY
 from popd import Behaviour, Popd
 
 ANNA = "example.org/anna"
 HOSTS, EACH = 20, 10			# live; 10 is what host_sessions allows
 DEAD = 250				# records on each dead host
 PERIOD = DELAY = 10			# s, the least that settings allow
-REFUSING, SILENT = 1998, 1999		# ports
+DEAD_HOST = "127.0.3.1"
+REFUSING, SILENT = 1998, 1999		# ports of it
 LET_IN = 12				# sessions a new host may get before it is known to be dead: the probe, and host_sessions
 
 
@@ -44,12 +44,12 @@ def network():
 
 def black_hole():
     """A port whose SYNs are dropped: nobody accepts, and the queue is full.  Returns what keeps it so."""
-    held = [socket.create_server((MANY[-1], SILENT), backlog=0)]
+    held = [socket.create_server((DEAD_HOST, SILENT), backlog=0)]
     while True:
         s = socket.socket()
         s.settimeout(0.5)
         try:
-            s.connect((MANY[-1], SILENT))
+            s.connect((DEAD_HOST, SILENT))
         except TimeoutError:
             s.close()
             return held
@@ -65,13 +65,14 @@ def test_live_hosts_keep_their_periods(network, personal):
     sniffer = sniff.Sniffer()		# now: what fills the queue is not to be counted
     personal.settings.update(processors=HOSTS * EACH + 2 * LET_IN, idle_timeout=30, session_timeout=300, delay_failed_hosts=DELAY,
         delay_failed_accounts=DELAY)
-    live = [Popd(personal.pki, Gathers(), [corpus.mail("first%d" % i)], "plain", MANY[i], 2000 + i) for i in range(HOSTS)]
+    live = [Popd(personal.pki, Gathers(), [corpus.mail("first%d" % i)], "plain", "127.0.1.%d" % (i + 1), 2000 + i) for i in range(HOSTS)]
     for i, server in enumerate(live):
         for n in range(EACH):
-            personal.record("anna@example.org", "live%d-%d" % (i, n), server, host=MANY[i], leave=1, period=PERIOD)
+            personal.record("anna@example.org", "live%d-%d" % (i, n), server, host=server.address, leave=1, period=PERIOD)
     for n in range(DEAD):
-        for port, where in ((REFUSING, MANY[-2]), (SILENT, MANY[-1])):
-            personal.record("anna@example.org", "dead%d-%d" % (port, n), live[0], period=PERIOD)["domain"] = "%s:%d" % (where, port)
+        for port in (REFUSING, SILENT):
+            row = personal.record("anna@example.org", "dead%d-%d" % (port, n), live[0], period=PERIOD)
+            row["domain"] = "%s:%d" % (DEAD_HOST, port)
     begun = time.monotonic()
     daemon = personal.start()
     try:

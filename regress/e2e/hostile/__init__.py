@@ -35,7 +35,7 @@ class Case:
     patience: bool = False		# the server wants no further login for longer than the test takes
     left: object = "as told"		# None: what lies on the server in the end is its own doing
     slow: bool = False			# takes the clocks of a minute to get rid of
-    host: object = None			# name to poll it by, if not an address of its own
+    host: object = None			# name to poll it by, if not localhost
     columns: dict = field(default_factory=dict)	# of the record
     extra: bool = False			# the server makes up messages, which may be delivered too
     anew: bool = False			# with leave: the same messages under new unique-ids are new messages
