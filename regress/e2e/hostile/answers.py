@@ -56,7 +56,7 @@ class Shouts(Behaviour):
     """Texts behind each indicator: controls, formats, 8-bit."""
 
     def ok(self, s, point, text=b""):
-        super().ok(s, point, text if point in ("stat", "uidl1") else b"\x1b[31m%s%n \xff\xfe\x9b2J " + text)
+        super().ok(s, point, text if point in ("stat", "uidl1", "list1") else b"\x1b[31m%s%n \xff\xfe\x9b2J " + text)
 
 
 class Lower(Behaviour):
@@ -92,8 +92,8 @@ says("capa-garbage", "capa", b"+OK" + LF + b"\xff\0\x01 UIDL" + LF + LF + b"PIPE
 says("capa-case", "capa", b"+OK" + LF + b"pIpElInInG" + LF + b"uidl" + LF + b"stls" + LF + b"." + LF, "OK")
 says("capa-no-list", "capa", b"+OK nothing follows" + LF, "R0", "^CAPA: .*no answer for")
 says("capa-long-line", "capa", b"+OK" + LF + b"X" * 5000 + LF + b"." + LF, "R0", "^CAPA: .*" + LONG)
-says("capa-lies", "capa", b"+OK" + LF + b"USER" + LF + b"UIDL" + LF + b"PIPELINING" + LF + b"TOP" + LF + b"SASL" + LF + b"SASL X-NONE" + LF +
-    b"LOGIN-DELAY -5" + LF + b"EXPIRE 99999999999999999999" + LF + b"STLS" + LF + b"." + LF, "OK")
+says("capa-lies", "capa", b"+OK" + LF + b"USER" + LF + b"UIDL" + LF + b"PIPELINING" + LF + b"TOP" + LF +
+    b"SASL" + LF + b"SASL X-NONE" + LF + b"LOGIN-DELAY -5" + LF + b"EXPIRE 99999999999999999999" + LF + b"STLS" + LF + b"." + LF, "OK")
 says("capa-numbers", "capa", b"+OK" + LF + b"LOGIN-DELAY" + LF + b"LOGIN-DELAY 99999999999999999999" + LF + b"EXPIRE" + LF +
     b"EXPIRE 0x10 USER" + LF + b"UIDL" + LF + b"." + LF, "OK")
 add("capa-endless", lambda: Endless("capa", b"+OK" + LF, b"X-CAPABILITY nonsense" + LF, limit=20_000_000), "R0",

@@ -39,6 +39,8 @@ sizes("repeated", lambda x: x + x)
 sizes("garbage", lambda x: [b"zero none", b"", b"-1 -1", b"0 0", b"7 7", b"4294967297 5"])
 sizes("long-line", lambda x: x + [b"y" * 100_000], "R1", "^listing: .*longer than")
 sizes("endless", lambda x: x * 100, "R1", "^listing: .*does not end")
+add("list-one-refused", lambda: Says("list1", b"-ERR no argument" + LF), "OK")
+add("list-one-garbage", lambda: Says("list1", b"+OK what?" + LF), "R2", "out of step", got=ALL, never=("dele",))
 add("list-refused", lambda: Says("list", b"-ERR" + LF), "OK")
 add("list-endless-line", lambda: Endless("list", b"+OK" + LF + b"1 ", b"1", limit=20_000_000), "R1", "^listing: ")
 
