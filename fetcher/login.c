@@ -217,7 +217,7 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	log_debug("%s: logged in (%s)", p->start->record, auth_mech_str(l->mech));
 	login_end(p);
 	pop3_enter(p, POP3_LIST);
-	return (l->follows ? 0 : login_follow(p));
+	return (login_follow(p));
 }
 
 int
@@ -230,21 +230,6 @@ int
 login_more(struct pop3 *p, const uint8_t *text, size_t len)
 {
 	return (sasl_more(p, 0, text, len));
-}
-
-/*
- * The server knows no initial response, asked, and took the commands behind it for the answer.  Each is refused; then the same is
- * said again in two lines.
- */
-int
-login_astray(struct pop3 *p, const struct reply *r)
-{
-	if (r->ok)
-		return (pop3_fail(p, WHY_PROTO, "the server said +OK before the exchange was over"));
-	if (p->ndue > 1)
-		return (0);
-	p->login.follows = p->login.on_line = 0;
-	return (pop3_queue(p, CMD_AUTH, 0));
 }
 
 /* The server has heard the "*"; whatever it says, the reason for it is what counts. */
@@ -294,7 +279,10 @@ login_begin(struct pop3 *p)
 	return (login_go(p));
 }
 
-/* A pipelining server gets everything up to the listing in one flight, if what the login needs is known. */
+/*
+ * A pipelining server gets USER and PASS in one flight, and nothing behind them: there are servers that say PIPELINING and hand the
+ * connection to another program once the login is done, without what they had read of it already (Courier).
+ */
 static int
 login_go(struct pop3 *p)
 {
@@ -314,14 +302,13 @@ login_go(struct pop3 *p)
 	default:
 		return (sasl_open(p));
 	}
-	return (r == 0 && pop3_pipelines(p) ? login_follow(p) : r);
+	return (r);
 }
 
-/* What comes behind a login, as much as may be sent now. */
+/* The user is in: what comes next, as much as may be sent now. */
 static int
 login_follow(struct pop3 *p)
 {
-	p->login.follows = 1;
 	if (!(p->caps & CAPA_BY_USER))
 		return (pop3_survey(p));
 	if (pop3_queue(p, CMD_RECAPA, 0) == -1)
@@ -370,7 +357,7 @@ sasl_prepare(struct pop3 *p, const uint8_t *challenge, size_t len)
 	return (r);
 }
 
-/* Sends the response that is ready.  Behind the last one the server reads commands again. */
+/* Sends the response that is ready. */
 static int
 sasl_respond(struct pop3 *p, enum pop3_cmd cmd)
 {
@@ -380,7 +367,7 @@ sasl_respond(struct pop3 *p, enum pop3_cmd cmd)
 		return (-1);
 	if (l->sasl.done && !l->waiting)
 		secret_wipe(p);
-	return (l->sasl.done && !sasl_quiet(&l->sasl) && pop3_pipelines(p) ? login_follow(p) : 0);
+	return (0);
 }
 
 /*
@@ -394,13 +381,6 @@ sasl_more(struct pop3 *p, int first, const uint8_t *text, size_t len)
 	uint8_t		 challenge[REPLY_LINE_MAX];
 	ssize_t		 n = 0;
 
-	if (l->follows && l->waiting && !l->astray) {
-		l->astray = 1;
-		return (0);
-	}
-	if (l->follows)
-		return (pop3_fail(p, WHY_PROTO, "the server asks for more than %s has to say: set auth to another mechanism",
-		    sasl_name(l->mech)));
 	if (++l->rounds > SASL_ROUNDS)
 		return (sasl_cancel(p, WHY_PROTO, "the server's questions do not end"));
 	if (l->waiting && (!l->on_line || l->sasl.done || len == 0)) {

@@ -110,7 +110,6 @@ const char *sasl_name(enum auth_mech);
 int	 sasl_begin(struct sasl *, enum auth_mech, const struct sasl_credential *);
 int	 sasl_speaks_first(const struct sasl *);
 int	 sasl_initial(const struct sasl *);
-int	 sasl_quiet(const struct sasl *);
 enum sasl_result sasl_step(struct sasl *, const uint8_t *, size_t, struct buf *);
 void	 sasl_end(struct sasl *);
 const char *sasl_scram_check(const uint8_t *, size_t);
@@ -134,8 +133,6 @@ struct login {
 	int			 has_key;	/* there is a client certificate */
 	int			 on_line;	/* the first response stands on the AUTH line */
 	int			 waiting;	/* it is in response, and not known to be taken */
-	int			 follows;	/* the commands behind the login are in flight */
-	int			 astray;	/* the server took them for a response; once */
 	int			 rounds;	/* continuations so far */
 	struct sasl_credential	 cred;
 	struct sasl		 sasl;
@@ -160,7 +157,6 @@ int	 login_user(struct pop3 *, uint32_t, const struct reply *);
 int	 login_status(struct pop3 *, uint32_t, const struct reply *);
 int	 login_auth_more(struct pop3 *, const uint8_t *, size_t);
 int	 login_more(struct pop3 *, const uint8_t *, size_t);
-int	 login_astray(struct pop3 *, const struct reply *);
 int	 login_cancelled(struct pop3 *, uint32_t, const struct reply *);
 int	 login_cancelled_more(struct pop3 *, const uint8_t *, size_t);
 int	 login_recapa(struct pop3 *, uint32_t, const struct reply *);

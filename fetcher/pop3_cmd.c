@@ -84,8 +84,6 @@ pop3_status(struct pop3 *p, const struct pop3_due *due, const uint8_t *line, siz
 	if (pop3_reply_status(line, len, &r) == -1)
 		return (pop3_fail(p, WHY_PROTO, "answer is neither +OK nor -ERR: %s",
 		    auth_mask_text(&p->mask, text, sizeof(text), line, len)));
-	if (p->login.astray && p->login.follows && p->state == POP3_LOGIN && cmds[due->cmd].more == NULL)
-		return (login_astray(p, &r));
 	return (cmds[due->cmd].status(p, due->msgno, &r));
 }
 

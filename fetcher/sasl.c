@@ -136,19 +136,13 @@ sasl_initial(const struct sasl *s)
 	return (s->mech->how & INITIAL ? 1 : 0);
 }
 
-int
-sasl_quiet(const struct sasl *s)
-{
-	return (s->mech->how & QUIET ? 1 : 0);
-}
-
 /* A challenge in, a response (perhaps empty) appended to out. */
 enum sasl_result
 sasl_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *out)
 {
 	enum sasl_result	 r;
 
-	if (s->done && !sasl_quiet(s))
+	if (s->done && !(s->mech->how & QUIET))
 		return (sasl_fail(s, WHY_PROTO, "the server goes on asking at the end of the exchange"));
 	r = s->mech->step(s, challenge, len, out);
 	s->step++;

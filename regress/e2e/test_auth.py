@@ -2,6 +2,7 @@
 """Every way to log in (S11, S22, S25, S26, S55, S58-S61, S65): a real Dovecot, and scripted servers for what it does not do."""
 import base64
 import os
+import select
 import shutil
 
 import pytest
@@ -161,10 +162,14 @@ def test_wrong_server(personal, popd):
 
 # --- the choice ---
 
-def test_auto_keeps_one_flight(personal, popd):
-    """PIPELINING: everything up to the listing in one go, behind the last octet of the login."""
+def test_nothing_behind_a_login(personal, popd):
+    """PIPELINING or not: what is sent ahead of the login's answer would be lost where another program takes over (Courier)."""
+    class HandsOver(Sasl):
+        def login(self, s):
+            assert s.buffer == b"" and not select.select([s.sock], [], [], 0.1)[0]
+            super().login(s)
     for mechs in (("PLAIN",), ("LOGIN",), ()):
-        s = popd(Sasl(*mechs) if mechs else None, [corpus.mail("m")])
+        s = popd(HandsOver(*mechs, capabilities=["USER", "UIDL", "PIPELINING"]), [corpus.mail("m")])
         personal.record("anna@example.org", "r%d" % len(mechs) + "".join(mechs), s)
     assert personal.once().code == 0
     assert personal.idents() == {ANNA: ["m"] * 3}
@@ -244,19 +249,18 @@ def test_empty_auth(personal, popd, mechs, tried):
 
 @pytest.mark.parametrize("pipelining", [[], ["PIPELINING"]], ids=["lockstep", "pipelining"])
 def test_initial_response_passed_over(personal, popd, pipelining):
-    """A server that knows only the two-line form asks again, and gets it; pipelined, it first takes STAT for the answer."""
+    """A server that knows only the two-line form asks again, and gets it."""
     class TwoLines(Sasl):
         def auth_plain(self, s, initial):
             self.wire(s, "challenge", b"+ \r\n")
             line = s.readline()
             self.responses.append(line)
-            return len(line) > 8 and base64.b64decode(line) == b"\0user\0" + SECRET.encode()
+            return base64.b64decode(line) == b"\0user\0" + SECRET.encode()
     behaviour = TwoLines("PLAIN", capabilities=["USER", "UIDL"] + pipelining)
     s = popd(behaviour, [corpus.mail("m")])
     personal.record("anna@example.org", "work", s)
     assert personal.once().code == 0
-    assert behaviour.tried == ["PLAIN"] * (2 if pipelining else 1)
-    assert b"STAT" in behaviour.responses or not pipelining
+    assert behaviour.tried == ["PLAIN"]
     assert personal.idents() == {ANNA: ["m"]}
 
 

@@ -205,8 +205,9 @@ to_plan(int pipe, unsigned int n)
 	SENT("CAPA\r\n");
 	SAY(pipe ? CAPA_PIPE : CAPA_NONE);
 	if (pipe) {
-		SENT("USER mrose\r\nPASS tanstaaf\r\nSTAT\r\nUIDL\r\n");
+		SENT("USER mrose\r\nPASS tanstaaf\r\n");
 		SAY("+OK\r\n+OK in\r\n");
+		SENT("STAT\r\nUIDL\r\n");
 	} else {
 		SENT("USER mrose\r\n");
 		SAY("+OK\r\n");

@@ -208,7 +208,7 @@ test_echo(void **state __unused)
 	SAY("+OK\r\n");
 	(void)sent();
 	SAY(CAPA_PIPE);
-	SENT("USER mrose\r\nPASS hunter2hunter\r\nSTAT\r\nUIDL\r\n");
+	SENT("USER mrose\r\nPASS hunter2hunter\r\n");
 	for (mem = (const uint8_t *)p, i = 0; i + sizeof(secret) - 1 <= sizeof(*p); i++)
 		assert_memory_not_equal(mem + i, secret, sizeof(secret) - 1);
 	SAY("+OK\r\n");
@@ -233,7 +233,9 @@ test_bad_listing(void **state __unused)
 	(void)sent();
 	SAY(CAPA_PIPE);
 	(void)sent();
-	SAY("+OK\r\n+OK\r\n+OK 4 400\r\n+OK\r\n");
+	SAY("+OK\r\n+OK\r\n");
+	(void)sent();
+	SAY("+OK 4 400\r\n+OK\r\n");
 	SAY("0 zero\r\n1 a\r\n2 b\x80\r\n2 b\r\n3 c\r\n3 d\r\n5 five\r\nnonsense\r\n99999999999999999999 x\r\n1 \x01\r\n4 d\r\n.\r\n");
 	EVENTS("stat 4 400 1\nuid 1 a\nuid 3 c\nuid 3 d\nuid 1 !\nuid 4 d\nlisted 11 2\n");
 	assert_int_equal(p->state, POP3_PLAN);
@@ -242,7 +244,9 @@ test_bad_listing(void **state __unused)
 	(void)sent();
 	SAY(CAPA_PIPE);
 	(void)sent();
-	SAY("+OK\r\n+OK\r\n+OK 2 400\r\n+OK\r\n1 a\r\n1 b\r\n.\r\n");
+	SAY("+OK\r\n+OK\r\n");
+	(void)sent();
+	SAY("+OK 2 400\r\n+OK\r\n1 a\r\n1 b\r\n.\r\n");
 	EVENTS("stat 2 400 1\nuid 1 a\nuid 1 b\nlisted 2 2\n");
 }
 

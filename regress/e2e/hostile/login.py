@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """The login: refusals of all kinds, echoes of the secret, challenges that are none."""
 from behaviours import Apop, ApopBad, Appends, EchoPassword, PassWithoutLogin, Says
-from popd import Behaviour
+from popd import Behaviour, Close
 
 from . import LF, add
 from .cuts import lockstep
@@ -47,6 +47,20 @@ class LogsInAnyway(Behaviour):
         super().ok(s, point, text)
 
 
+class HandsOver(Behaviour):
+    """After the login another program answers, and what had been read ahead is lost (Courier does that, and offers PIPELINING)."""
+
+    def login(self, s):
+        s.buffer = b""
+        s.sock.settimeout(0.3)
+        try:
+            s.recv()
+        except Close:
+            pass
+        s.sock.settimeout(self.shutdown_wait)
+        super().login(s)
+
+
 class ApopRefused(Apop):
     """APOP is offered and refused: the password must not follow in clear."""
 
@@ -87,6 +101,7 @@ says("lf", b"+OK\n", "OK", "")
 says("long", b"+OK " + b"w" * 3000 + LF, "R1", "longer than")
 add("login-two", lambda: lockstep(Appends("login", b"+OK 0 0" + LF)), "R1", "not given")
 add("login-stat-forged", lambda: Appends("login", b"+OK 0 0" + LF), "R1", "not given|neither|mailbox size")
+add("login-hands-over", HandsOver, "OK")
 add("login-preauth", PassWithoutLogin, "OK", modes=("plain", "pop3s"))
 
 APOP = {"apop": 1}
