@@ -13,6 +13,7 @@
 
 #define RESPONSE_MAX	16000	/* octets of base64: a token, a user and a host at their longest */
 
+static int	 login_reads_ahead(const struct reply *);
 static int	 login_begin(struct pop3 *);
 static int	 login_go(struct pop3 *);
 static int	 login_follow(struct pop3 *);
@@ -84,6 +85,22 @@ login_write(struct pop3 *p, enum pop3_cmd cmd)
 	return (r);
 }
 
+/*
+ * Servers that are known to answer what was sent behind a login.  Others say PIPELINING and hand the connection to another program
+ * once the login is done, without what they had read of it already (Courier): there the answer is waited for.
+ */
+static int
+login_reads_ahead(const struct reply *r)
+{
+	static const char *const	 names[] = { "Dovecot" };
+	size_t				 i;
+
+	for (i = 0; i < nitems(names); i++)
+		if (memmem(r->text, r->len, names[i], strlen(names[i])) != NULL)
+			return (1);
+	return (0);
+}
+
 /* A server that is full (S60) says so here. */
 int
 login_greeting(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
@@ -95,6 +112,7 @@ login_greeting(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	if (!r->ok)
 		return (pop3_fail(p, pop3_reply_why(r, WHY_BUSY), "the server takes no connection: %s",
 		    pop3_text(p, text, sizeof(text), r)));
+	p->login.ahead = login_reads_ahead(r);
 	if ((n = pop3_reply_challenge(r->text, r->len, &challenge)) > 0) {
 		memcpy(p->challenge, challenge, n);
 		p->challenge[n] = '\0';
@@ -217,7 +235,7 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	log_debug("%s: logged in (%s)", p->start->record, auth_mech_str(l->mech));
 	login_end(p);
 	pop3_enter(p, POP3_LIST);
-	return (login_follow(p));
+	return (p->login.follows ? 0 : login_follow(p));
 }
 
 int
@@ -279,10 +297,7 @@ login_begin(struct pop3 *p)
 	return (login_go(p));
 }
 
-/*
- * A pipelining server gets USER and PASS in one flight, and nothing behind them: there are servers that say PIPELINING and hand the
- * connection to another program once the login is done, without what they had read of it already (Courier).
- */
+/* A pipelining server gets USER and PASS in one flight, and one that reads ahead everything up to the listing. */
 static int
 login_go(struct pop3 *p)
 {
@@ -302,13 +317,14 @@ login_go(struct pop3 *p)
 	default:
 		return (sasl_open(p));
 	}
-	return (r);
+	return (r == 0 && pop3_pipelines(p) && p->login.ahead ? login_follow(p) : r);
 }
 
-/* The user is in: what comes next, as much as may be sent now. */
+/* What comes behind a login, as much as may be sent now. */
 static int
 login_follow(struct pop3 *p)
 {
+	p->login.follows = 1;
 	if (!(p->caps & CAPA_BY_USER))
 		return (pop3_survey(p));
 	if (pop3_queue(p, CMD_RECAPA, 0) == -1)
@@ -357,7 +373,7 @@ sasl_prepare(struct pop3 *p, const uint8_t *challenge, size_t len)
 	return (r);
 }
 
-/* Sends the response that is ready. */
+/* Sends the response that is ready.  A refused token is told in a challenge: nothing may be behind it. */
 static int
 sasl_respond(struct pop3 *p, enum pop3_cmd cmd)
 {
@@ -367,7 +383,7 @@ sasl_respond(struct pop3 *p, enum pop3_cmd cmd)
 		return (-1);
 	if (l->sasl.done && !l->waiting)
 		secret_wipe(p);
-	return (0);
+	return (l->sasl.done && !p->start->token && pop3_pipelines(p) && l->ahead ? login_follow(p) : 0);
 }
 
 /*

@@ -134,6 +134,8 @@ struct login {
 	int			 on_line;	/* the first response stands on the AUTH line */
 	int			 waiting;	/* it is in response, and not known to be taken */
 	int			 rounds;	/* continuations so far */
+	int			 ahead;		/* the server is known to keep what it read ahead of the login */
+	int			 follows;	/* the commands behind the login are in flight */
 	struct sasl_credential	 cred;
 	struct sasl		 sasl;
 	struct buf		 response;	/* base64 */

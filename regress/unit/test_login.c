@@ -490,6 +490,25 @@ test_secret(void **state __unused)
 }
 
 /* What CAPA says besides, and again after the login where it says that it depends on the user. */
+/* Only a server that is known to keep what it read ahead gets everything in one flight. */
+static void
+test_ahead(void **state __unused)
+{
+	record(AUTH_USER, TLS_MODE_TLS);
+	assert_int_equal(login("+OK Dovecot (Debian) ready.\r\n", CAPS("USER\r\nPIPELINING\r\n"), "tanstaaf"), 0);
+	SENT("USER tim\r\nPASS tanstaaf\r\n" FLIGHT);
+	SAY("+OK\r\n+OK\r\n+OK 0 0\r\n+OK\r\n.\r\n");
+	EVENTS("stat 0 0 1\nlisted 0 1\n");
+	record(AUTH_PLAIN, TLS_MODE_TLS);
+	assert_int_equal(login("+OK Dovecot ready.\r\n", CAPS("SASL PLAIN\r\nPIPELINING\r\n"), "tanstaaf"), 0);
+	SENT("AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n" FLIGHT);
+	SAY("+OK\r\n+OK 0 0\r\n+OK\r\n.\r\n");
+	EVENTS("stat 0 0 1\nlisted 0 1\n");
+	record(AUTH_PLAIN, TLS_MODE_TLS);
+	assert_int_equal(login("+OK Dovecot ready.\r\n", CAPS("SASL PLAIN\r\n"), "tanstaaf"), 0);
+	SENT("AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n");
+}
+
 static void
 test_values(void **state __unused)
 {
@@ -572,6 +591,7 @@ main(void)
 		cmocka_unit_test(test_msn),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_ahead),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_utf8)
 	};

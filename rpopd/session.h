@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/* One poll, as the master sees it: session.c, session_open.c, session_tls.c, spot.c. */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <event.h>
+#include <stdint.h>
+
+#include "../common/link.h"
+#include "../common/proto.h"
+#include "plan.h"
+
+struct child;
+struct grant;
+struct host;
+struct task;
+
+/* What is known of a session's answers: nothing; they were those to the commands; they were mixed up. */
+enum outcome { OUTCOME_UNKNOWN, OUTCOME_IN_STEP, OUTCOME_CONFUSED };
+
+enum session_state { SESSION_TOKEN, SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_MATCHING, SESSION_FETCHING,
+	SESSION_CLOSING };
+
+struct session {
+	TAILQ_ENTRY(session)	 entry;
+	uint32_t		 id;
+	enum session_state	 state;
+	struct task		*task;		/* NULL: its record was removed meanwhile */
+	int64_t			 mailbox;
+	struct host		*host;		/* where it counts; NULL: no longer */
+	struct child		*dialer, *template;
+	struct link		 link;		/* to the fetcher session */
+	struct event		 timer;		/* the master's own clock on it */
+	struct plan		 plan;
+	int64_t			 begun;		/* monotonic ms */
+	int64_t			 epoch;		/* likewise, by the wall clock */
+	uint32_t		 leave;
+	struct quota		 quota;
+	enum dist_mode		 mode;
+	char			 label[PROTO_RECORD_SIZE];
+	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
+	int			 fd;		/* connected, waiting for the deliverer's routing table; -1: none */
+	char			 address[48];	/* numeric, of the server */
+	struct grant		*grant;		/* where its access token comes from; NULL: it has a password */
+	uint32_t		 token_serial;
+	int			 token_ready;	/* DIALING may begin */
+	int			 token_new;	/* it was got for this session, not before */
+	int			 forked, exited;	/* template side */
+	int			 opened, closed;	/* deliverer side */
+	int			 orphaned;	/* its deliverer died */
+	int			 stopping;
+	int			 has_uidl, has_top;
+	uint64_t		 stat_octets;
+	uint32_t		 probes;	/* asked for; 0: the listing is whole */
+	int			 probed;	/* and they were enough */
+	uint32_t		 login_delay;	/* s, that came with a failure; 0 = none said */
+	int			 unrecorded;	/* plan_record() is due again */
+	int			 done;
+	int			 excused;	/* it failed at a message that had failed before, and at nothing else */
+	int			 committed;	/* something was */
+	enum outcome		 outcome;
+	uint32_t		 doubt_first, doubt_last;	/* in step, but these came in unproven at the end; 0: none */
+	enum fail_why		 why;		/* first failure, WHY_NONE */
+	enum fetch_stage	 stage;
+	char			 error[PROTO_TEXT_SIZE];
+	uint32_t		 retrieved, deleted, fallback, discarded, aside;
+	uint64_t		 octets;
+	/* verdict frame under construction */
+	uint8_t			 frame[PROTO_FRAME_MAX];
+	size_t			 frame_len;
+};
+TAILQ_HEAD(sessions, session);
+
+/* session.c */
+int	 session_start(struct task *);
+void	 session_dialed(struct session *, int fd, const char *address);
+void	 session_later(void);			/* look after all of them from the event loop */
+void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
+void	 session_kill(struct session *);
+void	 session_stop(struct session *);
+void	 session_exited(struct session *);	/* template: the process is gone */
+void	 session_confirm(struct session *, int quit_ok);
+void	 session_closed(struct session *);	/* deliverer: every receipt is out */
+void	 session_verdict(struct session *, uint32_t msgno, enum verdict);
+void	 session_flush(struct session *);
+void	 session_refused(struct session *, enum fail_why, const char *);
+void	 session_state(struct session *, enum session_state);
+struct session *session_by_id(uint32_t);
+const char *session_state_str(enum session_state);
+void	 session_deliverer_died(void);
+void	 session_close_orphans(void);
+
+/* session_tls.c */
+void	 session_tls_start(const struct record *, struct msg_fetch_start *);
+int	 session_tls_files(struct session *);
+
+/* spot.c */
+void	 spot_forget(struct task *);
+uint32_t spot_start(struct task *, uint32_t *probe);
+int	 spot_same(const struct session *);
+void	 spot_remember(struct session *);
+
+/* session_open.c */
+void	 session_dial(struct session *, struct child *dialer);
+void	 session_open_deliverer(struct session *, int fd);
+void	 session_secret(struct session *);
+
+#endif
