@@ -2,6 +2,7 @@
 """Signals: a stop finishes the current message and says QUIT within a bounded time; nothing outlives the master."""
 import os
 import signal
+import time
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_stop_in_mid_message(personal, popd, how):
         personal.ctl("stop")
     else:
         daemon.proc.send_signal(getattr(signal, "SIG" + how))
-    rigs.wait_for(lambda: "stop" in daemon.log().lower() or True, "the stop")
+    rigs.wait_for(lambda: "stopping" in daemon.log(), "the stop")
+    time.sleep(1)	# for the word to reach the session
     server.behaviour.opened.set()
     assert daemon.wait() == 0
     daemon.orphans_gone()
