@@ -13,7 +13,7 @@ import time
 import corpus
 import rig as rigs
 import sniff
-from hostile import ALL, ROUNDS
+from hostile import ALL, ROUNDS, TOKEN
 from popd import Behaviour, Popd
 
 LOGIN, SECRET = b"zq-login-4711", b"zq-s3cret-word"
@@ -100,7 +100,7 @@ class Cell:
     def credentials(self):
         """Nothing of a login in what the server got outside TLS, nor a repetition of it."""
         if self.mode != "plain":
-            leak = sniff.leaks(self.server.clear_octets(), [LOGIN, SECRET])
+            leak = sniff.leaks(self.server.clear_octets(), [LOGIN, SECRET, TOKEN])
             self.check(leak is None, "in clear: %r", leak)
             for word in (b"USER", b"PASS", b"APOP", b"AUTH"):
                 self.check(word not in self.server.clear_octets().upper(), "%s in clear", word.decode())
@@ -109,7 +109,7 @@ class Cell:
 
     def captured(self, octets):
         """What the network saw for this server's port."""
-        secrets = [LOGIN, SECRET] + [a for s in self.server.sessions for n, a in s.commands if s.tls and len(a) > 20]
+        secrets = [LOGIN, SECRET, TOKEN] + [a for s in self.server.sessions for n, a in s.commands if s.tls and len(a) > 20]
         secrets += [r for r in getattr(self.hostile, "responses", []) if len(r) > 20]
         leak = sniff.leaks(octets, secrets)
         self.check(leak is None, "on the wire: %r", leak)
@@ -128,8 +128,8 @@ class Matrix:
         for number, (case, mode) in enumerate(cells):
             cell = Cell(case, number, pki, mode, leave, octets)
             self.cells.append(cell)
-            self.rig.record("anna@example.org", cell.name, cell.server, LOGIN.decode(), SECRET.decode(), host=cell.host,
-                leave=leave, mailbox=cell.folder, **case.columns)
+            columns = {"password": SECRET.decode(), "host": cell.host, "leave": leave, "mailbox": cell.folder}
+            self.rig.record("anna@example.org", cell.name, cell.server, LOGIN.decode(), **{**columns, **case.columns})
         self.honest = Popd(pki, mode="pop3s", port=FIRST_PORT + len(cells))
         self.rig.record("postmaster@example.org", "good", self.honest)
         self.peak, self.watching = 0, True
@@ -225,7 +225,7 @@ class Matrix:
         shown = self.rig.ctl("-j", "status").log + self.rig.ctl("show", "account", "anna@example.org").log
         self.check(self.daemon.stop() == 0, "exit status")
         sound(self, self.daemon.log())
-        self.check(SECRET.decode() not in shown and not re.search(RAW, shown), "rpopctl shows what it must not")
+        self.check(SECRET.decode() not in shown and TOKEN.decode() not in shown and not re.search(RAW, shown), "rpopctl shows what it must not")
 
     def run(self):
         """Play it, with every octet captured."""
@@ -253,7 +253,7 @@ RAW = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]"
 
 
 def sound(self, log):
-    self.check(SECRET.decode() not in log, "the secret is in the log")
+    self.check(SECRET.decode() not in log and TOKEN.decode() not in log, "a secret is in the log")
     self.check(not re.search(r"signal (4|6|7|8|11|31)\b|AddressSanitizer|runtime error|assert", log), "a process crashed")
     self.check(not re.search(RAW, log), "raw octets of a server in the log")
 

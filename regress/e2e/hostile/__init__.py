@@ -17,6 +17,7 @@ ROUNDS = 4			# polls; all but a few servers are honest in the last two
 ALL = ["h%d" % i for i in range(COUNT)]
 MODES = ("plain", "stls", "pop3s")
 LF = b"\r\n"
+TOKEN = b"zq-access-token-9"	# of the records that have one
 REGISTRY = {}
 
 

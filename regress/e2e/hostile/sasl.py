@@ -9,7 +9,7 @@ import re
 from behaviours import Endless
 from logins import Cancelled, NoCapa, Sasl, ntlm_challenge
 
-from . import LF, add
+from . import LF, TOKEN, add
 
 B64 = base64.b64encode
 
@@ -156,6 +156,27 @@ class Stripped(Sasl):
         return self.capabilities + (["SASL LOGIN"] if s.tls else ["STLS", "SASL PLAIN EXTERNAL"])
 
 
+class OAuth(Sasl):
+    """An access token is the credential (RFC 7628, and XOAUTH2, which came before); refusals: what is said of a good one."""
+
+    def __init__(self, mech, *refusals):
+        super().__init__(mech)
+        self.refusals = refusals
+
+    def token(self, s, initial, want):
+        good = (base64.b64decode(initial) if initial else self.ask(s, b"")) == want
+        for text in self.refusals:
+            self.ask(s, text)
+        return good and not self.refusals
+
+    def auth_xoauth2(self, s, initial):
+        return self.token(s, initial, b"user=%s\1auth=Bearer %s\1\1" % (self.user, TOKEN))
+
+    def auth_oauthbearer(self, s, initial):
+        return self.token(s, initial, b"n,a=%s,\1host=%s\1port=%d\1auth=Bearer %s\1\1" % (self.user, s.server.host.encode(),
+            s.server.port, TOKEN))
+
+
 class Ntlm(Sasl):
     """The NTLM challenge, changed."""
 
@@ -225,3 +246,12 @@ add("sasl-stripped", Stripped, "OK", modes=("stls",), never=("pass",))
 for name, change in {"short": lambda c: c[:20], "length": lambda c: c[:12] + b"\xff\xff\xff\xff" + c[16:],
     "offset": lambda c: c[:16] + b"\xf0\xff\xff\xff" + c[20:], "type": lambda c: c[:8] + b"\3" + c[9:], "empty": lambda c: b""}.items():
     one("ntlm-" + name, lambda change=change: Ntlm(change), "R1", "^login: .*NTLM", "ntlm")
+
+JSON = b'{"status":"400","schemes":"Bearer","scope":"https://mail.example/"}'
+for mech in ("XOAUTH2", "OAUTHBEARER"):
+    for name, refusals, outcome, words in (("honest", (), "OK", ""), ("refused", (JSON,), "R1", "^login: .*refused.*400"),
+        ("echo", (b'{"token":"' + TOKEN + b'"}',), "R1", "^login: .*refused"), ("binary", (bytes(range(256)),), "R1", "^login: .*refused"),
+        ("for-ever", (JSON,) * 30, "R1", "^login: ")):
+        add("%s-%s" % (mech.lower(), name), lambda mech=mech, refusals=refusals: OAuth(mech, *refusals), outcome, words,
+            modes=("stls", "pop3s"), never=("user", "pass", "apop"), honest=lambda mech=mech: OAuth(mech),
+            columns={"password": None, "token_command": "/bin/echo " + TOKEN.decode()})
