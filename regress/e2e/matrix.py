@@ -225,7 +225,8 @@ class Matrix:
         shown = self.rig.ctl("-j", "status").log + self.rig.ctl("show", "account", "anna@example.org").log
         self.check(self.daemon.stop() == 0, "exit status")
         sound(self, self.daemon.log())
-        self.check(SECRET.decode() not in shown and TOKEN.decode() not in shown and not re.search(RAW, shown), "rpopctl shows what it must not")
+        hidden = SECRET.decode() not in shown and TOKEN.decode() not in shown and not re.search(RAW, shown)
+        self.check(hidden, "rpopctl shows what it must not")
 
     def run(self):
         """Play it, with every octet captured."""

@@ -93,7 +93,8 @@ says("capa-case", "capa", b"+OK" + LF + b"pIpElInInG" + LF + b"uidl" + LF + b"st
 says("capa-no-list", "capa", b"+OK nothing follows" + LF, "R0", "^CAPA: .*no answer for")
 says("capa-long-line", "capa", b"+OK" + LF + b"X" * 5000 + LF + b"." + LF, "R0", "^CAPA: .*" + LONG)
 says("capa-lies", "capa", b"+OK" + LF + b"USER" + LF + b"UIDL" + LF + b"PIPELINING" + LF + b"TOP" + LF +
-    b"SASL" + LF + b"SASL X-NONE" + LF + b"LOGIN-DELAY -5" + LF + b"EXPIRE 99999999999999999999" + LF + b"STLS" + LF + b"." + LF, "OK")
+    b"SASL" + LF + b"SASL X-NONE" + LF + b"LOGIN-DELAY -5" + LF + b"EXPIRE 99999999999999999999" + LF +
+    b"STLS" + LF + b"." + LF, "OK")
 says("capa-numbers", "capa", b"+OK" + LF + b"LOGIN-DELAY" + LF + b"LOGIN-DELAY 99999999999999999999" + LF + b"EXPIRE" + LF +
     b"EXPIRE 0x10 USER" + LF + b"UIDL" + LF + b"." + LF, "OK")
 add("capa-endless", lambda: Endless("capa", b"+OK" + LF, b"X-CAPABILITY nonsense" + LF, limit=20_000_000), "R0",

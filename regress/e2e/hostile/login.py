@@ -48,7 +48,7 @@ class LogsInAnyway(Behaviour):
 
 
 class HandsOver(Behaviour):
-    """After the login another program answers, and what had been read ahead is lost (Courier does that, and offers PIPELINING)."""
+    """After the login another program answers, and what had been read ahead is lost, PIPELINING or not (as with Courier)."""
 
     def login(self, s):
         s.buffer = b""

@@ -225,7 +225,8 @@ for name, refusal, words in (("refused", b"[AUTH] wrong", "wrong"), ("alert", b"
     ("sys-perm", b"[SYS/PERM] damaged", "damaged"), ("in-use", b"[IN-USE] locked", "locked")):
     ask(name, "plain", b"-ERR " + refusal + LF, words)
 
-for fault in ("nonce", "salt", "no-salt", "extension", "order", "nul", "none", "signature", "signature-short", "signature-empty", "error"):
+for fault in ("nonce", "salt", "no-salt", "extension", "order", "nul", "none", "signature", "signature-short",
+    "signature-empty", "error"):
     one("scram-" + fault, lambda fault=fault: Scram(fault), "R1", PROOF, "scram-sha-256")
 for name, count in {"zero": b"0", "one": b"1", "negative": b"-4096", "huge": b"2000000000", "overflow": b"4294971392",
     "words": b"many"}.items():
@@ -244,13 +245,15 @@ add("sasl-none-known", lambda: Sasl("X-NONE", "GSSAPI", capabilities=["UIDL"]), 
 add("sasl-stripped", Stripped, "OK", modes=("stls",), never=("pass",))
 
 for name, change in {"short": lambda c: c[:20], "length": lambda c: c[:12] + b"\xff\xff\xff\xff" + c[16:],
-    "offset": lambda c: c[:16] + b"\xf0\xff\xff\xff" + c[20:], "type": lambda c: c[:8] + b"\3" + c[9:], "empty": lambda c: b""}.items():
+    "offset": lambda c: c[:16] + b"\xf0\xff\xff\xff" + c[20:], "type": lambda c: c[:8] + b"\3" + c[9:],
+    "empty": lambda c: b""}.items():
     one("ntlm-" + name, lambda change=change: Ntlm(change), "R1", "^login: .*NTLM", "ntlm")
 
 JSON = b'{"status":"400","schemes":"Bearer","scope":"https://mail.example/"}'
 for mech in ("XOAUTH2", "OAUTHBEARER"):
     for name, refusals, outcome, words in (("honest", (), "OK", ""), ("refused", (JSON,), "R1", "^login: .*refused.*400"),
-        ("echo", (b'{"token":"' + TOKEN + b'"}',), "R1", "^login: .*refused"), ("binary", (bytes(range(256)),), "R1", "^login: .*refused"),
+        ("echo", (b'{"token":"' + TOKEN + b'"}',), "R1", "^login: .*refused"),
+        ("binary", (bytes(range(256)),), "R1", "^login: .*refused"),
         ("for-ever", (JSON,) * 30, "R1", "^login: ")):
         add("%s-%s" % (mech.lower(), name), lambda mech=mech, refusals=refusals: OAuth(mech, *refusals), outcome, words,
             modes=("stls", "pop3s"), never=("user", "pass", "apop"), honest=lambda mech=mech: OAuth(mech),
