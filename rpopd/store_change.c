@@ -227,9 +227,9 @@ unproven_rows(int64_t mailbox, int64_t since, size_t *n)
 		return (NULL);
 	}
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (*n == size && (p = reallocarray(rows, size * 2, sizeof(*rows))) == NULL)
-			break;
-		else if (*n == size) {
+		if (*n == size) {
+			if ((p = reallocarray(rows, size * 2, sizeof(*rows))) == NULL)
+				break;
 			rows = p;
 			size *= 2;
 		}
