@@ -88,8 +88,6 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 }
 
 void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
-void session_tls_start(const struct record *r, struct msg_fetch_start *m) { (void)r; (void)m; }
-int session_tls_files(struct session *s) { (void)s; return (0); }
 struct child *child_current(enum role r) { (void)r; return (&none); }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
