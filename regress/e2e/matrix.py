@@ -19,7 +19,8 @@ from popd import Behaviour, Popd
 LOGIN, SECRET = b"zq-login-4711", b"zq-s3cret-word"
 MAILS = [corpus.mail(ident, body=corpus.text(random.Random(ident), 3)) for ident in ALL]
 BODIES = {ident: corpus.expected(m) for ident, m in zip(ALL, MAILS)}
-FETCHER_KB = (24 if "ASAN_OPTIONS" not in os.environ else 400) * 1024		# resident, of a session
+SANITIZED = "ASAN_OPTIONS" in os.environ		# several times as slow and as large
+FETCHER_KB = (400 if SANITIZED else 24) * 1024		# resident, of a session
 ANNA, GOOD = "example.org/anna", "example.org/postmaster"
 FIRST_PORT = 2000
 
@@ -123,7 +124,8 @@ class Matrix:
         self.rig = rigs.Rig(pki)
         self.rig.account("postmaster@example.org")
         self.rig.account("anna@example.org")
-        self.rig.settings.update(idle_timeout=10, session_timeout=60, processors=200, host_sessions=1000)
+        self.rig.settings.update(idle_timeout=50 if SANITIZED else 10, session_timeout=60, processors=40 if SANITIZED else 200,
+            host_sessions=1000)
         self.cells, self.problems = [], []
         for number, (case, mode) in enumerate(cells):
             cell = Cell(case, number, pki, mode, leave, octets)
