@@ -2,9 +2,11 @@
 /* Channels inside a libevent loop. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "compat.h"
 #include "link.h"
 #include "log.h"
@@ -73,6 +75,17 @@ link_send_id(struct link *l, uint32_t type, uint32_t id, const void *data, size_
 		return (-1);
 	event_add(&l->wev, NULL);
 	return (0);
+}
+
+void
+link_flush(struct link *l, int msec)
+{
+	int64_t		 end = clock_msec() + msec, left;
+	struct pollfd	 p = { .fd = l->ibuf.fd, .events = POLLOUT };
+
+	while (l->open && imsgbuf_queuelen(&l->ibuf) > 0 && (left = end - clock_msec()) > 0)
+		if (poll(&p, 1, (int)left) == -1 ? errno != EINTR : imsgbuf_write(&l->ibuf) == -1)
+			return;
 }
 
 uint32_t

@@ -34,6 +34,8 @@ void	 link_close(struct link *);	/* idempotent; unsent messages are dropped */
 /* Queue one message; fd (or -1) is consumed in every case.  0, or -1 if the link is closed or memory is short. */
 int	 link_send(struct link *, uint32_t type, int fd, const void *, size_t);
 int	 link_send_id(struct link *, uint32_t type, uint32_t id, const void *, size_t);
+/* Before an end of our own: waits at most msec in all until what is queued was written. */
+void	 link_flush(struct link *, int msec);
 uint32_t link_queued(struct link *);
 void	 link_pause(struct link *, int);	/* 1: stop reading, 0: go on */
 

@@ -89,6 +89,7 @@ CREATE TABLE renumbered (
 	answer	INTEGER CHECK (answer IN (0, 1))
 ) STRICT;
 
+-- failing: time of the first failure since the last success, 0 none.
 CREATE TABLE IF NOT EXISTS record_state (
 	mailbox		INTEGER NOT NULL PRIMARY KEY,
 	last_success	INTEGER NOT NULL,
@@ -97,7 +98,8 @@ CREATE TABLE IF NOT EXISTS record_state (
 	messages	INTEGER NOT NULL,
 	octets		INTEGER NOT NULL,
 	polls		INTEGER NOT NULL,
-	error		TEXT NOT NULL
+	error		TEXT NOT NULL,
+	failing		INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- What has come of the refresh tokens that the administrator entered: origin is the SHA-256 of one, or of a client's data.

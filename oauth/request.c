@@ -223,7 +223,8 @@ request_send(struct request *r, short *wanted)
 	ssize_t	 n;
 
 	while (buf_len(&r->out) > 0) {
-		if ((n = tls_write(r->tls, buf_data(&r->out), buf_len(&r->out))) < 0)
+		/* libretls says 0 when the peer has sent an alert: nothing more can be written. */
+		if ((n = tls_write(r->tls, buf_data(&r->out), buf_len(&r->out))) <= 0)
 			return (request_wants(r, n, wanted));
 		buf_consume(&r->out, (size_t)n);
 	}

@@ -26,6 +26,7 @@
 #define LOG_WINDOW	10000	/* ms */
 #define LOG_LINES	2000	/* of children in one window */
 #define LOG_DETAILS	50000	/* likewise, of those that are wanted only when something is looked for */
+#define FLUSH		1000	/* ms; a notice that was queued last is not lost at the end of a run */
 #define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
 struct role_conf {
@@ -433,8 +434,10 @@ child_shutdown(void)
 	int		 tries, left;
 
 	command_shutdown();
-	LIST_FOREACH(c, &master.children, entry)
+	LIST_FOREACH(c, &master.children, entry) {
+		link_flush(&c->link, FLUSH);
 		link_close(&c->link);
+	}
 	for (tries = 0; tries < 200; tries++) {
 		left = 0;
 		LIST_FOREACH(c, &master.children, entry) {

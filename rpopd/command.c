@@ -326,7 +326,8 @@ command_shutdown(void)
 	struct command	*c;
 
 	LIST_FOREACH(c, &commands, entry)
-		kill(-c->pid, SIGKILL);
+		if (c->pid > 0)
+			kill(-c->pid, SIGKILL);
 }
 
 static void

@@ -13,10 +13,14 @@
 #include "rpopd.h"
 #include "token.h"
 
+#define PORTION		200	/* messages; a server that shows a part of the mailbox at a time shows about that many */
+#define ALARM		86400	/* s of failures, or three periods: the owner is told */
 #define POSTPONED	2000	/* ms until the next poll of a record whose suspects found another one in flight */
 
 static void	 report_work(struct session *);
 static void	 report_health(struct session *, struct task *, int);
+static int	 report_alarming(const struct record_state *, const struct task *);
+static void	 report_alarm(const struct session *, const struct task *, int);
 static void	 report_alert(const struct session *, const struct task *);
 static void	 report_next(const struct session *, struct task *, int);
 
@@ -69,8 +73,8 @@ report_session(struct session *s)
 	}
 	if (s->why != WHY_NONE && s->why != WHY_STOPPED)
 		master.failed = 1;
-	/* More than one session may do is there: the rest follows at once, unless the server minds. */
-	if (s->why == WHY_NONE && s->plan.cut > 0)
+	/* More than one session may do is there, or more than the server shows: it follows at once, unless the server minds. */
+	if (s->why == WHY_NONE && (s->plan.cut > 0 || s->retrieved >= PORTION))
 		t->again = 1;
 	report_next(s, t, hosts);
 	t->again = 0;
@@ -117,6 +121,7 @@ report_health(struct session *s, struct task *t, int counts)
 {
 	struct record_state	*rs = &t->rs;
 	char			 text[PROTO_TEXT_SIZE + 16];
+	int			 alarming = report_alarming(rs, t);
 
 	rs->polls++;
 	rs->messages += s->retrieved;
@@ -127,12 +132,17 @@ report_health(struct session *s, struct task *t, int counts)
 			log_info("%s: %s: works again after %u failures", s->label, s->where, rs->failures);
 		else if (rs->error[0] != '\0')
 			log_info("%s: %s: works again", s->label, s->where);
+		if (alarming)
+			report_alarm(s, t, 0);
+		rs->failing = 0;
 		rs->failures = 0;
 		rs->error[0] = '\0';
 		rs->last_success = rs->last_attempt;
 		return;
 	}
 	rs->failures += counts != 0;
+	if (rs->failing == 0 || rs->failing > rs->last_attempt)
+		rs->failing = rs->last_attempt;
 	snprintf(text, sizeof(text), "%s: %s", fetch_stage_str(s->stage), s->error);
 	text[PROTO_TEXT_SIZE - 1] = '\0';
 	if (strcmp(text, rs->error) != 0) {
@@ -141,6 +151,38 @@ report_health(struct session *s, struct task *t, int counts)
 			report_alert(s, t);
 	}
 	strlcpy(rs->error, text, sizeof(rs->error));
+	if (!alarming && report_alarming(rs, t))
+		report_alarm(s, t, 1);
+}
+
+/* 1: it had been failing for long when it was last tried. */
+static int
+report_alarming(const struct record_state *rs, const struct task *t)
+{
+	int64_t	 patience = 3 * (int64_t)t->rec->period;
+
+	return (rs->failing != 0 && rs->last_attempt - rs->failing >= (patience > ALARM ? patience : ALARM));
+}
+
+/* To whom the mail that does not come belongs: once when it has failed for long, and once when it works again. */
+static void
+report_alarm(const struct session *s, const struct task *t, int failing)
+{
+	char		 subject[PROTO_TEXT_SIZE], since[32] = "";
+	time_t		 when = t->rs.failing;
+	struct tm	 tm;
+
+	if (localtime_r(&when, &tm) != NULL)
+		strftime(since, sizeof(since), "%Y-%m-%d %H:%M", &tm);
+	snprintf(subject, sizeof(subject), failing ? "No mail from %.100s since %s" : "Mail from %.100s again, none since %s",
+	    t->rec->host, since);
+	if (failing)
+		notice_send(t->rec->account, s->label, subject, "Since %s every attempt to fetch your mail from %s has failed, the "
+		    "last time with:\n\n%s\n\nIt is tried further on.  What is on the server stays there.\n", since,
+		    t->rec->host, t->rs.error);
+	else
+		notice_send(t->rec->account, s->label, subject, "Your mail is fetched from %s again, after failures since %s.\n",
+		    t->rec->host, since);
 }
 
 /* The owner reads what the server has to say (S61); each login brings the next of its texts.  Each is a subject of its own. */

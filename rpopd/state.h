@@ -65,6 +65,7 @@ struct receipt {			/* one message of a batch, for state_commit() */
 
 struct record_state {
 	int64_t		 last_success, last_attempt;	/* epoch */
+	int64_t		 failing;	/* epoch of the first failure since the last success, 0 = none */
 	uint32_t	 failures;
 	uint64_t	 messages, octets, polls;
 	char		 error[PROTO_TEXT_SIZE];

@@ -10,6 +10,7 @@
 const char	 state_before_2[] =
     "DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW suspects;"
     "ALTER TABLE mailbox ADD COLUMN listed INTEGER;"
+    "ALTER TABLE record_state ADD COLUMN failing INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE seen RENAME TO seen_1;"
     "ALTER TABLE suspect RENAME TO suspect_1;";
 

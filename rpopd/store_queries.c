@@ -73,10 +73,10 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_RENUMBER_PUT] = "INSERT OR REPLACE INTO renumbered (mailbox, since, known, unknown, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
 	[Q_RENUMBER_ANSWER] = "UPDATE renumbered SET answer = ?2 WHERE mailbox = ?1",
 	[Q_RENUMBER_DROP] = "DELETE FROM renumbered WHERE mailbox = ?1",
-	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error FROM record_state"
+	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error, failing FROM record_state"
 	    " WHERE mailbox = ?1",
 	[Q_RECORD_PUT] = "INSERT OR REPLACE INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets,"
-	    " polls, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	    " polls, failing, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
 	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended FROM token WHERE origin = ?1",

@@ -60,7 +60,7 @@ class Cell:
         want = self.case.delivers(outcome)
         self.check(want is None or own == want, "delivered %s instead of %s", own, want)
         if outcome in ("R0", "R1", "R2") or words:
-            self.check(error and re.search(words, error), "error is %r, not /%s/", error, words)
+            self.check(re.search(words, error), "error is %r, not /%s/", error, words)
         elif words is not None:
             self.check(not error, "unexpected error %r", error)
         self.check(not self.extra(got) or self.case.extra, "delivered what was no message: %s", got)

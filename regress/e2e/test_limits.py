@@ -130,6 +130,22 @@ def test_a_session_takes_so_many(personal, popd, limit, leave):
         assert took[0] == [b"1", b"2", b"3", b"4"][:len(took[0])]
 
 
+class Portion(Behaviour):
+    """Shows the oldest messages only, as some big providers do."""
+
+    def view(self, s, messages):
+        return list(messages)[:250]
+
+
+def test_a_server_that_shows_a_part(personal, popd):
+    """Sessions follow one another until there is no more to be had (P43)."""
+    s = popd(Portion(), mails("n", 600))
+    personal.record("anna@example.org", "work", s)
+    assert personal.once().code == 0
+    assert idents(personal)[ANNA] == names("n", 600)
+    assert s.box.left() == [] and len(s.sessions) == 3
+
+
 def test_one_message_may_pass_the_octets(personal, popd):
     s = popd(messages=[big("b0"), big("b1")])
     personal.record("anna@example.org", "work", s, session_octets=100)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """When rpopd stays away: failed hosts, a host's ceiling, closed windows, what servers ask for (S6, S15, S16, S59-S61, H8, H9)."""
+import sqlite3
 import threading
 import time
 
@@ -257,3 +258,30 @@ def test_alerts(personal, popd):
     rigs.wait_for(lambda: not rows(personal)["work"]["last_error"], "the status")
     assert rows(personal)["work"]["failures"] == 0
     assert daemon.stop() == 0
+
+
+def test_alarm(personal, popd):
+    """A record that fails for a day: its owner is told once, and once more when it works again."""
+    server = popd(B.RefuseLogin(), [corpus.mail("m")])
+    personal.record("anna@example.org", "work", server)
+
+    def mails(word):
+        return sum(word in b" ".join(m.split()) for m in personal.delivered().get(ANNA, []))
+
+    def later(hours):
+        with sqlite3.connect(personal.statedb) as c:
+            c.execute("UPDATE record_state SET failing = failing - ?, last_attempt = last_attempt - ?", (hours * 3600, hours * 3600))
+
+    assert personal.once().code == 1
+    later(20)
+    assert personal.once().code == 1
+    assert mails(b"No mail from") == 0
+    later(5)
+    for _ in range(3):
+        assert personal.once().code == 1
+    assert mails(b"No mail from") == 1
+    server.behaviour = Behaviour()
+    assert personal.once().code == 0
+    assert mails(b"Mail from") == 1 and personal.idents()[ANNA].count("m") == 1
+    assert personal.once().code == 0
+    assert mails(b"Mail from") == 1

@@ -361,6 +361,7 @@ test_ntlm(void **state __unused)
 	(void)step(challenge, sizeof(challenge));
 	user[128] = 'u';
 	user[129] = '\0';
+	sasl_end(&sasl);
 	memset(&sasl, 0, sizeof(sasl));
 	assert_int_equal(sasl_begin(&sasl, AUTH_NTLM, &cred), -1);
 	failed(WHY_CONFIG, "too long");
