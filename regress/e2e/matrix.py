@@ -29,7 +29,7 @@ class Cell:
     """One behaviour in one variant: its server, its record, and what went wrong."""
 
     def __init__(self, case, number, pki, mode, leave, octets):
-        self.case, self.mode, self.leave = case, mode, leave
+        self.case, self.mode, self.leave, self.octets = case, mode, leave, octets
         self.name = "%s %s" % (case.name, mode)
         self.folder = "b%03d" % number
         self.hostile = self.dress(case.make())
@@ -60,7 +60,9 @@ class Cell:
         want = self.case.delivers(outcome)
         self.check(want is None or own == want, "delivered %s instead of %s", own, want)
         if outcome in ("R0", "R1", "R2") or words:
-            self.check(re.search(words, error), "error is %r, not /%s/", error, words)
+            # octet by octet an answer nobody asked for may come late enough to be one, such as a STAT of an empty mailbox
+            late = self.octets and "not given" in words and not error
+            self.check(late or re.search(words, error), "error is %r, not /%s/", error, words)
         elif words is not None:
             self.check(not error, "unexpected error %r", error)
         self.check(not self.extra(got) or self.case.extra, "delivered what was no message: %s", got)
