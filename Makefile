@@ -64,11 +64,11 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/token_program.o rpopd/token_request.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
-FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o fetcher/conn.o fetcher/events.o \
+FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fetcher/conn.o fetcher/events.o \
 		fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
-		fetcher/sasl.o fetcher/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
-		fetcher/tlsconf.o fetcher/tlserror.o fetcher/trace.o
+		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
+		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
 		${SYNC_${OS}} common/mailaddr.o common/mailaddr_lex.o
