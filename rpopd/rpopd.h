@@ -16,6 +16,7 @@
 #include "../common/link.h"
 #include "../common/proto.h"
 #include "plan.h"
+#include "relay.h"
 #include "session.h"
 #include "sched.h"
 #include "store.h"
