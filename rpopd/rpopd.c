@@ -183,7 +183,7 @@ rpopd_reload(char *err, size_t errsize)
 		deliverer_routes(d);	/* one under way starts anew */
 	child_retire(ROLE_DIALER);
 	child_retire(ROLE_TEMPLATE);
-	child_oauth();
+	child_optional();
 	log_notice("configuration reloaded, %zu records", master.ntasks);
 	return (0);
 }

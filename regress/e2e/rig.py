@@ -19,7 +19,8 @@ import corpus
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("RPOPD_BUILD", os.path.join(REPO, "build")))
 HOOKS = os.path.join(BUILD, "test")
-USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo"}
+USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo",
+    "sender": "_rpops"}
 PATIENCE = float(os.environ.get("RPOPD_PATIENCE", "90"))	# s; a bound for hangs, never a measure
 
 
