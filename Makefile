@@ -59,7 +59,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/store_secret.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
-		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o \
+		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_rcpt.o rpopd/store_relay.o rpopd/spool.o \
 		rpopd/command.o rpopd/link_oauth.o rpopd/session_open.o rpopd/store_grant.o rpopd/store_token.o rpopd/token.o \
 		rpopd/token_program.o rpopd/token_request.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
