@@ -59,10 +59,11 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/store_secret.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
-		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o rpopd/store_route.o \
-		rpopd/command.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o rpopd/store_grant.o rpopd/store_token.o \
-		rpopd/token.o rpopd/token_program.o rpopd/token_request.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
-		rpopd/relay_result.o ${ROUTE} common/route_check.o
+		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o \
+		rpopd/store_route.o rpopd/command.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o \
+		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_program.o rpopd/token_request.o \
+		rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o rpopd/relay_result.o ${ROUTE} common/route_check.o \
+		rpopd/store_rcpt.o rpopd/store_relay.o rpopd/spool.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
@@ -72,8 +73,9 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fe
 		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
 		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
-		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o deliverer/routes.o deliverer/spool.o \
-		${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o
+		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
+		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
+		deliverer/message.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =	sender/sender.o
 RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o

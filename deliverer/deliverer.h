@@ -169,6 +169,17 @@ void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each dur
 
 struct session;
 
+/* A recipient: link n of the message's file is its own. */
+struct rcpt {
+	enum rcpt_kind	 kind;
+	enum notify	 notify;
+	uint32_t	 nexthop;	/* RELAY; QUARANTINE: where it was meant to go, 0: a Maildir */
+	struct maildir	*dir;		/* MAILDIR; NULL once moved */
+	/* The message's own, NULL: none. */
+	char		*dest;		/* not MAILDIR: as in struct msg_rcpt */
+	char		*original, *reason;
+};
+
 struct message {
 	TAILQ_ENTRY(message)	 entry;
 	struct session		*session;	/* NULL once its receipt is out */
@@ -180,17 +191,23 @@ struct message {
 	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t		 links;		/* names in the spool: 0..links-1 */
 	uint32_t		 nrcpt, fallback;
-	struct maildir		**dest;		/* nrcpt of them; NULL once moved */
-	struct maildir		*single;	/* room for the usual case */
+	struct rcpt		*rcpts;		/* nrcpt of them */
+	struct rcpt		 single;	/* room for the usual case */
+	uint8_t			 identity[PROTO_DIGEST_LEN];	/* all zero: copies are not to be suppressed */
+	char			*sender, *note;	/* note NULL: nothing to be remembered; sender NULL: null reverse-path */
 };
 
-void	 batch_init(void);
-void	 batch_exit(void);
+/* message.c */
 struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* with its file; NULL and errno */
-int	 message_recipients(struct message *, uint32_t);	/* room in dest; 0/-1 */
+int	 message_recipients(struct message *, uint32_t);	/* room in rcpts; 0/-1 */
+void	 message_receipt(const struct message *);
+int	 message_move(struct message *);
 void	 message_free(struct message *);
 void	 message_drop(struct message *);	/* removes its files, frees it */
 void	 message_writeback(struct message *);	/* start writing what is not on its way yet; does not wait */
+
+void	 batch_init(void);
+void	 batch_exit(void);
 void	 batch_add(struct message *);		/* complete, written, linked; owned by the batch from here on */
 void	 batch_close(void);			/* make the open batch durable now and report it */
 int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* 0, or -1: not what is due */

@@ -354,7 +354,8 @@ ingest_destinations(struct session *s, const struct recipients *r)
 		if (snprintf(path, sizeof(path), "%s%s%s", r->list[i]->dir, folder[0] != '\0' ? "/" : "", folder) >=
 		    (int)sizeof(path))
 			errno = ENAMETOOLONG;
-		else if ((m->dest[i] = maildir_get(path, err, sizeof(err))) != NULL) {
+		else if ((m->rcpts[i].dir = maildir_get(path, err, sizeof(err))) != NULL) {
+			m->rcpts[i].kind = RCPT_MAILDIR;
 			m->nrcpt++;
 			continue;
 		}
