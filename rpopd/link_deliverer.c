@@ -21,6 +21,7 @@ static int	 deliverer_batch(void *, struct imsg *);
 static int	 deliverer_settled(void *, struct imsg *);
 static int	 deliverer_refused(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_reported(void *, struct imsg *);
 static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
@@ -40,6 +41,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
 };
 const size_t	 deliverer_nrules = nitems(deliverer_rules);
 
@@ -282,6 +284,19 @@ deliverer_refused(void *arg, struct imsg *imsg)
 	session_verdict(s, m.msgno, VERDICT_KEEP);
 	session_refused(s, m.why, m.text);
 	return (0);
+}
+
+/* The answer to IMSG_REPORT. */
+static int
+deliverer_reported(void *arg, struct imsg *imsg)
+{
+	struct msg_reported	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) || !proto_str(m.dest, sizeof(m.dest)) ||
+	    m.error > INT32_MAX || (m.error == 0 && m.link[0] == '\0'))
+		return (-1);
+	return (dsn_made(&m));
 }
 
 static int

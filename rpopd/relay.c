@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../common/clock.h"
 #include "../common/log.h"
@@ -167,8 +168,6 @@ relay_mail_get(const struct relay_row *row, int64_t due)
 	m->notify = row->notify;
 	m->null_sender = row->sender[0] == '\0';
 	m->mailbox = row->mailbox;
-	memcpy(m->uid, row->uid, row->uidlen);
-	m->uidlen = row->uidlen;
 	strlcpy(m->stem, key.stem, sizeof(m->stem));
 	TAILQ_INIT(&m->items);
 	RB_INSERT(relay_mails, &mails, m);
@@ -258,11 +257,22 @@ relay_take(struct relay_hop *h, int64_t *ids, size_t *n)
 void
 relay_tried(struct relay_mail *m)
 {
+	struct relay_item	*it;
+
 	if (!m->is_fresh)
 		return;
 	m->is_fresh = 0;
 	TAILQ_REMOVE(&fresh, m, fresh);
-	commit_relay_tried(m->mailbox, m->uid, m->uidlen);
+	TAILQ_FOREACH(it, &m->items, next)
+		commit_relay_tried(it->id);
+}
+
+/* The deliverer has opened a message: for a connection, or for somebody to look at. */
+void
+relay_opened(const struct msg_spool_opened *m, int fd)
+{
+	if (!job_opened(m, fd) && fd != -1)
+		close(fd);
 }
 
 struct relay_hop *
@@ -360,7 +370,7 @@ relay_full(void)
 int
 relay_busy(void)
 {
-	return (job_count() > 0 || result_blocked() || dsn_busy());
+	return (job_count() > 0 || result_blocked());
 }
 
 int
@@ -370,7 +380,7 @@ relay_idle(void)
 	struct heap_item	*top;
 	int64_t			 now = clock_msec();
 
-	if (relay_busy())
+	if (relay_busy() || dsn_busy())
 		return (0);
 	RB_FOREACH(h, relay_hops, &hops)
 		if (h->until <= now && (top = heap_top(&h->waiting)) != NULL && top->key <= now)

@@ -130,8 +130,6 @@ struct relay_mail {
 	TAILQ_HEAD(, relay_item) items;
 	struct relay_hop	*hop;
 	int64_t			 mailbox;
-	uint8_t			 uid[STATE_KEY_MAX];
-	size_t			 uidlen;
 	enum notify		 notify;
 	int			 null_sender, busy, is_fresh;
 	char			 stem[PROTO_LINK_SIZE];	/* of the links: all but the recipient's number */
@@ -150,13 +148,12 @@ struct relay_hop {			/* a next hop, whether the store knows it or not; 0: none *
 };
 
 void	 relay_start(void);			/* at the start */
-void	 relay_committed(const struct relay_row *, size_t);	/* new rows */
 void	 relay_reload(void);			/* pauses end */
 void	 relay_kick(void);			/* relay_run() from the event loop, soon */
 void	 relay_run(void);			/* start what is due */
 int	 relay_full(void);			/* 1: no new polls (P29); until there is room again */
 int	 relay_idle(void);			/* 1: no connection, no result in the air, nothing that could be tried now */
-int	 relay_busy(void);			/* 1: connections or results in the air */
+int	 relay_busy(void);			/* 1: connections, or results that are not committed */
 /* The first due mail of a hop, its due rows in ids (at most RELAY_RCPTS); NULL: none.  It is busy until relay_back(). */
 struct relay_mail *relay_take(struct relay_hop *, int64_t *ids, size_t *n);
 void	 relay_back(struct relay_mail *);	/* freed if no row is left */
@@ -194,14 +191,11 @@ struct relay_fate {			/* of one row */
 void	 result_settle(struct relay_mail *, const struct relay_fate *, size_t);	/* gives the mail back when committed */
 int	 result_blocked(void);			/* 1: the store does not take them */
 void	 result_expire(struct relay_hop *);	/* rows past the age limit of a hop that cannot be tried fail */
-void	 result_remove(const char *link);	/* tell the deliverer that a row is gone */
 
 /* --- relay_dsn.c --- */
 
 void	 dsn_due(int64_t id);			/* a row that failed */
 int	 dsn_made(const struct msg_reported *);	/* 0, or -1: none was asked for */
-void	 dsn_move(int64_t pending, const char *link, const char *dest);	/* from the spool into a Maildir */
-int	 dsn_moved(const char *link);		/* that is durable; 0, or -1: no such move */
 void	 dsn_quarantined(uint32_t hop, const char *status);	/* the first of a hop */
 void	 dsn_reset(void);			/* the deliverer died */
 void	 dsn_run(void);

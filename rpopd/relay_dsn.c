@@ -28,12 +28,6 @@ struct due {
 	int64_t			 at;		/* monotonic ms */
 };
 
-struct move {
-	LIST_ENTRY(move)	 entry;
-	int64_t			 pending;
-	char			 link[PROTO_LINK_SIZE];
-};
-
 static int	 dsn_ask(int64_t);
 static int	 dsn_hold(const struct relay_row *, const char *);
 static int	 dsn_replace(const struct relay_row *, const struct msg_reported *);
@@ -43,7 +37,6 @@ static void	 dsn_later(struct due *);
 static void	 dsn_timer(int, short, void *);
 
 static TAILQ_HEAD(, due)	 dues = TAILQ_HEAD_INITIALIZER(dues);
-static LIST_HEAD(, move)	 moves = LIST_HEAD_INITIALIZER(moves);
 static uint32_t			 asked;		/* number of the report being made, 0: none */
 static uint32_t			 serial;
 static uint32_t			 through;	/* its next hop */
@@ -66,7 +59,7 @@ dsn_busy(void)
 {
 	struct due	*d = TAILQ_FIRST(&dues);
 
-	return (!LIST_EMPTY(&moves) || (d != NULL && d->at <= clock_msec()));
+	return (d != NULL && d->at <= clock_msec());
 }
 
 /* One at a time: failures are rare. */
@@ -156,8 +149,7 @@ dsn_hold(const struct relay_row *row, const char *status)
 
 	if (state_relay_change(&c, 1) != 0)
 		return (-1);
-	if (c.last)
-		commit_relay_final(row->mailbox, row->uid, row->uidlen);
+	commit_relay_tried(row->id);
 	if (relay_hop(row->nexthop)->quarantined++ == 0)
 		dsn_quarantined(row->nexthop, status);
 	return (0);
@@ -185,10 +177,11 @@ dsn_made(const struct msg_reported *m)
 			n = dsn_replace(&row, m);
 	}
 	if (n != 0 && m->error == 0)
-		result_remove(m->link);		/* made again later */
-	if (n == -1)
+		spool_remove(m->link);		/* made again later */
+	if (n == -1) {
+		commit_relay_tried(d->id);
 		dsn_later(d);
-	else {
+	} else {
 		TAILQ_REMOVE(&dues, d, entry);
 		free(d);
 	}
@@ -202,60 +195,20 @@ dsn_replace(const struct relay_row *row, const struct msg_reported *m)
 {
 	struct relay_row	 report;
 	int64_t			 made;
-	int			 error, last;
+	int			 error;
 
-	if ((error = state_relay_reported(row->id, m, through, row->sender, &made, &last)) == 2)
+	if ((error = state_relay_reported(row->id, m, through, row->sender, &made)) == 2)
 		return (1);
 	if (error != 0)
 		return (-1);
 	HOOK("master.report_after");
 	log_info("delivery %lld: failed, reported %s", (long long)row->id, through != 0 ? "to the sender" : "to the postmaster");
-	result_remove(row->link);
-	if (last)
-		commit_relay_final(row->mailbox, row->uid, row->uidlen);
+	spool_remove(row->link);
+	commit_relay_tried(row->id);
 	if (through == 0)
-		dsn_move(made, m->link, m->dest);
+		spool_move(made, m->link, m->dest);
 	else if (state_relay_get(made, &report) == 1)
 		relay_add(&report);
-	return (0);
-}
-
-void
-dsn_move(int64_t pending, const char *link, const char *dest)
-{
-	struct child	*v = child_current(ROLE_DELIVERER);
-	struct msg_rcpt	 m;
-	struct move	*mv;
-
-	if (v == NULL)
-		return;			/* replayed when there is one */
-	if ((mv = calloc(1, sizeof(*mv))) == NULL)
-		fatal("report");
-	mv->pending = pending;
-	strlcpy(mv->link, link, sizeof(mv->link));
-	LIST_INSERT_HEAD(&moves, mv, entry);
-	memset(&m, 0, sizeof(m));
-	m.kind = RCPT_MAILDIR;
-	strlcpy(m.link, link, sizeof(m.link));
-	strlcpy(m.dest, dest, sizeof(m.dest));
-	link_send(&v->link, IMSG_SPOOL_MOVE, -1, &m, sizeof(m));
-}
-
-int
-dsn_moved(const char *link)
-{
-	struct move	*mv;
-
-	LIST_FOREACH(mv, &moves, entry)
-		if (strcmp(mv->link, link) == 0)
-			break;
-	if (mv == NULL)
-		return (-1);
-	if (state_settle(mv->pending, mv->pending) == -1)
-		log_warnx("state.db: a pending row stays until the next start");
-	LIST_REMOVE(mv, entry);
-	free(mv);
-	relay_kick();
 	return (0);
 }
 
@@ -285,13 +238,7 @@ dsn_quarantined(uint32_t hop, const char *status)
 void
 dsn_reset(void)
 {
-	struct move	*mv;
-
 	asked = 0;
-	while ((mv = LIST_FIRST(&moves)) != NULL) {
-		LIST_REMOVE(mv, entry);
-		free(mv);
-	}
 }
 
 /* Others go first. */

@@ -235,24 +235,18 @@ job_part(struct job *j, uint32_t type, const uint8_t *octets, size_t len)
 static void
 job_open(struct job *j)
 {
-	struct child		*d = child_current(ROLE_DELIVERER);
 	struct relay_item	*it = NULL;
-	struct msg_link		 m;
 	size_t			 i;
 
 	j->state = JOB_OPENING;
 	j->nfates = 0;
 	for (i = 0; i < j->n && it == NULL; i++)
 		it = relay_waiting(j->ids[i]);
-	if (it == NULL || d == NULL) {
+	if (it == NULL || spool_open(j->id, it->link) == -1) {
 		job_give_back(j, 0, NULL);
 		job_quit(j);
 		return;
 	}
-	memset(&m, 0, sizeof(m));
-	m.id = j->id;
-	strlcpy(m.link, it->link, sizeof(m.link));
-	link_send(&d->link, IMSG_SPOOL_OPEN, -1, &m, sizeof(m));
 	job_clock(j, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
@@ -287,8 +281,10 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	if ((rows = calloc(j->n, sizeof(*rows))) == NULL)
 		fatal("delivery");
 	for (i = 0; i < j->n; i++)
-		if (relay_waiting(j->ids[i]) != NULL && state_relay_get(j->ids[i], &rows[n]) == 1)
-			j->ids[n++] = rows[n].id;
+		if (relay_waiting(j->ids[i]) != NULL && state_relay_get(j->ids[i], &rows[n]) == 1) {
+			j->ids[n] = rows[n].id;
+			n++;
+		}
 	if ((j->n = n) == 0) {
 		free(rows);
 		close(fd);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../common/clock.h"
 #include "../common/hook.h"
 #include "../common/log.h"
 #include "rpopd.h"
@@ -146,6 +147,7 @@ static void
 result_try(void)
 {
 	struct settlement	*s;
+	struct timeval		 tv = { 0, 0 };
 	int			 error;
 
 	while ((s = TAILQ_FIRST(&waiting)) != NULL) {
@@ -157,7 +159,8 @@ result_try(void)
 			backoff = backoff == 0 ? 1 : backoff >= 16 ? 30 : backoff * 2;
 			if (!event_initialized(&retry))
 				evtimer_set(&retry, result_retry, NULL);
-			evtimer_add(&retry, &(struct timeval){ backoff, 0 });
+			tv.tv_sec = backoff;
+			evtimer_add(&retry, &tv);
 			return;
 		}
 		HOOK("master.relay_after");
@@ -181,6 +184,8 @@ result_apply(struct settlement *s)
 		if ((it = relay_waiting(s->changes[i].id)) != NULL) {
 			result_log(&s->changes[i], it->mail);
 			result_applied(&s->changes[i], it);
+			if (s->changes[i].what != RELAY_FAIL)	/* that waits for its report */
+				commit_relay_tried(s->changes[i].id);
 		}
 	if (s->mail != NULL) {
 		relay_tried(s->mail);
@@ -192,17 +197,14 @@ static void
 result_applied(const struct relay_change *c, struct relay_item *it)
 {
 	struct relay_mail	*m = it->mail;
-	struct relay_row	 row;
 
 	if (c->what == RELAY_AGAIN) {
 		it->tries++;
 		it->due = clock_msec() + (c->next - time(NULL)) * 1000;
 		return;
 	}
-	if (c->last)
-		commit_relay_final(m->mailbox, m->uid, m->uidlen);
 	if (c->what == RELAY_DONE)
-		result_remove(it->link);
+		spool_remove(it->link);
 	else if (c->what == RELAY_FAIL)
 		dsn_due(c->id);
 	else if (m->hop->quarantined++ == 0)
@@ -223,19 +225,6 @@ result_log(const struct relay_change *c, const struct relay_mail *m)
 	else
 		log_info("delivery %lld: next hop %s: %s%s: %s", (long long)c->id, relay_hop_name(m->hop->id, name, sizeof(name)),
 		    words[c->what], c->doubt ? ", in doubt" : "", c->status);
-}
-
-void
-result_remove(const char *link)
-{
-	struct child	*d = master.current[ROLE_DELIVERER];
-	struct msg_link	 m;
-
-	if (d == NULL)
-		return;			/* it is not held when the next one starts */
-	memset(&m, 0, sizeof(m));
-	strlcpy(m.link, link, sizeof(m.link));
-	link_send(&d->link, IMSG_SPOOL_REMOVE, -1, &m, sizeof(m));
 }
 
 static void

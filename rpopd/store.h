@@ -118,7 +118,6 @@ struct config {				/* everything of one good load; config_free() */
 	size_t			 nwindows;
 	struct oauth_row	*clients;
 	size_t			 nclients;
-	size_t			 nnexthops;	/* rows of table nexthop */
 	uint32_t		 unsound;	/* complaints about files outside the store; those records will fail, the rest work */
 	struct arena		*arena;		/* the strings; private to store_config.c */
 };
