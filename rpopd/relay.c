@@ -219,10 +219,19 @@ relay_forget(struct relay_item *it)
 void
 relay_back(struct relay_mail *m)
 {
+	struct relay_item	*it;
+
 	m->busy = 0;
 	if (!TAILQ_EMPTY(&m->items)) {
 		heap_put(&m->hop->waiting, &m->item, 0);
 		relay_place(m);
+		TAILQ_FOREACH(it, &m->items, next)
+			if (it->tries == 0)
+				break;
+		if (it == NULL && m->is_fresh) {
+			m->is_fresh = 0;
+			TAILQ_REMOVE(&fresh, m, fresh);
+		}
 	} else {
 		if (m->is_fresh)
 			TAILQ_REMOVE(&fresh, m, fresh);
@@ -251,20 +260,6 @@ relay_take(struct relay_hop *h, int64_t *ids, size_t *n)
 		if (it->due <= now && *n < RELAY_RCPTS)
 			ids[(*n)++] = it->id;
 	return (m);
-}
-
-/* Whoever waits for its first attempt need not any longer. */
-void
-relay_tried(struct relay_mail *m)
-{
-	struct relay_item	*it;
-
-	if (!m->is_fresh)
-		return;
-	m->is_fresh = 0;
-	TAILQ_REMOVE(&fresh, m, fresh);
-	TAILQ_FOREACH(it, &m->items, next)
-		commit_relay_tried(it->id);
 }
 
 /* The deliverer has opened a message: for a connection, or for somebody to look at. */
@@ -436,10 +431,16 @@ static void
 relay_tell(int64_t now)
 {
 	struct relay_mail	*m, *next;
+	struct relay_item	*it;
 
-	TAILQ_FOREACH_SAFE(m, &fresh, fresh, next)
-		if (m->hop->until > now && !m->busy)
-			relay_tried(m);
+	TAILQ_FOREACH_SAFE(m, &fresh, fresh, next) {
+		if (m->hop->until <= now || m->busy)
+			continue;
+		m->is_fresh = 0;
+		TAILQ_REMOVE(&fresh, m, fresh);
+		TAILQ_FOREACH(it, &m->items, next)
+			commit_relay_tried(it->id);
+	}
 }
 
 static void

@@ -5,6 +5,7 @@
  *	store_relay.c	their rows in state.db
  *	relay.c		which row is due, connections per next hop, pauses
  *	relay_job.c	one connection: dial, messages, results
+ *	relay_login.c	what it begins with
  *	relay_result.c	what a result means for its row, and the commit of it
  *	relay_dsn.c	what is said of failures
  *	link_sender.c	the sender's channel
@@ -157,7 +158,6 @@ int	 relay_busy(void);			/* 1: connections, or results that are not committed */
 /* The first due mail of a hop, its due rows in ids (at most RELAY_RCPTS); NULL: none.  It is busy until relay_back(). */
 struct relay_mail *relay_take(struct relay_hop *, int64_t *ids, size_t *n);
 void	 relay_back(struct relay_mail *);	/* freed if no row is left */
-void	 relay_tried(struct relay_mail *);	/* its first attempt has a result */
 struct relay_item *relay_waiting(int64_t id);	/* NULL: no such row waits */
 void	 relay_forget(struct relay_item *);	/* its row is gone or waits no longer; its mail is not freed while busy */
 void	 relay_add(const struct relay_row *);	/* a row as it is now */
@@ -180,6 +180,12 @@ void	 job_child_died(struct child *);
 void	 job_stop(void);			/* the daemon ends: no more mail */
 uint32_t job_count(void);
 
+/* --- relay_login.c --- */
+
+int	 login_socket(const char *path, char *err, size_t errsize);	/* connected, non-blocking; -1 with a sentence */
+/* fd is consumed; 0, or -1 with a sentence. */
+int	 login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *, char *err, size_t errsize);
+
 /* --- relay_result.c --- */
 
 struct relay_fate {			/* of one row */
@@ -189,6 +195,7 @@ struct relay_fate {			/* of one row */
 };
 
 void	 result_settle(struct relay_mail *, const struct relay_fate *, size_t);	/* gives the mail back when committed */
+void	 result_retry(int, short, void *);	/* its timer */
 int	 result_blocked(void);			/* 1: the store does not take them */
 void	 result_expire(struct relay_hop *);	/* rows past the age limit of a hop that cannot be tried fail */
 

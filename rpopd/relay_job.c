@@ -8,11 +8,6 @@
  *	SENDING		the sender has it
  *	QUITTING	no more mail; the end is awaited
  */
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,10 +44,7 @@ struct job {
 	uint32_t		 timeout;	/* ms */
 };
 
-static int	 job_unix(const char *, char *, size_t);
 static void	 job_connected(struct job *, int);
-static int	 job_login(struct job *, int, const struct nexthop_row *, char *, size_t);
-static void	 job_part(struct job *, uint32_t, const uint8_t *, size_t);
 static void	 job_open(struct job *);
 static int	 job_mail(struct job *, const struct msg_spool_opened *, int);
 static void	 job_rcpt(struct job *, uint32_t, const struct relay_row *);
@@ -102,7 +94,7 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 	evtimer_set(&j->clock, job_timeout, j);
 	job_clock(j, DIAL_TIMEOUT * 1000);
 	if (row->path[0] != '\0') {
-		if ((fd = job_unix(row->path, err, sizeof(err))) == -1)
+		if ((fd = login_socket(row->path, err, sizeof(err))) == -1)
 			job_fail(j, err);
 		else
 			job_connected(j, fd);
@@ -113,26 +105,6 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 		dialer_request(dialer, j->id, row->host, row->port, DIAL_SELF, NULL);
 	}
 	return (0);
-}
-
-/* A connected non-blocking socket; -1 with a sentence. */
-static int
-job_unix(const char *path, char *err, size_t errsize)
-{
-	struct sockaddr_un	 sun;
-	int			 fd;
-
-	memset(&sun, 0, sizeof(sun));
-	sun.sun_family = AF_UNIX;
-	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path))
-		errno = ENAMETOOLONG;
-	else if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) != -1) {
-		if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
-			return (fd);
-		close(fd);
-	}
-	snprintf(err, errsize, "%s: %s", path, strerror(errno));
-	return (-1);
 }
 
 int
@@ -172,63 +144,11 @@ job_connected(struct job *j, int fd)
 		job_free(j);
 		return;
 	}
-	if (job_login(j, fd, row, err, sizeof(err)) == -1) {
+	if (login_send(j->sender, j->id, fd, row, err, sizeof(err)) == -1) {
 		job_fail(j, err);
 		return;
 	}
 	job_open(j);
-}
-
-/* fd is consumed.  0, or -1 with a sentence. */
-static int
-job_login(struct job *j, int fd, const struct nexthop_row *row, char *err, size_t errsize)
-{
-	struct msg_send_start	 m;
-	struct pem		 ca = { NULL, 0 };
-	uint8_t			 secret[PROTO_SECRET_MAX];
-	ssize_t			 len = 0;
-	size_t			 off, n;
-
-	if ((row->ca_file[0] != '\0' && pem_read(PEM_CA, row->ca_file, &ca, err, errsize) == -1) || (row->user[0] != '\0' &&
-	    (len = config_nexthop_secret(master.opt.store, row, secret, err, errsize)) == -1)) {
-		pem_free(&ca);
-		close(fd);
-		return (-1);
-	}
-	memset(&m, 0, sizeof(m));
-	m.id = j->id;
-	m.protocol = row->protocol;
-	m.tls = row->tls;
-	m.own_ca = ca.len > 0;
-	m.auth = row->user[0] != '\0';
-	m.xclient = row->xclient;
-	m.null_sender = row->null_sender;
-	m.timeout = j->timeout;
-	strlcpy(m.helo, row->helo[0] != '\0' ? row->helo : master.config->settings.hostname, sizeof(m.helo));
-	strlcpy(m.tls_name, row->tls_name[0] != '\0' ? row->tls_name : row->host, sizeof(m.tls_name));
-	strlcpy(m.user, row->user, sizeof(m.user));
-	relay_hop_name(row->id, m.name, sizeof(m.name));
-	link_send(&j->sender->link, IMSG_SEND_START, fd, &m, sizeof(m));
-	for (off = 0; off < ca.len; off += n) {
-		n = ca.len - off < PROTO_FRAME_MAX ? ca.len - off : PROTO_FRAME_MAX;
-		job_part(j, IMSG_SEND_CA, ca.data + off, n);
-	}
-	job_part(j, IMSG_SEND_SECRET, secret, len);
-	explicit_bzero(secret, sizeof(secret));
-	pem_free(&ca);
-	return (0);
-}
-
-static void
-job_part(struct job *j, uint32_t type, const uint8_t *octets, size_t len)
-{
-	struct msg_send_part	 part = { j->id, 0 };
-	uint8_t			 data[sizeof(part) + PROTO_FRAME_MAX];
-
-	memcpy(data, &part, sizeof(part));
-	memcpy(data + sizeof(part), octets, len);
-	link_send(&j->sender->link, type, -1, data, sizeof(part) + len);
-	explicit_bzero(data, sizeof(part) + len);
 }
 
 /* Ask for the message; the first of its names that is left is as good as any. */

@@ -38,7 +38,6 @@ static void	 result_apply(struct settlement *);
 static void	 result_applied(const struct relay_change *, struct relay_item *);
 static void	 result_log(const struct relay_change *, const struct relay_mail *);
 static void	 result_free(struct settlement *);
-static void	 result_retry(int, short, void *);
 
 static TAILQ_HEAD(, settlement)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static struct event		 retry;
@@ -187,10 +186,8 @@ result_apply(struct settlement *s)
 			if (s->changes[i].what != RELAY_FAIL)	/* that waits for its report */
 				commit_relay_tried(s->changes[i].id);
 		}
-	if (s->mail != NULL) {
-		relay_tried(s->mail);
+	if (s->mail != NULL)
 		relay_back(s->mail);
-	}
 }
 
 static void
@@ -235,7 +232,7 @@ result_free(struct settlement *s)
 	free(s);
 }
 
-static void
+void
 result_retry(int fd, short event, void *arg)
 {
 	(void)fd;
