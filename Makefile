@@ -77,7 +77,9 @@ DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
 		deliverer/message.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
-SENDER =	sender/sender.o
+SENDER =	sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o sender/smtp_login.o \
+		sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o common/sasl.o common/sasl_check.o \
+		common/tlserror.o
 RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/sender build/rpopctl
