@@ -106,7 +106,6 @@ enum imsg_type {
 	/* M -> V */
 	IMSG_ROUTE_START,	/* struct msg_route_start: a new table begins */
 	IMSG_ROUTE_ACCOUNT,	/* struct msg_route_account */
-	IMSG_ROUTE_ADDRESS,	/* struct msg_route_address */
 	IMSG_ROUTE_DOMAIN,	/* struct msg_route_domain */
 	IMSG_ROUTE_ROWS,	/* packed rows of table route, see common/route.h */
 	IMSG_ROUTE_END,		/* struct msg_route_start again: swap if the counts agree */
@@ -339,7 +338,6 @@ struct msg_end {
 struct msg_route_start {
 	uint32_t	 generation;
 	uint32_t	 accounts;
-	uint32_t	 addresses;
 	uint32_t	 domains;
 	uint32_t	 rows;			/* of table route */
 	uint32_t	 postmaster;		/* account id of the main domain's postmaster */
@@ -354,11 +352,6 @@ struct msg_route_account {
 	uint32_t	 account;		/* id, not 0 */
 	uint32_t	 nexthop;		/* its mail is handed on there; 0: Maildir */
 	char		 dir[PROTO_DIR_SIZE];	/* domain/local-part, below the mail root */
-};
-
-struct msg_route_address {
-	uint32_t	 account;
-	char		 address[PROTO_ADDR_SIZE];	/* local-part@domain in lower case */
 };
 
 struct msg_route_domain {

@@ -15,6 +15,7 @@
 #include "../common/buf.h"
 #include "../common/mailaddr.h"
 #include "../common/proto.h"
+#include "../common/route.h"
 
 #define HEADER_MAX	262144		/* octets of header looked at; more goes to the postmaster in unified modes */
 #define HEADER_FIELDS	8192		/* fields collected */
@@ -61,28 +62,28 @@ ssize_t	 header_feed(struct header *, const uint8_t *, size_t);
 int	 header_finish(struct header *);	/* the message ended inside its header: done is set; 0 or -1 */
 
 /*
- * routes.c: the routing table, swapped as a whole.  Accounts are sent before addresses.  An account stays valid while the table
- * it came from is held.
+ * routes.c: the routing table, swapped as a whole.  Accounts are sent first, then domains, then rows.  What is found in a table stays
+ * valid while it is held.  Before the first one: NULL, 0, "".
  */
 struct routes;
-struct account {
-	uint32_t	 id;
-	char		*dir;		/* domain/local-part, below the mail root */
-};
 int	 routes_start(const struct msg_route_start *);
 int	 routes_account(const struct msg_route_account *);	/* -1: hostile or malformed directory */
-int	 routes_address(const struct msg_route_address *);
+int	 routes_domain(const struct msg_route_domain *);
+int	 routes_rows(const void *frame, size_t len);		/* IMSG_ROUTE_ROWS */
 int	 routes_end(const struct msg_route_start *);		/* -1: counts differ, the old table stays */
-const struct account	*routes_lookup(const char *key);	/* lower-case local@domain; NULL = not local */
-const struct account	*routes_by_id(uint32_t);
-const struct account	*routes_postmaster(void);
-const char		*routes_hostname(void);			/* "" before the first table */
-struct routes		*routes_hold(void);			/* the current table, NULL before the first */
-void			 routes_release(struct routes *);	/* NULL is fine */
+const struct route_table	*routes_table(void);
+const struct route_account	*routes_by_id(uint32_t);
+const struct route_account	*routes_postmaster(void);
+const char	*routes_hostname(void);
+const char	*routes_archive(void);				/* address that gets a copy of everything; "": none */
+uint32_t	 routes_hop_limit(void);
+const uint8_t	*routes_mark(void);				/* key of the trace mark, PROTO_DIGEST_LEN octets */
+struct routes	*routes_hold(void);				/* the current table, NULL before the first */
+void		 routes_release(struct routes *);		/* NULL is fine */
 
 /* recipients.c: who gets the message. */
 struct recipients {
-	const struct account	**list;		/* each account once; valid until recipients_free() whatever is loaded meanwhile */
+	const struct route_account **list;		/* each account once; valid until recipients_free() whatever is loaded meanwhile */
 	size_t			  n;
 	struct routes		 *table;	/* held for list */
 	int			  fallback;	/* postmaster, for this reason: */

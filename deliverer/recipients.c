@@ -25,18 +25,20 @@ struct search {
 	size_t			 room;		/* of to->list */
 	uint32_t		 fields;	/* looked at */
 	uint32_t		 unknown;	/* addresses not in the table */
+	uint32_t		 found;		/* accounts of the address looked at */
 	uint32_t		 doubtful;	/* list elements that are no address */
 	int			 full;		/* more than PROTO_RCPT_MAX accounts */
 	int			 error;
-	const struct account	*set[SET_SLOTS];	/* what is in to->list, hashed */
+	const struct route_account *set[SET_SLOTS];	/* what is in to->list, hashed */
 };
 
 static int	 recipients_envelope(const struct msg_session_open *, const struct header *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
 static void	 recipients_scan(const struct header *, enum field_kind, enum field_kind, int, struct search *);
 static int	 recipients_found(void *, const struct mailaddr *);
-static int	 recipients_add(struct search *, const struct account *);
-static int	 recipients_only(struct recipients *, const struct account *);
+static int	 recipients_place(void *, const struct route_place *);
+static int	 recipients_add(struct search *, const struct route_account *);
+static int	 recipients_only(struct recipients *, const struct route_account *);
 static int	 recipients_postmaster(struct recipients *);
 static void	 recipients_reason(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static void	 recipients_sender(const struct header *, struct recipients *);
@@ -176,27 +178,36 @@ recipients_scan(const struct header *h, enum field_kind first, enum field_kind l
 static int
 recipients_found(void *arg, const struct mailaddr *a)
 {
-	struct search		*s = arg;
-	const struct account	*account = NULL;
-	char			 key[PROTO_ADDR_SIZE];
+	struct search	*s = arg;
+	char		 key[PROTO_ADDR_SIZE];
 
-	if (mailaddr_key(a, s->domain, key, sizeof(key)) != -1)
-		account = routes_lookup(key);
-	if (account == NULL) {
-		s->unknown++;
+	s->found = 0;
+	if (mailaddr_key(a, s->domain, key, sizeof(key)) != -1 &&
+	    route_lookup(routes_table(), key, recipients_place, s, NULL) == -1)
+		s->error = 1;
+	s->unknown += s->found == 0;
+	return (s->full || s->error);
+}
+
+static int
+recipients_place(void *arg, const struct route_place *p)
+{
+	struct search	*s = arg;
+
+	if (p->what != PLACE_ACCOUNT)
 		return (0);
-	}
-	if (recipients_add(s, account) == -1)
+	s->found++;
+	if (recipients_add(s, p->account) == -1)
 		s->error = 1;
 	return (s->full || s->error);
 }
 
 /* Each account once; over the cap nothing is added and full is set. */
 static int
-recipients_add(struct search *s, const struct account *account)
+recipients_add(struct search *s, const struct route_account *account)
 {
 	struct recipients	*to = s->to;
-	const struct account	**list;
+	const struct route_account **list;
 	size_t			 i;
 
 	if (account == NULL)
@@ -220,7 +231,7 @@ recipients_add(struct search *s, const struct account *account)
 }
 
 static int
-recipients_only(struct recipients *to, const struct account *account)
+recipients_only(struct recipients *to, const struct route_account *account)
 {
 	if (account == NULL)
 		return (-1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c */
+/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/route_check.c rpopd/store_route.c rpopd/store_nexthop.c common/buf.c */
 /* libs: -lsqlite3 */
 /* rpopd.db: what is taken, what is refused and in which words, also where the schema's own checks were switched off. */
 #include <sys/types.h>
@@ -163,11 +163,20 @@ teardown(void **state)
 	return (system(cmd));
 }
 
+static int
+keep_account(void *arg, const struct route_place *p)
+{
+	*(const struct route_account **)arg = p->account;
+	return (0);
+}
+
 static void
 test_good(void **state)
 {
-	struct config	*c;
-	struct record	*r;
+	const struct route_account	*account = NULL;
+	struct config			*c;
+	struct record			*r;
+	uint32_t			 accounts, domains, rows;
 
 	(void)state;
 	if ((c = load()) == NULL)
@@ -180,15 +189,17 @@ test_good(void **state)
 	assert_int_equal(c->settings.idle_timeout, 180);
 	assert_int_equal(c->settings.session_timeout, 3600);
 	assert_int_equal(c->settings.delay_failed_accounts, 300);
-	assert_int_equal(c->naccounts, 3);
-	assert_int_equal(c->naddresses, 4);
-	assert_string_equal(c->addresses[3].address, "sales@example.org");
-	assert_int_equal(c->addresses[3].account, c->addresses[0].account);
-	assert_int_equal(c->settings.postmaster, c->addresses[2].account);
+	route_counts(c->routes, &accounts, &domains, &rows);
+	assert_int_equal(accounts, 3);
+	assert_int_equal(domains, 2);
+	assert_int_equal(rows, 1);
+	assert_int_equal(route_lookup(c->routes, "sales@example.org", keep_account, &account, NULL), 1);
+	assert_ptr_equal(account, route_account_by_address(c->routes, "anna@example.org"));
+	assert_int_equal(c->settings.postmaster, route_account_by_address(c->routes, "postmaster@example.org")->id);
 	assert_int_equal(c->nrecords, 3);
 	r = &c->records[0];
 	assert_string_equal(r->owner, "anna@example.org");
-	assert_int_equal(r->account, c->addresses[0].account);
+	assert_int_equal(r->account, account->id);
 	assert_string_equal(r->name, "work");
 	assert_string_equal(r->host, "pop.example.net");
 	assert_string_equal(r->user, "anna#x/~y%z @d");
