@@ -138,7 +138,7 @@ static void
 check_row(struct check *c, struct level *l, const struct route_node *n)
 {
 	struct route_found	 f;
-	char			 to[PROTO_ADDR_SIZE];
+	char			 to[PROTO_ADDR_SIZE], vis[PROTO_ADDR_SIZE];
 
 	if (n->action != ROUTE_DELIVER || n->nexthop != 0)
 		check_add(c, l, 1, 0, 0);
@@ -146,7 +146,8 @@ check_row(struct check *c, struct level *l, const struct route_node *n)
 		check_add(c, l, 0, 0, 0);
 	else if (n->extra != 0) {
 		if (route_account_by_address(c->table, to) == NULL)
-			check_bad(c, l->key, "folder is for a target that is an account, which %s is not", to);
+			check_bad(c, l->key, "folder is for a target that is an account, which %s is not",
+			    log_vis(vis, sizeof(vis), to, strlen(to)));
 		check_add(c, l, 1, 0, 0);
 	} else if (!route_find(c->table, to, &f))
 		check_unknown(c, l, n, to);
@@ -161,10 +162,12 @@ static void
 check_unknown(struct check *c, struct level *l, const struct route_node *n, const char *to)
 {
 	const char	*target = route_text(c->table, n->target);
+	char		 vis[PROTO_ADDR_SIZE];
 	int		 pattern = target[0] == '*' && target[1] == '@';
 
 	if (pattern && !route_is_local(c->table, target + 2)) {
-		check_bad(c, l->key, "the domain of target %s is not in table domain; insert it there, or name a nexthop", target);
+		check_bad(c, l->key, "the domain of target %s is not in table domain; insert it there, or name a nexthop",
+		    log_vis(vis, sizeof(vis), target, strlen(target)));
 		check_add(c, l, 1, 0, 0);
 	} else
 		check_add(c, l, to[0] == '*' && to[1] == '@', 0, 0);
@@ -192,9 +195,11 @@ static void
 check_add(struct check *c, struct level *l, int leads, uint32_t height, uint32_t rows)
 {
 	const char	*target = route_text(c->table, c->table->rows[l->row].target);
+	char		 vis[PROTO_ADDR_SIZE];
 
 	if (!leads && !(target[0] == '*' && target[1] == '@')) {
-		check_bad(c, l->key, "target %s leads nowhere: make it an account or an address of table route, or name a nexthop", target);
+		check_bad(c, l->key, "target %s leads nowhere: make it an account or an address of table route, or name a nexthop",
+		    log_vis(vis, sizeof(vis), target, strlen(target)));
 		leads = 1;
 	}
 	l->leads |= leads;
