@@ -62,8 +62,8 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o \
 		rpopd/store_route.o rpopd/command.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o \
 		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_program.o rpopd/token_request.o \
-		rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o rpopd/relay_login.o rpopd/relay_result.o ${ROUTE} common/route_check.o \
-		rpopd/store_rcpt.o rpopd/store_relay.o rpopd/spool.o
+		rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o rpopd/relay_login.o rpopd/relay_result.o ${ROUTE} \
+		common/route_check.o rpopd/store_rcpt.o rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
@@ -77,7 +77,7 @@ DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o delivere
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
 		deliverer/message.o deliverer/envelope.o deliverer/field.o deliverer/identity.o deliverer/mark.o \
-		deliverer/places.o deliverer/prologue.o
+		deliverer/places.o deliverer/prologue.o deliverer/queue.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =	sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o sender/smtp_login.o \
 		sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o common/sasl.o common/sasl_check.o \

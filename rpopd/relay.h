@@ -87,10 +87,10 @@ int	 state_relay_reported(int64_t id, const struct msg_reported *, uint32_t next
 int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
 
 /*
- * commit.c calls relay_committed() (relay.c) with the new rows of one message, right behind the commit and before the deliverer
- * is told: quarantined and failed ones too.
+ * commit.c calls relay_committed() (relay.c) with the new rows of one message, quarantined and failed ones too, when they are
+ * durable and the deliverer has been told.
  *
- * commit_relay_tried() is called by relay.c when a row has had its first result and that is durable (state_relay_change(),
+ * commit_defer.c: commit_relay_tried() is called by relay.c when a row has had its first result and that is durable (state_relay_change(),
  * state_relay_reported()), or when none is to be expected soon (its next hop is in a pause).  The session that brought the message
  * waits for that, DEFER_SECONDS at most, and is then told to delete it if every recipient is final.  Calls for rows that nobody waits
  * for, and repeated ones, do no harm.

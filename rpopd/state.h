@@ -66,7 +66,7 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint8_t		 header;	/* 1: only the header of a message over max_size: no seen row, an oversize one */
 	uint32_t	 nrcpt;
 	struct msg_rcpt	*rcpts;
-	const struct msg_note *note;	/* NULL: none; there is one if a recipient is no Maildir */
+	struct msg_note	*note;	/* NULL: none; there is one if a recipient is no Maildir */
 	/* out */
 	enum commit_verdict verdict;	/* DISCARD: a row exists and has the same digest, or no recipient is without a copy */
 	uint8_t		*verdicts;	/* one per recipient: enum commit_verdict */
@@ -102,6 +102,8 @@ int	 state_flush(void);				/* commit queued settles now */
 /* Every pending row in order. */
 int	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg);
 int64_t	 state_pending_count(void);
+/* Rows that have done their work go, once a day: of what was handled after 14 days, of copies after 30. */
+int	 state_prune_old(int64_t now);
 
 /* --- store_seen.c --- */
 
@@ -117,7 +119,7 @@ struct seen_print {
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: not known */
 };
 int	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* 0, or -1: no row, or error */
-int	 state_waiting(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* 1: its seen row says WAITING; 0; -1 */
+int	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* enum seen_state, NEVER: no row; or -1 */
 struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, oversize; };
 int	 state_counts(int64_t mailbox, struct mailbox_counts *);
 

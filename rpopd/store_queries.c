@@ -68,7 +68,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_HANDLED_RESULT] = "UPDATE handled SET results = results || ?3 WHERE mailbox = ?1 AND uid = ?2 AND length(results) < 8000",
 	[Q_HANDLED_KEY] = "UPDATE OR REPLACE handled SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_HANDLED_PRUNE] = "DELETE FROM handled WHERE since < ?1",
-	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned'",
+	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned' AND ?1 = 0",
 	[Q_PRUNED_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?1)",
 	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
 	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone) FROM ("

@@ -4,6 +4,7 @@
  *
  *	recipient			row			verdict		seen row of the message
  *	has a copy (same identity)	none			DISCARD		as without it
+ *	discarded by a route		none			DISCARD		likewise
  *	Maildir				pending			DELIVER		KEPT or DELETING
  *	next hop			relay, waiting		DELIVER		WAITING
  *	quarantine			relay, quarantined	DELIVER		as Maildir: it is safe here
@@ -24,6 +25,8 @@
 #include "store_sql.h"
 
 #define RESULTS_SIZE	4096		/* of handled.results at first */
+#define HANDLED_SECONDS	(14 * 86400)
+#define COPY_SECONDS	(30 * 86400)
 
 static int	 rcpt_one(struct receipt *, const struct msg_rcpt *, int64_t *, int64_t *);
 static int	 rcpt_copy(const struct receipt *, const struct msg_rcpt *);
@@ -37,15 +40,15 @@ int
 rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
-	int			 unified = memcmp(r->identity, none, sizeof(none)) != 0, copied;
+	int			 unified = memcmp(r->identity, none, sizeof(none)) != 0, discard;
 	uint32_t		 i, discarded = 0;
 
 	for (i = 0; i < r->nrcpt; i++) {
-		copied = unified ? rcpt_copy(r, &r->rcpts[i]) : 0;
-		if (copied == -1 || (!copied && rcpt_one(r, &r->rcpts[i], first, last) == -1))
+		discard = r->rcpts[i].kind == RCPT_DISCARD ? 1 : unified ? rcpt_copy(r, &r->rcpts[i]) : 0;
+		if (discard == -1 || (!discard && rcpt_one(r, &r->rcpts[i], first, last) == -1))
 			return (-1);
-		r->verdicts[i] = copied ? COMMIT_DISCARD : COMMIT_DELIVER;
-		discarded += copied;
+		r->verdicts[i] = discard ? COMMIT_DISCARD : COMMIT_DELIVER;
+		discarded += discard;
 	}
 	if (discarded == r->nrcpt)
 		r->verdict = COMMIT_DISCARD;
@@ -175,15 +178,34 @@ rcpt_handled(const struct receipt *r)
 }
 
 static void
-rcpt_result(const struct msg_rcpt *rcpt, int copied, char *to, size_t size)
+rcpt_result(const struct msg_rcpt *rcpt, int discarded, char *to, size_t size)
 {
 	static const char *const	 words[] = { [RCPT_MAILDIR] = "delivered", [RCPT_RELAY] = "waiting",
 	    [RCPT_QUARANTINE] = "quarantined", [RCPT_REJECT] = "rejected" };
 
-	if (copied)
-		snprintf(to, size, "has it already %s\n", rcpt->dest);
+	if (rcpt->kind == RCPT_DISCARD)
+		snprintf(to, size, "discarded %s\n", rcpt->dest);
+	else if (discarded)
+		snprintf(to, size, "copy suppressed %s\n", rcpt->dest);
 	else
 		snprintf(to, size, "%s %s%s%s\n", words[rcpt->kind], rcpt->dest,
 		    rcpt->kind != RCPT_MAILDIR && rcpt->reason[0] != '\0' ? ": " : "",
 		    rcpt->kind != RCPT_MAILDIR ? rcpt->reason : "");
+}
+
+/* Lazily: rows that come back are pruned again. */
+int
+state_prune_old(int64_t now)
+{
+	int64_t	 last = 0;
+	int	 rv;
+
+	if (state_number(Q_PRUNED_GET, 0, &last) == -1)
+		return (-1);
+	if (now >= last && now - last < 86400)
+		return (0);
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	return (state_end(state_run(Q_COPY_PRUNE, now - COPY_SECONDS) == -1 ||
+	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_PRUNED_PUT, now) == -1));
 }

@@ -110,16 +110,17 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_prin
 }
 
 int
-state_waiting(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
 	sqlite3_stmt	*st;
-	int		 rc, waiting;
+	int		 rc, state = SEEN_NEVER;
 
 	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
 		return (-1);
-	waiting = (rc = sqlite3_step(st)) == SQLITE_ROW && sqlite3_column_int(st, 2) == SEEN_WAITING;
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		state = sqlite3_column_int(st, 2);
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? waiting : -1);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? state : -1);
 }
 
 int
