@@ -70,8 +70,10 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o 
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		fetcher/sasl.o fetcher/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
 		fetcher/tlsconf.o fetcher/tlserror.o fetcher/trace.o
-DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
-		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
+DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/envelope.o deliverer/field.o deliverer/header.o \
+		deliverer/identity.o deliverer/ingest.o deliverer/maildir.o deliverer/mark.o \
+		deliverer/master.o deliverer/message.o deliverer/notice.o \
+		deliverer/places.o deliverer/prologue.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
 		${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o

@@ -546,7 +546,8 @@ struct msg_token_failed {
 	char		 text[PROTO_TEXT_SIZE];
 };
 
-enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT };	/* REJECT: fails at once, by a row of table route */
+/* REJECT: fails at once, by a row of table route.  DISCARD: nobody gets the message, likewise; its only recipient, and no row comes of it. */
+enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT, RCPT_DISCARD };
 
 struct msg_rcpt {
 	uint32_t	 kind;			/* enum rcpt_kind */

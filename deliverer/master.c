@@ -181,6 +181,8 @@ master_session_open(void *arg, struct imsg *imsg)
 
 	(void)arg;
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.special, sizeof(msg.special)) ||
+	    !proto_str(msg.trusted_hop, sizeof(msg.trusted_hop)) || !proto_str(msg.strip_prefix, sizeof(msg.strip_prefix)) ||
+	    !proto_str(msg.domains, sizeof(msg.domains)) ||
 	    !proto_str(msg.domain, sizeof(msg.domain)) || !proto_str(msg.mailbox, sizeof(msg.mailbox)) ||
 	    !proto_str(msg.host, sizeof(msg.host)) || !proto_str(msg.address, sizeof(msg.address)) ||
 	    !proto_str(msg.record, sizeof(msg.record)) || msg.mode < DIST_OWNER || msg.mode > DIST_STAR ||

@@ -85,7 +85,7 @@ notice_text(const struct route_account *to, const struct msg_notice *m, const st
 		return (-1);
 	notice_host(host, sizeof(host));
 	rv = notice_add(out, "Return-Path: <>\nFrom: Mail retrieval <mailer-daemon@%s>\nTo: <%s@%.*s>\nDate: %s\n", host, local + 1,
-	    (int)(local - to->dir), to->dir, recipients_date());
+	    (int)(local - to->dir), to->dir, prologue_date());
 	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".rpopd@%s>\nSubject:", id->sec, id->usec, id->msgno,
 	    host);
 	rv |= notice_wrap(out, strlen("Subject:"), m->subject);

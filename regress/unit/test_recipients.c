@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/recipients.c deliverer/routes.c deliverer/header.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c */
+/* links: deliverer/recipients.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/mark.c deliverer/routes.c deliverer/header.c deliverer/field.c deliverer/identity.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c */
 /* Who gets a message in each mode, and the lines put on top of it. */
 #include <setjmp.h>
 #include <stdarg.h>
