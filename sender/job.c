@@ -240,7 +240,7 @@ job_clock(int fd __unused, short event __unused, void *arg)
 	job_run(j);
 }
 
-/* As far as it goes without waiting.  The job may be gone afterwards. */
+/* As far as it goes without waiting; what the next hop said before it hung up comes first.  The job may be gone afterwards. */
 static void
 job_run(struct job *j)
 {
@@ -249,9 +249,9 @@ job_run(struct job *j)
 	for (i = 0; i < ROUNDS && n > 0 && !smtp_over(&j->smtp); i++) {
 		if (j->smtp.state == SMTP_HANDSHAKE && (n = job_handshake(j)) != 1)
 			continue;
-		if ((n = job_write(j)) == -1)
-			break;
-		n |= job_read(j);
+		n = job_read(j);
+		if (!smtp_over(&j->smtp))
+			n |= job_write(j);
 	}
 	if (j->smtp.state == SMTP_FAILED)
 		job_end(j, j->smtp.why, j->smtp.temp, j->smtp.text);
