@@ -52,7 +52,7 @@ EVENT_LIBS =	${EVENT_LIBS_${OS}}
 COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/hook.o common/limits.o common/log.o \
 		common/probe.o common/proc.o common/proto.o common/rules.o
 SCHED =		rpopd/sched.o rpopd/gate.o rpopd/heap.o rpopd/host.o rpopd/retry.o rpopd/schedule.o
-RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
+RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
 		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notice.o rpopd/notify.o rpopd/options.o rpopd/orphan.o rpopd/pem.o rpopd/plan.o \
 		rpopd/reload.o rpopd/report.o rpopd/session.o rpopd/session_tls.o rpopd/store_check.o \
 		rpopd/store_config.o rpopd/store_queries.o rpopd/store_net.o rpopd/store_rows.o rpopd/store_rpop.o \
@@ -70,13 +70,13 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o 
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		fetcher/sasl.o fetcher/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
 		fetcher/tlsconf.o fetcher/tlserror.o fetcher/trace.o
-DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/envelope.o deliverer/field.o deliverer/header.o \
+DELIVERER =	deliverer/deliverer.o deliverer/ask.o deliverer/batch.o deliverer/envelope.o deliverer/field.o deliverer/header.o \
 		deliverer/identity.o deliverer/ingest.o deliverer/maildir.o deliverer/mark.o \
 		deliverer/master.o deliverer/message.o deliverer/notice.o \
 		deliverer/places.o deliverer/prologue.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
 		${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
-RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
+RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/lines.o rpopctl/print.o rpopctl/text.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/rpopctl
 TEST_PROGS =	build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth build/test/rpopctl

@@ -31,6 +31,7 @@ static int	 master_route_end(void *, struct imsg *);
 static int	 master_replay(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
 static int	 master_session_open(void *, struct imsg *);
+static int	 master_route_ask(void *, struct imsg *);
 static int	 master_committed(void *, struct imsg *);
 static int	 master_notice(void *, struct imsg *);
 static void	 master_down(void *, const char *);
@@ -48,6 +49,7 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_REPLAY_END,	0, 0,					0, RECOVERING,	master_replay_end },
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
 	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
+	{ IMSG_ROUTE_ASK,	SIZE(struct msg_route_ask),		0, RUNNING,	master_route_ask },
 	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
 };
 
@@ -195,6 +197,15 @@ master_session_open(void *arg, struct imsg *imsg)
 	closed.session = msg.session;
 	master_send(IMSG_SESSION_CLOSED, &closed, sizeof(closed));
 	return (0);
+}
+
+static int
+master_route_ask(void *arg, struct imsg *imsg)
+{
+	struct msg_route_ask	 msg;
+
+	(void)arg;
+	return (rules_payload(imsg, &msg) == -1 ? -1 : ask_route(&msg));
 }
 
 static int

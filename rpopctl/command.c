@@ -19,6 +19,7 @@ static int			 make_status(struct request *, const char *);
 static int			 make_account(struct request *, const char *);
 static int			 make_reload(struct request *, const char *);
 static int			 make_poll(struct request *, const char *);
+static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
 static int			 make_renumber(struct request *, const char *, uint32_t);
@@ -51,6 +52,7 @@ static const struct command commands[] = {
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
 	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
 	{ "renumbered",	renumbered_commands, NULL, NULL, NULL },
+	{ "route",	NULL, make_route,	"ADDRESS", "what becomes of mail for an address, rule by rule" },
 	{ "show",	show_commands, NULL,	NULL, NULL },
 	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
 	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
@@ -179,6 +181,13 @@ static int
 make_poll(struct request *req, const char *arg)
 {
 	return (make_name(req, IMSG_CTL_POLL, arg));
+}
+
+static int
+make_route(struct request *req, const char *arg)
+{
+	req->lines = 1;
+	return (make_name(req, IMSG_CTL_ROUTE, arg));
 }
 
 static int

@@ -21,6 +21,7 @@ static int	 deliverer_batch(void *, struct imsg *);
 static int	 deliverer_settled(void *, struct imsg *);
 static int	 deliverer_refused(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
@@ -39,6 +40,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
 	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
+	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
 };
 const size_t	 deliverer_nrules = nitems(deliverer_rules);
@@ -302,4 +304,13 @@ deliverer_closed(void *arg, struct imsg *imsg)
 	}
 	session_closed(s);
 	return (0);
+}
+
+static int
+deliverer_told(void *arg, struct imsg *imsg)
+{
+	struct msg_told	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : ask_told(&m));
 }

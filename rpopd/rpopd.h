@@ -166,6 +166,15 @@ void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
+struct client;
+void	 control_line(struct client *, const char *);
+void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
+
+/* ask.c */
+int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
+int	 ask_told(const struct msg_told *);
+void	 ask_abandon(const struct client *);
+void	 ask_reset(void);
 
 /* notice.c */
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
