@@ -75,7 +75,6 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_CTL_LOG_LEVEL] = "CTL_LOG_LEVEL",
 	[IMSG_CTL_STOP] = "CTL_STOP",
 	[IMSG_CTL_RENUMBER] = "CTL_RENUMBER",
-	[IMSG_ROUTE_ADDRESS] = "ROUTE_ADDRESS",
 	[IMSG_ROUTE_DOMAIN] = "ROUTE_DOMAIN",
 	[IMSG_ROUTE_ROWS] = "ROUTE_ROWS",
 	[IMSG_HOLD] = "HOLD",
@@ -216,4 +215,15 @@ int
 proto_str(const char *s, size_t size)
 {
 	return (memchr(s, '\0', size) != NULL);
+}
+
+int
+proto_text(const char *s, size_t size)
+{
+	size_t	 i;
+
+	for (i = 0; i < size && s[i] != '\0'; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return (0);
+	return (i < size);
 }

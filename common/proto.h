@@ -106,7 +106,6 @@ enum imsg_type {
 	/* M -> V */
 	IMSG_ROUTE_START,	/* struct msg_route_start: a new table begins */
 	IMSG_ROUTE_ACCOUNT,	/* struct msg_route_account */
-	IMSG_ROUTE_ADDRESS,	/* struct msg_route_address */
 	IMSG_ROUTE_DOMAIN,	/* struct msg_route_domain */
 	IMSG_ROUTE_ROWS,	/* packed rows of table route, see common/route.h */
 	IMSG_ROUTE_END,		/* struct msg_route_start again: swap if the counts agree */
@@ -339,7 +338,6 @@ struct msg_end {
 struct msg_route_start {
 	uint32_t	 generation;
 	uint32_t	 accounts;
-	uint32_t	 addresses;
 	uint32_t	 domains;
 	uint32_t	 rows;			/* of table route */
 	uint32_t	 postmaster;		/* account id of the main domain's postmaster */
@@ -356,11 +354,6 @@ struct msg_route_account {
 	char		 dir[PROTO_DIR_SIZE];	/* domain/local-part, below the mail root */
 };
 
-struct msg_route_address {
-	uint32_t	 account;
-	char		 address[PROTO_ADDR_SIZE];	/* local-part@domain in lower case */
-};
-
 struct msg_route_domain {
 	uint32_t	 source_routes;		/* percent and bang forms are rewritten */
 	char		 name[PROTO_HOST_SIZE];
@@ -368,7 +361,7 @@ struct msg_route_domain {
 
 struct msg_route_ask {
 	uint32_t	 id;
-	uint32_t	 mode;			/* enum dist_mode */
+	uint32_t	 reserved;
 	char		 address[PROTO_ADDR_SIZE];	/* as a person writes it */
 };
 
@@ -401,7 +394,7 @@ struct msg_session_open {
 
 struct msg_committed {
 	uint32_t	 batch;
-	uint32_t	 count;
+	uint32_t	 count;			/* recipients in the batch */
 };
 
 struct msg_suspect {
@@ -553,7 +546,8 @@ struct msg_token_failed {
 	char		 text[PROTO_TEXT_SIZE];
 };
 
-enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT };	/* REJECT: fails at once, by a row of table route */
+/* REJECT: fails at once, by a row of table route.  DISCARD: nobody gets the message, likewise; its only recipient, and no row comes of it. */
+enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT, RCPT_DISCARD };
 
 struct msg_rcpt {
 	uint32_t	 kind;			/* enum rcpt_kind */
@@ -602,12 +596,15 @@ enum quarantine_act { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RELEASE, 
 struct ctl_quarantine {
 	uint32_t	 act;			/* enum quarantine_act */
 	uint32_t	 reserved;
-	int64_t		 id;			/* of the row in state.db; 0: all, for RELEASE and DROP */
+	int64_t		 id;			/* of the row in state.db; 0: all of them, for RELEASE and DROP, or: */
+	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
+	char		 uid[PROTO_UID_MAX + 32];
 	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
 };
 
 struct ctl_queued {			/* a recipient that is not in its mailbox */
 	int64_t		 id;			/* 0: the message is still on the server, set aside */
+	int64_t		 mailbox;		/* id in state.db */
 	int64_t		 arrived, next;		/* epoch */
 	uint32_t	 state;			/* as column state of relay */
 	uint32_t	 tries;
@@ -653,6 +650,8 @@ struct ctl_record {
 	uint64_t	 messages, octets, polls;	/* since ever */
 	uint32_t	 undeleted;		/* delivered, deletion not confirmed */
 	uint32_t	 kept;			/* left on the server */
+	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
+	uint32_t	 reserved;
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
 };
 
@@ -663,5 +662,6 @@ const char	*fetch_stage_str(uint32_t);
 const char	*tls_mode_str(uint32_t);
 const char	*auth_mech_str(uint32_t);	/* as in column auth */
 int		 proto_str(const char *, size_t);	/* 1: the array holds a NUL, 0: not */
+int		 proto_text(const char *, size_t);	/* 1: and no control characters before it */
 
 #endif

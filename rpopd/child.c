@@ -246,6 +246,7 @@ child_set_ready(struct child *c)
 	conf[c->role].died = 0;
 	token_kick();
 	session_later();
+	relay_kick();
 }
 
 /*
@@ -376,8 +377,12 @@ child_died(struct child *c)
 			session_exited(s);
 	}
 	token_child_died(c);
+	job_child_died(c);
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();
+		dsn_reset();
+		control_queue_reset();
+		ask_reset();
 		session_deliverer_died();
 		if (master.stopping)
 			session_close_orphans();	/* it is not started again */

@@ -16,6 +16,7 @@
 #include "../common/link.h"
 #include "../common/proto.h"
 #include "plan.h"
+#include "relay.h"
 #include "session.h"
 #include "sched.h"
 #include "store.h"
@@ -149,13 +150,19 @@ void	 report_session(struct session *);	/* log line, record state, next poll */
 
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);
+int	 commit_note(const struct msg_note *);
 int	 commit_rcpt(const struct msg_rcpt *);
 int	 commit_batch(const struct msg_batch *);
 int	 commit_settled(uint32_t batch);
+void	 commit_moved(int64_t pending);
 void	 commit_reset(void);			/* the deliverer died */
 int	 commit_blocked(void);			/* 1: the store does not take commits */
 int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
+
+/* commit_defer.c: commit_relay_tried() is in relay.h */
+void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
+void	 commit_undefer(const struct session *);	/* it waits no longer */
 
 /* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c, link_sender.c: rule tables */
 extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[], sender_rules[];
@@ -166,6 +173,27 @@ void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
+/* For control_queue.c: the client of a handler. */
+int	 control_allowed(void *client, struct imsg *, int root);	/* 0: the reply is out */
+void	 control_reply(void *client, int ok, const char *text);
+struct link *control_link(void *client);
+void	 control_busy(void *client, void (*drained)(void *));	/* an answer in parts has begun, or (NULL) it is complete */
+
+/* control_queue.c */
+int	 control_queue(void *, struct imsg *);
+int	 control_quarantine(void *, struct imsg *);
+void	 control_queue_gone(void *client);
+int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
+void	 control_queue_reset(void);		/* the deliverer died */
+struct client;
+void	 control_line(struct client *, const char *);
+void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
+
+/* ask.c */
+int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
+int	 ask_told(const struct msg_told *);
+void	 ask_abandon(const struct client *);
+void	 ask_reset(void);
 
 /* notice.c */
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
