@@ -61,7 +61,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o \
 		rpopd/command.o rpopd/link_oauth.o rpopd/session_open.o rpopd/store_grant.o rpopd/store_token.o rpopd/token.o \
-		rpopd/token_program.o rpopd/token_request.o
+		rpopd/token_program.o rpopd/token_request.o rpopd/try.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
 FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o fetcher/conn.o fetcher/events.o \
@@ -70,10 +70,10 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o 
 		fetcher/sasl.o fetcher/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
 		fetcher/tlsconf.o fetcher/tlserror.o fetcher/trace.o
 DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
-		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
+		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o deliverer/tried.o \
 		${SYNC_${OS}} common/mailaddr.o common/mailaddr_lex.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
-RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
+RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o rpopctl/tried.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/rpopctl
 TEST_PROGS =	build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth build/test/rpopctl

@@ -17,6 +17,7 @@
 struct request {
 	uint32_t	 type;			/* enum imsg_type */
 	int		 listing;		/* 1: answered by records and CTL_END, 0: by CTL_OK */
+	int		 patient;		/* the answer ends when it ends */
 	size_t		 len;
 	union {
 		struct ctl_name	 name;
@@ -33,6 +34,8 @@ struct reply {
 	struct ctl_text		 text;		/* of CTL_OK and CTL_FAIL */
 	struct ctl_record	*records;
 	size_t			 nrecords, size;
+	struct ctl_tried	*tried;		/* by message number */
+	size_t			 ntried, tried_size;
 };
 
 /* Where human-readable output goes. */
@@ -53,6 +56,11 @@ int	 client_request(int fd, const struct request *, struct reply *, char *error,
 /* print.c */
 void	 print_reply(const struct out *, const struct request *, const struct reply *);
 void	 print_wrapped(const struct out *, const char *text, int indent);
+
+/* tried.c */
+void	 tried_sort(struct reply *);
+void	 tried_print(const struct out *, const struct reply *);
+void	 tried_json(FILE *, const struct reply *);
 
 /* text.c */
 char	*text_vis(char *dst, size_t size, const char *src);

@@ -29,7 +29,7 @@ struct client {
 	int			 root;
 	int			 gone;
 	/* the listing under way, sent in portions as the channel drains: it would be tens of megabytes at once */
-	int			 listing;
+	int			 listing;	/* or a trial */
 	size_t			 next;
 	struct ctl_name		 name;		/* empty: every record */
 };
@@ -47,6 +47,7 @@ static int	 control_poll(void *, struct imsg *);
 static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
+static int	 control_try(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
 static void	 control_record(struct client *, const struct task *);
@@ -59,6 +60,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
 	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
+	{ IMSG_CTL_TRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_try },
 	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
 };
 
@@ -140,6 +142,7 @@ control_down(void *arg, const char *why)
 	if (why != NULL)
 		log_debug("control client closed: %s", why);
 	c->gone = 1;
+	try_abandon(c);
 	evtimer_add(&sweep_event, &tv);
 }
 
@@ -420,6 +423,39 @@ control_record(struct client *c, const struct task *t)
 		m.aside = counts.aside;
 	}
 	link_send_id(&c->link, IMSG_CTL_RECORD, PROTO_VERSION, &m, sizeof(m));
+}
+
+/* The answer comes as the session gets on. */
+static int
+control_try(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+	struct ctl_name	 m;
+	char		 err[PROTO_TEXT_SIZE], text[PROTO_RECORD_SIZE + PROTO_TEXT_SIZE + 2];
+
+	if (control_name(imsg, &m) == -1)
+		return (-1);
+	if (!control_allowed(c, imsg, 1))
+		return (0);
+	c->listing = 1;
+	if (try_start(c, m.name, err, sizeof(err)) == 0)
+		return (0);
+	snprintf(text, sizeof(text), "%s: %s", m.name, err);
+	control_tried_end(c, 0, text);
+	return (0);
+}
+
+void
+control_tried(struct client *c, const struct ctl_tried *m)
+{
+	link_send_id(&c->link, IMSG_CTL_TRIED, PROTO_VERSION, m, sizeof(*m));
+}
+
+void
+control_tried_end(struct client *c, int ok, const char *text)
+{
+	c->listing = 0;
+	control_reply(c, ok, text);
 }
 
 static int

@@ -20,6 +20,7 @@ static int	 deliverer_batch(void *, struct imsg *);
 static int	 deliverer_settled(void *, struct imsg *);
 static int	 deliverer_refused(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_tried(void *, struct imsg *);
 static void	 deliverer_feed(void *);
 static void	 deliverer_recover(struct child *);
 static int	 deliverer_replay(void *, int64_t, const struct msg_rcpt *);
@@ -37,6 +38,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+	{ IMSG_TRIED, sizeof(struct msg_tried), sizeof(struct msg_tried), 0, RULES_ANY, deliverer_tried },
 };
 const size_t	 deliverer_nrules = nitems(deliverer_rules);
 
@@ -197,9 +199,12 @@ static int
 deliverer_receipt(void *arg, struct imsg *imsg)
 {
 	struct msg_receipt	 m;
+	struct session		*s;
 
 	(void)arg;
-	return (rules_payload(imsg, &m) == -1 ? -1 : commit_receipt(&m));
+	if (rules_payload(imsg, &m) == -1 || ((s = session_by_id(m.session)) != NULL && s->trial != NULL))
+		return (-1);
+	return (commit_receipt(&m));
 }
 
 static int
@@ -267,4 +272,20 @@ deliverer_closed(void *arg, struct imsg *imsg)
 	}
 	session_closed(s);
 	return (0);
+}
+
+/* Where a message of a trial would go. */
+static int
+deliverer_tried(void *arg, struct imsg *imsg)
+{
+	struct session		*s;
+	struct msg_tried	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || (s = session_by_id(m.session)) == NULL ||
+	    s->trial == NULL || m.msgno == 0 || m.msgno > s->plan.count || s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
+		return (-1);
+	s->plan.msgs[m.msgno].state = MESSAGE_RECEIVED;
+	session_verdict(s, m.msgno, VERDICT_KEEP);
+	return (try_told(s, &m));
 }

@@ -31,6 +31,7 @@ session_open_deliverer(struct session *s, int fd)
 	m.mode = rec->mode;
 	m.account = rec->account;
 	m.tls = rec->tls;
+	m.try = s->trial != NULL;
 	strlcpy(m.special, rec->mode == DIST_FIELD ? rec->special : "", sizeof(m.special));
 	strlcpy(m.domain, rec->local_domain, sizeof(m.domain));
 	strlcpy(m.mailbox, rec->mailbox, sizeof(m.mailbox));
