@@ -294,7 +294,7 @@ try_answer(const struct session *s)
 	if (s->why != WHY_NONE)
 		snprintf(m.text + n, sizeof(m.text) - n, "%s: %s", fetch_stage_str(s->stage), s->error);
 	else if (!trial->listed || trial->told + trial->refused < trial->asked)
-		strlcat(m.text, "ended before everything was looked at", sizeof(m.text));
+		strlcat(m.text, s->orphaned ? "the deliverer died meanwhile" : "ended before everything was looked at", sizeof(m.text));
 	else if (s->plan.count > 0 && !s->has_top)
 		strlcat(m.text, "the server has no TOP: where its messages would go cannot be told without retrieving them",
 		    sizeof(m.text));
