@@ -34,6 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	root_routes(people, 3);
 	open.mode = DIST_OWNER + *p % 3;
 	begin.headers = *p >> 7;
+	open.try = *p >> 6 & 1;
 	ingest_open(&open, sp[0]);
 	for (p++, len--; len >= 3; p += n, len -= n) {
 		hdr.type = types[p[0] % 5];
@@ -56,7 +57,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	batch_close();
 	root_commit(COMMIT_DELIVER);
 	files = root_count("example.org/anna/new") + root_count("example.org/bo/new") + root_count("example.org/postmaster/new");
-	if (notes_count(IMSG_SESSION_CLOSED) != 1 || root_count(SPOOL_DIR) != 0 || notes_count(IMSG_RECEIPT_RCPT) != files)
+	if (notes_count(IMSG_SESSION_CLOSED) != 1 || root_count(SPOOL_DIR) != 0 || notes_count(IMSG_RECEIPT_RCPT) != files ||
+	    (open.try ? files > 0 : notes_count(IMSG_TRIED) > 0))
 		abort();
 	ingest_exit();
 	return (root_teardown(NULL));
