@@ -59,9 +59,10 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/store_secret.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
-		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o \
+		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o rpopd/store_route.o \
 		rpopd/command.o rpopd/link_oauth.o rpopd/session_open.o rpopd/store_grant.o rpopd/store_token.o rpopd/token.o \
-		rpopd/token_program.o rpopd/token_request.o rpopd/try.o
+		rpopd/token_program.o rpopd/token_request.o rpopd/try.o ${ROUTE} common/route_check.o
+ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
 FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o fetcher/conn.o fetcher/events.o \
@@ -69,9 +70,12 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o 
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		fetcher/sasl.o fetcher/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
 		fetcher/tlsconf.o fetcher/tlserror.o fetcher/trace.o
-DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
-		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o deliverer/tried.o \
-		${SYNC_${OS}} common/mailaddr.o common/mailaddr_lex.o
+DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/envelope.o deliverer/field.o deliverer/header.o \
+		deliverer/identity.o deliverer/ingest.o deliverer/maildir.o deliverer/mark.o \
+		deliverer/master.o deliverer/message.o deliverer/notice.o \
+		deliverer/places.o deliverer/prologue.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o \
+		deliverer/spool.o deliverer/tried.o \
+		${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o rpopctl/tried.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${RPOPCTL}

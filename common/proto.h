@@ -107,7 +107,6 @@ enum imsg_type {
 	/* M -> V */
 	IMSG_ROUTE_START,	/* struct msg_route_start: a new table begins */
 	IMSG_ROUTE_ACCOUNT,	/* struct msg_route_account */
-	IMSG_ROUTE_ADDRESS,	/* struct msg_route_address */
 	IMSG_ROUTE_DOMAIN,	/* struct msg_route_domain */
 	IMSG_ROUTE_ROWS,	/* packed rows of table route, see common/route.h */
 	IMSG_ROUTE_END,		/* struct msg_route_start again: swap if the counts agree */
@@ -341,7 +340,6 @@ struct msg_end {
 struct msg_route_start {
 	uint32_t	 generation;
 	uint32_t	 accounts;
-	uint32_t	 addresses;
 	uint32_t	 domains;
 	uint32_t	 rows;			/* of table route */
 	uint32_t	 postmaster;		/* account id of the main domain's postmaster */
@@ -356,11 +354,6 @@ struct msg_route_account {
 	uint32_t	 account;		/* id, not 0 */
 	uint32_t	 nexthop;		/* its mail is handed on there; 0: Maildir */
 	char		 dir[PROTO_DIR_SIZE];	/* domain/local-part, below the mail root */
-};
-
-struct msg_route_address {
-	uint32_t	 account;
-	char		 address[PROTO_ADDR_SIZE];	/* local-part@domain in lower case */
 };
 
 struct msg_route_domain {
@@ -560,7 +553,8 @@ struct msg_token_failed {
 	char		 text[PROTO_TEXT_SIZE];
 };
 
-enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT };	/* REJECT: fails at once, by a row of table route */
+/* REJECT: fails at once, by a row of table route.  DISCARD: nobody gets the message, likewise; its only recipient, and no row comes of it. */
+enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT, RCPT_DISCARD };
 
 struct msg_rcpt {
 	uint32_t	 kind;			/* enum rcpt_kind */
