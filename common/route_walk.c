@@ -112,15 +112,15 @@ int
 route_target(const struct route_table *t, const struct route_node *n, const char *key, char *to, size_t size)
 {
 	const char	*target = route_text(t, n->target);
-	int		 len;
+	size_t		 len = 0;
 
-	if (target[0] == '\0')
-		len = snprintf(to, size, "%s", key);
-	else if (target[0] == '*' && target[1] == '@')
-		len = snprintf(to, size, "%.*s%s", (int)(strrchr(key, '@') - key), key, target + 1);
-	else
-		len = snprintf(to, size, "%s", target);
-	return (len < 0 || (size_t)len >= size ? -1 : 0);
+	if (target[0] == '*' && target[1] == '@') {
+		if ((len = strrchr(key, '@') - key) >= size)
+			return (-1);
+		memcpy(to, key, len);
+		target++;
+	}
+	return (strlcpy(to + len, target[0] == '\0' ? key : target, size - len) >= size - len ? -1 : 0);
 }
 
 /* Look up an address: an account is a place, rows go on the stack, an unknown one is no place.  0, or -1: too deep, or memory. */

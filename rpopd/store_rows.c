@@ -202,14 +202,18 @@ load_bad_value(struct load *ld, sqlite3_stmt *st, int col, const char *rule)
 void
 load_row_name(struct load *ld, const char *table, sqlite3_stmt *st, int key, int key2)
 {
-	char		 one[512] = "", two[512] = "";
+	size_t		 n = strlcpy(ld->row, table, sizeof(ld->row));
 	const void	*p;
 
+	ld->row[n++] = ' ';
+	ld->row[n] = '\0';
 	if ((p = sqlite3_column_blob(st, key)) != NULL)
-		log_vis(one, sizeof(one), p, sqlite3_column_bytes(st, key));
-	if (key2 != -1 && (p = sqlite3_column_blob(st, key2)) != NULL)
-		log_vis(two, sizeof(two), p, sqlite3_column_bytes(st, key2));
-	snprintf(ld->row, sizeof(ld->row), "%s %s%s%s", table, one, key2 == -1 ? "" : *table == 'a' ? "@" : "/", two);
+		log_vis(ld->row + n, 512, p, sqlite3_column_bytes(st, key));
+	if (key2 == -1)
+		return;
+	n = strlcat(ld->row, *table == 'a' ? "@" : "/", sizeof(ld->row));
+	if ((p = sqlite3_column_blob(st, key2)) != NULL)
+		log_vis(ld->row + n, 512, p, sqlite3_column_bytes(st, key2));
 }
 
 /* A text of less than size octets, "" for NULL and for what is no such text (then it is complained of); NULL: no memory. */
