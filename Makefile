@@ -71,9 +71,8 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fe
 		fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
-		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o fetcher/sasl.o fetcher/sasl_check.o \
-		fetcher/tlserror.o
-DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
+		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o
+DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
 		deliverer/message.o deliverer/envelope.o deliverer/field.o deliverer/identity.o deliverer/mark.o \

@@ -168,7 +168,7 @@ report_top(const struct msg_report *m, const struct spool_id *id, const char *ho
 	int	 rv;
 
 	rv = notice_add(out, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@%s>\nTo: <%s>\nDate: %s\n", host, m->sender,
-	    recipients_date());
+	    prologue_date());
 	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".report.rpopd@%s>\n", id->sec, id->usec, id->msgno, host);
 	rv |= notice_add(out, "Subject: Your message could not be delivered\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n");
 	rv |= notice_add(out, "Content-Type: multipart/report; report-type=delivery-status;\n boundary=\"%s\"\n\n", boundary);
@@ -216,7 +216,7 @@ report_status(const struct msg_report *m, const char *host, struct buf *out)
 		rv |= notice_add(out, "Diagnostic-Code: %s;", m->remote[0] != '\0' ? "smtp" : "x-rpopd");
 		rv |= notice_wrap(out, strlen("Diagnostic-Code: smtp;"), m->text);
 	}
-	return (rv | notice_add(out, "Last-Attempt-Date: %s\n", recipients_date()));
+	return (rv | notice_add(out, "Last-Attempt-Date: %s\n", prologue_date()));
 }
 
 /* An address that is not ASCII in the form that needs no 8-bit transport (RFC 6533 section 3). */
