@@ -17,8 +17,8 @@
 
 #define TRY_MESSAGES	1000	/* the newest ones are looked at */
 
-enum known { KNOWN_NOT, KNOWN_UNNAMED, KNOWN_KEPT, KNOWN_DELE, KNOWN_DELETED, KNOWN_MARKED, KNOWN_MARK, KNOWN_OVERSIZE,
-	KNOWN_HEADER, KNOWN_SUSPECT, KNOWN_ASIDE, KNOWN_MAX };
+enum known { KNOWN_NOT, KNOWN_UNNAMED, KNOWN_KEPT, KNOWN_DELE, KNOWN_DELETED, KNOWN_WAITING, KNOWN_MARKED, KNOWN_MARK,
+	KNOWN_OVERSIZE, KNOWN_HEADER, KNOWN_SUSPECT, KNOWN_ASIDE, KNOWN_MAX };
 
 struct trial {
 	struct client	*client;	/* who asked; NULL: gone */
@@ -40,6 +40,7 @@ static const struct {
 	[KNOWN_KEPT] =		{ "delivered", "delivered before, would stay on the server" },
 	[KNOWN_DELE] =		{ "delivered", "delivered before, would be deleted" },
 	[KNOWN_DELETED] =	{ "again", "was deleted and is listed again: would be retrieved and compared with what was delivered" },
+	[KNOWN_WAITING] =	{ "waiting", "taken before; a next hop has not yet answered for all of its recipients" },
 	[KNOWN_MARKED] =	{ "marked", "counts as delivered" },
 	[KNOWN_MARK] =		{ "marked", "would count as delivered at the first poll" },
 	[KNOWN_OVERSIZE] =	{ "oversize", "over max_size: would stay on the server" },
@@ -175,6 +176,8 @@ try_judge(const struct session *s, const struct seen_row *row, enum known was)
 
 	if (row->state == SEEN_MARKED)
 		return (KNOWN_MARKED);
+	if (row->state == SEEN_WAITING)
+		return (KNOWN_WAITING);
 	if (row->state == SEEN_KEPT || ((row->state == SEEN_DELETING || row->state == SEEN_DENIED) && row->gone == 0))
 		return (!s->leave || expired ? KNOWN_DELE : KNOWN_KEPT);
 	if (row->deaths >= PLAN_DEATHS || row->failures >= PLAN_FAILURES)

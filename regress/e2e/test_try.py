@@ -324,7 +324,7 @@ def test_the_deliverer_dies(personal, popd):
     personal.record(ANNA, "work", s, period=None)
     d = start(personal, hooks=True)
     answer = attempt(personal, ANNA + "/work", 1)
-    assert "the deliverer died" in answer["text"]
+    assert "the deliverer " in answer["text"]
     assert personal.state("SELECT * FROM suspect") == []
     idle(personal)
     assert d.running()

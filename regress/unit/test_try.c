@@ -272,14 +272,15 @@ static void
 test_known(void **state)
 {
 	static const char *const	 uids[] = { "new", "kept", "deleting", "reused", "deleted", "marked", "aside", "failed",
-					    "big", "header" };
+					    "big", "header", "waiting" };
 	static const struct {
 		const char	*uid, *state;
 		int		 looked;
 	}				 want[] = {
 		{ "new", "new", 1 }, { "kept", "delivered", 1 }, { "deleting", "delivered", 1 }, { "reused", "again", 1 },
 		{ "deleted", "again", 1 }, { "marked", "marked", 1 }, { "aside", "aside", 0 }, { "failed", "suspect", 0 },
-		{ "big", "oversize", 1 }, { "header", "oversize", 1 }, { "", "unnamed", 1 }
+		{ "big", "oversize", 1 }, { "header", "oversize", 1 },
+		{ "waiting", "waiting", 1 }, { "", "unnamed", 1 }
 	};
 	struct session			*s;
 	size_t				 i;
@@ -293,6 +294,7 @@ test_known(void **state)
 	row("aside", SEEN_NEVER)->deaths = PLAN_DEATHS;
 	row("failed", SEEN_NEVER)->failures = 1;
 	row("header", SEEN_NEVER)->oversize = OVERSIZE_HEADER;
+	row("waiting", SEEN_WAITING);
 	row("elsewhere", SEEN_KEPT);
 	s = begin(nitems(want));
 	s->leave = 1;
@@ -317,7 +319,7 @@ test_known(void **state)
 	end(s);
 	assert_int_equal(answered, 1);
 	assert_true(answer_ok);
-	assert_non_null(strstr(answer, "11 messages, 1 new, 1 unnamed, 2 delivered, 2 again, 1 marked, 2 oversize, 1 suspect, 1 aside"));
+	assert_non_null(strstr(answer, "12 messages, 1 new, 1 unnamed, 2 delivered, 2 again, 1 waiting, 1 marked, 2 oversize, 1 suspect, 1 aside"));
 }
 
 /* Over leave_days, or not to be left: it would be deleted. */
