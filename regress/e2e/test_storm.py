@@ -10,7 +10,6 @@ import socket
 import pytest
 
 import corpus
-import rig as rigs
 
 PM = "postmaster@example.org"
 HOSTS = ["elsewhere.example", "old.example", "sub.example.org", "example.org.evil.example", "xexample.org", "[192.0.2.1]", "localhost"]
@@ -112,8 +111,7 @@ def test_try_tells_the_same(unified, popd, trap):
     rng = random.Random(22)
     unified.record(PM, "star", popd(messages=[storm("m", rng, ["anna@example.org"]), storm("n", rng)]), special="*", period=None)
     routed(unified, trap)
-    d = unified.start()
-    rigs.wait_for(lambda: all(child + " ready" in d.log() for child in ("dialer", "fetcher", "deliverer")), "the processes")
+    unified.start().ready()
     told = json.loads(unified.ctl("-j", "try", PM + "/star").log)["messages"]
     places = [[line for line in m["why"] if line.startswith("=>")] for m in told]
     assert places == [["=> Maildir example.org/anna"], ["=> Maildir example.org/postmaster"]]

@@ -23,13 +23,6 @@ def mails(prefix, n, **kw):
     return [corpus.mail("%s%d" % (prefix, i), **kw) for i in range(n)]
 
 
-def start(rig, **kw):
-    """A daemon whose processes are ready: a trial does not wait for them."""
-    d = rig.start(**kw)
-    rigs.wait_for(lambda: all(child + " ready" in d.log() for child in ("dialer", "fetcher", "deliverer")), "the processes")
-    return d
-
-
 def snapshot(rig, leave_out="-"):
     """Everything in state.db, and every file of the mail root with its contents."""
     with sqlite3.connect("file:%s?mode=ro" % rig.statedb, uri=True, timeout=30) as c:
@@ -74,7 +67,7 @@ def test_personal(personal, popd, mode):
     """A record that never ran, disabled: what is there, and that it goes to its owner."""
     s = popd(messages=mails("m", 3), mode=mode)
     personal.record(ANNA, "work", s, period=None, mailbox="Lists/bsd")
-    start(personal)
+    personal.start().ready()
     answer = attempt(personal, ANNA + "/work")
     assert answer["ok"] and "3 messages, 3 new" in answer["text"] and "nothing was changed" in answer["text"]
     found = by_number(answer)
@@ -93,7 +86,7 @@ def test_unified(unified, popd):
     servers = popd(messages=[wire for _, wire, _ in field]), popd(messages=[wire for _, wire, _ in star])
     rows = [unified.record(PM, "field", servers[0], special="X-Real-To", period=None),
         unified.record(PM, "star", servers[1], special="*", period=None)]
-    d = start(unified)
+    d = unified.start().ready()
     for name, cases, server in (("field", field, servers[0]), ("star", star, servers[1])):
         found = by_number(attempt(unified, PM + "/" + name))
         for n, (ident, wire, who) in enumerate(cases, 1):
@@ -108,6 +101,29 @@ def test_unified(unified, popd):
     unified.write_db()
     assert unified.once().code == 0
     assert [s.box.left() for s in servers] == [[], []]
+
+
+def test_every_kind_of_place(unified, popd, mta):
+    """A next hop, refusals, what is thrown away, folders: told, and nobody is asked."""
+    hop = mta("smtp")
+    unified.nexthop("hop", hop)
+    s = popd(messages=[corpus.mail("m", [("X-Real-To", "Old@example.org, no@example.org, shared@example.org")]),
+        corpus.mail("n", [("X-Real-To", "gone@example.org")])])
+    unified.record(PM, "r", s, special="X-Real-To", period=None)
+    unified.write_db()
+    unified.sqlite("""
+        INSERT INTO route (address, nexthop) VALUES ('old@example.org', 'hop');
+        INSERT INTO route (address, action, text) VALUES ('no@example.org', 'reject', 'moved away'), ('gone@example.org', 'discard', NULL);
+        INSERT INTO route (address, target, folder) VALUES ('shared@example.org', 'info@example.org', 'Shared');
+        """)
+    unified.start().ready()
+    found = by_number(attempt(unified, PM + "/r"))
+    places = {n: sorted(line for line in m["why"] if line.startswith("=> ")) for n, m in found.items()}
+    assert places[1] == ["=> Maildir example.org/info/.Shared", "=> next hop 1, as Old@example.org, failure would be reported",
+        "=> refused, no@example.org: moved away"]
+    assert places[2] == ["=> discarded, gone@example.org"]
+    assert hop.connections == 0
+    only_looked(s)
 
 
 def test_what_is_known(personal, popd):
@@ -127,7 +143,7 @@ def test_what_is_known(personal, popd):
     s.box.add(corpus.mail("z"), b"not valid")
     row.update(period=None, max_size=20_000)
     personal.write_db()
-    start(personal)
+    personal.start().ready()
     done = len(s.sessions)
     answer = attempt(personal, ANNA + "/work")
     found = by_number(answer)
@@ -143,7 +159,7 @@ def test_what_is_known(personal, popd):
 
 def test_text_output(personal, popd):
     personal.record(ANNA, "work", popd(messages=mails("m", 2)), period=None)
-    start(personal)
+    personal.start().ready()
     out = personal.ctl("try", ANNA + "/work").log
     assert "     1  " in out and "uid-00002" in out and "example.org/anna" in out
     assert out.rstrip().endswith("nothing was changed")
@@ -151,7 +167,7 @@ def test_text_output(personal, popd):
 
 def test_empty(personal, popd):
     personal.record(ANNA, "work", popd(), period=None)
-    start(personal)
+    personal.start().ready()
     answer = attempt(personal, ANNA + "/work")
     assert answer["messages"] == [] and "0 messages" in answer["text"]
 
@@ -159,7 +175,7 @@ def test_empty(personal, popd):
 def test_the_newest_thousand(personal, popd):
     s = popd(messages=mails("m", 1500, body=b"x\r\n"))
     personal.record(ANNA, "work", s, period=None)
-    start(personal)
+    personal.start().ready()
     answer = attempt(personal, ANNA + "/work")
     assert sorted(by_number(answer)) == list(range(501, 1501))
     assert "1500 messages, 1500 new; only the newest 1000 were looked at" in answer["text"]
@@ -176,7 +192,7 @@ def test_failures_are_told(personal, popd):
     s2 = popd()
     s2.stop()
     personal.record(ANNA, "down", s2, period=None)
-    start(personal)
+    personal.start().ready()
     answer = attempt(personal, ANNA + "/wrong", 1)
     assert not answer["ok"] and "login: " in answer["text"] and answer["messages"] == []
     answer = attempt(personal, ANNA + "/down", 1)
@@ -199,7 +215,7 @@ def test_without_top(personal, popd, listed):
     behaviour.capabilities = ["USER", "UIDL"] + ["TOP"] * listed
     s = popd(behaviour, mails("m", 2))
     personal.record(ANNA, "work", s, period=None)
-    start(personal)
+    personal.start().ready()
     answer = attempt(personal, ANNA + "/work", 1)
     assert "TOP" in answer["text"] and [m["state"] for m in answer["messages"]] == ["new", "new"]
     assert s.count("top") == (2 if listed else 0)
@@ -213,7 +229,7 @@ def test_one_header_is_refused(personal, popd):
                 return self.err(s, "top", b"no such message")
             super().cmd_top(s, arg)
     personal.record(ANNA, "work", popd(One(), mails("m", 3)), period=None)
-    start(personal)
+    personal.start().ready()
     found = by_number(attempt(personal, ANNA + "/work"))
     assert "refused" in found[2]["why"][0] and "example.org/anna" in "".join(found[3]["why"])
 
@@ -231,7 +247,7 @@ def test_busy(personal, popd):
     slow = Slow()
     s = popd(slow, mails("m", 1))
     personal.record(ANNA, "work", s)
-    start(personal)
+    personal.start().ready()
     rigs.wait_for(lambda: s.sessions, "the first poll")
     result = personal.ctl("try", ANNA + "/work", check=False)
     slow.hold = False
@@ -243,7 +259,7 @@ def test_schedule_is_not_disturbed(personal, popd):
     """The next poll stands; its record is neither failed nor polled by a trial; poll-now meanwhile is obeyed."""
     s = popd(messages=mails("m", 2))
     personal.record(ANNA, "work", s, leave=1)
-    start(personal)
+    personal.start().ready()
     rigs.wait_for(lambda: personal.status()["records"][0]["last_success"], "the first poll")
     idle(personal)
     before = personal.status()["records"][0]
@@ -268,7 +284,7 @@ def test_login_delay(personal, popd):
     b.capabilities = b.capabilities + ["LOGIN-DELAY 600"]
     s = popd(b, mails("m", 1))
     personal.record(ANNA, "work", s, period=None)
-    start(personal)
+    personal.start().ready()
     attempt(personal, ANNA + "/work")
     idle(personal)
     answer = attempt(personal, ANNA + "/work", 1)
@@ -280,7 +296,7 @@ def test_processors(personal, popd):
     personal.settings["processors"] = 0
     s = popd(messages=mails("m", 1))
     personal.record(ANNA, "work", s, period=None)
-    start(personal)
+    personal.start().ready()
     assert "processors" in attempt(personal, ANNA + "/work", 1)["text"]
     assert s.sessions == []
 
@@ -304,7 +320,7 @@ def test_who_asked_leaves(personal, popd, where):
             super().cmd_stat(s, arg)
     s = popd(Slow(), mails("m", 900, body=b"x\r\n"))
     personal.record(ANNA, "work", s, period=None)
-    d = start(personal)
+    d = personal.start().ready()
     before = snapshot(personal)
     client = subprocess.Popen([os.path.join(rigs.BUILD, "rpopctl"), "-s", os.path.join(personal.run, "rpopd.sock"), "try",
         ANNA + "/work"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -322,7 +338,7 @@ def test_the_deliverer_dies(personal, popd):
     """A header that kills the deliverer ends the trial with a word, and leaves no suspect."""
     s = popd(messages=mails("m", 1) + [corpus.mail("poison", [("X-Poison-Test", "abort")])])
     personal.record(ANNA, "work", s, period=None)
-    d = start(personal, hooks=True)
+    d = personal.start(hooks=True).ready()
     answer = attempt(personal, ANNA + "/work", 1)
     assert "the deliverer " in answer["text"]
     assert personal.state("SELECT * FROM suspect") == []
@@ -340,7 +356,7 @@ def test_access_token(personal, popd, pki):
         idp.access = lambda user: server.behaviour.good.add("at-%d" % idp.serial) or "at-%d" % idp.serial
         personal.client("idp", idp)
         personal.record(ANNA, "work", server, password=None, oauth_client="idp", refresh_token=REFRESH, period=None)
-        start(personal)
+        personal.start().ready()
         for tokens in (["at-1"], ["at-1", "at-1"]):
             assert attempt(personal, ANNA + "/work", leave_out=numbers)["ok"]
             assert server.behaviour.tried == tokens and idp.count() == 1
