@@ -381,6 +381,7 @@ child_died(struct child *c)
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();
 		dsn_reset();
+		control_queue_reset();
 		session_deliverer_died();
 		if (master.stopping)
 			session_close_orphans();	/* it is not started again */

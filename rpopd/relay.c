@@ -266,7 +266,7 @@ relay_take(struct relay_hop *h, int64_t *ids, size_t *n)
 void
 relay_opened(const struct msg_spool_opened *m, int fd)
 {
-	if (!job_opened(m, fd) && fd != -1)
+	if (!job_opened(m, fd) && !control_queue_opened(m, fd) && fd != -1)
 		close(fd);
 }
 

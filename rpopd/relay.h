@@ -199,6 +199,10 @@ void	 result_retry(int, short, void *);	/* its timer */
 int	 result_blocked(void);			/* 1: the store does not take them */
 void	 result_expire(struct relay_hop *);	/* rows past the age limit of a hop that cannot be tried fail */
 
+/* --- quarantine.c --- */
+
+int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
+
 /* --- relay_dsn.c --- */
 
 void	 dsn_due(int64_t id);			/* a row that failed */

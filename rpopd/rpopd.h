@@ -175,6 +175,21 @@ void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
+/* For control_queue.c: the client of a handler. */
+int	 control_allowed(void *client, struct imsg *, int root);	/* 0: the reply is out */
+void	 control_reply(void *client, int ok, const char *text);
+struct link *control_link(void *client);
+void	 control_busy(void *client, void (*drained)(void *));	/* an answer in parts has begun, or (NULL) it is complete */
+
+/* control_queue.c */
+int	 control_queue(void *, struct imsg *);
+int	 control_quarantine(void *, struct imsg *);
+void	 control_queue_gone(void *client);
+int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
+void	 control_queue_reset(void);		/* the deliverer died */
+
+/* control_try.c */
+int	 control_try(void *, struct imsg *);
 void	 control_tried(struct client *, const struct ctl_tried *);
 void	 control_tried_end(struct client *, int ok, const char *);
 

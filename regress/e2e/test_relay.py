@@ -62,6 +62,13 @@ def due(rig, sql="next = strftime('%s') - 1"):
         c.execute("UPDATE relay SET " + sql)
 
 
+def again(rig):
+    """The queue's second attempt, and a session behind it: that one deletes what is final by now."""
+    due(rig)
+    assert rig.once().code == 0
+    assert rig.once().code == 0
+
+
 def states(rig):
     """{recipient: state} of what is in the queue."""
     names = ["waiting", "quarantined", "failed"]
@@ -101,8 +108,7 @@ def test_every_order(unified, lmtp, reports, popd, answers):
     temp = PEOPLE[answers.index(TEMP)]
     assert states(unified) == {temp: "waiting"}
     assert server.box.left() != [] and seen(unified) == [5]
-    due(unified)
-    assert unified.once().code == 0
+    again(unified)
     assert sorted(lmtp.taken()) == sorted(PEOPLE[i] for i in range(3) if answers[i] != PERM)
     assert [a for a, _ in lmtp.mails[1].rcpts] == [temp]
     assert server.box.left() == [] and seen(unified) == [3]
@@ -119,8 +125,7 @@ def test_rcpt_refused(unified, hop, reports, popd):
     assert unified.once().code == 0
     assert hop.taken() == [PEOPLE[2]] and states(unified) == {PEOPLE[1]: "waiting"}
     assert reports.taken() == [SENDER]
-    due(unified)
-    assert unified.once().code == 0
+    again(unified)
     assert hop.taken() == [PEOPLE[2], PEOPLE[1]]
     assert server.box.left() == []
 
@@ -172,8 +177,7 @@ def test_dropped(unified, hop, popd, point):
     assert set(states(unified)) == set(PEOPLE) and server.box.left() != []
     in_doubt = unified.state("SELECT coalesce(sum(in_doubt), 0) FROM relay_count")[0][0]
     assert in_doubt == (3 if point == "dot" else 0)
-    due(unified)
-    assert unified.once().code == 0
+    again(unified)
     assert states(unified) == {} and server.box.left() == []
     assert sorted(hop.mails[-1].taken()) == PEOPLE
     assert len(hop.mails) == (2 if point == "dot" else 1)
