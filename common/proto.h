@@ -363,7 +363,7 @@ struct msg_route_domain {
 
 struct msg_route_ask {
 	uint32_t	 id;
-	uint32_t	 mode;			/* enum dist_mode */
+	uint32_t	 reserved;
 	char		 address[PROTO_ADDR_SIZE];	/* as a person writes it */
 };
 

@@ -79,6 +79,7 @@ struct recipients {
  * is no longer in it: the message stays on the server.  The caller frees (after -1 too).
  */
 int	 recipients_decide(const struct msg_session_open *, const struct header *, struct recipients *);
+int	 recipients_source_route(struct mailaddr *);	/* S74; 1: rewritten, 0: nothing to do, -1: no address */
 void	 recipients_free(struct recipients *);
 
 /* prologue.c: the lines put on top. */
@@ -86,6 +87,9 @@ void	 recipients_free(struct recipients *);
 int	 prologue_write(const struct msg_session_open *, uint32_t msgno, const struct recipients *, struct buf *out);
 int	 prologue_header_only(uint32_t size, struct buf *out);	/* X-Rpopd-Reason of a header without its message */
 const char	*prologue_date(void);	/* now, as RFC 5322 wants it */
+
+/* ask.c */
+int	 ask_route(const struct msg_route_ask *);	/* answered by IMSG_ROUTE_TOLD; -1: breaks the rules */
 
 /* spool.c: the files between arrival and commit; the state table is there. */
 #define SPOOL_DIR	"spool"

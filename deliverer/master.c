@@ -32,6 +32,7 @@ static int	 master_replay(void *, struct imsg *);
 static int	 master_hold(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
 static int	 master_session_open(void *, struct imsg *);
+static int	 master_route_ask(void *, struct imsg *);
 static int	 master_committed(void *, struct imsg *);
 static int	 master_notice(void *, struct imsg *);
 static int	 master_report(void *, struct imsg *);
@@ -55,6 +56,7 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
 	{ IMSG_REPORT,		SIZE(struct msg_report),		0, RUNNING,	master_report },
 	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
+	{ IMSG_ROUTE_ASK,	SIZE(struct msg_route_ask),		0, RUNNING,	master_route_ask },
 	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
 	{ IMSG_SPOOL_OPEN,	SIZE(struct msg_link),			0, RUNNING,	master_spool_open },
 	{ IMSG_SPOOL_REMOVE,	SIZE(struct msg_link),			0, RULES_ANY,	master_spool_remove },
@@ -214,6 +216,15 @@ master_session_open(void *arg, struct imsg *imsg)
 	closed.session = msg.session;
 	master_send(IMSG_SESSION_CLOSED, &closed, sizeof(closed));
 	return (0);
+}
+
+static int
+master_route_ask(void *arg, struct imsg *imsg)
+{
+	struct msg_route_ask	 msg;
+
+	(void)arg;
+	return (rules_payload(imsg, &msg) == -1 ? -1 : ask_route(&msg));
 }
 
 static int

@@ -35,7 +35,6 @@ static int	 recipients_envelope(const struct header *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
 static void	 recipients_scan(const struct header *, const struct field *, int, struct search *);
 static int	 recipients_found(void *, const struct mailaddr *);
-static int	 recipients_source_route(struct mailaddr *);
 static int	 recipients_permitted(const struct msg_session_open *, const char *);
 static int	 recipients_place(void *, const struct route_place *);
 static int	 recipients_onward(struct search *, enum rcpt_kind, const struct route_place *);
@@ -216,7 +215,7 @@ recipients_found(void *arg, const struct mailaddr *found)
  * S74: local%host@domain and host!local@domain stand for local@host where the domain's row allows it.  1: rewritten, 0: nothing to do,
  * -1: no address.
  */
-static int
+int
 recipients_source_route(struct mailaddr *a)
 {
 	char	*p, *host;

@@ -47,6 +47,14 @@ print_reply(const struct out *o, const struct request *req, const struct reply *
 	size_t	 i;
 
 	tried_print(o, rep);
+	if (req->queue) {
+		queue_print(o, rep);
+		return;
+	}
+	if (req->lines) {
+		lines_print(o, rep);
+		return;
+	}
 	if (!req->listing) {
 		if (*rep->text.text != '\0')
 			print_wrapped(o, rep->text.text, 0);

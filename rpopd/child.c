@@ -382,6 +382,7 @@ child_died(struct child *c)
 		commit_reset();
 		dsn_reset();
 		control_queue_reset();
+		ask_reset();
 		session_deliverer_died();
 		if (master.stopping)
 			session_close_orphans();	/* it is not started again */

@@ -29,7 +29,7 @@ struct client {
 	int			 root;
 	int			 gone;
 	/* the listing under way, sent in portions as the channel drains: it would be tens of megabytes at once */
-	int			 listing;
+	int			 listing;	/* or another answer of several messages */
 	size_t			 next;
 	struct ctl_name		 name;		/* empty: every record */
 };
@@ -45,6 +45,7 @@ static int	 control_poll(void *, struct imsg *);
 static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
+static int	 control_route(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
 static void	 control_record(struct client *, const struct task *);
@@ -60,6 +61,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_TRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_try },
 	{ IMSG_CTL_QUEUE, 0, 0, 0, RULES_ANY, control_queue },
 	{ IMSG_CTL_QUARANTINE, sizeof(struct ctl_quarantine), sizeof(struct ctl_quarantine), 0, RULES_ANY, control_quarantine },
+	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },
 	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
 };
 
@@ -143,6 +145,7 @@ control_down(void *arg, const char *why)
 	control_queue_gone(c);
 	c->gone = 1;
 	try_abandon(c);
+	ask_abandon(c);
 	evtimer_add(&sweep_event, &tv);
 }
 
@@ -372,6 +375,45 @@ control_renumber(void *arg, struct imsg *imsg)
 	}
 	control_reply(c, ok, text);
 	return (0);
+}
+
+/* What becomes of an address; the deliverer knows. */
+static int
+control_route(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+	struct ctl_name	 m;
+	char		 err[PROTO_TEXT_SIZE];
+
+	if (control_name(imsg, &m) == -1)
+		return (-1);
+	if (!control_allowed(c, imsg, 0))
+		return (0);
+	if (ask_route(c, m.name, err, sizeof(err)) == -1)
+		control_reply(c, 0, err);
+	else
+		c->listing = 1;
+	return (0);
+}
+
+void
+control_line(struct client *c, const char *text)
+{
+	struct ctl_text	 m;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.text, text, sizeof(m.text));
+	link_send_id(&c->link, IMSG_CTL_LINE, PROTO_VERSION, &m, sizeof(m));
+}
+
+void
+control_lines_end(struct client *c, const char *failure)
+{
+	c->listing = 0;
+	if (failure != NULL)
+		control_reply(c, 0, failure);
+	else
+		link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 }
 
 /* Begin a listing of every record, or of those of one account ("account" or "account/record"). */

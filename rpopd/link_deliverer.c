@@ -33,6 +33,7 @@ static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
 static int	 deliverer_tried(void *, struct imsg *);
 static int	 deliverer_reported(void *, struct imsg *);
+static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
@@ -53,6 +54,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
 	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
+	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
 	{ IMSG_TRIED, sizeof(struct msg_tried), sizeof(struct msg_tried), 0, RULES_ANY, deliverer_tried },
 	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
@@ -422,4 +424,13 @@ deliverer_tried(void *arg, struct imsg *imsg)
 	s->plan.msgs[m.msgno].state = MESSAGE_RECEIVED;
 	session_verdict(s, m.msgno, VERDICT_KEEP);
 	return (try_told(s, &m));
+}
+
+static int
+deliverer_told(void *arg, struct imsg *imsg)
+{
+	struct msg_told	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : ask_told(&m));
 }

@@ -187,6 +187,15 @@ int	 control_quarantine(void *, struct imsg *);
 void	 control_queue_gone(void *client);
 int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
 void	 control_queue_reset(void);		/* the deliverer died */
+struct client;
+void	 control_line(struct client *, const char *);
+void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
+
+/* ask.c */
+int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
+int	 ask_told(const struct msg_told *);
+void	 ask_abandon(const struct client *);
+void	 ask_reset(void);
 
 /* control_try.c */
 int	 control_try(void *, struct imsg *);
