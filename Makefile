@@ -64,7 +64,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_program.o rpopd/token_request.o \
 		rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
 		rpopd/relay_login.o rpopd/relay_result.o ${ROUTE} common/route_check.o rpopd/store_rcpt.o \
-		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o
+		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/try.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
@@ -78,13 +78,13 @@ DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o delivere
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
 		deliverer/message.o deliverer/envelope.o deliverer/field.o deliverer/identity.o deliverer/mark.o \
-		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o
+		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
 		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o \
 		common/sasl.o common/sasl_check.o common/tlserror.o
 RPOPCTL =		rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o \
-		rpopctl/text.o rpopctl/lines.o rpopctl/queue.o
+		rpopctl/text.o rpopctl/lines.o rpopctl/queue.o rpopctl/tried.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/sender build/rpopctl
 TEST_PROGS =		build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth \

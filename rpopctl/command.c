@@ -23,6 +23,7 @@ static int			 make_poll(struct request *, const char *);
 static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
+static int			 make_try(struct request *, const char *);
 static int			 make_queue(struct request *, const char *);
 static int			 make_quarantine_list(struct request *, const char *);
 static int			 make_quarantine_show(struct request *, const char *);
@@ -72,6 +73,7 @@ static const struct command commands[] = {
 	{ "show",	show_commands, NULL,	NULL, NULL },
 	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
 	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
+	{ "try",	NULL, make_try,		"RECORD", "say where the messages of an account/record would go; change nothing" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -224,6 +226,13 @@ make_stop(struct request *req, const char *arg __unused)
 {
 	req->type = IMSG_CTL_STOP;
 	return (0);
+}
+
+static int
+make_try(struct request *req, const char *arg)
+{
+	req->patient = 1;
+	return (make_name(req, IMSG_CTL_TRY, arg));
 }
 
 static int
