@@ -60,6 +60,8 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o rpopd/store_route.o \
+		rpopd/store_rcpt.o rpopd/store_relay.o \
+		rpopd/commit_defer.o rpopd/relay.o rpopd/spool.o \
 		rpopd/command.o rpopd/link_oauth.o rpopd/session_open.o rpopd/store_grant.o rpopd/store_token.o rpopd/token.o \
 		rpopd/token_program.o rpopd/token_request.o ${ROUTE} common/route_check.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
@@ -73,7 +75,7 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o 
 DELIVERER =	deliverer/deliverer.o deliverer/ask.o deliverer/batch.o deliverer/envelope.o deliverer/field.o deliverer/header.o \
 		deliverer/identity.o deliverer/ingest.o deliverer/maildir.o deliverer/mark.o \
 		deliverer/master.o deliverer/message.o deliverer/notice.o \
-		deliverer/places.o deliverer/prologue.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
+		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
 		${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/lines.o rpopctl/print.o rpopctl/text.o

@@ -216,3 +216,14 @@ proto_str(const char *s, size_t size)
 {
 	return (memchr(s, '\0', size) != NULL);
 }
+
+int
+proto_text(const char *s, size_t size)
+{
+	size_t	 i;
+
+	for (i = 0; i < size && s[i] != '\0'; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return (0);
+	return (i < size);
+}

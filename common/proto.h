@@ -394,7 +394,7 @@ struct msg_session_open {
 
 struct msg_committed {
 	uint32_t	 batch;
-	uint32_t	 count;
+	uint32_t	 count;			/* recipients in the batch */
 };
 
 struct msg_suspect {
@@ -647,6 +647,8 @@ struct ctl_record {
 	uint64_t	 messages, octets, polls;	/* since ever */
 	uint32_t	 undeleted;		/* delivered, deletion not confirmed */
 	uint32_t	 kept;			/* left on the server */
+	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
+	uint32_t	 reserved;
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
 };
 
@@ -657,5 +659,6 @@ const char	*fetch_stage_str(uint32_t);
 const char	*tls_mode_str(uint32_t);
 const char	*auth_mech_str(uint32_t);	/* as in column auth */
 int		 proto_str(const char *, size_t);	/* 1: the array holds a NUL, 0: not */
+int		 proto_text(const char *, size_t);	/* 1: and no control characters before it */
 
 #endif

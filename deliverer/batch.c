@@ -6,7 +6,7 @@
  *	open	messages complete in the spool; ends by number, octets, or BATCH_GRACE ms without another
  *	sent	durable, receipts out; waits for COMMITTED, answered oldest first
  *	moving	committed; a move failed (disk full) and is tried again every BATCH_RETRY seconds
- *	moved	every link in its new/; waits for the next durability step, or BATCH_SETTLE ms, then SETTLED
+ *	moved	every link of a Maildir in its new/; waits for the next durability step, or BATCH_SETTLE ms, then SETTLED
  *
  * Order inside the durability step: octets, then new/ directories, then the spool directory.  The spool may not forget a name before
  * new/ is known to have it.  fsync(2) on a file is called once: after an error the message is refused and its file removed.
@@ -219,23 +219,24 @@ int
 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts)
 {
 	struct batch	*b = TAILQ_FIRST(&batches.sent);
-	struct message	*m, *next;
-	uint32_t	 i;
+	struct message	*m;
+	uint32_t	 i, rcpts = 0;
 
-	if (b == NULL || b->id != id || b->count != count)
+	if (b == NULL || b->id != id)
+		return (-1);
+	TAILQ_FOREACH(m, &b->messages, entry)
+		rcpts += m->nrcpt;
+	if (rcpts != count)
 		return (-1);
 	for (i = 0; i < count; i++)
 		if (verdicts[i] != COMMIT_DELIVER && verdicts[i] != COMMIT_DISCARD)
 			return (-1);
 	HOOK("deliverer.committed");
 	TAILQ_REMOVE(&batches.sent, b, entry);
-	batches.inflight -= count;
-	i = 0;
-	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
-		if (verdicts[i++] == COMMIT_DELIVER)
-			continue;
-		TAILQ_REMOVE(&b->messages, m, entry);
-		message_drop(m);
+	batches.inflight -= b->count;
+	TAILQ_FOREACH(m, &b->messages, entry) {
+		message_decide(m, verdicts);
+		verdicts += m->nrcpt;
 	}
 	TAILQ_INSERT_TAIL(&batches.moving, b, entry);
 	batch_move(b);
@@ -271,7 +272,7 @@ batch_move(struct batch *b)
 		log_info("%s: committed mail was moved to its Maildirs", SPOOL_DIR);
 	TAILQ_REMOVE(&batches.moving, b, entry);
 	TAILQ_INSERT_TAIL(&batches.moved, b, entry);
-	batch_later(&batches.settle, 0, BATCH_SETTLE);
+	batch_settle_soon();
 }
 
 /*
@@ -298,8 +299,15 @@ batch_settle(void)
 			master_send(IMSG_SETTLED, &b->id, sizeof(b->id));
 		batch_forget(b);
 	}
+	queue_settle(moves == 0 && names == 0);
 	errno = error;
 	return (names);
+}
+
+void
+batch_settle_soon(void)
+{
+	batch_later(&batches.settle, 0, BATCH_SETTLE);
 }
 
 int

@@ -110,10 +110,11 @@ int	 spool_parse(const char *name, struct spool_id *, uint32_t *rcpt);	/* 0, or 
 int	 spool_create(struct spool_id *, uint32_t session, uint32_t msgno);	/* descriptor of link 0, or -1 and errno */
 int	 spool_link(const struct spool_id *, uint32_t rcpt);	/* one more name for link 0; 0, or -1 and errno */
 void	 spool_remove(const struct spool_id *, uint32_t links);	/* links 0..links-1, the last one first */
+void	 spool_unlink(const struct spool_id *, uint32_t rcpt);
 int	 spool_has(const char *name);	/* 0/1 */
 int	 spool_sync(void);		/* fsync of the directory; 0, or -1 and errno */
-/* Remove every file; cb gets each one that was link 0 of a message.  The number removed, or -1. */
-int	 spool_clear(void (*cb)(void *, const struct spool_id *), void *arg);
+/* Remove every file but those that keep wants; cb gets each one that was link 0 of a message.  The number removed, or -1. */
+int	 spool_clear(int (*keep)(const char *), void (*cb)(void *, const struct spool_id *), void *arg);
 
 /* maildir.c: destination directories, each known once, a bounded number of them open. */
 #define MAILDIR_OPEN_MAX	64
@@ -192,6 +193,7 @@ struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);
 int	 message_recipients(struct message *, uint32_t);	/* room in rcpts; 0/-1 */
 int	 message_decided(struct message *, struct recipients *, int noted, char *err, size_t errsize);	/* 0/-1 */
 void	 message_receipt(const struct message *);
+void	 message_decide(struct message *, const uint8_t *verdicts);
 int	 message_move(struct message *);
 void	 message_free(struct message *);
 void	 message_drop(struct message *);	/* removes its files, frees it */
@@ -201,9 +203,20 @@ void	 batch_init(void);
 void	 batch_exit(void);
 void	 batch_add(struct message *);		/* complete, written, linked; owned by the batch from here on */
 void	 batch_close(void);			/* make the open batch durable now and report it */
-int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* 0, or -1: not what is due */
+int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* one per recipient; 0, or -1: not what is due */
+void	 batch_settle_soon(void);		/* something was moved */
 int	 batch_full(void);			/* 1: more than BATCH_INFLIGHT in flight, 0: not */
 int	 batch_idle(void);			/* 1: nothing open, awaiting a commit, or unsettled */
+
+/* queue.c: links that the master has rows for. */
+int	 queue_hold(const char *link);		/* before recover_end(); 0, or -1: no link */
+int	 queue_holds(const char *link);
+uint32_t queue_release(void);			/* the start is over; how many were held */
+int	 queue_open(const struct msg_link *, struct msg_spool_opened *);	/* descriptor; -1: answer->error */
+void	 queue_remove(const char *link);
+int	 queue_move(const struct msg_rcpt *);	/* SPOOL_MOVED follows; 0, or -1: no link or no Maildir */
+void	 queue_settle(int durable);		/* batch.c: what was moved so far is durable, or may not be */
+void	 queue_exit(void);
 
 /* ingest.c: message pipes. */
 struct session	*ingest_open(const struct msg_session_open *, int fd);	/* fd is consumed; NULL on failure */

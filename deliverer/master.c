@@ -29,11 +29,15 @@ static int	 master_route_domain(void *, struct imsg *);
 static int	 master_route_rows(void *, struct imsg *);
 static int	 master_route_end(void *, struct imsg *);
 static int	 master_replay(void *, struct imsg *);
+static int	 master_hold(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
 static int	 master_session_open(void *, struct imsg *);
 static int	 master_route_ask(void *, struct imsg *);
 static int	 master_committed(void *, struct imsg *);
 static int	 master_notice(void *, struct imsg *);
+static int	 master_spool_open(void *, struct imsg *);
+static int	 master_spool_remove(void *, struct imsg *);
+static int	 master_spool_move(void *, struct imsg *);
 static void	 master_down(void *, const char *);
 
 #define SIZE(type)	sizeof(type), sizeof(type)
@@ -46,11 +50,15 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_ROUTE_ROWS,	sizeof(struct route_head), PROTO_FRAME_MAX,	0, RULES_ANY,	master_route_rows },
 	{ IMSG_ROUTE_END,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_end },
 	{ IMSG_REPLAY,		SIZE(struct msg_rcpt),			0, RECOVERING,	master_replay },
+	{ IMSG_HOLD,		SIZE(struct msg_link),			0, RECOVERING,	master_hold },
 	{ IMSG_REPLAY_END,	0, 0,					0, RECOVERING,	master_replay_end },
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
 	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
 	{ IMSG_ROUTE_ASK,	SIZE(struct msg_route_ask),		0, RUNNING,	master_route_ask },
 	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
+	{ IMSG_SPOOL_OPEN,	SIZE(struct msg_link),			0, RUNNING,	master_spool_open },
+	{ IMSG_SPOOL_REMOVE,	SIZE(struct msg_link),			0, RULES_ANY,	master_spool_remove },
+	{ IMSG_SPOOL_MOVE,	SIZE(struct msg_rcpt),			0, RULES_ANY,	master_spool_move },
 };
 
 static struct link	 master;
@@ -166,6 +174,15 @@ master_replay(void *arg, struct imsg *imsg)
 }
 
 static int
+master_hold(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 msg;
+
+	(void)arg;
+	return (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) ? -1 : queue_hold(msg.link));
+}
+
+static int
 master_replay_end(void *arg, struct imsg *imsg)
 {
 	(void)arg;
@@ -231,6 +248,45 @@ master_notice(void *arg, struct imsg *imsg)
 	    !proto_str(msg.subject, sizeof(msg.subject)) || !proto_str(msg.text, sizeof(msg.text)))
 		return (-1);
 	return (notice_deliver(&msg));
+}
+
+static int
+master_spool_open(void *arg, struct imsg *imsg)
+{
+	struct msg_spool_opened	 answer;
+	struct msg_link		 msg;
+	int			 fd;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)))
+		return (-1);
+	fd = queue_open(&msg, &answer);
+	if (link_send(&master, IMSG_SPOOL_OPENED, fd, &answer, sizeof(answer)) == -1)
+		fatal("send %s", imsg_type_str(IMSG_SPOOL_OPENED));
+	return (0);
+}
+
+static int
+master_spool_remove(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)))
+		return (-1);
+	queue_remove(msg.link);
+	return (0);
+}
+
+static int
+master_spool_move(void *arg, struct imsg *imsg)
+{
+	struct msg_rcpt	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) || !proto_str(msg.dest, sizeof(msg.dest)))
+		return (-1);
+	return (queue_move(&msg));
 }
 
 /* The master is gone: so are we, at once.  What is in flight is not committed, or replayed at the next start. */

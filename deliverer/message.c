@@ -165,6 +165,25 @@ message_receipt(const struct message *m)
 	}
 }
 
+/* A verdict for each recipient: links nobody gets are removed, those of Maildirs will be moved, the others stay. */
+void
+message_decide(struct message *m, const uint8_t *verdicts)
+{
+	struct rcpt	*r;
+	uint32_t	 i;
+
+	for (i = m->nrcpt; i-- > 0;) {
+		if (verdicts[i] == COMMIT_DELIVER)
+			continue;
+		r = &m->rcpts[i];
+		HOOK("deliverer.discard");
+		spool_unlink(&m->id, i);
+		if (r->dir != NULL)
+			maildir_release(r->dir);
+		r->dir = NULL;
+	}
+}
+
 /* Move what is not moved yet.  0, or -1 and errno: at least one link could not be moved. */
 int
 message_move(struct message *m)

@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS mailbox (
 
 -- Every message ever taken from a mailbox, until it is gone from there for good.
 -- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted, 4 marked as delivered without ever having been retrieved (its sha256
--- is all zero: not known), 5 taken, but a relay row is not final: neither retrieved nor deleted.  gone: time of the first complete listing without it.  since: time of delivery, or of the marking.
+-- is all zero: not known), 5 taken, but a relay row is not final: neither retrieved nor deleted.  gone: time of the first complete
+-- listing without it.  since: time of delivery, or of the marking.
 -- The order of columns is that of their use: a poll visits the first five of every row.
 CREATE TABLE seen (
 	mailbox	INTEGER NOT NULL,
@@ -59,8 +60,9 @@ CREATE TABLE IF NOT EXISTS pending (
 
 -- Recipients that are not in a Maildir: with nexthop > 0 dest is the address to hand on to, else the Maildir that a quarantined
 -- message was meant for.  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
--- good, its report is due.  after: what the seen row becomes when the message's last row is final: 0 kept, 1 deleting.
--- notify: 0 never, 1 failure.  arrived, next: epoch.
+-- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
+-- 1 deleting.  A report about a row has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
+-- arrived, next: epoch.
 CREATE TABLE IF NOT EXISTS relay (
 	id		INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox		INTEGER NOT NULL,
@@ -86,7 +88,8 @@ CREATE TABLE IF NOT EXISTS copy (
 	since	INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Why messages of unified records, and those handed on, went where they went; for some days.
+-- Why messages of unified records, and those handed on, went where they went; for some days.  results: a line for each thing that
+-- became of a recipient.
 CREATE TABLE IF NOT EXISTS handled (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
@@ -177,13 +180,14 @@ INSERT OR IGNORE INTO secret (name, value) VALUES ('mark', randomblob(32));
 
 -- For people.
 CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
-    polls, kept, undeleted, oversize, paused) AS
+    polls, kept, undeleted, waiting, oversize, paused) AS
 	SELECT m.id, m.account, m.record, m.host, m.port, CAST(m.login AS TEXT),
 	    datetime(nullif(r.last_success, 0), 'unixepoch', 'localtime'),
 	    datetime(nullif(r.last_attempt, 0), 'unixepoch', 'localtime'),
 	    r.error, r.failures, r.messages, r.octets, r.polls,
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (0, 4)),
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (1, 2)),
+	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state = 5),
 	    (SELECT count(*) FROM oversize o WHERE o.mailbox = m.id),
 	    (SELECT datetime(n.since, 'unixepoch', 'localtime') FROM renumbered n WHERE n.mailbox = m.id)
 	FROM mailbox m LEFT JOIN record_state r ON r.mailbox = m.id;

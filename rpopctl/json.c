@@ -121,6 +121,7 @@ json_record(FILE *fp, const struct ctl_record *r)
 	json_number(fp, "octets", r->octets);
 	json_number(fp, "kept", r->kept);
 	json_number(fp, "undeleted", r->undeleted);
+	json_number(fp, "waiting", r->waiting);
 	json_number(fp, "suspects", r->suspects);
 	json_number(fp, "aside", r->aside);
 	putc('}', fp);

@@ -458,6 +458,7 @@ control_record(struct client *c, const struct task *t)
 	if (state_counts(t->mailbox, &counts) == 0) {
 		m.undeleted = counts.undeleted;
 		m.kept = counts.kept;
+		m.waiting = counts.waiting;
 		m.suspects = counts.suspects;
 		m.aside = counts.aside;
 	}

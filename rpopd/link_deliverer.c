@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* What the deliverer may say, and what it is told when it starts: the routing table and the deliveries to replay. */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/log.h"
+#include "relay.h"
 #include "rpopd.h"
 
 #define FEED_PORTION	256	/* accounts and domains in the queue at once */
@@ -16,10 +22,14 @@ struct suspect {
 static int	 deliverer_suspect(void *, struct imsg *);
 static int	 deliverer_recovered(void *, struct imsg *);
 static int	 deliverer_receipt(void *, struct imsg *);
+static int	 deliverer_note(void *, struct imsg *);
 static int	 deliverer_rcpt(void *, struct imsg *);
 static int	 deliverer_batch(void *, struct imsg *);
 static int	 deliverer_settled(void *, struct imsg *);
 static int	 deliverer_refused(void *, struct imsg *);
+static int	 deliverer_file(int, uint64_t);
+static int	 deliverer_opened(void *, struct imsg *);
+static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
 static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
@@ -27,6 +37,7 @@ static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
 static void	 deliverer_recover(struct child *);
 static int	 deliverer_replay(void *, int64_t, const struct msg_rcpt *);
+static int	 deliverer_hold(void *, const struct relay_row *);
 static void	 deliverer_suspects(void);
 static void	 deliverer_blame(const struct suspect *);
 
@@ -36,12 +47,16 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_SUSPECT, sizeof(struct msg_suspect), sizeof(struct msg_suspect), 0, RULES_ANY, deliverer_suspect },
 	{ IMSG_RECOVERED, 0, 0, 0, RULES_ANY, deliverer_recovered },
 	{ IMSG_RECEIPT, sizeof(struct msg_receipt), sizeof(struct msg_receipt), 0, RULES_ANY, deliverer_receipt },
+	{ IMSG_RECEIPT_NOTE, sizeof(struct msg_note), sizeof(struct msg_note), 0, RULES_ANY, deliverer_note },
 	{ IMSG_RECEIPT_RCPT, sizeof(struct msg_rcpt), sizeof(struct msg_rcpt), 0, RULES_ANY, deliverer_rcpt },
 	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
 	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
 	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
+	    deliverer_opened },
+	{ IMSG_SPOOL_MOVED, sizeof(struct msg_link), sizeof(struct msg_link), 0, RULES_ANY, deliverer_moved },
 };
 const size_t	 deliverer_nrules = nitems(deliverer_rules);
 
@@ -51,6 +66,7 @@ static struct {
 }			 feed;		/* the snapshot under way */
 static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
 static size_t		 nsuspects;
+static int64_t		 replayed;		/* last id of it */
 
 /*
  * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
@@ -141,7 +157,8 @@ static void
 deliverer_recover(struct child *c)
 {
 	nsuspects = 0;
-	if (state_pending(deliverer_replay, c) == -1)
+	replayed = 0;
+	if (state_pending(deliverer_replay, c) == -1 || state_relay_each(deliverer_hold, c) == -1)
 		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
 	link_send(&c->link, IMSG_REPLAY_END, -1, NULL, 0);
 }
@@ -151,8 +168,19 @@ deliverer_replay(void *arg, int64_t id, const struct msg_rcpt *m)
 {
 	struct child	*c = arg;
 
-	(void)id;
+	replayed = id;
 	return (link_send(&c->link, IMSG_REPLAY, -1, m, sizeof(*m)));
+}
+
+static int
+deliverer_hold(void *arg, const struct relay_row *row)
+{
+	struct child	*c = arg;
+	struct msg_link	 m;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.link, row->link, sizeof(m.link));
+	return (link_send(&c->link, IMSG_HOLD, -1, &m, sizeof(m)));
 }
 
 static int
@@ -177,7 +205,7 @@ deliverer_recovered(void *arg, struct imsg *imsg)
 	(void)imsg;
 	if (c->ready)
 		return (-1);
-	if (state_settle(1, INT64_MAX) == -1 || state_flush() == -1)
+	if ((replayed > 0 && state_settle(1, replayed) == -1) || state_flush() == -1)
 		log_warnx("state.db: replayed deliveries stay listed until the next start");
 	deliverer_suspects();
 	child_set_ready(c);
@@ -240,12 +268,28 @@ deliverer_receipt(void *arg, struct imsg *imsg)
 }
 
 static int
+deliverer_note(void *arg, struct imsg *imsg)
+{
+	struct msg_note	 m;
+	const char	*p;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.sender, sizeof(m.sender)) || !proto_str(m.note, sizeof(m.note)))
+		return (-1);
+	for (p = m.note; *p != '\0'; p++)
+		if ((*p < ' ' || *p > '~') && *p != '\n')
+			return (-1);
+	return (commit_note(&m));
+}
+
+static int
 deliverer_rcpt(void *arg, struct imsg *imsg)
 {
 	struct msg_rcpt	 m;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) || !proto_str(m.dest, sizeof(m.dest)))
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || !proto_text(m.dest, sizeof(m.dest)) ||
+	    !proto_text(m.original, sizeof(m.original)) || !proto_text(m.reason, sizeof(m.reason)))
 		return (-1);
 	return (commit_rcpt(&m));
 }
@@ -284,6 +328,46 @@ deliverer_refused(void *arg, struct imsg *imsg)
 	session_verdict(s, m.msgno, VERDICT_KEEP);
 	session_refused(s, m.why, m.text);
 	return (0);
+}
+
+/* A file with so many octets to be read from where it stands, and nothing to be done to it: the sender will get it. */
+static int
+deliverer_file(int fd, uint64_t octets)
+{
+	struct stat	 st;
+	off_t		 off;
+
+	return (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY &&
+	    (off = lseek(fd, 0, SEEK_CUR)) != -1 && off <= st.st_size && (uint64_t)(st.st_size - off) == octets);
+}
+
+/* A link was opened for the sender, or not. */
+static int
+deliverer_opened(void *arg, struct imsg *imsg)
+{
+	struct msg_spool_opened	 m;
+	int			 fd;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || m.error > INT_MAX)
+		return (-1);
+	fd = imsg_get_fd(imsg);
+	if ((fd == -1) != (m.error != 0) || (fd != -1 && !deliverer_file(fd, m.octets))) {
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	relay_opened(&m, fd);
+	return (0);
+}
+
+static int
+deliverer_moved(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) ? -1 : spool_moved(&m));
 }
 
 static int

@@ -315,7 +315,7 @@ fetch_deleted(void *arg, struct imsg *imsg)
 		msg = &s->plan.msgs[msgno];
 		/* Only what had leave: it was in the plan for deletion, or is committed and not to be kept. */
 		if (!(msg->state == MESSAGE_PLANNED && msg->action == PLAN_DELE) &&
-		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && !s->leave))
+		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && !s->leave && !msg->waiting))
 			return (-1);
 		msg->state = MESSAGE_DELETED;
 		s->deleted++;

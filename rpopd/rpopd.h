@@ -149,13 +149,20 @@ void	 report_session(struct session *);	/* log line, record state, next poll */
 
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);
+int	 commit_note(const struct msg_note *);
 int	 commit_rcpt(const struct msg_rcpt *);
 int	 commit_batch(const struct msg_batch *);
 int	 commit_settled(uint32_t batch);
+void	 commit_moved(int64_t pending);
 void	 commit_reset(void);			/* the deliverer died */
 int	 commit_blocked(void);			/* 1: the store does not take commits */
 int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
+
+/* commit_defer.c: commit_relay_tried() is in relay.h */
+struct relay_row;
+void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
+void	 commit_undefer(const struct session *);	/* it waits no longer */
 
 /* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c: rule tables */
 extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[];

@@ -255,6 +255,7 @@ session_stop(struct session *s)
 		session_kill(s);
 		return;
 	}
+	commit_undefer(s);
 	link_send(&s->link, IMSG_FETCH_STOP, -1, NULL, 0);
 	session_clock(s, STOP_SECONDS);
 }

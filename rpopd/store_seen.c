@@ -110,6 +110,20 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_prin
 }
 
 int
+state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+{
+	sqlite3_stmt	*st;
+	int		 rc, state = SEEN_NEVER;
+
+	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		state = sqlite3_column_int(st, 2);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? state : -1);
+}
+
+int
 state_counts(int64_t mailbox, struct mailbox_counts *c)
 {
 	sqlite3_stmt	*seen, *suspect;
@@ -126,6 +140,7 @@ state_counts(int64_t mailbox, struct mailbox_counts *c)
 	}
 	c->undeleted = sqlite3_column_int64(seen, 0);
 	c->kept = sqlite3_column_int64(seen, 1);
+	c->waiting = sqlite3_column_int64(seen, 2);
 	c->suspects = sqlite3_column_int64(suspect, 0);
 	c->aside = sqlite3_column_int64(suspect, 1);
 	sqlite3_reset(seen);

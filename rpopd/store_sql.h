@@ -113,10 +113,14 @@ int	 check_ca_dir(const char *);			/* holds hashed certificates */
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
 	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_VISIT, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK,
-	Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT,
+	Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT,
 	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,
 	Q_UNPROVEN_GET, Q_UNPROVEN_PUT, Q_UNPROVEN_DROP, Q_UNPROVEN_ROWS,
 	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT,
+	Q_RELAY_INSERT, Q_RELAY_LIST, Q_RELAY_GET, Q_RELAY_OF, Q_RELAY_COUNT, Q_RELAY_OPEN, Q_RELAY_DROP, Q_RELAY_AGAIN,
+	Q_RELAY_STATE, Q_RELAY_RELEASE, Q_RELAY_KEY, Q_RELAY_COUNTED,
+	Q_COPY_ADD, Q_COPY_PRUNE, Q_HANDLED_PUT, Q_HANDLED_GET, Q_HANDLED_RESULT, Q_HANDLED_KEY, Q_HANDLED_PRUNE,
+	Q_PRUNED_GET, Q_PRUNED_PUT,
 	Q_ODD_ANY, Q_ODD_LIST,
 	Q_SUSPECT_ADD, Q_FAILURE_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS, Q_SUSPECT_PURGE,
 	Q_SUSPECT_NEXT,
@@ -142,6 +146,12 @@ int	 state_number(enum state_sql, int64_t mailbox, int64_t *);	/* ?1 only; 1 fir
 
 int	 seen_register(sqlite3 *);			/* store_seen.c */
 void	 commit_forget(void);				/* store_commit.c */
+
+/* store_rcpt.c: inside a transaction; 0 or -1. */
+int	 rcpt_commit(struct receipt *, int64_t *first, int64_t *last);
+int	 rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, int64_t *id);
+struct relay_row;
+int	 relay_insert(const struct relay_row *, int64_t *id);	/* store_relay.c; likewise */
 
 extern const char	 state_schema[];		/* etc/state.sql */
 extern const char	 state_before_2[], state_after_2[];	/* store_migrate.c */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../rpopd/relay.h"
 #include "../../rpopd/rpopd.h"
 
 struct rpopd		 master;
@@ -11,12 +12,24 @@ static struct child	 none;
 int
 state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
 {
-	size_t	 i;
+	static int64_t	 id;
+	size_t		 i;
+	uint32_t	 k;
 
 	for (i = 0; i < n; i++) {
 		if (r[i].nrcpt == 0 || r[i].uidlen == 0 || r[i].uidlen > sizeof(r[i].uid))
 			abort();
 		r[i].verdict = r[i].uid[0] & 1 ? COMMIT_DELIVER : COMMIT_DISCARD;
+		memset(r[i].verdicts, r[i].verdict, r[i].nrcpt);
+		for (k = 0; k < r[i].nrcpt && r[i].verdict == COMMIT_DELIVER; k++) {
+			if (r[i].rcpts[k].kind == RCPT_MAILDIR || r[i].rcpts[k].kind == RCPT_DISCARD)
+				continue;
+			if (r[i].note == NULL)
+				abort();
+			id++;
+			r[i].relay = r[i].relay == 0 ? id : r[i].relay;
+			r[i].waiting = 1;
+		}
 	}
 	*first = *last = 0;
 	return (0);
@@ -107,3 +120,18 @@ int token_get(struct session *s) { (void)s; return (1); }
 ssize_t token_copy(const struct session *s, uint8_t *p) { (void)s; (void)p; return (-1); }
 void token_leave(struct session *s) { (void)s; }
 int token_refused(struct session *s, struct task *t) { (void)s; (void)t; return (0); }
+int state_relay_each(int (*cb)(void *, const struct relay_row *), void *a) { (void)cb; (void)a; return (0); }
+int state_seen_state(int64_t m, const uint8_t *u, size_t l) { (void)m; (void)l; return (u[0] & 1 ? SEEN_WAITING : SEEN_DELETING); }
+int state_prune_old(int64_t n) { (void)n; return (0); }
+
+int
+relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
+{
+	memset(row, 0, sizeof(*row));
+	row->mailbox = r->mailbox;
+	row->uidlen = r->uidlen;
+	memcpy(row->uid, r->uid, r->uidlen);
+	strlcpy(row->dest, rcpt->dest, sizeof(row->dest));
+	strlcpy(row->sender, r->note->sender, sizeof(row->sender));
+	return (0);
+}

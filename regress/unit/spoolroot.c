@@ -196,16 +196,23 @@ notes_nth(uint32_t type, size_t n)
 void
 root_commit(int verdict)
 {
-	const struct note	*note;
 	struct msg_batch	 msg;
-	uint8_t			 verdicts[PROTO_BATCH_MAX];
+	uint8_t			 verdicts[PROTO_BATCH_RCPTS];
+	uint32_t		 rcpts = 0;
+	size_t			 i, n = 0;
 
 	memset(verdicts, verdict, sizeof(verdicts));
-	while ((note = notes_nth(IMSG_BATCH, answered)) != NULL) {
-		memcpy(&msg, note->data, sizeof(msg));
-		answered++;
-		if (batch_committed(msg.batch, msg.count, verdicts) == -1)
-			errx(1, "batch %u", msg.batch);
+	for (i = 0; i < nnotes; i++) {
+		rcpts += notes[i].type == IMSG_RECEIPT_RCPT;
+		if (notes[i].type != IMSG_BATCH)
+			continue;
+		if (n++ == answered) {
+			memcpy(&msg, notes[i].data, sizeof(msg));
+			answered++;
+			if (batch_committed(msg.batch, rcpts, verdicts) == -1)
+				errx(1, "batch %u", msg.batch);
+		}
+		rcpts = 0;
 	}
 }
 
