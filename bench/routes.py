@@ -67,14 +67,15 @@ def load(db, run):
         before.ru_stime, wall, after.ru_maxrss / 1024))
 
 
-def daemon(db, run, log):
+def daemon(db, run, log, rows):
+    """The last row's place is told once the deliverer has the table."""
+    ask = [os.path.join(BUILD, "rpopctl"), "-s", os.path.join(run, "rpopd.sock"), "route", "first.last%d@example.org" % (rows - 1)]
     start = time.monotonic()
     p = subprocess.Popen([os.path.join(BUILD, "rpopd"), "-d", "-v", "-f", db, "-l", BUILD, "-r", run], stderr=log, stdout=log)
     try:
         while True:
-            with open(log.name) as f:
-                if "deliverer ready" in f.read():
-                    break
+            if b"=> account" in subprocess.run(ask, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout:
+                break
             if p.poll() is not None or time.monotonic() > start + 600:
                 sys.exit("rpopd did not start, see its log:\n" + open(log.name).read())
             time.sleep(0.05)
@@ -101,7 +102,7 @@ def main():
         print("%d rows, store of %d MiB" % (rows, os.path.getsize(db) >> 20))
         load(db, run)
         with open(os.path.join(tmp, "log"), "w") as log:
-            daemon(db, run, log)
+            daemon(db, run, log, rows)
     finally:
         shutil.rmtree(tmp)
 
