@@ -9,7 +9,7 @@ compatibility_level = 3.6
 queue_directory = /var/spool/postfix
 data_directory = /var/lib/postfix
 myhostname = provider.example
-mydestination = provider.example, localhost
+mydestination = %s
 mynetworks = 127.0.0.0/8
 inet_interfaces = loopback-only
 inet_protocols = ipv4
@@ -60,11 +60,11 @@ postfix check
 class Base(Mta):
     package = "postfix"
     users = USERS + (UNIFIED, OTHER)
-    main, master = "", ""
+    domains = "provider.example, localhost"
 
     def prepare(self):
         super().prepare()
-        self.put("/etc/postfix/main.cf", MAIN + self.main_cf())
+        self.put("/etc/postfix/main.cf", MAIN % self.domains + self.main_cf())
         self.put("/etc/postfix/master.cf", MASTER % self.smtp_port + self.master_cf())
 
     def main_cf(self):
