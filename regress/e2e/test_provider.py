@@ -116,3 +116,12 @@ def test_addresses_as_they_are(unified, provider):
     collect(unified, provider, 61)
     assert unified.idents() == dict({"example.org/" + n: ["a-many"] for n in names}, **{"example.org/anna": ["a-null"]})
     assert unified.delivered()["example.org/anna"][0].startswith(b"Return-Path: <>\n")
+
+
+def test_trusted_hop(unified, provider):
+    """The field stands above the provider's own Received field, where the recipe's README says so: the position can be asked for."""
+    if provider.hop is None:
+        pytest.skip("it stands below")
+    provider.send("carl@sender.example", at(["anna", "bert"]), corpus.mail("t-1", FORGED, to="list@lists.example"))
+    collect(unified, provider, 2, trusted_hop=provider.hop)
+    assert unified.idents() == {"example.org/anna": ["t-1"], "example.org/bert": ["t-1"]}

@@ -17,6 +17,7 @@ UNIFIED = ("unified", 61100, "/home/unified")	# whose mailbox is example.org's
 OTHER = ("other", 61101, "/home/other")		# other@provider.example, somebody else's mailbox
 DOVECOT = """\
 protocols = pop3
+hostname = provider.example
 listen = 127.0.0.1
 log_path = /data/dovecot.log
 ssl_cert = </etc/dovecot.pem
@@ -94,6 +95,7 @@ class Mta(Server):
 class Provider(Mta):
     """Serves the mailbox of example.org by POP3.  Subclasses say recipe, and install its files."""
     recipe = None
+    hop = None				# for column trusted_hop, where X-Real-To stands above the Received fields
     login, password = "example.org", "secret"
 
     def prepare(self):

@@ -11,7 +11,7 @@ action "local" maildir
 class OpenSmtpd(Provider):
     package = "opensmtpd"
     users = (("opensmtpd", 60914), ("opensmtpq", 60915), UNIFIED, OTHER)
-    recipe = "opensmtpd"
+    recipe, hop = "opensmtpd", "provider.example"
 
     def prepare(self):
         super().prepare()

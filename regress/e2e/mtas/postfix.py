@@ -83,7 +83,7 @@ class Base(Mta):
 
 
 class Postfix(Base, Provider):
-    recipe = "postfix"
+    recipe, hop = "postfix", "unified.localhost"
 
     def prepare(self):
         self.again_port = free_port()
@@ -103,7 +103,7 @@ class Postfix(Base, Provider):
 
 class DovecotLmtp(Base, Provider):
     """Dovecot's recipe; the login is any address of the domain."""
-    recipe = "dovecot"
+    recipe, hop = "dovecot", "provider.example"
     login = "postmaster@example.org"
 
     def prepare(self):

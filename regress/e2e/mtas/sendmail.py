@@ -38,7 +38,7 @@ mkdir -p /home/$user/Maildir/new && exec cat >/home/$user/Maildir/new/$$
 class Sendmail(Provider):
     package = "sendmail-bin"
     users = (("smmta", 60916), ("smmsp", 60917), UNIFIED, OTHER)
-    recipe = "sendmail"
+    recipe, hop = "sendmail", "provider.example"
 
     def prepare(self):
         super().prepare()
