@@ -11,6 +11,8 @@ define(`confDOMAIN_NAME', `provider.example')dnl
 define(`LOCAL_MAILER_PATH', `/usr/local/libexec/keep')dnl
 define(`LOCAL_MAILER_ARGS', `keep $u')dnl
 define(`STATUS_FILE', `/run/statistics')dnl
+define(`confREFUSE_LA', `1000')dnl
+define(`confQUEUE_LA', `1000')dnl
 FEATURE(`no_default_msa')dnl
 FEATURE(`accept_unqualified_senders')dnl
 FEATURE(`accept_unresolvable_domains')dnl
