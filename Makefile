@@ -165,6 +165,7 @@ install: all
 	install -m 644 README.md LICENSE ${DESTDIR}${DOCDIR}
 	install -m 644 etc/rpopd.service etc/rpopd.rc etc/rpopd.sysusers etc/rpopd.tmpfiles etc/oauth-examples.sql etc/rpopctl.bash \
 	    ${DESTDIR}${DOCDIR}/examples
+	cp -R etc/provider ${DESTDIR}${DOCDIR}/examples
 	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
 	install -m 644 rpopd/rpopd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8
 
@@ -180,7 +181,7 @@ regress:
 
 lint:
 	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 rpopctl/rpopctl.8
-	shellcheck etc/*.sh regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
+	shellcheck etc/*.sh etc/provider/unified-store regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
 
 crash:
 	sh etc/install-deps.sh test
