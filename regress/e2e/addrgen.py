@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: ISC
-"""Address lists and headers made by the grammar of RFC 5322 (obsolete forms and RFC 6532 included), and damaged ones; seeded."""
+"""Address lists and headers by the grammar of RFC 5322, obsolete forms and RFC 6532 included, and damaged ones; seeded."""
 
-WORDS = ["a", "bo", "Anna", "x-y_z", "o'neil", "list+tag=x", "=?utf-8?q?J=C3=B8rgen?=", "j\u00f8rgen", "\u4f8b", "1", "{}|~", "!#$%&*/^`"]
+WORDS = ["a", "bo", "Anna", "x-y_z", "o'neil", "list+tag=x", "=?utf-8?q?J=C3=B8rgen?=",
+    "j\u00f8rgen", "\u4f8b", "1", "{}|~", "!#$%&*/^`"]
 LABELS = ["example", "org", "Example", "x", "sub-domain", "b\u00fccher", "\u4f8b\u5b50", "xn--bcher-kva", "42"]
-QUOTED = ["", "Lee, Anna", "a b", "<evil@x.test>", "a@b", "x\\\"y", "\\\\", "(no comment", ";", "..", "j\u00f8", "tab\there", "x\r\n y", "\\a"]
+QUOTED = ["", "Lee, Anna", "a b", "<evil@x.test>", "a@b", "x\\\"y", "\\\\", "(no comment",
+    ";", "..", "j\u00f8", "tab\there", "x\r\n y", "\\a"]
 COMMENTS = ["c", "", "a (nested (twice)) b", "\\(", "\\)", "evil@x.test", "\", <", "j\u00f8", "a,b;c", "\r\n fold", "\\\\"]
-DAMAGE = [",", ";", ":", "<", ">", "@", ".", "\"", "(", ")", "[", "]", "\\", " ", "\t", "\r\n ", "\r", "\n", "\0", "\x01", "\x7f", "a", "j\u00f8", "\u0085"]
+DAMAGE = [",", ";", ":", "<", ">", "@", ".", "\"", "(", ")", "[", "]", "\\", " ", "\t", "\r\n ",
+    "\r", "\n", "\0", "\x01", "\x7f", "a", "j\u00f8", "\u0085"]
 
 
 def blank(rng, odds=0.15):
@@ -51,7 +54,9 @@ def mailbox(rng):
     route = ""
     if rng.random() < 0.05:
         route = ",".join("@" + domain(rng) for _ in range(rng.choice([1, 2]))) + ":"
-    phrase = "".join(word(rng) + rng.choice([" ", " ", ". ", "\r\n ", " (%s) " % rng.choice(COMMENTS)]) for _ in range(rng.choice([0, 1, 2, 2, 3])))
+    phrase = ""
+    for _ in range(rng.choice([0, 1, 2, 2, 3])):
+        phrase += word(rng) + rng.choice([" ", " ", ". ", "\r\n ", " (%s) " % rng.choice(COMMENTS)])
     return phrase + "<" + route + blank(rng, 0.08) + addr_spec(rng) + blank(rng, 0.08) + ">"
 
 
@@ -86,9 +91,11 @@ def damaged(rng, text):
 
 
 NAMES = [b"To", b"CC", b"bcc", b"Return-Path", b"Received", b"Subject", b"X-Real-To", b"Resent-To", b"Too", b"X!#$~", b"T"]
-VALUES = [b"a@b.test", b" a@b.test", b"\tAnna <a@b.test>,\r\n c@d.test", b"", b" ", b" x\r\n\ty\r\n z", b" \xff\xfe 8-bit", b" NUL\0here",
+VALUES = [b"a@b.test", b" a@b.test", b"\tAnna <a@b.test>,\r\n c@d.test", b"", b" ", b" x\r\n\ty\r\n z",
+    b" \xff\xfe 8-bit", b" NUL\0here",
     b" bare\rCR: x", b" CRs\r\r", b" colon: x", b" j\xc3\xb8rgen@x.test", b" fold\n with LF", b" x\r\n \r\n \r\n"]
-ODD = [b"no field\r\n", b": no name\r\n", b"From a@b.test now\r\n", b">From a@b.test now\r\n", b" blank first\r\n", b"\tTo: x\r\n", b"T\xf6: x\r\n",
+ODD = [b"no field\r\n", b": no name\r\n", b"From a@b.test now\r\n", b">From a@b.test now\r\n",
+    b" blank first\r\n", b"\tTo: x\r\n", b"T\xf6: x\r\n",
     b"To\r\n", b"To x: y\r\n", b"\rTo: x\r\n", b"To:x\rCc: y\r\n", b"\x7f: x\r\n", b"To\0: x\r\n"]
 
 
@@ -99,7 +106,8 @@ def header(rng):
         if rng.random() < 0.08:
             out += rng.choice(ODD)
         value = rng.choice(VALUES) if rng.random() < 0.7 else b" " + address_list(rng).encode()
-        out += rng.choice(NAMES) + rng.choice([b"", b"", b"", b" ", b"\t \t"]) + b":" + value + rng.choice([b"\r\n", b"\r\n", b"\r\n", b"\n"])
+        out += rng.choice(NAMES) + rng.choice([b"", b"", b"", b" ", b"\t \t"]) + b":" + value
+        out += rng.choice([b"\r\n", b"\r\n", b"\r\n", b"\n"])
     if rng.random() < 0.9:
         out += rng.choice([b"\r\n", b"\r\n", b"\n"]) + rng.choice([b"", b"body\r\n", b"To: body@x.test\r\n", b" \r\nx"])
     elif rng.random() < 0.5:

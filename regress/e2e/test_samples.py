@@ -15,7 +15,8 @@ def test_addresses():
         if ["null"] in lines:
             found = "null"
         if found != wanted or bad != dropped:
-            wrong.append("addresses.txt:%d: %s %r: %r and %d dropped, not %r and %d" % (n, kind, data, found, bad, wanted, dropped))
+            wrong.append("addresses.txt:%d: %s %r: %r and %d dropped, not %r and %d" % (n, kind, data, found, bad, wanted,
+                dropped))
     assert not wrong, "\n".join(wrong)
 
 

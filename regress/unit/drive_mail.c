@@ -6,8 +6,9 @@
  *
  *	KIND PIECE LENGTH [FIELD] LF, then LENGTH octets
  *
- * KIND: list, bare (an address list, with bare local parts), path (Return-Path); owner, star, field (a message in this mode, fed PIECE
- * octets at a time; 0: all at once).  Standard output: a line for each result, octets in hexadecimal behind an x, then "end N".
+ * KIND: list, bare (an address list, with bare local parts), path (Return-Path); owner, star, field (a message in this mode, fed
+ * PIECE octets at a time; 0: all at once).  Standard output: a line for each result, octets in hexadecimal behind an x, then
+ * "end N".
  */
 #include <err.h>
 #include <stdint.h>
@@ -79,7 +80,8 @@ static int
 drive_header(const uint8_t *p, size_t len, size_t piece, enum dist_mode mode, const char *name)
 {
 	static const char *const	 letters[] = {
-		[FIELD_RETURN_PATH] = "return-path", [FIELD_SPECIAL] = "special", [FIELD_TO] = "to", [FIELD_CC] = "cc", [FIELD_BCC] = "bcc"
+		[FIELD_RETURN_PATH] = "return-path", [FIELD_SPECIAL] = "special", [FIELD_TO] = "to", [FIELD_CC] = "cc",
+		[FIELD_BCC] = "bcc"
 	};
 	struct header	 h;
 	size_t		 i, at;
@@ -88,7 +90,8 @@ drive_header(const uint8_t *p, size_t len, size_t piece, enum dist_mode mode, co
 	header_init(&h, mode, name);
 	feed(&h, p, len, piece, &at);
 	for (i = 0; i < h.nfields; i++) {
-		show(letters[h.fields[i].kind], h.fields[i].len > 0 ? buf_data(&h.bodies) + h.fields[i].off : NULL, h.fields[i].len);
+		show(letters[h.fields[i].kind], h.fields[i].len > 0 ? buf_data(&h.bodies) + h.fields[i].off : NULL,
+		    h.fields[i].len);
 		putchar('\n');
 	}
 	show("kept", buf_len(&h.kept) > 0 ? buf_data(&h.kept) : NULL, buf_len(&h.kept));
