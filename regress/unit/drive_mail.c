@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../common/compat.h"
 #include "../../deliverer/deliverer.h"
 
 static void
@@ -79,18 +80,20 @@ feed(struct header *h, const uint8_t *p, size_t len, size_t piece, size_t *at)
 static int
 drive_header(const uint8_t *p, size_t len, size_t piece, enum dist_mode mode, const char *name)
 {
-	static const char *const	 letters[] = {
+	static const char *const	 kinds[] = {
 		[FIELD_RETURN_PATH] = "return-path", [FIELD_SPECIAL] = "special", [FIELD_TO] = "to", [FIELD_CC] = "cc",
 		[FIELD_BCC] = "bcc"
 	};
 	struct header	 h;
-	size_t		 i, at;
+	size_t		 i, kind, at;
 	int		 toobig;
 
 	header_init(&h, mode, name);
 	feed(&h, p, len, piece, &at);
 	for (i = 0; i < h.nfields; i++) {
-		show(letters[h.fields[i].kind], h.fields[i].len > 0 ? buf_data(&h.bodies) + h.fields[i].off : NULL,
+		if ((kind = h.fields[i].kind) >= nitems(kinds) || kinds[kind] == NULL)
+			continue;
+		show(kinds[kind], h.fields[i].len > 0 ? buf_data(&h.bodies) + h.fields[i].off : NULL,
 		    h.fields[i].len);
 		putchar('\n');
 	}
