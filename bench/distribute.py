@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """
-What distribution costs: 10,000 messages of 4 KB of one mailbox over TLS, by a unified record with X-Real-To, to five accounts each and
-to one account each (the five in turn); Maildirs, `rpopd -1`, everything durable before DELE.  Rounds are interleaved.
+What distribution costs: 10,000 messages of 4 KB of one mailbox over TLS, by a unified record with X-Real-To, to five accounts
+each and to one account each (the five in turn); Maildirs, `rpopd -1`, everything durable before DELE.  Rounds are interleaved.
 
 usage: distribute.py [ROUNDS [MESSAGES]]
 Needs what bench.py needs; TMPDIR decides where the Maildirs are, RPOPD_BUILD names the programs (default ../build).
@@ -41,7 +41,8 @@ def prepare(state, user, srv):
         db.execute("UPDATE settings SET mail_root = ?, ca_dir = ?, self_poll = 1, main_domain = 'bench.example'",
             (f"{state}/mail", f"{state}/ca"))
         db.execute("INSERT INTO rpop (account, name, domain, auth_name, password, period, leave, tls, special) VALUES"
-            " ('postmaster@bench.example', 'all', ?, ?, 'secret', 3600, 0, 'tls', 'X-Real-To')", (f"localhost:{srv.base + 995}", user))
+            " ('postmaster@bench.example', 'all', ?, ?, 'secret', 3600, 0, 'tls', 'X-Real-To')",
+            (f"localhost:{srv.base + 995}", user))
     db.close()
 
 
@@ -58,15 +59,17 @@ def run(work, kind, count, srv):
     os.sync()
     bench.wait_quiet(int(os.environ.get("BENCH_QUIET", "10")))
     busy, known = bench.cpu_busy(), bench.cpu_known()
-    subprocess.run([f"{srv.bin}/measure", f"{state}/result", "600", f"{BUILD}/rpopd", "-1", "-l", BUILD, "-f", f"{state}/rpopd.db",
-        "-r", f"{state}/run"], stdin=subprocess.DEVNULL, stdout=open(f"{state}/log", "wb"), stderr=subprocess.STDOUT)
+    subprocess.run([f"{srv.bin}/measure", f"{state}/result", "600", f"{BUILD}/rpopd", "-1", "-l", BUILD, "-f",
+        f"{state}/rpopd.db", "-r", f"{state}/run"], stdin=subprocess.DEVNULL,
+        stdout=open(f"{state}/log", "wb"), stderr=subprocess.STDOUT)
     code, wall, user, system, _ = open(f"{state}/result").read().split()
     r = {"wall": float(wall), "user": float(user), "sys": float(system), "cpu": float(user) + float(system)}
     r["noise"] = max(0, bench.cpu_busy() - busy - (bench.cpu_known() - known) - r["cpu"]) / max(r["wall"], 0.01)
     got = delivered(state)
     time.sleep(0.2)
     if code != "0" or got != count * KINDS[kind] or srv.left(kind):
-        sys.exit(f"{kind}: exit {code}, {got} delivered, {srv.left(kind)} left: {open(f'{state}/log', errors='replace').read()[-600:]}")
+        sys.exit(f"{kind}: exit {code}, {got} delivered, {srv.left(kind)} left: "
+            f"{open(f'{state}/log', errors='replace').read()[-600:]}")
     shutil.rmtree(state)
     return r
 
@@ -95,12 +98,12 @@ def main():
             time.sleep(0.5)
             shutil.rmtree(sdir, ignore_errors=True)
     middle = {kind: {k: statistics.median(r[k] for r in rs) for k in rs[0]} for kind, rs in rows.items()}
-    print(f"{count} messages, medians of {rounds} rounds:\n\n| recipients | wall s (min-max) | CPU s | user s | sys s | foreign CPU |\n"
-        "|---|---|---|---|---|---|")
+    print(f"{count} messages, medians of {rounds} rounds:\n\n"
+        "| recipients | wall s (min-max) | CPU s | user s | sys s | foreign CPU |\n|---|---|---|---|---|---|")
     for kind, m in middle.items():
         walls = [r["wall"] for r in rows[kind]]
-        print(f"| {KINDS[kind]} | {m['wall']:.2f} ({min(walls):.2f}-{max(walls):.2f}) | {m['cpu']:.2f} | {m['user']:.2f} | {m['sys']:.2f}"
-            f" | {m['noise']:.2f} |")
+        print(f"| {KINDS[kind]} | {m['wall']:.2f} ({min(walls):.2f}-{max(walls):.2f}) | {m['cpu']:.2f} | {m['user']:.2f} | "
+            f"{m['sys']:.2f} | {m['noise']:.2f} |")
     ratio = {k: middle["to5"][k] / middle["to1"][k] for k in ("wall", "cpu")}
     print(f"\n5 to 1: wall {ratio['wall']:.2f}, CPU {ratio['cpu']:.2f}")
 
