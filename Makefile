@@ -60,7 +60,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpo
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_rcpt.o rpopd/store_relay.o \
-		rpopd/commit_defer.o rpopd/relay.o rpopd/spool.o \
+		rpopd/commit_defer.o rpopd/explain.o rpopd/store_explain.o rpopd/relay.o rpopd/spool.o \
 		rpopd/command.o rpopd/link_oauth.o rpopd/session_open.o rpopd/store_grant.o rpopd/store_token.o rpopd/token.o \
 		rpopd/token_program.o rpopd/token_request.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
@@ -74,7 +74,7 @@ DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer
 		deliverer/master.o deliverer/message.o deliverer/notice.o deliverer/queue.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
 		${SYNC_${OS}} common/mailaddr.o common/mailaddr_lex.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
-RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
+RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/lines.o rpopctl/print.o rpopctl/text.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/rpopctl
 TEST_PROGS =	build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth build/test/rpopctl

@@ -28,12 +28,12 @@ _rpopctl() {
 		return
 	fi
 	case "${args[*]}" in
-	'')	choice='-j -s -V log poll reload renumbered show status stop' ;;
+	'')	choice='-j -s -V explain log poll reload renumbered show status stop' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;
-	'renumbered retrieve' | 'renumbered seen')
+	'explain' | 'renumbered retrieve' | 'renumbered seen')
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ /\//') ;;
 	'show account')
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ .*//') ;;

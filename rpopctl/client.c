@@ -17,6 +17,7 @@
 
 #define WAIT_MSEC	60000		/* for the daemon's next octet */
 #define RECORDS_MAX	1000000
+#define LINES_MAX	100000
 
 enum { STATE_WAITING, STATE_DONE };
 
@@ -31,14 +32,17 @@ static int		 client_wait(struct client *, char *, size_t);
 static int		 client_dispatch(struct client *, char *, size_t);
 static int		 got_status(void *, struct imsg *);
 static int		 got_record(void *, struct imsg *);
+static int		 got_line(void *, struct imsg *);
 static int		 got_end(void *, struct imsg *);
 static int		 got_ok(void *, struct imsg *);
 static int		 got_fail(void *, struct imsg *);
+static int		 line_add(struct reply *, const char *);
 static int		 record_check(const struct ctl_record *);
 
 static const struct rule rules[] = {
 	{ IMSG_CTL_STATUS, sizeof(struct ctl_status), sizeof(struct ctl_status), 0, 1u << STATE_WAITING, got_status },
 	{ IMSG_CTL_RECORD, sizeof(struct ctl_record), sizeof(struct ctl_record), 0, 1u << STATE_WAITING, got_record },
+	{ IMSG_CTL_LINE, sizeof(struct ctl_text), sizeof(struct ctl_text), 0, 1u << STATE_WAITING, got_line },
 	{ IMSG_CTL_END, 0, 0, 0, 1u << STATE_WAITING, got_end },
 	{ IMSG_CTL_OK, sizeof(struct ctl_text), sizeof(struct ctl_text), 0, 1u << STATE_WAITING, got_ok },
 	{ IMSG_CTL_FAIL, sizeof(struct ctl_text), sizeof(struct ctl_text), 0, 1u << STATE_WAITING, got_fail },
@@ -192,6 +196,39 @@ record_check(const struct ctl_record *r)
 	return (proto_str(r->account, sizeof(r->account)) && proto_str(r->name, sizeof(r->name)) &&
 	    proto_str(r->host, sizeof(r->host)) && proto_str(r->user, sizeof(r->user)) && proto_str(r->mode, sizeof(r->mode)) &&
 	    proto_str(r->state, sizeof(r->state)) && proto_str(r->error, sizeof(r->error)));
+}
+
+static int
+got_line(void *arg, struct imsg *imsg)
+{
+	struct client	*ctl = arg;
+	struct ctl_text	 m;
+
+	if (ctl->req->type != IMSG_CTL_EXPLAIN || rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)))
+		return (-1);
+	return (line_add(ctl->rep, m.text));
+}
+
+/* 0, or -1: too many, or memory. */
+static int
+line_add(struct reply *rep, const char *text)
+{
+	char	**p;
+	size_t	  size;
+
+	if (rep->nlines >= LINES_MAX)
+		return (-1);
+	if (rep->nlines == rep->lines_size) {
+		size = rep->lines_size == 0 ? 64 : rep->lines_size * 2;
+		if ((p = reallocarray(rep->lines, size, sizeof(*p))) == NULL)
+			return (-1);
+		rep->lines = p;
+		rep->lines_size = size;
+	}
+	if ((rep->lines[rep->nlines] = strdup(text)) == NULL)
+		return (-1);
+	rep->nlines++;
+	return (0);
 }
 
 static int

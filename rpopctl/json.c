@@ -56,6 +56,11 @@ json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 		fputs("}\n", fp);
 		return;
 	}
+	if (req->type == IMSG_CTL_EXPLAIN) {
+		fputs("\"ok\":true,", fp);
+		lines_json(fp, rep);
+		return;
+	}
 	if (rep->has_status) {
 		json_status(fp, &rep->status);
 		putc(',', fp);

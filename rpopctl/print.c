@@ -51,6 +51,7 @@ print_reply(const struct out *o, const struct request *req, const struct reply *
 			print_wrapped(o, rep->text.text, 0);
 		return;
 	}
+	lines_print(o, rep);
 	if (rep->has_status)
 		print_status(o, &rep->status);
 	if (req->type == IMSG_CTL_ACCOUNT) {

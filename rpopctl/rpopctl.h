@@ -16,11 +16,13 @@
 /* What a command line asks the daemon for. */
 struct request {
 	uint32_t	 type;			/* enum imsg_type */
-	int		 listing;		/* 1: answered by records and CTL_END, 0: by CTL_OK */
+	int		 listing;		/* 1: answered by records or lines and CTL_END, 0: by CTL_OK */
+	const char	*second;		/* argument, where a command has two */
 	size_t		 len;
 	union {
 		struct ctl_name	 name;
 		struct ctl_renumber renumber;
+		struct ctl_explain explain;
 		uint32_t	 level;
 	} u;
 };
@@ -33,6 +35,8 @@ struct reply {
 	struct ctl_text		 text;		/* of CTL_OK and CTL_FAIL */
 	struct ctl_record	*records;
 	size_t			 nrecords, size;
+	char			**lines;
+	size_t			 nlines, lines_size;
 };
 
 /* Where human-readable output goes. */
@@ -53,6 +57,10 @@ int	 client_request(int fd, const struct request *, struct reply *, char *error,
 /* print.c */
 void	 print_reply(const struct out *, const struct request *, const struct reply *);
 void	 print_wrapped(const struct out *, const char *text, int indent);
+
+/* lines.c */
+void	 lines_print(const struct out *, const struct reply *);
+void	 lines_json(FILE *, const struct reply *);
 
 /* text.c */
 char	*text_vis(char *dst, size_t size, const char *src);

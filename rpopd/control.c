@@ -47,6 +47,8 @@ static int	 control_poll(void *, struct imsg *);
 static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
+static int	 control_explain(void *, struct imsg *);
+static void	 control_line(void *, const char *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
 static void	 control_record(struct client *, const struct task *);
@@ -60,6 +62,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
 	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
+	{ IMSG_CTL_EXPLAIN, sizeof(struct ctl_explain), sizeof(struct ctl_explain), 0, RULES_ANY, control_explain },
 };
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
@@ -351,6 +354,36 @@ control_renumber(void *arg, struct imsg *imsg)
 	}
 	control_reply(c, ok, text);
 	return (0);
+}
+
+/* Where a message went, and why. */
+static int
+control_explain(void *arg, struct imsg *imsg)
+{
+	struct client		*c = arg;
+	struct ctl_explain	 m;
+	char			 err[PROTO_TEXT_SIZE * 2];
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || !proto_str(m.uid, sizeof(m.uid)))
+		return (-1);
+	if (!control_allowed(c, imsg, 0))
+		return (0);
+	if (explain(&m, control_line, c, err, sizeof(err)) == -1)
+		control_reply(c, 0, err);
+	else
+		link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	return (0);
+}
+
+static void
+control_line(void *arg, const char *text)
+{
+	struct client	*c = arg;
+	struct ctl_text	 m;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.text, text, sizeof(m.text));
+	link_send_id(&c->link, IMSG_CTL_LINE, PROTO_VERSION, &m, sizeof(m));
 }
 
 /* Begin a listing of every record, or of those of one account ("account" or "account/record"). */

@@ -170,6 +170,9 @@ extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrul
 void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
+/* explain.c: line is called for each line of the answer */
+int	 explain(const struct ctl_explain *, void (*line)(void *, const char *), void *, char *err, size_t errsize);
+
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
