@@ -106,7 +106,6 @@ enum imsg_type {
 	/* M -> V */
 	IMSG_ROUTE_START,	/* struct msg_route_start: a new table begins */
 	IMSG_ROUTE_ACCOUNT,	/* struct msg_route_account */
-	IMSG_ROUTE_ADDRESS,	/* struct msg_route_address */
 	IMSG_ROUTE_DOMAIN,	/* struct msg_route_domain */
 	IMSG_ROUTE_ROWS,	/* packed rows of table route, see common/route.h */
 	IMSG_ROUTE_END,		/* struct msg_route_start again: swap if the counts agree */
@@ -339,7 +338,6 @@ struct msg_end {
 struct msg_route_start {
 	uint32_t	 generation;
 	uint32_t	 accounts;
-	uint32_t	 addresses;
 	uint32_t	 domains;
 	uint32_t	 rows;			/* of table route */
 	uint32_t	 postmaster;		/* account id of the main domain's postmaster */
@@ -356,11 +354,6 @@ struct msg_route_account {
 	char		 dir[PROTO_DIR_SIZE];	/* domain/local-part, below the mail root */
 };
 
-struct msg_route_address {
-	uint32_t	 account;
-	char		 address[PROTO_ADDR_SIZE];	/* local-part@domain in lower case */
-};
-
 struct msg_route_domain {
 	uint32_t	 source_routes;		/* percent and bang forms are rewritten */
 	char		 name[PROTO_HOST_SIZE];
@@ -368,7 +361,7 @@ struct msg_route_domain {
 
 struct msg_route_ask {
 	uint32_t	 id;
-	uint32_t	 mode;			/* enum dist_mode */
+	uint32_t	 reserved;
 	char		 address[PROTO_ADDR_SIZE];	/* as a person writes it */
 };
 

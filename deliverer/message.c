@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One message between its arrival and its places: its file, its recipients, what the master is told about it. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include "../common/hook.h"
 #include "../common/log.h"
 #include "deliverer.h"
+
+static int	 message_place(struct rcpt *, struct place *, char *, size_t);
 
 struct message *
 message_new(struct session *s, uint32_t session, uint32_t msgno)
@@ -35,6 +38,54 @@ message_recipients(struct message *m, uint32_t n)
 {
 	m->rcpts = n == 1 ? &m->single : calloc(n, sizeof(*m->rcpts));
 	return (m->rcpts == NULL ? -1 : 0);
+}
+
+/*
+ * Take over what was decided.  Each Maildir is opened, made if need be, before the message is called taken.  The decision is remembered
+ * if noted, or when it is not just a Maildir.  0, or -1 with the reason.
+ */
+int
+message_decided(struct message *m, struct recipients *r, int noted, char *err, size_t errsize)
+{
+	const struct places	*ps = &r->places;
+	struct place		*p;
+	char			 step[64] = "";
+
+	if (ps->n == 0 || ps->n > PROTO_RCPT_MAX || message_recipients(m, ps->n) == -1) {
+		snprintf(err, errsize, "%zu recipients", ps->n);
+		return (-1);
+	}
+	for (p = ps->list; p < ps->list + ps->n; p++) {
+		if (message_place(&m->rcpts[m->nrcpt], p, step, sizeof(step)) == -1) {
+			snprintf(err, errsize, "%.150s: %s: %s", p->dest, step, strerror(errno));
+			return (-1);
+		}
+		m->nrcpt++;
+		noted |= p->kind != RCPT_MAILDIR;
+	}
+	m->fallback = r->fallback != 0;
+	if (noted && ((m->sender = strdup(r->sender)) == NULL ||
+	    (m->note = strndup((const char *)buf_data(&r->note), buf_len(&r->note))) == NULL)) {
+		snprintf(err, errsize, "note: %s", strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
+/* The strings change hands.  0, or -1 and errno. */
+static int
+message_place(struct rcpt *rcpt, struct place *p, char *step, size_t stepsize)
+{
+	rcpt->kind = p->kind;
+	rcpt->nexthop = p->nexthop;
+	rcpt->notify = p->notify;
+	if (p->kind == RCPT_MAILDIR)
+		return ((rcpt->dir = maildir_get(p->dest, step, stepsize)) == NULL ? -1 : 0);
+	rcpt->dest = p->dest;
+	rcpt->original = p->original;
+	rcpt->reason = p->reason;
+	p->dest = p->original = p->reason = NULL;
+	return (0);
 }
 
 void

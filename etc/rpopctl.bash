@@ -28,14 +28,14 @@ _rpopctl() {
 		return
 	fi
 	case "${args[*]}" in
-	'')	choice='-j -s -V explain log poll reload renumbered show status stop' ;;
+	'')	choice='-j -s -V explain log poll reload renumbered route show status stop' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;
 	'explain' | 'renumbered retrieve' | 'renumbered seen')
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ /\//') ;;
-	'show account')
+	'show account' | route)
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ .*//') ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$choice" -- "$cur" | sort -u)

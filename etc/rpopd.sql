@@ -412,6 +412,8 @@ CREATE TRIGGER account_insert BEFORE INSERT ON account BEGIN
 	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.domain);
 	SELECT RAISE(ABORT, 'account: this address is an alias in table route; delete that row first')
 	    WHERE EXISTS (SELECT 1 FROM route WHERE address = NEW.name || '@' || NEW.domain);
+	SELECT RAISE(ABORT, 'account: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 END;
 
 CREATE TRIGGER account_update BEFORE UPDATE OF name, domain ON account BEGIN
@@ -422,14 +424,34 @@ CREATE TRIGGER account_update BEFORE UPDATE OF name, domain ON account BEGIN
 	SELECT RAISE(ABORT, 'account: records in table rpop belong to it; delete or move them first')
 	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM rpop WHERE account = OLD.address);
 	SELECT RAISE(ABORT, 'account: aliases in table route point to it; delete or move them first')
-	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM route WHERE target = OLD.address);
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (
+	    SELECT 1 FROM route WHERE target = OLD.address AND nexthop IS NULL);
+	SELECT RAISE(ABORT, 'account: settings.archive is its address; change that first')
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM settings WHERE archive = OLD.address);
+END;
+
+CREATE TRIGGER account_nexthop BEFORE UPDATE OF nexthop ON account BEGIN
+	SELECT RAISE(ABORT, 'account: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 END;
 
 CREATE TRIGGER account_delete BEFORE DELETE ON account BEGIN
 	SELECT RAISE(ABORT, 'account: records in table rpop belong to it; delete or move them first')
 	    WHERE EXISTS (SELECT 1 FROM rpop WHERE account = OLD.address);
 	SELECT RAISE(ABORT, 'account: aliases in table route point to it; delete or move them first')
-	    WHERE EXISTS (SELECT 1 FROM route WHERE target = OLD.address);
+	    WHERE EXISTS (SELECT 1 FROM route WHERE target = OLD.address AND nexthop IS NULL);
+	SELECT RAISE(ABORT, 'account: settings.archive is its address; change that first')
+	    WHERE EXISTS (SELECT 1 FROM settings WHERE archive = OLD.address);
+END;
+
+CREATE TRIGGER nexthop_update BEFORE UPDATE OF name ON nexthop WHEN NEW.name <> OLD.name BEGIN
+	SELECT RAISE(ABORT, 'nexthop: accounts, routes or settings use it; change them first')
+	    WHERE EXISTS (SELECT 1 FROM nexthop_use WHERE name = OLD.name);
+END;
+
+CREATE TRIGGER nexthop_delete BEFORE DELETE ON nexthop BEGIN
+	SELECT RAISE(ABORT, 'nexthop: accounts, routes or settings use it; change them first')
+	    WHERE EXISTS (SELECT 1 FROM nexthop_use WHERE name = OLD.name);
 END;
 
 CREATE TRIGGER domain_update BEFORE UPDATE OF name ON domain WHEN NEW.name <> OLD.name BEGIN
@@ -443,8 +465,28 @@ CREATE TRIGGER domain_delete BEFORE DELETE ON domain BEGIN
 END;
 
 CREATE TRIGGER route_insert BEFORE INSERT ON route BEGIN
-	SELECT RAISE(ABORT, 'route: target is not the address of an account')
-	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: a loop: the target is the address itself')
+	    WHERE NEW.nexthop IS NULL AND NEW.target = NEW.address;
+	SELECT RAISE(ABORT, 'route: target is neither an account nor an address of this table; insert that first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target NOT GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM account WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM route WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM domain d JOIN route r ON r.address = '*@' || d.name WHERE
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, account a WHERE s.detail <> '' AND
+	    substr(NEW.target, 1, length(a.name) + 1) = a.name || s.detail AND
+	    substr(NEW.target, -length(a.domain) - 1) = '@' || a.domain) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, domain d, route r WHERE s.detail <> '' AND
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name AND substr(r.address, -length(d.name) - 1) = '@' || d.name AND
+	    substr(NEW.target, 1, length(r.address) - length(d.name)) =
+	    substr(r.address, 1, length(r.address) - length(d.name) - 1) || s.detail);
+	SELECT RAISE(ABORT, 'route: the domain of target is not in table domain; insert it there first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM domain WHERE name = substr(NEW.target, 3));
+	SELECT RAISE(ABORT, 'route: folder is for a target that is an account')
+	    WHERE NEW.folder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 	SELECT RAISE(ABORT, 'route: address is an account of its own')
 	    WHERE EXISTS (SELECT 1 FROM account WHERE address = NEW.address);
 	SELECT RAISE(ABORT, 'route: the domain of address is not in table domain, or the part before it is not 1 to 64 long')
@@ -454,8 +496,28 @@ CREATE TRIGGER route_insert BEFORE INSERT ON route BEGIN
 END;
 
 CREATE TRIGGER route_update BEFORE UPDATE ON route BEGIN
-	SELECT RAISE(ABORT, 'route: target is not the address of an account')
-	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: a loop: the target is the address itself')
+	    WHERE NEW.nexthop IS NULL AND NEW.target = NEW.address;
+	SELECT RAISE(ABORT, 'route: target is neither an account nor an address of this table; insert that first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target NOT GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM account WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM route WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM domain d JOIN route r ON r.address = '*@' || d.name WHERE
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, account a WHERE s.detail <> '' AND
+	    substr(NEW.target, 1, length(a.name) + 1) = a.name || s.detail AND
+	    substr(NEW.target, -length(a.domain) - 1) = '@' || a.domain) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, domain d, route r WHERE s.detail <> '' AND
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name AND substr(r.address, -length(d.name) - 1) = '@' || d.name AND
+	    substr(NEW.target, 1, length(r.address) - length(d.name)) =
+	    substr(r.address, 1, length(r.address) - length(d.name) - 1) || s.detail);
+	SELECT RAISE(ABORT, 'route: the domain of target is not in table domain; insert it there first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM domain WHERE name = substr(NEW.target, 3));
+	SELECT RAISE(ABORT, 'route: folder is for a target that is an account')
+	    WHERE NEW.folder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 	SELECT RAISE(ABORT, 'route: address is an account of its own')
 	    WHERE EXISTS (SELECT 1 FROM account WHERE address = NEW.address);
 	SELECT RAISE(ABORT, 'route: the domain of address is not in table domain, or the part before it is not 1 to 64 long')
@@ -479,12 +541,28 @@ CREATE TRIGGER settings_update BEFORE UPDATE OF main_domain ON settings BEGIN
 	    WHERE NEW.main_domain IS NOT OLD.main_domain AND EXISTS (SELECT 1 FROM rpop WHERE special IS NOT NULL);
 END;
 
+CREATE TRIGGER settings_nexthop BEFORE UPDATE OF nexthop, report_nexthop ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
+	SELECT RAISE(ABORT, 'settings: report_nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.report_nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.report_nexthop);
+END;
+
+CREATE TRIGGER settings_archive BEFORE UPDATE OF archive ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: archive is neither an account nor an address of table route')
+	    WHERE NEW.archive IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.archive) AND NOT EXISTS (
+	    SELECT 1 FROM route WHERE address = NEW.archive);
+END;
+
 CREATE TRIGGER rpop_insert BEFORE INSERT ON rpop BEGIN
 	SELECT RAISE(ABORT, 'rpop: account is not the address of an account; insert it into view accounts first')
 	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
 	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
 	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: domains names one that is not in table domain, or one twice')
+	    WHERE NEW.domains IS NOT NULL AND NEW.domains NOT GLOB '*  *' AND (SELECT count(*) FROM domain WHERE
+	    instr(' ' || NEW.domains || ' ', ' ' || name || ' ') > 0) <> length(NEW.domains) - length(replace(NEW.domains, ' ', '')) + 1;
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
 	SELECT RAISE(ABORT, 'rpop: schedule is not in table schedule')
@@ -502,6 +580,9 @@ CREATE TRIGGER rpop_update BEFORE UPDATE ON rpop BEGIN
 	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
 	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
 	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: domains names one that is not in table domain, or one twice')
+	    WHERE NEW.domains IS NOT NULL AND NEW.domains NOT GLOB '*  *' AND (SELECT count(*) FROM domain WHERE
+	    instr(' ' || NEW.domains || ' ', ' ' || name || ' ') > 0) <> length(NEW.domains) - length(replace(NEW.domains, ' ', '')) + 1;
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
 	SELECT RAISE(ABORT, 'rpop: schedule is not in table schedule')
@@ -542,15 +623,24 @@ END;
 
 -- For people.
 
+CREATE VIEW nexthop_use (name, used_by) AS
+	SELECT nexthop, 'account ' || address FROM account WHERE nexthop IS NOT NULL UNION ALL
+	SELECT nexthop, 'route ' || address FROM route WHERE nexthop IS NOT NULL UNION ALL
+	SELECT nexthop, 'settings' FROM settings WHERE nexthop IS NOT NULL UNION ALL
+	SELECT report_nexthop, 'settings' FROM settings WHERE report_nexthop IS NOT NULL;
+
 CREATE VIEW domain_use (name, used_by) AS
 	SELECT domain, 'account ' || address FROM account UNION ALL
 	SELECT d.name, 'route ' || r.address FROM domain d JOIN route r
 	    ON substr(r.address, -length(d.name) - 1) = '@' || d.name UNION ALL
+	SELECT substr(target, 3), 'route ' || address FROM route WHERE target GLOB '[*]@*' AND nexthop IS NULL UNION ALL
+	SELECT d.name, 'rpop ' || p.account || '/' || p.name FROM domain d JOIN rpop p
+	    ON instr(' ' || p.domains || ' ', ' ' || d.name || ' ') > 0 UNION ALL
 	SELECT local_domain, 'rpop ' || account || '/' || name FROM rpop WHERE local_domain IS NOT NULL UNION ALL
 	SELECT main_domain, 'settings' FROM settings WHERE main_domain IS NOT NULL;
 
 CREATE VIEW accounts (address, aliases, records) AS
-	SELECT a.address, (SELECT group_concat(r.address, ', ') FROM route r WHERE r.target = a.address),
+	SELECT a.address, (SELECT group_concat(r.address, ', ') FROM route r WHERE r.target = a.address AND r.nexthop IS NULL),
 	    (SELECT count(*) FROM rpop p WHERE p.account = a.address)
 	FROM account a ORDER BY a.domain, a.name;
 

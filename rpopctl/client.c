@@ -17,7 +17,6 @@
 
 #define WAIT_MSEC	60000		/* for the daemon's next octet */
 #define RECORDS_MAX	1000000
-#define LINES_MAX	100000
 
 enum { STATE_WAITING, STATE_DONE };
 
@@ -36,7 +35,6 @@ static int		 got_line(void *, struct imsg *);
 static int		 got_end(void *, struct imsg *);
 static int		 got_ok(void *, struct imsg *);
 static int		 got_fail(void *, struct imsg *);
-static int		 line_add(struct reply *, const char *);
 static int		 record_check(const struct ctl_record *);
 
 static const struct rule rules[] = {
@@ -204,31 +202,9 @@ got_line(void *arg, struct imsg *imsg)
 	struct client	*ctl = arg;
 	struct ctl_text	 m;
 
-	if (ctl->req->type != IMSG_CTL_EXPLAIN || rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)))
+	if (!ctl->req->lines || rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)))
 		return (-1);
-	return (line_add(ctl->rep, m.text));
-}
-
-/* 0, or -1: too many, or memory. */
-static int
-line_add(struct reply *rep, const char *text)
-{
-	char	**p;
-	size_t	  size;
-
-	if (rep->nlines >= LINES_MAX)
-		return (-1);
-	if (rep->nlines == rep->lines_size) {
-		size = rep->lines_size == 0 ? 64 : rep->lines_size * 2;
-		if ((p = reallocarray(rep->lines, size, sizeof(*p))) == NULL)
-			return (-1);
-		rep->lines = p;
-		rep->lines_size = size;
-	}
-	if ((rep->lines[rep->nlines] = strdup(text)) == NULL)
-		return (-1);
-	rep->nlines++;
-	return (0);
+	return (lines_add(ctl->rep, &m));
 }
 
 static int
@@ -236,7 +212,7 @@ got_end(void *arg, struct imsg *imsg __unused)
 {
 	struct client	*ctl = arg;
 
-	if (!ctl->req->listing || (ctl->req->type == IMSG_CTL_STATUS && !ctl->rep->has_status))
+	if ((!ctl->req->listing && !ctl->req->lines) || (ctl->req->type == IMSG_CTL_STATUS && !ctl->rep->has_status))
 		return (-1);
 	ctl->rep->ok = 1;
 	ctl->state = STATE_DONE;
@@ -248,7 +224,7 @@ got_ok(void *arg, struct imsg *imsg)
 {
 	struct client	*ctl = arg;
 
-	if (ctl->req->listing)
+	if (ctl->req->listing || ctl->req->lines)
 		return (-1);
 	ctl->rep->ok = 1;
 	return (got_fail(arg, imsg));

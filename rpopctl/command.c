@@ -20,6 +20,7 @@ static int			 make_status(struct request *, const char *);
 static int			 make_account(struct request *, const char *);
 static int			 make_reload(struct request *, const char *);
 static int			 make_poll(struct request *, const char *);
+static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
 static int			 make_explain(struct request *, const char *);
@@ -54,6 +55,7 @@ static const struct command commands[] = {
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
 	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
 	{ "renumbered",	renumbered_commands, NULL, NULL, NULL },
+	{ "route",	NULL, make_route,	"ADDRESS", "what becomes of mail for an address, rule by rule" },
 	{ "show",	show_commands, NULL,	NULL, NULL },
 	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
 	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
@@ -189,6 +191,13 @@ make_poll(struct request *req, const char *arg)
 }
 
 static int
+make_route(struct request *req, const char *arg)
+{
+	req->lines = 1;
+	return (make_name(req, IMSG_CTL_ROUTE, arg));
+}
+
+static int
 make_level(struct request *req, const char *name)
 {
 	req->type = IMSG_CTL_LOG_LEVEL;
@@ -212,7 +221,7 @@ make_explain(struct request *req, const char *arg)
 	const char		*error;
 
 	req->type = IMSG_CTL_EXPLAIN;
-	req->listing = 1;
+	req->lines = 1;
 	req->len = sizeof(*m);
 	m->mailbox = strtonum(arg, 1, INT64_MAX, &error);
 	if (error != NULL && strlcpy(m->name, arg, sizeof(m->name)) >= sizeof(m->name))

@@ -50,15 +50,14 @@ json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 	size_t	 i;
 
 	putc('{', fp);
+	if (rep->ok && req->lines) {
+		lines_json(fp, rep);
+		return;
+	}
 	if (!rep->ok || !req->listing) {
 		fprintf(fp, "\"ok\":%s", rep->ok ? "true" : "false");
 		json_text(fp, "text", rep->text.text);
 		fputs("}\n", fp);
-		return;
-	}
-	if (req->type == IMSG_CTL_EXPLAIN) {
-		fputs("\"ok\":true,", fp);
-		lines_json(fp, rep);
 		return;
 	}
 	if (rep->has_status) {

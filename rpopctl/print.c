@@ -46,12 +46,15 @@ print_reply(const struct out *o, const struct request *req, const struct reply *
 {
 	size_t	 i;
 
+	if (req->lines) {
+		lines_print(o, rep);
+		return;
+	}
 	if (!req->listing) {
 		if (*rep->text.text != '\0')
 			print_wrapped(o, rep->text.text, 0);
 		return;
 	}
-	lines_print(o, rep);
 	if (rep->has_status)
 		print_status(o, &rep->status);
 	if (req->type == IMSG_CTL_ACCOUNT) {

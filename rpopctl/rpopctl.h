@@ -16,7 +16,8 @@
 /* What a command line asks the daemon for. */
 struct request {
 	uint32_t	 type;			/* enum imsg_type */
-	int		 listing;		/* 1: answered by records or lines and CTL_END, 0: by CTL_OK */
+	int		 listing;		/* 1: answered by records and CTL_END, 0: by CTL_OK, or: */
+	int		 lines;			/* 1: by CTL_LINE and CTL_END */
 	const char	*second;		/* argument, where a command has two */
 	size_t		 len;
 	union {
@@ -35,7 +36,7 @@ struct reply {
 	struct ctl_text		 text;		/* of CTL_OK and CTL_FAIL */
 	struct ctl_record	*records;
 	size_t			 nrecords, size;
-	char			**lines;
+	struct ctl_text		*lines;
 	size_t			 nlines, lines_size;
 };
 
@@ -59,6 +60,7 @@ void	 print_reply(const struct out *, const struct request *, const struct reply
 void	 print_wrapped(const struct out *, const char *text, int indent);
 
 /* lines.c */
+int	 lines_add(struct reply *, const struct ctl_text *);
 void	 lines_print(const struct out *, const struct reply *);
 void	 lines_json(FILE *, const struct reply *);
 

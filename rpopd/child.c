@@ -368,6 +368,7 @@ child_died(struct child *c)
 	token_child_died(c);
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();
+		ask_reset();
 		session_deliverer_died();
 		if (master.stopping)
 			session_close_orphans();	/* it is not started again */

@@ -29,7 +29,7 @@ struct client {
 	int			 root;
 	int			 gone;
 	/* the listing under way, sent in portions as the channel drains: it would be tens of megabytes at once */
-	int			 listing;
+	int			 listing;	/* or another answer of several messages */
 	size_t			 next;
 	struct ctl_name		 name;		/* empty: every record */
 };
@@ -48,7 +48,7 @@ static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
 static int	 control_explain(void *, struct imsg *);
-static void	 control_line(void *, const char *);
+static int	 control_route(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
 static void	 control_record(struct client *, const struct task *);
@@ -61,6 +61,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
 	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
+	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },
 	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
 	{ IMSG_CTL_EXPLAIN, sizeof(struct ctl_explain), sizeof(struct ctl_explain), 0, RULES_ANY, control_explain },
 };
@@ -143,6 +144,7 @@ control_down(void *arg, const char *why)
 	if (why != NULL)
 		log_debug("control client closed: %s", why);
 	c->gone = 1;
+	ask_abandon(c);
 	evtimer_add(&sweep_event, &tv);
 }
 
@@ -368,22 +370,50 @@ control_explain(void *arg, struct imsg *imsg)
 		return (-1);
 	if (!control_allowed(c, imsg, 0))
 		return (0);
-	if (explain(&m, control_line, c, err, sizeof(err)) == -1)
+	if (explain(c, &m, err, sizeof(err)) == -1)
 		control_reply(c, 0, err);
 	else
 		link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 	return (0);
 }
 
-static void
-control_line(void *arg, const char *text)
+/* What becomes of an address; the deliverer knows. */
+static int
+control_route(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
+	struct ctl_name	 m;
+	char		 err[PROTO_TEXT_SIZE];
+
+	if (control_name(imsg, &m) == -1)
+		return (-1);
+	if (!control_allowed(c, imsg, 0))
+		return (0);
+	if (ask_route(c, m.name, err, sizeof(err)) == -1)
+		control_reply(c, 0, err);
+	else
+		c->listing = 1;
+	return (0);
+}
+
+void
+control_line(struct client *c, const char *text)
+{
 	struct ctl_text	 m;
 
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.text, text, sizeof(m.text));
 	link_send_id(&c->link, IMSG_CTL_LINE, PROTO_VERSION, &m, sizeof(m));
+}
+
+void
+control_lines_end(struct client *c, const char *failure)
+{
+	c->listing = 0;
+	if (failure != NULL)
+		control_reply(c, 0, failure);
+	else
+		link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 }
 
 /* Begin a listing of every record, or of those of one account ("account" or "account/record"). */

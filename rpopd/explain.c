@@ -13,25 +13,19 @@
 #include "relay.h"
 #include "rpopd.h"
 
-struct teller {
-	void		(*line)(void *, const char *);
-	void		*arg;
-};
-
 static struct task *explain_task(const struct ctl_explain *, int64_t *);
-static void	 explain_message(struct teller *, const struct explanation *);
-static void	 explain_state(struct teller *, const struct explanation *);
-static void	 explain_personal(struct teller *, const struct task *);
-static void	 explain_lines(struct teller *, const char *, const char *);
+static void	 explain_message(struct client *, const struct explanation *);
+static void	 explain_state(struct client *, const struct explanation *);
+static void	 explain_personal(struct client *, const struct task *);
+static void	 explain_lines(struct client *, const char *, const char *);
 static int	 explain_row(void *, const struct relay_row *);
-static void	 explain_say(struct teller *, const char *, const char *, ...) __attribute__((__format__(printf, 3, 4)));
+static void	 explain_say(struct client *, const char *, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 static const char *explain_time(int64_t, char [32]);
 
 /* 0, or -1 with a sentence: nothing is known of it. */
 int
-explain(const struct ctl_explain *m, void (*line)(void *, const char *), void *arg, char *err, size_t errsize)
+explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize)
 {
-	struct teller		 t = { line, arg };
 	struct explanation	 e;
 	struct task		*task;
 	int64_t			 mailbox;
@@ -54,16 +48,16 @@ explain(const struct ctl_explain *m, void (*line)(void *, const char *), void *a
 		return (-1);
 	}
 	if (task != NULL)
-		explain_say(&t, "record", "%s/%s, %s:%u", task->rec->owner, task->rec->name, task->rec->host, task->rec->port);
+		explain_say(c, "record", "%s/%s, %s:%u", task->rec->owner, task->rec->name, task->rec->host, task->rec->port);
 	else
-		explain_say(&t, "record", "removed since, or pointed elsewhere");
-	explain_say(&t, "mailbox", "%lld", (long long)mailbox);
-	explain_say(&t, "unique-id", "%s", vis);
-	explain_message(&t, &e);
+		explain_say(c, "record", "removed since, or pointed elsewhere");
+	explain_say(c, "mailbox", "%lld", (long long)mailbox);
+	explain_say(c, "unique-id", "%s", vis);
+	explain_message(c, &e);
 	if (e.note == NULL && e.state != SEEN_MARKED && e.state != SEEN_NEVER)
-		explain_personal(&t, task);
-	if (state_relay_of(mailbox, (const uint8_t *)m->uid, strlen(m->uid), explain_row, &t) == -1)
-		explain_say(&t, "queue", "state.db cannot be read now");
+		explain_personal(c, task);
+	if (state_relay_of(mailbox, (const uint8_t *)m->uid, strlen(m->uid), explain_row, c) == -1)
+		explain_say(c, "queue", "state.db cannot be read now");
 	explanation_free(&e);
 	return (0);
 }
@@ -86,31 +80,31 @@ explain_task(const struct ctl_explain *m, int64_t *mailbox)
 }
 
 static void
-explain_message(struct teller *t, const struct explanation *e)
+explain_message(struct client *c, const struct explanation *e)
 {
 	char	 when[32];
 
-	explain_state(t, e);
+	explain_state(c, e);
 	if (e->state != SEEN_NEVER && e->state != SEEN_MARKED)
-		explain_say(t, "taken", "%s, %llu octets", explain_time(e->since, when), (unsigned long long)e->size);
+		explain_say(c, "taken", "%s, %llu octets", explain_time(e->since, when), (unsigned long long)e->size);
 	if (e->gone != 0)
-		explain_say(t, "gone", "from the server, since %s at the latest", explain_time(e->gone, when));
+		explain_say(c, "gone", "from the server, since %s at the latest", explain_time(e->gone, when));
 	if (e->oversize != OVERSIZE_NONE)
-		explain_say(t, "flag", "over max_size: %s", e->oversize == OVERSIZE_HEADER ? "its header was delivered" :
+		explain_say(c, "flag", "over max_size: %s", e->oversize == OVERSIZE_HEADER ? "its header was delivered" :
 		    e->oversize == OVERSIZE_REFUSED ? "skipped, the server did not give its header" : "skipped");
 	if (e->deaths + e->failures > 0)
-		explain_say(t, "flag", "suspect: %u deaths of the deliverer, %u failed sessions%s", e->deaths, e->failures,
+		explain_say(c, "flag", "suspect: %u deaths of the deliverer, %u failed sessions%s", e->deaths, e->failures,
 		    e->deaths >= PLAN_DEATHS || e->failures >= PLAN_FAILURES ? "; set aside" : "");
 	if (e->note == NULL)
 		return;
-	explain_say(t, "handled", "%s", explain_time(e->handled, when));
-	explain_say(t, "sender", "<%s>", e->sender);
-	explain_lines(t, "why", e->note);
-	explain_lines(t, "result", e->results);
+	explain_say(c, "handled", "%s", explain_time(e->handled, when));
+	explain_say(c, "sender", "<%s>", e->sender);
+	explain_lines(c, "why", e->note);
+	explain_lines(c, "result", e->results);
 }
 
 static void
-explain_state(struct teller *t, const struct explanation *e)
+explain_state(struct client *c, const struct explanation *e)
 {
 	static const char *const	 states[] = {
 		[SEEN_KEPT] = "delivered, left on the server",
@@ -122,45 +116,45 @@ explain_state(struct teller *t, const struct explanation *e)
 		[SEEN_NEVER] = "not delivered",
 	};
 
-	explain_say(t, "state", "%s", (size_t)e->state < nitems(states) ? states[e->state] : "unknown");
+	explain_say(c, "state", "%s", (size_t)e->state < nitems(states) ? states[e->state] : "unknown");
 }
 
 static void
-explain_personal(struct teller *t, const struct task *task)
+explain_personal(struct client *c, const struct task *task)
 {
 	if (task == NULL)
 		return;
 	if (task->rec->mode != DIST_OWNER)
-		explain_say(t, "why", "no note was kept, or it has expired");
+		explain_say(c, "why", "no note was kept, or it has expired");
 	else if (task->rec->mailbox[0] != '\0')
-		explain_say(t, "why", "personal record: everything to %s, folder %s", task->rec->owner, task->rec->mailbox);
+		explain_say(c, "why", "personal record: everything to %s, folder %s", task->rec->owner, task->rec->mailbox);
 	else
-		explain_say(t, "why", "personal record: everything to %s", task->rec->owner);
+		explain_say(c, "why", "personal record: everything to %s", task->rec->owner);
 }
 
 /* Each line of a text. */
 static void
-explain_lines(struct teller *t, const char *word, const char *text)
+explain_lines(struct client *c, const char *word, const char *text)
 {
 	size_t	 n;
 
 	for (; *text != '\0'; text += n + (text[n] == '\n')) {
 		n = strcspn(text, "\n");
-		explain_say(t, word, "%.*s", (int)n, text);
+		explain_say(c, word, "%.*s", (int)n, text);
 	}
 }
 
 static int
 explain_row(void *arg, const struct relay_row *r)
 {
-	struct teller	*t = arg;
+	struct client	*c = arg;
 	char		 when[32];
 
 	if (r->state == RELAY_WAITING)
-		explain_say(t, "queue", "%lld: %s at next hop %u, %u tries, next %s%s%s", (long long)r->id, r->dest, r->nexthop,
+		explain_say(c, "queue", "%lld: %s at next hop %u, %u tries, next %s%s%s", (long long)r->id, r->dest, r->nexthop,
 		    r->tries, explain_time(r->next, when), r->status[0] != '\0' ? ": " : "", r->status);
 	else
-		explain_say(t, "queue", "%lld: %s, %s%s%s", (long long)r->id, r->dest,
+		explain_say(c, "queue", "%lld: %s, %s%s%s", (long long)r->id, r->dest,
 		    r->state == RELAY_QUARANTINED ? "quarantined" : "failed, its report is due", r->status[0] != '\0' ? ": " : "",
 		    r->status);
 	return (0);
@@ -168,7 +162,7 @@ explain_row(void *arg, const struct relay_row *r)
 
 /* What is too long for one message goes on in the next. */
 static void
-explain_say(struct teller *t, const char *word, const char *fmt, ...)
+explain_say(struct client *c, const char *word, const char *fmt, ...)
 {
 	char	 text[PROTO_DEST_SIZE + PROTO_SENDER_SIZE + PROTO_NOTE_SIZE], line[PROTO_TEXT_SIZE * 2], *p = text;
 	va_list	 ap;
@@ -179,7 +173,7 @@ explain_say(struct teller *t, const char *word, const char *fmt, ...)
 	va_end(ap);
 	do {
 		snprintf(line, sizeof(line), "%s: %.*s", word, room, p);
-		t->line(t->arg, line);
+		control_line(c, line);
 		p += strnlen(p, room);
 	} while (*p != '\0');
 }

@@ -12,7 +12,8 @@
 #include "relay.h"
 #include "rpopd.h"
 
-#define FEED_PORTION	256	/* entries of the routing table in the queue at once */
+#define FEED_PORTION	256	/* accounts and domains in the queue at once */
+#define FEED_FRAMES	16	/* likewise, frames of rows */
 
 struct suspect {
 	uint32_t	 session, msgno;
@@ -30,7 +31,10 @@ static int	 deliverer_file(int, uint64_t);
 static int	 deliverer_opened(void *, struct imsg *);
 static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
+static int	 deliverer_feed_names(struct child *);
+static int	 deliverer_feed_rows(struct child *);
 static void	 deliverer_recover(struct child *);
 static int	 deliverer_replay(void *, int64_t, const struct msg_rcpt *);
 static int	 deliverer_hold(void *, const struct relay_row *);
@@ -48,6 +52,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
 	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
+	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
 	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
 	    deliverer_opened },
@@ -57,7 +62,7 @@ const size_t	 deliverer_nrules = nitems(deliverer_rules);
 
 static struct {
 	struct msg_route_start	 start;
-	size_t			 account, address;
+	uint32_t		 account, domain, row;
 }			 feed;		/* the snapshot under way */
 static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
 static size_t		 nsuspects;
@@ -71,13 +76,18 @@ void
 deliverer_routes(struct child *c)
 {
 	const struct config	*cf = master.config;
+	const struct settings	*set = &cf->settings;
 
 	memset(&feed, 0, sizeof(feed));
 	feed.start.generation = ++master.generation;
-	feed.start.accounts = cf->naccounts;
-	feed.start.addresses = cf->naddresses;
-	feed.start.postmaster = cf->settings.postmaster;
-	strlcpy(feed.start.hostname, cf->settings.hostname, sizeof(feed.start.hostname));
+	route_counts(cf->routes, &feed.start.accounts, &feed.start.domains, &feed.start.rows);
+	feed.start.postmaster = set->postmaster;
+	feed.start.hop_limit = set->hop_limit;
+	feed.start.detail = set->detail;
+	if (state_mark(feed.start.mark) == -1)
+		fatalx("state.db: the key of the trace mark cannot be read");
+	strlcpy(feed.start.archive, set->archive, sizeof(feed.start.archive));
+	strlcpy(feed.start.hostname, set->hostname, sizeof(feed.start.hostname));
 	c->feeding = 1;
 	c->link.drained = deliverer_feed;
 	link_send(&c->link, IMSG_ROUTE_START, -1, &feed.start, sizeof(feed.start));
@@ -86,33 +96,60 @@ deliverer_routes(struct child *c)
 static void
 deliverer_feed(void *arg)
 {
-	struct child			*c = arg;
-	const struct config		*cf = master.config;
-	struct msg_route_account	 a;
-	struct msg_route_address	 r;
-	int				 portion;
+	struct child	*c = arg;
 
-	for (portion = 0; portion < FEED_PORTION && feed.account < cf->naccounts; portion++, feed.account++) {
-		memset(&a, 0, sizeof(a));
-		a.account = cf->accounts[feed.account].id;
-		strlcpy(a.dir, cf->accounts[feed.account].dir, sizeof(a.dir));
-		link_send(&c->link, IMSG_ROUTE_ACCOUNT, -1, &a, sizeof(a));
-	}
-	for (; portion < FEED_PORTION && feed.address < cf->naddresses; portion++, feed.address++) {
-		memset(&r, 0, sizeof(r));
-		r.account = cf->addresses[feed.address].account;
-		strlcpy(r.address, cf->addresses[feed.address].address, sizeof(r.address));
-		link_send(&c->link, IMSG_ROUTE_ADDRESS, -1, &r, sizeof(r));
-	}
-	if (portion == FEED_PORTION)
+	if (deliverer_feed_names(c) || deliverer_feed_rows(c))
 		return;
 	link_send(&c->link, IMSG_ROUTE_END, -1, &feed.start, sizeof(feed.start));
+	explicit_bzero(feed.start.mark, sizeof(feed.start.mark));
 	c->link.drained = NULL;
 	c->feeding = 0;
 	if (c->ready)
 		session_later();
 	else
 		deliverer_recover(c);
+}
+
+/* 1: a portion is on its way, 0: there are no more. */
+static int
+deliverer_feed_names(struct child *c)
+{
+	const struct route_table	*t = master.config->routes;
+	struct msg_route_account	 a;
+	struct msg_route_domain		 d;
+	struct route_account		 account;
+	const char			*name;
+	int				 portion, source_routes;
+
+	for (portion = 0; portion < FEED_PORTION && route_account_get(t, feed.account, &account) == 0; portion++, feed.account++) {
+		memset(&a, 0, sizeof(a));
+		a.account = account.id;
+		a.nexthop = account.nexthop;
+		strlcpy(a.dir, account.dir, sizeof(a.dir));
+		link_send(&c->link, IMSG_ROUTE_ACCOUNT, -1, &a, sizeof(a));
+	}
+	for (; portion < FEED_PORTION && route_domain_get(t, feed.domain, &name, &source_routes) == 0; portion++, feed.domain++) {
+		memset(&d, 0, sizeof(d));
+		d.source_routes = source_routes;
+		strlcpy(d.name, name, sizeof(d.name));
+		link_send(&c->link, IMSG_ROUTE_DOMAIN, -1, &d, sizeof(d));
+	}
+	return (portion == FEED_PORTION);
+}
+
+static int
+deliverer_feed_rows(struct child *c)
+{
+	uint8_t	 frame[PROTO_FRAME_MAX];
+	size_t	 len;
+	int	 n;
+
+	for (n = 0; n < FEED_FRAMES; n++) {
+		if ((len = route_rows_pack(master.config->routes, &feed.row, frame, sizeof(frame))) == 0)
+			return (0);
+		link_send(&c->link, IMSG_ROUTE_ROWS, -1, frame, len);
+	}
+	return (1);
 }
 
 /* A fresh deliverer has its routes: now everything that was committed but may not be in place. */
@@ -351,4 +388,13 @@ deliverer_closed(void *arg, struct imsg *imsg)
 	}
 	session_closed(s);
 	return (0);
+}
+
+static int
+deliverer_told(void *arg, struct imsg *imsg)
+{
+	struct msg_told	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : ask_told(&m));
 }

@@ -170,12 +170,21 @@ extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrul
 void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
-/* explain.c: line is called for each line of the answer */
-int	 explain(const struct ctl_explain *, void (*line)(void *, const char *), void *, char *err, size_t errsize);
-
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
+struct client;
+void	 control_line(struct client *, const char *);
+void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
+
+/* explain.c: 0, the lines are out; or -1 with a sentence */
+int	 explain(struct client *, const struct ctl_explain *, char *err, size_t errsize);
+
+/* ask.c */
+int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
+int	 ask_told(const struct msg_told *);
+void	 ask_abandon(const struct client *);
+void	 ask_reset(void);
 
 /* notice.c */
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)

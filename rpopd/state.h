@@ -96,6 +96,7 @@ uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so t
  * handled rows.  Fills what is out, and the range of pending ids (first..last, 0..0 if none).
  */
 int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
+int	 state_mark(uint8_t *key);			/* of the trace mark, PROTO_DIGEST_LEN octets; 0 or -1 */
 int	 state_settle(int64_t first, int64_t last);	/* queue for the next commit; 0, or -1: no memory */
 int	 state_flush(void);				/* commit queued settles now */
 /* Every pending row in order. */

@@ -86,6 +86,15 @@ check_printable(const char *s)
 }
 
 int
+check_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			return (0);
+	return (1);
+}
+
+int
 check_path(const char *s)
 {
 	const char	*p;

@@ -112,6 +112,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " polls, failing, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
+	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",
 	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended FROM token WHERE origin = ?1",
 	[Q_TOKEN_ROTATE] = "INSERT INTO token (origin, refresh, since) VALUES (?1, ?2, ?3)"
 	    " ON CONFLICT DO UPDATE SET refresh = ?2, since = ?3, cause = NULL, suspended = NULL",

@@ -27,9 +27,6 @@ enum { R_ACCOUNT, R_NAME, R_DOMAIN, R_AUTH_NAME, R_TLS, R_PERIOD, R_LEAVE, R_APO
 	R_MAX_SIZE, R_OVERSIZE, R_MESSAGES, R_OCTETS, R_LEAVE_DAYS, R_FIRST, R_SELF_SERVICE,
 	R_PW_TYPE, R_PW_LENGTH, R_PW_BREAKS, R_REFRESH_TYPE, R_REFRESH_LENGTH, R_REFRESH_BREAKS };
 
-#define SECRET_COLUMNS(c)	"typeof(" c "), length(CAST(" c " AS BLOB)), instr(CAST(" c " AS BLOB), x'0d') + instr(CAST(" c \
-				" AS BLOB), x'0a') + instr(CAST(" c " AS BLOB), x'00')"
-
 const char	 load_rpop_sql[] = "SELECT account, name, domain, auth_name, tls, period, leave, apop, mailbox, special, local_domain,"
     " auth, oauth_client, token_command, token_user, tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert, tls_key, schedule,"
     " max_size, oversize, session_messages, session_octets, leave_days, first_poll, self_service, "
@@ -68,10 +65,9 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 static int
 rpop_text(struct load *ld, sqlite3_stmt *st, struct record *r)
 {
-	const struct address_row	*owner;
-	const char			*account;
+	const struct route_account	*owner;
 
-	if ((account = load_text(ld, st, R_ACCOUNT, PROTO_ADDR_SIZE)) == NULL ||
+	if ((r->owner = load_text(ld, st, R_ACCOUNT, PROTO_ADDR_SIZE)) == NULL ||
 	    (r->name = load_text(ld, st, R_NAME, 128)) == NULL ||
 	    (r->user = load_text(ld, st, R_AUTH_NAME, PROTO_USER_SIZE)) == NULL ||
 	    (r->mailbox = load_text(ld, st, R_MAILBOX, PROTO_MAILBOX_SIZE)) == NULL ||
@@ -79,10 +75,9 @@ rpop_text(struct load *ld, sqlite3_stmt *st, struct record *r)
 	    (r->local_domain = load_text(ld, st, R_LOCAL_DOMAIN, PROTO_HOST_SIZE)) == NULL ||
 	    (r->schedule = load_text(ld, st, R_SCHEDULE, SCHEDULE_SIZE)) == NULL)
 		return (-1);
-	if ((owner = load_address(ld->c, account)) == NULL)
+	if ((owner = route_account_by_address(ld->c->routes, r->owner)) == NULL)
 		load_bad(ld, "%s: there is no such account; insert it into view accounts", ld->row);
-	r->owner = owner == NULL ? account : owner->address;
-	r->account = owner == NULL ? 0 : owner->account;
+	r->account = owner == NULL ? 0 : owner->id;
 	if (r->name[0] == '\0' || !check_printable(r->name))
 		load_bad(ld, "%s: name must be text without control characters; rename the record", ld->row);
 	if (r->user[0] == '\0' || strpbrk(r->user, "\r\n") != NULL)

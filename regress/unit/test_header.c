@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/header.c common/buf.c */
+/* links: deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c */
 /* The header parser: what is kept, removed and collected, the same however the octets are cut. */
 #include <setjmp.h>
 #include <stdarg.h>

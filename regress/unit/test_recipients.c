@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/recipients.c deliverer/routes.c deliverer/header.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/proto.c */
+/* links: deliverer/recipients.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/mark.c deliverer/routes.c deliverer/header.c deliverer/field.c deliverer/identity.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c */
 /* Who gets a message in each mode, and the lines put on top of it. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,30 +46,32 @@ load(uint32_t more)
 {
 	struct msg_route_start		 start;
 	struct msg_route_account	 account;
-	struct msg_route_address	 address;
-	uint32_t			 i;
+	struct route_table		*rows;
+	const struct route_row		 alias = { "sales@example.org", "anna@example.org", "", "", ROUTE_DELIVER, 0 };
+	uint8_t				 frame[1024];
+	uint32_t			 i, next = 0;
+	size_t				 len;
 
 	memset(&start, 0, sizeof(start));
 	memset(&account, 0, sizeof(account));
-	memset(&address, 0, sizeof(address));
 	start.accounts = nitems(people) + more;
-	start.addresses = start.accounts + 1;
+	start.rows = 1;
 	start.postmaster = 1;
 	strlcpy(start.hostname, "mx.example.org", sizeof(start.hostname));
 	assert_int_equal(routes_start(&start), 0);
 	for (i = 0; i < start.accounts; i++) {
-		account.account = address.account = i + 1;
+		account.account = i + 1;
 		if (i < nitems(people))
 			snprintf(account.dir, sizeof(account.dir), "example.org/%s", people[i]);
 		else
 			snprintf(account.dir, sizeof(account.dir), "example.org/u%u", i);
 		assert_int_equal(routes_account(&account), 0);
-		snprintf(address.address, sizeof(address.address), "%s@example.org", strchr(account.dir, '/') + 1);
-		assert_int_equal(routes_address(&address), 0);
 	}
-	address.account = 2;
-	strlcpy(address.address, "sales@example.org", sizeof(address.address));
-	assert_int_equal(routes_address(&address), 0);
+	assert_non_null(rows = route_new(0, 0, 1, 0));
+	assert_int_equal(route_row_add(rows, &alias), 0);
+	assert_int_not_equal(len = route_rows_pack(rows, &next, frame, sizeof(frame)), 0);
+	route_free(rows);
+	assert_int_equal(routes_rows(frame, len), 0);
 	assert_int_equal(routes_end(&start), 0);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c */
+/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/route_check.c rpopd/store_route.c rpopd/store_nexthop.c common/buf.c */
 /* libs: -lsqlite3 */
 /* rpopd.db: what is taken, what is refused and in which words, also where the schema's own checks were switched off. */
 #include <sys/types.h>
@@ -163,11 +163,20 @@ teardown(void **state)
 	return (system(cmd));
 }
 
+static int
+keep_account(void *arg, const struct route_place *p)
+{
+	*(const struct route_account **)arg = p->account;
+	return (0);
+}
+
 static void
 test_good(void **state)
 {
-	struct config	*c;
-	struct record	*r;
+	const struct route_account	*account = NULL;
+	struct config			*c;
+	struct record			*r;
+	uint32_t			 accounts, domains, rows;
 
 	(void)state;
 	if ((c = load()) == NULL)
@@ -180,15 +189,17 @@ test_good(void **state)
 	assert_int_equal(c->settings.idle_timeout, 180);
 	assert_int_equal(c->settings.session_timeout, 3600);
 	assert_int_equal(c->settings.delay_failed_accounts, 300);
-	assert_int_equal(c->naccounts, 3);
-	assert_int_equal(c->naddresses, 4);
-	assert_string_equal(c->addresses[3].address, "sales@example.org");
-	assert_int_equal(c->addresses[3].account, c->addresses[0].account);
-	assert_int_equal(c->settings.postmaster, c->addresses[2].account);
+	route_counts(c->routes, &accounts, &domains, &rows);
+	assert_int_equal(accounts, 3);
+	assert_int_equal(domains, 2);
+	assert_int_equal(rows, 1);
+	assert_int_equal(route_lookup(c->routes, "sales@example.org", keep_account, &account, NULL), 1);
+	assert_ptr_equal(account, route_account_by_address(c->routes, "anna@example.org"));
+	assert_int_equal(c->settings.postmaster, route_account_by_address(c->routes, "postmaster@example.org")->id);
 	assert_int_equal(c->nrecords, 3);
 	r = &c->records[0];
 	assert_string_equal(r->owner, "anna@example.org");
-	assert_int_equal(r->account, c->addresses[0].account);
+	assert_int_equal(r->account, account->id);
 	assert_string_equal(r->name, "work");
 	assert_string_equal(r->host, "pop.example.net");
 	assert_string_equal(r->user, "anna#x/~y%z @d");
@@ -260,10 +271,10 @@ static const struct {
 	{ "INSERT INTO domain (name) VALUES ('../x')", "domain ../x: must be a domain" },
 	{ "INSERT INTO domain (name) VALUES ('a-.b')", "domain a-.b: must be a domain" },
 	{ "UPDATE route SET target = 'x@example.org'",
-	    "route sales@example.org: target is 'x@example.org', must be the address of an account" },
+	    "route sales@example.org: target x@example.org leads nowhere: make it an account or an address of table route" },
 	{ "UPDATE route SET address = 'bert@example.com'", "address is an account of its own" },
 	{ "UPDATE route SET address = 'x@example.net'", "route x@example.net: the domain of address is not in table domain" },
-	{ "UPDATE route SET address = 'X@example.org'", "address must be local-part@domain in lower case" },
+	{ "UPDATE route SET address = 'X@example.org'", "address must be local-part@domain or *@domain in lower case" },
 	{ "DELETE FROM settings", "settings: the row is missing; run: INSERT INTO settings DEFAULT VALUES" },
 	{ "INSERT INTO settings (id, main_domain) VALUES (2, 'example.org')", "settings: there is more than one row" },
 	{ "UPDATE settings SET main_domain = 'example.net'", "settings: main_domain is not in table domain" },
@@ -279,12 +290,12 @@ static const struct {
 	{ "UPDATE settings SET idle_timeout = 1", "idle_timeout is '1'" },
 	{ "UPDATE settings SET session_timeout = 100", "session_timeout must not be shorter than idle_timeout" },
 	{ "UPDATE settings SET ca_dir = '/proc/self/fd'",
-	    "no hashed certificates, which records with tls need; run: openssl rehash" },
-	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES"
-	    " ('a@example.org', 'anna@example.org'), ('a@example.org', 'bert@example.com')",
-	    "address a@example.org is there more than once" },
-	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES (x'00', 5)",
-	    "must be text in quotes" },
+	    "no hashed certificates, which records and next hops with tls need; run: openssl rehash" },
+	{ "DROP TABLE account; CREATE TABLE account (id INTEGER PRIMARY KEY, name, domain, nexthop, address); INSERT INTO account (name,"
+	    " domain) VALUES ('anna', 'example.org'), ('anna', 'example.org')",
+	    "account anna@example.org: this address is there more than once; delete all but one" },
+	{ "DROP TABLE route; CREATE TABLE route (address, target, folder, nexthop, action, text); INSERT INTO route VALUES"
+	    " (x'00', 5, NULL, NULL, 'deliver', NULL)", "must be text in quotes" },
 	{ "DROP VIEW records; DROP TABLE rpop", "the schema is not the one of rpopd.sql" },
 	{ "DROP TABLE route; CREATE VIEW route (address, target) AS SELECT address, address FROM account", "route" },
 	{ "CREATE TABLE extra (a TEXT REFERENCES account (address)); INSERT INTO extra VALUES ('x')",
