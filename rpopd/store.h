@@ -51,7 +51,9 @@ struct record {				/* one row of rpop, without its secret */
 	const char	*host;			/* lower case, without brackets */
 	const char	*user;
 	const char	*mailbox;
-	const char	*special;
+	const char	*special;		/* "*", or names of fields, single spaces between */
+	const char	*trusted_hop, *strip_prefix, *domains;	/* "" = NULL */
+	uint32_t	 special_nth;		/* 0 = all */
 	uint32_t	 account;		/* owner */
 	uint32_t	 period;		/* s; 0 = disabled (NULL in the store) */
 	enum dist_mode	 mode;
@@ -59,6 +61,7 @@ struct record {				/* one row of rpop, without its secret */
 	uint16_t	 port;			/* explicit, or 110 / 995 by tls */
 	uint8_t		 leave, apop;
 	uint8_t		 self_service;		/* written by its owner: public addresses only */
+	uint8_t		 suppress;		/* no second copy to the same recipient; unified modes */
 	uint8_t		 mark_first;		/* what is there at the first poll counts as delivered */
 	uint8_t		 headers_only;		/* of messages over max_size; else they are skipped */
 	uint8_t		 tls_min;		/* as msg_fetch_start; 0 = default */

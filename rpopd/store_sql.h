@@ -106,7 +106,8 @@ int	 check_socks(const char *);			/* numeric address and port */
 int	 check_ciphers(const char *);
 int	 check_tls_name(const char *);
 int	 check_folder(const char *);
-int	 check_field(const char *);			/* "*" or a header field that may be taken out */
+int	 check_field(const char *);			/* "*", or header fields that may be taken out, single spaces between */
+int	 check_prefix(const char *);			/* before a local part */
 int	 check_ca_dir(const char *);			/* holds hashed certificates */
 
 /* store_state.c: for the other files of state.db. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/queue.c deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/message.c deliverer/ingest.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c */
+/* links: deliverer/queue.c deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/message.c deliverer/ingest.c deliverer/header.c deliverer/field.c deliverer/identity.c deliverer/routes.c deliverer/recipients.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/mark.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c */
 /* libs: -levent_core */
 /* Links that stay in the spool: verdicts for each recipient, held over a start, opened, removed, moved. */
 #include <sys/types.h>

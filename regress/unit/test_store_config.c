@@ -148,8 +148,10 @@ setup(void **state)
 	    "INSERT INTO rpop (account, name, domain, auth_name, password, special, local_domain, tls)"
 	    " VALUES ('postmaster@example.org', 'com', '[2001:db8::1]:1110', 'example.com', x'e4f6', 'X-Real-To', 'example.com',"
 	    " 'stls');"
-	    "INSERT INTO rpop (account, name, domain, auth_name, special, tls, period, apop)"
-	    " VALUES ('postmaster@example.org', 'org', 'h', 'u', '*', 'none', NULL, 1)");
+	    "INSERT INTO rpop (account, name, domain, auth_name, special, tls, period, apop, domains)"
+	    " VALUES ('postmaster@example.org', 'org', 'h', 'u', '*', 'none', NULL, 1, 'example.org');"
+	    "UPDATE rpop SET special_nth = 2, trusted_hop = 'mx.example.net', strip_prefix = 'box-', domains = 'example.org example.com',"
+	    " suppress = 0, special = 'X-Real-To Delivered-To' WHERE name = 'com'");
 	return (0);
 }
 
@@ -214,11 +216,19 @@ test_good(void **state)
 	assert_string_equal(r->host, "2001:db8::1");
 	assert_int_equal(r->port, 1110);
 	assert_string_equal(r->local_domain, "example.com");
-	assert_string_equal(r->special, "X-Real-To");
+	assert_string_equal(r->special, "X-Real-To Delivered-To");
+	assert_int_equal(r->special_nth, 2);
+	assert_string_equal(r->trusted_hop, "mx.example.net");
+	assert_string_equal(r->strip_prefix, "box-");
+	assert_string_equal(r->domains, "example.org example.com");
+	assert_int_equal(r->suppress, 0);
 	assert_int_equal(r->mode, DIST_FIELD);
 	assert_int_equal(r->tls, TLS_MODE_STLS);
 	r = &c->records[2];
 	assert_int_equal(r->mode, DIST_STAR);
+	assert_string_equal(r->domains, "example.org");
+	assert_int_equal(r->suppress, 1);
+	assert_string_equal(r->trusted_hop, "");
 	assert_int_equal(r->period, 0);
 	assert_int_equal(r->port, 110);
 	assert_int_equal(r->apop, 1);
@@ -254,7 +264,23 @@ static const struct {
 	{ "UPDATE rpop SET password = NULL WHERE name = 'work'", "the password is missing; set it, or set period to NULL" },
 	{ "UPDATE rpop SET mailbox = '../x' WHERE name = 'work'", "mailbox is '../x', must be a folder" },
 	{ "UPDATE rpop SET mailbox = '' WHERE name = 'work'", "mailbox is '', must be a folder" },
-	{ "UPDATE rpop SET special = 'a b' WHERE name = 'com'", "special is 'a b', must be '*' or the name of a header field" },
+	{ "UPDATE rpop SET special = 'a  b' WHERE name = 'com'", "special is 'a  b', must be '*', or names of header fields" },
+	{ "UPDATE rpop SET special = 'a ' WHERE name = 'com'", "special is 'a '" },
+	{ "UPDATE rpop SET special = 'X-A *' WHERE name = 'com'", "special is 'X-A *'" },
+	{ "UPDATE rpop SET special = 'X-A: X-B' WHERE name = 'com'", "special is 'X-A: X-B'" },
+	{ "UPDATE rpop SET special = 'X-A reply-to' WHERE name = 'com'", "special is 'X-A reply-to'" },
+	{ "UPDATE rpop SET special = printf('%.78c', 'a') WHERE name = 'com'", "must be '*', or names of header fields" },
+	{ "UPDATE rpop SET special_nth = 0 WHERE name = 'com'", "special_nth is '0', must be a number, 1 to 100" },
+	{ "UPDATE rpop SET special_nth = 1 WHERE name = 'org'", "special_nth, trusted_hop and strip_prefix are for records with a" },
+	{ "UPDATE rpop SET trusted_hop = 'mx' WHERE name = 'work'", "special_nth, trusted_hop and strip_prefix are for records with a" },
+	{ "UPDATE rpop SET strip_prefix = 'x-' WHERE name = 'org'", "special_nth, trusted_hop and strip_prefix are for records with a" },
+	{ "UPDATE rpop SET trusted_hop = 'a b' WHERE name = 'com'", "trusted_hop is 'a b', must be the host name" },
+	{ "UPDATE rpop SET strip_prefix = 'a@' WHERE name = 'com'", "strip_prefix is 'a@', must be what the provider puts" },
+	{ "UPDATE rpop SET domains = 'example.org example.net' WHERE name = 'com'", "domains is 'example.org example.net', must be names of" },
+	{ "UPDATE rpop SET domains = 'example.org  example.com' WHERE name = 'com'", "must be names of table domain" },
+	{ "UPDATE rpop SET domains = '' WHERE name = 'com'", "domains is '', must be names of table domain" },
+	{ "UPDATE rpop SET domains = 'example.org' WHERE name = 'work'", "domains is for records with special; set it to NULL" },
+	{ "UPDATE rpop SET suppress = 2 WHERE name = 'com'", "suppress is '2', must be a number, 0 to 1" },
 	{ "UPDATE rpop SET special = 'Subject' WHERE name = 'com'", "special is 'Subject'" },
 	{ "UPDATE rpop SET special = '*', mailbox = NULL WHERE name = 'work'",
 	    "rpop anna@example.org/work: special is for records of the postmaster of settings.main_domain only" },
