@@ -597,12 +597,15 @@ enum quarantine_act { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RELEASE, 
 struct ctl_quarantine {
 	uint32_t	 act;			/* enum quarantine_act */
 	uint32_t	 reserved;
-	int64_t		 id;			/* of the row in state.db; 0: all, for RELEASE and DROP */
+	int64_t		 id;			/* of the row in state.db; 0: all of them, for RELEASE and DROP, or: */
+	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
+	char		 uid[PROTO_UID_MAX + 32];
 	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
 };
 
 struct ctl_queued {			/* a recipient that is not in its mailbox */
 	int64_t		 id;			/* 0: the message is still on the server, set aside */
+	int64_t		 mailbox;		/* id in state.db */
 	int64_t		 arrived, next;		/* epoch */
 	uint32_t	 state;			/* as column state of relay */
 	uint32_t	 tries;

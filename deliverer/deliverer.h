@@ -229,6 +229,13 @@ void	 ingest_exit(void);
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
 
 int	 notice_deliver(const struct msg_notice *);
+int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* up to 1023 octets; 0/-1 */
+int	 notice_wrap(struct buf *, size_t column, const char *);
+int	 notice_write(int fd, struct buf *);
+void	 notice_host(char *, size_t);
+
+/* report.c: delivery status notifications. */
+void	 report_make(const struct msg_report *, struct msg_reported *);
 
 /* recover.c: what earlier lives left in the spool. */
 void	 recover_init(void);

@@ -22,10 +22,6 @@
 
 static int	 notice_printable(const char *, int);
 static int	 notice_text(const struct route_account *, const struct msg_notice *, const struct spool_id *, struct buf *);
-static int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
-static int	 notice_wrap(struct buf *, size_t, const char *);
-static int	 notice_write(int, struct buf *);
-static void	 notice_host(char *, size_t);
 
 /* 0, or -1: the message breaks the rules.  Whether it was delivered is not told. */
 int
@@ -101,7 +97,7 @@ notice_text(const struct route_account *to, const struct msg_notice *m, const st
 	return (rv);
 }
 
-static int
+int
 notice_add(struct buf *out, const char *fmt, ...)
 {
 	char	 line[1024];
@@ -118,7 +114,7 @@ notice_add(struct buf *out, const char *fmt, ...)
  * One line of text in lines of NOTICE_COLUMN, with a line end.  column: octets that are on the line already; if there are any,
  * it is a header field, and each word begins with a space, as lines that go on must.
  */
-static int
+int
 notice_wrap(struct buf *out, size_t column, const char *text)
 {
 	int	 field = column > 0, rv = 0, first = 1;
@@ -139,7 +135,7 @@ notice_wrap(struct buf *out, size_t column, const char *text)
 }
 
 /* Everything, and on the disk; fd is closed.  0, or -1 and errno. */
-static int
+int
 notice_write(int fd, struct buf *text)
 {
 	ssize_t	 n;
@@ -159,7 +155,7 @@ notice_write(int fd, struct buf *text)
 }
 
 /* Our host name, as far as it can stand behind an @. */
-static void
+void
 notice_host(char *host, size_t size)
 {
 	char	*p;

@@ -109,8 +109,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 # shellcheck disable=SC2086 # a list of words
 wanted=$(missing $packages)
-if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpopc >/dev/null; then
-	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpopc}"
+if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopc >/dev/null; then
+	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopc}"
 fi
 if [ -n "$wanted" ]; then
 	# shellcheck disable=SC2086
@@ -125,4 +125,5 @@ create_user _rpopd 'rpopd dialer'
 create_user _rpopf 'rpopd fetcher'
 create_user _rpopm 'rpopd deliverer, owner of the Maildirs'
 create_user _rpopo 'rpopd token requests'
+create_user _rpops 'rpopd sender to next hops'
 create_user _rpopc 'rpopd token commands'

@@ -31,6 +31,7 @@ static int	 deliverer_file(int, uint64_t);
 static int	 deliverer_opened(void *, struct imsg *);
 static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_reported(void *, struct imsg *);
 static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
@@ -54,6 +55,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
 	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
 	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
 	    deliverer_opened },
 	{ IMSG_SPOOL_MOVED, sizeof(struct msg_link), sizeof(struct msg_link), 0, RULES_ANY, deliverer_moved },
@@ -328,6 +330,19 @@ deliverer_refused(void *arg, struct imsg *imsg)
 	session_verdict(s, m.msgno, VERDICT_KEEP);
 	session_refused(s, m.why, m.text);
 	return (0);
+}
+
+/* The answer to IMSG_REPORT. */
+static int
+deliverer_reported(void *arg, struct imsg *imsg)
+{
+	struct msg_reported	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) || !proto_str(m.dest, sizeof(m.dest)) ||
+	    m.error > INT32_MAX || (m.error == 0 && m.link[0] == '\0'))
+		return (-1);
+	return (dsn_made(&m));
 }
 
 /* A file with so many octets to be read from where it stands, and nothing to be done to it: the sender will get it. */

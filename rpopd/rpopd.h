@@ -16,6 +16,7 @@
 #include "../common/link.h"
 #include "../common/proto.h"
 #include "plan.h"
+#include "relay.h"
 #include "session.h"
 #include "sched.h"
 #include "store.h"
@@ -34,7 +35,7 @@ struct options {
 };
 
 /* One child process. */
-enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_MAX };
+enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_MAX };
 
 struct child {
 	LIST_ENTRY(child)	 entry;
@@ -109,7 +110,7 @@ int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
 
 /* child.c */
 void	 child_start_all(void);
-void	 child_oauth(void);			/* start it if there is a client now, let it go if there is none */
+void	 child_optional(void);			/* oauth, sender: start what the store needs now, let go what it does not */
 struct child *child_current(enum role);		/* NULL: not ready */
 void	 child_use(struct child *);
 void	 child_release(struct child *);
@@ -160,19 +161,30 @@ int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
 
 /* commit_defer.c: commit_relay_tried() is in relay.h */
-struct relay_row;
 void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
 void	 commit_undefer(const struct session *);	/* it waits no longer */
 
-/* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c: rule tables */
-extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[];
-extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules, oauth_nrules;
+/* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c, link_sender.c: rule tables */
+extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[], sender_rules[];
+extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules, oauth_nrules, sender_nrules;
 void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
+/* For control_queue.c: the client of a handler. */
+int	 control_allowed(void *client, struct imsg *, int root);	/* 0: the reply is out */
+void	 control_reply(void *client, int ok, const char *text);
+struct link *control_link(void *client);
+void	 control_busy(void *client, void (*drained)(void *));	/* an answer in parts has begun, or (NULL) it is complete */
+
+/* control_queue.c */
+int	 control_queue(void *, struct imsg *);
+int	 control_quarantine(void *, struct imsg *);
+void	 control_queue_gone(void *client);
+int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
+void	 control_queue_reset(void);		/* the deliverer died */
 struct client;
 void	 control_line(struct client *, const char *);
 void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */

@@ -95,7 +95,7 @@ sched_run(void)
 		else
 			sched_move(t, &t->host->waiting, t->due);
 	}
-	while (!commit_blocked() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
+	while (!commit_blocked() && !relay_full() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
 		if (!sched_permitted(t, now))
 			continue;
 		if (session_start(t) == -1)
@@ -245,7 +245,7 @@ sched_state(const struct task *t, int64_t *next)
 	if (t->gate != NULL && t->queue == &t->gate->held)
 		return ("window");
 	if (t->host != NULL && t->queue == &t->host->waiting)
-		return (delayed ? "host-delay" : "queued");
+		return (delayed ? "host-delay" : relay_full() ? "queue-full" : "queued");
 	return (t->due <= clock_msec() ? "queued" : "idle");
 }
 

@@ -120,6 +120,13 @@ struct seen_print {
 };
 int	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* 0, or -1: no row, or error */
 int	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* enum seen_state, NEVER: no row; or -1 */
+struct aside_row {			/* a message set aside, still on the server */
+	int64_t		 mailbox, since;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	char		 reason[PROTO_TEXT_SIZE];
+};
+int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* every one; cb must not call the store; 0/-1 */
 struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, oversize; };
 int	 state_counts(int64_t mailbox, struct mailbox_counts *);
 

@@ -8,6 +8,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
 	[Q_ROLLBACK] = "ROLLBACK",
+	[Q_ASIDE_LIST] = "SELECT mailbox, uid, since, reason FROM suspect WHERE deaths >= 3 OR failures >= 5",
 	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6, ?4, ?5)"
 	    " ON CONFLICT DO NOTHING",
 	[Q_SEEN_GET] = "SELECT size, sha256, state FROM seen WHERE mailbox = ?1 AND uid = ?2",

@@ -247,3 +247,33 @@ doubled(void *p, size_t n, size_t size)
 		return (p);
 	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
 }
+
+int
+state_aside(int (*cb)(void *, const struct aside_row *), void *arg)
+{
+	struct aside_row	 row;
+	sqlite3_stmt		*st;
+	const char		*reason;
+	int			 rc = SQLITE_ERROR, stop = 0, len;
+
+	if ((st = state_query(Q_ASIDE_LIST)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		memset(&row, 0, sizeof(row));
+		row.mailbox = sqlite3_column_int64(st, 0);
+		row.since = sqlite3_column_int64(st, 2);
+		if ((len = sqlite3_column_bytes(st, 1)) < 1 || (size_t)len > sizeof(row.uid))
+			continue;
+		row.uidlen = len;
+		memcpy(row.uid, sqlite3_column_blob(st, 1), len);
+		if ((reason = (const char *)sqlite3_column_text(st, 3)) != NULL)
+			strlcpy(row.reason, reason, sizeof(row.reason));
+		stop = cb(arg, &row);
+	}
+	sqlite3_reset(st);
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("suspect");
+		return (-1);
+	}
+	return (0);
+}

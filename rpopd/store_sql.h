@@ -113,6 +113,7 @@ int	 check_ca_dir(const char *);			/* holds hashed certificates */
 /* store_state.c: for the other files of state.db. */
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
+	Q_ASIDE_LIST,
 	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_VISIT, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK,
 	Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT, Q_SEEN_ROW,
 	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,

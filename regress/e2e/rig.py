@@ -19,7 +19,8 @@ import corpus
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("RPOPD_BUILD", os.path.join(REPO, "build")))
 HOOKS = os.path.join(BUILD, "test")
-USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo"}
+USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo",
+    "sender": "_rpops"}
 PATIENCE = float(os.environ.get("RPOPD_PATIENCE", "90"))	# s; a bound for hangs, never a measure
 
 
@@ -177,7 +178,7 @@ class Rig:
         self.settings = {"mail_root": self.mail, "ca_dir": pki.certs, "hostname": "rig.test", "self_poll": 1}
         self.settings.update(settings)
         self.verbose = ["-v"]
-        self.accounts, self.aliases, self.clients, self.records = [], [], [], []
+        self.accounts, self.aliases, self.clients, self.records, self.nexthops = [], [], [], [], []
 
     # --- configuration ---
     def account(self, address, aliases=()):
@@ -203,9 +204,17 @@ class Rig:
         self.clients.append(row)
         return row
 
+    def nexthop(self, name, mta, **columns):
+        """A row of nexthop for an Mta; returns the dict.  Its id is its place, from 1."""
+        row = {"id": len(self.nexthops) + 1, "name": name, "protocol": mta.protocol, "address": mta.address, "timeout": 30}
+        row.update(columns)
+        self.nexthops.append(row)
+        return row
+
     def sql(self):
         """The statements an administrator would type."""
-        rows = [insert("accounts", {"address": a}) for a in self.accounts]
+        rows = [insert("nexthop", n) for n in self.nexthops]
+        rows += [insert("accounts", {"address": a}) for a in self.accounts]
         rows += [insert("route", {"address": a, "target": t}) for a, t in self.aliases]
         pairs = dict(self.settings, main_domain=self.accounts[0].split("@")[1])
         rows.append("UPDATE settings SET %s;" % ", ".join("%s = %s" % (k, quote(v)) for k, v in pairs.items()))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/tlsconf.c fetcher/tlserror.c common/log.c */
+/* links: fetcher/tlsconf.c common/tlserror.c common/log.c */
 /* libs: -ltls -lcrypto -lmd */
 /* What a record wants of TLS: pins compared, contexts made or refused, failures explained. */
 #include <sys/types.h>

@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
+#include <sha2.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
-#include "pop3.h"
+#include "auth_mask.h"
+#include "base64.h"
+#include "compat.h"
+#include "log.h"
 
 #define CODED_MIN	4	/* octets of a secret whose base64 is worth looking for */
 #define RUN_MIN		24	/* octets of one unbroken run that looks like base64; URLs are let through, see run_hidden() */
@@ -22,9 +23,9 @@ static void	 mask_apply(const struct auth_mask *, enum auth_masked, uint8_t *, s
 static void	 runs_apply(uint8_t *, size_t);
 static int	 run_octet(uint8_t);
 static int	 run_hidden(const uint8_t *, size_t);
-static int	 mask_digest(const struct auth_mask *, const uint8_t *, size_t, uint8_t *);
+static void	 mask_digest(const struct auth_mask *, const uint8_t *, size_t, uint8_t *);
 
-/* 0, or -1: no digest to be had. */
+/* 0, or -1: no memory. */
 int
 auth_mask_init(struct auth_mask *m, const void *secret, size_t len)
 {
@@ -33,20 +34,21 @@ auth_mask_init(struct auth_mask *m, const void *secret, size_t len)
 
 	memset(m, 0, sizeof(*m));
 	arc4random_buf(m->salt, sizeof(m->salt));
-	if (len >= CODED_MIN && len <= REPLY_LINE_MAX / 4 * 3) {
-		buf_init(&coded, REPLY_LINE_MAX + 4);
+	if (len >= CODED_MIN && len <= MASK_LINE_MAX / 4 * 3) {
+		buf_init(&coded, MASK_LINE_MAX + 4);
 		if ((r = base64_encode(&coded, secret, len)) == 0)
-			r = auth_mask_set(m, MASK_CODED, buf_data(&coded), buf_len(&coded));
+			auth_mask_set(m, MASK_CODED, buf_data(&coded), buf_len(&coded));
 		buf_free(&coded);	/* wipes */
 	}
-	return (r == -1 ? -1 : auth_mask_set(m, MASK_SECRET, secret, len));
+	auth_mask_set(m, MASK_SECRET, secret, len);
+	return (r);
 }
 
 /*
  * Base64 is known with and without its padding.  A secret longer than any line is never found as a whole and not looked for: then
  * it is a token, and runs catches its parts.
  */
-int
+void
 auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, size_t len)
 {
 	const uint8_t	*p = secret;
@@ -55,19 +57,19 @@ auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, s
 	m->of[which].len = 0;
 	while (which != MASK_SECRET && len > 0 && p[len - 1] == '=')
 		len--;
-	if (len == 0 || len > REPLY_LINE_MAX)
-		return (0);
+	if (len == 0 || len > MASK_LINE_MAX)
+		return;
 	for (m->of[which].sum = 0, i = 0; i < len; i++)
 		m->of[which].sum += p[i];
 	m->of[which].len = len;
-	return (mask_digest(m, p, len, m->of[which].digest));
+	mask_digest(m, p, len, m->of[which].digest);
 }
 
-/* Remote text (one line) fit for a log line: secrets masked, then cut to TEXT_OCTETS, then encoded.  Returns dst. */
+/* Remote text (one line) fit for a log line: secrets masked, then cut to MASK_TEXT, then encoded.  Returns dst. */
 char *
 auth_mask_text(const struct auth_mask *m, char *dst, size_t dstsize, const uint8_t *text, size_t len)
 {
-	uint8_t	 tmp[REPLY_LINE_MAX];
+	uint8_t	 tmp[MASK_LINE_MAX];
 	int	 i;
 
 	if (len > sizeof(tmp))
@@ -77,7 +79,7 @@ auth_mask_text(const struct auth_mask *m, char *dst, size_t dstsize, const uint8
 		mask_apply(m, i, tmp, len);
 	if (m->runs)
 		runs_apply(tmp, len);
-	log_vis(dst, dstsize, tmp, len < TEXT_OCTETS ? len : TEXT_OCTETS);
+	log_vis(dst, dstsize, tmp, len < MASK_TEXT ? len : MASK_TEXT);
 	explicit_bzero(tmp, sizeof(tmp));
 	return (dst);
 }
@@ -86,7 +88,7 @@ auth_mask_text(const struct auth_mask *m, char *dst, size_t dstsize, const uint8
 static void
 mask_apply(const struct auth_mask *m, enum auth_masked which, uint8_t *text, size_t len)
 {
-	uint8_t		 copy[REPLY_LINE_MAX], digest[PROTO_DIGEST_LEN];
+	uint8_t		 copy[MASK_LINE_MAX], digest[PROTO_DIGEST_LEN];
 	size_t		 i, n = m->of[which].len;
 	uint32_t	 sum = 0;
 
@@ -101,7 +103,8 @@ mask_apply(const struct auth_mask *m, enum auth_masked which, uint8_t *text, siz
 			sum -= copy[i - n];
 		if (sum != m->of[which].sum)
 			continue;
-		if (mask_digest(m, copy + i + 1 - n, n, digest) == -1 || memcmp(digest, m->of[which].digest, sizeof(digest)) == 0)
+		mask_digest(m, copy + i + 1 - n, n, digest);
+		if (memcmp(digest, m->of[which].digest, sizeof(digest)) == 0)
 			memset(text + i + 1 - n, '*', n);
 	}
 	explicit_bzero(copy, sizeof(copy));
@@ -143,15 +146,14 @@ run_hidden(const uint8_t *p, size_t len)
 	return (len >= RUN_MIN && upper && lower && digit);
 }
 
-static int
+static void
 mask_digest(const struct auth_mask *m, const uint8_t *p, size_t len, uint8_t *digest)
 {
-	uint8_t	 tmp[sizeof(m->salt) + REPLY_LINE_MAX];
-	int	 r;
+	SHA2_CTX	 ctx;
 
-	memcpy(tmp, m->salt, sizeof(m->salt));
-	memcpy(tmp + sizeof(m->salt), p, len);
-	r = EVP_Digest(tmp, sizeof(m->salt) + len, digest, NULL, stream_sha256(), NULL);
-	explicit_bzero(tmp, sizeof(m->salt) + len);
-	return (r == 1 ? 0 : -1);
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, m->salt, sizeof(m->salt));
+	SHA256Update(&ctx, p, len);
+	SHA256Final(digest, &ctx);
+	explicit_bzero(&ctx, sizeof(ctx));
 }

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "pop3.h"
+#include "base64.h"
+#include "compat.h"
 
 static int	 base64_value(uint8_t);
 

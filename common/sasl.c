@@ -14,9 +14,9 @@
 
 #include <gsasl.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
-#include "pop3.h"
+#include "compat.h"
+#include "log.h"
+#include "sasl.h"
 
 #define NTLM_USER_MAX	128	/* octets; the library builds its answer in a fixed array */
 

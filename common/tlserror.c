@@ -6,16 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
-#include "fetcher.h"
+#include "compat.h"
+#include "log.h"
+#include "proto.h"
+#include "tlserror.h"
 
 /* The first row whose part is in the error and whose condition holds. */
-static const struct remedy {
+struct remedy {
 	const char	*part;
 	unsigned int	 has;		/* these wishes (enum tls_has), all of them */
 	const char	*text;
-} remedies[] = {
+};
+
+/* Of a record. */
+static const struct remedy	 remedies[] = {
 	/* the certificate the server shows */
 	{ "not present in server certificate", 0, "poll the server by a name that its certificate has, or set tls_name to it" },
 	{ "unable to get local issuer", HAS_CA, "ca_file does not have the CA that signed it" },
@@ -69,21 +73,58 @@ static const struct remedy {
 	{ "load certificate", HAS_KEY, "tls_cert is no certificate in PEM" },
 };
 
+/* Of a next hop. */
+static const struct remedy	 hop_remedies[] = {
+	{ "not present in server certificate", 0, "set tls_name to the name that the next hop's certificate has" },
+	{ "unable to get local issuer", HAS_CA, "ca_file does not have the CA that signed it" },
+	{ "unable to get local issuer", 0, "put the issuing CA's certificate among the trusted ones, or into ca_file" },
+	{ "self signed certificate", HAS_CA, "ca_file does not have this certificate or its signer" },
+	{ "self-signed certificate", HAS_CA, "ca_file does not have this certificate or its signer" },
+	{ "self signed certificate", 0, "put the signer's certificate into ca_file" },
+	{ "self-signed certificate", 0, "put the signer's certificate into ca_file" },
+	{ "unable to verify the first certificate", 0, "put the issuing CA's certificate into ca_file" },
+	{ "certificate has expired", 0, "the next hop needs a new certificate, unless our clock is wrong" },
+	{ "not yet valid", 0, "is our clock right?" },
+	{ "alert protocol version", 0, "the next hop is too old for TLS 1.2" },
+	{ "unsupported protocol", 0, "the next hop is too old for TLS 1.2" },
+	{ "alert certificate required", 0, "the next hop wants a client certificate, which is not supported" },
+	{ "wrong version number", 0, "this is not TLS; are port and tls right?" },
+	{ "unexpected eof", HAS_SHAKEN, "the connection was lost" },
+	{ "connection reset", HAS_SHAKEN, "the connection was lost" },
+	{ "unexpected eof", 0, "the next hop hung up; are port and tls right?" },
+	{ "connection reset", 0, "the next hop hung up; are port and tls right?" },
+	{ "verify memory setup", HAS_CA, "ca_file has no certificate in PEM that could be read" },
+};
+
+static const struct remedy	*remedy_find(const struct remedy *, size_t, unsigned int, const char *);
+
+static const struct remedy *
+remedy_find(const struct remedy *rows, size_t n, unsigned int has, const char *error)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		if (strcasestr(error, rows[i].part) != NULL && (rows[i].has & ~has) == 0)
+			return (&rows[i]);
+	return (NULL);
+}
+
 /* A text to show from libtls's error; NULL is none.  1: an alert, so the peer refuses this TLS; 0: anything else. */
 int
 tlserror_explain(unsigned int has, const char *error, char *text, size_t size)
 {
-	char	 shown[PROTO_TEXT_SIZE];
-	size_t	 i;
+	const struct remedy	*r;
+	char			 shown[PROTO_TEXT_SIZE];
 
 	if (error == NULL)
 		error = "unknown error";
 	log_vis(shown, sizeof(shown), error, strlen(error));
-	for (i = 0; i < nitems(remedies); i++)
-		if (strcasestr(error, remedies[i].part) != NULL && (remedies[i].has & ~has) == 0)
-			break;
-	if (i < nitems(remedies))
-		(void)snprintf(text, size, "%.130s (%s)", shown, remedies[i].text);
+	if (has & HAS_NEXTHOP)
+		r = remedy_find(hop_remedies, nitems(hop_remedies), has, error);
+	else
+		r = remedy_find(remedies, nitems(remedies), has, error);
+	if (r != NULL)
+		(void)snprintf(text, size, "%.130s (%s)", shown, r->text);
 	else
 		(void)snprintf(text, size, "%.240s", shown);
 	return (strstr(error, "alert") != NULL);

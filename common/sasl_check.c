@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "pop3.h"
+#include "compat.h"
+#include "sasl.h"
 
 #define SCRAM_MIN	4096	/* iterations (RFC 7677) */
 #define SCRAM_MAX	200000	/* a quarter of a second */
