@@ -64,7 +64,8 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_program.o rpopd/token_request.o \
 		rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
 		rpopd/relay_login.o rpopd/relay_result.o ${ROUTE} common/route_check.o rpopd/store_rcpt.o \
-		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/try.o
+		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/try.o \
+		rpopd/explain.o rpopd/store_explain.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
@@ -72,8 +73,7 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fe
 		fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
-		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o \
-		
+		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o
 DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \

@@ -28,12 +28,12 @@ _rpopctl() {
 		return
 	fi
 	case "${args[*]}" in
-	'')	choice='-j -s -V log poll reload renumbered route show status stop try' ;;
+	'')	choice='-j -s -V explain log poll reload renumbered route show status stop try' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;
-	try | 'renumbered retrieve' | 'renumbered seen')
+	try | 'renumbered retrieve' | 'renumbered seen' | 'explain')
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ /\//') ;;
 	'show account' | route)
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ .*//') ;;

@@ -141,3 +141,23 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	strlcpy(row->sender, r->note->sender, sizeof(row->sender));
 	return (0);
 }
+void explanation_free(struct explanation *e) { (void)e; }
+
+int
+state_explain(int64_t m, const uint8_t *u, size_t l, struct explanation *e)
+{
+	(void)m;
+	memset(e, 0, sizeof(*e));
+	return (l > 0 && (u[0] & 1));
+}
+
+int
+state_relay_of(int64_t m, const uint8_t *u, size_t l, int (*cb)(void *, const struct relay_row *), void *a)
+{
+	(void)m;
+	(void)u;
+	(void)l;
+	(void)cb;
+	(void)a;
+	return (0);
+}
