@@ -440,12 +440,11 @@ def test_release_what_waits(unified, lmtp, popd):
 
 def test_loop(unified, popd):
     """A message of ours that comes back is quarantined for its Maildir, and can be released into it."""
-    unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To", suppress=0)
-    unified.write_db()
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To", suppress=0)
     assert unified.once().code == 0
     (data,), = unified.delivered().values()
-    again = popd(messages=[b"X-Real-To: anna@example.org\r\n" + data.split(b"\n", 1)[1].replace(b"\n", b"\r\n")])
-    unified.sqlite("UPDATE rpop SET domain = '%s:%d';" % (again.host, again.port))
+    server.box.add(b"X-Real-To: anna@example.org\r\n" + data.split(b"\n", 1)[1].replace(b"\n", b"\r\n"))
     daemon = unified.start()
     row, = rigs.wait_for(lambda: listed(unified, ["quarantine"]), "the loop to be noticed")
     assert row["nexthop"] == "" and row["recipient"] == "example.org/anna"

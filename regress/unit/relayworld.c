@@ -236,6 +236,14 @@ pem_free(struct pem *pem)
 	(void)pem;
 }
 
+int
+control_queue_opened(const struct msg_spool_opened *m, int fd)
+{
+	(void)m;
+	(void)fd;
+	return (0);
+}
+
 void
 commit_relay_tried(int64_t id)
 {
