@@ -11,6 +11,7 @@
 
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "../../rpopd/relay.h"
 #include "schedworld.h"
 
 struct rpopd		 master;
@@ -233,4 +234,11 @@ world_gates(void)
 		master.tasks[i].gate = gate_get(records[i].schedule);
 	}
 	gate_sweep();
+}
+
+/* The queue has room. */
+int
+relay_full(void)
+{
+	return (0);
 }
