@@ -26,6 +26,17 @@ quiet(enum log_level level, const char *text)
 
 void
 control_tried(struct client *c, const struct ctl_tried *m)
+/* Who asked what becomes of an address. */
+control_line(struct client *c, const char *text)
+{
+	if (c == NULL || strlen(text) >= sizeof(((struct ctl_text *)0)->text))
+		abort();
+}
+
+void control_lines_end(struct client *c, const char *failure) { (void)c; (void)failure; }
+
+static struct session *
+session(struct record *rec, struct task *t)
 {
 	(void)c;
 	if (m->msgno == 0 || !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->text, sizeof(m->text)))
@@ -101,6 +112,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	static int		 ready;
 	struct session		*s;
 	struct task		 task;
+	char			 err[PROTO_TEXT_SIZE];
 	size_t			 n;
 	uint32_t		 type;
 	int			 try = len >> 1 & 1;
@@ -117,6 +129,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	rec.leave = len & 1;
 	writes = 0;
 	s = session(&rec, &task, try);
+	s = session(&rec, &task);
+	(void)ask_route((struct client *)&task, "a@b", err, sizeof(err));
 	while (len >= 4) {
 		type = p[1] % IMSG_MAX;
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
@@ -133,6 +147,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		len -= 4 + n;
 	}
 	commit_reset();
+	ask_reset();
 	s->exited = 1;
 	s->unrecorded = 0;
 	session_fail(s, STAGE_RETR, WHY_STOPPED, "end");
