@@ -84,7 +84,7 @@ SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smt
 		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o \
 		common/sasl.o common/sasl_check.o common/tlserror.o
 RPOPCTL =		rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o \
-		rpopctl/text.o rpopctl/lines.o
+		rpopctl/text.o rpopctl/lines.o rpopctl/queue.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/sender build/rpopctl
 TEST_PROGS =		build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth \

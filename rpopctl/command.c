@@ -24,6 +24,11 @@ static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
 static int			 make_explain(struct request *, const char *);
+static int			 make_queue(struct request *, const char *);
+static int			 make_quarantine_list(struct request *, const char *);
+static int			 make_quarantine_show(struct request *, const char *);
+static int			 make_quarantine_release(struct request *, const char *);
+static int			 make_quarantine_drop(struct request *, const char *);
 static int			 make_renumber(struct request *, const char *, uint32_t);
 static int			 make_renumber_retrieve(struct request *, const char *);
 static int			 make_renumber_seen(struct request *, const char *);
@@ -43,6 +48,14 @@ static const struct command log_commands[] = {
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
+static const struct command quarantine_commands[] = {
+	{ "drop",	NULL, make_quarantine_drop, "ID|all", "remove messages that are not delivered" },
+	{ "list",	NULL, make_quarantine_list, "",	"what is in quarantine, or set aside on its server (default)" },
+	{ "release",	NULL, make_quarantine_release, "ID|all [ADDRESS]", "deliver them after all, or try one of the queue now" },
+	{ "show",	NULL, make_quarantine_show, "ID", "a message of the quarantine or the queue" },
+	{ NULL, NULL, NULL, NULL, NULL }
+};
+
 static const struct command renumbered_commands[] = {
 	{ "retrieve",	NULL, make_renumber_retrieve, "NAME", "retrieve the unknown messages of a renumbered account/record" },
 	{ "seen",	NULL, make_renumber_seen, "NAME", "count them as delivered" },
@@ -53,6 +66,8 @@ static const struct command commands[] = {
 	{ "explain",	NULL, make_explain,	"RECORD UID", "why a message that was taken went where it went" },
 	{ "log",	log_commands, NULL,	NULL, NULL },
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
+	{ "quarantine",	quarantine_commands, make_quarantine_list, NULL, NULL },
+	{ "queue",	NULL, make_queue,	"", "recipients that wait for a next hop, and the quarantine" },
 	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
 	{ "renumbered",	renumbered_commands, NULL, NULL, NULL },
 	{ "route",	NULL, make_route,	"ADDRESS", "what becomes of mail for an address, rule by rule" },
@@ -80,6 +95,8 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			return (-1);
 		if (c->sub == NULL)
 			break;
+		if (i == argc && c->make != NULL)
+			return (c->make(req, NULL));
 		if (i == argc) {
 			snprintf(err, errsize, "%s: word missing", c->name);
 			return (-1);
@@ -93,7 +110,9 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			return (-1);
 		}
 		arg = argv[i++];
-		if (strchr(c->usage, ' ') != NULL && (req->second = i == argc ? NULL : argv[i++]) == NULL) {
+		if (i < argc && strchr(c->usage, ' ') != NULL)
+			req->second = argv[i++];
+		else if (strchr(c->usage, ' ') != NULL && strstr(c->usage, " [") == NULL) {
 			snprintf(err, errsize, "%s: %s missing", c->name, strchr(c->usage, ' ') + 1);
 			return (-1);
 		}
@@ -103,7 +122,7 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 		return (-1);
 	}
 	if (c->make(req, arg) == -1) {
-		snprintf(err, errsize, "%s: name empty or too long", c->name);
+		snprintf(err, errsize, "%s: argument empty, too long or wrong", c->name);
 		return (-1);
 	}
 	return (0);
@@ -227,6 +246,65 @@ make_explain(struct request *req, const char *arg)
 	if (error != NULL && strlcpy(m->name, arg, sizeof(m->name)) >= sizeof(m->name))
 		return (-1);
 	return (*arg == '\0' || *req->second == '\0' || strlcpy(m->uid, req->second, sizeof(m->uid)) >= sizeof(m->uid) ? -1 : 0);
+}
+
+static int
+make_queue(struct request *req, const char *arg __unused)
+{
+	req->type = IMSG_CTL_QUEUE;
+	req->queue = 1;
+	return (0);
+}
+
+/* arg: a row's number, "all" as 0, or mailbox-uid of a message set aside. */
+static int
+make_quarantine(struct request *req, enum quarantine_act act, const char *arg)
+{
+	struct ctl_quarantine	*m = &req->u.quarantine;
+	const char		*error, *uid;
+	char			 number[32];
+
+	req->type = IMSG_CTL_QUARANTINE;
+	req->len = sizeof(*m);
+	m->act = act;
+	if (req->second != NULL && (*req->second == '\0' || strlcpy(m->to, req->second, sizeof(m->to)) >= sizeof(m->to)))
+		return (-1);
+	if (arg == NULL || (strcmp(arg, "all") == 0 && act != QUARANTINE_SHOW))
+		return (0);
+	if ((uid = strchr(arg, '-')) != NULL) {
+		snprintf(number, sizeof(number), "%.*s", (int)(uid - arg), arg);
+		m->mailbox = strtonum(number, 1, INT64_MAX, &error);
+		if (uid[1] == '\0' || strlcpy(m->uid, uid + 1, sizeof(m->uid)) >= sizeof(m->uid))
+			return (-1);
+	} else
+		m->id = strtonum(arg, 1, INT64_MAX, &error);
+	return (error == NULL && (uid == NULL || act != QUARANTINE_SHOW) ? 0 : -1);
+}
+
+static int
+make_quarantine_list(struct request *req, const char *arg __unused)
+{
+	req->queue = 1;
+	return (make_quarantine(req, QUARANTINE_LIST, NULL));
+}
+
+static int
+make_quarantine_show(struct request *req, const char *arg)
+{
+	req->lines = 1;
+	return (make_quarantine(req, QUARANTINE_SHOW, arg));
+}
+
+static int
+make_quarantine_release(struct request *req, const char *arg)
+{
+	return (make_quarantine(req, QUARANTINE_RELEASE, arg));
+}
+
+static int
+make_quarantine_drop(struct request *req, const char *arg)
+{
+	return (make_quarantine(req, QUARANTINE_DROP, arg));
 }
 
 static int

@@ -50,6 +50,10 @@ json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 	size_t	 i;
 
 	putc('{', fp);
+	if (rep->ok && req->queue) {
+		queue_json(fp, rep);
+		return;
+	}
 	if (rep->ok && req->lines) {
 		lines_json(fp, rep);
 		return;

@@ -46,6 +46,10 @@ print_reply(const struct out *o, const struct request *req, const struct reply *
 {
 	size_t	 i;
 
+	if (req->queue) {
+		queue_print(o, rep);
+		return;
+	}
 	if (req->lines) {
 		lines_print(o, rep);
 		return;

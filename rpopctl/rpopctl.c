@@ -26,7 +26,7 @@ main(int argc, char *argv[])
 {
 	static char	 outbuf[BUFSIZ];
 	struct request	 req;
-	struct reply	 rep = { 0 };
+	struct reply	 rep = { .fd = -1 };
 	struct out	 o = { .fp = stdout };
 	const char	*path = SOCKET_PATH;
 	char		 error[512];
@@ -75,7 +75,10 @@ finish(const struct out *o, const struct request *req, const struct reply *rep, 
 	char	 text[sizeof(rep->text.text) * 4];
 	int	 unknown = req->type == IMSG_CTL_ACCOUNT && rep->ok && rep->nrecords == 0;
 
-	if (json)
+	if (rep->ok && rep->fd != -1) {
+		if (queue_show(o, rep->fd) == -1)
+			err(1, "message");
+	} else if (json)
 		json_reply(o->fp, req, rep);
 	else if (unknown)
 		warnx("%s: no such account, or it has no records", text_vis(text, sizeof(text), req->u.name.name));

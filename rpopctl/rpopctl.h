@@ -18,12 +18,14 @@ struct request {
 	uint32_t	 type;			/* enum imsg_type */
 	int		 listing;		/* 1: answered by records and CTL_END, 0: by CTL_OK, or: */
 	int		 lines;			/* 1: by CTL_LINE and CTL_END */
-	const char	*second;		/* argument, where a command has two */
+	int		 queue;			/* 1: by CTL_QUEUE and CTL_END */
+	const char	*second;		/* argument, where a command may have two; NULL: it has one */
 	size_t		 len;
 	union {
 		struct ctl_name	 name;
 		struct ctl_renumber renumber;
 		struct ctl_explain explain;
+		struct ctl_quarantine quarantine;
 		uint32_t	 level;
 	} u;
 };
@@ -38,6 +40,9 @@ struct reply {
 	size_t			 nrecords, size;
 	struct ctl_text		*lines;
 	size_t			 nlines, lines_size;
+	struct ctl_queued	*queued;
+	size_t			 nqueued, queued_size;
+	int			 fd;		/* of a message to be shown; -1: none */
 };
 
 /* Where human-readable output goes. */
@@ -58,6 +63,12 @@ int	 client_request(int fd, const struct request *, struct reply *, char *error,
 /* print.c */
 void	 print_reply(const struct out *, const struct request *, const struct reply *);
 void	 print_wrapped(const struct out *, const char *text, int indent);
+
+/* queue.c */
+int	 queue_add(struct reply *, const struct ctl_queued *);	/* 0, or -1: not as it must be, or memory */
+void	 queue_print(const struct out *, const struct reply *);
+void	 queue_json(FILE *, const struct reply *);
+int	 queue_show(const struct out *, int fd);	/* a message; 0/-1 */
 
 /* lines.c */
 int	 lines_add(struct reply *, const struct ctl_text *);

@@ -20,12 +20,14 @@
 #include "../common/log.h"
 #include "rpopd.h"
 
+#define DSN_DEATHS	3	/* then there is no report */
 #define DSN_RETRY	60000	/* ms until a report that could not be made is tried again */
 
 struct due {
 	TAILQ_ENTRY(due)	 entry;
 	int64_t			 id;
 	int64_t			 at;		/* monotonic ms */
+	int			 deaths;	/* of the deliverer while it made the report */
 };
 
 static int	 dsn_ask(int64_t);
@@ -235,10 +237,22 @@ dsn_quarantined(uint32_t hop, const char *status)
 	    "release delivers it, rpopctl quarantine drop removes it.\n", status);
 }
 
+/* A header that kills whoever looks at it does so three times at most. */
 void
 dsn_reset(void)
 {
+	struct due		*d = TAILQ_FIRST(&dues);
+	struct relay_row	 row;
+
+	if (asked == 0 || d == NULL)
+		return;
 	asked = 0;
+	if (++d->deaths >= DSN_DEATHS && state_relay_get(d->id, &row) == 1 && dsn_hold(&row, row.status) == 0) {
+		log_warnx("delivery %lld: quarantined: the deliverer died %d times on its report", (long long)d->id, d->deaths);
+		TAILQ_REMOVE(&dues, d, entry);
+		free(d);
+	} else
+		dsn_later(d);
 }
 
 /* Others go first. */

@@ -6,6 +6,7 @@ are final; reports where they are due and nowhere else.
 import email
 import email.policy
 import itertools
+import json
 import os
 import sqlite3
 import time
@@ -360,3 +361,121 @@ def test_rejected_by_route(unified, lmtp, reports, popd):
     report, = reports.mails
     assert "this address is closed" in parse(report.data)[3]
     assert lmtp.mails == []
+
+
+# --- quarantine ---
+
+def listed(rig, what=("queue",)):
+    return json.loads(rig.ctl("-j", *what).log)["queue"]
+
+
+@pytest.fixture
+def held(unified, lmtp, popd):
+    """A running daemon with two messages in quarantine: for a next hop."""
+    lmtp.default = PERM
+    server = popd(messages=[corpus.mail("m%d" % i, [("Return-Path", "<>"), ("X-Real-To", PEOPLE[0])]) for i in range(2)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    daemon = unified.start()
+    rigs.wait_for(lambda: len(listed(unified, ["quarantine"])) == 2, "two messages in quarantine")
+    lmtp.default = OK
+    yield daemon
+    assert daemon.stop() == 0
+
+
+def test_quarantine_list_show(unified, held):
+    one, two = listed(unified, ["quarantine"])
+    assert one["state"] == "quarantined" and one["recipient"] == PEOPLE[0] and one["nexthop"] == "hop" and one["sender"] == ""
+    assert one["status"].startswith("5.1.1") and one["record"] == PM + "/r"
+    assert listed(unified) == [one, two]
+    text = unified.ctl("quarantine").log
+    assert "quarantined  anna@example.org  by hop" in text and "no such user" in text
+    shown = unified.ctl("quarantine", "show", str(one["id"])).log
+    assert "X-Test-Id: m" in shown and shown.startswith("Received: ")
+    assert unified.ctl("quarantine", "show", "999", check=False).code == 1
+    assert unified.ctl("quarantine", "release", "rubbish", check=False).code == 1
+
+
+def test_quarantine_release(unified, lmtp, held):
+    one, two = listed(unified, ["quarantine"])
+    unified.ctl("quarantine", "release", str(one["id"]))
+    rigs.wait_for(lambda: lmtp.taken() == PEOPLE[:1] or lmtp.taken().count(PEOPLE[0]) == 1, "the delivery")
+    rigs.wait_for(lambda: len(listed(unified)) == 1, "its row to go")
+    unified.ctl("quarantine", "release", str(two["id"]), "bert@example.org")
+    rigs.wait_for(lambda: "bert@example.org" in lmtp.taken(), "the delivery to another address")
+    rigs.wait_for(lambda: unified.spooled() == [], "an empty spool")
+    assert listed(unified) == [] and unified.ctl("queue").log == "empty\n"
+
+
+def test_quarantine_drop(unified, lmtp, held):
+    one, two = listed(unified, ["quarantine"])
+    unified.ctl("quarantine", "drop", str(one["id"]))
+    assert [q["id"] for q in listed(unified)] == [two["id"]]
+    assert unified.ctl("quarantine", "drop", "all").log == "1 dropped\n"
+    rigs.wait_for(lambda: unified.spooled() == [], "an empty spool")
+    assert lmtp.taken() == []
+
+
+def test_quarantine_into_maildir(unified, held):
+    """Released to an account whose mail stays here: into its Maildir."""
+    unified.sqlite("UPDATE settings SET nexthop = NULL;")
+    unified.ctl("reload")
+    assert unified.ctl("quarantine", "release", "all", "sales@example.org").log == "2 released\n"
+    rigs.wait_for(lambda: unified.idents().get("example.org/bert") == ["m0", "m1"], "both in the Maildir")
+    rigs.wait_for(lambda: unified.spooled() == [], "an empty spool")
+    rigs.wait_for(lambda: unified.state("SELECT count(*) FROM pending") == [(0,)], "the rows to go")
+    assert unified.ctl("quarantine", "list").log == "empty\n"
+
+
+def test_release_what_waits(unified, lmtp, popd):
+    """A row of the queue that is released is tried now."""
+    lmtp.default = TEMP
+    unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
+    daemon = unified.start()
+    row, = rigs.wait_for(lambda: [q for q in listed(unified) if q["tries"] == 1], "the first try")
+    lmtp.default = OK
+    unified.ctl("quarantine", "release", str(row["id"]))
+    rigs.wait_for(lambda: lmtp.taken() == PEOPLE[:1], "the delivery")
+    assert daemon.stop() == 0
+
+
+def test_loop(unified, popd):
+    """A message of ours that comes back is quarantined for its Maildir, and can be released into it."""
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To", suppress=0)
+    assert unified.once().code == 0
+    (data,), = unified.delivered().values()
+    server.box.add(b"X-Real-To: anna@example.org\r\n" + data.split(b"\n", 1)[1].replace(b"\n", b"\r\n"))
+    daemon = unified.start()
+    row, = rigs.wait_for(lambda: listed(unified, ["quarantine"]), "the loop to be noticed")
+    assert row["nexthop"] == "" and row["recipient"] == "example.org/anna"
+    unified.ctl("quarantine", "release", str(row["id"]))
+    rigs.wait_for(lambda: unified.idents()["example.org/anna"] == ["m", "m"], "the release")
+    assert daemon.stop() == 0
+
+
+# --- kill tests: store_relay.c, relay_result.c, relay_dsn.c, deliverer/queue.c ---
+
+KILLS = ["rpopd:master.relay_before", "rpopd:master.relay_after", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
+    "rpopd:master.send", "rpopd:master.sent", "rpopd:master.reported", "rpopd:relay.report", "rpopd:relay.reported",
+    "rpopd:master.report_after", "deliverer:deliverer.report", "deliverer:deliverer.queue_remove", "rpopd:master.commit_before",
+    "rpopd:master.commit_after", "rpopd:master.committed_sent"]
+
+
+@pytest.mark.parametrize("point", KILLS)
+def test_killed(unified, lmtp, reports, popd, point):
+    """A process dies at one step; afterwards each recipient has the message, and the sender one report: at most one more of either, where
+    the next hop's answer had come and was not committed."""
+    lmtp.answers = {PEOPLE[1]: [TEMP, OK], PEOPLE[2]: PERM}
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.once("-K", point, hooks=True)
+    for _ in range(4):
+        if states(unified):
+            due(unified, "next = 0")
+        unified.once()
+    assert states(unified) == {} and server.box.left() == [] and unified.spooled() == []
+    twice = 2 if point in ("rpopd:master.relay_before", "rpopd:relay.before", "rpopd:relay.change", "rpopd:master.sent",
+        "rpopd:master.send") else 1
+    for who in PEOPLE[:2]:
+        assert 1 <= lmtp.taken().count(who) <= twice, who
+    assert len(reports.taken()) == 1

@@ -80,6 +80,12 @@ session_state_str(enum session_state state)
 }
 
 int
+relay_full(void)
+{
+	return (0);
+}
+
+int
 commit_blocked(void)
 {
 	return (0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl/client.c rpopctl/lines.c rpopctl/print.c rpopctl/json.c rpopctl/text.c common/imsg.c common/imsg_io.c common/ibuf.c common/rules.c common/log.c common/proto.c */
+/* links: rpopctl/client.c rpopctl/lines.c rpopctl/queue.c rpopctl/print.c rpopctl/json.c rpopctl/text.c common/imsg.c common/imsg_io.c common/ibuf.c common/rules.c common/log.c common/proto.c */
 /* rpopctl's side of the control protocol, against answers good and bad. */
 #include <sys/socket.h>
 

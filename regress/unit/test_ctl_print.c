@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl/command.c rpopctl/print.c rpopctl/lines.c rpopctl/json.c rpopctl/text.c common/proto.c common/log.c */
+/* links: rpopctl/command.c rpopctl/print.c rpopctl/lines.c rpopctl/queue.c rpopctl/json.c rpopctl/text.c common/proto.c common/log.c */
 /* rpopctl's command line, texts, table and JSON. */
 #include <stdarg.h>
 #include <stddef.h>

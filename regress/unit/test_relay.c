@@ -331,6 +331,28 @@ test_report_trouble(void **state)
 	assert_int_equal(rows[1].id, 0);
 }
 
+/* The deliverer dies of a report: it has a rest, and after the third time there is none. */
+static void
+test_report_kills(void **state)
+{
+	int	 i;
+
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].state = RELAY_FAILED;
+	world_commit(1, 1);
+	for (i = 1; i <= 3; i++) {
+		assert_int_equal(world_count(IMSG_REPORT), i);
+		dsn_reset();
+		relay_run();
+		assert_int_equal(world_count(IMSG_REPORT), i);
+		world_later(60000);
+		relay_run();
+	}
+	assert_int_equal(world_count(IMSG_REPORT), 3);
+	assert_int_equal(rows[1].state, RELAY_QUARANTINED);
+}
+
 /* A locked store: results wait, nothing is sent meanwhile, and nothing is sent twice. */
 static void
 test_locked(void **state)
@@ -437,7 +459,7 @@ main(void)
 	static const struct CMUnitTest	 tests[] = {
 #define T(f)	cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_pause), T(test_pause_by_answer),
-		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
+		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble), T(test_report_kills),
 		T(test_locked), T(test_full), T(test_sender), T(test_start),
 	};
 
