@@ -24,6 +24,7 @@ static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
 static int			 make_try(struct request *, const char *);
+static int			 make_explain(struct request *, const char *);
 static int			 make_queue(struct request *, const char *);
 static int			 make_quarantine_list(struct request *, const char *);
 static int			 make_quarantine_show(struct request *, const char *);
