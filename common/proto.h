@@ -587,7 +587,8 @@ struct ctl_renumber {
 };
 
 struct ctl_explain {
-	int64_t		 mailbox;
+	int64_t		 mailbox;		/* id in state.db, if name is empty */
+	char		 name[PROTO_RECORD_SIZE];	/* account/record */
 	char		 uid[PROTO_UID_MAX + 32];	/* unique-id or digest key */
 };
 

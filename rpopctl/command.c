@@ -11,7 +11,7 @@ struct command {
 	const char		*name;
 	const struct command	*sub;		/* further words, or NULL */
 	int			(*make)(struct request *, const char *arg);	/* arg or name; 0, or -1: too long or empty */
-	const char		*usage;		/* argument, "" if none; NULL: only sub */
+	const char		*usage;		/* argument, or two with a space between, "" if none; NULL: only sub */
 	const char		*help;
 };
 
@@ -28,6 +28,7 @@ static int			 make_quarantine_list(struct request *, const char *);
 static int			 make_quarantine_show(struct request *, const char *);
 static int			 make_quarantine_release(struct request *, const char *);
 static int			 make_quarantine_drop(struct request *, const char *);
+static int			 make_explain(struct request *, const char *);
 static int			 make_renumber(struct request *, const char *, uint32_t);
 static int			 make_renumber_retrieve(struct request *, const char *);
 static int			 make_renumber_seen(struct request *, const char *);
@@ -62,6 +63,7 @@ static const struct command renumbered_commands[] = {
 };
 
 static const struct command commands[] = {
+	{ "explain",	NULL, make_explain,	"RECORD UID", "why a message that was taken went where it went" },
 	{ "log",	log_commands, NULL,	NULL, NULL },
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
 	{ "quarantine",	quarantine_commands, make_quarantine_list, NULL, NULL },
@@ -108,8 +110,12 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			return (-1);
 		}
 		arg = argv[i++];
-		if (i < argc && strstr(c->usage, " [") != NULL)
+		if (strchr(c->usage, ' ') != NULL && i < argc)
 			req->second = argv[i++];
+		else if (strchr(c->usage, ' ') != NULL && strstr(c->usage, " [") == NULL) {
+			snprintf(err, errsize, "%s: %s missing", c->name, strchr(c->usage, ' ') + 1);
+			return (-1);
+		}
 	}
 	if (i != argc) {
 		snprintf(err, errsize, "%s: too many arguments", c->name);
@@ -224,6 +230,22 @@ make_stop(struct request *req, const char *arg __unused)
 {
 	req->type = IMSG_CTL_STOP;
 	return (0);
+}
+
+/* The record by its name, or its mailbox by the number in state.db. */
+static int
+make_explain(struct request *req, const char *arg)
+{
+	struct ctl_explain	*m = &req->u.explain;
+	const char		*error;
+
+	req->type = IMSG_CTL_EXPLAIN;
+	req->lines = 1;
+	req->len = sizeof(*m);
+	m->mailbox = strtonum(arg, 1, INT64_MAX, &error);
+	if (error != NULL && strlcpy(m->name, arg, sizeof(m->name)) >= sizeof(m->name))
+		return (-1);
+	return (*arg == '\0' || *req->second == '\0' || strlcpy(m->uid, req->second, sizeof(m->uid)) >= sizeof(m->uid) ? -1 : 0);
 }
 
 static int

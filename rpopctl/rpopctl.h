@@ -25,6 +25,7 @@ struct request {
 		struct ctl_name	 name;
 		struct ctl_renumber renumber;
 		struct ctl_quarantine quarantine;
+		struct ctl_explain explain;
 		uint32_t	 level;
 	} u;
 };

@@ -45,6 +45,7 @@ static int	 control_poll(void *, struct imsg *);
 static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
+static int	 control_explain(void *, struct imsg *);
 static int	 control_route(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
@@ -62,6 +63,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_QUARANTINE, sizeof(struct ctl_quarantine), sizeof(struct ctl_quarantine), 0, RULES_ANY, control_quarantine },
 	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },
 	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
+	{ IMSG_CTL_EXPLAIN, sizeof(struct ctl_explain), sizeof(struct ctl_explain), 0, RULES_ANY, control_explain },
 };
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
@@ -372,6 +374,25 @@ control_renumber(void *arg, struct imsg *imsg)
 		sched_poll(m.name, &answer);
 	}
 	control_reply(c, ok, text);
+	return (0);
+}
+
+/* Where a message went, and why. */
+static int
+control_explain(void *arg, struct imsg *imsg)
+{
+	struct client		*c = arg;
+	struct ctl_explain	 m;
+	char			 err[PROTO_TEXT_SIZE * 2];
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || !proto_str(m.uid, sizeof(m.uid)))
+		return (-1);
+	if (!control_allowed(c, imsg, 0))
+		return (0);
+	if (explain(c, &m, err, sizeof(err)) == -1)
+		control_reply(c, 0, err);
+	else
+		link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 	return (0);
 }
 

@@ -189,6 +189,9 @@ struct client;
 void	 control_line(struct client *, const char *);
 void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
 
+/* explain.c: 0, the lines are out; or -1 with a sentence */
+int	 explain(struct client *, const struct ctl_explain *, char *err, size_t errsize);
+
 /* ask.c */
 int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
 int	 ask_told(const struct msg_told *);

@@ -130,6 +130,20 @@ int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* eve
 struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, oversize; };
 int	 state_counts(int64_t mailbox, struct mailbox_counts *);
 
+/* --- store_explain.c --- */
+
+struct explanation {			/* of one message */
+	enum seen_state	 state;		/* NEVER: no seen row */
+	int64_t		 since, gone;
+	uint64_t	 size;
+	uint32_t	 deaths, failures;
+	enum oversize	 oversize;
+	int64_t		 handled;	/* epoch, if note is not NULL */
+	char		*sender, *note, *results;
+};
+int	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);	/* 1, 0: not known, -1 */
+void	 explanation_free(struct explanation *);
+
 /* --- store_change.c --- */
 
 struct listing_change {			/* what a listing or a finished session taught; one transaction */

@@ -12,6 +12,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6, ?4, ?5)"
 	    " ON CONFLICT DO NOTHING",
 	[Q_SEEN_GET] = "SELECT size, sha256, state FROM seen WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_ROW] = "SELECT state, gone, since, size FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, size = ?4, sha256 = ?5"
 	    " WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = 5, 5, ?3), gone = NULL WHERE mailbox = ?1 AND uid = ?2",
@@ -75,6 +76,8 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone) FROM ("
 	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone FROM suspect WHERE mailbox = ?1 UNION ALL "
 	    "SELECT uid, 0, 0, 0, state, gone FROM oversize WHERE mailbox = ?1) GROUP BY uid ORDER BY uid",
+	[Q_ODD_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
+	    " WHERE mailbox = ?1 AND uid = ?2), (SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2)",
 	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 1, 0, NULL, ?3,"
 	    " ?4) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4 RETURNING deaths",
 	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 0, 1, NULL, ?3,"

@@ -145,3 +145,23 @@ const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (
 ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
 { (void)p; (void)n; (void)s; strlcpy(e, "no", z); return (-1); }
 int state_mark(uint8_t *k) { memset(k, 1, PROTO_DIGEST_LEN); return (0); }
+void explanation_free(struct explanation *e) { (void)e; }
+
+int
+state_explain(int64_t m, const uint8_t *u, size_t l, struct explanation *e)
+{
+	(void)m;
+	memset(e, 0, sizeof(*e));
+	return (l > 0 && (u[0] & 1));
+}
+
+int
+state_relay_of(int64_t m, const uint8_t *u, size_t l, int (*cb)(void *, const struct relay_row *), void *a)
+{
+	(void)m;
+	(void)u;
+	(void)l;
+	(void)cb;
+	(void)a;
+	return (0);
+}
