@@ -114,7 +114,6 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 		}
 		arg = argv[i++];
 		if (i < argc && strchr(c->usage, ' ') != NULL)
-		if (strchr(c->usage, ' ') != NULL && i < argc)
 			req->second = argv[i++];
 		else if (strchr(c->usage, ' ') != NULL && strstr(c->usage, " [") == NULL) {
 			snprintf(err, errsize, "%s: %s missing", c->name, strchr(c->usage, ' ') + 1);

@@ -24,9 +24,8 @@ quiet(enum log_level level, const char *text)
 	(void)text;
 }
 
-void
-control_tried(struct client *c, const struct ctl_tried *m)
 /* Who asked what becomes of an address. */
+void
 control_line(struct client *c, const char *text)
 {
 	if (c == NULL || strlen(text) >= sizeof(((struct ctl_text *)0)->text))
@@ -35,8 +34,8 @@ control_line(struct client *c, const char *text)
 
 void control_lines_end(struct client *c, const char *failure) { (void)c; (void)failure; }
 
-static struct session *
-session(struct record *rec, struct task *t)
+void
+control_tried(struct client *c, const struct ctl_tried *m)
 {
 	(void)c;
 	if (m->msgno == 0 || !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->text, sizeof(m->text)))
@@ -129,7 +128,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	rec.leave = len & 1;
 	writes = 0;
 	s = session(&rec, &task, try);
-	s = session(&rec, &task);
 	(void)ask_route((struct client *)&task, "a@b", err, sizeof(err));
 	while (len >= 4) {
 		type = p[1] % IMSG_MAX;

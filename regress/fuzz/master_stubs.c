@@ -86,11 +86,6 @@ int
 state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; writes++; return (0); }
 int
 state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; writes++; return (1); }
-int state_mark(uint8_t *k) { memset(k, 'm', PROTO_DIGEST_LEN); return (0); }
-const struct nexthop_row *config_nexthop(const struct config *c, uint32_t id) { (void)c; (void)id; return (NULL); }
-int state_failure(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
-int state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; return (0); }
-int state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
 int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }
 int state_settle(int64_t a, int64_t b) { (void)a; (void)b; return (0); }
 int state_flush(void) { return (0); }
@@ -176,12 +171,3 @@ state_relay_of(int64_t m, const uint8_t *u, size_t l, int (*cb)(void *, const st
 	(void)a;
 	return (0);
 }
-int state_relay_get(int64_t i, struct relay_row *r) { (void)i; (void)r; return (0); }
-int state_relay_change(struct relay_change *c, size_t n) { (void)c; (void)n; return (0); }
-int state_relay_reported(int64_t i, const struct msg_reported *m, uint32_t n, const char *r, int64_t *made)
-{ (void)i; (void)m; (void)n; (void)r; *made = 1; return (0); }
-int state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (0); }
-const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (void)c; (void)i; return (NULL); }
-ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
-{ (void)p; (void)n; (void)s; strlcpy(e, "no", z); return (-1); }
-int state_mark(uint8_t *k) { memset(k, 1, PROTO_DIGEST_LEN); return (0); }
