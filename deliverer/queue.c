@@ -8,7 +8,8 @@
  *	opened for the sender			held: it stays					-
  *	the master says that its row is gone	no row: removed, or removed now			deliverer.queue_remove
  *	to be moved, still in spool/		pending row: moved				deliverer.queue_move
- *	moved, not durable or MOVED not sent	pending row: link gone, done			deliverer.queue_moved
+ *	moved, perhaps not durable		pending row: moved, or link gone, done		deliverer.queue_moved
+ *	move durable, MOVED not sent		pending row: link gone, done			deliverer.queue_settle
  *
  * Nothing is remembered of a held link once the start is over: the name is enough.
  */
@@ -202,6 +203,8 @@ queue_settle(int durable)
 {
 	struct move	*mv;
 
+	if (!TAILQ_EMPTY(&moved))
+		HOOK("deliverer.queue_settle");
 	while ((mv = TAILQ_FIRST(&moved)) != NULL) {
 		TAILQ_REMOVE(&moved, mv, entry);
 		if (durable)

@@ -151,8 +151,8 @@ explain_row(void *arg, const struct relay_row *r)
 	char		 when[32];
 
 	if (r->state == RELAY_WAITING)
-		explain_say(c, "queue", "%lld: %s at next hop %u, %u tries, next %s%s%s", (long long)r->id, r->dest, r->nexthop,
-		    r->tries, explain_time(r->next, when), r->status[0] != '\0' ? ": " : "", r->status);
+		explain_say(c, "queue", "%lld: %s at next hop %u, tried %u time%s, next %s%s%s", (long long)r->id, r->dest,
+		    r->nexthop, r->tries, r->tries == 1 ? "" : "s", explain_time(r->next, when), r->status[0] != '\0' ? ": " : "", r->status);
 	else
 		explain_say(c, "queue", "%lld: %s, %s%s%s", (long long)r->id, r->dest,
 		    r->state == RELAY_QUARANTINED ? "quarantined" : "failed, its report is due", r->status[0] != '\0' ? ": " : "",

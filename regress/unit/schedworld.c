@@ -11,6 +11,7 @@
 
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "../../rpopd/relay.h"
 #include "schedworld.h"
 
 struct rpopd		 master;
