@@ -169,7 +169,8 @@ report_top(const struct msg_report *m, const struct spool_id *id, const char *ho
 
 	rv = notice_add(out, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@%s>\nTo: <%s>\nDate: %s\n", host, m->sender,
 	    prologue_date());
-	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".report.rpopd@%s>\n", id->sec, id->usec, id->msgno, host);
+	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".report.rpopd@%s>\n", id->sec, id->usec,
+	    id->msgno, host);
 	rv |= notice_add(out, "Subject: Your message could not be delivered\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n");
 	rv |= notice_add(out, "Content-Type: multipart/report; report-type=delivery-status;\n boundary=\"%s\"\n\n", boundary);
 	return (rv);
@@ -256,7 +257,7 @@ report_quoted(struct buf *out, const uint8_t *data, size_t len)
 			column = 0;
 			continue;
 		}
-		plain = data[i] != '=' && ((data[i] > ' ' && data[i] <= '~') || (data[i] == ' ' && i + 1 < len && data[i + 1] != '\n'));
+		plain = data[i] > ' ' ? data[i] != '=' && data[i] <= '~' : data[i] == ' ' && i + 1 < len && data[i + 1] != '\n';
 		n = plain ? 1 : 3;
 		if (column + n > QP_COLUMN) {
 			rv |= buf_add(out, "=\n", 2);

@@ -255,7 +255,8 @@ got_end(void *arg, struct imsg *imsg __unused)
 {
 	struct client	*ctl = arg;
 
-	if ((!ctl->req->listing && !ctl->req->lines && !ctl->req->queue) || (ctl->req->type == IMSG_CTL_STATUS && !ctl->rep->has_status))
+	if ((!ctl->req->listing && !ctl->req->lines && !ctl->req->queue) ||
+	    (ctl->req->type == IMSG_CTL_STATUS && !ctl->rep->has_status))
 		return (-1);
 	ctl->rep->ok = 1;
 	ctl->state = STATE_DONE;

@@ -126,7 +126,7 @@ queue_show(const struct out *o, int fd)
 
 	while ((n = read(fd, data, sizeof(data))) > 0) {
 		for (i = 0; i < n && o->width > 0; i++)
-			if (((data[i] & 0x7f) == data[i] && data[i] < ' ' && data[i] != '\n' && data[i] != '\t') || data[i] == 0x7f)
+			if (((uint8_t)data[i] < ' ' && data[i] != '\n' && data[i] != '\t') || data[i] == 0x7f)
 				data[i] = '?';
 		if (fwrite(data, 1, n, o->fp) != (size_t)n)
 			return (-1);

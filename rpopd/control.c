@@ -45,8 +45,6 @@ static int	 control_poll(void *, struct imsg *);
 static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
-static int	 control_explain(void *, struct imsg *);
-static int	 control_route(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
 static void	 control_record(struct client *, const struct task *);
@@ -377,64 +375,6 @@ control_renumber(void *arg, struct imsg *imsg)
 	}
 	control_reply(c, ok, text);
 	return (0);
-}
-
-/* Where a message went, and why. */
-static int
-control_explain(void *arg, struct imsg *imsg)
-{
-	struct client		*c = arg;
-	struct ctl_explain	 m;
-	char			 err[PROTO_TEXT_SIZE * 2];
-
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || !proto_str(m.uid, sizeof(m.uid)))
-		return (-1);
-	if (!control_allowed(c, imsg, 0))
-		return (0);
-	if (explain(c, &m, err, sizeof(err)) == -1)
-		control_reply(c, 0, err);
-	else
-		link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
-	return (0);
-}
-
-/* What becomes of an address; the deliverer knows. */
-static int
-control_route(void *arg, struct imsg *imsg)
-{
-	struct client	*c = arg;
-	struct ctl_name	 m;
-	char		 err[PROTO_TEXT_SIZE];
-
-	if (control_name(imsg, &m) == -1)
-		return (-1);
-	if (!control_allowed(c, imsg, 0))
-		return (0);
-	if (ask_route(c, m.name, err, sizeof(err)) == -1)
-		control_reply(c, 0, err);
-	else
-		c->listing = 1;
-	return (0);
-}
-
-void
-control_line(struct client *c, const char *text)
-{
-	struct ctl_text	 m;
-
-	memset(&m, 0, sizeof(m));
-	strlcpy(m.text, text, sizeof(m.text));
-	link_send_id(&c->link, IMSG_CTL_LINE, PROTO_VERSION, &m, sizeof(m));
-}
-
-void
-control_lines_end(struct client *c, const char *failure)
-{
-	c->listing = 0;
-	if (failure != NULL)
-		control_reply(c, 0, failure);
-	else
-		link_send_id(&c->link, IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 }
 
 /* Begin a listing of every record, or of those of one account ("account" or "account/record"). */

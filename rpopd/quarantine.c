@@ -29,7 +29,8 @@ static int	 quarantine_one(const struct ctl_quarantine *, int64_t, const struct 
 static int	 quarantine_all(const struct ctl_quarantine *, const struct target *, char *, size_t);
 static int	 quarantine_aside(const struct ctl_quarantine *, char *, size_t);
 static int	 quarantine_id(void *, const struct relay_row *);
-static void	 quarantine_change(const struct ctl_quarantine *, const struct relay_row *, const struct target *, struct relay_change *);
+static void	 quarantine_change(const struct ctl_quarantine *, const struct relay_row *, const struct target *,
+		    struct relay_change *);
 static int	 quarantine_commit(struct relay_change *, const struct relay_row *, size_t);
 static void	 quarantine_applied(const struct relay_change *, const struct relay_row *);
 static int	 target_find(const char *, struct target *);
@@ -93,7 +94,8 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 		fatal("quarantine");
 	error = state_relay_each(quarantine_id, &held) == -1;
 	for (i = 0; !error && i < held.n; i++) {
-		if (state_relay_get(held.ids[i], &rows[n]) == 1 && (m->to[0] == '\0' || t->what != TARGET_NONE || rows[n].nexthop != 0)) {
+		if (state_relay_get(held.ids[i], &rows[n]) == 1 &&
+		    (m->to[0] == '\0' || t->what != TARGET_NONE || rows[n].nexthop != 0)) {
 			quarantine_change(m, &rows[n], t, &changes[n]);
 			n++;
 		}

@@ -31,7 +31,8 @@ struct settlement {
 };
 
 static struct settlement *result_new(struct relay_mail *, size_t);
-static void	 result_add(struct settlement *, const struct relay_item *, const struct relay_mail *, enum send_result, const char *);
+static void	 result_add(struct settlement *, const struct relay_item *, const struct relay_mail *, enum send_result,
+		    const char *);
 static int64_t	 result_delay(uint32_t);
 static void	 result_try(void);
 static void	 result_apply(struct settlement *);
@@ -110,7 +111,8 @@ result_new(struct relay_mail *m, size_t n)
 
 /* Reports go to those who want to hear and can be told; the rest of what failed is kept for the postmaster to look at. */
 static void
-result_add(struct settlement *s, const struct relay_item *it, const struct relay_mail *m, enum send_result result, const char *text)
+result_add(struct settlement *s, const struct relay_item *it, const struct relay_mail *m, enum send_result result,
+    const char *text)
 {
 	const uint32_t		 age = master.config->settings.queue_age;
 	struct relay_change	*c = &s->changes[s->n];

@@ -188,6 +188,9 @@ void	 control_queue_gone(void *client);
 int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
 void	 control_queue_reset(void);		/* the deliverer died */
 struct client;
+/* control_ask.c */
+int	 control_explain(void *, struct imsg *);
+int	 control_route(void *, struct imsg *);
 void	 control_line(struct client *, const char *);
 void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
 

@@ -305,7 +305,8 @@ def test_report_to_postmaster(unified, lmtp, popd):
 
 @pytest.mark.parametrize("kind", ["star", "personal", "null"])
 def test_no_report(unified, hop, reports, popd, kind):
-    """S50, S52, P27: neither in `*` mode nor of personal records nor to the null sender; kept in quarantine, and the postmaster is told once."""
+    """S50, S52, P27: neither in `*` mode nor of personal records nor to the null sender; kept in quarantine, and the
+    postmaster is told once."""
     hop.default = PERM
     null = [("Return-Path", "<>")] if kind == "null" else []
     messages = [corpus.mail("m%d" % i, [("X-Real-To", PEOPLE[0])] + null) for i in range(3)]

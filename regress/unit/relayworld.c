@@ -77,7 +77,8 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 		s->n = rcpt->rcpt;
 		strlcpy(s->text, rcpt->address, sizeof(s->text));
 	} else if (type == IMSG_REPORT)
-		snprintf(s->text, sizeof(s->text), "%.200s %.200s %s|%.90s", report->sender, report->recipient, report->status, report->text);
+		snprintf(s->text, sizeof(s->text), "%.200s %.200s %s|%.90s", report->sender, report->recipient,
+		    report->status, report->text);
 	return (0);
 }
 

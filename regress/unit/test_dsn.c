@@ -109,13 +109,14 @@ test_encoded(void **state)
 	struct msg_report	 m = request("j\xc3\xb6rg@ex\xe2\x82\xac.org");
 	struct msg_reported	 answer;
 	char			*mail, *text, *p, *eol;
+	size_t			 len;
 
 	(void)state;
 	m.remote[0] = '\0';
 	assert_non_null(mail = malloc(3000));
-	strlcpy(mail, "Return-Path: <>\nSubject: caf\xc3\xa9 = \nX-Long: ", 3000);
-	memset(mail + strlen(mail), 'x', 2000);
-	strlcpy(mail + 43 + 2000, "\n", 100);
+	len = strlcpy(mail, "Return-Path: <>\nSubject: caf\xc3\xa9 = \nX-Long: ", 3000);
+	memset(mail + len, 'x', 2000);
+	strlcpy(mail + len + 2000, "\n", 10);
 	original(mail, strlen(mail));
 	free(mail);
 	text = make(&m, &answer);

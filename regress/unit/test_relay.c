@@ -325,7 +325,8 @@ test_report_trouble(void **state)
 	world_later(60000);
 	relay_run();
 	assert_int_equal(world_count(IMSG_REPORT), 3);
-	m = (struct msg_reported){ .id = world_last(IMSG_REPORT)->id, .link = "1700000000.M1P2S0N1R0.host", .dest = "example.org/pm" };
+	m = (struct msg_reported){ .id = world_last(IMSG_REPORT)->id, .link = "1700000000.M1P2S0N1R0.host",
+	    .dest = "example.org/pm" };
 	assert_int_equal(dsn_made(&m), 0);
 	assert_string_equal(world_last(IMSG_SPOOL_MOVE)->text, "example.org/pm");
 	assert_int_equal(rows[1].id, 0);
@@ -459,7 +460,8 @@ main(void)
 	static const struct CMUnitTest	 tests[] = {
 #define T(f)	cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_pause), T(test_pause_by_answer),
-		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble), T(test_report_kills),
+		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
+		T(test_report_kills),
 		T(test_locked), T(test_full), T(test_sender), T(test_start),
 	};
 
