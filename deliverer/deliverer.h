@@ -21,10 +21,9 @@
 #define REASON_SIZE	200
 
 /*
- * routes.c: the routing table, swapped as a whole.  Accounts are sent first, then domains, then rows.  What is found in a table stays
- * valid while it is held.  Before the first one: NULL, 0, "".
+ * routes.c: the routing table, swapped as a whole.  Accounts are sent first, then domains, then rows.  What is found in a
+ * table is valid until the next one is complete.  Before the first one: NULL, 0, "".
  */
-struct routes;
 int	 routes_start(const struct msg_route_start *);
 int	 routes_account(const struct msg_route_account *);	/* -1: hostile or malformed directory */
 int	 routes_domain(const struct msg_route_domain *);
@@ -37,8 +36,6 @@ const char	*routes_hostname(void);
 const char	*routes_archive(void);				/* address that gets a copy of everything; "": none */
 uint32_t	 routes_hop_limit(void);
 const uint8_t	*routes_mark(void);				/* key of the trace mark, PROTO_DIGEST_LEN octets */
-struct routes	*routes_hold(void);				/* the current table, NULL before the first */
-void		 routes_release(struct routes *);		/* NULL is fine */
 
 /* places.c: where a message goes. */
 #define PLACES_SLOTS	4096		/* power of two, well over PROTO_RCPT_MAX */

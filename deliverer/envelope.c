@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which of the fields with envelope recipients count.  Anybody can write such a field into a message; what the provider writes stands
- * above the Received field that its own first host has put on top of whatever the sender sent.  So with a trusted hop only fields
- * above the topmost Received field count that names this host behind "by".  Such a "by" counts wherever it stands in the field, in
- * comments too: a sender who gets one into a field further up makes less count, never more.
+ * Which of the fields with envelope recipients count.  Anybody can write such a field into a message; what the provider writes
+ * stands above the Received field that its own first host has put on top of whatever the sender sent.  So with a trusted hop
+ * only fields above the topmost Received field count that names this host behind "by".  Such a "by" counts wherever it stands
+ * in the field, in comments too: a sender who gets one into a field further up makes less count, never more.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,8 +20,9 @@ static int	 envelope_ishost(int);
 static void	 envelope_name(const char *, uint32_t, char *, size_t);
 
 /*
- * The first name of the list that the message has (in the place that special_nth asks for, where it asks for one) counts, alone.
- * Only the fields from ->first to before ->limit of kind FIELD_SPECIAL with ->name are meant; with ->one only the first of them.
+ * The first name of the list that the message has (in the place that special_nth asks for, where it asks for one) counts,
+ * alone.  Only the fields from ->first to before ->limit of kind FIELD_SPECIAL with ->name are meant; with ->one only the first
+ * of them.
  */
 void
 envelope_choose(const struct msg_session_open *open, const struct header *h, struct envelope *e)

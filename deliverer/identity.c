@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A digest that every copy of a message has, whatever way it came here: of the fields that its author wrote and of its body, and of
- * nothing that is put on top under way.  Fields count without regard to how they are folded, and in which order fields of different
- * names stand; fields of one name in their order.
+ * A digest that every copy of a message has, whatever way it came here: of the fields that its author wrote and of its body,
+ * and of nothing that is put on top under way.  Fields count without regard to how they are folded, and in which order fields
+ * of different names stand; fields of one name in their order.
  */
 #include <string.h>
 #include <strings.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The trace mark: a message that carries it was retrieved from that remote mailbox before, by us, and has come back.  It is a keyed
- * digest of the mailbox and of the fields its author wrote: without the key nobody can make one, and one that was copied onto another
- * message is worth nothing there.
+ * The trace mark: a message that carries it was retrieved from that remote mailbox before, by us, and has come back.  It is a
+ * keyed digest of the mailbox and of the fields its author wrote: without the key nobody can make one, and one that was copied
+ * onto another message is worth nothing there.
  */
 #include <string.h>
 #include <strings.h>

@@ -41,8 +41,8 @@ message_recipients(struct message *m, uint32_t n)
 }
 
 /*
- * Take over what was decided.  Each Maildir is opened, made if need be, before the message is called taken.  The decision is remembered
- * if noted, or when it is not just a Maildir.  0, or -1 with the reason.
+ * Take over what was decided.  Each Maildir is opened, made if need be, before the message is called taken.  The decision is
+ * remembered if noted, or when it is not just a Maildir.  0, or -1 with the reason.
  */
 int
 message_decided(struct message *m, struct recipients *r, int noted, char *err, size_t errsize)

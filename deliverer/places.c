@@ -49,8 +49,8 @@ places_add(struct places *ps, const struct place *new)
 }
 
 /*
- * An account's folder, or with folder "" its normal delivery: the next hop, if it has one, else the INBOX.  address is for the next
- * hop, NULL: the account's own.  As places_add(); -1 too for a name that cannot be a folder.
+ * An account's folder, or with folder "" its normal delivery: the next hop, if it has one, else the INBOX.  address is for the
+ * next hop, NULL: the account's own.  As places_add(); -1 too for a name that cannot be a folder.
  */
 int
 places_account(struct places *ps, const struct route_account *a, const char *folder, const char *address, const char *original,

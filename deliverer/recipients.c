@@ -212,8 +212,8 @@ recipients_found(void *arg, const struct mailaddr *found)
 }
 
 /*
- * S74: local%host@domain and host!local@domain stand for local@host where the domain's row allows it.  1: rewritten, 0: nothing to do,
- * -1: no address.
+ * S74: local%host@domain and host!local@domain stand for local@host where the domain's row allows it.  1: rewritten, 0: nothing
+ * to do, -1: no address.
  */
 int
 recipients_source_route(struct mailaddr *a)

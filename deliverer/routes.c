@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The routing table in use (common/route.h) and what came with it.  The master sends it as a whole; the new one takes over when it
- * is complete, and the old one goes when the last message that was routed by it is done.
+ * is complete, and the old one goes: what was decided by it has been copied.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,6 @@
 #include "deliverer.h"
 
 struct routes {
-	uint32_t		 refs;
 	int			 broken;	/* something was refused: this table never takes over */
 	struct route_table	*table;
 	struct msg_route_start	 start;
@@ -19,6 +18,7 @@ struct routes {
 static struct routes	*current, *loading;
 
 static int	 routes_take(int);
+static void	 routes_release(struct routes *);
 static int	 routes_ishost(const char *);
 
 /* A table that was being loaded is forgotten.  One without accounts has postmaster 0: nothing can be delivered yet. */
@@ -34,7 +34,6 @@ routes_start(const struct msg_route_start *m)
 		return (-1);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (-1);
-	r->refs = 1;
 	r->start = *m;
 	if ((r->table = route_new(m->accounts, m->domains, m->rows, m->detail)) == NULL) {
 		routes_release(r);
@@ -125,18 +124,10 @@ routes_mark(void)
 	return (current == NULL ? NULL : current->start.mark);
 }
 
-struct routes *
-routes_hold(void)
-{
-	if (current != NULL)
-		current->refs++;
-	return (current);
-}
-
-void
+static void
 routes_release(struct routes *r)
 {
-	if (r == NULL || --r->refs > 0)
+	if (r == NULL)
 		return;
 	route_free(r->table);
 	freezero(r, sizeof(*r));

@@ -30,7 +30,7 @@ const struct loader	 load_loaders[] = {
 	    SECRET_COLUMNS("password") " FROM nexthop ORDER BY id", load_nexthop },
 	{ "SELECT name, address, source_routes FROM domain ORDER BY name", load_domain },
 	/* an account's own next hop, or the default */
-	{ "SELECT a.id, a.name, a.domain, ifnull(a.nexthop, s.nexthop), n.id FROM account a LEFT JOIN settings s ON s.id = 1"
+	{ "SELECT a.id, a.name, a.domain, ifnull(a.nexthop, s.nexthop) AS nexthop, n.id FROM account a LEFT JOIN settings s ON s.id = 1"
 	    " LEFT JOIN nexthop n ON n.name = ifnull(a.nexthop, s.nexthop)", load_account },
 	{ "SELECT r.address, r.target, r.folder, r.nexthop, n.id, r.action, r.text FROM route r LEFT JOIN nexthop n ON n.name = r.nexthop"
 	    " ORDER BY r.rowid", load_route },

@@ -31,8 +31,8 @@ enum { R_ACCOUNT, R_NAME, R_DOMAIN, R_AUTH_NAME, R_TLS, R_PERIOD, R_LEAVE, R_APO
 	R_PW_TYPE, R_PW_LENGTH, R_PW_BREAKS, R_REFRESH_TYPE, R_REFRESH_LENGTH, R_REFRESH_BREAKS };
 
 const char	 load_rpop_sql[] = "SELECT account, name, domain, auth_name, tls, period, leave, apop, mailbox, special, local_domain,"
-    " auth, oauth_client, token_command, token_user, tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert, tls_key, schedule,"
-    " max_size, oversize, session_messages, session_octets, leave_days, first_poll, self_service,"
+    " auth, oauth_client, token_command, token_user, tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert, tls_key,"
+    " schedule, max_size, oversize, session_messages, session_octets, leave_days, first_poll, self_service,"
     " special_nth, trusted_hop, strip_prefix, domains, suppress, "
     SECRET_COLUMNS("password") ", " SECRET_COLUMNS("refresh_token") " FROM rpop ORDER BY account, name";
 

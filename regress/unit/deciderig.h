@@ -21,15 +21,15 @@ extern struct msg_route_start	 start;		/* load_table() fills in the counts */
 extern const char *const	 people[4];	/* accounts of example.org, ids 1 to 4; the first is the postmaster */
 
 void	 mode(enum dist_mode, const char *special);
-/* People, one alias, and as many further accounts u<id - 1> as wanted; routes: all rows, domains, and bo's mail goes to next hop 7. */
+/* People, one alias, and as many further accounts u<id - 1> as wanted; routes: all rows, domains, bo has next hop 7. */
 void	 load_table(uint32_t more, int routes);
 void	 load(uint32_t more);
 void	 load_routes(void);			/* all rows, a hop limit of 20, a key of the mark */
 int	 decide(const char *text, size_t);
 /*
- * Each sample comes to what it says.  Places: anna: her INBOX; anna/.Folder; name@domain>7: handed on to next hop 7, with (original)
- * if that is told; !name@domain=text: refused; -name@domain: nobody; ?...: in quarantine.  With load_routes() a ~ stands in front of
- * places whose failures are not reported.
+ * Each sample comes to what it says.  Places: anna: her INBOX; anna/.Folder; name@domain>7: handed on to next hop 7, with
+ * (original) if that is told; !name@domain=text: refused; -name@domain: nobody; ?...: in quarantine.  With load_routes() a ~
+ * stands in front of places whose failures are not reported.
  */
 void	 check(const struct sample *, size_t);
 int	 alone(const char *);			/* 1: one place, this account's INBOX */

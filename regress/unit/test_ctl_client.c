@@ -56,6 +56,7 @@ ask(uint32_t type, struct reply *rep)
 {
 	struct request	 req = { .type = type };
 
+	req.lines = type == IMSG_CTL_ROUTE;
 	req.listing = type == IMSG_CTL_STATUS || type == IMSG_CTL_ACCOUNT;
 	if (type == IMSG_CTL_ACCOUNT || type == IMSG_CTL_POLL) {
 		req.len = sizeof(req.u.name);
@@ -129,6 +130,57 @@ action_ok(void **state __unused)
 	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), 0);
 	assert_int_equal(rep.ok, 1);
+}
+
+static void
+lines(void **state __unused)
+{
+	struct ctl_text	 text = { .text = "first" };
+	struct reply	 rep;
+
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	strlcpy(text.text, "second", sizeof(text.text));
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), 0);
+	assert_int_equal(rep.ok, 1);
+	assert_int_equal(rep.nlines, 2);
+	assert_string_equal(rep.lines[0].text, "first");
+	assert_string_equal(rep.lines[1].text, "second");
+	free(rep.lines);
+}
+
+/* Not where another answer is due, not unterminated, and nothing else in their place. */
+static void
+lines_unexpected(void **state __unused)
+{
+	struct ctl_text	 text = { .text = "x" };
+	struct reply	 rep;
+
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), -1);
+	assert_non_null(strstr(error, "unexpected answer"));
+}
+
+static void
+lines_unterminated(void **state __unused)
+{
+	struct ctl_text	 text;
+	struct reply	 rep;
+
+	memset(&text, 'x', sizeof(text));
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), -1);
+}
+
+static void
+lines_not_ok(void **state __unused)
+{
+	struct ctl_text	 text = { .text = "done" };
+	struct reply	 rep;
+
+	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
+	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), -1);
 }
 
 static void
@@ -252,6 +304,10 @@ main(void)
 		TEST(listing),
 		TEST(action),
 		TEST(action_ok),
+		TEST(lines),
+		TEST(lines_unexpected),
+		TEST(lines_unterminated),
+		TEST(lines_not_ok),
 		TEST(other_version),
 		TEST(cut_short),
 		TEST(closed_with_reason),

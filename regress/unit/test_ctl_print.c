@@ -341,6 +341,28 @@ waiting(void **state __unused)
 }
 
 static void
+lines_of_text(void **state __unused)
+{
+	struct ctl_text	 lines[] = { { .text = "a: row a -> b" }, { .text = "=> account \033[2J" } };
+	struct reply	 rep = { .ok = 1, .lines = lines, .nlines = 2 };
+	struct request	 req;
+	struct out	 o = { .width = 0 };
+	char		 err[256];
+
+	assert_int_equal(parse(&req, err, "ro", "anna@example.org", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_ROUTE);
+	assert_int_equal(req.lines, 1);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "a: row a -> b\n=> account \\033[2J\n");
+	o.fp = capture();
+	json_reply(o.fp, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "{\"ok\":true,\"lines\":[\"a: row a -> b\",\"=> account \\u001b[2J\"]}\n");
+}
+
+static void
 json_object(void **state __unused)
 {
 	struct ctl_record	 r[2];
@@ -384,6 +406,7 @@ main(void)
 		cmocka_unit_test(table_fits_terminal),
 		cmocka_unit_test(account_page),
 		cmocka_unit_test(waiting),
+		cmocka_unit_test(lines_of_text),
 		cmocka_unit_test(json_object),
 	};
 	int			 failed;

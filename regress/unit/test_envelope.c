@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* links: deliverer/envelope.c deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c */
 /*
- * The position rule: what senders can write, under what providers write on top of it.  In each combination the provider's field counts
- * and no other does.
+ * The position rule: what senders can write, under what providers write on top of it.  In each combination the provider's field
+ * counts and no other does.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@ static const char *const	 providers[] = {
 	    "\tby " HOP " (Postfix) with ESMTPS id 1\n\tfor <anna@example.org>; Fri, 1 Mar 2024 12:00:00 +0000\n",
 	/* Exim */
 	"X-Real-To: genuine\nReceived: from [192.0.2.7] (helo=HELO)\n\tby " HOP " with esmtps  (TLS1.3) tls TLS_AES_256_GCM_SHA384\n"
-	    "\t(Exim 4.96)\n\t(envelope-from <a@b>)\n\tid 1rfAbC-0001aB-2c\n\tfor anna@example.org;\n\tFri, 01 Mar 2024 12:00:00 +0000\n",
+	    "\t(Exim 4.96)\n\t(envelope-from <a@b>)\n\tid 1rfAbC\n\tfor anna@example.org;\n\tFri, 01 Mar 2024 12:00:00 +0000\n",
 	/* sendmail: the field behind its own Received field, but above that of the first host */
 	"Received: from " HOP " (" HOP " [10.0.0.1])\n\tby store.provider.example (8.17.1/8.17.1) with ESMTPS id 42\n"
 	    "\tfor <anna@example.org>; Fri, 1 Mar 2024 12:00:01 GMT\nX-Real-To: genuine\nReceived: from HELO (h.example [192.0.2.7])\n"
@@ -39,21 +39,21 @@ static const char *const	 providers[] = {
 	"Delivered-To: x\nX-Real-To: genuine\nReceived: (qmail 12345 invoked by uid 89); 1 Mar 2024 12:00:00 -0000\n"
 	    "Received: from unknown (HELO HELO) (192.0.2.7)\n  by " HOP " with SMTP; 1 Mar 2024 12:00:00 -0000\n",
 	/* Exchange */
-	"X-Real-To: genuine\nReceived: from EX1.provider.example (2001:db8::1) by\n EX2.provider.example (2001:db8::2) with Microsoft SMTP"
-	    " Server\n (version=TLS1_2, cipher=X) id 15.1.1; Fri, 1 Mar 2024 12:00:01 +0000\n"
-	    "Received: from HELO (192.0.2.7) by " HOP "\n (10.0.0.1) with Microsoft SMTP Server id 15.1.1; Fri, 1 Mar 2024 12:00:00 +0000\n",
+	"X-Real-To: genuine\nReceived: from EX1.provider.example (2001:db8::1) by\n EX2.provider.example (2001:db8::2) with Microsoft\n"
+	    " SMTP Server (version=TLS1_2, cipher=X) id 15.1.1; Fri, 1 Mar 2024 12:00:01 +0000\n"
+	    "Received: from HELO (192.0.2.7) by " HOP "\n (10.0.0.1) with SMTP Server id 15; Fri, 1 Mar 2024 12:00:00 +0000\n",
 	/* in upper case with a comment without a blank in front, an absolute name, other blanks */
 	"X-Real-To: genuine\nReceived: FROM HELO BY MX1.Provider.Example(x) WITH SMTP; Fri, 1 Mar 2024 12:00:00 +0000\n",
 	"X-Real-To: genuine\nReceived: from HELO by\n " HOP ".\n with SMTP; Fri, 1 Mar 2024 12:00:00 +0000\n",
 	"X-Real-To: genuine\nReceived: from HELO\tby\t \t" HOP "; Fri, 1 Mar 2024 12:00:00 +0000\n",
 	/* the message passed the host twice, around a filter */
 	"X-Real-To: genuine\nReceived: from localhost (localhost [127.0.0.1])\n\tby " HOP " (Postfix) with ESMTP id 2; Fri, 1 Mar 2024"
-	    " 12:00:01 +0000\nReceived: from HELO (x [192.0.2.7])\n\tby " HOP " (Postfix) with ESMTP id 1; Fri, 1 Mar 2024 12:00:00 +0000\n"
+	    " 12:00:01 +0000\nReceived: from HELO ([192.0.2.7])\n\tby " HOP " (Postfix) with ESMTP id 1; Fri, 1 Mar 2024 12:00:00\n"
 };
 
 static const char *const	 helos[] = {
-	"mail.sender.example", "[192.0.2.7]", "(", ")", "((((", "\"", "\\", "(\\", "by", "(by", "by-other.example", "mx1.provider.example",
-	"by." HOP, "xby " HOP, ";", "<", "(comment", "mx1.provider.example.evil.example", "\x80\xff"
+	"mail.sender.example", "[192.0.2.7]", "(", ")", "((((", "\"", "\\", "(\\", "by", "(by", "by-other.example",
+	"mx1.provider.example", "by." HOP, "xby " HOP, ";", "<", "(comment", "mx1.provider.example.evil.example", "\x80\xff"
 };
 
 /* What a sender writes into the message. */

@@ -264,7 +264,8 @@ every_cut(void **state)
 static void
 hops(void **state)
 {
-	static const char	 text[] = "Received: a\r\n x\r\nReceive: b\r\nRECEIVED\t: c\r\n Received: d\r\nReceived: e\r\n\r\nReceived: f\r\n";
+	static const char	 text[] = "Received: a\r\n x\r\nReceive: b\r\nRECEIVED\t: c\r\n Received: d\r\nReceived: e\r\n\r\n"
+	    "Received: f\r\n";
 	struct header		 h;
 	size_t			 i;
 	int			 m;
