@@ -235,10 +235,3 @@ world_gates(void)
 	}
 	gate_sweep();
 }
-
-/* The queue has room. */
-int
-relay_full(void)
-{
-	return (0);
-}
