@@ -23,12 +23,12 @@ static int			 make_poll(struct request *, const char *);
 static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
-static int			 make_explain(struct request *, const char *);
 static int			 make_queue(struct request *, const char *);
 static int			 make_quarantine_list(struct request *, const char *);
 static int			 make_quarantine_show(struct request *, const char *);
 static int			 make_quarantine_release(struct request *, const char *);
 static int			 make_quarantine_drop(struct request *, const char *);
+static int			 make_explain(struct request *, const char *);
 static int			 make_renumber(struct request *, const char *, uint32_t);
 static int			 make_renumber_retrieve(struct request *, const char *);
 static int			 make_renumber_seen(struct request *, const char *);
@@ -110,7 +110,7 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			return (-1);
 		}
 		arg = argv[i++];
-		if (i < argc && strchr(c->usage, ' ') != NULL)
+		if (strchr(c->usage, ' ') != NULL && i < argc)
 			req->second = argv[i++];
 		else if (strchr(c->usage, ' ') != NULL && strstr(c->usage, " [") == NULL) {
 			snprintf(err, errsize, "%s: %s missing", c->name, strchr(c->usage, ' ') + 1);

@@ -24,8 +24,8 @@ struct request {
 	union {
 		struct ctl_name	 name;
 		struct ctl_renumber renumber;
-		struct ctl_explain explain;
 		struct ctl_quarantine quarantine;
+		struct ctl_explain explain;
 		uint32_t	 level;
 	} u;
 };

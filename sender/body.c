@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A message as DATA wants it (RFC 5321 sections 2.3.8 and 4.5.2): whatever ends a line here, LF, CRLF or a bare CR, is CRLF there,
- * so that no next hop can see an end of the message, and commands behind it, where we see none; a dot at a line's begin is doubled.
+ * A message as DATA wants it (RFC 5321 sections 2.3.8 and 4.5.2): whatever ends a line here, LF, CRLF or a bare CR, is CRLF
+ * there, so that no next hop can see an end of the message, and commands behind it, where we see none; a dot at a line's begin is
+ * doubled.
  */
 #include <sys/types.h>
 

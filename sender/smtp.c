@@ -42,7 +42,8 @@ static const struct {
 
 /* start must last as long as s.  With implicit TLS smtp_secured() comes next.  0, or -1: no memory. */
 int
-smtp_init(struct smtp *s, const struct smtp_ops *ops, void *arg, const struct msg_send_start *start, const void *secret, size_t len)
+smtp_init(struct smtp *s, const struct smtp_ops *ops, void *arg, const struct msg_send_start *start, const void *secret,
+    size_t len)
 {
 	memset(s, 0, sizeof(*s));
 	s->ops = ops;

@@ -6,8 +6,8 @@
  *	ACCEPTED, TEMP, PERM	the next hop said so, or we know that it never had the whole message
  *	DOUBT			it had the whole message, and its answer was lost
  *
- * DATA waits for the replies to RCPT even if commands may be pipelined: a next hop that has refused every recipient and takes DATA
- * nevertheless would have to be sent an empty message (RFC 2920 section 3.1).
+ * DATA waits for the replies to RCPT even if commands may be pipelined: a next hop that has refused every recipient and takes
+ * DATA nevertheless would have to be sent an empty message (RFC 2920 section 3.1).
  */
 #include <sys/types.h>
 
@@ -366,8 +366,8 @@ mail_bye(struct smtp *s, enum smtp_cmd cmd, const struct smtp_reply *r)
 }
 
 /*
- * The session has failed: what is open is closed, and whoever may have got the message without our knowing is in doubt.  A message
- * that was not begun stays unanswered.
+ * The session has failed: what is open is closed, and whoever may have got the message without our knowing is in doubt.  A
+ * message that was not begun stays unanswered.
  */
 void
 mail_settle(struct smtp *s)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Replies (RFC 5321 section 4.2), their enhanced status codes (RFC 2034, 3463), and the lines of an EHLO reply.  Total parsers. */
+/* Replies (RFC 5321 section 4.2), their enhanced status codes (RFC 2034, 3463), the lines of an EHLO reply: total parsers. */
 #include <sys/types.h>
 
 #include <ctype.h>

@@ -24,7 +24,8 @@ RESULTS = {1: "accepted", 2: "temp", 3: "perm", 4: "doubt"}
 with open(os.path.join(rigs.REPO, "common", "proto.h")) as header:
     PROTO = header.read()
 TYPES = {name: i for i, name in enumerate(re.findall(r"^\t(IMSG_\w+)", PROTO.split("enum imsg_type {")[1].split("};")[0], re.M))}
-WHY = {i: name[4:] for i, name in enumerate(re.findall(r"WHY_\w+", re.sub(r"/\*.*?\*/", "", PROTO.split("enum fail_why {")[1].split("};")[0])))}
+WHYS = re.sub(r"/\*.*?\*/", "", PROTO.split("enum fail_why {")[1].split("};")[0])
+WHY = {i: name[4:] for i, name in enumerate(re.findall(r"WHY_\w+", WHYS))}
 VERSION = int(re.search(r"#define PROTO_VERSION\t+(\d+)", PROTO).group(1))
 
 
@@ -119,8 +120,9 @@ class Sender:
         self.log, self.told, self.buffer, self.peers, self.ids = [], [], b"", [], 0
         self.sock, theirs = socket.socketpair()
         with theirs:
-            self.process = subprocess.Popen([os.path.join(rigs.HOOKS, "sender"), "-c", root, "-u", "_rpops", "-v", "all"] + list(options),
-                preexec_fn=lambda: os.dup2(theirs.fileno(), 3), close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            argv = [os.path.join(rigs.HOOKS, "sender"), "-c", root, "-u", "_rpops", "-v", "all", *options]
+            self.process = subprocess.Popen(argv, preexec_fn=lambda: os.dup2(theirs.fileno(), 3), close_fds=False,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         assert self.wait("IMSG_READY") == struct.pack("=I", VERSION)
 
     def close(self):

@@ -230,7 +230,8 @@ LIBRARIES = {
 }
 # What must not even come along through another library.
 NEVER = {"rpopd": {"libtls", "libssl", "libcrypto", "libcares", "libgsasl", "libjansson"}, "dialer": {"libsqlite3", "libtls", "libssl", "libcrypto"},
-    "fetcher": {"libsqlite3", "libcares", "libjansson"}, "oauth": {"libsqlite3", "libcares", "libgsasl"}, "sender": {"libsqlite3", "libcares", "libjansson"},
+    "fetcher": {"libsqlite3", "libcares", "libjansson"}, "oauth": {"libsqlite3", "libcares", "libgsasl"},
+    "sender": {"libsqlite3", "libcares", "libjansson"},
     "deliverer": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares"},
     "rpopctl": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares", "libevent_core"}}
 

@@ -93,8 +93,8 @@ def test_lmtp(sender):
         peer.expect("QUIT", "221 bye")
     job = sender.open(script, LMTP)
     sender.mail(job, b"x\n", "a@y", "b@y", "c@y")
-    assert sender.results() == ([("accepted", 250, "2.1.5", "a ok"), ("perm", 550, "5.1.1", "no"), ("temp", 450, "4.2.1", "c later")],
-        "done")
+    assert sender.results() == ([("accepted", 250, "2.1.5", "a ok"), ("perm", 550, "5.1.1", "no"),
+        ("temp", 450, "4.2.1", "c later")], "done")
     sender.quit(job)
     assert sender.results()[1][0] == "NONE"
     sender.finish()
@@ -172,7 +172,8 @@ def test_starttls_not_offered(sender):
     sender.finish()
 
 
-@pytest.mark.parametrize("reply,why,temp", [("235 in", None, 0), ("535 5.7.8 wonderwall is wrong", "AUTH", 0), ("454 4.7.0 later", "SERVER_TEMP", 1)])
+@pytest.mark.parametrize("reply,why,temp", [("235 in", None, 0), ("535 5.7.8 wonderwall is wrong", "AUTH", 0),
+    ("454 4.7.0 later", "SERVER_TEMP", 1)])
 def test_auth(sender, pki, reply, why, temp):
     def script(peer):
         peer.secure(pki)

@@ -175,7 +175,8 @@ test_every_order(void **state)
 		for (j = 0; j < 3; j++) {
 			if (at[j] == 0)
 				SAY(replies[dot[j]]);
-			snprintf(want + strlen(want), sizeof(want) - strlen(want), "%d %s\n", j, told[at[j] != 0 ? at[j] : dot[j]]);
+			snprintf(want + strlen(want), sizeof(want) - strlen(want), "%d %s\n", j,
+			    told[at[j] != 0 ? at[j] : dot[j]]);
 		}
 		if (accepted == 0)
 			SAY("250 reset\r\n");
