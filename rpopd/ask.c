@@ -13,6 +13,7 @@
 #include "rpopd.h"
 
 #define ASK_LINES	2000	/* of one answer; a deliverer that says more is not believed */
+#define ASKS_MAX	64	/* questions without an answer; clients may leave theirs behind */
 #define NEXTHOP_VIS	256
 #define NEXTHOP		"next hop #"
 
@@ -27,6 +28,7 @@ static void	 ask_end(struct ask *, const char *);
 static void	 ask_name(const char *, char *, size_t);
 
 static LIST_HEAD(, ask)	 asks = LIST_HEAD_INITIALIZER(asks);
+static uint32_t		 nasks;
 
 /* 0: control_line() and control_lines_end() follow; -1: not now, sentence in err. */
 int
@@ -42,13 +44,14 @@ ask_route(struct client *client, const char *address, char *err, size_t errsize)
 		snprintf(err, errsize, "too long to be an address");
 		return (-1);
 	}
-	if (c == NULL || (a = calloc(1, sizeof(*a))) == NULL) {
+	if (c == NULL || nasks == ASKS_MAX || (a = calloc(1, sizeof(*a))) == NULL) {
 		snprintf(err, errsize, "the deliverer is not ready; try again");
 		return (-1);
 	}
 	m.id = a->id = ++last;
 	a->client = client;
 	LIST_INSERT_HEAD(&asks, a, entry);
+	nasks++;
 	link_send(&c->link, IMSG_ROUTE_ASK, -1, &m, sizeof(m));
 	return (0);
 }
@@ -99,6 +102,7 @@ static void
 ask_end(struct ask *a, const char *failure)
 {
 	LIST_REMOVE(a, entry);
+	nasks--;
 	if (a->client != NULL)
 		control_lines_end(a->client, failure);
 	free(a);

@@ -54,6 +54,13 @@ def routed(unified):
     return unified
 
 
+def running(rig):
+    """A daemon whose deliverer has the table."""
+    d = rig.start()
+    rigs.wait_for(lambda: rig.ctl("route", PM, check=False).code == 0, "an answer of the deliverer")
+    return d
+
+
 def add(rig, server, **columns):
     row = rig.record(PM, "unified", server, special="X-Real-To", **columns)
     rig.sqlite(rigs.insert("rpop", row))
@@ -130,7 +137,7 @@ EXPLAINED = [
 
 
 def test_explained(routed):
-    d = routed.start()
+    d = running(routed)
     for address, lines in EXPLAINED:
         answer = routed.ctl("-j", "route", address)
         assert json.loads(answer.log) == {"ok": True, "lines": lines}, address
@@ -164,7 +171,7 @@ LOOP = "INSERT INTO route (address, target) VALUES ('x@example.org', 'y@example.
 def test_bad_route(routed, popd, sql, sentence):
     """Named at load, and a reload leaves the old table in force."""
     server = popd(messages=[corpus.mail("one", [("X-Real-To", "all@example.org")])])
-    d = routed.start()
+    d = running(routed)
     damage(routed, sql)
     code, log = check(routed)
     assert code == 1 and sentence in log
@@ -181,7 +188,7 @@ def test_bad_route(routed, popd, sql, sentence):
 
 def test_reload_changes_routes(routed, popd):
     """A table swapped while the daemon runs, in both directions."""
-    d = routed.start()
+    d = running(routed)
     assert "row sales@example.org -> bert@example.org" in routed.ctl("route", "sales@example.org").log
     routed.sqlite("UPDATE route SET target = 'anna@example.org' WHERE address = 'sales@example.org';")
     assert "row sales@example.org -> bert@example.org" in routed.ctl("route", "sales@example.org").log
@@ -208,7 +215,7 @@ def test_many(unified, popd):
 
 def test_asked_while_the_deliverer_is_gone(routed):
     """The question ends when the deliverer does, and is answered by the next one."""
-    d = routed.start()
+    d = running(routed)
     first = d.one("deliverer")
     os.kill(first, 9)
     rigs.wait_for(lambda: routed.ctl("route", PM, check=False).code == 0 and d.processes()["deliverer"] not in ([], [first]),

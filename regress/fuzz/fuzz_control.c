@@ -64,5 +64,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	close(fd);
 	for (i = 0; i < 3; i++)
 		event_loop(EVLOOP_NONBLOCK);
+	ask_reset();
 	return (0);
 }

@@ -22,6 +22,16 @@ quiet(enum log_level level, const char *text)
 	(void)text;
 }
 
+/* Who asked what becomes of an address. */
+void
+control_line(struct client *c, const char *text)
+{
+	if (c == NULL || strlen(text) >= sizeof(((struct ctl_text *)0)->text))
+		abort();
+}
+
+void control_lines_end(struct client *c, const char *failure) { (void)c; (void)failure; }
+
 static struct session *
 session(struct record *rec, struct task *t)
 {
@@ -68,6 +78,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	static int		 ready;
 	struct session		*s;
 	struct task		 task;
+	char			 err[PROTO_TEXT_SIZE];
 	size_t			 n;
 	uint32_t		 type;
 
@@ -82,6 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	master.ntasks = 1;
 	rec.leave = len & 1;
 	s = session(&rec, &task);
+	(void)ask_route((struct client *)&task, "a@b", err, sizeof(err));
 	while (len >= 4) {
 		type = p[1] % IMSG_MAX;
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
@@ -98,6 +110,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		len -= 4 + n;
 	}
 	commit_reset();
+	ask_reset();
 	s->exited = 1;
 	s->unrecorded = 0;
 	session_fail(s, STAGE_RETR, WHY_STOPPED, "end");
