@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Links that stay in the spool after their message was committed, because the master has a row for them: recipients at a next hop,
- * and what is quarantined.
+ * Links that stay in the spool after their message was committed, because the master has a row for them: recipients at a next
+ * hop, and what is quarantined.
  *
  *	link					dies right after: start-up finds		hook
  *	committed as held			held: it stays					deliverer.committed

@@ -67,13 +67,15 @@ struct relay_change {			/* what became of a row; one transaction for many */
 	int64_t		 pending;	/* MOVE: id of the pending row */
 };
 
-int	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);	/* every row by id; cb must not call the store */
+/* Every row by id, of all messages or of one; cb returns 0 to go on, and must not call the store. */
+int	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);
+int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
+	    void *arg);
 int	 state_relay_get(int64_t id, struct relay_row *);	/* 1, 0: no such row, -1 */
-int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *), void *arg);
 int64_t	 state_relay_count(void);	/* of all states */
 /*
- * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row that
- * is gone (DONE) has its link removed by spool_remove() afterwards, one that was moved by spool_move().
+ * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row
+ * that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
  */
 int	 state_relay_change(struct relay_change *, size_t n);
 /*
@@ -90,10 +92,10 @@ int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg
  * commit.c calls relay_committed() (relay.c) with the new rows of one message, quarantined and failed ones too, when they are
  * durable and the deliverer has been told.
  *
- * commit_defer.c: commit_relay_tried() is called by relay.c when a row has had its first result and that is durable (state_relay_change(),
- * state_relay_reported()), or when none is to be expected soon (its next hop is in a pause).  The session that brought the message
- * waits for that, DEFER_SECONDS at most, and is then told to delete it if every recipient is final.  Calls for rows that nobody waits
- * for, and repeated ones, do no harm.
+ * commit_defer.c: commit_relay_tried() is called by relay.c when a row has had its first result and that is durable
+ * (state_relay_change(), state_relay_reported()), or when none is to be expected soon (its next hop is in a pause).  The session
+ * that brought the message waits for that, DEFER_SECONDS at most, and is then told to delete it if every recipient is final.
+ * Calls for rows that nobody waits for, and repeated ones, do no harm.
  */
 void	 relay_committed(const struct relay_row *, size_t);
 void	 commit_relay_tried(int64_t id);
@@ -104,7 +106,7 @@ void	 commit_relay_tried(int64_t id);
  */
 void	 spool_remove(const char *link);		/* its row is gone */
 void	 spool_move(int64_t pending, const char *link, const char *dest);	/* its row is in table pending by now */
-int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead now */
+int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead */
 void	 spool_reset(void);				/* the deliverer died */
 int	 spool_moved(const struct msg_link *);		/* link_deliverer.c; 0, or -1: nothing was to be moved */
 void	 relay_opened(const struct msg_spool_opened *, int fd);	/* relay.c; fd -1 if error is set */

@@ -92,8 +92,8 @@ uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so t
 /* --- store_commit.c --- */
 
 /*
- * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row, and its pending, relay, copy and
- * handled rows.  Fills what is out, and the range of pending ids (first..last, 0..0 if none).
+ * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row, and its pending, relay, copy
+ * and handled rows.  Fills what is out, and the range of pending ids (first..last, 0..0 if none).
  */
 int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
 int	 state_mark(uint8_t *key);			/* of the trace mark, PROTO_DIGEST_LEN octets; 0 or -1 */

@@ -77,7 +77,8 @@ def test_personal(personal, popd):
     personal.record("anna@example.org", "r", popd(messages=[copy("m", n) for n in range(3)]))
     assert personal.once().code == 0
     assert personal.idents() == {"example.org/anna": ["m"] * 3}
-    assert personal.state("SELECT (SELECT count(*) FROM copy), (SELECT count(*) FROM handled), (SELECT count(*) FROM relay)") == [(0, 0, 0)]
+    for table in ("copy", "handled", "relay"):
+        assert personal.state("SELECT count(*) FROM " + table) == [(0,)]
 
 
 def mixed(unified, mta, server):
@@ -90,10 +91,10 @@ def mixed(unified, mta, server):
     return m
 
 
-POINTS = ["rpopd:commit-before", "rpopd:commit-open", "rpopd:commit-done", "rpopd:master.commit_after", "rpopd:master.committed_sent",
-    "rpopd:master.verdict_sent", "rpopd:master.final", "rpopd:relay.changed", "rpopd:master.settled", "deliverer:deliverer.fsync_spool",
-    "deliverer:deliverer.receipt", "deliverer:deliverer.committed", "deliverer:deliverer.discard", "deliverer:deliverer.discard:4",
-    "deliverer:deliverer.rename", "deliverer:deliverer.renamed", "deliverer:deliverer.settle", "deliverer:deliverer.queue_remove"]
+POINTS = ["rpopd:commit-before", "rpopd:commit-open", "rpopd:commit-done", "rpopd:master.commit_after",
+    "rpopd:master.committed_sent", "rpopd:master.verdict_sent", "rpopd:master.final", "rpopd:relay.changed",
+    "rpopd:master.settled", "deliverer:deliverer.fsync_spool", "deliverer:deliverer.receipt", "deliverer:deliverer.committed",
+    "deliverer:deliverer.discard", "deliverer:deliverer.discard:4", "deliverer:deliverer.rename", "deliverer:deliverer.renamed", "deliverer:deliverer.settle", "deliverer:deliverer.queue_remove"]
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -128,8 +129,8 @@ def test_killed_at_replay(unified, mta, popd):
     assert server.box.left() == [] and unified.spooled() == []
 
 
-@pytest.mark.parametrize("point", ["rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed", "deliverer:deliverer.queue_move",
-    "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle"])
+@pytest.mark.parametrize("point", ["rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
+    "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle"])
 def test_killed_at_release(unified, popd, point):
     """Out of the quarantine into a Maildir: once, whoever dies."""
     server = popd(messages=[copy("m", 0, PEOPLE[:1])])
@@ -149,10 +150,9 @@ def test_killed_at_release(unified, popd, point):
     if unified.state("SELECT count(*) FROM relay") != [(0,)]:
         unified.ctl("quarantine", "release", str(row))
     rigs.wait_for(lambda: unified.idents().get("example.org/anna") == ["m"], "the release")
-    rigs.wait_for(lambda: unified.spooled() == [], "an empty spool")
+    rigs.wait_for(lambda: unified.state("SELECT count(*) FROM pending") == [(0,)], "the row to go")
     assert daemon.stop() == 0
-    assert unified.idents() == {"example.org/anna": ["m"]}
-    assert unified.state("SELECT count(*) FROM pending") == [(0,)]
+    assert unified.idents() == {"example.org/anna": ["m"]} and unified.spooled() == []
 
 
 def test_stop_while_waiting(unified, mta, popd):
@@ -192,7 +192,7 @@ def test_explain(unified, mta, popd):
     assert "sender: <carl@sender.example>" in got
     assert "result: delivered example.org/anna" in got and "result: waiting bert@example.org" in got
     assert any(x.startswith("why: ") and "X-Real-To" in x for x in got)
-    assert any(x.startswith("queue: ") and "bert@example.org at next hop 1, tried 1 time" in x and x.endswith("4.2.0 later") for x in got)
+    assert any("bert@example.org at next hop 1, tried 1 time" in x and x.endswith("4.2.0 later") for x in got)
     assert lines(unified, str(mailbox), uids[0]) == got
     text = unified.ctl("explain", str(mailbox), uids[0]).log
     assert "sender: <carl@sender.example>\n" in text and "result: delivered example.org/anna\n" in text
