@@ -32,6 +32,10 @@ control_line(struct client *c, const char *text)
 		abort();
 }
 
+int control_allowed(void *c, struct imsg *i, int root) { (void)c; (void)i; (void)root; return (0); }
+void control_reply(void *c, int ok, const char *text) { (void)c; (void)ok; (void)text; }
+struct link *control_link(void *c) { (void)c; abort(); }
+void control_busy(void *c, void (*drained)(void *)) { (void)c; (void)drained; }
 void control_lines_end(struct client *c, const char *failure) { (void)c; (void)failure; }
 
 void
