@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/link_fetcher.c rpopd/link_deliverer.c rpopd/session.c rpopd/session_open.c rpopd/session_tls.c rpopd/pem.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/spot.c rpopd/renumber.c rpopd/digest_key.c rpopd/orphan.c rpopd/commit.c rpopd/try.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/report.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c common/route.c common/route_walk.c common/route_wire.c common/buf.c rpopd/commit_defer.c rpopd/spool.c rpopd/relay.c rpopd/ask.c rpopd/quarantine.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_dsn.c */
+/* links: regress/fuzz/master_stubs.c rpopd/link_fetcher.c rpopd/link_deliverer.c rpopd/session.c rpopd/session_open.c rpopd/session_tls.c rpopd/pem.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/spot.c rpopd/renumber.c rpopd/digest_key.c rpopd/orphan.c rpopd/commit.c rpopd/try.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/report.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c common/route.c common/route_walk.c common/route_wire.c common/buf.c rpopd/commit_defer.c rpopd/spool.c rpopd/relay.c rpopd/ask.c rpopd/control_queue.c rpopd/quarantine.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_dsn.c */
 /* libs: -levent_core */
 /*
  * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
@@ -24,8 +24,6 @@ quiet(enum log_level level, const char *text)
 	(void)text;
 }
 
-int control_queue_opened(const struct msg_spool_opened *m, int fd) { (void)m; (void)fd; return (0); }
-
 /* Who asked what becomes of an address. */
 void
 control_line(struct client *c, const char *text)
@@ -34,6 +32,10 @@ control_line(struct client *c, const char *text)
 		abort();
 }
 
+int control_allowed(void *c, struct imsg *i, int root) { (void)c; (void)i; (void)root; return (0); }
+void control_reply(void *c, int ok, const char *text) { (void)c; (void)ok; (void)text; }
+struct link *control_link(void *c) { (void)c; abort(); }
+void control_busy(void *c, void (*drained)(void *)) { (void)c; (void)drained; }
 void control_lines_end(struct client *c, const char *failure) { (void)c; (void)failure; }
 
 void
