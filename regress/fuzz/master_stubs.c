@@ -138,15 +138,6 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	return (0);
 }
 
-int state_relay_get(int64_t i, struct relay_row *r) { (void)i; (void)r; return (0); }
-int state_relay_change(struct relay_change *c, size_t n) { (void)c; (void)n; return (0); }
-int state_relay_reported(int64_t i, const struct msg_reported *m, uint32_t n, const char *r, int64_t *made)
-{ (void)i; (void)m; (void)n; (void)r; *made = 1; return (0); }
-int state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (0); }
-const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (void)c; (void)i; return (NULL); }
-ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
-{ (void)p; (void)n; (void)s; strlcpy(e, "no", z); return (-1); }
-int state_mark(uint8_t *k) { memset(k, 1, PROTO_DIGEST_LEN); return (0); }
 void explanation_free(struct explanation *e) { (void)e; }
 
 int
@@ -172,7 +163,5 @@ int state_relay_change(struct relay_change *c, size_t n) { (void)c; (void)n; ret
 int state_relay_reported(int64_t i, const struct msg_reported *m, uint32_t n, const char *r, int64_t *made)
 { (void)i; (void)m; (void)n; (void)r; *made = 1; return (0); }
 int state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (0); }
-const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (void)c; (void)i; return (NULL); }
 ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
 { (void)p; (void)n; (void)s; strlcpy(e, "no", z); return (-1); }
-int state_mark(uint8_t *k) { memset(k, 1, PROTO_DIGEST_LEN); return (0); }
