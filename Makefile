@@ -64,7 +64,8 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_program.o rpopd/token_request.o \
 		rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
 		rpopd/relay_login.o rpopd/relay_result.o ${ROUTE} common/route_check.o rpopd/store_rcpt.o \
-		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/explain.o rpopd/store_explain.o
+		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/try.o \
+		rpopd/explain.o rpopd/store_explain.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
@@ -72,19 +73,18 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fe
 		fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
-		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o \
-		
+		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o
 DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
 		deliverer/message.o deliverer/envelope.o deliverer/field.o deliverer/identity.o deliverer/mark.o \
-		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o
+		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
 		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o \
 		common/sasl.o common/sasl_check.o common/tlserror.o
 RPOPCTL =		rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o \
-		rpopctl/text.o rpopctl/lines.o rpopctl/queue.o
+		rpopctl/text.o rpopctl/lines.o rpopctl/queue.o rpopctl/tried.o
 OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${RPOPCTL}
 PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/sender build/rpopctl
 TEST_PROGS =		build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth \
@@ -165,6 +165,7 @@ install: all
 	install -m 644 README.md LICENSE ${DESTDIR}${DOCDIR}
 	install -m 644 etc/rpopd.service etc/rpopd.rc etc/rpopd.sysusers etc/rpopd.tmpfiles etc/oauth-examples.sql etc/rpopctl.bash \
 	    ${DESTDIR}${DOCDIR}/examples
+	cp -R etc/provider ${DESTDIR}${DOCDIR}/examples
 	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
 	install -m 644 rpopd/rpopd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8
 
@@ -180,7 +181,7 @@ regress:
 
 lint:
 	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 rpopctl/rpopctl.8
-	shellcheck etc/*.sh regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
+	shellcheck etc/*.sh etc/provider/unified-store regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
 
 crash:
 	sh etc/install-deps.sh test

@@ -31,6 +31,7 @@
 #define PROTO_PREFIX_SIZE	64	/* before local parts */
 #define PROTO_SENDER_SIZE	776	/* reverse-path without brackets */
 #define PROTO_NOTE_SIZE		1024	/* why a message goes where it goes: lines of printable ASCII */
+#define PROTO_TRIED_SIZE	2048	/* likewise, and who would get it */
 #define PROTO_SOCKET_SIZE	108	/* path of a socket */
 #define PROTO_MAILS_MAX		100	/* messages in one SMTP or LMTP session */
 #define PROTO_MAILBOX_SIZE	128	/* Maildir++ folder: "Lists/bsd" or "Lists.bsd" */
@@ -140,7 +141,7 @@ enum imsg_type {
 	IMSG_ROUTE_ASK,		/* struct msg_route_ask */
 	/* V -> M */
 	IMSG_ROUTE_TOLD,	/* struct msg_told: a line of the answer */
-	IMSG_TRIED,		/* struct msg_told: a line about one message of a session that only tries; id is the session */
+	IMSG_TRIED,		/* struct msg_tried: where a message of a session that only tries would go; once for each */
 
 	/* M -> S, one session with a next hop */
 	IMSG_SEND_START,	/* struct msg_send_start + connected socket */
@@ -174,7 +175,8 @@ enum imsg_type {
 	IMSG_CTL_STOP,		/* C */
 	IMSG_CTL_RENUMBER,	/* C: struct ctl_renumber: what to do about a renumbered mailbox */
 	IMSG_CTL_ROUTE,		/* C: struct ctl_name: an address; M: CTL_LINE..., CTL_END */
-	IMSG_CTL_TRY,		/* C: struct ctl_name: account/record; M: CTL_LINE..., CTL_END or CTL_FAIL */
+	IMSG_CTL_TRY,		/* C: struct ctl_name: account/record; M: CTL_TRIED..., CTL_OK or CTL_FAIL */
+	IMSG_CTL_TRIED,		/* M: struct ctl_tried, in any order */
 	IMSG_CTL_EXPLAIN,	/* C: struct ctl_explain; M: CTL_LINE..., CTL_END or CTL_FAIL */
 	IMSG_CTL_QUEUE,		/* C: (empty); M: struct ctl_queued, one per relay row; CTL_END */
 	IMSG_CTL_QUARANTINE,	/* C: struct ctl_quarantine; M: CTL_QUEUE..., CTL_LINE, CTL_END, CTL_OK or CTL_FAIL */
@@ -369,6 +371,11 @@ struct msg_told {
 	uint32_t	 id;
 	uint32_t	 last;			/* 1: no more lines */
 	char		 text[PROTO_TEXT_SIZE * 2];	/* printable ASCII, may be empty with last */
+};
+
+struct msg_tried {
+	uint32_t	 session, msgno;
+	char		 text[PROTO_TRIED_SIZE];	/* lines of printable ASCII, each ended by \n */
 };
 
 struct msg_session_open {
@@ -615,6 +622,15 @@ struct ctl_queued {			/* a recipient that is not in its mailbox */
 	char		 recipient[PROTO_DEST_SIZE];
 	char		 sender[PROTO_SENDER_SIZE];
 	char		 status[PROTO_TEXT_SIZE];
+};
+
+struct ctl_tried {			/* a message on the server, looked at by a session that changes nothing */
+	uint32_t	 msgno;
+	uint32_t	 size;			/* by LIST, 0 = not known */
+	char		 state[16];		/* new, delivered, ...: rpopctl(8) has all of them */
+	char		 what[PROTO_TEXT_SIZE];	/* the next poll would do with it, in words */
+	char		 uid[PROTO_UID_MAX + 2];	/* empty: none that can be trusted */
+	char		 text[PROTO_TRIED_SIZE];	/* as msg_tried; empty: its header was not looked at */
 };
 
 struct ctl_text {

@@ -222,6 +222,9 @@ void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or ref
 void	 ingest_pause(int);				/* all pipes */
 void	 ingest_exit(void);
 
+/* tried.c */
+void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
+
 /* notice.c */
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
 

@@ -40,7 +40,7 @@ struct session {
 	uint32_t		 msgno;
 	uint32_t		 size, headers;	/* as listed; the header only comes */
 	uint64_t		 octets;
-	struct message		*message;	/* NULL while draining */
+	struct message		*message;	/* NULL while draining, and in a session that only tries */
 	struct header		 header;
 	int			 decided;	/* recipients known, prologue written */
 	int			 identify;	/* its identity is wanted */
@@ -58,6 +58,7 @@ static int	 ingest_end(void *, struct imsg *);
 static int	 ingest_abort(void *, struct imsg *);
 static void	 ingest_down(void *, const char *);
 static void	 ingest_close(struct session *);
+static int	 ingest_looks(const struct session *);
 static size_t	 ingest_header(struct session *, const uint8_t *, size_t);
 static void	 ingest_body(struct session *, const uint8_t *, size_t);
 static void	 ingest_decide(struct session *);
@@ -205,7 +206,7 @@ ingest_begin(void *arg, struct imsg *imsg)
 	s->decided = s->identify = s->cr = 0;
 	s->link.state = PIPE_MESSAGE;
 	header_init(&s->header, s->open.mode, s->open.special);
-	if ((s->message = message_new(s, s->open.session, s->msgno)) == NULL)
+	if (!s->open.try && (s->message = message_new(s, s->open.session, s->msgno)) == NULL)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "%s: create: %s", SPOOL_DIR, strerror(errno));
 	HOOK("deliverer.begin");
 	return (0);
@@ -221,7 +222,7 @@ ingest_data(void *arg, struct imsg *imsg)
 	s->octets += len;
 	if (s->octets > INGEST_MESSAGE_MAX && s->message != NULL)
 		ingest_refuse(s, WHY_PROTO, "message longer than %" PRIu64 " octets", INGEST_MESSAGE_MAX);
-	if (s->message != NULL && !s->header.done) {
+	if (ingest_looks(s)) {
 		n = ingest_header(s, p, len);
 		p += n;
 		len -= n;
@@ -268,6 +269,13 @@ ingest_abort(void *arg, struct imsg *imsg)
 
 /* --- from octets to a file --- */
 
+/* The header goes on and matters: a trial is over with the decision. */
+static int
+ingest_looks(const struct session *s)
+{
+	return (s->link.state == PIPE_MESSAGE && !s->header.done && !(s->open.try && s->decided));
+}
+
 /* The header's share of p.  Nothing is written before the recipients are decided: the prologue comes first. */
 static size_t
 ingest_header(struct session *s, const uint8_t *p, size_t len)
@@ -280,7 +288,7 @@ ingest_header(struct session *s, const uint8_t *p, size_t len)
 	}
 	if (!s->decided && (s->header.done || s->header.toobig))
 		ingest_decide(s);
-	if (s->message != NULL && s->decided)
+	if (s->decided)
 		ingest_kept(s);
 	return (n);
 }
@@ -325,6 +333,8 @@ ingest_decide(struct session *s)
 		ingest_refuse(s, WHY_CONFIG, "mailbox name cannot be a folder");
 	else if (recipients_decide(&s->open, &s->header, &r) == -1)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "recipients: no account, or no memory");
+	else if (s->open.try)
+		tried_tell(&s->open, s->msgno, &r);
 	else if (message_decided(s->message, &r, s->open.mode != DIST_OWNER, err, sizeof(err)) == -1)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "%s", err);
 	else {
@@ -358,13 +368,12 @@ ingest_finish(struct session *s)
 	struct message	*m;
 	uint32_t	 i;
 
-	if (s->message != NULL && !s->header.done) {
+	if (ingest_looks(s)) {
 		if (header_finish(&s->header) == -1)
 			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
 		else if (!s->decided)
 			ingest_decide(s);
-		if (s->message != NULL)
-			ingest_kept(s);
+		ingest_kept(s);
 	}
 	if (s->cr)
 		ingest_put(s, "\r", 1);

@@ -16,12 +16,13 @@ set -eu
 build='make pkg-config libc6-dev libtls-dev libevent-dev libc-ares-dev libbsd-dev libmd-dev libsqlite3-dev libseccomp-dev
     libssl-dev libjansson-dev libgsasl-dev ca-certificates sqlite3'
 demo='dovecot-core dovecot-pop3d openssl python3'
-test="$demo"' libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
+test="$demo"' dovecot-lmtpd dovecot-sieve libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
 bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'
 
-# POP3 servers to be tested against.  Their packages conflict with each other and with Dovecot's: they are kept, not installed, and
+# POP3 servers and MTAs to be tested against.  Their packages conflict with each other and with Dovecot's: they are kept, not installed, and
 # the tests unpack each into a root directory of its own.
-servers='courier-pop,courier-authlib-userdb cyrus-pop3d,sasl2-bin,libsasl2-modules,libsasl2-modules-db mailutils-pop3d popa3d solid-pop3d'
+servers='courier-pop,courier-authlib-userdb cyrus-pop3d,sasl2-bin,libsasl2-modules,libsasl2-modules-db mailutils-pop3d popa3d solid-pop3d
+    postfix exim4-daemon-light opensmtpd sendmail-bin,sendmail-base,sendmail-cf'
 server_dir=/var/cache/rpopd-regress
 policy=/usr/sbin/policy-rc.d
 made_policy=no

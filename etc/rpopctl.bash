@@ -28,13 +28,13 @@ _rpopctl() {
 		return
 	fi
 	case "${args[*]}" in
-	'')	choice='-j -s -V explain log poll quarantine queue reload renumbered route show status stop' ;;
+	'')	choice='-j -s -V explain log poll quarantine queue reload renumbered route show status stop try' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
 	quarantine)	choice='list show release drop' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;
-	'explain' | 'renumbered retrieve' | 'renumbered seen')
+	try | 'renumbered retrieve' | 'renumbered seen' | 'explain')
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ /\//') ;;
 	'show account' | route)
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ .*//') ;;

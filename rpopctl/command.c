@@ -23,6 +23,8 @@ static int			 make_poll(struct request *, const char *);
 static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
+static int			 make_try(struct request *, const char *);
+static int			 make_explain(struct request *, const char *);
 static int			 make_queue(struct request *, const char *);
 static int			 make_quarantine_list(struct request *, const char *);
 static int			 make_quarantine_show(struct request *, const char *);
@@ -74,6 +76,7 @@ static const struct command commands[] = {
 	{ "show",	show_commands, NULL,	NULL, NULL },
 	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
 	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
+	{ "try",	NULL, make_try,		"RECORD", "say where the messages of an account/record would go; change nothing" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -110,7 +113,7 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			return (-1);
 		}
 		arg = argv[i++];
-		if (strchr(c->usage, ' ') != NULL && i < argc)
+		if (i < argc && strchr(c->usage, ' ') != NULL)
 			req->second = argv[i++];
 		else if (strchr(c->usage, ' ') != NULL && strstr(c->usage, " [") == NULL) {
 			snprintf(err, errsize, "%s: %s missing", c->name, strchr(c->usage, ' ') + 1);
@@ -246,6 +249,13 @@ make_explain(struct request *req, const char *arg)
 	if (error != NULL && strlcpy(m->name, arg, sizeof(m->name)) >= sizeof(m->name))
 		return (-1);
 	return (*arg == '\0' || *req->second == '\0' || strlcpy(m->uid, req->second, sizeof(m->uid)) >= sizeof(m->uid) ? -1 : 0);
+}
+
+static int
+make_try(struct request *req, const char *arg)
+{
+	req->patient = 1;
+	return (make_name(req, IMSG_CTL_TRY, arg));
 }
 
 static int

@@ -61,6 +61,8 @@ json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 	if (!rep->ok || !req->listing) {
 		fprintf(fp, "\"ok\":%s", rep->ok ? "true" : "false");
 		json_text(fp, "text", rep->text.text);
+		if (req->type == IMSG_CTL_TRY)
+			tried_json(fp, rep);
 		fputs("}\n", fp);
 		return;
 	}

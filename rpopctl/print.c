@@ -46,6 +46,7 @@ print_reply(const struct out *o, const struct request *req, const struct reply *
 {
 	size_t	 i;
 
+	tried_print(o, rep);
 	if (req->queue) {
 		queue_print(o, rep);
 		return;

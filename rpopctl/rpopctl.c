@@ -18,7 +18,7 @@
 #define SOCKET_PATH	RPOPD_RUNDIR "/rpopd.sock"
 
 static int		 terminal_width(void);
-static int		 finish(const struct out *, const struct request *, const struct reply *, int);
+static int		 finish(const struct out *, const struct request *, struct reply *, int);
 static void __dead	 usage(void);
 
 int
@@ -70,11 +70,12 @@ main(int argc, char *argv[])
 
 /* Print the answer; returns the exit status. */
 static int
-finish(const struct out *o, const struct request *req, const struct reply *rep, int json)
+finish(const struct out *o, const struct request *req, struct reply *rep, int json)
 {
 	char	 text[sizeof(rep->text.text) * 4];
 	int	 unknown = req->type == IMSG_CTL_ACCOUNT && rep->ok && rep->nrecords == 0;
 
+	tried_sort(rep);
 	if (rep->ok && rep->fd != -1) {
 		if (queue_show(o, rep->fd) == -1)
 			err(1, "message");
@@ -84,8 +85,11 @@ finish(const struct out *o, const struct request *req, const struct reply *rep, 
 		warnx("%s: no such account, or it has no records", text_vis(text, sizeof(text), req->u.name.name));
 	else if (rep->ok)
 		print_reply(o, req, rep);
-	else
+	else {
+		tried_print(o, rep);
+		fflush(o->fp);
 		warnx("%s", text_vis(text, sizeof(text), rep->text.text));
+	}
 	if (fflush(o->fp) == EOF || ferror(o->fp)) {
 		if (errno != EPIPE)
 			warn("standard output");

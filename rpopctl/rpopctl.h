@@ -20,6 +20,7 @@ struct request {
 	int		 lines;			/* 1: by CTL_LINE and CTL_END */
 	int		 queue;			/* 1: by CTL_QUEUE and CTL_END */
 	const char	*second;		/* argument, where a command may have two; NULL: it has one */
+	int		 patient;		/* the answer ends when it ends */
 	size_t		 len;
 	union {
 		struct ctl_name	 name;
@@ -38,6 +39,8 @@ struct reply {
 	struct ctl_text		 text;		/* of CTL_OK and CTL_FAIL */
 	struct ctl_record	*records;
 	size_t			 nrecords, size;
+	struct ctl_tried	*tried;		/* by message number */
+	size_t			 ntried, tried_size;
 	struct ctl_text		*lines;
 	size_t			 nlines, lines_size;
 	struct ctl_queued	*queued;
@@ -63,6 +66,11 @@ int	 client_request(int fd, const struct request *, struct reply *, char *error,
 /* print.c */
 void	 print_reply(const struct out *, const struct request *, const struct reply *);
 void	 print_wrapped(const struct out *, const char *text, int indent);
+
+/* tried.c */
+void	 tried_sort(struct reply *);
+void	 tried_print(const struct out *, const struct reply *);
+void	 tried_json(FILE *, const struct reply *);
 
 /* queue.c */
 int	 queue_add(struct reply *, const struct ctl_queued *);	/* 0, or -1: not as it must be, or memory */

@@ -59,6 +59,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
 	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
+	{ IMSG_CTL_TRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_try },
 	{ IMSG_CTL_QUEUE, 0, 0, 0, RULES_ANY, control_queue },
 	{ IMSG_CTL_QUARANTINE, sizeof(struct ctl_quarantine), sizeof(struct ctl_quarantine), 0, RULES_ANY, control_quarantine },
 	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },
@@ -145,6 +146,7 @@ control_down(void *arg, const char *why)
 		log_debug("control client closed: %s", why);
 	control_queue_gone(c);
 	c->gone = 1;
+	try_abandon(c);
 	ask_abandon(c);
 	evtimer_add(&sweep_event, &tv);
 }

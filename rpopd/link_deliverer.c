@@ -31,6 +31,7 @@ static int	 deliverer_file(int, uint64_t);
 static int	 deliverer_opened(void *, struct imsg *);
 static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_tried(void *, struct imsg *);
 static int	 deliverer_reported(void *, struct imsg *);
 static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
@@ -55,6 +56,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
 	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+	{ IMSG_TRIED, sizeof(struct msg_tried), sizeof(struct msg_tried), 0, RULES_ANY, deliverer_tried },
 	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
 	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
 	    deliverer_opened },
@@ -264,9 +266,12 @@ static int
 deliverer_receipt(void *arg, struct imsg *imsg)
 {
 	struct msg_receipt	 m;
+	struct session		*s;
 
 	(void)arg;
-	return (rules_payload(imsg, &m) == -1 ? -1 : commit_receipt(&m));
+	if (rules_payload(imsg, &m) == -1 || ((s = session_by_id(m.session)) != NULL && s->trial != NULL))
+		return (-1);
+	return (commit_receipt(&m));
 }
 
 static int
@@ -403,6 +408,22 @@ deliverer_closed(void *arg, struct imsg *imsg)
 	}
 	session_closed(s);
 	return (0);
+}
+
+/* Where a message of a trial would go. */
+static int
+deliverer_tried(void *arg, struct imsg *imsg)
+{
+	struct session		*s;
+	struct msg_tried	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || (s = session_by_id(m.session)) == NULL ||
+	    s->trial == NULL || m.msgno == 0 || m.msgno > s->plan.count || s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
+		return (-1);
+	s->plan.msgs[m.msgno].state = MESSAGE_RECEIVED;
+	session_verdict(s, m.msgno, VERDICT_KEEP);
+	return (try_told(s, &m));
 }
 
 static int

@@ -197,6 +197,7 @@ reload_take_over(struct task *t, struct task *was)
 	sched_remove(was);
 	t->rs = was->rs;
 	t->ended = was->ended;
+	t->tried = was->tried;
 	t->host_failed = was->host_failed;
 	t->login_delay = was->login_delay;
 	t->expire = was->expire;

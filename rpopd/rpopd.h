@@ -62,6 +62,7 @@ struct task {
 	struct heap_item	 item;
 	int64_t			 due;		/* monotonic ms; INT64_MAX = never */
 	int64_t			 ended;		/* the last poll, if polled; monotonic ms */
+	int64_t			 tried;		/* the last trial (try.c) ended, 0 = none; monotonic ms */
 	int64_t			 host_failed;	/* when the last poll failed at its host, 0: it did not */
 	uint32_t		 period;	/* rec->period; outlives rec at a reload */
 	uint32_t		 login_delay;	/* s the server wants between logins, 0 = none known */
@@ -143,6 +144,7 @@ struct poll_answer {			/* to poll-now */
 	int64_t		 wait, opens;		/* ... in s; ... until epoch or SCHEDULE_NEVER; the first of them */
 };
 void	 sched_poll(const char *name, struct poll_answer *);	/* "all", account, account/record */
+int	 sched_permits(struct task *, char *err, size_t errsize);
 
 /* report.c */
 void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
@@ -197,6 +199,11 @@ int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
 int	 ask_told(const struct msg_told *);
 void	 ask_abandon(const struct client *);
 void	 ask_reset(void);
+
+/* control_try.c */
+int	 control_try(void *, struct imsg *);
+void	 control_tried(struct client *, const struct ctl_tried *);
+void	 control_tried_end(struct client *, int ok, const char *);
 
 /* notice.c */
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)

@@ -31,6 +31,7 @@ session_open_deliverer(struct session *s, int fd)
 	m.mode = rec->mode;
 	m.account = rec->account;
 	m.tls = rec->tls;
+	m.try = s->trial != NULL;
 	m.suppress = rec->suppress;
 	m.special_nth = rec->special_nth;
 	m.mailbox_id = s->task->mailbox;

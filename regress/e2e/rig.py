@@ -119,6 +119,11 @@ class Daemon:
         """The pid of the only process of this role, once it is there."""
         return wait_for(lambda: self.processes()[role], "a %s process" % role)[0]
 
+    def ready(self):
+        """Every process that a session needs is there; returns the daemon."""
+        wait_for(lambda: all(child + " ready" in self.log() for child in ("dialer", "fetcher", "deliverer")), "the processes")
+        return self
+
     def wait(self, timeout=PATIENCE):
         return self.proc.wait(timeout)
 

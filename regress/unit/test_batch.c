@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/batch.c deliverer/ingest.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_linux.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/mark.c deliverer/queue.c */
+/* links: deliverer/batch.c deliverer/ingest.c deliverer/tried.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_linux.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/mark.c deliverer/queue.c */
 /* libs: -levent_core */
 /* Group commit: what is in a batch, what its verdicts do, and what a failure costs. */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl/command.c rpopctl/print.c rpopctl/lines.c rpopctl/queue.c rpopctl/json.c rpopctl/text.c common/proto.c common/log.c */
+/* links: rpopctl/command.c rpopctl/print.c rpopctl/lines.c rpopctl/json.c rpopctl/text.c rpopctl/tried.c common/proto.c common/log.c rpopctl/queue.c */
 /* rpopctl's command line, texts, table and JSON. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -392,6 +392,37 @@ json_object(void **state __unused)
 	assert_string_equal(output, "{\"ok\":false,\"text\":\"no such record\"}\n");
 }
 
+/* By number, whatever the order they came in; a person gets lines, a program strings. */
+static void
+tried(void **state __unused)
+{
+	struct ctl_tried	 m[2] = {
+		{ 12, 0, "unnamed", "no unique-id to trust", "", "" },
+		{ 2, 4096, "new", "would be retrieved", "a\"b", "by X-Real-To\nto example.org/anna\n" }
+	};
+	struct reply		 rep = { .ok = 1, .tried = m, .ntried = 2 };
+	struct request		 req;
+	struct out		 o = { .now = NOW };
+	char			 err[256];
+
+	assert_int_equal(parse(&req, err, "try", "anna@example.org/isp", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_TRY);
+	assert_string_equal(req.u.name.name, "anna@example.org/isp");
+	strlcpy(rep.text.text, "2 messages", sizeof(rep.text.text));
+	tried_sort(&rep);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "     2       4.1 kB  new        a\"b\n        would be retrieved\n        by X-Real-To\n"
+	    "        to example.org/anna\n    12            ?  unnamed    -\n        no unique-id to trust\n2 messages\n");
+	o.fp = capture();
+	json_reply(o.fp, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "{\"ok\":true,\"text\":\"2 messages\",\"messages\":[{\"number\":2,\"size\":4096,"
+	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]},"
+	    "{\"number\":12,\"size\":null,\"uid\":null,\"state\":\"unnamed\",\"what\":\"no unique-id to trust\",\"why\":[]}]}\n");
+}
+
 int
 main(void)
 {
@@ -408,6 +439,7 @@ main(void)
 		cmocka_unit_test(waiting),
 		cmocka_unit_test(lines_of_text),
 		cmocka_unit_test(json_object),
+		cmocka_unit_test(tried),
 	};
 	int			 failed;
 
