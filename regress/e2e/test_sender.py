@@ -223,7 +223,7 @@ def test_connection_lost(sender, protocol, step, results):
     def script(peer):
         drop_after(peer, "LHLO " if protocol == LMTP else "EHLO ", step)
     job = sender.open(script, protocol)
-    sender.mail(job, b"x\n" * 4000000, "a@y", "b@y")	# more than waits in sockets: without a reader the end cannot go out
+    sender.mail(job, b"x\n" * 4000000, "a@y", "b@y")  # more than waits in sockets: without a reader the end cannot go out
     told, end = sender.results()
     assert [t[0] for t in told] == results
     assert end[0] == "CLOSED"
