@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Names for the numbers on the wire. */
+/* Names for the numbers on the wire, and what its strings may be. */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "compat.h"
@@ -227,4 +231,13 @@ proto_text(const char *s, size_t size)
 		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
 			return (0);
 	return (i < size);
+}
+
+int
+proto_client(const char *s, size_t size)
+{
+	struct in6_addr	 in6;
+	struct in_addr	 in;
+
+	return (proto_str(s, size) && (s[0] == '\0' || inet_pton(AF_INET, s, &in) == 1 || inet_pton(AF_INET6, s, &in6) == 1));
 }

@@ -30,6 +30,7 @@
 #define PROTO_DOMAINS_SIZE	1001	/* names of domains, separated by spaces */
 #define PROTO_PREFIX_SIZE	64	/* before local parts */
 #define PROTO_SENDER_SIZE	776	/* reverse-path without brackets */
+#define PROTO_CLIENT_SIZE	48	/* numeric address of who gave a message to the provider */
 #define PROTO_NOTE_SIZE		1024	/* why a message goes where it goes: lines of printable ASCII */
 #define PROTO_TRIED_SIZE	2048	/* likewise, and who would get it */
 #define PROTO_SOCKET_SIZE	108	/* path of a socket */
@@ -425,6 +426,7 @@ struct msg_receipt {
 struct msg_note {			/* of a message from a unified record, or with recipients that are not Maildirs */
 	char		 sender[PROTO_SENDER_SIZE];	/* reverse-path; empty: null */
 	char		 note[PROTO_NOTE_SIZE];	/* lines: field used, rule, recipients */
+	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that gave it to the trusted hop; empty: not known */
 };
 
 struct msg_link {
@@ -492,7 +494,7 @@ struct msg_send_mail {
 	uint32_t	 notify;		/* enum notify, of all of them */
 	char		 sender[PROTO_SENDER_SIZE];
 	char		 envid[64];		/* for DSN; printable ASCII */
-	char		 client[48];		/* numeric address that sent it to the provider, for XCLIENT; empty: not known */
+	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that sent it to the provider, for XCLIENT; empty: not known */
 };
 
 struct msg_send_rcpt {
@@ -680,5 +682,6 @@ const char	*tls_mode_str(uint32_t);
 const char	*auth_mech_str(uint32_t);	/* as in column auth */
 int		 proto_str(const char *, size_t);	/* 1: the array holds a NUL, 0: not */
 int		 proto_text(const char *, size_t);	/* 1: and no control characters before it */
+int		 proto_client(const char *, size_t);	/* 1: and nothing, or a numeric address, before it */
 
 #endif

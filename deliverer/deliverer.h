@@ -69,6 +69,7 @@ struct recipients {
 	char		 reason[REASON_SIZE];	/* printable ASCII; empty: neither */
 	char		 mark[MARK_SIZE];	/* the trace mark to put into it; empty: none */
 	char		 sender[PROTO_SENDER_SIZE];	/* "" = null reverse-path */
+	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that gave it to the trusted hop; empty: not known */
 	struct buf	 note;		/* how it was decided: lines of printable ASCII, fewer than PROTO_NOTE_SIZE octets */
 };
 /*
@@ -182,6 +183,7 @@ struct message {
 	struct rcpt		*rcpts;		/* nrcpt of them */
 	struct rcpt		 single;	/* room for the usual case */
 	uint8_t			 identity[PROTO_DIGEST_LEN];	/* all zero: copies are not to be suppressed */
+	char			 client[PROTO_CLIENT_SIZE];	/* as in struct recipients */
 	char			*sender, *note;	/* note NULL: nothing to be remembered; sender NULL: null reverse-path */
 };
 

@@ -15,8 +15,6 @@
 #define NAMES_MAX	(PROTO_SPECIAL_SIZE / 2)
 
 static size_t	 envelope_limit(const struct msg_session_open *, const struct header *);
-static int	 envelope_by(const uint8_t *, size_t, const char *);
-static int	 envelope_ishost(int);
 static void	 envelope_name(const char *, uint32_t, char *, size_t);
 
 /*
@@ -70,13 +68,13 @@ envelope_limit(const struct msg_session_open *open, const struct header *h)
 		return (h->nfields);
 	for (i = 0; i < h->nfields; i++)
 		if (h->fields[i].kind == FIELD_RECEIVED &&
-		    envelope_by(header_text(h, &h->fields[i]), h->fields[i].len, open->trusted_hop))
+		    envelope_by(header_text(h, &h->fields[i]), h->fields[i].len, open->trusted_hop) != -1)
 			return (i);
 	return (SIZE_MAX);
 }
 
-/* 1: the word "by", blanks, and the host's name as a whole. */
-static int
+/* Where the word "by", blanks, and the host's name as a whole are, first; -1: nowhere. */
+ssize_t
 envelope_by(const uint8_t *p, size_t len, const char *host)
 {
 	size_t	 i, k, n = strlen(host);
@@ -92,12 +90,12 @@ envelope_by(const uint8_t *p, size_t len, const char *host)
 		if (k < len && p[k] == '.')
 			k++;
 		if (k == len || !envelope_ishost(p[k]))
-			return (1);
+			return (i);
 	}
-	return (0);
+	return (-1);
 }
 
-static int
+int
 envelope_ishost(int c)
 {
 	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.');

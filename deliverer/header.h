@@ -96,5 +96,10 @@ struct envelope {
 	char		 text[PROTO_SPECIAL_SIZE];	/* the name; all of them if none was found */
 };
 void	 envelope_choose(const struct msg_session_open *, const struct header *, struct envelope *);
+ssize_t	 envelope_by(const uint8_t *, size_t, const char *hop);	/* where a Received field names it behind "by"; -1 */
+int	 envelope_ishost(int);			/* an octet of a host's name */
+
+/* client.c */
+void	 client_find(const uint8_t *, size_t, const char *hop, char client[PROTO_CLIENT_SIZE]);
 
 #endif

@@ -64,6 +64,7 @@ message_decided(struct message *m, struct recipients *r, int noted, char *err, s
 		noted |= p->kind != RCPT_MAILDIR;
 	}
 	m->fallback = r->fallback != 0;
+	strlcpy(m->client, r->client, sizeof(m->client));
 	if (noted && ((m->sender = strdup(r->sender)) == NULL ||
 	    (m->note = strndup((const char *)buf_data(&r->note), buf_len(&r->note))) == NULL)) {
 		snprintf(err, errsize, "note: %s", strerror(errno));
@@ -149,6 +150,7 @@ message_receipt(const struct message *m)
 		memset(&note, 0, sizeof(note));
 		strlcpy(note.sender, m->sender != NULL ? m->sender : "", sizeof(note.sender));
 		strlcpy(note.note, m->note, sizeof(note.note));
+		strlcpy(note.client, m->client, sizeof(note.client));
 		master_send(IMSG_RECEIPT_NOTE, &note, sizeof(note));
 	}
 	for (i = 0; i < m->nrcpt; i++) {

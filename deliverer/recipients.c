@@ -101,6 +101,8 @@ recipients_envelope(const struct header *h, struct search *s)
 	size_t			 i;
 
 	envelope_choose(s->open, h, &e);
+	if (e.hop && s->open->trusted_hop[0] != '\0')
+		client_find(header_text(h, &h->fields[e.limit]), h->fields[e.limit].len, s->open->trusted_hop, to->client);
 	recipients_note(to, "%u of the fields %.60s count%s%.60s", e.fields, e.text,
 	    s->open->trusted_hop[0] != '\0' ? ", above Received by " : "", s->open->trusted_hop);
 	for (i = e.first; e.found && i < e.limit && !to->places.full && !s->error; i++) {

@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS pending (
 -- message was meant for.  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
 -- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
 -- 1 deleting.  A report about a row has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
--- arrived, next: epoch.
+-- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
 CREATE TABLE IF NOT EXISTS relay (
 	id		INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox		INTEGER NOT NULL,
@@ -72,6 +72,7 @@ CREATE TABLE IF NOT EXISTS relay (
 	dest		TEXT NOT NULL,
 	original	TEXT NOT NULL,
 	sender		TEXT NOT NULL,
+	client		TEXT NOT NULL,
 	notify		INTEGER NOT NULL CHECK (notify IN (0, 1)),
 	after		INTEGER NOT NULL CHECK (after IN (0, 1)),
 	state		INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),

@@ -281,7 +281,8 @@ deliverer_note(void *arg, struct imsg *imsg)
 	const char	*p;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || !proto_text(m.sender, sizeof(m.sender)) || !proto_str(m.note, sizeof(m.note)))
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.sender, sizeof(m.sender)) || !proto_str(m.note, sizeof(m.note)) ||
+	    !proto_client(m.client, sizeof(m.client)))
 		return (-1);
 	for (p = m.note; *p != '\0'; p++)
 		if ((*p < ' ' || *p > '~') && *p != '\n')

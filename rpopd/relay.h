@@ -44,6 +44,7 @@ struct relay_row {			/* a row of table relay */
 	char		 dest[PROTO_DEST_SIZE];
 	char		 original[PROTO_ADDR_SIZE];
 	char		 sender[PROTO_SENDER_SIZE];
+	char		 client[PROTO_CLIENT_SIZE];
 	char		 status[PROTO_TEXT_SIZE];
 };
 

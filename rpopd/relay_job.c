@@ -217,6 +217,7 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	m.rcpts = n;
 	m.notify = rows[0].notify;
 	strlcpy(m.sender, rows[0].sender, sizeof(m.sender));
+	strlcpy(m.client, rows[0].client, sizeof(m.client));	/* one message, so it is that of all rows */
 	snprintf(m.envid, sizeof(m.envid), "rpopd.%lld.%lld", (long long)rows[0].arrived, (long long)rows[0].id);
 	j->state = JOB_SENDING;
 	HOOK("master.send");

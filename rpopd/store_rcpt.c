@@ -134,6 +134,7 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	strlcpy(row->dest, rcpt->dest, sizeof(row->dest));
 	strlcpy(row->original, rcpt->original, sizeof(row->original));
 	strlcpy(row->sender, r->note->sender, sizeof(row->sender));
+	strlcpy(row->client, r->note->client, sizeof(row->client));
 	if (rcpt->kind != RCPT_RELAY)
 		strlcpy(row->status, rcpt->reason, sizeof(row->status));
 	row->state = rcpt->kind == RCPT_RELAY ? RELAY_WAITING :

@@ -127,8 +127,8 @@ relay_insert(const struct relay_row *r, int64_t *id)
 {
 	const int64_t	 numbers[] = { r->nexthop, r->notify, r->after, r->state, r->arrived, r->next, r->tries };
 	static const int columns[] = { 4, 8, 9, 10, 11, 12, 13 };
-	const char	*texts[] = { r->link, r->dest, r->original, r->sender, r->status };
-	static const int places[] = { 3, 5, 6, 7, 14 };
+	const char	*texts[] = { r->link, r->dest, r->original, r->sender, r->status, r->client };
+	static const int places[] = { 3, 5, 6, 7, 14, 15 };
 	sqlite3_stmt	*st;
 	size_t		 i;
 
@@ -200,7 +200,8 @@ relay_load(sqlite3_stmt *st, struct relay_row *r)
 	r->state = (enum relay_state)state;
 	return (relay_text(st, 3, r->link, sizeof(r->link)) == -1 || relay_text(st, 5, r->dest, sizeof(r->dest)) == -1 ||
 	    relay_text(st, 6, r->original, sizeof(r->original)) == -1 || relay_text(st, 7, r->sender, sizeof(r->sender)) == -1 ||
-	    relay_text(st, 14, r->status, sizeof(r->status)) == -1 ? -1 : 0);
+	    relay_text(st, 14, r->status, sizeof(r->status)) == -1 ||
+	    relay_text(st, 15, r->client, sizeof(r->client)) == -1 ? -1 : 0);
 }
 
 static int

@@ -115,7 +115,7 @@ send_mail(void *arg __unused, struct imsg *imsg)
 	struct job		*j;
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.sender, sizeof(m.sender)) || !proto_str(m.envid, sizeof(m.envid)) ||
-	    !proto_str(m.client, sizeof(m.client)) || m.rcpts == 0 || m.rcpts > PROTO_RCPT_MAX || m.notify > NOTIFY_FAILURE)
+	    !proto_client(m.client, sizeof(m.client)) || m.rcpts == 0 || m.rcpts > PROTO_RCPT_MAX || m.notify > NOTIFY_FAILURE)
 		return (-1);
 	if ((j = job_find(m.id)) == NULL)
 		return (0);

@@ -24,6 +24,7 @@ class Transaction:
         self.sender, self.params = sender, params
         self.rcpts = []			# (address, parameters) that were accepted in RCPT
         self.refused = []		# (address, reply)
+        self.client = None		# by XCLIENT
         self.data = None		# as received, dots unstuffed
         self.answers = {}		# address: reply to it at the end
 
@@ -124,7 +125,7 @@ class Mta:
 class Conversation:
     def __init__(self, mta, sock):
         self.mta, self.sock, self.buffer = mta, sock, b""
-        self.mail, self.ends = None, {}
+        self.mail, self.ends, self.client = None, {}, None
 
     def say(self, text):
         self.sock.sendall(text.encode() + b"\r\n")
@@ -167,12 +168,17 @@ class Conversation:
     def do_helo(self, arg):
         self.say("250 mta.test")
 
+    def do_xclient(self, arg):
+        self.client = arg.partition("ADDR=")[2]
+        self.say(self.mta.greeting)
+
     def do_mail(self, arg):
         self.maybe_drop("mail")
         m = re.match(r"FROM:<(.*?)>(?: (.*))?$", arg, re.I)
         assert m, arg
         if self.mta.mail.startswith("2"):
             self.mail, self.ends = Transaction(m.group(1), (m.group(2) or "").split()), {}
+            self.mail.client = self.client
         self.say(self.mta.mail)
 
     def do_rcpt(self, arg):

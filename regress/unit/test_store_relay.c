@@ -72,6 +72,7 @@ setup(void **state)
 		fail_msg("%s", err);
 	memset(&note, 0, sizeof(note));
 	strlcpy(note.sender, "sender@example.net", sizeof(note.sender));
+	strlcpy(note.client, "192.0.2.7", sizeof(note.client));
 	strlcpy(note.note, "field X-Real-To\nrule anna\n", sizeof(note.note));
 	return ((mbox = state_mailbox(&r)) > 0 ? 0 : -1);
 }
@@ -337,6 +338,7 @@ test_quarantine(void **state)
 	assert_in_range(row.next, now, now + 60);
 	assert_in_range(row.arrived, now, now + 60);
 	assert_int_equal(row.nexthop, 7);
+	assert_string_equal(row.client, "192.0.2.7");
 	change(2, RELAY_HOLD, NULL, NULL);
 	change(2, RELAY_RELEASE, NULL, "carla@example.net");
 	assert_string_equal(ask(RELAYS), "carla@example.net>9:0:1:set free");
