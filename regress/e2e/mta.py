@@ -27,6 +27,10 @@ class Transaction:
         self.client = None		# by XCLIENT
         self.data = None		# as received, dots unstuffed
         self.answers = {}		# address: reply to it at the end
+        self.told = []			# who the replies at the end that were given are about
+        self.dropped = False		# by us, before they were all given
+        self.followed = False		# by another command: the client has done with the replies
+        self.life = None		# Mta.life when the connection began
 
     def taken(self):
         """Who has got it."""
@@ -45,9 +49,10 @@ class Mta:
         self.default = OK
         self.greeting = "220 mta.test ready"
         self.mail = OK			# to MAIL FROM
-        self.drop = {}			# {"greeting" | "mail" | "rcpt" | "data" | "dot": how many times}
+        self.drop = {}			# {"greeting" | "mail" | "rcpt" | "data" | "dot" | "reply": how many times}
         self.delay = 0.0		# s before the replies at the end
         self.hold = None		# an Event: nothing is answered at the end until it is set
+        self.life = None		# for the test's own use
         self.mails, self.connections, self.commands = [], 0, []
         self.open = self.most_open = 0
         self.stopping = False
@@ -126,6 +131,7 @@ class Conversation:
     def __init__(self, mta, sock):
         self.mta, self.sock, self.buffer = mta, sock, b""
         self.mail, self.ends, self.client = None, {}, None
+        self.last, self.life = None, mta.life
 
     def say(self, text):
         self.sock.sendall(text.encode() + b"\r\n")
@@ -150,6 +156,8 @@ class Conversation:
             return
         while True:
             line = self.line().decode("utf-8", "surrogateescape")
+            if self.last:
+                self.last.followed = True
             word = line.split(" ")[0].upper()
             self.mta.commands.append(line)
             handler = getattr(self, "do_" + word.lower(), None)
@@ -205,7 +213,8 @@ class Conversation:
                 raise Gone
             self.buffer += data
         body, self.buffer = (b"\r\n" + self.buffer).split(b"\r\n.\r\n", 1)
-        mail, self.mail = self.mail, None
+        self.last = mail = self.mail
+        self.mail, mail.life = None, self.life
         mail.data = (body + b"\r\n").replace(b"\r\n..", b"\r\n.")[2:]
         replies = [self.ends[a] for a, _ in mail.rcpts]
         if self.mta.protocol == "smtp":
@@ -213,12 +222,25 @@ class Conversation:
         mail.answers = {a: r for (a, _), r in zip(mail.rcpts, replies)}
         with self.mta.lock:
             self.mta.mails.append(mail)
-        self.maybe_drop("dot")
+        mail.dropped = self.mta.dropping("dot")
+        if mail.dropped:
+            raise Gone
         time.sleep(self.mta.delay)
         if self.mta.hold:
             self.mta.hold.wait(60)
-        for r in replies if self.mta.protocol == "lmtp" else replies[:1]:
+        self.end(mail, replies)
+
+    def end(self, mail, replies):
+        if self.mta.protocol == "smtp":
+            self.say(replies[0])
+            mail.told = [a for a, _ in mail.rcpts]
+            return
+        for (address, _), r in zip(mail.rcpts, replies):
+            if self.mta.dropping("reply"):
+                mail.dropped = True
+                raise Gone
             self.say(r)
+            mail.told.append(address)
 
     def do_rset(self, arg):
         self.mail = None

@@ -97,7 +97,8 @@ class Daemon:
 
     def processes(self):
         """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher."""
-        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": []}
+        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": [],
+            "sender": []}
         below = {self.pid: "rpopd"}
         for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
             parent = parent_of(pid)
