@@ -494,7 +494,7 @@ struct msg_send_mail {
 	uint32_t	 notify;		/* enum notify, of all of them */
 	char		 sender[PROTO_SENDER_SIZE];
 	char		 envid[64];		/* for DSN; printable ASCII */
-	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that sent it to the provider, for XCLIENT; empty: not known */
+	char		 client[PROTO_CLIENT_SIZE];	/* as in struct msg_note, for XCLIENT */
 };
 
 struct msg_send_rcpt {

@@ -88,20 +88,20 @@ client_comment(const uint8_t *p, const uint8_t *end)
 	return (NULL);
 }
 
-/* 1: another comment that could be the one with the address, as other servers write it. */
+/* 1: another comment that could be where the provider says who it was, as other servers write it: brackets, or one word. */
 static int
 client_doubtful(const uint8_t *p, const uint8_t *end)
 {
 	if (memchr(p, '[', end - p) != NULL)
 		return (1);
-	for (p++; p < end - 1 && strchr("0123456789abcdefABCDEF.: \t\r", *p) != NULL; p++)
+	for (p++; p < end - 1 && (envelope_ishost(*p) || *p == ':'); p++)
 		continue;
 	return (p == end - 1);
 }
 
 /*
- * The '[' of a comment that starts with an address, or with a host's name and an address; NULL.  A name has a dot, or is "unknown":
- * another word in its place says that what follows is the sender's, as in "(HELO [192.0.2.7])".
+ * The '[' of a comment that starts with an address, or with a host's name and an address; NULL.  A name has a dot, or is
+ * "unknown": another word in its place says that what follows is the sender's, as in "(HELO [192.0.2.7])".
  */
 static const uint8_t *
 client_literal(const uint8_t *p, const uint8_t *end)

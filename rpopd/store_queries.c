@@ -2,8 +2,8 @@
 /* Every statement that state.db ever runs, prepared once. */
 #include "store_sql.h"
 
-#define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries, status,"	\
-			" client"
+#define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries,"	\
+			" status, client"
 
 const char *const	 state_texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",

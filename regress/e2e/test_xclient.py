@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""XCLIENT: the next hop is told who gave the message to the provider, by the Received field of the trusted hop, and nothing else."""
+"""XCLIENT: the next hop is told who gave the message to the provider, by the trusted hop's Received field, and nothing else."""
 import sqlite3
 
 import pytest
@@ -45,7 +45,7 @@ def test_told(unified, mta, popd, protocol):
 
 
 def test_each_its_own(unified, mta, popd):
-    """Messages over one connection: what was said of one is not left standing for another, and the sender's word does not count."""
+    """Messages over one connection: what was said of one does not stand for another, and the sender's word does not count."""
     m, clients = run(unified, mta, popd, [mail("four", trace()), mail("six", trace("h.example [IPv6:2001:db8:0::9]")),
         mail("none", trace("unknown")), mail("private", trace("localhost [127.0.0.1]")),
         mail("forged", trace("unknown", "x ([198.51.100.9])"), trace("unknown [198.51.100.9]")),

@@ -27,22 +27,27 @@ forms(void **state)
 		{ " FROM helo\t(Unknown\r\t[192.0.2.7])\r\t" BY, "192.0.2.7" },
 		{ " from [198.51.100.9] (unknown [192.0.2.7])" BY, "192.0.2.7" },
 		{ " from helo (mail.sender.example [192.0.2.7] (may be forged))" BY, "192.0.2.7" },
-		{ " from helo (h.example [192.0.2.7]) (using TLSv1.3 with cipher X (256/256 bits)) (No client certificate requested)" BY,
-		    "192.0.2.7" },
+		{ " from helo (h.example [192.0.2.7]) (using TLSv1.3 with cipher X (256/256 bits))"
+		    " (No client certificate requested)" BY, "192.0.2.7" },
 		{ " from h.example ([192.0.2.7]:4711 helo=helo) by " HOP " with esmtps (TLS1.3)", "192.0.2.7" },
 		{ " from h.example ([2001:db8::7] helo=helo) by " HOP, "2001:db8::7" },
 		{ " from helo (h.example [IPv6:2001:db8::7])" BY, "2001:db8::7" },
 		{ " from helo ([ipv6:2001:0DB8:0:0:0:0:0:7])" BY, "2001:db8::7" },
 		/* no address, or none in this form */
-		{ " from helo" BY, "" }, { " from helo (unknown)" BY, "" }, { " from helo (192.0.2.7)" BY, "" }, { BY, "" }, { "", "" },
-		{ " from [192.0.2.7] (helo=helo) by " HOP, "" }, { " from [192.0.2.7]" BY, "" }, { " (h.example [192.0.2.7])" BY, "" },
+		{ " from helo" BY, "" }, { " from helo (unknown)" BY, "" }, { " from helo (192.0.2.7)" BY, "" }, { BY, "" },
+		{ "", "" },
+		{ " from [192.0.2.7] (helo=helo) by " HOP, "" }, { " from [192.0.2.7]" BY, "" },
+		{ " (h.example [192.0.2.7])" BY, "" },
 		{ " from (h.example [192.0.2.7])" BY, "" }, { " from helo(h.example [192.0.2.7])" BY, "" },
 		{ " from helo (h.example [192.0.2.7]) by other.example", "" }, { " from helo (h.example [192.0.2.7])", "" },
-		{ " by " HOP " from helo (h.example [192.0.2.7])", "" }, { " from helo by " HOP " (h.example [192.0.2.7])", "" },
+		{ " by " HOP " from helo (h.example [192.0.2.7])", "" },
+		{ " from helo by " HOP " (h.example [192.0.2.7])", "" },
 		{ " from helo (h.example [192.0.2.7]) by other.example (x [192.0.2.8])" BY, "" },
 		/* no literal */
-		{ " from helo ([192.0.2])" BY, "" }, { " from helo ([192.0.2.256])" BY, "" }, { " from helo ([192.0.2.07 ])" BY, "" },
-		{ " from helo ([ 192.0.2.7])" BY, "" }, { " from helo ([192.0.2.7)" BY, "" }, { " from helo ([192.0.2.7]" BY, "" },
+		{ " from helo ([192.0.2])" BY, "" }, { " from helo ([192.0.2.256])" BY, "" },
+		{ " from helo ([192.0.2.07 ])" BY, "" },
+		{ " from helo ([ 192.0.2.7])" BY, "" }, { " from helo ([192.0.2.7)" BY, "" },
+		{ " from helo ([192.0.2.7]" BY, "" },
 		{ " from helo ([192.0.2.7]x)" BY, "" }, { " from helo ([])" BY, "" }, { " from helo ([IPv6:])" BY, "" },
 		{ " from helo ([IPv6:192.0.2.7])" BY, "" }, { " from helo ([IPv6:2001:db8::7%lo])" BY, "" },
 		{ " from helo ([2001:db8:0:0:0:0:0:0:7])" BY, "" }, { " from helo ([mail.example])" BY, "" },
@@ -52,9 +57,12 @@ forms(void **state)
 		{ " from helo ([192.0.2.7]) (192.0.2.8)" BY, "" }, { " from helo ([192.0.2.7])" BY " by " HOP, "" },
 		/* of the provider's own network */
 		{ " from localhost (localhost [127.0.0.1])" BY, "" }, { " from helo ([127.0.0.1])" BY, "" },
-		{ " from helo ([10.1.2.3])" BY, "" }, { " from helo ([172.31.0.1])" BY, "" }, { " from helo ([172.32.0.1])" BY, "172.32.0.1" },
-		{ " from helo ([192.168.0.1])" BY, "" }, { " from helo ([100.64.0.1])" BY, "" }, { " from helo ([0.0.0.0])" BY, "" },
-		{ " from helo ([255.255.255.255])" BY, "" }, { " from helo ([IPv6:::1])" BY, "" }, { " from helo ([IPv6:fe80::1])" BY, "" },
+		{ " from helo ([10.1.2.3])" BY, "" }, { " from helo ([172.31.0.1])" BY, "" },
+		{ " from helo ([172.32.0.1])" BY, "172.32.0.1" },
+		{ " from helo ([192.168.0.1])" BY, "" }, { " from helo ([100.64.0.1])" BY, "" },
+		{ " from helo ([0.0.0.0])" BY, "" },
+		{ " from helo ([255.255.255.255])" BY, "" }, { " from helo ([IPv6:::1])" BY, "" },
+		{ " from helo ([IPv6:fe80::1])" BY, "" },
 		{ " from helo ([IPv6:fd00::1])" BY, "" }, { " from helo ([IPv6:::ffff:192.0.2.7])" BY, "" }
 	};
 	char	 got[PROTO_CLIENT_SIZE];
@@ -86,16 +94,23 @@ hostile(void **state)
 		{ " from [192.0.2.7] (helo=", ") by " HOP " with esmtp", 0 },
 		{ " from unknown (HELO ", ") (192.0.2.7) by " HOP " with SMTP", 0 },
 		{ " from ", " (192.0.2.7) by " HOP " (10.0.0.1) with SMTP", 0 },
+		{ " from ", " (unknown) by " HOP " with SMTP", 0 },
+		{ " from ", " (2001:db8::7) by " HOP " with SMTP", 0 },
 		{ " from h.example (h.example [192.0.2.7]) (Client CN \"", "\", Issuer \"x\" (not verified))" BY, 1 }
 	};
 	static const char *const	 helos[] = {
 		"x", "[198.51.100.9]", "([198.51.100.9])", "(h.example [198.51.100.9])", "x (h.example [198.51.100.9])",
-		"x ([198.51.100.9])", "x ([198.51.100.9]) (", "x ([198.51.100.9]) ((", "x ([198.51.100.9]", "x ([198.51.100.9] ",
-		"x ([198.51.100.9] (", "x) (h.example [198.51.100.9]", "x) ([198.51.100.9]) (", "x ([198.51.100.9]) \"", "x ([198.51.100.9]) \\",
-		"x ([198.51.100.9]) (\\", "x ([198.51.100.9])" BY, "x ([198.51.100.9]) by " HOP, "x ([198.51.100.9]) by " HOP " (",
+		"x ([198.51.100.9])", "x ([198.51.100.9]) (", "x ([198.51.100.9]) ((", "x ([198.51.100.9]",
+		"x ([198.51.100.9] ",
+		"x ([198.51.100.9] (", "x) (h.example [198.51.100.9]", "x) ([198.51.100.9]) (", "x ([198.51.100.9]) \"",
+		"x ([198.51.100.9]) \\",
+		"x ([198.51.100.9]) (\\",
+		"x ([198.51.100.9])" BY, "x ([198.51.100.9]) by " HOP, "x ([198.51.100.9]) by " HOP " (",
 		"x ([198.51.100.9]) by other.example", "x ([198.51.100.9]) (by " HOP, "x (by " HOP ") ([198.51.100.9])",
-		"[198.51.100.9]) ([198.51.100.9]", "x from x ([198.51.100.9])", "(", ")", "[", "]", "((((", "))))", "\"", "\\", "", " ",
-		"by", "by " HOP, "x ([198.51.100.9]) ;", "x ([IPv6:2001:db8::9])", "x\r\t([198.51.100.9])", "\x80 ([198.51.100.9])"
+		"[198.51.100.9]) ([198.51.100.9]", "x from x ([198.51.100.9])", "(", ")", "[", "]", "((((", "))))", "\"",
+		"\\", "", " ",
+		"by", "by " HOP, "x ([198.51.100.9]) ;", "x ([IPv6:2001:db8::9])", "x\r\t([198.51.100.9])",
+		"\x80 ([198.51.100.9])"
 	};
 	char				 text[1024], got[PROTO_CLIENT_SIZE];
 	size_t				 i, j;
