@@ -52,31 +52,43 @@ EVENT_LIBS =	${EVENT_LIBS_${OS}}
 COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/hook.o common/limits.o common/log.o \
 		common/probe.o common/proc.o common/proto.o common/rules.o
 SCHED =		rpopd/sched.o rpopd/gate.o rpopd/heap.o rpopd/host.o rpopd/retry.o rpopd/schedule.o
-RPOPD =		${SCHED} rpopd/rpopd.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
+RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
 		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notice.o rpopd/notify.o rpopd/options.o rpopd/orphan.o rpopd/pem.o rpopd/plan.o \
 		rpopd/reload.o rpopd/report.o rpopd/session.o rpopd/session_tls.o rpopd/store_check.o \
 		rpopd/store_config.o rpopd/store_queries.o rpopd/store_net.o rpopd/store_rows.o rpopd/store_rpop.o \
 		rpopd/store_secret.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
-		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o \
-		rpopd/command.o rpopd/link_oauth.o rpopd/session_open.o rpopd/store_grant.o rpopd/store_token.o rpopd/token.o \
-		rpopd/token_program.o rpopd/token_request.o
+		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o \
+		rpopd/store_route.o rpopd/command.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o \
+		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_program.o rpopd/token_request.o \
+		rpopd/control_ask.o rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
+		rpopd/relay_login.o rpopd/relay_result.o ${ROUTE} common/route_check.o rpopd/store_rcpt.o \
+		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/try.o \
+		rpopd/explain.o rpopd/store_explain.o
+ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
-FETCHER =	fetcher/fetcher.o fetcher/auth.o fetcher/auth_mask.o fetcher/base64.o fetcher/conn.o fetcher/events.o \
+FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fetcher/conn.o fetcher/events.o \
 		fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
-		fetcher/sasl.o fetcher/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
-		fetcher/tlsconf.o fetcher/tlserror.o fetcher/trace.o
-DELIVERER =	deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
-		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/routes.o deliverer/spool.o \
-		${SYNC_${OS}} common/mailaddr.o common/mailaddr_lex.o
+		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
+		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o
+DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
+		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
+		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
+		deliverer/message.o deliverer/envelope.o deliverer/client.o deliverer/field.o deliverer/identity.o deliverer/mark.o \
+		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
-RPOPCTL =	rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o rpopctl/text.o
-OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${RPOPCTL}
-PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/rpopctl
-TEST_PROGS =	build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth build/test/rpopctl
+SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
+		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o \
+		common/sasl.o common/sasl_check.o common/tlserror.o
+RPOPCTL =		rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o \
+		rpopctl/text.o rpopctl/lines.o rpopctl/queue.o rpopctl/tried.o
+OBJS =		${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${RPOPCTL}
+PROGS =		build/rpopd build/dialer build/fetcher build/deliverer build/oauth build/sender build/rpopctl
+TEST_PROGS =		build/test/rpopd build/test/dialer build/test/fetcher build/test/deliverer build/test/oauth \
+		build/test/sender build/test/rpopctl
 
 all: ${PROGS}
 
@@ -102,6 +114,9 @@ build/deliverer: ${DELIVERER} ${COMMON} common/link.o
 build/oauth: ${OAUTH} ${COMMON} common/link.o
 	@mkdir -p build
 	${CC} ${ALL_LDFLAGS} -o $@ ${OAUTH} ${COMMON} common/link.o -ltls -ljansson ${EVENT_LIBS} ${BASE_LIBS}
+build/sender: ${SENDER} ${COMMON} common/link.o
+	@mkdir -p build
+	${CC} ${ALL_LDFLAGS} -o $@ ${SENDER} ${COMMON} common/link.o -ltls -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/rpopctl: ${RPOPCTL} ${COMMON}
 	@mkdir -p build
 	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL} ${COMMON} ${BASE_LIBS}
@@ -122,6 +137,9 @@ build/test/deliverer: ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to
 build/test/oauth: ${OAUTH:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
 	${CC} ${ALL_LDFLAGS} -o $@ ${OAUTH:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -ljansson ${EVENT_LIBS} ${BASE_LIBS}
+build/test/sender: ${SENDER:.o=.to} ${COMMON:.o=.to} common/link.to
+	@mkdir -p build/test
+	${CC} ${ALL_LDFLAGS} -o $@ ${SENDER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/test/rpopctl: ${RPOPCTL:.o=.to} ${COMMON:.o=.to}
 	@mkdir -p build/test
 	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL:.o=.to} ${COMMON:.o=.to} ${BASE_LIBS}
@@ -141,12 +159,13 @@ install: all
 	mkdir -p ${DESTDIR}${SBINDIR} ${DESTDIR}${LIBEXECDIR} ${DESTDIR}${SHAREDIR} ${DESTDIR}${DOCDIR}/examples \
 	    ${DESTDIR}${MANDIR}/man5 ${DESTDIR}${MANDIR}/man8
 	install -m 755 build/rpopd build/rpopctl ${DESTDIR}${SBINDIR}
-	install -m 755 build/dialer build/fetcher build/deliverer build/oauth ${DESTDIR}${LIBEXECDIR}
+	install -m 755 build/dialer build/fetcher build/deliverer build/oauth build/sender ${DESTDIR}${LIBEXECDIR}
 	install -m 644 etc/rpopd.sql ${DESTDIR}${SHAREDIR}
 	install -m 755 etc/rpopd-upgrade.sh ${DESTDIR}${SHAREDIR}
 	install -m 644 README.md LICENSE ${DESTDIR}${DOCDIR}
 	install -m 644 etc/rpopd.service etc/rpopd.rc etc/rpopd.sysusers etc/rpopd.tmpfiles etc/oauth-examples.sql etc/rpopctl.bash \
 	    ${DESTDIR}${DOCDIR}/examples
+	cp -R etc/provider ${DESTDIR}${DOCDIR}/examples
 	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
 	install -m 644 rpopd/rpopd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8
 
@@ -162,7 +181,7 @@ regress:
 
 lint:
 	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 rpopctl/rpopctl.8
-	shellcheck etc/*.sh regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
+	shellcheck etc/*.sh etc/provider/unified-store regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
 
 crash:
 	sh etc/install-deps.sh test

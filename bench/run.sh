@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # make bench: rpopd beside its peers and the limit clients, in one run, on a journalled file system of its own (a loop-mounted image
-# with direct I/O; see README.md for why).  Prints Markdown.  Needs root, 10 GB in $BENCH_DIR (default /var/tmp), and 20 quiet minutes.
+# with direct I/O; see README.md for why).  Prints Markdown.  Needs root, 10 GB in $BENCH_DIR (default /var/tmp), and 25 quiet minutes.
 # usage: run.sh [ROUNDS]
 set -eu
 cd "$(dirname "$0")"
@@ -38,6 +38,8 @@ head '10,000 messages of 4 KB over TLS, delete'
 run small-delete -n "$rounds" limit:gwb limit:gwb,g128 limit:syncfs rpopd mpop
 head '2,000 mixed messages, 166 MB, over TLS, delete'
 run mixed-delete -n "$rounds" limit:gwb limit:syncfs rpopd mpop
+head 'Distribution: 10,000 messages to one and to five accounts each'
+python3 ./distribute.py "$rounds"
 head '100 messages at 100 ms round trip'
 run rtt-delete --rtt 100 -n "$rounds" limit:discard limit:gwb rpopd mpop
 head '200 empty mailboxes, system CA set, one invocation'

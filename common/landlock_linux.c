@@ -73,6 +73,7 @@ static const struct ll_role {
 	[SANDBOX_DELIVERER] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_REFER |
 	    LL_TRUNCATE, 0, 0 },
 	[SANDBOX_OAUTH] = { 1, "/certs", LL_READ, 0, 0 },
+	[SANDBOX_SENDER] = { 1, "/certs", LL_READ, 0, 0 },
 	[SANDBOX_CTL] = { 1, NULL, 0, 0, 0 },
 };
 

@@ -10,7 +10,7 @@
 
 #define BIT(role)	(1U << (role))
 #define CHILDREN	(BIT(SANDBOX_DIALER) | BIT(SANDBOX_TEMPLATE) | BIT(SANDBOX_SESSION) | BIT(SANDBOX_DELIVERER) | \
-		BIT(SANDBOX_OAUTH))
+		BIT(SANDBOX_OAUTH) | BIT(SANDBOX_SENDER))
 #define MB		(1024UL * 1024UL)
 
 static const struct limit {
@@ -30,7 +30,7 @@ static const struct limit {
 	/* Ten minutes of computing decrypt hundreds of gigabytes; a loop ends here. */
 	{ RLIMIT_CPU, 600, BIT(SANDBOX_SESSION), 1 },
 	/* Buffers are bounded; this is for what libraries may be talked into. */
-	{ RLIMIT_AS, 256 * MB, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH), 0 },
+	{ RLIMIT_AS, 256 * MB, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH) | BIT(SANDBOX_SENDER), 0 },
 };
 
 /* A limit that is lower already stays. */

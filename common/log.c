@@ -199,17 +199,19 @@ log_trace(const char *fmt, ...)
 	va_end(ap);
 }
 
-/* One octet in vis(3) form (C style, else octal), NUL-terminated; returns its length, at most 4. */
+/* One octet in vis(3) form (C style, else octal); returns its length, at most 4. */
 static size_t
 log_vis_octet(char *dst, uint8_t c)
 {
 	static const char	 plain[] = "\\\a\b\t\n\v\f\r", name[] = "\\abtnvfr";
 	const char		*p;
 
+	if (c >= ' ' && c <= '~' && c != '\\') {
+		dst[0] = (char)c;
+		return (1);
+	}
 	if (c != '\0' && (p = strchr(plain, c)) != NULL)
 		return ((size_t)snprintf(dst, 5, "\\%c", name[p - plain]));
-	if (c >= ' ' && c <= '~')
-		return ((size_t)snprintf(dst, 5, "%c", c));
 	return ((size_t)snprintf(dst, 5, "\\%03o", c));
 }
 

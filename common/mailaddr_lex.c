@@ -170,20 +170,20 @@ lex_quoted(struct lex *lx)
 		lx->bad = 1;
 }
 
-/* "[...]"; only what address literals consist of is taken, blanks at either end left out. */
+/* "[...]"; only what address literals consist of is taken, blanks and folds at either end left out. */
 static void
 lex_literal(struct lex *lx)
 {
 	lx->tok = LEX_LITERAL;
 	lx->p++;
-	while (lx->p < lx->end && (lex_class(*lx->p) & BLANK))
-		lx->p++;
+	while (lx->p < lx->end && ((lex_class(*lx->p) & BLANK) || lex_fold(lx) > 0))
+		lex_text(lx);
 	lx->s = lx->p;
 	while (lx->p < lx->end && (lex_class(*lx->p) & DTEXT))
 		lx->p++;
 	lx->n = lx->p - lx->s;
 	while (lx->p < lx->end && *lx->p != ']') {
-		if (!(lex_class(*lx->p) & BLANK))
+		if (!(lex_class(*lx->p) & BLANK) && lex_fold(lx) == 0)
 			lx->bad = 1;
 		lex_text(lx);
 	}

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Names for the numbers on the wire. */
+/* Names for the numbers on the wire, and what its strings may be. */
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "compat.h"
@@ -46,7 +50,6 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_MSG_ABORT] = "MSG_ABORT",
 	[IMSG_ROUTE_START] = "ROUTE_START",
 	[IMSG_ROUTE_ACCOUNT] = "ROUTE_ACCOUNT",
-	[IMSG_ROUTE_ADDRESS] = "ROUTE_ADDRESS",
 	[IMSG_ROUTE_END] = "ROUTE_END",
 	[IMSG_REPLAY] = "REPLAY",
 	[IMSG_REPLAY_END] = "REPLAY_END",
@@ -76,6 +79,36 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_CTL_LOG_LEVEL] = "CTL_LOG_LEVEL",
 	[IMSG_CTL_STOP] = "CTL_STOP",
 	[IMSG_CTL_RENUMBER] = "CTL_RENUMBER",
+	[IMSG_ROUTE_DOMAIN] = "ROUTE_DOMAIN",
+	[IMSG_ROUTE_ROWS] = "ROUTE_ROWS",
+	[IMSG_HOLD] = "HOLD",
+	[IMSG_RECEIPT_NOTE] = "RECEIPT_NOTE",
+	[IMSG_SPOOL_OPEN] = "SPOOL_OPEN",
+	[IMSG_SPOOL_OPENED] = "SPOOL_OPENED",
+	[IMSG_SPOOL_REMOVE] = "SPOOL_REMOVE",
+	[IMSG_SPOOL_MOVE] = "SPOOL_MOVE",
+	[IMSG_SPOOL_MOVED] = "SPOOL_MOVED",
+	[IMSG_REPORT] = "REPORT",
+	[IMSG_REPORTED] = "REPORTED",
+	[IMSG_ROUTE_ASK] = "ROUTE_ASK",
+	[IMSG_ROUTE_TOLD] = "ROUTE_TOLD",
+	[IMSG_TRIED] = "TRIED",
+	[IMSG_SEND_START] = "SEND_START",
+	[IMSG_SEND_CA] = "SEND_CA",
+	[IMSG_SEND_SECRET] = "SEND_SECRET",
+	[IMSG_SEND_MAIL] = "SEND_MAIL",
+	[IMSG_SEND_RCPT] = "SEND_RCPT",
+	[IMSG_SEND_QUIT] = "SEND_QUIT",
+	[IMSG_SENT_RCPT] = "SENT_RCPT",
+	[IMSG_SENT_MAIL] = "SENT_MAIL",
+	[IMSG_SENT_END] = "SENT_END",
+	[IMSG_CTL_ROUTE] = "CTL_ROUTE",
+	[IMSG_CTL_TRY] = "CTL_TRY",
+	[IMSG_CTL_TRIED] = "CTL_TRIED",
+	[IMSG_CTL_EXPLAIN] = "CTL_EXPLAIN",
+	[IMSG_CTL_QUEUE] = "CTL_QUEUE",
+	[IMSG_CTL_QUARANTINE] = "CTL_QUARANTINE",
+	[IMSG_CTL_LINE] = "CTL_LINE",
 	[IMSG_CTL_END] = "CTL_END",
 	[IMSG_CTL_OK] = "CTL_OK",
 	[IMSG_CTL_FAIL] = "CTL_FAIL",
@@ -187,4 +220,24 @@ int
 proto_str(const char *s, size_t size)
 {
 	return (memchr(s, '\0', size) != NULL);
+}
+
+int
+proto_text(const char *s, size_t size)
+{
+	size_t	 i;
+
+	for (i = 0; i < size && s[i] != '\0'; i++)
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return (0);
+	return (i < size);
+}
+
+int
+proto_client(const char *s, size_t size)
+{
+	struct in6_addr	 in6;
+	struct in_addr	 in;
+
+	return (proto_str(s, size) && (s[0] == '\0' || inet_pton(AF_INET, s, &in) == 1 || inet_pton(AF_INET6, s, &in6) == 1));
 }

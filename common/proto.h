@@ -5,7 +5,7 @@
  * a process id or an absolute path.  The receiver's rule table (rules.h) says which types it takes, how long they are, and in which
  * state; anything else ends the peer's work.
  *
- * M master, D dialer, T fetcher template, F fetcher session, V deliverer, O oauth, C rpopctl.
+ * M master, D dialer, T fetcher template, F fetcher session, V deliverer, S sender, O oauth, C rpopctl.
  */
 #ifndef PROTO_H
 #define PROTO_H
@@ -26,6 +26,15 @@
 #define PROTO_DIR_SIZE		384	/* account's directory below the mail root: domain/local-part */
 #define PROTO_ADDR_SIZE		330	/* local-part@domain */
 #define PROTO_FIELD_SIZE	78	/* header field name */
+#define PROTO_SPECIAL_SIZE	256	/* names of header fields, separated by spaces */
+#define PROTO_DOMAINS_SIZE	1001	/* names of domains, separated by spaces */
+#define PROTO_PREFIX_SIZE	64	/* before local parts */
+#define PROTO_SENDER_SIZE	776	/* reverse-path without brackets */
+#define PROTO_CLIENT_SIZE	48	/* numeric address of who gave a message to the provider */
+#define PROTO_NOTE_SIZE		1024	/* why a message goes where it goes: lines of printable ASCII */
+#define PROTO_TRIED_SIZE	2048	/* likewise, and who would get it */
+#define PROTO_SOCKET_SIZE	108	/* path of a socket */
+#define PROTO_MAILS_MAX		100	/* messages in one SMTP or LMTP session */
 #define PROTO_MAILBOX_SIZE	128	/* Maildir++ folder: "Lists/bsd" or "Lists.bsd" */
 #define PROTO_RECORD_SIZE	448	/* "account/record" for logs and the trace field */
 #define PROTO_DIGEST_LEN	32	/* SHA-256 */
@@ -99,23 +108,53 @@ enum imsg_type {
 	/* M -> V */
 	IMSG_ROUTE_START,	/* struct msg_route_start: a new table begins */
 	IMSG_ROUTE_ACCOUNT,	/* struct msg_route_account */
-	IMSG_ROUTE_ADDRESS,	/* struct msg_route_address */
+	IMSG_ROUTE_DOMAIN,	/* struct msg_route_domain */
+	IMSG_ROUTE_ROWS,	/* packed rows of table route, see common/route.h */
 	IMSG_ROUTE_END,		/* struct msg_route_start again: swap if the counts agree */
 	IMSG_REPLAY,		/* struct msg_rcpt: committed earlier; link still in the spool: rename it, gone: done */
+	IMSG_HOLD,		/* struct msg_link: the link of a relay row stays in the spool; before REPLAY_END */
 	IMSG_REPLAY_END,	/* (empty): clear the rest of the spool, answer RECOVERED */
 	IMSG_SESSION_OPEN,	/* struct msg_session_open + V's end of the message pipe */
-	IMSG_COMMITTED,		/* struct msg_committed, then count octets enum commit_verdict in receipt order */
+	IMSG_COMMITTED,		/* struct msg_committed, then count octets enum commit_verdict, one per recipient in the order of receipts */
 	/* V -> M */
 	IMSG_SUSPECT,		/* struct msg_suspect: found in the spool, never committed; before RECOVERED */
 	IMSG_RECOVERED,		/* (empty): every replayed link is in place and durable */
 	IMSG_RECEIPT,		/* struct msg_receipt: durable in the spool */
-	IMSG_RECEIPT_RCPT,	/* struct msg_rcpt: one per recipient, right behind its receipt */
+	IMSG_RECEIPT_NOTE,	/* struct msg_note: right behind its receipt if receipt.noted */
+	IMSG_RECEIPT_RCPT,	/* struct msg_rcpt: one per recipient, behind its receipt and note */
 	IMSG_BATCH,		/* struct msg_batch: ends a batch of receipts; COMMITTED is due */
 	IMSG_SETTLED,		/* uint32_t batch: its renames are durable */
 	IMSG_REFUSED,		/* struct msg_refused: not taken, stays on the server */
 	IMSG_SESSION_CLOSED,	/* struct msg_session_closed: pipe at its end, every receipt of the session is out */
 	/* M -> V */
 	IMSG_NOTICE,		/* struct msg_notice: a message of ours for a local account; lost if V dies, never doubled */
+
+	/* M <-> V: messages that wait in the spool for a next hop, or in quarantine */
+	IMSG_SPOOL_OPEN,	/* M: struct msg_link: open it for reading */
+	IMSG_SPOOL_OPENED,	/* V: struct msg_spool_opened + descriptor; without one if error is set */
+	IMSG_SPOOL_REMOVE,	/* M: struct msg_link: its row is gone */
+	IMSG_SPOOL_MOVE,	/* M: struct msg_rcpt, pending by now: into its Maildir */
+	IMSG_SPOOL_MOVED,	/* V: struct msg_link: durable in place */
+	IMSG_REPORT,		/* M: struct msg_report: make a delivery status notification (RFC 3464) */
+	IMSG_REPORTED,		/* V: struct msg_reported: durable in the spool, or not made */
+
+	/* M -> V: questions */
+	IMSG_ROUTE_ASK,		/* struct msg_route_ask */
+	/* V -> M */
+	IMSG_ROUTE_TOLD,	/* struct msg_told: a line of the answer */
+	IMSG_TRIED,		/* struct msg_tried: where a message of a session that only tries would go; once for each */
+
+	/* M -> S, one session with a next hop */
+	IMSG_SEND_START,	/* struct msg_send_start + connected socket */
+	IMSG_SEND_CA,		/* struct msg_send_part + 1..PROTO_FRAME_MAX octets of the next hop's own CA file, in pieces */
+	IMSG_SEND_SECRET,	/* struct msg_send_part + 0..PROTO_SECRET_MAX octets; work begins: connects, logs in, waits for mail */
+	IMSG_SEND_MAIL,		/* struct msg_send_mail + descriptor of the message, at its first octet to be sent */
+	IMSG_SEND_RCPT,		/* struct msg_send_rcpt: its recipients follow, as many as announced; the last one starts it */
+	IMSG_SEND_QUIT,		/* uint32_t id: no more mail; QUIT */
+	/* S -> M */
+	IMSG_SENT_RCPT,		/* struct msg_sent_rcpt: the fate of one recipient; in order, each once */
+	IMSG_SENT_MAIL,		/* struct msg_sent_mail: all recipients of a message are answered; ready for the next */
+	IMSG_SENT_END,		/* struct msg_sent_end: the session is over; recipients not answered were not sent */
 
 	/* M -> O, one request in this order; work begins with the last */
 	IMSG_TOKEN_START,	/* struct msg_token_start + socket connected to the token endpoint */
@@ -136,6 +175,13 @@ enum imsg_type {
 	IMSG_CTL_LOG_LEVEL,	/* C: uint32_t enum log_level */
 	IMSG_CTL_STOP,		/* C */
 	IMSG_CTL_RENUMBER,	/* C: struct ctl_renumber: what to do about a renumbered mailbox */
+	IMSG_CTL_ROUTE,		/* C: struct ctl_name: an address; M: CTL_LINE..., CTL_END */
+	IMSG_CTL_TRY,		/* C: struct ctl_name: account/record; M: CTL_TRIED..., CTL_OK or CTL_FAIL */
+	IMSG_CTL_TRIED,		/* M: struct ctl_tried, in any order */
+	IMSG_CTL_EXPLAIN,	/* C: struct ctl_explain; M: CTL_LINE..., CTL_END or CTL_FAIL */
+	IMSG_CTL_QUEUE,		/* C: (empty); M: struct ctl_queued, one per relay row; CTL_END */
+	IMSG_CTL_QUARANTINE,	/* C: struct ctl_quarantine; M: CTL_QUEUE..., CTL_LINE, CTL_END, CTL_OK or CTL_FAIL */
+	IMSG_CTL_LINE,		/* M: struct ctl_text; with a descriptor: a message, to be read to its end */
 	IMSG_CTL_END,		/* M: (empty) end of a listing */
 	IMSG_CTL_OK,		/* M: struct ctl_text */
 	IMSG_CTL_FAIL,		/* M: struct ctl_text */
@@ -295,19 +341,42 @@ struct msg_end {
 struct msg_route_start {
 	uint32_t	 generation;
 	uint32_t	 accounts;
-	uint32_t	 addresses;
+	uint32_t	 domains;
+	uint32_t	 rows;			/* of table route */
 	uint32_t	 postmaster;		/* account id of the main domain's postmaster */
+	uint32_t	 hop_limit;		/* Received fields of a message; more is a loop */
+	uint32_t	 detail;		/* the character between user and detail, 0: none */
+	uint8_t		 mark[PROTO_DIGEST_LEN];	/* key of the trace mark */
+	char		 archive[PROTO_ADDR_SIZE];	/* gets a copy of everything; empty: none */
 	char		 hostname[PROTO_HOST_SIZE];	/* ours, for the trace field and file names */
 };
 
 struct msg_route_account {
 	uint32_t	 account;		/* id, not 0 */
+	uint32_t	 nexthop;		/* its mail is handed on there; 0: Maildir */
 	char		 dir[PROTO_DIR_SIZE];	/* domain/local-part, below the mail root */
 };
 
-struct msg_route_address {
-	uint32_t	 account;
-	char		 address[PROTO_ADDR_SIZE];	/* local-part@domain in lower case */
+struct msg_route_domain {
+	uint32_t	 source_routes;		/* percent and bang forms are rewritten */
+	char		 name[PROTO_HOST_SIZE];
+};
+
+struct msg_route_ask {
+	uint32_t	 id;
+	uint32_t	 reserved;
+	char		 address[PROTO_ADDR_SIZE];	/* as a person writes it */
+};
+
+struct msg_told {
+	uint32_t	 id;
+	uint32_t	 last;			/* 1: no more lines */
+	char		 text[PROTO_TEXT_SIZE * 2];	/* printable ASCII, may be empty with last */
+};
+
+struct msg_tried {
+	uint32_t	 session, msgno;
+	char		 text[PROTO_TRIED_SIZE];	/* lines of printable ASCII, each ended by \n */
 };
 
 struct msg_session_open {
@@ -315,7 +384,15 @@ struct msg_session_open {
 	uint32_t	 mode;			/* enum dist_mode */
 	uint32_t	 account;		/* owner */
 	uint32_t	 tls;			/* enum tls_mode, for the trace field */
-	char		 special[PROTO_FIELD_SIZE];	/* DIST_FIELD: the envelope header's name */
+	uint32_t	 try;			/* 1: decide, tell (IMSG_TRIED), keep nothing */
+	uint32_t	 suppress;		/* 1: no second copy to the same recipient; unified modes */
+	uint32_t	 special_nth;		/* only this field of the name counts, from the top; 0: all */
+	uint32_t	 reserved;
+	int64_t		 mailbox_id;		/* for the trace mark */
+	char		 trusted_hop[PROTO_HOST_SIZE];	/* fields above this one's Received only; empty: all */
+	char		 strip_prefix[PROTO_PREFIX_SIZE];	/* before local parts; empty: none */
+	char		 domains[PROTO_DOMAINS_SIZE];	/* recipients in these only; empty: in any */
+	char		 special[PROTO_SPECIAL_SIZE];	/* DIST_FIELD: names of envelope headers; the first one that is there counts */
 	char		 domain[PROTO_HOST_SIZE];	/* local domain of the record: completes bare local parts */
 	char		 mailbox[PROTO_MAILBOX_SIZE];	/* folder, empty = INBOX; DIST_OWNER only */
 	char		 host[PROTO_HOST_SIZE];	/* polled host, for the trace field */
@@ -325,7 +402,7 @@ struct msg_session_open {
 
 struct msg_committed {
 	uint32_t	 batch;
-	uint32_t	 count;
+	uint32_t	 count;			/* recipients in the batch */
 };
 
 struct msg_suspect {
@@ -341,6 +418,110 @@ struct msg_receipt {
 	uint64_t	 octets;
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* from msg_end */
+	uint8_t		 identity[PROTO_DIGEST_LEN];	/* the same for every copy of one message; all zero: not to be suppressed */
+	uint32_t	 noted;			/* 1: IMSG_RECEIPT_NOTE follows */
+	uint32_t	 reserved;
+};
+
+struct msg_note {			/* of a message from a unified record, or with recipients that are not Maildirs */
+	char		 sender[PROTO_SENDER_SIZE];	/* reverse-path; empty: null */
+	char		 note[PROTO_NOTE_SIZE];	/* lines: field used, rule, recipients */
+	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that gave it to the trusted hop; empty: not known */
+};
+
+struct msg_link {
+	uint32_t	 id;			/* chosen by M, comes back */
+	uint32_t	 reserved;
+	char		 link[PROTO_LINK_SIZE];
+};
+
+struct msg_spool_opened {
+	uint32_t	 id;
+	uint32_t	 error;			/* errno; 0: there is a descriptor, behind our own Return-Path line */
+	uint64_t	 octets;		/* from there on */
+};
+
+struct msg_report {			/* about one recipient of a message in the spool */
+	uint32_t	 id;
+	uint32_t	 nexthop;		/* the report is handed on there; 0: to the postmaster's Maildir */
+	int64_t		 arrived;		/* epoch */
+	char		 link[PROTO_LINK_SIZE];
+	char		 sender[PROTO_SENDER_SIZE];	/* whom to tell; never empty */
+	char		 recipient[PROTO_ADDR_SIZE];	/* final recipient */
+	char		 original[PROTO_ADDR_SIZE];	/* as found in the message; empty: the same */
+	char		 status[12];		/* enhanced status code, 5.1.1 */
+	char		 remote[PROTO_HOST_SIZE];	/* who said so; empty: we */
+	char		 text[PROTO_TEXT_SIZE];	/* diagnostic, vis-encoded */
+};
+
+struct msg_reported {
+	uint32_t	 id;
+	uint32_t	 error;			/* errno; 0: made */
+	char		 link[PROTO_LINK_SIZE];	/* the report's */
+	char		 dest[PROTO_DEST_SIZE];	/* nexthop 0: the Maildir it goes to */
+};
+
+enum send_protocol { SEND_LMTP = 1, SEND_SMTP };
+enum null_sender { NULL_SENDER_AUTO = 0, NULL_SENDER_NEVER, NULL_SENDER_ALWAYS };
+enum notify { NOTIFY_NEVER = 0, NOTIFY_FAILURE };
+enum send_result { SEND_ACCEPTED = 1, SEND_TEMP, SEND_PERM, SEND_DOUBT };	/* DOUBT: the reply to the message's end was lost */
+
+struct msg_send_start {
+	uint32_t	 id;
+	uint32_t	 protocol;		/* enum send_protocol */
+	uint32_t	 tls;			/* enum tls_mode */
+	uint32_t	 own_ca;		/* IMSG_SEND_CA follow: nothing but these is trusted */
+	uint32_t	 auth;			/* 1: log in as user */
+	uint32_t	 xclient;		/* use XCLIENT where offered and mail.client is set */
+	uint32_t	 null_sender;		/* enum null_sender */
+	uint32_t	 timeout;		/* ms without an answer */
+	char		 helo[PROTO_HOST_SIZE];
+	char		 tls_name[PROTO_HOST_SIZE];
+	char		 user[PROTO_USER_SIZE];
+	char		 name[PROTO_TEXT_SIZE];	/* of the next hop, for logs */
+};
+
+struct msg_send_part {			/* the octets follow it in the same message */
+	uint32_t	 id;
+	uint32_t	 reserved;
+};
+
+struct msg_send_mail {
+	uint32_t	 id;
+	uint32_t	 mail;			/* number in the session, from 1 */
+	uint64_t	 octets;
+	uint32_t	 rcpts;			/* 1..PROTO_RCPT_MAX */
+	uint32_t	 notify;		/* enum notify, of all of them */
+	char		 sender[PROTO_SENDER_SIZE];
+	char		 envid[64];		/* for DSN; printable ASCII */
+	char		 client[PROTO_CLIENT_SIZE];	/* as in struct msg_note, for XCLIENT */
+};
+
+struct msg_send_rcpt {
+	uint32_t	 id, mail, rcpt;	/* rcpt from 0 */
+	uint32_t	 reserved;
+	char		 address[PROTO_ADDR_SIZE];
+	char		 original[PROTO_ADDR_SIZE];	/* empty: the same */
+};
+
+struct msg_sent_rcpt {
+	uint32_t	 id, mail, rcpt;
+	uint32_t	 result;		/* enum send_result */
+	uint32_t	 code;			/* of the reply; 0: it is ours */
+	char		 status[12];		/* enhanced status code, or made from the reply code */
+	char		 text[PROTO_TEXT_SIZE];	/* vis-encoded */
+};
+
+struct msg_sent_mail {
+	uint32_t	 id, mail;
+};
+
+struct msg_sent_end {
+	uint32_t	 id;
+	uint32_t	 why;			/* enum fail_why; WHY_NONE after QUIT */
+	uint32_t	 temp;			/* 1: the next hop asked for a pause (421, 4xx before any mail) */
+	uint32_t	 reserved;
+	char		 text[PROTO_TEXT_SIZE];
 };
 
 struct msg_notice {
@@ -374,9 +555,18 @@ struct msg_token_failed {
 	char		 text[PROTO_TEXT_SIZE];
 };
 
+/* REJECT: fails at once, by a row of table route.  DISCARD: nobody gets the message, likewise; its only recipient, and no row comes of it. */
+enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT, RCPT_DISCARD };
+
 struct msg_rcpt {
+	uint32_t	 kind;			/* enum rcpt_kind */
+	uint32_t	 nexthop;		/* RELAY: id; QUARANTINE: likewise, or 0: meant for a Maildir */
+	uint32_t	 notify;		/* enum notify */
+	uint32_t	 reserved;
 	char		 link[PROTO_LINK_SIZE];
-	char		 dest[PROTO_DEST_SIZE];	/* Maildir directory; the file goes to its new/ */
+	char		 dest[PROTO_DEST_SIZE];	/* MAILDIR: directory, the file goes to its new/; else an address, or what it was meant for */
+	char		 original[PROTO_ADDR_SIZE];	/* RELAY, REJECT: the address as found in the message; empty: the same */
+	char		 reason[PROTO_TEXT_SIZE];	/* QUARANTINE, REJECT: why */
 };
 
 struct msg_batch {
@@ -403,6 +593,46 @@ struct ctl_name {
 struct ctl_renumber {
 	char		 name[PROTO_RECORD_SIZE];	/* account/record */
 	uint32_t	 seen;			/* 1: what is unknown counts as delivered; 0: it is retrieved */
+};
+
+struct ctl_explain {
+	int64_t		 mailbox;		/* id in state.db, if name is empty */
+	char		 name[PROTO_RECORD_SIZE];	/* account/record */
+	char		 uid[PROTO_UID_MAX + 32];	/* unique-id or digest key */
+};
+
+enum quarantine_act { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RELEASE, QUARANTINE_DROP };
+
+struct ctl_quarantine {
+	uint32_t	 act;			/* enum quarantine_act */
+	uint32_t	 reserved;
+	int64_t		 id;			/* of the row in state.db; 0: all of them, for RELEASE and DROP, or: */
+	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
+	char		 uid[PROTO_UID_MAX + 32];
+	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
+};
+
+struct ctl_queued {			/* a recipient that is not in its mailbox */
+	int64_t		 id;			/* 0: the message is still on the server, set aside */
+	int64_t		 mailbox;		/* id in state.db */
+	int64_t		 arrived, next;		/* epoch */
+	uint32_t	 state;			/* as column state of relay */
+	uint32_t	 tries;
+	char		 record[PROTO_RECORD_SIZE];	/* account/record, empty: gone */
+	char		 uid[PROTO_UID_MAX * 4 + 1];
+	char		 nexthop[PROTO_TEXT_SIZE];
+	char		 recipient[PROTO_DEST_SIZE];
+	char		 sender[PROTO_SENDER_SIZE];
+	char		 status[PROTO_TEXT_SIZE];
+};
+
+struct ctl_tried {			/* a message on the server, looked at by a session that changes nothing */
+	uint32_t	 msgno;
+	uint32_t	 size;			/* by LIST, 0 = not known */
+	char		 state[16];		/* new, delivered, ...: rpopctl(8) has all of them */
+	char		 what[PROTO_TEXT_SIZE];	/* the next poll would do with it, in words */
+	char		 uid[PROTO_UID_MAX + 2];	/* empty: none that can be trusted */
+	char		 text[PROTO_TRIED_SIZE];	/* as msg_tried; empty: its header was not looked at */
 };
 
 struct ctl_text {
@@ -439,6 +669,8 @@ struct ctl_record {
 	uint64_t	 messages, octets, polls;	/* since ever */
 	uint32_t	 undeleted;		/* delivered, deletion not confirmed */
 	uint32_t	 kept;			/* left on the server */
+	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
+	uint32_t	 reserved;
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
 };
 
@@ -449,5 +681,7 @@ const char	*fetch_stage_str(uint32_t);
 const char	*tls_mode_str(uint32_t);
 const char	*auth_mech_str(uint32_t);	/* as in column auth */
 int		 proto_str(const char *, size_t);	/* 1: the array holds a NUL, 0: not */
+int		 proto_text(const char *, size_t);	/* 1: and no control characters before it */
+int		 proto_client(const char *, size_t);	/* 1: and nothing, or a numeric address, before it */
 
 #endif

@@ -34,7 +34,7 @@ rule_run(const struct rule *rule, void *arg, struct imsg *imsg, char *err, size_
 		snprintf(err, errsize, "%s: length %zu, not %zu to %zu", name, len, rule->min, rule->max);
 		return (-1);
 	}
-	if (has_fd != (rule->fd != 0)) {
+	if (rule->fd != RULES_FD_MAYBE && has_fd != (rule->fd != 0)) {
 		snprintf(err, errsize, "%s: %s", name, has_fd ? "unexpected descriptor" : "descriptor missing");
 		return (-1);
 	}

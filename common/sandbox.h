@@ -27,6 +27,7 @@ enum sandbox_role {
 	SANDBOX_SESSION,	/* one-shot fetcher session: narrowed from TEMPLATE after the fork */
 	SANDBOX_DELIVERER,
 	SANDBOX_OAUTH,
+	SANDBOX_SENDER,
 	SANDBOX_MASTER,		/* capabilities only */
 	SANDBOX_CTL
 };

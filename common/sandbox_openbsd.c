@@ -22,6 +22,8 @@ static const struct promise {
 	[SANDBOX_DELIVERER] = { "/", "rwc", "stdio rpath wpath cpath fattr recvfd" },
 	/* recvfd: connected sockets.  Certificates are read on demand. */
 	[SANDBOX_OAUTH] = { "/certs", "r", "stdio rpath recvfd" },
+	/* Likewise; and messages, open for reading. */
+	[SANDBOX_SENDER] = { "/certs", "r", "stdio rpath recvfd" },
 	/* Starts programs as root: nothing to give up. */
 	[SANDBOX_MASTER] = { NULL, NULL, NULL },
 	[SANDBOX_CTL] = { NULL, NULL, "stdio" },

@@ -30,8 +30,9 @@
 #define S	(1U << SANDBOX_SESSION)
 #define V	(1U << SANDBOX_DELIVERER)
 #define O	(1U << SANDBOX_OAUTH)
+#define N	(1U << SANDBOX_SENDER)		/* to next hops */
 #define C	(1U << SANDBOX_CTL)
-#define ALL	(D | T | S | V | O | C)
+#define ALL	(D | T | S | V | O | N | C)
 
 /* Argument checks.  The upper half of a register that holds an int is not defined. */
 #define INT_IS(arg, value)	{ (arg), SCMP_CMP_MASKED_EQ, 0xffffffffU, (value) }
@@ -145,11 +146,11 @@ static const struct sysrule allowed[] = {
 	{ SCMP_SYS(dup2), T, { { 0 } } },
 	{ SCMP_SYS(dup3), T, { { 0 } } },
 
-	/* template, session, oauth: certificates, opened by name when needed */
-	{ SCMP_SYS(openat), T | S | O, { BITS_OFF(2, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND) } },
-	{ SCMP_SYS(open), T | S | O, { BITS_OFF(1, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND) } },
-	{ SCMP_SYS(stat), T | S | O, { { 0 } } },
-	{ SCMP_SYS(lstat), T | S | O, { { 0 } } },
+	/* template, session, oauth, sender: certificates, opened by name when needed */
+	{ SCMP_SYS(openat), T | S | O | N, { BITS_OFF(2, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND) } },
+	{ SCMP_SYS(open), T | S | O | N, { BITS_OFF(1, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND) } },
+	{ SCMP_SYS(stat), T | S | O | N, { { 0 } } },
+	{ SCMP_SYS(lstat), T | S | O | N, { { 0 } } },
 
 	/* session: the watchdog behind its clocks, alarm(3) */
 	{ SCMP_SYS(alarm), T | S, { { 0 } } },

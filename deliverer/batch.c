@@ -6,7 +6,7 @@
  *	open	messages complete in the spool; ends by number, octets, or BATCH_GRACE ms without another
  *	sent	durable, receipts out; waits for COMMITTED, answered oldest first
  *	moving	committed; a move failed (disk full) and is tried again every BATCH_RETRY seconds
- *	moved	every link in its new/; waits for the next durability step, or BATCH_SETTLE ms, then SETTLED
+ *	moved	every link of a Maildir in its new/; waits for the next durability step, or BATCH_SETTLE ms, then SETTLED
  *
  * Order inside the durability step: octets, then new/ directories, then the spool directory.  The spool may not forget a name before
  * new/ is known to have it.  fsync(2) on a file is called once: after an error the message is refused and its file removed.
@@ -54,8 +54,6 @@ static void	 batch_settle_due(int, short, void *);
 static void	 batch_retry_due(int, short, void *);
 static struct batch	*batch_new(void);
 static void	 batch_forget(struct batch *);
-static void	 message_receipt(struct message *);
-static int	 message_move(struct message *);
 
 static struct {
 	struct batch		*open;
@@ -104,114 +102,6 @@ batch_exit(void)
 			batch_forget(b);
 		}
 	}
-}
-
-/* --- messages --- */
-
-struct message *
-message_new(struct session *s, uint32_t session, uint32_t msgno)
-{
-	struct message	*m;
-	int		 saved;
-
-	if ((m = calloc(1, sizeof(*m))) == NULL)
-		return (NULL);
-	if ((m->fd = spool_create(&m->id, session, msgno)) == -1) {
-		saved = errno;
-		free(m);
-		errno = saved;
-		return (NULL);
-	}
-	m->session = s;
-	m->links = 1;
-	return (m);
-}
-
-int
-message_recipients(struct message *m, uint32_t n)
-{
-	m->dest = n == 1 ? &m->single : calloc(n, sizeof(*m->dest));
-	return (m->dest == NULL ? -1 : 0);
-}
-
-void
-message_free(struct message *m)
-{
-	uint32_t	 i;
-
-	if (m->fd != -1)
-		close(m->fd);
-	for (i = 0; m->dest != NULL && i < m->nrcpt; i++)
-		if (m->dest[i] != NULL)
-			maildir_release(m->dest[i]);
-	if (m->dest != &m->single)
-		free(m->dest);
-	free(m);
-}
-
-void
-message_drop(struct message *m)
-{
-	spool_remove(&m->id, m->links);
-	message_free(m);
-}
-
-void
-message_writeback(struct message *m)
-{
-	if (m->written > m->started)
-		sync_start(m->fd, m->started, m->written - m->started);
-	m->started = m->written;
-}
-
-static void
-message_receipt(struct message *m)
-{
-	struct msg_receipt	 receipt;
-	struct msg_rcpt		 rcpt;
-	uint32_t		 i;
-
-	memset(&receipt, 0, sizeof(receipt));
-	receipt.session = m->id.session;
-	receipt.msgno = m->id.msgno;
-	receipt.recipients = m->nrcpt;
-	receipt.fallback = m->fallback;
-	receipt.octets = m->octets;
-	memcpy(receipt.digest, m->digest, sizeof(receipt.digest));
-	memcpy(receipt.fingerprint, m->fingerprint, sizeof(receipt.fingerprint));
-	master_send(IMSG_RECEIPT, &receipt, sizeof(receipt));
-	for (i = 0; i < m->nrcpt; i++) {
-		memset(&rcpt, 0, sizeof(rcpt));
-		spool_name(&m->id, i, rcpt.link, sizeof(rcpt.link));
-		strlcpy(rcpt.dest, maildir_path(m->dest[i]), sizeof(rcpt.dest));
-		master_send(IMSG_RECEIPT_RCPT, &rcpt, sizeof(rcpt));
-	}
-}
-
-/* Move what is not moved yet.  0, or -1 and errno: at least one link could not be moved. */
-static int
-message_move(struct message *m)
-{
-	char		 name[PROTO_LINK_SIZE];
-	uint32_t	 i;
-	int		 n, error = 0;
-
-	for (i = 0; i < m->nrcpt; i++) {
-		if (m->dest[i] == NULL)
-			continue;
-		spool_name(&m->id, i, name, sizeof(name));
-		HOOK("deliverer.rename");
-		if ((n = maildir_take(m->dest[i], name)) == -1) {
-			error = errno;
-			continue;
-		}
-		if (n == 0)
-			log_warnx("%s/%s: gone before it was delivered", SPOOL_DIR, name);
-		maildir_release(m->dest[i]);
-		m->dest[i] = NULL;
-	}
-	errno = error;
-	return (error == 0 ? 0 : -1);
 }
 
 /* --- the open batch --- */
@@ -329,23 +219,24 @@ int
 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts)
 {
 	struct batch	*b = TAILQ_FIRST(&batches.sent);
-	struct message	*m, *next;
-	uint32_t	 i;
+	struct message	*m;
+	uint32_t	 i, rcpts = 0;
 
-	if (b == NULL || b->id != id || b->count != count)
+	if (b == NULL || b->id != id)
+		return (-1);
+	TAILQ_FOREACH(m, &b->messages, entry)
+		rcpts += m->nrcpt;
+	if (rcpts != count)
 		return (-1);
 	for (i = 0; i < count; i++)
 		if (verdicts[i] != COMMIT_DELIVER && verdicts[i] != COMMIT_DISCARD)
 			return (-1);
 	HOOK("deliverer.committed");
 	TAILQ_REMOVE(&batches.sent, b, entry);
-	batches.inflight -= count;
-	i = 0;
-	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
-		if (verdicts[i++] == COMMIT_DELIVER)
-			continue;
-		TAILQ_REMOVE(&b->messages, m, entry);
-		message_drop(m);
+	batches.inflight -= b->count;
+	TAILQ_FOREACH(m, &b->messages, entry) {
+		message_decide(m, verdicts);
+		verdicts += m->nrcpt;
 	}
 	TAILQ_INSERT_TAIL(&batches.moving, b, entry);
 	batch_move(b);
@@ -381,7 +272,7 @@ batch_move(struct batch *b)
 		log_info("%s: committed mail was moved to its Maildirs", SPOOL_DIR);
 	TAILQ_REMOVE(&batches.moving, b, entry);
 	TAILQ_INSERT_TAIL(&batches.moved, b, entry);
-	batch_later(&batches.settle, 0, BATCH_SETTLE);
+	batch_settle_soon();
 }
 
 /*
@@ -408,8 +299,15 @@ batch_settle(void)
 			master_send(IMSG_SETTLED, &b->id, sizeof(b->id));
 		batch_forget(b);
 	}
+	queue_settle(moves == 0 && names == 0);
 	errno = error;
 	return (names);
+}
+
+void
+batch_settle_soon(void)
+{
+	batch_later(&batches.settle, 0, BATCH_SETTLE);
 }
 
 int

@@ -15,90 +15,79 @@
 #include "../common/buf.h"
 #include "../common/mailaddr.h"
 #include "../common/proto.h"
+#include "../common/route.h"
+#include "header.h"
 
-#define HEADER_MAX	262144		/* octets of header looked at; more goes to the postmaster in unified modes */
-#define HEADER_FIELDS	8192		/* fields collected */
 #define REASON_SIZE	200
 
 /*
- * header.c: push parser.  Bytes of a message in, bytes to be delivered out (CRLF to LF, Return-Path and the special field
- * removed with all their continuation lines), and the bodies of the fields that decide about the recipients.
+ * routes.c: the routing table, swapped as a whole.  Accounts are sent first, then domains, then rows.  What is found in a
+ * table is valid until the next one is complete.  Before the first one: NULL, 0, "".
  */
-enum field_kind { FIELD_OTHER, FIELD_RETURN_PATH, FIELD_SPECIAL, FIELD_TO, FIELD_CC, FIELD_BCC };
-
-struct field {
-	enum field_kind	 kind;
-	size_t		 off, len;	/* body in header.bodies, unfolded, without the final line end */
-};
-
-struct header {
-	enum dist_mode	 mode;
-	char		 special[PROTO_FIELD_SIZE];
-	/*
-	 * Header bytes to deliver, LF line ends, the empty line that ended the header included: the caller writes these and goes
-	 * on with the body, and inserts nothing.  Drained by the caller when done, and after each call once too big.
-	 */
-	struct buf	 kept;
-	struct buf	 bodies;
-	struct field	*fields;
-	size_t		 nfields;
-	int		 done;		/* the empty line, a line that is no field, or the end of the message was seen */
-	int		 toobig;	/* over HEADER_MAX or HEADER_FIELDS: decide now; the parser goes on removing fields */
-	/* private to header.c below */
-	int		 state, dropping, collecting, first, cr;
-	size_t		 seen, special_len, maxfields;
-	struct buf	 line;		/* start of a line that may yet turn out to be a field */
-};
-
-void	 header_init(struct header *, enum dist_mode, const char *special);
-void	 header_free(struct header *);
-/*
- * Take the next octets of the message.  Returns how many were consumed: all, or fewer when the header ended among them (done is
- * set).  It ends behind the empty line, which is in kept, or before a line that is no field: octets of that line taken by earlier
- * calls are in kept, the rest is not consumed, and no empty line is made up.  What follows is body.  -1 on memory shortage.
- */
-ssize_t	 header_feed(struct header *, const uint8_t *, size_t);
-int	 header_finish(struct header *);	/* the message ended inside its header: done is set; 0 or -1 */
-
-/*
- * routes.c: the routing table, swapped as a whole.  Accounts are sent before addresses.  An account stays valid while the table
- * it came from is held.
- */
-struct routes;
-struct account {
-	uint32_t	 id;
-	char		*dir;		/* domain/local-part, below the mail root */
-};
 int	 routes_start(const struct msg_route_start *);
 int	 routes_account(const struct msg_route_account *);	/* -1: hostile or malformed directory */
-int	 routes_address(const struct msg_route_address *);
+int	 routes_domain(const struct msg_route_domain *);
+int	 routes_rows(const void *frame, size_t len);		/* IMSG_ROUTE_ROWS */
 int	 routes_end(const struct msg_route_start *);		/* -1: counts differ, the old table stays */
-const struct account	*routes_lookup(const char *key);	/* lower-case local@domain; NULL = not local */
-const struct account	*routes_by_id(uint32_t);
-const struct account	*routes_postmaster(void);
-const char		*routes_hostname(void);			/* "" before the first table */
-struct routes		*routes_hold(void);			/* the current table, NULL before the first */
-void			 routes_release(struct routes *);	/* NULL is fine */
+const struct route_table	*routes_table(void);
+const struct route_account	*routes_by_id(uint32_t);
+const struct route_account	*routes_postmaster(void);
+const char	*routes_hostname(void);
+const char	*routes_archive(void);				/* address that gets a copy of everything; "": none */
+uint32_t	 routes_hop_limit(void);
+const uint8_t	*routes_mark(void);				/* key of the trace mark, PROTO_DIGEST_LEN octets */
+
+/* places.c: where a message goes. */
+#define PLACES_SLOTS	4096		/* power of two, well over PROTO_RCPT_MAX */
+
+struct place {				/* as struct msg_rcpt has it; the strings are the list's own, NULL: none */
+	enum rcpt_kind	 kind;
+	enum notify	 notify;
+	uint32_t	 nexthop;
+	char		*dest, *original, *reason;
+};
+
+struct places {
+	struct place	*list;		/* each once */
+	size_t		 n, room;
+	int		 full;		/* there were more than PROTO_RCPT_MAX */
+	uint16_t	 set[PLACES_SLOTS];	/* what is in list, hashed: index plus one */
+};
+
+int	 places_add(struct places *, const struct place *);	/* copies the strings */
+int	 places_account(struct places *, const struct route_account *, const char *folder, const char *address,
+	    const char *original, enum notify);
+int	 places_quarantine(struct places *, const char *reason);
+void	 places_clear(struct places *);
+void	 places_free(struct places *);
 
 /* recipients.c: who gets the message. */
 struct recipients {
-	const struct account	**list;		/* each account once; valid until recipients_free() whatever is loaded meanwhile */
-	size_t			  n;
-	struct routes		 *table;	/* held for list */
-	int			  fallback;	/* postmaster, for this reason: */
-	char			  reason[REASON_SIZE];	/* printable ASCII */
-	char			  sender[MAILADDR_LOCAL_MAX * 2 + MAILADDR_DOMAIN_MAX + 8];	/* "" = null reverse-path */
+	struct places	 places;
+	int		 fallback;	/* the postmaster is among them, for this reason: */
+	int		 loop;		/* into quarantine, for this reason: */
+	char		 reason[REASON_SIZE];	/* printable ASCII; empty: neither */
+	char		 mark[MARK_SIZE];	/* the trace mark to put into it; empty: none */
+	char		 sender[PROTO_SENDER_SIZE];	/* "" = null reverse-path */
+	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that gave it to the trusted hop; empty: not known */
+	struct buf	 note;		/* how it was decided: lines of printable ASCII, fewer than PROTO_NOTE_SIZE octets */
 };
 /*
  * Decide from a finished (or too big) header.  0; -1 on memory shortage, or when there is no table, or when the record's owner
  * is no longer in it: the message stays on the server.  The caller frees (after -1 too).
  */
 int	 recipients_decide(const struct msg_session_open *, const struct header *, struct recipients *);
+int	 recipients_source_route(struct mailaddr *);	/* S74; 1: rewritten, 0: nothing to do, -1: no address */
 void	 recipients_free(struct recipients *);
-/* The lines put on top: Return-Path, Received (trace of this poll), X-Rpopd-Reason.  Appended to out; 0 or -1. */
-int	 recipients_prologue(const struct msg_session_open *, uint32_t msgno, const struct recipients *, struct buf *out);
-int	 recipients_header_only(uint32_t size, struct buf *out);	/* X-Rpopd-Reason of a header without its message */
-const char	*recipients_date(void);	/* now, as RFC 5322 wants it */
+
+/* prologue.c: the lines put on top. */
+/* Return-Path, Received (trace of this poll), X-Rpopd-Mark, X-Rpopd-Reason.  Appended to out; 0 or -1. */
+int	 prologue_write(const struct msg_session_open *, uint32_t msgno, const struct recipients *, struct buf *out);
+int	 prologue_header_only(uint32_t size, struct buf *out);	/* X-Rpopd-Reason of a header without its message */
+const char	*prologue_date(void);	/* now, as RFC 5322 wants it */
+
+/* ask.c */
+int	 ask_route(const struct msg_route_ask *);	/* answered by IMSG_ROUTE_TOLD; -1: breaks the rules */
 
 /* spool.c: the files between arrival and commit; the state table is there. */
 #define SPOOL_DIR	"spool"
@@ -119,10 +108,11 @@ int	 spool_parse(const char *name, struct spool_id *, uint32_t *rcpt);	/* 0, or 
 int	 spool_create(struct spool_id *, uint32_t session, uint32_t msgno);	/* descriptor of link 0, or -1 and errno */
 int	 spool_link(const struct spool_id *, uint32_t rcpt);	/* one more name for link 0; 0, or -1 and errno */
 void	 spool_remove(const struct spool_id *, uint32_t links);	/* links 0..links-1, the last one first */
+void	 spool_unlink(const struct spool_id *, uint32_t rcpt);
 int	 spool_has(const char *name);	/* 0/1 */
 int	 spool_sync(void);		/* fsync of the directory; 0, or -1 and errno */
-/* Remove every file; cb gets each one that was link 0 of a message.  The number removed, or -1. */
-int	 spool_clear(void (*cb)(void *, const struct spool_id *), void *arg);
+/* Remove every file but those that keep wants; cb gets each one that was link 0 of a message.  The number removed, or -1. */
+int	 spool_clear(int (*keep)(const char *), void (*cb)(void *, const struct spool_id *), void *arg);
 
 /* maildir.c: destination directories, each known once, a bounded number of them open. */
 #define MAILDIR_OPEN_MAX	64
@@ -168,6 +158,17 @@ void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each dur
 
 struct session;
 
+/* A recipient: link n of the message's file is its own. */
+struct rcpt {
+	enum rcpt_kind	 kind;
+	enum notify	 notify;
+	uint32_t	 nexthop;	/* RELAY; QUARANTINE: where it was meant to go, 0: a Maildir */
+	struct maildir	*dir;		/* MAILDIR; NULL once moved */
+	/* The message's own, NULL: none. */
+	char		*dest;		/* not MAILDIR: as in struct msg_rcpt */
+	char		*original, *reason;
+};
+
 struct message {
 	TAILQ_ENTRY(message)	 entry;
 	struct session		*session;	/* NULL once its receipt is out */
@@ -179,22 +180,42 @@ struct message {
 	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t		 links;		/* names in the spool: 0..links-1 */
 	uint32_t		 nrcpt, fallback;
-	struct maildir		**dest;		/* nrcpt of them; NULL once moved */
-	struct maildir		*single;	/* room for the usual case */
+	struct rcpt		*rcpts;		/* nrcpt of them */
+	struct rcpt		 single;	/* room for the usual case */
+	uint8_t			 identity[PROTO_DIGEST_LEN];	/* all zero: copies are not to be suppressed */
+	char			 client[PROTO_CLIENT_SIZE];	/* as in struct recipients */
+	char			*sender, *note;	/* note NULL: nothing to be remembered; sender NULL: null reverse-path */
 };
 
-void	 batch_init(void);
-void	 batch_exit(void);
+/* message.c */
 struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* with its file; NULL and errno */
-int	 message_recipients(struct message *, uint32_t);	/* room in dest; 0/-1 */
+int	 message_recipients(struct message *, uint32_t);	/* room in rcpts; 0/-1 */
+int	 message_decided(struct message *, struct recipients *, int noted, char *err, size_t errsize);	/* 0/-1 */
+void	 message_receipt(const struct message *);
+void	 message_decide(struct message *, const uint8_t *verdicts);
+int	 message_move(struct message *);
 void	 message_free(struct message *);
 void	 message_drop(struct message *);	/* removes its files, frees it */
 void	 message_writeback(struct message *);	/* start writing what is not on its way yet; does not wait */
+
+void	 batch_init(void);
+void	 batch_exit(void);
 void	 batch_add(struct message *);		/* complete, written, linked; owned by the batch from here on */
 void	 batch_close(void);			/* make the open batch durable now and report it */
-int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* 0, or -1: not what is due */
+int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* one per recipient; 0, or -1: not what is due */
+void	 batch_settle_soon(void);		/* something was moved */
 int	 batch_full(void);			/* 1: more than BATCH_INFLIGHT in flight, 0: not */
 int	 batch_idle(void);			/* 1: nothing open, awaiting a commit, or unsettled */
+
+/* queue.c: links that the master has rows for. */
+int	 queue_hold(const char *link);		/* before recover_end(); 0, or -1: no link */
+int	 queue_holds(const char *link);
+uint32_t queue_release(void);			/* the start is over; how many were held */
+int	 queue_open(const struct msg_link *, struct msg_spool_opened *);	/* descriptor; -1: answer->error */
+void	 queue_remove(const char *link);
+int	 queue_move(const struct msg_rcpt *);	/* SPOOL_MOVED follows; 0, or -1: no link or no Maildir */
+void	 queue_settle(int durable);		/* batch.c: what was moved so far is durable, or may not be */
+void	 queue_exit(void);
 
 /* ingest.c: message pipes. */
 struct session	*ingest_open(const struct msg_session_open *, int fd);	/* fd is consumed; NULL on failure */
@@ -203,10 +224,20 @@ void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or ref
 void	 ingest_pause(int);				/* all pipes */
 void	 ingest_exit(void);
 
+/* tried.c */
+void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
+
 /* notice.c */
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
 
 int	 notice_deliver(const struct msg_notice *);
+int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* up to 1023 octets; 0/-1 */
+int	 notice_wrap(struct buf *, size_t column, const char *);
+int	 notice_write(int fd, struct buf *);
+void	 notice_host(char *, size_t);
+
+/* report.c: delivery status notifications. */
+void	 report_make(const struct msg_report *, struct msg_reported *);
 
 /* recover.c: what earlier lives left in the spool. */
 void	 recover_init(void);

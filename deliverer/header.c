@@ -28,14 +28,13 @@ static int		 header_start(struct header *, const uint8_t *, size_t, size_t *);
 static enum name	 header_scan(struct header *, const uint8_t *, size_t, size_t *);
 static enum name	 header_step(struct header *, int);
 static int		 header_field(struct header *, const uint8_t *, size_t);
-static int		 header_open(struct header *, enum field_kind);
+static int		 header_open(struct header *, enum field_kind, uint32_t);
 static int		 header_nofield(struct header *, const uint8_t *, size_t *);
 static int		 header_body(struct header *, const uint8_t *, size_t, size_t *);
 static int		 header_copy(struct header *, const void *, size_t);
-static int		 header_flush(struct header *);
+static int		 header_flush(struct header *, int body);
 static void		 header_measure(struct header *);
 static void		 header_overflow(struct header *);
-static enum field_kind	 header_kind(const struct header *, const uint8_t *, size_t);
 static int		 header_ismbox(struct header *, const uint8_t *, size_t);
 
 void
@@ -43,8 +42,9 @@ header_init(struct header *h, enum dist_mode mode, const char *special)
 {
 	memset(h, 0, sizeof(*h));
 	h->mode = mode;
-	if (mode == DIST_FIELD && strlcpy(h->special, special, sizeof(h->special)) < sizeof(h->special))
-		h->special_len = strlen(h->special);
+	if (mode == DIST_FIELD && strlcpy(h->special, special, sizeof(h->special)) >= sizeof(h->special))
+		h->special[0] = '\0';
+	identity_init(&h->identity);
 	buf_init(&h->kept, SIZE_MAX);		/* holds what the caller fed and did not drain */
 	buf_init(&h->bodies, HEADER_MAX);
 	buf_init(&h->line, NAME_LEN_MAX + 1);	/* and the colon */
@@ -88,7 +88,7 @@ header_finish(struct header *h)
 		return (0);
 	if (h->cr && header_copy(h, "\r", 1) == -1)
 		return (-1);
-	if (header_flush(h) == -1)
+	if (header_flush(h, 1) == -1)
 		return (-1);
 	header_measure(h);
 	h->cr = 0;
@@ -185,6 +185,7 @@ static int
 header_field(struct header *h, const uint8_t *p, size_t n)
 {
 	enum field_kind	 kind;
+	uint32_t	 name;
 	size_t		 len = n;
 
 	if (buf_len(&h->line) > 0) {
@@ -196,12 +197,18 @@ header_field(struct header *h, const uint8_t *p, size_t n)
 	do
 		len--;
 	while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'));
-	kind = header_kind(h, p, len);
+	kind = field_kind(h, p, len, &name);
+	identity_field(&h->identity, p, len);
 	h->first = 0;
 	h->dropping = kind == FIELD_RETURN_PATH || kind == FIELD_SPECIAL;
 	h->collecting = 0;
 	h->state = IN_BODY;
-	if (kind != FIELD_OTHER && header_open(h, kind) == -1)
+	if (kind == FIELD_RECEIVED) {
+		h->hops++;
+		if (h->mode != DIST_FIELD)
+			kind = FIELD_OTHER;
+	}
+	if (kind != FIELD_OTHER && header_open(h, kind, name) == -1)
 		return (-1);
 	if (!h->dropping && buf_add(&h->kept, p, n) == -1)
 		return (-1);
@@ -210,7 +217,7 @@ header_field(struct header *h, const uint8_t *p, size_t n)
 }
 
 static int
-header_open(struct header *h, enum field_kind kind)
+header_open(struct header *h, enum field_kind kind, uint32_t name)
 {
 	struct field	*fields;
 
@@ -226,6 +233,7 @@ header_open(struct header *h, enum field_kind kind)
 		h->maxfields = h->maxfields * 2 + 8;
 	}
 	h->fields[h->nfields].kind = kind;
+	h->fields[h->nfields].name = name;
 	h->fields[h->nfields].off = buf_len(&h->bodies);
 	h->fields[h->nfields].len = 0;
 	h->nfields++;
@@ -242,12 +250,12 @@ header_nofield(struct header *h, const uint8_t *p, size_t *n)
 {
 	if (header_ismbox(h, p, *n)) {
 		h->state = IN_BODY;
-		if (header_flush(h) == -1 || buf_add(&h->kept, p, *n) == -1)
+		if (header_flush(h, 0) == -1 || buf_add(&h->kept, p, *n) == -1)
 			return (-1);
 	} else {
 		h->done = 1;
 		*n = 0;
-		if (header_flush(h) == -1)
+		if (header_flush(h, 1) == -1)
 			return (-1);
 	}
 	h->first = 0;
@@ -288,17 +296,20 @@ header_copy(struct header *h, const void *p, size_t len)
 		return (0);
 	if (!h->dropping && buf_add(&h->kept, p, len) == -1)
 		return (-1);
+	identity_text(&h->identity, p, len);
 	if (h->collecting && buf_add(&h->bodies, p, len) == -1)
 		return (-1);
 	return (0);
 }
 
-/* What was held back is no field's name. */
+/* What was held back is no field's name; body: the body begins with it. */
 static int
-header_flush(struct header *h)
+header_flush(struct header *h, int body)
 {
 	size_t	 len = buf_len(&h->line);
 
+	if (body && len > 0)
+		identity_body(&h->identity, buf_data(&h->line), len);
 	if (len > 0 && buf_add(&h->kept, buf_data(&h->line), len) == -1)
 		return (-1);
 	buf_consume(&h->line, len);
@@ -326,27 +337,10 @@ header_overflow(struct header *h)
 	h->toobig = 1;
 }
 
-static enum field_kind
-header_kind(const struct header *h, const uint8_t *name, size_t len)
+const uint8_t *
+header_text(const struct header *h, const struct field *f)
 {
-	static const struct {
-		const char	*name;
-		enum field_kind	 kind;
-		size_t		 len;
-	}	 kinds[] = {
-		{ "Return-Path", FIELD_RETURN_PATH, 11 },
-		{ "To", FIELD_TO, 2 },
-		{ "Cc", FIELD_CC, 2 },
-		{ "Bcc", FIELD_BCC, 3 }
-	};
-	size_t	 i, n = h->mode == DIST_STAR ? nitems(kinds) : 1;
-
-	if (len > 0 && len == h->special_len && strncasecmp((const char *)name, h->special, len) == 0)
-		return (FIELD_SPECIAL);
-	for (i = 0; i < n; i++)
-		if (len == kinds[i].len && strncasecmp((const char *)name, kinds[i].name, len) == 0)
-			return (kinds[i].kind);
-	return (FIELD_OTHER);
+	return (f->len == 0 ? (const uint8_t *)"" : h->bodies.base + h->bodies.off + f->off);
 }
 
 /* 1: the first line of the message, and it begins with "From " or ">From ". */

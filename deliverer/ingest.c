@@ -40,9 +40,10 @@ struct session {
 	uint32_t		 msgno;
 	uint32_t		 size, headers;	/* as listed; the header only comes */
 	uint64_t		 octets;
-	struct message		*message;	/* NULL while draining */
+	struct message		*message;	/* NULL while draining, and in a session that only tries */
 	struct header		 header;
 	int			 decided;	/* recipients known, prologue written */
+	int			 identify;	/* its identity is wanted */
 	int			 cr;		/* a CR of the body is held back: LF may follow */
 	uint32_t		 why;		/* the refusal */
 	char			 text[PROTO_TEXT_SIZE];
@@ -57,10 +58,10 @@ static int	 ingest_end(void *, struct imsg *);
 static int	 ingest_abort(void *, struct imsg *);
 static void	 ingest_down(void *, const char *);
 static void	 ingest_close(struct session *);
+static int	 ingest_looks(const struct session *);
 static size_t	 ingest_header(struct session *, const uint8_t *, size_t);
 static void	 ingest_body(struct session *, const uint8_t *, size_t);
 static void	 ingest_decide(struct session *);
-static int	 ingest_destinations(struct session *, const struct recipients *);
 static void	 ingest_kept(struct session *);
 static void	 ingest_finish(struct session *);
 static void	 ingest_put(struct session *, const void *, size_t);
@@ -202,10 +203,10 @@ ingest_begin(void *arg, struct imsg *imsg)
 	s->headers = msg.headers;
 	s->octets = 0;
 	s->used = 0;
-	s->decided = s->cr = 0;
+	s->decided = s->identify = s->cr = 0;
 	s->link.state = PIPE_MESSAGE;
 	header_init(&s->header, s->open.mode, s->open.special);
-	if ((s->message = message_new(s, s->open.session, s->msgno)) == NULL)
+	if (!s->open.try && (s->message = message_new(s, s->open.session, s->msgno)) == NULL)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "%s: create: %s", SPOOL_DIR, strerror(errno));
 	HOOK("deliverer.begin");
 	return (0);
@@ -221,13 +222,16 @@ ingest_data(void *arg, struct imsg *imsg)
 	s->octets += len;
 	if (s->octets > INGEST_MESSAGE_MAX && s->message != NULL)
 		ingest_refuse(s, WHY_PROTO, "message longer than %" PRIu64 " octets", INGEST_MESSAGE_MAX);
-	if (s->message != NULL && !s->header.done) {
+	if (ingest_looks(s)) {
 		n = ingest_header(s, p, len);
 		p += n;
 		len -= n;
 	}
-	if (s->message != NULL && len > 0)
+	if (s->message != NULL && len > 0) {
+		if (s->identify)
+			identity_body(&s->header.identity, p, len);
 		ingest_body(s, p, len);
+	}
 	return (0);
 }
 
@@ -265,6 +269,13 @@ ingest_abort(void *arg, struct imsg *imsg)
 
 /* --- from octets to a file --- */
 
+/* The header goes on and matters: a trial is over with the decision. */
+static int
+ingest_looks(const struct session *s)
+{
+	return (s->link.state == PIPE_MESSAGE && !s->header.done && !(s->open.try && s->decided));
+}
+
 /* The header's share of p.  Nothing is written before the recipients are decided: the prologue comes first. */
 static size_t
 ingest_header(struct session *s, const uint8_t *p, size_t len)
@@ -277,7 +288,7 @@ ingest_header(struct session *s, const uint8_t *p, size_t len)
 	}
 	if (!s->decided && (s->header.done || s->header.toobig))
 		ingest_decide(s);
-	if (s->message != NULL && s->decided)
+	if (s->decided)
 		ingest_kept(s);
 	return (n);
 }
@@ -313,17 +324,24 @@ ingest_decide(struct session *s)
 {
 	struct recipients	 r;
 	struct buf		 prologue;
+	char			 err[PROTO_TEXT_SIZE], folder[PROTO_MAILBOX_SIZE + 1];
 
 	INGEST_POISON(&s->header.kept);
 	s->decided = 1;
 	memset(&r, 0, sizeof(r));
-	if (recipients_decide(&s->open, &s->header, &r) == -1)
+	if (s->open.mode == DIST_OWNER && maildir_folder(s->open.mailbox, folder, sizeof(folder)) == -1)
+		ingest_refuse(s, WHY_CONFIG, "mailbox name cannot be a folder");
+	else if (recipients_decide(&s->open, &s->header, &r) == -1)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "recipients: no account, or no memory");
-	else if (ingest_destinations(s, &r) == 0) {
-		s->message->fallback = r.fallback != 0;
+	else if (s->open.try)
+		tried_tell(&s->open, s->msgno, &r);
+	else if (message_decided(s->message, &r, s->open.mode != DIST_OWNER, err, sizeof(err)) == -1)
+		ingest_refuse(s, WHY_LOCAL_TEMP, "%s", err);
+	else {
+		s->identify = s->open.suppress && s->open.mode != DIST_OWNER && !r.loop;
 		buf_init(&prologue, INGEST_BUFFER);
-		if (recipients_prologue(&s->open, s->msgno, &r, &prologue) == -1 ||
-		    (s->headers && recipients_header_only(s->size, &prologue) == -1))
+		if (prologue_write(&s->open, s->msgno, &r, &prologue) == -1 ||
+		    (s->headers && prologue_header_only(s->size, &prologue) == -1))
 			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
 		else
 			ingest_put(s, buf_data(&prologue), buf_len(&prologue));
@@ -331,37 +349,6 @@ ingest_decide(struct session *s)
 	}
 	recipients_free(&r);
 	HOOK("deliverer.header");
-}
-
-/* Each destination is opened, made if need be, before the message is called taken.  0, or -1: refused. */
-static int
-ingest_destinations(struct session *s, const struct recipients *r)
-{
-	struct message	*m = s->message;
-	char		 path[PROTO_DEST_SIZE], folder[PROTO_MAILBOX_SIZE + 1], err[PROTO_TEXT_SIZE] = "";
-	size_t		 i;
-
-	folder[0] = '\0';
-	if (s->open.mode == DIST_OWNER && maildir_folder(s->open.mailbox, folder, sizeof(folder)) == -1) {
-		ingest_refuse(s, WHY_CONFIG, "mailbox name cannot be a folder");
-		return (-1);
-	}
-	if (r->n == 0 || r->n > PROTO_RCPT_MAX || message_recipients(m, r->n) == -1) {
-		ingest_refuse(s, WHY_LOCAL_TEMP, "%zu recipients", r->n);
-		return (-1);
-	}
-	for (i = 0; i < r->n; i++) {
-		if (snprintf(path, sizeof(path), "%s%s%s", r->list[i]->dir, folder[0] != '\0' ? "/" : "", folder) >=
-		    (int)sizeof(path))
-			errno = ENAMETOOLONG;
-		else if ((m->dest[i] = maildir_get(path, err, sizeof(err))) != NULL) {
-			m->nrcpt++;
-			continue;
-		}
-		ingest_refuse(s, WHY_LOCAL_TEMP, "%.150s: %.60s: %s", path, err, strerror(errno));
-		return (-1);
-	}
-	return (0);
 }
 
 /* Header lines the parser lets through go out as they come. */
@@ -381,13 +368,12 @@ ingest_finish(struct session *s)
 	struct message	*m;
 	uint32_t	 i;
 
-	if (s->message != NULL && !s->header.done) {
+	if (ingest_looks(s)) {
 		if (header_finish(&s->header) == -1)
 			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
 		else if (!s->decided)
 			ingest_decide(s);
-		if (s->message != NULL)
-			ingest_kept(s);
+		ingest_kept(s);
 	}
 	if (s->cr)
 		ingest_put(s, "\r", 1);
@@ -400,6 +386,8 @@ ingest_finish(struct session *s)
 	}
 	m = s->message;
 	s->message = NULL;
+	if (m != NULL && s->identify)
+		identity_final(&s->header.identity, s->headers, m->identity);
 	header_free(&s->header);
 	if (m == NULL)
 		return;

@@ -25,13 +25,20 @@ enum { MASTER_RECOVERING, MASTER_RUNNING };
 
 static int	 master_route_start(void *, struct imsg *);
 static int	 master_route_account(void *, struct imsg *);
-static int	 master_route_address(void *, struct imsg *);
+static int	 master_route_domain(void *, struct imsg *);
+static int	 master_route_rows(void *, struct imsg *);
 static int	 master_route_end(void *, struct imsg *);
 static int	 master_replay(void *, struct imsg *);
+static int	 master_hold(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
 static int	 master_session_open(void *, struct imsg *);
+static int	 master_route_ask(void *, struct imsg *);
 static int	 master_committed(void *, struct imsg *);
 static int	 master_notice(void *, struct imsg *);
+static int	 master_report(void *, struct imsg *);
+static int	 master_spool_open(void *, struct imsg *);
+static int	 master_spool_remove(void *, struct imsg *);
+static int	 master_spool_move(void *, struct imsg *);
 static void	 master_down(void *, const char *);
 
 #define SIZE(type)	sizeof(type), sizeof(type)
@@ -40,13 +47,20 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_LOG_LEVEL,		SIZE(uint32_t),				0, RULES_ANY,	proc_log_level },
 	{ IMSG_ROUTE_START,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_start },
 	{ IMSG_ROUTE_ACCOUNT,	SIZE(struct msg_route_account),		0, RULES_ANY,	master_route_account },
-	{ IMSG_ROUTE_ADDRESS,	SIZE(struct msg_route_address),		0, RULES_ANY,	master_route_address },
+	{ IMSG_ROUTE_DOMAIN,	SIZE(struct msg_route_domain),		0, RULES_ANY,	master_route_domain },
+	{ IMSG_ROUTE_ROWS,	sizeof(struct route_head), PROTO_FRAME_MAX,	0, RULES_ANY,	master_route_rows },
 	{ IMSG_ROUTE_END,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_end },
 	{ IMSG_REPLAY,		SIZE(struct msg_rcpt),			0, RECOVERING,	master_replay },
+	{ IMSG_HOLD,		SIZE(struct msg_link),			0, RECOVERING,	master_hold },
 	{ IMSG_REPLAY_END,	0, 0,					0, RECOVERING,	master_replay_end },
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
+	{ IMSG_REPORT,		SIZE(struct msg_report),		0, RUNNING,	master_report },
 	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
+	{ IMSG_ROUTE_ASK,	SIZE(struct msg_route_ask),		0, RUNNING,	master_route_ask },
 	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
+	{ IMSG_SPOOL_OPEN,	SIZE(struct msg_link),			0, RUNNING,	master_spool_open },
+	{ IMSG_SPOOL_REMOVE,	SIZE(struct msg_link),			0, RULES_ANY,	master_spool_remove },
+	{ IMSG_SPOOL_MOVE,	SIZE(struct msg_rcpt),			0, RULES_ANY,	master_spool_move },
 };
 
 static struct link	 master;
@@ -122,14 +136,19 @@ master_route_account(void *arg, struct imsg *imsg)
 }
 
 static int
-master_route_address(void *arg, struct imsg *imsg)
+master_route_domain(void *arg, struct imsg *imsg)
 {
-	struct msg_route_address	 msg;
+	struct msg_route_domain	 msg;
 
 	(void)arg;
-	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.address, sizeof(msg.address)))
-		return (-1);
-	return (routes_address(&msg));
+	return (rules_payload(imsg, &msg) == -1 ? -1 : routes_domain(&msg));
+}
+
+static int
+master_route_rows(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	return (routes_rows(imsg->data, imsg_get_len(imsg)));
 }
 
 static int
@@ -157,6 +176,15 @@ master_replay(void *arg, struct imsg *imsg)
 }
 
 static int
+master_hold(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 msg;
+
+	(void)arg;
+	return (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) ? -1 : queue_hold(msg.link));
+}
+
+static int
 master_replay_end(void *arg, struct imsg *imsg)
 {
 	(void)arg;
@@ -174,10 +202,12 @@ master_session_open(void *arg, struct imsg *imsg)
 
 	(void)arg;
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.special, sizeof(msg.special)) ||
+	    !proto_str(msg.trusted_hop, sizeof(msg.trusted_hop)) || !proto_str(msg.strip_prefix, sizeof(msg.strip_prefix)) ||
+	    !proto_str(msg.domains, sizeof(msg.domains)) ||
 	    !proto_str(msg.domain, sizeof(msg.domain)) || !proto_str(msg.mailbox, sizeof(msg.mailbox)) ||
 	    !proto_str(msg.host, sizeof(msg.host)) || !proto_str(msg.address, sizeof(msg.address)) ||
 	    !proto_str(msg.record, sizeof(msg.record)) || msg.mode < DIST_OWNER || msg.mode > DIST_STAR ||
-	    ingest_find(msg.session) != NULL || (fd = imsg_get_fd(imsg)) == -1)
+	    msg.try > 1 || ingest_find(msg.session) != NULL || (fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
 	if (ingest_open(&msg, fd) != NULL)
 		return (0);
@@ -186,6 +216,15 @@ master_session_open(void *arg, struct imsg *imsg)
 	closed.session = msg.session;
 	master_send(IMSG_SESSION_CLOSED, &closed, sizeof(closed));
 	return (0);
+}
+
+static int
+master_route_ask(void *arg, struct imsg *imsg)
+{
+	struct msg_route_ask	 msg;
+
+	(void)arg;
+	return (rules_payload(imsg, &msg) == -1 ? -1 : ask_route(&msg));
 }
 
 static int
@@ -211,6 +250,62 @@ master_notice(void *arg, struct imsg *imsg)
 	    !proto_str(msg.subject, sizeof(msg.subject)) || !proto_str(msg.text, sizeof(msg.text)))
 		return (-1);
 	return (notice_deliver(&msg));
+}
+
+static int
+master_report(void *arg, struct imsg *imsg)
+{
+	struct msg_report	 msg;
+	struct msg_reported	 answer;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) || !proto_str(msg.sender, sizeof(msg.sender)) ||
+	    !proto_str(msg.recipient, sizeof(msg.recipient)) || !proto_str(msg.original, sizeof(msg.original)) ||
+	    !proto_str(msg.status, sizeof(msg.status)) || !proto_str(msg.remote, sizeof(msg.remote)) ||
+	    !proto_str(msg.text, sizeof(msg.text)))
+		return (-1);
+	report_make(&msg, &answer);
+	master_send(IMSG_REPORTED, &answer, sizeof(answer));
+	return (0);
+}
+
+static int
+master_spool_open(void *arg, struct imsg *imsg)
+{
+	struct msg_spool_opened	 answer;
+	struct msg_link		 msg;
+	int			 fd;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)))
+		return (-1);
+	fd = queue_open(&msg, &answer);
+	if (link_send(&master, IMSG_SPOOL_OPENED, fd, &answer, sizeof(answer)) == -1)
+		fatal("send %s", imsg_type_str(IMSG_SPOOL_OPENED));
+	return (0);
+}
+
+static int
+master_spool_remove(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)))
+		return (-1);
+	queue_remove(msg.link);
+	return (0);
+}
+
+static int
+master_spool_move(void *arg, struct imsg *imsg)
+{
+	struct msg_rcpt	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) || !proto_str(msg.dest, sizeof(msg.dest)))
+		return (-1);
+	return (queue_move(&msg));
 }
 
 /* The master is gone: so are we, at once.  What is in flight is not committed, or replayed at the next start. */

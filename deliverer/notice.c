@@ -21,17 +21,13 @@
 #define NOTICE_WORD	900	/* a longer word is cut: lines end at 998 (RFC 5322 section 2.1.1) */
 
 static int	 notice_printable(const char *, int);
-static int	 notice_text(const struct account *, const struct msg_notice *, const struct spool_id *, struct buf *);
-static int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
-static int	 notice_wrap(struct buf *, size_t, const char *);
-static int	 notice_write(int, struct buf *);
-static void	 notice_host(char *, size_t);
+static int	 notice_text(const struct route_account *, const struct msg_notice *, const struct spool_id *, struct buf *);
 
 /* 0, or -1: the message breaks the rules.  Whether it was delivered is not told. */
 int
 notice_deliver(const struct msg_notice *m)
 {
-	const struct account	*to;
+	const struct route_account *to;
 	struct maildir		*md;
 	struct spool_id		 id;
 	struct buf		 text;
@@ -75,7 +71,7 @@ notice_printable(const char *s, int lines)
 }
 
 static int
-notice_text(const struct account *to, const struct msg_notice *m, const struct spool_id *id, struct buf *out)
+notice_text(const struct route_account *to, const struct msg_notice *m, const struct spool_id *id, struct buf *out)
 {
 	const char	*local = strchr(to->dir, '/'), *p, *eol;
 	char		 host[PROTO_HOST_SIZE], line[sizeof(m->text)];
@@ -85,7 +81,7 @@ notice_text(const struct account *to, const struct msg_notice *m, const struct s
 		return (-1);
 	notice_host(host, sizeof(host));
 	rv = notice_add(out, "Return-Path: <>\nFrom: Mail retrieval <mailer-daemon@%s>\nTo: <%s@%.*s>\nDate: %s\n", host, local + 1,
-	    (int)(local - to->dir), to->dir, recipients_date());
+	    (int)(local - to->dir), to->dir, prologue_date());
 	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".rpopd@%s>\nSubject:", id->sec, id->usec, id->msgno,
 	    host);
 	rv |= notice_wrap(out, strlen("Subject:"), m->subject);
@@ -101,7 +97,7 @@ notice_text(const struct account *to, const struct msg_notice *m, const struct s
 	return (rv);
 }
 
-static int
+int
 notice_add(struct buf *out, const char *fmt, ...)
 {
 	char	 line[1024];
@@ -118,7 +114,7 @@ notice_add(struct buf *out, const char *fmt, ...)
  * One line of text in lines of NOTICE_COLUMN, with a line end.  column: octets that are on the line already; if there are any,
  * it is a header field, and each word begins with a space, as lines that go on must.
  */
-static int
+int
 notice_wrap(struct buf *out, size_t column, const char *text)
 {
 	int	 field = column > 0, rv = 0, first = 1;
@@ -139,7 +135,7 @@ notice_wrap(struct buf *out, size_t column, const char *text)
 }
 
 /* Everything, and on the disk; fd is closed.  0, or -1 and errno. */
-static int
+int
 notice_write(int fd, struct buf *text)
 {
 	ssize_t	 n;
@@ -159,7 +155,7 @@ notice_write(int fd, struct buf *text)
 }
 
 /* Our host name, as far as it can stand behind an @. */
-static void
+void
 notice_host(char *host, size_t size)
 {
 	char	*p;

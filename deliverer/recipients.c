@@ -1,244 +1,406 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * Who gets a message, and the lines put on top of it.  Nothing the sender wrote reaches these lines but the Return-Path address,
- * parsed and written anew.
- */
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-
+/* Who gets a message: by its owner, by the provider's envelope fields, or by To, Cc and Bcc; and what comes back is stopped. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <strings.h>
 
 #include "../common/compat.h"
+#include "../common/log.h"
 #include "deliverer.h"
 
-#define SET_SLOTS	4096	/* power of two, well over PROTO_RCPT_MAX */
+#define SOURCE_ROUTES_MAX	8	/* hosts in one address */
+#define NOTE_LINE		240	/* octets that one line of the note may need */
 
 /* The search for recipients in header fields. */
 struct search {
+	const struct msg_session_open *open;
 	struct recipients	*to;
-	const char		*domain;	/* completes bare local parts */
-	size_t			 room;		/* of to->list */
-	uint32_t		 fields;	/* looked at */
+	enum notify		 notify;	/* of what is found */
 	uint32_t		 unknown;	/* addresses not in the table */
+	uint32_t		 outside;	/* addresses not in the record's domains */
 	uint32_t		 doubtful;	/* list elements that are no address */
-	int			 full;		/* more than PROTO_RCPT_MAX accounts */
+	char			*discarded;	/* an address that a row discards */
 	int			 error;
-	const struct account	*set[SET_SLOTS];	/* what is in to->list, hashed */
+	/* the address looked at */
+	const char		*key;
+	char			 original[PROTO_SENDER_SIZE], wire[PROTO_SENDER_SIZE];
+	uint32_t		 found;		/* places it leads to */
 };
 
-static int	 recipients_envelope(const struct msg_session_open *, const struct header *, struct search *);
+static int	 recipients_owner(struct search *);
+static int	 recipients_envelope(const struct header *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
-static void	 recipients_scan(const struct header *, enum field_kind, enum field_kind, int, struct search *);
+static void	 recipients_scan(const struct header *, const struct field *, int, struct search *);
 static int	 recipients_found(void *, const struct mailaddr *);
-static int	 recipients_add(struct search *, const struct account *);
-static int	 recipients_only(struct recipients *, const struct account *);
-static int	 recipients_postmaster(struct recipients *);
+static int	 recipients_permitted(const struct msg_session_open *, const char *);
+static int	 recipients_place(void *, const struct route_place *);
+static int	 recipients_onward(struct search *, enum rcpt_kind, const struct route_place *);
+static int	 recipients_account(struct search *, const struct route_place *);
+static int	 recipients_archive(struct search *);
+static int	 recipients_archived(void *, const struct route_place *);
+static int	 recipients_loop(const struct header *, struct search *);
+static int	 recipients_postmaster(struct recipients *, int only);
 static void	 recipients_reason(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static void	 recipients_sender(const struct header *, struct recipients *);
-static const uint8_t	*recipients_body(const struct header *, const struct field *);
-static int	 recipients_trace(const struct msg_session_open *, char *, size_t);
-static int	 recipients_ishost(const char *);
-static void	 recipients_literal(const char *, char *, size_t);
+static void	 recipients_note(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 
 int
 recipients_decide(const struct msg_session_open *open, const struct header *h, struct recipients *to)
 {
 	struct search	 s;
+	int		 error;
 
 	memset(to, 0, sizeof(*to));
-	if ((to->table = routes_hold()) == NULL)
+	buf_init(&to->note, PROTO_NOTE_SIZE - 1);
+	if (routes_table() == NULL)
 		return (-1);
 	recipients_sender(h, to);
-	if (open->mode == DIST_OWNER)
-		return (recipients_only(to, routes_by_id(open->account)));
-	if (h->toobig) {
-		recipients_reason(to, "the header is too large to find the recipients in it");
-		return (recipients_postmaster(to));
-	}
 	memset(&s, 0, sizeof(s));
+	s.open = open;
 	s.to = to;
-	s.domain = open->domain;
-	return (open->mode == DIST_FIELD ? recipients_envelope(open, h, &s) : recipients_star(h, &s));
+	s.notify = open->mode == DIST_FIELD ? NOTIFY_FAILURE : NOTIFY_NEVER;	/* S45, S50, S52 */
+	if (open->mode == DIST_OWNER)
+		error = recipients_owner(&s);
+	else if (h->toobig) {
+		recipients_reason(to, "the header is too large to find the recipients in it");
+		error = recipients_postmaster(to, 1);
+	} else
+		error = open->mode == DIST_FIELD ? recipients_envelope(h, &s) : recipients_star(h, &s);
+	free(s.discarded);
+	if (error == -1 || recipients_loop(h, &s) == -1)
+		return (-1);
+	return (to->loop ? 0 : recipients_archive(&s));
 }
 
 void
 recipients_free(struct recipients *to)
 {
-	free(to->list);
-	routes_release(to->table);
+	places_free(&to->places);
+	buf_free(&to->note);
 	memset(to, 0, sizeof(*to));
 }
 
-int
-recipients_prologue(const struct msg_session_open *open, uint32_t msgno, const struct recipients *to, struct buf *out)
-{
-	static const char *const	 protocols[] = {
-		"POP3", [TLS_MODE_TLS] = "POP3S", [TLS_MODE_STLS] = "POP3S", [TLS_MODE_NONE] = "POP3"
-	};
-	char		 line[sizeof(to->sender) + PROTO_HOST_SIZE * 3 + 256], from[PROTO_HOST_SIZE * 2 + 128];
-	const char	*with = protocols[open->tls < nitems(protocols) ? open->tls : 0];
-	int		 n;
-
-	if (recipients_trace(open, from, sizeof(from)) == -1)
-		return (-1);
-	n = snprintf(line, sizeof(line), "Return-Path: <%s>\nReceived: from %s\n\tby %s (rpopd) with %s id S%uN%u;\n\t%s\n",
-	    to->sender, from, routes_hostname(), with, open->session, msgno, recipients_date());
-	if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1)
-		return (-1);
-	if (!to->fallback)
-		return (0);
-	n = snprintf(line, sizeof(line), "X-Rpopd-Reason: %s\n", to->reason);
-	return (n < 0 || (size_t)n >= sizeof(line) ? -1 : buf_add(out, line, n));
-}
-
-/* size: of the whole message, as listed; 0: unknown. */
-int
-recipients_header_only(uint32_t size, struct buf *out)
-{
-	char	 octets[32] = "", line[128];
-	int	 n;
-
-	if (size > 0)
-		snprintf(octets, sizeof(octets), " of %u octets", size);
-	n = snprintf(line, sizeof(line), "X-Rpopd-Reason: header only, the message%s was left on the server\n", octets);
-	return (buf_add(out, line, n));
-}
-
-/* S43, S46, H3, H4: every address of every special field; what cannot be placed goes to the postmaster as well. */
+/* S30, S31, S39: whatever the header says. */
 static int
-recipients_envelope(const struct msg_session_open *open, const struct header *h, struct search *s)
+recipients_owner(struct search *s)
+{
+	recipients_note(s->to, "to the owner");
+	return (places_account(&s->to->places, routes_by_id(s->open->account), s->open->mailbox, NULL, NULL, s->notify));
+}
+
+/* S43, S46, H3, H4: every address of the envelope fields; what cannot be placed goes to the postmaster as well. */
+static int
+recipients_envelope(const struct header *h, struct search *s)
 {
 	struct recipients	*to = s->to;
+	struct envelope		 e;
+	struct place		 discard = { .kind = RCPT_DISCARD };
+	size_t			 i;
 
-	recipients_scan(h, FIELD_SPECIAL, FIELD_SPECIAL, MAILADDR_BARE, s);
+	envelope_choose(s->open, h, &e);
+	if (e.hop && s->open->trusted_hop[0] != '\0')
+		client_find(header_text(h, &h->fields[e.limit]), h->fields[e.limit].len, s->open->trusted_hop, to->client);
+	recipients_note(to, "%u of the fields %.60s count%s%.60s", e.fields, e.text,
+	    s->open->trusted_hop[0] != '\0' ? ", above Received by " : "", s->open->trusted_hop);
+	for (i = e.first; e.found && i < e.limit && !to->places.full && !s->error; i++) {
+		if (h->fields[i].kind != FIELD_SPECIAL || h->fields[i].name != e.name)
+			continue;
+		recipients_scan(h, &h->fields[i], MAILADDR_BARE, s);
+		if (e.one)
+			break;
+	}
 	if (s->error)
 		return (-1);
-	if (s->full) {
+	if (to->places.full)
 		recipients_reason(to, "more than %d recipients", PROTO_RCPT_MAX);
-		return (recipients_postmaster(to));
-	}
-	if (s->fields == 0)
-		recipients_reason(to, "there is no %s field", open->special);
+	else if (!e.found && !e.hop)
+		recipients_reason(to, "there is no Received field by %.60s", s->open->trusted_hop);
+	else if (!e.found && e.distrusted > 0)
+		recipients_reason(to, "no %.60s field stands above the Received field by %.60s", e.text, s->open->trusted_hop);
+	else if (!e.found)
+		recipients_reason(to, "there is no %.120s field", e.text);
 	else if (s->unknown > 0)
-		recipients_reason(to, "an envelope recipient in the %s field is unknown here", open->special);
+		recipients_reason(to, "an envelope recipient in the %.60s field is unknown here", e.text);
+	else if (s->outside > 0)
+		recipients_reason(to, "an envelope recipient in the %.60s field is not in the record's domains", e.text);
 	else if (s->doubtful > 0)
-		recipients_reason(to, "an address in the %s field cannot be understood", open->special);
-	else if (to->n == 0)
-		recipients_reason(to, "there is no address in the %s field", open->special);
-	else
+		recipients_reason(to, "an address in the %.60s field cannot be understood", e.text);
+	else if (to->places.n > 0)
 		return (0);
-	if (recipients_add(s, routes_postmaster()) == -1)
-		return (-1);
-	return (s->full ? recipients_postmaster(to) : 0);
+	else if (s->discarded != NULL) {
+		discard.dest = s->discarded;
+		return (places_add(&to->places, &discard));
+	} else
+		recipients_reason(to, "there is no address in the %.60s field", e.text);
+	return (recipients_postmaster(to, to->places.full));
 }
 
-/* S47, S48, S49, S51: local addresses in To, Cc and Bcc; the others are of no concern. */
+/* S47, S48, S49, S51: accounts here in To, Cc and Bcc; the others are of no concern. */
 static int
 recipients_star(const struct header *h, struct search *s)
 {
-	recipients_scan(h, FIELD_TO, FIELD_BCC, 0, s);
+	struct recipients	*to = s->to;
+	uint32_t		 fields = 0;
+	size_t			 i;
+
+	for (i = 0; i < h->nfields && !to->places.full && !s->error; i++) {
+		if (h->fields[i].kind < FIELD_TO || h->fields[i].kind > FIELD_BCC)
+			continue;
+		recipients_scan(h, &h->fields[i], 0, s);
+		fields++;
+	}
+	recipients_note(to, "%u fields To, Cc, Bcc; %u addresses are not of accounts here", fields, s->unknown + s->outside);
 	if (s->error)
 		return (-1);
-	if (s->full)
-		recipients_reason(s->to, "more than %d recipients", PROTO_RCPT_MAX);
-	else if (s->fields == 0)
-		recipients_reason(s->to, "there is no To, Cc or Bcc field");
-	else if (s->to->n == 0)
-		recipients_reason(s->to, "no address in To, Cc or Bcc belongs to an account here");
+	if (to->places.full)
+		recipients_reason(to, "more than %d recipients", PROTO_RCPT_MAX);
+	else if (fields == 0)
+		recipients_reason(to, "there is no To, Cc or Bcc field");
+	else if (to->places.n == 0)
+		recipients_reason(to, "no address in To, Cc or Bcc belongs to an account here");
 	else
 		return (0);
-	return (recipients_postmaster(s->to));
+	return (recipients_postmaster(to, 1));
 }
 
-/* Addresses in fields of the kinds first to last, in the order of the message. */
 static void
-recipients_scan(const struct header *h, enum field_kind first, enum field_kind last, int flags, struct search *s)
+recipients_scan(const struct header *h, const struct field *f, int flags, struct search *s)
 {
-	const struct field	*f;
-	size_t			 i;
-	int			 bad;
+	int	 bad;
 
-	for (i = 0; i < h->nfields && !s->full && !s->error; i++) {
-		f = &h->fields[i];
-		if (f->kind < first || f->kind > last)
-			continue;
-		s->fields++;
-		mailaddr_list(recipients_body(h, f), f->len, flags, recipients_found, s, &bad);
-		s->doubtful += bad;
-	}
+	mailaddr_list(header_text(h, f), f->len, flags, recipients_found, s, &bad);
+	s->doubtful += bad;
 }
 
+/* An address: without the record's prefix, in the record's domain if it has none, without the detours that its domain allows. */
 static int
-recipients_found(void *arg, const struct mailaddr *a)
+recipients_found(void *arg, const struct mailaddr *found)
 {
-	struct search		*s = arg;
-	const struct account	*account = NULL;
-	char			 key[PROTO_ADDR_SIZE];
+	struct search			*s = arg;
+	const struct msg_session_open	*open = s->open;
+	struct recipients		*to = s->to;
+	struct mailaddr			 a = *found;
+	size_t				 n = strlen(open->strip_prefix);
+	char				 key[PROTO_ADDR_SIZE];
+	int				 bare = a.domain[0] == '\0', detour, full;
 
-	if (mailaddr_key(a, s->domain, key, sizeof(key)) != -1)
-		account = routes_lookup(key);
-	if (account == NULL) {
+	if (n > 0 && strncasecmp(a.local, open->strip_prefix, n) == 0 && a.local[n] != '\0')
+		memmove(a.local, a.local + n, strlen(a.local + n) + 1);
+	if (bare && (mailaddr_key(&a, open->domain, key, sizeof(key)) == -1 ||
+	    strlcpy(a.domain, strrchr(key, '@') + 1, sizeof(a.domain)) >= sizeof(a.domain)))
+		a.domain[0] = '\0';
+	if (mailaddr_format(&a, s->original, sizeof(s->original)) == -1)
+		s->original[0] = '\0';
+	detour = recipients_source_route(&a);
+	s->found = 0;
+	s->key = key;
+	if (detour == -1 || mailaddr_key(&a, open->domain, key, sizeof(key)) == -1 ||
+	    mailaddr_format(&a, s->wire, sizeof(s->wire)) == -1)
 		s->unknown++;
-		return (0);
+	else if ((!bare || detour) && !recipients_permitted(open, a.domain)) {
+		s->outside++;
+		recipients_note(to, "%.200s: not in the record's domains", s->original);
+	} else {
+		full = buf_len(&to->note) + NOTE_LINE > to->note.max || (open->mode == DIST_STAR && s->unknown > 4);
+		errno = 0;
+		if (route_lookup(routes_table(), key, recipients_place, s, full ? NULL : &to->note) == -1 && errno == ENOMEM)
+			s->error = 1;
+		s->unknown += s->found == 0;
 	}
-	if (recipients_add(s, account) == -1)
-		s->error = 1;
-	return (s->full || s->error);
+	return (to->places.full || s->error);
 }
 
-/* Each account once; over the cap nothing is added and full is set. */
+/*
+ * S74: local%host@domain and host!local@domain stand for local@host where the domain's row allows it.  1: rewritten, 0: nothing
+ * to do, -1: no address.
+ */
+int
+recipients_source_route(struct mailaddr *a)
+{
+	char	*p, *host;
+	int	 i;
+
+	for (i = 0; strpbrk(a->local, "%!") != NULL && route_source_routes(routes_table(), a->domain); i++) {
+		if (i == SOURCE_ROUTES_MAX)
+			return (-1);
+		if ((p = strrchr(a->local, '%')) != NULL) {
+			host = p + 1;
+			*p = '\0';
+		} else {
+			host = a->local;
+			p = strchr(a->local, '!');
+			*p++ = '\0';
+		}
+		if (*host == '\0' || strlcpy(a->domain, host, sizeof(a->domain)) >= sizeof(a->domain))
+			return (-1);
+		if (host == a->local)
+			memmove(a->local, p, strlen(p) + 1);
+		if (a->local[0] == '\0')
+			return (-1);
+		for (p = a->domain; *p != '\0'; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				*p += 'a' - 'A';
+	}
+	return (i > 0);
+}
+
+/* 1: the record takes mail for this domain (H4, S75), 0: not. */
 static int
-recipients_add(struct search *s, const struct account *account)
+recipients_permitted(const struct msg_session_open *open, const char *domain)
+{
+	const char	*word;
+	size_t		 n, len = strlen(domain);
+
+	if (open->domains[0] == '\0')
+		return (1);
+	for (word = open->domains; *word != '\0'; word += n + (word[n] == ' ')) {
+		n = strcspn(word, " ");
+		if (n == len && strncasecmp(word, domain, n) == 0)
+			return (1);
+	}
+	return (0);
+}
+
+/* A place that the address leads to; by To, Cc and Bcc only accounts here (S48). */
+static int
+recipients_place(void *arg, const struct route_place *p)
+{
+	struct search	*s = arg;
+	int		 error = 0;
+
+	if (s->open->mode == DIST_STAR && (p->what != PLACE_ACCOUNT || p->alien))
+		return (0);
+	s->found++;
+	switch (p->what) {
+	case PLACE_ACCOUNT:
+		error = recipients_account(s, p);
+		break;
+	case PLACE_NEXTHOP:
+		error = recipients_onward(s, RCPT_RELAY, p);
+		break;
+	case PLACE_REJECT:
+		error = recipients_onward(s, RCPT_REJECT, p);
+		break;
+	case PLACE_DISCARD:
+		if (s->discarded == NULL && (s->discarded = strdup(s->wire)) == NULL)
+			error = -1;
+		break;
+	}
+	s->error |= error == -1;
+	return (s->to->places.full || s->error);
+}
+
+static int
+recipients_account(struct search *s, const struct route_place *p)
+{
+	return (places_account(&s->to->places, p->account, p->folder, p->address[0] != '\0' ? p->address : NULL, s->original,
+	    s->notify));
+}
+
+/* To a next hop, or refused.  An address that no row has changed keeps the letter case it came in. */
+static int
+recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_place *p)
+{
+	struct place	 new = { .kind = kind, .notify = s->notify, .nexthop = p->nexthop, .dest = s->wire };
+	struct mailaddr	 a;
+	const char	*at;
+	char		 wire[PROTO_SENDER_SIZE];
+
+	if (kind == RCPT_REJECT)
+		new.reason = (char *)(p->text[0] != '\0' ? p->text : "refused by a row of table route");
+	else if (strcmp(p->address, s->key) != 0) {
+		if ((at = strrchr(p->address, '@')) == NULL || (size_t)(at - p->address) >= sizeof(a.local))
+			return (0);
+		memcpy(a.local, p->address, at - p->address);
+		a.local[at - p->address] = '\0';
+		if (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) || mailaddr_format(&a, wire, sizeof(wire)) == -1)
+			return (0);
+		new.dest = wire;
+	}
+	if (s->original[0] != '\0' && strcmp(s->original, new.dest) != 0)
+		new.original = s->original;
+	return (places_add(&s->to->places, &new));
+}
+
+/* S76: a copy of everything that goes to somebody, but for what goes straight into a folder (S30). */
+static int
+recipients_archive(struct search *s)
+{
+	struct places	*ps = &s->to->places;
+	const char	*archive = routes_archive();
+	size_t		 i;
+
+	for (i = 0; i < ps->n && (ps->list[i].kind == RCPT_REJECT || ps->list[i].kind == RCPT_DISCARD); i++)
+		;
+	if (i == ps->n || archive[0] == '\0' || (s->open->mode == DIST_OWNER && s->open->mailbox[0] != '\0'))
+		return (0);
+	s->notify = NOTIFY_NEVER;
+	s->original[0] = '\0';
+	s->key = archive;
+	strlcpy(s->wire, archive, sizeof(s->wire));
+	recipients_note(s->to, "archive %.200s", archive);
+	errno = 0;
+	if (route_lookup(routes_table(), archive, recipients_archived, s, NULL) == -1 && errno == ENOMEM)
+		return (-1);
+	return (s->error ? -1 : 0);
+}
+
+static int
+recipients_archived(void *arg, const struct route_place *p)
+{
+	struct search	*s = arg;
+
+	if (p->what == PLACE_ACCOUNT)
+		s->error |= recipients_account(s, p) == -1;
+	else if (p->what == PLACE_NEXTHOP)
+		s->error |= recipients_onward(s, RCPT_RELAY, p) == -1;
+	return (s->error);
+}
+
+/* P21, P23: what comes back is kept, and goes nowhere. */
+static int
+recipients_loop(const struct header *h, struct search *s)
 {
 	struct recipients	*to = s->to;
-	const struct account	**list;
-	size_t			 i;
+	uint32_t		 limit = routes_hop_limit();
 
-	if (account == NULL)
-		return (-1);
-	for (i = account->id % SET_SLOTS; s->set[i] != NULL; i = (i + 1) % SET_SLOTS)
-		if (s->set[i] == account)
-			return (0);
-	if (to->n == PROTO_RCPT_MAX) {
-		s->full = 1;
+	if (!h->toobig)			/* else not all fields are known yet that the mark is made of */
+		mark_make(routes_mark(), s->open->mailbox_id, &h->identity, to->mark);
+	if (limit > 0 && h->hops > limit)
+		recipients_reason(to, "a mail loop: there are more than %u Received fields", limit);
+	else if (mark_found(h, to->mark))
+		recipients_reason(to, "a mail loop: this message was retrieved from the same remote mailbox before");
+	else
 		return (0);
-	}
-	if (to->n == s->room) {
-		if ((list = reallocarray(to->list, s->room * 2 + 4, sizeof(*list))) == NULL)
-			return (-1);
-		to->list = list;
-		s->room = s->room * 2 + 4;
-	}
-	s->set[i] = account;
-	to->list[to->n++] = account;
-	return (0);
-}
-
-static int
-recipients_only(struct recipients *to, const struct account *account)
-{
-	if (account == NULL)
+	to->loop = 1;
+	to->fallback = 0;
+	if (places_quarantine(&to->places, to->reason) == -1)
 		return (-1);
-	free(to->list);
-	to->n = 0;
-	if ((to->list = calloc(1, sizeof(*to->list))) == NULL)
+	if (to->places.n > 0)
+		return (0);
+	if (recipients_postmaster(to, 1) == -1)
 		return (-1);
-	to->list[to->n++] = account;
-	return (0);
+	return (places_quarantine(&to->places, to->reason));
 }
 
+/* His normal delivery, besides what there is or in its place. */
 static int
-recipients_postmaster(struct recipients *to)
+recipients_postmaster(struct recipients *to, int only)
 {
-	return (recipients_only(to, routes_postmaster()));
+	if (only)
+		places_clear(&to->places);
+	if (places_account(&to->places, routes_postmaster(), "", NULL, NULL, NOTIFY_NEVER) == -1)
+		return (-1);
+	if (!to->places.full)
+		return (0);
+	places_clear(&to->places);
+	return (places_account(&to->places, routes_postmaster(), "", NULL, NULL, NOTIFY_NEVER));
 }
 
-/* The field's name is the administrator's, and still nothing but printable ASCII gets through. */
+/* Field names are the administrator's, and still nothing but printable ASCII gets through. */
 static void
 recipients_reason(struct recipients *to, const char *fmt, ...)
 {
@@ -252,6 +414,7 @@ recipients_reason(struct recipients *to, const char *fmt, ...)
 		if (*p < ' ' || *p > '~')
 			*p = '?';
 	to->fallback = 1;
+	recipients_note(to, "%s", to->reason);
 }
 
 /* S41, H5: the first Return-Path that can be understood; "<>" is one that can. */
@@ -264,88 +427,22 @@ recipients_sender(const struct header *h, struct recipients *to)
 
 	for (i = 0; i < h->nfields && what == -1; i++)
 		if (h->fields[i].kind == FIELD_RETURN_PATH)
-			what = mailaddr_path(recipients_body(h, &h->fields[i]), h->fields[i].len, &a);
+			what = mailaddr_path(header_text(h, &h->fields[i]), h->fields[i].len, &a);
 	if (what != 1 || mailaddr_format(&a, to->sender, sizeof(to->sender)) == -1)
 		to->sender[0] = '\0';
 }
 
-static const uint8_t *
-recipients_body(const struct header *h, const struct field *f)
-{
-	return (f->len == 0 ? (const uint8_t *)"" : h->bodies.base + h->bodies.off + f->off);
-}
-
-/* What stands behind "from" (RFC 5321 4.4): name and address of the polled server, as far as they are what they should be. */
-static int
-recipients_trace(const struct msg_session_open *open, char *buf, size_t size)
-{
-	char		 name[INET6_ADDRSTRLEN + 16], address[INET6_ADDRSTRLEN + 16];
-	const char	*host = name;
-	int		 n;
-
-	recipients_literal(open->host, name, sizeof(name));
-	recipients_literal(open->address, address, sizeof(address));
-	if (name[0] == '\0')
-		host = recipients_ishost(open->host) ? open->host : address;
-	if (host[0] == '\0')
-		n = snprintf(buf, size, "unknown");
-	else if (address[0] == '\0')
-		n = snprintf(buf, size, "%s", host);
-	else if (host[0] == '[')
-		n = snprintf(buf, size, "%s (%s)", host, address);
-	else
-		n = snprintf(buf, size, "%s (%s %s)", host, host, address);
-	return (n < 0 || (size_t)n >= size ? -1 : 0);
-}
-
-static int
-recipients_ishost(const char *host)
-{
-	static const char	 legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
-
-	return (host[0] != '\0' && host[strspn(host, legal)] == '\0');
-}
-
-/* The address literal of a numeric address, written anew; empty if it is none. */
+/* One more line; what does not fit is left out. */
 static void
-recipients_literal(const char *numeric, char *buf, size_t size)
+recipients_note(struct recipients *to, const char *fmt, ...)
 {
-	char		 text[INET6_ADDRSTRLEN];
-	struct in6_addr	 in6;
-	struct in_addr	 in;
+	char	 line[2 * NOTE_LINE], vis[4 * NOTE_LINE];
+	va_list	 ap;
 
-	buf[0] = '\0';
-	if (inet_pton(AF_INET, numeric, &in) == 1 && inet_ntop(AF_INET, &in, text, sizeof(text)) != NULL)
-		snprintf(buf, size, "[%s]", text);
-	else if (inet_pton(AF_INET6, numeric, &in6) == 1 && inet_ntop(AF_INET6, &in6, text, sizeof(text)) != NULL)
-		snprintf(buf, size, "[IPv6:%s]", text);
-}
-
-/*
- * Now, as RFC 5322 3.3 writes it, made once per second.  localtime_r(3) does not look for the zone file again, so tzset(3) has to
- * have been called before chroot(2).
- */
-const char *
-recipients_date(void)
-{
-	static const char	 days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-	static const char	 months[][4] = {
-		"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-	};
-	static char		 date[64];
-	static time_t		 last = -1;
-	time_t			 now = time(NULL);
-	struct tm		 tm;
-	long			 zone;
-
-	if (now == last)
-		return (date);
-	if (localtime_r(&now, &tm) == NULL)
-		return ("Thu, 1 Jan 1970 00:00:00 -0000");
-	zone = tm.tm_gmtoff / 60;
-	snprintf(date, sizeof(date), "%s, %d %s %04d %02d:%02d:%02d %c%02ld%02ld", days[tm.tm_wday], tm.tm_mday,
-	    months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec, zone < 0 ? '-' : '+', labs(zone) / 60,
-	    labs(zone) % 60);
-	last = now;
-	return (date);
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	log_vis(vis, sizeof(vis), line, strlen(line));
+	strlcat(vis, "\n", sizeof(vis));
+	(void)buf_add(&to->note, vis, strlen(vis));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Start-up.  Rows the master committed are replayed: a link still in the spool is moved, a missing one was moved before.  When all
- * of them are done and durable, everything else in the spool was in flight at a death: reported and removed.  A move that fails
+ * Start-up.  Rows the master committed are replayed: a link still in the spool is moved, a missing one was moved before; or held:
+ * the link stays.  When all of them are done and durable, everything else in the spool was in flight at a death: reported and
+ * removed.  A move that fails
  * (disk full, read-only) is tried again until it works; no session is opened meanwhile.
  */
 #include <sys/types.h>
@@ -122,15 +123,18 @@ recover_again(int fd, short event, void *arg)
 static void
 recover_finish(void)
 {
+	uint32_t	 held;
+
 	if (maildir_sync() == -1)
 		fatalx("replayed mail cannot be made durable");
-	if (spool_clear(recover_suspect, NULL) == -1)
+	if (spool_clear(queue_holds, recover_suspect, NULL) == -1)
 		fatal("%s: read", SPOOL_DIR);
+	held = queue_release();
 	if (spool_sync() == -1)
 		log_warn("%s: fsync", SPOOL_DIR);
-	if (recover.rows > 0 || recover.suspects > 0)
-		log_info("recovered: %" PRIu32 " of %" PRIu32 " committed deliveries moved, %" PRIu32 " unfinished messages removed",
-		    recover.moved, recover.rows, recover.suspects);
+	if (recover.rows > 0 || recover.suspects > 0 || held > 0)
+		log_info("recovered: %" PRIu32 " of %" PRIu32 " committed deliveries moved, %" PRIu32 " unfinished messages removed, %"
+		    PRIu32 " links held", recover.moved, recover.rows, recover.suspects, held);
 	master_recovered();
 }
 

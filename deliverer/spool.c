@@ -15,10 +15,11 @@
  *  7 commit known here                    R0..Rn          -         rows: moved                            deliverer.committed
  *  8 link i about to be moved             Ri..Rn          R0..Ri-1  rows: Ri..Rn moved, R0..Ri-1 are done  deliverer.rename
  *  9 all moved (DISCARD: removed)         -               R0..Rn    rows: all done, or moved again         deliverer.renamed
+ *    a DISCARDed link about to be removed R0..Rn          -         no row of it: removed                  deliverer.discard
  * 10 moves durable, SETTLED not sent      -               R0..Rn    rows: all done                         deliverer.settle
  * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
  *
- * Links are removed from the last to the first, so that a message of which anything is left has its R0.
+ * Links of recipients that are not Maildirs stay behind in step 9: queue.c.  The others are removed from the last to the first, so that a message of which anything is left has its R0.
  */
 #include <sys/types.h>
 #include <sys/stat.h>
@@ -236,13 +237,18 @@ spool_link(const struct spool_id *id, uint32_t rcpt)
 void
 spool_remove(const struct spool_id *id, uint32_t links)
 {
+	while (links-- > 0)
+		spool_unlink(id, links);
+}
+
+void
+spool_unlink(const struct spool_id *id, uint32_t rcpt)
+{
 	char	 name[PROTO_LINK_SIZE];
 
-	while (links-- > 0) {
-		spool_name(id, links, name, sizeof(name));
-		if (unlinkat(spool.fd, name, 0) == -1 && errno != ENOENT)
-			log_warn("%s/%s: unlink", SPOOL_DIR, name);
-	}
+	spool_name(id, rcpt, name, sizeof(name));
+	if (unlinkat(spool.fd, name, 0) == -1 && errno != ENOENT)
+		log_warn("%s/%s: unlink", SPOOL_DIR, name);
 }
 
 int
@@ -261,7 +267,7 @@ spool_sync(void)
 
 /* A file that will not go is logged and left; the next start tries again. */
 int
-spool_clear(void (*cb)(void *, const struct spool_id *), void *arg)
+spool_clear(int (*keep)(const char *), void (*cb)(void *, const struct spool_id *), void *arg)
 {
 	struct spool_id	 id;
 	struct dirent	*de;
@@ -276,7 +282,7 @@ spool_clear(void (*cb)(void *, const struct spool_id *), void *arg)
 		return (-1);
 	}
 	while ((de = readdir(dir)) != NULL) {
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0)
+		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 || keep(de->d_name))
 			continue;
 		if (unlinkat(spool.fd, de->d_name, 0) == -1)
 			log_warn("%s/%s: unlink", SPOOL_DIR, de->d_name);

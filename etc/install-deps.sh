@@ -16,12 +16,13 @@ set -eu
 build='make pkg-config libc6-dev libtls-dev libevent-dev libc-ares-dev libbsd-dev libmd-dev libsqlite3-dev libseccomp-dev
     libssl-dev libjansson-dev libgsasl-dev ca-certificates sqlite3'
 demo='dovecot-core dovecot-pop3d openssl python3'
-test="$demo"' libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
+test="$demo"' dovecot-lmtpd dovecot-sieve libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
 bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'
 
-# POP3 servers to be tested against.  Their packages conflict with each other and with Dovecot's: they are kept, not installed, and
+# POP3 servers and MTAs to be tested against.  Their packages conflict with each other and with Dovecot's: they are kept, not installed, and
 # the tests unpack each into a root directory of its own.
-servers='courier-pop,courier-authlib-userdb cyrus-pop3d,sasl2-bin,libsasl2-modules,libsasl2-modules-db mailutils-pop3d popa3d solid-pop3d'
+servers='courier-pop,courier-authlib-userdb cyrus-pop3d,sasl2-bin,libsasl2-modules,libsasl2-modules-db mailutils-pop3d popa3d solid-pop3d
+    postfix exim4-daemon-light opensmtpd sendmail-bin,sendmail-base,sendmail-cf'
 server_dir=/var/cache/rpopd-regress
 policy=/usr/sbin/policy-rc.d
 made_policy=no
@@ -109,8 +110,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 # shellcheck disable=SC2086 # a list of words
 wanted=$(missing $packages)
-if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpopc >/dev/null; then
-	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpopc}"
+if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopc >/dev/null; then
+	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopc}"
 fi
 if [ -n "$wanted" ]; then
 	# shellcheck disable=SC2086
@@ -125,4 +126,5 @@ create_user _rpopd 'rpopd dialer'
 create_user _rpopf 'rpopd fetcher'
 create_user _rpopm 'rpopd deliverer, owner of the Maildirs'
 create_user _rpopo 'rpopd token requests'
+create_user _rpops 'rpopd sender to next hops'
 create_user _rpopc 'rpopd token commands'

@@ -28,14 +28,15 @@ _rpopctl() {
 		return
 	fi
 	case "${args[*]}" in
-	'')	choice='-j -s -V log poll reload renumbered show status stop' ;;
+	'')	choice='-j -s -V explain log poll quarantine queue reload renumbered route show status stop try' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
+	quarantine)	choice='list show release drop' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;
-	'renumbered retrieve' | 'renumbered seen')
+	try | 'renumbered retrieve' | 'renumbered seen' | 'explain')
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ /\//') ;;
-	'show account')
+	'show account' | route)
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ .*//') ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$choice" -- "$cur" | sort -u)

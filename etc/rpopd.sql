@@ -12,6 +12,9 @@ PRAGMA user_version = 2;
 CREATE TABLE domain (
 	name	TEXT NOT NULL PRIMARY KEY,
 	address	TEXT,
+	source_routes	INTEGER NOT NULL DEFAULT 0,
+	CONSTRAINT "domain: source_routes must be 0, or 1: local%host@domain and host!local@domain stand for local@host" CHECK (
+	    source_routes IN (0, 1)),
 	CONSTRAINT "domain: address must be numeric addresses of this host, separated by commas, or NULL" CHECK (
 	    length(CAST(address AS BLOB)) BETWEEN 2 AND 500 AND address NOT GLOB '*[^0-9a-fA-F.:,]*' AND ',' || address || ',' NOT GLOB '*,,*'),
 	CONSTRAINT "domain: 'spool' is the name of the spool below the mail root" CHECK (name <> 'spool'),
@@ -20,10 +23,72 @@ CREATE TABLE domain (
 	    '.' || name || '.' NOT GLOB '*..*' AND '.' || name NOT GLOB '*.-*' AND name || '.' NOT GLOB '*-.*')
 ) STRICT, WITHOUT ROWID;
 
+-- Where messages are handed on to: an LMTP or SMTP server, never looked up as MX.
+CREATE TABLE nexthop (
+	id		INTEGER PRIMARY KEY,
+	name		TEXT NOT NULL UNIQUE,
+	protocol	TEXT NOT NULL DEFAULT 'lmtp',
+	address		TEXT NOT NULL,
+	tls		TEXT NOT NULL DEFAULT 'none',
+	tls_name	TEXT,
+	ca_file		TEXT,
+	auth_name	TEXT,
+	password	ANY,
+	helo		TEXT,
+	xclient		INTEGER NOT NULL DEFAULT 0,
+	null_sender	TEXT NOT NULL DEFAULT 'auto',
+	connections	INTEGER NOT NULL DEFAULT 2,
+	timeout		INTEGER NOT NULL DEFAULT 300,
+	CONSTRAINT "nexthop: id must be 1..4294967295" CHECK (id BETWEEN 1 AND 4294967295),
+	CONSTRAINT "nexthop: name must be 1 to 64 octets of text without control characters" CHECK (
+	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND instr(CAST(name AS BLOB), x'00') = 0 AND
+	    name NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "nexthop: protocol must be lmtp or smtp" CHECK (protocol IN ('lmtp', 'smtp')),
+	CONSTRAINT "nexthop: address must be host, host:port, [v6], [v6]:port, or the absolute path of a socket of at most 107 octets" CHECK (
+	    CASE WHEN address GLOB '/*' THEN address GLOB '/?*' AND length(CAST(address AS BLOB)) <= 107 AND
+	    '/' || address || '/' NOT GLOB '*/../*' AND instr(CAST(address AS BLOB), x'00') = 0 AND
+	    address NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'
+	    WHEN address GLOB '[[]*]*' THEN length(address) <= 60 AND address NOT GLOB '*[^][0-9a-fA-F:.]*'
+	    ELSE length(CAST(address AS BLOB)) BETWEEN 1 AND 259 AND address NOT GLOB '*[^a-zA-Z0-9._:-]*' AND
+	    address NOT GLOB '[.:-]*' AND address NOT GLOB '*:*:*' AND address NOT GLOB '*..*' END),
+	CONSTRAINT "nexthop: the port behind the host must be :1 to :65535" CHECK (address GLOB '/*' OR
+	    CASE WHEN address GLOB '[[]*]' THEN 1 WHEN address GLOB '[[]*]:[1-9]*' THEN
+	    substr(address, instr(address, ']') + 2) NOT GLOB '*[^0-9]*' AND CAST(substr(address, instr(address, ']') + 2) AS INTEGER) <= 65535
+	    WHEN address GLOB '[[]*' THEN 0 WHEN address GLOB '*:*' THEN address GLOB '*:[1-9]*' AND
+	    substr(address, instr(address, ':') + 1) NOT GLOB '*[^0-9]*' AND CAST(substr(address, instr(address, ':') + 1) AS INTEGER) <= 65535
+	    ELSE 1 END),
+	CONSTRAINT "nexthop: tls must be none, stls (STARTTLS) or tls" CHECK (tls IN ('none', 'stls', 'tls')),
+	CONSTRAINT "nexthop: a socket in the file system takes no tls" CHECK (tls = 'none' OR address NOT GLOB '/*'),
+	CONSTRAINT "nexthop: tls_name and ca_file are for tls and stls" CHECK (tls <> 'none' OR coalesce(tls_name, ca_file) IS NULL),
+	CONSTRAINT "nexthop: tls_name must be the host name in the server's certificate, or NULL" CHECK (
+	    length(CAST(tls_name AS BLOB)) BETWEEN 1 AND 253 AND tls_name NOT GLOB '*[^a-zA-Z0-9._:-]*'),
+	CONSTRAINT "nexthop: ca_file must be an absolute path without .. or control characters, or NULL" CHECK (
+	    ca_file GLOB '/?*' AND length(CAST(ca_file AS BLOB)) <= 1023 AND '/' || ca_file || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(ca_file AS BLOB), x'00') = 0 AND ca_file NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "nexthop: auth_name and password belong together" CHECK ((auth_name IS NULL) = (password IS NULL)),
+	CONSTRAINT "nexthop: a password is sent under TLS only, or to a socket; set tls to tls or stls" CHECK (
+	    password IS NULL OR tls <> 'none' OR address GLOB '/*'),
+	CONSTRAINT "nexthop: auth_name must be 1 to 512 octets without CR, LF or NUL" CHECK (
+	    length(CAST(auth_name AS BLOB)) BETWEEN 1 AND 512 AND instr(CAST(auth_name AS BLOB), x'0d') = 0 AND
+	    instr(CAST(auth_name AS BLOB), x'0a') = 0 AND instr(CAST(auth_name AS BLOB), x'00') = 0),
+	CONSTRAINT "nexthop: password must be text in quotes, or a blob, of 1 to 1024 octets without CR, LF or NUL" CHECK (password IS NULL OR
+	    typeof(password) IN ('text', 'blob') AND length(CAST(password AS BLOB)) BETWEEN 1 AND 1024 AND
+	    instr(CAST(password AS BLOB), x'0d') = 0 AND instr(CAST(password AS BLOB), x'0a') = 0 AND
+	    instr(CAST(password AS BLOB), x'00') = 0),
+	CONSTRAINT "nexthop: helo must be a host name, or NULL for settings.hostname" CHECK (
+	    length(CAST(helo AS BLOB)) BETWEEN 1 AND 253 AND helo NOT GLOB '*[^a-zA-Z0-9._-]*' AND
+	    helo NOT GLOB '[.-]*' AND helo NOT GLOB '*.' AND helo NOT GLOB '*..*'),
+	CONSTRAINT "nexthop: xclient must be 0 or 1" CHECK (xclient IN (0, 1)),
+	CONSTRAINT "nexthop: null_sender must be auto, never or always" CHECK (null_sender IN ('auto', 'never', 'always')),
+	CONSTRAINT "nexthop: connections must be 1..100" CHECK (connections BETWEEN 1 AND 100),
+	CONSTRAINT "nexthop: timeout must be 10..3600 seconds" CHECK (timeout BETWEEN 10 AND 3600)
+) STRICT;
+
 CREATE TABLE account (
 	id	INTEGER PRIMARY KEY,
 	name	TEXT NOT NULL,
 	domain	TEXT NOT NULL REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	nexthop	TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
 	address	TEXT NOT NULL GENERATED ALWAYS AS (name || '@' || domain) STORED UNIQUE,
 	CONSTRAINT "account: id must be 1..4294967295" CHECK (id BETWEEN 1 AND 4294967295),
 	CONSTRAINT "account: a name is in lower case: letters, digits and . _ + = & ' -, 1 to 64 of them" CHECK (
@@ -32,14 +97,38 @@ CREATE TABLE account (
 	    name NOT GLOB '[.-]*' AND name NOT GLOB '*.' AND name NOT GLOB '*..*')
 ) STRICT;
 
+-- What becomes of an address that is not an account's own; several rows of one address are several targets.  Looked up: the address
+-- itself, then without its +detail, then *@domain.  A target is looked up again, unless there is a nexthop.
 CREATE TABLE route (
-	address	TEXT NOT NULL PRIMARY KEY,
-	target	TEXT NOT NULL REFERENCES account (address) ON DELETE RESTRICT ON UPDATE RESTRICT,
-	CONSTRAINT "route: address must be local-part@domain in lower case, without spaces or control characters" CHECK (
+	address	TEXT NOT NULL,
+	target	TEXT,
+	folder	TEXT,
+	nexthop	TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	action	TEXT NOT NULL DEFAULT 'deliver',
+	text	TEXT,
+	CONSTRAINT "route: address must be local-part@domain or *@domain in lower case, without spaces or control characters" CHECK (
 	    address = lower(address) AND length(CAST(address AS BLOB)) <= 318 AND address GLOB '?*@?*' AND
 	    instr(CAST(address AS BLOB), x'00') = 0 AND
-	    address NOT GLOB '*[' || char(1) || '-' || char(32) || char(127) || ']*')
-) STRICT, WITHOUT ROWID;
+	    address NOT GLOB '*[' || char(1) || '-' || char(32) || char(127) || ']*'),
+	CONSTRAINT "route: target must be local-part@domain or *@domain in lower case, without spaces or control characters" CHECK (
+	    target = lower(target) AND length(CAST(target AS BLOB)) <= 318 AND target GLOB '?*@?*' AND
+	    instr(CAST(target AS BLOB), x'00') = 0 AND
+	    target NOT GLOB '*[' || char(1) || '-' || char(32) || char(127) || ']*'),
+	CONSTRAINT "route: target *@domain is for addresses *@domain" CHECK (
+	    target IS NULL OR target NOT GLOB '[*]@*' OR address GLOB '[*]@*'),
+	CONSTRAINT "route: action must be deliver, reject or discard" CHECK (action IN ('deliver', 'reject', 'discard')),
+	CONSTRAINT "route: action deliver needs a target or a nexthop, reject and discard have neither" CHECK (
+	    CASE action WHEN 'deliver' THEN coalesce(target, nexthop) IS NOT NULL
+	    ELSE coalesce(target, nexthop, folder) IS NULL END),
+	CONSTRAINT "route: folder is for a target that is an account, without nexthop" CHECK (
+	    folder IS NULL OR target IS NOT NULL AND target NOT GLOB '[*]@*' AND nexthop IS NULL),
+	CONSTRAINT "route: folder must be a folder such as Lists or Lists/bsd, 127 octets at most, or NULL" CHECK (
+	    length(CAST(folder AS BLOB)) BETWEEN 1 AND 127 AND '/' || replace(folder, '.', '/') || '/' NOT GLOB '*//*' AND
+	    instr(CAST(folder AS BLOB), x'00') = 0 AND folder NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "route: text is the reason of a reject, 1 to 200 printable ASCII characters" CHECK (text IS NULL OR
+	    action = 'reject' AND length(CAST(text AS BLOB)) BETWEEN 1 AND 200 AND text NOT GLOB '*[^ -~]*')
+) STRICT;
+CREATE UNIQUE INDEX route_address ON route (address, ifnull(target, ''), ifnull(nexthop, ''), ifnull(folder, ''));
 
 CREATE TABLE settings (
 	id		INTEGER NOT NULL PRIMARY KEY DEFAULT 1,
@@ -61,6 +150,21 @@ CREATE TABLE settings (
 	self_poll	INTEGER NOT NULL DEFAULT 0,
 	socks		TEXT,
 	log_level	TEXT NOT NULL DEFAULT 'problems',
+	nexthop		TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	report_nexthop	TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	archive		TEXT,
+	detail		TEXT NOT NULL DEFAULT '+',
+	hop_limit	INTEGER NOT NULL DEFAULT 50,
+	queue_age	INTEGER NOT NULL DEFAULT 432000,
+	queue_limit	INTEGER NOT NULL DEFAULT 10000,
+	CONSTRAINT "settings: archive must be an address, local-part@domain in lower case, that routes to a place here, or NULL" CHECK (
+	    archive = lower(archive) AND length(CAST(archive AS BLOB)) <= 318 AND archive GLOB '?*@?*' AND archive NOT GLOB '[*]@*' AND
+	    instr(CAST(archive AS BLOB), x'00') = 0 AND archive NOT GLOB '*[' || char(1) || '-' || char(32) || char(127) || ']*'),
+	CONSTRAINT "settings: detail must be the character between user and detail in addresses, one of + - = . _ #, or empty" CHECK (
+	    detail IN ('', '+', '-', '=', '.', '_', '#')),
+	CONSTRAINT "settings: hop_limit must be 10..1000 Received fields" CHECK (hop_limit BETWEEN 10 AND 1000),
+	CONSTRAINT "settings: queue_age must be 600..2592000 seconds" CHECK (queue_age BETWEEN 600 AND 2592000),
+	CONSTRAINT "settings: queue_limit must be 1..1000000 deliveries" CHECK (queue_limit BETWEEN 1 AND 1000000),
 	CONSTRAINT "settings: there is exactly one row, with id 1" CHECK (id = 1),
 	CONSTRAINT "settings: mail_root must be an absolute path without .. or control characters" CHECK (
 	    mail_root GLOB '/?*' AND length(CAST(mail_root AS BLOB)) <= 1023 AND '/' || mail_root || '/' NOT GLOB '*/../*' AND
@@ -153,6 +257,11 @@ CREATE TABLE rpop (
 	period		INTEGER DEFAULT 600,
 	mailbox		TEXT,
 	special		TEXT,
+	special_nth	INTEGER,
+	trusted_hop	TEXT,
+	strip_prefix	TEXT,
+	domains		TEXT,
+	suppress	INTEGER NOT NULL DEFAULT 1,
 	local_domain	TEXT REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
 	leave		INTEGER NOT NULL DEFAULT 1,
 	tls		TEXT NOT NULL DEFAULT 'tls',
@@ -264,12 +373,32 @@ CREATE TABLE rpop (
 	CONSTRAINT "rpop: mailbox must be a folder such as Lists or Lists/bsd, 127 octets at most, or NULL for the inbox" CHECK (
 	    length(CAST(mailbox AS BLOB)) BETWEEN 1 AND 127 AND '/' || replace(mailbox, '.', '/') || '/' NOT GLOB '*//*' AND
 	    instr(CAST(mailbox AS BLOB), x'00') = 0 AND mailbox NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
-	CONSTRAINT "rpop: special must be '*' or the name of a header field, 77 octets at most, without colon or spaces" CHECK (
-	    length(CAST(special AS BLOB)) BETWEEN 1 AND 77 AND special NOT GLOB '*[^!-9;-~]*'),
-	CONSTRAINT "rpop: special names a field that is taken out of the message; it cannot be one that belongs to it" CHECK (
-	    special IS NULL OR lower(special) NOT IN ('return-path', 'received', 'from', 'sender', 'reply-to', 'date', 'subject',
-	    'message-id', 'in-reply-to', 'references', 'mime-version', 'content-type', 'content-transfer-encoding',
-	    'dkim-signature')),
+	CONSTRAINT "rpop: special must be '*' or names of header fields separated by single spaces, 255 octets at most, without colons" CHECK (
+	    length(CAST(special AS BLOB)) BETWEEN 1 AND 255 AND special NOT GLOB '*[^ !-9;-~]*' AND
+	    ' ' || special || ' ' NOT GLOB '*  *' AND (special = '*' OR ' ' || special || ' ' NOT GLOB '* [*] *')),
+	CONSTRAINT "rpop: special names fields that are taken out of the message; it cannot be one that belongs to it" CHECK (
+	    special IS NULL OR (' ' || lower(special) || ' ') NOT GLOB '* return-path *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* received *' AND (' ' || lower(special) || ' ') NOT GLOB '* from *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* sender *' AND (' ' || lower(special) || ' ') NOT GLOB '* reply-to *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* date *' AND (' ' || lower(special) || ' ') NOT GLOB '* subject *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* message-id *' AND (' ' || lower(special) || ' ') NOT GLOB '* in-reply-to *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* references *' AND (' ' || lower(special) || ' ') NOT GLOB '* mime-version *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* content-type *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* content-transfer-encoding *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* dkim-signature *'),
+	CONSTRAINT "rpop: special_nth must be 1..100: only this field of that name counts, from the top, or NULL for all" CHECK (
+	    special_nth BETWEEN 1 AND 100),
+	CONSTRAINT "rpop: trusted_hop must be the host name in the 'by' part of the provider's first Received field, or NULL" CHECK (
+	    length(CAST(trusted_hop AS BLOB)) BETWEEN 1 AND 253 AND trusted_hop NOT GLOB '*[^a-zA-Z0-9._-]*'),
+	CONSTRAINT "rpop: strip_prefix must be what the provider puts before local parts, 1 to 63 octets without spaces, or NULL" CHECK (
+	    length(CAST(strip_prefix AS BLOB)) BETWEEN 1 AND 63 AND strip_prefix NOT GLOB '*[^!-?A-~]*'),
+	CONSTRAINT "rpop: special_nth, trusted_hop and strip_prefix are for records with a special header field" CHECK (
+	    coalesce(special_nth, trusted_hop, strip_prefix) IS NULL OR special IS NOT NULL AND special <> '*'),
+	CONSTRAINT "rpop: domains must be names of table domain separated by single spaces, 1000 octets at most, or NULL for all" CHECK (
+	    length(CAST(domains AS BLOB)) BETWEEN 1 AND 1000 AND domains NOT GLOB '*[^a-z0-9. -]*' AND
+	    ' ' || domains || ' ' NOT GLOB '*  *'),
+	CONSTRAINT "rpop: domains is for records with special" CHECK (domains IS NULL OR special IS NOT NULL),
+	CONSTRAINT "rpop: suppress must be 0, or 1: no second copy of a message to the same recipient" CHECK (suppress IN (0, 1)),
 	CONSTRAINT "rpop: local_domain is for records with special" CHECK (local_domain IS NULL OR special IS NOT NULL),
 	CONSTRAINT "rpop: leave must be 0 or 1" CHECK (leave IN (0, 1)),
 	CONSTRAINT "rpop: tls must be tls, stls or none" CHECK (tls IN ('tls', 'stls', 'none')),
@@ -283,6 +412,8 @@ CREATE TRIGGER account_insert BEFORE INSERT ON account BEGIN
 	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.domain);
 	SELECT RAISE(ABORT, 'account: this address is an alias in table route; delete that row first')
 	    WHERE EXISTS (SELECT 1 FROM route WHERE address = NEW.name || '@' || NEW.domain);
+	SELECT RAISE(ABORT, 'account: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 END;
 
 CREATE TRIGGER account_update BEFORE UPDATE OF name, domain ON account BEGIN
@@ -293,14 +424,34 @@ CREATE TRIGGER account_update BEFORE UPDATE OF name, domain ON account BEGIN
 	SELECT RAISE(ABORT, 'account: records in table rpop belong to it; delete or move them first')
 	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM rpop WHERE account = OLD.address);
 	SELECT RAISE(ABORT, 'account: aliases in table route point to it; delete or move them first')
-	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM route WHERE target = OLD.address);
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (
+	    SELECT 1 FROM route WHERE target = OLD.address AND nexthop IS NULL);
+	SELECT RAISE(ABORT, 'account: settings.archive is its address; change that first')
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM settings WHERE archive = OLD.address);
+END;
+
+CREATE TRIGGER account_nexthop BEFORE UPDATE OF nexthop ON account BEGIN
+	SELECT RAISE(ABORT, 'account: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 END;
 
 CREATE TRIGGER account_delete BEFORE DELETE ON account BEGIN
 	SELECT RAISE(ABORT, 'account: records in table rpop belong to it; delete or move them first')
 	    WHERE EXISTS (SELECT 1 FROM rpop WHERE account = OLD.address);
 	SELECT RAISE(ABORT, 'account: aliases in table route point to it; delete or move them first')
-	    WHERE EXISTS (SELECT 1 FROM route WHERE target = OLD.address);
+	    WHERE EXISTS (SELECT 1 FROM route WHERE target = OLD.address AND nexthop IS NULL);
+	SELECT RAISE(ABORT, 'account: settings.archive is its address; change that first')
+	    WHERE EXISTS (SELECT 1 FROM settings WHERE archive = OLD.address);
+END;
+
+CREATE TRIGGER nexthop_update BEFORE UPDATE OF name ON nexthop WHEN NEW.name <> OLD.name BEGIN
+	SELECT RAISE(ABORT, 'nexthop: accounts, routes or settings use it; change them first')
+	    WHERE EXISTS (SELECT 1 FROM nexthop_use WHERE name = OLD.name);
+END;
+
+CREATE TRIGGER nexthop_delete BEFORE DELETE ON nexthop BEGIN
+	SELECT RAISE(ABORT, 'nexthop: accounts, routes or settings use it; change them first')
+	    WHERE EXISTS (SELECT 1 FROM nexthop_use WHERE name = OLD.name);
 END;
 
 CREATE TRIGGER domain_update BEFORE UPDATE OF name ON domain WHEN NEW.name <> OLD.name BEGIN
@@ -314,8 +465,28 @@ CREATE TRIGGER domain_delete BEFORE DELETE ON domain BEGIN
 END;
 
 CREATE TRIGGER route_insert BEFORE INSERT ON route BEGIN
-	SELECT RAISE(ABORT, 'route: target is not the address of an account')
-	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: a loop: the target is the address itself')
+	    WHERE NEW.nexthop IS NULL AND NEW.target = NEW.address;
+	SELECT RAISE(ABORT, 'route: target is neither an account nor an address of this table; insert that first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target NOT GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM account WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM route WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM domain d JOIN route r ON r.address = '*@' || d.name WHERE
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, account a WHERE s.detail <> '' AND
+	    substr(NEW.target, 1, length(a.name) + 1) = a.name || s.detail AND
+	    substr(NEW.target, -length(a.domain) - 1) = '@' || a.domain) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, domain d, route r WHERE s.detail <> '' AND
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name AND substr(r.address, -length(d.name) - 1) = '@' || d.name AND
+	    substr(NEW.target, 1, length(r.address) - length(d.name)) =
+	    substr(r.address, 1, length(r.address) - length(d.name) - 1) || s.detail);
+	SELECT RAISE(ABORT, 'route: the domain of target is not in table domain; insert it there first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM domain WHERE name = substr(NEW.target, 3));
+	SELECT RAISE(ABORT, 'route: folder is for a target that is an account')
+	    WHERE NEW.folder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 	SELECT RAISE(ABORT, 'route: address is an account of its own')
 	    WHERE EXISTS (SELECT 1 FROM account WHERE address = NEW.address);
 	SELECT RAISE(ABORT, 'route: the domain of address is not in table domain, or the part before it is not 1 to 64 long')
@@ -325,8 +496,28 @@ CREATE TRIGGER route_insert BEFORE INSERT ON route BEGIN
 END;
 
 CREATE TRIGGER route_update BEFORE UPDATE ON route BEGIN
-	SELECT RAISE(ABORT, 'route: target is not the address of an account')
-	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: a loop: the target is the address itself')
+	    WHERE NEW.nexthop IS NULL AND NEW.target = NEW.address;
+	SELECT RAISE(ABORT, 'route: target is neither an account nor an address of this table; insert that first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target NOT GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM account WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM route WHERE address = NEW.target) AND NOT EXISTS (
+	    SELECT 1 FROM domain d JOIN route r ON r.address = '*@' || d.name WHERE
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, account a WHERE s.detail <> '' AND
+	    substr(NEW.target, 1, length(a.name) + 1) = a.name || s.detail AND
+	    substr(NEW.target, -length(a.domain) - 1) = '@' || a.domain) AND NOT EXISTS (
+	    SELECT 1 FROM settings s, domain d, route r WHERE s.detail <> '' AND
+	    substr(NEW.target, -length(d.name) - 1) = '@' || d.name AND substr(r.address, -length(d.name) - 1) = '@' || d.name AND
+	    substr(NEW.target, 1, length(r.address) - length(d.name)) =
+	    substr(r.address, 1, length(r.address) - length(d.name) - 1) || s.detail);
+	SELECT RAISE(ABORT, 'route: the domain of target is not in table domain; insert it there first, or name a nexthop')
+	    WHERE NEW.nexthop IS NULL AND NEW.target GLOB '[*]@*' AND NOT EXISTS (
+	    SELECT 1 FROM domain WHERE name = substr(NEW.target, 3));
+	SELECT RAISE(ABORT, 'route: folder is for a target that is an account')
+	    WHERE NEW.folder IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.target);
+	SELECT RAISE(ABORT, 'route: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 	SELECT RAISE(ABORT, 'route: address is an account of its own')
 	    WHERE EXISTS (SELECT 1 FROM account WHERE address = NEW.address);
 	SELECT RAISE(ABORT, 'route: the domain of address is not in table domain, or the part before it is not 1 to 64 long')
@@ -350,12 +541,28 @@ CREATE TRIGGER settings_update BEFORE UPDATE OF main_domain ON settings BEGIN
 	    WHERE NEW.main_domain IS NOT OLD.main_domain AND EXISTS (SELECT 1 FROM rpop WHERE special IS NOT NULL);
 END;
 
+CREATE TRIGGER settings_nexthop BEFORE UPDATE OF nexthop, report_nexthop ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
+	SELECT RAISE(ABORT, 'settings: report_nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.report_nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.report_nexthop);
+END;
+
+CREATE TRIGGER settings_archive BEFORE UPDATE OF archive ON settings BEGIN
+	SELECT RAISE(ABORT, 'settings: archive is neither an account nor an address of table route')
+	    WHERE NEW.archive IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.archive) AND NOT EXISTS (
+	    SELECT 1 FROM route WHERE address = NEW.archive);
+END;
+
 CREATE TRIGGER rpop_insert BEFORE INSERT ON rpop BEGIN
 	SELECT RAISE(ABORT, 'rpop: account is not the address of an account; insert it into view accounts first')
 	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
 	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
 	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
 	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: domains names one that is not in table domain, or one twice')
+	    WHERE NEW.domains IS NOT NULL AND NEW.domains NOT GLOB '*  *' AND (SELECT count(*) FROM domain WHERE
+	    instr(' ' || NEW.domains || ' ', ' ' || name || ' ') > 0) <> length(NEW.domains) - length(replace(NEW.domains, ' ', '')) + 1;
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
 	SELECT RAISE(ABORT, 'rpop: schedule is not in table schedule')
@@ -373,6 +580,9 @@ CREATE TRIGGER rpop_update BEFORE UPDATE ON rpop BEGIN
 	SELECT RAISE(ABORT, 'rpop: special is for records of the postmaster of settings.main_domain only')
 	    WHERE NEW.special IS NOT NULL AND NOT EXISTS (
 	    SELECT 1 FROM settings WHERE 'postmaster@' || main_domain = NEW.account);
+	SELECT RAISE(ABORT, 'rpop: domains names one that is not in table domain, or one twice')
+	    WHERE NEW.domains IS NOT NULL AND NEW.domains NOT GLOB '*  *' AND (SELECT count(*) FROM domain WHERE
+	    instr(' ' || NEW.domains || ' ', ' ' || name || ' ') > 0) <> length(NEW.domains) - length(replace(NEW.domains, ' ', '')) + 1;
 	SELECT RAISE(ABORT, 'rpop: local_domain is not in table domain')
 	    WHERE NEW.local_domain IS NOT NULL AND NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.local_domain);
 	SELECT RAISE(ABORT, 'rpop: schedule is not in table schedule')
@@ -413,15 +623,24 @@ END;
 
 -- For people.
 
+CREATE VIEW nexthop_use (name, used_by) AS
+	SELECT nexthop, 'account ' || address FROM account WHERE nexthop IS NOT NULL UNION ALL
+	SELECT nexthop, 'route ' || address FROM route WHERE nexthop IS NOT NULL UNION ALL
+	SELECT nexthop, 'settings' FROM settings WHERE nexthop IS NOT NULL UNION ALL
+	SELECT report_nexthop, 'settings' FROM settings WHERE report_nexthop IS NOT NULL;
+
 CREATE VIEW domain_use (name, used_by) AS
 	SELECT domain, 'account ' || address FROM account UNION ALL
 	SELECT d.name, 'route ' || r.address FROM domain d JOIN route r
 	    ON substr(r.address, -length(d.name) - 1) = '@' || d.name UNION ALL
+	SELECT substr(target, 3), 'route ' || address FROM route WHERE target GLOB '[*]@*' AND nexthop IS NULL UNION ALL
+	SELECT d.name, 'rpop ' || p.account || '/' || p.name FROM domain d JOIN rpop p
+	    ON instr(' ' || p.domains || ' ', ' ' || d.name || ' ') > 0 UNION ALL
 	SELECT local_domain, 'rpop ' || account || '/' || name FROM rpop WHERE local_domain IS NOT NULL UNION ALL
 	SELECT main_domain, 'settings' FROM settings WHERE main_domain IS NOT NULL;
 
 CREATE VIEW accounts (address, aliases, records) AS
-	SELECT a.address, (SELECT group_concat(r.address, ', ') FROM route r WHERE r.target = a.address),
+	SELECT a.address, (SELECT group_concat(r.address, ', ') FROM route r WHERE r.target = a.address AND r.nexthop IS NULL),
 	    (SELECT count(*) FROM rpop p WHERE p.account = a.address)
 	FROM account a ORDER BY a.domain, a.name;
 

@@ -20,12 +20,13 @@ CREATE TABLE IF NOT EXISTS mailbox (
 
 -- Every message ever taken from a mailbox, until it is gone from there for good.
 -- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted, 4 marked as delivered without ever having been retrieved (its sha256
--- is all zero: not known).  gone: time of the first complete listing without it.  since: time of delivery, or of the marking.
+-- is all zero: not known), 5 taken, but a relay row is not final: neither retrieved nor deleted.  gone: time of the first complete
+-- listing without it.  since: time of delivery, or of the marking.
 -- The order of columns is that of their use: a poll visits the first five of every row.
 CREATE TABLE seen (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
-	state	INTEGER NOT NULL CHECK (state BETWEEN 0 AND 4),
+	state	INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),
 	gone	INTEGER,
 	since	INTEGER NOT NULL,
 	size	INTEGER NOT NULL,
@@ -55,6 +56,58 @@ CREATE TABLE IF NOT EXISTS pending (
 	uid	BLOB NOT NULL,
 	link	TEXT NOT NULL,
 	dest	TEXT NOT NULL
+) STRICT;
+
+-- Recipients that are not in a Maildir: with nexthop > 0 dest is the address to hand on to, else the Maildir that a quarantined
+-- message was meant for.  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
+-- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
+-- 1 deleting.  A report about a row has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
+-- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
+CREATE TABLE IF NOT EXISTS relay (
+	id		INTEGER PRIMARY KEY AUTOINCREMENT,
+	mailbox		INTEGER NOT NULL,
+	uid		BLOB NOT NULL,
+	link		TEXT NOT NULL UNIQUE,
+	nexthop		INTEGER NOT NULL,
+	dest		TEXT NOT NULL,
+	original	TEXT NOT NULL,
+	sender		TEXT NOT NULL,
+	client		TEXT NOT NULL,
+	notify		INTEGER NOT NULL CHECK (notify IN (0, 1)),
+	after		INTEGER NOT NULL CHECK (after IN (0, 1)),
+	state		INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+	arrived		INTEGER NOT NULL,
+	next		INTEGER NOT NULL,
+	tries		INTEGER NOT NULL,
+	status		TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS relay_message ON relay (mailbox, uid);
+
+-- Who has got which message of unified records: the first 16 octets of SHA-256 over the message's identity and the recipient.
+CREATE TABLE IF NOT EXISTS copy (
+	key	BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
+	since	INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Why messages of unified records, and those handed on, went where they went; for some days.  results: a line for each thing that
+-- became of a recipient.
+CREATE TABLE IF NOT EXISTS handled (
+	mailbox	INTEGER NOT NULL,
+	uid	BLOB NOT NULL,
+	since	INTEGER NOT NULL,
+	sender	TEXT NOT NULL,
+	note	TEXT NOT NULL,
+	results	TEXT NOT NULL,
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- Where relaying is counted: accepted, refused, retried, in_doubt (the reply to a message's end was lost).
+CREATE TABLE IF NOT EXISTS relay_count (
+	nexthop		INTEGER NOT NULL PRIMARY KEY,
+	accepted	INTEGER NOT NULL,
+	refused		INTEGER NOT NULL,
+	retried		INTEGER NOT NULL,
+	in_doubt	INTEGER NOT NULL
 ) STRICT;
 
 -- In flight when the deliverer died (deaths), or when its session failed (failures).  since: the last time.
@@ -119,25 +172,40 @@ CREATE TABLE IF NOT EXISTS meta (
 ) STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO meta (key, value) VALUES ('session', 1);
 
+-- The key of the trace mark in messages that passed through here.
+CREATE TABLE IF NOT EXISTS secret (
+	name	TEXT NOT NULL PRIMARY KEY,
+	value	BLOB NOT NULL CHECK (length(value) = 32)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO secret (name, value) VALUES ('mark', randomblob(32));
+
 -- For people.
 CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
-    polls, kept, undeleted, oversize, paused) AS
+    polls, kept, undeleted, waiting, oversize, paused) AS
 	SELECT m.id, m.account, m.record, m.host, m.port, CAST(m.login AS TEXT),
 	    datetime(nullif(r.last_success, 0), 'unixepoch', 'localtime'),
 	    datetime(nullif(r.last_attempt, 0), 'unixepoch', 'localtime'),
 	    r.error, r.failures, r.messages, r.octets, r.polls,
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (0, 4)),
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (1, 2)),
+	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state = 5),
 	    (SELECT count(*) FROM oversize o WHERE o.mailbox = m.id),
 	    (SELECT datetime(n.since, 'unixepoch', 'localtime') FROM renumbered n WHERE n.mailbox = m.id)
 	FROM mailbox m LEFT JOIN record_state r ON r.mailbox = m.id;
 
 CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, size, sha256) AS
 	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT),
-	    CASE s.state WHEN 0 THEN 'kept' WHEN 1 THEN 'deleting' WHEN 2 THEN 'denied' WHEN 3 THEN 'deleted' ELSE 'marked' END,
+	    CASE s.state WHEN 0 THEN 'kept' WHEN 1 THEN 'deleting' WHEN 2 THEN 'denied' WHEN 3 THEN 'deleted' WHEN 4 THEN 'marked'
+	    ELSE 'waiting' END,
 	    datetime(s.since, 'unixepoch', 'localtime'), datetime(s.gone, 'unixepoch', 'localtime'), s.size,
 	    CASE s.state WHEN 4 THEN NULL ELSE lower(hex(s.sha256)) END
 	FROM mailbox m JOIN seen s ON s.mailbox = m.id;
+
+CREATE VIEW queue (id, account, record, uid, nexthop, recipient, sender, state, arrived, next_try, tries, status) AS
+	SELECT r.id, m.account, m.record, CAST(r.uid AS TEXT), r.nexthop, r.dest, r.sender,
+	    CASE r.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'quarantined' ELSE 'failed' END,
+	    datetime(r.arrived, 'unixepoch', 'localtime'), datetime(r.next, 'unixepoch', 'localtime'), r.tries, r.status
+	FROM relay r LEFT JOIN mailbox m ON m.id = r.mailbox;
 
 CREATE VIEW tokens (origin, replaced, suspended, since) AS
 	SELECT lower(hex(origin)), CASE WHEN refresh IS NULL THEN 'no' ELSE 'yes' END, suspended,

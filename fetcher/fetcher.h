@@ -12,6 +12,7 @@
 
 #include "../common/imsg.h"
 #include "../common/proto.h"
+#include "../common/tlserror.h"
 #include "pop3.h"
 
 #define CONN_AGAIN	(-2)
@@ -22,10 +23,6 @@ struct pem {			/* octets of a file the master read for us */
 	uint8_t		*data;		/* room for PROTO_PEM_MAX */
 	size_t		 len;
 };
-
-/* What a session's TLS was asked to be, for the explanation of a failure. */
-enum tls_has { HAS_CA = 0x01, HAS_KEY = 0x02, HAS_OLD = 0x04, HAS_CIPHERS = 0x08, HAS_PINS = 0x10, HAS_13 = 0x20,
-	HAS_SHAKEN = 0x40 };		/* the handshake is over */
 
 /* conn.c: one connected socket, plain or TLS, non-blocking. */
 struct conn {
@@ -47,12 +44,11 @@ ssize_t	 conn_read(struct conn *, void *, size_t);
 ssize_t	 conn_write(struct conn *, const void *, size_t);
 void	 conn_bye(struct conn *);
 
-/* tlsconf.c: TLS as a record wants it; tlserror.c: what went wrong, and what can be done. */
+/* tlsconf.c: TLS as a record wants it. */
 struct tls	*tlsconf_warm(void);
 struct tls	*tlsconf_special(const struct msg_fetch_start *, const struct pem *, int, char *, size_t);
 unsigned int	 tlsconf_has(const struct msg_fetch_start *, const struct pem *);
 int		 tlsconf_pinned(const struct msg_fetch_start *, const char *, char *, size_t);
-int		 tlserror_explain(unsigned int, const char *, char *, size_t);
 
 /* outq.c: an imsg channel that knows how many octets wait in it. */
 struct outq {

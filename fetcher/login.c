@@ -363,7 +363,7 @@ sasl_prepare(struct pop3 *p, const uint8_t *challenge, size_t len)
 	if (sasl_step(&l->sasl, challenge, len, &raw) != SASL_FAILED) {
 		r = base64_encode(&l->response, buf_data(&raw), buf_len(&raw));
 		if (r == 0 && buf_len(&l->response) > 0)
-			r = auth_mask_set(&p->mask, MASK_SENT, buf_data(&l->response), buf_len(&l->response));
+			auth_mask_set(&p->mask, MASK_SENT, buf_data(&l->response), buf_len(&l->response));
 		if (r == -1) {
 			l->sasl.why = WHY_LOCAL_TEMP;
 			strlcpy(l->sasl.text, "out of memory", sizeof(l->sasl.text));

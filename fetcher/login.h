@@ -9,14 +9,14 @@
 
 #include <stdint.h>
 
+#include "../common/auth_mask.h"
+#include "../common/base64.h"
 #include "../common/buf.h"
 #include "../common/proto.h"
+#include "../common/sasl.h"
 
 #define AUTH_LINE_MAX	255		/* of an AUTH command with initial response (RFC 5034), line end included */
-#define SASL_ROUNDS	5		/* continuations of one exchange */
-#define SASL_TEXT	160
 struct pop3;
-struct Gsasl_session;
 
 /* pop3_reply.c: total parsers over (pointer, length), line end already stripped. */
 enum reply_code {		/* RFC 2449 section 8.1, RFC 3206, and the alerts of S61 */
@@ -53,67 +53,11 @@ int	 pop3_reply_list(const uint8_t *, size_t, uint64_t *, uint64_t *);
 int	 pop3_reply_uidl(const uint8_t *, size_t, uint64_t *, const uint8_t **, size_t *);
 size_t	 pop3_reply_challenge(const uint8_t *, size_t, const uint8_t **);
 
-/* auth_mask.c */
-enum auth_masked { MASK_SECRET, MASK_CODED, MASK_SENT, MASK_MAX };	/* as it is; in base64; the last response, in base64 */
-
-struct auth_mask {		/* knows a secret when it sees it, but not what it is */
-	uint8_t		 salt[16];
-	int		 runs;		/* long runs that look like base64 are hidden, too */
-	struct {
-		uint8_t	 digest[PROTO_DIGEST_LEN];
-		uint32_t sum;		/* of its octets: cheap first look */
-		size_t	 len;		/* 0: none */
-	} of[MASK_MAX];
-};
-
-int	 auth_mask_init(struct auth_mask *, const void *, size_t);
-int	 auth_mask_set(struct auth_mask *, enum auth_masked, const void *, size_t);
-char	*auth_mask_text(const struct auth_mask *, char *, size_t, const uint8_t *, size_t);
-
 /* auth.c */
 int	 auth_clean(const void *, size_t);
 int	 auth_ascii(const char *);
 int	 auth_plain(struct buf *, const char *, const void *, size_t);
 int	 auth_apop(struct buf *, const char *, const char *, const void *, size_t);
-
-/* base64.c */
-int	 base64_encode(struct buf *, const uint8_t *, size_t);
-ssize_t	 base64_decode(uint8_t *, size_t, const uint8_t *, size_t);
-
-/* sasl.c, sasl_check.c: one exchange.  MORE: the server must ask again; LAST: nothing more to say, the server decides. */
-enum sasl_result { SASL_FAILED = -1, SASL_MORE, SASL_LAST };
-
-struct sasl_credential {	/* the caller's; must last as long as the exchange */
-	const char	*user, *host;
-	uint32_t	 port;
-	const uint8_t	*secret;
-	size_t		 len;
-};
-
-struct sasl {
-	const struct sasl_mech	*mech;
-	const struct sasl_credential *cred;
-	struct Gsasl_session	*session;	/* NULL: the exchange is done by hand */
-	int			 step;		/* responses given */
-	int			 done;		/* LAST was said: +OK may come */
-	enum fail_why		 why;		/* of SASL_FAILED, and what to say; no remote text in it */
-	char			 text[SASL_TEXT];
-	uint8_t			 refusal[SASL_TEXT];	/* what an OAuth server said of the token; remote text */
-	size_t			 refusallen;
-};
-
-void	 sasl_warm(void);
-int	 sasl_is(enum auth_mech);
-int	 sasl_supported(enum auth_mech);
-int	 sasl_prepared(const void *, size_t);
-const char *sasl_name(enum auth_mech);
-int	 sasl_begin(struct sasl *, enum auth_mech, const struct sasl_credential *);
-int	 sasl_speaks_first(const struct sasl *);
-int	 sasl_initial(const struct sasl *);
-enum sasl_result sasl_step(struct sasl *, const uint8_t *, size_t, struct buf *);
-void	 sasl_end(struct sasl *);
-const char *sasl_scram_check(const uint8_t *, size_t);
-const char *sasl_ntlm_check(const uint8_t *, size_t);
 
 /* login_choose.c */
 int	 login_discovers(const struct pop3 *);

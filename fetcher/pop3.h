@@ -13,13 +13,12 @@
 #include "../common/proto.h"
 #include "login.h"
 
-#define REPLY_LINE_MAX	2048		/* octets of one reply line, line end left out; a challenge of NTLM is the longest */
+#define REPLY_LINE_MAX	MASK_LINE_MAX	/* octets of one reply line, line end left out; a challenge of NTLM is the longest */
 #define LIST_SLACK	100		/* a listing may have 2 * messages + this many lines */
 #define CHALLENGE_MAX	255		/* APOP challenge, brackets included */
 #define WINDOW_COUNT	128		/* RETR or DELE in flight when the server pipelines */
 #define DUE_MAX		(WINDOW_COUNT + 8)	/* replies outstanding */
 #define CHECK_EVERY	64		/* messages between two questions whether answers are in step */
-#define TEXT_OCTETS	200		/* of remote text that are shown */
 struct evp_md_ctx_st; struct evp_md_st;
 
 /* fingerprint.c: what a message's header is recognised by, on whatever server it lies. */

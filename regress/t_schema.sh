@@ -108,16 +108,70 @@ refuse "UNIQUE constraint failed: account.address" "INSERT INTO accounts (addres
 refuse "accounts: address must be local-part@domain" "INSERT INTO accounts (address) VALUES ('anna')"
 
 # route
-refuse "route: target is not the address of an account" "INSERT INTO route VALUES ('info@example.org', 'nobody@example.org')"
-refuse "route: target is not the address of an account" "UPDATE route SET target = 'sales@example.org'"
-refuse "route: address is an account of its own" "INSERT INTO route VALUES ('bert@example.com', 'anna@example.org')"
+route="INSERT INTO route (address, target) VALUES"
+hop="INSERT INTO nexthop (name, address) VALUES ('mx', 'mx.example.net:25')"
+notarget="route: target is neither an account nor an address of this table; insert that first, or name a nexthop"
+refuse "$notarget" "$route ('info@example.org', 'nobody@example.org')"
+refuse "$notarget" "$route ('info@example.org', 'anna@example.net')"
+refuse "$notarget" "$route ('info@example.org', 'anna-x@example.org')"
+refuse "$notarget" "BEGIN; UPDATE settings SET detail = ''; $route ('info@example.org', 'anna+x@example.org')"
+refuse "route: a loop: the target is the address itself" "UPDATE route SET target = 'sales@example.org'"
+refuse "route: a loop: the target is the address itself" "$route ('sales@example.org', 'sales@example.org')"
+refuse "route: the domain of target is not in table domain; insert it there first, or name a nexthop" "$route ('*@example.org', '*@example.net')"
+refuse "route: target *@domain is for addresses *@domain" "$route ('info@example.org', '*@example.com')"
+refuse "route: folder is for a target that is an account" \
+    "INSERT INTO route (address, target, folder) VALUES ('info@example.org', 'sales@example.org', 'Lists')"
+refuse "route: folder must be a folder such as Lists or Lists/bsd" \
+    "INSERT INTO route (address, target, folder) VALUES ('info@example.org', 'anna@example.org', '../x')"
+refuse "route: nexthop is not in table nexthop; insert it there first" "INSERT INTO route (address, nexthop) VALUES ('*@example.org', 'mx')"
+refuse "route: action must be deliver, reject or discard" "INSERT INTO route (address, action) VALUES ('x@example.org', 'bounce')"
+refuse "route: action deliver needs a target or a nexthop, reject and discard have neither" "INSERT INTO route (address) VALUES ('x@example.org')"
+refuse "route: action deliver needs a target or a nexthop, reject and discard have neither" \
+    "INSERT INTO route (address, action, target) VALUES ('x@example.org', 'reject', 'anna@example.org')"
+refuse "route: text is the reason of a reject" "INSERT INTO route (address, action, text) VALUES ('x@example.org', 'discard', 'no')"
+refuse "UNIQUE constraint failed: index 'route_address'" "$route ('sales@example.org', 'anna@example.org')"
+refuse "route: address is an account of its own" "$route ('bert@example.com', 'anna@example.org')"
 nodomain="route: the domain of address is not in table domain, or the part before it is not 1 to 64 long"
-refuse "$nodomain" "INSERT INTO route VALUES ('info@example.net', 'anna@example.org')"
-refuse "$nodomain" "INSERT INTO route VALUES (printf('%.65c', 'a') || '@example.org', 'anna@example.org')"
-form="route: address must be local-part@domain in lower case, without spaces or control characters"
-refuse "$form" "INSERT INTO route VALUES ('Info@example.org', 'anna@example.org')"
+refuse "$nodomain" "$route ('info@example.net', 'anna@example.org')"
+refuse "$nodomain" "$route ('*@example.net', 'anna@example.org')"
+refuse "$nodomain" "$route (printf('%.65c', 'a') || '@example.org', 'anna@example.org')"
+form="route: address must be local-part@domain or *@domain in lower case, without spaces or control characters"
+refuse "$form" "$route ('Info@example.org', 'anna@example.org')"
 refuse "$form" "UPDATE route SET address = 'in fo@example.org'"
-refuse "$form" "INSERT INTO route VALUES ('info', 'anna@example.org')"
+refuse "$form" "$route ('info', 'anna@example.org')"
+
+# nexthop
+refuse "nexthop: address must be host, host:port, [v6], [v6]:port, or the absolute path of a socket" "INSERT INTO nexthop (name, address) VALUES ('n', 'a b')"
+refuse "nexthop: address must be host, host:port, [v6], [v6]:port, or the absolute path of a socket" "INSERT INTO nexthop (name, address) VALUES ('n', '/run/../x')"
+refuse "nexthop: the port behind the host must be :1 to :65535" "INSERT INTO nexthop (name, address) VALUES ('n', 'h:65536')"
+refuse "nexthop: the port behind the host must be :1 to :65535" "INSERT INTO nexthop (name, address) VALUES ('n', '[::1]:0')"
+refuse "nexthop: protocol must be lmtp or smtp" "INSERT INTO nexthop (name, address, protocol) VALUES ('n', 'h', 'uucp')"
+refuse "nexthop: a password is sent under TLS only, or to a socket" \
+    "INSERT INTO nexthop (name, address, auth_name, password) VALUES ('n', 'h', 'u', 'p')"
+refuse "nexthop: auth_name and password belong together" "INSERT INTO nexthop (name, address, auth_name) VALUES ('n', '/s', 'u')"
+refuse "nexthop: a socket in the file system takes no tls" "INSERT INTO nexthop (name, address, tls) VALUES ('n', '/s', 'tls')"
+refuse "nexthop: connections must be 1..100" "INSERT INTO nexthop (name, address, connections) VALUES ('n', 'h', 0)"
+refuse "nexthop: timeout must be 10..3600 seconds" "INSERT INTO nexthop (name, address, timeout) VALUES ('n', 'h', 5)"
+used="nexthop: accounts, routes or settings use it; change them first"
+refuse "$used" "BEGIN; $hop; UPDATE account SET nexthop = 'mx' WHERE name = 'anna'; DELETE FROM nexthop"
+refuse "$used" "BEGIN; $hop; UPDATE settings SET report_nexthop = 'mx'; UPDATE nexthop SET name = 'mx2'"
+refuse "$used" "BEGIN; $hop; UPDATE settings SET nexthop = 'mx'; DELETE FROM nexthop"
+refuse "$used" "BEGIN; $hop; INSERT INTO route (address, nexthop) VALUES ('*@example.org', 'mx'); DELETE FROM nexthop"
+refuse "account: nexthop is not in table nexthop; insert it there first" "UPDATE account SET nexthop = 'mx'"
+refuse "account: nexthop is not in table nexthop; insert it there first" \
+    "INSERT INTO account (name, domain, nexthop) VALUES ('x', 'example.org', 'mx')"
+refuse "settings: nexthop is not in table nexthop; insert it there first" "UPDATE settings SET nexthop = 'mx'"
+refuse "settings: report_nexthop is not in table nexthop; insert it there first" "UPDATE settings SET report_nexthop = 'mx'"
+refuse "settings: archive is neither an account nor an address of table route" "UPDATE settings SET archive = 'all@example.org'"
+refuse "settings: detail must be the character between user and detail" "UPDATE settings SET detail = 'x'"
+refuse "settings: hop_limit must be 10..1000" "UPDATE settings SET hop_limit = 5"
+refuse "settings: queue_age must be 600..2592000 seconds" "UPDATE settings SET queue_age = 1"
+refuse "settings: queue_limit must be 1..1000000 deliveries" "UPDATE settings SET queue_limit = 0"
+refuse "account: settings.archive is its address; change that first" \
+    "BEGIN; UPDATE settings SET archive = 'bert@example.com'; DELETE FROM account WHERE name = 'bert'"
+refuse "domain: source_routes must be 0, or 1" "UPDATE domain SET source_routes = 2"
+refuse "domain: accounts, aliases, records or settings still use it" \
+    "BEGIN; INSERT INTO domain (name) VALUES ('d.example'); $route ('*@example.org', '*@d.example'); DELETE FROM domain WHERE name = 'd.example'"
 
 # settings
 refuse "settings: the row exists; use UPDATE" "INSERT INTO settings DEFAULT VALUES"
@@ -183,11 +237,15 @@ refuse "$folder" "$(new_rpop mailbox "'/etc'")"
 refuse "$folder" "$(new_rpop mailbox "''")"
 refuse "rpop: special is for records of the postmaster of settings.main_domain only" "$(new_rpop special "'*'")"
 refuse "rpop: special is for records of the postmaster of settings.main_domain only" "UPDATE rpop SET special = 'X' WHERE name = 'work'"
-refuse "rpop: special must be '*' or the name of a header field" "UPDATE rpop SET special = 'X-Real-To:' WHERE name = 'all'"
-refuse "rpop: special names a field that is taken out of the message; it cannot be one that belongs to it" \
+refuse "rpop: special must be '*' or names of header fields separated by single spaces" "UPDATE rpop SET special = 'X-Real-To:' WHERE name = 'all'"
+refuse "rpop: special names fields that are taken out of the message; it cannot be one that belongs to it" \
     "UPDATE rpop SET special = 'return-path' WHERE name = 'all'"
 refuse "rpop: local_domain is not in table domain" "UPDATE rpop SET local_domain = 'example.net' WHERE name = 'all'"
 refuse "rpop: local_domain is for records with special" "$(new_rpop local_domain "'example.com'")"
+refuse "rpop: domains names one that is not in table domain, or one twice" "UPDATE rpop SET domains = 'example.org example.net' WHERE name = 'all'"
+refuse "rpop: domains is for records with special" "UPDATE rpop SET domains = 'example.org' WHERE name = 'work'"
+refuse "domain: accounts, aliases, records or settings still use it" "BEGIN; INSERT INTO domain (name) VALUES ('d.example');
+    UPDATE rpop SET domains = 'example.org d.example' WHERE name = 'all'; DELETE FROM domain WHERE name = 'd.example'"
 refuse "rpop: leave must be 0 or 1" "UPDATE rpop SET leave = 2"
 refuse "rpop: tls must be tls, stls or none" "UPDATE rpop SET tls = 'sslv3'"
 refuse "rpop: apop must be 0 or 1" "UPDATE rpop SET apop = -1"
@@ -252,7 +310,21 @@ accept "INSERT INTO accounts (address) VALUES ('carl.o''neill+x@mail.example.net
     "$(printf 'example.com\nexample.org\nmail.example.net')"
 accept "INSERT INTO domain (name) VALUES ('xn--bcher-kva.example')"
 accept "INSERT INTO account (name, domain) VALUES ('a', 'example.com')"
-accept "INSERT INTO route VALUES ('o''brien@lists@example.com', 'bert@example.com')"
+accept "$route ('o''brien@lists@example.com', 'bert@example.com')"
+accept "$route ('all@example.org', 'anna@example.org'), ('all@example.org', 'sales@example.org'), ('x@example.org', 'sales+x@example.org'),
+    ('y@example.org', 'anna+a+b@example.org'), ('*@example.com', '*@example.org'), ('z@example.org', 'any@example.com')" \
+    "SELECT count(*) FROM route" 7
+accept "$hop; INSERT INTO route (address, nexthop) VALUES ('*@example.com', 'mx');
+    INSERT INTO route (address, target, nexthop) VALUES ('out@example.org', 'some@where.example', 'mx'), ('*@example.org', '*@else.example', 'mx');
+    UPDATE account SET nexthop = 'mx' WHERE name = 'anna'; UPDATE settings SET nexthop = 'mx', report_nexthop = 'mx'" \
+    "SELECT count(*) FROM nexthop_use WHERE name = 'mx'" 6
+accept "$hop; INSERT INTO route (address, target, nexthop) VALUES ('x@example.org', 'bert@example.com', 'mx'); DELETE FROM account WHERE name = 'bert'"
+accept "INSERT INTO route (address, action, text) VALUES ('gone@example.org', 'reject', 'moved'), ('noise@example.org', 'discard', NULL);
+    INSERT INTO route (address, target, folder) VALUES ('bsd@example.org', 'anna@example.org', 'Lists/bsd'), ('bsd@example.org', 'anna@example.org', NULL)"
+accept "INSERT INTO nexthop (name, protocol, address, tls, auth_name, password) VALUES ('a', 'smtp', '[2001:db8::1]:587', 'stls', 'u', x'e4'),
+    ('b', 'lmtp', '/run/dovecot/lmtp', 'none', NULL, NULL), ('c', 'smtp', '192.0.2.1', 'tls', NULL, NULL)" "SELECT max(id) FROM nexthop" 3
+accept "UPDATE settings SET archive = 'sales@example.org', detail = ''" "SELECT detail FROM settings" ""
+accept "UPDATE rpop SET domains = 'example.com example.org', special_nth = 1, trusted_hop = 'mx.example.net', strip_prefix = 'v-' WHERE name = 'all'"
 accept "DELETE FROM account WHERE name = 'bert'; DELETE FROM domain WHERE name = 'example.com'" "SELECT count(*) FROM domain" 1
 accept "DELETE FROM rpop; DELETE FROM route; DELETE FROM account; UPDATE settings SET main_domain = NULL; DELETE FROM domain" \
     "SELECT count(*) FROM domain_use" 0
@@ -299,12 +371,12 @@ out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/one.db" "$tmp/two.db" 2>&1; echo $?)
 same "${out##*
 }" 0 "a store of schema 1 is upgraded"
 same "$(sql "$tmp/two.db" "PRAGMA user_version; SELECT delay_failed_hosts, delay_failed_accounts, idle_timeout FROM settings;
-    SELECT account, name, domain, hex(password), leave, special, auth FROM rpop ORDER BY 1; SELECT * FROM route; SELECT id, address FROM account")" \
+    SELECT account, name, domain, hex(password), leave, special, auth FROM rpop ORDER BY 1; SELECT address, target, action FROM route; SELECT id, address FROM account")" \
     "2
 77|77|33
 anna@example.org|isp|h:1|E4|1||auto
 postmaster@example.org|all|h|70|0|*|auto
-sales@example.org|anna@example.org
+sales@example.org|anna@example.org|deliver
 1|anna@example.org
 2|postmaster@example.org" "nothing is lost by it"
 out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/one.db" "$tmp/two.db" 2>&1; echo $?)

@@ -17,6 +17,7 @@
 
 #define WAIT_MSEC	60000		/* for the daemon's next octet */
 #define RECORDS_MAX	1000000
+#define TRIED_MAX	10000
 
 enum { STATE_WAITING, STATE_DONE };
 
@@ -31,6 +32,9 @@ static int		 client_wait(struct client *, char *, size_t);
 static int		 client_dispatch(struct client *, char *, size_t);
 static int		 got_status(void *, struct imsg *);
 static int		 got_record(void *, struct imsg *);
+static int		 got_tried(void *, struct imsg *);
+static int		 got_line(void *, struct imsg *);
+static int		 got_queued(void *, struct imsg *);
 static int		 got_end(void *, struct imsg *);
 static int		 got_ok(void *, struct imsg *);
 static int		 got_fail(void *, struct imsg *);
@@ -39,6 +43,9 @@ static int		 record_check(const struct ctl_record *);
 static const struct rule rules[] = {
 	{ IMSG_CTL_STATUS, sizeof(struct ctl_status), sizeof(struct ctl_status), 0, 1u << STATE_WAITING, got_status },
 	{ IMSG_CTL_RECORD, sizeof(struct ctl_record), sizeof(struct ctl_record), 0, 1u << STATE_WAITING, got_record },
+	{ IMSG_CTL_TRIED, sizeof(struct ctl_tried), sizeof(struct ctl_tried), 0, 1u << STATE_WAITING, got_tried },
+	{ IMSG_CTL_LINE, sizeof(struct ctl_text), sizeof(struct ctl_text), RULES_FD_MAYBE, 1u << STATE_WAITING, got_line },
+	{ IMSG_CTL_QUEUE, sizeof(struct ctl_queued), sizeof(struct ctl_queued), 0, 1u << STATE_WAITING, got_queued },
 	{ IMSG_CTL_END, 0, 0, 0, 1u << STATE_WAITING, got_end },
 	{ IMSG_CTL_OK, sizeof(struct ctl_text), sizeof(struct ctl_text), 0, 1u << STATE_WAITING, got_ok },
 	{ IMSG_CTL_FAIL, sizeof(struct ctl_text), sizeof(struct ctl_text), 0, 1u << STATE_WAITING, got_fail },
@@ -83,6 +90,8 @@ client_request(int fd, const struct request *req, struct reply *rep, char *error
 		snprintf(error, size, "imsgbuf: %s", strerror(errno));
 		return (-1);
 	}
+	if (req->type == IMSG_CTL_QUARANTINE)
+		imsgbuf_allow_fdpass(&ctl.ibuf);
 	/* a daemon that refuses the connection closes it, but what it said first can still be read */
 	if (imsg_compose(&ctl.ibuf, req->type, PROTO_VERSION, 0, -1, req->len > 0 ? &req->u : NULL, req->len) == -1 ||
 	    (imsgbuf_flush(&ctl.ibuf) == -1 && errno != EPIPE))
@@ -100,7 +109,7 @@ client_wait(struct client *ctl, char *error, size_t size)
 	int		 n;
 
 	while (ctl->state == STATE_WAITING) {
-		if ((n = poll(&pfd, 1, WAIT_MSEC)) == -1 && errno == EINTR)
+		if ((n = poll(&pfd, 1, ctl->req->patient ? INFTIM : WAIT_MSEC)) == -1 && errno == EINTR)
 			continue;
 		if (n == 0) {
 			strlcpy(error, "rpopd does not answer; its log may say why", size);
@@ -195,11 +204,59 @@ record_check(const struct ctl_record *r)
 }
 
 static int
+got_tried(void *arg, struct imsg *imsg)
+{
+	struct client		*ctl = arg;
+	struct reply		*rep = ctl->rep;
+	struct ctl_tried	*m;
+	size_t			 size;
+
+	if (ctl->req->type != IMSG_CTL_TRY || rep->ntried >= TRIED_MAX)
+		return (-1);
+	if (rep->ntried == rep->tried_size) {
+		size = rep->tried_size == 0 ? 64 : rep->tried_size * 2;
+		if ((m = reallocarray(rep->tried, size, sizeof(*m))) == NULL)
+			return (-1);
+		rep->tried = m;
+		rep->tried_size = size;
+	}
+	m = &rep->tried[rep->ntried];
+	if (rules_payload(imsg, m) == -1 || !proto_str(m->state, sizeof(m->state)) || !proto_str(m->what, sizeof(m->what)) ||
+	    !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->text, sizeof(m->text)))
+		return (-1);
+	rep->ntried++;
+	return (0);
+}
+
+static int
+got_line(void *arg, struct imsg *imsg)
+{
+	struct client	*ctl = arg;
+	struct ctl_text	 m;
+
+	if (!ctl->req->lines || rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)))
+		return (-1);
+	if (ctl->rep->fd == -1 && ctl->req->type == IMSG_CTL_QUARANTINE)
+		ctl->rep->fd = imsg_get_fd(imsg);
+	return (lines_add(ctl->rep, &m));
+}
+
+static int
+got_queued(void *arg, struct imsg *imsg)
+{
+	struct client		*ctl = arg;
+	struct ctl_queued	 m;
+
+	return (!ctl->req->queue || rules_payload(imsg, &m) == -1 ? -1 : queue_add(ctl->rep, &m));
+}
+
+static int
 got_end(void *arg, struct imsg *imsg __unused)
 {
 	struct client	*ctl = arg;
 
-	if (!ctl->req->listing || (ctl->req->type == IMSG_CTL_STATUS && !ctl->rep->has_status))
+	if ((!ctl->req->listing && !ctl->req->lines && !ctl->req->queue) ||
+	    (ctl->req->type == IMSG_CTL_STATUS && !ctl->rep->has_status))
 		return (-1);
 	ctl->rep->ok = 1;
 	ctl->state = STATE_DONE;
@@ -211,7 +268,7 @@ got_ok(void *arg, struct imsg *imsg)
 {
 	struct client	*ctl = arg;
 
-	if (ctl->req->listing)
+	if (ctl->req->listing || ctl->req->lines || ctl->req->queue)
 		return (-1);
 	ctl->rep->ok = 1;
 	return (got_fail(arg, imsg));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The command table: what can be typed, and which request it becomes.  Words may be cut to the shortest unambiguous prefix. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../common/log.h"
@@ -10,7 +11,7 @@ struct command {
 	const char		*name;
 	const struct command	*sub;		/* further words, or NULL */
 	int			(*make)(struct request *, const char *arg);	/* arg or name; 0, or -1: too long or empty */
-	const char		*usage;		/* argument, "" if none; NULL: only sub */
+	const char		*usage;		/* argument, or two with a space between, "" if none; NULL: only sub */
 	const char		*help;
 };
 
@@ -19,8 +20,17 @@ static int			 make_status(struct request *, const char *);
 static int			 make_account(struct request *, const char *);
 static int			 make_reload(struct request *, const char *);
 static int			 make_poll(struct request *, const char *);
+static int			 make_route(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
 static int			 make_stop(struct request *, const char *);
+static int			 make_try(struct request *, const char *);
+static int			 make_explain(struct request *, const char *);
+static int			 make_queue(struct request *, const char *);
+static int			 make_quarantine_list(struct request *, const char *);
+static int			 make_quarantine_show(struct request *, const char *);
+static int			 make_quarantine_release(struct request *, const char *);
+static int			 make_quarantine_drop(struct request *, const char *);
+static int			 make_explain(struct request *, const char *);
 static int			 make_renumber(struct request *, const char *, uint32_t);
 static int			 make_renumber_retrieve(struct request *, const char *);
 static int			 make_renumber_seen(struct request *, const char *);
@@ -40,6 +50,14 @@ static const struct command log_commands[] = {
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
+static const struct command quarantine_commands[] = {
+	{ "drop",	NULL, make_quarantine_drop, "ID|all", "remove messages that are not delivered" },
+	{ "list",	NULL, make_quarantine_list, "",	"what is in quarantine, or set aside on its server (default)" },
+	{ "release",	NULL, make_quarantine_release, "ID|all [ADDRESS]", "deliver them after all, or try one of the queue now" },
+	{ "show",	NULL, make_quarantine_show, "ID", "a message of the quarantine or the queue" },
+	{ NULL, NULL, NULL, NULL, NULL }
+};
+
 static const struct command renumbered_commands[] = {
 	{ "retrieve",	NULL, make_renumber_retrieve, "NAME", "retrieve the unknown messages of a renumbered account/record" },
 	{ "seen",	NULL, make_renumber_seen, "NAME", "count them as delivered" },
@@ -47,13 +65,18 @@ static const struct command renumbered_commands[] = {
 };
 
 static const struct command commands[] = {
+	{ "explain",	NULL, make_explain,	"RECORD UID", "why a message that was taken went where it went" },
 	{ "log",	log_commands, NULL,	NULL, NULL },
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
+	{ "quarantine",	quarantine_commands, make_quarantine_list, NULL, NULL },
+	{ "queue",	NULL, make_queue,	"", "recipients that wait for a next hop, and the quarantine" },
 	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
 	{ "renumbered",	renumbered_commands, NULL, NULL, NULL },
+	{ "route",	NULL, make_route,	"ADDRESS", "what becomes of mail for an address, rule by rule" },
 	{ "show",	show_commands, NULL,	NULL, NULL },
 	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
 	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
+	{ "try",	NULL, make_try,		"RECORD", "say where the messages of an account/record would go; change nothing" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -75,6 +98,8 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			return (-1);
 		if (c->sub == NULL)
 			break;
+		if (i == argc && c->make != NULL)
+			return (c->make(req, NULL));
 		if (i == argc) {
 			snprintf(err, errsize, "%s: word missing", c->name);
 			return (-1);
@@ -88,13 +113,19 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			return (-1);
 		}
 		arg = argv[i++];
+		if (i < argc && strchr(c->usage, ' ') != NULL)
+			req->second = argv[i++];
+		else if (strchr(c->usage, ' ') != NULL && strstr(c->usage, " [") == NULL) {
+			snprintf(err, errsize, "%s: %s missing", c->name, strchr(c->usage, ' ') + 1);
+			return (-1);
+		}
 	}
 	if (i != argc) {
 		snprintf(err, errsize, "%s: too many arguments", c->name);
 		return (-1);
 	}
 	if (c->make(req, arg) == -1) {
-		snprintf(err, errsize, "%s: name empty or too long", c->name);
+		snprintf(err, errsize, "%s: argument empty, too long or wrong", c->name);
 		return (-1);
 	}
 	return (0);
@@ -182,6 +213,13 @@ make_poll(struct request *req, const char *arg)
 }
 
 static int
+make_route(struct request *req, const char *arg)
+{
+	req->lines = 1;
+	return (make_name(req, IMSG_CTL_ROUTE, arg));
+}
+
+static int
 make_level(struct request *req, const char *name)
 {
 	req->type = IMSG_CTL_LOG_LEVEL;
@@ -195,6 +233,88 @@ make_stop(struct request *req, const char *arg __unused)
 {
 	req->type = IMSG_CTL_STOP;
 	return (0);
+}
+
+/* The record by its name, or its mailbox by the number in state.db. */
+static int
+make_explain(struct request *req, const char *arg)
+{
+	struct ctl_explain	*m = &req->u.explain;
+	const char		*error;
+
+	req->type = IMSG_CTL_EXPLAIN;
+	req->lines = 1;
+	req->len = sizeof(*m);
+	m->mailbox = strtonum(arg, 1, INT64_MAX, &error);
+	if (error != NULL && strlcpy(m->name, arg, sizeof(m->name)) >= sizeof(m->name))
+		return (-1);
+	return (*arg == '\0' || *req->second == '\0' || strlcpy(m->uid, req->second, sizeof(m->uid)) >= sizeof(m->uid) ? -1 : 0);
+}
+
+static int
+make_try(struct request *req, const char *arg)
+{
+	req->patient = 1;
+	return (make_name(req, IMSG_CTL_TRY, arg));
+}
+
+static int
+make_queue(struct request *req, const char *arg __unused)
+{
+	req->type = IMSG_CTL_QUEUE;
+	req->queue = 1;
+	return (0);
+}
+
+/* arg: a row's number, "all" as 0, or mailbox-uid of a message set aside. */
+static int
+make_quarantine(struct request *req, enum quarantine_act act, const char *arg)
+{
+	struct ctl_quarantine	*m = &req->u.quarantine;
+	const char		*error, *uid;
+	char			 number[32];
+
+	req->type = IMSG_CTL_QUARANTINE;
+	req->len = sizeof(*m);
+	m->act = act;
+	if (req->second != NULL && (*req->second == '\0' || strlcpy(m->to, req->second, sizeof(m->to)) >= sizeof(m->to)))
+		return (-1);
+	if (arg == NULL || (strcmp(arg, "all") == 0 && act != QUARANTINE_SHOW))
+		return (0);
+	if ((uid = strchr(arg, '-')) != NULL) {
+		snprintf(number, sizeof(number), "%.*s", (int)(uid - arg), arg);
+		m->mailbox = strtonum(number, 1, INT64_MAX, &error);
+		if (uid[1] == '\0' || strlcpy(m->uid, uid + 1, sizeof(m->uid)) >= sizeof(m->uid))
+			return (-1);
+	} else
+		m->id = strtonum(arg, 1, INT64_MAX, &error);
+	return (error == NULL && (uid == NULL || act != QUARANTINE_SHOW) ? 0 : -1);
+}
+
+static int
+make_quarantine_list(struct request *req, const char *arg __unused)
+{
+	req->queue = 1;
+	return (make_quarantine(req, QUARANTINE_LIST, NULL));
+}
+
+static int
+make_quarantine_show(struct request *req, const char *arg)
+{
+	req->lines = 1;
+	return (make_quarantine(req, QUARANTINE_SHOW, arg));
+}
+
+static int
+make_quarantine_release(struct request *req, const char *arg)
+{
+	return (make_quarantine(req, QUARANTINE_RELEASE, arg));
+}
+
+static int
+make_quarantine_drop(struct request *req, const char *arg)
+{
+	return (make_quarantine(req, QUARANTINE_DROP, arg));
 }
 
 static int

@@ -50,9 +50,19 @@ json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 	size_t	 i;
 
 	putc('{', fp);
+	if (rep->ok && req->queue) {
+		queue_json(fp, rep);
+		return;
+	}
+	if (rep->ok && req->lines) {
+		lines_json(fp, rep);
+		return;
+	}
 	if (!rep->ok || !req->listing) {
 		fprintf(fp, "\"ok\":%s", rep->ok ? "true" : "false");
 		json_text(fp, "text", rep->text.text);
+		if (req->type == IMSG_CTL_TRY)
+			tried_json(fp, rep);
 		fputs("}\n", fp);
 		return;
 	}
@@ -117,6 +127,7 @@ json_record(FILE *fp, const struct ctl_record *r)
 	json_number(fp, "octets", r->octets);
 	json_number(fp, "kept", r->kept);
 	json_number(fp, "undeleted", r->undeleted);
+	json_number(fp, "waiting", r->waiting);
 	json_number(fp, "suspects", r->suspects);
 	json_number(fp, "aside", r->aside);
 	putc('}', fp);

@@ -46,6 +46,15 @@ print_reply(const struct out *o, const struct request *req, const struct reply *
 {
 	size_t	 i;
 
+	tried_print(o, rep);
+	if (req->queue) {
+		queue_print(o, rep);
+		return;
+	}
+	if (req->lines) {
+		lines_print(o, rep);
+		return;
+	}
 	if (!req->listing) {
 		if (*rep->text.text != '\0')
 			print_wrapped(o, rep->text.text, 0);
@@ -316,6 +325,8 @@ print_counts(const struct out *o, const struct ctl_record *r)
 	    text_octets(octets, sizeof(octets), r->octets));
 	if (r->kept > 0)
 		print_field(o, "kept", "%u delivered and left on the server", r->kept);
+	if (r->waiting > 0)
+		print_field(o, "waiting", "%u taken, not yet with every recipient", r->waiting);
 	if (r->undeleted > 0)
 		print_field(o, "undeleted", "%u delivered, deletion not yet confirmed by the server", r->undeleted);
 	if (r->suspects > 0)

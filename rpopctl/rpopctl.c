@@ -18,7 +18,7 @@
 #define SOCKET_PATH	RPOPD_RUNDIR "/rpopd.sock"
 
 static int		 terminal_width(void);
-static int		 finish(const struct out *, const struct request *, const struct reply *, int);
+static int		 finish(const struct out *, const struct request *, struct reply *, int);
 static void __dead	 usage(void);
 
 int
@@ -26,7 +26,7 @@ main(int argc, char *argv[])
 {
 	static char	 outbuf[BUFSIZ];
 	struct request	 req;
-	struct reply	 rep = { 0 };
+	struct reply	 rep = { .fd = -1 };
 	struct out	 o = { .fp = stdout };
 	const char	*path = SOCKET_PATH;
 	char		 error[512];
@@ -70,19 +70,26 @@ main(int argc, char *argv[])
 
 /* Print the answer; returns the exit status. */
 static int
-finish(const struct out *o, const struct request *req, const struct reply *rep, int json)
+finish(const struct out *o, const struct request *req, struct reply *rep, int json)
 {
 	char	 text[sizeof(rep->text.text) * 4];
 	int	 unknown = req->type == IMSG_CTL_ACCOUNT && rep->ok && rep->nrecords == 0;
 
-	if (json)
+	tried_sort(rep);
+	if (rep->ok && rep->fd != -1) {
+		if (queue_show(o, rep->fd) == -1)
+			err(1, "message");
+	} else if (json)
 		json_reply(o->fp, req, rep);
 	else if (unknown)
 		warnx("%s: no such account, or it has no records", text_vis(text, sizeof(text), req->u.name.name));
 	else if (rep->ok)
 		print_reply(o, req, rep);
-	else
+	else {
+		tried_print(o, rep);
+		fflush(o->fp);
 		warnx("%s", text_vis(text, sizeof(text), rep->text.text));
+	}
 	if (fflush(o->fp) == EOF || ferror(o->fp)) {
 		if (errno != EPIPE)
 			warn("standard output");

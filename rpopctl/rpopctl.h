@@ -16,11 +16,17 @@
 /* What a command line asks the daemon for. */
 struct request {
 	uint32_t	 type;			/* enum imsg_type */
-	int		 listing;		/* 1: answered by records and CTL_END, 0: by CTL_OK */
+	int		 listing;		/* 1: answered by records and CTL_END, 0: by CTL_OK, or: */
+	int		 lines;			/* 1: by CTL_LINE and CTL_END */
+	int		 queue;			/* 1: by CTL_QUEUE and CTL_END */
+	const char	*second;		/* argument, where a command may have two; NULL: it has one */
+	int		 patient;		/* the answer ends when it ends */
 	size_t		 len;
 	union {
 		struct ctl_name	 name;
 		struct ctl_renumber renumber;
+		struct ctl_quarantine quarantine;
+		struct ctl_explain explain;
 		uint32_t	 level;
 	} u;
 };
@@ -33,6 +39,13 @@ struct reply {
 	struct ctl_text		 text;		/* of CTL_OK and CTL_FAIL */
 	struct ctl_record	*records;
 	size_t			 nrecords, size;
+	struct ctl_tried	*tried;		/* by message number */
+	size_t			 ntried, tried_size;
+	struct ctl_text		*lines;
+	size_t			 nlines, lines_size;
+	struct ctl_queued	*queued;
+	size_t			 nqueued, queued_size;
+	int			 fd;		/* of a message to be shown; -1: none */
 };
 
 /* Where human-readable output goes. */
@@ -53,6 +66,22 @@ int	 client_request(int fd, const struct request *, struct reply *, char *error,
 /* print.c */
 void	 print_reply(const struct out *, const struct request *, const struct reply *);
 void	 print_wrapped(const struct out *, const char *text, int indent);
+
+/* tried.c */
+void	 tried_sort(struct reply *);
+void	 tried_print(const struct out *, const struct reply *);
+void	 tried_json(FILE *, const struct reply *);
+
+/* queue.c */
+int	 queue_add(struct reply *, const struct ctl_queued *);	/* 0, or -1: not as it must be, or memory */
+void	 queue_print(const struct out *, const struct reply *);
+void	 queue_json(FILE *, const struct reply *);
+int	 queue_show(const struct out *, int fd);	/* a message; 0/-1 */
+
+/* lines.c */
+int	 lines_add(struct reply *, const struct ctl_text *);
+void	 lines_print(const struct out *, const struct reply *);
+void	 lines_json(FILE *, const struct reply *);
 
 /* text.c */
 char	*text_vis(char *dst, size_t size, const char *src);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The long-lived children: dialer, fetcher template, deliverer, and oauth if the store has a client for it.  Started by fork+exec,
- * restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last session ends.
+ * The long-lived children: dialer, fetcher template, deliverer; oauth if the store has a client for it, the sender if it has a
+ * next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last session ends.
  */
 #include <sys/wait.h>
 
@@ -60,6 +60,7 @@ static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
 	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm", .rules = deliverer_rules, .nrules = &deliverer_nrules },
 	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .rules = oauth_rules, .nrules = &oauth_nrules },
+	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .rules = sender_rules, .nrules = &sender_nrules },
 };
 
 const char *
@@ -81,19 +82,28 @@ child_start_all(void)
 static int
 child_needed(enum role role)
 {
-	return (role != ROLE_OAUTH || master.config->nclients > 0);
+	if (role == ROLE_OAUTH)
+		return (master.config->nclients > 0);
+	if (role == ROLE_SENDER)
+		return (master.config->nnexthops > 0);
+	return (1);
 }
 
-/* After a reload.  It reads no file at its start, so a running one goes on. */
+/* After a reload.  They read no file at their start, so running ones go on. */
 void
-child_oauth(void)
+child_optional(void)
 {
-	struct role_conf	*rc = &conf[ROLE_OAUTH];
+	static const enum role	 roles[] = { ROLE_OAUTH, ROLE_SENDER };
+	struct role_conf	*rc;
+	size_t			 i;
 
-	if (!child_needed(ROLE_OAUTH))
-		child_retire(ROLE_OAUTH);
-	else if (master.current[ROLE_OAUTH] == NULL && (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL)))
-		child_start(ROLE_OAUTH);
+	for (i = 0; i < nitems(roles); i++) {
+		rc = &conf[roles[i]];
+		if (!child_needed(roles[i]))
+			child_retire(roles[i]);
+		else if (master.current[roles[i]] == NULL && (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL)))
+			child_start(roles[i]);
+	}
 }
 
 /* The one that takes new work, or NULL while none is ready. */
@@ -236,6 +246,7 @@ child_set_ready(struct child *c)
 	conf[c->role].died = 0;
 	token_kick();
 	session_later();
+	relay_kick();
 }
 
 /*
@@ -366,8 +377,12 @@ child_died(struct child *c)
 			session_exited(s);
 	}
 	token_child_died(c);
+	job_child_died(c);
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();
+		dsn_reset();
+		control_queue_reset();
+		ask_reset();
 		session_deliverer_died();
 		if (master.stopping)
 			session_close_orphans();	/* it is not started again */
@@ -386,7 +401,7 @@ child_restart(enum role role)
 	struct role_conf	*rc = &conf[role];
 	struct timeval		 tv = { 0, 0 };
 
-	if (role != ROLE_OAUTH && !rc->ever_ready && ++rc->tries >= START_TRIES)
+	if (role != ROLE_OAUTH && role != ROLE_SENDER && !rc->ever_ready && ++rc->tries >= START_TRIES)
 		fatalx("%s cannot start; see the lines above, then try again", rc->name);
 	if (clock_msec() - rc->started >= STEADY)
 		rc->backoff = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The decision.  Receipts arrive in batches that are durable in the deliverer's spool; one transaction makes a batch count; only
- * then is the deliverer told to move the files into place and the fetchers given leave to DELE.
+ * then is the deliverer told to move the files into place and the fetchers given leave to DELE.  What becomes of each recipient
+ * is decided in store_rcpt.c; recipients that are handed on have a table of states of their own, in store_relay.c.
  *
  *	state of a message			after a crash here
  *	receipt not committed			spool file is removed, server still has it, retrieved again
@@ -10,17 +11,21 @@
  *	SETTLED, rows not dropped yet		the same
  *	leave to DELE given or not		seen row says DELETING: the next session deletes, never retrieves
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "../common/clock.h"
 #include "../common/hook.h"
 #include "../common/log.h"
+#include "relay.h"
 #include "rpopd.h"
 
 struct member {				/* who a receipt belongs to, besides what the store needs */
 	uint32_t	 session, msgno, fallback;
 	uint32_t	 due;		/* recipients still to come */
+	uint32_t	 note_due;	/* before them */
 };
 
 struct batch {
@@ -35,6 +40,8 @@ struct batch {
 TAILQ_HEAD(batches, batch);
 
 static size_t		 commit_header_key(const struct plan *, const struct message *, uint8_t *);
+static int		 commit_rcpt_sane(const struct msg_rcpt *, const struct receipt *);
+static int		 commit_link_sane(const char *, const struct member *, uint32_t);
 static struct batch	*commit_open(void);
 static void		 commit_free(struct batch *);
 static void		 commit_try(void);
@@ -42,6 +49,8 @@ static void		 commit_excuse(struct batch *);
 static void		 commit_retry(int, short, void *);
 static void		 commit_answer(struct batch *);
 static void		 commit_member(const struct receipt *, const struct member *);
+static void		 commit_relays(const struct receipt *, const struct member *);
+static void		 commit_prune(void);
 static void		 commit_flush(int, short, void *);
 static void		 commit_later(struct event *, void (*)(int, short, void *), int);
 
@@ -63,7 +72,7 @@ commit_receipt(const struct msg_receipt *m)
 	struct batch	*b;
 
 	if ((s = session_by_id(m->session)) == NULL || m->msgno == 0 || m->msgno > s->plan.count ||
-	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX)
+	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX || m->noted > 1)
 		return (-1);
 	msg = &s->plan.msgs[m->msgno];
 	if ((msg->action != PLAN_RETR && msg->action != PLAN_RETR_ALONE && msg->action != PLAN_HEADERS) ||
@@ -73,27 +82,44 @@ commit_receipt(const struct msg_receipt *m)
 	r = &b->receipts[b->n];
 	memset(r, 0, sizeof(*r));
 	r->header = msg->action == PLAN_HEADERS;
-	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts))) == NULL || (r->uidlen = r->header ?
+	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts) + 1)) == NULL || (r->uidlen = r->header ?
 	    commit_header_key(&s->plan, msg, r->uid) : plan_key(&s->plan, m->msgno, m->digest, r->uid)) == 0) {
 		free(r->rcpts);
 		return (-1);
 	}
+	r->verdicts = (uint8_t *)(r->rcpts + m->recipients);
 	r->mailbox = s->mailbox;
 	r->octets = m->octets;
 	memcpy(r->digest, m->digest, sizeof(r->digest));
 	memcpy(r->fingerprint, m->fingerprint, sizeof(r->fingerprint));
+	memcpy(r->identity, m->identity, sizeof(r->identity));
 	r->state = s->leave ? SEEN_KEPT : SEEN_DELETING;
 	r->size = msg->size;
 	r->unproven = s->epoch;
 	if ((r->since = time(NULL)) < s->epoch)
 		r->since = s->epoch;
-	b->members[b->n] = (struct member){ m->session, m->msgno, m->fallback != 0, m->recipients };
+	b->members[b->n] = (struct member){ m->session, m->msgno, m->fallback != 0, m->recipients, m->noted };
 	b->n++;
 	msg->state = MESSAGE_RECEIVED;
 	return (0);
 }
 
-/* One of its recipients.  -1: none was due. */
+/* Why its recipients are what they are.  -1: none was due, or memory. */
+int
+commit_note(const struct msg_note *note)
+{
+	struct msg_note	*copy;
+
+	if (filling == NULL || filling->n == 0 || !filling->members[filling->n - 1].note_due ||
+	    (copy = malloc(sizeof(*copy))) == NULL)
+		return (-1);
+	*copy = *note;
+	filling->receipts[filling->n - 1].note = copy;
+	filling->members[filling->n - 1].note_due = 0;
+	return (0);
+}
+
+/* One of its recipients.  -1: none was due, or it is none. */
 int
 commit_rcpt(const struct msg_rcpt *rcpt)
 {
@@ -104,11 +130,42 @@ commit_rcpt(const struct msg_rcpt *rcpt)
 		return (-1);
 	r = &filling->receipts[filling->n - 1];
 	m = &filling->members[filling->n - 1];
-	if (m->due == 0)
+	if (m->due == 0 || m->note_due || !commit_rcpt_sane(rcpt, r) || !commit_link_sane(rcpt->link, m, r->nrcpt))
 		return (-1);
 	r->rcpts[r->nrcpt++] = *rcpt;
 	m->due--;
 	return (0);
+}
+
+/* Every kind has what its row needs. */
+static int
+commit_rcpt_sane(const struct msg_rcpt *rcpt, const struct receipt *r)
+{
+	if (rcpt->kind < RCPT_MAILDIR || rcpt->kind > RCPT_DISCARD || rcpt->notify > NOTIFY_FAILURE)
+		return (0);
+	if (rcpt->kind == RCPT_DISCARD)
+		return (1);
+	if (rcpt->dest[0] == '\0' || (rcpt->kind == RCPT_RELAY && rcpt->nexthop == 0))
+		return (0);
+	return (rcpt->kind == RCPT_MAILDIR || r->note != NULL);
+}
+
+/* A name as the deliverer's spool.c makes it, of this recipient of this message: no other row can have it. */
+static int
+commit_link_sane(const char *link, const struct member *m, uint32_t rcpt)
+{
+	static const char	 ends[] = ".MPS";
+	char			 rest[48];
+	size_t			 i, len;
+
+	for (i = 0; i < sizeof(ends) - 1; i++) {
+		len = i == 1 ? 0 : strspn(link, "0123456789");
+		if ((i != 1 && len == 0) || link[len] != ends[i])
+			return (0);
+		link += len + 1;
+	}
+	snprintf(rest, sizeof(rest), "%uN%uR%u.", m->session, m->msgno, rcpt);
+	return (strncmp(link, rest, strlen(rest)) == 0 && strchr(link, '/') == NULL);
 }
 
 /* The batch is complete: commit it, behind those that wait already.  -1: its count or number is wrong. */
@@ -126,6 +183,16 @@ commit_batch(const struct msg_batch *m)
 	if (backoff == 0)
 		commit_try();
 	return (0);
+}
+
+/* So is the move of what was set free. */
+void
+commit_moved(int64_t pending)
+{
+	if (state_settle(pending, pending) == -1)
+		log_warnx("state.db: pending row of a moved message stays until the next start");
+	settles = 1;
+	commit_later(&flush, commit_flush, 1);
 }
 
 /* The renames of a batch are durable: its pending rows may go.  -1: no such batch. */
@@ -169,6 +236,7 @@ commit_reset(void)
 		TAILQ_REMOVE(&unsettled, b, entry);
 		commit_free(b);
 	}
+	spool_reset();
 	last_batch = 0;
 }
 
@@ -236,8 +304,10 @@ commit_free(struct batch *b)
 {
 	size_t	 i;
 
-	for (i = 0; i < b->n; i++)
+	for (i = 0; i < b->n; i++) {
 		free(b->receipts[i].rcpts);
+		free(b->receipts[i].note);
+	}
 	free(b->receipts);
 	free(b->members);
 	free(b);
@@ -267,6 +337,7 @@ commit_try(void)
 		TAILQ_REMOVE(&waiting, b, entry);
 		TAILQ_INSERT_TAIL(&unsettled, b, entry);
 		commit_answer(b);
+		commit_prune();
 	}
 	if (backoff != 0) {
 		log_info("state.db: commits work again");
@@ -307,25 +378,30 @@ commit_retry(int fd, short event, void *arg)
 	commit_try();
 }
 
-/* Tell the deliverer and the sessions. */
+/* Tell the deliverer, the sessions, and who hands on. */
 static void
 commit_answer(struct batch *b)
 {
 	struct {
 		struct msg_committed	 head;
-		uint8_t			 verdicts[PROTO_BATCH_MAX];
+		uint8_t			 verdicts[PROTO_BATCH_RCPTS];
 	} reply;
 	struct child	*d = master.current[ROLE_DELIVERER];
 	size_t		 i;
 
-	reply.head = (struct msg_committed){ b->id, b->n };
-	for (i = 0; i < b->n; i++)
-		reply.verdicts[i] = b->receipts[i].verdict;
+	reply.head = (struct msg_committed){ b->id, 0 };
+	for (i = 0; i < b->n; i++) {
+		memcpy(reply.verdicts + reply.head.count, b->receipts[i].verdicts, b->receipts[i].nrcpt);
+		reply.head.count += b->receipts[i].nrcpt;
+	}
 	if (d != NULL)
-		link_send(&d->link, IMSG_COMMITTED, -1, &reply, sizeof(reply.head) + b->n);
+		link_send(&d->link, IMSG_COMMITTED, -1, &reply, sizeof(reply.head) + reply.head.count);
 	HOOK("master.committed_sent");
-	for (i = 0; i < b->n; i++)
+	for (i = 0; i < b->n; i++) {
 		commit_member(&b->receipts[i], &b->members[i]);
+		if (b->receipts[i].relay != 0)
+			commit_relays(&b->receipts[i], &b->members[i]);
+	}
 	HOOK("master.verdict_sent");
 }
 
@@ -349,7 +425,46 @@ commit_member(const struct receipt *r, const struct member *m)
 		s->octets += r->octets;
 		s->fallback += m->fallback;
 	}
-	session_verdict(s, m->msgno, s->leave || r->header ? VERDICT_KEEP : VERDICT_DELE);
+	msg->waiting = r->waiting && !r->header;
+	if (s->leave || r->header || (msg->waiting && r->relay == 0))	/* no relay rows of its own: it was taken earlier */
+		session_verdict(s, m->msgno, VERDICT_KEEP);
+	else if (!msg->waiting)
+		session_verdict(s, m->msgno, VERDICT_DELE);
+}
+
+/* The rows of a message's recipients that are handed on; the verdict of its session waits for those that may soon be final. */
+static void
+commit_relays(const struct receipt *r, const struct member *m)
+{
+	struct session		*s = session_by_id(m->session);
+	struct relay_row	*rows;
+	int64_t			 id = r->relay;
+	uint32_t		 i;
+	size_t			 n = 0;
+
+	if ((rows = calloc(r->nrcpt, sizeof(*rows))) == NULL)
+		fatal("relay rows");
+	for (i = 0; i < r->nrcpt; i++)
+		if (r->verdicts[i] == COMMIT_DELIVER && r->rcpts[i].kind != RCPT_MAILDIR && r->rcpts[i].kind != RCPT_DISCARD &&
+		    relay_row_make(&rows[n], r, &r->rcpts[i]) == 0)
+			rows[n++].id = id++;
+	if (s != NULL && !s->leave && s->plan.msgs[m->msgno].waiting && s->plan.msgs[m->msgno].state == MESSAGE_COMMITTED)
+		commit_defer(s, m->msgno, rows, n);
+	relay_committed(rows, n);
+	free(rows);
+}
+
+/* Once a day. */
+static void
+commit_prune(void)
+{
+	static int64_t	 next;
+	int64_t		 now = clock_msec();
+
+	if (now < next)
+		return;
+	next = now + 86400000;
+	state_prune_old(time(NULL));
 }
 
 static void

@@ -29,7 +29,7 @@ struct client {
 	int			 root;
 	int			 gone;
 	/* the listing under way, sent in portions as the channel drains: it would be tens of megabytes at once */
-	int			 listing;
+	int			 listing;	/* or another answer of several messages */
 	size_t			 next;
 	struct ctl_name		 name;		/* empty: every record */
 };
@@ -37,8 +37,6 @@ struct client {
 static void	 control_accept(int, short, void *);
 static void	 control_down(void *, const char *);
 static void	 control_sweep(int, short, void *);
-static int	 control_allowed(struct client *, struct imsg *, int);
-static void	 control_reply(struct client *, int, const char *);
 static void	 control_poll_text(const struct poll_answer *, char *, size_t);
 static int	 control_status(void *, struct imsg *);
 static int	 control_account(void *, struct imsg *);
@@ -59,7 +57,12 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
 	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
+	{ IMSG_CTL_TRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_try },
+	{ IMSG_CTL_QUEUE, 0, 0, 0, RULES_ANY, control_queue },
+	{ IMSG_CTL_QUARANTINE, sizeof(struct ctl_quarantine), sizeof(struct ctl_quarantine), 0, RULES_ANY, control_quarantine },
+	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },
 	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
+	{ IMSG_CTL_EXPLAIN, sizeof(struct ctl_explain), sizeof(struct ctl_explain), 0, RULES_ANY, control_explain },
 };
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
@@ -139,7 +142,10 @@ control_down(void *arg, const char *why)
 
 	if (why != NULL)
 		log_debug("control client closed: %s", why);
+	control_queue_gone(c);
 	c->gone = 1;
+	try_abandon(c);
+	ask_abandon(c);
 	evtimer_add(&sweep_event, &tv);
 }
 
@@ -162,9 +168,11 @@ control_sweep(int fd, short event, void *arg)
 }
 
 /* Same protocol version, and root where something changes.  Otherwise the reply is out. */
-static int
-control_allowed(struct client *c, struct imsg *imsg, int root)
+int
+control_allowed(void *client, struct imsg *imsg, int root)
 {
+	struct client	*c = client;
+
 	if (c->listing) {
 		control_reply(c, 0, "one request at a time");
 		return (0);
@@ -180,14 +188,30 @@ control_allowed(struct client *c, struct imsg *imsg, int root)
 	return (1);
 }
 
-static void
-control_reply(struct client *c, int ok, const char *text)
+void
+control_reply(void *client, int ok, const char *text)
 {
+	struct client	*c = client;
 	struct ctl_text	 m;
 
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.text, text, sizeof(m.text));
 	link_send_id(&c->link, ok ? IMSG_CTL_OK : IMSG_CTL_FAIL, PROTO_VERSION, &m, sizeof(m));
+}
+
+struct link *
+control_link(void *client)
+{
+	return (&((struct client *)client)->link);
+}
+
+void
+control_busy(void *client, void (*drained)(void *))
+{
+	struct client	*c = client;
+
+	c->listing = drained != NULL;
+	c->link.drained = drained;
 }
 
 static int
@@ -416,6 +440,7 @@ control_record(struct client *c, const struct task *t)
 	if (state_counts(t->mailbox, &counts) == 0) {
 		m.undeleted = counts.undeleted;
 		m.kept = counts.kept;
+		m.waiting = counts.waiting;
 		m.suspects = counts.suspects;
 		m.aside = counts.aside;
 	}

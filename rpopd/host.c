@@ -84,8 +84,7 @@ host_place(struct host *h)
 	if (h->state == HOST_DELAYED || (h->state == HOST_NEW && h->probe != NULL)) {
 		queue = &asleep;
 		key = h->until;
-	} else if (first != NULL && h->sessions < master.config->settings.host_sessions &&
-	    (h->state == HOST_OPEN || h->probe == NULL)) {
+	} else if (first != NULL && !host_full(h) && (h->state == HOST_OPEN || h->probe == NULL)) {
 		queue = &ready;
 		key = first->key;
 	}
@@ -217,6 +216,32 @@ host_retry(struct host *h)
 	if (h->state != HOST_DELAYED)
 		return;
 	h->state = HOST_TRYING;
+	host_place(h);
+}
+
+int
+host_full(const struct host *h)
+{
+	return (h->sessions >= master.config->settings.host_sessions);
+}
+
+void
+host_join(struct session *s, struct host *h)
+{
+	s->host = h;
+	h->sessions++;
+	host_place(h);
+}
+
+void
+host_leave(struct session *s)
+{
+	struct host	*h = s->host;
+
+	if (h == NULL)
+		return;
+	s->host = NULL;
+	h->sessions--;
 	host_place(h);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The run directory: control socket, and the roots of the dialer (empty) and of the fetcher and oauth (empty but for certs/, a copy
- * of the hashed directory of CA certificates, so that a session parses the one it needs and not the system's whole bundle).
+ * The run directory: control socket, and the roots of the dialer (empty) and of the fetcher, oauth and the sender (empty but for
+ * certs/, a copy of the hashed directory of CA certificates, so that a session parses the one it needs and not the system's whole
+ * bundle).
  */
 #include <sys/stat.h>
 
@@ -51,7 +52,8 @@ jail_prepare(const struct options *opt, const struct config *config, char *err, 
 	}
 	error = jail_dir(dir, "dialer", opt->rundir, err, errsize) == -1 ||
 	    jail_tls(dir, "fetcher", opt->rundir, set->ca_dir, err, errsize) == -1 ||
-	    (config->nclients > 0 && jail_tls(dir, "oauth", opt->rundir, set->ca_dir, err, errsize) == -1);
+	    (config->nclients > 0 && jail_tls(dir, "oauth", opt->rundir, set->ca_dir, err, errsize) == -1) ||
+	    (config->nnexthops > 0 && jail_tls(dir, "sender", opt->rundir, set->ca_dir, err, errsize) == -1);
 	close(dir);
 	return (error ? -1 : 0);
 }

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* What the deliverer may say, and what it is told when it starts: the routing table and the deliveries to replay. */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/log.h"
+#include "relay.h"
 #include "rpopd.h"
 
-#define FEED_PORTION	256	/* entries of the routing table in the queue at once */
+#define FEED_PORTION	256	/* accounts and domains in the queue at once */
+#define FEED_FRAMES	16	/* likewise, frames of rows */
 
 struct suspect {
 	uint32_t	 session, msgno;
@@ -15,14 +22,24 @@ struct suspect {
 static int	 deliverer_suspect(void *, struct imsg *);
 static int	 deliverer_recovered(void *, struct imsg *);
 static int	 deliverer_receipt(void *, struct imsg *);
+static int	 deliverer_note(void *, struct imsg *);
 static int	 deliverer_rcpt(void *, struct imsg *);
 static int	 deliverer_batch(void *, struct imsg *);
 static int	 deliverer_settled(void *, struct imsg *);
 static int	 deliverer_refused(void *, struct imsg *);
+static int	 deliverer_file(int, uint64_t);
+static int	 deliverer_opened(void *, struct imsg *);
+static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_tried(void *, struct imsg *);
+static int	 deliverer_reported(void *, struct imsg *);
+static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
+static int	 deliverer_feed_names(struct child *);
+static int	 deliverer_feed_rows(struct child *);
 static void	 deliverer_recover(struct child *);
 static int	 deliverer_replay(void *, int64_t, const struct msg_rcpt *);
+static int	 deliverer_hold(void *, const struct relay_row *);
 static void	 deliverer_suspects(void);
 static void	 deliverer_blame(const struct suspect *);
 
@@ -32,20 +49,28 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_SUSPECT, sizeof(struct msg_suspect), sizeof(struct msg_suspect), 0, RULES_ANY, deliverer_suspect },
 	{ IMSG_RECOVERED, 0, 0, 0, RULES_ANY, deliverer_recovered },
 	{ IMSG_RECEIPT, sizeof(struct msg_receipt), sizeof(struct msg_receipt), 0, RULES_ANY, deliverer_receipt },
+	{ IMSG_RECEIPT_NOTE, sizeof(struct msg_note), sizeof(struct msg_note), 0, RULES_ANY, deliverer_note },
 	{ IMSG_RECEIPT_RCPT, sizeof(struct msg_rcpt), sizeof(struct msg_rcpt), 0, RULES_ANY, deliverer_rcpt },
 	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
 	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
 	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
+	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+	{ IMSG_TRIED, sizeof(struct msg_tried), sizeof(struct msg_tried), 0, RULES_ANY, deliverer_tried },
+	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
+	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
+	    deliverer_opened },
+	{ IMSG_SPOOL_MOVED, sizeof(struct msg_link), sizeof(struct msg_link), 0, RULES_ANY, deliverer_moved },
 };
 const size_t	 deliverer_nrules = nitems(deliverer_rules);
 
 static struct {
 	struct msg_route_start	 start;
-	size_t			 account, address;
+	uint32_t		 account, domain, row;
 }			 feed;		/* the snapshot under way */
 static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
 static size_t		 nsuspects;
+static int64_t		 replayed;		/* last id of it */
 
 /*
  * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
@@ -55,13 +80,18 @@ void
 deliverer_routes(struct child *c)
 {
 	const struct config	*cf = master.config;
+	const struct settings	*set = &cf->settings;
 
 	memset(&feed, 0, sizeof(feed));
 	feed.start.generation = ++master.generation;
-	feed.start.accounts = cf->naccounts;
-	feed.start.addresses = cf->naddresses;
-	feed.start.postmaster = cf->settings.postmaster;
-	strlcpy(feed.start.hostname, cf->settings.hostname, sizeof(feed.start.hostname));
+	route_counts(cf->routes, &feed.start.accounts, &feed.start.domains, &feed.start.rows);
+	feed.start.postmaster = set->postmaster;
+	feed.start.hop_limit = set->hop_limit;
+	feed.start.detail = set->detail;
+	if (state_mark(feed.start.mark) == -1)
+		fatalx("state.db: the key of the trace mark cannot be read");
+	strlcpy(feed.start.archive, set->archive, sizeof(feed.start.archive));
+	strlcpy(feed.start.hostname, set->hostname, sizeof(feed.start.hostname));
 	c->feeding = 1;
 	c->link.drained = deliverer_feed;
 	link_send(&c->link, IMSG_ROUTE_START, -1, &feed.start, sizeof(feed.start));
@@ -70,27 +100,12 @@ deliverer_routes(struct child *c)
 static void
 deliverer_feed(void *arg)
 {
-	struct child			*c = arg;
-	const struct config		*cf = master.config;
-	struct msg_route_account	 a;
-	struct msg_route_address	 r;
-	int				 portion;
+	struct child	*c = arg;
 
-	for (portion = 0; portion < FEED_PORTION && feed.account < cf->naccounts; portion++, feed.account++) {
-		memset(&a, 0, sizeof(a));
-		a.account = cf->accounts[feed.account].id;
-		strlcpy(a.dir, cf->accounts[feed.account].dir, sizeof(a.dir));
-		link_send(&c->link, IMSG_ROUTE_ACCOUNT, -1, &a, sizeof(a));
-	}
-	for (; portion < FEED_PORTION && feed.address < cf->naddresses; portion++, feed.address++) {
-		memset(&r, 0, sizeof(r));
-		r.account = cf->addresses[feed.address].account;
-		strlcpy(r.address, cf->addresses[feed.address].address, sizeof(r.address));
-		link_send(&c->link, IMSG_ROUTE_ADDRESS, -1, &r, sizeof(r));
-	}
-	if (portion == FEED_PORTION)
+	if (deliverer_feed_names(c) || deliverer_feed_rows(c))
 		return;
 	link_send(&c->link, IMSG_ROUTE_END, -1, &feed.start, sizeof(feed.start));
+	explicit_bzero(feed.start.mark, sizeof(feed.start.mark));
 	c->link.drained = NULL;
 	c->feeding = 0;
 	if (c->ready)
@@ -99,12 +114,55 @@ deliverer_feed(void *arg)
 		deliverer_recover(c);
 }
 
+/* 1: a portion is on its way, 0: there are no more. */
+static int
+deliverer_feed_names(struct child *c)
+{
+	const struct route_table	*t = master.config->routes;
+	struct msg_route_account	 a;
+	struct msg_route_domain		 d;
+	struct route_account		 account;
+	const char			*name;
+	int				 portion, source_routes;
+
+	for (portion = 0; portion < FEED_PORTION && route_account_get(t, feed.account, &account) == 0; portion++, feed.account++) {
+		memset(&a, 0, sizeof(a));
+		a.account = account.id;
+		a.nexthop = account.nexthop;
+		strlcpy(a.dir, account.dir, sizeof(a.dir));
+		link_send(&c->link, IMSG_ROUTE_ACCOUNT, -1, &a, sizeof(a));
+	}
+	for (; portion < FEED_PORTION && route_domain_get(t, feed.domain, &name, &source_routes) == 0; portion++, feed.domain++) {
+		memset(&d, 0, sizeof(d));
+		d.source_routes = source_routes;
+		strlcpy(d.name, name, sizeof(d.name));
+		link_send(&c->link, IMSG_ROUTE_DOMAIN, -1, &d, sizeof(d));
+	}
+	return (portion == FEED_PORTION);
+}
+
+static int
+deliverer_feed_rows(struct child *c)
+{
+	uint8_t	 frame[PROTO_FRAME_MAX];
+	size_t	 len;
+	int	 n;
+
+	for (n = 0; n < FEED_FRAMES; n++) {
+		if ((len = route_rows_pack(master.config->routes, &feed.row, frame, sizeof(frame))) == 0)
+			return (0);
+		link_send(&c->link, IMSG_ROUTE_ROWS, -1, frame, len);
+	}
+	return (1);
+}
+
 /* A fresh deliverer has its routes: now everything that was committed but may not be in place. */
 static void
 deliverer_recover(struct child *c)
 {
 	nsuspects = 0;
-	if (state_pending(deliverer_replay, c) == -1)
+	replayed = 0;
+	if (state_pending(deliverer_replay, c) == -1 || state_relay_each(deliverer_hold, c) == -1)
 		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
 	link_send(&c->link, IMSG_REPLAY_END, -1, NULL, 0);
 }
@@ -114,8 +172,19 @@ deliverer_replay(void *arg, int64_t id, const struct msg_rcpt *m)
 {
 	struct child	*c = arg;
 
-	(void)id;
+	replayed = id;
 	return (link_send(&c->link, IMSG_REPLAY, -1, m, sizeof(*m)));
+}
+
+static int
+deliverer_hold(void *arg, const struct relay_row *row)
+{
+	struct child	*c = arg;
+	struct msg_link	 m;
+
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.link, row->link, sizeof(m.link));
+	return (link_send(&c->link, IMSG_HOLD, -1, &m, sizeof(m)));
 }
 
 static int
@@ -140,7 +209,7 @@ deliverer_recovered(void *arg, struct imsg *imsg)
 	(void)imsg;
 	if (c->ready)
 		return (-1);
-	if (state_settle(1, INT64_MAX) == -1 || state_flush() == -1)
+	if ((replayed > 0 && state_settle(1, replayed) == -1) || state_flush() == -1)
 		log_warnx("state.db: replayed deliveries stay listed until the next start");
 	deliverer_suspects();
 	child_set_ready(c);
@@ -197,9 +266,28 @@ static int
 deliverer_receipt(void *arg, struct imsg *imsg)
 {
 	struct msg_receipt	 m;
+	struct session		*s;
 
 	(void)arg;
-	return (rules_payload(imsg, &m) == -1 ? -1 : commit_receipt(&m));
+	if (rules_payload(imsg, &m) == -1 || ((s = session_by_id(m.session)) != NULL && s->trial != NULL))
+		return (-1);
+	return (commit_receipt(&m));
+}
+
+static int
+deliverer_note(void *arg, struct imsg *imsg)
+{
+	struct msg_note	 m;
+	const char	*p;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.sender, sizeof(m.sender)) || !proto_str(m.note, sizeof(m.note)) ||
+	    !proto_client(m.client, sizeof(m.client)))
+		return (-1);
+	for (p = m.note; *p != '\0'; p++)
+		if ((*p < ' ' || *p > '~') && *p != '\n')
+			return (-1);
+	return (commit_note(&m));
 }
 
 static int
@@ -208,7 +296,8 @@ deliverer_rcpt(void *arg, struct imsg *imsg)
 	struct msg_rcpt	 m;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) || !proto_str(m.dest, sizeof(m.dest)))
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || !proto_text(m.dest, sizeof(m.dest)) ||
+	    !proto_text(m.original, sizeof(m.original)) || !proto_text(m.reason, sizeof(m.reason)))
 		return (-1);
 	return (commit_rcpt(&m));
 }
@@ -249,6 +338,59 @@ deliverer_refused(void *arg, struct imsg *imsg)
 	return (0);
 }
 
+/* The answer to IMSG_REPORT. */
+static int
+deliverer_reported(void *arg, struct imsg *imsg)
+{
+	struct msg_reported	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) || !proto_str(m.dest, sizeof(m.dest)) ||
+	    m.error > INT32_MAX || (m.error == 0 && m.link[0] == '\0'))
+		return (-1);
+	return (dsn_made(&m));
+}
+
+/* A file with so many octets to be read from where it stands, and nothing to be done to it: the sender will get it. */
+static int
+deliverer_file(int fd, uint64_t octets)
+{
+	struct stat	 st;
+	off_t		 off;
+
+	return (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY &&
+	    (off = lseek(fd, 0, SEEK_CUR)) != -1 && off <= st.st_size && (uint64_t)(st.st_size - off) == octets);
+}
+
+/* A link was opened for the sender, or not. */
+static int
+deliverer_opened(void *arg, struct imsg *imsg)
+{
+	struct msg_spool_opened	 m;
+	int			 fd;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || m.error > INT_MAX)
+		return (-1);
+	fd = imsg_get_fd(imsg);
+	if ((fd == -1) != (m.error != 0) || (fd != -1 && !deliverer_file(fd, m.octets))) {
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	relay_opened(&m, fd);
+	return (0);
+}
+
+static int
+deliverer_moved(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) ? -1 : spool_moved(&m));
+}
+
 static int
 deliverer_closed(void *arg, struct imsg *imsg)
 {
@@ -267,4 +409,29 @@ deliverer_closed(void *arg, struct imsg *imsg)
 	}
 	session_closed(s);
 	return (0);
+}
+
+/* Where a message of a trial would go. */
+static int
+deliverer_tried(void *arg, struct imsg *imsg)
+{
+	struct session		*s;
+	struct msg_tried	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || (s = session_by_id(m.session)) == NULL ||
+	    s->trial == NULL || m.msgno == 0 || m.msgno > s->plan.count || s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
+		return (-1);
+	s->plan.msgs[m.msgno].state = MESSAGE_RECEIVED;
+	session_verdict(s, m.msgno, VERDICT_KEEP);
+	return (try_told(s, &m));
+}
+
+static int
+deliverer_told(void *arg, struct imsg *imsg)
+{
+	struct msg_told	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : ask_told(&m));
 }

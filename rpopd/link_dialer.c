@@ -20,7 +20,7 @@ const size_t	 dialer_nrules = nitems(dialer_rules);
 
 /*
  * Ask for a connection; the answer carries id.  flags: enum dial_flag; source: numeric addresses by commas, of which the first
- * PROTO_SOURCES_MAX count, "" for any.
+ * PROTO_SOURCES_MAX count, "" for any; NULL: any, and not through the SOCKS server either.
  */
 void
 dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source)
@@ -35,7 +35,10 @@ dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, ui
 	m.flags = flags;
 	m.timeout = set->idle_timeout * 1000;
 	strlcpy(m.host, host, sizeof(m.host));
-	strlcpy(m.socks, set->socks, sizeof(m.socks));
+	if (source == NULL)
+		source = "";
+	else
+		strlcpy(m.socks, set->socks, sizeof(m.socks));
 	for (i = 0; i < nitems(m.source) && *source != '\0'; i++) {
 		len = strcspn(source, ",");
 		snprintf(m.source[i], sizeof(m.source[i]), "%.*s", (int)len, source);
@@ -57,7 +60,7 @@ dialer_dialed(void *arg, struct imsg *imsg)
 		return (-1);
 	if ((fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
-	if (token_dialed(c, m.id, fd))
+	if (token_dialed(c, m.id, fd) || job_dialed(c, m.id, fd))
 		return (0);
 	if ((s = session_by_id(m.id)) == NULL || s->dialer != c) {
 		close(fd);
@@ -77,6 +80,8 @@ dialer_failed(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX)
 		return (-1);
 	token_dial_failed(c, m.id, m.text);
+	if (job_dial_failed(c, m.id, m.text))
+		return (0);
 	if ((s = session_by_id(m.id)) == NULL || s->dialer != c)
 		return (0);
 	s->dialer = NULL;

@@ -103,7 +103,10 @@ fetch_stat(void *arg, struct imsg *imsg)
 	s->has_uidl = m.has_uidl;
 	s->has_top = m.has_top;
 	s->stat_octets = m.octets;
-	report_login(s, &m);
+	if (s->trial != NULL)
+		try_login(s, &m);
+	else
+		report_login(s, &m);
 	session_state(s, SESSION_LISTING);
 	return (0);
 }
@@ -162,7 +165,7 @@ fetch_listed(void *arg, struct imsg *imsg)
 	if (m.state == LISTING_PROBED)
 		return (fetch_probed(s));
 	s->plan.lines = m.lines;
-	return (fetch_go_on(s, plan_make(s, m.state, s->has_uidl)));
+	return (fetch_go_on(s, s->trial != NULL ? try_plan(s, m.state) : plan_make(s, m.state, s->has_uidl)));
 }
 
 /* The probes are in: enough said, or everything is listed after all. */
@@ -274,6 +277,8 @@ fetch_skipped(void *arg, struct imsg *imsg)
 	msg->state = MESSAGE_SKIPPED;
 	log_debug("%s: message %u: %s refused: %s", s->label, m.msgno,
 	    msg->action == PLAN_RETR || msg->action == PLAN_RETR_ALONE ? "RETR" : "TOP", m.text);
+	if (s->trial != NULL)
+		try_skipped(s, m.msgno, m.text);
 	if (msg->action == PLAN_FINGERPRINT) {
 		s->plan.answers++;
 		fetch_answered(s);
@@ -315,7 +320,7 @@ fetch_deleted(void *arg, struct imsg *imsg)
 		msg = &s->plan.msgs[msgno];
 		/* Only what had leave: it was in the plan for deletion, or is committed and not to be kept. */
 		if (!(msg->state == MESSAGE_PLANNED && msg->action == PLAN_DELE) &&
-		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && !s->leave))
+		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && !s->leave && !msg->waiting))
 			return (-1);
 		msg->state = MESSAGE_DELETED;
 		s->deleted++;
@@ -355,7 +360,7 @@ fetch_failed(void *arg, struct imsg *imsg)
 	s->doubt_last = m.last;
 	session_confirm(s, 0);
 	s->login_delay = m.login_delay;
-	if (m.msgno != 0 && m.msgno <= s->plan.count && !m.confused && s->why == WHY_NONE &&
+	if (s->trial == NULL && m.msgno != 0 && m.msgno <= s->plan.count && !m.confused && s->why == WHY_NONE &&
 	    (m.why == WHY_CLOSED || m.why == WHY_TIMEOUT || m.why == WHY_PROTO))
 		quota_failure(s, m.msgno, m.text);
 	if (!s->excused)

@@ -12,6 +12,7 @@
  *	these three,	delete, DELETING first		-
  *	leave_days old
  *	MARKED		leave alone			leave alone (nobody has it)
+ *	WAITING		leave alone			leave alone (not everybody has it; it becomes KEPT or DELETING)
  *	DELETED		retrieve and compare		retrieve and compare
  *	DELETING, gone	retrieve and compare		retrieve and compare
  *
@@ -158,7 +159,7 @@ plan_row(void *arg, const struct seen_row *row)
 		plan_absent(w, row);
 		return (p->failed);
 	}
-	if (row->state == SEEN_KEPT || row->state == SEEN_MARKED)
+	if (SEEN_IS_LEFT(row->state))
 		p->present++;
 	plan_act(w, &p->msgs[n], row);
 	if (row->gone != 0)
@@ -172,8 +173,8 @@ plan_absent(struct walk *w, const struct seen_row *row)
 	struct plan		*p = &w->s->plan;
 	struct listing_change	*c = NULL;
 
-	p->absent += row->uidlen <= PROTO_UID_MAX && (row->state == SEEN_KEPT || row->state == SEEN_MARKED);
-	if (row->state < SEEN_MARKED && (p->untrusted > 0 || row->uidlen > PROTO_UID_MAX) &&
+	p->absent += row->uidlen <= PROTO_UID_MAX && SEEN_IS_LEFT(row->state);
+	if (SEEN_HAS_DIGEST(row->state) && (p->untrusted > 0 || row->uidlen > PROTO_UID_MAX) &&
 	    orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
 		p->failed = 1;
 	/* A row keyed by digest is never listed: it is gone unless its message is met, and forgotten only once deleted. */
@@ -207,6 +208,7 @@ plan_act(struct walk *w, struct message *m, const struct seen_row *row)
 		m->action = !s->leave || plan_expired(w, row) ? PLAN_DELE : 0;
 		return;
 	case SEEN_MARKED:
+	case SEEN_WAITING:
 		m->action = 0;
 		return;
 	case SEEN_DELETED:

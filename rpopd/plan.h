@@ -30,6 +30,7 @@ struct message {
 	uint8_t		 oversize;	/* enum oversize: what earlier sessions did about its size */
 	uint8_t		 suspect;	/* retrieved only with the token: the deliverer may die of it */
 	uint8_t		 matched;	/* it is the one of another row, by fingerprint: left alone, rekeyed at the end */
+	uint8_t		 waiting;	/* taken, but a recipient is not final: no leave to delete it */
 	uint8_t		 denied;	/* DELE refused: 1 before (reported), 2 in this session for the first time */
 };
 

@@ -36,6 +36,10 @@ quota_set(struct quota *l, const struct record *rec)
 void
 quota_start(struct session *s, struct msg_fetch_start *m)
 {
+	if (s->trial != NULL) {
+		m->want_sizes = 1;
+		return;
+	}
 	m->want_sizes = s->quota.max_size != 0 || s->quota.session_octets != 0 ||
 	    state_seen_count(s->mailbox, SIZES_BELOW) < SIZES_BELOW;
 	/* What fails before its proof is retrieved again: over a bad line there must be progress all the same. */

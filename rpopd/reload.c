@@ -74,7 +74,7 @@ reload_load(char *err, size_t errsize)
 	config_free(old);
 	master.loaded = time(NULL);
 	reload_log_level();
-	log_debug("%zu records, %zu accounts, %zu addresses loaded", config->nrecords, config->naccounts, config->naddresses);
+	log_debug("%zu records loaded, routing table of %zu octets", config->nrecords, route_memory(config->routes));
 	return (0);
 }
 
@@ -197,6 +197,7 @@ reload_take_over(struct task *t, struct task *was)
 	sched_remove(was);
 	t->rs = was->rs;
 	t->ended = was->ended;
+	t->tried = was->tried;
 	t->host_failed = was->host_failed;
 	t->login_delay = was->login_delay;
 	t->expire = was->expire;

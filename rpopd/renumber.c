@@ -203,8 +203,8 @@ renumber_collect(void *arg, const struct seen_row *row)
 	struct collect	*c = arg;
 	struct plan	*p = &c->s->plan;
 
-	if (row->uidlen > PROTO_UID_MAX ? row->state >= SEEN_MARKED :
-	    (row->state != SEEN_KEPT && row->state != SEEN_MARKED) || plan_find(p, row->uid, row->uidlen) != 0)
+	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) :
+	    !SEEN_IS_LEFT(row->state) || plan_find(p, row->uid, row->uidlen) != 0)
 		return (0);
 	if (orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
 		p->failed = 1;

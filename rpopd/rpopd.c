@@ -70,6 +70,7 @@ main(int argc, char *argv[])
 		fatalx("%s", err);
 	if (control_listen(master.opt.rundir, err, sizeof(err)) == -1)
 		fatalx("%s", err);
+	relay_start();
 	master.started = time(NULL);
 	child_start_all();
 	sandbox_enter(SANDBOX_MASTER, 1);
@@ -183,7 +184,8 @@ rpopd_reload(char *err, size_t errsize)
 		deliverer_routes(d);	/* one under way starts anew */
 	child_retire(ROLE_DIALER);
 	child_retire(ROLE_TEMPLATE);
-	child_oauth();
+	child_optional();
+	relay_reload();
 	log_notice("configuration reloaded, %zu records", master.ntasks);
 	return (0);
 }
@@ -203,6 +205,7 @@ rpopd_stop(void)
 	evtimer_add(&deadline, &tv);
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
 		session_stop(s);
+	job_stop();
 	if (master.current[ROLE_DELIVERER] == NULL)
 		session_close_orphans();
 	sched_kick();
@@ -228,7 +231,7 @@ rpopd_maybe_exit(void)
 {
 	if (master.nsessions > 0 || (!master.stopping && !(master.opt.once && rpopd_once_done())))
 		return;
-	if (token_busy()) {
+	if (token_busy() || relay_busy()) {
 		rpopd_wait();
 		return;
 	}
@@ -259,6 +262,8 @@ rpopd_once_done(void)
 
 	if (child_current(ROLE_DELIVERER) == NULL)
 		return (0);		/* earlier deliveries are still to be replayed */
+	if (!relay_idle())
+		return (0);
 	if (master.config->settings.processors == 0)
 		return (1);
 	for (i = 0; i < master.ntasks; i++)

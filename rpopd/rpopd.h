@@ -16,6 +16,7 @@
 #include "../common/link.h"
 #include "../common/proto.h"
 #include "plan.h"
+#include "relay.h"
 #include "session.h"
 #include "sched.h"
 #include "store.h"
@@ -34,7 +35,7 @@ struct options {
 };
 
 /* One child process. */
-enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_MAX };
+enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_MAX };
 
 struct child {
 	LIST_ENTRY(child)	 entry;
@@ -61,6 +62,7 @@ struct task {
 	struct heap_item	 item;
 	int64_t			 due;		/* monotonic ms; INT64_MAX = never */
 	int64_t			 ended;		/* the last poll, if polled; monotonic ms */
+	int64_t			 tried;		/* the last trial (try.c) ended, 0 = none; monotonic ms */
 	int64_t			 host_failed;	/* when the last poll failed at its host, 0: it did not */
 	uint32_t		 period;	/* rec->period; outlives rec at a reload */
 	uint32_t		 login_delay;	/* s the server wants between logins, 0 = none known */
@@ -109,7 +111,7 @@ int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
 
 /* child.c */
 void	 child_start_all(void);
-void	 child_oauth(void);			/* start it if there is a client now, let it go if there is none */
+void	 child_optional(void);			/* oauth, sender: start what the store needs now, let go what it does not */
 struct child *child_current(enum role);		/* NULL: not ready */
 void	 child_use(struct child *);
 void	 child_release(struct child *);
@@ -142,6 +144,7 @@ struct poll_answer {			/* to poll-now */
 	int64_t		 wait, opens;		/* ... in s; ... until epoch or SCHEDULE_NEVER; the first of them */
 };
 void	 sched_poll(const char *name, struct poll_answer *);	/* "all", account, account/record */
+int	 sched_permits(struct task *, char *err, size_t errsize);
 
 /* report.c */
 void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
@@ -149,23 +152,61 @@ void	 report_session(struct session *);	/* log line, record state, next poll */
 
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);
+int	 commit_note(const struct msg_note *);
 int	 commit_rcpt(const struct msg_rcpt *);
 int	 commit_batch(const struct msg_batch *);
 int	 commit_settled(uint32_t batch);
+void	 commit_moved(int64_t pending);
 void	 commit_reset(void);			/* the deliverer died */
 int	 commit_blocked(void);			/* 1: the store does not take commits */
 int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
 
-/* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c: rule tables */
-extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[];
-extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules, oauth_nrules;
+/* commit_defer.c: commit_relay_tried() is in relay.h */
+void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
+void	 commit_undefer(const struct session *);	/* it waits no longer */
+
+/* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c, link_sender.c: rule tables */
+extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[], sender_rules[];
+extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules, oauth_nrules, sender_nrules;
 void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
+/* For control_queue.c: the client of a handler. */
+int	 control_allowed(void *client, struct imsg *, int root);	/* 0: the reply is out */
+void	 control_reply(void *client, int ok, const char *text);
+struct link *control_link(void *client);
+void	 control_busy(void *client, void (*drained)(void *));	/* an answer in parts has begun, or (NULL) it is complete */
+
+/* control_queue.c */
+int	 control_queue(void *, struct imsg *);
+int	 control_quarantine(void *, struct imsg *);
+void	 control_queue_gone(void *client);
+int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
+void	 control_queue_reset(void);		/* the deliverer died */
+struct client;
+/* control_ask.c */
+int	 control_explain(void *, struct imsg *);
+int	 control_route(void *, struct imsg *);
+void	 control_line(struct client *, const char *);
+void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
+
+/* explain.c: 0, the lines are out; or -1 with a sentence */
+int	 explain(struct client *, const struct ctl_explain *, char *err, size_t errsize);
+
+/* ask.c */
+int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
+int	 ask_told(const struct msg_told *);
+void	 ask_abandon(const struct client *);
+void	 ask_reset(void);
+
+/* control_try.c */
+int	 control_try(void *, struct imsg *);
+void	 control_tried(struct client *, const struct ctl_tried *);
+void	 control_tried_end(struct client *, int ok, const char *);
 
 /* notice.c */
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)

@@ -3,6 +3,7 @@
  * When to poll: each record in its time and when its schedule, its host and its server permit it, `processors` as the ceiling of
  * concurrent sessions (S10; 0 = none), jitter so that records of one period spread out, poll-now.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -95,7 +96,7 @@ sched_run(void)
 		else
 			sched_move(t, &t->host->waiting, t->due);
 	}
-	while (!commit_blocked() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
+	while (!commit_blocked() && !relay_full() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
 		if (!sched_permitted(t, now))
 			continue;
 		if (session_start(t) == -1)
@@ -130,12 +131,13 @@ sched_permitted(struct task *t, int64_t now)
 static int64_t
 sched_earliest(const struct task *t)
 {
-	int64_t	 pause;
+	int64_t	 pause, first = t->tried == 0 ? 0 : t->tried + t->login_delay * 1000LL, next;
 
 	if (!t->polled)
-		return (0);
+		return (first);
 	pause = gate_pause(t->gate);
-	return (t->ended + (pause > t->login_delay ? pause : t->login_delay) * 1000);
+	next = t->ended + (pause > t->login_delay ? pause : t->login_delay) * 1000;
+	return (next > first ? next : first);
 }
 
 void
@@ -213,6 +215,37 @@ sched_poll(const char *name, struct poll_answer *a)
 	}
 }
 
+/*
+ * May a session with this record's server begin now that is not a poll of the schedule?  Disabled records and delayed hosts are no
+ * obstacle.  0, or -1 and a sentence.
+ */
+int
+sched_permits(struct task *t, char *err, size_t errsize)
+{
+	char		 when[64] = "until the schedule changes";
+	int64_t		 first = sched_earliest(t), now = clock_msec();
+	time_t		 opens;
+	struct tm	 tm;
+
+	if (t->session != NULL)
+		snprintf(err, errsize, "a session of this record is running (%s); try again when it is over",
+		    session_state_str(t->session->state));
+	else if (master.stopping)
+		snprintf(err, errsize, "rpopd is stopping");
+	else if (!gate_open(t->gate)) {
+		opens = gate_opens(t->gate, time(NULL));
+		if (opens != SCHEDULE_NEVER && localtime_r(&opens, &tm) != NULL)
+			strftime(when, sizeof(when), "until %Y-%m-%d %H:%M", &tm);
+		snprintf(err, errsize, "the schedule permits no session %s", when);
+	} else if (first > now)
+		snprintf(err, errsize, "server and schedule permit the next login in %lld s", (long long)(first - now + 999) / 1000);
+	else if (master.nsessions >= master.config->settings.processors)
+		snprintf(err, errsize, "all %u processors are busy; try again later", master.config->settings.processors);
+	else
+		return (0);
+	return (-1);
+}
+
 /* Is this the record meant by "account" or "account/record"? */
 int
 sched_named(const struct task *t, const char *name)
@@ -245,7 +278,7 @@ sched_state(const struct task *t, int64_t *next)
 	if (t->gate != NULL && t->queue == &t->gate->held)
 		return ("window");
 	if (t->host != NULL && t->queue == &t->host->waiting)
-		return (delayed ? "host-delay" : "queued");
+		return (delayed ? "host-delay" : relay_full() ? "queue-full" : "queued");
 	return (t->due <= clock_msec() ? "queued" : "idle");
 }
 

@@ -112,6 +112,10 @@ void		 host_begin(struct session *);		/* it was started */
 void		 host_login(struct session *);		/* it is in */
 /* The end of a session: 1 if its record is to wait for the host, 0 if how it ended is the record's own matter. */
 int		 host_result(struct session *);
+int		 host_full(const struct host *);		/* 1: as many sessions as may be */
+/* One more session beside the schedule: it counts, but how it ends says nothing about the host. */
+void		 host_join(struct session *, struct host *);
+void		 host_leave(struct session *);
 void		 host_retry(struct host *);		/* asked to poll: a delay ends */
 void		 host_wake(int64_t now);		/* end the delays that are over */
 int64_t		 host_due(void);			/* when the next one is */

@@ -29,8 +29,10 @@
 
 #define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe: what one durability step of the deliverer spans */
 #define GRACE		30		/* s past the session's own limit before it is killed */
+#define TRIALS		0x80000000u	/* ids of sessions that try: they leave no trace, so the store need not know them */
 #define LAST_WORD	10		/* s for a fetcher that lost its deliverer to say that the server was in step */
 
+static int	 session_begin(struct task *, struct trial *);
 static void	 session_go(struct session *);
 static int	 session_channels(struct session *, int);
 static void	 session_parameters(struct session *);
@@ -44,6 +46,7 @@ static void	 session_sweep(int, short, void *);
 static void	 session_end(struct session *);
 
 static struct event	 sweep;
+static uint32_t		 trials;
 
 static const char *const state_names[] = { "token", "dialing", "starting", "listing", "matching", "fetching", "closing" };
 
@@ -57,6 +60,19 @@ session_state_str(enum session_state state)
 int
 session_start(struct task *t)
 {
+	return (session_begin(t, NULL));
+}
+
+/* The same for a session that only tries.  trial is the session's now. */
+int
+session_try(struct task *t, struct trial *trial)
+{
+	return (session_begin(t, trial));
+}
+
+static int
+session_begin(struct task *t, struct trial *trial)
+{
 	const struct record	*rec = t->rec;
 	struct child		*d = child_current(ROLE_DIALER), *template = child_current(ROLE_TEMPLATE);
 	struct session		*s;
@@ -66,7 +82,7 @@ session_start(struct task *t)
 		child_retire(ROLE_TEMPLATE);
 	if (d == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
-	if ((id = state_next_session()) == 0)
+	if ((id = trial != NULL ? TRIALS | trials++ : state_next_session()) == 0)
 		return (-1);		/* the store is dead, and has said so */
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		fatal("session");
@@ -74,6 +90,7 @@ session_start(struct task *t)
 	s->fd = -1;
 	s->task = t;
 	s->mailbox = t->mailbox;
+	s->trial = trial;
 	s->begun = clock_msec();
 	s->epoch = time(NULL);
 	s->leave = rec->leave;
@@ -255,6 +272,7 @@ session_stop(struct session *s)
 		session_kill(s);
 		return;
 	}
+	commit_undefer(s);
 	link_send(&s->link, IMSG_FETCH_STOP, -1, NULL, 0);
 	session_clock(s, STOP_SECONDS);
 }
@@ -462,9 +480,13 @@ session_end(struct session *s)
 		child_release(s->template);
 	TAILQ_REMOVE(&master.sessions, s, entry);
 	master.nsessions--;
-	plan_end(s);
-	spot_remember(s);
-	report_session(s);
+	if (s->trial != NULL)
+		try_end(s);
+	else {
+		plan_end(s);
+		spot_remember(s);
+		report_session(s);
+	}
 	token_leave(s);
 	plan_free(&s->plan);
 	freezero(s, sizeof(*s));

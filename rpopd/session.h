@@ -17,6 +17,7 @@ struct child;
 struct grant;
 struct host;
 struct task;
+struct trial;
 
 /* What is known of a session's answers: nothing; they were those to the commands; they were mixed up. */
 enum outcome { OUTCOME_UNKNOWN, OUTCOME_IN_STEP, OUTCOME_CONFUSED };
@@ -29,6 +30,7 @@ struct session {
 	uint32_t		 id;
 	enum session_state	 state;
 	struct task		*task;		/* NULL: its record was removed meanwhile */
+	struct trial		*trial;		/* it only tries, see try.c; NULL: a poll */
 	int64_t			 mailbox;
 	struct host		*host;		/* where it counts; NULL: no longer */
 	struct child		*dialer, *template;
@@ -76,6 +78,7 @@ TAILQ_HEAD(sessions, session);
 
 /* session.c */
 int	 session_start(struct task *);
+int	 session_try(struct task *, struct trial *);
 void	 session_dialed(struct session *, int fd, const char *address);
 void	 session_later(void);			/* look after all of them from the event loop */
 void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
@@ -92,6 +95,16 @@ struct session *session_by_id(uint32_t);
 const char *session_state_str(enum session_state);
 void	 session_deliverer_died(void);
 void	 session_close_orphans(void);
+
+/* try.c: a session that looks, and changes nothing */
+struct client;
+int	 try_start(struct client *, const char *name, char *err, size_t errsize);
+void	 try_abandon(const struct client *);	/* nobody wants to know any more */
+enum plan_result try_plan(struct session *, enum listing);
+void	 try_login(struct session *, const struct msg_fetch_stat *);
+int	 try_told(struct session *, const struct msg_tried *);
+void	 try_skipped(struct session *, uint32_t msgno, const char *text);
+void	 try_end(struct session *);
 
 /* session_tls.c */
 void	 session_tls_start(const struct record *, struct msg_fetch_start *);

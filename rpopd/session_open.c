@@ -31,6 +31,13 @@ session_open_deliverer(struct session *s, int fd)
 	m.mode = rec->mode;
 	m.account = rec->account;
 	m.tls = rec->tls;
+	m.try = s->trial != NULL;
+	m.suppress = rec->suppress;
+	m.special_nth = rec->special_nth;
+	m.mailbox_id = s->task->mailbox;
+	strlcpy(m.trusted_hop, rec->trusted_hop, sizeof(m.trusted_hop));
+	strlcpy(m.strip_prefix, rec->strip_prefix, sizeof(m.strip_prefix));
+	strlcpy(m.domains, rec->domains, sizeof(m.domains));
 	strlcpy(m.special, rec->mode == DIST_FIELD ? rec->special : "", sizeof(m.special));
 	strlcpy(m.domain, rec->local_domain, sizeof(m.domain));
 	strlcpy(m.mailbox, rec->mailbox, sizeof(m.mailbox));

@@ -21,7 +21,8 @@ enum seen_state {
 	SEEN_DENIED = 2,	/* as DELETING, and the server refused DELE once (reported) */
 	SEEN_DELETED = 3,	/* deletion confirmed by +OK to QUIT: listed again means retrieve and compare */
 	SEEN_MARKED = 4,	/* counts as delivered, was never retrieved: its digest is not known and equals none */
-	SEEN_NEVER = 5		/* no seen row, only a suspect or an oversize one; never stored */
+	SEEN_WAITING = 5,	/* taken, a recipient is not final: neither retrieved nor deleted */
+	SEEN_NEVER = 6		/* no seen row, only a suspect or an oversize one; never stored */
 };
 
 enum oversize {			/* what was done about a message over max_size */
@@ -46,6 +47,10 @@ struct seen_row {			/* as handed to a listing callback; uid is valid during the 
 	enum oversize	 oversize;
 };
 
+/* A row that says SEEN_WAITING is one of a message left on the server, and its digest is known. */
+#define SEEN_IS_LEFT(state)	((state) == SEEN_KEPT || (state) == SEEN_MARKED || (state) == SEEN_WAITING)
+#define SEEN_HAS_DIGEST(state)	((state) < SEEN_MARKED || (state) == SEEN_WAITING)
+
 struct receipt {			/* one message of a batch, for state_commit() */
 	int64_t		 mailbox;
 	uint8_t		 uid[STATE_KEY_MAX];
@@ -53,14 +58,20 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint64_t	 octets;
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: none */
-	enum seen_state	 state;		/* KEPT or DELETING */
+	uint8_t		 identity[PROTO_DIGEST_LEN];	/* all zero: every recipient gets it, whatever he has */
+	enum seen_state	 state;		/* KEPT or DELETING: once every recipient is final */
 	int64_t		 since;		/* epoch, not before unproven */
 	int64_t		 unproven;	/* epoch of the beginning of the session */
 	uint32_t	 size;		/* header: as listed, of the whole message */
 	uint8_t		 header;	/* 1: only the header of a message over max_size: no seen row, an oversize one */
 	uint32_t	 nrcpt;
 	struct msg_rcpt	*rcpts;
-	enum commit_verdict verdict;	/* out: DISCARD if a row exists and has the same digest */
+	struct msg_note	*note;	/* NULL: none; there is one if a recipient is no Maildir */
+	/* out */
+	enum commit_verdict verdict;	/* DISCARD: a row exists and has the same digest, or no recipient is without a copy */
+	uint8_t		*verdicts;	/* one per recipient: enum commit_verdict */
+	int64_t		 relay;		/* id of the first of its relay rows; ids follow in the order of recipients; 0: none */
+	uint8_t		 waiting;	/* 1: its seen row says WAITING */
 };
 
 struct record_state {
@@ -81,15 +92,18 @@ uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so t
 /* --- store_commit.c --- */
 
 /*
- * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row and its pending rows.  Fills
- * verdicts, and the range of pending ids (first..last, 0..0 if none).
+ * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row, and its pending, relay, copy
+ * and handled rows.  Fills what is out, and the range of pending ids (first..last, 0..0 if none).
  */
 int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
+int	 state_mark(uint8_t *key);			/* of the trace mark, PROTO_DIGEST_LEN octets; 0 or -1 */
 int	 state_settle(int64_t first, int64_t last);	/* queue for the next commit; 0, or -1: no memory */
 int	 state_flush(void);				/* commit queued settles now */
 /* Every pending row in order. */
 int	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg);
 int64_t	 state_pending_count(void);
+/* Rows that have done their work go, once a day: of what was handled after 14 days, of copies after 30. */
+int	 state_prune_old(int64_t now);
 
 /* --- store_seen.c --- */
 
@@ -105,8 +119,30 @@ struct seen_print {
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: not known */
 };
 int	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* 0, or -1: no row, or error */
-struct mailbox_counts { uint32_t undeleted, kept, suspects, aside, oversize; };
+int	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* enum seen_state, NEVER: no row; or -1 */
+struct aside_row {			/* a message set aside, still on the server */
+	int64_t		 mailbox, since;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	char		 reason[PROTO_TEXT_SIZE];
+};
+int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* every one; cb must not call the store; 0/-1 */
+struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, oversize; };
 int	 state_counts(int64_t mailbox, struct mailbox_counts *);
+
+/* --- store_explain.c --- */
+
+struct explanation {			/* of one message */
+	enum seen_state	 state;		/* NEVER: no seen row */
+	int64_t		 since, gone;
+	uint64_t	 size;
+	uint32_t	 deaths, failures;
+	enum oversize	 oversize;
+	int64_t		 handled;	/* epoch, if note is not NULL */
+	char		*sender, *note, *results;
+};
+int	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);	/* 1, 0: not known, -1 */
+void	 explanation_free(struct explanation *);
 
 /* --- store_change.c --- */
 

@@ -13,6 +13,7 @@
 
 #include "../common/log.h"
 #include "../common/proto.h"
+#include "../common/route.h"
 
 /* --- store_config.c, store_secret.c: rpopd.db --- */
 
@@ -34,6 +35,12 @@ struct settings {
 	const char	*source;		/* numeric addresses by commas, one per family; "" = any (S12) */
 	const char	*socks;			/* SOCKS5 server, ip:port or [v6]:port; "" = none */
 	uint32_t	 postmaster;		/* account id: fallback of unified records; 0: none, then no record is unified */
+	uint32_t	 report_nexthop;	/* id: reports of failures are handed on there; 0: none */
+	const char	*archive;		/* address that gets a copy of every message (S76); "" = none */
+	char		 detail;		/* between user and detail in addresses; NUL: none */
+	uint32_t	 hop_limit;		/* Received fields; more is a loop */
+	uint32_t	 queue_age;		/* s a recipient may wait for its next hop */
+	uint32_t	 queue_limit;		/* recipients that may wait; with more nothing is polled */
 };
 
 /* Strings of a config are never NULL; "" stands for the store's NULL.  They live as long as the config. */
@@ -44,7 +51,9 @@ struct record {				/* one row of rpop, without its secret */
 	const char	*host;			/* lower case, without brackets */
 	const char	*user;
 	const char	*mailbox;
-	const char	*special;
+	const char	*special;		/* "*", or names of fields, single spaces between */
+	const char	*trusted_hop, *strip_prefix, *domains;	/* "" = NULL */
+	uint32_t	 special_nth;		/* 0 = all */
 	uint32_t	 account;		/* owner */
 	uint32_t	 period;		/* s; 0 = disabled (NULL in the store) */
 	enum dist_mode	 mode;
@@ -52,6 +61,7 @@ struct record {				/* one row of rpop, without its secret */
 	uint16_t	 port;			/* explicit, or 110 / 995 by tls */
 	uint8_t		 leave, apop;
 	uint8_t		 self_service;		/* written by its owner: public addresses only */
+	uint8_t		 suppress;		/* no second copy to the same recipient; unified modes */
 	uint8_t		 mark_first;		/* what is there at the first poll counts as delivered */
 	uint8_t		 headers_only;		/* of messages over max_size; else they are skipped */
 	uint8_t		 tls_min;		/* as msg_fetch_start; 0 = default */
@@ -83,24 +93,30 @@ struct oauth_row {			/* a row of oauth_client, without its secret */
 	uint8_t		 client_credentials;	/* else refresh_token */
 };
 
-struct account_row {
+struct nexthop_row {			/* a row of nexthop, without its password */
 	uint32_t	 id;
-	const char	*dir;			/* domain/local-part */
-};
-
-struct address_row {
-	uint32_t	 account;
-	const char	*address;		/* lower case */
+	const char	*name;
+	const char	*host;			/* lower case, without brackets; "": */
+	const char	*path;			/* of a socket; "" = none */
+	const char	*tls_name, *ca_file;	/* "" for NULL */
+	const char	*user;			/* to log in as, with a password; "" = does not log in */
+	const char	*helo;			/* "" = settings.hostname */
+	enum send_protocol protocol;
+	enum tls_mode	 tls;
+	enum null_sender null_sender;
+	uint16_t	 port;			/* explicit, or 24 (LMTP), 25, 465 (SMTP with tls) */
+	uint8_t		 xclient;
+	uint32_t	 connections;		/* at once */
+	uint32_t	 timeout;		/* s */
 };
 
 struct config {				/* everything of one good load; config_free() */
 	struct settings		 settings;
 	struct record		*records;
 	size_t			 nrecords;
-	struct account_row	*accounts;
-	size_t			 naccounts;
-	struct address_row	*addresses;	/* accounts' own and aliases */
-	size_t			 naddresses;
+	struct route_table	*routes;	/* domains, accounts, rows of table route */
+	struct nexthop_row	*nexthops;
+	size_t			 nnexthops;
 	struct window		*windows;
 	size_t			 nwindows;
 	struct oauth_row	*clients;
@@ -122,6 +138,10 @@ void		 config_free(struct config *);
  * sentence in err).  The caller wipes it.  No page of the store stays in memory.
  */
 ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret, char *err, size_t errsize);
+
+const struct nexthop_row *config_nexthop(const struct config *, uint32_t id);	/* NULL: none */
+/* Likewise, the password of a next hop. */
+ssize_t		 config_nexthop_secret(const char *path, const struct nexthop_row *, uint8_t *secret, char *err, size_t errsize);
 
 struct grant_secret {			/* what a token request needs; the caller wipes it */
 	uint8_t		 origin[PROTO_DIGEST_LEN];	/* names the grant: digest of the refresh token, or of the client */

@@ -19,6 +19,7 @@ struct unproven {
 static int	 change_one(int64_t, const struct listing_change *, int64_t);
 static int	 change_run(enum state_sql, int64_t, const struct listing_change *, int64_t);
 static int	 change_adopt(int64_t, const struct listing_change *);
+static int	 change_keys(int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
 static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
 static int	 change_oversize(int64_t, const struct listing_change *, int64_t);
 static int	 change_doubt(int64_t, const struct listing_change *);
@@ -135,11 +136,23 @@ change_adopt(int64_t mailbox, const struct listing_change *c)
 	struct listing_change	 to = { .uidlen = c->tolen };
 
 	memcpy(to.uid, c->to, c->tolen);
-	if (change_key(Q_SEEN_KEY, mailbox, c->uid, c->uidlen, c->to, c->tolen) == -1 ||
-	    change_key(Q_PRINT_KEY, mailbox, c->uid, c->uidlen, c->to, c->tolen) == -1 ||
+	if (change_keys(mailbox, c->uid, c->uidlen, c->to, c->tolen) == -1 ||
 	    change_run(Q_SUSPECT_CLEAR, mailbox, &to, 0) == -1)
 		return (-1);
 	return (change_run(Q_OVERSIZE_CLEAR, mailbox, &to, 0));
+}
+
+/* Everything that is known of a message by its key. */
+static int
+change_keys(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
+{
+	static const enum state_sql	 keys[] = { Q_SEEN_KEY, Q_PRINT_KEY, Q_RELAY_KEY, Q_HANDLED_KEY };
+	size_t				 i;
+
+	for (i = 0; i < nitems(keys); i++)
+		if (change_key(keys[i], mailbox, uid, uidlen, to, tolen) == -1)
+			return (-1);
+	return (0);
 }
 
 static int
@@ -268,7 +281,5 @@ unproven_key(int64_t mailbox, const struct unproven *u)
 		rc = sqlite3_step(st);
 		sqlite3_reset(st);
 	}
-	if (rc != SQLITE_DONE || change_key(Q_SEEN_KEY, mailbox, u->uid, u->uidlen, key, len) == -1)
-		return (-1);
-	return (change_key(Q_PRINT_KEY, mailbox, u->uid, u->uidlen, key, len));
+	return (rc != SQLITE_DONE ? -1 : change_keys(mailbox, u->uid, u->uidlen, key, len));
 }

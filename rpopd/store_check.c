@@ -86,6 +86,15 @@ check_printable(const char *s)
 }
 
 int
+check_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			return (0);
+	return (1);
+}
+
+int
 check_path(const char *s)
 {
 	const char	*p;
@@ -213,17 +222,36 @@ check_folder(const char *s)
 int
 check_field(const char *s)
 {
+	size_t	 i, len;
+
+	if (strlen(s) >= PROTO_SPECIAL_SIZE)
+		return (0);
+	if (strcmp(s, "*") == 0)
+		return (1);
+	for (;; s += len + 1) {
+		len = strcspn(s, " ");
+		if (len == 0 || len >= PROTO_FIELD_SIZE || (len == 1 && *s == '*'))
+			return (0);
+		for (i = 0; i < nitems(kept_fields); i++)
+			if (strlen(kept_fields[i]) == len && strncasecmp(s, kept_fields[i], len) == 0)
+				return (0);
+		for (i = 0; i < len; i++)
+			if (s[i] < '!' || s[i] > '~' || s[i] == ':')
+				return (0);
+		if (s[len] == '\0')
+			return (1);
+	}
+}
+
+int
+check_prefix(const char *s)
+{
 	size_t	 i;
 
-	if (*s == '\0' || strlen(s) >= PROTO_FIELD_SIZE)
-		return (0);
-	for (i = 0; i < nitems(kept_fields); i++)
-		if (strcasecmp(s, kept_fields[i]) == 0)
+	for (i = 0; s[i] != '\0'; i++)
+		if (s[i] <= ' ' || s[i] > '~' || s[i] == '@')
 			return (0);
-	for (; *s != '\0'; s++)
-		if (*s < '!' || *s > '~' || *s == ':')
-			return (0);
-	return (1);
+	return (i > 0 && i < PROTO_PREFIX_SIZE);
 }
 
 /* At least one name as openssl-rehash(1) makes them: eight hexadecimal digits, a dot, a number. */

@@ -140,26 +140,17 @@ state_pending_count(void)
 	return (n);
 }
 
-/* One message: its seen row says whether it is new; what is new gets pending rows. */
+/* One message: its seen row says whether it is new; what is new gets rows for its recipients. */
 static int
 commit_one(struct receipt *r, int64_t *first, int64_t *last)
 {
-	sqlite3_stmt	*st;
-	uint32_t	 i;
-
+	r->relay = 0;
+	r->waiting = 0;
 	if ((r->header ? commit_header(r) : commit_seen(r)) == -1)
 		return (-1);
-	if (r->verdict == COMMIT_DISCARD)
-		return (0);
-	for (i = 0; i < r->nrcpt; i++) {
-		if ((st = state_query(Q_PENDING_INSERT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
-		    sqlite3_bind_text(st, 3, r->rcpts[i].link, -1, SQLITE_STATIC) != SQLITE_OK ||
-		    sqlite3_bind_text(st, 4, r->rcpts[i].dest, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
-			return (-1);
-		*last = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
-		if (*first == 0)
-			*first = *last;
-	}
+	if (r->verdict == COMMIT_DELIVER)
+		return (rcpt_commit(r, first, last));
+	memset(r->verdicts, COMMIT_DISCARD, r->nrcpt);
 	return (0);
 }
 
@@ -192,6 +183,7 @@ commit_known(struct receipt *r)
 	if (digest != NULL && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN &&
 	    sqlite3_column_int(st, 2) != SEEN_MARKED && memcmp(digest, r->digest, PROTO_DIGEST_LEN) == 0)
 		r->verdict = COMMIT_DISCARD;
+	r->waiting = r->verdict == COMMIT_DISCARD && sqlite3_column_int(st, 2) == SEEN_WAITING;
 	sqlite3_reset(st);
 	return (commit_write(r->verdict == COMMIT_DISCARD ? Q_SEEN_AGAIN : Q_SEEN_REPLACE, r));
 }

@@ -30,7 +30,6 @@ static int	 load_header(struct load *);
 static int	 load_rows(struct load *, const struct loader *);
 static void	 load_whole(struct load *);
 static void	 load_integrity(struct load *);
-static int	 address_cmp(const void *, const void *);
 
 struct config *
 config_load(const char *path, store_complain complain, void *arg)
@@ -50,7 +49,7 @@ config_load(const char *path, store_complain complain, void *arg)
 	}
 	if ((ld.c = calloc(1, sizeof(*ld.c))) == NULL)
 		load_bad(&ld, "out of memory");
-	else if (load_header(&ld) == 0) {
+	else if (load_header(&ld) == 0 && ld.c->routes != NULL) {
 		for (i = 0; i < load_nloaders && load_rows(&ld, &load_loaders[i]) == 0; i++)
 			;
 		if (i == load_nloaders) {
@@ -74,13 +73,13 @@ config_free(struct config *c)
 
 	if (c == NULL)
 		return;
+	route_free(c->routes);
 	while ((a = c->arena) != NULL) {
 		c->arena = a->next;
 		free(a);
 	}
 	free(c->records);
-	free(c->accounts);
-	free(c->addresses);
+	free(c->nexthops);
 	free(c->windows);
 	free(c->clients);
 	free(c);
@@ -141,7 +140,10 @@ load_header(struct load *ld)
 	else if (version != USER_VERSION)
 		load_bad(ld, "%s: has schema version %lld, this rpopd knows version %d; rpopd-upgrade.sh makes a new store of an old one", ld->path, (long long)version,
 		    USER_VERSION);
-	else
+	else if (load_table(ld) == -1) {
+		sql_reason(ld->db, ld->path, err, sizeof(err));
+		load_bad(ld, "%s; the schema may not be the one of rpopd.sql", err);
+	} else
 		return (0);
 	return (-1);
 }
@@ -172,18 +174,17 @@ load_rows(struct load *ld, const struct loader *l)
 static void
 load_whole(struct load *ld)
 {
-	const struct address_row	*postmaster;
+	const struct route_account	*postmaster;
 	struct config			*c = ld->c;
 	char				 text[PROTO_ADDR_SIZE], dir[256];
-	size_t				 i;
 
 	if (ld->main_domain == NULL) {
 		load_bad(ld, "settings: the row is missing; run: INSERT INTO settings DEFAULT VALUES");
 		return;
 	}
 	snprintf(text, sizeof(text), "postmaster@%s", ld->main_domain);
-	if ((postmaster = load_address(c, text)) != NULL)
-		c->settings.postmaster = postmaster->account;
+	if ((postmaster = route_account_by_address(c->routes, text)) != NULL)
+		c->settings.postmaster = postmaster->id;
 	if (ld->main_domain[0] != '\0' && load_domain_row(ld, ld->main_domain) == NULL)
 		load_bad(ld, "settings: main_domain is not in table domain; insert it there");
 	if (ld->any_special && postmaster == NULL)
@@ -192,15 +193,12 @@ load_whole(struct load *ld)
 		    ld->main_domain[0] == '\0' ? "DOMAIN" : ld->main_domain);
 	if (ld->any_tls && check_path(c->settings.ca_dir) && !check_ca_dir(c->settings.ca_dir)) {
 		log_vis(dir, sizeof(dir), c->settings.ca_dir, strlen(c->settings.ca_dir));
-		load_bad(ld, "settings: ca_dir %s has no hashed certificates, which records with tls need; run: "
+		load_bad(ld, "settings: ca_dir %s has no hashed certificates, which records and next hops with tls need; run: "
 		    "openssl rehash %s", dir, dir);
 	}
 	if (c->settings.schedule[0] != '\0' && !load_has_schedule(c, c->settings.schedule))
 		load_bad(ld, "settings: schedule is not in table schedule; insert its windows there");
-	qsort(c->addresses, c->naddresses, sizeof(*c->addresses), address_cmp);
-	for (i = 1; i < c->naddresses; i++)
-		if (strcmp(c->addresses[i - 1].address, c->addresses[i].address) == 0)
-			load_bad(ld, "address %s is there more than once; delete all but one", c->addresses[i].address);
+	load_routes_sound(ld);
 }
 
 /*
@@ -258,10 +256,4 @@ arena_add(struct arena **head, const char *text, size_t len)
 	to[len] = '\0';
 	a->used += len + 1;
 	return (to);
-}
-
-static int
-address_cmp(const void *a, const void *b)
-{
-	return (strcmp(((const struct address_row *)a)->address, ((const struct address_row *)b)->address));
 }

@@ -2,16 +2,21 @@
 /* Every statement that state.db ever runs, prepared once. */
 #include "store_sql.h"
 
+#define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries,"	\
+			" status, client"
+
 const char *const	 state_texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
 	[Q_ROLLBACK] = "ROLLBACK",
+	[Q_ASIDE_LIST] = "SELECT mailbox, uid, since, reason FROM suspect WHERE deaths >= 3 OR failures >= 5",
 	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6, ?4, ?5)"
 	    " ON CONFLICT DO NOTHING",
 	[Q_SEEN_GET] = "SELECT size, sha256, state FROM seen WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_ROW] = "SELECT state, gone, since, size FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, size = ?4, sha256 = ?5"
 	    " WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_AGAIN] = "UPDATE seen SET state = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = 5, 5, ?3), gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, 4, NULL, ?3, 0,"
 	    " zeroblob(32)) ON CONFLICT DO NOTHING",
 	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since) FROM seen WHERE mailbox = ?1",
@@ -20,10 +25,11 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_STATE] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_FINAL] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2 AND state = 5",
 	[Q_SEEN_SINCE] = "UPDATE seen SET since = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4))"
-	    " FROM seen WHERE mailbox = ?1",
+	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4)),"
+	    " count(*) FILTER (WHERE state = 5) FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",
 	[Q_PRINT_GET] = "SELECT fingerprint FROM print WHERE mailbox = ?1 AND uid = ?2",
@@ -35,15 +41,44 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
 	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
 	/* A digest key is longer than any unique-id. */
-	[Q_UNPROVEN_ROWS] = "SELECT uid, sha256 FROM seen WHERE mailbox = ?1 AND since >= ?2 AND state <= 2 AND length(uid) <= 70",
+	[Q_UNPROVEN_ROWS] = "SELECT uid, sha256 FROM seen WHERE mailbox = ?1 AND since >= ?2 AND state IN (0, 1, 2, 5)"
+	    " AND length(uid) <= 70",
 	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest) VALUES (?1, ?2, ?3, ?4)",
 	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
 	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",
+	[Q_RELAY_INSERT] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived,"
+	    " next, tries, status, client) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+	[Q_RELAY_LIST] = "SELECT " RELAY_COLUMNS " FROM relay ORDER BY id",
+	[Q_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE id = ?1",
+	[Q_RELAY_OF] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 ORDER BY id",
+	[Q_RELAY_COUNT] = "SELECT count(*) FROM relay",
+	[Q_RELAY_OPEN] = "SELECT EXISTS (SELECT 1 FROM relay WHERE mailbox = ?1 AND uid = ?2 AND state IN (0, 2))",
+	[Q_RELAY_DROP] = "DELETE FROM relay WHERE id = ?1",
+	[Q_RELAY_AGAIN] = "UPDATE relay SET next = ?2, tries = tries + 1, status = ifnull(?3, status) WHERE id = ?1",
+	[Q_RELAY_STATE] = "UPDATE relay SET state = ?2, status = ifnull(?3, status) WHERE id = ?1",
+	[Q_RELAY_RELEASE] = "UPDATE relay SET state = 0, arrived = ?2, next = ?2, tries = 0, status = ifnull(?3, status),"
+	    " nexthop = iif(?5 = '', nexthop, ?4), dest = iif(?5 = '', dest, ?5) WHERE id = ?1",
+	[Q_RELAY_KEY] = "UPDATE relay SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
+	    " ON CONFLICT DO UPDATE SET accepted = accepted + ?2, refused = refused + ?3, retried = retried + ?4,"
+	    " in_doubt = in_doubt + ?5",
+	[Q_COPY_ADD] = "INSERT OR IGNORE INTO copy (key, since) VALUES (?1, ?2)",
+	[Q_COPY_PRUNE] = "DELETE FROM copy WHERE since < ?1",
+	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, since, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
+	    " ?6)",
+	[Q_HANDLED_GET] = "SELECT since, sender, note, results FROM handled WHERE mailbox = ?1 AND uid = ?2",
+	[Q_HANDLED_RESULT] = "UPDATE handled SET results = results || ?3 WHERE mailbox = ?1 AND uid = ?2 AND length(results) < 8000",
+	[Q_HANDLED_KEY] = "UPDATE OR REPLACE handled SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_HANDLED_PRUNE] = "DELETE FROM handled WHERE since < ?1",
+	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned' AND ?1 = 0",
+	[Q_PRUNED_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?1)",
 	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
 	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone) FROM ("
 	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone FROM suspect WHERE mailbox = ?1 UNION ALL "
 	    "SELECT uid, 0, 0, 0, state, gone FROM oversize WHERE mailbox = ?1) GROUP BY uid ORDER BY uid",
+	[Q_ODD_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
+	    " WHERE mailbox = ?1 AND uid = ?2), (SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2)",
 	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 1, 0, NULL, ?3,"
 	    " ?4) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4 RETURNING deaths",
 	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 0, 1, NULL, ?3,"
@@ -79,6 +114,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " polls, failing, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
+	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",
 	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended FROM token WHERE origin = ?1",
 	[Q_TOKEN_ROTATE] = "INSERT INTO token (origin, refresh, since) VALUES (?1, ?2, ?3)"
 	    " ON CONFLICT DO UPDATE SET refresh = ?2, since = ?3, cause = NULL, suspended = NULL",

@@ -13,23 +13,27 @@
 static int	 load_settings(struct load *, sqlite3_stmt *);
 static int	 settings_text(struct load *, sqlite3_stmt *);
 static int	 settings_network(struct load *, sqlite3_stmt *);
-static int	 load_domain(struct load *, sqlite3_stmt *);
-static int	 load_account(struct load *, sqlite3_stmt *);
-static int	 load_route(struct load *, sqlite3_stmt *);
-static int	 address_add(struct config *, uint32_t, const char *);
-static int	 domain_cmp(const void *, const void *);
+static int	 settings_routing(struct load *, sqlite3_stmt *);
 
 enum { S_MAIL_ROOT, S_CA_DIR, S_HOSTNAME, S_NAMESERVERS, S_MAIN_DOMAIN, S_PROCESSORS, S_USE_APOP, S_IDLE, S_SESSION, S_DELAY_HOSTS,
-	S_DELAY_ACCOUNTS, S_HOST_SESSIONS, S_SCHEDULE, S_SOURCE, S_USE_DOMAIN, S_SELF_POLL, S_SOCKS, S_LOG_LEVEL };
+	S_DELAY_ACCOUNTS, S_HOST_SESSIONS, S_SCHEDULE, S_SOURCE, S_USE_DOMAIN, S_SELF_POLL, S_SOCKS, S_LOG_LEVEL,
+	S_NEXTHOP, S_NEXTHOP_ID, S_REPORT, S_REPORT_ID, S_ARCHIVE, S_DETAIL, S_HOP_LIMIT, S_QUEUE_AGE, S_QUEUE_LIMIT };
 
 /* Later tables refer to earlier ones. */
 const struct loader	 load_loaders[] = {
 	{ "SELECT mail_root, ca_dir, hostname, nameservers, main_domain, processors, use_apop, idle_timeout, session_timeout,"
 	    " delay_failed_hosts, delay_failed_accounts, host_sessions, schedule, source_address, use_domain_addresses, self_poll,"
-	    " socks, log_level FROM settings", load_settings },
-	{ "SELECT name, address FROM domain ORDER BY name", load_domain },
-	{ "SELECT id, name, domain FROM account ORDER BY name || '@' || domain", load_account },
-	{ "SELECT address, target FROM route ORDER BY address", load_route },
+	    " socks, log_level, nexthop, (SELECT n.id FROM nexthop n WHERE n.name = settings.nexthop), report_nexthop,"
+	    " (SELECT n.id FROM nexthop n WHERE n.name = report_nexthop), archive, detail, hop_limit, queue_age, queue_limit FROM settings",
+	    load_settings },
+	{ "SELECT id, name, protocol, address, tls, tls_name, ca_file, auth_name, helo, xclient, null_sender, connections, timeout, "
+	    SECRET_COLUMNS("password") " FROM nexthop ORDER BY id", load_nexthop },
+	{ "SELECT name, address, source_routes FROM domain ORDER BY name", load_domain },
+	/* an account's own next hop, or the default */
+	{ "SELECT a.id, a.name, a.domain, ifnull(a.nexthop, s.nexthop) AS nexthop, n.id FROM account a LEFT JOIN settings s ON s.id = 1"
+	    " LEFT JOIN nexthop n ON n.name = ifnull(a.nexthop, s.nexthop)", load_account },
+	{ "SELECT r.address, r.target, r.folder, r.nexthop, n.id, r.action, r.text FROM route r LEFT JOIN nexthop n ON n.name = r.nexthop"
+	    " ORDER BY r.rowid", load_route },
 	{ "SELECT name, days, begins, ends, pause FROM schedule ORDER BY name, days, begins", load_schedule },
 	{ "SELECT name, token_url, client_id, typeof(client_secret), length(CAST(client_secret AS BLOB)), scope, grant_type, ca_file"
 	    " FROM oauth_client ORDER BY name", load_oauth },
@@ -82,33 +86,6 @@ load_tls(const char *s, enum tls_mode *mode)
 	return (-1);
 }
 
-/* NULL: no such domain here. */
-const struct domain_row *
-load_domain_row(const struct load *ld, const char *name)
-{
-	const struct domain_row	 key = { name, NULL };
-
-	return (bsearch(&key, ld->domains, ld->ndomains, sizeof(key), domain_cmp));
-}
-
-const struct address_row *
-load_address(const struct config *c, const char *address)
-{
-	size_t	 low = 0, high = c->naccounts, mid;
-	int	 cmp;
-
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if ((cmp = strcmp(address, c->addresses[mid].address)) == 0)
-			return (&c->addresses[mid]);
-		if (cmp < 0)
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return (NULL);
-}
-
 static int
 load_settings(struct load *ld, sqlite3_stmt *st)
 {
@@ -134,7 +111,7 @@ load_settings(struct load *ld, sqlite3_stmt *st)
 	ld->use_domain_addresses = load_number(ld, st, S_USE_DOMAIN, 0, 1);
 	if (s->session_timeout < s->idle_timeout)
 		load_bad(ld, "settings: session_timeout must not be shorter than idle_timeout");
-	return (0);
+	return (settings_routing(ld, st));
 }
 
 static int
@@ -189,88 +166,23 @@ settings_network(struct load *ld, sqlite3_stmt *st)
 }
 
 static int
-load_domain(struct load *ld, sqlite3_stmt *st)
+settings_routing(struct load *ld, sqlite3_stmt *st)
 {
-	struct domain_row	*p;
+	struct settings	*s = &ld->c->settings;
+	const char	*detail;
 
-	load_row_name(ld, "domain", st, 0, -1);
-	if ((p = load_grow(ld->domains, ld->ndomains, sizeof(*p))) == NULL)
+	if ((s->archive = load_text(ld, st, S_ARCHIVE, PROTO_ADDR_SIZE)) == NULL || (detail = load_peek(ld, st, S_DETAIL, 2)) == NULL)
 		return (-1);
-	ld->domains = p;
-	p += ld->ndomains;
-	if ((p->name = load_text(ld, st, 0, PROTO_HOST_SIZE)) == NULL || (p->address = load_text(ld, st, 1, SOURCE_SIZE)) == NULL)
-		return (-1);
-	ld->ndomains++;
-	if (!load_null(st, 1) && !check_addresses(p->address, 0))
-		load_bad_value(ld, st, 1, "must be numeric addresses of this host, separated by commas, or NULL");
-	if (!check_domain(p->name))
-		load_bad(ld, "%s: must be a domain in lower case, and not 'spool'; correct it", ld->row);
-	return (0);
-}
-
-static int
-load_account(struct load *ld, sqlite3_stmt *st)
-{
-	struct config		*c = ld->c;
-	struct account_row	*p;
-	const char		*name, *domain;
-	char			 text[PROTO_DIR_SIZE];
-
-	load_row_name(ld, "account", st, 1, 2);
-	if ((name = load_text(ld, st, 1, 65)) == NULL || (domain = load_text(ld, st, 2, PROTO_HOST_SIZE)) == NULL)
-		return (-1);
-	if (!check_local(name))
-		load_bad(ld, "%s: name must be in lower case: letters, digits and . _ + = & ' -, beginning with neither . nor -",
-		    ld->row);
-	if (load_domain_row(ld, domain) == NULL)
-		load_bad(ld, "%s: its domain is not in table domain; insert it there", ld->row);
-	if ((p = load_grow(c->accounts, c->naccounts, sizeof(*p))) == NULL)
-		return (-1);
-	c->accounts = p;
-	p += c->naccounts;
-	p->id = load_number(ld, st, 0, 1, UINT32_MAX);
-	snprintf(text, sizeof(text), "%s/%s", domain, name);
-	if ((p->dir = arena_add(&c->arena, text, strlen(text))) == NULL)
-		return (-1);
-	snprintf(text, sizeof(text), "%s@%s", name, domain);
-	if ((name = arena_add(&c->arena, text, strlen(text))) == NULL || address_add(c, p->id, name) == -1)
-		return (-1);
-	c->naccounts++;
-	return (0);
-}
-
-/* Aliases stand behind the accounts' own addresses until everything is loaded. */
-static int
-load_route(struct load *ld, sqlite3_stmt *st)
-{
-	const struct address_row	*target;
-	const char			*address, *to;
-
-	load_row_name(ld, "route", st, 0, -1);
-	if ((address = load_text(ld, st, 0, PROTO_ADDR_SIZE)) == NULL || (to = load_text(ld, st, 1, PROTO_ADDR_SIZE)) == NULL)
-		return (-1);
-	if (!check_address(address))
-		load_bad(ld, "%s: address must be local-part@domain in lower case without spaces", ld->row);
-	else if (load_domain_row(ld, strrchr(address, '@') + 1) == NULL)
-		load_bad(ld, "%s: the domain of address is not in table domain; insert it there", ld->row);
-	if (load_address(ld->c, address) != NULL)
-		load_bad(ld, "%s: address is an account of its own; delete this row", ld->row);
-	if ((target = load_address(ld->c, to)) == NULL)
-		load_bad_value(ld, st, 1, "must be the address of an account");
-	return (address_add(ld->c, target == NULL ? 0 : target->account, address));
-}
-
-static int
-address_add(struct config *c, uint32_t account, const char *address)
-{
-	struct address_row	*p;
-
-	if ((p = load_grow(c->addresses, c->naddresses, sizeof(*p))) == NULL)
-		return (-1);
-	c->addresses = p;
-	p += c->naddresses++;
-	p->account = account;
-	p->address = address;
+	s->detail = *detail;
+	if (load_null(st, S_DETAIL) || strchr("+-=._#", *detail) == NULL)
+		load_bad_value(ld, st, S_DETAIL, "must be one of + - = . _ #, or empty");
+	if (!load_null(st, S_ARCHIVE) && (!check_address(s->archive) || s->archive[0] == '*'))
+		load_bad_value(ld, st, S_ARCHIVE, "must be local-part@domain in lower case, or NULL");
+	load_nexthop_id(ld, st, S_NEXTHOP, S_NEXTHOP_ID);
+	s->report_nexthop = load_nexthop_id(ld, st, S_REPORT, S_REPORT_ID);
+	s->hop_limit = load_number(ld, st, S_HOP_LIMIT, 10, 1000);
+	s->queue_age = load_number(ld, st, S_QUEUE_AGE, 600, 2592000);
+	s->queue_limit = load_number(ld, st, S_QUEUE_LIMIT, 1, 1000000);
 	return (0);
 }
 
@@ -290,19 +202,32 @@ load_bad_value(struct load *ld, sqlite3_stmt *st, int col, const char *rule)
 void
 load_row_name(struct load *ld, const char *table, sqlite3_stmt *st, int key, int key2)
 {
-	char		 one[512] = "", two[512] = "";
+	size_t		 n = strlcpy(ld->row, table, sizeof(ld->row));
 	const void	*p;
 
+	ld->row[n++] = ' ';
+	ld->row[n] = '\0';
 	if ((p = sqlite3_column_blob(st, key)) != NULL)
-		log_vis(one, sizeof(one), p, sqlite3_column_bytes(st, key));
-	if (key2 != -1 && (p = sqlite3_column_blob(st, key2)) != NULL)
-		log_vis(two, sizeof(two), p, sqlite3_column_bytes(st, key2));
-	snprintf(ld->row, sizeof(ld->row), "%s %s%s%s", table, one, key2 == -1 ? "" : *table == 'a' ? "@" : "/", two);
+		log_vis(ld->row + n, 512, p, sqlite3_column_bytes(st, key));
+	if (key2 == -1)
+		return;
+	n = strlcat(ld->row, *table == 'a' ? "@" : "/", sizeof(ld->row));
+	if ((p = sqlite3_column_blob(st, key2)) != NULL)
+		log_vis(ld->row + n, 512, p, sqlite3_column_bytes(st, key2));
 }
 
 /* A text of less than size octets, "" for NULL and for what is no such text (then it is complained of); NULL: no memory. */
 const char *
 load_text(struct load *ld, sqlite3_stmt *st, int col, size_t size)
+{
+	const char	*p = load_peek(ld, st, col, size);
+
+	return (p == NULL ? NULL : arena_add(&ld->c->arena, p, strlen(p)));
+}
+
+/* The same where it stands: it goes with the row. */
+const char *
+load_peek(struct load *ld, sqlite3_stmt *st, int col, size_t size)
 {
 	const char	*p;
 	size_t		 len;
@@ -321,7 +246,7 @@ load_text(struct load *ld, sqlite3_stmt *st, int col, size_t size)
 		load_bad(ld, "%s: %s must be at most %zu octets without NUL", ld->row, sqlite3_column_name(st, col), size - 1);
 		return ("");
 	}
-	return (arena_add(&ld->c->arena, p, len));
+	return (p);
 }
 
 uint32_t
@@ -356,10 +281,4 @@ load_grow(void *p, size_t n, size_t size)
 	if ((n & (n - 1)) != 0)
 		return (p);
 	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
-}
-
-static int
-domain_cmp(const void *a, const void *b)
-{
-	return (strcmp(((const struct domain_row *)a)->name, ((const struct domain_row *)b)->name));
 }

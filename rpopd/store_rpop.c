@@ -20,19 +20,20 @@ static int	 rpop_pins(struct load *, sqlite3_stmt *, struct record *, const char
 static int	 digittoint(int);
 static void	 rpop_numbers(struct load *, sqlite3_stmt *, struct record *);
 static void	 rpop_mode(struct load *, sqlite3_stmt *, struct record *);
+static void	 rpop_envelope(struct load *, sqlite3_stmt *, struct record *);
+static void	 rpop_domains(struct load *, sqlite3_stmt *, const char *);
 static void	 rpop_source(const struct load *, struct record *, int);
 
 enum { R_ACCOUNT, R_NAME, R_DOMAIN, R_AUTH_NAME, R_TLS, R_PERIOD, R_LEAVE, R_APOP, R_MAILBOX, R_SPECIAL, R_LOCAL_DOMAIN,
 	R_AUTH, R_CLIENT, R_COMMAND, R_COMMAND_USER, R_TLS_MIN, R_CIPHERS, R_TLS_NAME, R_PINS, R_CA_FILE, R_CERT, R_KEY, R_SCHEDULE,
 	R_MAX_SIZE, R_OVERSIZE, R_MESSAGES, R_OCTETS, R_LEAVE_DAYS, R_FIRST, R_SELF_SERVICE,
+	R_NTH, R_HOP, R_PREFIX, R_DOMAINS, R_SUPPRESS,
 	R_PW_TYPE, R_PW_LENGTH, R_PW_BREAKS, R_REFRESH_TYPE, R_REFRESH_LENGTH, R_REFRESH_BREAKS };
 
-#define SECRET_COLUMNS(c)	"typeof(" c "), length(CAST(" c " AS BLOB)), instr(CAST(" c " AS BLOB), x'0d') + instr(CAST(" c \
-				" AS BLOB), x'0a') + instr(CAST(" c " AS BLOB), x'00')"
-
 const char	 load_rpop_sql[] = "SELECT account, name, domain, auth_name, tls, period, leave, apop, mailbox, special, local_domain,"
-    " auth, oauth_client, token_command, token_user, tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert, tls_key, schedule,"
-    " max_size, oversize, session_messages, session_octets, leave_days, first_poll, self_service, "
+    " auth, oauth_client, token_command, token_user, tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert, tls_key,"
+    " schedule, max_size, oversize, session_messages, session_octets, leave_days, first_poll, self_service,"
+    " special_nth, trusted_hop, strip_prefix, domains, suppress, "
     SECRET_COLUMNS("password") ", " SECRET_COLUMNS("refresh_token") " FROM rpop ORDER BY account, name";
 
 /* As a loader does. */
@@ -68,21 +69,22 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 static int
 rpop_text(struct load *ld, sqlite3_stmt *st, struct record *r)
 {
-	const struct address_row	*owner;
-	const char			*account;
+	const struct route_account	*owner;
 
-	if ((account = load_text(ld, st, R_ACCOUNT, PROTO_ADDR_SIZE)) == NULL ||
+	if ((r->owner = load_text(ld, st, R_ACCOUNT, PROTO_ADDR_SIZE)) == NULL ||
 	    (r->name = load_text(ld, st, R_NAME, 128)) == NULL ||
 	    (r->user = load_text(ld, st, R_AUTH_NAME, PROTO_USER_SIZE)) == NULL ||
 	    (r->mailbox = load_text(ld, st, R_MAILBOX, PROTO_MAILBOX_SIZE)) == NULL ||
-	    (r->special = load_text(ld, st, R_SPECIAL, PROTO_FIELD_SIZE)) == NULL ||
+	    (r->special = load_text(ld, st, R_SPECIAL, PROTO_SPECIAL_SIZE)) == NULL ||
 	    (r->local_domain = load_text(ld, st, R_LOCAL_DOMAIN, PROTO_HOST_SIZE)) == NULL ||
+	    (r->trusted_hop = load_text(ld, st, R_HOP, PROTO_HOST_SIZE)) == NULL ||
+	    (r->strip_prefix = load_text(ld, st, R_PREFIX, PROTO_PREFIX_SIZE)) == NULL ||
+	    (r->domains = load_text(ld, st, R_DOMAINS, PROTO_DOMAINS_SIZE)) == NULL ||
 	    (r->schedule = load_text(ld, st, R_SCHEDULE, SCHEDULE_SIZE)) == NULL)
 		return (-1);
-	if ((owner = load_address(ld->c, account)) == NULL)
+	if ((owner = route_account_by_address(ld->c->routes, r->owner)) == NULL)
 		load_bad(ld, "%s: there is no such account; insert it into view accounts", ld->row);
-	r->owner = owner == NULL ? account : owner->address;
-	r->account = owner == NULL ? 0 : owner->account;
+	r->account = owner == NULL ? 0 : owner->id;
 	if (r->name[0] == '\0' || !check_printable(r->name))
 		load_bad(ld, "%s: name must be text without control characters; rename the record", ld->row);
 	if (r->user[0] == '\0' || strpbrk(r->user, "\r\n") != NULL)
@@ -297,6 +299,7 @@ rpop_mode(struct load *ld, sqlite3_stmt *st, struct record *r)
 	if (!load_null(st, R_SCHEDULE) && !load_has_schedule(ld->c, r->schedule))
 		load_bad_value(ld, st, R_SCHEDULE, "must be in table schedule, or NULL");
 	rpop_source(ld, r, load_null(st, R_SPECIAL));
+	rpop_envelope(ld, st, r);
 	if (load_null(st, R_SPECIAL)) {
 		if (own)
 			load_bad(ld, "%s: local_domain is for records with special; set it to NULL", ld->row);
@@ -305,13 +308,58 @@ rpop_mode(struct load *ld, sqlite3_stmt *st, struct record *r)
 	r->mode = strcmp(r->special, "*") == 0 ? DIST_STAR : DIST_FIELD;
 	ld->any_special = 1;
 	if (!check_field(r->special))
-		load_bad_value(ld, st, R_SPECIAL, "must be '*' or the name of a header field that may be taken out of the message");
+		load_bad_value(ld, st, R_SPECIAL, "must be '*', or names of header fields that may be taken out of the message, single spaces "
+		    "between");
 	if (!load_null(st, R_MAILBOX))
 		load_bad(ld, "%s: mailbox and special exclude each other; set one to NULL", ld->row);
 	if (strncmp(r->owner, "postmaster@", 11) != 0 || ld->main_domain == NULL || strcmp(r->owner + 11, ld->main_domain) != 0)
 		load_bad(ld, "%s: special is for records of the postmaster of settings.main_domain only", ld->row);
 }
 
+/* How the envelope is read out of the header: rows S75, P18. */
+static void
+rpop_envelope(struct load *ld, sqlite3_stmt *st, struct record *r)
+{
+	int	 field = !load_null(st, R_SPECIAL) && strcmp(r->special, "*") != 0;
+
+	r->suppress = load_number(ld, st, R_SUPPRESS, 0, 1);
+	if (!load_null(st, R_NTH))
+		r->special_nth = load_number(ld, st, R_NTH, 1, 100);
+	if (!load_null(st, R_HOP) && !check_hostname(r->trusted_hop))
+		load_bad_value(ld, st, R_HOP, "must be the host name in the 'by' part of the provider's first Received field, or NULL");
+	if (!load_null(st, R_PREFIX) && !check_prefix(r->strip_prefix))
+		load_bad_value(ld, st, R_PREFIX, "must be what the provider puts before local parts, without spaces, or NULL");
+	if (!field && (!load_null(st, R_NTH) || !load_null(st, R_HOP) || !load_null(st, R_PREFIX)))
+		load_bad(ld, "%s: special_nth, trusted_hop and strip_prefix are for records with a special header field; set them to NULL",
+		    ld->row);
+	if (load_null(st, R_DOMAINS))
+		return;
+	if (load_null(st, R_SPECIAL))
+		load_bad(ld, "%s: domains is for records with special; set it to NULL", ld->row);
+	rpop_domains(ld, st, r->domains);
+}
+
+/* Names of table domain, single spaces between. */
+static void
+rpop_domains(struct load *ld, sqlite3_stmt *st, const char *list)
+{
+	char		 name[PROTO_HOST_SIZE];
+	const char	*word;
+	size_t		 len;
+
+	for (word = list;; word += len + 1) {
+		len = strcspn(word, " ");
+		if (len == 0 || len >= sizeof(name))
+			break;
+		memcpy(name, word, len);
+		name[len] = '\0';
+		if (load_domain_row(ld, name) == NULL)
+			break;
+		if (word[len] == '\0')
+			return;
+	}
+	load_bad_value(ld, st, R_DOMAINS, "must be names of table domain, single spaces between, or NULL for all");
+}
 
 /* Rows S12 to S14: a personal record connects from its domain's addresses, if it has any and that is wanted. */
 static void

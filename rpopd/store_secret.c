@@ -16,7 +16,8 @@
 
 static int	 secret_open(const char *, char *, size_t);
 static int	 secret_same(sqlite3_stmt *, const struct record *);
-static ssize_t	 secret_take(sqlite3_stmt *, const struct record *, uint8_t *, char *, size_t);
+static int	 secret_same_nexthop(sqlite3_stmt *, const struct nexthop_row *);
+static ssize_t	 secret_take(sqlite3_stmt *, uint8_t *, char *, size_t);
 
 static sqlite3		*db;
 static sqlite3_stmt	*queries[SECRET_MAX];
@@ -26,7 +27,8 @@ static const char *const texts[SECRET_MAX] = {
 	[SECRET_PASSWORD] = "SELECT domain, auth_name, tls, password FROM rpop WHERE account = ?1 AND name = ?2",
 	[SECRET_GRANT] = "SELECT r.domain, r.auth_name, r.tls, r.refresh_token, c.client_secret, c.token_url, c.client_id,"
 	    " ifnull(c.scope, ''), c.grant_type, c.name FROM rpop r JOIN oauth_client c ON c.name = r.oauth_client"
-	    " WHERE r.account = ?1 AND r.name = ?2"
+	    " WHERE r.account = ?1 AND r.name = ?2",
+	[SECRET_NEXTHOP] = "SELECT address, auth_name, tls, password FROM nexthop WHERE id = ?1 AND name = ?2"
 };
 
 ssize_t
@@ -36,9 +38,38 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 	ssize_t		 n = -1;
 
 	if ((st = secret_row(path, SECRET_PASSWORD, r, err, errsize)) != NULL)
-		n = secret_take(st, r, secret, err, errsize);
+		n = r->auth == AUTH_EXTERNAL ? 0 : secret_take(st, secret, err, errsize);	/* the certificate is the credential */
 	secret_release();
 	return (n);
+}
+
+/* As for a record: a password is for the address, login and kind of protection it was entered with. */
+ssize_t
+config_nexthop_secret(const char *path, const struct nexthop_row *n, uint8_t *secret, char *err, size_t errsize)
+{
+	sqlite3_stmt	*st;
+	ssize_t		 len = -1;
+
+	if (secret_open(path, err, errsize) == -1)
+		return (-1);
+	st = queries[SECRET_NEXTHOP];
+	sqlite3_bind_int64(st, 1, n->id);
+	sqlite3_bind_text(st, 2, n->name, -1, SQLITE_STATIC);
+	switch (sqlite3_step(st)) {
+	case SQLITE_ROW:
+		if (secret_same_nexthop(st, n))
+			len = secret_take(st, secret, err, errsize);
+		else
+			snprintf(err, errsize, "the next hop was changed since the store was loaded; reload");
+		break;
+	case SQLITE_DONE:
+		snprintf(err, errsize, "the next hop was removed since the store was loaded; reload");
+		break;
+	default:
+		sql_reason(db, path, err, errsize);
+	}
+	secret_release();
+	return (len);
 }
 
 void
@@ -119,14 +150,29 @@ secret_same(sqlite3_stmt *st, const struct record *r)
 	    (port != 0 ? port : mode == TLS_MODE_TLS ? 995 : 110) == r->port);
 }
 
+static int
+secret_same_nexthop(sqlite3_stmt *st, const struct nexthop_row *n)
+{
+	char		 host[PROTO_HOST_SIZE];
+	const char	*address = (const char *)sqlite3_column_text(st, 0);
+	const char	*user = (const char *)sqlite3_column_text(st, 1);
+	const char	*tls = (const char *)sqlite3_column_text(st, 2);
+	enum tls_mode	 mode;
+	uint16_t	 port;
+
+	if (address == NULL || user == NULL || tls == NULL || load_tls(tls, &mode) == -1 || mode != n->tls || strcmp(user, n->user) != 0)
+		return (0);
+	if (n->path[0] != '\0')
+		return (strcmp(address, n->path) == 0);
+	return (check_hostport(address, host, sizeof(host), &port) && strcmp(host, n->host) == 0 && (port != 0 ? port : load_nexthop_port(n)) == n->port);
+}
+
 static ssize_t
-secret_take(sqlite3_stmt *st, const struct record *r, uint8_t *secret, char *err, size_t errsize)
+secret_take(sqlite3_stmt *st, uint8_t *secret, char *err, size_t errsize)
 {
 	const void	*p;
 	int		 len;
 
-	if (r->auth == AUTH_EXTERNAL)
-		return (0);		/* the certificate is the credential */
 	p = sqlite3_column_blob(st, 3);
 	len = sqlite3_column_bytes(st, 3);
 	if (p == NULL || len <= 0 || len > PROTO_SECRET_MAX || memchr(p, '\r', len) != NULL || memchr(p, '\n', len) != NULL ||

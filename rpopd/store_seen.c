@@ -110,6 +110,20 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_prin
 }
 
 int
+state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+{
+	sqlite3_stmt	*st;
+	int		 rc, state = SEEN_NEVER;
+
+	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		state = sqlite3_column_int(st, 2);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? state : -1);
+}
+
+int
 state_counts(int64_t mailbox, struct mailbox_counts *c)
 {
 	sqlite3_stmt	*seen, *suspect;
@@ -126,6 +140,7 @@ state_counts(int64_t mailbox, struct mailbox_counts *c)
 	}
 	c->undeleted = sqlite3_column_int64(seen, 0);
 	c->kept = sqlite3_column_int64(seen, 1);
+	c->waiting = sqlite3_column_int64(seen, 2);
 	c->suspects = sqlite3_column_int64(suspect, 0);
 	c->aside = sqlite3_column_int64(suspect, 1);
 	sqlite3_reset(seen);
@@ -231,4 +246,34 @@ doubled(void *p, size_t n, size_t size)
 	if ((n & (n - 1)) != 0)
 		return (p);
 	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
+}
+
+int
+state_aside(int (*cb)(void *, const struct aside_row *), void *arg)
+{
+	struct aside_row	 row;
+	sqlite3_stmt		*st;
+	const char		*reason;
+	int			 rc = SQLITE_ERROR, stop = 0, len;
+
+	if ((st = state_query(Q_ASIDE_LIST)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		memset(&row, 0, sizeof(row));
+		row.mailbox = sqlite3_column_int64(st, 0);
+		row.since = sqlite3_column_int64(st, 2);
+		if ((len = sqlite3_column_bytes(st, 1)) < 1 || (size_t)len > sizeof(row.uid))
+			continue;
+		row.uidlen = len;
+		memcpy(row.uid, sqlite3_column_blob(st, 1), len);
+		if ((reason = (const char *)sqlite3_column_text(st, 3)) != NULL)
+			strlcpy(row.reason, reason, sizeof(row.reason));
+		stop = cb(arg, &row);
+	}
+	sqlite3_reset(st);
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("suspect");
+		return (-1);
+	}
+	return (0);
 }

@@ -23,13 +23,14 @@ void	 sql_reason(sqlite3 *, const char *path, char *err, size_t errsize);	/* the
 
 #define SOURCE_SIZE	501		/* of a list of numeric addresses */
 #define OAUTH_NAME_SIZE	65
+#define NEXTHOP_NAME_SIZE	65
 #define SCHEDULE_SIZE	65		/* of a schedule's name */
 
 struct domain_row {
 	const char	*name, *address;
 };
 
-/* store_rows.c, store_net.c, store_rpop.c: row by row judgement, for config_load(). */
+/* store_rows.c, store_route.c, store_nexthop.c, store_net.c, store_rpop.c: row by row judgement, for config_load(). */
 struct load {
 	sqlite3		*db;
 	struct config	*c;
@@ -44,6 +45,9 @@ struct load {
 	uint32_t	 use_domain_addresses;	/* S13 */
 	int		 any_special, any_tls;
 };
+/* What can be known of a secret without having it: type, length, and whether CR, LF or NUL are in it. */
+#define SECRET_COLUMNS(c)	"typeof(" c "), length(CAST(" c " AS BLOB)), instr(CAST(" c " AS BLOB), x'0d') + instr(CAST(" c \
+				" AS BLOB), x'0a') + instr(CAST(" c " AS BLOB), x'00')"
 struct loader {
 	const char	*sql;
 	int		(*row)(struct load *, sqlite3_stmt *);	/* -1: memory */
@@ -57,20 +61,28 @@ const struct domain_row *load_domain_row(const struct load *, const char *);	/* 
 void	 load_bad_value(struct load *, sqlite3_stmt *, int, const char *);
 void	 load_row_name(struct load *, const char *, sqlite3_stmt *, int, int);
 const char *load_text(struct load *, sqlite3_stmt *, int, size_t);
+const char *load_peek(struct load *, sqlite3_stmt *, int, size_t);
 uint32_t load_number(struct load *, sqlite3_stmt *, int, int64_t, int64_t);
 int64_t	 load_number64(struct load *, sqlite3_stmt *, int, int64_t, int64_t);
 int	 load_null(sqlite3_stmt *, int);
 void	*load_grow(void *, size_t, size_t);
+int	 load_table(struct load *);				/* store_route.c */
+int	 load_domain(struct load *, sqlite3_stmt *);
+int	 load_account(struct load *, sqlite3_stmt *);
+int	 load_route(struct load *, sqlite3_stmt *);
+void	 load_routes_sound(struct load *);
+int	 load_nexthop(struct load *, sqlite3_stmt *);		/* store_nexthop.c */
+uint16_t load_nexthop_port(const struct nexthop_row *);	/* unless the address has one */
+uint32_t load_nexthop_id(struct load *, sqlite3_stmt *, int name, int id);
 int	 load_schedule(struct load *, sqlite3_stmt *);		/* store_net.c */
 int	 load_oauth(struct load *, sqlite3_stmt *);
 int	 load_has_schedule(const struct config *, const char *);
 const struct oauth_row *load_oauth_row(const struct config *, const char *);
 int	 load_rpop(struct load *, sqlite3_stmt *);		/* store_rpop.c */
 extern const char	 load_rpop_sql[];
-const struct address_row *load_address(const struct config *, const char *);	/* accounts' own, while they are sorted */
 
 /* store_secret.c: a kept connection, for this file and store_grant.c */
-enum secret_sql { SECRET_PASSWORD, SECRET_GRANT, SECRET_MAX };	/* both begin with domain, auth_name, tls */
+enum secret_sql { SECRET_PASSWORD, SECRET_GRANT, SECRET_NEXTHOP, SECRET_MAX };	/* all begin with domain or address, auth_name, tls */
 sqlite3_stmt	*secret_row(const char *path, enum secret_sql, const struct record *, char *err, size_t errsize);
 void	 secret_release(void);
 void	 secret_close(void);
@@ -84,6 +96,7 @@ int	 check_domain(const char *);			/* a local domain, lower case */
 int	 check_local(const char *);			/* a local account's name: safe as a directory name */
 int	 check_address(const char *);			/* an alias: local-part@domain, lower case */
 int	 check_printable(const char *);			/* no control characters */
+int	 check_ascii(const char *);			/* printable ASCII */
 int	 check_path(const char *);			/* absolute, no "..", no control characters */
 int	 check_hostname(const char *);
 int	 check_hostport(const char *, char *host, size_t hostsize, uint16_t *port);	/* port 0: none given */
@@ -93,25 +106,31 @@ int	 check_socks(const char *);			/* numeric address and port */
 int	 check_ciphers(const char *);
 int	 check_tls_name(const char *);
 int	 check_folder(const char *);
-int	 check_field(const char *);			/* "*" or a header field that may be taken out */
+int	 check_field(const char *);			/* "*", or header fields that may be taken out, single spaces between */
+int	 check_prefix(const char *);			/* before a local part */
 int	 check_ca_dir(const char *);			/* holds hashed certificates */
 
 /* store_state.c: for the other files of state.db. */
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
+	Q_ASIDE_LIST,
 	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_VISIT, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK,
-	Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT,
+	Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT, Q_SEEN_ROW,
 	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,
 	Q_UNPROVEN_GET, Q_UNPROVEN_PUT, Q_UNPROVEN_DROP, Q_UNPROVEN_ROWS,
 	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT,
-	Q_ODD_ANY, Q_ODD_LIST,
+	Q_RELAY_INSERT, Q_RELAY_LIST, Q_RELAY_GET, Q_RELAY_OF, Q_RELAY_COUNT, Q_RELAY_OPEN, Q_RELAY_DROP, Q_RELAY_AGAIN,
+	Q_RELAY_STATE, Q_RELAY_RELEASE, Q_RELAY_KEY, Q_RELAY_COUNTED,
+	Q_COPY_ADD, Q_COPY_PRUNE, Q_HANDLED_PUT, Q_HANDLED_GET, Q_HANDLED_RESULT, Q_HANDLED_KEY, Q_HANDLED_PRUNE,
+	Q_PRUNED_GET, Q_PRUNED_PUT,
+	Q_ODD_ANY, Q_ODD_LIST, Q_ODD_GET,
 	Q_SUSPECT_ADD, Q_FAILURE_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS, Q_SUSPECT_PURGE,
 	Q_SUSPECT_NEXT,
 	Q_OVERSIZE_GET, Q_OVERSIZE_PUT, Q_OVERSIZE_CLEAR, Q_OVERSIZE_GONE, Q_OVERSIZE_BACK, Q_OVERSIZE_COUNT, Q_OVERSIZE_PURGE,
 	Q_MAILBOX_GET, Q_MAILBOX_ADD, Q_MAILBOX_LIST, Q_MAILBOX_DROP, Q_MAILBOX_LISTED, Q_MAILBOX_LIST_IT,
 	Q_RENUMBER_GET, Q_RENUMBER_PUT, Q_RENUMBER_ANSWER, Q_RENUMBER_DROP,
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP,
-	Q_SESSION_PUT,
+	Q_SESSION_PUT, Q_MARK_GET,
 	Q_TOKEN_GET, Q_TOKEN_ROTATE, Q_TOKEN_SUSPEND, Q_TOKEN_LIST, Q_TOKEN_DROP,
 	Q_MAX
 };
@@ -129,6 +148,12 @@ int	 state_number(enum state_sql, int64_t mailbox, int64_t *);	/* ?1 only; 1 fir
 
 int	 seen_register(sqlite3 *);			/* store_seen.c */
 void	 commit_forget(void);				/* store_commit.c */
+
+/* store_rcpt.c: inside a transaction; 0 or -1. */
+int	 rcpt_commit(struct receipt *, int64_t *first, int64_t *last);
+int	 rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, int64_t *id);
+struct relay_row;
+int	 relay_insert(const struct relay_row *, int64_t *id);	/* store_relay.c; likewise */
 
 extern const char	 state_schema[];		/* etc/state.sql */
 extern const char	 state_before_2[], state_after_2[];	/* store_migrate.c */

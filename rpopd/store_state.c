@@ -105,6 +105,22 @@ state_next_session(void)
 	return (next_session++);
 }
 
+int
+state_mark(uint8_t *key)
+{
+	sqlite3_stmt	*st;
+	int		 r = -1;
+
+	if ((st = state_query(Q_MARK_GET)) == NULL)
+		return (-1);
+	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN) {
+		memcpy(key, sqlite3_column_blob(st, 0), PROTO_DIGEST_LEN);
+		r = 0;
+	}
+	sqlite3_reset(st);
+	return (r);
+}
+
 /*
  * 1, or 0 for a first start, or -1: there are remains of a store that was lost.  Beginning with an empty one would retrieve
  * everything left on the servers again, so that takes an administrator's decision.

@@ -9,6 +9,7 @@ import pytest
 
 import rig as rigs
 from dovecot import Dovecot
+from mta import Mta
 from pki import Pki
 from popd import Popd
 
@@ -92,6 +93,19 @@ def mailbox(dovecot_server):
             dovecot_server.add(user, data)
         return user, password
     return make
+
+
+@pytest.fixture
+def mta():
+    """Makes a scripted next hop: mta(protocol, path)."""
+    servers = []
+
+    def make(*args, **kwargs):
+        servers.append(Mta(*args, **kwargs))
+        return servers[-1]
+    yield make
+    for s in servers:
+        s.stop()
 
 
 @pytest.fixture

@@ -112,7 +112,8 @@ def expected(wire, special=None):
     return (b"".join(kept) + rest).replace(b"\r\n", b"\n")
 
 
-PROLOGUE = re.compile(rb"\A(Return-Path: [^\n]*\n)?(Received: [^\n]*\n(?:[ \t][^\n]*\n)*)(X-Rpopd-Reason: [^\n]*\n(?:[ \t][^\n]*\n)*)?")
+PROLOGUE = re.compile(rb"\A(Return-Path: [^\n]*\n)?(Received: [^\n]*\n(?:[ \t][^\n]*\n)*)"
+    rb"(?:X-Rpopd-Mark: [0-9a-f]{64}\n)?(X-Rpopd-Reason: [^\n]*\n(?:[ \t][^\n]*\n)*)?")
 
 
 def split_prologue(data):

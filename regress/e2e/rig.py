@@ -19,7 +19,8 @@ import corpus
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("RPOPD_BUILD", os.path.join(REPO, "build")))
 HOOKS = os.path.join(BUILD, "test")
-USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo"}
+USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo",
+    "sender": "_rpops"}
 PATIENCE = float(os.environ.get("RPOPD_PATIENCE", "90"))	# s; a bound for hangs, never a measure
 
 
@@ -96,7 +97,8 @@ class Daemon:
 
     def processes(self):
         """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher."""
-        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": []}
+        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": [],
+            "sender": []}
         below = {self.pid: "rpopd"}
         for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
             parent = parent_of(pid)
@@ -117,6 +119,11 @@ class Daemon:
     def one(self, role):
         """The pid of the only process of this role, once it is there."""
         return wait_for(lambda: self.processes()[role], "a %s process" % role)[0]
+
+    def ready(self):
+        """Every process that a session needs is there; returns the daemon."""
+        wait_for(lambda: all(child + " ready" in self.log() for child in ("dialer", "fetcher", "deliverer")), "the processes")
+        return self
 
     def wait(self, timeout=PATIENCE):
         return self.proc.wait(timeout)
@@ -177,7 +184,7 @@ class Rig:
         self.settings = {"mail_root": self.mail, "ca_dir": pki.certs, "hostname": "rig.test", "self_poll": 1}
         self.settings.update(settings)
         self.verbose = ["-v"]
-        self.accounts, self.aliases, self.clients, self.records = [], [], [], []
+        self.accounts, self.aliases, self.clients, self.records, self.nexthops = [], [], [], [], []
 
     # --- configuration ---
     def account(self, address, aliases=()):
@@ -203,9 +210,17 @@ class Rig:
         self.clients.append(row)
         return row
 
+    def nexthop(self, name, mta, **columns):
+        """A row of nexthop for an Mta; returns the dict.  Its id is its place, from 1."""
+        row = {"id": len(self.nexthops) + 1, "name": name, "protocol": mta.protocol, "address": mta.address, "timeout": 30}
+        row.update(columns)
+        self.nexthops.append(row)
+        return row
+
     def sql(self):
         """The statements an administrator would type."""
-        rows = [insert("accounts", {"address": a}) for a in self.accounts]
+        rows = [insert("nexthop", n) for n in self.nexthops]
+        rows += [insert("accounts", {"address": a}) for a in self.accounts]
         rows += [insert("route", {"address": a, "target": t}) for a, t in self.aliases]
         pairs = dict(self.settings, main_domain=self.accounts[0].split("@")[1])
         rows.append("UPDATE settings SET %s;" % ", ".join("%s = %s" % (k, quote(v)) for k, v in pairs.items()))

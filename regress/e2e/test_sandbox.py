@@ -185,10 +185,10 @@ def probe_names():
 def jails():
     """{program: its root directory}"""
     top = rigs.scratch()
-    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer", "oauth")}
+    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer", "oauth", "sender")}
     for path in made.values():
         os.mkdir(path, 0o755)
-    for name in ("fetcher", "oauth"):
+    for name in ("fetcher", "oauth", "sender"):
         os.mkdir(os.path.join(made[name], "certs"), 0o755)
     pw = pwd.getpwnam("_rpopm")
     os.chown(made["deliverer"], pw.pw_uid, pw.pw_gid)
@@ -197,7 +197,7 @@ def jails():
 
 
 @pytest.mark.parametrize("what", probe_names())
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer", "oauth"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer", "oauth", "sender"])
 def test_forbidden(jails, process, what):
     """Ended by the filter, or refused (exit 0); 42 means that it worked."""
     name, _, narrowed = process.partition(":")
@@ -225,11 +225,14 @@ LIBRARIES = {
     "fetcher": {"libtls", "libssl", "libcrypto", "libgsasl", "libevent_core"},
     "deliverer": {"libevent_core"},
     "oauth": {"libtls", "libssl", "libcrypto", "libjansson", "libevent_core"},
+    "sender": {"libtls", "libssl", "libcrypto", "libgsasl", "libevent_core"},
     "rpopctl": set(),
 }
 # What must not even come along through another library.
 NEVER = {"rpopd": {"libtls", "libssl", "libcrypto", "libcares", "libgsasl", "libjansson"}, "dialer": {"libsqlite3", "libtls", "libssl", "libcrypto"},
-    "fetcher": {"libsqlite3", "libcares", "libjansson"}, "oauth": {"libsqlite3", "libcares", "libgsasl"}, "deliverer": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares"},
+    "fetcher": {"libsqlite3", "libcares", "libjansson"}, "oauth": {"libsqlite3", "libcares", "libgsasl"},
+    "sender": {"libsqlite3", "libcares", "libjansson"},
+    "deliverer": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares"},
     "rpopctl": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares", "libevent_core"}}
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/control.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/session.c rpopd/session_open.c rpopd/session_tls.c rpopd/pem.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/spot.c rpopd/renumber.c rpopd/digest_key.c rpopd/orphan.c rpopd/commit.c rpopd/report.c rpopd/link_fetcher.c rpopd/link_deliverer.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* links: regress/fuzz/master_stubs.c rpopd/control.c rpopd/control_ask.c rpopd/control_try.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/session.c rpopd/session_open.c rpopd/session_tls.c rpopd/pem.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/spot.c rpopd/renumber.c rpopd/digest_key.c rpopd/orphan.c rpopd/commit.c rpopd/try.c rpopd/report.c rpopd/link_fetcher.c rpopd/link_deliverer.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c common/route.c common/route_walk.c common/route_wire.c common/buf.c rpopd/commit_defer.c rpopd/spool.c rpopd/relay.c rpopd/ask.c rpopd/explain.c rpopd/control_queue.c rpopd/quarantine.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_dsn.c */
 /* libs: -levent_core */
 /* Garbage on the control socket closes that client, never more (CVE-2025-62875).  Needs root, for the socket's group. */
 #include <sys/socket.h>
@@ -64,5 +64,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	close(fd);
 	for (i = 0; i < 3; i++)
 		event_loop(EVLOOP_NONBLOCK);
+	ask_reset();
 	return (0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/header.c common/buf.c */
+/* links: deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c */
 /* The header parser: octet by octet it must come to the same as all at once.  The first octet of the input chooses the mode. */
 #include <stdint.h>
 #include <stdlib.h>

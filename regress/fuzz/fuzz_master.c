@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/link_fetcher.c rpopd/link_deliverer.c rpopd/session.c rpopd/session_open.c rpopd/session_tls.c rpopd/pem.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/spot.c rpopd/renumber.c rpopd/digest_key.c rpopd/orphan.c rpopd/commit.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/report.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* links: regress/fuzz/master_stubs.c rpopd/link_fetcher.c rpopd/link_deliverer.c rpopd/session.c rpopd/session_open.c rpopd/session_tls.c rpopd/pem.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/spot.c rpopd/renumber.c rpopd/digest_key.c rpopd/orphan.c rpopd/commit.c rpopd/try.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/retry.c rpopd/schedule.c rpopd/report.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c common/route.c common/route_walk.c common/route_wire.c common/buf.c rpopd/commit_defer.c rpopd/spool.c rpopd/relay.c rpopd/ask.c rpopd/control_queue.c rpopd/quarantine.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_dsn.c */
 /* libs: -levent_core */
 /*
  * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
  * survive, and nothing is ever committed without a unique-id and a recipient (state_commit() of the stubs checks).
- * Input: records of peer (1 octet), type (1), length (2), payload.
+ * A trial (try.c) writes nothing to the store whatever they say.  Input: records of peer (1 octet), type (1), length (2), payload.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,8 @@
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+extern uint32_t	 writes;		/* master_stubs.c */
+
 static void
 quiet(enum log_level level, const char *text)
 {
@@ -22,14 +24,58 @@ quiet(enum log_level level, const char *text)
 	(void)text;
 }
 
-static struct session *
-session(struct record *rec, struct task *t)
+/* Who asked what becomes of an address. */
+void
+control_line(struct client *c, const char *text)
 {
-	struct session	*s = calloc(1, sizeof(*s));
+	if (c == NULL || strlen(text) >= sizeof(((struct ctl_text *)0)->text))
+		abort();
+}
+
+int control_allowed(void *c, struct imsg *i, int root) { (void)c; (void)i; (void)root; return (0); }
+void control_reply(void *c, int ok, const char *text) { (void)c; (void)ok; (void)text; }
+struct link *control_link(void *c) { (void)c; abort(); }
+void control_busy(void *c, void (*drained)(void *)) { (void)c; (void)drained; }
+void control_lines_end(struct client *c, const char *failure) { (void)c; (void)failure; }
+
+void
+control_tried(struct client *c, const struct ctl_tried *m)
+{
+	(void)c;
+	if (m->msgno == 0 || !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->text, sizeof(m->text)))
+		abort();
+}
+
+void
+control_tried_end(struct client *c, int ok, const char *text)
+{
+	(void)c;
+	(void)ok;
+	(void)text;
+}
+
+static struct session *
+session(struct record *rec, struct task *t, int try)
+{
+	struct session	*s;
+	char		 err[PROTO_TEXT_SIZE];
 
 	memset(t, 0, sizeof(*t));
 	t->rec = rec;
 	t->host = host_get("h", 995);
+	t->due = INT64_MAX;
+	if (try) {
+		master.config->settings.processors = 1;
+		if (try_start((struct client *)t, "a@b/c", err, sizeof(err)) == -1)
+			abort();
+		master.config->settings.processors = 0;
+		t->session->state = SESSION_STARTING;
+		t->session->dialer = NULL;
+		t->session->forked = t->session->opened = 1;
+		return (t->session);
+	}
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		abort();
 	t->session = s;
 	s->id = 1;
 	s->task = t;
@@ -61,15 +107,18 @@ dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, uint32_t
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	static struct config	 config = { .settings = { .delay_failed_accounts = 300, .delay_failed_hosts = 300, .schedule = "" } };
+	static struct config	 config = { .settings = { .delay_failed_accounts = 300, .delay_failed_hosts = 300, .schedule = "",
+				    .host_sessions = 1 } };
 	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600,
 				    .schedule = "" };
 	static struct child	 deliverer;
 	static int		 ready;
 	struct session		*s;
 	struct task		 task;
+	char			 err[PROTO_TEXT_SIZE];
 	size_t			 n;
 	uint32_t		 type;
+	int			 try = len >> 1 & 1;
 
 	if (!ready++) {
 		log_setsink(quiet);
@@ -81,7 +130,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	master.tasks = &task;
 	master.ntasks = 1;
 	rec.leave = len & 1;
-	s = session(&rec, &task);
+	writes = 0;
+	s = session(&rec, &task, try);
+	(void)ask_route((struct client *)&task, "a@b", err, sizeof(err));
 	while (len >= 4) {
 		type = p[1] % IMSG_MAX;
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
@@ -98,6 +149,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		len -= 4 + n;
 	}
 	commit_reset();
+	ask_reset();
 	s->exited = 1;
 	s->unrecorded = 0;
 	session_fail(s, STAGE_RETR, WHY_STOPPED, "end");
@@ -105,7 +157,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	session_closed(s);
 	event_loop(EVLOOP_NONBLOCK);		/* frees it */
 	sched_remove(&task);
-	if (!TAILQ_EMPTY(&master.sessions))
+	if (!TAILQ_EMPTY(&master.sessions) || (try && writes > 0))
 		abort();
 	return (0);
 }

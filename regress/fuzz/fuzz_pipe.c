@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/ingest.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c */
+/* links: deliverer/ingest.c deliverer/tried.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c */
 /* libs: -levent_core */
 /* A hostile session.  Input: mode, then frames: type, length (2), payload; type 0 is raw.  BEGIN and odd ENDs are made right. */
 #include <sys/types.h>
@@ -34,6 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	root_routes(people, 3);
 	open.mode = DIST_OWNER + *p % 3;
 	begin.headers = *p >> 7;
+	open.try = *p >> 6 & 1;
 	ingest_open(&open, sp[0]);
 	for (p++, len--; len >= 3; p += n, len -= n) {
 		hdr.type = types[p[0] % 5];
@@ -56,7 +57,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	batch_close();
 	root_commit(COMMIT_DELIVER);
 	files = root_count("example.org/anna/new") + root_count("example.org/bo/new") + root_count("example.org/postmaster/new");
-	if (notes_count(IMSG_SESSION_CLOSED) != 1 || root_count(SPOOL_DIR) != 0 || notes_count(IMSG_RECEIPT_RCPT) != files)
+	if (notes_count(IMSG_SESSION_CLOSED) != 1 || root_count(SPOOL_DIR) != 0 || notes_count(IMSG_RECEIPT_RCPT) != files ||
+	    (open.try ? files > 0 : notes_count(IMSG_TRIED) > 0))
 		abort();
 	ingest_exit();
 	return (root_teardown(NULL));

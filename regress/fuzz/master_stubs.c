@@ -3,20 +3,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../rpopd/relay.h"
 #include "../../rpopd/rpopd.h"
 
 struct rpopd		 master;
+uint32_t		 writes;		/* to the store */
 static struct child	 none;
 
 int
 state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
 {
-	size_t	 i;
+	static int64_t	 id;
+	size_t		 i;
+	uint32_t	 k;
 
+	writes++;
 	for (i = 0; i < n; i++) {
 		if (r[i].nrcpt == 0 || r[i].uidlen == 0 || r[i].uidlen > sizeof(r[i].uid))
 			abort();
 		r[i].verdict = r[i].uid[0] & 1 ? COMMIT_DELIVER : COMMIT_DISCARD;
+		memset(r[i].verdicts, r[i].verdict, r[i].nrcpt);
+		for (k = 0; k < r[i].nrcpt && r[i].verdict == COMMIT_DELIVER; k++) {
+			if (r[i].rcpts[k].kind == RCPT_MAILDIR || r[i].rcpts[k].kind == RCPT_DISCARD)
+				continue;
+			if (r[i].note == NULL)
+				abort();
+			id++;
+			r[i].relay = r[i].relay == 0 ? id : r[i].relay;
+			r[i].waiting = 1;
+		}
 	}
 	*first = *last = 0;
 	return (0);
@@ -49,7 +64,7 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_print *
 	return (0);
 }
 
-int state_unprove(int64_t m, uint32_t *n) { (void)m; *n = 0; return (0); }
+int state_unprove(int64_t m, uint32_t *n) { (void)m; *n = 0; writes++; return (0); }
 int state_listed(int64_t m) { (void)m; return (1); }
 int state_renumber_get(int64_t m) { (void)m; return (RENUMBER_NOT); }
 
@@ -61,19 +76,23 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 	(void)known;
 	(void)unknown;
 	(void)now;
+	writes++;
 	return (0);
 }
 
-int state_failure(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
-int state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; return (0); }
-int state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; return (1); }
+int
+state_failure(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; writes++; return (1); }
+int
+state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; writes++; return (0); }
+int
+state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; writes++; return (1); }
 int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }
 int state_settle(int64_t a, int64_t b) { (void)a; (void)b; return (0); }
 int state_flush(void) { return (0); }
 int64_t state_seen_count(int64_t m, int64_t l) { (void)m; (void)l; return (0); }
 uint32_t state_next_session(void) { return (1); }
 int state_counts(int64_t m, struct mailbox_counts *c) { (void)m; memset(c, 0, sizeof(*c)); return (0); }
-int state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; return (0); }
+int state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; writes++; return (0); }
 uint64_t config_version(const char *p) { (void)p; return (0); }
 
 ssize_t
@@ -107,3 +126,48 @@ int token_get(struct session *s) { (void)s; return (1); }
 ssize_t token_copy(const struct session *s, uint8_t *p) { (void)s; (void)p; return (-1); }
 void token_leave(struct session *s) { (void)s; }
 int token_refused(struct session *s, struct task *t) { (void)s; (void)t; return (0); }
+int state_relay_each(int (*cb)(void *, const struct relay_row *), void *a) { (void)cb; (void)a; return (0); }
+int state_seen_state(int64_t m, const uint8_t *u, size_t l) { (void)m; (void)l; return (u[0] & 1 ? SEEN_WAITING : SEEN_DELETING); }
+int state_prune_old(int64_t n) { (void)n; return (0); }
+
+int
+relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
+{
+	memset(row, 0, sizeof(*row));
+	row->mailbox = r->mailbox;
+	row->uidlen = r->uidlen;
+	memcpy(row->uid, r->uid, r->uidlen);
+	strlcpy(row->dest, rcpt->dest, sizeof(row->dest));
+	strlcpy(row->sender, r->note->sender, sizeof(row->sender));
+	return (0);
+}
+
+int state_relay_get(int64_t i, struct relay_row *r) { (void)i; (void)r; return (0); }
+int state_relay_change(struct relay_change *c, size_t n) { (void)c; (void)n; return (0); }
+int state_relay_reported(int64_t i, const struct msg_reported *m, uint32_t n, const char *r, int64_t *made)
+{ (void)i; (void)m; (void)n; (void)r; *made = 1; return (0); }
+int state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (0); }
+const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (void)c; (void)i; return (NULL); }
+ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
+{ (void)p; (void)n; (void)s; strlcpy(e, "no", z); return (-1); }
+int state_mark(uint8_t *k) { memset(k, 1, PROTO_DIGEST_LEN); return (0); }
+void explanation_free(struct explanation *e) { (void)e; }
+
+int
+state_explain(int64_t m, const uint8_t *u, size_t l, struct explanation *e)
+{
+	(void)m;
+	memset(e, 0, sizeof(*e));
+	return (l > 0 && (u[0] & 1));
+}
+
+int
+state_relay_of(int64_t m, const uint8_t *u, size_t l, int (*cb)(void *, const struct relay_row *), void *a)
+{
+	(void)m;
+	(void)u;
+	(void)l;
+	(void)cb;
+	(void)a;
+	return (0);
+}

@@ -11,6 +11,7 @@
 
 #include "../../common/clock.h"
 #include "../../common/log.h"
+#include "../../rpopd/relay.h"
 #include "schedworld.h"
 
 struct rpopd		 master;
@@ -76,6 +77,12 @@ const char *
 session_state_str(enum session_state state)
 {
 	return (state == SESSION_DIALING ? "dialing" : "other");
+}
+
+int
+relay_full(void)
+{
+	return (0);
 }
 
 int

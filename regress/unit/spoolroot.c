@@ -104,12 +104,11 @@ root_routes(const char *const *locals, size_t n)
 {
 	struct msg_route_start		 start;
 	struct msg_route_account	 account;
-	struct msg_route_address	 address;
 	size_t				 i;
 
 	memset(&start, 0, sizeof(start));
 	start.generation = 1;
-	start.accounts = start.addresses = n;
+	start.accounts = n;
 	start.postmaster = 1;
 	strlcpy(start.hostname, "mx.example.org", sizeof(start.hostname));
 	if (routes_start(&start) == -1)
@@ -120,13 +119,6 @@ root_routes(const char *const *locals, size_t n)
 		snprintf(account.dir, sizeof(account.dir), "example.org/%s", locals[i]);
 		if (routes_account(&account) == -1)
 			errx(1, "routes_account");
-	}
-	for (i = 0; i < n; i++) {
-		memset(&address, 0, sizeof(address));
-		address.account = i + 1;
-		snprintf(address.address, sizeof(address.address), "%s@example.org", locals[i]);
-		if (routes_address(&address) == -1)
-			errx(1, "routes_address");
 	}
 	if (routes_end(&start) == -1)
 		errx(1, "routes_end");
@@ -204,16 +196,23 @@ notes_nth(uint32_t type, size_t n)
 void
 root_commit(int verdict)
 {
-	const struct note	*note;
 	struct msg_batch	 msg;
-	uint8_t			 verdicts[PROTO_BATCH_MAX];
+	uint8_t			 verdicts[PROTO_BATCH_RCPTS];
+	uint32_t		 rcpts = 0;
+	size_t			 i, n = 0;
 
 	memset(verdicts, verdict, sizeof(verdicts));
-	while ((note = notes_nth(IMSG_BATCH, answered)) != NULL) {
-		memcpy(&msg, note->data, sizeof(msg));
-		answered++;
-		if (batch_committed(msg.batch, msg.count, verdicts) == -1)
-			errx(1, "batch %u", msg.batch);
+	for (i = 0; i < nnotes; i++) {
+		rcpts += notes[i].type == IMSG_RECEIPT_RCPT;
+		if (notes[i].type != IMSG_BATCH)
+			continue;
+		if (n++ == answered) {
+			memcpy(&msg, notes[i].data, sizeof(msg));
+			answered++;
+			if (batch_committed(msg.batch, rcpts, verdicts) == -1)
+				errx(1, "batch %u", msg.batch);
+		}
+		rcpts = 0;
 	}
 }
 

@@ -11,7 +11,7 @@
 struct note {				/* one message to the master, in order */
 	uint32_t	 type;
 	size_t		 len;
-	uint8_t		 data[1024];
+	uint8_t		 data[4096];
 };
 
 extern struct note	*notes;

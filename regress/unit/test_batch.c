@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/batch.c deliverer/ingest.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_linux.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c */
+/* links: deliverer/batch.c deliverer/ingest.c deliverer/tried.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_linux.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c */
 /* libs: -levent_core */
 /* Group commit: what is in a batch, what its verdicts do, and what a failure costs. */
 #include <sys/types.h>
@@ -232,7 +232,8 @@ test_fsync_error(void **state)
 	for (i = 0; i < 3; i++) {
 		assert_non_null(m[i] = message_new(NULL, 2, i + 1));
 		assert_int_equal(message_recipients(m[i], 1), 0);
-		assert_non_null(m[i]->dest[0] = maildir_get("example.org/anna", err, sizeof(err)));
+		assert_non_null(m[i]->rcpts[0].dir = maildir_get("example.org/anna", err, sizeof(err)));
+		m[i]->rcpts[0].kind = RCPT_MAILDIR;
 		m[i]->nrcpt = 1;
 	}
 	close(m[1]->fd);

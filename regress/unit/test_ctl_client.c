@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl/client.c common/imsg.c common/imsg_io.c common/ibuf.c common/rules.c common/log.c common/proto.c */
+/* links: rpopctl/client.c rpopctl/lines.c rpopctl/print.c rpopctl/json.c rpopctl/text.c rpopctl/tried.c common/imsg.c common/imsg_io.c common/ibuf.c common/rules.c common/log.c common/proto.c rpopctl/queue.c */
 /* rpopctl's side of the control protocol, against answers good and bad. */
 #include <sys/socket.h>
 
@@ -56,8 +56,9 @@ ask(uint32_t type, struct reply *rep)
 {
 	struct request	 req = { .type = type };
 
+	req.lines = type == IMSG_CTL_ROUTE;
 	req.listing = type == IMSG_CTL_STATUS || type == IMSG_CTL_ACCOUNT;
-	if (type == IMSG_CTL_ACCOUNT || type == IMSG_CTL_POLL) {
+	if (type == IMSG_CTL_ACCOUNT || type == IMSG_CTL_POLL || type == IMSG_CTL_TRY) {
 		req.len = sizeof(req.u.name);
 		strlcpy(req.u.name.name, "anna@example.org", sizeof(req.u.name.name));
 	}
@@ -132,6 +133,57 @@ action_ok(void **state __unused)
 }
 
 static void
+lines(void **state __unused)
+{
+	struct ctl_text	 text = { .text = "first" };
+	struct reply	 rep;
+
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	strlcpy(text.text, "second", sizeof(text.text));
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), 0);
+	assert_int_equal(rep.ok, 1);
+	assert_int_equal(rep.nlines, 2);
+	assert_string_equal(rep.lines[0].text, "first");
+	assert_string_equal(rep.lines[1].text, "second");
+	free(rep.lines);
+}
+
+/* Not where another answer is due, not unterminated, and nothing else in their place. */
+static void
+lines_unexpected(void **state __unused)
+{
+	struct ctl_text	 text = { .text = "x" };
+	struct reply	 rep;
+
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), -1);
+	assert_non_null(strstr(error, "unexpected answer"));
+}
+
+static void
+lines_unterminated(void **state __unused)
+{
+	struct ctl_text	 text;
+	struct reply	 rep;
+
+	memset(&text, 'x', sizeof(text));
+	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), -1);
+}
+
+static void
+lines_not_ok(void **state __unused)
+{
+	struct ctl_text	 text = { .text = "done" };
+	struct reply	 rep;
+
+	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
+	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), -1);
+}
+
+static void
 other_version(void **state __unused)
 {
 	struct reply	 rep;
@@ -150,6 +202,49 @@ cut_short(void **state __unused)
 	answer(IMSG_CTL_STATUS, PROTO_VERSION, &st, sizeof(st));
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	assert_non_null(strstr(error, "before its answer was complete"));
+}
+
+/* As many as there are, then the last word. */
+static void
+tried(void **state __unused)
+{
+	struct ctl_text		 text = { .text = "100 messages" };
+	struct ctl_tried	 m = { .state = "new", .uid = "abc", .text = "to here\n" };
+	struct reply		 rep;
+	int			 size = 1 << 20;
+
+	setsockopt(daemon_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	for (m.msgno = 1; m.msgno <= 70; m.msgno++)
+		answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
+	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
+	assert_int_equal(ask(IMSG_CTL_TRY, &rep), 0);
+	assert_int_equal(rep.ok, 1);
+	assert_int_equal(rep.ntried, 70);
+	assert_int_equal(rep.tried[69].msgno, 70);
+	assert_string_equal(rep.tried[69].uid, "abc");
+	free(rep.tried);
+}
+
+static void
+tried_unasked(void **state __unused)
+{
+	struct ctl_tried	 m = { .state = "new" };
+	struct reply		 rep;
+
+	answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
+	assert_int_equal(ask(IMSG_CTL_POLL, &rep), -1);
+}
+
+static void
+tried_unterminated(void **state __unused)
+{
+	struct ctl_tried	 m = { .state = "new" };
+	struct reply		 rep;
+
+	memset(m.text, 'x', sizeof(m.text));
+	answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
+	assert_int_equal(ask(IMSG_CTL_TRY, &rep), -1);
+	free(rep.tried);
 }
 
 /* Connection refused by closing it: what was said before can still be read. */
@@ -252,6 +347,10 @@ main(void)
 		TEST(listing),
 		TEST(action),
 		TEST(action_ok),
+		TEST(lines),
+		TEST(lines_unexpected),
+		TEST(lines_unterminated),
+		TEST(lines_not_ok),
 		TEST(other_version),
 		TEST(cut_short),
 		TEST(closed_with_reason),
@@ -260,6 +359,9 @@ main(void)
 		TEST(unexpected_types),
 		TEST(end_without_status),
 		TEST(foreign_type),
+		TEST(tried),
+		TEST(tried_unasked),
+		TEST(tried_unterminated),
 		TEST(garbage),
 		cmocka_unit_test(no_daemon),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl/command.c rpopctl/print.c rpopctl/json.c rpopctl/text.c common/proto.c common/log.c */
+/* links: rpopctl/command.c rpopctl/print.c rpopctl/lines.c rpopctl/json.c rpopctl/text.c rpopctl/tried.c common/proto.c common/log.c rpopctl/queue.c */
 /* rpopctl's command line, texts, table and JSON. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -341,6 +341,28 @@ waiting(void **state __unused)
 }
 
 static void
+lines_of_text(void **state __unused)
+{
+	struct ctl_text	 lines[] = { { .text = "a: row a -> b" }, { .text = "=> account \033[2J" } };
+	struct reply	 rep = { .ok = 1, .lines = lines, .nlines = 2 };
+	struct request	 req;
+	struct out	 o = { .width = 0 };
+	char		 err[256];
+
+	assert_int_equal(parse(&req, err, "ro", "anna@example.org", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_ROUTE);
+	assert_int_equal(req.lines, 1);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "a: row a -> b\n=> account \\033[2J\n");
+	o.fp = capture();
+	json_reply(o.fp, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "{\"ok\":true,\"lines\":[\"a: row a -> b\",\"=> account \\u001b[2J\"]}\n");
+}
+
+static void
 json_object(void **state __unused)
 {
 	struct ctl_record	 r[2];
@@ -359,7 +381,7 @@ json_object(void **state __unused)
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
 	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"
-	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,"
+	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,\"waiting\":0,"
 	    "\"suspects\":0,\"aside\":0}]}\n");
 
 	rep.ok = 0;
@@ -368,6 +390,37 @@ json_object(void **state __unused)
 	json_reply(fp, &req, &rep);
 	fclose(fp);
 	assert_string_equal(output, "{\"ok\":false,\"text\":\"no such record\"}\n");
+}
+
+/* By number, whatever the order they came in; a person gets lines, a program strings. */
+static void
+tried(void **state __unused)
+{
+	struct ctl_tried	 m[2] = {
+		{ 12, 0, "unnamed", "no unique-id to trust", "", "" },
+		{ 2, 4096, "new", "would be retrieved", "a\"b", "by X-Real-To\nto example.org/anna\n" }
+	};
+	struct reply		 rep = { .ok = 1, .tried = m, .ntried = 2 };
+	struct request		 req;
+	struct out		 o = { .now = NOW };
+	char			 err[256];
+
+	assert_int_equal(parse(&req, err, "try", "anna@example.org/isp", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_TRY);
+	assert_string_equal(req.u.name.name, "anna@example.org/isp");
+	strlcpy(rep.text.text, "2 messages", sizeof(rep.text.text));
+	tried_sort(&rep);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "     2       4.1 kB  new        a\"b\n        would be retrieved\n        by X-Real-To\n"
+	    "        to example.org/anna\n    12            ?  unnamed    -\n        no unique-id to trust\n2 messages\n");
+	o.fp = capture();
+	json_reply(o.fp, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "{\"ok\":true,\"text\":\"2 messages\",\"messages\":[{\"number\":2,\"size\":4096,"
+	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]},"
+	    "{\"number\":12,\"size\":null,\"uid\":null,\"state\":\"unnamed\",\"what\":\"no unique-id to trust\",\"why\":[]}]}\n");
 }
 
 int
@@ -384,7 +437,9 @@ main(void)
 		cmocka_unit_test(table_fits_terminal),
 		cmocka_unit_test(account_page),
 		cmocka_unit_test(waiting),
+		cmocka_unit_test(lines_of_text),
 		cmocka_unit_test(json_object),
+		cmocka_unit_test(tried),
 	};
 	int			 failed;
 

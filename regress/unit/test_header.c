@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/header.c common/buf.c */
+/* links: deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c */
 /* The header parser: what is kept, removed and collected, the same however the octets are cut. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,7 +99,17 @@ static const struct sample samples[] = {
 	S(REALTO, "X-Real-To: a@b\r\nTo: c@d\r\nx-real-TO: e@f,\r\n g@h\r\nA: b\r\n\r\n",
 	    "To: c@d\nA: b\n\n", "S[ a@b]S[ e@f, g@h]"),
 	S(REALTO, "X-Real-To : a@b\r\n\r\n", "\n", "S[ a@b]"),
-	S(REALTO, "Return-Path: <>\r\nX-Real-To: a\r\n b\r\nReceived: x\r\n y\r\n\r\n", "Received: x\n y\n\n", "R[ <>]S[ a b]"),
+	S(REALTO, "Return-Path: <>\r\nX-Real-To: a\r\n b\r\nReceived: x\r\n y\r\n\r\n", "Received: x\n y\n\n", "R[ <>]S[ a b]H[ x y]"),
+	/* several names, all of them removed; letters tell which by its number */
+	S(FIELD("X-A X-Real-To X-B"), "X-B: a\r\nx-real-to: b\r\n c\r\nX-AB: d\r\nX: e\r\nX-A: f\r\n\r\n", "X-AB: d\nX: e\n\n",
+	    "S2[ a]S1[ b c]S[ f]"),
+	S(FIELD("X-A X-A"), "X-A: a\r\n\r\n", "\n", "S[ a]"),
+	S(REALTO, "rECEIVED : x\r\nX-Real-To: a\r\nReceived: y\r\nReceiveds: z\r\n\r\n", "rECEIVED : x\nReceived: y\nReceiveds: z\n\n",
+	    "H[ x]S[ a]H[ y]"),
+	/* our mark, kept in the message; Received fields in other modes are only counted */
+	S(OWNER, "X-Rpopd-Mark: a\r\nReceived: x\r\nx-rpopd-mark: b\r\n\r\n", "X-Rpopd-Mark: a\nReceived: x\nx-rpopd-mark: b\n\n",
+	    "M[ a]M[ b]"),
+	S(STAR, "X-Rpopd-Mark: a\r\nTo: x\r\n\r\n", "X-Rpopd-Mark: a\nTo: x\n\n", "M[ a]T[ x]"),
 	S(REALTO, "X-Real-To: a@b\n \n\t\nA: b\n\n", "A: b\n\n", "S[ a@b \t]"),
 	S(REALTO, "X-Real-To\r\n: a@b\r\n", "X-Real-To\r\n: a@b\r\n", ""),
 	S(REALTO, "A: b\r\n X-Real-To: a@b\r\n\r\n", "A: b\n X-Real-To: a@b\n\n", ""),
@@ -124,10 +134,12 @@ struct result {
 static void
 result_field(struct result *r, struct header *h, const struct field *f)
 {
-	static const char	 letters[] = "?RSTCB";
+	static const char	 letters[] = "?RSTCBHM";
 	size_t			 i, n = strlen(r->fields);
 
 	r->fields[n++] = letters[f->kind];
+	if (f->name > 0)
+		r->fields[n++] = '0' + f->name;
 	r->fields[n++] = '[';
 	for (i = 0; i < f->len; i++, n++)
 		if ((r->fields[n] = buf_data(&h->bodies)[f->off + i]) == '\0')
@@ -246,6 +258,32 @@ every_cut(void **state)
 		for (cut = 1; cut < samples[i].len; cut++)
 			check(&samples[i], next_cut);
 	cut = 0;
+}
+
+/* In every mode, however they are cut, and beyond what is collected. */
+static void
+hops(void **state)
+{
+	static const char	 text[] = "Received: a\r\n x\r\nReceive: b\r\nRECEIVED\t: c\r\n Received: d\r\nReceived: e\r\n\r\n"
+	    "Received: f\r\n";
+	struct header		 h;
+	size_t			 i;
+	int			 m;
+
+	(void)state;
+	for (m = DIST_OWNER; m <= DIST_STAR; m++) {
+		header_init(&h, m, "X-Real-To");
+		for (i = 0; i < sizeof(text) - 1 && !h.done; i++)
+			assert_int_equal(header_feed(&h, (const uint8_t *)text + i, 1), 1);
+		assert_int_equal(h.hops, 3);
+		header_free(&h);
+		header_init(&h, m, "X-Real-To");
+		for (i = 0; i < HEADER_FIELDS + 100; i++)
+			assert_int_equal(header_feed(&h, (const uint8_t *)"Received: x\r\n", 13), 13);
+		assert_int_equal(h.hops, HEADER_FIELDS + 100);
+		assert_int_equal(h.toobig, m == DIST_FIELD);
+		header_free(&h);
+	}
 }
 
 static void
@@ -391,7 +429,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(at_once), cmocka_unit_test(octet_by_octet), cmocka_unit_test(every_cut),
-		cmocka_unit_test(random_cuts), cmocka_unit_test(long_names), cmocka_unit_test(too_big),
+		cmocka_unit_test(hops), cmocka_unit_test(random_cuts), cmocka_unit_test(long_names), cmocka_unit_test(too_big),
 		cmocka_unit_test(too_big_field), cmocka_unit_test(too_many_fields)
 	};
 

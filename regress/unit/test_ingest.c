@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/ingest.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c */
+/* links: deliverer/ingest.c deliverer/tried.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c */
 /* libs: -levent_core */
 /* A message pipe in every segmentation: what is delivered, octet for octet, and what a lying peer gets. */
 #include <sys/types.h>
@@ -40,7 +40,7 @@ static const char *const	 people[] = { "postmaster", "anna", "bo", "carl" };
 static int		 pipe_end = -1;
 static uint8_t		*stream;		/* frames not yet written */
 static size_t		 stream_len, stream_room;
-static uint32_t		 session_id;
+static uint32_t		 session_id, trial;
 
 static void
 session(enum dist_mode mode, const char *mailbox)
@@ -53,6 +53,7 @@ session(enum dist_mode mode, const char *mailbox)
 	memset(&open, 0, sizeof(open));
 	open.session = ++session_id;
 	open.mode = mode;
+	open.try = trial;
 	open.account = 2;
 	open.tls = TLS_MODE_TLS;
 	strlcpy(open.special, mode == DIST_FIELD ? "X-Real-To" : "", sizeof(open.special));
@@ -86,6 +87,7 @@ teardown(void **state)
 	free(stream);
 	stream = NULL;
 	stream_len = stream_room = 0;
+	trial = 0;
 	return (root_teardown(state));
 }
 
@@ -635,6 +637,57 @@ test_header_only(void **state)
 	assert_closed(1);
 }
 
+/* A session that only tries: decided and told, once for each message, and nothing is kept. */
+static void
+test_trial(void **state)
+{
+	static const char	 wire[] = "X-Real-To: anna@example.org, bo@example.org\r\nSubject: x\r\n\r\nbody\r\n";
+	static const char	 lost[] = "X-Real-To: dora@example.org\r\n";
+	static char		 huge[HEADER_MAX + 1000];
+	const struct note	*n;
+	struct msg_tried	 m;
+	size_t			 size, i;
+
+	(void)state;
+	trial = 1;
+	for (size = 1; size <= sizeof(wire) - 1; size += 7) {
+		session(DIST_FIELD, "");
+		message(1, wire, sizeof(wire) - 1, size);
+		message(2, lost, sizeof(lost) - 1, size);
+		play(size * 3);
+		assert_int_equal(root_count("spool"), 0);
+		hang_up();
+		assert_int_equal(notes_count(IMSG_TRIED), 2);
+		assert_non_null(n = notes_nth(IMSG_TRIED, 0));
+		memcpy(&m, n->data, sizeof(m));
+		assert_int_equal(m.session, session_id);
+		assert_int_equal(m.msgno, 1);
+		assert_non_null(strstr(m.text, "example.org/anna\n"));
+		assert_non_null(strstr(m.text, "example.org/bo\n"));
+		assert_null(strstr(m.text, "postmaster"));
+		memcpy(&m, notes_nth(IMSG_TRIED, 1)->data, sizeof(m));
+		assert_non_null(strstr(m.text, "example.org/postmaster\n"));
+		assert_non_null(strstr(m.text, "unknown here"));
+		assert_int_equal(notes_count(IMSG_RECEIPT) + notes_count(IMSG_BATCH) + notes_count(IMSG_REFUSED), 0);
+		assert_int_equal(notes_count(IMSG_SESSION_CLOSED), 1);
+		notes_clear();
+	}
+	/* A header over the limit is decided once, and the rest of it is of no concern. */
+	memset(huge, 'x', sizeof(huge));
+	for (i = 0; i + 70 < sizeof(huge); i += 70)
+		memcpy(huge + i, "\r\nA: ", 5);
+	huge[0] = huge[1] = 'A';
+	session(DIST_FIELD, "");
+	message(1, huge, sizeof(huge), PROTO_DATA_MAX);
+	play(65536);
+	hang_up();
+	assert_int_equal(notes_count(IMSG_TRIED), 1);
+	assert_int_equal(notes_count(IMSG_REFUSED), 0);
+	memcpy(&m, notes_nth(IMSG_TRIED, 0)->data, sizeof(m));
+	assert_non_null(strstr(m.text, "too large"));
+	assert_int_equal(root_count("example.org/anna/new"), 0);
+}
+
 #define T(f)	cmocka_unit_test_setup_teardown(f, root_setup, teardown)
 
 int
@@ -643,7 +696,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		T(test_octet_for_octet), T(test_two_cuts), T(test_large), T(test_receipt), T(test_folder), T(test_destination_refused),
 		T(test_bad_folder_refused), T(test_write_error), T(test_create_error), T(test_abort), T(test_lies),
-		T(test_descriptor_refused), T(test_cut_off), T(test_header_only),
+		T(test_descriptor_refused), T(test_cut_off), T(test_header_only), T(test_trial),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

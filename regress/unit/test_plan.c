@@ -99,6 +99,42 @@ test_untrusted(void **state)
 	plan_free(&s.plan);
 }
 
+/* Taken, but a recipient is not final: left alone, also where everything else is deleted; known by digest where it must be. */
+static void
+test_waiting(void **state)
+{
+	struct session	 s;
+	int		 leave;
+
+	(void)state;
+	for (leave = 0; leave <= 1; leave++) {
+		begin(&s, 3, leave);
+		s.quota.leave_days = leave;
+		list(&s, 1, "waits");
+		list(&s, 2, "kept");
+		list(&s, 3, "back");
+		row("waits", SEEN_WAITING, 0, 0, 0);
+		row("kept", SEEN_KEPT, 0, 0, 0)->since = time(NULL);
+		row("back", SEEN_WAITING, 5, 0, 0);
+		assert_int_equal(plan_make(&s, 1, 1), 0);
+		assert_int_equal(s.plan.msgs[1].action, 0);
+		assert_int_equal(s.plan.msgs[2].action, leave ? 0 : PLAN_DELE);
+		assert_int_equal(s.plan.msgs[3].action, 0);
+		assert_int_equal(s.plan.present, 3);
+		assert_non_null(changed("back", CHANGE_BACK));
+		plan_free(&s.plan);
+	}
+	begin(&s, 1, 0);
+	list(&s, 1, "bad");
+	list(&s, 1, "worse");
+	row("waits", SEEN_WAITING, 0, 0, 0);
+	row("marked", SEEN_MARKED, 0, 0, 0);
+	memset(prints[0].digest, 7, PROTO_DIGEST_LEN);
+	assert_int_equal(plan_make(&s, 1, 1), 0);
+	assert_int_equal(s.plan.orphans.n, 1);
+	plan_free(&s.plan);
+}
+
 static void
 test_gone(void **state)
 {
@@ -406,6 +442,7 @@ main(void)
 		cmocka_unit_test(test_actions),
 		cmocka_unit_test(test_opaque_uids),
 		cmocka_unit_test(test_untrusted),
+		cmocka_unit_test(test_waiting),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_incomplete_listing),
 		cmocka_unit_test(test_suspects),

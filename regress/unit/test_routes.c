@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/routes.c common/proto.c */
-/* The routing table: what it refuses, when it takes over, and how long an old one lives. */
+/* links: deliverer/routes.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c common/buf.c */
+/* The deliverer's routing table: what it refuses, when it takes over, and how long an old one lives. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -16,13 +16,16 @@
 static struct msg_route_start	 start;
 
 static int
-begin(uint32_t generation, uint32_t accounts, uint32_t addresses, uint32_t postmaster)
+begin(uint32_t generation, uint32_t accounts, uint32_t rows, uint32_t postmaster)
 {
 	memset(&start, 0, sizeof(start));
 	start.generation = generation;
 	start.accounts = accounts;
-	start.addresses = addresses;
+	start.rows = rows;
 	start.postmaster = postmaster;
+	start.hop_limit = 50;
+	memset(start.mark, 'm', sizeof(start.mark));
+	strlcpy(start.archive, "all@example.org", sizeof(start.archive));
 	strlcpy(start.hostname, "mx.example.org", sizeof(start.hostname));
 	return (routes_start(&start));
 }
@@ -34,37 +37,64 @@ account(uint32_t id, const char *dir)
 
 	memset(&m, 0, sizeof(m));
 	m.account = id;
+	m.nexthop = id * 10;
 	strlcpy(m.dir, dir, sizeof(m.dir));
 	return (routes_account(&m));
 }
 
+/* One row as it travels. */
 static int
-address(uint32_t id, const char *text)
+alias(const char *address, const char *target)
 {
-	struct msg_route_address	 m;
+	struct route_head	 head = { 0, ROUTE_DELIVER, 0 };
+	uint8_t			 frame[512];
+	size_t			 n = sizeof(head);
 
-	memset(&m, 0, sizeof(m));
-	m.account = id;
-	strlcpy(m.address, text, sizeof(m.address));
-	return (routes_address(&m));
+	n += strlcpy((char *)frame + n, address, sizeof(frame) - n) + 1;
+	n += strlcpy((char *)frame + n, target, sizeof(frame) - n) + 1;
+	frame[n++] = '\0';
+	frame[n++] = '\0';
+	head.len = n;
+	memcpy(frame, &head, sizeof(head));
+	return (routes_rows(frame, n));
+}
+
+static int
+keep_account(void *arg, const struct route_place *p)
+{
+	*(const struct route_account **)arg = p->account;
+	return (0);
+}
+
+static const struct route_account *
+lookup(const char *key)
+{
+	const struct route_account	*a = NULL;
+
+	(void)route_lookup(routes_table(), key, keep_account, &a, NULL);
+	return (a);
 }
 
 static void
 load(uint32_t generation, const char *domain)
 {
-	char	 text[128];
+	struct msg_route_domain	 d;
+	char			 text[2][128];
 
-	assert_int_equal(begin(generation, 2, 3, 7), 0);
-	snprintf(text, sizeof(text), "%s/postmaster", domain);
-	assert_int_equal(account(7, text), 0);
-	snprintf(text, sizeof(text), "%s/anna", domain);
-	assert_int_equal(account(8, text), 0);
-	snprintf(text, sizeof(text), "anna@%s", domain);
-	assert_int_equal(address(8, text), 0);
-	snprintf(text, sizeof(text), "a@%s", domain);
-	assert_int_equal(address(8, text), 0);
-	snprintf(text, sizeof(text), "postmaster@%s", domain);
-	assert_int_equal(address(7, text), 0);
+	assert_int_equal(begin(generation, 2, 1, 7), 0);
+	start.domains = 1;
+	assert_int_equal(routes_start(&start), 0);
+	snprintf(text[0], sizeof(text[0]), "%s/postmaster", domain);
+	assert_int_equal(account(7, text[0]), 0);
+	snprintf(text[0], sizeof(text[0]), "%s/anna", domain);
+	assert_int_equal(account(8, text[0]), 0);
+	memset(&d, 0, sizeof(d));
+	strlcpy(d.name, domain, sizeof(d.name));
+	d.source_routes = 1;
+	assert_int_equal(routes_domain(&d), 0);
+	snprintf(text[0], sizeof(text[0]), "a@%s", domain);
+	snprintf(text[1], sizeof(text[1]), "anna@%s", domain);
+	assert_int_equal(alias(text[0], text[1]), 0);
 	assert_int_equal(routes_end(&start), 0);
 }
 
@@ -72,57 +102,60 @@ load(uint32_t generation, const char *domain)
 static void
 empty(void **state)
 {
+	struct msg_route_domain	 d;
+
 	(void)state;
-	assert_null(routes_lookup("a@b"));
+	assert_null(routes_table());
 	assert_null(routes_by_id(1));
 	assert_null(routes_postmaster());
+	assert_null(routes_mark());
 	assert_string_equal(routes_hostname(), "");
-	assert_null(routes_hold());
-	routes_release(NULL);
+	assert_string_equal(routes_archive(), "");
+	memset(&d, 'd', sizeof(d));
 	assert_int_equal(account(1, "a/b"), -1);
-	assert_int_equal(address(1, "a@b"), -1);
+	assert_int_equal(routes_domain(&d), -1);
+	assert_int_equal(alias("a@b", "b@c"), -1);
 	assert_int_equal(routes_end(&start), -1);
 }
 
 static void
-lookup(void **state)
+loaded(void **state)
 {
 	(void)state;
 	load(1, "example.org");
-	assert_int_equal(routes_lookup("anna@example.org")->id, 8);
-	assert_ptr_equal(routes_lookup("anna@example.org"), routes_lookup("a@example.org"));
-	assert_string_equal(routes_lookup("a@example.org")->dir, "example.org/anna");
-	assert_null(routes_lookup("anna@example.or"));
-	assert_null(routes_lookup("anna@example.orgg"));
-	assert_null(routes_lookup(""));
+	assert_int_equal(lookup("anna@example.org")->id, 8);
+	assert_int_equal(lookup("anna@example.org")->nexthop, 80);
+	assert_ptr_equal(lookup("anna@example.org"), lookup("a@example.org"));
+	assert_string_equal(lookup("a@example.org")->dir, "example.org/anna");
+	assert_null(lookup("anna@example.or"));
+	assert_null(lookup("anna@example.orgg"));
+	assert_null(lookup(""));
 	assert_int_equal(routes_by_id(7)->id, 7);
 	assert_null(routes_by_id(0));
 	assert_null(routes_by_id(9));
 	assert_int_equal(routes_postmaster()->id, 7);
 	assert_string_equal(routes_hostname(), "mx.example.org");
+	assert_string_equal(routes_archive(), "all@example.org");
+	assert_int_equal(routes_hop_limit(), 50);
+	assert_int_equal(routes_mark()[31], 'm');
+	assert_true(route_is_local(routes_table(), "example.org"));
+	assert_true(route_source_routes(routes_table(), "example.org"));
+	assert_false(route_is_local(routes_table(), "example.net"));
 }
 
 static void
 swap(void **state)
 {
-	struct routes		*held;
-	const struct account	*old;
-
 	(void)state;
 	load(1, "example.org");
-	held = routes_hold();
-	old = routes_lookup("anna@example.org");
 	assert_int_equal(begin(2, 1, 0, 9), 0);
 	assert_int_equal(account(9, "example.net/x"), 0);
-	assert_non_null(routes_lookup("anna@example.org"));
+	assert_non_null(lookup("anna@example.org"));
 	assert_null(routes_by_id(9));
 	assert_int_equal(routes_end(&start), 0);
-	assert_null(routes_lookup("anna@example.org"));
+	assert_null(lookup("anna@example.org"));
 	assert_null(routes_by_id(8));
 	assert_int_equal(routes_postmaster()->id, 9);
-	/* still there for a message that was routed before */
-	assert_string_equal(old->dir, "example.org/anna");
-	routes_release(held);
 }
 
 static void
@@ -156,18 +189,20 @@ static void
 unterminated(void **state)
 {
 	struct msg_route_account	 a;
-	struct msg_route_address	 m;
+	struct msg_route_domain		 d;
 
 	(void)state;
 	assert_int_equal(begin(2, 1, 1, 1), 0);
 	memset(&a, 'a', sizeof(a));
 	assert_int_equal(routes_account(&a), -1);
 	assert_int_equal(begin(2, 1, 1, 1), 0);
-	assert_int_equal(account(1, "a/b"), 0);
-	memset(&m, 'a', sizeof(m));
-	m.account = 1;
-	m.address[3] = '@';
-	assert_int_equal(routes_address(&m), -1);
+	start.domains = 1;
+	assert_int_equal(routes_start(&start), 0);
+	memset(&d, 'a', sizeof(d));
+	assert_int_equal(routes_domain(&d), -1);
+	memset(start.archive, 'a', sizeof(start.archive));
+	assert_int_equal(routes_start(&start), -1);
+	assert_int_equal(begin(2, 1, 1, 1), 0);
 	memset(start.hostname, 'a', sizeof(start.hostname));
 	assert_int_equal(routes_start(&start), -1);
 }
@@ -179,25 +214,24 @@ addresses(void **state)
 	size_t	 i;
 
 	(void)state;
-	for (i = 0; i < nitems(refused); i++) {
+	for (i = 0; i < nitems(refused) * 2; i++) {
 		assert_int_equal(begin(2, 1, 1, 1), 0);
 		assert_int_equal(account(1, "a/b"), 0);
-		if (address(1, refused[i]) != -1)
-			fail_msg("`%s' was taken", refused[i]);
+		if (alias(i & 1 ? refused[i / 2] : "x@y", i & 1 ? "b@a" : refused[i / 2]) != -1)
+			fail_msg("`%s' was taken", refused[i / 2]);
 		/* and the table with it is spoilt */
 		assert_int_equal(routes_end(&start), -1);
 	}
-	assert_int_equal(begin(2, 2, 2, 1), 0);
+	/* an account's own address takes no rows */
+	assert_int_equal(begin(2, 1, 1, 1), 0);
 	assert_int_equal(account(1, "a/b"), 0);
-	assert_int_equal(account(2, "a/c"), 0);
-	assert_int_equal(address(1, "x@y"), 0);
-	assert_int_equal(address(2, "x@y"), -1);
+	assert_int_equal(alias("b@a", "x@y"), -1);
 	assert_int_equal(begin(2, 1, 2, 1), 0);
 	assert_int_equal(account(1, "a/b"), 0);
-	assert_int_equal(address(1, "\"x y\"@z"), 0);
-	assert_int_equal(address(1, "\"x y\"@z"), 0);
+	assert_int_equal(alias("\"x y\"@z", "b@a"), 0);
+	assert_int_equal(alias("\"x y\"@z", "b@a"), 0);
 	assert_int_equal(routes_end(&start), 0);
-	assert_int_equal(routes_lookup("\"x y\"@z")->id, 1);
+	assert_int_equal(lookup("\"x y\"@z")->id, 1);
 }
 
 static void
@@ -216,13 +250,13 @@ nonsense(void **state)
 		strlcpy(start.hostname, hosts[i], sizeof(start.hostname));
 		assert_int_equal(routes_start(&start), -1);
 	}
-	/* more than announced, less than announced, twice the same, number nought, unknown account */
+	/* more than announced, less than announced, twice the same, number nought, one address for two */
 	assert_int_equal(begin(2, 1, 0, 1), 0);
 	assert_int_equal(account(1, "a/b"), 0);
 	assert_int_equal(account(2, "a/c"), -1);
 	assert_int_equal(begin(2, 1, 0, 1), 0);
 	assert_int_equal(account(1, "a/b"), 0);
-	assert_int_equal(address(1, "a@b"), -1);
+	assert_int_equal(alias("a@b", "b@a"), -1);
 	assert_int_equal(begin(2, 2, 0, 1), 0);
 	assert_int_equal(account(1, "a/b"), 0);
 	assert_int_equal(routes_end(&start), -1);
@@ -234,9 +268,9 @@ nonsense(void **state)
 	assert_int_equal(account(1, "a/c"), -1);
 	assert_int_equal(begin(2, 1, 0, 1), 0);
 	assert_int_equal(account(0, "a/b"), -1);
-	assert_int_equal(begin(2, 1, 1, 1), 0);
+	assert_int_equal(begin(2, 2, 0, 1), 0);
 	assert_int_equal(account(1, "a/b"), 0);
-	assert_int_equal(address(2, "a@b"), -1);
+	assert_int_equal(account(2, "a/b"), -1);
 	/* postmaster without an account; another generation at the end; no beginning */
 	assert_int_equal(begin(2, 1, 0, 5), 0);
 	assert_int_equal(account(1, "a/b"), 0);
@@ -245,8 +279,12 @@ nonsense(void **state)
 	assert_int_equal(account(1, "a/b"), 0);
 	start.generation = 3;
 	assert_int_equal(routes_end(&start), -1);
+	assert_int_equal(begin(2, 1, 0, 1), 0);
+	assert_int_equal(account(1, "a/b"), 0);
+	start.mark[0]++;
 	assert_int_equal(routes_end(&start), -1);
-	assert_int_equal(routes_lookup("anna@example.org")->id, 8);
+	assert_int_equal(routes_end(&start), -1);
+	assert_int_equal(lookup("anna@example.org")->id, 8);
 }
 
 /* A fresh installation: no accounts, no postmaster. */
@@ -262,7 +300,7 @@ bare_table(void **state)
 	assert_int_equal(routes_end(&start), 0);
 	assert_null(routes_postmaster());
 	assert_null(routes_by_id(1));
-	assert_null(routes_lookup("a@b"));
+	assert_null(lookup("a@b"));
 	assert_string_equal(routes_hostname(), "mx.example.org");
 }
 
@@ -270,7 +308,7 @@ static void
 large(void **state)
 {
 	const uint32_t	 count = 100000;
-	char		 text[64];
+	char		 text[64], target[64];
 	uint32_t	 i;
 
 	(void)state;
@@ -280,16 +318,17 @@ large(void **state)
 		assert_int_equal(account(i, text), 0);
 	}
 	for (i = 1; i <= count; i++) {
-		snprintf(text, sizeof(text), "user%u@example.org", i);
-		assert_int_equal(address(i, text), 0);
+		snprintf(text, sizeof(text), "alias%u@example.org", i);
+		snprintf(target, sizeof(target), "user%u@example.org", i);
+		assert_int_equal(alias(text, target), 0);
 	}
 	assert_int_equal(routes_end(&start), 0);
 	for (i = 1; i <= count; i++) {
-		snprintf(text, sizeof(text), "user%u@example.org", i);
-		assert_int_equal(routes_lookup(text)->id, i);
+		snprintf(text, sizeof(text), "alias%u@example.org", i);
+		assert_int_equal(lookup(text)->id, i);
 		assert_int_equal(routes_by_id(i)->id, i);
 	}
-	assert_null(routes_lookup("user0@example.org"));
+	assert_null(lookup("user0@example.org"));
 	snprintf(text, sizeof(text), "example.org/user%u", count);
 	assert_string_equal(routes_by_id(count)->dir, text);
 }
@@ -298,7 +337,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(empty), cmocka_unit_test(lookup), cmocka_unit_test(swap), cmocka_unit_test(directories),
+		cmocka_unit_test(empty), cmocka_unit_test(loaded), cmocka_unit_test(swap), cmocka_unit_test(directories),
 		cmocka_unit_test(unterminated), cmocka_unit_test(addresses), cmocka_unit_test(nonsense),
 		cmocka_unit_test(bare_table), cmocka_unit_test(large)
 	};

@@ -201,6 +201,12 @@ test_names(void **state)
 	assert_string_equal(tls_mode_str(TLS_MODE_STLS), "stls");
 	assert_int_equal(proto_str("ab", 3), 1);
 	assert_int_equal(proto_str("ab", 2), 0);
+	assert_int_equal(proto_client("", 1), 1);
+	assert_int_equal(proto_client("192.0.2.7", 10), 1);
+	assert_int_equal(proto_client("192.0.2.7", 9), 0);
+	assert_int_equal(proto_client("2001:db8::1", 12), 1);
+	assert_int_equal(proto_client("192.0.2.7 NAME=x", 17), 0);
+	assert_int_equal(proto_client("mx.example", 11), 0);
 }
 
 int

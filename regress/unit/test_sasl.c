@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/sasl.c fetcher/sasl_check.c fetcher/base64.c common/buf.c common/log.c common/proto.c */
+/* links: common/sasl.c common/sasl_check.c common/base64.c common/buf.c common/log.c common/proto.c */
 /* libs: -lcrypto -lgsasl -lmd */
 /* SASL exchanges without a server: what each mechanism says, and what it does not put up with. */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/ingest.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c */
+/* links: deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c */
 /* libs: -levent_core */
 /* Names in the spool, and what a start makes of what it finds there. */
 #include <sys/types.h>

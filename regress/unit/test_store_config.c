@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c */
+/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/route_check.c rpopd/store_route.c rpopd/store_nexthop.c common/buf.c */
 /* libs: -lsqlite3 */
 /* rpopd.db: what is taken, what is refused and in which words, also where the schema's own checks were switched off. */
 #include <sys/types.h>
@@ -148,8 +148,10 @@ setup(void **state)
 	    "INSERT INTO rpop (account, name, domain, auth_name, password, special, local_domain, tls)"
 	    " VALUES ('postmaster@example.org', 'com', '[2001:db8::1]:1110', 'example.com', x'e4f6', 'X-Real-To', 'example.com',"
 	    " 'stls');"
-	    "INSERT INTO rpop (account, name, domain, auth_name, special, tls, period, apop)"
-	    " VALUES ('postmaster@example.org', 'org', 'h', 'u', '*', 'none', NULL, 1)");
+	    "INSERT INTO rpop (account, name, domain, auth_name, special, tls, period, apop, domains)"
+	    " VALUES ('postmaster@example.org', 'org', 'h', 'u', '*', 'none', NULL, 1, 'example.org');"
+	    "UPDATE rpop SET special_nth = 2, trusted_hop = 'mx.example.net', strip_prefix = 'box-', domains = 'example.org example.com',"
+	    " suppress = 0, special = 'X-Real-To Delivered-To' WHERE name = 'com'");
 	return (0);
 }
 
@@ -163,11 +165,20 @@ teardown(void **state)
 	return (system(cmd));
 }
 
+static int
+keep_account(void *arg, const struct route_place *p)
+{
+	*(const struct route_account **)arg = p->account;
+	return (0);
+}
+
 static void
 test_good(void **state)
 {
-	struct config	*c;
-	struct record	*r;
+	const struct route_account	*account = NULL;
+	struct config			*c;
+	struct record			*r;
+	uint32_t			 accounts, domains, rows;
 
 	(void)state;
 	if ((c = load()) == NULL)
@@ -180,15 +191,17 @@ test_good(void **state)
 	assert_int_equal(c->settings.idle_timeout, 180);
 	assert_int_equal(c->settings.session_timeout, 3600);
 	assert_int_equal(c->settings.delay_failed_accounts, 300);
-	assert_int_equal(c->naccounts, 3);
-	assert_int_equal(c->naddresses, 4);
-	assert_string_equal(c->addresses[3].address, "sales@example.org");
-	assert_int_equal(c->addresses[3].account, c->addresses[0].account);
-	assert_int_equal(c->settings.postmaster, c->addresses[2].account);
+	route_counts(c->routes, &accounts, &domains, &rows);
+	assert_int_equal(accounts, 3);
+	assert_int_equal(domains, 2);
+	assert_int_equal(rows, 1);
+	assert_int_equal(route_lookup(c->routes, "sales@example.org", keep_account, &account, NULL), 1);
+	assert_ptr_equal(account, route_account_by_address(c->routes, "anna@example.org"));
+	assert_int_equal(c->settings.postmaster, route_account_by_address(c->routes, "postmaster@example.org")->id);
 	assert_int_equal(c->nrecords, 3);
 	r = &c->records[0];
 	assert_string_equal(r->owner, "anna@example.org");
-	assert_int_equal(r->account, c->addresses[0].account);
+	assert_int_equal(r->account, account->id);
 	assert_string_equal(r->name, "work");
 	assert_string_equal(r->host, "pop.example.net");
 	assert_string_equal(r->user, "anna#x/~y%z @d");
@@ -203,11 +216,19 @@ test_good(void **state)
 	assert_string_equal(r->host, "2001:db8::1");
 	assert_int_equal(r->port, 1110);
 	assert_string_equal(r->local_domain, "example.com");
-	assert_string_equal(r->special, "X-Real-To");
+	assert_string_equal(r->special, "X-Real-To Delivered-To");
+	assert_int_equal(r->special_nth, 2);
+	assert_string_equal(r->trusted_hop, "mx.example.net");
+	assert_string_equal(r->strip_prefix, "box-");
+	assert_string_equal(r->domains, "example.org example.com");
+	assert_int_equal(r->suppress, 0);
 	assert_int_equal(r->mode, DIST_FIELD);
 	assert_int_equal(r->tls, TLS_MODE_STLS);
 	r = &c->records[2];
 	assert_int_equal(r->mode, DIST_STAR);
+	assert_string_equal(r->domains, "example.org");
+	assert_int_equal(r->suppress, 1);
+	assert_string_equal(r->trusted_hop, "");
 	assert_int_equal(r->period, 0);
 	assert_int_equal(r->port, 110);
 	assert_int_equal(r->apop, 1);
@@ -243,7 +264,23 @@ static const struct {
 	{ "UPDATE rpop SET password = NULL WHERE name = 'work'", "the password is missing; set it, or set period to NULL" },
 	{ "UPDATE rpop SET mailbox = '../x' WHERE name = 'work'", "mailbox is '../x', must be a folder" },
 	{ "UPDATE rpop SET mailbox = '' WHERE name = 'work'", "mailbox is '', must be a folder" },
-	{ "UPDATE rpop SET special = 'a b' WHERE name = 'com'", "special is 'a b', must be '*' or the name of a header field" },
+	{ "UPDATE rpop SET special = 'a  b' WHERE name = 'com'", "special is 'a  b', must be '*', or names of header fields" },
+	{ "UPDATE rpop SET special = 'a ' WHERE name = 'com'", "special is 'a '" },
+	{ "UPDATE rpop SET special = 'X-A *' WHERE name = 'com'", "special is 'X-A *'" },
+	{ "UPDATE rpop SET special = 'X-A: X-B' WHERE name = 'com'", "special is 'X-A: X-B'" },
+	{ "UPDATE rpop SET special = 'X-A reply-to' WHERE name = 'com'", "special is 'X-A reply-to'" },
+	{ "UPDATE rpop SET special = printf('%.78c', 'a') WHERE name = 'com'", "must be '*', or names of header fields" },
+	{ "UPDATE rpop SET special_nth = 0 WHERE name = 'com'", "special_nth is '0', must be a number, 1 to 100" },
+	{ "UPDATE rpop SET special_nth = 1 WHERE name = 'org'", "special_nth, trusted_hop and strip_prefix are for records with a" },
+	{ "UPDATE rpop SET trusted_hop = 'mx' WHERE name = 'work'", "special_nth, trusted_hop and strip_prefix are for records with a" },
+	{ "UPDATE rpop SET strip_prefix = 'x-' WHERE name = 'org'", "special_nth, trusted_hop and strip_prefix are for records with a" },
+	{ "UPDATE rpop SET trusted_hop = 'a b' WHERE name = 'com'", "trusted_hop is 'a b', must be the host name" },
+	{ "UPDATE rpop SET strip_prefix = 'a@' WHERE name = 'com'", "strip_prefix is 'a@', must be what the provider puts" },
+	{ "UPDATE rpop SET domains = 'example.org example.net' WHERE name = 'com'", "domains is 'example.org example.net', must be names of" },
+	{ "UPDATE rpop SET domains = 'example.org  example.com' WHERE name = 'com'", "must be names of table domain" },
+	{ "UPDATE rpop SET domains = '' WHERE name = 'com'", "domains is '', must be names of table domain" },
+	{ "UPDATE rpop SET domains = 'example.org' WHERE name = 'work'", "domains is for records with special; set it to NULL" },
+	{ "UPDATE rpop SET suppress = 2 WHERE name = 'com'", "suppress is '2', must be a number, 0 to 1" },
 	{ "UPDATE rpop SET special = 'Subject' WHERE name = 'com'", "special is 'Subject'" },
 	{ "UPDATE rpop SET special = '*', mailbox = NULL WHERE name = 'work'",
 	    "rpop anna@example.org/work: special is for records of the postmaster of settings.main_domain only" },
@@ -260,10 +297,10 @@ static const struct {
 	{ "INSERT INTO domain (name) VALUES ('../x')", "domain ../x: must be a domain" },
 	{ "INSERT INTO domain (name) VALUES ('a-.b')", "domain a-.b: must be a domain" },
 	{ "UPDATE route SET target = 'x@example.org'",
-	    "route sales@example.org: target is 'x@example.org', must be the address of an account" },
+	    "route sales@example.org: target x@example.org leads nowhere: make it an account or an address of table route" },
 	{ "UPDATE route SET address = 'bert@example.com'", "address is an account of its own" },
 	{ "UPDATE route SET address = 'x@example.net'", "route x@example.net: the domain of address is not in table domain" },
-	{ "UPDATE route SET address = 'X@example.org'", "address must be local-part@domain in lower case" },
+	{ "UPDATE route SET address = 'X@example.org'", "address must be local-part@domain or *@domain in lower case" },
 	{ "DELETE FROM settings", "settings: the row is missing; run: INSERT INTO settings DEFAULT VALUES" },
 	{ "INSERT INTO settings (id, main_domain) VALUES (2, 'example.org')", "settings: there is more than one row" },
 	{ "UPDATE settings SET main_domain = 'example.net'", "settings: main_domain is not in table domain" },
@@ -279,12 +316,12 @@ static const struct {
 	{ "UPDATE settings SET idle_timeout = 1", "idle_timeout is '1'" },
 	{ "UPDATE settings SET session_timeout = 100", "session_timeout must not be shorter than idle_timeout" },
 	{ "UPDATE settings SET ca_dir = '/proc/self/fd'",
-	    "no hashed certificates, which records with tls need; run: openssl rehash" },
-	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES"
-	    " ('a@example.org', 'anna@example.org'), ('a@example.org', 'bert@example.com')",
-	    "address a@example.org is there more than once" },
-	{ "DROP TABLE route; CREATE TABLE route (address, target); INSERT INTO route VALUES (x'00', 5)",
-	    "must be text in quotes" },
+	    "no hashed certificates, which records and next hops with tls need; run: openssl rehash" },
+	{ "DROP TABLE account; CREATE TABLE account (id INTEGER PRIMARY KEY, name, domain, nexthop, address); INSERT INTO account (name,"
+	    " domain) VALUES ('anna', 'example.org'), ('anna', 'example.org')",
+	    "account anna@example.org: this address is there more than once; delete all but one" },
+	{ "DROP TABLE route; CREATE TABLE route (address, target, folder, nexthop, action, text); INSERT INTO route VALUES"
+	    " (x'00', 5, NULL, NULL, 'deliver', NULL)", "must be text in quotes" },
 	{ "DROP VIEW records; DROP TABLE rpop", "the schema is not the one of rpopd.sql" },
 	{ "DROP TABLE route; CREATE VIEW route (address, target) AS SELECT address, address FROM account", "route" },
 	{ "CREATE TABLE extra (a TEXT REFERENCES account (address)); INSERT INTO extra VALUES ('x')",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c */
 /* libs: -lsqlite3 */
 /* state.db, schema 2: where it comes from, and what it knows of messages besides whether they were seen. */
 #include <sys/stat.h>
@@ -23,7 +23,8 @@
 #define VERSION_1	"regress/data/state-1.sql"
 
 static char		 dir[] = "/tmp/rpmail.XXXXXX", path[64], err[1024];
-static struct msg_rcpt	 rcpt = { .link = "1.M2P3S4N5R0.mx", .dest = "example.org/anna" };
+static struct msg_rcpt	 rcpt = { .kind = RCPT_MAILDIR, .link = "1.M2P3S4N5R0.mx", .dest = "example.org/anna" };
+static uint8_t		 verdicts[1];
 static int64_t		 mbox;
 
 static void
@@ -77,7 +78,8 @@ static enum commit_verdict
 commit(const char *uid, int digest, int64_t since, int64_t unproven, uint8_t header)
 {
 	struct receipt	 r = { .mailbox = mbox, .uidlen = strlen(uid), .octets = 100, .state = SEEN_KEPT, .since = since,
-	    .unproven = unproven, .header = header, .size = 5000, .nrcpt = 1, .rcpts = &rcpt };
+	    .unproven = unproven, .header = header, .size = 5000, .nrcpt = 1, .rcpts = &rcpt,
+	    .verdicts = verdicts };
 	int64_t		 first, last;
 
 	memcpy(r.uid, uid, r.uidlen);
@@ -155,7 +157,8 @@ check_migrated(void)
 	struct mailbox_counts	 counts;
 	char			 want[128];
 	int64_t			 first, last, now = time(NULL);
-	struct receipt		 r = { .mailbox = 5, .uid = "n", .uidlen = 1, .state = SEEN_KEPT, .nrcpt = 1, .rcpts = &rcpt };
+	struct receipt		 r = { .mailbox = 5, .uid = "n", .uidlen = 1, .state = SEEN_KEPT, .nrcpt = 1, .rcpts = &rcpt,
+	    .verdicts = verdicts };
 	sqlite3			*db;
 	sqlite3_stmt		*st;
 
@@ -169,7 +172,7 @@ check_migrated(void)
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
 	assert_in_range(sqlite3_column_int64(st, 0), now - 600, now);
 	assert_null(sqlite3_column_text(st, 2));
-	snprintf(want, sizeof(want), "a:0:%lld:gone b:1:%lld s:5:0 ", (long long)sqlite3_column_int64(st, 0),
+	snprintf(want, sizeof(want), "a:0:%lld:gone b:1:%lld s:6:0 ", (long long)sqlite3_column_int64(st, 0),
 	    (long long)sqlite3_column_int64(st, 1));
 	assert_int_equal(sqlite3_column_int(st, 3), 2);
 	assert_int_equal(sqlite3_column_int(st, 4), 1);
@@ -253,16 +256,16 @@ test_oversize(void **state)
 
 	(void)state;
 	assert_int_equal(change("big", CHANGE_OVERSIZE, 1000), 0);
-	assert_seen("big:5:0:o1 ");
+	assert_seen("big:6:0:o1 ");
 	assert_int_equal(state_counts(mbox, &c), 0);
 	assert_int_equal(c.oversize, 1);
 	assert_int_equal(commit("big", 9, 2000, 2000, 1), COMMIT_DELIVER);	/* its header: no seen row */
-	assert_seen("big:5:0:o2 ");
+	assert_seen("big:6:0:o2 ");
 	assert_int_equal(state_pending_count(), 1);
 	assert_int_equal(commit("big", 9, 2000, 2000, 1), COMMIT_DISCARD);	/* once */
 	assert_int_equal(state_pending_count(), 1);
 	assert_int_equal(change("big", CHANGE_GONE, 3000), 0);
-	assert_seen("big:5:0:o2:gone ");
+	assert_seen("big:6:0:o2:gone ");
 	assert_int_equal(change("big", CHANGE_BACK, 3000), 0);
 	assert_int_equal(commit("big", 1, 4000, 4000, 0), COMMIT_DELIVER);	/* whole, another time */
 	assert_seen("big:0:4000 ");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c */
 /* libs: -lsqlite3 */
 /* state.db: the decision about a batch, what is remembered of messages, and what a locked, full or damaged store does. */
 #include <sys/types.h>
@@ -30,6 +30,7 @@ static char		 dir[] = "/tmp/rpstate.XXXXXX";
 static char		 path[64];
 static char		 err[1024], logged[2048];
 static struct msg_rcpt	 rcpts[3];
+static uint8_t		 verdicts[3];
 static int64_t		 mbox;
 
 static void
@@ -64,6 +65,7 @@ setup(void **state)
 	mbox = mailbox("work", "pop.example.net", 995, "anna");
 	assert_true(mbox > 0);
 	for (i = 0; i < nitems(rcpts); i++) {
+		rcpts[i].kind = RCPT_MAILDIR;
 		snprintf(rcpts[i].link, sizeof(rcpts[i].link), "1.M2P3S4N5R%zu.mx", i);
 		snprintf(rcpts[i].dest, sizeof(rcpts[i].dest), "example.org/u%zu", i);
 	}
@@ -105,6 +107,7 @@ receipt(const char *uid, int digest, enum seen_state st, uint32_t nrcpt)
 	r.state = st;
 	r.nrcpt = nrcpt;
 	r.rcpts = rcpts;
+	r.verdicts = verdicts;
 	return (r);
 }
 
@@ -384,15 +387,15 @@ test_suspects(void **state)
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"b", 1, "died"), 1);
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 1);
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 2);
-	assert_seen("b:3:d1 bb:0 a:5:d1 c:5:d2 ");
+	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:d2 ");
 	reopen();
 	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 3);
-	assert_seen("b:3:d1 bb:0 a:5:d1 c:5:d3 ");
+	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:d3 ");
 	assert_int_equal(state_counts(mbox, &c), 0);
 	assert_int_equal(c.suspects, 3);
 	assert_int_equal(c.aside, 1);
 	assert_int_equal(change("c", CHANGE_GONE, 0, 1000), 0);
-	assert_seen("b:3:d1 bb:0 a:5:d1 c:5:g1000:d3 ");
+	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:g1000:d3 ");
 	assert_int_equal(change("c", CHANGE_BACK, 0, 1000), 0);
 	assert_int_equal(change("c", CHANGE_FORGET, 0, 1000), 0);
 	assert_int_equal(change("a", CHANGE_FORGET, 0, 1000), 0);

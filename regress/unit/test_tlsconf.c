@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/tlsconf.c fetcher/tlserror.c common/log.c */
+/* links: fetcher/tlsconf.c common/tlserror.c common/log.c */
 /* libs: -ltls -lcrypto -lmd */
 /* What a record wants of TLS: pins compared, contexts made or refused, failures explained. */
 #include <sys/types.h>
@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "../../common/compat.h"
 #include "../../fetcher/fetcher.h"
 
 #define HEX	"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1eff"
@@ -207,6 +208,27 @@ test_hostile_text(void **state)
 	assert_string_equal(text, "unknown error");
 }
 
+/* A next hop has no pins and no list of ciphers: it is not told to change them. */
+static void
+test_next_hop(void **state)
+{
+	static const char *const	 errors[] = { "self signed certificate", "key too small", "name `x' not present in server certificate",
+	    "tlsv1 alert protocol version", "unexpected EOF" };
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < nitems(errors); i++) {
+		(void)tlserror_explain(HAS_NEXTHOP, errors[i], text, sizeof(text));
+		assert_null(strstr(text, "tls_pins"));
+		assert_null(strstr(text, "tls_ciphers"));
+		assert_null(strstr(text, "poll"));
+	}
+	(void)tlserror_explain(HAS_NEXTHOP, errors[0], text, sizeof(text));
+	assert_non_null(strstr(text, "put the signer's certificate into ca_file"));
+	(void)tlserror_explain(HAS_NEXTHOP | HAS_CA, errors[0], text, sizeof(text));
+	assert_non_null(strstr(text, "ca_file does not have this certificate"));
+}
+
 int
 main(void)
 {
@@ -217,7 +239,8 @@ main(void)
 		cmocka_unit_test(test_wishes),
 		cmocka_unit_test(test_context),
 		cmocka_unit_test(test_explained),
-		cmocka_unit_test(test_hostile_text)
+		cmocka_unit_test(test_hostile_text),
+		cmocka_unit_test(test_next_hop),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

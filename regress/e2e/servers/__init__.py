@@ -37,7 +37,7 @@ class Server:
     command, a shell script that runs in its root and stays; where mail lies.
     """
     package = None
-    users = ()			# (name, uid) of its own
+    users = ()			# (name, uid) of its own, (name, uid, home) of those who have one
     modes = ("none",)		# values of the column tls it can serve
     mechanisms = ()		# of RFC 5034, as the column auth names them
     login_delay = 0		# s it asks for between logins (RFC 2449)
@@ -91,8 +91,8 @@ class Server:
         with open("/etc/group") as f:
             group = f.read()
         shadow = ""
-        for name, uid in self.users:
-            passwd += "%s:x:%d:%d::/nonexistent:/usr/sbin/nologin\n" % (name, uid, uid)
+        for name, uid, *home in self.users:
+            passwd += "%s:x:%d:%d::%s:/usr/sbin/nologin\n" % (name, uid, uid, "".join(home) or "/nonexistent")
             group += "%s:x:%d:\n" % (name, uid)
         hashes = subprocess.run(["openssl", "passwd", "-5", "-stdin"], input="\n".join(map(self.password_of, self.names)),
             text=True, check=True, stdout=subprocess.PIPE).stdout.split()

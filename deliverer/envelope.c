@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which of the fields with envelope recipients count.  Anybody can write such a field into a message; what the provider writes
+ * stands above the Received field that its own first host has put on top of whatever the sender sent.  So with a trusted hop
+ * only fields above the topmost Received field count that names this host behind "by".  Such a "by" counts wherever it stands
+ * in the field, in comments too: a sender who gets one into a field further up makes less count, never more.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../common/compat.h"
+#include "deliverer.h"
+
+#define NAMES_MAX	(PROTO_SPECIAL_SIZE / 2)
+
+static size_t	 envelope_limit(const struct msg_session_open *, const struct header *);
+static void	 envelope_name(const char *, uint32_t, char *, size_t);
+
+/*
+ * The first name of the list that the message has (in the place that special_nth asks for, where it asks for one) counts,
+ * alone.  Only the fields from ->first to before ->limit of kind FIELD_SPECIAL with ->name are meant; with ->one only the first
+ * of them.
+ */
+void
+envelope_choose(const struct msg_session_open *open, const struct header *h, struct envelope *e)
+{
+	uint32_t		 have[NAMES_MAX + 1] = { 0 }, want = open->special_nth == 0 ? 1 : open->special_nth;
+	size_t			 at[NAMES_MAX + 1], i;
+	const struct field	*f;
+
+	memset(e, 0, sizeof(*e));
+	e->limit = envelope_limit(open, h);
+	e->hop = e->limit != SIZE_MAX;
+	if (!e->hop)
+		e->limit = 0;
+	for (i = 0; i < h->nfields; i++) {
+		f = &h->fields[i];
+		if (f->kind != FIELD_SPECIAL || f->name > NAMES_MAX)
+			continue;
+		if (i >= e->limit)
+			e->distrusted++;
+		else if (++have[f->name] == want)
+			at[f->name] = i;
+	}
+	for (i = 0; i <= NAMES_MAX && !e->found; i++) {
+		if (have[i] < want)
+			continue;
+		e->found = 1;
+		e->one = open->special_nth != 0;
+		e->name = i;
+		e->first = at[i];
+		e->fields = e->one ? 1 : have[i];
+	}
+	if (e->found)
+		envelope_name(open->special, e->name, e->text, sizeof(e->text));
+	else
+		strlcpy(e->text, open->special, sizeof(e->text));
+}
+
+/* Fields from there on are the sender's; SIZE_MAX: there is no such Received field. */
+static size_t
+envelope_limit(const struct msg_session_open *open, const struct header *h)
+{
+	size_t	 i;
+
+	if (open->trusted_hop[0] == '\0')
+		return (h->nfields);
+	for (i = 0; i < h->nfields; i++)
+		if (h->fields[i].kind == FIELD_RECEIVED &&
+		    envelope_by(header_text(h, &h->fields[i]), h->fields[i].len, open->trusted_hop) != -1)
+			return (i);
+	return (SIZE_MAX);
+}
+
+/* Where the word "by", blanks, and the host's name as a whole are, first; -1: nowhere. */
+ssize_t
+envelope_by(const uint8_t *p, size_t len, const char *host)
+{
+	size_t	 i, k, n = strlen(host);
+
+	for (i = 0; i + 3 + n <= len; i++) {
+		if ((i > 0 && envelope_ishost(p[i - 1])) || strncasecmp((const char *)p + i, "by", 2) != 0)
+			continue;
+		for (k = i + 2; k < len && (p[k] == ' ' || p[k] == '\t' || p[k] == '\r'); k++)
+			;
+		if (k == i + 2 || len - k < n || strncasecmp((const char *)p + k, host, n) != 0)
+			continue;
+		k += n;
+		if (k < len && p[k] == '.')
+			k++;
+		if (k == len || !envelope_ishost(p[k]))
+			return (i);
+	}
+	return (-1);
+}
+
+int
+envelope_ishost(int c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.');
+}
+
+/* The nth word of the list. */
+static void
+envelope_name(const char *list, uint32_t nth, char *buf, size_t size)
+{
+	while (nth-- > 0 && strchr(list, ' ') != NULL)
+		list = strchr(list, ' ') + 1;
+	snprintf(buf, size, "%.*s", (int)strcspn(list, " "), list);
+}

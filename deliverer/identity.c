@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A digest that every copy of a message has, whatever way it came here: of the fields that its author wrote and of its body,
+ * and of nothing that is put on top under way.  Fields count without regard to how they are folded, and in which order fields
+ * of different names stand; fields of one name in their order.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "../common/compat.h"
+#include "deliverer.h"
+
+static const struct {
+	const char	*name;
+	size_t		 len;
+}	 slots[IDENTITY_SLOTS] = {
+	{ "message-id", 10 }, { "date", 4 }, { "from", 4 }, { "sender", 6 }, { "reply-to", 8 }, { "to", 2 }, { "cc", 2 },
+	{ "subject", 7 }, { "in-reply-to", 11 }, { "references", 10 }, { "list-id", 7 }, { "content-type", 12 },
+	{ "content-transfer-encoding", 25 }, { "resent-", 7 }		/* all that begin with it */
+};
+
+static void	 identity_put(struct identity *, const void *, size_t);
+
+void
+identity_init(struct identity *id)
+{
+	memset(id, 0, sizeof(*id));
+	id->slot = -1;
+}
+
+/* A field begins; the one before it is over. */
+void
+identity_field(struct identity *id, const uint8_t *name, size_t len)
+{
+	uint8_t	 lower[32];
+	size_t	 i;
+
+	id->slot = -1;
+	for (i = 0; i < IDENTITY_SLOTS && id->slot == -1; i++)
+		if ((len == slots[i].len || (i == IDENTITY_SLOTS - 1 && len > slots[i].len && len < sizeof(lower))) &&
+		    strncasecmp((const char *)name, slots[i].name, slots[i].len) == 0)
+			id->slot = i;
+	if (id->slot == -1)
+		return;
+	if (!(id->used & 1U << id->slot))
+		SHA256Init(&id->slots[id->slot]);
+	id->used |= 1U << id->slot;
+	for (i = 0; i < len; i++)
+		lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i];
+	identity_put(id, "\n", 1);
+	identity_put(id, lower, len);
+	identity_put(id, ":", 1);
+	id->blank = id->begun = 0;
+}
+
+/* Octets of its body: blanks around it do not count, those within count as one. */
+void
+identity_text(struct identity *id, const uint8_t *p, size_t len)
+{
+	size_t	 i, n;
+
+	for (i = 0; id->slot != -1 && i < len; i += n) {
+		for (n = 0; i + n < len && p[i + n] != ' ' && p[i + n] != '\t' && p[i + n] != '\r'; n++)
+			;
+		if (n == 0) {
+			id->blank = 1;
+			n = 1;
+			continue;
+		}
+		if (id->blank && id->begun)
+			identity_put(id, " ", 1);
+		identity_put(id, p + i, n);
+		id->blank = 0;
+		id->begun = 1;
+	}
+}
+
+/* Octets behind the header. */
+void
+identity_body(struct identity *id, const uint8_t *p, size_t len)
+{
+	if (!id->body_begun)
+		SHA256Init(&id->body);
+	id->body_begun = 1;
+	SHA256Update(&id->body, p, len);
+}
+
+/* Of the fields so far; more may follow. */
+void
+identity_header(const struct identity *id, uint8_t digest[PROTO_DIGEST_LEN])
+{
+	SHA2_CTX	 all, one;
+	uint8_t		 part[PROTO_DIGEST_LEN];
+	size_t		 i;
+
+	SHA256Init(&all);
+	SHA256Update(&all, (const uint8_t *)&id->used, sizeof(id->used));
+	for (i = 0; i < IDENTITY_SLOTS; i++) {
+		if (!(id->used & 1U << i))
+			continue;
+		one = id->slots[i];
+		SHA256Final(part, &one);
+		SHA256Update(&all, part, sizeof(part));
+	}
+	SHA256Final(digest, &all);
+}
+
+/* Of fields and body; never all zero.  headers: there was no body to be had. */
+void
+identity_final(const struct identity *id, int headers, uint8_t digest[PROTO_DIGEST_LEN])
+{
+	SHA2_CTX	 all, body = id->body;
+	uint8_t		 part[PROTO_DIGEST_LEN], kind = headers ? 1 : 2;
+
+	identity_header(id, part);
+	SHA256Init(&all);
+	SHA256Update(&all, &kind, sizeof(kind));
+	SHA256Update(&all, part, sizeof(part));
+	if (!id->body_begun)
+		SHA256Init(&body);
+	SHA256Final(part, &body);
+	SHA256Update(&all, part, sizeof(part));
+	SHA256Final(digest, &all);
+	digest[0] |= 1;
+}
+
+static void
+identity_put(struct identity *id, const void *p, size_t len)
+{
+	SHA256Update(&id->slots[id->slot], p, len);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The trace mark: a message that carries it was retrieved from that remote mailbox before, by us, and has come back.  It is a
+ * keyed digest of the mailbox and of the fields its author wrote: without the key nobody can make one, and one that was copied
+ * onto another message is worth nothing there.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "../common/compat.h"
+#include "deliverer.h"
+
+#define HMAC_BLOCK	64
+
+static int	 mark_differs(const void *, const void *, size_t);
+static void	 mark_hmac(const uint8_t *, size_t, const uint8_t *, size_t, uint8_t *);
+
+/* mark is empty when there is no key, or no mailbox to speak of. */
+void
+mark_make(const uint8_t key[PROTO_DIGEST_LEN], int64_t mailbox, const struct identity *id, char mark[MARK_SIZE])
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	static const char	 hex[] = "0123456789abcdef";
+	uint8_t			 text[sizeof("rpopd mark") + 8 + PROTO_DIGEST_LEN] = "rpopd mark", mac[PROTO_DIGEST_LEN];
+	size_t			 i;
+
+	mark[0] = '\0';
+	if (key == NULL || mailbox == 0 || !mark_differs(key, none, sizeof(none)))
+		return;
+	for (i = 0; i < 8; i++)
+		text[sizeof("rpopd mark") + i] = (uint64_t)mailbox >> (56 - 8 * i);
+	identity_header(id, text + sizeof("rpopd mark") + 8);
+	mark_hmac(key, PROTO_DIGEST_LEN, text, sizeof(text), mac);
+	for (i = 0; i < sizeof(mac); i++) {
+		mark[2 * i] = hex[mac[i] >> 4];
+		mark[2 * i + 1] = hex[mac[i] & 15];
+	}
+	mark[2 * i] = '\0';
+}
+
+/* 1: this mark stands in one of the message's fields. */
+int
+mark_found(const struct header *h, const char *mark)
+{
+	const struct field	*f;
+	const uint8_t		*p;
+	size_t			 i, len, want = strlen(mark);
+
+	for (i = 0; want > 0 && i < h->nfields; i++) {
+		f = &h->fields[i];
+		if (f->kind != FIELD_MARK)
+			continue;
+		p = header_text(h, f);
+		for (len = f->len; len > 0 && (*p == ' ' || *p == '\t'); len--)
+			p++;
+		while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+			len--;
+		if (len == want && !mark_differs(p, mark, want))
+			return (1);
+	}
+	return (0);
+}
+
+/* In a time that tells nothing. */
+static int
+mark_differs(const void *a, const void *b, size_t len)
+{
+	const uint8_t	*p = a, *q = b;
+	int		 differs = 0;
+
+	while (len-- > 0)
+		differs |= *p++ ^ *q++;
+	return (differs != 0);
+}
+
+/* HMAC-SHA256 (RFC 2104); keys of up to a block. */
+static void
+mark_hmac(const uint8_t *key, size_t keylen, const uint8_t *text, size_t len, uint8_t *mac)
+{
+	SHA2_CTX	 ctx;
+	uint8_t		 pad[HMAC_BLOCK];
+	size_t		 i;
+
+	memset(pad, 0x36, sizeof(pad));
+	for (i = 0; i < keylen; i++)
+		pad[i] ^= key[i];
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, pad, sizeof(pad));
+	SHA256Update(&ctx, text, len);
+	SHA256Final(mac, &ctx);
+	for (i = 0; i < sizeof(pad); i++)
+		pad[i] ^= 0x36 ^ 0x5c;
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, pad, sizeof(pad));
+	SHA256Update(&ctx, mac, PROTO_DIGEST_LEN);
+	SHA256Final(mac, &ctx);
+	explicit_bzero(pad, sizeof(pad));
+	explicit_bzero(&ctx, sizeof(ctx));
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+/* One message between its arrival and its places: its file, its recipients, what the master is told about it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "deliverer.h"
+
+static int	 message_place(struct rcpt *, struct place *, char *, size_t);
+
+struct message *
+message_new(struct session *s, uint32_t session, uint32_t msgno)
+{
+	struct message	*m;
+	int		 saved;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return (NULL);
+	if ((m->fd = spool_create(&m->id, session, msgno)) == -1) {
+		saved = errno;
+		free(m);
+		errno = saved;
+		return (NULL);
+	}
+	m->session = s;
+	m->links = 1;
+	return (m);
+}
+
+/* All of them clear; nrcpt counts those that the caller has filled. */
+int
+message_recipients(struct message *m, uint32_t n)
+{
+	m->rcpts = n == 1 ? &m->single : calloc(n, sizeof(*m->rcpts));
+	return (m->rcpts == NULL ? -1 : 0);
+}
+
+/*
+ * Take over what was decided.  Each Maildir is opened, made if need be, before the message is called taken.  The decision is
+ * remembered if noted, or when it is not just a Maildir.  0, or -1 with the reason.
+ */
+int
+message_decided(struct message *m, struct recipients *r, int noted, char *err, size_t errsize)
+{
+	const struct places	*ps = &r->places;
+	struct place		*p;
+	char			 step[64] = "";
+
+	if (ps->n == 0 || ps->n > PROTO_RCPT_MAX || message_recipients(m, ps->n) == -1) {
+		snprintf(err, errsize, "%zu recipients", ps->n);
+		return (-1);
+	}
+	for (p = ps->list; p < ps->list + ps->n; p++) {
+		if (message_place(&m->rcpts[m->nrcpt], p, step, sizeof(step)) == -1) {
+			snprintf(err, errsize, "%.150s: %s: %s", p->dest, step, strerror(errno));
+			return (-1);
+		}
+		m->nrcpt++;
+		noted |= p->kind != RCPT_MAILDIR;
+	}
+	m->fallback = r->fallback != 0;
+	strlcpy(m->client, r->client, sizeof(m->client));
+	if (noted && ((m->sender = strdup(r->sender)) == NULL ||
+	    (m->note = strndup((const char *)buf_data(&r->note), buf_len(&r->note))) == NULL)) {
+		snprintf(err, errsize, "note: %s", strerror(errno));
+		return (-1);
+	}
+	return (0);
+}
+
+/* The strings change hands.  0, or -1 and errno. */
+static int
+message_place(struct rcpt *rcpt, struct place *p, char *step, size_t stepsize)
+{
+	rcpt->kind = p->kind;
+	rcpt->nexthop = p->nexthop;
+	rcpt->notify = p->notify;
+	if (p->kind == RCPT_MAILDIR)
+		return ((rcpt->dir = maildir_get(p->dest, step, stepsize)) == NULL ? -1 : 0);
+	rcpt->dest = p->dest;
+	rcpt->original = p->original;
+	rcpt->reason = p->reason;
+	p->dest = p->original = p->reason = NULL;
+	return (0);
+}
+
+void
+message_free(struct message *m)
+{
+	struct rcpt	*r;
+
+	if (m->fd != -1)
+		close(m->fd);
+	for (r = m->rcpts; r != NULL && r < m->rcpts + m->nrcpt; r++) {
+		if (r->dir != NULL)
+			maildir_release(r->dir);
+		free(r->dest);
+		free(r->original);
+		free(r->reason);
+	}
+	if (m->rcpts != &m->single)
+		free(m->rcpts);
+	free(m->sender);
+	free(m->note);
+	free(m);
+}
+
+void
+message_drop(struct message *m)
+{
+	spool_remove(&m->id, m->links);
+	message_free(m);
+}
+
+void
+message_writeback(struct message *m)
+{
+	if (m->written > m->started)
+		sync_start(m->fd, m->started, m->written - m->started);
+	m->started = m->written;
+}
+
+/* RECEIPT, its note, its recipients. */
+void
+message_receipt(const struct message *m)
+{
+	struct msg_receipt	 receipt;
+	struct msg_note		 note;
+	struct msg_rcpt		 rcpt;
+	const struct rcpt	*r;
+	uint32_t		 i;
+
+	memset(&receipt, 0, sizeof(receipt));
+	receipt.session = m->id.session;
+	receipt.msgno = m->id.msgno;
+	receipt.recipients = m->nrcpt;
+	receipt.fallback = m->fallback;
+	receipt.octets = m->octets;
+	receipt.noted = m->note != NULL;
+	memcpy(receipt.digest, m->digest, sizeof(receipt.digest));
+	memcpy(receipt.fingerprint, m->fingerprint, sizeof(receipt.fingerprint));
+	memcpy(receipt.identity, m->identity, sizeof(receipt.identity));
+	master_send(IMSG_RECEIPT, &receipt, sizeof(receipt));
+	if (m->note != NULL) {
+		memset(&note, 0, sizeof(note));
+		strlcpy(note.sender, m->sender != NULL ? m->sender : "", sizeof(note.sender));
+		strlcpy(note.note, m->note, sizeof(note.note));
+		strlcpy(note.client, m->client, sizeof(note.client));
+		master_send(IMSG_RECEIPT_NOTE, &note, sizeof(note));
+	}
+	for (i = 0; i < m->nrcpt; i++) {
+		r = &m->rcpts[i];
+		memset(&rcpt, 0, sizeof(rcpt));
+		rcpt.kind = r->kind;
+		rcpt.nexthop = r->nexthop;
+		rcpt.notify = r->notify;
+		spool_name(&m->id, i, rcpt.link, sizeof(rcpt.link));
+		strlcpy(rcpt.dest, r->kind == RCPT_MAILDIR ? maildir_path(r->dir) : r->dest, sizeof(rcpt.dest));
+		strlcpy(rcpt.original, r->original != NULL ? r->original : "", sizeof(rcpt.original));
+		strlcpy(rcpt.reason, r->reason != NULL ? r->reason : "", sizeof(rcpt.reason));
+		master_send(IMSG_RECEIPT_RCPT, &rcpt, sizeof(rcpt));
+	}
+}
+
+/* A verdict for each recipient: links nobody gets are removed, those of Maildirs will be moved, the others stay. */
+void
+message_decide(struct message *m, const uint8_t *verdicts)
+{
+	struct rcpt	*r;
+	uint32_t	 i;
+
+	for (i = m->nrcpt; i-- > 0;) {
+		if (verdicts[i] == COMMIT_DELIVER)
+			continue;
+		r = &m->rcpts[i];
+		HOOK("deliverer.discard");
+		spool_unlink(&m->id, i);
+		if (r->dir != NULL)
+			maildir_release(r->dir);
+		r->dir = NULL;
+	}
+}
+
+/* Move what is not moved yet.  0, or -1 and errno: at least one link could not be moved. */
+int
+message_move(struct message *m)
+{
+	struct rcpt	*r;
+	char		 name[PROTO_LINK_SIZE];
+	uint32_t	 i;
+	int		 n, error = 0;
+
+	for (i = 0; i < m->nrcpt; i++) {
+		r = &m->rcpts[i];
+		if (r->dir == NULL)
+			continue;
+		spool_name(&m->id, i, name, sizeof(name));
+		HOOK("deliverer.rename");
+		if ((n = maildir_take(r->dir, name)) == -1) {
+			error = errno;
+			continue;
+		}
+		if (n == 0)
+			log_warnx("%s/%s: gone before it was delivered", SPOOL_DIR, name);
+		maildir_release(r->dir);
+		r->dir = NULL;
+	}
+	errno = error;
+	return (error == 0 ? 0 : -1);
+}

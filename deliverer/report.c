@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Delivery status notifications (RFC 3464, RFC 6522; RFC 6533 for addresses beyond ASCII): what failed and why, in words, for programs,
+ * and the header of the message it is about.  Written to the spool, durable before the master hears of it.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "deliverer.h"
+
+#define REPORT_HEADER	65536	/* octets of the original's header that are shown */
+#define REPORT_MAX	(4 * REPORT_HEADER)
+#define REPORT_LINE	998	/* RFC 5322 section 2.1.1 */
+#define QP_COLUMN	75	/* RFC 2045 section 6.7 */
+
+static int	 report_read(const char *, struct buf *);
+static size_t	 report_header_len(const uint8_t *, size_t);
+static int	 report_plain(const uint8_t *, size_t);
+static int	 report_top(const struct msg_report *, const struct spool_id *, const char *, const char *, struct buf *);
+static int	 report_words(const struct msg_report *, struct buf *);
+static int	 report_status(const struct msg_report *, const char *, struct buf *);
+static int	 report_address(struct buf *, const char *, const char *);
+static int	 report_quoted(struct buf *, const uint8_t *, size_t);
+static int	 report_text(const struct msg_report *, const struct spool_id *, struct buf *, struct buf *);
+static int	 report_date(int64_t, char *, size_t);
+
+/* Make one.  The answer tells its link, or an errno: ENOENT if the original is not in the spool. */
+void
+report_make(const struct msg_report *m, struct msg_reported *answer)
+{
+	struct buf	 header, text;
+	struct spool_id	 id;
+	static uint32_t	 serial;
+	int		 fd, made = 0;
+
+	memset(answer, 0, sizeof(*answer));
+	answer->id = m->id;
+	buf_init(&header, REPORT_HEADER);
+	buf_init(&text, REPORT_MAX);
+	serial = serial % PROTO_MSGS_MAX + 1;
+	errno = 0;
+	if (report_read(m->link, &header) == 0 && (fd = spool_create(&id, NOTICE_SESSION, serial)) != -1) {
+		spool_name(&id, 0, answer->link, sizeof(answer->link));
+		if (report_text(m, &id, &header, &text) == -1) {
+			errno = ENOMEM;
+			close(fd);
+		} else
+			made = notice_write(fd, &text) == 0 && spool_sync() == 0;
+		if (!made) {
+			answer->error = errno != 0 ? errno : EIO;
+			spool_remove(&id, 1);
+		}
+	} else
+		answer->error = errno != 0 ? errno : EIO;
+	if (m->nexthop == 0 && routes_postmaster() != NULL)
+		strlcpy(answer->dest, routes_postmaster()->dir, sizeof(answer->dest));
+	else if (m->nexthop == 0 && made) {
+		answer->error = EAGAIN;
+		spool_remove(&id, 1);
+	}
+	if (answer->error != 0)
+		answer->link[0] = '\0';
+	HOOK("deliverer.report");
+	buf_free(&header);
+	buf_free(&text);
+}
+
+/* The original's header, without the Return-Path that we put on top.  0, or -1 and errno. */
+static int
+report_read(const char *link, struct buf *header)
+{
+	struct spool_id	 id;
+	uint32_t	 rcpt;
+	uint8_t		*data, *eol;
+	ssize_t		 n = -1;
+	size_t		 len;
+	int		 fd, error;
+
+	if (spool_parse(link, &id, &rcpt) == -1) {
+		errno = EINVAL;
+		return (-1);
+	}
+	if ((fd = openat(spool_fd(), link, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		return (-1);
+	if ((data = malloc(REPORT_HEADER)) != NULL && (n = read(fd, data, REPORT_HEADER)) != -1) {
+		len = (size_t)n;
+		eol = memchr(data, '\n', len);
+		if (eol != NULL && len >= 12 && strncasecmp((char *)data, "Return-Path:", 12) == 0) {
+			len -= eol + 1 - data;
+			memmove(data, eol + 1, len);
+		}
+		if (buf_add(header, data, report_header_len(data, len)) == -1) {
+			errno = ENOMEM;
+			n = -1;
+		}
+	}
+	error = errno;
+	free(data);
+	close(fd);
+	errno = error;
+	return (n == -1 ? -1 : 0);
+}
+
+/* Whole lines up to the end of the header. */
+static size_t
+report_header_len(const uint8_t *data, size_t len)
+{
+	const uint8_t	*p = data, *eol;
+
+	while ((eol = memchr(p, '\n', len - (p - data))) != NULL) {
+		if (eol == p || (*p != ' ' && *p != '\t' && memchr(p, ':', eol - p) == NULL))
+			break;
+		p = eol + 1;
+	}
+	return (p - data);
+}
+
+/* Can it be sent anywhere as it is? */
+static int
+report_plain(const uint8_t *data, size_t len)
+{
+	size_t	 i, column = 0;
+
+	for (i = 0; i < len; i++) {
+		column = data[i] == '\n' ? 0 : column + 1;
+		if (column > REPORT_LINE || ((data[i] < ' ' || data[i] > '~') && data[i] != '\n' && data[i] != '\t'))
+			return (0);
+	}
+	return (1);
+}
+
+static int
+report_text(const struct msg_report *m, const struct spool_id *id, struct buf *header, struct buf *out)
+{
+	char		 host[PROTO_HOST_SIZE], boundary[64];
+	const uint8_t	*data = buf_data(header);
+	size_t		 len = buf_len(header);
+	int		 rv, plain = report_plain(data, len);
+
+	notice_host(host, sizeof(host));
+	snprintf(boundary, sizeof(boundary), "=_%08" PRIx32 "%08" PRIx32 ".%" PRIu32, arc4random(), arc4random(), id->msgno);
+	rv = report_top(m, id, host, boundary, out);
+	rv |= notice_add(out, "--%s\nContent-Type: text/plain; charset=us-ascii\n\n", boundary);
+	rv |= report_words(m, out);
+	rv |= notice_add(out, "\n--%s\nContent-Type: message/delivery-status\n\n", boundary);
+	rv |= report_status(m, host, out);
+	rv |= notice_add(out, "\n--%s\nContent-Type: text/rfc822-headers\nContent-Transfer-Encoding: %s\n\n", boundary,
+	    plain ? "7bit" : "quoted-printable");
+	rv |= plain ? buf_add(out, data, len) : report_quoted(out, data, len);
+	rv |= notice_add(out, "\n--%s--\n", boundary);
+	return (rv == 0 ? 0 : -1);
+}
+
+static int
+report_top(const struct msg_report *m, const struct spool_id *id, const char *host, const char *boundary, struct buf *out)
+{
+	int	 rv;
+
+	rv = notice_add(out, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@%s>\nTo: <%s>\nDate: %s\n", host, m->sender,
+	    prologue_date());
+	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".report.rpopd@%s>\n", id->sec, id->usec,
+	    id->msgno, host);
+	rv |= notice_add(out, "Subject: Your message could not be delivered\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n");
+	rv |= notice_add(out, "Content-Type: multipart/report; report-type=delivery-status;\n boundary=\"%s\"\n\n", boundary);
+	return (rv);
+}
+
+/* For people.  An address that is not ASCII is for the part that programs read. */
+static int
+report_words(const struct msg_report *m, struct buf *out)
+{
+	const char	*to = m->original[0] != '\0' ? m->original : m->recipient;
+	int		 rv = 0;
+
+	if (m->nexthop == 0)
+		rv |= notice_add(out, "This report is for the sender below; no next hop for reports is configured\n"
+		    "(settings.report_nexthop), so that you get it.\n\n");
+	rv |= notice_add(out, "Your message could not be delivered to\n\n    ");
+	rv |= report_plain((const uint8_t *)to, strlen(to)) ? notice_add(out, "%s\n\n", to) : notice_add(out, "(see below)\n\n");
+	if (m->remote[0] != '\0')
+		rv |= notice_add(out, "%s said:\n\n    ", m->remote);
+	else
+		rv |= notice_add(out, "The reason:\n\n    ");
+	rv |= notice_add(out, "%s\n\nIt will not be tried again.\n", m->text[0] != '\0' ? m->text : m->status);
+	return (rv);
+}
+
+/* RFC 3464 sections 2.2 and 2.3. */
+static int
+report_status(const struct msg_report *m, const char *host, struct buf *out)
+{
+	char	 date[64];
+	int	 rv;
+
+	rv = notice_add(out, "Reporting-MTA: dns; %s\n", host);
+	if (report_date(m->arrived, date, sizeof(date)) == 0)
+		rv |= notice_add(out, "Arrival-Date: %s\n", date);
+	rv |= notice_add(out, "\n");
+	if (m->original[0] != '\0')
+		rv |= report_address(out, "Original-Recipient", m->original);
+	rv |= report_address(out, "Final-Recipient", m->recipient);
+	rv |= notice_add(out, "Action: failed\nStatus: %s\n", m->status);
+	if (m->remote[0] != '\0')
+		rv |= notice_add(out, "Remote-MTA: dns; %s\n", m->remote);
+	if (m->text[0] != '\0') {
+		rv |= notice_add(out, "Diagnostic-Code: %s;", m->remote[0] != '\0' ? "smtp" : "x-rpopd");
+		rv |= notice_wrap(out, strlen("Diagnostic-Code: smtp;"), m->text);
+	}
+	return (rv | notice_add(out, "Last-Attempt-Date: %s\n", prologue_date()));
+}
+
+/* An address that is not ASCII in the form that needs no 8-bit transport (RFC 6533 section 3). */
+static int
+report_address(struct buf *out, const char *field, const char *address)
+{
+	const uint8_t	*p = (const uint8_t *)address;
+	uint32_t	 c;
+	int		 rv, more;
+
+	if (report_plain(p, strlen(address)))
+		return (notice_add(out, "%s: rfc822; %s\n", field, address));
+	rv = notice_add(out, "%s: utf-8; ", field);
+	while (*p != '\0') {
+		if ((c = *p++) < 0x80 && c > ' ' && c != '\\' && c != '+' && c != '=' && c != 0x7f) {
+			rv |= notice_add(out, "%c", (int)c);
+			continue;
+		}
+		more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : c >= 0xc0 ? 1 : 0;
+		c &= more > 0 ? 0x3f >> more : 0xff;
+		for (; more > 0 && (*p & 0xc0) == 0x80; more--)
+			c = c << 6 | (*p++ & 0x3f);
+		rv |= notice_add(out, "\\x{%02" PRIX32 "}", c);
+	}
+	return (rv | notice_add(out, "\n"));
+}
+
+static int
+report_quoted(struct buf *out, const uint8_t *data, size_t len)
+{
+	size_t	 i, column = 0, n;
+	int	 rv = 0, plain;
+
+	for (i = 0; i < len; i++) {
+		if (data[i] == '\n') {
+			rv |= buf_add(out, "\n", 1);
+			column = 0;
+			continue;
+		}
+		plain = data[i] > ' ' ? data[i] != '=' && data[i] <= '~' : data[i] == ' ' && i + 1 < len && data[i + 1] != '\n';
+		n = plain ? 1 : 3;
+		if (column + n > QP_COLUMN) {
+			rv |= buf_add(out, "=\n", 2);
+			column = 0;
+		}
+		rv |= plain ? buf_add(out, &data[i], 1) : notice_add(out, "=%02X", data[i]);
+		column += n;
+	}
+	return (rv);
+}
+
+/* 0, or -1: no such time. */
+static int
+report_date(int64_t when, char *date, size_t size)
+{
+	time_t		 t = when;
+	struct tm	 tm;
+
+	return (localtime_r(&t, &tm) == NULL || strftime(date, size, "%a, %d %b %Y %H:%M:%S %z", &tm) == 0 ? -1 : 0);
+}

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: ISC
+"""
+The next hops of the crash campaign: servers that now and then defer, refuse, or drop the connection, and the account of what they
+took.  A message may come twice to a recipient only where the answer to its first arrival was lost: the connection ended with it, by
+this end or by the death of the sender or the master.  A client that goes on in the dialogue has had the answer committed.
+"""
+import collections
+import email
+import os
+import random
+import re
+import sqlite3
+
+import corpus
+from mta import OK, PERM, TEMP, Mta
+
+DROPS = {"greeting": 0.01, "mail": 0.01, "rcpt": 0.01, "data": 0.01, "dot": 0.06, "reply": 0.04}
+DEFERRED, REFUSED = 0.05, 0.05
+RETURN_PATH = "carl@sender.example"
+
+
+class Hop(Mta):
+    """Wild until calm is set."""
+
+    def __init__(self, protocol, seed, refuse=REFUSED, **kwargs):
+        self.calm, self.refuse = False, refuse
+        self.random = random.Random(seed)
+        self.deferrals = self.drops = 0
+        self.refused = collections.Counter()	# at RCPT: perhaps nobody saw which message it was
+        super().__init__(protocol, **kwargs)
+
+    def reply(self, address):
+        chance = self.random.random()
+        if self.calm or chance > DEFERRED + self.refuse:
+            return False, OK
+        early = self.random.random() < 0.5
+        self.deferrals += chance < DEFERRED
+        self.refused[address] += early and chance >= DEFERRED
+        return early, TEMP if chance < DEFERRED else PERM
+
+    def dropping(self, point):
+        drop = not self.calm and self.random.random() < DROPS[point]
+        self.drops += drop
+        return drop
+
+    def account(self, ledger):
+        for mail in self.mails:
+            for address in mail.taken():
+                ledger.takings[what(mail.data), address].append(mail)
+
+
+def what(data):
+    """(identity, None), or (identity, recipient) of what a report is about; (None, None): a note to the postmaster."""
+    ident = corpus.ident_of(data)
+    if b"multipart/report" not in data.split(b"\n\n")[0].split(b"\r\n\r\n")[0]:
+        return ident, None
+    _, status, header = email.message_from_bytes(data).get_payload()
+    per_recipient = status.get_payload()[1]
+    ident = corpus.ident_of(header.get_payload(decode=True))
+    return ident, re.sub(r"^rfc822; *", "", per_recipient["Final-Recipient"])
+
+
+class Ledger:
+    """What became of each message for each recipient behind a next hop, and of reports."""
+
+    def __init__(self, rig, hops, hard):
+        self.rig, self.hard = rig, hard		# hard: lives of the daemon in which master or sender were killed
+        self.takings = collections.defaultdict(list)
+        self.refused, self.early = refusals(hops), sum((hop.refused for hop in hops), collections.Counter())
+        self.wrong, self.doubled = [], 0
+        for hop in hops:
+            hop.account(self)
+        self.notes, self.reports, self.maildirs = 0, collections.Counter(), collections.Counter()
+        for where, mails in rig.delivered().items():
+            for data in mails:
+                self.maildir(where, data)
+        self.kept = collections.Counter()
+        for link, dest in rig.state("SELECT link, dest FROM relay WHERE state = 1"):
+            self.quarantined(link, dest)
+
+    def maildir(self, where, data):
+        ident, about = what(data)
+        if about:
+            self.reports[ident, about] += 1
+        elif ident or b"Mail in quarantine since" not in data.replace(b"\n ", b" "):
+            self.maildirs[where, ident] += 1
+        else:
+            self.notes += 1
+
+    def quarantined(self, link, dest):
+        try:
+            with open(os.path.join(self.rig.mail, "spool", link), "rb") as f:
+                self.kept[what(f.read()), dest] += 1
+        except FileNotFoundError:
+            self.wrong.append("quarantined for %s, and no file %s" % (dest, link))
+
+    def lost_answer(self, mail, address):
+        """Nobody on the other side can know that this was taken."""
+        if mail.followed:
+            return False
+        return mail.dropped and address not in mail.told or mail.life in self.hard
+
+    def check(self, want, bodies):
+        """want: {(ident, address)}; bodies: {ident: octets}.  Returns complaints."""
+        reported = self.reported()
+        for ident, address in sorted(want):
+            pair = ((ident, None), address)
+            failed = (ident, address) in reported or pair in self.kept
+            if not failed and pair not in self.takings:
+                self.wrong.append("lost: %s to %s" % (ident, address))
+            if failed and (ident, address) not in self.refused:
+                self.early[address] -= 1
+                if self.early[address] < 0:
+                    self.wrong.append("given up without a refusal: %s to %s" % (ident, address))
+            if (ident, address) in reported and pair in self.kept:
+                self.wrong.append("reported and quarantined: %s to %s" % (ident, address))
+            if failed and not all(self.lost_answer(m, address) for m in self.takings.get(pair, ())):
+                self.wrong.append("given up after it was taken: %s to %s" % (ident, address))
+        self.wrong += ["reported, of nobody's: %s to %s" % pair for pair in sorted(reported - want)]
+        self.wrong += ["reported twice: %s to %s" % pair for pair, n in sorted(self.reports.items()) if n > 1]
+        self.wrong += ["quarantined twice: %s" % (pair,) for pair, n in self.kept.items() if n > 1]
+        for (message, address), mails in sorted(self.takings.items(), key=str):
+            self.check_taken(message, address, mails, want, bodies)
+        return self.wrong
+
+    def reported(self):
+        """{(ident, address)} of which there is a report, wherever it is."""
+        return set(self.reports) | {message for message, _ in list(self.takings) + list(self.kept) if message[1]}
+
+    def check_taken(self, message, address, mails, want, bodies):
+        if address != RETURN_PATH if message[1] else (message[0], address) not in want:
+            self.wrong.append("misplaced: %s to %s" % (message, address))
+        if message[1] is None and any(m.data.split(b"\r\n\r\n", 1)[1] != bodies.get(message[0]) for m in mails):
+            self.wrong.append("not its octets: %s to %s" % (message[0], address))
+        for m in mails[:-1]:
+            if self.lost_answer(m, address):
+                self.doubled += 1
+            else:
+                self.wrong.append("doubled: %s to %s; the answer to the first was %s" % (message, address,
+                    "read" if m.followed else "given, and nobody killed"))
+
+
+def refusals(hops):
+    """{(ident, address)} that a 5xx was the answer to, at RCPT or at the end."""
+    found = set()
+    for hop in hops:
+        for mail in hop.mails:
+            found |= {(what(mail.data)[0], a) for a, r in mail.answers.items() if r.startswith("5")}
+    return found
+
+
+def due(rig):
+    """All that waits is due, and how many that are; the daemon must not run."""
+    if not os.path.exists(rig.statedb):
+        return 0
+    try:
+        with sqlite3.connect(rig.statedb, timeout=30) as c:
+            return c.execute("UPDATE relay SET next = 0 WHERE state IN (0, 2)").rowcount
+    except sqlite3.OperationalError:
+        return 0	# killed before it had its tables

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: ISC
+"""
+Each recipient has each message once (S53), whatever the provider stored, over restarts and deaths; and rpopctl explain says why.
+"""
+import collections
+import json
+import signal
+
+import pytest
+
+import corpus
+import rig as rigs
+
+PM = "postmaster@example.org"
+PEOPLE = ["anna@example.org", "bert@example.org", "info@example.org"]
+
+
+def copy(ident, n, rcpts=PEOPLE, **kwargs):
+    """The n-th copy of a message: the way it came is its own."""
+    return corpus.mail(ident, [("X-Real-To", ", ".join(rcpts)), ("Received", "from hop%d.example by provider%d.example\r\n"
+        "\twith ESMTP id %d; Fri, 01 Mar 2024 12:00:0%d +0000" % (n, n, n * 17, n))], **kwargs)
+
+
+def each(ident, times=1):
+    return {"example.org/" + a.split("@")[0]: [ident] * times for a in PEOPLE}
+
+
+def test_one_session(unified, popd):
+    server = popd(messages=[copy("m", n) for n in range(3)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert unified.idents() == each("m")
+    assert server.box.left() == [] and unified.spooled() == []
+    assert unified.state("SELECT count(*) FROM copy") == [(3,)]
+
+
+def test_across_sessions(unified, popd):
+    """In other sessions, after a restart, in the mailbox of another record; a recipient who was not among them gets it."""
+    first, second = popd(messages=[copy("m", 0, PEOPLE[:2])]), popd()
+    unified.record(PM, "one", first, special="X-Real-To")
+    unified.record(PM, "two", second, special="X-Real-To")
+    assert unified.once().code == 0
+    first.box.add(copy("m", 1))
+    assert unified.once().code == 0
+    second.box.add(copy("m", 2))
+    assert unified.once().code == 0
+    assert unified.idents() == each("m")
+    assert first.box.left() == [] and second.box.left() == []
+
+
+def test_left_on_the_server(unified, popd):
+    server = popd(messages=[copy("m", n) for n in range(3)])
+    unified.record(PM, "r", server, special="X-Real-To", leave=1)
+    for _ in range(2):
+        assert unified.once().code == 0
+        assert unified.idents() == each("m")
+    assert len(server.box.left()) == 3
+    assert unified.state("SELECT DISTINCT state FROM seen") == [(0,)]
+
+
+def test_same_message_id(unified, popd):
+    """Two messages that carry one Message-ID are two messages."""
+    unified.record(PM, "r", popd(messages=[copy("m", 0, body=b"one\r\n"), copy("m", 0, body=b"another\r\n"),
+        corpus.mail("m", [("X-Real-To", ", ".join(PEOPLE)), ("Subject", "a third")], b"one\r\n")]), special="X-Real-To")
+    assert unified.once().code == 0
+    assert unified.idents() == each("m", 3)
+
+
+def test_switched_off(unified, popd):
+    unified.record(PM, "r", popd(messages=[copy("m", n) for n in range(3)]), special="X-Real-To", suppress=0)
+    assert unified.once().code == 0
+    assert unified.idents() == each("m", 3)
+
+
+def test_personal(personal, popd):
+    """What lies in a person's own mailbox is his, however often, and is not remembered."""
+    personal.record("anna@example.org", "r", popd(messages=[copy("m", n) for n in range(3)]))
+    assert personal.once().code == 0
+    assert personal.idents() == {"example.org/anna": ["m"] * 3}
+    for table in ("copy", "handled", "relay"):
+        assert personal.state("SELECT count(*) FROM " + table) == [(0,)]
+
+
+def mixed(unified, mta, server):
+    """bert's mail is handed on, the others' is not."""
+    m = mta("lmtp")
+    unified.nexthop("hop", m)
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'bert';")
+    return m
+
+
+POINTS = ["rpopd:commit-before", "rpopd:commit-open", "rpopd:commit-done", "rpopd:master.commit_after",
+    "rpopd:master.committed_sent", "rpopd:master.verdict_sent", "rpopd:master.final", "rpopd:relay.changed",
+    "rpopd:master.settled", "deliverer:deliverer.fsync_spool", "deliverer:deliverer.receipt", "deliverer:deliverer.committed",
+    "deliverer:deliverer.discard", "deliverer:deliverer.discard:4", "deliverer:deliverer.rename", "deliverer:deliverer.renamed", "deliverer:deliverer.settle", "deliverer:deliverer.queue_remove"]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed(unified, mta, popd, point):
+    """Copies, Maildirs and a next hop in one batch; a process dies at one step."""
+    server = popd(messages=[copy("m", n) for n in range(3)] + [copy("other", 0)])
+    lmtp = mixed(unified, mta, server)
+    result = unified.once("-K", point, hooks=True)
+    assert result.code == -signal.SIGKILL or "signal 9" in result.log or "died" in result.log, "the point was not reached"
+    for _ in range(3):
+        unified.once()
+    want = {"example.org/" + who: ["m", "other"] for who in ("anna", "info")}
+    assert unified.idents() == want
+    got = collections.Counter(corpus.ident_of(m.data) for m in lmtp.mails)
+    # Where the next hop has said yes to one while the result of the other is committed, that one may come again.
+    twice = point in ("rpopd:master.final", "rpopd:relay.changed")
+    assert sorted(got) == ["m", "other"] and sum(got.values()) <= 2 + twice
+    assert server.box.left() == [] and unified.spooled() == []
+    assert unified.state("SELECT (SELECT count(*) FROM relay), (SELECT count(*) FROM pending)") == [(0, 0)]
+
+
+def test_killed_at_replay(unified, mta, popd):
+    """The second death while links are held and replayed."""
+    server = popd(messages=[copy("m", 0), copy("other", 0)])
+    lmtp = mixed(unified, mta, server)
+    unified.once("-K", "rpopd:master.commit_after", hooks=True)
+    unified.once("-K", "deliverer:deliverer.replay:2", hooks=True)
+    for _ in range(3):
+        unified.once()
+    assert unified.idents() == {"example.org/" + who: ["m", "other"] for who in ("anna", "info")}
+    assert sorted(corpus.ident_of(m.data) for m in lmtp.mails) == ["m", "other"]
+    assert server.box.left() == [] and unified.spooled() == []
+
+
+@pytest.mark.parametrize("point", ["rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
+    "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle"])
+def test_killed_at_release(unified, popd, point):
+    """Out of the quarantine into a Maildir: once, whoever dies."""
+    server = popd(messages=[copy("m", 0, PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To", suppress=0)
+    assert unified.once().code == 0
+    (data,), = unified.delivered().values()
+    server.box.add(b"X-Real-To: anna@example.org\r\n" + data.split(b"\n", 1)[1].replace(b"\n", b"\r\n"))
+    assert unified.once().code == 0
+    unified.empty()
+    (row,), = unified.state("SELECT id FROM relay WHERE state = 1")
+    daemon = unified.start("-K", point, hooks=True)
+    unified.ctl("quarantine", "release", str(row), check=False)
+    rigs.wait_for(lambda: not daemon.running() or "died" in daemon.log(), "a death")
+    if daemon.running():
+        daemon.stop()
+    daemon = unified.start()
+    if unified.state("SELECT count(*) FROM relay") != [(0,)]:
+        unified.ctl("quarantine", "release", str(row))
+    rigs.wait_for(lambda: unified.idents().get("example.org/anna") == ["m"], "the release")
+    rigs.wait_for(lambda: unified.state("SELECT count(*) FROM pending") == [(0,)], "the row to go")
+    assert daemon.stop() == 0
+    assert unified.idents() == {"example.org/anna": ["m"]} and unified.spooled() == []
+
+
+def test_stop_while_waiting(unified, mta, popd):
+    """A session that waits for a next hop ends when it is told to; the message stays on the server until the next one."""
+    server = popd(messages=[copy("m", 0)])
+    lmtp = mixed(unified, mta, server)
+    lmtp.answers = {"bert@example.org": "451 4.2.0 later"}
+    assert unified.once().code == 0
+    assert len(server.box.left()) == 1
+    assert unified.state("SELECT state FROM seen") == [(5,)]
+    daemon = unified.start()
+    record, = unified.status()["records"]
+    assert record["waiting"] == 1 and record["kept"] == record["undeleted"] == 0
+    assert daemon.stop() == 0
+    lmtp.answers = {}
+    assert unified.once().code == 0		# not due: neither retrieved nor deleted meanwhile
+    assert len(server.box.left()) == 1 and unified.idents() == {"example.org/anna": ["m"], "example.org/info": ["m"]}
+
+
+# --- explain ---
+
+def lines(rig, *args):
+    return json.loads(rig.ctl("-j", "explain", *args).log)["lines"]
+
+
+def test_explain(unified, mta, popd):
+    server = popd(messages=[copy("m", n) for n in range(2)])
+    lmtp = mixed(unified, mta, server)
+    lmtp.answers = {"bert@example.org": "451 4.2.0 later"}
+    assert unified.once().code == 0
+    uids = [u for u, in unified.state("SELECT CAST(uid AS TEXT) FROM seen ORDER BY state DESC")]
+    (mailbox,), = unified.state("SELECT id FROM mailbox")
+    daemon = unified.start()
+    got = lines(unified, PM + "/r", uids[0])
+    assert "record: %s/r, %s:%d" % (PM, server.host, server.port) in got
+    assert any(x.startswith("state: taken, not every recipient") for x in got)
+    assert "sender: <carl@sender.example>" in got
+    assert "result: delivered example.org/anna" in got and "result: waiting bert@example.org" in got
+    assert any(x.startswith("why: ") and "X-Real-To" in x for x in got)
+    assert any("bert@example.org at next hop 1, tried 1 time" in x and x.endswith("4.2.0 later") for x in got)
+    assert lines(unified, str(mailbox), uids[0]) == got
+    text = unified.ctl("explain", str(mailbox), uids[0]).log
+    assert "sender: <carl@sender.example>\n" in text and "result: delivered example.org/anna\n" in text
+    assert lines(unified, PM + "/r", uids[1]).count("result: copy suppressed example.org/anna") == 1
+    failed = unified.ctl("explain", PM + "/r", "no-such-uid", check=False)
+    assert failed.code == 1 and "nothing is known" in failed.log
+    assert unified.ctl("explain", PM + "/s", uids[0], check=False).code == 1
+    assert unified.ctl("explain", PM, uids[0], check=False).code == 1
+    assert unified.ctl("explain", PM + "/r", check=False).code == 1
+    assert daemon.stop() == 0
+
+
+def test_explain_personal(personal, popd):
+    server = popd(messages=[copy("m", 0)])
+    personal.record("anna@example.org", "r", server, mailbox="Lists/bsd", leave=1)
+    assert personal.once().code == 0
+    (uid,), = personal.state("SELECT CAST(uid AS TEXT) FROM seen")
+    daemon = personal.start()
+    got = lines(personal, "anna@example.org/r", uid)
+    assert "state: delivered, left on the server" in got
+    assert "why: personal record: everything to anna@example.org, folder Lists/bsd" in got
+    assert not any(x.startswith(("sender", "result", "queue")) for x in got)
+    assert daemon.stop() == 0

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: ISC
+"""
+How the envelope is read out of the header, and what becomes of it: names and places of fields, the position rule (P18), prefixes,
+domains (S75), percent and bang forms (S74), archive (S76), shared folders (S77), copies (S53), loops (P21, P23).
+"""
+import re
+
+import corpus
+
+PM = "postmaster@example.org"
+HOP = "mx1.provider.example"
+NOTE = {"?": ["postmaster"]}		# the one that says there is something in quarantine
+
+
+def trace(by=HOP, helo="mail.sender.example"):
+    return ("Received", "from %s (unknown [192.0.2.7])\r\n\tby %s (Postfix) with ESMTP id 4AbCdE1\r\n\tfor <x@example.org>;"
+        " Fri,  1 Mar 2024 12:00:00 +0000" % (helo, by))
+
+
+def places(rig):
+    """{ident: sorted local parts (and folders)}"""
+    got = {}
+    for where, idents in rig.idents().items():
+        for ident in idents:
+            got.setdefault(ident, []).append(where.replace("example.org/", "", 1))
+    return {ident: sorted(where) for ident, where in got.items()}
+
+
+def reasons(rig):
+    return {corpus.ident_of(d): corpus.split_prologue(d)[2].decode() for ds in rig.delivered().values() for d in ds}
+
+
+def relay(rig):
+    return rig.state("SELECT dest, state, nexthop, notify, status FROM relay ORDER BY dest")
+
+
+def edit(rig, sql):
+    rig.write_db()
+    rig.sqlite(sql)
+
+
+def test_list_of_names(unified, popd):
+    """The first name of the list that is there counts, alone (P19); all of them are taken out (S44)."""
+    s = popd(messages=[corpus.mail("second", [("Delivered-To", "anna")]),
+        corpus.mail("first", [("Delivered-To", "anna"), ("X-Real-To", "bert")]),
+        corpus.mail("empty", [("Delivered-To", "anna"), ("X-Real-To", "")]),
+        corpus.mail("none", [("X-Envelope-To", "anna")])])
+    unified.record(PM, "unified", s, special="X-Real-To Delivered-To")
+    assert unified.once().code == 0
+    assert places(unified) == {"second": ["anna"], "first": ["bert"], "empty": ["postmaster"], "none": ["postmaster"]}
+    for data in (d for ds in unified.delivered().values() for d in ds):
+        assert not re.search(rb"(?mi)^(delivered-to|x-real-to)\s*:", data.split(b"\n\n")[0])
+    assert "no X-Real-To Delivered-To field" in reasons(unified)["none"]
+
+
+def test_nth_field(unified, popd):
+    s = popd(messages=[corpus.mail("two", [("Delivered-To", "anna"), ("Delivered-To", "bert"), ("Delivered-To", "info")]),
+        corpus.mail("one", [("Delivered-To", "anna")])])
+    unified.record(PM, "unified", s, special="Delivered-To", special_nth=2)
+    assert unified.once().code == 0
+    assert places(unified) == {"two": ["bert"], "one": ["postmaster"]}
+
+
+def test_trusted_hop(unified, popd):
+    """P18: what the sender wrote does not count, whatever Received fields of the provider he writes under it."""
+    forged = ("X-Real-To", "anna")
+    s = popd(messages=[corpus.mail("genuine", [("X-Real-To", "bert"), trace()]),
+        corpus.mail("forged", [("X-Real-To", "bert"), trace(), forged, trace(), forged]),
+        corpus.mail("only", [trace(), forged, trace()]),
+        corpus.mail("helo", [("X-Real-To", "bert"), trace(helo="(((\""), forged, trace()]),
+        corpus.mail("elsewhere", [forged, trace("mx.other.example"), ("Received", "from %s by mx.other.example; x" % HOP)])])
+    unified.record(PM, "unified", s, special="X-Real-To", trusted_hop=HOP)
+    assert unified.once().code == 0
+    assert places(unified) == {"genuine": ["bert"], "forged": ["bert"], "only": ["postmaster"], "helo": ["bert"],
+        "elsewhere": ["postmaster"]}
+    why = reasons(unified)
+    assert "no X-Real-To field stands above the Received field by %s" % HOP in why["only"]
+    assert "no Received field by %s" % HOP in why["elsewhere"]
+
+
+def test_prefix(unified, popd):
+    s = popd(messages=[corpus.mail("prefixed", [("Delivered-To", "mbox-user-anna@example.org")]),
+        corpus.mail("alias", [("Delivered-To", "mbox-user-sales")]), corpus.mail("without", [("Delivered-To", "bert")])])
+    unified.record(PM, "unified", s, special="Delivered-To", strip_prefix="mbox-user-")
+    assert unified.once().code == 0
+    assert places(unified) == {"prefixed": ["anna"], "alias": ["bert"], "without": ["bert"]}
+
+
+def test_domains(unified, popd):
+    """S75: one record serves a list of domains; H4: an address outside of them goes to the postmaster, although it is known here."""
+    unified.account("anna@example.net")
+    unified.account("anna@example.com")
+    s = popd(messages=[corpus.mail("net", [("X-Real-To", "anna@example.net")]), corpus.mail("com", [("X-Real-To", "anna@example.com")]),
+        corpus.mail("org", [("X-Real-To", "anna@example.org, anna@example.com")])])
+    star = popd(messages=[corpus.mail("s", to="anna@example.org, anna@example.net")])
+    unified.record(PM, "unified", s, special="X-Real-To", domains="example.net example.com")
+    unified.record(PM, "star", star, special="*", domains="example.net example.com")
+    assert unified.once().code == 0
+    assert places(unified) == {"net": ["example.net/anna"], "com": ["example.com/anna"], "org": ["example.com/anna", "postmaster"],
+        "s": ["example.net/anna"]}
+    assert "not in the record's domains" in reasons(unified)["org"]
+
+
+def test_percent_and_bang(unified, popd):
+    """S74: only where the domain's row allows it."""
+    unified.account("carl@example.net")
+    forms = {"percent": "anna%example.org@example.net", "bang": "example.org!anna@example.net", "mixed": "carl%example.net",
+        "far": "x%elsewhere.example@example.net"}
+    s = popd(messages=[corpus.mail(i, [("X-Real-To", a)]) for i, a in forms.items()])
+    star = popd(messages=[corpus.mail("s-" + i, to=a + "@example.org" * ("@" not in a)) for i, a in forms.items()])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    unified.record(PM, "star", star, special="*")
+    edit(unified, "UPDATE domain SET source_routes = 1 WHERE name = 'example.net';")
+    assert unified.once().code == 0
+    assert places(unified) == {"percent": ["anna"], "bang": ["anna"], "mixed": ["postmaster"], "far": ["postmaster"],
+        "s-percent": ["anna"], "s-bang": ["anna"], "s-mixed": ["postmaster"], "s-far": ["postmaster"]}
+
+
+def test_archive(unified, popd):
+    """S76: each message once, whoever gets it; but for what goes straight into a folder (S30)."""
+    unified.account("archive@example.org")
+    mails = [corpus.mail("many", [("X-Real-To", "anna, bert, info")]), corpus.mail("lost", [("X-Real-To", "nobody")]),
+        corpus.mail("direct", [("X-Real-To", "archive, anna")])]
+    unified.record(PM, "unified", popd(messages=mails), special="X-Real-To")
+    unified.record("anna@example.org", "own", popd(messages=[corpus.mail("personal")]))
+    unified.record("anna@example.org", "folder", popd(messages=[corpus.mail("foldered")]), mailbox="Lists/bsd")
+    edit(unified, "UPDATE settings SET archive = 'archive@example.org';")
+    assert unified.once().code == 0
+    assert places(unified) == {"many": ["anna", "archive", "bert", "info"], "lost": ["archive", "postmaster"],
+        "direct": ["anna", "archive"], "personal": ["anna", "archive"], "foldered": ["anna/.Lists.bsd"]}
+
+
+def test_shared_folder(unified, popd):
+    """S77: a route leads into a folder of an account, also in `*` mode."""
+    unified.account("public@example.org")
+    s = popd(messages=[corpus.mail("f", [("X-Real-To", "announce, anna")])])
+    star = popd(messages=[corpus.mail("s", to="announce@example.org, x@elsewhere.example")])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    unified.record(PM, "star", star, special="*")
+    edit(unified, "INSERT INTO route (address, target, folder) VALUES ('announce@example.org', 'public@example.org', 'Shared/News');")
+    assert unified.once().code == 0
+    assert places(unified) == {"f": ["anna", "public/.Shared.News"], "s": ["public/.Shared.News"]}
+
+
+def test_several_targets_and_refusals(unified, popd):
+    """Aliases to several accounts, discard, reject; nothing of a discarded message is left."""
+    s = popd(messages=[corpus.mail("all", [("X-Real-To", "all")]), corpus.mail("trap", [("X-Real-To", "trap")]),
+        corpus.mail("gone", [("X-Real-To", "gone, anna")])])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    edit(unified, "INSERT INTO route (address, target) VALUES ('all@example.org', 'anna@example.org'),"
+        " ('all@example.org', 'sales@example.org');"
+        "INSERT INTO route (address, action) VALUES ('trap@example.org', 'discard');"
+        "INSERT INTO route (address, action, text) VALUES ('gone@example.org', 'reject', 'moved away');")
+    assert unified.once().code == 0
+    # without a next hop for reports the postmaster gets it
+    assert places(unified) == {"all": ["anna", "bert"], "gone": ["anna", "postmaster"]}
+    (report,) = unified.delivered()["example.org/postmaster"]
+    assert b"gone@example.org" in report and b"moved away" in report
+    assert relay(unified) == [] and unified.spooled() == []
+
+
+def test_star_yields_accounts_only(unified, popd):
+    """S48: whatever rows there are, To, Cc and Bcc never produce a recipient that is not an account here."""
+    s = popd(messages=[corpus.mail("mix", to="anna@example.org, x@old.example, all@example.org, gone@example.org"),
+        corpus.mail("foreign", to="x@old.example, gone@example.org, catch@example.org"),
+        corpus.mail("storm", to=",\r\n ".join("u%d@old.example" % i for i in range(500)))])
+    unified.record(PM, "star", s, special="*")
+    edit(unified, "INSERT INTO domain (name) VALUES ('old.example');"
+        "INSERT INTO nexthop (name, address) VALUES ('old', '127.0.0.1:1');"
+        "INSERT INTO route (address, nexthop) VALUES ('*@old.example', 'old'), ('*@example.org', 'old');"
+        "INSERT INTO route (address, target, nexthop) VALUES ('all@example.org', 'x@old.example', 'old');"
+        "INSERT INTO route (address, target) VALUES ('all@example.org', 'bert@example.org');"
+        "INSERT INTO route (address, action) VALUES ('gone@example.org', 'reject');")
+    assert unified.once().code == 0
+    assert places(unified) == {"mix": ["anna", "bert"], "foreign": ["postmaster"], "storm": ["postmaster"]}
+    assert relay(unified) == [] and unified.spooled() == []
+
+
+def copy(ident, n, **more):
+    """The nth copy a provider makes of a message: other trace, another envelope field."""
+    return corpus.mail(ident, [("X-Real-To", more.pop("field", None)), ("Received", "by store%d.provider.example; x" % n)], **more)
+
+
+def test_copies(unified, dovecot_server, mailbox):
+    """S53: three copies for three recipients are one copy each, across sessions; the same Message-ID does not make a copy."""
+    to = "anna@example.org, bert@example.org, info@example.org"
+    user, password = mailbox([copy("one", n, to=to) for n in range(3)])
+    row = unified.record(PM, "star", dovecot_server, user, password, special="*")
+    assert unified.once().code == 0
+    assert places(unified) == {"one": ["anna", "bert", "info"]}
+    dovecot_server.add(user, copy("one", 3, to=to))
+    dovecot_server.add(user, copy("one", 4, to=to, body=b"Another text.\r\n"))
+    unified.empty()
+    assert unified.once().code == 0
+    assert places(unified) == {"one": ["anna", "bert", "info"]}
+    assert all(b"Another text." in d for ds in unified.delivered().values() for d in ds)
+    row["suppress"] = 0
+    unified.write_db()
+    dovecot_server.add(user, copy("one", 5, to=to))
+    unified.empty()
+    assert unified.once().code == 0
+    assert places(unified) == {"one": ["anna", "bert", "info"]}
+
+
+def test_copies_by_field(unified, popd):
+    """Each copy for its own recipient: none of them is taken for another's."""
+    s = popd(messages=[copy("m", n, field=who, to="list@elsewhere.example") for n, who in enumerate(["anna", "bert", "anna", "info"])])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    assert unified.once().code == 0
+    assert places(unified) == {"m": ["anna", "bert", "info"]}
+
+
+def back(data, *headers):
+    """A delivered message as it comes back by way of a mail server: trace fields on top, CRLF."""
+    top = b"".join(b"%s: %s\r\n" % (n.encode(), v.encode()) for n, v in headers)
+    return b"Return-Path: <x@y.example>\r\nReceived: by relay.example; x\r\n" + top + re.sub(rb"(?<!\r)\n", b"\r\n",
+        re.sub(rb"\AReturn-Path: [^\n]*\n", b"", data))
+
+
+def test_loop(unified, dovecot_server, mailbox):
+    """What comes back to the mailbox it was taken from is kept in quarantine; a mark on another message, or a made-up one, is nothing."""
+    user, password = mailbox([corpus.mail("l", [("X-Real-To", "anna")]), corpus.mail("m", [("X-Real-To", "anna")])])
+    unified.record(PM, "unified", dovecot_server, user, password, special="X-Real-To")
+    assert unified.once().code == 0
+    assert places(unified) == {"l": ["anna"], "m": ["anna"]}
+    data = {corpus.ident_of(d): d for d in unified.delivered()["example.org/anna"]}
+    mark = re.search(rb"(?m)^X-Rpopd-Mark: ([0-9a-f]{64})$", data["l"]).group(1).decode()
+    assert mark.encode() not in data["m"]
+    unified.empty()
+    dovecot_server.add(user, back(data["l"], ("X-Real-To", "anna, bert")))
+    dovecot_server.add(user, corpus.mail("copied", [("X-Real-To", "bert"), ("X-Rpopd-Mark", mark)]))
+    dovecot_server.add(user, corpus.mail("madeup", [("X-Real-To", "bert"), ("X-Rpopd-Mark", "0" * 64)]))
+    dovecot_server.add(user, back(data["m"].replace(b"Subject: Test", b"Subject: Re: Test"), ("X-Real-To", "anna")))
+    assert unified.once().code == 0
+    assert places(unified) == {"copied": ["bert"], "madeup": ["bert"], "m": ["anna"], **NOTE}
+    rows = relay(unified)
+    assert [r[:4] for r in rows] == [("example.org/anna", 1, 0, 0), ("example.org/bert", 1, 0, 0)]
+    assert all("a mail loop" in r[4] for r in rows)
+    assert len(unified.spooled()) == 2
+    assert dovecot_server.messages(user) == []
+
+
+def test_loop_of_a_personal_record(personal, dovecot_server, mailbox):
+    user, password = mailbox([corpus.mail("p")])
+    personal.record("anna@example.org", "own", dovecot_server, user, password)
+    assert personal.once().code == 0
+    (data,) = personal.delivered()["example.org/anna"]
+    personal.empty()
+    dovecot_server.add(user, back(data))
+    assert personal.once().code == 0
+    assert places(personal) == NOTE
+    assert [r[:2] for r in relay(personal)] == [("example.org/anna", 1)]
+
+
+def test_hop_limit(unified, popd):
+    hops = [("Received", "by hop%d.example; x" % i) for i in range(12)]
+    s = popd(messages=[corpus.mail("many", [("X-Real-To", "anna, bert")] + hops), corpus.mail("few", [("X-Real-To", "anna")] + hops[:10])])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    edit(unified, "UPDATE settings SET hop_limit = 10;")
+    assert unified.once().code == 0
+    assert places(unified) == {"few": ["anna"], **NOTE}
+    rows = relay(unified)
+    assert [r[0] for r in rows] == ["example.org/anna", "example.org/bert"]
+    assert all(r[1] == 1 and "more than 10 Received fields" in r[4] for r in rows)
+
+
+def test_next_hops(unified, popd):
+    """A unified record's recipients at next hops: reports on failure for the special header, none for `*` (S45, S50)."""
+    s = popd(messages=[corpus.mail("f", [("X-Real-To", "John.Doe@old.example, anna, bert")])])
+    star = popd(messages=[corpus.mail("s", to="bert@example.org, anna@example.org")])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    unified.record(PM, "star", star, special="*")
+    edit(unified, "INSERT INTO domain (name) VALUES ('old.example');"
+        "INSERT INTO nexthop (id, name, address) VALUES (7, 'old', '127.0.0.1:1'), (8, 'lmtp', '/nonexistent/lmtp');"
+        "INSERT INTO route (address, nexthop) VALUES ('*@old.example', 'old');"
+        "UPDATE account SET nexthop = 'lmtp' WHERE name = 'bert';")
+    unified.once()
+    assert places(unified) == {"f": ["anna"], "s": ["anna"]}
+    assert sorted((r[0], r[2], r[3]) for r in relay(unified)) == [("John.Doe@old.example", 7, 1), ("bert@example.org", 8, 0),
+        ("bert@example.org", 8, 1)]

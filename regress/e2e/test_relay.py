@@ -1,0 +1,482 @@
+# SPDX-License-Identifier: ISC
+"""
+Handing on to a next hop (S45, S50, S52, S71, S72, P23, P27, P29): each recipient's own result, kept across restarts; deletion when all
+are final; reports where they are due and nowhere else.
+"""
+import email
+import email.policy
+import itertools
+import json
+import os
+import sqlite3
+import time
+
+import pytest
+
+import corpus
+import rig as rigs
+from mta import OK, PERM, TEMP
+
+PM = "postmaster@example.org"
+PEOPLE = ["anna@example.org", "bert@example.org", "info@example.org"]
+SENDER = "carl@sender.example"
+
+
+def mail(ident, rcpts=PEOPLE, **kwargs):
+    return corpus.mail(ident, [("X-Real-To", ", ".join(rcpts))], **kwargs)
+
+
+@pytest.fixture(params=["lmtp", "smtp"])
+def protocol(request):
+    return request.param
+
+
+@pytest.fixture
+def hop(unified, mta, protocol):
+    """The next hop of all accounts."""
+    m = mta(protocol)
+    unified.nexthop("hop", m)
+    unified.settings["nexthop"] = "hop"
+    return m
+
+
+@pytest.fixture
+def lmtp(unified, mta):
+    m = mta("lmtp")
+    unified.nexthop("hop", m)
+    unified.settings["nexthop"] = "hop"
+    return m
+
+
+@pytest.fixture
+def reports(unified, mta):
+    """The next hop of reports."""
+    m = mta("smtp")
+    unified.nexthop("reports", m)
+    unified.settings["report_nexthop"] = "reports"
+    return m
+
+
+def due(rig, sql="next = strftime('%s') - 1"):
+    """Everything that waits is due; the daemon must not run."""
+    with sqlite3.connect(rig.statedb) as c:
+        c.execute("UPDATE relay SET " + sql)
+
+
+def again(rig):
+    """The queue's second attempt, and a session behind it: that one deletes what is final by now."""
+    due(rig)
+    assert rig.once().code == 0
+    assert rig.once().code == 0
+
+
+def states(rig):
+    """{recipient: state} of what is in the queue."""
+    names = ["waiting", "quarantined", "failed"]
+    return {d: names[s] for d, s in rig.state("SELECT dest, state FROM relay")}
+
+
+def seen(rig):
+    return sorted(s for s, in rig.state("SELECT state FROM seen"))
+
+
+# --- results ---
+
+def test_delivered(unified, hop, popd):
+    """Octets, envelope, order of fields; nothing is left in the spool, and the remote copy goes in the same session."""
+    server = popd(messages=[mail("m1"), corpus.mail("m2", [("X-Real-To", "anna@example.org"), ("Return-Path", "<>")])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert sorted(hop.taken()) == sorted(PEOPLE + ["anna@example.org"])
+    by = {corpus.ident_of(m.data): m for m in hop.mails}
+    assert by["m1"].sender == SENDER and by["m2"].sender == ""
+    assert [a for a, _ in by["m1"].rcpts] == PEOPLE
+    assert b"\nX-Real-To" not in by["m1"].data and by["m1"].data.startswith(b"Received: ")
+    head, body = by["m1"].data.split(b"\r\n\r\n", 1)
+    assert body == mail("m1").split(b"\r\n\r\n", 1)[1] and b"return-path" not in head.lower()
+    assert server.box.left() == []
+    assert unified.spooled() == [] and states(unified) == {}
+    assert unified.delivered() == {}
+
+
+@pytest.mark.parametrize("answers", list(itertools.permutations([OK, TEMP, PERM])), ids=lambda a: "-".join(x[:3] for x in a))
+def test_every_order(unified, lmtp, reports, popd, answers):
+    """250, 451 and 550 in every order: only the 451 is tried again, with the others' results kept across a restart."""
+    lmtp.answers = {a: [r, OK] if r == TEMP else r for a, r in zip(PEOPLE, answers)}
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    temp = PEOPLE[answers.index(TEMP)]
+    assert states(unified) == {temp: "waiting"}
+    assert server.box.left() != [] and seen(unified) == [5]
+    again(unified)
+    assert sorted(lmtp.taken()) == sorted(PEOPLE[i] for i in range(3) if answers[i] != PERM)
+    assert [a for a, _ in lmtp.mails[1].rcpts] == [temp]
+    assert server.box.left() == [] and seen(unified) == [3]
+    assert unified.spooled() == []
+    assert reports.taken() == [SENDER]
+    assert PEOPLE[answers.index(PERM)].encode() in reports.mails[0].data
+
+
+def test_rcpt_refused(unified, hop, reports, popd):
+    """Answers to RCPT itself."""
+    hop.answers = {PEOPLE[0]: "rcpt: " + PERM, PEOPLE[1]: ["rcpt: " + TEMP, OK]}
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert hop.taken() == [PEOPLE[2]] and states(unified) == {PEOPLE[1]: "waiting"}
+    assert reports.taken() == [SENDER]
+    again(unified)
+    assert hop.taken() == [PEOPLE[2], PEOPLE[1]]
+    assert server.box.left() == []
+
+
+def test_leave(unified, lmtp, popd):
+    """leave = 1: handed on once, kept on the server, also while it waits."""
+    lmtp.answers = {PEOPLE[0]: [TEMP, OK]}
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To", leave=1)
+    for _ in range(3):
+        assert unified.once().code == 0
+        if states(unified):
+            due(unified)
+    assert sorted(lmtp.taken()) == PEOPLE
+    assert len(server.box.left()) == 1 and seen(unified) == [0]
+    assert server.count("retr") == 1
+
+
+def test_socket(unified, mta, popd):
+    """LMTP on a socket in the file system."""
+    m = mta("lmtp", path=os.path.join(unified.dir, "lmtp.sock"))
+    unified.nexthop("hop", m)
+    unified.settings["nexthop"] = "hop"
+    unified.record(PM, "r", popd(messages=[mail("m")]), special="X-Real-To")
+    assert unified.once().code == 0
+    assert m.taken() == PEOPLE
+
+
+def test_some_here_some_there(unified, lmtp, popd):
+    """One message with recipients in Maildirs, at a next hop and at another one."""
+    del unified.settings["nexthop"]
+    unified.record(PM, "r", popd(messages=[mail("m")]), special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'bert';")
+    assert unified.once().code == 0
+    assert lmtp.taken() == ["bert@example.org"]
+    assert unified.idents() == {"example.org/anna": ["m"], "example.org/info": ["m"]}
+
+
+# --- doubt, failures of the hop ---
+
+@pytest.mark.parametrize("point", ["dot", "data", "rcpt", "mail"])
+def test_dropped(unified, hop, popd, point):
+    """A connection that is lost: everything is tried again; only behind the final dot it is in doubt, and counted."""
+    hop.drop = {point: 1}
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert set(states(unified)) == set(PEOPLE) and server.box.left() != []
+    in_doubt = unified.state("SELECT coalesce(sum(in_doubt), 0) FROM relay_count")[0][0]
+    assert in_doubt == (3 if point == "dot" else 0)
+    again(unified)
+    assert states(unified) == {} and server.box.left() == []
+    assert sorted(hop.mails[-1].taken()) == PEOPLE
+    assert len(hop.mails) == (2 if point == "dot" else 1)
+
+
+@pytest.mark.parametrize("how", ["greeting", "dead", "drop"])
+def test_pause(unified, lmtp, popd, how):
+    """P29: a hop that says 421, or does not answer, is not asked again for each of a hundred messages."""
+    if how == "dead":
+        lmtp.stop()
+    lmtp.greeting = "421 4.3.2 too busy" if how == "greeting" else lmtp.greeting
+    lmtp.drop = {"greeting": 1000} if how == "drop" else {}
+    server = popd(messages=[mail("m%d" % i, PEOPLE[:1]) for i in range(100)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    result = unified.once()
+    assert result.code == 0
+    assert lmtp.connections <= 2
+    assert len(unified.state("SELECT id FROM relay WHERE state = 0")) == 100
+    assert result.log.count("messages wait, next try in 60 s") == 1
+    assert len(server.box.left()) == 100
+
+
+def test_sour(unified, lmtp, popd):
+    """P29: a rate limit that comes as 451 to each message."""
+    lmtp.default = "rcpt: 451 4.7.1 rate limit"
+    unified.record(PM, "r", popd(messages=[mail("m%d" % i, PEOPLE[:1]) for i in range(100)]), special="X-Real-To")
+    unified.once()
+    assert len([c for c in lmtp.commands if c.startswith("RCPT")]) <= 2 * 10
+    assert len(unified.state("SELECT id FROM relay")) == 100
+
+
+def test_back_off(unified, lmtp, popd):
+    """1, 2, 4 minutes ...; the age limit makes a failure of it."""
+    lmtp.default = TEMP
+    unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
+    for minutes in (1, 2, 4):
+        before = time.time()
+        assert unified.once().code == 0
+        (wait,), = unified.state("SELECT next FROM relay")
+        assert before + minutes * 60 - 2 <= wait <= time.time() + minutes * 60
+        due(unified)
+    due(unified, "arrived = arrived - 432000, next = 0")
+    assert unified.once().code == 0
+    assert states(unified) == {}
+    report, = unified.delivered()["example.org/postmaster"]
+    assert b"4.4.7" in report and b"within 5 days" in report
+
+
+def test_full(unified, lmtp, popd):
+    """Over queue_limit nothing is polled until there is room."""
+    lmtp.default = TEMP
+    unified.settings["queue_limit"] = 5
+    server = popd(messages=[mail("m%d" % i, PEOPLE[:1]) for i in range(6)])
+    unified.record(PM, "r", server, special="X-Real-To", period=10)
+    daemon = unified.start()
+    rigs.wait_for(lambda: "the queue is full" in daemon.log(), "a full queue")
+    before = len(server.sessions)
+    unified.ctl("poll", "all")
+    rigs.wait_for(lambda: unified.status()["records"][0]["state"] == "queue-full", "the state")
+    assert len(server.sessions) == before
+    assert daemon.stop() == 0
+    lmtp.default = OK
+    due(unified)
+    daemon = unified.start()
+    rigs.wait_for(lambda: len(lmtp.taken()) == 6, "the queue to be emptied")
+    rigs.wait_for(lambda: len(server.sessions) > before, "polls again")
+    assert daemon.stop() == 0
+
+
+def test_slow(unified, lmtp, popd):
+    """A stop waits for the answer to what has been sent: nobody gets it twice."""
+    lmtp.delay = 1.5
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    daemon = unified.start()
+    rigs.wait_for(lambda: lmtp.mails, "the message to be sent")
+    assert daemon.stop() == 0
+    assert states(unified) == {}
+    assert unified.once().code == 0
+    assert len(lmtp.mails) == 1 and server.box.left() == []
+
+
+# --- reports ---
+
+def parse(data):
+    """(original recipient, final recipient, status, text of the diagnosis, Subject of the original) of a report."""
+    m = email.message_from_bytes(data, policy=email.policy.default)
+    assert m.get_content_type() == "multipart/report" and m.get_param("report-type") == "delivery-status"
+    assert not m.defects
+    words, status, header = m.iter_parts()
+    assert words.get_content_type() == "text/plain" and header.get_content_type() == "text/rfc822-headers"
+    per_message, per_recipient = status.get_payload()
+    assert per_message["Reporting-MTA"] == "dns; rig.test" and per_message["Arrival-Date"]
+    assert per_recipient["Action"] == "failed"
+    original = email.message_from_string(header.get_payload(decode=True).decode())
+    return (per_recipient["Original-Recipient"], per_recipient["Final-Recipient"], per_recipient["Status"],
+        per_recipient["Diagnostic-Code"], original["Subject"])
+
+
+def test_report(unified, hop, reports, popd):
+    """S45: to the Return-Path address, from the null sender, through the next hop for reports."""
+    hop.default = PERM
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    report, = reports.mails
+    assert report.sender == "" and report.taken() == [SENDER]
+    original, final, status, diagnosis, subject = parse(report.data)
+    assert final == "rfc822; " + PEOPLE[0] and status == "5.1.1" and "no such user" in diagnosis
+    assert subject == "Test m"
+    assert email.message_from_bytes(report.data)["To"] == "<%s>" % SENDER
+    assert server.box.left() == [] and unified.spooled() == [] and states(unified) == {}
+
+
+def test_report_to_postmaster(unified, lmtp, popd):
+    """Without a next hop for reports the postmaster reads them."""
+    lmtp.default = PERM
+    unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
+    assert unified.once().code == 0
+    report, = unified.delivered()["example.org/postmaster"]
+    assert parse(report)[2] == "5.1.1"
+    assert unified.spooled() == [] and states(unified) == {}
+
+
+@pytest.mark.parametrize("kind", ["star", "personal", "null"])
+def test_no_report(unified, hop, reports, popd, kind):
+    """S50, S52, P27: neither in `*` mode nor of personal records nor to the null sender; kept in quarantine, and the
+    postmaster is told once."""
+    hop.default = PERM
+    null = [("Return-Path", "<>")] if kind == "null" else []
+    messages = [corpus.mail("m%d" % i, [("X-Real-To", PEOPLE[0])] + null) for i in range(3)]
+    server = popd(messages=messages)
+    if kind == "personal":
+        unified.record(PEOPLE[0], "r", server)
+    else:
+        unified.record(PM, "r", server, special="*" if kind == "star" else "X-Real-To")
+    assert unified.once().code == 0
+    assert reports.mails == []
+    assert unified.state("SELECT count(*), min(state), max(state) FROM relay") == [(3, 1, 1)]
+    assert server.box.left() == []			# it is safe here
+    note, = unified.delivered()["example.org/postmaster"]
+    assert b"Mail in quarantine since" in note.replace(b"\n ", b" ") and b"5.1.1" in note
+    assert len(unified.spooled()) == 3
+
+
+@pytest.mark.parametrize("dsn", [True, False])
+def test_notify(unified, hop, popd, dsn):
+    """H7: FAILURE with a special header, NEVER without; where NEVER cannot be said over SMTP, the null sender says it."""
+    if not dsn:
+        hop.extensions.remove("DSN")
+    unified.record(PM, "special", popd(messages=[mail("failure", PEOPLE[:1])]), special="X-Real-To")
+    unified.record(PEOPLE[1], "personal", popd(messages=[corpus.mail("never")]))
+    assert unified.once().code == 0
+    by = {corpus.ident_of(m.data): m for m in hop.mails}
+    if dsn:
+        assert "NOTIFY=FAILURE" in by["failure"].rcpts[0][1] and "NOTIFY=NEVER" in by["never"].rcpts[0][1]
+        assert "RET=HDRS" in by["failure"].params and by["never"].sender == SENDER
+    else:
+        assert by["failure"].rcpts[0][1] == [] and by["failure"].sender == SENDER
+        assert by["never"].sender == ("" if hop.protocol == "smtp" else SENDER)
+
+
+def test_report_of_report(unified, lmtp, reports, popd):
+    """A report that cannot be delivered is kept, not reported."""
+    lmtp.default = reports.default = PERM
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert states(unified) == {SENDER: "quarantined"}
+    assert server.box.left() == []
+    assert unified.once().code == 0
+    assert len(reports.mails) == 1
+
+
+def test_rejected_by_route(unified, lmtp, reports, popd):
+    """A row of table route with action reject fails at once."""
+    unified.record(PM, "r", popd(messages=[mail("m", ["closed@example.org"])]), special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("INSERT INTO route (address, action, text) VALUES ('closed@example.org', 'reject', 'this address is closed');")
+    assert unified.once().code == 0
+    report, = reports.mails
+    assert "this address is closed" in parse(report.data)[3]
+    assert lmtp.mails == []
+
+
+# --- quarantine ---
+
+def listed(rig, what=("queue",)):
+    return json.loads(rig.ctl("-j", *what).log)["queue"]
+
+
+@pytest.fixture
+def held(unified, lmtp, popd):
+    """A running daemon with two messages in quarantine: for a next hop."""
+    lmtp.default = PERM
+    server = popd(messages=[corpus.mail("m%d" % i, [("Return-Path", "<>"), ("X-Real-To", PEOPLE[0])]) for i in range(2)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    daemon = unified.start()
+    rigs.wait_for(lambda: len(listed(unified, ["quarantine"])) == 2, "two messages in quarantine")
+    lmtp.default = OK
+    yield daemon
+    assert daemon.stop() == 0
+
+
+def test_quarantine_list_show(unified, held):
+    one, two = listed(unified, ["quarantine"])
+    assert one["state"] == "quarantined" and one["recipient"] == PEOPLE[0] and one["nexthop"] == "hop" and one["sender"] == ""
+    assert one["status"].startswith("5.1.1") and one["record"] == PM + "/r"
+    assert listed(unified) == [one, two]
+    text = unified.ctl("quarantine").log
+    assert "quarantined  anna@example.org  by hop" in text and "no such user" in text
+    shown = unified.ctl("quarantine", "show", str(one["id"])).log
+    assert "X-Test-Id: m" in shown and shown.startswith("Received: ")
+    assert unified.ctl("quarantine", "show", "999", check=False).code == 1
+    assert unified.ctl("quarantine", "release", "rubbish", check=False).code == 1
+
+
+def test_quarantine_release(unified, lmtp, held):
+    one, two = listed(unified, ["quarantine"])
+    unified.ctl("quarantine", "release", str(one["id"]))
+    rigs.wait_for(lambda: lmtp.taken() == PEOPLE[:1] or lmtp.taken().count(PEOPLE[0]) == 1, "the delivery")
+    rigs.wait_for(lambda: len(listed(unified)) == 1, "its row to go")
+    unified.ctl("quarantine", "release", str(two["id"]), "bert@example.org")
+    rigs.wait_for(lambda: "bert@example.org" in lmtp.taken(), "the delivery to another address")
+    rigs.wait_for(lambda: unified.spooled() == [], "an empty spool")
+    assert listed(unified) == [] and unified.ctl("queue").log == "empty\n"
+
+
+def test_quarantine_drop(unified, lmtp, held):
+    one, two = listed(unified, ["quarantine"])
+    unified.ctl("quarantine", "drop", str(one["id"]))
+    assert [q["id"] for q in listed(unified)] == [two["id"]]
+    assert unified.ctl("quarantine", "drop", "all").log == "1 dropped\n"
+    rigs.wait_for(lambda: unified.spooled() == [], "an empty spool")
+    assert lmtp.taken() == []
+
+
+def test_quarantine_into_maildir(unified, held):
+    """Released to an account whose mail stays here: into its Maildir."""
+    unified.sqlite("UPDATE settings SET nexthop = NULL;")
+    unified.ctl("reload")
+    assert unified.ctl("quarantine", "release", "all", "sales@example.org").log == "2 released\n"
+    rigs.wait_for(lambda: unified.idents().get("example.org/bert") == ["m0", "m1"], "both in the Maildir")
+    rigs.wait_for(lambda: unified.spooled() == [], "an empty spool")
+    rigs.wait_for(lambda: unified.state("SELECT count(*) FROM pending") == [(0,)], "the rows to go")
+    assert unified.ctl("quarantine", "list").log == "empty\n"
+
+
+def test_release_what_waits(unified, lmtp, popd):
+    """A row of the queue that is released is tried now."""
+    lmtp.default = TEMP
+    unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
+    daemon = unified.start()
+    row, = rigs.wait_for(lambda: [q for q in listed(unified) if q["tries"] == 1], "the first try")
+    lmtp.default = OK
+    unified.ctl("quarantine", "release", str(row["id"]))
+    rigs.wait_for(lambda: lmtp.taken() == PEOPLE[:1], "the delivery")
+    assert daemon.stop() == 0
+
+
+def test_loop(unified, popd):
+    """A message of ours that comes back is quarantined for its Maildir, and can be released into it."""
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To", suppress=0)
+    assert unified.once().code == 0
+    (data,), = unified.delivered().values()
+    server.box.add(b"X-Real-To: anna@example.org\r\n" + data.split(b"\n", 1)[1].replace(b"\n", b"\r\n"))
+    daemon = unified.start()
+    row, = rigs.wait_for(lambda: listed(unified, ["quarantine"]), "the loop to be noticed")
+    assert row["nexthop"] == "" and row["recipient"] == "example.org/anna"
+    unified.ctl("quarantine", "release", str(row["id"]))
+    rigs.wait_for(lambda: unified.idents()["example.org/anna"] == ["m", "m"], "the release")
+    assert daemon.stop() == 0
+
+
+# --- kill tests: store_relay.c, relay_result.c, relay_dsn.c, deliverer/queue.c ---
+
+KILLS = ["rpopd:master.relay_before", "rpopd:master.relay_after", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
+    "rpopd:master.send", "rpopd:master.sent", "rpopd:master.reported", "rpopd:relay.report", "rpopd:relay.reported",
+    "rpopd:master.report_after", "deliverer:deliverer.report", "deliverer:deliverer.queue_remove", "rpopd:master.commit_before",
+    "rpopd:master.commit_after", "rpopd:master.committed_sent"]
+
+
+@pytest.mark.parametrize("point", KILLS)
+def test_killed(unified, lmtp, reports, popd, point):
+    """A process dies at one step; afterwards each recipient has the message, and the sender one report: at most one more of either, where
+    the next hop's answer had come and was not committed."""
+    lmtp.answers = {PEOPLE[1]: [TEMP, OK], PEOPLE[2]: PERM}
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.once("-K", point, hooks=True)
+    for _ in range(4):
+        if states(unified):
+            due(unified, "next = 0")
+        unified.once()
+    assert states(unified) == {} and server.box.left() == [] and unified.spooled() == []
+    twice = 2 if point in ("rpopd:master.relay_before", "rpopd:relay.before", "rpopd:relay.change", "rpopd:master.sent",
+        "rpopd:master.send") else 1
+    for who in PEOPLE[:2]:
+        assert 1 <= lmtp.taken().count(who) <= twice, who
+    assert len(reports.taken()) == 1

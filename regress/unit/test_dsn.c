@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC */
+/* links: deliverer/report.c deliverer/notice.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/routes.c deliverer/recipients.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/recover.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c */
+/* libs: -levent_core */
+/* Reports of failures: their parts, addresses that are not ASCII, headers that cannot be sent as they are, what cannot be made. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../common/compat.h"
+#include "../../deliverer/deliverer.h"
+#include "spoolroot.h"
+
+#define LINK	"1700000000.M1P2S3N4R0.host"
+
+static const char *const	 people[] = { "postmaster", "anna" };
+
+static int
+setup(void **state)
+{
+	int	 rv = root_setup(state);
+
+	root_routes(people, nitems(people));
+	spool_host("mx.example.org");
+	return (rv);
+}
+
+static struct msg_report
+request(const char *recipient)
+{
+	struct msg_report	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = 7;
+	m.nexthop = 1;
+	m.arrived = 1700000000;
+	strlcpy(m.link, LINK, sizeof(m.link));
+	strlcpy(m.sender, "sam@example.net", sizeof(m.sender));
+	strlcpy(m.recipient, recipient, sizeof(m.recipient));
+	strlcpy(m.status, "5.1.1", sizeof(m.status));
+	strlcpy(m.remote, "mx.example.com", sizeof(m.remote));
+	strlcpy(m.text, "550 no such user", sizeof(m.text));
+	return (m);
+}
+
+static void
+original(const char *text, size_t len)
+{
+	root_write("spool/" LINK, text, len);
+}
+
+/* As text; the caller frees.  It is the only thing in the spool besides the original. */
+static char *
+make(const struct msg_report *m, struct msg_reported *answer)
+{
+	char	 path[PROTO_LINK_SIZE + 16], *text;
+	uint8_t	*data;
+	size_t	 len;
+
+	report_make(m, answer);
+	assert_int_equal(answer->id, 7);
+	assert_int_equal(answer->error, 0);
+	assert_int_equal(root_count("spool"), 2);
+	snprintf(path, sizeof(path), "spool/%s", answer->link);
+	data = root_read(path, &len);
+	assert_non_null(text = malloc(len + 1));
+	memcpy(text, data, len);
+	text[len] = '\0';
+	free(data);
+	return (text);
+}
+
+static void
+test_parts(void **state)
+{
+	static const char	 mail[] = "Return-Path: <sam@example.net>\nReceived: from x\n\tby y\nSubject: hello\n\nbody secret\n";
+	struct msg_report	 m = request("anna@example.org");
+	struct msg_reported	 answer;
+	char			*text;
+
+	(void)state;
+	strlcpy(m.original, "Anna@Example.ORG", sizeof(m.original));
+	original(mail, strlen(mail));
+	text = make(&m, &answer);
+	assert_memory_equal(text, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@", 50);
+	assert_non_null(strstr(text, "\nTo: <sam@example.net>\n"));
+	assert_non_null(strstr(text, "\nAuto-Submitted: auto-replied\n"));
+	assert_non_null(strstr(text, "Content-Type: multipart/report; report-type=delivery-status;\n boundary=\"=_"));
+	assert_non_null(strstr(text, "\nOriginal-Recipient: rfc822; Anna@Example.ORG\nFinal-Recipient: rfc822; anna@example.org\n"
+	    "Action: failed\nStatus: 5.1.1\nRemote-MTA: dns; mx.example.com\nDiagnostic-Code: smtp; 550 no such user\n"));
+	assert_non_null(strstr(text, "text/rfc822-headers\nContent-Transfer-Encoding: 7bit\n\n"
+	    "Received: from x\n\tby y\nSubject: hello\n\n--=_"));
+	assert_null(strstr(text, "Return-Path: <sam"));
+	assert_null(strstr(text, "secret"));
+	assert_string_equal(answer.dest, "");
+	free(text);
+}
+
+/* Long lines, and octets that are not ASCII; a header without an end. */
+static void
+test_encoded(void **state)
+{
+	struct msg_report	 m = request("j\xc3\xb6rg@ex\xe2\x82\xac.org");
+	struct msg_reported	 answer;
+	char			*mail, *text, *p, *eol;
+	size_t			 len;
+
+	(void)state;
+	m.remote[0] = '\0';
+	assert_non_null(mail = malloc(3000));
+	len = strlcpy(mail, "Return-Path: <>\nSubject: caf\xc3\xa9 = \nX-Long: ", 3000);
+	memset(mail + len, 'x', 2000);
+	strlcpy(mail + len + 2000, "\n", 10);
+	original(mail, strlen(mail));
+	free(mail);
+	text = make(&m, &answer);
+	assert_non_null(strstr(text, "\nFinal-Recipient: utf-8; j\\x{F6}rg@ex\\x{20AC}.org\n"));
+	assert_non_null(strstr(text, "Diagnostic-Code: x-rpopd; 550 no such user\n"));
+	assert_null(strstr(text, "Remote-MTA"));
+	assert_non_null(strstr(text, "Content-Transfer-Encoding: quoted-printable\n\nSubject: caf=C3=A9 =3D=20\nX-Long: xxx"));
+	for (p = text; (eol = strchr(p, '\n')) != NULL; p = eol + 1)
+		assert_true(eol - p <= 98);
+	for (p = text; *p != '\0'; p++)
+		assert_true((*p >= ' ' && *p <= '~') || *p == '\n' || *p == '\t');
+	free(text);
+}
+
+/* A message whose header ends in a line that is no field shows nothing of its body. */
+static void
+test_no_field(void **state)
+{
+	static const char	 mail[] = "Subject: hello\nthis is a secret\n";
+	struct msg_report	 m = request("anna@example.org");
+	struct msg_reported	 answer;
+	char			*text;
+
+	(void)state;
+	original(mail, strlen(mail));
+	text = make(&m, &answer);
+	assert_non_null(strstr(text, "Subject: hello\n\n--=_"));
+	assert_null(strstr(text, "secret"));
+	free(text);
+}
+
+static void
+test_postmaster(void **state)
+{
+	struct msg_report	 m = request("anna@example.org");
+	struct msg_reported	 answer;
+	char			*text;
+
+	(void)state;
+	m.nexthop = 0;
+	original("Subject: x\n\n", 12);
+	text = make(&m, &answer);
+	assert_string_equal(answer.dest, "example.org/postmaster");
+	assert_non_null(strstr(text, "settings.report_nexthop"));
+	free(text);
+}
+
+static void
+test_not_made(void **state)
+{
+	struct msg_report	 m = request("anna@example.org");
+	struct msg_reported	 answer;
+
+	(void)state;
+	report_make(&m, &answer);
+	assert_int_equal(answer.error, ENOENT);
+	assert_string_equal(answer.link, "");
+	strlcpy(m.link, "../../etc/passwd", sizeof(m.link));
+	report_make(&m, &answer);
+	assert_int_equal(answer.error, EINVAL);
+	assert_int_equal(root_count("spool"), 0);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, root_teardown)
+		T(test_parts), T(test_encoded), T(test_no_field), T(test_postmaster), T(test_not_made),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

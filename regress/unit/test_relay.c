@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: ISC */
+/* links: rpopd/relay.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_dsn.c rpopd/heap.c regress/unit/relayworld.c common/log.c common/proto.c */
+/* libs: -levent_core */
+/* The queue: what goes together, when it is tried again, what a failure of the hop costs, who is told of failures. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "relayworld.h"
+
+/* Recipients of one message with the same wish go together, each with its own result. */
+static void
+test_results(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_row(1, 1, NOTIFY_NEVER, "sam@example.net");
+	world_commit(1, 4);
+	assert_int_equal(world_count(IMSG_DIAL), 2);	/* one for each wish */
+	assert_int_equal(job_dial_failed(&dialer, sent[1].id, "busy"), 1);
+	nsent = 1;
+	relay_reload();
+	world_connect();
+	assert_int_equal(world_last(IMSG_SEND_MAIL)->n, 3);
+	assert_int_equal(world_count(IMSG_SEND_RCPT), 3);
+	assert_int_equal(ntried, 1);
+	world_answer("atp");
+	assert_int_equal(rows[1].id, 0);
+	assert_string_equal(world_last(IMSG_SPOOL_REMOVE)->text, "1700000000.M1P2S3N1R1.host");
+	assert_int_equal(rows[2].tries, 1);
+	assert_int_equal(rows[2].next, wall + 60);
+	assert_string_equal(rows[2].status, "4.2.0 answer t");
+	assert_int_equal(rows[3].state, RELAY_FAILED);
+	assert_int_equal(ntried, 3);			/* the third waits for its report */
+	assert_non_null(world_last(IMSG_SEND_QUIT));
+	world_end(WHY_NONE, 0);
+	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r3@example.org 5.1.1|answer p");
+}
+
+/* One connection carries what is due, message by message. */
+static void
+test_several_mails(void **state)
+{
+	int	 i;
+
+	(void)state;
+	nexthops[0].connections = 1;
+	for (i = 1; i <= 4; i++)
+		world_row(i, 1, NOTIFY_NEVER, "");
+	world_commit(1, 4);
+	assert_int_equal(world_count(IMSG_DIAL), 1);
+	world_connect();
+	for (i = 1; i < 4; i++) {
+		world_answer("a");
+		assert_null(world_last(IMSG_SEND_QUIT));
+		world_open();
+		assert_int_equal(world_last(IMSG_SEND_MAIL)->mail, i + 1);
+	}
+	world_answer("a");
+	assert_non_null(world_last(IMSG_SEND_QUIT));
+	world_end(WHY_NONE, 0);
+	assert_int_equal(relay_idle(), 1);
+	assert_int_equal(world_count(IMSG_SPOOL_REMOVE), 4);
+}
+
+/* More recipients than a server must take go in portions. */
+static void
+test_portions(void **state)
+{
+	char	 results[RELAY_RCPTS + 1];
+	int	 i;
+
+	(void)state;
+	for (i = 0; i < RELAY_RCPTS + 3; i++)
+		world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, i);
+	world_connect();
+	assert_int_equal(world_last(IMSG_SEND_MAIL)->n, RELAY_RCPTS);
+	memset(results, 'a', RELAY_RCPTS);
+	results[RELAY_RCPTS] = '\0';
+	world_answer(results);
+	world_open();
+	assert_int_equal(world_last(IMSG_SEND_MAIL)->n, 3);
+	world_answer("aaa");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(relay_idle(), 1);
+}
+
+/* 1, 2, 4 ... 60 minutes, and then the age limit makes it a failure. */
+static void
+test_backoff(void **state)
+{
+	static const int	 minutes[] = { 1, 2, 4, 8, 16, 32, 60, 60 };
+	size_t			 i;
+
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_commit(1, 1);
+	for (i = 0; i < nitems(minutes); i++) {
+		world_connect();
+		world_answer("t");
+		world_end(WHY_NONE, 0);
+		assert_int_equal(rows[1].next, wall + minutes[i] * 60);
+		world_forget();
+		world_later(minutes[i] * 60000 - 1000);
+		relay_run();
+		assert_null(world_last(IMSG_DIAL));
+		world_later(1000);
+		relay_run();
+	}
+	rows[1].arrived -= config.settings.queue_age;
+	relay_waiting(1)->arrived -= config.settings.queue_age;
+	world_connect();
+	world_answer("t");
+	assert_int_equal(rows[1].state, RELAY_FAILED);
+	assert_memory_equal(rows[1].status, "4.4.7 not delivered within 5 days", 33);
+	world_end(WHY_NONE, 0);
+}
+
+/* A hop that cannot be reached rests with everything that waits for it; one connection finds out. */
+static void
+test_pause(void **state)
+{
+	int	 i;
+
+	(void)state;
+	for (i = 1; i <= 6; i++)
+		world_row(i, 1, NOTIFY_NEVER, "");
+	world_commit(1, 6);
+	assert_int_equal(world_count(IMSG_DIAL), 2);
+	assert_int_equal(job_dial_failed(&dialer, sent[0].id, "connection refused"), 1);
+	assert_int_equal(job_dial_failed(&dialer, sent[1].id, "connection refused"), 1);
+	assert_int_equal(relay_hop(1)->failures, 1);
+	world_forget();
+	relay_run();
+	assert_int_equal(ntried, 6);			/* no session waits for them */
+	assert_int_equal(relay_idle(), 1);
+	world_later(59000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 0);
+	world_later(1000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 1);	/* though there may be two */
+	assert_int_equal(job_dial_failed(&dialer, sent[0].id, "connection refused"), 1);
+	world_later(119000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 1);
+	world_later(1000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 2);
+	world_connect();
+	world_answer("a");
+	relay_run();
+	assert_int_equal(relay_hop(1)->failures, 0);
+	assert_int_equal(world_count(IMSG_DIAL), 3);	/* it works: a second one */
+}
+
+/* P29: a greeting of 421 or a 4xx before any mail pauses; so does an end without a single answer; a later loss does not. */
+static void
+test_pause_by_answer(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, 1);
+	world_connect();
+	world_end(WHY_CLOSED, 0);
+	assert_int_equal(relay_hop(1)->failures, 1);
+	assert_int_equal(rows[1].tries, 1);
+	relay_reload();
+	world_later(60000);
+	relay_run();
+	world_connect();
+	world_answer("a");
+	assert_int_equal(relay_hop(1)->failures, 0);
+	world_end(WHY_CLOSED, 0);
+	assert_int_equal(relay_hop(1)->failures, 0);
+	world_row(2, 1, NOTIFY_NEVER, "");
+	world_row(3, 1, NOTIFY_NEVER, "");
+	nexthops[0].connections = 1;
+	world_commit(1, 2);
+	world_connect();
+	world_answer("a");
+	world_open();
+	world_end(WHY_SERVER_TEMP, 1);
+	assert_int_equal(relay_hop(1)->failures, 1);
+}
+
+/* Nobody of many messages in a row was taken: enough for now, though each answer was about one recipient. */
+static void
+test_sour(void **state)
+{
+	int	 i;
+
+	(void)state;
+	nexthops[0].connections = 1;
+	for (i = 1; i <= 30; i++)
+		world_row(i, 1, NOTIFY_NEVER, "");
+	world_commit(1, 30);
+	world_connect();
+	for (i = 1; i < 10; i++) {
+		world_answer("t");
+		world_open();
+	}
+	world_answer("t");
+	assert_non_null(world_last(IMSG_SEND_QUIT));
+	assert_int_equal(relay_hop(1)->failures, 1);
+	world_end(WHY_NONE, 0);
+	assert_int_equal(world_count(IMSG_SEND_MAIL), 10);
+}
+
+/* A socket in the file system is connected to here; a next hop that the store does not know rests. */
+static void
+test_no_hop(void **state)
+{
+	(void)state;
+	world_row(1, 3, NOTIFY_NEVER, "");
+	world_row(2, 9, NOTIFY_NEVER, "");
+	world_commit(1, 2);
+	assert_int_equal(nsent, 0);
+	assert_int_equal(relay_hop(3)->failures, 1);
+	assert_non_null(strstr(relay_hop(3)->text, "/nowhere/at/all"));
+	assert_int_equal(relay_hop(9)->failures, 1);
+	assert_int_equal(relay_idle(), 1);
+}
+
+/* A dead hop holds nothing beyond the age limit. */
+static void
+test_expire(void **state)
+{
+	(void)state;
+	world_row(1, 3, NOTIFY_FAILURE, "sam@example.net");
+	world_row(2, 3, NOTIFY_NEVER, "sam@example.net");
+	world_row(3, 3, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].arrived = rows[2].arrived = wall - 5 * 86400;
+	world_commit(1, 3);
+	relay_run();
+	assert_int_equal(rows[1].state, RELAY_FAILED);
+	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
+	assert_int_equal(rows[3].state, RELAY_WAITING);
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(nnotices, 1);
+}
+
+/* Nothing is reported to the null sender, or to whom does not want it; the postmaster hears of a quarantine once. */
+static void
+test_quarantine(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "");
+	world_row(2, 1, NOTIFY_NEVER, "sam@example.net");
+	nexthops[0].connections = 1;
+	world_commit(1, 2);
+	world_connect();
+	world_answer("p");
+	world_open();
+	world_answer("p");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(rows[1].state, RELAY_QUARANTINED);
+	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
+	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(nnotices, 1);
+	assert_non_null(strstr(notice, "next hop hop"));
+	assert_int_equal(ntried, 2);
+}
+
+/* The report takes the place of what it is about, and waits for its own next hop; it is never reported itself. */
+static void
+test_report(void **state)
+{
+	struct msg_reported	 m = { .id = 0, .link = "1700000000.M1P2S0N1R0.host" };
+
+	(void)state;
+	config.settings.report_nexthop = 2;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_commit(1, 1);
+	world_connect();
+	world_answer("p");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	m.id = world_last(IMSG_REPORT)->id + 1;
+	assert_int_equal(dsn_made(&m), -1);		/* not asked for */
+	m.id--;
+	world_forget();
+	assert_int_equal(dsn_made(&m), 0);
+	assert_string_equal(world_last(IMSG_SPOOL_REMOVE)->text, "1700000000.M1P2S3N1R1.host");
+	relay_run();
+	world_connect();
+	assert_string_equal(world_last(IMSG_SEND_RCPT)->text, "sam@example.net");
+	assert_string_equal(world_last(IMSG_SEND_MAIL)->text, "");
+	world_answer("p");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(nnotices, 1);
+}
+
+/* Without a next hop for reports: to a Maildir.  One that cannot be made is tried later, one without an original is none. */
+static void
+test_report_trouble(void **state)
+{
+	struct msg_reported	 m = { .error = ENOSPC };
+
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_row(2, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].state = rows[2].state = RELAY_FAILED;
+	strlcpy(rows[1].status, "this address is closed", sizeof(rows[1].status));
+	world_commit(1, 2);
+	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r1@example.org 5.7.1|this address is closed");
+	m.id = world_last(IMSG_REPORT)->id;
+	assert_int_equal(dsn_made(&m), 0);
+	relay_run();
+	m.id = world_last(IMSG_REPORT)->id;
+	m.error = ENOENT;
+	assert_int_equal(dsn_made(&m), 0);
+	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 2);
+	world_later(60000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 3);
+	m = (struct msg_reported){ .id = world_last(IMSG_REPORT)->id, .link = "1700000000.M1P2S0N1R0.host",
+	    .dest = "example.org/pm" };
+	assert_int_equal(dsn_made(&m), 0);
+	assert_string_equal(world_last(IMSG_SPOOL_MOVE)->text, "example.org/pm");
+	assert_int_equal(rows[1].id, 0);
+}
+
+/* The deliverer dies of a report: it has a rest, and after the third time there is none. */
+static void
+test_report_kills(void **state)
+{
+	int	 i;
+
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].state = RELAY_FAILED;
+	world_commit(1, 1);
+	for (i = 1; i <= 3; i++) {
+		assert_int_equal(world_count(IMSG_REPORT), i);
+		dsn_reset();
+		relay_run();
+		assert_int_equal(world_count(IMSG_REPORT), i);
+		world_later(60000);
+		relay_run();
+	}
+	assert_int_equal(world_count(IMSG_REPORT), 3);
+	assert_int_equal(rows[1].state, RELAY_QUARANTINED);
+}
+
+/* A locked store: results wait, nothing is sent meanwhile, and nothing is sent twice. */
+static void
+test_locked(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, 1);
+	world_connect();
+	locked = 1;
+	world_answer("a");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(result_blocked(), 1);
+	assert_int_equal(relay_busy(), 1);
+	world_row(2, 1, NOTIFY_NEVER, "");
+	world_commit(2, 2);
+	assert_int_equal(world_count(IMSG_DIAL), 1);
+	assert_int_equal(world_count(IMSG_SPOOL_REMOVE), 0);
+	locked = 0;
+	result_retry(-1, 0, NULL);
+	assert_int_equal(rows[1].id, 0);
+	assert_int_equal(world_count(IMSG_SPOOL_REMOVE), 1);
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 2);
+}
+
+/* P29: a full queue stops polls until it has shrunk by a tenth. */
+static void
+test_full(void **state)
+{
+	int	 i;
+
+	(void)state;
+	config.settings.queue_limit = 20;
+	for (i = 1; i <= 21; i++)
+		world_row(i, 9, NOTIFY_NEVER, "");
+	relay_committed(&rows[1], 20);
+	assert_int_equal(relay_full(), 0);
+	relay_committed(&rows[21], 1);
+	assert_int_equal(relay_full(), 1);
+	for (i = 1; i <= 2; i++)
+		relay_forget(relay_waiting(i));
+	assert_int_equal(relay_full(), 1);
+	relay_forget(relay_waiting(3));
+	assert_int_equal(relay_full(), 0);
+}
+
+/* What a sender that dies had is in doubt; one that lies is found out. */
+static void
+test_sender(void **state)
+{
+	struct msg_sent_rcpt	 m = { .mail = 1, .rcpt = 1, .result = SEND_ACCEPTED };
+	struct msg_sent_mail	 end = { 0, 1 };
+	struct child		 other = sender;
+
+	(void)state;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, 2);
+	m.id = end.id = world_last(IMSG_DIAL)->id;
+	assert_int_equal(job_sent_mail(&sender, &end), -1);
+	world_connect();
+	assert_int_equal(job_sent_rcpt(&sender, &m), -1);	/* out of order */
+	m.rcpt = 0;
+	assert_int_equal(job_sent_rcpt(&other, &m), -1);
+	assert_int_equal(job_sent_mail(&sender, &end), -1);	/* recipients missing */
+	assert_int_equal(job_sent_rcpt(&sender, &m), 0);
+	assert_int_equal(job_sent_rcpt(&sender, &m), -1);
+	job_child_died(&sender);
+	assert_int_equal(rows[1].id, 0);			/* that one's answer had come */
+	assert_int_equal(rows[2].tries, 1);
+	assert_string_equal(rows[2].status, "4.3.0 the sender died");
+	assert_int_equal(job_count(), 0);
+}
+
+/* A start finds what an earlier life left: waiting rows with their times, failed ones, no note about an old quarantine. */
+static void
+test_start(void **state)
+{
+	int	 i;
+
+	(void)state;
+	for (i = 1; i <= 4; i++)
+		world_row(i, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].next = wall + 600;
+	rows[2].state = RELAY_QUARANTINED;
+	rows[3].state = RELAY_FAILED;
+	rows[4].next = wall + 86400 * 365;		/* the clock was set back */
+	relay_start();
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 0);
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(nnotices, 0);
+	world_later(600000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 1);
+	world_later(3600000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_DIAL), 2);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest	 tests[] = {
+#define T(f)	cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_pause), T(test_pause_by_answer),
+		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
+		T(test_report_kills),
+		T(test_locked), T(test_full), T(test_sender), T(test_start),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

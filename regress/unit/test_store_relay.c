@@ -1,0 +1,654 @@
+/* SPDX-License-Identifier: ISC */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c build/state_schema.c */
+/* libs: -lsqlite3 -DRPOPD_HOOKS */
+/* state.db: who gets a message, who has it already, and what becomes of those it is handed on for. */
+#include <sys/wait.h>
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "../../common/compat.h"
+#include "../../common/hook.h"
+#include "../../common/log.h"
+#include "../../rpopd/relay.h"
+#include "../../rpopd/store.h"
+
+#define RCPTS	6
+
+static char		 dir[] = "/tmp/rprelay.XXXXXX", path[64], err[1024];
+static const char	*deadly;		/* kill point */
+static struct msg_rcpt	 rcpts[RCPTS];
+static struct msg_note	 note;
+static uint8_t		 verdicts[RCPTS];
+static uint32_t		 serial;
+static int64_t		 mbox;
+
+void
+hook_reach(const char *point)
+{
+	if (deadly != NULL && strcmp(point, deadly) == 0)
+		raise(SIGKILL);
+}
+
+static void
+quiet(enum log_level level, const char *text)
+{
+	(void)level;
+	(void)text;
+}
+
+static void
+reopen(void)
+{
+	state_close();
+	if (state_open(path, err, sizeof(err)) == -1)
+		fail_msg("%s", err);
+}
+
+static int
+setup(void **state)
+{
+	struct record	 r = { .owner = "anna@example.org", .name = "work", .host = "pop.example.net", .port = 995, .user = "anna" };
+
+	(void)state;
+	umask(077);
+	log_setsink(quiet);
+	deadly = NULL;
+	serial = 0;
+	strlcpy(dir, "/tmp/rprelay.XXXXXX", sizeof(dir));
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/state.db", dir);
+	if (state_open(path, err, sizeof(err)) == -1)
+		fail_msg("%s", err);
+	memset(&note, 0, sizeof(note));
+	strlcpy(note.sender, "sender@example.net", sizeof(note.sender));
+	strlcpy(note.client, "192.0.2.7", sizeof(note.client));
+	strlcpy(note.note, "field X-Real-To\nrule anna\n", sizeof(note.note));
+	return ((mbox = state_mailbox(&r)) > 0 ? 0 : -1);
+}
+
+static int
+teardown(void **state)
+{
+	char	 cmd[128];
+
+	(void)state;
+	state_close();
+	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", dir);
+	return (system(cmd));
+}
+
+/* The answer to a question, its rows joined by spaces. */
+static const char *
+ask(const char *sql)
+{
+	static char	 text[4096];
+	sqlite3_stmt	*st;
+	sqlite3		*db;
+
+	text[0] = '\0';
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		if (text[0] != '\0')
+			strlcat(text, " ", sizeof(text));
+		strlcat(text, sqlite3_column_text(st, 0) == NULL ? "-" : (const char *)sqlite3_column_text(st, 0), sizeof(text));
+	}
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return (text);
+}
+
+static void
+tell(const char *sql)
+{
+	sqlite3	*db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+#define RELAYS	"SELECT printf('%s>%d:%d:%d:%s', dest, nexthop, state, after, status) FROM relay ORDER BY id"
+#define SEEN	"SELECT printf('%s:%d', CAST(uid AS TEXT), state) FROM seen ORDER BY uid"
+
+static void
+rcpt(uint32_t i, enum rcpt_kind kind, const char *dest)
+{
+	memset(&rcpts[i], 0, sizeof(rcpts[i]));
+	rcpts[i].kind = kind;
+	rcpts[i].nexthop = kind == RCPT_RELAY ? 7 : 0;
+	rcpts[i].notify = NOTIFY_FAILURE;
+	strlcpy(rcpts[i].dest, dest, sizeof(rcpts[i].dest));
+	if (kind == RCPT_QUARANTINE || kind == RCPT_REJECT)
+		strlcpy(rcpts[i].reason, kind == RCPT_REJECT ? "no" : "loop", sizeof(rcpts[i].reason));
+}
+
+/* The first n of rcpts; identity 0: none. */
+static struct receipt
+commit(const char *uid, int digest, int identity, enum seen_state st, uint32_t n)
+{
+	struct receipt	 r;
+	int64_t		 first, last;
+	uint32_t	 i;
+
+	serial++;
+	for (i = 0; i < n; i++)
+		snprintf(rcpts[i].link, sizeof(rcpts[i].link), "1.M2P3S4N%uR%u.mx", serial, i);
+	memset(&r, 0, sizeof(r));
+	r.mailbox = mbox;
+	r.uidlen = strlen(uid);
+	memcpy(r.uid, uid, r.uidlen);
+	r.octets = 100;
+	memset(r.digest, digest, sizeof(r.digest));
+	memset(r.identity, identity, sizeof(r.identity));
+	r.since = r.unproven = 5000;
+	r.state = st;
+	r.nrcpt = n;
+	r.rcpts = rcpts;
+	r.note = &note;
+	r.verdicts = verdicts;
+	memset(verdicts, 0, sizeof(verdicts));
+	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	return (r);
+}
+
+/* Two recipients at a next hop, ids 1 and 2. */
+static void
+two(void)
+{
+	rcpt(0, RCPT_RELAY, "anna@example.com");
+	rcpt(1, RCPT_RELAY, "bert@example.com");
+	assert_int_equal(commit("a", 1, 0, SEEN_DELETING, 2).relay, 1);
+}
+
+static struct relay_change
+change(int64_t id, int what, const char *status, const char *dest)
+{
+	struct relay_change	 c = { .id = id, .what = what, .next = 6000, .status = status, .dest = dest, .nexthop = 9 };
+
+	assert_int_equal(state_relay_change(&c, 1), 0);
+	return (c);
+}
+
+static void
+test_kinds(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	rcpt(0, RCPT_MAILDIR, "example.org/anna");
+	rcpt(1, RCPT_RELAY, "bert@example.com");
+	rcpt(2, RCPT_QUARANTINE, "example.org/info");
+	rcpt(3, RCPT_REJECT, "gone@example.org");
+	rcpt(4, RCPT_DISCARD, "trash@example.org");
+	r = commit("a", 1, 0, SEEN_DELETING, 5);
+	assert_int_equal(r.verdict, COMMIT_DELIVER);
+	assert_int_equal(r.waiting, 1);
+	assert_int_equal(r.relay, 1);
+	assert_int_equal(verdicts[3], COMMIT_DELIVER);
+	assert_int_equal(verdicts[4], COMMIT_DISCARD);
+	assert_string_equal(ask(RELAYS), "bert@example.com>7:0:1: example.org/info>0:1:1:loop gone@example.org>0:2:1:no");
+	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/anna");
+	assert_string_equal(ask(SEEN), "a:5");
+	assert_string_equal(ask("SELECT results FROM handled"), "delivered example.org/anna\nwaiting bert@example.com\n"
+	    "quarantined example.org/info: loop\nrejected gone@example.org: no\ndiscarded trash@example.org\n");
+	assert_string_equal(ask("SELECT sender || note FROM handled"), "sender@example.netfield X-Real-To\nrule anna\n");
+}
+
+/* Quarantined is final; a rejection that nobody is to hear of is quarantined. */
+static void
+test_final_at_once(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	rcpt(0, RCPT_QUARANTINE, "example.org/info");
+	r = commit("q", 1, 0, SEEN_DELETING, 1);
+	assert_int_equal(r.waiting, 0);
+	assert_true(r.relay > 0);
+	note.sender[0] = '\0';
+	rcpt(0, RCPT_REJECT, "gone@example.org");
+	assert_int_equal(commit("r", 2, 0, SEEN_KEPT, 1).waiting, 0);
+	rcpt(0, RCPT_DISCARD, "trash@example.org");
+	assert_int_equal(commit("s", 3, 0, SEEN_DELETING, 1).verdict, COMMIT_DISCARD);
+	assert_string_equal(ask(SEEN), "q:1 r:0 s:1");
+	assert_string_equal(ask(RELAYS), "example.org/info>0:1:1:loop gone@example.org>0:1:0:no");
+}
+
+/* A recipient that cannot be told about is no reason to lose the batch half way: it is refused as a whole. */
+static void
+test_no_note(void **state)
+{
+	struct receipt	 r = { .mailbox = mbox, .uid = "a", .uidlen = 1, .nrcpt = 2, .rcpts = rcpts, .verdicts = verdicts };
+	int64_t		 first, last;
+
+	(void)state;
+	rcpt(0, RCPT_MAILDIR, "example.org/anna");
+	rcpt(1, RCPT_RELAY, "bert@example.com");
+	assert_int_equal(state_commit(&r, 1, &first, &last), -1);
+	assert_string_equal(ask("SELECT count(*) FROM seen UNION ALL SELECT count(*) FROM pending"), "0 0");
+}
+
+/* S53: three copies for three recipients are one for each, over restarts; what is another message is another. */
+static void
+test_copies(void **state)
+{
+	struct receipt	 r;
+	uint32_t	 i;
+	int		 copy, sum = 0;
+
+	(void)state;
+	rcpt(0, RCPT_MAILDIR, "example.org/anna");
+	rcpt(1, RCPT_MAILDIR, "example.org/bert");
+	rcpt(2, RCPT_RELAY, "info@example.com");
+	for (copy = 0; copy < 3; copy++) {
+		char	 uid[] = { 'a' + (char)copy, '\0' };
+
+		r = commit(uid, copy, 0x55, SEEN_DELETING, 3);
+		assert_int_equal(r.verdict, copy == 0 ? COMMIT_DELIVER : COMMIT_DISCARD);
+		assert_int_equal(r.waiting, copy == 0);
+		for (i = 0; i < 3; i++)
+			sum += verdicts[i] == COMMIT_DELIVER;
+		reopen();
+	}
+	assert_int_equal(sum, 3);
+	assert_string_equal(ask(SEEN), "a:5 b:1 c:1");
+	assert_string_equal(ask("SELECT results FROM handled WHERE uid = x'63'"), "copy suppressed example.org/anna\n"
+	    "copy suppressed example.org/bert\ncopy suppressed info@example.com\n");
+	/* One more recipient gets it, the others do not. */
+	rcpt(1, RCPT_MAILDIR, "example.org/carla");
+	r = commit("d", 9, 0x55, SEEN_DELETING, 2);
+	assert_int_equal(r.verdict, COMMIT_DELIVER);
+	assert_int_equal(verdicts[0], COMMIT_DISCARD);
+	assert_int_equal(verdicts[1], COMMIT_DELIVER);
+	assert_int_equal(commit("e", 10, 0x56, SEEN_DELETING, 2).verdict, COMMIT_DELIVER);
+	assert_int_equal(verdicts[0], COMMIT_DELIVER);
+	assert_int_equal(commit("f", 11, 0, SEEN_DELETING, 2).verdict, COMMIT_DELIVER);
+	assert_int_equal(commit("g", 12, 0, SEEN_DELETING, 2).verdict, COMMIT_DELIVER);
+	assert_int_equal(verdicts[0], COMMIT_DELIVER);
+}
+
+static void
+test_done(void **state)
+{
+	(void)state;
+	two();
+	assert_int_equal(change(1, RELAY_DONE, "250 ok", NULL).last, 0);
+	assert_string_equal(ask(SEEN), "a:5");
+	assert_int_equal(change(1, RELAY_DONE, NULL, NULL).last, 0);		/* is gone already */
+	assert_int_equal(change(2, RELAY_DONE, NULL, NULL).last, 1);
+	assert_string_equal(ask(SEEN), "a:1");
+	assert_int_equal(state_relay_count(), 0);
+	assert_string_equal(ask("SELECT printf('%d:%d:%d:%d:%d', nexthop, accepted, refused, retried, in_doubt) FROM relay_count"),
+	    "7:2:0:0:0");
+	assert_string_equal(ask("SELECT results FROM handled"), "waiting anna@example.com\nwaiting bert@example.com\n"
+	    "accepted anna@example.com: 250 ok\naccepted bert@example.com\n");
+}
+
+static void
+test_again(void **state)
+{
+	struct relay_change	 c = { .id = 1, .what = RELAY_AGAIN, .next = 8000, .doubt = 1 };
+	struct relay_row	 row;
+
+	(void)state;
+	two();
+	assert_int_equal(change(1, RELAY_AGAIN, "451 later", NULL).last, 0);
+	assert_int_equal(state_relay_change(&c, 1), 0);
+	assert_int_equal(state_relay_get(1, &row), 1);
+	assert_int_equal(row.tries, 2);
+	assert_int_equal(row.next, 8000);
+	assert_int_equal(row.arrived, 5000);
+	assert_string_equal(row.status, "451 later");
+	assert_string_equal(row.sender, "sender@example.net");
+	assert_string_equal(row.link, "1.M2P3S4N1R0.mx");
+	assert_int_equal(row.after, SEEN_DELETING);
+	assert_int_equal(state_relay_get(3, &row), 0);
+	assert_string_equal(ask("SELECT printf('%d:%d', retried, in_doubt) FROM relay_count"), "2:1");
+	assert_string_equal(ask(SEEN), "a:5");
+}
+
+/* Quarantined: safely here.  Set free: handed on again, which the server's copy does not wait for. */
+static void
+test_quarantine(void **state)
+{
+	struct relay_row	 row;
+	int64_t			 now = time(NULL);
+
+	(void)state;
+	two();
+	change(1, RELAY_DONE, NULL, NULL);
+	assert_int_equal(change(2, RELAY_HOLD, "550 no", NULL).last, 1);
+	assert_string_equal(ask(SEEN), "a:1");
+	assert_string_equal(ask(RELAYS), "bert@example.com>7:1:1:550 no");
+	change(2, RELAY_RELEASE, "set free", NULL);
+	assert_int_equal(state_relay_get(2, &row), 1);
+	assert_int_equal(row.state, RELAY_WAITING);
+	assert_in_range(row.next, now, now + 60);
+	assert_in_range(row.arrived, now, now + 60);
+	assert_int_equal(row.nexthop, 7);
+	assert_string_equal(row.client, "192.0.2.7");
+	change(2, RELAY_HOLD, NULL, NULL);
+	change(2, RELAY_RELEASE, NULL, "carla@example.net");
+	assert_string_equal(ask(RELAYS), "carla@example.net>9:0:1:set free");
+	change(2, RELAY_HOLD, NULL, NULL);
+	change(2, RELAY_DONE, NULL, NULL);			/* dropped: nobody has accepted it */
+	assert_string_equal(ask("SELECT printf('%d:%d:%d', nexthop, accepted, refused) FROM relay_count ORDER BY nexthop"),
+	    "7:1:2 9:0:1");
+	assert_string_equal(ask("SELECT count(*) FROM relay"), "0");
+}
+
+static void
+test_move(void **state)
+{
+	struct relay_change	 c;
+
+	(void)state;
+	rcpt(0, RCPT_QUARANTINE, "example.org/anna");
+	commit("a", 1, 0, SEEN_KEPT, 1);
+	rcpt(0, RCPT_RELAY, "bert@example.com");
+	commit("b", 2, 0, SEEN_KEPT, 1);
+	c = change(1, RELAY_MOVE, NULL, NULL);
+	assert_int_equal(c.last, 1);
+	assert_true(c.pending > 0);
+	c = change(2, RELAY_MOVE, NULL, "example.org/bert");
+	assert_int_equal(c.last, 1);
+	assert_string_equal(ask("SELECT dest || '=' || link FROM pending"),
+	    "example.org/anna=1.M2P3S4N1R0.mx example.org/bert=1.M2P3S4N2R0.mx");
+	assert_int_equal(state_relay_count(), 0);
+	assert_string_equal(ask(SEEN), "a:0 b:0");
+	assert_int_equal(state_settle(c.pending, c.pending), 0);
+	assert_int_equal(state_flush(), 0);
+	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/anna");
+}
+
+/* A failure waits for its report; the report waits for nobody's message. */
+static void
+test_report(void **state)
+{
+	struct msg_reported	 m = { .link = "1.M2P3S0N9R0.mx", .dest = "example.org/postmaster" };
+	struct relay_row	 row;
+	int64_t			 made;
+
+	(void)state;
+	two();
+	assert_int_equal(change(1, RELAY_FAIL, "550 no", NULL).last, 0);
+	assert_int_equal(change(2, RELAY_FAIL, "550 no", NULL).last, 0);
+	assert_string_equal(ask(SEEN), "a:5");
+	assert_int_equal(state_relay_reported(1, &m, 3, "sender@example.net", &made), 0);
+	assert_int_equal(state_relay_get(made, &row), 1);
+	assert_int_equal(row.nexthop, 3);
+	assert_int_equal(row.notify, NOTIFY_NEVER);
+	assert_string_equal(row.sender, "");
+	assert_string_equal(row.dest, "sender@example.net");
+	assert_int_equal(row.uidlen, 0);
+	assert_string_equal(ask(SEEN), "a:5");
+	strlcpy(m.link, "1.M2P3S0N10R0.mx", sizeof(m.link));
+	assert_int_equal(state_relay_reported(2, &m, 0, "", &made), 0);
+	assert_string_equal(ask(SEEN), "a:1");
+	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/postmaster");
+	assert_int_equal(state_relay_reported(2, &m, 0, "", &made), 2);
+	assert_int_equal(change(row.id, RELAY_DONE, NULL, NULL).last, 0);
+	assert_int_equal(state_relay_count(), 0);
+}
+
+/* The message again while it waits: discarded, and it goes on waiting.  Another one under its unique-id does not wait for it. */
+static void
+test_known(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	two();
+	r = commit("a", 1, 0, SEEN_DELETING, 2);
+	assert_int_equal(r.verdict, COMMIT_DISCARD);
+	assert_int_equal(r.waiting, 1);
+	assert_int_equal(r.relay, 0);
+	assert_int_equal(verdicts[0], COMMIT_DISCARD);
+	assert_int_equal(verdicts[1], COMMIT_DISCARD);
+	assert_int_equal(state_relay_count(), 2);
+	assert_string_equal(ask(SEEN), "a:5");
+	rcpt(0, RCPT_MAILDIR, "example.org/anna");
+	assert_int_equal(commit("a", 2, 0, SEEN_KEPT, 1).verdict, COMMIT_DELIVER);
+	assert_string_equal(ask(SEEN), "a:0");
+	change(1, RELAY_DONE, NULL, NULL);
+	change(2, RELAY_DONE, NULL, NULL);
+	assert_string_equal(ask(SEEN), "a:0");
+}
+
+/* What is known of a message follows it to another key. */
+static void
+test_key(void **state)
+{
+	struct listing_change	 c = { .uid = "a", .uidlen = 1, .what = CHANGE_KEY, .to = "b", .tolen = 1 };
+	struct mailbox_counts	 counts;
+	uint32_t		 n;
+
+	(void)state;
+	two();
+	assert_int_equal(state_counts(mbox, &counts), 0);
+	assert_int_equal(counts.waiting, 1);
+	assert_int_equal(counts.kept + counts.undeleted, 0);
+	assert_string_equal(ask("SELECT waiting FROM mailboxes"), "1");
+	assert_int_equal(state_change(mbox, &c, 1, 6000), 0);
+	assert_string_equal(ask("SELECT DISTINCT CAST(uid AS TEXT) FROM relay UNION ALL SELECT CAST(uid AS TEXT) FROM handled"), "b b");
+	assert_int_equal(state_unprove(mbox, &n), 0);
+	assert_int_equal(n, 1);
+	change(1, RELAY_DONE, NULL, NULL);
+	assert_string_equal(ask("SELECT state FROM seen"), "5");
+	change(2, RELAY_DONE, NULL, NULL);
+	assert_string_equal(ask("SELECT state || ':' || (length(uid) > 70) FROM seen"), "1:1");
+}
+
+/* The header of a message over max_size: it has no seen row that could wait. */
+static void
+test_header(void **state)
+{
+	struct receipt	 r = { .mailbox = mbox, .uid = "h", .uidlen = 1, .state = SEEN_DELETING, .header = 1, .size = 9, .nrcpt = 1,
+	    .rcpts = rcpts, .verdicts = verdicts, .note = &note };
+	int64_t		 first, last;
+
+	(void)state;
+	rcpt(0, RCPT_RELAY, "anna@example.com");
+	strlcpy(rcpts[0].link, "1.M2P3S4N5R0.mx", sizeof(rcpts[0].link));
+	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_string_equal(ask(RELAYS), "anna@example.com>7:0:0:");
+	assert_string_equal(ask(SEEN), "");
+	assert_int_equal(change(1, RELAY_DONE, NULL, NULL).last, 1);
+	assert_string_equal(ask(SEEN), "");
+}
+
+static int
+links(void *arg, const struct relay_row *row)
+{
+	strlcat(arg, row->link, 256);
+	strlcat(arg, " ", 256);
+	return (0);
+}
+
+/* Rows outlive their record: what was taken is handed on. */
+static void
+test_record_gone(void **state)
+{
+	char	 got[256] = "";
+
+	(void)state;
+	two();
+	assert_int_equal(state_prune(NULL, 0), 0);
+	assert_string_equal(ask(SEEN), "");
+	assert_int_equal(state_relay_each(links, got), 0);
+	assert_string_equal(got, "1.M2P3S4N1R0.mx 1.M2P3S4N1R1.mx ");
+	got[0] = '\0';
+	assert_int_equal(state_relay_of(mbox, (const uint8_t *)"b", 1, links, got), 0);
+	assert_string_equal(got, "");
+	assert_int_equal(change(1, RELAY_DONE, NULL, NULL).last, 0);
+	assert_int_equal(change(2, RELAY_DONE, NULL, NULL).last, 1);
+	assert_string_equal(ask(SEEN), "");
+}
+
+static void
+test_prune(void **state)
+{
+	int64_t	 now = 100 * 86400;
+
+	(void)state;
+	tell("INSERT INTO copy VALUES (zeroblob(16), 69 * 86400), (randomblob(16), 71 * 86400);"
+	    "INSERT INTO handled VALUES (1, x'61', 85 * 86400, '', '', ''), (1, x'62', 87 * 86400, '', '', '')");
+	assert_int_equal(state_prune_old(now), 0);
+	assert_string_equal(ask("SELECT since / 86400 FROM copy UNION ALL SELECT since / 86400 FROM handled"), "71 87");
+	tell("UPDATE copy SET since = 0");
+	assert_int_equal(state_prune_old(now + 3600), 0);			/* once a day */
+	assert_string_equal(ask("SELECT count(*) FROM copy"), "1");
+	assert_int_equal(state_prune_old(now + 86400), 0);
+	assert_string_equal(ask("SELECT count(*) FROM copy"), "0");
+}
+
+static void
+test_locked(void **state)
+{
+	struct relay_change	 c = { .id = 1, .what = RELAY_DONE };
+	sqlite3			*db;
+
+	(void)state;
+	two();
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(state_relay_change(&c, 1), 1);
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(state_relay_count(), 2);
+	assert_int_equal(state_relay_change(&c, 1), 0);
+	assert_int_equal(state_relay_count(), 1);
+}
+
+/* Another process does it, and dies at a point. */
+static void
+dies(const char *point, void (*what)(void))
+{
+	pid_t	 pid;
+	int	 status;
+
+	state_close();
+	if ((pid = fork()) == 0) {
+		if (state_open(path, err, sizeof(err)) == -1)
+			_exit(2);
+		deadly = point;
+		what();
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(state_open(path, err, sizeof(err)), 0);
+}
+
+static void
+all_kinds(void)
+{
+	rcpt(0, RCPT_MAILDIR, "example.org/anna");
+	rcpt(1, RCPT_RELAY, "bert@example.com");
+	rcpt(2, RCPT_QUARANTINE, "example.org/info");
+	rcpt(3, RCPT_REJECT, "gone@example.org");
+	commit("a", 1, 0x55, SEEN_DELETING, 4);
+}
+
+/* The table of store_rcpt.c: all or nothing, and what was not committed is committed the next time. */
+static void
+test_killed_commit(void **state)
+{
+	(void)state;
+	dies("commit-open", all_kinds);
+	assert_string_equal(ask("SELECT count(*) FROM seen UNION ALL SELECT count(*) FROM relay UNION ALL SELECT count(*) FROM copy"
+	    " UNION ALL SELECT count(*) FROM handled UNION ALL SELECT count(*) FROM pending"), "0 0 0 0 0");
+	dies("commit-done", all_kinds);
+	assert_string_equal(ask("SELECT count(*) FROM seen UNION ALL SELECT count(*) FROM relay UNION ALL SELECT count(*) FROM copy"
+	    " UNION ALL SELECT count(*) FROM handled UNION ALL SELECT count(*) FROM pending"), "1 3 4 1 1");
+	all_kinds();
+	assert_int_equal(verdicts[0], COMMIT_DISCARD);
+	assert_string_equal(ask("SELECT count(*) FROM relay UNION ALL SELECT count(*) FROM pending"), "3 1");
+}
+
+static void kill_done(void) { change(1, RELAY_DONE, NULL, NULL); }
+static void kill_last(void) { change(2, RELAY_DONE, NULL, NULL); }
+static void kill_hold(void) { change(1, RELAY_HOLD, "why", NULL); }
+static void kill_move(void) { change(1, RELAY_MOVE, NULL, "example.org/anna"); }
+static void kill_fail(void) { change(1, RELAY_FAIL, "why", NULL); }
+
+static void
+kill_report(void)
+{
+	struct msg_reported	 m = { .link = "1.M2P3S0N9R0.mx" };
+	int64_t			 made;
+
+	state_relay_reported(1, &m, 3, "sender@example.net", &made);
+}
+
+/* The table of store_relay.c, line by line. */
+static void
+test_killed_change(void **state)
+{
+	static const char	 both[] = "anna@example.com>7:0:1: bert@example.com>7:0:1:";
+
+	(void)state;
+	two();
+	dies("relay.before", kill_done);
+	assert_string_equal(ask(RELAYS), both);
+	dies("relay.change", kill_done);
+	assert_string_equal(ask(RELAYS), both);
+	dies("relay.change", kill_move);
+	assert_string_equal(ask(RELAYS), both);
+	assert_string_equal(ask("SELECT count(*) FROM pending"), "0");
+	dies("relay.change", kill_hold);
+	assert_string_equal(ask(RELAYS), both);
+	assert_string_equal(ask(SEEN), "a:5");
+	dies("relay.changed", kill_fail);
+	assert_string_equal(ask(RELAYS), "anna@example.com>7:2:1:why bert@example.com>7:0:1:");
+	dies("relay.report", kill_report);
+	assert_string_equal(ask(RELAYS), "anna@example.com>7:2:1:why bert@example.com>7:0:1:");
+	dies("relay.reported", kill_report);
+	assert_string_equal(ask(RELAYS), "bert@example.com>7:0:1: sender@example.net>3:0:0:");
+	assert_string_equal(ask(SEEN), "a:5");
+	dies("relay.change", kill_last);
+	assert_string_equal(ask(SEEN), "a:5");
+	dies("relay.changed", kill_last);
+	assert_string_equal(ask(RELAYS), "sender@example.net>3:0:0:");
+	assert_string_equal(ask(SEEN), "a:1");
+}
+
+static void
+test_killed_final(void **state)
+{
+	(void)state;
+	two();
+	dies("relay.changed", kill_hold);
+	assert_string_equal(ask(SEEN), "a:5");
+	dies("relay.changed", kill_move);
+	assert_string_equal(ask(SEEN), "a:5");
+	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/anna");
+	dies("relay.changed", kill_last);
+	assert_string_equal(ask(SEEN), "a:1");
+}
+
+int
+main(void)
+{
+#define RUN(test)	cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest	 tests[] = {
+		RUN(test_kinds), RUN(test_final_at_once), RUN(test_no_note), RUN(test_copies), RUN(test_done), RUN(test_again),
+		RUN(test_quarantine), RUN(test_move), RUN(test_report), RUN(test_known), RUN(test_key), RUN(test_header),
+		RUN(test_record_gone), RUN(test_prune), RUN(test_locked), RUN(test_killed_commit), RUN(test_killed_change),
+		RUN(test_killed_final),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Recipients that are handed on to a next hop, and the quarantine.  Included by rpopd.h.
+ *
+ *	store_relay.c	their rows in state.db
+ *	relay.c		which row is due, connections per next hop, pauses
+ *	relay_job.c	one connection: dial, messages, results
+ *	relay_login.c	what it begins with
+ *	relay_result.c	what a result means for its row, and the commit of it
+ *	relay_dsn.c	what is said of failures
+ *	link_sender.c	the sender's channel
+ */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/proto.h"
+#include "sched.h"
+#include "state.h"
+
+struct child;
+struct imsg;
+struct nexthop_row;
+
+enum relay_state { RELAY_WAITING = 0, RELAY_QUARANTINED = 1, RELAY_FAILED = 2 };
+
+struct relay_row {			/* a row of table relay */
+	int64_t		 id;
+	int64_t		 mailbox;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	uint32_t	 nexthop;
+	enum notify	 notify;
+	enum seen_state	 after;
+	enum relay_state state;
+	int64_t		 arrived, next;		/* epoch */
+	uint32_t	 tries;
+	char		 link[PROTO_LINK_SIZE];
+	char		 dest[PROTO_DEST_SIZE];
+	char		 original[PROTO_ADDR_SIZE];
+	char		 sender[PROTO_SENDER_SIZE];
+	char		 client[PROTO_CLIENT_SIZE];
+	char		 status[PROTO_TEXT_SIZE];
+};
+
+struct relay_change {			/* what became of a row; one transaction for many */
+	int64_t		 id;
+	enum {
+		RELAY_DONE,		/* accepted, or dropped from the quarantine: the row goes */
+		RELAY_AGAIN,		/* next, tries + 1, status */
+		RELAY_HOLD,		/* quarantined, status */
+		RELAY_FAIL,		/* failed for good, status; its report is due */
+		RELAY_RELEASE,		/* waiting, due now, arrived now, tries 0; dest and nexthop too if dest is not empty */
+		RELAY_MOVE		/* to table pending: dest, or what the row has if that is empty, is a Maildir */
+	}		 what;		/* DONE, HOLD, MOVE are final: with the last open row the seen row becomes row.after */
+	int64_t		 next;
+	uint32_t	 nexthop;
+	const char	*status;	/* NULL: as it was */
+	const char	*dest;		/* RELEASE, MOVE */
+	int		 doubt;		/* AGAIN: the reply was lost: counted */
+	/* out */
+	int		 last;		/* DONE, HOLD, MOVE: no row of its message is waiting or failed any more */
+	int64_t		 pending;	/* MOVE: id of the pending row */
+};
+
+/* Every row by id, of all messages or of one; cb returns 0 to go on, and must not call the store. */
+int	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);
+int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
+	    void *arg);
+int	 state_relay_get(int64_t id, struct relay_row *);	/* 1, 0: no such row, -1 */
+int64_t	 state_relay_count(void);	/* of all states */
+/*
+ * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row
+ * that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
+ */
+int	 state_relay_change(struct relay_change *, size_t n);
+/*
+ * A report was made about row id: the row goes, and one for the report comes in its place (nexthop > 0), or a pending row
+ * (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender is null; and
+ * no message on a server waits for them: uidlen is 0.  0, 1: locked, -1; or 2: no such row, the report is to be removed.
+ */
+int	 state_relay_reported(int64_t id, const struct msg_reported *, uint32_t nexthop, const char *recipient, int64_t *made);
+
+/* store_rcpt.c: the row that a recipient of a committed message got, but for its id.  0, or -1: it is not one for table relay. */
+int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
+
+/*
+ * commit.c calls relay_committed() (relay.c) with the new rows of one message, quarantined and failed ones too, when they are
+ * durable and the deliverer has been told.
+ *
+ * commit_defer.c: commit_relay_tried() is called by relay.c when a row has had its first result and that is durable
+ * (state_relay_change(), state_relay_reported()), or when none is to be expected soon (its next hop is in a pause).  The session
+ * that brought the message waits for that, DEFER_SECONDS at most, and is then told to delete it if every recipient is final.
+ * Calls for rows that nobody waits for, and repeated ones, do no harm.
+ */
+void	 relay_committed(const struct relay_row *, size_t);
+void	 commit_relay_tried(int64_t id);
+
+/*
+ * spool.c: what the deliverer is told about links.  While it is dead nothing need be said: at its start it is told all rows, and
+ * removes every other link.
+ */
+void	 spool_remove(const char *link);		/* its row is gone */
+void	 spool_move(int64_t pending, const char *link, const char *dest);	/* its row is in table pending by now */
+int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead */
+void	 spool_reset(void);				/* the deliverer died */
+int	 spool_moved(const struct msg_link *);		/* link_deliverer.c; 0, or -1: nothing was to be moved */
+void	 relay_opened(const struct msg_spool_opened *, int fd);	/* relay.c; fd -1 if error is set */
+
+/* --- relay.c --- */
+
+#define RELAY_RCPTS	100	/* of one transaction: what every server takes (RFC 5321 section 4.5.3.1.8) */
+
+struct relay_item {			/* a waiting row */
+	RB_ENTRY(relay_item)	 entry;		/* by id */
+	TAILQ_ENTRY(relay_item)	 next;		/* of its mail */
+	struct relay_mail	*mail;
+	int64_t			 id, arrived;	/* epoch */
+	int64_t			 due;		/* monotonic ms */
+	uint32_t		 tries;
+	char			*link;
+};
+
+/* Rows of one message for one next hop with the same wish for reports: their links have the same content. */
+struct relay_mail {
+	RB_ENTRY(relay_mail)	 entry;
+	TAILQ_ENTRY(relay_mail)	 fresh;		/* commit.c awaits the result of the first attempt */
+	struct heap_item	 item;		/* in its hop's heap, by the first due of its items, unless busy */
+	TAILQ_HEAD(, relay_item) items;
+	struct relay_hop	*hop;
+	int64_t			 mailbox;
+	enum notify		 notify;
+	int			 null_sender, busy, is_fresh;
+	char			 stem[PROTO_LINK_SIZE];	/* of the links: all but the recipient's number */
+};
+
+struct relay_hop {			/* a next hop, whether the store knows it or not; 0: none */
+	RB_ENTRY(relay_hop)	 entry;
+	uint32_t		 id;
+	struct heap		 waiting;
+	uint32_t		 mails;		/* waiting and busy */
+	uint32_t		 jobs;		/* connections */
+	uint32_t		 failures;	/* of connections, in a row */
+	uint32_t		 quarantined;	/* rows */
+	int64_t			 until;		/* monotonic ms; a pause */
+	char			 text[PROTO_TEXT_SIZE];	/* why */
+};
+
+void	 relay_start(void);			/* at the start */
+void	 relay_reload(void);			/* pauses end */
+void	 relay_kick(void);			/* relay_run() from the event loop, soon */
+void	 relay_run(void);			/* start what is due */
+int	 relay_full(void);			/* 1: no new polls (P29); until there is room again */
+int	 relay_idle(void);			/* 1: no connection, no result in the air, nothing that could be tried now */
+int	 relay_busy(void);			/* 1: connections, or results that are not committed */
+/* The first due mail of a hop, its due rows in ids (at most RELAY_RCPTS); NULL: none.  It is busy until relay_back(). */
+struct relay_mail *relay_take(struct relay_hop *, int64_t *ids, size_t *n);
+void	 relay_back(struct relay_mail *);	/* freed if no row is left */
+struct relay_item *relay_waiting(int64_t id);	/* NULL: no such row waits */
+void	 relay_forget(struct relay_item *);	/* its row is gone or waits no longer; its mail is not freed while busy */
+void	 relay_add(const struct relay_row *);	/* a row as it is now */
+struct relay_hop *relay_hop(uint32_t id);
+void	 relay_hop_failed(struct relay_hop *, const char *text);	/* no connection: a pause */
+void	 relay_hop_works(struct relay_hop *);
+const char *relay_hop_name(uint32_t id, char *buf, size_t size);
+
+/* --- relay_job.c --- */
+
+/* A connection for what is due; 0, or -1: not now. */
+int	 job_start(struct relay_hop *, const struct nexthop_row *);
+int	 job_dialed(struct child *, uint32_t id, int fd);	/* 1: it was one of ours; fd is consumed then */
+int	 job_dial_failed(struct child *, uint32_t id, const char *text);
+int	 job_opened(const struct msg_spool_opened *, int fd);	/* likewise */
+int	 job_sent_rcpt(struct child *, const struct msg_sent_rcpt *);	/* 0, or -1: a lie */
+int	 job_sent_mail(struct child *, const struct msg_sent_mail *);
+int	 job_sent_end(struct child *, const struct msg_sent_end *);
+void	 job_child_died(struct child *);
+void	 job_stop(void);			/* the daemon ends: no more mail */
+uint32_t job_count(void);
+
+/* --- relay_login.c --- */
+
+int	 login_socket(const char *path, char *err, size_t errsize);	/* connected, non-blocking; -1 with a sentence */
+/* fd is consumed; 0, or -1 with a sentence. */
+int	 login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *, char *err, size_t errsize);
+
+/* --- relay_result.c --- */
+
+struct relay_fate {			/* of one row */
+	int64_t		 id;
+	enum send_result result;
+	char		 status[PROTO_TEXT_SIZE];	/* "5.1.1 550 no such user" */
+};
+
+void	 result_settle(struct relay_mail *, const struct relay_fate *, size_t);	/* gives the mail back when committed */
+void	 result_retry(int, short, void *);	/* its timer */
+int	 result_blocked(void);			/* 1: the store does not take them */
+void	 result_expire(struct relay_hop *);	/* rows past the age limit of a hop that cannot be tried fail */
+
+/* --- quarantine.c --- */
+
+int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
+
+/* --- relay_dsn.c --- */
+
+void	 dsn_due(int64_t id);			/* a row that failed */
+int	 dsn_made(const struct msg_reported *);	/* 0, or -1: none was asked for */
+void	 dsn_quarantined(uint32_t hop, const char *status);	/* the first of a hop */
+void	 dsn_reset(void);			/* the deliverer died */
+void	 dsn_run(void);
+int	 dsn_busy(void);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: ISC */
+/* What the deliverer is told about links that wait in its spool, and what it answers. */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../common/log.h"
+#include "relay.h"
+#include "rpopd.h"
+
+struct move {				/* asked for, not answered; the deliverer answers in order */
+	TAILQ_ENTRY(move)	 entry;
+	int64_t			 pending;
+	char			 link[PROTO_LINK_SIZE];
+};
+
+static TAILQ_HEAD(, move)	 moves = TAILQ_HEAD_INITIALIZER(moves);
+
+/* Also to one that is only starting: it may have been told to hold it. */
+void
+spool_remove(const char *link)
+{
+	struct child	*d = master.current[ROLE_DELIVERER];
+	struct msg_link	 m;
+
+	if (d == NULL)
+		return;
+	memset(&m, 0, sizeof(m));
+	strlcpy(m.link, link, sizeof(m.link));
+	link_send(&d->link, IMSG_SPOOL_REMOVE, -1, &m, sizeof(m));
+}
+
+/* Likewise; told of the pending row as well, it finds the link gone the second time. */
+void
+spool_move(int64_t pending, const char *link, const char *dest)
+{
+	struct child	*d = master.current[ROLE_DELIVERER];
+	struct msg_rcpt	 m;
+	struct move	*mv;
+
+	if (d == NULL)
+		return;
+	if ((mv = calloc(1, sizeof(*mv))) == NULL)
+		fatal("spool_move");
+	mv->pending = pending;
+	strlcpy(mv->link, link, sizeof(mv->link));
+	TAILQ_INSERT_TAIL(&moves, mv, entry);
+	memset(&m, 0, sizeof(m));
+	m.kind = RCPT_MAILDIR;
+	strlcpy(m.link, link, sizeof(m.link));
+	strlcpy(m.dest, dest, sizeof(m.dest));
+	link_send(&d->link, IMSG_SPOOL_MOVE, -1, &m, sizeof(m));
+}
+
+int
+spool_open(uint32_t id, const char *link)
+{
+	struct child	*d = master.current[ROLE_DELIVERER];
+	struct msg_link	 m;
+
+	if (d == NULL || !d->ready)
+		return (-1);
+	memset(&m, 0, sizeof(m));
+	m.id = id;
+	strlcpy(m.link, link, sizeof(m.link));
+	return (link_send(&d->link, IMSG_SPOOL_OPEN, -1, &m, sizeof(m)));
+}
+
+/* It is in its Maildir for good: the pending row goes with the next commit. */
+int
+spool_moved(const struct msg_link *m)
+{
+	struct move	*mv;
+
+	TAILQ_FOREACH(mv, &moves, entry)
+		if (strcmp(mv->link, m->link) == 0)
+			break;
+	if (mv == NULL)
+		return (-1);
+	TAILQ_REMOVE(&moves, mv, entry);
+	commit_moved(mv->pending);
+	free(mv);
+	return (0);
+}
+
+void
+spool_reset(void)
+{
+	struct move	*mv;
+
+	while ((mv = TAILQ_FIRST(&moves)) != NULL) {
+		TAILQ_REMOVE(&moves, mv, entry);
+		free(mv);
+	}
+}
