@@ -2,9 +2,9 @@
 """
 The crash campaign (make crash): a daemon over a Dovecot with traffic, one of its processes or all of them killed again and again,
 at random moments and at random steps of the commit protocol and of handing on, new mail arriving in between.  Some accounts are
-behind next hops that defer, refuse and drop connections now and then.  In the end every message must be exactly once in every right
-Maildir, and have been taken by every right next hop, once unless the answer was lost, or be reported or in quarantine where it was
-refused; none lost, the server's mailboxes and the spool as they should be.
+behind next hops that defer, refuse and drop connections now and then.  In the end every message must be exactly once in every
+right Maildir, and have been taken by every right next hop, once unless the answer was lost, or be reported or in quarantine where
+it was refused; none lost, the server's mailboxes and the spool as they should be.
 
 usage: crash.py [kills [seed]]		default 2000, and a seed from the clock
 """
@@ -56,7 +56,7 @@ class Batch:
         self.rig = rigs.Rig(pki, delay_failed_accounts=10, processors=10)
         self.want = collections.Counter()
         self.handed, self.bodies = set(), {}	# (ident, address) of what goes to next hops; {ident: octets}
-        self.hard = set()			# lives in which the master or the sender was killed
+        self.hard = set()			# lives in which the master or the sender may have been killed
         self.users, self.left = {}, 0
         self.serial = 0
         self.arrived = 0
@@ -101,8 +101,8 @@ class Batch:
                 PEOPLE, ["carl", "dora"]])
             addresses = ", ".join(w + "@example.org" for w in who)
             size = self.rng.choice([0, 0, 1, 20, 300, 6000])
-            data = corpus.mail(ident, [("X-Real-To", addresses)] if special == "X-Real-To" else [], b"some octets of text\r\n" * size,
-                to=addresses)
+            data = corpus.mail(ident, [("X-Real-To", addresses)] if special == "X-Real-To" else [],
+                b"some octets of text\r\n" * size, to=addresses)
             self.server.add(self.users[name], data)
             if special is None:
                 who = ["anna"]
@@ -157,6 +157,7 @@ class Campaign:
         self.done = collections.Counter()
         self.starts = self.messages = 0
         self.sums = collections.Counter()
+        self.steps = collections.Counter()
 
     def start(self, batch):
         """A daemon; in half of the cases one that will kill a process of its own at some step."""
@@ -169,8 +170,7 @@ class Campaign:
             args = ["-K", "%s:%s:%d" % (process, point, self.rng.choice([1, 1, 2, 3, 5, 8]))]
             if process in ("rpopd", "sender"):
                 batch.hard.add(self.starts)
-        daemon = rigs.Daemon(batch.rig, batch.rig.argv(*args, hooks=True))
-        return daemon, args
+        return rigs.Daemon(batch.rig, batch.rig.argv(*args, hooks=True)), args
 
     def hurt(self, daemon, role):
         """kill -9; returns how many processes were hit."""
@@ -202,6 +202,8 @@ class Campaign:
         """One daemon's life: up to left kills."""
         daemon, args = self.start(batch)
         kills = self.at_a_step(batch, daemon) if args else 0
+        if kills:
+            self.steps[args[1].rsplit(":", 1)[0]] += 1
         for _ in range(self.rng.randrange(1, 6)):
             if not daemon.running() or kills >= left:
                 break
@@ -250,19 +252,20 @@ class Campaign:
             finally:
                 batch.close()
             self.count(batch)
-            print("%5d kills, %6d messages, %6d in Maildirs, each exactly once; %s; %d s" % (sum(self.done.values()), self.messages,
-                self.sums["in Maildirs"], self.hop_figures(), time.monotonic() - begun), flush=True)
+            print("%5d kills, %6d messages, %6d in Maildirs, each exactly once; %s; %d s" % (sum(self.done.values()),
+                self.messages, self.sums["in Maildirs"], self.hop_figures(), time.monotonic() - begun), flush=True)
 
     def count(self, batch):
         self.messages += batch.arrived
         self.sums.update({"in Maildirs": sum(batch.want.values()), "handed on": len(batch.handed),
-            "reported": len(batch.ledger.reported()), "kept": len(batch.ledger.kept), "doubled": batch.ledger.doubled,
-            "notes": batch.ledger.notes, "deferrals": sum(h.deferrals for h in batch.hops),
-            "drops": sum(h.drops for h in batch.hops)})
+            "reported": len(batch.ledger.reported()), "kept": len(batch.ledger.kept), "notes": batch.ledger.notes,
+            "doubled": batch.ledger.by_drop + batch.ledger.by_kill, "by_drop": batch.ledger.by_drop,
+            "deferrals": sum(h.deferrals for h in batch.hops), "drops": sum(h.drops for h in batch.hops)})
 
     def hop_figures(self):
         return ("%(handed on)d for next hops, of them %(reported)d reported, %(kept)d in quarantine (%(notes)d notes); "
-            "%(deferrals)d deferrals, %(drops)d drops; doubled in the window: %(doubled)d" % self.sums)
+            "%(deferrals)d deferrals, %(drops)d drops; doubled in the window: %(doubled)d, of them %(by_drop)d by a drop" %
+            self.sums)
 
 
 def interrupted(signum, frame):
@@ -294,6 +297,7 @@ def main():
     print("%d kills in %d lives of the daemon, %d messages, %d in Maildirs: none lost, none doubled, servers consistent" %
         (sum(campaign.done.values()), campaign.starts, campaign.messages, campaign.sums["in Maildirs"]))
     print(campaign.hop_figures())
+    print("steps: %s" % ", ".join("%s %d" % pair for pair in sorted(campaign.steps.items())))
     return 0
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """
-The next hops of the crash campaign: servers that now and then defer, refuse, or drop the connection, and the account of what they
-took.  A message may come twice to a recipient only where the answer to its first arrival was lost: the connection ended with it, by
-this end or by the death of the sender or the master.  A client that goes on in the dialogue has had the answer committed.
+The next hops of the crash campaign: servers that now and then defer, refuse, or drop the connection, and the account of what
+they took.  A message may come twice to a recipient only where the answer to its first arrival was lost: the connection ended with
+it, by this end or by the death of the sender or the master.  A client that goes on in the dialogue has had the answer committed.
 """
 import collections
 import email
@@ -15,15 +15,15 @@ import corpus
 from mta import OK, PERM, TEMP, Mta
 
 DROPS = {"greeting": 0.01, "mail": 0.01, "rcpt": 0.01, "data": 0.01, "dot": 0.06, "reply": 0.04}
-DEFERRED, REFUSED = 0.05, 0.05
+DEFERRED, REFUSED = 0.05, 0.08
 RETURN_PATH = "carl@sender.example"
 
 
 class Hop(Mta):
     """Wild until calm is set."""
 
-    def __init__(self, protocol, seed, refuse=REFUSED, **kwargs):
-        self.calm, self.refuse = False, refuse
+    def __init__(self, protocol, seed, **kwargs):
+        self.calm = False
         self.random = random.Random(seed)
         self.deferrals = self.drops = 0
         self.refused = collections.Counter()	# at RCPT: perhaps nobody saw which message it was
@@ -31,7 +31,7 @@ class Hop(Mta):
 
     def reply(self, address):
         chance = self.random.random()
-        if self.calm or chance > DEFERRED + self.refuse:
+        if self.calm or chance > DEFERRED + REFUSED:
             return False, OK
         early = self.random.random() < 0.5
         self.deferrals += chance < DEFERRED
@@ -67,7 +67,7 @@ class Ledger:
         self.rig, self.hard = rig, hard		# hard: lives of the daemon in which master or sender were killed
         self.takings = collections.defaultdict(list)
         self.refused, self.early = refusals(hops), sum((hop.refused for hop in hops), collections.Counter())
-        self.wrong, self.doubled = [], 0
+        self.wrong, self.by_drop, self.by_kill = [], 0, 0
         for hop in hops:
             hop.account(self)
         self.notes, self.reports, self.maildirs = 0, collections.Counter(), collections.Counter()
@@ -134,7 +134,9 @@ class Ledger:
             self.wrong.append("not its octets: %s to %s" % (message[0], address))
         for m in mails[:-1]:
             if self.lost_answer(m, address):
-                self.doubled += 1
+                dropped = m.dropped and address not in m.told
+                self.by_drop += dropped
+                self.by_kill += not dropped
             else:
                 self.wrong.append("doubled: %s to %s; the answer to the first was %s" % (message, address,
                     "read" if m.followed else "given, and nobody killed"))
