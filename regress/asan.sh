@@ -8,8 +8,7 @@ cd "$(dirname "$0")/.."
 flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 make -j2 CFLAGS='-O1 -g' HARDEN= HARDEN_LD= EXTRA_CFLAGS="$flags" all test-programs unit >/dev/null
 # A jailed process has no /proc, which the leak check needs; the unit tests are not jailed.
-# The slow unwinder sees through libraries without frame pointers.
-ASAN_OPTIONS=fast_unwind_on_malloc=0 LSAN_OPTIONS=suppressions=$PWD/regress/lsan.supp:print_suppressions=0 sh regress/run.sh unit
+sh regress/run.sh unit
 RPOPD_JOBS=2
 export RPOPD_JOBS
 ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
