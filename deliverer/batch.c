@@ -276,9 +276,9 @@ batch_move(struct batch *b)
 }
 
 /*
- * The directories: all moves so far and all names in the spool are durable afterwards.  0, or -1 and errno: the spool's are not.  Batches whose
- * moves failed to become durable are forgotten without SETTLED: the master keeps their rows, and the next start finds the links gone
- * from the spool.
+ * The directories: all moves so far and all names in the spool are durable afterwards.  0, or -1 and errno: the spool's are not.
+ * Batches whose moves failed to become durable are forgotten without SETTLED: the master keeps their rows, and the next start finds
+ * the links gone from the spool.
  */
 static int
 batch_settle(void)

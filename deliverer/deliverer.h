@@ -97,7 +97,6 @@ struct spool_id {			/* what a file name is made of */
 	uint32_t	 usec, session, msgno;
 	const char	*host;		/* encoded, spool.c's for good */
 };
-
 int	 spool_open(int rootfd);	/* opens or creates spool/ below the mail root; 0, or -1 with the reason logged */
 void	 spool_close(void);
 int	 spool_fd(void);
@@ -116,7 +115,6 @@ int	 spool_clear(int (*keep)(const char *), void (*cb)(void *, const struct spoo
 
 /* maildir.c: destination directories, each known once, a bounded number of them open. */
 #define MAILDIR_OPEN_MAX	64
-
 struct maildir;
 int	 maildir_init(int rootfd);	/* after spool_open(); 0/-1 */
 void	 maildir_exit(void);
@@ -227,16 +225,13 @@ void	 ingest_exit(void);
 /* tried.c */
 void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
 
-/* notice.c */
+/* notice.c, report.c: messages of our own; notices, and delivery status notifications. */
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
-
 int	 notice_deliver(const struct msg_notice *);
 int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* up to 1023 octets; 0/-1 */
 int	 notice_wrap(struct buf *, size_t column, const char *);
 int	 notice_write(int fd, struct buf *);
 void	 notice_host(char *, size_t);
-
-/* report.c: delivery status notifications. */
 void	 report_make(const struct msg_report *, struct msg_reported *);
 
 /* recover.c: what earlier lives left in the spool. */

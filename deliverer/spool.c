@@ -19,7 +19,8 @@
  * 10 moves durable, SETTLED not sent      -               R0..Rn    rows: all done                         deliverer.settle
  * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
  *
- * Links of recipients that are not Maildirs stay behind in step 9: queue.c.  The others are removed from the last to the first, so that a message of which anything is left has its R0.
+ * Links of recipients that are not Maildirs stay behind in step 9: queue.c.  The others are removed from the last to the first, so
+ * that a message of which anything is left has its R0.
  */
 #include <sys/types.h>
 #include <sys/stat.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The long-lived children: dialer, fetcher template, deliverer; oauth if the store has a client for it, the sender if it has a
- * next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last session ends.
+ * next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and
+ * goes when its last session ends.
  */
 #include <sys/wait.h>
 

@@ -138,8 +138,8 @@ load_header(struct load *ld)
 	if (id != APPLICATION_ID)
 		load_bad(ld, "%s: is not a store of rpopd; create one with rpopd.sql", ld->path);
 	else if (version != USER_VERSION)
-		load_bad(ld, "%s: has schema version %lld, this rpopd knows version %d; rpopd-upgrade.sh makes a new store of an old one", ld->path, (long long)version,
-		    USER_VERSION);
+		load_bad(ld, "%s: has schema version %lld, this rpopd knows version %d; rpopd-upgrade.sh makes a new store of an old one",
+		    ld->path, (long long)version, USER_VERSION);
 	else if (load_table(ld) == -1) {
 		sql_reason(ld->db, ld->path, err, sizeof(err));
 		load_bad(ld, "%s; the schema may not be the one of rpopd.sql", err);

@@ -164,7 +164,8 @@ secret_same_nexthop(sqlite3_stmt *st, const struct nexthop_row *n)
 		return (0);
 	if (n->path[0] != '\0')
 		return (strcmp(address, n->path) == 0);
-	return (check_hostport(address, host, sizeof(host), &port) && strcmp(host, n->host) == 0 && (port != 0 ? port : load_nexthop_port(n)) == n->port);
+	return (check_hostport(address, host, sizeof(host), &port) && strcmp(host, n->host) == 0 &&
+	    (port != 0 ? port : load_nexthop_port(n)) == n->port);
 }
 
 static ssize_t
