@@ -171,7 +171,7 @@ walk_row(struct walk *w, const char *key, const struct route_node *n)
 		return (walk_place(w, &place));
 	}
 	if (route_target(w->table, n, key, to, sizeof(to)) == -1)
-		return (0);
+		return (-1);
 	place.address = to;
 	if (n->nexthop != 0) {
 		place.what = PLACE_NEXTHOP;

@@ -185,14 +185,14 @@ recipients_found(void *arg, const struct mailaddr *found)
 	struct mailaddr			 a = *found;
 	size_t				 n = strlen(open->strip_prefix);
 	char				 key[PROTO_ADDR_SIZE];
-	int				 bare = a.domain[0] == '\0', detour, full;
+	int				 bare = a.domain[0] == '\0', detour, full, found_all;
 
 	if (n > 0 && strncasecmp(a.local, open->strip_prefix, n) == 0 && a.local[n] != '\0')
 		memmove(a.local, a.local + n, strlen(a.local + n) + 1);
 	if (bare && (mailaddr_key(&a, open->domain, key, sizeof(key)) == -1 ||
 	    strlcpy(a.domain, strrchr(key, '@') + 1, sizeof(a.domain)) >= sizeof(a.domain)))
 		a.domain[0] = '\0';
-	if (mailaddr_format(&a, s->original, sizeof(s->original)) == -1)
+	if (mailaddr_format(&a, s->original, sizeof(s->original)) == -1 || strlen(s->original) >= PROTO_ADDR_SIZE)
 		s->original[0] = '\0';
 	detour = recipients_source_route(&a);
 	s->found = 0;
@@ -206,9 +206,9 @@ recipients_found(void *arg, const struct mailaddr *found)
 	} else {
 		full = buf_len(&to->note) + NOTE_LINE > to->note.max || (open->mode == DIST_STAR && s->unknown > 4);
 		errno = 0;
-		if (route_lookup(routes_table(), key, recipients_place, s, full ? NULL : &to->note) == -1 && errno == ENOMEM)
-			s->error = 1;
-		s->unknown += s->found == 0;
+		found_all = route_lookup(routes_table(), key, recipients_place, s, full ? NULL : &to->note) != -1;
+		s->error |= !found_all && errno == ENOMEM;
+		s->unknown += s->found == 0 || !found_all;
 	}
 	return (to->places.full || s->error);
 }
@@ -300,7 +300,10 @@ recipients_account(struct search *s, const struct route_place *p)
 	    s->notify));
 }
 
-/* To a next hop, or refused.  An address that no row has changed keeps the letter case it came in. */
+/*
+ * To a next hop, or refused.  An address that no row has changed keeps the letter case it came in; one that does not fit into a
+ * command of SMTP, once it is quoted, cannot be placed.
+ */
 static int
 recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_place *p)
 {
@@ -312,13 +315,18 @@ recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_plac
 	if (kind == RCPT_REJECT)
 		new.reason = (char *)(p->text[0] != '\0' ? p->text : "refused by a row of table route");
 	else if (strcmp(p->address, s->key) != 0) {
-		if ((at = strrchr(p->address, '@')) == NULL || (size_t)(at - p->address) >= sizeof(a.local))
-			return (0);
-		memcpy(a.local, p->address, at - p->address);
-		a.local[at - p->address] = '\0';
-		if (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) || mailaddr_format(&a, wire, sizeof(wire)) == -1)
-			return (0);
 		new.dest = wire;
+		wire[0] = '\0';
+		if ((at = strrchr(p->address, '@')) != NULL && (size_t)(at - p->address) < sizeof(a.local)) {
+			memcpy(a.local, p->address, at - p->address);
+			a.local[at - p->address] = '\0';
+			if (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) || mailaddr_format(&a, wire, sizeof(wire)) == -1)
+				wire[0] = '\0';
+		}
+	}
+	if (new.dest[0] == '\0' || strlen(new.dest) >= PROTO_ADDR_SIZE) {
+		s->unknown++;
+		return (0);
 	}
 	if (s->original[0] != '\0' && strcmp(s->original, new.dest) != 0)
 		new.original = s->original;

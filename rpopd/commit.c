@@ -147,7 +147,10 @@ commit_rcpt_sane(const struct msg_rcpt *rcpt, const struct receipt *r)
 		return (1);
 	if (rcpt->dest[0] == '\0' || (rcpt->kind == RCPT_RELAY && rcpt->nexthop == 0))
 		return (0);
-	return (rcpt->kind == RCPT_MAILDIR || r->note != NULL);
+	if (rcpt->kind == RCPT_MAILDIR)
+		return (1);
+	return (r->note != NULL && ((rcpt->kind == RCPT_QUARANTINE && rcpt->nexthop == 0) ||
+	    strlen(rcpt->dest) < PROTO_ADDR_SIZE));
 }
 
 /* A name as the deliverer's spool.c makes it, of this recipient of this message: no other row can have it. */

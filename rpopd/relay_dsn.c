@@ -93,9 +93,10 @@ dsn_ask(int64_t id)
 
 	if ((n = state_relay_get(id, &row)) != 1 || row.state != RELAY_FAILED)
 		return (n == -1 ? -1 : 0);
-	if (row.notify != NOTIFY_FAILURE || row.sender[0] == '\0')
-		return (dsn_hold(&row, row.status));
 	dsn_request(&row, &m);
+	if (row.notify != NOTIFY_FAILURE || row.sender[0] == '\0' ||
+	    (m.nexthop != 0 && strlen(row.sender) >= PROTO_ADDR_SIZE))	/* no command of SMTP takes it */
+		return (dsn_hold(&row, row.status));
 	asked = m.id = ++serial;
 	through = m.nexthop;
 	link_send(&v->link, IMSG_REPORT, -1, &m, sizeof(m));

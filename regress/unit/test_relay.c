@@ -332,6 +332,30 @@ test_report_trouble(void **state)
 	assert_int_equal(rows[1].id, 0);
 }
 
+/* A sender that no command of SMTP has room for is not told; the postmaster is. */
+static void
+test_report_too_long(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	config.settings.report_nexthop = 2;
+	for (i = 1; i <= 2; i++) {
+		world_row(i, 1, NOTIFY_FAILURE, "");
+		memset(rows[i].sender, 's', PROTO_ADDR_SIZE - 14 + i);
+		strlcat(rows[i].sender, "@example.net", sizeof(rows[i].sender));
+		rows[i].state = RELAY_FAILED;
+	}
+	assert_int_equal(strlen(rows[1].sender), PROTO_ADDR_SIZE - 1);
+	world_commit(1, 2);
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	dsn_reset();
+	relay_run();
+	assert_int_equal(rows[1].state, RELAY_FAILED);
+	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
+	assert_int_equal(nnotices, 1);
+}
+
 /* The deliverer dies of a report: it has a rest, and after the third time there is none. */
 static void
 test_report_kills(void **state)
@@ -461,7 +485,7 @@ main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_pause), T(test_pause_by_answer),
 		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
-		T(test_report_kills),
+		T(test_report_too_long), T(test_report_kills),
 		T(test_locked), T(test_full), T(test_sender), T(test_start),
 	};
 

@@ -66,6 +66,33 @@ routed(void **state)
 	load(0);
 }
 
+/* What would not fit into a command of SMTP, quoted, goes to the postmaster: no address is ever cut. */
+static void
+too_long(void **state)
+{
+	char	 text[1024];
+	size_t	 n, i;
+
+	(void)state;
+	load_routes();
+	mode(DIST_FIELD, "X-Real-To");
+	for (n = 150; n <= 250; n += 50) {
+		strlcpy(text, "X-Real-To: anna, \"", sizeof(text));
+		for (i = 0; i < n; i++)
+			strlcat(text, "\\\"", sizeof(text));
+		strlcat(text, "\"@old.example\n\n", sizeof(text));
+		assert_int_equal(decide(text, strlen(text)), 0);
+		assert_int_equal(to.places.n, 2);
+		assert_string_equal(to.places.list[0].dest, "example.org/anna");
+		if (n == 150)
+			assert_int_equal(strlen(to.places.list[1].dest), 2 * n + strlen("\"\"@old.example"));
+		else
+			assert_string_equal(to.places.list[1].dest, "example.org/postmaster");
+		recipients_free(&to);
+	}
+	load(0);
+}
+
 /* S48, S50: accounts here, by whatever row, and never anything else. */
 static void
 star_routed(void **state)
@@ -290,7 +317,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(routed), cmocka_unit_test(star_routed), cmocka_unit_test(record_columns), cmocka_unit_test(names),
+		cmocka_unit_test(routed), cmocka_unit_test(too_long), cmocka_unit_test(star_routed), cmocka_unit_test(record_columns), cmocka_unit_test(names),
 		cmocka_unit_test(archive), cmocka_unit_test(loops), cmocka_unit_test(noted)
 	};
 
