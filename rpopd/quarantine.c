@@ -20,6 +20,12 @@ struct target {				/* of an address */
 	char			 dest[PROTO_DEST_SIZE];
 };
 
+struct wanted {				/* among what is set aside */
+	int64_t		 mailbox;
+	const char	*uid;
+	int		 found;
+};
+
 struct held {				/* ids of what is in quarantine */
 	int64_t	*ids;
 	size_t	 n;
@@ -28,6 +34,7 @@ struct held {				/* ids of what is in quarantine */
 static int	 quarantine_one(const struct ctl_quarantine *, int64_t, const struct target *, char *, size_t);
 static int	 quarantine_all(const struct ctl_quarantine *, const struct target *, char *, size_t);
 static int	 quarantine_aside(const struct ctl_quarantine *, char *, size_t);
+static int	 aside_match(void *, const struct aside_row *);
 static int	 quarantine_id(void *, const struct relay_row *);
 static void	 quarantine_change(const struct ctl_quarantine *, const struct relay_row *, const struct target *,
 		    struct relay_change *);
@@ -117,13 +124,18 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 static int
 quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 {
+	struct wanted		 wanted = { m->mailbox, m->uid, 0 };
 	struct listing_change	 c[2];
 	struct poll_answer	 answer;
 	char			 name[PROTO_RECORD_SIZE * 2];
 	size_t			 i, len = strlen(m->uid);
 
 	memset(c, 0, sizeof(c));
-	if (len > sizeof(c[0].uid) || state_seen_state(m->mailbox, (const uint8_t *)m->uid, len) != SEEN_NEVER) {
+	if (state_aside(aside_match, &wanted) == -1) {
+		snprintf(text, size, "state.db cannot be read now; try again");
+		return (-1);
+	}
+	if (!wanted.found || len > sizeof(c[0].uid)) {
 		snprintf(text, size, "no such message is set aside");
 		return (-1);
 	}
@@ -144,6 +156,15 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 			sched_poll(name, &answer);
 		}
 	return (0);
+}
+
+static int
+aside_match(void *arg, const struct aside_row *row)
+{
+	struct wanted	*w = arg;
+
+	w->found = row->mailbox == w->mailbox && row->uidlen == strlen(w->uid) && memcmp(row->uid, w->uid, row->uidlen) == 0;
+	return (w->found);
 }
 
 static int

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
 """A message that kills the deliverer stops neither its mailbox nor the daemon (must 12; DESIGN.md section 1).  Test build: the
 deliverer aborts on a message with the header field X-Poison-Test: abort."""
+import json
+
 import pytest
 
 import corpus
@@ -52,6 +54,36 @@ def test_two_poisons(personal, popd):
     polls(personal, 14)
     assert personal.idents() == {ANNA: ["g0", "g1", "g2", "g3"]}
     assert s.box.left() == [poison("bad1"), poison("bad2")]
+
+
+def aside(rig):
+    """(what rpopctl wants to be told, its row) of each message that is set aside."""
+    return [("%d-%s" % (q["mailbox"], q["uid"]), q) for q in json.loads(rig.ctl("-j", "quarantine").log)["queue"] if q["state"] == "aside"]
+
+
+def test_aside_released_dropped(personal, popd):
+    """Listed with the quarantine; released it is retrieved like any other, dropped never again; the server keeps it meanwhile."""
+    s = popd(messages=[poison("bad1"), poison("bad2")])
+    personal.record("anna@example.org", "poisoned", s)
+    polls(personal, 12)
+    assert [r[0] for r in personal.state("SELECT deaths FROM suspect")] == [3, 3]
+    daemon = personal.start()
+    (one, row), (two, _) = aside(personal)
+    assert row["id"] is None and row["record"] == "anna@example.org/poisoned"
+    assert "set aside on its server" in personal.ctl("quarantine").log
+    assert personal.ctl("quarantine", "release", "1-nothing", check=False).code == 1
+    assert personal.ctl("quarantine", "drop", two).code == 0
+    assert personal.ctl("quarantine", "release", one).code == 0
+    assert aside(personal) == []
+    personal.ctl("poll", "all")
+    rigs.wait_for(lambda: personal.idents().get(ANNA) == ["bad1"], "the released message")
+    rigs.wait_for(lambda: idle(personal), "the session to end")
+    assert s.box.left() == [poison("bad2")]
+    retrieved = s.count("retr")
+    personal.ctl("poll", "all")
+    rigs.wait_for(lambda: len(s.sessions) >= 14 and idle(personal), "one more session")
+    assert s.count("retr") == retrieved and personal.idents() == {ANNA: ["bad1"]}
+    assert daemon.stop() == 0
 
 
 def test_running_daemon(personal, popd):
