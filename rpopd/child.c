@@ -396,14 +396,26 @@ child_died(struct child *c)
 		child_free(c);
 }
 
+int
+child_hopeless(enum role role)
+{
+	return (!conf[role].ever_ready && conf[role].tries >= START_TRIES);
+}
+
 static void
 child_restart(enum role role)
 {
 	struct role_conf	*rc = &conf[role];
 	struct timeval		 tv = { 0, 0 };
 
-	if (role != ROLE_OAUTH && role != ROLE_SENDER && !rc->ever_ready && ++rc->tries >= START_TRIES)
-		fatalx("%s cannot start; see the lines above, then try again", rc->name);
+	rc->tries += !rc->ever_ready;
+	if (child_hopeless(role)) {
+		if (role != ROLE_OAUTH && role != ROLE_SENDER)
+			fatalx("%s cannot start; see the lines above, then try again", rc->name);
+		else if (rc->tries == START_TRIES)
+			log_warnx("%s cannot start; see the lines above; it is tried on", rc->name);
+		relay_kick();
+	}
 	if (clock_msec() - rc->started >= STEADY)
 		rc->backoff = 0;
 	tv.tv_sec = rc->backoff;

@@ -262,7 +262,9 @@ rpopd_once_done(void)
 
 	if (child_current(ROLE_DELIVERER) == NULL)
 		return (0);		/* earlier deliveries are still to be replayed */
-	if (!relay_idle())
+	if (child_hopeless(ROLE_SENDER))
+		master.failed = 1;	/* what is due waits for the next run */
+	else if (!relay_idle())
 		return (0);
 	if (master.config->settings.processors == 0)
 		return (1);

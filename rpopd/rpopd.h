@@ -113,6 +113,7 @@ int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
 void	 child_start_all(void);
 void	 child_optional(void);			/* oauth, sender: start what the store needs now, let go what it does not */
 struct child *child_current(enum role);		/* NULL: not ready */
+int	 child_hopeless(enum role);			/* 1: it has died too often without ever having been ready */
 void	 child_use(struct child *);
 void	 child_release(struct child *);
 void	 child_retire(enum role);		/* a fresh one takes over, the old one goes when unused */
