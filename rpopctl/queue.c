@@ -117,16 +117,16 @@ queue_json(FILE *fp, const struct reply *rep)
 	fputs("]}\n", fp);
 }
 
-/* On a terminal nothing that it would obey. */
+/* On a terminal nothing that it would obey, in one octet or in two: only ASCII gets through. */
 int
 queue_show(const struct out *o, int fd)
 {
-	char	 data[16384];
+	uint8_t	 data[16384];
 	ssize_t	 n, i;
 
 	while ((n = read(fd, data, sizeof(data))) > 0) {
 		for (i = 0; i < n && o->width > 0; i++)
-			if (((uint8_t)data[i] < ' ' && data[i] != '\n' && data[i] != '\t') || data[i] == 0x7f)
+			if ((data[i] < ' ' && data[i] != '\n' && data[i] != '\t') || data[i] > '~')
 				data[i] = '?';
 		if (fwrite(data, 1, n, o->fp) != (size_t)n)
 			return (-1);

@@ -39,7 +39,7 @@ struct job {
 	struct relay_fate	 fates[RELAY_RCPTS];
 	size_t			 nfates;
 	uint32_t		 mails;		/* sent so far, the one on its way included */
-	uint32_t		 answered;	/* recipients */
+	uint32_t		 answered;	/* recipients, by the next hop itself */
 	uint32_t		 sour;
 	uint32_t		 timeout;	/* ms */
 };
@@ -255,7 +255,7 @@ job_sent_rcpt(struct child *sender, const struct msg_sent_rcpt *m)
 	f->id = j->ids[j->nfates++];
 	f->result = m->result;
 	snprintf(f->status, sizeof(f->status), "%s%s%.240s", m->status, m->status[0] != '\0' ? " " : "", m->text);
-	j->answered++;
+	j->answered += m->code != 0;
 	if (m->result == SEND_ACCEPTED || m->result == SEND_PERM)
 		relay_hop_works(j->hop);
 	job_clock(j, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);

@@ -177,6 +177,7 @@ class Rig:
         self.db = os.path.join(self.dir, "rpopd.db")
         self.statedb = os.path.join(self.dir, "state.db")
         self.runs = []
+        self.libexec = None     # where other programs than those just built are
         owner = pwd.getpwnam("_rpopm")
         os.mkdir(self.mail, 0o700)
         os.chown(self.mail, owner.pw_uid, owner.pw_gid)
@@ -242,7 +243,7 @@ class Rig:
 
     def sqlite(self, sql, check=True):
         """Run statements in sqlite3(1), as an administrator does.  Returns (status, output)."""
-        p = subprocess.run(["sqlite3", "-bail", self.db], input=sql, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        p = subprocess.run(["sqlite3", "-bail", "-cmd", ".timeout 30000", self.db], input=sql, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if check:
             assert p.returncode == 0, "sqlite3: %s\n%s" % (p.stdout, sql[-2000:])
         return p.returncode, p.stdout
@@ -250,7 +251,7 @@ class Rig:
     # --- running ---
     def argv(self, *args, hooks=False):
         where = HOOKS if hooks else BUILD
-        return [os.path.join(where, "rpopd"), "-d", "-f", self.db, "-l", where, "-r", self.run] + self.verbose + list(args)
+        return [os.path.join(where, "rpopd"), "-d", "-f", self.db, "-l", self.libexec or where, "-r", self.run] + self.verbose + list(args)
 
     def start(self, *args, hooks=False):
         """A daemon in the foreground, ready for control requests."""

@@ -184,13 +184,13 @@ def test_dropped(unified, hop, popd, point):
     assert len(hop.mails) == (2 if point == "dot" else 1)
 
 
-@pytest.mark.parametrize("how", ["greeting", "dead", "drop"])
+@pytest.mark.parametrize("how", ["greeting", "dead", "drop", "mail", "data"])
 def test_pause(unified, lmtp, popd, how):
     """P29: a hop that says 421, or does not answer, is not asked again for each of a hundred messages."""
     if how == "dead":
         lmtp.stop()
     lmtp.greeting = "421 4.3.2 too busy" if how == "greeting" else lmtp.greeting
-    lmtp.drop = {"greeting": 1000} if how == "drop" else {}
+    lmtp.drop = {{"drop": "greeting"}.get(how, how): 1000} if how in ("drop", "mail", "data") else {}
     server = popd(messages=[mail("m%d" % i, PEOPLE[:1]) for i in range(100)])
     unified.record(PM, "r", server, special="X-Real-To")
     result = unified.once()
@@ -199,6 +199,23 @@ def test_pause(unified, lmtp, popd, how):
     assert len(unified.state("SELECT id FROM relay WHERE state = 0")) == 100
     assert result.log.count("messages wait, next try in 60 s") == 1
     assert len(server.box.left()) == 100
+
+
+def test_no_sender(unified, lmtp, popd):
+    """A sender that can never work keeps no -1 from its end; what is due waits for a better day."""
+    unified.libexec = os.path.join(unified.dir, "libexec")
+    os.mkdir(unified.libexec)
+    for name in ("dialer", "fetcher", "deliverer"):
+        os.symlink(os.path.join(rigs.BUILD, name), os.path.join(unified.libexec, name))
+    os.symlink("/bin/false", os.path.join(unified.libexec, "sender"))
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    result = unified.once()
+    assert result.code == 1 and "sender cannot start" in result.log
+    assert set(states(unified)) == set(PEOPLE) and len(server.box.left()) == 1
+    unified.libexec = None
+    again(unified)
+    assert lmtp.taken() == PEOPLE and server.box.left() == []
 
 
 def test_sour(unified, lmtp, popd):

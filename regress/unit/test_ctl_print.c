@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -108,6 +109,27 @@ commands_refused(void **state __unused)
 	assert_int_equal(parse(&req, err, "poll", longname, NULL), -1);
 	longname[sizeof(longname) - 2] = '\0';
 	assert_int_equal(parse(&req, err, "poll", longname, NULL), 0);
+}
+
+/* Messages are shown as they are in a file, and without what a terminal would obey: ESC, and CSI in one octet or as UTF-8. */
+static void
+message_shown(void **state __unused)
+{
+	static const char	 mail[] = "A: b\r\n\n\tx\033[2J\233[2J\302\233[2J\177";
+	struct out		 o = { .width = 0 };
+	int			 fds[2], width;
+
+	for (width = 0; width <= 80; width += 80) {
+		assert_int_equal(pipe(fds), 0);
+		assert_int_equal(write(fds[1], mail, sizeof(mail) - 1), sizeof(mail) - 1);
+		close(fds[1]);
+		o.fp = capture();
+		o.width = width;
+		assert_int_equal(queue_show(&o, fds[0]), 0);
+		fclose(o.fp);
+		close(fds[0]);
+		assert_string_equal(output, width == 0 ? mail : "A: b?\n\n\tx?[2J?[2J??[2J?");
+	}
 }
 
 static void
@@ -429,6 +451,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(commands_by_prefix),
 		cmocka_unit_test(commands_refused),
+		cmocka_unit_test(message_shown),
 		cmocka_unit_test(json_escapes),
 		cmocka_unit_test(times),
 		cmocka_unit_test(sizes_and_cuts),
