@@ -2,12 +2,15 @@
 """Table route: aliases, details, patterns, folders, refusals; loops named at load; rpopctl route (S71-S74, S77)."""
 import json
 import os
+import pwd
 import sqlite3
+import subprocess
 
 import pytest
 
 import corpus
 import rig as rigs
+from dovecot import Dovecot
 
 PM = "postmaster@example.org"
 
@@ -89,6 +92,31 @@ def test_distribution(routed, popd):
             got.setdefault(ident, []).append(where)
     for i, (address, who) in enumerate(CASES):
         assert sorted(got["r%d" % i]) == ["example.org/" + w for w in who], address
+
+
+@pytest.fixture
+def people(pki):
+    """A Dovecot that can say who its users are: those of its second userdb."""
+    directory = rigs.scratch("rpdv.")
+    with open(os.path.join(directory, "people"), "w") as f:
+        f.write("from-dovecot@example.org::65534:65534::/nonexistent::\n")
+    d = Dovecot(directory, pki, "userdb {\n  driver = passwd-file\n  args = %s/people\n}\n" % directory)
+    yield d
+    d.stop()
+
+
+def test_accounts_from_elsewhere(routed, people):
+    """H12: the commands of rpopd.db(5) that make accounts of a machine's and of Dovecot's users; a second run changes nothing."""
+    with open(os.path.join(rigs.REPO, "rpopd", "rpopd.db.5")) as f:
+        script = f.read().split("whenever there are new ones:\n.Bd -literal -offset indent\n")[1].split(".Ed")[0]
+    script = script.replace("\n#", "\n").lstrip("#").replace("doveadm user", "doveadm -c %s user" % people.path("dovecot.conf"))
+    assert "getent" in script and "doveadm" in script and "\\" not in script
+    for _ in range(2):
+        p = subprocess.run(["sh", "-ec", script], cwd=os.path.dirname(routed.db), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert p.returncode == 0 and "near line" not in p.stdout, p.stdout
+        wanted = {u.pw_name for u in pwd.getpwall() if 1000 <= u.pw_uid < 60000} | {"from-dovecot"}
+        assert wanted <= {name for name, in sqlite3.connect(routed.db).execute("SELECT name FROM account WHERE domain = 'example.org'")}
+    assert check(routed)[0] == 0
 
 
 def test_detail_is_a_setting(routed, popd):
