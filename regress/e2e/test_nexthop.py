@@ -5,6 +5,7 @@ refused is reported where a report is due, and nowhere else; the provider's copy
 """
 import email
 import itertools
+import re
 import shutil
 import sqlite3
 
@@ -25,7 +26,8 @@ CARL = "carl@sender.example"
 def hops(pki):
     """Starts a next hop by name, once."""
     started, directory = {}, rigs.scratch("rpnh.")
-    makers = {"dovecot": DovecotHop, "bounce": lambda d, p: DovecotHop(d, p, False), "postfix": PostfixHop, "exim": EximHop,
+    makers = {"dovecot": DovecotHop, "bounce": lambda d, p: DovecotHop(d, p, False), "exim": EximHop,
+        "postfix": lambda d, p: PostfixHop(d, p, logins=get("dovecot")),
         "filter": lambda d, p: PostfixHop(d, p, get("dovecot").lmtp_port)}
 
     def get(name):
@@ -268,9 +270,10 @@ def test_certificate(unified, popd, hops):
 
 
 @pytest.mark.parametrize("tls", ["tls", "stls"])
-def test_login(unified, popd, hops, tls):
+@pytest.mark.parametrize("name", ["exim", "postfix"])
+def test_login(unified, popd, hops, name, tls):
     """A next hop that takes mail only after a login (P28).  A wrong password loses nothing."""
-    hop, ident = hops("exim"), "l-" + tls
+    hop, ident = hops(name), "l-" + tls
     server = popd(messages=[corpus.mail(ident, [("X-Real-To", "anna")])])
     unified.record(PM, "domain", server, special="X-Real-To")
     use(unified, hop.login_row(tls, "wrong"))
@@ -281,6 +284,20 @@ def test_login(unified, popd, hops, tls):
     poll(unified)
     rigs.wait_for(lambda: idents(hop.got("anna"), "l-" + tls) == [ident], "the message")
     assert hop.password not in unified.log() and "wrong" not in unified.log()
+
+
+def test_client_told(unified, popd, hops):
+    """XCLIENT: Postfix notes, and decides by, who gave the message to the provider."""
+    hop = hops("postfix")
+    trace = "from mail.sender.example (unknown [192.0.2.7])\r\n\tby mx1.provider.example (Postfix) with ESMTP id 4AbCdE1;" \
+        "\r\n\tFri,  1 Mar 2024 12:00:00 +0000"
+    server = popd(messages=[corpus.mail("x-told", [("X-Real-To", "anna"), ("Received", trace)])])
+    unified.record(PM, "domain", server, special="X-Real-To", trusted_hop="mx1.provider.example")
+    use(unified, dict(hop.row(), xclient=1))
+    poll(unified)
+    rigs.wait_for(lambda: idents(hop.got("anna"), "x-told") == ["x-told"], "the message")
+    data, = [m for m in hop.got("anna") if corpus.ident_of(m) == "x-told"]
+    assert re.search(rb"\nReceived: from rig\.test \([^\n]*\[192\.0\.2\.7\]\)\n\tby provider\.example", data)
 
 
 def test_bodies(unified, popd, hops):

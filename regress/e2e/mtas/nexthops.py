@@ -26,6 +26,11 @@ service lmtp {
     mode = 0600
   }
 }
+service auth {
+  inet_listener {
+    port = %(auth_port)d
+  }
+}
 protocol lmtp {
   mail_plugins = sieve quota
 }
@@ -41,18 +46,19 @@ plugin {
 
 
 class DovecotHop(Dovecot):
-    """LMTP with Sieve, over TCP and at a socket; later@ is not there."""
+    """LMTP with Sieve, over TCP and at a socket; later@ is not there.  auth_port: for an SMTP server that asks who may log in."""
     late = {452: "*:bytes=10", 552: "*:bytes=10"}	# said behind the message, of those whose mailbox is full
 
     def __init__(self, directory, pki, full_is_temporary=True):
         self.quota = {}
-        self.lmtp_port = free_port()
-        text = DOVECOT % {"lmtp_port": self.lmtp_port}
+        self.lmtp_port, self.auth_port = free_port(), free_port()
+        text = DOVECOT % {"lmtp_port": self.lmtp_port, "auth_port": self.auth_port}
         if full_is_temporary:
             text += "quota_full_tempfail = yes\n"
         super().__init__(directory, pki, text)
         for name in PEOPLE[:-1]:
             self.add_user(self.address(name))
+        self.add_user("rpopd")
 
     def row(self, socket=False):
         return {"protocol": "lmtp", "address": self.path("run", "lmtp") if socket else "127.0.0.1:%d" % self.lmtp_port}
@@ -123,6 +129,15 @@ class Asked(socketserver.StreamRequestHandler):
                 self.wfile.write(("action=%s\n\n" % self.server.answers.get(recipient.split("@")[0], "DUNNO")).encode())
 
 
+# Two ports for those who log in: by TLS and STARTTLS; Dovecot says who may.
+LOGIN = """\
+127.0.0.1:%(tls_port)d inet n - y - - smtpd
+    -o smtpd_tls_wrappermode=yes%(options)s
+127.0.0.1:%(stls_port)d inet n - y - - smtpd
+    -o smtpd_tls_security_level=encrypt%(options)s
+"""
+LOGIN_OPTIONS = "".join("\n    -o " + o for o in ("smtpd_sasl_auth_enable=yes", "smtpd_sasl_type=dovecot",
+    "smtpd_sasl_path=inet:127.0.0.1:%d", "smtpd_client_restrictions=permit_sasl_authenticated,reject"))
 ANSWERS = {250: "DUNNO", 451: "451 4.3.2 the mailbox is locked", 550: "550 5.1.1 there is nobody of that name"}
 
 
@@ -133,18 +148,24 @@ class Hop:
     def row(self, dsn=True):
         return {"protocol": "smtp", "address": "localhost:%d" % (self.smtp_port if dsn else self.plain_port)}
 
+    def login_row(self, tls, password=None):
+        return {"protocol": "smtp", "address": "localhost:%d" % (self.tls_port if tls == "tls" else self.stls_port), "tls": tls,
+            "auth_name": "rpopd", "password": password or self.password}
+
     def got(self, name):
         return self.maildir(name)
 
 
 class PostfixHop(Hop, postfix.Base):
     """later@ is accepted and cannot be delivered then.  The second port offers no DSN.  onward: port of an LMTP server
-    that gets everything, marked, as a filter would do it."""
+    that gets everything, marked, as a filter would do it.  logins: a DovecotHop that knows who may log in."""
     users = postfix.USERS + Hop.people
     domains = postfix.Base.domains + ", sender.example, example.org"
 
-    def __init__(self, directory, pki, onward=None):
-        self.policy, self.plain_port, self.onward = Policy(), free_port(), onward
+    def __init__(self, directory, pki, onward=None, logins=None):
+        self.policy, self.plain_port, self.onward, self.logins = Policy(), free_port(), onward, logins
+        self.tls_port, self.stls_port = free_port(), free_port()
+        self.password = logins and logins.passwords["rpopd"]
         super().__init__(directory, pki)
 
     def prepare(self):
@@ -167,7 +188,10 @@ class PostfixHop(Hop, postfix.Base):
         return text
 
     def master_cf(self):
-        return "127.0.0.1:%d inet n - y - - smtpd\n    -o smtpd_discard_ehlo_keywords=dsn,silent-discard\n" % self.plain_port
+        text = "127.0.0.1:%d inet n - y - - smtpd\n    -o smtpd_discard_ehlo_keywords=dsn,silent-discard\n" % self.plain_port
+        if self.logins:
+            text += LOGIN % dict(vars(self), options=LOGIN_OPTIONS % self.logins.auth_port)
+        return text
 
     def command(self):
         return postfix.START + "exec postfix start-fg"
@@ -255,10 +279,6 @@ class EximHop(Hop, exim.Base):
                 self.put("/etc/exim4/%s.pem" % name, f.read())
         self.put("/etc/exim4/people", "".join("%s: %s\n" % (p, p) for p in PEOPLE))
         self.put("/data/answers", "")
-
-    def login_row(self, tls, password=None):
-        return {"protocol": "smtp", "address": "localhost:%d" % (self.tls_port if tls == "tls" else self.stls_port), "tls": tls,
-            "auth_name": "rpopd", "password": password or self.password}
 
     def command(self):
         return exim.START.replace("update-exim4.conf\n", "") + exim.DAEMON
