@@ -163,7 +163,7 @@ enum imsg_type {
 	IMSG_TOKEN_REFRESH,	/* struct msg_token_part + refresh token, 0..PROTO_TOKEN_MAX octets */
 	/* O -> M: GRANTED, after ROTATED if there is a new refresh token, or FAILED */
 	IMSG_TOKEN_ROTATED,	/* struct msg_token_part + refresh token that stands in for the one sent */
-	IMSG_TOKEN_GRANTED,	/* struct msg_token_part, value = its lifetime in s, 0 = not said; + access token */
+	IMSG_TOKEN_GRANTED,	/* struct msg_token_granted + access token */
 	IMSG_TOKEN_FAILED,	/* struct msg_token_failed */
 
 	/* C <-> M; requests carry PROTO_VERSION in peerid */
@@ -547,6 +547,13 @@ struct msg_token_start {
 struct msg_token_part {			/* the octets follow it in the same message */
 	uint32_t	 id;
 	uint32_t	 value;
+};
+
+struct msg_token_granted {		/* the access token follows it in the same message */
+	uint32_t	 id;
+	uint32_t	 lifetime;		/* s, 0 = not said */
+	uint32_t	 refresh_lifetime;	/* of the refresh token that holds now; likewise */
+	uint32_t	 reserved;
 };
 
 struct msg_token_failed {

@@ -157,13 +157,17 @@ CREATE TABLE IF NOT EXISTS record_state (
 
 -- What has come of the refresh tokens that the administrator entered: origin is the SHA-256 of one, or of a client's data.
 -- refresh: what the provider put in its place.  suspended: why no requests are made while cause, a digest of record and client, is
--- the same.
+-- the same.  ends: when the provider will take it no more, as it said last at the time said (0: it does not say); warned: the owner
+-- was told.
 CREATE TABLE IF NOT EXISTS token (
 	origin		BLOB NOT NULL PRIMARY KEY CHECK (length(origin) = 32),
 	refresh		BLOB,
 	cause		BLOB CHECK (length(cause) = 32),
 	suspended	TEXT,
-	since		INTEGER NOT NULL
+	since		INTEGER NOT NULL,
+	ends		INTEGER NOT NULL DEFAULT 0,
+	said		INTEGER NOT NULL DEFAULT 0,
+	warned		INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS meta (
@@ -207,9 +211,9 @@ CREATE VIEW queue (id, account, record, uid, nexthop, recipient, sender, state, 
 	    datetime(r.arrived, 'unixepoch', 'localtime'), datetime(r.next, 'unixepoch', 'localtime'), r.tries, r.status
 	FROM relay r LEFT JOIN mailbox m ON m.id = r.mailbox;
 
-CREATE VIEW tokens (origin, replaced, suspended, since) AS
+CREATE VIEW tokens (origin, replaced, suspended, since, ends) AS
 	SELECT lower(hex(origin)), CASE WHEN refresh IS NULL THEN 'no' ELSE 'yes' END, suspended,
-	    datetime(since, 'unixepoch', 'localtime')
+	    datetime(since, 'unixepoch', 'localtime'), datetime(nullif(ends, 0), 'unixepoch', 'localtime')
 	FROM token;
 
 CREATE VIEW suspects (mailbox, account, record, uid, deaths, failures, aside, last_time, reason) AS

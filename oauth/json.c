@@ -13,12 +13,13 @@
 #include "oauth.h"
 
 #define LIFETIME_MAX	(30 * 86400)	/* s */
+#define REFRESH_MAX	(20 * 366 * 86400)
 
 static void	*json_alloc(size_t);
 static void	 json_release(void *);
 static json_t	*json_object_of(const void *, size_t, struct answer *);
 static int	 json_text(const json_t *, const char *, char, char *, size_t);
-static int	 json_lifetime(const json_t *, struct answer *);
+static int	 json_seconds(const json_t *, const char *, uint32_t, uint32_t *);
 static int	 json_grant(const json_t *, struct answer *);
 
 /* The seed of its tables would be read from a file that the new root has not. */
@@ -87,18 +88,18 @@ json_text(const json_t *root, const char *name, char lowest, char *dst, size_t s
 	return (1);
 }
 
-/* A number; some providers write it as a string. */
+/* A number, at most max; some providers write it as a string.  1, 0: not there (or null), -1: something else. */
 static int
-json_lifetime(const json_t *root, struct answer *a)
+json_seconds(const json_t *root, const char *name, uint32_t max, uint32_t *seconds)
 {
-	const json_t	*value = json_object_get(root, "expires_in");
+	const json_t	*value = json_object_get(root, name);
 	const char	*text, *error;
 	double		 n;
 
 	if (value == NULL || json_is_null(value))
 		return (0);
 	if ((text = json_string_value(value)) != NULL) {
-		n = (double)strtonum(text, 0, LIFETIME_MAX, &error);
+		n = (double)strtonum(text, 0, max, &error);
 		if (error != NULL)
 			return (-1);
 	} else if (json_is_number(value))
@@ -107,23 +108,31 @@ json_lifetime(const json_t *root, struct answer *a)
 		return (-1);
 	if (!(n >= 0))
 		return (-1);
-	a->lifetime = n < 1 ? 1 : n > LIFETIME_MAX ? LIFETIME_MAX : (uint32_t)n;
-	return (0);
+	*seconds = n > max ? max : (uint32_t)n;
+	return (1);
 }
 
 static int
 json_grant(const json_t *root, struct answer *a)
 {
 	char	 type[32];
+	int	 said;
 
 	if (json_text(root, "access_token", '!', a->access, sizeof(a->access)) != 1)
 		a->wrong = "the response has no usable access_token";
 	else if (json_text(root, "refresh_token", ' ', a->refresh, sizeof(a->refresh)) == -1)
 		a->wrong = "the response has no usable refresh_token";
-	else if (json_lifetime(root, a) == -1)
+	else if ((said = json_seconds(root, "expires_in", LIFETIME_MAX, &a->lifetime)) == -1)
 		a->wrong = "the response has no usable expires_in";
 	else if (json_text(root, "token_type", ' ', type, sizeof(type)) == 1 && strcasecmp(type, "Bearer") != 0)
 		a->wrong = "the access_token is not of type Bearer";
+	else {
+		if (said == 1 && a->lifetime == 0)
+			a->lifetime = 1;
+		/* No standard knows it.  Google and Microsoft have the first name, Keycloak the second; 0 stands for ever. */
+		if (json_seconds(root, "refresh_token_expires_in", REFRESH_MAX, &a->refresh_lifetime) != 1)
+			(void)json_seconds(root, "refresh_expires_in", REFRESH_MAX, &a->refresh_lifetime);
+	}
 	return (a->wrong == NULL ? 0 : -1);
 }
 

@@ -18,7 +18,7 @@ static int	 token_ca(void *, struct imsg *);
 static int	 token_client(void *, struct imsg *);
 static int	 token_refresh(void *, struct imsg *);
 static int	 token_part(struct imsg *, int (*)(struct request *, const void *, size_t));
-static void	 part_send(uint32_t, uint32_t, uint32_t, const char *);
+static void	 token_send(uint32_t, const void *, size_t, const char *);
 static void	 master_down(void *, const char *) __dead;
 
 static const struct rule	 master_rules[] = {
@@ -97,16 +97,16 @@ token_refresh(void *arg __unused, struct imsg *imsg)
 	return (token_part(imsg, request_go));
 }
 
+/* A struct of at most sizeof(struct msg_token_granted), and a token behind it. */
 static void
-part_send(uint32_t type, uint32_t id, uint32_t value, const char *octets)
+token_send(uint32_t type, const void *head, size_t size, const char *token)
 {
-	struct msg_token_part	 part = { id, value };
-	uint8_t			 data[sizeof(part) + PROTO_TOKEN_MAX];
-	size_t			 len = strlen(octets);
+	uint8_t	 data[sizeof(struct msg_token_granted) + PROTO_TOKEN_MAX];
+	size_t	 len = strlen(token);
 
-	memcpy(data, &part, sizeof(part));
-	memcpy(data + sizeof(part), octets, len);
-	if (link_send(&master, type, -1, data, sizeof(part) + len) == -1)
+	memcpy(data, head, size);
+	memcpy(data + size, token, len);
+	if (link_send(&master, type, -1, data, size + len) == -1)
 		fatal("channel to the master");
 	explicit_bzero(data, sizeof(data));
 }
@@ -115,9 +115,12 @@ part_send(uint32_t type, uint32_t id, uint32_t value, const char *octets)
 void
 oauth_granted(uint32_t id, const struct answer *a, int rotated)
 {
+	struct msg_token_part		 part = { id, 0 };
+	struct msg_token_granted	 granted = { id, a->lifetime, a->refresh_lifetime, 0 };
+
 	if (rotated)
-		part_send(IMSG_TOKEN_ROTATED, id, 0, a->refresh);
-	part_send(IMSG_TOKEN_GRANTED, id, a->lifetime, a->access);
+		token_send(IMSG_TOKEN_ROTATED, &part, sizeof(part), a->refresh);
+	token_send(IMSG_TOKEN_GRANTED, &granted, sizeof(granted), a->access);
 	/* At once where possible: an answer that does not reach the master may be the only copy of a refresh token. */
 	(void)imsgbuf_write(&master.ibuf);
 }

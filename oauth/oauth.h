@@ -66,6 +66,7 @@ struct answer {
 	char		 access[PROTO_TOKEN_MAX + 1];
 	char		 refresh[PROTO_TOKEN_MAX + 1];	/* empty: none */
 	uint32_t	 lifetime;		/* s, 0 = not said */
+	uint32_t	 refresh_lifetime;	/* likewise; what cannot be understood was not said */
 	char		 error[64];		/* RFC's error code, empty: none; of its alphabet only */
 	char		 description[PROTO_TEXT_SIZE];	/* raw */
 	const char	*wrong;			/* why it cannot be used */

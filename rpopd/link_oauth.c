@@ -4,36 +4,36 @@
 
 #include "token.h"
 
-#define PART(max)	sizeof(struct msg_token_part) + 1, sizeof(struct msg_token_part) + (max)
+#define TOKEN(head)	sizeof(head) + 1, sizeof(head) + PROTO_TOKEN_MAX
 
 static int	 oauth_rotated(void *, struct imsg *);
 static int	 oauth_granted(void *, struct imsg *);
 static int	 oauth_failed(void *, struct imsg *);
-static struct grant *oauth_part(struct child *, struct imsg *, uint8_t, struct msg_token_part *, struct ibuf *);
+static int	 oauth_token(struct imsg *, uint8_t, void *, size_t, struct ibuf *);
 
 const struct rule	 oauth_rules[] = {
 	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
 	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
-	{ IMSG_TOKEN_ROTATED, PART(PROTO_TOKEN_MAX), 0, RULES_ANY, oauth_rotated },
-	{ IMSG_TOKEN_GRANTED, PART(PROTO_TOKEN_MAX), 0, RULES_ANY, oauth_granted },
+	{ IMSG_TOKEN_ROTATED, TOKEN(struct msg_token_part), 0, RULES_ANY, oauth_rotated },
+	{ IMSG_TOKEN_GRANTED, TOKEN(struct msg_token_granted), 0, RULES_ANY, oauth_granted },
 	{ IMSG_TOKEN_FAILED, sizeof(struct msg_token_failed), sizeof(struct msg_token_failed), 0, RULES_ANY, oauth_failed },
 };
 const size_t	 oauth_nrules = nitems(oauth_rules);
 
-/* Its request, and its octets, of which none is below lowest; or NULL. */
-static struct grant *
-oauth_part(struct child *c, struct imsg *imsg, uint8_t lowest, struct msg_token_part *part, struct ibuf *ibuf)
+/* A struct into head, and the token behind it, of which no octet is below lowest.  0/-1. */
+static int
+oauth_token(struct imsg *imsg, uint8_t lowest, void *head, size_t size, struct ibuf *token)
 {
 	const uint8_t	*p;
 	size_t		 i;
 
-	if (imsg_get_ibuf(imsg, ibuf) == -1 || ibuf_get(ibuf, part, sizeof(*part)) == -1)
-		return (NULL);
-	p = ibuf_data(ibuf);
-	for (i = 0; i < ibuf_size(ibuf); i++)
+	if (imsg_get_ibuf(imsg, token) == -1 || ibuf_get(token, head, size) == -1)
+		return (-1);
+	p = ibuf_data(token);
+	for (i = 0; i < ibuf_size(token); i++)
 		if (p[i] < lowest || p[i] > '~')
-			return (NULL);
-	return (request_grant(c, part->id));
+			return (-1);
+	return (0);
 }
 
 static int
@@ -43,7 +43,8 @@ oauth_rotated(void *arg, struct imsg *imsg)
 	struct grant		*g;
 	struct ibuf		 ibuf;
 
-	if ((g = oauth_part(arg, imsg, ' ', &part, &ibuf)) == NULL || !request_refreshes(g))
+	if (oauth_token(imsg, ' ', &part, sizeof(part), &ibuf) == -1 || (g = request_grant(arg, part.id)) == NULL ||
+	    !request_refreshes(g))
 		return (-1);
 	token_rotated(g, ibuf_data(&ibuf), ibuf_size(&ibuf));
 	return (0);
@@ -52,14 +53,19 @@ oauth_rotated(void *arg, struct imsg *imsg)
 static int
 oauth_granted(void *arg, struct imsg *imsg)
 {
-	struct msg_token_part	 part;
-	struct grant		*g;
-	struct ibuf		 ibuf;
+	struct msg_token_granted	 m;
+	struct grant			*g;
+	struct ibuf			 ibuf;
+	int				 refreshes;
 
-	if ((g = oauth_part(arg, imsg, '!', &part, &ibuf)) == NULL || part.value > INT32_MAX)
+	if (oauth_token(imsg, '!', &m, sizeof(m), &ibuf) == -1 || (g = request_grant(arg, m.id)) == NULL ||
+	    m.lifetime > INT32_MAX || m.refresh_lifetime > INT32_MAX)
 		return (-1);
+	refreshes = request_refreshes(g);
 	request_free(g);
-	token_granted(g, ibuf_data(&ibuf), ibuf_size(&ibuf), part.value);
+	if (refreshes && m.refresh_lifetime > 0)
+		token_end_said(g, m.refresh_lifetime);
+	token_granted(g, ibuf_data(&ibuf), ibuf_size(&ibuf), m.lifetime);
 	request_run();
 	return (0);
 }

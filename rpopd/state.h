@@ -204,10 +204,13 @@ struct token_row {			/* what has come of a refresh token */
 	size_t		 refresh_len;
 	uint8_t		 cause[PROTO_DIGEST_LEN];	/* grant_secret.cause that was refused for good */
 	char		 suspended[PROTO_TEXT_SIZE];	/* why; empty: it was not */
+	int64_t		 ends, said;	/* when the provider will take it no more, and when it said so last; 0: never */
+	int		 warned;	/* the owner knows it */
 };
 int	 state_token_get(const uint8_t *origin, struct token_row *);
 int	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* 0, 1 locked, -1; so the next */
 int	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);
+int	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);	/* seconds of the epoch */
 int	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
 
 #endif

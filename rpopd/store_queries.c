@@ -115,11 +115,13 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
 	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",
-	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended FROM token WHERE origin = ?1",
+	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended, ends, said, warned FROM token WHERE origin = ?1",
 	[Q_TOKEN_ROTATE] = "INSERT INTO token (origin, refresh, since) VALUES (?1, ?2, ?3)"
 	    " ON CONFLICT DO UPDATE SET refresh = ?2, since = ?3, cause = NULL, suspended = NULL",
 	[Q_TOKEN_SUSPEND] = "INSERT INTO token (origin, cause, since, suspended) VALUES (?1, ?2, ?3, ?4)"
 	    " ON CONFLICT DO UPDATE SET cause = ?2, since = ?3, suspended = ?4",
+	[Q_TOKEN_END] = "INSERT INTO token (origin, since, ends, said, warned) VALUES (?1, ?3, ?2, ?3, ?4)"
+	    " ON CONFLICT DO UPDATE SET ends = ?2, said = ?3, warned = ?4",
 	[Q_TOKEN_LIST] = "SELECT origin FROM token",
 	[Q_TOKEN_DROP] = "DELETE FROM token WHERE origin = ?1"
 };

@@ -37,6 +37,9 @@ state_token_get(const uint8_t *origin, struct token_row *row)
 			memcpy(row->cause, p, PROTO_DIGEST_LEN);
 			strlcpy(row->suspended, text, sizeof(row->suspended));
 		}
+		row->ends = sqlite3_column_int64(st, 3);
+		row->said = sqlite3_column_int64(st, 4);
+		row->warned = sqlite3_column_int(st, 5) != 0;
 	} else if (rc != SQLITE_DONE) {
 		state_failed("token");
 		return (-1);
@@ -56,6 +59,21 @@ int
 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text)
 {
 	return (token_write(Q_TOKEN_SUSPEND, origin, cause, PROTO_DIGEST_LEN, text, strlen(text)));
+}
+
+/* Not durable: it is said again with the next access token. */
+int
+state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned)
+{
+	sqlite3_stmt	*st;
+	int		 rv;
+
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	return (state_end((st = state_query(Q_TOKEN_END)) == NULL ||
+	    sqlite3_bind_blob(st, 1, origin, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, ends) != SQLITE_OK || sqlite3_bind_int64(st, 3, said) != SQLITE_OK ||
+	    sqlite3_bind_int(st, 4, warned) != SQLITE_OK || state_step(st) == -1));
 }
 
 static int

@@ -50,6 +50,9 @@ void	 token_rotated(struct grant *, const uint8_t *, size_t);
 void	 token_granted(struct grant *, const uint8_t *, size_t, uint32_t lifetime);
 void	 token_failed(struct grant *, enum fail_why, const char *);
 
+/* token_end.c */
+void	 token_end_said(struct grant *, uint32_t lifetime);	/* s; by the provider, with an access token */
+
 /* token_program.c */
 int	 token_program(struct session *, char *err, size_t errsize);
 void	 token_program_key(const struct record *, uint8_t *);

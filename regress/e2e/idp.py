@@ -71,7 +71,7 @@ class Server(http.server.ThreadingHTTPServer):
 class Idp:
     """
     Knows refresh tokens; with rotate, each use makes the old one void and gives a new one.  access(user) makes access tokens; the
-    user is what a refresh token or a client id stands for.  behave(handler, form), if set, answers instead.
+    user is what a refresh token or a client id stands for.  extra: what it says besides.  behave(handler, form), if set, answers instead.
     """
 
     def __init__(self, pki, cert="good", rotate=False, lifetime=3600):
@@ -82,6 +82,7 @@ class Idp:
         self.requests, self.grants, self.clients, self.issued = [], {}, {}, []
         self.serial = 0
         self.behave = None
+        self.extra = {}
         self.access = lambda user: "at-%d" % self.serial
         self.port = 0
         self.start()
@@ -125,7 +126,7 @@ class Idp:
                 if user is None:
                     return 400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
             self.serial += 1
-            answer = {"access_token": self.access(user), "token_type": "Bearer", "expires_in": self.lifetime}
+            answer = {"access_token": self.access(user), "token_type": "Bearer", "expires_in": self.lifetime, **self.extra}
             if self.rotate and "refresh_token" in form:
                 del self.grants[form["refresh_token"]]
                 answer["refresh_token"] = "rt-rotated-%d" % self.serial

@@ -279,6 +279,55 @@ def test_store_that_is_locked(personal, world):
     assert personal.state("SELECT refresh FROM token") == [(b"rt-rotated-1",)]
 
 
+# --- the end of a refresh token (P5) ---
+
+DAY = 86400
+
+
+def notices(rig):
+    return [m for m in rig.delivered().get(ANNA, []) if b"the login ends on" in m.replace(b"\n ", b" ")]
+
+
+def polls(rig, idp, *steps):
+    """Each step: days since the one before, days that the refresh token has left, notices so far."""
+    for days, left, told in steps:
+        with sqlite3.connect(rig.statedb, timeout=30) as c:
+            c.execute("UPDATE token SET said = said - ?, ends = ends - ?", (days * DAY, days * DAY))
+        idp.extra = {"refresh_token_expires_in": left * DAY}
+        assert rig.once().code == 0
+        assert len(notices(rig)) == told, (days, left)
+
+
+def test_end_is_told_once(personal, world):
+    """In the week before it; once more when it has been put off and comes near again."""
+    idp, server = world(rotate=True)
+    idp.extra = {"refresh_token_expires_in": 8 * DAY}
+    assert personal.once().code == 0
+    polls(personal, idp, (0.9, 7.1, 0), (1.1, 6, 1), (1, 5, 1), (1, 60, 1), (1, 59, 1), (54, 5, 2), (1, 4, 2))
+    text = notices(personal)[0]
+    assert b"Get a new refresh token" in text and b"anna@example.org/work" in text
+    assert "the provider takes the refresh token until" in personal.log()
+    (ends,), = personal.state("SELECT ends FROM token WHERE warned AND refresh IS NOT NULL")
+    assert abs(ends - time.time() - 4 * DAY) < DAY
+    assert personal.state("SELECT ends FROM tokens")[0][0] == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(ends))
+
+
+@pytest.mark.parametrize("lifetime", [1800, 3 * DAY])
+def test_end_that_is_put_off(personal, world, lifetime):
+    """Each request puts it off: there is nothing to be told, however near it is."""
+    idp, server = world()
+    idp.extra = {"refresh_token_expires_in": lifetime}
+    assert personal.once().code == 0
+    polls(personal, idp, *[(days, lifetime / DAY, 0) for days in (0, 0.01, 0.1, 1)])
+    assert idp.count() == 5
+
+
+def test_end_that_nobody_knows(personal, world):
+    idp, server = world()
+    assert personal.once().code == 0
+    assert personal.state("SELECT * FROM token") == []
+
+
 # --- the grant is lost ---
 
 @pytest.mark.parametrize("code,remedy", [("invalid_grant", "get a new refresh token and store it in the record"),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/token.c rpopd/token_program.c rpopd/token_request.c rpopd/link_oauth.c regress/fuzz/token_stubs.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* links: rpopd/token.c rpopd/token_end.c rpopd/token_program.c rpopd/token_request.c rpopd/link_oauth.c regress/fuzz/token_stubs.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
 /* libs: -levent_core */
 /*
  * A taken-over oauth process against the master: whatever it answers, what is stored is a token of the promised alphabet

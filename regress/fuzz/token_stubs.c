@@ -81,6 +81,7 @@ config_grant(const char *path, const struct record *r, struct grant_secret *g, c
 }
 
 int state_token_get(const uint8_t *o, struct token_row *r) { (void)o; memset(r, 0, sizeof(*r)); return (0); }
+int state_token_end(const uint8_t *o, int64_t e, int64_t s, int w) { (void)o; (void)e; (void)s; (void)w; return (0); }
 int state_token_suspend(const uint8_t *o, const uint8_t *c, const char *t) { (void)o; (void)c; (void)t; return (0); }
 int state_token_prune(uint8_t (*k)[PROTO_DIGEST_LEN], size_t n) { (void)k; (void)n; return (0); }
 int config_origins(const char *p, int (*cb)(void *, const uint8_t *), void *a) { (void)p; (void)cb; (void)a; return (0); }

@@ -70,6 +70,31 @@ test_lifetimes(void **state)
 	}
 }
 
+/* What nobody has promised spoils nothing; 0 is how Keycloak says for ever. */
+static void
+test_refresh_lifetimes(void **state)
+{
+	static const struct {
+		const char	*text;
+		uint32_t	 lifetime;
+	} all[] = {
+		{ "\"x\":1", 0 }, { "\"refresh_token_expires_in\":604799", 604799 }, { "\"refresh_expires_in\":\"1800\"", 1800 },
+		{ "\"refresh_token_expires_in\":86400,\"refresh_expires_in\":1", 86400 }, { "\"refresh_expires_in\":0", 0 },
+		{ "\"refresh_token_expires_in\":null,\"refresh_expires_in\":7", 7 }, { "\"refresh_token_expires_in\":-5", 0 },
+		{ "\"refresh_token_expires_in\":\"soon\"", 0 }, { "\"refresh_token_expires_in\":1e99", 20 * 366 * 86400 }
+	};
+	char	 text[160];
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < nitems(all); i++) {
+		snprintf(text, sizeof(text), "{\"access_token\":\"a\",%s}", all[i].text);
+		assert_int_equal(granted(text), 0);
+		assert_int_equal(a.refresh_lifetime, all[i].lifetime);
+		assert_int_equal(a.lifetime, 0);
+	}
+}
+
 static void
 test_unusable(void **state)
 {
@@ -194,7 +219,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_granted),
 		cmocka_unit_test(test_lifetimes),
-		cmocka_unit_test(test_unusable),
+		cmocka_unit_test(test_refresh_lifetimes), cmocka_unit_test(test_unusable),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_form),

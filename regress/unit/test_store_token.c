@@ -247,6 +247,27 @@ test_suspend(void **state)
 	assert_string_equal(row.suspended, "");
 }
 
+/* Beside everything else that is known of it. */
+static void
+test_end(void **state)
+{
+	(void)state;
+	assert_int_equal(get(0), 0);
+	assert_int_equal(state_token_end(secret.origin, 2000, 1000, 0), 0);
+	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_int_equal(row.refresh_len, 0);
+	assert_true(row.ends == 2000 && row.said == 1000 && !row.warned);
+	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), 0);
+	assert_int_equal(state_token_suspend(secret.origin, secret.cause, "a reason"), 0);
+	assert_int_equal(state_token_end(secret.origin, 2001, 1500, 1), 0);
+	state_close();
+	assert_int_equal(state_open(state_path, err, sizeof(err)), 0);
+	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_true(row.ends == 2001 && row.said == 1500 && row.warned);
+	assert_int_equal(row.refresh_len, 4);
+	assert_string_equal(row.suspended, "a reason");
+}
+
 static void
 test_locked(void **state)
 {
@@ -310,6 +331,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_changed_since_load, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rotate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspend, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
 	};
