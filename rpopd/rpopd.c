@@ -18,6 +18,8 @@
 #include "rpopd.h"
 #include "token.h"
 
+#define LOCK_TRIES	40
+#define LOCK_PAUSE	50000	/* us */
 #define SETTLE_SECONDS	10	/* the last renames have this long to become durable before an exit */
 
 static void	 rpopd_lock(void);
@@ -88,17 +90,22 @@ rpopd_say(const char *what)
 		log_notice("rpopd %s %s, %zu records", RPOPD_VERSION, what, master.ntasks);
 }
 
-/* Two daemons on one store would retrieve everything twice. */
+/*
+ * Two daemons on one store would retrieve everything twice.  One that has been killed may hold the lock for a moment yet, by a child
+ * that was just forked.
+ */
 static void
 rpopd_lock(void)
 {
 	char	 path[PATH_MAX];
-	int	 fd;
+	int	 fd, tries;
 
 	snprintf(path, sizeof(path), "%s.lock", master.opt.store);
 	if ((fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1)
 		fatal("%s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) == -1)
+	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) == -1 && tries < LOCK_TRIES; tries++)
+		usleep(LOCK_PAUSE);
+	if (tries == LOCK_TRIES)
 		fatalx("%s: another rpopd runs on this store", path);
 }
 

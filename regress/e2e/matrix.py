@@ -58,10 +58,10 @@ class Cell:
         error = row["last_error"] or ""
         own = self.own(got)
         want = self.case.delivers(outcome)
-        self.check(want is None or own == want, "delivered %s instead of %s", own, want)
+        # octet by octet an answer nobody asked for may come late enough to be one: a STAT of an empty mailbox, the status of CAPA
+        late = self.octets and "not given" in (words or "") and not error
+        self.check(want is None or own == want or (late and own == ALL), "delivered %s instead of %s", own, want)
         if outcome in ("R0", "R1", "R2") or words:
-            # octet by octet an answer nobody asked for may come late enough to be one, such as a STAT of an empty mailbox
-            late = self.octets and "not given" in words and not error
             self.check(late or re.search(words, error), "error is %r, not /%s/", error, words)
         elif words is not None:
             self.check(not error, "unexpected error %r", error)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: ISC
 """Signals: a stop finishes the current message and says QUIT within a bounded time; nothing outlives the master."""
+import fcntl
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -140,3 +142,20 @@ def test_daemon_in_the_background(personal, popd):
     finally:
         personal.ctl("stop")
     rigs.wait_for(lambda: personal.ctl("status", check=False).code != 0, "the stop")
+
+
+def test_one_at_a_time(personal, popd):
+    """A second daemon on the same store is refused, and the first goes on; one that follows a killed one waits for its lock."""
+    server = popd(messages=[corpus.mail("m0")])
+    personal.record("anna@example.org", "work", server, leave=1)
+    daemon = personal.start()
+    rigs.wait_for(lambda: personal.idents() == {"example.org/anna": ["m0"]}, "the message")
+    result = personal.once()
+    assert result.code == 1 and "rpopd.db.lock: another rpopd runs on this store" in result.log
+    assert personal.ctl("status").code == 0 and daemon.stop() == 0
+    holder = os.open(personal.db + ".lock", os.O_RDWR)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    timer = threading.Timer(0.5, os.close, [holder])
+    timer.start()
+    assert personal.once().code == 0
+    timer.join()
