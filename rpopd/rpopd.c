@@ -91,8 +91,8 @@ rpopd_say(const char *what)
 }
 
 /*
- * Two daemons on one store would retrieve everything twice.  One that has been killed may hold the lock for a moment yet, by a child
- * that was just forked.
+ * Two daemons on one store would retrieve everything twice.  One that has been killed may hold the lock for a moment yet, by a
+ * child that was just forked.
  */
 static void
 rpopd_lock(void)
