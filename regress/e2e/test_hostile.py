@@ -19,6 +19,8 @@ REGISTRY = hostile.load()
 
 # variant: (modes, slow ones, leave, one octet per segment); the longest first
 VARIANTS = {
+    "octets-pop3s": (("pop3s",), False, 0, True),
+    "octets-stls": (("stls",), False, 0, True),
     "octets": (("plain",), False, 0, True),
     "slow": (hostile.MODES, True, 0, False),
     "leave": (("plain",), False, 1, False),

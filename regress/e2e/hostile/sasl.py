@@ -100,7 +100,7 @@ class Scram(Sasl):
         bare = first.split(b",", 2)[2]
         nonce = re.search(rb"r=([^,]*)", bare).group(1) + b"SERVER" + B64(os.urandom(9))
         if self.fault == "nonce":
-            nonce = b"x" + nonce[1:]
+            nonce = (b"y" if nonce[:1] == b"x" else b"x") + nonce[1:]
         salt = b"!!!" if self.fault == "salt" else b"" if self.fault == "no-salt" else B64(self.salt)
         second = b"r=" + nonce + b",s=" + salt + b",i=" + self.iterations
         if self.fault == "extension":
