@@ -83,8 +83,10 @@ queue_time(FILE *fp, const char *name, int64_t when)
 	fprintf(fp, ",\"%s\":", name);
 	if (when == 0)
 		fputs("null", fp);
-	else
-		json_string(fp, text_utc(text, sizeof(text), when), strlen(text));
+	else {
+		text_utc(text, sizeof(text), when);
+		json_string(fp, text, strlen(text));
+	}
 }
 
 /* {"ok":true,"queue":[{...}, ...]}; id is null for what is on its server yet. */

@@ -126,7 +126,8 @@ class Matrix:
         self.rig = rigs.Rig(pki)
         self.rig.account("postmaster@example.org")
         self.rig.account("anna@example.org")
-        self.rig.settings.update(idle_timeout=50 if SANITIZED else 10, session_timeout=60, processors=40 if SANITIZED else 200,
+        slow = SANITIZED or (octets and any(mode != "plain" for _, mode in cells))
+        self.rig.settings.update(idle_timeout=50 if slow else 10, session_timeout=60, processors=40 if slow else 200,
             host_sessions=1000)
         self.cells, self.problems = [], []
         for number, (case, mode) in enumerate(cells):

@@ -132,6 +132,27 @@ message_shown(void **state __unused)
 	}
 }
 
+/* Whatever lies on the stack. */
+static void
+queue_in_json(void **state __unused)
+{
+	struct ctl_queued	 row = { .id = 7, .mailbox = 3, .arrived = NOW, .next = NOW + 60, .uid = "u1", .nexthop = "hop",
+	    .recipient = "anna@example.org", .status = "4.2.0 \"later\"" };
+	struct reply		 rep = { .queued = &row, .nqueued = 1 };
+	volatile char		 dirt[4096];
+	size_t			 i;
+	FILE			*fp;
+
+	for (i = 0; i < sizeof(dirt); i++)
+		dirt[i] = i % 3 == 0 ? '\0' : 'd';
+	fp = capture();
+	queue_json(fp, &rep);
+	fclose(fp);
+	assert_string_equal(output, "\"ok\":true,\"queue\":[{\"id\":7,\"mailbox\":3,\"tries\":0,\"uid\":\"u1\",\"state\":\"waiting\","
+	    "\"record\":\"\",\"nexthop\":\"hop\",\"recipient\":\"anna@example.org\",\"sender\":\"\",\"status\":\"4.2.0 \\\"later\\\"\","
+	    "\"arrived\":\"2023-11-14T22:13:20Z\",\"next\":\"2023-11-14T22:14:20Z\"}]}\n");
+}
+
 static void
 json_is(const char *s, size_t len, const char *expected)
 {
@@ -452,6 +473,7 @@ main(void)
 		cmocka_unit_test(commands_by_prefix),
 		cmocka_unit_test(commands_refused),
 		cmocka_unit_test(message_shown),
+		cmocka_unit_test(queue_in_json),
 		cmocka_unit_test(json_escapes),
 		cmocka_unit_test(times),
 		cmocka_unit_test(sizes_and_cuts),
