@@ -73,7 +73,7 @@ e2e() {
 	mkdir -p "$tmp/e2e"
 	for t; do
 		case $t in
-		*test_hostile.py) shards=8 ;;
+		*test_hostile.py) shards=6 ;;
 		*test_commit.py | *test_tls.py) shards=3 ;;
 		*test_auth.py | *test_nexthop.py | *test_provider.py | *test_relay.py | *test_sandbox.py) shards=2 ;;
 		*) shards=1 ;;
