@@ -99,9 +99,19 @@ class Daemon:
         """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher."""
         found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": [],
             "sender": []}
-        below = {self.pid: "rpopd"}
+        below, family, queue = {self.pid: "rpopd"}, {}, [self.pid]
         for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
-            parent = parent_of(pid)
+            family.setdefault(parent_of(pid), []).append(pid)
+        while queue:			# a child's number may be the lower one: they begin anew at some time
+            parent = queue.pop(0)
+            children = family.pop(parent, [])
+            queue += children
+            self.below(parent, children, below, found)
+        return found
+
+    def below(self, parent, pids, below, found):
+        """Note the roles of one process's children."""
+        for pid in pids:
             if parent not in below or not alive(pid):
                 continue
             argv = (read_proc(pid, "cmdline") or "").split("\0")[0]
@@ -114,7 +124,6 @@ class Daemon:
                 found[name].append(pid)
                 below[pid] = name
                 self.children.add(pid)
-        return found
 
     def one(self, role):
         """The pid of the only process of this role, once it is there."""

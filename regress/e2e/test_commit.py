@@ -158,8 +158,7 @@ def busy(rig):
 def test_no_child_outlives_the_master(unified, traffic):
     fill(traffic)
     daemon = unified.start()
-    found = daemon.processes()
-    assert found["dialer"] and found["template"] and found["deliverer"]
+    rigs.wait_for(lambda: all(daemon.processes()[r] for r in ("dialer", "template", "deliverer")), "the children")
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.proc.wait(30)
     daemon.orphans_gone()

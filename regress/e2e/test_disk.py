@@ -46,7 +46,7 @@ def test_full_disk(personal, popd):
     personal.settings["delay_failed_accounts"] = 10
     personal.record("anna@example.org", "work", s)
     with tmpfs(personal, "2m"):
-        daemon = personal.start()
+        daemon = personal.start().ready()
         pids = daemon.processes()
         rigs.wait_for(lambda: record(personal)["last_error"], "the error")
         rigs.wait_for(lambda: record(personal)["state"] == "idle", "the session to end")

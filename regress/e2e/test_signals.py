@@ -111,8 +111,7 @@ def test_killed_master_leaves_nobody(personal, popd, stalled):
     daemon = personal.start()
     if stalled:
         rigs.wait_for(lambda: server.count("retr") and daemon.processes()["session"], "the session")
-    daemon.processes()
-    assert len(daemon.children) >= 3
+    rigs.wait_for(lambda: daemon.processes() and len(daemon.children) >= 3, "the children")
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.proc.wait(30)
     daemon.orphans_gone()
