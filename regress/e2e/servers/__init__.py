@@ -8,6 +8,7 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -129,7 +130,12 @@ class Server:
             return False
 
     def stop(self):
-        """The first process of its own process namespace goes, and all of them with it."""
+        """The first process of its own process namespace goes, and all of them with it.  --kill-child alone is not enough: who
+        changes his user, or is set-user-ID, forgets it."""
+        if self.proc.poll() is None:
+            with open("/proc/%d/task/%d/children" % (self.proc.pid, self.proc.pid)) as f:
+                for pid in f.read().split():
+                    os.kill(int(pid), signal.SIGKILL)
         self.proc.kill()
         self.proc.wait()
         self.output.close()
