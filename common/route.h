@@ -79,8 +79,8 @@ const struct route_account	*route_account_by_id(const struct route_table *, uint
 const struct route_account	*route_account_by_address(const struct route_table *, const char *);	/* by its own; NULL: none */
 /*
  * Every place that key (local@domain in lower case) leads to, each once.  cb returns 0 to go on.  trail (NULL: not wanted) gets a
- * printable line for each step, as many as fit.  Returns the number of places told, 0: the address is not known here; -1: memory, or
- * loop.
+ * printable line for each step, as many as fit.  Returns the number of places told, 0: the address is not known here; -1: memory,
+ * loop, or an address that a row makes too long; some places may have been told then.
  */
 int	 route_lookup(const struct route_table *, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
 	    struct buf *trail);

@@ -67,7 +67,8 @@ ask_way(struct question *q, struct mailaddr *a)
 	if (n == 0)
 		ask_tell(q, 1, "=> nowhere; from a special header it goes to the postmaster, from To, Cc and Bcc it is ignored");
 	else
-		ask_tell(q, 1, "%s", n == -1 ? "=> nowhere: memory is short, or the rows lead on without end" : "");
+		ask_tell(q, 1, "%s", n == -1 ? "=> and, from a special header, to the postmaster: an address becomes too long, "
+		    "the rows lead on without end, or memory is short" : "");
 	buf_free(&trail);
 	buf_free(&q->told);
 }

@@ -103,8 +103,11 @@ rpopd_lock(void)
 	snprintf(path, sizeof(path), "%s.lock", master.opt.store);
 	if ((fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1)
 		fatal("%s", path);
-	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) == -1 && tries < LOCK_TRIES; tries++)
+	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) == -1 && tries < LOCK_TRIES; tries++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			fatal("%s", path);
 		usleep(LOCK_PAUSE);
+	}
 	if (tries == LOCK_TRIES)
 		fatalx("%s: another rpopd runs on this store", path);
 }

@@ -79,7 +79,7 @@ class Cell:
     @property
     def late(self):
         """Octet by octet an answer nobody asked for may come late enough to be one: a STAT of an empty mailbox, the status of CAPA,
-        or of the next RETR, whose own is the first line of its message then.  Nothing is deleted on the word of such a server."""
+        or of the next RETR, whose own is the first line of its message then.  Deletion needs its proof of being in step nevertheless."""
         return self.octets and "not given" in (self.case.words or "")
 
     @staticmethod

@@ -174,6 +174,21 @@ def test_explained(routed):
     assert d.stop() == 0
 
 
+def test_too_long(routed, popd):
+    """A copy whose rewritten address is too long goes to the postmaster, beside the places that can be reached; route says so."""
+    far = ".".join(["d" * 60] * 3) + ".example"
+    routed.sqlite("INSERT INTO route (address, target, nexthop) VALUES ('*@catch.example', '*@%s', 'old server');" % far)
+    address = "x" * 150 + "@catch.example"
+    add(routed, popd(messages=[corpus.mail("long", [("X-Real-To", address)])]))
+    d = running(routed)
+    lines = json.loads(routed.ctl("-j", "route", address).log)["lines"]
+    assert "=> account example.org/info: Maildir example.org/info" in lines
+    assert lines[-1].startswith("=> and, from a special header, to the postmaster: an address becomes too long")
+    rigs.wait_for(lambda: len(routed.idents()) == 2, "the message in two Maildirs")
+    assert routed.idents() == {"example.org/info": ["long"], "example.org/postmaster": ["long"]}
+    assert d.stop() == 0
+
+
 LOOP = "INSERT INTO route (address, target) VALUES ('x@example.org', 'y@example.org'), ('y@example.org', '%s');"
 
 
