@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: ISC
--- Schema 2 of rpopd.db, the administrator's store; see rpopd.db(5).
+-- Schema 3 of rpopd.db, the administrator's store; see rpopd.db(5).
 -- Create with: (umask 077; sqlite3 -batch -init /dev/null rpopd.db <rpopd.sql)
 --
 -- sqlite3(1) does not enforce foreign keys by default: they are declared for the record and for the daemon's foreign_key_check,
@@ -7,7 +7,7 @@
 
 BEGIN IMMEDIATE;
 PRAGMA application_id = 1919971184;	-- "rpop"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE domain (
 	name	TEXT NOT NULL PRIMARY KEY,

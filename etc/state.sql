@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: ISC
--- Schema 2 of state.db, which rpopd creates and keeps; compiled into it, and run in a transaction.  See rpopd.db(5).
+-- Schema 3 of state.db, which rpopd creates and keeps; compiled into it, and run in a transaction.  See rpopd.db(5).
 -- Tables that a migration leaves as they are already exist then.
 
 PRAGMA application_id = 1919971187;	-- "rpos"
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- A remote mailbox: a record that is pointed elsewhere starts afresh.  Ids are never used again.
 -- listed: time of its first complete listing.
@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS mailbox (
 -- is all zero: not known), 5 taken, but a relay row is not final: neither retrieved nor deleted.  gone: time of the first complete
 -- listing without it.  since: time of delivery, or of the marking.
 -- The order of columns is that of their use: a poll visits the first five of every row.
-CREATE TABLE seen (
+CREATE TABLE IF NOT EXISTS seen (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
 	state	INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),
@@ -35,7 +35,7 @@ CREATE TABLE seen (
 ) STRICT, WITHOUT ROWID;
 
 -- What a message that was left on the server is recognised by when its unique-id has changed: a digest of its header.
-CREATE TABLE print (
+CREATE TABLE IF NOT EXISTS print (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
 	fingerprint	BLOB NOT NULL CHECK (length(fingerprint) = 32),
@@ -44,7 +44,7 @@ CREATE TABLE print (
 
 -- A session is running, or was when the master died: whether the server's answers were in step is not known of what was
 -- committed since.
-CREATE TABLE unproven (
+CREATE TABLE IF NOT EXISTS unproven (
 	mailbox	INTEGER NOT NULL PRIMARY KEY,
 	since	INTEGER NOT NULL
 ) STRICT;
@@ -111,7 +111,7 @@ CREATE TABLE IF NOT EXISTS relay_count (
 ) STRICT;
 
 -- In flight when the deliverer died (deaths), or when its session failed (failures).  since: the last time.
-CREATE TABLE suspect (
+CREATE TABLE IF NOT EXISTS suspect (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
 	deaths		INTEGER NOT NULL,
@@ -123,7 +123,7 @@ CREATE TABLE suspect (
 ) STRICT, WITHOUT ROWID;
 
 -- Over max_size, and reported.  state: 1 skipped, 2 its header was delivered, 3 the server did not give its header.
-CREATE TABLE oversize (
+CREATE TABLE IF NOT EXISTS oversize (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
 	state	INTEGER NOT NULL CHECK (state BETWEEN 1 AND 3),
@@ -134,7 +134,7 @@ CREATE TABLE oversize (
 ) STRICT, WITHOUT ROWID;
 
 -- Paused: the server has given its messages new unique-ids.  answer: NULL none yet, 0 retrieve, 1 they count as delivered.
-CREATE TABLE renumbered (
+CREATE TABLE IF NOT EXISTS renumbered (
 	mailbox	INTEGER NOT NULL PRIMARY KEY,
 	since	INTEGER NOT NULL,
 	known	INTEGER NOT NULL,

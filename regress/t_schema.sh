@@ -372,13 +372,27 @@ same "${out##*
 }" 0 "a store of schema 1 is upgraded"
 same "$(sql "$tmp/two.db" "PRAGMA user_version; SELECT delay_failed_hosts, delay_failed_accounts, idle_timeout FROM settings;
     SELECT account, name, domain, hex(password), leave, special, auth FROM rpop ORDER BY 1; SELECT address, target, action FROM route; SELECT id, address FROM account")" \
-    "2
+    "3
 77|77|33
 anna@example.org|isp|h:1|E4|1||auto
 postmaster@example.org|all|h|70|0|*|auto
 sales@example.org|anna@example.org|deliver
 1|anna@example.org
 2|postmaster@example.org" "nothing is lost by it"
+# So does one of schema 2.
+sqlite3 -batch -bail -init /dev/null "$tmp/of2.db" <"$top/regress/data/rpopd-2.sql"
+sql "$tmp/of2.db" "INSERT INTO accounts (address) VALUES ('anna@example.org');
+    UPDATE settings SET main_domain = 'example.org', delay_failed_hosts = 78, detail = '+';
+    INSERT INTO nexthop (id, name, address) VALUES (7, 'hop', 'h');
+    INSERT INTO rpop (account, name, domain, auth_name, password, leave, leave_days) VALUES ('anna@example.org', 'isp', 'h:1', 'u', 'p', 1, 9)"
+out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of2.db" "$tmp/of3.db" 2>&1; echo $?)
+same "${out##*
+}" 0 "a store of schema 2 is upgraded"
+same "$(sql "$tmp/of3.db" "PRAGMA user_version; SELECT delay_failed_hosts, detail FROM settings; SELECT id, name, address FROM nexthop;
+    SELECT name, leave_days FROM rpop")" "3
+78|+
+7|hop|h
+isp|9" "nothing is lost by that"
 out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/one.db" "$tmp/two.db" 2>&1; echo $?)
 same "${out##*
 }" 1 "a store that exists is not overwritten"

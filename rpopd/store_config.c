@@ -16,7 +16,7 @@
 #include "store_sql.h"
 
 #define APPLICATION_ID	0x72706f70	/* "rpop" */
-#define USER_VERSION	2
+#define USER_VERSION	3
 #define ARENA_CHUNK	65536
 #define BUSY_LOAD	5000		/* ms: a load may wait for an administrator's commit */
 

@@ -156,6 +156,11 @@ struct relay_row;
 int	 relay_insert(const struct relay_row *, int64_t *id);	/* store_relay.c; likewise */
 
 extern const char	 state_schema[];		/* etc/state.sql */
-extern const char	 state_before_2[], state_after_2[];	/* store_migrate.c */
+/* store_migrate.c: what brings a state.db of an older schema up to date; the index is that schema's version. */
+#define STATE_VERSION	3
+struct migration {
+	const char	*before, *after;	/* statements to run before the present schema is loaded, and after it */
+};
+extern const struct migration	 state_migrations[STATE_VERSION];
 
 #endif

@@ -20,7 +20,6 @@
 #include "store_sql.h"
 
 #define APPLICATION_ID	0x72706f73	/* "rpos" */
-#define USER_VERSION	2
 #define BUSY_STATE	250		/* ms: the daemon must not stand still for somebody's open transaction */
 #define SESSION_RANGE	1000		/* session numbers reserved in one write */
 #define SESSION_UNRESERVED	16	/* handed out until the next attempt while that fails */
@@ -162,9 +161,9 @@ state_verify(int64_t *version, char *err, size_t errsize)
 		sql_reason(db, name, err, errsize);
 	else if (id != APPLICATION_ID)
 		snprintf(err, errsize, "%s: is not rpopd's state", name);
-	else if (*version < 1 || *version > USER_VERSION)
+	else if (*version < 1 || *version > STATE_VERSION)
 		snprintf(err, errsize, "%s: has schema version %lld, this rpopd knows versions 1 to %d", name, (long long)*version,
-		    USER_VERSION);
+		    STATE_VERSION);
 	else if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW ||
 	    (text = (const char *)sqlite3_column_text(st, 0)) == NULL)
 		sql_reason(db, name, err, errsize);
@@ -176,20 +175,20 @@ state_verify(int64_t *version, char *err, size_t errsize)
 	return (rv);
 }
 
-/* From schema 1, in one transaction: killed in the middle, it is begun again at the next start. */
+/* From an older schema, in one transaction: killed in the middle, it is begun again at the next start. */
 static int
 state_migrate(int64_t version)
 {
-	if (version == USER_VERSION)
+	if (version == STATE_VERSION)
 		return (0);
-	if (sql_exec(db, "BEGIN IMMEDIATE") == -1 || sql_exec(db, state_before_2) == -1 || sql_exec(db, state_schema) == -1 ||
-	    sql_exec(db, state_after_2) == -1)
+	if (sql_exec(db, "BEGIN IMMEDIATE") == -1 || sql_exec(db, state_migrations[version].before) == -1 ||
+	    sql_exec(db, state_schema) == -1 || sql_exec(db, state_migrations[version].after) == -1)
 		return (-1);
 	HOOK("state.migrate");
 	if (sql_exec(db, "COMMIT") == -1)
 		return (-1);
 	HOOK("state.migrated");
-	log_info("%s: brought from schema version %lld to %d", name, (long long)version, USER_VERSION);
+	log_info("%s: brought from schema version %lld to %d", name, (long long)version, STATE_VERSION);
 	return (0);
 }
 

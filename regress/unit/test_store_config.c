@@ -331,7 +331,7 @@ static const struct {
 	    "WHERE name = 'by_a'",
 	    "integrity check: " },
 	{ "PRAGMA application_id = 1", "is not a store of rpopd" },
-	{ "PRAGMA user_version = 1", "has schema version 1, this rpopd knows version 2" },
+	{ "PRAGMA user_version = 1", "has schema version 1, this rpopd knows version 3" },
 	{ "UPDATE settings SET source_address = '192.0.2.1,192.0.2.2'", "source_address is '192.0.2.1,192.0.2.2', must be numeric" },
 	{ "UPDATE settings SET source_address = 'localhost'", "settings: source_address is 'localhost'" },
 	{ "UPDATE settings SET socks = '192.0.2.1'", "settings: socks is '192.0.2.1'" },

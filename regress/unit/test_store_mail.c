@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c */
 /* libs: -lsqlite3 */
-/* state.db, schema 2: where it comes from, and what it knows of messages besides whether they were seen. */
+/* state.db: where it comes from, and what it knows of messages besides whether they were seen. */
 #include <sys/stat.h>
 
 #include <setjmp.h>
@@ -21,6 +21,7 @@
 #include "../../rpopd/store.h"
 
 #define VERSION_1	"regress/data/state-1.sql"
+#define VERSION_2	"regress/data/state-2.sql"
 
 static char		 dir[] = "/tmp/rpmail.XXXXXX", path[64], err[1024];
 static struct msg_rcpt	 rcpt = { .kind = RCPT_MAILDIR, .link = "1.M2P3S4N5R0.mx", .dest = "example.org/anna" };
@@ -204,6 +205,31 @@ test_migrate(void **state)
 	assert_int_equal(state_listed(5), 1);
 }
 
+/* What schema 2 knew of messages is known in this one. */
+static void
+test_migrate_2(void **state)
+{
+	struct mailbox_counts	 counts;
+
+	(void)state;
+	shell("<" VERSION_2);
+	shell("\"INSERT INTO mailbox VALUES (5, 'anna@example.org', 'work', 'pop.example.net', 995, CAST('anna' AS BLOB), 9);"
+	    "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES"
+	    " (5, CAST('a' AS BLOB), 0, 77, 1000, 10, CAST('1123456789abcdef0123456789abcdef' AS BLOB)),"
+	    " (5, CAST('b' AS BLOB), 1, NULL, 2000, 10, CAST('0123456789abcdef0123456789abcdef' AS BLOB));"
+	    "INSERT INTO suspect VALUES (5, CAST('s' AS BLOB), 2, 0, NULL, 99, 'died');"
+	    "INSERT INTO oversize VALUES (5, CAST('o' AS BLOB), 1, NULL, 4000, 99);"
+	    "UPDATE meta SET value = 4001\"");
+	if (state_open(path, err, sizeof(err)) == -1)
+		fail_msg("%s", err);
+	assert_int_equal(mbox = mailbox("work"), 5);
+	assert_true(state_next_session() >= 4001);
+	assert_seen("a:0:1000:gone b:1:2000 o:6:0:o1 s:6:0 ");
+	assert_int_equal(state_counts(5, &counts), 0);
+	assert_int_equal(counts.oversize, 1);
+	assert_int_equal(counts.suspects, 1);
+}
+
 /* A future schema, and one that was never: neither is touched. */
 static void
 test_migrate_not(void **state)
@@ -379,6 +405,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup_teardown(test_migrate, scratch, teardown),
+		cmocka_unit_test_setup_teardown(test_migrate_2, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_migrate_not, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marked, setup, teardown),

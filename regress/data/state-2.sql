@@ -1,0 +1,229 @@
+-- SPDX-License-Identifier: ISC
+-- Schema 2 of state.db, which rpopd creates and keeps; compiled into it, and run in a transaction.  See rpopd.db(5).
+-- Tables that a migration leaves as they are already exist then.
+
+PRAGMA application_id = 1919971187;	-- "rpos"
+PRAGMA user_version = 2;
+
+-- A remote mailbox: a record that is pointed elsewhere starts afresh.  Ids are never used again.
+-- listed: time of its first complete listing.
+CREATE TABLE IF NOT EXISTS mailbox (
+	id	INTEGER PRIMARY KEY AUTOINCREMENT,
+	account	TEXT NOT NULL,
+	record	TEXT NOT NULL,
+	host	TEXT NOT NULL,
+	port	INTEGER NOT NULL,
+	login	BLOB NOT NULL,
+	listed	INTEGER,
+	UNIQUE (account, record, host, port, login)
+) STRICT;
+
+-- Every message ever taken from a mailbox, until it is gone from there for good.
+-- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted, 4 marked as delivered without ever having been retrieved (its sha256
+-- is all zero: not known), 5 taken, but a relay row is not final: neither retrieved nor deleted.  gone: time of the first complete
+-- listing without it.  since: time of delivery, or of the marking.
+-- The order of columns is that of their use: a poll visits the first five of every row.
+CREATE TABLE seen (
+	mailbox	INTEGER NOT NULL,
+	uid	BLOB NOT NULL,
+	state	INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),
+	gone	INTEGER,
+	since	INTEGER NOT NULL,
+	size	INTEGER NOT NULL,
+	sha256	BLOB NOT NULL CHECK (length(sha256) = 32),
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- What a message that was left on the server is recognised by when its unique-id has changed: a digest of its header.
+CREATE TABLE print (
+	mailbox		INTEGER NOT NULL,
+	uid		BLOB NOT NULL,
+	fingerprint	BLOB NOT NULL CHECK (length(fingerprint) = 32),
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- A session is running, or was when the master died: whether the server's answers were in step is not known of what was
+-- committed since.
+CREATE TABLE unproven (
+	mailbox	INTEGER NOT NULL PRIMARY KEY,
+	since	INTEGER NOT NULL
+) STRICT;
+
+-- Decided, but perhaps not yet in place: link in the spool, dest is the Maildir.
+CREATE TABLE IF NOT EXISTS pending (
+	id	INTEGER PRIMARY KEY AUTOINCREMENT,
+	mailbox	INTEGER NOT NULL,
+	uid	BLOB NOT NULL,
+	link	TEXT NOT NULL,
+	dest	TEXT NOT NULL
+) STRICT;
+
+-- Recipients that are not in a Maildir: with nexthop > 0 dest is the address to hand on to, else the Maildir that a quarantined
+-- message was meant for.  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
+-- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
+-- 1 deleting.  A report about a row has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
+-- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
+CREATE TABLE IF NOT EXISTS relay (
+	id		INTEGER PRIMARY KEY AUTOINCREMENT,
+	mailbox		INTEGER NOT NULL,
+	uid		BLOB NOT NULL,
+	link		TEXT NOT NULL UNIQUE,
+	nexthop		INTEGER NOT NULL,
+	dest		TEXT NOT NULL,
+	original	TEXT NOT NULL,
+	sender		TEXT NOT NULL,
+	client		TEXT NOT NULL,
+	notify		INTEGER NOT NULL CHECK (notify IN (0, 1)),
+	after		INTEGER NOT NULL CHECK (after IN (0, 1)),
+	state		INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2),
+	arrived		INTEGER NOT NULL,
+	next		INTEGER NOT NULL,
+	tries		INTEGER NOT NULL,
+	status		TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS relay_message ON relay (mailbox, uid);
+
+-- Who has got which message of unified records: the first 16 octets of SHA-256 over the message's identity and the recipient.
+CREATE TABLE IF NOT EXISTS copy (
+	key	BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
+	since	INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Why messages of unified records, and those handed on, went where they went; for some days.  results: a line for each thing that
+-- became of a recipient.
+CREATE TABLE IF NOT EXISTS handled (
+	mailbox	INTEGER NOT NULL,
+	uid	BLOB NOT NULL,
+	since	INTEGER NOT NULL,
+	sender	TEXT NOT NULL,
+	note	TEXT NOT NULL,
+	results	TEXT NOT NULL,
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- Where relaying is counted: accepted, refused, retried, in_doubt (the reply to a message's end was lost).
+CREATE TABLE IF NOT EXISTS relay_count (
+	nexthop		INTEGER NOT NULL PRIMARY KEY,
+	accepted	INTEGER NOT NULL,
+	refused		INTEGER NOT NULL,
+	retried		INTEGER NOT NULL,
+	in_doubt	INTEGER NOT NULL
+) STRICT;
+
+-- In flight when the deliverer died (deaths), or when its session failed (failures).  since: the last time.
+CREATE TABLE suspect (
+	mailbox		INTEGER NOT NULL,
+	uid		BLOB NOT NULL,
+	deaths		INTEGER NOT NULL,
+	failures	INTEGER NOT NULL,
+	gone		INTEGER,
+	since		INTEGER NOT NULL,
+	reason		TEXT NOT NULL,
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- Over max_size, and reported.  state: 1 skipped, 2 its header was delivered, 3 the server did not give its header.
+CREATE TABLE oversize (
+	mailbox	INTEGER NOT NULL,
+	uid	BLOB NOT NULL,
+	state	INTEGER NOT NULL CHECK (state BETWEEN 1 AND 3),
+	gone	INTEGER,
+	size	INTEGER NOT NULL,
+	since	INTEGER NOT NULL,
+	PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- Paused: the server has given its messages new unique-ids.  answer: NULL none yet, 0 retrieve, 1 they count as delivered.
+CREATE TABLE renumbered (
+	mailbox	INTEGER NOT NULL PRIMARY KEY,
+	since	INTEGER NOT NULL,
+	known	INTEGER NOT NULL,
+	unknown	INTEGER NOT NULL,
+	answer	INTEGER CHECK (answer IN (0, 1))
+) STRICT;
+
+-- failing: time of the first failure since the last success, 0 none.
+CREATE TABLE IF NOT EXISTS record_state (
+	mailbox		INTEGER NOT NULL PRIMARY KEY,
+	last_success	INTEGER NOT NULL,
+	last_attempt	INTEGER NOT NULL,
+	failures	INTEGER NOT NULL,
+	messages	INTEGER NOT NULL,
+	octets		INTEGER NOT NULL,
+	polls		INTEGER NOT NULL,
+	error		TEXT NOT NULL,
+	failing		INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- What has come of the refresh tokens that the administrator entered: origin is the SHA-256 of one, or of a client's data.
+-- refresh: what the provider put in its place.  suspended: why no requests are made while cause, a digest of record and client, is
+-- the same.  ends: when the provider will take it no more, as it said last at the time said (0: it does not say); warned: the owner
+-- was told.
+CREATE TABLE IF NOT EXISTS token (
+	origin		BLOB NOT NULL PRIMARY KEY CHECK (length(origin) = 32),
+	refresh		BLOB,
+	cause		BLOB CHECK (length(cause) = 32),
+	suspended	TEXT,
+	since		INTEGER NOT NULL,
+	ends		INTEGER NOT NULL DEFAULT 0,
+	said		INTEGER NOT NULL DEFAULT 0,
+	warned		INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS meta (
+	key	TEXT NOT NULL PRIMARY KEY,
+	value	INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO meta (key, value) VALUES ('session', 1);
+
+-- The key of the trace mark in messages that passed through here.
+CREATE TABLE IF NOT EXISTS secret (
+	name	TEXT NOT NULL PRIMARY KEY,
+	value	BLOB NOT NULL CHECK (length(value) = 32)
+) STRICT, WITHOUT ROWID;
+INSERT OR IGNORE INTO secret (name, value) VALUES ('mark', randomblob(32));
+
+-- For people.
+CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
+    polls, kept, undeleted, waiting, oversize, paused) AS
+	SELECT m.id, m.account, m.record, m.host, m.port, CAST(m.login AS TEXT),
+	    datetime(nullif(r.last_success, 0), 'unixepoch', 'localtime'),
+	    datetime(nullif(r.last_attempt, 0), 'unixepoch', 'localtime'),
+	    r.error, r.failures, r.messages, r.octets, r.polls,
+	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (0, 4)),
+	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (1, 2)),
+	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state = 5),
+	    (SELECT count(*) FROM oversize o WHERE o.mailbox = m.id),
+	    (SELECT datetime(n.since, 'unixepoch', 'localtime') FROM renumbered n WHERE n.mailbox = m.id)
+	FROM mailbox m LEFT JOIN record_state r ON r.mailbox = m.id;
+
+CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, size, sha256) AS
+	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT),
+	    CASE s.state WHEN 0 THEN 'kept' WHEN 1 THEN 'deleting' WHEN 2 THEN 'denied' WHEN 3 THEN 'deleted' WHEN 4 THEN 'marked'
+	    ELSE 'waiting' END,
+	    datetime(s.since, 'unixepoch', 'localtime'), datetime(s.gone, 'unixepoch', 'localtime'), s.size,
+	    CASE s.state WHEN 4 THEN NULL ELSE lower(hex(s.sha256)) END
+	FROM mailbox m JOIN seen s ON s.mailbox = m.id;
+
+CREATE VIEW queue (id, account, record, uid, nexthop, recipient, sender, state, arrived, next_try, tries, status) AS
+	SELECT r.id, m.account, m.record, CAST(r.uid AS TEXT), r.nexthop, r.dest, r.sender,
+	    CASE r.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'quarantined' ELSE 'failed' END,
+	    datetime(r.arrived, 'unixepoch', 'localtime'), datetime(r.next, 'unixepoch', 'localtime'), r.tries, r.status
+	FROM relay r LEFT JOIN mailbox m ON m.id = r.mailbox;
+
+CREATE VIEW tokens (origin, replaced, suspended, since, ends) AS
+	SELECT lower(hex(origin)), CASE WHEN refresh IS NULL THEN 'no' ELSE 'yes' END, suspended,
+	    datetime(since, 'unixepoch', 'localtime'), datetime(nullif(ends, 0), 'unixepoch', 'localtime')
+	FROM token;
+
+CREATE VIEW suspects (mailbox, account, record, uid, deaths, failures, aside, last_time, reason) AS
+	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT), s.deaths, s.failures,
+	    CASE WHEN s.deaths >= 3 OR s.failures >= 5 THEN 'yes' ELSE 'no' END,
+	    datetime(s.since, 'unixepoch', 'localtime'), s.reason
+	FROM suspect s LEFT JOIN mailbox m ON m.id = s.mailbox;
+
+CREATE VIEW oversized (mailbox, account, record, uid, size, state, since) AS
+	SELECT m.id, m.account, m.record, CAST(o.uid AS TEXT), o.size,
+	    CASE o.state WHEN 2 THEN 'header delivered' WHEN 3 THEN 'skipped, no header' ELSE 'skipped' END,
+	    datetime(o.since, 'unixepoch', 'localtime')
+	FROM oversize o LEFT JOIN mailbox m ON m.id = o.mailbox;
