@@ -65,7 +65,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/control_ask.o rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
 		rpopd/relay_login.o rpopd/relay_result.o ${ROUTE} common/route_check.o rpopd/store_rcpt.o \
 		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/try.o \
-		rpopd/explain.o rpopd/store_explain.o
+		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o

@@ -50,6 +50,7 @@ static void	 child_down(void *, const char *);
 static void	 child_died(struct child *);
 static void	 child_restart(enum role);
 static void	 child_timer(int, short, void *);
+static void	 child_sweep_soon(void);
 static void	 child_sweep(int, short, void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
@@ -126,10 +127,15 @@ child_use(struct child *c)
 void
 child_release(struct child *c)
 {
+	if (--c->users == 0 && (c->retiring || !c->link.open))
+		child_sweep_soon();
+}
+
+static void
+child_sweep_soon(void)
+{
 	struct timeval	 tv = { 0, 0 };
 
-	if (--c->users > 0 || (!c->retiring && c->link.open))
-		return;
 	if (!event_initialized(&sweep))
 		evtimer_set(&sweep, child_sweep, NULL);
 	evtimer_add(&sweep, &tv);
@@ -159,7 +165,7 @@ child_retire(enum role role)
 	c->retiring = 1;
 	master.current[role] = NULL;
 	if (c->users == 0)
-		child_let_go(c);
+		child_sweep_soon();
 	if (child_needed(role))
 		child_start(role);
 }
@@ -201,6 +207,8 @@ child_start(enum role role)
 		argv[n++] = master.opt.probe;
 	}
 	argv[n] = NULL;
+	if (role == ROLE_DIALER)
+		watch_dialer_starts();
 	rc->started = clock_msec();
 	if ((c->pid = proc_start(path, (char *const *)argv, master.opt.debug, &fd)) == -1)
 		fatal("%s", path);

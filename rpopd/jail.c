@@ -23,11 +23,12 @@
 #define CERT_MAX	65536	/* octets in one certificate file */
 
 static int	 jail_dir(int, const char *, const char *, char *, size_t);
+static int	 jail_all_tls(int, const struct options *, const struct config *, char *, size_t);
 static int	 jail_tls(int, const char *, const char *, const char *, char *, size_t);
 static int	 jail_certs(int, const char *, char *, size_t);
 static int	 jail_hashed(const char *);
 static int	 jail_copy(int, int, const char *);
-static void	 jail_sweep(int, int);
+static int	 jail_sweep(int, int);
 static int	 jail_mail_root(const char *, char *, size_t);
 
 /* Make the run directory.  0, or -1 and a sentence. */
@@ -41,28 +42,56 @@ jail_rundir(const struct options *opt, char *err, size_t errsize)
 int
 jail_prepare(const struct options *opt, const struct config *config, char *err, size_t errsize)
 {
-	const struct settings	*set = &config->settings;
-	int			 dir, error;
+	int	 dir, error;
 
-	if (jail_mail_root(set->mail_root, err, errsize) == -1)
+	if (jail_mail_root(config->settings.mail_root, err, errsize) == -1)
 		return (-1);
 	if ((dir = open(opt->rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
 		snprintf(err, errsize, "%s: %s", opt->rundir, strerror(errno));
 		return (-1);
 	}
-	error = jail_dir(dir, "dialer", opt->rundir, err, errsize) == -1 ||
-	    jail_tls(dir, "fetcher", opt->rundir, set->ca_dir, err, errsize) == -1 ||
-	    (config->nclients > 0 && jail_tls(dir, "oauth", opt->rundir, set->ca_dir, err, errsize) == -1) ||
-	    (config->nnexthops > 0 && jail_tls(dir, "sender", opt->rundir, set->ca_dir, err, errsize) == -1);
+	error = jail_dir(dir, "dialer", opt->rundir, err, errsize) == -1 || jail_all_tls(dir, opt, config, err, errsize) == -1;
 	close(dir);
 	return (error ? -1 : 0);
 }
 
-/* The root of a process that speaks TLS. */
+/* The copies of certificates once more.  How many were made or removed, or -1 and a sentence. */
+int
+jail_refresh(const struct options *opt, const struct config *config, char *err, size_t errsize)
+{
+	int	 dir, n;
+
+	if ((dir = open(opt->rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+		snprintf(err, errsize, "%s: %s", opt->rundir, strerror(errno));
+		return (-1);
+	}
+	n = jail_all_tls(dir, opt, config, err, errsize);
+	close(dir);
+	return (n);
+}
+
+static int
+jail_all_tls(int dir, const struct options *opt, const struct config *config, char *err, size_t errsize)
+{
+	const char	*names[] = { "fetcher", config->nclients > 0 ? "oauth" : NULL, config->nnexthops > 0 ? "sender" : NULL };
+	size_t		 i;
+	int		 n, all = 0;
+
+	for (i = 0; i < nitems(names); i++) {
+		if (names[i] == NULL)
+			continue;
+		if ((n = jail_tls(dir, names[i], opt->rundir, config->settings.ca_dir, err, errsize)) == -1)
+			return (-1);
+		all += n;
+	}
+	return (all);
+}
+
+/* The root of a process that speaks TLS.  As jail_refresh(). */
 static int
 jail_tls(int at, const char *name, const char *label, const char *ca_dir, char *err, size_t errsize)
 {
-	int	 fd, error;
+	int	 fd, n;
 
 	if (jail_dir(at, name, label, err, errsize) == -1)
 		return (-1);
@@ -70,9 +99,9 @@ jail_tls(int at, const char *name, const char *label, const char *ca_dir, char *
 		snprintf(err, errsize, "%s/%s: %s", label, name, strerror(errno));
 		return (-1);
 	}
-	error = jail_certs(fd, ca_dir, err, errsize);
+	n = jail_certs(fd, ca_dir, err, errsize);
 	close(fd);
-	return (error);
+	return (n);
 }
 
 /* A directory of root's that nobody else can write, made if missing. */
@@ -120,13 +149,16 @@ jail_mail_root(const char *path, char *err, size_t errsize)
 	return (0);
 }
 
-/* Copy <8 hex digits>.<n> of ca_dir; what is the same already is left alone, what is no longer there is removed. */
+/*
+ * Copy <8 hex digits>.<n> of ca_dir; what is the same already is left alone, what is no longer there is removed.
+ * As jail_refresh().
+ */
 static int
 jail_certs(int jail, const char *ca_dir, char *err, size_t errsize)
 {
 	struct dirent	*de;
 	DIR		*dir;
-	int		 from, to = -1, error = -1;
+	int		 from, to = -1, n = 0, all = -1;
 
 	if ((from = open(ca_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
 		snprintf(err, errsize, "ca_dir %s: %s", ca_dir, strerror(errno));
@@ -136,17 +168,20 @@ jail_certs(int jail, const char *ca_dir, char *err, size_t errsize)
 	    (to = openat(jail, "certs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		snprintf(err, errsize, "certs: %s", strerror(errno));
 	else if ((dir = fdopendir(dup(from))) != NULL) {
-		jail_sweep(to, from);
-		error = 0;
-		while (error == 0 && (de = readdir(dir)) != NULL)
-			if (jail_hashed(de->d_name) && (error = jail_copy(from, to, de->d_name)) == -1)
+		all = jail_sweep(to, from);
+		while (n != -1 && (de = readdir(dir)) != NULL) {
+			if (!jail_hashed(de->d_name))
+				continue;
+			if ((n = jail_copy(from, to, de->d_name)) == -1)
 				snprintf(err, errsize, "ca_dir %s/%s: %s", ca_dir, de->d_name, strerror(errno));
+			all += n;
+		}
 		closedir(dir);
 	}
 	if (to != -1)
 		close(to);
 	close(from);
-	return (error);
+	return (n == -1 ? -1 : all);
 }
 
 static int
@@ -160,6 +195,7 @@ jail_hashed(const char *name)
 	return (name[8] == '.' && isdigit((unsigned char)name[9]) && strlen(name) < 12);
 }
 
+/* 1: it is there anew, 0: as before, -1: it cannot be had. */
 static int
 jail_copy(int from, int to, const char *name)
 {
@@ -185,22 +221,23 @@ jail_copy(int from, int to, const char *name)
 		close(out);
 	}
 	close(in);
-	return (n == -1 ? -1 : 0);
+	return (n == -1 ? -1 : 1);
 }
 
-/* Remove certificates that are no longer trusted. */
-static void
+/* Remove certificates that are no longer trusted.  How many. */
+static int
 jail_sweep(int to, int from)
 {
 	struct dirent	*de;
 	struct stat	 st;
 	DIR		*dir;
-	int		 fd;
+	int		 fd, n = 0;
 
 	if ((fd = dup(to)) == -1 || (dir = fdopendir(fd)) == NULL)
-		return;
+		return (0);
 	while ((de = readdir(dir)) != NULL)
 		if (jail_hashed(de->d_name) && fstatat(from, de->d_name, &st, 0) == -1)
-			unlinkat(to, de->d_name, 0);
+			n += unlinkat(to, de->d_name, 0) == 0;
 	closedir(dir);
+	return (n);
 }

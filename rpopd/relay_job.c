@@ -71,11 +71,14 @@ job_count(void)
 int
 job_start(struct relay_hop *h, const struct nexthop_row *row)
 {
-	struct child	*dialer = child_current(ROLE_DIALER), *sender = child_current(ROLE_SENDER);
+	struct child	*dialer, *sender;
 	struct job	*j;
 	char		 err[PROTO_TEXT_SIZE];
 	int		 fd;
 
+	watch_look(0);
+	dialer = child_current(ROLE_DIALER);
+	sender = child_current(ROLE_SENDER);
 	if (dialer == NULL || sender == NULL || child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
 	if ((j = calloc(1, sizeof(*j))) == NULL)

@@ -104,6 +104,7 @@ void	 options_parse(struct options *, int, char **);
 /* jail.c */
 int	 jail_prepare(const struct options *, const struct config *, char *err, size_t errsize);
 int	 jail_rundir(const struct options *, char *err, size_t errsize);
+int	 jail_refresh(const struct options *, const struct config *, char *err, size_t errsize);	/* how many changed; -1 */
 
 /* reload.c */
 int	 reload_sound(void);			/* 1: the store would load; 0: complaints are on stderr */
@@ -125,6 +126,10 @@ int	 child_ready(void *, struct imsg *);
 int	 child_log_as(const char *, struct imsg *);
 void	 child_set_ready(struct child *);
 void	 child_log_level(enum log_level);	/* ours and every child's from now on */
+
+/* watch.c */
+void	 watch_dialer_starts(void);
+void	 watch_look(int tls_failed);
 
 /* sched.c */
 void	 sched_init(void);

@@ -74,10 +74,13 @@ static int
 session_begin(struct task *t, struct trial *trial)
 {
 	const struct record	*rec = t->rec;
-	struct child		*d = child_current(ROLE_DIALER), *template = child_current(ROLE_TEMPLATE);
+	struct child		*d, *template;
 	struct session		*s;
 	uint32_t		 id;
 
+	watch_look(t->why == WHY_TLS);
+	d = child_current(ROLE_DIALER);
+	template = child_current(ROLE_TEMPLATE);
 	if (template != NULL && template->served >= TEMPLATE_SESSIONS)
 		child_retire(ROLE_TEMPLATE);
 	if (d == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL)

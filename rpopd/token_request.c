@@ -124,14 +124,19 @@ request_make(struct grant *g, const struct record *rec, const struct grant_secre
 void
 request_run(void)
 {
-	struct child	*dialer = child_current(ROLE_DIALER);
+	struct child	*dialer;
 	struct grant	*g;
-	size_t		 n = 0;
+	size_t		 n = 0, queued = 0;
 
-	if (master.stopping || dialer == NULL || child_current(ROLE_OAUTH) == NULL)
-		return;
-	LIST_FOREACH(g, &grants, entry)
+	LIST_FOREACH(g, &grants, entry) {
 		n += g->state == GRANT_DIALING || g->state == GRANT_ASKED;
+		queued += g->state == GRANT_QUEUED;
+	}
+	if (master.stopping || queued == 0)
+		return;
+	watch_look(0);
+	if ((dialer = child_current(ROLE_DIALER)) == NULL || child_current(ROLE_OAUTH) == NULL)
+		return;
 	LIST_FOREACH(g, &grants, entry)
 		if (g->state == GRANT_QUEUED && n < TOKEN_REQUESTS) {
 			request_dial(g, dialer);

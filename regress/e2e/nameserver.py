@@ -13,10 +13,10 @@ class NameServer:
     empty list being a name without any; nothing for *.dead.test; else NXDOMAIN.
     """
 
-    def __init__(self, table=None):
+    def __init__(self, table=None, port=0):
         self.names, self.table = [], table or {}
         while True:
-            self.tcp = socket.create_server(("127.0.0.1", 0))
+            self.tcp = socket.create_server(("127.0.0.1", port))
             self.address = "127.0.0.1:%d" % self.tcp.getsockname()[1]
             self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             try:

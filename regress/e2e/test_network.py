@@ -13,7 +13,7 @@ import pytest
 import corpus
 import rig as rigs
 from nameserver import NameServer
-from netns import network
+from netns import files, network
 from popd import Popd
 
 ADDRESSES = ["10.9.0.1/32", "10.9.0.2/32", "10.9.0.3/32", "8.8.8.8/32", "2001:db8:9::1/128", "2001:db8:9::2/128"]
@@ -308,3 +308,85 @@ def test_socks_away(rig, popd):
         rig.settings.update(socks="127.0.0.1:%d" % s.getsockname()[1])
         rig.record("anna@example.org", "r", popd(), host="192.0.2.55")
         assert "192.0.2.55: SOCKS server: Connection refused" in polled(rig)["r"]
+
+
+# --- files that the dialer has read change under the daemon ---
+
+@pytest.fixture
+def etc(lan, tmp_path):
+    """Files of our own as /etc/resolv.conf and /etc/hosts: {name: path}."""
+    own = {}
+    for name in ("resolv.conf", "hosts"):
+        own[name] = str(tmp_path / name)
+        with open(own[name], "w") as f:
+            f.write("nameserver 127.0.0.9\n" if name == "resolv.conf" else "")
+    with files({"/etc/" + name: path for name, path in own.items()}):
+        yield own
+
+
+def put(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+
+
+def polled_in_time(rig, dialer, daemon):
+    """Without a reload: the mail comes, by another dialer."""
+    def arrived():
+        rig.ctl("poll", "all")
+        return rig.idents().get("example.org/anna")
+    assert rigs.wait_for(arrived, "the mail") == ["m0"]
+    assert daemon.one("dialer") != dialer
+    assert "reloaded" not in daemon.log()
+
+
+def test_resolv_conf_replaced(etc, rig, popd):
+    """Another network: the name server that the dialer read of is gone, and resolv.conf names one that answers."""
+    server = popd(None, mails("m"))
+    names = NameServer(port=53)
+    rig.record("anna@example.org", "r", server, host="pop.good.test")
+    daemon = rig.start()
+    dialer = daemon.one("dialer")
+    rigs.wait_for(lambda: errors(rig)["r"], "the failure")
+    assert "name server" in errors(rig)["r"]
+    put(etc["resolv.conf"], "nameserver 127.0.0.1\n")
+    polled_in_time(rig, dialer, daemon)
+    assert names.names
+    names.close()
+
+
+def test_hosts_replaced(etc, rig, popd, names):
+    server = popd(None, mails("m"))
+    rig.settings["nameservers"] = names.address
+    rig.record("anna@example.org", "r", server, host="pop.hosted.test")
+    daemon = rig.start()
+    dialer = daemon.one("dialer")
+    rigs.wait_for(lambda: errors(rig)["r"], "the failure")
+    assert "no such host" in errors(rig)["r"]
+    put(etc["hosts"], "127.0.0.1 pop.hosted.test\n")
+    polled_in_time(rig, dialer, daemon)
+
+
+def test_a_dial_outlives_its_dialer(etc, rig, popd):
+    """The old dialer finishes what it has begun, and goes; what comes after it is the new one's."""
+    names = NameServer(port=53)
+    server = popd(None, mails("m"))
+    rig.record("anna@example.org", "slow", server, host="pop.dead.test")
+    rig.record("anna@example.org", "r", server, host="127.0.0.1")
+    put(etc["resolv.conf"], "nameserver 127.0.0.1\n")
+    daemon = rig.start()
+    old = daemon.one("dialer")
+    rigs.wait_for(lambda: names.names and rig.idents().get("example.org/anna"), "the question, and the first mail")
+    put(etc["hosts"], "127.0.0.1 other.test\n")
+
+    def another():
+        rig.ctl("poll", "anna@example.org/r")
+        return daemon.log().count("hosts has changed") and [p for p in daemon.processes().get("dialer", []) if p != old]
+    rigs.wait_for(another, "another dialer")
+    server.box.add(corpus.mail("later"))
+    rig.ctl("poll", "anna@example.org/r")
+    rigs.wait_for(lambda: len(rig.idents()["example.org/anna"]) > 1, "the mail")
+    assert rigs.alive(old)
+    assert "no name server answered" in rigs.wait_for(lambda: errors(rig)["slow"], "the end of the slow dial")
+    rigs.wait_for(lambda: not rigs.alive(old), "the end of the old dialer")
+    assert "died" not in daemon.log()
+    names.close()

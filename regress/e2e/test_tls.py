@@ -585,3 +585,50 @@ def test_dovecot(personal, strict_dovecot, pki, keys, how, tls):
     personal.write_db()
     assert personal.once().code == 1
     assert personal.idents() == {"example.org/anna": ["d"]}
+
+
+# --- the trusted certificates change under the daemon ---
+
+@pytest.fixture
+def own_ca_dir(personal, pki, tmp_path):
+    """A directory of trusted certificates that may be written."""
+    path = tmp_path / "certs"
+    shutil.copytree(pki.certs, path, symlinks=True)
+    os.chmod(tmp_path, 0o755)
+    personal.settings["ca_dir"] = str(path)
+    return path
+
+
+def trust(directory, pki, name):
+    shutil.copy(pki.path(name + ".pem"), directory / (name + ".pem"))
+    subprocess.run(["openssl", "rehash", str(directory)], check=True)
+
+
+def test_new_trusted_certificate(personal, popd, pki, own_ca_dir):
+    """What is added to ca_dir counts without a reload: at the next attempt after a failure, at once."""
+    server = popd(Tls("unknown"), [corpus.mail("m")], "pop3s")
+    personal.record(ANNA, "r", server)
+    daemon = personal.start()
+    rigs.wait_for(lambda: "certificate" in (personal.status()["records"][0]["last_error"] or ""), "the failure")
+    trust(own_ca_dir, pki, "otherca")
+    personal.ctl("poll", "all")
+    rigs.wait_for(lambda: personal.idents().get("example.org/anna"), "the mail")
+    assert "ca_dir %s has changed" % own_ca_dir in daemon.log()
+    assert "reloaded" not in daemon.log()
+
+
+def test_trusted_certificates_out_of_reach(personal, popd, pki, own_ca_dir):
+    """A directory that is gone for a while is told once, and what was read of it goes on counting."""
+    bad, good = popd(Tls("unknown"), [], "pop3s"), popd(None, [corpus.mail("m")], "pop3s")
+    personal.record(ANNA, "bad", bad)
+    personal.record(ANNA, "good", good)
+    daemon = personal.start()
+    rigs.wait_for(lambda: personal.status()["records"][0]["last_error"] and personal.idents(), "the failure, and the mail")
+    os.rename(own_ca_dir, str(own_ca_dir) + ".away")
+    for n in (2, 3):
+        personal.ctl("poll", ANNA + "/bad")
+        rigs.wait_for(lambda: len(bad.sessions) >= n, "attempt %d" % n)
+    good.box.add(corpus.mail("later"))
+    personal.ctl("poll", ANNA + "/good")
+    rigs.wait_for(lambda: len(personal.idents()["example.org/anna"]) > 1, "the next mail")
+    assert daemon.log().count("trusted certificates stay as they were read last: ca_dir %s: No such file" % own_ca_dir) == 1

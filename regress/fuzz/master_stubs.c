@@ -114,6 +114,7 @@ void child_set_ready(struct child *c) { (void)c; }
 void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
 { (void)c; (void)i; (void)h; (void)p; (void)f; (void)s; }
 void child_retire(enum role r) { (void)r; }
+void watch_look(int failed) { (void)failed; }
 void child_log_level(enum log_level l) { (void)l; }
 int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
 int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }

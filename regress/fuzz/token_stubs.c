@@ -87,6 +87,7 @@ int state_token_prune(uint8_t (*k)[PROTO_DIGEST_LEN], size_t n) { (void)k; (void
 int config_origins(const char *p, int (*cb)(void *, const uint8_t *), void *a) { (void)p; (void)cb; (void)a; return (0); }
 uint32_t state_next_session(void) { return (++stub_id); }
 struct child *child_current(enum role r) { (void)r; return (&stub_child); }
+void watch_look(int failed) { (void)failed; }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
 int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
