@@ -84,9 +84,12 @@ CREATE TABLE IF NOT EXISTS relay (
 CREATE INDEX IF NOT EXISTS relay_message ON relay (mailbox, uid);
 
 -- Who has got which message of unified records: the first 16 octets of SHA-256 over the message's identity and the recipient.
+-- mailbox, uid: the message that was delivered, as it was named then; NULL: it was before this was kept.
 CREATE TABLE IF NOT EXISTS copy (
 	key	BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
-	since	INTEGER NOT NULL
+	since	INTEGER NOT NULL,
+	mailbox	INTEGER,
+	uid	BLOB
 ) STRICT, WITHOUT ROWID;
 
 -- Why messages of unified records, and those handed on, went where they went; for some days.  results: a line for each thing that
@@ -210,6 +213,10 @@ CREATE VIEW queue (id, account, record, uid, nexthop, recipient, sender, state, 
 	    CASE r.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'quarantined' ELSE 'failed' END,
 	    datetime(r.arrived, 'unixepoch', 'localtime'), datetime(r.next, 'unixepoch', 'localtime'), r.tries, r.status
 	FROM relay r LEFT JOIN mailbox m ON m.id = r.mailbox;
+
+CREATE VIEW copies (key, since, mailbox, account, record, uid) AS
+	SELECT lower(hex(c.key)), datetime(c.since, 'unixepoch', 'localtime'), c.mailbox, m.account, m.record, CAST(c.uid AS TEXT)
+	FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox;
 
 CREATE VIEW tokens (origin, replaced, suspended, since, ends) AS
 	SELECT lower(hex(origin)), CASE WHEN refresh IS NULL THEN 'no' ELSE 'yes' END, suspended,

@@ -421,9 +421,11 @@ commit_member(const struct receipt *r, const struct member *m)
 		return;			/* excused meanwhile */
 	msg->state = MESSAGE_COMMITTED;
 	s->committed = 1;
-	if (r->verdict == COMMIT_DISCARD)
-		s->discarded++;
-	else {
+	s->copies += r->copies > 0;
+	if (r->verdict == COMMIT_DISCARD) {
+		s->dropped += r->dropped;
+		s->discarded += r->copies == 0 && !r->dropped;
+	} else {
 		s->retrieved++;
 		s->octets += r->octets;
 		s->fallback += m->fallback;

@@ -102,12 +102,16 @@ report_work(struct session *s)
 	char	 extra[160] = "";
 	int	 n = 0;
 
-	if (s->retrieved == 0 && s->deleted == 0 && s->discarded == 0)
+	if (s->retrieved == 0 && s->deleted == 0 && s->discarded == 0 && s->copies == 0 && s->dropped == 0)
 		return;
 	if (s->fallback > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u to the postmaster", s->fallback);
 	if (s->discarded > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u known already", s->discarded);
+	if (s->copies > 0)
+		n += snprintf(extra + n, sizeof(extra) - n, ", %u %s suppressed", s->copies, s->copies == 1 ? "copy" : "copies");
+	if (s->dropped > 0)
+		n += snprintf(extra + n, sizeof(extra) - n, ", %u discarded", s->dropped);
 	if (s->aside > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u set aside", s->aside);
 	log_info("%s: %s: %u messages (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,

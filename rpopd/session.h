@@ -68,7 +68,7 @@ struct session {
 	enum fail_why		 why;		/* first failure, WHY_NONE */
 	enum fetch_stage	 stage;
 	char			 error[PROTO_TEXT_SIZE];
-	uint32_t		 retrieved, deleted, fallback, discarded, aside;
+	uint32_t		 retrieved, deleted, fallback, discarded, copies, dropped, aside;
 	uint64_t		 octets;
 	/* verdict frame under construction */
 	uint8_t			 frame[PROTO_FRAME_MAX];

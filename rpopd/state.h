@@ -72,6 +72,8 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint8_t		*verdicts;	/* one per recipient: enum commit_verdict */
 	int64_t		 relay;		/* id of the first of its relay rows; ids follow in the order of recipients; 0: none */
 	uint8_t		 waiting;	/* 1: its seen row says WAITING */
+	uint32_t	 copies;	/* recipients who have had it before */
+	uint8_t		 dropped;	/* 1: DISCARD, as the routing table says for every recipient */
 };
 
 struct record_state {

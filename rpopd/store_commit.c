@@ -146,6 +146,8 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 {
 	r->relay = 0;
 	r->waiting = 0;
+	r->copies = 0;
+	r->dropped = 0;
 	if ((r->header ? commit_header(r) : commit_seen(r)) == -1)
 		return (-1);
 	if (r->verdict == COMMIT_DELIVER)

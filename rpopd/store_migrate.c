@@ -30,7 +30,9 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		" UNION SELECT mailbox FROM record_state WHERE last_success > 0);"
 	},
 	[2] = {
-		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW tokens; DROP VIEW suspects; DROP VIEW oversized;",
+		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW tokens; DROP VIEW suspects; DROP VIEW oversized;"
+		"ALTER TABLE copy ADD COLUMN mailbox INTEGER;"
+		"ALTER TABLE copy ADD COLUMN uid BLOB;",
 
 		""
 	}

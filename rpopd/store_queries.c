@@ -63,7 +63,9 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
 	    " ON CONFLICT DO UPDATE SET accepted = accepted + ?2, refused = refused + ?3, retried = retried + ?4,"
 	    " in_doubt = in_doubt + ?5",
-	[Q_COPY_ADD] = "INSERT OR IGNORE INTO copy (key, since) VALUES (?1, ?2)",
+	[Q_COPY_GET] = "SELECT c.mailbox, c.uid, m.account || '/' || m.record, datetime(c.since, 'unixepoch', 'localtime')"
+	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE c.key = ?1",
+	[Q_COPY_ADD] = "INSERT OR IGNORE INTO copy (mailbox, uid, key, since) VALUES (?1, ?2, ?3, ?4)",
 	[Q_COPY_PRUNE] = "DELETE FROM copy WHERE since < ?1",
 	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, since, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
 	    " ?6)",

@@ -11,11 +11,14 @@
  *	reject, to be told		relay, failed		DELIVER		WAITING, until the report is made
  *	reject, nobody to tell		relay, quarantined	DELIVER		as Maildir
  *
- * With all of them DISCARD the message is.  A message is committed once, so a copy row stands for this or an earlier commit.
+ * With all of them DISCARD the message is.  A message is committed once, and its own copy rows are written after every recipient is
+ * decided: a copy row that is found is another message's.  Two recipients of one message that have a key in common, such as one
+ * address at two next hops, both get it.
  */
 #include <sys/types.h>
 
 #include <sha2.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,36 +28,57 @@
 #include "store_sql.h"
 
 #define RESULTS_SIZE	4096		/* of handled.results at first */
+#define ORIGIN_SIZE	(4 * (PROTO_RECORD_SIZE + STATE_KEY_MAX) + 64)
+#define COPY_KEY_LEN	16
 #define HANDLED_SECONDS	(14 * 86400)
 #define COPY_SECONDS	(30 * 86400)
 
+struct results {			/* what rpopctl explain will say: a line for each recipient, as far as they fit */
+	char	 text[RESULTS_SIZE];
+	size_t	 len;
+	uint32_t omitted;
+	char	 origin[ORIGIN_SIZE];	/* the message that the last copy was taken for */
+};
+
 static int	 rcpt_one(struct receipt *, const struct msg_rcpt *, int64_t *, int64_t *);
-static int	 rcpt_copy(const struct receipt *, const struct msg_rcpt *);
+static void	 rcpt_key(const struct receipt *, const struct msg_rcpt *, uint8_t [COPY_KEY_LEN]);
+static int	 rcpt_copy(const struct receipt *, const struct msg_rcpt *, char *, size_t);
+static void	 rcpt_origin(sqlite3_stmt *, char *, size_t);
+static int	 rcpt_remember(const struct receipt *);
 static int	 rcpt_relay(struct receipt *, const struct msg_rcpt *);
-static int	 rcpt_handled(const struct receipt *);
-static void	 rcpt_result(const struct msg_rcpt *, int, char *, size_t);
+static int	 rcpt_handled(const struct receipt *, const struct results *);
+static void	 rcpt_result(struct results *, const struct msg_rcpt *, int, const char *);
+static void	 rcpt_say(struct results *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static int	 rcpt_wait(const struct receipt *);
 
-/* The message is new.  Fills verdicts, relay and waiting; verdict becomes DISCARD if all are. */
+/* The message is new.  Fills verdicts, relay, waiting, copies and dropped; verdict becomes DISCARD if all are. */
 int
 rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
-	int			 unified = memcmp(r->identity, none, sizeof(none)) != 0, discard;
+	static struct results	 results;
+	char			 origin[ORIGIN_SIZE];
+	int			 unified = memcmp(r->identity, none, sizeof(none)) != 0, discard, copy;
 	uint32_t		 i, discarded = 0;
 
+	memset(&results, 0, sizeof(results));
 	for (i = 0; i < r->nrcpt; i++) {
-		discard = r->rcpts[i].kind == RCPT_DISCARD ? 1 : unified ? rcpt_copy(r, &r->rcpts[i]) : 0;
-		if (discard == -1 || (!discard && rcpt_one(r, &r->rcpts[i], first, last) == -1))
+		discard = r->rcpts[i].kind == RCPT_DISCARD;
+		copy = !discard && unified ? rcpt_copy(r, &r->rcpts[i], origin, sizeof(origin)) : 0;
+		if (copy == -1 || (!discard && !copy && rcpt_one(r, &r->rcpts[i], first, last) == -1))
 			return (-1);
-		r->verdicts[i] = discard ? COMMIT_DISCARD : COMMIT_DELIVER;
-		discarded += discard;
+		r->verdicts[i] = discard || copy ? COMMIT_DISCARD : COMMIT_DELIVER;
+		r->copies += copy;
+		discarded += discard || copy;
+		rcpt_result(&results, &r->rcpts[i], copy, origin);
 	}
-	if (discarded == r->nrcpt)
+	if (discarded == r->nrcpt) {
 		r->verdict = COMMIT_DISCARD;
-	if (r->waiting && !r->header && rcpt_wait(r) == -1)
+		r->dropped = r->copies == 0;
+	}
+	if ((unified && rcpt_remember(r) == -1) || (r->waiting && !r->header && rcpt_wait(r) == -1))
 		return (-1);
-	return (r->note == NULL ? 0 : rcpt_handled(r));
+	return (r->note == NULL ? 0 : rcpt_handled(r, &results));
 }
 
 int
@@ -82,23 +106,78 @@ rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, int64_t *first, int64_t
 	return (0);
 }
 
-/* 1: the recipient has got this message before, 0: it has not, but has now, -1. */
-static int
-rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt)
+/* What a message and somebody who has got it are known by. */
+static void
+rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[COPY_KEY_LEN])
 {
-	uint8_t		 digest[SHA256_DIGEST_LENGTH], kind = rcpt->kind;
-	sqlite3_stmt	*st;
-	SHA2_CTX	 ctx;
+	uint8_t	 digest[SHA256_DIGEST_LENGTH], kind = rcpt->kind;
+	SHA2_CTX ctx;
 
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, r->identity, sizeof(r->identity));
 	SHA256Update(&ctx, &kind, sizeof(kind));
 	SHA256Update(&ctx, (const uint8_t *)rcpt->dest, strlen(rcpt->dest));
 	SHA256Final(digest, &ctx);
-	if ((st = state_query(Q_COPY_ADD)) == NULL || sqlite3_bind_blob(st, 1, digest, 16, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 2, r->since) != SQLITE_OK || state_step(st) == -1)
+	memcpy(key, digest, COPY_KEY_LEN);
+}
+
+/* 1: the recipient has got this message before, as the one that origin names; 0: he has not; -1. */
+static int
+rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, size_t size)
+{
+	uint8_t		 key[COPY_KEY_LEN];
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	rcpt_key(r, rcpt, key);
+	if ((st = state_query(Q_COPY_GET)) == NULL || sqlite3_bind_blob(st, 1, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
-	return (state_changes() == 0);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		rcpt_origin(st, origin, size);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
+}
+
+/* In words that rpopctl explain understands: record or number of the mailbox, unique-id, time. */
+static void
+rcpt_origin(sqlite3_stmt *st, char *origin, size_t size)
+{
+	const char	*record = (const char *)sqlite3_column_text(st, 2), *when = (const char *)sqlite3_column_text(st, 3);
+	const void	*uid = sqlite3_column_blob(st, 1);
+	char		 name[4 * PROTO_RECORD_SIZE], id[4 * STATE_KEY_MAX + 1];
+
+	if (when == NULL)
+		when = "?";
+	if (uid == NULL) {
+		snprintf(origin, size, "taken %s", when);
+		return;
+	}
+	if (record != NULL)
+		log_vis(name, sizeof(name), record, strlen(record));
+	else
+		snprintf(name, sizeof(name), "mailbox %lld", (long long)sqlite3_column_int64(st, 0));
+	log_vis(id, sizeof(id), uid, sqlite3_column_bytes(st, 1));
+	snprintf(origin, size, "taken %s as %s of %s", when, id, name);
+}
+
+/* Who has got it from now on. */
+static int
+rcpt_remember(const struct receipt *r)
+{
+	uint8_t		 key[COPY_KEY_LEN];
+	sqlite3_stmt	*st;
+	uint32_t	 i;
+
+	for (i = 0; i < r->nrcpt; i++) {
+		if (r->verdicts[i] != COMMIT_DELIVER)
+			continue;
+		rcpt_key(r, &r->rcpts[i], key);
+		if ((st = state_query(Q_COPY_ADD)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+		    sqlite3_bind_blob(st, 3, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK ||
+		    sqlite3_bind_int64(st, 4, r->since) != SQLITE_OK || state_step(st) == -1)
+			return (-1);
+	}
+	return (0);
 }
 
 static int
@@ -155,43 +234,60 @@ rcpt_wait(const struct receipt *r)
 
 /* What rpopctl explain will say. */
 static int
-rcpt_handled(const struct receipt *r)
+rcpt_handled(const struct receipt *r, const struct results *results)
 {
-	static char	 results[RESULTS_SIZE];
+	char		 text[RESULTS_SIZE + 32];
 	sqlite3_stmt	*st;
-	size_t		 len = 0;
-	uint32_t	 i;
 
-	results[0] = '\0';
-	for (i = 0; i < r->nrcpt && len < sizeof(results) - PROTO_DEST_SIZE - PROTO_TEXT_SIZE - 64; i++) {
-		rcpt_result(&r->rcpts[i], r->verdicts[i] == COMMIT_DISCARD, results + len, sizeof(results) - len);
-		len += strlen(results + len);
-	}
-	if (i < r->nrcpt)
-		snprintf(results + len, sizeof(results) - len, "and %u more\n", r->nrcpt - i);
+	strlcpy(text, results->text, sizeof(text));
+	if (results->omitted > 0)
+		snprintf(text + results->len, sizeof(text) - results->len, "and %u more\n", results->omitted);
 	if ((st = state_query(Q_HANDLED_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
 	    sqlite3_bind_int64(st, 3, r->since) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 4, r->note->sender, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 5, r->note->note, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 6, results, -1, SQLITE_STATIC) != SQLITE_OK)
+	    sqlite3_bind_text(st, 6, text, -1, SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
 }
 
+/* origin: of the message that this one is a copy of for this recipient; told once for neighbours. */
 static void
-rcpt_result(const struct msg_rcpt *rcpt, int discarded, char *to, size_t size)
+rcpt_result(struct results *to, const struct msg_rcpt *rcpt, int copy, const char *origin)
 {
 	static const char *const	 words[] = { [RCPT_MAILDIR] = "delivered", [RCPT_RELAY] = "waiting",
 	    [RCPT_QUARANTINE] = "quarantined", [RCPT_REJECT] = "rejected" };
 
+	if (copy && strcmp(to->origin, origin) != 0) {
+		strlcpy(to->origin, origin, sizeof(to->origin));
+		rcpt_say(to, "a copy of the message %s\n", origin);
+	}
 	if (rcpt->kind == RCPT_DISCARD)
-		snprintf(to, size, "discarded %s\n", rcpt->dest);
-	else if (discarded)
-		snprintf(to, size, "copy suppressed %s\n", rcpt->dest);
+		rcpt_say(to, "discarded %s\n", rcpt->dest);
+	else if (copy)
+		rcpt_say(to, "copy suppressed %s\n", rcpt->dest);
 	else
-		snprintf(to, size, "%s %s%s%s\n", words[rcpt->kind], rcpt->dest,
+		rcpt_say(to, "%s %s%s%s\n", words[rcpt->kind], rcpt->dest,
 		    rcpt->kind != RCPT_MAILDIR && rcpt->reason[0] != '\0' ? ": " : "",
 		    rcpt->kind != RCPT_MAILDIR ? rcpt->reason : "");
+}
+
+/* A line as a whole, or it is counted as omitted, and so are all that follow. */
+static void
+rcpt_say(struct results *to, const char *fmt, ...)
+{
+	va_list	 ap;
+	int	 n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(to->text + to->len, sizeof(to->text) - to->len, fmt, ap);
+	va_end(ap);
+	if (to->omitted == 0 && n > 0 && (size_t)n < sizeof(to->text) - to->len) {
+		to->len += n;
+		return;
+	}
+	to->text[to->len] = '\0';
+	to->omitted++;
 }
 
 /* Lazily: rows that come back are pruned again. */

@@ -34,6 +34,19 @@ def test_one_session(unified, popd):
     assert unified.state("SELECT count(*) FROM copy") == [(3,)]
 
 
+def test_told(unified, popd):
+    """A session says how many copies it suppressed, beside what it had retrieved before and what a route discards."""
+    server = popd(messages=[copy("m", n) for n in range(3)] + [copy("trap", 0, ["trap@example.org"])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("INSERT INTO route (address, action) VALUES ('trap@example.org', 'discard');")
+    assert "1 messages (" in (log := unified.once().log) and "retrieved, 4 deleted, 2 copies suppressed, 1 discarded, " in log
+    server.box.add(copy("m", 3, PEOPLE + ["postmaster@example.org"]))
+    log = unified.once().log
+    assert "1 messages (" in log and "retrieved, 1 deleted, 1 copy suppressed, " in log and "known already" not in log
+    assert unified.idents() == {**each("m"), "example.org/postmaster": ["m"]}
+
+
 def test_across_sessions(unified, popd):
     """In other sessions, after a restart, in the mailbox of another record; a recipient who was not among them gets it."""
     first, second = popd(messages=[copy("m", 0, PEOPLE[:2])]), popd()
@@ -196,7 +209,10 @@ def test_explain(unified, mta, popd):
     assert lines(unified, str(mailbox), uids[0]) == got
     text = unified.ctl("explain", str(mailbox), uids[0]).log
     assert "sender: <carl@sender.example>\n" in text and "result: delivered example.org/anna\n" in text
-    assert lines(unified, PM + "/r", uids[1]).count("result: copy suppressed example.org/anna") == 1
+    (since,), = unified.state("SELECT datetime(since, 'unixepoch', 'localtime') FROM seen WHERE uid = CAST('%s' AS BLOB)" % uids[0])
+    assert [x for x in lines(unified, PM + "/r", uids[1]) if x.startswith("result: ")] == [
+        "result: a copy of the message taken %s as %s of %s/r" % (since, uids[0], PM)] + [
+        "result: copy suppressed " + who for who in ("example.org/anna", "bert@example.org", "example.org/info")]
     failed = unified.ctl("explain", PM + "/r", "no-such-uid", check=False)
     assert failed.code == 1 and "nothing is known" in failed.log
     assert unified.ctl("explain", PM + "/s", uids[0], check=False).code == 1

@@ -219,6 +219,7 @@ test_migrate_2(void **state)
 	    " (5, CAST('b' AS BLOB), 1, NULL, 2000, 10, CAST('0123456789abcdef0123456789abcdef' AS BLOB));"
 	    "INSERT INTO suspect VALUES (5, CAST('s' AS BLOB), 2, 0, NULL, 99, 'died');"
 	    "INSERT INTO oversize VALUES (5, CAST('o' AS BLOB), 1, NULL, 4000, 99);"
+	    "INSERT INTO copy VALUES (zeroblob(16), 1000);"
 	    "UPDATE meta SET value = 4001\"");
 	if (state_open(path, err, sizeof(err)) == -1)
 		fail_msg("%s", err);
@@ -228,6 +229,8 @@ test_migrate_2(void **state)
 	assert_int_equal(state_counts(5, &counts), 0);
 	assert_int_equal(counts.oversize, 1);
 	assert_int_equal(counts.suspects, 1);
+	shell("\"SELECT count(*) || ifnull(max(mailbox), '-') || ifnull(max(uid), '-') || max(since) FROM copy\""
+	    " | grep -qx -e 1--1000");
 }
 
 /* A future schema, and one that was never: neither is touched. */

@@ -62,6 +62,8 @@ setup(void **state)
 
 	(void)state;
 	umask(077);
+	setenv("TZ", "UTC", 1);
+	tzset();
 	log_setsink(quiet);
 	deadly = NULL;
 	serial = 0;
@@ -264,19 +266,85 @@ test_copies(void **state)
 	}
 	assert_int_equal(sum, 3);
 	assert_string_equal(ask(SEEN), "a:5 b:1 c:1");
-	assert_string_equal(ask("SELECT results FROM handled WHERE uid = x'63'"), "copy suppressed example.org/anna\n"
-	    "copy suppressed example.org/bert\ncopy suppressed info@example.com\n");
+	assert_string_equal(ask("SELECT results FROM handled WHERE uid = x'63'"),
+	    "a copy of the message taken 1970-01-01 01:23:20 as a of anna@example.org/work\n"
+	    "copy suppressed example.org/anna\ncopy suppressed example.org/bert\ncopy suppressed info@example.com\n");
 	/* One more recipient gets it, the others do not. */
 	rcpt(1, RCPT_MAILDIR, "example.org/carla");
 	r = commit("d", 9, 0x55, SEEN_DELETING, 2);
 	assert_int_equal(r.verdict, COMMIT_DELIVER);
 	assert_int_equal(verdicts[0], COMMIT_DISCARD);
 	assert_int_equal(verdicts[1], COMMIT_DELIVER);
+	assert_int_equal(r.copies, 1);
+	assert_string_equal(ask("SELECT results FROM handled WHERE uid = x'64'"), "a copy of the message taken 1970-01-01 01:23:20 as a"
+	    " of anna@example.org/work\ncopy suppressed example.org/anna\ndelivered example.org/carla\n");
 	assert_int_equal(commit("e", 10, 0x56, SEEN_DELETING, 2).verdict, COMMIT_DELIVER);
 	assert_int_equal(verdicts[0], COMMIT_DELIVER);
 	assert_int_equal(commit("f", 11, 0, SEEN_DELETING, 2).verdict, COMMIT_DELIVER);
 	assert_int_equal(commit("g", 12, 0, SEEN_DELETING, 2).verdict, COMMIT_DELIVER);
 	assert_int_equal(verdicts[0], COMMIT_DELIVER);
+}
+
+/* One address at two next hops is two recipients of one message, both of whom have it when another copy comes. */
+static void
+test_two_hops(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	rcpt(0, RCPT_RELAY, "info@example.com");
+	rcpt(1, RCPT_RELAY, "info@example.com");
+	rcpts[1].nexthop = 8;
+	r = commit("a", 1, 0x55, SEEN_DELETING, 2);
+	assert_int_equal(r.copies, 0);
+	assert_string_equal(ask(RELAYS), "info@example.com>7:0:1: info@example.com>8:0:1:");
+	r = commit("b", 2, 0x55, SEEN_DELETING, 2);
+	assert_int_equal(r.verdict, COMMIT_DISCARD);
+	assert_int_equal(r.copies, 2);
+	assert_string_equal(ask("SELECT count(*) FROM relay"), "2");
+}
+
+/* What the table discards is no copy of anything. */
+static void
+test_dropped(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	rcpt(0, RCPT_DISCARD, "trash@example.org");
+	r = commit("a", 1, 0x55, SEEN_DELETING, 1);
+	assert_int_equal(r.verdict, COMMIT_DISCARD);
+	assert_int_equal(r.dropped, 1);
+	assert_int_equal(r.copies, 0);
+	r = commit("b", 2, 0x55, SEEN_DELETING, 1);
+	assert_int_equal(r.dropped, 1);
+	r = commit("b", 2, 0x55, SEEN_DELETING, 1);		/* retrieved again */
+	assert_int_equal(r.verdict, COMMIT_DISCARD);
+	assert_int_equal(r.dropped + r.copies, 0);
+}
+
+/* More recipients than fit into the note: whole lines, and how many are missing. */
+static void
+test_many_results(void **state)
+{
+	struct msg_rcpt	*many = calloc(200, sizeof(*many));
+	uint8_t		 got[200];
+	struct receipt	 r = { .mailbox = mbox, .uid = "m", .uidlen = 1, .state = SEEN_KEPT, .nrcpt = 200, .rcpts = many,
+	    .verdicts = got, .note = &note, .since = 5000, .unproven = 5000 };
+	int64_t		 first, last;
+	uint32_t	 i;
+
+	(void)state;
+	assert_non_null(many);
+	for (i = 0; i < 200; i++) {
+		many[i].kind = RCPT_MAILDIR;
+		snprintf(many[i].link, sizeof(many[i].link), "1.M2P3S4N1R%u.mx", i);
+		snprintf(many[i].dest, sizeof(many[i].dest), "example.org/a-name-that-needs-room-%03u", i);
+	}
+	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	free(many);
+	assert_string_equal(ask("SELECT substr(results, -12) FROM handled"), "nd 117 more\n");
+	assert_string_equal(ask("SELECT length(results) - length(replace(results, char(10), '')) FROM handled"), "84");
 }
 
 static void
@@ -503,7 +571,7 @@ test_prune(void **state)
 	int64_t	 now = 100 * 86400;
 
 	(void)state;
-	tell("INSERT INTO copy VALUES (zeroblob(16), 69 * 86400), (randomblob(16), 71 * 86400);"
+	tell("INSERT INTO copy (key, since) VALUES (zeroblob(16), 69 * 86400), (randomblob(16), 71 * 86400);"
 	    "INSERT INTO handled VALUES (1, x'61', 85 * 86400, '', '', ''), (1, x'62', 87 * 86400, '', '', '')");
 	assert_int_equal(state_prune_old(now), 0);
 	assert_string_equal(ask("SELECT since / 86400 FROM copy UNION ALL SELECT since / 86400 FROM handled"), "71 87");
@@ -644,7 +712,8 @@ main(void)
 {
 #define RUN(test)	cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest	 tests[] = {
-		RUN(test_kinds), RUN(test_final_at_once), RUN(test_no_note), RUN(test_copies), RUN(test_done), RUN(test_again),
+		RUN(test_kinds), RUN(test_final_at_once), RUN(test_no_note), RUN(test_copies), RUN(test_two_hops), RUN(test_dropped),
+		RUN(test_many_results), RUN(test_done), RUN(test_again),
 		RUN(test_quarantine), RUN(test_move), RUN(test_report), RUN(test_known), RUN(test_key), RUN(test_header),
 		RUN(test_record_gone), RUN(test_prune), RUN(test_locked), RUN(test_killed_commit), RUN(test_killed_change),
 		RUN(test_killed_final),
