@@ -230,7 +230,8 @@ enum auth_mech { AUTH_AUTO = 1, AUTH_EXTERNAL, AUTH_OAUTHBEARER, AUTH_XOAUTH2, A
 	AUTH_PLAIN, AUTH_LOGIN, AUTH_USER, AUTH_APOP, AUTH_NTLM, AUTH_MSN, AUTH_MAX };
 enum dial_flag { DIAL_SELF = 0x01, DIAL_PUBLIC = 0x02 };	/* our own addresses allowed (S17); public ones only */
 enum verdict { VERDICT_KEEP = 1, VERDICT_DELE };
-enum commit_verdict { COMMIT_DELIVER = 1, COMMIT_DISCARD };	/* DISCARD: known by its digest, unlink it */
+/* DISCARD: known by its digest, unlink it.  HOLD: likewise, but somebody waits for it whose file was missing: it stays in the spool */
+enum commit_verdict { COMMIT_DELIVER = 1, COMMIT_DISCARD, COMMIT_HOLD };
 
 struct msg_log {
 	uint32_t	 level;			/* enum log_level */
@@ -623,7 +624,9 @@ struct ctl_queued {			/* a recipient that is not in its mailbox */
 	int64_t		 id;			/* 0: the message is still on the server, set aside */
 	int64_t		 mailbox;		/* id in state.db */
 	int64_t		 arrived, next;		/* epoch */
-	uint32_t	 state;			/* as column state of relay */
+	uint32_t	 state;			/* as column state of relay; or its file is missing: */
+#define CTL_STATE_WANTED	3		/* it is retrieved again */
+#define CTL_STATE_LOST		4		/* nobody has it any more */
 	uint32_t	 tries;
 	char		 record[PROTO_RECORD_SIZE];	/* account/record, empty: gone */
 	char		 uid[PROTO_UID_MAX * 4 + 1];

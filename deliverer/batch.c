@@ -229,7 +229,7 @@ batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts)
 	if (rcpts != count)
 		return (-1);
 	for (i = 0; i < count; i++)
-		if (verdicts[i] != COMMIT_DELIVER && verdicts[i] != COMMIT_DISCARD)
+		if (verdicts[i] < COMMIT_DELIVER || verdicts[i] > COMMIT_HOLD)
 			return (-1);
 	HOOK("deliverer.committed");
 	TAILQ_REMOVE(&batches.sent, b, entry);

@@ -167,7 +167,10 @@ message_receipt(const struct message *m)
 	}
 }
 
-/* A verdict for each recipient: links nobody gets are removed, those of Maildirs will be moved, the others stay. */
+/*
+ * A verdict for each recipient: links nobody gets are removed, those of Maildirs will be moved, the others stay,
+ * and so does every link that is held for somebody whose own was missing.
+ */
 void
 message_decide(struct message *m, const uint8_t *verdicts)
 {
@@ -178,8 +181,10 @@ message_decide(struct message *m, const uint8_t *verdicts)
 		if (verdicts[i] == COMMIT_DELIVER)
 			continue;
 		r = &m->rcpts[i];
-		HOOK("deliverer.discard");
-		spool_unlink(&m->id, i);
+		if (verdicts[i] == COMMIT_DISCARD) {
+			HOOK("deliverer.discard");
+			spool_unlink(&m->id, i);
+		}
 		if (r->dir != NULL)
 			maildir_release(r->dir);
 		r->dir = NULL;

@@ -137,6 +137,11 @@ queue_open(const struct msg_link *link, struct msg_spool_opened *answer)
 		close(fd);
 		return (-1);
 	}
+	if (st.st_size <= off) {		/* nothing of ours is empty: a repair of the file system left a name only */
+		answer->error = ENOENT;
+		close(fd);
+		return (-1);
+	}
 	answer->octets = st.st_size - off;
 	return (fd);
 }

@@ -63,6 +63,9 @@ CREATE TABLE IF NOT EXISTS pending (
 -- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
 -- 1 deleting.  A report about a row has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
 -- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
+-- body: 1 the file is in the spool, so that the message is safe here; 0 it is missing and wanted: the message is retrieved again, and
+-- nothing about it is final until then; 2 it is missing, and the server has the message no longer.
+-- sent: when it was handed on, epoch, as long as no result is written down; 0: it is not on its way.
 CREATE TABLE IF NOT EXISTS relay (
 	id		INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox		INTEGER NOT NULL,
@@ -79,9 +82,13 @@ CREATE TABLE IF NOT EXISTS relay (
 	arrived		INTEGER NOT NULL,
 	next		INTEGER NOT NULL,
 	tries		INTEGER NOT NULL,
-	status		TEXT NOT NULL
+	status		TEXT NOT NULL,
+	body		INTEGER NOT NULL DEFAULT 1 CHECK (body BETWEEN 0 AND 2),
+	sent		INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS relay_message ON relay (mailbox, uid);
+CREATE INDEX IF NOT EXISTS relay_wanted ON relay (mailbox, uid) WHERE body = 0;
+CREATE INDEX IF NOT EXISTS relay_sent ON relay (nexthop) WHERE sent > 0;
 
 -- Who has got which message of unified records: the first 16 octets of SHA-256 over the message's identity and the recipient.
 -- mailbox, uid: the message that was delivered, as it was named then; NULL: it was before this was kept.
@@ -210,7 +217,8 @@ CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, s
 
 CREATE VIEW queue (id, account, record, uid, nexthop, recipient, sender, state, arrived, next_try, tries, status) AS
 	SELECT r.id, m.account, m.record, CAST(r.uid AS TEXT), r.nexthop, r.dest, r.sender,
-	    CASE r.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'quarantined' ELSE 'failed' END,
+	    CASE r.body WHEN 0 THEN 'wanted' WHEN 2 THEN 'lost' ELSE
+	    CASE r.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'quarantined' ELSE 'failed' END END,
 	    datetime(r.arrived, 'unixepoch', 'localtime'), datetime(r.next, 'unixepoch', 'localtime'), r.tries, r.status
 	FROM relay r LEFT JOIN mailbox m ON m.id = r.mailbox;
 

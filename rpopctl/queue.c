@@ -8,7 +8,7 @@
 
 #define QUEUED_MAX	2000000
 
-static const char *const	 states[] = { "waiting", "quarantined", "failed" };
+static const char *const	 states[] = { "waiting", "quarantined", "failed", "wanted", "lost" };
 
 int
 queue_add(struct reply *rep, const struct ctl_queued *m)

@@ -404,6 +404,8 @@ commit_answer(struct batch *b)
 		commit_member(&b->receipts[i], &b->members[i]);
 		if (b->receipts[i].relay != 0)
 			commit_relays(&b->receipts[i], &b->members[i]);
+		else if (b->receipts[i].attached > 0)
+			relay_attached(&b->receipts[i]);
 	}
 	HOOK("master.verdict_sent");
 }

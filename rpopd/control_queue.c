@@ -192,7 +192,7 @@ view_row(void *arg, const struct relay_row *row)
 {
 	struct view	*v = arg;
 
-	if (v->quarantine && row->state != RELAY_QUARANTINED)
+	if (v->quarantine && (row->state != RELAY_QUARANTINED || row->body != BODY_HERE))
 		return (0);
 	if (v->n % 1024 == 0 && (v->ids = reallocarray(v->ids, v->n + 1024, sizeof(*v->ids))) == NULL)
 		fatal("queue");
@@ -250,7 +250,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 	m.mailbox = row->mailbox;
 	m.arrived = row->arrived;
 	m.next = row->next;
-	m.state = row->state;
+	m.state = row->body == BODY_HERE ? (uint32_t)row->state : row->body == BODY_WANTED ? CTL_STATE_WANTED : CTL_STATE_LOST;
 	m.tries = row->tries;
 	queue_record(row->mailbox, m.record, sizeof(m.record));
 	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);

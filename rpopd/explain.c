@@ -150,7 +150,10 @@ explain_row(void *arg, const struct relay_row *r)
 	struct client	*c = arg;
 	char		 when[32];
 
-	if (r->state == RELAY_WAITING)
+	if (r->body != BODY_HERE)
+		explain_say(c, "queue", "%lld: %s, %s%s%s", (long long)r->id, r->dest, r->body == BODY_LOST ? "lost" : "wanted again",
+		    r->status[0] != '\0' ? ": " : "", r->status);
+	else if (r->state == RELAY_WAITING)
 		explain_say(c, "queue", "%lld: %s at next hop %u, tried %u time%s, next %s%s%s", (long long)r->id, r->dest,
 		    r->nexthop, r->tries, r->tries == 1 ? "" : "s", explain_time(r->next, when), r->status[0] != '\0' ? ": " : "", r->status);
 	else

@@ -39,7 +39,7 @@ static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
 static void	 deliverer_recover(struct child *);
 static int	 deliverer_replay(void *, int64_t, const struct msg_rcpt *);
-static int	 deliverer_hold(void *, const struct relay_row *);
+static int	 deliverer_hold(void *, const char *);
 static void	 deliverer_suspects(void);
 static void	 deliverer_blame(const struct suspect *);
 
@@ -162,7 +162,7 @@ deliverer_recover(struct child *c)
 {
 	nsuspects = 0;
 	replayed = 0;
-	if (state_pending(deliverer_replay, c) == -1 || state_relay_each(deliverer_hold, c) == -1)
+	if (state_pending(deliverer_replay, c) == -1 || state_relay_links(deliverer_hold, c) == -1)
 		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
 	link_send(&c->link, IMSG_REPLAY_END, -1, NULL, 0);
 }
@@ -177,13 +177,13 @@ deliverer_replay(void *arg, int64_t id, const struct msg_rcpt *m)
 }
 
 static int
-deliverer_hold(void *arg, const struct relay_row *row)
+deliverer_hold(void *arg, const char *link)
 {
 	struct child	*c = arg;
 	struct msg_link	 m;
 
 	memset(&m, 0, sizeof(m));
-	strlcpy(m.link, row->link, sizeof(m.link));
+	strlcpy(m.link, link, sizeof(m.link));
 	return (link_send(&c->link, IMSG_HOLD, -1, &m, sizeof(m)));
 }
 

@@ -13,6 +13,7 @@
  *	leave_days old
  *	MARKED		leave alone			leave alone (nobody has it)
  *	WAITING		leave alone			leave alone (not everybody has it; it becomes KEPT or DELETING)
+ *	WAITING, wanted	retrieve and compare		retrieve and compare (its file is missing here; see store_body.c)
  *	DELETED		retrieve and compare		retrieve and compare
  *	DELETING, gone	retrieve and compare		retrieve and compare
  *
@@ -207,8 +208,11 @@ plan_act(struct walk *w, struct message *m, const struct seen_row *row)
 	case SEEN_KEPT:
 		m->action = !s->leave || plan_expired(w, row) ? PLAN_DELE : 0;
 		return;
-	case SEEN_MARKED:
 	case SEEN_WAITING:
+		if (row->wanted)
+			break;
+		/* FALLTHROUGH */
+	case SEEN_MARKED:
 		m->action = 0;
 		return;
 	case SEEN_DELETED:

@@ -32,6 +32,7 @@ struct held {				/* ids of what is in quarantine */
 };
 
 static int	 quarantine_one(const struct ctl_quarantine *, int64_t, const struct target *, char *, size_t);
+static int	 quarantine_body(const struct relay_row *, char *, size_t);
 static int	 quarantine_all(const struct ctl_quarantine *, const struct target *, char *, size_t);
 static int	 quarantine_aside(const struct ctl_quarantine *, char *, size_t);
 static int	 aside_match(void *, const struct aside_row *);
@@ -79,6 +80,8 @@ quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *
 		snprintf(text, size, "%s: not an address here", m->to);
 		return (-1);
 	}
+	if (m->act == QUARANTINE_RELEASE && quarantine_body(&row, text, size) == -1)
+		return (-1);
 	quarantine_change(m, &row, t, &c);
 	if (quarantine_commit(&c, &row, 1) == -1) {
 		snprintf(text, size, "state.db cannot be written now; try again");
@@ -86,6 +89,26 @@ quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *
 	}
 	snprintf(text, size, "%lld: %s", (long long)id, m->act == QUARANTINE_DROP ? "dropped" : "released");
 	return (0);
+}
+
+/* 0, or -1 with a sentence: there is nothing here that could be delivered. */
+static int
+quarantine_body(const struct relay_row *row, char *text, size_t size)
+{
+	struct relay_hop	*h = relay_hop(row->nexthop);
+
+	if (row->body == BODY_LOST) {
+		snprintf(text, size, "%lld: is lost: its file is missing from the spool, and its server has the message no longer; "
+		    "rpopctl quarantine drop %lld forgets it", (long long)row->id, (long long)row->id);
+		return (-1);
+	}
+	if (row->body == BODY_HERE && spool_has(row->link) != 0)
+		return (0);
+	if (row->body == BODY_HERE && body_missing(row->id) == 0 && row->state == RELAY_QUARANTINED && h->quarantined > 0)
+		h->quarantined--;
+	snprintf(text, size, "%lld: its file is missing from the spool: it is retrieved again from its server, if that still has it; "
+	    "release it then", (long long)row->id);
+	return (-1);
 }
 
 static int
@@ -102,6 +125,7 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 	error = state_relay_each(quarantine_id, &held) == -1;
 	for (i = 0; !error && i < held.n; i++) {
 		if (state_relay_get(held.ids[i], &rows[n]) == 1 &&
+		    (m->act == QUARANTINE_DROP || quarantine_body(&rows[n], text, size) == 0) &&
 		    (m->to[0] == '\0' || t->what != TARGET_NONE || rows[n].nexthop != 0)) {
 			quarantine_change(m, &rows[n], t, &changes[n]);
 			n++;
@@ -172,7 +196,7 @@ quarantine_id(void *arg, const struct relay_row *row)
 {
 	struct held	*h = arg;
 
-	if (row->state != RELAY_QUARANTINED)
+	if (row->state != RELAY_QUARANTINED || row->body != BODY_HERE)
 		return (0);
 	if (h->n % 1024 == 0 && (h->ids = reallocarray(h->ids, h->n + 1024, sizeof(*h->ids))) == NULL)
 		fatal("quarantine");
@@ -223,7 +247,7 @@ quarantine_applied(const struct relay_change *c, const struct relay_row *was)
 
 	if (it != NULL)
 		relay_forget(it);
-	else if (was->state == RELAY_QUARANTINED && h->quarantined > 0)
+	else if (was->state == RELAY_QUARANTINED && was->body == BODY_HERE && h->quarantined > 0)
 		h->quarantined--;
 	commit_relay_tried(c->id);
 	if (c->what == RELAY_DONE)

@@ -20,6 +20,12 @@
 #define WAIT_MAX	3600		/* s; no row waits longer, whatever the store says */
 #define RELAY_JOBS	50		/* connections in all */
 
+struct attached {			/* rows that were wanted and have links of a receipt now */
+	const struct receipt	*receipt;
+	struct relay_row	*rows;
+	size_t			 n;
+};
+
 RB_HEAD(relay_items, relay_item);
 RB_HEAD(relay_mails, relay_mail);
 RB_HEAD(relay_hops, relay_hop);
@@ -27,7 +33,9 @@ RB_HEAD(relay_hops, relay_hop);
 static int	 relay_item_cmp(struct relay_item *, struct relay_item *);
 static int	 relay_mail_cmp(struct relay_mail *, struct relay_mail *);
 static int	 relay_hop_cmp(struct relay_hop *, struct relay_hop *);
+static int	 relay_look(void *, const struct relay_row *);
 static int	 relay_read(void *, const struct relay_row *);
+static int	 relay_attach_row(void *, const struct relay_row *);
 static void	 relay_stem(const char *, char *, size_t);
 static struct relay_mail *relay_mail_get(const struct relay_row *, int64_t);
 static void	 relay_place(struct relay_mail *);
@@ -78,9 +86,26 @@ relay_hop_cmp(struct relay_hop *a, struct relay_hop *b)
 void
 relay_start(void)
 {
-	if (state_relay_each(relay_read, NULL) == -1)
-		fatalx("state.db: the queue cannot be read; nothing is lost, but rpopd cannot go on");
-	relay_kick();
+	if (state_relay_each(relay_look, NULL) == 0) {
+		body_checked();
+		if (state_relay_each(relay_read, NULL) == 0) {
+			relay_kick();
+			return;
+		}
+	}
+	fatalx("state.db: the queue cannot be read; nothing is lost, but rpopd cannot go on");
+}
+
+/* Nothing of this life is on its way yet. */
+static int
+relay_look(void *arg, const struct relay_row *row)
+{
+	(void)arg;
+	body_check(row);
+	if (row->sent != 0)
+		log_warnx("delivery %lld to %s: in doubt: it was on its way when rpopd ended, and its next hop's answer is not known; "
+		    "it is handed on again", (long long)row->id, row->dest);
+	return (0);
 }
 
 static int
@@ -110,12 +135,45 @@ relay_committed(const struct relay_row *rows, size_t n)
 	relay_kick();
 }
 
+/* Which of the message's rows were wanted is seen by their links. */
+void
+relay_attached(const struct receipt *r)
+{
+	struct attached	 a = { r, NULL, 0 };
+	size_t		 i;
+
+	if ((a.rows = calloc(r->attached, sizeof(*a.rows))) == NULL)
+		fatal("queue");
+	if (state_relay_of(r->mailbox, r->uid, r->uidlen, relay_attach_row, &a) == -1)
+		log_warnx("state.db cannot be read: deliveries that were wanted go on at the next start");
+	for (i = 0; i < a.n; i++) {
+		log_info("delivery %lld: retrieved again", (long long)a.rows[i].id);
+		relay_add(&a.rows[i]);
+	}
+	free(a.rows);
+	relay_kick();
+}
+
+static int
+relay_attach_row(void *arg, const struct relay_row *row)
+{
+	struct attached	*a = arg;
+	uint32_t	 i;
+
+	for (i = 0; i < a->receipt->nrcpt && a->n < a->receipt->attached; i++)
+		if (a->receipt->verdicts[i] == COMMIT_HOLD && strcmp(a->receipt->rcpts[i].link, row->link) == 0)
+			a->rows[a->n++] = *row;
+	return (0);
+}
+
 void
 relay_add(const struct relay_row *row)
 {
 	struct relay_item	*it;
 	int64_t			 wait = row->next - time(NULL);
 
+	if (row->body != BODY_HERE)
+		return;
 	if (row->state == RELAY_QUARANTINED)
 		relay_hop(row->nexthop)->quarantined++;
 	else if (row->state == RELAY_FAILED)
@@ -250,7 +308,7 @@ relay_take(struct relay_hop *h, int64_t *ids, size_t *n)
 	struct heap_item	*top;
 	int64_t			 now = clock_msec();
 
-	if (master.stopping || result_blocked() || (top = heap_top(&h->waiting)) == NULL || top->key > now)
+	if (master.stopping || result_blocked() || (top = heap_top(&h->waiting)) == NULL || top->key > now || !proof_ready())
 		return (NULL);
 	m = heap_of(top, struct relay_mail, item);
 	heap_take(&h->waiting, top);
@@ -375,7 +433,11 @@ relay_idle(void)
 	struct heap_item	*top;
 	int64_t			 now = clock_msec();
 
-	if (relay_busy() || dsn_busy())
+	if (relay_busy() || body_busy())
+		return (0);
+	if (proof_failed())
+		return (1);
+	if (dsn_busy())
 		return (0);
 	RB_FOREACH(h, relay_hops, &hops)
 		if (h->until <= now && (top = heap_top(&h->waiting)) != NULL && top->key <= now)
@@ -400,6 +462,7 @@ relay_run(void)
 	int64_t			 now = clock_msec();
 
 	if (!master.stopping) {
+		body_run();
 		RB_FOREACH(h, relay_hops, &hops)
 			relay_hop_run(h, now);
 		dsn_run();

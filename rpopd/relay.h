@@ -3,10 +3,13 @@
  * Recipients that are handed on to a next hop, and the quarantine.  Included by rpopd.h.
  *
  *	store_relay.c	their rows in state.db
+ *	store_body.c	rows whose file is missing, and those that are on their way
  *	relay.c		which row is due, connections per next hop, pauses
  *	relay_job.c	one connection: dial, messages, results
  *	relay_login.c	what it begins with
  *	relay_result.c	what a result means for its row, and the commit of it
+ *	relay_body.c	files that are missing: wanted again, found, or lost
+ *	relay_proof.c	whether results could be written down
  *	relay_dsn.c	what is said of failures
  *	link_sender.c	the sender's channel
  */
@@ -29,6 +32,12 @@ struct nexthop_row;
 
 enum relay_state { RELAY_WAITING = 0, RELAY_QUARANTINED = 1, RELAY_FAILED = 2 };
 
+enum relay_body {			/* of a row's file */
+	BODY_WANTED = 0,	/* missing: the message is to be retrieved again, and is not final */
+	BODY_HERE = 1,		/* in the spool, when it was last looked for */
+	BODY_LOST = 2		/* missing, and nobody has the message any more */
+};
+
 struct relay_row {			/* a row of table relay */
 	int64_t		 id;
 	int64_t		 mailbox;
@@ -38,7 +47,9 @@ struct relay_row {			/* a row of table relay */
 	enum notify	 notify;
 	enum seen_state	 after;
 	enum relay_state state;
+	enum relay_body	 body;
 	int64_t		 arrived, next;		/* epoch */
+	int64_t		 sent;			/* epoch; 0: it is not on its way to its next hop */
 	uint32_t	 tries;
 	char		 link[PROTO_LINK_SIZE];
 	char		 dest[PROTO_DEST_SIZE];
@@ -56,8 +67,11 @@ struct relay_change {			/* what became of a row; one transaction for many */
 		RELAY_HOLD,		/* quarantined, status */
 		RELAY_FAIL,		/* failed for good, status; its report is due */
 		RELAY_RELEASE,		/* waiting, due now, arrived now, tries 0; dest and nexthop too if dest is not empty */
-		RELAY_MOVE		/* to table pending: dest, or what the row has if that is empty, is a Maildir */
-	}		 what;		/* DONE, HOLD, MOVE are final: with the last open row the seen row becomes row.after */
+		RELAY_MOVE,		/* to table pending: dest, or what the row has if that is empty, is a Maildir */
+		RELAY_WANT,		/* its file is missing: wanted, and the seen row says WAITING whatever it said */
+		RELAY_LOST,		/* likewise, and the message cannot be had again */
+		RELAY_FOUND		/* its file is there again */
+	}		 what;		/* DONE, HOLD, MOVE, LOST, FOUND: with the last open row the seen row becomes row.after */
 	int64_t		 next;
 	uint32_t	 nexthop;
 	const char	*status;	/* NULL: as it was */
@@ -74,6 +88,7 @@ int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb
 	    void *arg);
 int	 state_relay_get(int64_t id, struct relay_row *);	/* 1, 0: no such row, -1 */
 int64_t	 state_relay_count(void);	/* of all states */
+int	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* of every row whose file may be there; as above */
 /*
  * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row
  * that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
@@ -85,6 +100,18 @@ int	 state_relay_change(struct relay_change *, size_t n);
  * no message on a server waits for them: uidlen is 0.  0, 1: locked, -1; or 2: no such row, the report is to be removed.
  */
 int	 state_relay_reported(int64_t id, const struct msg_reported *, uint32_t nexthop, const char *recipient, int64_t *made);
+
+/* store_body.c */
+
+/* Rows that are wanted, and whose server has the message no longer; some of them if they are many. */
+int	 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg);
+/* They are handed on now: nothing is sent unless this is written.  Without an fsync.  0, 1: locked, -1. */
+int	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
+/*
+ * A durable write, to know that there can be one.  The first of a life also counts what was on its way when the last one ended: in
+ * doubt, once.
+ */
+int	 state_relay_prove(int first, int64_t now);
 
 /* store_rcpt.c: the row that a recipient of a committed message got, but for its id.  0, or -1: it is not one for table relay. */
 int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
@@ -99,6 +126,7 @@ int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg
  * Calls for rows that nobody waits for, and repeated ones, do no harm.
  */
 void	 relay_committed(const struct relay_row *, size_t);
+void	 relay_attached(const struct receipt *);	/* likewise: rows that were wanted have links of it */
 void	 commit_relay_tried(int64_t id);
 
 /*
@@ -109,6 +137,7 @@ void	 spool_remove(const char *link);		/* its row is gone */
 void	 spool_move(int64_t pending, const char *link, const char *dest);	/* its row is in table pending by now */
 int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead */
 void	 spool_reset(void);				/* the deliverer died */
+int	 spool_has(const char *link);			/* 1: a file with something in it is there, 0: it is not, -1: who knows */
 int	 spool_moved(const struct msg_link *);		/* link_deliverer.c; 0, or -1: nothing was to be moved */
 void	 relay_opened(const struct msg_spool_opened *, int fd);	/* relay.c; fd -1 if error is set */
 
@@ -200,7 +229,24 @@ struct relay_fate {			/* of one row */
 void	 result_settle(struct relay_mail *, const struct relay_fate *, size_t);	/* gives the mail back when committed */
 void	 result_retry(int, short, void *);	/* its timer */
 int	 result_blocked(void);			/* 1: the store does not take them */
+void	 result_stop(void);			/* the daemon ends: what can be written is, soon */
+void	 result_doubts(void);			/* it does: what could not be is told */
 void	 result_expire(struct relay_hop *);	/* rows past the age limit of a hop that cannot be tried fail */
+
+/* --- relay_body.c --- */
+
+int	 body_missing(int64_t id);		/* the file of a row is gone: it waits no longer, it is wanted; 0, or -1: later */
+void	 body_check(const struct relay_row *);	/* of one read at the start */
+void	 body_checked(void);			/* the last one */
+void	 body_sweep(void);			/* soon: look for rows that nobody can bring any more */
+void	 body_run(void);
+int	 body_busy(void);
+
+/* --- relay_proof.c --- */
+
+int	 proof_ready(void);			/* 1: a write of this life has succeeded, and none failed since: hand on */
+void	 proof_lost(void);			/* a write has failed */
+int	 proof_failed(void);			/* 1: there was none when it was tried last */
 
 /* --- quarantine.c --- */
 

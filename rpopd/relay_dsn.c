@@ -7,6 +7,7 @@
  *	state of a failed row			after a crash here
  *	FAILED, report asked for		asked for again; what the deliverer made is removed from the spool, no row holds it
  *	report durable, row not replaced	the same
+ *	the original's file is missing		the row is wanted, and its report due again when it is here: store_body.c
  *	row replaced				the report's row is tried, or its pending row replayed; the old link is removed
  */
 #include <errno.h>
@@ -91,7 +92,7 @@ dsn_ask(int64_t id)
 	struct msg_report	 m;
 	int			 n;
 
-	if ((n = state_relay_get(id, &row)) != 1 || row.state != RELAY_FAILED)
+	if ((n = state_relay_get(id, &row)) != 1 || row.state != RELAY_FAILED || row.body != BODY_HERE)
 		return (n == -1 ? -1 : 0);
 	dsn_request(&row, &m);
 	if (row.notify != NOTIFY_FAILURE || row.sender[0] == '\0' ||
@@ -150,6 +151,8 @@ dsn_hold(const struct relay_row *row, const char *status)
 {
 	struct relay_change	 c = { .id = row->id, .what = RELAY_HOLD, .status = status };
 
+	if (spool_has(row->link) == 0)
+		return (body_missing(row->id));
 	if (state_relay_change(&c, 1) != 0)
 		return (-1);
 	commit_relay_tried(row->id);
@@ -172,7 +175,7 @@ dsn_made(const struct msg_reported *m)
 	HOOK("master.reported");
 	if ((n = state_relay_get(d->id, &row)) == 1) {
 		if (m->error == ENOENT)
-			n = dsn_hold(&row, row.status) == 0 ? 0 : -1;
+			n = body_missing(row.id);
 		else if (m->error != 0) {
 			log_warnx("delivery %lld: report not made: %s", (long long)row.id, strerror((int)m->error));
 			n = -1;

@@ -8,10 +8,12 @@
  *	SENDING		the sender has it
  *	QUITTING	no more mail; the end is awaited
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/clock.h"
@@ -36,6 +38,7 @@ struct job {
 	struct relay_mail	*mail;		/* being sent; NULL: none */
 	int64_t			 ids[RELAY_RCPTS];
 	size_t			 n;
+	int64_t			 opening;	/* the row whose link is asked for */
 	struct relay_fate	 fates[RELAY_RCPTS];
 	size_t			 nfates;
 	uint32_t		 mails;		/* sent so far, the one on its way included */
@@ -170,6 +173,7 @@ job_open(struct job *j)
 		job_quit(j);
 		return;
 	}
+	j->opening = it->id;
 	job_clock(j, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
@@ -181,7 +185,12 @@ job_opened(const struct msg_spool_opened *m, int fd)
 
 	if (j == NULL || j->state != JOB_OPENING)
 		return (0);
-	if (m->error != 0 || fd == -1) {
+	if (m->error == ENOENT) {
+		/* The others of this message may have theirs. */
+		(void)body_missing(j->opening);
+		job_give_back(j, 0, NULL);
+		job_next(j);
+	} else if (m->error != 0 || fd == -1) {
 		snprintf(text, sizeof(text), "4.3.0 the message cannot be read from the spool: %s", strerror((int)m->error));
 		log_warnx("delivery %lld: %s", (long long)j->ids[0], text + 6);
 		job_give_back(j, SEND_TEMP, text);
@@ -193,7 +202,10 @@ job_opened(const struct msg_spool_opened *m, int fd)
 	return (1);
 }
 
-/* Message and recipients to the sender, fd is consumed; 0, or -1: nothing is left to be sent, or the store cannot be read. */
+/*
+ * Message and recipients to the sender, fd is consumed; 0, or -1: nothing is left to be sent, or the store cannot be read, or not be
+ * told of it.
+ */
 static int
 job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 {
@@ -208,7 +220,9 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 			j->ids[n] = rows[n].id;
 			n++;
 		}
-	if ((j->n = n) == 0) {
+	if ((j->n = n) == 0 || state_relay_sent(j->ids, n, time(NULL)) != 0) {
+		if (n > 0)
+			proof_lost();
 		free(rows);
 		close(fd);
 		return (-1);

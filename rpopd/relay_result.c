@@ -4,10 +4,11 @@
  * S50).  A result counts when it is committed; a store that is locked makes it wait, and nothing more is sent meanwhile.
  *
  *	state of a row			after a crash here
- *	sent, no result			tried again (the next hop's own business whether it took it: the window that has no cure)
- *	result here, not committed	likewise
+ *	sent, no result			in doubt, counted, tried again (the window that has no cure: its next hop knows whether it took it)
+ *	result here, not committed	likewise; an orderly stop waits for the store, within reason, and says who is in doubt
  *	DONE committed			its link is removed from the spool at the start, since no row holds it
  *	FAIL committed			its report is due: see relay_dsn.c
+ *	file missing, WANT committed	retrieved again: see store_body.c
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,32 @@ commit:
 		result_try();
 }
 
+void
+result_stop(void)
+{
+	struct timeval	 tv = { 1, 0 };
+
+	if (result_blocked() && backoff > 1)
+		evtimer_add(&retry, &tv);
+}
+
+/* By now the next hops have answered, and the next life will not know it. */
+void
+result_doubts(void)
+{
+	struct settlement	*s;
+	struct relay_item	*it;
+	char			 name[PROTO_TEXT_SIZE];
+	size_t			 i;
+
+	TAILQ_FOREACH(s, &waiting, entry)
+		for (i = 0; i < s->n && s->mail != NULL; i++)
+			if ((it = relay_waiting(s->changes[i].id)) != NULL)
+				log_warnx("delivery %lld: next hop %s answered (%s), and state.db cannot be written: in doubt, it is "
+				    "handed on again by the next start", (long long)it->id,
+				    relay_hop_name(it->mail->hop->id, name, sizeof(name)), s->status[i]);
+}
+
 static struct settlement *
 result_new(struct relay_mail *m, size_t n)
 {
@@ -136,6 +163,10 @@ result_add(struct settlement *s, const struct relay_item *it, const struct relay
 		snprintf(status, PROTO_TEXT_SIZE, "4.4.7 not delivered within %u %s; the last answer: %.180s",
 		    age < 2 * 86400 ? age / 3600 : age / 86400, age < 2 * 86400 ? "hours" : "days", text);
 	c->what = m->notify == NOTIFY_FAILURE && !m->null_sender ? RELAY_FAIL : RELAY_HOLD;
+	if (spool_has(it->link) == 0) {		/* what is in no spool cannot be kept in it, nor be reported */
+		c->what = RELAY_WANT;
+		snprintf(status, PROTO_TEXT_SIZE, "its file is missing from the spool; the last answer: %.180s", text);
+	}
 }
 
 static int64_t
@@ -157,7 +188,8 @@ result_try(void)
 			if (backoff == 0)
 				log_warnx("state.db: %s; results of deliveries wait, nothing more is sent meanwhile",
 				    error == 1 ? "locked by another process" : "cannot commit");
-			backoff = backoff == 0 ? 1 : backoff >= 16 ? 30 : backoff * 2;
+			proof_lost();
+			backoff = backoff == 0 || master.stopping ? 1 : backoff >= 16 ? 30 : backoff * 2;
 			if (!event_initialized(&retry))
 				evtimer_set(&retry, result_retry, NULL);
 			tv.tv_sec = backoff;
@@ -206,6 +238,8 @@ result_applied(const struct relay_change *c, struct relay_item *it)
 		spool_remove(it->link);
 	else if (c->what == RELAY_FAIL)
 		dsn_due(c->id);
+	else if (c->what == RELAY_WANT)
+		body_sweep();
 	else if (m->hop->quarantined++ == 0)
 		dsn_quarantined(m->hop->id, c->status);
 	relay_forget(it);
@@ -215,7 +249,7 @@ static void
 result_log(const struct relay_change *c, const struct relay_mail *m)
 {
 	static const char *const words[] = { [RELAY_DONE] = "delivered", [RELAY_AGAIN] = "deferred", [RELAY_HOLD] = "quarantined",
-	    [RELAY_FAIL] = "failed" };
+	    [RELAY_FAIL] = "failed", [RELAY_WANT] = "wanted again" };
 	char	 name[PROTO_TEXT_SIZE];
 
 	if (c->what == RELAY_DONE)

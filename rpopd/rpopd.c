@@ -216,6 +216,7 @@ rpopd_stop(void)
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
 		session_stop(s);
 	job_stop();
+	result_stop();
 	if (master.current[ROLE_DELIVERER] == NULL)
 		session_close_orphans();
 	sched_kick();
@@ -276,6 +277,8 @@ rpopd_once_done(void)
 		master.failed = 1;	/* what is due waits for the next run */
 	else if (!relay_idle())
 		return (0);
+	if (proof_failed())
+		master.failed = 1;	/* nothing could be handed on */
 	if (master.config->settings.processors == 0)
 		return (1);
 	for (i = 0; i < master.ntasks; i++)
@@ -287,6 +290,7 @@ rpopd_once_done(void)
 static void
 rpopd_exit(int status)
 {
+	result_doubts();
 	control_close();
 	child_shutdown();
 	token_shutdown();

@@ -487,6 +487,7 @@ session_end(struct session *s)
 		try_end(s);
 	else {
 		plan_end(s);
+		body_sweep();		/* what its listing did not name may have been wanted */
 		spot_remember(s);
 		report_session(s);
 	}

@@ -2,13 +2,19 @@
 /* What the deliverer is told about links that wait in its spool, and what it answers. */
 #include <sys/types.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/log.h"
 #include "relay.h"
 #include "rpopd.h"
+
+#define SPOOL_NAME	"spool"	/* below the mail root */
 
 struct move {				/* asked for, not answered; the deliverer answers in order */
 	TAILQ_ENTRY(move)	 entry;
@@ -66,6 +72,31 @@ spool_open(uint32_t id, const char *link)
 	m.id = id;
 	strlcpy(m.link, link, sizeof(m.link));
 	return (link_send(&d->link, IMSG_SPOOL_OPEN, -1, &m, sizeof(m)));
+}
+
+/*
+ * A look at the name, no more: the directory is the deliverer's.  Without the directory nothing is known: the file system that has it
+ * may not be there.
+ */
+int
+spool_has(const char *link)
+{
+	struct stat	 st;
+	int		 root, fd, has = -1;
+
+	if (link[0] == '\0' || strchr(link, '/') != NULL)
+		return (0);
+	if ((root = open(master.config->settings.mail_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return (-1);
+	if ((fd = openat(root, SPOOL_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) != -1) {
+		if (fstatat(fd, link, &st, AT_SYMLINK_NOFOLLOW) == 0)
+			has = S_ISREG(st.st_mode) && st.st_size > 0;
+		else if (errno == ENOENT)
+			has = 0;
+		close(fd);
+	}
+	close(root);
+	return (has);
 }
 
 /* It is in its Maildir for good: the pending row goes with the next commit. */

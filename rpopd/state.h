@@ -45,6 +45,7 @@ struct seen_row {			/* as handed to a listing callback; uid is valid during the 
 	uint32_t	 deaths, failures;	/* from suspect; 0, 0 = not a suspect */
 	int64_t		 failed;	/* epoch of the last of them */
 	enum oversize	 oversize;
+	int		 wanted;	/* a recipient's file is missing here: it is retrieved again */
 };
 
 /* A row that says SEEN_WAITING is one of a message left on the server, and its digest is known. */
@@ -74,6 +75,7 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint8_t		 waiting;	/* 1: its seen row says WAITING */
 	uint32_t	 copies;	/* recipients who have had it before */
 	uint8_t		 dropped;	/* 1: DISCARD, as the routing table says for every recipient */
+	uint32_t	 attached;	/* links that rows got whose file was missing: their verdict is HOLD */
 };
 
 struct record_state {

@@ -148,12 +148,13 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 	r->waiting = 0;
 	r->copies = 0;
 	r->dropped = 0;
+	r->attached = 0;
 	if ((r->header ? commit_header(r) : commit_seen(r)) == -1)
 		return (-1);
 	if (r->verdict == COMMIT_DELIVER)
 		return (rcpt_commit(r, first, last));
 	memset(r->verdicts, COMMIT_DISCARD, r->nrcpt);
-	return (0);
+	return (r->header ? 0 : relay_attach(r));
 }
 
 static int

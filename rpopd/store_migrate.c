@@ -32,7 +32,9 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 	[2] = {
 		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW tokens; DROP VIEW suspects; DROP VIEW oversized;"
 		"ALTER TABLE copy ADD COLUMN mailbox INTEGER;"
-		"ALTER TABLE copy ADD COLUMN uid BLOB;",
+		"ALTER TABLE copy ADD COLUMN uid BLOB;"
+		"ALTER TABLE relay ADD COLUMN body INTEGER NOT NULL DEFAULT 1 CHECK (body BETWEEN 0 AND 2);"
+		"ALTER TABLE relay ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;",
 
 		""
 	}

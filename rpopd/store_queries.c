@@ -3,7 +3,7 @@
 #include "store_sql.h"
 
 #define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries,"	\
-			" status, client"
+			" status, client, body, sent"
 
 const char *const	 state_texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
@@ -47,17 +47,35 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
 	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",
+	[Q_RELAY_LINKS] = "SELECT link FROM relay WHERE body <> 0",
 	[Q_RELAY_INSERT] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived,"
 	    " next, tries, status, client) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
 	[Q_RELAY_LIST] = "SELECT " RELAY_COLUMNS " FROM relay ORDER BY id",
 	[Q_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE id = ?1",
 	[Q_RELAY_OF] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 ORDER BY id",
 	[Q_RELAY_COUNT] = "SELECT count(*) FROM relay",
-	[Q_RELAY_OPEN] = "SELECT EXISTS (SELECT 1 FROM relay WHERE mailbox = ?1 AND uid = ?2 AND state IN (0, 2))",
+	[Q_RELAY_OPEN] = "SELECT EXISTS (SELECT 1 FROM relay WHERE mailbox = ?1 AND uid = ?2"
+	    " AND (body = 0 OR (body = 1 AND state IN (0, 2))))",
+	[Q_RELAY_BODY] = "UPDATE relay SET body = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
+	/* What the message's row becomes again when nothing is open any more: what it is now. */
+	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = 0, 0, 1) FROM seen s WHERE s.mailbox = relay.mailbox"
+	    " AND s.uid = relay.uid AND s.state IN (0, 1, 2)), after) WHERE id = ?1",
+	[Q_SEEN_WANT] = "UPDATE seen SET state = 5 WHERE mailbox = ?1 AND uid = ?2 AND state IN (0, 1, 2)",
+	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = 0 ORDER BY id",
+	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = 1, next = ?3, sent = 0 WHERE id = ?1",
+	/* Its server has the message no longer: the row of it is gone, or says that it was deleted. */
+	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = 0 AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
+	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN (3, 4)) ORDER BY mailbox, id LIMIT 256",
+	[Q_RELAY_SENT] = "UPDATE relay SET sent = ?2 WHERE id = ?1",
+	[Q_DOUBT_COUNT] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) SELECT nexthop, 0, 0, 0, count(*)"
+	    " FROM relay WHERE sent > 0 AND nexthop > 0 GROUP BY nexthop"
+	    " ON CONFLICT DO UPDATE SET in_doubt = in_doubt + excluded.in_doubt",
+	[Q_DOUBT_CLEAR] = "UPDATE relay SET sent = 0 WHERE sent > 0",
+	[Q_PROOF_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('proof', ?1)",
 	[Q_RELAY_DROP] = "DELETE FROM relay WHERE id = ?1",
-	[Q_RELAY_AGAIN] = "UPDATE relay SET next = ?2, tries = tries + 1, status = ifnull(?3, status) WHERE id = ?1",
-	[Q_RELAY_STATE] = "UPDATE relay SET state = ?2, status = ifnull(?3, status) WHERE id = ?1",
-	[Q_RELAY_RELEASE] = "UPDATE relay SET state = 0, arrived = ?2, next = ?2, tries = 0, status = ifnull(?3, status),"
+	[Q_RELAY_AGAIN] = "UPDATE relay SET next = ?2, tries = tries + 1, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
+	[Q_RELAY_STATE] = "UPDATE relay SET state = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
+	[Q_RELAY_RELEASE] = "UPDATE relay SET state = 0, arrived = ?2, next = ?2, tries = 0, sent = 0, status = ifnull(?3, status),"
 	    " nexthop = iif(?5 = '', nexthop, ?4), dest = iif(?5 = '', dest, ?5) WHERE id = ?1",
 	[Q_RELAY_KEY] = "UPDATE relay SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -76,9 +94,10 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned' AND ?1 = 0",
 	[Q_PRUNED_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?1)",
 	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
-	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone) FROM ("
-	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone FROM suspect WHERE mailbox = ?1 UNION ALL "
-	    "SELECT uid, 0, 0, 0, state, gone FROM oversize WHERE mailbox = ?1) GROUP BY uid ORDER BY uid",
+	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(wanted) FROM ("
+	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone, 0 AS wanted FROM suspect WHERE mailbox = ?1 UNION ALL "
+	    "SELECT uid, 0, 0, 0, state, gone, 0 FROM oversize WHERE mailbox = ?1 UNION ALL "
+	    "SELECT uid, 0, 0, 0, 0, NULL, 1 FROM relay WHERE mailbox = ?1 AND body = 0) GROUP BY uid ORDER BY uid",
 	[Q_ODD_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
 	    " WHERE mailbox = ?1 AND uid = ?2), (SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2)",
 	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 1, 0, NULL, ?3,"

@@ -209,6 +209,7 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	row->notify = (enum notify)rcpt->notify;
 	row->after = r->header ? SEEN_KEPT : r->state;
 	row->arrived = row->next = r->since;
+	row->body = BODY_HERE;		/* the receipt says so */
 	strlcpy(row->link, rcpt->link, sizeof(row->link));
 	strlcpy(row->dest, rcpt->dest, sizeof(row->dest));
 	strlcpy(row->original, rcpt->original, sizeof(row->original));

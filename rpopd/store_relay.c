@@ -4,13 +4,17 @@
  *
  *	row of relay		seen row	after a crash here
  *	waiting, failed		WAITING		as it is: the link is held, the row is due, nothing is deleted
- *	change not committed	WAITING		the same: it is sent again (DOUBT: perhaps a second time)
+ *	waiting, sent		WAITING		in doubt: counted once, by the first write of the next life, and sent again
+ *	change not committed	WAITING		the same
  *	change committed:
  *	  gone, others open	WAITING		the link is removed at the start, since no row holds it
  *	  gone, it was the last	row.after	the same; the next session deletes
  *	  quarantined		likewise	the link is held
  *	  moved to pending	likewise	the pending row is replayed
  *	  its report's		likewise	that one's link is held, the first one's is removed
+ *
+ * A row is safe here, and may be final, only while its file is in the spool (body = 1); store_body.c has the states of a row whose file
+ * is missing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,20 +28,39 @@
 
 static int	 relay_load(sqlite3_stmt *, struct relay_row *);
 static int	 relay_text(sqlite3_stmt *, int, char *, size_t);
-static int	 relay_list(sqlite3_stmt *, int (*)(void *, const struct relay_row *), void *);
 static int	 relay_find(int64_t, struct relay_row *);
 static int	 change_one(struct relay_change *);
 static int	 change_row(const struct relay_change *, enum state_sql, int64_t);
 static int	 change_release(const struct relay_change *);
 static int	 change_count(const struct relay_row *, const struct relay_change *);
-static int	 change_result(const struct relay_row *, const char *, const char *, const char *);
-static int	 change_final(const struct relay_row *, int *);
+static int	 change_body(const struct relay_change *, const struct relay_row *);
 static int	 report_row(const struct relay_row *, const struct msg_reported *, uint32_t, const char *, int64_t *);
 
 int
 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
 {
-	return (relay_list(state_query(Q_RELAY_LIST), cb, arg));
+	return (relay_rows(state_query(Q_RELAY_LIST), cb, arg));
+}
+
+/* As they are in the store: also those of rows that cannot be right, so that nobody takes their files for strange ones. */
+int
+state_relay_links(int (*cb)(void *, const char *), void *arg)
+{
+	sqlite3_stmt	*st;
+	const char	*link;
+	int		 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(Q_RELAY_LINKS)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL && strlen(link) < PROTO_LINK_SIZE)
+			stop = cb(arg, link);
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("relay");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
 }
 
 int
@@ -47,7 +70,7 @@ state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(voi
 
 	if ((st = state_query(Q_RELAY_OF)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
 		return (-1);
-	return (relay_list(st, cb, arg));
+	return (relay_rows(st, cb, arg));
 }
 
 int
@@ -112,7 +135,7 @@ state_relay_reported(int64_t id, const struct msg_reported *m, uint32_t nexthop,
 		return ((rv = state_end(0)) == 0 ? 2 : rv);
 	case 1:
 		failed = state_run(Q_RELAY_DROP, id) == -1 || report_row(&row, m, nexthop, recipient, made) == -1 ||
-		    change_result(&row, "report to", row.sender, NULL) == -1 || change_final(&row, &last) == -1;
+		    relay_note(&row, "report to", row.sender, NULL) == -1 || relay_final(&row, &last) == -1;
 	}
 	HOOK("relay.report");
 	if ((rv = state_end(failed)) != 0)
@@ -146,22 +169,24 @@ relay_insert(const struct relay_row *r, int64_t *id)
 	return (0);
 }
 
-/* 0, or -1: error, or a row that cannot be right. */
-static int
-relay_list(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *arg)
+/* 0, or -1.  A row that cannot be right is told of once and left alone: the others must not wait for it. */
+int
+relay_rows(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	struct relay_row	 row;
+	static int64_t		 told;
 	int			 rc = SQLITE_ERROR, stop = 0;
 
 	if (st == NULL)
 		return (-1);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (relay_load(st, &row) == -1) {
-			log_warnx("state.db: relay row %lld cannot be right", (long long)sqlite3_column_int64(st, 0));
-			sqlite3_reset(st);
-			return (-1);
+		if (relay_load(st, &row) == 0)
+			stop = cb(arg, &row);
+		else if (sqlite3_column_int64(st, 0) > told) {
+			told = sqlite3_column_int64(st, 0);
+			log_warnx("state.db: relay row %lld cannot be right: it is left alone, its message stays in the spool and on "
+			    "its server; correct the row or delete it", (long long)told);
 		}
-		stop = cb(arg, &row);
 	}
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("relay");
@@ -175,7 +200,7 @@ static int
 relay_load(sqlite3_stmt *st, struct relay_row *r)
 {
 	const void	*uid = sqlite3_column_blob(st, 2);
-	int		 len = sqlite3_column_bytes(st, 2), after, state, notify;
+	int		 len = sqlite3_column_bytes(st, 2), after, state, notify, body;
 
 	memset(r, 0, sizeof(*r));
 	if (len < 0 || (size_t)len > sizeof(r->uid) || (len > 0 && uid == NULL))
@@ -192,12 +217,15 @@ relay_load(sqlite3_stmt *st, struct relay_row *r)
 	r->arrived = sqlite3_column_int64(st, 11);
 	r->next = sqlite3_column_int64(st, 12);
 	r->tries = sqlite3_column_int64(st, 13);
-	if (notify < NOTIFY_NEVER || notify > NOTIFY_FAILURE || after < SEEN_KEPT || after > SEEN_DELETING ||
+	body = sqlite3_column_int(st, 16);
+	r->sent = sqlite3_column_int64(st, 17);
+	if (body < BODY_WANTED || body > BODY_LOST || notify < NOTIFY_NEVER || notify > NOTIFY_FAILURE || after < SEEN_KEPT || after > SEEN_DELETING ||
 	    state < RELAY_WAITING || state > RELAY_FAILED)
 		return (-1);
 	r->notify = (enum notify)notify;
 	r->after = (enum seen_state)after;
 	r->state = (enum relay_state)state;
+	r->body = (enum relay_body)body;
 	return (relay_text(st, 3, r->link, sizeof(r->link)) == -1 || relay_text(st, 5, r->dest, sizeof(r->dest)) == -1 ||
 	    relay_text(st, 6, r->original, sizeof(r->original)) == -1 || relay_text(st, 7, r->sender, sizeof(r->sender)) == -1 ||
 	    relay_text(st, 14, r->status, sizeof(r->status)) == -1 ||
@@ -245,28 +273,53 @@ change_one(struct relay_change *c)
 	case RELAY_AGAIN:
 		return (change_row(c, Q_RELAY_AGAIN, c->next));
 	case RELAY_RELEASE:
-		return (change_release(c) == -1 ? -1 : change_result(&row, "released", dest, c->status));
+		return (change_release(c) == -1 ? -1 : relay_note(&row, "released", dest, c->status));
 	case RELAY_FAIL:
-		return (change_row(c, Q_RELAY_STATE, RELAY_FAILED) == -1 ? -1 : change_result(&row, "failed", dest, c->status));
+		return (change_row(c, Q_RELAY_STATE, RELAY_FAILED) == -1 ? -1 : relay_note(&row, "failed", dest, c->status));
 	case RELAY_HOLD:
 		if (change_row(c, Q_RELAY_STATE, RELAY_QUARANTINED) == -1 ||
-		    change_result(&row, "quarantined", dest, c->status) == -1)
+		    relay_note(&row, "quarantined", dest, c->status) == -1)
 			return (-1);
 		break;
 	case RELAY_DONE:
 		if (state_run(Q_RELAY_DROP, c->id) == -1 ||
-		    change_result(&row, row.state == RELAY_WAITING ? "accepted" : "dropped", dest, c->status) == -1)
+		    relay_note(&row, row.state == RELAY_WAITING && row.body == BODY_HERE ? "accepted" : "dropped", dest, c->status) == -1)
 			return (-1);
 		break;
 	case RELAY_MOVE:
 		if (rcpt_pending(row.mailbox, row.uid, row.uidlen, row.link, dest, &c->pending) == -1 ||
-		    state_run(Q_RELAY_DROP, c->id) == -1 || change_result(&row, "delivered", dest, c->status) == -1)
+		    state_run(Q_RELAY_DROP, c->id) == -1 || relay_note(&row, "delivered", dest, c->status) == -1)
+			return (-1);
+		break;
+	case RELAY_WANT:
+		return (change_body(c, &row));
+	case RELAY_LOST:
+	case RELAY_FOUND:
+		if (change_body(c, &row) == -1)
 			return (-1);
 		break;
 	default:
 		return (-1);
 	}
-	return (change_final(&row, &c->last));
+	return (relay_final(&row, &c->last));
+}
+
+/* Its file is missing, or there again.  As long as it is wanted, its message is not final, whatever it was before. */
+static int
+change_body(const struct relay_change *c, const struct relay_row *row)
+{
+	static const char *const	 words[] = { [RELAY_WANT] = "wanted again", [RELAY_LOST] = "lost", [RELAY_FOUND] = "found" };
+	sqlite3_stmt			*st;
+
+	if (change_row(c, Q_RELAY_BODY, c->what == RELAY_WANT ? BODY_WANTED : c->what == RELAY_LOST ? BODY_LOST : BODY_HERE) == -1 ||
+	    relay_note(row, words[c->what], row->dest, c->status) == -1)
+		return (-1);
+	if (c->what != RELAY_WANT)
+		return (0);
+	if (state_run(Q_RELAY_AFTER, c->id) == -1 || (st = state_query(Q_SEEN_WANT)) == NULL ||
+	    state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1)
+		return (-1);
+	return (state_step(st));
 }
 
 /* value: ?2 of a statement whose ?1 is the id and ?3 the status. */
@@ -315,8 +368,8 @@ change_count(const struct relay_row *row, const struct relay_change *c)
 }
 
 /* A line for rpopctl explain. */
-static int
-change_result(const struct relay_row *row, const char *word, const char *dest, const char *status)
+int
+relay_note(const struct relay_row *row, const char *word, const char *dest, const char *status)
 {
 	char		 line[PROTO_DEST_SIZE + PROTO_SENDER_SIZE + PROTO_TEXT_SIZE];
 	sqlite3_stmt	*st;
@@ -332,8 +385,8 @@ change_result(const struct relay_row *row, const char *word, const char *dest, c
 }
 
 /* One recipient is final: if all are, the message may go the way of others. */
-static int
-change_final(const struct relay_row *row, int *last)
+int
+relay_final(const struct relay_row *row, int *last)
 {
 	sqlite3_stmt	*st;
 

@@ -15,6 +15,7 @@ struct odd {				/* a suspect, or over max_size */
 	uint32_t	 deaths, failures;
 	int64_t		 failed, gone;
 	enum oversize	 oversize;
+	int		 wanted;
 	int		 met;		/* it has a seen row too */
 };
 
@@ -54,7 +55,8 @@ state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *ar
 		if ((rv = state_step(st)) == -1)
 			state_failed("seen");
 		for (i = 0; i < walk.nodd && rv == 0; i++)
-			if (!walk.odd[i].met) {
+			/* Somebody wants a message that has no row: its server has it no longer. */
+			if (!walk.odd[i].met && (walk.odd[i].deaths | walk.odd[i].failures | walk.odd[i].oversize) != 0) {
 				memset(&row, 0, sizeof(row));
 				row.uid = walk.odd[i].uid;
 				row.uidlen = walk.odd[i].uidlen;
@@ -174,6 +176,7 @@ walk_odd(int64_t mailbox)
 		p->failed = sqlite3_column_int64(st, 3);
 		p->oversize = (enum oversize)sqlite3_column_int(st, 4);
 		p->gone = sqlite3_column_int64(st, 5);
+		p->wanted = sqlite3_column_int(st, 6);
 		walk.nodd++;
 	}
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
@@ -235,6 +238,7 @@ walk_call(struct seen_row *row, const struct odd *odd)
 	row->failures = odd == NULL ? 0 : odd->failures;
 	row->failed = odd == NULL ? 0 : odd->failed;
 	row->oversize = odd == NULL ? OVERSIZE_NONE : odd->oversize;
+	row->wanted = odd != NULL && odd->wanted;
 	if (!walk.stop)
 		walk.stop = walk.cb(walk.arg, row);
 }

@@ -24,7 +24,8 @@ struct sent		 sent[NROWS * 4];
 size_t			 nsent, nnotices, ntried;
 int64_t			 now = 1000000, wall = 1760000000;
 int			 locked;
-char			 notice[2048];
+char			 notice[2048], gone[PROTO_LINK_SIZE];
+size_t			 nproofs, nsentmarks;
 
 static uint32_t		 sessions;
 static uint8_t		 tried[NROWS];
@@ -105,6 +106,12 @@ void
 spool_remove(const char *link)
 {
 	world_note(IMSG_SPOOL_REMOVE, 0, link);
+}
+
+int
+spool_has(const char *link)
+{
+	return (strcmp(link, gone) != 0);
 }
 
 void
@@ -189,9 +196,56 @@ state_relay_change(struct relay_change *c, size_t n)
 		else if (c[i].what == RELAY_AGAIN) {
 			r->next = c[i].next;
 			r->tries++;
-		} else
+		} else if (c[i].what == RELAY_WANT || c[i].what == RELAY_LOST || c[i].what == RELAY_FOUND)
+			r->body = c[i].what == RELAY_WANT ? BODY_WANTED : c[i].what == RELAY_LOST ? BODY_LOST : BODY_HERE;
+		else
 			r->state = c[i].what == RELAY_HOLD ? RELAY_QUARANTINED : RELAY_FAILED;
 	}
+	return (0);
+}
+
+int
+state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *), void *arg)
+{
+	(void)mailbox;
+	(void)uid;
+	(void)uidlen;
+	return (state_relay_each(cb, arg));
+}
+
+/* Those whose message is no longer on its server: of messages over 100. */
+int
+state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg)
+{
+	size_t	 i;
+
+	for (i = 1; i < NROWS; i++)
+		if (rows[i].id != 0 && rows[i].body == BODY_WANTED && rows[i].mailbox > 100 && cb(arg, &rows[i]) != 0)
+			break;
+	return (0);
+}
+
+int
+state_relay_sent(const int64_t *ids, size_t n, int64_t when)
+{
+	size_t	 i;
+
+	if (locked)
+		return (1);
+	for (i = 0; i < n; i++)
+		world_find(ids[i])->sent = when;
+	nsentmarks++;
+	return (0);
+}
+
+int
+state_relay_prove(int first, int64_t when)
+{
+	(void)first;
+	(void)when;
+	if (locked)
+		return (1);
+	nproofs++;
 	return (0);
 }
 
@@ -320,6 +374,8 @@ world_setup(void **state)
 	world_child(&deliverer, ROLE_DELIVERER);
 	world_child(&sender, ROLE_SENDER);
 	locked = 0;
+	gone[0] = '\0';
+	nproofs = nsentmarks = 0;
 	nnotices = ntried = 0;
 	memset(tried, 0, sizeof(tried));
 	world_forget();
@@ -372,6 +428,7 @@ world_row(int message, uint32_t nexthop, enum notify notify, const char *from)
 	memset(r, 0, sizeof(*r));
 	r->id = id;
 	r->mailbox = 1;
+	r->body = BODY_HERE;
 	r->nexthop = nexthop;
 	r->notify = notify;
 	r->arrived = r->next = wall;

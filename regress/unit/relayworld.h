@@ -22,6 +22,8 @@ extern size_t			 ntried;	/* rows, by commit_relay_tried() */
 extern int64_t			 now, wall;	/* monotonic ms, epoch */
 extern int			 locked;	/* the store */
 extern char			 notice[2048];
+extern char			 gone[PROTO_LINK_SIZE];	/* a link whose file is not in the spool */
+extern size_t			 nproofs, nsentmarks;	/* writes before something is handed on */
 
 int	 world_setup(void **);
 int	 world_teardown(void **);

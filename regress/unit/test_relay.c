@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/relay.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_dsn.c rpopd/heap.c regress/unit/relayworld.c common/log.c common/proto.c */
+/* links: rpopd/relay.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_body.c rpopd/relay_proof.c rpopd/relay_dsn.c rpopd/heap.c regress/unit/relayworld.c common/log.c common/proto.c */
 /* libs: -levent_core */
 /* The queue: what goes together, when it is tried again, what a failure of the hop costs, who is told of failures. */
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -122,6 +123,107 @@ test_backoff(void **state)
 	assert_int_equal(rows[1].state, RELAY_FAILED);
 	assert_memory_equal(rows[1].status, "4.4.7 not delivered within 5 days", 33);
 	world_end(WHY_NONE, 0);
+}
+
+/* The connection misses the file: not a failure, nothing is sent, and the row waits no longer. */
+static void
+test_missing(void **state)
+{
+	struct msg_spool_opened	 m = { .error = ENOENT };
+
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].arrived -= config.settings.queue_age;
+	world_commit(1, 1);
+	assert_int_equal(job_dialed(&dialer, world_last(IMSG_DIAL)->id, dup(0)), 1);
+	m.id = world_last(IMSG_SPOOL_OPEN)->id;
+	relay_opened(&m, -1);
+	assert_int_equal(rows[1].body, BODY_WANTED);
+	assert_int_equal(rows[1].state, RELAY_WAITING);
+	assert_null(relay_waiting(1));
+	assert_null(world_last(IMSG_SEND_MAIL));
+	assert_non_null(world_last(IMSG_SEND_QUIT));
+	world_end(WHY_NONE, 0);
+	assert_int_equal(rows[1].body, BODY_WANTED);
+	assert_null(world_last(IMSG_REPORT));
+}
+
+/* Neither the age limit nor a refusal makes something final that is not here. */
+static void
+test_missing_at_the_end(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, 1);
+	strlcpy(gone, rows[1].link, sizeof(gone));
+	world_connect();
+	world_answer("p");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(rows[1].body, BODY_WANTED);
+	assert_int_equal(rows[1].state, RELAY_WAITING);
+	world_row(2, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[2].arrived -= config.settings.queue_age;
+	world_commit(2, 2);
+	strlcpy(gone, rows[2].link, sizeof(gone));
+	world_connect();
+	world_answer("t");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(rows[2].body, BODY_WANTED);
+	assert_int_equal(rows[2].state, RELAY_WAITING);
+	assert_null(world_last(IMSG_REPORT));
+	assert_int_equal(nnotices, 0);
+}
+
+/* What its server has no longer is lost, and told once. */
+static void
+test_lost(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	rows[1].mailbox = 101;
+	world_commit(1, 1);
+	assert_int_equal(body_missing(1), 0);
+	relay_run();
+	assert_int_equal(rows[1].body, BODY_LOST);
+	assert_int_equal(nnotices, 1);
+	assert_string_equal(notice, "Mail was lost");
+	body_sweep();
+	relay_run();
+	assert_int_equal(nnotices, 1);
+}
+
+/* Nothing is handed on that could not be written down: neither before a first write, nor after one that failed. */
+static void
+test_unwritable(void **state)
+{
+	(void)state;
+	proof_lost();
+	locked = 1;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, 1);
+	assert_null(world_last(IMSG_DIAL));
+	assert_int_equal(relay_idle(), 1);		/* a single run does not wait for it */
+	world_later(60000);
+	relay_run();
+	assert_null(world_last(IMSG_DIAL));
+	locked = 0;
+	world_later(60000);
+	relay_run();
+	assert_int_equal(nproofs, 1);
+	assert_non_null(world_last(IMSG_DIAL));
+	locked = 1;					/* from now on: the message is not sent */
+	world_connect();
+	assert_null(world_last(IMSG_SEND_MAIL));
+	world_end(WHY_NONE, 0);
+	locked = 0;
+	world_forget();
+	world_later(60000);
+	relay_run();
+	world_connect();
+	assert_int_equal(nsentmarks, 1);
+	world_answer("a");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(rows[1].id, 0);
 }
 
 /* A hop that cannot be reached rests with everything that waits for it; one connection finds out. */
@@ -300,7 +402,10 @@ test_report(void **state)
 	assert_int_equal(nnotices, 1);
 }
 
-/* Without a next hop for reports: to a Maildir.  One that cannot be made is tried later, one without an original is none. */
+/*
+ * Without a next hop for reports: to a Maildir.  One that cannot be made is tried later, one without an original waits
+ * until that is here again.
+ */
 static void
 test_report_trouble(void **state)
 {
@@ -319,7 +424,8 @@ test_report_trouble(void **state)
 	m.id = world_last(IMSG_REPORT)->id;
 	m.error = ENOENT;
 	assert_int_equal(dsn_made(&m), 0);
-	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
+	assert_int_equal(rows[2].state, RELAY_FAILED);
+	assert_int_equal(rows[2].body, BODY_WANTED);
 	relay_run();
 	assert_int_equal(world_count(IMSG_REPORT), 2);
 	world_later(60000);
@@ -486,7 +592,8 @@ main(void)
 		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_pause), T(test_pause_by_answer),
 		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
 		T(test_report_too_long), T(test_report_kills),
-		T(test_locked), T(test_full), T(test_sender), T(test_start),
+		T(test_locked), T(test_full), T(test_sender), T(test_start), T(test_missing), T(test_missing_at_the_end), T(test_lost),
+		T(test_unwritable),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c build/state_schema.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_body.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c build/state_schema.c */
 /* libs: -lsqlite3 -DRPOPD_HOOKS */
 /* state.db: who gets a message, who has it already, and what becomes of those it is handed on for. */
 #include <sys/wait.h>
@@ -661,6 +661,151 @@ kill_report(void)
 	state_relay_reported(1, &m, 3, "sender@example.net", &made);
 }
 
+#define BODIES	"SELECT printf('%s:%d:%d:%s', dest, body, after, substr(link, 9)) FROM relay ORDER BY id"
+
+/* A missing file makes the message wanted, whatever it was before; the same message brings it back, for whoever wants it only. */
+static void
+test_wanted(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	two();
+	change(2, RELAY_HOLD, "held", NULL);
+	assert_int_equal(change(1, RELAY_DONE, "250 ok", NULL).last, 1);
+	assert_string_equal(ask(SEEN), "a:1");
+	assert_int_equal(change(2, RELAY_WANT, "missing", NULL).last, 0);
+	assert_string_equal(ask(SEEN), "a:5");
+	assert_string_equal(ask("SELECT body FROM relay"), "0");
+	/* Its routes have changed meanwhile: any link will do. */
+	rcpt(0, RCPT_MAILDIR, "example.org/anna");
+	rcpt(1, RCPT_RELAY, "carl@example.com");
+	r = commit("a", 1, 0, SEEN_DELETING, 2);
+	assert_int_equal(r.verdict, COMMIT_DISCARD);
+	assert_int_equal(r.attached, 1);
+	assert_int_equal(r.waiting, 0);
+	assert_int_equal(verdicts[0], COMMIT_HOLD);
+	assert_int_equal(verdicts[1], COMMIT_DISCARD);
+	assert_string_equal(ask(SEEN), "a:1");
+	assert_string_equal(ask(BODIES), "bert@example.com:1:1:N2R0.mx");
+	assert_string_equal(ask("SELECT count(*) FROM pending"), "0");
+	/* And once more nobody wants it. */
+	assert_int_equal(commit("a", 1, 0, SEEN_DELETING, 2).attached, 0);
+}
+
+/* Those who wait get the links that were made for them; what one message has too few of, the next one brings. */
+static void
+test_attach_choice(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	two();
+	change(1, RELAY_WANT, "missing", NULL);
+	change(2, RELAY_WANT, "missing", NULL);
+	rcpt(0, RCPT_RELAY, "bert@example.com");
+	r = commit("a", 1, 0, SEEN_DELETING, 1);
+	assert_int_equal(r.attached, 1);
+	assert_int_equal(r.waiting, 1);
+	assert_string_equal(ask(BODIES), "anna@example.com:1:1:N2R0.mx bert@example.com:0:1:N1R1.mx");
+	rcpt(0, RCPT_RELAY, "carl@example.com");
+	rcpt(1, RCPT_RELAY, "bert@example.com");
+	r = commit("a", 1, 0, SEEN_DELETING, 2);
+	assert_int_equal(verdicts[0], COMMIT_DISCARD);
+	assert_int_equal(verdicts[1], COMMIT_HOLD);
+	assert_string_equal(ask(BODIES), "anna@example.com:1:1:N2R0.mx bert@example.com:1:1:N3R1.mx");
+	assert_string_equal(ask(SEEN), "a:5");
+}
+
+static int
+count_orphan(void *arg, const struct relay_row *row)
+{
+	(void)row;
+	(*(int *)arg)++;
+	return (0);
+}
+
+/* Wanted, and the server has it no longer: lost, which is final; found when the file is there again. */
+static void
+test_lost(void **state)
+{
+	int	 n = 0;
+
+	(void)state;
+	two();
+	change(1, RELAY_WANT, "missing", NULL);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(n, 0);
+	change(2, RELAY_DONE, "250 ok", NULL);
+	assert_string_equal(ask(SEEN), "a:5");
+	tell("UPDATE seen SET state = 3");
+	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(change(1, RELAY_LOST, "lost", NULL).last, 1);
+	n = 0;
+	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(n, 0);
+	assert_string_equal(ask("SELECT body FROM relay"), "2");
+	change(1, RELAY_FOUND, "", NULL);
+	assert_string_equal(ask("SELECT body FROM relay"), "1");
+}
+
+#define COUNTS	"SELECT printf('%d:%d', nexthop, in_doubt) FROM relay_count ORDER BY nexthop"
+
+/* What was on its way when a life ended is in doubt, once; a result ends it. */
+static void
+test_sent(void **state)
+{
+	static const int64_t	 ids[] = { 1, 2 };
+
+	(void)state;
+	two();
+	assert_int_equal(state_relay_sent(ids, 2, 7000), 0);
+	change(2, RELAY_AGAIN, "451", NULL);
+	assert_string_equal(ask("SELECT sent FROM relay ORDER BY id"), "7000 0");
+	assert_int_equal(state_relay_prove(0, 7001), 0);	/* in the middle of a life nothing is in doubt */
+	assert_string_equal(ask(COUNTS), "7:0");
+	reopen();
+	assert_int_equal(state_relay_prove(1, 7002), 0);
+	assert_string_equal(ask(COUNTS), "7:1");
+	assert_string_equal(ask("SELECT sent FROM relay ORDER BY id"), "0 0");
+	assert_int_equal(state_relay_prove(1, 7003), 0);
+	assert_string_equal(ask(COUNTS), "7:1");
+}
+
+static int
+add_id(void *arg, const struct relay_row *row)
+{
+	*(int64_t *)arg = *(int64_t *)arg * 10 + row->id;
+	return (0);
+}
+
+static int
+count_link(void *arg, const char *link)
+{
+	assert_memory_equal(link, "1.M2P3S4N", 9);
+	(*(int *)arg)++;
+	return (0);
+}
+
+/* A row that cannot be right stops nobody, and its file stays. */
+static void
+test_bad_row(void **state)
+{
+	int64_t	 ids = 0;
+	int	 links = 0;
+
+	(void)state;
+	two();
+	tell("UPDATE relay SET dest = printf('%.*c', 2000, 'x') WHERE id = 1");
+	assert_int_equal(state_relay_each(add_id, &ids), 0);
+	assert_int_equal(ids, 2);
+	assert_int_equal(state_relay_links(count_link, &links), 0);
+	assert_int_equal(links, 2);
+	change(2, RELAY_DONE, "250 ok", NULL);
+	assert_string_equal(ask(SEEN), "a:5");			/* its message is not final */
+}
+
 /* The table of store_relay.c, line by line. */
 static void
 test_killed_change(void **state)
@@ -716,7 +861,7 @@ main(void)
 		RUN(test_many_results), RUN(test_done), RUN(test_again),
 		RUN(test_quarantine), RUN(test_move), RUN(test_report), RUN(test_known), RUN(test_key), RUN(test_header),
 		RUN(test_record_gone), RUN(test_prune), RUN(test_locked), RUN(test_killed_commit), RUN(test_killed_change),
-		RUN(test_killed_final),
+		RUN(test_killed_final), RUN(test_wanted), RUN(test_attach_choice), RUN(test_lost), RUN(test_sent), RUN(test_bad_row),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_grant.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c rpopd/store_token.c common/log.c common/proto.c build/state_schema.c common/route.c common/route_walk.c common/route_wire.c common/route_check.c rpopd/store_route.c rpopd/store_nexthop.c common/buf.c rpopd/store_rcpt.c rpopd/store_relay.c */
+/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_grant.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c rpopd/store_token.c common/log.c common/proto.c build/state_schema.c common/route.c common/route_walk.c common/route_wire.c common/route_check.c rpopd/store_route.c rpopd/store_nexthop.c common/buf.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_body.c */
 /* libs: -lsqlite3 */
 /* Grants: what a request gets out of rpopd.db, and what state.db remembers of it. */
 #include <sys/types.h>

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: ISC
+"""
+Nothing is final whose body exists nowhere: files that vanish from the spool while their recipients wait, are in quarantine, or are to
+be reported are retrieved again for those recipients, and only for them.
+"""
+import os
+import sqlite3
+import time
+
+import pytest
+
+import corpus
+import rig as rigs
+from mta import OK, PERM, TEMP
+from test_relay import PEOPLE, PM, SENDER, again, due, listed, mail, seen, states
+
+DAY = 86400
+
+
+@pytest.fixture
+def lmtp(unified, mta):
+    m = mta("lmtp")
+    unified.nexthop("hop", m)
+    unified.settings["nexthop"] = "hop"
+    return m
+
+
+@pytest.fixture
+def reports(unified, mta):
+    m = mta("smtp")
+    unified.nexthop("reports", m)
+    unified.settings["report_nexthop"] = "reports"
+    return m
+
+
+def vanish(rig, sql="SELECT link FROM relay"):
+    """The files of some rows; the daemon may run."""
+    links = [link for link, in rig.state(sql)]
+    assert links
+    for link in links:
+        os.unlink(os.path.join(rig.mail, "spool", link))
+
+
+def bodies(rig):
+    names = ["wanted", "here", "lost"]
+    return {d: names[b] for d, b in rig.state("SELECT dest, body FROM relay")}
+
+
+@pytest.fixture
+def waiting(unified, lmtp, popd):
+    """anna waits for the next hop, bert has it."""
+    lmtp.answers = {PEOPLE[0]: [TEMP, OK]}
+    server = popd(messages=[mail("m", PEOPLE[:2])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert states(unified) == {PEOPLE[0]: "waiting"} and lmtp.taken() == [PEOPLE[1]]
+    return server
+
+
+@pytest.mark.parametrize("how", ["gone", "empty"])
+def test_waiting(unified, lmtp, waiting, how):
+    """The disk was lost while the daemon was down: retrieved again, for the one that is open only, whatever the age."""
+    if how == "gone":
+        vanish(unified)
+    else:
+        (link,), = unified.state("SELECT link FROM relay")
+        os.truncate(os.path.join(unified.mail, "spool", link), 0)
+    due(unified, "arrived = arrived - 432000, next = 0")
+    result = unified.once()
+    assert result.code == 0 and "wanted again" in result.log
+    assert len(waiting.box.left()) == 1			# nothing is deleted before everybody has it
+    again(unified)
+    assert lmtp.taken().count(PEOPLE[0]) == 1 and lmtp.taken().count(PEOPLE[1]) == 1
+    assert waiting.count("retr") == 2
+    assert waiting.box.left() == [] and states(unified) == {} and unified.spooled() == []
+
+
+def test_vanishes_in_life(unified, lmtp, popd):
+    """The file is missed by the connection that wants to send it."""
+    lmtp.default = TEMP
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    daemon = unified.start()
+    row, = rigs.wait_for(lambda: [q for q in listed(unified) if q["tries"] == 1], "the first try")
+    lmtp.default = OK
+    vanish(unified)
+    answer = unified.ctl("quarantine", "release", str(row["id"]), check=False)
+    assert answer.code == 1 and "retrieved again" in answer.log
+    assert listed(unified)[0]["state"] == "wanted" and "wanted" in unified.ctl("queue").log
+    unified.ctl("poll", "all")
+    rigs.wait_for(lambda: lmtp.taken() == PEOPLE[:1], "the delivery")
+    rigs.wait_for(lambda: listed(unified) == [], "its row to go")
+    unified.ctl("poll", "all")
+    rigs.wait_for(lambda: server.box.left() == [], "the deletion")
+    assert daemon.stop() == 0
+    assert lmtp.taken() == PEOPLE[:1]
+
+
+def test_missed_by_its_connection(unified, lmtp, popd):
+    """Gone while they wait for a next hop that rests: the connection finds that out, and nothing ages into a failure."""
+    greeting, lmtp.greeting = lmtp.greeting, "421 4.3.2 too busy"
+    server = popd(messages=[mail("m%d" % i, PEOPLE[:1]) for i in range(4)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    daemon = unified.start()
+    rigs.wait_for(lambda: len(listed(unified)) == 4 and "next try in 60 s" in daemon.log(), "the pause")
+    rigs.wait_for(lambda: sum(q["tries"] for q in listed(unified)) == lmtp.connections, "the connections to end")
+    vanish(unified)
+    lmtp.greeting = greeting
+    unified.ctl("reload")
+    rigs.wait_for(lambda: "wanted" in [q["state"] for q in listed(unified)], "the miss")
+    assert daemon.stop() == 0 and lmtp.mails == []
+    for _ in range(3):
+        due(unified, "arrived = arrived - 432000, next = 0")
+        assert unified.once().code == 0
+    assert sorted(corpus.ident_of(m.data) for m in lmtp.mails) == ["m0", "m1", "m2", "m3"]
+    assert server.box.left() == [] and unified.spooled() == []
+
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_quarantine(unified, lmtp, popd, leave):
+    """In quarantine it was final; its file vanishes, and the provider still has it: it comes back into the quarantine."""
+    lmtp.default = PERM
+    server = popd(messages=[corpus.mail("m", [("Return-Path", "<>"), ("X-Real-To", PEOPLE[0])])])
+    unified.record(PM, "r", server, special="X-Real-To", leave=1)
+    assert unified.once().code == 0
+    assert states(unified) == {PEOPLE[0]: "quarantined"} and seen(unified) == [0]
+    vanish(unified)
+    if leave == 0:
+        unified.sqlite("UPDATE rpop SET leave = 0;")
+    result = unified.once()
+    assert result.code == 0
+    if leave == 1 or bodies(unified) == {PEOPLE[0]: "wanted"}:
+        assert unified.once().code == 0
+    assert bodies(unified) == {PEOPLE[0]: "here"} and states(unified) == {PEOPLE[0]: "quarantined"}
+    assert len(unified.spooled()) == 1 and seen(unified)[0] != 5
+    assert len(server.box.left()) in (leave, 1)
+    assert unified.once().code == 0
+    assert len(server.box.left()) == leave and len(unified.spooled()) == 1
+
+
+def test_lost(unified, lmtp, popd):
+    """Nobody has it any more: told, not shown as if it were in quarantine, not retried; found again when the file comes back."""
+    lmtp.default = PERM
+    server = popd(messages=[corpus.mail("m", [("Return-Path", "<>"), ("X-Real-To", PEOPLE[0])])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert server.box.left() == [] and seen(unified) == [3]
+    (link,), = unified.state("SELECT link FROM relay")
+    path = os.path.join(unified.mail, "spool", link)
+    os.rename(path, os.path.join(unified.dir, "aside"))
+    result = unified.once()
+    assert result.code == 0 and "lost: its file is missing" in result.log
+    assert bodies(unified) == {PEOPLE[0]: "lost"}
+    notes = [n for n in unified.delivered()["example.org/postmaster"] if b"Mail was lost" in n]
+    assert len(notes) == 1
+    assert unified.once().code == 0			# once
+    assert len([n for n in unified.delivered()["example.org/postmaster"] if b"Mail was lost" in n]) == 1
+    daemon = unified.start()
+    row, = listed(unified)
+    assert row["state"] == "lost" and listed(unified, ["quarantine"]) == []
+    assert "lost" in unified.ctl("quarantine", "release", str(row["id"]), check=False).log
+    assert daemon.stop() == 0
+    os.rename(os.path.join(unified.dir, "aside"), path)
+    daemon = unified.start()
+    row, = listed(unified, ["quarantine"])
+    assert row["state"] == "quarantined"
+    lmtp.default = OK
+    unified.ctl("quarantine", "release", str(row["id"]))
+    rigs.wait_for(lambda: lmtp.taken() == PEOPLE[:1], "the delivery")
+    assert daemon.stop() == 0
+
+
+def test_lost_is_dropped(unified, lmtp, popd):
+    lmtp.default = PERM
+    unified.record(PM, "r", popd(messages=[corpus.mail("m", [("Return-Path", "<>"), ("X-Real-To", PEOPLE[0])])]),
+        special="X-Real-To")
+    assert unified.once().code == 0
+    vanish(unified)
+    daemon = unified.start()
+    row, = rigs.wait_for(lambda: [q for q in listed(unified) if q["state"] == "lost"], "the loss")
+    unified.ctl("quarantine", "drop", str(row["id"]))
+    assert listed(unified) == []
+    assert daemon.stop() == 0
+
+
+def test_gone_from_the_provider(unified, lmtp, waiting):
+    """Wanted, and two complete listings a day apart do not name it: lost, and told."""
+    vanish(unified)
+    waiting.box.messages.clear()
+    assert unified.once().code == 0
+    assert bodies(unified) == {PEOPLE[0]: "wanted"} and seen(unified) == [5]
+    due(unified)
+    with sqlite3.connect(unified.statedb) as c:
+        c.execute("UPDATE seen SET gone = ?", (int(time.time()) - 2 * DAY,))
+    assert unified.once().code == 0
+    assert bodies(unified) == {PEOPLE[0]: "lost"}
+    assert lmtp.taken() == [PEOPLE[1]]
+    assert any(b"Mail was lost" in n for n in unified.delivered()["example.org/postmaster"])
+
+
+def test_report(unified, lmtp, reports, popd):
+    """To be reported, and the original's file is missing: retrieved again, then reported once."""
+    lmtp.default = PERM
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.once("-K", "rpopd:master.relay_after", hooks=True)
+    assert states(unified) == {PEOPLE[0]: "failed"}
+    vanish(unified)
+    for _ in range(3):
+        assert unified.once().code == 0
+    assert reports.taken() == [SENDER] and states(unified) == {}
+    assert server.box.left() == [] and unified.spooled() == []
+
+
+def test_report_itself(unified, lmtp, reports, popd):
+    """The report is written and waits; its file vanishes: told, not tried for ever."""
+    lmtp.default = PERM
+    reports.default = TEMP
+    unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
+    assert unified.once().code == 0
+    assert states(unified) == {SENDER: "waiting"}
+    vanish(unified)
+    due(unified)
+    result = unified.once()
+    assert result.code == 0 and "lost" in result.log
+    assert bodies(unified) == {SENDER: "lost"}
+
+
+def test_other_recipients_now(unified, lmtp, waiting):
+    """Between the two retrievals the routes were changed: who waits gets it all the same."""
+    vanish(unified)
+    unified.sqlite("DELETE FROM account WHERE name = 'anna'; DELETE FROM account WHERE name = 'bert';", check=False)
+    assert unified.once().code == 0
+    again(unified)
+    assert lmtp.taken().count(PEOPLE[0]) == 1
+    assert states(unified) == {} and waiting.box.left() == []
+
+
+KILLS = ["rpopd:relay.checked", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed", "rpopd:relay.attach",
+    "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent", "deliverer:deliverer.committed",
+    "rpopd:relay.sending", "rpopd:relay.sent", "rpopd:relay.proof"]
+
+
+@pytest.mark.parametrize("point", KILLS)
+def test_killed(unified, lmtp, waiting, point):
+    """A process dies at one step of it."""
+    vanish(unified)
+    due(unified)
+    unified.once("-K", point, hooks=True)
+    for _ in range(5):
+        if states(unified):
+            due(unified, "next = 0")
+        unified.once()
+    assert states(unified) == {} and waiting.box.left() == [] and unified.spooled() == []
+    assert lmtp.taken().count(PEOPLE[1]) == 1
+    assert 1 <= lmtp.taken().count(PEOPLE[0]) <= (2 if point in ("rpopd:relay.before", "rpopd:relay.change") else 1)
+
+
+def test_killed_at_loss(unified, lmtp, popd):
+    lmtp.default = PERM
+    unified.record(PM, "r", popd(messages=[corpus.mail("m", [("Return-Path", "<>"), ("X-Real-To", PEOPLE[0])])]),
+        special="X-Real-To")
+    assert unified.once().code == 0
+    vanish(unified)
+    unified.once("-K", "rpopd:relay.lost", hooks=True)
+    assert unified.once().code == 0
+    assert bodies(unified) == {PEOPLE[0]: "lost"}
