@@ -180,6 +180,7 @@ enum imsg_type {
 	IMSG_CTL_TRIED,		/* M: struct ctl_tried, in any order */
 	IMSG_CTL_EXPLAIN,	/* C: struct ctl_explain; M: CTL_LINE..., CTL_END or CTL_FAIL */
 	IMSG_CTL_QUEUE,		/* C: (empty); M: struct ctl_queued, one per relay row; CTL_END */
+	IMSG_CTL_MOVE,		/* C: struct ctl_move: what waits for a next hop, to another one */
 	IMSG_CTL_QUARANTINE,	/* C: struct ctl_quarantine; M: CTL_QUEUE..., CTL_LINE, CTL_END, CTL_OK or CTL_FAIL */
 	IMSG_CTL_LINE,		/* M: struct ctl_text; with a descriptor: a message, to be read to its end */
 	IMSG_CTL_END,		/* M: (empty) end of a listing */
@@ -618,6 +619,11 @@ struct ctl_quarantine {
 	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
 	char		 uid[PROTO_UID_MAX + 32];
 	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
+};
+
+struct ctl_move {
+	char		 from[72];		/* names of next hops */
+	char		 to[72];
 };
 
 struct ctl_queued {			/* a recipient that is not in its mailbox */

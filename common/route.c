@@ -133,6 +133,19 @@ route_row_add(struct route_table *t, const struct route_row *r)
 	return (0);
 }
 
+void
+route_nexthops(struct route_table *t, uint32_t (*number)(void *, uint32_t), void *arg)
+{
+	uint32_t	 i;
+
+	for (i = 0; i < t->naccounts; i++)
+		if (t->accounts[i].nexthop != 0)
+			t->accounts[i].nexthop = number(arg, t->accounts[i].nexthop);
+	for (i = 0; i < t->nrows; i++)
+		if (t->rows[i].nexthop != 0)
+			t->rows[i].nexthop = number(arg, t->rows[i].nexthop);
+}
+
 int
 route_complete(const struct route_table *t)
 {

@@ -67,6 +67,8 @@ void	 route_free(struct route_table *);
 int	 route_account_add(struct route_table *, const struct route_account *);
 int	 route_domain_add(struct route_table *, const char *name, int source_routes);
 int	 route_row_add(struct route_table *, const struct route_row *);
+/* Other numbers for all next hops that are named in it. */
+void	 route_nexthops(struct route_table *, uint32_t (*number)(void *, uint32_t), void *);
 int	 route_complete(const struct route_table *);	/* 1: as many as announced */
 /*
  * Every target of a row without nexthop leads to a place.  Else a sentence to complain about each row that does not, and about each

@@ -31,6 +31,7 @@ _rpopctl() {
 	'')	choice='-j -s -V explain log poll quarantine queue reload renumbered route show status stop try' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
+	queue)	choice='list move' ;;
 	quarantine)	choice='list show release drop' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;

@@ -46,6 +46,13 @@ common() {
 		columns=$(common $table)
 		[ -z "$columns" ] || echo "INSERT INTO main.$table ($columns) SELECT $columns FROM old.$table;"
 	done
+	# ids that were given once are not given again, also if their rows are gone
+	if [ "$(sqlite3 -batch -init /dev/null "file:$old?mode=ro" "SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_sequence'")" != 0 ]; then
+		echo "INSERT INTO main.sqlite_sequence (name, seq) SELECT name, 0 FROM old.sqlite_sequence WHERE name IN ('nexthop', 'account')"
+		echo "    AND name NOT IN (SELECT name FROM main.sqlite_sequence);"
+		echo "UPDATE main.sqlite_sequence SET seq = max(seq, ifnull((SELECT o.seq FROM old.sqlite_sequence o WHERE o.name ="
+		echo "    main.sqlite_sequence.name), 0));"
+	fi
 	columns=$(common settings)
 	echo "UPDATE main.settings SET ($columns) = (SELECT $columns FROM old.settings);"
 	# until schema 1 there was one delay for both

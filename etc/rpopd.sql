@@ -23,9 +23,9 @@ CREATE TABLE domain (
 	    '.' || name || '.' NOT GLOB '*..*' AND '.' || name NOT GLOB '*.-*' AND name || '.' NOT GLOB '*-.*')
 ) STRICT, WITHOUT ROWID;
 
--- Where messages are handed on to: an LMTP or SMTP server, never looked up as MX.
+-- Where messages are handed on to: an LMTP or SMTP server, never looked up as MX.  Ids are never used again.
 CREATE TABLE nexthop (
-	id		INTEGER PRIMARY KEY,
+	id		INTEGER PRIMARY KEY AUTOINCREMENT,
 	name		TEXT NOT NULL UNIQUE,
 	protocol	TEXT NOT NULL DEFAULT 'lmtp',
 	address		TEXT NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE nexthop (
 ) STRICT;
 
 CREATE TABLE account (
-	id	INTEGER PRIMARY KEY,
+	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	name	TEXT NOT NULL,
 	domain	TEXT NOT NULL REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
 	nexthop	TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,

@@ -58,13 +58,25 @@ CREATE TABLE IF NOT EXISTS pending (
 	dest	TEXT NOT NULL
 ) STRICT;
 
--- Recipients that are not in a Maildir: with nexthop > 0 dest is the address to hand on to, else the Maildir that a quarantined
+-- Every next hop that mail was handed on to.  relay and relay_count name them by id, which is never used again.  nexthop, name and address
+-- are those of the row of rpopd.db that it was last: a row with two of the three is the same next hop.  gone: since when rpopd.db has
+-- had it no longer; then only name and address together bring it back.  Without a name (an older schema had none): known by nexthop.
+CREATE TABLE IF NOT EXISTS hop (
+	id	INTEGER PRIMARY KEY AUTOINCREMENT,
+	nexthop	INTEGER NOT NULL,
+	name	TEXT NOT NULL,
+	address	TEXT NOT NULL,
+	gone	INTEGER
+) STRICT;
+
+-- Recipients that are not in a Maildir: with nexthop > 0, an id of table hop, dest is the address to hand on to, else the Maildir that a quarantined
 -- message was meant for.  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
 -- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
 -- 1 deleting.  A report about a row has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
 -- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
 -- body: 1 the file is in the spool, so that the message is safe here; 0 it is missing and wanted: the message is retrieved again, and
 -- nothing about it is final until then; 2 it is missing, and the server has the message no longer.
+-- sha256: of the message, as in seen; a unique-id alone may be another message's by now.  NULL: not known, or a report.
 -- sent: when it was handed on, epoch, as long as no result is written down; 0: it is not on its way.
 CREATE TABLE IF NOT EXISTS relay (
 	id		INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -84,7 +96,8 @@ CREATE TABLE IF NOT EXISTS relay (
 	tries		INTEGER NOT NULL,
 	status		TEXT NOT NULL,
 	body		INTEGER NOT NULL DEFAULT 1 CHECK (body BETWEEN 0 AND 2),
-	sent		INTEGER NOT NULL DEFAULT 0
+	sent		INTEGER NOT NULL DEFAULT 0,
+	sha256		BLOB CHECK (length(sha256) = 32)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS relay_message ON relay (mailbox, uid);
 CREATE INDEX IF NOT EXISTS relay_wanted ON relay (mailbox, uid) WHERE body = 0;
@@ -216,7 +229,7 @@ CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, s
 	FROM mailbox m JOIN seen s ON s.mailbox = m.id;
 
 CREATE VIEW queue (id, account, record, uid, nexthop, recipient, sender, state, arrived, next_try, tries, status) AS
-	SELECT r.id, m.account, m.record, CAST(r.uid AS TEXT), r.nexthop, r.dest, r.sender,
+	SELECT r.id, m.account, m.record, CAST(r.uid AS TEXT), (SELECT h.name FROM hop h WHERE h.id = r.nexthop), r.dest, r.sender,
 	    CASE r.body WHEN 0 THEN 'wanted' WHEN 2 THEN 'lost' ELSE
 	    CASE r.state WHEN 0 THEN 'waiting' WHEN 1 THEN 'quarantined' ELSE 'failed' END END,
 	    datetime(r.arrived, 'unixepoch', 'localtime'), datetime(r.next, 'unixepoch', 'localtime'), r.tries, r.status

@@ -393,6 +393,14 @@ same "$(sql "$tmp/of3.db" "PRAGMA user_version; SELECT delay_failed_hosts, detai
 78|+
 7|hop|h
 isp|9" "nothing is lost by that"
+# Ids of next hops and accounts are not given twice, not even by a copy that has forgotten their rows.
+sql "$tmp/of3.db" "DELETE FROM nexthop; INSERT INTO nexthop (name, address) VALUES ('new', 'h'); DELETE FROM nexthop"
+out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of3.db" "$tmp/of3b.db" 2>&1; echo $?)
+same "${out##*
+}" 0 "a store of this schema is copied"
+same "$(sql "$tmp/of3b.db" "INSERT INTO nexthop (name, address) VALUES ('newer', 'h'); SELECT id, name FROM nexthop;
+    DELETE FROM rpop; DELETE FROM account; INSERT INTO accounts (address) VALUES ('zoe@example.org'); SELECT id > 1 FROM account")" "9|newer
+1" "an id that was given once is not given again"
 out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/one.db" "$tmp/two.db" 2>&1; echo $?)
 same "${out##*
 }" 1 "a store that exists is not overwritten"

@@ -26,6 +26,7 @@ static int			 make_stop(struct request *, const char *);
 static int			 make_try(struct request *, const char *);
 static int			 make_explain(struct request *, const char *);
 static int			 make_queue(struct request *, const char *);
+static int			 make_queue_move(struct request *, const char *);
 static int			 make_quarantine_list(struct request *, const char *);
 static int			 make_quarantine_show(struct request *, const char *);
 static int			 make_quarantine_release(struct request *, const char *);
@@ -58,6 +59,12 @@ static const struct command quarantine_commands[] = {
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
+static const struct command queue_commands[] = {
+	{ "list",	NULL, make_queue,	"", "recipients that wait for a next hop, and the quarantine (default)" },
+	{ "move",	NULL, make_queue_move,	"NEXTHOP NEXTHOP", "what waits for a next hop, that was removed perhaps, to another one" },
+	{ NULL, NULL, NULL, NULL, NULL }
+};
+
 static const struct command renumbered_commands[] = {
 	{ "retrieve",	NULL, make_renumber_retrieve, "NAME", "retrieve the unknown messages of a renumbered account/record" },
 	{ "seen",	NULL, make_renumber_seen, "NAME", "count them as delivered" },
@@ -69,7 +76,7 @@ static const struct command commands[] = {
 	{ "log",	log_commands, NULL,	NULL, NULL },
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
 	{ "quarantine",	quarantine_commands, make_quarantine_list, NULL, NULL },
-	{ "queue",	NULL, make_queue,	"", "recipients that wait for a next hop, and the quarantine" },
+	{ "queue",	queue_commands, make_queue, NULL, NULL },
 	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
 	{ "renumbered",	renumbered_commands, NULL, NULL, NULL },
 	{ "route",	NULL, make_route,	"ADDRESS", "what becomes of mail for an address, rule by rule" },
@@ -264,6 +271,17 @@ make_queue(struct request *req, const char *arg __unused)
 	req->type = IMSG_CTL_QUEUE;
 	req->queue = 1;
 	return (0);
+}
+
+static int
+make_queue_move(struct request *req, const char *arg)
+{
+	struct ctl_move	*m = &req->u.move;
+
+	req->type = IMSG_CTL_MOVE;
+	req->len = sizeof(*m);
+	return (*arg == '\0' || *req->second == '\0' || strlcpy(m->from, arg, sizeof(m->from)) >= sizeof(m->from) ||
+	    strlcpy(m->to, req->second, sizeof(m->to)) >= sizeof(m->to) ? -1 : 0);
 }
 
 /* arg: a row's number, "all" as 0, or mailbox-uid of a message set aside. */

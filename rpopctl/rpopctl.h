@@ -26,6 +26,7 @@ struct request {
 		struct ctl_name	 name;
 		struct ctl_renumber renumber;
 		struct ctl_quarantine quarantine;
+		struct ctl_move	 move;
 		struct ctl_explain explain;
 		uint32_t	 level;
 	} u;

@@ -42,6 +42,22 @@ control_queue(void *client, struct imsg *imsg)
 }
 
 int
+control_move(void *client, struct imsg *imsg)
+{
+	struct ctl_move	 m;
+	char		 text[PROTO_TEXT_SIZE * 2];
+	int		 ok;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.from, sizeof(m.from)) || !proto_str(m.to, sizeof(m.to)))
+		return (-1);
+	if (!control_allowed(client, imsg, 1))
+		return (0);
+	ok = move_all(&m, text, sizeof(text)) == 0;
+	control_reply(client, ok, text);
+	return (0);
+}
+
+int
 control_quarantine(void *client, struct imsg *imsg)
 {
 	struct ctl_quarantine	 m;

@@ -32,6 +32,7 @@ struct held {				/* ids of what is in quarantine */
 };
 
 static int	 quarantine_one(const struct ctl_quarantine *, int64_t, const struct target *, char *, size_t);
+static int	 quarantine_place(const struct ctl_quarantine *, const struct relay_row *, const struct target *, char *, size_t);
 static int	 quarantine_body(const struct relay_row *, char *, size_t);
 static int	 quarantine_all(const struct ctl_quarantine *, const struct target *, char *, size_t);
 static int	 quarantine_aside(const struct ctl_quarantine *, char *, size_t);
@@ -80,7 +81,8 @@ quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *
 		snprintf(text, size, "%s: not an address here", m->to);
 		return (-1);
 	}
-	if (m->act == QUARANTINE_RELEASE && quarantine_body(&row, text, size) == -1)
+	if (m->act == QUARANTINE_RELEASE && (quarantine_place(m, &row, t, text, size) == -1 ||
+	    quarantine_body(&row, text, size) == -1))
 		return (-1);
 	quarantine_change(m, &row, t, &c);
 	if (quarantine_commit(&c, &row, 1) == -1) {
@@ -88,6 +90,37 @@ quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *
 		return (-1);
 	}
 	snprintf(text, size, "%lld: %s", (long long)id, m->act == QUARANTINE_DROP ? "dropped" : "released");
+	return (0);
+}
+
+/* 0, or -1 with a sentence: the next hop, or the account, that it was meant for is gone. */
+static int
+quarantine_place(const struct ctl_quarantine *m, const struct relay_row *row, const struct target *t, char *text, size_t size)
+{
+	char		 name[PROTO_TEXT_SIZE], address[PROTO_ADDR_SIZE];
+	const char	*local;
+	size_t		 domain;
+
+	if (t->what != TARGET_NONE)
+		return (0);
+	if (row->nexthop != 0) {
+		if (config_nexthop(master.config, row->nexthop) != NULL)
+			return (0);
+		relay_hop_name(row->nexthop, name, sizeof(name));
+		snprintf(text, size, "%lld: next hop %.64s was removed; rpopctl queue move %.64s NEXTHOP hands what is there to another one",
+		    (long long)row->id, name, name);
+		return (-1);
+	}
+	if (m->to[0] == '\0' && (local = strchr(row->dest, '/')) != NULL) {
+		domain = local - row->dest;
+		local++;
+		snprintf(address, sizeof(address), "%.*s@%.*s", (int)strcspn(local, "/"), local, (int)domain, row->dest);
+		if (route_account_by_address(master.config->routes, address) != NULL)
+			return (0);
+		snprintf(text, size, "%lld: there is no account %s any more; name an address to release it to", (long long)row->id,
+		    address);
+		return (-1);
+	}
 	return (0);
 }
 
@@ -125,7 +158,8 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 	error = state_relay_each(quarantine_id, &held) == -1;
 	for (i = 0; !error && i < held.n; i++) {
 		if (state_relay_get(held.ids[i], &rows[n]) == 1 &&
-		    (m->act == QUARANTINE_DROP || quarantine_body(&rows[n], text, size) == 0) &&
+		    (m->act == QUARANTINE_DROP || (quarantine_place(m, &rows[n], t, text, size) == 0 &&
+		    quarantine_body(&rows[n], text, size) == 0)) &&
 		    (m->to[0] == '\0' || t->what != TARGET_NONE || rows[n].nexthop != 0)) {
 			quarantine_change(m, &rows[n], t, &changes[n]);
 			n++;

@@ -89,6 +89,7 @@ relay_start(void)
 	if (state_relay_each(relay_look, NULL) == 0) {
 		body_checked();
 		if (state_relay_each(relay_read, NULL) == 0) {
+			move_tell();
 			relay_kick();
 			return;
 		}
@@ -348,9 +349,12 @@ const char *
 relay_hop_name(uint32_t id, char *buf, size_t size)
 {
 	const struct nexthop_row	*row = config_nexthop(master.config, id);
+	char				 name[NEXTHOP_NAME_MAX];
 
 	if (row != NULL)
 		log_vis(buf, size, row->name, strlen(row->name));
+	else if (state_hop_name(id, name, sizeof(name)) == 1)
+		log_vis(buf, size, name, strlen(name));
 	else
 		snprintf(buf, size, "%u", id);
 	return (buf);
@@ -398,6 +402,7 @@ relay_reload(void)
 
 	RB_FOREACH(h, relay_hops, &hops)
 		h->until = 0;
+	move_tell();
 	relay_kick();
 }
 
@@ -482,7 +487,7 @@ relay_hop_run(struct relay_hop *h, int64_t now)
 
 	while (h->until <= now && !result_blocked() && (top = heap_top(&h->waiting)) != NULL && top->key <= now) {
 		if (row == NULL)
-			relay_hop_failed(h, "the store has no such next hop any more");
+			relay_hop_failed(h, "it was removed from the store; insert it again, or see rpopctl queue move");
 		else if (h->jobs >= (h->failures > 0 ? 1 : row->connections) || job_count() >= RELAY_JOBS ||
 		    job_start(h, row) == -1)
 			break;

@@ -3,6 +3,7 @@
  * Recipients that are handed on to a next hop, and the quarantine.  Included by rpopd.h.
  *
  *	store_relay.c	their rows in state.db
+ *	store_hop.c	next hops, as long as something waits for them
  *	store_body.c	rows whose file is missing, and those that are on their way
  *	relay.c		which row is due, connections per next hop, pauses
  *	relay_job.c	one connection: dial, messages, results
@@ -27,6 +28,7 @@
 #include "state.h"
 
 struct child;
+struct config;
 struct imsg;
 struct nexthop_row;
 
@@ -49,6 +51,8 @@ struct relay_row {			/* a row of table relay */
 	enum relay_state state;
 	enum relay_body	 body;
 	int64_t		 arrived, next;		/* epoch */
+	uint8_t		 digest[PROTO_DIGEST_LEN];	/* of the message, as in its seen row */
+	int		 has_digest;		/* 0: a report, or of an older schema */
 	int64_t		 sent;			/* epoch; 0: it is not on its way to its next hop */
 	uint32_t	 tries;
 	char		 link[PROTO_LINK_SIZE];
@@ -70,6 +74,7 @@ struct relay_change {			/* what became of a row; one transaction for many */
 		RELAY_MOVE,		/* to table pending: dest, or what the row has if that is empty, is a Maildir */
 		RELAY_WANT,		/* its file is missing: wanted, and the seen row says WAITING whatever it said */
 		RELAY_LOST,		/* likewise, and the message cannot be had again */
+		RELAY_REHOP,		/* nexthop; arrived now, due now, tries 0 */
 		RELAY_FOUND		/* its file is there again */
 	}		 what;		/* DONE, HOLD, MOVE, LOST, FOUND: with the last open row the seen row becomes row.after */
 	int64_t		 next;
@@ -100,6 +105,17 @@ int	 state_relay_change(struct relay_change *, size_t n);
  * no message on a server waits for them: uidlen is 0.  0, 1: locked, -1; or 2: no such row, the report is to be removed.
  */
 int	 state_relay_reported(int64_t id, const struct msg_reported *, uint32_t nexthop, const char *recipient, int64_t *made);
+
+/* store_hop.c */
+
+/*
+ * The rows of a store that was loaded get ids that no other next hop ever had or will have, and everything in the config that names
+ * one, too.  Next hops that are in it no longer are remembered as gone.  0, 1: locked, -1.
+ */
+int	 state_hops(struct config *, int64_t now);
+int	 state_hop_name(uint32_t id, char *name, size_t size);	/* 1, 0: never heard of, -1 */
+/* Next hops of this name that are gone; ids into list, at most n of them.  How many, or -1. */
+ssize_t	 state_hops_gone(const char *name, uint32_t *list, size_t n);
 
 /* store_body.c */
 
@@ -241,6 +257,11 @@ void	 body_checked(void);			/* the last one */
 void	 body_sweep(void);			/* soon: look for rows that nobody can bring any more */
 void	 body_run(void);
 int	 body_busy(void);
+
+/* --- relay_move.c --- */
+
+int	 move_all(const struct ctl_move *, char *text, size_t);	/* to another next hop; 0/-1, and what to say about it */
+void	 move_tell(void);			/* what waits for next hops that are gone */
 
 /* --- relay_proof.c --- */
 

@@ -22,6 +22,7 @@ struct complaint {
 static void		 reload_complain(void *, const char *);
 static struct config	*reload_read(struct complaint *);
 static int		 reload_same_daemon(const struct config *, char *, size_t);
+static int		 reload_hops(struct config *, char *, size_t);
 static struct task	*reload_tasks(const struct config *, char *, size_t);
 static void		 reload_adopt(struct task *, size_t);
 static int		 reload_order(const void *, const void *);
@@ -63,7 +64,7 @@ reload_load(char *err, size_t errsize)
 	if (config->settings.hostname[0] == '\0')
 		gethostname(config->settings.hostname, sizeof(config->settings.hostname));
 	if (reload_same_daemon(config, err, errsize) == -1 || jail_prepare(&master.opt, config, err, errsize) == -1 ||
-	    (tasks = reload_tasks(config, err, errsize)) == NULL) {
+	    reload_hops(config, err, errsize) == -1 || (tasks = reload_tasks(config, err, errsize)) == NULL) {
 		config_free(config);
 		return (-1);
 	}
@@ -104,6 +105,16 @@ reload_same_daemon(const struct config *config, char *err, size_t errsize)
 	if (master.config == NULL || strcmp(master.config->settings.mail_root, config->settings.mail_root) == 0)
 		return (0);
 	snprintf(err, errsize, "settings: mail_root was changed: restart rpopd");
+	return (-1);
+}
+
+/* Which next hops are those that mail waits for. */
+static int
+reload_hops(struct config *config, char *err, size_t errsize)
+{
+	if (state_hops(config, time(NULL)) == 0)
+		return (0);
+	snprintf(err, errsize, "state.db cannot be read or written");
 	return (-1);
 }
 

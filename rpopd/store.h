@@ -93,8 +93,11 @@ struct oauth_row {			/* a row of oauth_client, without its secret */
 	uint8_t		 client_credentials;	/* else refresh_token */
 };
 
+#define NEXTHOP_NAME_MAX	65	/* with its NUL */
+
 struct nexthop_row {			/* a row of nexthop, without its password */
-	uint32_t	 id;
+	uint32_t	 id;			/* of table hop in state.db, once state_hops() has been asked; of its row before */
+	uint32_t	 row;			/* in rpopd.db */
 	const char	*name;
 	const char	*host;			/* lower case, without brackets; "": */
 	const char	*path;			/* of a socket; "" = none */

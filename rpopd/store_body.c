@@ -96,7 +96,7 @@ relay_attach(struct receipt *r)
 
 	r->attached = 0;
 	if ((st = state_query(Q_RELAY_WANTED)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
-	    relay_rows(st, wanted_add, &w) == -1) {
+	    sqlite3_bind_blob(st, 3, r->digest, sizeof(r->digest), SQLITE_STATIC) != SQLITE_OK || relay_rows(st, wanted_add, &w) == -1) {
 		free(w.rows);
 		return (-1);
 	}

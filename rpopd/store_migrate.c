@@ -34,8 +34,12 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"ALTER TABLE copy ADD COLUMN mailbox INTEGER;"
 		"ALTER TABLE copy ADD COLUMN uid BLOB;"
 		"ALTER TABLE relay ADD COLUMN body INTEGER NOT NULL DEFAULT 1 CHECK (body BETWEEN 0 AND 2);"
-		"ALTER TABLE relay ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;",
+		"ALTER TABLE relay ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE relay ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"
+		"UPDATE relay SET sha256 = (SELECT s.sha256 FROM seen s WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state <> 4);",
 
-		""
+		/* Their names are learned by the first load. */
+		"INSERT INTO hop (id, nexthop, name, address, gone) SELECT nexthop, nexthop, '', '', NULL FROM ("
+		"SELECT nexthop FROM relay UNION SELECT nexthop FROM relay_count) WHERE nexthop > 0;"
 	}
 };

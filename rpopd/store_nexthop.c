@@ -28,7 +28,7 @@ load_nexthop(struct load *ld, sqlite3_stmt *st)
 	c->nexthops = n;
 	n += c->nnexthops;
 	memset(n, 0, sizeof(*n));
-	n->id = load_number(ld, st, N_ID, 1, UINT32_MAX);
+	n->id = n->row = load_number(ld, st, N_ID, 1, UINT32_MAX);
 	if (nexthop_text(ld, st, n) == -1 || nexthop_where(ld, st, n) == -1)
 		return (-1);
 	n->xclient = load_number(ld, st, N_XCLIENT, 0, 1);

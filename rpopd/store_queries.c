@@ -3,7 +3,7 @@
 #include "store_sql.h"
 
 #define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries,"	\
-			" status, client, body, sent"
+			" status, client, body, sent, sha256"
 
 const char *const	 state_texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
@@ -25,7 +25,8 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_STATE] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_FINAL] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2 AND state = 5",
+	[Q_SEEN_FINAL] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2 AND state = 5"
+	    " AND (?4 IS NULL OR sha256 = ?4)",
 	[Q_SEEN_SINCE] = "UPDATE seen SET since = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4)),"
@@ -49,28 +50,37 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",
 	[Q_RELAY_LINKS] = "SELECT link FROM relay WHERE body <> 0",
 	[Q_RELAY_INSERT] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived,"
-	    " next, tries, status, client) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+	    " next, tries, status, client, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 	[Q_RELAY_LIST] = "SELECT " RELAY_COLUMNS " FROM relay ORDER BY id",
 	[Q_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE id = ?1",
 	[Q_RELAY_OF] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 ORDER BY id",
 	[Q_RELAY_COUNT] = "SELECT count(*) FROM relay",
 	[Q_RELAY_OPEN] = "SELECT EXISTS (SELECT 1 FROM relay WHERE mailbox = ?1 AND uid = ?2"
-	    " AND (body = 0 OR (body = 1 AND state IN (0, 2))))",
+	    " AND (body = 0 OR (body = 1 AND state IN (0, 2))) AND (sha256 IS NULL OR ?3 IS NULL OR sha256 = ?3))",
 	[Q_RELAY_BODY] = "UPDATE relay SET body = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
 	/* What the message's row becomes again when nothing is open any more: what it is now. */
 	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = 0, 0, 1) FROM seen s WHERE s.mailbox = relay.mailbox"
-	    " AND s.uid = relay.uid AND s.state IN (0, 1, 2)), after) WHERE id = ?1",
-	[Q_SEEN_WANT] = "UPDATE seen SET state = 5 WHERE mailbox = ?1 AND uid = ?2 AND state IN (0, 1, 2)",
-	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = 0 ORDER BY id",
+	    " AND s.uid = relay.uid AND s.state IN (0, 1, 2) AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)), after) WHERE id = ?1",
+	[Q_SEEN_WANT] = "UPDATE seen SET state = 5 WHERE mailbox = ?1 AND uid = ?2 AND state IN (0, 1, 2)"
+	    " AND (?3 IS NULL OR sha256 = ?3)",
+	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = 0"
+	    " AND (sha256 IS NULL OR sha256 = ?3) ORDER BY id",
 	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = 1, next = ?3, sent = 0 WHERE id = ?1",
-	/* Its server has the message no longer: the row of it is gone, or says that it was deleted. */
+	/* Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted. */
 	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = 0 AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
-	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN (3, 4)) ORDER BY mailbox, id LIMIT 256",
+	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN (3, 4)"
+	    " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)) ORDER BY mailbox, id LIMIT 256",
 	[Q_RELAY_SENT] = "UPDATE relay SET sent = ?2 WHERE id = ?1",
 	[Q_DOUBT_COUNT] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) SELECT nexthop, 0, 0, 0, count(*)"
 	    " FROM relay WHERE sent > 0 AND nexthop > 0 GROUP BY nexthop"
 	    " ON CONFLICT DO UPDATE SET in_doubt = in_doubt + excluded.in_doubt",
 	[Q_DOUBT_CLEAR] = "UPDATE relay SET sent = 0 WHERE sent > 0",
+	[Q_RELAY_REHOP] = "UPDATE relay SET nexthop = ?2, arrived = ?3, next = ?3, tries = 0 WHERE id = ?1",
+	[Q_HOP_LIST] = "SELECT id, nexthop, name, address, gone IS NOT NULL FROM hop ORDER BY id DESC",
+	[Q_HOP_NAME] = "SELECT name FROM hop WHERE id = ?1",
+	[Q_HOP_ADD] = "INSERT INTO hop (nexthop, name, address, gone) VALUES (?1, ?2, ?3, NULL)",
+	[Q_HOP_PUT] = "UPDATE hop SET nexthop = ?1, name = ?2, address = ?3, gone = NULL WHERE id = ?4",
+	[Q_HOP_GONE] = "UPDATE hop SET gone = ?2 WHERE id = ?1",
 	[Q_PROOF_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('proof', ?1)",
 	[Q_RELAY_DROP] = "DELETE FROM relay WHERE id = ?1",
 	[Q_RELAY_AGAIN] = "UPDATE relay SET next = ?2, tries = tries + 1, sent = 0, status = ifnull(?3, status) WHERE id = ?1",

@@ -205,6 +205,8 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	row->mailbox = r->mailbox;
 	memcpy(row->uid, r->uid, r->uidlen);
 	row->uidlen = r->uidlen;
+	memcpy(row->digest, r->digest, sizeof(row->digest));
+	row->has_digest = 1;
 	row->nexthop = rcpt->nexthop;
 	row->notify = (enum notify)rcpt->notify;
 	row->after = r->header ? SEEN_KEPT : r->state;

@@ -33,6 +33,7 @@ static int	 change_one(struct relay_change *);
 static int	 change_row(const struct relay_change *, enum state_sql, int64_t);
 static int	 change_release(const struct relay_change *);
 static int	 change_count(const struct relay_row *, const struct relay_change *);
+static int	 change_rehop(const struct relay_change *);
 static int	 change_body(const struct relay_change *, const struct relay_row *);
 static int	 report_row(const struct relay_row *, const struct msg_reported *, uint32_t, const char *, int64_t *);
 
@@ -144,6 +145,14 @@ state_relay_reported(int64_t id, const struct msg_reported *m, uint32_t nexthop,
 	return (rv);
 }
 
+/* Or NULL, which stands for any. */
+int
+relay_bind_digest(sqlite3_stmt *st, int place, const struct relay_row *r)
+{
+	return ((r->has_digest ? sqlite3_bind_blob(st, place, r->digest, sizeof(r->digest), SQLITE_STATIC) :
+	    sqlite3_bind_null(st, place)) == SQLITE_OK ? 0 : -1);
+}
+
 /* In a transaction. */
 int
 relay_insert(const struct relay_row *r, int64_t *id)
@@ -163,7 +172,7 @@ relay_insert(const struct relay_row *r, int64_t *id)
 	for (i = 0; i < nitems(texts); i++)
 		if (sqlite3_bind_text(st, places[i], texts[i], -1, SQLITE_STATIC) != SQLITE_OK)
 			return (-1);
-	if (state_step(st) == -1)
+	if (relay_bind_digest(st, 16, r) == -1 || state_step(st) == -1)
 		return (-1);
 	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
 	return (0);
@@ -219,6 +228,8 @@ relay_load(sqlite3_stmt *st, struct relay_row *r)
 	r->tries = sqlite3_column_int64(st, 13);
 	body = sqlite3_column_int(st, 16);
 	r->sent = sqlite3_column_int64(st, 17);
+	if ((r->has_digest = sqlite3_column_bytes(st, 18) == PROTO_DIGEST_LEN))
+		memcpy(r->digest, sqlite3_column_blob(st, 18), PROTO_DIGEST_LEN);
 	if (body < BODY_WANTED || body > BODY_LOST || notify < NOTIFY_NEVER || notify > NOTIFY_FAILURE || after < SEEN_KEPT || after > SEEN_DELETING ||
 	    state < RELAY_WAITING || state > RELAY_FAILED)
 		return (-1);
@@ -291,6 +302,8 @@ change_one(struct relay_change *c)
 		    state_run(Q_RELAY_DROP, c->id) == -1 || relay_note(&row, "delivered", dest, c->status) == -1)
 			return (-1);
 		break;
+	case RELAY_REHOP:
+		return (change_rehop(c));
 	case RELAY_WANT:
 		return (change_body(c, &row));
 	case RELAY_LOST:
@@ -302,6 +315,17 @@ change_one(struct relay_change *c)
 		return (-1);
 	}
 	return (relay_final(&row, &c->last));
+}
+
+static int
+change_rehop(const struct relay_change *c)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_RELAY_REHOP)) == NULL || sqlite3_bind_int64(st, 1, c->id) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, c->nexthop) != SQLITE_OK || sqlite3_bind_int64(st, 3, c->next) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
 }
 
 /* Its file is missing, or there again.  As long as it is wanted, its message is not final, whatever it was before. */
@@ -317,7 +341,7 @@ change_body(const struct relay_change *c, const struct relay_row *row)
 	if (c->what != RELAY_WANT)
 		return (0);
 	if (state_run(Q_RELAY_AFTER, c->id) == -1 || (st = state_query(Q_SEEN_WANT)) == NULL ||
-	    state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1)
+	    state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 || relay_bind_digest(st, 3, row) == -1)
 		return (-1);
 	return (state_step(st));
 }
@@ -356,7 +380,7 @@ change_count(const struct relay_row *row, const struct relay_change *c)
 {
 	sqlite3_stmt	*st;
 
-	if (row->nexthop == 0 || row->state != RELAY_WAITING || c->what == RELAY_RELEASE || c->what == RELAY_MOVE)
+	if (row->nexthop == 0 || row->state != RELAY_WAITING || c->what == RELAY_RELEASE || c->what == RELAY_MOVE || c->what == RELAY_REHOP)
 		return (0);
 	if ((st = state_query(Q_RELAY_COUNTED)) == NULL || sqlite3_bind_int64(st, 1, row->nexthop) != SQLITE_OK ||
 	    sqlite3_bind_int(st, 2, c->what == RELAY_DONE) != SQLITE_OK ||
@@ -391,14 +415,14 @@ relay_final(const struct relay_row *row, int *last)
 	sqlite3_stmt	*st;
 
 	if ((st = state_query(Q_RELAY_OPEN)) == NULL || state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 ||
-	    sqlite3_step(st) != SQLITE_ROW)
+	    relay_bind_digest(st, 3, row) == -1 || sqlite3_step(st) != SQLITE_ROW)
 		return (-1);
 	*last = row->uidlen > 0 && !sqlite3_column_int(st, 0);
 	sqlite3_reset(st);
 	if (!*last)
 		return (0);
 	if ((st = state_query(Q_SEEN_FINAL)) == NULL || state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 ||
-	    sqlite3_bind_int(st, 3, row->after) != SQLITE_OK)
+	    sqlite3_bind_int(st, 3, row->after) != SQLITE_OK || relay_bind_digest(st, 4, row) == -1)
 		return (-1);
 	return (state_step(st));
 }

@@ -53,7 +53,7 @@ config_nexthop_secret(const char *path, const struct nexthop_row *n, uint8_t *se
 	if (secret_open(path, err, errsize) == -1)
 		return (-1);
 	st = queries[SECRET_NEXTHOP];
-	sqlite3_bind_int64(st, 1, n->id);
+	sqlite3_bind_int64(st, 1, n->row);
 	sqlite3_bind_text(st, 2, n->name, -1, SQLITE_STATIC);
 	switch (sqlite3_step(st)) {
 	case SQLITE_ROW:

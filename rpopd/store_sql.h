@@ -122,6 +122,7 @@ enum state_sql {
 	Q_RELAY_INSERT, Q_RELAY_LIST, Q_RELAY_GET, Q_RELAY_OF, Q_RELAY_COUNT, Q_RELAY_OPEN, Q_RELAY_DROP, Q_RELAY_AGAIN,
 	Q_RELAY_STATE, Q_RELAY_RELEASE, Q_RELAY_KEY, Q_RELAY_COUNTED, Q_RELAY_LINKS,
 	Q_RELAY_BODY, Q_RELAY_AFTER, Q_SEEN_WANT, Q_RELAY_WANTED, Q_RELAY_ATTACH, Q_RELAY_ORPHANS,
+	Q_RELAY_REHOP, Q_HOP_LIST, Q_HOP_NAME, Q_HOP_ADD, Q_HOP_PUT, Q_HOP_GONE,
 	Q_RELAY_SENT, Q_DOUBT_COUNT, Q_DOUBT_CLEAR, Q_PROOF_PUT,
 	Q_COPY_GET, Q_COPY_ADD, Q_COPY_PRUNE, Q_HANDLED_PUT, Q_HANDLED_GET, Q_HANDLED_RESULT, Q_HANDLED_KEY, Q_HANDLED_PRUNE,
 	Q_PRUNED_GET, Q_PRUNED_PUT,
@@ -157,6 +158,7 @@ int	 rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char
 struct relay_row;
 int	 relay_insert(const struct relay_row *, int64_t *id);	/* store_relay.c; likewise */
 int	 relay_attach(struct receipt *);		/* store_body.c; likewise */
+int	 relay_bind_digest(sqlite3_stmt *, int, const struct relay_row *);	/* store_relay.c */
 int	 relay_rows(sqlite3_stmt *, int (*cb)(void *, const struct relay_row *), void *);	/* store_relay.c: of a SELECT */
 int	 relay_note(const struct relay_row *, const char *word, const char *dest, const char *status);	/* for rpopctl explain */
 int	 relay_final(const struct relay_row *, int *last);	/* a row became final, or nothing is missing any more */

@@ -265,3 +265,36 @@ def test_killed_at_loss(unified, lmtp, popd):
     unified.once("-K", "rpopd:relay.lost", hooks=True)
     assert unified.once().code == 0
     assert bodies(unified) == {PEOPLE[0]: "lost"}
+
+
+@pytest.mark.parametrize("point", ["relay.want", "relay.change", "relay.wanted"])
+def test_killed_at_the_miss(unified, lmtp, popd, point):
+    """In the life that misses it."""
+    lmtp.default = TEMP
+    server = popd(messages=[mail("m", PEOPLE[:1])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    daemon = unified.start("-K", "rpopd:" + point, hooks=True)
+    row, = listed(unified)
+    vanish(unified)
+    unified.ctl("quarantine", "release", str(row["id"]), check=False)
+    daemon.wait()
+    assert daemon.proc.returncode < 0
+    lmtp.default = OK
+    for _ in range(4):
+        due(unified, "next = 0")
+        assert unified.once().code == 0
+    assert lmtp.taken() == PEOPLE[:1] and server.box.left() == [] and unified.spooled() == []
+
+
+def test_id_given_again(unified, lmtp, waiting):
+    """Wanted, and its unique-id is another message's by now: that one is delivered, and the first is not taken for it."""
+    vanish(unified)
+    uid = waiting.box.messages[0].uid
+    waiting.box.messages.clear()
+    waiting.box.add(mail("other", PEOPLE[1:2]), uid)
+    due(unified, "next = 0")
+    for _ in range(3):
+        assert unified.once().code == 0
+    assert [corpus.ident_of(m.data) for m in lmtp.mails if PEOPLE[1] in m.taken()] == ["m", "other"]
+    assert not any(PEOPLE[0] in m.taken() for m in lmtp.mails)

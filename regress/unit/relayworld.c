@@ -191,7 +191,9 @@ state_relay_change(struct relay_change *c, size_t n)
 			continue;
 		if (c[i].status != NULL)
 			strlcpy(r->status, c[i].status, sizeof(r->status));
-		if (c[i].what == RELAY_DONE)
+		if (c[i].what == RELAY_REHOP)
+			r->nexthop = c[i].nexthop;
+		else if (c[i].what == RELAY_DONE)
 			r->id = 0;
 		else if (c[i].what == RELAY_AGAIN) {
 			r->next = c[i].next;
@@ -202,6 +204,21 @@ state_relay_change(struct relay_change *c, size_t n)
 			r->state = c[i].what == RELAY_HOLD ? RELAY_QUARANTINED : RELAY_FAILED;
 	}
 	return (0);
+}
+
+int
+state_hop_name(uint32_t id, char *name, size_t size)
+{
+	snprintf(name, size, "gone%u", id);
+	return (1);
+}
+
+ssize_t
+state_hops_gone(const char *name, uint32_t *list, size_t n)
+{
+	assert_true(n > 0);
+	list[0] = strcmp(name, "gone9") == 0 ? 9 : 0;
+	return (list[0] != 0);
 }
 
 int

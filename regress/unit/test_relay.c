@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/relay.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_body.c rpopd/relay_proof.c rpopd/relay_dsn.c rpopd/heap.c regress/unit/relayworld.c common/log.c common/proto.c */
+/* links: rpopd/relay.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_body.c rpopd/relay_proof.c rpopd/relay_move.c rpopd/relay_dsn.c rpopd/heap.c regress/unit/relayworld.c common/log.c common/proto.c */
 /* libs: -levent_core */
 /* The queue: what goes together, when it is tried again, what a failure of the hop costs, who is told of failures. */
 #include <errno.h>
@@ -190,6 +190,37 @@ test_lost(void **state)
 	body_sweep();
 	relay_run();
 	assert_int_equal(nnotices, 1);
+}
+
+/* What waits for a next hop that was removed goes nowhere until it is moved; what is being sent is left alone. */
+static void
+test_move(void **state)
+{
+	struct ctl_move	 m = { "gone9", "hop" };
+	char		 text[256];
+
+	(void)state;
+	world_row(1, 9, NOTIFY_NEVER, "");
+	world_row(2, 9, NOTIFY_NEVER, "");
+	rows[2].state = RELAY_QUARANTINED;
+	world_commit(1, 2);
+	assert_null(world_last(IMSG_DIAL));
+	assert_int_equal(relay_hop(9)->mails, 1);
+	assert_int_equal(relay_hop(9)->quarantined, 1);
+	assert_int_equal(move_all(&m, text, sizeof(text)), 0);
+	assert_string_equal(text, "2 moved to hop");
+	assert_int_equal(relay_hop(9)->mails, 0);
+	assert_int_equal(relay_hop(9)->quarantined, 0);
+	assert_int_equal(relay_hop(1)->quarantined, 1);
+	relay_run();
+	world_connect();
+	strlcpy(m.from, "hop", sizeof(m.from));
+	assert_int_equal(move_all(&m, text, sizeof(text)), -1);
+	assert_string_equal(text, "1 moved to hop; 1 are being sent or reported now, try again for them");
+	world_answer("a");
+	world_end(WHY_NONE, 0);
+	strlcpy(m.from, "other", sizeof(m.from));
+	assert_int_equal(move_all(&m, text, sizeof(text)), -1);
 }
 
 /* Nothing is handed on that could not be written down: neither before a first write, nor after one that failed. */
@@ -593,7 +624,7 @@ main(void)
 		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
 		T(test_report_too_long), T(test_report_kills),
 		T(test_locked), T(test_full), T(test_sender), T(test_start), T(test_missing), T(test_missing_at_the_end), T(test_lost),
-		T(test_unwritable),
+		T(test_unwritable), T(test_move),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
