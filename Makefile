@@ -111,7 +111,7 @@ build/fetcher: ${FETCHER} ${COMMON} common/link.o
 	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER} ${COMMON} common/link.o -ltls -lcrypto -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/deliverer: ${DELIVERER} ${COMMON} common/link.o
 	@mkdir -p build
-	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER} ${COMMON} common/link.o ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER} ${COMMON} common/link.o -lidn2 ${EVENT_LIBS} ${BASE_LIBS}
 build/oauth: ${OAUTH} ${COMMON} common/link.o
 	@mkdir -p build
 	${CC} ${ALL_LDFLAGS} -o $@ ${OAUTH} ${COMMON} common/link.o -ltls -ljansson ${EVENT_LIBS} ${BASE_LIBS}
@@ -134,7 +134,7 @@ build/test/fetcher: ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to
 	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lcrypto -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/test/deliverer: ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to -lidn2 ${EVENT_LIBS} ${BASE_LIBS}
 build/test/oauth: ${OAUTH:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
 	${CC} ${ALL_LDFLAGS} -o $@ ${OAUTH:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -ljansson ${EVENT_LIBS} ${BASE_LIBS}

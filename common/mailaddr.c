@@ -2,7 +2,16 @@
 /*
  * Address lists of RFC 5322 (3.4, 4.4) and RFC 6532 out of raw field bodies.  Only the raw octets count: encoded words (RFC 2047)
  * are atoms like any other.  An element that is not exactly one mailbox yields nothing, and is skipped by tokens, not by octets.
+ *
+ * Beyond the standards, what has exactly one sensible reading is read so:
+ *
+ *	anything but < > , ; : before <address>		a display name: @, ., [], ), \, octets in any character set
+ *	.anna@x, anna.@x, a..b@x, without blanks	the local part as it is written (Japanese carriers have such mailboxes)
+ *	'anna@x'					no domain ends in an apostrophe: these are Outlook's quotes
+ *	anna@x.						an absolute domain name
+ *	anna@U-label					the A-label of the same domain (RFC 5891, Unicode TS 46)
  */
+#include <idn2.h>
 #include <string.h>
 
 #include "mailaddr.h"
@@ -14,16 +23,21 @@ enum element { ELEMENT_BAD, ELEMENT_EMPTY, ELEMENT_GROUP, ELEMENT_ADDRESS };
 struct words {
 	size_t	 n;		/* words */
 	size_t	 len;		/* octets in the local part */
-	int	 dotted;	/* words and dots take turns, a word at both ends */
-	int	 unfit;		/* too long, an empty quoted word, or a tab: a display name at best */
+	int	 apart;		/* two words without a dot between them */
+	int	 dots;		/* a dot that is not between two words */
+	int	 gap;		/* blanks or comments somewhere between */
+	int	 quoted;	/* a quoted word */
+	int	 unfit;		/* too long, not UTF-8, an empty quoted word, or a tab: a display name at best */
 };
 
 static enum element	 mailaddr_element(struct lex *, int, int, struct mailaddr *);
 static int		 mailaddr_angle(struct lex *, int, struct mailaddr *);
+static void		 mailaddr_name(struct lex *);
 static int		 mailaddr_route(struct lex *);
 static void		 mailaddr_words(struct lex *, struct words *, struct mailaddr *);
 static void		 mailaddr_word(const struct lex *, struct words *, struct mailaddr *);
 static int		 mailaddr_islocal(const struct words *);
+static int		 mailaddr_spec(struct lex *, const struct words *, struct mailaddr *);
 static int		 mailaddr_domain(struct lex *, struct mailaddr *);
 static int		 mailaddr_domain_add(struct mailaddr *, size_t *, const uint8_t *, size_t);
 static int		 mailaddr_isdotted(const char *);
@@ -31,29 +45,28 @@ static int		 mailaddr_add(char *, size_t, size_t *, const char *);
 static void		 mailaddr_lower(char *);
 
 int
-mailaddr_list(const uint8_t *p, size_t len, int flags, int (*cb)(void *, const struct mailaddr *), void *arg, int *bad)
+mailaddr_list(const uint8_t *p, size_t len, int flags, mailaddr_cb *cb, void *arg, int *bad)
 {
 	struct mailaddr	 a;
 	struct lex	 lx;
+	const uint8_t	*start;
 	enum element	 what;
 	int		 found = 0, dropped = 0, group = 0;
 
 	lex_init(&lx, p, len);
 	for (;;) {
+		start = lx.before;
 		what = mailaddr_element(&lx, flags, group, &a);
 		if (what == ELEMENT_GROUP) {
 			group = 1;
 			continue;
 		}
-		if (what == ELEMENT_BAD)
-			dropped++;
 		while (!lex_ends(&lx))
 			lex_next(&lx);
-		if (what == ELEMENT_ADDRESS) {
-			found++;
-			if (cb(arg, &a) != 0)
-				break;
-		}
+		found += what == ELEMENT_ADDRESS;
+		dropped += what == ELEMENT_BAD;
+		if (what != ELEMENT_EMPTY && cb(arg, what == ELEMENT_ADDRESS ? &a : NULL, start, lx.start - start) != 0)
+			break;
 		if (lx.tok == LEX_END)
 			break;
 		if (lex_is(&lx, ';'))
@@ -84,7 +97,7 @@ mailaddr_path(const uint8_t *p, size_t len, struct mailaddr *a)
 			return (-1);
 	} else {
 		mailaddr_words(&lx, &w, a);
-		if (!mailaddr_islocal(&w) || !lex_is(&lx, '@') || mailaddr_domain(&lx, a) == -1)
+		if (!mailaddr_islocal(&w) || !lex_is(&lx, '@') || mailaddr_spec(&lx, &w, a) == -1)
 			return (-1);
 	}
 	if (lx.tok != LEX_END || lx.bad)
@@ -142,6 +155,7 @@ static enum element
 mailaddr_element(struct lex *lx, int flags, int group, struct mailaddr *a)
 {
 	struct words	 w;
+	int		 found;
 
 	a->domain[0] = '\0';
 	if (lex_ends(lx))
@@ -153,18 +167,31 @@ mailaddr_element(struct lex *lx, int flags, int group, struct mailaddr *a)
 		lex_next(lx);
 		return (ELEMENT_GROUP);
 	}
-	if (lex_is(lx, '<')) {
-		lex_next(lx);
-		if (mailaddr_angle(lx, flags, a) == -1)
-			return (ELEMENT_BAD);
-	} else if (!mailaddr_islocal(&w))
+	if (mailaddr_islocal(&w)) {
+		if (lex_is(lx, '@'))
+			found = mailaddr_spec(lx, &w, a) == 0;
+		else
+			found = flags & MAILADDR_BARE;
+		if (found && lex_ends(lx))
+			return (lx->bad ? ELEMENT_BAD : ELEMENT_ADDRESS);
+	}
+	mailaddr_name(lx);
+	a->domain[0] = '\0';
+	if (!lex_is(lx, '<'))
 		return (ELEMENT_BAD);
-	else if (lex_is(lx, '@')) {
-		if (mailaddr_domain(lx, a) == -1)
-			return (ELEMENT_BAD);
-	} else if (!(flags & MAILADDR_BARE))
+	lex_next(lx);
+	if (mailaddr_angle(lx, flags, a) == -1)
 		return (ELEMENT_BAD);
 	return (lex_ends(lx) && !lx->bad ? ELEMENT_ADDRESS : ELEMENT_BAD);
+}
+
+/* The rest of what may be a display name; the current token is the first that is in none. */
+static void
+mailaddr_name(struct lex *lx)
+{
+	while (lx->tok == LEX_ATOM || lx->tok == LEX_QUOTED || lx->tok == LEX_LITERAL || lx->tok == LEX_JUNK || lex_is(lx, '.') ||
+	    lex_is(lx, '@'))
+		lex_next(lx);
 }
 
 /* Behind '<': an address, with a source route before it or not, which is dropped (RFC 5321 appendix C), and '>'. */
@@ -179,7 +206,7 @@ mailaddr_angle(struct lex *lx, int flags, struct mailaddr *a)
 	if (!mailaddr_islocal(&w))
 		return (-1);
 	if (lex_is(lx, '@')) {
-		if (mailaddr_domain(lx, a) == -1)
+		if (mailaddr_spec(lx, &w, a) == -1)
 			return (-1);
 	} else if (!(flags & MAILADDR_BARE))
 		return (-1);
@@ -214,31 +241,33 @@ mailaddr_route(struct lex *lx)
 static void
 mailaddr_words(struct lex *lx, struct words *w, struct mailaddr *a)
 {
-	int	 dot = 1;		/* the last token was a dot, or there was none yet */
+	int	 dot = 1, first = 1;	/* dot: the last token was a dot, or there was none yet */
 
 	memset(w, 0, sizeof(*w));
-	w->dotted = 1;
-	for (;;) {
-		if (lx->tok == LEX_ATOM || lx->tok == LEX_QUOTED) {
-			if (!dot)
-				w->dotted = 0;
-			mailaddr_word(lx, w, a);
-			dot = 0;
-		} else if (lex_is(lx, '.') && w->n > 0) {
+	for (; lx->tok == LEX_ATOM || lx->tok == LEX_QUOTED || lex_is(lx, '.'); first = 0) {
+		if (!first && lex_gap(lx))
+			w->gap = 1;
+		if (lex_is(lx, '.')) {
 			if (dot)
-				w->dotted = 0;
+				w->dots = 1;
 			if (w->len < MAILADDR_LOCAL_MAX)
 				a->local[w->len++] = '.';
 			else
 				w->unfit = 1;
 			dot = 1;
-		} else
-			break;
+		} else {
+			if (!dot)
+				w->apart = 1;
+			mailaddr_word(lx, w, a);
+			dot = 0;
+		}
 		lex_next(lx);
 	}
 	a->local[w->len] = '\0';
 	if (dot)
-		w->dotted = 0;
+		w->dots = 1;
+	if (lex_is(lx, '@') && lex_gap(lx))
+		w->gap = 1;
 }
 
 /* Append the current word to the local part, unquoted and unfolded. */
@@ -248,7 +277,9 @@ mailaddr_word(const struct lex *lx, struct words *w, struct mailaddr *a)
 	size_t	 i;
 
 	w->n++;
-	if (lx->n == 0)
+	if (lx->tok == LEX_QUOTED)
+		w->quoted = 1;
+	if (lx->n == 0 || lx->rough)
 		w->unfit = 1;
 	for (i = 0; i < lx->n && !w->unfit; i++) {
 		if (lx->tok == LEX_QUOTED) {
@@ -265,36 +296,92 @@ mailaddr_word(const struct lex *lx, struct words *w, struct mailaddr *a)
 	}
 }
 
+/* Dots at either end, or several in a row, are read only where nothing else could be meant: between atoms without blanks. */
 static int
 mailaddr_islocal(const struct words *w)
 {
-	return (w->n > 0 && w->dotted && !w->unfit);
+	return (w->n > 0 && !w->apart && !w->unfit && (!w->dots || (!w->gap && !w->quoted)));
 }
 
-/* The current token is '@'; behind the domain, the token after it is. */
+/*
+ * "@domain" behind the local part in a->local, of which w tells.  The domain comes out as DNS has it: letters, digits, hyphens,
+ * underscores, in labels.
+ */
+static int
+mailaddr_spec(struct lex *lx, const struct words *w, struct mailaddr *a)
+{
+	size_t	 n;
+
+	if (mailaddr_domain(lx, a) == -1)
+		return (-1);
+	if (a->domain[0] == '[')
+		return (0);
+	n = strlen(a->domain);
+	if (n > 1 && a->domain[n - 1] == '\'' && a->local[0] == '\'' && a->local[1] != '\0' && !w->quoted) {
+		a->domain[n - 1] = '\0';
+		memmove(a->local, a->local + 1, w->len);
+	}
+	return (mailaddr_ascii(a->domain));
+}
+
+/*
+ * Lookup as of IDNA 2008 with the mapping of TS 46, nontransitional: case, width and form of the letters do not matter.  What
+ * comes out is looked at again, since that mapping makes ASCII of other characters, too.
+ */
+int
+mailaddr_ascii(char *domain)
+{
+	const char	*s;
+	char		*ascii;
+	size_t		 n;
+	int		 dot = 1;
+
+	for (s = domain; *s != '\0' && (unsigned char)*s < 0x80; s++)
+		;
+	if (*s != '\0') {
+		if (idn2_lookup_u8((const uint8_t *)domain, (uint8_t **)&ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+			return (-1);
+		n = strlcpy(domain, ascii, MAILADDR_DOMAIN_MAX + 1);
+		idn2_free(ascii);
+		if (n > MAILADDR_DOMAIN_MAX)
+			return (-1);
+	}
+	for (s = domain; *s != '\0'; s++) {
+		if (*s == '.' ? dot : !(*s >= 'a' && *s <= 'z') && !(*s >= '0' && *s <= '9') && *s != '-' && *s != '_')
+			return (-1);
+		dot = *s == '.';
+	}
+	return (dot ? -1 : 0);
+}
+
+/* The current token is '@'; behind the domain, the token after it is.  One dot at its end is left out. */
 static int
 mailaddr_domain(struct lex *lx, struct mailaddr *a)
 {
 	size_t	 n = 0;
+	int	 gap;
 
 	a->domain[0] = '\0';
 	lex_next(lx);
 	if (lx->tok == LEX_LITERAL) {
-		if (mailaddr_domain_add(a, &n, (const uint8_t *)"[", 1) == -1 || mailaddr_domain_add(a, &n, lx->s, lx->n) == -1 ||
+		if (lx->rough || mailaddr_domain_add(a, &n, (const uint8_t *)"[", 1) == -1 || mailaddr_domain_add(a, &n, lx->s, lx->n) == -1 ||
 		    mailaddr_domain_add(a, &n, (const uint8_t *)"]", 1) == -1)
 			return (-1);
 		lex_next(lx);
 		return (0);
 	}
 	for (;;) {
-		if (lx->tok != LEX_ATOM || mailaddr_domain_add(a, &n, lx->s, lx->n) == -1)
+		if (lx->tok != LEX_ATOM || lx->rough || mailaddr_domain_add(a, &n, lx->s, lx->n) == -1)
 			return (-1);
 		lex_next(lx);
 		if (!lex_is(lx, '.'))
 			return (0);
+		gap = lex_gap(lx);
+		lex_next(lx);
+		if (!gap && (lex_is(lx, '>') || lex_ends(lx)))
+			return (0);
 		if (mailaddr_domain_add(a, &n, (const uint8_t *)".", 1) == -1)
 			return (-1);
-		lex_next(lx);
 	}
 }
 

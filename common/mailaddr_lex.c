@@ -2,7 +2,7 @@
 /*
  * Tokens of RFC 5322 structured fields: atoms, quoted strings, domain literals, specials; white space, folds and comments are
  * skipped.  Every octet is looked at once.  Trouble inside a quoted string, comment or literal never changes where that ends; it
- * only sets bad.  So nothing that was written inside of one can come out as a token of its own.
+ * only sets bad or rough.  So nothing that was written inside of one can come out as a token of its own.
  */
 #include <string.h>
 
@@ -25,6 +25,7 @@ static void		 lex_atom(struct lex *);
 static void		 lex_quoted(struct lex *);
 static void		 lex_literal(struct lex *);
 static void		 lex_special(struct lex *);
+static void		 lex_junk(struct lex *);
 static void		 lex_text(struct lex *);
 static int		 lex_class(int);
 static size_t		 lex_fold(const struct lex *);
@@ -44,7 +45,10 @@ lex_next(struct lex *lx)
 {
 	int	 class;
 
+	lx->before = lx->p;
 	lex_blank(lx);
+	lx->start = lx->p;
+	lx->rough = 0;			/* of a comment it does not count */
 	if (lx->p == lx->end) {
 		lx->tok = LEX_END;
 		return;
@@ -59,11 +63,14 @@ lex_next(struct lex *lx)
 		lex_literal(lx);
 	else if (class & SPECIAL)
 		lex_special(lx);
-	else {
-		lx->p++;
-		lx->tok = LEX_JUNK;
-		lx->bad = 1;
-	}
+	else
+		lex_junk(lx);
+}
+
+int
+lex_gap(const struct lex *lx)
+{
+	return (lx->start != lx->before);
 }
 
 int
@@ -150,7 +157,7 @@ lex_atom(struct lex *lx)
 			lx->p += n;
 		else {
 			lx->p++;
-			lx->bad = 1;
+			lx->rough = 1;
 		}
 	}
 	lx->n = lx->p - lx->s;
@@ -184,7 +191,7 @@ lex_literal(struct lex *lx)
 	lx->n = lx->p - lx->s;
 	while (lx->p < lx->end && *lx->p != ']') {
 		if (!(lex_class(*lx->p) & BLANK) && lex_fold(lx) == 0)
-			lx->bad = 1;
+			lx->rough = 1;
 		lex_text(lx);
 	}
 	if (lx->p < lx->end)
@@ -192,7 +199,7 @@ lex_literal(struct lex *lx)
 	else
 		lx->bad = 1;
 	if (lx->n == 0)
-		lx->bad = 1;
+		lx->rough = 1;
 }
 
 static void
@@ -204,6 +211,21 @@ lex_special(struct lex *lx)
 		lx->angles++;
 	else if (lx->c == '>' && lx->angles > 0)
 		lx->angles--;
+}
+
+/*
+ * An octet that is no token of the grammar.  People have brackets without their fellows in names, and backslashes; but a backslash
+ * before something that means something could be there to take away that meaning, which is doubt.
+ */
+static void
+lex_junk(struct lex *lx)
+{
+	lx->tok = LEX_JUNK;
+	lx->p++;
+	if (lx->c == '\\')
+		lx->bad |= lx->p == lx->end || !(lex_class(*lx->p) & (ATEXT | HIGH | BLANK));
+	else if (lx->c != ')' && lx->c != ']')
+		lx->bad = 1;
 }
 
 /* Step over one character of a quoted string, comment or literal: an escaped pair, a fold, UTF-8, or an octet. */
@@ -227,7 +249,7 @@ lex_text(struct lex *lx)
 			lx->p += n;
 			return;
 		}
-		lx->bad = 1;
+		lx->rough = 1;
 	} else if ((*lx->p < ' ' && *lx->p != '\t') || *lx->p == 0x7f)
 		lx->bad = 1;
 	lx->p++;

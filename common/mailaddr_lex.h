@@ -12,21 +12,25 @@ enum lex_token {
 	LEX_QUOTED,	/* s, n: between the quotes, still escaped and folded */
 	LEX_LITERAL,	/* s, n: between the brackets */
 	LEX_SPECIAL,	/* c: one of < > @ , ; : . */
-	LEX_JUNK	/* an octet that has no place outside of quotes and comments */
+	LEX_JUNK	/* c: an octet that has no place outside of quotes and comments */
 };
 
 struct lex {
 	const uint8_t	*p, *end;	/* what is left */
+	const uint8_t	*before;	/* where the token before the current one ended */
+	const uint8_t	*start;		/* where the current one begins, blanks and comments skipped */
 	const uint8_t	*s;
 	size_t		 n;
 	size_t		 angles;	/* open '<' */
 	enum lex_token	 tok;		/* the current token */
 	int		 c;
-	int		 bad;		/* doubt since the last lex_clear(): control octet, broken UTF-8, unclosed, junk */
+	int		 rough;		/* the current token has octets that are good for a name only: no UTF-8, or no literal's */
+	int		 bad;		/* doubt since the last lex_clear(): control octet, unclosed, a backslash before a special */
 };
 
 void	 lex_init(struct lex *, const uint8_t *, size_t);	/* the first token is current */
 void	 lex_next(struct lex *);
+int	 lex_gap(const struct lex *);			/* 1: blanks or comments stand before the current token */
 int	 lex_is(const struct lex *, int c);		/* 1: the current token is this special */
 int	 lex_ends(const struct lex *);			/* 1: the end, or a comma or semicolon outside of angle brackets */
 void	 lex_clear(struct lex *);

@@ -34,7 +34,8 @@ static int	 recipients_owner(struct search *);
 static int	 recipients_envelope(const struct header *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
 static void	 recipients_scan(const struct header *, const struct field *, int, struct search *);
-static int	 recipients_found(void *, const struct mailaddr *);
+static int	 recipients_found(void *, const struct mailaddr *, const uint8_t *, size_t);
+static int	 recipients_address(struct search *, const struct mailaddr *);
 static int	 recipients_permitted(const struct msg_session_open *, const char *);
 static int	 recipients_place(void *, const struct route_place *);
 static int	 recipients_onward(struct search *, enum rcpt_kind, const struct route_place *);
@@ -169,17 +170,28 @@ recipients_star(const struct header *h, struct search *s)
 static void
 recipients_scan(const struct header *h, const struct field *f, int flags, struct search *s)
 {
-	int	 bad;
+	mailaddr_list(header_text(h, f), f->len, flags, recipients_found, s, NULL);
+}
 
-	mailaddr_list(header_text(h, f), f->len, flags, recipients_found, s, &bad);
-	s->doubtful += bad;
+/* One list element. */
+static int
+recipients_found(void *arg, const struct mailaddr *found, const uint8_t *text, size_t len)
+{
+	struct search	*s = arg;
+
+	(void)text;
+	(void)len;
+	if (found == NULL) {
+		s->doubtful++;
+		return (0);
+	}
+	return (recipients_address(s, found));
 }
 
 /* An address: without the record's prefix, in the record's domain if it has none, without the detours that its domain allows. */
 static int
-recipients_found(void *arg, const struct mailaddr *found)
+recipients_address(struct search *s, const struct mailaddr *found)
 {
-	struct search			*s = arg;
 	const struct msg_session_open	*open = s->open;
 	struct recipients		*to = s->to;
 	struct mailaddr			 a = *found;
@@ -243,6 +255,8 @@ recipients_source_route(struct mailaddr *a)
 		for (p = a->domain; *p != '\0'; p++)
 			if (*p >= 'A' && *p <= 'Z')
 				*p += 'a' - 'A';
+		if (a->domain[0] != '[' && mailaddr_ascii(a->domain) == -1)
+			return (-1);
 	}
 	return (i > 0);
 }

@@ -14,7 +14,7 @@
 set -eu
 
 build='make pkg-config libc6-dev libtls-dev libevent-dev libc-ares-dev libbsd-dev libmd-dev libsqlite3-dev libseccomp-dev
-    libssl-dev libjansson-dev libgsasl-dev ca-certificates sqlite3'
+    libssl-dev libjansson-dev libgsasl-dev libidn2-dev ca-certificates sqlite3 idn2'
 demo='dovecot-core dovecot-pop3d openssl python3'
 test="$demo"' dovecot-lmtpd dovecot-sieve libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
 bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'

@@ -17,6 +17,8 @@ CREATE TABLE domain (
 	    source_routes IN (0, 1)),
 	CONSTRAINT "domain: address must be numeric addresses of this host, separated by commas, or NULL" CHECK (
 	    length(CAST(address AS BLOB)) BETWEEN 2 AND 500 AND address NOT GLOB '*[^0-9a-fA-F.:,]*' AND ',' || address || ',' NOT GLOB '*,,*'),
+	CONSTRAINT "domain: a name with letters beyond ASCII is written as its A-label, which the command 'idn2 NAME' prints" CHECK (
+	    name NOT GLOB '*[' || char(128) || '-' || char(1114111) || ']*'),
 	CONSTRAINT "domain: 'spool' is the name of the spool below the mail root" CHECK (name <> 'spool'),
 	CONSTRAINT "domain: a name is in lower case: labels of letters, digits and hyphens, joined by dots, 253 at most" CHECK (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 253 AND name NOT GLOB '*[^a-z0-9.-]*' AND
@@ -298,6 +300,8 @@ CREATE TABLE rpop (
 	CONSTRAINT "rpop: name must be 1 to 127 octets of text without control characters" CHECK (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 127 AND instr(CAST(name AS BLOB), x'00') = 0 AND
 	    name NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: domain with letters beyond ASCII is written as its A-label, which the command 'idn2 NAME' prints" CHECK (
+	    domain NOT GLOB '*[' || char(128) || '-' || char(1114111) || ']*'),
 	CONSTRAINT "rpop: domain must be the remote host: host, host:port, [v6] or [v6]:port" CHECK (
 	    length(CAST(domain AS BLOB)) BETWEEN 1 AND 262 AND length(host) BETWEEN 1 AND 253 AND
 	    CASE WHEN domain GLOB '[[]*]*' THEN host GLOB '*:*' AND host NOT GLOB '*[^0-9a-fA-F:.]*'

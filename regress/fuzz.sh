@@ -24,7 +24,7 @@ for name; do
 	# shellcheck disable=SC2046,SC2086
 	clang -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    $(pkg-config --cflags libbsd-overlay) -D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS \
-	    '-DRPOPD_VERSION="fuzz"' -o "$bin" "$src" $links $libs -lmd -lbsd
+	    '-DRPOPD_VERSION="fuzz"' -o "$bin" "$src" $links $libs -lidn2 -lmd -lbsd
 	if "$bin" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
 	    -artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name" "$seeds" >"$log" 2>&1; then
 		printf '%-12s %s runs, no finding\n' "$name" "$(sed -n 's/^stat::number_of_executed_units: //p' "$log")"

@@ -9,6 +9,7 @@ import email._header_value_parser as parser
 import os
 import random
 import re
+import unicodedata
 from email import errors
 
 import addrgen
@@ -27,6 +28,11 @@ REASONS = {
     "tab-local": "A tab in a quoted local part is legal, but would not survive being written into an SMTP command: dropped.",
     "literal": "A domain literal of anything but the characters of address literals (RFC 5321 4.1.3) is dropped.  Python forgets"
         " escapes in it; it is shown a mark.",
+    "name": "What stands before \"<\" is a name whatever it is made of, unless it could be something else.  Python is shown another name.",
+    "dots": "Dots at the ends of a local part, or several in a row, are read where no blanks are; one at the end of a domain is left"
+        " out.  Python is shown another character, and none.",
+    "apostrophes": "No domain ends in an apostrophe: those around an address are quotes.  Python is not shown them.",
+    "labels": "U-labels become A-labels; a domain that cannot be one is dropped.  Python's answer is converted.",
     "python-fails": "Python raises an exception of its own, mostly for an unclosed domain literal.",
     "resynchronisation": "Behind something both call broken, each goes on where it thinks right; the program may find less.  More"
         " only if what it found is well-formed alone, and only behind a broken group name or domain literal.",
@@ -38,9 +44,10 @@ REASONS = {
     "from-line": "Python passes over lines that begin with \"From \" anywhere; they count on top of all only.",
 }
 SCALE = int(os.environ.get("RPOPD_DIFF", "1"))
-MASKS = [("=?", "=\u00bf"), ("\u00a0", "\u00be")]		# what Python is shown instead; no generator and no sample has it
+MASKS = [("=?", "=\u00bf"), ("\u00a0", "\u00be"), (".", "\u00bd")]		# what Python is shown instead; no generator and no sample has it
 HARMLESS = (errors.ObsoleteHeaderDefect, errors.NonASCIILocalPartDefect)
-CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)|\n(?![ \t]|\\Z)|(?<!\\\\)(?:\\\\\\\\)*\\\\\r?\n")
+CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|\n(?![ \t]|\\Z)|(?<!\\\\)(?:\\\\\\\\)*\\\\\r?\n")
+ATEXT = r"[^\s\0-\x1f\x7f-\x9f\"(),:;<>@\[\]\\]"		# and dots
 LITERAL = re.compile(r"\[\s*[-a-zA-Z0-9.:]+\s*\]")
 
 
@@ -48,18 +55,65 @@ def generator(salt):
     return random.Random("%s %s" % (os.environ.get("RPOPD_SEED", "rpopd"), salt))
 
 
+class Shown:
+    """What Python is shown, made of the text character by character.  shape has what is in comments blanked out and what is in quotes
+    or brackets marked, at the same places."""
+
+    def __init__(self):
+        self.out = self.shape = ""
+        self.start = 0			# of the element
+        self.named = False		# a bracket was opened or closed in it
+
+    def add(self, text, mark=None):
+        self.out += text
+        self.shape += (mark or text[0]) * len(text)
+
+    def put(self, at, what):
+        self.out = self.out[:at] + what + self.out[at + 1:]
+
+    def name(self):
+        """In front of "<": another name, if there is one."""
+        if not self.named and self.shape[self.start:].strip() and not re.search(r"\\(?![ \t\w.'-])|[:]", self.shape[self.start:]):
+            self.out, self.shape = self.out[:self.start] + "x ", self.shape[:self.start] + "x "
+        self.named = True
+
+    def local_part(self):
+        """In front of "@"."""
+        m = re.search(ATEXT + "+$", self.shape)
+        if m and not re.search('(?:"|%s)$' % ATEXT, self.shape[:m.start()].rstrip()) and re.search(r"^\.|\.\.|\.$", m.group()) and \
+                m.group().strip("."):
+            for at in range(m.start(), m.end()):
+                if self.shape[at] == ".":
+                    self.put(at, "\u00bd")
+
+    def domain(self):
+        """In front of what ends an address."""
+        element = self.shape[self.start:].rstrip()
+        end = self.start + len(element) - 1
+        if re.search("@(?:\\s|%s)*(?!\\.)%s\\.$" % (ATEXT, ATEXT), element):
+            self.put(end, " ")
+        m = re.search("(?:^|<)\\s*'%s+@%s+'$" % (ATEXT, ATEXT), element)
+        if m:
+            self.put(end, " ")
+            self.put(self.start + element.index("'", m.start()), " ")
+
+    def begin(self):
+        self.start, self.named = len(self.out), False
+
+
 def shown(text):
     """What Python is shown: semicolons outside of groups become commas, and one is put behind every group; escapes in domain
-    literals are marked."""
-    out, group, quoted, depth, angle, literal, i = "", False, False, 0, 0, False, 0
+    literals are marked; and see REASONS."""
+    show, group, quoted, depth, angle, literal, i = Shown(), False, False, 0, 0, False, 0
     while i < len(text):
         c = text[i]
         if (quoted or depth or literal) and c == "\\":
-            out += ("\u00bf" if literal else c) + text[i + 1:i + 2]
+            show.add(("\u00bf" if literal else c) + text[i + 1:i + 2], " " if depth else '"')
             i += 2
             continue
         i += 1
         plain = not (quoted or depth or literal)
+        mark = None if plain and c not in '"([' else " " if depth or plain and c == "(" else '"'
         if c == '"' and not depth and not literal:
             quoted = not quoted
         elif c == "(" and not quoted and not literal:
@@ -71,14 +125,29 @@ def shown(text):
         elif c == "]" and literal:
             literal = False
         elif plain and c in "<>":
+            if c == "<":
+                show.name()
+            else:
+                show.domain()
+                show.named = True
             angle = max(0, angle + (1 if c == "<" else -1))
+        elif plain and c == "@":
+            show.local_part()
         elif plain and not angle and c == ":":
             group = True
-        elif plain and not angle and c == ";":
-            c = ";," if group else ","
-            group = False
-        out += c
-    return out
+            show.add(c)
+            show.begin()
+            continue
+        elif plain and not angle and c in ",;":
+            show.domain()
+            show.add(c if c == "," else ";," if group else ",")
+            group = group and c != ";"
+            show.begin()
+            continue
+        show.add(c, mark)
+    if not (quoted or depth or literal):
+        show.domain()
+    return show.out
 
 
 def parts(token, kind):
@@ -88,10 +157,37 @@ def parts(token, kind):
     return [p for t in token if isinstance(t, parser.TokenList) for p in parts(t, kind)]
 
 
+def label(text):
+    """The A-label; the codec is of IDNA 2003, in which letters are what they are now, but for one."""
+    text = unicodedata.normalize("NFKC", text.replace("\u00ad", "")).lower()
+    if text.startswith("xn--"):
+        was, text = text, text.encode().decode("idna")
+        if label(text) != was:
+            raise UnicodeError
+        return was
+    if text.isascii():
+        return text
+    if text.strip("-") != text or any(unicodedata.category(c)[0] not in "LM" for c in text if not c.isascii()):
+        raise UnicodeError
+    return "xn--" + text.encode("punycode").decode() if "\u00df" in text else text.encode("idna").decode()
+
+
+def labels(domain):
+    """In lower case and A-labels; None: no domain name."""
+    try:
+        if not domain.isascii():
+            domain = ".".join(label(x) for x in re.split("[.\u3002\uff0e\uff61]", unmasked(domain)))
+    except UnicodeError:
+        return None
+    return domain.lower() if re.match(r"[\w-]+(?:\.[\w-]+)*\Z", domain, re.ASCII) else None
+
+
 def unwanted(box):
     """Does one of the reasons speak against a mailbox that Python found?"""
     local = "".join(re.sub(r"\\.", "x", str(p)) for p in parts(box, "local-part"))
-    if '""' in local or "\t" in box.local_part:
+    if '""' in local or "\t" in box.local_part or re.search("[\x7f-\x9f]", str(box)):
+        return True
+    if not box.domain.startswith("[") and labels(box.domain) is None:
         return True
     return any(not LITERAL.search(str(p)) for p in parts(box, "domain-literal"))
 
@@ -105,12 +201,13 @@ def unmasked(text):
 def python_list(text):
     """([(local part, domain)], how many reasons forbid, does Python find anything wrong with it); None: Python failed."""
     text = shown(re.sub(r"\r?\n(?=[ \t]|\Z)", "", text))
-    for was, mask in MASKS:
+    for was, mask in MASKS[:2]:
         text = text.replace(was, mask)
     try:
         found, _ = parser.get_address_list(text)
         good = [m for m in found.mailboxes if not unwanted(m)]
-        pairs = [(unmasked(m.local_part), unmasked(m.domain).encode().lower().decode()) for m in good]
+        pairs = [(unmasked(m.local_part), m.domain.lower() if m.domain.startswith("[") else labels(m.domain))
+            for m in good]
         return pairs, len(found.mailboxes) - len(good), all(isinstance(d, HARMLESS) for d in found.all_defects)
     except (AttributeError, TypeError, IndexError, errors.HeaderParseError):
         return None

@@ -223,7 +223,7 @@ LIBRARIES = {
     "rpopd": {"libsqlite3", "libevent_core"},
     "dialer": {"libcares", "libevent_core"},
     "fetcher": {"libtls", "libssl", "libcrypto", "libgsasl", "libevent_core"},
-    "deliverer": {"libevent_core"},
+    "deliverer": {"libevent_core", "libidn2"},
     "oauth": {"libtls", "libssl", "libcrypto", "libjansson", "libevent_core"},
     "sender": {"libtls", "libssl", "libcrypto", "libgsasl", "libevent_core"},
     "rpopctl": set(),

@@ -91,6 +91,33 @@ def test_hostile_names(unified, popd):
     assert sorted(os.listdir(unified.mail)) in (["example.org", "spool"], ["example.org"])
 
 
+def test_names_of_every_kind(unified, popd):
+    """What stands before an address in brackets is a name: other addresses, at signs, quotes, octets in whatever character set."""
+    names = ["anna@example.org", "bert@example.org", "'anna@example.org'", "x@elsewhere.example", "Anna @ Work", b"J\xfcrgen", b'"J\xfcrgen"',
+        b"(J\xfcrgen)", "[sales]", "EXAMPLE\\anna", "=?utf-8?q?bert@example.org?=", b"\x83\x5c\x83\x8f"]
+    names = [n if isinstance(n, bytes) else n.encode() for n in names]
+    messages = [corpus.mail("n%d" % i, to=n + b" <anna@example.org>") for i, n in enumerate(names)]
+    fields = [corpus.mail("f%d" % i, [("X-Real-To", n + b" <anna@example.org>")]) for i, n in enumerate(names)]
+    unified.record(PM, "star", popd(messages=messages), special="*")
+    unified.record(PM, "field", popd(messages=fields), special="X-Real-To")
+    assert unified.once().code == 0
+    assert unified.idents() == {"example.org/anna": sorted("%s%d" % (x, i) for i in range(len(names)) for x in "fn")}
+
+
+def test_a_domain_in_its_own_letters(unified, popd):
+    """U-label and A-label of a domain here are one, in every form that IDNA takes for the same, in To and in the provider's field."""
+    unified.account("anna@xn--mller-kva.example")
+    forms = ["anna@m\u00fcller.example", "anna@M\u00dcLLER.EXAMPLE", "anna@mu\u0308ller.example", "anna@\uff4d\u00fcller\u3002example",
+        "anna@XN--MLLER-KVA.example", "M\u00fcller <anna@m\u00fcller.example>"]
+    others = ["anna@muller.example", "anna@m\u00fcller.example.org", "anna@m%C3%BCller.example", "anna\uff20m\u00fcller.example"]
+    unified.record(PM, "star", popd(messages=[corpus.mail("s%d" % i, to=a) for i, a in enumerate(forms + others)]), special="*")
+    unified.record(PM, "field", popd(messages=[corpus.mail("f%d" % i, [("X-Real-To", a)]) for i, a in enumerate(forms + others)]),
+        special="X-Real-To")
+    assert unified.once().code == 0
+    known, unknown = ([sorted("%s%d" % (x, i) for i in r for x in "fs") for r in (range(6), range(6, 10))])
+    assert unified.idents() == {"xn--mller-kva.example/anna": known, "example.org/postmaster": unknown}
+
+
 def test_many_recipients_share_one_file(unified, popd):
     """One file, hard-linked into each Maildir."""
     import glob

@@ -10,13 +10,17 @@
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static int
-add(void *arg, const struct mailaddr *a)
+add(void *arg, const struct mailaddr *a, const uint8_t *text, size_t len)
 {
 	uint64_t	*hash = arg;
 	const char	*s;
 	char		 key[MAILADDR_LOCAL_MAX + MAILADDR_DOMAIN_MAX + 2];
 	int		 n;
 
+	(void)text;
+	(void)len;
+	if (a == NULL)
+		return (0);
 	for (s = a->local; *s != '\0'; s++)
 		*hash = (*hash ^ (uint8_t)*s) * 1099511628211U;
 	for (s = a->domain; *s != '\0'; s++)

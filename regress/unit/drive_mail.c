@@ -30,13 +30,24 @@ show(const char *what, const void *p, size_t len)
 		printf("%02x", s[i]);
 }
 
-static int
-show_address(void *arg, const struct mailaddr *a)
+static void
+show_address(const struct mailaddr *a)
 {
-	(void)arg;
 	show("addr", a->local, strlen(a->local));
 	show("", a->domain, strlen(a->domain));
 	putchar('\n');
+}
+
+static int
+drive_one(void *arg, const struct mailaddr *a, const uint8_t *text, size_t len)
+{
+	(void)arg;
+	if (a != NULL)
+		show_address(a);
+	else {
+		show("dropped", text, len);
+		putchar('\n');
+	}
 	return (0);
 }
 
@@ -45,7 +56,7 @@ drive_list(const uint8_t *p, size_t len, int flags)
 {
 	int	 bad;
 
-	mailaddr_list(p, len, flags, show_address, NULL, &bad);
+	mailaddr_list(p, len, flags, drive_one, NULL, &bad);
 	return (bad);
 }
 
@@ -56,7 +67,7 @@ drive_path(const uint8_t *p, size_t len)
 	int		 what = mailaddr_path(p, len, &a);
 
 	if (what == 1)
-		show_address(NULL, &a);
+		show_address(&a);
 	else if (what == 0)
 		puts("null");
 	return (what == -1);
