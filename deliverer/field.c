@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a header field is, by its name. */
+/* What a header field is, by its name; what in To, Cc and Bcc is no address because there is none to be named. */
 #include <string.h>
 #include <strings.h>
 
@@ -46,4 +46,27 @@ static int
 field_is(const uint8_t *p, size_t len, const char *name, size_t namelen)
 {
 	return (len == namelen && strncasecmp((const char *)p, name, len) == 0);
+}
+
+/* Empty brackets, or what mail programs write in the place of recipients that they do not tell, with or without a group's colon. */
+int
+field_nobody(const uint8_t *p, size_t len)
+{
+	static const char *const	 words[] = {
+		"undisclosed", "unlisted-recipients", "unlisted recipients", "recipient list", "no to-header", "no recipients"
+	};
+	size_t	 i, n;
+
+	if (len > 0 && memchr(p, '@', len) != NULL)
+		return (0);
+	while (len > 0 && strchr(" \t<>\"'([", *p) != NULL && *p != '\0') {
+		p++;
+		len--;
+	}
+	for (i = 0; i < nitems(words); i++) {
+		n = strlen(words[i]);
+		if (len >= n && strncasecmp((const char *)p, words[i], n) == 0)
+			return (1);
+	}
+	return (len == 0);
 }

@@ -75,6 +75,7 @@ void	 header_free(struct header *);
 ssize_t	 header_feed(struct header *, const uint8_t *, size_t);
 int	 header_finish(struct header *);	/* the message ended inside its header: done is set; 0 or -1 */
 const uint8_t	*header_text(const struct header *, const struct field *);	/* its body */
+int	 field_nobody(const uint8_t *, size_t);	/* field.c: an element of an address list that stands for nobody: 0/1 */
 enum field_kind	 field_kind(const struct header *, const uint8_t *, size_t, uint32_t *name);	/* field.c */
 
 /* mark.c */

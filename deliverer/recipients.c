@@ -13,6 +13,8 @@
 
 #define SOURCE_ROUTES_MAX	8	/* hosts in one address */
 #define NOTE_LINE		240	/* octets that one line of the note may need */
+#define UNREAD_NOTED		5	/* elements that could not be read of which the note tells */
+#define UNREAD_SIZE		160
 
 /* The search for recipients in header fields. */
 struct search {
@@ -35,6 +37,7 @@ static int	 recipients_envelope(const struct header *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
 static void	 recipients_scan(const struct header *, const struct field *, int, struct search *);
 static int	 recipients_found(void *, const struct mailaddr *, const uint8_t *, size_t);
+static void	 recipients_unread(struct recipients *, const uint8_t *, size_t);
 static int	 recipients_address(struct search *, const struct mailaddr *);
 static int	 recipients_permitted(const struct msg_session_open *, const char *);
 static int	 recipients_place(void *, const struct route_place *);
@@ -139,7 +142,10 @@ recipients_envelope(const struct header *h, struct search *s)
 	return (recipients_postmaster(to, to->places.full));
 }
 
-/* S47, S48, S49, S51: accounts here in To, Cc and Bcc; the others are of no concern. */
+/*
+ * S47, S48, S49, S51: accounts here in To, Cc and Bcc; the others are of no concern.  What cannot be read may name somebody here: the
+ * postmaster gets the message as well.
+ */
 static int
 recipients_star(const struct header *h, struct search *s)
 {
@@ -153,14 +159,18 @@ recipients_star(const struct header *h, struct search *s)
 		recipients_scan(h, &h->fields[i], 0, s);
 		fields++;
 	}
-	recipients_note(to, "%u fields To, Cc, Bcc; %u addresses are not of accounts here", fields, s->unknown + s->outside);
+	recipients_note(to, "%u fields To, Cc, Bcc; %u addresses are not of accounts here, %u cannot be read", fields,
+	    s->unknown + s->outside, s->doubtful);
 	if (s->error)
 		return (-1);
 	if (to->places.full)
 		recipients_reason(to, "more than %d recipients", PROTO_RCPT_MAX);
 	else if (fields == 0)
 		recipients_reason(to, "there is no To, Cc or Bcc field");
-	else if (to->places.n == 0)
+	else if (s->doubtful > 0) {
+		recipients_reason(to, "an address in To, Cc or Bcc cannot be understood");
+		return (recipients_postmaster(to, 0));
+	} else if (to->places.n == 0)
 		recipients_reason(to, "no address in To, Cc or Bcc belongs to an account here");
 	else
 		return (0);
@@ -179,13 +189,28 @@ recipients_found(void *arg, const struct mailaddr *found, const uint8_t *text, s
 {
 	struct search	*s = arg;
 
-	(void)text;
-	(void)len;
-	if (found == NULL) {
-		s->doubtful++;
+	if (found != NULL)
+		return (recipients_address(s, found));
+	if (s->open->mode == DIST_STAR && field_nobody(text, len))
 		return (0);
-	}
-	return (recipients_address(s, found));
+	if (++s->doubtful <= UNREAD_NOTED)
+		recipients_unread(s->to, text, len);
+	return (0);
+}
+
+/* What could not be read, as far as a line of the note has room for it. */
+static void
+recipients_unread(struct recipients *to, const uint8_t *text, size_t len)
+{
+	char	 vis[UNREAD_SIZE], line[UNREAD_SIZE + 32];
+
+	for (; len > 0 && (*text == ' ' || *text == '\t'); len--)
+		text++;
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	log_vis(vis, sizeof(vis), text, len);
+	snprintf(line, sizeof(line), "cannot be read: %s%s\n", vis, strlen(vis) + sizeof("\\377") >= sizeof(vis) ? "..." : "");
+	(void)buf_add(&to->note, line, strlen(line));
 }
 
 /* An address: without the record's prefix, in the record's domain if it has none, without the detours that its domain allows. */

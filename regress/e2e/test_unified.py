@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Unified domain mailboxes: by special header and by To/Cc/Bcc (S4, S38, S40-S48, S51)."""
+import json
+
 import pytest
 
 import corpus
@@ -102,6 +104,34 @@ def test_names_of_every_kind(unified, popd):
     unified.record(PM, "field", popd(messages=fields), special="X-Real-To")
     assert unified.once().code == 0
     assert unified.idents() == {"example.org/anna": sorted("%s%d" % (x, i) for i in range(len(names)) for x in "fn")}
+
+
+def test_what_cannot_be_read_is_told(unified, popd):
+    """Beside a good address in To, Cc and Bcc, too: the postmaster gets a copy, try and explain show what could not be read.  Placeholders
+    for nobody and addresses of elsewhere are no reason."""
+    bad = [b"anna@example.org, b\xe4rt@example.org", "anna@example.org, bert@@example.org", "anna@example.org, Bert > <bert@example.org>",
+        "anna@example.org, <bert@example.org"]
+    good = ["anna@example.org, someone@elsewhere.example", "undisclosed-recipients:;", "anna@example.org, nobody@example.org"]
+    messages = [corpus.mail("bad%d" % i, to=a) for i, a in enumerate(bad)]
+    messages += [corpus.mail("good%d" % i, [("Cc", "anna@example.org")], to=a) for i, a in enumerate(good)]
+    server = popd(messages=messages)
+    row = unified.record(PM, "star", server, special="*", period=None)
+    d = unified.start().ready()
+    tried = json.loads(unified.ctl("-j", "try", PM + "/star").log)
+    assert "cannot be read: b\\344rt@example.org" in json.dumps(tried).replace("\\\\", "\\")
+    d.stop()
+    row["period"] = 3600
+    unified.write_db()
+    assert unified.once().code == 0
+    names = sorted("bad%d" % i for i in range(len(bad)))
+    assert unified.idents() == {"example.org/anna": names + sorted("good%d" % i for i in range(len(good))), "example.org/postmaster": names}
+    for data in unified.delivered()["example.org/postmaster"]:
+        assert b"an address in To, Cc or Bcc cannot be understood" in corpus.split_prologue(data)[2]
+    unified.start().ready()
+    uids = [u.decode() for u, in unified.state("SELECT uid FROM seen ORDER BY uid")]
+    told = [unified.ctl("explain", PM + "/star", u).log for u in uids]
+    assert [t.count("cannot be read: ") for t in told] == [1] * len(bad) + [0] * len(good)
+    assert r"cannot be read: b\344rt@example.org" in told[0] and "cannot be read: bert@@example.org" in told[1]
 
 
 def test_a_domain_in_its_own_letters(unified, popd):

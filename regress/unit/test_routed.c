@@ -305,6 +305,21 @@ noted(void **state)
 	for (i = 0; i < buf_len(&to.note); i++)
 		assert_true(p[i] == '\n' || (p[i] >= ' ' && p[i] <= '~'));
 	recipients_free(&to);
+	mode(DIST_STAR, "");
+	decide("To: anna@example.org, b\xf6@example.org\nCc:  x y\\ , \"z\n\n", 54);
+	assert_true(to.fallback && to.places.n == 2);
+	assert_non_null(memmem(buf_data(&to.note), buf_len(&to.note), "cannot be read: b\\366@example.org\n", 34));
+	assert_non_null(memmem(buf_data(&to.note), buf_len(&to.note), "cannot be read: x y\\\\\n", 22));
+	assert_non_null(memmem(buf_data(&to.note), buf_len(&to.note), "cannot be read: \"z\n", 19));
+	assert_non_null(memmem(buf_data(&to.note), buf_len(&to.note), "0 addresses are not of accounts here, 3 cannot be read\n", 55));
+	recipients_free(&to);
+	memset(text, 'x', 60000);
+	memcpy(text, "To: \xff", 5);
+	memcpy(text + 60000, "\n\n", 2);
+	decide(text, 60002);
+	assert_in_range(buf_len(&to.note), 100, 600);
+	recipients_free(&to);
+	mode(DIST_FIELD, "X-Real-To");
 	len = crowd(text, sizeof(text), "X-Real-To", 1000);
 	decide(text, len);
 	assert_in_range(buf_len(&to.note), PROTO_NOTE_SIZE / 2, PROTO_NOTE_SIZE - 1);
