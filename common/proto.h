@@ -389,7 +389,7 @@ struct msg_session_open {
 	uint32_t	 try;			/* 1: decide, tell (IMSG_TRIED), keep nothing */
 	uint32_t	 suppress;		/* 1: no second copy to the same recipient; unified modes */
 	uint32_t	 special_nth;		/* only this field of the name counts, from the top; 0: all */
-	uint32_t	 reserved;
+	uint32_t	 received_for;		/* 1: without an address there, that behind "for" in Received down to trusted_hop's */
 	int64_t		 mailbox_id;		/* for the trace mark */
 	char		 trusted_hop[PROTO_HOST_SIZE];	/* fields above this one's Received only; empty: all */
 	char		 strip_prefix[PROTO_PREFIX_SIZE];	/* before local parts; empty: none */
@@ -422,7 +422,7 @@ struct msg_receipt {
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* from msg_end */
 	uint8_t		 identity[PROTO_DIGEST_LEN];	/* the same for every copy of one message; all zero: not to be suppressed */
 	uint32_t	 noted;			/* 1: IMSG_RECEIPT_NOTE follows */
-	uint32_t	 reserved;
+	uint32_t	 unfound;		/* 1: none of the special fields was there, or counted */
 };
 
 struct msg_note {			/* of a message from a unified record, or with recipients that are not Maildirs */
@@ -686,7 +686,7 @@ struct ctl_record {
 	uint32_t	 undeleted;		/* delivered, deletion not confirmed */
 	uint32_t	 kept;			/* left on the server */
 	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
-	uint32_t	 reserved;
+	uint32_t	 unfound;		/* the last so many messages had none of the special fields */
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
 };
 

@@ -65,6 +65,7 @@ void	 places_free(struct places *);
 struct recipients {
 	struct places	 places;
 	int		 fallback;	/* the postmaster is among them, for this reason: */
+	int		 unfound;	/* a special field was looked for, and none counted */
 	int		 loop;		/* into quarantine, for this reason: */
 	char		 reason[REASON_SIZE];	/* printable ASCII; empty: neither */
 	char		 mark[MARK_SIZE];	/* the trace mark to put into it; empty: none */
@@ -177,7 +178,7 @@ struct message {
 	uint64_t		 started;	/* octets whose write-back was started */
 	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t		 links;		/* names in the spool: 0..links-1 */
-	uint32_t		 nrcpt, fallback;
+	uint32_t		 nrcpt, fallback, unfound;
 	struct rcpt		*rcpts;		/* nrcpt of them */
 	struct rcpt		 single;	/* room for the usual case */
 	uint8_t			 identity[PROTO_DIGEST_LEN];	/* all zero: copies are not to be suppressed */

@@ -15,6 +15,10 @@
 #define NAMES_MAX	(PROTO_SPECIAL_SIZE / 2)
 
 static size_t	 envelope_limit(const struct msg_session_open *, const struct header *);
+static int	 envelope_for_in(const uint8_t *, size_t, const char *hop, const uint8_t **, size_t *);
+static const uint8_t	*envelope_word(const uint8_t **, const uint8_t *, size_t *);
+static const uint8_t	*envelope_skip(const uint8_t *, const uint8_t *);
+static int	 envelope_is(const uint8_t *, size_t, const char *);
 static void	 envelope_name(const char *, uint32_t, char *, size_t);
 
 /*
@@ -93,6 +97,111 @@ envelope_by(const uint8_t *p, size_t len, const char *host)
 			return (i);
 	}
 	return (-1);
+}
+
+int
+envelope_for(const struct msg_session_open *open, const struct header *h, const struct envelope *e, const uint8_t **text, size_t *len)
+{
+	const struct field	*f;
+	size_t			 i;
+	int			 what = 0;
+
+	if (open->trusted_hop[0] == '\0' || !e->hop || e->limit >= h->nfields)
+		return (0);
+	for (i = e->limit + 1; i-- > 0 && what == 0;) {
+		f = &h->fields[i];
+		if (f->kind == FIELD_RECEIVED)
+			what = envelope_for_in(header_text(h, f), f->len, i == e->limit ? open->trusted_hop : NULL, text, len);
+	}
+	return (what);
+}
+
+/*
+ * One field.  The sender's own words (HELO) are in it, before the provider's: so "by" and "for" must be there once each, outside of
+ * comments, in this order, hop behind "by", and behind the address the next clause or the end.  Whatever the sender puts in between,
+ * what the provider wrote is there as well, and makes it doubt.
+ */
+static int
+envelope_for_in(const uint8_t *p, size_t len, const char *hop, const uint8_t **text, size_t *textlen)
+{
+	const uint8_t	*w, *end = p + len;
+	size_t		 n;
+	int		 by = 0, found = 0, expect = 0;		/* expect: 1 hop, 2 the address, 3 what may follow it */
+
+	while ((w = envelope_word(&p, end, &n)) != NULL && n > 0) {
+		if (expect == 1 && hop != NULL && !envelope_is(w, n > 0 && w[n - 1] == '.' ? n - 1 : n, hop))
+			return (-1);
+		if (expect == 3 && *w != ';' && !envelope_is(w, n, "with") && !envelope_is(w, n, "id") && !envelope_is(w, n, "via"))
+			return (-1);
+		if (expect == 2) {
+			*text = w;
+			*textlen = n;
+			expect = 3;
+			continue;
+		}
+		expect = 0;
+		if (envelope_is(w, n, "by")) {
+			by++;
+			expect = 1;
+		} else if (envelope_is(w, n, "for")) {
+			if (by == 0)
+				return (-1);
+			found++;
+			expect = 2;
+		}
+	}
+	if (found == 0 && w != NULL)
+		return (0);
+	return (w != NULL && found == 1 && by == 1 && expect != 2 ? 1 : -1);
+}
+
+/* The next word: a semicolon, something in angle brackets, or what has no blank in it.  n 0: there is none; NULL: something is open. */
+static const uint8_t *
+envelope_word(const uint8_t **pp, const uint8_t *end, size_t *n)
+{
+	const uint8_t	*start, *p;
+
+	if ((start = p = envelope_skip(*pp, end)) == NULL)
+		return (NULL);
+	if (p < end && *p == ';')
+		p++;
+	else if (p < end && *p == '<') {
+		if ((p = memchr(p, '>', end - p)) == NULL)
+			return (NULL);
+		p++;
+	} else
+		for (; p < end && memchr(" \t\r\n;(<", *p, 7) == NULL; p++)
+			if (*p == '\0' || *p == '"' || *p == '\\' || *p == ')' || *p == '>')
+				return (NULL);
+	*n = p - start;
+	*pp = p;
+	return (start);
+}
+
+/* Behind blanks and comments; NULL: one has no end. */
+static const uint8_t *
+envelope_skip(const uint8_t *p, const uint8_t *end)
+{
+	size_t	 depth = 0;
+
+	for (; p < end; p++) {
+		if (*p == '(')
+			depth++;
+		else if (*p == ')' && depth > 0)
+			depth--;
+		else if (*p == '\\' && depth > 0) {
+			if (++p == end)
+				return (NULL);
+		} else if (depth == 0 && *p != ' ' && *p != '\t' && *p != '\r' && *p != '\n')
+			break;
+	}
+	return (depth == 0 ? p : NULL);
+}
+
+static int
+envelope_is(const uint8_t *p, size_t len, const char *word)
+{
+	return (len == strlen(word) && strncasecmp((const char *)p, word, len) == 0);
 }
 
 int

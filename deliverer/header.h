@@ -97,6 +97,11 @@ struct envelope {
 	char		 text[PROTO_SPECIAL_SIZE];	/* the name; all of them if none was found */
 };
 void	 envelope_choose(const struct msg_session_open *, const struct header *, struct envelope *);
+/*
+ * The address behind "for" in the provider's own Received fields, from the trusted hop's upwards: the first of them that has one.
+ * 1: text and len are what stands there; 0: none has one; -1: it is in doubt.
+ */
+int	 envelope_for(const struct msg_session_open *, const struct header *, const struct envelope *, const uint8_t **, size_t *);
 ssize_t	 envelope_by(const uint8_t *, size_t, const char *hop);	/* where a Received field names it behind "by"; -1 */
 int	 envelope_ishost(int);			/* an octet of a host's name */
 

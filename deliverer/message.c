@@ -64,6 +64,7 @@ message_decided(struct message *m, struct recipients *r, int noted, char *err, s
 		noted |= p->kind != RCPT_MAILDIR;
 	}
 	m->fallback = r->fallback != 0;
+	m->unfound = r->unfound != 0;
 	strlcpy(m->client, r->client, sizeof(m->client));
 	if (noted && ((m->sender = strdup(r->sender)) == NULL ||
 	    (m->note = strndup((const char *)buf_data(&r->note), buf_len(&r->note))) == NULL)) {
@@ -140,6 +141,7 @@ message_receipt(const struct message *m)
 	receipt.msgno = m->id.msgno;
 	receipt.recipients = m->nrcpt;
 	receipt.fallback = m->fallback;
+	receipt.unfound = m->unfound;
 	receipt.octets = m->octets;
 	receipt.noted = m->note != NULL;
 	memcpy(receipt.digest, m->digest, sizeof(receipt.digest));

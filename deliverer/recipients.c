@@ -34,6 +34,7 @@ struct search {
 
 static int	 recipients_owner(struct search *);
 static int	 recipients_envelope(const struct header *, struct search *);
+static void	 recipients_received(const struct header *, struct envelope *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
 static void	 recipients_scan(const struct header *, const struct field *, int, struct search *);
 static int	 recipients_found(void *, const struct mailaddr *, const uint8_t *, size_t);
@@ -116,8 +117,12 @@ recipients_envelope(const struct header *h, struct search *s)
 		if (e.one)
 			break;
 	}
+	if (s->open->received_for && e.hop && !s->error && to->places.n == 0 && s->discarded == NULL &&
+	    s->unknown + s->outside + s->doubtful == 0)
+		recipients_received(h, &e, s);
 	if (s->error)
 		return (-1);
+	to->unfound = !e.found;
 	if (to->places.full)
 		recipients_reason(to, "more than %d recipients", PROTO_RCPT_MAX);
 	else if (!e.found && !e.hop)
@@ -140,6 +145,33 @@ recipients_envelope(const struct header *h, struct search *s)
 	} else
 		recipients_reason(to, "there is no address in the %.60s field", e.text);
 	return (recipients_postmaster(to, to->places.full));
+}
+
+/* The address is in no field of its own: what the provider's Received says instead, if that can be said. */
+static void
+recipients_received(const struct header *h, struct envelope *e, struct search *s)
+{
+	struct mailaddr	 a;
+	const uint8_t	*text;
+	size_t		 len;
+
+	switch (envelope_for(s->open, h, e, &text, &len)) {
+	case 0:
+		recipients_note(s->to, "nothing behind for in Received down to that by %.60s", s->open->trusted_hop);
+		return;
+	case 1:
+		if (mailaddr_path(text, len, &a) == 1)
+			break;
+		recipients_unread(s->to, text, len);
+		/* FALLTHROUGH */
+	default:
+		recipients_note(s->to, "what is behind for in Received down to that by %.60s is in doubt", s->open->trusted_hop);
+		return;
+	}
+	recipients_note(s->to, "the address behind for in Received counts");
+	e->found = 1;
+	strlcpy(e->text, "Received", sizeof(e->text));
+	recipients_address(s, &a);
 }
 
 /*

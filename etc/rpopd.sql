@@ -262,6 +262,7 @@ CREATE TABLE rpop (
 	special_nth	INTEGER,
 	trusted_hop	TEXT,
 	strip_prefix	TEXT,
+	received_for	INTEGER NOT NULL DEFAULT 0,
 	domains		TEXT,
 	suppress	INTEGER NOT NULL DEFAULT 1,
 	local_domain	TEXT REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -380,22 +381,40 @@ CREATE TABLE rpop (
 	CONSTRAINT "rpop: special must be '*' or names of header fields separated by single spaces, 255 octets at most, without colons" CHECK (
 	    length(CAST(special AS BLOB)) BETWEEN 1 AND 255 AND special NOT GLOB '*[^ !-9;-~]*' AND
 	    ' ' || special || ' ' NOT GLOB '*  *' AND (special = '*' OR ' ' || special || ' ' NOT GLOB '* [*] *')),
+	CONSTRAINT "rpop: special cannot be To, Cc or Bcc, which do not say whom a message was sent to; special '*' distributes by them" CHECK (
+	    special IS NULL OR (' ' || lower(special) || ' ') NOT GLOB '* to *' AND (' ' || lower(special) || ' ') NOT GLOB '* cc *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* bcc *'),
+	CONSTRAINT "rpop: special cannot be Received; what that has behind 'for' counts with received_for 1, beside the provider's field" CHECK (
+	    special IS NULL OR (' ' || lower(special) || ' ') NOT GLOB '* received *'),
 	CONSTRAINT "rpop: special names fields that are taken out of the message; it cannot be one that belongs to it" CHECK (
 	    special IS NULL OR (' ' || lower(special) || ' ') NOT GLOB '* return-path *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* received *' AND (' ' || lower(special) || ' ') NOT GLOB '* from *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* sender *' AND (' ' || lower(special) || ' ') NOT GLOB '* reply-to *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* date *' AND (' ' || lower(special) || ' ') NOT GLOB '* subject *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* message-id *' AND (' ' || lower(special) || ' ') NOT GLOB '* in-reply-to *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* references *' AND (' ' || lower(special) || ' ') NOT GLOB '* mime-version *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* content-type *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* content-transfer-encoding *' AND
-	    (' ' || lower(special) || ' ') NOT GLOB '* dkim-signature *'),
+	    (' ' || lower(special) || ' ') NOT GLOB '* from *' AND (' ' || lower(special) || ' ') NOT GLOB '* sender *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* reply-to *' AND (' ' || lower(special) || ' ') NOT GLOB '* date *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* subject *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* message-id *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* in-reply-to *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* references *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* mime-version *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* dkim-signature *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* comments *' AND (' ' || lower(special) || ' ') NOT GLOB '* keywords *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* authentication-results *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* received-spf *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* mail-followup-to *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* errors-to *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* return-receipt-to *' AND
+	    (' ' || lower(special) || ' ') NOT GLOB '* disposition-notification-to *' AND
+	    (' ' || lower(special)) NOT GLOB '* content-*' AND (' ' || lower(special)) NOT GLOB '* resent-*' AND
+	    (' ' || lower(special)) NOT GLOB '* list-*' AND (' ' || lower(special)) NOT GLOB '* arc-*' AND
+	    (' ' || lower(special)) NOT GLOB '* x-rpopd-*'),
 	CONSTRAINT "rpop: special_nth must be 1..100: only this field of that name counts, from the top, or NULL for all" CHECK (
 	    special_nth BETWEEN 1 AND 100),
 	CONSTRAINT "rpop: trusted_hop must be the host name in the 'by' part of the provider's first Received field, or NULL" CHECK (
 	    length(CAST(trusted_hop AS BLOB)) BETWEEN 1 AND 253 AND trusted_hop NOT GLOB '*[^a-zA-Z0-9._-]*'),
 	CONSTRAINT "rpop: strip_prefix must be what the provider puts before local parts, 1 to 63 octets without spaces, or NULL" CHECK (
 	    length(CAST(strip_prefix AS BLOB)) BETWEEN 1 AND 63 AND strip_prefix NOT GLOB '*[^!-?A-~]*'),
+	CONSTRAINT "rpop: received_for must be 0, or 1: without an address in the special field, that behind 'for' in the provider's Received" CHECK (
+	    received_for IN (0, 1)),
+	CONSTRAINT "rpop: received_for needs trusted_hop, or anybody could write such a field" CHECK (received_for = 0 OR trusted_hop IS NOT NULL),
 	CONSTRAINT "rpop: special_nth, trusted_hop and strip_prefix are for records with a special header field" CHECK (
 	    coalesce(special_nth, trusted_hop, strip_prefix) IS NULL OR special IS NOT NULL AND special <> '*'),
 	CONSTRAINT "rpop: domains must be names of table domain separated by single spaces, 1000 octets at most, or NULL for all" CHECK (

@@ -178,6 +178,15 @@ CREATE TABLE IF NOT EXISTS record_state (
 	failing		INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- The last messages of a record with special header fields had none of these, so many in a row.  special: these fields, with the trusted
+-- hop behind a space; told: the postmaster was told.
+CREATE TABLE IF NOT EXISTS unfound (
+	mailbox		INTEGER NOT NULL PRIMARY KEY,
+	special		TEXT NOT NULL,
+	messages	INTEGER NOT NULL,
+	told		INTEGER NOT NULL CHECK (told IN (0, 1))
+) STRICT;
+
 -- What has come of the refresh tokens that the administrator entered: origin is the SHA-256 of one, or of a client's data.
 -- refresh: what the provider put in its place.  suspended: why no requests are made while cause, a digest of record and client, is
 -- the same.  ends: when the provider will take it no more, as it said last at the time said (0: it does not say); warned: the owner

@@ -245,6 +245,19 @@ refuse "rpop: special is for records of the postmaster of settings.main_domain o
 refuse "rpop: special must be '*' or names of header fields separated by single spaces" "UPDATE rpop SET special = 'X-Real-To:' WHERE name = 'all'"
 refuse "rpop: special names fields that are taken out of the message; it cannot be one that belongs to it" \
     "UPDATE rpop SET special = 'return-path' WHERE name = 'all'"
+belongs="rpop: special names fields that are taken out of the message; it cannot be one that belongs to it"
+for name in From 'X-Real-To subject' 'Content-Language X-A' 'X-A RESENT-TO X-B' List-Id ARC-Seal X-Rpopd-Mark Message-ID Received-SPF; do
+	refuse "$belongs" "UPDATE rpop SET special = '$name' WHERE name = 'all'"
+done
+for name in To cc 'X-Real-To BCC' 'To X-Real-To'; do
+	refuse "rpop: special cannot be To, Cc or Bcc, which do not say whom a message was sent to; special '*' distributes by them" \
+	    "UPDATE rpop SET special = '$name' WHERE name = 'all'"
+done
+refuse "rpop: special cannot be Received; what that has behind 'for' counts with received_for 1, beside the provider's field" \
+    "UPDATE rpop SET special = 'X-A received' WHERE name = 'all'"
+refuse "rpop: received_for needs trusted_hop, or anybody could write such a field" "UPDATE rpop SET received_for = 1 WHERE name = 'all'"
+refuse "rpop: received_for must be 0, or 1" "UPDATE rpop SET received_for = 2, trusted_hop = 'mx.example.net' WHERE name = 'all'"
+accept "UPDATE rpop SET special = 'Apparently-To Envelope-To X-To X-Received To-X', received_for = 1, trusted_hop = 'mx.example.net' WHERE name = 'all'"
 refuse "rpop: local_domain is not in table domain" "UPDATE rpop SET local_domain = 'example.net' WHERE name = 'all'"
 refuse "rpop: local_domain is for records with special" "$(new_rpop local_domain "'example.com'")"
 refuse "rpop: domains names one that is not in table domain, or one twice" "UPDATE rpop SET domains = 'example.org example.net' WHERE name = 'all'"

@@ -9,6 +9,7 @@
 #include "../common/log.h"
 #include "rpopctl.h"
 
+#define UNFOUND_MANY	20	/* messages without any special field that are worth a word */
 #define CELL		1024		/* one vis-encoded table cell; longer texts are cut */
 #define TEXT		(PROTO_TEXT_SIZE * 8)
 
@@ -236,6 +237,8 @@ cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t siz
 		snprintf(times, sizeof(times), " %ux", r->failures);
 	if (r->aside > 0)
 		snprintf(aside, sizeof(aside), ", %u set aside", r->aside);
+	if (r->unfound >= UNFOUND_MANY)
+		strlcat(aside, ", field missing", sizeof(aside));
 	if (*r->error == '\0')
 		snprintf(dst, size, "%s%s", text_ago(ago, sizeof(ago), o->now, r->last_success), aside);
 	else
@@ -333,6 +336,9 @@ print_counts(const struct out *o, const struct ctl_record *r)
 		print_field(o, "suspects", "%u in flight when the deliverer died, tried again one at a time", r->suspects);
 	if (r->aside > 0)
 		print_field(o, "set aside", "%u left on the server because the deliverer died of it repeatedly, see rpopd.db(5)", r->aside);
+	if (r->unfound >= UNFOUND_MANY)
+		print_field(o, "field missing", "none of the last %u messages has a field %s that counts, see special in rpopd.db(5)", r->unfound,
+		    r->mode);
 }
 
 static void

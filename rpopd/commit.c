@@ -23,7 +23,7 @@
 #include "rpopd.h"
 
 struct member {				/* who a receipt belongs to, besides what the store needs */
-	uint32_t	 session, msgno, fallback;
+	uint32_t	 session, msgno, fallback, unfound;
 	uint32_t	 due;		/* recipients still to come */
 	uint32_t	 note_due;	/* before them */
 };
@@ -72,7 +72,7 @@ commit_receipt(const struct msg_receipt *m)
 	struct batch	*b;
 
 	if ((s = session_by_id(m->session)) == NULL || m->msgno == 0 || m->msgno > s->plan.count ||
-	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX || m->noted > 1)
+	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX || m->noted > 1 || m->unfound > 1)
 		return (-1);
 	msg = &s->plan.msgs[m->msgno];
 	if ((msg->action != PLAN_RETR && msg->action != PLAN_RETR_ALONE && msg->action != PLAN_HEADERS) ||
@@ -98,7 +98,7 @@ commit_receipt(const struct msg_receipt *m)
 	r->unproven = s->epoch;
 	if ((r->since = time(NULL)) < s->epoch)
 		r->since = s->epoch;
-	b->members[b->n] = (struct member){ m->session, m->msgno, m->fallback != 0, m->recipients, m->noted };
+	b->members[b->n] = (struct member){ m->session, m->msgno, m->fallback != 0, m->unfound, m->recipients, m->noted };
 	b->n++;
 	msg->state = MESSAGE_RECEIVED;
 	return (0);
@@ -423,6 +423,8 @@ commit_member(const struct receipt *r, const struct member *m)
 		return;			/* excused meanwhile */
 	msg->state = MESSAGE_COMMITTED;
 	s->committed = 1;
+	s->found |= !m->unfound;
+	s->unfound = m->unfound ? s->unfound + 1 : 0;
 	s->copies += r->copies > 0;
 	if (r->verdict == COMMIT_DISCARD) {
 		s->dropped += r->dropped;

@@ -438,6 +438,7 @@ control_record(struct client *c, const struct task *t)
 	m.messages = t->rs.messages;
 	m.octets = t->rs.octets;
 	m.polls = t->rs.polls;
+	m.unfound = t->unfound.messages;
 	if (state_counts(t->mailbox, &counts) == 0) {
 		m.undeleted = counts.undeleted;
 		m.kept = counts.kept;

@@ -133,7 +133,8 @@ reload_tasks(const struct config *config, char *err, size_t errsize)
 		tasks[i].expire = UINT32_MAX;
 		tasks[i].due = INT64_MAX;
 		if ((tasks[i].mailbox = state_mailbox(tasks[i].rec)) == -1 ||
-		    state_record_get(tasks[i].mailbox, &tasks[i].rs) == -1) {
+		    state_record_get(tasks[i].mailbox, &tasks[i].rs) == -1 ||
+		    state_unfound_get(tasks[i].mailbox, tasks[i].rec, &tasks[i].unfound) == -1) {
 			snprintf(err, errsize, "state.db cannot be read or written");
 			free(tasks);
 			return (NULL);

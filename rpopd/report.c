@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../common/clock.h"
+#include "../common/hook.h"
 #include "../common/log.h"
 #include "rpopd.h"
 #include "token.h"
@@ -19,6 +20,7 @@
 
 static void	 report_work(struct session *);
 static void	 report_health(struct session *, struct task *, int);
+static void	 report_unfound(const struct session *, struct task *);
 static int	 report_alarming(const struct record_state *, const struct task *);
 static void	 report_alarm(const struct session *, const struct task *, int);
 static void	 report_alert(const struct session *, const struct task *);
@@ -67,6 +69,7 @@ report_session(struct session *s)
 	if (s->why == WHY_TOO_SOON)
 		retry_learn(t, s->why, s->login_delay);
 	if (s->why != WHY_STOPPED) {
+		report_unfound(s, t);
 		report_health(s, t, !hosts && retry_counts(s->why));
 		if (state_record_put(t->mailbox, &t->rs) == -1)
 			log_debug("%s: status not stored", s->label);
@@ -117,6 +120,44 @@ report_work(struct session *s)
 	log_info("%s: %s: %u messages (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,
 	    (unsigned long long)s->octets, s->deleted, s->deleted > 0 && !s->done ? " (not confirmed)" : "", extra,
 	    (clock_msec() - s->begun) / 1000.0);
+}
+
+/*
+ * Special fields that no message has are most often misspelt, and all mail goes to the postmaster: he is told once for each value that the
+ * column has had.  Stored first, told then: a death in between costs the notice, not the count in the record's status.
+ */
+static void
+report_unfound(const struct session *s, struct task *t)
+{
+	const struct record	*rec = t->rec;
+	struct unfound		 u = t->unfound;
+	char			 subject[PROTO_TEXT_SIZE], now[UNFOUND_KEY_SIZE];
+	int			 tell;
+
+	/* A reload may have changed the record meanwhile: then this session looked for other fields. */
+	if (strcmp(state_unfound_key(rec, now, sizeof(now)), s->looked_for) != 0 || rec->mode != DIST_FIELD || (s->unfound == 0 && (!s->found || u.messages == 0)))
+		return;
+	if (s->found)
+		memset(&u, 0, sizeof(u));
+	u.messages += s->unfound < UINT32_MAX - u.messages ? s->unfound : 0;
+	tell = u.messages >= UNFOUND_TOLD && !u.told;
+	u.told |= tell;
+	if (state_unfound_put(t->mailbox, rec, &u) != 0) {
+		log_debug("%s: not stored that special fields are missing", s->label);
+		return;
+	}
+	t->unfound = u;
+	if (!tell)
+		return;
+	HOOK("master.unfound");
+	snprintf(subject, sizeof(subject), "No message from %.100s has the field %.100s", rec->host, rec->special);
+	log_warnx("%s: none of the last %u messages has a field %s%s%s", s->label, u.messages, rec->special,
+	    rec->trusted_hop[0] != '\0' ? " above Received by " : "", rec->trusted_hop);
+	notice_send(rec->account, s->label, subject, "None of the last %u messages that came by the record %s has a field\n\n%s\n\n%s%s%s"
+	    "so nobody knows for whom they are, and they went to you.  Look at one of them for the name of the field in which the provider\n"
+	    "keeps the envelope recipient, and put it into column special of the record; `rpopctl try` shows what comes of it.\n",
+	    u.messages, s->label, rec->special, rec->trusted_hop[0] != '\0' ? "above the Received field by " : "", rec->trusted_hop,
+	    rec->trusted_hop[0] != '\0' ? ",\n" : "");
 }
 
 /* Success or failure; a line only when that is news.  Not every failure counts as one of the record's own. */

@@ -55,6 +55,7 @@ struct task {
 	const struct record	*rec;
 	int64_t			 mailbox;
 	struct record_state	 rs;
+	struct unfound		 unfound;
 	struct session		*session;
 	struct host		*host;
 	struct gate		*gate;		/* NULL: always open */

@@ -68,6 +68,9 @@ struct session {
 	enum fail_why		 why;		/* first failure, WHY_NONE */
 	enum fetch_stage	 stage;
 	char			 error[PROTO_TEXT_SIZE];
+	uint32_t		 unfound;	/* messages in a row, the last one included, without any of the special fields */
+	char			 looked_for[UNFOUND_KEY_SIZE];
+	int			 found;		/* one before them had one */
 	uint32_t		 retrieved, deleted, fallback, discarded, copies, dropped, aside;
 	uint64_t		 octets;
 	/* verdict frame under construction */

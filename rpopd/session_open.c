@@ -34,6 +34,7 @@ session_open_deliverer(struct session *s, int fd)
 	m.try = s->trial != NULL;
 	m.suppress = rec->suppress;
 	m.special_nth = rec->special_nth;
+	m.received_for = rec->received_for;
 	m.mailbox_id = s->task->mailbox;
 	strlcpy(m.trusted_hop, rec->trusted_hop, sizeof(m.trusted_hop));
 	strlcpy(m.strip_prefix, rec->strip_prefix, sizeof(m.strip_prefix));
@@ -44,6 +45,7 @@ session_open_deliverer(struct session *s, int fd)
 	strlcpy(m.host, rec->host, sizeof(m.host));
 	strlcpy(m.address, s->address, sizeof(m.address));
 	strlcpy(m.record, s->label, sizeof(m.record));
+	state_unfound_key(rec, s->looked_for, sizeof(s->looked_for));
 	link_send(&master.current[ROLE_DELIVERER]->link, IMSG_SESSION_OPEN, fd, &m, sizeof(m));
 	s->opened = 1;
 }

@@ -86,6 +86,16 @@ struct record_state {
 	char		 error[PROTO_TEXT_SIZE];
 };
 
+/* How many messages in a row had none of a record's special fields; nothing is stored of 0. */
+#define UNFOUND_TOLD	20	/* of that many the postmaster is told, once */
+
+#define UNFOUND_KEY_SIZE	(PROTO_SPECIAL_SIZE + PROTO_HOST_SIZE)
+
+struct unfound {
+	uint32_t	 messages;
+	int		 told;
+};
+
 /* --- store_state.c --- */
 
 /* Opens (creates, migrates) state.db.  0, or -1 with a sentence in err. */
@@ -194,6 +204,9 @@ int64_t	 state_mailbox(const struct record *);
 int	 state_listed(int64_t mailbox);		/* 1: has had a complete listing, 0: not, -1: error */
 int	 state_record_get(int64_t mailbox, struct record_state *);
 int	 state_record_put(int64_t mailbox, const struct record_state *);
+int	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);	/* 0 where its fields are others now */
+const char	*state_unfound_key(const struct record *, char *, size_t);	/* what is looked for, in UNFOUND_KEY_SIZE octets */
+int	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* durable; 0, 1 locked, -1 */
 /* Forget the mailboxes of records that no longer exist: called after a good load with the ids in use.  0/-1. */
 int	 state_prune(const int64_t *ids, size_t n);
 

@@ -61,6 +61,7 @@ struct record {				/* one row of rpop, without its secret */
 	uint16_t	 port;			/* explicit, or 110 / 995 by tls */
 	uint8_t		 leave, apop;
 	uint8_t		 self_service;		/* written by its owner: public addresses only */
+	uint8_t		 received_for;		/* without an address in special, that of the provider's Received field */
 	uint8_t		 suppress;		/* no second copy to the same recipient; unified modes */
 	uint8_t		 mark_first;		/* what is there at the first poll counts as delivered */
 	uint8_t		 headers_only;		/* of messages over max_size; else they are skipped */

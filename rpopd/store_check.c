@@ -32,9 +32,11 @@ static int	 check_port(const char *, uint16_t *);
 
 /* Field names that belong to the message itself: taking them out would damage it, or they are handled elsewhere. */
 static const char *const	 kept_fields[] = {
-	"Return-Path", "Received", "From", "Sender", "Reply-To", "Date", "Subject", "Message-ID", "In-Reply-To", "References",
-	"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "DKIM-Signature"
+	"To", "Cc", "Bcc", "Return-Path", "Received", "From", "Sender", "Reply-To", "Date", "Subject", "Message-ID", "In-Reply-To",
+	"References", "MIME-Version", "DKIM-Signature", "Comments", "Keywords", "Authentication-Results", "Received-SPF",
+	"Mail-Followup-To", "Errors-To", "Return-Receipt-To", "Disposition-Notification-To"
 };
+static const char *const	 kept_kinds[] = { "Content-", "Resent-", "List-", "ARC-", "X-Rpopd-" };
 
 /* "spool" is a directory of ours beside the domains'. */
 int
@@ -234,6 +236,9 @@ check_field(const char *s)
 			return (0);
 		for (i = 0; i < nitems(kept_fields); i++)
 			if (strlen(kept_fields[i]) == len && strncasecmp(s, kept_fields[i], len) == 0)
+				return (0);
+		for (i = 0; i < nitems(kept_kinds); i++)
+			if (strncasecmp(s, kept_kinds[i], strlen(kept_kinds[i])) == 0)
 				return (0);
 		for (i = 0; i < len; i++)
 			if (s[i] < '!' || s[i] > '~' || s[i] == ':')

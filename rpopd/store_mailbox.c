@@ -93,6 +93,59 @@ state_record_put(int64_t mailbox, const struct record_state *rs)
 	return (state_end(failed || sqlite3_bind_text(st, 9, rs->error, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1));
 }
 
+int
+state_unfound_get(int64_t mailbox, const struct record *r, struct unfound *u)
+{
+	char		 special[UNFOUND_KEY_SIZE];
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	memset(u, 0, sizeof(*u));
+	if (r->mode != DIST_FIELD)
+		return (0);
+	if ((st = state_query(Q_UNFOUND_GET)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 2, state_unfound_key(r, special, sizeof(special)), -1, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		u->messages = sqlite3_column_int64(st, 0);
+		u->told = sqlite3_column_int(st, 1);
+	} else if (rc != SQLITE_DONE) {
+		state_failed("unfound");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+int
+state_unfound_put(int64_t mailbox, const struct record *r, const struct unfound *u)
+{
+	char		 special[UNFOUND_KEY_SIZE];
+	sqlite3_stmt	*st;
+	int		 rv;
+
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	if (u->messages == 0)
+		return (state_end(state_run(Q_UNFOUND_DROP, mailbox) == -1));
+	return (state_end((st = state_query(Q_UNFOUND_PUT)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 2, state_unfound_key(r, special, sizeof(special)), -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 3, u->messages) != SQLITE_OK || sqlite3_bind_int(st, 4, u->told) != SQLITE_OK ||
+	    state_step(st) == -1));
+}
+
+/* What is looked for: when that changes, counting begins anew. */
+const char *
+state_unfound_key(const struct record *r, char *buf, size_t size)
+{
+	strlcpy(buf, r->special, size);
+	if (r->trusted_hop[0] != '\0') {
+		strlcat(buf, " ", size);
+		strlcat(buf, r->trusted_hop, size);
+	}
+	return (buf);
+}
+
 /*
  * Rows of mailboxes that are not among ids go, also such as a session of a removed record left behind.  Pending rows stay: what
  * was decided is delivered.
@@ -101,7 +154,8 @@ int
 state_prune(const int64_t *ids, size_t n)
 {
 	static const enum state_sql	 drops[] = { Q_SEEN_PURGE, Q_PRINT_PURGE, Q_UNPROVEN_DROP, Q_SUSPECT_PURGE,
-	    Q_OVERSIZE_PURGE, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_MAILBOX_DROP };
+	    Q_OVERSIZE_PURGE, Q_RENUMBER_DROP, Q_RECORD_DROP,
+	    Q_UNFOUND_DROP, Q_MAILBOX_DROP };
 	int64_t				*sorted, *gone = NULL;
 	size_t				 ngone = 0, i, j;
 	int				 rv, failed;

@@ -143,6 +143,9 @@ const char *const	 state_texts[Q_MAX] = {
 	    " WHERE mailbox = ?1",
 	[Q_RECORD_PUT] = "INSERT OR REPLACE INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets,"
 	    " polls, failing, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[Q_UNFOUND_GET] = "SELECT messages, told FROM unfound WHERE mailbox = ?1 AND special = ?2",
+	[Q_UNFOUND_PUT] = "INSERT OR REPLACE INTO unfound (mailbox, special, messages, told) VALUES (?1, ?2, ?3, ?4)",
+	[Q_UNFOUND_DROP] = "DELETE FROM unfound WHERE mailbox = ?1",
 	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
 	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",

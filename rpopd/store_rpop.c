@@ -27,13 +27,13 @@ static void	 rpop_source(const struct load *, struct record *, int);
 enum { R_ACCOUNT, R_NAME, R_DOMAIN, R_AUTH_NAME, R_TLS, R_PERIOD, R_LEAVE, R_APOP, R_MAILBOX, R_SPECIAL, R_LOCAL_DOMAIN,
 	R_AUTH, R_CLIENT, R_COMMAND, R_COMMAND_USER, R_TLS_MIN, R_CIPHERS, R_TLS_NAME, R_PINS, R_CA_FILE, R_CERT, R_KEY, R_SCHEDULE,
 	R_MAX_SIZE, R_OVERSIZE, R_MESSAGES, R_OCTETS, R_LEAVE_DAYS, R_FIRST, R_SELF_SERVICE,
-	R_NTH, R_HOP, R_PREFIX, R_DOMAINS, R_SUPPRESS,
+	R_NTH, R_HOP, R_PREFIX, R_FOR, R_DOMAINS, R_SUPPRESS,
 	R_PW_TYPE, R_PW_LENGTH, R_PW_BREAKS, R_REFRESH_TYPE, R_REFRESH_LENGTH, R_REFRESH_BREAKS };
 
 const char	 load_rpop_sql[] = "SELECT account, name, domain, auth_name, tls, period, leave, apop, mailbox, special, local_domain,"
     " auth, oauth_client, token_command, token_user, tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert, tls_key,"
     " schedule, max_size, oversize, session_messages, session_octets, leave_days, first_poll, self_service,"
-    " special_nth, trusted_hop, strip_prefix, domains, suppress, "
+    " special_nth, trusted_hop, strip_prefix, received_for, domains, suppress, "
     SECRET_COLUMNS("password") ", " SECRET_COLUMNS("refresh_token") " FROM rpop ORDER BY account, name";
 
 /* As a loader does. */
@@ -329,6 +329,9 @@ rpop_envelope(struct load *ld, sqlite3_stmt *st, struct record *r)
 		load_bad_value(ld, st, R_HOP, "must be the host name in the 'by' part of the provider's first Received field, or NULL");
 	if (!load_null(st, R_PREFIX) && !check_prefix(r->strip_prefix))
 		load_bad_value(ld, st, R_PREFIX, "must be what the provider puts before local parts, without spaces, or NULL");
+	r->received_for = load_number(ld, st, R_FOR, 0, 1);
+	if (r->received_for && load_null(st, R_HOP))
+		load_bad(ld, "%s: received_for needs trusted_hop, or anybody could write such a field", ld->row);
 	if (!field && (!load_null(st, R_NTH) || !load_null(st, R_HOP) || !load_null(st, R_PREFIX)))
 		load_bad(ld, "%s: special_nth, trusted_hop and strip_prefix are for records with a special header field; set them to NULL",
 		    ld->row);

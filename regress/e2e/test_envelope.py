@@ -4,6 +4,7 @@ How the envelope is read out of the header, and what becomes of it: names and pl
 domains (S75), percent and bang forms (S74), archive (S76), shared folders (S77), copies (S53), loops (P21, P23).
 """
 import re
+import signal
 
 import corpus
 
@@ -76,6 +77,80 @@ def test_trusted_hop(unified, popd):
     why = reasons(unified)
     assert "no X-Real-To field stands above the Received field by %s" % HOP in why["only"]
     assert "no Received field by %s" % HOP in why["elsewhere"]
+
+
+def test_received_for(unified, popd):
+    """A provider that tells the recipient in its own Received field only: an option, down to the trusted hop, and no further."""
+    def path(to, by=HOP, helo="mail.sender.example"):
+        return ("Received", trace(by, helo)[1].replace("<x@example.org>", to))
+    mails = [corpus.mail("one", [path("<bert@example.org>")]), corpus.mail("bare", [path("sales@example.org")]),
+        corpus.mail("above", [path("<bert@example.org>", "in.provider.example"), ("Received", "from a by %s; x" % HOP)]),
+        corpus.mail("below", [("Received", "from a by %s; x" % HOP), path("<bert@example.org>", "mx.sender.example")]),
+        corpus.mail("below-too", [("Received", "from a by %s; x" % HOP), path("<bert@example.org>")]),
+        corpus.mail("elsewhere", [path("<bert@example.org>", "mx.sender.example")]),
+        corpus.mail("two", [path("<bert@example.org>, <anna@example.org>")]), corpus.mail("broken", [path("<bert@@example.org>")]),
+        corpus.mail("helo", [path("<bert@example.org>", helo="for <anna@example.org>")]),
+        corpus.mail("field", [("X-Real-To", "info"), path("<bert@example.org>")]), corpus.mail("unknown", [path("<nobody@example.org>")])]
+    off = popd(messages=mails)
+    on = popd(messages=[m.replace(b"X-Test-Id: ", b"X-Test-Id: on-") for m in mails])
+    unified.record(PM, "off", off, special="X-Real-To", trusted_hop=HOP, suppress=0)
+    unified.record(PM, "on", on, special="X-Real-To", trusted_hop=HOP, received_for=1, suppress=0)
+    assert unified.once().code == 0
+    found = {"one": ["bert"], "bare": ["bert"], "above": ["bert"], "field": ["info"]}
+    names = [corpus.ident_of(m) for m in mails]
+    want = {"on-" + n: found.get(n, ["postmaster"]) for n in names}
+    want.update({n: ["info"] if n == "field" else ["postmaster"] for n in names})
+    assert places(unified) == want
+    assert "an envelope recipient in the Received field is unknown here" in reasons(unified)["on-unknown"]
+
+
+def unfound(rig):
+    return [(r["name"], r["unfound"]) for r in rig.status()["records"]]
+
+
+def told(rig):
+    """What the postmaster was told about fields that no message has."""
+    return sorted(re.search(rb"No message from \S+ has the field (.+)", d).group(1).decode() for d in rig.delivered().get("example.org/postmaster", [])
+        if b"No message from" in d)
+
+
+def test_a_field_that_nobody_writes(unified, popd):
+    """None of the last 20 messages has it: in the status, and told once, whatever starts and polls follow; until it is there, or another
+    is looked for."""
+    s = popd(messages=[corpus.mail("a%d" % i, [("X-Real-To", "anna")]) for i in range(19)])
+    row = unified.record(PM, "r", s, special="X-Reel-To", leave=0)
+
+    def poll(*messages):
+        for m in messages:
+            s.box.add(m)
+        unified.write_db()
+        assert unified.once().code == 0
+        daemon = unified.start()
+        (name, n), = unfound(unified)
+        shown = [unified.ctl(*words).log for words in (("status",), ("show", "account", PM))]
+        assert all(("field missing" in x) == (n >= 20) for x in shown), shown
+        daemon.stop()
+        return n
+
+    assert poll() == 19 and told(unified) == []
+    assert poll(corpus.mail("b")) == 20 and told(unified) == ["X-Reel-To"]
+    assert poll(*[corpus.mail("c%d" % i) for i in range(25)]) == 45 and told(unified) == ["X-Reel-To"]
+    assert poll(corpus.mail("d"), corpus.mail("e", [("X-Reel-To", "anna")]), corpus.mail("f")) == 1
+    assert poll(*[corpus.mail("g%d" % i) for i in range(19)]) == 20 and told(unified) == ["X-Reel-To"] * 2
+    row["special"] = "X-Rael-To"
+    assert poll(corpus.mail("h")) == 1
+    assert poll(*[corpus.mail("i%d" % i) for i in range(20)]) == 21 and told(unified) == ["X-Rael-To"] + ["X-Reel-To"] * 2
+
+
+def test_a_field_that_nobody_writes_killed(unified, popd):
+    """Stored, and dead before the notice: the status still says it, and it is not told twice."""
+    s = popd(messages=[corpus.mail("a%d" % i) for i in range(20)])
+    unified.record(PM, "r", s, special="X-Reel-To", leave=0)
+    assert unified.once("-K", "rpopd:master.unfound:1", hooks=True).code == -signal.SIGKILL
+    s.box.add(corpus.mail("b"))
+    assert unified.once().code == 0
+    assert unified.state("SELECT special, messages, told FROM unfound") == [("X-Reel-To", 21, 1)]
+    assert told(unified) == [] and len(unified.idents()["example.org/postmaster"]) == 21
 
 
 def test_prefix(unified, popd):

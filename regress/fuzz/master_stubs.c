@@ -93,6 +93,8 @@ int64_t state_seen_count(int64_t m, int64_t l) { (void)m; (void)l; return (0); }
 uint32_t state_next_session(void) { return (1); }
 int state_counts(int64_t m, struct mailbox_counts *c) { (void)m; memset(c, 0, sizeof(*c)); return (0); }
 int state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; writes++; return (0); }
+const char *state_unfound_key(const struct record *r, char *b, size_t n) { (void)r; (void)n; b[0] = '\0'; return (b); }
+int state_unfound_put(int64_t m, const struct record *r, const struct unfound *u) { (void)m; (void)r; (void)u; writes++; return (0); }
 uint64_t config_version(const char *p) { (void)p; return (0); }
 
 ssize_t

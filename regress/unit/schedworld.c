@@ -104,6 +104,24 @@ state_record_put(int64_t mailbox, const struct record_state *rs)
 	return (0);
 }
 
+const char *
+state_unfound_key(const struct record *r, char *buf, size_t size)
+{
+	(void)r;
+	(void)size;
+	buf[0] = '\0';
+	return (buf);
+}
+
+int
+state_unfound_put(int64_t mailbox, const struct record *r, const struct unfound *u)
+{
+	(void)mailbox;
+	(void)r;
+	(void)u;
+	return (0);
+}
+
 void
 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
 {

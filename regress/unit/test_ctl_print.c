@@ -317,6 +317,7 @@ table_fits_terminal(void **state __unused)
 	sample(&rep.status, r);
 	memset(r[0].name, 'n', 200);
 	r[1].aside = 2;
+	r[1].unfound = 19;
 	memset(r[1].error + strlen(r[1].error), 'e', 150);
 	for (o.width = 20; o.width < 200; o.width += 20) {
 		o.fp = capture();
@@ -324,6 +325,7 @@ table_fits_terminal(void **state __unused)
 		fclose(o.fp);
 		assert_true(o.width < 80 || strstr(output, "in 35 s    42     7  2 min ago\n") != NULL);
 		assert_true(o.width < 80 || strstr(output, "in 35 s    42     7  failed 3x, 2 set aside\n") != NULL);
+		assert_null(strstr(output, "field missing"));
 		for (rest = strstr(output, "\n\n"); (line = strsep(&rest, "\n")) != NULL; )
 			assert_true(strlen(line) <= (size_t)o.width);
 	}
@@ -425,7 +427,7 @@ json_object(void **state __unused)
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
 	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"
 	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,\"waiting\":0,"
-	    "\"suspects\":0,\"aside\":0}]}\n");
+	    "\"suspects\":0,\"aside\":0,\"unfound\":0}]}\n");
 
 	rep.ok = 0;
 	strlcpy(rep.text.text, "no such record", sizeof(rep.text.text));

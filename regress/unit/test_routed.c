@@ -185,6 +185,69 @@ names(void **state)
 	load(0);
 }
 
+/* The address behind "for" in what the provider wrote: only where no field gives one, never below the trusted hop, never in doubt. */
+static void
+received_for(void **state)
+{
+#define BY	"by mx.provider.example (Postfix) with ESMTP id 4A"
+	static const struct sample	 samples[] = {
+		{ "Received: from a (b [192.0.2.7])\n\t" BY "\n\tfor <anna@example.org>; x\n\n", "anna", NULL, "" },
+		{ "Received: from a " BY " for anna@example.org; x\n\n", "anna", NULL, "" },
+		{ "Received: from a by mx.provider.example. for <Anna@Example.ORG> (y) with SMTP; x\n\n", "anna", NULL, "" },
+		{ "Received: from a " BY " for <mbox-anna@example.org>\n\n", "anna", NULL, "" },
+		{ "Received: from a " BY " for <gone@example.org>; x\n\n", "!gone@example.org=moved away", NULL, "" },
+		{ "Received: from a " BY " for <nobody@example.org>; x\n\n", "~postmaster", "in the Received field is unknown here", "" },
+		{ "X-Real-To: carl\nReceived: from a " BY " for <anna@example.org>; x\n\n", "carl", NULL, "" },
+		{ "X-Real-To:\nReceived: from a " BY " for <anna@example.org>; x\n\n", "anna", NULL, "" },
+		{ "X-Real-To: a b\nReceived: from a " BY " for <anna@example.org>; x\n\n", "~postmaster", "cannot be understood", "" },
+		{ "X-Real-To: nobody\nReceived: from a " BY " for <anna@example.org>; x\n\n", "~postmaster", "unknown here", "" },
+		/* the hop's own first, then upwards, never downwards */
+		{ "Received: from mx by in.provider.example for <carl@example.org>; x\nReceived: from a " BY " for <anna@example.org>; x\n\n",
+		    "anna", NULL, "" },
+		{ "Received: from mx by in.provider.example for <carl@example.org>; x\nReceived: from a " BY "; x\n\n", "carl", NULL, "" },
+		{ "Received: from a " BY "; x\nX-Real-To: carl\nReceived: from a " BY " for <anna@example.org>; x\n\n", "~postmaster",
+		    "no X-Real-To field stands above", "" },
+		{ "Received: from a " BY "; x\nReceived: from b by other.example for <anna@example.org>; x\n\n", "~postmaster",
+		    "there is no X-Real-To field", "" },
+		{ "Received: from b by other.example for <anna@example.org>; x\n\n", "~postmaster", "there is no Received field by", "" },
+		/* several, or none that is sure */
+		{ "Received: from a " BY " for <anna@example.org> <carl@example.org>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for <anna@example.org>, <carl@example.org>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for <anna@example.org> for <carl@example.org>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for <anna@@example.org>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for <anna>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for anna; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for <anna@example.org\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " (for <anna@example.org>); x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a " BY " for <>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		/* what a sender says his name is */
+		{ "Received: from for <anna@example.org> (b) " BY "; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from for <anna@example.org> (b) " BY " for <carl@example.org>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from by mx.provider.example for <anna@example.org>; (b) " BY "; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from by mx.provider.example for <anna@example.org> ( (b) " BY "; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from by mx.provider.example for <anna@example.org> \" (b) " BY "; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from by mx.provider.example for <anna@example.org> < (b) " BY "; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from by by mx.provider.example for <anna@example.org>; x\n\n", "~postmaster", "no X-Real-To field", "" },
+		{ "Received: from a (" BY " for <anna@example.org>); x\n\n", "~postmaster", "no X-Real-To field", "" }
+	};
+	static const struct sample	 off[] = {
+		{ "Received: from a " BY " for <anna@example.org>; x\n\n", "~postmaster", "there is no X-Real-To field", "" }
+	};
+
+	(void)state;
+	load_routes();
+	mode(DIST_FIELD, "X-Real-To");
+	strlcpy(session.trusted_hop, "mx.provider.example", sizeof(session.trusted_hop));
+	strlcpy(session.strip_prefix, "mbox-", sizeof(session.strip_prefix));
+	check(off, nitems(off));
+	session.received_for = 1;
+	check(samples, nitems(samples));
+	load(0);
+#undef BY
+}
+
 /* S76: once, and not what goes straight into a folder. */
 static void
 archive(void **state)
@@ -332,7 +395,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(routed), cmocka_unit_test(too_long), cmocka_unit_test(star_routed), cmocka_unit_test(record_columns), cmocka_unit_test(names),
+		cmocka_unit_test(routed), cmocka_unit_test(too_long), cmocka_unit_test(star_routed), cmocka_unit_test(record_columns), cmocka_unit_test(names), cmocka_unit_test(received_for),
 		cmocka_unit_test(archive), cmocka_unit_test(loops), cmocka_unit_test(noted)
 	};
 

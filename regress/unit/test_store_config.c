@@ -151,7 +151,7 @@ setup(void **state)
 	    "INSERT INTO rpop (account, name, domain, auth_name, special, tls, period, apop, domains)"
 	    " VALUES ('postmaster@example.org', 'org', 'h', 'u', '*', 'none', NULL, 1, 'example.org');"
 	    "UPDATE rpop SET special_nth = 2, trusted_hop = 'mx.example.net', strip_prefix = 'box-', domains = 'example.org example.com',"
-	    " suppress = 0, special = 'X-Real-To Delivered-To' WHERE name = 'com'");
+	    " suppress = 0, received_for = 1, special = 'X-Real-To Delivered-To' WHERE name = 'com'");
 	return (0);
 }
 
@@ -222,6 +222,7 @@ test_good(void **state)
 	assert_string_equal(r->strip_prefix, "box-");
 	assert_string_equal(r->domains, "example.org example.com");
 	assert_int_equal(r->suppress, 0);
+	assert_int_equal(r->received_for, 1);
 	assert_int_equal(r->mode, DIST_FIELD);
 	assert_int_equal(r->tls, TLS_MODE_STLS);
 	r = &c->records[2];
@@ -280,6 +281,10 @@ static const struct {
 	{ "UPDATE rpop SET domains = 'example.org  example.com' WHERE name = 'com'", "must be names of table domain" },
 	{ "UPDATE rpop SET domains = '' WHERE name = 'com'", "domains is '', must be names of table domain" },
 	{ "UPDATE rpop SET domains = 'example.org' WHERE name = 'work'", "domains is for records with special; set it to NULL" },
+	{ "UPDATE rpop SET special = 'X-A List-Id' WHERE name = 'com'", "special is 'X-A List-Id'" },
+	{ "UPDATE rpop SET special = 'cc' WHERE name = 'com'", "special is 'cc'" },
+	{ "UPDATE rpop SET received_for = 2 WHERE name = 'com'", "received_for is '2', must be a number, 0 to 1" },
+	{ "UPDATE rpop SET received_for = 1, trusted_hop = NULL WHERE name = 'com'", "received_for needs trusted_hop, or anybody could write" },
 	{ "UPDATE rpop SET suppress = 2 WHERE name = 'com'", "suppress is '2', must be a number, 0 to 1" },
 	{ "UPDATE rpop SET special = 'Subject' WHERE name = 'com'", "special is 'Subject'" },
 	{ "UPDATE rpop SET special = '*', mailbox = NULL WHERE name = 'work'",
