@@ -60,12 +60,13 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o \
+		rpopd/former.o rpopd/store_former.o rpopd/store_clamp.o \
 		rpopd/store_route.o rpopd/command.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o \
 		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_end.o rpopd/token_program.o rpopd/token_request.o \
 		rpopd/control_ask.o rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
 		rpopd/relay_login.o rpopd/relay_result.o rpopd/relay_body.o rpopd/relay_proof.o rpopd/relay_move.o rpopd/store_body.o rpopd/store_hop.o \
 		${ROUTE} common/route_check.o rpopd/store_rcpt.o \
-		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/try.o \
+		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/control_forget.o rpopd/try.o \
 		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \

@@ -20,6 +20,7 @@
 #define PROTO_HOST_SIZE		256	/* host name or literal, NUL included */
 #define PROTO_USER_SIZE		513	/* login at the remote host */
 #define PROTO_SECRET_MAX	1024	/* password octets */
+#define PROTO_ORIGIN_SIZE	512	/* which mailbox a state comes from, in words */
 #define PROTO_TEXT_SIZE		256	/* human-readable reason, already vis-encoded */
 #define PROTO_LINK_SIZE		128	/* name in the spool, which is the file's name in new/ too */
 #define PROTO_DEST_SIZE		512	/* directory below the mail root, e.g. example.org/anna/.Lists */
@@ -175,6 +176,7 @@ enum imsg_type {
 	IMSG_CTL_LOG_LEVEL,	/* C: uint32_t enum log_level */
 	IMSG_CTL_STOP,		/* C */
 	IMSG_CTL_RENUMBER,	/* C: struct ctl_renumber: what to do about a renumbered mailbox */
+	IMSG_CTL_FORGET,	/* C: struct ctl_name: account/record, of which everything is to come once more */
 	IMSG_CTL_ROUTE,		/* C: struct ctl_name: an address; M: CTL_LINE..., CTL_END */
 	IMSG_CTL_TRY,		/* C: struct ctl_name: account/record; M: CTL_TRIED..., CTL_OK or CTL_FAIL */
 	IMSG_CTL_TRIED,		/* M: struct ctl_tried, in any order */
@@ -688,6 +690,7 @@ struct ctl_record {
 	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
 	uint32_t	 unfound;		/* the last so many messages had none of the special fields */
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
+	char		 origin[PROTO_ORIGIN_SIZE];	/* which mailbox its state comes from; empty: it is its own */
 };
 
 /* proto.c */

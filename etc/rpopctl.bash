@@ -28,14 +28,14 @@ _rpopctl() {
 		return
 	fi
 	case "${args[*]}" in
-	'')	choice='-j -s -V explain log poll quarantine queue reload renumbered route show status stop try' ;;
+	'')	choice='-j -s -V explain forget log poll quarantine queue reload renumbered route show status stop try' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
 	queue)	choice='list move' ;;
 	quarantine)	choice='list show release drop' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;
-	try | 'renumbered retrieve' | 'renumbered seen' | 'explain')
+	try | 'renumbered retrieve' | 'renumbered seen' | 'explain' | forget)
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ /\//') ;;
 	'show account' | route)
 		choice=$(_rpopctl_records "${socket[@]}" | sed 's/ .*//') ;;

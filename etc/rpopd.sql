@@ -159,6 +159,8 @@ CREATE TABLE settings (
 	hop_limit	INTEGER NOT NULL DEFAULT 50,
 	queue_age	INTEGER NOT NULL DEFAULT 432000,
 	queue_limit	INTEGER NOT NULL DEFAULT 10000,
+	keep_state_days	INTEGER NOT NULL DEFAULT 30,
+	CONSTRAINT "settings: keep_state_days must be 0..3650 days" CHECK (keep_state_days BETWEEN 0 AND 3650),
 	CONSTRAINT "settings: archive must be an address, local-part@domain in lower case, that routes to a place here, or NULL" CHECK (
 	    archive = lower(archive) AND length(CAST(archive AS BLOB)) <= 318 AND archive GLOB '?*@?*' AND archive NOT GLOB '[*]@*' AND
 	    instr(CAST(archive AS BLOB), x'00') = 0 AND archive NOT GLOB '*[' || char(1) || '-' || char(32) || char(127) || ']*'),

@@ -5,8 +5,11 @@
 PRAGMA application_id = 1919971187;	-- "rpos"
 PRAGMA user_version = 3;
 
--- A remote mailbox: a record that is pointed elsewhere starts afresh.  Ids are never used again.
--- listed: time of its first complete listing.
+-- A remote mailbox, as one record names it.  Ids are never used again.  A record that is changed gets a new one, and what is known
+-- of the former one goes along if its first listing proves that it is the same; see former.c.
+-- listed: time of its first complete listing.  removed: since when no record names it; its state is kept for settings.keep_state_days.
+-- created: when a record named it first.  origin: where its state comes from, in words; NULL: it is its own.  forgotten: when the
+-- administrator asked for everything once more: copies delivered until then do not count.
 CREATE TABLE IF NOT EXISTS mailbox (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	account	TEXT NOT NULL,
@@ -15,8 +18,13 @@ CREATE TABLE IF NOT EXISTS mailbox (
 	port	INTEGER NOT NULL,
 	login	BLOB NOT NULL,
 	listed	INTEGER,
+	removed	INTEGER,
+	created	INTEGER,
+	origin	TEXT,
+	forgotten	INTEGER,
 	UNIQUE (account, record, host, port, login)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS mailbox_removed ON mailbox (removed) WHERE removed IS NOT NULL;
 
 -- Every message ever taken from a mailbox, until it is gone from there for good.
 -- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted, 4 marked as delivered without ever having been retrieved (its sha256
@@ -217,7 +225,7 @@ INSERT OR IGNORE INTO secret (name, value) VALUES ('mark', randomblob(32));
 
 -- For people.
 CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
-    polls, kept, undeleted, waiting, oversize, paused) AS
+    polls, kept, undeleted, waiting, oversize, paused, removed, origin) AS
 	SELECT m.id, m.account, m.record, m.host, m.port, CAST(m.login AS TEXT),
 	    datetime(nullif(r.last_success, 0), 'unixepoch', 'localtime'),
 	    datetime(nullif(r.last_attempt, 0), 'unixepoch', 'localtime'),
@@ -226,7 +234,8 @@ CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, las
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state IN (1, 2)),
 	    (SELECT count(*) FROM seen s WHERE s.mailbox = m.id AND s.state = 5),
 	    (SELECT count(*) FROM oversize o WHERE o.mailbox = m.id),
-	    (SELECT datetime(n.since, 'unixepoch', 'localtime') FROM renumbered n WHERE n.mailbox = m.id)
+	    (SELECT datetime(n.since, 'unixepoch', 'localtime') FROM renumbered n WHERE n.mailbox = m.id),
+	    datetime(m.removed, 'unixepoch', 'localtime'), m.origin
 	FROM mailbox m LEFT JOIN record_state r ON r.mailbox = m.id;
 
 CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, size, sha256) AS

@@ -172,6 +172,7 @@ refuse "settings: detail must be the character between user and detail" "UPDATE 
 refuse "settings: hop_limit must be 10..1000" "UPDATE settings SET hop_limit = 5"
 refuse "settings: queue_age must be 600..2592000 seconds" "UPDATE settings SET queue_age = 1"
 refuse "settings: queue_limit must be 1..1000000 deliveries" "UPDATE settings SET queue_limit = 0"
+refuse "settings: keep_state_days must be 0..3650 days" "UPDATE settings SET keep_state_days = 3651"
 refuse "account: settings.archive is its address; change that first" \
     "BEGIN; UPDATE settings SET archive = 'bert@example.com'; DELETE FROM account WHERE name = 'bert'"
 refuse "domain: source_routes must be 0, or 1" "UPDATE domain SET source_routes = 2"
@@ -431,7 +432,7 @@ same "$out" "rpopd-upgrade.sh: $tmp/other.db is not a store of rpopd
 # state.db
 out=$(sqlite3 -batch -bail -init /dev/null "$tmp/state.db" <"$top/etc/state.sql" 2>&1; echo $?)
 same "$out" 0 "state.sql loads"
-out=$(sql "$tmp/state.db" "INSERT INTO mailbox VALUES (1, 'a@b', 'r', 'h', 995, CAST('u' AS BLOB), NULL);
+out=$(sql "$tmp/state.db" "INSERT INTO mailbox (id, account, record, host, port, login, listed) VALUES (1, 'a@b', 'r', 'h', 995, CAST('u' AS BLOB), NULL);
     INSERT INTO seen VALUES (1, CAST('1' AS BLOB), 0, NULL, 9, 5, zeroblob(32)), (1, CAST('01' AS BLOB), 1, NULL, 9, 5, zeroblob(32)),
 	(1, CAST('1.0' AS BLOB), 1, NULL, 9, 5, zeroblob(32)), (1, CAST('1e0' AS BLOB), 3, 1, 9, 5, zeroblob(32)),
 	(1, CAST('m' AS BLOB), 4, NULL, 9, 0, zeroblob(32));

@@ -200,7 +200,8 @@ record_check(const struct ctl_record *r)
 {
 	return (proto_str(r->account, sizeof(r->account)) && proto_str(r->name, sizeof(r->name)) &&
 	    proto_str(r->host, sizeof(r->host)) && proto_str(r->user, sizeof(r->user)) && proto_str(r->mode, sizeof(r->mode)) &&
-	    proto_str(r->state, sizeof(r->state)) && proto_str(r->error, sizeof(r->error)));
+	    proto_str(r->state, sizeof(r->state)) && proto_str(r->error, sizeof(r->error)) &&
+	    proto_str(r->origin, sizeof(r->origin)));
 }
 
 static int

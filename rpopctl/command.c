@@ -32,6 +32,7 @@ static int			 make_quarantine_show(struct request *, const char *);
 static int			 make_quarantine_release(struct request *, const char *);
 static int			 make_quarantine_drop(struct request *, const char *);
 static int			 make_explain(struct request *, const char *);
+static int			 make_forget(struct request *, const char *);
 static int			 make_renumber(struct request *, const char *, uint32_t);
 static int			 make_renumber_retrieve(struct request *, const char *);
 static int			 make_renumber_seen(struct request *, const char *);
@@ -73,6 +74,7 @@ static const struct command renumbered_commands[] = {
 
 static const struct command commands[] = {
 	{ "explain",	NULL, make_explain,	"RECORD UID", "why a message that was taken went where it went" },
+	{ "forget",	NULL, make_forget,	"RECORD", "retrieve everything of an account/record again, copies included" },
 	{ "log",	log_commands, NULL,	NULL, NULL },
 	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
 	{ "quarantine",	quarantine_commands, make_quarantine_list, NULL, NULL },
@@ -333,6 +335,12 @@ static int
 make_quarantine_drop(struct request *req, const char *arg)
 {
 	return (make_quarantine(req, QUARANTINE_DROP, arg));
+}
+
+static int
+make_forget(struct request *req, const char *arg)
+{
+	return (make_name(req, IMSG_CTL_FORGET, arg));
 }
 
 static int

@@ -32,6 +32,7 @@ static void	 print_table(const struct out *, const struct reply *);
 static void	 print_account(const struct out *, const struct ctl_record *);
 static const char *state_sentence(const char *);
 static void	 print_state(const struct out *, const struct ctl_record *);
+static void	 print_origin(const struct out *, const struct ctl_record *);
 static void	 print_wishes(const struct out *, const struct ctl_record *);
 static void	 print_delivery(const struct out *, const struct ctl_record *);
 static void	 print_counts(const struct out *, const struct ctl_record *);
@@ -255,6 +256,7 @@ print_account(const struct out *o, const struct ctl_record *r)
 	print_field(o, "server", "%s, port %u, %s, login %s", r->host, r->port, tls_mode_str(r->tls), r->user);
 	print_delivery(o, r);
 	print_state(o, r);
+	print_origin(o, r);
 	print_wishes(o, r);
 	print_field(o, "last success", "%s%s%s%s", text_local(raw, sizeof(raw), r->last_success), r->last_success != 0 ? " (" : "",
 	    r->last_success != 0 ? text_ago(ago, sizeof(ago), o->now, r->last_success) : "", r->last_success != 0 ? ")" : "");
@@ -290,6 +292,16 @@ print_state(const struct out *o, const struct ctl_record *r)
 	if (r->enabled)
 		snprintf(every, sizeof(every), ", every %s", text_span(span, sizeof(span), r->period));
 	print_field(o, "state", "%s%s%s%s%s", r->state, why != NULL ? " (" : "", why != NULL ? why : "", why != NULL ? ")" : "", every);
+}
+
+/* Which mailbox its state comes from, if it is not its own. */
+static void
+print_origin(const struct out *o, const struct ctl_record *r)
+{
+	char	 text[sizeof(r->origin) * 4];
+
+	if (r->origin[0] != '\0')
+		print_field(o, "state from", "%s", text_vis(text, sizeof(text), r->origin));
 }
 
 /* What the server has said about itself. */

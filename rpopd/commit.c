@@ -473,7 +473,9 @@ commit_prune(void)
 	if (now < next)
 		return;
 	next = now + 86400000;
+	state_clamp(time(NULL));
 	state_prune_old(time(NULL));
+	reload_prune();
 }
 
 static void

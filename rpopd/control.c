@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../common/log.h"
+#include "former.h"
 #include "rpopd.h"
 
 #define CONTROL_GROUP	"_rpopd"
@@ -63,6 +64,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_QUARANTINE, sizeof(struct ctl_quarantine), sizeof(struct ctl_quarantine), 0, RULES_ANY, control_quarantine },
 	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },
 	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
+	{ IMSG_CTL_FORGET, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_forget },
 	{ IMSG_CTL_EXPLAIN, sizeof(struct ctl_explain), sizeof(struct ctl_explain), 0, RULES_ANY, control_explain },
 };
 
@@ -366,7 +368,7 @@ control_renumber(void *arg, struct imsg *imsg)
 		snprintf(text, sizeof(text), "%s: no such record; name it as account/record", m.name);
 	else if (state_renumber_get(t->mailbox) <= RENUMBER_NOT)
 		snprintf(text, sizeof(text), "%s: not paused: its messages were not renumbered", m.name);
-	else if (state_renumber_put(t->mailbox, m.seen ? RENUMBER_SEEN : RENUMBER_RETRIEVE, 0, 0, 0) != 0)
+	else if (state_renumber_put(t->mailbox, m.seen ? RENUMBER_SEEN : RENUMBER_RETRIEVE, 0, 0, time(NULL)) != 0)
 		snprintf(text, sizeof(text), "%s: state.db cannot be written now; try again", m.name);
 	else {
 		ok = 1;
@@ -446,6 +448,7 @@ control_record(struct client *c, const struct task *t)
 		m.suspects = counts.suspects;
 		m.aside = counts.aside;
 	}
+	(void)state_origin(t->mailbox, m.origin, sizeof(m.origin));
 	link_send_id(&c->link, IMSG_CTL_RECORD, PROTO_VERSION, &m, sizeof(m));
 }
 

@@ -10,12 +10,14 @@
 
 #include "../common/hook.h"
 #include "../common/log.h"
+#include "former.h"
 #include "rpopd.h"
 
 #define SIZES_BELOW	1000		/* unique-ids known: below, LIST rides along with UIDL and saves a round trip */
 #define UNMARKED	10	/* messages without a trusted unique-id, or a hundredth, are no reason not to mark the others */
 #define NAMED_SIZES	20	/* that a report lists */
 
+static enum plan_result quota_former(struct session *, enum listing, int, int *, int *);
 static void	 quota_big(struct session *, struct message *);
 static int	 quota_fits(struct session *, struct message *, uint64_t *);
 static void	 quota_act(struct plan *, struct message *);
@@ -72,14 +74,23 @@ quota_first(struct session *s, enum listing listing, int complete, int has_uidl)
 {
 	struct plan	*p = &s->plan;
 	uint32_t	 i, named = 0;
-	int		 listed, gaps;
+	int		 listed, gaps, mark, settled;
 
 	if ((listed = state_listed(s->mailbox)) == -1)
 		return (PLAN_FAILED);
-	if (listed || (!s->quota.mark_first && !complete))
+	if (listed)
 		return (PLAN_READY);
-	if (!s->quota.mark_first) {
-		plan_change(p, NULL, 0, CHANGE_LISTED);
+	switch (quota_former(s, listing, has_uidl, &mark, &settled)) {
+	case PLAN_READY:
+		break;
+	case PLAN_ASK:
+		return (PLAN_READY);
+	default:
+		return (s->why == WHY_NONE ? PLAN_FAILED : PLAN_PAUSED);
+	}
+	if (!mark) {
+		if (complete && settled)
+			plan_change(p, NULL, 0, CHANGE_LISTED);
 		return (PLAN_READY);
 	}
 	gaps = p->lines < p->count || (p->untrusted > UNMARKED && p->untrusted > p->count / 100);
@@ -97,7 +108,35 @@ quota_first(struct session *s, enum listing listing, int complete, int has_uidl)
 		return (PLAN_FAILED);
 	HOOK("master.marked");
 	p->nchanges = 0;
-	log_info("%s: %s: first poll: %u messages marked as seen, they are not retrieved", s->label, s->where, named);
+	log_info("%s: %s: first poll: %u messages marked as seen, they are not retrieved; should it have been polled before "
+	    "(state.db restored to an earlier day?): rpopctl forget %s", s->label, s->where, named, s->label);
+	return (PLAN_READY);
+}
+
+/*
+ * A new mailbox may be one that a record has left, see former.c.  READY: it is not; *mark: what is listed counts as delivered;
+ * *settled: the next listing will prove no more than this one, which may be empty.  ASK: it is, and it has been listed before.
+ */
+static enum plan_result
+quota_former(struct session *s, enum listing listing, int has_uidl, int *mark, int *settled)
+{
+	enum former_past	 past = PAST_NONE;
+
+	if (has_uidl && listing != LISTING_CONFUSED)
+		switch (former_find(s, &past)) {
+		case -1:
+			return (PLAN_FAILED);
+		case 1:
+			return (PLAN_ASK);
+		case 2:
+			quota_pause(s, WHY_LOCAL_TEMP, "a session with the mailbox that this record had before is still ending; next time");
+			return (PLAN_PAUSED);
+		}
+	*settled = past == PAST_NONE || s->plan.count > 0;
+	*mark = s->quota.mark_first && past != PAST_POLLED && (s->task == NULL || s->task->rs.last_success == 0);
+	if (s->quota.mark_first && !*mark)
+		log_info("%s: %s: first_poll is for a record that was never polled, and this one was, perhaps under another name: nothing "
+		    "is marked", s->label, s->where);
 	return (PLAN_READY);
 }
 

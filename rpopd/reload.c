@@ -28,7 +28,6 @@ static void		 reload_adopt(struct task *, size_t);
 static int		 reload_order(const void *, const void *);
 static void		 reload_log_level(void);
 static void		 reload_take_over(struct task *, struct task *);
-static void		 reload_prune(const struct task *, size_t);
 
 /* Would the store load?  Every bad row is named on standard error. */
 int
@@ -69,6 +68,7 @@ reload_load(char *err, size_t errsize)
 		return (-1);
 	}
 	master.config = config;
+	state_keep_set(config->settings.keep_state_days * 86400LL);
 	master.config_version = config_version(master.opt.store);
 	reload_adopt(tasks, config->nrecords);
 	token_reload();
@@ -179,7 +179,7 @@ reload_adopt(struct task *tasks, size_t n)
 	gate_sweep();
 	host_sweep();
 	sched_kick();
-	reload_prune(tasks, n);
+	reload_prune();
 	free(order);
 	free(old);
 }
@@ -236,21 +236,21 @@ reload_order(const void *a, const void *b)
 	return (x->mailbox < y->mailbox ? -1 : x->mailbox > y->mailbox);
 }
 
-/* Forget the mailboxes that no record names any more, unless a session still runs on them. */
-static void
-reload_prune(const struct task *tasks, size_t n)
+void
+reload_prune(void)
 {
 	struct session	*s;
-	int64_t		*ids;
-	size_t		 i, used = 0;
+	int64_t		*ids, *running;
+	size_t		 i, n = 0;
 
-	if ((ids = calloc(n + master.nsessions + 1, sizeof(*ids))) == NULL)
+	if ((ids = calloc(master.ntasks + master.nsessions + 1, sizeof(*ids))) == NULL)
 		fatal("prune");
-	for (i = 0; i < n; i++)
-		ids[used++] = tasks[i].mailbox;
+	for (i = 0; i < master.ntasks; i++)
+		ids[i] = master.tasks[i].mailbox;
+	running = ids + master.ntasks;
 	TAILQ_FOREACH(s, &master.sessions, entry)
-		ids[used++] = s->mailbox;
-	if (state_prune(ids, used) == -1)
+		running[n++] = s->mailbox;
+	if (state_prune(ids, master.ntasks, running, n) != 0)
 		log_warnx("state.db: states of removed records stay until the next load");
 	free(ids);
 }

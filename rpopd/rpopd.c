@@ -122,6 +122,7 @@ rpopd_open_state(void)
 	snprintf(path, sizeof(path), "%.*sstate.db", slash == NULL ? 0 : (int)(slash - master.opt.store) + 1, master.opt.store);
 	if (state_open(path, err, sizeof(err)) == -1)
 		fatalx("%s", err);
+	(void)state_clamp(time(NULL));
 }
 
 static void

@@ -110,6 +110,7 @@ int	 jail_refresh(const struct options *, const struct config *, char *err, size
 /* reload.c */
 int	 reload_sound(void);			/* 1: the store would load; 0: complaints are on stderr */
 int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
+void	 reload_prune(void);			/* mailboxes that no record names any more, in their time */
 
 /* child.c */
 void	 child_start_all(void);
@@ -210,6 +211,10 @@ int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
 int	 ask_told(const struct msg_told *);
 void	 ask_abandon(const struct client *);
 void	 ask_reset(void);
+
+/* control_forget.c */
+int	 control_forget(void *, struct imsg *);
+int	 forget_record(const char *name, char *text, size_t size);
 
 /* control_try.c */
 int	 control_try(void *, struct imsg *);

@@ -119,6 +119,10 @@ int64_t	 state_pending_count(void);
 /* Rows that have done their work go, once a day: of what was handled after 14 days, of copies after 30. */
 int	 state_prune_old(int64_t now);
 
+/* --- store_clamp.c --- */
+
+int	 state_clamp(int64_t now);	/* times that lie further ahead than any delay become now: at the start, and once a day */
+
 /* --- store_seen.c --- */
 
 /*
@@ -207,8 +211,13 @@ int	 state_record_put(int64_t mailbox, const struct record_state *);
 int	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);	/* 0 where its fields are others now */
 const char	*state_unfound_key(const struct record *, char *, size_t);	/* what is looked for, in UNFOUND_KEY_SIZE octets */
 int	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* durable; 0, 1 locked, -1 */
-/* Forget the mailboxes of records that no longer exist: called after a good load with the ids in use.  0/-1. */
-int	 state_prune(const int64_t *ids, size_t n);
+/*
+ * After a good load, and once a day: mailboxes that no record names are marked with the time, and dropped when state_keep() seconds
+ * are over and no session runs on them.
+ */
+int	 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning);
+void	 state_keep_set(int64_t seconds);	/* how long state is kept of which nothing says that it is needed; 0 at the start */
+int64_t	 state_keep(void);
 
 enum renumber { RENUMBER_NOT, RENUMBER_ASKED, RENUMBER_RETRIEVE, RENUMBER_SEEN };	/* paused; and the administrator's answers */
 int	 state_renumber_get(int64_t mailbox);	/* enum renumber, or -1 */

@@ -39,6 +39,7 @@ struct settings {
 	const char	*archive;		/* address that gets a copy of every message (S76); "" = none */
 	char		 detail;		/* between user and detail in addresses; NUL: none */
 	uint32_t	 hop_limit;		/* Received fields; more is a loop */
+	uint32_t	 keep_state_days;	/* state of mailboxes that no record names any more */
 	uint32_t	 queue_age;		/* s a recipient may wait for its next hop */
 	uint32_t	 queue_limit;		/* recipients that may wait; with more nothing is polled */
 };

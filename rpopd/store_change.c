@@ -195,6 +195,17 @@ change_doubt(int64_t mailbox, const struct listing_change *c)
 	return (rc == SQLITE_ROW ? unproven_key(mailbox, &u) : rc == SQLITE_DONE ? 0 : -1);
 }
 
+int
+change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+{
+	struct listing_change	 c = { .uidlen = uidlen };
+
+	if (uidlen > sizeof(c.uid))
+		return (-1);
+	memcpy(c.uid, uid, uidlen);
+	return (change_doubt(mailbox, &c));
+}
+
 static int
 change_listed(int64_t mailbox, int64_t now)
 {

@@ -1,41 +1,107 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: remote mailboxes and the records that poll them. */
+/*
+ * state.db: remote mailboxes and the records that poll them.  What becomes of a mailbox at a load:
+ *
+ *	a record names it	removed		its row and its state
+ *	yes			NULL		stay
+ *	yes			a time		stay, removed becomes NULL: the record is back
+ *	no			NULL		stay, removed is now
+ *	no			in the future	stay, removed is now: the clock was wrong
+ *	no			a time		stay until keep_state_days are over and no session runs on it, then go
+ *	(rows without a mailbox)		go, unless a session runs on it
+ *
+ * All of it is one transaction: killed before its commit, the next load does the same.
+ */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "../common/clock.h"
 #include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
 #include "store.h"
 #include "store_sql.h"
 
-static int	 bind_mailbox(sqlite3_stmt *, const struct record *);
-static int	 prune_ids(const int64_t *, size_t, int64_t **, size_t *);
-static int	 prune_orphans(enum state_sql, const int64_t *, size_t, int64_t **, size_t *);
-static int	 prune_add(int64_t **, size_t *, int64_t);
+struct ids {				/* of mailboxes */
+	int64_t	*list;
+	size_t	 n;
+};
+
+struct prune {
+	struct ids	 used, running;	/* sorted */
+	struct ids	 known;		/* every mailbox, sorted */
+	struct ids	 back, removed;	/* to be marked */
+	struct ids	 gone;		/* to be dropped */
+};
+
+static int64_t	 mailbox_get(const struct record *, int *);
+static int	 prune_look(struct prune *, int64_t);
+static int	 prune_row(struct prune *, int64_t, int, int64_t, int64_t);
+static int	 prune_orphans(struct prune *, enum state_sql);
+static int	 prune_write(const struct prune *, int64_t);
+static int	 prune_mark(const struct ids *, enum state_sql, int64_t);
+static int	 ids_copy(struct ids *, const int64_t *, size_t);
+static int	 ids_add(struct ids *, int64_t);
+static int	 ids_have(const struct ids *, int64_t);
 static int	 id_cmp(const void *, const void *);
+
+static int64_t	 keep;			/* s, see state_keep_set() */
+
+void
+state_keep_set(int64_t seconds)
+{
+	keep = seconds;
+}
+
+int64_t
+state_keep(void)
+{
+	return (keep);
+}
 
 int64_t
 state_mailbox(const struct record *r)
 {
 	sqlite3_stmt	*st;
-	int64_t		 id = -1;
+	int64_t		 id;
+	int		 removed = 0;
+
+	if ((id = mailbox_get(r, &removed)) == -1)
+		return (-1);
+	if (id > 0 && removed)
+		log_info("%s/%s: what was known of this mailbox when its record was removed counts again: %lld messages; to get "
+		    "them once more: rpopctl forget %s/%s", r->owner, r->name, (long long)state_seen_count(id, INT32_MAX), r->owner, r->name);
+	if (id > 0)
+		return (id);
+	if (state_begin(STATE_LAZY) != 0)
+		return (-1);
+	id = -1;
+	if ((st = state_query(Q_MAILBOX_ADD)) != NULL && mailbox_bind(st, r) == 0 &&
+	    sqlite3_bind_int64(st, 6, time(NULL)) == SQLITE_OK && state_step(st) == 0)
+		id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
+	return (state_end(id == -1) == 0 ? id : -1);
+}
+
+/* 0: there is none; -1: error. */
+static int64_t
+mailbox_get(const struct record *r, int *removed)
+{
+	sqlite3_stmt	*st;
+	int64_t		 id = 0;
 	int		 rc;
 
-	if ((st = state_query(Q_MAILBOX_GET)) == NULL || bind_mailbox(st, r) == -1)
+	if ((st = state_query(Q_MAILBOX_GET)) == NULL || mailbox_bind(st, r) == -1)
 		return (-1);
-	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		id = sqlite3_column_int64(st, 0);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+		*removed = sqlite3_column_int(st, 1);
+	} else if (rc != SQLITE_DONE) {
 		state_failed("mailbox");
 		return (-1);
 	}
 	sqlite3_reset(st);
-	if (id != -1)
-		return (id);
-	if (state_begin(STATE_LAZY) != 0)
-		return (-1);
-	if ((st = state_query(Q_MAILBOX_ADD)) != NULL && bind_mailbox(st, r) == 0 && state_step(st) == 0)
-		id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
-	return (state_end(id == -1) == 0 ? id : -1);
+	return (id);
 }
 
 int
@@ -146,39 +212,24 @@ state_unfound_key(const struct record *r, char *buf, size_t size)
 	return (buf);
 }
 
-/*
- * Rows of mailboxes that are not among ids go, also such as a session of a removed record left behind.  Pending rows stay: what
- * was decided is delivered.
- */
+/* The table at the top.  Pending and relay rows stay in any case: what was decided is delivered. */
 int
-state_prune(const int64_t *ids, size_t n)
+state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning)
 {
-	static const enum state_sql	 drops[] = { Q_SEEN_PURGE, Q_PRINT_PURGE, Q_UNPROVEN_DROP, Q_SUSPECT_PURGE,
-	    Q_OVERSIZE_PURGE, Q_RENUMBER_DROP, Q_RECORD_DROP,
-	    Q_UNFOUND_DROP, Q_MAILBOX_DROP };
-	int64_t				*sorted, *gone = NULL;
-	size_t				 ngone = 0, i, j;
-	int				 rv, failed;
+	struct prune	 p;
+	int64_t		 now = time(NULL);
+	int		 rv = -1;
 
-	if ((sorted = calloc(n + 1, sizeof(*sorted))) == NULL)
-		return (-1);
-	if (n > 0)
-		memcpy(sorted, ids, n * sizeof(*ids));
-	qsort(sorted, n, sizeof(*sorted), id_cmp);
-	failed = prune_ids(sorted, n, &gone, &ngone) == -1 || prune_orphans(Q_SEEN_NEXT, sorted, n, &gone, &ngone) == -1 ||
-	    prune_orphans(Q_SUSPECT_NEXT, sorted, n, &gone, &ngone) == -1;
-	free(sorted);
-	if (failed || ngone == 0) {
-		free(gone);
-		return (failed ? -1 : 0);
-	}
-	if ((rv = state_begin(STATE_DURABLE)) == 0) {
-		for (i = 0; i < ngone && !failed; i++)
-			for (j = 0; j < nitems(drops) && !failed; j++)
-				failed = state_run(drops[j], gone[i]) == -1;
-		rv = state_end(failed);
-	}
-	free(gone);
+	memset(&p, 0, sizeof(p));
+	if (ids_copy(&p.used, used, n) == 0 && ids_copy(&p.running, running, nrunning) == 0 && prune_look(&p, now) == 0 &&
+	    prune_orphans(&p, Q_SEEN_NEXT) == 0 && prune_orphans(&p, Q_SUSPECT_NEXT) == 0)
+		rv = p.back.n + p.removed.n + p.gone.n == 0 ? 0 : prune_write(&p, now);
+	free(p.used.list);
+	free(p.running.list);
+	free(p.known.list);
+	free(p.back.list);
+	free(p.removed.list);
+	free(p.gone.list);
 	return (rv);
 }
 
@@ -208,6 +259,10 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 		return (rv);
 	if (what == RENUMBER_NOT)
 		return (state_end(state_run(Q_RENUMBER_DROP, mailbox) == -1));
+	/* What was delivered is asked for once more, so copies of it do not count. */
+	if (what == RENUMBER_RETRIEVE && ((st = state_query(Q_MAILBOX_FORGET)) == NULL ||
+	    sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK || sqlite3_bind_int64(st, 2, now) != SQLITE_OK || state_step(st) == -1))
+		return (state_end(1));
 	if ((st = state_query(what == RENUMBER_ASKED ? Q_RENUMBER_PUT : Q_RENUMBER_ANSWER)) != NULL &&
 	    sqlite3_bind_int64(st, 1, mailbox) == SQLITE_OK &&
 	    sqlite3_bind_int64(st, 2, what == RENUMBER_ASKED ? now : what == RENUMBER_SEEN) == SQLITE_OK &&
@@ -217,8 +272,8 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 	return (state_end(failed));
 }
 
-static int
-bind_mailbox(sqlite3_stmt *st, const struct record *r)
+int
+mailbox_bind(sqlite3_stmt *st, const struct record *r)
 {
 	if (sqlite3_bind_text(st, 1, r->owner, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 2, r->name, -1, SQLITE_STATIC) != SQLITE_OK ||
@@ -228,30 +283,41 @@ bind_mailbox(sqlite3_stmt *st, const struct record *r)
 	return (0);
 }
 
-/* Mailboxes that no record uses. */
 static int
-prune_ids(const int64_t *used, size_t n, int64_t **gone, size_t *ngone)
+prune_look(struct prune *p, int64_t now)
 {
 	sqlite3_stmt	*st;
-	int64_t		 id;
 	int		 rc;
 
 	if ((st = state_query(Q_MAILBOX_LIST)) == NULL)
 		return (-1);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		id = sqlite3_column_int64(st, 0);
-		if (bsearch(&id, used, n, sizeof(id), id_cmp) == NULL && prune_add(gone, ngone, id) == -1)
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		if (prune_row(p, sqlite3_column_int64(st, 0), sqlite3_column_type(st, 1) != SQLITE_NULL, sqlite3_column_int64(st, 1),
+		    now) == -1)
 			break;
-	}
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
 		state_failed("prune");
 	sqlite3_reset(st);
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
+static int
+prune_row(struct prune *p, int64_t id, int removed, int64_t since, int64_t now)
+{
+	if (ids_add(&p->known, id) == -1)
+		return (-1);
+	if (ids_have(&p->used, id))
+		return (removed ? ids_add(&p->back, id) : 0);
+	if (keep == 0 && !ids_have(&p->running, id))
+		return (ids_add(&p->gone, id));
+	if (!removed || (since > now && clock_plausible(now)))
+		return (ids_add(&p->removed, id));
+	return (now - since >= keep && !ids_have(&p->running, id) ? ids_add(&p->gone, id) : 0);
+}
+
 /* From one mailbox id to the next by the index, not row by row. */
 static int
-prune_orphans(enum state_sql q, const int64_t *used, size_t n, int64_t **gone, size_t *ngone)
+prune_orphans(struct prune *p, enum state_sql q)
 {
 	int64_t	 id = 0;
 
@@ -260,21 +326,74 @@ prune_orphans(enum state_sql q, const int64_t *used, size_t n, int64_t **gone, s
 			return (-1);
 		if (id == 0)
 			return (0);
-		if (bsearch(&id, used, n, sizeof(id), id_cmp) == NULL && prune_add(gone, ngone, id) == -1)
+		if (!ids_have(&p->known, id) && !ids_have(&p->running, id) && ids_add(&p->gone, id) == -1)
 			return (-1);
 	}
 }
 
 static int
-prune_add(int64_t **gone, size_t *ngone, int64_t id)
+prune_write(const struct prune *p, int64_t now)
 {
-	int64_t	*p;
+	static const enum state_sql	 drops[] = { Q_SEEN_PURGE, Q_PRINT_PURGE, Q_UNPROVEN_DROP, Q_SUSPECT_PURGE,
+	    Q_OVERSIZE_PURGE, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_UNFOUND_DROP, Q_MAILBOX_DROP };
+	size_t				 i, j;
+	int				 rv, failed;
 
-	if ((p = reallocarray(*gone, *ngone + 1, sizeof(*p))) == NULL)
-		return (-1);
-	*gone = p;
-	p[(*ngone)++] = id;
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	failed = prune_mark(&p->back, Q_MAILBOX_BACK, now) == -1 || prune_mark(&p->removed, Q_MAILBOX_REMOVED, now) == -1;
+	for (i = 0; i < p->gone.n && !failed; i++)
+		for (j = 0; j < nitems(drops) && !failed; j++)
+			failed = state_run(drops[j], p->gone.list[i]) == -1;
+	HOOK("state.prune");
+	return (state_end(failed));
+}
+
+/* ?2 is the time, in a statement that has one. */
+static int
+prune_mark(const struct ids *ids, enum state_sql q, int64_t now)
+{
+	sqlite3_stmt	*st;
+	size_t		 i;
+
+	for (i = 0; i < ids->n; i++)
+		if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, ids->list[i]) != SQLITE_OK ||
+		    (sqlite3_bind_parameter_count(st) == 2 && sqlite3_bind_int64(st, 2, now) != SQLITE_OK) || state_step(st) == -1)
+			return (-1);
 	return (0);
+}
+
+static int
+ids_copy(struct ids *ids, const int64_t *list, size_t n)
+{
+	if ((ids->list = calloc(n + 1, sizeof(*list))) == NULL)
+		return (-1);
+	if (n > 0)
+		memcpy(ids->list, list, n * sizeof(*list));
+	qsort(ids->list, n, sizeof(*list), id_cmp);
+	ids->n = n;
+	return (0);
+}
+
+/* At the end; the room doubles whenever it is used up. */
+static int
+ids_add(struct ids *ids, int64_t id)
+{
+	int64_t	*p = ids->list;
+
+	if ((ids->n & (ids->n - 1)) == 0) {
+		if ((p = reallocarray(ids->list, ids->n == 0 ? 1 : ids->n * 2, sizeof(*p))) == NULL)
+			return (-1);
+		ids->list = p;
+	}
+	p[ids->n++] = id;
+	return (0);
+}
+
+static int
+ids_have(const struct ids *ids, int64_t id)
+{
+	return (ids->n > 0 && bsearch(&id, ids->list, ids->n, sizeof(id), id_cmp) != NULL);
 }
 
 static int

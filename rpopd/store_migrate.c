@@ -15,6 +15,10 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 	[1] = {
 		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW suspects;"
 		"ALTER TABLE mailbox ADD COLUMN listed INTEGER;"
+		"ALTER TABLE mailbox ADD COLUMN removed INTEGER;"
+		"ALTER TABLE mailbox ADD COLUMN created INTEGER;"
+		"ALTER TABLE mailbox ADD COLUMN origin TEXT;"
+		"ALTER TABLE mailbox ADD COLUMN forgotten INTEGER;"
 		"ALTER TABLE record_state ADD COLUMN failing INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE seen RENAME TO seen_1;"
 		"ALTER TABLE suspect RENAME TO suspect_1;",
@@ -33,6 +37,10 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW tokens; DROP VIEW suspects; DROP VIEW oversized;"
 		"ALTER TABLE copy ADD COLUMN mailbox INTEGER;"
 		"ALTER TABLE copy ADD COLUMN uid BLOB;"
+		"ALTER TABLE mailbox ADD COLUMN removed INTEGER;"
+		"ALTER TABLE mailbox ADD COLUMN created INTEGER;"
+		"ALTER TABLE mailbox ADD COLUMN origin TEXT;"
+		"ALTER TABLE mailbox ADD COLUMN forgotten INTEGER;"
 		"ALTER TABLE relay ADD COLUMN body INTEGER NOT NULL DEFAULT 1 CHECK (body BETWEEN 0 AND 2);"
 		"ALTER TABLE relay ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE relay ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"

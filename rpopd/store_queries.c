@@ -5,6 +5,8 @@
 #define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries,"	\
 			" status, client, body, sent, sha256"
 
+#define OF_RECORD	" (SELECT id FROM mailbox WHERE account = ?1 AND record = ?2)"
+
 const char *const	 state_texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
@@ -91,9 +93,14 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
 	    " ON CONFLICT DO UPDATE SET accepted = accepted + ?2, refused = refused + ?3, retried = retried + ?4,"
 	    " in_doubt = in_doubt + ?5",
+	/* A copy from before the administrator asked for everything of this record once more does not count. */
 	[Q_COPY_GET] = "SELECT c.mailbox, c.uid, m.account || '/' || m.record, datetime(c.since, 'unixepoch', 'localtime')"
-	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE c.key = ?1",
-	[Q_COPY_ADD] = "INSERT OR IGNORE INTO copy (mailbox, uid, key, since) VALUES (?1, ?2, ?3, ?4)",
+	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE c.key = ?1"
+	    " AND c.since > ifnull((SELECT forgotten FROM mailbox WHERE id = ?2), -1)",
+	[Q_COPY_ADD] = "INSERT INTO copy (mailbox, uid, key, since)"
+	    " VALUES (?1, ?2, ?3, max(?4, ifnull((SELECT forgotten + 1 FROM mailbox WHERE id = ?1), 0)))"
+	    " ON CONFLICT DO UPDATE SET mailbox = excluded.mailbox, uid = excluded.uid, since = excluded.since"
+	    " WHERE since <= (SELECT forgotten FROM mailbox WHERE id = ?1)",
 	[Q_COPY_PRUNE] = "DELETE FROM copy WHERE since < ?1",
 	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, since, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
 	    " ?6)",
@@ -129,12 +136,45 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_OVERSIZE_BACK] = "UPDATE oversize SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_COUNT] = "SELECT count(*) FROM oversize WHERE mailbox = ?1",
 	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1",
-	[Q_MAILBOX_GET] = "SELECT id FROM mailbox WHERE account = ?1 AND record = ?2 AND host = ?3 AND port = ?4 AND login = ?5",
-	[Q_MAILBOX_ADD] = "INSERT INTO mailbox (account, record, host, port, login) VALUES (?1, ?2, ?3, ?4, ?5)",
-	[Q_MAILBOX_LIST] = "SELECT id FROM mailbox",
+	[Q_MAILBOX_GET] = "SELECT id, removed IS NOT NULL FROM mailbox WHERE account = ?1 AND record = ?2 AND host = ?3 AND port = ?4"
+	    " AND login = ?5",
+	/* What was asked for once more is asked for of the record, wherever it points. */
+	[Q_MAILBOX_ADD] = "INSERT INTO mailbox (account, record, host, port, login, created, forgotten) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+	    " (SELECT max(forgotten) FROM mailbox WHERE account = ?1 AND record = ?2))",
+	[Q_MAILBOX_LIST] = "SELECT id, removed FROM mailbox ORDER BY id",
+	[Q_MAILBOX_BACK] = "UPDATE mailbox SET removed = NULL WHERE id = ?1",
+	[Q_MAILBOX_REMOVED] = "UPDATE mailbox SET removed = ?2 WHERE id = ?1",
 	[Q_MAILBOX_DROP] = "DELETE FROM mailbox WHERE id = ?1",
 	[Q_MAILBOX_LISTED] = "SELECT listed IS NOT NULL FROM mailbox WHERE id = ?1",
 	[Q_MAILBOX_LIST_IT] = "UPDATE mailbox SET listed = ifnull(listed, ?2) WHERE id = ?1",
+	[Q_MAILBOX_ORIGIN] = "SELECT origin FROM mailbox WHERE id = ?1",
+	[Q_MAILBOX_FORGET] = "UPDATE mailbox SET forgotten = max(?2, (SELECT ifnull(max(since), 0) FROM copy)) WHERE id = ?1",
+	[Q_FORMER_LIST] = "SELECT f.id, f.account, f.record, f.host, f.port, f.login, f.removed >= ifnull(m.created, 0)"
+	    " FROM mailbox m, mailbox f WHERE m.id = ?1 AND f.removed IS NOT NULL AND f.id <> m.id ORDER BY f.removed DESC, f.id DESC",
+	[Q_FORMER_ROWS] = "SELECT uid, size FROM seen WHERE mailbox = ?1 AND gone IS NULL AND state <> 3 AND length(uid) <= 70",
+	[Q_FORMER_UNMARK] = "DELETE FROM seen WHERE mailbox = ?1 AND state = 4",
+	[Q_FORMER_COMPARE] = "UPDATE seen SET state = 3 WHERE mailbox = ?1 AND state IN (0, 1, 2) AND length(uid) <= 70",
+	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70 LIMIT 1",
+	[Q_FORMER_NAME] = "UPDATE mailbox SET account = ?1, record = ?2, host = ?3, port = ?4, login = ?5, origin = ?7,"
+	    " removed = NULL, listed = ifnull(listed, ?8) WHERE id = ?6",
+	[Q_SEEN_MOVE] = "UPDATE OR REPLACE seen SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_PRINT_MOVE] = "UPDATE OR REPLACE print SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_SUSPECT_MOVE] = "UPDATE OR REPLACE suspect SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_OVERSIZE_MOVE] = "UPDATE OR REPLACE oversize SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_HANDLED_MOVE] = "UPDATE OR REPLACE handled SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_PENDING_MOVE] = "UPDATE pending SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_COPY_MOVE] = "UPDATE copy SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_RELAY_MOVE] = "UPDATE relay SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_FORGET_COUNT] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state IN (0, 1, 2, 4) AND gone IS NULL",
+	[Q_FORGET_WAITING] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state = 5",
+	[Q_FORGET_PRINT] = "DELETE FROM print WHERE mailbox IN" OF_RECORD " AND NOT EXISTS (SELECT 1 FROM seen s"
+	    " WHERE s.mailbox = print.mailbox AND s.uid = print.uid AND s.state = 5)",
+	[Q_FORGET_SEEN] = "DELETE FROM seen WHERE mailbox IN" OF_RECORD " AND state <> 5",
+	[Q_FORGET_SUSPECT] = "DELETE FROM suspect WHERE mailbox IN" OF_RECORD " AND deaths = 0",
+	[Q_FORGET_OVERSIZE] = "DELETE FROM oversize WHERE mailbox IN" OF_RECORD,
+	[Q_FORGET_RENUMBERED] = "DELETE FROM renumbered WHERE mailbox IN" OF_RECORD,
+	[Q_FORGET_MAILBOX] = "UPDATE mailbox SET forgotten = max(?3, (SELECT ifnull(max(since), 0) FROM copy)),"
+	    " listed = ifnull(listed, ?3) WHERE account = ?1 AND record = ?2",
 	[Q_RENUMBER_GET] = "SELECT ifnull(answer, 2) FROM renumbered WHERE mailbox = ?1",
 	[Q_RENUMBER_PUT] = "INSERT OR REPLACE INTO renumbered (mailbox, since, known, unknown, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
 	[Q_RENUMBER_ANSWER] = "UPDATE renumbered SET answer = ?2 WHERE mailbox = ?1",
@@ -147,6 +187,23 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_UNFOUND_PUT] = "INSERT OR REPLACE INTO unfound (mailbox, special, messages, told) VALUES (?1, ?2, ?3, ?4)",
 	[Q_UNFOUND_DROP] = "DELETE FROM unfound WHERE mailbox = ?1",
 	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
+	[Q_CLAMP_RELAY] = "UPDATE relay SET next = iif(next > ?2, ?1, next), arrived = iif(arrived > ?2, ?1, arrived) WHERE"
+	    " next > ?2 OR arrived > ?2",
+	[Q_CLAMP_COPY] = "UPDATE copy SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_HANDLED] = "UPDATE handled SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_SUSPECT] = "UPDATE suspect SET since = iif(since > ?2, ?1, since), gone = iif(gone > ?2, ?1, gone) WHERE since"
+	    " > ?2 OR gone > ?2",
+	[Q_CLAMP_OVERSIZE] = "UPDATE oversize SET since = iif(since > ?2, ?1, since), gone = iif(gone > ?2, ?1, gone) WHERE since"
+	    " > ?2 OR gone > ?2",
+	[Q_CLAMP_MAILBOX] = "UPDATE mailbox SET listed = iif(listed > ?2, ?1, listed), removed = iif(removed > ?2, ?1, removed),"
+	    " created = iif(created > ?2, ?1, created) WHERE listed > ?2 OR removed > ?2 OR created > ?2",
+	[Q_CLAMP_RENUMBERED] = "UPDATE renumbered SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_UNPROVEN] = "UPDATE unproven SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_RECORD] = "UPDATE record_state SET last_success = iif(last_success > ?2, ?1, last_success), last_attempt ="
+	    " iif(last_attempt > ?2, ?1, last_attempt), failing = iif(failing > ?2, ?1, failing) WHERE"
+	    " last_success > ?2 OR last_attempt > ?2 OR failing > ?2",
+	[Q_CLAMP_TOKEN] = "UPDATE token SET since = min(since, ?1), ends = 0, said = 0 WHERE since > ?2 OR said > ?2",
+	[Q_CLAMP_META] = "UPDATE meta SET value = ?1 WHERE key = 'pruned' AND value > ?2",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
 	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",
 	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended, ends, said, warned FROM token WHERE origin = ?1",

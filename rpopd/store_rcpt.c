@@ -130,7 +130,8 @@ rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, si
 	int		 rc;
 
 	rcpt_key(r, rcpt, key);
-	if ((st = state_query(Q_COPY_GET)) == NULL || sqlite3_bind_blob(st, 1, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK)
+	if ((st = state_query(Q_COPY_GET)) == NULL || sqlite3_bind_blob(st, 1, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, r->mailbox) != SQLITE_OK)
 		return (-1);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		rcpt_origin(st, origin, size);

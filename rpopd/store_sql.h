@@ -131,8 +131,15 @@ enum state_sql {
 	Q_SUSPECT_NEXT,
 	Q_OVERSIZE_GET, Q_OVERSIZE_PUT, Q_OVERSIZE_CLEAR, Q_OVERSIZE_GONE, Q_OVERSIZE_BACK, Q_OVERSIZE_COUNT, Q_OVERSIZE_PURGE,
 	Q_MAILBOX_GET, Q_MAILBOX_ADD, Q_MAILBOX_LIST, Q_MAILBOX_DROP, Q_MAILBOX_LISTED, Q_MAILBOX_LIST_IT,
+	Q_MAILBOX_BACK, Q_MAILBOX_REMOVED, Q_MAILBOX_ORIGIN, Q_MAILBOX_FORGET,
+	Q_FORMER_LIST, Q_FORMER_ROWS, Q_FORMER_UNMARK, Q_FORMER_COMPARE, Q_FORMER_WAITING, Q_FORMER_NAME,
+	Q_SEEN_MOVE, Q_PRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_MOVE, Q_RELAY_MOVE, Q_COPY_MOVE,
+	Q_FORGET_COUNT, Q_FORGET_WAITING, Q_FORGET_PRINT, Q_FORGET_SEEN, Q_FORGET_SUSPECT, Q_FORGET_OVERSIZE, Q_FORGET_RENUMBERED,
+	Q_FORGET_MAILBOX,
 	Q_RENUMBER_GET, Q_RENUMBER_PUT, Q_RENUMBER_ANSWER, Q_RENUMBER_DROP,
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP, Q_UNFOUND_GET, Q_UNFOUND_PUT, Q_UNFOUND_DROP,
+	Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT, Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED,
+	Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META,
 	Q_SESSION_PUT, Q_MARK_GET,
 	Q_TOKEN_GET, Q_TOKEN_ROTATE, Q_TOKEN_SUSPEND, Q_TOKEN_END, Q_TOKEN_LIST, Q_TOKEN_DROP,
 	Q_MAX
@@ -150,6 +157,8 @@ int	 state_run(enum state_sql, int64_t mailbox);	/* ?1 only; 0 or -1 */
 int	 state_number(enum state_sql, int64_t mailbox, int64_t *);	/* ?1 only; 1 first column of the row, 0 none, -1 failed */
 
 int	 seen_register(sqlite3 *);			/* store_seen.c */
+int	 change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* store_change.c: as CHANGE_DOUBT, in a transaction */
+int	 mailbox_bind(sqlite3_stmt *, const struct record *);	/* store_mailbox.c: its name, ?1 to ?5 */
 void	 commit_forget(void);				/* store_commit.c */
 
 /* store_rcpt.c: inside a transaction; 0 or -1. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../rpopd/relay.h"
+#include "../../rpopd/former.h"
 #include "../../rpopd/rpopd.h"
 
 struct rpopd		 master;
@@ -138,6 +139,11 @@ int state_relay_sent(const int64_t *i, size_t n, int64_t t) { (void)i; (void)n; 
 int state_relay_prove(int f, int64_t t) { (void)f; (void)t; return (0); }
 int state_seen_state(int64_t m, const uint8_t *u, size_t l) { (void)m; (void)l; return (u[0] & 1 ? SEEN_WAITING : SEEN_DELETING); }
 int state_prune_old(int64_t n) { (void)n; return (0); }
+int state_clamp(int64_t n) { (void)n; return (0); }
+void reload_prune(void) { }
+int former_find(struct session *s, enum former_past *p) { (void)s; *p = PAST_NONE; return (0); }
+int state_origin(int64_t m, char *t, size_t n) { (void)m; strlcpy(t, "", n); return (0); }
+int control_forget(void *c, struct imsg *i) { (void)c; (void)i; return (0); }
 
 int
 relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)

@@ -18,7 +18,7 @@ struct seen_print	 prints[RIG_ROWS];
 size_t			 nrows;
 struct listing_change	 changes[RIG_ROWS];
 size_t			 nchanges;
-int			 change_rv, listed, unproves, failures, notices;
+int			 former_rv, change_rv, listed, unproves, failures, notices;
 uint32_t		 unproven;
 enum renumber		 renumbered;
 char			 notice[2048];
@@ -77,6 +77,16 @@ state_listed(int64_t mailbox)
 {
 	(void)mailbox;
 	return (listed);
+}
+
+enum former_past	 past;
+
+int
+former_find(struct session *s, enum former_past *p)
+{
+	(void)s;
+	*p = past;
+	return (former_rv);
 }
 
 int
@@ -150,6 +160,8 @@ begin(struct session *s, uint32_t count, int leave)
 	s->mailbox = 7;
 	s->leave = leave;
 	nrows = nchanges = 0;
+	former_rv = 0;
+	past = PAST_NONE;
 	change_rv = unproves = failures = notices = 0;
 	listed = 1;
 	unproven = 0;

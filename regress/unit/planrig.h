@@ -3,6 +3,7 @@
 #ifndef PLANRIG_H
 #define PLANRIG_H
 
+#include "../../rpopd/former.h"
 #include "../../rpopd/rpopd.h"
 
 #define RIG_ROWS	8000
@@ -13,6 +14,8 @@ extern size_t			 nrows;
 extern struct listing_change	 changes[RIG_ROWS];	/* of the last state_change() */
 extern size_t			 nchanges;
 extern int			 change_rv;		/* what it returns */
+extern int			 former_rv;		/* former_find() */
+extern enum former_past		 past;			/* likewise */
 extern int			 listed;		/* state_listed() */
 extern uint32_t			 unproven;		/* what state_unprove() finds; it is told once */
 extern int			 unproves;		/* calls */

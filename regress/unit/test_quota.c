@@ -300,6 +300,43 @@ test_mark(void **state)
 	assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
 	plan_free(&s.plan);
 
+	many(&s, 3, 100);				/* the record was polled before, as another mailbox */
+	s.plan.lines = 3;
+	listed = 0;
+	past = PAST_POLLED;
+	s.quota.mark_first = 1;
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+	assert_null(changed("u02", CHANGE_MARK));
+	assert_non_null(changed("", CHANGE_LISTED));
+	assert_int_equal(planned(&s, PLAN_RETR), 3);
+	plan_free(&s.plan);
+
+	many(&s, 3, 100);				/* and this is that one */
+	s.plan.lines = 3;
+	listed = 0;
+	former_rv = 1;
+	s.quota.mark_first = 1;
+	row("u01", SEEN_MARKED, 0, 0, 0);
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+	assert_int_equal(nchanges, 0);
+	assert_int_equal(planned(&s, PLAN_RETR), 2);
+	plan_free(&s.plan);
+
+	many(&s, 3, 100);				/* a session is still ending there */
+	s.plan.lines = 3;
+	listed = 0;
+	former_rv = 2;
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_PAUSED);
+	assert_int_equal(s.why, WHY_LOCAL_TEMP);
+	plan_free(&s.plan);
+
+	many(&s, 0, 0);					/* nothing is listed, and a mailbox waits for its proof */
+	listed = 0;
+	past = PAST_KIN;
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+	assert_null(changed("", CHANGE_LISTED));
+	plan_free(&s.plan);
+
 	many(&s, 3, 100);				/* later polls are like any other */
 	s.quota.mark_first = 1;
 	row("u01", SEEN_MARKED, 0, 0, 0);

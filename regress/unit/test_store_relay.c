@@ -553,7 +553,7 @@ test_record_gone(void **state)
 
 	(void)state;
 	two();
-	assert_int_equal(state_prune(NULL, 0), 0);
+	assert_int_equal(state_prune(NULL, 0, NULL, 0), 0);
 	assert_string_equal(ask(SEEN), "");
 	assert_int_equal(state_relay_each(links, got), 0);
 	assert_string_equal(got, "1.M2P3S4N1R0.mx 1.M2P3S4N1R1.mx ");

@@ -215,7 +215,7 @@ test_mailbox(void **state)
 	for (i = 0; i < nitems(ids); i++)
 		for (j = 0; j < i; j++)
 			assert_int_not_equal(ids[i], ids[j]);
-	assert_int_equal(state_prune(&ids[0], 1), 0);
+	assert_int_equal(state_prune(&ids[0], 1, NULL, 0), 0);
 	id = mailbox("home", "pop.example.net", 995, "anna");
 	assert_true(id > ids[4]);
 }
@@ -444,7 +444,7 @@ test_prune(void **state)
 	commit("gone", 1, SEEN_KEPT);
 	state_suspect(mbox, (const uint8_t *)"s", 1, "died");
 	state_record_put(mbox, &rs);
-	assert_int_equal(state_prune(&keep, 1), 0);
+	assert_int_equal(state_prune(&keep, 1, NULL, 0), 0);
 	assert_seen("");
 	assert_int_equal(state_record_get(gone, &rs), 0);
 	assert_int_equal(rs.polls, 0);
@@ -453,11 +453,11 @@ test_prune(void **state)
 	r = receipt("late", 1, SEEN_KEPT, 1);
 	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
 	assert_seen("late:0 ");
-	assert_int_equal(state_prune(&keep, 1), 0);
+	assert_int_equal(state_prune(&keep, 1, NULL, 0), 0);
 	assert_seen("");
 	mbox = keep;
 	assert_seen("kept:0 ");
-	assert_int_equal(state_prune(NULL, 0), 0);
+	assert_int_equal(state_prune(NULL, 0, NULL, 0), 0);
 	assert_seen("");
 }
 
