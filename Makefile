@@ -67,7 +67,8 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/relay_login.o rpopd/relay_result.o rpopd/relay_body.o rpopd/relay_proof.o rpopd/relay_move.o rpopd/store_body.o rpopd/store_hop.o \
 		${ROUTE} common/route_check.o rpopd/store_rcpt.o \
 		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/control_forget.o rpopd/try.o \
-		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o
+		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o rpopd/mailroot.o rpopd/store_root.o rpopd/place.o rpopd/replay.o \
+		common/rootfile.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
@@ -80,7 +81,8 @@ DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o delivere
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
 		deliverer/message.o deliverer/envelope.o deliverer/client.o deliverer/field.o deliverer/identity.o deliverer/mark.o \
-		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o
+		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o \
+		deliverer/aside.o deliverer/lookup.o deliverer/rootmark.o common/rootfile.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
 		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o \

@@ -114,12 +114,19 @@ enum imsg_type {
 	IMSG_ROUTE_END,		/* struct msg_route_start again: swap if the counts agree */
 	IMSG_REPLAY,		/* struct msg_rcpt: committed earlier; link still in the spool: rename it, gone: done */
 	IMSG_HOLD,		/* struct msg_link: the link of a relay row stays in the spool; before REPLAY_END */
-	IMSG_REPLAY_END,	/* (empty): clear the rest of the spool, answer RECOVERED */
+	IMSG_REPLAY_END,	/* uint32_t sure: 1: every row was sent; clear the rest of the spool, answer RECOVERED */
 	IMSG_SESSION_OPEN,	/* struct msg_session_open + V's end of the message pipe */
 	IMSG_COMMITTED,		/* struct msg_committed, then count octets enum commit_verdict, one per recipient in the order of receipts */
+	IMSG_ROOT,		/* struct msg_root: what the mail root's file must say; ahead of everything else, once */
+	IMSG_ROOT_COUNTER,	/* uint64_t: likewise, from now on */
+	IMSG_SPENT,		/* struct msg_link: its row is gone, remove the link; before REPLAY_END */
 	/* V -> M */
+	IMSG_ROOTED,		/* uint64_t: the counter durable in the mail root, and everything that was asked for ahead of it */
+	IMSG_REPLAYED,		/* struct msg_replayed: what is odd about a row; before RECOVERED, MISSING at any time */
+	IMSG_PLACE,		/* struct msg_place: mail waits for a directory, or no longer */
+	IMSG_ASIDE,		/* struct msg_aside: a file that is set aside in the spool */
 	IMSG_SUSPECT,		/* struct msg_suspect: found in the spool, never committed; before RECOVERED */
-	IMSG_RECOVERED,		/* (empty): every replayed link is in place and durable */
+	IMSG_RECOVERED,		/* uint32_t: 1: every replayed link is in place and durable, but those that REPLAYED named; 0: perhaps not */
 	IMSG_RECEIPT,		/* struct msg_receipt: durable in the spool */
 	IMSG_RECEIPT_NOTE,	/* struct msg_note: right behind its receipt if receipt.noted */
 	IMSG_RECEIPT_RCPT,	/* struct msg_rcpt: one per recipient, behind its receipt and note */
@@ -566,6 +573,35 @@ struct msg_token_failed {
 	char		 text[PROTO_TEXT_SIZE];
 };
 
+struct msg_root {
+	uint8_t		 identity[16];
+	uint64_t	 counter;
+	uint32_t	 life;			/* first session number of what may be removed as having been in flight; UINT32_MAX: nothing */
+	uint32_t	 proven;		/* 1: a replayed link that is missing was delivered; 0: only if its place has it */
+};
+
+enum replayed { REPLAYED_LATER = 1, REPLAYED_MISSING, REPLAYED_ODD };	/* cannot be moved yet, SPOOL_MOVED follows; its file is nowhere; no row can say so */
+
+struct msg_replayed {
+	uint32_t	 what;			/* enum replayed */
+	uint32_t	 row;			/* place in the order of REPLAY, from 0; UINT32_MAX: not a replayed one */
+	char		 link[PROTO_LINK_SIZE];
+};
+
+struct msg_place {
+	uint32_t	 error;			/* errno; 0: nothing waits any more */
+	uint32_t	 reserved;
+	char		 dest[PROTO_DEST_SIZE];	/* directory below the mail root */
+};
+
+struct msg_aside {
+	uint32_t	 fresh;			/* 1: set aside just now; 0: earlier */
+	uint32_t	 reserved;
+	int64_t		 since;			/* epoch: it was written */
+	uint64_t	 octets;
+	char		 name[PROTO_LINK_SIZE];
+};
+
 /* REJECT: fails at once, by a row of table route.  DISCARD: nobody gets the message, likewise; its only recipient, and no row comes of it. */
 enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT, RCPT_DISCARD };
 
@@ -666,6 +702,10 @@ struct ctl_status {
 	uint32_t	 pending;		/* committed deliveries not yet settled */
 	char		 version[32];
 	char		 load_error[PROTO_TEXT_SIZE];	/* last refused reload, empty = none */
+	char		 root_error[PROTO_TEXT_SIZE];	/* the mail root is hidden or gone; empty: it is there */
+	char		 place[PROTO_TEXT_SIZE];	/* the first of: */
+	uint32_t	 places;		/* Maildirs that cannot be written to and have mail waiting */
+	uint32_t	 unknown;		/* files set aside in the spool, which no row knows */
 };
 
 struct ctl_record {

@@ -150,16 +150,19 @@ batch_close(void)
 static void
 batch_durable(struct batch *b)
 {
-	static struct sync_item	 items[BATCH_MESSAGES];
+	static struct sync_item	 items[BATCH_MESSAGES + 1];
 	struct message		*m, *next;
 	size_t			 n = 0, i = 0;
-	int			 error;
+	int			 error, marked;
 
 	TAILQ_FOREACH(m, &b->messages, entry) {
 		message_writeback(m);
 		items[n++].fd = m->fd;
 	}
-	sync_files(items, n);
+	marked = rootmark_item(&items[n]);
+	sync_files(items, n + marked);
+	if (marked)
+		rootmark_synced(items[n].error);
 	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
 		error = items[i++].error;
 		if (close(m->fd) == -1 && error == 0)
@@ -300,6 +303,8 @@ batch_settle(void)
 		batch_forget(b);
 	}
 	queue_settle(moves == 0 && names == 0);
+	if (names == 0)
+		rootmark_settle();
 	errno = error;
 	return (names);
 }
@@ -308,6 +313,13 @@ void
 batch_settle_soon(void)
 {
 	batch_later(&batches.settle, 0, BATCH_SETTLE);
+}
+
+void
+batch_settle_by(int seconds)
+{
+	if (!evtimer_pending(&batches.settle, NULL))
+		batch_later(&batches.settle, seconds, 0);
 }
 
 int

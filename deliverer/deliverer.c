@@ -41,6 +41,7 @@ main(int argc, char *argv[])
 	if (spool_open(rootfd) == -1)
 		fatalx("no usable spool in the mail root");
 	maildir_init(rootfd);
+	maildir_on_place(master_place);
 	batch_init();
 	recover_init();
 	master_send(IMSG_READY, &version, sizeof(version));

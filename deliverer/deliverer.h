@@ -110,9 +110,18 @@ int	 spool_link(const struct spool_id *, uint32_t rcpt);	/* one more name for li
 void	 spool_remove(const struct spool_id *, uint32_t links);	/* links 0..links-1, the last one first */
 void	 spool_unlink(const struct spool_id *, uint32_t rcpt);
 int	 spool_has(const char *name);	/* 0/1 */
+void	 spool_drop(const char *name);
 int	 spool_sync(void);		/* fsync of the directory; 0, or -1 and errno */
-/* Remove every file but those that keep wants; cb gets each one that was link 0 of a message.  The number removed, or -1. */
-int	 spool_clear(int (*keep)(const char *), void (*cb)(void *, const struct spool_id *), void *arg);
+int	 spool_each(int (*cb)(void *, const char *name), void *arg);	/* 0, or -1: it cannot be read */
+
+/* aside.c: files that nobody knows. */
+#define ASIDE_DIR	"aside"		/* below the spool */
+int	 aside_put(const char *link);	/* from the spool; told to the master; 0, or -1 and errno */
+void	 aside_list(void);		/* what is there, told to the master */
+void	 aside_close(void);
+
+/* lookup.c */
+int	 lookup_place(int rootfd, const char *path, const char *name);	/* 1: new/ or cur/ of that Maildir has it */
 
 /* maildir.c: destination directories, each known once, a bounded number of them open. */
 #define MAILDIR_OPEN_MAX	64
@@ -136,6 +145,8 @@ int	 maildir_take(struct maildir *, const char *name);
 /* fsync each new/ that got a file since the last call, once.  0, or -1: at least one failed (logged). */
 int	 maildir_sync(void);
 int	 maildir_nopen(void);
+int	 maildir_root(void);		/* descriptor of the mail root */
+void	 maildir_on_place(void (*)(const char *path, int error));	/* mail begins to wait for it; error 0: no longer */
 
 /* sync_linux.c, sync_posix.c: many files made durable at once. */
 struct sync_item {
@@ -154,6 +165,17 @@ void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each dur
 #define BATCH_SETTLE	10		/* ms without a batch until renames are made durable on their own */
 #define BATCH_RETRY	5		/* s between tries to move what could not be moved */
 #define BATCH_INFLIGHT	1024		/* messages awaiting COMMITTED above which no pipe is read; half of it: again */
+
+#define ROOTMARK_SECONDS	5		/* until the counter in the mail root is durable, if no batch makes it so */
+
+/* rootmark.c: the mail root's file .rpopd. */
+int	 rootmark_open(int rootfd, const struct msg_root *);	/* 0, or -1: not the master's mail root */
+void	 rootmark_close(void);
+int	 rootmark_counter(uint64_t);
+int	 rootmark_item(struct sync_item *);
+void	 rootmark_synced(int error);
+void	 rootmark_settle(void);
+void	 rootmark_started(void);
 
 struct session;
 
@@ -203,12 +225,14 @@ void	 batch_add(struct message *);		/* complete, written, linked; owned by the b
 void	 batch_close(void);			/* make the open batch durable now and report it */
 int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* one per recipient; 0, or -1: not what is due */
 void	 batch_settle_soon(void);		/* something was moved */
+void	 batch_settle_by(int seconds);		/* something is to be durable by then */
 int	 batch_full(void);			/* 1: more than BATCH_INFLIGHT in flight, 0: not */
 int	 batch_idle(void);			/* 1: nothing open, awaiting a commit, or unsettled */
 
 /* queue.c: links that the master has rows for. */
 int	 queue_hold(const char *link);		/* before recover_end(); 0, or -1: no link */
 int	 queue_holds(const char *link);
+void	 queue_wait(struct maildir *, const char *link);	/* during the start */
 uint32_t queue_release(void);			/* the start is over; how many were held */
 int	 queue_open(const struct msg_link *, struct msg_spool_opened *);	/* descriptor; -1: answer->error */
 void	 queue_remove(const char *link);
@@ -237,8 +261,10 @@ void	 report_make(const struct msg_report *, struct msg_reported *);
 
 /* recover.c: what earlier lives left in the spool. */
 void	 recover_init(void);
-int	 recover_replay(const struct msg_rcpt *);	/* 0, or -1: not a link or a destination */
-void	 recover_end(void);		/* no more rows; master_recovered() follows when all of them are done */
+void	 recover_begin(uint32_t life, int proven);	/* as struct msg_root; without it nothing is proven */
+void	 recover_replay(const struct msg_rcpt *);
+void	 recover_spent(const char *link);
+void	 recover_end(int sure);		/* no more rows; 0: there are some that could not be sent.  master_recovered() follows */
 
 /* master.c: the channel to the master. */
 void	 master_open(int fd);
@@ -246,6 +272,8 @@ struct imsgbuf	*master_ibuf(void);
 void	 master_send(uint32_t type, const void *, size_t);
 void	 master_flush(void);		/* write now what can be written */
 void	 master_refuse(const struct spool_id *, uint32_t why, const char *text);
-void	 master_recovered(void);	/* sessions may come */
+void	 master_recovered(int durable);	/* sessions may come */
+void	 master_missing(const char *link);	/* committed, but its file is nowhere */
+void	 master_place(const char *path, int error);	/* mail waits for this directory; error 0: no longer */
 
 #endif

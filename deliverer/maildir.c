@@ -54,6 +54,7 @@ static struct {
 	struct maildir_tree	 tree;
 	struct maildir_list	 lru, dirty;
 	struct maildir		*last;		/* found last: most mail goes where the mail before went */
+	void			(*told)(const char *, int);	/* NULL: nobody wants to know */
 	int			 rootfd, nopen;
 } maildirs = { .rootfd = -1 };
 
@@ -165,7 +166,13 @@ maildir_release(struct maildir *md)
 {
 	int	 saved = errno;
 
-	if (--md->refs == 0 && md->fd == -1 && !md->dirty)
+	/* Nobody is left who waits for it. */
+	if (--md->refs == 0 && md->stuck) {
+		md->stuck = 0;
+		if (maildirs.told != NULL)
+			maildirs.told(md->path, 0);
+	}
+	if (md->refs == 0 && md->fd == -1 && !md->dirty)
 		maildir_forget(md);
 	errno = saved;
 }
@@ -177,6 +184,18 @@ maildir_path(const struct maildir *md)
 }
 
 int
+maildir_root(void)
+{
+	return (maildirs.rootfd);
+}
+
+void
+maildir_on_place(void (*told)(const char *, int))
+{
+	maildirs.told = told;
+}
+
+int
 maildir_nopen(void)
 {
 	return (maildirs.nopen);
@@ -185,10 +204,14 @@ maildir_nopen(void)
 int
 maildir_take(struct maildir *md, const char *name)
 {
-	int	 n;
+	int	 n, was = md->stuck, error;
 
 	n = maildir_rename(md, name);
+	error = errno;
 	md->stuck = n == -1;
+	if (was != md->stuck && maildirs.told != NULL)
+		maildirs.told(md->path, md->stuck ? error : 0);
+	errno = error;
 	if (n == 1 && !md->dirty) {
 		md->dirty = 1;
 		TAILQ_INSERT_TAIL(&maildirs.dirty, md, touched);

@@ -28,6 +28,9 @@ static int	 master_route_account(void *, struct imsg *);
 static int	 master_route_domain(void *, struct imsg *);
 static int	 master_route_rows(void *, struct imsg *);
 static int	 master_route_end(void *, struct imsg *);
+static int	 master_root(void *, struct imsg *);
+static int	 master_root_counter(void *, struct imsg *);
+static int	 master_spent(void *, struct imsg *);
 static int	 master_replay(void *, struct imsg *);
 static int	 master_hold(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
@@ -52,7 +55,10 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_ROUTE_END,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_end },
 	{ IMSG_REPLAY,		SIZE(struct msg_rcpt),			0, RECOVERING,	master_replay },
 	{ IMSG_HOLD,		SIZE(struct msg_link),			0, RECOVERING,	master_hold },
-	{ IMSG_REPLAY_END,	0, 0,					0, RECOVERING,	master_replay_end },
+	{ IMSG_REPLAY_END,	SIZE(uint32_t),				0, RECOVERING,	master_replay_end },
+	{ IMSG_ROOT,		SIZE(struct msg_root),			0, RECOVERING,	master_root },
+	{ IMSG_ROOT_COUNTER,	SIZE(uint64_t),				0, RULES_ANY,	master_root_counter },
+	{ IMSG_SPENT,		SIZE(struct msg_link),			0, RECOVERING,	master_spent },
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
 	{ IMSG_REPORT,		SIZE(struct msg_report),		0, RUNNING,	master_report },
 	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
@@ -107,10 +113,35 @@ master_refuse(const struct spool_id *id, uint32_t why, const char *text)
 }
 
 void
-master_recovered(void)
+master_recovered(int durable)
 {
+	uint32_t	 settled = durable;
+
 	master.state = MASTER_RUNNING;
-	master_send(IMSG_RECOVERED, NULL, 0);
+	master_send(IMSG_RECOVERED, &settled, sizeof(settled));
+}
+
+void
+master_missing(const char *link)
+{
+	struct msg_replayed	 msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.what = REPLAYED_MISSING;
+	msg.row = UINT32_MAX;
+	strlcpy(msg.link, link, sizeof(msg.link));
+	master_send(IMSG_REPLAYED, &msg, sizeof(msg));
+}
+
+void
+master_place(const char *path, int error)
+{
+	struct msg_place	 msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.error = error;
+	strlcpy(msg.dest, path, sizeof(msg.dest));
+	master_send(IMSG_PLACE, &msg, sizeof(msg));
 }
 
 static int
@@ -172,7 +203,44 @@ master_replay(void *arg, struct imsg *imsg)
 	(void)arg;
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) || !proto_str(msg.dest, sizeof(msg.dest)))
 		return (-1);
-	return (recover_replay(&msg));
+	recover_replay(&msg);
+	return (0);
+}
+
+/* Ahead of every row: what they are worth. */
+static int
+master_root(void *arg, struct imsg *imsg)
+{
+	struct msg_root	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1)
+		return (-1);
+	if (rootmark_open(maildir_root(), &msg) == -1)
+		fatalx("the mail root is not the one that the master has checked");
+	recover_begin(msg.life, msg.proven != 0);
+	return (0);
+}
+
+static int
+master_root_counter(void *arg, struct imsg *imsg)
+{
+	uint64_t	 counter;
+
+	(void)arg;
+	return (rules_payload(imsg, &counter) == -1 ? -1 : rootmark_counter(counter));
+}
+
+static int
+master_spent(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 msg;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)))
+		return (-1);
+	recover_spent(msg.link);
+	return (0);
 }
 
 static int
@@ -187,9 +255,12 @@ master_hold(void *arg, struct imsg *imsg)
 static int
 master_replay_end(void *arg, struct imsg *imsg)
 {
+	uint32_t	 sure;
+
 	(void)arg;
-	(void)imsg;
-	recover_end();
+	if (rules_payload(imsg, &sure) == -1)
+		return (-1);
+	recover_end(sure != 0);
 	return (0);
 }
 

@@ -212,8 +212,10 @@ message_move(struct message *m)
 			error = errno;
 			continue;
 		}
-		if (n == 0)
+		if (n == 0 && !lookup_place(maildir_root(), maildir_path(r->dir), name)) {
 			log_warnx("%s/%s: gone before it was delivered", SPOOL_DIR, name);
+			master_missing(name);
+		}
 		maildir_release(r->dir);
 		r->dir = NULL;
 	}

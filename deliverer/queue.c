@@ -3,10 +3,10 @@
  * Links that stay in the spool after their message was committed, because the master has a row for them: recipients at a next
  * hop, and what is quarantined.
  *
- *	link					dies right after: start-up finds		hook
+ *	link					dies right after: the next start		hook
  *	committed as held			held: it stays					deliverer.committed
  *	opened for the sender			held: it stays					-
- *	the master says that its row is gone	no row: removed, or removed now			deliverer.queue_remove
+ *	the master says that its row is gone	it is in table spent: removed, or gone		deliverer.queue_remove
  *	to be moved, still in spool/		pending row: moved				deliverer.queue_move
  *	moved, perhaps not durable		pending row: moved, or link gone, done		deliverer.queue_moved
  *	move durable, MOVED not sent		pending row: link gone, done			deliverer.queue_settle
@@ -91,6 +91,20 @@ queue_holds(const char *link)
 	if (RB_EMPTY(&helds) || strlcpy(key.h.link, link, PROTO_LINK_SIZE) >= PROTO_LINK_SIZE)
 		return (0);
 	return (RB_FIND(helds, &helds, &key.h) != NULL);
+}
+
+/* A replayed row that cannot be carried out yet; its Maildir changes hands.  SPOOL_MOVED follows when it is. */
+void
+queue_wait(struct maildir *md, const char *link)
+{
+	struct move	*mv;
+
+	if ((mv = calloc(1, sizeof(*mv))) == NULL || queue_hold(link) == -1)
+		fatal("queue_wait");
+	mv->dest = md;
+	strlcpy(mv->msg.link, link, sizeof(mv->msg.link));
+	TAILQ_INSERT_TAIL(&waiting, mv, entry);
+	queue_later();
 }
 
 uint32_t
@@ -230,7 +244,7 @@ queue_again(int fd, short event, void *arg)
 	TAILQ_FOREACH_SAFE(mv, &waiting, entry, next) {
 		TAILQ_REMOVE(&waiting, mv, entry);
 		if (queue_take(mv) == -1)
-			TAILQ_INSERT_HEAD(&waiting, mv, entry);
+			TAILQ_INSERT_HEAD(&waiting, mv, entry);		/* not looked at again in this turn */
 	}
 	queue_later();
 }

@@ -1,16 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Start-up.  Rows the master committed are replayed: a link still in the spool is moved, a missing one was moved before; or held:
- * the link stays.  When all of them are done and durable, everything else in the spool was in flight at a death: reported and
- * removed.  A move that fails
- * (disk full, read-only) is tried again until it works; no session is opened meanwhile.
+ * Start-up.  The master tells what it has rows for; what becomes of a row and of a file stands for itself, so that one directory that
+ * cannot be written to holds up its own account only.
+ *
+ *	row				link in the spool	becomes
+ *	pending				there			moved; if that fails (LATER), tried again for ever, everybody else goes on
+ *	pending, mail root proven	missing			done: it was moved before
+ *	pending, not proven		missing			done if its place has the name; else MISSING: the message is wanted again
+ *	pending, cannot be right	-			ODD: left alone; from here on no file counts as having been in flight
+ *	held				-			stays
+ *	spent				there			removed
+ *
+ *	file without a row							becomes
+ *	of a session of the last life or this one, mail root proven, all rows	removed, a suspect: it was never committed, and the message
+ *	told and right								is on its server; or a link whose removal was cut
+ *	the same, written by us (a notice, a report)				removed: it is made again, or was of no consequence
+ *	any other								set aside: aside.c
+ *
+ * "Proven" says the master (IMSG_ROOT), which has compared identity and counter of state.db and mail root.
  */
 #include <sys/types.h>
-#include <sys/queue.h>
-#include <sys/time.h>
 
 #include <errno.h>
-#include <event.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,130 +31,149 @@
 #include "../common/log.h"
 #include "deliverer.h"
 
-struct replay {
-	TAILQ_ENTRY(replay)	 entry;
-	struct maildir		*dest;
-	char			 link[PROTO_LINK_SIZE];
-};
-TAILQ_HEAD(replay_list, replay);
-
-static int	 recover_move(struct maildir *, const char *);
-static void	 recover_finish(void);
-static void	 recover_again(int, short, void *);
-static void	 recover_suspect(void *, const struct spool_id *);
+static void	 recover_tell(enum replayed, const char *);
+static int	 recover_file(void *, const char *);
+static int	 recover_flight(const struct spool_id *);
+static void	 recover_suspect(const struct spool_id *);
 
 static struct {
-	struct replay_list	 waiting;
-	struct event		 retry;
-	uint32_t		 moved, rows, suspects;
-} recover = { .waiting = TAILQ_HEAD_INITIALIZER(recover.waiting) };
+	uint32_t	 life;
+	int		 proven, sure;
+	uint32_t	 moved, rows, suspects, aside, later, missing;
+} recover;
 
 void
 recover_init(void)
 {
-	struct replay	*r;
-
-	while ((r = TAILQ_FIRST(&recover.waiting)) != NULL) {
-		TAILQ_REMOVE(&recover.waiting, r, entry);
-		free(r);
-	}
 	memset(&recover, 0, sizeof(recover));
-	TAILQ_INIT(&recover.waiting);
-	evtimer_set(&recover.retry, recover_again, NULL);
+	recover.life = UINT32_MAX;
 }
 
-int
+void
+recover_begin(uint32_t life, int proven)
+{
+	recover.life = life;
+	recover.proven = proven;
+	recover.sure = 1;
+}
+
+void
 recover_replay(const struct msg_rcpt *rcpt)
 {
 	struct spool_id	 id;
 	struct maildir	*md;
-	struct replay	*r;
 	uint32_t	 n;
 
-	if (strchr(rcpt->link, '/') != NULL || spool_parse(rcpt->link, &id, &n) == -1 || (md = maildir_ref(rcpt->dest)) == NULL)
-		return (-1);
-	recover.rows++;
-	if (recover_move(md, rcpt->link) == 0) {
-		maildir_release(md);
-		return (0);
-	}
-	if (TAILQ_EMPTY(&recover.waiting))
-		log_warn("%s: committed mail waits for %s", SPOOL_DIR, rcpt->dest);
-	if ((r = calloc(1, sizeof(*r))) == NULL)
-		fatal("calloc");
-	r->dest = md;
-	strlcpy(r->link, rcpt->link, sizeof(r->link));
-	TAILQ_INSERT_TAIL(&recover.waiting, r, entry);
-	return (0);
-}
-
-/* 0 done, -1 and errno not yet.  The look before the move keeps a row that was done long ago from making its directory anew. */
-static int
-recover_move(struct maildir *md, const char *name)
-{
 	HOOK("deliverer.replay");
-	if (!spool_has(name))
-		return (0);
-	if (maildir_take(md, name) == -1)
-		return (-1);
-	recover.moved++;
-	return (0);
-}
-
-void
-recover_end(void)
-{
-	struct timeval	 tv = { .tv_sec = BATCH_RETRY };
-
-	if (TAILQ_EMPTY(&recover.waiting))
-		recover_finish();
-	else
-		evtimer_add(&recover.retry, &tv);
-}
-
-static void
-recover_again(int fd, short event, void *arg)
-{
-	struct replay	*r, *next;
-
-	(void)fd;
-	(void)event;
-	(void)arg;
-	TAILQ_FOREACH_SAFE(r, &recover.waiting, entry, next) {
-		if (recover_move(r->dest, r->link) == -1)
-			continue;
-		TAILQ_REMOVE(&recover.waiting, r, entry);
-		maildir_release(r->dest);
-		free(r);
+	recover.rows++;
+	if (strchr(rcpt->link, '/') != NULL || spool_parse(rcpt->link, &id, &n) == -1 || (md = maildir_ref(rcpt->dest)) == NULL) {
+		log_warnx("%s: a row of pending cannot be right: link %s, destination %s", SPOOL_DIR, rcpt->link, rcpt->dest);
+		recover.sure = 0;
+		recover_tell(REPLAYED_ODD, rcpt->link);
+		return;
 	}
-	recover_end();
+	/* The look before the move keeps a row that was done long ago from making its directory anew. */
+	if (!spool_has(rcpt->link)) {
+		if (!recover.proven && !lookup_place(maildir_root(), rcpt->dest, rcpt->link)) {
+			recover.missing++;
+			recover_tell(REPLAYED_MISSING, rcpt->link);
+		}
+	} else if (maildir_take(md, rcpt->link) != -1)
+		recover.moved++;
+	else {
+		recover.later++;
+		recover_tell(REPLAYED_LATER, rcpt->link);
+		queue_wait(md, rcpt->link);
+		return;
+	}
+	maildir_release(md);
 }
 
-/* The moves are made durable before the spool loses anything else, and before the master may drop its rows. */
 static void
-recover_finish(void)
+recover_tell(enum replayed what, const char *link)
+{
+	struct msg_replayed	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.what = what;
+	m.row = recover.rows - 1;
+	strlcpy(m.link, link, sizeof(m.link));
+	master_send(IMSG_REPLAYED, &m, sizeof(m));
+}
+
+/* The row of this link is gone. */
+void
+recover_spent(const char *link)
+{
+	struct spool_id	 id;
+	uint32_t	 n;
+
+	HOOK("deliverer.spent");
+	if (strchr(link, '/') == NULL && spool_parse(link, &id, &n) == 0)
+		spool_drop(link);
+}
+
+/* The moves are durable before the spool loses anything else, and before the master may drop its rows. */
+void
+recover_end(int sure)
 {
 	uint32_t	 held;
+	int		 durable;
 
-	if (maildir_sync() == -1)
-		fatalx("replayed mail cannot be made durable");
-	if (spool_clear(queue_holds, recover_suspect, NULL) == -1)
+	recover.sure &= sure;
+	if (!(durable = maildir_sync() == 0))
+		log_warnx("replayed mail may not be durable: its rows stay until the next start");
+	aside_list();
+	if (spool_each(recover_file, NULL) == -1)
 		fatal("%s: read", SPOOL_DIR);
 	held = queue_release();
 	if (spool_sync() == -1)
 		log_warn("%s: fsync", SPOOL_DIR);
-	if (recover.rows > 0 || recover.suspects > 0 || held > 0)
-		log_info("recovered: %" PRIu32 " of %" PRIu32 " committed deliveries moved, %" PRIu32 " unfinished messages removed, %"
-		    PRIu32 " links held", recover.moved, recover.rows, recover.suspects, held);
-	master_recovered();
+	if (recover.rows > 0 || recover.suspects > 0 || held > 0 || recover.aside > 0)
+		log_info("recovered: %" PRIu32 " of %" PRIu32 " committed deliveries moved, %" PRIu32 " wait, %" PRIu32 " are missing; %"
+		    PRIu32 " unfinished messages removed, %" PRIu32 " files set aside, %" PRIu32 " links held", recover.moved,
+		    recover.rows, recover.later, recover.missing, recover.suspects, recover.aside, held);
+	rootmark_started();
+	rootmark_settle();
+	master_recovered(durable);
+}
+
+/* One name in the spool. */
+static int
+recover_file(void *arg, const char *name)
+{
+	struct spool_id	 id;
+	uint32_t	 rcpt;
+
+	(void)arg;
+	if (strcmp(name, ASIDE_DIR) == 0 || queue_holds(name))
+		return (0);
+	if (spool_parse(name, &id, &rcpt) == 0 && recover_flight(&id)) {
+		HOOK("deliverer.flight");
+		spool_drop(name);
+		if (rcpt == 0)
+			recover_suspect(&id);
+		return (0);
+	}
+	if (aside_put(name) == 0)
+		recover.aside++;
+	else
+		log_warn("%s/%s: cannot be set aside", SPOOL_DIR, name);
+	return (0);
+}
+
+static int
+recover_flight(const struct spool_id *id)
+{
+	return (recover.proven && recover.sure && recover.life != UINT32_MAX &&
+	    (id->session == NOTICE_SESSION || id->session >= recover.life));
 }
 
 static void
-recover_suspect(void *arg, const struct spool_id *id)
+recover_suspect(const struct spool_id *id)
 {
 	struct msg_suspect	 msg;
 
-	(void)arg;
 	if (id->session == NOTICE_SESSION)
 		return;
 	memset(&msg, 0, sizeof(msg));

@@ -2,8 +2,10 @@
 /*
  * The spool: one directory of files that are not yet, or not yet everywhere, in their Maildirs.
  *
- * A name never changes but for its directory, so each link is in one of two places, and these are all the states there are.
- * "Dies" means everything, after which the master replays its pending rows (recover.c) before a session is opened.
+ * A name never changes but for its directory, so each link is in one of two places, and these are all the states there are; in
+ * a third, aside/, if nobody knows what it is (aside.c).  "Dies" means everything, after which the master replays its pending rows
+ * (recover.c) before a session is opened.  That a file without a row was in flight, and may be removed, is certain only if state.db
+ * and mail root belong together and the session in its name is of the last life; otherwise it is set aside.
  *
  *  step, in order                         spool/          new/      dies right after: start-up finds       hook
  *  1 the message begins                   R0, partial     -         no row: removed, a suspect             deliverer.begin
@@ -18,6 +20,7 @@
  *    a DISCARDed link about to be removed R0..Rn          -         no row of it: removed                  deliverer.discard
  * 10 moves durable, SETTLED not sent      -               R0..Rn    rows: all done                         deliverer.settle
  * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
+ * 12 a file in flight is removed          Ri or not       -         the same                               deliverer.flight
  *
  * Links of recipients that are not Maildirs stay behind in step 9: queue.c.  The others are removed from the last to the first, so
  * that a message of which anything is left has its R0.
@@ -252,6 +255,13 @@ spool_unlink(const struct spool_id *id, uint32_t rcpt)
 		log_warn("%s/%s: unlink", SPOOL_DIR, name);
 }
 
+void
+spool_drop(const char *name)
+{
+	if (unlinkat(spool.fd, name, 0) == -1 && errno != ENOENT)
+		log_warn("%s/%s: unlink", SPOOL_DIR, name);
+}
+
 int
 spool_has(const char *name)
 {
@@ -266,15 +276,13 @@ spool_sync(void)
 	return (fsync(spool.fd));
 }
 
-/* A file that will not go is logged and left; the next start tries again. */
+/* Every name in the spool; cb may take it away, and returns 0 to go on. */
 int
-spool_clear(int (*keep)(const char *), void (*cb)(void *, const struct spool_id *), void *arg)
+spool_each(int (*cb)(void *, const char *), void *arg)
 {
-	struct spool_id	 id;
 	struct dirent	*de;
 	DIR		*dir;
-	uint32_t	 rcpt;
-	int		 fd, removed = 0;
+	int		 fd, stop = 0;
 
 	if ((fd = openat(spool.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return (-1);
@@ -282,16 +290,9 @@ spool_clear(int (*keep)(const char *), void (*cb)(void *, const struct spool_id 
 		close(fd);
 		return (-1);
 	}
-	while ((de = readdir(dir)) != NULL) {
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 || keep(de->d_name))
-			continue;
-		if (unlinkat(spool.fd, de->d_name, 0) == -1)
-			log_warn("%s/%s: unlink", SPOOL_DIR, de->d_name);
-		else
-			removed++;
-		if (spool_parse(de->d_name, &id, &rcpt) == 0 && rcpt == 0)
-			cb(arg, &id);
-	}
+	while (!stop && (de = readdir(dir)) != NULL)
+		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+			stop = cb(arg, de->d_name);
 	closedir(dir);
-	return (removed);
+	return (0);
 }

@@ -58,12 +58,14 @@ CREATE TABLE IF NOT EXISTS unproven (
 ) STRICT;
 
 -- Decided, but perhaps not yet in place: link in the spool, dest is the Maildir.
+-- copy: key of its row in table copy, NULL: none.
 CREATE TABLE IF NOT EXISTS pending (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
 	link	TEXT NOT NULL,
-	dest	TEXT NOT NULL
+	dest	TEXT NOT NULL,
+	copy	BLOB
 ) STRICT;
 
 -- Every next hop that mail was handed on to.  relay and relay_count name them by id, which is never used again.  nexthop, name and address
@@ -215,6 +217,30 @@ CREATE TABLE IF NOT EXISTS meta (
 	value	INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO meta (key, value) VALUES ('session', 1);
+
+-- This state and a mail root belong together: its file .rpopd has the same identity, and a counter that was this one's at some time
+-- between the one known to be durable there and now.  counter: grows with every durable transaction.  life: the first session number
+-- of the last life of the daemon whose start was completed.
+-- joined: 0 no mail root is known, 1 they belong together, 2 an administrator declared it: what is in the spool proves nothing yet,
+-- 3 a mail root was taken as it was found; 2 and 3 become 1 when a start is completed.
+CREATE TABLE IF NOT EXISTS root (
+	one		INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+	identity	BLOB NOT NULL CHECK (length(identity) = 16),
+	counter		INTEGER NOT NULL,
+	durable		INTEGER NOT NULL,
+	life		INTEGER NOT NULL,
+	joined		INTEGER NOT NULL CHECK (joined BETWEEN 0 AND 3)
+) STRICT;
+INSERT OR IGNORE INTO root (one, identity, counter, durable, life, joined)
+	SELECT 1, randomblob(16), 1, 0, value, 0 FROM meta WHERE key = 'session';
+
+-- Links in the spool whose rows are gone: to be removed, or removed and not known to be durably so.  counter: of the transaction
+-- that dropped the row.
+CREATE TABLE IF NOT EXISTS spent (
+	link	TEXT NOT NULL PRIMARY KEY,
+	counter	INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spent_counter ON spent (counter);
 
 -- The key of the trace mark in messages that passed through here.
 CREATE TABLE IF NOT EXISTS secret (

@@ -168,7 +168,8 @@ got_status(void *arg, struct imsg *imsg)
 	if (ctl->req->type != IMSG_CTL_STATUS || ctl->rep->has_status || rules_payload(imsg, st) == -1)
 		return (-1);
 	ctl->rep->has_status = 1;
-	return (proto_str(st->version, sizeof(st->version)) && proto_str(st->load_error, sizeof(st->load_error)) ? 0 : -1);
+	return (proto_str(st->version, sizeof(st->version)) && proto_str(st->load_error, sizeof(st->load_error)) &&
+	    proto_str(st->root_error, sizeof(st->root_error)) && proto_str(st->place, sizeof(st->place)) ? 0 : -1);
 }
 
 static int

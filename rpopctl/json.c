@@ -93,6 +93,10 @@ json_status(FILE *fp, const struct ctl_status *st)
 	json_number(fp, "sessions", st->sessions);
 	json_number(fp, "processors", st->processors);
 	json_number(fp, "pending", st->pending);
+	json_text(fp, "mail_root_error", st->root_error);
+	json_number(fp, "blocked_maildirs", st->places);
+	json_text(fp, "blocked_maildir", st->place);
+	json_number(fp, "unknown_files", st->unknown);
 	json_text(fp, "log_level", log_level_str(st->log_level));
 	putc('}', fp);
 }

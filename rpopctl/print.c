@@ -28,6 +28,7 @@ static const struct {
 };
 
 static void	 print_status(const struct out *, const struct ctl_status *);
+static void	 print_mail_root(const struct out *, const struct ctl_status *);
 static void	 print_table(const struct out *, const struct reply *);
 static void	 print_account(const struct out *, const struct ctl_record *);
 static const char *state_sentence(const char *);
@@ -108,6 +109,29 @@ print_status(const struct out *o, const struct ctl_status *st)
 		print_wrapped(o, "note: rpopd.db was changed since it was loaded; 'rpopctl reload' puts the changes in force", 6);
 	if (*st->load_error != '\0') {
 		snprintf(line, sizeof(line), "note: the last reload was refused: %s", st->load_error);
+		print_wrapped(o, line, 6);
+	}
+	print_mail_root(o, st);
+}
+
+/* What is wrong there, or wants somebody to look. */
+static void
+print_mail_root(const struct out *o, const struct ctl_status *st)
+{
+	char	 line[TEXT], text[PROTO_TEXT_SIZE * 4];
+
+	if (*st->root_error != '\0') {
+		snprintf(line, sizeof(line), "note: nothing is polled: %s", text_vis(text, sizeof(text), st->root_error));
+		print_wrapped(o, line, 6);
+	}
+	if (st->places > 0) {
+		snprintf(line, sizeof(line), "note: %s%s", text_vis(text, sizeof(text), st->place),
+		    st->places > 1 ? " (and other places, see the log)" : "");
+		print_wrapped(o, line, 6);
+	}
+	if (st->unknown > 0) {
+		snprintf(line, sizeof(line), "note: %u files of the spool are not known to state.db and were set aside: "
+		    "see 'rpopctl quarantine'", st->unknown);
 		print_wrapped(o, line, 6);
 	}
 }

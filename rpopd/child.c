@@ -19,6 +19,7 @@
 #include "../common/clock.h"
 #include "../common/log.h"
 #include "../common/proc.h"
+#include "mailroot.h"
 #include "rpopd.h"
 #include "token.h"
 
@@ -49,6 +50,7 @@ static void	 child_root(enum role, char *, size_t);
 static void	 child_down(void *, const char *);
 static void	 child_died(struct child *);
 static void	 child_restart(enum role);
+static void	 child_later(enum role);
 static void	 child_timer(int, short, void *);
 static void	 child_sweep_soon(void);
 static void	 child_sweep(int, short, void *);
@@ -180,6 +182,10 @@ child_start(enum role role)
 	const char		*argv[16];
 	int			 n = 0, fd;
 
+	if (role == ROLE_DELIVERER && !mailroot_right()) {
+		child_later(role);	/* not into another directory */
+		return;
+	}
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("child");
 	c->role = role;
@@ -238,8 +244,10 @@ child_ready(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &version) == -1 || version != PROTO_VERSION || c->ready)
 		return (-1);
 	log_debug("%s ready", conf[c->role].name);
-	if (c->role == ROLE_DELIVERER)
+	if (c->role == ROLE_DELIVERER) {
+		mailroot_greet(c);
 		deliverer_routes(c);
+	}
 	else
 		child_set_ready(c);
 	return (0);
@@ -414,7 +422,6 @@ static void
 child_restart(enum role role)
 {
 	struct role_conf	*rc = &conf[role];
-	struct timeval		 tv = { 0, 0 };
 
 	rc->tries += !rc->ever_ready;
 	if (child_hopeless(role)) {
@@ -426,7 +433,16 @@ child_restart(enum role role)
 	}
 	if (clock_msec() - rc->started >= STEADY)
 		rc->backoff = 0;
-	tv.tv_sec = rc->backoff;
+	child_later(role);
+}
+
+/* Another try after a pause that grows. */
+static void
+child_later(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+	struct timeval		 tv = { rc->backoff, 0 };
+
 	rc->backoff = rc->backoff == 0 ? 1 : rc->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : rc->backoff * 2;
 	evtimer_set(&rc->timer, child_timer, rc);
 	evtimer_add(&rc->timer, &tv);

@@ -19,6 +19,7 @@
 #include "../common/clock.h"
 #include "../common/hook.h"
 #include "../common/log.h"
+#include "mailroot.h"
 #include "relay.h"
 #include "rpopd.h"
 
@@ -321,12 +322,12 @@ static void
 commit_try(void)
 {
 	struct batch	*b;
-	int		 error;
+	int		 error = 0, hidden;
 
 	while ((b = TAILQ_FIRST(&waiting)) != NULL) {
 		HOOK("master.commit_before");
-		if ((error = state_commit(b->receipts, b->n, &b->first, &b->last)) != 0) {
-			if (backoff == 0)
+		if ((hidden = !mailroot_right()) || (error = state_commit(b->receipts, b->n, &b->first, &b->last)) != 0) {
+			if (backoff == 0 && !hidden)
 				log_warnx("state.db: %s; %zu received messages wait, nothing is deleted meanwhile",
 				    error == 1 ? "locked by another process" : "cannot commit", b->n);
 			backoff = backoff == 0 ? 1 : backoff >= 16 ? 30 : backoff * 2;
@@ -368,7 +369,8 @@ commit_excuse(struct batch *b)
 			continue;
 		m->state = MESSAGE_REFUSED;
 		session_verdict(s, b->members[i].msgno, VERDICT_KEEP);
-		session_refused(s, WHY_LOCAL_TEMP, "state.db cannot be written; the messages stay on the server");
+		session_refused(s, WHY_LOCAL_TEMP, *mailroot_trouble() != '\0' ? mailroot_trouble() :
+		    "state.db cannot be written; the messages stay on the server");
 	}
 }
 
@@ -397,6 +399,7 @@ commit_answer(struct batch *b)
 		memcpy(reply.verdicts + reply.head.count, b->receipts[i].verdicts, b->receipts[i].nrcpt);
 		reply.head.count += b->receipts[i].nrcpt;
 	}
+	mailroot_tell();
 	if (d != NULL)
 		link_send(&d->link, IMSG_COMMITTED, -1, &reply, sizeof(reply.head) + reply.head.count);
 	HOOK("master.committed_sent");

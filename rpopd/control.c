@@ -18,6 +18,7 @@
 
 #include "../common/log.h"
 #include "former.h"
+#include "mailroot.h"
 #include "rpopd.h"
 
 #define CONTROL_GROUP	"_rpopd"
@@ -239,6 +240,9 @@ control_status(void *arg, struct imsg *imsg)
 	m.pending = commit_pending();
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, master.load_error, sizeof(m.load_error));
+	strlcpy(m.root_error, mailroot_trouble(), sizeof(m.root_error));
+	m.places = place_waiting(m.place, sizeof(m.place));
+	m.unknown = aside_count();
 	link_send_id(&c->link, IMSG_CTL_STATUS, PROTO_VERSION, &m, sizeof(m));
 	control_list(c, "");
 	return (0);

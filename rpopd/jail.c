@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,6 @@ static int	 jail_certs(int, const char *, char *, size_t);
 static int	 jail_hashed(const char *);
 static int	 jail_copy(int, int, const char *);
 static int	 jail_sweep(int, int);
-static int	 jail_mail_root(const char *, char *, size_t);
 
 /* Make the run directory.  0, or -1 and a sentence. */
 int
@@ -38,14 +36,12 @@ jail_rundir(const struct options *opt, char *err, size_t errsize)
 	return (jail_dir(AT_FDCWD, opt->rundir, opt->rundir, err, errsize));
 }
 
-/* Make or refresh the jails and the mail root.  0, or -1 and a sentence. */
+/* Make or refresh the jails.  0, or -1 and a sentence. */
 int
 jail_prepare(const struct options *opt, const struct config *config, char *err, size_t errsize)
 {
 	int	 dir, error;
 
-	if (jail_mail_root(config->settings.mail_root, err, errsize) == -1)
-		return (-1);
 	if ((dir = open(opt->rundir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
 		snprintf(err, errsize, "%s: %s", opt->rundir, strerror(errno));
 		return (-1);
@@ -117,33 +113,6 @@ jail_dir(int at, const char *name, const char *label, char *err, size_t errsize)
 	if (fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
 	    (st.st_mode & 022) != 0) {
 		snprintf(err, errsize, "%s: %s must be a directory of root's that nobody else can write", label, name);
-		return (-1);
-	}
-	return (0);
-}
-
-/* The mail root belongs to _rpopm; made if its parent exists. */
-static int
-jail_mail_root(const char *path, char *err, size_t errsize)
-{
-	struct passwd	*pw;
-	struct stat	 st;
-
-	if ((pw = getpwnam("_rpopm")) == NULL) {
-		snprintf(err, errsize, "no user _rpopm: create it (see rpopd.sysusers)");
-		return (-1);
-	}
-	if (mkdir(path, 0700) == 0) {
-		if (chown(path, pw->pw_uid, pw->pw_gid) == -1) {
-			snprintf(err, errsize, "%s: %s", path, strerror(errno));
-			return (-1);
-		}
-	} else if (errno != EEXIST) {
-		snprintf(err, errsize, "mail_root %s: %s", path, strerror(errno));
-		return (-1);
-	}
-	if (stat(path, &st) == -1 || !S_ISDIR(st.st_mode) || st.st_uid != pw->pw_uid) {
-		snprintf(err, errsize, "mail_root %s must be a directory owned by _rpopm: chown _rpopm %s", path, path);
 		return (-1);
 	}
 	return (0);

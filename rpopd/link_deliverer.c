@@ -19,6 +19,10 @@ struct suspect {
 	uint32_t	 session, msgno;
 };
 
+static int	 deliverer_rooted(void *, struct imsg *);
+static int	 deliverer_replayed(void *, struct imsg *);
+static int	 deliverer_place(void *, struct imsg *);
+static int	 deliverer_aside(void *, struct imsg *);
 static int	 deliverer_suspect(void *, struct imsg *);
 static int	 deliverer_recovered(void *, struct imsg *);
 static int	 deliverer_receipt(void *, struct imsg *);
@@ -38,8 +42,6 @@ static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
 static void	 deliverer_recover(struct child *);
-static int	 deliverer_replay(void *, int64_t, const struct msg_rcpt *);
-static int	 deliverer_hold(void *, const char *);
 static void	 deliverer_suspects(void);
 static void	 deliverer_blame(const struct suspect *);
 
@@ -47,7 +49,11 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
 	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
 	{ IMSG_SUSPECT, sizeof(struct msg_suspect), sizeof(struct msg_suspect), 0, RULES_ANY, deliverer_suspect },
-	{ IMSG_RECOVERED, 0, 0, 0, RULES_ANY, deliverer_recovered },
+	{ IMSG_RECOVERED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_recovered },
+	{ IMSG_ROOTED, sizeof(uint64_t), sizeof(uint64_t), 0, RULES_ANY, deliverer_rooted },
+	{ IMSG_REPLAYED, sizeof(struct msg_replayed), sizeof(struct msg_replayed), 0, RULES_ANY, deliverer_replayed },
+	{ IMSG_PLACE, sizeof(struct msg_place), sizeof(struct msg_place), 0, RULES_ANY, deliverer_place },
+	{ IMSG_ASIDE, sizeof(struct msg_aside), sizeof(struct msg_aside), 0, RULES_ANY, deliverer_aside },
 	{ IMSG_RECEIPT, sizeof(struct msg_receipt), sizeof(struct msg_receipt), 0, RULES_ANY, deliverer_receipt },
 	{ IMSG_RECEIPT_NOTE, sizeof(struct msg_note), sizeof(struct msg_note), 0, RULES_ANY, deliverer_note },
 	{ IMSG_RECEIPT_RCPT, sizeof(struct msg_rcpt), sizeof(struct msg_rcpt), 0, RULES_ANY, deliverer_rcpt },
@@ -70,7 +76,6 @@ static struct {
 }			 feed;		/* the snapshot under way */
 static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
 static size_t		 nsuspects;
-static int64_t		 replayed;		/* last id of it */
 
 /*
  * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
@@ -161,30 +166,54 @@ static void
 deliverer_recover(struct child *c)
 {
 	nsuspects = 0;
-	replayed = 0;
-	if (state_pending(deliverer_replay, c) == -1 || state_relay_links(deliverer_hold, c) == -1)
-		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
-	link_send(&c->link, IMSG_REPLAY_END, -1, NULL, 0);
+	place_reset();
+	replay_begin(c);
+}
+
+/* So much of the store is known to the mail root for good. */
+static int
+deliverer_rooted(void *arg, struct imsg *imsg)
+{
+	uint64_t	 counter;
+
+	(void)arg;
+	if (rules_payload(imsg, &counter) == -1)
+		return (-1);
+	state_rooted(counter);
+	return (0);
 }
 
 static int
-deliverer_replay(void *arg, int64_t id, const struct msg_rcpt *m)
+deliverer_replayed(void *arg, struct imsg *imsg)
 {
-	struct child	*c = arg;
+	struct child		*c = arg;
+	struct msg_replayed	 m;
 
-	replayed = id;
-	return (link_send(&c->link, IMSG_REPLAY, -1, m, sizeof(*m)));
+	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) ? -1 : replay_told(&m, c->ready));
 }
 
 static int
-deliverer_hold(void *arg, const char *link)
+deliverer_place(void *arg, struct imsg *imsg)
 {
-	struct child	*c = arg;
-	struct msg_link	 m;
+	struct msg_place	 m;
 
-	memset(&m, 0, sizeof(m));
-	strlcpy(m.link, link, sizeof(m.link));
-	return (link_send(&c->link, IMSG_HOLD, -1, &m, sizeof(m)));
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.dest, sizeof(m.dest)) || m.error > INT_MAX)
+		return (-1);
+	place_told(&m);
+	return (0);
+}
+
+static int
+deliverer_aside(void *arg, struct imsg *imsg)
+{
+	struct msg_aside	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || m.name[0] == '\0' || m.fresh > 1)
+		return (-1);
+	aside_told(&m);
+	return (0);
 }
 
 static int
@@ -200,19 +229,19 @@ deliverer_suspect(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* Every replayed delivery is in place: their rows may go, sessions may start. */
+/* What could be replayed is in place: those rows may go, sessions may start. */
 static int
 deliverer_recovered(void *arg, struct imsg *imsg)
 {
 	struct child	*c = arg;
+	uint32_t	 durable;
 
-	(void)imsg;
-	if (c->ready)
+	if (rules_payload(imsg, &durable) == -1 || c->ready)
 		return (-1);
-	if ((replayed > 0 && state_settle(1, replayed) == -1) || state_flush() == -1)
-		log_warnx("state.db: replayed deliveries stay listed until the next start");
+	replay_end(durable != 0);
 	deliverer_suspects();
 	child_set_ready(c);
+	aside_recovered();
 	return (0);
 }
 

@@ -26,9 +26,10 @@ options_parse(struct options *o, int argc, char *argv[])
 	o->store = RPOPD_STATEDIR "/rpopd.db";
 	o->libexec = RPOPD_LIBEXECDIR;
 	o->rundir = RPOPD_RUNDIR;
-	while ((c = getopt(argc, argv, "1df:l:nr:SvV" HOOK_OPTS)) != -1) {
+	while ((c = getopt(argc, argv, "1Adf:l:nr:SvV" HOOK_OPTS)) != -1) {
 		switch (c) {
 		case '1': o->once = 1; break;
+		case 'A': o->declare = 1; break;
 		case 'd': o->debug = 1; break;
 		case 'f': o->store = optarg; break;
 		case 'l': o->libexec = optarg; break;
@@ -54,7 +55,7 @@ options_parse(struct options *o, int argc, char *argv[])
 static void
 options_usage(void)
 {
-	fprintf(stderr, "usage: rpopd [-1dnSvV] [-f store] [-l libexec] [-r rundir]\n");
+	fprintf(stderr, "usage: rpopd [-1AdnSvV] [-f store] [-l libexec] [-r rundir]\n");
 	exit(1);
 }
 

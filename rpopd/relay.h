@@ -154,6 +154,7 @@ void	 spool_move(int64_t pending, const char *link, const char *dest);	/* its ro
 int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead */
 void	 spool_reset(void);				/* the deliverer died */
 int	 spool_has(const char *link);			/* 1: a file with something in it is there, 0: it is not, -1: who knows */
+void	 spool_later(int64_t pending, const char *link);	/* the deliverer will say SPOOL_MOVED */
 int	 spool_moved(const struct msg_link *);		/* link_deliverer.c; 0, or -1: nothing was to be moved */
 void	 relay_opened(const struct msg_spool_opened *, int fd);	/* relay.c; fd -1 if error is set */
 

@@ -3,6 +3,7 @@
  * Loading the administrator's store: all or nothing.  A store with a bad row leaves the running configuration in force.  A task
  * survives as long as its record names the same remote mailbox, running session included.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "mailroot.h"
 #include "rpopd.h"
 #include "token.h"
 
@@ -35,13 +37,33 @@ reload_sound(void)
 {
 	struct complaint	 c = { "", 0, 1 };
 	struct config		*config;
+	char			 state[PATH_MAX], sentence[PATH_MAX * 2];
 	int			 sound;
 
 	if ((config = reload_read(&c)) == NULL)
 		return (0);
 	sound = config->unsound == 0;
+	rpopd_state_path(state, sizeof(state));
+	if (!mailroot_sound(config->settings.mail_root, state, sentence, sizeof(sentence))) {
+		reload_complain(&c, sentence);
+		sound = 0;
+	}
 	config_free(config);
 	return (sound);
+}
+
+/* Where a sound store says that the mail root is.  0, or -1 with every bad row named on standard error. */
+int
+reload_mail_root(char *path, size_t size)
+{
+	struct complaint	 c = { "", 0, 1 };
+	struct config		*config;
+
+	if ((config = reload_read(&c)) == NULL)
+		return (-1);
+	strlcpy(path, config->settings.mail_root, size);
+	config_free(config);
+	return (0);
 }
 
 /*
@@ -62,7 +84,9 @@ reload_load(char *err, size_t errsize)
 	}
 	if (config->settings.hostname[0] == '\0')
 		gethostname(config->settings.hostname, sizeof(config->settings.hostname));
-	if (reload_same_daemon(config, err, errsize) == -1 || jail_prepare(&master.opt, config, err, errsize) == -1 ||
+	if (reload_same_daemon(config, err, errsize) == -1 ||
+	    (master.config == NULL && mailroot_open(config->settings.mail_root, err, errsize) == -1) ||
+	    jail_prepare(&master.opt, config, err, errsize) == -1 ||
 	    reload_hops(config, err, errsize) == -1 || (tasks = reload_tasks(config, err, errsize)) == NULL) {
 		config_free(config);
 		return (-1);

@@ -15,6 +15,7 @@
 
 #include "../common/log.h"
 #include "../common/sandbox.h"
+#include "mailroot.h"
 #include "rpopd.h"
 #include "token.h"
 
@@ -24,6 +25,7 @@
 
 static void	 rpopd_lock(void);
 static void	 rpopd_open_state(void);
+static void	 rpopd_declare(void);
 static void	 rpopd_daemonize(void);
 static void	 rpopd_signals(void);
 static void	 rpopd_signal(int, short, void *);
@@ -41,7 +43,7 @@ static const int	 handled[] = { SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGUSR1 };
 int
 main(int argc, char *argv[])
 {
-	char	 err[PROTO_TEXT_SIZE];
+	char	 err[PATH_MAX * 2];
 
 	options_parse(&master.opt, argc, argv);
 	TAILQ_INIT(&master.sessions);
@@ -62,6 +64,8 @@ main(int argc, char *argv[])
 	if (jail_rundir(&master.opt, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	rpopd_lock();
+	if (master.opt.declare)
+		rpopd_declare();
 	if (!master.opt.debug && !master.opt.once)
 		rpopd_daemonize();
 	rpopd_open_state();
@@ -113,16 +117,39 @@ rpopd_lock(void)
 }
 
 /* state.db lies beside rpopd.db. */
+void
+rpopd_state_path(char *path, size_t size)
+{
+	const char	*slash = strrchr(master.opt.store, '/');
+
+	snprintf(path, size, "%.*sstate.db", slash == NULL ? 0 : (int)(slash - master.opt.store) + 1, master.opt.store);
+}
+
 static void
 rpopd_open_state(void)
 {
-	char		 path[PATH_MAX], err[PROTO_TEXT_SIZE];
-	const char	*slash = strrchr(master.opt.store, '/');
+	char	 path[PATH_MAX], err[PATH_MAX * 2];
 
-	snprintf(path, sizeof(path), "%.*sstate.db", slash == NULL ? 0 : (int)(slash - master.opt.store) + 1, master.opt.store);
+	rpopd_state_path(path, sizeof(path));
 	if (state_open(path, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	(void)state_clamp(time(NULL));
+}
+
+/* -A: state.db and the mail root belong together from now on.  Nothing else is done. */
+static void
+rpopd_declare(void)
+{
+	char	 root[PATH_MAX], err[PATH_MAX * 2];
+
+	if (reload_mail_root(root, sizeof(root)) == -1)
+		exit(1);
+	rpopd_open_state();
+	if (mailroot_declare(root, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	state_close();
+	fprintf(stderr, "state.db and mail_root %s belong together from now on; the next start compares them row by row\n", root);
+	exit(0);
 }
 
 static void

@@ -29,7 +29,7 @@ struct options {
 	const char	*store;		/* path of rpopd.db */
 	const char	*libexec;	/* dialer, fetcher, deliverer */
 	const char	*rundir;	/* control socket and jails */
-	int		 debug, verbose, check, once, no_seccomp;
+	int		 debug, verbose, check, once, no_seccomp, declare;
 	const char	*hook_process, *hook;	/* test builds: -K process:point */
 	const char	*probe_process, *probe;	/* test builds: -P process:what */
 };
@@ -98,6 +98,7 @@ extern struct rpopd	 master;		/* owned by rpopd.c */
 int	 rpopd_reload(char *err, size_t errsize);
 void	 rpopd_stop(void);
 void	 rpopd_maybe_exit(void);
+void	 rpopd_state_path(char *, size_t);	/* of state.db, beside rpopd.db */
 
 /* options.c */
 void	 options_parse(struct options *, int, char **);
@@ -109,6 +110,7 @@ int	 jail_refresh(const struct options *, const struct config *, char *err, size
 
 /* reload.c */
 int	 reload_sound(void);			/* 1: the store would load; 0: complaints are on stderr */
+int	 reload_mail_root(char *path, size_t size);
 int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
 void	 reload_prune(void);			/* mailboxes that no record names any more, in their time */
 
@@ -179,6 +181,19 @@ extern const struct rule dialer_rules[], template_rules[], fetch_rules[], delive
 extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules, oauth_nrules, sender_nrules;
 void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
+
+/* replay.c: a deliverer's start */
+void	 replay_begin(struct child *);
+int	 replay_told(const struct msg_replayed *, int started);	/* 0, or -1: no such row */
+void	 replay_end(int durable);
+
+/* place.c: directories that mail waits for, and files set aside in the spool */
+void	 place_told(const struct msg_place *);
+void	 place_reset(void);			/* a new deliverer: it says again what is wrong */
+uint32_t place_waiting(char *first, size_t size);	/* how many, and a sentence about the first */
+void	 aside_told(const struct msg_aside *);
+void	 aside_recovered(void);			/* the postmaster hears of what is new */
+uint32_t aside_count(void);
 
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);

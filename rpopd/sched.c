@@ -10,6 +10,7 @@
 
 #include "../common/clock.h"
 #include "../common/log.h"
+#include "mailroot.h"
 #include "rpopd.h"
 
 #define START_SPREAD	20	/* ms between the first polls after a start */
@@ -96,7 +97,7 @@ sched_run(void)
 		else
 			sched_move(t, &t->host->waiting, t->due);
 	}
-	while (!commit_blocked() && !relay_full() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
+	while (!commit_blocked() && !relay_full() && mailroot_right() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
 		if (!sched_permitted(t, now))
 			continue;
 		if (session_start(t) == -1)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../common/log.h"
+#include "mailroot.h"
 #include "relay.h"
 #include "rpopd.h"
 
@@ -33,9 +34,23 @@ spool_remove(const char *link)
 
 	if (d == NULL)
 		return;
+	mailroot_tell();
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.link, link, sizeof(m.link));
 	link_send(&d->link, IMSG_SPOOL_REMOVE, -1, &m, sizeof(m));
+}
+
+/* A pending row that the deliverer will answer for by SPOOL_MOVED. */
+void
+spool_later(int64_t pending, const char *link)
+{
+	struct move	*mv;
+
+	if ((mv = calloc(1, sizeof(*mv))) == NULL)
+		fatal("spool_later");
+	mv->pending = pending;
+	strlcpy(mv->link, link, sizeof(mv->link));
+	TAILQ_INSERT_TAIL(&moves, mv, entry);
 }
 
 /* Likewise; told of the pending row as well, it finds the link gone the second time. */
@@ -44,15 +59,11 @@ spool_move(int64_t pending, const char *link, const char *dest)
 {
 	struct child	*d = master.current[ROLE_DELIVERER];
 	struct msg_rcpt	 m;
-	struct move	*mv;
 
 	if (d == NULL)
 		return;
-	if ((mv = calloc(1, sizeof(*mv))) == NULL)
-		fatal("spool_move");
-	mv->pending = pending;
-	strlcpy(mv->link, link, sizeof(mv->link));
-	TAILQ_INSERT_TAIL(&moves, mv, entry);
+	spool_later(pending, link);
+	mailroot_tell();
 	memset(&m, 0, sizeof(m));
 	m.kind = RCPT_MAILDIR;
 	strlcpy(m.link, link, sizeof(m.link));

@@ -103,6 +103,32 @@ int	 state_open(const char *path, char *err, size_t errsize);
 void	 state_close(void);
 uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so that it rarely writes; 0: dead store */
 
+/* --- store_root.c --- */
+
+enum root_joined { ROOT_NEW = 0, ROOT_JOINED = 1, ROOT_DECLARED = 2, ROOT_TAKEN = 3 };	/* as column joined of root */
+
+struct root_state {			/* what state.db knows of the mail root that it belongs to */
+	uint8_t		 identity[16];
+	uint64_t	 counter, durable;	/* durable <= the mail root's <= counter */
+	uint32_t	 life;			/* first session number of the last life whose start was completed */
+	uint32_t	 session;		/* and of this one */
+	enum root_joined joined;
+};
+void	 state_root(struct root_state *);		/* of the open store */
+int	 state_root_peek(const char *path, struct root_state *, char *err, size_t errsize);	/* 1, 0: no such store, -1: a sentence */
+int	 state_root_joined(enum root_joined);		/* durable; 0, 1, -1; so the next two */
+int	 state_root_declare(const uint8_t identity[16], uint64_t counter);	/* counter: greater than this one, too */
+int	 state_root_started(void);			/* every row was replayed, every spent link removed durably */
+uint64_t state_counter(void);
+void	 state_rooted(uint64_t);			/* durable in the mail root; remembered with the next durable transaction */
+void	 state_on_count(void (*)(void));		/* called behind each durable transaction */
+int	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* every link to be removed; 0/-1 */
+/*
+ * The file of a pending row exists nowhere: the row goes, and with it what would keep the message from being retrieved and delivered
+ * again.  By id, or by link if id is 0.  1, 0: no such row, -1: failed or locked.
+ */
+int	 state_pending_missing(int64_t id, const char *link);
+
 /* --- store_commit.c --- */
 
 /*
@@ -113,7 +139,7 @@ int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
 int	 state_mark(uint8_t *key);			/* of the trace mark, PROTO_DIGEST_LEN octets; 0 or -1 */
 int	 state_settle(int64_t first, int64_t last);	/* queue for the next commit; 0, or -1: no memory */
 int	 state_flush(void);				/* commit queued settles now */
-/* Every pending row in order. */
+/* Every pending row in order, those that cannot be right left out: 1 then.  0, or -1: the store cannot be read. */
 int	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg);
 int64_t	 state_pending_count(void);
 /* Rows that have done their work go, once a day: of what was handled after 14 days, of copies after 30. */

@@ -99,7 +99,7 @@ state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg)
 	struct msg_rcpt	 rcpt;
 	sqlite3_stmt	*st;
 	const char	*link, *dest;
-	int		 rc = SQLITE_ERROR, stop = 0;
+	int		 rc = SQLITE_ERROR, stop = 0, odd = 0;
 
 	if ((st = state_query(Q_PENDING_LIST)) == NULL)
 		return (-1);
@@ -109,9 +109,9 @@ state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg)
 		memset(&rcpt, 0, sizeof(rcpt));
 		if (link == NULL || dest == NULL || strlcpy(rcpt.link, link, sizeof(rcpt.link)) >= sizeof(rcpt.link) ||
 		    strlcpy(rcpt.dest, dest, sizeof(rcpt.dest)) >= sizeof(rcpt.dest)) {
-			log_warnx("state.db: pending row %lld cannot be right", (long long)sqlite3_column_int64(st, 0));
-			sqlite3_reset(st);
-			return (-1);
+			log_warnx("state.db: row %lld of pending cannot be right and is left alone", (long long)sqlite3_column_int64(st, 0));
+			odd = 1;
+			continue;
 		}
 		stop = cb(arg, sqlite3_column_int64(st, 0), &rcpt);
 	}
@@ -120,7 +120,7 @@ state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg)
 		return (-1);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (odd);
 }
 
 int64_t

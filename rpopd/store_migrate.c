@@ -19,6 +19,7 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"ALTER TABLE mailbox ADD COLUMN created INTEGER;"
 		"ALTER TABLE mailbox ADD COLUMN origin TEXT;"
 		"ALTER TABLE mailbox ADD COLUMN forgotten INTEGER;"
+		"ALTER TABLE pending ADD COLUMN copy BLOB;"
 		"ALTER TABLE record_state ADD COLUMN failing INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE seen RENAME TO seen_1;"
 		"ALTER TABLE suspect RENAME TO suspect_1;",
@@ -44,7 +45,8 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"ALTER TABLE relay ADD COLUMN body INTEGER NOT NULL DEFAULT 1 CHECK (body BETWEEN 0 AND 2);"
 		"ALTER TABLE relay ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE relay ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"
-		"UPDATE relay SET sha256 = (SELECT s.sha256 FROM seen s WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state <> 4);",
+		"UPDATE relay SET sha256 = (SELECT s.sha256 FROM seen s WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state <> 4);"
+		"ALTER TABLE pending ADD COLUMN copy BLOB;",
 
 		/* Their names are learned by the first load. */
 		"INSERT INTO hop (id, nexthop, name, address, gone) SELECT nexthop, nexthop, '', '', NULL FROM ("

@@ -46,7 +46,8 @@ const char *const	 state_texts[Q_MAX] = {
 	/* A digest key is longer than any unique-id. */
 	[Q_UNPROVEN_ROWS] = "SELECT uid, sha256 FROM seen WHERE mailbox = ?1 AND since >= ?2 AND state IN (0, 1, 2, 5)"
 	    " AND length(uid) <= 70",
-	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest) VALUES (?1, ?2, ?3, ?4)",
+	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest, copy) VALUES (?1, ?2, ?3, ?4, ?5)",
+	[Q_PENDING_ROW] = "SELECT mailbox, uid, copy, id FROM pending WHERE id = ?1 OR (?1 = 0 AND link = ?2)",
 	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
 	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",
@@ -101,6 +102,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " VALUES (?1, ?2, ?3, max(?4, ifnull((SELECT forgotten + 1 FROM mailbox WHERE id = ?1), 0)))"
 	    " ON CONFLICT DO UPDATE SET mailbox = excluded.mailbox, uid = excluded.uid, since = excluded.since"
 	    " WHERE since <= (SELECT forgotten FROM mailbox WHERE id = ?1)",
+	[Q_COPY_FORGET] = "DELETE FROM copy WHERE key = ?1",
 	[Q_COPY_PRUNE] = "DELETE FROM copy WHERE since < ?1",
 	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, since, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
 	    " ?6)",
@@ -204,6 +206,13 @@ const char *const	 state_texts[Q_MAX] = {
 	    " last_success > ?2 OR last_attempt > ?2 OR failing > ?2",
 	[Q_CLAMP_TOKEN] = "UPDATE token SET since = min(since, ?1), ends = 0, said = 0 WHERE since > ?2 OR said > ?2",
 	[Q_CLAMP_META] = "UPDATE meta SET value = ?1 WHERE key = 'pruned' AND value > ?2",
+	[Q_ROOT_COUNT] = "UPDATE root SET counter = counter + 1, durable = max(durable, ?1) RETURNING counter",
+	[Q_ROOT_JOINED] = "UPDATE root SET joined = ?1",
+	[Q_ROOT_DECLARED] = "UPDATE root SET joined = 2, identity = ?1, counter = max(counter, ?2) + 1, durable = 0",
+	[Q_ROOT_STARTED] = "UPDATE root SET joined = min(joined, 1), life = ?1",
+	[Q_SPENT_ADD] = "INSERT OR IGNORE INTO spent (link, counter) SELECT ?1, counter + 1 FROM root",
+	[Q_SPENT_LIST] = "SELECT link FROM spent",
+	[Q_SPENT_DROP] = "DELETE FROM spent WHERE counter < ?1",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
 	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",
 	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended, ends, said, warned FROM token WHERE origin = ?1",

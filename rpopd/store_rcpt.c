@@ -40,7 +40,7 @@ struct results {			/* what rpopctl explain will say: a line for each recipient, 
 	char	 origin[ORIGIN_SIZE];	/* the message that the last copy was taken for */
 };
 
-static int	 rcpt_one(struct receipt *, const struct msg_rcpt *, int64_t *, int64_t *);
+static int	 rcpt_one(struct receipt *, const struct msg_rcpt *, const uint8_t *, int64_t *, int64_t *);
 static void	 rcpt_key(const struct receipt *, const struct msg_rcpt *, uint8_t [COPY_KEY_LEN]);
 static int	 rcpt_copy(const struct receipt *, const struct msg_rcpt *, char *, size_t);
 static void	 rcpt_origin(sqlite3_stmt *, char *, size_t);
@@ -58,6 +58,7 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	static struct results	 results;
 	char			 origin[ORIGIN_SIZE];
+	uint8_t			 key[COPY_KEY_LEN];
 	int			 unified = memcmp(r->identity, none, sizeof(none)) != 0, discard, copy;
 	uint32_t		 i, discarded = 0;
 
@@ -65,7 +66,8 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 	for (i = 0; i < r->nrcpt; i++) {
 		discard = r->rcpts[i].kind == RCPT_DISCARD;
 		copy = !discard && unified ? rcpt_copy(r, &r->rcpts[i], origin, sizeof(origin)) : 0;
-		if (copy == -1 || (!discard && !copy && rcpt_one(r, &r->rcpts[i], first, last) == -1))
+		rcpt_key(r, &r->rcpts[i], key);
+		if (copy == -1 || (!discard && !copy && rcpt_one(r, &r->rcpts[i], unified ? key : NULL, first, last) == -1))
 			return (-1);
 		r->verdicts[i] = discard || copy ? COMMIT_DISCARD : COMMIT_DELIVER;
 		r->copies += copy;
@@ -82,24 +84,27 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 }
 
 int
-rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, int64_t *id)
+rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, const uint8_t *copy,
+    int64_t *id)
 {
 	sqlite3_stmt	*st;
 
 	if ((st = state_query(Q_PENDING_INSERT)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1 ||
 	    sqlite3_bind_text(st, 3, link, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 4, dest, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
+	    sqlite3_bind_text(st, 4, dest, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    (copy == NULL ? sqlite3_bind_null(st, 5) : sqlite3_bind_blob(st, 5, copy, COPY_KEY_LEN, SQLITE_STATIC)) != SQLITE_OK ||
+	    state_step(st) == -1)
 		return (-1);
 	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
 	return (0);
 }
 
 static int
-rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, int64_t *first, int64_t *last)
+rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, int64_t *first, int64_t *last)
 {
 	if (rcpt->kind != RCPT_MAILDIR)
 		return (rcpt_relay(r, rcpt));
-	if (rcpt_pending(r->mailbox, r->uid, r->uidlen, rcpt->link, rcpt->dest, last) == -1)
+	if (rcpt_pending(r->mailbox, r->uid, r->uidlen, rcpt->link, rcpt->dest, copy, last) == -1)
 		return (-1);
 	if (*first == 0)
 		*first = *last;

@@ -7,7 +7,7 @@
  *	waiting, sent		WAITING		in doubt: counted once, by the first write of the next life, and sent again
  *	change not committed	WAITING		the same
  *	change committed:
- *	  gone, others open	WAITING		the link is removed at the start, since no row holds it
+ *	  gone, others open	WAITING		the link is removed at the start, since it is in table spent
  *	  gone, it was the last	row.after	the same; the next session deletes
  *	  quarantined		likewise	the link is held
  *	  moved to pending	likewise	the pending row is replayed
@@ -135,7 +135,8 @@ state_relay_reported(int64_t id, const struct msg_reported *m, uint32_t nexthop,
 	case 0:
 		return ((rv = state_end(0)) == 0 ? 2 : rv);
 	case 1:
-		failed = state_run(Q_RELAY_DROP, id) == -1 || report_row(&row, m, nexthop, recipient, made) == -1 ||
+		failed = state_run(Q_RELAY_DROP, id) == -1 || root_spent(row.link) == -1 ||
+		    report_row(&row, m, nexthop, recipient, made) == -1 ||
 		    relay_note(&row, "report to", row.sender, NULL) == -1 || relay_final(&row, &last) == -1;
 	}
 	HOOK("relay.report");
@@ -293,12 +294,12 @@ change_one(struct relay_change *c)
 			return (-1);
 		break;
 	case RELAY_DONE:
-		if (state_run(Q_RELAY_DROP, c->id) == -1 ||
+		if (state_run(Q_RELAY_DROP, c->id) == -1 || root_spent(row.link) == -1 ||
 		    relay_note(&row, row.state == RELAY_WAITING && row.body == BODY_HERE ? "accepted" : "dropped", dest, c->status) == -1)
 			return (-1);
 		break;
 	case RELAY_MOVE:
-		if (rcpt_pending(row.mailbox, row.uid, row.uidlen, row.link, dest, &c->pending) == -1 ||
+		if (rcpt_pending(row.mailbox, row.uid, row.uidlen, row.link, dest, NULL, &c->pending) == -1 ||
 		    state_run(Q_RELAY_DROP, c->id) == -1 || relay_note(&row, "delivered", dest, c->status) == -1)
 			return (-1);
 		break;
@@ -433,7 +434,7 @@ report_row(const struct relay_row *row, const struct msg_reported *m, uint32_t n
 	struct relay_row	 r;
 
 	if (nexthop == 0)
-		return (rcpt_pending(row->mailbox, (const uint8_t *)"", 0, m->link, m->dest, made));
+		return (rcpt_pending(row->mailbox, (const uint8_t *)"", 0, m->link, m->dest, NULL, made));
 	memset(&r, 0, sizeof(r));
 	r.mailbox = row->mailbox;
 	r.nexthop = nexthop;

@@ -118,13 +118,14 @@ enum state_sql {
 	Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT, Q_SEEN_ROW,
 	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,
 	Q_UNPROVEN_GET, Q_UNPROVEN_PUT, Q_UNPROVEN_DROP, Q_UNPROVEN_ROWS,
-	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT,
+	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT, Q_PENDING_ROW,
 	Q_RELAY_INSERT, Q_RELAY_LIST, Q_RELAY_GET, Q_RELAY_OF, Q_RELAY_COUNT, Q_RELAY_OPEN, Q_RELAY_DROP, Q_RELAY_AGAIN,
 	Q_RELAY_STATE, Q_RELAY_RELEASE, Q_RELAY_KEY, Q_RELAY_COUNTED, Q_RELAY_LINKS,
 	Q_RELAY_BODY, Q_RELAY_AFTER, Q_SEEN_WANT, Q_RELAY_WANTED, Q_RELAY_ATTACH, Q_RELAY_ORPHANS,
 	Q_RELAY_REHOP, Q_HOP_LIST, Q_HOP_NAME, Q_HOP_ADD, Q_HOP_PUT, Q_HOP_GONE,
 	Q_RELAY_SENT, Q_DOUBT_COUNT, Q_DOUBT_CLEAR, Q_PROOF_PUT,
-	Q_COPY_GET, Q_COPY_ADD, Q_COPY_PRUNE, Q_HANDLED_PUT, Q_HANDLED_GET, Q_HANDLED_RESULT, Q_HANDLED_KEY, Q_HANDLED_PRUNE,
+	Q_COPY_GET, Q_COPY_ADD, Q_COPY_FORGET, Q_COPY_PRUNE, Q_HANDLED_PUT, Q_HANDLED_GET, Q_HANDLED_RESULT, Q_HANDLED_KEY,
+	Q_HANDLED_PRUNE,
 	Q_PRUNED_GET, Q_PRUNED_PUT,
 	Q_ODD_ANY, Q_ODD_LIST, Q_ODD_GET,
 	Q_SUSPECT_ADD, Q_FAILURE_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS, Q_SUSPECT_PURGE,
@@ -140,6 +141,7 @@ enum state_sql {
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP, Q_UNFOUND_GET, Q_UNFOUND_PUT, Q_UNFOUND_DROP,
 	Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT, Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED,
 	Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META,
+	Q_ROOT_COUNT, Q_ROOT_JOINED, Q_ROOT_DECLARED, Q_ROOT_STARTED, Q_SPENT_ADD, Q_SPENT_LIST, Q_SPENT_DROP,
 	Q_SESSION_PUT, Q_MARK_GET,
 	Q_TOKEN_GET, Q_TOKEN_ROTATE, Q_TOKEN_SUSPEND, Q_TOKEN_END, Q_TOKEN_LIST, Q_TOKEN_DROP,
 	Q_MAX
@@ -161,9 +163,17 @@ int	 change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* stor
 int	 mailbox_bind(sqlite3_stmt *, const struct record *);	/* store_mailbox.c: its name, ?1 to ?5 */
 void	 commit_forget(void);				/* store_commit.c */
 
+/* store_root.c */
+int	 root_load(sqlite3 *);				/* the store is open; 0 or -1 */
+int	 root_count(void);				/* before the COMMIT of a durable transaction; 0 or -1 */
+void	 root_counted(void);				/* and after it */
+int	 root_spent(const char *link);			/* in a transaction that drops the link's row; 0 or -1 */
+
 /* store_rcpt.c: inside a transaction; 0 or -1. */
 int	 rcpt_commit(struct receipt *, int64_t *first, int64_t *last);
-int	 rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, int64_t *id);
+/* copy: 16 octets, the key of its row in table copy, or NULL. */
+int	 rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, const uint8_t *copy,
+	    int64_t *id);
 struct relay_row;
 int	 relay_insert(const struct relay_row *, int64_t *id);	/* store_relay.c; likewise */
 int	 relay_attach(struct receipt *);		/* store_body.c; likewise */

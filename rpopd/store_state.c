@@ -67,7 +67,7 @@ state_open(const char *path, char *err, size_t errsize)
 	full = 1;
 	if (sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES
 	    "; PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -2048; PRAGMA secure_delete = OFF") == -1 ||
-	    state_migrate(version) == -1 || seen_register(db) == -1 || state_prepare() == -1 ||
+	    state_migrate(version) == -1 || seen_register(db) == -1 || state_prepare() == -1 || root_load(db) == -1 ||
 	    sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
 		sql_reason(db, path, err, errsize);
 		state_close();
@@ -253,9 +253,11 @@ state_end(int failed)
 {
 	sqlite3_stmt	*st;
 
-	if (failed || (st = state_query(Q_COMMIT)) == NULL || state_step(st) == -1)
+	if (failed || (full && root_count() == -1) || (st = state_query(Q_COMMIT)) == NULL || state_step(st) == -1)
 		return (state_failed("commit"));
 	complained = 0;
+	if (full)
+		root_counted();
 	return (0);
 }
 

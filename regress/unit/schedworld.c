@@ -12,6 +12,7 @@
 #include "../../common/clock.h"
 #include "../../common/log.h"
 #include "../../rpopd/relay.h"
+#include "../../rpopd/mailroot.h"
 #include "schedworld.h"
 
 struct rpopd		 master;
@@ -37,6 +38,12 @@ time(time_t *t)
 	if (t != NULL)
 		*t = wall;
 	return (wall);
+}
+
+int
+mailroot_right(void)
+{
+	return (1);
 }
 
 int

@@ -77,6 +77,9 @@ root_teardown(void **state)
 	(void)state;
 	batch_exit();
 	maildir_exit();
+	queue_exit();
+	aside_close();
+	rootmark_close();
 	spool_close();
 	close(rootfd);
 	notes_clear();
@@ -137,6 +140,12 @@ root_count(const char *below)
 		n += de->d_name[0] != '.' || (de->d_name[1] != '\0' && strcmp(de->d_name, "..") != 0);
 	closedir(dir);
 	return (n);
+}
+
+int
+root_clear(const char *below)
+{
+	return (nftw(root_path(below), root_remove, 16, FTW_DEPTH | FTW_PHYS));
 }
 
 uint8_t *
@@ -254,8 +263,22 @@ master_refuse(const struct spool_id *id, uint32_t why, const char *text)
 }
 
 void
-master_recovered(void)
+master_recovered(int durable)
 {
+	uint32_t	 settled = durable;
+
 	recovered++;
-	master_send(IMSG_RECOVERED, NULL, 0);
+	master_send(IMSG_RECOVERED, &settled, sizeof(settled));
+}
+
+void
+master_missing(const char *link)
+{
+	struct msg_replayed	 msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.what = REPLAYED_MISSING;
+	msg.row = UINT32_MAX;
+	strlcpy(msg.link, link, sizeof(msg.link));
+	master_send(IMSG_REPLAYED, &msg, sizeof(msg));
 }

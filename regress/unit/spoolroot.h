@@ -24,6 +24,7 @@ int	 root_fd(void);
 const char	*root_path(const char *below);	/* static buffer */
 void	 root_routes(const char *const *locals, size_t n);	/* accounts example.org/<local>, ids from 1, the first is postmaster */
 size_t	 root_count(const char *dir);	/* entries of a directory below the root */
+int	 root_clear(const char *dir);	/* remove it and what is in it; 0/-1 */
 uint8_t	*root_read(const char *path, size_t *len);	/* the caller frees */
 void	 root_write(const char *path, const void *, size_t);
 void	 notes_clear(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/notice.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/routes.c deliverer/recipients.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/recover.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/field.c deliverer/identity.c deliverer/queue.c */
+/* links: deliverer/notice.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/routes.c deliverer/recipients.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/recover.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/field.c deliverer/identity.c deliverer/queue.c deliverer/rootmark.c common/rootfile.c deliverer/lookup.c deliverer/aside.c */
 /* libs: -levent_core */
 /* Mail of our own: where it goes, what it looks like, what is refused, what is left of one that was cut off. */
 #include <sys/types.h>
@@ -177,7 +177,8 @@ test_recovered(void **state)
 	close(spool_create(&notice_id, NOTICE_SESSION, 1));
 	close(spool_create(&message, 5, 3));
 	recover_init();
-	recover_end();
+	recover_begin(1, 1);
+	recover_end(1);
 	assert_int_equal(root_count(SPOOL_DIR), 0);
 	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
 	assert_int_equal(((const struct msg_suspect *)(const void *)notes_nth(IMSG_SUSPECT, 0)->data)->session, 5);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/queue.c deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/message.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/field.c deliverer/identity.c deliverer/routes.c deliverer/recipients.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c */
+/* links: deliverer/queue.c deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/message.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/field.c deliverer/identity.c deliverer/routes.c deliverer/recipients.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/rootmark.c common/rootfile.c deliverer/lookup.c deliverer/aside.c */
 /* libs: -levent_core */
 /* Links that stay in the spool: verdicts for each recipient, held over a start, opened, removed, moved. */
 #include <sys/types.h>
@@ -145,7 +145,7 @@ test_discarded(void **state)
 	await(IMSG_SETTLED, 1);
 }
 
-/* A start: what is held stays, what is replayed is moved, anything else goes and is told if it was somebody's first link. */
+/* A start: what is held stays, what is replayed is moved, what was in flight goes, anything else is set aside. */
 static void
 test_held(void **state)
 {
@@ -153,6 +153,7 @@ test_held(void **state)
 
 	(void)state;
 	recover_init();
+	recover_begin(9, 1);
 	put(A, "mail");
 	put(B, "mail");
 	put(C, "mail");
@@ -162,11 +163,12 @@ test_held(void **state)
 	assert_int_equal(queue_hold(B), 0);
 	assert_int_equal(queue_hold(B), 0);
 	assert_int_equal(queue_hold("1.M2P3S4N5R7.mx"), 0);		/* is not there: whoever opens it will see */
-	assert_int_equal(recover_replay(&replay), 0);
-	recover_end();
+	recover_replay(&replay);
+	recover_end(1);
 	assert_int_equal(recovered, 1);
 	assert_int_equal(spool_has(B), 1);
-	assert_int_equal(root_count(SPOOL_DIR), 1);
+	assert_int_equal(root_count(SPOOL_DIR), 2);			/* B, and what was set aside */
+	assert_int_equal(root_count("spool/aside"), 1);
 	assert_int_equal(root_count("example.org/anna/new"), 1);
 	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
 	assert_int_equal(queue_holds(B), 0);				/* nothing is remembered */

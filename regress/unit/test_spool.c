@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c */
+/* links: deliverer/spool.c deliverer/recover.c deliverer/maildir.c deliverer/batch.c deliverer/ingest.c deliverer/tried.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c deliverer/rootmark.c common/rootfile.c deliverer/lookup.c deliverer/aside.c */
 /* libs: -levent_core */
 /* Names in the spool, and what a start makes of what it finds there. */
 #include <sys/types.h>
@@ -145,7 +145,7 @@ row(const struct spool_id *id, uint32_t rcpt, const char *dest, struct msg_rcpt 
 	strlcpy(msg->dest, dest, sizeof(msg->dest));
 }
 
-/* Committed: one link still there, one moved before.  Not committed: three links, one suspect.  And litter. */
+/* Committed: one link still there, one moved before.  Not committed: three links of this life, one suspect.  And litter. */
 static void
 test_recovery(void **state)
 {
@@ -156,21 +156,24 @@ test_recovery(void **state)
 
 	(void)state;
 	recover_init();
+	recover_begin(10, 1);
 	put(&done, 1);
 	put(&lost, 3);
 	root_write("spool/litter", "x", 1);
 	row(&done, 0, "example.org/anna", &msg);
 	snprintf(path, sizeof(path), "example.org/anna/new/%s", msg.link);
-	assert_int_equal(recover_replay(&msg), 0);
+	recover_replay(&msg);
 	assert_int_equal(faccessat(root_fd(), path, R_OK, 0), 0);
 	row(&done, 1, "example.org/gone", &msg);
-	assert_int_equal(recover_replay(&msg), 0);
+	recover_replay(&msg);
 	assert_int_equal(faccessat(root_fd(), "example.org/gone", F_OK, 0), -1);
 	assert_int_equal(root_count(SPOOL_DIR), 4);
 	assert_int_equal(recovered, 0);
-	recover_end();
+	recover_end(1);
 	assert_int_equal(recovered, 1);
-	assert_int_equal(root_count(SPOOL_DIR), 0);
+	assert_int_equal(notes_count(IMSG_REPLAYED), 0);
+	assert_int_equal(root_count(SPOOL_DIR), 1);
+	assert_int_equal(faccessat(root_fd(), "spool/aside/litter", R_OK, 0), 0);
 	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
 	memcpy(&suspect, notes_nth(IMSG_SUSPECT, 0)->data, sizeof(suspect));
 	assert_int_equal(suspect.session, 11);
@@ -179,25 +182,128 @@ test_recovery(void **state)
 	assert_int_equal(root_count("example.org/anna/new"), 1);
 }
 
-/* A row that cannot be carried out keeps everything in the spool, and no session may come. */
+static enum replayed
+told(size_t nth, uint32_t *at)
+{
+	struct msg_replayed	 m;
+
+	assert_non_null(notes_nth(IMSG_REPLAYED, nth));
+	memcpy(&m, notes_nth(IMSG_REPLAYED, nth)->data, sizeof(m));
+	*at = m.row;
+	return (m.what);
+}
+
+/* Nothing of what no row knows is removed unless it is of the last life, in a mail root that is the right one, with all rows told. */
+static void
+test_unknown_files(void **state)
+{
+	static const struct { uint32_t life; int proven, sure; size_t aside; }	 cases[] = {
+		{ 10, 1, 1, 1 }, { 12, 1, 1, 2 }, { 13, 1, 1, 3 }, { UINT32_MAX, 1, 1, 4 }, { 10, 0, 1, 4 }, { 10, 1, 0, 4 }
+	};
+	struct spool_id		 old = { 1, 1, 9, 1, "h" }, one = { 1, 1, 10, 1, "h" }, two = { 1, 1, 12, 5, "h" },
+				 own = { 1, 1, NOTICE_SESSION, 5, "h" };
+	size_t			 i;
+
+	(void)state;
+	for (i = 0; i < nitems(cases); i++) {
+		notes_clear();
+		recover_init();
+		recover_begin(cases[i].life, cases[i].proven);
+		put(&old, 1);
+		put(&one, 1);
+		put(&two, 1);
+		put(&own, 1);
+		recover_end(cases[i].sure);
+		assert_int_equal(root_count("spool/aside"), cases[i].aside);
+		assert_int_equal(notes_count(IMSG_ASIDE), cases[i].aside);
+		assert_int_equal(root_count(SPOOL_DIR), 1);
+		aside_close();
+		assert_int_equal(root_clear("spool/aside"), 0);
+	}
+}
+
+/* Links of one message are kept once; another file of that name gets a name of its own. */
+static void
+test_aside_names(void **state)
+{
+	struct spool_id	 id = { 1, 1, 9, 1, "h" };
+	char		 a[PROTO_LINK_SIZE], b[PROTO_LINK_SIZE];
+
+	(void)state;
+	put(&id, 1);
+	assert_int_equal(spool_link(&id, 3), 0);
+	spool_name(&id, 0, a, sizeof(a));
+	spool_name(&id, 3, b, sizeof(b));
+	assert_int_equal(aside_put(b), 0);
+	assert_int_equal(aside_put(a), 0);
+	assert_int_equal(root_count("spool/aside"), 1);
+	put(&id, 1);
+	assert_int_equal(aside_put(a), 0);
+	assert_int_equal(root_count("spool/aside"), 2);
+	assert_int_equal(aside_put(a), -1);
+}
+
+/* The mail root is not proven: what is in neither place is wanted again, what a reader has taken is not. */
+static void
+test_missing(void **state)
+{
+	struct spool_id	 id = { 1, 1, 10, 1, "h" };
+	struct msg_rcpt	 msg;
+	char		 path[PROTO_LINK_SIZE + 64];
+	uint32_t	 at;
+
+	(void)state;
+	recover_init();
+	recover_begin(10, 0);
+	put(&id, 1);
+	row(&id, 0, "example.org/anna", &msg);
+	recover_replay(&msg);
+	recover_replay(&msg);						/* in new/ by now */
+	row(&id, 1, "example.org/anna", &msg);
+	recover_replay(&msg);
+	snprintf(path, sizeof(path), "example.org/anna/cur/%s,S=4:2,S", msg.link);
+	root_write(path, "mail", 4);
+	recover_replay(&msg);
+	row(&id, 10, "example.org/anna", &msg);				/* no prefix of another name counts */
+	recover_replay(&msg);
+	row(&id, 0, "example.org/bert", &msg);
+	recover_replay(&msg);
+	recover_end(1);
+	assert_int_equal(notes_count(IMSG_REPLAYED), 3);
+	assert_int_equal(told(0, &at), REPLAYED_MISSING);
+	assert_int_equal(at, 2);
+	assert_int_equal(told(1, &at), REPLAYED_MISSING);
+	assert_int_equal(at, 4);
+	assert_int_equal(told(2, &at), REPLAYED_MISSING);
+	assert_int_equal(at, 5);
+}
+
+/* A row that cannot be carried out holds up its own account. */
 static void
 test_recovery_waits(void **state)
 {
 	struct spool_id	 id = { 1, 1, 10, 1, "h" }, other = { 1, 1, 12, 5, "h" };
 	struct msg_rcpt	 msg;
+	uint32_t	 at;
 
 	(void)state;
 	recover_init();
-	put(&id, 1);
+	recover_begin(10, 1);
+	put(&id, 2);
 	put(&other, 1);
 	root_write("example.org", "a file", 6);
 	row(&id, 0, "example.org/anna", &msg);
-	assert_int_equal(recover_replay(&msg), 0);
-	recover_end();
-	assert_int_equal(recovered, 0);
-	assert_int_equal(notes_count(IMSG_SUSPECT), 0);
-	assert_int_equal(root_count(SPOOL_DIR), 2);
-	recover_init();
+	recover_replay(&msg);
+	row(&id, 1, "example.net/bert", &msg);
+	recover_replay(&msg);
+	recover_end(1);
+	assert_int_equal(recovered, 1);
+	assert_int_equal(notes_count(IMSG_REPLAYED), 1);
+	assert_int_equal(told(0, &at), REPLAYED_LATER);
+	assert_int_equal(at, 0);
+	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
+	assert_int_equal(root_count(SPOOL_DIR), 1);
+	assert_int_equal(root_count("example.net/bert/new"), 1);
 }
 
 static void
@@ -208,18 +314,26 @@ test_replay_checks(void **state)
 		{ "1.M2P3S4N5R0.h", "../anna" }, { "1.M2P3S4N5R0.h", "/etc" }, { "1.M2P3S4N5R0.h", "" },
 		{ "1.M2P3S4N5R0.h", SPOOL_DIR }
 	};
+	struct spool_id						 id = { 1, 2, 4, 5, "h" };
 	struct msg_rcpt						 msg;
+	uint32_t						 at;
 	size_t							 i;
 
 	(void)state;
 	recover_init();
+	recover_begin(1, 1);
+	put(&id, 1);
 	for (i = 0; i < nitems(bad); i++) {
 		memset(&msg, 0, sizeof(msg));
 		strlcpy(msg.link, bad[i].link, sizeof(msg.link));
 		strlcpy(msg.dest, bad[i].dest, sizeof(msg.dest));
-		if (recover_replay(&msg) != -1)
+		recover_replay(&msg);
+		if (told(i, &at) != REPLAYED_ODD || at != i)
 			fail_msg("%s -> %s", bad[i].link, bad[i].dest);
 	}
+	recover_end(1);
+	assert_int_equal(recovered, 1);
+	assert_int_equal(root_count("spool/aside"), 1);			/* nothing counts as having been in flight */
 }
 
 #define T(f)	cmocka_unit_test_setup_teardown(f, root_setup, root_teardown)
@@ -229,7 +343,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		T(test_names_survive), T(test_foreign_names), T(test_host_encoded), T(test_open_refuses), T(test_remove_all_links),
-		T(test_recovery), T(test_recovery_waits), T(test_replay_checks),
+		T(test_recovery), T(test_recovery_waits), T(test_unknown_files), T(test_aside_names), T(test_missing), T(test_replay_checks),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The mail root's file .rpopd: does this mail root belong to the master's store, and how much of the store does it know?  The counter
+ * is written before anything in the mail root changes on the strength of what was committed, and becomes durable with the next
+ * durability step.  An error costs no mail: the file stays behind, which a later start understands as far as it was told.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/compat.h"
+#include "../common/hook.h"
+#include "../common/log.h"
+#include "../common/rootfile.h"
+#include "deliverer.h"
+
+static struct {
+	int		 fd;		/* -1: none, or it failed */
+	int		 started;	/* the start is complete: the master may be told */
+	uint64_t	 written, durable, told;
+} mark = { .fd = -1 };
+
+/* 0, or -1 with the reason logged: this is not the mail root that the master means. */
+int
+rootmark_open(int rootfd, const struct msg_root *m)
+{
+	struct rootfile	 f;
+
+	rootmark_close();
+	if ((mark.fd = openat(rootfd, ROOTFILE_NAME, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
+	    rootfile_read(mark.fd, &f) == -1) {
+		log_warn("mail root: %s", ROOTFILE_NAME);
+		rootmark_close();
+		return (-1);
+	}
+	if (memcmp(f.identity, m->identity, sizeof(f.identity)) != 0) {
+		log_warnx("mail root: belongs to another state.db");
+		rootmark_close();
+		return (-1);
+	}
+	mark.written = f.counter;
+	return (rootmark_counter(m->counter));
+}
+
+void
+rootmark_close(void)
+{
+	if (mark.fd != -1)
+		close(mark.fd);
+	memset(&mark, 0, sizeof(mark));
+	mark.fd = -1;
+}
+
+int
+rootmark_counter(uint64_t counter)
+{
+	if (mark.fd == -1 || counter == mark.written)
+		return (0);
+	if (rootfile_counter(mark.fd, counter) == -1) {
+		log_warn("mail root: %s: write", ROOTFILE_NAME);
+		return (0);
+	}
+	mark.written = counter;
+	HOOK("deliverer.root");
+	batch_settle_by(ROOTMARK_SECONDS);
+	return (0);
+}
+
+/* 1: it is to be made durable, with the files of a batch. */
+int
+rootmark_item(struct sync_item *item)
+{
+	if (mark.fd == -1 || mark.written == mark.durable)
+		return (0);
+	item->fd = mark.fd;
+	return (1);
+}
+
+/* What became of that; a descriptor that failed is not asked again. */
+void
+rootmark_synced(int error)
+{
+	if (error == 0) {
+		mark.durable = mark.written;
+		return;
+	}
+	errno = error;
+	log_warn("mail root: %s: fsync", ROOTFILE_NAME);
+	close(mark.fd);
+	mark.fd = -1;
+}
+
+/* Behind a durability step that covered the spool's directory. */
+void
+rootmark_settle(void)
+{
+	if (mark.fd != -1 && mark.written != mark.durable)
+		rootmark_synced(fsync(mark.fd) == -1 ? errno : 0);
+	if (!mark.started || mark.durable == mark.told)
+		return;
+	HOOK("deliverer.rooted");
+	mark.told = mark.durable;
+	master_send(IMSG_ROOTED, &mark.told, sizeof(mark.told));
+}
+
+void
+rootmark_started(void)
+{
+	mark.started = 1;
+}
