@@ -31,13 +31,14 @@ POINTS = {
     "rpopd": ["master.dialed", "master.planned", "master.receipts", "master.commit_before", "master.commit_after",
         "master.committed_sent", "master.verdict_sent", "master.settled", "master.done", "master.send", "master.sent",
         "master.relay_before", "master.relay_after", "relay.before", "relay.change", "relay.changed", "master.final",
-        "relay.report", "relay.reported", "master.reported", "master.report_after"],
+        "relay.report", "relay.reported", "master.reported", "master.report_after", "master.replayed", "root.durable"],
     "dialer": ["dialer.dial", "dialer.connected", "dialer.dialed"],
     "fetcher": ["template.fork", "fetcher.listed", "fetcher.begin", "fetcher.data", "fetcher.end", "fetcher.verdict", "fetcher.dele",
         "fetcher.quit", "fetcher.quit_ok"],
     "deliverer": ["deliverer.begin", "deliverer.header", "deliverer.written", "deliverer.fsync_files", "deliverer.fsync_spool",
         "deliverer.receipt", "deliverer.committed", "deliverer.rename", "deliverer.renamed", "deliverer.settle",
-        "deliverer.replay", "deliverer.queue_remove", "deliverer.report", "deliverer.notice"],
+        "deliverer.replay", "deliverer.queue_remove", "deliverer.report", "deliverer.notice", "deliverer.spent", "deliverer.flight",
+        "deliverer.root", "deliverer.rooted"],
     "sender": ["sender.dot", "sender.dot_sent", "sender.told"],
 }
 PEOPLE = ["anna", "bert", "info", "carl", "dora"]

@@ -116,7 +116,7 @@ aside_recovered(void)
 		notice_send(master.config->settings.postmaster, NULL, "files were set aside in the spool",
 		    "%u files were found in %s/spool that state.db does not know: mail that was waiting or in quarantine when another "
 		    "state.db was in use, for instance before a backup was restored.\nThey are in %s/spool/aside; nothing was removed.\n"
-		    "rpopctl quarantine lists them; its commands show, release and drop them.\n", aside.fresh,
+		    "What should be delivered can be moved into the new/ of a Maildir from there.\n", aside.fresh,
 		    master.config->settings.mail_root, master.config->settings.mail_root);
 	aside.fresh = 0;
 }

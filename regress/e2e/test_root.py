@@ -175,6 +175,26 @@ def test_restored_mail_root(people):
     assert people.once().code == 0
 
 
+def test_backup_of_both(people):
+    """As the manual says it: state.db and mail root of one moment agree; what was left on a server since is retrieved again."""
+    people.records[0]["leave"] = 1
+    arrive(people, "anna", "one")
+    people.once()
+    for database in ("rpopd.db", "state.db"):
+        subprocess.run(["sqlite3", database, ".backup '%s/backup-%s'" % (people.dir, database)], cwd=people.dir, check=True)
+    copy = os.path.join(people.dir, "copy")
+    subprocess.run(["cp", "-a", people.mail, copy], check=True)
+    arrive(people, "anna", "two")
+    people.once()
+    shutil.rmtree(people.mail)
+    os.rename(copy, people.mail)
+    restore(people, os.path.join(people.dir, "backup-state.db"))
+    shutil.copy(os.path.join(people.dir, "backup-rpopd.db"), people.db)
+    assert people.idents() == {ANNA: ["one"]}
+    assert people.once().code == 0
+    assert people.idents() == {ANNA: ["one", "two"]}
+
+
 def copied(rig):
     """Another store beside a copy of rpopd.db, and the arguments to run it."""
     other = os.path.join(rig.dir, "other")
