@@ -120,11 +120,13 @@ enum imsg_type {
 	IMSG_ROOT,		/* struct msg_root: what the mail root's file must say; ahead of everything else, once */
 	IMSG_ROOT_COUNTER,	/* uint64_t: likewise, from now on */
 	IMSG_SPENT,		/* struct msg_link: its row is gone, remove the link; before REPLAY_END */
+	IMSG_ASIDE_ACT,		/* struct msg_aside_act: an administrator's word about a file that is set aside */
 	/* V -> M */
 	IMSG_ROOTED,		/* uint64_t: the counter durable in the mail root, and everything that was asked for ahead of it */
 	IMSG_REPLAYED,		/* struct msg_replayed: what is odd about a row; before RECOVERED, MISSING at any time */
 	IMSG_PLACE,		/* struct msg_place: mail waits for a directory, or no longer */
 	IMSG_ASIDE,		/* struct msg_aside: a file that is set aside in the spool */
+	IMSG_ASIDE_DONE,	/* struct msg_aside_done: RELEASE and DROP; SHOW is answered by SPOOL_OPENED */
 	IMSG_SUSPECT,		/* struct msg_suspect: found in the spool, never committed; before RECOVERED */
 	IMSG_RECOVERED,		/* uint32_t: 1: every replayed link is in place and durable, but those that REPLAYED named; 0: perhaps not */
 	IMSG_RECEIPT,		/* struct msg_receipt: durable in the spool */
@@ -602,6 +604,18 @@ struct msg_aside {
 	char		 name[PROTO_LINK_SIZE];
 };
 
+struct msg_aside_act {
+	uint32_t	 id;			/* chosen by M, comes back */
+	uint32_t	 act;			/* enum quarantine_act: SHOW, RELEASE, DROP */
+	char		 name[PROTO_LINK_SIZE];
+	char		 dest[PROTO_DEST_SIZE];	/* RELEASE: the Maildir that gets it */
+};
+
+struct msg_aside_done {
+	uint32_t	 id;
+	uint32_t	 error;			/* errno; 0: done, durably */
+};
+
 /* REJECT: fails at once, by a row of table route.  DISCARD: nobody gets the message, likewise; its only recipient, and no row comes of it. */
 enum rcpt_kind { RCPT_MAILDIR = 1, RCPT_RELAY, RCPT_QUARANTINE, RCPT_REJECT, RCPT_DISCARD };
 
@@ -657,6 +671,7 @@ struct ctl_quarantine {
 	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
 	char		 uid[PROTO_UID_MAX + 32];
 	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
+	char		 file[PROTO_LINK_SIZE];	/* a file set aside in the spool, without id and mailbox; to empty: to the postmaster */
 };
 
 struct ctl_move {
@@ -678,6 +693,7 @@ struct ctl_queued {			/* a recipient that is not in its mailbox */
 	char		 recipient[PROTO_DEST_SIZE];
 	char		 sender[PROTO_SENDER_SIZE];
 	char		 status[PROTO_TEXT_SIZE];
+	char		 file[PROTO_LINK_SIZE];	/* not empty: set aside in the spool, no row knows it; only arrived counts */
 };
 
 struct ctl_tried {			/* a message on the server, looked at by a session that changes nothing */

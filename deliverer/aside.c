@@ -150,3 +150,44 @@ aside_tell(int dir, const char *name, int fresh)
 	m.octets = st.st_size;
 	master_send(IMSG_ASIDE, &m, sizeof(m));
 }
+
+int
+aside_open(const struct msg_aside_act *m, struct msg_spool_opened *answer)
+{
+	int	 dir;
+
+	if ((dir = aside_dir(0)) != -1)
+		return (queue_open_at(dir, m->name, m->id, answer));
+	memset(answer, 0, sizeof(*answer));
+	answer->id = m->id;
+	answer->error = errno;
+	return (-1);
+}
+
+/* One rename or one removal: whenever everything dies, the file is in one place. */
+int
+aside_act(const struct msg_aside_act *m)
+{
+	struct maildir	*md;
+	char		 err[PROTO_TEXT_SIZE];
+	int		 dir, rv, saved;
+
+	if ((dir = aside_dir(0)) == -1)
+		return (-1);
+	errno = EINVAL;
+	if (*m->name == '\0' || strchr(m->name, '/') != NULL)
+		return (-1);
+	HOOK("deliverer.act");
+	if (m->act == QUARANTINE_DROP)
+		rv = unlinkat(dir, m->name, 0);
+	else if ((md = maildir_get(m->dest, err, sizeof(err))) == NULL)
+		return (-1);
+	else {
+		rv = maildir_put(md, dir, m->name);
+		saved = errno;
+		maildir_release(md);
+		errno = saved;
+	}
+	HOOK("deliverer.acted");
+	return (rv == -1 ? -1 : fsync(dir));
+}

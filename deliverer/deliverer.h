@@ -119,6 +119,8 @@ int	 spool_each(int (*cb)(void *, const char *name), void *arg);	/* 0, or -1: it
 int	 aside_put(const char *link);	/* from the spool; told to the master; 0, or -1 and errno */
 void	 aside_list(void);		/* what is there, told to the master */
 void	 aside_close(void);
+int	 aside_open(const struct msg_aside_act *, struct msg_spool_opened *);	/* as queue_open() */
+int	 aside_act(const struct msg_aside_act *);	/* RELEASE or DROP, durably; 0, or -1 and errno */
 
 /* lookup.c */
 int	 lookup_place(int rootfd, const char *path, const char *name);	/* 1: new/ or cur/ of that Maildir has it */
@@ -142,6 +144,7 @@ const char	*maildir_path(const struct maildir *);
  * A directory taken away meanwhile is made again.
  */
 int	 maildir_take(struct maildir *, const char *name);
+int	 maildir_put(struct maildir *, int dir, const char *name);	/* of maildir_get() */
 /* fsync each new/ that got a file since the last call, once.  0, or -1: at least one failed (logged). */
 int	 maildir_sync(void);
 int	 maildir_nopen(void);
@@ -235,6 +238,7 @@ int	 queue_holds(const char *link);
 void	 queue_wait(struct maildir *, const char *link);	/* during the start */
 uint32_t queue_release(void);			/* the start is over; how many were held */
 int	 queue_open(const struct msg_link *, struct msg_spool_opened *);	/* descriptor; -1: answer->error */
+int	 queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *);
 void	 queue_remove(const char *link);
 int	 queue_move(const struct msg_rcpt *);	/* SPOOL_MOVED follows; 0, or -1: no link or no Maildir */
 void	 queue_settle(int durable);		/* batch.c: what was moved so far is durable, or may not be */

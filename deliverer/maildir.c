@@ -219,6 +219,18 @@ maildir_take(struct maildir *md, const char *name)
 	return (n);
 }
 
+/* A file of another directory of ours, which has no colon in its name, to a new/ that is open; durable there.  0, or -1 and errno. */
+int
+maildir_put(struct maildir *md, int dir, const char *name)
+{
+	struct stat	 st;
+
+	errno = EEXIST;
+	if (fstatat(md->fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return (-1);
+	return (renameat(dir, name, md->fd, name) == -1 ? -1 : fsync(md->fd));
+}
+
 /* As maildir_take().  ENOENT has two causes: the file is not there, or the directory behind the open descriptor was removed. */
 static int
 maildir_rename(struct maildir *md, const char *name)

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
+#include <errno.h>
 #include <event.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ static int	 master_route_end(void *, struct imsg *);
 static int	 master_root(void *, struct imsg *);
 static int	 master_root_counter(void *, struct imsg *);
 static int	 master_spent(void *, struct imsg *);
+static int	 master_aside_act(void *, struct imsg *);
 static int	 master_replay(void *, struct imsg *);
 static int	 master_hold(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
@@ -58,6 +60,7 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_REPLAY_END,	SIZE(uint32_t),				0, RECOVERING,	master_replay_end },
 	{ IMSG_ROOT,		SIZE(struct msg_root),			0, RECOVERING,	master_root },
 	{ IMSG_ROOT_COUNTER,	SIZE(uint64_t),				0, RULES_ANY,	master_root_counter },
+	{ IMSG_ASIDE_ACT,	SIZE(struct msg_aside_act),		0, RUNNING,	master_aside_act },
 	{ IMSG_SPENT,		SIZE(struct msg_link),			0, RECOVERING,	master_spent },
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
 	{ IMSG_REPORT,		SIZE(struct msg_report),		0, RUNNING,	master_report },
@@ -250,6 +253,30 @@ master_hold(void *arg, struct imsg *imsg)
 
 	(void)arg;
 	return (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) ? -1 : queue_hold(msg.link));
+}
+
+static int
+master_aside_act(void *arg, struct imsg *imsg)
+{
+	struct msg_aside_act	 msg;
+	struct msg_aside_done	 done;
+	struct msg_spool_opened	 opened;
+	int			 fd;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.name, sizeof(msg.name)) || !proto_str(msg.dest, sizeof(msg.dest)))
+		return (-1);
+	if (msg.act == QUARANTINE_SHOW) {
+		fd = aside_open(&msg, &opened);
+		if (link_send(&master, IMSG_SPOOL_OPENED, fd, &opened, sizeof(opened)) == -1)
+			fatal("send %s", imsg_type_str(IMSG_SPOOL_OPENED));
+		return (0);
+	}
+	memset(&done, 0, sizeof(done));
+	done.id = msg.id;
+	done.error = aside_act(&msg) == -1 ? errno : 0;
+	master_send(IMSG_ASIDE_DONE, &done, sizeof(done));
+	return (0);
 }
 
 static int

@@ -134,14 +134,21 @@ queue_link(const char *link)
 int
 queue_open(const struct msg_link *link, struct msg_spool_opened *answer)
 {
+	return (queue_open_at(spool_fd(), queue_link(link->link) ? link->link : "", link->id, answer));
+}
+
+/* Any name in a directory of ours. */
+int
+queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *answer)
+{
 	struct stat	 st;
 	off_t		 off;
 	int		 fd;
 
 	memset(answer, 0, sizeof(*answer));
-	answer->id = link->id;
+	answer->id = id;
 	errno = EINVAL;
-	if (!queue_link(link->link) || (fd = openat(spool_fd(), link->link, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
+	if (*name == '\0' || strchr(name, '/') != NULL || (fd = openat(dir, name, O_NONBLOCK | O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
 		answer->error = errno;
 		return (-1);
 	}

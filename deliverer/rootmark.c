@@ -2,7 +2,8 @@
 /*
  * The mail root's file .rpopd: does this mail root belong to the master's store, and how much of the store does it know?  The counter
  * is written before anything in the mail root changes on the strength of what was committed, and becomes durable with the next
- * durability step.  An error costs no mail: the file stays behind, which a later start understands as far as it was told.
+ * durability step.  An error costs no mail: the file stays behind, which a later start understands as far as it was told.  It is open
+ * for writing only while it is written to, so that its file system can be made read-only.
  */
 #include <sys/types.h>
 
@@ -20,6 +21,8 @@
 static struct {
 	int		 fd;		/* -1: none, or it failed */
 	int		 started;	/* the start is complete: the master may be told */
+	int		 rootfd;
+	int		 complained;	/* the error last logged */
 	uint64_t	 written, durable, told;
 } mark = { .fd = -1 };
 
@@ -30,7 +33,7 @@ rootmark_open(int rootfd, const struct msg_root *m)
 	struct rootfile	 f;
 
 	rootmark_close();
-	if ((mark.fd = openat(rootfd, ROOTFILE_NAME, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
+	if ((mark.fd = openat(rootfd, ROOTFILE_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
 	    rootfile_read(mark.fd, &f) == -1) {
 		log_warn("mail root: %s", ROOTFILE_NAME);
 		rootmark_close();
@@ -41,6 +44,7 @@ rootmark_open(int rootfd, const struct msg_root *m)
 		rootmark_close();
 		return (-1);
 	}
+	mark.rootfd = rootfd;
 	mark.written = f.counter;
 	return (rootmark_counter(m->counter));
 }
@@ -57,12 +61,22 @@ rootmark_close(void)
 int
 rootmark_counter(uint64_t counter)
 {
+	int	 fd, error = 0;
+
 	if (mark.fd == -1 || counter == mark.written)
 		return (0);
-	if (rootfile_counter(mark.fd, counter) == -1) {
-		log_warn("mail root: %s: write", ROOTFILE_NAME);
+	if ((fd = openat(mark.rootfd, ROOTFILE_NAME, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
+	    rootfile_counter(fd, counter) == -1)
+		error = errno;
+	if (fd != -1)
+		close(fd);
+	if (error != 0) {
+		if (error != mark.complained)
+			log_warnx("mail root: %s: write: %s", ROOTFILE_NAME, strerror(error));
+		mark.complained = error;
 		return (0);
 	}
+	mark.complained = 0;
 	mark.written = counter;
 	HOOK("deliverer.root");
 	batch_settle_by(ROOTMARK_SECONDS);

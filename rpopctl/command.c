@@ -286,7 +286,7 @@ make_queue_move(struct request *req, const char *arg)
 	    strlcpy(m->to, req->second, sizeof(m->to)) >= sizeof(m->to) ? -1 : 0);
 }
 
-/* arg: a row's number, "all" as 0, or mailbox-uid of a message set aside. */
+/* arg: a row's number, "all" as 0, or mailbox-uid of a message set aside on its server, or aside/file of the spool. */
 static int
 make_quarantine(struct request *req, enum quarantine_act act, const char *arg)
 {
@@ -301,6 +301,8 @@ make_quarantine(struct request *req, enum quarantine_act act, const char *arg)
 		return (-1);
 	if (arg == NULL || (strcmp(arg, "all") == 0 && act != QUARANTINE_SHOW))
 		return (0);
+	if (strncmp(arg, "aside/", 6) == 0)
+		return (arg[6] == '\0' || strlcpy(m->file, arg + 6, sizeof(m->file)) >= sizeof(m->file) ? -1 : 0);
 	if ((uid = strchr(arg, '-')) != NULL) {
 		snprintf(number, sizeof(number), "%.*s", (int)(uid - arg), arg);
 		m->mailbox = strtonum(number, 1, INT64_MAX, &error);

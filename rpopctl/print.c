@@ -130,8 +130,8 @@ print_mail_root(const struct out *o, const struct ctl_status *st)
 		print_wrapped(o, line, 6);
 	}
 	if (st->unknown > 0) {
-		snprintf(line, sizeof(line), "note: %u files of the spool are not known to state.db and were set aside "
-		    "in spool/aside of the mail root; see rpopd(8), BACKUP AND RESTORE", st->unknown);
+		snprintf(line, sizeof(line), "note: %u files of the spool are not known to state.db and were set aside: "
+		    "see 'rpopctl quarantine'", st->unknown);
 		print_wrapped(o, line, 6);
 	}
 }

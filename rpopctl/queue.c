@@ -19,7 +19,7 @@ queue_add(struct reply *rep, const struct ctl_queued *m)
 	if (rep->nqueued >= QUEUED_MAX || m->state >= nitems(states) || !proto_str(m->record, sizeof(m->record)) ||
 	    !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->nexthop, sizeof(m->nexthop)) ||
 	    !proto_str(m->recipient, sizeof(m->recipient)) || !proto_str(m->sender, sizeof(m->sender)) ||
-	    !proto_str(m->status, sizeof(m->status)))
+	    !proto_str(m->status, sizeof(m->status)) || !proto_str(m->file, sizeof(m->file)))
 		return (-1);
 	if (rep->nqueued == rep->queued_size) {
 		size = rep->queued_size == 0 ? 64 : rep->queued_size * 2;
@@ -44,6 +44,11 @@ queue_print(const struct out *o, const struct reply *rep)
 		fprintf(o->fp, "empty\n");
 	for (i = 0; i < rep->nqueued; i++) {
 		m = &rep->queued[i];
+		if (m->file[0] != '\0') {
+			fprintf(o->fp, "aside/%s  in the spool, not known to state.db, %s\n", text_vis(a, sizeof(a), m->file),
+			    text_ago(when, sizeof(when), o->now, m->arrived));
+			continue;
+		}
 		if (m->id != 0)
 			fprintf(o->fp, "%lld  %s  %s", (long long)m->id, states[m->state], text_vis(a, sizeof(a), m->recipient));
 		else
@@ -105,8 +110,9 @@ queue_json(FILE *fp, const struct reply *rep)
 		else
 			fputs("null", fp);
 		fprintf(fp, ",\"mailbox\":%lld,\"tries\":%u", (long long)m->mailbox, m->tries);
+		queue_text(fp, "file", m->file);
 		queue_text(fp, "uid", m->uid);
-		queue_text(fp, "state", m->id != 0 ? states[m->state] : "aside");
+		queue_text(fp, "state", m->file[0] != '\0' ? "unknown" : m->id != 0 ? states[m->state] : "aside");
 		queue_text(fp, "record", m->record);
 		queue_text(fp, "nexthop", m->nexthop);
 		queue_text(fp, "recipient", m->recipient);

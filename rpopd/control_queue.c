@@ -17,7 +17,8 @@ struct view {				/* an answer that takes a while */
 	int			 quarantine;	/* only what is there */
 	int64_t			*ids;
 	struct aside_row	*asides;
-	size_t			 n, nasides, next;
+	size_t			 n, nasides, next, file;
+	char			 name[PROTO_LINK_SIZE];	/* of a file set aside, show: what is done to it */
 };
 
 static struct view *view_new(void *);
@@ -31,6 +32,8 @@ static void	 view_send_aside(struct view *, const struct aside_row *);
 static void	 view_idle(void *);
 static int	 queue_list(void *, int);
 static int	 queue_show(void *, int64_t);
+static int	 queue_file(void *, const struct ctl_quarantine *);
+static void	 view_send_file(struct view *, const struct aside_file *);
 static void	 queue_record(int64_t, char *, size_t);
 
 static LIST_HEAD(, view)	 views = LIST_HEAD_INITIALIZER(views);
@@ -65,12 +68,15 @@ control_quarantine(void *client, struct imsg *imsg)
 	int			 ok;
 
 	if (rules_payload(imsg, &m) == -1 || m.act < QUARANTINE_LIST || m.act > QUARANTINE_DROP || m.id < 0 || m.mailbox < 0 ||
-	    !proto_str(m.to, sizeof(m.to)) || !proto_str(m.uid, sizeof(m.uid)) || (m.mailbox != 0) != (m.uid[0] != '\0'))
+	    !proto_str(m.to, sizeof(m.to)) || !proto_str(m.uid, sizeof(m.uid)) || !proto_str(m.file, sizeof(m.file)) ||
+	    (m.file[0] != '\0' && (m.id != 0 || m.mailbox != 0 || m.act == QUARANTINE_LIST)) || (m.mailbox != 0) != (m.uid[0] != '\0'))
 		return (-1);
 	if (!control_allowed(client, imsg, m.act != QUARANTINE_LIST))
 		return (0);
 	if (m.act == QUARANTINE_LIST)
 		return (queue_list(client, 1));
+	if (m.file[0] != '\0')
+		return (queue_file(client, &m));
 	if (m.act == QUARANTINE_SHOW)
 		return (queue_show(client, m.id));
 	ok = quarantine_act(&m, text, sizeof(text)) == 0;
@@ -114,6 +120,47 @@ queue_show(void *client, int64_t id)
 		return (0);
 	}
 	control_busy(client, view_idle);
+	return (0);
+}
+
+/* A file that no row knows; the deliverer answers later. */
+static int
+queue_file(void *client, const struct ctl_quarantine *m)
+{
+	struct view	*v = view_new(client);
+	char		 text[PROTO_TEXT_SIZE * 2];
+
+	strlcpy(text, "state.db cannot be used now; try again", sizeof(text));
+	if ((v->show = state_next_session()) == 0 || quarantine_file(m, v->show, text, sizeof(text)) == -1) {
+		view_end(v);
+		control_reply(client, 0, text);
+		return (0);
+	}
+	strlcpy(v->name, m->file, sizeof(v->name));
+	control_busy(client, view_idle);
+	return (0);
+}
+
+/* A client that has gone meanwhile does not hear of it; whether the file is there yet, the next start says. */
+int
+control_aside_done(const struct msg_aside_done *m)
+{
+	struct view	*v;
+	char		 text[PROTO_TEXT_SIZE];
+	void		*client;
+
+	LIST_FOREACH(v, &views, entry)
+		if (v->show != 0 && v->show == m->id && v->name[0] != '\0')
+			break;
+	if (v == NULL)
+		return (0);
+	if (m->error == 0)
+		aside_gone(v->name);
+	snprintf(text, sizeof(text), "aside/%s: %s", v->name, m->error == 0 ? "done" : strerror((int)m->error));
+	client = v->client;
+	view_end(v);
+	control_busy(client, NULL);
+	control_reply(client, m->error == 0, text);
 	return (0);
 }
 
@@ -248,6 +295,8 @@ view_portion(void *client)
 		else if (state_relay_get(v->ids[v->next], &row) == 1)
 			view_send_row(v, &row);
 	}
+	for (; v->quarantine && n < QUEUE_PORTION && aside_nth(v->file) != NULL; n++)
+		view_send_file(v, aside_nth(v->file++));
 	if (n == QUEUE_PORTION)
 		return;
 	view_end(v);
@@ -290,6 +339,18 @@ view_send_aside(struct view *v, const struct aside_row *row)
 	queue_record(row->mailbox, m.record, sizeof(m.record));
 	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);
 	strlcpy(m.status, row->reason, sizeof(m.status));
+	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
+}
+
+static void
+view_send_file(struct view *v, const struct aside_file *f)
+{
+	struct ctl_queued	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.arrived = f->since;
+	m.state = RELAY_QUARANTINED;
+	strlcpy(m.file, f->name, sizeof(m.file));
 	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
 }
 

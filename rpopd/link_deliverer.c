@@ -23,6 +23,7 @@ static int	 deliverer_rooted(void *, struct imsg *);
 static int	 deliverer_replayed(void *, struct imsg *);
 static int	 deliverer_place(void *, struct imsg *);
 static int	 deliverer_aside(void *, struct imsg *);
+static int	 deliverer_aside_done(void *, struct imsg *);
 static int	 deliverer_suspect(void *, struct imsg *);
 static int	 deliverer_recovered(void *, struct imsg *);
 static int	 deliverer_receipt(void *, struct imsg *);
@@ -54,6 +55,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_REPLAYED, sizeof(struct msg_replayed), sizeof(struct msg_replayed), 0, RULES_ANY, deliverer_replayed },
 	{ IMSG_PLACE, sizeof(struct msg_place), sizeof(struct msg_place), 0, RULES_ANY, deliverer_place },
 	{ IMSG_ASIDE, sizeof(struct msg_aside), sizeof(struct msg_aside), 0, RULES_ANY, deliverer_aside },
+	{ IMSG_ASIDE_DONE, sizeof(struct msg_aside_done), sizeof(struct msg_aside_done), 0, RULES_ANY, deliverer_aside_done },
 	{ IMSG_RECEIPT, sizeof(struct msg_receipt), sizeof(struct msg_receipt), 0, RULES_ANY, deliverer_receipt },
 	{ IMSG_RECEIPT_NOTE, sizeof(struct msg_note), sizeof(struct msg_note), 0, RULES_ANY, deliverer_note },
 	{ IMSG_RECEIPT_RCPT, sizeof(struct msg_rcpt), sizeof(struct msg_rcpt), 0, RULES_ANY, deliverer_rcpt },
@@ -214,6 +216,15 @@ deliverer_aside(void *arg, struct imsg *imsg)
 		return (-1);
 	aside_told(&m);
 	return (0);
+}
+
+static int
+deliverer_aside_done(void *arg, struct imsg *imsg)
+{
+	struct msg_aside_done	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || m.error > INT_MAX ? -1 : control_aside_done(&m));
 }
 
 static int

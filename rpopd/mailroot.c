@@ -269,10 +269,10 @@ root_lock(const char *path, int wait, char *err, size_t errsize)
 {
 	struct rootfile	 f;
 	char		 holder[ROOTFILE_HOLDER];
-	int		 tries;
+	int		 tries, fd;
 
 	if (root.file == -1 &&
-	    (root.file = openat(root.dir, ROOTFILE_NAME, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1) {
+	    (root.file = openat(root.dir, ROOTFILE_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1) {
 		snprintf(err, errsize, "mail_root %s: %s: %s", path, ROOTFILE_NAME, strerror(errno));
 		return (-1);
 	}
@@ -289,8 +289,12 @@ root_lock(const char *path, int wait, char *err, size_t errsize)
 		usleep(LOCK_PAUSE);
 	}
 	root_holder(holder, sizeof(holder));
-	if (rootfile_holder(root.file, holder) == -1)
+	/* Open for writing no longer than that, so that the file system can be made read-only. */
+	if ((fd = openat(root.dir, ROOTFILE_NAME, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
+	    rootfile_holder(fd, holder) == -1)
 		log_warn("mail_root %s: %s", path, ROOTFILE_NAME);
+	if (fd != -1)
+		close(fd);
 	return (0);
 }
 
@@ -332,8 +336,9 @@ root_create(const char *path, const struct root_state *st, char *err, size_t err
 	(void)unlinkat(root.dir, ROOT_NEW_NAME, 0);
 	if (root.file != -1)
 		close(root.file);
-	root.file = fd;
-	return (0);
+	root.file = -1;
+	close(fd);
+	return (root_lock(path, 1, err, errsize));
 bad:
 	snprintf(err, errsize, "mail_root %s: %s: %s", path, ROOTFILE_NAME, strerror(errno));
 	return (-1);

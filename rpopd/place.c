@@ -15,6 +15,7 @@
 #include "rpopd.h"
 
 #define PLACES_MAX	1024	/* remembered */
+#define ASIDE_MAX	100000	/* likewise */
 
 struct place {
 	TAILQ_ENTRY(place)	 entry;
@@ -25,7 +26,9 @@ struct place {
 static TAILQ_HEAD(places, place)	 places = TAILQ_HEAD_INITIALIZER(places);
 static uint32_t				 nplaces;
 static struct {
-	uint32_t	 n, fresh;
+	struct aside_file	*files;
+	size_t			 nfiles, size;
+	uint32_t		 n, fresh;	/* all, listed or not */
 } aside;
 
 static void	 place_forget(struct place *);
@@ -81,6 +84,7 @@ place_reset(void)
 
 	while ((p = TAILQ_FIRST(&places)) != NULL)
 		place_forget(p);
+	free(aside.files);
 	memset(&aside, 0, sizeof(aside));
 }
 
@@ -104,6 +108,15 @@ aside_told(const struct msg_aside *m)
 
 	aside.n++;
 	aside.fresh += m->fresh;
+	if (aside.nfiles == aside.size && aside.size < ASIDE_MAX) {
+		aside.size += 1000;
+		if ((aside.files = reallocarray(aside.files, aside.size, sizeof(*aside.files))) == NULL)
+			fatal("aside");
+	}
+	if (aside.nfiles < aside.size) {
+		aside.files[aside.nfiles].since = m->since;
+		strlcpy(aside.files[aside.nfiles++].name, m->name, sizeof(aside.files[0].name));
+	}
 	if (m->fresh)
 		log_warnx("spool/%s: no row knows it; set aside in spool/aside, %" PRIu64 " octets",
 		    log_vis(text, sizeof(text), m->name, strlen(m->name)), m->octets);
@@ -116,7 +129,7 @@ aside_recovered(void)
 		notice_send(master.config->settings.postmaster, NULL, "files were set aside in the spool",
 		    "%u files were found in %s/spool that state.db does not know: mail that was waiting or in quarantine when another "
 		    "state.db was in use, for instance before a backup was restored.\nThey are in %s/spool/aside; nothing was removed.\n"
-		    "What should be delivered can be moved into the new/ of a Maildir from there.\n", aside.fresh,
+		    "'rpopctl quarantine' lists them; its commands show, release and drop them.\n", aside.fresh,
 		    master.config->settings.mail_root, master.config->settings.mail_root);
 	aside.fresh = 0;
 }
@@ -125,4 +138,34 @@ uint32_t
 aside_count(void)
 {
 	return (aside.n);
+}
+
+const struct aside_file *
+aside_nth(size_t i)
+{
+	return (i < aside.nfiles ? &aside.files[i] : NULL);
+}
+
+int
+aside_known(const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < aside.nfiles; i++)
+		if (strcmp(aside.files[i].name, name) == 0)
+			return (1);
+	return (0);
+}
+
+void
+aside_gone(const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < aside.nfiles; i++)
+		if (strcmp(aside.files[i].name, name) == 0) {
+			aside.files[i] = aside.files[--aside.nfiles];
+			aside.n--;
+			return;
+		}
 }

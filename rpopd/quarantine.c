@@ -43,6 +43,7 @@ static void	 quarantine_change(const struct ctl_quarantine *, const struct relay
 static int	 quarantine_commit(struct relay_change *, const struct relay_row *, size_t);
 static void	 quarantine_applied(const struct relay_change *, const struct relay_row *);
 static int	 target_find(const char *, struct target *);
+static int	 target_postmaster(struct target *);
 static int	 target_place(void *, const struct route_place *);
 
 int
@@ -59,6 +60,39 @@ quarantine_act(const struct ctl_quarantine *m, char *text, size_t size)
 	if (m->id != 0)
 		return (quarantine_one(m, m->id, &t, text, size));
 	return (quarantine_all(m, &t, text, size));
+}
+
+/*
+ * A file set aside in the spool: the deliverer is asked, and answers under id with SPOOL_OPENED or ASIDE_DONE.  0, or -1 and a
+ * sentence.
+ */
+int
+quarantine_file(const struct ctl_quarantine *m, uint32_t id, char *text, size_t size)
+{
+	struct child		*d = child_current(ROLE_DELIVERER);
+	struct msg_aside_act	 act;
+	struct target		 t = { 0, TARGET_NONE, 0, "" };
+
+	if (!aside_known(m->file)) {
+		snprintf(text, size, "no such file is set aside");
+		return (-1);
+	}
+	if (m->act == QUARANTINE_RELEASE && ((m->to[0] != '\0' ? target_find(m->to, &t) : target_postmaster(&t)) == -1 ||
+	    t.what != TARGET_MAILDIR)) {
+		snprintf(text, size, "%s does not lead to a Maildir here; name the address of an account whose mail stays here",
+		    m->to[0] != '\0' ? m->to : "the postmaster's address");
+		return (-1);
+	}
+	memset(&act, 0, sizeof(act));
+	act.id = id;
+	act.act = m->act;
+	strlcpy(act.name, m->file, sizeof(act.name));
+	strlcpy(act.dest, t.dest, sizeof(act.dest));
+	if (d == NULL || link_send(&d->link, IMSG_ASIDE_ACT, -1, &act, sizeof(act)) == -1) {
+		snprintf(text, size, "the deliverer is not ready; try again");
+		return (-1);
+	}
+	return (0);
 }
 
 /* A row that waits is tried now, or given up, as one in quarantine; not while it is being sent. */
@@ -334,5 +368,18 @@ target_place(void *arg, const struct route_place *p)
 		t->what = TARGET_MAILDIR;
 		strlcpy(t->dest, p->account->dir, sizeof(t->dest));
 	}
+	return (0);
+}
+
+/* Where the postmaster of the main domain reads his mail. */
+static int
+target_postmaster(struct target *t)
+{
+	const struct route_account	*a;
+
+	if ((a = route_account_by_id(master.config->routes, master.config->settings.postmaster)) == NULL || a->nexthop != 0)
+		return (-1);
+	t->what = TARGET_MAILDIR;
+	strlcpy(t->dest, a->dir, sizeof(t->dest));
 	return (0);
 }

@@ -272,6 +272,7 @@ int	 proof_failed(void);			/* 1: there was none when it was tried last */
 
 /* --- quarantine.c --- */
 
+int	 quarantine_file(const struct ctl_quarantine *, uint32_t id, char *text, size_t size);	/* one set aside in the spool; likewise */
 int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
 
 /* --- relay_dsn.c --- */

@@ -194,6 +194,10 @@ uint32_t place_waiting(char *first, size_t size);	/* how many, and a sentence ab
 void	 aside_told(const struct msg_aside *);
 void	 aside_recovered(void);			/* the postmaster hears of what is new */
 uint32_t aside_count(void);
+struct aside_file { int64_t since; char name[PROTO_LINK_SIZE]; };
+const struct aside_file *aside_nth(size_t);	/* NULL: there are no more */
+int	 aside_known(const char *name);
+void	 aside_gone(const char *name);
 
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
@@ -210,6 +214,7 @@ int	 control_move(void *, struct imsg *);
 int	 control_quarantine(void *, struct imsg *);
 void	 control_queue_gone(void *client);
 int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
+int	 control_aside_done(const struct msg_aside_done *);	/* 0, or -1: nobody asked */
 void	 control_queue_reset(void);		/* the deliverer died */
 struct client;
 /* control_ask.c */

@@ -130,7 +130,7 @@ def test_full_disk_under_state_db(personal, popd):
             f.write(data)
         os.chmod(personal.db, 0o600)
         ballast = os.path.join(small, "ballast")
-        fill(ballast, 160 * 1024)
+        fill(ballast, 256 * 1024)
         daemon = personal.start()
         rigs.wait_for(lambda: "no space left" in daemon.log().lower(), "the complaint")
         got = personal.idents().get(ANNA, [])

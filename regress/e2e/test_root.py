@@ -142,6 +142,62 @@ def test_removed_state(quarantined):
     assert contents(rig) == ["first"]
 
 
+@pytest.fixture
+def strays(people):
+    """A running daemon with two files set aside."""
+    people.once()
+    for n in range(2):
+        path = os.path.join(people.mail, "spool", "1700000000.M%dP2S3N4R0.rig.test" % n)
+        with open(path, "wb") as f:
+            f.write(corpus.mail("stray%d" % n))
+        shutil.chown(path, "_rpopm", "_rpopm")
+    declare(people)
+    daemon = people.start().ready()
+    rigs.wait_for(lambda: daemon_of(people)["unknown_files"] == 2, "the count")
+    yield daemon
+    assert daemon.stop() == 0
+
+
+def test_aside_commands(people, strays):
+    """What is set aside can be seen, delivered, and dropped."""
+    first, second = ["aside/" + name for name in aside(people)]
+    listing = people.ctl("quarantine").log
+    assert first in listing and second in listing and "not known to state.db" in listing
+    assert "X-Test-Id: stray0" in people.ctl("quarantine", "show", first).log
+    assert people.ctl("quarantine", "show", "aside/none", check=False).code == 1
+    assert people.ctl("quarantine", "release", "aside/../state.db", check=False).code == 1
+    people.ctl("quarantine", "release", first, "anna@example.org")
+    assert people.idents()[ANNA] == ["stray0"] and contents(people) == ["stray1"]
+    assert people.ctl("quarantine", "release", first, check=False).code == 1
+    people.ctl("quarantine", "release", second)
+    assert "stray1" in people.idents()["example.org/postmaster"] and aside(people) == []
+    assert daemon_of(people)["unknown_files"] == 0
+
+
+def test_aside_drop(people, strays):
+    first, second = ["aside/" + name for name in aside(people)]
+    people.ctl("quarantine", "drop", first)
+    assert contents(people) == ["stray1"] and daemon_of(people)["unknown_files"] == 1
+    assert people.ctl("quarantine", "drop", "all").log == "0 dropped\n"	# of state.db's; a file is named
+    assert contents(people) == ["stray1"]
+
+
+@pytest.mark.parametrize("point", ["deliverer.act", "deliverer.acted"])
+def test_killed_releasing(people, strays, point):
+    """A release is one rename: the file is in one place, whenever the deliverer dies."""
+    assert strays.stop() == 0
+    daemon = people.start("-K", "deliverer:" + point, hooks=True).ready()
+    rigs.wait_for(lambda: daemon_of(people)["unknown_files"] == 2, "the count")
+    name = aside(people)[0]
+    assert people.ctl("quarantine", "release", "aside/" + name, "anna@example.org", check=False).code == 1
+    rigs.wait_for(lambda: daemon.log().count("deliverer ready") == 2, "another deliverer")
+    if point == "deliverer.act":
+        assert contents(people) == ["stray0", "stray1"] and ANNA not in people.idents()
+    else:
+        assert contents(people) == ["stray1"] and people.idents()[ANNA] == ["stray0"]
+    assert daemon.stop() == 0
+
+
 def test_same_run(people):
     """Hours are not needed: a copy of minutes ago is older, too."""
     arrive(people, "anna", "one")
@@ -190,6 +246,7 @@ def test_backup_of_both(people):
     os.rename(copy, people.mail)
     restore(people, os.path.join(people.dir, "backup-state.db"))
     shutil.copy(os.path.join(people.dir, "backup-rpopd.db"), people.db)
+    os.chmod(people.db, 0o600)
     assert people.idents() == {ANNA: ["one"]}
     assert people.once().code == 0
     assert people.idents() == {ANNA: ["one", "two"]}

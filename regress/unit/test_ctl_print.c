@@ -148,7 +148,8 @@ queue_in_json(void **state __unused)
 	fp = capture();
 	queue_json(fp, &rep);
 	fclose(fp);
-	assert_string_equal(output, "\"ok\":true,\"queue\":[{\"id\":7,\"mailbox\":3,\"tries\":0,\"uid\":\"u1\",\"state\":\"waiting\","
+	assert_string_equal(output, "\"ok\":true,\"queue\":[{\"id\":7,\"mailbox\":3,\"tries\":0,\"file\":\"\",\"uid\":\"u1\","
+	    "\"state\":\"waiting\","
 	    "\"record\":\"\",\"nexthop\":\"hop\",\"recipient\":\"anna@example.org\",\"sender\":\"\",\"status\":\"4.2.0 \\\"later\\\"\","
 	    "\"arrived\":\"2023-11-14T22:13:20Z\",\"next\":\"2023-11-14T22:14:20Z\"}]}\n");
 }
@@ -423,7 +424,8 @@ json_object(void **state __unused)
 	assert_string_equal(output, "{\"daemon\":{\"version\":\"0.1\",\"started\":\"2023-11-14T20:13:20Z\","
 	    "\"loaded\":\"2023-11-14T20:13:20Z\",\"config_changed\":true,\"load_error\":null,\"records\":2,\"enabled\":2,"
 	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"mail_root_error\":null,"
-	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"log_level\":\"problems\"},\"records\":[{\"account\":\"anna@example.org\","
+	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"log_level\":\"problems\"},"
+	    "\"records\":[{\"account\":\"anna@example.org\","
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
 	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"
