@@ -29,20 +29,23 @@ CREATE INDEX IF NOT EXISTS mailbox_removed ON mailbox (removed) WHERE removed IS
 -- Every message ever taken from a mailbox, until it is gone from there for good.
 -- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted, 4 marked as delivered without ever having been retrieved (its sha256
 -- is all zero: not known), 5 taken, but a relay row is not final: neither retrieved nor deleted.  gone: time of the first complete
--- listing without it.  since: time of delivery, or of the marking.
--- The order of columns is that of their use: a poll visits the first five of every row.
+-- listing without it.  since: time of delivery, or of the marking.  listed: its size by the server's LIST, NULL: not known; with
+-- another one there, the unique-id has been given to another message.  size: octets that came.
+-- The order of columns is that of their use: a poll visits the first six of every row.
 CREATE TABLE IF NOT EXISTS seen (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
 	state	INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),
 	gone	INTEGER,
 	since	INTEGER NOT NULL,
+	listed	INTEGER,
 	size	INTEGER NOT NULL,
 	sha256	BLOB NOT NULL CHECK (length(sha256) = 32),
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- What a message that was left on the server is recognised by when its unique-id has changed: a digest of its header.
+-- What a message that is still on the server, or may be, is recognised by before it is deleted in another session than the one that
+-- retrieved it, and when its unique-id has changed: a digest of its header.
 CREATE TABLE IF NOT EXISTS print (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
@@ -143,7 +146,8 @@ CREATE TABLE IF NOT EXISTS relay_count (
 	in_doubt	INTEGER NOT NULL
 ) STRICT;
 
--- In flight when the deliverer died (deaths), or when its session failed (failures).  since: the last time.
+-- In flight when the deliverer died (deaths), or when its session failed (failures).  since: the last time.  size: as listed, 0: not
+-- known.
 CREATE TABLE IF NOT EXISTS suspect (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
@@ -152,10 +156,12 @@ CREATE TABLE IF NOT EXISTS suspect (
 	gone		INTEGER,
 	since		INTEGER NOT NULL,
 	reason		TEXT NOT NULL,
+	size		INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- Over max_size, and reported.  state: 1 skipped, 2 its header was delivered, 3 the server did not give its header.
+-- Over max_size, and reported.  state: 1 skipped, 2 its header was delivered, 3 the server did not give its header.  size: as listed.
+-- sha256: of the header that was delivered.
 CREATE TABLE IF NOT EXISTS oversize (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
@@ -163,6 +169,7 @@ CREATE TABLE IF NOT EXISTS oversize (
 	gone	INTEGER,
 	size	INTEGER NOT NULL,
 	since	INTEGER NOT NULL,
+	sha256	BLOB CHECK (length(sha256) = 32),
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
@@ -264,11 +271,11 @@ CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, las
 	    datetime(m.removed, 'unixepoch', 'localtime'), m.origin
 	FROM mailbox m LEFT JOIN record_state r ON r.mailbox = m.id;
 
-CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, size, sha256) AS
+CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, listed, size, sha256) AS
 	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT),
 	    CASE s.state WHEN 0 THEN 'kept' WHEN 1 THEN 'deleting' WHEN 2 THEN 'denied' WHEN 3 THEN 'deleted' WHEN 4 THEN 'marked'
 	    ELSE 'waiting' END,
-	    datetime(s.since, 'unixepoch', 'localtime'), datetime(s.gone, 'unixepoch', 'localtime'), s.size,
+	    datetime(s.since, 'unixepoch', 'localtime'), datetime(s.gone, 'unixepoch', 'localtime'), s.listed, s.size,
 	    CASE s.state WHEN 4 THEN NULL ELSE lower(hex(s.sha256)) END
 	FROM mailbox m JOIN seen s ON s.mailbox = m.id;
 

@@ -75,7 +75,7 @@ e2e() {
 		case $t in
 		*test_hostile.py) shards=6 ;;
 		*test_commit.py | *test_tls.py) shards=3 ;;
-		*test_auth.py | *test_nexthop.py | *test_provider.py | *test_relay.py | *test_sandbox.py) shards=2 ;;
+		*test_auth.py | *test_nexthop.py | *test_provider.py | *test_relay.py | *test_reused.py | *test_sandbox.py) shards=2 ;;
 		*) shards=1 ;;
 		esac
 		for n in $(seq 0 $((shards - 1))); do

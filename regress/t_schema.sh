@@ -433,7 +433,8 @@ same "$out" "rpopd-upgrade.sh: $tmp/other.db is not a store of rpopd
 out=$(sqlite3 -batch -bail -init /dev/null "$tmp/state.db" <"$top/etc/state.sql" 2>&1; echo $?)
 same "$out" 0 "state.sql loads"
 out=$(sql "$tmp/state.db" "INSERT INTO mailbox (id, account, record, host, port, login, listed) VALUES (1, 'a@b', 'r', 'h', 995, CAST('u' AS BLOB), NULL);
-    INSERT INTO seen VALUES (1, CAST('1' AS BLOB), 0, NULL, 9, 5, zeroblob(32)), (1, CAST('01' AS BLOB), 1, NULL, 9, 5, zeroblob(32)),
+    INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (1, CAST('1' AS BLOB), 0, NULL, 9, 5, zeroblob(32)),
+	(1, CAST('01' AS BLOB), 1, NULL, 9, 5, zeroblob(32)),
 	(1, CAST('1.0' AS BLOB), 1, NULL, 9, 5, zeroblob(32)), (1, CAST('1e0' AS BLOB), 3, 1, 9, 5, zeroblob(32)),
 	(1, CAST('m' AS BLOB), 4, NULL, 9, 0, zeroblob(32));
     SELECT uid, state FROM messages ORDER BY uid; SELECT kept, undeleted FROM mailboxes;" | tr '\n' ' ')

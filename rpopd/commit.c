@@ -6,10 +6,11 @@
  *
  *	state of a message			after a crash here
  *	receipt not committed			spool file is removed, server still has it, retrieved again
- *	committed, COMMITTED not sent		pending row is replayed: renamed into place; listed again: only deleted
+ *	committed, COMMITTED not sent		pending row is replayed: renamed into place; listed again: proven, deleted
  *	renamed, not SETTLED			pending row is replayed: link gone, done
  *	SETTLED, rows not dropped yet		the same
- *	leave to DELE given or not		seen row says DELETING: the next session deletes, never retrieves
+ *	leave to DELE given or not		seen row says DELETING: the next session proves that it is the same
+ *						message and deletes, see plan.c
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,8 @@ commit_receipt(const struct msg_receipt *m)
 	r = &b->receipts[b->n];
 	memset(r, 0, sizeof(*r));
 	r->header = msg->action == PLAN_HEADERS;
-	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts) + 1)) == NULL || (r->uidlen = r->header ?
+	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts) + 1)) == NULL ||
+	    (!s->leave && !r->header && plan_note(&s->plan, msg, m->fingerprint) == -1) || (r->uidlen = r->header ?
 	    commit_header_key(&s->plan, msg, r->uid) : plan_key(&s->plan, m->msgno, m->digest, r->uid)) == 0) {
 		free(r->rcpts);
 		return (-1);
@@ -95,6 +97,7 @@ commit_receipt(const struct msg_receipt *m)
 	memcpy(r->fingerprint, m->fingerprint, sizeof(r->fingerprint));
 	memcpy(r->identity, m->identity, sizeof(r->identity));
 	r->state = s->leave ? SEEN_KEPT : SEEN_DELETING;
+	r->again = msg->expired ? SEEN_DELETING : r->state;
 	r->size = msg->size;
 	r->unproven = s->epoch;
 	if ((r->since = time(NULL)) < s->epoch)
@@ -438,7 +441,9 @@ commit_member(const struct receipt *r, const struct member *m)
 		s->fallback += m->fallback;
 	}
 	msg->waiting = r->waiting && !r->header;
-	if (s->leave || r->header || (msg->waiting && r->relay == 0))	/* no relay rows of its own: it was taken earlier */
+	if (!r->known)
+		msg->expired = 0;	/* another message, and not yet left here for long */
+	if ((s->leave && !msg->expired) || r->header || (msg->waiting && r->relay == 0))	/* no relay rows of its own: it was taken earlier */
 		session_verdict(s, m->msgno, VERDICT_KEEP);
 	else if (!msg->waiting)
 		session_verdict(s, m->msgno, VERDICT_DELE);

@@ -29,6 +29,29 @@ digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n)
 	return (PREFIX_LEN + HEX_LEN + len);
 }
 
+/*
+ * Keys of one digest are used from 1 on, so the first free one lies between a number in use and a free one, found by doubling and
+ * then by halves: a server that sends thousands of equal messages costs a few looks for each.
+ */
+size_t
+digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, int (*taken)(void *, const uint8_t *, size_t), void *arg)
+{
+	uint32_t	 used = 0, unused = 0, n;
+	size_t		 len;
+	int		 found;
+
+	while (unused == 0 || unused - used > 1) {
+		n = unused == 0 ? (used == 0 ? 1 : used * 2) : used + (unused - used) / 2;
+		if ((len = digest_key(key, digest, n)) == 0 || (found = taken(arg, key, len)) == -1)
+			return (0);
+		if (found)
+			used = n;
+		else
+			unused = n;
+	}
+	return (digest_key(key, digest, unused));
+}
+
 /* The digest in a key.  0, or -1: it is none. */
 int
 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN])

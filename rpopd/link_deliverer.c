@@ -293,7 +293,8 @@ deliverer_blame(const struct suspect *su)
 	if (m->uid_len == 0 || (m->state != MESSAGE_PLANNED && m->state != MESSAGE_RECEIVED))
 		return;
 	uid = (uint8_t *)s->plan.arena + m->uid_off;
-	if ((deaths = state_suspect(s->mailbox, uid, m->uid_len, "the deliverer died while it had this message")) == -1)
+	if ((deaths = state_suspect(s->mailbox, uid, m->uid_len, m->size,
+	    "the deliverer died while it had this message")) == -1)
 		return;
 	if (deaths >= PLAN_DEATHS)
 		log_warnx("%s: message %s set aside: the deliverer died %d times on it; it stays on the server", s->label,

@@ -47,7 +47,8 @@ const struct rule	 fetch_rules[] = {
 	{ IMSG_FETCH_DENIED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0, IN(FETCHING) | IN(CLOSING),
 	    fetch_denied },
 	{ IMSG_FETCH_DELETED, 4, PROTO_FRAME_MAX, 0, IN(FETCHING) | IN(CLOSING), fetch_deleted },
-	{ IMSG_FETCH_DONE, sizeof(struct msg_fetch_done), sizeof(struct msg_fetch_done), 0, IN(FETCHING) | IN(CLOSING), fetch_done },
+	{ IMSG_FETCH_DONE, sizeof(struct msg_fetch_done), sizeof(struct msg_fetch_done), 0,
+	    IN(MATCHING) | IN(FETCHING) | IN(CLOSING), fetch_done },
 	{ IMSG_FETCH_FAILED, sizeof(struct msg_fetch_failed), sizeof(struct msg_fetch_failed), 0, RULES_ANY, fetch_failed },
 };
 const size_t	 fetch_nrules = nitems(fetch_rules);
@@ -186,7 +187,7 @@ fetch_probed(struct session *s)
 	return (0);
 }
 
-/* What a message that nobody knows looks like: those of a session are all asked for at once. */
+/* What a message that nobody knows, or that must be proven, looks like: those of a session are all asked for at once. */
 static int
 fetch_fingerprints(void *arg, struct imsg *imsg)
 {
@@ -217,7 +218,7 @@ static void
 fetch_answered(struct session *s)
 {
 	if (s->state == SESSION_MATCHING && s->plan.answers == s->plan.asked)
-		fetch_go_on(s, renumber_decide(s));
+		fetch_go_on(s, s->plan.wanted != NULL ? proof_decide(s) : renumber_decide(s));
 }
 
 /* Tell the fetcher what to do now.  Returns 0. */
@@ -247,7 +248,7 @@ fetch_send_plan(struct session *s)
 	uint32_t	 i, entries = 0;
 
 	for (i = 1; i <= s->plan.count && !s->probed; i++) {
-		if (s->plan.msgs[i].action == 0)
+		if (s->plan.msgs[i].action == 0 || (s->state == SESSION_MATCHING && s->plan.msgs[i].action != PLAN_FINGERPRINT))
 			continue;
 		if (len + 5 > sizeof(frame)) {
 			link_send(&s->link, IMSG_FETCH_PLAN, -1, frame, len);
@@ -320,7 +321,7 @@ fetch_deleted(void *arg, struct imsg *imsg)
 		msg = &s->plan.msgs[msgno];
 		/* Only what had leave: it was in the plan for deletion, or is committed and not to be kept. */
 		if (!(msg->state == MESSAGE_PLANNED && msg->action == PLAN_DELE) &&
-		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && !s->leave && !msg->waiting))
+		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && (!s->leave || msg->expired) && !msg->waiting))
 			return (-1);
 		msg->state = MESSAGE_DELETED;
 		s->deleted++;

@@ -2,20 +2,44 @@
 /*
  * From a listing to a plan: which messages to retrieve, which only to delete, which to leave alone.
  *
- * What a listed unique-id's row in `seen` says (DESIGN: the commit rule, point 6):
+ * What a listed unique-id's row in `seen` says (DESIGN: the commit rule, point 6), if the listed size is the row's, or one of them
+ * is not known, and the row was never absent from a complete listing:
  *
  *	row		leave = 1			leave = 0
  *	none		retrieve			retrieve
- *	KEPT		leave alone			delete (delivered before)
- *	DELETING	leave alone			delete
- *	DENIED		leave alone			delete (the refusal was reported)
- *	these three,	delete, DELETING first		-
+ *	KEPT		leave alone			prove, delete (delivered before)
+ *	DELETING	leave alone			prove, delete
+ *	DENIED		leave alone			prove, delete (the refusal was reported)
+ *	these three,	prove, delete, DELETING first	-
  *	leave_days old
  *	MARKED		leave alone			leave alone (nobody has it)
  *	WAITING		leave alone			leave alone (not everybody has it; it becomes KEPT or DELETING)
  *	WAITING, wanted	retrieve and compare		retrieve and compare (its file is missing here; see store_body.c)
  *	DELETED		retrieve and compare		retrieve and compare
- *	DELETING, gone	retrieve and compare		retrieve and compare
+ *
+ * A server may give a unique-id to another message.  With another size, or back after an absence, a row is one of these:
+ *
+ *	row			another size		absent once, the same size
+ *	KEPT, DELETING, DENIED	displaced		prove, then as above
+ *	WAITING			displaced		prove, then as above
+ *	MARKED			retrieve		many that are back prove each other, see proof.c; else retrieve
+ *	DELETED			retrieve and compare	retrieve and compare
+ *	suspect			no suspect		no suspect
+ *	oversize		not yet reported	not yet reported; a header that was delivered is not delivered again
+ *
+ *	proof			what follows				what a crash leaves behind
+ *	TOP: its fingerprint	delete, or leave alone; row no longer	nothing
+ *				absent, DELETING
+ *	another one		displaced				nothing
+ *	none to be had, never	retrieve and compare; the same: row	committed: DELETING, proven again;
+ *	absent			KEPT or DELETING, delete		else nothing
+ *	none to be had, absent	displaced				nothing
+ *	displaced		row known by digest only, with all	retrieved and compared by the next session
+ *				that refers to it (CHANGE_DOUBT);
+ *				retrieve and compare
+ *
+ * Nobody proves what was retrieved in the same session.  The fingerprint of what a session was to delete is kept if the deletion is
+ * not confirmed (CHANGE_PRINT in plan_end()); without it the message is retrieved and compared.
  *
  * What is to be retrieved, and its rows in `suspect` and `oversize`:
  *
@@ -29,7 +53,8 @@
  *
  * A message without a trustworthy unique-id (bad, listed twice, missing, or the server has no UIDL) is retrieved and known by its
  * digest; orphan.c says how a message is recognised when the listing is better or worse than the last time.
- * A row whose unique-id is absent from complete listings FORGET_SECONDS apart is dropped (must 20).
+ * A row whose unique-id is absent from complete listings FORGET_SECONDS apart is dropped (must 20) if we deleted its message; others
+ * are after keep_state_days, so that a mailbox that was empty for days and is back brings nothing twice.
  *
  * An answer does not say to what.  What a session committed under unique-ids is unproven until it is over:
  *
@@ -54,6 +79,8 @@ struct walk {				/* state of one pass over the seen rows */
 	struct session	*s;
 	int		 complete;
 	int64_t		 now;
+	int64_t		 keep;		/* s, what we did not delete ourselves is remembered behind its last listing */
+	int64_t		 recent;	/* what has been gone for longer does not make a mass that is missing */
 };
 
 static int	 plan_start(struct session *, enum listing, int);
@@ -62,6 +89,10 @@ static void	 plan_absent(struct walk *, const struct seen_row *);
 static void	 plan_act(struct walk *, struct message *, const struct seen_row *);
 static int	 plan_expired(struct walk *, const struct seen_row *);
 static void	 plan_odd(struct walk *, struct message *, const struct seen_row *);
+static int	 plan_reused(const struct message *, uint32_t, int64_t);
+static int	 plan_orphan(void *, const struct seen_row *);
+static int	 plan_taken(void *, const uint8_t *, size_t);
+static void	 plan_keep_print(struct session *, uint32_t);
 static void	 plan_keep_digests(struct plan *);
 static size_t	 plan_adopt(struct plan *, struct message *, const struct orphan *, uint8_t *);
 static int	 plan_doubtful(const struct session *, uint32_t);
@@ -75,12 +106,16 @@ enum plan_result
 plan_make(struct session *s, enum listing listing, int has_uidl)
 {
 	struct plan		*p = &s->plan;
-	struct walk		 w = { s, listing == LISTING_COMPLETE, time(NULL) };
+	struct walk		 w = { s, listing == LISTING_COMPLETE, time(NULL), state_keep(), 0 };
 	enum plan_result	 result;
 	uint32_t		 i, n;
 
-	if (state_unprove(s->mailbox, &n) != 0 || plan_start(s, listing, has_uidl) == -1)
+	if (state_unprove(s->mailbox, &n) != 0 || (w.recent = state_renumber_since(s->mailbox)) == -1 ||
+	    plan_start(s, listing, has_uidl) == -1)
 		return (PLAN_FAILED);
+	if (w.keep < FORGET_SECONDS)
+		w.keep = FORGET_SECONDS;
+	w.recent = (w.recent == 0 ? w.now : w.recent) - FORGET_SECONDS;
 	if (n > 0)
 		log_info("%s: the last session ended without a word: %u messages are compared with what was delivered", s->label, n);
 	p->complete = w.complete = w.complete && p->untrusted == 0;
@@ -92,9 +127,61 @@ plan_make(struct session *s, enum listing listing, int has_uidl)
 		p->unknown += p->msgs[i].uid_len != 0 && !p->msgs[i].known;
 	if ((result = renumber_check(s, w.complete)) != PLAN_READY)
 		return (result);
-	if (orphan_prepare(&p->orphans, s->mailbox, p->untrusted > 0) == -1)
+	proof_marks(s);
+	if ((result = proof_ask(s)) != PLAN_READY)
+		return (result);
+	return (plan_settle(s));
+}
+
+/* Rows of displaced messages are known by digest only before anything is retrieved. */
+enum plan_result
+plan_settle(struct session *s)
+{
+	struct plan	*p = &s->plan;
+
+	proof_apply(s);
+	plan_doubts(p);
+	if (plan_finish(s) == -1 || (p->displaced > 0 && plan_orphans(s) == -1) ||
+	    orphan_prepare(&p->orphans, s->mailbox, p->untrusted > 0) == -1)
 		return (PLAN_FAILED);
-	return (plan_finish(s) == -1 ? PLAN_FAILED : PLAN_READY);
+	HOOK("master.proven");
+	return (PLAN_READY);
+}
+
+void
+plan_doubts(struct plan *p)
+{
+	struct message	*m;
+	uint32_t	 i;
+
+	for (i = 1; i <= p->count && p->displaced > 0; i++) {
+		m = &p->msgs[i];
+		if (!m->displaced || !SEEN_HAS_DIGEST(m->row))
+			continue;
+		plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_DOUBT);
+		p->must = 1;
+	}
+}
+
+/* What was displaced has other keys now. */
+int
+plan_orphans(struct session *s)
+{
+	orphan_free(&s->plan.orphans);
+	return (state_seen(s->mailbox, plan_orphan, s) == -1 || s->plan.failed ? -1 : 0);
+}
+
+static int
+plan_orphan(void *arg, const struct seen_row *row)
+{
+	struct session	*s = arg;
+	struct plan	*p = &s->plan;
+
+	if (row->uidlen <= PROTO_UID_MAX && (p->untrusted == 0 || plan_find(p, row->uid, row->uidlen) != 0))
+		return (0);
+	if (SEEN_HAS_DIGEST(row->state) && orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
+		p->failed = 1;
+	return (p->failed);
 }
 
 /* Sizes and numbers of messages, then everything that was learned is recorded.  0, or -1: do not go on. */
@@ -136,6 +223,7 @@ plan_start(struct session *s, enum listing listing, int has_uidl)
 		m = &p->msgs[i];
 		m->state = MESSAGE_LISTED;
 		m->action = PLAN_RETR;
+		m->row = SEEN_NEVER;
 		if (m->uid_len != 0)
 			continue;
 		m->compare = 1;
@@ -160,11 +248,11 @@ plan_row(void *arg, const struct seen_row *row)
 		plan_absent(w, row);
 		return (p->failed);
 	}
-	if (SEEN_IS_LEFT(row->state))
-		p->present++;
 	plan_act(w, &p->msgs[n], row);
-	if (row->gone != 0)
-		plan_change(p, row->uid, row->uidlen, CHANGE_BACK);
+	if (SEEN_IS_LEFT(row->state) && !p->msgs[n].displaced)
+		p->present++;
+	else if (SEEN_IS_LEFT(row->state) && row->gone == 0)
+		p->absent++;
 	return (p->failed);
 }
 
@@ -174,7 +262,7 @@ plan_absent(struct walk *w, const struct seen_row *row)
 	struct plan		*p = &w->s->plan;
 	struct listing_change	*c = NULL;
 
-	p->absent += row->uidlen <= PROTO_UID_MAX && SEEN_IS_LEFT(row->state);
+	p->absent += row->uidlen <= PROTO_UID_MAX && SEEN_IS_LEFT(row->state) && (row->gone == 0 || row->gone > w->recent);
 	if (SEEN_HAS_DIGEST(row->state) && (p->untrusted > 0 || row->uidlen > PROTO_UID_MAX) &&
 	    orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
 		p->failed = 1;
@@ -183,7 +271,9 @@ plan_absent(struct walk *w, const struct seen_row *row)
 		return;
 	if (row->gone == 0)
 		c = plan_change(p, row->uid, row->uidlen, CHANGE_GONE);
-	else if (w->now - row->gone >= FORGET_SECONDS)
+	else if (w->now - row->gone >= (row->state == SEEN_DELETED ||
+	    row->wanted ||
+	    (row->state == SEEN_NEVER && row->oversize != OVERSIZE_HEADER) ? FORGET_SECONDS : w->keep))
 		c = plan_change(p, row->uid, row->uidlen, CHANGE_FORGET);
 	if (c != NULL)
 		c->state = row->state;
@@ -196,39 +286,36 @@ plan_act(struct walk *w, struct message *m, const struct seen_row *row)
 	struct session	*s = w->s;
 
 	m->known = row->state != SEEN_NEVER;
-	m->denied = row->state == SEEN_DENIED;
-	m->oversize = row->oversize;
+	m->row = row->state;
+	m->back = row->gone != 0;
 	switch (row->state) {
 	case SEEN_DELETING:
 	case SEEN_DENIED:
-		/* Unconfirmed, but absent from a listing meanwhile: it was deleted, and the unique-id is used anew. */
-		if (row->gone != 0)
-			break;
-		/* FALLTHROUGH */
 	case SEEN_KEPT:
-		m->action = !s->leave || plan_expired(w, row) ? PLAN_DELE : 0;
-		return;
-	case SEEN_WAITING:
-		if (row->wanted)
-			break;
-		/* FALLTHROUGH */
+		m->denied = row->state == SEEN_DENIED;
+		m->expired = s->leave && plan_expired(w, row);
+		proof_row(s, m, row, !s->leave || m->expired);
+		break;
 	case SEEN_MARKED:
-		m->action = 0;
-		return;
+	case SEEN_WAITING:
+		proof_row(s, m, row, 0);
+		if (row->wanted)
+			proof_want_body(&s->plan, m);
+		break;
 	case SEEN_DELETED:
+		m->compare = 1;
+		break;
 	case SEEN_NEVER:
 		break;
 	}
-	m->compare = m->known;
 	plan_odd(w, m, row);
 }
 
-/* Left on the server for leave_days: its row says DELETING before DELE is sent, for good. */
+/* Left on the server for leave_days. */
 static int
 plan_expired(struct walk *w, const struct seen_row *row)
 {
-	struct session		*s = w->s;
-	struct listing_change	*c;
+	struct session	*s = w->s;
 
 	/* A clock that was set back must not keep it there for ever. */
 	if (row->since > w->now) {
@@ -238,29 +325,41 @@ plan_expired(struct walk *w, const struct seen_row *row)
 	}
 	if (s->plan.oldest == 0 || row->since < s->plan.oldest)
 		s->plan.oldest = row->since;
-	if (s->quota.leave_days == 0 || w->now - row->since < (int64_t)s->quota.leave_days * 86400)
-		return (0);
-	if (row->state == SEEN_KEPT && (c = plan_change(&s->plan, row->uid, row->uidlen, CHANGE_STATE)) != NULL) {
-		c->state = SEEN_DELETING;
-		s->plan.must = 1;
-	}
-	return (1);
+	return (s->quota.leave_days != 0 && w->now - row->since >= (int64_t)s->quota.leave_days * 86400);
 }
 
-/* It would be retrieved, but something happened the last time. */
+/* It would be retrieved, now or when it cannot be proven, but something happened the last time, if it was the same message. */
 static void
 plan_odd(struct walk *w, struct message *m, const struct seen_row *row)
 {
 	int64_t	 ago = w->now - row->failed;
 
+	m->oversize = plan_reused(m, row->oversize_size, row->odd_gone) ? OVERSIZE_NONE : row->oversize;
+	if (row->deaths + row->failures == 0)
+		return;
+	if (plan_reused(m, row->suspect_size, row->odd_gone)) {
+		plan_change(&w->s->plan, row->uid, row->uidlen, CHANGE_CLEAR);
+		return;
+	}
+	if (m->proof == PROOF_DELE || m->proof == PROOF_KEEP)
+		w->s->plan.no_top = 1;
+	else if (m->action == 0)
+		return;
 	if (row->deaths >= PLAN_DEATHS || (row->failures >= PLAN_FAILURES && ago >= 0 && ago < PLAN_RETRY)) {
 		m->action = 0;
+		m->proof = PROOF_NONE;
 		w->s->aside++;
 		return;
 	}
-	if (row->deaths > 0 || row->failures > 0)
-		m->action = PLAN_RETR_ALONE;
+	m->action = PLAN_RETR_ALONE;
 	m->suspect = row->deaths > 0;
+}
+
+/* What is remembered of a unique-id is of another message: its size is another one, or it was absent meanwhile. */
+static int
+plan_reused(const struct message *m, uint32_t size, int64_t gone)
+{
+	return (gone != 0 || (size != 0 && m->size != 0 && size != m->size));
 }
 
 /* Remember one change for the one transaction at the end. */
@@ -318,20 +417,23 @@ plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 	struct message	*m = &p->msgs[msgno];
 	struct orphan	*o;
 	size_t		 len = m->uid_len;
-	uint32_t	 n;
 
 	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len == 0 ? ORPHAN_BY_UID :
 	    p->asked > 0 ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST : ORPHAN_BY_DIGEST)) != NULL)
 		return (plan_adopt(p, m, o, key));
 	if (len == 0) {
-		for (n = 1; (len = digest_key(key, digest, n)) != 0 && plan_find(p, key, len) != 0; n++)
-			;
-		if (len == 0 || plan_store(p, m, key, len) == -1)
+		if ((len = digest_key_free(key, digest, plan_taken, p)) == 0 || plan_store(p, m, key, len) == -1)
 			return (0);
 		plan_hash(p, msgno);
 	}
 	memcpy(key, plan_uid(p, m), len);
 	return (len);
+}
+
+static int
+plan_taken(void *p, const uint8_t *key, size_t len)
+{
+	return (plan_find(p, key, len) != 0);
 }
 
 /* The message is the one of an orphaned row, see orphan.c.  As plan_key(). */
@@ -378,6 +480,7 @@ plan_confirm(struct session *s, int quit_ok)
 	uint32_t		 i;
 
 	p->nchanges = 0;
+	p->confirmed = quit_ok;
 	if (s->outcome == OUTCOME_CONFUSED || !p->made)
 		return (0);
 	for (i = 1; i <= p->count && !p->failed; i++) {
@@ -455,10 +558,43 @@ plan_end(struct session *s)
 			if (plan_doubtful(s, i) && m->state == MESSAGE_COMMITTED && m->uid_len != 0 && m->uid_len <= PROTO_UID_MAX &&
 			    m->rekey == 0 && m->action != PLAN_HEADERS)
 				plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_DOUBT);
+			else
+				plan_keep_print(s, i);
 		}
 		if (plan_change(p, NULL, 0, CHANGE_PROVEN) != NULL && !p->failed)
 			state_change(s->mailbox, p->changes, p->nchanges, time(NULL));
 	} else if (state_unprove(s->mailbox, &n) == 0 && n > 0)
 		log_warnx("%s: %s: %u messages of this session are retrieved again and compared with what was delivered", s->label,
 		    s->where, n);
+}
+
+/* Remember what a message that is to be deleted is recognised by, should it not come to that. */
+int
+plan_note(struct plan *p, struct message *m, const uint8_t *fingerprint)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	struct message		 at;
+
+	if (memcmp(fingerprint, none, sizeof(none)) == 0)
+		return (0);
+	if (plan_store(p, &at, fingerprint, PROTO_DIGEST_LEN) == -1)
+		return (-1);
+	m->print = at.uid_off + 1;
+	return (0);
+}
+
+/* It did not: DELE or QUIT had no good answer.  What is known by digest only is retrieved in any case. */
+static void
+plan_keep_print(struct session *s, uint32_t msgno)
+{
+	struct plan		*p = &s->plan;
+	struct message		*m = &p->msgs[msgno];
+	struct listing_change	*c;
+
+	if (m->print == 0 || (m->state != MESSAGE_COMMITTED && (m->state != MESSAGE_DELETED || p->confirmed)) || m->rekey != 0 ||
+	    m->uid_len == 0 || m->uid_len > PROTO_UID_MAX ||
+	    (c = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_PRINT)) == NULL)
+		return;
+	memcpy(c->to, p->arena + m->print - 1, PROTO_DIGEST_LEN);
+	c->tolen = PROTO_DIGEST_LEN;
 }

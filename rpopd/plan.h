@@ -32,10 +32,20 @@ struct message {
 	uint8_t		 matched;	/* it is the one of another row, by fingerprint: left alone, rekeyed at the end */
 	uint8_t		 waiting;	/* taken, but a recipient is not final: no leave to delete it */
 	uint8_t		 denied;	/* DELE refused: 1 before (reported), 2 in this session for the first time */
+	uint8_t		 row;		/* enum seen_state of the row under its unique-id, NEVER: none; valid if known or displaced */
+	uint8_t		 proof;		/* enum proof: what its row wants before its word counts */
+	uint8_t		 back;		/* its row was absent from a complete listing */
+	uint8_t		 displaced;	/* the row under its unique-id is another message's */
+	uint8_t		 expired;	/* leave_days is up: deleted once it is proven */
+	uint8_t		 learn;		/* its row does not know the listed size yet */
+	uint32_t	 print;		/* offset in plan.arena + 1 of its fingerprint, of what is to be deleted */
 };
 
 enum message_state { MESSAGE_LISTED, MESSAGE_PLANNED, MESSAGE_RECEIVED, MESSAGE_COMMITTED, MESSAGE_REFUSED, MESSAGE_SKIPPED,
 	MESSAGE_DELETED };
+
+/* None; DELE needs one; left alone, but was absent; likewise, and has nothing to be compared with. */
+enum proof { PROOF_NONE, PROOF_DELE, PROOF_KEEP, PROOF_MARK };
 
 struct orphan {
 	uint8_t		 uid[STATE_KEY_MAX];
@@ -48,7 +58,7 @@ struct orphans {
 	size_t		 n, size;
 };
 
-struct fingerprint {			/* of a message that may be one known under another unique-id */
+struct fingerprint {			/* of a message, as the server says, or as its row has it */
 	uint32_t	 msgno;
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 };
@@ -71,7 +81,9 @@ struct plan {
 	uint32_t	 postponed;	/* suspects that did not get the token */
 	uint32_t	 cut;		/* left for the next session, which follows at once */
 	uint32_t	 big;		/* over max_size and not retrieved */
-	uint32_t	 present, absent;	/* rows of messages left on the server that are listed, and that are not */
+	/* Rows of messages left on the server: listed; not, for a day at most, or listed with another size. */
+	uint32_t	 present, absent;
+	uint32_t	 displaced;	/* messages */
 	uint32_t	 unknown;	/* messages with a trusted unique-id and no row */
 	int64_t		 oldest;	/* since of the oldest row left on the server */
 	struct listing_change *changes;
@@ -81,6 +93,10 @@ struct plan {
 	struct orphans	 orphans;
 	struct fingerprint *prints;	/* asked for: answers so far */
 	uint32_t	 nprints, answers, asked;
+	struct fingerprint *wanted;	/* what the answers should be, ascending msgno; NULL: they are for renumber.c */
+	uint32_t	 nwanted;
+	int		 no_top;	/* a session failed at a message that is to be proven: no TOP this time */
+	int		 confirmed;	/* QUIT was answered +OK */
 };
 
 /* What the record allows, as it was when the session began. */
@@ -101,6 +117,10 @@ int	 plan_record(struct session *);
 void	 plan_end(struct session *);		/* the session is over, every receipt is in */
 int	 plan_match(struct plan *, uint32_t msgno, const struct orphan *);
 size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);
+enum plan_result plan_settle(struct session *);	/* every proof is in, or is not to be had */
+void	 plan_doubts(struct plan *);		/* changes: rows of displaced messages are known by digest only */
+int	 plan_orphans(struct session *);	/* anew, from the store; 0 or -1 */
+int	 plan_note(struct plan *, struct message *, const uint8_t *fingerprint);	/* of what is to be deleted; 0 or -1 */
 struct listing_change *plan_change(struct plan *, const void *, size_t, int what);	/* NULL: memory, plan.failed is set */
 
 /* plan_uid.c */
@@ -124,9 +144,19 @@ void	 quota_count(struct session *);
 enum plan_result quota_first(struct session *, enum listing, int complete, int has_uidl);	/* the first listing of a mailbox */
 void	 quota_failure(struct session *, uint32_t msgno, const char *reason);
 
+/* proof.c */
+void	 proof_row(struct session *, struct message *, const struct seen_row *, int dele);
+void	 proof_displace(struct plan *, struct message *);
+void	 proof_want_body(struct plan *, struct message *);
+void	 proof_marks(struct session *);
+enum plan_result proof_ask(struct session *);
+enum plan_result proof_decide(struct session *);
+void	 proof_apply(struct session *);
+
 /* renumber.c */
 enum plan_result renumber_check(struct session *, int complete);
 enum plan_result renumber_decide(struct session *);
+int	 renumber_size(uint64_t, uint64_t);	/* one is not known, or they are about the same */
 
 /* orphan.c */
 enum { ORPHAN_BY_UID = 1, ORPHAN_BY_DIGEST = 2 };

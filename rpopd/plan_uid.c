@@ -36,6 +36,7 @@ plan_free(struct plan *p)
 	free(p->arena);
 	free(p->changes);
 	free(p->prints);
+	free(p->wanted);
 	orphan_free(&p->orphans);
 	memset(p, 0, sizeof(*p));
 }

@@ -42,8 +42,9 @@ quota_start(struct session *s, struct msg_fetch_start *m)
 		m->want_sizes = 1;
 		return;
 	}
-	m->want_sizes = s->quota.max_size != 0 || s->quota.session_octets != 0 ||
-	    state_seen_count(s->mailbox, SIZES_BELOW) < SIZES_BELOW;
+	/* A unique-id proves nothing without its size; where everything that is known was deleted, that matters to nobody. */
+	m->want_sizes = s->leave || s->quota.max_size != 0 || s->quota.session_octets != 0 ||
+	    state_seen_count(s->mailbox, SIZES_BELOW) < SIZES_BELOW || state_seen_open(s->mailbox) != 0;
 	/* What fails before its proof is retrieved again: over a bad line there must be progress all the same. */
 	m->prove_each = s->task->rs.error[0] != '\0';
 	m->probes = s->probes = spot_start(s->task, m->probe);
@@ -72,9 +73,10 @@ quota_pause(struct session *s, enum fail_why why, const char *fmt, ...)
 enum plan_result
 quota_first(struct session *s, enum listing listing, int complete, int has_uidl)
 {
-	struct plan	*p = &s->plan;
-	uint32_t	 i, named = 0;
-	int		 listed, gaps, mark, settled;
+	struct plan		*p = &s->plan;
+	struct listing_change	*c;
+	uint32_t		 i, named = 0;
+	int			 listed, gaps, mark, settled;
 
 	if ((listed = state_listed(s->mailbox)) == -1)
 		return (PLAN_FAILED);
@@ -100,8 +102,11 @@ quota_first(struct session *s, enum listing listing, int complete, int has_uidl)
 		return (PLAN_PAUSED);
 	}
 	for (i = 1; i <= p->count; i++)
-		if (p->msgs[i].uid_len != 0 && plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_MARK) != NULL)
+		if (p->msgs[i].uid_len != 0 &&
+		    (c = plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_MARK)) != NULL) {
+			c->size = p->msgs[i].size;
 			named++;
+		}
 	plan_change(p, NULL, 0, CHANGE_LISTED);
 	HOOK("master.marking");
 	if (p->failed || state_change(s->mailbox, p->changes, p->nchanges, time(NULL)) != 0)
@@ -280,7 +285,7 @@ quota_failure(struct session *s, uint32_t msgno, const char *reason)
 	int		 n;
 
 	if (m->uid_len == 0 || m->state != MESSAGE_PLANNED || m->action == PLAN_DELE ||
-	    (n = state_failure(s->mailbox, plan_uid(p, m), m->uid_len, reason)) == -1)
+	    (n = state_failure(s->mailbox, plan_uid(p, m), m->uid_len, m->size, reason)) == -1)
 		return;
 	log_vis(text, sizeof(text), plan_uid(p, m), m->uid_len);
 	if (n == PLAN_FAILURES) {

@@ -41,9 +41,9 @@ static enum plan_result renumber_pause(struct session *, uint32_t);
 static enum plan_result renumber_answered(struct session *, enum renumber, int);
 static enum plan_result renumber_ask(struct session *);
 static int	 renumber_collect(void *, const struct seen_row *);
-static int	 renumber_match(struct session *, uint32_t *);
+static int	 renumber_match(struct session *, uint32_t *, int);
+static int	 renumber_orphans(struct session *);
 static size_t	 renumber_group(const struct plan *, size_t, const struct orphans *, size_t *);
-static int	 renumber_size(uint64_t, uint64_t);
 static int	 print_order(const void *, const void *);
 static int	 orphan_order(const void *, const void *);
 
@@ -129,16 +129,22 @@ renumber_answered(struct session *s, enum renumber answer, int complete)
 {
 	struct plan	*p = &s->plan;
 	struct collect	 c = { s, time(NULL) };
+	struct listing_change	*change;
 	struct message	*m;
 	uint32_t	 i;
 	size_t		 n;
 
 	if (!complete)
 		return (renumber_pause(s, 0));
+	if (answer == RENUMBER_SEEN)
+		plan_doubts(p);
 	if (answer == RENUMBER_RETRIEVE) {
 		renumber_hold(p);
-		orphan_free(&p->orphans);
-		if (state_seen(s->mailbox, renumber_collect, &c) == -1 || p->failed)
+		/* What still waits for a next hop must not be forgotten. */
+		for (i = 1; i <= p->count; i++)
+			if (p->msgs[i].displaced && p->msgs[i].row == SEEN_WAITING)
+				plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_DOUBT);
+		if (renumber_orphans(s) == -1)
 			return (PLAN_FAILED);
 		for (n = 0; n < p->orphans.n; n++)
 			if (p->orphans.list[n].uidlen <= PROTO_UID_MAX)
@@ -148,14 +154,18 @@ renumber_answered(struct session *s, enum renumber answer, int complete)
 		m = &p->msgs[i];
 		if (m->uid_len == 0 || m->known)
 			continue;
-		plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_MARK);
+		if ((change = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_MARK)) != NULL)
+			change->size = m->size;
 		m->action = 0;
 	}
 	if (p->failed || state_change(s->mailbox, p->changes, p->nchanges, c.now) != 0)
 		return (PLAN_FAILED);
 	HOOK("master.answered");
 	p->nchanges = 0;
-	if (state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != 0)
+	for (i = 1; i <= p->count; i++)
+		p->msgs[i].displaced = 0;
+	p->displaced = 0;
+	if (plan_orphans(s) == -1 || state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != 0)
 		return (PLAN_FAILED);
 	log_info("%s: %s: renumbered messages %s", s->label, s->where,
 	    answer == RENUMBER_SEEN ? "are marked as seen" : "are retrieved again");
@@ -168,20 +178,13 @@ renumber_ask(struct session *s)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	struct plan		*p = &s->plan;
-	struct collect		 c = { s, time(NULL) };
-	struct orphan		*o;
 	size_t			 i, useful = 0;
 
 	renumber_hold(p);
-	orphan_free(&p->orphans);
-	if (state_seen(s->mailbox, renumber_collect, &c) == -1 || p->failed)
+	if (renumber_orphans(s) == -1)
 		return (PLAN_FAILED);
-	for (i = 0; i < p->orphans.n; i++) {
-		o = &p->orphans.list[i];
-		if (state_print(s->mailbox, o->uid, o->uidlen, &o->print) == -1)
-			return (PLAN_FAILED);
-		useful += memcmp(o->print.fingerprint, none, sizeof(none)) != 0;
-	}
+	for (i = 0; i < p->orphans.n; i++)
+		useful += memcmp(p->orphans.list[i].print.fingerprint, none, sizeof(none)) != 0;
 	log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent, p->unknown,
 	    useful > 0 && s->has_top ? "comparing headers" : "headers cannot be compared");
 	if (useful == 0 || !s->has_top)
@@ -196,15 +199,36 @@ renumber_ask(struct session *s)
 	return (PLAN_ASK);
 }
 
-/* A row of a message that was left on the server and is missing, or one known by digest: it becomes an orphan. */
+/* With what their messages may be recognised by.  0, or -1. */
+static int
+renumber_orphans(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	struct collect	 c = { s, time(NULL) };
+	struct orphan	*o;
+	size_t		 i;
+
+	orphan_free(&p->orphans);
+	if (state_seen(s->mailbox, renumber_collect, &c) == -1 || p->failed)
+		return (-1);
+	for (i = 0; i < p->orphans.n; i++) {
+		o = &p->orphans.list[i];
+		if (state_print(s->mailbox, o->uid, o->uidlen, &o->print) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+/* A row of a message that was left on the server and is missing or displaced, or one known by digest: it becomes an orphan. */
 static int
 renumber_collect(void *arg, const struct seen_row *row)
 {
 	struct collect	*c = arg;
 	struct plan	*p = &c->s->plan;
+	uint32_t	 n;
 
-	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) :
-	    !SEEN_IS_LEFT(row->state) || plan_find(p, row->uid, row->uidlen) != 0)
+	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) : !SEEN_IS_LEFT(row->state) ||
+	    ((n = plan_find(p, row->uid, row->uidlen)) != 0 && !p->msgs[n].displaced))
 		return (0);
 	if (orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
 		p->failed = 1;
@@ -219,14 +243,24 @@ renumber_decide(struct session *s)
 	struct message	*m;
 	uint32_t	 matched = 0, strangers, i;
 
-	if (renumber_match(s, &matched) == -1)
+	if (renumber_match(s, &matched, 0) == -1)
 		return (PLAN_FAILED);
 	strangers = p->asked - matched;
 	if (strangers > STRANGERS && strangers > p->asked / 10)
 		return (renumber_pause(s, matched));
+	/* Displaced rows make room for those that get their unique-ids. */
+	plan_doubts(p);
+	if (p->displaced > 0 && (p->failed || state_change(s->mailbox, p->changes, p->nchanges, time(NULL)) != 0 ||
+	    renumber_orphans(s) == -1))
+		return (PLAN_FAILED);
+	if (p->displaced > 0)
+		p->nchanges = 0;
+	if (renumber_match(s, &matched, 1) == -1)
+		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
 		m->state = MESSAGE_LISTED;
+		m->proof = PROOF_NONE;		/* what else wants one is left for the next session */
 		if (m->action == PLAN_FINGERPRINT)
 			m->action = PLAN_RETR;
 	}
@@ -239,15 +273,16 @@ renumber_decide(struct session *s)
 
 /*
  * Messages and missing rows of one fingerprint (and about the same size) are paired in order; where there are more messages than
- * rows nobody can say which of them are known, so these are retrieved and compared.
+ * rows nobody can say which of them are known, so these are retrieved and compared.  Without adopt they are only counted.
  */
 static int
-renumber_match(struct session *s, uint32_t *matched)
+renumber_match(struct session *s, uint32_t *matched, int adopt)
 {
 	struct plan	*p = &s->plan;
 	struct orphans	*o = &p->orphans;
 	size_t		 i, j, n, rows, at = 0, k;
 
+	*matched = 0;
 	if (p->nprints > 1)
 		qsort(p->prints, p->nprints, sizeof(*p->prints), print_order);
 	if (o->n > 1)
@@ -263,9 +298,9 @@ renumber_match(struct session *s, uint32_t *matched)
 				k++;
 			if (k == at + rows)
 				break;
-			if (plan_match(p, p->prints[i + j].msgno, &o->list[k]) == -1)
+			if (adopt && plan_match(p, p->prints[i + j].msgno, &o->list[k]) == -1)
 				return (-1);
-			o->list[k++].claimed = 1;
+			o->list[k++].claimed = adopt;
 			(*matched)++;
 		}
 	}
@@ -286,7 +321,7 @@ renumber_group(const struct plan *p, size_t i, const struct orphans *o, size_t *
 }
 
 /* One of them is not known, or they are about the same. */
-static int
+int
 renumber_size(uint64_t a, uint64_t b)
 {
 	uint64_t	 diff = a > b ? a - b : b - a, slack = (a > b ? a : b) / 10;

@@ -6,7 +6,7 @@
  *	DIALING		the dialer resolves and connects
  *	STARTING	a fetcher was forked and has socket, pipe, parameters and secret; it logs in
  *	LISTING		STAT is known, unique-ids come in
- *	MATCHING	fingerprints were asked for: the server has renumbered its messages
+ *	MATCHING	fingerprints were asked for: messages are to be deleted, or the server has renumbered them
  *	FETCHING	the plan is out; receipts and verdicts
  *	CLOSING		DONE or FAILED, or killed; waiting for the process to be gone and for the deliverer's last receipt
  *

@@ -46,6 +46,9 @@ struct seen_row {			/* as handed to a listing callback; uid is valid during the 
 	int64_t		 failed;	/* epoch of the last of them */
 	enum oversize	 oversize;
 	int		 wanted;	/* a recipient's file is missing here: it is retrieved again */
+	int64_t		 listed;	/* its size by LIST; negative: only the octets are known that came; 0: nothing is */
+	uint32_t	 suspect_size, oversize_size;	/* likewise, of the rows there; 0: not known */
+	int64_t		 odd_gone;	/* as gone, of the rows in suspect and oversize */
 };
 
 /* A row that says SEEN_WAITING is one of a message left on the server, and its digest is known. */
@@ -61,9 +64,10 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: none */
 	uint8_t		 identity[PROTO_DIGEST_LEN];	/* all zero: every recipient gets it, whatever he has */
 	enum seen_state	 state;		/* KEPT or DELETING: once every recipient is final */
+	enum seen_state	 again;		/* likewise, if it is known already */
 	int64_t		 since;		/* epoch, not before unproven */
 	int64_t		 unproven;	/* epoch of the beginning of the session */
-	uint32_t	 size;		/* header: as listed, of the whole message */
+	uint32_t	 size;		/* as listed, of the whole message; 0: not known */
 	uint8_t		 header;	/* 1: only the header of a message over max_size: no seen row, an oversize one */
 	uint32_t	 nrcpt;
 	struct msg_rcpt	*rcpts;
@@ -76,6 +80,7 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint32_t	 copies;	/* recipients who have had it before */
 	uint8_t		 dropped;	/* 1: DISCARD, as the routing table says for every recipient */
 	uint32_t	 attached;	/* links that rows got whose file was missing: their verdict is HOLD */
+	uint8_t		 known;		/* 1: a row exists and has the same digest */
 };
 
 struct record_state {
@@ -157,12 +162,14 @@ int	 state_clamp(int64_t now);	/* times that lie further ahead than any delay be
  */
 int	 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg);
 int64_t	 state_seen_count(int64_t mailbox, int64_t limit);	/* no row beyond limit is counted */
+int	 state_seen_open(int64_t mailbox);	/* 1: a row's message may still be on the server, 0: all were deleted, -1 */
 struct seen_print {
 	uint64_t	 size;
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: not known */
 };
 int	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* 0, or -1: no row, or error */
+int	 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *);	/* 1, 0: none, or -1 */
 int	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* enum seen_state, NEVER: no row; or -1 */
 struct aside_row {			/* a message set aside, still on the server */
 	int64_t		 mailbox, since;
@@ -198,7 +205,10 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 		CHANGE_STATE,		/* state */
 		CHANGE_SINCE,		/* now */
 		CHANGE_KEY,		/* to: the row's new key */
-		CHANGE_MARK,		/* a new row, state MARKED */
+		CHANGE_MARK,		/* size: a new row, state MARKED */
+		CHANGE_SIZE,		/* size: as listed */
+		CHANGE_CLEAR,		/* no suspect any more */
+		CHANGE_PRINT,		/* to: its fingerprint */
 		CHANGE_OVERSIZE,	/* oversize and size: a new row, or another state */
 		CHANGE_DOUBT,		/* known by digest only from now on, as by state_unprove() */
 		CHANGE_LISTED,		/* no uid: the mailbox has had a complete listing */
@@ -210,20 +220,22 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 	uint8_t		 to[PROTO_UID_MAX];
 	size_t		 tolen;
 };
-/* Changes to rows that do not exist are no error.  Without an fsync if all of them are LISTED or PROVEN. */
+/* Changes to rows that do not exist are no error.  Without an fsync if all of them are LISTED, PROVEN or PRINT. */
 int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
 /*
  * The session is over and was not in step, or nobody knows: what it committed under unique-ids is known by digest only from now
  * on, so that it is retrieved again and compared.  *n is how many rows that were.
  */
 int	 state_unprove(int64_t mailbox, uint32_t *n);
-/* A message in flight when the deliverer died, or when its session failed: counted.  Returns how many times, or -1. */
-int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason);
-int	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason);
+/* A message (size: as listed, 0: not known) in flight when the deliverer died, or when its session failed: counted.  Returns how many times, or -1. */
+int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
+int	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
 
 /* --- digest_key.c --- */
 
 size_t	 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n);
+/* The first free key of a digest, behind those in use without a gap; taken() says 1, 0 or -1: error.  0: none. */
+size_t	 digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, int (*taken)(void *, const uint8_t *, size_t), void *);
 int	 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN]);
 
 /* --- store_mailbox.c --- */
@@ -247,6 +259,7 @@ int64_t	 state_keep(void);
 
 enum renumber { RENUMBER_NOT, RENUMBER_ASKED, RENUMBER_RETRIEVE, RENUMBER_SEEN };	/* paused; and the administrator's answers */
 int	 state_renumber_get(int64_t mailbox);	/* enum renumber, or -1 */
+int64_t	 state_renumber_since(int64_t mailbox);	/* epoch of the pause, 0: none, or -1 */
 int	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint32_t unknown, int64_t now);
 
 /* --- store_token.c --- */

@@ -24,9 +24,11 @@ static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const u
 static int	 change_oversize(int64_t, const struct listing_change *, int64_t);
 static int	 change_doubt(int64_t, const struct listing_change *);
 static int	 change_listed(int64_t, int64_t);
-static int	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, const char *);
+static int	 change_print(int64_t, const struct listing_change *);
+static int	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, uint32_t, const char *);
 static struct unproven *unproven_rows(int64_t, int64_t, size_t *);
 static int	 unproven_key(int64_t, const struct unproven *);
+static int	 key_taken(void *, const uint8_t *, size_t);
 
 int
 state_change(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now)
@@ -35,7 +37,7 @@ state_change(int64_t mailbox, const struct listing_change *changes, size_t n, in
 	int	 rv, failed = 0, durable = STATE_LAZY;
 
 	for (i = 0; i < n; i++)
-		if (changes[i].what != CHANGE_LISTED && changes[i].what != CHANGE_PROVEN)
+		if (changes[i].what != CHANGE_LISTED && changes[i].what != CHANGE_PROVEN && changes[i].what != CHANGE_PRINT)
 			durable = STATE_DURABLE;
 	if ((rv = state_begin(durable)) != 0)
 		return (rv);
@@ -71,15 +73,15 @@ state_unprove(int64_t mailbox, uint32_t *n)
 }
 
 int
-state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
 {
-	return (count_one(Q_SUSPECT_ADD, mailbox, uid, uidlen, reason));
+	return (count_one(Q_SUSPECT_ADD, mailbox, uid, uidlen, size, reason));
 }
 
 int
-state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
 {
-	return (count_one(Q_FAILURE_ADD, mailbox, uid, uidlen, reason));
+	return (count_one(Q_FAILURE_ADD, mailbox, uid, uidlen, size, reason));
 }
 
 static int
@@ -91,7 +93,9 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 		[CHANGE_FORGET] = { Q_SEEN_FORGET, Q_SUSPECT_CLEAR, Q_OVERSIZE_CLEAR, Q_PRINT_FORGET },
 		[CHANGE_STATE] = { Q_SEEN_STATE, Q_MAX },
 		[CHANGE_SINCE] = { Q_SEEN_SINCE, Q_MAX },
-		[CHANGE_MARK] = { Q_SEEN_MARK, Q_MAX }
+		[CHANGE_MARK] = { Q_SEEN_MARK, Q_PRINT_FORGET, Q_MAX },
+		[CHANGE_SIZE] = { Q_SEEN_SIZE, Q_MAX },
+		[CHANGE_CLEAR] = { Q_SUSPECT_CLEAR, Q_MAX }
 	};
 	size_t	 i;
 
@@ -102,6 +106,8 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 		return (change_oversize(mailbox, c, now));
 	case CHANGE_DOUBT:
 		return (change_doubt(mailbox, c));
+	case CHANGE_PRINT:
+		return (change_print(mailbox, c));
 	case CHANGE_LISTED:
 		return (change_listed(mailbox, now));
 	case CHANGE_PROVEN:
@@ -112,19 +118,33 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	if ((size_t)c->what >= nitems(rows))
 		return (-1);
 	for (i = 0; i < nitems(rows[0]) && rows[c->what][i] != Q_MAX; i++)
-		if (change_run(rows[c->what][i], mailbox, c, c->what == CHANGE_STATE ? (int64_t)c->state : now) == -1)
+		if (change_run(rows[c->what][i], mailbox, c,
+		    c->what == CHANGE_STATE ? (int64_t)c->state : c->what == CHANGE_SIZE ? (int64_t)c->size : now) == -1)
 			return (-1);
 	return (0);
 }
 
-/* value is ?3 where the statement has one. */
+/* value is ?3 where the statement has one, the size ?4. */
 static int
 change_run(enum state_sql q, int64_t mailbox, const struct listing_change *c, int64_t value)
 {
 	sqlite3_stmt	*st;
 
 	if ((st = state_query(q)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
-	    (sqlite3_bind_parameter_count(st) >= 3 && sqlite3_bind_int64(st, 3, value) != SQLITE_OK))
+	    (sqlite3_bind_parameter_count(st) >= 3 && sqlite3_bind_int64(st, 3, value) != SQLITE_OK) ||
+	    (sqlite3_bind_parameter_count(st) >= 4 && sqlite3_bind_int64(st, 4, c->size) != SQLITE_OK))
+		return (-1);
+	return (state_step(st));
+}
+
+static int
+change_print(int64_t mailbox, const struct listing_change *c)
+{
+	sqlite3_stmt	*st;
+
+	if (c->tolen != PROTO_DIGEST_LEN || (st = state_query(Q_PRINT_PUT)) == NULL ||
+	    state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
+	    sqlite3_bind_blob(st, 3, c->to, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
 }
@@ -173,7 +193,7 @@ change_oversize(int64_t mailbox, const struct listing_change *c, int64_t now)
 
 	if ((st = state_query(Q_OVERSIZE_PUT)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
 	    sqlite3_bind_int(st, 3, c->oversize) != SQLITE_OK || sqlite3_bind_int64(st, 4, c->size) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 5, now) != SQLITE_OK)
+	    sqlite3_bind_int64(st, 5, now) != SQLITE_OK || sqlite3_bind_null(st, 6) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
 }
@@ -181,29 +201,25 @@ change_oversize(int64_t mailbox, const struct listing_change *c, int64_t now)
 static int
 change_doubt(int64_t mailbox, const struct listing_change *c)
 {
-	struct unproven	 u = { .uidlen = c->uidlen };
+	return (change_doubted(mailbox, c->uid, c->uidlen));
+}
+
+/* One row is known by digest only from now on; no such row: nothing.  Inside a transaction. */
+int
+change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+{
+	struct unproven	 u = { .uidlen = uidlen };
 	sqlite3_stmt	*st;
 	int		 rc;
 
 	if (u.uidlen > sizeof(u.uid) || (st = state_query(Q_SEEN_GET)) == NULL ||
-	    state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1)
+	    state_bind_uid(st, mailbox, uid, uidlen) == -1)
 		return (-1);
-	memcpy(u.uid, c->uid, c->uidlen);
+	memcpy(u.uid, uid, uidlen);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN)
 		memcpy(u.digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
 	sqlite3_reset(st);
 	return (rc == SQLITE_ROW ? unproven_key(mailbox, &u) : rc == SQLITE_DONE ? 0 : -1);
-}
-
-int
-change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen)
-{
-	struct listing_change	 c = { .uidlen = uidlen };
-
-	if (uidlen > sizeof(c.uid))
-		return (-1);
-	memcpy(c.uid, uid, uidlen);
-	return (change_doubt(mailbox, &c));
 }
 
 static int
@@ -219,7 +235,7 @@ change_listed(int64_t mailbox, int64_t now)
 
 /* Returns the new count, or -1. */
 static int
-count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
 {
 	sqlite3_stmt	*st;
 	int		 n = -1, failed = 1;
@@ -228,7 +244,8 @@ count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, 
 		return (-1);
 	if ((st = state_query(q)) != NULL && state_bind_uid(st, mailbox, uid, uidlen) == 0 &&
 	    sqlite3_bind_int64(st, 3, time(NULL)) == SQLITE_OK &&
-	    sqlite3_bind_text(st, 4, reason, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
+	    sqlite3_bind_text(st, 4, reason, -1, SQLITE_STATIC) == SQLITE_OK &&
+	    sqlite3_bind_int64(st, 5, size) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
 		n = sqlite3_column_int(st, 0);
 		failed = state_step(st) == -1;
 	}
@@ -279,18 +296,21 @@ unproven_rows(int64_t mailbox, int64_t since, size_t *n)
 static int
 unproven_key(int64_t mailbox, const struct unproven *u)
 {
-	sqlite3_stmt	*st;
-	uint8_t		 key[STATE_KEY_MAX];
-	size_t		 len;
-	uint32_t	 n;
-	int		 rc = SQLITE_ROW;
+	uint8_t	 key[STATE_KEY_MAX];
+	size_t	 len = digest_key_free(key, u->digest, key_taken, &mailbox);
 
-	for (n = 1; rc == SQLITE_ROW; n++) {
-		if ((len = digest_key(key, u->digest, n)) == 0 || (st = state_query(Q_SEEN_GET)) == NULL ||
-		    state_bind_uid(st, mailbox, key, len) == -1)
-			return (-1);
-		rc = sqlite3_step(st);
-		sqlite3_reset(st);
-	}
-	return (rc != SQLITE_DONE ? -1 : change_keys(mailbox, u->uid, u->uidlen, key, len));
+	return (len == 0 ? -1 : change_keys(mailbox, u->uid, u->uidlen, key, len));
+}
+
+static int
+key_taken(void *mailbox, const uint8_t *key, size_t len)
+{
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, *(int64_t *)mailbox, key, len) == -1)
+		return (-1);
+	rc = sqlite3_step(st);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
 }

@@ -18,6 +18,7 @@ static int	 commit_one(struct receipt *, int64_t *, int64_t *);
 static int	 commit_seen(struct receipt *);
 static int	 commit_known(struct receipt *);
 static int	 commit_write(enum state_sql, const struct receipt *);
+static int	 commit_insert(struct receipt *);
 static int	 commit_print(const struct receipt *);
 static int	 commit_header(struct receipt *);
 static int	 commit_unproven(const struct receipt *);
@@ -145,23 +146,26 @@ static int
 commit_one(struct receipt *r, int64_t *first, int64_t *last)
 {
 	r->relay = 0;
-	r->waiting = 0;
+	r->waiting = r->known = 0;
 	r->copies = 0;
 	r->dropped = 0;
 	r->attached = 0;
 	if ((r->header ? commit_header(r) : commit_seen(r)) == -1)
 		return (-1);
-	if (r->verdict == COMMIT_DELIVER)
-		return (rcpt_commit(r, first, last));
-	memset(r->verdicts, COMMIT_DISCARD, r->nrcpt);
-	return (r->header ? 0 : relay_attach(r));
+	if (r->verdict == COMMIT_DISCARD) {
+		memset(r->verdicts, COMMIT_DISCARD, r->nrcpt);
+		if (!r->header && relay_attach(r) == -1)
+			return (-1);
+	} else if (rcpt_commit(r, first, last) == -1)
+		return (-1);
+	return (r->header ? 0 : commit_print(r));
 }
 
 static int
 commit_seen(struct receipt *r)
 {
 	r->verdict = COMMIT_DELIVER;
-	if (commit_write(Q_SEEN_INSERT, r) == -1 || (state_changes() == 0 && commit_known(r) == -1) || commit_print(r) == -1)
+	if (commit_insert(r) == -1)
 		return (-1);
 	/* It went through the deliverer, so it was not what killed it. */
 	if (any_suspects && commit_clear(Q_SUSPECT_CLEAR, r) == -1)
@@ -169,26 +173,46 @@ commit_seen(struct receipt *r)
 	return (any_oversize ? commit_clear(Q_OVERSIZE_CLEAR, r) : 0);
 }
 
+static int
+commit_insert(struct receipt *r)
+{
+	return (commit_write(Q_SEEN_INSERT, r) == -1 || (state_changes() == 0 && commit_known(r) == -1) ? -1 : 0);
+}
+
 /*
- * The unique-id has a row.  The same message: the server ignored DELE, or it was retrieved twice; nothing is delivered.  Another
- * one: the server gave the unique-id again, which RFC 1939 section 7 allows after a deletion.
+ * The key has a row.  The same message: the server ignored DELE, or it was retrieved twice; nothing is delivered.  Another one: the
+ * server gave the unique-id again, which RFC 1939 section 7 allows after a deletion.  If recipients of the first one still wait,
+ * its row lives on by its digest.
+ *
+ * A key that is a digest says the same of an equal message that came later.  It is another one if the first was deleted for certain,
+ * or deleted and missing from a session since.
  */
 static int
 commit_known(struct receipt *r)
 {
 	sqlite3_stmt	*st;
 	const void	*digest;
+	int		 state, same, later;
 
 	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
 	    sqlite3_step(st) != SQLITE_ROW)
 		return (-1);
 	digest = sqlite3_column_blob(st, 1);
-	if (digest != NULL && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN &&
-	    sqlite3_column_int(st, 2) != SEEN_MARKED && memcmp(digest, r->digest, PROTO_DIGEST_LEN) == 0)
-		r->verdict = COMMIT_DISCARD;
-	r->waiting = r->verdict == COMMIT_DISCARD && sqlite3_column_int(st, 2) == SEEN_WAITING;
+	state = sqlite3_column_int(st, 2);
+	same = digest != NULL && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN && state != SEEN_MARKED &&
+	    memcmp(digest, r->digest, PROTO_DIGEST_LEN) == 0;
+	later = r->uidlen > PROTO_UID_MAX &&
+	    (state == SEEN_DELETED || (state == SEEN_DELETING && sqlite3_column_type(st, 3) != SQLITE_NULL));
 	sqlite3_reset(st);
-	return (commit_write(r->verdict == COMMIT_DISCARD ? Q_SEEN_AGAIN : Q_SEEN_REPLACE, r));
+	if (same && !later) {
+		r->verdict = COMMIT_DISCARD;
+		r->known = 1;
+		r->waiting = state == SEEN_WAITING;
+		return (commit_write(Q_SEEN_AGAIN, r));
+	}
+	if (state == SEEN_WAITING)
+		return (change_doubted(r->mailbox, r->uid, r->uidlen) == -1 ? -1 : commit_write(Q_SEEN_INSERT, r));
+	return (commit_clear(Q_PRINT_FORGET, r) == -1 ? -1 : commit_write(Q_SEEN_REPLACE, r));
 }
 
 static int
@@ -197,7 +221,8 @@ commit_write(enum state_sql q, const struct receipt *r)
 	sqlite3_stmt	*st;
 
 	if ((st = state_query(q)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
-	    sqlite3_bind_int(st, 3, r->state) != SQLITE_OK)
+	    sqlite3_bind_int(st, 3, q == Q_SEEN_AGAIN ? r->again : r->state) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 7, r->size) != SQLITE_OK)
 		return (-1);
 	if (q != Q_SEEN_AGAIN && (sqlite3_bind_int64(st, 4, (int64_t)r->octets) != SQLITE_OK ||
 	    sqlite3_bind_blob(st, 5, r->digest, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK ||
@@ -206,14 +231,14 @@ commit_write(enum state_sql q, const struct receipt *r)
 	return (state_step(st));
 }
 
-/* What is to be deleted will not be there to be recognised. */
+/* What this session deletes will not be there to be recognised; if it does not come to that, plan_end() makes up for it. */
 static int
 commit_print(const struct receipt *r)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	sqlite3_stmt		*st;
 
-	if (r->state != SEEN_KEPT || memcmp(r->fingerprint, none, sizeof(none)) == 0)
+	if ((r->state != SEEN_KEPT && !r->waiting) || memcmp(r->fingerprint, none, sizeof(none)) == 0)
 		return (0);
 	if ((st = state_query(Q_PRINT_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
 	    sqlite3_bind_blob(st, 3, r->fingerprint, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK)
@@ -221,7 +246,7 @@ commit_print(const struct receipt *r)
 	return (state_step(st));
 }
 
-/* The header of a message over max_size, once for each unique-id. */
+/* The header of a message over max_size, once for each unique-id and message. */
 static int
 commit_header(struct receipt *r)
 {
@@ -229,11 +254,15 @@ commit_header(struct receipt *r)
 
 	if ((st = state_query(Q_OVERSIZE_GET)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1)
 		return (-1);
-	r->verdict = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == OVERSIZE_HEADER ? COMMIT_DISCARD : COMMIT_DELIVER;
+	r->verdict = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == OVERSIZE_HEADER &&
+	    sqlite3_column_int64(st, 2) == r->size &&
+	    (sqlite3_column_bytes(st, 1) != PROTO_DIGEST_LEN ||
+	    memcmp(sqlite3_column_blob(st, 1), r->digest, PROTO_DIGEST_LEN) == 0) ? COMMIT_DISCARD : COMMIT_DELIVER;
 	sqlite3_reset(st);
 	if ((st = state_query(Q_OVERSIZE_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
 	    sqlite3_bind_int(st, 3, OVERSIZE_HEADER) != SQLITE_OK || sqlite3_bind_int64(st, 4, r->size) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 5, r->since) != SQLITE_OK || state_step(st) == -1)
+	    sqlite3_bind_int64(st, 5, r->since) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 6, r->digest, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
 		return (-1);
 	return (any_suspects ? commit_clear(Q_SUSPECT_CLEAR, r) : 0);
 }

@@ -248,6 +248,14 @@ state_renumber_get(int64_t mailbox)
 	}
 }
 
+int64_t
+state_renumber_since(int64_t mailbox)
+{
+	int64_t	 since = 0;
+
+	return (state_number(Q_RENUMBER_SINCE, mailbox, &since) == -1 ? -1 : since);
+}
+
 /* NOT: the pause is over; ASKED: it begins, known and unknown say why; else the administrator has decided. */
 int
 state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t unknown, int64_t now)

@@ -46,7 +46,10 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"ALTER TABLE relay ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE relay ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"
 		"UPDATE relay SET sha256 = (SELECT s.sha256 FROM seen s WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state <> 4);"
-		"ALTER TABLE pending ADD COLUMN copy BLOB;",
+		"ALTER TABLE pending ADD COLUMN copy BLOB;"
+		"ALTER TABLE seen ADD COLUMN listed INTEGER;"
+		"ALTER TABLE suspect ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE oversize ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);",
 
 		/* Their names are learned by the first load. */
 		"INSERT INTO hop (id, nexthop, name, address, gone) SELECT nexthop, nexthop, '', '', NULL FROM ("

@@ -12,17 +12,21 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_COMMIT] = "COMMIT",
 	[Q_ROLLBACK] = "ROLLBACK",
 	[Q_ASIDE_LIST] = "SELECT mailbox, uid, since, reason FROM suspect WHERE deaths >= 3 OR failures >= 5",
-	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6, ?4, ?5)"
-	    " ON CONFLICT DO NOTHING",
-	[Q_SEEN_GET] = "SELECT size, sha256, state FROM seen WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6,"
+	    " nullif(?7, 0), ?4, ?5) ON CONFLICT DO NOTHING",
+	[Q_SEEN_GET] = "SELECT size, sha256, state, gone FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_ROW] = "SELECT state, gone, since, size FROM seen WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, size = ?4, sha256 = ?5"
+	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, listed = nullif(?7, 0), size = ?4, sha256 = ?5"
 	    " WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = 5, 5, ?3), gone = NULL WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES (?1, ?2, 4, NULL, ?3, 0,"
-	    " zeroblob(32)) ON CONFLICT DO NOTHING",
-	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since) FROM seen WHERE mailbox = ?1",
+	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = 5, 5, ?3), gone = NULL, listed = ifnull(nullif(?7, 0), listed)"
+	    " WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, 4, NULL, ?3,"
+	    " nullif(?4, 0), 0, zeroblob(32)) ON CONFLICT DO UPDATE SET gone = NULL, since = ?3, listed = nullif(?4, 0)"
+	    " WHERE state = 4",
+	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM seen WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_SEEN_OPEN] = "SELECT EXISTS (SELECT 1 FROM seen WHERE mailbox = ?1 AND state <> 3)",
+	[Q_SEEN_SIZE] = "UPDATE seen SET listed = nullif(?3, 0) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_GONE] = "UPDATE seen SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
@@ -113,16 +117,18 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned' AND ?1 = 0",
 	[Q_PRUNED_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?1)",
 	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
-	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(wanted) FROM ("
-	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone, 0 AS wanted FROM suspect WHERE mailbox = ?1 UNION ALL "
-	    "SELECT uid, 0, 0, 0, state, gone, 0 FROM oversize WHERE mailbox = ?1 UNION ALL "
-	    "SELECT uid, 0, 0, 0, 0, NULL, 1 FROM relay WHERE mailbox = ?1 AND body = 0) GROUP BY uid ORDER BY uid",
+	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(size), max(whole),"
+	    " max(wanted) FROM ("
+	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone, size, 0 AS whole, 0 AS wanted"
+	    " FROM suspect WHERE mailbox = ?1"
+	    " UNION ALL SELECT uid, 0, 0, 0, state, gone, 0, size, 0 FROM oversize WHERE mailbox = ?1 UNION ALL"
+	    " SELECT uid, 0, 0, 0, 0, NULL, 0, 0, 1 FROM relay WHERE mailbox = ?1 AND body = 0) GROUP BY uid ORDER BY uid",
 	[Q_ODD_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
 	    " WHERE mailbox = ?1 AND uid = ?2), (SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2)",
-	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 1, 0, NULL, ?3,"
-	    " ?4) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4 RETURNING deaths",
-	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason) VALUES (?1, ?2, 0, 1, NULL, ?3,"
-	    " ?4) ON CONFLICT DO UPDATE SET failures = failures + 1, gone = NULL, since = ?3, reason = ?4 RETURNING failures",
+	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 1, 0, NULL,"
+	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING deaths",
+	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 0, 1, NULL,"
+	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING failures",
 	[Q_SUSPECT_CLEAR] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_GONE] = "UPDATE suspect SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_BACK] = "UPDATE suspect SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
@@ -130,9 +136,9 @@ const char *const	 state_texts[Q_MAX] = {
 	    " WHERE mailbox = ?1",
 	[Q_SUSPECT_PURGE] = "DELETE FROM suspect WHERE mailbox = ?1",
 	[Q_SUSPECT_NEXT] = "SELECT min(mailbox) FROM suspect WHERE mailbox > ?1",
-	[Q_OVERSIZE_GET] = "SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2",
-	[Q_OVERSIZE_PUT] = "INSERT OR REPLACE INTO oversize (mailbox, uid, state, gone, size, since) VALUES (?1, ?2, ?3, NULL, ?4,"
-	    " ?5)",
+	[Q_OVERSIZE_GET] = "SELECT state, sha256, size FROM oversize WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_PUT] = "INSERT OR REPLACE INTO oversize (mailbox, uid, state, gone, size, since, sha256) VALUES (?1, ?2, ?3,"
+	    " NULL, ?4, ?5, ?6)",
 	[Q_OVERSIZE_CLEAR] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_GONE] = "UPDATE oversize SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_BACK] = "UPDATE oversize SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
@@ -153,7 +159,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_MAILBOX_FORGET] = "UPDATE mailbox SET forgotten = max(?2, (SELECT ifnull(max(since), 0) FROM copy)) WHERE id = ?1",
 	[Q_FORMER_LIST] = "SELECT f.id, f.account, f.record, f.host, f.port, f.login, f.removed >= ifnull(m.created, 0)"
 	    " FROM mailbox m, mailbox f WHERE m.id = ?1 AND f.removed IS NOT NULL AND f.id <> m.id ORDER BY f.removed DESC, f.id DESC",
-	[Q_FORMER_ROWS] = "SELECT uid, size FROM seen WHERE mailbox = ?1 AND gone IS NULL AND state <> 3 AND length(uid) <= 70",
+	[Q_FORMER_ROWS] = "SELECT uid, ifnull(listed, size) FROM seen WHERE mailbox = ?1 AND gone IS NULL AND state <> 3 AND length(uid) <= 70",
 	[Q_FORMER_UNMARK] = "DELETE FROM seen WHERE mailbox = ?1 AND state = 4",
 	[Q_FORMER_COMPARE] = "UPDATE seen SET state = 3 WHERE mailbox = ?1 AND state IN (0, 1, 2) AND length(uid) <= 70",
 	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70 LIMIT 1",
@@ -178,6 +184,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_FORGET_MAILBOX] = "UPDATE mailbox SET forgotten = max(?3, (SELECT ifnull(max(since), 0) FROM copy)),"
 	    " listed = ifnull(listed, ?3) WHERE account = ?1 AND record = ?2",
 	[Q_RENUMBER_GET] = "SELECT ifnull(answer, 2) FROM renumbered WHERE mailbox = ?1",
+	[Q_RENUMBER_SINCE] = "SELECT since FROM renumbered WHERE mailbox = ?1",
 	[Q_RENUMBER_PUT] = "INSERT OR REPLACE INTO renumbered (mailbox, since, known, unknown, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
 	[Q_RENUMBER_ANSWER] = "UPDATE renumbered SET answer = ?2 WHERE mailbox = ?1",
 	[Q_RENUMBER_DROP] = "DELETE FROM renumbered WHERE mailbox = ?1",

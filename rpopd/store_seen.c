@@ -16,6 +16,7 @@ struct odd {				/* a suspect, or over max_size */
 	int64_t		 failed, gone;
 	enum oversize	 oversize;
 	int		 wanted;
+	uint32_t	 size, oversize_size;
 	int		 met;		/* it has a seen row too */
 };
 
@@ -74,7 +75,7 @@ state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *ar
 int
 seen_register(sqlite3 *db)
 {
-	return (sqlite3_create_function_v2(db, "visit", 4, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, NULL, walk_row, walk_end,
+	return (sqlite3_create_function_v2(db, "visit", 5, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, NULL, walk_row, walk_end,
 	    NULL) == SQLITE_OK ? 0 : -1);
 }
 
@@ -87,6 +88,30 @@ state_seen_count(int64_t mailbox, int64_t limit)
 	if ((st = state_query(Q_SEEN_COUNT)) == NULL || sqlite3_bind_int64(st, 2, limit) != SQLITE_OK)
 		return (-1);
 	return (state_number(Q_SEEN_COUNT, mailbox, &n) == 1 ? n : -1);
+}
+
+/* Rows of deleted messages are many in a mailbox that is emptied at each poll, and need no proof. */
+int
+state_seen_open(int64_t mailbox)
+{
+	int64_t	 any = 0;
+
+	return (state_number(Q_SEEN_OPEN, mailbox, &any) == 1 ? any != 0 : -1);
+}
+
+int
+state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *fingerprint)
+{
+	sqlite3_stmt	*st;
+	int		 rc, found;
+
+	if ((st = state_query(Q_PRINT_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	rc = sqlite3_step(st);
+	if ((found = rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN))
+		memcpy(fingerprint, sqlite3_column_blob(st, 0), PROTO_DIGEST_LEN);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? found : -1);
 }
 
 int
@@ -103,12 +128,7 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_prin
 		memcpy(p->digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
 	}
 	sqlite3_reset(st);
-	if (!found || (st = state_query(Q_PRINT_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
-		return (-1);
-	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN)
-		memcpy(p->fingerprint, sqlite3_column_blob(st, 0), PROTO_DIGEST_LEN);
-	sqlite3_reset(st);
-	return (0);
+	return (!found || state_fingerprint(mailbox, uid, uidlen, p->fingerprint) == -1 ? -1 : 0);
 }
 
 int
@@ -176,7 +196,9 @@ walk_odd(int64_t mailbox)
 		p->failed = sqlite3_column_int64(st, 3);
 		p->oversize = (enum oversize)sqlite3_column_int(st, 4);
 		p->gone = sqlite3_column_int64(st, 5);
-		p->wanted = sqlite3_column_int(st, 6);
+		p->size = sqlite3_column_int64(st, 6);
+		p->oversize_size = sqlite3_column_int64(st, 7);
+		p->wanted = sqlite3_column_int(st, 8);
 		walk.nodd++;
 	}
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
@@ -185,7 +207,7 @@ walk_odd(int64_t mailbox)
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* visit(uid, state, gone, since) */
+/* visit(uid, state, gone, since, listed) */
 static void
 walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -200,6 +222,7 @@ walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	row.state = (enum seen_state)sqlite3_value_int(argv[1]);
 	row.gone = sqlite3_value_int64(argv[2]);
 	row.since = sqlite3_value_int64(argv[3]);
+	row.listed = sqlite3_value_int64(argv[4]);
 	if (walk.nodd > 0 && (odd = walk_find(row.uid, row.uidlen)) != NULL)
 		odd->met = 1;
 	walk_call(&row, odd);
@@ -239,6 +262,9 @@ walk_call(struct seen_row *row, const struct odd *odd)
 	row->failed = odd == NULL ? 0 : odd->failed;
 	row->oversize = odd == NULL ? OVERSIZE_NONE : odd->oversize;
 	row->wanted = odd != NULL && odd->wanted;
+	row->suspect_size = odd == NULL ? 0 : odd->size;
+	row->oversize_size = odd == NULL ? 0 : odd->oversize_size;
+	row->odd_gone = odd == NULL ? 0 : odd->gone;
 	if (!walk.stop)
 		walk.stop = walk.cb(walk.arg, row);
 }

@@ -83,14 +83,18 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 }
 
 int
-state_failure(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; writes++; return (1); }
+state_failure(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r) { (void)m; (void)u; (void)l; (void)z; (void)r; writes++; return (1); }
 int
 state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; writes++; return (0); }
 int
-state_suspect(int64_t m, const uint8_t *u, size_t l, const char *r) { (void)m; (void)u; (void)l; (void)r; writes++; return (1); }
+state_suspect(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r) { (void)m; (void)u; (void)l; (void)z; (void)r; writes++; return (1); }
 int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }
 int state_settle(int64_t a, int64_t b) { (void)a; (void)b; return (0); }
 int state_flush(void) { return (0); }
+int state_fingerprint(int64_t m, const uint8_t *u, size_t l, uint8_t *f) { (void)m; (void)l; memset(f, u[0], PROTO_DIGEST_LEN); return (1); }
+int64_t state_keep(void) { return (30 * 86400); }
+int state_seen_open(int64_t m) { (void)m; return (1); }
+int64_t state_renumber_since(int64_t m) { (void)m; return (0); }
 int64_t state_seen_count(int64_t m, int64_t l) { (void)m; (void)l; return (0); }
 uint32_t state_next_session(void) { return (1); }
 int state_counts(int64_t m, struct mailbox_counts *c) { (void)m; memset(c, 0, sizeof(*c)); return (0); }

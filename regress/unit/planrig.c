@@ -18,6 +18,7 @@ struct seen_print	 prints[RIG_ROWS];
 size_t			 nrows;
 struct listing_change	 changes[RIG_ROWS];
 size_t			 nchanges;
+int64_t			 row_listed;
 int			 former_rv, change_rv, listed, unproves, failures, notices;
 uint32_t		 unproven;
 enum renumber		 renumbered;
@@ -108,11 +109,12 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 }
 
 int
-state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *reason)
+state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
 {
 	(void)mailbox;
 	(void)uid;
 	(void)uidlen;
+	(void)size;
 	(void)reason;
 	return (++failures);
 }
@@ -133,6 +135,43 @@ notice_send(uint32_t account, const char *record, const char *subject, const cha
 }
 
 int64_t
+state_keep(void)
+{
+	return (KEEP_SECONDS);
+}
+
+int
+state_seen_open(int64_t mailbox)
+{
+	size_t	 i;
+
+	(void)mailbox;
+	for (i = 0; i < nrows; i++)
+		if (rows[i].state != SEEN_DELETED)
+			return (1);
+	return (0);
+}
+
+int64_t
+state_renumber_since(int64_t mailbox)
+{
+	(void)mailbox;
+	return (renumbered == RENUMBER_NOT ? 0 : time(NULL));
+}
+
+int
+state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *fingerprint)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	struct seen_print	 p;
+
+	if (state_print(mailbox, uid, uidlen, &p) == -1 || memcmp(p.fingerprint, none, sizeof(none)) == 0)
+		return (0);
+	memcpy(fingerprint, p.fingerprint, PROTO_DIGEST_LEN);
+	return (1);
+}
+
+int64_t
 state_seen_count(int64_t mailbox, int64_t limit)
 {
 	(void)mailbox;
@@ -146,9 +185,12 @@ row(const char *uid, enum seen_state state, int64_t gone, uint32_t deaths, uint3
 	assert_true(nrows < RIG_ROWS);
 	memset(&prints[nrows], 0, sizeof(prints[0]));
 	memset(prints[nrows].digest, uid[0], PROTO_DIGEST_LEN);
+	if (state != SEEN_MARKED)
+		memset(prints[nrows].fingerprint, uid[0] ^ 0x80, PROTO_DIGEST_LEN);
 	rows[nrows] = (struct seen_row){ .uid = (const uint8_t *)uid, .uidlen = strlen(uid), .state = state, .gone = gone,
 	    .since = state == SEEN_NEVER ? 0 : time(NULL) - 60, .deaths = deaths, .failures = failed,
-	    .failed = deaths + failed > 0 ? time(NULL) - 60 : 0 };
+	    .failed = deaths + failed > 0 ? time(NULL) - 60 : 0, .listed = row_listed,
+	    .odd_gone = gone };
 	return (&rows[nrows++]);
 }
 
@@ -160,6 +202,7 @@ begin(struct session *s, uint32_t count, int leave)
 	s->mailbox = 7;
 	s->leave = leave;
 	nrows = nchanges = 0;
+	row_listed = 0;
 	former_rv = 0;
 	past = PAST_NONE;
 	change_rv = unproves = failures = notices = 0;
@@ -174,6 +217,24 @@ void
 list(struct session *s, uint32_t msgno, const char *uid)
 {
 	assert_int_equal(plan_add(&s->plan, msgno, (const uint8_t *)uid, strlen(uid)), 0);
+}
+
+/* Every message that is asked for shows the header that its row knows, but for message other. */
+enum plan_result
+prove(struct session *s, uint32_t other)
+{
+	struct plan		*p = &s->plan;
+	struct fingerprint	*f;
+	uint32_t		 i;
+
+	for (i = 0; i < p->nwanted; i++) {
+		f = &p->prints[p->nprints++];
+		*f = p->wanted[i];
+		assert_int_equal(p->msgs[f->msgno].action, PLAN_FINGERPRINT);
+		if (f->msgno == other)
+			f->digest[0] ^= 1;
+	}
+	return (proof_decide(s));
 }
 
 const struct listing_change *

@@ -7,12 +7,14 @@
 #include "../../rpopd/rpopd.h"
 
 #define RIG_ROWS	8000
+#define KEEP_SECONDS	(30 * 86400)	/* state_keep() */
 
 extern struct seen_row		 rows[RIG_ROWS];
 extern struct seen_print	 prints[RIG_ROWS];	/* of rows[] of the same index */
 extern size_t			 nrows;
 extern struct listing_change	 changes[RIG_ROWS];	/* of the last state_change() */
 extern size_t			 nchanges;
+extern int64_t			 row_listed;		/* what row() says that a row knows of its listed size */
 extern int			 change_rv;		/* what it returns */
 extern int			 former_rv;		/* former_find() */
 extern enum former_past		 past;			/* likewise */
@@ -27,6 +29,7 @@ extern int			 notices;
 void	 begin(struct session *, uint32_t count, int leave);
 void	 list(struct session *, uint32_t msgno, const char *uid);
 struct seen_row	*row(const char *uid, enum seen_state, int64_t gone, uint32_t deaths, uint32_t failed);
+enum plan_result prove(struct session *, uint32_t other);	/* answer proof_ask() */
 const struct listing_change *changed(const char *uid, int what);	/* NULL: no such change */
 
 #endif

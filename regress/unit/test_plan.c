@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
 /* From a listing and the seen rows to a plan: every row of the table in plan.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,8 +33,11 @@ test_actions(void **state)
 		begin(&s, 2, t[i].leave);
 		list(&s, 1, "old");
 		list(&s, 2, "new");
+		s.has_top = 1;
 		row("old", t[i].seen, 0, 0, 0);
-		assert_int_equal(plan_make(&s, 1, 1), 0);
+		assert_int_equal(plan_make(&s, 1, 1), t[i].action == PLAN_DELE ? PLAN_ASK : PLAN_READY);
+		if (t[i].action == PLAN_DELE)
+			assert_int_equal(prove(&s, 0), PLAN_READY);
 		assert_int_equal(s.plan.msgs[1].action, t[i].action);
 		assert_int_equal(s.plan.msgs[1].compare, t[i].compare);
 		assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
@@ -109,6 +112,7 @@ test_waiting(void **state)
 	(void)state;
 	for (leave = 0; leave <= 1; leave++) {
 		begin(&s, 3, leave);
+		s.has_top = 1;
 		s.quota.leave_days = leave;
 		list(&s, 1, "waits");
 		list(&s, 2, "kept");
@@ -116,7 +120,8 @@ test_waiting(void **state)
 		row("waits", SEEN_WAITING, 0, 0, 0);
 		row("kept", SEEN_KEPT, 0, 0, 0)->since = time(NULL);
 		row("back", SEEN_WAITING, 5, 0, 0);
-		assert_int_equal(plan_make(&s, 1, 1), 0);
+		assert_int_equal(plan_make(&s, 1, 1), PLAN_ASK);
+		assert_int_equal(prove(&s, 0), PLAN_READY);
 		assert_int_equal(s.plan.msgs[1].action, 0);
 		assert_int_equal(s.plan.msgs[2].action, leave ? 0 : PLAN_DELE);
 		assert_int_equal(s.plan.msgs[3].action, 0);
@@ -143,18 +148,25 @@ test_gone(void **state)
 
 	(void)state;
 	begin(&s, 1, 1);
+	s.has_top = 1;
 	list(&s, 1, "back");
 	row("back", SEEN_KEPT, now - 10, 0, 0);
 	row("first", SEEN_KEPT, 0, 0, 0);
 	row("hour", SEEN_KEPT, now - 3600, 0, 0);
-	row("day", SEEN_KEPT, now - FORGET_SECONDS - 1, 0, 0);
-	assert_int_equal(plan_make(&s, 1, 1), 0);
-	assert_int_equal(nchanges, 3);
-	assert_int_equal(changes[0].what, CHANGE_BACK);
-	assert_int_equal(changes[1].what, CHANGE_GONE);
-	assert_memory_equal(changes[1].uid, "first", 5);
-	assert_int_equal(changes[2].what, CHANGE_FORGET);
-	assert_memory_equal(changes[2].uid, "day", 3);
+	row("day", SEEN_DELETED, now - FORGET_SECONDS - 1, 0, 0);
+	row("kept", SEEN_KEPT, now - FORGET_SECONDS - 1, 0, 0);
+	row("lost", SEEN_DELETING, now - FORGET_SECONDS - 1, 0, 0);
+	row("month", SEEN_KEPT, now - KEEP_SECONDS - 1, 0, 0);
+	row("odd", SEEN_NEVER, now - FORGET_SECONDS - 1, 1, 0);
+	row("header", SEEN_NEVER, now - FORGET_SECONDS - 1, 0, 0)->oversize = OVERSIZE_HEADER;
+	assert_int_equal(plan_make(&s, 1, 1), PLAN_ASK);
+	assert_int_equal(prove(&s, 0), PLAN_READY);
+	assert_int_equal(nchanges, 5);
+	assert_non_null(changed("back", CHANGE_BACK));
+	assert_non_null(changed("first", CHANGE_GONE));
+	assert_non_null(changed("day", CHANGE_FORGET));		/* we deleted it; what others delete is kept in mind longer */
+	assert_non_null(changed("month", CHANGE_FORGET));
+	assert_non_null(changed("odd", CHANGE_FORGET));
 	plan_free(&s.plan);
 }
 
@@ -357,7 +369,7 @@ test_reused_unconfirmed(void **state)
 	row("u", SEEN_DELETING, time(NULL) - 100, 0, 0);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
-	assert_int_equal(s.plan.msgs[1].compare, 1);
+	assert_non_null(changed("u", CHANGE_DOUBT));
 	plan_free(&s.plan);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
 /* What a record's limits make of a plan, and messages at which sessions fail: the second table in plan.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +21,8 @@ many(struct session *s, uint32_t count, uint32_t size)
 	uint32_t	 i;
 
 	begin(s, count, 1);
+	s->has_top = 1;
+	row_listed = size;
 	for (i = 1; i <= count; i++) {
 		snprintf(uids[i], sizeof(uids[i]), "u%02u", i);
 		list(s, i, uids[i]);
@@ -175,7 +177,8 @@ test_session_messages(void **state)
 	row("u01", SEEN_DELETING, 0, 0, 0);
 	row("u09", SEEN_DELETING, 0, 0, 0);
 	row("u02", SEEN_NEVER, 0, 0, 1);		/* a session failed at it: it comes last */
-	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+	assert_int_equal(prove(&s, 0), PLAN_READY);
 	assert_int_equal(planned(&s, PLAN_DELE), 2);	/* not limited */
 	assert_int_equal(planned(&s, PLAN_RETR), 3);
 	assert_int_equal(s.plan.msgs[3].action, PLAN_RETR);
@@ -251,7 +254,9 @@ test_leave_days(void **state)
 	row("u07", SEEN_NEVER, 0, 0, 0)->oversize = OVERSIZE_SKIPPED;
 	s.plan.msgs[7].size = 5000;
 	s.quota.max_size = 1000;
-	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+	assert_int_equal(nchanges, 0);
+	assert_int_equal(prove(&s, 0), PLAN_READY);
 	assert_int_equal(s.plan.msgs[1].action, PLAN_DELE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
 	assert_int_equal(s.plan.msgs[3].action, PLAN_DELE);
@@ -269,7 +274,8 @@ test_leave_days(void **state)
 	s.quota.leave_days = 30;
 	row("u01", SEEN_KEPT, 0, 0, 0)->since = now - 31 * DAY;
 	change_rv = 1;
-	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_FAILED);
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+	assert_int_equal(prove(&s, 0), PLAN_FAILED);
 	plan_free(&s.plan);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
 /* The guard against renumbered mailboxes: every row of the table in renumber.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,6 +27,7 @@ moved(struct session *s, uint32_t known, uint32_t same, uint32_t count)
 		row(olds[i], SEEN_KEPT, 0, 0, 0);
 		memset(prints[i - 1].digest, 0, PROTO_DIGEST_LEN);
 		memcpy(prints[i - 1].digest, &i, sizeof(i));
+		memset(prints[i - 1].fingerprint, 0, PROTO_DIGEST_LEN);
 		memcpy(prints[i - 1].fingerprint + 4, &i, sizeof(i));
 		prints[i - 1].size = 10000;
 	}

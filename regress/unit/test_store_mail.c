@@ -312,12 +312,12 @@ test_failures(void **state)
 
 	(void)state;
 	for (i = 1; i < PLAN_FAILURES; i++)
-		assert_int_equal(state_failure(mbox, (const uint8_t *)"f", 1, "cut"), i);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"f", 1, "died"), 1);
+		assert_int_equal(state_failure(mbox, (const uint8_t *)"f", 1, 0, "cut"), i);
+	assert_int_equal(state_suspect(mbox, (const uint8_t *)"f", 1, 0, "died"), 1);
 	assert_int_equal(state_counts(mbox, &c), 0);
 	assert_int_equal(c.suspects, 1);
 	assert_int_equal(c.aside, 0);
-	assert_int_equal(state_failure(mbox, (const uint8_t *)"f", 1, "cut"), PLAN_FAILURES);
+	assert_int_equal(state_failure(mbox, (const uint8_t *)"f", 1, 0, "cut"), PLAN_FAILURES);
 	assert_int_equal(state_counts(mbox, &c), 0);
 	assert_int_equal(c.aside, 1);
 	assert_int_equal(commit("f", 1, 1000, 1000, 0), COMMIT_DELIVER);
@@ -394,7 +394,7 @@ test_prune(void **state)
 	(void)state;
 	commit("a", 1, 1000, 1000, 0);
 	change("big", CHANGE_OVERSIZE, 1000);
-	state_failure(mbox, (const uint8_t *)"f", 1, "cut");
+	state_failure(mbox, (const uint8_t *)"f", 1, 0, "cut");
 	state_renumber_put(mbox, RENUMBER_ASKED, 1, 1, 1);
 	assert_int_equal(state_prune(&keep, 1, NULL, 0), 0);
 	snprintf(cmd, sizeof(cmd), "test $(sqlite3 '%s' 'SELECT (SELECT count(*) FROM seen) + (SELECT count(*) FROM print) +"

@@ -104,7 +104,7 @@ receipt(const char *uid, int digest, enum seen_state st, uint32_t nrcpt)
 	memset(r.digest, digest, sizeof(r.digest));
 	memset(r.fingerprint, digest ^ 0xff, sizeof(r.fingerprint));
 	r.since = r.unproven = 5000;
-	r.state = st;
+	r.state = r.again = st;
 	r.nrcpt = nrcpt;
 	r.rcpts = rcpts;
 	r.verdicts = verdicts;
@@ -383,13 +383,13 @@ test_suspects(void **state)
 	(void)state;
 	commit("b", 1, SEEN_DELETED);
 	commit("bb", 1, SEEN_KEPT);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"a", 1, "died"), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"b", 1, "died"), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 2);
+	assert_int_equal(state_suspect(mbox, (const uint8_t *)"a", 1, 0, "died"), 1);
+	assert_int_equal(state_suspect(mbox, (const uint8_t *)"b", 1, 0, "died"), 1);
+	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, 0, "died"), 1);
+	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, 0, "died"), 2);
 	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:d2 ");
 	reopen();
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, "died"), 3);
+	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, 0, "died"), 3);
 	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:d3 ");
 	assert_int_equal(state_counts(mbox, &c), 0);
 	assert_int_equal(c.suspects, 3);
@@ -442,7 +442,7 @@ test_prune(void **state)
 	commit("kept", 1, SEEN_KEPT);
 	mbox = gone;
 	commit("gone", 1, SEEN_KEPT);
-	state_suspect(mbox, (const uint8_t *)"s", 1, "died");
+	state_suspect(mbox, (const uint8_t *)"s", 1, 0, "died");
 	state_record_put(mbox, &rs);
 	assert_int_equal(state_prune(&keep, 1, NULL, 0), 0);
 	assert_seen("");
@@ -482,7 +482,7 @@ test_locked(void **state)
 	assert_int_equal(state_flush(), 1);
 	assert_int_equal(state_record_put(mbox, &rs), 1);
 	assert_int_equal(change("old", CHANGE_GONE, 0, 5), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"x", 1, "died"), -1);
+	assert_int_equal(state_suspect(mbox, (const uint8_t *)"x", 1, 0, "died"), -1);
 	assert_seen("old:0 ");			/* readers go on */
 	session = state_next_session();		/* and so do the numbers of sessions */
 	assert_true(session > 0);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: ISC */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c */
+/* Proofs: the rows of the second and the third table in plan.c, and of groups of marked messages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "planrig.h"
+
+static void
+one(struct session *s, int leave, uint32_t size, int64_t known, enum seen_state st, int64_t gone)
+{
+	begin(s, 1, leave);
+	s->has_top = 1;
+	list(s, 1, "u");
+	s->plan.msgs[1].size = size;
+	row_listed = known;
+	row("u", st, gone, 0, 0);
+}
+
+/* Sizes: another one displaces; unknown ones prove nothing and are learned; octets are compared about. */
+static void
+test_sizes(void **state)
+{
+	static const struct {
+		uint32_t	 size;
+		int64_t		 known;
+		int		 displaced, learned;
+	} t[] = {
+		{ 100, 100, 0, 0 }, { 100, 101, 1, 0 }, { 0, 100, 0, 0 }, { 100, 0, 0, 1 }, { 5000, -5100, 0, 1 },
+		{ 5000, -50000, 1, 0 }, { 50000, -5000, 1, 0 }
+	};
+	static const enum seen_state	 states[] = { SEEN_KEPT, SEEN_DELETING, SEEN_DENIED, SEEN_WAITING, SEEN_MARKED };
+	struct session			 s;
+	size_t				 i, j;
+
+	(void)state;
+	for (i = 0; i < nitems(t); i++)
+		for (j = 0; j < nitems(states); j++) {
+			one(&s, 1, t[i].size, t[i].known, states[j], 0);
+			assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+			assert_int_equal(s.plan.msgs[1].action, t[i].displaced ? PLAN_RETR : 0);
+			assert_int_equal(changed("u", CHANGE_SIZE) != NULL, t[i].learned);
+			assert_int_equal(changed("u", CHANGE_DOUBT) != NULL, t[i].displaced && states[j] != SEEN_MARKED);
+			if (t[i].learned)
+				assert_int_equal(changed("u", CHANGE_SIZE)->size, t[i].size);
+			plan_free(&s.plan);
+		}
+}
+
+/* What is to be deleted: by its header, another one, and without any. */
+static void
+test_dele(void **state)
+{
+	static const enum seen_state	 states[] = { SEEN_KEPT, SEEN_DELETING, SEEN_DENIED };
+	struct session			 s;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < nitems(states); i++) {
+		one(&s, 0, 100, 100, states[i], 0);
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+		assert_int_equal(nchanges, 0);
+		assert_int_equal(prove(&s, 0), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, PLAN_DELE);
+		assert_int_equal(s.plan.delete, 1);
+		plan_free(&s.plan);
+
+		one(&s, 0, 100, 100, states[i], 0);
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+		assert_int_equal(prove(&s, 1), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_non_null(changed("u", CHANGE_DOUBT));
+		plan_free(&s.plan);
+
+		one(&s, 0, 100, 100, states[i], 0);	/* the server refuses TOP for it */
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+		assert_int_equal(proof_decide(&s), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[1].compare, 1);
+		assert_int_equal(nchanges, 0);
+		plan_free(&s.plan);
+
+		one(&s, 0, 100, 100, states[i], 0);	/* there is no TOP, or no fingerprint */
+		s.has_top = i == 0;
+		if (s.has_top)
+			memset(prints[0].fingerprint, 0, PROTO_DIGEST_LEN);
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[1].compare, 1);
+		plan_free(&s.plan);
+	}
+	one(&s, 0, 100, 100, SEEN_KEPT, 0);		/* a session failed at it: TOP might be why */
+	rows[0].failures = 1;
+	rows[0].failed = time(NULL);
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
+	plan_free(&s.plan);
+	one(&s, 0, 100, 100, SEEN_KEPT, 0);		/* not recorded: the next session does it all */
+	change_rv = 1;
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+	assert_int_equal(prove(&s, 1), PLAN_FAILED);
+	plan_free(&s.plan);
+}
+
+/* Absent once: proven, or displaced. */
+static void
+test_back(void **state)
+{
+	static const enum seen_state	 states[] = { SEEN_KEPT, SEEN_DELETING, SEEN_DENIED, SEEN_WAITING };
+	struct session			 s;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < nitems(states); i++) {
+		one(&s, 1, 100, 100, states[i], 5);
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+		assert_int_equal(prove(&s, 0), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, 0);
+		assert_non_null(changed("u", CHANGE_BACK));
+		plan_free(&s.plan);
+
+		one(&s, 1, 100, 100, states[i], 5);
+		s.has_top = 0;
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_non_null(changed("u", CHANGE_DOUBT));
+		assert_null(changed("u", CHANGE_BACK));
+		plan_free(&s.plan);
+	}
+}
+
+static char	 uids[64][8];
+
+/* n marked rows are back with sizes of so many kinds, others of them have another size now. */
+static void
+marks(struct session *s, uint32_t n, uint32_t kinds, uint32_t others)
+{
+	uint32_t	 i;
+
+	begin(s, n, 1);
+	for (i = 1; i <= n; i++) {
+		snprintf(uids[i], sizeof(uids[i]), "m%02u", i);
+		list(s, i, uids[i]);
+		s->plan.msgs[i].size = 100 + i % kinds;
+		row_listed = s->plan.msgs[i].size + (i <= others);
+		row(uids[i], SEEN_MARKED, 5, 0, 0);
+	}
+}
+
+static void
+test_marks(void **state)
+{
+	static const struct {
+		uint32_t	 n, kinds, others;
+		int		 proven;
+	} t[] = { { 8, 8, 0, 1 }, { 7, 7, 0, 0 }, { 40, 7, 0, 0 }, { 40, 8, 0, 1 }, { 40, 40, 3, 1 }, { 40, 40, 10, 0 } };
+	struct session	 s;
+	size_t		 i;
+	uint32_t	 j, n;
+
+	(void)state;
+	for (i = 0; i < nitems(t); i++) {
+		marks(&s, t[i].n, t[i].kinds, t[i].others);
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		for (j = 1, n = 0; j <= t[i].n; j++)
+			n += s.plan.msgs[j].action == PLAN_RETR;
+		assert_int_equal(n, t[i].proven ? t[i].others : t[i].n);
+		assert_int_equal(changed(uids[t[i].n], CHANGE_BACK) != NULL, t[i].proven);
+		assert_null(changed(uids[1], CHANGE_DOUBT));
+		plan_free(&s.plan);
+	}
+}
+
+/* Suspects and messages over max_size: of another size, or back, they are others. */
+static void
+test_odd(void **state)
+{
+	struct session	 s;
+	int		 i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		one(&s, 1, 100, 0, SEEN_NEVER, i == 2 ? 5 : 0);
+		rows[0].deaths = 3;
+		rows[0].suspect_size = i == 1 ? 99 : 100;
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, i == 0 ? 0 : PLAN_RETR);
+		assert_int_equal(changed("u", CHANGE_CLEAR) != NULL, i > 0);
+		plan_free(&s.plan);
+
+		one(&s, 1, 5000, 0, SEEN_NEVER, i == 2 ? 5 : 0);
+		s.quota.max_size = 1000;
+		rows[0].oversize = OVERSIZE_SKIPPED;
+		rows[0].oversize_size = i == 1 ? 4999 : 5000;
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, 0);
+		assert_int_equal(notices, i > 0);
+		plan_free(&s.plan);
+	}
+}
+
+/* All unique-ids mean other messages: a mass that is missing, for the guard against renumbering. */
+static void
+test_renumbered(void **state)
+{
+	static char	 names[64][8];
+	struct session	 s;
+	uint32_t	 i;
+
+	(void)state;
+	begin(&s, 30, 1);
+	s.has_top = 1;
+	for (i = 1; i <= 30; i++) {
+		snprintf(names[i], sizeof(names[i]), "%u", i);
+		list(&s, i, names[i]);
+		s.plan.msgs[i].size = 1000 + i;
+		row_listed = 2000 + i;
+		row(names[i], SEEN_KEPT, 0, 0, 0);
+		memset(prints[i - 1].fingerprint, (int)i, PROTO_DIGEST_LEN);
+	}
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+	assert_null(s.plan.wanted);
+	for (i = 1; i <= 30; i++) {		/* each is its neighbour */
+		s.plan.prints[s.plan.nprints].msgno = i;
+		memset(s.plan.prints[s.plan.nprints++].digest, (int)(i % 30) + 1, PROTO_DIGEST_LEN);
+	}
+	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_non_null(changed("1", CHANGE_DOUBT));	/* before anything gets its unique-id */
+	for (i = 1; i <= 30; i++)
+		assert_int_equal(s.plan.msgs[i].action, 0);
+	plan_free(&s.plan);
+}
+
+/* Kept for a deletion that is not confirmed. */
+static void
+test_print(void **state)
+{
+	uint8_t		 print[PROTO_DIGEST_LEN];
+	struct session	 s;
+	int		 i;
+
+	(void)state;
+	memset(print, 0x77, sizeof(print));
+	for (i = 0; i < 3; i++) {
+		begin(&s, 1, 0);
+		list(&s, 1, "u");
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		assert_int_equal(plan_note(&s.plan, &s.plan.msgs[1], print), 0);
+		s.plan.msgs[1].state = i == 2 ? MESSAGE_COMMITTED : MESSAGE_DELETED;
+		s.committed = 1;
+		s.outcome = OUTCOME_IN_STEP;
+		plan_confirm(&s, i != 1);
+		plan_end(&s);
+		assert_int_equal(changed("u", CHANGE_PRINT) != NULL, i > 0);
+		if (i > 0)
+			assert_memory_equal(changed("u", CHANGE_PRINT)->to, print, sizeof(print));
+		plan_free(&s.plan);
+	}
+}
+
+/* The first free key of many, by few looks. */
+static int	 looks;
+
+static int
+taken(void *used, const uint8_t *key, size_t len)
+{
+	char	 number[16];
+
+	looks++;
+	memcpy(number, key + 72, len - 72);
+	number[len - 72] = '\0';
+	return (strtonum(number, 1, UINT32_MAX, NULL) <= *(uint32_t *)used);
+}
+
+static void
+test_keys(void **state)
+{
+	static const uint32_t	 t[] = { 0, 1, 2, 3, 7, 8, 100000 };
+	uint8_t			 digest[PROTO_DIGEST_LEN] = { 1 }, key[STATE_KEY_MAX], want[STATE_KEY_MAX];
+	uint32_t		 used;
+	size_t			 i, len;
+
+	(void)state;
+	for (i = 0; i < nitems(t); i++) {
+		used = t[i];
+		looks = 0;
+		len = digest_key_free(key, digest, taken, &used);
+		assert_int_equal(len, digest_key(want, digest, used + 1));
+		assert_memory_equal(key, want, len);
+		assert_true(looks <= 40);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_dele),
+		cmocka_unit_test(test_back),
+		cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_odd),
+		cmocka_unit_test(test_renumbered),
+		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_keys),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
