@@ -318,6 +318,7 @@ struct msg_fetch_listed {
 
 struct msg_fetch_text {
 	uint32_t	 msgno;
+	uint32_t	 why;			/* enum fail_why, by the reply's code; WHY_NONE: it has none that says so */
 	char		 text[PROTO_TEXT_SIZE];
 };
 
@@ -745,6 +746,8 @@ struct ctl_record {
 	uint32_t	 kept;			/* left on the server */
 	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
 	uint32_t	 unfound;		/* the last so many messages had none of the special fields */
+	uint32_t	 refused;		/* of the suspects: the server does not give them */
+	uint32_t	 reserved;
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
 	char		 origin[PROTO_ORIGIN_SIZE];	/* which mailbox its state comes from; empty: it is its own */
 };

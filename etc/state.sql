@@ -146,8 +146,8 @@ CREATE TABLE IF NOT EXISTS relay_count (
 	in_doubt	INTEGER NOT NULL
 ) STRICT;
 
--- In flight when the deliverer died (deaths), or when its session failed (failures).  since: the last time.  size: as listed, 0: not
--- known.
+-- In flight when the deliverer died (deaths), or when its session failed (failures); among the failures are refusals by the server
+-- (refusals).  since: the last time.  size: as listed, 0: not known.
 CREATE TABLE IF NOT EXISTS suspect (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
@@ -157,6 +157,7 @@ CREATE TABLE IF NOT EXISTS suspect (
 	since		INTEGER NOT NULL,
 	reason		TEXT NOT NULL,
 	size		INTEGER NOT NULL DEFAULT 0,
+	refusals	INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
@@ -295,8 +296,8 @@ CREATE VIEW tokens (origin, replaced, suspended, since, ends) AS
 	    datetime(since, 'unixepoch', 'localtime'), datetime(nullif(ends, 0), 'unixepoch', 'localtime')
 	FROM token;
 
-CREATE VIEW suspects (mailbox, account, record, uid, deaths, failures, aside, last_time, reason) AS
-	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT), s.deaths, s.failures,
+CREATE VIEW suspects (mailbox, account, record, uid, deaths, failures, refusals, aside, last_time, reason) AS
+	SELECT m.id, m.account, m.record, CAST(s.uid AS TEXT), s.deaths, s.failures, s.refusals,
 	    CASE WHEN s.deaths >= 3 OR s.failures >= 5 THEN 'yes' ELSE 'no' END,
 	    datetime(s.since, 'unixepoch', 'localtime'), s.reason
 	FROM suspect s LEFT JOIN mailbox m ON m.id = s.mailbox;

@@ -13,8 +13,8 @@
 static void	 event_stat(void *, uint32_t, uint64_t, int);
 static void	 event_uid(void *, uint32_t, const uint8_t *, size_t);
 static void	 event_listed(void *, uint32_t, enum listing);
-static void	 event_skipped(void *, uint32_t, const char *);
-static void	 event_denied(void *, uint32_t, const char *);
+static void	 event_skipped(void *, uint32_t, enum fail_why, const char *);
+static void	 event_denied(void *, uint32_t, enum fail_why, const char *);
 static void	 event_deleted(void *, uint32_t);
 static void	 event_begin(void *, uint32_t, uint32_t, int);
 static void	 event_data(void *, const uint8_t *, size_t);
@@ -22,7 +22,7 @@ static void	 event_end(void *, uint32_t, uint64_t, const uint8_t *, const uint8_
 static void	 event_print(void *, uint32_t, const uint8_t *);
 static void	 event_printed(void *);
 static void	 sizes_send(struct session *);
-static void	 event_text(struct session *, enum imsg_type, uint32_t, const char *);
+static void	 event_text(struct session *, enum imsg_type, uint32_t, enum fail_why, const char *);
 static uint8_t	*frame_room(struct session *, struct frame *, enum imsg_type, size_t);
 static void	 frame_send(struct session *, struct frame *);
 
@@ -94,15 +94,15 @@ event_listed(void *arg, uint32_t lines, enum listing state)
 }
 
 static void
-event_skipped(void *arg, uint32_t msgno, const char *text)
+event_skipped(void *arg, uint32_t msgno, enum fail_why why, const char *text)
 {
-	event_text(arg, IMSG_FETCH_SKIPPED, msgno, text);
+	event_text(arg, IMSG_FETCH_SKIPPED, msgno, why, text);
 }
 
 static void
-event_denied(void *arg, uint32_t msgno, const char *text)
+event_denied(void *arg, uint32_t msgno, enum fail_why why, const char *text)
 {
-	event_text(arg, IMSG_FETCH_DENIED, msgno, text);
+	event_text(arg, IMSG_FETCH_DENIED, msgno, why, text);
 }
 
 static void
@@ -190,12 +190,13 @@ sizes_send(struct session *s)
 }
 
 static void
-event_text(struct session *s, enum imsg_type type, uint32_t msgno, const char *text)
+event_text(struct session *s, enum imsg_type type, uint32_t msgno, enum fail_why why, const char *text)
 {
 	struct msg_fetch_text	 msg;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.msgno = msgno;
+	msg.why = why;
 	strlcpy(msg.text, text, sizeof(msg.text));
 	outq_send(&s->master, type, &msg, sizeof(msg));
 }

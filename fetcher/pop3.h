@@ -93,8 +93,8 @@ struct pop3_ops {		/* what the engine has found out */
 	void	(*stat)(void *, uint32_t count, uint64_t octets, int has_uidl);
 	void	(*uid)(void *, uint32_t msgno, const uint8_t *, size_t);
 	void	(*listed)(void *, uint32_t lines, enum listing);
-	void	(*skipped)(void *, uint32_t msgno, const char *text);
-	void	(*denied)(void *, uint32_t msgno, const char *text);
+	void	(*skipped)(void *, uint32_t msgno, enum fail_why, const char *text);	/* by the reply's code, or WHY_NONE */
+	void	(*denied)(void *, uint32_t msgno, enum fail_why, const char *text);
 	void	(*deleted)(void *, uint32_t msgno);
 	void	(*begin)(void *, uint32_t msgno, uint32_t size, int headers);
 	void	(*data)(void *, const uint8_t *, size_t);

@@ -131,7 +131,7 @@ message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	if (!r->ok) {
 		pop3_text(p, text, sizeof(text), r);
 		if (!(flags & FLAG_PRINT)) {
-			p->ops->skipped(p->arg, msgno, text);
+			p->ops->skipped(p->arg, msgno, pop3_reply_why(r, WHY_NONE), text);
 			return (0);
 		}
 		strlcpy(p->refusal, text, sizeof(p->refusal));
@@ -158,7 +158,7 @@ dele_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok) {
-		p->ops->denied(p->arg, msgno, pop3_text(p, text, sizeof(text), r));
+		p->ops->denied(p->arg, msgno, pop3_reply_why(r, WHY_NONE), pop3_text(p, text, sizeof(text), r));
 		return (0);
 	}
 	p->deleted++;

@@ -148,7 +148,7 @@ advance_print(struct pop3 *p)
 		return;
 	for (msgno = 1; msgno <= p->count; msgno++) {
 		if (p->flags[msgno] & FLAG_REFUSED)
-			p->ops->skipped(p->arg, msgno, p->refusal);
+			p->ops->skipped(p->arg, msgno, WHY_NONE, p->refusal);
 		p->flags[msgno] &= (uint16_t)~(FLAG_PRINT | FLAG_REFUSED);
 	}
 	p->prints = 0;

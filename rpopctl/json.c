@@ -135,6 +135,7 @@ json_record(FILE *fp, const struct ctl_record *r)
 	json_number(fp, "suspects", r->suspects);
 	json_number(fp, "aside", r->aside);
 	json_number(fp, "unfound", r->unfound);
+	json_number(fp, "refused", r->refused);
 	json_text(fp, "origin", r->origin);
 	putc('}', fp);
 }

@@ -256,18 +256,21 @@ cell_host(const struct ctl_record *r, char *dst, size_t size)
 static void
 cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t size)
 {
-	char	 ago[64], times[32] = "", aside[48] = "";
+	char	 ago[64], times[32] = "", aside[48] = "", refused[32] = "";
 
 	if (r->failures > 1)
 		snprintf(times, sizeof(times), " %ux", r->failures);
+	if (r->refused > 0)
+		snprintf(refused, sizeof(refused), ", %u refused", r->refused);
 	if (r->aside > 0)
 		snprintf(aside, sizeof(aside), ", %u set aside", r->aside);
 	if (r->unfound >= UNFOUND_MANY)
 		strlcat(aside, ", field missing", sizeof(aside));
 	if (*r->error == '\0')
-		snprintf(dst, size, "%s%s", text_ago(ago, sizeof(ago), o->now, r->last_success), aside);
+		snprintf(dst, size, "%s%s%s", text_ago(ago, sizeof(ago), o->now, r->last_success), refused, aside);
 	else
-		snprintf(dst, size, "failed%s%s%s%s", times, aside, o->width == 0 ? ": " : "", o->width == 0 ? r->error : "");
+		snprintf(dst, size, "failed%s%s%s%s%s", times, refused, aside, o->width == 0 ? ": " : "",
+		    o->width == 0 ? r->error : "");
 }
 
 static void
@@ -369,9 +372,11 @@ print_counts(const struct out *o, const struct ctl_record *r)
 	if (r->undeleted > 0)
 		print_field(o, "undeleted", "%u delivered, deletion not yet confirmed by the server", r->undeleted);
 	if (r->suspects > 0)
-		print_field(o, "suspects", "%u in flight when the deliverer died, tried again one at a time", r->suspects);
+		print_field(o, "suspects", "%u at which a session failed or the deliverer died, tried again one at a time", r->suspects);
+	if (r->refused > 0)
+		print_field(o, "refused", "%u of them not given by the server, see view suspects in rpopd.db(5)", r->refused);
 	if (r->aside > 0)
-		print_field(o, "set aside", "%u left on the server because the deliverer died of it repeatedly, see rpopd.db(5)", r->aside);
+		print_field(o, "set aside", "%u left on the server because that happened repeatedly, see rpopd.db(5)", r->aside);
 	if (r->unfound >= UNFOUND_MANY)
 		print_field(o, "field missing", "none of the last %u messages has a field %s that counts, see special in rpopd.db(5)", r->unfound,
 		    r->mode);

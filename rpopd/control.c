@@ -451,6 +451,7 @@ control_record(struct client *c, const struct task *t)
 		m.waiting = counts.waiting;
 		m.suspects = counts.suspects;
 		m.aside = counts.aside;
+		m.refused = counts.refused;
 	}
 	(void)state_origin(t->mailbox, m.origin, sizeof(m.origin));
 	link_send_id(&c->link, IMSG_CTL_RECORD, PROTO_VERSION, &m, sizeof(m));

@@ -264,7 +264,7 @@ fetch_send_plan(struct session *s)
 	link_send(&s->link, IMSG_FETCH_PLAN_END, -1, &entries, sizeof(entries));
 }
 
-/* RETR was refused: the message has vanished or is not to be had; the session goes on (S62). */
+/* RETR was refused: the message has vanished or is not to be had; the session goes on (S62).  See refusal.c. */
 static int
 fetch_skipped(void *arg, struct imsg *imsg)
 {
@@ -272,7 +272,7 @@ fetch_skipped(void *arg, struct imsg *imsg)
 	struct msg_fetch_text	 m;
 	struct message		*msg;
 
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) ||
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why >= WHY_MAX ||
 	    (msg = fetch_message(s, m.msgno, MESSAGE_PLANNED)) == NULL)
 		return (-1);
 	msg->state = MESSAGE_SKIPPED;
@@ -280,6 +280,8 @@ fetch_skipped(void *arg, struct imsg *imsg)
 	    msg->action == PLAN_RETR || msg->action == PLAN_RETR_ALONE ? "RETR" : "TOP", m.text);
 	if (s->trial != NULL)
 		try_skipped(s, m.msgno, m.text);
+	else
+		refusal_note(s, m.msgno, m.why, m.text);
 	if (msg->action == PLAN_FINGERPRINT) {
 		s->plan.answers++;
 		fetch_answered(s);
@@ -295,7 +297,8 @@ fetch_denied(void *arg, struct imsg *imsg)
 	struct msg_fetch_text	 m;
 	struct message		*msg;
 
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.msgno == 0 || m.msgno > s->plan.count)
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why >= WHY_MAX || m.msgno == 0 ||
+	    m.msgno > s->plan.count)
 		return (-1);
 	msg = &s->plan.msgs[m.msgno];
 	if (msg->denied == 0) {

@@ -44,7 +44,7 @@
  * What is to be retrieved, and its rows in `suspect` and `oversize`:
  *
  *	suspect: deaths < 3, failures < 5	last, nothing else in flight; after deaths with the daemon's one token
- *	suspect: more (aside)			leave alone; of failures: tried once a day, last
+ *	suspect: more (aside)			leave alone; of failures: tried once a day, last (refusal.c, too)
  *	over max_size, no row			leave alone, row SKIPPED, report; headers: deliver the header, row HEADER
  *	over max_size, SKIPPED			leave alone; headers: deliver the header, row HEADER, or REFUSED and report
  *	over max_size, HEADER or REFUSED	leave alone
@@ -353,6 +353,8 @@ plan_odd(struct walk *w, struct message *m, const struct seen_row *row)
 	}
 	m->action = PLAN_RETR_ALONE;
 	m->suspect = row->deaths > 0;
+	m->failures = row->failures < UINT8_MAX ? row->failures : UINT8_MAX;
+	m->ago = ago < 0 || ago > UINT32_MAX ? UINT32_MAX : ago;
 }
 
 /* What is remembered of a unique-id is of another message: its size is another one, or it was absent meanwhile. */
@@ -493,6 +495,7 @@ plan_confirm(struct session *s, int quit_ok)
 		if ((c = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_STATE)) != NULL)
 			c->state = m->denied == 2 ? SEEN_DENIED : SEEN_DELETED;
 	}
+	refusal_confirm(s);
 	return (p->failed ? -1 : plan_record(s));
 }
 
@@ -530,8 +533,10 @@ plan_record(struct session *s)
 	s->unrecorded = error == 1;
 	if (error == -1)
 		log_warnx("%s: state.db: deletions not recorded, the next session repeats them", s->label);
-	if (error == 0)
+	if (error == 0) {
 		quota_report(s);
+		refusal_report(s);
+	}
 	return (error);
 }
 

@@ -39,6 +39,9 @@ struct message {
 	uint8_t		 expired;	/* leave_days is up: deleted once it is proven */
 	uint8_t		 learn;		/* its row does not know the listed size yet */
 	uint32_t	 print;		/* offset in plan.arena + 1 of its fingerprint, of what is to be deleted */
+	uint8_t		 failures;	/* sessions that failed at it before this one, or whose RETR was refused */
+	uint8_t		 refused;	/* enum refused: RETR in this session */
+	uint32_t	 ago;		/* s since the last of its failures */
 };
 
 enum message_state { MESSAGE_LISTED, MESSAGE_PLANNED, MESSAGE_RECEIVED, MESSAGE_COMMITTED, MESSAGE_REFUSED, MESSAGE_SKIPPED,
@@ -46,6 +49,15 @@ enum message_state { MESSAGE_LISTED, MESSAGE_PLANNED, MESSAGE_RECEIVED, MESSAGE_
 
 /* None; DELE needs one; left alone, but was absent; likewise, and has nothing to be compared with. */
 enum proof { PROOF_NONE, PROOF_DELE, PROOF_KEEP, PROOF_MARK };
+
+/* What the server said to RETR: to try later, never to try, or nothing of the kind. */
+enum refused { REFUSED_NOT, REFUSED_LATER, REFUSED_FOR_GOOD, REFUSED_SOMEHOW };
+
+#define REFUSALS_MAX	20		/* whose words are kept */
+struct refusal {
+	uint32_t	 msgno;
+	char		 text[PROTO_TEXT_SIZE];	/* vis-encoded */
+};
 
 struct orphan {
 	uint8_t		 uid[STATE_KEY_MAX];
@@ -97,6 +109,8 @@ struct plan {
 	uint32_t	 nwanted;
 	int		 no_top;	/* a session failed at a message that is to be proven: no TOP this time */
 	int		 confirmed;	/* QUIT was answered +OK */
+	struct refusal	*refused;	/* the first REFUSALS_MAX */
+	uint32_t	 nrefused, refusals;	/* of these; answers of that kind to RETR */
 };
 
 /* What the record allows, as it was when the session began. */
@@ -143,6 +157,11 @@ void	 quota_report(struct session *);
 void	 quota_count(struct session *);
 enum plan_result quota_first(struct session *, enum listing, int complete, int has_uidl);	/* the first listing of a mailbox */
 void	 quota_failure(struct session *, uint32_t msgno, const char *reason);
+
+/* refusal.c */
+void	 refusal_note(struct session *, uint32_t msgno, enum fail_why, const char *text);
+void	 refusal_confirm(struct session *);
+void	 refusal_report(struct session *);
 
 /* proof.c */
 void	 proof_row(struct session *, struct message *, const struct seen_row *, int dele);

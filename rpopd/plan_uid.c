@@ -37,6 +37,7 @@ plan_free(struct plan *p)
 	free(p->changes);
 	free(p->prints);
 	free(p->wanted);
+	free(p->refused);
 	orphan_free(&p->orphans);
 	memset(p, 0, sizeof(*p));
 }

@@ -102,7 +102,7 @@ report_next(const struct session *s, struct task *t, int hosts)
 static void
 report_work(struct session *s)
 {
-	char	 extra[160] = "";
+	char	 extra[256] = "";
 	int	 n = 0;
 
 	if (s->retrieved == 0 && s->deleted == 0 && s->discarded == 0 && s->copies == 0 && s->dropped == 0)
@@ -115,6 +115,8 @@ report_work(struct session *s)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u %s suppressed", s->copies, s->copies == 1 ? "copy" : "copies");
 	if (s->dropped > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u discarded", s->dropped);
+	if (s->refused > 0)
+		n += snprintf(extra + n, sizeof(extra) - n, ", %u refused by the server", s->refused);
 	if (s->aside > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u set aside", s->aside);
 	log_info("%s: %s: %u messages (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,

@@ -72,6 +72,7 @@ struct session {
 	char			 looked_for[UNFOUND_KEY_SIZE];
 	int			 found;		/* one before them had one */
 	uint32_t		 retrieved, deleted, fallback, discarded, copies, dropped, aside;
+	uint32_t		 refused, refused_counted;	/* RETR was; of these, see refusal.c */
 	uint64_t		 octets;
 	/* verdict frame under construction */
 	uint8_t			 frame[PROTO_FRAME_MAX];

@@ -178,7 +178,7 @@ struct aside_row {			/* a message set aside, still on the server */
 	char		 reason[PROTO_TEXT_SIZE];
 };
 int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* every one; cb must not call the store; 0/-1 */
-struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, oversize; };
+struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, oversize; };
 int	 state_counts(int64_t mailbox, struct mailbox_counts *);
 
 /* --- store_explain.c --- */
@@ -210,6 +210,7 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 		CHANGE_CLEAR,		/* no suspect any more */
 		CHANGE_PRINT,		/* to: its fingerprint */
 		CHANGE_OVERSIZE,	/* oversize and size: a new row, or another state */
+		CHANGE_REFUSED,		/* RETR was: one more failure, with its reason */
 		CHANGE_DOUBT,		/* known by digest only from now on, as by state_unprove() */
 		CHANGE_LISTED,		/* no uid: the mailbox has had a complete listing */
 		CHANGE_PROVEN		/* no uid: the session is over and was in step */
@@ -219,6 +220,7 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 	uint32_t	 size;
 	uint8_t		 to[PROTO_UID_MAX];
 	size_t		 tolen;
+	const char	*reason;	/* REFUSED; the caller's */
 };
 /* Changes to rows that do not exist are no error.  Without an fsync if all of them are LISTED, PROVEN or PRINT. */
 int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);

@@ -22,6 +22,7 @@ static int	 change_adopt(int64_t, const struct listing_change *);
 static int	 change_keys(int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
 static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
 static int	 change_oversize(int64_t, const struct listing_change *, int64_t);
+static int	 change_refused(int64_t, const struct listing_change *, int64_t);
 static int	 change_doubt(int64_t, const struct listing_change *);
 static int	 change_listed(int64_t, int64_t);
 static int	 change_print(int64_t, const struct listing_change *);
@@ -104,6 +105,8 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 		return (change_adopt(mailbox, c));
 	case CHANGE_OVERSIZE:
 		return (change_oversize(mailbox, c, now));
+	case CHANGE_REFUSED:
+		return (change_refused(mailbox, c, now));
 	case CHANGE_DOUBT:
 		return (change_doubt(mailbox, c));
 	case CHANGE_PRINT:
@@ -194,6 +197,19 @@ change_oversize(int64_t mailbox, const struct listing_change *c, int64_t now)
 	if ((st = state_query(Q_OVERSIZE_PUT)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
 	    sqlite3_bind_int(st, 3, c->oversize) != SQLITE_OK || sqlite3_bind_int64(st, 4, c->size) != SQLITE_OK ||
 	    sqlite3_bind_int64(st, 5, now) != SQLITE_OK || sqlite3_bind_null(st, 6) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+static int
+change_refused(int64_t mailbox, const struct listing_change *c, int64_t now)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_REFUSAL_ADD)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
+	    sqlite3_bind_int64(st, 3, now) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 4, c->reason != NULL ? c->reason : "", -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 5, c->size) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
 }

@@ -49,7 +49,8 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"ALTER TABLE pending ADD COLUMN copy BLOB;"
 		"ALTER TABLE seen ADD COLUMN listed INTEGER;"
 		"ALTER TABLE suspect ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
-		"ALTER TABLE oversize ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);",
+		"ALTER TABLE oversize ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"
+		"ALTER TABLE suspect ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;",
 
 		/* Their names are learned by the first load. */
 		"INSERT INTO hop (id, nexthop, name, address, gone) SELECT nexthop, nexthop, '', '', NULL FROM ("

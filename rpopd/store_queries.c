@@ -129,11 +129,14 @@ const char *const	 state_texts[Q_MAX] = {
 	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING deaths",
 	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 0, 1, NULL,"
 	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING failures",
+	[Q_REFUSAL_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, refusals, gone, since, reason, size) VALUES (?1, ?2, 0,"
+	    " 1, 1, NULL, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, refusals = refusals + 1, gone = NULL,"
+	    " since = ?3, reason = ?4, size = ?5",
 	[Q_SUSPECT_CLEAR] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_GONE] = "UPDATE suspect SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_BACK] = "UPDATE suspect SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2 OR failures >= ?3) FROM suspect"
-	    " WHERE mailbox = ?1",
+	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2 OR failures >= ?3),"
+	    " count(*) FILTER (WHERE refusals > 0) FROM suspect WHERE mailbox = ?1 AND gone IS NULL",
 	[Q_SUSPECT_PURGE] = "DELETE FROM suspect WHERE mailbox = ?1",
 	[Q_SUSPECT_NEXT] = "SELECT min(mailbox) FROM suspect WHERE mailbox > ?1",
 	[Q_OVERSIZE_GET] = "SELECT state, sha256, size FROM oversize WHERE mailbox = ?1 AND uid = ?2",

@@ -165,6 +165,7 @@ state_counts(int64_t mailbox, struct mailbox_counts *c)
 	c->waiting = sqlite3_column_int64(seen, 2);
 	c->suspects = sqlite3_column_int64(suspect, 0);
 	c->aside = sqlite3_column_int64(suspect, 1);
+	c->refused = sqlite3_column_int64(suspect, 2);
 	sqlite3_reset(seen);
 	sqlite3_reset(suspect);
 	if (state_number(Q_OVERSIZE_COUNT, mailbox, &n) == -1)

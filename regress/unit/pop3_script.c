@@ -55,13 +55,13 @@ on_listed(void *arg __unused, uint32_t lines, enum listing complete)
 }
 
 static void
-on_skipped(void *arg __unused, uint32_t msgno, const char *text)
+on_skipped(void *arg __unused, uint32_t msgno, enum fail_why why __unused, const char *text)
 {
 	event("skipped %u %s\n", msgno, text);
 }
 
 static void
-on_denied(void *arg __unused, uint32_t msgno, const char *text)
+on_denied(void *arg __unused, uint32_t msgno, enum fail_why why __unused, const char *text)
 {
 	event("denied %u %s\n", msgno, text);
 }
