@@ -287,6 +287,8 @@ struct msg_fetch_start {
 	uint32_t	 leave;			/* 1: UIDL is needed, else the record fails */
 	uint32_t	 want_sizes;		/* 1: ask for LIST together with UIDL */
 	uint32_t	 prove_each;		/* 1: ask for a proof that answers are in step behind each message, not now and then */
+	uint32_t	 no_capa;		/* 1: the server is not asked for its capabilities: it does not stand that */
+	uint32_t	 rset;			/* 1: RSET ahead of the first DELE, or of QUIT, once messages were asked for */
 	uint32_t	 probes;		/* how many of probe; 0: UIDL as a whole */
 	uint32_t	 probe[PROTO_PROBES];	/* message numbers, ascending */
 	uint32_t	 tls_min;		/* 10, 11, 12 or 13: TLS 1.x; 0: the default, 12 */

@@ -291,6 +291,7 @@ CREATE TABLE rpop (
 	leave_days	INTEGER,
 	first_poll	TEXT NOT NULL DEFAULT 'retrieve',
 	self_service	INTEGER NOT NULL DEFAULT 0,
+	rset		INTEGER NOT NULL DEFAULT 0,
 	host		TEXT GENERATED ALWAYS AS (CASE
 	    WHEN domain GLOB '[[]*]*' THEN substr(domain, 2, instr(domain, ']') - 2)
 	    WHEN domain GLOB '*:*' THEN substr(domain, 1, instr(domain, ':') - 1)
@@ -375,6 +376,7 @@ CREATE TABLE rpop (
 	CONSTRAINT "rpop: first_poll 'mark' is for records with leave, or it would delete mail nobody has" CHECK (
 	    first_poll <> 'mark' OR leave = 1),
 	CONSTRAINT "rpop: self_service must be 0 or 1" CHECK (self_service IN (0, 1)),
+	CONSTRAINT "rpop: rset must be 0 or 1" CHECK (rset IN (0, 1)),
 	CONSTRAINT "rpop: period must be 10..31536000 seconds, or NULL for disabled" CHECK (period BETWEEN 10 AND 31536000),
 	CONSTRAINT "rpop: mailbox and special exclude each other" CHECK (mailbox IS NULL OR special IS NULL),
 	CONSTRAINT "rpop: mailbox must be a folder such as Lists or Lists/bsd, 127 octets at most, or NULL for the inbox" CHECK (

@@ -183,7 +183,10 @@ CREATE TABLE IF NOT EXISTS renumbered (
 	answer	INTEGER CHECK (answer IN (0, 1))
 ) STRICT;
 
--- failing: time of the first failure since the last success, 0 none.
+-- failing: time of the first failure since the last success, 0 none.  no_capa: since when the server is not asked for its
+-- capabilities, because it does not stand that; 0 it is asked.  retrieved: beginning of the last session that left new messages on
+-- the server and has not seen them since; vanished: such sessions in a row whose messages were all gone when they should have been
+-- listed again; 2: that was told.
 CREATE TABLE IF NOT EXISTS record_state (
 	mailbox		INTEGER NOT NULL PRIMARY KEY,
 	last_success	INTEGER NOT NULL,
@@ -193,7 +196,10 @@ CREATE TABLE IF NOT EXISTS record_state (
 	octets		INTEGER NOT NULL,
 	polls		INTEGER NOT NULL,
 	error		TEXT NOT NULL,
-	failing		INTEGER NOT NULL DEFAULT 0
+	failing		INTEGER NOT NULL DEFAULT 0,
+	no_capa		INTEGER NOT NULL DEFAULT 0,
+	retrieved	INTEGER NOT NULL DEFAULT 0,
+	vanished	INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- The last messages of a record with special header fields had none of these, so many in a row.  special: these fields, with the trusted

@@ -117,8 +117,18 @@ login_greeting(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 		memcpy(p->challenge, challenge, n);
 		p->challenge[n] = '\0';
 	}
+	return (login_ask(p));
+}
+
+/* For capabilities; a server that is not to be asked is one without them, of which nothing is assumed. */
+int
+login_ask(struct pop3 *p)
+{
 	pop3_enter(p, POP3_CAPA);
-	return (pop3_queue(p, CMD_CAPA, 0));
+	if (!p->start->no_capa)
+		return (pop3_queue(p, CMD_CAPA, 0));
+	p->caps = CAPA_NONE_AT_ALL;
+	return (login_capa_end(p));
 }
 
 /* A server without CAPA is a server without capabilities. */
@@ -129,6 +139,8 @@ login_capa(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	offer_init(&p->offer);
 	if (r->ok) {
 		p->part = PART_LINES;
+		p->login.one_line = pop3_reply_capa(r->text, r->len, &p->offer) != 0;
+		offer_init(&p->offer);
 		return (0);
 	}
 	p->caps = CAPA_NONE_AT_ALL;
@@ -149,7 +161,7 @@ login_capa_end(struct pop3 *p)
 		pop3_enter(p, POP3_STLS);
 		return (pop3_queue(p, CMD_STLS, 0));
 	}
-	if (p->caps & CAPA_NONE_AT_ALL && login_discovers(p))
+	if (p->caps & CAPA_NONE_AT_ALL && !p->start->no_capa && login_discovers(p))
 		return (pop3_queue(p, CMD_LISTAUTH, 0));
 	return (login_begin(p));
 }

@@ -69,12 +69,13 @@ enum auth_mech login_choose(struct pop3 *);
  */
 enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_LISTAUTH, CMD_UTF8, CMD_USER, CMD_PASS, CMD_APOP, CMD_AUTH, CMD_RESPONSE,
 	CMD_CANCEL, CMD_RECAPA, CMD_STAT, CMD_LIST, CMD_UIDL, CMD_PROBE, CMD_RETR, CMD_TOP, CMD_CHECK, CMD_COUNT,
-	CMD_DELE, CMD_QUIT, CMD_MAX };
+	CMD_RSET, CMD_DELE, CMD_QUIT, CMD_MAX };
 
 /* login.c: the part of the engine from the greeting to the end of the login. */
 struct login {
 	enum auth_mech		 mech;		/* chosen, once */
 	int			 has_key;	/* there is a client certificate */
+	int			 one_line;	/* the +OK to CAPA names capabilities itself */
 	int			 on_line;	/* the first response stands on the AUTH line */
 	int			 waiting;	/* it is in response, and not known to be taken */
 	int			 rounds;	/* continuations so far */
@@ -91,6 +92,7 @@ void	 login_init(struct pop3 *);
 void	 login_end(struct pop3 *);
 int	 login_write(struct pop3 *, enum pop3_cmd);
 int	 login_greeting(struct pop3 *, uint32_t, const struct reply *);
+int	 login_ask(struct pop3 *);
 int	 login_capa(struct pop3 *, uint32_t, const struct reply *);
 int	 login_capa_line(struct pop3 *, const uint8_t *, size_t);
 int	 login_capa_end(struct pop3 *);

@@ -85,6 +85,11 @@ choose_auto(struct pop3 *p)
 		    offered(p, text, sizeof(text)));
 		return (AUTH_AUTO);
 	}
+	if (p->start->no_capa && !p->secure) {
+		(void)pop3_fail(p, WHY_CONFIG, "the server does not stand CAPA, and without TLS no login is chosen in the dark: set auth "
+		    "to user, if the password may be sent readable");
+		return (AUTH_AUTO);
+	}
 	return (AUTH_USER);
 }
 

@@ -95,8 +95,7 @@ pop3_secured(struct pop3 *p)
 	p->caps = 0;
 	offer_init(&p->offer);
 	p->challenge[0] = '\0';
-	if (pop3_queue(p, CMD_CAPA, 0) == 0)
-		pop3_enter(p, POP3_CAPA);
+	(void)login_ask(p);
 }
 
 /*
@@ -165,6 +164,13 @@ int
 pop3_midreply(const struct pop3 *p)
 {
 	return (p->linelen > 0 || p->part != PART_STATUS);
+}
+
+/* 1: CAPA was answered in the line that ought to announce a list, and no list has begun. */
+int
+pop3_listless(const struct pop3 *p)
+{
+	return (p->state == POP3_CAPA && p->part == PART_LINES && p->lines == 0 && p->login.one_line);
 }
 
 enum fetch_stage

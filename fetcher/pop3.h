@@ -141,6 +141,7 @@ struct pop3 {
 	uint32_t		 probed;	/* probes that had an answer */
 	int			 partly, told;	/* only probes were asked for so far; ops->stat() was called */
 	uint32_t		 planned, prints, retrs, alones;
+	int			 touched;	/* a message, or its header, was asked for */
 	uint32_t		 base, asked;	/* first and last message asked for and not proven to be itself; 0 = none */
 	uint32_t		 since;		/* messages asked for since the last LIST n */
 	enum pop3_cmd		 second;	/* question behind a refused one: CHECK or COUNT, else 0 */
@@ -167,6 +168,7 @@ void	 pop3_closed(struct pop3 *, const char *);
 int	 pop3_over(const struct pop3 *);
 int	 pop3_expects(const struct pop3 *);
 int	 pop3_midreply(const struct pop3 *);
+int	 pop3_listless(const struct pop3 *);
 enum fetch_stage pop3_stage(enum pop3_state);
 int	 pop3_fail(struct pop3 *, enum fail_why, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 

@@ -8,9 +8,10 @@
 
 #include "../common/compat.h"
 #include "../common/hook.h"
+#include "../common/log.h"
 #include "pop3.h"
 
-static pop3_status_fn	 message_status, dele_status, quit_status;
+static pop3_status_fn	 message_status, rset_status, dele_status, quit_status;
 static int	 command_add(struct pop3 *, enum pop3_cmd, uint32_t);
 
 #define GATED	0x01	/* never ahead of TLS, if the record has TLS */
@@ -44,6 +45,7 @@ static const struct {
 	[CMD_TOP] =		{ "TOP",	0, message_status, NULL, NULL, NULL },
 	[CMD_CHECK] =		{ "LIST",	0, check_list,	NULL, NULL, NULL },
 	[CMD_COUNT] =		{ "STAT",	0, check_count,	NULL, NULL, NULL },
+	[CMD_RSET] =		{ "RSET",	0, rset_status,	NULL, NULL, NULL },
 	[CMD_DELE] =		{ "DELE",	0, dele_status,	NULL, NULL, NULL },
 	[CMD_QUIT] =		{ "QUIT",	0, quit_status,	NULL, NULL, NULL }
 };
@@ -149,6 +151,17 @@ message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	p->flags[msgno] |= FLAG_WAIT;
 	p->waiting++;
 	p->ops->begin(p->arg, msgno, p->sizes != NULL ? p->sizes[msgno] : 0, flags & FLAG_HEADERS ? 1 : 0);
+	return (0);
+}
+
+/* Refused: what the server marked by itself stays marked, and its next listing will tell. */
+static int
+rset_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	if (!r->ok)
+		log_warnx("%s: RSET refused: %s", p->start->record, pop3_text(p, text, sizeof(text), r));
 	return (0);
 }
 

@@ -165,7 +165,10 @@ advance_retr(struct pop3 *p)
 	pop3_enter(p, POP3_ALONE);
 }
 
-/* Suspects, each with no other message in flight from here to the master's verdict; then what is left of the verdicts. */
+/*
+ * Suspects, each with no other message in flight from here to the master's verdict; then what is left of the verdicts.  Behind the
+ * last message and ahead of the first DELE is the place for an RSET: it takes back what a server marked by itself.
+ */
 static void
 advance_alone(struct pop3 *p)
 {
@@ -177,6 +180,8 @@ advance_alone(struct pop3 *p)
 		return;
 	}
 	if (check_wait(p))
+		return;
+	if (p->start->rset && p->touched && pop3_queue(p, CMD_RSET, 0) == -1)
 		return;
 	p->cursor = p->count;
 	pop3_enter(p, POP3_DELE);
@@ -241,6 +246,7 @@ message_queue(struct pop3 *p, uint32_t msgno)
 	if (p->asked == 0)
 		p->base = msgno;
 	p->asked = msgno;
+	p->touched = 1;
 	p->since++;
 	p->cursor++;
 	return (0);

@@ -24,6 +24,7 @@
 #define RATE_WINDOW	60000		/* ms */
 #define RATE_OCTETS	6000		/* that a reply under way must bring in a window */
 #define MASTER_WAIT	60000		/* ms for the master to send what a session needs */
+#define LISTLESS	10000		/* ms for a list of capabilities to begin, where its first line names some */
 #define LINGER		10000		/* ms to get rid of the queues at the end */
 #define WATCHDOG	30		/* s beyond the deadline until the kernel ends the session */
 
@@ -261,7 +262,7 @@ session_throttled(const struct session *s)
 static int
 session_clock(struct session *s)
 {
-	int64_t	 now = clock_msec(), left = s->deadline - now, idle;
+	int64_t	 now = clock_msec(), left = s->deadline - now, idle, most = s->start.idle_timeout;
 
 	if (left <= 0) {
 		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, s->running ? "the session took too long" : "nothing to do");
@@ -274,8 +275,10 @@ session_clock(struct session *s)
 		s->rate_octets = 0;
 		return ((int)(left < INT32_MAX ? left : INT32_MAX));
 	}
-	if ((idle = s->heard + s->start.idle_timeout - now) <= 0) {
-		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, "no answer for %u seconds", s->start.idle_timeout / 1000);
+	if (pop3_listless(&s->pop3) && most > LISTLESS)
+		most = LISTLESS;
+	if ((idle = s->heard + most - now) <= 0) {
+		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, "no answer for %u seconds", (unsigned int)(most / 1000));
 		return (-1);
 	}
 	if (idle < left)

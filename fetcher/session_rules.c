@@ -93,6 +93,7 @@ take_start(void *arg, struct imsg *imsg)
 		return (-1);
 	if (start->tls < TLS_MODE_TLS || start->tls > TLS_MODE_NONE || start->auth < AUTH_AUTO || start->auth >= AUTH_MAX ||
 	    start->apop > 1 || start->token > 1 || start->leave > 1 || start->want_sizes > 1 || start->prove_each > 1 ||
+	    start->no_capa > 1 || start->rset > 1 ||
 	    start->idle_timeout == 0 || start->total_timeout == 0 || !proto_str(start->host, sizeof(start->host)) ||
 	    !proto_str(start->user, sizeof(start->user)) || !proto_str(start->record, sizeof(start->record)) || !tls_sane(start) ||
 	    !probes_check(start))

@@ -306,6 +306,7 @@ refuse "rpop: leave_days must be 1..36500 days" "UPDATE rpop SET leave = 1, leav
 refuse "rpop: leave_days is for records with leave" "UPDATE rpop SET leave = 0, leave_days = 7"
 refuse "rpop: first_poll must be retrieve, or mark" "UPDATE rpop SET first_poll = 'skip'"
 refuse "rpop: first_poll 'mark' is for records with leave" "UPDATE rpop SET leave = 0, first_poll = 'mark'"
+refuse "rpop: rset must be 0 or 1" "UPDATE rpop SET rset = 2"
 refuse "rpop: self_service must be 0 or 1" "UPDATE rpop SET self_service = 2"
 
 # schedule, oauth_client

@@ -178,6 +178,7 @@ fetch_probed(struct session *s)
 	s->probes = 0;
 	if (spot_same(s)) {
 		s->probed = 1;
+		vanish_judge(s);
 		return (fetch_go_on(s, PLAN_READY));
 	}
 	plan_free(&s->plan);

@@ -123,6 +123,8 @@ plan_make(struct session *s, enum listing listing, int has_uidl)
 		return (result);
 	if (state_seen(s->mailbox, plan_row, &w) == -1 || p->failed)
 		return (PLAN_FAILED);
+	if (w.complete)
+		vanish_judge(s);
 	for (i = 1; i <= p->count; i++)
 		p->unknown += p->msgs[i].uid_len != 0 && !p->msgs[i].known;
 	if ((result = renumber_check(s, w.complete)) != PLAN_READY)
@@ -244,6 +246,7 @@ plan_row(void *arg, const struct seen_row *row)
 
 	if (row->uidlen <= PROTO_UID_MAX)
 		n = plan_find(p, row->uid, row->uidlen);
+	vanish_row(w->s, row, n != 0);
 	if (n == 0) {
 		plan_absent(w, row);
 		return (p->failed);

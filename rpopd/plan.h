@@ -96,6 +96,7 @@ struct plan {
 	/* Rows of messages left on the server: listed; not, for a day at most, or listed with another size. */
 	uint32_t	 present, absent;
 	uint32_t	 displaced;	/* messages */
+	uint32_t	 stayed, vanished;	/* messages of the last session that brought some: listed, and not */
 	uint32_t	 unknown;	/* messages with a trusted unique-id and no row */
 	int64_t		 oldest;	/* since of the oldest row left on the server */
 	struct listing_change *changes;
@@ -162,6 +163,11 @@ void	 quota_failure(struct session *, uint32_t msgno, const char *reason);
 void	 refusal_note(struct session *, uint32_t msgno, enum fail_why, const char *text);
 void	 refusal_confirm(struct session *);
 void	 refusal_report(struct session *);
+
+/* vanish.c */
+void	 vanish_row(struct session *, const struct seen_row *, int listed);
+void	 vanish_judge(struct session *);
+void	 vanish_watch(const struct session *);
 
 /* proof.c */
 void	 proof_row(struct session *, struct message *, const struct seen_row *, int dele);

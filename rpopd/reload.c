@@ -240,6 +240,8 @@ reload_take_over(struct task *t, struct task *was)
 	t->tries = was->tries;
 	t->refusals = was->refusals;
 	t->polled = was->polled;
+	t->capa_retry = was->capa_retry;
+	t->capa_failed = was->capa_failed;
 	t->why = was->why;
 	t->again = was->again;
 	t->renewed = was->renewed;

@@ -51,12 +51,16 @@ void
 report_session(struct session *s)
 {
 	struct task	*t = s->task;
-	int		 hosts = host_result(s);
+	int		 again = capa_again(s), hosts = host_result(s);
 
 	report_work(s);
 	if (t == NULL)
 		return;
 	t->session = NULL;
+	if (again) {
+		sched_add(t, clock_msec());
+		return;
+	}
 	if (token_refused(s, t)) {
 		log_debug("%s: the access token was refused: %s; once more with a new one", s->label, s->error);
 		sched_add(t, clock_msec());
@@ -71,6 +75,7 @@ report_session(struct session *s)
 	if (s->why != WHY_STOPPED) {
 		report_unfound(s, t);
 		report_health(s, t, !hosts && retry_counts(s->why));
+		vanish_watch(s);
 		if (state_record_put(t->mailbox, &t->rs) == -1)
 			log_debug("%s: status not stored", s->label);
 	}

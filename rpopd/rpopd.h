@@ -73,6 +73,8 @@ struct task {
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
 	int			 renewed;	/* a refused access token was replaced; no login has succeeded since */
+	int			 capa_retry;	/* the next poll is the last one once more, without CAPA */
+	int64_t			 capa_failed;	/* when that was of no use, 0: it was never; monotonic ms */
 	enum fail_why		 why;		/* of the last poll */
 	struct spots		*spots;		/* spot.c; NULL: the next listing is whole */
 };
@@ -131,6 +133,10 @@ int	 child_ready(void *, struct imsg *);
 int	 child_log_as(const char *, struct imsg *);
 void	 child_set_ready(struct child *);
 void	 child_log_level(enum log_level);	/* ours and every child's from now on */
+
+/* capa.c */
+int	 capa_skipped(const struct task *);
+int	 capa_again(struct session *);
 
 /* watch.c */
 void	 watch_dialer_starts(void);

@@ -97,6 +97,7 @@ session_begin(struct task *t, struct trial *trial)
 	s->begun = clock_msec();
 	s->epoch = time(NULL);
 	s->leave = rec->leave;
+	s->no_capa = capa_skipped(t);
 	quota_set(&s->quota, rec);
 	s->mode = rec->mode;
 	snprintf(s->label, sizeof(s->label), "%s/%s", rec->owner, rec->name);
@@ -201,6 +202,8 @@ session_parameters(struct session *s)
 	m.token = s->grant != NULL;
 	m.port = rec->port;
 	m.leave = rec->leave;
+	m.no_capa = s->no_capa;
+	m.rset = rec->rset;
 	quota_start(s, &m);
 	m.idle_timeout = set->idle_timeout * 1000;
 	m.total_timeout = set->session_timeout * 1000;

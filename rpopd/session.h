@@ -54,6 +54,7 @@ struct session {
 	int			 opened, closed;	/* deliverer side */
 	int			 orphaned;	/* its deliverer died */
 	int			 stopping;
+	int			 no_capa;	/* see capa.c */
 	int			 has_uidl, has_top;
 	uint64_t		 stat_octets;
 	uint32_t		 probes;	/* asked for; 0: the listing is whole */

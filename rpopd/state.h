@@ -88,6 +88,9 @@ struct record_state {
 	int64_t		 failing;	/* epoch of the first failure since the last success, 0 = none */
 	uint32_t	 failures;
 	uint64_t	 messages, octets, polls;
+	int64_t		 no_capa;	/* epoch since when it is polled without CAPA, 0 = it is not */
+	int64_t		 retrieved;	/* epoch of the beginning of the last session that left new messages there, 0 = none, or seen again */
+	uint32_t	 vanished;	/* such sessions in a row none of whose messages was listed again; see vanish.c */
 	char		 error[PROTO_TEXT_SIZE];
 };
 

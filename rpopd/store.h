@@ -60,7 +60,7 @@ struct record {				/* one row of rpop, without its secret */
 	enum dist_mode	 mode;
 	enum tls_mode	 tls;
 	uint16_t	 port;			/* explicit, or 110 / 995 by tls */
-	uint8_t		 leave, apop;
+	uint8_t		 leave, apop, rset;
 	uint8_t		 self_service;		/* written by its owner: public addresses only */
 	uint8_t		 received_for;		/* without an address in special, that of the provider's Received field */
 	uint8_t		 suppress;		/* no second copy to the same recipient; unified modes */

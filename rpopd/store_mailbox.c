@@ -131,6 +131,9 @@ state_record_get(int64_t mailbox, struct record_state *rs)
 		rs->octets = sqlite3_column_int64(st, 4);
 		rs->polls = sqlite3_column_int64(st, 5);
 		rs->failing = sqlite3_column_int64(st, 7);
+		rs->no_capa = sqlite3_column_int64(st, 8);
+		rs->retrieved = sqlite3_column_int64(st, 9);
+		rs->vanished = sqlite3_column_int64(st, 10);
 		if ((error = (const char *)sqlite3_column_text(st, 6)) != NULL)
 			strlcpy(rs->error, error, sizeof(rs->error));
 	} else if (rc != SQLITE_DONE) {
@@ -146,7 +149,7 @@ int
 state_record_put(int64_t mailbox, const struct record_state *rs)
 {
 	const int64_t	 numbers[] = { mailbox, rs->last_success, rs->last_attempt, rs->failures, (int64_t)rs->messages,
-	    (int64_t)rs->octets, (int64_t)rs->polls, rs->failing };
+	    (int64_t)rs->octets, (int64_t)rs->polls, rs->failing, rs->no_capa, rs->retrieved, rs->vanished };
 	sqlite3_stmt	*st;
 	int		 rv, failed;
 	size_t		 i;
@@ -156,7 +159,7 @@ state_record_put(int64_t mailbox, const struct record_state *rs)
 	failed = (st = state_query(Q_RECORD_PUT)) == NULL;
 	for (i = 0; i < nitems(numbers) && !failed; i++)
 		failed = sqlite3_bind_int64(st, (int)i + 1, numbers[i]) != SQLITE_OK;
-	return (state_end(failed || sqlite3_bind_text(st, 9, rs->error, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1));
+	return (state_end(failed || sqlite3_bind_text(st, 12, rs->error, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1));
 }
 
 int

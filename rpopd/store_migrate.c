@@ -21,6 +21,9 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"ALTER TABLE mailbox ADD COLUMN forgotten INTEGER;"
 		"ALTER TABLE pending ADD COLUMN copy BLOB;"
 		"ALTER TABLE record_state ADD COLUMN failing INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE record_state ADD COLUMN no_capa INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE record_state ADD COLUMN retrieved INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE record_state ADD COLUMN vanished INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE seen RENAME TO seen_1;"
 		"ALTER TABLE suspect RENAME TO suspect_1;",
 
@@ -50,6 +53,9 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"ALTER TABLE seen ADD COLUMN listed INTEGER;"
 		"ALTER TABLE suspect ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE oversize ADD COLUMN sha256 BLOB CHECK (length(sha256) = 32);"
+		"ALTER TABLE record_state ADD COLUMN no_capa INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE record_state ADD COLUMN retrieved INTEGER NOT NULL DEFAULT 0;"
+		"ALTER TABLE record_state ADD COLUMN vanished INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE suspect ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;",
 
 		/* Their names are learned by the first load. */

@@ -191,10 +191,10 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_RENUMBER_PUT] = "INSERT OR REPLACE INTO renumbered (mailbox, since, known, unknown, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
 	[Q_RENUMBER_ANSWER] = "UPDATE renumbered SET answer = ?2 WHERE mailbox = ?1",
 	[Q_RENUMBER_DROP] = "DELETE FROM renumbered WHERE mailbox = ?1",
-	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error, failing FROM record_state"
-	    " WHERE mailbox = ?1",
+	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error, failing, no_capa, retrieved,"
+	    " vanished FROM record_state WHERE mailbox = ?1",
 	[Q_RECORD_PUT] = "INSERT OR REPLACE INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets,"
-	    " polls, failing, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	    " polls, failing, no_capa, retrieved, vanished, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
 	[Q_UNFOUND_GET] = "SELECT messages, told FROM unfound WHERE mailbox = ?1 AND special = ?2",
 	[Q_UNFOUND_PUT] = "INSERT OR REPLACE INTO unfound (mailbox, special, messages, told) VALUES (?1, ?2, ?3, ?4)",
 	[Q_UNFOUND_DROP] = "DELETE FROM unfound WHERE mailbox = ?1",

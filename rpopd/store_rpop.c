@@ -27,13 +27,13 @@ static void	 rpop_source(const struct load *, struct record *, int);
 enum { R_ACCOUNT, R_NAME, R_DOMAIN, R_AUTH_NAME, R_TLS, R_PERIOD, R_LEAVE, R_APOP, R_MAILBOX, R_SPECIAL, R_LOCAL_DOMAIN,
 	R_AUTH, R_CLIENT, R_COMMAND, R_COMMAND_USER, R_TLS_MIN, R_CIPHERS, R_TLS_NAME, R_PINS, R_CA_FILE, R_CERT, R_KEY, R_SCHEDULE,
 	R_MAX_SIZE, R_OVERSIZE, R_MESSAGES, R_OCTETS, R_LEAVE_DAYS, R_FIRST, R_SELF_SERVICE,
-	R_NTH, R_HOP, R_PREFIX, R_FOR, R_DOMAINS, R_SUPPRESS,
+	R_NTH, R_HOP, R_PREFIX, R_FOR, R_DOMAINS, R_SUPPRESS, R_RSET,
 	R_PW_TYPE, R_PW_LENGTH, R_PW_BREAKS, R_REFRESH_TYPE, R_REFRESH_LENGTH, R_REFRESH_BREAKS };
 
 const char	 load_rpop_sql[] = "SELECT account, name, domain, auth_name, tls, period, leave, apop, mailbox, special, local_domain,"
     " auth, oauth_client, token_command, token_user, tls_min, tls_ciphers, tls_name, tls_pins, ca_file, tls_cert, tls_key,"
     " schedule, max_size, oversize, session_messages, session_octets, leave_days, first_poll, self_service,"
-    " special_nth, trusted_hop, strip_prefix, received_for, domains, suppress, "
+    " special_nth, trusted_hop, strip_prefix, received_for, domains, suppress, rset, "
     SECRET_COLUMNS("password") ", " SECRET_COLUMNS("refresh_token") " FROM rpop ORDER BY account, name";
 
 /* As a loader does. */
@@ -264,6 +264,7 @@ rpop_numbers(struct load *ld, sqlite3_stmt *st, struct record *r)
 
 	r->leave = load_number(ld, st, R_LEAVE, 0, 1);
 	r->apop = load_number(ld, st, R_APOP, 0, 1);
+	r->rset = load_number(ld, st, R_RSET, 0, 1);
 	r->self_service = load_number(ld, st, R_SELF_SERVICE, 0, 1);
 	if (!load_null(st, R_MAX_SIZE))
 		r->max_size = load_number(ld, st, R_MAX_SIZE, 1, INT32_MAX);

@@ -135,6 +135,12 @@ begin_with(const struct msg_fetch_start *msg, const char *secret)
 		pop3_secured(p);
 }
 
+void
+reset_too(void)
+{
+	start.rset = 1;
+}
+
 /* Behind begin(): numbers to probe, 0 ends them. */
 void
 probe_for(uint32_t a, uint32_t b, uint32_t c)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/report.c rpopd/retry.c rpopd/schedule.c regress/unit/schedworld.c common/log.c common/proto.c */
+/* links: rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/report.c rpopd/retry.c rpopd/schedule.c regress/unit/schedworld.c common/log.c common/proto.c rpopd/capa.c rpopd/vanish.c */
 /* libs: -levent_core */
 /* Hosts that fail: one try a delay however many records wait, others untouched; the ceiling of sessions (S15, S60, H8). */
 #include <setjmp.h>

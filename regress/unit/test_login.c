@@ -576,6 +576,82 @@ test_utf8(void **state __unused)
 	said("set auth to plain");
 }
 
+/* A server that is not to be asked: nothing is assumed of it, and nothing weaker is done than the record names. */
+static void
+test_unasked(void **state __unused)
+{
+	static const struct {
+		enum auth_mech	 auth;
+		enum tls_mode	 tls;
+		int		 apop;
+		const char	*greeting, *first;
+	} t[] = {
+		{ AUTH_AUTO, T, 0, NO_STAMP,		"USER tim\r\n" },
+		{ AUTH_AUTO, T, 1, STAMP,		"APOP tim " },
+		{ AUTH_AUTO, N, 1, STAMP,		"APOP tim " },
+		{ AUTH_USER, N, 0, NO_STAMP,		"USER tim\r\n" },
+		{ AUTH_CRAM_MD5, N, 0, NO_STAMP,	"AUTH CRAM-MD5\r\n" },
+		{ AUTH_AUTO, TLS_MODE_STLS, 1, STAMP,	"STLS\r\n" }
+	};
+	size_t	 i;
+
+	for (i = 0; i < nitems(t); i++) {
+		record(t[i].auth, t[i].tls);
+		how.no_capa = 1;
+		how.apop = (uint32_t)t[i].apop;
+		begin_with(&how, "tanstaaf");
+		SAY(t[i].greeting);
+		assert_memory_equal(sent(), t[i].first, strlen(t[i].first));
+	}
+	/* The last one: behind TLS, and only there, the login; the challenge came in clear. */
+	SAY("+OK\r\n");
+	assert_int_equal(p->state, POP3_HANDSHAKE);
+	pop3_secured(p);
+	SENT("USER tim\r\n");
+	record(AUTH_AUTO, TLS_MODE_STLS);
+	how.no_capa = 1;
+	begin_with(&how, "tanstaaf");
+	SAY(NO_STAMP);
+	SENT("STLS\r\n");
+	assert_int_equal(say("-ERR\r\n"), -1);
+	failed(WHY_TLS, STAGE_TLS);
+}
+
+/* In clear a mechanism could have been cut away with the answer, and a challenge with the greeting. */
+static void
+test_unasked_in_the_dark(void **state __unused)
+{
+	int	 apop;
+
+	for (apop = 0; apop < 2; apop++) {
+		record(AUTH_AUTO, N);
+		how.no_capa = 1;
+		how.apop = (uint32_t)apop;
+		begin_with(&how, "tanstaaf");
+		assert_int_equal(say(NO_STAMP), -1);
+		SENT("");
+		failed(WHY_CONFIG, STAGE_LOGIN);
+		said("set auth to user");
+	}
+}
+
+/* A list that stands in the first line does not come any more. */
+static void
+test_one_line(void **state __unused)
+{
+	record(AUTH_USER, N);
+	begin_with(&how, "tanstaaf");
+	SAY(NO_STAMP);
+	SENT("CAPA\r\n");
+	assert_false(pop3_listless(p));
+	SAY("+OK TOP UIDL USER\r\n");
+	assert_true(pop3_listless(p));
+	SAY("UIDL\r\n");
+	assert_false(pop3_listless(p));
+	assert_int_equal(login("+OK\r\n", "+OK Capability list follows\r\n", "tanstaaf"), 0);
+	assert_false(pop3_listless(p));
+}
+
 int
 main(void)
 {
@@ -593,7 +669,10 @@ main(void)
 		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_ahead),
 		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_utf8)
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_unasked),
+		cmocka_unit_test(test_unasked_in_the_dark),
+		cmocka_unit_test(test_one_line)
 	};
 
 	sasl_warm();

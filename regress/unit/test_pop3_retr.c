@@ -299,6 +299,43 @@ test_closed(void **state __unused)
 	failed(WHY_CLOSED, STAGE_RETR);
 }
 
+/* RSET behind the last message and ahead of our own deletions; none where no message was asked for. */
+static void
+test_rset(void **state __unused)
+{
+	static const char *const	 replies[] = { "+OK\r\n", "-ERR what?\r\n" };
+	size_t				 i;
+
+	for (i = 0; i < nitems(replies); i++) {
+		to_plan(1, 3);
+		reset_too();
+		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+		assert_int_equal(pop3_plan(p, 3, PLAN_DELE), 0);
+		assert_int_equal(pop3_plan_end(p, 2), 0);
+		SENT("RETR 1\r\nLIST 1\r\n");
+		SAY("+OK\r\nx\r\n.\r\n+OK 1 100\r\n");
+		SENT("");
+		assert_int_equal(pop3_verdict(p, 1, VERDICT_KEEP), 0);
+		SENT("RSET\r\nDELE 3\r\nQUIT\r\n");
+		SAY(replies[i]);
+		SAY("+OK\r\n+OK\r\n");
+		assert_int_equal(p->state, POP3_DONE);
+		assert_int_equal(p->deleted, 1);
+	}
+	to_plan(0, 2);
+	reset_too();
+	plan_for(1, 1, PLAN_RETR);
+	SENT("RETR 1\r\n");
+	SAY("-ERR no\r\n");
+	SENT("RSET\r\n");
+	SAY("+OK\r\n");
+	SENT("QUIT\r\n");
+	to_plan(0, 2);
+	reset_too();
+	plan_for(1, 1, PLAN_DELE);
+	SENT("DELE 1\r\n");
+}
+
 int
 main(void)
 {
@@ -311,7 +348,8 @@ main(void)
 		cmocka_unit_test(test_stop_early),
 		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_master_rules),
-		cmocka_unit_test(test_closed)
+		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_rset)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

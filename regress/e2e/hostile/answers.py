@@ -90,7 +90,8 @@ says("capa-garbage-status", "capa", b"CAPA?" + LF, "R0", "^CAPA: .*" + NEITHER)
 says("capa-empty", "capa", b"+OK" + LF + b"." + LF, "OK")
 says("capa-garbage", "capa", b"+OK" + LF + b"\xff\0\x01 UIDL" + LF + LF + b"PIPELINING PIPELINING" + LF + b"." + LF, "OK")
 says("capa-case", "capa", b"+OK" + LF + b"pIpElInInG" + LF + b"uidl" + LF + b"stls" + LF + b"." + LF, "OK")
-says("capa-no-list", "capa", b"+OK nothing follows" + LF, "R0", "^CAPA: .*no answer for")
+says("capa-no-list", "capa", b"+OK nothing follows" + LF, "R0", "^CAPA: .*no answer for", modes=("plain",))
+says("capa-no-list-tls", "capa", b"+OK nothing follows" + LF, "OK", modes=("stls", "pop3s"))
 says("capa-long-line", "capa", b"+OK" + LF + b"X" * 5000 + LF + b"." + LF, "R0", "^CAPA: .*" + LONG)
 says("capa-lies", "capa", b"+OK" + LF + b"USER" + LF + b"UIDL" + LF + b"PIPELINING" + LF + b"TOP" + LF +
     b"SASL" + LF + b"SASL X-NONE" + LF + b"LOGIN-DELAY -5" + LF + b"EXPIRE 99999999999999999999" + LF +

@@ -57,7 +57,9 @@ def cut(point, where, outcome, words, got=None, nth=1, label=None, **more):
 for where in ("none", "two", "no-lf"):
     cut("greeting", where, "R0", "^greeting: ")
 for where in ("none", "two", "half", "no-dot", "no-lf"):
-    cut("capa", where, "R0", "^CAPA: ")
+    cut("capa", where, "R0", "^CAPA: ", modes=("plain",))
+    # Behind TLS the poll is made once more without the question.
+    add("cut-capa-tls-%s" % where, lambda where=where: Cut("capa", WHERE[where]), "OK", modes=TLS)
 for where in ("none", "two", "no-lf"):
     cut("stls", where, "R0", "^TLS: ", modes=("stls",))
 for where in ("none", "half"):

@@ -60,8 +60,10 @@ def stall(name, point, keep, outcome, stage, nth=1, **more):
 
 stall("greeting", "greeting", 0, "R0", "greeting")
 stall("greeting-half", "greeting", 3, "R0", "greeting")
-stall("capa", "capa", 0, "R0", "CAPA")
-stall("capa-half", "capa", 0.5, "R0", "CAPA")
+stall("capa", "capa", 0, "R0", "CAPA", modes=("plain",))
+stall("capa-half", "capa", 0.5, "R0", "CAPA", modes=("plain",))
+for keep, name in ((0, "capa"), (0.5, "capa-half")):	# and once more without the question
+    add("stall-%s-tls" % name, lambda keep=keep: Stall("capa", keep), "OK", modes=("stls", "pop3s"))
 stall("stls", "stls", 0, "R0", "TLS", modes=("stls",))
 stall("user", "user", 0, "R1", "login")
 stall("login", "login", 0, "R1", "login")
@@ -81,7 +83,8 @@ stall("quit-half", "quit", 2, "R3", "QUIT")
 add("stall-handshake", HandshakeStall, "R0", "^TLS: .*" + IDLE, modes=("stls", "pop3s"))
 
 add("drip-greeting", lambda: Trickle("greeting", b"+OK ", b"x"), "R0", SLOW, slow=True)
-add("drip-capa", lambda: Trickle("capa", b"+OK\r\n", b"x"), "R0", SLOW, slow=True)
+add("drip-capa", lambda: Trickle("capa", b"+OK\r\n", b"x"), "R0", SLOW, slow=True, modes=("plain",))
+add("drip-capa-tls", lambda: Trickle("capa", b"+OK\r\n", b"x"), "OK", slow=True, modes=("stls", "pop3s"))
 add("drip-login", lambda: Trickle("login", b"+OK ", b"x"), "R1", SLOW, slow=True)
 add("drip-uidl", lambda: Trickle("uidl", b"+OK\r\n1 ", b"x"), "R1", SLOW, slow=True)
 add("drip-message", SlowDrip, "R2", SLOW, got=[], slow=True)
