@@ -19,7 +19,7 @@ static void f_uid(void *a, uint32_t n, const uint8_t *u, size_t l)
 		abort();
 }
 static void f_listed(void *a, uint32_t l, enum listing c) { if (c == LISTING_COMPLETE && l != ((struct pop3 *)a)->count) abort(); }
-static void f_text(void *a, uint32_t n, const char *t) { (void)a; (void)n; if (strstr(t, "s3cret") != NULL) abort(); }
+static void f_text(void *a, uint32_t n, enum fail_why w, const char *t) { (void)a; (void)n; if (w >= WHY_MAX || strstr(t, "s3cret") != NULL) abort(); }
 static void f_deleted(void *a, uint32_t n) { (void)a; (void)n; }
 static void f_begin(void *a, uint32_t n, uint32_t s, int h) { (void)a; (void)n; (void)s; if (h != (n % 3 == 0)) abort(); }
 static void f_data(void *a, const uint8_t *d, size_t l) { (void)a; (void)d; if (l == 0 || l > PROTO_DATA_MAX) abort(); }
@@ -57,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	uint8_t				 how = len > 0 ? data[0] : 0;
 	size_t				 n, seg = how & 0x10 ? 1 : how & 0x20 ? 7 : len;
 	struct msg_fetch_start		 start = { .probes = how >> 6 & 3, .probe = { 1, 2, 4 },
-	    .tls = TLS_MODE_TLS + how % 3, .auth = AUTH_AUTO, .apop = how >> 2 & 1, .want_sizes = how >> 3 & 1,
+	    .tls = TLS_MODE_TLS + how % 3, .auth = AUTH_AUTO, .apop = how >> 2 & 1, .want_sizes = how >> 3 & 1, .rset = how & 1,
 	    .user = "user" };
 
 	memset(p, 0, sizeof(*p));
