@@ -33,7 +33,7 @@ static void	 refusal_fails(struct session *);
 static void	 refusal_set_aside(struct session *);
 static void	 refusal_bare(struct session *);
 static const char *refusal_name(const struct plan *, const struct refusal *, char *, size_t);
-static void	 append(char *, size_t, size_t *, const char *, ...) __attribute__((__format__(printf, 4, 5)));
+static void	 refusal_append(char *, size_t, size_t *, const char *, ...) __attribute__((__format__(printf, 4, 5)));
 
 /* RETR of this message was refused.  Nothing is recorded before the session's answers are known to have been in step. */
 void
@@ -158,7 +158,7 @@ refusal_set_aside(struct session *s)
 		if (n > NAMED)
 			continue;
 		log_vis(name, sizeof(name), plan_uid(p, m), m->uid_len);
-		append(list, sizeof(list), &len, "Its unique-id: %s\nIts size in octets: %u\n", name, m->size);
+		refusal_append(list, sizeof(list), &len, "Its unique-id: %s\nIts size in octets: %u\n", name, m->size);
 	}
 	if (n == 0)
 		return;
@@ -210,7 +210,7 @@ refusal_name(const struct plan *p, const struct refusal *r, char *dst, size_t si
 }
 
 static void
-append(char *dst, size_t size, size_t *len, const char *fmt, ...)
+refusal_append(char *dst, size_t size, size_t *len, const char *fmt, ...)
 {
 	va_list	 ap;
 	int	 n;

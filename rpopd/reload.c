@@ -238,6 +238,7 @@ reload_take_over(struct task *t, struct task *was)
 	t->login_delay = was->login_delay;
 	t->expire = was->expire;
 	t->tries = was->tries;
+	t->unnamed = was->unnamed;
 	t->refusals = was->refusals;
 	t->polled = was->polled;
 	t->capa_retry = was->capa_retry;

@@ -19,6 +19,7 @@
 #define POSTPONED	2000	/* ms until the next poll of a record whose suspects found another one in flight */
 
 static void	 report_work(struct session *);
+static void	 report_unnamed(const struct session *, struct task *);
 static void	 report_health(struct session *, struct task *, int);
 static void	 report_unfound(const struct session *, struct task *);
 static int	 report_alarming(const struct record_state *, const struct task *);
@@ -72,6 +73,7 @@ report_session(struct session *s)
 	t->why = s->why;
 	if (s->why == WHY_TOO_SOON)
 		retry_learn(t, s->why, s->login_delay);
+	report_unnamed(s, t);
 	if (s->why != WHY_STOPPED) {
 		report_unfound(s, t);
 		report_health(s, t, !hosts && retry_counts(s->why));
@@ -165,6 +167,28 @@ report_unfound(const struct session *s, struct task *t)
 	    "keeps the envelope recipient, and put it into column special of the record; `rpopctl try` shows what comes of it.\n",
 	    u.messages, s->label, rec->special, rec->trusted_hop[0] != '\0' ? "above the Received field by " : "", rec->trusted_hop,
 	    rec->trusted_hop[0] != '\0' ? ",\n" : "");
+}
+
+/* STAT counts more than UIDL names: a session tries some of those, and where nothing is deleted it tries the same each time. */
+static void
+report_unnamed(const struct session *s, struct task *t)
+{
+	uint32_t	 n = s->plan.unnamed > UNNAMED_MAX ? s->plan.unnamed - UNNAMED_MAX : 0;
+	char		 subject[PROTO_RECORD_SIZE + 80];
+
+	if (n == t->unnamed || s->plan.count == 0)
+		return;
+	t->unnamed = n;
+	if (n == 0)
+		return;
+	log_warnx("%s: %s: the server counts %u messages and names %u less in its listing (UIDL): %u of those are not retrieved%s",
+	    s->label, s->where, s->plan.count, s->plan.unnamed, n, s->leave ? "; with leave = 0 all of them would be, in turn" : " yet");
+	if (!s->leave)
+		return;
+	snprintf(subject, sizeof(subject), "%s: %u messages are not in the server's listing", s->label, n);
+	notice_send(t->rec->account, s->label, subject,
+	    "%s counts %u messages and names %u less in its listing.\n%u of those were retrieved, the others stay there: without their "
+	    "unique-ids it cannot be known which of them are here already.\n", s->where, s->plan.count, s->plan.unnamed, UNNAMED_MAX);
 }
 
 /* Success or failure; a line only when that is news.  Not every failure counts as one of the record's own. */

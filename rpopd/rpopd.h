@@ -69,6 +69,7 @@ struct task {
 	uint32_t		 login_delay;	/* s the server wants between logins, 0 = none known */
 	uint32_t		 expire;	/* days the server keeps messages, as msg_fetch_stat */
 	uint32_t		 tries;		/* in a row that ended for the same reason */
+	uint32_t		 unnamed;	/* messages that no listing names, beyond what one session tries: told */
 	uint32_t		 refusals;	/* polls in a row that met refusals of messages without a unique-id */
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */

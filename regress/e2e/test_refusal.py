@@ -163,3 +163,16 @@ def test_session_that_breaks_later(personal, popd):
     personal.record(ANNA, "r", server)
     assert personal.once().code == 1
     assert personal.state("SELECT failures, refusals FROM suspect") == [(1, 1)]
+
+
+def test_more_than_the_listing_names(personal, popd):
+    """STAT counts a thousand and two that UIDL leaves out: what is not even tried is told."""
+    class Nameless(Behaviour):
+        def listing(self, s):
+            return []
+    server = popd(Nameless(), mails(1002))
+    personal.record(ANNA, "r", server, leave=1)
+    first = personal.once()
+    assert "2 of those are not retrieved" in first.log
+    told, = notices(personal)
+    assert b"2 messages are not in the server's listing" in b" ".join(told.split())
