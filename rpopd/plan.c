@@ -71,6 +71,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../common/clock.h"
 #include "../common/hook.h"
 #include "../common/log.h"
 #include "rpopd.h"
@@ -272,7 +273,8 @@ plan_absent(struct walk *w, const struct seen_row *row)
 	/* A row keyed by digest is never listed: it is gone unless its message is met, and forgotten only once deleted. */
 	if (!w->complete && (row->uidlen <= PROTO_UID_MAX || row->state != SEEN_DELETED))
 		return;
-	if (row->gone == 0)
+	/* An absence that lies in the future was noted by a clock that was ahead: it begins now. */
+	if (row->gone == 0 || (row->gone > w->now && clock_plausible(w->now)))
 		c = plan_change(p, row->uid, row->uidlen, CHANGE_GONE);
 	else if (w->now - row->gone >= (row->state == SEEN_DELETED ||
 	    row->wanted ||
@@ -320,9 +322,9 @@ plan_expired(struct walk *w, const struct seen_row *row)
 {
 	struct session	*s = w->s;
 
-	/* A clock that was set back must not keep it there for ever. */
+	/* A clock that was ahead must not keep it there for ever, nor one that begins in the past delete it early. */
 	if (row->since > w->now) {
-		if (s->quota.leave_days != 0)
+		if (s->quota.leave_days != 0 && clock_plausible(w->now))
 			plan_change(&s->plan, row->uid, row->uidlen, CHANGE_SINCE);
 		return (0);
 	}

@@ -32,7 +32,7 @@ struct settlement {
 };
 
 static struct settlement *result_new(struct relay_mail *, size_t);
-static void	 result_add(struct settlement *, const struct relay_item *, const struct relay_mail *, enum send_result,
+static void	 result_add(struct settlement *, struct relay_item *, const struct relay_mail *, enum send_result,
 		    const char *);
 static int64_t	 result_delay(uint32_t);
 static void	 result_try(void);
@@ -138,7 +138,7 @@ result_new(struct relay_mail *m, size_t n)
 
 /* Reports go to those who want to hear and can be told; the rest of what failed is kept for the postmaster to look at. */
 static void
-result_add(struct settlement *s, const struct relay_item *it, const struct relay_mail *m, enum send_result result,
+result_add(struct settlement *s, struct relay_item *it, const struct relay_mail *m, enum send_result result,
     const char *text)
 {
 	const uint32_t		 age = master.config->settings.queue_age;
@@ -146,6 +146,9 @@ result_add(struct settlement *s, const struct relay_item *it, const struct relay
 	char			*status = s->status[s->n++];
 	int64_t			 now = time(NULL);
 
+	/* It came when the clock was ahead, which has been set back meanwhile: its time begins now. */
+	if (it->arrived > now && clock_plausible(now))
+		it->arrived = now;
 	c->id = it->id;
 	c->status = status;
 	c->doubt = result == SEND_DOUBT;

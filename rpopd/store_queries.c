@@ -27,7 +27,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM seen WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SEEN_OPEN] = "SELECT EXISTS (SELECT 1 FROM seen WHERE mailbox = ?1 AND state <> 3)",
 	[Q_SEEN_SIZE] = "UPDATE seen SET listed = nullif(?3, 0) WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_GONE] = "UPDATE seen SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_GONE] = "UPDATE seen SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_STATE] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2",
@@ -133,7 +133,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " 1, 1, NULL, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, refusals = refusals + 1, gone = NULL,"
 	    " since = ?3, reason = ?4, size = ?5",
 	[Q_SUSPECT_CLEAR] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SUSPECT_GONE] = "UPDATE suspect SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SUSPECT_GONE] = "UPDATE suspect SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_BACK] = "UPDATE suspect SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2 OR failures >= ?3),"
 	    " count(*) FILTER (WHERE refusals > 0) FROM suspect WHERE mailbox = ?1 AND gone IS NULL",
@@ -143,7 +143,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_OVERSIZE_PUT] = "INSERT OR REPLACE INTO oversize (mailbox, uid, state, gone, size, since, sha256) VALUES (?1, ?2, ?3,"
 	    " NULL, ?4, ?5, ?6)",
 	[Q_OVERSIZE_CLEAR] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid = ?2",
-	[Q_OVERSIZE_GONE] = "UPDATE oversize SET gone = ifnull(gone, ?3) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_GONE] = "UPDATE oversize SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_BACK] = "UPDATE oversize SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_COUNT] = "SELECT count(*) FROM oversize WHERE mailbox = ?1",
 	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1",

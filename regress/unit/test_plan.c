@@ -157,12 +157,14 @@ test_gone(void **state)
 	row("kept", SEEN_KEPT, now - FORGET_SECONDS - 1, 0, 0);
 	row("lost", SEEN_DELETING, now - FORGET_SECONDS - 1, 0, 0);
 	row("month", SEEN_KEPT, now - KEEP_SECONDS - 1, 0, 0);
+	row("ahead", SEEN_KEPT, now + 4000LL * 86400, 0, 0);	/* by a clock that was wrong */
 	row("odd", SEEN_NEVER, now - FORGET_SECONDS - 1, 1, 0);
 	row("header", SEEN_NEVER, now - FORGET_SECONDS - 1, 0, 0)->oversize = OVERSIZE_HEADER;
 	assert_int_equal(plan_make(&s, 1, 1), PLAN_ASK);
 	assert_int_equal(prove(&s, 0), PLAN_READY);
-	assert_int_equal(nchanges, 5);
+	assert_int_equal(nchanges, 6);
 	assert_non_null(changed("back", CHANGE_BACK));
+	assert_non_null(changed("ahead", CHANGE_GONE));
 	assert_non_null(changed("first", CHANGE_GONE));
 	assert_non_null(changed("day", CHANGE_FORGET));		/* we deleted it; what others delete is kept in mind longer */
 	assert_non_null(changed("month", CHANGE_FORGET));

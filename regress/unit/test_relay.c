@@ -116,6 +116,13 @@ test_backoff(void **state)
 		world_later(1000);
 		relay_run();
 	}
+	relay_waiting(1)->arrived = wall + 4000LL * 86400;	/* by a clock that was ahead: it counts from now on */
+	world_connect();
+	world_answer("t");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(relay_waiting(1)->arrived, wall);
+	world_later(3600000);
+	relay_run();
 	rows[1].arrived -= config.settings.queue_age;
 	relay_waiting(1)->arrived -= config.settings.queue_age;
 	world_connect();

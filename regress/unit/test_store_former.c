@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_body.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_former.c rpopd/store_clamp.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_body.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_former.c rpopd/store_clamp.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c rpopd/store_root.c */
 /* libs: -lsqlite3 */
 /* state.db: mailboxes that records have left, a record that begins anew, and times that a wrong clock has left behind. */
 #include <sys/stat.h>
@@ -349,6 +349,20 @@ test_renumbered(void **state)
 	assert_int_equal(copy(was, "z", now), 1);
 }
 
+/* The first absence lies in the future: it is now. */
+static void
+test_gone_ahead(void **state)
+{
+	struct listing_change	 c = { .uidlen = 1, .what = CHANGE_GONE };
+
+	(void)state;
+	c.uid[0] = 'a';
+	fill(was, "a", SEEN_KEPT);
+	ask("UPDATE seen SET gone = 9999999999; UPDATE suspect SET gone = 9999999999; UPDATE oversize SET gone = 50");
+	assert_int_equal(state_change(was, &c, 1, 77), 0);
+	assert_string_equal(ask("SELECT gone FROM seen UNION ALL SELECT gone FROM suspect UNION ALL SELECT gone FROM oversize"), "77 77 50 ");
+}
+
 static void
 test_clamp(void **state)
 {
@@ -393,6 +407,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_forget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forget_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_renumbered, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone_ahead, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clamp, setup, teardown),
 	};
 
