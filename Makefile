@@ -80,7 +80,7 @@ FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fe
 DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o deliverer/ingest.o deliverer/maildir.o \
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
-		deliverer/message.o deliverer/envelope.o deliverer/client.o deliverer/field.o deliverer/identity.o deliverer/mark.o \
+		deliverer/message.o deliverer/envelope.o deliverer/client.o deliverer/field.o deliverer/identity.o deliverer/proof.o deliverer/mark.o \
 		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o \
 		deliverer/aside.o deliverer/lookup.o deliverer/rootmark.o common/rootfile.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o

@@ -77,6 +77,22 @@ envelope_limit(const struct msg_session_open *open, const struct header *h)
 	return (SIZE_MAX);
 }
 
+/*
+ * The Received fields from there on are those that a message brought along to the provider.  Without a trusted hop only the topmost
+ * one is sure to be the provider's: it put the message into the mailbox.
+ */
+size_t
+envelope_own(const struct msg_session_open *open, const struct header *h)
+{
+	size_t	 i;
+
+	if (open->trusted_hop[0] != '\0')
+		return ((i = envelope_limit(open, h)) == SIZE_MAX ? h->nfields : i + 1);
+	for (i = 0; i < h->nfields && h->fields[i].kind != FIELD_RECEIVED; i++)
+		;
+	return (i < h->nfields ? i + 1 : i);
+}
+
 /* Where the word "by", blanks, and the host's name as a whole are, first; -1: nowhere. */
 ssize_t
 envelope_by(const uint8_t *p, size_t len, const char *host)

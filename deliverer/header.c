@@ -205,7 +205,7 @@ header_field(struct header *h, const uint8_t *p, size_t n)
 	h->state = IN_BODY;
 	if (kind == FIELD_RECEIVED) {
 		h->hops++;
-		if (h->mode != DIST_FIELD)
+		if (h->mode == DIST_OWNER)
 			kind = FIELD_OTHER;
 	}
 	if (kind != FIELD_OTHER && header_open(h, kind, name) == -1)

@@ -8,6 +8,7 @@
 #include <sha2.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "../common/buf.h"
 #include "../common/proto.h"
@@ -18,11 +19,21 @@
 /* identity.c: what is the same in every copy of a message, taken while the header and the body pass. */
 #define IDENTITY_SLOTS	14
 
+#define IDENTITY_TEXT	998		/* octets of a field's body that are kept (RFC 5322 section 2.1.1) */
+
+struct identity_field {			/* a field that a message has once */
+	uint32_t	 fields;	/* how many there are */
+	size_t		 len;		/* of the first one's body; 0 too if it is longer than text */
+	uint8_t		 text[IDENTITY_TEXT];
+};
+
 struct identity {
 	SHA2_CTX	 slots[IDENTITY_SLOTS], body;
 	uint32_t	 used;		/* bits by slot */
 	int		 slot;		/* of the field that passes, -1: of no concern */
 	int		 blank, begun, body_begun;
+	struct identity_field *kept;	/* of the field that passes; NULL: its body is not kept */
+	struct identity_field msgid, date;
 };
 
 void	 identity_init(struct identity *);
@@ -32,13 +43,21 @@ void	 identity_body(struct identity *, const uint8_t *, size_t);
 void	 identity_header(const struct identity *, uint8_t digest[PROTO_DIGEST_LEN]);
 void	 identity_final(const struct identity *, int headers, uint8_t digest[PROTO_DIGEST_LEN]);
 
+struct header;
+struct msg_session_open;
+
+/* proof.c: whether what is the same makes it a copy. */
+void	 proof_identity(const struct msg_session_open *, const struct header *, int headers, uint8_t digest[PROTO_DIGEST_LEN]);
+int	 proof_id(const uint8_t *, size_t);		/* 1: a plausible Message-ID */
+int	 proof_date(const uint8_t *, size_t, time_t now);	/* 1: a plausible Date */
+
 /*
  * header.c: push parser.  Bytes of a message in, bytes to be delivered out (CRLF to LF, Return-Path and the special fields
  * removed with all their continuation lines), and the bodies of the fields that decide about the recipients.
  */
 enum field_kind { FIELD_OTHER, FIELD_RETURN_PATH, FIELD_SPECIAL, FIELD_TO, FIELD_CC, FIELD_BCC, FIELD_RECEIVED, FIELD_MARK };
 
-struct field {				/* with DIST_FIELD Received fields are among them, else they are only counted */
+struct field {				/* with DIST_OWNER Received fields are not among them, only counted */
 	enum field_kind	 kind;
 	uint32_t	 name;		/* SPECIAL: which name of the list */
 	size_t		 off, len;	/* body in header.bodies, unfolded, without the final line end */
@@ -102,6 +121,7 @@ void	 envelope_choose(const struct msg_session_open *, const struct header *, st
  * 1: text and len are what stands there; 0: none has one; -1: it is in doubt.
  */
 int	 envelope_for(const struct msg_session_open *, const struct header *, const struct envelope *, const uint8_t **, size_t *);
+size_t	 envelope_own(const struct msg_session_open *, const struct header *);	/* index behind the provider's own trace */
 ssize_t	 envelope_by(const uint8_t *, size_t, const char *hop);	/* where a Received field names it behind "by"; -1 */
 int	 envelope_ishost(int);			/* an octet of a host's name */
 

@@ -10,6 +10,8 @@
 #include "../common/compat.h"
 #include "deliverer.h"
 
+enum { SLOT_MSGID, SLOT_DATE };		/* the first of these */
+
 static const struct {
 	const char	*name;
 	size_t		 len;
@@ -19,6 +21,7 @@ static const struct {
 	{ "content-transfer-encoding", 25 }, { "resent-", 7 }		/* all that begin with it */
 };
 
+static void	 identity_keep(struct identity *, const uint8_t *, size_t);
 static void	 identity_put(struct identity *, const void *, size_t);
 
 void
@@ -36,12 +39,18 @@ identity_field(struct identity *id, const uint8_t *name, size_t len)
 	size_t	 i;
 
 	id->slot = -1;
+	id->kept = NULL;
 	for (i = 0; i < IDENTITY_SLOTS && id->slot == -1; i++)
 		if ((len == slots[i].len || (i == IDENTITY_SLOTS - 1 && len > slots[i].len && len < sizeof(lower))) &&
 		    strncasecmp((const char *)name, slots[i].name, slots[i].len) == 0)
 			id->slot = i;
 	if (id->slot == -1)
 		return;
+	if (id->slot <= SLOT_DATE) {
+		id->kept = id->slot == SLOT_DATE ? &id->date : &id->msgid;
+		if (id->kept->fields++ > 0)
+			id->kept = NULL;
+	}
 	if (!(id->used & 1U << id->slot))
 		SHA256Init(&id->slots[id->slot]);
 	id->used |= 1U << id->slot;
@@ -59,6 +68,8 @@ identity_text(struct identity *id, const uint8_t *p, size_t len)
 {
 	size_t	 i, n;
 
+	if (id->kept != NULL)
+		identity_keep(id, p, len);
 	for (i = 0; id->slot != -1 && i < len; i += n) {
 		for (n = 0; i + n < len && p[i + n] != ' ' && p[i + n] != '\t' && p[i + n] != '\r'; n++)
 			;
@@ -122,6 +133,21 @@ identity_final(const struct identity *id, int headers, uint8_t digest[PROTO_DIGE
 	SHA256Update(&all, part, sizeof(part));
 	SHA256Final(digest, &all);
 	digest[0] |= 1;
+}
+
+/* The body as it is, unfolded; one that is too long is none. */
+static void
+identity_keep(struct identity *id, const uint8_t *p, size_t len)
+{
+	struct identity_field	*f = id->kept;
+
+	if (len > sizeof(f->text) - f->len) {
+		f->len = 0;
+		id->kept = NULL;
+		return;
+	}
+	memcpy(f->text + f->len, p, len);
+	f->len += len;
 }
 
 static void

@@ -387,7 +387,7 @@ ingest_finish(struct session *s)
 	m = s->message;
 	s->message = NULL;
 	if (m != NULL && s->identify)
-		identity_final(&s->header.identity, s->headers, m->identity);
+		proof_identity(&s->open, &s->header, s->headers, m->identity);
 	header_free(&s->header);
 	if (m == NULL)
 		return;

@@ -79,6 +79,60 @@ def test_same_message_id(unified, popd):
     assert unified.idents() == each("m", 3)
 
 
+def alarm(n, store=1, *more, relay=None):
+    """The n-th alarm of a device, each with the same text; it may pass a relay before the provider gets it."""
+    day = "Fri, 0%d Mar 2024 12:00:0%d +0000" % (n, n)
+    hops = [("Received", "from mx.provider.example by store%d.provider.example id %d; %s" % (store, 10 * n + store, day))]
+    if relay:
+        hops.append(("Received", "from ups.example by %s id %d;\r\n\t%s" % (relay, n, day)))
+    return corpus.mail("ups", hops + [("X-Real-To", "anna@example.org"), ("Message-ID", None), ("Date", None)] + list(more),
+        b"UPS is on battery.\r\n")
+
+
+CONSTANT = ("Message-ID", "<alarm@ups.example>")
+
+
+@pytest.mark.parametrize("special", ["X-Real-To", "*"])
+@pytest.mark.parametrize("more", [[], [CONSTANT], [CONSTANT, ("Date", "Thu, 01 Jan 1970 00:00:07 +0000")],
+    [CONSTANT, CONSTANT, ("Date", "Fri, 01 Mar 2024 12:00:00 +0000")], [("Message-ID", "<1>"), ("Date", "Fri, 01 Mar 2024 12:00:00 +0000")]])
+def test_equal_alarms(unified, popd, special, more):
+    """What has no Message-ID and Date of its own is news each time, also with a trace from before the provider."""
+    server = popd(messages=[alarm(1, 1, *more), alarm(2, 1, *more), alarm(1, 1, *more, relay="relay.example")])
+    unified.record(PM, "r", server, special=special)
+    assert unified.once().code == 0
+    server.box.add(alarm(5, 1, *more))
+    server.box.add(alarm(5, 1, *more, relay="relay.example"))
+    log = unified.once().log
+    assert unified.idents() == {"example.org/anna": ["ups"] * 5} and server.box.left() == []
+    assert "suppressed" not in log and unified.state("SELECT count(*) FROM copy") == [(2,)]
+
+
+def test_copies_of_an_alarm(unified, popd):
+    """The provider's copies of one delivery have a trace in common below the provider's own."""
+    server = popd(messages=[alarm(1, n, relay="relay.example") for n in range(3)] + [alarm(2, 0, relay="relay.example")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert ", 2 copies suppressed, " in unified.once().log
+    assert unified.idents() == {"example.org/anna": ["ups"] * 2} and server.box.left() == []
+
+
+def test_copies_of_an_alarm_below_the_trusted_hop(unified, popd):
+    """A provider that hands copies from host to host: where its trace begins is what trusted_hop says."""
+    hop = ("Received", "from relay.example by mx.provider.example id %d; Fri, 01 Mar 2024 12:00:01 +0000")
+    mails = [corpus.mail("ups", [("X-Real-To", "anna@example.org"), ("Received", "by store.provider.example id %d" % n),
+        (hop[0], hop[1] % n), ("Received", "from ups.example by relay.example id 7; Fri, 01 Mar 2024 12:00:00 +0000"),
+        ("Message-ID", None), ("Date", None)], b"UPS is on battery.\r\n") for n in range(2)]
+    row = unified.record(PM, "r", popd(messages=mails), special="X-Real-To", leave=1)
+    assert unified.once().code == 0
+    assert unified.idents() == {"example.org/anna": ["ups"] * 2}
+    unified.empty()
+    second = popd(messages=mails)
+    unified.record(PM, "s", second, special="X-Real-To", trusted_hop="mx.provider.example")
+    row["period"] = None
+    unified.write_db()
+    assert ", 1 copy suppressed, " in unified.once().log
+    assert unified.idents() == {"example.org/anna": ["ups"]}
+
+
 def test_switched_off(unified, popd):
     unified.record(PM, "r", popd(messages=[copy("m", n) for n in range(3)]), special="X-Real-To", suppress=0)
     assert unified.once().code == 0
