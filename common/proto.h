@@ -34,6 +34,7 @@
 #define PROTO_CLIENT_SIZE	48	/* numeric address of who gave a message to the provider */
 #define PROTO_NOTE_SIZE		1024	/* why a message goes where it goes: lines of printable ASCII */
 #define PROTO_TRIED_SIZE	2048	/* likewise, and who would get it */
+#define PROTO_COPY_LEN		16	/* octets that a recipient's copy of a message is known by */
 #define PROTO_SOCKET_SIZE	108	/* path of a socket */
 #define PROTO_MAILS_MAX		100	/* messages in one SMTP or LMTP session */
 #define PROTO_MAILBOX_SIZE	128	/* Maildir++ folder: "Lists/bsd" or "Lists.bsd" */
@@ -631,6 +632,7 @@ struct msg_rcpt {
 	char		 dest[PROTO_DEST_SIZE];	/* MAILDIR: directory, the file goes to its new/; else an address, or what it was meant for */
 	char		 original[PROTO_ADDR_SIZE];	/* RELAY, REJECT: the address as found in the message; empty: the same */
 	char		 reason[PROTO_TEXT_SIZE];	/* QUARANTINE, REJECT: why */
+	uint8_t		 copy[PROTO_COPY_LEN];	/* in a receipt: what it is known by for this recipient; zero: follows from kind and dest */
 };
 
 struct msg_batch {

@@ -38,20 +38,22 @@ uint32_t	 routes_hop_limit(void);
 const uint8_t	*routes_mark(void);				/* key of the trace mark, PROTO_DIGEST_LEN octets */
 
 /* places.c: where a message goes. */
-#define PLACES_SLOTS	4096		/* power of two, well over PROTO_RCPT_MAX */
+#define PLACES_SLOTS	8192		/* power of two, well over twice PROTO_RCPT_MAX */
 
 struct place {				/* as struct msg_rcpt has it; the strings are the list's own, NULL: none */
 	enum rcpt_kind	 kind;
 	enum notify	 notify;
 	uint32_t	 nexthop;
+	int		 plain;		/* dest is the account's own address, without a detail */
 	char		*dest, *original, *reason;
+	char		*who;		/* whose it is, whatever way it goes: the account's Maildir; NULL: dest's */
 };
 
 struct places {
 	struct place	*list;		/* each once */
 	size_t		 n, room;
 	int		 full;		/* there were more than PROTO_RCPT_MAX */
-	uint16_t	 set[PLACES_SLOTS];	/* what is in list, hashed: index plus one */
+	uint16_t	 set[PLACES_SLOTS];	/* what is in list, hashed by who and by dest: index plus one */
 };
 
 int	 places_add(struct places *, const struct place *);	/* copies the strings */
@@ -190,7 +192,7 @@ struct rcpt {
 	struct maildir	*dir;		/* MAILDIR; NULL once moved */
 	/* The message's own, NULL: none. */
 	char		*dest;		/* not MAILDIR: as in struct msg_rcpt */
-	char		*original, *reason;
+	char		*original, *reason, *who;	/* as in struct place */
 };
 
 struct message {

@@ -12,6 +12,7 @@
 #include "deliverer.h"
 
 static int	 message_place(struct rcpt *, struct place *, char *, size_t);
+static void	 message_copy(const struct message *, const struct rcpt *, uint8_t [PROTO_COPY_LEN]);
 
 struct message *
 message_new(struct session *s, uint32_t session, uint32_t msgno)
@@ -86,7 +87,8 @@ message_place(struct rcpt *rcpt, struct place *p, char *step, size_t stepsize)
 	rcpt->dest = p->dest;
 	rcpt->original = p->original;
 	rcpt->reason = p->reason;
-	p->dest = p->original = p->reason = NULL;
+	rcpt->who = p->who;
+	p->dest = p->original = p->reason = p->who = NULL;
 	return (0);
 }
 
@@ -103,6 +105,7 @@ message_free(struct message *m)
 		free(r->dest);
 		free(r->original);
 		free(r->reason);
+		free(r->who);
 	}
 	if (m->rcpts != &m->single)
 		free(m->rcpts);
@@ -165,8 +168,30 @@ message_receipt(const struct message *m)
 		strlcpy(rcpt.dest, r->kind == RCPT_MAILDIR ? maildir_path(r->dir) : r->dest, sizeof(rcpt.dest));
 		strlcpy(rcpt.original, r->original != NULL ? r->original : "", sizeof(rcpt.original));
 		strlcpy(rcpt.reason, r->reason != NULL ? r->reason : "", sizeof(rcpt.reason));
+		message_copy(m, r, rcpt.copy);
 		master_send(IMSG_RECEIPT_RCPT, &rcpt, sizeof(rcpt));
 	}
+}
+
+/*
+ * What the message and this recipient are known by, where that is not his destination: mail for an account is the same whether it
+ * goes to its Maildir or to its next hop, and by which of its addresses.
+ */
+static void
+message_copy(const struct message *m, const struct rcpt *r, uint8_t copy[PROTO_COPY_LEN])
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	uint8_t			 digest[SHA256_DIGEST_LENGTH], kind = RCPT_MAILDIR;
+	SHA2_CTX		 ctx;
+
+	if (r->who == NULL || memcmp(m->identity, none, sizeof(none)) == 0)
+		return;
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, m->identity, sizeof(m->identity));
+	SHA256Update(&ctx, &kind, sizeof(kind));
+	SHA256Update(&ctx, (const uint8_t *)r->who, strlen(r->who));
+	SHA256Final(digest, &ctx);
+	memcpy(copy, digest, PROTO_COPY_LEN);
 }
 
 /*

@@ -7,27 +7,48 @@
 #include "../common/compat.h"
 #include "deliverer.h"
 
-static uint32_t	 places_slot(const struct places *, enum rcpt_kind, uint32_t, const char *);
+static struct place *places_find(struct places *, const struct place *, int who, uint32_t *slot);
+static int	 places_new(struct places *, const struct place *);
+static int	 places_prefer(struct place *, const struct place *);
 static int	 places_copy(char **, const char *);
 static void	 places_drop(struct place *);
 
-/* 0, also when it is there already, or when there is no room for it: full is set then.  -1: memory. */
+/*
+ * One whose account is there already, or whose address at its next hop is, adds nothing; of the addresses of an account its own is
+ * preferred to one with a detail, and the first one otherwise.  0, also when there is no room: full is set then.  -1: memory.
+ */
 int
 places_add(struct places *ps, const struct place *new)
 {
-	struct place	*p, *list;
-	uint32_t	 slot = places_slot(ps, new->kind, new->nexthop, new->dest);
+	struct place	*p;
+	uint32_t	 whose, at;
 
-	if (ps->set[slot] != 0) {
-		p = &ps->list[ps->set[slot] - 1];
-		if (new->notify == NOTIFY_FAILURE)
-			p->notify = NOTIFY_FAILURE;
-		return (0);
-	}
-	if (ps->n == PROTO_RCPT_MAX) {
-		ps->full = 1;
-		return (0);
-	}
+	if ((p = places_find(ps, new, 1, &whose)) == NULL)
+		p = places_find(ps, new, 0, &at);
+	if (p == NULL) {
+		if (ps->n == PROTO_RCPT_MAX) {
+			ps->full = 1;
+			return (0);
+		}
+		if (places_new(ps, new) == -1)
+			return (-1);
+		p = &ps->list[ps->n++];
+	} else if (places_prefer(p, new) == -1)
+		return (-1);
+	/* Found again by its account and by the address it has now. */
+	if (places_find(ps, p, 1, &whose) == NULL)
+		ps->set[whose] = p - ps->list + 1;
+	if (places_find(ps, p, 0, &at) == NULL)
+		ps->set[at] = p - ps->list + 1;
+	return (0);
+}
+
+/* A copy of it behind the last one, not counted yet. */
+static int
+places_new(struct places *ps, const struct place *new)
+{
+	struct place	*p, *list;
+
 	if (ps->n == ps->room) {
 		if ((list = reallocarray(ps->list, ps->room * 2 + 4, sizeof(*list))) == NULL)
 			return (-1);
@@ -39,12 +60,35 @@ places_add(struct places *ps, const struct place *new)
 	p->kind = new->kind;
 	p->nexthop = new->nexthop;
 	p->notify = new->notify;
-	if (places_copy(&p->dest, new->dest) == -1 || places_copy(&p->original, new->original) == -1 ||
-	    places_copy(&p->reason, new->reason) == -1) {
-		places_drop(p);
+	p->plain = new->plain;
+	if (places_copy(&p->dest, new->dest) == 0 && places_copy(&p->original, new->original) == 0 &&
+	    places_copy(&p->reason, new->reason) == 0 && places_copy(&p->who, new->who) == 0)
+		return (0);
+	places_drop(p);
+	return (-1);
+}
+
+/* The same recipient once more.  0/-1. */
+static int
+places_prefer(struct place *p, const struct place *new)
+{
+	char	*dest = NULL, *original = NULL;
+
+	if (new->notify == NOTIFY_FAILURE)
+		p->notify = NOTIFY_FAILURE;
+	if (p->who == NULL && places_copy(&p->who, new->who) == -1)
+		return (-1);
+	if (!new->plain || p->plain)
+		return (0);
+	if (places_copy(&dest, new->dest) == -1 || places_copy(&original, new->original) == -1) {
+		free(dest);
 		return (-1);
 	}
-	ps->set[slot] = ++ps->n;
+	free(p->dest);
+	free(p->original);
+	p->dest = dest;
+	p->original = original;
+	p->plain = 1;
 	return (0);
 }
 
@@ -68,6 +112,8 @@ places_account(struct places *ps, const struct route_account *a, const char *fol
 		p.nexthop = a->nexthop;
 		snprintf(dest, sizeof(dest), "%s@%.*s", local + 1, (int)(local - a->dir), a->dir);
 		p.dest = (char *)(address != NULL ? address : dest);
+		p.plain = strcmp(p.dest, dest) == 0;
+		p.who = (char *)a->dir;
 		p.original = original != NULL && strcmp(original, p.dest) != 0 ? (char *)original : NULL;
 		return (places_add(ps, &p));
 	}
@@ -128,23 +174,30 @@ places_free(struct places *ps)
 	ps->room = 0;
 }
 
-/* Where it is, or where it has to be put.  FNV-1a: senders do not choose what becomes of an address. */
-static uint32_t
-places_slot(const struct places *ps, enum rcpt_kind kind, uint32_t nexthop, const char *dest)
+/*
+ * The same place: of the same account, or else the same destination; NULL: there is none, and slot is where it has to be put.  An
+ * account has one way, so its next hop need not be compared.  FNV-1a: senders do not choose what becomes of an address.
+ */
+static struct place *
+places_find(struct places *ps, const struct place *want, int who, uint32_t *slot)
 {
-	const struct place	*p;
-	const char		*s;
-	uint32_t		 h = 2166136261U ^ nexthop;
+	struct place	*p;
+	const char	*key = who && want->who != NULL ? want->who : want->dest, *s, *has;
+	uint32_t	 h = 2166136261U;
+	int		 account = who && want->who != NULL;
 
-	for (s = dest; *s != '\0'; s++)
+	h ^= account ? 1 : want->nexthop << 1;
+	for (s = key; *s != '\0'; s++)
 		h = (h ^ (unsigned char)*s) * 16777619U;
 	h ^= h >> 15;
 	for (h %= PLACES_SLOTS; ps->set[h] != 0; h = (h + 1) % PLACES_SLOTS) {
 		p = &ps->list[ps->set[h] - 1];
-		if (p->kind == kind && p->nexthop == nexthop && strcmp(p->dest, dest) == 0)
+		has = account ? p->who : p->dest;
+		if (has != NULL && strcmp(has, key) == 0 && p->kind == want->kind && (account || p->nexthop == want->nexthop))
 			break;
 	}
-	return (h);
+	*slot = h;
+	return (ps->set[h] != 0 ? &ps->list[ps->set[h] - 1] : NULL);
 }
 
 static int
@@ -159,5 +212,6 @@ places_drop(struct place *p)
 	free(p->dest);
 	free(p->original);
 	free(p->reason);
+	free(p->who);
 	memset(p, 0, sizeof(*p));
 }

@@ -100,7 +100,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " in_doubt = in_doubt + ?5",
 	/* A copy from before the administrator asked for everything of this record once more does not count. */
 	[Q_COPY_GET] = "SELECT c.mailbox, c.uid, m.account || '/' || m.record, datetime(c.since, 'unixepoch', 'localtime')"
-	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE c.key = ?1"
+	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE (c.key = ?1 OR (c.key = ?3 AND c.mailbox IS NULL))"
 	    " AND c.since > ifnull((SELECT forgotten FROM mailbox WHERE id = ?2), -1)",
 	[Q_COPY_ADD] = "INSERT INTO copy (mailbox, uid, key, since)"
 	    " VALUES (?1, ?2, ?3, max(?4, ifnull((SELECT forgotten + 1 FROM mailbox WHERE id = ?1), 0)))"

@@ -29,7 +29,6 @@
 
 #define RESULTS_SIZE	4096		/* of handled.results at first */
 #define ORIGIN_SIZE	(4 * (PROTO_RECORD_SIZE + STATE_KEY_MAX) + 64)
-#define COPY_KEY_LEN	16
 #define HANDLED_SECONDS	(14 * 86400)
 #define COPY_SECONDS	(30 * 86400)
 
@@ -41,7 +40,8 @@ struct results {			/* what rpopctl explain will say: a line for each recipient, 
 };
 
 static int	 rcpt_one(struct receipt *, const struct msg_rcpt *, const uint8_t *, int64_t *, int64_t *);
-static void	 rcpt_key(const struct receipt *, const struct msg_rcpt *, uint8_t [COPY_KEY_LEN]);
+static void	 rcpt_key(const struct receipt *, const struct msg_rcpt *, uint8_t [PROTO_COPY_LEN]);
+static void	 rcpt_key_by_way(const struct receipt *, const struct msg_rcpt *, uint8_t [PROTO_COPY_LEN]);
 static int	 rcpt_copy(const struct receipt *, const struct msg_rcpt *, char *, size_t);
 static void	 rcpt_origin(sqlite3_stmt *, char *, size_t);
 static int	 rcpt_remember(const struct receipt *);
@@ -58,7 +58,7 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	static struct results	 results;
 	char			 origin[ORIGIN_SIZE];
-	uint8_t			 key[COPY_KEY_LEN];
+	uint8_t			 key[PROTO_COPY_LEN];
 	int			 unified = memcmp(r->identity, none, sizeof(none)) != 0, discard, copy;
 	uint32_t		 i, discarded = 0;
 
@@ -92,7 +92,7 @@ rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *lin
 	if ((st = state_query(Q_PENDING_INSERT)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1 ||
 	    sqlite3_bind_text(st, 3, link, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 4, dest, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    (copy == NULL ? sqlite3_bind_null(st, 5) : sqlite3_bind_blob(st, 5, copy, COPY_KEY_LEN, SQLITE_STATIC)) != SQLITE_OK ||
+	    (copy == NULL ? sqlite3_bind_null(st, 5) : sqlite3_bind_blob(st, 5, copy, PROTO_COPY_LEN, SQLITE_STATIC)) != SQLITE_OK ||
 	    state_step(st) == -1)
 		return (-1);
 	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
@@ -113,7 +113,19 @@ rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, in
 
 /* What a message and somebody who has got it are known by. */
 static void
-rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[COPY_KEY_LEN])
+rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO_COPY_LEN])
+{
+	static const uint8_t	 none[PROTO_COPY_LEN];
+
+	if (memcmp(rcpt->copy, none, sizeof(none)) != 0)
+		memcpy(key, rcpt->copy, PROTO_COPY_LEN);
+	else
+		rcpt_key_by_way(r, rcpt, key);
+}
+
+/* By where it goes: of a Maildir and of an address that is no account's, and in rows of schema 2 of everybody. */
+static void
+rcpt_key_by_way(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO_COPY_LEN])
 {
 	uint8_t	 digest[SHA256_DIGEST_LENGTH], kind = rcpt->kind;
 	SHA2_CTX ctx;
@@ -123,20 +135,22 @@ rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[COPY_
 	SHA256Update(&ctx, &kind, sizeof(kind));
 	SHA256Update(&ctx, (const uint8_t *)rcpt->dest, strlen(rcpt->dest));
 	SHA256Final(digest, &ctx);
-	memcpy(key, digest, COPY_KEY_LEN);
+	memcpy(key, digest, PROTO_COPY_LEN);
 }
 
 /* 1: the recipient has got this message before, as the one that origin names; 0: he has not; -1. */
 static int
 rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, size_t size)
 {
-	uint8_t		 key[COPY_KEY_LEN];
+	uint8_t		 key[PROTO_COPY_LEN], old[PROTO_COPY_LEN];
 	sqlite3_stmt	*st;
 	int		 rc;
 
 	rcpt_key(r, rcpt, key);
+	rcpt_key_by_way(r, rcpt, old);
 	if ((st = state_query(Q_COPY_GET)) == NULL || sqlite3_bind_blob(st, 1, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 2, r->mailbox) != SQLITE_OK)
+	    sqlite3_bind_int64(st, 2, r->mailbox) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 3, old, sizeof(old), SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		rcpt_origin(st, origin, size);
@@ -170,7 +184,7 @@ rcpt_origin(sqlite3_stmt *st, char *origin, size_t size)
 static int
 rcpt_remember(const struct receipt *r)
 {
-	uint8_t		 key[COPY_KEY_LEN];
+	uint8_t		 key[PROTO_COPY_LEN];
 	sqlite3_stmt	*st;
 	uint32_t	 i;
 

@@ -139,6 +139,62 @@ def test_switched_off(unified, popd):
     assert unified.idents() == each("m", 3)
 
 
+def sent(mta):
+    """{ident: addresses}; each message came once."""
+    got = {corpus.ident_of(m.data): [a for a, _ in m.rcpts] for m in mta.mails}
+    assert len(got) == len(mta.mails)
+    return got
+
+
+@pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
+def test_next_hop_comes_and_goes(unified, mta, popd, protocol):
+    """A copy is known by whose it is: an account has its mail whether it went to a Maildir or to a next hop."""
+    hop = mta(protocol)
+    unified.nexthop("hop", hop)
+    server = popd(messages=[copy("before", 0)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    unified.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'bert';")
+    for ident, n in (("before", 1), ("during", 0)):
+        server.box.add(copy(ident, n))
+    assert unified.once().code == 0
+    assert sent(hop) == {"during": ["bert@example.org"]}
+    unified.sqlite("UPDATE account SET nexthop = NULL WHERE name = 'bert';")
+    for ident, n in (("before", 2), ("during", 1), ("after", 0)):
+        server.box.add(copy(ident, n))
+    assert unified.once().code == 0
+    assert len(hop.mails) == 1 and server.box.left() == []
+    assert unified.idents() == {"example.org/anna": ["after", "before", "during"], "example.org/info": ["after", "before", "during"],
+        "example.org/bert": ["after", "before"]}
+
+
+@pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
+def test_details_of_one_account(unified, mta, popd, protocol):
+    """An account that is named twice, with a detail and without, gets a message once: at its own address, or at the first."""
+    hop = mta(protocol)
+    unified.nexthop("hop", hop)
+    server = popd(messages=[copy("both", 0, ["bert+x@example.org", "bert@example.org"]),
+        copy("details", 0, ["Bert+x@example.org", "bert+y@example.org"]), copy("alone", 0, ["bert+x@example.org"]),
+        copy("alone", 1, ["bert@example.org"]), copy("alias", 0, ["bert+x@example.org", "sales@example.org"])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'bert';")
+    assert unified.once().code == 0
+    assert sent(hop) == {"both": ["bert@example.org"], "details": ["bert+x@example.org"],
+        "alone": ["bert+x@example.org"], "alias": ["bert@example.org"]}
+    assert server.box.left() == [] and unified.delivered() == {}
+
+
+def test_folders_are_places(unified, popd):
+    """A folder that a route leads to is a place of its own beside the inbox of its account."""
+    server = popd(messages=[copy("m", n, [who]) for n, who in enumerate(["anna@example.org", "news@example.org"] * 2)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("INSERT INTO route (address, target, folder) VALUES ('news@example.org', 'anna@example.org', 'News');")
+    assert ", 2 copies suppressed, " in unified.once().log
+    assert unified.idents() == {"example.org/anna": ["m"], "example.org/anna/.News": ["m"]}
+
+
 def test_personal(personal, popd):
     """What lies in a person's own mailbox is his, however often, and is not remembered."""
     personal.record("anna@example.org", "r", popd(messages=[copy("m", n) for n in range(3)]))
@@ -259,7 +315,7 @@ def test_explain(unified, mta, popd):
     assert "sender: <carl@sender.example>" in got
     assert "result: delivered example.org/anna" in got and "result: waiting bert@example.org" in got
     assert any(x.startswith("why: ") and "X-Real-To" in x for x in got)
-    assert any("bert@example.org at next hop 1, tried 1 time" in x and x.endswith("4.2.0 later") for x in got)
+    assert any("bert@example.org at next hop hop, tried 1 time" in x and x.endswith("4.2.0 later") for x in got)
     assert lines(unified, str(mailbox), uids[0]) == got
     text = unified.ctl("explain", str(mailbox), uids[0]).log
     assert "sender: <carl@sender.example>\n" in text and "result: delivered example.org/anna\n" in text

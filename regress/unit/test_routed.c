@@ -30,6 +30,11 @@ routed(void **state)
 		{ "X-Real-To: anna\n\n", "anna", NULL, "" },
 		{ "X-Real-To: bo\n\n", "bo@example.org>7", NULL, "" },
 		{ "X-Real-To: Bo+x\n\n", "bo+x@example.org>7(Bo+x@example.org)", NULL, "" },
+		/* one account, one message: its own address before one with a detail, else the first */
+		{ "X-Real-To: bo, bo+x\n\n", "bo@example.org>7", NULL, "" },
+		{ "X-Real-To: bo+x, anna, Bo\n\n", "bo@example.org>7(Bo@example.org) anna", NULL, "" },
+		{ "X-Real-To: bo+x, BO+X, bo+y\n\n", "bo+x@example.org>7", NULL, "" },
+		{ "X-Real-To: bo+x\nX-Real-To: BO@example.net\n\n", "bo@example.org>7(BO@example.net)", NULL, "" },
 		{ "X-Real-To: all\n\n", "anna carl away@example.net>9(all@example.org)", NULL, "" },
 		{ "X-Real-To: all, anna, carl\n\n", "anna carl away@example.net>9(all@example.org)", NULL, "" },
 		{ "X-Real-To: bsd, carl\n\n", "carl/.Lists.bsd carl", NULL, "" },

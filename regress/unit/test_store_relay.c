@@ -285,6 +285,32 @@ test_copies(void **state)
 	assert_int_equal(verdicts[0], COMMIT_DELIVER);
 }
 
+/* What an account has got it has got, by whatever way; rows of schema 2, which know the way only, count for that way. */
+static void
+test_ways(void **state)
+{
+	struct receipt	 r;
+
+	(void)state;
+	rcpt(0, RCPT_RELAY, "anna@example.org");
+	memset(rcpts[0].copy, 0x77, sizeof(rcpts[0].copy));
+	assert_int_equal(commit("a", 1, 0x55, SEEN_DELETING, 1).copies, 0);
+	assert_string_equal(ask("SELECT hex(key) FROM copy"), "77777777777777777777777777777777");
+	rcpt(0, RCPT_MAILDIR, "example.org/anna");
+	memset(rcpts[0].copy, 0x77, sizeof(rcpts[0].copy));
+	assert_int_equal(commit("b", 2, 0x55, SEEN_DELETING, 1).copies, 1);
+	tell("DELETE FROM copy");
+	rcpt(0, RCPT_RELAY, "anna@example.org");
+	commit("c", 3, 0x55, SEEN_DELETING, 1);
+	memset(rcpts[0].copy, 0x77, sizeof(rcpts[0].copy));
+	assert_int_equal(commit("d", 4, 0x55, SEEN_DELETING, 1).copies, 0);	/* an address at a next hop, and an account */
+	tell("DELETE FROM copy WHERE hex(key) LIKE '77%'; UPDATE copy SET mailbox = NULL, uid = NULL");
+	r = commit("e", 5, 0x55, SEEN_DELETING, 1);
+	assert_int_equal(r.copies, 1);
+	assert_string_equal(ask("SELECT results FROM handled WHERE uid = x'65'"),
+	    "a copy of the message taken 1970-01-01 01:23:20\ncopy suppressed anna@example.org\n");
+}
+
 /* One address at two next hops is two recipients of one message, both of whom have it when another copy comes. */
 static void
 test_two_hops(void **state)
@@ -861,7 +887,7 @@ main(void)
 {
 #define RUN(test)	cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest	 tests[] = {
-		RUN(test_kinds), RUN(test_final_at_once), RUN(test_no_note), RUN(test_copies), RUN(test_two_hops), RUN(test_dropped),
+		RUN(test_kinds), RUN(test_final_at_once), RUN(test_no_note), RUN(test_copies), RUN(test_ways), RUN(test_two_hops), RUN(test_dropped),
 		RUN(test_many_results), RUN(test_done), RUN(test_again),
 		RUN(test_quarantine), RUN(test_move), RUN(test_report), RUN(test_known), RUN(test_key), RUN(test_header),
 		RUN(test_record_gone), RUN(test_prune), RUN(test_locked), RUN(test_killed_commit), RUN(test_killed_change),
