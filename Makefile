@@ -81,7 +81,7 @@ DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o delivere
 		deliverer/master.o deliverer/notice.o deliverer/recipients.o deliverer/recover.o deliverer/report.o \
 		deliverer/routes.o deliverer/spool.o ${SYNC_${OS}} ${ROUTE} common/mailaddr.o common/mailaddr_lex.o \
 		deliverer/message.o deliverer/envelope.o deliverer/client.o deliverer/field.o deliverer/identity.o deliverer/proof.o deliverer/mark.o \
-		deliverer/places.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o \
+		deliverer/places.o deliverer/missed.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o \
 		deliverer/aside.o deliverer/lookup.o deliverer/rootmark.o common/rootfile.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \

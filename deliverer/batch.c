@@ -37,7 +37,7 @@ TAILQ_HEAD(message_list, message);
 struct batch {
 	TAILQ_ENTRY(batch)	 entry;
 	struct message_list	 messages;
-	uint32_t		 id, count, links;
+	uint32_t		 id, count, links, files;
 	uint64_t		 octets;
 	int			 complained;	/* the failed move was logged */
 };
@@ -115,8 +115,9 @@ batch_add(struct message *m)
 	batches.open->count++;
 	batches.open->octets += m->written;
 	batches.open->links += m->nrcpt;
+	batches.open->files += m->own_fd != -1 ? 2 : 1;
 	batches.inflight++;
-	if (batches.open->count >= BATCH_MESSAGES || batches.open->count >= batches.fd_budget ||
+	if (batches.open->files >= BATCH_MESSAGES || batches.open->files >= batches.fd_budget ||
 	    batches.open->octets >= BATCH_OCTETS || batches.open->links >= BATCH_LINKS)
 		batch_close();
 	else
@@ -158,6 +159,8 @@ batch_durable(struct batch *b)
 	TAILQ_FOREACH(m, &b->messages, entry) {
 		message_writeback(m);
 		items[n++].fd = m->fd;
+		if (m->own_fd != -1)
+			items[n++].fd = m->own_fd;
 	}
 	marked = rootmark_item(&items[n]);
 	sync_files(items, n + marked);
@@ -165,9 +168,13 @@ batch_durable(struct batch *b)
 		rootmark_synced(items[n].error);
 	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
 		error = items[i++].error;
+		if (m->own_fd != -1 && items[i++].error != 0)
+			error = items[i - 1].error;
 		if (close(m->fd) == -1 && error == 0)
 			error = errno;
-		m->fd = -1;
+		if (m->own_fd != -1 && close(m->own_fd) == -1 && error == 0)
+			error = errno;
+		m->fd = m->own_fd = -1;
 		if (error != 0)
 			batch_refuse(b, m, "write", error);
 	}

@@ -53,6 +53,7 @@ struct places {
 	struct place	*list;		/* each once */
 	size_t		 n, room;
 	int		 full;		/* there were more than PROTO_RCPT_MAX */
+	size_t		 last;		/* in list, what the last places_add() was about */
 	uint16_t	 set[PLACES_SLOTS];	/* what is in list, hashed by who and by dest: index plus one */
 };
 
@@ -63,11 +64,29 @@ int	 places_quarantine(struct places *, const char *reason);
 void	 places_clear(struct places *);
 void	 places_free(struct places *);
 
+/* missed.c: addresses that could not be placed; for the postmaster's own copy. */
+#define MISSED_MAX	200		/* that are told from others */
+#define MISSED_SHOWN	50		/* in a header */
+
+struct missed {
+	char		**list;		/* each once, printable ASCII */
+	size_t		  n, room;
+	uint32_t	  more;		/* beyond MISSED_MAX */
+};
+
+int	 missed_add(struct missed *, const uint8_t *, size_t);
+int	 missed_who(const struct missed *, const char *dir, char *who, size_t);
+int	 missed_write(const struct missed *, struct buf *);
+void	 missed_free(struct missed *);
+
 /* recipients.c: who gets the message. */
 struct recipients {
 	struct places	 places;
 	int		 fallback;	/* the postmaster is among them, for this reason: */
 	int		 unfound;	/* a special field was looked for, and none counted */
+	struct missed	 missed;	/* what fell back to him */
+	size_t		 postmaster;	/* fallback: his place in the list */
+	int		 named;		/* 1: the lines on top are for him alone, and name what was missed */
 	int		 loop;		/* into quarantine, for this reason: */
 	char		 reason[REASON_SIZE];	/* printable ASCII; empty: neither */
 	char		 mark[MARK_SIZE];	/* the trace mark to put into it; empty: none */
@@ -108,6 +127,7 @@ void	 spool_host(const char *);	/* our host name, for the names of files created
 void	 spool_name(const struct spool_id *, uint32_t rcpt, char *name, size_t size);
 int	 spool_parse(const char *name, struct spool_id *, uint32_t *rcpt);	/* 0, or -1: not a name of ours */
 int	 spool_create(struct spool_id *, uint32_t session, uint32_t msgno);	/* descriptor of link 0, or -1 and errno */
+int	 spool_own(const struct spool_id *, uint32_t rcpt, struct spool_id *);	/* a file of its own in place of a link; likewise */
 int	 spool_link(const struct spool_id *, uint32_t rcpt);	/* one more name for link 0; 0, or -1 and errno */
 void	 spool_remove(const struct spool_id *, uint32_t links);	/* links 0..links-1, the last one first */
 void	 spool_unlink(const struct spool_id *, uint32_t rcpt);
@@ -205,6 +225,9 @@ struct message {
 	uint64_t		 started;	/* octets whose write-back was started */
 	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t		 links;		/* names in the spool: 0..links-1 */
+	uint32_t		 own;		/* recipient, the last, whose file is his own; 0: all have the same */
+	struct spool_id		 own_id;
+	int			 own_fd;	/* likewise; -1 once durable */
 	uint32_t		 nrcpt, fallback, unfound;
 	struct rcpt		*rcpts;		/* nrcpt of them */
 	struct rcpt		 single;	/* room for the usual case */
@@ -217,6 +240,7 @@ struct message {
 struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* with its file; NULL and errno */
 int	 message_recipients(struct message *, uint32_t);	/* room in rcpts; 0/-1 */
 int	 message_decided(struct message *, struct recipients *, int noted, char *err, size_t errsize);	/* 0/-1 */
+int	 message_own(struct message *);		/* the last recipient gets a file of his own; 0, or -1 and errno */
 void	 message_receipt(const struct message *);
 void	 message_decide(struct message *, const uint8_t *verdicts);
 int	 message_move(struct message *);

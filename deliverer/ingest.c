@@ -62,11 +62,14 @@ static int	 ingest_looks(const struct session *);
 static size_t	 ingest_header(struct session *, const uint8_t *, size_t);
 static void	 ingest_body(struct session *, const uint8_t *, size_t);
 static void	 ingest_decide(struct session *);
+static void	 ingest_prologue(struct session *, struct recipients *);
+static void	 ingest_own(struct session *, struct recipients *);
 static void	 ingest_kept(struct session *);
 static void	 ingest_finish(struct session *);
 static void	 ingest_put(struct session *, const void *, size_t);
 static void	 ingest_flush(struct session *);
 static void	 ingest_write(struct session *, const uint8_t *, size_t);
+static int	 ingest_out(struct session *, int, const uint8_t *, size_t);
 static void	 ingest_forget(struct session *);
 static void	 ingest_refuse(struct session *, uint32_t, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
@@ -323,7 +326,6 @@ static void
 ingest_decide(struct session *s)
 {
 	struct recipients	 r;
-	struct buf		 prologue;
 	char			 err[PROTO_TEXT_SIZE], folder[PROTO_MAILBOX_SIZE + 1];
 
 	INGEST_POISON(&s->header.kept);
@@ -339,16 +341,45 @@ ingest_decide(struct session *s)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "%s", err);
 	else {
 		s->identify = s->open.suppress && s->open.mode != DIST_OWNER && !r.loop;
-		buf_init(&prologue, INGEST_BUFFER);
-		if (prologue_write(&s->open, s->msgno, &r, &prologue) == -1 ||
-		    (s->headers && prologue_header_only(s->size, &prologue) == -1))
-			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
-		else
-			ingest_put(s, buf_data(&prologue), buf_len(&prologue));
-		buf_free(&prologue);
+		r.named = r.fallback && s->message->nrcpt == 1;
+		ingest_prologue(s, &r);
+		if (r.fallback && r.missed.n > 0 && !r.named)
+			ingest_own(s, &r);
 	}
 	recipients_free(&r);
 	HOOK("deliverer.header");
+}
+
+/* The lines on top. */
+static void
+ingest_prologue(struct session *s, struct recipients *r)
+{
+	struct buf	 prologue;
+
+	buf_init(&prologue, INGEST_BUFFER);
+	if (prologue_write(&s->open, s->msgno, r, &prologue) == -1 ||
+	    (s->headers && prologue_header_only(s->size, &prologue) == -1))
+		ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
+	else if (s->message->own != 0)
+		ingest_out(s, s->message->own_fd, buf_data(&prologue), buf_len(&prologue));
+	else
+		ingest_put(s, buf_data(&prologue), buf_len(&prologue));
+	buf_free(&prologue);
+}
+
+/* The postmaster's file, with lines on top that are for him; what follows is the same and goes into both. */
+static void
+ingest_own(struct session *s, struct recipients *r)
+{
+	ingest_flush(s);
+	if (s->message == NULL)
+		return;
+	if (message_own(s->message) == -1) {
+		ingest_refuse(s, WHY_LOCAL_TEMP, "%s: create: %s", SPOOL_DIR, strerror(errno));
+		return;
+	}
+	r->named = 1;
+	ingest_prologue(s, r);
 }
 
 /* Header lines the parser lets through go out as they come. */
@@ -379,7 +410,7 @@ ingest_finish(struct session *s)
 		ingest_put(s, "\r", 1);
 	ingest_flush(s);
 	for (i = 1; s->message != NULL && i < s->message->nrcpt; i++) {
-		if (spool_link(&s->message->id, i) == -1)
+		if (i != s->message->own && spool_link(&s->message->id, i) == -1)
 			ingest_refuse(s, WHY_LOCAL_TEMP, "%s: link: %s", SPOOL_DIR, strerror(errno));
 		else
 			s->message->links++;
@@ -425,21 +456,31 @@ static void
 ingest_write(struct session *s, const uint8_t *p, size_t len)
 {
 	struct message	*m = s->message;
-	ssize_t		 n;
 
-	while (m != NULL && len > 0) {
-		if ((n = write(m->fd, p, len)) == -1) {
+	if (m == NULL || ingest_out(s, m->fd, p, len) == -1 || (m->own != 0 && ingest_out(s, m->own_fd, p, len) == -1))
+		return;
+	m->written += len;
+	if (m->written - m->started >= INGEST_WRITEBACK)
+		message_writeback(m);
+}
+
+/* 0, or -1: the message is refused. */
+static int
+ingest_out(struct session *s, int fd, const uint8_t *p, size_t len)
+{
+	ssize_t	 n;
+
+	while (len > 0) {
+		if ((n = write(fd, p, len)) == -1) {
 			if (errno == EINTR)
 				continue;
 			ingest_refuse(s, WHY_LOCAL_TEMP, "%s: write: %s", SPOOL_DIR, strerror(errno));
-			return;
+			return (-1);
 		}
 		p += n;
 		len -= n;
-		m->written += n;
 	}
-	if (m != NULL && m->written - m->started >= INGEST_WRITEBACK)
-		message_writeback(m);
+	return (0);
 }
 
 /* Drop what there is of the message; its file goes at once. */

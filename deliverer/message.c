@@ -11,6 +11,8 @@
 #include "../common/log.h"
 #include "deliverer.h"
 
+static const struct spool_id *message_id(const struct message *, uint32_t);
+static void	 message_last(struct places *, size_t);
 static int	 message_place(struct rcpt *, struct place *, char *, size_t);
 static void	 message_copy(const struct message *, const struct rcpt *, uint8_t [PROTO_COPY_LEN]);
 
@@ -30,6 +32,7 @@ message_new(struct session *s, uint32_t session, uint32_t msgno)
 	}
 	m->session = s;
 	m->links = 1;
+	m->own_fd = -1;
 	return (m);
 }
 
@@ -48,14 +51,16 @@ message_recipients(struct message *m, uint32_t n)
 int
 message_decided(struct message *m, struct recipients *r, int noted, char *err, size_t errsize)
 {
-	const struct places	*ps = &r->places;
-	struct place		*p;
-	char			 step[64] = "";
+	struct places	*ps = &r->places;
+	struct place	*p;
+	char		 step[64] = "";
 
 	if (ps->n == 0 || ps->n > PROTO_RCPT_MAX || message_recipients(m, ps->n) == -1) {
 		snprintf(err, errsize, "%zu recipients", ps->n);
 		return (-1);
 	}
+	if (r->fallback)
+		message_last(ps, r->postmaster);
 	for (p = ps->list; p < ps->list + ps->n; p++) {
 		if (message_place(&m->rcpts[m->nrcpt], p, step, sizeof(step)) == -1) {
 			snprintf(err, errsize, "%.150s: %s: %s", p->dest, step, strerror(errno));
@@ -75,6 +80,33 @@ message_decided(struct message *m, struct recipients *r, int noted, char *err, s
 	return (0);
 }
 
+/* The postmaster comes last: if his file is his own, the others are links of the first. */
+static void
+message_last(struct places *ps, size_t i)
+{
+	struct place	 p = ps->list[i];
+
+	ps->list[i] = ps->list[ps->n - 1];
+	ps->list[ps->n - 1] = p;
+}
+
+/* What the name of a recipient's file is made of. */
+static const struct spool_id *
+message_id(const struct message *m, uint32_t rcpt)
+{
+	return (rcpt != 0 && rcpt == m->own ? &m->own_id : &m->id);
+}
+
+int
+message_own(struct message *m)
+{
+	if ((m->own_fd = spool_own(&m->id, m->nrcpt - 1, &m->own_id)) == -1)
+		return (-1);
+	m->own = m->nrcpt - 1;
+	HOOK("deliverer.own");
+	return (0);
+}
+
 /* The strings change hands.  0, or -1 and errno. */
 static int
 message_place(struct rcpt *rcpt, struct place *p, char *step, size_t stepsize)
@@ -82,13 +114,14 @@ message_place(struct rcpt *rcpt, struct place *p, char *step, size_t stepsize)
 	rcpt->kind = p->kind;
 	rcpt->nexthop = p->nexthop;
 	rcpt->notify = p->notify;
+	rcpt->who = p->who;
+	p->who = NULL;
 	if (p->kind == RCPT_MAILDIR)
 		return ((rcpt->dir = maildir_get(p->dest, step, stepsize)) == NULL ? -1 : 0);
 	rcpt->dest = p->dest;
 	rcpt->original = p->original;
 	rcpt->reason = p->reason;
-	rcpt->who = p->who;
-	p->dest = p->original = p->reason = p->who = NULL;
+	p->dest = p->original = p->reason = NULL;
 	return (0);
 }
 
@@ -99,6 +132,8 @@ message_free(struct message *m)
 
 	if (m->fd != -1)
 		close(m->fd);
+	if (m->own_fd != -1)
+		close(m->own_fd);
 	for (r = m->rcpts; r != NULL && r < m->rcpts + m->nrcpt; r++) {
 		if (r->dir != NULL)
 			maildir_release(r->dir);
@@ -117,15 +152,20 @@ message_free(struct message *m)
 void
 message_drop(struct message *m)
 {
-	spool_remove(&m->id, m->links);
+	if (m->own != 0)
+		spool_unlink(&m->own_id, m->own);
+	spool_remove(&m->id, m->own != 0 && m->links > m->own ? m->own : m->links);
 	message_free(m);
 }
 
 void
 message_writeback(struct message *m)
 {
-	if (m->written > m->started)
+	if (m->written > m->started) {
 		sync_start(m->fd, m->started, m->written - m->started);
+		if (m->own_fd != -1)
+			sync_start(m->own_fd, m->started, m->written - m->started);
+	}
 	m->started = m->written;
 }
 
@@ -164,7 +204,7 @@ message_receipt(const struct message *m)
 		rcpt.kind = r->kind;
 		rcpt.nexthop = r->nexthop;
 		rcpt.notify = r->notify;
-		spool_name(&m->id, i, rcpt.link, sizeof(rcpt.link));
+		spool_name(message_id(m, i), i, rcpt.link, sizeof(rcpt.link));
 		strlcpy(rcpt.dest, r->kind == RCPT_MAILDIR ? maildir_path(r->dir) : r->dest, sizeof(rcpt.dest));
 		strlcpy(rcpt.original, r->original != NULL ? r->original : "", sizeof(rcpt.original));
 		strlcpy(rcpt.reason, r->reason != NULL ? r->reason : "", sizeof(rcpt.reason));
@@ -210,7 +250,7 @@ message_decide(struct message *m, const uint8_t *verdicts)
 		r = &m->rcpts[i];
 		if (verdicts[i] == COMMIT_DISCARD) {
 			HOOK("deliverer.discard");
-			spool_unlink(&m->id, i);
+			spool_unlink(message_id(m, i), i);
 		}
 		if (r->dir != NULL)
 			maildir_release(r->dir);
@@ -231,7 +271,7 @@ message_move(struct message *m)
 		r = &m->rcpts[i];
 		if (r->dir == NULL)
 			continue;
-		spool_name(&m->id, i, name, sizeof(name));
+		spool_name(message_id(m, i), i, name, sizeof(name));
 		HOOK("deliverer.rename");
 		if ((n = maildir_take(r->dir, name)) == -1) {
 			error = errno;

@@ -35,6 +35,7 @@ places_add(struct places *ps, const struct place *new)
 		p = &ps->list[ps->n++];
 	} else if (places_prefer(p, new) == -1)
 		return (-1);
+	ps->last = p - ps->list;
 	/* Found again by its account and by the address it has now. */
 	if (places_find(ps, p, 1, &whose) == NULL)
 		ps->set[whose] = p - ps->list + 1;

@@ -41,8 +41,11 @@ prologue_write(const struct msg_session_open *open, uint32_t msgno, const struct
 	}
 	if (to->reason[0] == '\0')
 		return (0);
-	n = snprintf(line, sizeof(line), "X-Rpopd-Reason: %s\n", to->reason);
-	return (n < 0 || (size_t)n >= sizeof(line) ? -1 : buf_add(out, line, n));
+	n = snprintf(line, sizeof(line), "X-Rpopd-Reason: %s", to->reason);
+	if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1 ||
+	    (to->named && missed_write(&to->missed, out) == -1))
+		return (-1);
+	return (buf_add(out, "\n", 1));
 }
 
 /* size: of the whole message, as listed; 0: unknown. */

@@ -40,6 +40,7 @@ static void	 recipients_scan(const struct header *, const struct field *, int, s
 static int	 recipients_found(void *, const struct mailaddr *, const uint8_t *, size_t);
 static void	 recipients_unread(struct recipients *, const uint8_t *, size_t);
 static int	 recipients_address(struct search *, const struct mailaddr *);
+static void	 recipients_missed(struct search *, const char *);
 static int	 recipients_permitted(const struct msg_session_open *, const char *);
 static int	 recipients_place(void *, const struct route_place *);
 static int	 recipients_onward(struct search *, enum rcpt_kind, const struct route_place *);
@@ -48,6 +49,7 @@ static int	 recipients_archive(struct search *);
 static int	 recipients_archived(void *, const struct route_place *);
 static int	 recipients_loop(const struct header *, struct search *);
 static int	 recipients_postmaster(struct recipients *, int only);
+static int	 recipients_fallback(struct recipients *);
 static void	 recipients_reason(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static void	 recipients_sender(const struct header *, struct recipients *);
 static void	 recipients_note(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
@@ -85,6 +87,7 @@ recipients_free(struct recipients *to)
 {
 	places_free(&to->places);
 	buf_free(&to->note);
+	missed_free(&to->missed);
 	memset(to, 0, sizeof(*to));
 }
 
@@ -227,7 +230,8 @@ recipients_found(void *arg, const struct mailaddr *found, const uint8_t *text, s
 		return (0);
 	if (++s->doubtful <= UNREAD_NOTED)
 		recipients_unread(s->to, text, len);
-	return (0);
+	s->error |= missed_add(&s->to->missed, text, len) == -1;
+	return (s->error);
 }
 
 /* What could not be read, as far as a line of the note has room for it. */
@@ -267,17 +271,22 @@ recipients_address(struct search *s, const struct mailaddr *found)
 	s->found = 0;
 	s->key = key;
 	if (detour == -1 || mailaddr_key(&a, open->domain, key, sizeof(key)) == -1 ||
-	    mailaddr_format(&a, s->wire, sizeof(s->wire)) == -1)
+	    mailaddr_format(&a, s->wire, sizeof(s->wire)) == -1) {
 		s->unknown++;
-	else if ((!bare || detour) && !recipients_permitted(open, a.domain)) {
+		recipients_missed(s, found->domain);
+	} else if ((!bare || detour) && !recipients_permitted(open, a.domain)) {
 		s->outside++;
+		recipients_missed(s, a.domain);
 		recipients_note(to, "%.200s: not in the record's domains", s->original);
 	} else {
 		full = buf_len(&to->note) + NOTE_LINE > to->note.max || (open->mode == DIST_STAR && s->unknown > 4);
 		errno = 0;
 		found_all = route_lookup(routes_table(), key, recipients_place, s, full ? NULL : &to->note) != -1;
 		s->error |= !found_all && errno == ENOMEM;
-		s->unknown += s->found == 0 || !found_all;
+		if (s->found == 0 || !found_all) {
+			s->unknown++;
+			recipients_missed(s, a.domain);
+		}
 	}
 	return (to->places.full || s->error);
 }
@@ -316,6 +325,17 @@ recipients_source_route(struct mailaddr *a)
 			return (-1);
 	}
 	return (i > 0);
+}
+
+/* The address looked at has no place.  By To, Cc and Bcc only those in domains here are missed. */
+static void
+recipients_missed(struct search *s, const char *domain)
+{
+	const char	*text = s->original[0] != '\0' ? s->original : "an address that is too long";
+
+	if (s->open->mode == DIST_STAR && !route_is_local(routes_table(), domain))
+		return;
+	s->error |= missed_add(&s->to->missed, (const uint8_t *)text, strlen(text)) == -1;
 }
 
 /* 1: the record takes mail for this domain (H4, S75), 0: not. */
@@ -397,6 +417,7 @@ recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_plac
 	}
 	if (new.dest[0] == '\0' || strlen(new.dest) >= PROTO_ADDR_SIZE) {
 		s->unknown++;
+		recipients_missed(s, strrchr(s->key, '@') != NULL ? strrchr(s->key, '@') + 1 : "");
 		return (0);
 	}
 	if (s->original[0] != '\0' && strcmp(s->original, new.dest) != 0)
@@ -471,12 +492,30 @@ recipients_postmaster(struct recipients *to, int only)
 {
 	if (only)
 		places_clear(&to->places);
-	if (places_account(&to->places, routes_postmaster(), "", NULL, NULL, NOTIFY_NEVER) == -1)
+	if (recipients_fallback(to) == -1)
 		return (-1);
 	if (!to->places.full)
 		return (0);
 	places_clear(&to->places);
-	return (places_account(&to->places, routes_postmaster(), "", NULL, NULL, NOTIFY_NEVER));
+	return (recipients_fallback(to));
+}
+
+/* His copy is known by the addresses, too: one about another address is another one. */
+static int
+recipients_fallback(struct recipients *to)
+{
+	const struct route_account	*postmaster = routes_postmaster();
+	struct place			*p;
+	char				 who[PROTO_DEST_SIZE];
+
+	if (places_account(&to->places, postmaster, "", NULL, NULL, NOTIFY_NEVER) == -1)
+		return (-1);
+	to->postmaster = to->places.last;
+	if (to->places.full || to->missed.n == 0)
+		return (0);
+	p = &to->places.list[to->postmaster];
+	free(p->who);
+	return (missed_who(&to->missed, postmaster->dir, who, sizeof(who)) == -1 || (p->who = strdup(who)) == NULL ? -1 : 0);
 }
 
 /* Field names are the administrator's, and still nothing but printable ASCII gets through. */

@@ -10,6 +10,7 @@
  *  step, in order                         spool/          new/      dies right after: start-up finds       hook
  *  1 the message begins                   R0, partial     -         no row: removed, a suspect             deliverer.begin
  *  2 its header ended, recipients known   R0, partial     -         the same                               deliverer.header
+ *    the postmaster's own file is there R0, Rn partial  -         the same                               deliverer.own
  *  3 it ended, count and links right      R0..Rn          -         the same                               deliverer.written
  *  4 octets durable                       R0..Rn          -         the same                               deliverer.fsync_files
  *  5 names durable                        R0..Rn          -         the same                               deliverer.fsync_spool
@@ -21,6 +22,8 @@
  * 10 moves durable, SETTLED not sent      -               R0..Rn    rows: all done                         deliverer.settle
  * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
  * 12 a file in flight is removed          Ri or not       -         the same                               deliverer.flight
+ *
+ * The postmaster's own copy of what fell back to him besides others, Rn, is a file of its own and not a link: it names the addresses.
  *
  * Links of recipients that are not Maildirs stay behind in step 9: queue.c.  The others are removed from the last to the first, so
  * that a message of which anything is left has its R0.
@@ -226,6 +229,18 @@ spool_create(struct spool_id *id, uint32_t session, uint32_t msgno)
 			return (fd);
 	}
 	return (-1);
+}
+
+/* Of the same message, with a time of its own: names that differ in more than the recipient's number have different contents. */
+int
+spool_own(const struct spool_id *id, uint32_t rcpt, struct spool_id *own)
+{
+	char	 name[PROTO_LINK_SIZE];
+
+	*own = *id;
+	own->usec ^= 1;
+	spool_name(own, rcpt, name, sizeof(name));
+	return (openat(spool.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 }
 
 int

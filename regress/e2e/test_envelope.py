@@ -6,6 +6,8 @@ domains (S75), percent and bang forms (S74), archive (S76), shared folders (S77)
 import re
 import signal
 
+import pytest
+
 import corpus
 
 PM = "postmaster@example.org"
@@ -283,6 +285,65 @@ def test_copies_by_field(unified, popd):
     unified.record(PM, "unified", s, special="X-Real-To")
     assert unified.once().code == 0
     assert places(unified) == {"m": ["anna", "bert", "info"]}
+
+
+LOST = re.compile(rb"(?m)^X-Rpopd-Reason: [^\n]*(?:\n\t[^\n]*)*")
+
+
+def test_postmaster_is_told_the_addresses(unified, popd):
+    """His copy names what fell back to him, and nobody else's does; about other addresses it is another one, about the same not."""
+    hidden = "secret@example.org"
+    s = popd(messages=[corpus.mail("alone", [("X-Real-To", hidden)]), corpus.mail("beside", [("X-Real-To", "anna, %s, bert" % hidden)]),
+        corpus.mail("both", [("X-Real-To", "postmaster, %s, other@elsewhere.example, %s" % (hidden, hidden.upper()))]),
+        corpus.mail("crowd", [("X-Real-To", ",\r\n ".join("u%d@example.org" % i for i in range(300)))])] +
+        [copy("m", n, field=who) for n, who in enumerate(["x1", "x2", "x3", "X1@example.org", "x2", "anna, x3", "postmaster", "x4, x5", "x5, x4"])])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    assert unified.once().code == 0
+    got = {corpus.ident_of(d): d for d in unified.delivered()["example.org/postmaster"] if corpus.ident_of(d) != "m"}
+    why = {i: LOST.search(d).group().decode() for i, d in got.items()}
+    assert why["alone"] == "X-Rpopd-Reason: an envelope recipient in the X-Real-To field is unknown here:\n\t" + hidden
+    assert why["beside"] == why["alone"]
+    assert why["both"] == why["alone"] + ",\n\tother@elsewhere.example"
+    assert len(why["crowd"].splitlines()) == 52 and why["crowd"].endswith("u49@example.org\n\tand 250 more")
+    for who in ("anna", "bert"):
+        (data,) = (d for d in unified.delivered()["example.org/" + who] if corpus.ident_of(d) == "beside")
+        assert b"secret" not in data and b"unknown here\n" in data
+        assert data.split(b"\nX-Test-Id")[1] == got["beside"].split(b"\nX-Test-Id")[1]
+    mine = [LOST.search(d) for d in unified.delivered()["example.org/postmaster"] if corpus.ident_of(d) == "m"]
+    assert sorted(m.group().decode().split("\n", 1)[1].replace("@example.org", "").split() for m in mine if m) == [
+        ["x1"], ["x2"], ["x3"], ["x4,", "x5"]]
+    assert len(mine) == 5 and places(unified)["m"] == ["anna"] + ["postmaster"] * 5
+    assert unified.spooled() == []
+
+
+def test_postmaster_elsewhere(unified, mta, popd):
+    """His own copy goes to his next hop by itself, whoever else gets the message there."""
+    hop = mta("lmtp")
+    unified.nexthop("hop", hop)
+    unified.settings["nexthop"] = "hop"
+    unified.settings["archive"] = "info@example.org"
+    s = popd(messages=[corpus.mail("m", [("X-Real-To", "anna, secret, bert")])])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    assert unified.once().code == 0
+    sent = {tuple(sorted(a for a, _ in m.rcpts)): m.data for m in hop.mails}
+    assert sorted(a for rcpts in sent for a in rcpts) == ["anna@example.org", "bert@example.org", "info@example.org", PM]
+    assert [rcpts for rcpts, data in sent.items() if b"secret@example.org" in data] == [(PM,)]
+    assert unified.spooled() == [] and s.box.left() == []
+
+
+@pytest.mark.parametrize("point", ["deliverer.own", "deliverer.header", "deliverer.written", "deliverer.fsync_files", "deliverer.fsync_spool",
+    "deliverer.receipt", "deliverer.committed", "deliverer.rename:2", "deliverer.rename:3", "deliverer.renamed", "deliverer.settle"])
+def test_killed_with_a_file_of_his_own(unified, popd, point):
+    s = popd(messages=[corpus.mail("m", [("X-Real-To", "anna, secret, bert")])])
+    unified.record(PM, "unified", s, special="X-Real-To")
+    result = unified.once("-K", "deliverer:" + point, hooks=True)
+    assert "died" in result.log or "signal 9" in result.log, "the point was not reached"
+    for _ in range(3):
+        unified.once()
+    assert places(unified) == {"m": ["anna", "bert", "postmaster"]}
+    (data,) = unified.delivered()["example.org/postmaster"]
+    assert b"secret@example.org" in data
+    assert s.box.left() == [] and unified.spooled() == []
 
 
 def back(data, *headers):

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The addresses of a message that could not be placed: what the postmaster's own copy of it is about.  Nobody else may read them, as
+ * they may be those of blind copies.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../common/compat.h"
+#include "../common/log.h"
+#include "deliverer.h"
+
+static int	 missed_cmp(const void *, const void *);
+
+/* One of them, or a text that is no address.  What is too long is cut; beyond MISSED_MAX it is only counted.  0, or -1: memory. */
+int
+missed_add(struct missed *m, const uint8_t *text, size_t len)
+{
+	char	 vis[PROTO_ADDR_SIZE], **list;
+	size_t	 i;
+
+	for (; len > 0 && (*text == ' ' || *text == '\t'); len--)
+		text++;
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
+		len--;
+	log_vis(vis, sizeof(vis), text, len);
+	for (i = 0; i < m->n; i++)
+		if (strcasecmp(m->list[i], vis) == 0)
+			return (0);
+	if (m->n == MISSED_MAX) {
+		m->more++;
+		return (0);
+	}
+	if (m->n == m->room) {
+		if ((list = reallocarray(m->list, m->room * 2 + 4, sizeof(*list))) == NULL)
+			return (-1);
+		m->list = list;
+		m->room = m->room * 2 + 4;
+	}
+	if ((m->list[m->n] = strdup(vis)) == NULL)
+		return (-1);
+	m->n++;
+	return (0);
+}
+
+/*
+ * Whose the postmaster's copy is: his, and about these addresses, in whatever order and letter case.  About none: just his.  dir is his
+ * Maildir; -1: no room.
+ */
+int
+missed_who(const struct missed *m, const char *dir, char *who, size_t size)
+{
+	static const char	 hex[] = "0123456789abcdef";
+	uint8_t			 digest[SHA256_DIGEST_LENGTH];
+	char			*sorted[MISSED_MAX], lower;
+	SHA2_CTX		 ctx;
+	size_t			 i, k, n = strlcpy(who, dir, size);
+
+	if (m->n == 0)
+		return (n < size ? 0 : -1);
+	if (n + 2 + 2 * sizeof(digest) >= size)
+		return (-1);
+	memcpy(sorted, m->list, m->n * sizeof(*sorted));
+	qsort(sorted, m->n, sizeof(*sorted), missed_cmp);
+	SHA256Init(&ctx);
+	for (i = 0; i < m->n; i++) {
+		for (k = 0; sorted[i][k] != '\0'; k++) {
+			lower = sorted[i][k] >= 'A' && sorted[i][k] <= 'Z' ? sorted[i][k] - 'A' + 'a' : sorted[i][k];
+			SHA256Update(&ctx, (const uint8_t *)&lower, 1);
+		}
+		SHA256Update(&ctx, (const uint8_t *)"\n", 1);
+	}
+	SHA256Final(digest, &ctx);
+	who[n++] = '\n';
+	for (i = 0; i < sizeof(digest); i++) {
+		who[n++] = hex[digest[i] >> 4];
+		who[n++] = hex[digest[i] & 15];
+	}
+	who[n] = '\0';
+	return (0);
+}
+
+/* They go on with a header field that has its text by now: a line for each, as many as a reader needs.  0/-1. */
+int
+missed_write(const struct missed *m, struct buf *out)
+{
+	char	 line[PROTO_ADDR_SIZE + 32];
+	size_t	 i, more = m->more + (m->n > MISSED_SHOWN ? m->n - MISSED_SHOWN : 0);
+	int	 n;
+
+	for (i = 0; i < m->n && i < MISSED_SHOWN; i++) {
+		n = snprintf(line, sizeof(line), "%s\n\t%s", i == 0 ? ":" : ",", m->list[i]);
+		if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1)
+			return (-1);
+	}
+	if (more == 0)
+		return (0);
+	n = snprintf(line, sizeof(line), "\n\tand %zu more", more);
+	return (buf_add(out, line, n));
+}
+
+void
+missed_free(struct missed *m)
+{
+	while (m->n > 0)
+		free(m->list[--m->n]);
+	free(m->list);
+	memset(m, 0, sizeof(*m));
+}
+
+static int
+missed_cmp(const void *a, const void *b)
+{
+	return (strcasecmp(*(char *const *)a, *(char *const *)b));
+}
