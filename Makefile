@@ -56,7 +56,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/commit.o rpopd/c
 		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notice.o rpopd/notify.o rpopd/options.o rpopd/orphan.o rpopd/pem.o rpopd/plan.o \
 		rpopd/reload.o rpopd/report.o rpopd/session.o rpopd/session_tls.o rpopd/store_check.o \
 		rpopd/store_config.o rpopd/store_queries.o rpopd/store_net.o rpopd/store_rows.o rpopd/store_rpop.o \
-		rpopd/store_secret.o \
+		rpopd/store_secret.o rpopd/store_told.o rpopd/quarantine_note.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/proof.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o \

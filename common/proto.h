@@ -138,7 +138,10 @@ enum imsg_type {
 	IMSG_REFUSED,		/* struct msg_refused: not taken, stays on the server */
 	IMSG_SESSION_CLOSED,	/* struct msg_session_closed: pipe at its end, every receipt of the session is out */
 	/* M -> V */
-	IMSG_NOTICE,		/* struct msg_notice: a message of ours for a local account; lost if V dies, never doubled */
+	IMSG_NOTICE,		/* struct msg_notice: a message of ours for an account here */
+
+	/* V -> M */
+	IMSG_NOTICED,		/* struct msg_noticed: durable, or not made */
 
 	/* M <-> V: messages that wait in the spool for a next hop, or in quarantine */
 	IMSG_SPOOL_OPEN,	/* M: struct msg_link: open it for reading */
@@ -542,11 +545,19 @@ struct msg_sent_end {
 };
 
 struct msg_notice {
+	uint32_t	 id;			/* chosen by M, comes back */
 	uint32_t	 account;		/* id */
+	uint32_t	 held;			/* 1: it stays in the spool, M makes a row for it; 0: into the account's Maildir */
 	uint32_t	 reserved;
 	char		 record[PROTO_RECORD_SIZE];
 	char		 subject[PROTO_TEXT_SIZE];	/* vis-encoded: ASCII without line ends */
 	char		 text[4 * PROTO_TEXT_SIZE];	/* likewise, but lines end in \n */
+};
+
+struct msg_noticed {
+	uint32_t	 id;
+	uint32_t	 error;			/* errno; 0: made */
+	char		 link[PROTO_LINK_SIZE];	/* held: in the spool; else empty */
 };
 
 struct msg_token_start {
@@ -721,6 +732,11 @@ struct ctl_status {
 	uint32_t	 config_changed;	/* rpopd.db was edited since the last load */
 	uint32_t	 log_level;		/* enum log_level */
 	uint32_t	 pending;		/* committed deliveries not yet settled */
+	uint32_t	 waiting;		/* deliveries that wait for a next hop */
+	uint32_t	 quarantined;		/* deliveries in quarantine, messages of ours included */
+	uint32_t	 reports;		/* failed deliveries whose report is due */
+	uint32_t	 suspects, aside;	/* messages, see rpopd.db(5); of all records */
+	uint32_t	 oversize;		/* messages over max_size on their servers */
 	char		 version[32];
 	char		 load_error[PROTO_TEXT_SIZE];	/* last refused reload, empty = none */
 	char		 root_error[PROTO_TEXT_SIZE];	/* the mail root is hidden or gone; empty: it is there */

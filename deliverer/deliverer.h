@@ -282,7 +282,7 @@ void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipie
 
 /* notice.c, report.c: messages of our own; notices, and delivery status notifications. */
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
-int	 notice_deliver(const struct msg_notice *);
+int	 notice_deliver(const struct msg_notice *, struct msg_noticed *);	/* 0, or -1: breaks the rules */
 int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* up to 1023 octets; 0/-1 */
 int	 notice_wrap(struct buf *, size_t column, const char *);
 int	 notice_write(int fd, struct buf *);

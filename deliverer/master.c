@@ -342,12 +342,15 @@ static int
 master_notice(void *arg, struct imsg *imsg)
 {
 	struct msg_notice	 msg;
+	struct msg_noticed	 answer;
 
 	(void)arg;
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.record, sizeof(msg.record)) ||
-	    !proto_str(msg.subject, sizeof(msg.subject)) || !proto_str(msg.text, sizeof(msg.text)))
+	    !proto_str(msg.subject, sizeof(msg.subject)) || !proto_str(msg.text, sizeof(msg.text)) ||
+	    notice_deliver(&msg, &answer) == -1)
 		return (-1);
-	return (notice_deliver(&msg));
+	master_send(IMSG_NOTICED, &answer, sizeof(answer));
+	return (0);
 }
 
 static int

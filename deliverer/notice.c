@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages of our own: what the owner of an account, or the postmaster, should read in his mail.  Best effort: a notice that
- * cannot be written is logged and forgotten, one that was in the spool when we died is removed with it.
+ * Messages of our own: what the owner of an account, or the postmaster, should read in his mail.  Into his Maildir, or held in the spool
+ * for a row of the master's if his mail is handed on; the master's notice.c has the states.
  */
 #include <sys/types.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,45 +21,69 @@
 #define NOTICE_COLUMN	72
 #define NOTICE_WORD	900	/* a longer word is cut: lines end at 998 (RFC 5322 section 2.1.1) */
 
+static int	 notice_make(const struct route_account *, const struct msg_notice *, char *);
 static int	 notice_printable(const char *, int);
 static int	 notice_text(const struct route_account *, const struct msg_notice *, const struct spool_id *, struct buf *);
 
-/* 0, or -1: the message breaks the rules.  Whether it was delivered is not told. */
+/* The answer tells the link of one that is held, or an errno; why it was not made is logged. */
 int
-notice_deliver(const struct msg_notice *m)
+notice_deliver(const struct msg_notice *m, struct msg_noticed *answer)
 {
-	const struct route_account *to;
-	struct maildir		*md;
-	struct spool_id		 id;
-	struct buf		 text;
-	char			 name[PROTO_LINK_SIZE], err[PROTO_TEXT_SIZE];
-	static uint32_t		 serial;
-	int			 fd;
+	const struct route_account	*to;
 
-	if (!notice_printable(m->record, 0) || !notice_printable(m->subject, 0) || !notice_printable(m->text, 1))
+	memset(answer, 0, sizeof(*answer));
+	answer->id = m->id;
+	if (!notice_printable(m->record, 0) || !notice_printable(m->subject, 0) || !notice_printable(m->text, 1) || m->held > 1)
 		return (-1);
 	if ((to = routes_by_id(m->account)) == NULL) {
 		log_warnx("notice for account %" PRIu32 ", which does not exist: %s", m->account, m->subject);
-		return (0);
-	}
-	if ((md = maildir_get(to->dir, err, sizeof(err))) == NULL) {
+		answer->error = ESRCH;
+	} else if (notice_make(to, m, answer->link) == -1) {
+		answer->error = errno != 0 ? errno : EIO;
+		answer->link[0] = '\0';
+	} else if (!m->held)
+		answer->link[0] = '\0';
+	return (0);
+}
+
+/* In place, or durable in the spool under the name link; 0, or -1 and errno: nothing is left of it. */
+static int
+notice_make(const struct route_account *to, const struct msg_notice *m, char *link)
+{
+	static uint32_t	 serial;
+	struct maildir	*md = NULL;
+	struct spool_id	 id;
+	struct buf	 text;
+	char		 err[PROTO_TEXT_SIZE];
+	int		 fd, error;
+
+	errno = 0;
+	if (!m->held && (md = maildir_get(to->dir, err, sizeof(err))) == NULL) {
 		log_warn("notice for %s: %s: %s", to->dir, m->subject, err);
-		return (0);
+		return (-1);
 	}
 	serial = serial % PROTO_MSGS_MAX + 1;
-	buf_init(&text, NOTICE_MAX);
-	if ((fd = spool_create(&id, NOTICE_SESSION, serial)) == -1)
+	if ((fd = spool_create(&id, NOTICE_SESSION, serial)) == -1) {
 		log_warn("notice for %s: %s: %s", to->dir, m->subject, SPOOL_DIR);
-	else {
-		spool_name(&id, 0, name, sizeof(name));
-		if (notice_text(to, m, &id, &text) == -1 || notice_write(fd, &text) == -1 || maildir_take(md, name) != 1) {
+		error = -1;
+	} else {
+		spool_name(&id, 0, link, PROTO_LINK_SIZE);
+		buf_init(&text, NOTICE_MAX);
+		if ((error = notice_text(to, m, &id, &text)) == -1)
+			close(fd);
+		else
+			error = notice_write(fd, &text);
+		if (error == 0)
+			error = m->held ? spool_sync() : maildir_take(md, link) == 1 ? 0 : -1;
+		if (error == -1) {
 			log_warn("notice for %s: %s", to->dir, m->subject);
 			spool_remove(&id, 1);
 		}
+		buf_free(&text);
 	}
-	buf_free(&text);
-	maildir_release(md);
-	return (0);
+	if (md != NULL)
+		maildir_release(md);
+	return (error == 0 ? 0 : -1);
 }
 
 static int

@@ -85,7 +85,7 @@ CREATE TABLE IF NOT EXISTS hop (
 -- Recipients that are not in a Maildir: with nexthop > 0, an id of table hop, dest is the address to hand on to, else the Maildir that a quarantined
 -- message was meant for.  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
 -- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
--- 1 deleting.  A report about a row has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
+-- 1 deleting.  What rpopd wrote itself, reports and notices, has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
 -- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
 -- body: 1 the file is in the spool, so that the message is safe here; 0 it is missing and wanted: the message is retrieved again, and
 -- nothing about it is final until then; 2 it is missing, and the server has the message no longer.
@@ -145,6 +145,15 @@ CREATE TABLE IF NOT EXISTS relay_count (
 	retried		INTEGER NOT NULL,
 	in_doubt	INTEGER NOT NULL
 ) STRICT;
+
+-- What was written to whom about what, so that it is not written again within a day, whatever is restarted meanwhile.  address: of an
+-- account here.  at: epoch.
+CREATE TABLE IF NOT EXISTS told (
+	address	TEXT NOT NULL,
+	about	TEXT NOT NULL,
+	at	INTEGER NOT NULL,
+	PRIMARY KEY (address, about)
+) STRICT, WITHOUT ROWID;
 
 -- In flight when the deliverer died (deaths), or when its session failed (failures); among the failures are refusals by the server
 -- (refusals).  since: the last time.  size: as listed, 0: not known.
@@ -226,6 +235,8 @@ CREATE TABLE IF NOT EXISTS token (
 	warned		INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+-- session: the last number that was reserved.  pruned: when old rows were removed last.  quarantined: deliveries that went into quarantine
+-- since the postmaster was told last.
 CREATE TABLE IF NOT EXISTS meta (
 	key	TEXT NOT NULL PRIMARY KEY,
 	value	INTEGER NOT NULL

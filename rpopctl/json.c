@@ -93,6 +93,12 @@ json_status(FILE *fp, const struct ctl_status *st)
 	json_number(fp, "sessions", st->sessions);
 	json_number(fp, "processors", st->processors);
 	json_number(fp, "pending", st->pending);
+	json_number(fp, "waiting", st->waiting);
+	json_number(fp, "quarantined", st->quarantined);
+	json_number(fp, "reports", st->reports);
+	json_number(fp, "aside", st->aside);
+	json_number(fp, "suspects", st->suspects);
+	json_number(fp, "oversize", st->oversize);
 	json_text(fp, "mail_root_error", st->root_error);
 	json_number(fp, "blocked_maildirs", st->places);
 	json_text(fp, "blocked_maildir", st->place);

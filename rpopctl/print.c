@@ -29,6 +29,7 @@ static const struct {
 
 static void	 print_status(const struct out *, const struct ctl_status *);
 static void	 print_mail_root(const struct out *, const struct ctl_status *);
+static void	 print_held(const struct out *, const struct ctl_status *);
 static void	 print_table(const struct out *, const struct reply *);
 static void	 print_account(const struct out *, const struct ctl_record *);
 static const char *state_sentence(const char *);
@@ -103,6 +104,7 @@ print_status(const struct out *o, const struct ctl_status *st)
 	    text_local(when, sizeof(when), st->started), log_level_str(st->log_level));
 	fprintf(o->fp, "records %u, enabled %u, loaded %s\n", st->records, st->enabled, text_local(when, sizeof(when), st->loaded));
 	fprintf(o->fp, "sessions %u of at most %u, deliveries pending %u\n", st->sessions, st->processors, st->pending);
+	print_held(o, st);
 	if (st->processors == 0)
 		print_wrapped(o, "note: processors is 0, nothing is polled", 6);
 	if (st->config_changed)
@@ -134,6 +136,28 @@ print_mail_root(const struct out *o, const struct ctl_status *st)
 		    "see 'rpopctl quarantine'", st->unknown);
 		print_wrapped(o, line, 6);
 	}
+}
+
+/* What is neither in its mailbox nor on its way there. */
+static void
+print_held(const struct out *o, const struct ctl_status *st)
+{
+	const struct { uint32_t n; const char *words; } sums[] = {
+		{ st->waiting, "waiting for a next hop" }, { st->reports, "reports due" }, { st->quarantined, "in quarantine" },
+		{ st->aside, "set aside" }, { st->suspects - st->aside, "suspects" }, { st->oversize, "oversize" }
+	};
+	const char	*between = "";
+	size_t		 i;
+
+	for (i = 0; i < nitems(sums); i++)
+		if (sums[i].n > 0) {
+			fprintf(o->fp, "%s%u %s", between, sums[i].n, sums[i].words);
+			between = ", ";
+		}
+	if (*between != '\0')
+		putc('\n', o->fp);
+	if (st->quarantined + st->aside > 0)
+		print_wrapped(o, "note: 'rpopctl quarantine' lists what could not be delivered and what is set aside", 6);
 }
 
 static void

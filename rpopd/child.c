@@ -264,6 +264,7 @@ child_set_ready(struct child *c)
 	token_kick();
 	session_later();
 	relay_kick();
+	notice_ready();
 }
 
 /*
@@ -398,6 +399,7 @@ child_died(struct child *c)
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();
 		dsn_reset();
+		notice_reset();
 		control_queue_reset();
 		ask_reset();
 		session_deliverer_died();

@@ -223,6 +223,7 @@ control_status(void *arg, struct imsg *imsg)
 {
 	struct client		*c = arg;
 	struct ctl_status	 m;
+	struct state_sums	 sums;
 	size_t			 i;
 
 	if (!control_allowed(c, imsg, 0))
@@ -238,6 +239,12 @@ control_status(void *arg, struct imsg *imsg)
 	m.config_changed = config_version(master.opt.store) != master.config_version;
 	m.log_level = log_getlevel();
 	m.pending = commit_pending();
+	relay_sums(&m);
+	if (state_sums(&sums) == 0) {
+		m.suspects = sums.suspects;
+		m.aside = sums.aside;
+		m.oversize = sums.oversize;
+	}
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, master.load_error, sizeof(m.load_error));
 	strlcpy(m.root_error, mailroot_trouble(), sizeof(m.root_error));

@@ -38,6 +38,7 @@ static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
 static int	 deliverer_tried(void *, struct imsg *);
 static int	 deliverer_reported(void *, struct imsg *);
+static int	 deliverer_noticed(void *, struct imsg *);
 static int	 deliverer_told(void *, struct imsg *);
 static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
@@ -66,6 +67,7 @@ const struct rule	 deliverer_rules[] = {
 	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
 	{ IMSG_TRIED, sizeof(struct msg_tried), sizeof(struct msg_tried), 0, RULES_ANY, deliverer_tried },
 	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
+	{ IMSG_NOTICED, sizeof(struct msg_noticed), sizeof(struct msg_noticed), 0, RULES_ANY, deliverer_noticed },
 	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
 	    deliverer_opened },
 	{ IMSG_SPOOL_MOVED, sizeof(struct msg_link), sizeof(struct msg_link), 0, RULES_ANY, deliverer_moved },
@@ -390,6 +392,16 @@ deliverer_reported(void *arg, struct imsg *imsg)
 	    m.error > INT32_MAX || (m.error == 0 && m.link[0] == '\0'))
 		return (-1);
 	return (dsn_made(&m));
+}
+
+/* The answer to IMSG_NOTICE. */
+static int
+deliverer_noticed(void *arg, struct imsg *imsg)
+{
+	struct msg_noticed	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : notice_made(&m));
 }
 
 /* A file with so many octets to be read from where it stands, and nothing to be done to it: the sender will get it. */

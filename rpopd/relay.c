@@ -90,6 +90,7 @@ relay_start(void)
 		body_checked();
 		if (state_relay_each(relay_read, NULL) == 0) {
 			move_tell();
+			quarantine_grew();
 			relay_kick();
 			return;
 		}
@@ -126,8 +127,8 @@ relay_committed(const struct relay_row *rows, size_t n)
 
 	for (i = 0; i < n; i++) {
 		relay_add(&rows[i]);
-		if (rows[i].state == RELAY_QUARANTINED && relay_hop(rows[i].nexthop)->quarantined == 1)
-			dsn_quarantined(rows[i].nexthop, rows[i].status);
+		if (rows[i].state == RELAY_QUARANTINED)
+			quarantine_grew();
 		if ((it = relay_waiting(rows[i].id)) != NULL && !it->mail->is_fresh) {
 			it->mail->is_fresh = 1;
 			TAILQ_INSERT_TAIL(&fresh, it->mail, fresh);
@@ -458,6 +459,18 @@ relay_kick(void)
 	if (!event_initialized(&timer))
 		evtimer_set(&timer, relay_timer, NULL);
 	evtimer_add(&timer, &tv);
+}
+
+void
+relay_sums(struct ctl_status *m)
+{
+	struct relay_hop	*h;
+
+	m->waiting = nitems_waiting;
+	m->reports = dsn_count();
+	m->quarantined = 0;
+	RB_FOREACH(h, relay_hops, &hops)
+		m->quarantined += h->quarantined;
 }
 
 void

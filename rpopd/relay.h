@@ -12,6 +12,7 @@
  *	relay_body.c	files that are missing: wanted again, found, or lost
  *	relay_proof.c	whether results could be written down
  *	relay_dsn.c	what is said of failures
+ *	quarantine_note.c	what is said of the quarantine
  *	link_sender.c	the sender's channel
  */
 #ifndef RELAY_H
@@ -203,6 +204,7 @@ void	 relay_kick(void);			/* relay_run() from the event loop, soon */
 void	 relay_run(void);			/* start what is due */
 int	 relay_full(void);			/* 1: no new polls (P29); until there is room again */
 int	 relay_idle(void);			/* 1: no connection, no result in the air, nothing that could be tried now */
+void	 relay_sums(struct ctl_status *);	/* what waits, what is in quarantine, what is to be reported */
 int	 relay_busy(void);			/* 1: connections, or results that are not committed */
 /* The first due mail of a hop, its due rows in ids (at most RELAY_RCPTS); NULL: none.  It is busy until relay_back(). */
 struct relay_mail *relay_take(struct relay_hop *, int64_t *ids, size_t *n);
@@ -273,15 +275,20 @@ int	 proof_failed(void);			/* 1: there was none when it was tried last */
 /* --- quarantine.c --- */
 
 int	 quarantine_file(const struct ctl_quarantine *, uint32_t id, char *text, size_t size);	/* one set aside in the spool; likewise */
+
+/* quarantine_note.c */
+void	 quarantine_grew(void);			/* the postmaster is told, once a day */
+int	 quarantine_note_due(void);
+
 int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
 
 /* --- relay_dsn.c --- */
 
 void	 dsn_due(int64_t id);			/* a row that failed */
 int	 dsn_made(const struct msg_reported *);	/* 0, or -1: none was asked for */
-void	 dsn_quarantined(uint32_t hop, const char *status);	/* the first of a hop */
 void	 dsn_reset(void);			/* the deliverer died */
 void	 dsn_run(void);
 int	 dsn_busy(void);
+uint32_t dsn_count(void);			/* rows whose failure is to be reported */
 
 #endif

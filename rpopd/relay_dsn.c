@@ -2,7 +2,7 @@
 /*
  * What is said of failures.  A report (RFC 3464) to the sender of a message whose recipient wants failures reported: made by the
  * deliverer, handed on through settings.report_nexthop, or to the postmaster without one.  Never to the null sender, never about a
- * report.  And one note to the postmaster when something is in quarantine.
+ * report.
  *
  *	state of a failed row			after a crash here
  *	FAILED, report asked for		asked for again; what the deliverer made is removed from the spool, no row holds it
@@ -63,6 +63,17 @@ dsn_busy(void)
 	struct due	*d = TAILQ_FIRST(&dues);
 
 	return (d != NULL && d->at <= clock_msec());
+}
+
+uint32_t
+dsn_count(void)
+{
+	struct due	*d;
+	uint32_t	 n = 0;
+
+	TAILQ_FOREACH(d, &dues, entry)
+		n++;
+	return (n);
 }
 
 /* One at a time: failures are rare. */
@@ -156,8 +167,8 @@ dsn_hold(const struct relay_row *row, const char *status)
 	if (state_relay_change(&c, 1) != 0)
 		return (-1);
 	commit_relay_tried(row->id);
-	if (relay_hop(row->nexthop)->quarantined++ == 0)
-		dsn_quarantined(row->nexthop, status);
+	relay_hop(row->nexthop)->quarantined++;
+	quarantine_grew();
 	return (0);
 }
 
@@ -216,29 +227,6 @@ dsn_replace(const struct relay_row *row, const struct msg_reported *m)
 	else if (state_relay_get(made, &report) == 1)
 		relay_add(&report);
 	return (0);
-}
-
-/* One note for each time that there is something where there was nothing. */
-void
-dsn_quarantined(uint32_t hop, const char *status)
-{
-	char		 name[PROTO_TEXT_SIZE], subject[PROTO_TEXT_SIZE], when[32] = "";
-	time_t		 t = time(NULL);
-	struct tm	 tm;
-
-	if (localtime_r(&t, &tm) != NULL)
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	if (hop == 0)
-		strlcpy(name, "mail for accounts here", sizeof(name));
-	else {
-		strlcpy(name, "next hop ", sizeof(name));
-		relay_hop_name(hop, name + strlen(name), sizeof(name) - strlen(name));
-	}
-	snprintf(subject, sizeof(subject), "Mail in quarantine since %s: %.150s", when, name);
-	notice_send(master.config->settings.postmaster, NULL, subject,
-	    "A message could not be delivered, and its sender is not to be told, so that it is kept in quarantine.  The reason:\n\n"
-	    "%s\n\nThis is written once; there may be more meanwhile.  rpopctl quarantine lists what is there; rpopctl quarantine "
-	    "release delivers it, rpopctl quarantine drop removes it.\n", status);
 }
 
 /* A header that kills whoever looks at it does so three times at most. */

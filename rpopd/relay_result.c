@@ -243,8 +243,10 @@ result_applied(const struct relay_change *c, struct relay_item *it)
 		dsn_due(c->id);
 	else if (c->what == RELAY_WANT)
 		body_sweep();
-	else if (m->hop->quarantined++ == 0)
-		dsn_quarantined(m->hop->id, c->status);
+	else {
+		m->hop->quarantined++;
+		quarantine_grew();
+	}
 	relay_forget(it);
 }
 

@@ -270,7 +270,7 @@ rpopd_maybe_exit(void)
 {
 	if (master.nsessions > 0 || (!master.stopping && !(master.opt.once && rpopd_once_done())))
 		return;
-	if (token_busy() || relay_busy()) {
+	if (token_busy() || relay_busy() || notice_busy()) {
 		rpopd_wait();
 		return;
 	}
@@ -301,6 +301,8 @@ rpopd_once_done(void)
 
 	if (child_current(ROLE_DELIVERER) == NULL)
 		return (0);		/* earlier deliveries are still to be replayed */
+	if (quarantine_note_due() || notice_busy())
+		return (0);
 	if (child_hopeless(ROLE_SENDER))
 		master.failed = 1;	/* what is due waits for the next run */
 	else if (!relay_idle())

@@ -252,6 +252,14 @@ void	 control_tried_end(struct client *, int ok, const char *);
 /* notice.c */
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
 	    __attribute__((__format__(printf, 4, 5)));
+#define NOTICE_HELD	"the quarantine"
+/* To the postmaster, about deliveries in quarantine; whether it is time for that is the caller's business. */
+void	 notice_held(int64_t held, const char *subject, const char *fmt, ...) __attribute__((__format__(printf, 3, 4)));
+int	 notice_made(const struct msg_noticed *);	/* link_deliverer.c; 0, or -1: a lie */
+int	 notice_link_sane(const char *);
+void	 notice_ready(void);			/* a deliverer is there */
+void	 notice_reset(void);			/* it died */
+int	 notice_busy(void);
 
 /* sd_notify(3)'s one datagram: notify.c */
 void	 notify_ready(void);

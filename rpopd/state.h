@@ -184,6 +184,25 @@ int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* eve
 struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, oversize; };
 int	 state_counts(int64_t mailbox, struct mailbox_counts *);
 
+/* --- store_told.c --- */
+
+struct relay_row;
+int	 state_told(const char *address, const char *about, int64_t *at);	/* 1: epoch in *at, 0: never, or long ago, -1 */
+/*
+ * A notice was written about it, which tells of held deliveries in quarantine.  If row has a next hop, it is added, durably, and gets its
+ * id; else id is 0.
+ */
+int	 state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row);
+int	 state_held(int64_t *fresh);		/* went into quarantine since the postmaster was told; 0/-1 */
+struct held_row {			/* what is in quarantine for one next hop, but for messages of ours */
+	uint32_t	 nexthop;
+	int64_t		 count, all;	/* of this one; of all */
+	const char	*status;	/* of the last; valid during the call */
+};
+int	 state_held_each(int (*cb)(void *, const struct held_row *), void *arg);	/* cb must not call the store; 0/-1 */
+struct state_sums { uint32_t suspects, aside, oversize; };	/* of all mailboxes */
+int	 state_sums(struct state_sums *);	/* 0/-1 */
+
 /* --- store_explain.c --- */
 
 struct explanation {			/* of one message */

@@ -116,6 +116,16 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_HANDLED_PRUNE] = "DELETE FROM handled WHERE since < ?1",
 	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned' AND ?1 = 0",
 	[Q_PRUNED_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?1)",
+	[Q_TOLD_GET] = "SELECT at FROM told WHERE address = ?1 AND about = ?2",
+	[Q_TOLD_PUT] = "INSERT OR REPLACE INTO told (address, about, at) VALUES (?1, ?2, ?3)",
+	[Q_TOLD_PRUNE] = "DELETE FROM told WHERE at < ?1",
+	[Q_HELD_GET] = "SELECT value FROM meta WHERE key = 'quarantined' AND ?1 = 0",
+	[Q_HELD_ADD] = "INSERT INTO meta (key, value) VALUES ('quarantined', max(0, ?1))"
+	    " ON CONFLICT DO UPDATE SET value = max(0, value + ?1)",
+	[Q_HELD_LIST] = "SELECT nexthop, count(*), sum(count(*)) OVER (), max(id), status FROM relay WHERE state = 1 AND body = 1 AND uid <> x''"
+	    " GROUP BY nexthop ORDER BY 4 DESC",
+	[Q_ODD_SUMS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= 3 OR failures >= 5), (SELECT count(*) FROM oversize)"
+	    " FROM suspect",
 	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
 	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(size), max(whole),"
 	    " max(wanted) FROM ("

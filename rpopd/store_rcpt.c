@@ -30,6 +30,7 @@
 #define RESULTS_SIZE	4096		/* of handled.results at first */
 #define ORIGIN_SIZE	(4 * (PROTO_RECORD_SIZE + STATE_KEY_MAX) + 64)
 #define HANDLED_SECONDS	(14 * 86400)
+#define TOLD_SECONDS	(2 * 86400)
 #define COPY_SECONDS	(30 * 86400)
 
 struct results {			/* what rpopctl explain will say: a line for each recipient, as far as they fit */
@@ -208,6 +209,8 @@ rcpt_relay(struct receipt *r, const struct msg_rcpt *rcpt)
 
 	if (relay_row_make(&row, r, rcpt) == -1 || relay_insert(&row, &id) == -1)
 		return (-1);
+	if (row.state == RELAY_QUARANTINED && held_add() == -1)
+		return (-1);
 	if (r->relay == 0)
 		r->relay = id;
 	if (row.state != RELAY_QUARANTINED)
@@ -327,5 +330,5 @@ state_prune_old(int64_t now)
 	if ((rv = state_begin(STATE_LAZY)) != 0)
 		return (rv);
 	return (state_end(state_run(Q_COPY_PRUNE, now - COPY_SECONDS) == -1 ||
-	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_PRUNED_PUT, now) == -1));
+	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 || state_run(Q_PRUNED_PUT, now) == -1));
 }

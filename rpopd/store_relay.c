@@ -289,7 +289,7 @@ change_one(struct relay_change *c)
 	case RELAY_FAIL:
 		return (change_row(c, Q_RELAY_STATE, RELAY_FAILED) == -1 ? -1 : relay_note(&row, "failed", dest, c->status));
 	case RELAY_HOLD:
-		if (change_row(c, Q_RELAY_STATE, RELAY_QUARANTINED) == -1 ||
+		if (change_row(c, Q_RELAY_STATE, RELAY_QUARANTINED) == -1 || (row.uidlen > 0 && held_add() == -1) ||
 		    relay_note(&row, "quarantined", dest, c->status) == -1)
 			return (-1);
 		break;

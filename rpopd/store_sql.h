@@ -127,6 +127,7 @@ enum state_sql {
 	Q_COPY_GET, Q_COPY_ADD, Q_COPY_FORGET, Q_COPY_PRUNE, Q_HANDLED_PUT, Q_HANDLED_GET, Q_HANDLED_RESULT, Q_HANDLED_KEY,
 	Q_HANDLED_PRUNE,
 	Q_PRUNED_GET, Q_PRUNED_PUT,
+	Q_TOLD_GET, Q_TOLD_PUT, Q_TOLD_PRUNE, Q_HELD_GET, Q_HELD_ADD, Q_HELD_LIST, Q_ODD_SUMS,
 	Q_ODD_ANY, Q_ODD_LIST, Q_ODD_GET,
 	Q_SUSPECT_ADD, Q_FAILURE_ADD, Q_REFUSAL_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS, Q_SUSPECT_PURGE,
 	Q_SUSPECT_NEXT,
@@ -174,6 +175,8 @@ int	 rcpt_commit(struct receipt *, int64_t *first, int64_t *last);
 /* copy: 16 octets, the key of its row in table copy, or NULL. */
 int	 rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, const uint8_t *copy,
 	    int64_t *id);
+int	 told_put(const char *address, const char *about, int64_t now);	/* store_told.c; likewise */
+int	 held_add(void);
 struct relay_row;
 int	 relay_insert(const struct relay_row *, int64_t *id);	/* store_relay.c; likewise */
 int	 relay_attach(struct receipt *);		/* store_body.c; likewise */

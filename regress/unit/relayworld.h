@@ -17,11 +17,10 @@ extern struct nexthop_row	 nexthops[3];	/* ids 1 and 2 are dialed, 3 is a socket
 extern struct relay_row		 rows[NROWS];	/* the store; id 0: free */
 extern struct child		 dialer, deliverer, sender;
 extern struct sent		 sent[NROWS * 4];
-extern size_t			 nsent, nnotices;
+extern size_t			 nsent, ngrown;	/* ngrown: quarantine_grew() */
 extern size_t			 ntried;	/* rows, by commit_relay_tried() */
 extern int64_t			 now, wall;	/* monotonic ms, epoch */
 extern int			 locked;	/* the store */
-extern char			 notice[2048];
 extern char			 gone[PROTO_LINK_SIZE];	/* a link whose file is not in the spool */
 extern size_t			 nproofs, nsentmarks;	/* writes before something is handed on */
 

@@ -423,7 +423,8 @@ json_object(void **state __unused)
 	fclose(fp);
 	assert_string_equal(output, "{\"daemon\":{\"version\":\"0.1\",\"started\":\"2023-11-14T20:13:20Z\","
 	    "\"loaded\":\"2023-11-14T20:13:20Z\",\"config_changed\":true,\"load_error\":null,\"records\":2,\"enabled\":2,"
-	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"mail_root_error\":null,"
+	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"waiting\":0,\"quarantined\":0,"
+	    "\"reports\":0,\"aside\":0,\"suspects\":0,\"oversize\":0,\"mail_root_error\":null,"
 	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"log_level\":\"problems\"},"
 	    "\"records\":[{\"account\":\"anna@example.org\","
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","

@@ -4,6 +4,7 @@
 /* Mail of our own: where it goes, what it looks like, what is refused, what is left of one that was cut off. */
 #include <sys/types.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include "spoolroot.h"
 
 static const char *const	 people[] = { "postmaster", "anna" };
+static struct msg_noticed	 answer;
 
 static struct msg_notice
 notice(uint32_t account, const char *record, const char *subject, const char *text)
@@ -27,6 +29,7 @@ notice(uint32_t account, const char *record, const char *subject, const char *te
 	struct msg_notice	 m;
 
 	memset(&m, 0, sizeof(m));
+	m.id = 7;
 	m.account = account;
 	strlcpy(m.record, record, sizeof(m.record));
 	strlcpy(m.subject, subject, sizeof(m.subject));
@@ -84,7 +87,7 @@ test_delivered(void **state)
 	char			*text;
 
 	(void)state;
-	assert_int_equal(notice_deliver(&m), 0);
+	assert_int_equal(notice_deliver(&m, &answer), 0);
 	text = only("example.org/anna/new");
 	assert_int_equal(root_count("example.org/postmaster/new"), 0);
 	assert_int_equal(root_count(SPOOL_DIR), 0);
@@ -96,8 +99,34 @@ test_delivered(void **state)
 	has(text, "\n\nThe mail server pop.example.net answers the login with this text, which\n"
 	    "is meant for you to read and act upon:\n\nYour password expires tomorrow.\n\nRecord: anna@example.org/isp\n");
 	free(text);
-	/* The master hears nothing of it. */
-	assert_int_equal(nnotes, 0);
+	assert_int_equal(answer.id, 7);
+	assert_int_equal(answer.error, 0);
+	assert_string_equal(answer.link, "");
+}
+
+/* For an account whose mail is handed on: it stays in the spool, and the master gets its name. */
+static void
+test_held(void **state)
+{
+	struct msg_notice	 m = notice(2, "", "x", "y\n");
+	struct spool_id		 id;
+	uint32_t		 rcpt;
+	char			*text;
+
+	(void)state;
+	m.held = 1;
+	assert_int_equal(notice_deliver(&m, &answer), 0);
+	assert_int_equal(answer.error, 0);
+	assert_int_equal(spool_parse(answer.link, &id, &rcpt), 0);
+	assert_int_equal(id.session, NOTICE_SESSION);
+	assert_int_equal(rcpt, 0);
+	text = only(SPOOL_DIR);
+	assert_memory_equal(text, "Return-Path: <>\nFrom: Mail retrieval <mailer-daemon@", 52);
+	has(text, "\nTo: <anna@example.org>\n");
+	free(text);
+	assert_int_equal(root_count("example.org/anna/new"), 0);
+	m.held = 2;
+	assert_int_equal(notice_deliver(&m, &answer), -1);
 }
 
 /* Whatever the length of what is said, no line is too long, and the subject stays one field. */
@@ -115,7 +144,7 @@ test_long(void **state)
 	memset(body, 'b', sizeof(body) - 1);
 	body[sizeof(body) - 1] = '\0';
 	m = notice(2, "", subject, body);
-	assert_int_equal(notice_deliver(&m), 0);
+	assert_int_equal(notice_deliver(&m, &answer), 0);
 	text = only("example.org/anna/new");
 	assert_null(strstr(text, "Record:"));
 	for (line = text; *line != '\0'; line = next + 1) {
@@ -142,16 +171,17 @@ test_refused(void **state)
 	(void)state;
 	for (i = 0; i < nitems(bad); i++) {
 		m = notice(2, "", bad[i], "x");
-		assert_int_equal(notice_deliver(&m), -1);
+		assert_int_equal(notice_deliver(&m, &answer), -1);
 		m = notice(2, bad[i], "x", "x");
-		assert_int_equal(notice_deliver(&m), -1);
+		assert_int_equal(notice_deliver(&m, &answer), -1);
 		m = notice(2, "", "x", bad[i]);
-		assert_int_equal(notice_deliver(&m), i == 0 ? 0 : -1);
+		assert_int_equal(notice_deliver(&m, &answer), i == 0 ? 0 : -1);
 	}
 	assert_int_equal(root_count("example.org/anna/new"), 1);
 	/* Nobody to tell is no crime. */
 	m = notice(77, "", "x", "x");
-	assert_int_equal(notice_deliver(&m), 0);
+	assert_int_equal(notice_deliver(&m, &answer), 0);
+	assert_int_equal(answer.error, ESRCH);
 	assert_int_equal(root_count("example.org/anna/new"), 1);
 }
 
@@ -163,7 +193,9 @@ test_no_maildir(void **state)
 
 	(void)state;
 	root_write("example.org", "in the way", 10);
-	assert_int_equal(notice_deliver(&m), 0);
+	assert_int_equal(notice_deliver(&m, &answer), 0);
+	assert_int_not_equal(answer.error, 0);
+	assert_string_equal(answer.link, "");
 	assert_int_equal(root_count(SPOOL_DIR), 0);
 }
 
@@ -190,6 +222,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup_teardown(test_delivered, setup, root_teardown),
+		cmocka_unit_test_setup_teardown(test_held, setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_long, setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, root_teardown),
 		cmocka_unit_test_setup_teardown(test_no_maildir, setup, root_teardown),

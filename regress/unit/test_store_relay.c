@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_body.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c build/state_schema.c rpopd/store_root.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_told.c rpopd/store_body.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c build/state_schema.c rpopd/store_root.c */
 /* libs: -lsqlite3 -DRPOPD_HOOKS */
 /* state.db: who gets a message, who has it already, and what becomes of those it is handed on for. */
 #include <sys/wait.h>
@@ -612,6 +612,80 @@ test_prune(void **state)
 	assert_string_equal(ask("SELECT count(*) FROM copy"), "0");
 }
 
+/* What was written to whom: with the row of a notice that is handed on, in one transaction; forgotten after some days. */
+static void
+test_told(void **state)
+{
+	struct relay_row	 row;
+	int64_t			 at = 0;
+
+	(void)state;
+	memset(&row, 0, sizeof(row));
+	strlcpy(row.dest, "anna@example.org", sizeof(row.dest));
+	strlcpy(row.link, "1.M2P3S0N1R0.mx", sizeof(row.link));
+	assert_int_equal(state_told("anna@example.org", "x", &at), 0);
+	assert_int_equal(state_noticed("anna@example.org", "x", 0, &row), 0);
+	assert_int_equal(row.id, 0);
+	assert_int_equal(state_relay_count(), 0);
+	row.nexthop = 3;
+	assert_int_equal(state_noticed("anna@example.org", "y", 0, &row), 0);
+	assert_int_not_equal(row.id, 0);
+	assert_string_equal(ask("SELECT nexthop || mailbox || length(uid) || sender || dest FROM relay"), "300anna@example.org");
+	assert_int_equal(state_told("anna@example.org", "y", &at), 1);
+	assert_true(at > 1600000000);
+	assert_int_equal(state_told("bert@example.org", "y", &at), 0);
+	assert_int_equal(state_noticed("anna@example.org", "z", 0, &row), -1);	/* that link has a row */
+	assert_int_equal(state_told("anna@example.org", "z", &at), 0);
+	assert_int_equal(state_prune_old(at + 86400), 0);
+	assert_int_equal(state_told("anna@example.org", "y", &at), 1);
+	assert_int_equal(state_prune_old(at + 3 * 86400), 0);
+	assert_int_equal(state_told("anna@example.org", "y", &at), 0);
+}
+
+static int
+held(void *arg, const struct held_row *row)
+{
+	char	 line[128];
+
+	snprintf(line, sizeof(line), "%u: %lld of %lld, %.20s; ", row->nexthop, (long long)row->count, (long long)row->all, row->status);
+	strlcat(arg, line, 512);
+	return (0);
+}
+
+/* How much came into quarantine since the postmaster was told; what we wrote ourselves does not count. */
+static void
+test_held(void **state)
+{
+	char			 got[512] = "";
+	struct relay_row	 row;
+	int64_t			 fresh;
+
+	(void)state;
+	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(fresh, 0);
+	rcpt(0, RCPT_QUARANTINE, "example.org/info");
+	rcpt(1, RCPT_RELAY, "bert@example.com");
+	rcpt(2, RCPT_RELAY, "carl@example.com");
+	commit("a", 1, 0, SEEN_DELETING, 3);
+	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(fresh, 1);
+	change(2, RELAY_HOLD, "5.1.1 no", NULL);
+	change(3, RELAY_HOLD, "5.1.1 never", NULL);
+	memset(&row, 0, sizeof(row));
+	row.nexthop = 3;
+	strlcpy(row.link, "1.M2P3S0N1R0.mx", sizeof(row.link));
+	assert_int_equal(state_noticed("postmaster@example.org", "held", 2, &row), 0);
+	change(row.id, RELAY_HOLD, "5.7.1 no notices", NULL);
+	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(fresh, 1);
+	assert_int_equal(state_held_each(held, got), 0);
+	assert_non_null(strstr(got, ": 2 of 3, 5.1.1 never; "));
+	assert_non_null(strstr(got, "0: 1 of 3, "));
+	assert_int_equal(state_noticed("postmaster@example.org", "held", 5, &(struct relay_row){ .nexthop = 0 }), 0);
+	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(fresh, 0);
+}
+
 static void
 test_locked(void **state)
 {
@@ -890,7 +964,8 @@ main(void)
 		RUN(test_kinds), RUN(test_final_at_once), RUN(test_no_note), RUN(test_copies), RUN(test_ways), RUN(test_two_hops), RUN(test_dropped),
 		RUN(test_many_results), RUN(test_done), RUN(test_again),
 		RUN(test_quarantine), RUN(test_move), RUN(test_report), RUN(test_known), RUN(test_key), RUN(test_header),
-		RUN(test_record_gone), RUN(test_prune), RUN(test_locked), RUN(test_killed_commit), RUN(test_killed_change),
+		RUN(test_record_gone), RUN(test_prune), RUN(test_told), RUN(test_held),
+		RUN(test_locked), RUN(test_killed_commit), RUN(test_killed_change),
 		RUN(test_killed_final), RUN(test_wanted), RUN(test_attach_choice), RUN(test_lost), RUN(test_sent), RUN(test_bad_row),
 	};
 
