@@ -85,7 +85,7 @@ DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o delivere
 		deliverer/aside.o deliverer/lookup.o deliverer/rootmark.o common/rootfile.o
 OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
-		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o common/auth_mask.o common/base64.o \
+		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o sender/trace.o common/auth_mask.o common/base64.o \
 		common/sasl.o common/sasl_check.o common/tlserror.o
 RPOPCTL =		rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o \
 		rpopctl/text.o rpopctl/lines.o rpopctl/queue.o rpopctl/tried.o

@@ -501,6 +501,7 @@ struct msg_send_start {
 	char		 name[PROTO_TEXT_SIZE];	/* of the next hop, for logs */
 };
 
+	uint32_t	 keep_trace;		/* 1: Delivered-To fields go along */
 struct msg_send_part {			/* the octets follow it in the same message */
 	uint32_t	 id;
 	uint32_t	 reserved;

@@ -41,6 +41,16 @@ CREATE TABLE nexthop (
 	null_sender	TEXT NOT NULL DEFAULT 'auto',
 	connections	INTEGER NOT NULL DEFAULT 2,
 	timeout		INTEGER NOT NULL DEFAULT 300,
+	keep_trace	INTEGER NOT NULL DEFAULT 0,
+	bounce_to	TEXT,
+	CONSTRAINT "nexthop: keep_trace must be 0, or 1: Delivered-To fields of the provider go to the next hop, too" CHECK (
+	    keep_trace IN (0, 1)),
+	CONSTRAINT "nexthop: bounce_to must be an address, local-part@domain in lower case, that routes to a place here, or NULL" CHECK (
+	    bounce_to = lower(bounce_to) AND length(CAST(bounce_to AS BLOB)) <= 318 AND bounce_to GLOB '?*@?*' AND
+	    bounce_to NOT GLOB '[*]@*' AND instr(CAST(bounce_to AS BLOB), x'00') = 0 AND
+	    bounce_to NOT GLOB '*[' || char(1) || '-' || char(32) || char(127) || ']*'),
+	CONSTRAINT "nexthop: bounce_to and null_sender 'always' exclude each other" CHECK (
+	    bounce_to IS NULL OR null_sender <> 'always'),
 	CONSTRAINT "nexthop: id must be 1..4294967295" CHECK (id BETWEEN 1 AND 4294967295),
 	CONSTRAINT "nexthop: name must be 1 to 64 octets of text without control characters" CHECK (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND instr(CAST(name AS BLOB), x'00') = 0 AND

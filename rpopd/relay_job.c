@@ -50,6 +50,7 @@ struct job {
 static void	 job_connected(struct job *, int);
 static void	 job_open(struct job *);
 static int	 job_mail(struct job *, const struct msg_spool_opened *, int);
+static void	 job_bounces(const struct job *, const struct relay_row *, struct msg_send_mail *);
 static void	 job_rcpt(struct job *, uint32_t, const struct relay_row *);
 static void	 job_next(struct job *);
 static void	 job_quit(struct job *);
@@ -234,6 +235,7 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	m.rcpts = n;
 	m.notify = rows[0].notify;
 	strlcpy(m.sender, rows[0].sender, sizeof(m.sender));
+	job_bounces(j, &rows[0], &m);
 	strlcpy(m.client, rows[0].client, sizeof(m.client));	/* one message, so it is that of all rows */
 	snprintf(m.envid, sizeof(m.envid), "rpopd.%lld.%lld", (long long)rows[0].arrived, (long long)rows[0].id);
 	j->state = JOB_SENDING;
@@ -244,6 +246,21 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	free(rows);
 	job_clock(j, 3LL * j->timeout + (ANSWER_TIMEOUT + (int64_t)(opened->octets / LEAST_RATE)) * 1000);
 	return (0);
+}
+
+/*
+ * Nobody would hear if the next hop takes a message and fails later.  With bounce_to somebody here does, in the sender's place; but what
+ * has no sender, or is ours, must not come back, so that no report of a report is made.
+ */
+static void
+job_bounces(const struct job *j, const struct relay_row *row, struct msg_send_mail *m)
+{
+	const struct nexthop_row	*hop = config_nexthop(master.config, j->hop->id);
+
+	if (hop == NULL || hop->bounce_to[0] == '\0' || row->notify != NOTIFY_NEVER || row->sender[0] == '\0' || row->uidlen == 0)
+		return;
+	strlcpy(m->sender, hop->bounce_to, sizeof(m->sender));
+	m->notify = NOTIFY_FAILURE;
 }
 
 static void

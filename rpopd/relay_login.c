@@ -56,6 +56,7 @@ login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *
 	m.auth = row->user[0] != '\0';
 	m.xclient = row->xclient;
 	m.null_sender = row->null_sender;
+	m.keep_trace = row->keep_trace;
 	m.timeout = row->timeout * 1000;
 	strlcpy(m.helo, row->helo[0] != '\0' ? row->helo : master.config->settings.hostname, sizeof(m.helo));
 	strlcpy(m.tls_name, row->tls_name[0] != '\0' ? row->tls_name : row->host, sizeof(m.tls_name));

@@ -110,7 +110,8 @@ struct nexthop_row {			/* a row of nexthop, without its password */
 	enum tls_mode	 tls;
 	enum null_sender null_sender;
 	uint16_t	 port;			/* explicit, or 24 (LMTP), 25, 465 (SMTP with tls) */
-	uint8_t		 xclient;
+	uint8_t		 xclient, keep_trace;
+	const char	*bounce_to;		/* address here that hears of what must not be reported; "" = none */
 	uint32_t	 connections;		/* at once */
 	uint32_t	 timeout;		/* s */
 };

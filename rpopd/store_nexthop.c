@@ -8,7 +8,7 @@
 #include "store_sql.h"
 
 enum { N_ID, N_NAME, N_PROTOCOL, N_ADDRESS, N_TLS, N_TLS_NAME, N_CA_FILE, N_AUTH_NAME, N_HELO, N_XCLIENT, N_NULL_SENDER,
-	N_CONNECTIONS, N_TIMEOUT, N_PW_TYPE, N_PW_LENGTH, N_PW_BREAKS };
+	N_CONNECTIONS, N_TIMEOUT, N_KEEP_TRACE, N_BOUNCE_TO, N_PW_TYPE, N_PW_LENGTH, N_PW_BREAKS };
 
 static int	 nexthop_text(struct load *, sqlite3_stmt *, struct nexthop_row *);
 static int	 nexthop_where(struct load *, sqlite3_stmt *, struct nexthop_row *);
@@ -32,6 +32,7 @@ load_nexthop(struct load *ld, sqlite3_stmt *st)
 	if (nexthop_text(ld, st, n) == -1 || nexthop_where(ld, st, n) == -1)
 		return (-1);
 	n->xclient = load_number(ld, st, N_XCLIENT, 0, 1);
+	n->keep_trace = load_number(ld, st, N_KEEP_TRACE, 0, 1);
 	n->connections = load_number(ld, st, N_CONNECTIONS, 1, 100);
 	n->timeout = load_number(ld, st, N_TIMEOUT, 10, 3600);
 	nexthop_login(ld, st, n);
@@ -81,12 +82,17 @@ nexthop_text(struct load *ld, sqlite3_stmt *st, struct nexthop_row *n)
 	    (n->ca_file = load_text(ld, st, N_CA_FILE, 1024)) == NULL ||
 	    (n->user = load_text(ld, st, N_AUTH_NAME, PROTO_USER_SIZE)) == NULL ||
 	    (n->helo = load_text(ld, st, N_HELO, PROTO_HOST_SIZE)) == NULL ||
-	    (null_sender = load_text(ld, st, N_NULL_SENDER, 16)) == NULL)
+	    (null_sender = load_text(ld, st, N_NULL_SENDER, 16)) == NULL ||
+	    (n->bounce_to = load_text(ld, st, N_BOUNCE_TO, PROTO_ADDR_SIZE)) == NULL)
 		return (-1);
 	if (n->name[0] == '\0' || !check_printable(n->name))
 		load_bad(ld, "%s: name must be text without control characters", ld->row);
 	n->protocol = SEND_LMTP + nexthop_word(ld, st, N_PROTOCOL, protocol, protocols, "must be lmtp or smtp");
 	n->null_sender = NULL_SENDER_AUTO + nexthop_word(ld, st, N_NULL_SENDER, null_sender, senders, "must be auto, never or always");
+	if (!load_null(st, N_BOUNCE_TO) && (!check_address(n->bounce_to) || n->bounce_to[0] == '*'))
+		load_bad_value(ld, st, N_BOUNCE_TO, "must be an address, local-part@domain in lower case, or NULL");
+	else if (!load_null(st, N_BOUNCE_TO) && n->null_sender == NULL_SENDER_ALWAYS)
+		load_bad(ld, "%s: bounce_to and null_sender 'always' exclude each other", ld->row);
 	if (load_tls(tls, &n->tls) == -1)
 		load_bad_value(ld, st, N_TLS, "must be none, stls or tls");
 	if (!load_null(st, N_HELO) && !check_hostname(n->helo))

@@ -115,12 +115,20 @@ load_route(struct load *ld, sqlite3_stmt *st)
 void
 load_routes_sound(struct load *ld)
 {
-	const struct settings	*s = &ld->c->settings;
+	const struct settings		*s = &ld->c->settings;
+	const struct nexthop_row	*n;
+	size_t				 i;
 
 	if (ld->bad == 0 && route_check(ld->c->routes, load_route_complain, ld) == -1)
 		load_bad(ld, "out of memory");
 	if (ld->bad == 0 && s->archive[0] != '\0' && route_lookup(ld->c->routes, s->archive, NULL, NULL, NULL) <= 0)
 		load_bad(ld, "settings: archive is '%s', which is neither an account nor an address of table route", s->archive);
+	for (i = 0; ld->bad == 0 && i < ld->c->nnexthops; i++) {
+		n = &ld->c->nexthops[i];
+		if (n->bounce_to[0] != '\0' && route_lookup(ld->c->routes, n->bounce_to, NULL, NULL, NULL) <= 0)
+			load_bad(ld, "nexthop %s: bounce_to is '%s', which is neither an account nor an address of table route", n->name,
+			    n->bounce_to);
+	}
 }
 
 /* NULL: no such domain here. */

@@ -28,7 +28,8 @@ const struct loader	 load_loaders[] = {
 	    " (SELECT n.id FROM nexthop n WHERE n.name = report_nexthop), archive, detail, hop_limit, queue_age, queue_limit,"
 	    " keep_state_days FROM settings",
 	    load_settings },
-	{ "SELECT id, name, protocol, address, tls, tls_name, ca_file, auth_name, helo, xclient, null_sender, connections, timeout, "
+	{ "SELECT id, name, protocol, address, tls, tls_name, ca_file, auth_name, helo, xclient, null_sender, connections, timeout,"
+	    " keep_trace, bounce_to, "
 	    SECRET_COLUMNS("password") " FROM nexthop ORDER BY id", load_nexthop },
 	{ "SELECT name, address, source_routes FROM domain ORDER BY name", load_domain },
 	/* an account's own next hop, or the default */

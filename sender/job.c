@@ -40,7 +40,8 @@ struct job {
 	uint32_t		 got;		/* of its recipients */
 	int			 message;	/* descriptor, -1: none */
 	off_t			 begin;		/* of the message in it */
-	uint64_t		 sent;		/* octets of it */
+	uint64_t		 sent;		/* octets of it, with those that do not go */
+	struct trace		 trace;
 };
 
 static void	 job_io(int, short, void *);
@@ -187,25 +188,29 @@ static int
 job_scan(struct job *j)
 {
 	struct body	 body;
+	struct trace	 trace;
 	struct stat	 st;
-	uint8_t		 data[READ_SIZE];
+	uint8_t		 data[READ_SIZE], left[READ_SIZE + TRACE_HELD];
 	uint64_t	 octets = 0;
 	ssize_t		 n;
 
 	if (fstat(j->message, &st) == -1 || !S_ISREG(st.st_mode) || (j->begin = lseek(j->message, 0, SEEK_CUR)) == -1)
 		return (-1);
 	body_begin(&body);
+	trace_begin(&trace, j->start.keep_trace);
 	while ((n = read(j->message, data, sizeof(data))) > 0) {
-		(void)body_feed(&body, data, (size_t)n, NULL);
+		(void)body_feed(&body, left, trace_feed(&trace, data, (size_t)n, left), NULL);
 		if ((octets += (uint64_t)n) > j->mail.m.octets)
 			return (-1);
 	}
+	(void)body_feed(&body, left, trace_end(&trace, left), NULL);
 	(void)body_end(&body, NULL);
 	if (n == -1 || octets != j->mail.m.octets || lseek(j->message, j->begin, SEEK_SET) == -1)
 		return (-1);
 	j->mail.size = body.octets;
 	j->mail.eight_bit = body.eight_bit;
 	j->sent = 0;
+	trace_begin(&j->trace, j->start.keep_trace);
 	return (0);
 }
 
@@ -386,14 +391,16 @@ job_write(struct job *j)
 static int
 job_fill(struct job *j)
 {
-	uint8_t	 data[READ_SIZE];
+	uint8_t	 data[READ_SIZE], left[READ_SIZE + TRACE_HELD];
+	size_t	 len;
 	ssize_t	 n;
 
 	while (buf_len(&j->smtp.out) < OUT_LOW && j->smtp.state == SMTP_BODY) {
 		if ((n = read(j->message, data, sizeof(data))) == -1 || (j->sent += (uint64_t)n) > j->mail.m.octets ||
 		    (n == 0 && j->sent != j->mail.m.octets))
 			return (smtp_fail(&j->smtp, WHY_LOCAL_TEMP, 0, "the message in the spool cannot be read"));
-		if ((n == 0 ? smtp_body_end(&j->smtp) : smtp_body(&j->smtp, data, (size_t)n)) == -1)
+		len = n == 0 ? trace_end(&j->trace, left) : trace_feed(&j->trace, data, (size_t)n, left);
+		if ((len > 0 && smtp_body(&j->smtp, left, len) == -1) || (n == 0 && smtp_body_end(&j->smtp) == -1))
 			return (-1);
 	}
 	return (0);

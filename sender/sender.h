@@ -34,6 +34,23 @@ void	 body_begin(struct body *);
 int	 body_feed(struct body *, const uint8_t *, size_t, struct buf *);
 int	 body_end(struct body *, struct buf *);
 
+/* --- trace.c: fields that a next hop does not get --- */
+
+#define TRACE_HELD	64		/* octets that are held back at most */
+
+enum trace_state { TRACE_LINE, TRACE_NAME, TRACE_REST, TRACE_CR, TRACE_OVER };
+
+struct trace {
+	enum trace_state state;
+	int		 skip;		/* this line does not go */
+	size_t		 n;
+	uint8_t		 held[TRACE_HELD];
+};
+
+void	 trace_begin(struct trace *, int keep);	/* keep: everything goes */
+size_t	 trace_feed(struct trace *, const uint8_t *, size_t, uint8_t *);
+size_t	 trace_end(struct trace *, uint8_t *);
+
 /* --- smtp_reply.c: replies and what a greeting offers --- */
 
 #define REPLY_LINE_MAX	2000		/* octets of a reply line, line end left out; RFC 5321 has 512 */

@@ -300,6 +300,30 @@ def test_client_told(unified, popd, hops):
     assert re.search(rb"\nReceived: from rig\.test \([^\n]*\[192\.0\.2\.7\]\)\n\tby provider\.example", data)
 
 
+@pytest.mark.parametrize("name", ["postfix", "exim"])
+def test_delivered_to(personal, popd, hops, name):
+    """A provider that delivers to the very address that is served here says so in Delivered-To, by which Postfix sees a loop."""
+    hop, ident = hops(name), "dt-" + name
+    server = popd(messages=[corpus.mail(ident, [("Delivered-To", "anna@example.org")])])
+    personal.record("anna@example.org", "isp", server)
+    use(personal, hop.row(), ["anna"])
+    poll(personal)
+    rigs.wait_for(lambda: idents(hop.got("anna"), ident) == [ident], "the message")
+    assert server.box.left() == []
+
+
+def test_bounce_to(personal, popd, hops):
+    """Somebody here hears of what the next hop accepts and cannot deliver: with the loop that is kept in for once."""
+    hop, ident = hops("postfix"), "bt-1"
+    personal.account("info@example.org")
+    server = popd(messages=[corpus.mail(ident, [("Delivered-To", "anna@example.org")])])
+    personal.record("anna@example.org", "isp", server)
+    use(personal, dict(hop.row(), keep_trace=1, bounce_to="info@example.org"), ["anna"])
+    poll(personal)
+    rigs.wait_for(lambda: [m for m in hop.got("info") if ident.encode() in m and b"forwarding loop" in m], "the bounce")
+    assert idents(hop.got("anna"), ident) == [] and reports(hop, ident) == {}
+
+
 def test_bodies(unified, popd, hops):
     """What the next hop has got is what was sent: dots, eight bits, long lines, a header and nothing else."""
     hop = hops("dovecot")

@@ -381,6 +381,62 @@ def test_rejected_by_route(unified, lmtp, reports, popd):
     assert lmtp.mails == []
 
 
+# --- what does not go along ---
+
+TRACED = [("Delivered-To", "anna@example.org"), ("X-Real-To", "anna@example.org"), ("X-Original-To", "anna@example.org"),
+    ("Delivered-To", "mailbox 17\r\n\tat the provider")]
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_delivered_to(unified, hop, popd, keep):
+    """The provider's Delivered-To fields stay behind, unless the next hop's row has them go along; everything else is as it was."""
+    unified.nexthops[0]["keep_trace"] = keep
+    sent = corpus.mail("m", TRACED, body=b"Delivered-To: is quoted here\r\n")
+    unified.record(PM, "r", popd(messages=[sent]), special="X-Real-To")
+    assert unified.once().code == 0
+    got, = hop.mails
+    head, body = got.data.split(b"\r\n\r\n", 1)
+    assert body == b"Delivered-To: is quoted here\r\n"
+    assert head.count(b"\nDelivered-To: ") == 2 * keep and head.count(b"mailbox 17") == keep
+    assert b"\nX-Original-To: " in head and b"\nSubject: Test m\r\n" in head
+
+
+def test_delivered_to_in_maildir(unified, popd):
+    """What is delivered here keeps them."""
+    unified.record(PM, "r", popd(messages=[corpus.mail("m", TRACED)]), special="X-Real-To")
+    assert unified.once().code == 0
+    data, = unified.delivered()["example.org/anna"]
+    assert data.count(b"\nDelivered-To: ") == 2
+
+
+def test_bounce_to(unified, hop, popd):
+    """bounce_to is the envelope sender of what must not be reported, so that somebody here hears of later failures: not of messages that are
+    reported to their senders, nor of those without a sender, nor of our own."""
+    unified.nexthops[0]["bounce_to"] = "info@example.org"
+    unified.record(PEOPLE[1], "personal", popd(messages=[corpus.mail("never"), corpus.mail("null", [("Return-Path", "<>")]),
+        corpus.mail("big", body=b"x\r\n" * 3000)]), max_size=3000)
+    unified.record(PM, "special", popd(messages=[mail("failure", PEOPLE[:1])]), special="X-Real-To")
+    assert unified.once().code == 0
+    by = {corpus.ident_of(m.data): m for m in hop.mails}
+    assert by["never"].sender == "info@example.org" and "NOTIFY=FAILURE" in by["never"].rcpts[0][1]
+    assert by["null"].sender == "" and by["failure"].sender == SENDER
+    notice, = [m for m in hop.mails if b"too large" in m.data]
+    assert notice.sender == "" and "NOTIFY=NEVER" in notice.rcpts[0][1]
+
+
+@pytest.mark.parametrize("column,sentence", [({"bounce_to": "nobody@example.org"}, "bounce_to is 'nobody@example.org', which is neither an account nor"),
+    ({"bounce_to": "Info@example.org"}, "bounce_to must be an address"), ({"keep_trace": 2}, "keep_trace must be 0, or 1"),
+    ({"bounce_to": "info@example.org", "null_sender": "always"}, "bounce_to and null_sender 'always' exclude each other")])
+def test_columns_checked(unified, lmtp, column, sentence):
+    unified.nexthops[0].update(column)
+    try:
+        unified.write_db()
+        text = unified.once().log
+    except AssertionError as e:
+        text = str(e)
+    assert sentence in text
+
+
 # --- quarantine ---
 
 def listed(rig, what=("queue",)):

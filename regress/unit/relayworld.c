@@ -380,7 +380,7 @@ world_setup(void **state)
 	for (i = 0; i < nitems(nexthops); i++)
 		nexthops[i] = (struct nexthop_row){ .id = i + 1, .name = "hop", .host = "mx.example.net", .port = 24, .path = "",
 		    .tls_name = "", .ca_file = "", .user = "", .helo = "", .protocol = SEND_LMTP, .tls = TLS_MODE_NONE,
-		    .connections = 2, .timeout = 300 };
+		    .connections = 2, .timeout = 300, .bounce_to = "" };
 	nexthops[2].path = "/nowhere/at/all";
 	memset(rows, 0, sizeof(rows));
 	world_child(&dialer, ROLE_DIALER);
