@@ -149,7 +149,8 @@ enum imsg_type {
 	IMSG_SPOOL_REMOVE,	/* M: struct msg_link: its row is gone */
 	IMSG_SPOOL_MOVE,	/* M: struct msg_rcpt, pending by now: into its Maildir */
 	IMSG_SPOOL_MOVED,	/* V: struct msg_link: durable in place */
-	IMSG_REPORT,		/* M: struct msg_report: make a delivery status notification (RFC 3464) */
+	IMSG_REPORT,		/* M: struct msg_report: make a delivery status notification (RFC 3464) about: */
+	IMSG_REPORT_RCPT,	/* M: struct msg_report_rcpt; the last one starts it */
 	IMSG_REPORTED,		/* V: struct msg_reported: durable in the spool, or not made */
 
 	/* M -> V: questions */
@@ -461,16 +462,23 @@ struct msg_spool_opened {
 	uint64_t	 octets;		/* from there on */
 };
 
-struct msg_report {			/* about one recipient of a message in the spool */
+struct msg_report {			/* about recipients of one message in the spool */
 	uint32_t	 id;
-	uint32_t	 nexthop;		/* the report is handed on there; 0: to the postmaster's Maildir */
+	uint32_t	 postmaster;		/* 1: it goes to the postmaster in the sender's place */
+	uint32_t	 rcpts;			/* 1..PROTO_RCPT_MAX, that many IMSG_REPORT_RCPT follow */
+	uint32_t	 reserved;
 	int64_t		 arrived;		/* epoch */
 	char		 link[PROTO_LINK_SIZE];
 	char		 sender[PROTO_SENDER_SIZE];	/* whom to tell; never empty */
+};
+
+struct msg_report_rcpt {
+	uint32_t	 id;
+	uint32_t	 code;			/* of the next hop's reply; 0: it is not its word */
 	char		 recipient[PROTO_ADDR_SIZE];	/* final recipient */
 	char		 original[PROTO_ADDR_SIZE];	/* as found in the message; empty: the same */
 	char		 status[12];		/* enhanced status code, 5.1.1 */
-	char		 remote[PROTO_HOST_SIZE];	/* who said so; empty: we */
+	char		 remote[PROTO_HOST_SIZE];	/* the next hop; empty: none, or a socket */
 	char		 text[PROTO_TEXT_SIZE];	/* diagnostic, vis-encoded */
 };
 
@@ -478,7 +486,6 @@ struct msg_reported {
 	uint32_t	 id;
 	uint32_t	 error;			/* errno; 0: made */
 	char		 link[PROTO_LINK_SIZE];	/* the report's */
-	char		 dest[PROTO_DEST_SIZE];	/* nexthop 0: the Maildir it goes to */
 };
 
 enum send_protocol { SEND_LMTP = 1, SEND_SMTP };
@@ -494,6 +501,7 @@ struct msg_send_start {
 	uint32_t	 auth;			/* 1: log in as user */
 	uint32_t	 xclient;		/* use XCLIENT where offered and mail.client is set */
 	uint32_t	 null_sender;		/* enum null_sender */
+	uint32_t	 keep_trace;		/* 1: Delivered-To fields go along */
 	uint32_t	 timeout;		/* ms without an answer */
 	char		 helo[PROTO_HOST_SIZE];
 	char		 tls_name[PROTO_HOST_SIZE];
@@ -501,7 +509,6 @@ struct msg_send_start {
 	char		 name[PROTO_TEXT_SIZE];	/* of the next hop, for logs */
 };
 
-	uint32_t	 keep_trace;		/* 1: Delivered-To fields go along */
 struct msg_send_part {			/* the octets follow it in the same message */
 	uint32_t	 id;
 	uint32_t	 reserved;

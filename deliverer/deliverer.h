@@ -287,7 +287,8 @@ int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(print
 int	 notice_wrap(struct buf *, size_t column, const char *);
 int	 notice_write(int fd, struct buf *);
 void	 notice_host(char *, size_t);
-void	 report_make(const struct msg_report *, struct msg_reported *);
+int	 report_begin(const struct msg_report *);	/* 0, or -1: nonsense, or one is under way */
+int	 report_rcpt(const struct msg_report_rcpt *, struct msg_reported *);	/* 1: it was the last, answer it; 0; or -1: not due */
 
 /* recover.c: what earlier lives left in the spool. */
 void	 recover_init(void);

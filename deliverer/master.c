@@ -41,6 +41,7 @@ static int	 master_route_ask(void *, struct imsg *);
 static int	 master_committed(void *, struct imsg *);
 static int	 master_notice(void *, struct imsg *);
 static int	 master_report(void *, struct imsg *);
+static int	 master_report_rcpt(void *, struct imsg *);
 static int	 master_spool_open(void *, struct imsg *);
 static int	 master_spool_remove(void *, struct imsg *);
 static int	 master_spool_move(void *, struct imsg *);
@@ -64,6 +65,7 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_SPENT,		SIZE(struct msg_link),			0, RECOVERING,	master_spent },
 	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
 	{ IMSG_REPORT,		SIZE(struct msg_report),		0, RUNNING,	master_report },
+	{ IMSG_REPORT_RCPT,	SIZE(struct msg_report_rcpt),		0, RUNNING,	master_report_rcpt },
 	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
 	{ IMSG_ROUTE_ASK,	SIZE(struct msg_route_ask),		0, RUNNING,	master_route_ask },
 	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
@@ -357,16 +359,27 @@ static int
 master_report(void *arg, struct imsg *imsg)
 {
 	struct msg_report	 msg;
-	struct msg_reported	 answer;
 
 	(void)arg;
-	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) || !proto_str(msg.sender, sizeof(msg.sender)) ||
-	    !proto_str(msg.recipient, sizeof(msg.recipient)) || !proto_str(msg.original, sizeof(msg.original)) ||
-	    !proto_str(msg.status, sizeof(msg.status)) || !proto_str(msg.remote, sizeof(msg.remote)) ||
-	    !proto_str(msg.text, sizeof(msg.text)))
+	return (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) ||
+	    !proto_str(msg.sender, sizeof(msg.sender)) ? -1 : report_begin(&msg));
+}
+
+static int
+master_report_rcpt(void *arg, struct imsg *imsg)
+{
+	struct msg_report_rcpt	 msg;
+	struct msg_reported	 answer;
+	int			 n;
+
+	(void)arg;
+	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.recipient, sizeof(msg.recipient)) ||
+	    !proto_str(msg.original, sizeof(msg.original)) || !proto_str(msg.status, sizeof(msg.status)) ||
+	    !proto_str(msg.remote, sizeof(msg.remote)) || !proto_str(msg.text, sizeof(msg.text)) ||
+	    (n = report_rcpt(&msg, &answer)) == -1)
 		return (-1);
-	report_make(&msg, &answer);
-	master_send(IMSG_REPORTED, &answer, sizeof(answer));
+	if (n == 1)
+		master_send(IMSG_REPORTED, &answer, sizeof(answer));
 	return (0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Delivery status notifications (RFC 3464, RFC 6522; RFC 6533 for addresses beyond ASCII): what failed and why, in words, for programs,
- * and the header of the message it is about.  Written to the spool, durable before the master hears of it.
+ * Delivery status notifications (RFC 3464, RFC 6522; RFC 6533 for addresses beyond ASCII): for whom a message failed and why, in words, for
+ * programs, and the header of the message.  Written to the spool, durable before the master hears of it.
  */
 #include <sys/types.h>
 
@@ -20,24 +20,64 @@
 #include "deliverer.h"
 
 #define REPORT_HEADER	65536	/* octets of the original's header that are shown */
-#define REPORT_MAX	(4 * REPORT_HEADER)
+#define REPORT_GROUP	2048	/* octets about one recipient, at most */
+#define REPORT_MAX	(4 * REPORT_HEADER + PROTO_RCPT_MAX * REPORT_GROUP)
+#define REPORT_NAMED	20	/* recipients in the words for people */
 #define REPORT_LINE	998	/* RFC 5322 section 2.1.1 */
 #define QP_COLUMN	75	/* RFC 2045 section 6.7 */
 
+static void	 report_make(struct msg_reported *);
 static int	 report_read(const char *, struct buf *);
 static size_t	 report_header_len(const uint8_t *, size_t);
 static int	 report_plain(const uint8_t *, size_t);
-static int	 report_top(const struct msg_report *, const struct spool_id *, const char *, const char *, struct buf *);
-static int	 report_words(const struct msg_report *, struct buf *);
-static int	 report_status(const struct msg_report *, const char *, struct buf *);
+static int	 report_top(const struct spool_id *, const char *, const char *, struct buf *);
+static int	 report_words(struct buf *);
+static int	 report_named(const struct msg_report_rcpt *);
+static int	 report_status(const char *, struct buf *);
+static int	 report_group(const struct msg_report_rcpt *, struct buf *);
 static int	 report_address(struct buf *, const char *, const char *);
 static int	 report_quoted(struct buf *, const uint8_t *, size_t);
-static int	 report_text(const struct msg_report *, const struct spool_id *, struct buf *, struct buf *);
+static int	 report_text(const struct spool_id *, struct buf *, struct buf *);
 static int	 report_date(int64_t, char *, size_t);
 
-/* Make one.  The answer tells its link, or an errno: ENOENT if the original is not in the spool. */
-void
-report_make(const struct msg_report *m, struct msg_reported *answer)
+static struct {				/* the one under way */
+	struct msg_report	 m;	/* rcpts 0: there is none */
+	uint32_t		 got;	/* of its recipients */
+	struct buf		 named, groups;	/* what is said of them: to people, to programs */
+	int			 failed;
+}			 report;
+
+int
+report_begin(const struct msg_report *m)
+{
+	if (report.m.rcpts != 0 || m->rcpts == 0 || m->rcpts > PROTO_RCPT_MAX)
+		return (-1);
+	report.m = *m;
+	report.got = 0;
+	report.failed = 0;
+	buf_init(&report.named, REPORT_NAMED * REPORT_GROUP);
+	buf_init(&report.groups, PROTO_RCPT_MAX * REPORT_GROUP);
+	return (0);
+}
+
+int
+report_rcpt(const struct msg_report_rcpt *r, struct msg_reported *answer)
+{
+	if (report.m.rcpts == 0 || r->id != report.m.id)
+		return (-1);
+	report.failed |= report_named(r) != 0 || report_group(r, &report.groups) != 0;
+	if (++report.got < report.m.rcpts)
+		return (0);
+	report_make(answer);
+	buf_free(&report.named);
+	buf_free(&report.groups);
+	report.m.rcpts = 0;
+	return (1);
+}
+
+/* The answer tells its link, or an errno: ENOENT if the original is not in the spool. */
+static void
+report_make(struct msg_reported *answer)
 {
 	struct buf	 header, text;
 	struct spool_id	 id;
@@ -45,14 +85,14 @@ report_make(const struct msg_report *m, struct msg_reported *answer)
 	int		 fd, made = 0;
 
 	memset(answer, 0, sizeof(*answer));
-	answer->id = m->id;
+	answer->id = report.m.id;
 	buf_init(&header, REPORT_HEADER);
 	buf_init(&text, REPORT_MAX);
 	serial = serial % PROTO_MSGS_MAX + 1;
 	errno = 0;
-	if (report_read(m->link, &header) == 0 && (fd = spool_create(&id, NOTICE_SESSION, serial)) != -1) {
+	if (report_read(report.m.link, &header) == 0 && (fd = spool_create(&id, NOTICE_SESSION, serial)) != -1) {
 		spool_name(&id, 0, answer->link, sizeof(answer->link));
-		if (report_text(m, &id, &header, &text) == -1) {
+		if (report.failed || report_text(&id, &header, &text) == -1) {
 			errno = ENOMEM;
 			close(fd);
 		} else
@@ -63,12 +103,6 @@ report_make(const struct msg_report *m, struct msg_reported *answer)
 		}
 	} else
 		answer->error = errno != 0 ? errno : EIO;
-	if (m->nexthop == 0 && routes_postmaster() != NULL)
-		strlcpy(answer->dest, routes_postmaster()->dir, sizeof(answer->dest));
-	else if (m->nexthop == 0 && made) {
-		answer->error = EAGAIN;
-		spool_remove(&id, 1);
-	}
 	if (answer->error != 0)
 		answer->link[0] = '\0';
 	HOOK("deliverer.report");
@@ -141,7 +175,7 @@ report_plain(const uint8_t *data, size_t len)
 }
 
 static int
-report_text(const struct msg_report *m, const struct spool_id *id, struct buf *header, struct buf *out)
+report_text(const struct spool_id *id, struct buf *header, struct buf *out)
 {
 	char		 host[PROTO_HOST_SIZE], boundary[64];
 	const uint8_t	*data = buf_data(header);
@@ -150,11 +184,11 @@ report_text(const struct msg_report *m, const struct spool_id *id, struct buf *h
 
 	notice_host(host, sizeof(host));
 	snprintf(boundary, sizeof(boundary), "=_%08" PRIx32 "%08" PRIx32 ".%" PRIu32, arc4random(), arc4random(), id->msgno);
-	rv = report_top(m, id, host, boundary, out);
+	rv = report_top(id, host, boundary, out);
 	rv |= notice_add(out, "--%s\nContent-Type: text/plain; charset=us-ascii\n\n", boundary);
-	rv |= report_words(m, out);
+	rv |= report_words(out);
 	rv |= notice_add(out, "\n--%s\nContent-Type: message/delivery-status\n\n", boundary);
-	rv |= report_status(m, host, out);
+	rv |= report_status(host, out);
 	rv |= notice_add(out, "\n--%s\nContent-Type: text/rfc822-headers\nContent-Transfer-Encoding: %s\n\n", boundary,
 	    plain ? "7bit" : "quoted-printable");
 	rv |= plain ? buf_add(out, data, len) : report_quoted(out, data, len);
@@ -163,11 +197,11 @@ report_text(const struct msg_report *m, const struct spool_id *id, struct buf *h
 }
 
 static int
-report_top(const struct msg_report *m, const struct spool_id *id, const char *host, const char *boundary, struct buf *out)
+report_top(const struct spool_id *id, const char *host, const char *boundary, struct buf *out)
 {
 	int	 rv;
 
-	rv = notice_add(out, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@%s>\nTo: <%s>\nDate: %s\n", host, m->sender,
+	rv = notice_add(out, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@%s>\nTo: <%s>\nDate: %s\n", host, report.m.sender,
 	    prologue_date());
 	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".report.rpopd@%s>\n", id->sec, id->usec,
 	    id->msgno, host);
@@ -176,46 +210,79 @@ report_top(const struct msg_report *m, const struct spool_id *id, const char *ho
 	return (rv);
 }
 
-/* For people.  An address that is not ASCII is for the part that programs read. */
+/* For people. */
 static int
-report_words(const struct msg_report *m, struct buf *out)
+report_words(struct buf *out)
 {
-	const char	*to = m->original[0] != '\0' ? m->original : m->recipient;
-	int		 rv = 0;
+	int	 rv = 0;
 
-	if (m->nexthop == 0)
+	if (report.m.postmaster)
 		rv |= notice_add(out, "This report is for the sender below; no next hop for reports is configured\n"
 		    "(settings.report_nexthop), so that you get it.\n\n");
-	rv |= notice_add(out, "Your message could not be delivered to\n\n    ");
-	rv |= report_plain((const uint8_t *)to, strlen(to)) ? notice_add(out, "%s\n\n", to) : notice_add(out, "(see below)\n\n");
-	if (m->remote[0] != '\0')
-		rv |= notice_add(out, "%s said:\n\n    ", m->remote);
+	if (report.m.rcpts == 1)
+		rv |= notice_add(out, "Your message could not be delivered to\n\n");
 	else
-		rv |= notice_add(out, "The reason:\n\n    ");
-	rv |= notice_add(out, "%s\n\nIt will not be tried again.\n", m->text[0] != '\0' ? m->text : m->status);
-	return (rv);
+		rv |= notice_add(out, "Your message could not be delivered to %" PRIu32 " recipients:\n\n", report.m.rcpts);
+	rv |= buf_add(out, buf_data(&report.named), buf_len(&report.named));
+	if (report.m.rcpts > REPORT_NAMED)
+		rv |= notice_add(out, "and %" PRIu32 " more, who are named below\n\n", report.m.rcpts - REPORT_NAMED);
+	return (rv | notice_add(out, "It will not be tried again.\n"));
 }
 
-/* RFC 3464 sections 2.2 and 2.3. */
+/* A recipient, and why.  An address that is not ASCII is for the part that programs read. */
 static int
-report_status(const struct msg_report *m, const char *host, struct buf *out)
+report_named(const struct msg_report_rcpt *r)
+{
+	const char	*to = r->original[0] != '\0' ? r->original : r->recipient;
+	struct buf	*out = &report.named;
+	int		 rv = 0;
+
+	if (report.got >= REPORT_NAMED)
+		return (0);
+	rv |= notice_add(out, "    %s\n\n", report_plain((const uint8_t *)to, strlen(to)) ? to : "(see below)");
+	if (r->code != 0 && r->remote[0] != '\0')
+		rv |= notice_add(out, "%s said:\n\n    ", r->remote);
+	else
+		rv |= notice_add(out, "The reason:\n\n    ");
+	if (r->code != 0)
+		rv |= notice_add(out, "%" PRIu32 " ", r->code);
+	return (rv | notice_add(out, "%s\n\n", r->text[0] != '\0' ? r->text : r->status));
+}
+
+/* RFC 3464 section 2.2, and what is there for each recipient. */
+static int
+report_status(const char *host, struct buf *out)
 {
 	char	 date[64];
 	int	 rv;
 
 	rv = notice_add(out, "Reporting-MTA: dns; %s\n", host);
-	if (report_date(m->arrived, date, sizeof(date)) == 0)
+	if (report_date(report.m.arrived, date, sizeof(date)) == 0)
 		rv |= notice_add(out, "Arrival-Date: %s\n", date);
-	rv |= notice_add(out, "\n");
-	if (m->original[0] != '\0')
-		rv |= report_address(out, "Original-Recipient", m->original);
-	rv |= report_address(out, "Final-Recipient", m->recipient);
-	rv |= notice_add(out, "Action: failed\nStatus: %s\n", m->status);
-	if (m->remote[0] != '\0')
-		rv |= notice_add(out, "Remote-MTA: dns; %s\n", m->remote);
-	if (m->text[0] != '\0') {
-		rv |= notice_add(out, "Diagnostic-Code: %s;", m->remote[0] != '\0' ? "smtp" : "x-rpopd");
-		rv |= notice_wrap(out, strlen("Diagnostic-Code: smtp;"), m->text);
+	return (rv | buf_add(out, buf_data(&report.groups), buf_len(&report.groups)));
+}
+
+/* RFC 3464 section 2.3, with the empty line ahead of it. */
+static int
+report_group(const struct msg_report_rcpt *r, struct buf *out)
+{
+	char	 diagnosis[PROTO_TEXT_SIZE + 32];
+	int	 rv;
+
+	rv = notice_add(out, "\n");
+	if (r->original[0] != '\0')
+		rv |= report_address(out, "Original-Recipient", r->original);
+	rv |= report_address(out, "Final-Recipient", r->recipient);
+	rv |= notice_add(out, "Action: failed\nStatus: %s\n", r->status);
+	if (r->remote[0] != '\0')
+		rv |= notice_add(out, "Remote-MTA: dns; %s\n", r->remote);
+	if (r->code != 0)
+		snprintf(diagnosis, sizeof(diagnosis), "%" PRIu32 " %s %s", r->code, r->status, r->text);
+	else
+		strlcpy(diagnosis, r->text, sizeof(diagnosis));
+	if (diagnosis[0] != '\0') {
+		rv |= notice_add(out, "Diagnostic-Code: %s;", r->code != 0 ? "smtp" : "x-rpopd");
+		rv |= notice_wrap(out, strlen("Diagnostic-Code: smtp;"), diagnosis);
 	}
 	return (rv | notice_add(out, "Last-Attempt-Date: %s\n", prologue_date()));
 }

@@ -388,10 +388,7 @@ deliverer_reported(void *arg, struct imsg *imsg)
 	struct msg_reported	 m;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) || !proto_str(m.dest, sizeof(m.dest)) ||
-	    m.error > INT32_MAX || (m.error == 0 && m.link[0] == '\0'))
-		return (-1);
-	return (dsn_made(&m));
+	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : dsn_made(&m));
 }
 
 /* The answer to IMSG_NOTICE. */

@@ -36,7 +36,6 @@ static int	 relay_hop_cmp(struct relay_hop *, struct relay_hop *);
 static int	 relay_look(void *, const struct relay_row *);
 static int	 relay_read(void *, const struct relay_row *);
 static int	 relay_attach_row(void *, const struct relay_row *);
-static void	 relay_stem(const char *, char *, size_t);
 static struct relay_mail *relay_mail_get(const struct relay_row *, int64_t);
 static void	 relay_place(struct relay_mail *);
 static void	 relay_hop_run(struct relay_hop *, int64_t);
@@ -179,7 +178,7 @@ relay_add(const struct relay_row *row)
 	if (row->state == RELAY_QUARANTINED)
 		relay_hop(row->nexthop)->quarantined++;
 	else if (row->state == RELAY_FAILED)
-		dsn_due(row->id);
+		dsn_due(row->id, row->link);
 	if (row->state != RELAY_WAITING)
 		return;
 	if ((it = calloc(1, sizeof(*it))) == NULL || (it->link = strdup(row->link)) == NULL)
@@ -197,7 +196,7 @@ relay_add(const struct relay_row *row)
 }
 
 /* What all names of one message in the spool have in common: the recipient's number is left out. */
-static void
+void
 relay_stem(const char *link, char *stem, size_t size)
 {
 	const char	*r = strchr(link, 'R'), *end;

@@ -101,11 +101,17 @@ int	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* of ev
  */
 int	 state_relay_change(struct relay_change *, size_t n);
 /*
- * A report was made about row id: the row goes, and one for the report comes in its place (nexthop > 0), or a pending row
- * (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender is null; and
- * no message on a server waits for them: uidlen is 0.  0, 1: locked, -1; or 2: no such row, the report is to be removed.
+ * A report was made about these rows of one message: they go, and one for the report comes in their place (nexthop > 0), or a pending
+ * row (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender is null; and
+ * no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  0, 1: locked, -1; or
+ * 2: no such rows, the report is to be removed.
  */
-int	 state_relay_reported(int64_t id, const struct msg_reported *, uint32_t nexthop, const char *recipient, int64_t *made);
+struct relay_report {
+	const char	*link, *dest;
+	const char	*sender, *about;	/* whom it is for, in the end; for table told */
+	uint32_t	 nexthop;
+};
+int	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *, int64_t *made);
 
 /* store_hop.c */
 
@@ -213,6 +219,7 @@ struct relay_item *relay_waiting(int64_t id);	/* NULL: no such row waits */
 void	 relay_forget(struct relay_item *);	/* its row is gone or waits no longer; its mail is not freed while busy */
 void	 relay_add(const struct relay_row *);	/* a row as it is now */
 struct relay_hop *relay_hop(uint32_t id);
+void	 relay_stem(const char *link, char *stem, size_t);	/* what all links of a message have in common */
 void	 relay_hop_failed(struct relay_hop *, const char *text);	/* no connection: a pause */
 void	 relay_hop_works(struct relay_hop *);
 const char *relay_hop_name(uint32_t id, char *buf, size_t size);
@@ -274,17 +281,18 @@ int	 proof_failed(void);			/* 1: there was none when it was tried last */
 
 /* --- quarantine.c --- */
 
+int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
 int	 quarantine_file(const struct ctl_quarantine *, uint32_t id, char *text, size_t size);	/* one set aside in the spool; likewise */
 
-/* quarantine_note.c */
+/* --- quarantine_note.c --- */
+
 void	 quarantine_grew(void);			/* the postmaster is told, once a day */
 int	 quarantine_note_due(void);
 
-int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
-
 /* --- relay_dsn.c --- */
 
-void	 dsn_due(int64_t id);			/* a row that failed */
+void	 dsn_due(int64_t id, const char *link);	/* a row that failed */
+void	 dsn_look(const char *stem);		/* something became of another recipient of this message */
 int	 dsn_made(const struct msg_reported *);	/* 0, or -1: none was asked for */
 void	 dsn_reset(void);			/* the deliverer died */
 void	 dsn_run(void);

@@ -282,13 +282,16 @@ job_sent_rcpt(struct child *sender, const struct msg_sent_rcpt *m)
 {
 	struct job		*j = job_of(sender, m->id);
 	struct relay_fate	*f;
+	char			 code[8] = "";
 
 	if (j == NULL || j->state != JOB_SENDING || m->mail != j->mails || m->rcpt != j->nfates || j->nfates == j->n)
 		return (-1);
 	f = &j->fates[j->nfates];
 	f->id = j->ids[j->nfates++];
 	f->result = m->result;
-	snprintf(f->status, sizeof(f->status), "%s%s%.240s", m->status, m->status[0] != '\0' ? " " : "", m->text);
+	if (m->code >= 200 && m->code <= 599)
+		snprintf(code, sizeof(code), "%u ", m->code);
+	snprintf(f->status, sizeof(f->status), "%s%s%s%.230s", m->status, m->status[0] != '\0' ? " " : "", code, m->text);
 	j->answered += m->code != 0;
 	if (m->result == SEND_ACCEPTED || m->result == SEND_PERM)
 		relay_hop_works(j->hop);

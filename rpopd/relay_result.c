@@ -223,8 +223,10 @@ result_apply(struct settlement *s)
 			if (s->changes[i].what != RELAY_FAIL)	/* that waits for its report */
 				commit_relay_tried(s->changes[i].id);
 		}
-	if (s->mail != NULL)
+	if (s->mail != NULL) {
+		dsn_look(s->mail->stem);
 		relay_back(s->mail);
+	}
 }
 
 static void
@@ -240,7 +242,7 @@ result_applied(const struct relay_change *c, struct relay_item *it)
 	if (c->what == RELAY_DONE)
 		spool_remove(it->link);
 	else if (c->what == RELAY_FAIL)
-		dsn_due(c->id);
+		dsn_due(c->id, it->link);
 	else if (c->what == RELAY_WANT)
 		body_sweep();
 	else {

@@ -11,7 +11,7 @@
  *	  gone, it was the last	row.after	the same; the next session deletes
  *	  quarantined		likewise	the link is held
  *	  moved to pending	likewise	the pending row is replayed
- *	  its report's		likewise	that one's link is held, the first one's is removed
+ *	  its report's		likewise	that one's link is held, those of the rows it is about are removed
  *
  * A row is safe here, and may be final, only while its file is in the spool (body = 1); store_body.c has the states of a row whose file
  * is missing.
@@ -35,7 +35,8 @@ static int	 change_release(const struct relay_change *);
 static int	 change_count(const struct relay_row *, const struct relay_change *);
 static int	 change_rehop(const struct relay_change *);
 static int	 change_body(const struct relay_change *, const struct relay_row *);
-static int	 report_row(const struct relay_row *, const struct msg_reported *, uint32_t, const char *, int64_t *);
+static int	 report_result(const struct relay_row *, size_t);
+static int	 report_row(const struct relay_row *, const struct relay_report *, int64_t *);
 
 int
 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
@@ -123,22 +124,26 @@ state_relay_change(struct relay_change *changes, size_t n)
 }
 
 int
-state_relay_reported(int64_t id, const struct msg_reported *m, uint32_t nexthop, const char *recipient, int64_t *made)
+state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *r, int64_t *made)
 {
-	struct relay_row	 row;
-	int			 rv, last, failed = 1;
+	struct relay_row	 row, any;
+	size_t			 i, found = 0;
+	int			 rv, last, got = 1, failed;
 
 	*made = 0;
 	if ((rv = state_begin(STATE_DURABLE)) != 0)
 		return (rv);
-	switch (relay_find(id, &row)) {
-	case 0:
+	for (i = 0; i < n && got != -1; i++)
+		if ((got = relay_find(ids[i], &row)) == 1) {
+			any = row;
+			found++;
+			if (state_run(Q_RELAY_DROP, ids[i]) == -1 || root_spent(row.link) == -1)
+				got = -1;
+		}
+	if (got != -1 && found == 0)
 		return ((rv = state_end(0)) == 0 ? 2 : rv);
-	case 1:
-		failed = state_run(Q_RELAY_DROP, id) == -1 || root_spent(row.link) == -1 ||
-		    report_row(&row, m, nexthop, recipient, made) == -1 ||
-		    relay_note(&row, "report to", row.sender, NULL) == -1 || relay_final(&row, &last) == -1;
-	}
+	failed = got == -1 || report_row(&any, r, made) == -1 || report_result(&any, found) == -1 ||
+	    relay_final(&any, &last) == -1 || told_put(r->sender, r->about, time(NULL)) == -1;
 	HOOK("relay.report");
 	if ((rv = state_end(failed)) != 0)
 		*made = 0;
@@ -429,21 +434,31 @@ relay_final(const struct relay_row *row, int *last)
 }
 
 static int
-report_row(const struct relay_row *row, const struct msg_reported *m, uint32_t nexthop, const char *recipient, int64_t *made)
+report_result(const struct relay_row *row, size_t n)
+{
+	char	 many[32] = "";
+
+	if (n > 1)
+		snprintf(many, sizeof(many), "%zu recipients", n);
+	return (relay_note(row, "report to", row->sender, many));
+}
+
+static int
+report_row(const struct relay_row *row, const struct relay_report *report, int64_t *made)
 {
 	struct relay_row	 r;
 
-	if (nexthop == 0)
-		return (rcpt_pending(row->mailbox, (const uint8_t *)"", 0, m->link, m->dest, NULL, made));
+	if (report->nexthop == 0)
+		return (rcpt_pending(row->mailbox, (const uint8_t *)"", 0, report->link, report->dest, NULL, made));
 	memset(&r, 0, sizeof(r));
 	r.mailbox = row->mailbox;
-	r.nexthop = nexthop;
+	r.nexthop = report->nexthop;
 	r.notify = NOTIFY_NEVER;
 	r.after = SEEN_KEPT;
 	r.state = RELAY_WAITING;
 	r.arrived = r.next = time(NULL);
-	if (strlcpy(r.link, m->link, sizeof(r.link)) >= sizeof(r.link) ||
-	    strlcpy(r.dest, recipient, sizeof(r.dest)) >= sizeof(r.dest))
+	if (strlcpy(r.link, report->link, sizeof(r.link)) >= sizeof(r.link) ||
+	    strlcpy(r.dest, report->dest, sizeof(r.dest)) >= sizeof(r.dest))
 		return (-1);
 	return (relay_insert(&r, made));
 }

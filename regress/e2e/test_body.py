@@ -19,9 +19,14 @@ DAY = 86400
 
 @pytest.fixture
 def lmtp(unified, mta):
-    m = mta("lmtp")
+    """The next hop of all accounts but the postmaster's."""
+    m, write = mta("lmtp"), unified.write_db
     unified.nexthop("hop", m)
-    unified.settings["nexthop"] = "hop"
+
+    def write_db():
+        write()
+        unified.sqlite("UPDATE account SET nexthop = 'hop' WHERE name <> 'postmaster';")
+    unified.write_db = write_db
     return m
 
 

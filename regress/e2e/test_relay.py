@@ -229,7 +229,7 @@ def test_sour(unified, lmtp, popd):
 
 def test_back_off(unified, lmtp, popd):
     """1, 2, 4 minutes ...; the age limit makes a failure of it."""
-    lmtp.default = TEMP
+    lmtp.answers = {PEOPLE[0]: TEMP}
     unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
     for minutes in (1, 2, 4):
         before = time.time()
@@ -240,8 +240,8 @@ def test_back_off(unified, lmtp, popd):
     due(unified, "arrived = arrived - 432000, next = 0")
     assert unified.once().code == 0
     assert states(unified) == {}
-    report, = unified.delivered()["example.org/postmaster"]
-    assert b"4.4.7" in report and b"within 5 days" in report
+    report = lmtp.mails[-1].data
+    assert b"\nStatus: 4.4.7\r\n" in report and b"within 5 days" in report
 
 
 def test_full(unified, lmtp, popd):
@@ -311,9 +311,12 @@ def test_report(unified, hop, reports, popd):
 
 
 def test_report_to_postmaster(unified, lmtp, popd):
-    """Without a next hop for reports the postmaster reads them."""
+    """Without a next hop for reports the postmaster reads them: in his Maildir, if his mail stays here."""
     lmtp.default = PERM
+    del unified.settings["nexthop"]
     unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'anna';")
     assert unified.once().code == 0
     report, = unified.delivered()["example.org/postmaster"]
     assert parse(report)[2] == "5.1.1"
@@ -381,6 +384,67 @@ def test_rejected_by_route(unified, lmtp, reports, popd):
     assert lmtp.mails == []
 
 
+def groups(data):
+    """[(final recipient, status, diagnosis)] of a report."""
+    m = email.message_from_bytes(data, policy=email.policy.default)
+    status = [p for p in m.walk() if p.get_content_type() == "message/delivery-status"][0].get_payload()[1:]
+    return [(b["Final-Recipient"].split("; ")[1], b["Status"], b["Diagnostic-Code"]) for b in status]
+
+
+@pytest.mark.parametrize("answer", [PERM, "rcpt: " + PERM], ids=["dot", "rcpt"])
+def test_one_report(unified, hop, reports, popd, answer):
+    """Hundreds of recipients who fail are one report, in however many transactions they were handed on."""
+    who = ["u%d@example.net" % i for i in range(399)]
+    hop.answers = {a: answer for a in who}
+    server = popd(messages=[corpus.mail("m", [("X-Real-To", ",\r\n\t".join(who + PEOPLE[:1]))])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.write_db()
+    unified.sqlite("INSERT INTO domain (name) VALUES ('example.net'); INSERT INTO route (address, nexthop) VALUES ('*@example.net', 'hop');")
+    assert unified.once().code == 0
+    report, = reports.mails
+    assert report.taken() == [SENDER]
+    told = groups(report.data)
+    if hop.protocol == "smtp" and answer == PERM:
+        who = who + PEOPLE[:1]			# one answer for all of a transaction
+    else:
+        assert hop.taken() == PEOPLE[:1]
+    assert sorted(t[0] for t in told) == sorted(who)
+    assert {t[1:] for t in told} == {("5.1.1", "smtp; 550 5.1.1 no such user here")}
+    assert unified.once().code == 0
+    assert server.box.left() == [] and unified.spooled() == [] and len(reports.mails) == 1
+
+
+def test_later_failures(unified, lmtp, reports, popd):
+    """What fails after the report waits until a day has passed since, and is one more report, over restarts."""
+    lmtp.answers = {PEOPLE[0]: PERM, PEOPLE[1]: [TEMP, PERM], PEOPLE[2]: [TEMP, PERM]}
+    server = popd(messages=[mail("m")])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    assert [g[0] for g in groups(reports.mails[0].data)] == PEOPLE[:1]
+    due(unified)
+    assert unified.once().code == 0
+    assert len(reports.mails) == 1 and set(states(unified).values()) == {"failed"} and server.box.left() != []
+    assert unified.once().code == 0
+    assert len(reports.mails) == 1
+    with sqlite3.connect(unified.statedb) as c:
+        c.execute("UPDATE told SET at = at - 86400")
+    assert unified.once().code == 0
+    assert sorted(g[0] for g in groups(reports.mails[1].data)) == PEOPLE[1:]
+    assert unified.once().code == 0
+    assert server.box.left() == [] and unified.spooled() == [] and len(reports.mails) == 2
+
+
+def test_postmasters_reports_handed_on(unified, lmtp, popd):
+    """Without a next hop for reports the postmaster gets them: by his own next hop, if his mail has one."""
+    lmtp.answers = {PEOPLE[0]: PERM}
+    unified.record(PM, "r", popd(messages=[mail("m", PEOPLE[:1])]), special="X-Real-To")
+    assert unified.once().code == 0
+    report = lmtp.mails[-1]
+    assert report.taken() == [PM] and report.sender == "" and b"settings.report_nexthop" in report.data
+    assert groups(report.data) == [(PEOPLE[0], "5.1.1", "smtp; 550 5.1.1 no such user here")]
+    assert unified.delivered() == {} and unified.spooled() == [] and states(unified) == {}
+
+
 # --- what does not go along ---
 
 TRACED = [("Delivered-To", "anna@example.org"), ("X-Real-To", "anna@example.org"), ("X-Original-To", "anna@example.org"),
@@ -446,12 +510,13 @@ def listed(rig, what=("queue",)):
 @pytest.fixture
 def held(unified, lmtp, popd):
     """A running daemon with two messages in quarantine: for a next hop."""
-    lmtp.default = PERM
+    lmtp.answers = {PEOPLE[0]: PERM}
     server = popd(messages=[corpus.mail("m%d" % i, [("Return-Path", "<>"), ("X-Real-To", PEOPLE[0])]) for i in range(2)])
     unified.record(PM, "r", server, special="X-Real-To")
     daemon = unified.start()
-    rigs.wait_for(lambda: len(listed(unified, ["quarantine"])) == 2, "two messages in quarantine")
-    lmtp.default = OK
+    rigs.wait_for(lambda: len(listed(unified)) == 2 and lmtp.taken() == [PM], "two messages in quarantine, and the note")
+    lmtp.answers = {}
+    lmtp.mails.clear()
     yield daemon
     assert daemon.stop() == 0
 

@@ -25,9 +25,14 @@ size_t			 nsent, ngrown, ntried;
 int64_t			 now = 1000000, wall = 1760000000;
 int			 locked;
 char			 gone[PROTO_LINK_SIZE];
-size_t			 nproofs, nsentmarks;
+size_t			 nproofs, nsentmarks, nnotices;
+char			 notice[2048];
+
+struct route_account	 postmaster = { .id = 1, .dir = "example.org/pm" };
 
 static uint32_t		 sessions;
+static char		 told[PROTO_SENDER_SIZE], told_about[PROTO_LINK_SIZE];
+static int64_t		 told_at;
 static uint8_t		 tried[NROWS];
 
 int64_t
@@ -63,11 +68,21 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 	const struct msg_send_mail	*mail = data;
 	const struct msg_send_rcpt	*rcpt = data;
 	const struct msg_report		*report = data;
+	const struct msg_report_rcpt	*about = data;
 	struct sent			*s;
 
 	assert_true(l->open);
 	if (fd != -1)
 		close(fd);
+	if (type == IMSG_REPORT_RCPT) {
+		s = &sent[nsent - 1];
+		assert_int_equal(s->type, IMSG_REPORT);
+		assert_int_equal(s->id, about->id);
+		assert_true(s->mail++ < s->n);
+		snprintf(s->text + strlen(s->text), sizeof(s->text) - strlen(s->text), " %.200s %s|%.90s", about->recipient,
+		    about->status, about->text);
+		return (0);
+	}
 	s = world_note(type, len >= sizeof(uint32_t) ? *(const uint32_t *)data : 0, "");
 	if (type == IMSG_SEND_MAIL) {
 		s->mail = mail->mail;
@@ -77,9 +92,10 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 		s->mail = rcpt->mail;
 		s->n = rcpt->rcpt;
 		strlcpy(s->text, rcpt->address, sizeof(s->text));
-	} else if (type == IMSG_REPORT)
-		snprintf(s->text, sizeof(s->text), "%.200s %.200s %s|%.90s", report->sender, report->recipient,
-		    report->status, report->text);
+	} else if (type == IMSG_REPORT) {
+		s->n = report->rcpts;
+		snprintf(s->text, sizeof(s->text), "%.200s", report->sender);
+	}
 	return (0);
 }
 
@@ -221,15 +237,6 @@ state_hops_gone(const char *name, uint32_t *list, size_t n)
 	return (list[0] != 0);
 }
 
-int
-state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *), void *arg)
-{
-	(void)mailbox;
-	(void)uid;
-	(void)uidlen;
-	return (state_relay_each(cb, arg));
-}
-
 /* Those whose message is no longer on its server: of messages over 100. */
 int
 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg)
@@ -267,19 +274,61 @@ state_relay_prove(int first, int64_t when)
 }
 
 int
-state_relay_reported(int64_t id, const struct msg_reported *m, uint32_t nexthop, const char *recipient, int64_t *made)
+state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *), void *arg)
 {
+	size_t	 i;
+
+	(void)uid;
+	for (i = 1; i < NROWS; i++)
+		if (rows[i].id != 0 && rows[i].mailbox == mailbox && rows[i].uidlen == uidlen && cb(arg, &rows[i]) != 0)
+			break;
+	return (0);
+}
+
+int
+state_told(const char *address, const char *about, int64_t *at)
+{
+	if (strcmp(told, address) != 0 || strcmp(told_about, about) != 0)
+		return (0);
+	*at = told_at;
+	return (1);
+}
+
+int
+state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *r, int64_t *made)
+{
+	size_t	 i;
+
 	if (locked)
 		return (1);
-	assert_non_null(world_find(id));
-	rows[id].id = 0;
+	for (i = 0; i < n; i++) {
+		assert_non_null(world_find(ids[i]));
+		assert_int_equal(rows[ids[i]].state, RELAY_FAILED);
+		rows[ids[i]].id = 0;
+	}
+	strlcpy(told, r->sender, sizeof(told));
+	strlcpy(told_about, r->about, sizeof(told_about));
+	told_at = wall;
 	*made = 1000;
-	if (nexthop == 0)
+	if (r->nexthop == 0)
 		return (0);
-	*made = world_row(0, nexthop, NOTIFY_NEVER, "");
-	strlcpy(rows[*made].dest, recipient, sizeof(rows[*made].dest));
-	strlcpy(rows[*made].link, m->link, sizeof(rows[*made].link));
+	*made = world_row(0, r->nexthop, NOTIFY_NEVER, "");
+	strlcpy(rows[*made].dest, r->dest, sizeof(rows[*made].dest));
+	strlcpy(rows[*made].link, r->link, sizeof(rows[*made].link));
 	return (0);
+}
+
+int
+notice_link_sane(const char *link)
+{
+	return (link[0] != '\0');
+}
+
+const struct route_account *
+route_account_by_id(const struct route_table *t, uint32_t id)
+{
+	(void)t;
+	return (id == 1 ? &postmaster : NULL);
 }
 
 const struct nexthop_row *
@@ -326,6 +375,16 @@ commit_relay_tried(int64_t id)
 {
 	ntried += !tried[id];
 	tried[id] = 1;
+}
+
+void
+notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
+{
+	(void)account;
+	(void)record;
+	(void)fmt;
+	strlcpy(notice, subject, sizeof(notice));
+	nnotices++;
 }
 
 void
@@ -377,6 +436,9 @@ world_setup(void **state)
 	config.nnexthops = nitems(nexthops);
 	config.settings.queue_age = 5 * 86400;
 	config.settings.queue_limit = 1000;
+	config.settings.postmaster = 1;
+	postmaster.nexthop = 0;
+	told[0] = '\0';
 	for (i = 0; i < nitems(nexthops); i++)
 		nexthops[i] = (struct nexthop_row){ .id = i + 1, .name = "hop", .host = "mx.example.net", .port = 24, .path = "",
 		    .tls_name = "", .ca_file = "", .user = "", .helo = "", .protocol = SEND_LMTP, .tls = TLS_MODE_NONE,
@@ -388,7 +450,7 @@ world_setup(void **state)
 	world_child(&sender, ROLE_SENDER);
 	locked = 0;
 	gone[0] = '\0';
-	nproofs = nsentmarks = 0;
+	nproofs = nsentmarks = nnotices = 0;
 	ngrown = ntried = 0;
 	memset(tried, 0, sizeof(tried));
 	world_forget();
@@ -417,7 +479,7 @@ world_teardown(void **state)
 	}
 	memset(rows, 0, sizeof(rows));
 	dsn_reset();
-	world_later(60000);
+	world_later(2 * 86400000);
 	relay_run();		/* rows that are gone are not reported */
 	return (job_count() + sender.users + dialer.users);
 }

@@ -8,13 +8,14 @@
 #define NROWS	512
 
 struct sent {				/* one message to a child */
-	uint32_t	 type, id, mail, n;	/* id of the connection; MAIL: recipients; RCPT: its number */
+	uint32_t	 type, id, mail, n;	/* id of the connection; MAIL: recipients; RCPT: its number; REPORT: recipients */
 	char		 text[PROTO_DEST_SIZE];	/* RCPT: address; OPEN, REMOVE: link; START: name; DIAL: host */
 };
 
 extern struct config		 config;
 extern struct nexthop_row	 nexthops[3];	/* ids 1 and 2 are dialed, 3 is a socket that is not there */
 extern struct relay_row		 rows[NROWS];	/* the store; id 0: free */
+extern struct route_account	 postmaster;	/* id 1, in a Maildir */
 extern struct child		 dialer, deliverer, sender;
 extern struct sent		 sent[NROWS * 4];
 extern size_t			 nsent, ngrown;	/* ngrown: quarantine_grew() */
@@ -23,6 +24,8 @@ extern int64_t			 now, wall;	/* monotonic ms, epoch */
 extern int			 locked;	/* the store */
 extern char			 gone[PROTO_LINK_SIZE];	/* a link whose file is not in the spool */
 extern size_t			 nproofs, nsentmarks;	/* writes before something is handed on */
+extern size_t			 nnotices;
+extern char			 notice[2048];	/* the subject of the last */
 
 int	 world_setup(void **);
 int	 world_teardown(void **);

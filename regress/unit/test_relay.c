@@ -440,7 +440,7 @@ test_report(void **state)
 }
 
 /*
- * Without a next hop for reports: to a Maildir.  One that cannot be made is tried later, one without an original waits
+ * Without a next hop for reports: the way the postmaster's mail goes.  One that cannot be made is tried later, one without an original waits
  * until that is here again.
  */
 static void
@@ -468,11 +468,136 @@ test_report_trouble(void **state)
 	world_later(60000);
 	relay_run();
 	assert_int_equal(world_count(IMSG_REPORT), 3);
-	m = (struct msg_reported){ .id = world_last(IMSG_REPORT)->id, .link = "1700000000.M1P2S0N1R0.host",
-	    .dest = "example.org/pm" };
+	m = (struct msg_reported){ .id = world_last(IMSG_REPORT)->id, .link = "1700000000.M1P2S0N1R0.host" };
 	assert_int_equal(dsn_made(&m), 0);
 	assert_string_equal(world_last(IMSG_SPOOL_MOVE)->text, "example.org/pm");
 	assert_int_equal(rows[1].id, 0);
+}
+
+/* The last report that was asked for is made. */
+static void
+made(const char *link)
+{
+	struct msg_reported	 m = { .id = world_last(IMSG_REPORT)->id };
+
+	strlcpy(m.link, link, sizeof(m.link));
+	assert_int_equal(dsn_made(&m), 0);
+	relay_run();
+}
+
+static void
+test_report_postmaster_hop(void **state)
+{
+	(void)state;
+	postmaster.nexthop = 2;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].state = RELAY_FAILED;
+	world_commit(1, 1);
+	made("1700000000.M1P2S0N1R0.host");
+	assert_int_equal(world_count(IMSG_SPOOL_MOVE), 0);
+	world_connect();
+	assert_string_equal(world_last(IMSG_SEND_RCPT)->text, "pm@example.org");
+	world_answer("a");
+	world_end(WHY_NONE, 0);
+}
+
+/* All recipients that a next hop refuses are in one report, however many transactions they came in. */
+static void
+test_report_together(void **state)
+{
+	char	 results[RELAY_RCPTS + 1];
+	int	 i;
+
+	(void)state;
+	nexthops[0].connections = 1;
+	for (i = 0; i < 3 * RELAY_RCPTS; i++)
+		world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_commit(1, i);
+	world_connect();
+	memset(results, 'p', RELAY_RCPTS);
+	results[RELAY_RCPTS] = '\0';
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(world_count(IMSG_REPORT), 0);
+		if (i > 0)
+			world_open();
+		world_answer(results);
+		relay_run();
+	}
+	world_end(WHY_NONE, 0);
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(world_last(IMSG_REPORT)->n, 3 * RELAY_RCPTS);
+	assert_int_equal(dsn_count(), 3 * RELAY_RCPTS);
+	world_forget();
+	world_row(2, 1, NOTIFY_FAILURE, "sam@example.net");
+	i = 3 * RELAY_RCPTS + 1;
+	rows[i].state = RELAY_FAILED;
+	relay_add(&rows[i]);				/* another message's has its turn behind it */
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(relay_idle(), 0);
+}
+
+/* A hop that is dead keeps nobody waiting for longer than ten minutes; what fails later within the day waits for the day's end. */
+static void
+test_report_waits(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_row(1, 3, NOTIFY_FAILURE, "sam@example.net");	/* by a socket that is not there */
+	world_row(1, 2, NOTIFY_NEVER, "sam@example.net");	/* is no reason to wait */
+	rows[2].next = wall + 900;
+	rows[3].next = wall + 900;
+	world_commit(1, 3);
+	world_connect();
+	world_answer("p");
+	world_end(WHY_NONE, 0);
+	assert_int_equal(rows[1].state, RELAY_FAILED);
+	assert_int_equal(world_count(IMSG_REPORT), 0);
+	world_later(599000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 0);
+	world_later(1000);
+	relay_run();
+	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r1@example.org 5.1.1|answer p");
+	made("1700000000.M1P2S0N1R0.host");
+	rows[2].state = RELAY_FAILED;			/* as if it had failed just now */
+	world_forget();
+	dsn_due(2, rows[2].link);
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 0);
+	world_later(86399000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 0);
+	world_later(1000);
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	made("1700000000.M1P2S0N2R0.host");
+	assert_int_equal(dsn_count(), 0);
+}
+
+/* One that fails while the report is being made is in the next one. */
+static void
+test_report_overtaken(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].state = RELAY_FAILED;
+	rows[2].tries = 1;
+	rows[2].next = wall + 86400;
+	world_commit(1, 1);
+	relay_run();
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	rows[2].state = RELAY_FAILED;
+	dsn_due(2, rows[2].link);
+	made("1700000000.M1P2S0N1R0.host");
+	assert_int_equal(dsn_count(), 1);
+	assert_int_equal(world_count(IMSG_REPORT), 1);
+	world_later(86400000);
+	relay_run();
+	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r2@example.org 5.7.1|");
+	made("1700000000.M1P2S0N2R0.host");
+	assert_int_equal(dsn_count(), 0);
 }
 
 /* A sender that no command of SMTP has room for is not told; the postmaster is. */
@@ -628,7 +753,8 @@ main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
 		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_pause), T(test_pause_by_answer),
 		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
-		T(test_report_too_long), T(test_report_kills),
+		T(test_report_too_long), T(test_report_kills), T(test_report_postmaster_hop), T(test_report_together),
+		T(test_report_waits), T(test_report_overtaken),
 		T(test_locked), T(test_full), T(test_sender), T(test_start), T(test_missing), T(test_missing_at_the_end), T(test_lost),
 		T(test_unwritable), T(test_move),
 	};

@@ -471,7 +471,9 @@ test_move(void **state)
 static void
 test_report(void **state)
 {
-	struct msg_reported	 m = { .link = "1.M2P3S0N9R0.mx", .dest = "example.org/postmaster" };
+	struct relay_report	 r = { .link = "1.M2P3S0N9R0.mx", .dest = "sender@example.net", .sender = "sender@example.net",
+				    .about = "1.M2P3S4N1", .nexthop = 3 };
+	const int64_t		 one = 1, two_of_them[] = { 1, 2 };
 	struct relay_row	 row;
 	int64_t			 made;
 
@@ -480,7 +482,7 @@ test_report(void **state)
 	assert_int_equal(change(1, RELAY_FAIL, "550 no", NULL).last, 0);
 	assert_int_equal(change(2, RELAY_FAIL, "550 no", NULL).last, 0);
 	assert_string_equal(ask(SEEN), "a:5");
-	assert_int_equal(state_relay_reported(1, &m, 3, "sender@example.net", &made), 0);
+	assert_int_equal(state_relay_reported(&one, 1, &r, &made), 0);
 	assert_int_equal(state_relay_get(made, &row), 1);
 	assert_int_equal(row.nexthop, 3);
 	assert_int_equal(row.notify, NOTIFY_NEVER);
@@ -488,11 +490,14 @@ test_report(void **state)
 	assert_string_equal(row.dest, "sender@example.net");
 	assert_int_equal(row.uidlen, 0);
 	assert_string_equal(ask(SEEN), "a:5");
-	strlcpy(m.link, "1.M2P3S0N10R0.mx", sizeof(m.link));
-	assert_int_equal(state_relay_reported(2, &m, 0, "", &made), 0);
+	r.link = "1.M2P3S0N10R0.mx";
+	r.dest = "example.org/postmaster";
+	r.nexthop = 0;
+	assert_int_equal(state_told("sender@example.net", "1.M2P3S4N1", &made), 1);
+	assert_int_equal(state_relay_reported(two_of_them, 2, &r, &made), 0);	/* the first is gone */
 	assert_string_equal(ask(SEEN), "a:1");
 	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/postmaster");
-	assert_int_equal(state_relay_reported(2, &m, 0, "", &made), 2);
+	assert_int_equal(state_relay_reported(two_of_them, 2, &r, &made), 2);
 	assert_int_equal(change(row.id, RELAY_DONE, NULL, NULL).last, 0);
 	assert_int_equal(state_relay_count(), 0);
 }
@@ -759,10 +764,12 @@ static void kill_fail(void) { change(1, RELAY_FAIL, "why", NULL); }
 static void
 kill_report(void)
 {
-	struct msg_reported	 m = { .link = "1.M2P3S0N9R0.mx" };
+	struct relay_report	 r = { .link = "1.M2P3S0N9R0.mx", .dest = "sender@example.net", .sender = "sender@example.net",
+				    .about = "1.M2P3S4N1", .nexthop = 3 };
+	const int64_t		 id = 1;
 	int64_t			 made;
 
-	state_relay_reported(1, &m, 3, "sender@example.net", &made);
+	state_relay_reported(&id, 1, &r, &made);
 }
 
 #define BODIES	"SELECT printf('%s:%d:%d:%s', dest, body, after, substr(link, 9)) FROM relay ORDER BY id"
