@@ -354,8 +354,9 @@ def test_clock_was_ahead(world):
     assert world.once().code == 0
     state(world, "UPDATE seen SET since = %(t)d; UPDATE mailbox SET listed = %(t)d, created = %(t)d;"
         "UPDATE record_state SET last_success = %(t)d, last_attempt = %(t)d, failing = %(t)d;"
-        "INSERT INTO suspect VALUES (1, x'61', 0, 5, NULL, %(t)d, '');"
-        "INSERT INTO handled VALUES (1, x'61', %(t)d, '', '', ''); INSERT INTO copy (key, since) VALUES (zeroblob(16), %(t)d);"
+        "INSERT INTO suspect (mailbox, uid, deaths, failures, since, reason) VALUES (1, x'61', 0, 5, %(t)d, '');"
+        "INSERT INTO handled (mailbox, uid, since, sender, note, results) VALUES (1, x'61', %(t)d, '', '', '');"
+        "INSERT INTO copy (key, since) VALUES (zeroblob(16), %(t)d);"
         "INSERT OR REPLACE INTO meta VALUES ('pruned', %(t)d)" % {"t": FUTURE})
     world.server.box.add(mails("m", 1, 30)[0])
     d = world.start()
