@@ -222,8 +222,9 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_CLAMP_RENUMBERED] = "UPDATE renumbered SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
 	[Q_CLAMP_UNPROVEN] = "UPDATE unproven SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
 	[Q_CLAMP_RECORD] = "UPDATE record_state SET last_success = iif(last_success > ?2, ?1, last_success), last_attempt ="
-	    " iif(last_attempt > ?2, ?1, last_attempt), failing = iif(failing > ?2, ?1, failing) WHERE"
-	    " last_success > ?2 OR last_attempt > ?2 OR failing > ?2",
+	    " iif(last_attempt > ?2, ?1, last_attempt), failing = iif(failing > ?2, ?1, failing), no_capa ="
+	    " iif(no_capa > ?2, 0, no_capa), retrieved = iif(retrieved > ?2, ?1, retrieved) WHERE last_success > ?2 OR last_attempt > ?2"
+	    " OR failing > ?2 OR no_capa > ?2 OR retrieved > ?2",
 	[Q_CLAMP_TOKEN] = "UPDATE token SET since = min(since, ?1), ends = 0, said = 0 WHERE since > ?2 OR said > ?2",
 	[Q_CLAMP_META] = "UPDATE meta SET value = ?1 WHERE key = 'pruned' AND value > ?2",
 	[Q_ROOT_COUNT] = "UPDATE root SET counter = counter + 1, durable = max(durable, ?1) RETURNING counter",

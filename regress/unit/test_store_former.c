@@ -377,7 +377,8 @@ test_clamp(void **state)
 	    "INSERT INTO copy (key, since) VALUES (zeroblob(16), 9999999999); INSERT INTO unproven VALUES (1, 9999999999);"
 	    "INSERT INTO renumbered VALUES (1, 9999999999, 5, 5, NULL); INSERT INTO meta VALUES ('pruned', 9999999999);"
 	    "INSERT INTO token (origin, since, ends, said) VALUES (zeroblob(32), 9999999999, 9999999999, 9999999999);"
-	    "INSERT INTO record_state VALUES (1, 9999999999, 9999999999, 1, 1, 1, 1, '', 9999999999)");
+	    "INSERT INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets, polls, error, failing, no_capa,"
+	    " retrieved) VALUES (1, 9999999999, 9999999999, 1, 1, 1, 1, '', 9999999999, 9999999999, 9999999999)");
 	assert_int_equal(state_clamp(1000000000), 0);		/* a clock that begins at some old time corrects nothing */
 	assert_string_equal(ask("SELECT next FROM relay"), "9999999999 ");
 	assert_int_equal(state_clamp(now), 0);
@@ -385,7 +386,7 @@ test_clamp(void **state)
 	    " UNION SELECT max(since, gone) FROM suspect UNION SELECT max(since, gone) FROM oversize"
 	    " UNION SELECT max(listed, removed, created) FROM mailbox UNION SELECT since FROM copy UNION SELECT since FROM unproven"
 	    " UNION SELECT since FROM renumbered UNION SELECT value FROM meta WHERE key = 'pruned'"
-	    " UNION SELECT max(since, ends, said) FROM token UNION SELECT max(last_success, last_attempt, failing) FROM record_state)",
+	    " UNION SELECT max(since, ends, said) FROM token UNION SELECT max(last_success, last_attempt, failing, no_capa, retrieved) FROM record_state)",
 	    (long long)now);
 	assert_string_equal(ask(sql), "1 ");
 	snprintf(sql, sizeof(sql), "UPDATE relay SET next = %lld", (long long)now + 7200);
