@@ -157,6 +157,11 @@ refuse "nexthop: auth_name and password belong together" "INSERT INTO nexthop (n
 refuse "nexthop: a socket in the file system takes no tls" "INSERT INTO nexthop (name, address, tls) VALUES ('n', '/s', 'tls')"
 refuse "nexthop: connections must be 1..100" "INSERT INTO nexthop (name, address, connections) VALUES ('n', 'h', 0)"
 refuse "nexthop: timeout must be 10..3600 seconds" "INSERT INTO nexthop (name, address, timeout) VALUES ('n', 'h', 5)"
+refuse "nexthop: keep_trace must be 0, or 1" "INSERT INTO nexthop (name, address, keep_trace) VALUES ('n', 'h', 2)"
+refuse "nexthop: bounce_to must be an address" "INSERT INTO nexthop (name, address, bounce_to) VALUES ('n', 'h', 'Info@example.org')"
+refuse "nexthop: bounce_to must be an address" "INSERT INTO nexthop (name, address, bounce_to) VALUES ('n', 'h', '*@example.org')"
+refuse "nexthop: bounce_to and null_sender 'always' exclude each other" \
+    "INSERT INTO nexthop (name, address, bounce_to, null_sender) VALUES ('n', 'h', 'info@example.org', 'always')"
 used="nexthop: accounts, routes or settings use it; change them first"
 refuse "$used" "BEGIN; $hop; UPDATE account SET nexthop = 'mx' WHERE name = 'anna'; DELETE FROM nexthop"
 refuse "$used" "BEGIN; $hop; UPDATE settings SET report_nexthop = 'mx'; UPDATE nexthop SET name = 'mx2'"
