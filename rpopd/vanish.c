@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Servers that delete, or hide, what was retrieved although the record leaves it there: none of the messages that a session brought
- * is in the next whole listing.  Once may be somebody who deletes; twice in a row is told, once for the record.
+ * Servers that delete, or hide, what was retrieved although the record leaves it there: none of the messages that a session
+ * brought is in the next whole listing.  Once may be somebody who deletes; twice in a row is told, once for the record.
  */
 #include <stdio.h>
 

@@ -49,8 +49,9 @@ watch_dialer_starts(void)
 }
 
 /*
- * A connection is about to be made.  Children whose files have changed are replaced by fresh ones, and finish what they have begun:
- * child_current() may be NULL behind this.  tls_failed: the last attempt failed because of a certificate, so these are looked at now.
+ * A connection is about to be made.  Children whose files have changed are replaced by fresh ones, and finish what they have
+ * begun: child_current() may be NULL behind this.  tls_failed: the last attempt failed because of a certificate, so these are
+ * looked at now.
  */
 void
 watch_look(int tls_failed)

@@ -58,7 +58,8 @@ def test_refused_for_ever(personal, popd):
         assert notices(personal) == []
         assert personal.once().code == 1, "nothing else was asked for"
     told, = notices(personal)
-    for words in (b"message uid-00002 cannot be retrieved", b"refused 5 times", b"[SYS/PERM] \\033[31mcorrupted", b"Its unique-id: uid-00002"):
+    for words in (b"message uid-00002 cannot be retrieved", b"refused 5 times", b"[SYS/PERM] \\033[31mcorrupted",
+        b"Its unique-id: uid-00002"):
         assert words in told
     assert personal.state("SELECT deaths, failures, refusals, aside FROM suspects") == [(0, 5, 5, "yes")]
     asked = server.count("retr")

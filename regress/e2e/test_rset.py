@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: ISC
-"""Servers that delete what was retrieved although the record leaves it there: rset takes the mark back, and without it that is told."""
+"""
+Servers that delete what was retrieved although the record leaves it there: rset takes the mark back, and without it that is told.
+"""
 import corpus
 from popd import Behaviour
 

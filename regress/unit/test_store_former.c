@@ -386,7 +386,8 @@ test_clamp(void **state)
 	    " UNION SELECT max(since, gone) FROM suspect UNION SELECT max(since, gone) FROM oversize"
 	    " UNION SELECT max(listed, removed, created) FROM mailbox UNION SELECT since FROM copy UNION SELECT since FROM unproven"
 	    " UNION SELECT since FROM renumbered UNION SELECT value FROM meta WHERE key = 'pruned'"
-	    " UNION SELECT max(since, ends, said) FROM token UNION SELECT max(last_success, last_attempt, failing, no_capa, retrieved) FROM record_state)",
+	    " UNION SELECT max(since, ends, said) FROM token"
+	    " UNION SELECT max(last_success, last_attempt, failing, no_capa, retrieved) FROM record_state)",
 	    (long long)now);
 	assert_string_equal(ask(sql), "1 ");
 	snprintf(sql, sizeof(sql), "UPDATE relay SET next = %lld", (long long)now + 7200);
