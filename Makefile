@@ -6,7 +6,7 @@
 #	make demo		install what it needs, build, show the main job on a real server
 #	make regress		install what it needs, build, run every test
 #	make lint		man pages and shell scripts
-#	make crash, make fuzz	the long campaigns
+#	make crash, make stories, make fuzz	the long campaigns
 #	make bench		side by side with other retrievers, see bench/README.md
 .SUFFIXES:
 .SUFFIXES: .c .o .to
@@ -73,7 +73,7 @@ ROUTE =		common/route.o common/route_walk.o common/route_wire.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
 FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fetcher/conn.o fetcher/events.o \
-		fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
+		fetcher/content.o fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \
 		fetcher/tlsconf.o common/tlserror.o fetcher/trace.o
@@ -192,6 +192,11 @@ crash:
 	${MAKE} all test-programs
 	/usr/bin/python3 regress/crash.py ${CRASH_ARGS}
 
+stories:
+	sh etc/install-deps.sh test
+	${MAKE} all test-programs
+	/usr/bin/python3 regress/stories.py ${STORIES_ARGS}
+
 fuzz:
 	sh etc/install-deps.sh test
 	sh regress/fuzz.sh ${FUZZ_ARGS}
@@ -205,7 +210,7 @@ clean:
 	rm -rf build
 	rm -f ${OBJS} ${OBJS:.o=.to} ${OBJS:.o=.d} ${OBJS:.o=.td}
 
-.PHONY: all test-programs unit install demo regress lint crash fuzz bench clean
+.PHONY: all test-programs unit install demo regress lint crash stories fuzz bench clean
 
 # What each object depends on, as the compiler wrote it down; gathered anew at every start, so that a broken build leaves no gap.
 DEPS !=	mkdir -p build && { cat */*.d */*.td 2>/dev/null || true; } > build/deps.mk && echo build/deps.mk

@@ -44,6 +44,22 @@ void	 fingerprint_begin(struct fingerprint *);
 void	 fingerprint_feed(struct fingerprint *, const uint8_t *, size_t);
 int	 fingerprint_finish(struct fingerprint *, uint8_t digest[PROTO_DIGEST_LEN]);
 
+/* content.c: the octets that a message's digest is made of. */
+#define CONTENT_NAME_MAX	24		/* octets of a field name; a longer one is none of those that are left out */
+enum content_state { CONTENT_BOL, CONTENT_NAME, CONTENT_LINE, CONTENT_BODY };
+
+struct content {
+	struct evp_md_ctx_st	*md;
+	enum content_state	 state;
+	int			 left_out;	/* the field that has begun */
+	size_t			 namelen;
+	char			 name[CONTENT_NAME_MAX + 1];
+};
+
+void	 content_begin(struct content *, struct evp_md_ctx_st *);
+int	 content_feed(struct content *, const uint8_t *, size_t);
+int	 content_end(struct content *);
+
 /*
  * stream.c: a retrieved message.  Takes the octets behind the +OK line, undoes the dot-stuffing, stops behind CRLF "." CRLF and
  * hands out what is left in frames of PROTO_DATA_MAX (the last one may be shorter), whatever the segmentation of the input.
@@ -56,6 +72,7 @@ struct stream {
 	void			*arg;
 	struct evp_md_ctx_st	*md;
 	struct fingerprint	 print;
+	struct content		 content;
 	enum stream_state	 state;
 	enum stream_mode	 mode;
 	int			 behind;	/* the first empty line */

@@ -64,6 +64,7 @@ stream_begin(struct stream *s, enum stream_mode mode)
 	s->octets = s->taken = 0;
 	s->used = 0;
 	fingerprint_begin(&s->print);
+	content_begin(&s->content, s->md);
 	return (EVP_DigestInit_ex(s->md, stream_sha256(), NULL) == 1 ? 0 : -1);
 }
 
@@ -90,11 +91,11 @@ stream_feed(struct stream *s, const uint8_t *p, size_t len)
 	return ((ssize_t)n);
 }
 
-/* After stream_done(): hands out the last frame and gives the digest of all of them, and the fingerprint of the header. */
+/* After stream_done(): hands out the last frame and gives the digest of the content, and the fingerprint of the header. */
 int
 stream_finish(struct stream *s, uint8_t digest[PROTO_DIGEST_LEN], uint8_t print[PROTO_DIGEST_LEN])
 {
-	if (frame_flush(s) == -1 || EVP_DigestFinal_ex(s->md, digest, NULL) != 1)
+	if (frame_flush(s) == -1 || content_end(&s->content) == -1 || EVP_DigestFinal_ex(s->md, digest, NULL) != 1)
 		return (-1);
 	return (fingerprint_finish(&s->print, print));
 }
@@ -200,7 +201,7 @@ frame_flush(struct stream *s)
 		return (0);
 	fingerprint_feed(&s->print, s->frame, s->used);
 	if (s->mode != STREAM_PRINT) {
-		if (EVP_DigestUpdate(s->md, s->frame, s->used) != 1)
+		if (content_feed(&s->content, s->frame, s->used) == -1)
 			return (-1);
 		s->data(s->arg, s->frame, s->used);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/fingerprint.c fetcher/stream.c */
+/* links: fetcher/fingerprint.c fetcher/stream.c fetcher/content.c */
 /* libs: -lcrypto -lmd */
 /* The fingerprint of a header: the same in one piece and in pieces, whatever is behind it or was rewritten in it. */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/stream.c fetcher/fingerprint.c */
+/* links: fetcher/stream.c fetcher/content.c fetcher/fingerprint.c */
 /* libs: -lcrypto -lmd */
 /* Dot-unstuffing: in one piece and in pieces gives the same octets, the same end, the same digest. */
 #include <sys/types.h>

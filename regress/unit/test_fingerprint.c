@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/fingerprint.c fetcher/stream.c */
+/* links: fetcher/fingerprint.c fetcher/stream.c fetcher/content.c */
 /* libs: -lcrypto -lmd */
 /* What a message is recognised by: same header, same fingerprint, whatever the segmentation, the server, the migration. */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_list.c fetcher/pop3_run.c fetcher/pop3_check.c fetcher/pop3_reply.c fetcher/auth.c common/auth_mask.c common/base64.c fetcher/login.c fetcher/login_choose.c common/sasl.c common/sasl_check.c fetcher/stream.c fetcher/fingerprint.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c regress/unit/pop3_script.c */
+/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_list.c fetcher/pop3_run.c fetcher/pop3_check.c fetcher/pop3_reply.c fetcher/auth.c common/auth_mask.c common/base64.c fetcher/login.c fetcher/login_choose.c common/sasl.c common/sasl_check.c fetcher/stream.c fetcher/content.c fetcher/fingerprint.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c regress/unit/pop3_script.c */
 /* libs: -lcrypto -lgsasl -lmd */
 /* The protocol engine behind the listing: plan, window, verdicts, DELE, QUIT. */
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/stream.c fetcher/fingerprint.c */
+/* links: fetcher/stream.c fetcher/content.c fetcher/fingerprint.c */
 /* libs: -lcrypto -lmd */
 /* Dot-unstuffing: the end of a message, whatever the segmentation, frames and digest. */
 #include <sys/types.h>

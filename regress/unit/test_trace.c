@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/trace.c common/auth_mask.c common/base64.c fetcher/stream.c fetcher/fingerprint.c common/buf.c common/log.c */
+/* links: fetcher/trace.c common/auth_mask.c common/base64.c fetcher/stream.c fetcher/content.c fetcher/fingerprint.c common/buf.c common/log.c */
 /* libs: -lcrypto */
 /* The conversation in the log: what is said of each command, and what is not. */
 #include <sys/types.h>
