@@ -76,8 +76,8 @@ root_teardown(void **state)
 {
 	(void)state;
 	batch_exit();
+	queue_exit();		/* it holds Maildirs */
 	maildir_exit();
-	queue_exit();
 	aside_close();
 	rootmark_close();
 	spool_close();
