@@ -315,7 +315,7 @@ def test_explain(unified, mta, popd):
     assert "sender: <carl@sender.example>" in got
     assert "result: delivered example.org/anna" in got and "result: waiting bert@example.org" in got
     assert any(x.startswith("why: ") and "X-Real-To" in x for x in got)
-    assert any("bert@example.org at next hop hop, tried 1 time" in x and x.endswith("4.2.0 later") for x in got)
+    assert any("bert@example.org at next hop hop, tried 1 time" in x and x.endswith(" later") for x in got)
     assert lines(unified, str(mailbox), uids[0]) == got
     text = unified.ctl("explain", str(mailbox), uids[0]).log
     assert "sender: <carl@sender.example>\n" in text and "result: delivered example.org/anna\n" in text

@@ -429,6 +429,7 @@ def test_upgrade_of_the_state(personal, popd, point):
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(personal.statedb + suffix):
             os.unlink(personal.statedb + suffix)
+    os.unlink(os.path.join(personal.mail, ".rpopd"))	# that version left none
     old_state(personal)
     with sqlite3.connect(personal.statedb) as c:
         c.executemany("INSERT INTO mailbox VALUES (?, ?, ?, ?, ?, ?)", boxes)

@@ -11,7 +11,8 @@ from popd import Popd
 
 PM = "postmaster@example.org"
 ANNA = "anna@example.org"
-ROUNDS = 6
+ROUNDS = 14
+PM = "postmaster@example.org"
 
 
 class Site:
@@ -73,11 +74,13 @@ def test_one_turn(sites, suppress):
     for i in range(3):
         a.server.box.add(letter("m%d" % i))
     turns = [(a.turn(b), b.turn(a)) for _ in range(ROUNDS)]
-    assert turns == [(3, 3)] + [(0, 0)] * (ROUNDS - 1)
-    assert [dest for dest, _ in a.quarantined()] == [ANNA] * 3 and b.quarantined() == []
+    # The note about the quarantine goes the way of mail for the postmaster, which is a loop here, and ends like a letter in the quarantine
+    # of the other site; so does the note about that one.
+    assert turns == [(3, 3)] + [(1, 1)] * 3 + [(0, 0)] * (ROUNDS - 4)
+    assert sorted(dest for dest, _ in a.quarantined()) == [ANNA] * 3 + [PM] and [dest for dest, _ in b.quarantined()] == [PM]
     assert all("loop" in status for _, status in a.quarantined())
     assert a.server.box.left() == b.server.box.left() == []
-    assert len(a.rig.spooled()) == 3 and b.rig.spooled() == []
+    assert len(a.rig.spooled()) == 4 and len(b.rig.spooled()) == 1
     assert corpus.ident_of(a.hop.mails[0].data) and b"X-Rpopd-Mark: " in a.hop.mails[0].data
 
 
@@ -89,8 +92,8 @@ def test_both_ways_at_once(sites):
     a.server.box.add(letter("from-a"))
     b.server.box.add(letter("from-b", "bert@example.org"))
     turns = [(a.turn(b), b.turn(a)) for _ in range(ROUNDS)]
-    assert sum(x + y for x, y in turns) <= 4 and turns[-1] == (0, 0)
-    assert len(a.quarantined()) + len(b.quarantined()) == 2
+    assert sum(x + y for x, y in turns) <= 10 and turns[-1] == (0, 0)
+    assert sorted(dest for s in (a, b) for dest, _ in s.quarantined()) == [ANNA, "bert@example.org", PM, PM]
 
 
 def test_changed_on_the_way(sites):
@@ -105,7 +108,7 @@ def test_changed_on_the_way(sites):
     turns = [(a.turn(b, tag), b.turn(a, tag)) for _ in range(ROUNDS)]
     assert turns[0] == (1, 1) and turns[-1] == (0, 0)
     assert [status for s in (a, b) for _, status in s.quarantined() if "more than 12 Received fields" in status]
-    assert len(a.quarantined()) + len(b.quarantined()) == 1
+    assert sorted(dest for s in (a, b) for dest, _ in s.quarantined()) == [ANNA, PM, PM]
 
 
 def test_forged_mark(sites):
