@@ -35,8 +35,8 @@ def _struct(name, *fields):
 
 U32, U64 = ctypes.c_uint32, ctypes.c_uint64
 Log = _struct("Log", (U32, "level"), (ctypes.c_char * 512, "text"))
-Start = _struct("Start", (U32, "id protocol tls own_ca auth xclient null_sender timeout"), (ctypes.c_char * 256, "helo tls_name"),
-    (ctypes.c_char * 513, "user"), (ctypes.c_char * 256, "name"))
+Start = _struct("Start", (U32, "id protocol tls own_ca auth xclient null_sender keep_trace timeout"),
+    (ctypes.c_char * 256, "helo tls_name"), (ctypes.c_char * 513, "user"), (ctypes.c_char * 256, "name"))
 Mail = _struct("Mail", (U32, "id mail"), (U64, "octets"), (U32, "rcpts notify"), (ctypes.c_char * 776, "sender"),
     (ctypes.c_char * 64, "envid"), (ctypes.c_char * 48, "client"))
 Rcpt = _struct("Rcpt", (U32, "id mail rcpt reserved"), (ctypes.c_char * 330, "address original"))

@@ -58,6 +58,35 @@ def test_messages_and_quit(sender):
     assert got == [b"A: b\r\n\r\n..\r\nhi\r\nthere\r\nend\r\n", b""]
 
 
+@pytest.mark.parametrize("options,kept", [({}, 0), ({"keep_trace": 0}, 0), ({"keep_trace": 1}, 1)])
+@pytest.mark.parametrize("protocol,hello", [(SMTP, "EHLO "), (LMTP, "LHLO ")])
+def test_delivered_to(sender, protocol, hello, options, kept):
+    """Delivered-To fields stay behind unless they are to be kept, in each message of a session, and SIZE is that of what is sent."""
+    sizes, got = [], []
+
+    def script(peer):
+        greet(peer, hello)
+        for _ in range(2):
+            sizes.append(peer.expect("MAIL FROM:", "250 ok"))
+            peer.expect("RCPT TO:", "250 ok")
+            peer.expect("DATA", "354 go")
+            got.append(peer.message())
+            peer.say("250 ok")
+        peer.expect("QUIT", "221 bye")
+    job = sender.open(script, protocol, **options)
+    for number in 1, 2:
+        sender.mail(job, b"delivered-TO: a@y\n\tand more\nX-Delivered-To: b\nDelivered-To: c@y\nA: b\n\nDelivered-To: d\n", "a@y",
+            number=number)
+        assert sender.results() == ([("accepted", 250, "2.0.0", "ok")], "done")
+    sender.quit(job)
+    assert sender.results()[1][0] == "NONE"
+    sender.finish()
+    first, second = b"delivered-TO: a@y\r\n\tand more\r\n" * kept, b"Delivered-To: c@y\r\n" * kept
+    sent = first + b"X-Delivered-To: b\r\n" + second + b"A: b\r\n\r\nDelivered-To: d\r\n"
+    assert got == [sent] * 2
+    assert all(" SIZE=%d" % len(sent) in line for line in sizes)
+
+
 def test_large_message(sender):
     """Megabytes with every octet, larger than all buffers, to a next hop that reads slowly at first."""
     rng = random.Random(4)
