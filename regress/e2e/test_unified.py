@@ -90,7 +90,9 @@ def test_hostile_names(unified, popd):
     unified.record(PM, "unified", s, special="X-Real-To")
     assert unified.once().code == 0
     assert unified.idents() == {"example.org/postmaster": sorted("h%d" % i for i in range(len(names)))}
-    assert sorted(os.listdir(unified.mail)) in (["example.org", "spool"], ["example.org"])
+    assert sorted(os.listdir(unified.mail)) == [".rpopd", "example.org", "spool"]
+    assert os.path.isfile(os.path.join(unified.mail, ".rpopd")) and os.listdir(os.path.join(unified.mail, "spool")) == []
+    assert os.listdir(os.path.join(unified.mail, "example.org")) == ["postmaster"]
 
 
 def test_names_of_every_kind(unified, popd):
