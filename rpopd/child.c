@@ -450,6 +450,19 @@ child_later(enum role role)
 	evtimer_add(&rc->timer, &tv);
 }
 
+/* What a child's start waited for is there: not at the end of the pause, now. */
+void
+child_soon(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+
+	if (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL))
+		return;
+	evtimer_del(&rc->timer);
+	rc->backoff = 0;
+	child_later(role);
+}
+
 static void
 child_timer(int fd, short event, void *arg)
 {

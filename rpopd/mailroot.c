@@ -17,6 +17,8 @@
  *	the file is complete under another name		begins anew					root.file
  *	it has its name, durably			finds its own identity, goes on			root.linked
  *	state.db says that they belong together		right						root.joined
+ * Each later life of the daemon begins with a count in state.db.  Until that is written, because another process holds a lock or there
+ * is no space, the daemon runs without a deliverer: nothing in the mail root changes.  rpopd -1 ends instead.
  * An administrator's declaration (rpopd -A) writes state.db first, with a new identity:
  *	state.db has it, the file does not		refused; to be declared once more		root.declared
  *	the file has it					right; nothing in the spool proves anything	root.file
@@ -56,11 +58,13 @@ static void	 root_counted(void);
 static void	 root_tell(int, short, void *);
 static void	 root_again(int, short, void *);
 static int	 root_same(void);
+static int	 root_begin(char *, size_t);
 
 static struct {
 	int		 dir, file;		/* the file's holds the lock */
 	char		 path[PATH_MAX];
 	int		 proven;		/* 1: what a pending row says and the spool lacks is done */
+	int		 uncounted;		/* this life's first count is not written yet */
 	uint32_t	 life;			/* as struct root_state, of the life before this one */
 	uint64_t	 told;
 	char		 trouble[PROTO_TEXT_SIZE];
@@ -156,14 +160,36 @@ mailroot_open(const char *path, char *err, size_t errsize)
 	strlcpy(root.path, path, sizeof(root.path));
 	root.proven = st.joined != ROOT_DECLARED;
 	root.life = st.joined == ROOT_JOINED ? st.life : UINT32_MAX;
-	/* A life of the daemon begins with a count: a copy of state.db from before it is older. */
-	if (state_root_joined(st.joined) != 0) {
-		snprintf(err, errsize, "state.db cannot be written now; try again");
-		return (-1);
-	}
 	evtimer_set(&root.tell, root_tell, NULL);
 	evtimer_set(&root.look, root_again, NULL);
 	state_on_count(root_counted);
+	return (root_begin(err, errsize));
+}
+
+/*
+ * A life of the daemon begins with a count: a copy of state.db from before it is older.  If it cannot be written now, a daemon tries
+ * until it can, and mailroot_right() says no meanwhile.  0, or -1 and a sentence.
+ */
+static int
+root_begin(char *err, size_t errsize)
+{
+	static const char	*why[] = { "cannot be written", "locked by another process" };
+	struct timeval		 tv = { ROOT_LOOK, 0 };
+	struct root_state	 st;
+	int			 error;
+
+	state_root(&st);
+	root.uncounted = 1;
+	if ((error = state_root_joined(st.joined)) == 0)
+		return (0);
+	if (master.opt.once) {
+		snprintf(err, errsize, "state.db: %s; nothing is polled, delivered or handed on by this run: end what holds it, and "
+		    "run it again", why[error == 1]);
+		return (-1);
+	}
+	snprintf(root.trouble, sizeof(root.trouble), "state.db: %s since the start", why[error == 1]);
+	log_warnx("state.db: %s; nothing is polled or delivered, and nothing is handed on meanwhile", why[error == 1]);
+	evtimer_add(&root.look, &tv);
 	return (0);
 }
 
@@ -409,6 +435,13 @@ root_counted(void)
 {
 	struct timeval	 tv = { 1, 0 };
 
+	if (root.uncounted && root.trouble[0] != '\0') {
+		root.trouble[0] = '\0';
+		log_notice("state.db can be written again: polling, deliveries and handing on begin");
+		child_soon(ROLE_DELIVERER);
+		sched_kick();
+	}
+	root.uncounted = 0;
 	if (!evtimer_pending(&root.tell, NULL))
 		evtimer_add(&root.tell, &tv);
 }
@@ -422,7 +455,10 @@ root_tell(int fd, short event, void *arg)
 	mailroot_tell();
 }
 
-/* 1: what is at the mail root's path is the directory that is open; 0: it is not, and nothing may be delivered there. */
+/*
+ * 1: what is at the mail root's path is the directory that is open, and this life of the daemon has its first count in state.db;
+ * 0: not so, and nothing may be delivered there.
+ */
 int
 mailroot_right(void)
 {
@@ -430,10 +466,16 @@ mailroot_right(void)
 
 	if (root.dir == -1)
 		return (1);
+	if (root.uncounted) {
+		if (!evtimer_pending(&root.look, NULL))
+			evtimer_add(&root.look, &tv);
+		return (0);
+	}
 	if (root_same()) {
 		if (root.trouble[0] != '\0') {
 			root.trouble[0] = '\0';
 			log_notice("mail_root %s is there again", root.path);
+			child_soon(ROLE_DELIVERER);
 			sched_kick();
 		}
 		return (1);
@@ -460,9 +502,15 @@ root_same(void)
 static void
 root_again(int fd, short event, void *arg)
 {
+	struct root_state	 st;
+
 	(void)fd;
 	(void)event;
 	(void)arg;
+	if (root.uncounted) {
+		state_root(&st);
+		(void)state_root_joined(st.joined);	/* root_counted() says so */
+	}
 	(void)mailroot_right();
 }
 

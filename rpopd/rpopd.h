@@ -125,6 +125,7 @@ struct child *child_current(enum role);		/* NULL: not ready */
 int	 child_hopeless(enum role);			/* 1: it has died too often without ever having been ready */
 void	 child_use(struct child *);
 void	 child_release(struct child *);
+void	 child_soon(enum role);		/* one that waits to be started waits no longer */
 void	 child_retire(enum role);		/* a fresh one takes over, the old one goes when unused */
 void	 child_sigchld(void);
 void	 child_shutdown(void);

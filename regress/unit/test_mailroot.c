@@ -31,6 +31,7 @@ uint64_t state_counter(void) { return (0); }
 void state_on_count(void (*fn)(void)) { (void)fn; }
 int link_send(struct link *l, uint32_t t, int fd, const void *p, size_t n) { (void)l; (void)t; (void)fd; (void)p; (void)n; return (-1); }
 void sched_kick(void) { }
+void child_soon(enum role r) { (void)r; }
 
 static int
 judge(enum root_joined joined, uint32_t session, int there, int file, int same, uint64_t counter, char *err)
