@@ -130,5 +130,5 @@ ask_name(const char *text, char *line, size_t size)
 	if ((n = config_nexthop(master.config, strtonum(number, 1, UINT32_MAX, &p))) == NULL)
 		return;
 	log_vis(name, sizeof(name), n->name, strlen(n->name));
-	snprintf(line, size, "%.*s (%s)%s", (int)(end - text), text, name, end);
+	snprintf(line, size, "%.*s%s%s", (int)(end - len - 1 - text), text, name, end);
 }

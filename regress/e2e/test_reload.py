@@ -163,7 +163,8 @@ def test_open_store_is_refused(personal, popd, mode):
 
 
 def test_state_survives_and_is_pruned(running, popd):
-    """UID state goes with its record, and only with it (S29)."""
+    """UID state goes with its record, and only with it (S29): after keep_state_days, here none."""
+    running.sqlite("UPDATE settings SET keep_state_days = 0;")
     assert running.state("SELECT count(*) FROM mailbox") == [(1,)]
     add(running, "second", popd(messages=[corpus.mail("two")]))
     running.ctl("reload")
