@@ -39,9 +39,20 @@ def snapshot(rig, leave_out="-"):
     return state, files
 
 
+def settled(rig, leave_out):
+    """The snapshot once what a start writes is written: five in a row are the same."""
+    seen = []
+
+    def five():
+        seen.append(snapshot(rig, leave_out))
+        return len(seen) >= 5 and all(x == seen[-1] for x in seen[-5:])
+    rigs.wait_for(five, "the start's writes")
+    return seen[-1]
+
+
 def attempt(rig, record, code=0, leave_out="-"):
     """rpopctl -j try, with the proof that nothing has changed here."""
-    before = snapshot(rig, leave_out)
+    before = settled(rig, leave_out)
     result = rig.ctl("-j", "try", record, check=False)
     assert result.code == code, result.log
     assert snapshot(rig, leave_out) == before
