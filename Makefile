@@ -149,7 +149,7 @@ build/test/rpopctl: ${RPOPCTL:.o=.to} ${COMMON:.o=.to}
 	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL:.o=.to} ${COMMON:.o=.to} ${BASE_LIBS}
 
 unit:
-	CC="${CC}" sh regress/build-unit.sh -std=gnu11 -g -O1 -Wall -Wextra ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
+	+CC="${CC}" sh regress/build-unit.sh -std=gnu11 -g -O1 -Wall -Wextra ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
 
 # state.db's schema, compiled in.
 build/state_schema.c: etc/state.sql
