@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+/* Messages of the control socket, between rpopctl and the master.  Included by proto.h, which has their types and sizes. */
+#ifndef PROTO_CTL_H
+#define PROTO_CTL_H
+
+struct ctl_name {
+	char		 name[PROTO_RECORD_SIZE];
+};
+
+struct ctl_renumber {
+	char		 name[PROTO_RECORD_SIZE];	/* account/record */
+	uint32_t	 seen;			/* 1: what is unknown counts as delivered; 0: it is retrieved */
+};
+
+struct ctl_explain {
+	int64_t		 mailbox;		/* id in state.db, if name is empty */
+	char		 name[PROTO_RECORD_SIZE];	/* account/record */
+	char		 uid[PROTO_UID_MAX + 32];	/* unique-id or digest key */
+};
+
+enum quarantine_act { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RELEASE, QUARANTINE_DROP };
+
+struct ctl_quarantine {
+	uint32_t	 act;			/* enum quarantine_act */
+	uint32_t	 reserved;
+	int64_t		 id;			/* of the row in state.db; 0: all of them, for RELEASE and DROP, or: */
+	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
+	char		 uid[PROTO_UID_MAX + 32];
+	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
+	char		 file[PROTO_LINK_SIZE];	/* a file set aside in the spool, without id and mailbox; to empty: to the postmaster */
+};
+
+struct ctl_move {
+	char		 from[72];		/* names of next hops */
+	char		 to[72];
+};
+
+struct ctl_queued {			/* a recipient that is not in its mailbox */
+	int64_t		 id;			/* 0: the message is still on the server, set aside */
+	int64_t		 mailbox;		/* id in state.db */
+	int64_t		 arrived, next;		/* epoch */
+	uint32_t	 state;			/* as column state of relay; or its file is missing: */
+#define CTL_STATE_WANTED	3		/* it is retrieved again */
+#define CTL_STATE_LOST		4		/* nobody has it any more */
+	uint32_t	 tries;
+	char		 record[PROTO_RECORD_SIZE];	/* account/record, empty: gone */
+	char		 uid[PROTO_UID_MAX * 4 + 1];
+	char		 nexthop[PROTO_TEXT_SIZE];
+	char		 recipient[PROTO_DEST_SIZE];
+	char		 sender[PROTO_SENDER_SIZE];
+	char		 status[PROTO_TEXT_SIZE];
+	char		 file[PROTO_LINK_SIZE];	/* not empty: set aside in the spool, no row knows it; only arrived counts */
+};
+
+struct ctl_tried {			/* a message on the server, looked at by a session that changes nothing */
+	uint32_t	 msgno;
+	uint32_t	 size;			/* by LIST, 0 = not known */
+	char		 state[16];		/* new, delivered, ...: rpopctl(8) has all of them */
+	char		 what[PROTO_TEXT_SIZE];	/* the next poll would do with it, in words */
+	char		 uid[PROTO_UID_MAX + 2];	/* empty: none that can be trusted */
+	char		 text[PROTO_TRIED_SIZE];	/* as msg_tried; empty: its header was not looked at */
+};
+
+struct ctl_text {
+	char		 text[PROTO_TEXT_SIZE * 2];
+};
+
+struct ctl_status {
+	int64_t		 started;		/* epoch */
+	int64_t		 loaded;		/* epoch of the last good (re)load */
+	uint32_t	 records, enabled, sessions, processors;
+	uint32_t	 config_changed;	/* rpopd.db was edited since the last load */
+	uint32_t	 log_level;		/* enum log_level */
+	uint32_t	 pending;		/* committed deliveries not yet settled */
+	uint32_t	 waiting;		/* deliveries that wait for a next hop */
+	uint32_t	 quarantined;		/* deliveries in quarantine, messages of ours included */
+	uint32_t	 reports;		/* failed deliveries whose report is due */
+	uint32_t	 suspects, aside;	/* messages, see rpopd.db(5); of all records */
+	uint32_t	 oversize;		/* messages over max_size on their servers */
+	char		 version[32];
+	char		 load_error[PROTO_TEXT_SIZE];	/* last refused reload, empty = none */
+	char		 root_error[PROTO_TEXT_SIZE];	/* the mail root is hidden or gone; empty: it is there */
+	char		 place[PROTO_TEXT_SIZE];	/* the first of: */
+	uint32_t	 places;		/* Maildirs that cannot be written to and have mail waiting */
+	uint32_t	 unknown;		/* files set aside in the spool, which no row knows */
+};
+
+struct ctl_record {
+	char		 account[PROTO_RECORD_SIZE];	/* local-part@domain */
+	char		 name[PROTO_RECORD_SIZE];
+	char		 host[PROTO_HOST_SIZE];
+	char		 user[PROTO_USER_SIZE];
+	char		 mode[PROTO_FIELD_SIZE];	/* "owner", "*", or the field name */
+	char		 state[16];		/* disabled, idle, window, host-delay, queued, or a session state's name */
+	char		 error[PROTO_TEXT_SIZE];	/* last failure, empty if the last poll succeeded (S33) */
+	uint32_t	 port, tls, leave, enabled;
+	uint32_t	 period;		/* s */
+	uint32_t	 failures;		/* in a row, of the record's own */
+	uint32_t	 login_delay;		/* s between logins that the server wants, 0 = none known */
+	uint32_t	 expire;		/* days the server keeps messages, as msg_fetch_stat */
+	int64_t		 last_success;		/* epoch, 0 = never */
+	int64_t		 last_attempt;
+	int64_t		 next_poll;		/* epoch, 0 = not scheduled */
+	uint64_t	 messages, octets, polls;	/* since ever */
+	uint32_t	 undeleted;		/* delivered, deletion not confirmed */
+	uint32_t	 kept;			/* left on the server */
+	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
+	uint32_t	 unfound;		/* the last so many messages had none of the special fields */
+	uint32_t	 refused;		/* of the suspects: the server does not give them */
+	uint32_t	 reserved;
+	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
+	char		 origin[PROTO_ORIGIN_SIZE];	/* which mailbox its state comes from; empty: it is its own */
+};
+
+#endif
