@@ -45,6 +45,9 @@ class Hop(Mta):
 
     def account(self, ledger):
         for mail in self.mails:
+            if corpus.ident_of(mail.data) is None and is_note(mail.data):
+                ledger.notes += 1
+                continue
             for address in mail.taken():
                 ledger.takings[what(mail.data), address].append(mail)
 
@@ -60,6 +63,11 @@ def what(data):
     return ident, re.sub(r"^rfc822; *", "", per_recipient["Final-Recipient"])
 
 
+def is_note(data):
+    """A word of rpopd's own to an owner or the postmaster."""
+    return re.search(rb"(?m)^Auto-Submitted: auto-generated", data) is not None
+
+
 class Ledger:
     """What became of each message for each recipient behind a next hop, and of reports."""
 
@@ -67,10 +75,10 @@ class Ledger:
         self.rig, self.hard = rig, hard		# hard: lives of the daemon in which master or sender were killed
         self.takings = collections.defaultdict(list)
         self.refused, self.early = refusals(hops), sum((hop.refused for hop in hops), collections.Counter())
-        self.wrong, self.by_drop, self.by_kill = [], 0, 0
+        self.wrong, self.by_drop, self.by_kill, self.notes = [], 0, 0, 0
         for hop in hops:
             hop.account(self)
-        self.notes, self.reports, self.maildirs = 0, collections.Counter(), collections.Counter()
+        self.reports, self.maildirs = collections.Counter(), collections.Counter()
         for where, mails in rig.delivered().items():
             for data in mails:
                 self.maildir(where, data)
@@ -82,7 +90,7 @@ class Ledger:
         ident, about = what(data)
         if about:
             self.reports[ident, about] += 1
-        elif ident or b"Mail in quarantine since" not in data.replace(b"\n ", b" "):
+        elif ident or not is_note(data):
             self.maildirs[where, ident] += 1
         else:
             self.notes += 1

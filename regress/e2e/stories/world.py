@@ -265,7 +265,7 @@ class World:
         shutil.copy(self.saved, self.rig.statedb)
         os.chmod(self.rig.statedb, 0o600)
         self.refused = self.run()
-        told = "mail root" in self.refused.log and self.refused.code != 0
+        told = "older than mail_root" in self.refused.log and self.refused.code != 0
         if told:
             for suffix in ("", "-wal", "-shm"):
                 if os.path.exists(self.rig.statedb + suffix):
