@@ -53,14 +53,13 @@ class Hop(Mta):
 
 
 def what(data):
-    """(identity, None), or (identity, recipient) of what a report is about; (None, None): a note to the postmaster."""
+    """(identity, None), or (identity, recipients) of what a report is about; (None, None): a note to the postmaster."""
     ident = corpus.ident_of(data)
     if b"multipart/report" not in data.split(b"\n\n")[0].split(b"\r\n\r\n")[0]:
         return ident, None
     _, status, header = email.message_from_bytes(data).get_payload()
-    per_recipient = status.get_payload()[1]
     ident = corpus.ident_of(header.get_payload(decode=True))
-    return ident, re.sub(r"^rfc822; *", "", per_recipient["Final-Recipient"])
+    return ident, tuple(sorted(re.sub(r"^rfc822; *", "", group["Final-Recipient"]) for group in status.get_payload()[1:]))
 
 
 def is_note(data):
@@ -89,7 +88,7 @@ class Ledger:
     def maildir(self, where, data):
         ident, about = what(data)
         if about:
-            self.reports[ident, about] += 1
+            self.reports.update((ident, address) for address in about)
         elif ident or not is_note(data):
             self.maildirs[where, ident] += 1
         else:
@@ -133,7 +132,8 @@ class Ledger:
 
     def reported(self):
         """{(ident, address)} of which there is a report, wherever it is."""
-        return set(self.reports) | {message for message, _ in list(self.takings) + list(self.kept) if message[1]}
+        return set(self.reports) | {(message[0], address) for message, _ in list(self.takings) + list(self.kept) if message[1]
+            for address in message[1]}
 
     def check_taken(self, message, address, mails, want, bodies):
         if address != RETURN_PATH if message[1] else (message[0], address) not in want:
