@@ -12,13 +12,17 @@
 
 static void	 vanish_tell(struct session *);
 
-/* A row of the mailbox, which is in the listing or not.  One that is known by its digest only is in no listing, wherever its message is. */
+/*
+ * A row of the mailbox, which is in the listing or not.  One that is known by its digest only is in no listing, wherever its message
+ * is.
+ */
 void
 vanish_row(struct session *s, const struct seen_row *row, int listed)
 {
 	int64_t	 retrieved = s->task != NULL ? s->task->rs.retrieved : 0;
 
-	if (retrieved == 0 || row->since < retrieved || row->uidlen > PROTO_UID_MAX || (row->state != SEEN_KEPT && row->state != SEEN_WAITING))
+	if (retrieved == 0 || row->since < retrieved || row->uidlen > PROTO_UID_MAX ||
+	    (row->state != SEEN_KEPT && row->state != SEEN_WAITING))
 		return;
 	if (listed)
 		s->plan.stayed++;

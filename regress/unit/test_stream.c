@@ -212,6 +212,53 @@ test_reuse(void **state __unused)
 	stream_free(&s);
 }
 
+/* The digest of a message that is fed in pieces of so many octets. */
+static void
+digest_of(const char *text, size_t piece, uint8_t *digest)
+{
+	static struct stream	 s;
+	uint8_t			 print[PROTO_DIGEST_LEN];
+	size_t			 len = strlen(text), n, at;
+
+	ngot = 0;
+	assert_int_equal(stream_init(&s, collect, NULL), 0);
+	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
+	for (at = 0; at < len; at += n) {
+		n = len - at < piece ? len - at : piece;
+		assert_int_equal(stream_feed(&s, (const uint8_t *)text + at, n), n);
+	}
+	assert_true(stream_done(&s));
+	assert_int_equal(stream_finish(&s, digest, print), 0);
+	stream_free(&s);
+}
+
+/* What a store notes in the header is no part of the message; everything else is, and the body is whatever it looks like. */
+static void
+test_store_notes(void **state __unused)
+{
+	static const char	*const same[] = { "Subject: s\r\nTo: a\r\n\r\nbody\r\n.\r\n",
+	    "Subject: s\r\nSTATUS: RO\r\nTo: a\r\nX-UID: 7\r\n\r\nbody\r\n.\r\n",
+	    "Content-Length: 6\r\nSubject: s\r\nX-Keywords: a\r\n\tb\r\nTo: a\r\n\r\nbody\r\n.\r\n" };
+	static const char	*const other[] = { "Subject: s\r\nTo: a\r\n\r\nStatus: RO\r\nbody\r\n.\r\n",
+	    "Subject: s\r\nDelivered-To: b\r\nTo: a\r\n\r\nbody\r\n.\r\n", "Subject: s\r\nStatusx: RO\r\nTo: a\r\n\r\nbody\r\n.\r\n",
+	    "Subject: s\r\nTo: a\r\n\r\nbody \r\n.\r\n", "no field\r\nStatus: RO\r\n.\r\n", "no field\r\n.\r\n", "Status\r\n.\r\n" };
+	uint8_t			 first[PROTO_DIGEST_LEN], d[nitems(other)][PROTO_DIGEST_LEN], again[PROTO_DIGEST_LEN];
+	size_t			 i, j;
+
+	digest_of(same[0], 1000, first);
+	for (i = 0; i < nitems(same); i++)
+		for (j = 1; j < 9; j++) {
+			digest_of(same[i], j, again);
+			assert_memory_equal(again, first, sizeof(first));
+		}
+	for (i = 0; i < nitems(other); i++) {
+		digest_of(other[i], 3, d[i]);
+		assert_memory_not_equal(d[i], first, sizeof(first));
+		for (j = 0; j < i; j++)
+			assert_memory_not_equal(d[i], d[j], sizeof(first));
+	}
+}
+
 /* TOP n 0 from a server that sends the body, too: nothing behind the empty line, or nothing at all. */
 static void
 test_header_only(void **state __unused)
@@ -267,6 +314,7 @@ main(void)
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_store_notes),
 		cmocka_unit_test(test_header_only)
 	};
 
