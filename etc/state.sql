@@ -9,7 +9,8 @@ PRAGMA user_version = 3;
 -- of the former one goes along if its first listing proves that it is the same; see former.c.
 -- listed: time of its first complete listing.  removed: since when no record names it; its state is kept for settings.keep_state_days.
 -- created: when a record named it first.  origin: where its state comes from, in words; NULL: it is its own.  forgotten: when the
--- administrator asked for everything once more: copies delivered until then do not count.
+-- administrator asked for everything once more: copies delivered until then do not count.  empty: when a listing without a message
+-- came before the first that could be compared with a former mailbox.
 CREATE TABLE IF NOT EXISTS mailbox (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	account	TEXT NOT NULL,
@@ -22,6 +23,7 @@ CREATE TABLE IF NOT EXISTS mailbox (
 	created	INTEGER,
 	origin	TEXT,
 	forgotten	INTEGER,
+	empty	INTEGER,
 	UNIQUE (account, record, host, port, login)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS mailbox_removed ON mailbox (removed) WHERE removed IS NOT NULL;

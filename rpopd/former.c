@@ -16,6 +16,9 @@
  * numbers.  The state of the same one goes along.  In doubt it goes along, too, but hides nothing: every message is retrieved and
  * compared with what was delivered.  With another mailbox the record starts afresh.
  *
+ * An empty listing proves nothing and is not the last word: the next one is compared.  To the state that goes along then, it was a
+ * listing that every message was absent from, so each is proven before it counts as known, see plan.c.
+ *
  * first_poll is for a record that was never polled: with kin by login, or a mailbox that lost its record when this one appeared,
  * nothing is marked.
  */

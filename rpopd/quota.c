@@ -91,8 +91,8 @@ quota_first(struct session *s, enum listing listing, int complete, int has_uidl)
 		return (s->why == WHY_NONE ? PLAN_FAILED : PLAN_PAUSED);
 	}
 	if (!mark) {
-		if (complete && settled)
-			plan_change(p, NULL, 0, CHANGE_LISTED);
+		if (complete)
+			plan_change(p, NULL, 0, settled ? CHANGE_LISTED : CHANGE_EMPTY);
 		return (PLAN_READY);
 	}
 	gaps = p->lines < p->count || (p->untrusted > UNMARKED && p->untrusted > p->count / 100);

@@ -235,6 +235,7 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 		CHANGE_REFUSED,		/* RETR was: one more failure, with its reason */
 		CHANGE_DOUBT,		/* known by digest only from now on, as by state_unprove() */
 		CHANGE_LISTED,		/* no uid: the mailbox has had a complete listing */
+		CHANGE_EMPTY,		/* no uid: likewise, without a message, and a former mailbox is still to be compared */
 		CHANGE_PROVEN		/* no uid: the session is over and was in step */
 	}		 what;
 	enum seen_state	 state;

@@ -24,7 +24,7 @@ static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const u
 static int	 change_oversize(int64_t, const struct listing_change *, int64_t);
 static int	 change_refused(int64_t, const struct listing_change *, int64_t);
 static int	 change_doubt(int64_t, const struct listing_change *);
-static int	 change_listed(int64_t, int64_t);
+static int	 change_listed(enum state_sql, int64_t, int64_t);
 static int	 change_print(int64_t, const struct listing_change *);
 static int	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, uint32_t, const char *);
 static struct unproven *unproven_rows(int64_t, int64_t, size_t *);
@@ -112,7 +112,9 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	case CHANGE_PRINT:
 		return (change_print(mailbox, c));
 	case CHANGE_LISTED:
-		return (change_listed(mailbox, now));
+		return (change_listed(Q_MAILBOX_LIST_IT, mailbox, now));
+	case CHANGE_EMPTY:
+		return (change_listed(Q_MAILBOX_EMPTY, mailbox, now));
 	case CHANGE_PROVEN:
 		return (state_run(Q_UNPROVEN_DROP, mailbox));
 	default:
@@ -239,11 +241,11 @@ change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen)
 }
 
 static int
-change_listed(int64_t mailbox, int64_t now)
+change_listed(enum state_sql q, int64_t mailbox, int64_t now)
 {
 	sqlite3_stmt	*st;
 
-	if ((st = state_query(Q_MAILBOX_LIST_IT)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
 	    sqlite3_bind_int64(st, 2, now) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));

@@ -167,6 +167,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_MAILBOX_REMOVED] = "UPDATE mailbox SET removed = ?2 WHERE id = ?1",
 	[Q_MAILBOX_DROP] = "DELETE FROM mailbox WHERE id = ?1",
 	[Q_MAILBOX_LISTED] = "SELECT listed IS NOT NULL FROM mailbox WHERE id = ?1",
+	[Q_MAILBOX_EMPTY] = "UPDATE mailbox SET empty = ifnull(empty, ?2) WHERE id = ?1",
 	[Q_MAILBOX_LIST_IT] = "UPDATE mailbox SET listed = ifnull(listed, ?2) WHERE id = ?1",
 	[Q_MAILBOX_ORIGIN] = "SELECT origin FROM mailbox WHERE id = ?1",
 	[Q_MAILBOX_FORGET] = "UPDATE mailbox SET forgotten = max(?2, (SELECT ifnull(max(since), 0) FROM copy)) WHERE id = ?1",
@@ -178,6 +179,12 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70 LIMIT 1",
 	[Q_FORMER_NAME] = "UPDATE mailbox SET account = ?1, record = ?2, host = ?3, port = ?4, login = ?5, origin = ?7,"
 	    " removed = NULL, listed = ifnull(listed, ?8) WHERE id = ?6",
+	[Q_SEEN_ABSENT] = "UPDATE seen SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL AND mailbox = ?1"
+	    " AND gone IS NULL",
+	[Q_SUSPECT_ABSENT] = "UPDATE suspect SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL"
+	    " AND mailbox = ?1 AND gone IS NULL",
+	[Q_OVERSIZE_ABSENT] = "UPDATE oversize SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL"
+	    " AND mailbox = ?1 AND gone IS NULL",
 	[Q_SEEN_MOVE] = "UPDATE OR REPLACE seen SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_PRINT_MOVE] = "UPDATE OR REPLACE print SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_SUSPECT_MOVE] = "UPDATE OR REPLACE suspect SET mailbox = ?1 WHERE mailbox = ?2",

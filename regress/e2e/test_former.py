@@ -177,6 +177,28 @@ def test_mark_of_an_empty_mailbox(personal, popd):
     assert personal.idents() == {ANNA: ["n0"]}
 
 
+@pytest.mark.parametrize("leave", [0, 1])
+@pytest.mark.parametrize("same", [True, False])
+def test_empty_before_the_proof(personal, popd, leave, same):
+    """The new port lists nothing at first.  Then the old messages are there, and come once; or others of the same numbers and sizes,
+    and none is withheld or deleted unread."""
+    s = popd(messages=mails("m", 10))
+    personal.record("anna@example.org", "isp", s, leave=1)
+    assert personal.once().code == 0
+    t = popd()
+    personal.sqlite("UPDATE rpop SET leave = %d, domain = 'localhost:%d'" % (leave, t.port))
+    assert personal.once().code == 0
+    if same:
+        t.box = s.box
+    else:
+        for data in mails("n", 10):
+            t.box.add(data)
+    assert personal.once().code == 0
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: sorted(names("m", 10) + ([] if same else names("n", 10)))}
+    assert len(t.box.left()) == (10 if leave else 0)
+
+
 def test_mark_of_a_new_record(world, popd):
     """A record of that name that was removed days ago is another record."""
     world.sqlite("DELETE FROM rpop")

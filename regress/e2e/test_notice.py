@@ -196,7 +196,7 @@ def test_counts(unified, lmtp, popd):
     big(popd, unified)
     daemon = unified.start()
     rigs.wait_for(lambda: unified.status()["daemon"]["waiting"] == 2 and unified.status()["daemon"]["oversize"] == 1, "the counts")
-    assert "2 waiting for a next hop, 1 oversize\n" in unified.ctl("status").log
+    rigs.wait_for(lambda: "2 waiting for a next hop, 1 oversize\n" in unified.ctl("status").log, "the counts in words")
     counts = unified.status()["daemon"]
     assert [counts[k] for k in ("quarantined", "reports", "aside", "suspects")] == [0, 0, 0, 0]
     assert daemon.stop() == 0

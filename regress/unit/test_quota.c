@@ -341,6 +341,7 @@ test_mark(void **state)
 	past = PAST_KIN;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_null(changed("", CHANGE_LISTED));
+	assert_non_null(changed("", CHANGE_EMPTY));
 	plan_free(&s.plan);
 
 	many(&s, 3, 100);				/* later polls are like any other */
