@@ -86,6 +86,12 @@ const struct route_account	*route_account_by_address(const struct route_table *,
  */
 int	 route_lookup(const struct route_table *, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
 	    struct buf *trail);
+/*
+ * The same, for one of several addresses that share a number of rows: *rows is what is left of it, and becomes less by those that
+ * were used.  -1 too when there were not enough.
+ */
+int	 route_lookup_within(const struct route_table *, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
+	    struct buf *trail, uint32_t *rows);
 size_t	 route_memory(const struct route_table *);	/* octets */
 
 void	 route_counts(const struct route_table *, uint32_t *accounts, uint32_t *domains, uint32_t *rows);

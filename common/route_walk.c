@@ -2,12 +2,12 @@
 /* The way from an address to its places.  Without recursion: a row's target is looked up on a stack of ROUTE_DEPTH levels. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "compat.h"
 #include "log.h"
 #include "route_int.h"
+#include "strset.h"
 
 #define LOCAL_MAX	64	/* no address of the table has a longer local part */
 
@@ -15,11 +15,6 @@ struct level {
 	char			 key[PROTO_ADDR_SIZE];
 	uint32_t		 last, next;	/* rows of the ring */
 	int			 over;
-};
-
-struct told {
-	struct route_place	 place;
-	char			*address;	/* its own copy */
 };
 
 struct walk {
@@ -30,15 +25,13 @@ struct walk {
 	struct level		 levels[ROUTE_DEPTH];
 	int			 depth;
 	uint32_t		 steps;
-	struct told		*told;
-	size_t			 ntold;
+	struct strset		 told;		/* places */
 	int			 stopped;	/* by cb */
 };
 
 static int	 walk_enter(struct walk *, const char *key);
 static int	 walk_row(struct walk *, const char *key, const struct route_node *);
 static int	 walk_place(struct walk *, const struct route_place *);
-static int	 walk_same(const struct told *, const struct route_place *);
 static void	 walk_say(struct walk *, const char *key, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 static void	 walk_say_row(struct walk *, const char *key, const struct route_node *);
 
@@ -46,11 +39,19 @@ int
 route_lookup(const struct route_table *t, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
     struct buf *trail)
 {
+	uint32_t	 rows = ROUTE_WIDTH;
+
+	return (route_lookup_within(t, key, cb, arg, trail, &rows));
+}
+
+int
+route_lookup_within(const struct route_table *t, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
+    struct buf *trail, uint32_t *rows)
+{
 	struct walk		 w;
 	struct level		*l;
 	const struct route_node	*n;
-	size_t			 i;
-	int			 error;
+	int			 error, told;
 
 	w.table = t;
 	w.cb = cb;
@@ -58,8 +59,7 @@ route_lookup(const struct route_table *t, const char *key, int (*cb)(void *, con
 	w.trail = trail;
 	w.depth = w.stopped = 0;
 	w.steps = 0;
-	w.told = NULL;
-	w.ntold = 0;
+	memset(&w.told, 0, sizeof(w.told));
 	error = walk_enter(&w, key);
 	while (error == 0 && w.depth > 0 && !w.stopped) {
 		l = &w.levels[w.depth - 1];
@@ -70,12 +70,16 @@ route_lookup(const struct route_table *t, const char *key, int (*cb)(void *, con
 		n = &t->rows[l->next];
 		l->over = l->next == l->last;
 		l->next = n->next;
-		error = ++w.steps > ROUTE_WIDTH ? -1 : walk_row(&w, l->key, n);
+		if (++w.steps > ROUTE_WIDTH || *rows == 0) {
+			error = -1;
+			break;
+		}
+		--*rows;
+		error = walk_row(&w, l->key, n);
 	}
-	for (i = 0; i < w.ntold; i++)
-		free(w.told[i].address);
-	free(w.told);
-	return (error == -1 ? -1 : (int)w.ntold);
+	told = (int)w.told.n;
+	strset_free(&w.told);
+	return (error == -1 ? -1 : told);
 }
 
 int
@@ -191,33 +195,16 @@ walk_row(struct walk *w, const char *key, const struct route_node *n)
 static int
 walk_place(struct walk *w, const struct route_place *p)
 {
-	struct told	*told;
-	size_t		 i;
+	char	 same[64 + PROTO_MAILBOX_SIZE + PROTO_TEXT_SIZE + PROTO_ADDR_SIZE];
+	int	 n;
 
-	for (i = 0; i < w->ntold; i++)
-		if (walk_same(&w->told[i], p))
-			return (0);
-	if ((w->ntold & (w->ntold - 1)) == 0) {		/* full: the room is a power of two */
-		if ((told = reallocarray(w->told, w->ntold == 0 ? 1 : w->ntold * 2, sizeof(*told))) == NULL)
-			return (-1);
-		w->told = told;
-	}
-	told = &w->told[w->ntold];
-	told->place = *p;
-	told->address = NULL;
-	if (p->what == PLACE_NEXTHOP && (told->address = strdup(p->address)) == NULL)
+	n = snprintf(same, sizeof(same), "%d %u %u %s\n%s\n%s", (int)p->what, p->account != NULL ? p->account->id : 0, p->nexthop,
+	    p->folder, p->text, p->what == PLACE_NEXTHOP ? p->address : "");
+	if (n < 0 || (size_t)n >= sizeof(same))
 		return (-1);
-	w->ntold++;
-	w->stopped = w->cb != NULL && w->cb(w->arg, p) != 0;
-	return (0);
-}
-
-static int
-walk_same(const struct told *told, const struct route_place *p)
-{
-	return (told->place.what == p->what && told->place.account == p->account && told->place.nexthop == p->nexthop &&
-	    strcmp(told->place.folder, p->folder) == 0 && strcmp(told->place.text, p->text) == 0 &&
-	    (told->address == NULL || strcmp(told->address, p->address) == 0));
+	if ((n = strset_add(&w->told, same, n)) == 1)
+		w->stopped = w->cb != NULL && w->cb(w->arg, p) != 0;
+	return (n == -1 ? -1 : 0);
 }
 
 /* A line of the trail: "address: ..." */

@@ -16,6 +16,7 @@
 #include "../common/mailaddr.h"
 #include "../common/proto.h"
 #include "../common/route.h"
+#include "../common/strset.h"
 #include "header.h"
 
 #define REASON_SIZE	200
@@ -70,6 +71,7 @@ void	 places_free(struct places *);
 
 struct missed {
 	char		**list;		/* each once, printable ASCII */
+	struct strset	  set;		/* likewise, in lower case */
 	size_t		  n, room;
 	uint32_t	  more;		/* beyond MISSED_MAX */
 };
@@ -80,8 +82,11 @@ int	 missed_write(const struct missed *, struct buf *);
 void	 missed_free(struct missed *);
 
 /* recipients.c: who gets the message. */
+#define RECIPIENTS_ROWS	65536		/* rows of table route that all addresses of one message may use together */
+
 struct recipients {
 	struct places	 places;
+	uint32_t	 rows;		/* of table route that were used */
 	int		 fallback;	/* the postmaster is among them, for this reason: */
 	int		 unfound;	/* a special field was looked for, and none counted */
 	struct missed	 missed;	/* what fell back to him */

@@ -13,25 +13,31 @@
 #include "deliverer.h"
 
 static int	 missed_cmp(const void *, const void *);
+static char	 missed_lower(char);
 
 /* One of them, or a text that is no address.  What is too long is cut; beyond MISSED_MAX it is only counted.  0, or -1: memory. */
 int
 missed_add(struct missed *m, const uint8_t *text, size_t len)
 {
-	char	 vis[PROTO_ADDR_SIZE], **list;
-	size_t	 i;
+	char	 vis[PROTO_ADDR_SIZE], lower[PROTO_ADDR_SIZE], **list;
+	size_t	 n;
 
 	for (; len > 0 && (*text == ' ' || *text == '\t'); len--)
 		text++;
 	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
 		len--;
 	log_vis(vis, sizeof(vis), text, len);
-	for (i = 0; i < m->n; i++)
-		if (strcasecmp(m->list[i], vis) == 0)
-			return (0);
+	for (n = 0; vis[n] != '\0'; n++)
+		lower[n] = missed_lower(vis[n]);
 	if (m->n == MISSED_MAX) {
-		m->more++;
+		m->more += !strset_has(&m->set, lower, n);
 		return (0);
+	}
+	switch (strset_add(&m->set, lower, n)) {
+	case 0:
+		return (0);
+	case -1:
+		return (-1);
 	}
 	if (m->n == m->room) {
 		if ((list = reallocarray(m->list, m->room * 2 + 4, sizeof(*list))) == NULL)
@@ -67,7 +73,7 @@ missed_who(const struct missed *m, const char *dir, char *who, size_t size)
 	SHA256Init(&ctx);
 	for (i = 0; i < m->n; i++) {
 		for (k = 0; sorted[i][k] != '\0'; k++) {
-			lower = sorted[i][k] >= 'A' && sorted[i][k] <= 'Z' ? sorted[i][k] - 'A' + 'a' : sorted[i][k];
+			lower = missed_lower(sorted[i][k]);
 			SHA256Update(&ctx, (const uint8_t *)&lower, 1);
 		}
 		SHA256Update(&ctx, (const uint8_t *)"\n", 1);
@@ -107,6 +113,7 @@ missed_free(struct missed *m)
 	while (m->n > 0)
 		free(m->list[--m->n]);
 	free(m->list);
+	strset_free(&m->set);
 	memset(m, 0, sizeof(*m));
 }
 
@@ -114,4 +121,10 @@ static int
 missed_cmp(const void *a, const void *b)
 {
 	return (strcasecmp(*(char *const *)a, *(char *const *)b));
+}
+
+static char
+missed_lower(char c)
+{
+	return (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }

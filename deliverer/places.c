@@ -177,21 +177,19 @@ places_free(struct places *ps)
 
 /*
  * The same place: of the same account, or else the same destination; NULL: there is none, and slot is where it has to be put.  An
- * account has one way, so its next hop need not be compared.  FNV-1a: senders do not choose what becomes of an address.
+ * account has one way, so its next hop need not be compared.  Senders choose what goes to a next hop for a whole domain: the hash is
+ * one that they cannot foresee.
  */
 static struct place *
 places_find(struct places *ps, const struct place *want, int who, uint32_t *slot)
 {
 	struct place	*p;
-	const char	*key = who && want->who != NULL ? want->who : want->dest, *s, *has;
-	uint32_t	 h = 2166136261U;
+	const char	*key = who && want->who != NULL ? want->who : want->dest, *has;
 	int		 account = who && want->who != NULL;
+	uint32_t	 h;
 
-	h ^= account ? 1 : want->nexthop << 1;
-	for (s = key; *s != '\0'; s++)
-		h = (h ^ (unsigned char)*s) * 16777619U;
-	h ^= h >> 15;
-	for (h %= PLACES_SLOTS; ps->set[h] != 0; h = (h + 1) % PLACES_SLOTS) {
+	h = (strset_hash(key, strlen(key)) ^ (account ? 1 : want->nexthop << 1)) % PLACES_SLOTS;
+	for (; ps->set[h] != 0; h = (h + 1) % PLACES_SLOTS) {
 		p = &ps->list[ps->set[h] - 1];
 		has = account ? p->who : p->dest;
 		if (has != NULL && strcmp(has, key) == 0 && p->kind == want->kind && (account || p->nexthop == want->nexthop))

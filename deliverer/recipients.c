@@ -9,12 +9,14 @@
 
 #include "../common/compat.h"
 #include "../common/log.h"
+#include "../common/strset.h"
 #include "deliverer.h"
 
 #define SOURCE_ROUTES_MAX	8	/* hosts in one address */
 #define NOTE_LINE		240	/* octets that one line of the note may need */
 #define UNREAD_NOTED		5	/* elements that could not be read of which the note tells */
 #define UNREAD_SIZE		160
+#define HOW(bare)		((bare) ? 'b' : 'a')	/* an address without a domain need not be in the record's domains */
 
 /* The search for recipients in header fields. */
 struct search {
@@ -24,6 +26,9 @@ struct search {
 	uint32_t		 unknown;	/* addresses not in the table */
 	uint32_t		 outside;	/* addresses not in the record's domains */
 	uint32_t		 doubtful;	/* list elements that are no address */
+	struct strset		 looked;	/* addresses that were looked up: how, and what */
+	uint32_t		 rows;		/* of table route that may still be used */
+	int			 spent;		/* they were not enough */
 	char			*discarded;	/* an address that a row discards */
 	int			 error;
 	/* the address looked at */
@@ -36,9 +41,13 @@ static int	 recipients_owner(struct search *);
 static int	 recipients_envelope(const struct header *, struct search *);
 static void	 recipients_received(const struct header *, struct envelope *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
+static int	 recipients_over(const struct search *);
+static int	 recipients_toomany(struct search *);
 static void	 recipients_scan(const struct header *, const struct field *, int, struct search *);
 static int	 recipients_found(void *, const struct mailaddr *, const uint8_t *, size_t);
+static int	 recipients_first(struct search *, int);
 static void	 recipients_unread(struct recipients *, const uint8_t *, size_t);
+static void	 recipients_lookup(struct search *, const char *);
 static int	 recipients_address(struct search *, const struct mailaddr *);
 static void	 recipients_missed(struct search *, const char *);
 static int	 recipients_permitted(const struct msg_session_open *, const char *);
@@ -68,6 +77,7 @@ recipients_decide(const struct msg_session_open *open, const struct header *h, s
 	memset(&s, 0, sizeof(s));
 	s.open = open;
 	s.to = to;
+	s.rows = RECIPIENTS_ROWS;
 	s.notify = open->mode == DIST_FIELD ? NOTIFY_FAILURE : NOTIFY_NEVER;	/* S45, S50, S52 */
 	if (open->mode == DIST_OWNER)
 		error = recipients_owner(&s);
@@ -77,6 +87,8 @@ recipients_decide(const struct msg_session_open *open, const struct header *h, s
 	} else
 		error = open->mode == DIST_FIELD ? recipients_envelope(h, &s) : recipients_star(h, &s);
 	free(s.discarded);
+	strset_free(&s.looked);
+	to->rows = RECIPIENTS_ROWS - s.rows;
 	if (error == -1 || recipients_loop(h, &s) == -1)
 		return (-1);
 	return (to->loop ? 0 : recipients_archive(&s));
@@ -113,7 +125,7 @@ recipients_envelope(const struct header *h, struct search *s)
 		client_find(header_text(h, &h->fields[e.limit]), h->fields[e.limit].len, s->open->trusted_hop, to->client);
 	recipients_note(to, "%u of the fields %.60s count%s%.60s", e.fields, e.text,
 	    s->open->trusted_hop[0] != '\0' ? ", above Received by " : "", s->open->trusted_hop);
-	for (i = e.first; e.found && i < e.limit && !to->places.full && !s->error; i++) {
+	for (i = e.first; e.found && i < e.limit && !recipients_over(s); i++) {
 		if (h->fields[i].kind != FIELD_SPECIAL || h->fields[i].name != e.name)
 			continue;
 		recipients_scan(h, &h->fields[i], MAILADDR_BARE, s);
@@ -126,9 +138,9 @@ recipients_envelope(const struct header *h, struct search *s)
 	if (s->error)
 		return (-1);
 	to->unfound = !e.found;
-	if (to->places.full)
-		recipients_reason(to, "more than %d recipients", PROTO_RCPT_MAX);
-	else if (!e.found && !e.hop)
+	if (recipients_toomany(s))
+		return (recipients_postmaster(to, 1));
+	if (!e.found && !e.hop)
 		recipients_reason(to, "there is no Received field by %.60s", s->open->trusted_hop);
 	else if (!e.found && e.distrusted > 0)
 		recipients_reason(to, "no %.60s field stands above the Received field by %.60s", e.text, s->open->trusted_hop);
@@ -147,7 +159,7 @@ recipients_envelope(const struct header *h, struct search *s)
 		return (places_add(&to->places, &discard));
 	} else
 		recipients_reason(to, "there is no address in the %.60s field", e.text);
-	return (recipients_postmaster(to, to->places.full));
+	return (recipients_postmaster(to, 0));
 }
 
 /* The address is in no field of its own: what the provider's Received says instead, if that can be said. */
@@ -188,7 +200,7 @@ recipients_star(const struct header *h, struct search *s)
 	uint32_t		 fields = 0;
 	size_t			 i;
 
-	for (i = 0; i < h->nfields && !to->places.full && !s->error; i++) {
+	for (i = 0; i < h->nfields && !recipients_over(s); i++) {
 		if (h->fields[i].kind < FIELD_TO || h->fields[i].kind > FIELD_BCC)
 			continue;
 		recipients_scan(h, &h->fields[i], 0, s);
@@ -198,9 +210,9 @@ recipients_star(const struct header *h, struct search *s)
 	    s->unknown + s->outside, s->doubtful);
 	if (s->error)
 		return (-1);
-	if (to->places.full)
-		recipients_reason(to, "more than %d recipients", PROTO_RCPT_MAX);
-	else if (fields == 0)
+	if (recipients_toomany(s))
+		return (recipients_postmaster(to, 1));
+	if (fields == 0)
 		recipients_reason(to, "there is no To, Cc or Bcc field");
 	else if (s->doubtful > 0) {
 		recipients_reason(to, "an address in To, Cc or Bcc cannot be understood");
@@ -210,6 +222,24 @@ recipients_star(const struct header *h, struct search *s)
 	else
 		return (0);
 	return (recipients_postmaster(to, 1));
+}
+
+/* 1: nothing more is to be looked for. */
+static int
+recipients_over(const struct search *s)
+{
+	return (s->to->places.full || s->spent || s->error);
+}
+
+/* 1: the message names more than one message may, and the reason is given. */
+static int
+recipients_toomany(struct search *s)
+{
+	if (s->to->places.full)
+		recipients_reason(s->to, "more than %d recipients", PROTO_RCPT_MAX);
+	else if (s->spent)
+		recipients_reason(s->to, "its addresses lead through more than %d rows of table route", RECIPIENTS_ROWS);
+	return (s->to->places.full || s->spent);
 }
 
 static void
@@ -232,6 +262,22 @@ recipients_found(void *arg, const struct mailaddr *found, const uint8_t *text, s
 		recipients_unread(s->to, text, len);
 	s->error |= missed_add(&s->to->missed, text, len) == -1;
 	return (s->error);
+}
+
+/*
+ * One that was named before is not looked up again: a header has room for tens of thousands of names of one alias.  1: it was not;
+ * 0: it was, or there is no memory.
+ */
+static int
+recipients_first(struct search *s, int bare)
+{
+	char	 as[PROTO_SENDER_SIZE + 1];
+	int	 n;
+
+	as[0] = HOW(bare);
+	n = strset_add(&s->looked, as, 1 + strlcpy(as + 1, s->wire, sizeof(as) - 1));
+	s->error |= n == -1;
+	return (n == 1);
 }
 
 /* What could not be read, as far as a line of the note has room for it. */
@@ -258,7 +304,7 @@ recipients_address(struct search *s, const struct mailaddr *found)
 	struct mailaddr			 a = *found;
 	size_t				 n = strlen(open->strip_prefix);
 	char				 key[PROTO_ADDR_SIZE];
-	int				 bare = a.domain[0] == '\0', detour, full, found_all;
+	int				 bare = a.domain[0] == '\0', detour;
 
 	if (n > 0 && strncasecmp(a.local, open->strip_prefix, n) == 0 && a.local[n] != '\0')
 		memmove(a.local, a.local + n, strlen(a.local + n) + 1);
@@ -274,21 +320,33 @@ recipients_address(struct search *s, const struct mailaddr *found)
 	    mailaddr_format(&a, s->wire, sizeof(s->wire)) == -1) {
 		s->unknown++;
 		recipients_missed(s, found->domain);
-	} else if ((!bare || detour) && !recipients_permitted(open, a.domain)) {
+	} else if (!recipients_first(s, bare && !detour))
+		return (s->error);
+	else if ((!bare || detour) && !recipients_permitted(open, a.domain)) {
 		s->outside++;
 		recipients_missed(s, a.domain);
 		recipients_note(to, "%.200s: not in the record's domains", s->original);
-	} else {
-		full = buf_len(&to->note) + NOTE_LINE > to->note.max || (open->mode == DIST_STAR && s->unknown > 4);
-		errno = 0;
-		found_all = route_lookup(routes_table(), key, recipients_place, s, full ? NULL : &to->note) != -1;
-		s->error |= !found_all && errno == ENOMEM;
-		if (s->found == 0 || !found_all) {
-			s->unknown++;
-			recipients_missed(s, a.domain);
-		}
+	} else
+		recipients_lookup(s, a.domain);
+	return (recipients_over(s));
+}
+
+/* Where the address looked at leads to. */
+static void
+recipients_lookup(struct search *s, const char *domain)
+{
+	struct buf	*note = &s->to->note;
+	int		 full, found_all;
+
+	full = buf_len(note) + NOTE_LINE > note->max || (s->open->mode == DIST_STAR && s->unknown > 4);
+	errno = 0;
+	found_all = route_lookup_within(routes_table(), s->key, recipients_place, s, full ? NULL : note, &s->rows) != -1;
+	s->error |= !found_all && errno == ENOMEM;
+	s->spent |= !found_all && s->rows == 0;
+	if (s->found == 0 || !found_all) {
+		s->unknown++;
+		recipients_missed(s, domain);
 	}
-	return (to->places.full || s->error);
 }
 
 /*

@@ -9,13 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/strset.h"
 #include "rpopd.h"
 
 static int	 key_compare(const void *, size_t, const void *, size_t);
 static uint32_t	 find_ascending(const struct plan *, const void *, size_t);
 static uint32_t	*find_hashed(struct plan *, const void *, size_t);
-static uint64_t	 key_hash(const uint8_t *, size_t);
-static uint64_t	 key_mix(uint64_t, uint64_t);
 
 /* Room for count messages.  0, or -1 on memory shortage. */
 int
@@ -192,47 +191,10 @@ find_hashed(struct plan *p, const void *uid, size_t len)
 	const struct message	*m;
 	uint32_t		 at;
 
-	for (at = key_hash(uid, len) & p->mask; p->hash[at] != 0; at = (at + 1) & p->mask) {
+	for (at = strset_hash(uid, len) & p->mask; p->hash[at] != 0; at = (at + 1) & p->mask) {
 		m = &p->msgs[p->hash[at]];
 		if (m->uid_len == len && memcmp(plan_uid(p, m), uid, len) == 0)
 			break;
 	}
 	return (&p->hash[at]);
-}
-
-/* Eight octets at a time; without the secret nobody can tell which keys meet. */
-static uint64_t
-key_hash(const uint8_t *p, size_t len)
-{
-	static uint64_t	 secret[2];
-	uint64_t	 h, word;
-
-	if (secret[0] == 0) {
-		arc4random_buf(secret, sizeof(secret));
-		secret[0] |= 1;
-		secret[1] |= 1;
-	}
-	for (h = secret[0] ^ len; len >= 8; p += 8, len -= 8) {
-		memcpy(&word, p, 8);
-		h = key_mix(h ^ word, secret[1]);
-	}
-	word = 0;
-	memcpy(&word, p, len);
-	return (key_mix(h ^ word, secret[1]));
-}
-
-/* All 128 bits of the product, folded. */
-static uint64_t
-key_mix(uint64_t a, uint64_t b)
-{
-#ifdef __SIZEOF_INT128__
-	unsigned __int128	 r = (unsigned __int128)a * b;
-
-	return ((uint64_t)r ^ (uint64_t)(r >> 64));
-#else
-	uint64_t	 ah = a >> 32, al = (uint32_t)a, bh = b >> 32, bl = (uint32_t)b;
-	uint64_t	 mid = ah * bl + (al * bl >> 32), mid2 = al * bh + (uint32_t)mid;
-
-	return ((a * b) ^ (ah * bh + (mid >> 32) + (mid2 >> 32)));
-#endif
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/former.c rpopd/plan_uid.c rpopd/orphan.c rpopd/digest_key.c common/log.c */
+/* links: rpopd/former.c rpopd/plan_uid.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/strset.c */
 /* Whether a mailbox is the one that a record had before: every row of the table in former.c. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/notice.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/route.c common/route_walk.c common/buf.c common/mailaddr.c common/mailaddr_lex.c */
+/* links: rpopd/notice.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/route.c common/route_walk.c common/buf.c common/mailaddr.c common/mailaddr_lex.c common/strset.c */
 /* libs: -levent_core */
 /* The master's half of a notice: what is sent, which way it goes, how often, and what becomes of it when a step fails. */
 #include <sys/socket.h>

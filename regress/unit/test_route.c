@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: common/route.c common/route_walk.c common/route_wire.c common/route_check.c common/log.c common/buf.c common/proto.c */
+/* links: common/route.c common/route_walk.c common/route_wire.c common/route_check.c common/log.c common/buf.c common/proto.c common/strset.c */
 /* The routing table: where addresses lead, in which order they are looked up, and what is found wrong with a table. */
 #include <setjmp.h>
 #include <stdarg.h>

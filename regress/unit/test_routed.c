@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/recipients.c deliverer/places.c deliverer/missed.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/routes.c deliverer/header.c deliverer/field.c deliverer/identity.c deliverer/maildir.c deliverer/spool.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c regress/unit/deciderig.c */
+/* links: deliverer/recipients.c deliverer/places.c deliverer/missed.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/routes.c deliverer/header.c deliverer/field.c deliverer/identity.c deliverer/maildir.c deliverer/spool.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c regress/unit/deciderig.c common/strset.c */
 /* Who gets a message by rows of every kind and the columns of a record; what comes back is stopped. */
 #include <setjmp.h>
 #include <stdarg.h>

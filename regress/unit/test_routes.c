@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/routes.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c common/buf.c */
+/* links: deliverer/routes.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/log.c common/buf.c common/strset.c */
 /* The deliverer's routing table: what it refuses, when it takes over, and how long an old one lives. */
 #include <setjmp.h>
 #include <stdarg.h>

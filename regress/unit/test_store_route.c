@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/route_check.c rpopd/store_route.c rpopd/store_nexthop.c common/buf.c */
+/* links: rpopd/store_sql.c rpopd/store_check.c rpopd/store_config.c rpopd/store_secret.c rpopd/store_net.c rpopd/store_rows.c rpopd/store_rpop.c rpopd/pem.c common/log.c common/proto.c common/route.c common/route_walk.c common/route_wire.c common/route_check.c rpopd/store_route.c rpopd/store_nexthop.c common/buf.c common/strset.c */
 /* libs: -lsqlite3 */
 /* Next hops, routes and what settings say of them: taken, or refused in the daemon's own words where nobody else refused. */
 #include <sys/stat.h>
