@@ -3,6 +3,7 @@
 #ifdef RPOPD_HOOKS
 
 #include <err.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,13 +12,18 @@
 
 #include "compat.h"
 #include "hook.h"
+#include "log.h"
 #include "sandbox.h"
+
+#define HOOK_FLOOD	(-1)		/* no signal */
+#define HOOK_LINES	20000
 
 static const struct hook_signal {
 	const char	*name;
 	int		 number;
 } hook_signals[] = {
-	{ "kill", SIGKILL }, { "abrt", SIGABRT }, { "segv", SIGSEGV }, { "term", SIGTERM }, { "stop", SIGSTOP }
+	{ "kill", SIGKILL }, { "abrt", SIGABRT }, { "segv", SIGSEGV }, { "term", SIGTERM }, { "stop", SIGSTOP },
+	{ "flood", HOOK_FLOOD }
 };
 
 static char		 hook_point[64];	/* empty: none */
@@ -26,6 +32,7 @@ static int		 hook_signal = SIGKILL;
 static const char	*hook_what;		/* -P */
 
 static int	 hook_signal_number(const char *);
+static void	 hook_flood(void);
 
 static int
 hook_signal_number(const char *name)
@@ -73,12 +80,29 @@ hook_reach(const char *point)
 	if (hook_point[0] == '\0' || strcmp(hook_point, point) != 0 || --hook_left > 0)
 		return;
 	hook_point[0] = '\0';
+	if (hook_signal == HOOK_FLOOD) {
+		hook_flood();
+		return;
+	}
 	if (hook_signal != SIGKILL && hook_signal != SIGSTOP)
 		signal(hook_signal, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, hook_signal);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	raise(hook_signal);
+}
+
+/* Slowly enough that the channel takes them. */
+static void
+hook_flood(void)
+{
+	int	 i;
+
+	for (i = 1; i <= HOOK_LINES; i++) {
+		log_warnx("flood %d", i);
+		if (i % 200 == 0)
+			(void)poll(NULL, 0, 2);
+	}
 }
 
 int

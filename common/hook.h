@@ -13,7 +13,8 @@
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
 #define HOOK_PROBE(no_seccomp)	hook_probe(no_seccomp)
 
-/* "point[:n[:signal]]": at the nth time (default 1) the point is reached, raise kill (default), abrt, segv, term or stop. */
+/* "point[:n[:signal]]": at the nth time (default 1) the point is reached, raise kill (default), abrt, segv, term or stop;
+ * or flood: write 20000 log lines, as a process in bad hands might. */
 void	 hook_set(const char *spec);
 void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);

@@ -47,4 +47,7 @@ void	 log_trace(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/*
  */
 char	*log_vis(char *dst, size_t dstsize, const void *src, size_t srclen);
 
+/* What a word has at its end when it is not one. */
+#define PLURAL(n)	((n) == 1 ? "" : "s")
+
 #endif

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
-#include <vis.h>
 
 #include "../common/clock.h"
 #include "../common/log.h"
@@ -25,9 +24,6 @@
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
-#define LOG_WINDOW	10000	/* ms */
-#define LOG_LINES	2000	/* of children in one window */
-#define LOG_DETAILS	50000	/* likewise, of those that are wanted only when something is looked for */
 #define FLUSH		1000	/* ms; a notice that was queued last is not lost at the end of a run */
 #define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
@@ -56,7 +52,6 @@ static void	 child_sweep_soon(void);
 static void	 child_sweep(int, short, void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
-static int	 child_log_allowed(enum log_level);
 
 static struct event	 sweep;
 static struct role_conf	 conf[ROLE_MAX] = {
@@ -267,55 +262,12 @@ child_set_ready(struct child *c)
 	notice_ready();
 }
 
-/*
- * A child that was taken over may not fill the log: so many lines in a window, all children together.  Details have a count of
- * their own, so that they crowd out nothing that matters.
- */
-static int
-child_log_allowed(enum log_level level)
-{
-	static const uint32_t	 most[] = { LOG_LINES, LOG_DETAILS };
-	static int64_t		 window;
-	static uint32_t		 lines[nitems(most)];
-	int64_t			 now = clock_msec();
-	size_t			 i;
-
-	if (now - window >= LOG_WINDOW) {
-		for (i = 0; i < nitems(most); i++) {
-			if (lines[i] > most[i])
-				log_warnx("%u lines of child processes left out of the log", lines[i] - most[i]);
-			lines[i] = 0;
-		}
-		window = now;
-	}
-	i = level > LOG_LEVEL_PROBLEMS;
-	return (++lines[i] <= most[i]);
-}
-
 int
 child_log(void *arg, struct imsg *imsg)
 {
 	struct child	*c = arg;
 
-	return (child_log_as(conf[c->role].name, imsg));
-}
-
-/* IMSG_LOG: the line is encoded once more, whoever sent it. */
-int
-child_log_as(const char *who, struct imsg *imsg)
-{
-	struct msg_log	 m;
-	char		 text[sizeof(m.text) * 4], line[sizeof(text) + PROTO_RECORD_SIZE];
-
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.level < LOG_LEVEL_CRASHES ||
-	    m.level > LOG_LEVEL_ALL)
-		return (-1);
-	if (m.level > log_getlevel() || !child_log_allowed(m.level))
-		return (0);
-	strnvis(text, m.text, sizeof(text), VIS_NL | VIS_CSTYLE | VIS_NOSLASH);
-	snprintf(line, sizeof(line), "%s: %s", who, text);
-	log_line(m.level, line);
-	return (0);
+	return (childlog(conf[c->role].name, LOG_PEER_CHILD, &c->log, imsg));
 }
 
 /* S8 at run time: sessions in the middle of their work included. */
@@ -489,6 +441,7 @@ child_free(struct child *c)
 {
 	if (c->users > 0)
 		return;
+	childlog_lost(conf[c->role].name, &c->log);
 	LIST_REMOVE(c, entry);
 	free(c);
 }
@@ -502,6 +455,7 @@ child_shutdown(void)
 
 	command_shutdown();
 	LIST_FOREACH(c, &master.children, entry) {
+		childlog_lost(conf[c->role].name, &c->log);
 		link_flush(&c->link, FLUSH);
 		link_close(&c->link);
 	}

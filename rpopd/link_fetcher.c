@@ -76,7 +76,7 @@ fetch_log(void *arg, struct imsg *imsg)
 {
 	struct session	*s = arg;
 
-	return (child_log_as(s->label, imsg));
+	return (childlog(s->label, LOG_PEER_SESSION, &s->log, imsg));
 }
 
 /* Logged in. */
@@ -290,7 +290,7 @@ fetch_skipped(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* DELE was refused: reported once for each message (S63); it is tried again in the next session. */
+/* DELE was refused: reported once for each message (S63), all of a session in one line; it is tried again in the next session. */
 static int
 fetch_denied(void *arg, struct imsg *imsg)
 {
@@ -302,9 +302,13 @@ fetch_denied(void *arg, struct imsg *imsg)
 	    m.msgno > s->plan.count)
 		return (-1);
 	msg = &s->plan.msgs[m.msgno];
-	if (msg->denied == 0) {
-		log_warnx("%s: %s: message %u was delivered but may not be deleted: %s", s->label, s->where, m.msgno, m.text);
-		msg->denied = 2;
+	if (msg->denied != 0)
+		return (0);
+	msg->denied = 2;
+	log_debug("%s: message %u: DELE refused: %s", s->label, m.msgno, m.text);
+	if (s->denied++ == 0) {
+		s->denied_first = m.msgno;
+		strlcpy(s->denied_text, m.text, sizeof(s->denied_text));
 	}
 	return (0);
 }

@@ -22,6 +22,7 @@
 
 #define AGAIN_FIRST	60	/* s until a row is tried again; doubles */
 #define AGAIN_MAX	3600
+#define NAMED		20	/* recipients of one try that have a log line of their own if they are not delivered */
 
 struct settlement {
 	TAILQ_ENTRY(settlement)	 entry;
@@ -214,15 +215,19 @@ static void
 result_apply(struct settlement *s)
 {
 	struct relay_item	*it;
-	size_t			 i;
+	size_t			 i, n = 0;
 
 	for (i = 0; i < s->n; i++)
 		if ((it = relay_waiting(s->changes[i].id)) != NULL) {
-			result_log(&s->changes[i], it->mail);
+			if (s->changes[i].what == RELAY_DONE || n++ < NAMED)
+				result_log(&s->changes[i], it->mail);
 			result_applied(&s->changes[i], it);
 			if (s->changes[i].what != RELAY_FAIL)	/* that waits for its report */
 				commit_relay_tried(s->changes[i].id);
 		}
+	if (n > NAMED)
+		log_info("delivery %lld and others: %zu more were not delivered; rpopctl queue tells why", (long long)s->changes[0].id,
+		    n - NAMED);
 	if (s->mail != NULL) {
 		dsn_look(s->mail->stem);
 		relay_back(s->mail);

@@ -19,6 +19,7 @@
 #define POSTPONED	2000	/* ms until the next poll of a record whose suspects found another one in flight */
 
 static void	 report_work(struct session *);
+static void	 report_denied(const struct session *);
 static void	 report_unnamed(const struct session *, struct task *);
 static void	 report_health(struct session *, struct task *, int);
 static void	 report_unfound(const struct session *, struct task *);
@@ -55,6 +56,8 @@ report_session(struct session *s)
 	int		 again = capa_again(s), hosts = host_result(s);
 
 	report_work(s);
+	report_denied(s);
+	childlog_lost(s->label, &s->log);
 	if (t == NULL)
 		return;
 	t->session = NULL;
@@ -126,9 +129,20 @@ report_work(struct session *s)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u refused by the server", s->refused);
 	if (s->aside > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u set aside", s->aside);
-	log_info("%s: %s: %u messages (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,
-	    (unsigned long long)s->octets, s->deleted, s->deleted > 0 && !s->done ? " (not confirmed)" : "", extra,
+	log_info("%s: %s: %u message%s (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,
+	    PLURAL(s->retrieved), (unsigned long long)s->octets, s->deleted, s->deleted > 0 && !s->done ? " (not confirmed)" : "", extra,
 	    (clock_msec() - s->begun) / 1000.0);
+}
+
+/* What the server keeps although it was told to delete it. */
+static void
+report_denied(const struct session *s)
+{
+	if (s->denied == 0)
+		return;
+	log_warnx("%s: %s: %u message%s delivered but may not be deleted, and %s tried again at each poll: message %u: %s%s", s->label,
+	    s->where, s->denied, s->denied == 1 ? " was" : "s were", s->denied == 1 ? "is" : "are", s->denied_first, s->denied_text,
+	    s->denied == 1 ? "" : ", ...");
 }
 
 /*

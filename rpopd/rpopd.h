@@ -48,6 +48,7 @@ struct child {
 	uint32_t		 users;		/* sessions that depend on it */
 	uint32_t		 served;
 	int			 reaped;
+	struct log_budget	 log;
 };
 
 /* A record at run time; survives reloads as long as the record names the same remote mailbox. */
@@ -132,7 +133,6 @@ void	 child_shutdown(void);
 const char *child_name(enum role);
 int	 child_log(void *, struct imsg *);	/* handlers every child's table shares */
 int	 child_ready(void *, struct imsg *);
-int	 child_log_as(const char *, struct imsg *);
 void	 child_set_ready(struct child *);
 void	 child_log_level(enum log_level);	/* ours and every child's from now on */
 

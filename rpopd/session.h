@@ -11,6 +11,7 @@
 
 #include "../common/link.h"
 #include "../common/proto.h"
+#include "childlog.h"
 #include "plan.h"
 
 struct child;
@@ -73,6 +74,9 @@ struct session {
 	char			 looked_for[UNFOUND_KEY_SIZE];
 	int			 found;		/* one before them had one */
 	uint32_t		 retrieved, deleted, fallback, discarded, copies, dropped, aside;
+	uint32_t		 denied, denied_first;	/* DELE was, for the first time, of so many; one of them, and why */
+	char			 denied_text[PROTO_TEXT_SIZE];
+	struct log_budget	 log;
 	uint32_t		 refused, refused_counted;	/* RETR was; of these, see refusal.c */
 	uint64_t		 octets;
 	/* verdict frame under construction */

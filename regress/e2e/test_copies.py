@@ -40,10 +40,10 @@ def test_told(unified, popd):
     unified.record(PM, "r", server, special="X-Real-To")
     unified.write_db()
     unified.sqlite("INSERT INTO route (address, action) VALUES ('trap@example.org', 'discard');")
-    assert "1 messages (" in (log := unified.once().log) and "retrieved, 4 deleted, 2 copies suppressed, 1 discarded, " in log
+    assert "1 message (" in (log := unified.once().log) and "retrieved, 4 deleted, 2 copies suppressed, 1 discarded, " in log
     server.box.add(copy("m", 3, PEOPLE + ["postmaster@example.org"]))
     log = unified.once().log
-    assert "1 messages (" in log and "retrieved, 1 deleted, 1 copy suppressed, " in log and "known already" not in log
+    assert "1 message (" in log and "retrieved, 1 deleted, 1 copy suppressed, " in log and "known already" not in log
     assert unified.idents() == {**each("m"), "example.org/postmaster": ["m"]}
 
 

@@ -17,7 +17,7 @@ from popd import Behaviour
 LEVELS = ["crashes", "failures", "major", "problems", "low", "all"]
 # A line of each kind, and the level from which on it is there.
 KINDS = [("failures", r"bad: .*login refused"), ("major", r"^rpopd \S+ started"), ("major", r"^stopping"),
-    ("problems", r"good: .* 1 messages \([0-9]+ octets\) retrieved"), ("low", r"good: > RETR 1$"), ("low", r"good: > PASS \*\*\*\*$"),
+    ("problems", r"good: .* 1 message \([0-9]+ octets\) retrieved"), ("low", r"good: > RETR 1$"), ("low", r"good: > PASS \*\*\*\*$"),
     ("low", r"good: < \+OK welcome$"), ("low", r"good: session \d+ dialing"), ("all", r"^to dialer: DIAL, \d+ octets$"),
     ("all", r"^from dialer: DIALED, \d+ octets and a descriptor$"), ("all", r"^dialer: dial \d+: connecting to 127\.0\.0\.1, port"),
     ("all", r"^to anna@example.org/good: FETCH_START, ")]
@@ -158,3 +158,46 @@ def test_tag(two):
         priorities.add(int(m.group(1)) & 7)
     assert priorities == {3, 5, 6, 7}
     assert any(b": dialer: dial " in x for x in lines) and any(b"/good: > RETR" in x for x in lines)
+
+
+@pytest.mark.parametrize("n", [1, 150])
+def test_refused_deletions_are_one_line(personal, popd, n):
+    """However many a server refuses: one line, with their number, one of them and the server's words; and not again."""
+    s = popd(B.RefuseDele(), [corpus.mail("m%d" % i) for i in range(n)])
+    personal.verbose = []
+    personal.record("anna@example.org", "work", s)
+    for again in (False, True):
+        log = personal.once().log
+        lines = [l for l in log.splitlines() if "may not be deleted" in l]
+        assert len(lines) == (0 if again else 1), log
+        if lines:
+            assert ("%d message%s delivered" % (n, " was" if n == 1 else "s were")) in lines[0]
+            assert re.search(r"message \d+: \[PERM\] deletion not allowed", lines[0])
+            assert len(log.splitlines()) < 20
+    assert s.count("dele") == 2 * n
+
+
+def test_a_session_in_bad_hands_does_not_fill_the_log(personal, popd):
+    """It writes thousands of lines: a few are kept and the rest is counted in one line, and what another has to say is there."""
+    personal.verbose = []
+    personal.record("anna@example.org", "bad", popd(messages=[corpus.mail("one")]))
+    personal.record("anna@example.org", "good", popd(messages=[corpus.mail("two")]))
+    result = personal.once("-K", "fetcher:fetcher.begin:1:flood", hooks=True)
+    for who in ("anna@example.org/bad", "anna@example.org/good"):
+        lines = [l for l in result.log.splitlines() if l.startswith(who + ": flood ")]
+        assert 10 <= len(lines) <= 40, "%s: %d" % (who, len(lines))
+        left = re.findall(re.escape(who) + r": (\d+) lines left out of the log", result.log)
+        assert len(left) == 1 and int(left[0]) > 1000, left
+        assert re.search(re.escape(who) + r": .* 1 message \(\d+ octets\) retrieved", result.log)
+    assert result.code == 0
+
+
+def test_a_child_in_bad_hands_does_not_fill_the_log(personal, popd):
+    """The deliverer floods: the lines of sessions and of the master are there all the same."""
+    personal.verbose = []
+    personal.record("anna@example.org", "work", popd(messages=[corpus.mail("one")]))
+    result = personal.once("-K", "deliverer:deliverer.header:1:flood", hooks=True)
+    assert len(re.findall(r"^deliverer: flood ", result.log, re.M)) <= 800
+    assert re.search(r"^deliverer: \d+ lines left out of the log", result.log, re.M)
+    assert re.search(r"work: .* 1 message \(\d+ octets\) retrieved", result.log)
+    assert result.code == 0

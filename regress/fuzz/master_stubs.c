@@ -130,7 +130,8 @@ void watch_look(int failed) { (void)failed; }
 void child_log_level(enum log_level l) { (void)l; }
 int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
 int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
-int child_log_as(const char *w, struct imsg *i) { (void)w; (void)i; return (0); }
+int childlog(const char *w, enum log_peer p, struct log_budget *b, struct imsg *i) { (void)w; (void)p; (void)b; (void)i; return (0); }
+void childlog_lost(const char *w, struct log_budget *b) { (void)w; (void)b; }
 void rpopd_maybe_exit(void) { }
 void rpopd_stop(void) { }
 int rpopd_reload(char *e, size_t n) { strlcpy(e, "no", n); return (-1); }

@@ -46,6 +46,13 @@ mailroot_right(void)
 	return (1);
 }
 
+void
+childlog_lost(const char *who, struct log_budget *budget)
+{
+	(void)who;
+	(void)budget;
+}
+
 int
 token_refused(struct session *s, struct task *t)
 {
