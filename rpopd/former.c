@@ -16,6 +16,10 @@
  * numbers.  The state of the same one goes along.  In doubt it goes along, too, but hides nothing: every message is retrieved and
  * compared with what was delivered.  With another mailbox the record starts afresh.
  *
+ * Two records may share one remote mailbox, and both move at one load: what one of them has not retrieved yet must not be hidden by what
+ * the other has.  So the mailbox that a record had under this account, name and login comes first, and one that another record had so,
+ * which was not listed yet, is left to that one.
+ *
  * An empty listing proves nothing and is not the last word: the next one is compared.  To the state that goes along then, it was a
  * listing that every message was absent from, so each is proven before it counts as known, see plan.c.
  *
@@ -60,6 +64,9 @@ static int	 former_family(const char *, const char *);
 static const char *former_zone(const char *);
 static int	 former_collect(void *, const struct former *);
 static int	 former_compare(struct search *);
+static int	 former_own(const struct former *, const struct record *);
+static int	 former_rank(const struct search *, const struct candidate *);
+static int	 former_reserved(const struct search *, const struct former *);
 static void	 former_message(void *, const struct former_message *);
 static int	 former_busy(const struct session *, int64_t);
 static void	 former_afresh(const struct search *);
@@ -69,12 +76,19 @@ static void	 former_words(const struct former *, char *, size_t);
 enum kinship
 former_kin(const struct former *f, const struct record *rec)
 {
-	int	 name = strcmp(f->account, rec->owner) == 0 && strcmp(f->record, rec->name) == 0;
+	int	 name = former_own(f, rec);
 
 	if (former_login(f->login, rec->user) &&
 	    (name || former_family(f->host, rec->host) || (strchr(f->login, '@') != NULL && strcmp(f->login, rec->user) == 0)))
 		return (KIN_LOGIN);
 	return (name ? KIN_RECORD : KIN_NONE);
+}
+
+/* The record had this account and name. */
+static int
+former_own(const struct former *f, const struct record *rec)
+{
+	return (strcmp(f->account, rec->owner) == 0 && strcmp(f->record, rec->name) == 0);
 }
 
 /* The same, or one of them completed by a domain. */
@@ -161,7 +175,7 @@ former_find(struct session *s, enum former_past *past)
 	struct search		*search;
 	struct candidate	*best = NULL, *c;
 	size_t			 i;
-	int			 rv = -1;
+	int			 rv = -1, rank, highest = -1;
 
 	*past = PAST_NONE;
 	if (s->task == NULL)
@@ -175,8 +189,10 @@ former_find(struct session *s, enum former_past *past)
 	*past = search->past;
 	for (i = 0; i < search->n; i++) {
 		c = &search->list[i];
-		if (c->proof != FORMER_OTHER && (best == NULL || c->proof > best->proof))
+		if (c->proof != FORMER_OTHER && (rank = former_rank(search, c)) > highest) {
 			best = c;
+			highest = rank;
+		}
 	}
 	if (search->busy)
 		rv = 2;
@@ -189,6 +205,15 @@ former_find(struct session *s, enum former_past *past)
 done:
 	free(search);
 	return (rv);
+}
+
+/* Of several that the listing speaks for: the record's own, then the better proof, then its name. */
+static int
+former_rank(const struct search *search, const struct candidate *c)
+{
+	int	 own = former_own(&c->f, search->rec);
+
+	return ((own && c->kin == KIN_LOGIN ? 16 : 0) + (int)c->proof * 2 + own);
 }
 
 /* Those that the record may have come from. */
@@ -214,11 +239,16 @@ former_compare(struct search *search)
 	char			 words[PROTO_ORIGIN_SIZE];
 	uint32_t		 unproven;
 	size_t			 i;
+	int			 reserved;
 
 	for (i = 0; i < search->n; i++) {
 		c = &search->list[i];
 		search->count = &c->count;
 		if (search->s->plan.count == 0)
+			continue;
+		if ((reserved = former_reserved(search, &c->f)) == -1)
+			return (-1);
+		if (reserved)
 			continue;
 		if (former_busy(search->s, c->f.id)) {
 			search->busy = 1;
@@ -230,6 +260,24 @@ former_compare(struct search *search)
 		former_words(&c->f, words, sizeof(words));
 		log_debug("%s: compared with %s: of %u messages that should be there %u are, %u with the same size, %u with another",
 		    search->s->label, words, c->count.rows, c->count.present, c->count.equal, c->count.differ);
+	}
+	return (0);
+}
+
+/* 1: another record with its account, name and login is still to be listed, and this one is not that; 0; -1: the store. */
+static int
+former_reserved(const struct search *search, const struct former *f)
+{
+	const struct task	*t;
+	size_t			 i;
+	int			 listed;
+
+	if (former_own(f, search->rec))
+		return (0);
+	for (i = 0; i < master.ntasks; i++) {
+		t = &master.tasks[i];
+		if (former_own(f, t->rec) && former_kin(f, t->rec) == KIN_LOGIN)
+			return ((listed = state_listed(t->mailbox)) == -1 ? -1 : !listed);
 	}
 	return (0);
 }

@@ -37,10 +37,10 @@ def world(personal, popd):
     return personal
 
 
-def other_port(world, popd):
+def other_port(world, popd, server=None):
     """The same mailbox, served elsewhere."""
     s = popd(mode="pop3s")
-    s.box = world.server.box
+    s.box = (server or world.server).box
     return "domain = 'localhost:%d', tls = 'tls'" % s.port
 
 
@@ -106,6 +106,33 @@ def test_other_mailbox(world, popd):
     assert world.idents() == {ANNA: sorted(names("m", 30) + names("other", 30))}
     assert s.box.left() == []
     assert len(world.server.box.left()) == 30
+
+
+@pytest.mark.parametrize("third", [False, True])
+def test_shared(personal, popd, third):
+    """
+    Two records have one remote mailbox, one has retrieved less, and both move at one load: each goes on where it was.  A third one that
+    is polled before them takes nothing of theirs.
+    """
+    personal.account("bert@example.org")
+    personal.account("aaron@example.org")
+    s = popd(messages=mails("m", 10))
+    for owner in ("anna@example.org", "bert@example.org"):
+        personal.record(owner, "isp", s, leave=1)
+    assert personal.once().code == 0
+    for data in mails("m", 5, 10):
+        s.box.add(data)
+    personal.sqlite("UPDATE rpop SET period = NULL WHERE account = 'bert@example.org'")
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: sorted(names("m", 15)), BERT: sorted(names("m", 10))}
+    personal.sqlite("UPDATE rpop SET period = 3600, " + other_port(personal, popd, s))
+    if third:
+        personal.sqlite("INSERT INTO rpop (account, name, domain, auth_name, password, tls) SELECT 'aaron@example.org', name, domain, "
+            "auth_name, password, tls FROM rpop WHERE account = 'anna@example.org'")
+    for _ in range(2):
+        assert personal.once().code == 0
+    everything = sorted(names("m", 15))
+    assert personal.idents() == dict({ANNA: everything, BERT: everything}, **({"example.org/aaron": everything} if third else {}))
 
 
 def test_few_messages(personal, popd):

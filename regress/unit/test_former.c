@@ -75,6 +75,14 @@ state_unprove(int64_t mailbox, uint32_t *n)
 	return (0);
 }
 
+static int64_t	 listed;		/* the only mailbox that was */
+
+int
+state_listed(int64_t mailbox)
+{
+	return (mailbox == listed);
+}
+
 int
 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
 {
@@ -279,6 +287,39 @@ test_several(void **state)
 	plan_free(&s.plan);
 }
 
+/* Of records with one remote mailbox each keeps its own state, and a third one takes that of nobody who is still to be listed. */
+static void
+test_shared(void **state)
+{
+	struct record	 bert = { .owner = "bert@example.org", .name = "isp", .host = "pop.example.net", .port = 995, .user = "anna" };
+	struct task	 tasks[2];
+	struct session	 s;
+	enum former_past past;
+
+	(void)state;
+	begin(&s, 12, 1000, 7);
+	knows(former("bert@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
+	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 2, 1000, 7);
+	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(adopted, 1);
+	plan_free(&s.plan);
+
+	for (listed = 0; listed <= 101; listed += 101) {
+		begin(&s, 12, 1000, 7);
+		knows(former("bert@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
+		memset(tasks, 0, sizeof(tasks));
+		tasks[0] = task;
+		tasks[1].rec = &bert;
+		tasks[1].mailbox = 101;
+		s.task = master.tasks = tasks;
+		master.ntasks = 2;
+		assert_int_equal(former_find(&s, &past), listed == 101);
+		assert_int_equal(adopted, listed == 101 ? 0 : -1);
+		plan_free(&s.plan);
+	}
+	listed = 0;
+}
+
 /* Another mailbox is left alone, and whether the record was polled before is known all the same. */
 static void
 test_other(void **state)
@@ -353,6 +394,7 @@ main(void)
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_adopted),
 		cmocka_unit_test(test_several),
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_other),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_many),
