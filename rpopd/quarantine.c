@@ -212,7 +212,10 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 	return (error ? -1 : 0);
 }
 
-/* A message that was never taken: retrieved again as if nothing had happened, or counted as delivered. */
+/*
+ * A message that sessions fail at: retrieved as if they had not, or counted as delivered.  It may have been delivered long ago, and be
+ * retrieved only to be compared; released it keeps what it is known by, so that it does not come twice.
+ */
 static int
 quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 {
@@ -235,7 +238,7 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 		memcpy(c[i].uid, m->uid, len);
 		c[i].uidlen = len;
 	}
-	c[0].what = CHANGE_FORGET;
+	c[0].what = m->act == QUARANTINE_DROP ? CHANGE_FORGET : CHANGE_CLEAR;
 	c[1].what = CHANGE_MARK;
 	if (state_change(m->mailbox, c, m->act == QUARANTINE_DROP ? 2 : 1, time(NULL)) != 0) {
 		snprintf(text, size, "state.db cannot be written now; try again");

@@ -3,6 +3,8 @@
 Messages that the server lists and does not give: RETR answered -ERR (RFC 1939, RFC 3206).  Everything else is served; the refusal
 is said in the log, counted in status, and told to the owner once when the message is set aside.
 """
+import json
+
 import corpus
 import rig as rigs
 from behaviours import NoUidl
@@ -74,6 +76,34 @@ def test_refused_for_ever(personal, popd):
     write(personal, "UPDATE suspect SET since = since - 86401")
     assert personal.once().code == 0
     assert "m1" in personal.idents()[BOX] and personal.state("SELECT * FROM suspect") == [] and server.box.left() == []
+
+
+class RefusesWithoutTop(Refuses):
+    capabilities = ["USER", "UIDL", "PIPELINING"]
+
+    def cmd_top(self, s, arg):
+        self.err(s, "top", b"unknown command")
+
+
+def test_released_after_delivery(personal, popd):
+    """A message that was delivered is to be compared before its deletion, and is refused: released, it is deleted and not doubled."""
+    behaviour = RefusesWithoutTop(SIGNS, uids=())
+    server = popd(behaviour, mails(3))
+    row = personal.record(ANNA, "r", server, leave=1)
+    assert personal.once().code == 0
+    row["leave"] = 0
+    personal.write_db()
+    behaviour.uids = [b"uid-00002"]
+    for _ in range(5):
+        personal.once()
+    assert server.box.left() == mails(3)[1:2]
+    daemon = personal.start()
+    aside, = [q for q in json.loads(personal.ctl("-j", "quarantine").log)["queue"] if q["state"] == "aside"]
+    behaviour.uids = []
+    personal.ctl("quarantine", "release", "%d-%s" % (aside["mailbox"], aside["uid"]))
+    rigs.wait_for(lambda: server.box.left() == [], "the released message to be deleted")
+    assert daemon.stop() == 0
+    assert sorted(i for i in personal.idents()[BOX] if i != "?") == ["m0", "m1", "m2"]
 
 
 def test_status(personal, popd):
