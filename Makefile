@@ -7,6 +7,8 @@
 #	make regress		install what it needs, build, run every test
 #	make lint		man pages and shell scripts
 #	make crash, make stories, make fuzz	the long campaigns
+#	make syscalls		the system calls each process may make, and with what (Linux)
+#	make trace		whether the tests use all of them
 #	make bench		side by side with other retrievers, see bench/README.md
 .SUFFIXES:
 .SUFFIXES: .c .o .to
@@ -41,7 +43,7 @@ EVENT_LIBS_Linux =	-levent_core
 EVENT_LIBS_OpenBSD =	-levent
 SECCOMP_LIBS_Linux =	-lseccomp
 IMSG_Linux =		common/imsg.o common/imsg_io.o common/ibuf.o
-SANDBOX_Linux =		common/sandbox_linux.o common/landlock_linux.o common/seccomp_linux.o
+SANDBOX_Linux =		common/sandbox_linux.o common/landlock_linux.o common/seccomp_linux.o common/seccomp_table.o
 SANDBOX_OpenBSD =	common/sandbox_openbsd.o
 SYNC_Linux =		deliverer/sync_linux.o
 SYNC_OpenBSD =		deliverer/sync_posix.o
@@ -148,6 +150,10 @@ build/test/rpopctl: ${RPOPCTL:.o=.to} ${COMMON:.o=.to}
 	@mkdir -p build/test
 	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL:.o=.to} ${COMMON:.o=.to} ${BASE_LIBS}
 
+build/test/syscalls: regress/syscalls.c common/seccomp_table.o
+	@mkdir -p build/test
+	${CC} ${ALL_CFLAGS} ${CPPFLAGS} ${ALL_LDFLAGS} -o $@ regress/syscalls.c common/seccomp_table.o ${BASE_LIBS}
+
 unit:
 	+CC="${CC}" sh regress/build-unit.sh -std=gnu11 -g -O1 -Wall -Wextra ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
 
@@ -197,6 +203,14 @@ stories:
 	${MAKE} all test-programs
 	/usr/bin/python3 regress/stories.py ${STORIES_ARGS}
 
+syscalls: build/test/syscalls
+	@build/test/syscalls
+
+trace:
+	sh etc/install-deps.sh test
+	${MAKE} all test-programs build/test/syscalls
+	sh regress/trace.sh ${TRACE_ARGS}
+
 fuzz:
 	sh etc/install-deps.sh test
 	sh regress/fuzz.sh ${FUZZ_ARGS}
@@ -210,7 +224,7 @@ clean:
 	rm -rf build
 	rm -f ${OBJS} ${OBJS:.o=.to} ${OBJS:.o=.d} ${OBJS:.o=.td}
 
-.PHONY: all test-programs unit install demo regress lint crash stories fuzz bench clean
+.PHONY: all test-programs unit install demo regress lint crash stories syscalls trace fuzz bench clean
 
 # What each object depends on, as the compiler wrote it down; gathered anew at every start, so that a broken build leaves no gap.
 DEPS !=	mkdir -p build && { cat */*.d */*.td 2>/dev/null || true; } > build/deps.mk && echo build/deps.mk

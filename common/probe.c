@@ -5,30 +5,37 @@
 #include <sys/types.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
+#include <linux/futex.h>
 #include <netinet/in.h>
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compat.h"
 #include "hook.h"
+#include "proc.h"
 
 #define PROBE_ALLOWED	42
 #define PROBE_REFUSED	0
 #define PROBE_UNKNOWN	3
+#define PROBE_PORT	4711		/* on 127.0.0.2: somebody inside who is not to be reached */
 
 #define PROBE_SOCKET(name, family, type)	\
 	static int				\
@@ -46,6 +53,13 @@
 	}
 
 #define X32_GETPID	(0x40000000L + 39)
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP	262
+#endif
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE	2
+#endif
 
 PROBE_SOCKET(socket_inet, AF_INET, SOCK_STREAM)
 PROBE_SOCKET(socket_udp, AF_INET, SOCK_DGRAM)
@@ -70,6 +84,136 @@ PROBE_SYSCALL(pidfd_open, SYS_pidfd_open, getppid(), 0)
 PROBE_SYSCALL(open_by_handle_at, SYS_open_by_handle_at, AT_FDCWD, NULL, 0)
 PROBE_SYSCALL(init_module, SYS_init_module, NULL, 0, "")
 PROBE_SYSCALL(x32, X32_GETPID)
+
+/* Allowed calls with what nobody uses: each would succeed. */
+PROBE_SYSCALL(fcntl_dupfd, SYS_fcntl, PROC_FD, F_DUPFD, 10)
+PROBE_SYSCALL(fcntl_setown, SYS_fcntl, PROC_FD, F_SETOWN, getppid())
+PROBE_SYSCALL(fcntl_async, SYS_fcntl, PROC_FD, F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC)
+PROBE_SYSCALL(fcntl_inherit, SYS_fcntl, PROC_FD, F_SETFD, 0)
+PROBE_SYSCALL(mmap_shared, SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
+PROBE_SYSCALL(mmap_fixed, SYS_mmap, 0x10000000UL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0)
+PROBE_SYSCALL(mmap_growsdown, SYS_mmap, NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN, -1, 0)
+PROBE_SYSCALL(prctl_dumpable, SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0)
+PROBE_SYSCALL(prctl_name, SYS_prctl, PR_SET_NAME, "init", 0, 0, 0)
+PROBE_SYSCALL(close_range_unshare, SYS_close_range, 200, 300, CLOSE_RANGE_UNSHARE)
+PROBE_SYSCALL(kill_group, SYS_kill, 0, 0)
+PROBE_SYSCALL(dup, SYS_dup, PROC_FD)
+PROBE_SYSCALL(pipe2, SYS_pipe2, (int [2]){ 0, 0 }, 0)
+PROBE_SYSCALL(socketpair, SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, (int [2]){ 0, 0 })
+PROBE_SYSCALL(epoll_create1, SYS_epoll_create1, 0)
+PROBE_SYSCALL(eventfd2, SYS_eventfd2, 0, 0)
+PROBE_SYSCALL(timerfd_create, SYS_timerfd_create, CLOCK_MONOTONIC, 0)
+PROBE_SYSCALL(inotify_init1, SYS_inotify_init1, 0)
+PROBE_SYSCALL(sched_yield, SYS_sched_yield)
+PROBE_SYSCALL(uname, SYS_uname, (char [1024]){ 0 })
+PROBE_SYSCALL(openat_path, SYS_openat, AT_FDCWD, "/", O_PATH)
+PROBE_SYSCALL(mkdir_open, SYS_mkdirat, AT_FDCWD, "/probe-dir", 0777)
+
+static int
+probe_socket_mptcp(void)
+{
+	return (socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP));
+}
+
+/* Unsent octets of such a socket hold up whoever closes it last. */
+static int
+probe_setsockopt_linger(void)
+{
+	struct linger	 linger = { 1, 3600 };
+
+	return (setsockopt(PROC_FD, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)));
+}
+
+static int
+probe_setsockopt_rcvbuf(void)
+{
+	int	 size = 1024 * 1024;
+
+	return (setsockopt(PROC_FD, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+}
+
+static int
+probe_getsockopt_peercred(void)
+{
+	uint32_t	 cred[3];
+	socklen_t	 len = sizeof(cred);
+
+	return (getsockopt(PROC_FD, SOL_SOCKET, SO_PEERCRED, cred, &len));
+}
+
+static int
+probe_futex_lock_pi(void)
+{
+	static uint32_t	 word;
+
+	return ((int)syscall(SYS_futex, &word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+}
+
+static int
+probe_madvise_dontfork(void)
+{
+	static char	 page[8192] __attribute__((__aligned__(4096)));
+
+	return (madvise(page, 4096, MADV_DONTFORK));
+}
+
+static int
+probe_setitimer_prof(void)
+{
+	struct itimerval	 tv = { { 0, 0 }, { 3600, 0 } };
+
+	return (setitimer(ITIMER_PROF, &tv, NULL));
+}
+
+/* A child that is the master's, not ours. */
+static int
+probe_clone_parent(void)
+{
+	long	 pid;
+
+	if ((pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, NULL, NULL, 0)) == 0)
+		_exit(0);
+	return (pid == -1 ? -1 : 0);
+}
+
+/*
+ * The channel is a TCP socket on its way to be connected, whose peer has reset the connection; the test listens at the port that
+ * comes from it.  The first call learns of the reset, the second connects anew, without connect(2).
+ */
+static int
+probe_fastopen(int msg)
+{
+	struct sockaddr_in	 sin;
+	struct iovec		 iov = { &sin, 1 };
+	struct msghdr		 hdr;
+	int			 i, n = -1;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_port = htons(PROBE_PORT);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+	memset(&hdr, 0, sizeof(hdr));
+	hdr.msg_name = &sin;
+	hdr.msg_namelen = sizeof(sin);
+	hdr.msg_iov = &iov;
+	hdr.msg_iovlen = 1;
+	for (i = 0; i < 3; i++)
+		n = (int)(msg ? sendmsg(PROC_FD, &hdr, MSG_FASTOPEN | MSG_NOSIGNAL) :
+		    sendto(PROC_FD, &sin, 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&sin, sizeof(sin)));
+	return (n);
+}
+
+static int
+probe_sendmsg_fastopen(void)
+{
+	return (probe_fastopen(1));
+}
+
+static int
+probe_sendto_fastopen(void)
+{
+	return (probe_fastopen(0));
+}
 
 static int
 probe_open_passwd(void)
@@ -233,6 +377,12 @@ static const struct probe {
 	PROBE(setuid0), PROBE(setgroups), PROBE(chroot), PROBE(mount), PROBE(unshare), PROBE(mmap_exec), PROBE(mprotect_exec),
 	PROBE(memfd_create), PROBE(io_uring_setup), PROBE(bpf), PROBE(userfaultfd), PROBE(keyctl), PROBE(personality),
 	PROBE(perf_event_open), PROBE(pidfd_open), PROBE(open_by_handle_at), PROBE(init_module), PROBE(process_vm_readv), PROBE(x32),
+	PROBE(fcntl_dupfd), PROBE(fcntl_setown), PROBE(fcntl_async), PROBE(fcntl_inherit), PROBE(mmap_shared), PROBE(mmap_fixed),
+	PROBE(mmap_growsdown), PROBE(prctl_dumpable), PROBE(prctl_name), PROBE(close_range_unshare), PROBE(kill_group), PROBE(dup),
+	PROBE(pipe2), PROBE(socketpair), PROBE(epoll_create1), PROBE(eventfd2), PROBE(timerfd_create), PROBE(inotify_init1),
+	PROBE(sched_yield), PROBE(uname), PROBE(openat_path), PROBE(mkdir_open), PROBE(socket_mptcp),
+	PROBE(setsockopt_linger), PROBE(setsockopt_rcvbuf), PROBE(getsockopt_peercred), PROBE(futex_lock_pi),
+	PROBE(madvise_dontfork), PROBE(setitimer_prof), PROBE(clone_parent), PROBE(sendmsg_fastopen), PROBE(sendto_fastopen),
 };
 
 /* "list" prints the names on standard error, for the tests' table. */

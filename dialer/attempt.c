@@ -14,6 +14,7 @@
 static int	 attempt_socket(const struct path *, int family, int *error);
 static int	 attempt_bind(int, const struct path *, int family);
 static void	 attempt_wait(struct attempt *, short);
+static int	 attempt_complete(const struct attempt *);
 static void	 attempt_writable(int, short, void *);
 static void	 attempt_readable(int, short, void *);
 static void	 attempt_expired(int, short, void *);
@@ -45,6 +46,7 @@ attempt_start(const struct path *path, const struct address *addr, uint16_t port
 		fatal("attempt");
 	t->fd = fd;
 	t->addr = addr;
+	t->to = to;
 	t->path = path;
 	t->cb = cb;
 	t->arg = arg;
@@ -126,18 +128,37 @@ attempt_wait(struct attempt *t, short what)
 		fatal("event_add");
 }
 
+/*
+ * 0: connected, for the kernel, too.  Until connect(2) is called once more, a socket counts as one that is on its way, and when its
+ * peer then resets the connection, it can be connected to somebody else.
+ */
+static int
+attempt_complete(const struct attempt *t)
+{
+	socklen_t	 len;
+	int		 error;
+
+	len = sizeof(error);
+	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return (errno);
+	if (error == 0 && connect(t->fd, &t->to.u.sa, t->to.len) == -1 && errno != EISCONN)
+		error = errno;
+	return (error);
+}
+
 /* Connected or not; a SOCKS server is to be greeted. */
 static void
 attempt_writable(int fd, short what, void *arg)
 {
 	struct attempt	*t = arg;
-	socklen_t	 len;
 	int		 error;
 
+	(void)fd;
 	(void)what;
-	len = sizeof(error);
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		error = errno;
+	if ((error = attempt_complete(t)) == EALREADY || error == EINPROGRESS) {
+		attempt_wait(t, EV_WRITE);
+		return;
+	}
 	if (error == 0 && t->path->has_socks)
 		attempt_say(t);
 	else

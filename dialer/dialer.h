@@ -127,6 +127,7 @@ enum attempt_error { ATTEMPT_NONE = 0, ATTEMPT_FAMILY = -1, ATTEMPT_SOURCE = -2,
 struct attempt {
 	TAILQ_ENTRY(attempt)	 entry;
 	const struct address	*addr;	/* the server's; the caller's */
+	struct address		 to;	/* with its port: the server, or the SOCKS server before it */
 	const struct path	*path;
 	void			(*cb)(struct attempt *, int error);	/* 0: fd is connected; the attempt is the caller's to free */
 	void			*arg;

@@ -22,6 +22,7 @@ HOOKS = os.path.join(BUILD, "test")
 USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo",
     "sender": "_rpops"}
 PATIENCE = float(os.environ.get("RPOPD_PATIENCE", "90"))	# s; a bound for hangs, never a measure
+TRACES = os.environ.get("RPOPD_TRACE")	# a directory: every system call is written down there, one file a process (make trace)
 
 
 def scratch(prefix="rp."):
@@ -41,6 +42,14 @@ def wait_for(condition, what, timeout=PATIENCE):
         if time.monotonic() > deadline:
             raise AssertionError("waited %d s in vain for: %s" % (timeout, what))
         time.sleep(0.03)
+
+
+def traced(argv):
+    """argv, so that its system calls and those of its children are written down if that is wanted; the process keeps its number."""
+    if TRACES is None:
+        return argv
+    name = os.path.join(tempfile.mkdtemp(prefix="t.", dir=TRACES), "trace")
+    return ["strace", "-D", "-qq", "-ff", "-s", "96", "-e", "signal=none", "-e", "raw=!execve", "-o", name, "--"] + argv
 
 
 def quote(value):
@@ -86,7 +95,7 @@ class Daemon:
         self.logfile = os.path.join(rig.dir, "log.%d" % len(rig.runs))
         self.children = set()
         with open(self.logfile, "wb") as out:
-            self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
+            self.proc = subprocess.Popen(traced(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
                 start_new_session=True)
         self.pid = self.proc.pid
         rig.runs.append(self)
@@ -289,7 +298,7 @@ class Rig:
         return Result(code, d.log())
 
     def ctl(self, *args, check=True):
-        p = subprocess.run([os.path.join(BUILD, "rpopctl"), "-s", os.path.join(self.run, "rpopd.sock")] + list(args),
+        p = subprocess.run(traced([os.path.join(BUILD, "rpopctl"), "-s", os.path.join(self.run, "rpopd.sock")] + list(args)),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE)
         if check:
             assert p.returncode == 0, "rpopctl %s: %s" % (" ".join(args), p.stdout)

@@ -168,6 +168,23 @@ def test_no_dns_for(dialer, nameserver, listener):
     assert nameserver.names == []
 
 
+def test_connected_once_and_for_all(dialer, listener):
+    """What is handed over counts as connected: after a reset no flag of sendmsg(2) takes it to somebody else."""
+    dialer.dial(1, "127.0.0.1", listener.getsockname()[1])
+    message = dialer.receive()
+    assert message.type == DIALED
+    peer = listener.accept()[0]
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    with socket.socket(fileno=message.fds[0]) as s, socket.create_server(("127.0.0.2", 0)) as inner:
+        inner.setblocking(False)
+        for _ in range(3):
+            with pytest.raises(OSError):
+                s.sendmsg([b"x"], [], socket.MSG_FASTOPEN, inner.getsockname())
+        with pytest.raises(BlockingIOError):
+            inner.accept()
+
+
 def test_failures(dialer):
     dialer.dial(1, "nowhere.test", 995)
     assert dialer.failed() == (1, DNS_PERM, "look up nowhere.test:995: no such host (check the host's name)")

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -169,6 +170,7 @@ def test_stores_are_closed_to_others(seen):
 
 # --- forbidden calls ---
 
+INNER_PORT = 4711	# common/probe.c
 PROBES_FILE = os.path.join(rigs.REPO, "common", "probe.c")
 
 
@@ -210,6 +212,28 @@ def test_forbidden(jails, process, what):
         assert p.returncode == 42, "what the role needs is forbidden: %d" % p.returncode
     else:
         assert p.returncode in (-signal.SIGSYS, 0), "%d %r" % (p.returncode, p.stdout)
+
+
+@pytest.mark.parametrize("what", ["sendmsg_fastopen", "sendto_fastopen"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer", "oauth", "sender"])
+def test_no_new_connection(jails, process, what):
+    """A socket still on its way to be connected, whose peer has reset it, can be sent elsewhere by a flag of the sending calls."""
+    name, _, narrowed = process.partition(":")
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.2", INNER_PORT)) as inner, \
+            socket.socket() as theirs:
+        inner.setblocking(False)
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            theirs.connect(server.getsockname())
+        peer = server.accept()[0]
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        p = subprocess.run([os.path.join(rigs.HOOKS, name), "-c", jails[name], "-u", rigs.USERS[name], "-P",
+            narrowed + ":" + what if narrowed else what], preexec_fn=lambda: os.dup2(theirs.fileno(), 3), close_fds=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        with pytest.raises(BlockingIOError):
+            inner.accept()
+    assert p.returncode == -signal.SIGSYS, "%d %r" % (p.returncode, p.stdout)
 
 
 # Each role's own work; everything else must fail in it.
