@@ -117,11 +117,17 @@ hook_option(int ch, const char *arg)
 	return (1);
 }
 
+int
+hook_acting(const char *what)
+{
+	return (hook_what != NULL && strncmp(hook_what, "act:", 4) == 0 && strcmp(hook_what + 4, what) == 0);
+}
+
 /* "session:what" narrows the template to a session first. */
 void
 hook_probe(int no_seccomp)
 {
-	if (hook_what == NULL)
+	if (hook_what == NULL || strncmp(hook_what, "act:", 4) == 0)
 		return;
 	if (strncmp(hook_what, "session:", 8) == 0) {
 		sandbox_enter(SANDBOX_SESSION, no_seccomp);

@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Kill points and sandbox probes, for test builds (-DRPOPD_HOOKS) only; shipping builds contain none of it.  -K spec names one
- * point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work.
+ * point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work; -P act:what lets a process do
+ * its work as one that was taken over would.
  */
 #ifndef HOOK_H
 #define HOOK_H
 
 #ifdef RPOPD_HOOKS
 
+#include <stdint.h>
+
 #define HOOK(point)		hook_reach(point)
 #define HOOK_OPTIONS		"K:P:"			/* for getopt(3) */
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
 #define HOOK_PROBE(no_seccomp)	hook_probe(no_seccomp)
+#define HOOK_SOCKET(fd, id)	hook_socket((fd), (id))
 
 /* "point[:n[:signal]]": at the nth time (default 1) the point is reached, raise kill (default), abrt, segv, term or stop;
  * or flood: write 20000 log lines, as a process in bad hands might. */
 void	 hook_set(const char *spec);
 void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);
+int	 hook_acting(const char *what);		/* 1: -P act:what */
 void	 hook_probe(int no_seccomp);	/* exits if -P was given */
+
+/* probe.c: what a dialer hands over, and to whom, as -P act: says: linger, listening, udp, unix, pipe, blocking. */
+void	 hook_socket(int *fd, uint32_t *id);
 
 /* probe.c: try one forbidden thing.  Exits 42 if it succeeded, 0 if it was refused, 3 if the name is unknown. */
 void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
@@ -29,6 +37,7 @@ void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
 #define HOOK_OPTIONS		""
 #define HOOK_OPTION(ch, arg)	0
 #define HOOK_PROBE(no_seccomp)	do { } while (0)
+#define HOOK_SOCKET(fd, id)	do { } while (0)
 
 #endif
 

@@ -364,6 +364,41 @@ probe_process_vm_readv(void)
 	return ((int)syscall(SYS_process_vm_readv, getppid(), &local, 1, &remote, 1, 0));
 }
 
+/*
+ * A connection that is as far as can be from what the master expects.  One that lingers goes to nobody who wants it, so that the
+ * master itself closes it.
+ */
+void
+hook_socket(int *fd, uint32_t *id)
+{
+	static const char	 much[65536];
+	struct linger		 linger = { 1, 3600 };
+	int			 other[2] = { -1, -1 };
+
+	if (hook_acting("linger")) {
+		(void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+		while (send(*fd, much, sizeof(much), MSG_NOSIGNAL) > 0)
+			continue;
+		*id = UINT32_MAX;
+		return;
+	}
+	if (hook_acting("listening")) {
+		other[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)listen(other[0], 1);
+	} else if (hook_acting("udp"))
+		other[0] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	else if (hook_acting("unix"))
+		(void)socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, other);
+	else if (hook_acting("pipe") && pipe2(other, O_NONBLOCK) == -1)
+		abort();
+	else if (hook_acting("blocking"))
+		(void)fcntl(*fd, F_SETFL, 0);
+	if (other[0] != -1) {
+		close(*fd);
+		*fd = other[0];
+	}
+}
+
 #define PROBE(name)	{ #name, probe_##name }
 
 static const struct probe {

@@ -70,6 +70,7 @@ dialer_connected(uint32_t id, int fd, const char *address)
 	memset(&m, 0, sizeof(m));
 	m.id = id;
 	strlcpy(m.address, address, sizeof(m.address));
+	HOOK_SOCKET(&fd, &m.id);
 	log_debug("dial %u: connected to %s", id, address);
 	if (link_send(&master, IMSG_DIALED, fd, &m, sizeof(m)) == -1)
 		fatal("channel to the master");

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* What the dialer may say. */
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +12,8 @@
 #include "rpopd.h"
 #include "token.h"
 
+static int	 dialer_option(int, int);
+static int	 dialer_socket(int);
 static int	 dialer_dialed(void *, struct imsg *);
 static int	 dialer_failed(void *, struct imsg *);
 
@@ -47,6 +54,34 @@ dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, ui
 	link_send(&d->link, IMSG_DIAL, -1, &m, sizeof(m));
 }
 
+/* The value of one of a socket's options, -1: it is no socket. */
+static int
+dialer_option(int fd, int option)
+{
+	socklen_t	 len;
+	int		 value;
+
+	len = sizeof(value);
+	return (getsockopt(fd, SOL_SOCKET, option, &value, &len) == -1 ? -1 : value);
+}
+
+/*
+ * 1: a TCP socket that does not block, as the dialer is to make them.  It is made one that nobody has to wait for who closes it,
+ * which may be us: with SO_LINGER and octets that the peer does not take, close(2) would sleep.
+ */
+static int
+dialer_socket(int fd)
+{
+	struct sockaddr_storage	 ss;
+	struct linger		 off = { 0, 0 };
+	socklen_t		 len = sizeof(ss);
+
+	return (setsockopt(fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)) == 0 && dialer_option(fd, SO_TYPE) == SOCK_STREAM &&
+	    dialer_option(fd, SO_PROTOCOL) == IPPROTO_TCP && dialer_option(fd, SO_ACCEPTCONN) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && (ss.ss_family == AF_INET || ss.ss_family == AF_INET6) &&
+	    (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+}
+
 /* A cancelled dial may cross with its success: then nobody wants the descriptor. */
 static int
 dialer_dialed(void *arg, struct imsg *imsg)
@@ -60,6 +95,10 @@ dialer_dialed(void *arg, struct imsg *imsg)
 		return (-1);
 	if ((fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
+	if (!dialer_socket(fd)) {
+		close(fd);
+		return (-1);
+	}
 	if (token_dialed(c, m.id, fd) || job_dialed(c, m.id, fd))
 		return (0);
 	if ((s = session_by_id(m.id)) == NULL || s->dialer != c) {

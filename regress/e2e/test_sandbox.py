@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import time
+import types
 
 import pytest
 
@@ -238,6 +239,43 @@ def test_no_new_connection(jails, process, what):
 
 # Each role's own work; everything else must fail in it.
 OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "deliverer": {"open_write"}}
+
+
+# --- a dialer that was taken over ---
+
+@pytest.fixture
+def deaf(personal):
+    """Two records whose servers take a connection and then read nothing."""
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    for n, s in enumerate(servers):
+        personal.record("anna@example.org", "deaf%d" % n, types.SimpleNamespace(host="127.0.0.1", port=s.getsockname()[1], tls="none"))
+    yield personal
+    for s in servers:
+        s.close()
+
+
+def test_lingering_connection(deaf):
+    """Octets that nobody takes, and SO_LINGER for an hour, on a connection that the master has to close: it does not wait.  The second
+    dial's line comes behind what the first one handed over, on one channel."""
+    daemon = deaf.start("-S", "-P", "dialer:act:linger", hooks=True)
+    rigs.wait_for(lambda: daemon.log().count(": connected to 127.0.0.1") >= 2, "two connections")
+    assert len(deaf.status()["records"]) == 2
+    deaf.ctl("reload")
+    assert daemon.stop() in (0, 1)
+
+
+def test_lingering_is_forbidden(deaf):
+    daemon = deaf.start("-P", "dialer:act:linger", hooks=True)
+    rigs.wait_for(lambda: re.search(r"dialer\[\d+\] died: signal %d " % signal.SIGSYS, daemon.log()), "the filter")
+    assert len(deaf.status()["records"]) == 2
+
+
+@pytest.mark.parametrize("what", ["listening", "udp", "unix", "pipe", "blocking"])
+def test_no_connection_at_all(deaf, what):
+    """Whatever else a dialer has open, the master neither keeps nor passes on."""
+    daemon = deaf.start("-S", "-P", "dialer:act:" + what, hooks=True)
+    rigs.wait_for(lambda: "dialer broke the rules" in daemon.log(), "the master's judgement")
+    assert len(deaf.status()["records"]) == 2
 
 
 # --- libraries ---
