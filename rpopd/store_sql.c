@@ -18,6 +18,7 @@
 
 static int	 sql_init(void);
 static int	 sql_resolve(const char *, char *, size_t, char *, size_t);
+static int	 sql_closed(const char *, const char *, char *, size_t);
 static int	 sql_check_file(const char *, struct stat *, char *, size_t);
 static int	 sql_guard(sqlite3 *, int, int);
 static void	 sql_free(void *);
@@ -177,34 +178,66 @@ sql_realloc(void *p, int size)
 }
 
 /*
- * SQLITE_OPEN_NOFOLLOW refuses links anywhere in a path; links to the directory are the administrator's business, so that is
- * resolved here.  It must be closed to writers other than its owner, who is us or root.
+ * SQLITE_OPEN_NOFOLLOW refuses links anywhere in a path; links to the directory are the administrator's business, so they are
+ * resolved here.  The directory must be closed to everybody else: SQLite believes a journal that lies beside a store.  The directories
+ * above it must not let others put another one in its place.
  */
 static int
 sql_resolve(const char *path, char *real, size_t realsize, char *err, size_t errsize)
 {
-	char		 dir[PATH_MAX], base[PATH_MAX], where[PATH_MAX];
-	struct stat	 st;
+	char	 dir[PATH_MAX], base[PATH_MAX], where[PATH_MAX];
 
 	if (strlcpy(dir, path, sizeof(dir)) >= sizeof(dir) || strlcpy(base, path, sizeof(base)) >= sizeof(base)) {
 		snprintf(err, errsize, "%s: path too long", path);
 		return (-1);
 	}
-	if (realpath(dirname(dir), where) == NULL || stat(where, &st) == -1) {
+	if (realpath(dirname(dir), where) == NULL) {
 		snprintf(err, errsize, "%s: %s", path, strerror(errno));
 		return (-1);
 	}
-	if ((st.st_uid != geteuid() && st.st_uid != 0) ||
-	    ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0)) {
-		snprintf(err, errsize, "%s: its directory is open to others; run: chown root %s; chmod go-w %s", path, where,
-		    where);
+	if (sql_closed(path, where, err, errsize) == -1)
 		return (-1);
-	}
 	if ((size_t)snprintf(real, realsize, "%s/%s", where, basename(base)) >= realsize) {
 		snprintf(err, errsize, "%s: path too long", path);
 		return (-1);
 	}
 	return (0);
+}
+
+/* where, and each directory above it.  In a sticky directory others cannot move what is not theirs, but they can plant files. */
+static int
+sql_closed(const char *path, const char *where, char *err, size_t errsize)
+{
+	char		 dir[PATH_MAX];
+	struct stat	 st;
+	size_t		 len = strlcpy(dir, where, sizeof(dir));
+	int		 above = 0;
+
+	for (;;) {
+		if (stat(dir, &st) == -1) {
+			snprintf(err, errsize, "%s: %s: %s", path, dir, strerror(errno));
+			return (-1);
+		}
+		if (st.st_uid != geteuid() && st.st_uid != 0)
+			snprintf(err, errsize, "%s: directory %s belongs to uid %u, who could %s; run: chown root %s", path, dir,
+			    (unsigned int)st.st_uid, above ? "replace what is below it" : "plant a journal that SQLite believes", dir);
+		else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (!above || (st.st_mode & S_ISVTX) == 0))
+			snprintf(err, errsize, "%s: others can write directory %s (mode %04o) and %s; run: chmod go-w %s, or keep the store "
+			    "elsewhere", path, dir, (unsigned int)st.st_mode & 07777,
+			    above ? "replace what is below it" : "plant a journal that SQLite believes", dir);
+		else if (len == 1)
+			return (0);
+		else {
+			while (dir[--len] != '/')
+				continue;
+			if (len == 0)
+				len = 1;
+			dir[len] = '\0';
+			above = 1;
+			continue;
+		}
+		return (-1);
+	}
 }
 
 /*

@@ -183,7 +183,7 @@ test_good(void **state)
 	(void)state;
 	if ((c = load()) == NULL)
 		fail_msg("%s", told);
-	assert_string_equal(c->settings.mail_root, "/var/mail/rpopd");
+	assert_string_equal(c->settings.mail_root, "/var/spool/rpopd");
 	assert_string_equal(c->settings.nameservers, "127.0.0.1:5353,[::1]:53");
 	assert_string_equal(c->settings.hostname, "");
 	assert_int_equal(c->settings.processors, 7);
@@ -486,7 +486,7 @@ test_every_row_named(void **state)
 static void
 test_file(void **state)
 {
-	char	 link[80], by_dir[80], real[64];
+	char	 link[80], by_dir[80], real[64], below[64];
 
 	(void)state;
 	assert_int_equal(chmod(path, 0640), 0);
@@ -498,8 +498,21 @@ test_file(void **state)
 		assert_int_equal(chown(path, 0, -1), 0);
 	}
 	assert_int_equal(chmod(dir, 0777), 0);
-	refused("its directory is open to others");
+	refused("others can write directory");
+	assert_int_equal(chmod(dir, 01777), 0);		/* sticky: a journal can be planted all the same */
+	refused("and plant a journal that SQLite believes; run: chmod go-w");
 	assert_int_equal(chmod(dir, 0700), 0);
+	snprintf(below, sizeof(below), "%.40s/below", dir);
+	assert_int_equal(mkdir(below, 0700), 0);
+	strlcpy(real, path, sizeof(real));
+	snprintf(path, sizeof(path), "%.50s/none.db", below);
+	assert_int_equal(chmod(dir, 0777), 0);
+	refused("and replace what is below it");
+	assert_int_equal(chmod(dir, 01777), 0);		/* sticky: nobody else can move the directory of the store */
+	refused("No such file");
+	assert_int_equal(chmod(dir, 0700), 0);
+	assert_int_equal(rmdir(below), 0);
+	strlcpy(path, real, sizeof(path));
 	strlcpy(real, path, sizeof(real));
 	snprintf(link, sizeof(link), "%s/link", dir);
 	snprintf(by_dir, sizeof(by_dir), "%s/sub", dir);
