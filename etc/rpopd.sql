@@ -145,7 +145,7 @@ CREATE UNIQUE INDEX route_address ON route (address, ifnull(target, ''), ifnull(
 CREATE TABLE settings (
 	id		INTEGER NOT NULL PRIMARY KEY DEFAULT 1,
 	main_domain	TEXT REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
-	mail_root	TEXT NOT NULL DEFAULT '/var/mail/rpopd',
+	mail_root	TEXT NOT NULL DEFAULT '/var/spool/rpopd',
 	ca_dir		TEXT NOT NULL DEFAULT '/etc/ssl/certs',
 	hostname	TEXT,
 	nameservers	TEXT,

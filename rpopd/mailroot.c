@@ -49,6 +49,8 @@
 #define ROOT_SPOOL	"spool"
 
 static int	 root_directory(const char *, int, int, char *, size_t);
+static int	 root_make(const char *, const struct passwd *, char *, size_t);
+static void	 root_failed(const char *, const char *, char *, size_t);
 static int	 root_look(int, struct root_found *, char *, size_t);
 static int	 root_lock(const char *, int, char *, size_t);
 static int	 root_create(const char *, const struct root_state *, char *, size_t);
@@ -232,15 +234,8 @@ root_directory(const char *path, int make, int owner, char *err, size_t errsize)
 		snprintf(err, errsize, "no user _rpopm: create it (see rpopd.sysusers)");
 		return (-2);
 	}
-	if (make && mkdir(path, 0700) == 0) {
-		if (chown(path, pw->pw_uid, pw->pw_gid) == -1) {
-			snprintf(err, errsize, "%s: %s", path, strerror(errno));
-			return (-2);
-		}
-	} else if (make && errno != EEXIST) {
-		snprintf(err, errsize, "mail_root %s: %s", path, strerror(errno));
+	if (make && root_make(path, pw, err, errsize) == -1)
 		return (-2);
-	}
 	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
 		if (errno == ENOENT)
 			return (-1);
@@ -253,6 +248,46 @@ root_directory(const char *path, int make, int owner, char *err, size_t errsize)
 		return (-2);
 	}
 	return (fd);
+}
+
+/*
+ * The directory, unless there is one.  Others may write its parent, so that by now something else may have its name: what is given away
+ * is an empty directory of root's, reached without a link, or nothing.  0, or -1 and a sentence.
+ */
+static int
+root_make(const char *path, const struct passwd *pw, char *err, size_t errsize)
+{
+	struct stat	 st;
+	int		 fd;
+
+	if (mkdir(path, 0700) == -1) {
+		if (errno == EEXIST)
+			return (0);
+		root_failed(path, NULL, err, errsize);
+		return (-1);
+	}
+	HOOK("root.made");
+	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 || fstat(fd, &st) == -1)
+		snprintf(err, errsize, "mail_root %s: %s", path, strerror(errno));
+	else if (st.st_uid != geteuid() || st.st_nlink > 2 || (st.st_mode & 07777 & ~S_ISGID) != 0700)
+		snprintf(err, errsize, "mail_root %s was replaced as soon as it was made: others can write the directory that it is in", path);
+	else if (fchown(fd, pw->pw_uid, pw->pw_gid) == -1)
+		snprintf(err, errsize, "mail_root %s: %s", path, strerror(errno));
+	else {
+		close(fd);
+		return (0);
+	}
+	if (fd != -1)
+		close(fd);
+	return (-1);
+}
+
+/* What errno says of the mail root, or of its file name. */
+static void
+root_failed(const char *path, const char *name, char *err, size_t errsize)
+{
+	snprintf(err, errsize, "mail_root %s: %s%s%s%s", path, name != NULL ? name : "", name != NULL ? ": " : "", strerror(errno),
+	    errno == EROFS ? "; under systemd ReadWritePaths= must name it: systemctl edit rpopd" : "");
 }
 
 /* What is in it.  0, or -1 and a sentence: it cannot be read. */
@@ -366,7 +401,7 @@ root_create(const char *path, const struct root_state *st, char *err, size_t err
 	close(fd);
 	return (root_lock(path, 1, err, errsize));
 bad:
-	snprintf(err, errsize, "mail_root %s: %s: %s", path, ROOTFILE_NAME, strerror(errno));
+	root_failed(path, ROOTFILE_NAME, err, errsize);
 	return (-1);
 }
 

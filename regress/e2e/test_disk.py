@@ -40,6 +40,24 @@ def poll(rig):
     rigs.wait_for(lambda: record(rig)["polls"] > before and record(rig)["state"] == "idle", "the poll to end")
 
 
+def test_read_only_at_the_first_start(personal, popd):
+    """As under the unit with another mail_root: the error says what to do, whether the directory is there or not."""
+    personal.record("anna@example.org", "work", popd(messages=[corpus.mail("m1")]))
+    root = personal.settings["mail_root"]
+    with tmpfs(personal, "2m"):
+        mount("-o", "remount,ro", personal.mail)
+        for path in (root, root + "/below"):
+            personal.settings["mail_root"] = path
+            personal.write_db()
+            run = personal.once()
+            assert run.code == 1 and "Read-only file system; under systemd ReadWritePaths= must name it: systemctl edit rpopd" in run.log
+            assert "mail_root %s" % path in run.log
+        mount("-o", "remount,rw", personal.mail)
+        personal.settings["mail_root"] = root
+        personal.write_db()
+        assert personal.once().code == 0 and personal.idents() == {ANNA: ["m1"]}
+
+
 def test_full_disk(personal, popd):
     data = [corpus.mail("f%d" % i, body=b"some text\r\n" * 20_000) for i in range(30)]	# 6.6 MB
     s = popd(messages=data)

@@ -51,6 +51,31 @@ def declare(rig):
     assert p.returncode == 0, p.stdout
 
 
+@pytest.mark.parametrize("by", ["link", "directory", "file"])
+def test_parent_that_others_write(personal, by):
+    """Between making the mail root and giving it to _rpopm something else gets its name: that stays as it is, and the start is refused."""
+    target = os.path.join(personal.dir, "target")
+    os.makedirs(os.path.join(target, "sub"))
+    os.chmod(target, 0o755)
+    os.rmdir(personal.mail) if os.path.isdir(personal.mail) else None
+    personal.write_db()
+    daemon = rigs.Daemon(personal, personal.argv("-K", "rpopd:root.made:1:stop", hooks=True))
+    rigs.wait_for(lambda: "T (stopped)" in (rigs.read_proc(daemon.pid, "status") or ""), "the master to stand still")
+    os.rmdir(personal.mail)
+    if by == "link":
+        os.symlink(target, personal.mail)
+    elif by == "directory":
+        os.rename(target, personal.mail)
+    else:
+        os.link(personal.db, personal.mail)
+    os.kill(daemon.pid, signal.SIGCONT)
+    assert daemon.wait(rigs.PATIENCE) == 1
+    assert "mail_root" in daemon.log()
+    assert os.stat(personal.mail).st_uid == 0
+    os.rename(personal.mail, target) if by == "directory" else os.unlink(personal.mail)
+    assert personal.once().code == 0
+
+
 def aside(rig):
     path = os.path.join(rig.mail, "spool", "aside")
     return sorted(os.listdir(path)) if os.path.isdir(path) else []
