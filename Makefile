@@ -63,7 +63,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd
 		rpopd/digest_key.o rpopd/plan_uid.o rpopd/proof.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o \
 		rpopd/former.o rpopd/store_former.o rpopd/store_clamp.o \
-		rpopd/store_route.o rpopd/command.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o \
+		rpopd/store_route.o rpopd/command.o rpopd/keeper.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o \
 		rpopd/store_grant.o rpopd/store_token.o rpopd/token.o rpopd/token_end.o rpopd/token_program.o rpopd/token_request.o \
 		rpopd/control_ask.o rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
 		rpopd/relay_login.o rpopd/relay_result.o rpopd/relay_body.o rpopd/relay_proof.o rpopd/relay_move.o rpopd/store_body.o rpopd/store_hop.o \

@@ -290,16 +290,11 @@ void
 child_sigchld(void)
 {
 	struct child	*c;
-	siginfo_t	 si;
 	pid_t		 pid;
 	char		 text[64];
 	int		 status;
 
-	/* Looked at before it is waited for: until then its number, a process group's too, belongs to nobody else. */
-	while (memset(&si, 0, sizeof(si)), waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid > 0) {
-		command_dying(si.si_pid);
-		if ((pid = waitpid(si.si_pid, &status, WNOHANG)) <= 0)
-			break;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (command_reaped(pid, status))
 			continue;
 		LIST_FOREACH(c, &master.children, entry)

@@ -2,11 +2,10 @@
 /*
  * token_command: somebody else's program, run as an unprivileged user without a shell, an environment or a terminal.  The first
  * line it prints is the access token; a number in the second is its lifetime in seconds.  It is over when the process ends: then
- * whatever is left of its process group is killed.
+ * its keeper kills whatever it left behind.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -24,7 +23,6 @@
 #include "../common/proc.h"
 #include "token.h"
 
-#define COMMAND_USER	"_rpopc"	/* unless the record names another */
 #define COMMAND_SECONDS	30
 #define COMMAND_OUTPUT	16384
 #define COMMAND_ERRORS	512		/* octets of standard error that are kept */
@@ -50,9 +48,6 @@ static int	 command_words(char *, char **, char *, size_t);
 static const struct passwd *command_user(const char *, char *, size_t);
 static int	 command_sound(const char *, const struct passwd *, char *, size_t);
 static int	 command_pipe(int [2]);
-static pid_t	 command_fork(char **, const struct passwd *, int, int);
-static void	 command_child(char **, const struct passwd *, int, int) __dead;
-static void	 command_limits(void);
 static void	 command_readable(int, short, void *);
 static ssize_t	 command_read(struct command *, int);
 static void	 command_timeout(int, short, void *);
@@ -80,7 +75,7 @@ command_start(const char *line, const char *user, void (*done)(void *, const str
 		return (NULL);
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("command");
-	c->pid = command_pipe(out) == -1 || command_pipe(errors) == -1 ? -1 : command_fork(argv, pw, out[1], errors[1]);
+	c->pid = command_pipe(out) == -1 || command_pipe(errors) == -1 ? -1 : keeper_start(argv, pw, out[1], errors[1]);
 	if (c->pid == -1)
 		snprintf(err, errsize, "token_command: %s", strerror(errno));
 	close(out[1]);
@@ -166,79 +161,6 @@ command_pipe(int fd[2])
 	return (pipe2(fd, O_CLOEXEC) == -1 || fcntl(fd[0], F_SETFL, O_NONBLOCK) == -1 ? -1 : 0);
 }
 
-/* All signals stay blocked over the fork, so that no handler of ours runs in the child. */
-static pid_t
-command_fork(char **argv, const struct passwd *pw, int out, int err)
-{
-	sigset_t	 all, old;
-	pid_t		 pid;
-	int		 save_errno;
-
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &old);
-	if ((pid = fork()) == 0)
-		command_child(argv, pw, out, err);
-	save_errno = errno;
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	errno = save_errno;
-	return (pid);
-}
-
-/* Behind the fork.  What goes wrong here is said on standard error, like the program's own troubles. */
-static void
-command_child(char **argv, const struct passwd *pw, int out, int err)
-{
-	char		*environment[] = { NULL };
-	sigset_t	 none;
-	uid_t		 uid[3];
-	gid_t		 gid[3];
-	int		 null, sig;
-
-	for (sig = 1; sig < NSIG; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP)
-			(void)signal(sig, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (setsid() == -1 || (null = open("/dev/null", O_RDONLY)) == -1 || dup2(err, STDERR_FILENO) == -1 ||
-	    dup2(out, STDOUT_FILENO) == -1 || dup2(null, STDIN_FILENO) == -1)
-		_exit(126);
-	closefrom(STDERR_FILENO + 1);
-	umask(077);
-	command_limits();
-	if (setgroups(1, &pw->pw_gid) == -1 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
-	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1 || getresuid(&uid[0], &uid[1], &uid[2]) == -1 ||
-	    getresgid(&gid[0], &gid[1], &gid[2]) == -1 || uid[0] != pw->pw_uid || uid[1] != pw->pw_uid || uid[2] != pw->pw_uid ||
-	    gid[0] != pw->pw_gid || gid[1] != pw->pw_gid || gid[2] != pw->pw_gid || setuid(0) != -1 || sandbox_no_new_privs() == -1 ||
-	    chdir("/") == -1) {
-		dprintf(STDERR_FILENO, "cannot become %s\n", pw->pw_name);
-		_exit(126);
-	}
-	execve(argv[0], argv, environment);
-	dprintf(STDERR_FILENO, "%s\n", strerror(errno));
-	_exit(127);
-}
-
-/* Data and not address space: some languages' run-time systems reserve far more than they use. */
-static void
-command_limits(void)
-{
-	static const struct {
-		int	 resource;
-		rlim_t	 max;
-	} limits[] = {
-		{ RLIMIT_CPU, 10 }, { RLIMIT_DATA, 512UL * 1024 * 1024 }, { RLIMIT_NOFILE, 64 }, { RLIMIT_CORE, 0 },
-		{ RLIMIT_FSIZE, 16UL * 1024 * 1024 }
-	};
-	struct rlimit	 rl;
-	size_t		 i;
-
-	for (i = 0; i < nitems(limits); i++) {
-		rl.rlim_cur = rl.rlim_max = limits[i].max;
-		if (setrlimit(limits[i].resource, &rl) == -1)
-			_exit(126);
-	}
-}
-
 static void
 command_readable(int fd, short event, void *arg)
 {
@@ -283,25 +205,14 @@ command_timeout(int fd, short event, void *arg)
 	command_kill(arg, "did not end within 30 seconds");
 }
 
-/* The group has its number until the process has been waited for. */
+/* Its keeper kills everything and ends. */
 static void
 command_kill(struct command *c, const char *why)
 {
 	if (c->killed == NULL)
 		c->killed = why;
 	if (c->pid > 0)
-		kill(-c->pid, SIGKILL);
-}
-
-/* A child has died that is not waited for yet: if it is a command, the rest of its group goes too. */
-void
-command_dying(pid_t pid)
-{
-	struct command	*c;
-
-	LIST_FOREACH(c, &commands, entry)
-		if (c->pid == pid)
-			kill(-pid, SIGKILL);
+		kill(c->pid, SIGTERM);
 }
 
 /* It has been waited for.  1: it was a command's, and the result is out. */
@@ -327,7 +238,7 @@ command_shutdown(void)
 
 	LIST_FOREACH(c, &commands, entry)
 		if (c->pid > 0)
-			kill(-c->pid, SIGKILL);
+			kill(c->pid, SIGTERM);
 }
 
 static void
@@ -338,7 +249,7 @@ command_finish(struct command *c, int status)
 	const char		*why;
 	int			 i;
 
-	/* What the pipes still hold, and no more: something that left the group may go on writing. */
+	/* What the pipes still hold, and no more. */
 	c->pid = -1;
 	for (i = 0; i < PIPE_READS && (command_read(c, c->out) == 1 || command_read(c, c->err) == 1); i++)
 		continue;

@@ -20,6 +20,7 @@
  */
 enum grant_state { GRANT_IDLE, GRANT_QUEUED, GRANT_DIALING, GRANT_ASKED, GRANT_COMMAND, GRANT_STORING };
 
+struct passwd;
 struct token_request;
 
 struct grant {
@@ -92,8 +93,12 @@ int	 token_dialed(struct child *, uint32_t id, int fd);	/* 1: it was ours, fd is
 void	 token_dial_failed(struct child *, uint32_t id, const char *);
 
 /* command.c: token_command; see token.h */
-void	 command_dying(pid_t);
 int	 command_reaped(pid_t, int status);
 void	 command_shutdown(void);
+
+/* keeper.c */
+#define COMMAND_USER	"_rpopc"	/* unless the record names another */
+
+pid_t	 keeper_start(char **, const struct passwd *, int out, int err);
 
 #endif

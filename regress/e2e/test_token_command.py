@@ -2,6 +2,7 @@
 """token_command: somebody else's program gives the access token, and can do nothing else to us."""
 import os
 import pwd
+import signal
 
 import pytest
 
@@ -153,29 +154,56 @@ def test_command_that(personal, command, popd, name):
     assert "at-cmd" not in personal.log().replace(server.host, "")
 
 
+# How a program leaves something behind: beside itself, in another process group and session, and as a grandchild that nobody is the
+# parent of any more.  %s is where it says its number.
+LEAVES = {
+    "child": "sleep 1000 & echo $! >%s",
+    "session": "setsid sh -c 'echo $$ >%s; exec sleep 1000' & :",
+    "daemon": "setsid sh -c 'setsid sh -c \"echo \\$\\$ >%s; exec sleep 1000\" & exit 0'",
+}
+WAITS = "; until [ -s %s ]; do sleep 0.01; done; "
+
+
 def test_slow_command_and_its_children(personal, command, writable):
-    """After 30 seconds the whole group is killed."""
-    command("sleep 1000 & echo $! >%s/pid; echo at-cmd; wait" % writable)
+    """After 30 seconds everything is killed."""
+    pid = writable + "/pid"
+    command(LEAVES["daemon"] % pid + WAITS.replace("%s", pid) + "echo at-cmd; exec sleep 1000")
     assert personal.once().code == 1
     assert "did not end within 30 seconds" in error_of(personal)
-    assert not rigs.alive(int(read(writable + "/pid")))
+    assert not rigs.alive(int(read(pid)))
 
 
-def test_children_left_behind(personal, command, writable):
+@pytest.mark.parametrize("how", LEAVES)
+def test_children_left_behind(personal, command, writable, how):
     """They neither hold up the answer nor live on."""
-    command("sleep 1000 & echo $! >%s/pid; echo at-cmd" % writable)
+    pid = writable + "/pid"
+    command(LEAVES[how] % pid + WAITS.replace("%s", pid) + "echo at-cmd")
     assert personal.once().code == 0
-    pid = int(read(writable + "/pid"))
-    rigs.wait_for(lambda: not rigs.alive(pid), "the child to be gone")
+    assert not rigs.alive(int(read(pid)))
 
 
-def test_stop_ends_it(personal, command, writable):
-    command("echo $$ >%s/pid; exec sleep 1000" % writable)
+def test_number_of_processes(personal, command, writable):
+    command("sh -c 'ulimit -p' >%s/limit; echo at-cmd" % writable)
+    assert personal.once().code == 0
+    assert read(writable + "/limit") == "512\n"
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("how", LEAVES)
+def test_end_of_the_daemon(personal, command, writable, how, end):
+    """Nothing lives on, however the daemon ends."""
+    pid = writable + "/pid"
+    command(LEAVES[how] % pid + "; echo $$ >%s/own; exec sleep 1000" % writable)
     daemon = personal.start()
-    rigs.wait_for(lambda: os.path.exists(writable + "/pid") and read(writable + "/pid"), "the command")
-    assert daemon.stop() == 0
-    pid = int(read(writable + "/pid"))
-    rigs.wait_for(lambda: not rigs.alive(pid), "the command to be gone")
+    numbers = [pid, writable + "/own"]
+    rigs.wait_for(lambda: all(os.path.exists(p) and read(p) for p in numbers), "the command")
+    if end == "stop":
+        assert daemon.stop() == 0
+    else:
+        daemon.processes()
+        os.kill(daemon.pid, signal.SIGKILL)
+    for p in numbers:
+        rigs.wait_for(lambda: not rigs.alive(int(read(p))), "the command to be gone")
 
 
 def test_limits(personal, command, writable):
