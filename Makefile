@@ -43,7 +43,8 @@ EVENT_LIBS_Linux =	-levent_core
 EVENT_LIBS_OpenBSD =	-levent
 SECCOMP_LIBS_Linux =	-lseccomp
 IMSG_Linux =		common/imsg.o common/imsg_io.o common/ibuf.o
-SANDBOX_Linux =		common/sandbox_linux.o common/landlock_linux.o common/seccomp_linux.o common/seccomp_table.o
+SANDBOX_Linux =		common/sandbox_linux.o common/landlock_linux.o common/seccomp_linux.o common/seccomp_table.o \
+		common/seccomp_master.o
 SANDBOX_OpenBSD =	common/sandbox_openbsd.o
 SYNC_Linux =		deliverer/sync_linux.o
 SYNC_OpenBSD =		deliverer/sync_posix.o

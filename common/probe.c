@@ -18,6 +18,7 @@
 #include <linux/futex.h>
 #include <netinet/in.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -84,6 +85,15 @@ PROBE_SYSCALL(pidfd_open, SYS_pidfd_open, getppid(), 0)
 PROBE_SYSCALL(open_by_handle_at, SYS_open_by_handle_at, AT_FDCWD, NULL, 0)
 PROBE_SYSCALL(init_module, SYS_init_module, NULL, 0, "")
 PROBE_SYSCALL(x32, X32_GETPID)
+PROBE_SYSCALL(setns, SYS_setns, -1, 0)
+PROBE_SYSCALL(umount2, SYS_umount2, "/nowhere", 0)
+PROBE_SYSCALL(kexec_load, SYS_kexec_load, 0, 0, NULL, 0)
+PROBE_SYSCALL(clone_namespace, SYS_clone, CLONE_NEWUTS | SIGCHLD, 0, NULL, NULL, 0)
+PROBE_SYSCALL(clone3, SYS_clone3, NULL, 0)
+PROBE_SYSCALL(add_key, SYS_add_key, NULL, NULL, NULL, 0, 0)
+PROBE_SYSCALL(settimeofday, SYS_settimeofday, NULL, NULL)
+PROBE_SOCKET(socket_alg, AF_ALG, SOCK_SEQPACKET)
+PROBE_SOCKET(socket_vsock, AF_VSOCK, SOCK_STREAM)
 
 /* Allowed calls with what nobody uses: each would succeed. */
 PROBE_SYSCALL(fcntl_dupfd, SYS_fcntl, PROC_FD, F_DUPFD, 10)
@@ -412,6 +422,8 @@ static const struct probe {
 	PROBE(setuid0), PROBE(setgroups), PROBE(chroot), PROBE(mount), PROBE(unshare), PROBE(mmap_exec), PROBE(mprotect_exec),
 	PROBE(memfd_create), PROBE(io_uring_setup), PROBE(bpf), PROBE(userfaultfd), PROBE(keyctl), PROBE(personality),
 	PROBE(perf_event_open), PROBE(pidfd_open), PROBE(open_by_handle_at), PROBE(init_module), PROBE(process_vm_readv), PROBE(x32),
+	PROBE(setns), PROBE(umount2), PROBE(kexec_load), PROBE(clone_namespace), PROBE(clone3), PROBE(add_key), PROBE(settimeofday),
+	PROBE(socket_alg), PROBE(socket_vsock),
 	PROBE(fcntl_dupfd), PROBE(fcntl_setown), PROBE(fcntl_async), PROBE(fcntl_inherit), PROBE(mmap_shared), PROBE(mmap_fixed),
 	PROBE(mmap_growsdown), PROBE(prctl_dumpable), PROBE(prctl_name), PROBE(close_range_unshare), PROBE(kill_group), PROBE(dup),
 	PROBE(pipe2), PROBE(socketpair), PROBE(epoll_create1), PROBE(eventfd2), PROBE(timerfd_create), PROBE(inotify_init1),
@@ -429,8 +441,13 @@ sandbox_probe(const char *what)
 	for (i = 0; i < nitems(probes); i++) {
 		if (strcmp(what, "list") == 0)
 			fprintf(stderr, "%s\n", probes[i].name);
-		else if (strcmp(what, probes[i].name) == 0)
-			_exit(probes[i].try() == -1 ? PROBE_REFUSED : PROBE_ALLOWED);
+		else if (strcmp(what, probes[i].name) == 0) {
+			errno = 0;
+			if (probes[i].try() != -1)
+				_exit(PROBE_ALLOWED);
+			dprintf(STDERR_FILENO, "refused: %s\n", strerror(errno));
+			_exit(PROBE_REFUSED);
+		}
 	}
 	_exit(strcmp(what, "list") == 0 ? 0 : PROBE_UNKNOWN);
 }

@@ -28,7 +28,7 @@ enum sandbox_role {
 	SANDBOX_DELIVERER,
 	SANDBOX_OAUTH,
 	SANDBOX_SENDER,
-	SANDBOX_MASTER,		/* capabilities only */
+	SANDBOX_MASTER,		/* before it starts children, which keep what is taken away here */
 	SANDBOX_CTL
 };
 
@@ -47,8 +47,9 @@ int	 sandbox_no_new_privs(void);
 /* limits.c: resource limits of a role, for sandbox_enter(). */
 void	 limits_set(enum sandbox_role);
 
-/* Linux: landlock_linux.c and seccomp_linux.c, for sandbox_enter(). */
+/* Linux: landlock_linux.c, seccomp_linux.c and seccomp_master.c, for sandbox_enter(). */
 void	 landlock_enter(enum sandbox_role);
 void	 seccomp_enter(enum sandbox_role);
+void	 seccomp_master(void);
 
 #endif

@@ -125,7 +125,11 @@ sandbox_enter(enum sandbox_role role, int no_seccomp)
 	if (role == SANDBOX_MASTER) {
 		caps_bound(MASTER_CAPS);
 		caps_keep(MASTER_CAPS);
+		if (!SANDBOX_SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+			fatal("dumpable");
 		limits_set(role);
+		if (!no_seccomp && !SANDBOX_SANITIZED)
+			seccomp_master();
 		return;
 	}
 	if (role == SANDBOX_CTL) {

@@ -11,7 +11,7 @@
 
 static void	 options_usage(void) __dead;
 #ifdef RPOPD_HOOKS
-static void	 options_hook(char *, const char **, const char **);
+static void	 options_hook(int, char *, const char **, const char **);
 #define HOOK_OPTS	"K:P:"
 #else
 #define HOOK_OPTS	""
@@ -41,8 +41,8 @@ options_parse(struct options *o, int argc, char *argv[])
 			printf("rpopd %s\n", RPOPD_VERSION);
 			exit(0);
 #ifdef RPOPD_HOOKS
-		case 'K': options_hook(optarg, &o->hook_process, &o->hook); break;
-		case 'P': options_hook(optarg, &o->probe_process, &o->probe); break;
+		case 'K': options_hook(c, optarg, &o->hook_process, &o->hook); break;
+		case 'P': options_hook(c, optarg, &o->probe_process, &o->probe); break;
 #endif
 		default:
 			options_usage();
@@ -60,9 +60,9 @@ options_usage(void)
 }
 
 #ifdef RPOPD_HOOKS
-/* "process:point[:n[:signal]]" */
+/* "process:point[:n[:signal]]", "process:probe" */
 static void
-options_hook(char *arg, const char **process, const char **rest)
+options_hook(int option, char *arg, const char **process, const char **rest)
 {
 	char	*colon;
 
@@ -72,6 +72,6 @@ options_hook(char *arg, const char **process, const char **rest)
 	*process = arg;
 	*rest = colon + 1;
 	if (strcmp(arg, "rpopd") == 0)
-		hook_set(*rest);
+		hook_option(option, *rest);
 }
 #endif

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/hook.h"
 #include "../common/log.h"
 #include "../common/sandbox.h"
 #include "mailroot.h"
@@ -78,8 +79,9 @@ main(int argc, char *argv[])
 		fatalx("%s", err);
 	relay_start();
 	master.started = time(NULL);
+	sandbox_enter(SANDBOX_MASTER, master.opt.no_seccomp);
+	HOOK_PROBE(master.opt.no_seccomp);
 	child_start_all();
-	sandbox_enter(SANDBOX_MASTER, 1);
 	notify_ready();
 	rpopd_say("started");
 	event_dispatch();

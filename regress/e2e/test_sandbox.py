@@ -108,6 +108,18 @@ def test_kernel_confinement(seen, role):
     assert int(seen[role].status.get("Seccomp_filters", "1")) >= 1
 
 
+def test_confinement_of_the_master(seen):
+    assert seen["rpopd"].status["NoNewPrivs"] == "1" and seen["rpopd"].status["Seccomp"] == "2"
+    assert int(seen["rpopd"].status.get("Seccomp_filters", "1")) == 1
+
+
+def test_memory_of_the_master(seen):
+    """It holds passwords: root without CAP_SYS_PTRACE, as in a container, may not look at it."""
+    reached = [subprocess.run(["setpriv", "--bounding-set", "-sys_ptrace", "readlink", "/proc/%s/exe" % pid],
+        stdout=subprocess.DEVNULL).returncode for pid in ("self", seen["rpopd"].status["Pid"])]
+    assert reached == [0, 1]
+
+
 @pytest.mark.parametrize("role", CHILDREN)
 def test_no_capabilities(seen, role):
     assert [seen[role].caps(n) for n in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [0] * 5
@@ -235,6 +247,20 @@ def test_no_new_connection(jails, process, what):
         with pytest.raises(BlockingIOError):
             inner.accept()
     assert p.returncode == -signal.SIGSYS, "%d %r" % (p.returncode, p.stdout)
+
+
+# What neither the master nor anything it starts has any use for.
+NEVER_CALLED = ["ptrace_parent", "mount", "umount2", "unshare", "setns", "bpf", "userfaultfd", "keyctl", "add_key",
+    "perf_event_open", "open_by_handle_at", "init_module", "kexec_load", "process_vm_readv", "io_uring_setup", "clone_namespace",
+    "settimeofday", "socket_alg", "socket_vsock"]
+
+
+@pytest.mark.parametrize("what", NEVER_CALLED + ["clone3"])
+def test_forbidden_to_the_master(personal, what):
+    """EPERM, which programs of token_command live with as well: they inherit it."""
+    r = personal.once("-P", "rpopd:" + what, hooks=True)
+    wanted = "Function not implemented" if what == "clone3" else "Operation not permitted"
+    assert (r.code, "refused: %s\n" % wanted in r.log) == (0, True), r.log
 
 
 # Each role's own work; everything else must fail in it.
