@@ -107,7 +107,7 @@ struct ctl_record {
 	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
 	uint32_t	 unfound;		/* the last so many messages had none of the special fields */
 	uint32_t	 refused;		/* of the suspects: the server does not give them */
-	uint32_t	 reserved;
+	uint32_t	 quarantined;		/* deliveries in quarantine here */
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
 	char		 origin[PROTO_ORIGIN_SIZE];	/* which mailbox its state comes from; empty: it is its own */
 };

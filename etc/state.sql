@@ -115,6 +115,7 @@ CREATE TABLE IF NOT EXISTS relay (
 	sha256		BLOB CHECK (length(sha256) = 32)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS relay_message ON relay (mailbox, uid);
+CREATE INDEX IF NOT EXISTS relay_quarantine ON relay (mailbox) WHERE state = 1 AND body = 1 AND uid <> x'';
 CREATE INDEX IF NOT EXISTS relay_wanted ON relay (mailbox, uid) WHERE body = 0;
 CREATE INDEX IF NOT EXISTS relay_sent ON relay (nexthop) WHERE sent > 0;
 

@@ -138,6 +138,7 @@ json_record(FILE *fp, const struct ctl_record *r)
 	json_number(fp, "kept", r->kept);
 	json_number(fp, "undeleted", r->undeleted);
 	json_number(fp, "waiting", r->waiting);
+	json_number(fp, "quarantined", r->quarantined);
 	json_number(fp, "suspects", r->suspects);
 	json_number(fp, "aside", r->aside);
 	json_number(fp, "unfound", r->unfound);

@@ -393,6 +393,8 @@ print_counts(const struct out *o, const struct ctl_record *r)
 		print_field(o, "kept", "%u delivered and left on the server", r->kept);
 	if (r->waiting > 0)
 		print_field(o, "waiting", "%u taken, not yet with every recipient", r->waiting);
+	if (r->quarantined > 0)
+		print_field(o, "quarantine", "%u in quarantine here, not delivered: see rpopctl quarantine", r->quarantined);
 	if (r->undeleted > 0)
 		print_field(o, "undeleted", "%u delivered, deletion not yet confirmed by the server", r->undeleted);
 	if (r->suspects > 0)

@@ -465,6 +465,12 @@ commit_relays(const struct receipt *r, const struct member *m)
 		if (r->verdicts[i] == COMMIT_DELIVER && r->rcpts[i].kind != RCPT_MAILDIR && r->rcpts[i].kind != RCPT_DISCARD &&
 		    relay_row_make(&rows[n], r, &r->rcpts[i]) == 0)
 			rows[n++].id = id++;
+	for (i = 0; i < n && s != NULL; i++)
+		if (rows[i].state == RELAY_QUARANTINED) {
+			s->quarantined++;
+			strlcpy(s->quarantine_text, rows[i].status, sizeof(s->quarantine_text));
+			break;
+		}
 	if (s != NULL && !s->leave && s->plan.msgs[m->msgno].waiting && s->plan.msgs[m->msgno].state == MESSAGE_COMMITTED)
 		commit_defer(s, m->msgno, rows, n);
 	relay_committed(rows, n);

@@ -459,6 +459,7 @@ control_record(struct client *c, const struct task *t)
 		m.suspects = counts.suspects;
 		m.aside = counts.aside;
 		m.refused = counts.refused;
+		m.quarantined = counts.quarantined;
 	}
 	(void)state_origin(t->mailbox, m.origin, sizeof(m.origin));
 	link_send_id(&c->link, IMSG_CTL_RECORD, PROTO_VERSION, &m, sizeof(m));

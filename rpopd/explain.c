@@ -14,8 +14,9 @@
 #include "rpopd.h"
 
 static struct task *explain_task(const struct ctl_explain *, int64_t *);
-static void	 explain_message(struct client *, const struct explanation *);
-static void	 explain_state(struct client *, const struct explanation *);
+static int	 explain_held(void *, const struct relay_row *);
+static void	 explain_message(struct client *, const struct explanation *, uint32_t);
+static void	 explain_state(struct client *, const struct explanation *, uint32_t);
 static void	 explain_personal(struct client *, const struct task *);
 static void	 explain_lines(struct client *, const char *, const char *);
 static int	 explain_row(void *, const struct relay_row *);
@@ -28,6 +29,7 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 {
 	struct explanation	 e;
 	struct task		*task;
+	uint32_t		 held = 0;
 	int64_t			 mailbox;
 	char			 vis[sizeof(m->uid) * 4];
 	int			 known;
@@ -53,7 +55,8 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 		explain_say(c, "record", "removed since, or pointed elsewhere");
 	explain_say(c, "mailbox", "%lld", (long long)mailbox);
 	explain_say(c, "unique-id", "%s", vis);
-	explain_message(c, &e);
+	(void)state_relay_of(mailbox, (const uint8_t *)m->uid, strlen(m->uid), explain_held, &held);
+	explain_message(c, &e, held);
 	if (e.note == NULL && e.state != SEEN_MARKED && e.state != SEEN_NEVER)
 		explain_personal(c, task);
 	if (state_relay_of(mailbox, (const uint8_t *)m->uid, strlen(m->uid), explain_row, c) == -1)
@@ -79,12 +82,22 @@ explain_task(const struct ctl_explain *m, int64_t *mailbox)
 	return (NULL);
 }
 
+/* Counts recipients who do not have it, because theirs is in quarantine. */
+static int
+explain_held(void *arg, const struct relay_row *r)
+{
+	uint32_t	*n = arg;
+
+	*n += r->state == RELAY_QUARANTINED && r->body == BODY_HERE;
+	return (0);
+}
+
 static void
-explain_message(struct client *c, const struct explanation *e)
+explain_message(struct client *c, const struct explanation *e, uint32_t held)
 {
 	char	 when[32];
 
-	explain_state(c, e);
+	explain_state(c, e, held);
 	if (e->state != SEEN_NEVER && e->state != SEEN_MARKED)
 		explain_say(c, "taken", "%s, %llu octets", explain_time(e->since, when), (unsigned long long)e->size);
 	if (e->gone != 0)
@@ -103,8 +116,9 @@ explain_message(struct client *c, const struct explanation *e)
 	explain_lines(c, "result", e->results);
 }
 
+/* held: so many recipients' copies are in quarantine; of those it must not be said that they were delivered. */
 static void
-explain_state(struct client *c, const struct explanation *e)
+explain_state(struct client *c, const struct explanation *e, uint32_t held)
 {
 	static const char *const	 states[] = {
 		[SEEN_KEPT] = "delivered, left on the server",
@@ -116,7 +130,14 @@ explain_state(struct client *c, const struct explanation *e)
 		[SEEN_NEVER] = "not delivered",
 	};
 
-	explain_say(c, "state", "%s", (size_t)e->state < nitems(states) ? states[e->state] : "unknown");
+	static const char		 delivered[] = "delivered, ";
+	const char			*text = (size_t)e->state < nitems(states) ? states[e->state] : "unknown";
+
+	if (held > 0 && strncmp(text, delivered, sizeof(delivered) - 1) == 0)
+		explain_say(c, "state", "taken, for %u recipient%s in quarantine here; %s", held, PLURAL(held),
+		    text + sizeof(delivered) - 1);
+	else
+		explain_say(c, "state", "%s", text);
 }
 
 static void

@@ -97,13 +97,13 @@ notice_send(uint32_t account, const char *record, const char *subject, const cha
 }
 
 void
-notice_held(int64_t held, const char *subject, const char *fmt, ...)
+notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt, ...)
 {
 	struct letter	*l;
 	va_list		 ap;
 
 	va_start(ap, fmt);
-	l = notice_write(master.config->settings.postmaster, NULL, subject, fmt, ap);
+	l = notice_write(account, NULL, subject, fmt, ap);
 	va_end(ap);
 	if (l == NULL)
 		return;

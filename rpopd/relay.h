@@ -286,7 +286,7 @@ int	 quarantine_file(const struct ctl_quarantine *, uint32_t id, char *text, siz
 
 /* --- quarantine_note.c --- */
 
-void	 quarantine_grew(void);			/* the postmaster is told, once a day */
+void	 quarantine_grew(void);			/* the postmaster is told, or the owners, once a day */
 int	 quarantine_note_due(void);
 
 /* --- relay_dsn.c --- */

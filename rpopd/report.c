@@ -20,6 +20,7 @@
 
 static void	 report_work(struct session *);
 static void	 report_denied(const struct session *);
+static void	 report_quarantined(const struct session *, const struct task *);
 static void	 report_unnamed(const struct session *, struct task *);
 static void	 report_health(struct session *, struct task *, int);
 static void	 report_unfound(const struct session *, struct task *);
@@ -76,6 +77,7 @@ report_session(struct session *s)
 	t->why = s->why;
 	if (s->why == WHY_TOO_SOON)
 		retry_learn(t, s->why, s->login_delay);
+	report_quarantined(s, t);
 	report_unnamed(s, t);
 	if (s->why != WHY_STOPPED) {
 		report_unfound(s, t);
@@ -125,6 +127,8 @@ report_work(struct session *s)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u %s suppressed", s->copies, s->copies == 1 ? "copy" : "copies");
 	if (s->dropped > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u discarded", s->dropped);
+	if (s->quarantined > 0)
+		n += snprintf(extra + n, sizeof(extra) - n, ", %u to quarantine", s->quarantined);
 	if (s->refused > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u refused by the server", s->refused);
 	if (s->aside > 0)
@@ -143,6 +147,26 @@ report_denied(const struct session *s)
 	log_warnx("%s: %s: %u message%s delivered but may not be deleted, and %s tried again at each poll: message %u: %s%s", s->label,
 	    s->where, s->denied, s->denied == 1 ? " was" : "s were", s->denied == 1 ? "is" : "are", s->denied_first, s->denied_text,
 	    s->denied == 1 ? "" : ", ...");
+}
+
+/*
+ * The owner of a personal record hears that mail of his is kept back.  What is in quarantine is otherwise the postmaster's business, and
+ * without one the owner's, see quarantine_note.c.
+ */
+static void
+report_quarantined(const struct session *s, const struct task *t)
+{
+	char	 subject[PROTO_RECORD_SIZE + 64];
+
+	if (s->quarantined == 0 || t->rec->mode != DIST_OWNER || master.config->settings.postmaster == 0 ||
+	    t->rec->account == master.config->settings.postmaster)
+		return;
+	snprintf(subject, sizeof(subject), "%s: mail in quarantine", s->label);
+	notice_send(t->rec->account, s->label, subject,
+	    "%u message%s from %s %s not delivered to you and %s kept in quarantine:\n\n%s\n\nThe postmaster can deliver or drop %s.  "
+	    "This is written once a day at most.\n", s->quarantined, PLURAL(s->quarantined), t->rec->host,
+	    s->quarantined == 1 ? "was" : "were", s->quarantined == 1 ? "is" : "are", s->quarantine_text,
+	    s->quarantined == 1 ? "it" : "them");
 }
 
 /*

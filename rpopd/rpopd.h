@@ -254,8 +254,9 @@ void	 control_tried_end(struct client *, int ok, const char *);
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
 	    __attribute__((__format__(printf, 4, 5)));
 #define NOTICE_HELD	"the quarantine"
-/* To the postmaster, about deliveries in quarantine; whether it is time for that is the caller's business. */
-void	 notice_held(int64_t held, const char *subject, const char *fmt, ...) __attribute__((__format__(printf, 3, 4)));
+/* About deliveries in quarantine, held of them new; whether it is time for that is the caller's business. */
+void	 notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt, ...)
+	    __attribute__((__format__(printf, 4, 5)));
 int	 notice_made(const struct msg_noticed *);	/* link_deliverer.c; 0, or -1: a lie */
 int	 notice_link_sane(const char *);
 void	 notice_ready(void);			/* a deliverer is there */

@@ -74,6 +74,8 @@ struct session {
 	char			 looked_for[UNFOUND_KEY_SIZE];
 	int			 found;		/* one before them had one */
 	uint32_t		 retrieved, deleted, fallback, discarded, copies, dropped, aside;
+	uint32_t		 quarantined;	/* messages, for some recipient at least */
+	char			 quarantine_text[PROTO_TEXT_SIZE];	/* why the last one was */
 	uint32_t		 denied, denied_first;	/* DELE was, for the first time, of so many; one of them, and why */
 	char			 denied_text[PROTO_TEXT_SIZE];
 	struct log_budget	 log;

@@ -181,7 +181,7 @@ struct aside_row {			/* a message set aside, still on the server */
 	char		 reason[PROTO_TEXT_SIZE];
 };
 int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* every one; cb must not call the store; 0/-1 */
-struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, oversize; };
+struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, oversize, quarantined; };
 int	 state_counts(int64_t mailbox, struct mailbox_counts *);
 
 /* --- store_told.c --- */
@@ -200,6 +200,11 @@ struct held_row {			/* what is in quarantine for one next hop, but for messages 
 	const char	*status;	/* of the last; valid during the call */
 };
 int	 state_held_each(int (*cb)(void *, const struct held_row *), void *arg);	/* cb must not call the store; 0/-1 */
+struct held_mailbox {			/* what came by one record, likewise */
+	int64_t		 mailbox, count, arrived;	/* arrived: the last */
+	const char	*status;	/* likewise */
+};
+int	 state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg);	/* likewise */
 struct state_sums { uint32_t suspects, aside, oversize; };	/* of all mailboxes */
 int	 state_sums(struct state_sums *);	/* 0/-1 */
 

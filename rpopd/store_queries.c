@@ -122,6 +122,9 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_HELD_GET] = "SELECT value FROM meta WHERE key = 'quarantined' AND ?1 = 0",
 	[Q_HELD_ADD] = "INSERT INTO meta (key, value) VALUES ('quarantined', max(0, ?1))"
 	    " ON CONFLICT DO UPDATE SET value = max(0, value + ?1)",
+	[Q_HELD_OF] = "SELECT count(*) FROM relay WHERE state = 1 AND body = 1 AND uid <> x'' AND mailbox = ?1",
+	[Q_HELD_MAILBOXES] = "SELECT mailbox, count(*), max(id), arrived, status FROM relay WHERE state = 1 AND body = 1 AND uid <> x''"
+	    " GROUP BY mailbox",
 	[Q_HELD_LIST] = "SELECT nexthop, count(*), sum(count(*)) OVER (), max(id), status FROM relay WHERE state = 1 AND body = 1 AND uid <> x''"
 	    " GROUP BY nexthop ORDER BY 4 DESC",
 	[Q_ODD_SUMS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= 3 OR failures >= 5), (SELECT count(*) FROM oversize)"

@@ -171,6 +171,9 @@ state_counts(int64_t mailbox, struct mailbox_counts *c)
 	if (state_number(Q_OVERSIZE_COUNT, mailbox, &n) == -1)
 		return (-1);
 	c->oversize = n;
+	if (state_number(Q_HELD_OF, mailbox, &n) == -1)
+		return (-1);
+	c->quarantined = n;
 	return (0);
 }
 

@@ -101,6 +101,32 @@ state_held_each(int (*cb)(void *, const struct held_row *), void *arg)
 }
 
 int
+state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg)
+{
+	struct held_mailbox	 row;
+	sqlite3_stmt		*st;
+	const char		*status;
+	int			 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(Q_HELD_MAILBOXES)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		row.mailbox = sqlite3_column_int64(st, 0);
+		row.count = sqlite3_column_int64(st, 1);
+		row.arrived = sqlite3_column_int64(st, 3);
+		status = (const char *)sqlite3_column_text(st, 4);
+		row.status = status == NULL ? "" : status;
+		stop = cb(arg, &row);
+	}
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("relay");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+int
 state_sums(struct state_sums *s)
 {
 	sqlite3_stmt	*st;

@@ -241,7 +241,7 @@ class Rig:
         rows = [insert("nexthop", n) for n in self.nexthops]
         rows += [insert("accounts", {"address": a}) for a in self.accounts]
         rows += [insert("route", {"address": a, "target": t}) for a, t in self.aliases]
-        pairs = dict(self.settings, main_domain=self.accounts[0].split("@")[1])
+        pairs = dict({"main_domain": self.accounts[0].split("@")[1]}, **self.settings)
         rows.append("UPDATE settings SET %s;" % ", ".join("%s = %s" % (k, quote(v)) for k, v in pairs.items()))
         rows += [insert("oauth_client", c) for c in self.clients]
         return rows + [insert("rpop", r) for r in self.records]

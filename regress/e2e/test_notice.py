@@ -218,3 +218,68 @@ def test_killed(unified, lmtp, popd, point):
     assert len(notices(lmtp)) == committed
     assert unified.spooled() == [] and unified.delivered() == {}
     assert unified.state("SELECT count(*) FROM relay") == [(0,)]
+
+
+HOPS = [("Received", "by hop%d.example; x" % i) for i in range(101)]
+
+
+def written(rig, name):
+    """Subjects of what we have written to this account."""
+    return [subject(d) for d in rig.delivered().get("example.org/" + name, []) if b"\nAuto-Submitted: auto-generated" in d]
+
+
+@pytest.mark.parametrize("main", [True, False])
+def test_the_owner_hears_of_the_quarantine(rig, popd, main):
+    """A message over the hop limit, with a main domain and in a store that has none: the owner is told, and every view says so."""
+    if main:
+        rig.account("postmaster@example.org")
+    else:
+        rig.settings["main_domain"] = None
+    rig.account("anna@example.org")
+    rig.account("bert@example.org")
+    s = popd(messages=[corpus.mail("round", HOPS), corpus.mail("plain", HOPS[:100])])
+    rig.record("anna@example.org", "work", s)
+    rig.record("bert@example.org", "other", popd(messages=[corpus.mail("b")]))
+    uid = s.box.messages[0].uid.decode()
+    result = rig.once()
+    assert result.code == 0
+    assert ", 1 to quarantine" in result.log and "2 messages (" in result.log
+    assert "notice not sent" not in result.log and "nobody" not in result.log
+    assert s.box.left() == []
+    assert rig.idents()["example.org/anna"].count("plain") == 1
+    assert len(written(rig, "anna")) == 1 and "in quarantine" in written(rig, "anna")[0]
+    assert written(rig, "bert") == []
+    if main:
+        assert written(rig, "postmaster") == ["Mail in quarantine: 1 new, 1 in all"]
+    rig.once()
+    assert len(written(rig, "anna")) == 1
+    rig.start().ready()
+    assert [r["quarantined"] for r in rig.status()["records"]] == [1, 0]
+    assert "1 in quarantine" in rig.ctl("show", "account", "anna@example.org").log
+    assert "1 in quarantine" in rig.ctl("status").log
+    told = rig.ctl("explain", "anna@example.org/work", uid).log
+    assert "taken, for 1 recipient in quarantine here; deleted on the server" in told and "state: delivered" not in told
+    rig.ctl("quarantine", "release", "all")
+    rigs.wait_for(lambda: "round" in rig.idents()["example.org/anna"], "what was released")
+    rigs.wait_for(lambda: [r["quarantined"] for r in rig.status()["records"]] == [0, 0], "the row to go")
+    assert "state: delivered" in rig.ctl("explain", "anna@example.org/work", uid).log
+
+
+def test_owners_hear_of_the_quarantine_once_a_day(rig, popd):
+    """Without a main domain: what comes within the day is told a day later, over restarts."""
+    rig.settings["main_domain"] = None
+    rig.account("anna@example.org")
+    s = popd(messages=[corpus.mail("a", HOPS)])
+    rig.record("anna@example.org", "work", s)
+    rig.once()
+    s.box.add(corpus.mail("b", HOPS))
+    rig.once()
+    assert written(rig, "anna") == ["Mail for you in quarantine: 1"]
+    db = sqlite3.connect(rig.statedb)
+    db.execute("UPDATE told SET at = at - 86400")
+    db.commit()
+    db.close()
+    rig.once()
+    assert sorted(written(rig, "anna")) == ["Mail for you in quarantine: 1", "Mail for you in quarantine: 2"]
+    rig.once()
+    assert len(written(rig, "anna")) == 2

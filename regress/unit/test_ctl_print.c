@@ -431,7 +431,7 @@ json_object(void **state __unused)
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
 	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"
 	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,\"waiting\":0,"
-	    "\"suspects\":0,\"aside\":0,\"unfound\":0,\"refused\":0,\"origin\":null}]}\n");
+	    "\"quarantined\":0,\"suspects\":0,\"aside\":0,\"unfound\":0,\"refused\":0,\"origin\":null}]}\n");
 
 	rep.ok = 0;
 	strlcpy(rep.text.text, "no such record", sizeof(rep.text.text));

@@ -346,14 +346,14 @@ test_held(void **state)
 	struct msg_notice	 m;
 
 	(void)state;
-	notice_held(12, "Mail in quarantine", "x");
+	notice_held(master.config->settings.postmaster, 12, "Mail in quarantine", "x");
 	assert_int_equal(got(&m), 1);
 	assert_int_equal(m.account, 1);
 	assert_int_equal(answer(m.id, 0, ""), 0);
 	assert_int_equal(held, 12);
 	assert_string_equal(about, "postmaster@example.org " NOTICE_HELD);
 	config.settings.postmaster = 0;
-	notice_held(1, "Mail in quarantine", "x");
+	notice_held(master.config->settings.postmaster, 1, "Mail in quarantine", "x");
 	assert_string_equal(last, "notice not sent: Mail in quarantine: there is no postmaster to read it");
 }
 

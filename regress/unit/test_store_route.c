@@ -142,7 +142,7 @@ test_effective(void **state)
 	assert_int_equal(c->settings.report_nexthop, 0);
 	assert_string_equal(c->settings.archive, "");
 	assert_int_equal(c->settings.detail, '+');
-	assert_int_equal(c->settings.hop_limit, 50);
+	assert_int_equal(c->settings.hop_limit, 100);
 	assert_int_equal(c->settings.keep_state_days, 30);
 	config_free(c);
 	edit("UPDATE settings SET nexthop = 'local', report_nexthop = 'out', archive = 'bert@b.org', detail = '', hop_limit = 30,"
