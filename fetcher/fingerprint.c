@@ -10,6 +10,9 @@
  * The header ends with the first empty line, with a line that is no field (a name has at most FINGERPRINT_NAME octets, no blanks,
  * no controls; mbox's "From " line on top is skipped), or after HEADER_MAX octets.  No field that counts: all octets 0, which
  * means none.
+ *
+ * What devices write has the same header every time, but for the time at which it came to the first server.  A header without that (a
+ * Received whose value has a ';', RFC 5321 section 4.4), and without a Message-ID and a Date, tells no message from another one.
  */
 #include <sys/types.h>
 
@@ -58,7 +61,7 @@ fingerprint_begin(struct fingerprint *f)
 {
 	f->state = PRINT_BOL;
 	f->sink = f->md;
-	f->failed = f->traced = f->open = f->keep = 0;
+	f->failed = f->traced = f->timed = f->dated = f->named = f->open = f->keep = 0;
 	f->octets = f->fields = f->lines = 0;
 	f->outlen = 0;
 	if (EVP_DigestInit_ex(f->md, stream_sha256(), NULL) != 1)
@@ -102,6 +105,12 @@ fingerprint_finish(struct fingerprint *f, uint8_t digest[PROTO_DIGEST_LEN])
 		memset(digest, 0, PROTO_DIGEST_LEN);
 	f->state = PRINT_END;
 	return (f->failed ? -1 : 0);
+}
+
+int
+fingerprint_tells(const struct fingerprint *f)
+{
+	return (f->timed || (f->dated && f->named));
 }
 
 /* Where a line begins, and up to the colon. */
@@ -184,6 +193,8 @@ value_feed(struct fingerprint *f, const uint8_t *p, size_t len)
 		f->text = 1;
 		out_add(f, p + from, i - from);
 	}
+	if (f->keep && f->sink == f->trace && memchr(p, ';', n) != NULL)
+		f->timed = 1;
 	if (lf == NULL)
 		return (len);
 	f->state = PRINT_BOL;
@@ -204,6 +215,7 @@ field_open(struct fingerprint *f)
 		out_to(f, f->trace);
 		f->outlen = 0;		/* of the Received before */
 		f->traced = 1;
+		f->timed = 0;
 		if (EVP_DigestInit_ex(f->trace, stream_sha256(), NULL) != 1)
 			f->failed = 1;
 	} else
@@ -217,6 +229,10 @@ field_close(struct fingerprint *f)
 {
 	if (f->keep)
 		out_add(f, "\n", 1);
+	if (f->keep && f->text && strcmp(f->name, "date") == 0)
+		f->dated = 1;
+	if (f->keep && f->text && strcmp(f->name, "message-id") == 0)
+		f->named = 1;
 	f->open = f->keep = 0;
 }
 

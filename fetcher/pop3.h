@@ -30,6 +30,8 @@ struct fingerprint {
 	struct evp_md_ctx_st	*sink;		/* one of them: whose octets are in out */
 	enum fingerprint_state	 state;
 	int			 failed, traced;
+	int			 timed;		/* the last Received so far has a time */
+	int			 dated, named;	/* there was a Date with a value, a Message-ID with one */
 	int			 open, keep;	/* a field has begun; it counts */
 	int			 blank, text;	/* of its value: white space is due; something was there */
 	uint32_t		 octets, fields, lines;
@@ -43,6 +45,7 @@ void	 fingerprint_free(struct fingerprint *);
 void	 fingerprint_begin(struct fingerprint *);
 void	 fingerprint_feed(struct fingerprint *, const uint8_t *, size_t);
 int	 fingerprint_finish(struct fingerprint *, uint8_t digest[PROTO_DIGEST_LEN]);
+int	 fingerprint_tells(const struct fingerprint *);	/* behind finish: 1: no other message has this header */
 
 /* content.c: the octets that a message's digest is made of. */
 #define CONTENT_NAME_MAX	24		/* octets of a field name; a longer one is none of those that are left out */

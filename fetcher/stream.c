@@ -91,13 +91,20 @@ stream_feed(struct stream *s, const uint8_t *p, size_t len)
 	return ((ssize_t)n);
 }
 
-/* After stream_done(): hands out the last frame and gives the digest of the content, and the fingerprint of the header. */
+/*
+ * After stream_done(): hands out the last frame and gives the digest of the content, and the fingerprint of the header; all octets 0 if
+ * the header has none, or one that other messages may have as well.
+ */
 int
 stream_finish(struct stream *s, uint8_t digest[PROTO_DIGEST_LEN], uint8_t print[PROTO_DIGEST_LEN])
 {
 	if (frame_flush(s) == -1 || content_end(&s->content) == -1 || EVP_DigestFinal_ex(s->md, digest, NULL) != 1)
 		return (-1);
-	return (fingerprint_finish(&s->print, print));
+	if (fingerprint_finish(&s->print, print) == -1)
+		return (-1);
+	if (!fingerprint_tells(&s->print))
+		memset(print, 0, PROTO_DIGEST_LEN);
+	return (0);
 }
 
 int

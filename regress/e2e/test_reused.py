@@ -9,6 +9,7 @@ import pytest
 
 import behaviours as B
 import corpus
+import rig as rigs
 from mta import OK, TEMP
 from popd import Behaviour
 
@@ -124,6 +125,42 @@ def test_machine_replaced_same_sizes(counted, behaviour):
     polls(rig)
     assert idents(rig) == {ANNA: names("new", 5) + names("old", 5)}
     assert rig.server.box.left() == []
+
+
+def alarm(n, word):
+    """A device's, to a server that writes no Received: the same header and the same size each time."""
+    return b"From: device@example.net\r\nTo: anna@example.org\r\nSubject: alarm\r\n\r\nsensor %02d: %s\r\n" % (n, word)
+
+
+@pytest.mark.parametrize("how", ["replaced", "emptied"])
+def test_equal_headers(counted, how):
+    """Size and header agree, and prove nothing: others may have them.  The messages are retrieved and compared."""
+    rig = counted(messages=[alarm(i, b"cold") for i in range(5)])
+    if how == "emptied":
+        fill(rig.server, [])
+        polls(rig)
+    fill(rig.server, [alarm(i, b"fire") for i in range(5)])
+    if how == "replaced":
+        change(rig, leave=0)
+    polls(rig)
+    words = sorted(m.strip()[-8:] for m in rig.delivered()[ANNA])
+    assert words == sorted(b"%02d: %s" % (i, word) for i in range(5) for word in (b"cold", b"fire"))
+    change(rig, leave=0)
+    polls(rig)
+    assert rig.server.box.left() == [] and len(rig.delivered()[ANNA]) == 10
+
+
+def test_equal_headers_renumbered(counted):
+    """A mailbox of such alarms, emptied elsewhere and full of new ones: they are not taken for the old ones under new unique-ids."""
+    rig = counted(messages=[alarm(i, b"cold") for i in range(25)])
+    fill(rig.server, [alarm(i, b"fire") for i in range(25)], first=101)
+    result = rig.once()
+    assert result.code == 1 and "headers cannot be compared" in result.log and "paused" in result.log
+    daemon = rig.start()
+    rig.ctl("renumbered", "retrieve", "anna@example.org/work")
+    rigs.wait_for(lambda: len(rig.delivered()[ANNA]) == 51, "the alarms, and the notice")
+    assert daemon.stop() == 0
+    assert sum(b"fire" in m for m in rig.delivered()[ANNA]) == 25
 
 
 def test_shifted(counted):

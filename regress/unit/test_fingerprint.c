@@ -196,9 +196,9 @@ drop(void *arg __unused, const uint8_t *p __unused, size_t len __unused)
 static void
 test_retr_and_top(void **state __unused)
 {
-	static const char	 retr[] = "A: b\r\n..C: d\r\n e\r\n\r\nbody\r\n..\r\n.\r\n",
-				 top[] = "A: b\r\n..C: d\r\n e\r\n\r\n.\r\n",
-				 bare[] = "A: b\r\n..C: d\r\n e\r\n.\r\n";
+	static const char	 retr[] = "Received: a; b\r\n..C: d\r\n e\r\n\r\nbody\r\n..\r\n.\r\n",
+				 top[] = "Received: a; b\r\n..C: d\r\n e\r\n\r\n.\r\n",
+				 bare[] = "Received: a; b\r\n..C: d\r\n e\r\n.\r\n";
 	static struct stream	 s;
 	const char		*t[] = { retr, top, bare, retr };
 	uint8_t			 digest[PROTO_DIGEST_LEN], print[4][PROTO_DIGEST_LEN];
@@ -210,7 +210,44 @@ test_retr_and_top(void **state __unused)
 		assert_int_equal(stream_feed(&s, (const uint8_t *)t[i], strlen(t[i])), strlen(t[i]));
 		assert_int_equal(stream_finish(&s, digest, print[i]), 0);
 		assert_memory_equal(print[i], print[0], sizeof(print[0]));
+		assert_int_not_equal(print[i][0] | print[i][1] | print[i][2], 0);
 	}
+	stream_free(&s);
+}
+
+static int
+tells(const char *header)
+{
+	uint8_t	 print[PROTO_DIGEST_LEN];
+
+	take(header, strlen(header), 1, print);
+	return (fingerprint_tells(&fp));
+}
+
+/* What a device writes each time alike is no proof of anything, and a stream gives no fingerprint of it. */
+static void
+test_tells(void **state __unused)
+{
+	static const char	 alarm[] = "From: d@example.net\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nfire\r\n.\r\n";
+	static const uint8_t	 zero[PROTO_DIGEST_LEN];
+	static struct stream	 s;
+	uint8_t			 digest[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
+
+	assert_true(tells(mail));
+	assert_true(tells("Received: from a\r\n\tby b;\r\n\tMon, 1 Jan 2024 00:00:00 +0000\r\n\r\n"));
+	assert_true(tells("Date: x\r\nMESSAGE-ID:\r\n <y>"));
+	assert_true(tells("Received: from a by b\r\nReceived: from c by d; x\r\n\r\n"));
+	assert_false(tells("Received: from a by b; x\r\nReceived: from c by d\r\n\r\n"));	/* the last one counts */
+	assert_false(tells("Received: from a by b\r\nSubject: a; b\r\n\r\n"));
+	assert_false(tells("Date: x\r\nFrom: a; b\r\n\r\nMessage-ID: <y>\r\n"));
+	assert_false(tells("Date:\r\nMessage-ID: <y>\r\n\r\n"));
+	assert_false(tells("Date: x\r\nMessage-ID: \r\n\r\n"));
+	assert_false(tells(""));
+	assert_int_equal(stream_init(&s, drop, NULL), 0);
+	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
+	assert_int_equal(stream_feed(&s, (const uint8_t *)alarm, strlen(alarm)), strlen(alarm));
+	assert_int_equal(stream_finish(&s, digest, print), 0);
+	assert_memory_equal(print, zero, sizeof(zero));
 	stream_free(&s);
 }
 
@@ -224,7 +261,8 @@ main(void)
 		cmocka_unit_test(test_different),
 		cmocka_unit_test(test_none),
 		cmocka_unit_test(test_long),
-		cmocka_unit_test(test_retr_and_top)
+		cmocka_unit_test(test_retr_and_top),
+		cmocka_unit_test(test_tells)
 	};
 
 	if (fingerprint_init(&fp) == -1)

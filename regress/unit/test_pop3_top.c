@@ -16,7 +16,7 @@
 #include "../../fetcher/pop3.h"
 #include "pop3_script.h"
 
-#define HEADER	"+OK\r\nSubject: x\r\n\r\n.\r\n"
+#define HEADER	"+OK\r\nReceived: x; x\r\n\r\n.\r\n"
 
 /* Logged in, nothing answered yet of what comes behind.  In lock-step, STAT is asked. */
 static void
@@ -70,7 +70,7 @@ test_fingerprints(void **state __unused)
 		assert_int_equal(pop3_plan(p, 4, PLAN_RETR), 0);
 		assert_int_equal(pop3_plan_end(p, 4), 0);
 		SENT("TOP 1 0\r\nTOP 2 0\r\nTOP 3 0\r\nLIST 3\r\n");
-		SAY(HEADER "-ERR gone\r\n+OK\r\nSUBJECT:  x \r\nStatus: RO\r\n\r\nand a body\r\n.\r\n");
+		SAY(HEADER "-ERR gone\r\n+OK\r\nRECEIVED:  x; x \r\nStatus: RO\r\n\r\nand a body\r\n.\r\n");
 		EVENTS("print 1\nprint 3 same\n");	/* a refusal is told when all is in step */
 		assert_int_equal(p->state, POP3_PRINT);
 		SAY("+OK 3 100\r\n");
