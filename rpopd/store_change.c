@@ -171,7 +171,7 @@ change_adopt(int64_t mailbox, const struct listing_change *c)
 static int
 change_keys(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
 {
-	static const enum state_sql	 keys[] = { Q_SEEN_KEY, Q_PRINT_KEY, Q_RELAY_KEY, Q_HANDLED_KEY };
+	static const enum state_sql	 keys[] = { Q_SEEN_KEY, Q_PRINT_KEY, Q_PENDING_KEY, Q_RELAY_KEY, Q_HANDLED_KEY };
 	size_t				 i;
 
 	for (i = 0; i < nitems(keys); i++)

@@ -52,6 +52,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " AND length(uid) <= 70",
 	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest, copy) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[Q_PENDING_ROW] = "SELECT mailbox, uid, copy, id FROM pending WHERE id = ?1 OR (?1 = 0 AND link = ?2)",
+	[Q_PENDING_KEY] = "UPDATE pending SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
 	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",

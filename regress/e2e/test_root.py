@@ -395,6 +395,25 @@ def test_one_place_broken(people):
     assert daemon.stop() == 0 and people.spooled() == []
 
 
+def test_waiting_and_lost(people):
+    """What waits for a broken place is known by its digest since a session without an end; then the mail root is lost: it comes again."""
+    arrive(people, "anna", "before")
+    people.once()
+    arrive(people, "anna", "committed")
+    people.once("-K", "rpopd:master.commit_after", hooks=True)
+    os.chmod(os.path.join(people.mail, ANNA, "new"), 0o500)
+    daemon = people.start().ready()
+    rigs.wait_for(lambda: daemon_of(people)["blocked_maildirs"] == 1, "the status")
+    rigs.wait_for(lambda: people.state("SELECT count(*) FROM unproven") == [(0,)], "the next session")
+    assert daemon.stop() == 0
+    assert people.state("SELECT count(*) FROM seen WHERE uid LIKE 'sha256:%'") == [(1,)]
+    shutil.rmtree(people.mail)
+    declare(people)
+    for _ in range(2):
+        people.once()
+    assert people.idents() == {ANNA: ["committed"]} and people.boxes["anna"].box.left() == []
+
+
 def test_odd_rows(people):
     """A row that cannot be right stops nobody, and makes nothing be removed."""
     people.once()
