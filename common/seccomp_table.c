@@ -79,9 +79,9 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(lseek), V | N, { INT_IS(2, SEEK_SET) }, NULL },
 	{ SCMP_SYS(lseek), N, { INT_IS(2, SEEK_CUR) }, NULL },
 	{ SCMP_SYS(lseek), T | S | O, { INT_IS(2, SEEK_CUR) }, "fclose(3) of a file that was not read to its end" },
-	{ SCMP_SYS(newfstatat), S | V | O | N | C, { INT_IS(3, AT_EMPTY_PATH) }, NULL },	/* fstat(3) */
+	{ SCMP_SYS(newfstatat), S | V | O | N, { INT_IS(3, AT_EMPTY_PATH) }, NULL },	/* fstat(3) */
 	{ SCMP_SYS(newfstatat), T | D, { INT_IS(3, AT_EMPTY_PATH) }, LAST },
-	{ SCMP_SYS(fstat), ALL, { NO_CHECK }, LIBC },
+	{ SCMP_SYS(fstat), ALL & ~C, { NO_CHECK }, LIBC },
 	{ SCMP_SYS(fcntl), D | V, { INT_IS(1, F_GETFL) }, NULL },
 	{ SCMP_SYS(fcntl), D | T | V | O | N, { INT_IS(1, F_SETFL), INT_IN(2, O_RDWR | O_NONBLOCK) }, NULL },
 	{ SCMP_SYS(fcntl), D | V, { INT_IS(1, F_SETFD), INT_IS(2, FD_CLOEXEC) }, NULL },
@@ -99,8 +99,8 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(epoll_ctl), D | T | V | O | N, { NO_CHECK }, NULL },
 
 	/* memory: private, of no file, never executable */
-	{ SCMP_SYS(brk), S | V | O | N | C, { NO_CHECK }, NULL },
-	{ SCMP_SYS(brk), D | T, { NO_CHECK }, "malloc(3), when there are many sessions or lookups" },
+	{ SCMP_SYS(brk), S | V | O | N, { NO_CHECK }, NULL },
+	{ SCMP_SYS(brk), D | T | C, { NO_CHECK }, "malloc(3), when there are many sessions, lookups or answers" },
 	{ SCMP_SYS(mmap), S | V | N, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, NULL },
 	{ SCMP_SYS(mmap), D | T | O | C, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, BIG },
 	{ SCMP_SYS(munmap), V, { NO_CHECK }, NULL },
@@ -122,7 +122,8 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(gettid), ALL, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(getppid), ALL & ~C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(geteuid), V, { NO_CHECK }, NULL },
-	{ SCMP_SYS(sysinfo), ALL, { NO_CHECK }, SORT },
+	{ SCMP_SYS(sysinfo), C, { NO_CHECK }, NULL },		/* qsort(3) */
+	{ SCMP_SYS(sysinfo), S | V | O | N, { NO_CHECK }, SORT },
 	{ SCMP_SYS(prlimit64), V, { INT_IS(0, 0), LONG_IS(2, 0) }, NULL },
 
 	/* signals, to itself only */
@@ -193,7 +194,6 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(mkdirat), V, { INT_IS(2, 0700) }, NULL },
 
 	/* deliverer: content and its way to the disk */
-	{ SCMP_SYS(ftruncate), V, { NO_CHECK }, NULL },
 	{ SCMP_SYS(fsync), V, { NO_CHECK }, NULL },
 	{ SCMP_SYS(sync_file_range), V, { INT_IS(3, SYNC_FILE_RANGE_WRITE) }, NULL },
 	{ SCMP_SYS(sync_file_range), V, { INT_IS(3, SYNC_FILE_RANGE_WAIT_BEFORE) }, NULL },
