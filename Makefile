@@ -28,7 +28,8 @@ CC =		cc
 PKG_CONFIG ?=	pkg-config
 OPT ?=		-O2 -g
 WARN =		-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wpointer-arith -Wsign-compare -Wformat=2
-HARDEN ?=	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN_CC !=	sh etc/cc-flags.sh ${CC}
+HARDEN ?=	${HARDEN_CC} -fPIE
 HARDEN_LD ?=	-pie -Wl,-z,relro,-z,now
 DEFS =		-D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -DRPOPD_VERSION='"${VERSION}"' -DRPOPD_STATEDIR='"${STATEDIR}"' \
 		-DRPOPD_RUNDIR='"${RUNDIR}"' -DRPOPD_LIBEXECDIR='"${LIBEXECDIR}"'

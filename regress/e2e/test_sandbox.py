@@ -345,6 +345,26 @@ def test_hardened(binary):
     assert re.search(r"GNU_STACK\s.*RW ", out)
 
 
+@pytest.mark.parametrize("cc", ["gcc", "clang"])
+def test_flags_of_the_compilers(cc):
+    """Both compilers of Debian 12 know them all; what one does not know is left out, not an error."""
+    out = subprocess.run(["sh", os.path.join(rigs.REPO, "etc", "cc-flags.sh"), cc], check=True, stdout=subprocess.PIPE, text=True).stdout
+    wanted = ["-D_FORTIFY_SOURCE=3", "-fstack-protector-strong", "-fstack-clash-protection", "-ftrivial-auto-var-init=zero"]
+    wanted += ["-fcf-protection"] if os.uname().machine == "x86_64" else []
+    assert [w for w in wanted if w not in out.split()] == []
+
+
+@pytest.mark.parametrize("binary", sorted(LIBRARIES))
+def test_built_with_the_flags(binary):
+    """Functions begin with a mark for indirect branches, and the C library's checking functions are called."""
+    path = os.path.join(rigs.BUILD, binary)
+    with open(path, "rb") as f:
+        data = f.read()
+    assert b"__snprintf_chk" in data
+    if os.uname().machine == "x86_64":
+        assert data.count(bytes.fromhex("f30f1efa")) > 50
+
+
 def test_shipping_build_has_no_hooks():
     for binary in LIBRARIES:
         with open(os.path.join(rigs.BUILD, binary), "rb") as f:
