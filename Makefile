@@ -6,7 +6,7 @@
 #	make demo		install what it needs, build, show the main job on a real server
 #	make regress		install what it needs, build, run every test
 #	make lint		man pages and shell scripts
-#	make crash, make stories, make fuzz	the long campaigns
+#	make crash, make faults, make stories, make fuzz	the long campaigns
 #	make syscalls		the system calls each process may make, and with what (Linux)
 #	make trace		whether the tests use all of them
 #	make bench		side by side with other retrievers, see bench/README.md
@@ -37,6 +37,12 @@ BSD_CFLAGS !=	pkg-config --cflags libbsd-overlay 2>/dev/null || true
 ALL_CFLAGS =	-std=gnu11 ${OPT} ${WARN} ${CFLAGS} ${HARDEN} ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
 ALL_LDFLAGS =	${HARDEN_LD} -Wl,--as-needed ${LDFLAGS} ${EXTRA_CFLAGS}
 
+# Calls that the test build can let fail, see common/fault.c.
+FAULTS =	-Wl,--wrap=read,--wrap=write,--wrap=sendmsg,--wrap=recvmsg,--wrap=send,--wrap=fsync,--wrap=linkat,--wrap=renameat \
+		-Wl,--wrap=unlinkat,--wrap=mkdirat,--wrap=fstat,--wrap=fstatat,--wrap=sync_file_range,--wrap=lseek,--wrap=readdir \
+		-Wl,--wrap=fdopendir,--wrap=poll,--wrap=fork,--wrap=pipe2,--wrap=socketpair,--wrap=socket,--wrap=connect \
+		-Wl,--wrap=setsockopt,--wrap=dup2,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=openat,--wrap=sqlite3_open_v2
+
 # What differs between systems is chosen by name.
 BSD_LIBS_Linux =	-lmd -lbsd
 BSD_LIBS_OpenBSD =	-lutil
@@ -53,7 +59,7 @@ SYNC_OpenBSD =		deliverer/sync_posix.o
 BASE_LIBS =	${SECCOMP_LIBS_${OS}} ${BSD_LIBS_${OS}}
 EVENT_LIBS =	${EVENT_LIBS_${OS}}
 
-COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/hook.o common/limits.o common/log.o \
+COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/fault.o common/hook.o common/limits.o common/log.o \
 		common/probe.o common/proc.o common/proto.o common/rules.o
 SCHED =		rpopd/sched.o rpopd/gate.o rpopd/heap.o rpopd/host.o rpopd/retry.o rpopd/schedule.o
 RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
@@ -132,25 +138,25 @@ build/rpopctl: ${RPOPCTL} ${COMMON}
 test-programs: ${TEST_PROGS}
 build/test/rpopd: ${RPOPD:.o=.to} ${COMMON:.o=.to}
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPD:.o=.to} ${COMMON:.o=.to} -lsqlite3 ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} ${FAULTS} -o $@ ${RPOPD:.o=.to} ${COMMON:.o=.to} -lsqlite3 ${EVENT_LIBS} ${BASE_LIBS}
 build/test/dialer: ${DIALER:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${DIALER:.o=.to} ${COMMON:.o=.to} common/link.to -lcares ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} ${FAULTS} -o $@ ${DIALER:.o=.to} ${COMMON:.o=.to} common/link.to -lcares ${EVENT_LIBS} ${BASE_LIBS}
 build/test/fetcher: ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lcrypto -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} ${FAULTS} -o $@ ${FETCHER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lcrypto -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/test/deliverer: ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to -lidn2 ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} ${FAULTS} -o $@ ${DELIVERER:.o=.to} ${COMMON:.o=.to} common/link.to -lidn2 ${EVENT_LIBS} ${BASE_LIBS}
 build/test/oauth: ${OAUTH:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${OAUTH:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -ljansson ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} ${FAULTS} -o $@ ${OAUTH:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -ljansson ${EVENT_LIBS} ${BASE_LIBS}
 build/test/sender: ${SENDER:.o=.to} ${COMMON:.o=.to} common/link.to
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${SENDER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} ${FAULTS} -o $@ ${SENDER:.o=.to} ${COMMON:.o=.to} common/link.to -ltls -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
 build/test/rpopctl: ${RPOPCTL:.o=.to} ${COMMON:.o=.to}
 	@mkdir -p build/test
-	${CC} ${ALL_LDFLAGS} -o $@ ${RPOPCTL:.o=.to} ${COMMON:.o=.to} ${BASE_LIBS}
+	${CC} ${ALL_LDFLAGS} ${FAULTS} -o $@ ${RPOPCTL:.o=.to} ${COMMON:.o=.to} ${BASE_LIBS}
 
 build/test/syscalls: regress/syscalls.c common/seccomp_table.o
 	@mkdir -p build/test
@@ -195,6 +201,11 @@ lint:
 	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 rpopctl/rpopctl.8
 	shellcheck etc/*.sh etc/provider/unified-store regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
 
+faults:
+	sh etc/install-deps.sh test
+	${MAKE} all test-programs
+	RPOPD_FAULTS=all RPOPD_JOBS=1 sh regress/run.sh e2e regress/e2e/test_faults.py
+
 crash:
 	sh etc/install-deps.sh test
 	${MAKE} all test-programs
@@ -226,7 +237,7 @@ clean:
 	rm -rf build
 	rm -f ${OBJS} ${OBJS:.o=.to} ${OBJS:.o=.d} ${OBJS:.o=.td}
 
-.PHONY: all test-programs unit install demo regress lint crash stories syscalls trace fuzz bench clean
+.PHONY: all test-programs unit install demo regress lint crash faults stories syscalls trace fuzz bench clean
 
 # What each object depends on, as the compiler wrote it down; gathered anew at every start, so that a broken build leaves no gap.
 DEPS !=	mkdir -p build && { cat */*.d */*.td 2>/dev/null || true; } > build/deps.mk && echo build/deps.mk

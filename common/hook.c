@@ -112,6 +112,8 @@ hook_option(int ch, const char *arg)
 		hook_set(arg);
 	else if (ch == 'P')
 		hook_what = arg;
+	else if (ch == 'F')
+		fault_set(arg);
 	else
 		return (0);
 	return (1);

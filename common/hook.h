@@ -2,7 +2,7 @@
 /*
  * Kill points and sandbox probes, for test builds (-DRPOPD_HOOKS) only; shipping builds contain none of it.  -K spec names one
  * point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work; -P act:what lets a process do
- * its work as one that was taken over would.
+ * its work as one that was taken over would; -F call:n[:errno] lets the nth call of that name fail.
  */
 #ifndef HOOK_H
 #define HOOK_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HOOK(point)		hook_reach(point)
-#define HOOK_OPTIONS		"K:P:"			/* for getopt(3) */
+#define HOOK_OPTIONS		"F:K:P:"			/* for getopt(3) */
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
 #define HOOK_PROBE(no_seccomp)	hook_probe(no_seccomp)
 #define HOOK_SOCKET(fd, id)	hook_socket((fd), (id))
@@ -22,6 +22,7 @@
 void	 hook_set(const char *spec);
 void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);
+void	 fault_set(const char *spec);		/* fault.c: -F */
 int	 hook_acting(const char *what);		/* 1: -P act:what */
 void	 hook_probe(int no_seccomp);	/* exits if -P was given */
 

@@ -445,7 +445,7 @@ sandbox_probe(const char *what)
 			errno = 0;
 			if (probes[i].try() != -1)
 				_exit(PROBE_ALLOWED);
-			dprintf(STDERR_FILENO, "refused: %s\n", strerror(errno));
+			fprintf(stderr, "refused: %s\n", strerror(errno));
 			_exit(PROBE_REFUSED);
 		}
 	}

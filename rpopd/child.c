@@ -174,7 +174,7 @@ child_start(enum role role)
 	struct role_conf	*rc = &conf[role];
 	struct child		*c;
 	char			 path[PATH_MAX], root[PATH_MAX];
-	const char		*argv[16];
+	const char		*argv[20];
 	int			 n = 0, fd;
 
 	if (role == ROLE_DELIVERER && !mailroot_right()) {
@@ -206,6 +206,11 @@ child_start(enum role role)
 	if (master.opt.probe != NULL && strcmp(master.opt.probe_process, rc->name) == 0) {
 		argv[n++] = "-P";
 		argv[n++] = master.opt.probe;
+	}
+	if (master.opt.fault != NULL && strcmp(master.opt.fault_process, rc->name) == 0) {
+		argv[n++] = "-F";
+		argv[n++] = master.opt.fault;
+		master.opt.fault = NULL;
 	}
 	argv[n] = NULL;
 	if (role == ROLE_DIALER)

@@ -12,7 +12,7 @@
 static void	 options_usage(void) __dead;
 #ifdef RPOPD_HOOKS
 static void	 options_hook(int, char *, const char **, const char **);
-#define HOOK_OPTS	"K:P:"
+#define HOOK_OPTS	"F:K:P:"
 #else
 #define HOOK_OPTS	""
 #endif
@@ -42,6 +42,7 @@ options_parse(struct options *o, int argc, char *argv[])
 			exit(0);
 #ifdef RPOPD_HOOKS
 		case 'K': options_hook(c, optarg, &o->hook_process, &o->hook); break;
+		case 'F': options_hook(c, optarg, &o->fault_process, &o->fault); break;
 		case 'P': options_hook(c, optarg, &o->probe_process, &o->probe); break;
 #endif
 		default:

@@ -32,6 +32,7 @@ struct options {
 	int		 debug, verbose, check, once, no_seccomp, declare;
 	const char	*hook_process, *hook;	/* test builds: -K process:point */
 	const char	*probe_process, *probe;	/* test builds: -P process:what */
+	const char	*fault_process, *fault;	/* test builds: -F process:call, in the first process of its kind */
 };
 
 /* One child process. */
