@@ -76,7 +76,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd
 		rpopd/control_ask.o rpopd/control_queue.o rpopd/quarantine.o rpopd/relay.o rpopd/relay_dsn.o rpopd/relay_job.o \
 		rpopd/relay_login.o rpopd/relay_result.o rpopd/relay_body.o rpopd/relay_proof.o rpopd/relay_move.o rpopd/store_body.o rpopd/store_hop.o \
 		${ROUTE} common/route_check.o rpopd/store_rcpt.o \
-		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/control_forget.o rpopd/try.o \
+		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/control_wait.o rpopd/control_forget.o rpopd/try.o \
 		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o rpopd/refusal.o rpopd/capa.o rpopd/vanish.o \
 		rpopd/mailroot.o rpopd/store_root.o rpopd/place.o rpopd/replay.o common/rootfile.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o common/strset.o

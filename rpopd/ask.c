@@ -30,7 +30,7 @@ static void	 ask_name(const char *, char *, size_t);
 static LIST_HEAD(, ask)	 asks = LIST_HEAD_INITIALIZER(asks);
 static uint32_t		 nasks;
 
-/* 0: control_line() and control_lines_end() follow; -1: not now, sentence in err. */
+/* 0: control_line() and control_lines_end() follow; with a sentence 1: not yet, or -1: it cannot be asked. */
 int
 ask_route(struct client *client, const char *address, char *err, size_t errsize)
 {
@@ -45,8 +45,8 @@ ask_route(struct client *client, const char *address, char *err, size_t errsize)
 		return (-1);
 	}
 	if (c == NULL || nasks == ASKS_MAX || (a = calloc(1, sizeof(*a))) == NULL) {
-		snprintf(err, errsize, "the deliverer is not ready; try again");
-		return (-1);
+		snprintf(err, errsize, "the deliverer is not running; see the log");
+		return (1);
 	}
 	m.id = a->id = ++last;
 	a->client = client;

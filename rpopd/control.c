@@ -39,6 +39,7 @@ struct client {
 static void	 control_accept(int, short, void *);
 static void	 control_down(void *, const char *);
 static void	 control_sweep(int, short, void *);
+static void	 control_poll_none(const char *, char *, size_t);
 static void	 control_poll_text(const struct poll_answer *, char *, size_t);
 static int	 control_status(void *, struct imsg *);
 static int	 control_account(void *, struct imsg *);
@@ -148,6 +149,7 @@ control_down(void *arg, const char *why)
 		log_debug("control client closed: %s", why);
 	control_queue_gone(c);
 	c->gone = 1;
+	control_wait_gone(c);
 	try_abandon(c);
 	ask_abandon(c);
 	evtimer_add(&sweep_event, &tv);
@@ -289,7 +291,7 @@ control_poll(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
-	char		 text[PROTO_RECORD_SIZE + 64];
+	char		 text[PROTO_RECORD_SIZE + 128];
 	struct poll_answer a;
 
 	if (control_name(imsg, &m) == -1)
@@ -300,9 +302,23 @@ control_poll(void *arg, struct imsg *imsg)
 	if (a.matched > 0)
 		control_poll_text(&a, text, sizeof(text));
 	else
-		snprintf(text, sizeof(text), "%s: no such enabled record or account", m.name);
+		control_poll_none(m.name, text, sizeof(text));
 	control_reply(c, a.matched > 0, text);
 	return (0);
+}
+
+/* Nothing of that name is polled: there is none, or all of it is disabled. */
+static void
+control_poll_none(const char *name, char *text, size_t size)
+{
+	size_t	 i;
+
+	for (i = 0; i < master.ntasks; i++)
+		if (strcmp(name, "all") == 0 || sched_named(&master.tasks[i], name)) {
+			snprintf(text, size, "%s: is disabled (period NULL); set the period in rpopd.db, then: rpopctl reload", name);
+			return;
+		}
+	snprintf(text, size, "%s: no such record or account is loaded; rpopctl status lists them", name);
 }
 
 static void
@@ -316,7 +332,8 @@ control_poll_text(const struct poll_answer *a, char *text, size_t size)
 
 	*text = '\0';
 	if (n > 0)
-		used = snprintf(text, size, "%u record%s will be polled now", n, n == 1 ? "" : "s");
+		used = snprintf(text, size, "%u record%s will be polled %s", n, n == 1 ? "" : "s",
+		    master.config->settings.processors == 0 ? "when settings.processors is not 0 any more" : "now");
 	if (a->early > 0)
 		used += snprintf(text + used, size - used, "%s%u in %lld s, when server and schedule permit the next login",
 		    used > 0 ? "; " : "", a->early, (long long)a->wait);

@@ -4,8 +4,6 @@
 
 #include "rpopd.h"
 
-static void	 control_idle(void *);
-
 /* Where a message went, and why. */
 int
 control_explain(void *arg, struct imsg *imsg)
@@ -31,16 +29,11 @@ control_route(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
-	char		 err[PROTO_TEXT_SIZE];
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)))
 		return (-1);
-	if (!control_allowed(c, imsg, 0))
-		return (0);
-	if (ask_route(c, m.name, err, sizeof(err)) == -1)
-		control_reply(c, 0, err);
-	else
-		control_busy(c, control_idle);
+	if (control_allowed(c, imsg, 0))
+		control_wait(c, m.name, ask_route, control_lines_end);
 	return (0);
 }
 
@@ -62,11 +55,4 @@ control_lines_end(struct client *c, const char *failure)
 		control_reply(c, 0, failure);
 	else
 		link_send_id(control_link(c), IMSG_CTL_END, PROTO_VERSION, NULL, 0);
-}
-
-/* The answer comes when it comes. */
-static void
-control_idle(void *client)
-{
-	(void)client;
 }

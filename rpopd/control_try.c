@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 /* rpopctl try: the answer comes message by message, as the session gets on. */
-#include <stdio.h>
-
 #include "rpopd.h"
 
-static void	 control_try_waits(void *);
+static void	 control_try_refused(struct client *, const char *);
 
 int
 control_try(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
-	char		 err[PROTO_TEXT_SIZE], text[PROTO_RECORD_SIZE + PROTO_TEXT_SIZE + 2];
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)))
 		return (-1);
-	if (!control_allowed(c, imsg, 1))
-		return (0);
-	control_busy(c, control_try_waits);
-	if (try_start(c, m.name, err, sizeof(err)) == 0)
-		return (0);
-	snprintf(text, sizeof(text), "%s: %s", m.name, err);
-	control_tried_end(c, 0, text);
+	if (control_allowed(c, imsg, 1))
+		control_wait(c, m.name, try_start, control_try_refused);
 	return (0);
 }
 
-/* More comes when the session has more. */
 static void
-control_try_waits(void *arg)
+control_try_refused(struct client *c, const char *text)
 {
-	(void)arg;
+	control_tried_end(c, 0, text);
 }
 
 void

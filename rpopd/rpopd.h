@@ -246,6 +246,12 @@ void	 ask_reset(void);
 int	 control_forget(void *, struct imsg *);
 int	 forget_record(const char *name, char *text, size_t size);
 
+/* control_wait.c: 0: begun, 1: not yet, -1: never; with a sentence, which refuse gets in the end */
+typedef int (*control_begin)(struct client *, const char *, char *err, size_t errsize);
+typedef void (*control_refuse)(struct client *, const char *);
+void	 control_wait(struct client *, const char *name, control_begin, control_refuse);
+void	 control_wait_gone(const struct client *);
+
 /* control_try.c */
 int	 control_try(void *, struct imsg *);
 void	 control_tried(struct client *, const struct ctl_tried *);

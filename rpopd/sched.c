@@ -218,7 +218,7 @@ sched_poll(const char *name, struct poll_answer *a)
 
 /*
  * May a session with this record's server begin now that is not a poll of the schedule?  Disabled records and delayed hosts are no
- * obstacle.  0, or -1 and a sentence.
+ * obstacle.  0; or with a sentence 1: what is in the way will be over soon, or -1.
  */
 int
 sched_permits(struct task *t, char *err, size_t errsize)
@@ -228,21 +228,25 @@ sched_permits(struct task *t, char *err, size_t errsize)
 	time_t		 opens;
 	struct tm	 tm;
 
-	if (t->session != NULL)
+	if (master.stopping)
+		snprintf(err, errsize, "rpopd is stopping");
+	else if (master.config->settings.processors == 0)
+		snprintf(err, errsize, "settings.processors is 0: no session may begin");
+	else if (t->session != NULL) {
 		snprintf(err, errsize, "a session of this record is running (%s); try again when it is over",
 		    session_state_str(t->session->state));
-	else if (master.stopping)
-		snprintf(err, errsize, "rpopd is stopping");
-	else if (!gate_open(t->gate)) {
+		return (1);
+	} else if (!gate_open(t->gate)) {
 		opens = gate_opens(t->gate, time(NULL));
 		if (opens != SCHEDULE_NEVER && localtime_r(&opens, &tm) != NULL)
 			strftime(when, sizeof(when), "until %Y-%m-%d %H:%M", &tm);
 		snprintf(err, errsize, "the schedule permits no session %s", when);
 	} else if (first > now)
 		snprintf(err, errsize, "server and schedule permit the next login in %lld s", (long long)(first - now + 999) / 1000);
-	else if (master.nsessions >= master.config->settings.processors)
+	else if (master.nsessions >= master.config->settings.processors) {
 		snprintf(err, errsize, "all %u processors are busy; try again later", master.config->settings.processors);
-	else
+		return (1);
+	} else
 		return (0);
 	return (-1);
 }

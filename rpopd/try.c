@@ -58,21 +58,26 @@ static void		 try_schedule(const struct trial *, struct task *);
 static void		 try_answer(const struct session *);
 static void		 try_summary(const struct session *, char *, size_t);
 
-/* Begin a trial of the record account/record.  0: the answer will come through control_tried_end(); -1 and a sentence. */
+/*
+ * Begin a trial of the record account/record.  0: the answer will come through control_tried_end(); with a sentence 1: not yet, it will
+ * be possible soon, or -1: it is not.
+ */
 int
 try_start(struct client *c, const char *name, char *err, size_t errsize)
 {
 	struct trial	*trial;
 	struct task	*t;
+	int		 rv;
 
 	if ((t = try_task(name)) == NULL)
 		snprintf(err, errsize, "no such record; name it as account/record");
-	else if (sched_permits(t, err, errsize) == -1)
-		;
-	else if (host_full(t->host))
+	else if ((rv = sched_permits(t, err, errsize)) != 0)
+		return (rv);
+	else if (host_full(t->host)) {
 		snprintf(err, errsize, "as many sessions with %s as host_sessions permits are running; try again later",
 		    t->rec->host);
-	else {
+		return (1);
+	} else {
 		if ((trial = calloc(1, sizeof(*trial))) == NULL)
 			fatal("trial");
 		trial->client = c;
@@ -84,7 +89,8 @@ try_start(struct client *c, const char *name, char *err, size_t errsize)
 			return (0);
 		}
 		free(trial);
-		snprintf(err, errsize, "rpopd is not ready for it; try again in a moment");
+		snprintf(err, errsize, "a process that it takes is not running; see the log");
+		return (1);
 	}
 	return (-1);
 }

@@ -157,9 +157,9 @@ about(uint32_t msgno)
 }
 
 static void
-refused(const char *name, const char *why)
+refused(const char *name, int rv, const char *why)
 {
-	assert_int_equal(try_start(me, name, err, sizeof(err)), -1);
+	assert_int_equal(try_start(me, name, err, sizeof(err)), rv);
 	if (strstr(err, why) == NULL)
 		fail_msg("%s: %s", why, err);
 	assert_int_equal(nstarted, 0);
@@ -171,34 +171,34 @@ test_refused(void **state)
 	struct task	*t = &master.tasks[0];
 
 	(void)state;
-	refused("anna@example.org", "no such record");
-	refused("anna@example.org/none", "no such record");
+	refused("anna@example.org", -1, "no such record");
+	refused("anna@example.org/none", -1, "no such record");
 	config.settings.processors = 0;
-	refused(NAME, "processors");
+	refused(NAME, -1, "processors");
 	config.settings.processors = 10;
 	t->host->sessions = config.settings.host_sessions = 2;
-	refused(NAME, "host_sessions");
+	refused(NAME, 1, "host_sessions");
 	t->host->sessions = 0;
 	master.stopping = 1;
-	refused(NAME, "stopping");
+	refused(NAME, -1, "stopping");
 	master.stopping = 0;
 	ready = 0;
-	refused(NAME, "not ready");
+	refused(NAME, 1, "not running");
 	ready = 1;
 	t->polled = 1;
 	t->ended = now;
 	t->login_delay = 60;
-	refused(NAME, "in 60 s");
+	refused(NAME, -1, "in 60 s");
 	world_later(60000);
 	end(begin(0));
 	assert_int_equal(nstarted, 1);
 	nstarted = 0;
-	refused(NAME, "in 60 s");	/* its own login counts */
+	refused(NAME, -1, "in 60 s");	/* its own login counts */
 	t->login_delay = 0;
 	sched_add(t, now);
 	sched_run();
 	nstarted = 0;
-	refused(NAME, "is running");
+	refused(NAME, 1, "is running");
 }
 
 static void
@@ -211,7 +211,7 @@ test_window(void **state)
 	world_gates();
 	while (gate_open(master.tasks[0].gate))
 		world_later(60000);
-	refused(NAME, "the schedule permits no session until ");
+	refused(NAME, -1, "the schedule permits no session until ");
 	records[0].schedule = "";
 	world_gates();
 }
