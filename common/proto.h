@@ -391,7 +391,7 @@ struct msg_route_ask {
 
 struct msg_told {
 	uint32_t	 id;
-	uint32_t	 last;			/* 1: no more lines */
+	uint32_t	 last;			/* 1: no more lines; 2: likewise, the text says why it cannot be asked */
 	char		 text[PROTO_TEXT_SIZE * 2];	/* printable ASCII, may be empty with last */
 };
 

@@ -35,7 +35,7 @@ ask_route(const struct msg_route_ask *m)
 		return (-1);
 	if (routes_table() == NULL || mailaddr_path((const uint8_t *)m->address, strlen(m->address), &a) != 1 || a.domain[0] == '\0' ||
 	    mailaddr_format(&a, before, sizeof(before)) == -1) {
-		ask_tell(&q, 1, "not an address: write local-part@domain");
+		ask_tell(&q, 2, "not an address: write local-part@domain");
 		return (0);
 	}
 	if ((detour = recipients_source_route(&a)) == 1 && mailaddr_format(&a, after, sizeof(after)) != -1)

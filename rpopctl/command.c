@@ -110,7 +110,11 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 		if (i == argc && c->make != NULL)
 			return (c->make(req, NULL));
 		if (i == argc) {
-			snprintf(err, errsize, "%s: word missing", c->name);
+			snprintf(err, errsize, "%s: what? one of", c->name);
+			for (table = c->sub; table->name != NULL; table++) {
+				strlcat(err, table == c->sub ? " " : ", ", errsize);
+				strlcat(err, table->name, errsize);
+			}
 			return (-1);
 		}
 		table = c->sub;
@@ -134,7 +138,7 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 		return (-1);
 	}
 	if (c->make(req, arg) == -1) {
-		snprintf(err, errsize, "%s: argument empty, too long or wrong", c->name);
+		snprintf(err, errsize, "%s: wants %s; what was given is empty, too long or none", c->name, c->usage);
 		return (-1);
 	}
 	return (0);
@@ -145,7 +149,7 @@ command_usage(FILE *fp)
 {
 	const struct command	*c, *s;
 
-	fprintf(fp, "usage: rpopctl [-jV] [-s socket] [command [argument ...]]\n\ncommands:\n");
+	fprintf(fp, "usage: rpopctl [-hjV] [-s socket] [command [argument ...]]\n\ncommands:\n");
 	for (c = commands; c->name != NULL; c++) {
 		if (c->sub == NULL)
 			fprintf(fp, "  %-6s %-14s %s\n", c->name, c->usage, c->help);
@@ -160,10 +164,13 @@ static const struct command *
 command_find(const struct command *table, const char *word, char *err, size_t errsize)
 {
 	const struct command	*c, *found = NULL;
-	char			 shown[64], list[128] = "";
+	char			 shown[64], list[128] = "", all[256] = "";
 	size_t			 len = strlen(word), n = 0;
 
 	for (c = table; c->name != NULL; c++) {
+		if (c != table)
+			strlcat(all, ", ", sizeof(all));
+		strlcat(all, c->name, sizeof(all));
 		if (strncmp(c->name, word, len) != 0)
 			continue;
 		if (c->name[len] == '\0')
@@ -177,7 +184,7 @@ command_find(const struct command *table, const char *word, char *err, size_t er
 		return (found);
 	text_vis(shown, sizeof(shown), word);
 	if (n == 0)
-		snprintf(err, errsize, "%s: unknown command", shown);
+		snprintf(err, errsize, "%s: unknown %s; one of %s", shown, table == log_commands ? "level" : "command", all);
 	else
 		snprintf(err, errsize, "%s: could be %s", shown, list);
 	return (NULL);

@@ -32,8 +32,11 @@ main(int argc, char *argv[])
 	char		 error[512];
 	int		 ch, fd, json = 0;
 
-	while ((ch = getopt(argc, argv, "js:V")) != -1) {
+	while ((ch = getopt(argc, argv, "hjs:V")) != -1) {
 		switch (ch) {
+		case 'h':
+			command_usage(stdout);
+			return (0);
 		case 'j':
 			json = 1;
 			break;
@@ -47,10 +50,8 @@ main(int argc, char *argv[])
 			usage();
 		}
 	}
-	if (command_parse(argc - optind, argv + optind, &req, error, sizeof(error)) == -1) {
-		warnx("%s", error);
-		usage();
-	}
+	if (command_parse(argc - optind, argv + optind, &req, error, sizeof(error)) == -1)
+		errx(1, "%s; rpopctl -h lists the commands", error);
 
 	/* what needs the file system or the terminal comes before the sandbox */
 	log_init("rpopctl", 1, LOG_LEVEL_PROBLEMS);
@@ -87,6 +88,7 @@ finish(const struct out *o, const struct request *req, struct reply *rep, int js
 		print_reply(o, req, rep);
 	else {
 		tried_print(o, rep);
+		lines_print(o, rep);
 		fflush(o->fp);
 		warnx("%s", text_vis(text, sizeof(text), rep->text.text));
 	}
@@ -114,6 +116,6 @@ terminal_width(void)
 static void __dead
 usage(void)
 {
-	command_usage(stderr);
+	fprintf(stderr, "usage: rpopctl [-hjV] [-s socket] [command [argument ...]]\nrpopctl -h lists the commands\n");
 	exit(1);
 }

@@ -66,8 +66,12 @@ ask_told(const struct msg_told *m)
 	LIST_FOREACH(a, &asks, entry)
 		if (a->id == m->id)
 			break;
-	if (a == NULL || !proto_str(m->text, sizeof(m->text)) || ++a->lines > ASK_LINES)
+	if (a == NULL || m->last > 2 || !proto_str(m->text, sizeof(m->text)) || ++a->lines > ASK_LINES)
 		return (-1);
+	if (m->last == 2) {
+		ask_end(a, m->text);
+		return (0);
+	}
 	if (a->client != NULL && m->text[0] != '\0') {
 		ask_name(m->text, line, sizeof(line));
 		control_line(a->client, line);

@@ -17,6 +17,19 @@ static void	 options_hook(int, char *, const char **, const char **);
 #define HOOK_OPTS	""
 #endif
 
+#define OPTIONS_USAGE	"usage: rpopd [-1AdhnSvV] [-f store] [-l libexec] [-r rundir]\n"
+#define OPTIONS_HELP \
+	"  -1  poll every enabled record once, and end\n" \
+	"  -A  declare that state.db and mail root belong together, after a restore\n" \
+	"  -d  stay in the foreground, log to standard error\n" \
+	"  -f  the administrator's store\n" \
+	"  -l  directory of the child programs\n" \
+	"  -n  check the configuration, and end\n" \
+	"  -r  run directory, with the control socket\n" \
+	"  -S  no system-call filters\n" \
+	"  -v  say more; twice: everything\n" \
+	"  -V  print the version\n"
+
 void
 options_parse(struct options *o, int argc, char *argv[])
 {
@@ -26,12 +39,15 @@ options_parse(struct options *o, int argc, char *argv[])
 	o->store = RPOPD_STATEDIR "/rpopd.db";
 	o->libexec = RPOPD_LIBEXECDIR;
 	o->rundir = RPOPD_RUNDIR;
-	while ((c = getopt(argc, argv, "1Adf:l:nr:SvV" HOOK_OPTS)) != -1) {
+	while ((c = getopt(argc, argv, "1Adf:hl:nr:SvV" HOOK_OPTS)) != -1) {
 		switch (c) {
 		case '1': o->once = 1; break;
 		case 'A': o->declare = 1; break;
 		case 'd': o->debug = 1; break;
 		case 'f': o->store = optarg; break;
+		case 'h':
+			printf(OPTIONS_USAGE OPTIONS_HELP);
+			exit(0);
 		case 'l': o->libexec = optarg; break;
 		case 'n': o->check = 1; break;
 		case 'r': o->rundir = optarg; break;
@@ -49,14 +65,20 @@ options_parse(struct options *o, int argc, char *argv[])
 			options_usage();
 		}
 	}
-	if (argc != optind || o->libexec[0] != '/')
+	if (argc != optind) {
+		fprintf(stderr, "rpopd: %s: no arguments are taken, only options\n", argv[optind]);
 		options_usage();
+	}
+	if (o->libexec[0] != '/') {
+		fprintf(stderr, "rpopd: -l %s: must be an absolute path\n", o->libexec);
+		options_usage();
+	}
 }
 
 static void
 options_usage(void)
 {
-	fprintf(stderr, "usage: rpopd [-1AdnSvV] [-f store] [-l libexec] [-r rundir]\n");
+	fprintf(stderr, OPTIONS_USAGE "rpopd -h says what they do\n");
 	exit(1);
 }
 

@@ -91,8 +91,32 @@ def test_log_level(running):
 
 
 def test_usage_errors(running):
-    for words in (["frobnicate"], ["show"], ["poll"], ["status", "extra"], ["-x"], ["log", "loud"]):
-        assert running.ctl(*words, check=False).code != 0
+    """One line that says what is wrong, and a hint."""
+    for words, said in ((["frobnicate"], "frobnicate: unknown command; one of explain, forget, log, "), (["show"], "show: what? one of account"),
+        (["poll"], "poll: NAME|all missing"), (["status", "extra"], "status: too many arguments"), (["-x"], "usage: rpopctl [-hjV]"),
+        (["log", "debug"], "debug: unknown level; one of crashes, failures, major, problems, low, all"), (["queue", "mov"], "move: NEXTHOP"),
+        (["quarantine", "show", "x"], "show: wants ID; what was given is empty, too long or none")):
+        result = running.ctl(*words, check=False)
+        assert result.code == 1 and said in result.log and "rpopctl -h lists the commands" in result.log
+        assert len(result.log.splitlines()) == (3 if words == ["-x"] else 1)
+    assert "  try " in running.ctl("-h").log
+    for words, said in ((["-h"], "-n  check the configuration"), (["-x"], "usage: rpopd"), (["now"], "now: no arguments are taken"),
+        (["-l", "build"], "must be an absolute path")):
+        p = subprocess.run([os.path.join(rigs.BUILD, "rpopd")] + words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert p.returncode == (words != ["-h"]) and said in p.stdout
+
+
+def test_disabled(running):
+    running.sqlite("UPDATE rpop SET period = NULL WHERE name = 'good'")
+    running.ctl("reload")
+    result = running.ctl("poll", "anna@example.org/good", check=False)
+    assert result.code == 1 and "anna@example.org/good: is disabled (period NULL)" in result.log
+    result = running.ctl("poll", "anna@example.org/none", check=False)
+    assert result.code == 1 and "no such record or account" in result.log
+    running.sqlite("UPDATE settings SET processors = 0; UPDATE rpop SET period = 600")
+    running.ctl("reload")
+    assert "when settings.processors is not 0 any more" in running.ctl("poll", "anna@example.org/good").log
+    assert "settings.processors is 0" in running.ctl("try", "anna@example.org/good", check=False).log
 
 
 def test_stop(personal, popd):
