@@ -33,6 +33,9 @@ HARDEN ?=	${HARDEN_CC} -fPIE
 HARDEN_LD ?=	-pie -Wl,-z,relro,-z,now
 DEFS =		-D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -DRPOPD_VERSION='"${VERSION}"' -DRPOPD_STATEDIR='"${STATEDIR}"' \
 		-DRPOPD_RUNDIR='"${RUNDIR}"' -DRPOPD_LIBEXECDIR='"${LIBEXECDIR}"'
+# The paths that are compiled in; a make with others makes anew what holds them.
+PATHS !=	mkdir -p build; echo '${STATEDIR} ${RUNDIR} ${LIBEXECDIR}' >build/paths.new; \
+		cmp -s build/paths.new build/paths && rm build/paths.new || mv build/paths.new build/paths
 BSD_CFLAGS !=	pkg-config --cflags libbsd-overlay 2>/dev/null || true
 ALL_CFLAGS =	-std=gnu11 ${OPT} ${WARN} ${CFLAGS} ${HARDEN} ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
 ALL_LDFLAGS =	${HARDEN_LD} -Wl,--as-needed ${LDFLAGS} ${EXTRA_CFLAGS}
@@ -173,6 +176,8 @@ build/state_schema.c: etc/state.sql
 	mv $@.tmp $@
 build/state_schema.o build/state_schema.to: build/state_schema.c
 
+rpopd/options.o rpopd/options.to rpopctl/rpopctl.o rpopctl/rpopctl.to: build/paths
+
 install: all
 	mkdir -p ${DESTDIR}${SBINDIR} ${DESTDIR}${LIBEXECDIR} ${DESTDIR}${SHAREDIR} ${DESTDIR}${DOCDIR}/examples \
 	    ${DESTDIR}${MANDIR}/man5 ${DESTDIR}${MANDIR}/man8
@@ -181,8 +186,11 @@ install: all
 	install -m 644 etc/rpopd.sql ${DESTDIR}${SHAREDIR}
 	install -m 755 etc/rpopd-upgrade.sh ${DESTDIR}${SHAREDIR}
 	install -m 644 README.md LICENSE ${DESTDIR}${DOCDIR}
-	install -m 644 etc/rpopd.service etc/rpopd.rc etc/rpopd.sysusers etc/rpopd.tmpfiles etc/oauth-examples.sql etc/rpopctl.bash \
-	    ${DESTDIR}${DOCDIR}/examples
+	install -m 644 etc/rpopd.sysusers etc/rpopd.tmpfiles etc/oauth-examples.sql etc/rpopctl.bash ${DESTDIR}${DOCDIR}/examples
+	for f in rpopd.service rpopd.rc; do \
+		sed -e 's|/usr/sbin/|${SBINDIR}/|g' etc/$$f >${DESTDIR}${DOCDIR}/examples/$$f && \
+		chmod 644 ${DESTDIR}${DOCDIR}/examples/$$f || exit 1; \
+	done
 	cp -R etc/provider ${DESTDIR}${DOCDIR}/examples
 	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
 	install -m 644 rpopd/rpopd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8

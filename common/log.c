@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Logging: format, encode, hand the line to the sink. */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -7,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -15,6 +18,7 @@
 
 static void	 log_v(enum log_level, int, const char *, va_list) __attribute__((__format__(printf, 3, 0)));
 static size_t	 log_vis_octet(char *, uint8_t);
+static int	 log_is_journal(const char *);
 
 /* syslog(3) knows nothing below LOG_DEBUG. */
 static const struct {
@@ -32,6 +36,7 @@ static const struct {
 static int		 log_debugging = 1;	/* until log_init(): standard error */
 static enum log_level	 log_level = LOG_LEVEL_PROBLEMS;
 static log_sink		 log_to;
+static int		 log_journal;		/* standard error goes to the journal, which takes a priority ahead of a line */
 
 void
 log_init(const char *procname, int debug, enum log_level level)
@@ -39,8 +44,22 @@ log_init(const char *procname, int debug, enum log_level level)
 	log_debugging = debug;
 	log_level = level;
 	log_to = NULL;
+	log_journal = debug && log_is_journal(getenv("JOURNAL_STREAM"));
 	if (!debug)
 		openlog(procname, LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+/* Is standard error the stream that the variable JOURNAL_STREAM of systemd.exec(5) names, "device:inode"? */
+static int
+log_is_journal(const char *stream)
+{
+	struct stat	 st;
+	char		 text[64];
+
+	if (stream == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return (0);
+	snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return (strcmp(stream, text) == 0);
 }
 
 void
@@ -92,6 +111,8 @@ log_line(enum log_level level, const char *text)
 	line[i] = '\0';
 	if (log_to != NULL)
 		log_to(level, line);
+	else if (log_debugging && log_journal)
+		fprintf(stderr, "<%d>%s\n", levels[level].priority, line);
 	else if (log_debugging)
 		fprintf(stderr, "%s\n", line);
 	else

@@ -68,6 +68,26 @@ child_name(enum role role)
 	return (conf[role].name);
 }
 
+/* Are all programs where they are looked for?  1, or 0 with a sentence about the first that is not. */
+int
+child_installed(char *err, size_t errsize)
+{
+	char		 path[PATH_MAX];
+	enum role	 role;
+
+	for (role = 0; role < ROLE_MAX; role++) {
+		if (conf[role].name == NULL)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", master.opt.libexec, conf[role].name);
+		if (access(path, X_OK) == 0)
+			continue;
+		snprintf(err, errsize, "%s: %s; run make install with the paths that rpopd was made with, or name the directory with -l",
+		    path, strerror(errno));
+		return (0);
+	}
+	return (1);
+}
+
 void
 child_start_all(void)
 {

@@ -48,6 +48,10 @@ reload_sound(void)
 		reload_complain(&c, sentence);
 		sound = 0;
 	}
+	if (!child_installed(sentence, sizeof(sentence))) {
+		reload_complain(&c, sentence);
+		sound = 0;
+	}
 	config_free(config);
 	return (sound);
 }

@@ -62,7 +62,7 @@ main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	closefrom(3);
 	/* What can be wrong is said on the terminal, before there is a daemon. */
-	if (jail_rundir(&master.opt, err, sizeof(err)) == -1)
+	if (!child_installed(err, sizeof(err)) || jail_rundir(&master.opt, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	rpopd_lock();
 	if (master.opt.declare)

@@ -121,6 +121,7 @@ int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
 void	 reload_prune(void);			/* mailboxes that no record names any more, in their time */
 
 /* child.c */
+int	 child_installed(char *err, size_t errsize);
 void	 child_start_all(void);
 void	 child_optional(void);			/* oauth, sender: start what the store needs now, let go what it does not */
 struct child *child_current(enum role);		/* NULL: not ready */

@@ -106,6 +106,33 @@ def test_usage_errors(running):
         assert p.returncode == (words != ["-h"]) and said in p.stdout
 
 
+def test_what_a_check_finds(personal, popd):
+    """rpopd -n names a program that is not where it is looked for, a mail root that is missing, a state.db that is damaged."""
+    personal.record("anna@example.org", "good", popd(messages=[corpus.mail("one")]), leave=1)
+    assert personal.once().code == 0
+
+    def check(*said, args=()):
+        for words in (["-n"], ["-1"]):
+            p = subprocess.run(personal.argv(*words, *args), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=rigs.PATIENCE)
+            assert (p.returncode == 0) == (not said), p.stdout
+            for word in said:
+                assert word in p.stdout, p.stdout
+    check()
+    check("/nowhere/dialer: No such file or directory; run make install with the paths that rpopd was made with, or name", args=("-l", "/nowhere"))
+    os.rename(personal.mail, personal.mail + ".away")
+    check("mail_root %s does not exist" % personal.mail)
+    os.rename(personal.mail + ".away", personal.mail)
+    with open(personal.statedb, "rb") as f:
+        sound = f.read()
+    for damaged in (b"no database at all" * 100, sound[:100] + b"\xff" * 4000 + sound[4100:]):
+        with open(personal.statedb, "wb") as f:
+            f.write(damaged)
+        check("state.db")
+    with open(personal.statedb, "wb") as f:
+        f.write(sound)
+    check()
+
+
 def test_disabled(running):
     running.sqlite("UPDATE rpop SET period = NULL WHERE name = 'good'")
     running.ctl("reload")

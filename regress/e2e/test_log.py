@@ -201,3 +201,24 @@ def test_a_child_in_bad_hands_does_not_fill_the_log(personal, popd):
     assert re.search(r"^deliverer: \d+ lines left out of the log", result.log, re.M)
     assert re.search(r"work: .* 1 message \(\d+ octets\) retrieved", result.log)
     assert result.code == 0
+
+
+def test_journal(two):
+    """Standard error is the journal, as systemd.exec(5) says it: every line has its priority, so that journalctl -p finds failures."""
+    two.write_db()
+    path = os.path.join(two.dir, "journal")
+    with open(path, "w+") as f:
+        st = os.fstat(f.fileno())
+        for stream in ("%d:%d" % (st.st_dev, st.st_ino), "1:2"):
+            f.truncate(0)
+            f.seek(0)
+            subprocess.run(two.argv("-1", *(["-v"] if stream == "1:2" else [])), stderr=f, env=dict(os.environ, JOURNAL_STREAM=stream), timeout=rigs.PATIENCE)
+            f.seek(0)
+            lines = f.read().splitlines()
+            assert lines
+            if stream == "1:2":
+                assert not any(line.startswith("<") for line in lines)
+                continue
+            assert all(re.match(r"<[2-7]>", line) for line in lines)
+            assert [line[:3] for line in lines if "login refused" in line and "bad:" in line] == ["<3>"]
+            assert [line[:3] for line in lines if "1 message " in line and "retrieved" in line] == ["<6>"]
