@@ -12,6 +12,7 @@
 #include "log.h"
 #include "proto.h"
 
+static void	 link_lost(const struct link *);
 static void	 link_readable(int, short, void *);
 static void	 link_writable(int, short, void *);
 static void	 link_fail(struct link *, const char *);
@@ -54,10 +55,22 @@ link_close(struct link *l)
 	l->ibuf.fd = -1;
 }
 
+/*
+ * A message that found no memory is the end, as for any other allocation of a long-lived process: a peer that waits for it would
+ * wait for ever, and a fresh process begins anew.
+ */
+static void
+link_lost(const struct link *l)
+{
+	if (l->open && errno == ENOMEM)
+		fatal("message for %s", l->name == NULL ? "the other side" : l->name);
+}
+
 int
 link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 {
 	if (!l->open || imsg_compose(&l->ibuf, type, 0, 0, fd, data, len) == -1) {
+		link_lost(l);
 		if (fd != -1)
 			close(fd);
 		return (-1);
@@ -71,8 +84,10 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 int
 link_send_id(struct link *l, uint32_t type, uint32_t id, const void *data, size_t len)
 {
-	if (!l->open || imsg_compose(&l->ibuf, type, id, 0, -1, data, len) == -1)
+	if (!l->open || imsg_compose(&l->ibuf, type, id, 0, -1, data, len) == -1) {
+		link_lost(l);
 		return (-1);
+	}
 	event_add(&l->wev, NULL);
 	return (0);
 }

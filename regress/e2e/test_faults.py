@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 """
-Calls that fail once, in each process, under its filter (common/fault.c): nothing is lost, nothing comes twice, and mail goes on by
-itself.  A child that ends is replaced by the master; a master that ends is started again, as a service manager does.  RPOPD_FAULTS=all
-(make faults) fails every one of the first calls of each kind; without it, a sample of them.
+Calls that fail once, in each process, under its filter (common/fault.c): nothing is lost, nothing comes twice, and mail goes on
+by itself.  A child that ends is replaced by the master; a master that ends is started again, as a service manager does.
+RPOPD_FAULTS=all (make faults) fails every one of the first calls of each kind; without it, a sample of them.
 """
 import errno
 import os
@@ -18,16 +18,19 @@ FILES = {"openat": errno.EMFILE, "write": errno.ENOSPC, "fsync": errno.EIO, "lin
 CHANNEL = {"sendmsg": errno.ENOMEM, "recvmsg": errno.ENOMEM, "malloc": errno.ENOMEM, "calloc": errno.ENOMEM}
 CALLS = {
     "deliverer": {**FILES, **CHANNEL},
-    "fetcher": {**CHANNEL, "read": errno.EIO, "write": errno.EPIPE, "poll": errno.ENOMEM, "fork": errno.EAGAIN, "dup2": errno.EMFILE},
+    "fetcher": {**CHANNEL, "read": errno.EIO, "write": errno.EPIPE, "poll": errno.ENOMEM, "fork": errno.EAGAIN,
+        "dup2": errno.EMFILE},
     "dialer": {**CHANNEL, "socket": errno.EMFILE, "connect": errno.EADDRNOTAVAIL, "setsockopt": errno.ENOBUFS},
     "rpopd": {**CHANNEL, "socketpair": errno.EMFILE, "fork": errno.EAGAIN, "db_write": errno.ENOSPC, "fstat": errno.EIO,
         "setsockopt": errno.ENOBUFS},
 }
-SAMPLE = [("deliverer", "openat", 6), ("deliverer", "write", 2), ("deliverer", "fsync", 4), ("deliverer", "renameat", 2), ("deliverer", "mkdirat", 3), ("deliverer", "sync_file_range", 2), ("deliverer", "sendmsg", 3),
-    ("deliverer", "recvmsg", 6), ("deliverer", "malloc", 9), ("fetcher", "fork", 1), ("fetcher", "recvmsg", 2),
-    ("fetcher", "sendmsg", 5), ("fetcher", "poll", 3), ("fetcher", "calloc", 9), ("dialer", "socket", 1), ("dialer", "connect", 1),
-    ("dialer", "sendmsg", 3), ("rpopd", "socketpair", 3), ("rpopd", "sendmsg", 9), ("rpopd", "recvmsg", 9), ("rpopd", "db_write", 3),
-    ("rpopd", "db_write", 12), ("rpopd", "fork", 2), ("rpopd", "setsockopt", 1)]
+SAMPLE = [("deliverer", "openat", 6), ("deliverer", "write", 2), ("deliverer", "fsync", 4), ("deliverer", "renameat", 2),
+    ("deliverer", "mkdirat", 3), ("deliverer", "sync_file_range", 2), ("deliverer", "sendmsg", 3), ("deliverer", "recvmsg", 6),
+    ("deliverer", "malloc", 9), ("fetcher", "fork", 1), ("fetcher", "recvmsg", 2), ("fetcher", "sendmsg", 5),
+    ("fetcher", "poll", 3), ("fetcher", "calloc", 9), ("dialer", "socket", 1), ("dialer", "connect", 1),
+    ("dialer", "sendmsg", 3), ("dialer", "calloc", 2), ("dialer", "malloc", 2), ("rpopd", "socketpair", 3),
+    ("rpopd", "sendmsg", 9), ("rpopd", "recvmsg", 9), ("rpopd", "db_write", 3), ("rpopd", "db_write", 12), ("rpopd", "fork", 2),
+    ("rpopd", "setsockopt", 1)]
 MOST = 20
 
 
