@@ -30,6 +30,7 @@ static char		 hook_point[64];	/* empty: none */
 static uint32_t		 hook_left;
 static int		 hook_signal = SIGKILL;
 static const char	*hook_what;		/* -P */
+static uint64_t		 work, work_before, work_most;
 
 static int	 hook_signal_number(const char *);
 static void	 hook_flood(void);
@@ -103,6 +104,27 @@ hook_flood(void)
 		if (i % 200 == 0)
 			(void)poll(NULL, 0, 2);
 	}
+}
+
+void
+hook_work(uint64_t n)
+{
+	work += n;
+}
+
+void
+hook_turn(void)
+{
+	if (work - work_before > work_most)
+		work_most = work - work_before;
+	work_before = work;
+}
+
+void
+hook_report(void)
+{
+	hook_turn();
+	log_info("most work in one turn: %llu", (unsigned long long)work_most);
 }
 
 int

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/clock.h"
 #include "../common/log.h"
 #include "former.h"
 #include "mailroot.h"
@@ -24,6 +25,7 @@
 #define CONTROL_GROUP	"_rpopd"
 #define CONTROL_CLIENTS	16
 #define CONTROL_PORTION	64	/* records in the queue at once */
+#define CONTROL_MSEC	5	/* that a portion takes, about */
 
 struct client {
 	LIST_ENTRY(client)	 entry;
@@ -34,6 +36,7 @@ struct client {
 	int			 listing;	/* or another answer of several messages */
 	size_t			 next;
 	struct ctl_name		 name;		/* empty: every record */
+	struct event		 go_on;		/* the next portion, if the channel does not ask for it */
 };
 
 static void	 control_accept(int, short, void *);
@@ -50,7 +53,8 @@ static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
-static void	 control_record(struct client *, const struct task *);
+static void	 control_go_on(int, short, void *);
+static void	 control_record(struct client *, const struct task *, const struct mailbox_counts *);
 static int	 control_name(struct imsg *, struct ctl_name *);
 
 static const struct rule	 control_rules[] = {
@@ -130,6 +134,7 @@ control_accept(int fd, short event, void *arg)
 		return;
 	}
 	c->root = uid == 0;
+	evtimer_set(&c->go_on, control_go_on, c);
 	if (link_open(&c->link, s, control_rules, nitems(control_rules), c, control_down) == -1) {
 		free(c);
 		return;
@@ -167,6 +172,7 @@ control_sweep(int fd, short event, void *arg)
 		if (!c->gone)
 			continue;
 		LIST_REMOVE(c, entry);
+		evtimer_del(&c->go_on);
 		link_close(&c->link);
 		nclients--;
 		free(c);
@@ -419,17 +425,28 @@ control_list(struct client *c, const char *name)
 	control_portion(c);
 }
 
-/* A reload between two portions may show a record twice or not at all; a listing is a snapshot of nothing. */
+/*
+ * A reload between two portions may show a record twice or not at all; a listing is a snapshot of nothing.  A portion ends early when it
+ * takes long: then the event loop comes first.
+ */
 static void
 control_portion(void *arg)
 {
-	struct client	*c = arg;
-	int		 n;
+	static const struct timeval	 now = { 0, 0 };
+	struct client			*c = arg;
+	struct mailbox_counts		 counts;
+	int64_t				 begun = clock_msec();
+	int				 n, known;
 
 	for (n = 0; n < CONTROL_PORTION && c->next < master.ntasks; c->next++) {
 		if (c->name.name[0] != '\0' && !sched_named(&master.tasks[c->next], c->name.name))
 			continue;
-		control_record(c, &master.tasks[c->next]);
+		/* One record at least, or a page of its rows. */
+		if ((n > 0 && clock_msec() - begun > CONTROL_MSEC) || (known = counts_get(&master.tasks[c->next], &counts)) == 0) {
+			evtimer_add(&c->go_on, &now);
+			return;
+		}
+		control_record(c, &master.tasks[c->next], known == 1 ? &counts : NULL);
 		n++;
 	}
 	if (n == CONTROL_PORTION)
@@ -440,11 +457,21 @@ control_portion(void *arg)
 }
 
 static void
-control_record(struct client *c, const struct task *t)
+control_go_on(int fd, short event, void *arg)
+{
+	struct client	*c = arg;
+
+	(void)fd;
+	(void)event;
+	if (c->link.open && c->link.drained == control_portion)
+		control_portion(c);
+}
+
+static void
+control_record(struct client *c, const struct task *t, const struct mailbox_counts *counts)
 {
 	static const char *const	 modes[] = { "?", "owner", NULL, "*" };
 	const struct record		*r = t->rec;
-	struct mailbox_counts		 counts;
 	struct ctl_record		 m;
 
 	memset(&m, 0, sizeof(m));
@@ -469,14 +496,14 @@ control_record(struct client *c, const struct task *t)
 	m.octets = t->rs.octets;
 	m.polls = t->rs.polls;
 	m.unfound = t->unfound.messages;
-	if (state_counts(t->mailbox, &counts) == 0) {
-		m.undeleted = counts.undeleted;
-		m.kept = counts.kept;
-		m.waiting = counts.waiting;
-		m.suspects = counts.suspects;
-		m.aside = counts.aside;
-		m.refused = counts.refused;
-		m.quarantined = counts.quarantined;
+	if (counts != NULL) {
+		m.undeleted = counts->undeleted;
+		m.kept = counts->kept;
+		m.waiting = counts->waiting;
+		m.suspects = counts->suspects;
+		m.aside = counts->aside;
+		m.refused = counts->refused;
+		m.quarantined = counts->quarantined;
 	}
 	(void)state_origin(t->mailbox, m.origin, sizeof(m.origin));
 	link_send_id(&c->link, IMSG_CTL_RECORD, PROTO_VERSION, &m, sizeof(m));

@@ -54,8 +54,10 @@ forget_record(const char *name, char *text, size_t size)
 		snprintf(text, size, "%.150s: no such record, and none of that name in the last days", name);
 		return (-1);
 	}
-	if (t != NULL)
+	if (t != NULL) {
 		spot_forget(t);
+		counts_forget(t);
+	}
 	if (n.waiting > 0)
 		snprintf(waiting, sizeof(waiting), "; %lld that wait for a next hop are not", (long long)n.waiting);
 	snprintf(text, size, "%.120s: %lld messages are forgotten, those still on the server are retrieved again at the next poll%s", name,

@@ -30,18 +30,22 @@ digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n)
 }
 
 /*
- * Keys of one digest are used from 1 on, so the first free one lies between a number in use and a free one, found by doubling and
- * then by halves: a server that sends thousands of equal messages costs a few looks for each.
+ * Keys of one digest are used from 1 on, so the first free one lies between a number in use and a free one, found by doubling steps from
+ * the last one on and then by halves: a server that sends thousands of equal messages costs two looks for each.
  */
 size_t
-digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, int (*taken)(void *, const uint8_t *, size_t), void *arg)
+digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *last, int (*taken)(void *, const uint8_t *, size_t),
+    void *arg)
 {
-	uint32_t	 used = 0, unused = 0, n;
+	uint32_t	 used = 0, unused = 0, n = *last, step = 1;
 	size_t		 len;
 	int		 found;
 
 	while (unused == 0 || unused - used > 1) {
-		n = unused == 0 ? (used == 0 ? 1 : used * 2) : used + (unused - used) / 2;
+		if (n <= used || (unused != 0 && n >= unused)) {
+			n = unused == 0 ? used + step : used + (unused - used) / 2;
+			step *= 2;
+		}
 		if ((len = digest_key(key, digest, n)) == 0 || (found = taken(arg, key, len)) == -1)
 			return (0);
 		if (found)
@@ -49,6 +53,7 @@ digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, int (*taken)(
 		else
 			unused = n;
 	}
+	*last = unused;
 	return (digest_key(key, digest, unused));
 }
 

@@ -57,12 +57,14 @@ struct search {
 	struct former_count	*count;		/* the one that is being counted */
 	enum former_past	 past;
 	int			 busy;		/* a session is still ending with one of them */
+	int			 more;		/* one of them is being made ready, in slices */
 };
 
 static int	 former_login(const char *, const char *);
 static int	 former_family(const char *, const char *);
 static const char *former_zone(const char *);
 static int	 former_collect(void *, const struct former *);
+static int	 former_ready(struct search *);
 static int	 former_compare(struct search *);
 static int	 former_own(const struct former *, const struct record *);
 static int	 former_rank(const struct search *, const struct candidate *);
@@ -194,7 +196,9 @@ former_find(struct session *s, enum former_past *past)
 			highest = rank;
 		}
 	}
-	if (search->busy)
+	if (search->more)
+		rv = 3;
+	else if (search->busy)
 		rv = 2;
 	else if (best != NULL)
 		rv = former_adopt(s, best);
@@ -232,20 +236,53 @@ former_collect(void *arg, const struct former *f)
 	return (++search->n == FORMER_MAX);
 }
 
+/*
+ * What ended without a word is known by digest only before it is compared: in slices, so former_find() is called again.  0: all are,
+ * 1: more is set, -1.
+ */
+static int
+former_ready(struct search *search)
+{
+	struct plan_work	*w = &search->s->plan.work;
+	struct unprove		 u;
+	int64_t			 id;
+	size_t			 i;
+	int			 rv;
+
+	for (i = 0; i < search->n && search->s->plan.count > 0; i++) {
+		id = search->list[i].f.id;
+		if ((rv = former_reserved(search, &search->list[i].f)) == -1)
+			return (-1);
+		if (rv || former_busy(search->s, id))
+			continue;
+		memset(&u, 0, sizeof(u));
+		if (w->former == id)
+			u = w->unprove;
+		if ((rv = state_unprove_slice(id, &u)) == 0)
+			continue;
+		if (rv != STATE_MORE)
+			return (-1);
+		w->former = id;
+		w->unprove = u;
+		search->more = 1;
+		return (1);
+	}
+	return (0);
+}
+
 static int
 former_compare(struct search *search)
 {
 	struct candidate	*c;
 	char			 words[PROTO_ORIGIN_SIZE];
-	uint32_t		 unproven;
 	size_t			 i;
 	int			 reserved;
 
-	for (i = 0; i < search->n; i++) {
+	if (former_ready(search) != 0)
+		return (search->more ? 0 : -1);
+	for (i = 0; i < search->n && search->s->plan.count > 0; i++) {
 		c = &search->list[i];
 		search->count = &c->count;
-		if (search->s->plan.count == 0)
-			continue;
 		if ((reserved = former_reserved(search, &c->f)) == -1)
 			return (-1);
 		if (reserved)
@@ -254,7 +291,7 @@ former_compare(struct search *search)
 			search->busy = 1;
 			continue;
 		}
-		if (state_unprove(c->f.id, &unproven) != 0 || state_former_rows(c->f.id, former_message, search) == -1)
+		if (state_former_rows(c->f.id, former_message, search) == -1)
 			return (-1);
 		c->proof = former_judge(&c->count, c->kin);
 		former_words(&c->f, words, sizeof(words));

@@ -222,12 +222,30 @@ fetch_answered(struct session *s)
 		fetch_go_on(s, s->plan.wanted != NULL ? proof_decide(s) : renumber_decide(s));
 }
 
+/* A slice of the plan.  What is not to be carried out any more ends here: nothing that was recorded for it is wrong without it. */
+void
+fetch_slice(struct session *s)
+{
+	enum plan_result	 result;
+
+	if (s->state == SESSION_CLOSING || s->plan.work.step == NULL)
+		session_worked(s);
+	else if ((result = plan_go_on(s)) != PLAN_MORE) {
+		session_worked(s);
+		fetch_go_on(s, result);
+	}
+}
+
 /* Tell the fetcher what to do now.  Returns 0. */
 static int
 fetch_go_on(struct session *s, enum plan_result result)
 {
 	uint32_t	 i;
 
+	if (result == PLAN_MORE) {
+		session_work(s);
+		return (0);
+	}
 	if (result == PLAN_FAILED) {
 		session_fail(s, STAGE_LIST, WHY_LOCAL_TEMP, "state.db cannot be read or written");
 		session_kill(s);

@@ -15,8 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/hook.h"
 #include "rpopd.h"
 
+static struct orphan *orphan_next(struct orphans *, const uint8_t *, int);
+static int	 orphan_kind(const struct orphan *);
+static int	 orphan_order(const struct orphan *, const uint8_t *, int);
 static int	 orphan_compare(const void *, const void *);
 
 /* Remember a row.  NULL on memory shortage. */
@@ -43,18 +47,20 @@ orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 }
 
 /*
- * Learn the digests of those that can matter: all of them if there are untrusted messages, else only those whose key is one.
- * 0, or -1: the store.
+ * Learn the digests of those that can matter: all of them if there are untrusted messages, else only those whose key is one; in slices.
+ * 0, STATE_MORE, or -1: the store.
  */
 int
 orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 {
 	static const uint8_t	 unknown[PROTO_DIGEST_LEN];
 	struct orphan		*e;
-	size_t			 i, kept = 0;
+	size_t			 end = o->n - o->done > STATE_PAGE ? o->done + STATE_PAGE : o->n;
 
-	for (i = 0; i < o->n; i++) {
-		e = &o->list[i];
+	for (; o->done < end; o->done++) {
+		e = &o->list[o->done];
+		if (e->claimed)
+			continue;
 		if (e->uidlen > PROTO_UID_MAX) {
 			if (digest_parse(e->uid, e->uidlen, e->print.digest) == -1)
 				continue;
@@ -64,9 +70,12 @@ orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 			return (-1);
 		else if (memcmp(e->print.digest, unknown, sizeof(unknown)) == 0)
 			continue;
-		o->list[kept++] = *e;
+		o->list[o->kept++] = *e;
 	}
-	o->n = kept;
+	if (o->done < o->n)
+		return (STATE_MORE);
+	o->n = o->done = o->kept;
+	o->kept = 0;
 	if (o->n > 1)
 		qsort(o->list, o->n, sizeof(*o->list), orphan_compare);
 	return (0);
@@ -76,23 +85,38 @@ orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 struct orphan *
 orphan_claim(struct orphans *o, const uint8_t *digest, int kinds)
 {
-	size_t	 low = 0, high = o->n, mid;
+	struct orphan	*e = NULL;
+
+	if (kinds & ORPHAN_BY_UID)
+		e = orphan_next(o, digest, ORPHAN_BY_UID);
+	if (e == NULL && (kinds & ORPHAN_BY_DIGEST))
+		e = orphan_next(o, digest, ORPHAN_BY_DIGEST);
+	return (e);
+}
+
+/* Those of one digest and kind stand together and are claimed in their order: the first of them knows how many were. */
+static struct orphan *
+orphan_next(struct orphans *o, const uint8_t *digest, int kind)
+{
+	struct orphan	*e;
+	size_t		 low = 0, high = o->n, mid;
 
 	while (low < high) {
+		HOOK_WORK(1);
 		mid = low + (high - low) / 2;
-		if (memcmp(o->list[mid].print.digest, digest, PROTO_DIGEST_LEN) < 0)
+		if (orphan_order(&o->list[mid], digest, kind) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	for (; low < o->n && memcmp(o->list[low].print.digest, digest, PROTO_DIGEST_LEN) == 0; low++) {
-		if (o->list[low].claimed ||
-		    !(kinds & (o->list[low].uidlen > PROTO_UID_MAX ? ORPHAN_BY_DIGEST : ORPHAN_BY_UID)))
-			continue;
-		o->list[low].claimed = 1;
-		return (&o->list[low]);
-	}
-	return (NULL);
+	if (low == o->n)
+		return (NULL);
+	e = &o->list[low];
+	if (e->used >= o->n - low || orphan_order(e + e->used, digest, kind) != 0)
+		return (NULL);
+	e += e->used++;
+	e->claimed = 1;
+	return (e);
 }
 
 void
@@ -103,7 +127,23 @@ orphan_free(struct orphans *o)
 }
 
 static int
+orphan_kind(const struct orphan *e)
+{
+	return (e->uidlen > PROTO_UID_MAX ? ORPHAN_BY_DIGEST : ORPHAN_BY_UID);
+}
+
+static int
+orphan_order(const struct orphan *e, const uint8_t *digest, int kind)
+{
+	int	 n = memcmp(e->print.digest, digest, PROTO_DIGEST_LEN);
+
+	return (n != 0 ? n : orphan_kind(e) - kind);
+}
+
+static int
 orphan_compare(const void *a, const void *b)
 {
-	return (memcmp(((const struct orphan *)a)->print.digest, ((const struct orphan *)b)->print.digest, PROTO_DIGEST_LEN));
+	const struct orphan	*y = b;
+
+	return (orphan_order(a, y->print.digest, orphan_kind(y)));
 }

@@ -65,6 +65,17 @@
  *	not known: fetcher or master	likewise; by the next plan_make() at the latest
  *	died
  *
+ * All of this is done in slices, between which the event loop runs.  Nobody else changes rows of this mailbox's messages meanwhile but
+ * for next hops' answers, which name a row by key and digest.  The fetcher is not heard.
+ *
+ *	killed, or abandoned since the	what is there
+ *	session failed, between slices
+ *	of state_unprove_slice()	the mailbox is unproven: the next plan_make() goes on
+ *	of the walk, of look-ups	nothing was written
+ *	of the changes			some changes, each right by itself; nothing was retrieved or deleted yet that needs the others
+ *	of marks (first_poll)		not listed: the next session marks the rest
+ *	of the end's changes		still unproven: the next plan_make() is strict
+ *
  * Known by digest only: the unique-id has no row, so the message is retrieved again and compared, see orphan.c.
  */
 #include <stdlib.h>
@@ -76,77 +87,123 @@
 #include "../common/log.h"
 #include "rpopd.h"
 
-struct walk {				/* state of one pass over the seen rows */
-	struct session	*s;
-	int		 complete;
-	int64_t		 now;
-	int64_t		 keep;		/* s, what we did not delete ourselves is remembered behind its last listing */
-	int64_t		 recent;	/* what has been gone for longer does not make a mass that is missing */
-};
-
+static plan_step	 plan_unproven, plan_listed, plan_settled, plan_known, plan_ready;
 static int	 plan_start(struct session *, enum listing, int);
 static int	 plan_row(void *, const struct seen_row *);
-static void	 plan_absent(struct walk *, const struct seen_row *);
-static void	 plan_act(struct walk *, struct message *, const struct seen_row *);
-static int	 plan_expired(struct walk *, const struct seen_row *);
-static void	 plan_odd(struct walk *, struct message *, const struct seen_row *);
+static void	 plan_absent(struct session *, const struct seen_row *);
+static void	 plan_act(struct session *, struct message *, const struct seen_row *);
+static int	 plan_expired(struct session *, const struct seen_row *);
+static void	 plan_odd(struct session *, struct message *, const struct seen_row *);
 static int	 plan_reused(const struct message *, uint32_t, int64_t);
-static int	 plan_orphan(void *, const struct seen_row *);
 static int	 plan_taken(void *, const uint8_t *, size_t);
 static void	 plan_keep_print(struct session *, uint32_t);
-static void	 plan_keep_digests(struct plan *);
 static size_t	 plan_adopt(struct plan *, struct message *, const struct orphan *, uint8_t *);
+static void	 plan_prove_all(struct session *);
 static int	 plan_doubtful(const struct session *, uint32_t);
 static void	 plan_rekey(struct session *, uint32_t);
 
 /*
- * Decide about every message.  READY: the plan stands and is recorded; ASK: fingerprints are wanted first, renumber_decide() goes
- * on; PAUSED: nothing is to be done, the session has its reason; FAILED: store or memory.
+ * Decide about every message.  READY: the plan stands and is recorded; ASK: fingerprints are wanted first, proof_decide() or
+ * renumber_decide() goes on; PAUSED: nothing is to be done, the session has its reason; FAILED: store or memory; MORE: plan_go_on().
  */
 enum plan_result
 plan_make(struct session *s, enum listing listing, int has_uidl)
 {
-	struct plan		*p = &s->plan;
-	struct walk		 w = { s, listing == LISTING_COMPLETE, time(NULL), state_keep(), 0 };
-	enum plan_result	 result;
-	uint32_t		 i, n;
+	struct plan_work	*w = &s->plan.work;
 
-	if (state_unprove(s->mailbox, &n) != 0 || (w.recent = state_renumber_since(s->mailbox)) == -1 ||
-	    plan_start(s, listing, has_uidl) == -1)
+	memset(w, 0, sizeof(*w));
+	w->listing = listing;
+	w->has_uidl = has_uidl;
+	return (plan_unproven(s));
+}
+
+static enum plan_result
+plan_unproven(struct session *s)
+{
+	struct plan_work	*w = &s->plan.work;
+
+	switch (state_unprove_slice(s->mailbox, &w->unprove)) {
+	case 0:
+		break;
+	case STATE_MORE:
+		return (plan_more(s, plan_unproven));
+	default:
 		return (PLAN_FAILED);
-	if (w.keep < FORGET_SECONDS)
-		w.keep = FORGET_SECONDS;
-	w.recent = (w.recent == 0 ? w.now : w.recent) - FORGET_SECONDS;
-	if (n > 0)
-		log_info("%s: the last session ended without a word: %u messages are compared with what was delivered", s->label, n);
-	p->complete = w.complete = w.complete && p->untrusted == 0;
-	if ((result = quota_first(s, listing, w.complete, has_uidl)) != PLAN_READY)
-		return (result);
-	if (state_seen(s->mailbox, plan_row, &w) == -1 || p->failed)
+	}
+	if (w->unprove.n > 0)
+		log_info("%s: the last session ended without a word: %u messages are compared with what was delivered", s->label,
+		    w->unprove.n);
+	return (plan_listed(s));
+}
+
+static enum plan_result
+plan_listed(struct session *s)
+{
+	struct plan		*p = &s->plan;
+	struct plan_work	*w = &p->work;
+
+	if ((w->recent = state_renumber_since(s->mailbox)) == -1 || plan_start(s, w->listing, w->has_uidl) == -1)
 		return (PLAN_FAILED);
-	if (w.complete)
+	w->now = time(NULL);
+	if ((w->keep = state_keep()) < FORGET_SECONDS)
+		w->keep = FORGET_SECONDS;
+	w->recent = (w->recent == 0 ? w->now : w->recent) - FORGET_SECONDS;
+	p->complete = w->listing == LISTING_COMPLETE && p->untrusted == 0;
+	return (quota_first(s));
+}
+
+enum plan_result
+plan_walk(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	uint32_t	 i;
+	int		 rv;
+
+	if ((rv = state_seen_slice(s->mailbox, &p->work.at, plan_row, s)) == -1 || p->failed)
+		return (PLAN_FAILED);
+	if (rv == STATE_MORE)
+		return (plan_more(s, plan_walk));
+	if (p->complete)
 		vanish_judge(s);
 	for (i = 1; i <= p->count; i++)
 		p->unknown += p->msgs[i].uid_len != 0 && !p->msgs[i].known;
-	if ((result = renumber_check(s, w.complete)) != PLAN_READY)
-		return (result);
+	return (renumber_check(s));
+}
+
+enum plan_result
+plan_prove(struct session *s)
+{
 	proof_marks(s);
-	if ((result = proof_ask(s)) != PLAN_READY)
-		return (result);
-	return (plan_settle(s));
+	s->plan.work.next = 1;
+	return (proof_ask(s));
 }
 
 /* Rows of displaced messages are known by digest only before anything is retrieved. */
 enum plan_result
 plan_settle(struct session *s)
 {
-	struct plan	*p = &s->plan;
-
 	proof_apply(s);
-	plan_doubts(p);
-	if (plan_finish(s) == -1 || (p->displaced > 0 && plan_orphans(s) == -1) ||
-	    orphan_prepare(&p->orphans, s->mailbox, p->untrusted > 0) == -1)
-		return (PLAN_FAILED);
+	plan_doubts(&s->plan);
+	return (plan_finish(s, plan_settled));
+}
+
+/* What was displaced has other keys now. */
+static enum plan_result
+plan_settled(struct session *s)
+{
+	return (s->plan.displaced > 0 ? plan_orphans(s, plan_known) : plan_known(s));
+}
+
+static enum plan_result
+plan_known(struct session *s)
+{
+	return (plan_prepare(s, s->plan.untrusted > 0, plan_ready));
+}
+
+static enum plan_result
+plan_ready(struct session *s)
+{
+	(void)s;
 	HOOK("master.proven");
 	return (PLAN_READY);
 }
@@ -164,48 +221,6 @@ plan_doubts(struct plan *p)
 		plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_DOUBT);
 		p->must = 1;
 	}
-}
-
-/* What was displaced has other keys now. */
-int
-plan_orphans(struct session *s)
-{
-	orphan_free(&s->plan.orphans);
-	return (state_seen(s->mailbox, plan_orphan, s) == -1 || s->plan.failed ? -1 : 0);
-}
-
-static int
-plan_orphan(void *arg, const struct seen_row *row)
-{
-	struct session	*s = arg;
-	struct plan	*p = &s->plan;
-
-	if (row->uidlen <= PROTO_UID_MAX && (p->untrusted == 0 || plan_find(p, row->uid, row->uidlen) != 0))
-		return (0);
-	if (SEEN_HAS_DIGEST(row->state) && orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
-		p->failed = 1;
-	return (p->failed);
-}
-
-/* Sizes and numbers of messages, then everything that was learned is recorded.  0, or -1: do not go on. */
-int
-plan_finish(struct session *s)
-{
-	struct plan	*p = &s->plan;
-	int		 rv = 0;
-
-	quota_oversize(s);
-	quota_count(s);
-	if (p->retrieve + p->cut + p->postponed + p->big + s->aside > 0)
-		plan_keep_digests(p);
-	if (p->failed || (p->nchanges > 0 && (rv = state_change(s->mailbox, p->changes, p->nchanges, time(NULL))) == -1))
-		return (-1);
-	/* Locked: what is gone or back is learned next time, but nothing is done that had to be recorded before. */
-	if (rv == 1 && p->must)
-		return (-1);
-	if (rv == 0)
-		quota_report(s);
-	return (0);
 }
 
 static int
@@ -241,18 +256,18 @@ plan_start(struct session *s, enum listing listing, int has_uidl)
 static int
 plan_row(void *arg, const struct seen_row *row)
 {
-	struct walk	*w = arg;
-	struct plan	*p = &w->s->plan;
+	struct session	*s = arg;
+	struct plan	*p = &s->plan;
 	uint32_t	 n = 0;
 
 	if (row->uidlen <= PROTO_UID_MAX)
 		n = plan_find(p, row->uid, row->uidlen);
-	vanish_row(w->s, row, n != 0);
+	vanish_row(s, row, n != 0);
 	if (n == 0) {
-		plan_absent(w, row);
+		plan_absent(s, row);
 		return (p->failed);
 	}
-	plan_act(w, &p->msgs[n], row);
+	plan_act(s, &p->msgs[n], row);
 	if (SEEN_IS_LEFT(row->state) && !p->msgs[n].displaced)
 		p->present++;
 	else if (SEEN_IS_LEFT(row->state) && row->gone == 0)
@@ -261,9 +276,10 @@ plan_row(void *arg, const struct seen_row *row)
 }
 
 static void
-plan_absent(struct walk *w, const struct seen_row *row)
+plan_absent(struct session *s, const struct seen_row *row)
 {
-	struct plan		*p = &w->s->plan;
+	struct plan		*p = &s->plan;
+	const struct plan_work	*w = &p->work;
 	struct listing_change	*c = NULL;
 
 	p->absent += row->uidlen <= PROTO_UID_MAX && SEEN_IS_LEFT(row->state) && (row->gone == 0 || row->gone > w->recent);
@@ -271,7 +287,7 @@ plan_absent(struct walk *w, const struct seen_row *row)
 	    orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
 		p->failed = 1;
 	/* A row keyed by digest is never listed: it is gone unless its message is met, and forgotten only once deleted. */
-	if (!w->complete && (row->uidlen <= PROTO_UID_MAX || row->state != SEEN_DELETED))
+	if (!p->complete && (row->uidlen <= PROTO_UID_MAX || row->state != SEEN_DELETED))
 		return;
 	/* An absence that lies in the future was noted by a clock that was ahead: it begins now. */
 	if (row->gone == 0 || (row->gone > w->now && clock_plausible(w->now)))
@@ -286,10 +302,8 @@ plan_absent(struct walk *w, const struct seen_row *row)
 
 /* The tables at the top of this file. */
 static void
-plan_act(struct walk *w, struct message *m, const struct seen_row *row)
+plan_act(struct session *s, struct message *m, const struct seen_row *row)
 {
-	struct session	*s = w->s;
-
 	m->known = row->state != SEEN_NEVER;
 	m->row = row->state;
 	m->back = row->gone != 0;
@@ -298,7 +312,7 @@ plan_act(struct walk *w, struct message *m, const struct seen_row *row)
 	case SEEN_DENIED:
 	case SEEN_KEPT:
 		m->denied = row->state == SEEN_DENIED;
-		m->expired = s->leave && plan_expired(w, row);
+		m->expired = s->leave && plan_expired(s, row);
 		proof_row(s, m, row, !s->leave || m->expired);
 		break;
 	case SEEN_MARKED:
@@ -313,14 +327,14 @@ plan_act(struct walk *w, struct message *m, const struct seen_row *row)
 	case SEEN_NEVER:
 		break;
 	}
-	plan_odd(w, m, row);
+	plan_odd(s, m, row);
 }
 
 /* Left on the server for leave_days. */
 static int
-plan_expired(struct walk *w, const struct seen_row *row)
+plan_expired(struct session *s, const struct seen_row *row)
 {
-	struct session	*s = w->s;
+	const struct plan_work	*w = &s->plan.work;
 
 	/* A clock that was ahead must not keep it there for ever, nor one that begins in the past delete it early. */
 	if (row->since > w->now) {
@@ -335,25 +349,25 @@ plan_expired(struct walk *w, const struct seen_row *row)
 
 /* It would be retrieved, now or when it cannot be proven, but something happened the last time, if it was the same message. */
 static void
-plan_odd(struct walk *w, struct message *m, const struct seen_row *row)
+plan_odd(struct session *s, struct message *m, const struct seen_row *row)
 {
-	int64_t	 ago = w->now - row->failed;
+	int64_t	 ago = s->plan.work.now - row->failed;
 
 	m->oversize = plan_reused(m, row->oversize_size, row->odd_gone) ? OVERSIZE_NONE : row->oversize;
 	if (row->deaths + row->failures == 0)
 		return;
 	if (plan_reused(m, row->suspect_size, row->odd_gone)) {
-		plan_change(&w->s->plan, row->uid, row->uidlen, CHANGE_CLEAR);
+		plan_change(&s->plan, row->uid, row->uidlen, CHANGE_CLEAR);
 		return;
 	}
 	if (m->proof == PROOF_DELE || m->proof == PROOF_KEEP)
-		w->s->plan.no_top = 1;
+		s->plan.no_top = 1;
 	else if (m->action == 0)
 		return;
 	if (row->deaths >= PLAN_DEATHS || (row->failures >= PLAN_FAILURES && ago >= 0 && ago < PLAN_RETRY)) {
 		m->action = 0;
 		m->proof = PROOF_NONE;
-		w->s->aside++;
+		s->aside++;
 		return;
 	}
 	m->action = PLAN_RETR_ALONE;
@@ -369,51 +383,6 @@ plan_reused(const struct message *m, uint32_t size, int64_t gone)
 	return (gone != 0 || (size != 0 && m->size != 0 && size != m->size));
 }
 
-/* Remember one change for the one transaction at the end. */
-struct listing_change *
-plan_change(struct plan *p, const void *uid, size_t len, int what)
-{
-	struct listing_change	*c;
-	size_t			 size;
-
-	if (p->nchanges == p->changes_size) {
-		size = p->changes_size == 0 ? 64 : p->changes_size * 2;
-		if ((c = reallocarray(p->changes, size, sizeof(*c))) == NULL) {
-			p->failed = 1;
-			return (NULL);
-		}
-		p->changes = c;
-		p->changes_size = size;
-	}
-	c = &p->changes[p->nchanges];
-	if (len > sizeof(c->uid)) {
-		p->failed = 1;
-		return (NULL);
-	}
-	memset(c, 0, sizeof(*c));
-	if (len > 0)
-		memcpy(c->uid, uid, len);
-	c->uidlen = len;
-	c->what = what;
-	p->nchanges++;
-	return (c);
-}
-
-/*
- * Some messages have no row: those of rows keyed by digest may be among them, so no such row is gone, unless it was deleted.
- */
-static void
-plan_keep_digests(struct plan *p)
-{
-	size_t	 i, kept = 0;
-
-	for (i = 0; i < p->nchanges; i++)
-		if (p->changes[i].uidlen <= PROTO_UID_MAX || p->changes[i].state == SEEN_DELETED ||
-		    (p->changes[i].what != CHANGE_GONE && p->changes[i].what != CHANGE_FORGET))
-			p->changes[kept++] = p->changes[i];
-	p->nchanges = kept;
-}
-
 /*
  * The key of a message in `seen`, kept with the message from now on: its unique-id, or "sha256:<hex>:<n>" for the n-th message
  * with this digest in this session.  key has room for STATE_KEY_MAX octets.  Returns the length, or 0 on memory shortage.
@@ -423,13 +392,14 @@ plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 {
 	struct message	*m = &p->msgs[msgno];
 	struct orphan	*o;
+	uint32_t	 last = 0;
 	size_t		 len = m->uid_len;
 
 	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len == 0 ? ORPHAN_BY_UID :
 	    p->asked > 0 ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST : ORPHAN_BY_DIGEST)) != NULL)
 		return (plan_adopt(p, m, o, key));
 	if (len == 0) {
-		if ((len = digest_key_free(key, digest, plan_taken, p)) == 0 || plan_store(p, m, key, len) == -1)
+		if ((len = digest_key_free(key, digest, &last, plan_taken, p)) == 0 || plan_store(p, m, key, len) == -1)
 			return (0);
 		plan_hash(p, msgno);
 	}
@@ -486,6 +456,9 @@ plan_confirm(struct session *s, int quit_ok)
 	struct message		*m;
 	uint32_t		 i;
 
+	/* A plan that is still being made will not be carried out. */
+	p->work.step = NULL;
+	p->work.done = 0;
 	p->nchanges = 0;
 	p->confirmed = quit_ok;
 	if (s->outcome == OUTCOME_CONFUSED || !p->made)
@@ -531,11 +504,12 @@ plan_rekey(struct session *s, uint32_t msgno)
 int
 plan_record(struct session *s)
 {
-	int	 error = 0;
+	struct plan	*p = &s->plan;
+	int		 error = 0;
 
-	if (s->plan.nchanges > 0)
-		error = state_change(s->mailbox, s->plan.changes, s->plan.nchanges, time(NULL));
-	s->unrecorded = error == 1;
+	if (p->work.done < p->nchanges)
+		error = state_change_slice(s->mailbox, p->changes, p->nchanges, time(NULL), &p->work.done);
+	s->unrecorded = error > 0;
 	if (error == -1)
 		log_warnx("%s: state.db: deletions not recorded, the next session repeats them", s->label);
 	if (error == 0) {
@@ -547,35 +521,62 @@ plan_record(struct session *s)
 
 /*
  * No receipt of this session is to come any more: what it committed stands or not, see the table at the top.  If the store is
- * locked, the next plan_make() is strict.
+ * locked, the next plan_make() is strict.  The proof comes last: before that, everything of this session is in doubt.
  */
-void
+int
 plan_end(struct session *s)
+{
+	struct plan_work	*w = &s->plan.work;
+
+	if (!s->committed)
+		return (0);
+	if (w->end == PLAN_OPEN) {
+		HOOK("master.proving");
+		plan_prove_all(s);
+	}
+	if (w->end == PLAN_RECORDING) {
+		if (s->plan.failed)
+			return (0);
+		return (state_change_slice(s->mailbox, s->plan.changes, s->plan.nchanges, time(NULL), &w->done) == STATE_MORE ?
+		    STATE_MORE : 0);
+	}
+	switch (state_unprove_slice(s->mailbox, &w->unprove)) {
+	case STATE_MORE:
+		return (STATE_MORE);
+	case 0:
+		if (w->unprove.n > 0)
+			log_warnx("%s: %s: %u messages of this session are retrieved again and compared with what was delivered",
+			    s->label, s->where, w->unprove.n);
+	}
+	return (0);
+}
+
+/* What stands is written down, if the answers were in step. */
+static void
+plan_prove_all(struct session *s)
 {
 	struct plan	*p = &s->plan;
 	struct message	*m;
-	uint32_t	 n = 0, i;
+	uint32_t	 i;
 
-	if (!s->committed)
+	if (s->outcome != OUTCOME_IN_STEP) {
+		memset(&p->work.unprove, 0, sizeof(p->work.unprove));
+		p->work.end = PLAN_UNPROVING;
 		return;
-	HOOK("master.proving");
-	if (s->outcome == OUTCOME_IN_STEP) {
-		p->nchanges = 0;
-		p->failed = 0;
-		for (i = 1; i <= p->count; i++) {
-			m = &p->msgs[i];
-			plan_rekey(s, i);
-			if (plan_doubtful(s, i) && m->state == MESSAGE_COMMITTED && m->uid_len != 0 && m->uid_len <= PROTO_UID_MAX &&
-			    m->rekey == 0 && m->action != PLAN_HEADERS)
-				plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_DOUBT);
-			else
-				plan_keep_print(s, i);
-		}
-		if (plan_change(p, NULL, 0, CHANGE_PROVEN) != NULL && !p->failed)
-			state_change(s->mailbox, p->changes, p->nchanges, time(NULL));
-	} else if (state_unprove(s->mailbox, &n) == 0 && n > 0)
-		log_warnx("%s: %s: %u messages of this session are retrieved again and compared with what was delivered", s->label,
-		    s->where, n);
+	}
+	p->nchanges = p->work.done = 0;
+	p->failed = 0;
+	for (i = 1; i <= p->count; i++) {
+		m = &p->msgs[i];
+		plan_rekey(s, i);
+		if (plan_doubtful(s, i) && m->state == MESSAGE_COMMITTED && m->uid_len != 0 && m->uid_len <= PROTO_UID_MAX &&
+		    m->rekey == 0 && m->action != PLAN_HEADERS)
+			plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_DOUBT);
+		else
+			plan_keep_print(s, i);
+	}
+	plan_change(p, NULL, 0, CHANGE_PROVEN);
+	p->work.end = PLAN_RECORDING;
 }
 
 /* Remember what a message that is to be deleted is recognised by, should it not come to that. */

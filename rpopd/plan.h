@@ -62,12 +62,14 @@ struct refusal {
 struct orphan {
 	uint8_t		 uid[STATE_KEY_MAX];
 	uint8_t		 uidlen, claimed;
+	uint32_t	 used;		/* of those of its digest and kind, if it is their first: so many were claimed */
 	struct seen_print print;
 };
 
 struct orphans {
 	struct orphan	*list;		/* by digest, after orphan_prepare() */
 	size_t		 n, size;
+	size_t		 done, kept;	/* by orphan_prepare(), or whoever else looks at all of them in slices */
 };
 
 struct fingerprint {			/* of a message, as the server says, or as its row has it */
@@ -75,7 +77,36 @@ struct fingerprint {			/* of a message, as the server says, or as its row has it
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 };
 
+enum plan_result { PLAN_FAILED = -1, PLAN_READY, PLAN_ASK, PLAN_PAUSED, PLAN_MORE };
+
+/*
+ * A plan is made in steps, each so short that the daemon does not stand still: what a step leaves over is done by plan_go_on(), until
+ * something else than PLAN_MORE is returned.  A step either goes on with the next one or returns its result.
+ */
+typedef enum plan_result plan_step(struct session *);
+
+struct plan_work {
+	plan_step	*step;		/* plan_go_on() does this; NULL: nothing is left over */
+	plan_step	*then;		/* behind what is in slices now */
+	enum listing	 listing;
+	int		 has_uidl;
+	struct unprove	 unprove;
+	int64_t		 former;	/* the mailbox it is of, if not the session's own */
+	struct state_place at;		/* of the walk over the rows */
+	uint32_t	 next;		/* message */
+	size_t		 done;		/* changes that are recorded */
+	int		 (*row)(void *, const struct seen_row *);	/* of the walk that collects orphans */
+	int		 all;		/* digests of all orphans are wanted */
+	int		 lenient;	/* should the store be locked, what was learned is learned again */
+	plan_step	*finish, *found;	/* behind plan_finish(), and behind the prints of orphans */
+	enum { PLAN_OPEN, PLAN_RECORDING, PLAN_UNPROVING } end;		/* plan_end() has begun */
+	int64_t		 now;		/* of the walk */
+	int64_t		 keep;		/* s, what we did not delete ourselves is remembered behind its last listing */
+	int64_t		 recent;	/* what has been gone for longer does not make a mass that is missing */
+};
+
 struct plan {
+	struct plan_work work;
 	struct message	*msgs;		/* count + 1 entries, index = message number */
 	uint32_t	 count;
 	uint32_t	 lines;		/* of the listing, bad ones too */
@@ -122,21 +153,28 @@ struct quota {
 	uint32_t	 account;	/* whom to tell */
 };
 
-enum plan_result { PLAN_FAILED = -1, PLAN_READY, PLAN_ASK, PLAN_PAUSED };
-
 /* plan.c */
 enum plan_result plan_make(struct session *, enum listing, int has_uidl);	/* actions for every message */
-int	 plan_finish(struct session *);		/* the second half of it, after PLAN_ASK too; 0 or -1 */
-int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; 0, 1 try plan_record() later, -1 */
-int	 plan_record(struct session *);
-void	 plan_end(struct session *);		/* the session is over, every receipt is in */
+enum plan_result plan_go_on(struct session *);	/* behind PLAN_MORE, of whatever call */
+enum plan_result plan_walk(struct session *);	/* a step: over all rows */
+enum plan_result plan_prove(struct session *);	/* a step: every row has had its say */
+enum plan_result plan_settle(struct session *);	/* a step: every proof is in, or is not to be had */
+int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; as plan_record() */
+int	 plan_record(struct session *);		/* 0; 1: call again later; STATE_MORE: call again; -1: not recorded */
+int	 plan_end(struct session *);		/* the session is over, every receipt is in; 0, or STATE_MORE: call again */
 int	 plan_match(struct plan *, uint32_t msgno, const struct orphan *);
 size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);
-enum plan_result plan_settle(struct session *);	/* every proof is in, or is not to be had */
 void	 plan_doubts(struct plan *);		/* changes: rows of displaced messages are known by digest only */
-int	 plan_orphans(struct session *);	/* anew, from the store; 0 or -1 */
 int	 plan_note(struct plan *, struct message *, const uint8_t *fingerprint);	/* of what is to be deleted; 0 or -1 */
 struct listing_change *plan_change(struct plan *, const void *, size_t, int what);	/* NULL: memory, plan.failed is set */
+
+/* plan_step.c: what several steps need; then is the step behind it */
+enum plan_result plan_more(struct session *, plan_step *);	/* call it again */
+enum plan_result plan_save(struct session *, plan_step *then);	/* the changes are recorded */
+enum plan_result plan_finish(struct session *, plan_step *then);	/* sizes and numbers of messages, then everything is recorded */
+enum plan_result plan_collect(struct session *, int (*row)(void *, const struct seen_row *), plan_step *then);	/* orphans anew */
+enum plan_result plan_orphans(struct session *, plan_step *then);	/* likewise, those whose message may be met */
+enum plan_result plan_prepare(struct session *, int all, plan_step *then);	/* their digests, of all or of those keyed by one */
 
 /* plan_uid.c */
 int	 plan_init(struct plan *, uint32_t count);
@@ -156,7 +194,7 @@ void	 quota_oversize(struct session *);
 void	 quota_remember(struct session *, const struct message *, enum oversize);
 void	 quota_report(struct session *);
 void	 quota_count(struct session *);
-enum plan_result quota_first(struct session *, enum listing, int complete, int has_uidl);	/* the first listing of a mailbox */
+enum plan_result quota_first(struct session *);	/* a step: the first listing of a mailbox */
 void	 quota_failure(struct session *, uint32_t msgno, const char *reason);
 
 /* refusal.c */
@@ -174,19 +212,19 @@ void	 proof_row(struct session *, struct message *, const struct seen_row *, int
 void	 proof_displace(struct plan *, struct message *);
 void	 proof_want_body(struct plan *, struct message *);
 void	 proof_marks(struct session *);
-enum plan_result proof_ask(struct session *);
+enum plan_result proof_ask(struct session *);	/* a step */
 enum plan_result proof_decide(struct session *);
 void	 proof_apply(struct session *);
 
 /* renumber.c */
-enum plan_result renumber_check(struct session *, int complete);
+enum plan_result renumber_check(struct session *);	/* a step */
 enum plan_result renumber_decide(struct session *);
 int	 renumber_size(uint64_t, uint64_t);	/* one is not known, or they are about the same */
 
 /* orphan.c */
 enum { ORPHAN_BY_UID = 1, ORPHAN_BY_DIGEST = 2 };
 struct orphan *orphan_add(struct orphans *, const uint8_t *, size_t);	/* NULL: memory */
-int	 orphan_prepare(struct orphans *, int64_t mailbox, int untrusted);
+int	 orphan_prepare(struct orphans *, int64_t mailbox, int untrusted);	/* 0, STATE_MORE: call again, -1 */
 struct orphan *orphan_claim(struct orphans *, const uint8_t *digest, int kinds);
 void	 orphan_free(struct orphans *);
 

@@ -18,6 +18,7 @@
 #define MARKS	8		/* messages of as many sizes: proof enough */
 
 static int	 proof_size(struct message *, const struct seen_row *);
+static enum plan_result proof_wants(struct session *);
 static int	 proof_want(struct session *, uint32_t);
 static const struct fingerprint *proof_wanted(const struct plan *, uint32_t);
 static void	 proof_one(struct session *, struct message *, int);
@@ -110,24 +111,44 @@ proof_marks(struct session *s)
 	}
 }
 
-/* READY: nothing is to be asked for; ASK: the fingerprints of p->asked messages, then proof_decide(). */
+/*
+ * READY: nothing is to be asked for, and the plan is settled; ASK: the fingerprints of p->asked messages, then proof_decide().  Rows are
+ * looked up by their keys, so many in a step: as a rule few of many messages are to be proven.
+ */
 enum plan_result
 proof_ask(struct session *s)
 {
 	struct plan	*p = &s->plan;
-	uint32_t	 i, n = 0;
+	uint32_t	*i = &p->work.next, n = 0, looks = 0;
 
-	for (i = 1; i <= p->count; i++)
-		n += p->msgs[i].proof != PROOF_NONE;
-	if (n == 0 || !s->has_top || p->no_top)
-		return (PLAN_READY);
-	if ((p->wanted = calloc(n, sizeof(*p->wanted))) == NULL)
-		return (PLAN_FAILED);
-	for (i = 1; i <= p->count; i++)
-		if (p->msgs[i].proof != PROOF_NONE && proof_want(s, i) == -1)
+	if (!s->has_top || p->no_top)
+		return (plan_settle(s));
+	if (*i == 1) {
+		for (; *i <= p->count; ++*i)
+			n += p->msgs[*i].proof != PROOF_NONE;
+		if (n == 0)
+			return (plan_settle(s));
+		if ((p->wanted = calloc(n, sizeof(*p->wanted))) == NULL)
 			return (PLAN_FAILED);
-	if (p->nwanted == 0)
-		return (PLAN_READY);
+		*i = 1;
+	}
+	for (; *i <= p->count; ++*i) {
+		if (p->msgs[*i].proof == PROOF_NONE)
+			continue;
+		if (looks++ == STATE_PAGE)
+			return (plan_more(s, proof_ask));
+		if (proof_want(s, *i) == -1)
+			return (PLAN_FAILED);
+	}
+	return (p->nwanted == 0 ? plan_settle(s) : proof_wants(s));
+}
+
+static enum plan_result
+proof_wants(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	uint32_t	 i;
+
 	if ((p->prints = calloc(p->nwanted, sizeof(*p->prints))) == NULL)
 		return (PLAN_FAILED);
 	for (i = 0; i < p->nwanted; i++) {

@@ -17,6 +17,7 @@
 #define UNMARKED	10	/* messages without a trusted unique-id, or a hundredth, are no reason not to mark the others */
 #define NAMED_SIZES	20	/* that a report lists */
 
+static plan_step	 quota_mark, quota_marked;
 static enum plan_result quota_former(struct session *, enum listing, int, int *, int *);
 static void	 quota_big(struct session *, struct message *);
 static int	 quota_fits(struct session *, struct message *, uint64_t *);
@@ -67,60 +68,76 @@ quota_pause(struct session *s, enum fail_why why, const char *fmt, ...)
 
 /*
  * The first listing of a mailbox that says of every message what it is, if its record wants what is there to count as delivered:
- * all of it is marked in one transaction, before there is a plan.  Messages whose unique-id is not to be trusted cannot be marked
- * and are retrieved.  A listing with gaps marks nothing, and nothing is retrieved.  PLAN_READY: go on.
+ * all of it is marked, before there is a plan; until the last is, the mailbox counts as not listed, and the next session marks all that is
+ * there then.  Messages whose unique-id is not to be trusted cannot be marked and are retrieved.  A listing with gaps marks nothing, and
+ * nothing is retrieved.
  */
 enum plan_result
-quota_first(struct session *s, enum listing listing, int complete, int has_uidl)
+quota_first(struct session *s)
 {
 	struct plan		*p = &s->plan;
-	struct listing_change	*c;
-	uint32_t		 i, named = 0;
-	int			 listed, gaps, mark, settled;
+	int			 listed, mark, settled;
 
 	if ((listed = state_listed(s->mailbox)) == -1)
 		return (PLAN_FAILED);
 	if (listed)
-		return (PLAN_READY);
-	switch (quota_former(s, listing, has_uidl, &mark, &settled)) {
+		return (plan_walk(s));
+	switch (quota_former(s, p->work.listing, p->work.has_uidl, &mark, &settled)) {
 	case PLAN_READY:
 		break;
 	case PLAN_ASK:
-		return (PLAN_READY);
+		return (plan_walk(s));
+	case PLAN_MORE:
+		return (plan_more(s, quota_first));
 	default:
 		return (s->why == WHY_NONE ? PLAN_FAILED : PLAN_PAUSED);
 	}
-	if (!mark) {
-		if (complete)
-			plan_change(p, NULL, 0, settled ? CHANGE_LISTED : CHANGE_EMPTY);
-		return (PLAN_READY);
-	}
+	if (mark)
+		return (quota_mark(s));
+	if (p->complete)
+		plan_change(p, NULL, 0, settled ? CHANGE_LISTED : CHANGE_EMPTY);
+	return (plan_walk(s));
+}
+
+static enum plan_result
+quota_mark(struct session *s)
+{
+	struct plan		*p = &s->plan;
+	struct listing_change	*c;
+	uint32_t		 i;
+	int			 gaps;
+
 	gaps = p->lines < p->count || (p->untrusted > UNMARKED && p->untrusted > p->count / 100);
-	if (!has_uidl || listing == LISTING_CONFUSED || gaps) {
+	if (!p->work.has_uidl || p->work.listing == LISTING_CONFUSED || gaps) {
 		quota_pause(s, WHY_PROTO, "first_poll is 'mark', but the server's listing has gaps or contradicts itself: nothing "
 		    "is marked or retrieved");
 		return (PLAN_PAUSED);
 	}
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].uid_len != 0 &&
-		    (c = plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_MARK)) != NULL) {
+		    (c = plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_MARK)) != NULL)
 			c->size = p->msgs[i].size;
-			named++;
-		}
 	plan_change(p, NULL, 0, CHANGE_LISTED);
 	HOOK("master.marking");
-	if (p->failed || state_change(s->mailbox, p->changes, p->nchanges, time(NULL)) != 0)
-		return (PLAN_FAILED);
+	return (plan_save(s, quota_marked));
+}
+
+static enum plan_result
+quota_marked(struct session *s)
+{
+	struct plan	*p = &s->plan;
+
 	HOOK("master.marked");
+	log_info("%s: %s: first poll: %zu messages marked as seen, they are not retrieved; should it have been polled before "
+	    "(state.db restored to an earlier day?): rpopctl forget %s", s->label, s->where, p->nchanges - 1, s->label);
 	p->nchanges = 0;
-	log_info("%s: %s: first poll: %u messages marked as seen, they are not retrieved; should it have been polled before "
-	    "(state.db restored to an earlier day?): rpopctl forget %s", s->label, s->where, named, s->label);
-	return (PLAN_READY);
+	return (plan_walk(s));
 }
 
 /*
  * A new mailbox may be one that a record has left, see former.c.  READY: it is not; *mark: what is listed counts as delivered;
- * *settled: the next listing will prove no more than this one, which may be empty.  ASK: it is, and it has been listed before.
+ * *settled: the next listing will prove no more than this one, which may be empty.  ASK: it is, and it has been listed before.  MORE: call
+ * again.
  */
 static enum plan_result
 quota_former(struct session *s, enum listing listing, int has_uidl, int *mark, int *settled)
@@ -129,6 +146,8 @@ quota_former(struct session *s, enum listing listing, int has_uidl, int *mark, i
 
 	if (has_uidl && listing != LISTING_CONFUSED)
 		switch (former_find(s, &past)) {
+		case 3:
+			return (PLAN_MORE);
 		case -1:
 			return (PLAN_FAILED);
 		case 1:
@@ -188,7 +207,7 @@ quota_remember(struct session *s, const struct message *m, enum oversize what)
 	c->size = m->size;
 }
 
-/* Those of this transaction that were news, in one line and one message to the owner. */
+/* Those of the changes recorded just now that were news, in one line and one message to the owner. */
 void
 quota_report(struct session *s)
 {
@@ -198,7 +217,7 @@ quota_report(struct session *s)
 	uint32_t		 n = 0;
 	int			 len = 0;
 
-	for (i = 0; i < p->nchanges; i++)
+	for (i = 0; i < p->work.done; i++)
 		if (p->changes[i].what == CHANGE_OVERSIZE && n++ < NAMED_SIZES)
 			len += snprintf(sizes + len, sizeof(sizes) - len, "%s%u", n == 1 ? "" : ", ", p->changes[i].size);
 	if (n == 0)

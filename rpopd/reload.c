@@ -201,6 +201,7 @@ reload_adopt(struct task *tasks, size_t n)
 	for (i = 0; i < nold; i++) {
 		sched_remove(&old[i]);
 		spot_forget(&old[i]);
+		counts_forget(&old[i]);
 		if (old[i].session != NULL && old[i].session->task == NULL)
 			session_stop(old[i].session);
 	}

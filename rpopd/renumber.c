@@ -29,45 +29,42 @@
 #define STRANGERS	20	/* unmatched messages, or a tenth of the unknown ones: they are new mail */
 #define SIZE_SLACK	1024	/* octets, or a tenth of the size, that a move may change */
 
-struct collect {
-	struct session	*s;
-	int64_t		 now;
-};
-
+static plan_step	 renumber_ask, renumber_asking, renumber_print, renumber_seen, renumber_retrieve, renumber_forget, renumber_recorded,
+	    renumber_over, renumber_doubted, renumber_adopt, renumber_prepared, renumber_ready;
 static int	 renumber_suspected(const struct plan *);
 static int	 renumber_back(const struct plan *);
 static void	 renumber_hold(struct plan *);
 static enum plan_result renumber_pause(struct session *, uint32_t);
-static enum plan_result renumber_answered(struct session *, enum renumber, int);
-static enum plan_result renumber_ask(struct session *);
 static int	 renumber_collect(void *, const struct seen_row *);
 static int	 renumber_match(struct session *, uint32_t *, int);
-static int	 renumber_orphans(struct session *);
+static enum plan_result renumber_orphans(struct session *, plan_step *);
 static size_t	 renumber_group(const struct plan *, size_t, const struct orphans *, size_t *);
 static int	 print_order(const void *, const void *);
 static int	 orphan_order(const void *, const void *);
 
-/* The rows were walked.  READY: go on; ASK: for the fingerprints of p->asked messages, then renumber_decide(). */
+/* The rows were walked.  Go on, or ASK for the fingerprints of p->asked messages, then renumber_decide(). */
 enum plan_result
-renumber_check(struct session *s, int complete)
+renumber_check(struct session *s)
 {
 	struct plan	*p = &s->plan;
-	int		 suspected = complete && renumber_suspected(p), paused;
+	int		 suspected = p->complete && renumber_suspected(p), paused;
 
 	if ((paused = state_renumber_get(s->mailbox)) == -1)
 		return (PLAN_FAILED);
 	switch (paused) {
 	case RENUMBER_NOT:
-		return (suspected ? renumber_ask(s) : PLAN_READY);
+		return (suspected ? renumber_ask(s) : plan_prove(s));
 	case RENUMBER_ASKED:
 		if (!renumber_back(p))
 			return (renumber_pause(s, 0));
 		if (state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != 0)
 			return (PLAN_FAILED);
 		log_info("%s: %s: the old unique-ids are back: polled as before", s->label, s->where);
-		return (PLAN_READY);
+		return (plan_prove(s));
 	default:
-		return (renumber_answered(s, (enum renumber)paused, complete));
+		if (!p->complete)
+			return (renumber_pause(s, 0));
+		return (paused == RENUMBER_SEEN ? renumber_seen(s) : renumber_retrieve(s));
 	}
 }
 
@@ -123,34 +120,17 @@ renumber_pause(struct session *s, uint32_t matched)
 	return (PLAN_PAUSED);
 }
 
-/* The administrator has spoken. */
+/* The administrator has spoken: what is unknown counts as delivered.  Killed in between: the next session goes on. */
 static enum plan_result
-renumber_answered(struct session *s, enum renumber answer, int complete)
+renumber_seen(struct session *s)
 {
-	struct plan	*p = &s->plan;
-	struct collect	 c = { s, time(NULL) };
+	struct plan		*p = &s->plan;
 	struct listing_change	*change;
-	struct message	*m;
-	uint32_t	 i;
-	size_t		 n;
+	struct message		*m;
+	uint32_t		 i;
 
-	if (!complete)
-		return (renumber_pause(s, 0));
-	if (answer == RENUMBER_SEEN)
-		plan_doubts(p);
-	if (answer == RENUMBER_RETRIEVE) {
-		renumber_hold(p);
-		/* What still waits for a next hop must not be forgotten. */
-		for (i = 1; i <= p->count; i++)
-			if (p->msgs[i].displaced && p->msgs[i].row == SEEN_WAITING)
-				plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_DOUBT);
-		if (renumber_orphans(s) == -1)
-			return (PLAN_FAILED);
-		for (n = 0; n < p->orphans.n; n++)
-			if (p->orphans.list[n].uidlen <= PROTO_UID_MAX)
-				plan_change(p, p->orphans.list[n].uid, p->orphans.list[n].uidlen, CHANGE_FORGET);
-	}
-	for (i = 1; i <= p->count && answer == RENUMBER_SEEN; i++) {
+	plan_doubts(p);
+	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
 		if (m->uid_len == 0 || m->known)
 			continue;
@@ -158,31 +138,77 @@ renumber_answered(struct session *s, enum renumber answer, int complete)
 			change->size = m->size;
 		m->action = 0;
 	}
-	if (p->failed || state_change(s->mailbox, p->changes, p->nchanges, c.now) != 0)
-		return (PLAN_FAILED);
+	return (plan_save(s, renumber_recorded));
+}
+
+/* Or it is retrieved: the missing rows are forgotten. */
+static enum plan_result
+renumber_retrieve(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	uint32_t	 i;
+
+	renumber_hold(p);
+	/* What still waits for a next hop must not be forgotten. */
+	for (i = 1; i <= p->count; i++)
+		if (p->msgs[i].displaced && p->msgs[i].row == SEEN_WAITING)
+			plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_DOUBT);
+	return (renumber_orphans(s, renumber_forget));
+}
+
+static enum plan_result
+renumber_forget(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	size_t		 n;
+
+	for (n = 0; n < p->orphans.n; n++)
+		if (p->orphans.list[n].uidlen <= PROTO_UID_MAX)
+			plan_change(p, p->orphans.list[n].uid, p->orphans.list[n].uidlen, CHANGE_FORGET);
+	return (plan_save(s, renumber_recorded));
+}
+
+static enum plan_result
+renumber_recorded(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	uint32_t	 i;
+
 	HOOK("master.answered");
 	p->nchanges = 0;
 	for (i = 1; i <= p->count; i++)
 		p->msgs[i].displaced = 0;
 	p->displaced = 0;
-	if (plan_orphans(s) == -1 || state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != 0)
+	return (plan_orphans(s, renumber_over));
+}
+
+static enum plan_result
+renumber_over(struct session *s)
+{
+	int	 answer = state_renumber_get(s->mailbox);
+
+	if (state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != 0)
 		return (PLAN_FAILED);
 	log_info("%s: %s: renumbered messages %s", s->label, s->where,
 	    answer == RENUMBER_SEEN ? "are marked as seen" : "are retrieved again");
-	return (PLAN_READY);
+	return (plan_prove(s));
 }
 
 /* Ask for the fingerprints of what is unknown, if anything can be recognised by them. */
 static enum plan_result
 renumber_ask(struct session *s)
 {
+	renumber_hold(&s->plan);
+	return (renumber_orphans(s, renumber_asking));
+}
+
+static enum plan_result
+renumber_asking(struct session *s)
+{
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	struct plan		*p = &s->plan;
 	size_t			 i, useful = 0;
 
-	renumber_hold(p);
-	if (renumber_orphans(s) == -1)
-		return (PLAN_FAILED);
 	for (i = 0; i < p->orphans.n; i++)
 		useful += memcmp(p->orphans.list[i].print.fingerprint, none, sizeof(none)) != 0;
 	log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent, p->unknown,
@@ -199,32 +225,35 @@ renumber_ask(struct session *s)
 	return (PLAN_ASK);
 }
 
-/* With what their messages may be recognised by.  0, or -1. */
-static int
-renumber_orphans(struct session *s)
+/* With what their messages may be recognised by. */
+static enum plan_result
+renumber_orphans(struct session *s, plan_step *then)
 {
-	struct plan	*p = &s->plan;
-	struct collect	 c = { s, time(NULL) };
-	struct orphan	*o;
-	size_t		 i;
+	s->plan.work.found = then;
+	return (plan_collect(s, renumber_collect, renumber_print));
+}
 
-	orphan_free(&p->orphans);
-	if (state_seen(s->mailbox, renumber_collect, &c) == -1 || p->failed)
-		return (-1);
-	for (i = 0; i < p->orphans.n; i++) {
-		o = &p->orphans.list[i];
-		if (state_print(s->mailbox, o->uid, o->uidlen, &o->print) == -1)
-			return (-1);
+static enum plan_result
+renumber_print(struct session *s)
+{
+	struct orphans	*o = &s->plan.orphans;
+	struct orphan	*e;
+	size_t		 end = o->n - o->done > STATE_PAGE ? o->done + STATE_PAGE : o->n;
+
+	for (; o->done < end; o->done++) {
+		e = &o->list[o->done];
+		if (state_print(s->mailbox, e->uid, e->uidlen, &e->print) == -1)
+			return (PLAN_FAILED);
 	}
-	return (0);
+	return (o->done < o->n ? plan_more(s, renumber_print) : s->plan.work.found(s));
 }
 
 /* A row of a message that was left on the server and is missing or displaced, or one known by digest: it becomes an orphan. */
 static int
 renumber_collect(void *arg, const struct seen_row *row)
 {
-	struct collect	*c = arg;
-	struct plan	*p = &c->s->plan;
+	struct session	*s = arg;
+	struct plan	*p = &s->plan;
 	uint32_t	 n;
 
 	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) : !SEEN_IS_LEFT(row->state) ||
@@ -240,21 +269,34 @@ enum plan_result
 renumber_decide(struct session *s)
 {
 	struct plan	*p = &s->plan;
-	struct message	*m;
-	uint32_t	 matched = 0, strangers, i;
+	uint32_t	 matched = 0, strangers;
 
 	if (renumber_match(s, &matched, 0) == -1)
 		return (PLAN_FAILED);
 	strangers = p->asked - matched;
 	if (strangers > STRANGERS && strangers > p->asked / 10)
 		return (renumber_pause(s, matched));
+	if (p->displaced == 0)
+		return (renumber_adopt(s));
 	/* Displaced rows make room for those that get their unique-ids. */
 	plan_doubts(p);
-	if (p->displaced > 0 && (p->failed || state_change(s->mailbox, p->changes, p->nchanges, time(NULL)) != 0 ||
-	    renumber_orphans(s) == -1))
-		return (PLAN_FAILED);
-	if (p->displaced > 0)
-		p->nchanges = 0;
+	return (plan_save(s, renumber_doubted));
+}
+
+static enum plan_result
+renumber_doubted(struct session *s)
+{
+	s->plan.nchanges = 0;
+	return (renumber_orphans(s, renumber_adopt));
+}
+
+static enum plan_result
+renumber_adopt(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	struct message	*m;
+	uint32_t	 matched = 0, i;
+
 	if (renumber_match(s, &matched, 1) == -1)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++) {
@@ -265,10 +307,21 @@ renumber_decide(struct session *s)
 			m->action = PLAN_RETR;
 	}
 	log_info("%s: %s: %u renumbered messages recognised by their headers, %u are retrieved", s->label, s->where, matched,
-	    strangers);
-	if (orphan_prepare(&p->orphans, s->mailbox, 1) == -1)
-		return (PLAN_FAILED);
-	return (plan_finish(s) == -1 ? PLAN_FAILED : PLAN_READY);
+	    p->asked - matched);
+	return (plan_prepare(s, 1, renumber_prepared));
+}
+
+static enum plan_result
+renumber_prepared(struct session *s)
+{
+	return (plan_finish(s, renumber_ready));
+}
+
+static enum plan_result
+renumber_ready(struct session *s)
+{
+	(void)s;
+	return (PLAN_READY);
 }
 
 /*

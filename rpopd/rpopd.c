@@ -84,7 +84,8 @@ main(int argc, char *argv[])
 	child_start_all();
 	notify_ready();
 	rpopd_say("started");
-	event_dispatch();
+	while (event_loop(EVLOOP_ONCE) == 0)
+		HOOK_TURN();
 	fatalx("event loop ended");
 }
 
@@ -322,6 +323,7 @@ rpopd_once_done(void)
 static void
 rpopd_exit(int status)
 {
+	HOOK_REPORT();
 	result_doubts();
 	control_close();
 	child_shutdown();

@@ -80,6 +80,7 @@ struct task {
 	int64_t			 capa_failed;	/* when that was of no use, 0: it was never; monotonic ms */
 	enum fail_why		 why;		/* of the last poll */
 	struct spots		*spots;		/* spot.c; NULL: the next listing is whole */
+	struct counts		*counts;	/* counts.c; NULL: never looked at */
 };
 
 struct rpopd {

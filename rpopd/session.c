@@ -43,9 +43,12 @@ static void	 session_judge(struct session *);
 static int	 session_over(const struct session *);
 static void	 session_maybe_end(struct session *);
 static void	 session_sweep(int, short, void *);
+static void	 session_recorded(struct session *, int);
+static void	 session_slice(int, short, void *);
+static int	 session_ended(struct session *);
 static void	 session_end(struct session *);
 
-static struct event	 sweep;
+static struct event	 sweep, slice;
 static uint32_t		 trials;
 
 static const char *const state_names[] = { "token", "dialing", "starting", "listing", "matching", "fetching", "closing" };
@@ -394,9 +397,7 @@ session_timeout(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	if (s->unrecorded) {
-		if (plan_record(s) == 1)
-			session_clock(s, 1);
-		session_maybe_end(s);
+		session_recorded(s, plan_record(s));
 		return;
 	}
 	session_fail(s, s->state == SESSION_TOKEN ? STAGE_TOKEN : s->state == SESSION_DIALING ? STAGE_CONNECT : STAGE_RETR,
@@ -419,7 +420,7 @@ session_clock(struct session *s, uint32_t seconds)
 static int
 session_over(const struct session *s)
 {
-	return (s->state == SESSION_CLOSING && s->dialer == NULL && !s->unrecorded && (!s->forked || (s->exited && !s->link.open)) &&
+	return (s->state == SESSION_CLOSING && s->dialer == NULL && !s->unrecorded && !s->working && (!s->forked || (s->exited && !s->link.open)) &&
 	    (!s->opened || s->closed));
 }
 
@@ -427,8 +428,81 @@ session_over(const struct session *s)
 void
 session_confirm(struct session *s, int quit_ok)
 {
-	if (s->plan.msgs != NULL && plan_confirm(s, quit_ok) == 1)
+	if (s->plan.msgs != NULL)
+		session_recorded(s, plan_confirm(s, quit_ok));
+}
+
+/* As plan_record() said. */
+static void
+session_recorded(struct session *s, int rv)
+{
+	if (rv == 1)
 		session_clock(s, 1);
+	if (rv == STATE_MORE)
+		session_work(s);
+	else if (s->working)
+		session_worked(s);
+	else
+		session_maybe_end(s);
+}
+
+/* Its fetcher is not heard meanwhile: it waits for the plan, or has said its last word. */
+void
+session_work(struct session *s)
+{
+	struct timeval	 tv = { 0, 0 };
+
+	s->working = 1;
+	link_pause(&s->link, 1);
+	if (!event_initialized(&slice))
+		evtimer_set(&slice, session_slice, NULL);
+	if (!evtimer_pending(&slice, NULL))
+		evtimer_add(&slice, &tv);
+}
+
+void
+session_worked(struct session *s)
+{
+	s->working = 0;
+	link_pause(&s->link, 0);
+	session_maybe_end(s);
+}
+
+/* One slice of one session, in turn; then the event loop, and the next one. */
+static void
+session_slice(int fd, short event, void *arg)
+{
+	static uint32_t	 last;
+	struct session	*s, *first = NULL, *next = NULL;
+	struct timeval	 tv = { 0, 0 };
+	int		 n = 0;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	TAILQ_FOREACH(s, &master.sessions, entry) {
+		if (!s->working)
+			continue;
+		n++;
+		if (first == NULL || s->id < first->id)
+			first = s;
+		if (s->id > last && (next == NULL || s->id < next->id))
+			next = s;
+	}
+	if (n == 0)
+		return;
+	evtimer_add(&slice, &tv);	/* and finds nothing at last */
+	s = next != NULL ? next : first;
+	last = s->id;
+	if (s->ending == SESSION_ENDING) {
+		if (plan_end(s) != STATE_MORE) {
+			s->ending = SESSION_ENDED;
+			session_worked(s);
+		}
+	} else if (s->unrecorded)
+		session_recorded(s, plan_record(s));
+	else
+		fetch_slice(s);
 }
 
 /* Every side has ended: freed from the event loop, since a handler of its own link may be on the stack. */
@@ -466,11 +540,26 @@ session_sweep(int fd, short event, void *arg)
 			session_dial(s, d);
 		if (s->state == SESSION_DIALING && s->fd != -1)
 			session_go(s);
-		if (session_over(s))
+		if (session_over(s) && session_ended(s))
 			session_end(s);
 	}
 	sched_run();
 	rpopd_maybe_exit();
+}
+
+/* 1: what it has to say about its messages is recorded; 0: in slices. */
+static int
+session_ended(struct session *s)
+{
+	if (s->trial != NULL || s->ending == SESSION_ENDED)
+		return (1);
+	s->ending = SESSION_ENDING;
+	if (plan_end(s) == STATE_MORE) {
+		session_work(s);
+		return (0);
+	}
+	s->ending = SESSION_ENDED;
+	return (1);
 }
 
 static void
@@ -489,7 +578,6 @@ session_end(struct session *s)
 	if (s->trial != NULL)
 		try_end(s);
 	else {
-		plan_end(s);
 		body_sweep();		/* what its listing did not name may have been wanted */
 		spot_remember(s);
 		report_session(s);

@@ -62,6 +62,8 @@ struct session {
 	int			 probed;	/* and they were enough */
 	uint32_t		 login_delay;	/* s, that came with a failure; 0 = none said */
 	int			 unrecorded;	/* plan_record() is due again */
+	int			 working;	/* slices are left over: of the plan, of plan_record(), or of plan_end() */
+	enum { SESSION_RUNS, SESSION_ENDING, SESSION_ENDED } ending;	/* it is over, plan_end() has begun, it has ended */
 	int			 done;
 	int			 excused;	/* it failed at a message that had failed before, and at nothing else */
 	int			 committed;	/* something was */
@@ -104,8 +106,13 @@ void	 session_refused(struct session *, enum fail_why, const char *);
 void	 session_state(struct session *, enum session_state);
 struct session *session_by_id(uint32_t);
 const char *session_state_str(enum session_state);
+void	 session_work(struct session *);	/* what is left over is done in slices from the event loop */
+void	 session_worked(struct session *);	/* nothing is */
 void	 session_deliverer_died(void);
 void	 session_close_orphans(void);
+
+/* link_fetcher.c */
+void	 fetch_slice(struct session *);
 
 /* try.c: a session that looks, and changes nothing */
 struct client;
@@ -126,6 +133,10 @@ void	 spot_forget(struct task *);
 uint32_t spot_start(struct task *, uint32_t *probe);
 int	 spot_same(const struct session *);
 void	 spot_remember(struct session *);
+
+/* counts.c */
+int	 counts_get(struct task *, struct mailbox_counts *);
+void	 counts_forget(struct task *);
 
 /* session_open.c */
 void	 session_dial(struct session *, struct child *dialer);

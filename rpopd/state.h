@@ -13,6 +13,10 @@
 
 #include "../common/proto.h"
 
+#define STATE_MORE	2	/* of a call that does a slice of its work: the next call goes on */
+#define STATE_SLICE	256	/* rows that one such call changes at most; it reads at most so many: */
+#define STATE_PAGE	2048
+
 #define STATE_KEY_MAX	(PROTO_UID_MAX + 10)	/* a unique-id, or "sha256:" hex ":" n for a message without one that is trusted */
 
 enum seen_state {
@@ -164,6 +168,12 @@ int	 state_clamp(int64_t now);	/* times that lie further ahead than any delay be
  * to go on; it must not call the store.  Returns 0/-1.
  */
 int	 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg);
+struct state_place {			/* where a slice has ended; all zero: at the beginning */
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+};
+/* The next of them, in order but for rows without a seen row, which come behind the others of their slice.  0: these were the last. */
+int	 state_seen_slice(int64_t mailbox, struct state_place *, int (*cb)(void *, const struct seen_row *), void *arg);
 int64_t	 state_seen_count(int64_t mailbox, int64_t limit);	/* no row beyond limit is counted */
 int	 state_seen_open(int64_t mailbox);	/* 1: a row's message may still be on the server, 0: all were deleted, -1 */
 struct seen_print {
@@ -182,7 +192,8 @@ struct aside_row {			/* a message set aside, still on the server */
 };
 int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* every one; cb must not call the store; 0/-1 */
 struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, oversize, quarantined; };
-int	 state_counts(int64_t mailbox, struct mailbox_counts *);
+/* Adds what the next rows have; in slices: 0 when all are counted, STATE_MORE, or -1. */
+int	 state_counts(int64_t mailbox, struct state_place *, struct mailbox_counts *);
 
 /* --- store_told.c --- */
 
@@ -253,10 +264,24 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 /* Changes to rows that do not exist are no error.  Without an fsync if all of them are LISTED, PROVEN or PRINT. */
 int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
 /*
+ * The same in slices, from *done on, which moves: 0 when all are recorded, and durable.  What a crash leaves behind is a beginning of
+ * the list, so the order of the list must make every beginning of it right.
+ */
+int	 state_change_slice(int64_t mailbox, const struct listing_change *, size_t n, int64_t now, size_t *done);
+/*
  * The session is over and was not in step, or nobody knows: what it committed under unique-ids is known by digest only from now
  * on, so that it is retrieved again and compared.  *n is how many rows that were.
  */
 int	 state_unprove(int64_t mailbox, uint32_t *n);
+/*
+ * The same in slices; the mailbox is unproven until the last one is durable, so that whoever comes behind a crash goes on.  Nothing else
+ * may be committed for the mailbox meanwhile.
+ */
+struct unprove {			/* all zero: at the beginning */
+	struct state_place at;
+	uint32_t	 n;		/* rows so far */
+};
+int	 state_unprove_slice(int64_t mailbox, struct unprove *);
 /* A message (size: as listed, 0: not known) in flight when the deliverer died, or when its session failed: counted.  Returns how many times, or -1. */
 int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
 int	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
@@ -264,8 +289,12 @@ int	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t 
 /* --- digest_key.c --- */
 
 size_t	 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n);
-/* The first free key of a digest, behind those in use without a gap; taken() says 1, 0 or -1: error.  0: none. */
-size_t	 digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, int (*taken)(void *, const uint8_t *, size_t), void *);
+/*
+ * The first free key of a digest, behind those in use without a gap; taken() says 1, 0 or -1: error.  *last is where the search begins
+ * and ends: with the number found last it takes two looks, with 0 some more.  0: none.
+ */
+size_t	 digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *last,
+	    int (*taken)(void *, const uint8_t *, size_t), void *);
 int	 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN]);
 
 /* --- store_mailbox.c --- */

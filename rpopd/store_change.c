@@ -11,36 +11,24 @@
 #include "store.h"
 #include "store_sql.h"
 
-struct unproven {
-	uint8_t	 uid[PROTO_UID_MAX], digest[PROTO_DIGEST_LEN];
-	size_t	 uidlen;
-};
-
+static int	 change_durable(const struct listing_change *, size_t);
 static int	 change_one(int64_t, const struct listing_change *, int64_t);
 static int	 change_run(enum state_sql, int64_t, const struct listing_change *, int64_t);
 static int	 change_adopt(int64_t, const struct listing_change *);
-static int	 change_keys(int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
-static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
 static int	 change_oversize(int64_t, const struct listing_change *, int64_t);
 static int	 change_refused(int64_t, const struct listing_change *, int64_t);
 static int	 change_doubt(int64_t, const struct listing_change *);
 static int	 change_listed(enum state_sql, int64_t, int64_t);
 static int	 change_print(int64_t, const struct listing_change *);
 static int	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, uint32_t, const char *);
-static struct unproven *unproven_rows(int64_t, int64_t, size_t *);
-static int	 unproven_key(int64_t, const struct unproven *);
-static int	 key_taken(void *, const uint8_t *, size_t);
 
 int
 state_change(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now)
 {
 	size_t	 i;
-	int	 rv, failed = 0, durable = STATE_LAZY;
+	int	 rv, failed = 0;
 
-	for (i = 0; i < n; i++)
-		if (changes[i].what != CHANGE_LISTED && changes[i].what != CHANGE_PROVEN && changes[i].what != CHANGE_PRINT)
-			durable = STATE_DURABLE;
-	if ((rv = state_begin(durable)) != 0)
+	if ((rv = state_begin(change_durable(changes, n))) != 0)
 		return (rv);
 	for (i = 0; i < n && !failed; i++)
 		failed = change_one(mailbox, &changes[i], now) == -1;
@@ -48,29 +36,41 @@ state_change(int64_t mailbox, const struct listing_change *changes, size_t n, in
 	return (state_end(failed));
 }
 
+/*
+ * One of the slices, in a transaction of its own.  Only the last one waits for the disk: the write-ahead log keeps the order, so what is
+ * durable before that is a beginning of the list.
+ *
+ *	killed			what is there at the next start
+ *	in a slice		the slices before it, or some of them after a power failure: as if the list had been that long
+ *	after the last		everything
+ */
 int
-state_unprove(int64_t mailbox, uint32_t *n)
+state_change_slice(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now, size_t *done)
 {
-	struct unproven	*rows;
-	int64_t		 since;
-	size_t		 i, nrows;
-	int		 rv, failed;
+	size_t	 i, end = n - *done > STATE_SLICE ? *done + STATE_SLICE : n;
+	int	 rv, failed = 0;
 
-	*n = 0;
-	if ((rv = state_number(Q_UNPROVEN_GET, mailbox, &since)) != 1)
+	if ((rv = state_begin(end < n ? STATE_LAZY : change_durable(changes, n))) != 0)
 		return (rv);
-	if ((rows = unproven_rows(mailbox, since, &nrows)) == NULL)
-		return (-1);
-	if ((rv = state_begin(STATE_DURABLE)) == 0) {
-		failed = state_run(Q_UNPROVEN_DROP, mailbox) == -1;
-		for (i = 0; i < nrows && !failed; i++)
-			failed = unproven_key(mailbox, &rows[i]) == -1;
-		HOOK("state.unprove");
-		if ((rv = state_end(failed)) == 0)
-			*n = nrows;
-	}
-	free(rows);
-	return (rv);
+	for (i = *done; i < end && !failed; i++)
+		failed = change_one(mailbox, &changes[i], now) == -1;
+	HOOK("state.change");
+	if ((rv = state_end(failed)) != 0)
+		return (rv);
+	*done = end;
+	HOOK("state.slice");
+	return (end < n ? STATE_MORE : 0);
+}
+
+static int
+change_durable(const struct listing_change *changes, size_t n)
+{
+	size_t	 i;
+
+	for (i = 0; i < n; i++)
+		if (changes[i].what != CHANGE_LISTED && changes[i].what != CHANGE_PROVEN && changes[i].what != CHANGE_PRINT)
+			return (STATE_DURABLE);
+	return (STATE_LAZY);
 }
 
 int
@@ -167,30 +167,6 @@ change_adopt(int64_t mailbox, const struct listing_change *c)
 	return (change_run(Q_OVERSIZE_CLEAR, mailbox, &to, 0));
 }
 
-/* Everything that is known of a message by its key. */
-static int
-change_keys(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
-{
-	static const enum state_sql	 keys[] = { Q_SEEN_KEY, Q_PRINT_KEY, Q_PENDING_KEY, Q_RELAY_KEY, Q_HANDLED_KEY };
-	size_t				 i;
-
-	for (i = 0; i < nitems(keys); i++)
-		if (change_key(keys[i], mailbox, uid, uidlen, to, tolen) == -1)
-			return (-1);
-	return (0);
-}
-
-static int
-change_key(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
-{
-	sqlite3_stmt	*st;
-
-	if ((st = state_query(q)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1 ||
-	    sqlite3_bind_blob(st, 3, to, (int)tolen, SQLITE_STATIC) != SQLITE_OK)
-		return (-1);
-	return (state_step(st));
-}
-
 static int
 change_oversize(int64_t mailbox, const struct listing_change *c, int64_t now)
 {
@@ -222,24 +198,6 @@ change_doubt(int64_t mailbox, const struct listing_change *c)
 	return (change_doubted(mailbox, c->uid, c->uidlen));
 }
 
-/* One row is known by digest only from now on; no such row: nothing.  Inside a transaction. */
-int
-change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen)
-{
-	struct unproven	 u = { .uidlen = uidlen };
-	sqlite3_stmt	*st;
-	int		 rc;
-
-	if (u.uidlen > sizeof(u.uid) || (st = state_query(Q_SEEN_GET)) == NULL ||
-	    state_bind_uid(st, mailbox, uid, uidlen) == -1)
-		return (-1);
-	memcpy(u.uid, uid, uidlen);
-	if ((rc = sqlite3_step(st)) == SQLITE_ROW && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN)
-		memcpy(u.digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
-	sqlite3_reset(st);
-	return (rc == SQLITE_ROW ? unproven_key(mailbox, &u) : rc == SQLITE_DONE ? 0 : -1);
-}
-
 static int
 change_listed(enum state_sql q, int64_t mailbox, int64_t now)
 {
@@ -268,67 +226,4 @@ count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, 
 		failed = state_step(st) == -1;
 	}
 	return (state_end(failed) == 0 ? n : -1);
-}
-
-/* The rows in question, to be freed; NULL: memory, or the store. */
-static struct unproven *
-unproven_rows(int64_t mailbox, int64_t since, size_t *n)
-{
-	struct unproven	*rows, *p;
-	sqlite3_stmt	*st;
-	size_t		 size = 16;
-	int		 rc = SQLITE_DONE;
-
-	*n = 0;
-	if ((rows = calloc(size, sizeof(*rows))) == NULL || (st = state_query(Q_UNPROVEN_ROWS)) == NULL ||
-	    sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK || sqlite3_bind_int64(st, 2, since) != SQLITE_OK) {
-		free(rows);
-		return (NULL);
-	}
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (*n == size) {
-			if ((p = reallocarray(rows, size * 2, sizeof(*rows))) == NULL)
-				break;
-			rows = p;
-			size *= 2;
-		}
-		p = &rows[*n];
-		if ((p->uidlen = sqlite3_column_bytes(st, 0)) == 0 || p->uidlen > sizeof(p->uid) ||
-		    sqlite3_column_bytes(st, 1) != PROTO_DIGEST_LEN)
-			continue;
-		memcpy(p->uid, sqlite3_column_blob(st, 0), p->uidlen);
-		memcpy(p->digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
-		(*n)++;
-	}
-	if (rc != SQLITE_DONE) {
-		if (rc != SQLITE_ROW)
-			state_failed("unproven");
-		free(rows);
-		rows = NULL;
-	}
-	sqlite3_reset(st);
-	return (rows);
-}
-
-/* The row gets the first key of its digest that is free. */
-static int
-unproven_key(int64_t mailbox, const struct unproven *u)
-{
-	uint8_t	 key[STATE_KEY_MAX];
-	size_t	 len = digest_key_free(key, u->digest, key_taken, &mailbox);
-
-	return (len == 0 ? -1 : change_keys(mailbox, u->uid, u->uidlen, key, len));
-}
-
-static int
-key_taken(void *mailbox, const uint8_t *key, size_t len)
-{
-	sqlite3_stmt	*st;
-	int		 rc;
-
-	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, *(int64_t *)mailbox, key, len) == -1)
-		return (-1);
-	rc = sqlite3_step(st);
-	sqlite3_reset(st);
-	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
 }

@@ -128,29 +128,31 @@ adopt_doubt(int64_t id)
 static int
 adopt_waiting(int64_t id)
 {
-	uint8_t		 uid[PROTO_UID_MAX];
+	struct uid {
+		uint8_t	 octets[PROTO_UID_MAX], len;
+	}		*uids = NULL, *p;
 	sqlite3_stmt	*st;
-	size_t		 len;
+	size_t		 n = 0, i;
+	int		 rc = SQLITE_ERROR, failed, len;
 
-	for (;;) {
-		if ((st = state_query(Q_FORMER_WAITING)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
-			return (-1);
-		switch (sqlite3_step(st)) {
-		case SQLITE_DONE:
-			sqlite3_reset(st);
-			return (0);
-		case SQLITE_ROW:
+	if ((st = state_query(Q_FORMER_WAITING)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
+		return (-1);
+	/* The changes come behind the search, whose rows they move; the room doubles whenever n is a power of two. */
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if ((len = sqlite3_column_bytes(st, 0)) < 1 || (size_t)len > sizeof(p->octets) ||
+		    ((n & (n - 1)) == 0 && (p = reallocarray(uids, n == 0 ? 1 : n * 2, sizeof(*uids))) == NULL))
 			break;
-		default:
-			return (-1);
-		}
-		if ((len = sqlite3_column_bytes(st, 0)) == 0 || len > sizeof(uid))
-			return (-1);
-		memcpy(uid, sqlite3_column_blob(st, 0), len);
-		sqlite3_reset(st);
-		if (change_doubted(id, uid, len) == -1)
-			return (-1);
+		if ((n & (n - 1)) == 0)
+			uids = p;
+		memcpy(uids[n].octets, sqlite3_column_blob(st, 0), len);
+		uids[n++].len = len;
 	}
+	sqlite3_reset(st);
+	failed = rc != SQLITE_DONE;
+	for (i = 0; i < n && !failed; i++)
+		failed = change_doubted(id, uids[i].octets, uids[i].len) == -1;
+	free(uids);
+	return (failed ? -1 : 0);
 }
 
 static int

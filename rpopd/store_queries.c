@@ -23,7 +23,14 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, 4, NULL, ?3,"
 	    " nullif(?4, 0), 0, zeroblob(32)) ON CONFLICT DO UPDATE SET gone = NULL, since = ?3, listed = nullif(?4, 0)"
 	    " WHERE state = 4",
-	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1",
+	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1"
+	    " AND uid > ?2 AND uid <= ?3",
+	/* The octet that no unique-id has is behind all of them. */
+	[Q_SEEN_END] = "SELECT ifnull(min(uid), x'ff') FROM ("
+	    "SELECT * FROM (SELECT uid FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
+	    " UNION ALL SELECT * FROM (SELECT uid FROM suspect WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
+	    " UNION ALL SELECT * FROM (SELECT uid FROM oversize WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
+	    " UNION ALL SELECT * FROM (SELECT uid FROM relay WHERE mailbox = ?1 AND body = 0 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3))",
 	[Q_SEEN_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM seen WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SEEN_OPEN] = "SELECT EXISTS (SELECT 1 FROM seen WHERE mailbox = ?1 AND state <> 3)",
 	[Q_SEEN_SIZE] = "UPDATE seen SET listed = nullif(?3, 0) WHERE mailbox = ?1 AND uid = ?2",
@@ -36,7 +43,8 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_SINCE] = "UPDATE seen SET since = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4)),"
-	    " count(*) FILTER (WHERE state = 5) FROM seen WHERE mailbox = ?1",
+	    " count(*) FILTER (WHERE state = 5), count(*), max(uid) FROM (SELECT uid, state, gone FROM seen WHERE mailbox = ?1 AND uid > ?2"
+	    " ORDER BY uid LIMIT ?3)",
 	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1",
 	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",
 	[Q_PRINT_GET] = "SELECT fingerprint FROM print WHERE mailbox = ?1 AND uid = ?2",
@@ -47,9 +55,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_UNPROVEN_GET] = "SELECT since FROM unproven WHERE mailbox = ?1",
 	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
 	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
-	/* A digest key is longer than any unique-id. */
-	[Q_UNPROVEN_ROWS] = "SELECT uid, sha256 FROM seen WHERE mailbox = ?1 AND since >= ?2 AND state IN (0, 1, 2, 5)"
-	    " AND length(uid) <= 70",
+	[Q_UNPROVEN_ROWS] = "SELECT uid, state, since, sha256 FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
 	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest, copy) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[Q_PENDING_ROW] = "SELECT mailbox, uid, copy, id FROM pending WHERE id = ?1 OR (?1 = 0 AND link = ?2)",
 	[Q_PENDING_KEY] = "UPDATE pending SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
@@ -134,9 +140,10 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(size), max(whole),"
 	    " max(wanted) FROM ("
 	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone, size, 0 AS whole, 0 AS wanted"
-	    " FROM suspect WHERE mailbox = ?1"
-	    " UNION ALL SELECT uid, 0, 0, 0, state, gone, 0, size, 0 FROM oversize WHERE mailbox = ?1 UNION ALL"
-	    " SELECT uid, 0, 0, 0, 0, NULL, 0, 0, 1 FROM relay WHERE mailbox = ?1 AND body = 0) GROUP BY uid ORDER BY uid",
+	    " FROM suspect WHERE mailbox = ?1 AND uid > ?2 AND uid <= ?3"
+	    " UNION ALL SELECT uid, 0, 0, 0, state, gone, 0, size, 0 FROM oversize WHERE mailbox = ?1 AND uid > ?2 AND uid <= ?3"
+	    " UNION ALL SELECT uid, 0, 0, 0, 0, NULL, 0, 0, 1 FROM relay WHERE mailbox = ?1 AND body = 0 AND uid > ?2 AND uid <= ?3)"
+	    " GROUP BY uid ORDER BY uid",
 	[Q_ODD_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
 	    " WHERE mailbox = ?1 AND uid = ?2), (SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2)",
 	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 1, 0, NULL,"
@@ -180,7 +187,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_FORMER_ROWS] = "SELECT uid, ifnull(listed, size) FROM seen WHERE mailbox = ?1 AND gone IS NULL AND state <> 3 AND length(uid) <= 70",
 	[Q_FORMER_UNMARK] = "DELETE FROM seen WHERE mailbox = ?1 AND state = 4",
 	[Q_FORMER_COMPARE] = "UPDATE seen SET state = 3 WHERE mailbox = ?1 AND state IN (0, 1, 2) AND length(uid) <= 70",
-	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70 LIMIT 1",
+	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70",
 	[Q_FORMER_NAME] = "UPDATE mailbox SET account = ?1, record = ?2, host = ?3, port = ?4, login = ?5, origin = ?7,"
 	    " removed = NULL, listed = ifnull(listed, ?8) WHERE id = ?6",
 	[Q_SEEN_ABSENT] = "UPDATE seen SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL AND mailbox = ?1"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../common/compat.h"
+#include "../common/hook.h"
 #include "../common/log.h"
 #include "store.h"
 #include "store_sql.h"
@@ -28,20 +29,58 @@ static struct walk {			/* one state_seen() */
 	int		 stop;
 }	 walk;
 
-static int	 walk_odd(int64_t);
+static const struct state_place	 behind = { { 0xff }, 1 };	/* every key: see Q_SEEN_END */
+
+static int	 seen_visit(int64_t, const struct state_place *, const struct state_place *, int (*)(void *, const struct seen_row *), void *);
+static int	 seen_bind(sqlite3_stmt *, int64_t, const struct state_place *, const struct state_place *);
+static int	 counts_odd(int64_t, struct mailbox_counts *);
+static int	 walk_odd(int64_t, const struct state_place *, const struct state_place *);
 static void	 walk_row(sqlite3_context *, int, sqlite3_value **);
 static void	 walk_end(sqlite3_context *);
 static struct odd *walk_find(const uint8_t *, size_t);
 static void	 walk_call(struct seen_row *, const struct odd *);
 static void	*doubled(void *, size_t, size_t);
 
-/*
- * The rows are visited by an aggregate function of ours inside the statement, which costs two thirds of stepping from row to row.
- * Suspects and oversize
- * messages are few and are met from memory.
- */
 int
 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	static const struct state_place	 none;
+
+	return (seen_visit(mailbox, &none, &behind, cb, arg));
+}
+
+/* So many rows that none of the tables has more than STATE_PAGE of them. */
+int
+state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	struct state_place	 end;
+	sqlite3_stmt		*st;
+
+	if ((st = state_query(Q_SEEN_END)) == NULL || state_bind_uid(st, mailbox, at->uid, at->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, STATE_PAGE - 1) != SQLITE_OK)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("seen");
+		return (-1);
+	}
+	if ((end.uidlen = sqlite3_column_bytes(st, 0)) == 0 || end.uidlen > sizeof(end.uid))
+		end = behind;
+	else
+		memcpy(end.uid, sqlite3_column_blob(st, 0), end.uidlen);
+	sqlite3_reset(st);
+	if (seen_visit(mailbox, at, &end, cb, arg) == -1)
+		return (-1);
+	*at = end;
+	return (end.uid[0] == behind.uid[0] ? 0 : STATE_MORE);
+}
+
+/*
+ * The rows behind from, to included, are visited by an aggregate function of ours inside the statement, which costs two thirds of
+ * stepping from row to row.  Suspects and oversize messages are few and are met from memory.
+ */
+static int
+seen_visit(int64_t mailbox, const struct state_place *from, const struct state_place *to, int (*cb)(void *, const struct seen_row *),
+    void *arg)
 {
 	struct seen_row	 row;
 	sqlite3_stmt	*st;
@@ -51,8 +90,7 @@ state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *ar
 	memset(&walk, 0, sizeof(walk));
 	walk.cb = cb;
 	walk.arg = arg;
-	if (walk_odd(mailbox) == 0 && (st = state_query(Q_SEEN_VISIT)) != NULL &&
-	    sqlite3_bind_int64(st, 1, mailbox) == SQLITE_OK) {
+	if (walk_odd(mailbox, from, to) == 0 && (st = state_query(Q_SEEN_VISIT)) != NULL && seen_bind(st, mailbox, from, to) == 0) {
 		if ((rv = state_step(st)) == -1)
 			state_failed("seen");
 		for (i = 0; i < walk.nodd && rv == 0; i++)
@@ -69,6 +107,17 @@ state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *ar
 	free(walk.odd);
 	walk.odd = NULL;
 	return (rv);
+}
+
+static int
+seen_bind(sqlite3_stmt *st, int64_t mailbox, const struct state_place *from, const struct state_place *to)
+{
+	/* A place without octets is an empty blob, since the pointer is not NULL. */
+	if (sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 2, from->uid, (int)from->uidlen, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 3, to->uid, (int)to->uidlen, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (0);
 }
 
 /* Makes the function of Q_SEEN_VISIT known to a connection. */
@@ -146,28 +195,47 @@ state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen)
 }
 
 int
-state_counts(int64_t mailbox, struct mailbox_counts *c)
+state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
 {
-	sqlite3_stmt	*seen, *suspect;
-	int64_t		 n = 0;
+	sqlite3_stmt	*st;
+	int		 n, len;
 
-	memset(c, 0, sizeof(*c));
-	if ((seen = state_query(Q_SEEN_COUNTS)) == NULL || (suspect = state_query(Q_SUSPECT_COUNTS)) == NULL ||
-	    sqlite3_bind_int64(seen, 1, mailbox) != SQLITE_OK || sqlite3_bind_int64(suspect, 1, mailbox) != SQLITE_OK ||
-	    sqlite3_bind_int(suspect, 2, PLAN_DEATHS) != SQLITE_OK || sqlite3_bind_int(suspect, 3, PLAN_FAILURES) != SQLITE_OK)
+	if ((st = state_query(Q_SEEN_COUNTS)) == NULL || state_bind_uid(st, mailbox, at->uid, at->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, STATE_PAGE) != SQLITE_OK)
 		return (-1);
-	if (sqlite3_step(seen) != SQLITE_ROW || sqlite3_step(suspect) != SQLITE_ROW) {
+	if (sqlite3_step(st) != SQLITE_ROW) {
 		state_failed("counts");
 		return (-1);
 	}
-	c->undeleted = sqlite3_column_int64(seen, 0);
-	c->kept = sqlite3_column_int64(seen, 1);
-	c->waiting = sqlite3_column_int64(seen, 2);
-	c->suspects = sqlite3_column_int64(suspect, 0);
-	c->aside = sqlite3_column_int64(suspect, 1);
-	c->refused = sqlite3_column_int64(suspect, 2);
-	sqlite3_reset(seen);
-	sqlite3_reset(suspect);
+	c->undeleted += sqlite3_column_int64(st, 0);
+	c->kept += sqlite3_column_int64(st, 1);
+	c->waiting += sqlite3_column_int64(st, 2);
+	n = sqlite3_column_int(st, 3);
+	if ((len = sqlite3_column_bytes(st, 4)) > 0 && (size_t)len <= sizeof(at->uid)) {
+		memcpy(at->uid, sqlite3_column_blob(st, 4), len);
+		at->uidlen = len;
+	}
+	sqlite3_reset(st);
+	return (n == STATE_PAGE ? STATE_MORE : counts_odd(mailbox, c));
+}
+
+static int
+counts_odd(int64_t mailbox, struct mailbox_counts *c)
+{
+	sqlite3_stmt	*st;
+	int64_t		 n = 0;
+
+	if ((st = state_query(Q_SUSPECT_COUNTS)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_int(st, 2, PLAN_DEATHS) != SQLITE_OK || sqlite3_bind_int(st, 3, PLAN_FAILURES) != SQLITE_OK)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("counts");
+		return (-1);
+	}
+	c->suspects = sqlite3_column_int64(st, 0);
+	c->aside = sqlite3_column_int64(st, 1);
+	c->refused = sqlite3_column_int64(st, 2);
+	sqlite3_reset(st);
 	if (state_number(Q_OVERSIZE_COUNT, mailbox, &n) == -1)
 		return (-1);
 	c->oversize = n;
@@ -178,13 +246,13 @@ state_counts(int64_t mailbox, struct mailbox_counts *c)
 }
 
 static int
-walk_odd(int64_t mailbox)
+walk_odd(int64_t mailbox, const struct state_place *from, const struct state_place *to)
 {
 	struct odd	*p;
 	sqlite3_stmt	*st;
 	int		 rc;
 
-	if ((st = state_query(Q_ODD_LIST)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
+	if ((st = state_query(Q_ODD_LIST)) == NULL || seen_bind(st, mailbox, from, to) == -1)
 		return (-1);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((p = doubled(walk.odd, walk.nodd, sizeof(*p))) == NULL)
@@ -220,6 +288,7 @@ walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 
 	(void)ctx;
 	(void)argc;
+	HOOK_WORK(1);
 	if (walk.stop || (row.uid = sqlite3_value_blob(argv[0])) == NULL)
 		return;
 	row.uidlen = sqlite3_value_bytes(argv[0]);

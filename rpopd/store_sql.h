@@ -114,7 +114,7 @@ int	 check_ca_dir(const char *);			/* holds hashed certificates */
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
 	Q_ASIDE_LIST,
-	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_VISIT, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK,
+	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_VISIT, Q_SEEN_END, Q_SEEN_COUNT, Q_SEEN_GONE, Q_SEEN_BACK,
 	Q_SEEN_OPEN, Q_SEEN_SIZE, Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT, Q_SEEN_ROW,
 	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,
 	Q_UNPROVEN_GET, Q_UNPROVEN_PUT, Q_UNPROVEN_DROP, Q_UNPROVEN_ROWS,
@@ -161,7 +161,9 @@ int	 state_run(enum state_sql, int64_t mailbox);	/* ?1 only; 0 or -1 */
 int	 state_number(enum state_sql, int64_t mailbox, int64_t *);	/* ?1 only; 1 first column of the row, 0 none, -1 failed */
 
 int	 seen_register(sqlite3 *);			/* store_seen.c */
-int	 change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* store_change.c: as CHANGE_DOUBT, in a transaction */
+/* store_doubt.c, in a transaction: as CHANGE_DOUBT; and everything that is known of a message by its key gets another one */
+int	 change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen);
+int	 change_keys(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen);
 int	 mailbox_bind(sqlite3_stmt *, const struct record *);	/* store_mailbox.c: its name, ?1 to ?5 */
 void	 commit_forget(void);				/* store_commit.c */
 

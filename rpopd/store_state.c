@@ -208,6 +208,7 @@ state_query(enum state_sql q)
 {
 	if (dead || queries[q] == NULL)
 		return (NULL);
+	HOOK_WORK(1);
 	sqlite3_reset(queries[q]);
 	return (queries[q]);
 }

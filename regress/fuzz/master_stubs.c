@@ -66,7 +66,15 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_print *
 	return (0);
 }
 
-int state_unprove(int64_t m, uint32_t *n) { (void)m; *n = 0; writes++; return (0); }
+int state_unprove_slice(int64_t m, struct unprove *u) { (void)m; (void)u; writes++; return (0); }
+
+int
+state_seen_slice(int64_t m, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	(void)at;
+	return (state_seen(m, cb, arg));
+}
+
 int state_listed(int64_t m) { (void)m; return (1); }
 int state_renumber_get(int64_t m) { (void)m; return (RENUMBER_NOT); }
 
@@ -86,6 +94,17 @@ int
 state_failure(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r) { (void)m; (void)u; (void)l; (void)z; (void)r; writes++; return (1); }
 int
 state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; writes++; return (0); }
+int
+state_change_slice(int64_t m, const struct listing_change *c, size_t n, int64_t t, size_t *done)
+{
+	(void)m;
+	(void)c;
+	(void)t;
+	*done = n;
+	writes++;
+	return (0);
+}
+
 int
 state_suspect(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r) { (void)m; (void)u; (void)l; (void)z; (void)r; writes++; return (1); }
 int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }

@@ -24,29 +24,37 @@ uint32_t		 unproven;
 enum renumber		 renumbered;
 char			 notice[2048];
 
+size_t			 slices;
+
+/* The place of a mock: how many rows are behind it. */
 int
-state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
-	size_t	 i;
+	size_t	 i, end;
 
 	assert_int_equal(mailbox, 7);
-	for (i = 0; i < nrows; i++)
+	memcpy(&i, at->uid, sizeof(i));
+	end = slices != 0 && nrows - i > slices ? i + slices : nrows;
+	for (; i < end; i++)
 		if (cb(arg, &rows[i]) != 0)
 			return (-1);
-	return (0);
+	memcpy(at->uid, &end, sizeof(end));
+	return (end < nrows ? STATE_MORE : 0);
 }
 
 int
-state_change(int64_t mailbox, const struct listing_change *c, size_t n, int64_t now)
+state_change_slice(int64_t mailbox, const struct listing_change *c, size_t n, int64_t now, size_t *done)
 {
+	size_t	 end = slices != 0 && n - *done > slices ? *done + slices : n;
+
 	(void)mailbox;
 	(void)now;
 	assert_true(n <= nitems(changes));
 	if (change_rv != 0)
 		return (change_rv);
-	memcpy(changes, c, n * sizeof(*c));
-	nchanges = n;
-	return (0);
+	memcpy(changes + *done, c + *done, (end - *done) * sizeof(*c));
+	*done = nchanges = end;
+	return (end < n ? STATE_MORE : 0);
 }
 
 int
@@ -64,13 +72,15 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_prin
 }
 
 int
-state_unprove(int64_t mailbox, uint32_t *n)
+state_unprove_slice(int64_t mailbox, struct unprove *u)
 {
+	uint32_t	 n = slices != 0 && unproven > slices ? slices : unproven;
+
 	(void)mailbox;
-	unproves++;
-	*n = unproven;
-	unproven = 0;
-	return (0);
+	unproves += u->n == 0;
+	u->n += n;
+	unproven -= n;
+	return (unproven > 0 ? STATE_MORE : 0);
 }
 
 int
@@ -219,6 +229,41 @@ list(struct session *s, uint32_t msgno, const char *uid)
 	assert_int_equal(plan_add(&s->plan, msgno, (const uint8_t *)uid, strlen(uid)), 0);
 }
 
+enum plan_result
+through(struct session *s, enum plan_result result)
+{
+	while (result == PLAN_MORE)
+		result = plan_go_on(s);
+	return (result);
+}
+
+int
+recorded(struct session *s, int rv)
+{
+	while (rv == STATE_MORE)
+		rv = plan_record(s);
+	return (rv);
+}
+
+void
+ended(struct session *s)
+{
+	while ((plan_end)(s) == STATE_MORE)
+		;
+}
+
+/* Whole, then in slices of one row. */
+int
+whole_and_sliced(int (*group)(void))
+{
+	int	 failed;
+
+	slices = 0;
+	failed = group();
+	slices = 1;
+	return (failed + group());
+}
+
 /* Every message that is asked for shows the header that its row knows, but for message other. */
 enum plan_result
 prove(struct session *s, uint32_t other)
@@ -234,7 +279,7 @@ prove(struct session *s, uint32_t other)
 		if (f->msgno == other)
 			f->digest[0] ^= 1;
 	}
-	return (proof_decide(s));
+	return (through(s, (proof_decide)(s)));
 }
 
 const struct listing_change *

@@ -26,6 +26,19 @@ extern int			 failures;		/* state_failure() counts up */
 extern char			 notice[2048];		/* the last one: subject, text */
 extern int			 notices;
 
+extern size_t			 slices;		/* rows in one slice; 0: all of them */
+
+/* A plan, or an end, through all of its slices. */
+enum plan_result through(struct session *, enum plan_result);
+int	 recorded(struct session *, int);
+void	 ended(struct session *);
+#define plan_make(s, listing, has_uidl)	through((s), (plan_make)((s), (listing), (has_uidl)))
+#define renumber_decide(s)		through((s), (renumber_decide)(s))
+#define proof_decide(s)			through((s), (proof_decide)(s))
+#define plan_confirm(s, quit_ok)	recorded((s), (plan_confirm)((s), (quit_ok)))
+#define plan_end(s)			ended(s)
+int	 whole_and_sliced(int (*)(void));	/* run a group of tests both ways; the sum of what it returns */
+
 void	 begin(struct session *, uint32_t count, int leave);
 void	 list(struct session *, uint32_t msgno, const char *uid);
 struct seen_row	*row(const char *uid, enum seen_state, int64_t gone, uint32_t deaths, uint32_t failed);

@@ -19,6 +19,7 @@ static struct former		 formers[20];
 static size_t			 nformers;
 static struct former_message	 known[20][64];	/* of formers[]; the end has no unique-id */
 static char			 uids[64][8];
+static size_t			 unprove_slices;
 static int64_t			 adopted;
 static int			 adopted_doubt;
 static char			 adopted_origin[PROTO_ORIGIN_SIZE];
@@ -67,12 +68,12 @@ state_record_get(int64_t mailbox, struct record_state *rs)
 	return (0);
 }
 
+/* As many slices as there are octets in its place. */
 int
-state_unprove(int64_t mailbox, uint32_t *n)
+state_unprove_slice(int64_t mailbox, struct unprove *u)
 {
 	(void)mailbox;
-	*n = 0;
-	return (0);
+	return (u->at.uidlen++ < unprove_slices ? STATE_MORE : 0);
 }
 
 static int64_t	 listed;		/* the only mailbox that was */
@@ -386,10 +387,32 @@ test_many(void **state)
 	plan_free(&s.plan);
 }
 
+/* What ended without a word is made ready in slices, one mailbox after the other, before anything is compared. */
+static void
+test_slices(void **state)
+{
+	struct session	 s;
+	enum former_past past;
+	int		 i;
+
+	(void)state;
+	begin(&s, 12, 1000, 7);
+	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 9000, 7);
+	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
+	unprove_slices = 5;
+	for (i = 0; i < 5; i++)
+		assert_int_equal(former_find(&s, &past), 3);
+	unprove_slices = 0;			/* the first one is ready; the second one never was not */
+	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(adopted, formers[1].id);
+	plan_free(&s.plan);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_slices),
 		cmocka_unit_test(test_kin),
 		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_adopted),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c rpopd/refusal.c rpopd/vanish.c common/strset.c */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_step.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c rpopd/refusal.c rpopd/vanish.c common/strset.c */
 /* The guard against renumbered mailboxes: every row of the table in renumber.c. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -314,8 +314,8 @@ test_marked_rows(void **state)
 	plan_free(&s.plan);
 }
 
-int
-main(void)
+static int
+group(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_suspicion),
@@ -331,4 +331,10 @@ main(void)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
+
+int
+main(void)
+{
+	return (whole_and_sliced(group));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c rpopd/refusal.c rpopd/vanish.c common/strset.c */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_step.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/clock.c rpopd/refusal.c rpopd/vanish.c common/strset.c */
+/* libs: -DRPOPD_HOOKS */
 /* Proofs: the rows of the second and the third table in plan.c, and of groups of marked messages. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,22 @@
 
 #include <cmocka.h>
 
+#include "../../common/hook.h"
 #include "planrig.h"
+
+static uint64_t	 worked;
+
+void
+hook_reach(const char *point)
+{
+	(void)point;
+}
+
+void
+hook_work(uint64_t n)
+{
+	worked += n;
+}
 
 static void
 one(struct session *s, int leave, uint32_t size, int64_t known, enum seen_state st, int64_t gone)
@@ -279,29 +295,69 @@ taken(void *used, const uint8_t *key, size_t len)
 	return (strtonum(number, 1, UINT32_MAX, NULL) <= *(uint32_t *)used);
 }
 
+/* With the number that was found last, whatever it is by now, the right one is found; one behind the other in two looks. */
 static void
 test_keys(void **state)
 {
 	static const uint32_t	 t[] = { 0, 1, 2, 3, 7, 8, 100000 };
 	uint8_t			 digest[PROTO_DIGEST_LEN] = { 1 }, key[STATE_KEY_MAX], want[STATE_KEY_MAX];
-	uint32_t		 used;
-	size_t			 i, len;
+	uint32_t		 used, last;
+	size_t			 i, j, len;
 
 	(void)state;
-	for (i = 0; i < nitems(t); i++) {
-		used = t[i];
-		looks = 0;
-		len = digest_key_free(key, digest, taken, &used);
-		assert_int_equal(len, digest_key(want, digest, used + 1));
-		assert_memory_equal(key, want, len);
-		assert_true(looks <= 40);
-	}
+	for (i = 0; i < nitems(t); i++)
+		for (j = 0; j < nitems(t); j++) {
+			used = t[i];
+			last = t[j];
+			looks = 0;
+			len = digest_key_free(key, digest, &last, taken, &used);
+			assert_int_equal(len, digest_key(want, digest, used + 1));
+			assert_memory_equal(key, want, len);
+			assert_int_equal(last, used + 1);
+			assert_true(looks <= 40);
+		}
+	for (used = last = 0, looks = 0; used < 1000; used++)
+		assert_int_not_equal(digest_key_free(key, digest, &last, taken, &used), 0);
+	assert_true(looks <= 2 * 1000);
 }
 
-int
-main(void)
+/* Very many equal messages whose unique-ids are new: each finds the row of one of them in a few looks. */
+static void
+test_equal(void **state)
+{
+	enum { MANY = 100000 };
+	static struct orphans	 o;
+	struct orphan		*e;
+	uint8_t			 digest[PROTO_DIGEST_LEN] = { 7 }, other[PROTO_DIGEST_LEN] = { 9 }, key[STATE_KEY_MAX];
+	uint64_t		 before;
+	uint32_t		 i;
+
+	(void)state;
+	for (i = 1; i <= MANY; i++) {
+		e = orphan_add(&o, key, digest_key(key, digest, i));
+		assert_non_null(e);
+		e->claimed = i == MANY;		/* it was found by other means */
+	}
+	assert_non_null(orphan_add(&o, key, digest_key(key, other, 1)));
+	while ((i = orphan_prepare(&o, 7, 0)) == STATE_MORE)
+		;
+	assert_int_equal(i, 0);
+	assert_int_equal(o.n, MANY);
+	before = worked;
+	for (i = 1; i < MANY; i++)
+		assert_non_null(orphan_claim(&o, digest, ORPHAN_BY_UID | ORPHAN_BY_DIGEST));
+	assert_null(orphan_claim(&o, digest, ORPHAN_BY_UID | ORPHAN_BY_DIGEST));
+	assert_null(orphan_claim(&o, other, ORPHAN_BY_UID));
+	assert_non_null(orphan_claim(&o, other, ORPHAN_BY_DIGEST));
+	assert_true(worked - before < (uint64_t)MANY * 50);
+	orphan_free(&o);
+}
+
+static int
+group(void)
 {
 	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_dele),
 		cmocka_unit_test(test_back),
@@ -313,4 +369,10 @@ main(void)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
+
+int
+main(void)
+{
+	return (whole_and_sliced(group));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c rpopd/refusal.c rpopd/vanish.c common/strset.c */
+/* links: regress/unit/planrig.c rpopd/spot.c rpopd/plan.c rpopd/plan_step.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/renumber.c rpopd/orphan.c rpopd/digest_key.c common/log.c common/hook.c common/clock.c rpopd/refusal.c rpopd/vanish.c common/strset.c */
 /* Spot checks: after which sessions they stand in for a listing, and what they notice. */
 #include <setjmp.h>
 #include <stdarg.h>

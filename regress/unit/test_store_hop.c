@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_told.c rpopd/store_body.c rpopd/store_hop.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c common/route.c common/route_walk.c common/route_wire.c common/buf.c common/proto.c build/state_schema.c rpopd/store_root.c common/strset.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_told.c rpopd/store_body.c rpopd/store_hop.c rpopd/store_change.c rpopd/store_doubt.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c common/route.c common/route_walk.c common/route_wire.c common/buf.c common/proto.c build/state_schema.c rpopd/store_root.c common/strset.c */
 /* libs: -lsqlite3 */
 /* state.db: which row of rpopd.db is the next hop that mail waits for. */
 #include <setjmp.h>

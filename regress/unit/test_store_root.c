@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_told.c rpopd/store_body.c rpopd/store_change.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c rpopd/store_root.c */
+/* links: rpopd/store_sql.c rpopd/store_queries.c rpopd/store_state.c rpopd/store_seen.c rpopd/store_commit.c rpopd/store_rcpt.c rpopd/store_relay.c rpopd/store_told.c rpopd/store_body.c rpopd/store_change.c rpopd/store_doubt.c rpopd/store_mailbox.c rpopd/store_migrate.c rpopd/digest_key.c common/log.c common/hook.c build/state_schema.c rpopd/store_root.c */
 /* libs: -lsqlite3 */
 /* state.db: the counter of durable transactions, links without rows, and rows without files. */
 #include <sys/stat.h>
