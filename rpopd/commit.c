@@ -43,6 +43,7 @@ TAILQ_HEAD(batches, batch);
 
 static size_t		 commit_header_key(const struct plan *, const struct message *, uint8_t *);
 static int		 commit_rcpt_sane(const struct msg_rcpt *, const struct receipt *);
+static int		 commit_rcpt_right(const struct msg_rcpt *, const struct member *);
 static int		 commit_link_sane(const char *, const struct member *, uint32_t);
 static struct batch	*commit_open(void);
 static void		 commit_free(struct batch *);
@@ -134,7 +135,8 @@ commit_rcpt(const struct msg_rcpt *rcpt)
 		return (-1);
 	r = &filling->receipts[filling->n - 1];
 	m = &filling->members[filling->n - 1];
-	if (m->due == 0 || m->note_due || !commit_rcpt_sane(rcpt, r) || !commit_link_sane(rcpt->link, m, r->nrcpt))
+	if (m->due == 0 || m->note_due || !commit_rcpt_sane(rcpt, r) || !commit_link_sane(rcpt->link, m, r->nrcpt) ||
+	    !commit_rcpt_right(rcpt, m))
 		return (-1);
 	r->rcpts[r->nrcpt++] = *rcpt;
 	m->due--;
@@ -155,6 +157,24 @@ commit_rcpt_sane(const struct msg_rcpt *rcpt, const struct receipt *r)
 		return (1);
 	return (r->note != NULL && ((rcpt->kind == RCPT_QUARANTINE && rcpt->nexthop == 0) ||
 	    strlen(rcpt->dest) < PROTO_ADDR_SIZE));
+}
+
+/* What the routing table gives for the record, as it is now or was when the session began. */
+static int
+commit_rcpt_right(const struct msg_rcpt *rcpt, const struct member *m)
+{
+	const struct session	*s = session_by_id(m->session);
+	char			 dest[PROTO_DEST_SIZE * 4];
+
+	if (s == NULL || s->routing == NULL)
+		return (0);
+	if (decide_rcpt(s->routing->decider, &s->origin, rcpt) || decide_rcpt(master.routing->decider, &s->origin, rcpt))
+		return (1);
+	log_warnx("%s: message %u: the deliverer says that it goes to %s (%s %u), which neither the record nor a row of table route says: "
+	    "nothing of this is delivered, the message stays on the server; look for the cause, the deliverer may be in other hands",
+	    s->label, m->msgno, log_vis(dest, sizeof(dest), rcpt->dest, strlen(rcpt->dest)), rcpt->kind == RCPT_RELAY ? "next hop" : "kind",
+	    rcpt->kind == RCPT_RELAY ? rcpt->nexthop : rcpt->kind);
+	return (0);
 }
 
 /* A name as the deliverer's spool.c makes it, of this recipient of this message: no other row can have it. */

@@ -78,7 +78,8 @@ int
 reload_load(char *err, size_t errsize)
 {
 	struct complaint	 c = { "", 0, 0 };
-	struct config		*config, *old = master.config;
+	struct config		*config;
+	struct routing		*routing, *old = master.routing;
 	struct task		*tasks;
 
 	if ((config = reload_read(&c)) == NULL || (config->unsound > 0 && master.config != NULL)) {
@@ -95,12 +96,15 @@ reload_load(char *err, size_t errsize)
 		config_free(config);
 		return (-1);
 	}
+	if ((routing = routing_new(config)) == NULL)
+		fatal("routing table");
+	master.routing = routing;
 	master.config = config;
 	state_keep_set(config->settings.keep_state_days * 86400LL);
 	master.config_version = config_version(master.opt.store);
 	reload_adopt(tasks, config->nrecords);
 	token_reload();
-	config_free(old);
+	routing_release(old);
 	master.loaded = time(NULL);
 	reload_log_level();
 	log_debug("%zu records loaded, routing table of %zu octets", config->nrecords, route_memory(config->routes));

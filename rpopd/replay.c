@@ -25,6 +25,7 @@ static struct {
 	struct child	*child;
 	int64_t		*ids;			/* in the order of the rows sent; 0: not to be dropped */
 	size_t		 n, size;
+	int		 odd;			/* a row was not sent */
 } replay;
 
 void
@@ -39,14 +40,22 @@ replay_begin(struct child *c)
 	if ((rows = state_pending(replay_row, NULL)) == -1 || state_relay_links(replay_hold, NULL) == -1 ||
 	    state_spent(replay_spent, NULL) == -1)
 		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
-	sure = rows == 0;
+	sure = rows == 0 && !replay.odd;
 	link_send(&c->link, IMSG_REPLAY_END, -1, &sure, sizeof(sure));
 }
 
 static int
 replay_row(void *arg, int64_t id, const struct msg_rcpt *m)
 {
+	char	 dest[PROTO_DEST_SIZE * 4];
+
 	(void)arg;
+	if (!decide_form(m->dest)) {
+		log_warnx("state.db: row %lld of pending cannot be right and is left alone: %s is no directory of anybody's mail; see it with "
+		    "sqlite3, and remove it", (long long)id, log_vis(dest, sizeof(dest), m->dest, strlen(m->dest)));
+		replay.odd = 1;
+		return (0);
+	}
 	if (replay.n == replay.size) {
 		replay.size = replay.size == 0 ? 256 : replay.size * 2;
 		if ((replay.ids = reallocarray(replay.ids, replay.size, sizeof(*replay.ids))) == NULL)

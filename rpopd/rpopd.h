@@ -86,6 +86,7 @@ struct task {
 struct rpopd {
 	struct options		 opt;
 	struct config		*config;
+	struct routing		*routing;	/* of it */
 	struct task		*tasks;
 	size_t			 ntasks;
 	struct sessions		 sessions;

@@ -583,6 +583,7 @@ session_end(struct session *s)
 		report_session(s);
 	}
 	token_leave(s);
+	routing_release(s->routing);
 	plan_free(&s->plan);
 	freezero(s, sizeof(*s));
 }

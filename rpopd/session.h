@@ -12,6 +12,7 @@
 #include "../common/link.h"
 #include "../common/proto.h"
 #include "childlog.h"
+#include "decide.h"
 #include "plan.h"
 
 struct child;
@@ -43,6 +44,8 @@ struct session {
 	uint32_t		 leave;
 	struct quota		 quota;
 	enum dist_mode		 mode;
+	struct origin		 origin;	/* whose mail it brings */
+	struct routing		*routing;	/* as it was when the deliverer was told; NULL: it was not yet */
 	char			 label[PROTO_RECORD_SIZE];
 	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
 	int			 fd;		/* connected, waiting for the deliverer's routing table; -1: none */
