@@ -13,6 +13,9 @@
 #include "proto.h"
 
 static void	 link_lost(const struct link *);
+static void	 link_resume(struct link *);
+static void	 link_queue(struct link *);
+static void	 link_unhold(struct link *);
 static void	 link_readable(int, short, void *);
 static void	 link_writable(int, short, void *);
 static void	 link_fail(struct link *, const char *);
@@ -77,7 +80,7 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 	}
 	if (l->name != NULL)
 		log_trace("to %s: %s, %zu octets%s", l->name, imsg_type_str(type), len, fd != -1 ? " and a descriptor" : "");
-	event_add(&l->wev, NULL);
+	link_queue(l);
 	return (0);
 }
 
@@ -88,7 +91,7 @@ link_send_id(struct link *l, uint32_t type, uint32_t id, const void *data, size_
 		link_lost(l);
 		return (-1);
 	}
-	event_add(&l->wev, NULL);
+	link_queue(l);
 	return (0);
 }
 
@@ -118,7 +121,36 @@ link_pause(struct link *l, int paused)
 	if (paused)
 		event_del(&l->rev);
 	else
-		event_add(&l->rev, NULL);
+		link_resume(l);
+}
+
+/* What was read already, but not looked at, comes first. */
+static void
+link_resume(struct link *l)
+{
+	event_add(&l->rev, NULL);
+	event_active(&l->rev, EV_READ, 1);
+}
+
+/* Something was queued. */
+static void
+link_queue(struct link *l)
+{
+	event_add(&l->wev, NULL);
+	if (l->polite && !l->paused) {
+		l->held = 1;
+		link_pause(l, 1);
+	}
+}
+
+/* It was written, or cannot be any more: then the reader reports the end. */
+static void
+link_unhold(struct link *l)
+{
+	if (!l->held)
+		return;
+	l->held = 0;
+	link_pause(l, 0);
 }
 
 static void
@@ -130,7 +162,7 @@ link_readable(int fd, short event, void *arg)
 
 	(void)fd;
 	(void)event;
-	n = rules_read(&l->ibuf, l->name, l->rules, l->nrules, &l->state, l->arg, err, sizeof(err));
+	n = rules_read_until(&l->ibuf, l->name, l->rules, l->nrules, &l->state, &l->paused, l->arg, err, sizeof(err));
 	if (n != 1 && l->open)
 		link_fail(l, n == 0 ? NULL : err);
 }
@@ -146,12 +178,17 @@ link_writable(int fd, short event, void *arg)
 		/* What the peer still said before it died is worth reading: the reader reports the end. */
 		if (errno != EPIPE && errno != ECONNRESET)
 			link_fail(l, strerror(errno));
+		else
+			link_unhold(l);
 		return;
 	}
 	if (imsgbuf_queuelen(&l->ibuf) > 0)
 		event_add(&l->wev, NULL);
-	else if (l->drained != NULL)
-		l->drained(l->arg);
+	else {
+		link_unhold(l);
+		if (l->drained != NULL)
+			l->drained(l->arg);
+	}
 }
 
 static void

@@ -22,6 +22,8 @@ struct link {
 	int		 open;
 	const char	*name;		/* of the peer, for the log at LOG_LEVEL_ALL; NULL: not logged */
 	int		 paused;	/* not reading */
+	int		 polite;	/* reads no more while something is queued for the peer; set by the owner */
+	int		 held;		/* paused for that reason */
 	void		*arg;
 	/* The peer is gone (why NULL) or broke the rules (a sentence).  The link is closed already; arg's owner may free it. */
 	void		(*down)(void *arg, const char *why);

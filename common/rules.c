@@ -10,6 +10,17 @@
 #include "proto.h"
 #include "rules.h"
 
+struct channel {
+	struct imsgbuf		*imsgbuf;
+	const char		*peer;
+	const struct rule	*rules;
+	size_t			 nrules;
+	const uint32_t		*state;
+	const int		*stop;
+	void			*arg;
+};
+
+static int	 rules_buffered(const struct channel *, char *, size_t);
 static int	 rule_in_state(const struct rule *, uint32_t);
 static int	 rule_run(const struct rule *, void *, struct imsg *, char *, size_t);
 
@@ -70,31 +81,51 @@ rules_dispatch(const struct rule *rules, size_t nrules, uint32_t state, void *ar
 	return (ret);
 }
 
-/* A handler must not clear the imsgbuf it is called from; it returns -1 or sets a flag instead. */
 int
 rules_read(struct imsgbuf *imsgbuf, const char *peer, const struct rule *rules, size_t nrules, const uint32_t *state, void *arg,
     char *err, size_t errsize)
 {
-	struct imsg	 imsg;
+	static const int	 never = 0;
+
+	return (rules_read_until(imsgbuf, peer, rules, nrules, state, &never, arg, err, errsize));
+}
+
+int
+rules_read_until(struct imsgbuf *imsgbuf, const char *peer, const struct rule *rules, size_t nrules, const uint32_t *state,
+    const int *stop, void *arg, char *err, size_t errsize)
+{
+	struct channel	 c = { imsgbuf, peer, rules, nrules, state, stop, arg };
 	int		 n;
 
+	if (rules_buffered(&c, err, errsize) == -1)
+		return (-1);
+	if (*stop)
+		return (1);
 	if ((n = imsgbuf_read(imsgbuf)) != 1) {
 		if (n == -1)
 			snprintf(err, errsize, "read: %s", strerror(errno));
 		return (n);
 	}
-	while ((n = imsgbuf_get(imsgbuf, &imsg)) == 1) {
-		if (peer != NULL && imsg_get_type(&imsg) != IMSG_LOG)
-			log_trace("from %s: %s, %zu octets%s", peer, imsg_type_str(imsg_get_type(&imsg)), imsg_get_len(&imsg),
+	return (rules_buffered(&c, err, errsize) == -1 ? -1 : 1);
+}
+
+/* A handler must not clear the imsgbuf it is called from; it returns -1 or sets a flag instead. */
+static int
+rules_buffered(const struct channel *c, char *err, size_t errsize)
+{
+	struct imsg	 imsg;
+	int		 n = 0;
+
+	while (!*c->stop && (n = imsgbuf_get(c->imsgbuf, &imsg)) == 1) {
+		if (c->peer != NULL && imsg_get_type(&imsg) != IMSG_LOG)
+			log_trace("from %s: %s, %zu octets%s", c->peer, imsg_type_str(imsg_get_type(&imsg)), imsg_get_len(&imsg),
 			    ibuf_fd_avail(imsg.buf) ? " and a descriptor" : "");
-		n = rules_dispatch(rules, nrules, *state, arg, &imsg, err, errsize);
+		n = rules_dispatch(c->rules, c->nrules, *c->state, c->arg, &imsg, err, errsize);
 		imsg_free(&imsg);
 		if (n == -1)
 			return (-1);
 	}
-	if (n == -1) {
+	if (n == -1)
 		snprintf(err, errsize, "broken stream: %s", strerror(errno));
-		return (-1);
-	}
-	return (1);
+	return (n == -1 ? -1 : 0);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The control socket.  Root may change things; members of the socket's group may look.  A client that sends garbage is closed,
- * never more (CVE-2025-62875).
+ * never more (CVE-2025-62875).  It is not heard while answers are queued for it, and closed when it neither asks nor takes its answers.
+ * No process of the daemon's is in the group, and some places are root's.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,8 +23,10 @@
 #include "mailroot.h"
 #include "rpopd.h"
 
-#define CONTROL_GROUP	"_rpopd"
+#define CONTROL_GROUP	"_rpopctl"
 #define CONTROL_CLIENTS	16
+#define CONTROL_OTHERS	10	/* of them for others than root */
+#define CONTROL_IDLE	20	/* s without a request, or without taking anything of an answer */
 #define CONTROL_PORTION	64	/* records in the queue at once */
 #define CONTROL_MSEC	5	/* that a portion takes, about */
 
@@ -36,10 +39,16 @@ struct client {
 	int			 listing;	/* or another answer of several messages */
 	size_t			 next;
 	struct ctl_name		 name;		/* empty: every record */
+	struct event		 clock;
+	uint32_t		 requests, queued;	/* when the clock was looked at last */
+	uint32_t		 asked;		/* requests so far */
 	struct event		 go_on;		/* the next portion, if the channel does not ask for it */
 };
 
+static const struct timeval	 idle = { CONTROL_IDLE, 0 };
+
 static void	 control_accept(int, short, void *);
+static void	 control_clock(int, short, void *);
 static void	 control_down(void *, const char *);
 static void	 control_sweep(int, short, void *);
 static void	 control_poll_none(const char *, char *, size_t);
@@ -75,7 +84,7 @@ static const struct rule	 control_rules[] = {
 };
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
-static int			 nclients, listener = -1;
+static int			 nclients, nothers, listener = -1;
 static struct event		 accept_event, sweep_event;
 static char			 socket_path[PATH_MAX];
 
@@ -129,7 +138,8 @@ control_accept(int fd, short event, void *arg)
 	(void)arg;
 	if ((s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) == -1)
 		return;
-	if (nclients >= CONTROL_CLIENTS || getpeereid(s, &uid, &gid) == -1 || (c = calloc(1, sizeof(*c))) == NULL) {
+	if (getpeereid(s, &uid, &gid) == -1 || nclients >= CONTROL_CLIENTS || (uid != 0 && nothers >= CONTROL_OTHERS) ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
 		close(s);
 		return;
 	}
@@ -139,8 +149,33 @@ control_accept(int fd, short event, void *arg)
 		free(c);
 		return;
 	}
+	c->link.polite = 1;
+	evtimer_set(&c->clock, control_clock, c);
+	evtimer_add(&c->clock, &idle);
 	LIST_INSERT_HEAD(&clients, c, entry);
 	nclients++;
+	nothers += !c->root;
+}
+
+/* Whose turn is it?  A client that waits for the daemon, for a trial for example, may do so. */
+static void
+control_clock(int fd, short event, void *arg)
+{
+	struct client	*c = arg;
+	uint32_t	 queued = link_queued(&c->link);
+
+	(void)fd;
+	(void)event;
+	if (c->gone)
+		return;
+	if (c->asked == c->requests && queued == c->queued && (queued > 0 || !c->listing)) {
+		link_close(&c->link);
+		control_down(c, queued > 0 ? "it does not take its answers" : "it asks for nothing");
+		return;
+	}
+	c->requests = c->asked;
+	c->queued = queued;
+	evtimer_add(&c->clock, &idle);
 }
 
 /* Freed from the event loop: a handler of this link may be on the stack. */
@@ -173,6 +208,8 @@ control_sweep(int fd, short event, void *arg)
 			continue;
 		LIST_REMOVE(c, entry);
 		evtimer_del(&c->go_on);
+		evtimer_del(&c->clock);
+		nothers -= !c->root;
 		link_close(&c->link);
 		nclients--;
 		free(c);
@@ -185,6 +222,7 @@ control_allowed(void *client, struct imsg *imsg, int root)
 {
 	struct client	*c = client;
 
+	c->asked++;
 	if (c->listing) {
 		control_reply(c, 0, "one request at a time");
 		return (0);

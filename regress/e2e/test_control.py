@@ -3,10 +3,13 @@
 import json
 import os
 import random
+import re
+import select
 import socket
 import stat
 import struct
 import subprocess
+import sys
 
 import pytest
 
@@ -253,3 +256,89 @@ def test_json_is_json_whatever_the_names_are(personal, popd):
     assert len(json.loads(personal.ctl("-j", "status").log)["records"]) == 5
     assert len(json.loads(personal.ctl("-j", "show", "account", "anna@example.org").log)["records"]) == 5
     assert daemon.stop() == 0
+
+
+def flood(s, data, most):
+    """Send as much of it as the other side takes, again and again; how many octets that was, most at least if there is no end."""
+    s.setblocking(False)
+    sent = 0
+    while sent < most and select.select([], [s], [], 5)[1]:
+        try:
+            sent += s.send(data)
+        except BlockingIOError:
+            pass
+    return sent
+
+
+def ctl_type(name):
+    """The number of a message, from the header that both sides are made of."""
+    with open(os.path.join(rigs.REPO, "common", "proto.h")) as f:
+        text = re.search(r"enum imsg_type \{(.*?)\n\};", f.read(), re.S).group(1)
+    return re.findall(r"^\t(IMSG_\w+)", text, re.M).index(name)
+
+
+def test_answers_that_nobody_takes(running):
+    """A client that only asks is not heard any more once its answers are queued; others are."""
+    def resident():
+        return int(re.search(r"VmRSS:\s+(\d+)", rigs.read_proc(running.daemon.pid, "status")).group(1))
+    before, ask = resident(), struct.pack("=IIII", ctl_type("IMSG_CTL_STATUS"), 16, 2, 0) * 4096
+    held = [connect(running) for _ in range(4)]
+    try:
+        for s in held:
+            assert flood(s, ask, 16 << 20) < 8 << 20, "everything is read, and answered"
+            assert len(running.status()["records"]) == 3
+        assert resident() - before < 16 << 10, "kilobytes more"
+        held[0].settimeout(30)
+        assert held[0].recv(16), "what was asked is answered, in turn"
+    finally:
+        for s in held:
+            s.close()
+    assert len(running.status()["records"]) == 3
+
+
+def test_one_who_asks_nothing_is_closed(running):
+    with connect(running) as s:
+        s.settimeout(rigs.PATIENCE)
+        assert s.recv(1) == b""
+    assert running.daemon.running()
+
+
+HOLD = """
+import socket, sys
+held = []
+for _ in range(40):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    s.settimeout(5)
+    try:
+        s.connect(sys.argv[1])
+    except OSError:
+        continue
+    held.append(s)
+print(len(held), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_root_has_places_of_its_own(running):
+    """Whoever may look cannot keep root out."""
+    path = os.path.join(running.run, "rpopd.sock")
+    os.chmod(path, 0o666)
+    os.chmod(running.run, 0o755)
+    p = subprocess.Popen(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", sys.executable, "-c", HOLD, path],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert int(p.stdout.readline()) >= 8, "others may look, too"
+        for _ in range(5):
+            assert len(running.status()["records"]) == 3
+    finally:
+        p.communicate(b"")
+
+
+def test_no_process_is_in_the_sockets_group(running):
+    gid = os.stat(os.path.join(running.run, "rpopd.sock")).st_gid
+    running.daemon.ready()
+    for role, pids in running.daemon.processes().items():
+        for pid in pids:
+            status = rigs.read_proc(pid, "status")
+            gids = set(re.search(r"^Gid:\s+(.*)$", status, re.M).group(1).split() + re.search(r"^Groups:\s*(.*)$", status, re.M).group(1).split())
+            assert role == "rpopd" or str(gid) not in gids, role
