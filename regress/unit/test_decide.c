@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/decide.c common/route.c common/route_walk.c common/route_wire.c common/log.c common/buf.c common/proto.c */
+/* links: rpopd/decide.c common/route.c common/route_walk.c common/route_wire.c common/log.c common/buf.c common/proto.c common/strset.c */
 /* What a deliverer may say of a recipient: every row of the table in decide.c, and what a lie would need. */
 #include <setjmp.h>
 #include <stdarg.h>
