@@ -35,6 +35,7 @@ struct role_conf {
 	int			 ever_ready;
 	int			 died;		/* the last one; its successor is not ready yet */
 	int			 tries;		/* that died before the first one was ready */
+	int			 failed;	/* starts in a row that did not become ready */
 	int			 backoff;	/* s */
 	int64_t			 started;
 	struct event		 timer;
@@ -278,6 +279,7 @@ child_set_ready(struct child *c)
 {
 	c->ready = 1;
 	conf[c->role].ever_ready = 1;
+	conf[c->role].failed = 0;
 	if (conf[c->role].died)
 		log_notice("%s[%d] was started in its place", conf[c->role].name, (int)c->pid);
 	conf[c->role].died = 0;
@@ -398,6 +400,10 @@ child_restart(enum role role)
 	struct role_conf	*rc = &conf[role];
 
 	rc->tries += !rc->ever_ready;
+	/* A daemon may wait for somebody who repairs what it dies of; a single run ends, and its exit status tells. */
+	if (master.opt.once && rc->ever_ready && rc->failed++ >= START_TRIES && role != ROLE_OAUTH && role != ROLE_SENDER)
+		fatalx("%s has died %d times in a row before it was ready; see the lines above, then try again; what was retrieved is safe",
+		    rc->name, START_TRIES);
 	if (child_hopeless(role)) {
 		if (role != ROLE_OAUTH && role != ROLE_SENDER)
 			fatalx("%s cannot start; see the lines above, then try again", rc->name);

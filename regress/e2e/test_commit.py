@@ -12,6 +12,7 @@ import pytest
 
 import corpus
 import rig as rigs
+from popd import Behaviour
 
 MASTER = ["master.dialed", "master.planned", "master.receipts", "master.commit_before", "master.commit_after", "master.committed_sent",
     "master.verdict_sent", "master.settled", "master.done"]
@@ -162,3 +163,44 @@ def test_no_child_outlives_the_master(unified, traffic):
     os.kill(daemon.pid, signal.SIGKILL)
     daemon.proc.wait(30)
     daemon.orphans_gone()
+
+
+class Spoils(Behaviour):
+    """Before the last message it makes the Maildir unwritable, so that what is committed waits; before QUIT the deliverer dies."""
+
+    def __init__(self, rig):
+        super().__init__()
+        self.rig = rig
+
+    def cmd_retr(self, s, arg):
+        if int(arg) == len(s.view):
+            new = os.path.join(self.rig.mail, "example.org", "anna", "new")
+            os.chown(new, 0, 0)
+            os.chmod(new, 0o555)
+        super().cmd_retr(s, arg)
+
+    def cmd_quit(self, s, arg):
+        for pid in self.rig.runs[-1].processes()["deliverer"]:
+            os.kill(pid, signal.SIGKILL)
+        super().cmd_quit(s, arg)
+
+
+def test_single_run_ends_if_the_replay_is_deadly(personal, popd):
+    """The deliverer was ready, and then dies in every replay: a single run says so and ends; a repaired one delivers."""
+    server = popd(messages=[corpus.mail("m1")])
+    personal.record("anna@example.org", "isp", server)
+    assert personal.once().code == 0
+    server.behaviour = Spoils(personal)
+    for i in range(4):
+        server.box.add(corpus.mail("n%d" % i))
+    result = personal.once("-K", "deliverer:deliverer.replay:2", hooks=True)
+    assert result.code == 1
+    assert "before it was ready" in result.log
+    new = os.path.join(personal.mail, "example.org", "anna", "new")
+    owner = os.stat(personal.mail)
+    os.chown(new, owner.st_uid, owner.st_gid)
+    os.chmod(new, 0o700)
+    server.behaviour = Behaviour()
+    personal.once()
+    assert personal.once().code == 0
+    assert personal.idents() == {"example.org/anna": ["m1", "n0", "n1", "n2", "n3"]}
