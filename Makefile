@@ -71,7 +71,8 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd
 		rpopd/store_config.o rpopd/store_queries.o rpopd/store_net.o rpopd/store_rows.o rpopd/store_rpop.o \
 		rpopd/store_secret.o rpopd/store_told.o rpopd/quarantine_note.o \
 		rpopd/store_seen.o rpopd/store_sql.o rpopd/store_state.o common/link.o build/state_schema.o \
-		rpopd/digest_key.o rpopd/plan_uid.o rpopd/proof.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o rpopd/store_doubt.o rpopd/plan_step.o rpopd/counts.o rpopd/decide.o rpopd/routing.o \
+		rpopd/digest_key.o rpopd/plan_uid.o rpopd/proof.o rpopd/quota.o rpopd/renumber.o rpopd/spot.o rpopd/store_change.o \
+		rpopd/store_doubt.o rpopd/plan_step.o rpopd/counts.o rpopd/decide.o rpopd/routing.o \
 		rpopd/store_commit.o rpopd/store_mailbox.o rpopd/store_migrate.o rpopd/store_nexthop.o \
 		rpopd/former.o rpopd/store_former.o rpopd/store_clamp.o \
 		rpopd/store_route.o rpopd/command.o rpopd/keeper.o rpopd/link_oauth.o rpopd/link_sender.o rpopd/session_open.o \

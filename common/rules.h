@@ -36,11 +36,11 @@ int	 rules_read(struct imsgbuf *, const char *peer, const struct rule *, size_t 
 	    char *err, size_t errsize);
 
 /*
- * The same, but when a handler has set *stop the rest stays in the buffer: the next call begins with it, before it reads.  What was in
- * the buffer is dispatched ahead of the peer's end.
+ * The same, but when a handler has set *stop the rest stays in the buffer: the next call begins with it, before it reads.  What was
+ * in the buffer is dispatched ahead of the peer's end.
  */
-int	 rules_read_until(struct imsgbuf *, const char *peer, const struct rule *, size_t nrules, const uint32_t *state, const int *stop,
-	    void *arg, char *err, size_t errsize);
+int	 rules_read_until(struct imsgbuf *, const char *peer, const struct rule *, size_t nrules, const uint32_t *state,
+	    const int *stop, void *arg, char *err, size_t errsize);
 
 /* The imsg's payload into a fixed struct; 0, or -1 on another length. */
 #define rules_payload(imsg, p)	imsg_get_data((imsg), (p), sizeof(*(p)))

@@ -57,9 +57,11 @@ control_tried_end(struct client *c, int ok, const char *text)
 static struct session *
 session(struct record *rec, struct task *t, int try)
 {
-	struct session	*s;
-	char		 err[PROTO_TEXT_SIZE];
+	static struct routing	 routing;
+	struct session		*s;
+	char			 err[PROTO_TEXT_SIZE];
 
+	master.routing = &routing;
 	memset(t, 0, sizeof(*t));
 	t->rec = rec;
 	t->host = host_get("h", 995);
@@ -72,6 +74,7 @@ session(struct record *rec, struct task *t, int try)
 		t->session->state = SESSION_STARTING;
 		t->session->dialer = NULL;
 		t->session->forked = t->session->opened = 1;
+		t->session->routing = &routing;
 		return (t->session);
 	}
 	if ((s = calloc(1, sizeof(*s))) == NULL)
@@ -82,6 +85,7 @@ session(struct record *rec, struct task *t, int try)
 	s->state = SESSION_STARTING;
 	s->leave = rec->leave;
 	s->forked = s->opened = 1;
+	s->routing = &routing;
 	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
 	master.nsessions = 1;
 	return (s);

@@ -79,9 +79,10 @@ permits(const struct origin *o, enum rcpt_kind kind, uint32_t nexthop, const cha
 static void
 assert_lies(const struct origin *o)
 {
-	static const char *const	 dirs[] = { "../../etc/cron.d", "/etc/cron.d", "a.org/anna/../../..", "a.org/anna/.Lists.Two/x", "a.org",
-	    "a.org/", "/anna", "", "a.org/nobody", "far.example/anna", "a.org/anna/Lists", "a.org/anna/.Other", "a.org/anna/.", "spool/x",
-	    "a.org/annax", "a.org/ann", "a.org/bert/.Archive/", "a.org/bert/.Archive.Two", "a.org/lmtp/.INBOX", "A.ORG/anna/x" };
+	static const char *const	 dirs[] = { "../../etc/cron.d", "/etc/cron.d", "a.org/anna/../../..", "a.org/anna/.Lists.Two/x",
+	    "a.org", "a.org/", "/anna", "", "a.org/nobody", "far.example/anna", "a.org/anna/Lists", "a.org/anna/.Other",
+	    "a.org/anna/.", "spool/x", "a.org/annax", "a.org/ann", "a.org/bert/.Archive/", "a.org/bert/.Archive.Two",
+	    "a.org/lmtp/.INBOX", "A.ORG/anna/x" };
 	size_t				 i;
 
 	for (i = 0; i < nitems(dirs); i++) {
@@ -108,7 +109,8 @@ assert_lies(const struct origin *o)
 static void
 test_personal(void **state)
 {
-	struct origin	 anna = { .account = 1, .personal = 1 }, lmtp = { .account = 3, .personal = 1 }, gone = { .account = 7, .personal = 1 };
+	struct origin	 anna = { .account = 1, .personal = 1 }, lmtp = { .account = 3, .personal = 1 };
+	struct origin	 gone = { .account = 7, .personal = 1 };
 
 	(void)state;
 	assert_lies(&anna);
