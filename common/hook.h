@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Kill points, sandbox probes and a count of work, for test builds (-DRPOPD_HOOKS) only; shipping builds contain none of it.  -K spec names one
- * point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work; -P act:what lets a process do
- * its work as one that was taken over would; -F call:n[:errno] lets the nth call of that name fail.
+ * Kill points, sandbox probes and a count of work, for test builds (-DRPOPD_HOOKS) only; shipping builds contain none of it.  -K spec
+ * names one point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work; -P act:what lets a
+ * process do its work as one that was taken over would; -F call:n[:errno] lets the nth call of that name fail.
  */
 #ifndef HOOK_H
 #define HOOK_H
