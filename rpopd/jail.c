@@ -23,8 +23,8 @@
 
 static int	 jail_dir(int, const char *, const char *, char *, size_t);
 static int	 jail_all_tls(int, const struct options *, const struct config *, char *, size_t);
-static int	 jail_tls(int, const char *, const char *, const char *, char *, size_t);
-static int	 jail_certs(int, const char *, char *, size_t);
+static int	 jail_tls(int, const char *, const char *, const char *, int, char *, size_t);
+static int	 jail_certs(int, const char *, int, char *, size_t);
 static int	 jail_hashed(const char *);
 static int	 jail_copy(int, int, const char *);
 static int	 jail_sweep(int, int);
@@ -76,7 +76,7 @@ jail_all_tls(int dir, const struct options *opt, const struct config *config, ch
 	for (i = 0; i < nitems(names); i++) {
 		if (names[i] == NULL)
 			continue;
-		if ((n = jail_tls(dir, names[i], opt->rundir, config->settings.ca_dir, err, errsize)) == -1)
+		if ((n = jail_tls(dir, names[i], opt->rundir, config->settings.ca_dir, config->needs_ca_dir, err, errsize)) == -1)
 			return (-1);
 		all += n;
 	}
@@ -85,7 +85,7 @@ jail_all_tls(int dir, const struct options *opt, const struct config *config, ch
 
 /* The root of a process that speaks TLS.  As jail_refresh(). */
 static int
-jail_tls(int at, const char *name, const char *label, const char *ca_dir, char *err, size_t errsize)
+jail_tls(int at, const char *name, const char *label, const char *ca_dir, int needed, char *err, size_t errsize)
 {
 	int	 fd, n;
 
@@ -95,7 +95,7 @@ jail_tls(int at, const char *name, const char *label, const char *ca_dir, char *
 		snprintf(err, errsize, "%s/%s: %s", label, name, strerror(errno));
 		return (-1);
 	}
-	n = jail_certs(fd, ca_dir, err, errsize);
+	n = jail_certs(fd, ca_dir, needed, err, errsize);
 	close(fd);
 	return (n);
 }
@@ -120,16 +120,18 @@ jail_dir(int at, const char *name, const char *label, char *err, size_t errsize)
 
 /*
  * Copy <8 hex digits>.<n> of ca_dir; what is the same already is left alone, what is no longer there is removed.
- * As jail_refresh().
+ * As jail_refresh(); a directory that is not needed may be missing.
  */
 static int
-jail_certs(int jail, const char *ca_dir, char *err, size_t errsize)
+jail_certs(int jail, const char *ca_dir, int needed, char *err, size_t errsize)
 {
 	struct dirent	*de;
 	DIR		*dir;
 	int		 from, to = -1, n = 0, all = -1;
 
 	if ((from = open(ca_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
+		if (!needed)
+			return (0);
 		snprintf(err, errsize, "ca_dir %s: %s", ca_dir, strerror(errno));
 		return (-1);
 	}

@@ -127,6 +127,7 @@ struct config {				/* everything of one good load; config_free() */
 	size_t			 nwindows;
 	struct oauth_row	*clients;
 	size_t			 nclients;
+	int			 needs_ca_dir;	/* some server's certificate is verified by ca_dir */
 	uint32_t		 unsound;	/* complaints about files outside the store; those records will fail, the rest work */
 	struct arena		*arena;		/* the strings; private to store_config.c */
 };

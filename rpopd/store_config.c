@@ -191,6 +191,7 @@ load_whole(struct load *ld)
 		load_bad(ld, "settings: records with special need the postmaster account of main_domain; run: "
 		    "INSERT INTO accounts (address) VALUES ('postmaster@%s')",
 		    ld->main_domain[0] == '\0' ? "DOMAIN" : ld->main_domain);
+	c->needs_ca_dir = ld->any_tls;
 	if (ld->any_tls && check_path(c->settings.ca_dir) && !check_ca_dir(c->settings.ca_dir)) {
 		log_vis(dir, sizeof(dir), c->settings.ca_dir, strlen(c->settings.ca_dir));
 		load_bad(ld, "settings: ca_dir %s has no hashed certificates, which records and next hops with tls need; run: "

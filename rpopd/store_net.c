@@ -79,7 +79,7 @@ load_oauth(struct load *ld, sqlite3_stmt *st)
 	    oauth_url(ld, st, o, url) == -1)
 		return (-1);
 	c->nclients++;
-	ld->any_tls = 1;
+	ld->any_tls |= load_null(st, O_CA_FILE);
 	if (o->name[0] == '\0' || !check_printable(o->name))
 		load_bad(ld, "%s: name must be text without control characters", ld->row);
 	if (o->client_id[0] == '\0' || !check_printable(o->client_id))

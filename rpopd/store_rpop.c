@@ -57,6 +57,8 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 		r->period = load_number(ld, st, R_PERIOD, 10, 31536000);
 	if (rpop_where(ld, st, r) == -1 || rpop_login(ld, st, r) == -1 || rpop_tls(ld, st, r) == -1)
 		return (-1);
+	/* One with a CA or certificates of its own needs none of ca_dir. */
+	ld->any_tls |= r->tls != TLS_MODE_NONE && r->period != 0 && load_null(st, R_CA_FILE) && r->npins == 0;
 	rpop_numbers(ld, st, r);
 	rpop_secret(ld, st, r);
 	rpop_mode(ld, st, r);
@@ -107,8 +109,6 @@ rpop_where(struct load *ld, sqlite3_stmt *st, struct record *r)
 		load_bad_value(ld, st, R_DOMAIN, "must be host, host:port, [v6] or [v6]:port");
 	if (r->port == 0)
 		r->port = r->tls == TLS_MODE_TLS ? 995 : 110;
-	if (r->tls != TLS_MODE_NONE && r->period != 0)
-		ld->any_tls = 1;
 	return ((r->host = arena_add(&ld->c->arena, host, strlen(host))) == NULL ? -1 : 0);
 }
 
