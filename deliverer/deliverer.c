@@ -40,6 +40,7 @@ main(int argc, char *argv[])
 		fatal("mail root");
 	if (spool_open(rootfd) == -1)
 		fatalx("no usable spool in the mail root");
+	spool_outside(conf.root, conf.user);
 	maildir_init(rootfd);
 	maildir_on_place(master_place);
 	batch_init();

@@ -126,6 +126,8 @@ struct spool_id {			/* what a file name is made of */
 };
 int	 spool_open(int rootfd);	/* opens or creates spool/ below the mail root; 0, or -1 with the reason logged */
 void	 spool_close(void);
+void	 spool_outside(const char *root, const char *owner);	/* names of the mail root and its user, for error texts */
+void	 spool_explain(const char *path, const char *step, int error, char *text, size_t size);
 int	 spool_fd(void);
 dev_t	 spool_dev(void);
 void	 spool_host(const char *);	/* our host name, for the names of files created from now on */

@@ -71,6 +71,7 @@ static void	 ingest_flush(struct session *);
 static void	 ingest_write(struct session *, const uint8_t *, size_t);
 static int	 ingest_out(struct session *, int, const uint8_t *, size_t);
 static void	 ingest_forget(struct session *);
+static void	 ingest_disk(struct session *, const char *);
 static void	 ingest_refuse(struct session *, uint32_t, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
 static const struct rule	 ingest_rules[] = {
@@ -210,7 +211,7 @@ ingest_begin(void *arg, struct imsg *imsg)
 	s->link.state = PIPE_MESSAGE;
 	header_init(&s->header, s->open.mode, s->open.special);
 	if (!s->open.try && (s->message = message_new(s, s->open.session, s->msgno)) == NULL)
-		ingest_refuse(s, WHY_LOCAL_TEMP, "%s: create: %s", SPOOL_DIR, strerror(errno));
+		ingest_disk(s, "create");
 	HOOK("deliverer.begin");
 	return (0);
 }
@@ -375,7 +376,7 @@ ingest_own(struct session *s, struct recipients *r)
 	if (s->message == NULL)
 		return;
 	if (message_own(s->message) == -1) {
-		ingest_refuse(s, WHY_LOCAL_TEMP, "%s: create: %s", SPOOL_DIR, strerror(errno));
+		ingest_disk(s, "create");
 		return;
 	}
 	r->named = 1;
@@ -411,7 +412,7 @@ ingest_finish(struct session *s)
 	ingest_flush(s);
 	for (i = 1; s->message != NULL && i < s->message->nrcpt; i++) {
 		if (i != s->message->own && spool_link(&s->message->id, i) == -1)
-			ingest_refuse(s, WHY_LOCAL_TEMP, "%s: link: %s", SPOOL_DIR, strerror(errno));
+			ingest_disk(s, "link");
 		else
 			s->message->links++;
 	}
@@ -474,7 +475,7 @@ ingest_out(struct session *s, int fd, const uint8_t *p, size_t len)
 		if ((n = write(fd, p, len)) == -1) {
 			if (errno == EINTR)
 				continue;
-			ingest_refuse(s, WHY_LOCAL_TEMP, "%s: write: %s", SPOOL_DIR, strerror(errno));
+			ingest_disk(s, "write");
 			return (-1);
 		}
 		p += n;
@@ -494,6 +495,16 @@ ingest_forget(struct session *s)
 	s->message = NULL;
 	header_free(&s->header);
 	s->link.state = PIPE_IDLE;
+}
+
+/* Likewise, because the spool cannot be written to; errno says why. */
+static void
+ingest_disk(struct session *s, const char *step)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	spool_explain(SPOOL_DIR, step, errno, text, sizeof(text));
+	ingest_refuse(s, WHY_LOCAL_TEMP, "%s", text);
 }
 
 /* The message cannot be taken; the reason goes to the master when its end has come. */

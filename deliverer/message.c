@@ -63,7 +63,7 @@ message_decided(struct message *m, struct recipients *r, int noted, char *err, s
 		message_last(ps, r->postmaster);
 	for (p = ps->list; p < ps->list + ps->n; p++) {
 		if (message_place(&m->rcpts[m->nrcpt], p, step, sizeof(step)) == -1) {
-			snprintf(err, errsize, "%.150s: %s: %s", p->dest, step, strerror(errno));
+			spool_explain(p->dest, step, errno, err, errsize);
 			return (-1);
 		}
 		m->nrcpt++;

@@ -129,7 +129,10 @@ recover_end(int sure)
 	held = queue_release();
 	if (spool_sync() == -1)
 		log_warn("%s: fsync", SPOOL_DIR);
-	if (recover.rows > 0 || recover.suspects > 0 || held > 0 || recover.aside > 0)
+	if (recover.rows == 0 && recover.suspects == 0 && recover.aside == 0) {
+		if (held > 0)
+			log_debug("%" PRIu32 " files of the spool wait for next hops or are in quarantine", held);
+	} else
 		log_info("recovered: %" PRIu32 " of %" PRIu32 " committed deliveries moved, %" PRIu32 " wait, %" PRIu32 " are missing; %"
 		    PRIu32 " unfinished messages removed, %" PRIu32 " files set aside, %" PRIu32 " links held", recover.moved,
 		    recover.rows, recover.later, recover.missing, recover.suspects, recover.aside, held);

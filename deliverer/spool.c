@@ -45,6 +45,8 @@
 #include "../common/log.h"
 #include "deliverer.h"
 
+static const char	*spool_root = "", *spool_owner = "";	/* for people: as it is called outside of our root */
+
 #define SPOOL_HOST_MAX	64		/* so that every name fits PROTO_LINK_SIZE */
 #define SPOOL_TRIES	16
 
@@ -310,4 +312,26 @@ spool_each(int (*cb)(void *, const char *), void *arg)
 			stop = cb(arg, de->d_name);
 	closedir(dir);
 	return (0);
+}
+
+/* How the mail root is called outside of this process, and whom it belongs to; the strings are kept. */
+void
+spool_outside(const char *root, const char *owner)
+{
+	spool_root = root;
+	spool_owner = owner;
+}
+
+/* Why nothing can be written below the mail root: path (of there), the step that failed, and what would help. */
+void
+spool_explain(const char *path, const char *step, int error, char *text, size_t size)
+{
+	char	 help[PROTO_TEXT_SIZE] = "";
+
+	if ((error == EACCES || error == EPERM) && spool_owner[0] != '\0')
+		snprintf(help, sizeof(help), " (it must belong to %.32s, mode 0700)", spool_owner);
+	else if (error == EROFS)
+		strlcpy(help, " (see mount(8), and ReadWritePaths of the unit)", sizeof(help));
+	snprintf(text, size, "%.80s%s%.70s: %.20s: %.40s%s; the messages stay on the server", spool_root, spool_root[0] != '\0' ? "/" : "",
+	    path, step, strerror(error), help);
 }
