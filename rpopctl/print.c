@@ -132,8 +132,8 @@ print_mail_root(const struct out *o, const struct ctl_status *st)
 		print_wrapped(o, line, 6);
 	}
 	if (st->unknown > 0) {
-		snprintf(line, sizeof(line), "note: %u files of the spool are not known to state.db and were set aside: "
-		    "see 'rpopctl quarantine'", st->unknown);
+		snprintf(line, sizeof(line), "note: %u file%s of the spool not known to state.db and set aside: "
+		    "see 'rpopctl quarantine'", st->unknown, st->unknown == 1 ? "" : "s");
 		print_wrapped(o, line, 6);
 	}
 }
@@ -366,7 +366,7 @@ print_wishes(const struct out *o, const struct ctl_record *r)
 	if (r->expire == 0)
 		print_field(o, "server keeps", "nothing that was retrieved");
 	else if (r->expire != UINT32_MAX)
-		print_field(o, "server keeps", "messages for %u days", r->expire);
+		print_field(o, "server keeps", "messages for %u day%s", r->expire, r->expire == 1 ? "" : "s");
 }
 
 static void

@@ -323,7 +323,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 		relay_hop_name(row->nexthop, m.nexthop, sizeof(m.nexthop));
 	strlcpy(m.recipient, row->dest, sizeof(m.recipient));
 	strlcpy(m.sender, row->sender, sizeof(m.sender));
-	strlcpy(m.status, row->status[0] == '\0' && row->state == RELAY_WAITING ? h->text : row->status, sizeof(m.status));
+	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? h->text : row->status, m.status, sizeof(m.status));
 	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
 }
 

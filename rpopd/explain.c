@@ -169,19 +169,20 @@ static int
 explain_row(void *arg, const struct relay_row *r)
 {
 	struct client	*c = arg;
-	char		 when[32], hop[PROTO_TEXT_SIZE];
+	char		 when[32], hop[PROTO_TEXT_SIZE], status[PROTO_TEXT_SIZE];
 
+	relay_status(r->status, status, sizeof(status));
 	if (r->body != BODY_HERE)
 		explain_say(c, "queue", "%lld: %s, %s%s%s", (long long)r->id, r->dest, r->body == BODY_LOST ? "lost" : "wanted again",
-		    r->status[0] != '\0' ? ": " : "", r->status);
+		    status[0] != '\0' ? ": " : "", status);
 	else if (r->state == RELAY_WAITING)
 		explain_say(c, "queue", "%lld: %s at next hop %s, tried %u time%s, next %s%s%s", (long long)r->id, r->dest,
 		    relay_hop_name(r->nexthop, hop, sizeof(hop)), r->tries, r->tries == 1 ? "" : "s", explain_time(r->next, when),
-		    r->status[0] != '\0' ? ": " : "", r->status);
+		    status[0] != '\0' ? ": " : "", status);
 	else
 		explain_say(c, "queue", "%lld: %s, %s%s%s", (long long)r->id, r->dest,
-		    r->state == RELAY_QUARANTINED ? "quarantined" : "failed, its report is due", r->status[0] != '\0' ? ": " : "",
-		    r->status);
+		    r->state == RELAY_QUARANTINED ? "quarantined" : "failed, its report is due", status[0] != '\0' ? ": " : "",
+		    status);
 	return (0);
 }
 

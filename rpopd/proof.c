@@ -206,8 +206,8 @@ proof_decide(struct session *s)
 		another++;
 	}
 	if (another > 0)
-		log_info("%s: %s: %u known unique-ids are those of other messages now, which are retrieved", s->label, s->where,
-		    another);
+		log_info("%s: %s: %u known unique-id%s of other messages now, which are retrieved", s->label, s->where,
+		    another, another == 1 ? " is that" : "s are those");
 	return (plan_settle(s));
 }
 

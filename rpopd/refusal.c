@@ -92,7 +92,7 @@ refusal_report(struct session *s)
 	char			 name[NAME_SIZE];
 
 	if (s->refused_counted > 0 && p->nrefused > 0)
-		log_info("%s: %s: %u messages refused by the server: message %s: %s%s", s->label, s->where, s->refused,
+		log_info("%s: %s: %u message%s refused by the server: message %s: %s%s", s->label, s->where, s->refused, PLURAL(s->refused),
 		    refusal_name(p, &p->refused[0], name, sizeof(name)), p->refused[0].text, s->refused > 1 ? ", ..." : "");
 	refusal_set_aside(s);
 	refusal_bare(s);
@@ -163,8 +163,8 @@ refusal_set_aside(struct session *s)
 	if (n == 0)
 		return;
 	log_vis(name, sizeof(name), plan_uid(p, &p->msgs[first]), p->msgs[first].uid_len);
-	log_warnx("%s: %s: %u messages set aside, refused by the server %d times: message %s%s (%s); they stay on the server and are "
-	    "tried again once a day", s->label, s->where, n, PLAN_FAILURES, name, n > 1 ? ", ..." : "", p->refused[0].text);
+	log_warnx("%s: %s: %u message%s set aside, refused by the server %d times: message %s%s (%s); left on the server and "
+	    "tried again once a day", s->label, s->where, n, PLURAL(n), PLAN_FAILURES, name, n > 1 ? ", ..." : "", p->refused[0].text);
 	if (n == 1)
 		snprintf(subject, sizeof(subject), "%s: message %s cannot be retrieved", s->label, name);
 	else
@@ -191,10 +191,10 @@ refusal_bare(struct session *s)
 		s->task->refusals = 0;
 	if (n == 0 || p->nrefused == 0 || ++s->task->refusals != PLAN_FAILURES)
 		return;
-	snprintf(subject, sizeof(subject), "%s: %u messages cannot be retrieved", s->label, n);
+	snprintf(subject, sizeof(subject), "%s: %u message%s cannot be retrieved", s->label, n, PLURAL(n));
 	notice_send(s->quota.account, s->label, subject,
-	    "%s has refused %u messages in each of %d polls.\nIt says: %s\n\nThey have no unique-ids and are tried at every poll.\n",
-	    s->where, n, PLAN_FAILURES, p->refused[0].text);
+	    "%s has refused %u message%s in each of %d polls.\nIt says: %s\n\nWithout a unique-id, what is refused is tried at every poll.\n",
+	    s->where, n, PLURAL(n), PLAN_FAILURES, p->refused[0].text);
 }
 
 static const char *

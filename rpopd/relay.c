@@ -372,8 +372,8 @@ relay_hop_failed(struct relay_hop *h, const char *text)
 	if (h->failures < 5)
 		pause = PAUSE_FIRST << h->failures;
 	if (h->failures++ == 0 || strcmp(text, h->text) != 0)
-		log_warnx("next hop %s: %s; %u messages wait, next try in %lld s", relay_hop_name(h->id, name, sizeof(name)), text,
-		    h->mails, (long long)pause / 1000);
+		log_warnx("next hop %s: %s; %u message%s, next try in %lld s", relay_hop_name(h->id, name, sizeof(name)), text,
+		    h->mails, h->mails == 1 ? " waits" : "s wait", (long long)pause / 1000);
 	h->until = clock_msec() + pause;
 	strlcpy(h->text, text, sizeof(h->text));
 	result_expire(h);
@@ -387,7 +387,7 @@ relay_hop_works(struct relay_hop *h)
 
 	if (h->failures == 0)
 		return;
-	log_info("next hop %s: works again after %u failures", relay_hop_name(h->id, name, sizeof(name)), h->failures);
+	log_info("next hop %s: works again after %u failure%s", relay_hop_name(h->id, name, sizeof(name)), h->failures, PLURAL(h->failures));
 	h->failures = 0;
 	h->until = 0;
 	h->text[0] = '\0';
@@ -413,11 +413,12 @@ relay_full(void)
 
 	if (full ? nitems_waiting > limit - limit / 10 : nitems_waiting > limit) {
 		if (!full)
-			log_warnx("the queue is full: %u deliveries wait, nothing is polled meanwhile", nitems_waiting);
+			log_warnx("the queue is full: %u deliver%s, nothing is polled meanwhile", nitems_waiting,
+			    nitems_waiting == 1 ? "y waits" : "ies wait");
 		full = 1;
 	} else {
 		if (full) {
-			log_notice("the queue has shrunk to %u deliveries: polls go on", nitems_waiting);
+			log_notice("the queue has shrunk to %u deliver%s: polls go on", nitems_waiting, nitems_waiting == 1 ? "y" : "ies");
 			full = 0;
 			sched_kick();
 		}

@@ -245,6 +245,8 @@ int	 login_socket(const char *path, char *err, size_t errsize);	/* connected, no
 int	 login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *, char *err, size_t errsize);
 
 /* --- relay_result.c --- */
+/* A status as people know it: the next hop's reply in its own order, "451 4.2.0 later".  Returns dst. */
+char	*relay_status(const char *, char *dst, size_t);
 
 struct relay_fate {			/* of one row */
 	int64_t		 id;

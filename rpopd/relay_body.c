@@ -89,9 +89,10 @@ body_checked(void)
 		HOOK("relay.checked");
 	}
 	if (bodies.wanted > 0)
-		log_warnx("%u files are missing from the spool: their messages are wanted again", bodies.wanted);
+		log_warnx("%u file%s missing from the spool: what was in them is wanted again", bodies.wanted,
+		    bodies.wanted == 1 ? " is" : "s are");
 	if (bodies.found > 0)
-		log_notice("%u files that were missing are in the spool again", bodies.found);
+		log_notice("%u file%s missing and in the spool again", bodies.found, bodies.found == 1 ? " was" : "s were");
 	free(bodies.changes);
 	memset(&bodies, 0, sizeof(bodies));
 	body_sweep();

@@ -156,8 +156,9 @@ move_tell(void)
 		log_warnx("state.db cannot be read: whether mail waits for next hops that are gone is not known");
 	for (i = 0; i < v.nhops; i++) {
 		relay_hop_name(v.hops[i], name, sizeof(name));
-		log_warnx("next hop %s was removed or is another one now, and %u deliveries are left for it: they stay here; insert it again, "
-		    "or hand them to another one with rpopctl queue move %s NEXTHOP", name, v.rows[i], name);
+		log_warnx("next hop %s was removed or is another one now, and %u deliver%s left for it and stay%s here; insert it again, "
+		    "or hand them to another one with rpopctl queue move %s NEXTHOP", name, v.rows[i],
+		    v.rows[i] == 1 ? "y is" : "ies are", v.rows[i] == 1 ? "s" : "", name);
 	}
 	free(v.hops);
 	free(v.rows);

@@ -262,14 +262,15 @@ result_log(const struct relay_change *c, const struct relay_mail *m)
 {
 	static const char *const words[] = { [RELAY_DONE] = "delivered", [RELAY_AGAIN] = "deferred", [RELAY_HOLD] = "quarantined",
 	    [RELAY_FAIL] = "failed", [RELAY_WANT] = "wanted again" };
-	char	 name[PROTO_TEXT_SIZE];
+	char	 name[PROTO_TEXT_SIZE], status[PROTO_TEXT_SIZE];
 
+	relay_status(c->status, status, sizeof(status));
 	if (c->what == RELAY_DONE)
 		log_debug("delivery %lld: next hop %s: delivered: %s", (long long)c->id,
-		    relay_hop_name(m->hop->id, name, sizeof(name)), c->status);
+		    relay_hop_name(m->hop->id, name, sizeof(name)), status);
 	else
 		log_info("delivery %lld: next hop %s: %s%s: %s", (long long)c->id, relay_hop_name(m->hop->id, name, sizeof(name)),
-		    words[c->what], c->doubt ? ", in doubt" : "", c->status);
+		    words[c->what], c->doubt ? ", in doubt" : "", status);
 }
 
 static void
@@ -287,4 +288,23 @@ result_retry(int fd, short event, void *arg)
 	(void)event;
 	(void)arg;
 	result_try();
+}
+
+/* Rows have the enhanced code first: it is there without a reply, too. */
+char *
+relay_status(const char *status, char *dst, size_t size)
+{
+	static const char	 digits[] = "0123456789";
+	size_t			 n, i;
+
+	for (n = i = 0; i < 3; i++) {
+		n += strspn(status + n, digits);
+		if (i < 2 && status[n++] != '.')
+			break;
+	}
+	if (i == 3 && n >= 5 && status[n] == ' ' && strspn(status + n + 1, digits) == 3 && (status[n + 4] == ' ' || status[n + 4] == '\0'))
+		snprintf(dst, size, "%.3s %.*s%s", status + n + 1, (int)n, status, status + n + 4);
+	else
+		strlcpy(dst, status, size);
+	return (dst);
 }

@@ -94,7 +94,7 @@ static void
 rpopd_say(const char *what)
 {
 	if (!master.opt.once)
-		log_notice("rpopd %s %s, %zu records", RPOPD_VERSION, what, master.ntasks);
+		log_notice("rpopd %s %s, %zu record%s", RPOPD_VERSION, what, master.ntasks, PLURAL(master.ntasks));
 }
 
 /*
@@ -227,7 +227,7 @@ rpopd_reload(char *err, size_t errsize)
 	child_retire(ROLE_TEMPLATE);
 	child_optional();
 	relay_reload();
-	log_notice("configuration reloaded, %zu records", master.ntasks);
+	log_notice("configuration reloaded, %zu record%s", master.ntasks, PLURAL(master.ntasks));
 	return (0);
 }
 
@@ -241,7 +241,7 @@ rpopd_stop(void)
 	if (master.stopping)
 		return;
 	master.stopping = 1;
-	log_notice("stopping, %u sessions to finish", master.nsessions);
+	log_notice("stopping, %u session%s to finish", master.nsessions, PLURAL(master.nsessions));
 	evtimer_set(&deadline, rpopd_deadline, NULL);
 	evtimer_add(&deadline, &tv);
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
@@ -260,10 +260,11 @@ rpopd_deadline(int fd, short event, void *arg)
 	(void)event;
 	(void)arg;
 	if (master.nsessions > 0)
-		log_warnx("%u sessions did not finish in time; what they had not committed stays on the server",
-		    master.nsessions);
+		log_warnx("%u session%s did not finish in time; what they had not committed stays on the server",
+		    master.nsessions, PLURAL(master.nsessions));
 	else
-		log_warnx("%u deliveries were not finished in time; they are at the next start", commit_pending());
+		log_warnx("%u deliver%s not finished in time; that is done at the next start", commit_pending(),
+		    commit_pending() == 1 ? "y was" : "ies were");
 	rpopd_exit(1);
 }
 

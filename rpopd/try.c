@@ -313,7 +313,7 @@ try_answer(const struct session *s)
 		ok = 1;
 		try_summary(s, m.text, sizeof(m.text));
 	}
-	log_info("%s: %s: tried: %u messages looked at, nothing changed", s->label, s->where, trial->told);
+	log_info("%s: %s: tried: %u message%s looked at, nothing changed", s->label, s->where, trial->told, PLURAL(trial->told));
 	control_tried_end(trial->client, ok, m.text);
 }
 

@@ -179,7 +179,7 @@ def test_without_unique_ids(personal, popd):
         rigs.wait_for(lambda: len(server.sessions) >= n and personal.status()["records"][0]["state"] == "idle", "poll %d" % n)
         personal.ctl("poll", "all")
     rigs.wait_for(lambda: notices(personal), "the notice")
-    assert b"1 messages cannot be retrieved" in notices(personal)[0] and b"corrupted" in notices(personal)[0]
+    assert b"1 message cannot be retrieved" in notices(personal)[0] and b"corrupted" in notices(personal)[0]
     daemon.stop()
     assert len(notices(personal)) == 1
 
