@@ -196,6 +196,7 @@ enum imsg_type {
 	IMSG_CTL_TRIED,		/* M: struct ctl_tried, in any order */
 	IMSG_CTL_EXPLAIN,	/* C: struct ctl_explain; M: CTL_LINE..., CTL_END or CTL_FAIL */
 	IMSG_CTL_QUEUE,		/* C: (empty); M: struct ctl_queued, one per relay row; CTL_END */
+	IMSG_CTL_RETRY,		/* C: struct ctl_name: "all", a next hop, or the number of a row: what waits is tried now */
 	IMSG_CTL_MOVE,		/* C: struct ctl_move: what waits for a next hop, to another one */
 	IMSG_CTL_QUARANTINE,	/* C: struct ctl_quarantine; M: CTL_QUEUE..., CTL_LINE, CTL_END, CTL_OK or CTL_FAIL */
 	IMSG_CTL_LINE,		/* M: struct ctl_text; with a descriptor: a message, to be read to its end */

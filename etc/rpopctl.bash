@@ -31,7 +31,7 @@ _rpopctl() {
 	'')	choice='-j -s -V explain forget log poll quarantine queue reload renumbered route show status stop try' ;;
 	log)	choice='crashes failures major problems low all' ;;
 	show)	choice='account' ;;
-	queue)	choice='list move' ;;
+	queue)	choice='list move retry' ;;
 	quarantine)	choice='list show release drop' ;;
 	poll)	choice="all $(_rpopctl_records "${socket[@]}" | sed 's/ .*//')" ;;
 	renumbered)	choice='retrieve seen' ;;

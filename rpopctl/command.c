@@ -27,6 +27,7 @@ static int			 make_try(struct request *, const char *);
 static int			 make_explain(struct request *, const char *);
 static int			 make_queue(struct request *, const char *);
 static int			 make_queue_move(struct request *, const char *);
+static int			 make_queue_retry(struct request *, const char *);
 static int			 make_quarantine_list(struct request *, const char *);
 static int			 make_quarantine_show(struct request *, const char *);
 static int			 make_quarantine_release(struct request *, const char *);
@@ -63,6 +64,7 @@ static const struct command quarantine_commands[] = {
 static const struct command queue_commands[] = {
 	{ "list",	NULL, make_queue,	"", "recipients that wait for a next hop, and the quarantine (default)" },
 	{ "move",	NULL, make_queue_move,	"NEXTHOP NEXTHOP", "what waits for a next hop, that was removed perhaps, to another one" },
+	{ "retry",	NULL, make_queue_retry,	"NEXTHOP|ID|all", "try what waits now, whatever pauses there are" },
 	{ NULL, NULL, NULL, NULL, NULL }
 };
 
@@ -291,6 +293,12 @@ make_queue_move(struct request *req, const char *arg)
 	req->len = sizeof(*m);
 	return (*arg == '\0' || *req->second == '\0' || strlcpy(m->from, arg, sizeof(m->from)) >= sizeof(m->from) ||
 	    strlcpy(m->to, req->second, sizeof(m->to)) >= sizeof(m->to) ? -1 : 0);
+}
+
+static int
+make_queue_retry(struct request *req, const char *arg)
+{
+	return (make_name(req, IMSG_CTL_RETRY, arg));
 }
 
 /* arg: a row's number, "all" as 0, or mailbox-uid of a message set aside on its server, or aside/file of the spool. */

@@ -75,6 +75,7 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
 	{ IMSG_CTL_TRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_try },
 	{ IMSG_CTL_QUEUE, 0, 0, 0, RULES_ANY, control_queue },
+	{ IMSG_CTL_RETRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_retry },
 	{ IMSG_CTL_MOVE, sizeof(struct ctl_move), sizeof(struct ctl_move), 0, RULES_ANY, control_move },
 	{ IMSG_CTL_QUARANTINE, sizeof(struct ctl_quarantine), sizeof(struct ctl_quarantine), 0, RULES_ANY, control_quarantine },
 	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },

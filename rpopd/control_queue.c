@@ -61,6 +61,22 @@ control_move(void *client, struct imsg *imsg)
 }
 
 int
+control_retry(void *client, struct imsg *imsg)
+{
+	struct ctl_name	 m;
+	char		 text[PROTO_TEXT_SIZE * 2];
+	int		 ok;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)))
+		return (-1);
+	if (!control_allowed(client, imsg, 1))
+		return (0);
+	ok = move_retry(m.name, text, sizeof(text)) == 0;
+	control_reply(client, ok, text);
+	return (0);
+}
+
+int
 control_quarantine(void *client, struct imsg *imsg)
 {
 	struct ctl_quarantine	 m;

@@ -406,6 +406,27 @@ relay_reload(void)
 	relay_kick();
 }
 
+/* What waits for this next hop (0: any), or this row alone, is due now, and its next hop has no pause.  How many rows. */
+uint32_t
+relay_retry(uint32_t hop, int64_t id)
+{
+	struct relay_item	*it;
+	int64_t			 now = clock_msec();
+	uint32_t		 n = 0;
+
+	RB_FOREACH(it, relay_items, &items) {
+		if ((id != 0 && it->id != id) || (hop != 0 && it->mail->hop->id != hop))
+			continue;
+		n++;
+		it->due = now;
+		it->mail->hop->until = 0;
+		if (!it->mail->busy)
+			relay_place(it->mail);
+	}
+	relay_kick();
+	return (n);
+}
+
 int
 relay_full(void)
 {

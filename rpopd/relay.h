@@ -206,6 +206,7 @@ struct relay_hop {			/* a next hop, whether the store knows it or not; 0: none *
 
 void	 relay_start(void);			/* at the start */
 void	 relay_reload(void);			/* pauses end */
+uint32_t relay_retry(uint32_t hop, int64_t id);
 void	 relay_kick(void);			/* relay_run() from the event loop, soon */
 void	 relay_run(void);			/* start what is due */
 int	 relay_full(void);			/* 1: no new polls (P29); until there is room again */
@@ -272,6 +273,7 @@ int	 body_busy(void);
 
 /* --- relay_move.c --- */
 
+int	 move_retry(const char *, char *text, size_t size);
 int	 move_all(const struct ctl_move *, char *text, size_t);	/* to another next hop; 0/-1, and what to say about it */
 void	 move_tell(void);			/* what waits for next hops that are gone */
 

@@ -61,6 +61,28 @@ move_all(const struct ctl_move *m, char *text, size_t size)
 	return (failed || busy > 0 ? -1 : 0);
 }
 
+/* What waits is due now: all of it, or of a next hop, or one row by its number.  0, or -1; a sentence in any case. */
+int
+move_retry(const char *what, char *text, size_t size)
+{
+	const struct nexthop_row	*row = NULL;
+	const char			*error = NULL;
+	int64_t				 id = 0;
+	uint32_t			 n;
+
+	if (strcmp(what, "all") != 0 && (row = move_named(what)) == NULL) {
+		id = strtonum(what, 1, INT64_MAX, &error);
+		if (error != NULL || relay_waiting(id) == NULL) {
+			snprintf(text, size, "%.64s: %s", what, error != NULL ? "is neither a next hop nor the number of a delivery; rpopctl "
+			    "queue lists them" : "does not wait for a next hop; rpopctl queue lists what does");
+			return (-1);
+		}
+	}
+	n = relay_retry(row != NULL ? row->id : 0, id);
+	snprintf(text, size, "%u deliver%s tried now", n, n == 1 ? "y is" : "ies are");
+	return (0);
+}
+
 /* Those that are gone; else the one that has the name now. */
 static ssize_t
 move_from(const char *name, uint32_t *list, size_t n)

@@ -224,6 +224,7 @@ void	 control_busy(void *client, void (*drained)(void *));	/* an answer in parts
 /* control_queue.c */
 int	 control_queue(void *, struct imsg *);
 int	 control_move(void *, struct imsg *);
+int	 control_retry(void *, struct imsg *);
 int	 control_quarantine(void *, struct imsg *);
 void	 control_queue_gone(void *client);
 int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */

@@ -205,7 +205,7 @@ def test_no_sender(unified, lmtp, popd):
     """A sender that can never work keeps no -1 from its end; what is due waits for a better day."""
     unified.libexec = os.path.join(unified.dir, "libexec")
     os.mkdir(unified.libexec)
-    for name in ("dialer", "fetcher", "deliverer"):
+    for name in ("dialer", "fetcher", "deliverer", "oauth"):
         os.symlink(os.path.join(rigs.BUILD, name), os.path.join(unified.libexec, name))
     os.symlink("/bin/false", os.path.join(unified.libexec, "sender"))
     server = popd(messages=[mail("m")])
@@ -242,6 +242,29 @@ def test_back_off(unified, lmtp, popd):
     assert states(unified) == {}
     report = lmtp.mails[-1].data
     assert b"\nStatus: 4.4.7\r\n" in report and b"within 5 days" in report
+
+
+@pytest.mark.parametrize("how", ["all", "next hop", "number"])
+def test_queue_retry(unified, lmtp, popd, how):
+    """What waits for minutes is tried at once when the administrator says so."""
+    lmtp.default = TEMP
+    server = popd(messages=[mail("m%d" % i, PEOPLE[:1]) for i in range(3)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    daemon = unified.start()
+    rigs.wait_for(lambda: unified.state("SELECT count(*) FROM relay WHERE tries = 1 AND sent = 0") == [(3,)], "the first tries")
+    (hop,), = unified.state("SELECT name FROM hop LIMIT 1")
+    (number,), = unified.state("SELECT min(id) FROM relay")
+    lmtp.default = OK
+    for words, said in ((["999999"], "does not wait"), (["nix"], "is neither a next hop nor"), ([], "retry: NEXTHOP|ID|all missing")):
+        result = unified.ctl("queue", "retry", *words, check=False)
+        assert result.code == 1 and said in result.log
+    assert lmtp.taken() == []
+    result = unified.ctl("queue", "retry", {"all": "all", "next hop": hop, "number": str(number)}[how])
+    assert ("1 delivery is tried now" if how == "number" else "3 deliveries are tried now") in result.log
+    n = 1 if how == "number" else 3
+    rigs.wait_for(lambda: lmtp.taken() == PEOPLE[:1] * n, "the second tries")
+    rigs.wait_for(lambda: unified.state("SELECT count(*) FROM relay") == [(3 - n,)], "the results")
+    assert daemon.stop() == 0
 
 
 def test_full(unified, lmtp, popd):
