@@ -63,14 +63,16 @@ CREATE TABLE IF NOT EXISTS unproven (
 ) STRICT;
 
 -- Decided, but perhaps not yet in place: link in the spool, dest is the Maildir.
--- copy: key of its row in table copy, NULL: none.
+-- copy: key of its row in table copy, NULL: none.  sha256: of the message, as in seen; NULL: not known, or a report.
+-- A row whose file is nowhere becomes one of relay, with the Maildir as dest: the message is retrieved again for it alone.
 CREATE TABLE IF NOT EXISTS pending (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
 	link	TEXT NOT NULL,
 	dest	TEXT NOT NULL,
-	copy	BLOB
+	copy	BLOB,
+	sha256	BLOB CHECK (length(sha256) = 32)
 ) STRICT;
 
 -- Every next hop that mail was handed on to.  relay and relay_count name them by id, which is never used again.  nexthop, name and address
@@ -85,13 +87,14 @@ CREATE TABLE IF NOT EXISTS hop (
 ) STRICT;
 
 -- Recipients that are not in a Maildir: with nexthop > 0, an id of table hop, dest is the address to hand on to, else the Maildir that a quarantined
--- message was meant for.  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
+-- message was meant for (state 1), or that one waits for whose file was missing before it was moved there (state 0).  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
 -- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
 -- 1 deleting.  What rpopd wrote itself, reports and notices, has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
 -- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
 -- body: 1 the file is in the spool, so that the message is safe here; 0 it is missing and wanted: the message is retrieved again, and
 -- nothing about it is final until then; 2 it is missing, and the server has the message no longer.
 -- sha256: of the message, as in seen; a unique-id alone may be another message's by now.  NULL: not known, or a report.
+-- copy: as in pending, of a row that was one; forgotten when the message is lost.
 -- sent: when it was handed on, epoch, as long as no result is written down; 0: it is not on its way.
 CREATE TABLE IF NOT EXISTS relay (
 	id		INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -112,7 +115,8 @@ CREATE TABLE IF NOT EXISTS relay (
 	status		TEXT NOT NULL,
 	body		INTEGER NOT NULL DEFAULT 1 CHECK (body BETWEEN 0 AND 2),
 	sent		INTEGER NOT NULL DEFAULT 0,
-	sha256		BLOB CHECK (length(sha256) = 32)
+	sha256		BLOB CHECK (length(sha256) = 32),
+	copy		BLOB
 ) STRICT;
 CREATE INDEX IF NOT EXISTS relay_message ON relay (mailbox, uid);
 CREATE INDEX IF NOT EXISTS relay_quarantine ON relay (mailbox) WHERE state = 1 AND body = 1 AND uid <> x'';

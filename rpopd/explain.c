@@ -175,6 +175,8 @@ explain_row(void *arg, const struct relay_row *r)
 	if (r->body != BODY_HERE)
 		explain_say(c, "queue", "%lld: %s, %s%s%s", (long long)r->id, r->dest, r->body == BODY_LOST ? "lost" : "wanted again",
 		    status[0] != '\0' ? ": " : "", status);
+	else if (r->state == RELAY_WAITING && r->nexthop == 0)
+		explain_say(c, "queue", "%lld: %s, retrieved again, on its way into its Maildir", (long long)r->id, r->dest);
 	else if (r->state == RELAY_WAITING)
 		explain_say(c, "queue", "%lld: %s at next hop %s, tried %u time%s, next %s%s%s", (long long)r->id, r->dest,
 		    relay_hop_name(r->nexthop, hop, sizeof(hop)), r->tries, r->tries == 1 ? "" : "s", explain_time(r->next, when),

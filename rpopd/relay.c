@@ -175,6 +175,10 @@ relay_add(const struct relay_row *row)
 
 	if (row->body != BODY_HERE)
 		return;
+	if (row->state == RELAY_WAITING && row->nexthop == 0) {
+		body_place(row->id);
+		return;
+	}
 	if (row->state == RELAY_QUARANTINED)
 		relay_hop(row->nexthop)->quarantined++;
 	else if (row->state == RELAY_FAILED)

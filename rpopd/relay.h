@@ -267,6 +267,7 @@ void	 result_expire(struct relay_hop *);	/* rows past the age limit of a hop tha
 int	 body_missing(int64_t id);		/* the file of a row is gone: it waits no longer, it is wanted; 0, or -1: later */
 void	 body_check(const struct relay_row *);	/* of one read at the start */
 void	 body_checked(void);			/* the last one */
+void	 body_place(int64_t id);		/* the file of a Maildir's row is here: it is moved there soon */
 void	 body_sweep(void);			/* soon: look for rows that nobody can bring any more */
 void	 body_run(void);
 int	 body_busy(void);

@@ -2,7 +2,8 @@
 /*
  * Files that are missing from the spool.  What misses them: the look at all of them at the start, a connection that wants to send one,
  * and the look before a row becomes final.  Such a row is wanted: store_body.c has its states.  A row that nobody can bring any more,
- * since its server has deleted the message, is lost, and the owner is told.
+ * since its server has deleted the message, is lost, and the owner is told.  A row whose destination is a Maildir, and whose file is here
+ * again, goes to table pending.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +34,14 @@ static void	 body_change(int64_t, int, const char *);
 static int	 body_orphan(void *, const struct relay_row *);
 static void	 body_tell(const struct relay_row *, size_t);
 static const struct task *body_task(int64_t);
+static void	 body_move(void);
 
 static struct bodies	 bodies;
+static struct {				/* rows of Maildirs, to be moved there */
+	int64_t	*ids;
+	size_t	 n, size;
+	int	 due;
+}			 places;
 static int		 sweep;			/* due */
 
 /* A row that was busy is not: its connection has given it back. */
@@ -125,7 +132,53 @@ body_sweep(void)
 int
 body_busy(void)
 {
-	return (sweep);
+	return (sweep || places.due);
+}
+
+void
+body_place(int64_t id)
+{
+	if (places.n == places.size) {
+		places.size = places.size == 0 ? BODY_PORTION : places.size * 2;
+		if ((places.ids = reallocarray(places.ids, places.size, sizeof(*places.ids))) == NULL)
+			fatal("queue");
+	}
+	places.ids[places.n++] = id;
+	places.due = 1;
+	relay_kick();
+}
+
+/* A portion.  What cannot be written down is tried again when there is the next reason to look at bodies. */
+static void
+body_move(void)
+{
+	struct relay_change	*changes;
+	struct relay_row	*rows;
+	size_t			 i, n = 0, last = places.n > BODY_PORTION ? places.n - BODY_PORTION : 0;
+
+	if ((rows = calloc(BODY_PORTION, sizeof(*rows))) == NULL || (changes = calloc(BODY_PORTION, sizeof(*changes))) == NULL)
+		fatal("queue");
+	for (i = last; i < places.n; i++) {
+		if (state_relay_get(places.ids[i], &rows[n]) != 1 || rows[n].body != BODY_HERE || rows[n].state != RELAY_WAITING ||
+		    rows[n].nexthop != 0)
+			continue;
+		changes[n].id = rows[n].id;
+		changes[n++].what = RELAY_MOVE;
+	}
+	HOOK("relay.move");
+	places.due = 0;
+	if (n > 0 && state_relay_change(changes, n) != 0)
+		proof_lost();
+	else {
+		HOOK("relay.moved");
+		for (i = 0; i < n; i++)
+			spool_move(changes[i].pending, rows[i].link, rows[i].dest);
+		places.n = last;
+		if ((places.due = last > 0))
+			relay_kick();
+	}
+	free(rows);
+	free(changes);
 }
 
 /* Once the deliverer can write to those who are concerned. */
@@ -136,7 +189,11 @@ body_run(void)
 	struct relay_change	*changes;
 	size_t			 i;
 
-	if (!sweep || child_current(ROLE_DELIVERER) == NULL)
+	if ((!sweep && !places.due) || child_current(ROLE_DELIVERER) == NULL)
+		return;
+	if (places.n > 0)
+		body_move();
+	if (!sweep)
 		return;
 	sweep = 0;
 	if ((o.rows = calloc(BODY_PORTION, sizeof(*o.rows))) == NULL || (changes = calloc(BODY_PORTION, sizeof(*changes))) == NULL)

@@ -5,7 +5,7 @@
  *	row of pending		the deliverer says	becomes
  *	done, or moved now	nothing			dropped, lazily: it is replayed again and found done
  *	cannot be moved yet	LATER			stays until SPOOL_MOVED; its account waits, told
- *	its file is nowhere	MISSING			dropped, with what makes the message known: it is retrieved again, if it is there
+ *	its file is nowhere	MISSING			wanted, see store_body.c: retrieved again for its recipient, if its server has it
  *	cannot be right		ODD			stays, told at each start; nothing is removed from the spool then
  */
 #include <stdlib.h>
@@ -15,6 +15,8 @@
 #include "../common/log.h"
 #include "mailroot.h"
 #include "rpopd.h"
+
+static const char	 missing[] = "neither in the spool nor delivered: it is retrieved again, if its server still has it";
 
 static int	 replay_row(void *, int64_t, const struct msg_rcpt *);
 static int	 replay_hold(void *, const char *);
@@ -119,17 +121,18 @@ replay_told(const struct msg_replayed *m, int started)
 	return (0);
 }
 
-/* What would keep the message from being retrieved goes; if that fails, the row stays and says so again. */
+/* If it cannot be noted, the row stays and says so again. */
 static void
 replay_missing(int64_t id, const char *link)
 {
 	char	 text[PROTO_LINK_SIZE * 4];
 
 	HOOK("master.missing");
-	switch (state_pending_missing(id, link)) {
+	switch (state_pending_missing(id, link, missing)) {
 	case 1:
 		log_warnx("%s: taken, but neither in the spool nor delivered: the message is retrieved again, if its server has it",
 		    log_vis(text, sizeof(text), link, strlen(link)));
+		body_sweep();
 		break;
 	case -1:
 		log_warnx("state.db: %s: a message that is missing cannot be noted as wanted; at the next start",

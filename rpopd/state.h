@@ -136,10 +136,11 @@ void	 state_rooted(uint64_t);			/* durable in the mail root; remembered with the
 void	 state_on_count(void (*)(void));		/* called behind each durable transaction */
 int	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* every link to be removed; 0/-1 */
 /*
- * The file of a pending row exists nowhere: the row goes, and with it what would keep the message from being retrieved and delivered
- * again.  By id, or by link if id is 0.  1, 0: no such row, -1: failed or locked.
+ * The file of a pending row exists nowhere: it becomes a wanted row of table relay, with this status, so that the message is retrieved
+ * again for its recipient alone; a row of something that rpopd wrote itself goes.  By id, or by link if id is 0.  1, 0: no such row,
+ * -1: failed or locked.
  */
-int	 state_pending_missing(int64_t id, const char *link);
+int	 state_pending_missing(int64_t id, const char *link, const char *status);
 
 /* --- store_commit.c --- */
 

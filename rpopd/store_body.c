@@ -18,6 +18,18 @@
  *	has it no longer
  *	LOST			none, DELETED	told; the row stays until it is dropped, or its file is found at a start
  *
+ * A pending row whose file is missing becomes one of these.  Its destination is a Maildir, and what it waits for is the file:
+ *
+ *	missing pending row	seen row	after a crash here
+ *	not committed		as it was	missed again at the start
+ *	WANTED			WAITING		as above; what was deleted waits, too, should it be listed again
+ *	HERE			WAITING		found at the start: moved
+ *	moved to pending	row.after, or	the pending row is replayed
+ *				WAITING
+ *
+ * A header that was delivered alone has no seen row: while a row of it is wanted, its row in oversize does not keep the header from being
+ * asked for again.
+ *
  *	row on its way		after a crash here
  *	sent not committed	it is not sent
  *	sent, no result		in doubt: counted by the first write of the next life, then sent again

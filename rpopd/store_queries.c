@@ -56,12 +56,25 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
 	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
 	[Q_UNPROVEN_ROWS] = "SELECT uid, state, since, sha256 FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
-	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest, copy) VALUES (?1, ?2, ?3, ?4, ?5)",
-	[Q_PENDING_ROW] = "SELECT mailbox, uid, copy, id FROM pending WHERE id = ?1 OR (?1 = 0 AND link = ?2)",
+	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest, copy, sha256) VALUES (?1, ?2, ?3, ?4, ?5,"
+	    " ?6)",
+	[Q_PENDING_OF] = "INSERT INTO pending (mailbox, uid, link, dest, copy, sha256) SELECT mailbox, uid, link, ?2, copy, sha256"
+	    " FROM relay WHERE id = ?1",
+	[Q_PENDING_ROW] = "SELECT id, mailbox, uid, dest FROM pending WHERE id = ?1 OR (?1 = 0 AND link = ?2)",
 	[Q_PENDING_KEY] = "UPDATE pending SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
 	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",
+	/* What the message becomes afterwards is what it is now; of one that waits already, what keeps it on its server. */
+	[Q_RELAY_MISSED] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived,"
+	    " next, tries, status, body, sha256, copy) SELECT p.mailbox, p.uid, p.link, 0, p.dest, '', ifnull(h.sender, ''), '', 0,"
+	    " ifnull(iif(s.state = 5, (SELECT min(r.after) FROM relay r WHERE r.mailbox = p.mailbox AND r.uid = p.uid), s.state IN (1, 2, 3)),"
+	    " 0), 0, ?2, ?2, 0, ?3, 0, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox = p.mailbox AND h.uid = p.uid"
+	    " LEFT JOIN seen s ON s.mailbox = p.mailbox AND s.uid = p.uid AND (p.sha256 IS NULL OR s.sha256 = p.sha256) WHERE p.id = ?1",
+	/* Also one that was deleted, as far as its server said: but of two that are equal nobody knows which is listed. */
+	[Q_SEEN_MISSED] = "UPDATE seen SET state = 5 FROM pending p WHERE p.id = ?1 AND seen.mailbox = p.mailbox AND seen.uid = p.uid"
+	    " AND (seen.state IN (0, 1, 2) OR (seen.state = 3 AND length(seen.uid) <= 70))"
+	    " AND (p.sha256 IS NULL OR seen.sha256 = p.sha256)",
 	[Q_RELAY_LINKS] = "SELECT link FROM relay WHERE body <> 0",
 	[Q_RELAY_INSERT] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived,"
 	    " next, tries, status, client, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
@@ -80,10 +93,15 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = 0"
 	    " AND (sha256 IS NULL OR sha256 = ?3) ORDER BY id",
 	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = 1, next = ?3, sent = 0 WHERE id = ?1",
-	/* Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted. */
+	/*
+	 * Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted.  Of a header alone
+	 * the row in oversize speaks.
+	 */
 	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = 0 AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
 	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN (3, 4)"
-	    " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)) ORDER BY mailbox, id LIMIT 256",
+	    " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)) AND NOT EXISTS (SELECT 1 FROM oversize o WHERE"
+	    " o.mailbox = relay.mailbox AND o.uid = relay.uid AND o.state = 2 AND (relay.sha256 IS NULL OR o.sha256 = relay.sha256))"
+	    " ORDER BY mailbox, id LIMIT 256",
 	[Q_RELAY_SENT] = "UPDATE relay SET sent = ?2 WHERE id = ?1",
 	[Q_DOUBT_COUNT] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) SELECT nexthop, 0, 0, 0, count(*)"
 	    " FROM relay WHERE sent > 0 AND nexthop > 0 GROUP BY nexthop"
@@ -113,7 +131,7 @@ const char *const	 state_texts[Q_MAX] = {
 	    " VALUES (?1, ?2, ?3, max(?4, ifnull((SELECT forgotten + 1 FROM mailbox WHERE id = ?1), 0)))"
 	    " ON CONFLICT DO UPDATE SET mailbox = excluded.mailbox, uid = excluded.uid, since = excluded.since"
 	    " WHERE since <= (SELECT forgotten FROM mailbox WHERE id = ?1)",
-	[Q_COPY_FORGET] = "DELETE FROM copy WHERE key = ?1",
+	[Q_COPY_FORGET] = "DELETE FROM copy WHERE key = (SELECT copy FROM relay WHERE id = ?1)",
 	[Q_COPY_PRUNE] = "DELETE FROM copy WHERE since < ?1",
 	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, since, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
 	    " ?6)",

@@ -85,15 +85,16 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 }
 
 int
-rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, const uint8_t *copy,
-    int64_t *id)
+rcpt_pending(int64_t mailbox, const struct receipt *r, const char *link, const char *dest, const uint8_t *copy, int64_t *id)
 {
 	sqlite3_stmt	*st;
 
-	if ((st = state_query(Q_PENDING_INSERT)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1 ||
+	if ((st = state_query(Q_PENDING_INSERT)) == NULL ||
+	    state_bind_uid(st, mailbox, r == NULL ? (const uint8_t *)"" : r->uid, r == NULL ? 0 : r->uidlen) == -1 ||
 	    sqlite3_bind_text(st, 3, link, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 4, dest, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    (copy == NULL ? sqlite3_bind_null(st, 5) : sqlite3_bind_blob(st, 5, copy, PROTO_COPY_LEN, SQLITE_STATIC)) != SQLITE_OK ||
+	    (r == NULL ? sqlite3_bind_null(st, 6) : sqlite3_bind_blob(st, 6, r->digest, sizeof(r->digest), SQLITE_STATIC)) != SQLITE_OK ||
 	    state_step(st) == -1)
 		return (-1);
 	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
@@ -105,7 +106,7 @@ rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, in
 {
 	if (rcpt->kind != RCPT_MAILDIR)
 		return (rcpt_relay(r, rcpt));
-	if (rcpt_pending(r->mailbox, r->uid, r->uidlen, rcpt->link, rcpt->dest, copy, last) == -1)
+	if (rcpt_pending(r->mailbox, r, rcpt->link, rcpt->dest, copy, last) == -1)
 		return (-1);
 	if (*first == 0)
 		*first = *last;

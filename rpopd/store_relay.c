@@ -10,7 +10,7 @@
  *	  gone, others open	WAITING		the link is removed at the start, since it is in table spent
  *	  gone, it was the last	row.after	the same; the next session deletes
  *	  quarantined		likewise	the link is held
- *	  moved to pending	likewise	the pending row is replayed
+ *	  moved to pending	likewise	the pending row is replayed; if its file is missing then, it becomes a row here again
  *	  its report's		likewise	that one's link is held, those of the rows it is about are removed
  *
  * A row is safe here, and may be final, only while its file is in the spool (body = 1); store_body.c has the states of a row whose file
@@ -32,6 +32,7 @@ static int	 relay_find(int64_t, struct relay_row *);
 static int	 change_one(struct relay_change *);
 static int	 change_row(const struct relay_change *, enum state_sql, int64_t);
 static int	 change_release(const struct relay_change *);
+static int	 change_move(struct relay_change *, const char *);
 static int	 change_count(const struct relay_row *, const struct relay_change *);
 static int	 change_rehop(const struct relay_change *);
 static int	 change_body(const struct relay_change *, const struct relay_row *);
@@ -304,7 +305,7 @@ change_one(struct relay_change *c)
 			return (-1);
 		break;
 	case RELAY_MOVE:
-		if (rcpt_pending(row.mailbox, row.uid, row.uidlen, row.link, dest, NULL, &c->pending) == -1 ||
+		if (change_move(c, dest) == -1 ||
 		    state_run(Q_RELAY_DROP, c->id) == -1 || relay_note(&row, "delivered", dest, c->status) == -1)
 			return (-1);
 		break;
@@ -344,6 +345,9 @@ change_body(const struct relay_change *c, const struct relay_row *row)
 	if (change_row(c, Q_RELAY_BODY, c->what == RELAY_WANT ? BODY_WANTED : c->what == RELAY_LOST ? BODY_LOST : BODY_HERE) == -1 ||
 	    relay_note(row, words[c->what], row->dest, c->status) == -1)
 		return (-1);
+	/* He has not got it, and will not: a copy that comes another way is one that he gets. */
+	if (c->what == RELAY_LOST)
+		return (state_run(Q_COPY_FORGET, c->id));
 	if (c->what != RELAY_WANT)
 		return (0);
 	if (state_run(Q_RELAY_AFTER, c->id) == -1 || (st = state_query(Q_SEEN_WANT)) == NULL ||
@@ -363,6 +367,19 @@ change_row(const struct relay_change *c, enum state_sql q, int64_t value)
 	    sqlite3_bind_text(st, 3, c->status, -1, SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
+}
+
+/* To table pending, with everything that its message is known by. */
+static int
+change_move(struct relay_change *c, const char *dest)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_PENDING_OF)) == NULL || sqlite3_bind_int64(st, 1, c->id) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 2, dest, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
+		return (-1);
+	c->pending = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
+	return (0);
 }
 
 /* It has its whole time before it again. */
@@ -449,7 +466,7 @@ report_row(const struct relay_row *row, const struct relay_report *report, int64
 	struct relay_row	 r;
 
 	if (report->nexthop == 0)
-		return (rcpt_pending(row->mailbox, (const uint8_t *)"", 0, report->link, report->dest, NULL, made));
+		return (rcpt_pending(row->mailbox, NULL, report->link, report->dest, NULL, made));
 	memset(&r, 0, sizeof(r));
 	r.mailbox = row->mailbox;
 	r.nexthop = report->nexthop;

@@ -18,16 +18,18 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../common/compat.h"
 #include "../common/hook.h"
 #include "../common/log.h"
+#include "relay.h"
 #include "store.h"
 #include "store_sql.h"
 
 static int	 root_read(sqlite3 *, struct root_state *);
 static int	 root_old(sqlite3 *, struct root_state *);
-static int	 missing_forget(int64_t, const uint8_t *, size_t);
+static int	 missing_want(int64_t, const char *);
 
 static struct root_state	 root;
 static uint64_t			 counting;	/* what counter will be when the transaction under way is committed */
@@ -238,47 +240,52 @@ state_spent(int (*cb)(void *, const char *), void *arg)
 
 /* --- a row without its file --- */
 
+/*
+ * Its recipient has not got the message, and nobody else's case is changed by that: the row becomes one of table relay that is wanted,
+ * with the Maildir as destination.  store_body.c has what follows.
+ */
 int
-state_pending_missing(int64_t id, const char *link)
+state_pending_missing(int64_t id, const char *link, const char *status)
 {
-	sqlite3_stmt	*st;
-	uint8_t		 uid[STATE_KEY_MAX], copy[16];
-	size_t		 uidlen = 0;
-	int64_t		 mailbox = 0;
-	int		 failed, has_copy = 0, found = 0;
+	struct relay_row	 row;
+	sqlite3_stmt		*st;
+	const char		*dest;
+	int			 failed, rc, found = 0;
 
+	memset(&row, 0, sizeof(row));
 	if (state_begin(STATE_DURABLE) != 0)
 		return (-1);
 	failed = (st = state_query(Q_PENDING_ROW)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 2, link, -1, SQLITE_STATIC) != SQLITE_OK;
-	if (!failed && sqlite3_step(st) == SQLITE_ROW && (uidlen = sqlite3_column_bytes(st, 1)) <= sizeof(uid)) {
+	if (!failed && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		found = 1;
-		mailbox = sqlite3_column_int64(st, 0);
-		id = sqlite3_column_int64(st, 3);
-		if (uidlen > 0)
-			memcpy(uid, sqlite3_column_blob(st, 1), uidlen);
-		if ((has_copy = sqlite3_column_bytes(st, 2) == sizeof(copy)))
-			memcpy(copy, sqlite3_column_blob(st, 2), sizeof(copy));
+		id = sqlite3_column_int64(st, 0);
+		row.mailbox = sqlite3_column_int64(st, 1);
+		row.uidlen = sqlite3_column_bytes(st, 2);
+		dest = (const char *)sqlite3_column_text(st, 3);
+		failed = row.uidlen > sizeof(row.uid) || dest == NULL || strlcpy(row.dest, dest, sizeof(row.dest)) >= sizeof(row.dest);
+		if (!failed && row.uidlen > 0)
+			memcpy(row.uid, sqlite3_column_blob(st, 2), row.uidlen);
 		sqlite3_reset(st);
-	}
+	} else if (!failed)
+		failed = rc != SQLITE_DONE;
+	if (!failed && found && row.uidlen > 0)
+		failed = missing_want(id, status) == -1 || relay_note(&row, "wanted again", row.dest, status) == -1;
 	if (!failed && found)
 		failed = (st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
-		    sqlite3_bind_int64(st, 2, id) != SQLITE_OK || state_step(st) == -1 ||
-		    (has_copy && ((st = state_query(Q_COPY_FORGET)) == NULL ||
-		    sqlite3_bind_blob(st, 1, copy, sizeof(copy), SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)) ||
-		    (uidlen > 0 && missing_forget(mailbox, uid, uidlen) == -1);
+		    sqlite3_bind_int64(st, 2, id) != SQLITE_OK || state_step(st) == -1;
+	HOOK("state.missing");
 	return (state_end(failed) != 0 ? -1 : found);
 }
 
 static int
-missing_forget(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+missing_want(int64_t id, const char *status)
 {
-	static const enum state_sql	 texts[] = { Q_SEEN_FORGET, Q_PRINT_FORGET };
-	sqlite3_stmt			*st;
-	size_t				 i;
+	sqlite3_stmt	*st;
 
-	for (i = 0; i < nitems(texts); i++)
-		if ((st = state_query(texts[i])) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1 || state_step(st) == -1)
-			return (-1);
-	return (0);
+	if ((st = state_query(Q_RELAY_MISSED)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, time(NULL)) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 3, status, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
+		return (-1);
+	return (state_run(Q_SEEN_MISSED, id));
 }

@@ -118,7 +118,7 @@ enum state_sql {
 	Q_SEEN_OPEN, Q_SEEN_SIZE, Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT, Q_SEEN_ROW,
 	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,
 	Q_UNPROVEN_GET, Q_UNPROVEN_PUT, Q_UNPROVEN_DROP, Q_UNPROVEN_ROWS,
-	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT, Q_PENDING_ROW,
+	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT, Q_PENDING_ROW, Q_PENDING_OF, Q_RELAY_MISSED, Q_SEEN_MISSED,
 	Q_RELAY_INSERT, Q_RELAY_LIST, Q_RELAY_GET, Q_RELAY_OF, Q_RELAY_COUNT, Q_RELAY_OPEN, Q_RELAY_DROP, Q_RELAY_AGAIN,
 	Q_RELAY_STATE, Q_RELAY_RELEASE, Q_RELAY_KEY, Q_RELAY_COUNTED, Q_RELAY_LINKS,
 	Q_RELAY_BODY, Q_RELAY_AFTER, Q_SEEN_WANT, Q_RELAY_WANTED, Q_RELAY_ATTACH, Q_RELAY_ORPHANS,
@@ -175,9 +175,8 @@ int	 root_spent(const char *link);			/* in a transaction that drops the link's r
 
 /* store_rcpt.c: inside a transaction; 0 or -1. */
 int	 rcpt_commit(struct receipt *, int64_t *first, int64_t *last);
-/* copy: 16 octets, the key of its row in table copy, or NULL. */
-int	 rcpt_pending(int64_t mailbox, const uint8_t *uid, size_t uidlen, const char *link, const char *dest, const uint8_t *copy,
-	    int64_t *id);
+/* Of a receipt's message, or of a report of ours if that is NULL; copy: 16 octets, the key of its row in table copy, or NULL. */
+int	 rcpt_pending(int64_t mailbox, const struct receipt *, const char *link, const char *dest, const uint8_t *copy, int64_t *id);
 int	 told_put(const char *address, const char *about, int64_t now);	/* store_told.c; likewise */
 int	 held_add(void);
 struct relay_row;

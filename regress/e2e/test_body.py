@@ -4,6 +4,7 @@ Nothing is final whose body exists nowhere: files that vanish from the spool whi
 be reported are retrieved again for those recipients, and only for them.
 """
 import os
+import shutil
 import sqlite3
 import time
 
@@ -12,6 +13,7 @@ import pytest
 import corpus
 import rig as rigs
 from mta import OK, PERM, TEMP
+from test_root import declare
 from test_relay import PEOPLE, PM, SENDER, again, due, listed, mail, seen, states
 
 DAY = 86400
@@ -303,3 +305,150 @@ def test_id_given_again(unified, lmtp, waiting):
         assert unified.once().code == 0
     assert [corpus.ident_of(m.data) for m in lmtp.mails if PEOPLE[1] in m.taken()] == ["m", "other"]
     assert not any(PEOPLE[0] in m.taken() for m in lmtp.mails)
+
+
+# --- pending deliveries whose file is missing ---
+
+MAILDIR = "example.org/postmaster"
+
+
+def lose_root(rig):
+    """The file system of the mail root was lost; an administrator says so."""
+    shutil.rmtree(rig.mail)
+    declare(rig)
+
+
+def later(rig, n=5):
+    for _ in range(n):
+        due(rig, "next = 0")
+        assert rig.once().code == 0
+
+
+@pytest.fixture
+def decided(unified, lmtp, popd):
+    """Decided and no more: anna's and bert's wait for a next hop, the postmaster's is not yet in his Maildir."""
+    lmtp.answers = {PEOPLE[0]: [TEMP, OK]}
+    server = popd(messages=[mail("m", [PEOPLE[0], PEOPLE[1], PM])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.once("-K", "rpopd:master.commit_after", hooks=True)
+    assert unified.state("SELECT dest FROM pending") == [(MAILDIR,)] and len(states(unified)) == 2
+    return server
+
+
+def test_missing_and_waiting(unified, lmtp, popd):
+    """Nobody has it yet: one waits for a next hop, another one's is not yet in its Maildir.  The mail root is lost: both get it."""
+    lmtp.answers = {PEOPLE[0]: [TEMP, OK]}
+    server = popd(messages=[mail("m", [PEOPLE[0], PM])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.once("-K", "rpopd:master.commit_after", hooks=True)
+    lose_root(unified)
+    later(unified)
+    assert lmtp.taken() == [PEOPLE[0]] and unified.idents()[MAILDIR] == ["m"]
+    assert server.box.left() == [] and states(unified) == {} and unified.spooled() == []
+
+
+@pytest.mark.parametrize("suppress", [0, 1])
+def test_missing_and_taken(unified, lmtp, popd, suppress):
+    """One has it, another one's is missing before it is in its Maildir: nobody gets it twice, whether copies are suppressed or not."""
+    server = popd(messages=[mail("m", [PEOPLE[1], PM])])
+    unified.record(PM, "r", server, special="X-Real-To", suppress=suppress)
+    unified.once("-K", "rpopd:master.commit_after", hooks=True)
+    link, = unified.state("SELECT link FROM pending")
+    os.unlink(os.path.join(unified.mail, "spool", link[0]))
+    declare(unified)
+    later(unified)
+    assert lmtp.taken() == [PEOPLE[1]] and unified.idents()[MAILDIR] == ["m"]
+    assert server.box.left() == [] and states(unified) == {} and unified.spooled() == []
+
+
+def test_missing_archive(personal, mta, popd):
+    """A personal record, an archive at a next hop: neither the owner nor the archive gets it twice."""
+    hop = mta("lmtp")
+    hop.answers = {"archive@example.org": [TEMP, OK]}
+    personal.nexthop("hop", hop)
+    personal.account("archive@example.org")
+    personal.settings["archive"] = "archive@example.org"
+    server = popd(messages=[corpus.mail("m")])
+    personal.record("anna@example.org", "r", server)
+    personal.write_db()
+    personal.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'archive';")
+    personal.once("-K", "rpopd:master.commit_after", hooks=True)
+    assert len(personal.state("SELECT 1 FROM relay")) == 1 and len(personal.state("SELECT 1 FROM pending")) == 1
+    lose_root(personal)
+    later(personal)
+    assert hop.taken() == ["archive@example.org"]
+    assert personal.idents()["example.org/anna"] == ["m"] and server.box.left() == []
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_missing_and_gone(unified, lmtp, popd, turns):
+    """Its server deletes what is wanted: the owner hears that it is lost; should it be listed again, it is delivered."""
+    server = popd(messages=[mail("m", [PM])])
+    unified.record(PM, "r", server, special="X-Real-To")
+    unified.once("-K", "rpopd:master.commit_after", hooks=True)
+    kept = list(server.box.messages)
+    server.box.messages.clear()
+    lose_root(unified)
+    later(unified, 2)
+    assert bodies(unified) == {MAILDIR: "wanted"}
+    if turns:
+        server.box.messages.extend(kept)
+    else:
+        with sqlite3.connect(unified.statedb) as c:
+            c.execute("UPDATE seen SET gone = ?", (int(time.time()) - 2 * DAY,))
+    later(unified, 3)
+    if turns:
+        assert unified.idents()[MAILDIR] == ["m"] and states(unified) == {} and server.box.left() == []
+    else:
+        assert bodies(unified) == {MAILDIR: "lost"}
+        assert any(b"Mail was lost" in n for n in unified.delivered()[MAILDIR])
+
+
+MISSING = ["rpopd:master.missing", "rpopd:state.missing", "rpopd:master.missed", "rpopd:master.replayed", "rpopd:relay.checked",
+    "rpopd:relay.attach", "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent",
+    "deliverer:deliverer.committed", "rpopd:relay.move", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
+    "rpopd:relay.moved", "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle", "rpopd:root.durable"]
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("point", MISSING)
+def test_killed_missing(unified, lmtp, decided, point, nth):
+    """A process dies at one step of it."""
+    lose_root(unified)
+    due(unified, "next = 0")
+    unified.once("-K", "%s:%d" % (point, nth), hooks=True)
+    later(unified)
+    assert unified.idents()[MAILDIR].count("m") == 1
+    doubt = point in ("rpopd:relay.before", "rpopd:relay.change")	# a next hop's answer may be what was not written down
+    assert all(1 <= lmtp.taken().count(p) <= (2 if doubt else 1) for p in PEOPLE[:2])
+    assert decided.box.left() == [] and states(unified) == {} and unified.spooled() == []
+    assert unified.state("SELECT count(*) FROM pending") == [(0,)]
+    assert not any(b"Mail was lost" in n for n in unified.delivered()[MAILDIR])
+
+
+# --- unique-ids that are given again ---
+
+def test_missing_and_given_again(unified, popd):
+    """What waits for a broken place was deleted, and its unique-id is another message's by now.  Its file vanishes: that is told, and the
+    other one, which is left on its server, does not come twice."""
+    server = popd(messages=[mail("before", [PEOPLE[0]])])
+    unified.record(PM, "r", server, special="X-Real-To", leave=1, suppress=0)
+    unified.once()
+    server.box.add(mail("waits", [PEOPLE[0]]), "same")
+    unified.once("-K", "rpopd:master.commit_after", hooks=True)
+    with sqlite3.connect(unified.statedb) as c:
+        c.execute("DELETE FROM unproven")			# its session was in step, and deleted it
+        c.execute("UPDATE seen SET state = 3 WHERE CAST(uid AS TEXT) = 'same'")
+    new = os.path.join(unified.mail, "example.org/anna", "new")
+    os.chmod(new, 0o500)
+    server.box.messages.pop()
+    server.box.add(mail("other", [PM]), "same")
+    unified.once()
+    assert unified.idents()[MAILDIR] == ["other"] and unified.state("SELECT count(*) FROM pending") == [(1,)]
+    vanish(unified, "SELECT link FROM pending")
+    os.chmod(new, 0o700)
+    declare(unified)
+    later(unified, 3)
+    assert unified.idents()["example.org/anna"] == ["before"] and unified.idents()[MAILDIR].count("other") == 1
+    assert bodies(unified) == {"example.org/anna": "lost"}
+    assert any(b"Mail was lost" in n for n in unified.delivered()[MAILDIR])

@@ -105,6 +105,42 @@ take(const char *uid, enum rcpt_kind kind, const char *link)
 }
 
 static void
+tell(const char *sql)
+{
+	sqlite3	*db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static int64_t
+relay_of(const char *uid)
+{
+	char	 sql[128];
+
+	snprintf(sql, sizeof(sql), "SELECT id FROM relay WHERE uid = CAST('%s' AS BLOB)", uid);
+	return (ask(sql));
+}
+
+static void
+change(int64_t id, int what)
+{
+	struct relay_change	 c = { .id = id };
+
+	c.what = what;
+	assert_int_equal(state_relay_change(&c, 1), 0);
+}
+
+static int
+count_orphan(void *arg, const struct relay_row *row)
+{
+	(void)row;
+	(*(int *)arg)++;
+	return (0);
+}
+
+static void
 test_counter(void **state)
 {
 	struct root_state	 st;
@@ -187,21 +223,75 @@ test_spent(void **state)
 	assert_int_equal(ask("SELECT count(*) FROM spent"), 0);
 }
 
-/* What would keep a message away whose file is nowhere: its seen row, and that its recipient has it. */
+/* A file that is nowhere makes its recipient wait for the message again; that he has it is believed until it is lost for good. */
 static void
 test_missing(void **state)
 {
 	(void)state;
 	take("a", RCPT_MAILDIR, "1.M1P1S1N1R0.h");
 	take("b", RCPT_MAILDIR, "1.M1P1S1N2R0.h");
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h"), 1);
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h"), 0);
-	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h"), 1);
-	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h"), 0);
-	assert_int_equal(ask("SELECT count(*) FROM seen"), 0);
-	assert_int_equal(ask("SELECT count(*) FROM copy"), 0);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 1);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 0);
+	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h", "why"), 1);
+	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h", "why"), 0);
+	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 5"), 2);
+	assert_int_equal(ask("SELECT count(*) FROM copy"), 2);
 	assert_int_equal(ask("SELECT count(*) FROM pending"), 0);
-	assert_int_equal(take("a", RCPT_MAILDIR, "1.M1P1S2N1R0.h"), COMMIT_DELIVER);
+	assert_int_equal(ask("SELECT count(*) FROM relay WHERE body = 0 AND state = 0 AND nexthop = 0 AND after = 1 AND status = 'why'"
+	    " AND dest = 'example.org/anna' AND length(copy) = 16 AND length(sha256) = 32"), 2);
+	/* It comes again: his, and from there into his Maildir. */
+	assert_int_equal(take("a", RCPT_MAILDIR, "1.M1P1S2N1R0.h"), COMMIT_DISCARD);
+	assert_int_equal(verdict, COMMIT_HOLD);
+	assert_int_equal(ask("SELECT count(*) FROM relay WHERE body = 1 AND link = '1.M1P1S2N1R0.h'"), 1);
+	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 5"), 2);
+	change(relay_of("a"), RELAY_MOVE);
+	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 1"), 1);
+	assert_int_equal(ask("SELECT count(*) FROM pending WHERE length(copy) = 16 AND length(sha256) = 32 AND dest = 'example.org/anna'"), 1);
+	/* It does not: a copy that comes another way is one that he gets. */
+	change(relay_of("b"), RELAY_LOST);
+	assert_int_equal(ask("SELECT count(*) FROM copy"), 1);
+}
+
+/* The unique-id is another message's by now, or nobody's: that one is not touched, and the first is lost. */
+static void
+test_missing_of_another(void **state)
+{
+	int	 n = 0;
+
+	(void)state;
+	take("a", RCPT_MAILDIR, "1.M1P1S1N1R0.h");
+	tell("UPDATE seen SET sha256 = zeroblob(32)");
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N1R0.h", "why"), 1);
+	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 1"), 1);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(n, 1);
+	take("b", RCPT_MAILDIR, "1.M1P1S1N2R0.h");
+	tell("DELETE FROM seen");
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 1);
+	n = 0;
+	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(n, 2);
+}
+
+/* Deleted, as its server said: wanted all the same, should it be listed again.  Of two that are equal nobody would know which. */
+static void
+test_missing_and_deleted(void **state)
+{
+	int	 n = 0;
+
+	(void)state;
+	take("a", RCPT_MAILDIR, "1.M1P1S1N1R0.h");
+	tell("UPDATE seen SET state = 3");
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N1R0.h", "why"), 1);
+	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 5"), 1);
+	assert_int_equal(ask("SELECT after FROM relay"), SEEN_DELETING);
+	take("b", RCPT_MAILDIR, "1.M1P1S1N2R0.h");
+	tell("UPDATE seen SET state = 3, uid = CAST('sha256:' || hex(sha256) || ':1' AS BLOB) WHERE uid = x'62';"
+	    "UPDATE pending SET uid = CAST('sha256:' || hex(sha256) || ':1' AS BLOB);");
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 1);
+	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 3"), 1);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(n, 1);
 }
 
 int
@@ -211,7 +301,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_counter, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_joined, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_spent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_missing, setup, teardown)
+		cmocka_unit_test_setup_teardown(test_missing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_of_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_and_deleted, setup, teardown)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
