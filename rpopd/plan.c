@@ -47,7 +47,9 @@
  *	suspect: more (aside)			leave alone; of failures: tried once a day, last (refusal.c, too)
  *	over max_size, no row			leave alone, row SKIPPED, report; headers: deliver the header, row HEADER
  *	over max_size, SKIPPED			leave alone; headers: deliver the header, row HEADER, or REFUSED and report
+ *	over max_size, HEADER, wanted		deliver the header to those whose file is missing here; see store_body.c
  *	over max_size, HEADER or REFUSED	leave alone
+ *	over max_size, WAITING, wanted		retrieve: it was taken when it was not
  *	not over max_size (any more)		retrieve; the row goes with the commit
  *	over session_messages, session_octets	left for the next session, which follows at once
  *
@@ -354,6 +356,8 @@ plan_odd(struct session *s, struct message *m, const struct seen_row *row)
 	int64_t	 ago = s->plan.work.now - row->failed;
 
 	m->oversize = plan_reused(m, row->oversize_size, row->odd_gone) ? OVERSIZE_NONE : row->oversize;
+	if (row->wanted && m->oversize == OVERSIZE_HEADER)
+		m->oversize = OVERSIZE_SKIPPED;		/* somebody has not got it */
 	if (row->deaths + row->failures == 0)
 		return;
 	if (plan_reused(m, row->suspect_size, row->odd_gone)) {

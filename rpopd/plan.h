@@ -37,6 +37,7 @@ struct message {
 	uint8_t		 back;		/* its row was absent from a complete listing */
 	uint8_t		 displaced;	/* the row under its unique-id is another message's */
 	uint8_t		 expired;	/* leave_days is up: deleted once it is proven */
+	uint8_t		 wanted;	/* it waits, and its file is missing here */
 	uint8_t		 learn;		/* its row does not know the listed size yet */
 	uint32_t	 print;		/* offset in plan.arena + 1 of its fingerprint, of what is to be deleted */
 	uint8_t		 failures;	/* sessions that failed at it before this one, or whose RETR was refused */

@@ -73,6 +73,7 @@ proof_want_body(struct plan *p, struct message *m)
 {
 	if (m->displaced)
 		return;
+	m->wanted = 1;
 	if (m->proof != PROOF_NONE) {
 		proof_displace(p, m);
 		return;

@@ -164,7 +164,7 @@ quota_former(struct session *s, enum listing listing, int has_uidl, int *mark, i
 	return (PLAN_READY);
 }
 
-/* Messages over max_size.  A size that the server did not tell is no reason. */
+/* Messages over max_size.  A size that the server did not tell is no reason; nor is it one for what was taken and is wanted again. */
 void
 quota_oversize(struct session *s)
 {
@@ -176,7 +176,7 @@ quota_oversize(struct session *s)
 		return;
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
-		if (m->size > s->quota.max_size && (m->action == PLAN_RETR || m->action == PLAN_RETR_ALONE))
+		if (m->size > s->quota.max_size && !m->wanted && (m->action == PLAN_RETR || m->action == PLAN_RETR_ALONE))
 			quota_big(s, m);
 	}
 }

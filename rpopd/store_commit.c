@@ -154,7 +154,7 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 		return (-1);
 	if (r->verdict == COMMIT_DISCARD) {
 		memset(r->verdicts, COMMIT_DISCARD, r->nrcpt);
-		if (!r->header && relay_attach(r) == -1)
+		if (relay_attach(r) == -1)
 			return (-1);
 	} else if (rcpt_commit(r, first, last) == -1)
 		return (-1);

@@ -426,6 +426,54 @@ def test_killed_missing(unified, lmtp, decided, point, nth):
     assert not any(b"Mail was lost" in n for n in unified.delivered()[MAILDIR])
 
 
+# --- max_size ---
+
+@pytest.mark.parametrize("oversize", ["skip", "headers"])
+def test_wanted_and_over_max_size(unified, lmtp, popd, oversize):
+    """Taken while there was no limit, and its file is missing: it is retrieved as a whole, whatever the limit is now."""
+    lmtp.answers = {PEOPLE[0]: [TEMP, OK]}
+    server = popd(messages=[mail("m", PEOPLE[:2], body=BODY)])
+    unified.record(PM, "r", server, special="X-Real-To")
+    assert unified.once().code == 0
+    vanish(unified)
+    unified.sqlite("UPDATE rpop SET max_size = 20000, oversize = '%s';" % oversize)
+    later(unified, 3)
+    assert sorted(lmtp.taken()) == PEOPLE[:2] and {len(m.data) > len(BODY) for m in lmtp.mails} == {True}
+    assert states(unified) == {} and server.box.left() == [] and unified.spooled() == []
+
+
+BODY = b"octets and more\r\n" * 3000
+
+
+def test_header_and_its_file(unified, lmtp, popd):
+    """A header that was delivered alone and waits for a next hop: it is asked for again, for the one that is open only."""
+    lmtp.answers = {PEOPLE[0]: [TEMP, OK]}
+    server = popd(messages=[mail("m", PEOPLE[:2], body=BODY)])
+    unified.record(PM, "r", server, special="X-Real-To", max_size=20000, oversize="headers")
+    assert unified.once().code == 0
+    assert states(unified) == {PEOPLE[0]: "waiting"} and lmtp.taken() == [PEOPLE[1]]
+    vanish(unified)
+    later(unified, 3)
+    assert sorted(lmtp.taken()) == PEOPLE[:2] and len(server.box.left()) == 1
+    assert states(unified) == {} and unified.spooled() == []
+    assert MAILDIR not in unified.delivered()			# nobody is told of a loss
+    asked = server.count("top")
+    later(unified, 2)
+    assert server.count("top") == asked
+
+
+def test_header_and_maildir(personal, popd):
+    """Likewise, with the mail root lost before it is in its Maildir."""
+    server = popd(messages=[corpus.mail("m", body=BODY)])
+    personal.record("anna@example.org", "r", server, max_size=20000, oversize="headers")
+    personal.once("-K", "rpopd:master.commit_after", hooks=True)
+    assert personal.state("SELECT count(*) FROM pending") == [(1,)]
+    lose_root(personal)
+    later(personal, 4)
+    assert personal.idents()["example.org/anna"] == ["m"] and len(server.box.left()) == 1
+    assert states(personal) == {} and personal.spooled() == []
+
+
 # --- unique-ids that are given again ---
 
 def test_missing_and_given_again(unified, popd):
