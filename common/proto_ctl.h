@@ -25,7 +25,7 @@ struct ctl_quarantine {
 	uint32_t	 reserved;
 	int64_t		 id;			/* of the row in state.db; 0: all of them, for RELEASE and DROP, or: */
 	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
-	char		 uid[PROTO_UID_MAX + 32];
+	char		 uid[PROTO_UID_MAX * 4 + 1];	/* vis-encoded, as struct ctl_queued has it */
 	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
 	char		 file[PROTO_LINK_SIZE];	/* a file set aside in the spool, without id and mailbox; to empty: to the postmaster */
 };

@@ -22,7 +22,8 @@ struct target {				/* of an address */
 
 struct wanted {				/* among what is set aside */
 	int64_t		 mailbox;
-	const char	*uid;
+	const char	*uid;		/* as it is shown: vis-encoded */
+	struct aside_row row;
 	int		 found;
 };
 
@@ -219,24 +220,24 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 static int
 quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 {
-	struct wanted		 wanted = { m->mailbox, m->uid, 0 };
+	struct wanted		 wanted = { .mailbox = m->mailbox, .uid = m->uid };
 	struct listing_change	 c[2];
 	struct poll_answer	 answer;
 	char			 name[PROTO_RECORD_SIZE * 2];
-	size_t			 i, len = strlen(m->uid);
+	size_t			 i;
 
 	memset(c, 0, sizeof(c));
 	if (state_aside(aside_match, &wanted) == -1) {
 		snprintf(text, size, "state.db cannot be read now; try again");
 		return (-1);
 	}
-	if (!wanted.found || len > sizeof(c[0].uid)) {
+	if (!wanted.found) {
 		snprintf(text, size, "no such message is set aside");
 		return (-1);
 	}
 	for (i = 0; i < nitems(c); i++) {
-		memcpy(c[i].uid, m->uid, len);
-		c[i].uidlen = len;
+		memcpy(c[i].uid, wanted.row.uid, wanted.row.uidlen);
+		c[i].uidlen = wanted.row.uidlen;
 	}
 	c[0].what = m->act == QUARANTINE_DROP ? CHANGE_FORGET : CHANGE_CLEAR;
 	c[1].what = CHANGE_MARK;
@@ -257,9 +258,13 @@ static int
 aside_match(void *arg, const struct aside_row *row)
 {
 	struct wanted	*w = arg;
+	char		 shown[STATE_KEY_MAX * 4 + 1];
 
-	w->found = row->mailbox == w->mailbox && row->uidlen == strlen(w->uid) && memcmp(row->uid, w->uid, row->uidlen) == 0;
-	return (w->found);
+	if (row->mailbox != w->mailbox || strcmp(log_vis(shown, sizeof(shown), row->uid, row->uidlen), w->uid) != 0)
+		return (0);
+	w->row = *row;
+	w->found = 1;
+	return (1);
 }
 
 static int

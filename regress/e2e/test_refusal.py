@@ -5,6 +5,8 @@ is said in the log, counted in status, and told to the owner once when the messa
 """
 import json
 
+import pytest
+
 import corpus
 import rig as rigs
 from behaviours import NoUidl
@@ -104,6 +106,29 @@ def test_released_after_delivery(personal, popd):
     rigs.wait_for(lambda: server.box.left() == [], "the released message to be deleted")
     assert daemon.stop() == 0
     assert sorted(i for i in personal.idents()[BOX] if i != "?") == ["m0", "m1", "m2"]
+
+
+@pytest.mark.parametrize("act", ["release", "drop"])
+@pytest.mark.parametrize("uid", ["a\\b", "\\" * 70])
+def test_backslash(personal, popd, uid, act):
+    """A unique-id is named as it is shown."""
+    behaviour = Refuses(SIGNS, uids=[uid.encode()])
+    server = popd(behaviour)
+    server.box.add(corpus.mail("m"), uid)
+    personal.record(ANNA, "r", server)
+    for _ in range(5):
+        personal.once()
+    daemon = personal.start()
+    aside, = [q for q in json.loads(personal.ctl("-j", "quarantine").log)["queue"] if q["state"] == "aside"]
+    name = "%d-%s" % (aside["mailbox"], aside["uid"])
+    assert name in personal.ctl("quarantine").log
+    behaviour.uids = []
+    personal.ctl("quarantine", act, name)
+    if act == "release":
+        rigs.wait_for(lambda: server.box.left() == [], "the released message to be deleted")
+    assert [q for q in json.loads(personal.ctl("-j", "quarantine").log)["queue"] if q["state"] == "aside"] == []
+    assert daemon.stop() == 0
+    assert ("m" in personal.idents()[BOX]) == (act == "release") and len(server.box.left()) == (act == "drop")
 
 
 def test_status(personal, popd):
