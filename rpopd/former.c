@@ -20,6 +20,9 @@
  * the other has.  So the mailbox that a record had under this account, name and login comes first, and one that another record had so,
  * which was not listed yet, is left to that one.
  *
+ * Messages that were absent from the former mailbox's last listing, which may have been empty by a mistake of the server, count where
+ * they are back with their sizes, and not otherwise.
+ *
  * An empty listing proves nothing and is not the last word: the next one is compared.  To the state that goes along then, it was a
  * listing that every message was absent from, so each is proven before it counts as known, see plan.c.
  *
@@ -326,8 +329,12 @@ former_message(void *arg, const struct former_message *m)
 	struct plan	*p = &search->s->plan;
 	uint32_t	 n;
 
+	n = plan_find(p, m->uid, m->uidlen);
+	/* What was absent once is not expected, but what is back with its size says that this is the mailbox. */
+	if (m->gone && (n == 0 || m->size == 0 || m->size != p->msgs[n].size))
+		return;
 	search->count->rows++;
-	if ((n = plan_find(p, m->uid, m->uidlen)) != 0)
+	if (n != 0)
 		former_size(search->count, m->size, p->msgs[n].size);
 }
 

@@ -18,10 +18,11 @@ struct former {				/* a mailbox that no record names */
 	int		 replaced;	/* it lost its record when the new mailbox appeared, or later */
 };
 
-struct former_message {			/* that should be there still; uid is valid during the call */
+struct former_message {			/* of a former mailbox; uid is valid during the call */
 	const uint8_t	*uid;
 	size_t		 uidlen;
 	int64_t		 size;		/* 0: not known */
+	int		 gone;		/* it was absent from its last listing */
 };
 
 /* How a former mailbox may be the record's own. */

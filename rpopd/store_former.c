@@ -82,6 +82,7 @@ state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_messag
 			continue;
 		m.uidlen = sqlite3_column_bytes(st, 0);
 		m.size = sqlite3_column_int64(st, 1);
+		m.gone = sqlite3_column_int(st, 2);
 		cb(arg, &m);
 	}
 	if (rc != SQLITE_DONE)

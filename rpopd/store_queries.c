@@ -202,7 +202,8 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_MAILBOX_FORGET] = "UPDATE mailbox SET forgotten = max(?2, (SELECT ifnull(max(since), 0) FROM copy)) WHERE id = ?1",
 	[Q_FORMER_LIST] = "SELECT f.id, f.account, f.record, f.host, f.port, f.login, f.removed >= ifnull(m.created, 0)"
 	    " FROM mailbox m, mailbox f WHERE m.id = ?1 AND f.removed IS NOT NULL AND f.id <> m.id ORDER BY f.removed DESC, f.id DESC",
-	[Q_FORMER_ROWS] = "SELECT uid, ifnull(listed, size) FROM seen WHERE mailbox = ?1 AND gone IS NULL AND state <> 3 AND length(uid) <= 70",
+	[Q_FORMER_ROWS] = "SELECT uid, ifnull(listed, size), gone IS NOT NULL FROM seen WHERE mailbox = ?1 AND state <> 3"
+	    " AND length(uid) <= 70",
 	[Q_FORMER_UNMARK] = "DELETE FROM seen WHERE mailbox = ?1 AND state = 4",
 	[Q_FORMER_COMPARE] = "UPDATE seen SET state = 3 WHERE mailbox = ?1 AND state IN (0, 1, 2) AND length(uid) <= 70",
 	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70",

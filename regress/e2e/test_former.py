@@ -204,6 +204,24 @@ def test_mark_of_an_empty_mailbox(personal, popd):
     assert personal.idents() == {ANNA: ["n0"]}
 
 
+@pytest.mark.parametrize("n", [1, 10])
+def test_empty_before_the_move(personal, popd, n):
+    """The old port listed nothing for once, and then the record moves: what is back at the new one is known by its size."""
+    s = popd(messages=mails("m", n))
+    personal.record("anna@example.org", "isp", s, leave=1)
+    assert personal.once().code == 0
+    s.box.messages, kept = [], s.box.messages
+    assert personal.once().code == 0
+    s.box.messages = kept
+    t = popd()
+    t.box = s.box
+    personal.sqlite("UPDATE rpop SET domain = 'localhost:%d'" % t.port)
+    run = personal.once()
+    assert run.code == 0 and "goes along" in run.log
+    assert personal.once().code == 0
+    assert personal.idents() == {ANNA: names("m", n)}
+
+
 @pytest.mark.parametrize("leave", [0, 1])
 @pytest.mark.parametrize("same", [True, False])
 def test_empty_before_the_proof(personal, popd, leave, same):

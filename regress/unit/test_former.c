@@ -120,7 +120,7 @@ knows(const struct former *f, size_t n, int64_t size, int64_t step)
 
 	for (i = 0; i < n; i++)
 		known[f->id][i] = (struct former_message){ (const uint8_t *)uids[i], strlen(uids[i]), size == 0 ? 0 : size +
-		    (int64_t)i * step };
+		    (int64_t)i * step, 0 };
 }
 
 /* A session whose record lists n messages of these sizes. */
