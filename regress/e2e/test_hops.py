@@ -59,7 +59,7 @@ def test_number_used_again(unified, one, waiting, mta, name, reload):
     unified.sqlite("DELETE FROM nexthop; " + insert(name, other, again))
     result = unified.once()
     assert result.code == 0 and other.mails == [] and len(one.mails) == 1
-    assert "next hop one was removed or is another one now, and 1 deliveries are left for it" in result.log
+    assert "next hop one was removed or is another one now, and 1 delivery is left for it" in result.log
     assert states(unified) == {PEOPLE[0]: "waiting"} and len(waiting.box.left()) == 1
 
 
@@ -112,7 +112,7 @@ def removed(unified, one, waiting, mta):
 def test_told_and_moved(unified, one, removed):
     """The reload says so; the queue names it; nothing goes out until it is moved."""
     daemon, other = removed
-    assert "next hop one was removed or is another one now, and 1 deliveries are left for it" in daemon.log()
+    assert "next hop one was removed or is another one now, and 1 delivery is left for it" in daemon.log()
     row, = listed(unified)
     assert row["nexthop"] == "one" and row["state"] == "waiting"
     answer = unified.ctl("quarantine", "release", str(row["id"]), check=False)
