@@ -224,9 +224,10 @@ void mailroot_tell(void) { }
 void mailroot_started(void) { }
 const char *mailroot_trouble(void) { return (""); }
 void state_rooted(uint64_t c) { (void)c; }
-int state_pending_missing(int64_t id, const char *l) { (void)id; (void)l; writes++; return (1); }
+int state_pending_missing(int64_t id, const char *l, const char *t) { (void)id; (void)l; (void)t; writes++; return (1); }
 int state_spent(int (*cb)(void *, const char *), void *a) { (void)cb; (void)a; return (0); }
 
+int decide_form(const char *dir) { return (strchr(dir, '/') != NULL); }
 int
 decide_rcpt(const struct decider *d, const struct origin *o, const struct msg_rcpt *rcpt)
 {
