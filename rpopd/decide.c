@@ -112,6 +112,8 @@ decide_form(const char *dir)
 	size_t		 len;
 	int		 parts = 0;
 
+	if (strncmp(dir, "spool/", 6) == 0)
+		return (0);
 	for (p = dir;; p += len + 1) {
 		len = strcspn(p, "/");
 		if (len == 0 || (len == 1 && *p == '.') || (len == 2 && strncmp(p, "..", 2) == 0))

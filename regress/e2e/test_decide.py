@@ -12,7 +12,8 @@ ANNA = "example.org/anna"
 
 
 # Whoever wrote them: they are told at each start, by number, and hold up nobody else.
-@pytest.mark.parametrize("dest", ["../../etc/cron.d", "/etc/cron.d", "example.org/../../etc", "example.org/anna/.x/..", "", "spool"])
+@pytest.mark.parametrize("dest", ["../../etc/cron.d", "/etc/cron.d", "example.org/../../etc", "example.org/anna/.x/..", "", "spool",
+    "spool/aside"])
 def test_bad_pending_row(personal, popd, dest):
     server = popd(messages=[corpus.mail("m1")])
     personal.record("anna@example.org", "isp", server)

@@ -185,6 +185,9 @@ test_form(void **state)
 	assert_false(decide_form("a.org/."));
 	assert_false(decide_form("a.org/anna/.x/y"));
 	assert_false(decide_form("spool"));
+	assert_false(decide_form("spool/aside"));
+	assert_false(decide_form("spool/x/.y"));
+	assert_true(decide_form("spool.example/anna"));
 	assert_false(decide_form(""));
 }
 
