@@ -16,6 +16,7 @@
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
 #define HOOK_PROBE(no_seccomp)	hook_probe(no_seccomp)
 #define HOOK_SOCKET(fd, id)	hook_socket((fd), (id))
+#define HOOK_DEST(dest, size)	hook_dest((dest), (size))
 #define HOOK_WORK(n)		hook_work(n)		/* n units of work, whatever they are in this program */
 #define HOOK_TURN()		hook_turn()		/* the event loop has come round */
 #define HOOK_REPORT()		hook_report()		/* say how much work the longest turn was */
@@ -32,6 +33,9 @@ void	 hook_probe(int no_seccomp);	/* exits if -P was given */
 /* probe.c: what a dialer hands over, and to whom, as -P act: says: linger, listening, udp, unix, pipe, blocking. */
 void	 hook_socket(int *fd, uint32_t *id);
 
+/* probe.c: where a deliverer says that a message goes, as -P act: says: stranger, outside, neighbour. */
+void	 hook_dest(char *dest, size_t);
+
 /* Work is counted, so that a test can tell how much of it there was between two turns without looking at a clock. */
 void	 hook_work(uint64_t);
 void	 hook_turn(void);
@@ -47,6 +51,7 @@ void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
 #define HOOK_OPTION(ch, arg)	0
 #define HOOK_PROBE(no_seccomp)	do { } while (0)
 #define HOOK_SOCKET(fd, id)	do { } while (0)
+#define HOOK_DEST(dest, size)	do { } while (0)
 #define HOOK_WORK(n)		do { } while (0)
 #define HOOK_TURN()		do { } while (0)
 #define HOOK_REPORT()		do { } while (0)

@@ -409,6 +409,18 @@ hook_socket(int *fd, uint32_t *id)
 	}
 }
 
+/* A stranger's address at the right next hop, a directory outside of the mail root, another account's Maildir. */
+void
+hook_dest(char *dest, size_t size)
+{
+	if (hook_acting("stranger"))
+		strlcpy(dest, "stranger@elsewhere.example", size);
+	else if (hook_acting("outside"))
+		strlcpy(dest, "../../etc/cron.d", size);
+	else if (hook_acting("neighbour"))
+		strlcpy(dest, "example.org/bert", size);
+}
+
 #define PROBE(name)	{ #name, probe_##name }
 
 static const struct probe {

@@ -209,6 +209,7 @@ message_receipt(const struct message *m)
 		strlcpy(rcpt.original, r->original != NULL ? r->original : "", sizeof(rcpt.original));
 		strlcpy(rcpt.reason, r->reason != NULL ? r->reason : "", sizeof(rcpt.reason));
 		message_copy(m, r, rcpt.copy);
+		HOOK_DEST(rcpt.dest, sizeof(rcpt.dest));
 		master_send(IMSG_RECEIPT_RCPT, &rcpt, sizeof(rcpt));
 	}
 }

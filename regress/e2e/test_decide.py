@@ -34,3 +34,27 @@ def test_bad_pending_row(personal, popd, dest):
     assert not os.path.exists(os.path.join(personal.dir, "etc"))
     assert any("kept" in (corpus.ident_of(open(os.path.join(top, f), "rb").read()) or "") for top, _, files in os.walk(personal.mail)
         for f in files), "its file is still there"
+
+
+# A deliverer that was taken over says where a message of anna's goes: nobody else gets it, and she does when the deliverer is honest.
+@pytest.mark.parametrize("what, wanted", [("stranger", "next hop 1"), ("outside", "kind 1"), ("neighbour", "kind 1")])
+def test_a_deliverer_in_bad_hands(personal, popd, mta, what, wanted):
+    hop = mta()
+    personal.nexthop("hop", hop)
+    personal.account("bert@example.org")
+    server = popd(messages=[corpus.mail("m1")])
+    personal.record("anna@example.org", "isp", server)
+    personal.write_db()
+    if what == "stranger":
+        personal.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'anna';")
+    daemon = personal.start("-P", "deliverer:act:" + what, hooks=True)
+    rigs.wait_for(lambda: "isp: message 1: the deliverer says that it goes to" in daemon.log(), "the master's judgement")
+    assert "(%s), which neither the record nor a row of table route says" % wanted in daemon.log()
+    assert daemon.stop() in (0, 1)
+    assert len(server.box.left()) == 1, "it stays on the server"
+    assert personal.state("SELECT count(*) FROM pending") == personal.state("SELECT count(*) FROM relay") == [(0,)]
+    assert hop.mails == [] and personal.idents() == {}
+    assert not os.path.exists(os.path.join(personal.dir, "etc"))
+    assert personal.once().code == 0
+    assert [m.taken() for m in hop.mails] == ([["anna@example.org"]] if what == "stranger" else [])
+    assert personal.idents() == ({} if what == "stranger" else {ANNA: ["m1"]})
