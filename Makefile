@@ -86,7 +86,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o common/strset.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o
-FETCHER =	fetcher/fetcher.o fetcher/auth.o common/auth_mask.o common/base64.o fetcher/conn.o fetcher/events.o \
+FETCHER =	fetcher/fetcher.o common/template.o fetcher/auth.o common/auth_mask.o common/base64.o fetcher/conn.o fetcher/events.o \
 		fetcher/content.o fetcher/fingerprint.o fetcher/login.o fetcher/login_choose.o fetcher/outq.o fetcher/pop3.o \
 		fetcher/pop3_check.o fetcher/pop3_cmd.o fetcher/pop3_list.o fetcher/pop3_reply.o fetcher/pop3_run.o \
 		common/sasl.o common/sasl_check.o fetcher/session.o fetcher/session_rules.o fetcher/stream.o \

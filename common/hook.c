@@ -147,15 +147,15 @@ hook_acting(const char *what)
 	return (hook_what != NULL && strncmp(hook_what, "act:", 4) == 0 && strcmp(hook_what + 4, what) == 0);
 }
 
-/* "session:what" narrows the template to a session first. */
+/* "fork:what" narrows a template to what it forks first. */
 void
-hook_probe(int no_seccomp)
+hook_probe(enum sandbox_role forks, int no_seccomp)
 {
 	if (hook_what == NULL || strncmp(hook_what, "act:", 4) == 0)
 		return;
-	if (strncmp(hook_what, "session:", 8) == 0) {
-		sandbox_enter(SANDBOX_SESSION, no_seccomp);
-		hook_what += 8;
+	if (strncmp(hook_what, "fork:", 5) == 0) {
+		sandbox_fork(forks, no_seccomp);
+		hook_what += 5;
 	}
 	sandbox_probe(hook_what);
 }

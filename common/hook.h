@@ -11,10 +11,12 @@
 
 #include <stdint.h>
 
+#include "sandbox.h"
+
 #define HOOK(point)		hook_reach(point)
 #define HOOK_OPTIONS		"F:K:P:"			/* for getopt(3) */
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
-#define HOOK_PROBE(no_seccomp)	hook_probe(no_seccomp)
+#define HOOK_PROBE(forks, no_seccomp)	hook_probe((forks), (no_seccomp))
 #define HOOK_SOCKET(fd, id)	hook_socket((fd), (id))
 #define HOOK_DEST(dest, size)	hook_dest((dest), (size))
 #define HOOK_WORK(n)		hook_work(n)		/* n units of work, whatever they are in this program */
@@ -28,7 +30,7 @@ void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);
 void	 fault_set(const char *spec);		/* fault.c: -F */
 int	 hook_acting(const char *what);		/* 1: -P act:what */
-void	 hook_probe(int no_seccomp);	/* exits if -P was given */
+void	 hook_probe(enum sandbox_role forks, int no_seccomp);	/* exits if -P was given */
 
 /* probe.c: what a dialer hands over, and to whom, as -P act: says: linger, listening, udp, unix, pipe, blocking. */
 void	 hook_socket(int *fd, uint32_t *id);
@@ -49,7 +51,7 @@ void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
 #define HOOK(point)		do { } while (0)
 #define HOOK_OPTIONS		""
 #define HOOK_OPTION(ch, arg)	0
-#define HOOK_PROBE(no_seccomp)	do { } while (0)
+#define HOOK_PROBE(forks, no_seccomp)	do { } while (0)
 #define HOOK_SOCKET(fd, id)	do { } while (0)
 #define HOOK_DEST(dest, size)	do { } while (0)
 #define HOOK_WORK(n)		do { } while (0)

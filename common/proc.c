@@ -194,11 +194,14 @@ proc_lock_in(const struct proc_conf *conf, enum sandbox_role role, int owner_ok)
 	proc_chroot(conf->root, pw, owner_ok);
 	sandbox_prepare();
 	proc_drop(pw);
-	sandbox_enter(role, conf->no_seccomp);
+	if (role == SANDBOX_TEMPLATE)
+		sandbox_template(conf->forks, conf->no_seccomp);
+	else
+		sandbox_enter(role, conf->no_seccomp);
 	/* Gone before the parent-death signal was armed; a master gone earlier is seen as end of file on the channel. */
 	if (getppid() != parent)
 		fatalx("parent process is gone");
-	HOOK_PROBE(conf->no_seccomp);
+	HOOK_PROBE(conf->forks, conf->no_seccomp);
 }
 
 /*

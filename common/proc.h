@@ -18,6 +18,7 @@ struct proc_conf {
 	const char	*arg;		/* -a: what the role needs besides: the dialer's name servers */
 	enum log_level	 level;		/* -v: its name */
 	int		 no_seccomp;	/* -S: everything but the system-call filter */
+	enum sandbox_role forks;	/* of a template, whose own business it is to set it: what it forks */
 };
 
 /*

@@ -5,7 +5,7 @@
  * a process id or an absolute path.  The receiver's rule table (rules.h) says which types it takes, how long they are, and in which
  * state; anything else ends the peer's work.
  *
- * M master, D dialer, T fetcher template, F fetcher session, V deliverer, S sender, O oauth, C rpopctl.
+ * M master, D dialer, T template, F fetcher session, V deliverer, S sender, O oauth, C rpopctl.
  */
 #ifndef PROTO_H
 #define PROTO_H
@@ -70,9 +70,9 @@ enum imsg_type {
 	IMSG_DIAL_FAILED,	/* D: struct msg_dial_failed */
 
 	/* M <-> T */
-	IMSG_SESSION_FORK,	/* M: uint32_t session + the child's end of its channel to the master */
-	IMSG_SESSION_KILL,	/* M: uint32_t session: SIGKILL it; SESSION_EXIT follows */
-	IMSG_SESSION_EXIT,	/* T: struct msg_session_exit */
+	IMSG_FORK,		/* M: uint32_t id, not 0 + the fork's end of its channel to the master */
+	IMSG_FORK_KILL,		/* M: uint32_t id: SIGKILL it; FORK_EXIT follows */
+	IMSG_FORK_EXIT,		/* T: struct msg_fork_exit */
 
 	/* M -> F, in this order before anything else */
 	IMSG_FETCH_SOCKET,	/* (empty) + connected socket */
@@ -277,8 +277,8 @@ struct msg_dial_failed {
 	char		 text[PROTO_TEXT_SIZE];
 };
 
-struct msg_session_exit {
-	uint32_t	 session;
+struct msg_fork_exit {
+	uint32_t	 id;
 	uint32_t	 signaled;		/* 1: code is a signal number, 0: exit status */
 	uint32_t	 code;
 };

@@ -23,8 +23,8 @@
 
 enum sandbox_role {
 	SANDBOX_DIALER,
-	SANDBOX_TEMPLATE,	/* fetcher template: may fork, wait, kill; reads /certs */
-	SANDBOX_SESSION,	/* one-shot fetcher session: narrowed from TEMPLATE after the fork */
+	SANDBOX_TEMPLATE,	/* may fork, wait, kill; reads /certs */
+	SANDBOX_SESSION,	/* one-shot fetcher session: a fork of a template */
 	SANDBOX_DELIVERER,
 	SANDBOX_OAUTH,
 	SANDBOX_SENDER,
@@ -38,6 +38,10 @@ enum sandbox_role {
  */
 void	 sandbox_enter(enum sandbox_role, int no_seccomp);
 
+/* The same for a template, whose forks are to be narrowed to that role, and for such a fork: file rules are the template's. */
+void	 sandbox_template(enum sandbox_role forks, int no_seccomp);
+void	 sandbox_fork(enum sandbox_role, int no_seccomp);
+
 /* What must be given up while still root, right before the uid is dropped.  Failure is fatal. */
 void	 sandbox_prepare(void);
 
@@ -50,6 +54,8 @@ void	 limits_set(enum sandbox_role);
 /* Linux: landlock_linux.c, seccomp_linux.c and seccomp_master.c, for sandbox_enter(). */
 void	 landlock_enter(enum sandbox_role);
 void	 seccomp_enter(enum sandbox_role);
+void	 seccomp_template(enum sandbox_role forks);
+void	 seccomp_fork(void);
 void	 seccomp_master(void);
 
 #endif

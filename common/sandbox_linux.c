@@ -116,12 +116,9 @@ process_close_off(void)
 		fatal("parent-death signal");
 }
 
-/* A session is narrowed in the fork of its template and keeps the template's Landlock rules. */
 void
 sandbox_enter(enum sandbox_role role, int no_seccomp)
 {
-	static int	 landlocked;
-
 	if (role == SANDBOX_MASTER) {
 		caps_bound(MASTER_CAPS);
 		caps_keep(MASTER_CAPS);
@@ -148,14 +145,31 @@ sandbox_enter(enum sandbox_role role, int no_seccomp)
 	}
 	caps_check_none();
 	process_close_off();
-	if (!landlocked)
-		landlock_enter(role);
-	landlocked = 1;
+	landlock_enter(role);
 	limits_set(role);
 	if (SANDBOX_SANITIZED)
 		return;
 	if (!no_seccomp)
 		seccomp_enter(role);
-	else if (role != SANDBOX_SESSION)
+	else
 		log_warnx("running without the system-call filter");
+}
+
+void
+sandbox_template(enum sandbox_role forks, int no_seccomp)
+{
+	if (!no_seccomp && !SANDBOX_SANITIZED)
+		seccomp_template(forks);
+	sandbox_enter(SANDBOX_TEMPLATE, no_seccomp);
+}
+
+/* A fork keeps the template's Landlock rules, and is under its filter as well as its own. */
+void
+sandbox_fork(enum sandbox_role role, int no_seccomp)
+{
+	caps_check_none();
+	process_close_off();
+	limits_set(role);
+	if (!no_seccomp && !SANDBOX_SANITIZED)
+		seccomp_fork();
 }

@@ -19,6 +19,18 @@ void
 sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
 {
 	limits_set(role);
-	if (role != SANDBOX_SESSION && role != SANDBOX_CTL)
+	if (role != SANDBOX_CTL)
 		log_warnx("this system offers no sandbox");
+}
+
+void
+sandbox_template(enum sandbox_role forks __unused, int no_seccomp)
+{
+	sandbox_enter(SANDBOX_TEMPLATE, no_seccomp);
+}
+
+void
+sandbox_fork(enum sandbox_role role, int no_seccomp __unused)
+{
+	limits_set(role);
 }

@@ -40,7 +40,6 @@ sandbox_no_new_privs(void)
 	return (0);
 }
 
-/* A session runs under its template's unveil(2), which is locked. */
 void
 sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
 {
@@ -49,10 +48,25 @@ sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
 	limits_set(role);
 	if (p->promises == NULL)
 		return;
-	if (p->path != NULL && role != SANDBOX_SESSION) {
+	if (p->path != NULL) {
 		if (unveil(p->path, p->permissions) == -1 || unveil(NULL, NULL) == -1)
 			fatal("unveil %s", p->path);
 	}
 	if (pledge(p->promises, NULL) == -1)
+		fatal("pledge");
+}
+
+void
+sandbox_template(enum sandbox_role forks __unused, int no_seccomp)
+{
+	sandbox_enter(SANDBOX_TEMPLATE, no_seccomp);
+}
+
+/* A fork runs under its template's unveil(2), which is locked. */
+void
+sandbox_fork(enum sandbox_role role, int no_seccomp __unused)
+{
+	limits_set(role);
+	if (pledge(promises[role].promises, NULL) == -1)
 		fatal("pledge");
 }

@@ -18,16 +18,15 @@
 #include "sandbox.h"
 #include "seccomp_int.h"
 
-#define PROGRAM_MAX	1024	/* instructions of a session's filter */
+#define PROGRAM_MAX	1024	/* instructions of a fork's filter */
 
 static void	 seccomp_rule(scmp_filter_ctx, uint32_t, int, const struct scmp_arg_cmp *, pid_t);
 static void	 seccomp_tables(scmp_filter_ctx, enum sandbox_role, pid_t);
 static scmp_filter_ctx	 seccomp_build(enum sandbox_role, pid_t);
-static void	 seccomp_compile(void);
-static void	 seccomp_session(void);
 
-/* The session's filter, compiled once in the template: building it anew in each fork would cost as much as the fork. */
-static struct sock_fprog	 session_program;
+/* A fork's filter, compiled once in the template: building it anew in each fork would cost as much as the fork. */
+static struct sock_fprog	 fork_program;
+static enum sandbox_role	 fork_role = SANDBOX_TEMPLATE;	/* none */
 
 /* A call this architecture does not have is passed over.  self: what SECCOMP_SELF stands for. */
 static void
@@ -48,7 +47,7 @@ seccomp_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg
 		fatalx("seccomp rule for call %d: %s", nr, strerror(-error));
 }
 
-/* A session is under its template's filter as well as its own. */
+/* A fork is under its template's filter as well as its own. */
 static void
 seccomp_tables(scmp_filter_ctx ctx, enum sandbox_role role, pid_t self)
 {
@@ -56,7 +55,7 @@ seccomp_tables(scmp_filter_ctx ctx, enum sandbox_role role, pid_t self)
 	size_t		 i;
 
 	if (role == SANDBOX_TEMPLATE)
-		roles |= 1U << SANDBOX_SESSION;
+		roles |= 1U << fork_role;
 	for (i = 0; i < seccomp_nallowed; i++)
 		if (seccomp_allowed[i].roles & roles)
 			seccomp_rule(ctx, SCMP_ACT_ALLOW, seccomp_allowed[i].nr, seccomp_allowed[i].arg, self);
@@ -84,11 +83,11 @@ seccomp_build(enum sandbox_role role, pid_t self)
 }
 
 /* The library exports to a descriptor only; a program fits into a pipe's buffer many times. */
-static void
-seccomp_compile(void)
+void
+seccomp_template(enum sandbox_role forks)
 {
 	static struct sock_filter	 code[PROGRAM_MAX];
-	scmp_filter_ctx			 ctx = seccomp_build(SANDBOX_SESSION, SECCOMP_SELF);
+	scmp_filter_ctx			 ctx = seccomp_build(forks, SECCOMP_SELF);
 	ssize_t				 n;
 	int				 fd[2], error;
 
@@ -97,24 +96,25 @@ seccomp_compile(void)
 	if ((error = seccomp_export_bpf(ctx, fd[1])) != 0)
 		fatalx("seccomp_export_bpf: %s", strerror(-error));
 	if ((n = read(fd[0], code, sizeof(code))) <= 0 || n == sizeof(code) || n % sizeof(code[0]) != 0)
-		fatalx("seccomp program of a session: %zd octets", n);
-	session_program.len = n / sizeof(code[0]);
-	session_program.filter = code;
+		fatalx("seccomp program of a fork: %zd octets", n);
+	fork_program.len = n / sizeof(code[0]);
+	fork_program.filter = code;
+	fork_role = forks;
 	close(fd[0]);
 	close(fd[1]);
 	seccomp_release(ctx);
 }
 
 /* In the fork: its number takes its place in the copy of the program that is this process's own, and the kernel takes it over. */
-static void
-seccomp_session(void)
+void
+seccomp_fork(void)
 {
 	size_t	 i;
 
-	for (i = 0; i < session_program.len; i++)
-		if (BPF_CLASS(session_program.filter[i].code) == BPF_JMP && session_program.filter[i].k == SECCOMP_SELF)
-			session_program.filter[i].k = (uint32_t)getpid();
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &session_program) == -1)
+	for (i = 0; i < fork_program.len; i++)
+		if (BPF_CLASS(fork_program.filter[i].code) == BPF_JMP && fork_program.filter[i].k == SECCOMP_SELF)
+			fork_program.filter[i].k = (uint32_t)getpid();
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &fork_program) == -1)
 		fatal("seccomp");
 }
 
@@ -124,12 +124,6 @@ seccomp_enter(enum sandbox_role role)
 	scmp_filter_ctx	 ctx;
 	int		 error;
 
-	if (role == SANDBOX_SESSION) {
-		seccomp_session();
-		return;
-	}
-	if (role == SANDBOX_TEMPLATE)
-		seccomp_compile();
 	ctx = seccomp_build(role, getpid());
 	if ((error = seccomp_load(ctx)) != 0)
 		fatalx("seccomp: %s", strerror(-error));

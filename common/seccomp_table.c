@@ -153,7 +153,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(recvfrom), D, { INT_IS(3, 0) }, NULL },
 	{ SCMP_SYS(sendto), D, { INT_IS(3, MSG_NOSIGNAL), LONG_IS(4, 0) }, NULL },	/* no address: send(2) */
 
-	/* template: forks sessions, waits for them, ends them */
+	/* template: forks, waits for its forks, ends them */
 	{ SCMP_SYS(clone), T, { LONG_IS(0, CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD), LONG_IS(1, 0) }, NULL },
 	{ SCMP_SYS(set_robust_list), T, { LONG_IS(1, ROBUST_HEAD) }, NULL },	/* first thing a fork of glibc does */
 	{ SCMP_SYS(wait4), T, { INT_IS(2, WNOHANG), LONG_IS(3, 0) }, NULL },
@@ -163,7 +163,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(tgkill), T, { NO_CHECK }, "kill points in a fork" },
 #endif
 
-	/* what the fork needs to become a session: channel in place, attributes, narrower limits and filter */
+	/* what a fork needs to become what it is for: channel in place, attributes, narrower limits and filter */
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_NO_NEW_PRIVS), LONG_IS(1, 1) }, NULL },
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_DUMPABLE), LONG_IS(1, 0) }, NULL },
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_PDEATHSIG), LONG_IS(1, SIGKILL) }, NULL },

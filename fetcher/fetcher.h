@@ -97,7 +97,7 @@ struct session {
 	char			 text[PROTO_TEXT_SIZE];
 };
 
-void	 session_run(int, pid_t, int) __attribute__((__noreturn__));
+void	 session_run(pid_t, int) __attribute__((__noreturn__));
 int	 session_begin(struct session *, const void *, size_t);
 int	 session_read(struct session *, char *, size_t);
 int	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *, ...)

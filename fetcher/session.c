@@ -44,19 +44,19 @@ static void	 session_over(struct session *) __dead;
 static void	 session_linger(struct session *);
 static enum fetch_stage	 session_stage(const struct session *);
 
-/* The child's whole life; fd is its channel to the master, non-blocking.  parent is the template, with which it ends. */
+/* The fork's whole life.  parent is the template, with which it ends. */
 void
-session_run(int fd, pid_t parent, int no_seccomp)
+session_run(pid_t parent, int no_seccomp)
 {
 	static struct session	 ses;
 	struct session		*s = &ses;
 
 	s->socket = s->pipe.fd = -1;
-	if (outq_init(&s->master, fd) == -1)
+	if (outq_init(&s->master, PROC_FD) == -1)
 		_exit(1);
 	imsgbuf_allow_fdpass(&s->master.ibuf);
 	proc_log_to(&s->master.ibuf);
-	sandbox_enter(SANDBOX_SESSION, no_seccomp);	/* arms the parent-death signal */
+	sandbox_fork(SANDBOX_SESSION, no_seccomp);	/* arms the parent-death signal */
 	if (getppid() != parent)
 		_exit(1);
 	s->deadline = clock_msec() + MASTER_WAIT;

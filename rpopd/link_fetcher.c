@@ -30,7 +30,7 @@ static struct message *fetch_message(struct session *, uint32_t, uint32_t);
 const struct rule	 template_rules[] = {
 	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
 	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
-	{ IMSG_SESSION_EXIT, sizeof(struct msg_session_exit), sizeof(struct msg_session_exit), 0, RULES_ANY, template_exit },
+	{ IMSG_FORK_EXIT, sizeof(struct msg_fork_exit), sizeof(struct msg_fork_exit), 0, RULES_ANY, template_exit },
 };
 const size_t	 template_nrules = nitems(template_rules);
 
@@ -58,11 +58,11 @@ template_exit(void *arg, struct imsg *imsg)
 {
 	struct child		*c = arg;
 	struct session		*s;
-	struct msg_session_exit	 m;
+	struct msg_fork_exit	 m;
 
 	if (rules_payload(imsg, &m) == -1)
 		return (-1);
-	if ((s = session_by_id(m.session)) == NULL || s->template != c || s->exited)
+	if ((s = session_by_id(m.id)) == NULL || s->template != c || s->exited)
 		return (0);
 	if (m.signaled && s->state != SESSION_CLOSING)
 		log_warnx("%s: fetcher session %u died: signal %u (%s)", s->label, s->id, m.code,

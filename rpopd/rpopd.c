@@ -80,7 +80,7 @@ main(int argc, char *argv[])
 	relay_start();
 	master.started = time(NULL);
 	sandbox_enter(SANDBOX_MASTER, master.opt.no_seccomp);
-	HOOK_PROBE(master.opt.no_seccomp);
+	HOOK_PROBE(SANDBOX_MASTER, master.opt.no_seccomp);
 	child_start_all();
 	notify_ready();
 	rpopd_say("started");

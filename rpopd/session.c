@@ -179,7 +179,7 @@ session_channels(struct session *s, int fd)
 	s->link.name = s->label;
 	setsockopt(pipe[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	shutdown(pipe[0], SHUT_RD);	/* one way: who parses headers cannot talk back to who holds a password */
-	link_send(&s->template->link, IMSG_SESSION_FORK, channel[1], &id, sizeof(id));
+	link_send(&s->template->link, IMSG_FORK, channel[1], &id, sizeof(id));
 	s->forked = 1;
 	s->template->served++;
 	session_open_deliverer(s, pipe[1]);
@@ -265,7 +265,7 @@ session_kill(struct session *s)
 		s->dialer = NULL;
 	}
 	if (s->forked && !s->exited && s->template != NULL)
-		link_send(&s->template->link, IMSG_SESSION_KILL, -1, &id, sizeof(id));
+		link_send(&s->template->link, IMSG_FORK_KILL, -1, &id, sizeof(id));
 	session_maybe_end(s);
 }
 

@@ -212,7 +212,7 @@ def jails():
 
 
 @pytest.mark.parametrize("what", probe_names())
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer", "oauth", "sender"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "sender"])
 def test_forbidden(jails, process, what):
     """Ended by the filter, or refused (exit 0); 42 means that it worked."""
     name, _, narrowed = process.partition(":")
@@ -228,7 +228,7 @@ def test_forbidden(jails, process, what):
 
 
 @pytest.mark.parametrize("what", ["sendmsg_fastopen", "sendto_fastopen"])
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:session", "deliverer", "oauth", "sender"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "sender"])
 def test_no_new_connection(jails, process, what):
     """A socket still on its way to be connected, whose peer has reset it, can be sent elsewhere by a flag of the sending calls."""
     name, _, narrowed = process.partition(":")

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/* Forks a process for each piece of work and reports how each ended. */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <event.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hook.h"
+#include "link.h"
+#include "log.h"
+#include "proc.h"
+#include "proto.h"
+#include "template.h"
+
+struct forked {
+	LIST_ENTRY(forked)	 entry;
+	uint32_t		 id;		/* the master's name for it */
+	pid_t			 pid;
+};
+
+static void	 master_down(void *, const char *) __dead;
+static int	 fork_start(void *, struct imsg *);
+static int	 fork_kill(void *, struct imsg *);
+static void	 fork_run(int, pid_t) __dead;
+static struct forked	*fork_find(uint32_t);
+static void	 forks_reap(int, short, void *);
+static void	 fork_exited(uint32_t, int);
+
+static LIST_HEAD(, forked)	 forks = LIST_HEAD_INITIALIZER(forks);
+static struct link		 master;
+static struct proc_conf		 conf;
+static const struct template	*self;
+
+static const struct rule	 master_rules[] = {
+	{ IMSG_FORK,		sizeof(uint32_t), sizeof(uint32_t), 1, RULES_ANY, fork_start },
+	{ IMSG_FORK_KILL,	sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, fork_kill },
+	{ IMSG_LOG_LEVEL,	sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, proc_log_level }
+};
+
+int
+template_main(const struct template *t, int argc, char *argv[])
+{
+	struct event	 sigchld;
+	uint32_t	 version = PROTO_VERSION;
+
+	self = t;
+	proc_getopts(&conf, argc, argv);
+	conf.forks = t->forks;
+	log_init(conf.progname, 1, conf.level);
+	if (event_init() == NULL)
+		fatalx("event_init");
+	if (link_open(&master, PROC_FD, master_rules, nitems(master_rules), NULL, master_down) == -1)
+		fatal("channel");
+	proc_log_to(&master.ibuf);
+	t->warm();
+	proc_lock_in(&conf, SANDBOX_TEMPLATE, 0);
+	signal_set(&sigchld, SIGCHLD, forks_reap, NULL);
+	signal_add(&sigchld, NULL);
+	if (link_send(&master, IMSG_READY, -1, &version, sizeof(version)) == -1)
+		fatal("channel");
+	event_dispatch();
+	return (1);
+}
+
+/* Without a master there is nothing to do; the forks go with us.  A master that breaks the rules is worse. */
+static void
+master_down(void *arg __unused, const char *why)
+{
+	if (why != NULL)
+		fatalx("channel to the master: %s", why);
+	_exit(0);
+}
+
+static int
+fork_start(void *arg __unused, struct imsg *imsg)
+{
+	struct forked	*f;
+	sigset_t	 all, old;
+	uint32_t	 id;
+	pid_t		 parent = getpid();
+	int		 fd;
+
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	if (rules_payload(imsg, &id) == -1 || fork_find(id) != NULL) {
+		close(fd);
+		return (-1);
+	}
+	if ((f = calloc(1, sizeof(*f))) == NULL)
+		fatal(NULL);
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &old);
+	HOOK("template.fork");
+	if ((f->pid = fork()) == 0)
+		fork_run(fd, parent);
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	close(fd);
+	if (f->pid == -1) {
+		log_warn("fork");
+		free(f);
+		fork_exited(id, W_EXITCODE(1, 0));
+		return (0);
+	}
+	f->id = id;
+	LIST_INSERT_HEAD(&forks, f, entry);
+	return (0);
+}
+
+/* One that has ended already is no error: its FORK_EXIT is on its way. */
+static int
+fork_kill(void *arg __unused, struct imsg *imsg)
+{
+	struct forked	*f;
+	uint32_t	 id;
+
+	if (rules_payload(imsg, &id) == -1)
+		return (-1);
+	if ((f = fork_find(id)) != NULL && kill(f->pid, SIGKILL) == -1)
+		log_warn("kill");
+	return (0);
+}
+
+/* In the fork, with all signals blocked: it keeps its channel and nothing else. */
+static void
+fork_run(int fd, pid_t parent)
+{
+	sigset_t	 none;
+
+	proc_log_to(NULL);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1 || dup2(fd, PROC_FD) == -1)
+		_exit(1);
+	closefrom(PROC_FD + 1);
+	self->run(parent, conf.no_seccomp);
+}
+
+static struct forked *
+fork_find(uint32_t id)
+{
+	struct forked	*f;
+
+	LIST_FOREACH(f, &forks, entry)
+		if (f->id == id)
+			return (f);
+	return (NULL);
+}
+
+static void
+forks_reap(int sig __unused, short events __unused, void *arg __unused)
+{
+	struct forked	*f;
+	pid_t		 pid;
+	int		 status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		LIST_FOREACH(f, &forks, entry)
+			if (f->pid == pid)
+				break;
+		if (f == NULL)
+			continue;
+		LIST_REMOVE(f, entry);
+		fork_exited(f->id, status);
+		free(f);
+	}
+}
+
+static void
+fork_exited(uint32_t id, int status)
+{
+	struct msg_fork_exit	 msg;
+
+	memset(&msg, 0, sizeof(msg));
+	msg.id = id;
+	msg.signaled = WIFSIGNALED(status);
+	msg.code = (uint32_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (link_send(&master, IMSG_FORK_EXIT, -1, &msg, sizeof(msg)) == -1)
+		_exit(1);
+}
