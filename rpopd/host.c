@@ -187,15 +187,23 @@ host_open(struct host *h)
 		    (long long)(clock_msec() - h->failed) / 1000, h->failures, h->failures == 1 ? "y" : "ies");
 	h->state = HOST_OPEN;
 	h->failures = 0;
+	h->asked = 0;
 	host_place(h);
 }
 
+/* Delay it, the longer the more often it has failed; a try that was asked for leaves the delay that it interrupted as it was. */
 static void
 host_close(struct host *h, const struct session *s)
 {
 	int64_t	 delay = master.config->settings.delay_failed_hosts * 1000LL, now = clock_msec();
 	char	 label[PROTO_HOST_SIZE + 16];
+	int	 asked = h->asked && h->until > now;
 
+	h->asked = 0;
+	if (asked) {
+		h->state = HOST_DELAYED;
+		return;
+	}
 	delay <<= h->failures < DOUBLINGS ? h->failures : DOUBLINGS;
 	delay += sched_jitter(delay);
 	if (h->failures++ == 0) {
@@ -216,6 +224,7 @@ host_retry(struct host *h)
 	if (h->state != HOST_DELAYED)
 		return;
 	h->state = HOST_TRYING;
+	h->asked = 1;
 	host_place(h);
 }
 

@@ -39,7 +39,7 @@ sched_add(struct task *t, int64_t due)
 {
 	int64_t	 first = sched_earliest(t);
 
-	t->due = due > first ? due : first;
+	t->due = due > first || first <= clock_msec() ? due : first;
 	sched_move(t, &later, t->due);
 	sched_arm();
 }

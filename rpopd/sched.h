@@ -99,7 +99,8 @@ struct host {
 	struct heap_item	 item;
 	uint32_t		 sessions, failures;	/* open; tries that failed in a row */
 	struct session		*probe;		/* NEW, TRYING: the one that is under way */
-	int64_t			 until;		/* monotonic ms: DELAYED, and NEW with a probe */
+	int64_t			 until;		/* monotonic ms: DELAYED, TRYING what it was, and NEW with a probe */
+	int			 asked;		/* TRYING: because poll-now asked for it, before until */
 	int64_t			 good;		/* last login, 0 = none */
 	int64_t			 failed;	/* first of the failures */
 };
@@ -116,7 +117,7 @@ int		 host_full(const struct host *);		/* 1: as many sessions as may be */
 /* One more session beside the schedule: it counts, but how it ends says nothing about the host. */
 void		 host_join(struct session *, struct host *);
 void		 host_leave(struct session *);
-void		 host_retry(struct host *);		/* asked to poll: a delay ends */
+void		 host_retry(struct host *);		/* asked to poll: a delay is interrupted for a try */
 void		 host_wake(int64_t now);		/* end the delays that are over */
 int64_t		 host_due(void);			/* when the next one is */
 

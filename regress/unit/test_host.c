@@ -265,23 +265,41 @@ test_odd_record(void **state)
 	assert_int_equal(dead->state, HOST_DELAYED);
 }
 
-/* poll-now ends a delay, for one try, and the record that was asked for makes it. */
+/*
+ * poll-now interrupts a delay, for one try, and the record that was asked for makes it.  If it fails the delay goes on as it was: who
+ * polls by hand again and again does not put off the next try of the daemon's own, and when that fails the delay doubles.
+ */
 static void
 test_poll_now(void **state)
 {
 	struct poll_answer	 a;
+	int64_t			 until;
+	int			 i;
 
 	(void)state;
 	records[77].owner = "carl@example.org";
 	sched_run();
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 	sched_run();
-	sched_poll("carl@example.org", &a);
-	assert_int_equal(a.matched, 1);
+	until = dead->until;
+	for (i = 0; i < 5; i++) {
+		world_later(1000);
+		sched_poll("carl@example.org", &a);
+		assert_int_equal(a.matched, 1);
+		sched_run();
+		assert_ptr_equal(trying(dead), &master.tasks[77]);
+		world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
+		assert_int_equal(dead->state, HOST_DELAYED);
+		assert_int_equal(dead->failures, 1);
+		assert_true(dead->until == until);
+		sched_run();
+		assert_int_equal(dead->sessions, 0);
+	}
+	world_later(until - now);
 	sched_run();
-	assert_ptr_equal(trying(dead), &master.tasks[77]);
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 	assert_int_equal(dead->failures, 2);
+	assert_in_range(dead->until - now, 600000, 630000);
 	sched_run();
 	sched_poll("all", &a);
 	sched_run();
