@@ -79,7 +79,7 @@ struct ctl_status {
 	uint32_t	 oversize;		/* messages over max_size on their servers */
 	char		 version[32];
 	char		 load_error[PROTO_TEXT_SIZE];	/* last refused reload, empty = none */
-	char		 root_error[PROTO_TEXT_SIZE];	/* the mail root is hidden or gone; empty: it is there */
+	char		 root_error[PROTO_TEXT_SIZE];	/* why nothing is polled: the mail root, state.db, or too little room; empty: no reason */
 	char		 place[PROTO_TEXT_SIZE];	/* the first of: */
 	uint32_t	 places;		/* Maildirs that cannot be written to and have mail waiting */
 	uint32_t	 unknown;		/* files set aside in the spool, which no row knows */

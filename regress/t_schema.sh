@@ -177,6 +177,7 @@ refuse "settings: detail must be the character between user and detail" "UPDATE 
 refuse "settings: hop_limit must be 10..1000" "UPDATE settings SET hop_limit = 5"
 refuse "settings: queue_age must be 600..2592000 seconds" "UPDATE settings SET queue_age = 1"
 refuse "settings: queue_limit must be 1..1000000 deliveries" "UPDATE settings SET queue_limit = 0"
+refuse "settings: min_free must be 0..1048576 MiB" "UPDATE settings SET min_free = -1"
 refuse "settings: keep_state_days must be 0..3650 days" "UPDATE settings SET keep_state_days = 3651"
 refuse "account: settings.archive is its address; change that first" \
     "BEGIN; UPDATE settings SET archive = 'bert@example.com'; DELETE FROM account WHERE name = 'bert'"

@@ -22,6 +22,7 @@
 #include "former.h"
 #include "mailroot.h"
 #include "rpopd.h"
+#include "space.h"
 
 #define CONTROL_GROUP	"_rpopctl"
 #define CONTROL_CLIENTS	16
@@ -294,7 +295,7 @@ control_status(void *arg, struct imsg *imsg)
 	}
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, master.load_error, sizeof(m.load_error));
-	strlcpy(m.root_error, mailroot_trouble(), sizeof(m.root_error));
+	strlcpy(m.root_error, *mailroot_trouble() != '\0' ? mailroot_trouble() : space_trouble(), sizeof(m.root_error));
 	m.places = place_waiting(m.place, sizeof(m.place));
 	m.unknown = aside_count();
 	link_send_id(&c->link, IMSG_CTL_STATUS, PROTO_VERSION, &m, sizeof(m));

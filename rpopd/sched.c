@@ -12,6 +12,7 @@
 #include "../common/log.h"
 #include "mailroot.h"
 #include "rpopd.h"
+#include "space.h"
 
 #define START_SPREAD	20	/* ms between the first polls after a start */
 #define AT_ONCE		0	/* due before all that are due by the clock */
@@ -97,9 +98,17 @@ sched_run(void)
 		else
 			sched_move(t, &t->host->waiting, t->due);
 	}
-	while (!commit_blocked() && !relay_full() && mailroot_right() && master.nsessions < master.config->settings.processors && (t = host_next()) != NULL) {
+	while (!commit_blocked() && !relay_full() && mailroot_right() && master.nsessions < master.config->settings.processors &&
+	    (t = host_next()) != NULL) {
 		if (!sched_permitted(t, now))
 			continue;
+		if (!space_enough()) {
+			if (!master.opt.once)
+				break;		/* it kicks us */
+			master.failed = 1;
+			sched_skip(t, space_trouble());
+			continue;
+		}
 		if (session_start(t) == -1)
 			break;		/* a child becoming ready kicks us */
 		sched_remove(t);
@@ -283,7 +292,7 @@ sched_state(const struct task *t, int64_t *next)
 	if (t->gate != NULL && t->queue == &t->gate->held)
 		return ("window");
 	if (t->host != NULL && t->queue == &t->host->waiting)
-		return (delayed ? "host-delay" : relay_full() ? "queue-full" : "queued");
+		return (delayed ? "host-delay" : relay_full() ? "queue-full" : *space_trouble() != '\0' ? "disk-full" : "queued");
 	return (t->due <= clock_msec() ? "queued" : "idle");
 }
 

@@ -42,6 +42,7 @@ struct settings {
 	uint32_t	 keep_state_days;	/* state of mailboxes that no record names any more */
 	uint32_t	 queue_age;		/* s a recipient may wait for its next hop */
 	uint32_t	 queue_limit;		/* recipients that may wait; with more nothing is polled */
+	uint32_t	 min_free;		/* MiB of a file system; with less nothing is polled; 0: whatever there is */
 };
 
 /* Strings of a config are never NULL; "" stands for the store's NULL.  They live as long as the config. */

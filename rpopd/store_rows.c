@@ -18,7 +18,7 @@ static int	 settings_routing(struct load *, sqlite3_stmt *);
 enum { S_MAIL_ROOT, S_CA_DIR, S_HOSTNAME, S_NAMESERVERS, S_MAIN_DOMAIN, S_PROCESSORS, S_USE_APOP, S_IDLE, S_SESSION, S_DELAY_HOSTS,
 	S_DELAY_ACCOUNTS, S_HOST_SESSIONS, S_SCHEDULE, S_SOURCE, S_USE_DOMAIN, S_SELF_POLL, S_SOCKS, S_LOG_LEVEL,
 	S_NEXTHOP, S_NEXTHOP_ID, S_REPORT, S_REPORT_ID, S_ARCHIVE, S_DETAIL, S_HOP_LIMIT, S_QUEUE_AGE, S_QUEUE_LIMIT,
-	S_KEEP_STATE };
+	S_KEEP_STATE, S_MIN_FREE };
 
 /* Later tables refer to earlier ones. */
 const struct loader	 load_loaders[] = {
@@ -26,7 +26,7 @@ const struct loader	 load_loaders[] = {
 	    " delay_failed_hosts, delay_failed_accounts, host_sessions, schedule, source_address, use_domain_addresses, self_poll,"
 	    " socks, log_level, nexthop, (SELECT n.id FROM nexthop n WHERE n.name = settings.nexthop), report_nexthop,"
 	    " (SELECT n.id FROM nexthop n WHERE n.name = report_nexthop), archive, detail, hop_limit, queue_age, queue_limit,"
-	    " keep_state_days FROM settings",
+	    " keep_state_days, min_free FROM settings",
 	    load_settings },
 	{ "SELECT id, name, protocol, address, tls, tls_name, ca_file, auth_name, helo, xclient, null_sender, connections, timeout,"
 	    " keep_trace, bounce_to, "
@@ -187,6 +187,7 @@ settings_routing(struct load *ld, sqlite3_stmt *st)
 	s->queue_age = load_number(ld, st, S_QUEUE_AGE, 600, 2592000);
 	s->queue_limit = load_number(ld, st, S_QUEUE_LIMIT, 1, 1000000);
 	s->keep_state_days = load_number(ld, st, S_KEEP_STATE, 0, 3650);
+	s->min_free = load_number(ld, st, S_MIN_FREE, 0, 1048576);
 	return (0);
 }
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: ISC
-"""Full disk and read-only mail root: nothing lost, a clear record error, recovery without restart."""
+"""Full disk, too little room and read-only mail root: nothing lost, a clear reason, recovery without restart."""
 import contextlib
 import os
 import pwd
+import shutil
 import subprocess
+import threading
 
 import corpus
 import rig as rigs
+from popd import Behaviour
 
 ANNA = "example.org/anna"
 
@@ -61,7 +64,7 @@ def test_read_only_at_the_first_start(personal, popd):
 def test_full_disk(personal, popd):
     data = [corpus.mail("f%d" % i, body=b"some text\r\n" * 20_000) for i in range(30)]	# 6.6 MB
     s = popd(messages=data)
-    personal.settings["delay_failed_accounts"] = 10
+    personal.settings.update(delay_failed_accounts=10, min_free=0)
     personal.record("anna@example.org", "work", s)
     with tmpfs(personal, "2m"):
         daemon = personal.start().ready()
@@ -87,6 +90,7 @@ def test_full_disk(personal, popd):
 def test_one_message_too_big_for_the_disk(personal, popd):
     """The small ones around it are served."""
     s = popd(messages=[corpus.mail("s0"), corpus.big("big", 5_000_000), corpus.mail("s1")])
+    personal.settings["min_free"] = 0
     personal.record("anna@example.org", "work", s)
     with tmpfs(personal, "2m"):
         for _ in range(3):
@@ -118,6 +122,101 @@ def test_read_only_mail_root(personal, popd):
         assert daemon.stop() == 0
 
 
+def in_root(rig, name, octets):
+    """A file of that size beside the spool."""
+    with open(os.path.join(rig.mail, name), "wb") as f:
+        f.write(bytes(octets))
+
+
+def test_too_little_room(unified, popd):
+    """Below min_free, in octets or inodes, nothing is polled, and it is told; a session that runs ends early; all goes on by itself."""
+    s = popd(messages=[corpus.mail("a0")])
+    unified.settings["min_free"] = 8
+    unified.record("postmaster@example.org", "work", s, period=10)
+    with tmpfs(unified, "100m,nr_inodes=4000"):
+        daemon = unified.start().ready()
+        rigs.wait_for(lambda: s.box.left() == [], "the first one")
+        in_root(unified, "ballast", 93 << 20)
+        rigs.wait_for(lambda: unified.ctl("poll", "all") and record(unified)["state"] == "disk-full", "the state")
+        s.box.add(corpus.mail("a1"))
+        why = "mail_root %s: " % unified.mail
+        told = unified.status()["daemon"]["mail_root_error"]
+        assert told.startswith(why) and "are to stay free (settings.min_free); make room there, or lower min_free" in told
+        assert "note: nothing is polled: mail_root" in unified.ctl("status").log
+        assert record(unified)["last_error"] in ("", None) and len(s.box.left()) == 1
+        unified.ctl("poll", "all")
+        rigs.wait_for(lambda: any(b"Subject: rpopd is short of disk space" in d
+            for d in unified.delivered()["example.org/postmaster"]), "the notice")
+        os.unlink(os.path.join(unified.mail, "ballast"))
+        rigs.wait_for(lambda: s.box.left() == [], "the second one")
+        assert not unified.status()["daemon"]["mail_root_error"]
+        rigs.wait_for(lambda: record(unified)["state"] == "idle", "the end of its session")
+        os.mkdir(os.path.join(unified.mail, "many"))
+        for i in range(3600):
+            os.mkdir(os.path.join(unified.mail, "many", str(i)))
+        rigs.wait_for(lambda: unified.ctl("poll", "all") and "inodes free, and 400 are to stay free" in daemon.log(), "the inodes")
+        s.box.add(corpus.mail("a2"))
+        shutil.rmtree(os.path.join(unified.mail, "many"))
+        rigs.wait_for(lambda: s.box.left() == [], "the third one")
+        log = daemon.log()
+        assert log.count("nothing is polled meanwhile, and the messages stay on the server") == 2
+        assert log.count(why + "there is room again, polls go on") == 2
+        assert daemon.stop() == 0
+
+
+class Held(Behaviour):
+    """Answers the fifth RETR only when told."""
+
+    def __init__(self):
+        super().__init__()
+        self.retrieved, self.go = 0, threading.Event()
+
+    def cmd_retr(self, s, arg):
+        self.retrieved += 1
+        if self.retrieved == 5:
+            self.go.wait(rigs.PATIENCE)
+        super().cmd_retr(s, arg)
+
+
+def test_room_that_a_session_uses_up(personal, popd):
+    """It ends after the message that it is at, without an error; what it brought is deleted, and the rest follows."""
+    everything = ["f%03d" % i for i in range(400)]	# more than are asked for ahead of their answers
+    held = Held()
+    s = popd(held, [corpus.mail(name) for name in everything])
+    personal.settings["min_free"] = 8
+    personal.record("anna@example.org", "work", s)
+    with tmpfs(personal, "100m"):
+        daemon = personal.start().ready()
+        try:
+            rigs.wait_for(lambda: held.retrieved == 5, "the fifth message")
+            in_root(personal, "ballast", 93 << 20)
+            rigs.wait_for(lambda: "work: the session ends early, and is repeated: mail_root" in daemon.log(), "the end")
+        finally:
+            held.go.set()
+        rigs.wait_for(lambda: record(personal)["state"] == "disk-full", "the state")
+        got = personal.idents()[ANNA]
+        assert 4 <= len(got) < 400 and {corpus.ident_of(d) for d in s.box.left()} == set(everything) - set(got)
+        assert record(personal)["last_error"] in ("", None)
+        os.unlink(os.path.join(personal.mail, "ballast"))
+        rigs.wait_for(lambda: s.box.left() == [], "everything to be taken")
+        rigs.wait_for(lambda: record(personal)["state"] == "idle", "the session to end")
+        assert personal.idents()[ANNA] == everything
+        assert record(personal)["last_error"] in ("", None) and daemon.stop() == 0
+
+
+def test_too_little_room_once(personal, popd):
+    """-1 does not wait for room: it leaves everything there, says why, and has failed."""
+    s = popd(messages=[corpus.mail("a0")])
+    personal.record("anna@example.org", "work", s)
+    with tmpfs(personal, "50m"):
+        in_root(personal, "ballast", 48 << 20)
+        run = personal.once()
+        assert run.code == 1 and "anna@example.org/work: not polled: mail_root %s: " % personal.mail in run.log
+        assert len(s.box.left()) == 1 and not personal.idents()
+        os.unlink(os.path.join(personal.mail, "ballast"))
+        assert personal.once().code == 0 and personal.idents() == {ANNA: ["a0"]}
+
+
 def fill(path, spare):
     """A file that takes all room but spare octets."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
@@ -133,6 +232,7 @@ def fill(path, spare):
 
 def test_full_disk_under_state_db(personal, popd):
     """No room for the commit: no DELE, no delivery that is not recorded; all is well once there is room."""
+    personal.settings["min_free"] = 0
     s = popd(messages=[corpus.mail("s%d" % i) for i in range(400)])
     personal.record("anna@example.org", "work", s)
     personal.write_db()

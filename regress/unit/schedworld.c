@@ -13,6 +13,7 @@
 #include "../../common/log.h"
 #include "../../rpopd/relay.h"
 #include "../../rpopd/mailroot.h"
+#include "../../rpopd/space.h"
 #include "schedworld.h"
 
 struct rpopd		 master;
@@ -23,6 +24,7 @@ struct task		*started[NTASKS * 20];
 size_t			 nstarted;
 int64_t			 now = 1000000, wall = 1760000000;
 int			 ready = 1;
+const char		*trouble = "";
 char			 notice[2048];
 size_t			 nnotices;
 
@@ -44,6 +46,18 @@ int
 mailroot_right(void)
 {
 	return (1);
+}
+
+int
+space_enough(void)
+{
+	return (*trouble == '\0');
+}
+
+const char *
+space_trouble(void)
+{
+	return (trouble);
 }
 
 void
@@ -190,6 +204,7 @@ world_setup(void **state)
 	master.tasks[0].host->state = HOST_OPEN;
 	nstarted = 0;
 	ready = 1;
+	trouble = "";
 	sched_init();
 	return (0);
 }

@@ -14,6 +14,7 @@ extern struct task	*started[NTASKS * 20];
 extern size_t		 nstarted;
 extern int64_t		 now;		/* monotonic ms */
 extern int64_t		 wall;		/* epoch */
+extern const char	*trouble;	/* what room is missing; "": none */
 extern int		 ready;		/* 0: no session can start */
 extern char		 notice[2048];	/* the last one sent: account, record, text */
 extern size_t		 nnotices;

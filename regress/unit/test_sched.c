@@ -77,6 +77,32 @@ test_not_ready(void **state)
 	assert_int_equal(nstarted, 1);
 }
 
+/* Without room on the disk nothing begins, and the status says so; what waited goes on by itself.  -1 leaves it out, and has failed. */
+static void
+test_no_room(void **state)
+{
+	int64_t	 next;
+
+	(void)state;
+	trouble = "no room";
+	sched_add(&master.tasks[0], now);
+	sched_run();
+	assert_int_equal(nstarted, 0);
+	assert_string_equal(sched_state(&master.tasks[0], &next), "disk-full");
+	trouble = "";
+	assert_string_equal(sched_state(&master.tasks[0], &next), "queued");
+	sched_run();
+	assert_int_equal(nstarted, 1);
+	assert_int_equal(master.failed, 0);
+	trouble = "no room";
+	master.opt.once = 1;
+	sched_add(&master.tasks[1], now);
+	sched_run();
+	assert_int_equal(nstarted, 1);
+	assert_true(master.tasks[1].polled && master.tasks[1].due == INT64_MAX);
+	assert_int_equal(master.failed, 1);
+}
+
 /* Milliseconds until the next poll, after n failures in a row just now. */
 static int64_t
 delay_after(struct task *t, uint32_t failures, enum fail_why why)
@@ -405,6 +431,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_future_waits, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_processors, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_not_ready, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_no_room, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_backoff, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_restart, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_disabled, world_setup, world_teardown),

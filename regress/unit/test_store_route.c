@@ -144,9 +144,10 @@ test_effective(void **state)
 	assert_int_equal(c->settings.detail, '+');
 	assert_int_equal(c->settings.hop_limit, 100);
 	assert_int_equal(c->settings.keep_state_days, 30);
+	assert_int_equal(c->settings.min_free, 100);
 	config_free(c);
 	edit("UPDATE settings SET nexthop = 'local', report_nexthop = 'out', archive = 'bert@b.org', detail = '', hop_limit = 30,"
-	    " queue_age = 3600, queue_limit = 5, keep_state_days = 0");
+	    " queue_age = 3600, queue_limit = 5, keep_state_days = 0, min_free = 7");
 	assert_non_null(c = load());
 	assert_int_equal(route_account_by_address(c->routes, "anna@a.org")->nexthop, 3);
 	assert_int_equal(route_account_by_address(c->routes, "bert@b.org")->nexthop, 9);
@@ -157,6 +158,7 @@ test_effective(void **state)
 	assert_int_equal(c->settings.queue_age, 3600);
 	assert_int_equal(c->settings.queue_limit, 5);
 	assert_int_equal(c->settings.keep_state_days, 0);
+	assert_int_equal(c->settings.min_free, 7);
 	assert_int_equal(route_lookup(c->routes, "anna+x@a.org", NULL, NULL, NULL), 0);
 	config_free(c);
 }
@@ -227,6 +229,7 @@ static const struct {
 	{ "UPDATE settings SET hop_limit = 1", "settings: hop_limit is '1'" },
 	{ "UPDATE settings SET queue_age = 1", "settings: queue_age is '1'" },
 	{ "UPDATE settings SET queue_limit = 0", "settings: queue_limit is '0'" },
+	{ "UPDATE settings SET min_free = 1048577", "settings: min_free is '1048577'" },
 	{ "UPDATE settings SET keep_state_days = -1", "settings: keep_state_days is '-1'" },
 	{ "UPDATE domain SET source_routes = 2", "source_routes is '2'" },
 	{ ROUTE("action", "'bounce'"), "route x@a.org: action is 'bounce', must be deliver, reject or discard" },
