@@ -64,7 +64,7 @@ EVENT_LIBS =	${EVENT_LIBS_${OS}}
 
 COMMON =	${IMSG_${OS}} ${SANDBOX_${OS}} common/buf.o common/clock.o common/fault.o common/hook.o common/limits.o common/log.o \
 		common/probe.o common/proc.o common/proto.o common/rules.o
-SCHED =		rpopd/sched.o rpopd/gate.o rpopd/heap.o rpopd/host.o rpopd/retry.o rpopd/schedule.o
+SCHED =		rpopd/sched.o rpopd/gate.o rpopd/heap.o rpopd/host.o rpopd/share.o rpopd/retry.o rpopd/schedule.o
 RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd/commit.o rpopd/control.o rpopd/jail.o rpopd/link_deliverer.o \
 		rpopd/link_dialer.o rpopd/link_fetcher.o rpopd/notice.o rpopd/notify.o rpopd/options.o rpopd/orphan.o rpopd/pem.o rpopd/plan.o \
 		rpopd/reload.o rpopd/report.o rpopd/session.o rpopd/session_tls.o rpopd/store_check.o \

@@ -28,7 +28,6 @@ static char	*host_label(const struct host *, char *, size_t);
 RB_PROTOTYPE_STATIC(hosts, host, entry, host_compare)
 
 static struct hosts	 hosts = RB_INITIALIZER(&hosts);
-static struct heap	 ready;		/* may start a session; by the due time of their first task */
 static struct heap	 asleep;	/* by the end of their delay */
 
 struct host *
@@ -66,8 +65,8 @@ host_sweep(void)
 			host_place(h);
 			continue;
 		}
-		if (h->queue != NULL)
-			heap_take(h->queue, &h->item);
+		if (h->sleeps)
+			heap_take(&asleep, &h->item);
 		heap_free(&h->waiting);
 		RB_REMOVE(hosts, &hosts, h);
 		free(h);
@@ -77,35 +76,15 @@ host_sweep(void)
 void
 host_place(struct host *h)
 {
-	struct heap_item	*first = heap_top(&h->waiting);
-	struct heap		*queue = NULL;
-	int64_t			 key = 0;
+	int	 sleeps = h->state == HOST_DELAYED || (h->state == HOST_NEW && h->probe != NULL);
 
-	if (h->state == HOST_DELAYED || (h->state == HOST_NEW && h->probe != NULL)) {
-		queue = &asleep;
-		key = h->until;
-	} else if (first != NULL && !host_full(h) && (h->state == HOST_OPEN || h->probe == NULL)) {
-		queue = &ready;
-		key = first->key;
+	if (h->sleeps != sleeps || (sleeps && h->item.key != h->until)) {
+		if (h->sleeps)
+			heap_take(&asleep, &h->item);
+		if ((h->sleeps = sleeps))
+			heap_put(&asleep, &h->item, h->until);
 	}
-	if (h->queue == queue && (queue == NULL || h->item.key == key))
-		return;
-	if (h->queue != NULL)
-		heap_take(h->queue, &h->item);
-	if ((h->queue = queue) != NULL)
-		heap_put(queue, &h->item, key);
-}
-
-struct task *
-host_next(void)
-{
-	struct heap_item	*item;
-	struct host		*h;
-
-	if ((item = heap_top(&ready)) == NULL)
-		return (NULL);
-	h = heap_of(item, struct host, item);
-	return (heap_of(heap_top(&h->waiting), struct task, item));
+	share_offer(h, !sleeps && !host_full(h) && (h->state == HOST_OPEN || h->probe == NULL));
 }
 
 void
@@ -113,8 +92,7 @@ host_begin(struct session *s)
 {
 	struct host	*h = s->task->host;
 
-	s->host = h;
-	h->sessions++;
+	host_join(s, h);
 	if (h->state != HOST_OPEN)
 		h->probe = s;
 	if (h->state == HOST_NEW)
@@ -149,10 +127,9 @@ host_result(struct session *s)
 	failed = retry_blames_host(s->stage, s->why);
 	excused = failed && host_excused(h, s);
 	reached = s->why == WHY_NONE || retry_reached(s->stage, s->why);
-	s->host = NULL;
-	h->sessions--;
 	if (probe)
 		h->probe = NULL;
+	host_leave(s);
 	if (s->task != NULL)
 		s->task->host_failed = failed ? clock_msec() : 0;
 	if (reached)
@@ -215,7 +192,7 @@ host_close(struct host *h, const struct session *s)
 	h->until = now + delay;
 	if (master.opt.once)
 		while (h->waiting.n > 0)
-			sched_skip(heap_of(heap_top(&h->waiting), struct task, item), "its host failed");
+			sched_skip(share_first(h), "its host failed");
 }
 
 void
@@ -239,6 +216,7 @@ host_join(struct session *s, struct host *h)
 {
 	s->host = h;
 	h->sessions++;
+	share_begin(s);
 	host_place(h);
 }
 
@@ -251,6 +229,7 @@ host_leave(struct session *s)
 		return;
 	s->host = NULL;
 	h->sessions--;
+	share_end(s);
 	host_place(h);
 }
 

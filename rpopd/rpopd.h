@@ -62,6 +62,7 @@ struct task {
 	struct host		*host;
 	struct gate		*gate;		/* NULL: always open */
 	struct heap		*queue;		/* it waits in, NULL: none; see sched.h */
+	struct share		*share;		/* whose queue that is; NULL: it is another one */
 	struct heap_item	 item;
 	int64_t			 due;		/* monotonic ms; INT64_MAX = never */
 	int64_t			 ended;		/* the last poll, if polled; monotonic ms */

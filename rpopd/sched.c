@@ -17,6 +17,7 @@
 #define START_SPREAD	20	/* ms between the first polls after a start */
 #define AT_ONCE		0	/* due before all that are due by the clock */
 
+static void	 sched_leave(struct task *);
 static void	 sched_move(struct task *, struct heap *, int64_t);
 static int	 sched_permitted(struct task *, int64_t);
 static int64_t	 sched_earliest(const struct task *);
@@ -49,21 +50,27 @@ void
 sched_remove(struct task *t)
 {
 	t->due = INT64_MAX;
-	sched_move(t, NULL, 0);
+	sched_leave(t);
 }
 
-/* Into a queue, out of the one it is in. */
+/* Out of the queue it is in. */
+static void
+sched_leave(struct task *t)
+{
+	if (t->share != NULL)
+		share_take(t);
+	else if (t->queue != NULL)
+		heap_take(t->queue, &t->item);
+	t->queue = NULL;
+}
+
+/* And into another one. */
 static void
 sched_move(struct task *t, struct heap *queue, int64_t key)
 {
-	struct heap	*old = t->queue;
-
-	if (old != NULL)
-		heap_take(old, &t->item);
-	if ((t->queue = queue) != NULL)
-		heap_put(queue, &t->item, key);
-	if (t->host != NULL && (old == &t->host->waiting || queue == &t->host->waiting))
-		host_place(t->host);
+	sched_leave(t);
+	t->queue = queue;
+	heap_put(queue, &t->item, key);
 }
 
 /* -1 does not wait for anything: this record is not polled in this run. */
@@ -95,11 +102,13 @@ sched_run(void)
 			continue;
 		if (master.opt.once && t->host->state == HOST_DELAYED)
 			sched_skip(t, "its host failed");
-		else
-			sched_move(t, &t->host->waiting, t->due);
+		else {
+			sched_leave(t);
+			share_put(t);
+		}
 	}
 	while (!commit_blocked() && !relay_full() && mailroot_right() && master.nsessions < master.config->settings.processors &&
-	    (t = host_next()) != NULL) {
+	    (t = share_next()) != NULL) {
 		if (!sched_permitted(t, now))
 			continue;
 		if (!space_enough()) {
@@ -291,7 +300,7 @@ sched_state(const struct task *t, int64_t *next)
 	*next = opens == SCHEDULE_NEVER ? 0 : opens;
 	if (t->gate != NULL && t->queue == &t->gate->held)
 		return ("window");
-	if (t->host != NULL && t->queue == &t->host->waiting)
+	if (t->share != NULL)
 		return (delayed ? "host-delay" : relay_full() ? "queue-full" : *space_trouble() != '\0' ? "disk-full" : "queued");
 	return (t->due <= clock_msec() ? "queued" : "idle");
 }

@@ -4,7 +4,7 @@
  *
  *	later		for its time
  *	gate held	it was due, and the activity schedule does not permit polling (S6)
- *	host waiting	it is due, and waits for a processor, for one of its host's sessions, or for a host that failed (S15)
+ *	a share		it is due, and waits for a processor, for one of its host's sessions, or for a host that failed (S15)
  */
 #ifndef SCHED_H
 #define SCHED_H
@@ -19,6 +19,7 @@
 
 struct config;
 struct session;
+struct share;
 struct task;
 struct window;
 
@@ -80,6 +81,8 @@ int64_t		 gate_opens(const struct gate *, int64_t at);	/* as schedule_opens() */
 void		 gate_tick(void);			/* let go what is permitted now, stop dials that no longer are */
 int64_t		 gate_due(void);			/* monotonic ms of the next gate_tick(); INT64_MAX: never */
 
+RB_HEAD(shares, share);
+
 /* host.c: a name and a port. */
 enum host_state {
 	HOST_NEW,	/* never tried: one session goes ahead, the others follow after it, or after a while */
@@ -94,9 +97,11 @@ struct host {
 	uint16_t		 port;
 	uint16_t		 used;		/* by a record of this config */
 	enum host_state		 state;
-	struct heap		 waiting;	/* tasks, by due time */
-	struct heap		*queue;		/* the host itself is in this one of host.c's, or NULL */
+	struct heap		 waiting;	/* shares, see share.c */
+	struct shares		 shares;	/* the same, by owner */
+	struct share		*offered;	/* the first of waiting, if it may have one more session; NULL: it may not */
 	struct heap_item	 item;
+	int			 sleeps;	/* among those that host_wake() looks at */
 	uint32_t		 sessions, failures;	/* open; tries that failed in a row */
 	struct session		*probe;		/* NEW, TRYING: the one that is under way */
 	int64_t			 until;		/* monotonic ms: DELAYED, TRYING what it was, and NEW with a probe */
@@ -108,7 +113,6 @@ struct host {
 struct host	*host_get(const char *name, uint16_t port);
 void		 host_sweep(void);			/* after a reload: forget those that nothing uses */
 void		 host_place(struct host *);		/* its waiting tasks, or the ceiling, changed */
-struct task	*host_next(void);			/* of the tasks that may start, the one due first; NULL: none */
 void		 host_begin(struct session *);		/* it was started */
 void		 host_login(struct session *);		/* it is in */
 /* The end of a session: 1 if its record is to wait for the host, 0 if how it ended is the record's own matter. */
@@ -120,6 +124,15 @@ void		 host_leave(struct session *);
 void		 host_retry(struct host *);		/* asked to poll: a delay is interrupted for a try */
 void		 host_wake(int64_t now);		/* end the delays that are over */
 int64_t		 host_due(void);			/* when the next one is */
+
+/* share.c: fair shares of the processors. */
+void		 share_put(struct task *);		/* due: it waits, in no queue so far */
+void		 share_take(struct task *);		/* and does no longer */
+struct task	*share_next(void);			/* of the tasks that may start, the one whose turn it is; NULL: none */
+struct task	*share_first(const struct host *);	/* of those that wait for this host, of which there must be some */
+void		 share_offer(struct host *, int may);
+void		 share_begin(struct session *);		/* the session counts as its owner's */
+void		 share_end(struct session *);
 
 /* retry.c: how long until the next poll. */
 int		 retry_blames_host(enum fetch_stage, enum fail_why);

@@ -18,6 +18,7 @@
 struct child;
 struct grant;
 struct host;
+struct owner;
 struct task;
 struct trial;
 
@@ -35,6 +36,7 @@ struct session {
 	struct trial		*trial;		/* it only tries, see try.c; NULL: a poll */
 	int64_t			 mailbox;
 	struct host		*host;		/* where it counts; NULL: no longer */
+	struct owner		*owner;		/* for whom it counts, while host is set; see share.c */
 	struct child		*dialer, *template;
 	struct link		 link;		/* to the fetcher session */
 	struct event		 timer;		/* the master's own clock on it */

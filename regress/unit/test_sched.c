@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/report.c rpopd/retry.c rpopd/schedule.c regress/unit/schedworld.c common/log.c common/proto.c rpopd/capa.c rpopd/vanish.c */
+/* links: rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/share.c rpopd/report.c rpopd/retry.c rpopd/schedule.c regress/unit/schedworld.c common/log.c common/proto.c rpopd/capa.c rpopd/vanish.c */
 /* libs: -levent_core */
 /* The schedule: order, the ceiling of sessions, back-off, poll now, windows, the servers' wishes. */
 #include <setjmp.h>

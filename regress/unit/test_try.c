@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/try.c rpopd/plan_uid.c rpopd/orphan.c rpopd/digest_key.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/report.c rpopd/retry.c rpopd/schedule.c regress/unit/schedworld.c common/log.c common/proto.c rpopd/capa.c rpopd/vanish.c common/strset.c */
+/* links: rpopd/try.c rpopd/plan_uid.c rpopd/orphan.c rpopd/digest_key.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/share.c rpopd/report.c rpopd/retry.c rpopd/schedule.c regress/unit/schedworld.c common/log.c common/proto.c rpopd/capa.c rpopd/vanish.c common/strset.c */
 /* libs: -levent_core */
 /* A trial: when it may begin, what is known of each message, and that the schedule is as it was. */
 #include <setjmp.h>

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: ISC */
+/* links: rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/share.c rpopd/report.c rpopd/retry.c rpopd/schedule.c regress/unit/schedworld.c common/log.c common/proto.c rpopd/capa.c rpopd/vanish.c */
+/* libs: -levent_core */
+/* Fair shares: whose turn it is when more records are due than sessions may run (S10). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "schedworld.h"
+
+#define MANY	150		/* records 0..149 are of one owner, the others of one owner each */
+
+/* The hosts are known already, so that none waits for a first login. */
+static void
+hosts(size_t first, size_t n, size_t each)
+{
+	char	 name[32];
+	size_t	 i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "h%zu.example.net", (first + i) / each);
+		world_host(first + i, 1, name);
+		master.tasks[first + i].host->state = HOST_OPEN;
+	}
+}
+
+static int
+setup(void **state)
+{
+	size_t	 i;
+
+	world_setup(state);
+	for (i = 0; i < NTASKS; i++)
+		records[i].account = i < MANY ? 7 : (uint32_t)i;
+	hosts(0, NTASKS, 1);
+	config.settings.processors = 10;
+	return (0);
+}
+
+static size_t
+running(uint32_t account)
+{
+	struct session	*s;
+	size_t		 n = 0;
+
+	TAILQ_FOREACH(s, &master.sessions, entry)
+		n += s->task->rec->account == account;
+	return (n);
+}
+
+/* An owner with very many records that are due first has all processors while nobody else wants any, and the last turn afterwards. */
+static void
+test_owners(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+	sched_run();
+	assert_int_equal(running(7), 10);
+	for (i = MANY; i < NTASKS; i++)
+		sched_add(&master.tasks[i], now - NTASKS + (int64_t)i);
+	sched_run();
+	for (i = 0; i < 9; i++) {		/* each processor that becomes free is for one of the others */
+		world_end(started[i], STAGE_QUIT, WHY_NONE);
+		sched_run();
+		assert_int_equal(master.nsessions, 10);
+		assert_ptr_equal(started[nstarted - 1], &master.tasks[MANY + i]);
+	}
+	for (; i < 50; i++) {			/* he is one owner among many, who has been waiting for longer */
+		world_end(started[i], STAGE_QUIT, WHY_NONE);
+		sched_run();
+		assert_int_equal(running(7), 1);
+	}
+	assert_ptr_equal(started[19], &master.tasks[10]);
+}
+
+/* Two owners who both want more than there is have half each, whoever came first. */
+static void
+test_halves(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	for (i = MANY; i < NTASKS; i++)
+		records[i].account = 8;
+	for (i = 0; i < NTASKS; i++)
+		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+	sched_run();
+	assert_int_equal(running(7), 5);
+	assert_int_equal(running(8), 5);
+	for (i = 0; i < 60; i++) {
+		world_end(started[i], STAGE_QUIT, WHY_NONE);
+		sched_run();
+		assert_in_range(running(7), 4, 6);
+		assert_int_equal(master.nsessions, 10);
+	}
+}
+
+/* At a host with one session at a time, too: that of the owner who has none elsewhere comes first, whatever he gets meanwhile. */
+static void
+test_rivals(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	config.settings.host_sessions = 1;
+	config.settings.processors = 1000;
+	hosts(0, 100, 50);			/* the first owner's: 50 at each of two */
+	hosts(MANY, 50, 50);			/* the others are at a third one, and then at the first two */
+	world_host(MANY, 50, "h0.example.net");
+	for (i = 0; i < 50; i++)
+		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+	for (i = 100; i < MANY; i++)
+		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+	sched_run();
+	assert_int_equal(running(7), 51);	/* one at h0, 50 at hosts of their own */
+	for (i = MANY; i < NTASKS; i++)
+		sched_add(&master.tasks[i], now - NTASKS + (int64_t)i);
+	sched_run();
+	assert_int_equal(nstarted, 51);
+	world_end(&master.tasks[0], STAGE_QUIT, WHY_NONE);
+	sched_run();
+	assert_ptr_equal(started[51], &master.tasks[MANY]);
+	/* The first owner has nothing elsewhere any more, and his record at h0 has been due for longer. */
+	for (i = 100; i < MANY; i++)
+		world_end(&master.tasks[i], STAGE_QUIT, WHY_NONE);
+	sched_run();
+	world_end(&master.tasks[MANY], STAGE_QUIT, WHY_NONE);
+	sched_run();
+	assert_ptr_equal(started[52], &master.tasks[1]);
+}
+
+/* Of one owner's records those go first whose host has fewer sessions, then those due for longer. */
+static void
+test_hosts(void **state)
+{
+	size_t	 i;
+
+	(void)state;
+	hosts(0, 100, 50);
+	config.settings.processors = 4;
+	for (i = 0; i < 100; i++)
+		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+	sched_run();
+	assert_ptr_equal(started[0], &master.tasks[0]);
+	assert_ptr_equal(started[1], &master.tasks[50]);
+	assert_ptr_equal(started[2], &master.tasks[1]);
+	assert_ptr_equal(started[3], &master.tasks[51]);
+}
+
+/* What was asked for by hand goes first among its owner's, and not before everybody else's for that. */
+static void
+test_by_hand(void **state)
+{
+	struct poll_answer	 a;
+	size_t			 i;
+
+	(void)state;
+	config.settings.processors = 2;
+	for (i = 0; i < NTASKS; i++)
+		records[i].owner = i < MANY ? "anna@example.org" : "bert@example.org";
+	for (i = 0; i < MANY; i++)
+		records[i].name = i == 77 ? "wanted" : "other";
+	for (i = 0; i < MANY; i++)
+		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+	sched_run();
+	sched_poll("anna@example.org/wanted", &a);
+	sched_add(&master.tasks[MANY], now);
+	sched_run();
+	world_end(started[0], STAGE_QUIT, WHY_NONE);
+	sched_run();
+	assert_ptr_equal(started[2], &master.tasks[MANY]);
+	world_end(started[1], STAGE_QUIT, WHY_NONE);
+	sched_run();
+	assert_ptr_equal(started[3], &master.tasks[77]);
+}
+
+/* At random, against the rule by counting. */
+static void
+test_model(void **state)
+{
+	struct task	*t, *best;
+	uint32_t	 seed = 1;
+	size_t		 i, round, n;
+
+	(void)state;
+	config.settings.host_sessions = 3;
+	for (i = 0; i < NTASKS; i++)
+		records[i].account = (uint32_t)(i * 7919 % 23);
+	hosts(0, NTASKS, 17);
+	config.settings.processors = 0;
+	for (round = 0; round < 3000; round++) {
+		seed = seed * 1103515245 + 12345;
+		t = &master.tasks[(seed >> 16) % NTASKS];
+		if (t->session != NULL) {
+			world_end(t, STAGE_QUIT, WHY_NONE);
+			sched_remove(t);
+		} else if (seed >> 30 == 0)
+			sched_remove(t);
+		else
+			sched_add(t, now - 100000 + (seed >> 8) % 9973);
+		sched_run();			/* nothing may begin: what is due is in its queue */
+		for (best = NULL, i = 0; i < NTASKS; i++) {
+			t = &master.tasks[i];
+			if (t->share == NULL || host_full(t->host))
+				continue;
+			if (best == NULL || running(t->rec->account) < running(best->rec->account) ||
+			    (running(t->rec->account) == running(best->rec->account) && (t->host->sessions < best->host->sessions ||
+			    (t->host->sessions == best->host->sessions && t->due < best->due))))
+				best = t;
+		}
+		t = share_next();
+		assert_int_equal(t == NULL, best == NULL);
+		if (best == NULL)
+			continue;
+		assert_int_equal(running(t->rec->account), running(best->rec->account));
+		assert_int_equal(t->host->sessions, best->host->sessions);
+		assert_true(t->due == best->due);
+		if (round % 3 != 0)
+			continue;
+		n = nstarted;
+		config.settings.processors = master.nsessions + 1;
+		sched_run();
+		config.settings.processors = 0;
+		assert_int_equal(nstarted, n + 1);
+		assert_ptr_equal(started[n], t);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test_setup_teardown(test_owners, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_halves, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_rivals, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_hosts, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_by_hand, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_model, setup, world_teardown),
+	};
+
+	event_init();
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

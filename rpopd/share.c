@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Whose turn it is when more records are due than sessions may run (S10).  The next session goes to the owner that holds the fewest;
+ * of his, to the host that has the fewest; of its records, to the one that has been due for the longest, one that was asked for by hand
+ * before all others.  So an owner with a thousand records, or with a few whose servers take an hour, leaves the next free processor to
+ * whoever has none yet; nobody's session is ended for it.
+ *
+ *	records of one owner at one host that are due	a share, which lasts as long as there are any
+ *	shares of one host				host->waiting: the owner with the fewest sessions first
+ *	a host that may have one more session		offers it to the first of them: a place in that owner's offers
+ *	owners with offers				takers: who has the fewest sessions first
+ *
+ * An owner's sessions count everywhere he waits, but only where somebody else waits, too, do they decide something: those shares are
+ * his rivals.  A session that begins or ends costs some heap steps for each of them and for itself, however many records wait.
+ */
+#include <stdlib.h>
+
+#include "../common/log.h"
+#include "rpopd.h"
+
+#define DUE_BITS	41		/* of a key: ms, 69 years of monotonic time */
+#define COUNT_BITS	11		/* twice: sessions of an owner, of a host */
+#define COUNT_MAX	((1u << COUNT_BITS) - 1)
+
+struct owner {
+	RB_ENTRY(owner)		 entry;
+	uint32_t		 account;
+	uint32_t		 sessions;
+	uint32_t		 shares;
+	LIST_HEAD(, share)	 rivals;
+	struct heap		 offers;	/* shares, of hosts that may have one more session */
+	struct heap_item	 item;
+	int			 takes;		/* it is among the takers */
+};
+RB_HEAD(owners, owner);
+
+struct share {
+	RB_ENTRY(share)		 entry;		/* in the host's */
+	LIST_ENTRY(share)	 rival;
+	struct owner		*owner;
+	struct host		*host;
+	struct heap		 tasks;		/* by due time */
+	struct heap_item	 item, offer;
+	int			 rivals;	/* it is in its owner's list of them */
+};
+
+static struct owner	*owner_get(uint32_t);
+static void		 owner_drop(struct owner *);
+static void		 owner_place(struct owner *);
+static void		 owner_count(struct owner *, int);
+static int		 owner_compare(struct owner *, struct owner *);
+static struct share	*share_get(const struct task *);
+static void		 share_free(struct share *);
+static void		 share_place(struct share *);
+static void		 share_contest(struct share *, int);
+static int64_t		 share_key(uint32_t, uint32_t, int64_t);
+static int64_t		 share_due(const struct share *);
+static int		 share_compare(struct share *, struct share *);
+
+RB_PROTOTYPE_STATIC(owners, owner, entry, owner_compare)
+RB_PROTOTYPE_STATIC(shares, share, entry, share_compare)
+
+static struct owners	 owners = RB_INITIALIZER(&owners);
+static struct heap	 takers;
+
+/* The record is due and waits: its queue is that of its owner at its host. */
+void
+share_put(struct task *t)
+{
+	struct share	*sh = share_get(t);
+
+	t->share = sh;
+	t->queue = &sh->tasks;
+	heap_put(&sh->tasks, &t->item, t->due);
+	if (sh->tasks.n == 1) {
+		heap_put(&sh->host->waiting, &sh->item, share_key(sh->owner->sessions, 0, share_due(sh)));
+		if (sh->host->waiting.n == 2)
+			share_contest(heap_of(sh->host->waiting.items[sh->item.slot == 0 ? 1 : 0], struct share, item), 1);
+		if (sh->host->waiting.n >= 2)
+			share_contest(sh, 1);
+	}
+	share_place(sh);
+}
+
+/* It waits no longer. */
+void
+share_take(struct task *t)
+{
+	struct share	*sh = t->share;
+	struct host	*h = sh->host;
+
+	heap_take(&sh->tasks, &t->item);
+	t->queue = NULL;
+	t->share = NULL;
+	if (sh->tasks.n > 0) {
+		share_place(sh);
+		return;
+	}
+	share_contest(sh, 0);
+	heap_take(&h->waiting, &sh->item);
+	if (h->waiting.n == 1)
+		share_contest(heap_of(heap_top(&h->waiting), struct share, item), 0);
+	host_place(h);
+	share_free(sh);
+}
+
+/* may: the host may have one more session.  What it offers, and its number of sessions, may have changed. */
+void
+share_offer(struct host *h, int may)
+{
+	struct heap_item	*top = may ? heap_top(&h->waiting) : NULL;
+	struct share		*was = h->offered, *sh = top == NULL ? NULL : heap_of(top, struct share, item);
+	int64_t			 key = sh == NULL ? 0 : share_key(0, h->sessions, share_due(sh));
+
+	if (was == sh && (sh == NULL || sh->offer.key == key))
+		return;
+	if (was != NULL)
+		heap_take(&was->owner->offers, &was->offer);
+	if ((h->offered = sh) != NULL)
+		heap_put(&sh->owner->offers, &sh->offer, key);
+	if (was != NULL)
+		owner_place(was->owner);
+	if (sh != NULL)
+		owner_place(sh->owner);
+}
+
+/* The record whose turn it is; NULL: none that may start. */
+struct task *
+share_next(void)
+{
+	struct heap_item	*item;
+	struct owner		*o;
+	struct share		*sh;
+
+	if ((item = heap_top(&takers)) == NULL)
+		return (NULL);
+	o = heap_of(item, struct owner, item);
+	sh = heap_of(heap_top(&o->offers), struct share, offer);
+	return (heap_of(heap_top(&sh->tasks), struct task, item));
+}
+
+/* At a host that has tasks in waiting: the one whose turn it would be there. */
+struct task *
+share_first(const struct host *h)
+{
+	struct share	*sh = heap_of(heap_top(&h->waiting), struct share, item);
+
+	return (heap_of(heap_top(&sh->tasks), struct task, item));
+}
+
+/* A session counts as one of its record's owner, until share_end(). */
+void
+share_begin(struct session *s)
+{
+	s->owner = owner_get(s->task->rec->account);
+	owner_count(s->owner, 1);
+}
+
+void
+share_end(struct session *s)
+{
+	struct owner	*o = s->owner;
+
+	s->owner = NULL;
+	owner_count(o, -1);
+	owner_drop(o);
+}
+
+static struct owner *
+owner_get(uint32_t account)
+{
+	struct owner	 key, *o;
+
+	key.account = account;
+	if ((o = RB_FIND(owners, &owners, &key)) != NULL)
+		return (o);
+	if ((o = calloc(1, sizeof(*o))) == NULL)
+		fatal("owner");
+	o->account = account;
+	LIST_INIT(&o->rivals);
+	RB_INSERT(owners, &owners, o);
+	return (o);
+}
+
+/* Nothing waits or runs for it any more. */
+static void
+owner_drop(struct owner *o)
+{
+	if (o->shares > 0 || o->sessions > 0)
+		return;
+	heap_free(&o->offers);
+	RB_REMOVE(owners, &owners, o);
+	free(o);
+}
+
+/* Its first offer, or its number of sessions, changed. */
+static void
+owner_place(struct owner *o)
+{
+	struct heap_item	*top = heap_top(&o->offers);
+	int64_t			 key = top == NULL ? 0 : share_key(o->sessions, 0, 0) | top->key;
+
+	if (o->takes && top != NULL && o->item.key == key)
+		return;
+	if (o->takes)
+		heap_take(&takers, &o->item);
+	if ((o->takes = top != NULL))
+		heap_put(&takers, &o->item, key);
+}
+
+static void
+owner_count(struct owner *o, int n)
+{
+	struct share	*sh;
+
+	o->sessions += n;
+	LIST_FOREACH(sh, &o->rivals, rival)
+		share_place(sh);
+	owner_place(o);
+}
+
+static struct share *
+share_get(const struct task *t)
+{
+	struct share	 key, *sh;
+
+	key.owner = owner_get(t->rec->account);
+	if ((sh = RB_FIND(shares, &t->host->shares, &key)) != NULL)
+		return (sh);
+	if ((sh = calloc(1, sizeof(*sh))) == NULL)
+		fatal("share");
+	sh->owner = key.owner;
+	sh->owner->shares++;
+	sh->host = t->host;
+	RB_INSERT(shares, &sh->host->shares, sh);
+	return (sh);
+}
+
+static void
+share_free(struct share *sh)
+{
+	struct owner	*o = sh->owner;
+
+	heap_free(&sh->tasks);
+	RB_REMOVE(shares, &sh->host->shares, sh);
+	free(sh);
+	o->shares--;
+	owner_drop(o);
+}
+
+/* Its first task, or its owner's number of sessions, changed. */
+static void
+share_place(struct share *sh)
+{
+	int64_t	 key = share_key(sh->owner->sessions, 0, share_due(sh));
+
+	if (sh->item.key != key) {
+		heap_take(&sh->host->waiting, &sh->item);
+		heap_put(&sh->host->waiting, &sh->item, key);
+	}
+	host_place(sh->host);
+}
+
+/* Other owners wait at its host, too, or no longer. */
+static void
+share_contest(struct share *sh, int rivals)
+{
+	if (sh->rivals == rivals)
+		return;
+	if ((sh->rivals = rivals)) {
+		LIST_INSERT_HEAD(&sh->owner->rivals, sh, rival);
+		share_place(sh);
+	} else
+		LIST_REMOVE(sh, rival);
+}
+
+/* What is compared first stands in the highest bits. */
+static int64_t
+share_key(uint32_t owner, uint32_t host, int64_t due)
+{
+	owner = owner < COUNT_MAX ? owner : COUNT_MAX;
+	host = host < COUNT_MAX ? host : COUNT_MAX;
+	return ((int64_t)owner << (DUE_BITS + COUNT_BITS) | (int64_t)host << DUE_BITS | due);
+}
+
+static int64_t
+share_due(const struct share *sh)
+{
+	return (heap_top(&sh->tasks)->key);
+}
+
+static int
+owner_compare(struct owner *a, struct owner *b)
+{
+	return ((a->account > b->account) - (a->account < b->account));
+}
+
+static int
+share_compare(struct share *a, struct share *b)
+{
+	return (owner_compare(a->owner, b->owner));
+}
+
+RB_GENERATE_STATIC(owners, owner, entry, owner_compare)
+RB_GENERATE_STATIC(shares, share, entry, share_compare)
