@@ -21,6 +21,7 @@
 #define PROTO_USER_SIZE		513	/* login at the remote host */
 #define PROTO_SECRET_MAX	1024	/* password octets */
 #define PROTO_ORIGIN_SIZE	512	/* which mailbox a state comes from, in words */
+#define PROTO_UID_DERIVED	"uid:"	/* and 64 hexadecimal digits: SHA-256 of what a server has in place of a unique-id */
 #define PROTO_TEXT_SIZE		256	/* human-readable reason, already vis-encoded */
 #define PROTO_LINK_SIZE		128	/* name in the spool, which is the file's name in new/ too */
 #define PROTO_DEST_SIZE		512	/* directory below the mail root, e.g. example.org/anna/.Lists */
@@ -90,7 +91,7 @@ enum imsg_type {
 	IMSG_FETCH_FINGERPRINTS,	/* packed: uint32_t msgno, uint8_t fingerprint[PROTO_DIGEST_LEN]; answers to PLAN_FINGERPRINT */
 	/* M -> F */
 	IMSG_FETCH_LIST,	/* (empty): probes were not enough; list everything, UIDS and LISTED follow again */
-	IMSG_FETCH_PLAN,	/* packed: uint32_t msgno, uint8_t enum plan_action; absent = leave alone */
+	IMSG_FETCH_PLAN,	/* packed: uint32_t msgno, uint8_t enum plan_action, PLAN_ANY_SIZE; absent = leave alone */
 	IMSG_FETCH_PLAN_END,	/* uint32_t entries in all */
 	IMSG_FETCH_VERDICT,	/* packed: uint32_t msgno, uint8_t enum verdict; one per message sent to V */
 	IMSG_FETCH_STOP,	/* (empty): start no further RETR, take the verdicts, DELE, QUIT */
@@ -238,6 +239,7 @@ enum tls_mode { TLS_MODE_TLS = 1, TLS_MODE_STLS, TLS_MODE_NONE };
 enum dist_mode { DIST_OWNER = 1, DIST_FIELD, DIST_STAR };	/* personal; special header; To/Cc/Bcc */
 /* ALONE: a suspect, nothing else in flight until its verdict.  HEADERS: TOP n 0 goes to V.  FINGERPRINT: TOP n 0, digested for M. */
 enum plan_action { PLAN_RETR = 1, PLAN_DELE, PLAN_RETR_ALONE, PLAN_HEADERS, PLAN_FINGERPRINT };
+#define PLAN_ANY_SIZE	0x80		/* set in an action on its way to F: max_size does not count for this message */
 /*
  * COMPLETE: every message named once and well.  CONFUSED: number 0, one named twice, or shifted: no unique-id can be believed.
  * PROBED: only the probes were asked for; M answers with FETCH_LIST or a plan without entries.
@@ -295,6 +297,7 @@ struct msg_fetch_start {
 	uint32_t	 prove_each;		/* 1: ask for a proof that answers are in step behind each message, not now and then */
 	uint32_t	 no_capa;		/* 1: the server is not asked for its capabilities: it does not stand that */
 	uint32_t	 rset;			/* 1: RSET ahead of the first DELE, or of QUIT, once messages were asked for */
+	uint32_t	 max_size;		/* octets that a whole message may have, as they come in; 0: any */
 	uint32_t	 probes;		/* how many of probe; 0: UIDL as a whole */
 	uint32_t	 probe[PROTO_PROBES];	/* message numbers, ascending */
 	uint32_t	 tls_min;		/* 10, 11, 12 or 13: TLS 1.x; 0: the default, 12 */
@@ -317,11 +320,14 @@ struct msg_fetch_stat {
 	uint32_t	 login_delay;		/* s by CAPA after login, 0 = none said */
 	uint32_t	 expire;		/* days by CAPA, UINT32_MAX = never or not said; 0: what was retrieved goes at once */
 	char		 mech[16];		/* how it logged in */
+	uint32_t	 capa_uidl;		/* CAPA says that there is UIDL */
+	char		 refusal[PROTO_TEXT_SIZE];	/* without has_uidl: what the server said to UIDL */
 };
 
 struct msg_fetch_listed {
 	uint32_t	 lines;			/* UIDL lines seen, bad ones included */
 	uint32_t	 state;			/* enum listing */
+	uint32_t	 derived;		/* unique-ids that break RFC 1939, in whose place a digest of them stands */
 };
 
 struct msg_fetch_text {

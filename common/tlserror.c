@@ -58,7 +58,7 @@ static const struct remedy	 remedies[] = {
 	/* names and ports */
 	{ "alert unrecognized name", 0, "the server does not know the name it was asked for; see tls_name" },
 	{ "no application protocol", 0, "the server does not offer POP3 (ALPN) here; is the port right?" },
-	{ "wrong version number", 0, "this is not TLS; is the port right?" },
+	{ "wrong version number", 0, "this is not TLS; is the port right? or set tls to stls" },
 	{ "unexpected eof", HAS_SHAKEN, "the connection was lost" },
 	{ "connection reset", HAS_SHAKEN, "the connection was lost" },
 	{ "unexpected eof", 0, "the server hung up; is the port right, and does it do TLS 1.2?" },

@@ -62,6 +62,9 @@ event_stat(void *arg, uint32_t count, uint64_t octets, int has_uidl)
 	msg.has_top = s->pop3.caps & (CAPA_TOP | CAPA_NONE_AT_ALL) ? 1 : 0;
 	msg.login_delay = s->pop3.offer.login_delay;
 	msg.expire = s->pop3.offer.expire;
+	msg.capa_uidl = s->pop3.caps & CAPA_UIDL ? 1 : 0;
+	if (!has_uidl)
+		strlcpy(msg.refusal, s->pop3.uidl, sizeof(msg.refusal));
 	strlcpy(msg.mech, auth_mech_str(s->pop3.login.mech), sizeof(msg.mech));
 	outq_send(&s->master, IMSG_FETCH_STAT, &msg, sizeof(msg));
 }
@@ -89,6 +92,7 @@ event_listed(void *arg, uint32_t lines, enum listing state)
 	memset(&msg, 0, sizeof(msg));
 	msg.lines = lines;
 	msg.state = state;
+	msg.derived = s->pop3.derived;
 	outq_send(&s->master, IMSG_FETCH_LISTED, &msg, sizeof(msg));
 	s->state = SESSION_PLAN;
 }

@@ -110,7 +110,7 @@ login_greeting(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	size_t		 n;
 
 	if (!r->ok)
-		return (pop3_fail(p, pop3_reply_why(r, WHY_BUSY), "the server takes no connection: %s",
+		return (pop3_fail(p, pop3_reply_why(r, WHY_SERVER_TEMP), "the server takes no connection: %s",
 		    pop3_text(p, text, sizeof(text), r)));
 	p->login.ahead = login_reads_ahead(r);
 	if ((n = pop3_reply_challenge(r->text, r->len, &challenge)) > 0) {
@@ -236,6 +236,10 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	if (!r->ok) {
 		why = pop3_reply_why(r, WHY_AUTH);
 		pop3_text(p, text, sizeof(text), r);
+		if (l->sasl.refusallen == 0 && why == WHY_AUTH && !p->start->token)
+			return (pop3_fail(p, why, "%s: %.90s (as %.40s by %s: check auth_name and password; some providers want an "
+			    "application password)", words[why], text, auth_mask_text(&p->mask, more, sizeof(more),
+			    (const uint8_t *)p->start->user, strlen(p->start->user)), auth_mech_str(l->mech)));
 		if (l->sasl.refusallen == 0)
 			return (pop3_fail(p, why, "%s: %s", words[why], text));
 		return (pop3_fail(p, why, "%s: %s; of the token: %s", words[why], text,
@@ -244,7 +248,7 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	if (l->sasl.mech != NULL && !l->sasl.done)
 		return (pop3_fail(p, WHY_PROTO,
 		    "the server said +OK before the exchange was over; it did not prove that it knows the password"));
-	log_debug("%s: logged in (%s)", p->start->record, auth_mech_str(l->mech));
+	log_debug("logged in (%s)", auth_mech_str(l->mech));
 	login_end(p);
 	pop3_enter(p, POP3_LIST);
 	return (p->login.follows ? 0 : login_follow(p));

@@ -81,6 +81,10 @@ choose_auto(struct pop3 *p)
 		return (AUTH_AUTO);
 	}
 	if (p->caps & CAPA_SASL && !(p->caps & (CAPA_USER | CAPA_NONE_AT_ALL)) && p->offer.list[0] != '\0') {
+		/* Under TLS nothing speaks for CRAM-MD5, and where there is nothing else nothing speaks against it. */
+		if (p->offer.mechs & 1U << AUTH_CRAM_MD5 && sasl_supported(AUTH_CRAM_MD5) &&
+		    choose_usable(p, NEEDS_PASSWORD | NEEDS_PREPARED))
+			return (AUTH_CRAM_MD5);
 		(void)pop3_fail(p, WHY_CONFIG, "no way to log in that both sides know: the server offers %s, and not USER",
 		    offered(p, text, sizeof(text)));
 		return (AUTH_AUTO);

@@ -18,6 +18,7 @@
 
 static ssize_t	 body_take(struct pop3 *, const uint8_t *, size_t);
 static ssize_t	 line_take(struct pop3 *, const uint8_t *, size_t);
+static int	 line_cut(struct pop3 *, const uint8_t *);
 static int	 line_done(struct pop3 *, const uint8_t *, size_t);
 static void	 reply_done(struct pop3 *);
 
@@ -238,8 +239,12 @@ body_take(struct pop3 *p, const uint8_t *data, size_t len)
 {
 	ssize_t	 n;
 
-	if ((n = stream_feed(&p->stream, data, len)) == -1)
+	if ((n = stream_feed(&p->stream, data, len)) == -1) {
+		if (p->stream.max < MESSAGE_MAX)
+			return (pop3_fail(p, WHY_PROTO, "message %u is larger than max_size (%u octets), whatever the server's listing "
+			    "says", p->current, p->start->max_size));
 		return (pop3_fail(p, WHY_PROTO, "message %u is larger than any message may be", p->current));
+	}
 	if (stream_done(&p->stream)) {
 		if (pop3_bodyend(p) == -1)
 			return (-1);
@@ -248,7 +253,10 @@ body_take(struct pop3 *p, const uint8_t *data, size_t len)
 	return (n);
 }
 
-/* Up to the next line end, at most; a line in one piece is parsed where it lies. */
+/*
+ * Up to the next line end, at most; a line in one piece is parsed where it lies.  Of one that is too long the begin counts, as if it
+ * were all of it: one line blocks nothing else.
+ */
 static ssize_t
 line_take(struct pop3 *p, const uint8_t *data, size_t len)
 {
@@ -256,8 +264,18 @@ line_take(struct pop3 *p, const uint8_t *data, size_t len)
 	size_t		 n, linelen;
 
 	n = (nl = memchr(data, '\n', len)) == NULL ? len : (size_t)(nl - data) + 1;
-	if (n > sizeof(p->line) - p->linelen)
-		return (pop3_fail(p, WHY_PROTO, "a line of the server is longer than %d octets", REPLY_LINE_MAX));
+	if (!p->cut && n > sizeof(p->line) - p->linelen && line_cut(p, data) == -1)
+		return (-1);
+	if (p->cut) {
+		if ((p->passed += n) > REPLY_PASS_MAX)
+			return (pop3_fail(p, WHY_PROTO, "a line of the server does not end"));
+		if (nl == NULL)
+			return ((ssize_t)n);
+		p->cut = 0;
+		linelen = p->linelen;
+		p->linelen = 0;
+		return (line_done(p, p->line, linelen) == -1 ? -1 : (ssize_t)n);
+	}
 	linelen = n;
 	if (nl == NULL || p->linelen > 0) {
 		memcpy(p->line + p->linelen, data, n);
@@ -272,8 +290,27 @@ line_take(struct pop3 *p, const uint8_t *data, size_t len)
 	if (linelen > 0 && line[linelen - 1] == '\r')
 		linelen--;
 	if (linelen > REPLY_LINE_MAX)
-		return (pop3_fail(p, WHY_PROTO, "a line of the server is longer than %d octets", REPLY_LINE_MAX));
+		linelen = REPLY_LINE_MAX;
 	return (line_done(p, line, linelen) == -1 ? -1 : (ssize_t)n);
+}
+
+/*
+ * The line that comes in is too long: what there is of it and what fits of data is kept.  A status line must say whether it is a good
+ * one, and a challenge of a login is worth nothing if it is not whole.  0 or -1: failed.
+ */
+static int
+line_cut(struct pop3 *p, const uint8_t *data)
+{
+	struct reply	 r;
+
+	if (p->linelen < REPLY_LINE_MAX)
+		memcpy(p->line + p->linelen, data, REPLY_LINE_MAX - p->linelen);
+	p->linelen = REPLY_LINE_MAX;
+	p->cut = 1;
+	p->passed = 0;
+	if (p->part == PART_STATUS && pop3_reply_status(p->line, p->linelen, &r) == -1)
+		return (pop3_fail(p, WHY_PROTO, "a line of the server is longer than %d octets", REPLY_LINE_MAX));
+	return (0);
 }
 
 /* One whole line of the reply that is due. */

@@ -14,6 +14,8 @@
 #include "login.h"
 
 #define REPLY_LINE_MAX	MASK_LINE_MAX	/* octets of one reply line, line end left out; a challenge of NTLM is the longest */
+#define MESSAGE_MAX	((uint64_t)1 << 31)	/* octets of one message, whatever its record permits */
+#define REPLY_PASS_MAX	262144		/* octets of one line that are passed over behind those */
 #define LIST_SLACK	100		/* a listing may have 2 * messages + this many lines */
 #define CHALLENGE_MAX	255		/* APOP challenge, brackets included */
 #define WINDOW_COUNT	128		/* RETR or DELE in flight when the server pipelines */
@@ -103,7 +105,8 @@ enum pop3_flag {		/* for each message number */
 	FLAG_LISTED = 0x01, FLAG_TOLD = 0x02,	/* a UIDL line named it; its unique-id went to the master */
 	FLAG_RETR = 0x04, FLAG_ALONE = 0x08, FLAG_DELE = 0x10,	/* planned; DELE may be granted later, too */
 	FLAG_WAIT = 0x20, FLAG_SENT = 0x40,	/* begun at the deliverer, verdict due; complete there */
-	FLAG_HEADERS = 0x80, FLAG_PRINT = 0x100, FLAG_REFUSED = 0x200	/* planned, two ways of TOP; no fingerprint to be had */
+	FLAG_HEADERS = 0x80, FLAG_PRINT = 0x100, FLAG_REFUSED = 0x200,	/* planned, two ways of TOP; no fingerprint to be had */
+	FLAG_ANY_SIZE = 0x400			/* max_size does not count */
 };
 #define FLAG_LISTING	(FLAG_LISTED | FLAG_TOLD)
 #define FLAG_PLANNED	(FLAG_RETR | FLAG_ALONE | FLAG_DELE | FLAG_HEADERS | FLAG_PRINT)
@@ -146,6 +149,8 @@ struct pop3 {
 	uint64_t		 replies;	/* complete ones, counts up */
 	uint8_t			 line[REPLY_LINE_MAX + 2];
 	size_t			 linelen;
+	int			 cut;		/* line is the begin of one that is too long; the rest is passed over */
+	uint64_t		 passed;	/* octets of it */
 	uint64_t		 lines;		/* of the multi-line reply so far */
 	char			 challenge[CHALLENGE_MAX + 1];	/* empty: APOP not offered */
 	struct offer		 offer;
@@ -155,7 +160,9 @@ struct pop3 {
 	int			 secret_out;	/* it is or was in out */
 	struct auth_mask	 mask;
 	uint64_t		 octets;	/* by STAT */
-	uint32_t		 count, good;	/* messages by STAT; with a well-formed UIDL line */
+	uint32_t		 count, good;	/* messages by STAT; with a UIDL line that tells a unique-id */
+	uint32_t		 derived;	/* of these: a digest stands in for what is none */
+	char			 uidl[PROTO_TEXT_SIZE];	/* the refusal of UIDL */
 	uint16_t		*flags;		/* [count + 1], enum pop3_flag */
 	uint32_t		*sizes;		/* [count + 1], hints, or NULL */
 	uint32_t		 probed;	/* probes that had an answer */

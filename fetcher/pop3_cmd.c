@@ -12,6 +12,8 @@
 #include "pop3.h"
 
 static pop3_status_fn	 message_status, rset_status, dele_status, quit_status;
+static uint64_t	 message_max(const struct pop3 *, uint16_t);
+static const char	*server_hint(const uint8_t *, size_t);
 static int	 command_add(struct pop3 *, enum pop3_cmd, uint32_t);
 
 #define GATED	0x01	/* never ahead of TLS, if the record has TLS */
@@ -84,8 +86,8 @@ pop3_status(struct pop3 *p, const struct pop3_due *due, const uint8_t *line, siz
 	if (cmds[due->cmd].more != NULL && pop3_reply_more(line, len, &more, &morelen))
 		return (cmds[due->cmd].more(p, more, morelen));
 	if (pop3_reply_status(line, len, &r) == -1)
-		return (pop3_fail(p, WHY_PROTO, "answer is neither +OK nor -ERR: %s",
-		    auth_mask_text(&p->mask, text, sizeof(text), line, len)));
+		return (pop3_fail(p, WHY_PROTO, "answer is neither +OK nor -ERR: %.150s%s", len == 0 ? "an empty line" :
+		    auth_mask_text(&p->mask, text, sizeof(text), line, len), server_hint(line, len)));
 	return (cmds[due->cmd].status(p, due->msgno, &r));
 }
 
@@ -123,6 +125,15 @@ pop3_bodyend(struct pop3 *p)
 	return (0);
 }
 
+/* Octets that may come in: a header is no whole message, be it with what the server sends behind it, and some are wanted in any case. */
+static uint64_t
+message_max(const struct pop3 *p, uint16_t flags)
+{
+	if (p->start->max_size == 0 || p->start->max_size > MESSAGE_MAX || flags & (FLAG_PRINT | FLAG_HEADERS | FLAG_ANY_SIZE))
+		return (MESSAGE_MAX);
+	return (p->start->max_size);
+}
+
 /* Vanished or refused (S62): the session goes on without it. */
 static int
 message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
@@ -143,6 +154,7 @@ message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	if (stream_begin(&p->stream,
 	    flags & FLAG_PRINT ? STREAM_PRINT : flags & FLAG_HEADERS ? STREAM_HEADER : STREAM_WHOLE) == -1)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "SHA-256 failed"));
+	p->stream.max = message_max(p, flags);
 	check_came(p, r);
 	p->current = msgno;
 	p->part = PART_BODY;
@@ -161,7 +173,7 @@ rset_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok)
-		log_warnx("%s: RSET refused: %s", p->start->record, pop3_text(p, text, sizeof(text), r));
+		log_warnx("RSET refused: %s", pop3_text(p, text, sizeof(text), r));
 	return (0);
 }
 
@@ -205,7 +217,41 @@ command_add(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 char *
 pop3_text(struct pop3 *p, char *dst, size_t size, const struct reply *r)
 {
-	return (auth_mask_text(&p->mask, dst, size, r->text, r->len));
+	size_t	 len = r->len;
+
+	while (len > 0 && (r->text[len - 1] == ' ' || r->text[len - 1] == '\t'))
+		len--;
+	if (len == 0)
+		strlcpy(dst, "no reason given", size);
+	else
+		auth_mask_text(&p->mask, dst, size, r->text, len);
+	return (dst);
+}
+
+/* What speaks here, if it is known and not POP3. */
+static const char *
+server_hint(const uint8_t *line, size_t len)
+{
+	static const struct {
+		const char	*begin, *part, *text;
+	} others[] = {
+		{ "* ",		"",	" (this is an IMAP server; POP3 is port 995 or 110)" },
+		{ "220",	"SMTP",	" (this is an SMTP server; POP3 is port 995 or 110)" },
+		{ "220",	"LMTP",	" (this is an LMTP server; POP3 is port 995 or 110)" },
+		{ "220",	"",	" (this may be an SMTP or FTP server; POP3 is port 995 or 110)" },
+		{ "HTTP/",	"",	" (this is an HTTP server; POP3 is port 995 or 110)" },
+		{ "SSH-",	"",	" (this is an SSH server; POP3 is port 995 or 110)" },
+		{ "\x15\x03",	"",	" (this port wants TLS: set tls to tls)" }
+	};
+	size_t	 i, n;
+
+	for (i = 0; i < nitems(others); i++) {
+		n = strlen(others[i].begin);
+		if (len >= n && memcmp(line, others[i].begin, n) == 0 &&
+		    memmem(line, len, others[i].part, strlen(others[i].part)) != NULL)
+			return (others[i].text);
+	}
+	return ("");
 }
 
 int

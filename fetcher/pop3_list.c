@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "../common/compat.h"
 #include "../common/hook.h"
 #include "pop3.h"
 
 static int	 probe_next(struct pop3 *, uint32_t);
 static void	 stat_tell(struct pop3 *, int);
+static int	 uid_derive(struct pop3 *, const uint8_t **, size_t *, uint8_t *);
 
 /*
  * Logged in: what is there?  A pipelining server is asked everything at once.  Probes stand in for the listing; whether the
@@ -43,7 +46,7 @@ list_again(struct pop3 *p)
 	if (p->partly) {
 		for (i = 1; i <= p->count; i++)
 			p->flags[i] &= (uint16_t)~FLAG_LISTING;
-		p->named = p->good = 0;
+		p->named = p->good = p->derived = 0;
 		p->confused = 0;
 		p->partly = 0;
 		pop3_enter(p, POP3_LIST);
@@ -83,6 +86,7 @@ int
 list_probe(struct pop3 *p, uint32_t msgno, const struct reply *r)
 {
 	const uint8_t	*uid;
+	uint8_t		 derived[PROTO_UID_MAX];
 	uint64_t	 n;
 	size_t		 uidlen;
 	int		 form;
@@ -90,6 +94,8 @@ list_probe(struct pop3 *p, uint32_t msgno, const struct reply *r)
 
 	if (r->ok) {
 		form = pop3_reply_uidl(r->text, r->len, &n, &uid, &uidlen);
+		if (form == 1)
+			form = uid_derive(p, &uid, &uidlen, derived);
 		if (form == -1 || n != msgno)
 			return (pop3_fail(p, WHY_PROTO, "not an answer to UIDL %u: %s", msgno,
 			    pop3_text(p, text, sizeof(text), r)));
@@ -156,6 +162,8 @@ list_sizes_end(struct pop3 *p)
 int
 list_uidl(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
+	if (!r->ok)
+		pop3_text(p, p->uidl, sizeof(p->uidl), r);
 	stat_tell(p, r->ok);
 	if (r->ok) {
 		p->part = PART_LINES;
@@ -177,6 +185,31 @@ stat_tell(struct pop3 *p, int has_uidl)
 }
 
 /*
+ * What the server has in the place of a unique-id breaks RFC 1939: too long, or with a blank, a control or an 8-bit octet.  If it is
+ * there at all, a digest of it does as well, and cannot be taken for another one's.  As pop3_reply_uidl(); derived has PROTO_UID_MAX
+ * octets.
+ */
+static int
+uid_derive(struct pop3 *p, const uint8_t **uid, size_t *uidlen, uint8_t *derived)
+{
+	static const char	 hex[] = "0123456789abcdef";
+	uint8_t			 digest[PROTO_DIGEST_LEN];
+	size_t			 i, n = strlen(PROTO_UID_DERIVED);
+
+	if (*uidlen == 0 || EVP_Digest(*uid, *uidlen, digest, NULL, stream_sha256(), NULL) != 1)
+		return (1);
+	memcpy(derived, PROTO_UID_DERIVED, n);
+	for (i = 0; i < sizeof(digest); i++) {
+		derived[n++] = (uint8_t)hex[digest[i] >> 4];
+		derived[n++] = (uint8_t)hex[digest[i] & 15];
+	}
+	*uid = derived;
+	*uidlen = n;
+	p->derived++;
+	return (0);
+}
+
+/*
  * A bad line spoils that line (must 12).  A number named twice has no unique-id: the master drops it on hearing it twice, so a
  * malformed repetition is reported with a stand-in, and a good one behind a malformed one not at all.
  */
@@ -184,6 +217,7 @@ int
 list_uid(struct pop3 *p, const uint8_t *line, size_t len)
 {
 	const uint8_t	*uid;
+	uint8_t		 derived[PROTO_UID_MAX];
 	uint64_t	 msgno;
 	size_t		 uidlen;
 	uint16_t	*flags;
@@ -196,6 +230,8 @@ list_uid(struct pop3 *p, const uint8_t *line, size_t len)
 		p->confused |= msgno == 0 ? CONFUSED_FOR_SURE : CONFUSED_IF_GAPS;
 		return (0);
 	}
+	if (r == 1)
+		r = uid_derive(p, &uid, &uidlen, derived);
 	flags = &p->flags[msgno];
 	if (*flags & FLAG_LISTED)
 		p->confused |= CONFUSED_FOR_SURE;

@@ -187,7 +187,7 @@ pop3_reply_list(const uint8_t *p, size_t len, uint64_t *msgno, uint64_t *size)
 
 /*
  * "number unique-id" (RFC 1939 section 7).  Returns 0; -1: no number, *msgno is 0; 1: a number, but what follows is no unique-id
- * of 1 to 70 octets 0x21..0x7e.  *uid points into p.
+ * of 1 to 70 octets 0x21..0x7e; *uidlen is 0 if nothing does.  *uid points into p.
  */
 int
 pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **uid, size_t *uidlen)
@@ -206,15 +206,13 @@ pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **u
 	n += m;
 	while (len > n && p[len - 1] == ' ')
 		len--;
+	*uid = p + n;
+	*uidlen = len - n;
 	if (len == n || len - n > PROTO_UID_MAX)
 		return (1);
 	for (i = n; i < len; i++)
 		bad |= (unsigned int)p[i] - 0x21 > 0x7e - 0x21;
-	if (bad)
-		return (1);
-	*uid = p + n;
-	*uidlen = len - n;
-	return (0);
+	return (bad != 0);
 }
 
 /*

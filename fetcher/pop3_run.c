@@ -47,7 +47,9 @@ pop3_plan(struct pop3 *p, uint32_t msgno, uint32_t action)
 {
 	if (p->state != POP3_PLAN || p->partly || msgno == 0 || msgno > p->count || p->flags[msgno] & FLAG_PLANNED)
 		return (-1);
-	switch (action) {
+	if (action & PLAN_ANY_SIZE)
+		p->flags[msgno] |= FLAG_ANY_SIZE;
+	switch (action & ~(uint32_t)PLAN_ANY_SIZE) {
 	case PLAN_RETR:
 		p->flags[msgno] |= FLAG_RETR;
 		p->retrs++;

@@ -24,6 +24,7 @@
 #define RATE_WINDOW	60000		/* ms */
 #define RATE_OCTETS	6000		/* that a reply under way must bring in a window */
 #define MASTER_WAIT	60000		/* ms for the master to send what a session needs */
+#define GREETING_WAIT	30000		/* ms for a greeting in clear: a server that waits for TLS says nothing */
 #define LISTLESS	10000		/* ms for a list of capabilities to begin, where its first line names some */
 #define LINGER		10000		/* ms to get rid of the queues at the end */
 #define WATCHDOG	30		/* s beyond the deadline until the kernel ends the session */
@@ -39,6 +40,7 @@ static void	 session_lost(struct session *);
 static short	 session_events(const struct session *);
 static int	 session_throttled(const struct session *);
 static int	 session_clock(struct session *);
+static int	 session_silent(const struct session *);
 static int64_t	 session_rate(struct session *, int64_t);
 static void	 session_over(struct session *) __dead;
 static void	 session_linger(struct session *);
@@ -128,7 +130,7 @@ session_step(struct session *s)
 		if ((n = session_read(s, err, sizeof(err))) == 0)
 			_exit(0);
 		if (n == -1) {
-			log_warnx("%s: master: %s", s->start.record, err);
+			log_warnx("master: %s", err);
 			_exit(1);
 		}
 	}
@@ -263,6 +265,7 @@ static int
 session_clock(struct session *s)
 {
 	int64_t	 now = clock_msec(), left = s->deadline - now, idle, most = s->start.idle_timeout;
+	int	 silent;
 
 	if (left <= 0) {
 		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, s->running ? "the session took too long" : "nothing to do");
@@ -277,8 +280,11 @@ session_clock(struct session *s)
 	}
 	if (pop3_listless(&s->pop3) && most > LISTLESS)
 		most = LISTLESS;
+	if ((silent = session_silent(s)) && most > GREETING_WAIT)
+		most = GREETING_WAIT;
 	if ((idle = s->heard + most - now) <= 0) {
-		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, "no answer for %u seconds", (unsigned int)(most / 1000));
+		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, silent ? "no greeting for %u seconds (a TLS port? set tls to tls)" :
+		    "no answer for %u seconds", (unsigned int)(most / 1000));
 		return (-1);
 	}
 	if (idle < left)
@@ -291,6 +297,13 @@ session_clock(struct session *s)
 	if (idle < left)
 		left = idle;
 	return ((int)(left < INT32_MAX ? left : INT32_MAX));
+}
+
+/* 1: a server that is spoken to in clear has not said a word. */
+static int
+session_silent(const struct session *s)
+{
+	return (s->pop3.state == POP3_GREETING && s->conn.tls == NULL && !pop3_midreply(&s->pop3));
 }
 
 /*

@@ -10,8 +10,6 @@
 #include "../common/compat.h"
 #include "pop3.h"
 
-#define MESSAGE_MAX	((uint64_t)1 << 31)	/* octets of one message */
-
 static int	 frame_add(struct stream *, const uint8_t *, size_t);
 static int	 frame_flush(struct stream *);
 static ssize_t	 text_feed(struct stream *, const uint8_t *, size_t);

@@ -351,8 +351,9 @@ commit_try(void)
 		HOOK("master.commit_before");
 		if ((hidden = !mailroot_right()) || (error = state_commit(b->receipts, b->n, &b->first, &b->last)) != 0) {
 			if (backoff == 0 && !hidden)
-				log_warnx("state.db: %s; %zu received messages wait, nothing is deleted meanwhile",
-				    error == 1 ? "locked by another process" : "cannot commit", b->n);
+				log_warnx("state.db: %s; %zu received message%s, nothing is deleted meanwhile",
+				    error == 1 ? "locked by another process" : "cannot commit", b->n,
+				    b->n == 1 ? " waits" : "s wait");
 			backoff = backoff == 0 ? 1 : backoff >= 16 ? 30 : backoff * 2;
 			if (backoff > 1)
 				commit_excuse(b);
@@ -455,6 +456,7 @@ commit_member(const struct receipt *r, const struct member *m)
 	if (r->verdict == COMMIT_DISCARD) {
 		s->dropped += r->dropped;
 		s->discarded += r->copies == 0 && !r->dropped;
+		s->octets += r->octets;
 	} else {
 		s->retrieved++;
 		s->octets += r->octets;

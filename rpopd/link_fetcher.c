@@ -12,6 +12,7 @@
 static int	 template_exit(void *, struct imsg *);
 static int	 fetch_log(void *, struct imsg *);
 static int	 fetch_stat(void *, struct imsg *);
+static void	 fetch_no_uidl(struct session *, const struct msg_fetch_stat *);
 static int	 fetch_uids(void *, struct imsg *);
 static int	 fetch_sizes(void *, struct imsg *);
 static int	 fetch_listed(void *, struct imsg *);
@@ -86,14 +87,15 @@ fetch_stat(void *arg, struct imsg *imsg)
 	struct session		*s = arg;
 	struct msg_fetch_stat	 m;
 
-	if (rules_payload(imsg, &m) == -1 || m.count > PROTO_MSGS_MAX || !proto_str(m.mech, sizeof(m.mech)) || s->plan.msgs != NULL)
+	if (rules_payload(imsg, &m) == -1 || m.count > PROTO_MSGS_MAX || !proto_str(m.mech, sizeof(m.mech)) ||
+	    !proto_str(m.refusal, sizeof(m.refusal)) || s->plan.msgs != NULL)
 		return (-1);
 	if (s->state == SESSION_CLOSING)
 		return (0);
+	if (s->task != NULL && (m.has_uidl || m.capa_uidl))
+		s->task->uidl_refused = 0;
 	if (!m.has_uidl && s->leave) {
-		session_fail(s, STAGE_LIST, WHY_CONFIG,
-		    "the server has no UIDL, so messages cannot be left on it: set leave = 0 or ask the provider");
-		session_kill(s);
+		fetch_no_uidl(s, &m);
 		return (0);
 	}
 	if (plan_init(&s->plan, m.count) == -1) {
@@ -110,6 +112,26 @@ fetch_stat(void *arg, struct imsg *imsg)
 		report_login(s, &m);
 	session_state(s, SESSION_LISTING);
 	return (0);
+}
+
+/*
+ * Without unique-ids nothing can be left on the server.  A refusal may pass; that leave must be given up, by which the server loses its
+ * copies, is said only of a server that names no UIDL among its capabilities and refuses it twice in a row.
+ */
+static void
+fetch_no_uidl(struct session *s, const struct msg_fetch_stat *m)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	if (!m->capa_uidl && s->task != NULL && (s->trial == NULL ? ++s->task->uidl_refused : s->task->uidl_refused) > 1) {
+		snprintf(text, sizeof(text), "the server has no UIDL (%.90s), so messages cannot be left on it: ask the provider, or set "
+		    "leave = 0, by which they are deleted there", m->refusal);
+		session_fail(s, STAGE_LIST, WHY_CONFIG, text);
+	} else {
+		snprintf(text, sizeof(text), "UIDL refused, which is needed to leave messages on the server: %.150s", m->refusal);
+		session_fail(s, STAGE_LIST, WHY_SERVER_TEMP, text);
+	}
+	session_kill(s);
 }
 
 static int
@@ -166,6 +188,7 @@ fetch_listed(void *arg, struct imsg *imsg)
 	if (m.state == LISTING_PROBED)
 		return (fetch_probed(s));
 	s->plan.lines = m.lines;
+	report_derived(s, m.derived);
 	return (fetch_go_on(s, s->trial != NULL ? try_plan(s, m.state) : plan_make(s, m.state, s->has_uidl)));
 }
 
@@ -274,7 +297,7 @@ fetch_send_plan(struct session *s)
 			len = 0;
 		}
 		memcpy(frame + len, &i, 4);
-		frame[len + 4] = s->plan.msgs[i].action;
+		frame[len + 4] = s->plan.msgs[i].action | (s->plan.msgs[i].wanted ? PLAN_ANY_SIZE : 0);
 		len += 5;
 		entries++;
 	}

@@ -10,6 +10,9 @@
  *	the same, the server	either					likewise
  *	has renumbered
  *
+ * A unique-id that is a digest of what the server has in its place counts on both sides as no unique-id would: the server may list it
+ * well the next time.
+ *
  * The row of a message that was only marked has no digest and is never one of them.
  */
 #include <stdlib.h>
@@ -22,6 +25,18 @@ static struct orphan *orphan_next(struct orphans *, const uint8_t *, int);
 static int	 orphan_kind(const struct orphan *);
 static int	 orphan_order(const struct orphan *, const uint8_t *, int);
 static int	 orphan_compare(const void *, const void *);
+
+int
+orphan_derived(const uint8_t *uid, size_t len)
+{
+	size_t	 i, n = strlen(PROTO_UID_DERIVED);
+
+	if (len != n + 2 * PROTO_DIGEST_LEN || memcmp(uid, PROTO_UID_DERIVED, n) != 0)
+		return (0);
+	for (i = n; i < len && ((uid[i] >= '0' && uid[i] <= '9') || (uid[i] >= 'a' && uid[i] <= 'f')); i++)
+		;
+	return (i == len);
+}
 
 /* Remember a row.  NULL on memory shortage. */
 struct orphan *
@@ -47,7 +62,8 @@ orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 }
 
 /*
- * Learn the digests of those that can matter: all of them if there are untrusted messages, else only those whose key is one; in slices.
+ * Learn the digests of those that can matter: all of them if there are messages whose unique-id is untrusted or derived, else only those
+ * whose key is a digest or whose own unique-id is derived; in slices.
  * 0, STATE_MORE, or -1: the store.
  */
 int
@@ -64,7 +80,7 @@ orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 		if (e->uidlen > PROTO_UID_MAX) {
 			if (digest_parse(e->uid, e->uidlen, e->print.digest) == -1)
 				continue;
-		} else if (!untrusted)
+		} else if (!untrusted && !orphan_derived(e->uid, e->uidlen))
 			continue;
 		else if (state_print(mailbox, e->uid, e->uidlen, &e->print) == -1)
 			return (-1);
@@ -91,6 +107,8 @@ orphan_claim(struct orphans *o, const uint8_t *digest, int kinds)
 		e = orphan_next(o, digest, ORPHAN_BY_UID);
 	if (e == NULL && (kinds & ORPHAN_BY_DIGEST))
 		e = orphan_next(o, digest, ORPHAN_BY_DIGEST);
+	if (e == NULL)
+		e = orphan_next(o, digest, ORPHAN_BY_EITHER);
 	return (e);
 }
 
@@ -126,10 +144,11 @@ orphan_free(struct orphans *o)
 	memset(o, 0, sizeof(*o));
 }
 
+/* One of those that orphan_claim() may be asked for, or both: the unique-id is derived. */
 static int
 orphan_kind(const struct orphan *e)
 {
-	return (e->uidlen > PROTO_UID_MAX ? ORPHAN_BY_DIGEST : ORPHAN_BY_UID);
+	return (e->uidlen > PROTO_UID_MAX ? ORPHAN_BY_DIGEST : orphan_derived(e->uid, e->uidlen) ? ORPHAN_BY_EITHER : ORPHAN_BY_UID);
 }
 
 static int

@@ -133,8 +133,8 @@ plan_unproven(struct session *s)
 		return (PLAN_FAILED);
 	}
 	if (w->unprove.n > 0)
-		log_info("%s: the last session ended without a word: %u messages are compared with what was delivered", s->label,
-		    w->unprove.n);
+		log_info("%s: the last session ended without a word: %u message%s compared with what was delivered", s->label,
+		    w->unprove.n, w->unprove.n == 1 ? " is" : "s are");
 	return (plan_listed(s));
 }
 
@@ -199,7 +199,7 @@ plan_settled(struct session *s)
 static enum plan_result
 plan_known(struct session *s)
 {
-	return (plan_prepare(s, s->plan.untrusted > 0, plan_ready));
+	return (plan_prepare(s, s->plan.untrusted + s->plan.derived > 0, plan_ready));
 }
 
 static enum plan_result
@@ -244,6 +244,7 @@ plan_start(struct session *s, enum listing listing, int has_uidl)
 		m->state = MESSAGE_LISTED;
 		m->action = PLAN_RETR;
 		m->row = SEEN_NEVER;
+		p->derived += m->uid_len != 0 && orphan_derived(plan_uid(p, m), m->uid_len);
 		if (m->uid_len != 0)
 			continue;
 		m->compare = 1;
@@ -285,7 +286,8 @@ plan_absent(struct session *s, const struct seen_row *row)
 	struct listing_change	*c = NULL;
 
 	p->absent += row->uidlen <= PROTO_UID_MAX && SEEN_IS_LEFT(row->state) && (row->gone == 0 || row->gone > w->recent);
-	if (SEEN_HAS_DIGEST(row->state) && (p->untrusted > 0 || row->uidlen > PROTO_UID_MAX) &&
+	if (SEEN_HAS_DIGEST(row->state) &&
+	    (p->untrusted + p->derived > 0 || row->uidlen > PROTO_UID_MAX || orphan_derived(row->uid, row->uidlen)) &&
 	    orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
 		p->failed = 1;
 	/* A row keyed by digest is never listed: it is gone unless its message is met, and forgotten only once deleted. */
@@ -400,7 +402,7 @@ plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 	size_t		 len = m->uid_len;
 
 	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len == 0 ? ORPHAN_BY_UID :
-	    p->asked > 0 ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST : ORPHAN_BY_DIGEST)) != NULL)
+	    p->asked > 0 || orphan_derived(plan_uid(p, m), len) ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST : ORPHAN_BY_DIGEST)) != NULL)
 		return (plan_adopt(p, m, o, key));
 	if (len == 0) {
 		if ((len = digest_key_free(key, digest, &last, plan_taken, p)) == 0 || plan_store(p, m, key, len) == -1)
@@ -549,8 +551,8 @@ plan_end(struct session *s)
 		return (STATE_MORE);
 	case 0:
 		if (w->unprove.n > 0)
-			log_warnx("%s: %s: %u messages of this session are retrieved again and compared with what was delivered",
-			    s->label, s->where, w->unprove.n);
+			log_warnx("%s: %s: %u message%s of this session %s retrieved again and compared with what was delivered",
+			    s->label, s->where, w->unprove.n, PLURAL(w->unprove.n), w->unprove.n == 1 ? "is" : "are");
 	}
 	return (0);
 }

@@ -122,6 +122,7 @@ struct plan {
 	uint32_t	 retrieve, delete;
 	uint32_t	 untrusted;
 	uint32_t	 unnamed;	/* of them, in no line of the listing at all */
+	uint32_t	 derived;	/* messages whose unique-id is a digest of what the server has in its place */
 	uint32_t	 postponed;	/* suspects that did not get the token */
 	uint32_t	 cut;		/* left for the next session, which follows at once */
 	uint32_t	 big;		/* over max_size and not retrieved */
@@ -223,7 +224,8 @@ enum plan_result renumber_decide(struct session *);
 int	 renumber_size(uint64_t, uint64_t);	/* one is not known, or they are about the same */
 
 /* orphan.c */
-enum { ORPHAN_BY_UID = 1, ORPHAN_BY_DIGEST = 2 };
+enum { ORPHAN_BY_UID = 1, ORPHAN_BY_DIGEST = 2, ORPHAN_BY_EITHER = ORPHAN_BY_UID | ORPHAN_BY_DIGEST };
+int	 orphan_derived(const uint8_t *, size_t);	/* 1: a unique-id that is the digest of what is none (fetcher/pop3_list.c) */
 struct orphan *orphan_add(struct orphans *, const uint8_t *, size_t);	/* NULL: memory */
 int	 orphan_prepare(struct orphans *, int64_t mailbox, int untrusted);	/* 0, STATE_MORE: call again, -1 */
 struct orphan *orphan_claim(struct orphans *, const uint8_t *digest, int kinds);

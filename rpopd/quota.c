@@ -48,6 +48,7 @@ quota_start(struct session *s, struct msg_fetch_start *m)
 	    state_seen_count(s->mailbox, SIZES_BELOW) < SIZES_BELOW || state_seen_open(s->mailbox) != 0;
 	/* What fails before its proof is retrieved again: over a bad line there must be progress all the same. */
 	m->prove_each = s->task->rs.error[0] != '\0';
+	m->max_size = s->quota.max_size;
 	m->probes = s->probes = spot_start(s->task, m->probe);
 }
 
@@ -128,8 +129,9 @@ quota_marked(struct session *s)
 	struct plan	*p = &s->plan;
 
 	HOOK("master.marked");
-	log_info("%s: %s: first poll: %zu messages marked as seen, they are not retrieved; should it have been polled before "
-	    "(state.db restored to an earlier day?): rpopctl forget %s", s->label, s->where, p->nchanges - 1, s->label);
+	log_info("%s: %s: first poll: %zu message%s marked as seen and not retrieved; should it have been polled before "
+	    "(state.db restored to an earlier day?): rpopctl forget %s", s->label, s->where, p->nchanges - 1, PLURAL(p->nchanges - 1),
+	    s->label);
 	p->nchanges = 0;
 	return (plan_walk(s));
 }
@@ -222,12 +224,12 @@ quota_report(struct session *s)
 			len += snprintf(sizes + len, sizeof(sizes) - len, "%s%u", n == 1 ? "" : ", ", p->changes[i].size);
 	if (n == 0)
 		return;
-	log_info("%s: %s: %u messages over max_size (%u octets) are left on the server: %s%s octets", s->label, s->where, n,
-	    s->quota.max_size, sizes, n > NAMED_SIZES ? ", ..." : "");
-	snprintf(subject, sizeof(subject), "%s: %u messages are too large: %s", s->label, n, sizes);
+	log_info("%s: %s: %u message%s over max_size (%u octets) %s left on the server: %s%s octets", s->label, s->where, n, PLURAL(n),
+	    s->quota.max_size, n == 1 ? "is" : "are", sizes, n > NAMED_SIZES ? ", ..." : "");
+	snprintf(subject, sizeof(subject), "%s: %u message%s too large: %s", s->label, n, n == 1 ? " is" : "s are", sizes);
 	notice_send(s->quota.account, s->label, subject,
-	    "%u messages at %s are larger than the limit of %u octets.\nThey were not retrieved and stay there.\n\n"
-	    "Their sizes in octets: %s%s\n", n, s->where, s->quota.max_size, sizes, n > NAMED_SIZES ? ", ..." : "");
+	    "%u message%s at %s larger than the limit of %u octets, not retrieved, and left there.\n\n"
+	    "Size in octets: %s%s\n", n, PLURAL(n), s->where, s->quota.max_size, sizes, n > NAMED_SIZES ? ", ..." : "");
 }
 
 /*

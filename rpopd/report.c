@@ -47,7 +47,19 @@ report_login(struct session *s, const struct msg_fetch_stat *m)
 	if (t->expire == 0)
 		log_info("%s: %s: the server deletes what was retrieved (EXPIRE 0): nothing stays there", s->label, s->where);
 	else
-		log_info("%s: %s: the server keeps messages for %u days only (EXPIRE)", s->label, s->where, t->expire);
+		log_info("%s: %s: the server keeps messages for %u day%s only (EXPIRE)", s->label, s->where, t->expire,
+		    PLURAL(t->expire));
+}
+
+/* The server's unique-ids break RFC 1939 section 7; said once in a life of the daemon. */
+void
+report_derived(struct session *s, uint32_t n)
+{
+	if (n == 0 || s->task == NULL || s->trial != NULL || s->task->derived)
+		return;
+	s->task->derived = 1;
+	log_info("%s: %s: %u unique-id%s of the server %s no unique-id%s by RFC 1939 (over 70 octets, or with a blank, control or 8-bit "
+	    "octet in it): known here by a digest", s->label, s->where, n, PLURAL(n), n == 1 ? "is" : "are", PLURAL(n));
 }
 
 void
@@ -243,7 +255,7 @@ report_health(struct session *s, struct task *t, int counts)
 	rs->last_attempt = time(NULL);
 	if (s->why == WHY_NONE) {
 		if (rs->failures > 0)
-			log_info("%s: %s: works again after %u failures", s->label, s->where, rs->failures);
+			log_info("%s: %s: works again after %u failure%s", s->label, s->where, rs->failures, PLURAL(rs->failures));
 		else if (rs->error[0] != '\0')
 			log_info("%s: %s: works again", s->label, s->where);
 		if (alarming)

@@ -74,6 +74,8 @@ struct task {
 	uint32_t		 tries;		/* in a row that ended for the same reason */
 	uint32_t		 unnamed;	/* messages that no listing names, beyond what one session tries: told */
 	uint32_t		 refusals;	/* polls in a row that met refusals of messages without a unique-id */
+	uint32_t		 uidl_refused;	/* polls in a row in which it was */
+	int			 derived;	/* its server has unique-ids that break the rules: told */
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
 	int			 renewed;	/* a refused access token was replaced; no login has succeeded since */
@@ -172,6 +174,7 @@ int	 sched_permits(struct task *, char *err, size_t errsize);
 
 /* report.c */
 void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
+void	 report_derived(struct session *, uint32_t);	/* listed, with so many unique-ids that are none */
 void	 report_session(struct session *);	/* log line, record state, next poll */
 
 /* commit.c */

@@ -141,6 +141,12 @@ reset_too(void)
 	start.rset = 1;
 }
 
+void
+limit_to(uint32_t max_size)
+{
+	start.max_size = max_size;
+}
+
 /* Behind begin(): numbers to probe, 0 ends them. */
 void
 probe_for(uint32_t a, uint32_t b, uint32_t c)

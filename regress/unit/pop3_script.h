@@ -17,6 +17,7 @@ extern size_t		 seg;			/* octets per pop3_input(), 0 = all at once */
 void		 begin(enum tls_mode, int apop, int sizes, const char *secret);	/* a fresh engine; POP3S: TLS is up */
 void		 begin_with(const struct msg_fetch_start *, const char *secret);
 void		 reset_too(void);	/* behind begin(): RSET ahead of DELE and QUIT */
+void		 limit_to(uint32_t);	/* behind begin(): max_size */
 void		 probe_for(uint32_t, uint32_t, uint32_t);	/* behind begin(): numbers to probe, 0 ends them */
 void		 plan_for(uint32_t, uint32_t, enum plan_action);	/* a plan for the numbers from first to last */
 int		 say(const char *);	/* the server speaks; as pop3_input() */

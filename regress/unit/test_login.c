@@ -85,6 +85,8 @@ test_choice(void **state __unused)
 		{ AUTH_AUTO, T, 0, 0, 0, "h", STAMP, CAPS("SASL CRAM-MD5 LOGIN PLAIN\r\nUSER\r\n"),	"AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n" },
 		{ AUTH_AUTO, T, 0, 0, 0, "h", STAMP, CAPS("SASL CRAM-MD5 LOGIN NTLM\r\nUSER\r\n"),	"AUTH LOGIN\r\n" },
 		{ AUTH_AUTO, T, 0, 0, 0, "h", STAMP, CAPS("SASL CRAM-MD5 NTLM MSN\r\nUSER\r\n"),	"USER tim\r\n" },
+		{ AUTH_AUTO, T, 0, 0, 0, "h", NO_STAMP, CAPS("SASL CRAM-MD5\r\n"),			"AUTH CRAM-MD5\r\n" },
+		{ AUTH_AUTO, T, 0, 0, 0, "h", NO_STAMP, CAPS("SASL NTLM CRAM-MD5 GSSAPI\r\n"),		"AUTH CRAM-MD5\r\n" },
 		{ AUTH_AUTO, N, 0, 0, 0, "h", STAMP, CAPS("SASL CRAM-MD5 LOGIN PLAIN\r\nUSER\r\n"),	"AUTH CRAM-MD5\r\n" },
 		{ AUTH_AUTO, N, 0, 0, 0, "h", STAMP, CAPS("SASL DIGEST-MD5 PLAIN\r\n"),			"AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n" },
 		{ AUTH_AUTO, N, 0, 0, 0, "h", NO_STAMP, CAPS("UIDL\r\n"),				"USER tim\r\n" },

@@ -190,7 +190,7 @@ test_login_refused(void **state __unused)
 	}
 	begin(TLS_MODE_TLS, 0, 0, "x");
 	assert_int_equal(say("-ERR too many connections\r\n"), -1);
-	failed(WHY_BUSY, STAGE_GREETING);
+	failed(WHY_SERVER_TEMP, STAGE_GREETING);
 	begin(TLS_MODE_TLS, 0, 0, "x");
 	assert_int_equal(say("-ERR [SYS/TEMP] going down\r\n"), -1);
 	failed(WHY_SERVER_TEMP, STAGE_GREETING);
@@ -237,7 +237,9 @@ test_bad_listing(void **state __unused)
 	(void)sent();
 	SAY("+OK 4 400\r\n+OK\r\n");
 	SAY("0 zero\r\n1 a\r\n2 b\x80\r\n2 b\r\n3 c\r\n3 d\r\n5 five\r\nnonsense\r\n99999999999999999999 x\r\n1 \x01\r\n4 d\r\n.\r\n");
-	EVENTS("stat 4 400 1\nuid 1 a\nuid 3 c\nuid 3 d\nuid 1 !\nuid 4 d\nlisted 11 2\n");
+	EVENTS("stat 4 400 1\nuid 1 a\nuid 2 uid:c9a1ac0c416b87fe55a85e056e716a54e5a63e548439393a4e792e5775e02c75\n"
+	    "uid 2 b\nuid 3 c\nuid 3 d\n"
+	    "uid 1 uid:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a\nuid 4 d\nlisted 11 2\n");
 	assert_int_equal(p->state, POP3_PLAN);
 	begin(TLS_MODE_TLS, 0, 0, "x");
 	SAY("+OK\r\n");
@@ -248,6 +250,34 @@ test_bad_listing(void **state __unused)
 	(void)sent();
 	SAY("+OK 2 400\r\n+OK\r\n1 a\r\n1 b\r\n.\r\n");
 	EVENTS("stat 2 400 1\nuid 1 a\nuid 1 b\nlisted 2 2\n");
+}
+
+/* What stands in the place of a unique-id breaks the rules: its digest serves, and the listing is complete. */
+static void
+test_derived(void **state __unused)
+{
+	char	 line[6000];
+	size_t	 i;
+
+	for (i = 71; i < sizeof(line) - 16; i += i < 100 || (i > REPLY_LINE_MAX - 8 && i < REPLY_LINE_MAX + 8) ? 1 : 97) {
+		begin(TLS_MODE_TLS, 0, 0, "x");
+		SAY("+OK\r\n");
+		(void)sent();
+		SAY(CAPA_PIPE);
+		(void)sent();
+		SAY("+OK\r\n+OK\r\n");
+		(void)sent();
+		SAY("+OK 3 400\r\n+OK\r\n1 a\r\n");
+		memset(line, 'y', sizeof(line));
+		memcpy(line, "2 ", 2);
+		memcpy(line + 2 + i, "\r\n", 3);
+		SAY(line);
+		SAY("3 c\r\n.\r\n");
+		assert_int_equal(p->state, POP3_PLAN);
+		assert_int_equal(p->derived, 1);
+		assert_non_null(strstr(events, "uid 1 a\nuid 2 uid:"));
+		assert_non_null(strstr(events, "uid 3 c\nlisted 3 1\n"));
+	}
 }
 
 static void
@@ -262,6 +292,11 @@ test_caps(void **state __unused)
 	begin(TLS_MODE_TLS, 0, 0, "x");
 	SAY(line);
 	memcpy(line + REPLY_LINE_MAX, "a\r\n", 4);
+	begin(TLS_MODE_TLS, 0, 0, "x");
+	SAY(line);				/* the begin of it says enough */
+	SENT("CAPA\r\n");
+	memset(line, '+', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
 	begin(TLS_MODE_TLS, 0, 0, "x");
 	assert_int_equal(say(line), -1);
 	failed(WHY_PROTO, STAGE_GREETING);
@@ -307,7 +342,7 @@ main(void)
 		cmocka_unit_test(test_apop),
 		cmocka_unit_test(test_login_refused),
 		cmocka_unit_test(test_echo),
-		cmocka_unit_test(test_bad_listing),
+		cmocka_unit_test(test_bad_listing), cmocka_unit_test(test_derived),
 		cmocka_unit_test(test_caps),
 		cmocka_unit_test(test_not_pop3)
 	};

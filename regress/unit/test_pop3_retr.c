@@ -336,6 +336,46 @@ test_rset(void **state __unused)
 	SENT("DELE 1\r\n");
 }
 
+/* max_size is for whole messages, and not for one that is wanted in any case; each begins with a cap of its own. */
+static void
+test_max_size(void **state __unused)
+{
+	static const char	 body[] = "+OK\r\nSubject: longer than that\r\n\r\nx\r\n.\r\n";
+
+	for (seg = 0; seg < 9; seg++) {
+		to_plan(0, 4);
+		limit_to(16);
+		assert_int_equal(pop3_plan(p, 1, PLAN_RETR | PLAN_ANY_SIZE), 0);
+		assert_int_equal(pop3_plan(p, 2, PLAN_HEADERS), 0);
+		assert_int_equal(pop3_plan(p, 3, PLAN_RETR_ALONE | PLAN_ANY_SIZE), 0);
+		assert_int_equal(pop3_plan(p, 4, PLAN_RETR_ALONE), 0);
+		assert_int_equal(pop3_plan_end(p, 4), 0);
+		SENT("RETR 1\r\n");
+		SAY(body);
+		SENT("TOP 2 0\r\n");
+		SAY(body);
+		SENT("LIST 2\r\n");
+		SAY("+OK 2 100\r\n");
+		assert_int_equal(p->retrieved, 2);
+		assert_int_equal(pop3_verdict(p, 1, VERDICT_KEEP), 0);
+		assert_int_equal(pop3_verdict(p, 2, VERDICT_KEEP), 0);
+		SENT("RETR 3\r\n");
+		SAY(body);
+		assert_int_equal(pop3_verdict(p, 3, VERDICT_KEEP), 0);
+		SENT("RETR 4\r\n");
+		assert_int_equal(say(body), -1);
+		failed(WHY_PROTO, STAGE_RETR);
+		assert_string_equal(p->text, "message 4 is larger than max_size (16 octets), whatever the server's listing says");
+	}
+	seg = 0;
+	to_plan(0, 1);
+	limit_to(4);
+	plan_for(1, 1, PLAN_RETR);
+	SENT("RETR 1\r\n");
+	SAY("+OK\r\nxy\r\n.\r\n");			/* as many as it may have */
+	assert_int_equal(p->retrieved, 1);
+}
+
 int
 main(void)
 {
@@ -349,7 +389,8 @@ main(void)
 		cmocka_unit_test(test_alone),
 		cmocka_unit_test(test_master_rules),
 		cmocka_unit_test(test_closed),
-		cmocka_unit_test(test_rset)
+		cmocka_unit_test(test_rset),
+		cmocka_unit_test(test_max_size)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

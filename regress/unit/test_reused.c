@@ -353,6 +353,46 @@ test_equal(void **state)
 	orphan_free(&o);
 }
 
+/* A digest in the place of a unique-id, and a listing that is better, worse or as good the next time: the message is met again. */
+static void
+test_derived(void **state)
+{
+	static const char	 derived[] = PROTO_UID_DERIVED "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const struct {
+		const char	*row, *listed;
+		int		 found;
+	} t[] = {
+		{ derived, "fine", 1 }, { "fine", derived, 1 }, { "fine", "other", 0 },
+		{ derived, NULL, 1 }, { "fine", NULL, 1 },
+		{ PROTO_UID_DERIVED "0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", "fine", 0 }
+	};
+	struct session	 s;
+	uint8_t		 digest[PROTO_DIGEST_LEN], other[PROTO_DIGEST_LEN] = { 9 }, key[STATE_KEY_MAX];
+	size_t		 i, len;
+	int		 displaced;
+
+	(void)state;
+	for (displaced = 0; displaced <= 1; displaced++)
+		for (i = 0; i < nitems(t); i++) {
+			begin(&s, 3, 1);
+			list(&s, 1, "kept");
+			row("kept", SEEN_KEPT, displaced ? 1 : 0, 0, 0);
+			if (t[i].listed != NULL)
+				list(&s, 2, t[i].listed);
+			list(&s, 3, "new");
+			row(t[i].row, SEEN_KEPT, 0, 0, 0);
+			memset(digest, t[i].row[0], sizeof(digest));
+			assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+			assert_int_equal(s.plan.displaced, displaced);
+			assert_int_equal(s.plan.derived, t[i].listed == derived);
+			assert_int_equal(plan_key(&s.plan, 3, other, key), 3);
+			len = plan_key(&s.plan, 2, digest, key);
+			assert_int_equal(len == strlen(t[i].row) && memcmp(key, t[i].row, len) == 0, t[i].found);
+			assert_int_equal(s.plan.msgs[2].rekey != 0, t[i].found && t[i].listed != NULL);
+			plan_free(&s.plan);
+		}
+}
+
 static int
 group(void)
 {
@@ -366,6 +406,7 @@ group(void)
 		cmocka_unit_test(test_renumbered),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_derived),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -8,7 +8,7 @@ from popd import Behaviour, Close
 
 from . import ALL, add
 
-IDLE = "no answer for"
+IDLE = "no (answer|greeting) for"
 SLOW = "took too long|less than [0-9]+ octets"
 
 
