@@ -297,7 +297,7 @@ struct msg_fetch_start {
 	uint32_t	 prove_each;		/* 1: ask for a proof that answers are in step behind each message, not now and then */
 	uint32_t	 no_capa;		/* 1: the server is not asked for its capabilities: it does not stand that */
 	uint32_t	 rset;			/* 1: RSET ahead of the first DELE, or of QUIT, once messages were asked for */
-	uint32_t	 max_size;		/* octets that a whole message may have, as they come in; 0: any */
+	uint32_t	 max_size;		/* octets that a whole message may have, twice that many if LIST says that it fits; 0: any */
 	uint32_t	 probes;		/* how many of probe; 0: UIDL as a whole */
 	uint32_t	 probe[PROTO_PROBES];	/* message numbers, ascending */
 	uint32_t	 tls_min;		/* 10, 11, 12 or 13: TLS 1.x; 0: the default, 12 */

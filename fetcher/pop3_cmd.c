@@ -12,7 +12,7 @@
 #include "pop3.h"
 
 static pop3_status_fn	 message_status, rset_status, dele_status, quit_status;
-static uint64_t	 message_max(const struct pop3 *, uint16_t);
+static uint64_t	 message_max(const struct pop3 *, uint32_t);
 static const char	*server_hint(const uint8_t *, size_t);
 static int	 command_add(struct pop3 *, enum pop3_cmd, uint32_t);
 
@@ -125,13 +125,20 @@ pop3_bodyend(struct pop3 *p)
 	return (0);
 }
 
-/* Octets that may come in: a header is no whole message, be it with what the server sends behind it, and some are wanted in any case. */
+/*
+ * Octets that may come in.  A header is no whole message, be it with what the server sends behind it, and some are wanted in any case.
+ * What the listing says fits may have twice as many: servers count a line end as one octet, or estimate.
+ */
 static uint64_t
-message_max(const struct pop3 *p, uint16_t flags)
+message_max(const struct pop3 *p, uint32_t msgno)
 {
-	if (p->start->max_size == 0 || p->start->max_size > MESSAGE_MAX || flags & (FLAG_PRINT | FLAG_HEADERS | FLAG_ANY_SIZE))
+	uint64_t	 max = p->start->max_size;
+
+	if (max == 0 || p->flags[msgno] & (FLAG_PRINT | FLAG_HEADERS | FLAG_ANY_SIZE))
 		return (MESSAGE_MAX);
-	return (p->start->max_size);
+	if (p->sizes != NULL && p->sizes[msgno] > 0 && p->sizes[msgno] <= max)
+		max *= 2;
+	return (max < MESSAGE_MAX ? max : MESSAGE_MAX);
 }
 
 /* Vanished or refused (S62): the session goes on without it. */
@@ -154,7 +161,7 @@ message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	if (stream_begin(&p->stream,
 	    flags & FLAG_PRINT ? STREAM_PRINT : flags & FLAG_HEADERS ? STREAM_HEADER : STREAM_WHOLE) == -1)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "SHA-256 failed"));
-	p->stream.max = message_max(p, flags);
+	p->stream.max = message_max(p, msgno);
 	check_came(p, r);
 	p->current = msgno;
 	p->part = PART_BODY;

@@ -161,6 +161,60 @@ def test_max_size_of_what_comes_in(personal, popd):
     assert personal.idents() == {} and personal.spooled() == []
 
 
+class Modest(Behaviour):
+    """Its listing counts less than comes in, and it pads one message so that more comes in than any count of its octets explains."""
+
+    def __init__(self, listed, padded=None):
+        super().__init__()
+        self.listed, self.padded, self.sent = listed, padded, 0
+
+    def cmd_list(self, s, arg):
+        if arg:
+            return super().cmd_list(s, arg)
+        self.lines(s, "list", [b"%d %d" % (n, self.listed(s.view[n - 1].data)) for n in s.numbers()])
+
+    def body(self, s, n):
+        data = super().body(s, n)
+        if self.padded is None or self.padded not in data:
+            return data
+        self.sent += 1
+        return data + b"more\r\n" * 30_000
+
+
+def notices(rig):
+    """Messages to the owner that tell of one which cannot be retrieved."""
+    return sum(b"cannot be retrieved" in d for data in rig.delivered().values() for d in data if b"X-Test-Id:" not in d)
+
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_a_listing_that_counts_less(personal, popd, leave):
+    """Line ends of one octet, stuffed dots: what the listing says fits is delivered, and once."""
+    message = corpus.mail("short-lines", body=b"\r\n.\r\n" * 20_000)
+    s = popd(Modest(lambda data: len(data.replace(b"\r\n", b"\n"))), [message, corpus.mail("m")])
+    personal.record(ANNA, "work", s, leave=leave, max_size=len(message) * 2 // 3)
+    for _ in range(3):
+        assert personal.once().code == 0
+    assert personal.idents() == {"example.org/anna": ["m", "short-lines"]}
+    assert s.count("retr") == 2
+    assert len(s.box.left()) == (2 if leave else 0)
+
+
+@pytest.mark.parametrize("leave", [0, 1])
+def test_a_listing_that_lies_of_the_size(personal, popd, leave):
+    """Never lost and not retrieved at each poll: set aside after five, told once, left there, the others come."""
+    s = popd(Modest(lambda data: 500, b"padded"), [corpus.mail("m"), corpus.mail("padded")])
+    personal.record(ANNA, "work", s, leave=leave, max_size=50_000)
+    for _ in range(8):
+        personal.once()
+    assert s.behaviour.sent == 5
+    assert len(re.findall(r"set aside: 5 sessions failed at it \(message \d is larger than max_size \(50000 octets\)", personal.log())) == 1
+    assert notices(personal) == 1
+    assert [i for i in personal.idents()["example.org/anna"] if i != "?"] == ["m"]
+    assert corpus.mail("padded") in s.box.left()
+    assert personal.once().code == 0
+    assert s.behaviour.sent == 5
+
+
 def test_no_ca_dir_where_none_is_used(personal, popd, pki):
     """Every record has a ca_file: nobody needs hashed certificates."""
     personal.settings["ca_dir"] = personal.dir + "/nowhere"

@@ -336,11 +336,43 @@ test_rset(void **state __unused)
 	SENT("DELE 1\r\n");
 }
 
+/* As to_plan(), for one message whose size LIST tells. */
+static void
+to_sizes(const char *size)
+{
+	char	 line[64];
+
+	begin(TLS_MODE_TLS, 0, 1, "tanstaaf");
+	SAY("+OK hello\r\n");
+	SENT("CAPA\r\n");
+	SAY(CAPA_NONE);
+	SENT("USER mrose\r\n");
+	SAY("+OK\r\n");
+	SENT("PASS tanstaaf\r\n");
+	SAY("+OK in\r\n");
+	SENT("STAT\r\n");
+	SAY("+OK 1 100\r\n");
+	SENT("LIST\r\n");
+	snprintf(line, sizeof(line), "+OK\r\n1 %s\r\n.\r\n", size);
+	SAY(line);
+	SENT("UIDL\r\n");
+	SAY("+OK\r\n1 a\r\n.\r\n");
+}
+
 /* max_size is for whole messages, and not for one that is wanted in any case; each begins with a cap of its own. */
 static void
 test_max_size(void **state __unused)
 {
 	static const char	 body[] = "+OK\r\nSubject: longer than that\r\n\r\nx\r\n.\r\n";
+	static const struct {
+		const char	*size, *last, *over;
+	} t[] = {
+		{ "1",	"+OK\r\nab\r\ncd\r\n.\r\n",	"+OK\r\nab\r\ncde\r\n.\r\n" },
+		{ "4",	"+OK\r\nab\r\ncd\r\n.\r\n",	"+OK\r\nab\r\ncde\r\n.\r\n" },
+		{ "5",	"+OK\r\nab\r\n.\r\n",		"+OK\r\nabc\r\n.\r\n" },
+		{ "0",	"+OK\r\nab\r\n.\r\n",		"+OK\r\nabc\r\n.\r\n" }
+	};
+	size_t			 i;
 
 	for (seg = 0; seg < 9; seg++) {
 		to_plan(0, 4);
@@ -365,7 +397,8 @@ test_max_size(void **state __unused)
 		SENT("RETR 4\r\n");
 		assert_int_equal(say(body), -1);
 		failed(WHY_PROTO, STAGE_RETR);
-		assert_string_equal(p->text, "message 4 is larger than max_size (16 octets), whatever the server's listing says");
+		assert_string_equal(p->text, "message 4 is larger than max_size (16 octets), whatever the server's listing says: raise it, or "
+		    "delete the message there");
 	}
 	seg = 0;
 	to_plan(0, 1);
@@ -374,6 +407,22 @@ test_max_size(void **state __unused)
 	SENT("RETR 1\r\n");
 	SAY("+OK\r\nxy\r\n.\r\n");			/* as many as it may have */
 	assert_int_equal(p->retrieved, 1);
+	for (seg = 0; seg < 9; seg++)		/* LIST says that it fits, or not, or nothing: as many, and one more */
+		for (i = 0; i < nitems(t); i++) {
+			to_sizes(t[i].size);
+			limit_to(4);
+			plan_for(1, 1, PLAN_RETR);
+			SENT("RETR 1\r\n");
+			assert_int_equal(say(t[i].last), 0);
+			assert_int_equal(p->retrieved, 1);
+			to_sizes(t[i].size);
+			limit_to(4);
+			plan_for(1, 1, PLAN_RETR);
+			SENT("RETR 1\r\n");
+			assert_int_equal(say(t[i].over), -1);
+			failed(WHY_PROTO, STAGE_RETR);
+		}
+	seg = 0;
 }
 
 int
