@@ -84,7 +84,7 @@ dial_start(const struct msg_dial *m)
 		return;
 	}
 	if ((d->lookup = resolve_start(m->host, dial_resolved, d)) == NULL) {
-		report_lookup(&d->report, WHY_LOCAL_TEMP, "too many lookups at once", 0);
+		report_lookup(&d->report, WHY_LOCAL_TEMP, "too many lookups at once");
 		dial_fail(d);
 		return;
 	}
@@ -255,7 +255,7 @@ dial_expired(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!d->started)
-		report_lookup(&d->report, WHY_DNS_TEMP, "the name servers took too long", 0);
+		report_lookup(&d->report, WHY_DNS_TEMP, "the name servers took too long");
 	TAILQ_FOREACH(t, &d->attempts, entry)
 		report_address(&d->report, t->addr, ETIMEDOUT, t->proxy);
 	d->report.expired = 1;
@@ -287,8 +287,7 @@ dial_sentence(struct dial *d, char *text, size_t size)
 		if ((why = report_untried(&d->report, text, size)) != WHY_NONE)
 			return (why);
 		why = resolve_why(d->lookup, &phrase);
-		report_lookup(&d->report, phrase != NULL ? why : WHY_POLICY, phrase != NULL ? phrase : "no address may be used",
-		    d->lookup->retry);
+		report_lookup(&d->report, phrase != NULL ? why : WHY_POLICY, phrase != NULL ? phrase : "no address may be used");
 	}
 	for (f = 0; d->started && f < FAMILY_MAX; f++)
 		if (d->lookup->answer[f].why == WHY_DNS_TEMP)

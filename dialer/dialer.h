@@ -50,7 +50,6 @@ struct lookup {
 	struct lookup	*leader;	/* NULL: asks by itself */
 	struct answer	 answer[FAMILY_MAX];
 	char		 name[PROTO_HOST_SIZE];	/* lower case, without the final dot; empty if it was too long */
-	uint32_t	 retry;		/* s until DNS is asked again; 0: this answer is fresh */
 	int		 starting;	/* resolve_start() has not returned yet */
 	void		(*cb)(void *);	/* NULL: abandoned */
 	void		*arg;
@@ -163,7 +162,7 @@ void		 report_self(struct dial_report *, const struct address *);
 void		 report_source(struct dial_report *, const struct path *, int error, int number);
 enum fail_why	 report_untried(const struct dial_report *, char *, size_t);
 void		 report_family(struct dial_report *, enum family, const char *);
-void		 report_lookup(struct dial_report *, enum fail_why, const char *, uint32_t retry);
+void		 report_lookup(struct dial_report *, enum fail_why, const char *);
 enum fail_why	 report_finish(const struct dial_report *, char *, size_t);
 
 /* dial.c */

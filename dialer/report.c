@@ -145,17 +145,11 @@ report_family(struct dial_report *r, enum family family, const char *text)
 	report_item(r, family == FAMILY_V6 ? "AAAA" : "A", text);
 }
 
-/* No address at all; retry as in struct lookup. */
+/* No address at all.  Whether DNS said so now or lately is not told: what counts is when the record is polled again. */
 void
-report_lookup(struct dial_report *r, enum fail_why why, const char *text, uint32_t retry)
+report_lookup(struct dial_report *r, enum fail_why why, const char *text)
 {
-	char	 item[96];
-
 	report_rank(r, why, 5);
-	if (retry > 0) {
-		snprintf(item, sizeof(item), "%s; DNS is asked again in %u s", text, retry);
-		text = item;
-	}
 	report_item(r, NULL, text);
 	r->lookup = 1;
 }

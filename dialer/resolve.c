@@ -161,7 +161,7 @@ resolve_negative(struct lookup *l)
 	enum fail_why	 why;
 	const char	*text;
 
-	if ((l->retry = negative_get(l->name, &why, &text)) == 0)
+	if (negative_get(l->name, &why, &text) == 0)
 		return (0);
 	resolve_fail(l, why, text);
 	return (1);

@@ -56,6 +56,8 @@ CREATE TABLE nexthop (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND instr(CAST(name AS BLOB), x'00') = 0 AND
 	    name NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
 	CONSTRAINT "nexthop: protocol must be lmtp or smtp" CHECK (protocol IN ('lmtp', 'smtp')),
+	CONSTRAINT "nexthop: address is host or host:port alone, or the path of a socket, without a scheme such as smtp:// or unix:" CHECK (
+	    address GLOB '/*' OR address NOT GLOB '*/*'),
 	CONSTRAINT "nexthop: address must be host, host:port, [v6], [v6]:port, or the absolute path of a socket of at most 107 octets" CHECK (
 	    CASE WHEN address GLOB '/*' THEN address GLOB '/?*' AND length(CAST(address AS BLOB)) <= 107 AND
 	    '/' || address || '/' NOT GLOB '*/../*' AND instr(CAST(address AS BLOB), x'00') = 0 AND
@@ -316,6 +318,8 @@ CREATE TABLE rpop (
 	CONSTRAINT "rpop: name must be 1 to 127 octets of text without control characters" CHECK (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 127 AND instr(CAST(name AS BLOB), x'00') = 0 AND
 	    name NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "rpop: domain is the host alone, or host:port, without a scheme such as https:// and without a path" CHECK (
+	    domain NOT GLOB '*/*'),
 	CONSTRAINT "rpop: domain with letters beyond ASCII is written as its A-label, which the command 'idn2 NAME' prints" CHECK (
 	    domain NOT GLOB '*[' || char(128) || '-' || char(1114111) || ']*'),
 	CONSTRAINT "rpop: domain must be the remote host: host, host:port, [v6] or [v6]:port" CHECK (

@@ -148,6 +148,9 @@ refuse "$form" "$route ('info', 'anna@example.org')"
 # nexthop
 refuse "nexthop: address must be host, host:port, [v6], [v6]:port, or the absolute path of a socket" "INSERT INTO nexthop (name, address) VALUES ('n', 'a b')"
 refuse "nexthop: address must be host, host:port, [v6], [v6]:port, or the absolute path of a socket" "INSERT INTO nexthop (name, address) VALUES ('n', '/run/../x')"
+scheme="nexthop: address is host or host:port alone, or the path of a socket, without a scheme such as smtp:// or unix:"
+refuse "$scheme" "INSERT INTO nexthop (name, address) VALUES ('n', 'smtp://mx.example.net')"
+refuse "$scheme" "INSERT INTO nexthop (name, address) VALUES ('n', 'unix:/run/dovecot/lmtp')"
 refuse "nexthop: the port behind the host must be :1 to :65535" "INSERT INTO nexthop (name, address) VALUES ('n', 'h:65536')"
 refuse "nexthop: the port behind the host must be :1 to :65535" "INSERT INTO nexthop (name, address) VALUES ('n', '[::1]:0')"
 refuse "nexthop: protocol must be lmtp or smtp" "INSERT INTO nexthop (name, address, protocol) VALUES ('n', 'h', 'uucp')"
@@ -221,6 +224,13 @@ refuse "rpop: account is not the address of an account; insert it into view acco
 refuse "rpop: account is not the address of an account; insert it into view accounts first" "UPDATE rpop SET account = 'sales@example.org'"
 refuse "UNIQUE constraint failed: rpop.account, rpop.name" "UPDATE rpop SET account = 'anna@example.org', name = 'work', special = NULL"
 refuse "rpop: name must be 1 to 127 octets of text without control characters" "UPDATE rpop SET name = 'a' || char(10) || 'b'"
+# SQLite's own words, which rpopd.db(5) explains; digits in quotes are a number
+refuse "cannot store TEXT value in INTEGER column rpop.period" "UPDATE rpop SET period = '10m'"
+accept "UPDATE rpop SET period = '600' WHERE name = 'work'" "SELECT typeof(period) FROM rpop WHERE name = 'work'" integer
+scheme="rpop: domain is the host alone, or host:port, without a scheme such as https:// and without a path"
+refuse "$scheme" "UPDATE rpop SET domain = 'https://pop.example.org'"
+refuse "$scheme" "UPDATE rpop SET domain = 'pop://pop.example.org:110'"
+refuse "$scheme" "UPDATE rpop SET domain = 'pop.example.org/'"
 host="rpop: domain must be the remote host: host, host:port, [v6] or [v6]:port"
 refuse "$host" "UPDATE rpop SET domain = 'pop example'"
 refuse "$host" "UPDATE rpop SET domain = '::1'"

@@ -119,7 +119,9 @@ nexthop_where(struct load *ld, sqlite3_stmt *st, struct nexthop_row *n)
 		return (0);
 	}
 	if (!check_hostport(address, host, sizeof(host), &n->port))
-		load_bad_value(ld, st, N_ADDRESS, "must be host, host:port, [v6], [v6]:port, or the absolute path of a socket");
+		load_bad_value(ld, st, N_ADDRESS, strchr(address, '/') == NULL ?
+		    "must be host, host:port, [v6], [v6]:port, or the absolute path of a socket" :
+		    "must be host or host:port alone, or the path of a socket, without a scheme such as smtp:// or unix:");
 	if (n->port == 0)
 		n->port = load_nexthop_port(n);
 	return ((n->host = arena_add(&ld->c->arena, host, strlen(host))) == NULL ? -1 : 0);

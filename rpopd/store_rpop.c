@@ -106,7 +106,8 @@ rpop_where(struct load *ld, sqlite3_stmt *st, struct record *r)
 	if (load_tls(tls, &r->tls) == -1)
 		load_bad_value(ld, st, R_TLS, "must be tls, stls or none");
 	if (!check_hostport(domain, host, sizeof(host), &r->port))
-		load_bad_value(ld, st, R_DOMAIN, "must be host, host:port, [v6] or [v6]:port");
+		load_bad_value(ld, st, R_DOMAIN, strchr(domain, '/') == NULL ? "must be host, host:port, [v6] or [v6]:port" :
+		    "must be the host alone, or host:port, without a scheme such as https:// and without a path");
 	if (r->port == 0)
 		r->port = r->tls == TLS_MODE_TLS ? 995 : 110;
 	return ((r->host = arena_add(&ld->c->arena, host, strlen(host))) == NULL ? -1 : 0);

@@ -245,6 +245,10 @@ static const struct {
 	    "rpop anna@example.org/work: tls is 'sslv3', must be tls, stls or none" },
 	{ "UPDATE rpop SET domain = 'pop:99999' WHERE name = 'work'",
 	    "rpop anna@example.org/work: domain is 'pop:99999', must be host, host:port, [v6] or [v6]:port" },
+	{ "UPDATE rpop SET domain = 'https://pop.example.org' WHERE name = 'work'", "domain is 'https://pop.example.org', "
+	    "must be the host alone, or host:port, without a scheme such as https:// and without a path" },
+	{ "INSERT INTO nexthop (name, address) VALUES ('n', 'unix:/run/lmtp')", "nexthop n: address is 'unix:/run/lmtp', "
+	    "must be host or host:port alone, or the path of a socket, without a scheme such as smtp:// or unix:" },
 	{ "UPDATE rpop SET domain = '[::g]' WHERE name = 'work'", "domain is '[::g]'" },
 	{ "UPDATE rpop SET domain = ''", "domain is ''" },
 	{ "UPDATE rpop SET period = 1 WHERE name = 'work'", "period is '1', must be a number, 10 to 31536000" },
