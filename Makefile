@@ -81,7 +81,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd
 		rpopd/relay_login.o rpopd/relay_result.o rpopd/relay_body.o rpopd/relay_proof.o rpopd/relay_move.o rpopd/store_body.o rpopd/store_hop.o \
 		${ROUTE} common/route_check.o rpopd/store_rcpt.o \
 		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/control_wait.o rpopd/control_forget.o rpopd/try.o \
-		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o rpopd/refusal.o rpopd/capa.o rpopd/vanish.o \
+		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o rpopd/refusal.o rpopd/capa.o rpopd/vanish.o rpopd/worker.o \
 		rpopd/mailroot.o rpopd/space.o rpopd/store_root.o rpopd/place.o rpopd/replay.o common/rootfile.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o common/strset.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
@@ -97,7 +97,7 @@ DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o delivere
 		deliverer/message.o deliverer/envelope.o deliverer/client.o deliverer/field.o deliverer/identity.o deliverer/proof.o deliverer/mark.o \
 		deliverer/places.o deliverer/missed.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o \
 		deliverer/aside.o deliverer/lookup.o deliverer/rootmark.o common/rootfile.o
-OAUTH =		oauth/oauth.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
+OAUTH =		oauth/oauth.o common/template.o common/work.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
 SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
 		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o sender/trace.o common/auth_mask.o common/base64.o \
 		common/sasl.o common/sasl_check.o common/tlserror.o

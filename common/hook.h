@@ -18,6 +18,7 @@
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
 #define HOOK_PROBE(forks, no_seccomp)	hook_probe((forks), (no_seccomp))
 #define HOOK_SOCKET(fd, id)	hook_socket((fd), (id))
+#define HOOK_ACTING(what)	hook_acting(what)
 #define HOOK_DEST(dest, size)	hook_dest((dest), (size))
 #define HOOK_WORK(n)		hook_work(n)		/* n units of work, whatever they are in this program */
 #define HOOK_TURN()		hook_turn()		/* the event loop has come round */
@@ -53,6 +54,7 @@ void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
 #define HOOK_OPTION(ch, arg)	0
 #define HOOK_PROBE(forks, no_seccomp)	do { } while (0)
 #define HOOK_SOCKET(fd, id)	do { } while (0)
+#define HOOK_ACTING(what)	0
 #define HOOK_DEST(dest, size)	do { } while (0)
 #define HOOK_WORK(n)		do { } while (0)
 #define HOOK_TURN()		do { } while (0)

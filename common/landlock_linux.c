@@ -58,7 +58,7 @@ struct ll_port {
 	uint64_t	 port;
 };
 
-/* Everything the kernel knows is refused, but this. */
+/* Everything the kernel knows is refused, but this.  A fork has its template's. */
 static const struct ll_role {
 	int		 min_abi;	/* older: no rules at all */
 	const char	*path;		/* NULL: no file */
@@ -68,11 +68,9 @@ static const struct ll_role {
 } ll_roles[] = {
 	[SANDBOX_DIALER] = { 1, NULL, 0, LL_CONNECT_TCP, 1 },
 	[SANDBOX_TEMPLATE] = { 1, "/certs", LL_READ, 0, 0 },
-	[SANDBOX_SESSION] = { 1, "/certs", LL_READ, 0, 0 },
 	/* Without REFER the kernel refuses every link to another directory, and that is how mail is delivered. */
 	[SANDBOX_DELIVERER] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_REFER |
 	    LL_TRUNCATE, 0, 0 },
-	[SANDBOX_OAUTH] = { 1, "/certs", LL_READ, 0, 0 },
 	[SANDBOX_SENDER] = { 1, "/certs", LL_READ, 0, 0 },
 	[SANDBOX_CTL] = { 1, NULL, 0, 0, 0 },
 };

@@ -21,14 +21,14 @@ static const struct limit {
 } limits[] = {
 	/* Memory holds passwords and mail: never on disk. */
 	{ RLIMIT_CORE, 0, CHILDREN | BIT(SANDBOX_MASTER) | BIT(SANDBOX_CTL), 1 },
-	/* The template alone forks. */
+	/* Templates alone fork. */
 	{ RLIMIT_NPROC, 0, CHILDREN & ~BIT(SANDBOX_TEMPLATE), 0 },
 	/* The deliverer alone writes files. */
 	{ RLIMIT_FSIZE, 0, CHILDREN & ~BIT(SANDBOX_DELIVERER), 0 },
-	/* A session has seven descriptors and opens one certificate at a time. */
-	{ RLIMIT_NOFILE, 32, BIT(SANDBOX_SESSION), 1 },
+	/* A session has seven descriptors, the others have fewer, and one certificate is opened at a time. */
+	{ RLIMIT_NOFILE, 32, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH), 1 },
 	/* Ten minutes of computing decrypt hundreds of gigabytes; a loop ends here. */
-	{ RLIMIT_CPU, 600, BIT(SANDBOX_SESSION), 1 },
+	{ RLIMIT_CPU, 600, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH), 1 },
 	/* Buffers are bounded; this is for what libraries may be talked into. */
 	{ RLIMIT_AS, 256 * MB, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH) | BIT(SANDBOX_SENDER), 0 },
 };

@@ -26,7 +26,7 @@ enum sandbox_role {
 	SANDBOX_TEMPLATE,	/* may fork, wait, kill; reads /certs */
 	SANDBOX_SESSION,	/* one-shot fetcher session: a fork of a template */
 	SANDBOX_DELIVERER,
-	SANDBOX_OAUTH,
+	SANDBOX_OAUTH,		/* one token request: likewise */
 	SANDBOX_SENDER,
 	SANDBOX_MASTER,		/* before it starts children, which keep what is taken away here */
 	SANDBOX_CTL

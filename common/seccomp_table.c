@@ -33,7 +33,7 @@
 #define T	(1U << SANDBOX_TEMPLATE)
 #define S	(1U << SANDBOX_SESSION)
 #define V	(1U << SANDBOX_DELIVERER)
-#define O	(1U << SANDBOX_OAUTH)
+#define O	(1U << SANDBOX_OAUTH)		/* a fork of its template */
 #define N	(1U << SANDBOX_SENDER)		/* to next hops */
 #define C	(1U << SANDBOX_CTL)
 #define ALL	(D | T | S | V | O | N | C)
@@ -91,12 +91,12 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(sendmsg), ALL, { INT_IS(2, MSG_NOSIGNAL) }, NULL },
 
 	/* event loop: libevent, whose base is made before the lock-in, and poll(2) */
-	{ SCMP_SYS(poll), S | C, { NO_CHECK }, NULL },
-	{ SCMP_SYS(poll), D | T | V | O | N, { NO_CHECK }, LAST },
+	{ SCMP_SYS(poll), S | O | C, { NO_CHECK }, NULL },
+	{ SCMP_SYS(poll), D | T | V | N, { NO_CHECK }, LAST },
 	{ SCMP_SYS(ppoll), ALL, { NO_CHECK }, ARCH },
-	{ SCMP_SYS(epoll_wait), D | T | V | O | N, { NO_CHECK }, NULL },
-	{ SCMP_SYS(epoll_pwait), D | T | V | O | N, { NO_CHECK }, ARCH },
-	{ SCMP_SYS(epoll_ctl), D | T | V | O | N, { NO_CHECK }, NULL },
+	{ SCMP_SYS(epoll_wait), D | T | V | N, { NO_CHECK }, NULL },
+	{ SCMP_SYS(epoll_pwait), D | T | V | N, { NO_CHECK }, ARCH },
+	{ SCMP_SYS(epoll_ctl), D | T | V | N, { NO_CHECK }, NULL },
 
 	/* memory: private, of no file, never executable */
 	{ SCMP_SYS(brk), S | V | O | N, { NO_CHECK }, NULL },
@@ -117,8 +117,8 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(time), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(getrandom), S | O | N, { INT_IN(2, GRND_NONBLOCK) }, NULL },
 	{ SCMP_SYS(getrandom), D | T | V, { INT_IN(2, GRND_NONBLOCK) }, RANDOM },
-	{ SCMP_SYS(getpid), T | S | V | N, { NO_CHECK }, NULL },
-	{ SCMP_SYS(getpid), D | O | C, { NO_CHECK }, ABORT },
+	{ SCMP_SYS(getpid), T | S | V | O | N, { NO_CHECK }, NULL },
+	{ SCMP_SYS(getpid), D | C, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(gettid), ALL, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(getppid), ALL & ~C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(geteuid), V, { NO_CHECK }, NULL },

@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* The oauth process's main program and its end of the channel to the master. */
-#include <event.h>
-#include <stdlib.h>
+/* The oauth process's main program: a template that forks one process per token request, and that one's channel to the master. */
 #include <string.h>
-#include <unistd.h>
 
 #include "../common/hook.h"
-#include "../common/link.h"
 #include "../common/log.h"
 #include "../common/proc.h"
+#include "../common/template.h"
+#include "../common/work.h"
 #include "oauth.h"
 
 #define PART(max)	sizeof(struct msg_token_part), sizeof(struct msg_token_part) + (max)
 
+static void	 oauth_run(pid_t, int) __dead;
 static int	 token_start(void *, struct imsg *);
 static int	 token_ca(void *, struct imsg *);
 static int	 token_client(void *, struct imsg *);
 static int	 token_refresh(void *, struct imsg *);
-static int	 token_part(struct imsg *, int (*)(struct request *, const void *, size_t));
+static int	 token_part(struct imsg *, int (*)(uint32_t, const void *, size_t));
 static void	 token_send(uint32_t, const void *, size_t, const char *);
-static void	 master_down(void *, const char *) __dead;
 
 static const struct rule	 master_rules[] = {
 	{ IMSG_TOKEN_START, sizeof(struct msg_token_start), sizeof(struct msg_token_start), 1, RULES_ANY, token_start },
@@ -29,26 +27,27 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, proc_log_level }
 };
 
-static struct link		 master;
+static const struct template	 oauth = { SANDBOX_OAUTH, request_init, oauth_run };
+static struct work		 work = { master_rules, nitems(master_rules), -1, 0, WORK_NEVER, request_ready, request_late };
 
 int
 main(int argc, char *argv[])
 {
-	struct proc_conf	 conf;
-	uint32_t		 version = PROTO_VERSION;
+	return (template_main(&oauth, argc, argv));
+}
 
-	proc_getopts(&conf, argc, argv);
-	log_init(conf.progname, 1, conf.level);
-	if (event_init() == NULL)
-		fatalx("event_init");
-	if (link_open(&master, PROC_FD, master_rules, nitems(master_rules), NULL, master_down) == -1)
-		fatal("channel to the master");
-	proc_log_to(&master.ibuf);
-	request_init();
-	proc_lock_in(&conf, SANDBOX_OAUTH, 0);
-	link_send(&master, IMSG_READY, -1, &version, sizeof(version));
-	event_dispatch();
-	fatalx("the event loop ended");
+static void
+oauth_run(pid_t parent, int no_seccomp)
+{
+	work_run(&work, SANDBOX_OAUTH, parent, no_seccomp);
+}
+
+void
+oauth_wait(int fd, short events, int64_t until)
+{
+	work.fd = fd;
+	work.events = events;
+	work.until = until;
 }
 
 static int
@@ -61,22 +60,18 @@ token_start(void *arg __unused, struct imsg *imsg)
 	    !proto_str(m.client_id, sizeof(m.client_id)) || !proto_str(m.scope, sizeof(m.scope)) || m.port == 0 ||
 	    (fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
-	return (request_new(&m, fd) == NULL ? -1 : 0);
+	return (request_begin(&m, fd));
 }
 
-/* Its octets go to the request it names.  One that has ended by the clock meanwhile has been answered. */
 static int
-token_part(struct imsg *imsg, int (*take)(struct request *, const void *, size_t))
+token_part(struct imsg *imsg, int (*take)(uint32_t, const void *, size_t))
 {
 	struct msg_token_part	 part;
-	struct request		*r;
 	struct ibuf		 ibuf;
 
 	if (imsg_get_ibuf(imsg, &ibuf) == -1 || ibuf_get(&ibuf, &part, sizeof(part)) == -1)
 		return (-1);
-	if ((r = request_find(part.id)) == NULL)
-		return (0);
-	return (take(r, ibuf_data(&ibuf), ibuf_size(&ibuf)));
+	return (take(part.id, ibuf_data(&ibuf), ibuf_size(&ibuf)));
 }
 
 static int
@@ -106,23 +101,26 @@ token_send(uint32_t type, const void *head, size_t size, const char *token)
 
 	memcpy(data, head, size);
 	memcpy(data + size, token, len);
-	if (link_send(&master, type, -1, data, size + len) == -1)
-		fatal("channel to the master");
+	work_send(type, data, size + len);
 	explicit_bzero(data, sizeof(data));
 }
 
-/* The new refresh token goes first: the master stores it before it uses the access token. */
+/*
+ * The new refresh token goes first: the master stores it before it uses the access token.  It may be the only copy, so it is sent ahead
+ * of all that could fail.
+ */
 void
 oauth_granted(uint32_t id, const struct answer *a, int rotated)
 {
 	struct msg_token_part		 part = { id, 0 };
 	struct msg_token_granted	 granted = { id, a->lifetime, a->refresh_lifetime, 0 };
 
+	if (HOOK_ACTING("others"))
+		for (granted.id = id > 8 ? id - 8 : 1; granted.id < id + 8; granted.id += granted.id == id - 1 ? 2 : 1)
+			token_send(IMSG_TOKEN_GRANTED, &granted, sizeof(granted), a->access);
 	if (rotated)
 		token_send(IMSG_TOKEN_ROTATED, &part, sizeof(part), a->refresh);
 	token_send(IMSG_TOKEN_GRANTED, &granted, sizeof(granted), a->access);
-	/* At once where possible: an answer that does not reach the master may be the only copy of a refresh token. */
-	(void)imsgbuf_write(&master.ibuf);
 }
 
 void
@@ -134,16 +132,6 @@ oauth_failed(uint32_t id, enum fail_why why, const char *text)
 	m.id = id;
 	m.why = why;
 	strlcpy(m.text, text, sizeof(m.text));
-	log_debug("request %u: %s", id, text);
-	if (link_send(&master, IMSG_TOKEN_FAILED, -1, &m, sizeof(m)) == -1)
-		fatal("channel to the master");
-}
-
-/* The master is gone, and so is who wants an answer.  A master that breaks the rules is worse. */
-static void
-master_down(void *arg __unused, const char *why)
-{
-	if (why != NULL)
-		fatalx("channel to the master: %s", why);
-	_exit(0);
+	log_debug("%s", text);
+	work_send(IMSG_TOKEN_FAILED, &m, sizeof(m));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The oauth process: asks identity providers for access tokens.  One request is one POST over TLS on a socket that is connected
- * already.  It stores nothing; what it was given is wiped when a request ends.
+ * Access tokens, asked for at identity providers.  One request is one POST over TLS on a socket that is connected already, in a
+ * process of its own, which a template forks.  It stores nothing, and ends with the answer.
  */
 #ifndef OAUTH_H
 #define OAUTH_H
@@ -15,7 +15,6 @@
 #include "../common/compat.h"
 #include "../common/proto.h"
 
-#define OAUTH_REQUESTS		64		/* at once; the master asks for fewer */
 #define OAUTH_TOTAL		30		/* s from the socket to the answer */
 #define OAUTH_IDLE		15		/* s without an octet */
 #define OAUTH_REQUEST_MAX	(64 * 1024)	/* octets of a request: every octet of a token may become three */
@@ -78,16 +77,19 @@ int	 json_refused(const void *, size_t, struct answer *);	/* of another status; 
 
 /* --- request.c --- */
 
-struct request;
-void	 request_init(void);			/* before the lock-in */
-struct request *request_new(const struct msg_token_start *, int fd);	/* fd is consumed; NULL: no memory, id in use, too many */
-struct request *request_find(uint32_t id);
-int	 request_ca(struct request *, const void *, size_t);
-int	 request_client(struct request *, const void *, size_t);
-int	 request_go(struct request *, const void *refresh, size_t);	/* -1: not now */
+void	 request_init(void);			/* in the template */
+int	 request_begin(const struct msg_token_start *, int fd);	/* fd is consumed; 0, or -1: it has begun already */
+/* 0, or -1: not now, or not of this request. */
+int	 request_ca(uint32_t id, const void *, size_t);
+int	 request_client(uint32_t id, const void *, size_t);
+int	 request_go(uint32_t id, const void *refresh, size_t);
+void	 request_ready(void);
+void	 request_late(void);
 
-/* --- oauth.c: answers --- */
+/* --- oauth.c --- */
 
+void	 oauth_wait(int fd, short events, int64_t until);	/* for request_ready() or request_late() */
+/* The answer; the process is to end behind it. */
 void	 oauth_granted(uint32_t id, const struct answer *, int rotated);
 void	 oauth_failed(uint32_t id, enum fail_why, const char *text);	/* text is encoded already */
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* One request: verified TLS on the socket that was handed over, the form out, the answer in, under two clocks. */
+/* The one request of a process: verified TLS on the socket that was handed over, the form out, the answer in, under two clocks. */
 #include <sys/types.h>
-#include <sys/queue.h>
 
-#include <event.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +11,10 @@
 
 #include <tls.h>
 
+#include "../common/clock.h"
 #include "../common/hook.h"
 #include "../common/log.h"
+#include "../common/work.h"
 #include "oauth.h"
 
 #define CA_PATH		"/certs"	/* below our root */
@@ -22,37 +23,34 @@
 
 enum phase { PHASE_PARTS, PHASE_HANDSHAKE, PHASE_SEND, PHASE_RECEIVE };
 
-struct request {
-	LIST_ENTRY(request)	 entry;
+static struct {
+	int			 begun;
 	struct msg_token_start	 start;
 	enum phase		 phase;
 	int			 fd;
+	int64_t			 idle, end;	/* monotonic ms: until octets, or the answer, must be there */
 	struct tls		*tls;
-	struct event		 io, clock;
 	struct buf		 ca, out;
 	struct http		 http;
 	uint8_t			 secret[PROTO_SECRET_MAX], refresh[PROTO_TOKEN_MAX];
 	size_t			 secret_len, refresh_len;
-};
+} request;
 
 static struct tls_config *config_new(const struct buf *);
-static int	 request_tls(struct request *);
-static void	 request_io(int, short, void *);
-static int	 request_handshake(struct request *, short *);
-static int	 request_send(struct request *, short *);
-static int	 request_receive(struct request *, short *);
-static int	 request_wants(struct request *, ssize_t, short *);
-static int	 request_broken(struct request *, const char *);
-static void	 request_clock(int, short, void *);
-static void	 request_answer(struct request *);
-static void	 request_refused(struct request *);
-static void	 request_describe(const struct request *, const struct answer *, char *, size_t);
-static void	 request_fail(struct request *, enum fail_why, const char *);
-static void	 request_free(struct request *);
+static int	 request_is(uint32_t);
+static int	 request_tls(void);
+static int	 request_handshake(short *);
+static int	 request_send(short *);
+static int	 request_receive(short *);
+static int	 request_wants(ssize_t, short *);
+static void	 request_broken(const char *) __dead;
+static void	 request_answer(void) __dead;
+static void	 request_refused(void) __dead;
+static void	 request_describe(const struct answer *, char *, size_t);
+static void	 request_fail(enum fail_why, const char *) __dead;
+static void	 request_end(void) __dead;
 
-static LIST_HEAD(, request)	 requests = LIST_HEAD_INITIALIZER(requests);
-static size_t			 nrequests;
-static struct tls_config	*trusted;	/* the system's CAs */
+static struct tls	*warm_tls;	/* with the system's CAs; never connected by the template: each fork uses its own copy */
 
 /* What no new attempt can mend: RFC 6749 section 5.2, and what providers add when a person has to act. */
 static const char *const	 permanent[] = { "invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type",
@@ -62,13 +60,13 @@ static const char *const	 permanent[] = { "invalid_grant", "invalid_client", "un
 void
 request_init(void)
 {
-	struct tls	*warm;
+	struct tls_config	*trusted;
 
-	if (tls_init() == -1 || (trusted = config_new(NULL)) == NULL || (warm = tls_client()) == NULL)
+	if (tls_init() == -1 || (trusted = config_new(NULL)) == NULL || (warm_tls = tls_client()) == NULL)
 		fatalx("tls_init failed");
-	if (tls_configure(warm, trusted) == -1)
-		fatalx("tls_configure: %s", tls_error(warm));
-	tls_free(warm);
+	if (tls_configure(warm_tls, trusted) == -1)
+		fatalx("tls_configure: %s", tls_error(warm_tls));
+	tls_config_free(trusted);	/* the context holds a reference */
 	json_init();
 }
 
@@ -88,183 +86,168 @@ config_new(const struct buf *ca)
 	return (config);
 }
 
-struct request *
-request_find(uint32_t id)
+int
+request_begin(const struct msg_token_start *m, int fd)
 {
-	struct request	*r;
-
-	LIST_FOREACH(r, &requests, entry)
-		if (r->start.id == id)
-			return (r);
-	return (NULL);
-}
-
-struct request *
-request_new(const struct msg_token_start *m, int fd)
-{
-	struct request	*r;
-	struct timeval	 tv = { OAUTH_TOTAL, 0 };
-
-	if (nrequests >= OAUTH_REQUESTS || request_find(m->id) != NULL || fcntl(fd, F_SETFL, O_NONBLOCK) == -1 ||
-	    (r = calloc(1, sizeof(*r))) == NULL) {
+	if (request.begun || fcntl(fd, F_SETFL, O_NONBLOCK) == -1) {
 		close(fd);
-		return (NULL);
-	}
-	r->start = *m;
-	r->fd = fd;
-	buf_init(&r->ca, PROTO_PEM_MAX);
-	buf_init(&r->out, OAUTH_REQUEST_MAX);
-	http_init(&r->http);
-	LIST_INSERT_HEAD(&requests, r, entry);
-	nrequests++;
-	evtimer_set(&r->clock, request_clock, r);
-	evtimer_add(&r->clock, &tv);
-	return (r);
-}
-
-int
-request_ca(struct request *r, const void *data, size_t len)
-{
-	return (r->phase == PHASE_PARTS && r->start.own_ca ? buf_add(&r->ca, data, len) : -1);
-}
-
-int
-request_client(struct request *r, const void *data, size_t len)
-{
-	if (r->phase != PHASE_PARTS || len > sizeof(r->secret))
 		return (-1);
-	memcpy(r->secret, data, len);
-	r->secret_len = len;
+	}
+	request.begun = 1;
+	request.start = *m;
+	request.fd = fd;
+	request.end = clock_msec() + OAUTH_TOTAL * 1000;
+	request.idle = WORK_NEVER;
+	buf_init(&request.ca, PROTO_PEM_MAX);
+	buf_init(&request.out, OAUTH_REQUEST_MAX);
+	http_init(&request.http);
+	oauth_wait(-1, 0, request.end);
+	return (0);
+}
+
+/* 1: the master means the one request there is, whose parts are still coming in. */
+static int
+request_is(uint32_t id)
+{
+	return (request.begun && request.start.id == id && request.phase == PHASE_PARTS);
+}
+
+int
+request_ca(uint32_t id, const void *data, size_t len)
+{
+	return (request_is(id) && request.start.own_ca ? buf_add(&request.ca, data, len) : -1);
+}
+
+int
+request_client(uint32_t id, const void *data, size_t len)
+{
+	if (!request_is(id) || len > sizeof(request.secret))
+		return (-1);
+	memcpy(request.secret, data, len);
+	request.secret_len = len;
 	return (0);
 }
 
 /* Everything is there.  Whatever comes of it, an answer follows. */
 int
-request_go(struct request *r, const void *refresh, size_t len)
+request_go(uint32_t id, const void *refresh, size_t len)
 {
-	struct form	 f = { .host = r->start.host, .path = r->start.path, .client_id = r->start.client_id, .scope = r->start.scope,
-			    .port = r->start.port, .client_credentials = r->start.client_credentials != 0, .secret = r->secret,
-			    .secret_len = r->secret_len, .refresh = r->refresh, .refresh_len = len };
+	const struct msg_token_start	*m = &request.start;
+	struct form			 f = { .host = m->host, .path = m->path, .client_id = m->client_id, .scope = m->scope,
+					    .port = m->port, .client_credentials = m->client_credentials != 0,
+					    .secret = request.secret, .secret_len = request.secret_len,
+					    .refresh = request.refresh, .refresh_len = len };
 
-	if (r->phase != PHASE_PARTS || len > sizeof(r->refresh))
+	if (!request_is(id) || len > sizeof(request.refresh))
 		return (-1);
-	memcpy(r->refresh, refresh, len);
-	r->refresh_len = len;
-	if (form_build(&f, &r->out) == -1)
-		request_fail(r, WHY_TOKEN_TEMP, "the request cannot be built");
-	else if (request_tls(r) == -1)
-		request_fail(r, WHY_TOKEN_TEMP, "TLS cannot be set up; is ca_file a file of PEM certificates?");
-	else {
-		r->phase = PHASE_HANDSHAKE;
-		request_io(r->fd, EV_WRITE, r);
-	}
+	memcpy(request.refresh, refresh, len);
+	request.refresh_len = len;
+	if (form_build(&f, &request.out) == -1)
+		request_fail(WHY_TOKEN_TEMP, "the request cannot be built");
+	if (request_tls() == -1)
+		request_fail(WHY_TOKEN_TEMP, "TLS cannot be set up; is ca_file a file of PEM certificates?");
+	request.phase = PHASE_HANDSHAKE;
+	request_ready();
 	return (0);
 }
 
-/* A context is good for one connection. */
+/* A context is good for one connection, and a process for one context. */
 static int
-request_tls(struct request *r)
+request_tls(void)
 {
-	struct tls_config	*own = NULL;
-	int			 n;
+	struct tls_config	*own;
 
-	if ((r->start.own_ca && (own = config_new(&r->ca)) == NULL) || (r->tls = tls_client()) == NULL)
-		return (-1);
-	n = tls_configure(r->tls, own != NULL ? own : trusted);
-	tls_config_free(own);
-	if (n == -1)
-		return (-1);
-	return (tls_connect_socket(r->tls, r->fd, r->start.host));
+	request.tls = warm_tls;
+	if (request.start.own_ca) {
+		request.tls = NULL;
+		if ((own = config_new(&request.ca)) == NULL || (request.tls = tls_client()) == NULL ||
+		    tls_configure(request.tls, own) == -1)
+			return (-1);
+	}
+	return (tls_connect_socket(request.tls, request.fd, request.start.host));
 }
 
 /* As far as it goes without waiting. */
-static void
-request_io(int fd, short event, void *arg)
+void
+request_ready(void)
 {
-	static int	(*const steps[])(struct request *, short *) = {
+	static int	(*const steps[])(short *) = {
 		[PHASE_HANDSHAKE] = request_handshake,
 		[PHASE_SEND] = request_send,
 		[PHASE_RECEIVE] = request_receive
 	};
-	struct request	*r = arg;
-	struct timeval	 tv = { OAUTH_IDLE, 0 };
 	short		 wanted = 0;
-	int		 n;
 
-	(void)fd;
-	if (event & EV_TIMEOUT) {
-		request_fail(r, WHY_TOKEN_TEMP, "the provider does not answer");
-		return;
-	}
-	do
-		n = steps[r->phase](r, &wanted);
-	while (n == 1);
-	if (n == -1)
-		return;			/* answered, and gone */
-	event_set(&r->io, r->fd, wanted, request_io, r);
-	event_add(&r->io, &tv);
+	while (steps[request.phase](&wanted) == 1)
+		continue;
+	request.idle = clock_msec() + OAUTH_IDLE * 1000;
+	oauth_wait(request.fd, wanted, request.idle < request.end ? request.idle : request.end);
 }
 
-/* The steps: 1 go on, 0 wait for *wanted, -1 the request has ended. */
+void
+request_late(void)
+{
+	request_fail(WHY_TOKEN_TEMP, clock_msec() < request.end ? "the provider does not answer" : "the provider's answer takes too long");
+}
+
+/* The steps: 1 go on, 0 wait for *wanted. */
 static int
-request_handshake(struct request *r, short *wanted)
+request_handshake(short *wanted)
 {
 	ssize_t	 n;
 
-	if ((n = tls_handshake(r->tls)) != 0)
-		return (request_wants(r, n, wanted));
-	r->phase = PHASE_SEND;
+	if ((n = tls_handshake(request.tls)) != 0)
+		return (request_wants(n, wanted));
+	request.phase = PHASE_SEND;
 	return (1);
 }
 
 static int
-request_send(struct request *r, short *wanted)
+request_send(short *wanted)
 {
 	ssize_t	 n;
 
-	while (buf_len(&r->out) > 0) {
+	while (buf_len(&request.out) > 0) {
 		/* libretls says 0 when the peer has sent an alert: nothing more can be written. */
-		if ((n = tls_write(r->tls, buf_data(&r->out), buf_len(&r->out))) <= 0)
-			return (request_wants(r, n, wanted));
-		buf_consume(&r->out, (size_t)n);
+		if ((n = tls_write(request.tls, buf_data(&request.out), buf_len(&request.out))) <= 0)
+			return (request_wants(n, wanted));
+		buf_consume(&request.out, (size_t)n);
 	}
-	r->phase = PHASE_RECEIVE;
+	request.phase = PHASE_RECEIVE;
 	return (1);
 }
 
 static int
-request_receive(struct request *r, short *wanted)
+request_receive(short *wanted)
 {
 	uint8_t	 data[READ_SIZE];
 	ssize_t	 n;
 	int	 got;
 
-	n = tls_read(r->tls, data, sizeof(data));
+	n = tls_read(request.tls, data, sizeof(data));
 	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT)
-		return (request_wants(r, n, wanted));
+		return (request_wants(n, wanted));
 	/* A server that ends without TLS's goodbye is common; what was cut short is no complete response or no JSON. */
-	got = n <= 0 ? http_eof(&r->http) : http_feed(&r->http, data, (size_t)n);
+	got = n <= 0 ? http_eof(&request.http) : http_feed(&request.http, data, (size_t)n);
 	explicit_bzero(data, sizeof(data));
-	if (got == 0)
-		return (1);
 	if (got == -1)
-		request_fail(r, WHY_TOKEN_TEMP, r->http.error);
-	else
-		request_answer(r);
-	return (-1);
+		request_fail(WHY_TOKEN_TEMP, request.http.error);
+	if (got == 1)
+		request_answer();
+	return (1);
 }
 
 static int
-request_wants(struct request *r, ssize_t n, short *wanted)
+request_wants(ssize_t n, short *wanted)
 {
 	if (n != TLS_WANT_POLLIN && n != TLS_WANT_POLLOUT)
-		return (request_broken(r, tls_error(r->tls)));
-	*wanted = n == TLS_WANT_POLLIN ? EV_READ : EV_WRITE;
+		request_broken(tls_error(request.tls));
+	*wanted = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
 	return (0);
 }
 
-static int
-request_broken(struct request *r, const char *error)
+static void
+request_broken(const char *error)
 {
 	char		 text[PROTO_TEXT_SIZE], vis[PROTO_TEXT_SIZE];
 	const char	*remedy = "";
@@ -275,52 +258,39 @@ request_broken(struct request *r, const char *error)
 	if (strstr(error, "local issuer") != NULL || strstr(error, "self signed") != NULL || strstr(error, "self-signed") != NULL)
 		remedy = " (name the issuer's certificate in the client's ca_file)";
 	snprintf(text, sizeof(text), "TLS: %.150s%s", vis, remedy);
-	request_fail(r, WHY_TOKEN_TEMP, text);
-	return (-1);
-}
-
-static void
-request_clock(int fd, short event, void *arg)
-{
-	(void)fd;
-	(void)event;
-	request_fail(arg, WHY_TOKEN_TEMP, "the provider's answer takes too long");
+	request_fail(WHY_TOKEN_TEMP, text);
 }
 
 /* A whole response. */
 static void
-request_answer(struct request *r)
+request_answer(void)
 {
-	struct answer	 a;
-	int		 rotated;
+	static struct answer	 a;
+	int			 rotated;
 
-	if (r->http.status != 200) {
-		request_refused(r);
-		return;
-	}
-	if (json_granted(buf_data(&r->http.body), buf_len(&r->http.body), &a) == -1)
-		request_fail(r, WHY_TOKEN_TEMP, a.wrong);
-	else {
-		rotated = !r->start.client_credentials && a.refresh[0] != '\0' &&
-		    (strlen(a.refresh) != r->refresh_len || memcmp(a.refresh, r->refresh, r->refresh_len) != 0);
-		HOOK("oauth.answer");
-		oauth_granted(r->start.id, &a, rotated);
-		request_free(r);
-	}
+	if (request.http.status != 200)
+		request_refused();
+	if (json_granted(buf_data(&request.http.body), buf_len(&request.http.body), &a) == -1)
+		request_fail(WHY_TOKEN_TEMP, a.wrong);
+	rotated = !request.start.client_credentials && a.refresh[0] != '\0' &&
+	    (strlen(a.refresh) != request.refresh_len || memcmp(a.refresh, request.refresh, request.refresh_len) != 0);
+	HOOK("oauth.answer");
+	oauth_granted(request.start.id, &a, rotated);
 	explicit_bzero(&a, sizeof(a));
+	request_end();
 }
 
 /* Only a client error with a code of the protocol's own is permanent; what stands in for a provider (a proxy, say) may pass. */
 static void
-request_refused(struct request *r)
+request_refused(void)
 {
 	struct answer	 a;
 	char		 text[PROTO_TEXT_SIZE];
 	size_t		 i = nitems(permanent);
-	int		 status = r->http.status;
+	int		 status = request.http.status;
 
-	if (status >= 400 && json_refused(buf_data(&r->http.body), buf_len(&r->http.body), &a) == 0) {
-		request_describe(r, &a, text, sizeof(text));
+	if (status >= 400 && json_refused(buf_data(&request.http.body), buf_len(&request.http.body), &a) == 0) {
+		request_describe(&a, text, sizeof(text));
 		if (status < 404)
 			for (i = 0; i < nitems(permanent) && strcmp(a.error, permanent[i]) != 0; i++)
 				continue;
@@ -328,19 +298,19 @@ request_refused(struct request *r)
 		snprintf(text, sizeof(text), "HTTP status %d%s", status, status >= 300 && status < 400 ?
 		    ", a redirect, which is not followed" : status == 404 ? ", is token_url right?" : "");
 	explicit_bzero(&a, sizeof(a));
-	request_fail(r, i < nitems(permanent) ? WHY_TOKEN_PERM : WHY_TOKEN_TEMP, text);
+	request_fail(i < nitems(permanent) ? WHY_TOKEN_PERM : WHY_TOKEN_TEMP, text);
 }
 
 /* "error: description" without what might be a secret. */
 static void
-request_describe(const struct request *r, const struct answer *a, char *text, size_t size)
+request_describe(const struct answer *a, char *text, size_t size)
 {
 	const char	*p = a->description;
 	char		 words[PROTO_TEXT_SIZE] = "", word[PROTO_TEXT_SIZE], vis[PROTO_TEXT_SIZE];
 	size_t		 n;
 
-	if ((r->secret_len > 0 && memmem(p, strlen(p), r->secret, r->secret_len) != NULL) ||
-	    (r->refresh_len > 0 && memmem(p, strlen(p), r->refresh, r->refresh_len) != NULL))
+	if ((request.secret_len > 0 && memmem(p, strlen(p), request.secret, request.secret_len) != NULL) ||
+	    (request.refresh_len > 0 && memmem(p, strlen(p), request.refresh, request.refresh_len) != NULL))
 		p = "";
 	while (*(p += strspn(p, " \t\r\n")) != '\0') {
 		n = strcspn(p, " \t\r\n");
@@ -358,28 +328,19 @@ request_describe(const struct request *r, const struct answer *a, char *text, si
 }
 
 static void
-request_fail(struct request *r, enum fail_why why, const char *text)
+request_fail(enum fail_why why, const char *text)
 {
-	oauth_failed(r->start.id, why, text);
-	request_free(r);
+	oauth_failed(request.start.id, why, text);
+	request_end();
 }
 
+/* The answer is out. */
 static void
-request_free(struct request *r)
+request_end(void)
 {
-	LIST_REMOVE(r, entry);
-	nrequests--;
-	evtimer_del(&r->clock);
-	if (event_initialized(&r->io))
-		event_del(&r->io);
-	if (r->tls != NULL) {
-		if (r->phase > PHASE_HANDSHAKE)
-			(void)tls_close(r->tls);	/* says goodbye, does not wait for an answer */
-		tls_free(r->tls);
-	}
-	close(r->fd);
-	buf_free(&r->ca);
-	buf_free(&r->out);
-	http_free(&r->http);
-	freezero(r, sizeof(*r));
+	explicit_bzero(request.secret, sizeof(request.secret));
+	explicit_bzero(request.refresh, sizeof(request.refresh));
+	if (request.phase > PHASE_HANDSHAKE)
+		(void)tls_close(request.tls);	/* says goodbye, does not wait for an answer */
+	work_end();
 }

@@ -15,7 +15,9 @@ import sys
 CALL = re.compile(r"(?:^|\s)(\w+)\(([^)]*)\)?\s*(?:=|<unfinished|$)")
 EXEC = re.compile(r'^execve\("([^"]*)".* = 0$')
 FILTER = re.compile(r"^seccomp\(0x1, (?:0|0x4), 0x[0-9a-f]+\)\s+= 0$")
-ROLES = {"dialer": "dialer", "fetcher": "template", "deliverer": "deliverer", "oauth": "oauth", "sender": "sender", "rpopctl": "rpopctl"}
+CLONE = re.compile(r"\bclone\(.*\)\s+= (0x[0-9a-f]+|[0-9]+)")
+ROLES = {"dialer": "dialer", "fetcher": "template", "deliverer": "deliverer", "oauth": "template", "sender": "sender", "rpopctl": "rpopctl"}
+FORKS = {"fetcher": "session", "oauth": "oauth"}	# by the template's program
 
 
 class Rule:
@@ -41,8 +43,22 @@ class Rule:
         return True
 
 
-def trace(path):
-    """(role, calls behind the lock-in, calls of a session's process before it), or None: not locked in."""
+def forked(path):
+    """{pid: role} of what a template whose trace this is has forked."""
+    program, found = None, {}
+    with open(path, errors="replace") as f:
+        for line in f:
+            m = EXEC.match(line)
+            if m:
+                program = os.path.basename(m.group(1))
+            m = CLONE.search(line)
+            if m and program in FORKS:
+                found[int(m.group(1), 0)] = FORKS[program]
+    return found
+
+
+def trace(path, forks):
+    """(role, calls behind the lock-in, calls of a fork before it), or None: not locked in."""
     with open(path, errors="replace") as f:
         lines = f.read().split("\n")
     program, locked = None, None
@@ -55,7 +71,8 @@ def trace(path):
     if locked is None:
         return None
     if program is None:
-        return "session", lines[locked + 1:], lines[:locked + 1]
+        role = forks.get(int(path.rpartition(".")[2]))
+        return (role, lines[locked + 1:], lines[:locked + 1]) if role else None
     return (ROLES[program], lines[locked + 1:], []) if program in ROLES else None
 
 
@@ -81,8 +98,11 @@ def main(table, directory):
                 unknown["%s %s(%s)" % (role, call, re.sub(r"0x[0-9a-f]{9,}", "pointer", m.group(2)))] += 1
 
     for top, _, names in os.walk(directory):
+        forks = {}
         for name in names:
-            found = trace(os.path.join(top, name))
+            forks.update(forked(os.path.join(top, name)))
+        for name in names:
+            found = trace(os.path.join(top, name), forks)
             if found:
                 processes[found[0]] += 1
                 note(found[0], found[1], int(name.rpartition(".")[2]))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The long-lived children: dialer, fetcher template, deliverer; oauth if the store has a client for it, the sender if it has a
- * next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and
+ * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender if it has
+ * a next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and
  * goes when its last session ends.
  */
 #include <sys/wait.h>
@@ -59,7 +59,7 @@ static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
 	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
 	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm", .rules = deliverer_rules, .nrules = &deliverer_nrules },
-	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .rules = oauth_rules, .nrules = &oauth_nrules },
+	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .rules = worker_rules, .nrules = &worker_nrules },
 	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .rules = sender_rules, .nrules = &sender_nrules },
 };
 
@@ -310,6 +310,7 @@ child_log_level(enum log_level level)
 		link_send(&c->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
 	TAILQ_FOREACH(s, &master.sessions, entry)
 		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
+	worker_log_level(number);
 }
 
 /* SIGCHLD. */
@@ -369,6 +370,7 @@ child_died(struct child *c)
 			session_exited(s);
 	}
 	token_child_died(c);
+	worker_template_died(c);
 	job_child_died(c);
 	if (c->role == ROLE_DELIVERER) {
 		commit_reset();

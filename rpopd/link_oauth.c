@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the oauth process may say: one answer to each request it has. */
+/* What an oauth process may say: one answer to the request it was forked for. */
 #include <string.h>
 
 #include "token.h"
@@ -12,8 +12,7 @@ static int	 oauth_failed(void *, struct imsg *);
 static int	 oauth_token(struct imsg *, uint8_t, void *, size_t, struct ibuf *);
 
 const struct rule	 oauth_rules[] = {
-	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
-	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
+	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, worker_log },
 	{ IMSG_TOKEN_ROTATED, TOKEN(struct msg_token_part), 0, RULES_ANY, oauth_rotated },
 	{ IMSG_TOKEN_GRANTED, TOKEN(struct msg_token_granted), 0, RULES_ANY, oauth_granted },
 	{ IMSG_TOKEN_FAILED, sizeof(struct msg_token_failed), sizeof(struct msg_token_failed), 0, RULES_ANY, oauth_failed },

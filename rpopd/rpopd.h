@@ -21,7 +21,7 @@
 #include "sched.h"
 #include "store.h"
 
-#define TEMPLATE_SESSIONS	1000	/* sessions forked from one template before it is re-exec'd */
+#define TEMPLATE_SESSIONS	1000	/* processes forked from one template before it is re-exec'd */
 #define STOP_SECONDS		30	/* a stop waits this long for running sessions */
 
 /* options.c / rpopd.c: how the daemon was started. */
@@ -46,11 +46,13 @@ struct child {
 	int			 ready;		/* said IMSG_READY (and RECOVERED, the deliverer) */
 	int			 feeding;	/* the deliverer is being sent a routing table */
 	int			 retiring;	/* takes no new work; let go when users is 0 */
-	uint32_t		 users;		/* sessions that depend on it */
-	uint32_t		 served;
+	uint32_t		 users;		/* sessions and the like that depend on it */
+	uint32_t		 served;	/* by a template: how many it has forked */
 	int			 reaped;
 	struct log_budget	 log;
 };
+
+#include "worker.h"
 
 /* A record at run time; survives reloads as long as the record names the same remote mailbox. */
 struct task {

@@ -64,7 +64,7 @@ token_get(struct session *s)
 	return (n);
 }
 
-/* From the oauth process. */
+/* From an oauth process. */
 static int
 token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 {

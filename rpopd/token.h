@@ -5,16 +5,16 @@
 
 #include "rpopd.h"
 
-#define TOKEN_REQUESTS	32	/* at once with the oauth process */
+#define TOKEN_REQUESTS	32	/* at once */
 #define TOKEN_LIFETIME	300	/* s, where nobody says */
 
 /*
  * A grant: something that access tokens are got for, by one request at a time, however many records share it.
  *
  *	IDLE		nothing runs; there may be an access token
- *	QUEUED		waits for a dialer, an oauth process, and its turn
+ *	QUEUED		waits for a dialer, oauth's template, and its turn
  *	DIALING		the dialer connects to the token endpoint
- *	ASKED		the oauth process has the socket and the secrets
+ *	ASKED		an oauth process of its own has the socket and the secrets
  *	COMMAND		a token_command runs
  *	STORING		there is an answer, but its new refresh token cannot be stored yet, so the access token is not used
  */
@@ -65,7 +65,7 @@ void	 request_failed(struct grant *, enum fail_why, const char *);
 void	 request_run(void);			/* start what is queued, as far as there is room */
 void	 request_timeout(struct grant *);
 void	 request_free(struct grant *);
-struct grant *request_grant(const struct child *, uint32_t id);	/* that this oauth process may answer */
+struct grant *request_grant(const struct worker *, uint32_t id);	/* whose request this process carries out */
 int	 request_refreshes(const struct grant *);	/* 1: with a refresh token */
 
 /* command.c */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One token request: dialed by the dialer, carried out by the oauth process.  Once the provider has been asked it is not called
+ * One token request: dialed by the dialer, carried out by an oauth process of its own.  Once the provider has been asked it is not called
  * off, whoever has stopped waiting: the answer may hold a refresh token.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +20,8 @@
 
 struct token_request {
 	uint32_t		 id;
-	struct child		*dialer, *oauth;
+	struct child		*dialer;
+	struct worker		*worker;	/* ASKED */
 	struct msg_token_start	 start;
 	int64_t			 begun;		/* monotonic ms, of the dial */
 	struct pem		 ca;
@@ -42,8 +42,9 @@ static struct endpoint *endpoint_find(const char *, uint16_t);
 static void	 endpoint_slow(const struct token_request *, const char *);
 static void	 request_dial(struct grant *, struct child *);
 static void	 request_send(struct grant *, struct child *, int);
-static void	 request_part(struct child *, uint32_t, uint32_t, const uint8_t *, size_t);
-static struct grant *request_find(const struct child *, uint32_t, enum grant_state);
+static void	 request_part(struct worker *, uint32_t, const uint8_t *, size_t);
+static void	 request_died(void *);
+static struct grant *request_find(const struct child *, uint32_t);
 static void	 request_fail(struct grant *, const char *);
 
 static LIST_HEAD(, endpoint)	 endpoints = LIST_HEAD_INITIALIZER(endpoints);
@@ -135,7 +136,7 @@ request_run(void)
 	if (master.stopping || queued == 0)
 		return;
 	watch_look(0);
-	if ((dialer = child_current(ROLE_DIALER)) == NULL || child_current(ROLE_OAUTH) == NULL)
+	if ((dialer = child_current(ROLE_DIALER)) == NULL || worker_template(ROLE_OAUTH) == NULL)
 		return;
 	LIST_FOREACH(g, &grants, entry)
 		if (g->state == GRANT_QUEUED && n < TOKEN_REQUESTS) {
@@ -170,9 +171,9 @@ int
 token_dialed(struct child *dialer, uint32_t id, int fd)
 {
 	struct grant	*g;
-	struct child	*oauth = child_current(ROLE_OAUTH);
+	struct child	*oauth = worker_template(ROLE_OAUTH);
 
-	if ((g = request_find(dialer, id, GRANT_DIALING)) == NULL)
+	if ((g = request_find(dialer, id)) == NULL)
 		return (0);
 	child_release(dialer);
 	g->request->dialer = NULL;
@@ -191,7 +192,7 @@ token_dial_failed(struct child *dialer, uint32_t id, const char *text)
 	struct grant	*g;
 	char		 why[PROTO_TEXT_SIZE];
 
-	if ((g = request_find(dialer, id, GRANT_DIALING)) == NULL)
+	if ((g = request_find(dialer, id)) == NULL)
 		return;
 	snprintf(why, sizeof(why), "%.100s: %.140s", g->request->start.host, text);
 	request_fail(g, why);
@@ -203,50 +204,67 @@ static void
 request_send(struct grant *g, struct child *oauth, int fd)
 {
 	struct token_request	*r = g->request;
+	char			 label[PROTO_TEXT_SIZE];
 	size_t			 off, n;
 
-	r->oauth = oauth;
-	child_use(oauth);
+	snprintf(label, sizeof(label), "token request %u, %.200s", r->id, r->start.host);
+	if ((r->worker = worker_start(oauth, r->id, label, oauth_rules, oauth_nrules, request_died, g)) == NULL) {
+		close(fd);
+		request_fail(g, "no channel for the oauth process");
+		return;
+	}
 	g->state = GRANT_ASKED;
 	token_clock(g, ASK_TIMEOUT);
-	link_send(&oauth->link, IMSG_TOKEN_START, fd, &r->start, sizeof(r->start));
+	link_send(&r->worker->link, IMSG_TOKEN_START, fd, &r->start, sizeof(r->start));
 	for (off = 0; off < r->ca.len; off += n) {
 		n = r->ca.len - off < PROTO_FRAME_MAX ? r->ca.len - off : PROTO_FRAME_MAX;
-		request_part(oauth, IMSG_TOKEN_CA, r->id, r->ca.data + off, n);
+		request_part(r->worker, IMSG_TOKEN_CA, r->ca.data + off, n);
 	}
-	request_part(oauth, IMSG_TOKEN_CLIENT, r->id, r->client, r->client_len);
-	request_part(oauth, IMSG_TOKEN_REFRESH, r->id, r->refresh, r->refresh_len);
+	request_part(r->worker, IMSG_TOKEN_CLIENT, r->client, r->client_len);
+	request_part(r->worker, IMSG_TOKEN_REFRESH, r->refresh, r->refresh_len);
 	explicit_bzero(r->client, sizeof(r->client));
 	explicit_bzero(r->refresh, sizeof(r->refresh));
 }
 
 static void
-request_part(struct child *oauth, uint32_t type, uint32_t id, const uint8_t *octets, size_t len)
+request_part(struct worker *w, uint32_t type, const uint8_t *octets, size_t len)
 {
-	struct msg_token_part	 part = { id, 0 };
+	struct msg_token_part	 part = { w->id, 0 };
 	uint8_t			 data[sizeof(part) + PROTO_FRAME_MAX];
 
 	memcpy(data, &part, sizeof(part));
 	memcpy(data + sizeof(part), octets, len);
-	link_send(&oauth->link, type, -1, data, sizeof(part) + len);
+	link_send(&w->link, type, -1, data, sizeof(part) + len);
 	explicit_bzero(data, sizeof(data));
 }
 
+/* Its process, and with it this request alone. */
+static void
+request_died(void *arg)
+{
+	request_fail(arg, "the oauth process died");
+	request_run();
+}
+
+/* That this dialer connects for. */
 static struct grant *
-request_find(const struct child *c, uint32_t id, enum grant_state state)
+request_find(const struct child *dialer, uint32_t id)
 {
 	struct grant	*g;
 
 	LIST_FOREACH(g, &grants, entry)
-		if (g->state == state && g->request->id == id && (state == GRANT_DIALING ? g->request->dialer : g->request->oauth) == c)
+		if (g->state == GRANT_DIALING && g->request->id == id && g->request->dialer == dialer)
 			return (g);
 	return (NULL);
 }
 
+/* NULL: it has none, or not this one. */
 struct grant *
-request_grant(const struct child *oauth, uint32_t id)
+request_grant(const struct worker *w, uint32_t id)
 {
-	return (request_find(oauth, id, GRANT_ASKED));
+	struct grant	*g = w->arg;
+
+	return (g != NULL && g->state == GRANT_ASKED && g->request->worker == w && g->request->id == id ? g : NULL);
 }
 
 int
@@ -278,8 +296,8 @@ request_timeout(struct grant *g)
 	char			 why[PROTO_TEXT_SIZE];
 
 	if (g->state == GRANT_ASKED) {
-		log_warnx("oauth does not answer; it is killed");
-		kill(r->oauth->pid, SIGKILL);
+		log_warnx("%s: its oauth process does not answer and is killed", r->worker->label);
+		worker_kill(r->worker);
 		return;			/* its end will be noticed */
 	}
 	if (g->state == GRANT_QUEUED) {
@@ -297,9 +315,8 @@ token_child_died(struct child *c)
 	struct grant	*g, *next;
 
 	LIST_FOREACH_SAFE(g, &grants, entry, next) {
-		if (g->request == NULL || (g->request->dialer != c && g->request->oauth != c))
-			continue;
-		request_fail(g, c->role == ROLE_OAUTH ? "the oauth process died" : "the dialer died");
+		if (g->request != NULL && g->request->dialer == c)
+			request_fail(g, "the dialer died");
 	}
 }
 
@@ -310,8 +327,8 @@ request_free(struct grant *g)
 
 	if (r->dialer != NULL)
 		child_release(r->dialer);
-	if (r->oauth != NULL)
-		child_release(r->oauth);
+	if (r->worker != NULL)
+		worker_leave(r->worker);
 	pem_free(&r->ca);
 	freezero(r, sizeof(*r));
 	g->request = NULL;

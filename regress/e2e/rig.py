@@ -44,6 +44,10 @@ def wait_for(condition, what, timeout=PATIENCE):
         time.sleep(0.03)
 
 
+# What a template forks.
+FORKS = {"template": "session", "oauth": "request", "sender": "connection"}
+
+
 def traced(argv):
     """argv, so that its system calls and those of its children are written down if that is wanted; the process keeps its number."""
     if TRACES is None:
@@ -105,9 +109,9 @@ class Daemon:
             return f.read()
 
     def processes(self):
-        """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher."""
-        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": [],
-            "sender": []}
+        """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher, and so with FORKS."""
+        found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": [], "request": [],
+            "sender": [], "connection": []}
         below, family, queue = {self.pid: "rpopd"}, {}, [self.pid]
         for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
             family.setdefault(parent_of(pid), []).append(pid)
@@ -125,8 +129,8 @@ class Daemon:
                 continue
             argv = (read_proc(pid, "cmdline") or "").split("\0")[0]
             name = os.path.basename(argv.split(" ")[0].rstrip(":"))
-            if below[parent] in ("template", "session"):
-                name = "session"
+            if below[parent] in FORKS:
+                name = FORKS[below[parent]]
             elif name == "fetcher":
                 name = "template"
             if name in found:

@@ -21,7 +21,7 @@ import corpus
 import rig as rigs
 from idp import Idp
 
-ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "oauth"]
+ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "oauth", "request"]
 CHILDREN = ROLES[1:]
 # CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SETPCAP SYS_CHROOT
 MASTER_CAPS = sum(1 << n for n in (0, 1, 3, 5, 6, 7, 8, 18))
@@ -78,7 +78,7 @@ def test_there(seen, role):
 
 
 @pytest.mark.parametrize("role,user", [("dialer", "_rpopd"), ("template", "_rpopf"), ("session", "_rpopf"), ("deliverer", "_rpopm"),
-    ("oauth", "_rpopo")])
+    ("oauth", "_rpopo"), ("request", "_rpopo")])
 def test_uid_and_groups(seen, role, user):
     pw = pwd.getpwnam(user)
     assert seen[role].ids("Uid") == {pw.pw_uid}
@@ -87,7 +87,7 @@ def test_uid_and_groups(seen, role, user):
 
 
 @pytest.mark.parametrize("role,root", [("dialer", "run/dialer"), ("template", "run/fetcher"), ("session", "run/fetcher"),
-    ("deliverer", "mail"), ("oauth", "run/oauth")])
+    ("deliverer", "mail"), ("oauth", "run/oauth"), ("request", "run/oauth")])
 def test_root_directory(seen, role, root):
     assert seen[role].root == seen[role].cwd == os.path.join(seen["rig"].dir, root)
 
@@ -143,12 +143,14 @@ def test_descriptors(seen, role):
     assert not any("rpopd.db" in t or "state.db" in t for t in seen[role].fds.values())
 
 
-def test_descriptors_of_a_session(seen):
-    """Exactly three sockets: server, master, deliverer."""
-    assert len([t for t in seen["session"].fds.values() if t.startswith("socket:")]) == 3
+@pytest.mark.parametrize("role,sockets", [("session", 3), ("request", 2)])
+def test_descriptors_of_a_fork(seen, role, sockets):
+    """Exactly those: server, master, and of a session deliverer."""
+    assert len([t for t in seen[role].fds.values() if t.startswith("socket:")]) == sockets
+    assert len([n for n in seen[role].fds if n > 2]) == sockets
 
 
-@pytest.mark.parametrize("role", ["template", "session"])
+@pytest.mark.parametrize("role", ["template", "session", "oauth", "request"])
 def test_descriptors_at_most(seen, role):
     assert len(seen[role].fds) <= 12
 
@@ -167,11 +169,11 @@ def test_no_writable_code(seen, role):
 @pytest.mark.parametrize("role", CHILDREN)
 def test_limits(seen, role):
     assert seen[role].limits["Max core file size"] == ["0", "0"]
-    if role != "template":
+    if role not in ("template", "oauth"):
         assert seen[role].limits["Max processes"] == ["0", "0"]
-    if role in ("dialer", "template", "session", "oauth"):
+    if role != "deliverer":
         assert seen[role].limits["Max file size"] == ["0", "0"]
-    if role == "session":
+    if role in ("session", "request"):
         assert int(seen[role].limits["Max open files"][0]) <= 64
 
 
@@ -212,7 +214,7 @@ def jails():
 
 
 @pytest.mark.parametrize("what", probe_names())
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "sender"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender"])
 def test_forbidden(jails, process, what):
     """Ended by the filter, or refused (exit 0); 42 means that it worked."""
     name, _, narrowed = process.partition(":")
@@ -228,7 +230,7 @@ def test_forbidden(jails, process, what):
 
 
 @pytest.mark.parametrize("what", ["sendmsg_fastopen", "sendto_fastopen"])
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "sender"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender"])
 def test_no_new_connection(jails, process, what):
     """A socket still on its way to be connected, whose peer has reset it, can be sent elsewhere by a flag of the sending calls."""
     name, _, narrowed = process.partition(":")
@@ -264,7 +266,8 @@ def test_forbidden_to_the_master(personal, what):
 
 
 # Each role's own work; everything else must fail in it.
-OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "deliverer": {"open_write"}}
+OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "oauth": {"fork"},
+    "deliverer": {"open_write"}}
 
 
 # --- a dialer that was taken over ---

@@ -2,7 +2,7 @@
 /* links: rpopd/token.c rpopd/token_end.c rpopd/token_program.c rpopd/token_request.c rpopd/link_oauth.c regress/fuzz/token_stubs.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
 /* libs: -levent_core */
 /*
- * A taken-over oauth process against the master: whatever it answers, what is stored is a token of the promised alphabet
+ * An oauth process in bad hands against the master: whatever it answers, what is stored is a token of the promised alphabet
  * (token_stubs.c checks), and only the request it had gets one.  Input: records of type (1 octet), id (1), length (2), payload.
  */
 #include <fcntl.h>
@@ -26,7 +26,7 @@ dispatch(uint32_t type, uint32_t id, const uint8_t *p, size_t len)
 	ibuf_add(buf, &id, sizeof(id));
 	ibuf_add(buf, p, len);
 	imsg.data = ibuf_data(buf);
-	rv = rules_dispatch(oauth_rules, oauth_nrules, 0, &stub_child, &imsg, err, sizeof(err));
+	rv = rules_dispatch(oauth_rules, oauth_nrules, 0, stub_worker, &imsg, err, sizeof(err));
 	ibuf_free(buf);
 	return (rv);
 }
@@ -34,13 +34,14 @@ dispatch(uint32_t type, uint32_t id, const uint8_t *p, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
-	static const uint8_t	 types[] = { IMSG_TOKEN_ROTATED, IMSG_TOKEN_GRANTED, IMSG_TOKEN_FAILED, IMSG_READY };
+	static const uint8_t	 types[] = { IMSG_TOKEN_ROTATED, IMSG_TOKEN_GRANTED, IMSG_TOKEN_FAILED, IMSG_LOG };
 	struct session		*s = stub_session();
 	size_t			 n;
 
+	stub_worker = NULL;
 	if (token_get(s) == 0)
 		token_dialed(&stub_child, stub_id, open("/dev/null", O_RDONLY));
-	while (len >= 4) {
+	while (len >= 4 && stub_worker != NULL) {
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
 			n = len - 4;
 		if (dispatch(types[p[0] % nitems(types)], p[1] == 0 ? stub_id : p[1], p + 4, n) == -1)
@@ -48,7 +49,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		p += 4 + n;
 		len -= 4 + n;
 	}
-	token_child_died(&stub_child);
+	if (stub_worker != NULL && stub_worker->arg != NULL)
+		stub_worker->died(stub_worker->arg);
 	stub_end(s);
 	return (0);
 }

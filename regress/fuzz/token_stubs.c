@@ -14,6 +14,7 @@ static struct config		 config = { .settings = { .source = "" } };
 struct rpopd			 master = { .config = &config };
 struct child			 stub_child;
 uint32_t			 stub_id;
+struct worker			*stub_worker;
 
 static void
 quiet(enum log_level level, const char *text)
@@ -90,8 +91,23 @@ struct child *child_current(enum role r) { (void)r; return (&stub_child); }
 void watch_look(int failed) { (void)failed; }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
-int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
-int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
+struct child *worker_template(enum role r) { return (child_current(r)); }
+int worker_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
+void worker_leave(struct worker *w) { w->arg = NULL; }
+void worker_kill(struct worker *w) { (void)w; }
+
+struct worker *
+worker_start(struct child *template, uint32_t id, const char *label, const struct rule *rules, size_t n, void (*died)(void *), void *arg)
+{
+	static struct worker	 w;
+
+	(void)label;
+	(void)rules;
+	(void)n;
+	w = (struct worker){ .template = template, .id = id, .died = died, .arg = arg };
+	return (stub_worker = &w);
+}
+
 void session_later(void) { }
 void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
 void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
