@@ -98,7 +98,7 @@ DELIVERER =		deliverer/deliverer.o deliverer/batch.o deliverer/header.o delivere
 		deliverer/places.o deliverer/missed.o deliverer/prologue.o deliverer/queue.o deliverer/ask.o deliverer/tried.o \
 		deliverer/aside.o deliverer/lookup.o deliverer/rootmark.o common/rootfile.o
 OAUTH =		oauth/oauth.o common/template.o common/work.o oauth/form.o oauth/http.o oauth/json.o oauth/request.o
-SENDER =		sender/sender.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
+SENDER =		sender/sender.o common/template.o common/work.o sender/body.o sender/job.o sender/job_tls.o sender/smtp.o sender/smtp_address.o \
 		sender/smtp_login.o sender/smtp_mail.o sender/smtp_reply.o sender/trace.o common/auth_mask.o common/base64.o \
 		common/sasl.o common/sasl_check.o common/tlserror.o
 RPOPCTL =		rpopctl/rpopctl.o rpopctl/client.o rpopctl/command.o rpopctl/json.o rpopctl/print.o \

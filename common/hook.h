@@ -30,7 +30,8 @@ void	 hook_set(const char *spec);
 void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);
 void	 fault_set(const char *spec);		/* fault.c: -F */
-int	 hook_acting(const char *what);		/* 1: -P act:what */
+/* 1: -P act:what.  others: an oauth process answers other requests, a sender process tells of other sessions, ahead of their own. */
+int	 hook_acting(const char *what);
 void	 hook_probe(enum sandbox_role forks, int no_seccomp);	/* exits if -P was given */
 
 /* probe.c: what a dialer hands over, and to whom, as -P act: says: linger, listening, udp, unix, pipe, blocking. */

@@ -71,7 +71,6 @@ static const struct ll_role {
 	/* Without REFER the kernel refuses every link to another directory, and that is how mail is delivered. */
 	[SANDBOX_DELIVERER] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_REFER |
 	    LL_TRUNCATE, 0, 0 },
-	[SANDBOX_SENDER] = { 1, "/certs", LL_READ, 0, 0 },
 	[SANDBOX_CTL] = { 1, NULL, 0, 0, 0 },
 };
 

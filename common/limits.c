@@ -9,8 +9,8 @@
 #include "sandbox.h"
 
 #define BIT(role)	(1U << (role))
-#define CHILDREN	(BIT(SANDBOX_DIALER) | BIT(SANDBOX_TEMPLATE) | BIT(SANDBOX_SESSION) | BIT(SANDBOX_DELIVERER) | \
-		BIT(SANDBOX_OAUTH) | BIT(SANDBOX_SENDER))
+#define FORKS		(BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH) | BIT(SANDBOX_SENDER))
+#define CHILDREN	(BIT(SANDBOX_DIALER) | BIT(SANDBOX_TEMPLATE) | BIT(SANDBOX_DELIVERER) | FORKS)
 #define MB		(1024UL * 1024UL)
 
 static const struct limit {
@@ -26,11 +26,13 @@ static const struct limit {
 	/* The deliverer alone writes files. */
 	{ RLIMIT_FSIZE, 0, CHILDREN & ~BIT(SANDBOX_DELIVERER), 0 },
 	/* A session has seven descriptors, the others have fewer, and one certificate is opened at a time. */
-	{ RLIMIT_NOFILE, 32, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH), 1 },
+	{ RLIMIT_NOFILE, 32, FORKS, 1 },
 	/* Ten minutes of computing decrypt hundreds of gigabytes; a loop ends here. */
 	{ RLIMIT_CPU, 600, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH), 1 },
+	/* A connection takes a hundred messages, of 2 GB at most, each of which is read twice. */
+	{ RLIMIT_CPU, 7200, BIT(SANDBOX_SENDER), 1 },
 	/* Buffers are bounded; this is for what libraries may be talked into. */
-	{ RLIMIT_AS, 256 * MB, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH) | BIT(SANDBOX_SENDER), 0 },
+	{ RLIMIT_AS, 256 * MB, FORKS, 0 },
 };
 
 /* A limit that is lower already stays. */

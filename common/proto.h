@@ -5,7 +5,7 @@
  * a process id or an absolute path.  The receiver's rule table (rules.h) says which types it takes, how long they are, and in which
  * state; anything else ends the peer's work.
  *
- * M master, D dialer, T template, F fetcher session, V deliverer, S sender, O oauth, C rpopctl.
+ * M master, D dialer, T template, F fetcher session, V deliverer, C rpopctl; O a fork of oauth, S one of the sender.
  */
 #ifndef PROTO_H
 #define PROTO_H
@@ -513,7 +513,6 @@ struct msg_send_start {
 	char		 helo[PROTO_HOST_SIZE];
 	char		 tls_name[PROTO_HOST_SIZE];
 	char		 user[PROTO_USER_SIZE];
-	char		 name[PROTO_TEXT_SIZE];	/* of the next hop, for logs */
 };
 
 struct msg_send_part {			/* the octets follow it in the same message */

@@ -27,7 +27,7 @@ enum sandbox_role {
 	SANDBOX_SESSION,	/* one-shot fetcher session: a fork of a template */
 	SANDBOX_DELIVERER,
 	SANDBOX_OAUTH,		/* one token request: likewise */
-	SANDBOX_SENDER,
+	SANDBOX_SENDER,		/* one connection to a next hop: likewise */
 	SANDBOX_MASTER,		/* before it starts children, which keep what is taken away here */
 	SANDBOX_CTL
 };

@@ -34,7 +34,7 @@
 #define S	(1U << SANDBOX_SESSION)
 #define V	(1U << SANDBOX_DELIVERER)
 #define O	(1U << SANDBOX_OAUTH)		/* a fork of its template */
-#define N	(1U << SANDBOX_SENDER)		/* to next hops */
+#define N	(1U << SANDBOX_SENDER)		/* to next hops; likewise */
 #define C	(1U << SANDBOX_CTL)
 #define ALL	(D | T | S | V | O | N | C)
 
@@ -91,12 +91,12 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(sendmsg), ALL, { INT_IS(2, MSG_NOSIGNAL) }, NULL },
 
 	/* event loop: libevent, whose base is made before the lock-in, and poll(2) */
-	{ SCMP_SYS(poll), S | O | C, { NO_CHECK }, NULL },
-	{ SCMP_SYS(poll), D | T | V | N, { NO_CHECK }, LAST },
+	{ SCMP_SYS(poll), S | O | N | C, { NO_CHECK }, NULL },
+	{ SCMP_SYS(poll), D | T | V, { NO_CHECK }, LAST },
 	{ SCMP_SYS(ppoll), ALL, { NO_CHECK }, ARCH },
-	{ SCMP_SYS(epoll_wait), D | T | V | N, { NO_CHECK }, NULL },
-	{ SCMP_SYS(epoll_pwait), D | T | V | N, { NO_CHECK }, ARCH },
-	{ SCMP_SYS(epoll_ctl), D | T | V | N, { NO_CHECK }, NULL },
+	{ SCMP_SYS(epoll_wait), D | T | V, { NO_CHECK }, NULL },
+	{ SCMP_SYS(epoll_pwait), D | T | V, { NO_CHECK }, ARCH },
+	{ SCMP_SYS(epoll_ctl), D | T | V, { NO_CHECK }, NULL },
 
 	/* memory: private, of no file, never executable */
 	{ SCMP_SYS(brk), S | V | O | N, { NO_CHECK }, NULL },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One piece of work in a fork of a template: a poll(2) loop over its channel to the master, one connected socket and one clock.  The
- * process exits at the end, so nothing but secrets and the peer's goodbye needs care.
+ * One piece of work in a fork of a template: a poll(2) loop over its channel to the master, one connected socket and one clock.
+ * The process exits at the end, so nothing but secrets and the peer's goodbye needs care.
  */
 #ifndef WORK_H
 #define WORK_H
@@ -26,7 +26,10 @@ struct work {
 	void			(*late)(void);	/* until is over; it is to set another one */
 };
 
-/* The fork's whole life, as struct template has it.  A master that is gone ends it, one that breaks the rules does with a log line. */
+/*
+ * The fork's whole life, as struct template has it.  A master that is gone ends it, one that breaks the rules does with a log
+ * line.
+ */
 void	 work_run(struct work *, enum sandbox_role, pid_t parent, int no_seccomp) __dead;
 void	 work_send(uint32_t type, const void *, size_t);	/* at once where possible */
 void	 work_end(void) __dead;		/* when the master has all that was sent, or does not take it */

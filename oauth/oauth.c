@@ -106,8 +106,8 @@ token_send(uint32_t type, const void *head, size_t size, const char *token)
 }
 
 /*
- * The new refresh token goes first: the master stores it before it uses the access token.  It may be the only copy, so it is sent ahead
- * of all that could fail.
+ * The new refresh token goes first: the master stores it before it uses the access token.  It may be the only copy, so it is
+ * sent ahead of all that could fail.
  */
 void
 oauth_granted(uint32_t id, const struct answer *a, int rotated)

@@ -26,7 +26,7 @@ from dovecot import Dovecot  # noqa: E402
 from pki import Pki  # noqa: E402
 
 BATCH = 100		# kills until the mailboxes are checked and the installation is made anew
-ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "sender", "all"]
+ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "sender", "connection", "all"]
 POINTS = {
     "rpopd": ["master.dialed", "master.planned", "master.receipts", "master.commit_before", "master.commit_after",
         "master.committed_sent", "master.verdict_sent", "master.settled", "master.done", "master.send", "master.sent",
@@ -214,8 +214,8 @@ class Campaign:
             time.sleep(self.rng.choice([0, 0.01, 0.03, 0.06, 0.1, 0.2]))
             if self.rng.random() < 0.05:
                 batch.rig.ctl("quarantine", "release", "all", check=False)
-            role = self.rng.choices(ROLES, [3, 3, 3, 5, 5, 5, 2])[0]
-            if role in ("rpopd", "sender", "all"):
+            role = self.rng.choices(ROLES, [3, 3, 3, 5, 5, 2, 5, 2])[0]
+            if role in ("rpopd", "sender", "connection", "all"):
                 batch.hard.add(self.starts)
             if daemon.running() and self.hurt(daemon, role):
                 self.done[role] += 1

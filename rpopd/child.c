@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender if it has
- * a next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and
+ * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender's if it
+ * has a next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and
  * goes when its last session ends.
  */
 #include <sys/wait.h>
@@ -60,7 +60,7 @@ static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
 	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm", .rules = deliverer_rules, .nrules = &deliverer_nrules },
 	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .rules = worker_rules, .nrules = &worker_nrules },
-	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .rules = sender_rules, .nrules = &sender_nrules },
+	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .rules = worker_rules, .nrules = &worker_nrules },
 };
 
 const char *

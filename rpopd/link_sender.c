@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the sender may say: the fate of each recipient of each message it has, in order, and the end of a session. */
+/* What a sender process may say: the fate of each recipient of each message it has, in order, and the end of its session. */
 #include <string.h>
 
 #include "rpopd.h"
@@ -12,8 +12,7 @@ static int	 sender_end(void *, struct imsg *);
 static int	 sender_printable(const char *, size_t);
 
 const struct rule	 sender_rules[] = {
-	{ IMSG_READY, SIZE(uint32_t), 0, RULES_ANY, child_ready },
-	{ IMSG_LOG, SIZE(struct msg_log), 0, RULES_ANY, child_log },
+	{ IMSG_LOG, SIZE(struct msg_log), 0, RULES_ANY, worker_log },
 	{ IMSG_SENT_RCPT, SIZE(struct msg_sent_rcpt), 0, RULES_ANY, sender_rcpt },
 	{ IMSG_SENT_MAIL, SIZE(struct msg_sent_mail), 0, RULES_ANY, sender_mail },
 	{ IMSG_SENT_END, SIZE(struct msg_sent_end), 0, RULES_ANY, sender_end },

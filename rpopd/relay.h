@@ -13,7 +13,7 @@
  *	relay_proof.c	whether results could be written down
  *	relay_dsn.c	what is said of failures
  *	quarantine_note.c	what is said of the quarantine
- *	link_sender.c	the sender's channel
+ *	link_sender.c	the channel of a sender process
  */
 #ifndef RELAY_H
 #define RELAY_H
@@ -32,6 +32,7 @@ struct child;
 struct config;
 struct imsg;
 struct nexthop_row;
+struct worker;
 
 enum relay_state { RELAY_WAITING = 0, RELAY_QUARANTINED = 1, RELAY_FAILED = 2 };
 
@@ -232,9 +233,9 @@ int	 job_start(struct relay_hop *, const struct nexthop_row *);
 int	 job_dialed(struct child *, uint32_t id, int fd);	/* 1: it was one of ours; fd is consumed then */
 int	 job_dial_failed(struct child *, uint32_t id, const char *text);
 int	 job_opened(const struct msg_spool_opened *, int fd);	/* likewise */
-int	 job_sent_rcpt(struct child *, const struct msg_sent_rcpt *);	/* 0, or -1: a lie */
-int	 job_sent_mail(struct child *, const struct msg_sent_mail *);
-int	 job_sent_end(struct child *, const struct msg_sent_end *);
+int	 job_sent_rcpt(const struct worker *, const struct msg_sent_rcpt *);	/* 0, or -1: a lie */
+int	 job_sent_mail(const struct worker *, const struct msg_sent_mail *);
+int	 job_sent_end(const struct worker *, const struct msg_sent_end *);
 void	 job_child_died(struct child *);
 void	 job_stop(void);			/* the daemon ends: no more mail */
 uint32_t job_count(void);
@@ -243,7 +244,7 @@ uint32_t job_count(void);
 
 int	 login_socket(const char *path, char *err, size_t errsize);	/* connected, non-blocking; -1 with a sentence */
 /* fd is consumed; 0, or -1 with a sentence. */
-int	 login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *, char *err, size_t errsize);
+int	 login_send(struct worker *sender, int fd, const struct nexthop_row *, char *err, size_t errsize);
 
 /* --- relay_result.c --- */
 /* A status as people know it: the next hop's reply in its own order, "451 4.2.0 later".  Returns dst. */

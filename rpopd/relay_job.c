@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One connection to a next hop: dialed by the dialer, or made here if it is a socket in the file system, and handed to the sender with
- * what it needs to log in.  Then message after message: the deliverer opens it, the sender tells what became of each recipient.
+ * One connection to a next hop: dialed by the dialer, or made here if it is a socket in the file system, and handed to a sender
+ * process of its own with what that needs to log in.  Then message after message: the deliverer opens it, the sender tells what
+ * became of each recipient.
  *
  *	DIALING		no connection yet
  *	OPENING		connected; the deliverer is asked for the message
@@ -9,7 +10,6 @@
  *	QUITTING	no more mail; the end is awaited
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +33,8 @@ struct job {
 	uint32_t		 id;
 	enum job_state		 state;
 	struct relay_hop	*hop;
-	struct child		*dialer, *sender;
+	struct child		*dialer, *sender;	/* sender: the template */
+	struct worker		*worker;	/* behind DIALING */
 	struct event		 clock;
 	struct relay_mail	*mail;		/* being sent; NULL: none */
 	int64_t			 ids[RELAY_RCPTS];
@@ -60,7 +61,8 @@ static void	 job_free(struct job *);
 static void	 job_clock(struct job *, int64_t);
 static void	 job_timeout(int, short, void *);
 static struct job *job_find(uint32_t);
-static struct job *job_of(const struct child *, uint32_t);
+static void	 job_died(void *);
+static struct job *job_of(const struct worker *, uint32_t);
 
 static LIST_HEAD(, job)	 jobs = LIST_HEAD_INITIALIZER(jobs);
 static uint32_t		 njobs;
@@ -82,7 +84,7 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 
 	watch_look(0);
 	dialer = child_current(ROLE_DIALER);
-	sender = child_current(ROLE_SENDER);
+	sender = worker_template(ROLE_SENDER);
 	if (dialer == NULL || sender == NULL || child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
 	if ((j = calloc(1, sizeof(*j))) == NULL)
@@ -143,7 +145,7 @@ static void
 job_connected(struct job *j, int fd)
 {
 	const struct nexthop_row	*row = config_nexthop(master.config, j->hop->id);
-	char				 err[PROTO_TEXT_SIZE] = "the store has no such next hop any more";
+	char				 label[PROTO_TEXT_SIZE], err[PROTO_TEXT_SIZE];
 
 	if (row == NULL || !j->sender->link.open || master.stopping) {
 		close(fd);
@@ -151,7 +153,13 @@ job_connected(struct job *j, int fd)
 		job_free(j);
 		return;
 	}
-	if (login_send(j->sender, j->id, fd, row, err, sizeof(err)) == -1) {
+	snprintf(label, sizeof(label), "next hop %.200s", relay_hop_name(row->id, err, sizeof(err)));
+	if ((j->worker = worker_start(j->sender, j->id, label, sender_rules, sender_nrules, job_died, j)) == NULL) {
+		close(fd);
+		job_fail(j, "no channel for the sender process");
+		return;
+	}
+	if (login_send(j->worker, fd, row, err, sizeof(err)) == -1) {
 		job_fail(j, err);
 		return;
 	}
@@ -240,7 +248,7 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	snprintf(m.envid, sizeof(m.envid), "rpopd.%lld.%lld", (long long)rows[0].arrived, (long long)rows[0].id);
 	j->state = JOB_SENDING;
 	HOOK("master.send");
-	link_send(&j->sender->link, IMSG_SEND_MAIL, fd, &m, sizeof(m));
+	link_send(&j->worker->link, IMSG_SEND_MAIL, fd, &m, sizeof(m));
 	for (i = 0; i < n; i++)
 		job_rcpt(j, i, &rows[i]);
 	free(rows);
@@ -274,11 +282,11 @@ job_rcpt(struct job *j, uint32_t i, const struct relay_row *row)
 	m.rcpt = i;
 	strlcpy(m.address, row->dest, sizeof(m.address));
 	strlcpy(m.original, row->original, sizeof(m.original));
-	link_send(&j->sender->link, IMSG_SEND_RCPT, -1, &m, sizeof(m));
+	link_send(&j->worker->link, IMSG_SEND_RCPT, -1, &m, sizeof(m));
 }
 
 int
-job_sent_rcpt(struct child *sender, const struct msg_sent_rcpt *m)
+job_sent_rcpt(const struct worker *sender, const struct msg_sent_rcpt *m)
 {
 	struct job		*j = job_of(sender, m->id);
 	struct relay_fate	*f;
@@ -300,7 +308,7 @@ job_sent_rcpt(struct child *sender, const struct msg_sent_rcpt *m)
 }
 
 int
-job_sent_mail(struct child *sender, const struct msg_sent_mail *m)
+job_sent_mail(const struct worker *sender, const struct msg_sent_mail *m)
 {
 	struct job	*j = job_of(sender, m->id);
 	size_t		 i;
@@ -335,13 +343,13 @@ static void
 job_quit(struct job *j)
 {
 	j->state = JOB_QUITTING;
-	link_send(&j->sender->link, IMSG_SEND_QUIT, -1, &j->id, sizeof(j->id));
+	link_send(&j->worker->link, IMSG_SEND_QUIT, -1, &j->id, sizeof(j->id));
 	job_clock(j, 2LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
 /* Whoever was not answered was not sent. */
 int
-job_sent_end(struct child *sender, const struct msg_sent_end *m)
+job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
 {
 	struct job		*j = job_of(sender, m->id);
 	struct relay_hop	*h;
@@ -404,6 +412,8 @@ job_free(struct job *j)
 {
 	if (j->dialer != NULL)
 		child_release(j->dialer);
+	if (j->worker != NULL)
+		worker_leave(j->worker);
 	child_release(j->sender);
 	evtimer_del(&j->clock);
 	LIST_REMOVE(j, entry);
@@ -413,8 +423,26 @@ job_free(struct job *j)
 }
 
 /*
- * The sender: whether what it was sending arrived is not known.  The dialer: nothing has begun.  The deliverer: the message that was
- * asked for comes no more.
+ * The sender process: whether what it was sending arrived is not known.  A next hop at which processes die is left alone for a
+ * while, as one that cannot be reached, unless it is their template that has died.
+ */
+static void
+job_died(void *arg)
+{
+	struct job		*j = arg;
+	struct relay_hop	*h = j->hop;
+	int			 unable = j->sender->link.open && j->state != JOB_QUITTING;
+
+	job_give_back(j, j->state == JOB_SENDING ? SEND_DOUBT : 0, "4.3.0 the sender died");
+	job_free(j);
+	if (unable)
+		relay_hop_failed(h, "the sender process died");
+	relay_kick();
+}
+
+/*
+ * The sender's template, or the dialer: nothing has begun; the template's forks say themselves that they die.  The deliverer:
+ * the message that was asked for comes no more.
  */
 void
 job_child_died(struct child *c)
@@ -422,10 +450,7 @@ job_child_died(struct child *c)
 	struct job	*j, *next;
 
 	LIST_FOREACH_SAFE(j, &jobs, entry, next) {
-		if (j->sender == c) {
-			job_give_back(j, j->state == JOB_SENDING ? SEND_DOUBT : 0, "4.3.0 the sender died");
-			job_free(j);
-		} else if (j->dialer == c) {
+		if (j->dialer == c || (j->sender == c && j->worker == NULL)) {
 			job_give_back(j, 0, NULL);
 			job_free(j);
 		} else if (j->state == JOB_OPENING && c->role == ROLE_DELIVERER) {
@@ -477,8 +502,8 @@ job_timeout(int fd, short event, void *arg)
 		job_give_back(j, SEND_TEMP, "4.3.0 the deliverer did not open the message");
 		job_quit(j);
 	} else {
-		log_warnx("sender does not answer; it is killed");
-		kill(j->sender->pid, SIGKILL);	/* its end will be noticed */
+		log_warnx("%s: its sender process does not answer and is killed", j->worker->label);
+		worker_kill(j->worker);		/* its end will be noticed */
 	}
 }
 
@@ -493,11 +518,11 @@ job_find(uint32_t id)
 	return (NULL);
 }
 
-/* One that this process works for. */
+/* That this process was forked for; NULL: none, or another one than it says. */
 static struct job *
-job_of(const struct child *sender, uint32_t id)
+job_of(const struct worker *sender, uint32_t id)
 {
-	struct job	*j = job_find(id);
+	struct job	*j = sender->arg;
 
-	return (j != NULL && j->sender == sender && j->state != JOB_DIALING ? j : NULL);
+	return (j != NULL && j->id == id ? j : NULL);
 }

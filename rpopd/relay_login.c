@@ -10,7 +10,7 @@
 
 #include "rpopd.h"
 
-static void	 login_part(struct child *, uint32_t, uint32_t, const uint8_t *, size_t);
+static void	 login_part(struct worker *, uint32_t, const uint8_t *, size_t);
 
 /* A connected non-blocking socket; -1 with a sentence. */
 int
@@ -34,7 +34,7 @@ login_socket(const char *path, char *err, size_t errsize)
 
 /* fd is consumed.  0, or -1 with a sentence. */
 int
-login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *row, char *err, size_t errsize)
+login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *err, size_t errsize)
 {
 	struct msg_send_start	 m;
 	struct pem		 ca = { NULL, 0 };
@@ -49,7 +49,7 @@ login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *
 		return (-1);
 	}
 	memset(&m, 0, sizeof(m));
-	m.id = id;
+	m.id = sender->id;
 	m.protocol = row->protocol;
 	m.tls = row->tls;
 	m.own_ca = ca.len > 0;
@@ -61,22 +61,21 @@ login_send(struct child *sender, uint32_t id, int fd, const struct nexthop_row *
 	strlcpy(m.helo, row->helo[0] != '\0' ? row->helo : master.config->settings.hostname, sizeof(m.helo));
 	strlcpy(m.tls_name, row->tls_name[0] != '\0' ? row->tls_name : row->host, sizeof(m.tls_name));
 	strlcpy(m.user, row->user, sizeof(m.user));
-	relay_hop_name(row->id, m.name, sizeof(m.name));
 	link_send(&sender->link, IMSG_SEND_START, fd, &m, sizeof(m));
 	for (off = 0; off < ca.len; off += n) {
 		n = ca.len - off < PROTO_FRAME_MAX ? ca.len - off : PROTO_FRAME_MAX;
-		login_part(sender, id, IMSG_SEND_CA, ca.data + off, n);
+		login_part(sender, IMSG_SEND_CA, ca.data + off, n);
 	}
-	login_part(sender, id, IMSG_SEND_SECRET, secret, len);
+	login_part(sender, IMSG_SEND_SECRET, secret, len);
 	explicit_bzero(secret, sizeof(secret));
 	pem_free(&ca);
 	return (0);
 }
 
 static void
-login_part(struct child *sender, uint32_t id, uint32_t type, const uint8_t *octets, size_t len)
+login_part(struct worker *sender, uint32_t type, const uint8_t *octets, size_t len)
 {
-	struct msg_send_part	 part = { id, 0 };
+	struct msg_send_part	 part = { sender->id, 0 };
 	uint8_t			 data[sizeof(part) + PROTO_FRAME_MAX];
 
 	memcpy(data, &part, sizeof(part));

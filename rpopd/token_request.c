@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One token request: dialed by the dialer, carried out by an oauth process of its own.  Once the provider has been asked it is not called
- * off, whoever has stopped waiting: the answer may hold a refresh token.
+ * One token request: dialed by the dialer, carried out by an oauth process of its own.  Once the provider has been asked it is
+ * not called off, whoever has stopped waiting: the answer may hold a refresh token.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A process that a template has forked for one token request or one connection to a next hop, and the channel to it: over that alone
- * go its secrets, and its word counts for that one piece of work.  Included by rpopd.h.
+ * A process that a template has forked for one token request or one connection to a next hop, and the channel to it: over that
+ * alone go its secrets, and its word counts for that one piece of work.  Included by rpopd.h.
  *
  *	WORKS	has an owner, who waits for what it says
  *	LEFT	its owner has what he wanted: it is to end by itself, within WORKER_GRACE

@@ -15,19 +15,19 @@
 
 static struct tls_config	*config_new(const struct buf *);
 
-static struct tls_config	*trusted;	/* the system's CAs */
+static struct tls	*warm_tls;	/* with the system's CAs; never connected by the template: each fork uses its own copy */
 
 /* Libraries read their files and the certificate store is chosen while there is a file system. */
 void
 jobtls_init(void)
 {
-	struct tls	*warm;
+	struct tls_config	*trusted;
 
-	if (tls_init() == -1 || (trusted = config_new(NULL)) == NULL || (warm = tls_client()) == NULL)
+	if (tls_init() == -1 || (trusted = config_new(NULL)) == NULL || (warm_tls = tls_client()) == NULL)
 		fatalx("tls_init failed");
-	if (tls_configure(warm, trusted) == -1)
-		fatalx("tls_configure: %s", tls_error(warm));
-	tls_free(warm);
+	if (tls_configure(warm_tls, trusted) == -1)
+		fatalx("tls_configure: %s", tls_error(warm_tls));
+	tls_config_free(trusted);	/* the context holds a reference */
 }
 
 /* NULL: no memory, or no certificate in ca. */
@@ -46,23 +46,21 @@ config_new(const struct buf *ca)
 	return (config);
 }
 
-/* A context for this connection, before the handshake; NULL and a text on failure. */
+/* A context for this connection, before the handshake, once in a process's life; NULL and a text on failure. */
 struct tls *
 jobtls_open(const struct msg_send_start *start, const struct buf *ca, int fd, char *text, size_t size)
 {
 	struct tls_config	*own = NULL;
-	struct tls		*tls = NULL;
+	struct tls		*tls = start->own_ca ? tls_client() : warm_tls;
 	unsigned int		 has = HAS_NEXTHOP | (start->own_ca ? HAS_CA : 0);
 
-	if ((start->own_ca && (own = config_new(ca)) == NULL) || (tls = tls_client()) == NULL)
+	if (tls == NULL || (start->own_ca && (own = config_new(ca)) == NULL)) {
 		snprintf(text, size, "TLS cannot be set up; is ca_file a file of PEM certificates?");
-	else if (tls_configure(tls, own != NULL ? own : trusted) == -1 || tls_connect_socket(tls, fd, start->tls_name) == -1)
-		(void)tlserror_explain(has, tls_error(tls), text, size);
-	else {
-		tls_config_free(own);	/* the context holds a reference */
-		return (tls);
+		return (NULL);
 	}
-	tls_free(tls);
-	tls_config_free(own);
-	return (NULL);
+	if ((own != NULL && tls_configure(tls, own) == -1) || tls_connect_socket(tls, fd, start->tls_name) == -1) {
+		(void)tlserror_explain(has, tls_error(tls), text, size);
+		return (NULL);
+	}
+	return (tls);
 }

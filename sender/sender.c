@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: ISC */
-/* The sender process's main program and its end of the channel to the master. */
-#include <event.h>
-#include <stdlib.h>
+/*
+ * The sender's main program: a template that forks one process per connection to a next hop, and that one's channel to the
+ * master.
+ */
 #include <string.h>
 #include <unistd.h>
 
 #include "../common/hook.h"
-#include "../common/link.h"
 #include "../common/log.h"
 #include "../common/proc.h"
+#include "../common/template.h"
+#include "../common/work.h"
 #include "sender.h"
 
 #define PART(max)	sizeof(struct msg_send_part), sizeof(struct msg_send_part) + (max)
 #define PAYLOAD(type)	sizeof(type), sizeof(type)
 #define HOST_CHARS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]"
 
+static void	 sender_warm(void);
+static void	 sender_run(pid_t, int) __dead;
 static int	 send_start(void *, struct imsg *);
 static int	 send_ca(void *, struct imsg *);
 static int	 send_secret(void *, struct imsg *);
-static int	 send_part(struct imsg *, int (*)(struct job *, const void *, size_t));
+static int	 send_part(struct imsg *, int (*)(uint32_t, const void *, size_t));
 static int	 send_mail(void *, struct imsg *);
 static int	 send_rcpt(void *, struct imsg *);
 static int	 send_quit(void *, struct imsg *);
 static int	 start_sound(const struct msg_send_start *);
-static void	 answer(uint32_t, const void *, size_t);
-static void	 master_down(void *, const char *) __dead;
 
 static const struct rule	 master_rules[] = {
 	{ IMSG_SEND_START, PAYLOAD(struct msg_send_start), 1, RULES_ANY, send_start },
@@ -36,34 +38,41 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_LOG_LEVEL, PAYLOAD(uint32_t), 0, RULES_ANY, proc_log_level }
 };
 
-static struct link		 master;
+static const struct template	 sender = { SANDBOX_SENDER, sender_warm, sender_run };
+static struct work		 work = { master_rules, nitems(master_rules), -1, 0, WORK_NEVER, job_ready, job_late };
 
 int
 main(int argc, char *argv[])
 {
-	struct proc_conf	 conf;
-	uint32_t		 version = PROTO_VERSION;
+	return (template_main(&sender, argc, argv));
+}
 
-	proc_getopts(&conf, argc, argv);
-	log_init(conf.progname, 1, conf.level);
-	if (event_init() == NULL)
-		fatalx("event_init");
-	if (link_open(&master, PROC_FD, master_rules, nitems(master_rules), NULL, master_down) == -1)
-		fatal("channel to the master");
-	proc_log_to(&master.ibuf);
+static void
+sender_warm(void)
+{
 	jobtls_init();
 	sasl_warm();
-	proc_lock_in(&conf, SANDBOX_SENDER, 0);
-	link_send(&master, IMSG_READY, -1, &version, sizeof(version));
-	event_dispatch();
-	fatalx("the event loop ended");
+}
+
+static void
+sender_run(pid_t parent, int no_seccomp)
+{
+	work_run(&work, SANDBOX_SENDER, parent, no_seccomp);
+}
+
+void
+sender_wait(int fd, short events, int64_t until)
+{
+	work.fd = fd;
+	work.events = events;
+	work.until = until;
 }
 
 static int
 start_sound(const struct msg_send_start *m)
 {
 	if (!proto_str(m->helo, sizeof(m->helo)) || !proto_str(m->tls_name, sizeof(m->tls_name)) ||
-	    !proto_str(m->user, sizeof(m->user)) || !proto_str(m->name, sizeof(m->name)))
+	    !proto_str(m->user, sizeof(m->user)))
 		return (0);
 	return ((m->protocol == SEND_LMTP || m->protocol == SEND_SMTP) && m->tls >= TLS_MODE_TLS && m->tls <= TLS_MODE_NONE &&
 	    m->null_sender <= NULL_SENDER_ALWAYS && m->timeout >= 1000 && m->timeout <= INT32_MAX && m->helo[0] != '\0' &&
@@ -78,22 +87,18 @@ send_start(void *arg __unused, struct imsg *imsg)
 
 	if (rules_payload(imsg, &m) == -1 || !start_sound(&m) || (fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
-	return (job_new(&m, fd) == NULL ? -1 : 0);
+	return (job_begin(&m, fd));
 }
 
-/* Its octets go to the job it names.  One that has ended meanwhile has been answered: so it is with all that follows. */
 static int
-send_part(struct imsg *imsg, int (*take)(struct job *, const void *, size_t))
+send_part(struct imsg *imsg, int (*take)(uint32_t, const void *, size_t))
 {
 	struct msg_send_part	 part;
-	struct job		*j;
 	struct ibuf		 ibuf;
 
 	if (imsg_get_ibuf(imsg, &ibuf) == -1 || ibuf_get(&ibuf, &part, sizeof(part)) == -1)
 		return (-1);
-	if ((j = job_find(part.id)) == NULL)
-		return (0);
-	return (take(j, ibuf_data(&ibuf), ibuf_size(&ibuf)));
+	return (take(part.id, ibuf_data(&ibuf), ibuf_size(&ibuf)));
 }
 
 static int
@@ -112,49 +117,33 @@ static int
 send_mail(void *arg __unused, struct imsg *imsg)
 {
 	struct msg_send_mail	 m;
-	struct job		*j;
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.sender, sizeof(m.sender)) || !proto_str(m.envid, sizeof(m.envid)) ||
 	    !proto_client(m.client, sizeof(m.client)) || m.rcpts == 0 || m.rcpts > PROTO_RCPT_MAX || m.notify > NOTIFY_FAILURE)
 		return (-1);
-	if ((j = job_find(m.id)) == NULL)
-		return (0);
-	return (job_mail(j, &m, imsg_get_fd(imsg)));
+	return (job_mail(&m, imsg_get_fd(imsg)));
 }
 
 static int
 send_rcpt(void *arg __unused, struct imsg *imsg)
 {
 	struct msg_send_rcpt	 m;
-	struct job		*j;
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.address, sizeof(m.address)) ||
 	    !proto_str(m.original, sizeof(m.original)))
 		return (-1);
-	if ((j = job_find(m.id)) == NULL)
-		return (0);
-	return (job_rcpt(j, &m));
+	return (job_rcpt(&m));
 }
 
 static int
 send_quit(void *arg __unused, struct imsg *imsg)
 {
-	struct job	*j;
 	uint32_t	 id;
 
-	if (rules_payload(imsg, &id) == -1)
-		return (-1);
-	return ((j = job_find(id)) == NULL ? 0 : job_quit(j));
+	return (rules_payload(imsg, &id) == -1 ? -1 : job_quit(id));
 }
 
-/* At once where possible: an answer that does not reach the master makes a second copy at the next hop. */
-static void
-answer(uint32_t type, const void *data, size_t len)
-{
-	if (link_send(&master, type, -1, data, len) == -1)
-		fatal("channel to the master");
-	(void)imsgbuf_write(&master.ibuf);
-}
+/* Answers go out at once where possible: one that does not reach the master makes a second copy at the next hop. */
 
 void
 sender_rcpt(uint32_t id, uint32_t mail, uint32_t rcpt, const struct smtp_rcpt *r)
@@ -162,6 +151,11 @@ sender_rcpt(uint32_t id, uint32_t mail, uint32_t rcpt, const struct smtp_rcpt *r
 	struct msg_sent_rcpt	 m;
 
 	memset(&m, 0, sizeof(m));
+	m.result = SEND_ACCEPTED;
+	m.mail = 1;
+	if (HOOK_ACTING("others"))
+		for (m.id = id > 8 ? id - 8 : 1; m.id < id + 8; m.id += m.id == id - 1 ? 2 : 1)
+			work_send(IMSG_SENT_RCPT, &m, sizeof(m));
 	m.id = id;
 	m.mail = mail;
 	m.rcpt = rcpt;
@@ -169,7 +163,7 @@ sender_rcpt(uint32_t id, uint32_t mail, uint32_t rcpt, const struct smtp_rcpt *r
 	m.code = r->code;
 	strlcpy(m.status, r->status, sizeof(m.status));
 	strlcpy(m.text, r->text != NULL ? r->text : "", sizeof(m.text));
-	answer(IMSG_SENT_RCPT, &m, sizeof(m));
+	work_send(IMSG_SENT_RCPT, &m, sizeof(m));
 }
 
 void
@@ -177,7 +171,7 @@ sender_mail(uint32_t id, uint32_t mail)
 {
 	struct msg_sent_mail	 m = { id, mail };
 
-	answer(IMSG_SENT_MAIL, &m, sizeof(m));
+	work_send(IMSG_SENT_MAIL, &m, sizeof(m));
 }
 
 /* text is encoded already */
@@ -191,14 +185,5 @@ sender_end(uint32_t id, enum fail_why why, int temp, const char *text)
 	m.why = why;
 	m.temp = temp != 0;
 	strlcpy(m.text, text, sizeof(m.text));
-	answer(IMSG_SENT_END, &m, sizeof(m));
-}
-
-/* The master is gone, and so is who wants an answer.  A master that breaks the rules is worse. */
-static void
-master_down(void *arg __unused, const char *why)
-{
-	if (why != NULL)
-		fatalx("channel to the master: %s", why);
-	_exit(0);
+	work_send(IMSG_SENT_END, &m, sizeof(m));
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The sender: hands messages on to next hops over SMTP (RFC 5321) or LMTP (RFC 2033), on sockets that are connected already.  The
- * protocol does no I/O: octets in, commands out, what became of each recipient through struct smtp_ops.
+ * The sender: hands messages on to next hops over SMTP (RFC 5321) or LMTP (RFC 2033), on sockets that are connected already,
+ * each in a process of its own, which a template forks.  The protocol does no I/O: octets in, commands out, what became of each
+ * recipient through struct smtp_ops.
  */
 #ifndef SENDER_H
 #define SENDER_H
@@ -15,8 +16,6 @@
 #include "../common/compat.h"
 #include "../common/proto.h"
 #include "../common/sasl.h"
-
-#define SENDER_JOBS	256		/* at once; the master asks for fewer */
 
 struct tls;
 
@@ -218,22 +217,25 @@ extern const smtp_handler	 mail_handlers[CMD_MAX];
 
 /* --- job_tls.c --- */
 
-void		 jobtls_init(void);	/* before the lock-in */
+void		 jobtls_init(void);	/* in the template */
 struct tls	*jobtls_open(const struct msg_send_start *, const struct buf *, int, char *, size_t);
 
-/* --- job.c: one session's descriptors and clock --- */
+/* --- job.c: the one session's descriptors and clock --- */
 
-struct job;
-struct job	*job_new(const struct msg_send_start *, int);	/* the descriptor is consumed; NULL: id in use */
-struct job	*job_find(uint32_t);
-int		 job_ca(struct job *, const void *, size_t);
-int		 job_go(struct job *, const void *, size_t);
-int		 job_mail(struct job *, const struct msg_send_mail *, int);
-int		 job_rcpt(struct job *, const struct msg_send_rcpt *);
-int		 job_quit(struct job *);
+/* 0, or -1: not now, or of another session. */
+int	 job_begin(const struct msg_send_start *, int);	/* the descriptor is consumed */
+int	 job_ca(uint32_t id, const void *, size_t);
+int	 job_go(uint32_t id, const void *, size_t);
+int	 job_mail(const struct msg_send_mail *, int);
+int	 job_rcpt(const struct msg_send_rcpt *);
+int	 job_quit(uint32_t id);
+void	 job_ready(void);
+void	 job_late(void);
 
-/* --- sender.c: answers to the master --- */
+/* --- sender.c --- */
 
+void	 sender_wait(int fd, short events, int64_t until);	/* for job_ready() or job_late() */
+/* Answers to the master; the process is to end behind the last one. */
 void	 sender_rcpt(uint32_t, uint32_t, uint32_t, const struct smtp_rcpt *);
 void	 sender_mail(uint32_t, uint32_t);
 void	 sender_end(uint32_t, enum fail_why, int, const char *);

@@ -19,7 +19,7 @@ static int	 line_done(struct smtp *);
 static int	 reply_done(struct smtp *);
 static int	 reply_taken(struct smtp *, const struct smtp_reply *);
 static int	 reply_unasked(struct smtp *, const struct smtp_reply *);
-static void	 trace(const struct smtp *, char, const char *);
+static void	 trace(char, const char *);
 static void	 trace_reply(const struct smtp *, const struct smtp_reply *);
 
 /* How long a state may last, as parts of the next hop's timeout, whose default is that of RFC 5321 section 4.5.3.2.1. */
@@ -263,7 +263,7 @@ smtp_queue(struct smtp *s, enum smtp_cmd cmd, uint32_t rcpt, const char *fmt, ..
 	va_end(ap);
 	if (n < 0 || (size_t)n >= sizeof(line) - 2)
 		return (smtp_fail(s, WHY_LOCAL_TEMP, 0, "a command is too long"));
-	trace(s, '>', line);
+	trace('>', line);
 	memcpy(line + n, "\r\n", 3);
 	if (buf_add(&s->out, line, (size_t)n + 2) == -1)
 		return (smtp_fail(s, WHY_LOCAL_TEMP, 0, "out of memory"));
@@ -325,14 +325,14 @@ smtp_quit(struct smtp *s)
 }
 
 static void
-trace(const struct smtp *s, char direction, const char *line)
+trace(char direction, const char *line)
 {
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (log_getlevel() < LOG_LEVEL_LOW)
 		return;
 	log_vis(text, sizeof(text), line, strlen(line));
-	log_debug("%s: %c %s", s->start->name, direction, text);
+	log_debug("%c %s", direction, text);
 }
 
 /* Challenges of a login may hold what the password can be guessed from. */
@@ -347,5 +347,5 @@ trace_reply(const struct smtp *s, const struct smtp_reply *r)
 		snprintf(text, sizeof(text), "%d ****", r->code);
 	else
 		smtp_text(s, text, sizeof(text), r);
-	log_debug("%s: < %s", s->start->name, text);
+	log_debug("< %s", text);
 }

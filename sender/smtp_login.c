@@ -223,7 +223,7 @@ login_respond(struct smtp *s, const char *verb, const char *mech)
 	size_t		 before = buf_len(out);
 
 	if (log_getlevel() >= LOG_LEVEL_LOW)
-		log_debug("%s: > %s%s%s****", s->start->name, verb, mech, mech[0] != '\0' ? " " : "");
+		log_debug("> %s%s%s****", verb, mech, mech[0] != '\0' ? " " : "");
 	s->secret_out = 1;
 	if (buf_add(out, verb, strlen(verb)) == -1 || buf_add(out, mech, strlen(mech)) == -1 ||
 	    (mech[0] != '\0' && buf_add(out, buf_len(b) > 0 ? " " : " =", buf_len(b) > 0 ? 1 : 2) == -1) ||

@@ -92,7 +92,7 @@ mail_xclient(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 		s->login.done = 0;
 		return (login_hello(s));
 	}
-	log_info("%s: XCLIENT refused: %s", s->start->name, smtp_text(s, text, sizeof(text), r));
+	log_info("XCLIENT refused: %s", smtp_text(s, text, sizeof(text), r));
 	s->no_xclient = 1;
 	return (mail_begin(s));
 }

@@ -214,7 +214,7 @@ def jails():
 
 
 @pytest.mark.parametrize("what", probe_names())
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender", "sender:fork"])
 def test_forbidden(jails, process, what):
     """Ended by the filter, or refused (exit 0); 42 means that it worked."""
     name, _, narrowed = process.partition(":")
@@ -230,7 +230,7 @@ def test_forbidden(jails, process, what):
 
 
 @pytest.mark.parametrize("what", ["sendmsg_fastopen", "sendto_fastopen"])
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender"])
+@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender", "sender:fork"])
 def test_no_new_connection(jails, process, what):
     """A socket still on its way to be connected, whose peer has reset it, can be sent elsewhere by a flag of the sending calls."""
     name, _, narrowed = process.partition(":")
@@ -266,7 +266,7 @@ def test_forbidden_to_the_master(personal, what):
 
 
 # Each role's own work; everything else must fail in it.
-OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "oauth": {"fork"},
+OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "oauth": {"fork"}, "sender": {"fork"},
     "deliverer": {"open_write"}}
 
 

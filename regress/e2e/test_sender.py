@@ -297,8 +297,8 @@ def test_pipe_for_a_message(sender):
         peer.line()
     job = sender.open(script)
     r, w = os.pipe()
-    sender.send("IMSG_SEND_MAIL", Mail(id=job, mail=1, octets=1, rcpts=1, sender=b""), r)
-    sender.send("IMSG_SEND_RCPT", Rcpt(id=job, mail=1, rcpt=0, address=b"a@y"))
+    sender.tell(job, "IMSG_SEND_MAIL", Mail(id=job, mail=1, octets=1, rcpts=1, sender=b""), r)
+    sender.tell(job, "IMSG_SEND_RCPT", Rcpt(id=job, mail=1, rcpt=0, address=b"a@y"))
     assert sender.results()[0][0][0] == "temp"
     os.close(r)
     os.close(w)
@@ -350,11 +350,12 @@ def test_ended_sessions_are_passed_over(sender):
 def test_master_that_breaks_the_rules(pki, broken):
     s = Sender(pki)
     try:
-        s.send(*broken)
-        assert s.receive() is None
+        job = s.fork()
+        s.tell(job, *broken)
+        assert s.receive() is None and s.exited(job) == 1
     finally:
         s.close()
-    assert s.status == 1
+    assert s.status == 0
 
 
 @pytest.mark.parametrize("point,seen", [("sender.dot", 0), ("sender.dot_sent", 1), ("sender.told", 1)])
@@ -374,10 +375,12 @@ def test_killed(pki, point, seen):
             pass
     s = Sender(pki, "-K", point)
     try:
-        s.mail(s.open(script), b"x\n", "a@y")
+        job = s.open(script)
+        s.mail(job, b"x\n", "a@y")
         heard = s.receive()
         assert heard is None or (point == "sender.told" and heard[0] == "IMSG_SENT_RCPT" and s.receive() is None)
         s.finish()
+        assert s.exited(job) == -9 and len(got) == seen
     finally:
         s.close()
-    assert s.status == -9 and len(got) == seen
+    assert s.status == 0

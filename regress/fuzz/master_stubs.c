@@ -142,6 +142,13 @@ struct child *child_current(enum role r) { (void)r; return (&none); }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
 void child_set_ready(struct child *c) { (void)c; }
+struct child *worker_template(enum role r) { return (child_current(r)); }
+struct worker *worker_start(struct child *t, uint32_t i, const char *l, const struct rule *r, size_t n, void (*d)(void *), void *a)
+{ (void)t; (void)i; (void)l; (void)r; (void)n; (void)d; (void)a; return (NULL); }
+void worker_leave(struct worker *w) { (void)w; }
+void worker_kill(struct worker *w) { (void)w; }
+const struct rule sender_rules[1] = { { .type = IMSG_NONE } };
+const size_t sender_nrules = 0;
 void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
 { (void)c; (void)i; (void)h; (void)p; (void)f; (void)s; }
 void child_retire(enum role r) { (void)r; }

@@ -20,6 +20,9 @@ struct config		 config;
 struct nexthop_row	 nexthops[3];
 struct relay_row	 rows[NROWS];
 struct child		 dialer, deliverer, sender;
+static struct worker	 workers[256];
+const struct rule	 sender_rules[1] = { { .type = IMSG_NONE } };
+const size_t		 sender_nrules = 0;
 struct sent		 sent[NROWS * 4];
 size_t			 nsent, ngrown, ntried;
 int64_t			 now = 1000000, wall = 1760000000;
@@ -148,6 +151,65 @@ child_current(enum role role)
 	struct child	*c = role == ROLE_DIALER ? &dialer : role == ROLE_SENDER ? &sender : &deliverer;
 
 	return (c->ready ? c : NULL);
+}
+
+struct child *
+worker_template(enum role role)
+{
+	return (child_current(role));
+}
+
+/* Each session has one, whose channel is as open as the template's. */
+struct worker *
+worker_start(struct child *template, uint32_t id, const char *label, const struct rule *rules, size_t nrules, void (*died)(void *),
+    void *arg)
+{
+	struct worker	*w = &workers[id % nitems(workers)];
+
+	assert_ptr_equal(template, &sender);
+	assert_null(w->arg);
+	(void)label;
+	(void)rules;
+	(void)nrules;
+	*w = (struct worker){ .template = template, .id = id, .died = died, .arg = arg, .link = { .open = 1 } };
+	return (w);
+}
+
+void
+worker_leave(struct worker *w)
+{
+	w->arg = NULL;
+}
+
+void
+worker_kill(struct worker *w)
+{
+	world_died(w->id);
+}
+
+int
+worker_log(void *arg, struct imsg *imsg)
+{
+	(void)arg;
+	(void)imsg;
+	return (0);
+}
+
+struct worker *
+world_worker(uint32_t id)
+{
+	return (&workers[id % nitems(workers)]);
+}
+
+void
+world_died(uint32_t id)
+{
+	struct worker	*w = world_worker(id);
+	void		*arg = w->arg;
+
+	w->arg = NULL;
+	if (arg != NULL)
+		w->died(arg);
 }
 
 void
@@ -468,7 +530,10 @@ world_teardown(void **state)
 	locked = 0;
 	world_later(40000);
 	result_retry(-1, 0, NULL);
+	sender.link.open = 0;
 	job_child_died(&sender);
+	for (i = 0; i < nitems(workers); i++)
+		world_died(i);
 	job_child_died(&dialer);
 	for (i = 1; i < NROWS; i++)
 		if ((it = relay_waiting(i)) != NULL)
@@ -586,10 +651,10 @@ world_answer(const char *results)
 		m.result = strchr(letters, results[i]) - letters;
 		snprintf(m.status, sizeof(m.status), "%s", results[i] == 'a' ? "2.1.5" : results[i] == 'p' ? "5.1.1" : "4.2.0");
 		snprintf(m.text, sizeof(m.text), "answer %c", results[i]);
-		assert_int_equal(job_sent_rcpt(&sender, &m), 0);
+		assert_int_equal(job_sent_rcpt(world_worker(id), &m), 0);
 	}
 	end = (struct msg_sent_mail){ id, number };
-	assert_int_equal(job_sent_mail(&sender, &end), 0);
+	assert_int_equal(job_sent_mail(world_worker(id), &end), 0);
 }
 
 void
@@ -597,6 +662,6 @@ world_end(enum fail_why why, int temp)
 {
 	struct msg_sent_end	 m = { .id = world_last(IMSG_SEND_START)->id, .why = why, .temp = temp, .text = "the end" };
 
-	assert_int_equal(job_sent_end(&sender, &m), 0);
+	assert_int_equal(job_sent_end(world_worker(m.id), &m), 0);
 	relay_run();
 }

@@ -40,5 +40,7 @@ void	 world_connect(void);			/* the last dial succeeds, and the message is opene
 void	 world_open(void);			/* the deliverer opens what was asked for last */
 void	 world_answer(const char *results);	/* for the last mail: "a" accepted, "t", "p", "d"; and SENT_MAIL */
 void	 world_end(enum fail_why, int temp);	/* of the last connection */
+struct worker *world_worker(uint32_t id);	/* the process of a connection */
+void	 world_died(uint32_t id);		/* it has died */
 
 #endif

@@ -78,7 +78,6 @@ setup(enum send_protocol protocol, enum tls_mode tls, const char *user)
 	strlcpy(start.helo, "us.example", sizeof(start.helo));
 	strlcpy(start.tls_name, "hop.example", sizeof(start.tls_name));
 	strlcpy(start.user, user != NULL ? user : "", sizeof(start.user));
-	strlcpy(start.name, "hop", sizeof(start.name));
 }
 
 void

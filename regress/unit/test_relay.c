@@ -692,32 +692,69 @@ test_full(void **state)
 	assert_int_equal(relay_full(), 0);
 }
 
-/* What a sender that dies had is in doubt; one that lies is found out. */
+/* What a sender that dies had is in doubt; one that lies, about another's session too, is found out.  Other connections go on. */
 static void
 test_sender(void **state)
 {
 	struct msg_sent_rcpt	 m = { .mail = 1, .rcpt = 1, .result = SEND_ACCEPTED };
 	struct msg_sent_mail	 end = { 0, 1 };
-	struct child		 other = sender;
+	struct msg_sent_end	 over = { .why = WHY_NONE };
+	uint32_t		 a, b;
 
 	(void)state;
 	world_row(1, 1, NOTIFY_NEVER, "");
 	world_row(1, 1, NOTIFY_NEVER, "");
 	world_commit(1, 2);
-	m.id = end.id = world_last(IMSG_DIAL)->id;
-	assert_int_equal(job_sent_mail(&sender, &end), -1);
+	m.id = end.id = over.id = a = world_last(IMSG_DIAL)->id;
+	assert_int_equal(job_sent_mail(world_worker(a), &end), -1);
 	world_connect();
-	assert_int_equal(job_sent_rcpt(&sender, &m), -1);	/* out of order */
+	world_row(2, 1, NOTIFY_NEVER, "");
+	world_commit(3, 3);
+	b = world_last(IMSG_DIAL)->id;
+	world_connect();
+	assert_int_not_equal(a, b);
+	assert_int_equal(job_sent_rcpt(world_worker(a), &m), -1);	/* out of order */
 	m.rcpt = 0;
-	assert_int_equal(job_sent_rcpt(&other, &m), -1);
-	assert_int_equal(job_sent_mail(&sender, &end), -1);	/* recipients missing */
-	assert_int_equal(job_sent_rcpt(&sender, &m), 0);
-	assert_int_equal(job_sent_rcpt(&sender, &m), -1);
-	job_child_died(&sender);
+	assert_int_equal(job_sent_rcpt(world_worker(b), &m), -1);	/* another's */
+	assert_int_equal(job_sent_mail(world_worker(b), &end), -1);
+	assert_int_equal(job_sent_end(world_worker(b), &over), -1);
+	assert_int_equal(job_sent_mail(world_worker(a), &end), -1);	/* recipients missing */
+	assert_int_equal(job_sent_rcpt(world_worker(a), &m), 0);
+	assert_int_equal(job_sent_rcpt(world_worker(a), &m), -1);
+	world_died(a);
 	assert_int_equal(rows[1].id, 0);			/* that one's answer had come */
 	assert_int_equal(rows[2].tries, 1);
 	assert_string_equal(rows[2].status, "4.3.0 the sender died");
+	assert_int_equal(job_count(), 1);
+	assert_true(relay_hop(1)->until > now);			/* no more connections for a while */
+	world_answer("a");
+	assert_int_equal(rows[3].id, 0);
+	assert_int_equal(relay_hop(1)->until, 0);
+	world_end(WHY_NONE, 0);
 	assert_int_equal(job_count(), 0);
+}
+
+/* A next hop at which senders die before anything was sent has a pause; if it is their template that died, it has none. */
+static void
+test_sender_dies(void **state)
+{
+	int	 i;
+
+	(void)state;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, 1);
+	for (i = 1; i >= 0; i--) {
+		assert_int_equal(job_dialed(&dialer, world_last(IMSG_DIAL)->id, dup(0)), 1);
+		sender.link.open = i == 1;
+		world_died(world_last(IMSG_SEND_START)->id);
+		assert_int_equal(job_count(), 0);
+		assert_int_equal(rows[1].tries, 0);
+		assert_int_equal(relay_hop(1)->until > now, i);
+		world_later(60000);
+		relay_run();
+	}
+	assert_int_equal(world_count(IMSG_DIAL), 3);
+	assert_int_equal(job_count(), 1);
 }
 
 /* A start finds what an earlier life left: waiting rows with their times, failed ones, no note about an old quarantine. */
@@ -755,7 +792,8 @@ main(void)
 		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
 		T(test_report_too_long), T(test_report_kills), T(test_report_postmaster_hop), T(test_report_together),
 		T(test_report_waits), T(test_report_overtaken),
-		T(test_locked), T(test_full), T(test_sender), T(test_start), T(test_missing), T(test_missing_at_the_end), T(test_lost),
+		T(test_locked), T(test_full), T(test_sender), T(test_sender_dies),
+		T(test_start), T(test_missing), T(test_missing_at_the_end), T(test_lost),
 		T(test_unwritable), T(test_move),
 	};
 
