@@ -3,6 +3,7 @@
 One process per token request and per connection to a next hop: what it holds is that one's, and what becomes of it, or what it
 says, is that one's matter alone.
 """
+import errno
 import os
 import re
 import signal
@@ -227,3 +228,40 @@ def test_connections_of_one_hop(unified, mta, popd):
     rigs.wait_for(lambda: unified.state("SELECT * FROM relay") == [], "the results")
     assert 1 <= hop.connections < 30 and hop.most_open <= 3 and 1 <= most <= 4
     assert daemon.stop() == 0
+
+
+# --- a process that cannot be made ---
+
+@pytest.mark.parametrize("process,call,n,words", [
+    ("sender", "fork", 1, "next hop hop: its sender process died: exit 1"),
+    ("sender", "dup2", 1, "next hop hop: its sender process died: exit 1"),
+    ("sender", "poll", 1, "next hop hop: its sender process died: exit 1"),
+    ("rpopd", "socketpair", 7, "next hop hop: no channel for the sender process")])
+def test_no_process(unified, mta, popd, process, call, n, words):
+    """The next hop has a pause and is tried again; nothing was sent meanwhile.  The template, and the daemon, live on."""
+    hop = mta("lmtp")
+    unified.nexthop("hop", hop)
+    unified.settings["nexthop"] = "hop"
+    unified.record(PM, "r", popd(messages=[corpus.mail("m", [("X-Real-To", "anna@example.org")])]), special="X-Real-To")
+    daemon = unified.start("-F", "%s:%s:%d:%d" % (process, call, n, errno.ENOMEM), hooks=True)
+    rigs.wait_for(lambda: words in daemon.log() and "1 message waits, next try in 60 s" in daemon.log(), "the failure")
+    assert unified.state("SELECT tries, sent FROM relay") in ([(0, 0)], [(1, 0)])
+    template = daemon.one("sender")
+    unified.ctl("queue", "retry", "all")
+    rigs.wait_for(lambda: unified.state("SELECT * FROM relay") == [], "the second attempt")
+    assert hop.taken() == ["anna@example.org"] and daemon.one("sender") == template
+    assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize("call", ["fork", "dup2", "poll"])
+def test_no_process_for_a_request(two, call):
+    """One of the two records fails, and is polled again."""
+    rig, _idps, answer = two
+    answer.set()
+    daemon = rig.start("-F", "oauth:%s:1:%d" % (call, errno.ENOMEM), hooks=True)
+    rigs.wait_for(lambda: ": its oauth process died: exit 1" in daemon.log(), "the failure")
+    failed = "SELECT count(*) FROM record_state WHERE error LIKE '%the oauth process died'"
+    rigs.wait_for(lambda: rig.state(failed) == [(1,)], "the record")
+    rig.ctl("poll", "all")
+    rigs.wait_for(lambda: rig.idents() == {"example.org/anna": ["m-left", "m-right"]}, "the mail")
+    assert daemon.log().count("its oauth process died") == 1 and daemon.stop() == 0

@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import subprocess
+import threading
 import time
 import types
 
@@ -20,8 +21,9 @@ import behaviours as B
 import corpus
 import rig as rigs
 from idp import Idp
+from mta import Mta
 
-ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "oauth", "request"]
+ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "oauth", "request", "sender", "connection"]
 CHILDREN = ROLES[1:]
 # CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SETPCAP SYS_CHROOT
 MASTER_CAPS = sum(1 << n for n in (0, 1, 3, 5, 6, 7, 8, 18))
@@ -50,25 +52,34 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def seen(pki):
-    """{role: Seen} of a daemon with one session half-way through a message."""
+    """{role: Seen} of a daemon with one session half-way through a message, a token request and a connection to a next hop."""
     from popd import Popd
     rig, idp = rigs.Rig(pki), Idp(pki)
     server = Popd(pki, B.Stall("retr", 0.5), [corpus.big("half", 1_000_000)], "pop3s")
+    other = Popd(pki, B.Behaviour(), [corpus.mail("handed")], "pop3s")
+    hop = Mta("lmtp")
+    hop.hold = threading.Event()
     try:
         rig.account("postmaster@example.org")
         rig.record("postmaster@example.org", "half", server)
         idp.behave = lambda handler, form: time.sleep(20)
         rig.client("idp", idp, client_secret="s3cret-word")
         rig.record("postmaster@example.org", "asking", server, password=None, oauth_client="idp", refresh_token="s3cret-word")
+        rig.account("anna@example.org")
+        rig.nexthop("hop", hop)
+        rig.record("anna@example.org", "handed", other)
+        rig.write_db()
+        rig.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'anna'")
         daemon = rig.start()
-        rigs.wait_for(lambda: server.count("retr") and rig.spooled() and idp.count(), "the session to be in the middle")
+        rigs.wait_for(lambda: server.count("retr") and rig.spooled() and idp.count() and hop.mails, "the session to be in the middle")
         found = {role: pids[0] for role, pids in daemon.processes().items() if pids}
         result = {role: Seen(pid) for role, pid in found.items()}
         result["rig"], result["log"] = rig, daemon.logfile
         yield result
     finally:
-        server.stop()
-        idp.stop()
+        hop.hold.set()
+        for peer in (server, other, idp, hop):
+            peer.stop()
         rig.close()
 
 
@@ -78,7 +89,7 @@ def test_there(seen, role):
 
 
 @pytest.mark.parametrize("role,user", [("dialer", "_rpopd"), ("template", "_rpopf"), ("session", "_rpopf"), ("deliverer", "_rpopm"),
-    ("oauth", "_rpopo"), ("request", "_rpopo")])
+    ("oauth", "_rpopo"), ("request", "_rpopo"), ("sender", "_rpops"), ("connection", "_rpops")])
 def test_uid_and_groups(seen, role, user):
     pw = pwd.getpwnam(user)
     assert seen[role].ids("Uid") == {pw.pw_uid}
@@ -87,7 +98,8 @@ def test_uid_and_groups(seen, role, user):
 
 
 @pytest.mark.parametrize("role,root", [("dialer", "run/dialer"), ("template", "run/fetcher"), ("session", "run/fetcher"),
-    ("deliverer", "mail"), ("oauth", "run/oauth"), ("request", "run/oauth")])
+    ("deliverer", "mail"), ("oauth", "run/oauth"), ("request", "run/oauth"),
+    ("sender", "run/sender"), ("connection", "run/sender")])
 def test_root_directory(seen, role, root):
     assert seen[role].root == seen[role].cwd == os.path.join(seen["rig"].dir, root)
 
@@ -133,24 +145,26 @@ def test_capabilities_of_the_master(seen):
 
 @pytest.mark.parametrize("role", CHILDREN)
 def test_descriptors(seen, role):
-    """Sockets and the event loop; the deliverer's own files besides; never a store or another process's file."""
+    """Sockets and the event loop; the deliverer's own files besides, and the message that a sender has; never a store."""
     for n, target in seen[role].fds.items():
         kind = target.split(":")[0]
         allowed = target == "/dev/null" or kind in ("socket", "anon_inode", "pipe") or (n == 2 and target == seen["log"])
         if role == "deliverer":
             allowed = allowed or target == seen["rig"].mail or target.startswith(seen["rig"].mail + "/")
+        if role == "connection":
+            allowed = allowed or target.startswith(os.path.join(seen["rig"].mail, "spool") + "/")
         assert allowed, "descriptor %d is %s" % (n, target)
     assert not any("rpopd.db" in t or "state.db" in t for t in seen[role].fds.values())
 
 
-@pytest.mark.parametrize("role,sockets", [("session", 3), ("request", 2)])
+@pytest.mark.parametrize("role,sockets", [("session", 3), ("request", 2), ("connection", 2)])
 def test_descriptors_of_a_fork(seen, role, sockets):
-    """Exactly those: server, master, and of a session deliverer."""
+    """Exactly those: server, master, and of a session deliverer; of a connection to a next hop the message besides."""
     assert len([t for t in seen[role].fds.values() if t.startswith("socket:")]) == sockets
-    assert len([n for n in seen[role].fds if n > 2]) == sockets
+    assert len([n for n in seen[role].fds if n > 2]) == sockets + (role == "connection")
 
 
-@pytest.mark.parametrize("role", ["template", "session", "oauth", "request"])
+@pytest.mark.parametrize("role", ["template", "session", "oauth", "request", "sender", "connection"])
 def test_descriptors_at_most(seen, role):
     assert len(seen[role].fds) <= 12
 
@@ -169,11 +183,11 @@ def test_no_writable_code(seen, role):
 @pytest.mark.parametrize("role", CHILDREN)
 def test_limits(seen, role):
     assert seen[role].limits["Max core file size"] == ["0", "0"]
-    if role not in ("template", "oauth"):
+    if role not in ("template", "oauth", "sender"):
         assert seen[role].limits["Max processes"] == ["0", "0"]
     if role != "deliverer":
         assert seen[role].limits["Max file size"] == ["0", "0"]
-    if role in ("session", "request"):
+    if role in ("session", "request", "connection"):
         assert int(seen[role].limits["Max open files"][0]) <= 64
 
 
