@@ -33,6 +33,7 @@ static const char *const imsg_types[IMSG_MAX] = {
 	[IMSG_FETCH_UIDS] = "FETCH_UIDS",
 	[IMSG_FETCH_SIZES] = "FETCH_SIZES",
 	[IMSG_FETCH_LISTED] = "FETCH_LISTED",
+	[IMSG_FETCH_PROGRESS] = "FETCH_PROGRESS",
 	[IMSG_FETCH_FINGERPRINTS] = "FETCH_FINGERPRINTS",
 	[IMSG_FETCH_LIST] = "FETCH_LIST",
 	[IMSG_FETCH_PLAN] = "FETCH_PLAN",
@@ -152,6 +153,7 @@ static const char *const fail_whys[WHY_MAX] = {
 	[WHY_TOKEN_TEMP] = "no access token for now",
 	[WHY_TOKEN_PERM] = "OAuth grant refused",
 	[WHY_RENUMBERED] = "messages were renumbered",
+	[WHY_CROWDED] = "no progress while others waited",
 };
 
 static const char *const fetch_stages[STAGE_MAX] = {

@@ -88,6 +88,7 @@ enum imsg_type {
 	IMSG_FETCH_UIDS,	/* packed: uint32_t msgno, uint8_t len, uid; only valid, well-formed lines */
 	IMSG_FETCH_SIZES,	/* packed: uint32_t msgno, uint32_t size by LIST, where want_sizes asked for it; before LISTED */
 	IMSG_FETCH_LISTED,	/* struct msg_fetch_listed: end of the listing */
+	IMSG_FETCH_PROGRESS,	/* (empty): the server has gone on since, or it is M or V that is waited for; once in 2 s at most */
 	IMSG_FETCH_FINGERPRINTS,	/* packed: uint32_t msgno, uint8_t fingerprint[PROTO_DIGEST_LEN]; answers to PLAN_FINGERPRINT */
 	/* M -> F */
 	IMSG_FETCH_LIST,	/* (empty): probes were not enough; list everything, UIDS and LISTED follow again */
@@ -228,6 +229,7 @@ enum fail_why {			/* what kind of failure; decides back-off and wording */
 	WHY_TOKEN_TEMP,		/* no access token now */
 	WHY_TOKEN_PERM,		/* the grant is gone: suspended until the row changes */
 	WHY_RENUMBERED,		/* the server has renumbered its messages; the administrator decides */
+	WHY_CROWDED,		/* no progress while others waited for a processor */
 	WHY_MAX
 };
 

@@ -91,6 +91,8 @@ struct session {
 	int64_t			 heard;		/* last octet from the server, or last time nothing was due */
 	int64_t			 rate_start;
 	uint64_t		 rate_octets, rate_reply;
+	int64_t			 told;		/* when the master was last told of progress */
+	uint64_t		 told_octets, told_reply;	/* since then; of then */
 	struct frame		 uids, prints, deleted;
 	enum fetch_stage	 stage;
 	enum fail_why		 why;

@@ -23,6 +23,8 @@
 #define READ_ROUNDS	8		/* reads before the queues are served again */
 #define RATE_WINDOW	60000		/* ms */
 #define RATE_OCTETS	6000		/* that a reply under way must bring in a window */
+#define PROGRESS_TIME	2000		/* ms between two words to the master that the server works */
+#define PROGRESS_OCTETS	8192		/* that one of these takes, if no reply is complete */
 #define MASTER_WAIT	60000		/* ms for the master to send what a session needs */
 #define GREETING_WAIT	30000		/* ms for a greeting in clear: a server that waits for TLS says nothing */
 #define LISTLESS	10000		/* ms for a list of capabilities to begin, where its first line names some */
@@ -35,6 +37,8 @@ static void	 session_step(struct session *);
 static void	 session_server(struct session *);
 static void	 session_shake(struct session *);
 static void	 session_receive(struct session *);
+static void	 session_progress(struct session *, size_t);
+static void	 session_tell(struct session *, int64_t);
 static void	 session_transmit(struct session *);
 static void	 session_lost(struct session *);
 static short	 session_events(const struct session *);
@@ -73,7 +77,7 @@ session_begin(struct session *s, const void *secret, size_t len)
 {
 	const char	*user = s->start.user;
 
-	s->heard = s->rate_start = clock_msec();
+	s->heard = s->rate_start = s->told = clock_msec();
 	s->deadline = s->heard + s->start.total_timeout;
 	alarm(s->start.total_timeout / 1000 + WATCHDOG);
 	if (user[0] == '\0' || !auth_clean(user, strlen(user)))
@@ -207,8 +211,29 @@ session_receive(struct session *s)
 		s->rate_octets += (uint64_t)n;
 		if (pop3_input(&s->pop3, data, (size_t)n) == -1 || s->pop3.state == POP3_HANDSHAKE)
 			return;
+		session_progress(s, (size_t)n);
 		outq_write(&s->pipe);
 	}
+}
+
+/* So many octets came in: the master is told now and then that the session gets on, or else it may end it when others wait. */
+static void
+session_progress(struct session *s, size_t octets)
+{
+	s->told_octets += octets;
+	if (s->pop3.replies != s->told_reply || s->told_octets >= PROGRESS_OCTETS)
+		session_tell(s, s->heard);
+}
+
+static void
+session_tell(struct session *s, int64_t now)
+{
+	if (now - s->told < PROGRESS_TIME)
+		return;
+	outq_send(&s->master, IMSG_FETCH_PROGRESS, NULL, 0);
+	s->told = now;
+	s->told_octets = 0;
+	s->told_reply = s->pop3.replies;
 }
 
 static void
@@ -276,7 +301,8 @@ session_clock(struct session *s)
 	if (session_throttled(s) || (s->conn.shaken && !pop3_expects(&s->pop3))) {
 		s->heard = s->rate_start = now;
 		s->rate_octets = 0;
-		return ((int)(left < INT32_MAX ? left : INT32_MAX));
+		session_tell(s, now);		/* it is one of us who takes his time, not the server */
+		return ((int)(left < PROGRESS_TIME ? left : PROGRESS_TIME));
 	}
 	if (pop3_listless(&s->pop3) && most > LISTLESS)
 		most = LISTLESS;

@@ -55,6 +55,7 @@ host_sweep(void)
 {
 	struct host	*h, *next;
 	size_t		 i;
+	enum lane	 lane;
 
 	RB_FOREACH(h, hosts, &hosts)
 		h->used = h->sessions > 0;
@@ -67,7 +68,8 @@ host_sweep(void)
 		}
 		if (h->sleeps)
 			heap_take(&asleep, &h->item);
-		heap_free(&h->waiting);
+		for (lane = 0; lane < LANE_MAX; lane++)
+			heap_free(&h->waiting[lane]);
 		RB_REMOVE(hosts, &hosts, h);
 		free(h);
 	}
@@ -174,6 +176,7 @@ host_close(struct host *h, const struct session *s)
 {
 	int64_t	 delay = master.config->settings.delay_failed_hosts * 1000LL, now = clock_msec();
 	char	 label[PROTO_HOST_SIZE + 16];
+	struct task	*t;
 	int	 asked = h->asked && h->until > now;
 
 	h->asked = 0;
@@ -191,8 +194,8 @@ host_close(struct host *h, const struct session *s)
 	h->state = HOST_DELAYED;
 	h->until = now + delay;
 	if (master.opt.once)
-		while (h->waiting.n > 0)
-			sched_skip(share_first(h), "its host failed");
+		while ((t = share_any(h)) != NULL)
+			sched_skip(t, "its host failed");
 }
 
 void

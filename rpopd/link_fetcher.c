@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "../common/clock.h"
 #include "../common/hook.h"
 #include "../common/log.h"
 #include "rpopd.h"
@@ -16,6 +17,7 @@ static void	 fetch_no_uidl(struct session *, const struct msg_fetch_stat *);
 static int	 fetch_uids(void *, struct imsg *);
 static int	 fetch_sizes(void *, struct imsg *);
 static int	 fetch_listed(void *, struct imsg *);
+static int	 fetch_progress(void *, struct imsg *);
 static int	 fetch_fingerprints(void *, struct imsg *);
 static int	 fetch_skipped(void *, struct imsg *);
 static int	 fetch_denied(void *, struct imsg *);
@@ -42,6 +44,7 @@ const struct rule	 fetch_rules[] = {
 	{ IMSG_FETCH_SIZES, 8, PROTO_FRAME_MAX, 0, IN(LISTING) | IN(CLOSING), fetch_sizes },
 	{ IMSG_FETCH_LISTED, sizeof(struct msg_fetch_listed), sizeof(struct msg_fetch_listed), 0, IN(LISTING) | IN(CLOSING),
 	    fetch_listed },
+	{ IMSG_FETCH_PROGRESS, 0, 0, 0, RULES_ANY, fetch_progress },
 	{ IMSG_FETCH_FINGERPRINTS, 4 + PROTO_DIGEST_LEN, PROTO_FRAME_MAX, 0, IN(MATCHING) | IN(CLOSING), fetch_fingerprints },
 	{ IMSG_FETCH_SKIPPED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0,
 	    IN(MATCHING) | IN(FETCHING) | IN(CLOSING), fetch_skipped },
@@ -208,6 +211,15 @@ fetch_probed(struct session *s)
 	if (plan_init(&s->plan, count) == -1)
 		return (fetch_go_on(s, PLAN_FAILED));
 	link_send(&s->link, IMSG_FETCH_LIST, -1, NULL, 0);
+	return (0);
+}
+
+/* The server works.  One in bad hands that lies about it keeps what it has: its own processor, until the session's deadline. */
+static int
+fetch_progress(void *arg, struct imsg *imsg)
+{
+	(void)imsg;
+	((struct session *)arg)->progress = clock_msec();
 	return (0);
 }
 

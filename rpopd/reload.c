@@ -171,6 +171,7 @@ reload_tasks(const struct config *config, char *err, size_t errsize)
 			free(tasks);
 			return (NULL);
 		}
+		tasks[i].slow = tasks[i].rs.failing != 0;	/* perhaps it stalled: why it failed is not kept */
 	}
 	return (tasks);
 }
@@ -249,6 +250,7 @@ reload_take_over(struct task *t, struct task *was)
 	t->tries = was->tries;
 	t->unnamed = was->unnamed;
 	t->refusals = was->refusals;
+	t->slow = was->slow;
 	t->polled = was->polled;
 	t->capa_retry = was->capa_retry;
 	t->capa_failed = was->capa_failed;

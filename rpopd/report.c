@@ -87,6 +87,10 @@ report_session(struct session *s)
 	t->ended = clock_msec();
 	t->tries = s->why == WHY_NONE || hosts ? 0 : s->why == t->why ? t->tries + 1 : 1;
 	t->why = s->why;
+	if (s->why == WHY_TIMEOUT || s->why == WHY_CROWDED)
+		t->slow = 1;
+	else if (s->why == WHY_NONE && !s->excused)
+		t->slow = 0;
 	if (s->why == WHY_TOO_SOON)
 		retry_learn(t, s->why, s->login_delay);
 	report_quarantined(s, t);
@@ -98,7 +102,7 @@ report_session(struct session *s)
 		if (state_record_put(t->mailbox, &t->rs) == -1)
 			log_debug("%s: status not stored", s->label);
 	}
-	if (s->why != WHY_NONE && s->why != WHY_STOPPED)
+	if (s->why != WHY_NONE && s->why != WHY_STOPPED && s->why != WHY_CROWDED)
 		master.failed = 1;
 	/* More than one session may do is there, or more than the server shows: it follows at once, unless the server minds. */
 	if (s->why == WHY_NONE && (s->plan.cut > 0 || s->retrieved >= PORTION))
@@ -107,7 +111,7 @@ report_session(struct session *s)
 	t->again = 0;
 }
 
-/* A record whose host failed waits for it, with the others of that host. */
+/* A record whose host failed waits for it, with the others of that host.  With -1 who was cut off has its turn in the slow lane. */
 static void
 report_next(const struct session *s, struct task *t, int hosts)
 {
@@ -117,7 +121,7 @@ report_next(const struct session *s, struct task *t, int hosts)
 	sched_next(t);
 	if (t->rec->period == 0)
 		return;
-	if (t->again || (waits && !master.opt.once))
+	if (t->again || (master.opt.once ? s->why == WHY_CROWDED : waits))
 		sched_add(t, now);
 	else if (s->plan.postponed > 0)
 		sched_add(t, now + POSTPONED);

@@ -78,6 +78,7 @@ struct task {
 	uint32_t		 refusals;	/* polls in a row that met refusals of messages without a unique-id */
 	uint32_t		 uidl_refused;	/* polls in a row in which it was */
 	int			 derived;	/* its server has unique-ids that break the rules: told */
+	int			 slow;		/* no session has succeeded since one stalled: see share.c */
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
 	int			 renewed;	/* a refused access token was replaced; no login has succeeded since */

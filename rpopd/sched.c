@@ -19,6 +19,7 @@
 
 static void	 sched_leave(struct task *);
 static void	 sched_move(struct task *, struct heap *, int64_t);
+static struct task *sched_first(int64_t);
 static int	 sched_permitted(struct task *, int64_t);
 static int64_t	 sched_earliest(const struct task *);
 static int64_t	 sched_epoch(int64_t);
@@ -89,6 +90,7 @@ sched_run(void)
 	struct heap_item	*item;
 	struct task		*t;
 	int64_t			 now = clock_msec();
+	int			 wanted = 0;
 
 	if (master.stopping) {
 		evtimer_del(&timer);
@@ -107,10 +109,9 @@ sched_run(void)
 			share_put(t);
 		}
 	}
-	while (!commit_blocked() && !relay_full() && mailroot_right() && master.nsessions < master.config->settings.processors &&
-	    (t = share_next()) != NULL) {
-		if (!sched_permitted(t, now))
-			continue;
+	while (!commit_blocked() && !relay_full() && mailroot_right() && (t = sched_first(now)) != NULL) {
+		if ((wanted = master.nsessions >= master.config->settings.processors))
+			break;
 		if (!space_enough()) {
 			if (!master.opt.once)
 				break;		/* it kicks us */
@@ -123,7 +124,19 @@ sched_run(void)
 		sched_remove(t);
 		host_begin(t->session);
 	}
+	share_watch(now, wanted);
 	sched_arm();
+}
+
+/* Whose turn it is, of those that the clock permits; NULL: nobody's. */
+static struct task *
+sched_first(int64_t now)
+{
+	struct task	*t;
+
+	while ((t = share_next()) != NULL && !sched_permitted(t, now))
+		continue;
+	return (t);
 }
 
 /* May this task, which is due, be polled as far as the clock is concerned?  If not, it waits elsewhere now. */
@@ -301,7 +314,8 @@ sched_state(const struct task *t, int64_t *next)
 	if (t->gate != NULL && t->queue == &t->gate->held)
 		return ("window");
 	if (t->share != NULL)
-		return (delayed ? "host-delay" : relay_full() ? "queue-full" : *space_trouble() != '\0' ? "disk-full" : "queued");
+		return (delayed ? "host-delay" : relay_full() ? "queue-full" : *space_trouble() != '\0' ? "disk-full" :
+		    t->slow ? "queued-slow" : "queued");
 	return (t->due <= clock_msec() ? "queued" : "idle");
 }
 
@@ -324,8 +338,8 @@ sched_timer(int fd, short event, void *arg)
 }
 
 /*
- * Wake up for the first record, host or gate that has to wait.  What is due and waits for a processor, a child or the store is
- * called for when one of them is free.
+ * Wake up for the first record, host or gate that has to wait, and for sessions that stall while others wait for theirs.  What is due
+ * and waits for a processor, a child or the store is called for when one of them is free.
  */
 static void
 sched_arm(void)
@@ -338,6 +352,8 @@ sched_arm(void)
 		due = host_due();
 	if (gate_due() < due)
 		due = gate_due();
+	if (share_alarm() < due)
+		due = share_alarm();
 	if (due == INT64_MAX || master.stopping) {
 		evtimer_del(&timer);
 		return;

@@ -82,6 +82,7 @@ void		 gate_tick(void);			/* let go what is permitted now, stop dials that no lo
 int64_t		 gate_due(void);			/* monotonic ms of the next gate_tick(); INT64_MAX: never */
 
 RB_HEAD(shares, share);
+enum lane { LANE_QUICK, LANE_SLOW, LANE_MAX };	/* see share.c */
 
 /* host.c: a name and a port. */
 enum host_state {
@@ -97,9 +98,9 @@ struct host {
 	uint16_t		 port;
 	uint16_t		 used;		/* by a record of this config */
 	enum host_state		 state;
-	struct heap		 waiting;	/* shares, see share.c */
+	struct heap		 waiting[LANE_MAX];	/* shares, see share.c */
 	struct shares		 shares;	/* the same, by owner */
-	struct share		*offered;	/* the first of waiting, if it may have one more session; NULL: it may not */
+	struct share		*offered[LANE_MAX];	/* the first of waiting, if it may have one more session; NULL: it may not */
 	struct heap_item	 item;
 	int			 sleeps;	/* among those that host_wake() looks at */
 	uint32_t		 sessions, failures;	/* open; tries that failed in a row */
@@ -129,10 +130,12 @@ int64_t		 host_due(void);			/* when the next one is */
 void		 share_put(struct task *);		/* due: it waits, in no queue so far */
 void		 share_take(struct task *);		/* and does no longer */
 struct task	*share_next(void);			/* of the tasks that may start, the one whose turn it is; NULL: none */
-struct task	*share_first(const struct host *);	/* of those that wait for this host, of which there must be some */
+struct task	*share_any(const struct host *);	/* of those that wait for this host; NULL: none does */
 void		 share_offer(struct host *, int may);
 void		 share_begin(struct session *);		/* the session counts as its owner's */
 void		 share_end(struct session *);
+void		 share_watch(int64_t now, int wanted);	/* end what stalls while somebody could begin but for a processor */
+int64_t		 share_alarm(void);			/* monotonic ms of the next share_watch(); INT64_MAX: never */
 
 /* retry.c: how long until the next poll. */
 int		 retry_blames_host(enum fetch_stage, enum fail_why);

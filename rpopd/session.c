@@ -97,7 +97,7 @@ session_begin(struct task *t, struct trial *trial)
 	s->task = t;
 	s->mailbox = t->mailbox;
 	s->trial = trial;
-	s->begun = clock_msec();
+	s->begun = s->progress = clock_msec();
 	s->epoch = time(NULL);
 	s->leave = rec->leave;
 	s->no_capa = capa_skipped(t);
@@ -224,6 +224,7 @@ session_state(struct session *s, enum session_state state)
 	log_debug("%s: session %u %s -> %s", s->label, s->id, session_state_str(s->state), session_state_str(state));
 	s->state = state;
 	s->link.state = state;
+	s->progress = clock_msec();
 }
 
 struct session *

@@ -42,6 +42,7 @@ struct session {
 	struct event		 timer;		/* the master's own clock on it */
 	struct plan		 plan;
 	int64_t			 begun;		/* monotonic ms */
+	int64_t			 progress;	/* likewise: when it last got anywhere */
 	int64_t			 epoch;		/* likewise, by the wall clock */
 	uint32_t		 leave;
 	struct quota		 quota;

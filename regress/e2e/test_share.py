@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Fair shares of the processors: whose turn it is when more records are due than sessions may run (S10)."""
 import threading
+import time
 
 import pytest
 
@@ -54,4 +55,85 @@ def test_an_owner_with_many(two, popd):
     for _ in range(100):
         slow.behaviour.goon.release()
     rigs.wait_for(lambda: all(r["last_success"] for r in rows(two).values()), "everybody's poll")
+    assert daemon.stop() == 0
+
+
+class Deaf(Behaviour):
+    """No answer to the password, until the test says that all is well again."""
+    well = None
+
+    def cmd_pass(self, s, arg):
+        self.well.wait(120)
+        super().cmd_pass(s, arg)
+
+
+class Steady(Behaviour):
+    """A long message, a little in each second."""
+    size, step = 60000, 5000
+
+    def __init__(self):
+        super().__init__()
+        self.begun = threading.Event()
+
+    def wire(self, s, point, data):
+        if len(data) < self.size:
+            return super().wire(s, point, data)
+        self.begun.set()
+        for i in range(0, len(data), self.step):
+            s.send(data[i:i + self.step])
+            time.sleep(1)
+
+
+def stalling(rig, popd, n):
+    """So many records of one owner, each with a server of its own that is deaf."""
+    well = threading.Event()
+    servers = [popd(Deaf(), [corpus.mail("slow%d" % i)]) for i in range(n)]
+    for i, server in enumerate(servers):
+        server.behaviour.well = well
+        rig.record("anna@example.org", "slow%d" % i, server, period=600)
+    return servers, well
+
+
+def test_servers_that_stall(two, popd):
+    """Six of them and four processors: half go on serving those that work while the others are held, and nothing is lost for it."""
+    two.settings.update(processors=4, idle_timeout=30)
+    servers, well = stalling(two, popd, 6)
+    work = [popd(messages=[corpus.mail("work%d" % i)]) for i in range(3)]
+    for i, server in enumerate(work):
+        two.record("bert@example.org", "work%d" % i, server, period=None)
+    daemon = two.start()
+    rigs.wait_for(lambda: two.status()["daemon"]["sessions"] == 4, "all processors to be held")
+    two.sqlite("UPDATE rpop SET period = 600;")
+    two.ctl("reload")
+    rigs.wait_for(lambda: two.idents() == {BERT: ["work0", "work1", "work2"]}, "the mail of those that work")
+    assert "no answer for" not in daemon.log(), "it came before any server's idle clock had run out"
+    ended = [r for r in rows(two).values() if "without progress while others waited" in (r["last_error"] or "")]
+    assert ended and all(r["failures"] == 0 and r["name"].startswith("slow") for r in ended)
+    assert two.status()["daemon"]["sessions"] >= 2
+    two.ctl("poll", "anna@example.org")
+    well.set()
+    rigs.wait_for(lambda: two.idents().get(ANNA) == ["slow%d" % i for i in range(6)], "the mail of those that stalled")
+    rigs.wait_for(lambda: all(r["last_success"] and not r["last_error"] for r in rows(two).values()), "the end of their sessions")
+    assert daemon.stop() == 0
+    assert not [m for s in servers for m in s.box.left()]
+
+
+def test_a_long_message(two, popd):
+    """One that comes steadily is progress: its session is not ended although others wait, and a server beside it stalls."""
+    two.settings.update(processors=2, idle_timeout=15)
+    big = corpus.mail("big") + b"0123456789abcdef" * 4 * 1000 + b"\r\n"
+    steady, work = popd(Steady(), [big]), popd(messages=[corpus.mail("work")])
+    two.record("anna@example.org", "steady", steady, period=600)
+    servers, well = stalling(two, popd, 1)
+    two.record("bert@example.org", "work", work, period=None)
+    daemon = two.start()
+    assert steady.behaviour.begun.wait(60)
+    two.sqlite("UPDATE rpop SET period = 600;")
+    two.ctl("reload")
+    rigs.wait_for(lambda: rows(two)["work"]["state"] == "queued", "somebody to wait")
+    rigs.wait_for(lambda: two.idents().get(ANNA) == ["big"], "the long message")
+    rigs.wait_for(lambda: two.idents().get(BERT) == ["work"], "the other one")
+    assert steady.count("retr") == 1
+    assert "others waited" not in daemon.log()
+    well.set()
     assert daemon.stop() == 0

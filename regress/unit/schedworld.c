@@ -87,7 +87,7 @@ session_start(struct task *t)
 	started[nstarted++] = t;
 	s = calloc(1, sizeof(*s));
 	s->task = t;
-	s->begun = now;
+	s->begun = s->progress = now;
 	s->state = SESSION_DIALING;
 	t->session = s;
 	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
@@ -99,6 +99,20 @@ void
 session_stop(struct session *s)
 {
 	s->stopping = 1;
+}
+
+void
+session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+{
+	s->stage = stage;
+	s->why = why;
+	snprintf(s->error, sizeof(s->error), "%s", text);
+}
+
+void
+session_kill(struct session *s)
+{
+	s->state = SESSION_CLOSING;
 }
 
 const char *
@@ -183,6 +197,7 @@ world_setup(void **state)
 	master.config = &config;
 	config.settings.processors = 1000;
 	config.settings.host_sessions = 1000;
+	config.settings.idle_timeout = 180;
 	config.settings.delay_failed_accounts = 300;
 	config.settings.delay_failed_hosts = 300;
 	config.settings.schedule = "";
@@ -241,6 +256,7 @@ world_login(struct task *t)
 	struct msg_fetch_stat	 stat = { .expire = UINT32_MAX };
 
 	t->session->state = SESSION_LISTING;
+	t->session->progress = now;
 	report_login(t->session, &stat);
 }
 

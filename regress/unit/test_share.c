@@ -234,6 +234,164 @@ test_model(void **state)
 	}
 }
 
+/* How many sessions of the records from first on, and how many of these are being ended. */
+static size_t
+sessions(size_t first, size_t n, size_t *ended)
+{
+	size_t	 i, count = 0;
+
+	for (*ended = 0, i = first; i < first + n; i++) {
+		count += master.tasks[i].session != NULL;
+		*ended += master.tasks[i].session != NULL && master.tasks[i].session->state == SESSION_CLOSING;
+	}
+	return (count);
+}
+
+/* 10 s without progress while others wait: what is over half of the processors ends, those first that got nowhere for the longest. */
+static void
+test_stall(void **state)
+{
+	size_t	 i, ended;
+
+	(void)state;
+	for (i = 0; i < 10; i++) {
+		sched_add(&master.tasks[i], now);
+		sched_run();
+		world_later(100);
+	}
+	world_later(100000);
+	sched_run();
+	sessions(0, 10, &ended);
+	assert_int_equal(ended, 0);		/* nobody waits: nobody is in the way */
+	for (i = 0; i < 8; i++)
+		master.tasks[i].session->progress = now + (int64_t)i;
+	world_later(1000);
+	for (i = MANY; i < MANY + 10; i++)
+		sched_add(&master.tasks[i], now);
+	sched_run();
+	sessions(0, 10, &ended);
+	assert_int_equal(ended, 0);		/* two stall */
+	assert_true(share_alarm() == now + 9000);
+	world_later(8999);
+	sched_run();
+	sessions(0, 10, &ended);
+	assert_int_equal(ended, 0);
+	world_later(100);
+	sched_run();
+	assert_int_equal(sessions(0, 10, &ended), 10);
+	assert_int_equal(ended, 5);		/* and now all of them */
+	for (i = 0; i < 10; i++)
+		if ((master.tasks[i].session->state == SESSION_CLOSING) != (i < 3 || i >= 8))
+			fail_msg("record %zu", i);
+	assert_int_equal(master.tasks[8].session->why, WHY_CROWDED);
+	assert_string_equal(master.tasks[8].session->error,
+	    "ended: 110 s without progress while others waited for a processor; see settings.processors");
+	for (i = 0; i < 10; i++)
+		if (master.tasks[i].session->state == SESSION_CLOSING)
+			world_end(&master.tasks[i], STAGE_QUIT, WHY_NONE);
+	sched_run();
+	assert_int_equal(sessions(MANY, 10, &ended), 5);
+	assert_int_equal(master.tasks[8].rs.failures, 0);
+	assert_int_equal(master.tasks[8].host->state, HOST_OPEN);
+	assert_in_range(master.tasks[8].due - now, 599000, 631000);
+	assert_int_equal(master.tasks[8].slow, 1);
+}
+
+/* Records that stalled have half of the processors, are not ended there, and leave it when a session of theirs succeeds. */
+static void
+test_slow_lane(void **state)
+{
+	size_t	 i, ended;
+	int64_t	 next;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		master.tasks[i].slow = 1;
+		sched_add(&master.tasks[i], now - 1000 + (int64_t)i);
+	}
+	sched_run();
+	assert_int_equal(sessions(0, 20, &ended), 5);		/* nobody else is there, and their place is kept */
+	assert_string_equal(sched_state(&master.tasks[19], &next), "queued-slow");
+	for (i = MANY; i < MANY + 10; i++)
+		sched_add(&master.tasks[i], now);
+	sched_run();
+	assert_int_equal(sessions(MANY, 10, &ended), 5);
+	world_later(170000);
+	sched_run();
+	assert_int_equal(sessions(0, 20, &ended), 5);
+	assert_int_equal(ended, 0);
+	sessions(MANY, 10, &ended);
+	assert_int_equal(ended, 5);				/* the half is theirs: who stalls in the quick lane gets nothing of it */
+	world_end(&master.tasks[0], STAGE_LOGIN, WHY_TIMEOUT);
+	world_end(&master.tasks[1], STAGE_QUIT, WHY_NONE);
+	world_end(&master.tasks[2], STAGE_LOGIN, WHY_AUTH);
+	assert_int_equal(master.tasks[0].slow, 1);
+	assert_int_equal(master.tasks[1].slow, 0);
+	assert_int_equal(master.tasks[2].slow, 1);
+	sched_run();
+	assert_int_equal(sessions(0, 20, &ended), 2);		/* an owner with two waits for those with none, until he has none */
+	world_end(&master.tasks[3], STAGE_LOGIN, WHY_TIMEOUT);
+	world_end(&master.tasks[4], STAGE_LOGIN, WHY_TIMEOUT);
+	sched_run();
+	assert_ptr_equal(started[nstarted - 2], &master.tasks[5]);
+	/* A single processor is for both lanes. */
+	config.settings.processors = 1;
+	while (master.nsessions > 0)
+		world_end(TAILQ_FIRST(&master.sessions)->task, STAGE_QUIT, WHY_NONE);
+	sched_run();
+	assert_int_equal(master.nsessions, 1);
+}
+
+/*
+ * 60 records whose servers stall behind the password, one whose server takes a minute to open the mailbox, and 100 that work, with ten
+ * processors: once all have been tried, those that work wait for no longer than a session may stall, and the slow one gets its mail.
+ */
+static void
+test_story(void **state)
+{
+	struct session	*s, *next;
+	size_t		 i, second, served = 0, cut = 0, worked = 0;
+	int64_t		 age, first = 0, longest = 0;
+
+	(void)state;
+	for (i = 0; i < NTASKS; i++) {
+		records[i].account = (uint32_t)i;
+		records[i].period = 300;
+		if (i <= 60 || i >= 100)
+			sched_add(&master.tasks[i], now);
+	}
+	for (second = 0; second < 3600; second++) {
+		sched_run();
+		world_later(1000);
+		TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+			i = (size_t)(s->task - master.tasks);
+			age = now - s->begun;
+			if (s->state == SESSION_CLOSING) {
+				cut += i == 60;
+				world_end(s->task, STAGE_LOGIN, WHY_NONE);
+			} else if (i < 60 && age >= 180000)
+				world_end(s->task, STAGE_LOGIN, WHY_TIMEOUT);
+			else if (i >= 100 || (i == 60 && age >= 60000)) {
+				served += i == 60;
+				worked += i >= 100;
+				world_end(s->task, STAGE_QUIT, WHY_NONE);
+			}
+		}
+		if (second == 300) {
+			first = longest;
+			longest = 0;
+		}
+		for (i = 100; i < NTASKS; i++)
+			if (master.tasks[i].share != NULL && now - master.tasks[i].due > longest)
+				longest = now - master.tasks[i].due;
+	}
+	assert_in_range(first, 0, 13 * 12000);		/* five of the 61 end every ten seconds, and are known then */
+	assert_in_range(longest, 0, 12000);
+	assert_true(worked > 1000);
+	assert_true(served > 0);
+	assert_true(cut <= served + 1);
+}
+
 int
 main(void)
 {
@@ -244,6 +402,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_hosts, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_by_hand, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_model, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_stall, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_slow_lane, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_story, setup, world_teardown),
 	};
 
 	event_init();
