@@ -343,6 +343,7 @@ struct msg_fetch_done {
 	uint32_t	 deleted;
 	uint64_t	 octets;
 	uint32_t	 quit_ok;		/* 1: QUIT answered +OK, so deletions are done; 0: -ERR, some are not */
+	char		 text[PROTO_TEXT_SIZE];	/* with -ERR, the server's words */
 };
 
 struct msg_fetch_failed {

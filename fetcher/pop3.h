@@ -141,6 +141,7 @@ struct pop3 {
 	int			 confused;	/* enum pop3_confused: what else they had */
 	uint32_t		 caps;
 	int			 secure, stop, quit_ok;	/* secure: verified TLS is up */
+	char			 quit_text[PROTO_TEXT_SIZE];	/* the server's words where QUIT was refused */
 	struct buf		 out;		/* commands to write */
 	uint64_t		 queued, written;	/* octets of them since the start */
 	struct pop3_due		 due[DUE_MAX];	/* ring */

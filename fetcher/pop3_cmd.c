@@ -204,6 +204,8 @@ quit_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	p->quit_ok = r->ok;
 	if (r->ok)
 		HOOK("fetcher.quit_ok");
+	else
+		pop3_text(p, p->quit_text, sizeof(p->quit_text), r);
 	pop3_enter(p, POP3_DONE);
 	return (0);
 }

@@ -376,6 +376,7 @@ session_over(struct session *s)
 		done.deleted = s->pop3.deleted;
 		done.octets = s->pop3.fetched;
 		done.quit_ok = (uint32_t)s->pop3.quit_ok;
+		strlcpy(done.text, s->pop3.quit_text, sizeof(done.text));
 		outq_send(&s->master, IMSG_FETCH_DONE, &done, sizeof(done));
 		conn_bye(&s->conn);
 	} else {

@@ -396,9 +396,10 @@ fetch_done(void *arg, struct imsg *imsg)
 	struct session		*s = arg;
 	struct msg_fetch_done	 m;
 
-	if (rules_payload(imsg, &m) == -1 || s->done)
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || s->done)
 		return (-1);
 	s->done = 1;
+	strlcpy(s->quit_text, m.text, sizeof(s->quit_text));
 	s->outcome = OUTCOME_IN_STEP;
 	session_confirm(s, m.quit_ok == 1);
 	HOOK("master.done");

@@ -165,8 +165,6 @@ plan_walk(struct session *s)
 		return (PLAN_FAILED);
 	if (rv == STATE_MORE)
 		return (plan_more(s, plan_walk));
-	if (p->complete)
-		vanish_judge(s);
 	for (i = 1; i <= p->count; i++)
 		p->unknown += p->msgs[i].uid_len != 0 && !p->msgs[i].known;
 	return (renumber_check(s));
@@ -271,10 +269,11 @@ plan_row(void *arg, const struct seen_row *row)
 		return (p->failed);
 	}
 	plan_act(s, &p->msgs[n], row);
-	if (SEEN_IS_LEFT(row->state) && !p->msgs[n].displaced)
-		p->present++;
-	else if (SEEN_IS_LEFT(row->state) && row->gone == 0)
-		p->absent++;
+	if (!p->msgs[n].displaced) {
+		p->present += SEEN_IS_LEFT(row->state);
+		p->met += SEEN_IS_THERE(row->state);
+	} else
+		p->absent += SEEN_IS_LEFT(row->state) && row->gone == 0;
 	return (p->failed);
 }
 
@@ -285,7 +284,10 @@ plan_absent(struct session *s, const struct seen_row *row)
 	const struct plan_work	*w = &p->work;
 	struct listing_change	*c = NULL;
 
-	p->absent += row->uidlen <= PROTO_UID_MAX && SEEN_IS_LEFT(row->state) && (row->gone == 0 || row->gone > w->recent);
+	if (row->uidlen <= PROTO_UID_MAX && (row->gone == 0 || row->gone > w->recent)) {
+		p->absent += SEEN_IS_LEFT(row->state);
+		p->missed += SEEN_IS_THERE(row->state);
+	}
 	if (SEEN_HAS_DIGEST(row->state) &&
 	    (p->untrusted + p->derived > 0 || row->uidlen > PROTO_UID_MAX || orphan_derived(row->uid, row->uidlen)) &&
 	    orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
@@ -402,7 +404,8 @@ plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 	size_t		 len = m->uid_len;
 
 	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len == 0 ? ORPHAN_BY_UID :
-	    p->asked > 0 || orphan_derived(plan_uid(p, m), len) ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST : ORPHAN_BY_DIGEST)) != NULL)
+	    p->asked > 0 || p->renumbered || orphan_derived(plan_uid(p, m), len) ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST :
+	    ORPHAN_BY_DIGEST)) != NULL)
 		return (plan_adopt(p, m, o, key));
 	if (len == 0) {
 		if ((len = digest_key_free(key, digest, &last, plan_taken, p)) == 0 || plan_store(p, m, key, len) == -1)

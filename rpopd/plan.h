@@ -128,9 +128,12 @@ struct plan {
 	uint32_t	 big;		/* over max_size and not retrieved */
 	/* Rows of messages left on the server: listed; not, for a day at most, or listed with another size. */
 	uint32_t	 present, absent;
+	/* Rows of these, and of messages that were to be deleted, which the server has not confirmed: listed; not, for a day at most. */
+	uint32_t	 met, missed;
 	uint32_t	 displaced;	/* messages */
 	uint32_t	 stayed, vanished;	/* messages of the last session that brought some: listed, and not */
 	uint32_t	 unknown;	/* messages with a trusted unique-id and no row */
+	uint32_t	 renumbered;	/* 1: they are compared with the rows that are missing, by digest, too */
 	int64_t		 oldest;	/* since of the oldest row left on the server */
 	struct listing_change *changes;
 	size_t		 nchanges, changes_size;

@@ -6,13 +6,17 @@
  *
  *	row of `renumbered`	the listing			what happens
  *	none			as ever				the plan
- *	none			complete, all new		fingerprints; few strangers: matched ones are left alone, the others
+ *	none			complete, a mass all new	fingerprints; few strangers: matched ones are left alone, the others
  *								are retrieved and compared; many, or no TOP: row ASKED, pause
+ *	none			complete, a few all new		likewise, however many strangers, and without TOP; never a pause
  *	ASKED			most of the old ones are back	row dropped, the plan
  *	ASKED			anything else			pause
  *	RETRIEVE		complete			the missing rows are forgotten, row dropped, the plan
  *	SEEN			complete			unknown messages are marked, row dropped, the plan
  *	RETRIEVE, SEEN		not complete			pause
+ *
+ * What was to be deleted, without the server's word that it was, counts among the few: a server that refuses deletions and counts anew
+ * in each session would have everything delivered at each poll.
  *
  * In a pause nothing is retrieved or deleted, and nothing is gone.
  */
@@ -32,8 +36,9 @@
 static plan_step	 renumber_ask, renumber_asking, renumber_print, renumber_seen, renumber_retrieve, renumber_forget, renumber_recorded,
 	    renumber_over, renumber_doubted, renumber_adopt, renumber_prepared, renumber_ready;
 static int	 renumber_suspected(const struct plan *);
+static int	 renumber_few(const struct plan *);
 static int	 renumber_back(const struct plan *);
-static void	 renumber_hold(struct plan *);
+static void	 renumber_hold(struct plan *, int);
 static enum plan_result renumber_pause(struct session *, uint32_t);
 static int	 renumber_collect(void *, const struct seen_row *);
 static int	 renumber_match(struct session *, uint32_t *, int);
@@ -47,13 +52,17 @@ enum plan_result
 renumber_check(struct session *s)
 {
 	struct plan	*p = &s->plan;
-	int		 suspected = p->complete && renumber_suspected(p), paused;
+	int		 suspected = p->complete && (renumber_suspected(p) || renumber_few(p)), paused;
 
 	if ((paused = state_renumber_get(s->mailbox)) == -1)
 		return (PLAN_FAILED);
 	switch (paused) {
 	case RENUMBER_NOT:
-		return (suspected ? renumber_ask(s) : plan_prove(s));
+		if (suspected)
+			return (renumber_ask(s));
+		if (p->complete)
+			vanish_judge(s);
+		return (plan_prove(s));
 	case RENUMBER_ASKED:
 		if (!renumber_back(p))
 			return (renumber_pause(s, 0));
@@ -76,20 +85,28 @@ renumber_suspected(const struct plan *p)
 	    (uint64_t)p->unknown * 2 >= p->absent);
 }
 
+/* Likewise of messages too few to be a mass; there may be as many new ones beside them as are no mass either. */
+static int
+renumber_few(const struct plan *p)
+{
+	return (!renumber_suspected(p) && p->missed > 0 && (uint64_t)p->missed * 10 >= ((uint64_t)p->missed + p->met) * 9 &&
+	    p->unknown > 0 && p->unknown <= (uint64_t)p->missed + STRANGERS);
+}
+
 static int
 renumber_back(const struct plan *p)
 {
 	return ((uint64_t)p->present * 10 >= ((uint64_t)p->absent + p->present) * 9);
 }
 
-/* What is missing may only have another name. */
+/* What is missing may only have another name: it is not forgotten, nor (gone) noted as missing. */
 static void
-renumber_hold(struct plan *p)
+renumber_hold(struct plan *p, int gone)
 {
 	size_t	 i, kept = 0;
 
 	for (i = 0; i < p->nchanges; i++)
-		if (p->changes[i].what != CHANGE_GONE && p->changes[i].what != CHANGE_FORGET)
+		if (p->changes[i].what != CHANGE_FORGET && (p->changes[i].what != CHANGE_GONE || !gone))
 			p->changes[kept++] = p->changes[i];
 	p->nchanges = kept;
 }
@@ -148,7 +165,7 @@ renumber_retrieve(struct session *s)
 	struct plan	*p = &s->plan;
 	uint32_t	 i;
 
-	renumber_hold(p);
+	renumber_hold(p, 1);
 	/* What still waits for a next hop must not be forgotten. */
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].displaced && p->msgs[i].row == SEEN_WAITING)
@@ -198,7 +215,8 @@ renumber_over(struct session *s)
 static enum plan_result
 renumber_ask(struct session *s)
 {
-	renumber_hold(&s->plan);
+	renumber_hold(&s->plan, !renumber_few(&s->plan));
+	s->plan.renumbered = 1;
 	return (renumber_orphans(s, renumber_asking));
 }
 
@@ -211,10 +229,13 @@ renumber_asking(struct session *s)
 
 	for (i = 0; i < p->orphans.n; i++)
 		useful += memcmp(p->orphans.list[i].print.fingerprint, none, sizeof(none)) != 0;
-	log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent, p->unknown,
-	    useful > 0 && s->has_top ? "comparing headers" : "headers cannot be compared");
+	if (renumber_few(p))
+		log_debug("%s: %s: %u known messages are missing, %u unknown ones are there", s->label, s->where, p->missed, p->unknown);
+	else
+		log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent,
+		    p->unknown, useful > 0 && s->has_top ? "comparing headers" : "headers cannot be compared");
 	if (useful == 0 || !s->has_top)
-		return (renumber_pause(s, 0));
+		return (renumber_few(p) ? renumber_decide(s) : renumber_pause(s, 0));
 	if ((p->prints = calloc(p->unknown, sizeof(*p->prints))) == NULL)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++) {
@@ -248,7 +269,7 @@ renumber_print(struct session *s)
 	return (o->done < o->n ? plan_more(s, renumber_print) : s->plan.work.found(s));
 }
 
-/* A row of a message that was left on the server and is missing or displaced, or one known by digest: it becomes an orphan. */
+/* A row of a message that is on the server, for all that is known, and is missing or displaced, or one known by digest: it becomes an orphan. */
 static int
 renumber_collect(void *arg, const struct seen_row *row)
 {
@@ -256,7 +277,7 @@ renumber_collect(void *arg, const struct seen_row *row)
 	struct plan	*p = &s->plan;
 	uint32_t	 n;
 
-	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) : !SEEN_IS_LEFT(row->state) ||
+	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) : !SEEN_IS_THERE(row->state) ||
 	    ((n = plan_find(p, row->uid, row->uidlen)) != 0 && !p->msgs[n].displaced))
 		return (0);
 	if (orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
@@ -274,7 +295,7 @@ renumber_decide(struct session *s)
 	if (renumber_match(s, &matched, 0) == -1)
 		return (PLAN_FAILED);
 	strangers = p->asked - matched;
-	if (strangers > STRANGERS && strangers > p->asked / 10)
+	if (!renumber_few(p) && strangers > STRANGERS && strangers > p->asked / 10)
 		return (renumber_pause(s, matched));
 	if (p->displaced == 0)
 		return (renumber_adopt(s));
@@ -306,8 +327,11 @@ renumber_adopt(struct session *s)
 		if (m->action == PLAN_FINGERPRINT)
 			m->action = PLAN_RETR;
 	}
-	log_info("%s: %s: %u renumbered messages recognised by their headers, %u are retrieved", s->label, s->where, matched,
-	    p->asked - matched);
+	if (matched == 0)
+		vanish_judge(s);
+	if (matched > 0 || !renumber_few(p))
+		log_info("%s: %s: %u renumbered message%s recognised by %s, %u %s retrieved", s->label, s->where, matched,
+		    matched == 1 ? "" : "s", matched == 1 ? "its header" : "their headers", p->asked - matched, p->asked - matched == 1 ? "is" : "are");
 	return (plan_prepare(s, 1, renumber_prepared));
 }
 

@@ -86,6 +86,7 @@ struct session {
 	char			 quarantine_text[PROTO_TEXT_SIZE];	/* why the last one was */
 	uint32_t		 denied, denied_first;	/* DELE was, for the first time, of so many; one of them, and why */
 	char			 denied_text[PROTO_TEXT_SIZE];
+	char			 quit_text[PROTO_TEXT_SIZE];	/* the server's words where QUIT was refused */
 	struct log_budget	 log;
 	uint32_t		 refused, refused_counted;	/* RETR was; of these, see refusal.c */
 	uint64_t		 octets;

@@ -57,6 +57,8 @@ struct seen_row {			/* as handed to a listing callback; uid is valid during the 
 
 /* A row that says SEEN_WAITING is one of a message left on the server, and its digest is known. */
 #define SEEN_IS_LEFT(state)	((state) == SEEN_KEPT || (state) == SEEN_MARKED || (state) == SEEN_WAITING)
+/* Its message is on the server for all that is known: left there, or to be deleted, which the server has not confirmed. */
+#define SEEN_IS_THERE(state)	(SEEN_IS_LEFT(state) || (state) == SEEN_DELETING || (state) == SEEN_DENIED)
 #define SEEN_HAS_DIGEST(state)	((state) < SEEN_MARKED || (state) == SEEN_WAITING)
 
 struct receipt {			/* one message of a batch, for state_commit() */

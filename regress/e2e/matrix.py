@@ -72,8 +72,7 @@ class Cell:
     def later_round(self, row, got):
         self.errors.append(row["last_error"])
         own = self.own(got)
-        if not (self.leave and self.case.anew):
-            self.check(len(set(own)) == len(own), "doubled: %s", own)
+        self.check(len(set(own)) == len(own), "doubled: %s", own)
         self.check(set(own) <= set(ALL), "delivered %s", own)
 
     @property
@@ -97,8 +96,7 @@ class Cell:
             return
         own, extra = self.own(got), self.extra(got)
         self.check(not row["last_error"], "error although the server is honest: %r", row["last_error"])
-        if not (self.leave and self.case.anew):
-            self.check(own == ALL, "in the end there are %s", own)
+        self.check(own == ALL, "in the end there are %s", own)
         self.check(not extra or self.case.extra or self.late, "in the end there is more: %s", extra)
         left = len(self.server.box.left())
         self.check(self.case.left is None or left == (len(ALL) if self.leave else 0), "%d messages are left on the server", left)

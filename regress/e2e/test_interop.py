@@ -22,6 +22,13 @@ from servers.solid import Solid
 
 ANNA = "example.org/anna"
 SERVERS = {"courier": Courier, "cyrus": Cyrus, "mailutils": Mailutils, "popa3d": Popa3d, "solid": Solid}
+
+
+class NoRoom(Mailutils):
+    """It can write no temporary file: it deletes nothing, says so at QUIT, and its unique-ids are other ones in each session."""
+    temporary = "/nonexistent"
+
+
 # what a server's own store does not change by its nature: no bare LF or NUL, no lines beyond RFC 5322
 KINDS = ("plain", "eightbit", "dots", "folded", "nullsender")
 
@@ -32,12 +39,13 @@ def running(pki):
     started, directories = {}, []
 
     def get(name):
+        make = SERVERS.get(name, NoRoom)
         if name not in started:
-            why = servers.missing(SERVERS[name].package)
+            why = servers.missing(make.package)
             if why:
                 pytest.skip(why)
             directories.append(rigs.scratch("rpsv."))
-            started[name] = SERVERS[name](os.path.join(directories[-1]), pki)
+            started[name] = make(os.path.join(directories[-1]), pki)
         return started[name]
     yield get
     for s in started.values():
@@ -135,6 +143,23 @@ def test_delete(personal, running, name, tls):
     assert server.left(login[0]) == 0
 
 
+@pytest.mark.parametrize("leave", [0, 1])
+def test_no_room(personal, running, leave):
+    """Each message comes once, however often its unique-id changes; and what the server says to QUIT is told."""
+    server = running("no-room")
+    sent = mails("room%d-" % leave)
+    login = server.add_user(sent)
+    record(personal, server, login, leave=leave)
+    for n in range(3):
+        result = personal.once()
+        assert result.code == 0
+        check(personal, sent)
+        assert server.left(login[0]) == len(sent)
+        assert ("QUIT was refused: Some deleted messages not removed: " in result.log) == (leave == 0)
+        sent = sent + mails("room%d-later%d" % (leave, n), 1)
+        server.deliver(login[0], sent[-1])
+
+
 @pytest.mark.parametrize("name", list(SERVERS))
 def test_leave(personal, running, name):
     """Ten polls (three where the server asks for a delay), mail coming in meanwhile: each message once, all of them stay."""
@@ -153,7 +178,8 @@ def test_leave(personal, running, name):
 
 @pytest.mark.parametrize("name", list(SERVERS))
 def test_lost_in_quit(personal, running, name):
-    """The deletion is not confirmed and did not happen: next time it is repeated, and nothing comes twice."""
+    """The deletion is not confirmed and did not happen: it is repeated, and nothing comes twice.  Where the server has given its messages
+    other unique-ids meanwhile, they are recognised first and deleted at the poll behind that."""
     server = running(name)
     sent = mails(name)
     login = server.add_user(sent)
@@ -164,6 +190,9 @@ def test_lost_in_quit(personal, running, name):
     relay.cutting = False
     rigs.wait_for(lambda: poll(personal, server) == 0, "the server to unlock the mailbox")
     check(personal, sent)
+    if server.left(login[0]):
+        assert "renumbered messages recognised" in personal.log() and poll(personal, server) == 0
+        check(personal, sent)
     relay.listener.close()
     assert server.left(login[0]) == 0
 

@@ -232,3 +232,57 @@ def test_twins(moved):
     assert sum(b"another text" in d for d in rig.delivered()[ANNA]) == 1
     assert rig.once().code == 0
     assert len(idents(rig)[ANNA]) == 61
+
+
+# --- a few messages ---
+
+@pytest.mark.parametrize("top", ["TOP", "no TOP"])
+@pytest.mark.parametrize("leave", [0, 1])
+def test_few(personal, popd, leave, top):
+    """A server that counts anew in each session, and refuses to delete: each message comes once, new ones, too, and none is held up."""
+    class Anew(B.NewUids, B.QuitRefused):
+        capabilities = [c for c in Behaviour.capabilities if c != "TOP" or top == "TOP"]
+
+        def cmd_top(self, s, arg):
+            if top == "TOP":
+                return super().cmd_top(s, arg)
+            return self.err(s, "top", b"unknown command")
+
+    server = popd(Anew(), mails("m", 4))
+    personal.record("anna@example.org", "work", server, leave=leave)
+    for n in range(4):
+        assert personal.once().code == 0
+        assert idents(personal) == {ANNA: names("m", 4 + n)}
+        server.box.add(mails("m", 1, 4 + n)[0])
+    assert len(server.box.left()) == 8
+    assert notices(personal, b"renumbered") == 0
+    assert server.count("retr") == (7 if top == "TOP" else 4 + 5 + 6 + 7)
+
+
+def test_emptied_and_filled_again(personal, popd):
+    """What was known is gone, and as many others are there: they are mail like any other."""
+    server = personal.server = popd(None, mails("m", 5))
+    work(personal)
+    assert personal.once().code == 0
+    with server.box.lock:
+        server.box.messages.clear()
+    for data in mails("m", 30, 5):
+        server.box.add(data)
+    assert personal.once().code == 0
+    assert idents(personal) == {ANNA: names("m", 35)}
+    assert server.count("retr") == 35
+
+
+def test_renumbered_while_deleting(personal, popd):
+    """The answer to QUIT was lost and nothing was deleted, then the provider moves the mailbox: deleted in the end, and never twice."""
+    server = personal.server = popd(B.LoseAtQuit(), mails("m", 5))
+    personal.record("anna@example.org", "work", server)
+    personal.once()
+    assert len(server.box.left()) == 5
+    server.behaviour = Behaviour()
+    renumber(server)
+    for _ in range(2):
+        assert personal.once().code == 0
+        assert idents(personal) == {ANNA: names("m", 5)}
+    assert server.box.left() == []
+    assert server.count("retr") == 5

@@ -39,7 +39,6 @@ class Case:
     host: object = None			# name to poll it by, if not localhost
     columns: dict = field(default_factory=dict)	# of the record
     extra: bool = False			# the server makes up messages, which may be delivered too
-    anew: bool = False			# with leave: the same messages under new unique-ids are new messages
 
     def expects(self, leave):
         """(outcome, words) for a record with or without leave."""

@@ -44,6 +44,7 @@ class Server:
     login_delay = 0		# s it asks for between logins (RFC 2449)
     apop_secret = None		# of a login, if there is APOP
     capacity = 20		# mailboxes, made before it starts
+    temporary = "/tmp"		# where it is told to write temporary files
 
     def __init__(self, directory, pki):
         self.dir, self.pki, self.host = directory, pki, "localhost"
@@ -112,7 +113,7 @@ class Server:
         self.output = open(self.path("output"), "ab")
         self.proc = subprocess.Popen(["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "sh", "-ec",
             START, "start", self.dir, os.path.join(PACKAGES, self.package), self.command()], stdin=subprocess.DEVNULL,
-            stdout=self.output, stderr=self.output, start_new_session=True)
+            stdout=self.output, stderr=self.output, start_new_session=True, env=dict(os.environ, TMPDIR=self.temporary))
         deadline = time.monotonic() + 60
         while not self.ready():
             if self.proc.poll() is not None or time.monotonic() > deadline:
