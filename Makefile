@@ -82,7 +82,7 @@ RPOPD =		${SCHED} rpopd/rpopd.o rpopd/ask.o rpopd/child.o rpopd/childlog.o rpopd
 		${ROUTE} common/route_check.o rpopd/store_rcpt.o \
 		rpopd/store_relay.o rpopd/spool.o rpopd/commit_defer.o rpopd/control_try.o rpopd/control_wait.o rpopd/control_forget.o rpopd/try.o \
 		rpopd/explain.o rpopd/store_explain.o rpopd/watch.o rpopd/refusal.o rpopd/capa.o rpopd/vanish.o rpopd/worker.o \
-		rpopd/mailroot.o rpopd/space.o rpopd/store_root.o rpopd/place.o rpopd/replay.o common/rootfile.o
+		rpopd/mailroot.o rpopd/space.o rpopd/budget.o rpopd/store_root.o rpopd/place.o rpopd/replay.o common/rootfile.o
 ROUTE =		common/route.o common/route_walk.o common/route_wire.o common/strset.o
 DIALER =	dialer/dialer.o dialer/address.o dialer/attempt.o dialer/dial.o dialer/dns.o dialer/hosts.o dialer/negative.o \
 		dialer/policy.o dialer/report.o dialer/resolve.o dialer/socks.o

@@ -154,6 +154,7 @@ static const char *const fail_whys[WHY_MAX] = {
 	[WHY_TOKEN_PERM] = "OAuth grant refused",
 	[WHY_RENUMBERED] = "messages were renumbered",
 	[WHY_CROWDED] = "no progress while others waited",
+	[WHY_BUDGET] = "too many messages listed at once",
 };
 
 static const char *const fetch_stages[STAGE_MAX] = {

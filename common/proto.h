@@ -230,6 +230,7 @@ enum fail_why {			/* what kind of failure; decides back-off and wording */
 	WHY_TOKEN_PERM,		/* the grant is gone: suspended until the row changes */
 	WHY_RENUMBERED,		/* the server has renumbered its messages; the administrator decides */
 	WHY_CROWDED,		/* no progress while others waited for a processor */
+	WHY_BUDGET,		/* our side: other sessions have listed too many messages just now */
 	WHY_MAX
 };
 

@@ -6,6 +6,7 @@
 #include "../common/clock.h"
 #include "../common/hook.h"
 #include "../common/log.h"
+#include "budget.h"
 #include "rpopd.h"
 
 #define IN(state)	(1u << SESSION_##state)
@@ -25,6 +26,7 @@ static int	 fetch_deleted(void *, struct imsg *);
 static int	 fetch_done(void *, struct imsg *);
 static int	 fetch_failed(void *, struct imsg *);
 static int	 fetch_probed(struct session *);
+static void	 fetch_counted(struct session *, uint32_t);
 static void	 fetch_answered(struct session *);
 static int	 fetch_go_on(struct session *, enum plan_result);
 static void	 fetch_send_plan(struct session *);
@@ -154,6 +156,7 @@ fetch_uids(void *arg, struct imsg *imsg)
 		    len > sizeof(uid) || ibuf_get(&ibuf, uid, len) == -1 || plan_add(&s->plan, msgno, uid, len) == -1)
 			return (-1);
 	}
+	fetch_counted(s, s->plan.nnamed);
 	return (0);
 }
 
@@ -172,9 +175,24 @@ fetch_sizes(void *arg, struct imsg *imsg)
 		if (ibuf_get(&ibuf, &msgno, sizeof(msgno)) == -1 || ibuf_get(&ibuf, &size, sizeof(size)) == -1 || msgno == 0 ||
 		    msgno > s->plan.count)
 			return (-1);
+		s->plan.nsized += s->plan.msgs[msgno].size == 0 && size != 0;
 		s->plan.msgs[msgno].size = size;
 	}
+	fetch_counted(s, s->plan.nsized);
 	return (0);
+}
+
+/* So many messages are listed: too many, beside those of other sessions, end this one. */
+static void
+fetch_counted(struct session *s, uint32_t messages)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	if (budget_take(s, messages))
+		return;
+	budget_reason(s, text, sizeof(text));
+	session_fail(s, STAGE_LIST, WHY_BUDGET, text);
+	session_kill(s);
 }
 
 /* The listing is over: decide. */
@@ -192,6 +210,12 @@ fetch_listed(void *arg, struct imsg *imsg)
 		return (fetch_probed(s));
 	s->plan.lines = m.lines;
 	report_derived(s, m.derived);
+	if (s->has_uidl)
+		plan_trim(&s->plan);
+	fetch_counted(s, s->plan.count);
+	if (s->state == SESSION_CLOSING)
+		return (0);
+	budget_listed(s);
 	return (fetch_go_on(s, s->trial != NULL ? try_plan(s, m.state) : plan_make(s, m.state, s->has_uidl)));
 }
 

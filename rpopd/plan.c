@@ -237,6 +237,7 @@ plan_start(struct session *s, enum listing listing, int has_uidl)
 	if (plan_index(p) == -1)
 		return (-1);
 	p->made = 1;
+	p->unnamed = has_uidl ? p->beyond : 0;
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
 		m->state = MESSAGE_LISTED;
@@ -248,7 +249,7 @@ plan_start(struct session *s, enum listing listing, int has_uidl)
 		m->compare = 1;
 		p->untrusted++;
 		/* A STAT that promises what UIDL does not name: some of it is tried, in each session. */
-		if (!m->named && has_uidl && ++p->unnamed > UNNAMED_MAX)
+		if (!m->named && has_uidl && ++p->unnamed > UNNAMED_MAX + p->beyond)
 			m->action = 0;
 	}
 	return (0);

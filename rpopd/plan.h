@@ -110,7 +110,9 @@ struct plan {
 	struct plan_work work;
 	struct message	*msgs;		/* count + 1 entries, index = message number */
 	uint32_t	 count;
+	uint32_t	 beyond;	/* messages that STAT counts behind these; see plan_trim() */
 	uint32_t	 lines;		/* of the listing, bad ones too */
+	uint32_t	 nnamed, nsized;	/* messages that it names, and whose size is known */
 	uint32_t	*hash;		/* unique-id -> message number; see plan_uid.c */
 	uint32_t	 mask;
 	uint32_t	 guess;		/* where the next look-up begins */
@@ -187,6 +189,7 @@ void	 plan_free(struct plan *);
 int	 plan_add(struct plan *, uint32_t msgno, const uint8_t *uid, size_t len);
 int	 plan_store(struct plan *, struct message *, const void *, size_t);
 int	 plan_index(struct plan *);
+void	 plan_trim(struct plan *);		/* of what UIDL does not name, so much as one session tries */
 uint32_t plan_find(struct plan *, const void *, size_t);	/* message number, 0 = none */
 void	 plan_hash(struct plan *, uint32_t msgno);		/* its key is new */
 const uint8_t *plan_uid(const struct plan *, const struct message *);

@@ -50,6 +50,7 @@ plan_add(struct plan *p, uint32_t msgno, const uint8_t *uid, size_t len)
 	if (msgno == 0 || msgno > p->count || len == 0 || len > PROTO_UID_MAX)
 		return (-1);
 	m = &p->msgs[msgno];
+	p->nnamed += !m->named;
 	m->named = 1;
 	if (m->state == MESSAGE_SKIPPED || m->uid_len != 0) {
 		m->uid_len = 0;
@@ -57,6 +58,27 @@ plan_add(struct plan *p, uint32_t msgno, const uint8_t *uid, size_t len)
 		return (0);
 	}
 	return (plan_store(p, m, uid, len));
+}
+
+/*
+ * The listing is in, by unique-ids: messages behind the last one that it names are left out, but for those that one session tries
+ * without a name, so that a number in STAT with nothing behind it costs nothing.
+ */
+void
+plan_trim(struct plan *p)
+{
+	struct message	*msgs;
+	uint32_t	 i, last = 0, unnamed = 0;
+
+	for (i = 1; i <= p->count; i++)
+		if (p->msgs[i].named || ++unnamed <= UNNAMED_MAX)
+			last = i;
+	if (last == p->count)
+		return;
+	p->beyond = p->count - last;
+	p->count = last;
+	if ((msgs = reallocarray(p->msgs, (size_t)last + 1, sizeof(*msgs))) != NULL)
+		p->msgs = msgs;
 }
 
 /* Give a message its key. */

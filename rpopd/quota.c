@@ -108,7 +108,7 @@ quota_mark(struct session *s)
 	uint32_t		 i;
 	int			 gaps;
 
-	gaps = p->lines < p->count || (p->untrusted > UNMARKED && p->untrusted > p->count / 100);
+	gaps = p->lines < p->count + p->beyond || (p->untrusted > UNMARKED && p->untrusted > p->count / 100);
 	if (!p->work.has_uidl || p->work.listing == LISTING_CONFUSED || gaps) {
 		quota_pause(s, WHY_PROTO, "first_poll is 'mark', but the server's listing has gaps or contradicts itself: nothing "
 		    "is marked or retrieved");

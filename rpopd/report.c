@@ -102,7 +102,7 @@ report_session(struct session *s)
 		if (state_record_put(t->mailbox, &t->rs) == -1)
 			log_debug("%s: status not stored", s->label);
 	}
-	if (s->why != WHY_NONE && s->why != WHY_STOPPED && s->why != WHY_CROWDED)
+	if (s->why != WHY_NONE && s->why != WHY_STOPPED && s->why != WHY_CROWDED && s->why != WHY_BUDGET)
 		master.failed = 1;
 	/* More than one session may do is there, or more than the server shows: it follows at once, unless the server minds. */
 	if (s->why == WHY_NONE && (s->plan.cut > 0 || s->retrieved >= PORTION))
@@ -123,6 +123,8 @@ report_next(const struct session *s, struct task *t, int hosts)
 		return;
 	if (t->again || (master.opt.once ? s->why == WHY_CROWDED : waits))
 		sched_add(t, now);
+	else if (s->why == WHY_BUDGET && master.opt.once)
+		sched_add(t, now + retry_delay(t) * 1000);
 	else if (s->plan.postponed > 0)
 		sched_add(t, now + POSTPONED);
 }
@@ -239,13 +241,15 @@ report_unnamed(const struct session *s, struct task *t)
 	if (n == 0)
 		return;
 	log_warnx("%s: %s: the server counts %u messages and names %u less in its listing (UIDL): %u of those are not retrieved%s",
-	    s->label, s->where, s->plan.count, s->plan.unnamed, n, s->leave ? "; with leave = 0 all of them would be, in turn" : " yet");
+	    s->label, s->where, s->plan.count + s->plan.beyond, s->plan.unnamed, n,
+	    s->leave ? "; with leave = 0 all of them would be, in turn" : " yet");
 	if (!s->leave)
 		return;
 	snprintf(subject, sizeof(subject), "%s: %u messages are not in the server's listing", s->label, n);
 	notice_send(t->rec->account, s->label, subject,
 	    "%s counts %u messages and names %u less in its listing.\n%u of those were retrieved, the others stay there: without their "
-	    "unique-ids it cannot be known which of them are here already.\n", s->where, s->plan.count, s->plan.unnamed, UNNAMED_MAX);
+	    "unique-ids it cannot be known which of them are here already.\n", s->where, s->plan.count + s->plan.beyond, s->plan.unnamed,
+	    UNNAMED_MAX);
 }
 
 /* Success or failure; a line only when that is news.  Not every failure counts as one of the record's own. */

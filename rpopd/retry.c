@@ -49,6 +49,7 @@ static const struct policy	 policies[WHY_MAX] = {
 	[WHY_TOKEN_PERM] =	{ 6 * HOUR,	0, 0,		0, 1, 0, 0 },
 	[WHY_RENUMBERED] =	{ PERIOD,	0, 0,		0, 1, 0, 1 },
 	[WHY_CROWDED] =		{ PERIOD,	0, 0,		0, 0, 0, 0 },
+	[WHY_BUDGET] =		{ 60,		0, 0,		1, 0, 0, 1 },
 };
 
 /* During the TLS handshake silence and a lost connection are the host's; the rest depends on the record's own TLS columns. */

@@ -64,6 +64,7 @@ struct session {
 	int			 no_capa;	/* see capa.c */
 	int			 has_uidl, has_top;
 	uint64_t		 stat_octets;
+	uint32_t		 budget;	/* messages that budget.c has given it */
 	uint32_t		 probes;	/* asked for; 0: the listing is whole */
 	int			 probed;	/* and they were enough */
 	uint32_t		 login_delay;	/* s, that came with a failure; 0 = none said */

@@ -339,6 +339,36 @@ test_unnamed(void **state)
 	plan_free(&s.plan);
 }
 
+/* What STAT counts without anything behind it takes no room, and is counted all the same. */
+static void
+test_trimmed(void **state)
+{
+	struct session	 s;
+
+	(void)state;
+	begin(&s, 1000000, 0);
+	list(&s, 1, "a");
+	list(&s, 5000, "b");
+	assert_int_equal(s.plan.nnamed, 2);
+	plan_trim(&s.plan);
+	assert_int_equal(s.plan.count, 5000);
+	assert_int_equal(plan_make(&s, LISTING_PARTIAL, 1), 0);
+	assert_int_equal(s.plan.retrieve, UNNAMED_MAX + 2);
+	assert_int_equal(s.plan.unnamed, 1000000 - 2);
+	plan_free(&s.plan);
+	begin(&s, 1000000, 0);
+	plan_trim(&s.plan);
+	assert_int_equal(s.plan.count, UNNAMED_MAX);
+	assert_int_equal(plan_make(&s, LISTING_CONFUSED, 1), 0);
+	assert_int_equal(s.plan.retrieve, UNNAMED_MAX);
+	plan_free(&s.plan);
+	begin(&s, UNNAMED_MAX, 0);			/* few enough */
+	plan_trim(&s.plan);
+	assert_int_equal(s.plan.count, UNNAMED_MAX);
+	assert_int_equal(s.plan.beyond, 0);
+	plan_free(&s.plan);
+}
+
 /* Numbers that cannot be: no unique-id of the whole listing is believed, and none is gone. */
 static void
 test_confused(void **state)
@@ -466,6 +496,7 @@ group(void)
 		cmocka_unit_test(test_recognised_with_uid),
 		cmocka_unit_test(test_unnamed),
 		cmocka_unit_test(test_confused),
+		cmocka_unit_test(test_trimmed),
 		cmocka_unit_test(test_reused_unconfirmed),
 		cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_order),
