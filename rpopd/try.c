@@ -50,6 +50,7 @@ static const struct {
 };
 
 static struct task	*try_task(const char *);
+static plan_step	 try_walk;
 static int		 try_row(void *, const struct seen_row *);
 static enum known	 try_judge(const struct session *, const struct seen_row *, enum known);
 static void		 try_size(struct session *, uint32_t);
@@ -126,7 +127,7 @@ try_login(struct session *s, const struct msg_fetch_stat *m)
 		retry_learn(s->task, WHY_NONE, m->login_delay);
 }
 
-/* In place of plan_make(): what is known of each message, and TOP for the newest ones.  Reads the store only. */
+/* In place of plan_make(), likewise in steps: what is known of each message, and TOP for the newest ones.  Reads the store only. */
 enum plan_result
 try_plan(struct session *s, enum listing listing)
 {
@@ -142,8 +143,23 @@ try_plan(struct session *s, enum listing listing)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++)
 		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED : !listed && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
-	if (state_seen(s->mailbox, try_row, s) == -1)
+	memset(&p->work, 0, sizeof(p->work));
+	return (try_walk(s));
+}
+
+/* A step: over all rows; then it is known what would be done. */
+static enum plan_result
+try_walk(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	struct trial	*trial = s->trial;
+	uint32_t	 i;
+	int		 rv;
+
+	if ((rv = state_seen_slice(s->mailbox, &p->work.at, try_row, s)) == -1)
 		return (PLAN_FAILED);
+	if (rv == STATE_MORE)
+		return (plan_more(s, try_walk));
 	trial->listed = 1;
 	trial->first = p->count > TRY_MESSAGES ? p->count - TRY_MESSAGES + 1 : 1;
 	for (i = 1; i <= p->count; i++) {

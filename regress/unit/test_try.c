@@ -22,7 +22,7 @@ static size_t		 nshown;
 static int		 answered, answer_ok;
 static char		 answer[512], err[PROTO_TEXT_SIZE];
 static struct seen_row	 rows[16];
-static size_t		 nrows;
+static size_t		 nrows, slices;
 static int		 listed = 1;
 
 int
@@ -53,16 +53,38 @@ control_tried_end(struct client *c, int ok, const char *text)
 	strlcpy(answer, text, sizeof(answer));
 }
 
+/* Slices of two rows. */
 int
-state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
-	size_t	 i;
+	size_t	 i, end;
 
 	(void)mailbox;
-	for (i = 0; i < nrows; i++)
+	memcpy(&i, at->uid, sizeof(i));
+	end = nrows - i > 2 ? i + 2 : nrows;
+	for (; i < end; i++)
 		assert_int_equal(cb(arg, &rows[i]), 0);
-	return (0);
+	memcpy(at->uid, &end, sizeof(end));
+	return (end < nrows ? STATE_MORE : 0);
 }
+
+enum plan_result
+plan_more(struct session *s, plan_step *step)
+{
+	s->plan.work.step = step;
+	slices++;
+	return (PLAN_MORE);
+}
+
+/* Through all of its slices. */
+static enum plan_result
+through(struct session *s, enum plan_result result)
+{
+	while (result == PLAN_MORE)
+		result = s->plan.work.step(s);
+	return (result);
+}
+#define try_plan(s, listing)	through((s), (try_plan)((s), (listing)))
 
 int
 state_listed(int64_t mailbox)
@@ -302,7 +324,9 @@ test_known(void **state)
 	s->quota.headers_only = 1;
 	for (i = 0; i < nitems(uids); i++)
 		list(s, (uint32_t)i + 1, uids[i], i >= 8 ? 2000 : 100);
+	slices = 0;
 	assert_int_equal(try_plan(s, LISTING_COMPLETE), PLAN_READY);
+	assert_int_equal(slices, (nrows - 1) / 2);	/* between them the event loop */
 	tell(s);
 	assert_int_equal(nshown, nitems(want));
 	for (i = 0; i < nitems(want); i++) {
