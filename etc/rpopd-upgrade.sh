@@ -5,7 +5,8 @@
 #
 #	rpopd-upgrade.sh OLD.db NEW.db		NEW.db must not exist; OLD.db is only read
 #
-# Columns that both versions have are copied, new ones get their defaults.  Then stop rpopd, move NEW.db into place, start it.
+# Columns that both versions have are copied, new ones get their defaults, and so does settings.processors where it had the default of
+# old.  Then stop rpopd, move NEW.db into place, start it.
 
 set -eu
 
@@ -59,6 +60,10 @@ common() {
 	if echo "ATTACH 'file:$old?mode=ro' AS old; SELECT name FROM pragma_table_info('settings', 'old');" | sql | grep -qx delay_failed; then
 		echo "UPDATE main.settings SET (delay_failed_hosts, delay_failed_accounts) ="
 		echo "    (SELECT delay_failed, delay_failed FROM old.settings);"
+	fi
+	# until schema 2 the default was 25; who wrote that himself cannot be told from who never did
+	if [ "$(sqlite3 -batch -init /dev/null "file:$old?mode=ro" 'PRAGMA user_version')" -lt 3 ]; then
+		echo "UPDATE main.settings SET processors = 100 WHERE processors = 25;"
 	fi
 	columns=$(common rpop)
 	echo "INSERT INTO main.rpop ($columns) SELECT $columns FROM old.rpop;"

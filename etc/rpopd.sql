@@ -151,7 +151,7 @@ CREATE TABLE settings (
 	ca_dir		TEXT NOT NULL DEFAULT '/etc/ssl/certs',
 	hostname	TEXT,
 	nameservers	TEXT,
-	processors	INTEGER NOT NULL DEFAULT 25,
+	processors	INTEGER NOT NULL DEFAULT 100,
 	use_apop	INTEGER NOT NULL DEFAULT 1,
 	idle_timeout	INTEGER NOT NULL DEFAULT 180,
 	session_timeout	INTEGER NOT NULL DEFAULT 3600,

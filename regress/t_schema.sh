@@ -406,10 +406,10 @@ sql "$tmp/one.db" "INSERT INTO accounts (address) VALUES ('anna@example.org'), (
 out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/one.db" "$tmp/two.db" 2>&1; echo $?)
 same "${out##*
 }" 0 "a store of schema 1 is upgraded"
-same "$(sql "$tmp/two.db" "PRAGMA user_version; SELECT delay_failed_hosts, delay_failed_accounts, idle_timeout FROM settings;
+same "$(sql "$tmp/two.db" "PRAGMA user_version; SELECT delay_failed_hosts, delay_failed_accounts, idle_timeout, processors FROM settings;
     SELECT account, name, domain, hex(password), leave, special, auth FROM rpop ORDER BY 1; SELECT address, target, action FROM route; SELECT id, address FROM account")" \
     "3
-77|77|33
+77|77|33|100
 anna@example.org|isp|h:1|E4|1||auto
 postmaster@example.org|all|h|70|0|*|auto
 sales@example.org|anna@example.org|deliver
@@ -418,22 +418,23 @@ sales@example.org|anna@example.org|deliver
 # So does one of schema 2.
 sqlite3 -batch -bail -init /dev/null "$tmp/of2.db" <"$top/regress/data/rpopd-2.sql"
 sql "$tmp/of2.db" "INSERT INTO accounts (address) VALUES ('anna@example.org');
-    UPDATE settings SET main_domain = 'example.org', delay_failed_hosts = 78, detail = '+';
+    UPDATE settings SET main_domain = 'example.org', delay_failed_hosts = 78, detail = '+', processors = 26;
     INSERT INTO nexthop (id, name, address) VALUES (7, 'hop', 'h');
     INSERT INTO rpop (account, name, domain, auth_name, password, leave, leave_days) VALUES ('anna@example.org', 'isp', 'h:1', 'u', 'p', 1, 9)"
 out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of2.db" "$tmp/of3.db" 2>&1; echo $?)
 same "${out##*
 }" 0 "a store of schema 2 is upgraded"
-same "$(sql "$tmp/of3.db" "PRAGMA user_version; SELECT delay_failed_hosts, detail FROM settings; SELECT id, name, address FROM nexthop;
+same "$(sql "$tmp/of3.db" "PRAGMA user_version; SELECT delay_failed_hosts, detail, processors FROM settings; SELECT id, name, address FROM nexthop;
     SELECT name, leave_days FROM rpop")" "3
-78|+
+78|+|26
 7|hop|h
 isp|9" "nothing is lost by that"
 # Ids of next hops and accounts are not given twice, not even by a copy that has forgotten their rows.
-sql "$tmp/of3.db" "DELETE FROM nexthop; INSERT INTO nexthop (name, address) VALUES ('new', 'h'); DELETE FROM nexthop"
+sql "$tmp/of3.db" "UPDATE settings SET processors = 25; DELETE FROM nexthop; INSERT INTO nexthop (name, address) VALUES ('new', 'h'); DELETE FROM nexthop"
 out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of3.db" "$tmp/of3b.db" 2>&1; echo $?)
 same "${out##*
 }" 0 "a store of this schema is copied"
+same "$(sql "$tmp/of3b.db" "SELECT processors FROM settings")" 25 "the default of old, where somebody wrote it into a store of this schema"
 same "$(sql "$tmp/of3b.db" "INSERT INTO nexthop (name, address) VALUES ('newer', 'h'); SELECT id, name FROM nexthop;
     DELETE FROM rpop; DELETE FROM account; INSERT INTO accounts (address) VALUES ('zoe@example.org'); SELECT id > 1 FROM account")" "9|newer
 1" "an id that was given once is not given again"

@@ -127,12 +127,12 @@ def test_one_session_a_record(personal, popd):
 
 
 def test_many_records(personal, popd):
-    """200 records of one server, 25 at a time, each its own mailbox state."""
+    """200 records of one server, as many at a time as one host may have, each its own mailbox state."""
     server = popd(messages=[corpus.mail("m")])
     for i in range(200):
         personal.record("anna@example.org", "r%03d" % i, server, leave=1)
     assert personal.once().code == 0
     assert personal.idents() == {ANNA: ["m"] * 200}
-    assert server.most_open <= 25
+    assert server.most_open <= 10
     assert personal.once().code == 0
     assert len(personal.idents()[ANNA]) == 200
