@@ -74,6 +74,7 @@ CREATE TABLE IF NOT EXISTS pending (
 	copy	BLOB,
 	sha256	BLOB CHECK (length(sha256) = 32)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS pending_message ON pending (mailbox, uid);
 
 -- Every next hop that mail was handed on to.  relay and relay_count name them by id, which is never used again.  nexthop, name and address
 -- are those of the row of rpopd.db that it was last: a row with two of the three is the same next hop.  gone: since when rpopd.db has

@@ -25,6 +25,7 @@
 #include "../../common/compat.h"
 #include "../../common/log.h"
 #include "../../rpopd/store.h"
+#include "../../rpopd/store_sql.h"
 
 static int
 counted(int64_t mailbox, struct mailbox_counts *c)
@@ -377,6 +378,35 @@ test_new_key(void **state)
 	assert_int_equal(is.fingerprint[0], 7 ^ 0xff);
 }
 
+/* What is asked of one message is found without reading a table through, however much waits in it. */
+static void
+test_plans(void **state)
+{
+	sqlite3		*db;
+	sqlite3_stmt	*st;
+	char		 sql[4096];
+	const char	*plan;
+	size_t		 i, n = 0;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	for (i = 0; i < Q_MAX; i++) {
+		if (strstr(state_texts[i], "WHERE mailbox = ?1 AND uid = ?2") == NULL)
+			continue;
+		n++;
+		snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", state_texts[i]);
+		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+		while (sqlite3_step(st) == SQLITE_ROW) {
+			plan = (const char *)sqlite3_column_text(st, 3);
+			if (strncmp(plan, "SCAN ", 5) == 0 && strcmp(plan, "SCAN CONSTANT ROW") != 0)
+				fail_msg("%s: %s", state_texts[i], plan);
+		}
+		sqlite3_finalize(st);
+	}
+	assert_true(n > 20);
+	sqlite3_close(db);
+}
+
 static int
 stop_at_once(void *arg, const struct seen_row *row)
 {
@@ -684,6 +714,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_suspects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_key, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_plans, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),
