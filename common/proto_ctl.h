@@ -15,7 +15,7 @@ struct ctl_renumber {
 struct ctl_explain {
 	int64_t		 mailbox;		/* id in state.db, if name is empty */
 	char		 name[PROTO_RECORD_SIZE];	/* account/record */
-	char		 uid[PROTO_UID_MAX + 32];	/* unique-id or digest key */
+	char		 uid[PROTO_UID_MAX * 4 + 1];	/* unique-id or digest key, as it is or vis-encoded */
 };
 
 enum quarantine_act { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RELEASE, QUARANTINE_DROP };

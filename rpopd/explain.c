@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <vis.h>
 
 #include "../common/log.h"
 #include "relay.h"
 #include "rpopd.h"
 
 static struct task *explain_task(const struct ctl_explain *, int64_t *);
+static int	 explain_find(int64_t, char *, size_t, struct explanation *);
 static int	 explain_held(void *, const struct relay_row *);
 static void	 explain_message(struct client *, const struct explanation *, uint32_t);
 static void	 explain_state(struct client *, const struct explanation *, uint32_t);
@@ -31,7 +33,7 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 	struct task		*task;
 	uint32_t		 held = 0;
 	int64_t			 mailbox;
-	char			 vis[sizeof(m->uid) * 4];
+	char			 uid[sizeof(m->uid)], vis[sizeof(m->uid) * 4];
 	int			 known;
 
 	task = explain_task(m, &mailbox);
@@ -39,11 +41,12 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 		snprintf(err, errsize, "%s: no such record; name it as account/record, or by its number in state.db", m->name);
 		return (-1);
 	}
-	if ((known = state_explain(mailbox, (const uint8_t *)m->uid, strlen(m->uid), &e)) == -1) {
+	strlcpy(uid, m->uid, sizeof(uid));
+	if ((known = explain_find(mailbox, uid, sizeof(uid), &e)) == -1) {
 		strlcpy(err, "state.db cannot be read now; try again", errsize);
 		return (-1);
 	}
-	log_vis(vis, sizeof(vis), m->uid, strlen(m->uid));
+	log_vis(vis, sizeof(vis), uid, strlen(uid));
 	if (!known) {
 		snprintf(err, errsize, "nothing is known of a message with the unique-id %.120s in mailbox %lld", vis,
 		    (long long)mailbox);
@@ -55,11 +58,11 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 		explain_say(c, "record", "removed since, or pointed elsewhere");
 	explain_say(c, "mailbox", "%lld", (long long)mailbox);
 	explain_say(c, "unique-id", "%s", vis);
-	(void)state_relay_of(mailbox, (const uint8_t *)m->uid, strlen(m->uid), explain_held, &held);
+	(void)state_relay_of(mailbox, (const uint8_t *)uid, strlen(uid), explain_held, &held);
 	explain_message(c, &e, held);
 	if (e.note == NULL && e.state != SEEN_MARKED && e.state != SEEN_NEVER)
 		explain_personal(c, task);
-	if (state_relay_of(mailbox, (const uint8_t *)m->uid, strlen(m->uid), explain_row, c) == -1)
+	if (state_relay_of(mailbox, (const uint8_t *)uid, strlen(uid), explain_row, c) == -1)
 		explain_say(c, "queue", "state.db cannot be read now");
 	explanation_free(&e);
 	return (0);
@@ -80,6 +83,21 @@ explain_task(const struct ctl_explain *m, int64_t *mailbox)
 		return (&master.tasks[i]);
 	}
 	return (NULL);
+}
+
+/* By the unique-id as it was given, else by the one that is shown like that, which uid becomes.  1: known, 0 or -1. */
+static int
+explain_find(int64_t mailbox, char *uid, size_t size, struct explanation *e)
+{
+	char	 plain[sizeof(((struct ctl_explain *)0)->uid)];
+	int	 known;
+
+	if ((known = state_explain(mailbox, (const uint8_t *)uid, strlen(uid), e)) != 0 || strunvis(plain, uid) == -1)
+		return (known);
+	explanation_free(e);
+	if ((known = state_explain(mailbox, (const uint8_t *)plain, strlen(plain), e)) == 1)
+		strlcpy(uid, plain, size);
+	return (known);
 }
 
 /* Counts recipients who do not have it, because theirs is in quarantine. */

@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+import behaviours as B
 import corpus
 import rig as rigs
 
@@ -328,6 +329,25 @@ def test_explain(unified, mta, popd):
     assert unified.ctl("explain", PM + "/s", uids[0], check=False).code == 1
     assert unified.ctl("explain", PM, uids[0], check=False).code == 1
     assert unified.ctl("explain", PM + "/r", check=False).code == 1
+    assert daemon.stop() == 0
+
+
+def test_explain_takes_what_it_shows(personal, popd):
+    """A unique-id with a backslash: as it is first, then as explain and the log show it."""
+    uids = [b"a\\b", b"c\\d", b"c\\\\d", b"\\" * 70]
+    personal.record("anna@example.org", "r", popd(B.Uids(uids), [copy("m%d" % i, 0) for i in range(4)]), leave=1)
+    assert personal.once().code == 0
+    daemon = personal.start()
+
+    def shown(uid):
+        return next(x[len("unique-id: "):] for x in lines(personal, "anna@example.org/r", uid) if x.startswith("unique-id: "))
+    for uid in uids:
+        assert shown(uid.decode()) == uid.decode().replace("\\", "\\\\")
+    assert shown("a\\\\b") == "a\\\\b"
+    assert shown("\\" * 140) == "\\" * 140
+    assert shown("c\\\\d") == "c" + "\\" * 4 + "d", "what is one of its own is that one"
+    failed = personal.ctl("explain", "anna@example.org/r", "no\\qsuch", check=False)
+    assert failed.code == 1
     assert daemon.stop() == 0
 
 
