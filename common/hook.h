@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Kill points, sandbox probes and a count of work, for test builds (-DRPOPD_HOOKS) only; shipping builds contain none of it.  -K spec
- * names one point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work; -P act:what lets a
- * process do its work as one that was taken over would; -F call:n[:errno] lets the nth call of that name fail.
+ * Kill points, sandbox probes and a count of work, for test builds (-DRPOPD_HOOKS) only; shipping builds contain none of it.  -K
+ * spec names one point, see hook_set(); -P what runs sandbox_probe() at the end of the lock-in instead of the work; -P act:what
+ * lets a process do its work as one that was taken over would; -F call:n[:errno] lets the nth call of that name fail.
  */
 #ifndef HOOK_H
 #define HOOK_H
@@ -30,7 +30,9 @@ void	 hook_set(const char *spec);
 void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);
 void	 fault_set(const char *spec);		/* fault.c: -F */
-/* 1: -P act:what.  others: an oauth process answers other requests, a sender process tells of other sessions, ahead of their own. */
+/*
+ * 1: -P act:what.  others: an oauth process answers other requests, a sender process tells of other sessions, ahead of their own.
+ */
 int	 hook_acting(const char *what);
 void	 hook_probe(enum sandbox_role forks, int no_seccomp);	/* exits if -P was given */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A set of octet strings that senders and servers choose: hashed with a secret of this process, so that nobody can make strings whose
- * slots meet, and so that a string costs the same whatever was put in before it.
+ * A set of octet strings that senders and servers choose: hashed with a secret of this process, so that nobody can make strings
+ * whose slots meet, and so that a string costs the same whatever was put in before it.
  */
 #ifndef STRSET_H
 #define STRSET_H

@@ -8,8 +8,9 @@
  *	moving	committed; a move failed (disk full) and is tried again every BATCH_RETRY seconds
  *	moved	every link of a Maildir in its new/; waits for the next durability step, or BATCH_SETTLE ms, then SETTLED
  *
- * Order inside the durability step: octets, then new/ directories, then the spool directory.  The spool may not forget a name before
- * new/ is known to have it.  fsync(2) on a file is called once: after an error the message is refused and its file removed.
+ * Order inside the durability step: octets, then new/ directories, then the spool directory.  The spool may not forget a name
+ * before new/ is known to have it.  fsync(2) on a file is called once: after an error the message is refused and its file
+ * removed.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -133,9 +133,9 @@ envelope_for(const struct msg_session_open *open, const struct header *h, const 
 }
 
 /*
- * One field.  The sender's own words (HELO) are in it, before the provider's: so "by" and "for" must be there once each, outside of
- * comments, in this order, hop behind "by", and behind the address the next clause or the end.  Whatever the sender puts in between,
- * what the provider wrote is there as well, and makes it doubt.
+ * One field.  The sender's own words (HELO) are in it, before the provider's: so "by" and "for" must be there once each, outside
+ * of comments, in this order, hop behind "by", and behind the address the next clause or the end.  Whatever the sender puts in
+ * between, what the provider wrote is there as well, and makes it doubt.
  */
 static int
 envelope_for_in(const uint8_t *p, size_t len, const char *hop, const uint8_t **text, size_t *textlen)
@@ -171,7 +171,10 @@ envelope_for_in(const uint8_t *p, size_t len, const char *hop, const uint8_t **t
 	return (w != NULL && found == 1 && by == 1 && expect != 2 ? 1 : -1);
 }
 
-/* The next word: a semicolon, something in angle brackets, or what has no blank in it.  n 0: there is none; NULL: something is open. */
+/*
+ * The next word: a semicolon, something in angle brackets, or what has no blank in it.  n 0: there is none; NULL: something is
+ * open.
+ */
 static const uint8_t *
 envelope_word(const uint8_t **pp, const uint8_t *end, size_t *n)
 {

@@ -219,7 +219,10 @@ maildir_take(struct maildir *md, const char *name)
 	return (n);
 }
 
-/* A file of another directory of ours, which has no colon in its name, to a new/ that is open; durable there.  0, or -1 and errno. */
+/*
+ * A file of another directory of ours, which has no colon in its name, to a new/ that is open; durable there.  0, or -1 and
+ * errno.
+ */
 int
 maildir_put(struct maildir *md, int dir, const char *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The addresses of a message that could not be placed: what the postmaster's own copy of it is about.  Nobody else may read them, as
- * they may be those of blind copies.
+ * The addresses of a message that could not be placed: what the postmaster's own copy of it is about.  Nobody else may read them,
+ * as they may be those of blind copies.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +52,8 @@ missed_add(struct missed *m, const uint8_t *text, size_t len)
 }
 
 /*
- * Whose the postmaster's copy is: his, and about these addresses, in whatever order and letter case.  About none: just his.  dir is his
- * Maildir; -1: no room.
+ * Whose the postmaster's copy is: his, and about these addresses, in whatever order and letter case.  About none: just his.  dir
+ * is his Maildir; -1: no room.
  */
 int
 missed_who(const struct missed *m, const char *dir, char *who, size_t size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages of our own: what the owner of an account, or the postmaster, should read in his mail.  Into his Maildir, or held in the spool
- * for a row of the master's if his mail is handed on; the master's notice.c has the states.
+ * Messages of our own: what the owner of an account, or the postmaster, should read in his mail.  Into his Maildir, or held in
+ * the spool for a row of the master's if his mail is handed on; the master's notice.c has the states.
  */
 #include <sys/types.h>
 

@@ -177,8 +177,8 @@ places_free(struct places *ps)
 
 /*
  * The same place: of the same account, or else the same destination; NULL: there is none, and slot is where it has to be put.  An
- * account has one way, so its next hop need not be compared.  Senders choose what goes to a next hop for a whole domain: the hash is
- * one that they cannot foresee.
+ * account has one way, so its next hop need not be compared.  Senders choose what goes to a next hop for a whole domain: the hash
+ * is one that they cannot foresee.
  */
 static struct place *
 places_find(struct places *ps, const struct place *want, int who, uint32_t *slot)

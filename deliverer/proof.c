@@ -8,9 +8,9 @@
  *	otherwise					the same, and the trace that the message brought along to the provider
  *	otherwise, and it brought none			nothing: every recipient gets it, whatever he has
  *
- * The trace is the Received fields below the provider's own: below the one of the trusted hop, or below the topmost where the record
- * names none.  All copies of one delivery share it, and each delivery has its own, as servers write the time and a number into
- * it; without a time in any of them it says nothing.
+ * The trace is the Received fields below the provider's own: below the one of the trusted hop, or below the topmost where the
+ * record names none.  All copies of one delivery share it, and each delivery has its own, as servers write the time and a number
+ * into it; without a time in any of them it says nothing.
  */
 #include <ctype.h>
 #include <string.h>
@@ -132,8 +132,8 @@ proof_id(const uint8_t *p, size_t len)
 }
 
 /*
- * A Date (RFC 5322 section 3.3, with the forms of 4.3) that somebody's clock has shown: not before 1990, not later than next year, and
- * not in the first hour of a year, where clocks stand that were never set.
+ * A Date (RFC 5322 section 3.3, with the forms of 4.3) that somebody's clock has shown: not before 1990, not later than next
+ * year, and not in the first hour of a year, where clocks stand that were never set.
  */
 int
 proof_date(const uint8_t *p, size_t len, time_t now)

@@ -190,8 +190,8 @@ recipients_received(const struct header *h, struct envelope *e, struct search *s
 }
 
 /*
- * S47, S48, S49, S51: accounts here in To, Cc and Bcc; the others are of no concern.  What cannot be read may name somebody here: the
- * postmaster gets the message as well.
+ * S47, S48, S49, S51: accounts here in To, Cc and Bcc; the others are of no concern.  What cannot be read may name somebody here:
+ * the postmaster gets the message as well.
  */
 static int
 recipients_star(const struct header *h, struct search *s)

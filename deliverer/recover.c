@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Start-up.  The master tells what it has rows for; what becomes of a row and of a file stands for itself, so that one directory that
- * cannot be written to holds up its own account only.
+ * Start-up.  The master tells what it has rows for; what becomes of a row and of a file stands for itself, so that one directory
+ * that cannot be written to holds up its own account only.
  *
  *	row				link in the spool	becomes
  *	pending				there			moved; if that fails (LATER), tried again for ever, everybody else goes on

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Delivery status notifications (RFC 3464, RFC 6522; RFC 6533 for addresses beyond ASCII): for whom a message failed and why, in words, for
- * programs, and the header of the message.  Written to the spool, durable before the master hears of it.
+ * Delivery status notifications (RFC 3464, RFC 6522; RFC 6533 for addresses beyond ASCII): for whom a message failed and why, in
+ * words, for programs, and the header of the message.  Written to the spool, durable before the master hears of it.
  */
 #include <sys/types.h>
 

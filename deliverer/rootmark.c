@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The mail root's file .rpopd: does this mail root belong to the master's store, and how much of the store does it know?  The counter
- * is written before anything in the mail root changes on the strength of what was committed, and becomes durable with the next
- * durability step.  An error costs no mail: the file stays behind, which a later start understands as far as it was told.  It is open
- * for writing only while it is written to, so that its file system can be made read-only.
+ * The mail root's file .rpopd: does this mail root belong to the master's store, and how much of the store does it know?  The
+ * counter is written before anything in the mail root changes on the strength of what was committed, and becomes durable with the
+ * next durability step.  An error costs no mail: the file stays behind, which a later start understands as far as it was told.
+ * It is open for writing only while it is written to, so that its file system can be made read-only.
  */
 #include <sys/types.h>
 

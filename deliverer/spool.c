@@ -23,7 +23,8 @@
  * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
  * 12 a file in flight is removed          Ri or not       -         the same                               deliverer.flight
  *
- * The postmaster's own copy of what fell back to him besides others, Rn, is a file of its own and not a link: it names the addresses.
+ * The postmaster's own copy of what fell back to him besides others, Rn, is a file of its own and not a link: it names the
+ * addresses.
  *
  * Links of recipients that are not Maildirs stay behind in step 9: queue.c.  The others are removed from the last to the first, so
  * that a message of which anything is left has its R0.

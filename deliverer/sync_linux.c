@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Many files durable at once, on Linux.  Three passes: write-back of all is started; all of it is awaited, after which the metadata of
- * every file is in the journal's running transaction; then all are fsync(2)ed at the same time, so that one journal commit and a
- * few cache flushes serve them all.  One after the other, each fsync(2) would order a flush of its own, which is most of the time
- * spent.  The kernel's asynchronous I/O runs fsync(2) on its own threads and reports the error of each file.
+ * Many files durable at once, on Linux.  Three passes: write-back of all is started; all of it is awaited, after which the
+ * metadata of every file is in the journal's running transaction; then all are fsync(2)ed at the same time, so that one journal
+ * commit and a few cache flushes serve them all.  One after the other, each fsync(2) would order a flush of its own, which is
+ * most of the time spent.  The kernel's asynchronous I/O runs fsync(2) on its own threads and reports the error of each file.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What the digest of a message is made of: its octets, without the fields of its header in which a store keeps notes of its own.
- * A store that works on a mailbox file writes such fields when it pleases, for instance behind the first retrieval; the message with
- * them is the message without them.  No other field is left out: two messages that differ in anything that came with them are two.
+ * A store that works on a mailbox file writes such fields when it pleases, for instance behind the first retrieval; the message
+ * with them is the message without them.  No other field is left out: two messages that differ in anything that came with them
+ * are two.
  *
  * The header ends with the first line that is no field (RFC 5322 section 2.2), the empty one or another.
  */

@@ -11,8 +11,9 @@
  * no controls; mbox's "From " line on top is skipped), or after HEADER_MAX octets.  No field that counts: all octets 0, which
  * means none.
  *
- * What devices write has the same header every time, but for the time at which it came to the first server.  A header without that (a
- * Received whose value has a ';', RFC 5321 section 4.4), and without a Message-ID and a Date, tells no message from another one.
+ * What devices write has the same header every time, but for the time at which it came to the first server.  A header without
+ * that (a Received whose value has a ';', RFC 5321 section 4.4), and without a Message-ID and a Date, tells no message from
+ * another one.
  */
 #include <sys/types.h>
 

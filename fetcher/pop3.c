@@ -254,8 +254,8 @@ body_take(struct pop3 *p, const uint8_t *data, size_t len)
 }
 
 /*
- * Up to the next line end, at most; a line in one piece is parsed where it lies.  Of one that is too long the begin counts, as if it
- * were all of it: one line blocks nothing else.
+ * Up to the next line end, at most; a line in one piece is parsed where it lies.  Of one that is too long the begin counts, as if
+ * it were all of it: one line blocks nothing else.
  */
 static ssize_t
 line_take(struct pop3 *p, const uint8_t *data, size_t len)
@@ -295,8 +295,8 @@ line_take(struct pop3 *p, const uint8_t *data, size_t len)
 }
 
 /*
- * The line that comes in is too long: what there is of it and what fits of data is kept.  A status line must say whether it is a good
- * one, and a challenge of a login is worth nothing if it is not whole.  0 or -1: failed.
+ * The line that comes in is too long: what there is of it and what fits of data is kept.  A status line must say whether it is a
+ * good one, and a challenge of a login is worth nothing if it is not whole.  0 or -1: failed.
  */
 static int
 line_cut(struct pop3 *p, const uint8_t *data)

@@ -185,9 +185,9 @@ stat_tell(struct pop3 *p, int has_uidl)
 }
 
 /*
- * What the server has in the place of a unique-id breaks RFC 1939: too long, or with a blank, a control or an 8-bit octet.  If it is
- * there at all, a digest of it does as well, and cannot be taken for another one's.  As pop3_reply_uidl(); derived has PROTO_UID_MAX
- * octets.
+ * What the server has in the place of a unique-id breaks RFC 1939: too long, or with a blank, a control or an 8-bit octet.  If it
+ * is there at all, a digest of it does as well, and cannot be taken for another one's.  As pop3_reply_uidl(); derived has
+ * PROTO_UID_MAX octets.
  */
 static int
 uid_derive(struct pop3 *p, const uint8_t **uid, size_t *uidlen, uint8_t *derived)

@@ -90,8 +90,8 @@ stream_feed(struct stream *s, const uint8_t *p, size_t len)
 }
 
 /*
- * After stream_done(): hands out the last frame and gives the digest of the content, and the fingerprint of the header; all octets 0 if
- * the header has none, or one that other messages may have as well.
+ * After stream_done(): hands out the last frame and gives the digest of the content, and the fingerprint of the header; all
+ * octets 0 if the header has none, or one that other messages may have as well.
  */
 int
 stream_finish(struct stream *s, uint8_t digest[PROTO_DIGEST_LEN], uint8_t print[PROTO_DIGEST_LEN])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rpopctl route: what becomes of an address is asked of the deliverer, which routes; its lines go to the client as they come.  What it
- * calls next hop #n gets its name here.
+ * rpopctl route: what becomes of an address is asked of the deliverer, which routes; its lines go to the client as they come.
+ * What it calls next hop #n gets its name here.
  */
 #include <sys/queue.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender's if it
- * has a next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and
- * goes when its last session ends.
+ * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender's
+ * if it has a next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no
+ * new work and goes when its last session ends.
  */
 #include <sys/wait.h>
 

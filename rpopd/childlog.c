@@ -8,8 +8,8 @@
  *	another child		500		50
  *	all together				2000
  *
- * Details, which are wanted only when something is looked for, have budgets of their own and crowd out nothing that matters.  What is
- * left out is counted, and the number is told: of a session once, at its end.
+ * Details, which are wanted only when something is looked for, have budgets of their own and crowd out nothing that matters.
+ * What is left out is counted, and the number is told: of a session once, at its end.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The control socket.  Root may change things; members of the socket's group may look.  A client that sends garbage is closed,
- * never more (CVE-2025-62875).  It is not heard while answers are queued for it, and closed when it neither asks nor takes its answers.
- * No process of the daemon's is in the group, and some places are root's.
+ * never more (CVE-2025-62875).  It is not heard while answers are queued for it, and closed when it neither asks nor takes its
+ * answers.  No process of the daemon's is in the group, and some places are root's.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -466,8 +466,8 @@ control_list(struct client *c, const char *name)
 }
 
 /*
- * A reload between two portions may show a record twice or not at all; a listing is a snapshot of nothing.  A portion ends early when it
- * takes long: then the event loop comes first.
+ * A reload between two portions may show a record twice or not at all; a listing is a snapshot of nothing.  A portion ends early
+ * when it takes long: then the event loop comes first.
  */
 static void
 control_portion(void *arg)

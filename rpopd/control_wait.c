@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Requests that cannot be served yet, because the daemon has just been started, a record is being polled or every processor is busy:
- * the client waits, but not for ever, and then hears what it waited for.
+ * Requests that cannot be served yet, because the daemon has just been started, a record is being polled or every processor is
+ * busy: the client waits, but not for ever, and then hears what it waited for.
  */
 #include <sys/queue.h>
 

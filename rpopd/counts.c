@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How many messages of a record are in which state, for whoever looks.  A mailbox of many is counted in slices and not each time: what was
- * counted is good for a while, unless a session has ended since.
+ * How many messages of a record are in which state, for whoever looks.  A mailbox of many is counted in slices and not each time:
+ * what was counted is good for a while, unless a session has ended since.
  */
 #include <stdlib.h>
 #include <string.h>

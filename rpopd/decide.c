@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Where mail may go, decided once more: what the deliverer says of a recipient must be what the routing table gives for this record.
- * Whoever has taken the deliverer over can put mail of the record it comes from into mailboxes that are written here anyway, never hand
- * it on to somebody whom no row names, nor have a file put anywhere else.
+ * Where mail may go, decided once more: what the deliverer says of a recipient must be what the routing table gives for this
+ * record.  Whoever has taken the deliverer over can put mail of the record it comes from into mailboxes that are written here
+ * anyway, never hand it on to somebody whom no row names, nor have a file put anywhere else.
  *
  *	recipient		of a personal record			of a unified one
  *	Maildir			the owner's, in the record's folder	an account's INBOX, if it has no next hop
@@ -14,8 +14,8 @@
  *	quarantine		as what it was meant for		likewise
  *	reject, discard		none				an address that leads to one; by the envelope only
  *
- * A message's recipients are decided when its header ends, and told when the message is durable: meanwhile a reload may have brought
- * another table.  What a session's first table says counts as well until the session is over.
+ * A message's recipients are decided when its header ends, and told when the message is durable: meanwhile a reload may have
+ * brought another table.  What a session's first table says counts as well until the session is over.
  */
 #include <ctype.h>
 #include <stdio.h>

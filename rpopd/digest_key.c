@@ -30,8 +30,8 @@ digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n)
 }
 
 /*
- * Keys of one digest are used from 1 on, so the first free one lies between a number in use and a free one, found by doubling steps from
- * the last one on and then by halves: a server that sends thousands of equal messages costs two looks for each.
+ * Keys of one digest are used from 1 on, so the first free one lies between a number in use and a free one, found by doubling
+ * steps from the last one on and then by halves: a server that sends thousands of equal messages costs two looks for each.
  */
 size_t
 digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *last, int (*taken)(void *, const uint8_t *, size_t),

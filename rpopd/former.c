@@ -16,12 +16,12 @@
  * numbers.  The state of the same one goes along.  In doubt it goes along, too, but hides nothing: every message is retrieved and
  * compared with what was delivered.  With another mailbox the record starts afresh.
  *
- * Two records may share one remote mailbox, and both move at one load: what one of them has not retrieved yet must not be hidden by what
- * the other has.  So the mailbox that a record had under this account, name and login comes first, and one that another record had so,
- * which was not listed yet, is left to that one.
+ * Two records may share one remote mailbox, and both move at one load: what one of them has not retrieved yet must not be hidden
+ * by what the other has.  So the mailbox that a record had under this account, name and login comes first, and one that another
+ * record had so, which was not listed yet, is left to that one.
  *
- * Messages that were absent from the former mailbox's last listing, which may have been empty by a mistake of the server, count where
- * they are back with their sizes, and not otherwise.
+ * Messages that were absent from the former mailbox's last listing, which may have been empty by a mistake of the server, count
+ * where they are back with their sizes, and not otherwise.
  *
  * An empty listing proves nothing and is not the last word: the next one is compared.  To the state that goes along then, it was a
  * listing that every message was absent from, so each is proven before it counts as known, see plan.c.
@@ -240,8 +240,8 @@ former_collect(void *arg, const struct former *f)
 }
 
 /*
- * What ended without a word is known by digest only before it is compared: in slices, so former_find() is called again.  0: all are,
- * 1: more is set, -1.
+ * What ended without a word is known by digest only before it is compared: in slices, so former_find() is called again.  0: all
+ * are, 1: more is set, -1.
  */
 static int
 former_ready(struct search *search)

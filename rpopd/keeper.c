@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The keeper of one token_command: a process between the master and the program, which sees to it that nothing outlives the program.
- * The program is started as its unprivileged user; what it forks and leaves behind, in other process groups and sessions as well,
- * becomes the keeper's (PR_SET_CHILD_SUBREAPER), and is killed when the program ends, when the master says so with SIGTERM, or when the
- * master dies.  Then the keeper ends the way the program did.
+ * The keeper of one token_command: a process between the master and the program, which sees to it that nothing outlives the
+ * program.  The program is started as its unprivileged user; what it forks and leaves behind, in other process groups and
+ * sessions as well, becomes the keeper's (PR_SET_CHILD_SUBREAPER), and is killed when the program ends, when the master says so
+ * with SIGTERM, or when the master dies.  Then the keeper ends the way the program did.
  *
- * The keeper stays root's, so that the program cannot signal it; it reads nothing but the numbers of its children.  Where the system
- * knows no subreaper, only the program's process group is killed.
+ * The keeper stays root's, so that the program cannot signal it; it reads nothing but the numbers of its children.  Where the
+ * system knows no subreaper, only the program's process group is killed.
  */
 #include <sys/types.h>
 #include <sys/resource.h>
@@ -43,8 +43,8 @@ static void	 keeper_program(char **, const struct passwd *, int, int) __dead;
 static void	 keeper_limits(const struct passwd *);
 
 /*
- * Runs argv as pw with out and err as its output.  The keeper's process number, or -1 with errno; SIGTERM to it ends everything.  All
- * signals stay blocked over the fork, so that no handler of the master runs in the child.
+ * Runs argv as pw with out and err as its output.  The keeper's process number, or -1 with errno; SIGTERM to it ends everything.
+ * All signals stay blocked over the fork, so that no handler of the master runs in the child.
  */
 pid_t
 keeper_start(char **argv, const struct passwd *pw, int out, int err)
@@ -206,8 +206,8 @@ keeper_program(char **argv, const struct passwd *pw, int out, int err)
 }
 
 /*
- * Data and not address space: some languages' run-time systems reserve far more than they use.  Processes and threads are counted for
- * the whole user; one who has other work than this gets by with more.
+ * Data and not address space: some languages' run-time systems reserve far more than they use.  Processes and threads are counted
+ * for the whole user; one who has other work than this gets by with more.
  */
 static void
 keeper_limits(const struct passwd *pw)

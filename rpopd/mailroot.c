@@ -17,9 +17,9 @@
  *	the file is complete under another name		begins anew					root.file
  *	it has its name, durably			finds its own identity, goes on			root.linked
  *	state.db says that they belong together		right						root.joined
- * Each later life of the daemon begins with a count in state.db.  Until that is written, because another process holds a lock or there
- * is no space, the daemon runs without a deliverer: nothing in the mail root changes.  rpopd -1 ends instead.
- * An administrator's declaration (rpopd -A) writes state.db first, with a new identity:
+ * Each later life of the daemon begins with a count in state.db.  Until that is written, because another process holds a lock or
+ * there is no space, the daemon runs without a deliverer: nothing in the mail root changes.  rpopd -1 ends instead.  An
+ * administrator's declaration (rpopd -A) writes state.db first, with a new identity:
  *	state.db has it, the file does not		refused; to be declared once more		root.declared
  *	the file has it					right; nothing in the spool proves anything	root.file
  */
@@ -169,8 +169,8 @@ mailroot_open(const char *path, char *err, size_t errsize)
 }
 
 /*
- * A life of the daemon begins with a count: a copy of state.db from before it is older.  If it cannot be written now, a daemon tries
- * until it can, and mailroot_right() says no meanwhile.  0, or -1 and a sentence.
+ * A life of the daemon begins with a count: a copy of state.db from before it is older.  If it cannot be written now, a daemon
+ * tries until it can, and mailroot_right() says no meanwhile.  0, or -1 and a sentence.
  */
 static int
 root_begin(char *err, size_t errsize)
@@ -251,8 +251,8 @@ root_directory(const char *path, int make, int owner, char *err, size_t errsize)
 }
 
 /*
- * The directory, unless there is one.  Others may write its parent, so that by now something else may have its name: what is given away
- * is an empty directory of root's, reached without a link, or nothing.  0, or -1 and a sentence.
+ * The directory, unless there is one.  Others may write its parent, so that by now something else may have its name: what is
+ * given away is an empty directory of root's, reached without a link, or nothing.  0, or -1 and a sentence.
  */
 static int
 root_make(const char *path, const struct passwd *pw, char *err, size_t errsize)
@@ -322,8 +322,8 @@ root_look(int dir, struct root_found *f, char *err, size_t errsize)
 }
 
 /*
- * Two daemons in one mail root would take each other's files for remains.  A daemon that has been killed may hold the lock for a moment
- * yet, by a child that was just forked.
+ * Two daemons in one mail root would take each other's files for remains.  A daemon that has been killed may hold the lock for a
+ * moment yet, by a child that was just forked.
  */
 static int
 root_lock(const char *path, int wait, char *err, size_t errsize)

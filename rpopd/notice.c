@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mail from us to an account: what its owner or the postmaster should hear of without looking for it.  It goes the way mail for that
- * account goes: into its Maildir, or, if the account's mail is handed on, as a row of table relay with the null sender and an empty
- * unique-id.  Such a row is never reported, and nothing is written about it when its next hop refuses it for good: that is one line of
- * the log, and the notice stays in quarantine, where rpopctl shows it.
+ * Mail from us to an account: what its owner or the postmaster should hear of without looking for it.  It goes the way mail for
+ * that account goes: into its Maildir, or, if the account's mail is handed on, as a row of table relay with the null sender and
+ * an empty unique-id.  Such a row is never reported, and nothing is written about it when its next hop refuses it for good: that
+ * is one line of the log, and the notice stays in quarantine, where rpopctl shows it.
  *
  *	state of a notice			after a crash here
  *	waiting here, asked for			lost; what it is about may cause another one
@@ -11,7 +11,8 @@
  *	in a Maildir, told not committed	may be written once more, if what it is about comes again within the day
  *	row and told committed			the link is held, the row is tried
  *
- * About one thing an account is written to once a day: table told has that over restarts, and comes with the row in one transaction.
+ * About one thing an account is written to once a day: table told has that over restarts, and comes with the row in one
+ * transaction.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -72,8 +73,8 @@ static int				 resting;	/* the store took nothing; the timer runs */
 static struct event			 timer;
 
 /*
- * Write to the account, at most once a day about one subject.  record ("account/name") may be NULL.  What comes from outside must be
- * vis-encoded by the caller; lines of the text end in \n.  Nothing depends on it: what cannot be written is a line in the log.
+ * Write to the account, at most once a day about one subject.  record ("account/name") may be NULL.  What comes from outside must
+ * be vis-encoded by the caller; lines of the text end in \n.  Nothing depends on it: what cannot be written is a line in the log.
  */
 void
 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)

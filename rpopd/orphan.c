@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Orphans: seen rows that no line of this listing names, kept with their digests so that a message whose unique-id is bad, missing or
- * new can be recognised when it has been retrieved.  A server that lists badly once and well the next time, or the other way
- * round, then costs a retrieval, never a second delivery.
+ * Orphans: seen rows that no line of this listing names, kept with their digests so that a message whose unique-id is bad,
+ * missing or new can be recognised when it has been retrieved.  A server that lists badly once and well the next time, or the
+ * other way round, then costs a retrieval, never a second delivery.
  *
  *	message			looks for an orphan whose key is	found: the master commits under
  *	no trusted unique-id	a unique-id				that unique-id: same digest, discarded
@@ -10,8 +10,8 @@
  *	the same, the server	either					likewise
  *	has renumbered
  *
- * A unique-id that is a digest of what the server has in its place counts on both sides as no unique-id would: the server may list it
- * well the next time.
+ * A unique-id that is a digest of what the server has in its place counts on both sides as no unique-id would: the server may
+ * list it well the next time.
  *
  * The row of a message that was only marked has no digest and is never one of them.
  */
@@ -62,9 +62,8 @@ orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 }
 
 /*
- * Learn the digests of those that can matter: all of them if there are messages whose unique-id is untrusted or derived, else only those
- * whose key is a digest or whose own unique-id is derived; in slices.
- * 0, STATE_MORE, or -1: the store.
+ * Learn the digests of those that can matter: all of them if there are messages whose unique-id is untrusted or derived, else
+ * only those whose key is a digest or whose own unique-id is derived; in slices.  0, STATE_MORE, or -1: the store.
  */
 int
 orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)

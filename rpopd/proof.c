@@ -2,9 +2,9 @@
 /*
  * Whether a listed message is the one of the row under its unique-id; the tables in plan.c say what follows.
  *
- * The listed size speaks first: another one than the row's displaces the row.  Where a message is to be deleted, or its row was absent
- * from a complete listing, its header is asked for with TOP and its fingerprint compared with the row's.  All of them are asked for
- * at once; then the session has its plan.
+ * The listed size speaks first: another one than the row's displaces the row.  Where a message is to be deleted, or its row was
+ * absent from a complete listing, its header is asked for with TOP and its fingerprint compared with the row's.  All of them are
+ * asked for at once; then the session has its plan.
  *
  * MARKED rows have nothing to be compared with.  Of those that are back after an absence, all together, many sizes that agree are
  * proof: by chance that does not happen.  A few that are back are new mail.
@@ -113,8 +113,8 @@ proof_marks(struct session *s)
 }
 
 /*
- * READY: nothing is to be asked for, and the plan is settled; ASK: the fingerprints of p->asked messages, then proof_decide().  Rows are
- * looked up by their keys, so many in a step: as a rule few of many messages are to be proven.
+ * READY: nothing is to be asked for, and the plan is settled; ASK: the fingerprints of p->asked messages, then proof_decide().
+ * Rows are looked up by their keys, so many in a step: as a rule few of many messages are to be proven.
  */
 enum plan_result
 proof_ask(struct session *s)

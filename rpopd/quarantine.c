@@ -214,8 +214,8 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 }
 
 /*
- * A message that sessions fail at: retrieved as if they had not, or counted as delivered.  It may have been delivered long ago, and be
- * retrieved only to be compared; released it keeps what it is known by, so that it does not come twice.
+ * A message that sessions fail at: retrieved as if they had not, or counted as delivered.  It may have been delivered long ago,
+ * and be retrieved only to be compared; released it keeps what it is known by, so that it does not come twice.
  */
 static int
 quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
@@ -334,7 +334,10 @@ quarantine_applied(const struct relay_change *c, const struct relay_row *was)
 		relay_add(&row);
 }
 
-/* The one place that an address leads to; TARGET_NONE: it is not one of ours.  0, or -1: to none, several, or one that takes none. */
+/*
+ * The one place that an address leads to; TARGET_NONE: it is not one of ours.  0, or -1: to none, several, or one that takes
+ * none.
+ */
 static int
 target_find(const char *address, struct target *t)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The postmaster hears of the quarantine: once a day as long as it grows.  In a store without a main domain there is none: each owner of
- * a record hears of what came by it and is in quarantine, once a day as long as it grows anywhere.  How much came into it since that was told last is in state.db,
- * in the transaction that put it there, so that no restart loses it; what we wrote ourselves is not counted.
+ * The postmaster hears of the quarantine: once a day as long as it grows.  In a store without a main domain there is none: each
+ * owner of a record hears of what came by it and is in quarantine, once a day as long as it grows anywhere.  How much came into
+ * it since that was told last is in state.db, in the transaction that put it there, so that no restart loses it; what we wrote
+ * ourselves is not counted.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -102,10 +102,10 @@ int	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* of ev
  */
 int	 state_relay_change(struct relay_change *, size_t n);
 /*
- * A report was made about these rows of one message: they go, and one for the report comes in their place (nexthop > 0), or a pending
- * row (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender is null; and
- * no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  0, 1: locked, -1; or
- * 2: no such rows, the report is to be removed.
+ * A report was made about these rows of one message: they go, and one for the report comes in their place (nexthop > 0), or a
+ * pending row (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender
+ * is null; and no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  0,
+ * 1: locked, -1; or 2: no such rows, the report is to be removed.
  */
 struct relay_report {
 	const char	*link, *dest;

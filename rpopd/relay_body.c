@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files that are missing from the spool.  What misses them: the look at all of them at the start, a connection that wants to send one,
- * and the look before a row becomes final.  Such a row is wanted: store_body.c has its states.  A row that nobody can bring any more,
- * since its server has deleted the message, is lost, and the owner is told.  A row whose destination is a Maildir, and whose file is here
- * again, goes to table pending.
+ * Files that are missing from the spool.  What misses them: the look at all of them at the start, a connection that wants to send
+ * one, and the look before a row becomes final.  Such a row is wanted: store_body.c has its states.  A row that nobody can bring
+ * any more, since its server has deleted the message, is lost, and the owner is told.  A row whose destination is a Maildir, and
+ * whose file is here again, goes to table pending.
  */
 #include <stdio.h>
 #include <stdlib.h>

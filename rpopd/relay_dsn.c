@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What is said of failures.  A report (RFC 3464) to the sender of a message whose recipients want failures reported: made by the
- * deliverer, handed on through settings.report_nexthop, or the way the postmaster's mail goes without one.  Never to the null sender,
- * never about a report.
+ * deliverer, handed on through settings.report_nexthop, or the way the postmaster's mail goes without one.  Never to the null
+ * sender, never about a report.
  *
- * A message and its sender get one report about all that failed by the time that every recipient has had a first result, or DSN_TOGETHER
- * after the message came; what fails later is reported together a day after the last report.
+ * A message and its sender get one report about all that failed by the time that every recipient has had a first result, or
+ * DSN_TOGETHER after the message came; what fails later is reported together a day after the last report.
  *
  *	state of the failed rows of a message	after a crash here
  *	FAILED, others not tried yet		as it is; they wait for these again, no longer than before
@@ -331,7 +331,9 @@ dsn_rcpt(const struct failed *f, struct msg_report_rcpt *r)
 		strlcpy(r->remote, hop->host, sizeof(r->remote));
 }
 
-/* The codes that a row's status begins with, if it does: RFC 3463, and the reply's; and what follows.  A reject of ours has none. */
+/*
+ * The codes that a row's status begins with, if it does: RFC 3463, and the reply's; and what follows.  A reject of ours has none.
+ */
 static const char *
 dsn_status(const char *status, struct msg_report_rcpt *r)
 {

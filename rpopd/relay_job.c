@@ -212,8 +212,8 @@ job_opened(const struct msg_spool_opened *m, int fd)
 }
 
 /*
- * Message and recipients to the sender, fd is consumed; 0, or -1: nothing is left to be sent, or the store cannot be read, or not be
- * told of it.
+ * Message and recipients to the sender, fd is consumed; 0, or -1: nothing is left to be sent, or the store cannot be read, or not
+ * be told of it.
  */
 static int
 job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
@@ -257,8 +257,8 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 }
 
 /*
- * Nobody would hear if the next hop takes a message and fails later.  With bounce_to somebody here does, in the sender's place; but what
- * has no sender, or is ours, must not come back, so that no report of a report is made.
+ * Nobody would hear if the next hop takes a message and fails later.  With bounce_to somebody here does, in the sender's place;
+ * but what has no sender, or is ours, must not come back, so that no report of a report is made.
  */
 static void
 job_bounces(const struct job *j, const struct relay_row *row, struct msg_send_mail *m)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mail that waits for a next hop which rpopd.db has no longer: it goes nowhere by itself, is told of at every load, and can be moved to
- * another one.
+ * Mail that waits for a next hop which rpopd.db has no longer: it goes nowhere by itself, is told of at every load, and can be
+ * moved to another one.
  */
 #include <stdio.h>
 #include <stdlib.h>

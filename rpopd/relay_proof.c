@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Nothing goes out that cannot be written down: mail is handed on only after a write of this life of the daemon to state.db has
- * succeeded, and after one that failed, only when one succeeds again.  Otherwise a store that cannot be written and a daemon that is
- * restarted would send the same message each time.
+ * succeeded, and after one that failed, only when one succeeds again.  Otherwise a store that cannot be written and a daemon that
+ * is restarted would send the same message each time.
  */
 #include <stdio.h>
 #include <time.h>

@@ -71,8 +71,8 @@ reload_mail_root(char *path, size_t size)
 }
 
 /*
- * Read, validate, switch.  0, or -1 with a sentence and nothing changed.  At the start a record whose files are missing is no reason
- * to leave the others unpolled: it fails by itself.
+ * Read, validate, switch.  0, or -1 with a sentence and nothing changed.  At the start a record whose files are missing is no
+ * reason to leave the others unpolled: it fails by itself.
  */
 int
 reload_load(char *err, size_t errsize)

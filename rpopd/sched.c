@@ -338,8 +338,8 @@ sched_timer(int fd, short event, void *arg)
 }
 
 /*
- * Wake up for the first record, host or gate that has to wait, and for sessions that stall while others wait for theirs.  What is due
- * and waits for a processor, a child or the store is called for when one of them is free.
+ * Wake up for the first record, host or gate that has to wait, and for sessions that stall while others wait for theirs.  What is
+ * due and waits for a processor, a child or the store is called for when one of them is free.
  */
 static void
 sched_arm(void)

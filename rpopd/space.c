@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Room on the file systems of the mail root and of state.db.  Below the floor, settings.min_free, no session begins, and those that run
- * end after the message that each is at, so that commits, deliveries under way and other programs still find some.  What was being
- * written then may need more than the floor; then it fails as on a full disk, and stays on its server.
+ * Room on the file systems of the mail root and of state.db.  Below the floor, settings.min_free, no session begins, and those
+ * that run end after the message that each is at, so that commits, deliveries under way and other programs still find some.  What
+ * was being written then may need more than the floor; then it fails as on a full disk, and stays on its server.
  *
- * The file systems are looked at when a session is to begin, and four times a second while sessions run or room is missing; not more
- * often, however many records are due.
+ * The file systems are looked at when a session is to begin, and four times a second while sessions run or room is missing; not
+ * more often, however many records are due.
  */
 #include <sys/types.h>
 #include <sys/statvfs.h>

@@ -86,8 +86,8 @@ spool_open(uint32_t id, const char *link)
 }
 
 /*
- * A look at the name, no more: the directory is the deliverer's.  Without the directory nothing is known: the file system that has it
- * may not be there.
+ * A look at the name, no more: the directory is the deliverer's.  Without the directory nothing is known: the file system that
+ * has it may not be there.
  */
 int
 spool_has(const char *link)

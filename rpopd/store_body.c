@@ -2,8 +2,8 @@
 /*
  * state.db: rows of table relay whose file is missing from the spool, and rows that are on their way to a next hop.
  *
- * Nothing is final whose body exists nowhere.  Whatever a row says, its message is safe here only while its file is: a disk that was
- * lost, a restored backup or a repaired file system can take it.
+ * Nothing is final whose body exists nowhere.  Whatever a row says, its message is safe here only while its file is: a disk that
+ * was lost, a restored backup or a repaired file system can take it.
  *
  *	body of a row		seen row	after a crash here
  *	HERE			WAITING, or	looked for at the start, and before the row becomes final
@@ -27,8 +27,8 @@
  *	moved to pending	row.after, or	the pending row is replayed
  *				WAITING
  *
- * A header that was delivered alone has no seen row: while a row of it is wanted, its row in oversize does not keep the header from being
- * asked for again.
+ * A header that was delivered alone has no seen row: while a row of it is wanted, its row in oversize does not keep the header
+ * from being asked for again.
  *
  *	row on its way		after a crash here
  *	sent not committed	it is not sent

@@ -37,8 +37,8 @@ state_change(int64_t mailbox, const struct listing_change *changes, size_t n, in
 }
 
 /*
- * One of the slices, in a transaction of its own.  Only the last one waits for the disk: the write-ahead log keeps the order, so what is
- * durable before that is a beginning of the list.
+ * One of the slices, in a transaction of its own.  Only the last one waits for the disk: the write-ahead log keeps the order, so
+ * what is durable before that is a beginning of the list.
  *
  *	killed			what is there at the next start
  *	in a slice		the slices before it, or some of them after a power failure: as if the list had been that long

@@ -184,8 +184,8 @@ commit_insert(struct receipt *r)
  * server gave the unique-id again, which RFC 1939 section 7 allows after a deletion.  If recipients of the first one still wait,
  * its row lives on by its digest.
  *
- * A key that is a digest says the same of an equal message that came later.  It is another one if the first was deleted for certain,
- * or deleted and missing from a session since.
+ * A key that is a digest says the same of an equal message that came later.  It is another one if the first was deleted for
+ * certain, or deleted and missing from a session since.
  */
 static int
 commit_known(struct receipt *r)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * state.db: messages that are known by their digest only from now on, since nobody can say whether the unique-id they were committed under
- * is theirs.
+ * state.db: messages that are known by their digest only from now on, since nobody can say whether the unique-id they were
+ * committed under is theirs.
  *
  *	killed					what is there at the next start
  *	in a slice, or between two		the mailbox is unproven, and some of its rows have their digests as keys: the next
@@ -72,7 +72,10 @@ state_unprove_slice(int64_t mailbox, struct unprove *u)
 	return (slice.last ? 0 : STATE_MORE);
 }
 
-/* The next rows in question behind *at, which moves.  Everything that is visited counts: most rows may be old, or have their keys. */
+/*
+ * The next rows in question behind *at, which moves.  Everything that is visited counts: most rows may be old, or have their
+ * keys.
+ */
 static int
 slice_read(int64_t mailbox, int64_t since, struct state_place *at, struct slice *slice)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What an OAuth request needs of rpopd.db: refresh token and client secret.  A grant is named by the digest of what the administrator
- * entered, its origin: state.db keeps under that name what has come of it since.
+ * What an OAuth request needs of rpopd.db: refresh token and client secret.  A grant is named by the digest of what the
+ * administrator entered, its origin: state.db keeps under that name what has come of it since.
  */
 #include <sys/types.h>
 

@@ -13,8 +13,8 @@
  *	  moved to pending	likewise	the pending row is replayed; if its file is missing then, it becomes a row here again
  *	  its report's		likewise	that one's link is held, those of the rows it is about are removed
  *
- * A row is safe here, and may be final, only while its file is in the spool (body = 1); store_body.c has the states of a row whose file
- * is missing.
+ * A row is safe here, and may be final, only while its file is in the spool (body = 1); store_body.c has the states of a row
+ * whose file is missing.
  */
 #include <stdio.h>
 #include <string.h>

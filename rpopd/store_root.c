@@ -2,9 +2,9 @@
 /*
  * state.db: which mail root it belongs to, and how far each of them has come.
  *
- * counter grows with every durable transaction.  The mail root's file is told of it before anything in the mail root changes on the
- * strength of a transaction, so counter >= the file's, and state.db learns what is durable there, so the file's >= durable.  A copy of
- * either that is older breaks one of the two.
+ * counter grows with every durable transaction.  The mail root's file is told of it before anything in the mail root changes on
+ * the strength of a transaction, so counter >= the file's, and state.db learns what is durable there, so the file's >= durable.
+ * A copy of either that is older breaks one of the two.
  *
  *	step of a transaction that drops a relay row		dies right after: the next start		hook
  *	row dropped, its link in table spent			removes the link				relay.changed
@@ -241,8 +241,8 @@ state_spent(int (*cb)(void *, const char *), void *arg)
 /* --- a row without its file --- */
 
 /*
- * Its recipient has not got the message, and nobody else's case is changed by that: the row becomes one of table relay that is wanted,
- * with the Maildir as destination.  store_body.c has what follows.
+ * Its recipient has not got the message, and nobody else's case is changed by that: the row becomes one of table relay that is
+ * wanted, with the Maildir as destination.  store_body.c has what follows.
  */
 int
 state_pending_missing(int64_t id, const char *link, const char *status)

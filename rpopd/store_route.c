@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Domains, accounts and the rows of table route, for config_load(): into the routing table, which is judged as a whole at the end. */
+/*
+ * Domains, accounts and the rows of table route, for config_load(): into the routing table, which is judged as a whole at the
+ * end.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

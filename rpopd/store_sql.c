@@ -179,8 +179,8 @@ sql_realloc(void *p, int size)
 
 /*
  * SQLITE_OPEN_NOFOLLOW refuses links anywhere in a path; links to the directory are the administrator's business, so they are
- * resolved here.  The directory must be closed to everybody else: SQLite believes a journal that lies beside a store.  The directories
- * above it must not let others put another one in its place.
+ * resolved here.  The directory must be closed to everybody else: SQLite believes a journal that lies beside a store.  The
+ * directories above it must not let others put another one in its place.
  */
 static int
 sql_resolve(const char *path, char *real, size_t realsize, char *err, size_t errsize)

@@ -60,8 +60,8 @@ static void		 try_answer(const struct session *);
 static void		 try_summary(const struct session *, char *, size_t);
 
 /*
- * Begin a trial of the record account/record.  0: the answer will come through control_tried_end(); with a sentence 1: not yet, it will
- * be possible soon, or -1: it is not.
+ * Begin a trial of the record account/record.  0: the answer will come through control_tried_end(); with a sentence 1: not yet,
+ * it will be possible soon, or -1: it is not.
  */
 int
 try_start(struct client *c, const char *name, char *err, size_t errsize)

@@ -13,8 +13,8 @@
 static void	 vanish_tell(struct session *);
 
 /*
- * A row of the mailbox, which is in the listing or not.  One that is known by its digest only is in no listing, wherever its message
- * is.
+ * A row of the mailbox, which is in the listing or not.  One that is known by its digest only is in no listing, wherever its
+ * message is.
  */
 void
 vanish_row(struct session *s, const struct seen_row *row, int listed)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Fields that do not go to a next hop.  A Delivered-To field says that a host has delivered the message to an address once; to Postfix's
- * local(8), virtual(8) and pipe(8), to Courier and to qmail one with the recipient's own address is proof of a loop, and they bounce
- * the message after having accepted it.  The provider's hosts write exactly that.  Exim, sendmail and Dovecot count Received fields, which
- * stay, as do X-Original-To, Envelope-To and X-Loop, by which no host decides on its own.
+ * Fields that do not go to a next hop.  A Delivered-To field says that a host has delivered the message to an address once; to
+ * Postfix's local(8), virtual(8) and pipe(8), to Courier and to qmail one with the recipient's own address is proof of a loop,
+ * and they bounce the message after having accepted it.  The provider's hosts write exactly that.  Exim, sendmail and Dovecot
+ * count Received fields, which stay, as do X-Original-To, Envelope-To and X-Loop, by which no host decides on its own.
  *
- * A line ends where body.c ends one, so that no field is seen there that was none here.  The header ends with an empty line, or ahead of
- * a line that is no field; octets behind it pass untouched.
+ * A line ends where body.c ends one, so that no field is seen there that was none here.  The header ends with an empty line, or
+ * ahead of a line that is no field; octets behind it pass untouched.
  */
 #include <sys/types.h>
 
