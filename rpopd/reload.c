@@ -30,6 +30,10 @@ static void		 reload_adopt(struct task *, size_t);
 static int		 reload_order(const void *, const void *);
 static void		 reload_log_level(void);
 static void		 reload_take_over(struct task *, struct task *);
+static void		 reload_pruned(int);
+static void		 reload_purge(int, short, void *);
+
+static struct event	 purge;
 
 /* Would the store load?  Every bad row is named on standard error. */
 int
@@ -289,7 +293,29 @@ reload_prune(void)
 	running = ids + master.ntasks;
 	TAILQ_FOREACH(s, &master.sessions, entry)
 		running[n++] = s->mailbox;
-	if (state_prune(ids, master.ntasks, running, n) != 0)
-		log_warnx("state.db: states of removed records stay until the next load");
+	reload_pruned(state_prune(ids, master.ntasks, running, n));
 	free(ids);
+}
+
+/* What is left over is done in slices from the event loop. */
+static void
+reload_pruned(int rv)
+{
+	struct timeval	 tv = { 0, 0 };
+
+	if (rv == STATE_MORE) {
+		if (!event_initialized(&purge))
+			evtimer_set(&purge, reload_purge, NULL);
+		evtimer_add(&purge, &tv);
+	} else if (rv != 0)
+		log_warnx("state.db: states of removed records stay until the next load");
+}
+
+static void
+reload_purge(int fd, short event, void *arg)
+{
+	(void)fd;
+	(void)event;
+	(void)arg;
+	reload_pruned(state_prune_slice());
 }

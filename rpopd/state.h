@@ -313,9 +313,10 @@ const char	*state_unfound_key(const struct record *, char *, size_t);	/* what is
 int	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* durable; 0, 1 locked, -1 */
 /*
  * After a good load, and once a day: mailboxes that no record names are marked with the time, and dropped when state_keep() seconds
- * are over and no session runs on them.
+ * are over and no session runs on them.  0; STATE_MORE: state_prune_slice(), until it returns something else; 1 locked, -1.
  */
 int	 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning);
+int	 state_prune_slice(void);
 void	 state_keep_set(int64_t seconds);	/* how long state is kept of which nothing says that it is needed; 0 at the start */
 int64_t	 state_keep(void);
 

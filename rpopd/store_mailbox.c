@@ -10,7 +10,8 @@
  *	no			a time		stay until keep_state_days are over and no session runs on it, then go
  *	(rows without a mailbox)		go, unless a session runs on it
  *
- * All of it is one transaction: killed before its commit, the next load does the same.
+ * All of it but the rows is one transaction: killed before its commit, the next load does the same.  The rows of a mailbox that has
+ * gone have none any more; they go behind it in slices, those of table seen last, and what a crash leaves goes at the next load.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static int	 prune_look(struct prune *, int64_t);
 static int	 prune_row(struct prune *, int64_t, int, int64_t, int64_t);
 static int	 prune_orphans(struct prune *, enum state_sql);
 static int	 prune_write(const struct prune *, int64_t);
+static int	 purge_slice(int64_t);
 static int	 prune_mark(const struct ids *, enum state_sql, int64_t);
 static int	 ids_copy(struct ids *, const int64_t *, size_t);
 static int	 ids_add(struct ids *, int64_t);
@@ -47,6 +49,7 @@ static int	 ids_have(const struct ids *, int64_t);
 static int	 id_cmp(const void *, const void *);
 
 static int64_t	 keep;			/* s, see state_keep_set() */
+static struct ids left;			/* mailboxes that have gone, and may have rows left */
 
 void
 state_keep_set(int64_t seconds)
@@ -227,6 +230,13 @@ state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunni
 	if (ids_copy(&p.used, used, n) == 0 && ids_copy(&p.running, running, nrunning) == 0 && prune_look(&p, now) == 0 &&
 	    prune_orphans(&p, Q_SEEN_NEXT) == 0 && prune_orphans(&p, Q_SUSPECT_NEXT) == 0)
 		rv = p.back.n + p.removed.n + p.gone.n == 0 ? 0 : prune_write(&p, now);
+	free(left.list);
+	memset(&left, 0, sizeof(left));
+	if (rv == 0 && p.gone.n > 0) {
+		left = p.gone;
+		memset(&p.gone, 0, sizeof(p.gone));
+		rv = state_prune_slice();
+	}
 	free(p.used.list);
 	free(p.running.list);
 	free(p.known.list);
@@ -234,6 +244,38 @@ state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunni
 	free(p.removed.list);
 	free(p.gone.list);
 	return (rv);
+}
+
+int
+state_prune_slice(void)
+{
+	int	 rv = 0;
+
+	while (left.n > 0 && rv == 0)
+		if ((rv = purge_slice(left.list[left.n - 1])) == 0)
+			left.n--;
+	return (rv);
+}
+
+/* One transaction: 0, nothing is left of this mailbox; STATE_MORE; 1 locked, -1. */
+static int
+purge_slice(int64_t mailbox)
+{
+	static const enum state_sql	 purges[] = { Q_PRINT_PURGE, Q_SUSPECT_PURGE, Q_OVERSIZE_PURGE, Q_SEEN_PURGE };
+	sqlite3_stmt			*st;
+	size_t				 i;
+	int				 rv, failed = 0, n = STATE_PAGE;
+
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	for (i = 0; i < nitems(purges) && n > 0 && !failed; i++) {
+		failed = (st = state_query(purges[i])) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+		    sqlite3_bind_int(st, 2, n) != SQLITE_OK || state_step(st) == -1;
+		n -= failed ? 0 : state_changes();
+	}
+	HOOK("state.purge");
+	rv = state_end(failed);
+	return (rv != 0 ? rv : n <= 0 ? STATE_MORE : 0);
 }
 
 int
@@ -345,8 +387,7 @@ prune_orphans(struct prune *p, enum state_sql q)
 static int
 prune_write(const struct prune *p, int64_t now)
 {
-	static const enum state_sql	 drops[] = { Q_SEEN_PURGE, Q_PRINT_PURGE, Q_UNPROVEN_DROP, Q_SUSPECT_PURGE,
-	    Q_OVERSIZE_PURGE, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_UNFOUND_DROP, Q_MAILBOX_DROP };
+	static const enum state_sql	 drops[] = { Q_UNPROVEN_DROP, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_UNFOUND_DROP, Q_MAILBOX_DROP };
 	size_t				 i, j;
 	int				 rv, failed;
 

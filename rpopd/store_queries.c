@@ -45,13 +45,13 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4)),"
 	    " count(*) FILTER (WHERE state = 5), count(*), max(uid) FROM (SELECT uid, state, gone FROM seen WHERE mailbox = ?1 AND uid > ?2"
 	    " ORDER BY uid LIMIT ?3)",
-	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1",
+	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1 AND uid IN (SELECT uid FROM seen WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",
 	[Q_PRINT_GET] = "SELECT fingerprint FROM print WHERE mailbox = ?1 AND uid = ?2",
 	[Q_PRINT_PUT] = "INSERT OR REPLACE INTO print (mailbox, uid, fingerprint) VALUES (?1, ?2, ?3)",
 	[Q_PRINT_FORGET] = "DELETE FROM print WHERE mailbox = ?1 AND uid = ?2",
 	[Q_PRINT_KEY] = "UPDATE OR REPLACE print SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_PRINT_PURGE] = "DELETE FROM print WHERE mailbox = ?1",
+	[Q_PRINT_PURGE] = "DELETE FROM print WHERE mailbox = ?1 AND uid IN (SELECT uid FROM print WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_UNPROVEN_GET] = "SELECT since FROM unproven WHERE mailbox = ?1",
 	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
 	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
@@ -176,7 +176,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SUSPECT_BACK] = "UPDATE suspect SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2 OR failures >= ?3),"
 	    " count(*) FILTER (WHERE refusals > 0) FROM suspect WHERE mailbox = ?1 AND gone IS NULL",
-	[Q_SUSPECT_PURGE] = "DELETE FROM suspect WHERE mailbox = ?1",
+	[Q_SUSPECT_PURGE] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid IN (SELECT uid FROM suspect WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SUSPECT_NEXT] = "SELECT min(mailbox) FROM suspect WHERE mailbox > ?1",
 	[Q_OVERSIZE_GET] = "SELECT state, sha256, size FROM oversize WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_PUT] = "INSERT OR REPLACE INTO oversize (mailbox, uid, state, gone, size, since, sha256) VALUES (?1, ?2, ?3,"
@@ -185,7 +185,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_OVERSIZE_GONE] = "UPDATE oversize SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_BACK] = "UPDATE oversize SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_OVERSIZE_COUNT] = "SELECT count(*) FROM oversize WHERE mailbox = ?1",
-	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1",
+	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid IN (SELECT uid FROM oversize WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_MAILBOX_GET] = "SELECT id, removed IS NOT NULL FROM mailbox WHERE account = ?1 AND record = ?2 AND host = ?3 AND port = ?4"
 	    " AND login = ?5",
 	/* What was asked for once more is asked for of the record, wherever it points. */

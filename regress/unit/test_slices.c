@@ -321,6 +321,37 @@ test_adopt(void **state)
 	assert_int_equal(number(KEYS), MANY / 2);
 }
 
+/* What is known of a mailbox that has gone goes in slices, whichever of them is the last of a daemon's life. */
+static void
+test_purge(void **state)
+{
+	uint64_t	 before;
+	char		 sql[512];
+	int		 rv, slices = 1, killed;
+
+	(void)state;
+	snprintf(sql, sizeof(sql), "INSERT INTO print SELECT mailbox, uid, sha256 FROM seen; INSERT INTO suspect (mailbox, uid, deaths, failures,"
+	    " since, reason) SELECT mailbox, uid, 0, 1, 5, '' FROM seen");
+	run(sql);
+	for (killed = 0; killed <= 3; killed++) {
+		before = worked;
+		rv = state_prune(NULL, 0, NULL, 0);
+		assert_int_equal(number("SELECT count(*) FROM mailbox"), 0);
+		assert_int_equal(rv, STATE_MORE);
+		assert_true(worked - before <= STATE_PAGE + A_SLICE);
+		reopen();
+	}
+	do {
+		before = worked;
+		rv = state_prune_slice();
+		assert_true(worked - before <= STATE_PAGE + A_SLICE);
+		slices++;
+	} while (rv == STATE_MORE);
+	assert_int_equal(rv, 0);
+	assert_true(slices > 3 * 2 * MANY / STATE_PAGE - 4);
+	assert_int_equal(number("SELECT count(*) FROM seen") + number("SELECT count(*) FROM print") + number("SELECT count(*) FROM suspect"), 0);
+}
+
 int
 main(void)
 {
@@ -331,6 +362,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adopt, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_purge, setup, teardown),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
