@@ -172,7 +172,7 @@ CREATE TABLE settings (
 	queue_age	INTEGER NOT NULL DEFAULT 432000,
 	queue_limit	INTEGER NOT NULL DEFAULT 10000,
 	keep_state_days	INTEGER NOT NULL DEFAULT 30,
-	min_free	INTEGER NOT NULL DEFAULT 100,
+	min_free	INTEGER NOT NULL DEFAULT 200,
 	CONSTRAINT "settings: min_free must be 0..1048576 MiB" CHECK (min_free BETWEEN 0 AND 1048576),
 	CONSTRAINT "settings: keep_state_days must be 0..3650 days" CHECK (keep_state_days BETWEEN 0 AND 3650),
 	CONSTRAINT "settings: archive must be an address, local-part@domain in lower case, that routes to a place here, or NULL" CHECK (

@@ -144,7 +144,7 @@ test_effective(void **state)
 	assert_int_equal(c->settings.detail, '+');
 	assert_int_equal(c->settings.hop_limit, 100);
 	assert_int_equal(c->settings.keep_state_days, 30);
-	assert_int_equal(c->settings.min_free, 100);
+	assert_int_equal(c->settings.min_free, 200);
 	config_free(c);
 	edit("UPDATE settings SET nexthop = 'local', report_nexthop = 'out', archive = 'bert@b.org', detail = '', hop_limit = 30,"
 	    " queue_age = 3600, queue_limit = 5, keep_state_days = 0, min_free = 7");
