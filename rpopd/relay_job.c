@@ -347,7 +347,7 @@ job_quit(struct job *j)
 	job_clock(j, 2LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
-/* Whoever was not answered was not sent. */
+/* Whoever was not answered was not sent.  A good end is one that was asked for; from a process that was not told to quit it is a lie. */
 int
 job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
 {
@@ -356,7 +356,7 @@ job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
 	char			 text[PROTO_TEXT_SIZE];
 	int			 unable;
 
-	if (j == NULL)
+	if (j == NULL || (m->why == WHY_NONE && j->state != JOB_QUITTING))
 		return (-1);
 	h = j->hop;
 	unable = m->why != WHY_NONE && (m->temp || (j->answered == 0 && j->state != JOB_QUITTING));

@@ -757,6 +757,31 @@ test_sender_dies(void **state)
 	assert_int_equal(job_count(), 1);
 }
 
+/* A sender that says a good end although it was not told to quit breaks the rules: as with one that dies, its next hop has a pause. */
+static void
+test_sender_leaves(void **state)
+{
+	struct msg_sent_end	 m = { .why = WHY_NONE };
+
+	(void)state;
+	world_row(1, 1, NOTIFY_NEVER, "");
+	world_commit(1, 1);
+	m.id = world_last(IMSG_DIAL)->id;
+	assert_int_equal(job_dialed(&dialer, m.id, dup(0)), 1);
+	assert_int_equal(job_sent_end(world_worker(m.id), &m), -1);	/* the message is being opened */
+	world_died(m.id);
+	assert_int_equal(rows[1].tries, 0);
+	assert_true(relay_hop(1)->until > now);
+	assert_int_equal(relay_hop(1)->failures, 1);
+	world_later(60000);
+	relay_run();
+	m.id = world_last(IMSG_DIAL)->id;
+	world_connect();
+	assert_int_equal(job_sent_end(world_worker(m.id), &m), -1);	/* it has it */
+	world_died(m.id);
+	assert_int_equal(relay_hop(1)->failures, 2);
+}
+
 /* A start finds what an earlier life left: waiting rows with their times, failed ones, no note about an old quarantine. */
 static void
 test_start(void **state)
@@ -792,7 +817,7 @@ main(void)
 		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
 		T(test_report_too_long), T(test_report_kills), T(test_report_postmaster_hop), T(test_report_together),
 		T(test_report_waits), T(test_report_overtaken),
-		T(test_locked), T(test_full), T(test_sender), T(test_sender_dies),
+		T(test_locked), T(test_full), T(test_sender), T(test_sender_dies), T(test_sender_leaves),
 		T(test_start), T(test_missing), T(test_missing_at_the_end), T(test_lost),
 		T(test_unwritable), T(test_move),
 	};
