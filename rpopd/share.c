@@ -208,7 +208,7 @@ share_watch(int64_t now, int wanted)
 {
 	struct session	*s;
 
-	if (!wanted) {
+	if (!wanted || master.config->settings.processors == 0) {	/* nobody may begin then, whoever ends */
 		look = INT64_MAX;
 		return;
 	}

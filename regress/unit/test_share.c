@@ -297,6 +297,29 @@ test_stall(void **state)
 	assert_int_equal(master.tasks[8].slow, 1);
 }
 
+/* With no processors at all nobody may begin, whoever ends: sessions that stall are left to their own clocks. */
+static void
+test_stall_in_vain(void **state)
+{
+	size_t	 i, ended;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		sched_add(&master.tasks[i], now);
+	sched_run();
+	config.settings.processors = 0;
+	sched_add(&master.tasks[MANY], now);
+	world_later(100000);
+	sched_run();
+	assert_int_equal(sessions(0, 10, &ended), 10);
+	assert_int_equal(ended, 0);
+	assert_true(share_alarm() == INT64_MAX);
+	config.settings.processors = 10;
+	sched_run();
+	sessions(0, 10, &ended);
+	assert_int_equal(ended, 5);
+}
+
 /* Records that stalled have half of the processors, are not ended there, and leave it when a session of theirs succeeds. */
 static void
 test_slow_lane(void **state)
@@ -403,6 +426,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_by_hand, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_model, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_stall, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_stall_in_vain, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_slow_lane, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_story, setup, world_teardown),
 	};
