@@ -254,6 +254,8 @@ reload_take_over(struct task *t, struct task *was)
 	t->tries = was->tries;
 	t->unnamed = was->unnamed;
 	t->refusals = was->refusals;
+	t->uidl_refused = was->uidl_refused;
+	t->derived = was->derived;
 	t->slow = was->slow;
 	t->polled = was->polled;
 	t->capa_retry = was->capa_retry;
