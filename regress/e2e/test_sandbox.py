@@ -3,6 +3,7 @@
 The sandbox as the kernel sees it: each process of a running daemon read from /proc while a session stands in the middle of a
 message, forbidden calls tried in each role (test build), and the libraries each binary is linked with.
 """
+import errno
 import os
 import pwd
 import re
@@ -243,12 +244,22 @@ def test_forbidden(jails, process, what):
         assert p.returncode in (-signal.SIGSYS, 0), "%d %r" % (p.returncode, p.stdout)
 
 
+def inner_service():
+    """The one that the probes try to reach, which has one port for all: another of these tests may have it at this moment."""
+    def free():
+        try:
+            return socket.create_server(("127.0.0.2", INNER_PORT))
+        except OSError as e:
+            assert e.errno == errno.EADDRINUSE
+    return rigs.wait_for(free, "the inner service's port")
+
+
 @pytest.mark.parametrize("what", ["sendmsg_fastopen", "sendto_fastopen"])
 @pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender", "sender:fork"])
 def test_no_new_connection(jails, process, what):
     """A socket still on its way to be connected, whose peer has reset it, can be sent elsewhere by a flag of the sending calls."""
     name, _, narrowed = process.partition(":")
-    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.2", INNER_PORT)) as inner, \
+    with socket.create_server(("127.0.0.1", 0)) as server, inner_service() as inner, \
             socket.socket() as theirs:
         inner.setblocking(False)
         theirs.setblocking(False)
