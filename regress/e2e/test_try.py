@@ -140,7 +140,11 @@ def test_every_kind_of_place(unified, popd, mta):
 
 
 def test_what_is_known(personal, popd):
-    """Delivered before, new, over max_size, set aside, without a unique-id."""
+    """Delivered before, new (by a digest if its unique-id is none), over max_size, set aside, in no line of UIDL."""
+    class Forgets(Behaviour):
+        def cmd_uidl(self, s, arg):
+            s.send(b"+OK\r\n" + b"".join(b"%d %s\r\n" % (n, self.uid(s, n)) for n in range(1, 8)) + b".\r\n")
+
     s = popd(messages=mails("old", 2))
     row = personal.record(ANNA, "work", s, leave=1)
     assert personal.once().code == 0
@@ -154,20 +158,23 @@ def test_what_is_known(personal, popd):
     s.box.add(corpus.mail("x"), "aside")
     s.box.add(corpus.mail("y"), "suspect")
     s.box.add(corpus.mail("z"), b"not valid")
+    s.box.add(corpus.mail("zz"))
+    s.behaviour = Forgets()
     row.update(period=None, max_size=20_000)
     personal.write_db()
     personal.start().ready()
     done = len(s.sessions)
     answer = attempt(personal, ANNA + "/work")
     found = by_number(answer)
-    assert [found[n]["state"] for n in sorted(found)] == ["delivered", "delivered", "new", "oversize", "aside", "suspect", "unnamed"]
-    assert found[7]["uid"] is None and "stay on the server" in found[1]["what"]
-    assert all("example.org/anna" in "".join(found[n]["why"]) for n in (1, 2, 3, 4, 7))
+    assert [found[n]["state"] for n in sorted(found)] == ["delivered", "delivered", "new", "oversize", "aside", "suspect", "new",
+        "unnamed"]
+    assert found[7]["uid"].startswith("uid:") and found[8]["uid"] is None and "stay on the server" in found[1]["what"]
+    assert all("example.org/anna" in "".join(found[n]["why"]) for n in (1, 2, 3, 4, 7, 8))
     assert found[5]["why"] == found[6]["why"] == []
-    assert "7 messages, 1 new, 1 unnamed, 2 delivered, 1 oversize, 1 suspect, 1 aside" in answer["text"]
+    assert "8 messages, 2 new, 1 unnamed, 2 delivered, 1 oversize, 1 suspect, 1 aside" in answer["text"]
     only_looked(s, s.sessions[done:])
     tops = [int(arg.split()[0]) for x in s.sessions[done:] for name, arg in x.commands if name == "top"]
-    assert tops == [1, 2, 3, 4, 7]
+    assert tops == [1, 2, 3, 4, 7, 8]
 
 
 def test_text_output(personal, popd):
