@@ -69,6 +69,7 @@ static uint32_t		 last_batch;
 int
 commit_receipt(const struct msg_receipt *m)
 {
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	struct session	*s;
 	struct message	*msg;
 	struct receipt	*r;
@@ -87,7 +88,8 @@ commit_receipt(const struct msg_receipt *m)
 	r->header = msg->action == PLAN_HEADERS;
 	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts) + 1)) == NULL ||
 	    (!s->leave && !r->header && plan_note(&s->plan, msg, m->fingerprint) == -1) || (r->uidlen = r->header ?
-	    commit_header_key(&s->plan, msg, r->uid) : plan_key(&s->plan, m->msgno, m->digest, r->uid)) == 0) {
+	    commit_header_key(&s->plan, msg, r->uid) : plan_key(&s->plan, m->msgno, m->digest,
+	    memcmp(m->fingerprint, none, sizeof(none)) != 0, r->uid)) == 0) {
 		free(r->rcpts);
 		return (-1);
 	}

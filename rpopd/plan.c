@@ -191,13 +191,13 @@ plan_settle(struct session *s)
 static enum plan_result
 plan_settled(struct session *s)
 {
-	return (s->plan.displaced > 0 ? plan_orphans(s, plan_known) : plan_known(s));
+	return (s->plan.displaced > 0 || s->plan.renumbered ? plan_orphans(s, plan_known) : plan_known(s));
 }
 
 static enum plan_result
 plan_known(struct session *s)
 {
-	return (plan_prepare(s, s->plan.untrusted + s->plan.derived > 0, plan_ready));
+	return (plan_prepare(s, s->plan.untrusted + s->plan.derived + s->plan.renumbered > 0, plan_ready));
 }
 
 static enum plan_result
@@ -394,10 +394,11 @@ plan_reused(const struct message *m, uint32_t size, int64_t gone)
 
 /*
  * The key of a message in `seen`, kept with the message from now on: its unique-id, or "sha256:<hex>:<n>" for the n-th message
- * with this digest in this session.  key has room for STATE_KEY_MAX octets.  Returns the length, or 0 on memory shortage.
+ * with this digest in this session; tells: its header tells it from all others.  key has room for STATE_KEY_MAX octets.  Returns the
+ * length, or 0 on memory shortage.
  */
 size_t
-plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
+plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, int tells, uint8_t *key)
 {
 	struct message	*m = &p->msgs[msgno];
 	struct orphan	*o;
@@ -405,7 +406,7 @@ plan_key(struct plan *p, uint32_t msgno, const uint8_t *digest, uint8_t *key)
 	size_t		 len = m->uid_len;
 
 	if (p->orphans.n > 0 && !(len != 0 && m->compare) && (o = orphan_claim(&p->orphans, digest, len == 0 ? ORPHAN_BY_UID :
-	    p->asked > 0 || p->renumbered || orphan_derived(plan_uid(p, m), len) ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST :
+	    p->asked > 0 || (p->renumbered && tells) || orphan_derived(plan_uid(p, m), len) ? ORPHAN_BY_UID | ORPHAN_BY_DIGEST :
 	    ORPHAN_BY_DIGEST)) != NULL)
 		return (plan_adopt(p, m, o, key));
 	if (len == 0) {
@@ -508,6 +509,9 @@ plan_rekey(struct session *s, uint32_t msgno)
 	memcpy(c->to, plan_uid(p, m), m->uid_len);
 	c->tolen = m->uid_len;
 	m->rekey = 0;
+	/* The size that it has under its new unique-id: with the old one the next listing would make another message of it. */
+	if (m->size != 0 && (c = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_SIZE)) != NULL)
+		c->size = m->size;
 }
 
 /* As plan_confirm(). */

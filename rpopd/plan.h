@@ -135,7 +135,7 @@ struct plan {
 	uint32_t	 displaced;	/* messages */
 	uint32_t	 stayed, vanished;	/* messages of the last session that brought some: listed, and not */
 	uint32_t	 unknown;	/* messages with a trusted unique-id and no row */
-	uint32_t	 renumbered;	/* 1: they are compared with the rows that are missing, by digest, too */
+	uint32_t	 renumbered;	/* 1: when they are retrieved, their digests are compared with those of rows that are missing */
 	int64_t		 oldest;	/* since of the oldest row left on the server */
 	struct listing_change *changes;
 	size_t		 nchanges, changes_size;
@@ -170,7 +170,7 @@ int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was delete
 int	 plan_record(struct session *);		/* 0; 1: call again later; STATE_MORE: call again; -1: not recorded */
 int	 plan_end(struct session *);		/* the session is over, every receipt is in; 0, or STATE_MORE: call again */
 int	 plan_match(struct plan *, uint32_t msgno, const struct orphan *);
-size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, uint8_t *key);
+size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, int tells, uint8_t *key);
 void	 plan_doubts(struct plan *);		/* changes: rows of displaced messages are known by digest only */
 int	 plan_note(struct plan *, struct message *, const uint8_t *fingerprint);	/* of what is to be deleted; 0 or -1 */
 struct listing_change *plan_change(struct plan *, const void *, size_t, int what);	/* NULL: memory, plan.failed is set */
@@ -213,7 +213,7 @@ void	 refusal_report(struct session *);
 /* vanish.c */
 void	 vanish_row(struct session *, const struct seen_row *, int listed);
 void	 vanish_judge(struct session *);
-void	 vanish_watch(const struct session *);
+void	 vanish_watch(struct session *);
 
 /* proof.c */
 void	 proof_row(struct session *, struct message *, const struct seen_row *, int dele);

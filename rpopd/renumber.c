@@ -8,7 +8,7 @@
  *	none			as ever				the plan
  *	none			complete, a mass all new	fingerprints; few strangers: matched ones are left alone, the others
  *								are retrieved and compared; many, or no TOP: row ASKED, pause
- *	none			complete, a few all new		likewise, however many strangers, and without TOP; never a pause
+ *	none			complete, a few all new		the plan; what is retrieved is compared by its digest
  *	ASKED			most of the old ones are back	row dropped, the plan
  *	ASKED			anything else			pause
  *	RETRIEVE		complete			the missing rows are forgotten, row dropped, the plan
@@ -16,7 +16,8 @@
  *	RETRIEVE, SEEN		not complete			pause
  *
  * What was to be deleted, without the server's word that it was, counts among the few: a server that refuses deletions and counts anew
- * in each session would have everything delivered at each poll.
+ * in each session would have everything delivered at each poll.  A header is not enough where nobody is asked: a provider's copies of one
+ * message for several recipients have the same one.
  *
  * In a pause nothing is retrieved or deleted, and nothing is gone.
  */
@@ -36,9 +37,9 @@
 static plan_step	 renumber_ask, renumber_asking, renumber_print, renumber_seen, renumber_retrieve, renumber_forget, renumber_recorded,
 	    renumber_over, renumber_doubted, renumber_adopt, renumber_prepared, renumber_ready;
 static int	 renumber_suspected(const struct plan *);
-static int	 renumber_few(const struct plan *);
 static int	 renumber_back(const struct plan *);
-static void	 renumber_hold(struct plan *, int);
+static int	 renumber_few(const struct plan *);
+static void	 renumber_hold(struct plan *);
 static enum plan_result renumber_pause(struct session *, uint32_t);
 static int	 renumber_collect(void *, const struct seen_row *);
 static int	 renumber_match(struct session *, uint32_t *, int);
@@ -52,7 +53,7 @@ enum plan_result
 renumber_check(struct session *s)
 {
 	struct plan	*p = &s->plan;
-	int		 suspected = p->complete && (renumber_suspected(p) || renumber_few(p)), paused;
+	int		 suspected = p->complete && renumber_suspected(p), paused;
 
 	if ((paused = state_renumber_get(s->mailbox)) == -1)
 		return (PLAN_FAILED);
@@ -60,7 +61,7 @@ renumber_check(struct session *s)
 	case RENUMBER_NOT:
 		if (suspected)
 			return (renumber_ask(s));
-		if (p->complete)
+		if (!(p->renumbered = renumber_few(p)) && p->complete)
 			vanish_judge(s);
 		return (plan_prove(s));
 	case RENUMBER_ASKED:
@@ -85,12 +86,11 @@ renumber_suspected(const struct plan *p)
 	    (uint64_t)p->unknown * 2 >= p->absent);
 }
 
-/* Likewise of messages too few to be a mass; there may be as many new ones beside them as are no mass either. */
+/* Likewise, but too few of them to be a mass. */
 static int
 renumber_few(const struct plan *p)
 {
-	return (!renumber_suspected(p) && p->missed > 0 && (uint64_t)p->missed * 10 >= ((uint64_t)p->missed + p->met) * 9 &&
-	    p->unknown > 0 && p->unknown <= (uint64_t)p->missed + STRANGERS);
+	return (p->complete && p->missed > 0 && (uint64_t)p->missed * 10 >= ((uint64_t)p->missed + p->met) * 9 && p->unknown > 0);
 }
 
 static int
@@ -99,14 +99,14 @@ renumber_back(const struct plan *p)
 	return ((uint64_t)p->present * 10 >= ((uint64_t)p->absent + p->present) * 9);
 }
 
-/* What is missing may only have another name: it is not forgotten, nor (gone) noted as missing. */
+/* What is missing may only have another name. */
 static void
-renumber_hold(struct plan *p, int gone)
+renumber_hold(struct plan *p)
 {
 	size_t	 i, kept = 0;
 
 	for (i = 0; i < p->nchanges; i++)
-		if (p->changes[i].what != CHANGE_FORGET && (p->changes[i].what != CHANGE_GONE || !gone))
+		if (p->changes[i].what != CHANGE_GONE && p->changes[i].what != CHANGE_FORGET)
 			p->changes[kept++] = p->changes[i];
 	p->nchanges = kept;
 }
@@ -165,7 +165,7 @@ renumber_retrieve(struct session *s)
 	struct plan	*p = &s->plan;
 	uint32_t	 i;
 
-	renumber_hold(p, 1);
+	renumber_hold(p);
 	/* What still waits for a next hop must not be forgotten. */
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].displaced && p->msgs[i].row == SEEN_WAITING)
@@ -215,8 +215,7 @@ renumber_over(struct session *s)
 static enum plan_result
 renumber_ask(struct session *s)
 {
-	renumber_hold(&s->plan, !renumber_few(&s->plan));
-	s->plan.renumbered = 1;
+	renumber_hold(&s->plan);
 	return (renumber_orphans(s, renumber_asking));
 }
 
@@ -229,13 +228,10 @@ renumber_asking(struct session *s)
 
 	for (i = 0; i < p->orphans.n; i++)
 		useful += memcmp(p->orphans.list[i].print.fingerprint, none, sizeof(none)) != 0;
-	if (renumber_few(p))
-		log_debug("%s: %s: %u known messages are missing, %u unknown ones are there", s->label, s->where, p->missed, p->unknown);
-	else
-		log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent,
-		    p->unknown, useful > 0 && s->has_top ? "comparing headers" : "headers cannot be compared");
+	log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent, p->unknown,
+	    useful > 0 && s->has_top ? "comparing headers" : "headers cannot be compared");
 	if (useful == 0 || !s->has_top)
-		return (renumber_few(p) ? renumber_decide(s) : renumber_pause(s, 0));
+		return (renumber_pause(s, 0));
 	if ((p->prints = calloc(p->unknown, sizeof(*p->prints))) == NULL)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++) {
@@ -269,7 +265,7 @@ renumber_print(struct session *s)
 	return (o->done < o->n ? plan_more(s, renumber_print) : s->plan.work.found(s));
 }
 
-/* A row of a message that is on the server, for all that is known, and is missing or displaced, or one known by digest: it becomes an orphan. */
+/* A row of a message that was left on the server and is missing or displaced, or one known by digest: it becomes an orphan. */
 static int
 renumber_collect(void *arg, const struct seen_row *row)
 {
@@ -277,7 +273,7 @@ renumber_collect(void *arg, const struct seen_row *row)
 	struct plan	*p = &s->plan;
 	uint32_t	 n;
 
-	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) : !SEEN_IS_THERE(row->state) ||
+	if (row->uidlen > PROTO_UID_MAX ? !SEEN_HAS_DIGEST(row->state) : !SEEN_IS_LEFT(row->state) ||
 	    ((n = plan_find(p, row->uid, row->uidlen)) != 0 && !p->msgs[n].displaced))
 		return (0);
 	if (orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
@@ -295,7 +291,7 @@ renumber_decide(struct session *s)
 	if (renumber_match(s, &matched, 0) == -1)
 		return (PLAN_FAILED);
 	strangers = p->asked - matched;
-	if (!renumber_few(p) && strangers > STRANGERS && strangers > p->asked / 10)
+	if (strangers > STRANGERS && strangers > p->asked / 10)
 		return (renumber_pause(s, matched));
 	if (p->displaced == 0)
 		return (renumber_adopt(s));
@@ -327,11 +323,10 @@ renumber_adopt(struct session *s)
 		if (m->action == PLAN_FINGERPRINT)
 			m->action = PLAN_RETR;
 	}
+	log_info("%s: %s: %u renumbered message%s recognised by %s, %u %s retrieved", s->label, s->where, matched, PLURAL(matched),
+	    matched == 1 ? "its header" : "their headers", p->asked - matched, p->asked - matched == 1 ? "is" : "are");
 	if (matched == 0)
 		vanish_judge(s);
-	if (matched > 0 || !renumber_few(p))
-		log_info("%s: %s: %u renumbered message%s recognised by %s, %u %s retrieved", s->label, s->where, matched,
-		    matched == 1 ? "" : "s", matched == 1 ? "its header" : "their headers", p->asked - matched, p->asked - matched == 1 ? "is" : "are");
 	return (plan_prepare(s, 1, renumber_prepared));
 }
 

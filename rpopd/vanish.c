@@ -47,10 +47,15 @@ vanish_judge(struct session *s)
 		vanish_tell(s);
 }
 
-/* The session has ended: the next listing is to have what it left there. */
+/*
+ * The session has ended: the next listing is to have what it left there.  Where all unique-ids were new, only what it retrieved told
+ * whether the messages were.
+ */
 void
-vanish_watch(const struct session *s)
+vanish_watch(struct session *s)
 {
+	if (s->plan.renumbered && s->discarded == 0)
+		vanish_judge(s);
 	if (s->task != NULL && s->leave && s->retrieved > 0)
 		s->task->rs.retrieved = s->epoch;
 }

@@ -89,15 +89,15 @@ test_untrusted(void **state)
 		assert_int_equal(s.plan.msgs[len].action, PLAN_RETR);
 		assert_int_equal(s.plan.msgs[len].compare, len != 4);
 	}
-	len = plan_key(&s.plan, 1, digest, key);
+	len = plan_key(&s.plan, 1, digest, 1, key);
 	assert_int_equal(len, 73);
 	assert_memory_equal(key, "sha256:ab00", 11);
 	assert_memory_equal(key + 71, ":1", 2);
-	assert_int_equal(plan_key(&s.plan, 2, digest, again), 73);
+	assert_int_equal(plan_key(&s.plan, 2, digest, 1, again), 73);
 	assert_memory_equal(again + 71, ":2", 2);
-	assert_int_equal(plan_key(&s.plan, 1, digest, again), 73);	/* kept with the message */
+	assert_int_equal(plan_key(&s.plan, 1, digest, 1, again), 73);	/* kept with the message */
 	assert_memory_equal(key, again, 73);
-	assert_int_equal(plan_key(&s.plan, 4, digest, key), 4);
+	assert_int_equal(plan_key(&s.plan, 4, digest, 1, key), 4);
 	assert_memory_equal(key, "fine", 4);
 	plan_free(&s.plan);
 }
@@ -276,16 +276,16 @@ test_recognised_without_uid(void **state)
 	assert_int_equal(nchanges, 0);			/* nothing counts as gone */
 	assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
 	memset(digest, 'y', sizeof(digest));
-	assert_int_equal(plan_key(&s.plan, 2, digest, key), 9);
+	assert_int_equal(plan_key(&s.plan, 2, digest, 1, key), 9);
 	assert_memory_equal(key, "y-missing", 9);
-	assert_int_equal(plan_key(&s.plan, 3, digest, key), 73);	/* claimed once only */
+	assert_int_equal(plan_key(&s.plan, 3, digest, 1, key), 73);	/* claimed once only */
 	plan_free(&s.plan);
 
 	begin(&s, 1, 1);				/* a listed row's digest proves nothing: that message is elsewhere */
 	row("x-other", SEEN_KEPT, 0, 0, 0);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	memset(digest, 'z', sizeof(digest));
-	assert_int_equal(plan_key(&s.plan, 1, digest, key), 73);
+	assert_int_equal(plan_key(&s.plan, 1, digest, 1, key), 73);
 	plan_free(&s.plan);
 }
 
@@ -308,7 +308,7 @@ test_recognised_with_uid(void **state)
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	nchanges = 0;
 	memset(digest, 'z', sizeof(digest));
-	assert_int_equal(plan_key(&s.plan, 1, digest, key), 73);
+	assert_int_equal(plan_key(&s.plan, 1, digest, 1, key), 73);
 	assert_memory_equal(key, old, 73);
 	s.plan.msgs[1].state = MESSAGE_COMMITTED;
 	assert_int_equal(plan_confirm(&s, 1), 0);
@@ -425,7 +425,7 @@ test_proof(void **state)
 		row((char *)key, SEEN_KEPT, 0, 0, 0);
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 		assert_int_equal(unproves, 1);
-		assert_int_equal(plan_key(&s.plan, 2, digest, key), 73);	/* recognised */
+		assert_int_equal(plan_key(&s.plan, 2, digest, 1, key), 73);	/* recognised */
 		s.plan.msgs[1].state = s.plan.msgs[2].state = s.plan.msgs[3].state = MESSAGE_COMMITTED;
 		s.committed = i != 3;
 		s.outcome = i == 2 ? OUTCOME_UNKNOWN : OUTCOME_IN_STEP;

@@ -219,7 +219,6 @@ test_cut_keeps_digests(void **state)
 	(void)state;
 	digest_key(key, digest, 1);
 	many(&s, 2, 100);
-	s.has_top = 0;
 	s.quota.session_messages = 1;
 	row((char *)key, SEEN_KEPT, 0, 0, 0);
 	row("zz", SEEN_KEPT, 0, 0, 0);

@@ -385,8 +385,8 @@ test_derived(void **state)
 			assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 			assert_int_equal(s.plan.displaced, displaced);
 			assert_int_equal(s.plan.derived, t[i].listed == derived);
-			assert_int_equal(plan_key(&s.plan, 3, other, key), 3);
-			len = plan_key(&s.plan, 2, digest, key);
+			assert_int_equal(plan_key(&s.plan, 3, other, 1, key), 3);
+			len = plan_key(&s.plan, 2, digest, 1, key);
 			assert_int_equal(len == strlen(t[i].row) && memcmp(key, t[i].row, len) == 0, t[i].found);
 			assert_int_equal(s.plan.msgs[2].rekey != 0, t[i].found && t[i].listed != NULL);
 			plan_free(&s.plan);
