@@ -96,6 +96,7 @@ enum imsg_type {
 	IMSG_FETCH_PLAN_END,	/* uint32_t entries in all */
 	IMSG_FETCH_VERDICT,	/* packed: uint32_t msgno, uint8_t enum verdict; one per message sent to V */
 	IMSG_FETCH_STOP,	/* (empty): start no further RETR, take the verdicts, DELE, QUIT */
+	IMSG_FETCH_CUT,		/* (empty): the server is not waited for any longer; FAILED follows */
 	/* F -> M */
 	IMSG_FETCH_SKIPPED,	/* struct msg_fetch_text: RETR refused (-ERR); no verdict is due */
 	IMSG_FETCH_DENIED,	/* struct msg_fetch_text: DELE refused (-ERR) */

@@ -104,6 +104,7 @@ int	 session_begin(struct session *, const void *, size_t);
 int	 session_read(struct session *, char *, size_t);
 int	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *, ...)
 	    __attribute__((__format__(printf, 4, 5)));
+enum fetch_stage	 session_stage(const struct session *);
 void	 events_flush(struct session *);
 extern const struct pop3_ops	 events_ops;
 

@@ -48,7 +48,6 @@ static int	 session_silent(const struct session *);
 static int64_t	 session_rate(struct session *, int64_t);
 static void	 session_over(struct session *) __dead;
 static void	 session_linger(struct session *);
-static enum fetch_stage	 session_stage(const struct session *);
 
 /* The fork's whole life.  parent is the template, with which it ends. */
 void
@@ -352,7 +351,8 @@ session_rate(struct session *s, int64_t now)
 	return (s->rate_start + RATE_WINDOW - now);
 }
 
-static enum fetch_stage
+/* How far it is, for a failure. */
+enum fetch_stage
 session_stage(const struct session *s)
 {
 	if (!s->running)

@@ -27,6 +27,7 @@ static int	 take_plan(void *, struct imsg *);
 static int	 take_plan_end(void *, struct imsg *);
 static int	 take_verdict(void *, struct imsg *);
 static int	 take_stop(void *, struct imsg *);
+static int	 take_cut(void *, struct imsg *);
 static int	 tls_sane(const struct msg_fetch_start *);
 static int	 probes_check(const struct msg_fetch_start *);
 static int	 each_entry(struct session *, struct imsg *, int (*)(struct pop3 *, uint32_t, uint32_t));
@@ -45,6 +46,7 @@ static const struct rule master_rules[] = {
 	{ IMSG_FETCH_PLAN_END,	sizeof(uint32_t), sizeof(uint32_t),	0, IN(SESSION_PLAN),		take_plan_end },
 	{ IMSG_FETCH_VERDICT,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_RUN),		take_verdict },
 	{ IMSG_FETCH_STOP,	0, 0,					0, RULES_ANY,			take_stop },
+	{ IMSG_FETCH_CUT,	0, 0,					0, RULES_ANY,			take_cut },
 	{ IMSG_LOG_LEVEL,	sizeof(uint32_t), sizeof(uint32_t),	0, RULES_ANY,			proc_log_level }
 };
 
@@ -206,6 +208,15 @@ take_stop(void *arg, struct imsg *imsg __unused)
 
 	pop3_stop(&s->pop3);
 	return (0);
+}
+
+/* The end as when the idle clock runs out: what came in step stands. */
+static int
+take_cut(void *arg, struct imsg *imsg __unused)
+{
+	struct session	*s = arg;
+
+	return (session_fail(s, session_stage(s), WHY_CROWDED, "ended by the master"));
 }
 
 /* A packed frame: uint32_t message number, uint8_t word on it, each handed to fn. */

@@ -451,7 +451,7 @@ commit_member(const struct receipt *r, const struct member *m)
 	if (msg->state != MESSAGE_RECEIVED)
 		return;			/* excused meanwhile */
 	msg->state = MESSAGE_COMMITTED;
-	s->committed = 1;
+	s->committed++;
 	s->found |= !m->unfound;
 	s->unfound = m->unfound ? s->unfound + 1 : 0;
 	s->copies += r->copies > 0;

@@ -30,7 +30,7 @@
 #define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe: what one durability step of the deliverer spans */
 #define GRACE		30		/* s past the session's own limit before it is killed */
 #define TRIALS		0x80000000u	/* ids of sessions that try: they leave no trace, so the store need not know them */
-#define LAST_WORD	10		/* s for a fetcher that lost its deliverer to say that the server was in step */
+#define LAST_WORD	10		/* s for a fetcher that lost its deliverer, or is cut, to say that the server was in step */
 
 static int	 session_begin(struct task *, struct trial *);
 static void	 session_go(struct session *);
@@ -268,6 +268,22 @@ session_kill(struct session *s)
 	if (s->forked && !s->exited && s->template != NULL)
 		link_send(&s->template->link, IMSG_FORK_KILL, -1, &id, sizeof(id));
 	session_maybe_end(s);
+}
+
+/*
+ * The session fails for a reason of ours.  Its fetcher ends at once, but says first whether the server's answers were in step: of one
+ * that is killed that is not known, and all that it had brought would be retrieved again.  Killed if it does not say so.
+ */
+void
+session_cut(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+{
+	session_fail(s, stage, why, text);
+	if (!s->forked || s->exited) {
+		session_kill(s);
+		return;
+	}
+	link_send(&s->link, IMSG_FETCH_CUT, -1, NULL, 0);
+	session_clock(s, LAST_WORD);
 }
 
 /* Finish the current message, delete what was delivered, QUIT; killed if that takes longer than STOP_SECONDS. */

@@ -73,7 +73,7 @@ struct session {
 	enum { SESSION_RUNS, SESSION_ENDING, SESSION_ENDED } ending;	/* it is over, plan_end() has begun, it has ended */
 	int			 done;
 	int			 excused;	/* it failed at a message that had failed before, and at nothing else */
-	int			 committed;	/* something was */
+	uint32_t		 committed;	/* messages */
 	enum outcome		 outcome;
 	uint32_t		 doubt_first, doubt_last;	/* in step, but these came in unproven at the end; 0: none */
 	enum fail_why		 why;		/* first failure, WHY_NONE */
@@ -104,6 +104,7 @@ void	 session_dialed(struct session *, int fd, const char *address);
 void	 session_later(void);			/* look after all of them from the event loop */
 void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
 void	 session_kill(struct session *);
+void	 session_cut(struct session *, enum fetch_stage, enum fail_why, const char *);	/* fails at once; what came in step stands */
 void	 session_stop(struct session *);
 void	 session_exited(struct session *);	/* template: the process is gone */
 void	 session_confirm(struct session *, int quit_ok);

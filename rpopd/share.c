@@ -20,7 +20,8 @@
  *
  *	half of the processors serve nothing that stalls for longer than that while others wait;
  *	a session of the slow lane is never ended here: a server that is slow and honest is cut off once, and then has its full idle
- *	clock, as soon as it is its turn among those that stalled as well, of which each goes to the end of the queue.
+ *	clock, as soon as it is its turn among those that stalled as well, of which each goes to the end of the queue;
+ *	one that has brought everything and is taking its leave counts as stalled, but is not ended: it would have to come again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,7 @@ static int		 owner_compare(struct owner *, struct owner *);
 static uint32_t		 share_half(void);
 static int64_t		 share_patience(void);
 static struct session	*share_worst(int64_t);
+static int		 share_leaving(const struct session *);
 static void		 share_cut(struct session *, int64_t);
 static struct share	*share_get(const struct task *);
 static struct heap	*share_rivals(const struct share *);
@@ -225,7 +227,7 @@ share_alarm(void)
 	return (look);
 }
 
-/* Of the sessions that stall in the quick lane, the one without progress for the longest; NULL: they are not too many. */
+/* Of the sessions that stall in the quick lane, the one to end; NULL: none may, or they are not too many. */
 static struct session *
 share_worst(int64_t now)
 {
@@ -243,10 +245,19 @@ share_worst(int64_t now)
 			continue;
 		}
 		n++;
-		if (worst == NULL || s->progress < worst->progress)
+		if (!share_leaving(s) && (worst == NULL || s->progress < worst->progress))
 			worst = s;
 	}
 	return (n > share_half() ? worst : NULL);
+}
+
+/* Everything that it was to retrieve is answered for, and there was something: DELE and QUIT are left, or on their way. */
+static int
+share_leaving(const struct session *s)
+{
+	const struct plan	*p = &s->plan;
+
+	return (s->state == SESSION_FETCHING && s->committed + p->delete > 0 && s->committed + p->refusals >= p->retrieve);
 }
 
 static void
@@ -257,8 +268,7 @@ share_cut(struct session *s, int64_t now)
 
 	snprintf(text, sizeof(text), "ended: %lld s without progress while others waited for a processor; see settings.processors",
 	    (long long)(now - s->progress) / 1000);
-	session_fail(s, stages[s->state], WHY_CROWDED, text);
-	session_kill(s);
+	session_cut(s, stages[s->state], WHY_CROWDED, text);
 }
 
 static uint32_t

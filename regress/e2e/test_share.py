@@ -67,6 +67,21 @@ class Deaf(Behaviour):
         super().cmd_pass(s, arg)
 
 
+class Halts(Behaviour):
+    """No answer to the RETR of the last message, until the test says that all is well again."""
+    last = 70
+
+    def __init__(self, well):
+        super().__init__()
+        self.here, self.well = threading.Event(), well
+
+    def cmd_retr(self, s, arg):
+        if int(arg) == self.last:
+            self.here.set()
+            self.well.wait(120)
+        super().cmd_retr(s, arg)
+
+
 class Steady(Behaviour):
     """A long message, a little in each second."""
     size, step = 60000, 5000
@@ -137,3 +152,29 @@ def test_a_long_message(two, popd):
     assert "others waited" not in daemon.log()
     well.set()
     assert daemon.stop() == 0
+
+
+def test_ended_in_step(two, popd):
+    """A session that is ended for others says first how far it came: what came in step (asked every 64 messages) stands."""
+    two.settings.update(processors=2, idle_timeout=30)
+    well = threading.Event()
+    names = [["m%d-%d" % (k, i) for i in range(Halts.last)] for k in range(2)]
+    servers = [popd(Halts(well), [corpus.mail(n) for n in names[k]]) for k in range(2)]
+    for k, server in enumerate(servers):
+        two.record("anna@example.org", "slow%d" % k, server, leave=1, period=600)
+    two.record("bert@example.org", "work", popd(messages=[corpus.mail("work")]), period=None)
+    daemon = two.start()
+    for server in servers:
+        assert server.behaviour.here.wait(60)
+    two.sqlite("UPDATE rpop SET period = 600;")
+    two.ctl("reload")
+    rigs.wait_for(lambda: two.idents().get(BERT) == ["work"], "the other owner's message")
+    rigs.wait_for(lambda: any("others waited" in (r["last_error"] or "") for r in rows(two).values()), "one that was ended")
+    well.set()
+    two.ctl("poll", "anna@example.org")
+    rigs.wait_for(lambda: two.idents().get(ANNA) == sorted(names[0] + names[1]), "all mail")
+    rigs.wait_for(lambda: all(r["last_success"] and not r["last_error"] for r in rows(two).values()), "the ends of all sessions")
+    log = daemon.log()
+    assert daemon.stop() == 0
+    assert "retrieved again" not in log
+    assert all(s.count("retr") <= Halts.last + Halts.last - 64 for s in servers)

@@ -102,16 +102,11 @@ session_stop(struct session *s)
 }
 
 void
-session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+session_cut(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
 {
 	s->stage = stage;
 	s->why = why;
 	snprintf(s->error, sizeof(s->error), "%s", text);
-}
-
-void
-session_kill(struct session *s)
-{
 	s->state = SESSION_CLOSING;
 }
 

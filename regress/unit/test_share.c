@@ -297,6 +297,43 @@ test_stall(void **state)
 	assert_int_equal(master.tasks[8].slow, 1);
 }
 
+/* A session that has brought everything, or has only DELE to send, is not ended for the sake of others; but it counts. */
+static void
+test_stall_leaving(void **state)
+{
+	struct session	*s;
+	size_t		 i, ended;
+
+	(void)state;
+	for (i = 0; i < 10; i++)
+		sched_add(&master.tasks[i], now);
+	sched_run();
+	for (i = 0; i < 9; i++) {
+		s = master.tasks[i].session;
+		s->state = SESSION_FETCHING;
+		if (i < 3) {
+			s->plan.retrieve = 3;
+			s->plan.refusals = 1;
+			s->committed = 2;
+		} else if (i < 6)
+			s->plan.delete = 1;
+		else if (i == 6) {
+			s->plan.retrieve = 2;	/* one is missing */
+			s->committed = 1;
+		} else if (i == 7) {
+			s->plan.retrieve = 1;	/* likewise */
+			s->plan.delete = 1;
+		}				/* 8: nothing was there */
+	}
+	sched_add(&master.tasks[MANY], now);
+	world_later(100000);
+	sched_run();
+	sessions(0, 6, &ended);
+	assert_int_equal(ended, 0);
+	sessions(6, 4, &ended);
+	assert_int_equal(ended, 4);
+}
+
 /* With no processors at all nobody may begin, whoever ends: sessions that stall are left to their own clocks. */
 static void
 test_stall_in_vain(void **state)
@@ -426,6 +463,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_by_hand, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_model, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_stall, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(test_stall_leaving, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_stall_in_vain, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_slow_lane, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(test_story, setup, world_teardown),
