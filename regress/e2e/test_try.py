@@ -358,7 +358,7 @@ def test_who_asked_leaves(personal, popd, where):
     s = popd(Slow(), mails("m", 900, body=b"x\r\n"))
     personal.record(ANNA, "work", s, period=None)
     d = personal.start().ready()
-    before = snapshot(personal)
+    before = settled(personal, "-")
     client = subprocess.Popen([os.path.join(rigs.BUILD, "rpopctl"), "-s", os.path.join(personal.run, "rpopd.sock"), "try",
         ANNA + "/work"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     rigs.wait_for(lambda: s.count(where), "the session")
