@@ -172,7 +172,7 @@ login_stls(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	char	 text[PROTO_TEXT_SIZE];
 
 	if (!r->ok)
-		return (pop3_fail(p, WHY_TLS, "the server refuses STLS%s: %s",
+		return (pop3_fail(p, WHY_TLS, "the server refuses STLS%s: %s (tls = 'tls' is another way, usually on port 995)",
 		    p->caps & CAPA_STLS ? "" : " and does not offer it", pop3_text(p, text, sizeof(text), r)));
 	pop3_enter(p, POP3_HANDSHAKE);
 	return (0);

@@ -242,7 +242,7 @@ body_take(struct pop3 *p, const uint8_t *data, size_t len)
 	if ((n = stream_feed(&p->stream, data, len)) == -1) {
 		if (p->stream.max < MESSAGE_MAX)
 			return (pop3_fail(p, WHY_PROTO, "message %u is larger than max_size (%u octets), whatever the server's listing "
-			    "says: raise it, or delete the message there", p->current, p->start->max_size));
+			    "says: raise max_size, or delete the message there", p->current, p->start->max_size));
 		return (pop3_fail(p, WHY_PROTO, "message %u is larger than any message may be", p->current));
 	}
 	if (stream_done(&p->stream)) {

@@ -331,6 +331,12 @@ state_sentence(const char *state)
 		return ("its host failed; one of its records tries again");
 	if (strcmp(state, "window") == 0)
 		return ("its schedule does not permit polling now");
+	if (strcmp(state, "disk-full") == 0)
+		return ("too little room on a disk, see rpopctl status");
+	if (strcmp(state, "queue-full") == 0)
+		return ("too many deliveries wait for their next hops");
+	if (strcmp(state, "queued-slow") == 0)
+		return ("its last session stalled, it waits in the slow lane");
 	return (NULL);
 }
 

@@ -62,7 +62,7 @@ queue_print(const struct out *o, const struct reply *rep)
 		if (m->record[0] != '\0')
 			fprintf(o->fp, ", %s", text_vis(b, sizeof(b), m->record));
 		if (m->tries > 0)
-			fprintf(o->fp, ", tried %u times", m->tries);
+			fprintf(o->fp, ", tried %u time%s", m->tries, m->tries == 1 ? "" : "s");
 		if (m->id != 0 && m->state == 0)
 			fprintf(o->fp, ", next %s", text_until(when, sizeof(when), o->now, m->next));
 		if (m->status[0] != '\0') {

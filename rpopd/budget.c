@@ -103,6 +103,6 @@ budget_listed(const struct session *s)
 void
 budget_reason(const struct session *s, char *text, size_t size)
 {
-	snprintf(text, size, "its %u messages and those that other sessions have listed are more than %u at once: it is polled again in a "
-	    "minute", s->plan.count, BUDGET_MESSAGES);
+	snprintf(text, size, "there is no room for its %u messages beside those that other sessions have listed (%u at once, half of them of one owner or "
+	    "host): it is polled again within a minute", s->plan.count, BUDGET_MESSAGES);
 }

@@ -282,7 +282,7 @@ report_health(struct session *s, struct task *t, int counts)
 		rs->failing = rs->last_attempt;
 	snprintf(text, sizeof(text), "%s: %s", fetch_stage_str(s->stage), s->error);
 	text[PROTO_TEXT_SIZE - 1] = '\0';
-	if (strcmp(text, rs->error) != 0) {
+	if (master.opt.once || strcmp(text, rs->error) != 0) {
 		log_warnx("%s: %s: %s", s->label, s->where, text);
 		if (s->why == WHY_ALERT)
 			report_alert(s, t);

@@ -241,7 +241,7 @@ rpopd_stop(void)
 	if (master.stopping)
 		return;
 	master.stopping = 1;
-	log_notice("stopping, %u session%s to finish", master.nsessions, PLURAL(master.nsessions));
+	log_notice("stopping, %u session%s to finish, in %d s at most", master.nsessions, PLURAL(master.nsessions), STOP_SECONDS);
 	evtimer_set(&deadline, rpopd_deadline, NULL);
 	evtimer_add(&deadline, &tv);
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)

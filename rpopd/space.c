@@ -29,6 +29,7 @@
 struct space {
 	const char	*what;
 	int		 missing;		/* room is */
+	uint32_t	 min_free;		/* as it was at the last look; another one counts at once */
 	char		 text[PROTO_TEXT_SIZE];	/* of it */
 };
 
@@ -41,32 +42,35 @@ static void	 space_timer(int, short, void *);
 static uint64_t	 space_floor(uint64_t, uint64_t, int);
 static const char *space_size(uint64_t, char *, size_t);
 
-static struct space	 places[] = { { "mail_root", 0, "" }, { "state.db", 0, "" } };
+static struct space	 places[] = { { "mail_root", 0, 0, "" }, { "state.db", 0, 0, "" } };
 static int64_t		 looked;	/* monotonic ms; 0: never */
 static int64_t		 told;		/* likewise, the postmaster */
 static struct event	 timer;
 
 /*
- * Is room missing on this file system, of which min_free MiB are to stay free?  was: it was at the last look.  1 and a few words,
- * or 0.  What an unprivileged process may use counts.
+ * Is room missing on this file system, of which min_free MiB are to stay free?  was: it was at the last look.  1 with what is missing and
+ * what to do, or 0.  What an unprivileged process may use counts.
  */
 int
 space_missing(const struct statvfs *fs, uint32_t min_free, int was, char *text, size_t size)
 {
 	uint64_t	 free_octets = (uint64_t)fs->f_bavail * fs->f_frsize, all = (uint64_t)fs->f_blocks * fs->f_frsize;
+	const char	*goal = was ? "polls go on at" : "less than";
+	int		 capped = min_free * MIB > all / SPACE_PART;
 	char		 have[32], want[32];
 
 	text[0] = '\0';
 	if (min_free == 0)
 		return (0);
 	if (free_octets < space_floor(min_free * MIB, all, was)) {
-		snprintf(text, size, "%s free, and %s are to stay free", space_size(free_octets, have, sizeof(have)),
-		    space_size(space_floor(min_free * MIB, all, 0), want, sizeof(want)));
+		snprintf(text, size, "%s free, %s %s (%s); make room there%s", space_size(free_octets, have, sizeof(have)), goal,
+		    space_size(space_floor(min_free * MIB, all, was), want, sizeof(want)),
+		    capped ? "a tenth of the file system" : "settings.min_free", capped ? "" : ", or lower min_free");
 		return (1);
 	}
 	if (fs->f_files != 0 && fs->f_favail < space_floor(SPACE_INODES, fs->f_files, was)) {
-		snprintf(text, size, "%llu inodes free, and %llu are to stay free", (unsigned long long)fs->f_favail,
-		    (unsigned long long)space_floor(SPACE_INODES, fs->f_files, 0));
+		snprintf(text, size, "%llu inodes free, %s %llu; remove files there, or set min_free = 0",
+		    (unsigned long long)fs->f_favail, goal, (unsigned long long)space_floor(SPACE_INODES, fs->f_files, was));
 		return (1);
 	}
 	return (0);
@@ -143,19 +147,19 @@ static void
 space_check(struct space *p, const char *path)
 {
 	struct statvfs	 fs;
-	char		 text[128];
-	int		 was = p->missing;
+	char		 text[160];
+	int		 had, was = p->missing && p->min_free == master.config->settings.min_free;
 
 	if (statvfs(path, &fs) == -1)
 		return;
-	p->missing = space_missing(&fs, master.config->settings.min_free, was, text, sizeof(text));
+	had = p->missing;
+	p->min_free = master.config->settings.min_free;
+	p->missing = space_missing(&fs, p->min_free, was, text, sizeof(text));
 	if (p->missing) {
-		snprintf(p->text, sizeof(p->text), "%.9s %.80s: %.95s (settings.min_free); make room there, or lower min_free", p->what, path,
-		    text);
-		if (!was)
-			log_warnx("%s %s: %s (settings.min_free); nothing is polled meanwhile, and the messages stay on the server: make room "
-			    "there, or lower min_free", p->what, path, text);
-	} else if (was)
+		snprintf(p->text, sizeof(p->text), "%.9s %.80s: %.155s", p->what, path, text);
+		if (!had)
+			log_warnx("%s %s: %s; nothing is polled meanwhile, and the messages stay on the server", p->what, path, text);
+	} else if (had)
 		log_notice("%s %s: there is room again, polls go on", p->what, path);
 }
 
@@ -185,7 +189,7 @@ space_stop(const char *why)
 	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
 		if (s->trial != NULL || s->stopping || s->state == SESSION_CLOSING)
 			continue;
-		log_info("%s: the session ends early, and is repeated: %s", s->label, why);
+		log_info("%s: the session ends early%s: %s", s->label, master.opt.once ? "" : ", and is repeated", why);
 		if (s->task != NULL)
 			s->task->again = 1;
 		session_stop(s);

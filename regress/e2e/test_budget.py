@@ -9,7 +9,7 @@ import rig as rigs
 from masses import Mass
 from popd import Close, Popd
 
-REASON = "messages and those that other sessions have listed are more than 2000000 at once: it is polled again in a minute"
+REASON = "messages beside those that other sessions have listed (2000000 at once, half of them of one owner or host): it is polled again within a minute"
 LINES = {}
 
 

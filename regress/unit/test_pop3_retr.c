@@ -397,7 +397,7 @@ test_max_size(void **state __unused)
 		SENT("RETR 4\r\n");
 		assert_int_equal(say(body), -1);
 		failed(WHY_PROTO, STAGE_RETR);
-		assert_string_equal(p->text, "message 4 is larger than max_size (16 octets), whatever the server's listing says: raise it, or "
+		assert_string_equal(p->text, "message 4 is larger than max_size (16 octets), whatever the server's listing says: raise max_size, or "
 		    "delete the message there");
 	}
 	seg = 0;

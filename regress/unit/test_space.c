@@ -125,7 +125,7 @@ static void
 test_floor(void **state)
 {
 	struct statvfs	 fs;
-	char		 text[128];
+	char		 text[160];
 
 	(void)state;
 	fill(&fs, 100, 102400, 0, 0);
@@ -133,11 +133,11 @@ test_floor(void **state)
 	assert_string_equal(text, "");
 	fill(&fs, 99, 102400, 0, 0);
 	assert_int_equal(space_missing(&fs, 100, 0, text, sizeof(text)), 1);
-	assert_string_equal(text, "99 MiB free, and 100 MiB are to stay free");
+	assert_string_equal(text, "99 MiB free, less than 100 MiB (settings.min_free); make room there, or lower min_free");
 	/* back only with a tenth more, so that no message makes it go to and fro */
 	fill(&fs, 109, 102400, 0, 0);
 	assert_int_equal(space_missing(&fs, 100, 1, text, sizeof(text)), 1);
-	assert_string_equal(text, "109 MiB free, and 100 MiB are to stay free");
+	assert_string_equal(text, "109 MiB free, polls go on at 110 MiB (settings.min_free); make room there, or lower min_free");
 	fill(&fs, 110, 102400, 0, 0);
 	assert_int_equal(space_missing(&fs, 100, 1, text, sizeof(text)), 0);
 	/* no more than a tenth of a small file system */
@@ -145,7 +145,7 @@ test_floor(void **state)
 	assert_int_equal(space_missing(&fs, 100, 0, text, sizeof(text)), 0);
 	fill(&fs, 3, 40, 0, 0);
 	assert_int_equal(space_missing(&fs, 100, 0, text, sizeof(text)), 1);
-	assert_string_equal(text, "3072 KiB free, and 4096 KiB are to stay free");
+	assert_string_equal(text, "3072 KiB free, less than 4096 KiB (a tenth of the file system); make room there");
 	/* none wanted */
 	fill(&fs, 0, 40, 0, 1000);
 	assert_int_equal(space_missing(&fs, 0, 0, text, sizeof(text)), 0);
@@ -159,12 +159,12 @@ static void
 test_inodes(void **state)
 {
 	struct statvfs	 fs;
-	char		 text[128];
+	char		 text[160];
 
 	(void)state;
 	fill(&fs, 5000, 102400, 999, 1000000);
 	assert_int_equal(space_missing(&fs, 100, 0, text, sizeof(text)), 1);
-	assert_string_equal(text, "999 inodes free, and 1000 are to stay free");
+	assert_string_equal(text, "999 inodes free, less than 1000; remove files there, or set min_free = 0");
 	fill(&fs, 5000, 102400, 1000, 1000000);
 	assert_int_equal(space_missing(&fs, 100, 0, text, sizeof(text)), 0);
 	assert_int_equal(space_missing(&fs, 100, 1, text, sizeof(text)), 1);
@@ -203,10 +203,10 @@ test_told(void **state)
 		now += 1000;
 		assert_int_equal(space_enough(), 0);
 	}
-	assert_string_equal(logged, "mail_root /mail: 12 MiB free, and 100 MiB are to stay free (settings.min_free); nothing is polled "
-	    "meanwhile, and the messages stay on the server: make room there, or lower min_free\n");
-	assert_string_equal(space_trouble(), "mail_root /mail: 12 MiB free, and 100 MiB are to stay free (settings.min_free); make room there, "
-	    "or lower min_free");
+	assert_string_equal(logged, "mail_root /mail: 12 MiB free, less than 100 MiB (settings.min_free); make room there, or lower "
+	    "min_free; nothing is polled meanwhile, and the messages stay on the server\n");
+	assert_string_equal(space_trouble(), "mail_root /mail: 12 MiB free, polls go on at 110 MiB (settings.min_free); make room there, or "
+	    "lower min_free");
 	logged[0] = '\0';
 	mail_free = 5000;
 	state_free = 1;
