@@ -33,15 +33,16 @@ def others(pid):
 
 
 def memory(pid):
-    """All that the process could write to: heap, stack, data."""
+    """All that the process could write to: heap, stack, data; not what a sanitizer reserves for its notes."""
     found = []
     with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as mem:
         for line in maps:
             m = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
             if m:
                 start, end = (int(x, 16) for x in m.groups())
-                mem.seek(start)
-                found.append(mem.read(end - start))
+                if end - start <= 256 << 20:
+                    mem.seek(start)
+                    found.append(mem.read(end - start))
     return b"\0".join(found)
 
 
