@@ -308,8 +308,8 @@ session_clock(struct session *s)
 	if ((silent = session_silent(s)) && most > GREETING_WAIT)
 		most = GREETING_WAIT;
 	if ((idle = s->heard + most - now) <= 0) {
-		(void)session_fail(s, session_stage(s), WHY_TIMEOUT, silent ? "no greeting for %u seconds (a TLS port? set tls to tls)" :
-		    "no answer for %u seconds", (unsigned int)(most / 1000));
+		(void)session_fail(s, session_stage(s), WHY_TIMEOUT,
+		    silent ? "no greeting for %u seconds (a TLS port? set tls to tls)" : "no answer for %u seconds", (unsigned int)(most / 1000));
 		return (-1);
 	}
 	if (idle < left)

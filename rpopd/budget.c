@@ -41,7 +41,8 @@ int
 budget_take(struct session *s, uint32_t messages)
 {
 	const struct session	*o;
-	uint64_t		 want = ((uint64_t)messages + BUDGET_STEP - 1) / BUDGET_STEP * BUDGET_STEP, all, owner = 0, host = 0;
+	uint64_t		 want = ((uint64_t)messages + BUDGET_STEP - 1) / BUDGET_STEP * BUDGET_STEP;
+	uint64_t		 all = 0, owner = 0, host = 0;
 	uint32_t		 n;
 	int			 served = 0;
 
@@ -51,7 +52,6 @@ budget_take(struct session *s, uint32_t messages)
 		want = PROTO_MSGS_MAX;
 	if (first.mailbox != 0 && clock_msec() >= first.until)
 		first.mailbox = 0;
-	all = 0;
 	TAILQ_FOREACH(o, &master.sessions, entry) {
 		if (o == s)
 			continue;
@@ -103,6 +103,6 @@ budget_listed(const struct session *s)
 void
 budget_reason(const struct session *s, char *text, size_t size)
 {
-	snprintf(text, size, "there is no room for its %u messages beside those that other sessions have listed (%u at once, half of them of one owner or "
-	    "host): it is polled again within a minute", s->plan.count, BUDGET_MESSAGES);
+	snprintf(text, size, "there is no room for its %u messages beside those that other sessions have listed (%u at once, half of them "
+	    "of one owner or host): it is polled again within a minute", s->plan.count, BUDGET_MESSAGES);
 }

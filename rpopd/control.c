@@ -381,7 +381,7 @@ control_poll_text(const struct poll_answer *a, char *text, size_t size)
 		used = snprintf(text, size, "%u record%s will be polled %s", n, n == 1 ? "" : "s",
 		    master.config->settings.processors == 0 ? "when settings.processors is not 0 any more" :
 		    *mailroot_trouble() != '\0' || *space_trouble() != '\0' || relay_full() ?
-		    "when what rpopctl status tells is mended" : "now");
+		    "when nothing holds up all polls any more, see rpopctl status" : "now");
 	if (a->early > 0)
 		used += snprintf(text + used, size - used, "%s%u in %lld s, when server and schedule permit the next login",
 		    used > 0 ? "; " : "", a->early, (long long)a->wait);

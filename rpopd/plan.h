@@ -130,12 +130,12 @@ struct plan {
 	uint32_t	 big;		/* over max_size and not retrieved */
 	/* Rows of messages left on the server: listed; not, for a day at most, or listed with another size. */
 	uint32_t	 present, absent;
-	/* Rows of these, and of messages that were to be deleted, which the server has not confirmed: listed; not, for a day at most. */
+	/* Likewise, with rows of messages that were to be deleted, which the server has not confirmed. */
 	uint32_t	 met, missed;
 	uint32_t	 displaced;	/* messages */
 	uint32_t	 stayed, vanished;	/* messages of the last session that brought some: listed, and not */
 	uint32_t	 unknown;	/* messages with a trusted unique-id and no row */
-	uint32_t	 renumbered;	/* 1: when they are retrieved, their digests are compared with those of rows that are missing */
+	uint32_t	 renumbered;	/* 1: retrieved, they are compared with missing rows by digest */
 	int64_t		 oldest;	/* since of the oldest row left on the server */
 	struct listing_change *changes;
 	size_t		 nchanges, changes_size;

@@ -116,7 +116,8 @@ plan_orphan(void *arg, const struct seen_row *row)
 	struct session	*s = arg;
 	struct plan	*p = &s->plan;
 
-	if (row->uidlen <= PROTO_UID_MAX && ((p->untrusted + p->derived + p->renumbered == 0 && !orphan_derived(row->uid, row->uidlen)) ||
+	if (row->uidlen <= PROTO_UID_MAX &&
+	    ((p->untrusted + p->derived + p->renumbered == 0 && !orphan_derived(row->uid, row->uidlen)) ||
 	    plan_find(p, row->uid, row->uidlen) != 0))
 		return (0);
 	if (SEEN_HAS_DIGEST(row->state) && orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)

@@ -347,7 +347,9 @@ job_quit(struct job *j)
 	job_clock(j, 2LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
-/* Whoever was not answered was not sent.  A good end is one that was asked for; from a process that was not told to quit it is a lie. */
+/*
+ * Whoever was not answered was not sent.  A good end is one that was asked for; from a process that was not told to quit it is a lie.
+ */
 int
 job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
 {

@@ -15,9 +15,9 @@
  *	SEEN			complete			unknown messages are marked, row dropped, the plan
  *	RETRIEVE, SEEN		not complete			pause
  *
- * What was to be deleted, without the server's word that it was, counts among the few: a server that refuses deletions and counts anew
- * in each session would have everything delivered at each poll.  A header is not enough where nobody is asked: a provider's copies of one
- * message for several recipients have the same one.
+ * What was to be deleted, without the server's word that it was, counts among the few: a server that refuses deletions and counts
+ * anew in each session would have everything delivered at each poll.  A header is not enough where nobody is asked: a provider's
+ * copies of one message for several recipients have the same one.
  *
  * In a pause nothing is retrieved or deleted, and nothing is gone.
  */
@@ -307,14 +307,19 @@ renumber_doubted(struct session *s)
 	return (renumber_orphans(s, renumber_adopt));
 }
 
+/*
+ * Of a unified record with an envelope field, a header says what a message is, not for whom: stores write that field, so it is no part
+ * of the fingerprint, and a provider's copy for another recipient has the same one.  Its messages are retrieved and compared.
+ */
 static enum plan_result
 renumber_adopt(struct session *s)
 {
 	struct plan	*p = &s->plan;
 	struct message	*m;
 	uint32_t	 matched = 0, i;
+	int		 enough = s->origin.personal || s->origin.accounts_only;
 
-	if (renumber_match(s, &matched, 1) == -1)
+	if (renumber_match(s, &matched, enough) == -1)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
@@ -323,8 +328,13 @@ renumber_adopt(struct session *s)
 		if (m->action == PLAN_FINGERPRINT)
 			m->action = PLAN_RETR;
 	}
-	log_info("%s: %s: %u renumbered message%s recognised by %s, %u %s retrieved", s->label, s->where, matched, PLURAL(matched),
-	    matched == 1 ? "its header" : "their headers", p->asked - matched, p->asked - matched == 1 ? "is" : "are");
+	if (enough)
+		log_info("%s: %s: %u renumbered message%s recognised by %s, %u %s retrieved", s->label, s->where, matched,
+		    PLURAL(matched), matched == 1 ? "its header" : "their headers", p->asked - matched,
+		    p->asked - matched == 1 ? "is" : "are");
+	else
+		log_info("%s: %s: %u renumbered message%s retrieved and compared with what was delivered", s->label, s->where, p->asked,
+		    p->asked == 1 ? " is" : "s are");
 	if (matched == 0)
 		vanish_judge(s);
 	return (plan_prepare(s, 1, renumber_prepared));

@@ -152,11 +152,11 @@ report_work(struct session *s)
 	if (s->aside > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u set aside", s->aside);
 	log_info("%s: %s: %u message%s (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,
-	    PLURAL(s->retrieved), (unsigned long long)s->octets, s->deleted, s->deleted > 0 && !s->plan.confirmed ? " (not confirmed)" : "", extra,
-	    (clock_msec() - s->begun) / 1000.0);
+	    PLURAL(s->retrieved), (unsigned long long)s->octets, s->deleted,
+	    s->deleted > 0 && !s->plan.confirmed ? " (not confirmed)" : "", extra, (clock_msec() - s->begun) / 1000.0);
 	if (s->done && s->deleted > 0 && !s->plan.confirmed)
-		log_warnx("%s: %s: QUIT was refused: %s: %u message%s may still be on the server; the next poll deletes what is still there",
-		    s->label, s->where, s->quit_text[0] != '\0' ? s->quit_text : "no reason given", s->deleted, PLURAL(s->deleted));
+		log_warnx("%s: %s: QUIT was refused: %s: %u message%s may still be on the server; the next poll deletes what is still "
+		    "there", s->label, s->where, s->quit_text[0] != '\0' ? s->quit_text : "no reason given", s->deleted, PLURAL(s->deleted));
 }
 
 /* What the server keeps although it was told to delete it. */

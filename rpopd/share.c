@@ -158,7 +158,8 @@ share_offer(struct host *h, int may)
 struct task *
 share_next(void)
 {
-	struct heap_item	*item = heap_top(&takers[LANE_QUICK]), *other = slow < share_half() ? heap_top(&takers[LANE_SLOW]) : NULL;
+	struct heap_item	*item = heap_top(&takers[LANE_QUICK]);
+	struct heap_item	*other = slow < share_half() ? heap_top(&takers[LANE_SLOW]) : NULL;
 	struct owner		*o;
 	struct share		*sh;
 

@@ -23,7 +23,7 @@
 #define SPACE_LOOK	250	/* ms from one look to the next */
 #define SPACE_TELL	3600000	/* ms until a notice is asked for again; those within a day are dropped */
 #define SPACE_INODES	1000	/* that are to stay free, where inodes are counted */
-#define SPACE_PART	10	/* the floor is no more than this part of a file system, and room is there again with as much above it */
+#define SPACE_PART	10	/* the floor is a tenth of a file system at most, and room is there again with a tenth above it */
 #define MIB		(1024 * 1024ULL)
 
 struct space {
@@ -48,8 +48,8 @@ static int64_t		 told;		/* likewise, the postmaster */
 static struct event	 timer;
 
 /*
- * Is room missing on this file system, of which min_free MiB are to stay free?  was: it was at the last look.  1 with what is missing and
- * what to do, or 0.  What an unprivileged process may use counts.
+ * Is room missing on this file system, of which min_free MiB are to stay free?  was: it was at the last look.  1 with what is
+ * missing and what to do, or 0.  What an unprivileged process may use counts.
  */
 int
 space_missing(const struct statvfs *fs, uint32_t min_free, int was, char *text, size_t size)

@@ -164,7 +164,8 @@ load_rows(struct load *ld, const struct loader *l)
 			}
 	if (rc != SQLITE_DONE) {
 		sql_reason(ld->db, ld->path, err, sizeof(err));
-		load_bad(ld, rc == SQLITE_ERROR ? "%s; the schema is not the one of rpopd.sql: rpopd-upgrade.sh makes a new store of an old one" : "%s", err);
+		load_bad(ld, rc == SQLITE_ERROR ? "%s; the schema is not the one of rpopd.sql: rpopd-upgrade.sh makes a new store of an "
+		    "old one" : "%s", err);
 	}
 	sqlite3_finalize(st);
 	return (rc == SQLITE_DONE ? 0 : -1);

@@ -150,7 +150,8 @@ worker_told(const struct worker *w)
 	if (w->state != WORKER_LOST || !w->exited)
 		return;
 	if (w->signaled)
-		log_warnx("%s: its %s process died: signal %u (%s)", w->label, name, w->code, w->code < NSIG ? strsignal((int)w->code) : "?");
+		log_warnx("%s: its %s process died: signal %u (%s)", w->label, name, w->code,
+		    w->code < NSIG ? strsignal((int)w->code) : "?");
 	else
 		log_warnx("%s: its %s process died: exit %u", w->label, name, w->code);
 }

@@ -143,6 +143,7 @@ def test_too_little_room(unified, popd):
         told = unified.status()["daemon"]["mail_root_error"]
         assert told.startswith(why) and "MiB (settings.min_free); make room there, or lower min_free" in told.replace("KiB (", "MiB (")
         assert "note: nothing is polled: mail_root" in unified.ctl("status").log
+        assert "1 record will be polled when nothing holds up all polls any more, see rpopctl status" in unified.ctl("poll", "all").log
         assert record(unified)["last_error"] in ("", None) and len(s.box.left()) == 1
         unified.ctl("poll", "all")
         rigs.wait_for(lambda: any(b"Subject: rpopd is short of disk space" in d

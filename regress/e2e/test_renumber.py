@@ -316,6 +316,23 @@ def test_copy_for_another(unified, popd, field, lost):
         assert idents(unified) == {ANNA: ["twofold"], "example.org/bert": ["twofold"]}
 
 
+def test_copies_in_a_mass(unified, popd):
+    """As many of them as make a mass: the old ones are known, and the copies for another recipient are delivered."""
+    def copy(i, name):
+        return corpus.mail("m%d" % i, [("X-Original-To", name + "@example.org")], to="undisclosed-recipients:;")
+
+    server = popd(None, [copy(i, "anna") for i in range(40)])
+    unified.record("postmaster@example.org", "u", server, special="X-Original-To", leave=1)
+    assert unified.once().code == 0
+    assert idents(unified) == {ANNA: names("m", 40)}
+    emptied(server, *[copy(i, "anna") for i in range(20)], *[copy(i, "bert") for i in range(20, 40)])
+    renumber(server)
+    for _ in range(2):
+        assert unified.once().code == 0
+        assert idents(unified) == {ANNA: names("m", 40), "example.org/bert": sorted("m%d" % i for i in range(20, 40))}
+    assert notices(unified, b"renumbered") == 0
+
+
 def test_another_body(personal, popd):
     """Somebody who knows a header in advance has sent a text of his own under it."""
     server = popd(messages=[corpus.mail("post", body=b"forged text, pad.\r\n")])

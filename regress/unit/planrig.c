@@ -211,6 +211,7 @@ begin(struct session *s, uint32_t count, int leave)
 	memset(&master, 0, sizeof(master));
 	s->mailbox = 7;
 	s->leave = leave;
+	s->origin.personal = 1;
 	nrows = nchanges = 0;
 	row_listed = 0;
 	former_rv = 0;

@@ -174,6 +174,32 @@ test_pause(void **state)
 	plan_free(&s.plan);
 }
 
+/* With an envelope field a header does not say for whom a message is: what matches is retrieved, and known by its digest. */
+static void
+test_envelope_field(void **state)
+{
+	struct session	 s;
+	uint8_t		 digest[PROTO_DIGEST_LEN] = { 0 }, key[STATE_KEY_MAX];
+	uint32_t	 n = 1;
+
+	(void)state;
+	moved(&s, 30, 0, 30);
+	s.origin.personal = 0;
+	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
+	for (n = 1; n <= 30; n++)
+		answer(&s, n, n);
+	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(planned(&s, PLAN_RETR), 30);
+	n = 1;
+	memcpy(digest, &n, sizeof(n));
+	assert_int_equal(plan_key(&s.plan, 1, digest, 1, key), 8);
+	assert_memory_equal(key, olds[1], 8);
+	memset(digest, 0xee, sizeof(digest));
+	assert_int_equal(plan_key(&s.plan, 2, digest, 1, key), 8);
+	assert_memory_equal(key, news[2], 8);
+	plan_free(&s.plan);
+}
+
 /* A few are retrieved, and known by their digests, but what has no header of its own is another one; nobody is asked. */
 static void
 test_few(void **state)
@@ -360,6 +386,7 @@ group(void)
 		cmocka_unit_test(test_migration),
 		cmocka_unit_test(test_migration_confused),
 		cmocka_unit_test(test_pause),
+		cmocka_unit_test(test_envelope_field),
 		cmocka_unit_test(test_few),
 		cmocka_unit_test(test_nothing_to_compare),
 		cmocka_unit_test(test_old_ones_back),
