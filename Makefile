@@ -213,7 +213,7 @@ lint:
 faults:
 	sh etc/install-deps.sh test
 	${MAKE} all test-programs
-	RPOPD_FAULTS=all RPOPD_JOBS=1 sh regress/run.sh e2e regress/e2e/test_faults.py
+	RPOPD_FAULTS=all RPOPD_JOBS=1 sh regress/run.sh e2e regress/e2e/delivery/test_faults.py
 
 crash:
 	sh etc/install-deps.sh test

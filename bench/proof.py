@@ -19,10 +19,9 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "regress", "e2e"))
-import corpus  # noqa: E402
-import rig as rigs  # noqa: E402
-from pki import Pki  # noqa: E402
-from popd import Behaviour, Popd  # noqa: E402
+from lib import corpus, rig as rigs  # noqa: E402
+from lib.pki import Pki  # noqa: E402
+from servers.pop3 import Behaviour, Pop3Server  # noqa: E402
 
 
 class Counting(Behaviour):
@@ -60,7 +59,7 @@ def poll(rig, server):
 def scenario(pki, name, count):
     rig = rigs.Rig(pki)
     rig.verbose = []
-    server = Popd(pki, (NoTop if name == "delete-no-top" else Counting)(),
+    server = Pop3Server(pki, (NoTop if name == "delete-no-top" else Counting)(),
         [corpus.mail("m%05d" % i, body=b"x" * 70 + b"\r\n" * 45 + b"y" * 3000 + b"\r\n") for i in range(count)])
     try:
         rig.account("postmaster@example.org")

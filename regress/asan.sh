@@ -14,7 +14,7 @@ export RPOPD_JOBS
 ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
 UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS UBSAN_OPTIONS
-for test in regress/e2e/test_*.py; do
+for test in regress/e2e/*/test_*.py; do
 	case $test in
 	*/test_sandbox.py | */test_scale.py) ;;
 	*) set -- "$@" "$test" ;;

@@ -19,11 +19,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "e2e"))
-import corpus  # noqa: E402
 import crash_hops as hops  # noqa: E402
-import rig as rigs  # noqa: E402
-from dovecot import Dovecot  # noqa: E402
-from pki import Pki  # noqa: E402
+from lib import corpus, rig as rigs  # noqa: E402
+from lib.pki import Pki  # noqa: E402
+from servers.dovecot import Dovecot  # noqa: E402
 
 BATCH = 100		# kills until the mailboxes are checked and the installation is made anew
 ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "sender", "connection", "all"]

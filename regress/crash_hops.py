@@ -11,15 +11,15 @@ import random
 import re
 import sqlite3
 
-import corpus
-from mta import OK, PERM, TEMP, Mta
+from lib import corpus
+from servers.smtp import OK, PERM, TEMP, SmtpServer
 
 DROPS = {"greeting": 0.01, "mail": 0.01, "rcpt": 0.01, "data": 0.01, "dot": 0.06, "reply": 0.04}
 DEFERRED, REFUSED = 0.05, 0.08
 RETURN_PATH = "carl@sender.example"
 
 
-class Hop(Mta):
+class Hop(SmtpServer):
     """Wild until calm is set."""
 
     def __init__(self, protocol, seed, **kwargs):

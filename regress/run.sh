@@ -69,7 +69,7 @@ shell() {
 
 # e2e [FILE...]: several pytests at a time, the long files in shards; counts come from their JUnit files.
 e2e() {
-	[ $# -gt 0 ] || set -- "$here"/e2e/test_*.py
+	[ $# -gt 0 ] || set -- "$here"/e2e/*/test_*.py
 	mkdir -p "$tmp/e2e"
 	for t; do
 		case $t in
@@ -95,9 +95,10 @@ shard() {
 	RPOPD_SHARD=$3 PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short --color=no \
 	    --junitxml="$out.xml" "$2" >"$out.out" 2>&1 </dev/null
 	# shellcheck disable=SC2046
-	set -- "$2" "$3" $(/usr/bin/python3 "$here/e2e/junit.py" "$out.xml" $?)
+	set -- "$2" "$3" $(/usr/bin/python3 "$here/e2e/lib/junit.py" "$out.xml" $?)
 	echo "$3 $4" >"$out.count"
-	report "e2e/${1##*/} ${2%/1}" "$3" "$4" "$out.out"
+	dir=${1%/*}
+	report "e2e/${dir##*/}/${1##*/} ${2%/1}" "$3" "$4" "$out.out"
 }
 
 if [ $# -eq 0 ]; then

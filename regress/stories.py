@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """
-The stories campaign (make stories): random worlds, see e2e/stories.  A story that ends badly is told again with fewer and fewer steps,
+The stories campaign (make stories): random worlds, see e2e/lib/stories.  A story that ends badly is told again with fewer and fewer steps,
 and printed.
 
 usage: stories.py [worlds [seed]]	default 200, and a seed from the clock
@@ -13,9 +13,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "e2e"))
-import rig as rigs  # noqa: E402
-from pki import Pki  # noqa: E402
-from stories import shrink, steps  # noqa: E402
+from lib import rig as rigs  # noqa: E402
+from lib.pki import Pki  # noqa: E402
+from lib.stories import shrink, steps  # noqa: E402
 
 
 def main():

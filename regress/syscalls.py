@@ -3,7 +3,7 @@
 """
 What the processes of a traced run did behind their lock-in, compared with the tables of system calls.
 usage: syscalls.py TABLE DIRECTORY
-TABLE: what build/test/syscalls printed.  DIRECTORY: what RPOPD_TRACE of regress/e2e/rig.py named.
+TABLE: what build/test/syscalls printed.  DIRECTORY: what RPOPD_TRACE of regress/e2e/lib/rig.py named.
 Each rule must have been used in each of its roles, unless the table says why it is there although no test makes the call; and each
 call that was made must have a rule.  Exit status 0: so it is.
 """

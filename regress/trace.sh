@@ -9,7 +9,7 @@ top=$(mktemp -d "${TMPDIR:-/tmp}/rptrace.XXXXXX")
 trap 'rm -rf "$top"' EXIT
 trap 'exit 130' INT TERM HUP
 if [ $# -eq 0 ]; then
-	for t in "$here"/e2e/test_*.py; do
+	for t in "$here"/e2e/*/test_*.py; do
 		case $t in
 		*/test_hostile.py | */test_sandbox.py | */test_scale.py | */test_stories.py | */test_storm.py) ;;
 		*) set -- "$@" "$t" ;;

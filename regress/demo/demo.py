@@ -13,10 +13,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
-import corpus  # noqa: E402
-import rig as rigs  # noqa: E402
-from dovecot import Dovecot  # noqa: E402
-from pki import Pki  # noqa: E402
+from lib import corpus, rig as rigs  # noqa: E402
+from lib.pki import Pki  # noqa: E402
+from servers.dovecot import Dovecot  # noqa: E402
 
 SUBJECTS = ["Offer 2024-117", "Re: meeting on Thursday", "Invoice 4711", "Backup report", "Welcome to the list", "Delivery note",
     "Holiday plans", "Re: Re: contract", "Server maintenance", "Lunch?"]

@@ -7,11 +7,11 @@ import signal
 
 import pytest
 
-import rig as rigs
-from dovecot import Dovecot
-from mta import Mta
-from pki import Pki
-from popd import Popd
+from lib import rig as rigs
+from lib.pki import Pki
+from servers.dovecot import Dovecot
+from servers.pop3 import Pop3Server
+from servers.smtp import SmtpServer
 
 SERIAL = itertools.count(1)
 
@@ -96,12 +96,12 @@ def mailbox(dovecot_server):
 
 
 @pytest.fixture
-def mta():
-    """Makes a scripted next hop: mta(protocol, path)."""
+def smtp():
+    """Makes a scripted SMTP or LMTP server, a next hop: smtp(protocol, path)."""
     servers = []
 
     def make(*args, **kwargs):
-        servers.append(Mta(*args, **kwargs))
+        servers.append(SmtpServer(*args, **kwargs))
         return servers[-1]
     yield make
     for s in servers:
@@ -109,12 +109,12 @@ def mta():
 
 
 @pytest.fixture
-def popd(pki):
-    """Makes a scripted server: popd(behaviour, messages, mode)."""
+def pop3(pki):
+    """Makes a scripted POP3 server: pop3(behaviour, messages, mode)."""
     servers = []
 
     def make(behaviour=None, messages=(), mode="plain"):
-        servers.append(Popd(pki, behaviour, messages, mode))
+        servers.append(Pop3Server(pki, behaviour, messages, mode))
         return servers[-1]
     yield make
     for s in servers:

@@ -2,7 +2,7 @@
 /* links: deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c common/mailaddr.c common/mailaddr_lex.c */
 /*
  * What the header parser and the address parser make of any octets, for tests that know the answer from elsewhere
- * (regress/e2e/drive.py).  Standard input: any number of requests
+ * (regress/e2e/lib/drive.py).  Standard input: any number of requests
  *
  *	KIND PIECE LENGTH [FIELD] LF, then LENGTH octets
  *
