@@ -13,7 +13,7 @@
 #include "compat.h"
 #include "hook.h"
 #include "log.h"
-#include "sandbox.h"
+#include "common/sandbox/sandbox.h"
 
 #define HOOK_FLOOD	(-1)		/* no signal */
 #define HOOK_LINES	20000

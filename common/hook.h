@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "sandbox.h"
+#include "common/sandbox/sandbox.h"
 
 #define HOOK(point)		hook_reach(point)
 #define HOOK_OPTIONS		"F:K:P:"			/* for getopt(3) */

@@ -20,10 +20,10 @@
 #include "clock.h"
 #include "compat.h"
 #include "hook.h"
-#include "imsg.h"
+#include "common/ipc/imsg.h"
 #include "log.h"
 #include "proc.h"
-#include "proto.h"
+#include "common/ipc/proto.h"
 
 #define PROC_LOG_QUEUE	1024	/* messages waiting on the channel above which log lines are dropped */
 #define PROC_LOG_WAIT	1000	/* ms to get them out at exit */

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 #include "log.h"
-#include "sandbox.h"
+#include "common/sandbox/sandbox.h"
 
 #define PROC_FD		3	/* a child's channel to the master */
 

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "hook.h"
-#include "link.h"
+#include "common/ipc/link.h"
 #include "log.h"
 #include "proc.h"
-#include "proto.h"
+#include "common/ipc/proto.h"
 #include "template.h"
 
 struct forked {

@@ -9,7 +9,7 @@
 #include <sys/types.h>
 
 #include "compat.h"
-#include "sandbox.h"
+#include "common/sandbox/sandbox.h"
 
 struct template {
 	enum sandbox_role	 forks;		/* what they are narrowed to */

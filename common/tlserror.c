@@ -8,7 +8,7 @@
 
 #include "compat.h"
 #include "log.h"
-#include "proto.h"
+#include "common/ipc/proto.h"
 #include "tlserror.h"
 
 /* The first row whose part is in the error and whose condition holds. */

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "imsg.h"
+#include "common/ipc/imsg.h"
 #include "log.h"
 #include "proc.h"
 #include "work.h"

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "compat.h"
-#include "rules.h"
-#include "sandbox.h"
+#include "common/ipc/rules.h"
+#include "common/sandbox/sandbox.h"
 
 #define WORK_NEVER	INT64_MAX
 

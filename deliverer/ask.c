@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 #define TRAIL_MAX	65536

@@ -26,9 +26,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 #define BATCH_FD_RESERVE	128	/* descriptors left to everything that is not a message of the open batch or a Maildir */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 #define LITERAL_SIZE	(sizeof("IPv6:") + INET6_ADDRSTRLEN)

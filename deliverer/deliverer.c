@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/imsg.h"
-#include "../common/log.h"
-#include "../common/proc.h"
+#include "common/compat.h"
+#include "common/ipc/imsg.h"
+#include "common/log.h"
+#include "common/proc.h"
 #include "deliverer.h"
 
 static void	 deliverer_signals(void);

@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/mailaddr.h"
-#include "../common/proto.h"
-#include "../common/route.h"
-#include "../common/strset.h"
+#include "common/buf.h"
+#include "common/mail/mailaddr.h"
+#include "common/ipc/proto.h"
+#include "common/route/route.h"
+#include "common/route/strset.h"
 #include "header.h"
 
 #define REASON_SIZE	200

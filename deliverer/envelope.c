@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 #define NAMES_MAX	(PROTO_SPECIAL_SIZE / 2)

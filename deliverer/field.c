@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 static int	 field_is(const uint8_t *, size_t, const char *, size_t);

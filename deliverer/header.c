@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 #define NAME_LEN_MAX	998	/* octets up to the colon: RFC 5322 2.1.1 allows no longer line */

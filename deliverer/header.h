@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "../common/buf.h"
-#include "../common/proto.h"
+#include "common/buf.h"
+#include "common/ipc/proto.h"
 
 #define HEADER_MAX	262144		/* octets of header looked at; more goes to the postmaster in unified modes */
 #define HEADER_FIELDS	8192		/* fields collected */

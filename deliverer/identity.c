@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 enum { SLOT_MSGID, SLOT_DATE };		/* the first of these */

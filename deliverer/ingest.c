@@ -14,12 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/imsg.h"
-#include "../common/link.h"
-#include "../common/log.h"
-#include "../common/rules.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/ipc/imsg.h"
+#include "common/ipc/link.h"
+#include "common/log.h"
+#include "common/ipc/rules.h"
 #include "deliverer.h"
 
 #define INGEST_BUFFER		65536			/* octets per write(2) */

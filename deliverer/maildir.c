@@ -16,8 +16,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 #define MAILDIR_COMPONENT_MAX	255

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 #define HMAC_BLOCK	64

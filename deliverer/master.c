@@ -12,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/imsg.h"
-#include "../common/link.h"
-#include "../common/proc.h"
-#include "../common/log.h"
-#include "../common/rules.h"
+#include "common/compat.h"
+#include "common/ipc/imsg.h"
+#include "common/ipc/link.h"
+#include "common/proc.h"
+#include "common/log.h"
+#include "common/ipc/rules.h"
 #include "deliverer.h"
 
 enum { MASTER_RECOVERING, MASTER_RUNNING };

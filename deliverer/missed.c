@@ -8,8 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 static int	 missed_cmp(const void *, const void *);

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 #define NOTICE_MAX	8192	/* octets of a whole notice */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 static int	 prologue_trace(const struct msg_session_open *, char *, size_t);

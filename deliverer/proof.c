@@ -17,7 +17,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "deliverer.h"
 
 #define PROOF_ID_BARE	16		/* octets of a Message-ID that has no @; shorter ones are "1", "alarm" */

@@ -26,9 +26,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 #define QUEUE_LINE	2048		/* the first line of every file of ours is shorter */

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
-#include "../common/strset.h"
+#include "common/compat.h"
+#include "common/log.h"
+#include "common/route/strset.h"
 #include "deliverer.h"
 
 #define SOURCE_ROUTES_MAX	8	/* hosts in one address */

@@ -26,9 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 static void	 recover_tell(enum replayed, const char *);

@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 #define REPORT_HEADER	65536	/* octets of the original's header that are shown */

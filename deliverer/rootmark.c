@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/log.h"
-#include "../common/rootfile.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "common/rootfile.h"
 #include "deliverer.h"
 
 static struct {

@@ -42,8 +42,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 static const char	*spool_root = "", *spool_owner = "";	/* for people: as it is called outside of our root */

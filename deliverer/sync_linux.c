@@ -16,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 #define SYNC_PARALLEL	32		/* fsyncs at the same time; each borrows a kernel thread */

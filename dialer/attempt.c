@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "dialer.h"
-#include "../common/log.h"
+#include "common/log.h"
 
 static int	 attempt_socket(const struct path *, int family, int *error);
 static int	 attempt_bind(int, const struct path *, int family);

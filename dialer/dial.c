@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "dialer.h"
-#include "../common/log.h"
+#include "common/log.h"
 
 #define DIAL_NEUTRAL	"the host cannot be used"
 

@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "dialer.h"
-#include "../common/hook.h"
-#include "../common/imsg.h"
-#include "../common/link.h"
-#include "../common/log.h"
-#include "../common/proc.h"
-#include "../common/rules.h"
+#include "common/hook.h"
+#include "common/ipc/imsg.h"
+#include "common/ipc/link.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include "common/ipc/rules.h"
 
 #define DIALER_HOSTS		"/etc/hosts"
 #define DIALER_DNS_TIMEOUT	2000		/* ms, first try */

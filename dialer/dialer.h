@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/compat.h"
-#include "../common/proto.h"
+#include "common/compat.h"
+#include "common/ipc/proto.h"
 
 #define DIALER_JOBS_MAX		512	/* connections being made at once */
 #define RESOLVE_ADDRS_MAX	8	/* addresses used per family */

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "dialer.h"
-#include "../common/log.h"
+#include "common/log.h"
 
 #define DNS_TRIES	2
 

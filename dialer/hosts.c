@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "dialer.h"
-#include "../common/log.h"
+#include "common/log.h"
 
 #define HOSTS_FILE_MAX	(4 * 1024 * 1024)
 #define HOSTS_MAX	65536	/* names in all */

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/clock.h"
+#include "common/clock.h"
 #include "dialer.h"
-#include "../common/log.h"
+#include "common/log.h"
 
 #define NEGATIVE_FIRST	5000	/* ms */
 #define NEGATIVE_LAST	300000

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "dialer.h"
-#include "../common/log.h"
+#include "common/log.h"
 
 #define REPORT_NAME_MAX	64	/* of the host's name; the rest is for the errors */
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "dialer.h"
-#include "../common/log.h"
+#include "common/log.h"
 
 static int	 resolve_literal(struct lookup *);
 static int	 resolve_localhost(struct lookup *);

@@ -7,7 +7,7 @@
 
 #include <md5.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 /* 1: may be sent as (part of) a command argument; CR, LF and NUL could start another command. */

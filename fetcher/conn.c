@@ -12,8 +12,8 @@
 
 #include <tls.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "fetcher.h"
 
 static ssize_t	 tls_result(struct conn *, ssize_t, short *);

@@ -14,7 +14,7 @@
 
 #include <openssl/evp.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 static int	 content_name(struct content *, uint8_t);

@@ -5,9 +5,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "fetcher.h"
 
 static void	 event_stat(void *, uint32_t, uint64_t, int);

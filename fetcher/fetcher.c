@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The fetcher's main program: a template that forks one session per poll. */
-#include "../common/compat.h"
-#include "../common/template.h"
+#include "common/compat.h"
+#include "common/template.h"
 #include "fetcher.h"
 
 static void	 fetcher_warm(void);

@@ -10,9 +10,9 @@
 
 #include <stdint.h>
 
-#include "../common/imsg.h"
-#include "../common/proto.h"
-#include "../common/tlserror.h"
+#include "common/ipc/imsg.h"
+#include "common/ipc/proto.h"
+#include "common/tlserror.h"
 #include "pop3.h"
 
 #define CONN_AGAIN	(-2)

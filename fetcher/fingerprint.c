@@ -22,7 +22,7 @@
 
 #include <openssl/evp.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 #define HEADER_MAX	262144

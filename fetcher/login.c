@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "pop3.h"
 
 #define RESPONSE_MAX	16000	/* octets of base64: a token, a user and a host at their longest */

@@ -9,11 +9,11 @@
 
 #include <stdint.h>
 
-#include "../common/auth_mask.h"
-#include "../common/base64.h"
-#include "../common/buf.h"
-#include "../common/proto.h"
-#include "../common/sasl.h"
+#include "common/sasl/auth_mask.h"
+#include "common/sasl/base64.h"
+#include "common/buf.h"
+#include "common/ipc/proto.h"
+#include "common/sasl/sasl.h"
 
 #define AUTH_LINE_MAX	255		/* of an AUTH command with initial response (RFC 5034), line end included */
 struct pop3;

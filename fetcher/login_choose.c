@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 /* What a way needs besides being offered; PREPARED: user and password pass SASLprep. */

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "fetcher.h"
 
 #define OUTQ_HIGH	(256 * 1024)	/* octets queued: stop reading the server */

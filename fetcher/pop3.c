@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 #define OUT_MAX		20480	/* a login flight with the longest token, or a window of commands */

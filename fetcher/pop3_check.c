@@ -20,7 +20,7 @@
 
 #include <stdint.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 static int	 check_second(struct pop3 *);

@@ -8,8 +8,8 @@
 
 #include <openssl/evp.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
+#include "common/compat.h"
+#include "common/hook.h"
 #include "pop3.h"
 
 static int	 probe_next(struct pop3 *, uint32_t);

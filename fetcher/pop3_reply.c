@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 #define EXPIRE_NEVER	UINT32_MAX

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-#include "../common/compat.h"
-#include "../common/hook.h"
+#include "common/compat.h"
+#include "common/hook.h"
 #include "pop3.h"
 
 #define WINDOW_OCTETS	(1024 * 1024)	/* hinted, in flight */

@@ -13,10 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/clock.h"
-#include "../common/log.h"
-#include "../common/proc.h"
+#include "common/compat.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/proc.h"
 #include "fetcher.h"
 
 #define READ_SIZE	32768		/* holds a TLS record */

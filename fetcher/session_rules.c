@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/compat.h"
-#include "../common/clock.h"
-#include "../common/log.h"
-#include "../common/proc.h"
-#include "../common/rules.h"
+#include "common/compat.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include "common/ipc/rules.h"
 #include "fetcher.h"
 
 #define IN(s)		(1U << (s))

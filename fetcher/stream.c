@@ -7,7 +7,7 @@
 
 #include <openssl/evp.h>
 
-#include "../common/compat.h"
+#include "common/compat.h"
 #include "pop3.h"
 
 static int	 frame_add(struct stream *, const uint8_t *, size_t);

@@ -11,8 +11,8 @@
 
 #include <tls.h>
 
-#include "../common/compat.h"
-#include "../common/log.h"
+#include "common/compat.h"
+#include "common/log.h"
 #include "fetcher.h"
 
 #define CA_PATH		"/certs"	/* below the template's root */

@@ -2,11 +2,11 @@
 /* The oauth process's main program: a template that forks one process per token request, and that one's channel to the master. */
 #include <string.h>
 
-#include "../common/hook.h"
-#include "../common/log.h"
-#include "../common/proc.h"
-#include "../common/template.h"
-#include "../common/work.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include "common/template.h"
+#include "common/work.h"
 #include "oauth.h"
 
 #define PART(max)	sizeof(struct msg_token_part), sizeof(struct msg_token_part) + (max)

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/buf.h"
-#include "../common/compat.h"
-#include "../common/proto.h"
+#include "common/buf.h"
+#include "common/compat.h"
+#include "common/ipc/proto.h"
 
 #define OAUTH_TOTAL		30		/* s from the socket to the answer */
 #define OAUTH_IDLE		15		/* s without an octet */

@@ -11,10 +11,10 @@
 
 #include <tls.h>
 
-#include "../common/clock.h"
-#include "../common/hook.h"
-#include "../common/log.h"
-#include "../common/work.h"
+#include "common/clock.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "common/work.h"
 #include "oauth.h"
 
 #define CA_PATH		"/certs"	/* below our root */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # The tests once more with every program under ASan and UBSan.  Run it in a tree of its own: objects are not told apart.
-# test_sandbox.py is left out, because a sanitizer cannot live under the system-call filter (common/sandbox.h); test_scale.py, because
+# test_sandbox.py is left out, because a sanitizer cannot live under the system-call filter (common/sandbox/sandbox.h); test_scale.py, because
 # two hundred sanitized sessions at once say more about the machine than about them.
 set -eu
 cd "$(dirname "$0")/.."

@@ -31,7 +31,7 @@ count() {
 
 # A test program that dies or fails without saying which test counts as one failure more.
 unit() {
-	for t in "$build"/unit/test_*; do
+	for t in "$build"/unit/*/test_*; do
 		case ${t##*/} in *.*) continue ;; esac
 		[ -x "$t" ] || continue
 		timeout -k 10 600 "$t" >"$tmp/out" 2>&1 </dev/null
@@ -48,7 +48,7 @@ unit() {
 			bad=1
 			echo "no test ran" >>"$tmp/out"
 		fi
-		report "unit/${t##*/}" "$ok" "$bad" "$tmp/out"
+		report "${t#"$build"/}" "$ok" "$bad" "$tmp/out"
 	done
 }
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/compat.h"
-#include "../common/sandbox.h"
-#include "../common/seccomp_int.h"
+#include "common/compat.h"
+#include "common/sandbox/sandbox.h"
+#include "common/sandbox/seccomp_int.h"
 
 static void	 arguments(const struct scmp_arg_cmp *);
 static void	 role(const char *, unsigned int);

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/imsg.h"
-#include "../common/rules.h"
+#include "common/ipc/imsg.h"
+#include "common/ipc/rules.h"
 #include "rpopctl.h"
 
 #define WAIT_MSEC	60000		/* for the daemon's next octet */

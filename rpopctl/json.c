@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../common/log.h"
+#include "common/log.h"
 #include "rpopctl.h"
 
 static size_t	 utf8_length(const uint8_t *, size_t);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/log.h"
+#include "common/log.h"
 #include "rpopctl.h"
 
 #define UNFOUND_MANY	20	/* messages without any special field that are worth a word */

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "../common/sandbox.h"
+#include "common/log.h"
+#include "common/sandbox/sandbox.h"
 #include "rpopctl.h"
 
 #define SOCKET_PATH	RPOPD_RUNDIR "/rpopd.sock"

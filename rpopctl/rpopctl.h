@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "../common/compat.h"
-#include "../common/proto.h"
+#include "common/compat.h"
+#include "common/ipc/proto.h"
 
 /* What a command line asks the daemon for. */
 struct request {

@@ -10,11 +10,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../common/clock.h"
-#include "../common/log.h"
-#include "mailroot.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "rpopd/delivery/mailroot.h"
 #include "rpopd.h"
-#include "token.h"
+#include "rpopd/token/token.h"
 
 struct complaint {
 	char	 first[PROTO_TEXT_SIZE];

@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../common/hook.h"
-#include "../common/log.h"
-#include "../common/sandbox.h"
-#include "mailroot.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "common/sandbox/sandbox.h"
+#include "rpopd/delivery/mailroot.h"
 #include "rpopd.h"
-#include "token.h"
+#include "rpopd/token/token.h"
 
 #define LOCK_TRIES	40
 #define LOCK_PAUSE	50000	/* us */

@@ -12,14 +12,14 @@
 #include <event.h>
 #include <stdint.h>
 
-#include "../common/compat.h"
-#include "../common/link.h"
-#include "../common/proto.h"
-#include "plan.h"
-#include "relay.h"
-#include "session.h"
-#include "sched.h"
-#include "store.h"
+#include "common/compat.h"
+#include "common/ipc/link.h"
+#include "common/ipc/proto.h"
+#include "rpopd/poll/plan/plan.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/poll/session.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/config/config.h"
 
 #define TEMPLATE_SESSIONS	1000	/* processes forked from one template before it is re-exec'd */
 #define STOP_SECONDS		30	/* a stop waits this long for running sessions */
@@ -52,7 +52,7 @@ struct child {
 	struct log_budget	 log;
 };
 
-#include "worker.h"
+#include "rpopd/child/worker.h"
 
 /* A record at run time; survives reloads as long as the record names the same remote mailbox. */
 struct task {
@@ -175,7 +175,7 @@ struct poll_answer {			/* to poll-now */
 void	 sched_poll(const char *name, struct poll_answer *);	/* "all", account, account/record */
 int	 sched_permits(struct task *, char *err, size_t errsize);
 
-/* report.c */
+/* poll/outcome.c */
 void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
 void	 report_derived(struct session *, uint32_t);	/* listed, with so many unique-ids that are none */
 void	 report_session(struct session *);	/* log line, record state, next poll */
@@ -192,11 +192,11 @@ int	 commit_blocked(void);			/* 1: the store does not take commits */
 int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
 
-/* commit_defer.c: commit_relay_tried() is in relay.h */
+/* poll/defer.c: commit_relay_tried() is in relay.h */
 void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
 void	 commit_undefer(const struct session *);	/* it waits no longer */
 
-/* link_dialer.c, link_fetcher.c, link_deliverer.c, link_oauth.c, link_sender.c: rule tables */
+/* child/dial.c, link_fetcher.c, link_deliverer.c, token/link.c, relay/link.c: rule tables */
 extern const struct rule dialer_rules[], template_rules[], fetch_rules[], deliverer_rules[], oauth_rules[], sender_rules[];
 extern const size_t dialer_nrules, template_nrules, fetch_nrules, deliverer_nrules, oauth_nrules, sender_nrules;
 void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
@@ -222,13 +222,13 @@ void	 aside_gone(const char *name);
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
 void	 control_close(void);
-/* For control_queue.c: the client of a handler. */
+/* For control/queue.c: the client of a handler. */
 int	 control_allowed(void *client, struct imsg *, int root);	/* 0: the reply is out */
 void	 control_reply(void *client, int ok, const char *text);
 struct link *control_link(void *client);
 void	 control_busy(void *client, void (*drained)(void *));	/* an answer in parts has begun, or (NULL) it is complete */
 
-/* control_queue.c */
+/* control/queue.c */
 int	 control_queue(void *, struct imsg *);
 int	 control_move(void *, struct imsg *);
 int	 control_retry(void *, struct imsg *);
@@ -238,7 +238,7 @@ int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebo
 int	 control_aside_done(const struct msg_aside_done *);	/* 0, or -1: nobody asked */
 void	 control_queue_reset(void);		/* the deliverer died */
 struct client;
-/* control_ask.c */
+/* control/lines.c */
 int	 control_explain(void *, struct imsg *);
 int	 control_route(void *, struct imsg *);
 void	 control_line(struct client *, const char *);
@@ -253,17 +253,17 @@ int	 ask_told(const struct msg_told *);
 void	 ask_abandon(const struct client *);
 void	 ask_reset(void);
 
-/* control_forget.c */
+/* control/forget.c */
 int	 control_forget(void *, struct imsg *);
 int	 forget_record(const char *name, char *text, size_t size);
 
-/* control_wait.c: 0: begun, 1: not yet, -1: never; with a sentence, which refuse gets in the end */
+/* control/wait.c: 0: begun, 1: not yet, -1: never; with a sentence, which refuse gets in the end */
 typedef int (*control_begin)(struct client *, const char *, char *err, size_t errsize);
 typedef void (*control_refuse)(struct client *, const char *);
 void	 control_wait(struct client *, const char *name, control_begin, control_refuse);
 void	 control_wait_gone(const struct client *);
 
-/* control_try.c */
+/* control/try.c */
 int	 control_try(void *, struct imsg *);
 void	 control_tried(struct client *, const struct ctl_tried *);
 void	 control_tried_end(struct client *, int ok, const char *);

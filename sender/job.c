@@ -16,10 +16,10 @@
 
 #include <tls.h>
 
-#include "../common/clock.h"
-#include "../common/log.h"
-#include "../common/tlserror.h"
-#include "../common/work.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/tlserror.h"
+#include "common/work.h"
 #include "sender.h"
 
 #define READ_SIZE	16384		/* at least a TLS record, so that nothing readable stays behind unnoticed */

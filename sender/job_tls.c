@@ -7,8 +7,8 @@
 
 #include <tls.h>
 
-#include "../common/log.h"
-#include "../common/tlserror.h"
+#include "common/log.h"
+#include "common/tlserror.h"
 #include "sender.h"
 
 #define CA_PATH	"/certs"	/* below our root */

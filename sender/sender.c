@@ -6,11 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../common/hook.h"
-#include "../common/log.h"
-#include "../common/proc.h"
-#include "../common/template.h"
-#include "../common/work.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include "common/template.h"
+#include "common/work.h"
 #include "sender.h"
 
 #define PART(max)	sizeof(struct msg_send_part), sizeof(struct msg_send_part) + (max)

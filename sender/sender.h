@@ -11,11 +11,11 @@
 
 #include <stdint.h>
 
-#include "../common/auth_mask.h"
-#include "../common/buf.h"
-#include "../common/compat.h"
-#include "../common/proto.h"
-#include "../common/sasl.h"
+#include "common/sasl/auth_mask.h"
+#include "common/buf.h"
+#include "common/compat.h"
+#include "common/ipc/proto.h"
+#include "common/sasl/sasl.h"
 
 struct tls;
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "sender.h"
 
 #define OUT_MAX		(256 * 1024)	/* a window of commands, or message octets */

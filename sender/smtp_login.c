@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/base64.h"
-#include "../common/log.h"
+#include "common/sasl/base64.h"
+#include "common/log.h"
 #include "sender.h"
 
 #define RESPONSE_MAX	16000	/* octets of base64 */

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../common/hook.h"
-#include "../common/log.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "sender.h"
 
 #define PARAMS_SIZE	2048

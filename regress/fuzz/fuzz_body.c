@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: sender/body.c common/buf.c */
+/* links: sender */
 /* Whatever a message holds: CRLF only, one end, and the next hop reads the same lines whatever the segmentation. */
 #include <sys/types.h>
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../sender/sender.h"
+#include "sender/sender.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/client.c deliverer/envelope.c deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c common/proto.c */
+/* links: deliverer */
 /* Whatever a sender says his name is, the trusted hop's Received field tells the address that the provider wrote, or none. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../deliverer/deliverer.h"
+#include "deliverer/deliverer.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

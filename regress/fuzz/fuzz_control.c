@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/control.c rpopd/control_ask.c rpopd/control_try.c rpopd/control_wait.c rpopd/sched.c rpopd/gate.c rpopd/heap.c rpopd/host.c rpopd/share.c rpopd/retry.c rpopd/schedule.c rpopd/session.c rpopd/session_open.c rpopd/session_tls.c rpopd/pem.c rpopd/plan.c rpopd/plan_step.c rpopd/plan_uid.c rpopd/proof.c rpopd/quota.c rpopd/spot.c rpopd/renumber.c rpopd/digest_key.c rpopd/orphan.c rpopd/commit.c rpopd/try.c rpopd/report.c rpopd/link_fetcher.c rpopd/budget.c rpopd/link_deliverer.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c common/route.c common/route_walk.c common/route_wire.c common/buf.c rpopd/commit_defer.c rpopd/spool.c rpopd/relay.c rpopd/ask.c rpopd/explain.c rpopd/control_queue.c rpopd/quarantine.c rpopd/relay_job.c rpopd/relay_login.c rpopd/relay_result.c rpopd/relay_body.c rpopd/relay_proof.c rpopd/relay_move.c rpopd/relay_dsn.c rpopd/replay.c rpopd/place.c rpopd/refusal.c rpopd/vanish.c rpopd/capa.c common/strset.c */
+/* links: regress/fuzz/master_stubs.c rpopd/config rpopd/control rpopd/delivery rpopd/poll rpopd/poll/plan rpopd/relay rpopd/sched rpopd/state */
 /* libs: -levent_core */
 /* Garbage on the control socket closes that client, never more (CVE-2025-62875).  Needs root, for the socket's group. */
 #include <sys/socket.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../common/log.h"
-#include "../../rpopd/rpopd.h"
+#include "common/log.h"
+#include "rpopd/rpopd.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/envelope.c deliverer/mark.c deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c */
+/* links: deliverer */
 /* What a sender writes under the provider's trace never makes a field count; it is the same message however its octets are cut. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../deliverer/deliverer.h"
+#include "deliverer/deliverer.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/fingerprint.c fetcher/stream.c fetcher/content.c */
+/* links: fetcher */
 /* libs: -lcrypto -lmd */
 /* The fingerprint of a header: the same in one piece and in pieces, whatever is behind it or was rewritten in it. */
 #include <sys/types.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../fetcher/pop3.h"
+#include "fetcher/pop3.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

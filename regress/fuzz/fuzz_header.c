@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c */
+/* links: deliverer */
 /* The header parser: octet by octet it must come to the same as all at once.  The first octet of the input chooses the mode. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../deliverer/deliverer.h"
+#include "deliverer/deliverer.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

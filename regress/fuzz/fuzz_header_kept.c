@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/header.c deliverer/field.c deliverer/identity.c common/buf.c */
+/* links: deliverer */
 /*
  * What the header parser delivers has nothing left to be removed, in pieces of every size, and is never more than came in.  The
  * first two octets of the input choose the mode and the size of the pieces.
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../deliverer/deliverer.h"
+#include "deliverer/deliverer.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

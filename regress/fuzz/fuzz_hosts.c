@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* links: dialer/hosts.c dialer/address.c common/log.c */
+/* links: dialer */
 /* The hosts(5) reader: whatever the file holds, what it gives is a valid name with a usable address. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../dialer/dialer.h"
+#include "dialer/dialer.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* links: common/imsg.c common/imsg_io.c common/ibuf.c */
 /* A hostile stream: octet 0 picks the segment size, bit 7 at a segment's start sends a descriptor; the last message is kept. */
 #include <sys/socket.h>
 
@@ -8,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../common/imsg.h"
+#include "common/ipc/imsg.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* links: common/mailaddr.c common/mailaddr_lex.c */
 /* Address lists: what comes out is clean, and written anew and read again it is the same address and nothing else. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/mailaddr.h"
+#include "common/mail/mailaddr.h"
 
 struct list {
 	const uint8_t	*p;

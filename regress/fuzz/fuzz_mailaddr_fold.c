@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* links: common/mailaddr.c common/mailaddr_lex.c */
 /* Address lists: one without doubt comes to the same when it is unfolded first; the routing table's keys are in lower case. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/mailaddr.h"
+#include "common/mail/mailaddr.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: oauth/http.c oauth/json.c common/buf.c */
+/* links: oauth */
 /* libs: -ljansson */
 /* A response in one piece and in pieces is the same; what its JSON gives is of the promised alphabets. */
 #include <sys/types.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../oauth/oauth.h"
+#include "oauth/oauth.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

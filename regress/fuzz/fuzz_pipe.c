@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: deliverer/ingest.c deliverer/proof.c deliverer/tried.c deliverer/batch.c deliverer/spool.c deliverer/maildir.c deliverer/header.c deliverer/routes.c deliverer/recipients.c deliverer/sync_posix.c common/link.c common/clock.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/mailaddr.c common/mailaddr_lex.c common/buf.c common/log.c regress/unit/spoolroot.c common/route.c common/route_walk.c common/route_wire.c deliverer/message.c deliverer/field.c deliverer/identity.c deliverer/places.c deliverer/missed.c deliverer/prologue.c deliverer/envelope.c deliverer/client.c deliverer/mark.c deliverer/queue.c deliverer/rootmark.c common/rootfile.c deliverer/lookup.c deliverer/aside.c common/strset.c */
+/* links: regress/unit/deliverer/spoolroot.c deliverer */
 /* libs: -levent_core */
 /* A hostile session.  Input: mode, then frames: type, length (2), payload; type 0 is raw.  BEGIN and odd ENDs are made right. */
 #include <sys/types.h>
@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../common/imsg.h"
-#include "../../deliverer/deliverer.h"
-#include "../unit/spoolroot.h"
+#include "common/ipc/imsg.h"
+#include "deliverer/deliverer.h"
+#include "regress/unit/deliverer/spoolroot.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/pop3.c fetcher/pop3_cmd.c fetcher/pop3_list.c fetcher/pop3_run.c fetcher/pop3_check.c fetcher/pop3_reply.c fetcher/auth.c common/auth_mask.c common/base64.c fetcher/login.c fetcher/login_choose.c common/sasl.c common/sasl_check.c fetcher/stream.c fetcher/content.c fetcher/fingerprint.c fetcher/trace.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c */
+/* links: fetcher */
 /* libs: -lcrypto -lgsasl -lmd */
 /* A server's octets into the protocol engine, with a master that retrieves and deletes everything.  First octet: how. */
 #include <sys/types.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../fetcher/pop3.h"
+#include "fetcher/pop3.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-/* links: common/route.c common/route_walk.c common/route_wire.c common/route_check.c common/log.c common/buf.c common/proto.c common/strset.c */
 /*
  * Rows as they travel, into a table with a few accounts; then the table is judged, asked about every address in it, and packed again.
  * The first octet is the detail's character.
@@ -7,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/compat.h"
-#include "../../common/route.h"
+#include "common/compat.h"
+#include "common/route/route.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: sender/smtp.c sender/smtp_login.c sender/smtp_mail.c sender/smtp_reply.c sender/smtp_address.c sender/body.c common/auth_mask.c common/base64.c common/sasl.c common/sasl_check.c common/buf.c common/log.c common/proto.c common/hook.c common/probe.c */
+/* links: sender */
 /* libs: -lgsasl */
 /* A next hop that says anything: each recipient of a message that was begun is answered once and in order. */
 #include <sys/types.h>
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../sender/sender.h"
+#include "sender/sender.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* links: dialer/socks.c dialer/address.c common/log.c */
+/* links: dialer */
 /* A SOCKS server that answers anything, in pieces whose sizes it chooses: the verdict comes within the longest answer's octets. */
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../dialer/dialer.h"
+#include "dialer/dialer.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: fetcher/stream.c fetcher/content.c fetcher/fingerprint.c */
+/* links: fetcher */
 /* libs: -lcrypto -lmd */
 /* Dot-unstuffing: in one piece and in pieces gives the same octets, the same end, the same digest. */
 #include <sys/types.h>
@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/compat.h"
-#include "../../fetcher/pop3.h"
+#include "common/compat.h"
+#include "fetcher/pop3.h"
 
 struct result {
 	uint8_t	 digest[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];

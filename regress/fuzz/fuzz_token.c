@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/token.c rpopd/token_end.c rpopd/token_program.c rpopd/token_request.c rpopd/link_oauth.c regress/fuzz/token_stubs.c common/link.c common/rules.c common/imsg.c common/imsg_io.c common/ibuf.c common/proto.c common/log.c common/clock.c common/hook.c */
+/* links: regress/fuzz/token_stubs.c rpopd/token */
 /* libs: -levent_core */
 /*
  * An oauth process in bad hands against the master: whatever it answers, what is stored is a token of the promised alphabet
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../rpopd/token.h"
+#include "rpopd/token/token.h"
 #include "token_stubs.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../rpopd/mailroot.h"
-#include "../../rpopd/relay.h"
-#include "../../rpopd/former.h"
-#include "../../rpopd/rpopd.h"
+#include "rpopd/delivery/mailroot.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/poll/plan/former.h"
+#include "rpopd/rpopd.h"
 
 struct rpopd		 master;
 uint32_t		 writes;		/* to the store */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../rpopd/token.h"
+#include "rpopd/token/token.h"
 #include "token_stubs.h"
 
 static const struct oauth_row	 client = { .name = "c", .client_id = "i", .scope = "", .ca_file = "", .host = "h", .path = "/",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* One record with an OAuth client, one session of it, one child that is dialer and oauth's template, one process of that. */
-#include "../../rpopd/rpopd.h"
+#include "rpopd/rpopd.h"
 
 extern struct child	 stub_child;
 extern uint32_t		 stub_id;	/* of the last request */

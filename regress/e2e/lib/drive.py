@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""What the deliverer's header and address parsers make of any octets, by way of build/unit/drive_mail."""
+"""What the deliverer's header and address parsers make of any octets, by way of build/unit/deliverer/drive_mail."""
 import os
 import subprocess
 
 from lib import rig
 
-PROGRAM = os.path.join(rig.BUILD, "unit", "drive_mail")
+PROGRAM = os.path.join(rig.BUILD, "unit", "deliverer", "drive_mail")
 
 
 def octets(word):

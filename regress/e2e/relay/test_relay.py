@@ -580,7 +580,7 @@ def test_loop(unified, pop3):
     assert daemon.stop() == 0
 
 
-# --- kill tests: store_relay.c, relay_result.c, relay_dsn.c, deliverer/queue.c ---
+# --- kill tests: state/relay.c, relay/result.c, relay/dsn.c, deliverer/queue.c ---
 
 KILLS = ["rpopd:master.relay_before", "rpopd:master.relay_after", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
     "rpopd:master.send", "rpopd:master.sent", "rpopd:master.reported", "rpopd:relay.report", "rpopd:relay.reported",

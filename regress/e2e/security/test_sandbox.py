@@ -199,17 +199,17 @@ def test_stores_are_closed_to_others(seen):
 
 # --- forbidden calls ---
 
-INNER_PORT = 4711	# common/probe.c
-PROBES_FILE = os.path.join(rigs.REPO, "common", "probe.c")
+INNER_PORT = 4711	# common/sandbox/probe.c
+PROBES_FILE = os.path.join(rigs.REPO, "common", "sandbox", "probe.c")
 
 
 def probe_names():
-    """The names that common/probe.c knows."""
+    """The names that common/sandbox/probe.c knows."""
     try:
         with open(PROBES_FILE) as f:
-            return sorted(set(re.findall(r"PROBE\((\w+)\)", f.read())) - {"name"}) or ["(no names in common/probe.c)"]
+            return sorted(set(re.findall(r"PROBE\((\w+)\)", f.read())) - {"name"}) or ["(no names in common/sandbox/probe.c)"]
     except OSError:
-        return ["(no common/probe.c)"]
+        return ["(no common/sandbox/probe.c)"]
 
 
 @pytest.fixture(scope="module")

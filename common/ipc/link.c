@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/* Channels inside a libevent loop. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/compat.h"
+#include "link.h"
+#include "common/log.h"
+#include "proto.h"
+
+static void	 link_lost(const struct link *);
+static void	 link_resume(struct link *);
+static void	 link_queue(struct link *);
+static void	 link_unhold(struct link *);
+static void	 link_readable(int, short, void *);
+static void	 link_writable(int, short, void *);
+static void	 link_fail(struct link *, const char *);
+
+int
+link_open(struct link *l, int fd, const struct rule *rules, size_t nrules, void *arg, void (*down)(void *, const char *))
+{
+	int	 flags, saved;
+
+	memset(l, 0, sizeof(*l));
+	if ((flags = fcntl(fd, F_GETFL)) == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
+	    imsgbuf_init(&l->ibuf, fd) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	imsgbuf_allow_fdpass(&l->ibuf);
+	l->rules = rules;
+	l->nrules = nrules;
+	l->arg = arg;
+	l->down = down;
+	l->open = 1;
+	event_set(&l->rev, fd, EV_READ | EV_PERSIST, link_readable, l);
+	event_set(&l->wev, fd, EV_WRITE, link_writable, l);
+	event_add(&l->rev, NULL);
+	return (0);
+}
+
+void
+link_close(struct link *l)
+{
+	if (!l->open)
+		return;
+	l->open = 0;
+	event_del(&l->rev);
+	event_del(&l->wev);
+	imsgbuf_clear(&l->ibuf);
+	close(l->ibuf.fd);
+	l->ibuf.fd = -1;
+}
+
+/*
+ * A message that found no memory is the end, as for any other allocation of a long-lived process: a peer that waits for it would
+ * wait for ever, and a fresh process begins anew.
+ */
+static void
+link_lost(const struct link *l)
+{
+	if (l->open && errno == ENOMEM)
+		fatal("message for %s", l->name == NULL ? "the other side" : l->name);
+}
+
+int
+link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
+{
+	if (!l->open || imsg_compose(&l->ibuf, type, 0, 0, fd, data, len) == -1) {
+		link_lost(l);
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	if (l->name != NULL)
+		log_trace("to %s: %s, %zu octets%s", l->name, imsg_type_str(type), len, fd != -1 ? " and a descriptor" : "");
+	link_queue(l);
+	return (0);
+}
+
+int
+link_send_id(struct link *l, uint32_t type, uint32_t id, const void *data, size_t len)
+{
+	if (!l->open || imsg_compose(&l->ibuf, type, id, 0, -1, data, len) == -1) {
+		link_lost(l);
+		return (-1);
+	}
+	link_queue(l);
+	return (0);
+}
+
+void
+link_flush(struct link *l, int msec)
+{
+	int64_t		 end = clock_msec() + msec, left;
+	struct pollfd	 p = { .fd = l->ibuf.fd, .events = POLLOUT };
+
+	while (l->open && imsgbuf_queuelen(&l->ibuf) > 0 && (left = end - clock_msec()) > 0)
+		if (poll(&p, 1, (int)left) == -1 ? errno != EINTR : imsgbuf_write(&l->ibuf) == -1)
+			return;
+}
+
+uint32_t
+link_queued(struct link *l)
+{
+	return (l->open ? imsgbuf_queuelen(&l->ibuf) : 0);
+}
+
+void
+link_pause(struct link *l, int paused)
+{
+	if (!l->open || l->paused == paused)
+		return;
+	l->paused = paused;
+	if (paused)
+		event_del(&l->rev);
+	else
+		link_resume(l);
+}
+
+/* What was read already, but not looked at, comes first. */
+static void
+link_resume(struct link *l)
+{
+	event_add(&l->rev, NULL);
+	event_active(&l->rev, EV_READ, 1);
+}
+
+/* Something was queued. */
+static void
+link_queue(struct link *l)
+{
+	event_add(&l->wev, NULL);
+	if (l->polite && !l->paused) {
+		l->held = 1;
+		link_pause(l, 1);
+	}
+}
+
+/* It was written, or cannot be any more: then the reader reports the end. */
+static void
+link_unhold(struct link *l)
+{
+	if (!l->held)
+		return;
+	l->held = 0;
+	link_pause(l, 0);
+}
+
+static void
+link_readable(int fd, short event, void *arg)
+{
+	struct link	*l = arg;
+	char		 err[256];
+	int		 n;
+
+	(void)fd;
+	(void)event;
+	n = rules_read_until(&l->ibuf, l->name, l->rules, l->nrules, &l->state, &l->paused, l->arg, err, sizeof(err));
+	if (n != 1 && l->open)
+		link_fail(l, n == 0 ? NULL : err);
+}
+
+static void
+link_writable(int fd, short event, void *arg)
+{
+	struct link	*l = arg;
+
+	(void)fd;
+	(void)event;
+	if (imsgbuf_write(&l->ibuf) == -1) {
+		/* What the peer still said before it died is worth reading: the reader reports the end. */
+		if (errno != EPIPE && errno != ECONNRESET)
+			link_fail(l, strerror(errno));
+		else
+			link_unhold(l);
+		return;
+	}
+	if (imsgbuf_queuelen(&l->ibuf) > 0)
+		event_add(&l->wev, NULL);
+	else {
+		link_unhold(l);
+		if (l->drained != NULL)
+			l->drained(l->arg);
+	}
+}
+
+static void
+link_fail(struct link *l, const char *why)
+{
+	link_close(l);
+	l->down(l->arg, why);
+}

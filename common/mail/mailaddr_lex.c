@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Tokens of RFC 5322 structured fields: atoms, quoted strings, domain literals, specials; white space, folds and comments are
+ * skipped.  Every octet is looked at once.  Trouble inside a quoted string, comment or literal never changes where that ends; it
+ * only sets bad or rough.  So nothing that was written inside of one can come out as a token of its own.
+ */
+#include <string.h>
+
+#include "common/compat.h"
+#include "mailaddr_lex.h"
+
+#define LEX_NEST	100	/* comments in comments; deeper is doubtful */
+
+#define ATEXT	0x01
+#define BLANK	0x02		/* space, tab */
+#define BREAK	0x04		/* CR, LF: only as part of a fold */
+#define SPECIAL	0x08		/* a token of its own */
+#define HIGH	0x10		/* UTF-8 */
+#define DTEXT	0x20		/* address literals as in use: letters, digits, '.', ':', '-' */
+#define COMMENT	0x40		/* '(' */
+
+static void		 lex_blank(struct lex *);
+static void		 lex_comment(struct lex *);
+static void		 lex_atom(struct lex *);
+static void		 lex_quoted(struct lex *);
+static void		 lex_literal(struct lex *);
+static void		 lex_special(struct lex *);
+static void		 lex_junk(struct lex *);
+static void		 lex_text(struct lex *);
+static int		 lex_class(int);
+static size_t		 lex_fold(const struct lex *);
+static size_t		 lex_utf8(const uint8_t *, const uint8_t *);
+
+void
+lex_init(struct lex *lx, const uint8_t *p, size_t len)
+{
+	memset(lx, 0, sizeof(*lx));
+	lx->p = p;
+	lx->end = len > 0 ? p + len : p;
+	lex_next(lx);
+}
+
+void
+lex_next(struct lex *lx)
+{
+	int	 class;
+
+	lx->before = lx->p;
+	lex_blank(lx);
+	lx->start = lx->p;
+	lx->rough = 0;			/* of a comment it does not count */
+	if (lx->p == lx->end) {
+		lx->tok = LEX_END;
+		return;
+	}
+	lx->c = *lx->p;
+	class = lex_class(lx->c);
+	if (class & (ATEXT | HIGH))
+		lex_atom(lx);
+	else if (lx->c == '"')
+		lex_quoted(lx);
+	else if (lx->c == '[')
+		lex_literal(lx);
+	else if (class & SPECIAL)
+		lex_special(lx);
+	else
+		lex_junk(lx);
+}
+
+int
+lex_gap(const struct lex *lx)
+{
+	return (lx->start != lx->before);
+}
+
+int
+lex_is(const struct lex *lx, int c)
+{
+	return (lx->tok == LEX_SPECIAL && lx->c == c);
+}
+
+int
+lex_ends(const struct lex *lx)
+{
+	if (lx->tok == LEX_END)
+		return (1);
+	return (lx->angles == 0 && (lex_is(lx, ',') || lex_is(lx, ';')));
+}
+
+void
+lex_clear(struct lex *lx)
+{
+	lx->bad = 0;
+}
+
+int
+lex_atext(int c)
+{
+	return ((lex_class(c) & (ATEXT | HIGH)) != 0);
+}
+
+/* Skip white space, folds and comments. */
+static void
+lex_blank(struct lex *lx)
+{
+	size_t	 n;
+	int	 class;
+
+	while (lx->p < lx->end && ((class = lex_class(*lx->p)) & (BLANK | BREAK | COMMENT))) {
+		if (class & BLANK)
+			lx->p++;
+		else if (class & COMMENT)
+			lex_comment(lx);
+		else if ((n = lex_fold(lx)) > 0)
+			lx->p += n;
+		else
+			return;
+	}
+}
+
+/* Skip one comment with all comments in it; without its end it reaches to the end of the field. */
+static void
+lex_comment(struct lex *lx)
+{
+	size_t	 depth = 0;
+
+	while (lx->p < lx->end) {
+		if (*lx->p == '(') {
+			lx->p++;
+			if (++depth > LEX_NEST)
+				lx->bad = 1;
+		} else if (*lx->p == ')') {
+			lx->p++;
+			if (--depth == 0)
+				return;
+		} else
+			lex_text(lx);
+	}
+	lx->bad = 1;
+}
+
+static void
+lex_atom(struct lex *lx)
+{
+	size_t	 n;
+	int	 class;
+
+	lx->tok = LEX_ATOM;
+	lx->s = lx->p;
+	while (lx->p < lx->end) {
+		class = lex_class(*lx->p);
+		if (class & ATEXT)
+			lx->p++;
+		else if (!(class & HIGH))
+			break;
+		else if ((n = lex_utf8(lx->p, lx->end)) > 0)
+			lx->p += n;
+		else {
+			lx->p++;
+			lx->rough = 1;
+		}
+	}
+	lx->n = lx->p - lx->s;
+}
+
+static void
+lex_quoted(struct lex *lx)
+{
+	lx->tok = LEX_QUOTED;
+	lx->s = ++lx->p;
+	while (lx->p < lx->end && *lx->p != '"')
+		lex_text(lx);
+	lx->n = lx->p - lx->s;
+	if (lx->p < lx->end)
+		lx->p++;
+	else
+		lx->bad = 1;
+}
+
+/* "[...]"; only what address literals consist of is taken, blanks and folds at either end left out. */
+static void
+lex_literal(struct lex *lx)
+{
+	lx->tok = LEX_LITERAL;
+	lx->p++;
+	while (lx->p < lx->end && ((lex_class(*lx->p) & BLANK) || lex_fold(lx) > 0))
+		lex_text(lx);
+	lx->s = lx->p;
+	while (lx->p < lx->end && (lex_class(*lx->p) & DTEXT))
+		lx->p++;
+	lx->n = lx->p - lx->s;
+	while (lx->p < lx->end && *lx->p != ']') {
+		if (!(lex_class(*lx->p) & BLANK) && lex_fold(lx) == 0)
+			lx->rough = 1;
+		lex_text(lx);
+	}
+	if (lx->p < lx->end)
+		lx->p++;
+	else
+		lx->bad = 1;
+	if (lx->n == 0)
+		lx->rough = 1;
+}
+
+static void
+lex_special(struct lex *lx)
+{
+	lx->tok = LEX_SPECIAL;
+	lx->p++;
+	if (lx->c == '<')
+		lx->angles++;
+	else if (lx->c == '>' && lx->angles > 0)
+		lx->angles--;
+}
+
+/*
+ * An octet that is no token of the grammar.  People have brackets without their fellows in names, and backslashes; but a backslash
+ * before something that means something could be there to take away that meaning, which is doubt.
+ */
+static void
+lex_junk(struct lex *lx)
+{
+	lx->tok = LEX_JUNK;
+	lx->p++;
+	if (lx->c == '\\')
+		lx->bad |= lx->p == lx->end || !(lex_class(*lx->p) & (ATEXT | HIGH | BLANK));
+	else if (lx->c != ')' && lx->c != ']')
+		lx->bad = 1;
+}
+
+/* Step over one character of a quoted string, comment or literal: an escaped pair, a fold, UTF-8, or an octet. */
+static void
+lex_text(struct lex *lx)
+{
+	size_t	 n;
+
+	if (*lx->p == '\\') {
+		lx->p++;
+		if (lx->p == lx->end || (lex_class(*lx->p) & BREAK)) {
+			lx->bad = 1;
+			return;
+		}
+	} else if ((n = lex_fold(lx)) > 0) {
+		lx->p += n;
+		return;
+	}
+	if (lex_class(*lx->p) & HIGH) {
+		if ((n = lex_utf8(lx->p, lx->end)) > 0) {
+			lx->p += n;
+			return;
+		}
+		lx->rough = 1;
+	} else if ((*lx->p < ' ' && *lx->p != '\t') || *lx->p == 0x7f)
+		lx->bad = 1;
+	lx->p++;
+}
+
+static int
+lex_class(int c)
+{
+	static const uint8_t	 class[128] = {
+		['\t'] = BLANK, [' '] = BLANK, ['\n'] = BREAK, ['\r'] = BREAK,
+		['('] = COMMENT, ['<'] = SPECIAL, ['>'] = SPECIAL, ['@'] = SPECIAL, [','] = SPECIAL, [';'] = SPECIAL,
+		[':'] = SPECIAL | DTEXT, ['.'] = SPECIAL | DTEXT, ['-'] = ATEXT | DTEXT,
+		['0' ... '9'] = ATEXT | DTEXT, ['A' ... 'Z'] = ATEXT | DTEXT, ['a' ... 'z'] = ATEXT | DTEXT,
+		['!'] = ATEXT, ['#'] = ATEXT, ['$'] = ATEXT, ['%'] = ATEXT, ['&'] = ATEXT, ['\''] = ATEXT, ['*'] = ATEXT,
+		['+'] = ATEXT, ['/'] = ATEXT, ['='] = ATEXT, ['?'] = ATEXT, ['^'] = ATEXT, ['_'] = ATEXT, ['`'] = ATEXT,
+		['{'] = ATEXT, ['|'] = ATEXT, ['}'] = ATEXT, ['~'] = ATEXT
+	};
+
+	return (c < 128 ? class[c] : HIGH);
+}
+
+/* Length of the line end at p if it is part of a fold or the last one of the field, else 0. */
+static size_t
+lex_fold(const struct lex *lx)
+{
+	size_t	 n = 0, left = lx->end - lx->p;
+
+	if (left > 0 && lx->p[0] == '\r')
+		n++;
+	if (left <= n || lx->p[n] != '\n')
+		return (0);
+	n++;
+	if (left > n && !(lex_class(lx->p[n]) & BLANK))
+		return (0);
+	return (n);
+}
+
+/*
+ * Length of the well-formed UTF-8 sequence at p (RFC 3629: shortest form, no surrogates, up to U+10FFFF), else 0.  The control
+ * characters U+0080 to U+009F count as not well-formed.
+ */
+static size_t
+lex_utf8(const uint8_t *p, const uint8_t *end)
+{
+	static const struct {
+		uint8_t	 first, last;		/* lead octet */
+		uint8_t	 low, high;		/* second octet */
+		uint8_t	 len;
+	}	 forms[] = {
+		{ 0xc2, 0xc2, 0xa0, 0xbf, 2 }, { 0xc3, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 }
+	};
+	size_t	 i, k;
+
+	for (i = 0; i < nitems(forms); i++)
+		if (p[0] >= forms[i].first && p[0] <= forms[i].last)
+			break;
+	if (i == nitems(forms) || (size_t)(end - p) < forms[i].len || p[1] < forms[i].low || p[1] > forms[i].high)
+		return (0);
+	for (k = 2; k < forms[i].len; k++)
+		if ((p[k] & 0xc0) != 0x80)
+			return (0);
+	return (forms[i].len);
+}

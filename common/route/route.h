@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The routing table: what becomes of an address.  Built by the master to find loops before a store is accepted, and by the
+ * deliverer, which routes by it.
+ *
+ * Looked up are, in this order: the address itself; the address without its detail, the shortest detail first; *@domain.  Several
+ * rows of one address are several targets.  A row's target is looked up again, until an account, a next hop, a reject or a discard
+ * is found.  A row without a target hands on the address that led to it, detail included.
+ *
+ *	route.c		the table and what goes into it
+ *	route_walk.c	the way from an address to its places; loops
+ *	route_wire.c	rows as they travel
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/ipc/proto.h"
+
+#define ROUTE_DEPTH	16		/* rows from an address to its place; more is refused like a loop */
+#define ROUTE_WIDTH	PROTO_RCPT_MAX	/* rows that one address may use in all; likewise */
+#define ROUTE_MAX	(1U << 23)	/* accounts, domains, rows; more is nonsense */
+
+enum route_action { ROUTE_DELIVER = 1, ROUTE_REJECT, ROUTE_DISCARD };
+
+/*
+ * A row as it travels in IMSG_ROUTE_ROWS: this head, then four strings, each with its NUL: address, target, folder, text; "" stands
+ * for NULL.  Packed one behind the other without padding, up to PROTO_FRAME_MAX.
+ */
+struct route_head {
+	uint16_t	 len;			/* of everything, head included */
+	uint16_t	 action;		/* enum route_action */
+	uint32_t	 nexthop;		/* id, 0: none */
+};
+
+struct route_row {
+	const char	*address, *target, *folder, *text;
+	enum route_action action;
+	uint32_t	 nexthop;
+};
+
+struct route_account {
+	uint32_t	 id;
+	uint32_t	 nexthop;		/* 0: Maildir */
+	const char	*dir;			/* domain/local-part below the mail root; its address is local-part@domain */
+};
+
+/* A place that an address leads to. */
+struct route_place {
+	enum { PLACE_ACCOUNT = 1, PLACE_NEXTHOP, PLACE_REJECT, PLACE_DISCARD } what;
+	const struct route_account *account;	/* ACCOUNT */
+	const char	*folder;		/* ACCOUNT: of its Maildir; "": its normal delivery */
+	uint32_t	 nexthop;		/* NEXTHOP */
+	const char	*address;		/* NEXTHOP: to hand on; ACCOUNT: its own, with the detail if it was found by one; for the call */
+	const char	*text;			/* REJECT: reason, may be "" */
+	int		 alien;			/* NEXTHOP, REJECT, DISCARD: not for `*` mode (S48) */
+};
+
+struct route_table;
+
+struct route_table	*route_new(uint32_t accounts, uint32_t domains, uint32_t rows, int detail);	/* NULL: memory, nonsense */
+void	 route_free(struct route_table *);
+/* Accounts first, then domains, then rows.  0, or -1: malformed, hostile, doubled, more than announced, or memory. */
+int	 route_account_add(struct route_table *, const struct route_account *);
+int	 route_domain_add(struct route_table *, const char *name, int source_routes);
+int	 route_row_add(struct route_table *, const struct route_row *);
+/* Other numbers for all next hops that are named in it. */
+void	 route_nexthops(struct route_table *, uint32_t (*number)(void *, uint32_t), void *);
+int	 route_complete(const struct route_table *);	/* 1: as many as announced */
+/*
+ * Every target of a row without nexthop leads to a place.  Else a sentence to complain about each row that does not, and about each
+ * loop.  The number of sentences, 0: sound; -1: memory.
+ */
+int	 route_check(const struct route_table *, void (*complain)(void *, const char *), void *arg);
+int	 route_is_local(const struct route_table *, const char *domain);	/* 1: in table domain, 0: not */
+int	 route_source_routes(const struct route_table *, const char *domain);	/* 1: there, and its percent and bang forms count */
+const struct route_account	*route_account_by_id(const struct route_table *, uint32_t);	/* NULL: none */
+const struct route_account	*route_account_by_address(const struct route_table *, const char *);	/* by its own; NULL: none */
+/*
+ * Every place that key (local@domain in lower case) leads to, each once.  cb returns 0 to go on.  trail (NULL: not wanted) gets a
+ * printable line for each step, as many as fit.  Returns the number of places told, 0: the address is not known here; -1: memory,
+ * loop, or an address that a row makes too long; some places may have been told then.
+ */
+int	 route_lookup(const struct route_table *, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
+	    struct buf *trail);
+/*
+ * The same, for one of several addresses that share a number of rows: *rows is what is left of it, and becomes less by those that
+ * were used.  -1 too when there were not enough.
+ */
+int	 route_lookup_within(const struct route_table *, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
+	    struct buf *trail, uint32_t *rows);
+size_t	 route_memory(const struct route_table *);	/* octets */
+
+void	 route_counts(const struct route_table *, uint32_t *accounts, uint32_t *domains, uint32_t *rows);
+/* What is in it, in the order of arrival.  0, or -1: no such number. */
+int	 route_account_get(const struct route_table *, uint32_t, struct route_account *);
+int	 route_domain_get(const struct route_table *, uint32_t, const char **name, int *source_routes);
+int	 route_row_get(const struct route_table *, uint32_t, struct route_row *);
+/* As many rows from *next on as fit into size octets, at least one of the largest; *next moves on.  The octets used, 0: no more. */
+size_t	 route_rows_pack(const struct route_table *, uint32_t *next, void *frame, size_t size);
+int	 route_rows_unpack(struct route_table *, const void *frame, size_t len);	/* 0, or -1 as route_row_add() */
+
+#endif

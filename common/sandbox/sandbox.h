@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One interface, one file per system: sandbox_linux.c (rlimits, Landlock, seccomp), sandbox_openbsd.c (pledge, unveil),
+ * sandbox_none.c (rlimits).  Called last, with the uid dropped and the root changed.
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+/*
+ * The address sanitizer maps terabytes, opens /proc and forks for its leak check at exit, which no useful filter or memory
+ * limit permits: such builds, never shipped, go without them.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_SANITIZED	1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANDBOX_SANITIZED	1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZED
+#define SANDBOX_SANITIZED	0
+#endif
+
+enum sandbox_role {
+	SANDBOX_DIALER,
+	SANDBOX_TEMPLATE,	/* may fork, wait, kill; reads /certs */
+	SANDBOX_SESSION,	/* one-shot fetcher session: a fork of a template */
+	SANDBOX_DELIVERER,
+	SANDBOX_OAUTH,		/* one token request: likewise */
+	SANDBOX_SENDER,		/* one connection to a next hop: likewise */
+	SANDBOX_MASTER,		/* before it starts children, which keep what is taken away here */
+	SANDBOX_CTL
+};
+
+/*
+ * Lock the calling process in for its role.  no_seccomp leaves the system-call filter out.  Missing Landlock is a warning,
+ * any other failure is fatal.
+ */
+void	 sandbox_enter(enum sandbox_role, int no_seccomp);
+
+/* The same for a template, whose forks are to be narrowed to that role, and for such a fork: file rules are the template's. */
+void	 sandbox_template(enum sandbox_role forks, int no_seccomp);
+void	 sandbox_fork(enum sandbox_role, int no_seccomp);
+
+/* What must be given up while still root, right before the uid is dropped.  Failure is fatal. */
+void	 sandbox_prepare(void);
+
+/* Between fork and exec of somebody else's program: it can gain no privilege.  0 or -1; 0 on systems without such a thing. */
+int	 sandbox_no_new_privs(void);
+
+/* limits.c: resource limits of a role, for sandbox_enter(). */
+void	 limits_set(enum sandbox_role);
+
+/* Linux: landlock_linux.c, seccomp_linux.c and seccomp_master_linux.c, for sandbox_enter(). */
+void	 landlock_enter(enum sandbox_role);
+void	 seccomp_enter(enum sandbox_role);
+void	 seccomp_template(enum sandbox_role forks);
+void	 seccomp_fork(void);
+void	 seccomp_master(void);
+
+#endif

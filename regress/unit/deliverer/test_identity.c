@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/* links: deliverer */
+/* What is the same message, and the mark made of it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/compat.h"
+#include "deliverer/deliverer.h"
+
+#define BASE	"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: t\nSubject: x y\n\nbody\n"
+
+/* Identity of a message fed in pieces of this size. */
+static void
+identify(const char *text, size_t piece, int headers, uint8_t digest[PROTO_DIGEST_LEN])
+{
+	struct header	 h;
+	size_t		 at = 0, n, len = strlen(text);
+	ssize_t		 used;
+
+	header_init(&h, DIST_FIELD, "X-Real-To");
+	while (at < len) {
+		n = len - at < piece ? len - at : piece;
+		used = h.done ? 0 : header_feed(&h, (const uint8_t *)text + at, n);
+		assert_true(used >= 0);
+		if (h.done && n > (size_t)used)
+			identity_body(&h.identity, (const uint8_t *)text + at + used, n - used);
+		at += n;
+	}
+	assert_int_equal(header_finish(&h), 0);
+	identity_final(&h.identity, headers, digest);
+	header_free(&h);
+}
+
+static int
+same(const char *a, const char *b)
+{
+	uint8_t	 x[PROTO_DIGEST_LEN], y[PROTO_DIGEST_LEN];
+
+	identify(a, SIZE_MAX, 0, x);
+	identify(b, SIZE_MAX, 0, y);
+	return (memcmp(x, y, sizeof(x)) == 0);
+}
+
+static void
+copies(void **state)
+{
+	static const char *const	 texts[] = {
+		"Received: from a by b\nReturn-Path: <x@y>\nX-Real-To: anna\nDelivered-To: z\nX-Spam-Score: 3\n" BASE,
+		"message-id:<a@b> \nDATE : d\nFrom:\tf\nTo:\n t\nSubject: x\n\t  y\n\nbody\n",
+		"Subject: x y\nTo: t\nBcc: q\nFrom: f\nDate: d\nMessage-ID: <a@b>\n\nbody\n",
+		"X-Rpopd-Mark: 00\nX-Rpopd-Reason: r\n" BASE
+	};
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < nitems(texts); i++)
+		if (!same(BASE, texts[i]))
+			fail_msg("`%s'", texts[i]);
+}
+
+static void
+others(void **state)
+{
+	static const char *const	 texts[] = {
+		"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: t\nSubject: x y\n\nbody\n\n",
+		"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: t\nSubject: x y\n\nBody\n",
+		"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: t\nSubject: xy\n\nbody\n",
+		"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: t\nSubject: x Y\n\nbody\n",
+		"Message-ID: <a@c>\nDate: d\nFrom: f\nTo: t\nSubject: x y\n\nbody\n",
+		"Message-ID: <a@b>\nDate: e\nFrom: f\nTo: t\nSubject: x y\n\nbody\n",
+		"Message-ID: <a@b>\nDate: d\nFrom: g\nTo: t\nSubject: x y\n\nbody\n",
+		"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: u\nSubject: x y\n\nbody\n",
+		"Message-ID: <a@b>\nDate: d\nFrom: f\nCc: t\nSubject: x y\n\nbody\n",
+		"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: t\nTo:\nSubject: x y\n\nbody\n",
+		"Date: d\nFrom: f\nTo: t\nSubject: x y\n\nbody\n",
+		"Sender: s\n" BASE, "Reply-To: s\n" BASE, "Cc: s\n" BASE, "In-Reply-To: s\n" BASE, "References: s\n" BASE,
+		"List-Id: s\n" BASE, "Resent-From: s\n" BASE, "Resent-X: s\n" BASE, "Content-Type: text/html\n" BASE,
+		"Content-Transfer-Encoding: base64\n" BASE,
+		"no field\n" BASE
+	};
+	size_t				 i, k;
+
+	(void)state;
+	for (i = 0; i < nitems(texts); i++) {
+		if (same(BASE, texts[i]))
+			fail_msg("`%s'", texts[i]);
+		for (k = 0; k < i; k++)
+			assert_false(same(texts[i], texts[k]));
+	}
+	assert_false(same("Resent-To: a\nResent-Cc: b\n\n", "Resent-Cc: b\nResent-To: a\n\n"));
+	assert_false(same("Subject: a\nSubject: b\n\n", "Subject: b\nSubject: a\n\n"));
+	assert_false(same("Subject: a\n\nSubject: b\n", "Subject: a\nSubject: b\n\n"));
+}
+
+/* However the octets are cut, also within the line that ends the header by being no field. */
+static void
+cuts(void **state)
+{
+	static const char *const	 texts[] = {
+		BASE, "Subject: a\r\n  b\r\nno field\r\nbody\r\n", "Subject", "", "Subject: x\r\r\n\r\n", "A: b\r\nSubject"
+	};
+	uint8_t				 x[PROTO_DIGEST_LEN], y[PROTO_DIGEST_LEN];
+	size_t				 i, piece;
+
+	(void)state;
+	for (i = 0; i < nitems(texts); i++) {
+		identify(texts[i], SIZE_MAX, 0, x);
+		for (piece = 1; piece < 30; piece++) {
+			identify(texts[i], piece, 0, y);
+			if (memcmp(x, y, sizeof(x)) != 0)
+				fail_msg("`%s' in pieces of %zu", texts[i], piece);
+		}
+		identify(texts[i], SIZE_MAX, 1, y);
+		assert_memory_not_equal(x, y, sizeof(x));
+	}
+}
+
+/* Values that another implementation (Python's hmac and hashlib) came to. */
+static void
+known(void **state)
+{
+	static const char	 text[] = "Received: by x\nMessage-ID: <a@b>\nResent-To: z\nSubject:  x\n y \n\n";
+	uint8_t			 key[PROTO_DIGEST_LEN], digest[PROTO_DIGEST_LEN];
+	struct header		 h;
+	char			 mark[MARK_SIZE], hex[MARK_SIZE];
+	size_t			 i;
+
+	(void)state;
+	header_init(&h, DIST_OWNER, "");
+	assert_true(header_feed(&h, (const uint8_t *)text, sizeof(text) - 1) > 0);
+	identity_header(&h.identity, digest);
+	for (i = 0; i < sizeof(digest); i++) {
+		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+		key[i] = i;
+	}
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	assert_string_equal(hex, "a9e0c261e607c79ed9a9df1ca1eacb15e187ac99ded1f116ce32f143f66a0daf");
+	mark_make(key, 5, &h.identity, mark);
+	assert_string_equal(mark, "394f9f7fcf902714fc4b93e44c551bd989685309ae4f40c1467856c8b38596e9");
+#endif
+	mark_make(key, 0, &h.identity, mark);
+	assert_string_equal(mark, "");
+	memset(key, 0, sizeof(key));
+	mark_make(key, 5, &h.identity, mark);
+	assert_string_equal(mark, "");
+	header_free(&h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(copies), cmocka_unit_test(others), cmocka_unit_test(cuts), cmocka_unit_test(known)
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}

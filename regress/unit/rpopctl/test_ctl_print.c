@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: ISC */
+/* links: rpopctl */
+/* rpopctl's command line, texts, table and JSON. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <setjmp.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "rpopctl/rpopctl.h"
+
+#define NOW	1700000000	/* 2023-11-14 22:13:20 UTC */
+
+static char	*output;
+static size_t	 outputlen;
+
+static FILE *
+capture(void)
+{
+	free(output);
+	output = NULL;
+	return (open_memstream(&output, &outputlen));
+}
+
+static int
+parse(struct request *req, char *err, ...)
+{
+	char	*argv[8];
+	int	 argc = 0;
+	va_list	 ap;
+
+	va_start(ap, err);
+	while ((argv[argc] = va_arg(ap, char *)) != NULL)
+		argc++;
+	va_end(ap);
+	return (command_parse(argc, argv, req, err, 256));
+}
+
+static void
+commands_by_prefix(void **state __unused)
+{
+	struct request	 req;
+	char		 err[256];
+
+	assert_int_equal(parse(&req, err, NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_STATUS);
+	assert_int_equal(req.listing, 1);
+	assert_int_equal(req.len, 0);
+	assert_int_equal(parse(&req, err, "sta", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_STATUS);
+	assert_int_equal(parse(&req, err, "sto", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_STOP);
+	assert_int_equal(req.listing, 0);
+	assert_int_equal(parse(&req, err, "rel", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_RELOAD);
+	assert_int_equal(parse(&req, err, "ren", "s", "anna@example.org/work", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_RENUMBER);
+	assert_int_equal(req.len, sizeof(req.u.renumber));
+	assert_int_equal(req.u.renumber.seen, 1);
+	assert_string_equal(req.u.renumber.name, "anna@example.org/work");
+	assert_int_equal(parse(&req, err, "ren", "r", "anna@example.org/work", NULL), 0);
+	assert_int_equal(req.u.renumber.seen, 0);
+	assert_int_equal(parse(&req, err, "l", "a", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_LOG_LEVEL);
+	assert_int_equal(req.len, sizeof(uint32_t));
+	assert_int_equal(req.u.level, LOG_LEVEL_ALL);
+	assert_int_equal(parse(&req, err, "log", "crashes", NULL), 0);
+	assert_int_equal(req.u.level, LOG_LEVEL_CRASHES);
+	assert_int_equal(parse(&req, err, "log", "verbose", NULL), -1);
+	assert_int_equal(parse(&req, err, "sh", "a", "anna@example.org", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_ACCOUNT);
+	assert_int_equal(req.len, sizeof(struct ctl_name));
+	assert_string_equal(req.u.name.name, "anna@example.org");
+	assert_int_equal(parse(&req, err, "p", "all", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_POLL);
+	assert_string_equal(req.u.name.name, "all");
+}
+
+static void
+commands_refused(void **state __unused)
+{
+	struct request	 req;
+	char		 err[256], longname[PROTO_RECORD_SIZE + 1];
+
+	assert_int_equal(parse(&req, err, "st", NULL), -1);
+	assert_string_equal(err, "st: could be status, stop");
+	assert_int_equal(parse(&req, err, "s", NULL), -1);
+	assert_string_equal(err, "s: could be show, status, stop");
+	assert_int_equal(parse(&req, err, "", NULL), -1);
+	assert_int_equal(parse(&req, err, "stopp", NULL), -1);
+	assert_string_equal(err, "stopp: unknown command; one of explain, forget, log, poll, quarantine, queue, reload, renumbered, route, show, "
+	    "status, stop, try");
+	assert_int_equal(parse(&req, err, "a\033[2J", NULL), -1);
+	assert_null(strchr(err, '\033'));
+	assert_int_equal(parse(&req, err, "show", NULL), -1);
+	assert_string_equal(err, "show: what? one of account");
+	assert_int_equal(parse(&req, err, "poll", NULL), -1);
+	assert_string_equal(err, "poll: NAME|all missing");
+	assert_int_equal(parse(&req, err, "poll", "", NULL), -1);
+	assert_int_equal(parse(&req, err, "poll", "all", "now", NULL), -1);
+	assert_string_equal(err, "poll: too many arguments");
+	memset(longname, 'a', sizeof(longname) - 1);
+	longname[sizeof(longname) - 1] = '\0';
+	assert_int_equal(parse(&req, err, "poll", longname, NULL), -1);
+	longname[sizeof(longname) - 2] = '\0';
+	assert_int_equal(parse(&req, err, "poll", longname, NULL), 0);
+}
+
+/* Messages are shown as they are in a file, and without what a terminal would obey: ESC, and CSI in one octet or as UTF-8. */
+static void
+message_shown(void **state __unused)
+{
+	static const char	 mail[] = "A: b\r\n\n\tx\033[2J\233[2J\302\233[2J\177";
+	struct out		 o = { .width = 0 };
+	int			 fds[2], width;
+
+	for (width = 0; width <= 80; width += 80) {
+		assert_int_equal(pipe(fds), 0);
+		assert_int_equal(write(fds[1], mail, sizeof(mail) - 1), sizeof(mail) - 1);
+		close(fds[1]);
+		o.fp = capture();
+		o.width = width;
+		assert_int_equal(queue_show(&o, fds[0]), 0);
+		fclose(o.fp);
+		close(fds[0]);
+		assert_string_equal(output, width == 0 ? mail : "A: b?\n\n\tx?[2J?[2J??[2J?");
+	}
+}
+
+/* Whatever lies on the stack. */
+static void
+queue_in_json(void **state __unused)
+{
+	struct ctl_queued	 row = { .id = 7, .mailbox = 3, .arrived = NOW, .next = NOW + 60, .uid = "u1", .nexthop = "hop",
+	    .recipient = "anna@example.org", .status = "4.2.0 \"later\"" };
+	struct reply		 rep = { .queued = &row, .nqueued = 1 };
+	volatile char		 dirt[4096];
+	size_t			 i;
+	FILE			*fp;
+
+	for (i = 0; i < sizeof(dirt); i++)
+		dirt[i] = i % 3 == 0 ? '\0' : 'd';
+	fp = capture();
+	queue_json(fp, &rep);
+	fclose(fp);
+	assert_string_equal(output, "\"ok\":true,\"queue\":[{\"id\":7,\"mailbox\":3,\"tries\":0,\"file\":\"\",\"uid\":\"u1\","
+	    "\"state\":\"waiting\","
+	    "\"record\":\"\",\"nexthop\":\"hop\",\"recipient\":\"anna@example.org\",\"sender\":\"\",\"status\":\"4.2.0 \\\"later\\\"\","
+	    "\"arrived\":\"2023-11-14T22:13:20Z\",\"next\":\"2023-11-14T22:14:20Z\"}]}\n");
+}
+
+static void
+json_is(const char *s, size_t len, const char *expected)
+{
+	FILE	*fp = capture();
+
+	json_string(fp, s, len);
+	fclose(fp);
+	assert_string_equal(output, expected);
+}
+
+static void
+json_escapes(void **state __unused)
+{
+	json_is("plain", 5, "\"plain\"");
+	json_is("a\"b\\c", 5, "\"a\\\"b\\\\c\"");
+	json_is("\n\t\033\x7f", 4, "\"\\u000a\\u0009\\u001b\\u007f\"");
+	json_is("\0x", 2, "\"\\u0000x\"");
+	json_is("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xac", 15, "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x93\xac\"");
+	json_is("\xc2\x9b" "2J", 4, "\"\\u009b2J\"");		/* C1 control: CSI */
+	json_is("\xff\xfe", 2, "\"\\ufffd\\ufffd\"");
+	json_is("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");		/* overlong */
+	json_is("\xe0\x9f\xbf", 3, "\"\\ufffd\\ufffd\\ufffd\"");
+	json_is("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"");	/* surrogate */
+	json_is("\xf4\x90\x80\x80", 4, "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
+	json_is("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");		/* cut short */
+	json_is("\xe2\x82" "a", 3, "\"\\ufffd\\ufffda\"");
+}
+
+static void
+times(void **state __unused)
+{
+	char	 b[64];
+
+	assert_string_equal(text_span(b, sizeof(b), 99), "99 s");
+	assert_string_equal(text_span(b, sizeof(b), 100), "1 min");
+	assert_string_equal(text_span(b, sizeof(b), 3600), "60 min");
+	assert_string_equal(text_span(b, sizeof(b), 6000), "1 h");
+	assert_string_equal(text_span(b, sizeof(b), 48 * 3600), "2 days");
+	assert_string_equal(text_span(b, sizeof(b), -5), "0 s");
+	assert_string_equal(text_ago(b, sizeof(b), NOW, 0), "never");
+	assert_string_equal(text_ago(b, sizeof(b), NOW, NOW - 30), "30 s ago");
+	assert_string_equal(text_ago(b, sizeof(b), NOW, NOW + 30), "just now");
+	assert_string_equal(text_until(b, sizeof(b), NOW, 0), "-");
+	assert_string_equal(text_until(b, sizeof(b), NOW, NOW), "now");
+	assert_string_equal(text_until(b, sizeof(b), NOW, NOW + 35), "in 35 s");
+	assert_string_equal(text_utc(b, sizeof(b), NOW), "2023-11-14T22:13:20Z");
+	assert_string_equal(text_utc(b, sizeof(b), INT64_MAX), "?");
+	assert_string_equal(text_utc(b, sizeof(b), INT64_MIN), "?");
+	assert_string_equal(text_local(b, sizeof(b), NOW), "2023-11-14 23:13:20");
+	assert_string_equal(text_local(b, sizeof(b), 0), "never");
+	assert_string_equal(text_local(b, sizeof(b), INT64_MAX), "?");
+}
+
+static void
+sizes_and_cuts(void **state __unused)
+{
+	char	 b[64];
+
+	assert_string_equal(text_octets(b, sizeof(b), 999), "999 octets");
+	assert_string_equal(text_octets(b, sizeof(b), 1000), "1.0 kB");
+	assert_string_equal(text_octets(b, sizeof(b), 999999), "1.0 MB");
+	assert_string_equal(text_octets(b, sizeof(b), UINT64_MAX), "18446.7 PB");
+	strlcpy(b, "abcdefghij", sizeof(b));
+	assert_string_equal(text_cut(b, 0), "abcdefghij");
+	assert_string_equal(text_cut(b, 10), "abcdefghij");
+	assert_string_equal(text_cut(b, 9), "abcdef...");
+	assert_string_equal(text_cut(b, 4), "abcd");
+	/* encoded once is encoded twice; nothing a terminal obeys gets through */
+	assert_string_equal(text_vis(b, sizeof(b), "a\033[2J\n\x9b\\033"), "a\\033[2J\\012\\233\\033");
+	assert_string_equal(text_vis(b, sizeof(b), "a\\033[2J\\012"), "a\\033[2J\\012");
+	assert_string_equal(text_vis(b, 4, "abcdef"), "abc");
+}
+
+static void
+wrapping(void **state __unused)
+{
+	struct out	 o = { .width = 24 };
+
+	o.fp = capture();
+	print_wrapped(&o, "one two three four five six seven", 4);
+	fclose(o.fp);
+	assert_string_equal(output, "one two three four\n    five six seven\n");
+	o.fp = capture();
+	print_wrapped(&o, "abcdefghijklmnopqrstuvwxyz", 4);
+	fclose(o.fp);
+	assert_string_equal(output, "abcdefghijklmnopqrst\n    uvwxyz\n");
+	o.width = 0;
+	o.fp = capture();
+	print_wrapped(&o, "one two three four five six seven", 4);
+	fclose(o.fp);
+	assert_string_equal(output, "one two three four five six seven\n");
+}
+
+static void
+sample(struct ctl_status *st, struct ctl_record *r)
+{
+	memset(st, 0, sizeof(*st));
+	st->started = NOW - 7200;
+	st->loaded = NOW - 7200;
+	st->records = 2;
+	st->enabled = 2;
+	st->processors = 10;
+	st->log_level = LOG_LEVEL_PROBLEMS;
+	st->config_changed = 1;
+	strlcpy(st->version, "0.1", sizeof(st->version));
+	memset(r, 0, 2 * sizeof(*r));
+	strlcpy(r[0].account, "anna@example.org", sizeof(r[0].account));
+	strlcpy(r[0].name, "isp", sizeof(r[0].name));
+	strlcpy(r[0].host, "pop.example.net", sizeof(r[0].host));
+	strlcpy(r[0].user, "anna", sizeof(r[0].user));
+	strlcpy(r[0].mode, "owner", sizeof(r[0].mode));
+	strlcpy(r[0].state, "idle", sizeof(r[0].state));
+	r[0].port = 995;
+	r[0].tls = TLS_MODE_TLS;
+	r[0].enabled = r[0].leave = 1;
+	r[0].period = 300;
+	r[0].last_success = r[0].last_attempt = NOW - 120;
+	r[0].next_poll = NOW + 35;
+	r[0].expire = UINT32_MAX;
+	r[0].messages = 42;
+	r[0].kept = 7;
+	r[1] = r[0];
+	strlcpy(r[1].name, "domain", sizeof(r[1].name));
+	strlcpy(r[1].mode, "X-Real-To", sizeof(r[1].mode));
+	strlcpy(r[1].error, "login refused: \033]0;no\007 such user", sizeof(r[1].error));
+	r[1].port = 1110;
+	r[1].tls = TLS_MODE_STLS;
+	r[1].failures = 3;
+}
+
+static void
+table(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct reply		 rep = { .ok = 1, .has_status = 1, .records = r, .nrecords = 2 };
+	struct request		 req = { .type = IMSG_CTL_STATUS, .listing = 1 };
+	struct out		 o = { .now = NOW };
+
+	sample(&rep.status, r);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_non_null(strstr(output, "rpopd 0.1, up 2 h since 2023-11-14 21:13:20, log level problems\n"));
+	assert_non_null(strstr(output, "rpopctl reload"));
+	assert_non_null(strstr(output,
+	    "RECORD                   HOST                  NEXT     MSGS  KEPT  LAST\n"
+	    "anna@example.org/isp     pop.example.net       in 35 s    42     7  2 min ago\n"));
+	assert_non_null(strstr(output, "pop.example.net:1110"));
+	assert_non_null(strstr(output, "failed 3x: login refused: \\033]0;no\\007 such user\n"));
+	assert_null(strchr(output, '\033'));
+}
+
+static void
+table_fits_terminal(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct reply		 rep = { .ok = 1, .has_status = 1, .records = r, .nrecords = 2 };
+	struct request		 req = { .type = IMSG_CTL_STATUS, .listing = 1 };
+	struct out		 o = { .width = 80, .now = NOW };
+	char			*line, *rest;
+
+	sample(&rep.status, r);
+	memset(r[0].name, 'n', 200);
+	r[1].aside = 2;
+	r[1].unfound = 19;
+	memset(r[1].error + strlen(r[1].error), 'e', 150);
+	for (o.width = 20; o.width < 200; o.width += 20) {
+		o.fp = capture();
+		print_reply(&o, &req, &rep);
+		fclose(o.fp);
+		assert_true(o.width < 80 || strstr(output, "in 35 s    42     7  2 min ago\n") != NULL);
+		assert_true(o.width < 80 || strstr(output, "in 35 s    42     7  failed 3x, 2 set aside\n") != NULL);
+		assert_null(strstr(output, "field missing"));
+		for (rest = strstr(output, "\n\n"); (line = strsep(&rest, "\n")) != NULL; )
+			assert_true(strlen(line) <= (size_t)o.width);
+	}
+}
+
+static void
+account_page(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct ctl_status	 st;
+	struct reply		 rep = { .ok = 1, .records = r, .nrecords = 2 };
+	struct request		 req = { .type = IMSG_CTL_ACCOUNT, .listing = 1 };
+	struct out		 o = { .now = NOW };
+
+	sample(&st, r);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_non_null(strstr(output, "to anna@example.org, left on the server\n"));
+	assert_non_null(strstr(output, "to the addresses in X-Real-To, left on the server\n"));
+	assert_non_null(strstr(output, "3 in a row"));
+	assert_non_null(strstr(output, "2023-11-14 23:11:20 (2 min ago)"));
+	assert_null(strchr(output, '\033'));
+}
+
+/* Why a record that is due is not polled, and what its server wants. */
+static void
+waiting(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct ctl_status	 st;
+	struct reply		 rep = { .ok = 1, .records = r, .nrecords = 2 };
+	struct request		 req = { .type = IMSG_CTL_ACCOUNT, .listing = 1 };
+	struct out		 o = { .now = NOW };
+
+	sample(&st, r);
+	strlcpy(r[0].state, "host-delay", sizeof(r[0].state));
+	r[0].login_delay = 900;
+	r[0].expire = 14;
+	strlcpy(r[1].state, "window", sizeof(r[1].state));
+	r[1].failures = r[1].expire = 0;
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_non_null(strstr(output, "host-delay (its host failed; one of its records tries again), every 5 min\n"));
+	assert_non_null(strstr(output, "window (its schedule does not permit polling now), every 5 min\n"));
+	assert_non_null(strstr(output, "server wants   15 min between logins\n"));
+	assert_non_null(strstr(output, "server keeps   messages for 14 days\n"));
+	assert_non_null(strstr(output, "server keeps   nothing that was retrieved\n"));
+	assert_non_null(strstr(output, "(2 min ago): login refused"));
+	req.type = IMSG_CTL_STATUS;
+	r[1].next_poll = 0;
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_non_null(strstr(output, "  host-delay in 35 s  "));
+	assert_non_null(strstr(output, "  window              "));
+}
+
+static void
+lines_of_text(void **state __unused)
+{
+	struct ctl_text	 lines[] = { { .text = "a: row a -> b" }, { .text = "=> account \033[2J" } };
+	struct reply	 rep = { .ok = 1, .lines = lines, .nlines = 2 };
+	struct request	 req;
+	struct out	 o = { .width = 0 };
+	char		 err[256];
+
+	assert_int_equal(parse(&req, err, "ro", "anna@example.org", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_ROUTE);
+	assert_int_equal(req.lines, 1);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "a: row a -> b\n=> account \\033[2J\n");
+	o.fp = capture();
+	json_reply(o.fp, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "{\"ok\":true,\"lines\":[\"a: row a -> b\",\"=> account \\u001b[2J\"]}\n");
+}
+
+static void
+json_object(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct reply		 rep = { .ok = 1, .has_status = 1, .records = r, .nrecords = 1 };
+	struct request		 req = { .type = IMSG_CTL_STATUS, .listing = 1 };
+	FILE			*fp;
+
+	sample(&rep.status, r);
+	r[0].last_success = 0;
+	fp = capture();
+	json_reply(fp, &req, &rep);
+	fclose(fp);
+	assert_string_equal(output, "{\"daemon\":{\"version\":\"0.1\",\"started\":\"2023-11-14T20:13:20Z\","
+	    "\"loaded\":\"2023-11-14T20:13:20Z\",\"config_changed\":true,\"load_error\":null,\"records\":2,\"enabled\":2,"
+	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"waiting\":0,\"quarantined\":0,"
+	    "\"reports\":0,\"aside\":0,\"suspects\":0,\"oversize\":0,\"mail_root_error\":null,"
+	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"log_level\":\"problems\"},"
+	    "\"records\":[{\"account\":\"anna@example.org\","
+	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
+	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
+	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"
+	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,\"waiting\":0,"
+	    "\"quarantined\":0,\"suspects\":0,\"aside\":0,\"unfound\":0,\"refused\":0,\"origin\":null}]}\n");
+
+	rep.ok = 0;
+	strlcpy(rep.text.text, "no such record", sizeof(rep.text.text));
+	fp = capture();
+	json_reply(fp, &req, &rep);
+	fclose(fp);
+	assert_string_equal(output, "{\"ok\":false,\"text\":\"no such record\"}\n");
+}
+
+/* By number, whatever the order they came in; a person gets lines, a program strings. */
+static void
+tried(void **state __unused)
+{
+	struct ctl_tried	 m[2] = {
+		{ 12, 0, "unnamed", "no unique-id to trust", "", "" },
+		{ 2, 4096, "new", "would be retrieved", "a\"b", "by X-Real-To\nto example.org/anna\n" }
+	};
+	struct reply		 rep = { .ok = 1, .tried = m, .ntried = 2 };
+	struct request		 req;
+	struct out		 o = { .now = NOW };
+	char			 err[256];
+
+	assert_int_equal(parse(&req, err, "try", "anna@example.org/isp", NULL), 0);
+	assert_int_equal(req.type, IMSG_CTL_TRY);
+	assert_string_equal(req.u.name.name, "anna@example.org/isp");
+	strlcpy(rep.text.text, "2 messages", sizeof(rep.text.text));
+	tried_sort(&rep);
+	o.fp = capture();
+	print_reply(&o, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "     2       4.1 kB  new        a\"b\n        would be retrieved\n        by X-Real-To\n"
+	    "        to example.org/anna\n    12            ?  unnamed    -\n        no unique-id to trust\n2 messages\n");
+	o.fp = capture();
+	json_reply(o.fp, &req, &rep);
+	fclose(o.fp);
+	assert_string_equal(output, "{\"ok\":true,\"text\":\"2 messages\",\"messages\":[{\"number\":2,\"size\":4096,"
+	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]},"
+	    "{\"number\":12,\"size\":null,\"uid\":null,\"state\":\"unnamed\",\"what\":\"no unique-id to trust\",\"why\":[]}]}\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(commands_by_prefix),
+		cmocka_unit_test(commands_refused),
+		cmocka_unit_test(message_shown),
+		cmocka_unit_test(queue_in_json),
+		cmocka_unit_test(json_escapes),
+		cmocka_unit_test(times),
+		cmocka_unit_test(sizes_and_cuts),
+		cmocka_unit_test(wrapping),
+		cmocka_unit_test(table),
+		cmocka_unit_test(table_fits_terminal),
+		cmocka_unit_test(account_page),
+		cmocka_unit_test(waiting),
+		cmocka_unit_test(lines_of_text),
+		cmocka_unit_test(json_object),
+		cmocka_unit_test(tried),
+	};
+	int			 failed;
+
+	setenv("TZ", "UTC-1", 1);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	free(output);
+	return (failed != 0);
+}

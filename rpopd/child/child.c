@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender's
+ * if it has a next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no
+ * new work and goes when its last session ends.
+ */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include "rpopd/delivery/mailroot.h"
+#include "rpopd/rpopd.h"
+#include "rpopd/token/token.h"
+
+#define STEADY		60000	/* ms a child must have lived to be restarted at once */
+#define BACKOFF_MAX	60	/* s */
+#define FLUSH		1000	/* ms; a notice that was queued last is not lost at the end of a run */
+#define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
+
+struct role_conf {
+	const char		*name;
+	const char		*user;
+	const struct rule	*rules;
+	const size_t		*nrules;
+	int			 ever_ready;
+	int			 died;		/* the last one; its successor is not ready yet */
+	int			 tries;		/* that died before the first one was ready */
+	int			 failed;	/* starts in a row that did not become ready */
+	int			 backoff;	/* s */
+	int64_t			 started;
+	struct event		 timer;
+};
+
+static int	 child_needed(enum role);
+static void	 child_start(enum role);
+static void	 child_root(enum role, char *, size_t);
+static void	 child_down(void *, const char *);
+static void	 child_died(struct child *);
+static void	 child_restart(enum role);
+static void	 child_later(enum role);
+static void	 child_timer(int, short, void *);
+static void	 child_sweep_soon(void);
+static void	 child_sweep(int, short, void *);
+static void	 child_let_go(struct child *);
+static void	 child_free(struct child *);
+
+static struct event	 sweep;
+static struct role_conf	 conf[ROLE_MAX] = {
+	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
+	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
+	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm", .rules = deliverer_rules, .nrules = &deliverer_nrules },
+	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .rules = worker_rules, .nrules = &worker_nrules },
+	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .rules = worker_rules, .nrules = &worker_nrules },
+};
+
+const char *
+child_name(enum role role)
+{
+	return (conf[role].name);
+}
+
+/* Are all programs where they are looked for?  1, or 0 with a sentence about the first that is not. */
+int
+child_installed(char *err, size_t errsize)
+{
+	char		 path[PATH_MAX];
+	enum role	 role;
+
+	for (role = 0; role < ROLE_MAX; role++) {
+		if (conf[role].name == NULL)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", master.opt.libexec, conf[role].name);
+		if (access(path, X_OK) == 0)
+			continue;
+		snprintf(err, errsize, "%s: %s; run make install with the paths that rpopd was made with, or name the directory with -l",
+		    path, strerror(errno));
+		return (0);
+	}
+	return (1);
+}
+
+void
+child_start_all(void)
+{
+	enum role	 role;
+
+	for (role = 0; role < ROLE_MAX; role++)
+		if (child_needed(role))
+			child_start(role);
+}
+
+static int
+child_needed(enum role role)
+{
+	if (role == ROLE_OAUTH)
+		return (master.config->nclients > 0);
+	if (role == ROLE_SENDER)
+		return (master.config->nnexthops > 0);
+	return (1);
+}
+
+/* After a reload.  They read no file at their start, so running ones go on. */
+void
+child_optional(void)
+{
+	static const enum role	 roles[] = { ROLE_OAUTH, ROLE_SENDER };
+	struct role_conf	*rc;
+	size_t			 i;
+
+	for (i = 0; i < nitems(roles); i++) {
+		rc = &conf[roles[i]];
+		if (!child_needed(roles[i]))
+			child_retire(roles[i]);
+		else if (master.current[roles[i]] == NULL && (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL)))
+			child_start(roles[i]);
+	}
+}
+
+/* The one that takes new work, or NULL while none is ready. */
+struct child *
+child_current(enum role role)
+{
+	struct child	*c = master.current[role];
+
+	return (c == NULL || !c->ready || c->feeding ? NULL : c);
+}
+
+void
+child_use(struct child *c)
+{
+	c->users++;
+}
+
+/* From the event loop, since a handler of its own channel may be on the stack. */
+void
+child_release(struct child *c)
+{
+	if (--c->users == 0 && (c->retiring || !c->link.open))
+		child_sweep_soon();
+}
+
+static void
+child_sweep_soon(void)
+{
+	struct timeval	 tv = { 0, 0 };
+
+	if (!event_initialized(&sweep))
+		evtimer_set(&sweep, child_sweep, NULL);
+	evtimer_add(&sweep, &tv);
+}
+
+static void
+child_sweep(int fd, short event, void *arg)
+{
+	struct child	*c, *next;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	LIST_FOREACH_SAFE(c, &master.children, entry, next)
+		if (c->users == 0 && (c->retiring || !c->link.open))
+			child_let_go(c);
+}
+
+/* A fresh process takes over; sessions of the old one go on. */
+void
+child_retire(enum role role)
+{
+	struct child	*c = master.current[role];
+
+	if (c == NULL)
+		return;
+	c->retiring = 1;
+	master.current[role] = NULL;
+	if (c->users == 0)
+		child_sweep_soon();
+	if (child_needed(role))
+		child_start(role);
+}
+
+/* A process that cannot be started is as good as one that died at once. */
+static void
+child_start(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+	struct child		*c;
+	char			 path[PATH_MAX], root[PATH_MAX];
+	const char		*argv[20];
+	int			 n = 0, fd;
+
+	if (role == ROLE_DELIVERER && !mailroot_right()) {
+		child_later(role);	/* not into another directory */
+		return;
+	}
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		fatal("child");
+	c->role = role;
+	snprintf(path, sizeof(path), "%s/%s", master.opt.libexec, rc->name);
+	child_root(role, root, sizeof(root));
+	argv[n++] = rc->name;
+	argv[n++] = "-c";
+	argv[n++] = root;
+	argv[n++] = "-u";
+	argv[n++] = rc->user;
+	argv[n++] = "-v";
+	argv[n++] = log_level_str(log_getlevel());
+	if (master.opt.no_seccomp)
+		argv[n++] = "-S";
+	if (role == ROLE_DIALER && master.config->settings.nameservers[0] != '\0') {
+		argv[n++] = "-a";
+		argv[n++] = master.config->settings.nameservers;
+	}
+	if (master.opt.hook != NULL && strcmp(master.opt.hook_process, rc->name) == 0) {
+		argv[n++] = "-K";
+		argv[n++] = master.opt.hook;
+	}
+	if (master.opt.probe != NULL && strcmp(master.opt.probe_process, rc->name) == 0) {
+		argv[n++] = "-P";
+		argv[n++] = master.opt.probe;
+	}
+	if (master.opt.fault != NULL && strcmp(master.opt.fault_process, rc->name) == 0) {
+		argv[n++] = "-F";
+		argv[n++] = master.opt.fault;
+		master.opt.fault = NULL;
+	}
+	argv[n] = NULL;
+	if (role == ROLE_DIALER)
+		watch_dialer_starts();
+	rc->started = clock_msec();
+	if ((c->pid = proc_start(path, (char *const *)argv, master.opt.debug, &fd)) == -1)
+		fatal("%s", path);
+	if (link_open(&c->link, fd, rc->rules, *rc->nrules, c, child_down) == -1)
+		fatal("%s", rc->name);
+	c->link.name = rc->name;
+	LIST_INSERT_HEAD(&master.children, c, entry);
+	master.current[role] = c;
+}
+
+static void
+child_root(enum role role, char *root, size_t size)
+{
+	if (role == ROLE_DELIVERER)
+		snprintf(root, size, "%s", master.config->settings.mail_root);
+	else
+		snprintf(root, size, "%s/%s", master.opt.rundir, conf[role].name);
+}
+
+/* IMSG_READY: locked in.  The deliverer counts as ready only when it has recovered its spool. */
+int
+child_ready(void *arg, struct imsg *imsg)
+{
+	struct child	*c = arg;
+	uint32_t	 version;
+
+	if (rules_payload(imsg, &version) == -1 || version != PROTO_VERSION || c->ready)
+		return (-1);
+	log_debug("%s ready", conf[c->role].name);
+	if (c->role == ROLE_DELIVERER) {
+		mailroot_greet(c);
+		deliverer_routes(c);
+	}
+	else
+		child_set_ready(c);
+	return (0);
+}
+
+void
+child_set_ready(struct child *c)
+{
+	c->ready = 1;
+	conf[c->role].ever_ready = 1;
+	conf[c->role].failed = 0;
+	if (conf[c->role].died)
+		log_notice("%s[%d] was started in its place", conf[c->role].name, (int)c->pid);
+	conf[c->role].died = 0;
+	token_kick();
+	session_later();
+	relay_kick();
+	notice_ready();
+}
+
+int
+child_log(void *arg, struct imsg *imsg)
+{
+	struct child	*c = arg;
+
+	return (childlog(conf[c->role].name, LOG_PEER_CHILD, &c->log, imsg));
+}
+
+/* S8 at run time: sessions in the middle of their work included. */
+void
+child_log_level(enum log_level level)
+{
+	struct child	*c;
+	struct session	*s;
+	uint32_t	 number = level;
+
+	log_setlevel(level);
+	LIST_FOREACH(c, &master.children, entry)
+		link_send(&c->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
+	TAILQ_FOREACH(s, &master.sessions, entry)
+		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
+	worker_log_level(number);
+}
+
+/* SIGCHLD. */
+void
+child_sigchld(void)
+{
+	struct child	*c;
+	pid_t		 pid;
+	char		 text[64];
+	int		 status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (command_reaped(pid, status))
+			continue;
+		LIST_FOREACH(c, &master.children, entry)
+			if (c->pid == pid)
+				break;
+		if (c == NULL)
+			continue;
+		c->reaped = 1;
+		if (!master.stopping && !(c->retiring && c->users == 0))
+			log_warnx("%s[%d] died: %s", conf[c->role].name, (int)pid, proc_status_str(status, text, sizeof(text)));
+		if (!c->link.open)
+			child_free(c);
+	}
+}
+
+/* The channel is at its end, or the child broke the rules. */
+static void
+child_down(void *arg, const char *why)
+{
+	struct child	*c = arg;
+
+	if (why != NULL)
+		log_warnx("%s broke the rules: %s", conf[c->role].name, why);
+	if (!c->reaped)
+		kill(c->pid, SIGKILL);
+	child_died(c);
+}
+
+/* Its sessions fail; a current one is started again. */
+static void
+child_died(struct child *c)
+{
+	struct session	*s, *next;
+	int		 current = master.current[c->role] == c;
+
+	c->ready = 0;
+	if (current)
+		master.current[c->role] = NULL;
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+		if (s->dialer == c) {
+			s->dialer = NULL;
+			c->users--;
+			session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "the dialer died");
+		} else if (s->template == c && !s->exited)
+			session_exited(s);
+	}
+	token_child_died(c);
+	worker_template_died(c);
+	job_child_died(c);
+	if (c->role == ROLE_DELIVERER) {
+		commit_reset();
+		dsn_reset();
+		notice_reset();
+		control_queue_reset();
+		ask_reset();
+		session_deliverer_died();
+		if (master.stopping)
+			session_close_orphans();	/* it is not started again */
+	}
+	if (current && !master.stopping) {
+		conf[c->role].died = 1;
+		child_restart(c->role);
+	}
+	if (c->reaped && c->users == 0)
+		child_free(c);
+}
+
+int
+child_hopeless(enum role role)
+{
+	return (!conf[role].ever_ready && conf[role].tries >= START_TRIES);
+}
+
+static void
+child_restart(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+
+	rc->tries += !rc->ever_ready;
+	/* A daemon may wait for somebody who repairs what it dies of; a single run ends, and its exit status tells. */
+	if (master.opt.once && rc->ever_ready && rc->failed++ >= START_TRIES && role != ROLE_OAUTH && role != ROLE_SENDER)
+		fatalx("%s has died %d times in a row before it was ready; see the lines above, then try again; what was retrieved is safe",
+		    rc->name, START_TRIES);
+	if (child_hopeless(role)) {
+		if (role != ROLE_OAUTH && role != ROLE_SENDER)
+			fatalx("%s cannot start; see the lines above, then try again", rc->name);
+		else if (rc->tries == START_TRIES)
+			log_warnx("%s cannot start; see the lines above; it is tried on", rc->name);
+		relay_kick();
+	}
+	if (clock_msec() - rc->started >= STEADY)
+		rc->backoff = 0;
+	child_later(role);
+}
+
+/* Another try after a pause that grows. */
+static void
+child_later(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+	struct timeval		 tv = { rc->backoff, 0 };
+
+	rc->backoff = rc->backoff == 0 ? 1 : rc->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : rc->backoff * 2;
+	evtimer_set(&rc->timer, child_timer, rc);
+	evtimer_add(&rc->timer, &tv);
+}
+
+/* What a child's start waited for is there: not at the end of the pause, now. */
+void
+child_soon(enum role role)
+{
+	struct role_conf	*rc = &conf[role];
+
+	if (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL))
+		return;
+	evtimer_del(&rc->timer);
+	rc->backoff = 0;
+	child_later(role);
+}
+
+static void
+child_timer(int fd, short event, void *arg)
+{
+	struct role_conf	*rc = arg;
+
+	(void)fd;
+	(void)event;
+	if (!master.stopping && child_needed(rc - conf) && master.current[rc - conf] == NULL)
+		child_start(rc - conf);
+}
+
+/* Retired and unused: the end of its channel makes it exit. */
+static void
+child_let_go(struct child *c)
+{
+	link_close(&c->link);
+	c->ready = 0;
+	if (c->reaped)
+		child_free(c);
+}
+
+static void
+child_free(struct child *c)
+{
+	if (c->users > 0)
+		return;
+	childlog_lost(conf[c->role].name, &c->log);
+	LIST_REMOVE(c, entry);
+	free(c);
+}
+
+/* The daemon ends: channels first, and whoever is still there after two seconds is killed. */
+void
+child_shutdown(void)
+{
+	struct child	*c;
+	int		 tries, left;
+
+	command_shutdown();
+	LIST_FOREACH(c, &master.children, entry) {
+		childlog_lost(conf[c->role].name, &c->log);
+		link_flush(&c->link, FLUSH);
+		link_close(&c->link);
+	}
+	for (tries = 0; tries < 200; tries++) {
+		left = 0;
+		LIST_FOREACH(c, &master.children, entry) {
+			if (!c->reaped && waitpid(c->pid, NULL, WNOHANG) != 0)
+				c->reaped = 1;
+			left += !c->reaped;
+		}
+		if (left == 0)
+			return;
+		usleep(10000);
+	}
+	LIST_FOREACH(c, &master.children, entry)
+		if (!c->reaped && kill(c->pid, SIGKILL) == 0)
+			waitpid(c->pid, NULL, 0);
+}

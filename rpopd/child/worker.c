@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rpopd/rpopd.h"
+#include "rpopd/token/token.h"
+#include "worker.h"
+
+#define WORKERS_MAX	100	/* of one role at once, those on their way out included */
+#define WORKER_GRACE	10	/* s to end by itself */
+
+static int		 worker_exited(void *, struct imsg *);
+static void		 worker_down(void *, const char *);
+static void		 worker_told(const struct worker *);
+static void		 worker_clock(int, short, void *);
+static void		 worker_later(struct worker *, int);
+static void		 worker_free(struct worker *);
+static struct worker	*worker_find(const struct child *, uint32_t);
+
+const struct rule	 worker_rules[] = {
+	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
+	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
+	{ IMSG_FORK_EXIT, sizeof(struct msg_fork_exit), sizeof(struct msg_fork_exit), 0, RULES_ANY, worker_exited },
+};
+const size_t		 worker_nrules = nitems(worker_rules);
+
+static LIST_HEAD(, worker)	 workers = LIST_HEAD_INITIALIZER(workers);
+
+/* One that has forked long enough is replaced, as the fetcher's is. */
+struct child *
+worker_template(enum role role)
+{
+	struct child	*c = child_current(role);
+	struct worker	*w;
+	size_t		 n = 0;
+
+	if (c != NULL && c->served >= TEMPLATE_SESSIONS) {
+		child_retire(role);
+		c = child_current(role);
+	}
+	LIST_FOREACH(w, &workers, entry)
+		n += w->template->role == role;
+	return (n < WORKERS_MAX ? c : NULL);
+}
+
+struct worker *
+worker_start(struct child *template, uint32_t id, const char *label, const struct rule *rules, size_t nrules, void (*died)(void *),
+    void *arg)
+{
+	struct worker	*w;
+	int		 channel[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, PF_UNSPEC, channel) == -1)
+		return (NULL);
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		fatal("worker");
+	if (link_open(&w->link, channel[0], rules, nrules, w, worker_down) == -1) {
+		close(channel[1]);
+		free(w);
+		return (NULL);
+	}
+	w->template = template;
+	w->id = id;
+	w->died = died;
+	w->arg = arg;
+	strlcpy(w->label, label, sizeof(w->label));
+	w->link.name = w->label;
+	evtimer_set(&w->clock, worker_clock, w);
+	LIST_INSERT_HEAD(&workers, w, entry);
+	child_use(template);
+	template->served++;
+	link_send(&template->link, IMSG_FORK, channel[1], &id, sizeof(id));
+	return (w);
+}
+
+/* What it still says is not heard; the channel is closed from the event loop, since a handler of its own may be on the stack. */
+void
+worker_leave(struct worker *w)
+{
+	w->arg = NULL;
+	if (w->state == WORKER_WORKS)
+		w->state = WORKER_LEFT;
+	link_pause(&w->link, 1);
+	if (w->link.open)
+		worker_later(w, 0);
+}
+
+void
+worker_kill(struct worker *w)
+{
+	if (w->state != WORKER_LOST)
+		w->state = WORKER_KILLED;
+	if (!w->exited)
+		link_send(&w->template->link, IMSG_FORK_KILL, -1, &w->id, sizeof(w->id));
+}
+
+/* Its channel is at its end, or it broke the rules. */
+static void
+worker_down(void *arg, const char *why)
+{
+	struct worker	*w = arg;
+	void		*owner = w->arg;
+
+	if (why != NULL) {
+		log_warnx("%s: its %s process broke the rules: %s", w->label, child_name(w->template->role), why);
+		worker_kill(w);
+	} else if (w->state == WORKER_WORKS)
+		w->state = WORKER_LOST;
+	w->arg = NULL;
+	if (owner != NULL)
+		w->died(owner);
+	worker_told(w);
+	if (w->exited)
+		worker_free(w);
+	else
+		worker_later(w, WORKER_GRACE);
+}
+
+/* IMSG_FORK_EXIT.  What it said last may still be in its channel. */
+static int
+worker_exited(void *arg, struct imsg *imsg)
+{
+	struct msg_fork_exit	 m;
+	struct worker		*w;
+
+	if (rules_payload(imsg, &m) == -1)
+		return (-1);
+	if ((w = worker_find(arg, m.id)) == NULL || w->exited)
+		return (0);
+	w->exited = 1;
+	w->signaled = m.signaled;
+	w->code = m.code;
+	worker_told(w);
+	if (!w->link.open)
+		worker_free(w);
+	return (0);
+}
+
+/* How one died that should not have, when both its end and that of its channel are known. */
+static void
+worker_told(const struct worker *w)
+{
+	const char	*name = child_name(w->template->role);
+
+	if (w->state != WORKER_LOST || !w->exited)
+		return;
+	if (w->signaled)
+		log_warnx("%s: its %s process died: signal %u (%s)", w->label, name, w->code,
+		    w->code < NSIG ? strsignal((int)w->code) : "?");
+	else
+		log_warnx("%s: its %s process died: exit %u", w->label, name, w->code);
+}
+
+/* Left: its channel is closed.  Still there after a while: it is killed. */
+static void
+worker_clock(int fd, short event, void *arg)
+{
+	struct worker	*w = arg;
+
+	(void)fd;
+	(void)event;
+	if (!w->link.open) {
+		worker_kill(w);
+		return;
+	}
+	link_close(&w->link);
+	if (w->exited)
+		worker_free(w);
+	else
+		worker_later(w, WORKER_GRACE);
+}
+
+static void
+worker_later(struct worker *w, int seconds)
+{
+	struct timeval	 tv = { seconds, 0 };
+
+	evtimer_add(&w->clock, &tv);
+}
+
+/* There is room for another one. */
+static void
+worker_free(struct worker *w)
+{
+	evtimer_del(&w->clock);
+	childlog_lost(w->label, &w->log);
+	LIST_REMOVE(w, entry);
+	child_release(w->template);
+	free(w);
+	token_kick();
+	relay_kick();
+}
+
+/* Its forks go with it; what they have said is still read. */
+void
+worker_template_died(const struct child *c)
+{
+	struct worker	*w, *next;
+
+	LIST_FOREACH_SAFE(w, &workers, entry, next) {
+		if (w->template != c || w->exited)
+			continue;
+		w->exited = 1;
+		if (w->state == WORKER_WORKS)
+			w->state = WORKER_KILLED;
+		if (!w->link.open)
+			worker_free(w);
+	}
+}
+
+int
+worker_log(void *arg, struct imsg *imsg)
+{
+	struct worker	*w = arg;
+
+	return (childlog(w->label, LOG_PEER_SESSION, &w->log, imsg));
+}
+
+void
+worker_log_level(uint32_t level)
+{
+	struct worker	*w;
+
+	LIST_FOREACH(w, &workers, entry)
+		link_send(&w->link, IMSG_LOG_LEVEL, -1, &level, sizeof(level));
+}
+
+static struct worker *
+worker_find(const struct child *template, uint32_t id)
+{
+	struct worker	*w;
+
+	LIST_FOREACH(w, &workers, entry)
+		if (w->template == template && w->id == id)
+			return (w);
+	return (NULL);
+}

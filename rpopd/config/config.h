@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Both SQLite stores behind a narrow C view; nothing outside store_*.c knows SQL.
+ *
+ * rpopd.db is the administrator's: read-only, no lock and no page of it kept between uses.  state.db is the daemon's: open for
+ * its life, WAL, synchronous=FULL.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/log.h"
+#include "common/ipc/proto.h"
+#include "common/route/route.h"
+
+/* --- config/load.c, config/secret.c: rpopd.db --- */
+
+struct settings {
+	char		 mail_root[1024];
+	char		 ca_dir[1024];		/* hashed directory of CA certificates (openssl rehash) */
+	char		 hostname[PROTO_HOST_SIZE];	/* empty in the store: gethostname() */
+	char		 nameservers[256];	/* "ip[:port],..."; empty: resolv.conf */
+	uint32_t	 processors;		/* concurrent sessions, 0 = none (S10) */
+	uint32_t	 use_apop;		/* S11 */
+	uint32_t	 idle_timeout;		/* s */
+	uint32_t	 session_timeout;	/* s */
+	uint32_t	 delay_failed_hosts;	/* s, first back-off of a host that could not be reached (S15); doubles */
+	uint32_t	 delay_failed_accounts;	/* s, first back-off of a record that failed (S16); doubles */
+	uint32_t	 host_sessions;		/* sessions at once with one host and port */
+	uint32_t	 self_poll;		/* S17 */
+	enum log_level	 log_level;		/* S8 */
+	const char	*schedule;		/* every record's; "" = always (S6) */
+	const char	*source;		/* numeric addresses by commas, one per family; "" = any (S12) */
+	const char	*socks;			/* SOCKS5 server, ip:port or [v6]:port; "" = none */
+	uint32_t	 postmaster;		/* account id: fallback of unified records; 0: none, then no record is unified */
+	uint32_t	 report_nexthop;	/* id: reports of failures are handed on there; 0: none */
+	const char	*archive;		/* address that gets a copy of every message (S76); "" = none */
+	char		 detail;		/* between user and detail in addresses; NUL: none */
+	uint32_t	 hop_limit;		/* Received fields; more is a loop */
+	uint32_t	 keep_state_days;	/* state of mailboxes that no record names any more */
+	uint32_t	 queue_age;		/* s a recipient may wait for its next hop */
+	uint32_t	 queue_limit;		/* recipients that may wait; with more nothing is polled */
+	uint32_t	 min_free;		/* MiB of a file system; with less nothing is polled; 0: whatever there is */
+};
+
+/* Strings of a config are never NULL; "" stands for the store's NULL.  They live as long as the config. */
+struct record {				/* one row of rpop, without its secret */
+	const char	*owner;			/* local-part@domain */
+	const char	*local_domain;		/* completes bare local parts: the row's own, or the owner's */
+	const char	*name;
+	const char	*host;			/* lower case, without brackets */
+	const char	*user;
+	const char	*mailbox;
+	const char	*special;		/* "*", or names of fields, single spaces between */
+	const char	*trusted_hop, *strip_prefix, *domains;	/* "" = NULL */
+	uint32_t	 special_nth;		/* 0 = all */
+	uint32_t	 account;		/* owner */
+	uint32_t	 period;		/* s; 0 = disabled (NULL in the store) */
+	enum dist_mode	 mode;
+	enum tls_mode	 tls;
+	uint16_t	 port;			/* explicit, or 110 / 995 by tls */
+	uint8_t		 leave, apop, rset;
+	uint8_t		 self_service;		/* written by its owner: public addresses only */
+	uint8_t		 received_for;		/* without an address in special, that of the provider's Received field */
+	uint8_t		 suppress;		/* no second copy to the same recipient; unified modes */
+	uint8_t		 mark_first;		/* what is there at the first poll counts as delivered */
+	uint8_t		 headers_only;		/* of messages over max_size; else they are skipped */
+	uint8_t		 tls_min;		/* as msg_fetch_start; 0 = default */
+	uint8_t		 npins;
+	enum auth_mech	 auth;
+	uint32_t	 leave_days;		/* 0 = as long as the server keeps them */
+	uint32_t	 max_size;		/* octets, 0 = any */
+	uint32_t	 session_messages;	/* at most in one session, 0 = all */
+	uint64_t	 session_octets;	/* likewise; one message may pass it */
+	const uint8_t	*pins;			/* npins * PROTO_DIGEST_LEN octets */
+	const char	*tls_ciphers, *tls_name, *ca_file, *tls_cert, *tls_key;
+	const char	*schedule;		/* its own, on top of the settings' */
+	const char	*source;		/* its domain's addresses or the settings' (S13, S14) */
+	const char	*token_command, *token_user;	/* argv by spaces; "" = none */
+	const struct oauth_row *client;		/* NULL = none; the refresh token stays in the store */
+};
+
+struct window {				/* a row of schedule; windows of one name are neighbours, by name, in config.windows */
+	const char	*name;
+	uint8_t		 days;			/* bit 0 = Monday ... bit 6 = Sunday: the day it begins */
+	uint16_t	 begins, ends;		/* minutes of the day; ends <= begins: on the next day; ends may be 1440 */
+	uint32_t	 pause;			/* s, least time between two polls of a record */
+};
+
+struct oauth_row {			/* a row of oauth_client, without its secret */
+	const char	*name, *client_id, *scope, *ca_file;	/* "" for NULL */
+	const char	*host, *path;		/* of token_url; path with its query, begins with / */
+	uint16_t	 port;
+	uint8_t		 client_credentials;	/* else refresh_token */
+};
+
+#define NEXTHOP_NAME_MAX	65	/* with its NUL */
+
+struct nexthop_row {			/* a row of nexthop, without its password */
+	uint32_t	 id;			/* of table hop in state.db, once state_hops() has been asked; of its row before */
+	uint32_t	 row;			/* in rpopd.db */
+	const char	*name;
+	const char	*host;			/* lower case, without brackets; "": */
+	const char	*path;			/* of a socket; "" = none */
+	const char	*tls_name, *ca_file;	/* "" for NULL */
+	const char	*user;			/* to log in as, with a password; "" = does not log in */
+	const char	*helo;			/* "" = settings.hostname */
+	enum send_protocol protocol;
+	enum tls_mode	 tls;
+	enum null_sender null_sender;
+	uint16_t	 port;			/* explicit, or 24 (LMTP), 25, 465 (SMTP with tls) */
+	uint8_t		 xclient, keep_trace;
+	const char	*bounce_to;		/* address here that hears of what must not be reported; "" = none */
+	uint32_t	 connections;		/* at once */
+	uint32_t	 timeout;		/* s */
+};
+
+struct config {				/* everything of one good load; config_free() */
+	struct settings		 settings;
+	struct record		*records;
+	size_t			 nrecords;
+	struct route_table	*routes;	/* domains, accounts, rows of table route */
+	struct nexthop_row	*nexthops;
+	size_t			 nnexthops;
+	struct window		*windows;
+	size_t			 nwindows;
+	struct oauth_row	*clients;
+	size_t			 nclients;
+	int			 needs_ca_dir;	/* some server's certificate is verified by ca_dir */
+	uint32_t		 unsound;	/* complaints about files outside the store; those records will fail, the rest work */
+	struct arena		*arena;		/* the strings; private to config/load.c */
+};
+
+typedef void	(*store_complain)(void *arg, const char *sentence);	/* one bad row, its table and key, and the remedy */
+
+/*
+ * Read and validate everything in one read transaction.  Returns a config, or NULL after every bad row was named to complain.
+ * Checks file owner and mode (root's, closed to others), application_id, user_version, integrity, foreign keys, and each field.
+ */
+struct config	*config_load(const char *path, store_complain, void *arg);
+void		 config_free(struct config *);
+/*
+ * The password of one record into secret (size PROTO_SECRET_MAX); length, or -1 (row gone or edited since the load, or error;
+ * sentence in err).  The caller wipes it.  No page of the store stays in memory.
+ */
+ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret, char *err, size_t errsize);
+
+const struct nexthop_row *config_nexthop(const struct config *, uint32_t id);	/* NULL: none */
+/* Likewise, the password of a next hop. */
+ssize_t		 config_nexthop_secret(const char *path, const struct nexthop_row *, uint8_t *secret, char *err, size_t errsize);
+
+struct grant_secret {			/* what a token request needs; the caller wipes it */
+	uint8_t		 origin[PROTO_DIGEST_LEN];	/* names the grant: digest of the refresh token, or of the client */
+	uint8_t		 cause[PROTO_DIGEST_LEN];	/* digest of everything that a refusal could be about */
+	uint8_t		 refresh[PROTO_TOKEN_MAX];	/* the administrator's */
+	uint8_t		 client[PROTO_SECRET_MAX];
+	size_t		 refresh_len, client_len;
+};
+/* For a record with a client; 0, or -1 as config_secret(). */
+int		 config_grant(const char *path, const struct record *, struct grant_secret *, char *err, size_t errsize);
+/* The origin of every grant of the store; cb returns 0 to go on.  0/-1. */
+int		 config_origins(const char *path, int (*cb)(void *, const uint8_t *), void *arg);
+/* A number that changes whenever somebody commits to the file; 0 if unknown. */
+uint64_t	 config_version(const char *path);
+
+/* --- pem.c: files that records name --- */
+
+struct pem {
+	uint8_t		*data;
+	size_t		 len;			/* 1..PROTO_PEM_MAX; 0: none */
+};
+int	 pem_read(enum pem_kind, const char *path, struct pem *, char *err, size_t errsize);
+int	 pem_of(const struct record *, enum pem_kind, struct pem *, char *err, size_t errsize);
+int	 pem_sound(const struct record *, char *err, size_t errsize);
+void	 pem_free(struct pem *);
+
+#include "rpopd/state/state.h"		/* --- state.db --- */
+
+#endif

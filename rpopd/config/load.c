@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rpopd.db, the administrator's store: all or nothing into memory, every field judged again in C, every bad row named with its
+ * remedy.  Passwords stay in the file until a session needs one.
+ */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "config.h"
+#include "rpopd/state/state_int.h"
+
+#define APPLICATION_ID	0x72706f70	/* "rpop" */
+#define USER_VERSION	3
+#define ARENA_CHUNK	65536
+#define BUSY_LOAD	5000		/* ms: a load may wait for an administrator's commit */
+
+struct arena {				/* strings that never move; newest chunk first */
+	struct arena	*next;
+	size_t		 used, size;
+	char		 bytes[];
+};
+
+static int	 load_header(struct load *);
+static int	 load_rows(struct load *, const struct loader *);
+static void	 load_whole(struct load *);
+static void	 load_integrity(struct load *);
+
+struct config *
+config_load(const char *path, store_complain complain, void *arg)
+{
+	struct load	 ld;
+	char		 err[1024];
+	size_t		 i;
+
+	secret_close();
+	memset(&ld, 0, sizeof(ld));
+	ld.path = path;
+	ld.complain = complain;
+	ld.arg = arg;
+	if ((ld.db = sql_open(path, SQL_READONLY, BUSY_LOAD, err, sizeof(err))) == NULL) {
+		load_bad(&ld, "%s", err);
+		return (NULL);
+	}
+	if ((ld.c = calloc(1, sizeof(*ld.c))) == NULL)
+		load_bad(&ld, "out of memory");
+	else if (load_header(&ld) == 0 && ld.c->routes != NULL) {
+		for (i = 0; i < load_nloaders && load_rows(&ld, &load_loaders[i]) == 0; i++)
+			;
+		if (i == load_nloaders) {
+			load_whole(&ld);
+			load_integrity(&ld);
+		}
+	}
+	sqlite3_close(ld.db);
+	free(ld.domains);
+	if (ld.bad > 0) {
+		config_free(ld.c);
+		return (NULL);
+	}
+	return (ld.c);
+}
+
+void
+config_free(struct config *c)
+{
+	struct arena	*a;
+
+	if (c == NULL)
+		return;
+	route_free(c->routes);
+	while ((a = c->arena) != NULL) {
+		c->arena = a->next;
+		free(a);
+	}
+	free(c->records);
+	free(c->nexthops);
+	free(c->windows);
+	free(c->clients);
+	free(c);
+}
+
+/* From the file's change counter, its inode and times, and those of a write-ahead log (FNV-1a); no lock is taken. */
+uint64_t
+config_version(const char *path)
+{
+	struct stat	 st[2];
+	struct {
+		int64_t		 ino, size, sec, nsec, wal_size, wal_sec, wal_nsec;
+		uint8_t		 counter[8];
+	} v;
+	char		 wal[1100];
+	uint64_t	 h = 14695981039346656037ULL;
+	size_t		 i;
+	int		 fd;
+
+	memset(&v, 0, sizeof(v));
+	memset(st, 0, sizeof(st));
+	if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) == -1)
+		return (0);
+	if (fstat(fd, &st[0]) == -1 || pread(fd, v.counter, sizeof(v.counter), 24) != (ssize_t)sizeof(v.counter)) {
+		close(fd);
+		return (0);
+	}
+	close(fd);
+	if ((size_t)snprintf(wal, sizeof(wal), "%s-wal", path) < sizeof(wal) && stat(wal, &st[1]) == -1)
+		memset(&st[1], 0, sizeof(st[1]));
+	v.ino = st[0].st_ino;
+	v.size = st[0].st_size;
+	v.sec = st[0].st_mtim.tv_sec;
+	v.nsec = st[0].st_mtim.tv_nsec;
+	v.wal_size = st[1].st_size;
+	v.wal_sec = st[1].st_mtim.tv_sec;
+	v.wal_nsec = st[1].st_mtim.tv_nsec;
+	for (i = 0; i < sizeof(v); i++)
+		h = (h ^ ((uint8_t *)&v)[i]) * 1099511628211ULL;
+	return (h == 0 ? 1 : h);
+}
+
+/* Whose file it is, and one read transaction for everything that follows. */
+static int
+load_header(struct load *ld)
+{
+	char	 err[1024];
+	int64_t	 id, version;
+
+	if (sql_exec(ld->db, "BEGIN") == -1 || sql_number(ld->db, "PRAGMA application_id", &id) == -1 ||
+	    sql_number(ld->db, "PRAGMA user_version", &version) == -1) {
+		sql_reason(ld->db, ld->path, err, sizeof(err));
+		load_bad(ld, "%s", err);
+		return (-1);
+	}
+	if (id != APPLICATION_ID)
+		load_bad(ld, "%s: is not a store of rpopd; create one with rpopd.sql", ld->path);
+	else if (version != USER_VERSION)
+		load_bad(ld, "%s: has schema version %lld, this rpopd knows version %d; rpopd-upgrade.sh makes a new store of an old one",
+		    ld->path, (long long)version, USER_VERSION);
+	else if (load_table(ld) == -1) {
+		sql_reason(ld->db, ld->path, err, sizeof(err));
+		load_bad(ld, "%s; the schema may not be the one of rpopd.sql", err);
+	} else
+		return (0);
+	return (-1);
+}
+
+static int
+load_rows(struct load *ld, const struct loader *l)
+{
+	sqlite3_stmt	*st = NULL;
+	char		 err[1024];
+	int		 rc;
+
+	if ((rc = sqlite3_prepare_v2(ld->db, l->sql, -1, &st, NULL)) == SQLITE_OK)
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+			if (l->row(ld, st) == -1) {
+				load_bad(ld, "out of memory");
+				sqlite3_finalize(st);
+				return (-1);
+			}
+	if (rc != SQLITE_DONE) {
+		sql_reason(ld->db, ld->path, err, sizeof(err));
+		load_bad(ld, rc == SQLITE_ERROR ? "%s; the schema is not the one of rpopd.sql: rpopd-upgrade.sh makes a new store of an "
+		    "old one" : "%s", err);
+	}
+	sqlite3_finalize(st);
+	return (rc == SQLITE_DONE ? 0 : -1);
+}
+
+/* What no single row shows. */
+static void
+load_whole(struct load *ld)
+{
+	const struct route_account	*postmaster;
+	struct config			*c = ld->c;
+	char				 text[PROTO_ADDR_SIZE], dir[256];
+
+	if (ld->main_domain == NULL) {
+		load_bad(ld, "settings: the row is missing; run: INSERT INTO settings DEFAULT VALUES");
+		return;
+	}
+	snprintf(text, sizeof(text), "postmaster@%s", ld->main_domain);
+	if ((postmaster = route_account_by_address(c->routes, text)) != NULL)
+		c->settings.postmaster = postmaster->id;
+	if (ld->main_domain[0] != '\0' && load_domain_row(ld, ld->main_domain) == NULL)
+		load_bad(ld, "settings: main_domain is not in table domain; insert it there");
+	if (ld->any_special && postmaster == NULL)
+		load_bad(ld, "settings: records with special need the postmaster account of main_domain; run: "
+		    "INSERT INTO accounts (address) VALUES ('postmaster@%s')",
+		    ld->main_domain[0] == '\0' ? "DOMAIN" : ld->main_domain);
+	c->needs_ca_dir = ld->any_tls;
+	if (ld->any_tls && check_path(c->settings.ca_dir) && !check_ca_dir(c->settings.ca_dir)) {
+		log_vis(dir, sizeof(dir), c->settings.ca_dir, strlen(c->settings.ca_dir));
+		load_bad(ld, "settings: ca_dir %s has no hashed certificates, which records and next hops with tls need; run: "
+		    "openssl rehash %s", dir, dir);
+	}
+	if (c->settings.schedule[0] != '\0' && !load_has_schedule(c, c->settings.schedule))
+		load_bad(ld, "settings: schedule is not in table schedule; insert its windows there");
+	load_routes_sound(ld);
+}
+
+/*
+ * Damage, and broken references of tables the loaders do not follow.  SQLite's findings about types come without the row's name,
+ * so they are only told when nothing better was.  A read-only connection knows no CHECKs: the loaders' judgement is the only one.
+ */
+static void
+load_integrity(struct load *ld)
+{
+	sqlite3_stmt	*st = NULL;
+	char		 err[1024];
+	const char	*text;
+	int		 rc, content;
+
+	if ((rc = sqlite3_prepare_v2(ld->db, "PRAGMA integrity_check(20)", -1, &st, NULL)) == SQLITE_OK)
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW && (text = (const char *)sqlite3_column_text(st, 0)) != NULL) {
+			content = strstr(text, " value in ") != NULL;
+			if (strcmp(text, "ok") != 0 && !(content && ld->bad > 0))
+				load_bad(ld, "%s: integrity check: %s", ld->path, text);
+		}
+	sqlite3_finalize(st);
+	st = NULL;
+	if (rc == SQLITE_DONE && (rc = sqlite3_prepare_v2(ld->db, "PRAGMA foreign_key_check", -1, &st, NULL)) == SQLITE_OK)
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+			if (ld->bad == 0)
+				load_bad(ld, "table %s, rowid %s: refers to a row of table %s that does not exist",
+				    sqlite3_column_text(st, 0), sqlite3_column_text(st, 1), sqlite3_column_text(st, 2));
+	if (rc != SQLITE_DONE) {
+		sql_reason(ld->db, ld->path, err, sizeof(err));
+		load_bad(ld, "%s", err);
+	}
+	sqlite3_finalize(st);
+}
+
+/* A copy that lives as long as the arena; NULL: no memory. */
+const char *
+arena_add(struct arena **head, const char *text, size_t len)
+{
+	struct arena	*a = *head;
+	size_t		 size = len + 1 > ARENA_CHUNK ? len + 1 : ARENA_CHUNK;
+	char		*to;
+
+	if (len == 0)
+		return ("");
+	if (a == NULL || a->size - a->used < len + 1) {
+		if ((a = malloc(sizeof(*a) + size)) == NULL)
+			return (NULL);
+		a->next = *head;
+		a->used = 0;
+		a->size = size;
+		*head = a;
+	}
+	to = a->bytes + a->used;
+	memcpy(to, text, len);
+	to[len] = '\0';
+	a->used += len + 1;
+	return (to);
+}

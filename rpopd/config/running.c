@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+/* Configurations that a reload has replaced live on as long as sessions that began with them. */
+#include <stdlib.h>
+
+#include "rpopd/poll/decide.h"
+#include "config.h"
+
+struct routing *
+routing_new(struct config *config)
+{
+	struct routing	*r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		return (NULL);
+	if ((r->decider = decide_new(config->routes, config->settings.archive)) == NULL) {
+		free(r);
+		return (NULL);
+	}
+	r->config = config;
+	r->refs = 1;
+	return (r);
+}
+
+struct routing *
+routing_hold(struct routing *r)
+{
+	r->refs++;
+	return (r);
+}
+
+void
+routing_release(struct routing *r)
+{
+	if (r == NULL || --r->refs > 0)
+		return;
+	decide_free(r->decider);
+	config_free(r->config);
+	free(r);
+}

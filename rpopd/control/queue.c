@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+/* Requests about the queue and the quarantine: listings in portions, a message to look at, and what is to be done about one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "rpopd/rpopd.h"
+
+#define QUEUE_PORTION	32	/* rows in the channel at once */
+
+struct view {				/* an answer that takes a while */
+	LIST_ENTRY(view)	 entry;
+	void			*client;
+	uint32_t		 show;		/* number of the message being opened; 0: a listing */
+	int			 quarantine;	/* only what is there */
+	int64_t			*ids;
+	struct aside_row	*asides;
+	size_t			 n, nasides, next, file;
+	char			 name[PROTO_LINK_SIZE];	/* of a file set aside, show: what is done to it */
+};
+
+static struct view *view_new(void *);
+static struct view *view_of(const void *);
+static void	 view_end(struct view *);
+static int	 view_row(void *, const struct relay_row *);
+static int	 view_aside(void *, const struct aside_row *);
+static void	 view_portion(void *);
+static void	 view_send_row(struct view *, const struct relay_row *);
+static void	 view_send_aside(struct view *, const struct aside_row *);
+static void	 view_idle(void *);
+static int	 queue_list(void *, int);
+static int	 queue_show(void *, int64_t);
+static int	 queue_file(void *, const struct ctl_quarantine *);
+static void	 view_send_file(struct view *, const struct aside_file *);
+static void	 queue_record(int64_t, char *, size_t);
+
+static LIST_HEAD(, view)	 views = LIST_HEAD_INITIALIZER(views);
+
+int
+control_queue(void *client, struct imsg *imsg)
+{
+	return (control_allowed(client, imsg, 0) ? queue_list(client, 0) : 0);
+}
+
+int
+control_move(void *client, struct imsg *imsg)
+{
+	struct ctl_move	 m;
+	char		 text[PROTO_TEXT_SIZE * 2];
+	int		 ok;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.from, sizeof(m.from)) || !proto_str(m.to, sizeof(m.to)))
+		return (-1);
+	if (!control_allowed(client, imsg, 1))
+		return (0);
+	ok = move_all(&m, text, sizeof(text)) == 0;
+	control_reply(client, ok, text);
+	return (0);
+}
+
+int
+control_retry(void *client, struct imsg *imsg)
+{
+	struct ctl_name	 m;
+	char		 text[PROTO_TEXT_SIZE * 2];
+	int		 ok;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)))
+		return (-1);
+	if (!control_allowed(client, imsg, 1))
+		return (0);
+	ok = move_retry(m.name, text, sizeof(text)) == 0;
+	control_reply(client, ok, text);
+	return (0);
+}
+
+int
+control_quarantine(void *client, struct imsg *imsg)
+{
+	struct ctl_quarantine	 m;
+	char			 text[PROTO_TEXT_SIZE * 2];
+	int			 ok;
+
+	if (rules_payload(imsg, &m) == -1 || m.act < QUARANTINE_LIST || m.act > QUARANTINE_DROP || m.id < 0 || m.mailbox < 0 ||
+	    !proto_str(m.to, sizeof(m.to)) || !proto_str(m.uid, sizeof(m.uid)) || !proto_str(m.file, sizeof(m.file)) ||
+	    (m.file[0] != '\0' && (m.id != 0 || m.mailbox != 0 || m.act == QUARANTINE_LIST)) || (m.mailbox != 0) != (m.uid[0] != '\0'))
+		return (-1);
+	if (!control_allowed(client, imsg, m.act != QUARANTINE_LIST))
+		return (0);
+	if (m.act == QUARANTINE_LIST)
+		return (queue_list(client, 1));
+	if (m.file[0] != '\0')
+		return (queue_file(client, &m));
+	if (m.act == QUARANTINE_SHOW)
+		return (queue_show(client, m.id));
+	ok = quarantine_act(&m, text, sizeof(text)) == 0;
+	control_reply(client, ok, text);
+	return (0);
+}
+
+/* Which rows there are is found out now, what is in them when their turn comes. */
+static int
+queue_list(void *client, int quarantine)
+{
+	struct view	*v = view_new(client);
+
+	v->quarantine = quarantine;
+	if (state_relay_each(view_row, v) == -1 || (quarantine && state_aside(view_aside, v) == -1)) {
+		view_end(v);
+		control_reply(client, 0, "state.db cannot be read now; try again");
+		return (0);
+	}
+	control_busy(client, view_portion);
+	view_portion(client);
+	return (0);
+}
+
+static int
+queue_show(void *client, int64_t id)
+{
+	struct relay_row	 row;
+	struct view		*v;
+	char			 text[96];
+
+	snprintf(text, sizeof(text), "%lld: no such message in the queue or the quarantine", (long long)id);
+	if (state_relay_get(id, &row) != 1) {
+		control_reply(client, 0, text);
+		return (0);
+	}
+	v = view_new(client);
+	if ((v->show = state_next_session()) == 0 || spool_open(v->show, row.link) == -1) {
+		view_end(v);
+		control_reply(client, 0, "the message cannot be opened now; try again");
+		return (0);
+	}
+	control_busy(client, view_idle);
+	return (0);
+}
+
+/* A file that no row knows; the deliverer answers later. */
+static int
+queue_file(void *client, const struct ctl_quarantine *m)
+{
+	struct view	*v = view_new(client);
+	char		 text[PROTO_TEXT_SIZE * 2];
+
+	strlcpy(text, "state.db cannot be used now; try again", sizeof(text));
+	if ((v->show = state_next_session()) == 0 || quarantine_file(m, v->show, text, sizeof(text)) == -1) {
+		view_end(v);
+		control_reply(client, 0, text);
+		return (0);
+	}
+	strlcpy(v->name, m->file, sizeof(v->name));
+	control_busy(client, view_idle);
+	return (0);
+}
+
+/* A client that has gone meanwhile does not hear of it; whether the file is there yet, the next start says. */
+int
+control_aside_done(const struct msg_aside_done *m)
+{
+	struct view	*v;
+	char		 text[PROTO_TEXT_SIZE];
+	void		*client;
+
+	LIST_FOREACH(v, &views, entry)
+		if (v->show != 0 && v->show == m->id && v->name[0] != '\0')
+			break;
+	if (v == NULL)
+		return (0);
+	if (m->error == 0)
+		aside_gone(v->name);
+	snprintf(text, sizeof(text), "aside/%s: %s", v->name, m->error == 0 ? "done" : strerror((int)m->error));
+	client = v->client;
+	view_end(v);
+	control_busy(client, NULL);
+	control_reply(client, m->error == 0, text);
+	return (0);
+}
+
+/* The client reads it to its end. */
+int
+control_queue_opened(const struct msg_spool_opened *m, int fd)
+{
+	struct view	*v;
+	struct ctl_text	 text;
+	void		*client;
+
+	LIST_FOREACH(v, &views, entry)
+		if (v->show != 0 && v->show == m->id)
+			break;
+	if (v == NULL)
+		return (0);
+	client = v->client;
+	view_end(v);
+	control_busy(client, NULL);
+	if (fd == -1) {
+		memset(&text, 0, sizeof(text));
+		snprintf(text.text, sizeof(text.text), "the message cannot be opened: %s", strerror((int)m->error));
+		control_reply(client, 0, text.text);
+		return (1);
+	}
+	memset(&text, 0, sizeof(text));
+	if (imsg_compose(&control_link(client)->ibuf, IMSG_CTL_LINE, PROTO_VERSION, 0, fd, &text, sizeof(text)) == -1)
+		close(fd);
+	link_send_id(control_link(client), IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	return (1);
+}
+
+void
+control_queue_gone(void *client)
+{
+	struct view	*v = view_of(client);
+
+	if (v != NULL)
+		view_end(v);
+}
+
+void
+control_queue_reset(void)
+{
+	struct view	*v, *next;
+	void		*client;
+
+	LIST_FOREACH_SAFE(v, &views, entry, next) {
+		if (v->show == 0)
+			continue;
+		client = v->client;
+		view_end(v);
+		control_busy(client, NULL);
+		control_reply(client, 0, "the deliverer died; try again");
+	}
+}
+
+static struct view *
+view_new(void *client)
+{
+	struct view	*v;
+
+	if ((v = calloc(1, sizeof(*v))) == NULL)
+		fatal("queue");
+	v->client = client;
+	LIST_INSERT_HEAD(&views, v, entry);
+	return (v);
+}
+
+static struct view *
+view_of(const void *client)
+{
+	struct view	*v;
+
+	LIST_FOREACH(v, &views, entry)
+		if (v->client == client)
+			return (v);
+	return (NULL);
+}
+
+static void
+view_end(struct view *v)
+{
+	LIST_REMOVE(v, entry);
+	free(v->ids);
+	free(v->asides);
+	free(v);
+}
+
+static int
+view_row(void *arg, const struct relay_row *row)
+{
+	struct view	*v = arg;
+
+	if (v->quarantine && (row->state != RELAY_QUARANTINED || row->body != BODY_HERE))
+		return (0);
+	if (v->n % 1024 == 0 && (v->ids = reallocarray(v->ids, v->n + 1024, sizeof(*v->ids))) == NULL)
+		fatal("queue");
+	v->ids[v->n++] = row->id;
+	return (0);
+}
+
+static int
+view_aside(void *arg, const struct aside_row *row)
+{
+	struct view	*v = arg;
+
+	if (v->nasides % 64 == 0 && (v->asides = reallocarray(v->asides, v->nasides + 64, sizeof(*v->asides))) == NULL)
+		fatal("queue");
+	v->asides[v->nasides++] = *row;
+	return (0);
+}
+
+static void
+view_idle(void *client)
+{
+	(void)client;
+}
+
+static void
+view_portion(void *client)
+{
+	struct view		*v = view_of(client);
+	struct relay_row	 row;
+	int			 n;
+
+	if (v == NULL)
+		return;
+	for (n = 0; n < QUEUE_PORTION && v->next < v->n + v->nasides; n++, v->next++) {
+		if (v->next >= v->n)
+			view_send_aside(v, &v->asides[v->next - v->n]);
+		else if (state_relay_get(v->ids[v->next], &row) == 1)
+			view_send_row(v, &row);
+	}
+	for (; v->quarantine && n < QUEUE_PORTION && aside_nth(v->file) != NULL; n++)
+		view_send_file(v, aside_nth(v->file++));
+	if (n == QUEUE_PORTION)
+		return;
+	view_end(v);
+	control_busy(client, NULL);
+	link_send_id(control_link(client), IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+}
+
+static void
+view_send_row(struct view *v, const struct relay_row *row)
+{
+	struct ctl_queued	 m;
+	const struct relay_hop	*h = relay_hop(row->nexthop);
+
+	memset(&m, 0, sizeof(m));
+	m.id = row->id;
+	m.mailbox = row->mailbox;
+	m.arrived = row->arrived;
+	m.next = row->next;
+	m.state = row->body == BODY_HERE ? (uint32_t)row->state : row->body == BODY_WANTED ? CTL_STATE_WANTED : CTL_STATE_LOST;
+	m.tries = row->tries;
+	queue_record(row->mailbox, m.record, sizeof(m.record));
+	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);
+	if (row->nexthop != 0)
+		relay_hop_name(row->nexthop, m.nexthop, sizeof(m.nexthop));
+	strlcpy(m.recipient, row->dest, sizeof(m.recipient));
+	strlcpy(m.sender, row->sender, sizeof(m.sender));
+	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? h->text : row->status, m.status, sizeof(m.status));
+	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
+}
+
+static void
+view_send_aside(struct view *v, const struct aside_row *row)
+{
+	struct ctl_queued	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.mailbox = row->mailbox;
+	m.arrived = row->since;
+	m.state = RELAY_QUARANTINED;
+	queue_record(row->mailbox, m.record, sizeof(m.record));
+	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);
+	strlcpy(m.status, row->reason, sizeof(m.status));
+	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
+}
+
+static void
+view_send_file(struct view *v, const struct aside_file *f)
+{
+	struct ctl_queued	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.arrived = f->since;
+	m.state = RELAY_QUARANTINED;
+	strlcpy(m.file, f->name, sizeof(m.file));
+	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
+}
+
+/* "account/record" of a remote mailbox; empty: there is no such record any more. */
+static void
+queue_record(int64_t mailbox, char *name, size_t size)
+{
+	size_t	 i;
+
+	*name = '\0';
+	for (i = 0; i < master.ntasks; i++)
+		if (master.tasks[i].mailbox == mailbox) {
+			snprintf(name, size, "%s/%s", master.tasks[i].rec->owner, master.tasks[i].rec->name);
+			return;
+		}
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Requests that cannot be served yet, because the daemon has just been started, a record is being polled or every processor is
+ * busy: the client waits, but not for ever, and then hears what it waited for.
+ */
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "rpopd/rpopd.h"
+
+#define WAIT_PATIENCE	60000	/* ms */
+#define WAIT_LOOK	100	/* ms between two looks */
+
+struct waiter {
+	LIST_ENTRY(waiter)	 entry;
+	struct client		*client;
+	char			 name[PROTO_RECORD_SIZE];
+	control_begin		 begin;
+	control_refuse		 refuse;
+	int64_t			 until;
+};
+
+static int	 wait_begin(struct waiter *, int);
+static void	 wait_arm(void);
+static void	 wait_look(int, short, void *);
+static void	 wait_idle(void *);
+
+static LIST_HEAD(, waiter)	 waiters = LIST_HEAD_INITIALIZER(waiters);
+static struct event		 look;
+
+/* begin is called now, and again and again as long as it returns 1; refuse gets the sentence if it never returns 0. */
+void
+control_wait(struct client *c, const char *name, control_begin begin, control_refuse refuse)
+{
+	struct waiter	*w;
+
+	if ((w = calloc(1, sizeof(*w))) == NULL)
+		fatal("request");
+	w->client = c;
+	strlcpy(w->name, name, sizeof(w->name));
+	w->begin = begin;
+	w->refuse = refuse;
+	w->until = clock_msec() + WAIT_PATIENCE;
+	control_busy(c, wait_idle);
+	if (wait_begin(w, 0) == 0) {
+		free(w);
+		return;
+	}
+	LIST_INSERT_HEAD(&waiters, w, entry);
+	wait_arm();
+}
+
+/* 0: it has begun, or never will; 1: the client goes on waiting, unless this is the last look. */
+static int
+wait_begin(struct waiter *w, int last)
+{
+	char	 err[PROTO_TEXT_SIZE], text[PROTO_RECORD_SIZE + PROTO_TEXT_SIZE + 2];
+	int	 rv;
+
+	if ((rv = w->begin(w->client, w->name, err, sizeof(err))) == 0 || (rv == 1 && !last))
+		return (rv);
+	snprintf(text, sizeof(text), "%s: %s", w->name, err);
+	w->refuse(w->client, text);
+	return (0);
+}
+
+static void
+wait_arm(void)
+{
+	struct timeval	 tv = { 0, WAIT_LOOK * 1000 };
+
+	evtimer_set(&look, wait_look, NULL);
+	evtimer_add(&look, &tv);
+}
+
+static void
+wait_look(int fd, short event, void *arg)
+{
+	struct waiter	*w, *next;
+	int64_t		 now = clock_msec();
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	LIST_FOREACH_SAFE(w, &waiters, entry, next)
+		if (wait_begin(w, now >= w->until) == 0) {
+			LIST_REMOVE(w, entry);
+			free(w);
+		}
+	if (!LIST_EMPTY(&waiters))
+		wait_arm();
+}
+
+/* The client has left. */
+void
+control_wait_gone(const struct client *c)
+{
+	struct waiter	*w, *next;
+
+	LIST_FOREACH_SAFE(w, &waiters, entry, next)
+		if (w->client == c) {
+			LIST_REMOVE(w, entry);
+			free(w);
+		}
+}
+
+/* The answer comes when it comes. */
+static void
+wait_idle(void *client)
+{
+	(void)client;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Mail from us to an account: what its owner or the postmaster should hear of without looking for it.  It goes the way mail for
+ * that account goes: into its Maildir, or, if the account's mail is handed on, as a row of table relay with the null sender and
+ * an empty unique-id.  Such a row is never reported, and nothing is written about it when its next hop refuses it for good: that
+ * is one line of the log, and the notice stays in quarantine, where rpopctl shows it.
+ *
+ *	state of a notice			after a crash here
+ *	waiting here, asked for			lost; what it is about may cause another one
+ *	held in the spool, no row		the same: the link is removed at the start, since no row holds it
+ *	in a Maildir, told not committed	may be written once more, if what it is about comes again within the day
+ *	row and told committed			the link is held, the row is tried
+ *
+ * About one thing an account is written to once a day: table told has that over restarts, and comes with the row in one
+ * transaction.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/rpopd.h"
+
+#define NOTICE_PAUSE	86400		/* s between two notices about the same thing */
+#define NOTICES_MAX	1024		/* remembered without asking the store */
+#define NOTICE_QUEUE	256		/* waiting to be made */
+#define NOTICE_RETRY	60000		/* ms, when the store takes nothing */
+#define NOTICE_DEATHS	2		/* of the deliverer at one of them */
+
+struct notice {
+	TAILQ_ENTRY(notice)	 entry;
+	uint32_t		 account;
+	int64_t			 sent;		/* monotonic ms */
+	char			 about[PROTO_TEXT_SIZE];
+};
+
+struct letter {				/* to be made */
+	TAILQ_ENTRY(letter)	 entry;
+	struct msg_notice	 m;
+	char			 about[PROTO_TEXT_SIZE];
+	int64_t			 held;		/* deliveries in quarantine that it tells of */
+	int			 deaths;
+	uint32_t		 nexthop;	/* once asked for; 0: Maildir */
+	char			 address[PROTO_ADDR_SIZE];
+};
+
+static struct letter	*notice_write(uint32_t, const char *, const char *, const char *, va_list)
+			    __attribute__((__format__(printf, 4, 0)));
+static int	 notice_due(uint32_t, const char *);
+static void	 notice_clean(char *, int);
+static int	 notice_account(struct letter *);
+static int	 notice_ask(struct letter *);
+static int	 notice_commit(const struct letter *, const char *);
+static void	 notice_drop(struct letter *, const char *);
+static void	 notice_done(struct letter *);
+static void	 notice_kick(int64_t);
+static void	 notice_run(int, short, void *);
+
+/* The last sent first. */
+static TAILQ_HEAD(notices, notice)	 notices = TAILQ_HEAD_INITIALIZER(notices);
+static TAILQ_HEAD(letters, letter)	 letters = TAILQ_HEAD_INITIALIZER(letters);
+static size_t				 nnotices, nletters;
+static uint32_t				 asked;		/* number of the first letter while it is being made, 0: none */
+static uint32_t				 serial;
+static int				 resting;	/* the store took nothing; the timer runs */
+static struct event			 timer;
+
+/*
+ * Write to the account, at most once a day about one subject.  record ("account/name") may be NULL.  What comes from outside must
+ * be vis-encoded by the caller; lines of the text end in \n.  Nothing depends on it: what cannot be written is a line in the log.
+ */
+void
+notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
+{
+	struct letter	*l;
+	va_list		 ap;
+
+	va_start(ap, fmt);
+	l = notice_write(account, record, subject, fmt, ap);
+	va_end(ap);
+	if (l == NULL)
+		return;
+	strlcpy(l->about, l->m.subject, sizeof(l->about));
+	if (!notice_due(account, l->about)) {
+		nletters--;
+		free(l);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&letters, l, entry);
+	notice_kick(0);
+}
+
+void
+notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt, ...)
+{
+	struct letter	*l;
+	va_list		 ap;
+
+	va_start(ap, fmt);
+	l = notice_write(account, NULL, subject, fmt, ap);
+	va_end(ap);
+	if (l == NULL)
+		return;
+	strlcpy(l->about, NOTICE_HELD, sizeof(l->about));
+	l->held = held;
+	TAILQ_INSERT_TAIL(&letters, l, entry);
+	notice_kick(0);
+}
+
+/* Not queued yet, but counted; NULL: nobody to write to, or too many wait. */
+static struct letter *
+notice_write(uint32_t account, const char *record, const char *subject, const char *fmt, va_list ap)
+{
+	struct letter	*l;
+
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		fatal("notice");
+	l->m.account = account;
+	strlcpy(l->m.record, record != NULL ? record : "", sizeof(l->m.record));
+	strlcpy(l->m.subject, subject, sizeof(l->m.subject));
+	vsnprintf(l->m.text, sizeof(l->m.text), fmt, ap);
+	notice_clean(l->m.record, 0);
+	notice_clean(l->m.subject, 0);
+	notice_clean(l->m.text, 1);
+	nletters++;
+	if (account != 0 && nletters <= NOTICE_QUEUE)
+		return (l);
+	notice_drop(l, account == 0 ? "there is no postmaster to read it" : "too many others wait");
+	return (NULL);
+}
+
+/* 1: nothing about it for a day; from now on there is. */
+static int
+notice_due(uint32_t account, const char *about)
+{
+	struct notice	*n;
+	int64_t		 now = clock_msec();
+
+	TAILQ_FOREACH(n, &notices, entry)
+		if (n->account == account && strcmp(n->about, about) == 0)
+			break;
+	if (n != NULL && now - n->sent < NOTICE_PAUSE * 1000LL)
+		return (0);
+	if (n == NULL && nnotices == NOTICES_MAX)
+		n = TAILQ_LAST(&notices, notices);
+	if (n != NULL)
+		TAILQ_REMOVE(&notices, n, entry);
+	else if ((n = calloc(1, sizeof(*n))) == NULL)
+		fatal("notice");
+	else
+		nnotices++;
+	n->account = account;
+	n->sent = now;
+	strlcpy(n->about, about, sizeof(n->about));
+	TAILQ_INSERT_HEAD(&notices, n, entry);
+	return (1);
+}
+
+/* The deliverer takes printable ASCII only. */
+static void
+notice_clean(char *s, int lines)
+{
+	for (; *s != '\0'; s++)
+		if ((*s < ' ' || *s > '~') && !(lines && *s == '\n'))
+			*s = '?';
+}
+
+/* 1: asked for, 0: nothing to do about it any more, -1: not now. */
+static int
+notice_ask(struct letter *l)
+{
+	struct child	*c = child_current(ROLE_DELIVERER);
+	int64_t		 now = time(NULL), at;
+
+	if (c == NULL)
+		return (-1);
+	if (notice_account(l) == -1) {
+		notice_drop(l, "the account is gone");
+		return (0);
+	}
+	/* A time that is still to come was written by a clock that was wrong. */
+	if (state_told(l->address, l->about, &at) == 1 && at <= now && now - at < NOTICE_PAUSE) {
+		log_debug("notice not sent again within a day: %s", l->m.subject);
+		notice_done(l);
+		return (0);
+	}
+	asked = l->m.id = ++serial;
+	l->m.held = l->nexthop != 0;
+	link_send(&c->link, IMSG_NOTICE, -1, &l->m, sizeof(l->m));
+	return (1);
+}
+
+/* Where the account's mail goes now.  0, or -1: there is no such account. */
+static int
+notice_account(struct letter *l)
+{
+	const struct route_account	*a = route_account_by_id(master.config->routes, l->m.account);
+	const char			*slash;
+
+	if (a == NULL || (slash = strchr(a->dir, '/')) == NULL)
+		return (-1);
+	l->nexthop = a->nexthop;
+	snprintf(l->address, sizeof(l->address), "%s@%.*s", slash + 1, (int)(slash - a->dir), a->dir);
+	return (0);
+}
+
+/* The deliverer's answer.  0, or -1: it was not asked, or the name is none of its own. */
+int
+notice_made(const struct msg_noticed *m)
+{
+	struct letter	*l = TAILQ_FIRST(&letters);
+
+	if (asked == 0 || l == NULL || m->id != asked ||
+	    (m->error == 0 && (l->m.held ? !notice_link_sane(m->link) : m->link[0] != '\0')))
+		return (-1);
+	asked = 0;
+	HOOK("master.noticed");
+	if (m->error != 0)
+		notice_drop(l, strerror((int)m->error));
+	else if (notice_commit(l, m->link) == 0) {
+		log_info("%s%snotice sent: %s", l->m.record, l->m.record[0] != '\0' ? ": " : "", l->m.subject);
+		notice_done(l);
+	} else {
+		if (l->m.held)
+			spool_remove(m->link);		/* made again */
+		resting = 1;
+		notice_kick(NOTICE_RETRY);
+		return (0);
+	}
+	notice_kick(0);
+	return (0);
+}
+
+/* It counts as written; with a row, if it is handed on.  0; 1: locked, -1. */
+static int
+notice_commit(const struct letter *l, const char *link)
+{
+	struct relay_row	 row;
+	int			 error;
+
+	memset(&row, 0, sizeof(row));
+	row.nexthop = l->nexthop;
+	row.notify = NOTIFY_NEVER;
+	row.after = SEEN_KEPT;
+	row.state = RELAY_WAITING;
+	row.body = BODY_HERE;
+	row.arrived = row.next = time(NULL);
+	strlcpy(row.link, link, sizeof(row.link));
+	strlcpy(row.dest, l->address, sizeof(row.dest));
+	if ((error = state_noticed(l->address, l->about, l->held, &row)) != 0)
+		return (error);
+	HOOK("master.notice_after");
+	if (row.id != 0) {
+		relay_add(&row);
+		relay_kick();
+	}
+	return (0);
+}
+
+/* A name as the deliverer's spool.c makes it for what belongs to no session, of the first and only recipient. */
+int
+notice_link_sane(const char *link)
+{
+	static const char	 ends[] = ".MPSNR.";
+	size_t			 i, len;
+
+	for (i = 0; i < sizeof(ends) - 1; i++) {
+		len = i == 1 ? 0 : strspn(link, "0123456789");
+		if ((i != 1 && len == 0) || link[len] != ends[i])
+			return (0);
+		if ((i == 4 || i == 6) && (len != 1 || link[0] != '0'))
+			return (0);
+		link += len + 1;
+	}
+	return (*link != '\0' && strchr(link, '/') == NULL);
+}
+
+static void
+notice_drop(struct letter *l, const char *why)
+{
+	log_info("%s%snotice not sent: %s: %s", l->m.record, l->m.record[0] != '\0' ? ": " : "", l->m.subject, why);
+	notice_done(l);
+}
+
+static void
+notice_done(struct letter *l)
+{
+	if (l == TAILQ_FIRST(&letters))
+		TAILQ_REMOVE(&letters, l, entry);
+	nletters--;
+	free(l);
+}
+
+/* The one that it was asked for is asked for again, but not for ever. */
+void
+notice_reset(void)
+{
+	struct letter	*l = TAILQ_FIRST(&letters);
+
+	if (asked == 0 || l == NULL)
+		return;
+	asked = 0;
+	if (++l->deaths == NOTICE_DEATHS)
+		notice_drop(l, "the deliverer died");
+}
+
+/* 1: something is to be written, and nothing is in the way. */
+int
+notice_busy(void)
+{
+	return (asked != 0 || (!TAILQ_EMPTY(&letters) && !resting && child_current(ROLE_DELIVERER) != NULL));
+}
+
+void
+notice_ready(void)
+{
+	notice_kick(0);
+}
+
+static void
+notice_kick(int64_t msec)
+{
+	struct timeval	 tv = { msec / 1000, msec % 1000 * 1000 };
+
+	if (!event_initialized(&timer))
+		evtimer_set(&timer, notice_run, NULL);
+	if (!resting || msec > 0)
+		evtimer_add(&timer, &tv);
+}
+
+/* One at a time, in order. */
+static void
+notice_run(int fd, short event, void *arg)
+{
+	struct letter	*l;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	resting = 0;
+	while (asked == 0 && (l = TAILQ_FIRST(&letters)) != NULL && notice_ask(l) == 0)
+		continue;
+	rpopd_maybe_exit();
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Messages that are committed, but have recipients at a next hop: the session that brought them waits for the first results, a
+ * while, since then the message may be deleted at once instead of by the next session.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <event.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/rpopd.h"
+
+#define DEFER_SECONDS	30
+
+struct waiter {				/* a row without a result */
+	RB_ENTRY(waiter)	 entry;
+	int64_t			 id;
+	struct deferral		*deferral;
+};
+
+struct deferral {			/* a message */
+	TAILQ_ENTRY(deferral)	 entry;
+	uint32_t		 session, msgno;
+	int64_t			 mailbox, until;
+	uint8_t			 uid[STATE_KEY_MAX];
+	size_t			 uidlen;
+	size_t			 n, due;	/* waiters; in the tree */
+	struct waiter		 waiters[];
+};
+
+static int	 waiter_cmp(struct waiter *, struct waiter *);
+static void	 deferral_end(struct deferral *);
+static void	 deferral_timeout(int, short, void *);
+static void	 deferral_clock(void);
+
+static RB_HEAD(waiters, waiter)		 waiters = RB_INITIALIZER(&waiters);
+static TAILQ_HEAD(, deferral)		 deferrals = TAILQ_HEAD_INITIALIZER(deferrals);	/* oldest first */
+static struct event			 timer;
+
+RB_PROTOTYPE_STATIC(waiters, waiter, entry, waiter_cmp)
+RB_GENERATE_STATIC(waiters, waiter, entry, waiter_cmp)
+
+/* The verdict about a message waits for those of its rows that are not final. */
+void
+commit_defer(const struct session *s, uint32_t msgno, const struct relay_row *rows, size_t n)
+{
+	struct deferral	*d;
+	size_t		 i;
+
+	if ((d = calloc(1, sizeof(*d) + n * sizeof(d->waiters[0]))) == NULL)
+		fatal("deferral");
+	d->session = s->id;
+	d->msgno = msgno;
+	d->mailbox = rows[0].mailbox;
+	memcpy(d->uid, rows[0].uid, rows[0].uidlen);
+	d->uidlen = rows[0].uidlen;
+	d->until = clock_msec() + DEFER_SECONDS * 1000;
+	for (i = 0; i < n; i++) {
+		if (rows[i].state == RELAY_QUARANTINED)
+			continue;
+		d->waiters[d->n].id = rows[i].id;
+		d->waiters[d->n].deferral = d;
+		if (RB_INSERT(waiters, &waiters, &d->waiters[d->n]) == NULL)
+			d->due++;
+		d->n++;
+	}
+	TAILQ_INSERT_TAIL(&deferrals, d, entry);
+	deferral_clock();
+}
+
+void
+commit_relay_tried(int64_t id)
+{
+	struct waiter	 key = { .id = id }, *w;
+
+	if ((w = RB_FIND(waiters, &waiters, &key)) == NULL)
+		return;
+	RB_REMOVE(waiters, &waiters, w);
+	w->id = 0;
+	if (--w->deferral->due == 0)
+		deferral_end(w->deferral);
+}
+
+void
+commit_undefer(const struct session *s)
+{
+	struct deferral	*d, *next;
+
+	TAILQ_FOREACH_SAFE(d, &deferrals, entry, next)
+		if (d->session == s->id)
+			deferral_end(d);
+}
+
+static int
+waiter_cmp(struct waiter *a, struct waiter *b)
+{
+	return (a->id < b->id ? -1 : a->id > b->id);
+}
+
+/* The seen row says whether everything is final. */
+static void
+deferral_end(struct deferral *d)
+{
+	struct session	*s = session_by_id(d->session);
+	struct message	*m = s == NULL ? NULL : &s->plan.msgs[d->msgno];
+	size_t		 i;
+
+	for (i = 0; i < d->n; i++)
+		if (d->waiters[i].id != 0)
+			RB_REMOVE(waiters, &waiters, &d->waiters[i]);
+	TAILQ_REMOVE(&deferrals, d, entry);
+	if (m != NULL && m->state == MESSAGE_COMMITTED) {
+		m->waiting = state_seen_state(d->mailbox, d->uid, d->uidlen) != SEEN_DELETING;
+		HOOK("master.final");
+		session_verdict(s, d->msgno, m->waiting ? VERDICT_KEEP : VERDICT_DELE);
+	}
+	free(d);
+}
+
+static void
+deferral_timeout(int fd, short event, void *arg)
+{
+	struct deferral	*d;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	while ((d = TAILQ_FIRST(&deferrals)) != NULL && d->until <= clock_msec())
+		deferral_end(d);
+	deferral_clock();
+}
+
+/* For the oldest; one that is gone meanwhile costs an early look. */
+static void
+deferral_clock(void)
+{
+	struct deferral	*d = TAILQ_FIRST(&deferrals);
+	struct timeval	 tv;
+	int64_t		 msec;
+
+	if (d == NULL || (event_initialized(&timer) && evtimer_pending(&timer, NULL)))
+		return;
+	if ((msec = d->until - clock_msec()) < 0)
+		msec = 0;
+	tv.tv_sec = msec / 1000;
+	tv.tv_usec = msec % 1000 * 1000 + 1;
+	evtimer_set(&timer, deferral_timeout, NULL);
+	evtimer_add(&timer, &tv);
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: ISC */
+/* What the deliverer may say, and what it is told when it starts: the routing table and the deliveries to replay. */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/rpopd.h"
+
+#define FEED_PORTION	256	/* accounts and domains in the queue at once */
+#define FEED_FRAMES	16	/* likewise, frames of rows */
+
+struct suspect {
+	uint32_t	 session, msgno;
+};
+
+static int	 deliverer_rooted(void *, struct imsg *);
+static int	 deliverer_replayed(void *, struct imsg *);
+static int	 deliverer_place(void *, struct imsg *);
+static int	 deliverer_aside(void *, struct imsg *);
+static int	 deliverer_aside_done(void *, struct imsg *);
+static int	 deliverer_suspect(void *, struct imsg *);
+static int	 deliverer_recovered(void *, struct imsg *);
+static int	 deliverer_receipt(void *, struct imsg *);
+static int	 deliverer_note(void *, struct imsg *);
+static int	 deliverer_rcpt(void *, struct imsg *);
+static int	 deliverer_batch(void *, struct imsg *);
+static int	 deliverer_settled(void *, struct imsg *);
+static int	 deliverer_refused(void *, struct imsg *);
+static int	 deliverer_file(int, uint64_t);
+static int	 deliverer_opened(void *, struct imsg *);
+static int	 deliverer_moved(void *, struct imsg *);
+static int	 deliverer_closed(void *, struct imsg *);
+static int	 deliverer_tried(void *, struct imsg *);
+static int	 deliverer_reported(void *, struct imsg *);
+static int	 deliverer_noticed(void *, struct imsg *);
+static int	 deliverer_told(void *, struct imsg *);
+static void	 deliverer_feed(void *);
+static int	 deliverer_feed_names(struct child *);
+static int	 deliverer_feed_rows(struct child *);
+static void	 deliverer_recover(struct child *);
+static void	 deliverer_suspects(void);
+static void	 deliverer_blame(const struct suspect *);
+
+const struct rule	 deliverer_rules[] = {
+	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
+	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
+	{ IMSG_SUSPECT, sizeof(struct msg_suspect), sizeof(struct msg_suspect), 0, RULES_ANY, deliverer_suspect },
+	{ IMSG_RECOVERED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_recovered },
+	{ IMSG_ROOTED, sizeof(uint64_t), sizeof(uint64_t), 0, RULES_ANY, deliverer_rooted },
+	{ IMSG_REPLAYED, sizeof(struct msg_replayed), sizeof(struct msg_replayed), 0, RULES_ANY, deliverer_replayed },
+	{ IMSG_PLACE, sizeof(struct msg_place), sizeof(struct msg_place), 0, RULES_ANY, deliverer_place },
+	{ IMSG_ASIDE, sizeof(struct msg_aside), sizeof(struct msg_aside), 0, RULES_ANY, deliverer_aside },
+	{ IMSG_ASIDE_DONE, sizeof(struct msg_aside_done), sizeof(struct msg_aside_done), 0, RULES_ANY, deliverer_aside_done },
+	{ IMSG_RECEIPT, sizeof(struct msg_receipt), sizeof(struct msg_receipt), 0, RULES_ANY, deliverer_receipt },
+	{ IMSG_RECEIPT_NOTE, sizeof(struct msg_note), sizeof(struct msg_note), 0, RULES_ANY, deliverer_note },
+	{ IMSG_RECEIPT_RCPT, sizeof(struct msg_rcpt), sizeof(struct msg_rcpt), 0, RULES_ANY, deliverer_rcpt },
+	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
+	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
+	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
+	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
+	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
+	{ IMSG_TRIED, sizeof(struct msg_tried), sizeof(struct msg_tried), 0, RULES_ANY, deliverer_tried },
+	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
+	{ IMSG_NOTICED, sizeof(struct msg_noticed), sizeof(struct msg_noticed), 0, RULES_ANY, deliverer_noticed },
+	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
+	    deliverer_opened },
+	{ IMSG_SPOOL_MOVED, sizeof(struct msg_link), sizeof(struct msg_link), 0, RULES_ANY, deliverer_moved },
+};
+const size_t	 deliverer_nrules = nitems(deliverer_rules);
+
+static struct {
+	struct msg_route_start	 start;
+	uint32_t		 account, domain, row;
+}			 feed;		/* the snapshot under way */
+static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
+static size_t		 nsuspects;
+
+/*
+ * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
+ * large table does not stand in memory twice; no session is opened meanwhile.
+ */
+void
+deliverer_routes(struct child *c)
+{
+	const struct config	*cf = master.config;
+	const struct settings	*set = &cf->settings;
+
+	memset(&feed, 0, sizeof(feed));
+	feed.start.generation = ++master.generation;
+	route_counts(cf->routes, &feed.start.accounts, &feed.start.domains, &feed.start.rows);
+	feed.start.postmaster = set->postmaster;
+	feed.start.hop_limit = set->hop_limit;
+	feed.start.detail = set->detail;
+	if (state_mark(feed.start.mark) == -1)
+		fatalx("state.db: the key of the trace mark cannot be read");
+	strlcpy(feed.start.archive, set->archive, sizeof(feed.start.archive));
+	strlcpy(feed.start.hostname, set->hostname, sizeof(feed.start.hostname));
+	c->feeding = 1;
+	c->link.drained = deliverer_feed;
+	link_send(&c->link, IMSG_ROUTE_START, -1, &feed.start, sizeof(feed.start));
+}
+
+static void
+deliverer_feed(void *arg)
+{
+	struct child	*c = arg;
+
+	if (deliverer_feed_names(c) || deliverer_feed_rows(c))
+		return;
+	link_send(&c->link, IMSG_ROUTE_END, -1, &feed.start, sizeof(feed.start));
+	explicit_bzero(feed.start.mark, sizeof(feed.start.mark));
+	c->link.drained = NULL;
+	c->feeding = 0;
+	if (c->ready)
+		session_later();
+	else
+		deliverer_recover(c);
+}
+
+/* 1: a portion is on its way, 0: there are no more. */
+static int
+deliverer_feed_names(struct child *c)
+{
+	const struct route_table	*t = master.config->routes;
+	struct msg_route_account	 a;
+	struct msg_route_domain		 d;
+	struct route_account		 account;
+	const char			*name;
+	int				 portion, source_routes;
+
+	for (portion = 0; portion < FEED_PORTION && route_account_get(t, feed.account, &account) == 0; portion++, feed.account++) {
+		memset(&a, 0, sizeof(a));
+		a.account = account.id;
+		a.nexthop = account.nexthop;
+		strlcpy(a.dir, account.dir, sizeof(a.dir));
+		link_send(&c->link, IMSG_ROUTE_ACCOUNT, -1, &a, sizeof(a));
+	}
+	for (; portion < FEED_PORTION && route_domain_get(t, feed.domain, &name, &source_routes) == 0; portion++, feed.domain++) {
+		memset(&d, 0, sizeof(d));
+		d.source_routes = source_routes;
+		strlcpy(d.name, name, sizeof(d.name));
+		link_send(&c->link, IMSG_ROUTE_DOMAIN, -1, &d, sizeof(d));
+	}
+	return (portion == FEED_PORTION);
+}
+
+static int
+deliverer_feed_rows(struct child *c)
+{
+	uint8_t	 frame[PROTO_FRAME_MAX];
+	size_t	 len;
+	int	 n;
+
+	for (n = 0; n < FEED_FRAMES; n++) {
+		if ((len = route_rows_pack(master.config->routes, &feed.row, frame, sizeof(frame))) == 0)
+			return (0);
+		link_send(&c->link, IMSG_ROUTE_ROWS, -1, frame, len);
+	}
+	return (1);
+}
+
+/* A fresh deliverer has its routes: now everything that was committed but may not be in place. */
+static void
+deliverer_recover(struct child *c)
+{
+	nsuspects = 0;
+	place_reset();
+	replay_begin(c);
+}
+
+/* So much of the store is known to the mail root for good. */
+static int
+deliverer_rooted(void *arg, struct imsg *imsg)
+{
+	uint64_t	 counter;
+
+	(void)arg;
+	if (rules_payload(imsg, &counter) == -1)
+		return (-1);
+	state_rooted(counter);
+	return (0);
+}
+
+static int
+deliverer_replayed(void *arg, struct imsg *imsg)
+{
+	struct child		*c = arg;
+	struct msg_replayed	 m;
+
+	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) ? -1 : replay_told(&m, c->ready));
+}
+
+static int
+deliverer_place(void *arg, struct imsg *imsg)
+{
+	struct msg_place	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.dest, sizeof(m.dest)) || m.error > INT_MAX)
+		return (-1);
+	place_told(&m);
+	return (0);
+}
+
+static int
+deliverer_aside(void *arg, struct imsg *imsg)
+{
+	struct msg_aside	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || m.name[0] == '\0' || m.fresh > 1)
+		return (-1);
+	aside_told(&m);
+	return (0);
+}
+
+static int
+deliverer_aside_done(void *arg, struct imsg *imsg)
+{
+	struct msg_aside_done	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || m.error > INT_MAX ? -1 : control_aside_done(&m));
+}
+
+static int
+deliverer_suspect(void *arg, struct imsg *imsg)
+{
+	struct child		*c = arg;
+	struct msg_suspect	 m;
+
+	if (rules_payload(imsg, &m) == -1 || c->ready)
+		return (-1);
+	if (nsuspects < nitems(suspects))
+		suspects[nsuspects++] = (struct suspect){ m.session, m.msgno };
+	return (0);
+}
+
+/* What could be replayed is in place: those rows may go, sessions may start. */
+static int
+deliverer_recovered(void *arg, struct imsg *imsg)
+{
+	struct child	*c = arg;
+	uint32_t	 durable;
+
+	if (rules_payload(imsg, &durable) == -1 || c->ready)
+		return (-1);
+	replay_end(durable != 0);
+	deliverer_suspects();
+	child_set_ready(c);
+	aside_recovered();
+	return (0);
+}
+
+/*
+ * Messages that were in flight when the deliverer died.  If one of them travelled alone as a known suspect, it is the one;
+ * otherwise all of them are suspects from now on.  Sessions the daemon does not know were cut off by a restart of everything:
+ * no blame.
+ */
+static void
+deliverer_suspects(void)
+{
+	struct session	*s;
+	size_t		 i, culprit = nsuspects;
+
+	for (i = 0; i < nsuspects; i++)
+		if ((s = session_by_id(suspects[i].session)) != NULL && s->orphaned && suspects[i].msgno <= s->plan.count &&
+		    s->plan.msgs != NULL && master.token == s && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
+			culprit = i;
+	for (i = 0; i < nsuspects; i++)
+		if (culprit == nsuspects || culprit == i)
+			deliverer_blame(&suspects[i]);
+	nsuspects = 0;
+	session_close_orphans();
+}
+
+static void
+deliverer_blame(const struct suspect *su)
+{
+	struct session	*s = session_by_id(su->session);
+	struct message	*m;
+	const uint8_t	*uid;
+	char		 text[PROTO_UID_MAX * 4 + 1];
+	int		 deaths;
+
+	if (s == NULL || !s->orphaned || su->msgno == 0 || su->msgno > s->plan.count)
+		return;
+	m = &s->plan.msgs[su->msgno];
+	if (m->uid_len == 0 || (m->state != MESSAGE_PLANNED && m->state != MESSAGE_RECEIVED))
+		return;
+	uid = (uint8_t *)s->plan.arena + m->uid_off;
+	if ((deaths = state_suspect(s->mailbox, uid, m->uid_len, m->size,
+	    "the deliverer died while it had this message")) == -1)
+		return;
+	if (deaths >= PLAN_DEATHS)
+		log_warnx("%s: message %s set aside: the deliverer died %d times on it; it stays on the server", s->label,
+		    log_vis(text, sizeof(text), uid, m->uid_len), deaths);
+	else
+		log_debug("%s: message %s is a suspect, death %d", s->label, log_vis(text, sizeof(text), uid, m->uid_len), deaths);
+}
+
+static int
+deliverer_receipt(void *arg, struct imsg *imsg)
+{
+	struct msg_receipt	 m;
+	struct session		*s;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || ((s = session_by_id(m.session)) != NULL && s->trial != NULL))
+		return (-1);
+	return (commit_receipt(&m));
+}
+
+static int
+deliverer_note(void *arg, struct imsg *imsg)
+{
+	struct msg_note	 m;
+	const char	*p;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.sender, sizeof(m.sender)) || !proto_str(m.note, sizeof(m.note)) ||
+	    !proto_client(m.client, sizeof(m.client)))
+		return (-1);
+	for (p = m.note; *p != '\0'; p++)
+		if ((*p < ' ' || *p > '~') && *p != '\n')
+			return (-1);
+	return (commit_note(&m));
+}
+
+static int
+deliverer_rcpt(void *arg, struct imsg *imsg)
+{
+	struct msg_rcpt	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || !proto_text(m.dest, sizeof(m.dest)) ||
+	    !proto_text(m.original, sizeof(m.original)) || !proto_text(m.reason, sizeof(m.reason)))
+		return (-1);
+	return (commit_rcpt(&m));
+}
+
+static int
+deliverer_batch(void *arg, struct imsg *imsg)
+{
+	struct msg_batch	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : commit_batch(&m));
+}
+
+static int
+deliverer_settled(void *arg, struct imsg *imsg)
+{
+	uint32_t	 batch;
+
+	(void)arg;
+	return (rules_payload(imsg, &batch) == -1 ? -1 : commit_settled(batch));
+}
+
+/* Not taken: it stays on the server, and this session takes no more. */
+static int
+deliverer_refused(void *arg, struct imsg *imsg)
+{
+	struct session		*s;
+	struct msg_refused	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
+	    (s = session_by_id(m.session)) == NULL || m.msgno == 0 || m.msgno > s->plan.count ||
+	    s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
+		return (-1);
+	s->plan.msgs[m.msgno].state = MESSAGE_REFUSED;
+	session_verdict(s, m.msgno, VERDICT_KEEP);
+	session_refused(s, m.why, m.text);
+	return (0);
+}
+
+/* The answer to IMSG_REPORT. */
+static int
+deliverer_reported(void *arg, struct imsg *imsg)
+{
+	struct msg_reported	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : dsn_made(&m));
+}
+
+/* The answer to IMSG_NOTICE. */
+static int
+deliverer_noticed(void *arg, struct imsg *imsg)
+{
+	struct msg_noticed	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : notice_made(&m));
+}
+
+/* A file with so many octets to be read from where it stands, and nothing to be done to it: the sender will get it. */
+static int
+deliverer_file(int fd, uint64_t octets)
+{
+	struct stat	 st;
+	off_t		 off;
+
+	return (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY &&
+	    (off = lseek(fd, 0, SEEK_CUR)) != -1 && off <= st.st_size && (uint64_t)(st.st_size - off) == octets);
+}
+
+/* A link was opened for the sender, or not. */
+static int
+deliverer_opened(void *arg, struct imsg *imsg)
+{
+	struct msg_spool_opened	 m;
+	int			 fd;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || m.error > INT_MAX)
+		return (-1);
+	fd = imsg_get_fd(imsg);
+	if ((fd == -1) != (m.error != 0) || (fd != -1 && !deliverer_file(fd, m.octets))) {
+		if (fd != -1)
+			close(fd);
+		return (-1);
+	}
+	relay_opened(&m, fd);
+	return (0);
+}
+
+static int
+deliverer_moved(void *arg, struct imsg *imsg)
+{
+	struct msg_link	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) ? -1 : spool_moved(&m));
+}
+
+static int
+deliverer_closed(void *arg, struct imsg *imsg)
+{
+	struct session			*s;
+	struct msg_session_closed	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1)
+		return (-1);
+	if ((s = session_by_id(m.session)) == NULL || !s->opened || s->closed)
+		return (-1);
+	if (m.broken) {
+		log_warnx("%s: fetcher session %u broke the rules of the message pipe", s->label, s->id);
+		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session broke the rules");
+		session_kill(s);
+	}
+	session_closed(s);
+	return (0);
+}
+
+/* Where a message of a trial would go. */
+static int
+deliverer_tried(void *arg, struct imsg *imsg)
+{
+	struct session		*s;
+	struct msg_tried	 m;
+
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || (s = session_by_id(m.session)) == NULL ||
+	    s->trial == NULL || m.msgno == 0 || m.msgno > s->plan.count || s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
+		return (-1);
+	s->plan.msgs[m.msgno].state = MESSAGE_RECEIVED;
+	session_verdict(s, m.msgno, VERDICT_KEEP);
+	return (try_told(s, &m));
+}
+
+static int
+deliverer_told(void *arg, struct imsg *imsg)
+{
+	struct msg_told	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 ? -1 : ask_told(&m));
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Servers that delete, or hide, what was retrieved although the record leaves it there: none of the messages that a session
+ * brought is in the next whole listing.  Once may be somebody who deletes; twice in a row is told, once for the record.
+ */
+#include <stdio.h>
+
+#include "common/log.h"
+#include "rpopd/rpopd.h"
+
+#define VANISHED	2	/* sessions in a row */
+
+static void	 vanish_tell(struct session *);
+
+/*
+ * A row of the mailbox, which is in the listing or not.  One that is known by its digest only is in no listing, wherever its
+ * message is.
+ */
+void
+vanish_row(struct session *s, const struct seen_row *row, int listed)
+{
+	int64_t	 retrieved = s->task != NULL ? s->task->rs.retrieved : 0;
+
+	if (retrieved == 0 || row->since < retrieved || row->uidlen > PROTO_UID_MAX ||
+	    (row->state != SEEN_KEPT && row->state != SEEN_WAITING))
+		return;
+	if (listed)
+		s->plan.stayed++;
+	else if (row->gone == 0)
+		s->plan.vanished++;
+}
+
+/* Every row was seen, and the listing is whole; or nothing has changed since the last one. */
+void
+vanish_judge(struct session *s)
+{
+	struct record_state	*rs;
+
+	if (s->task == NULL || (rs = &s->task->rs)->retrieved == 0)
+		return;
+	rs->retrieved = 0;
+	if (rs->vanished >= VANISHED)
+		return;
+	if (s->plan.stayed > 0 || s->plan.vanished == 0)
+		rs->vanished = 0;
+	else if (++rs->vanished == VANISHED)
+		vanish_tell(s);
+}
+
+/*
+ * The session has ended: the next listing is to have what it left there.  Where all unique-ids were new, only what it retrieved told
+ * whether the messages were.
+ */
+void
+vanish_watch(struct session *s)
+{
+	if (s->plan.renumbered && s->discarded == 0)
+		vanish_judge(s);
+	if (s->task != NULL && s->leave && s->retrieved > 0)
+		s->task->rs.retrieved = s->epoch;
+}
+
+static void
+vanish_tell(struct session *s)
+{
+	char	 subject[PROTO_RECORD_SIZE + 80];
+
+	log_warnx("%s: %s: leave is 1, but what was retrieved is gone from the server at the next poll: rset = 1 may help, or a setting "
+	    "at the provider's site", s->label, s->where);
+	snprintf(subject, sizeof(subject), "%s: what was retrieved does not stay on the server", s->label);
+	notice_send(s->quota.account, s->label, subject,
+	    "Messages are to stay at %s, but twice in a row everything that had been retrieved from there was gone at the next poll. "
+	    "All of it was delivered here.\n\n"
+	    "Either another program of yours deletes it.\n"
+	    "Or the provider deletes or hides what a program has retrieved: look for a setting about POP3 at its site.\n"
+	    "Or the server marks for deletion what it hands out: then the administrator's setting rset = 1 for this record helps.\n",
+	    s->where);
+}

@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The master's view of one poll, from the dial to the last receipt.
+ *
+ *	TOKEN		waits for an access token, if the record logs in with one
+ *	DIALING		the dialer resolves and connects
+ *	STARTING	a fetcher was forked and has socket, pipe, parameters and secret; it logs in
+ *	LISTING		STAT is known, unique-ids come in
+ *	MATCHING	fingerprints were asked for: messages are to be deleted, or the server has renumbered them
+ *	FETCHING	the plan is out; receipts and verdicts
+ *	CLOSING		DONE or FAILED, or killed; waiting for the process to be gone and for the deliverer's last receipt
+ *
+ * A record is busy until both are in: otherwise a second session could retrieve what the first one's pipe still holds.
+ */
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/rpopd.h"
+#include "rpopd/token/token.h"
+
+#define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe: what one durability step of the deliverer spans */
+#define GRACE		30		/* s past the session's own limit before it is killed */
+#define TRIALS		0x80000000u	/* ids of sessions that try: they leave no trace, so the store need not know them */
+#define LAST_WORD	10		/* s for a fetcher that lost its deliverer, or is cut, to say that the server was in step */
+
+static int	 session_begin(struct task *, struct trial *);
+static void	 session_go(struct session *);
+static int	 session_channels(struct session *, int);
+static void	 session_parameters(struct session *);
+static void	 session_down(void *, const char *);
+static void	 session_timeout(int, short, void *);
+static void	 session_clock(struct session *, uint32_t);
+static void	 session_judge(struct session *);
+static int	 session_over(const struct session *);
+static void	 session_maybe_end(struct session *);
+static void	 session_sweep(int, short, void *);
+static void	 session_recorded(struct session *, int);
+static void	 session_slice(int, short, void *);
+static int	 session_ended(struct session *);
+static void	 session_end(struct session *);
+
+static struct event	 sweep, slice;
+static uint32_t		 trials;
+
+static const char *const state_names[] = { "token", "dialing", "starting", "listing", "matching", "fetching", "closing" };
+
+const char *
+session_state_str(enum session_state state)
+{
+	return (state < nitems(state_names) ? state_names[state] : "unknown");
+}
+
+/* Begin a poll of a record that is due.  0, or -1: not now (a child is not ready), nothing changed. */
+int
+session_start(struct task *t)
+{
+	return (session_begin(t, NULL));
+}
+
+/* The same for a session that only tries.  trial is the session's now. */
+int
+session_try(struct task *t, struct trial *trial)
+{
+	return (session_begin(t, trial));
+}
+
+static int
+session_begin(struct task *t, struct trial *trial)
+{
+	const struct record	*rec = t->rec;
+	struct child		*d, *template;
+	struct session		*s;
+	uint32_t		 id;
+
+	watch_look(t->why == WHY_TLS);
+	d = child_current(ROLE_DIALER);
+	template = child_current(ROLE_TEMPLATE);
+	if (template != NULL && template->served >= TEMPLATE_SESSIONS)
+		child_retire(ROLE_TEMPLATE);
+	if (d == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL)
+		return (-1);
+	if ((id = trial != NULL ? TRIALS | trials++ : state_next_session()) == 0)
+		return (-1);		/* the store is dead, and has said so */
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		fatal("session");
+	s->id = id;
+	s->fd = -1;
+	s->task = t;
+	s->mailbox = t->mailbox;
+	s->trial = trial;
+	s->begun = s->progress = clock_msec();
+	s->epoch = time(NULL);
+	s->leave = rec->leave;
+	s->no_capa = capa_skipped(t);
+	quota_set(&s->quota, rec);
+	s->mode = rec->mode;
+	snprintf(s->label, sizeof(s->label), "%s/%s", rec->owner, rec->name);
+	snprintf(s->where, sizeof(s->where), "%s:%u", rec->host, rec->port);
+	s->template = template;
+	child_use(template);
+	t->session = s;
+	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
+	master.nsessions++;
+	session_clock(s, master.config->settings.session_timeout + GRACE);
+	if (!token_wanted(rec))
+		s->token_ready = 1;
+	else if (token_get(s) != 1)
+		return (0);
+	session_dial(s, d);
+	return (0);
+}
+
+/* The dialer connected; fd is ours now. */
+void
+session_dialed(struct session *s, int fd, const char *address)
+{
+	HOOK("master.dialed");
+	child_release(s->dialer);
+	s->dialer = NULL;
+	if (s->state != SESSION_DIALING || s->task == NULL || s->stopping) {
+		close(fd);
+		session_fail(s, STAGE_CONNECT, WHY_STOPPED, "stopped");
+		return;
+	}
+	strlcat(s->where, " (", sizeof(s->where));
+	strlcat(s->where, address, sizeof(s->where));
+	strlcat(s->where, ")", sizeof(s->where));
+	strlcpy(s->address, address, sizeof(s->address));
+	s->fd = fd;
+	session_go(s);
+}
+
+/* Connected: go on, unless the deliverer is just being sent a routing table; session_sweep() calls again. */
+static void
+session_go(struct session *s)
+{
+	int	 fd = s->fd;
+
+	if (child_current(ROLE_DELIVERER) == NULL)
+		return;
+	s->fd = -1;
+	session_state(s, SESSION_STARTING);
+	if (session_channels(s, fd) == -1) {
+		session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, strerror(errno));
+		session_kill(s);
+	}
+}
+
+/*
+ * A new fetcher with its channel to us, the connection, and a pipe to the deliverer.  fd is consumed.  0, or -1 and errno; the
+ * caller kills the session.
+ */
+static int
+session_channels(struct session *s, int fd)
+{
+	uint32_t	 id = s->id;
+	int		 channel[2], pipe[2], size = PIPE_BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, PF_UNSPEC, channel) == -1) {
+		close(fd);
+		return (-1);
+	}
+	if (link_open(&s->link, channel[0], fetch_rules, fetch_nrules, s, session_down) == -1 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, PF_UNSPEC, pipe) == -1) {
+		close(fd);
+		close(channel[1]);
+		return (-1);
+	}
+	s->link.state = s->state;
+	s->link.name = s->label;
+	setsockopt(pipe[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	shutdown(pipe[0], SHUT_RD);	/* one way: who parses headers cannot talk back to who holds a password */
+	link_send(&s->template->link, IMSG_FORK, channel[1], &id, sizeof(id));
+	s->forked = 1;
+	s->template->served++;
+	session_open_deliverer(s, pipe[1]);
+	link_send(&s->link, IMSG_FETCH_SOCKET, fd, NULL, 0);
+	link_send(&s->link, IMSG_FETCH_PIPE, pipe[0], NULL, 0);
+	session_parameters(s);
+	return (0);
+}
+
+/* START, files and SECRET. */
+static void
+session_parameters(struct session *s)
+{
+	const struct record	*rec = s->task->rec;
+	const struct settings	*set = &master.config->settings;
+	struct msg_fetch_start	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.session = s->id;
+	session_tls_start(rec, &m);
+	m.auth = rec->auth;
+	m.apop = (rec->apop || rec->auth == AUTH_APOP) && set->use_apop;
+	m.token = s->grant != NULL;
+	m.port = rec->port;
+	m.leave = rec->leave;
+	m.no_capa = s->no_capa;
+	m.rset = rec->rset;
+	quota_start(s, &m);
+	m.idle_timeout = set->idle_timeout * 1000;
+	m.total_timeout = set->session_timeout * 1000;
+	strlcpy(m.host, rec->host, sizeof(m.host));
+	strlcpy(m.user, rec->user, sizeof(m.user));
+	strlcpy(m.record, s->label, sizeof(m.record));
+	link_send(&s->link, IMSG_FETCH_START, -1, &m, sizeof(m));
+	if (session_tls_files(s) == 0)
+		session_secret(s);
+}
+
+void
+session_state(struct session *s, enum session_state state)
+{
+	log_debug("%s: session %u %s -> %s", s->label, s->id, session_state_str(s->state), session_state_str(state));
+	s->state = state;
+	s->link.state = state;
+	s->progress = clock_msec();
+}
+
+struct session *
+session_by_id(uint32_t id)
+{
+	struct session	*s;
+
+	TAILQ_FOREACH(s, &master.sessions, entry)
+		if (s->id == id)
+			return (s);
+	return (NULL);
+}
+
+/* The poll failed; the first reason is the one that counts.  Before a fetcher exists this ends the session. */
+void
+session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+{
+	if (s->why == WHY_NONE && !s->done) {
+		s->why = why;
+		s->stage = stage;
+		strlcpy(s->error, text, sizeof(s->error));
+	}
+	if (s->state != SESSION_CLOSING)
+		session_state(s, SESSION_CLOSING);
+	session_maybe_end(s);
+}
+
+/* No more waiting: the process is killed; what the deliverer already has is still taken. */
+void
+session_kill(struct session *s)
+{
+	uint32_t	 id = s->id;
+
+	if (s->state != SESSION_CLOSING)
+		session_state(s, SESSION_CLOSING);
+	if (s->dialer != NULL) {
+		link_send(&s->dialer->link, IMSG_DIAL_CANCEL, -1, &id, sizeof(id));
+		child_release(s->dialer);
+		s->dialer = NULL;
+	}
+	if (s->forked && !s->exited && s->template != NULL)
+		link_send(&s->template->link, IMSG_FORK_KILL, -1, &id, sizeof(id));
+	session_maybe_end(s);
+}
+
+/*
+ * The session fails for a reason of ours.  Its fetcher ends at once, but says first whether the server's answers were in step: of one
+ * that is killed that is not known, and all that it had brought would be retrieved again.  Killed if it does not say so.
+ */
+void
+session_cut(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+{
+	session_fail(s, stage, why, text);
+	if (!s->forked || s->exited) {
+		session_kill(s);
+		return;
+	}
+	link_send(&s->link, IMSG_FETCH_CUT, -1, NULL, 0);
+	session_clock(s, LAST_WORD);
+}
+
+/* Finish the current message, delete what was delivered, QUIT; killed if that takes longer than STOP_SECONDS. */
+void
+session_stop(struct session *s)
+{
+	if (s->stopping)
+		return;
+	s->stopping = 1;
+	if (s->state <= SESSION_DIALING) {
+		session_fail(s, STAGE_CONNECT, WHY_STOPPED, "stopped");
+		session_kill(s);
+		return;
+	}
+	commit_undefer(s);
+	link_send(&s->link, IMSG_FETCH_STOP, -1, NULL, 0);
+	session_clock(s, STOP_SECONDS);
+}
+
+/* The deliverer could not take a message: the record has failed, but what was delivered is still deleted properly. */
+void
+session_refused(struct session *s, enum fail_why why, const char *text)
+{
+	if (s->why == WHY_NONE) {
+		s->why = why;
+		s->stage = STAGE_DELIVER;
+		strlcpy(s->error, text, sizeof(s->error));
+	}
+	session_stop(s);
+}
+
+/* Leave to DELE, or not: queued until session_flush() or a full frame. */
+void
+session_verdict(struct session *s, uint32_t msgno, enum verdict verdict)
+{
+	if (s->frame_len + 5 > sizeof(s->frame))
+		session_flush(s);
+	memcpy(s->frame + s->frame_len, &msgno, 4);
+	s->frame[s->frame_len + 4] = verdict;
+	if (s->frame_len == 0)
+		session_later();
+	s->frame_len += 5;
+}
+
+void
+session_flush(struct session *s)
+{
+	if (s->frame_len > 0)
+		link_send(&s->link, IMSG_FETCH_VERDICT, -1, s->frame, s->frame_len);
+	s->frame_len = 0;
+}
+
+/* The template says that the process is gone (or the template itself is, and took it along). */
+void
+session_exited(struct session *s)
+{
+	if (s->exited)
+		return;
+	s->exited = 1;
+	session_judge(s);
+}
+
+/* Process gone and its channel read to the end: only now is it known that it has not said DONE. */
+static void
+session_judge(struct session *s)
+{
+	if (s->exited && !s->link.open && !s->done && !s->excused && s->why == WHY_NONE)
+		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session died");
+	session_maybe_end(s);
+}
+
+/* The deliverer has sent the last receipt of this session. */
+void
+session_closed(struct session *s)
+{
+	s->closed = 1;
+	session_maybe_end(s);
+}
+
+/*
+ * The deliverer died: every session that had a pipe to it fails, and its fetcher has a moment to say so too.  They end when it is
+ * back and has named its suspects (deliverer_suspects), so that a message can still be found by session and number.
+ */
+void
+session_deliverer_died(void)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+		if (!s->opened || s->closed)
+			continue;
+		s->orphaned = 1;
+		session_fail(s, STAGE_DELIVER, WHY_LOCAL_TEMP, "the deliverer died; messages in flight stay on the server");
+		session_clock(s, LAST_WORD);
+	}
+}
+
+/* The deliverer has named its suspects, or will never be back: nothing more is to be learned of what it held. */
+void
+session_close_orphans(void)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+		if (s->orphaned && !s->closed)
+			session_closed(s);
+}
+
+/* The fetcher's channel is at its end, or the fetcher broke the rules: then it is killed. */
+static void
+session_down(void *arg, const char *why)
+{
+	struct session	*s = arg;
+
+	if (why != NULL) {
+		log_warnx("%s: session %u broke the rules: %s", s->label, s->id, why);
+		session_fail(s, STAGE_RETR, WHY_LOCAL_TEMP, "the fetcher session broke the rules");
+		session_kill(s);
+	}
+	session_judge(s);
+}
+
+static void
+session_timeout(int fd, short event, void *arg)
+{
+	struct session	*s = arg;
+
+	(void)fd;
+	(void)event;
+	if (s->unrecorded) {
+		session_recorded(s, plan_record(s));
+		return;
+	}
+	session_fail(s, s->state == SESSION_TOKEN ? STAGE_TOKEN : s->state == SESSION_DIALING ? STAGE_CONNECT : STAGE_RETR,
+	    s->stopping ? WHY_STOPPED : s->state == SESSION_TOKEN ? WHY_TOKEN_TEMP : WHY_TIMEOUT,
+	    s->stopping ? "stopped, did not end in time" : "the session took too long");
+	session_kill(s);
+}
+
+static void
+session_clock(struct session *s, uint32_t seconds)
+{
+	struct timeval	 tv = { seconds, 0 };
+
+	if (event_initialized(&s->timer))
+		evtimer_del(&s->timer);
+	evtimer_set(&s->timer, session_timeout, s);
+	evtimer_add(&s->timer, &tv);
+}
+
+static int
+session_over(const struct session *s)
+{
+	return (s->state == SESSION_CLOSING && s->dialer == NULL && !s->unrecorded && !s->working && (!s->forked || (s->exited && !s->link.open)) &&
+	    (!s->opened || s->closed));
+}
+
+/* The end of a session that has logged in.  While the store is locked the record stays busy. */
+void
+session_confirm(struct session *s, int quit_ok)
+{
+	if (s->plan.msgs != NULL)
+		session_recorded(s, plan_confirm(s, quit_ok));
+}
+
+/* As plan_record() said. */
+static void
+session_recorded(struct session *s, int rv)
+{
+	if (rv == 1)
+		session_clock(s, 1);
+	if (rv == STATE_MORE)
+		session_work(s);
+	else if (s->working)
+		session_worked(s);
+	else
+		session_maybe_end(s);
+}
+
+/* Its fetcher is not heard meanwhile: it waits for the plan, or has said its last word. */
+void
+session_work(struct session *s)
+{
+	struct timeval	 tv = { 0, 0 };
+
+	s->working = 1;
+	link_pause(&s->link, 1);
+	if (!event_initialized(&slice))
+		evtimer_set(&slice, session_slice, NULL);
+	if (!evtimer_pending(&slice, NULL))
+		evtimer_add(&slice, &tv);
+}
+
+void
+session_worked(struct session *s)
+{
+	s->working = 0;
+	link_pause(&s->link, 0);
+	session_maybe_end(s);
+}
+
+/* One slice of one session, in turn; then the event loop, and the next one. */
+static void
+session_slice(int fd, short event, void *arg)
+{
+	static uint32_t	 last;
+	struct session	*s, *first = NULL, *next = NULL;
+	struct timeval	 tv = { 0, 0 };
+	int		 n = 0;
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	TAILQ_FOREACH(s, &master.sessions, entry) {
+		if (!s->working)
+			continue;
+		n++;
+		if (first == NULL || s->id < first->id)
+			first = s;
+		if (s->id > last && (next == NULL || s->id < next->id))
+			next = s;
+	}
+	if (n == 0)
+		return;
+	evtimer_add(&slice, &tv);	/* and finds nothing at last */
+	s = next != NULL ? next : first;
+	last = s->id;
+	if (s->ending == SESSION_ENDING) {
+		if (plan_end(s) != STATE_MORE) {
+			s->ending = SESSION_ENDED;
+			session_worked(s);
+		}
+	} else if (s->unrecorded)
+		session_recorded(s, plan_record(s));
+	else
+		fetch_slice(s);
+}
+
+/* Every side has ended: freed from the event loop, since a handler of its own link may be on the stack. */
+static void
+session_maybe_end(struct session *s)
+{
+	if (session_over(s))
+		session_later();
+}
+
+void
+session_later(void)
+{
+	struct timeval	 tv = { 0, 0 };
+
+	if (!event_initialized(&sweep))
+		evtimer_set(&sweep, session_sweep, NULL);
+	if (!evtimer_pending(&sweep, NULL))
+		evtimer_add(&sweep, &tv);
+}
+
+/* Send the verdicts of this turn; go on with sessions that waited, free those that ended, start others. */
+static void
+session_sweep(int fd, short event, void *arg)
+{
+	struct session	*s, *next;
+	struct child	*d = child_current(ROLE_DIALER);
+
+	(void)fd;
+	(void)event;
+	(void)arg;
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+		session_flush(s);
+		if (s->state == SESSION_TOKEN && s->token_ready && s->task != NULL && d != NULL)
+			session_dial(s, d);
+		if (s->state == SESSION_DIALING && s->fd != -1)
+			session_go(s);
+		if (session_over(s) && session_ended(s))
+			session_end(s);
+	}
+	sched_run();
+	rpopd_maybe_exit();
+}
+
+/* 1: what it has to say about its messages is recorded; 0: in slices. */
+static int
+session_ended(struct session *s)
+{
+	if (s->trial != NULL || s->ending == SESSION_ENDED)
+		return (1);
+	s->ending = SESSION_ENDING;
+	if (plan_end(s) == STATE_MORE) {
+		session_work(s);
+		return (0);
+	}
+	s->ending = SESSION_ENDED;
+	return (1);
+}
+
+static void
+session_end(struct session *s)
+{
+	link_close(&s->link);
+	if (s->fd != -1)
+		close(s->fd);
+	evtimer_del(&s->timer);
+	if (master.token == s)
+		master.token = NULL;
+	if (s->template != NULL)
+		child_release(s->template);
+	TAILQ_REMOVE(&master.sessions, s, entry);
+	master.nsessions--;
+	if (s->trial != NULL)
+		try_end(s);
+	else {
+		body_sweep();		/* what its listing did not name may have been wanted */
+		spot_remember(s);
+		report_session(s);
+	}
+	token_leave(s);
+	routing_release(s->routing);
+	plan_free(&s->plan);
+	freezero(s, sizeof(*s));
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A trial: a session that logs in, lists, and reads headers (TOP n 0), so that somebody at rpopctl(8) learns where the messages
+ * would go.  Nothing is retrieved, deleted, delivered or stored; the deliverer decides and tells, and keeps nothing.
+ *
+ * It runs beside the schedule: the record is busy meanwhile and has its place in the schedule back afterwards.  What the trial
+ * finds out says nothing about record or host, except how often the server wants logins.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "rpopd/rpopd.h"
+#include "rpopd/token/token.h"
+
+#define TRY_MESSAGES	1000	/* the newest ones are looked at */
+
+enum known { KNOWN_NOT, KNOWN_UNNAMED, KNOWN_KEPT, KNOWN_DELE, KNOWN_DELETED, KNOWN_WAITING, KNOWN_MARKED, KNOWN_MARK,
+	KNOWN_OVERSIZE, KNOWN_HEADER, KNOWN_SUSPECT, KNOWN_ASIDE, KNOWN_MAX };
+
+struct trial {
+	struct client	*client;	/* who asked; NULL: gone */
+	int64_t		 due;		/* of the task, as it was */
+	uint32_t	 period;	/* likewise */
+	uint32_t	 first;		/* message looked at */
+	uint32_t	 asked, told, refused;	/* headers */
+	uint32_t	 counts[KNOWN_MAX];
+	int		 listed;	/* there is something to say */
+	uint8_t		*known;		/* enum known, by message number; NULL before the listing */
+	char		 refusal[PROTO_TEXT_SIZE];	/* the last one */
+};
+
+static const struct {
+	const char	*state, *what;
+}			 words[KNOWN_MAX] = {
+	[KNOWN_NOT] =		{ "new", "would be retrieved" },
+	[KNOWN_UNNAMED] =	{ "unnamed", "no unique-id to trust: would be retrieved and compared with what was delivered" },
+	[KNOWN_KEPT] =		{ "delivered", "delivered before, would stay on the server" },
+	[KNOWN_DELE] =		{ "delivered", "delivered before, would be deleted" },
+	[KNOWN_DELETED] =	{ "again", "was deleted and is listed again: would be retrieved and compared with what was delivered" },
+	[KNOWN_WAITING] =	{ "waiting", "taken before; a next hop has not yet answered for all of its recipients" },
+	[KNOWN_MARKED] =	{ "marked", "counts as delivered" },
+	[KNOWN_MARK] =		{ "marked", "would count as delivered at the first poll" },
+	[KNOWN_OVERSIZE] =	{ "oversize", "over max_size: would stay on the server" },
+	[KNOWN_HEADER] =	{ "oversize", "over max_size: only its header would be delivered, once" },
+	[KNOWN_SUSPECT] =	{ "suspect", "polls failed at it: would be retrieved alone, and is not looked at now" },
+	[KNOWN_ASIDE] =		{ "aside", "set aside after polls failed at it, and not looked at now" },
+};
+
+static struct task	*try_task(const char *);
+static plan_step	 try_walk;
+static int		 try_row(void *, const struct seen_row *);
+static enum known	 try_judge(const struct session *, const struct seen_row *, enum known);
+static void		 try_size(struct session *, uint32_t);
+static void		 try_show(struct session *, uint32_t, const char *);
+static void		 try_schedule(const struct trial *, struct task *);
+static void		 try_answer(const struct session *);
+static void		 try_summary(const struct session *, char *, size_t);
+
+/*
+ * Begin a trial of the record account/record.  0: the answer will come through control_tried_end(); with a sentence 1: not yet,
+ * it will be possible soon, or -1: it is not.
+ */
+int
+try_start(struct client *c, const char *name, char *err, size_t errsize)
+{
+	struct trial	*trial;
+	struct task	*t;
+	int		 rv;
+
+	if ((t = try_task(name)) == NULL)
+		snprintf(err, errsize, "no such record; name it as account/record");
+	else if ((rv = sched_permits(t, err, errsize)) != 0)
+		return (rv);
+	else if (host_full(t->host)) {
+		snprintf(err, errsize, "as many sessions with %s as host_sessions permits are running; try again later",
+		    t->rec->host);
+		return (1);
+	} else {
+		if ((trial = calloc(1, sizeof(*trial))) == NULL)
+			fatal("trial");
+		trial->client = c;
+		trial->due = t->due;
+		trial->period = t->rec->period;
+		if (session_try(t, trial) == 0) {
+			host_join(t->session, t->host);
+			sched_remove(t);
+			return (0);
+		}
+		free(trial);
+		snprintf(err, errsize, "a process that it takes is not running; see the log");
+		return (1);
+	}
+	return (-1);
+}
+
+static struct task *
+try_task(const char *name)
+{
+	size_t	 i;
+
+	for (i = 0; i < master.ntasks && strchr(name, '/') != NULL; i++)
+		if (sched_named(&master.tasks[i], name))
+			return (&master.tasks[i]);
+	return (NULL);
+}
+
+void
+try_abandon(const struct client *c)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+		if (s->trial != NULL && s->trial->client == c) {
+			s->trial->client = NULL;
+			session_stop(s);
+		}
+}
+
+/* The server's wish between logins is obeyed by everybody. */
+void
+try_login(struct session *s, const struct msg_fetch_stat *m)
+{
+	if (s->task != NULL)
+		retry_learn(s->task, WHY_NONE, m->login_delay);
+}
+
+/* In place of plan_make(), likewise in steps: what is known of each message, and TOP for the newest ones.  Reads the store only. */
+enum plan_result
+try_plan(struct session *s, enum listing listing)
+{
+	struct plan	*p = &s->plan;
+	struct trial	*trial = s->trial;
+	uint32_t	 i;
+	int		 listed;
+
+	for (i = 1; i <= p->count && listing == LISTING_CONFUSED; i++)
+		p->msgs[i].uid_len = 0;
+	if (plan_index(p) == -1 || (trial->known = calloc((size_t)p->count + 1, 1)) == NULL ||
+	    (listed = state_listed(s->mailbox)) == -1)
+		return (PLAN_FAILED);
+	for (i = 1; i <= p->count; i++)
+		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED : !listed && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
+	memset(&p->work, 0, sizeof(p->work));
+	return (try_walk(s));
+}
+
+/* A step: over all rows; then it is known what would be done. */
+static enum plan_result
+try_walk(struct session *s)
+{
+	struct plan	*p = &s->plan;
+	struct trial	*trial = s->trial;
+	uint32_t	 i;
+	int		 rv;
+
+	if ((rv = state_seen_slice(s->mailbox, &p->work.at, try_row, s)) == -1)
+		return (PLAN_FAILED);
+	if (rv == STATE_MORE)
+		return (plan_more(s, try_walk));
+	trial->listed = 1;
+	trial->first = p->count > TRY_MESSAGES ? p->count - TRY_MESSAGES + 1 : 1;
+	for (i = 1; i <= p->count; i++) {
+		try_size(s, i);
+		trial->counts[trial->known[i]]++;
+		if (i < trial->first)
+			continue;
+		if (s->has_top && trial->known[i] < KNOWN_SUSPECT) {
+			p->msgs[i].action = PLAN_HEADERS;
+			p->msgs[i].state = MESSAGE_PLANNED;
+			trial->asked++;
+		} else
+			try_show(s, i, "");
+	}
+	return (PLAN_READY);
+}
+
+static int
+try_row(void *arg, const struct seen_row *row)
+{
+	struct session	*s = arg;
+	uint32_t	 n = row->uidlen <= PROTO_UID_MAX ? plan_find(&s->plan, row->uid, row->uidlen) : 0;
+
+	if (n != 0) {
+		s->trial->known[n] = try_judge(s, row, s->trial->known[n]);
+		s->plan.msgs[n].oversize = row->oversize;
+	}
+	return (0);
+}
+
+/* As the tables in plan.c say; was: without a row. */
+static enum known
+try_judge(const struct session *s, const struct seen_row *row, enum known was)
+{
+	int	 expired = s->quota.leave_days != 0 && s->epoch - row->since >= (int64_t)s->quota.leave_days * 86400;
+
+	if (row->state == SEEN_MARKED)
+		return (KNOWN_MARKED);
+	if (row->state == SEEN_WAITING)
+		return (KNOWN_WAITING);
+	if (row->state == SEEN_KEPT || ((row->state == SEEN_DELETING || row->state == SEEN_DENIED) && row->gone == 0))
+		return (!s->leave || expired ? KNOWN_DELE : KNOWN_KEPT);
+	if (row->deaths >= PLAN_DEATHS || row->failures >= PLAN_FAILURES)
+		return (KNOWN_ASIDE);
+	if (row->deaths > 0 || row->failures > 0)
+		return (KNOWN_SUSPECT);
+	return (row->state == SEEN_NEVER ? was : KNOWN_DELETED);
+}
+
+/* Over max_size, and it would be retrieved otherwise. */
+static void
+try_size(struct session *s, uint32_t msgno)
+{
+	const struct message	*m = &s->plan.msgs[msgno];
+	uint8_t			*known = &s->trial->known[msgno];
+
+	if (s->quota.max_size == 0 || m->size <= s->quota.max_size ||
+	    (*known != KNOWN_NOT && *known != KNOWN_UNNAMED && *known != KNOWN_DELETED))
+		return;
+	*known = s->quota.headers_only && *known != KNOWN_UNNAMED && m->oversize < OVERSIZE_HEADER ? KNOWN_HEADER : KNOWN_OVERSIZE;
+}
+
+/* The deliverer has decided.  0, or -1: not what a deliverer says. */
+int
+try_told(struct session *s, const struct msg_tried *m)
+{
+	const char	*p;
+
+	for (p = m->text; *p != '\0'; p++)
+		if ((*p < ' ' || *p > '~') && *p != '\n')
+			return (-1);
+	s->trial->told++;
+	try_show(s, m->msgno, m->text);
+	return (0);
+}
+
+void
+try_skipped(struct session *s, uint32_t msgno, const char *text)
+{
+	char	 line[PROTO_TEXT_SIZE + 32];
+
+	s->trial->refused++;
+	strlcpy(s->trial->refusal, text, sizeof(s->trial->refusal));
+	snprintf(line, sizeof(line), "its header was refused: %s\n", text);
+	try_show(s, msgno, line);
+}
+
+static void
+try_show(struct session *s, uint32_t msgno, const char *text)
+{
+	const struct message	*m = &s->plan.msgs[msgno];
+	enum known		 known = s->trial->known[msgno];
+	struct ctl_tried	 out;
+
+	if (s->trial->client == NULL)
+		return;
+	memset(&out, 0, sizeof(out));
+	out.msgno = msgno;
+	out.size = m->size;
+	strlcpy(out.state, words[known].state, sizeof(out.state));
+	strlcpy(out.what, words[known].what, sizeof(out.what));
+	memcpy(out.uid, plan_uid(&s->plan, m), m->uid_len);
+	strlcpy(out.text, text, sizeof(out.text));
+	control_tried(s->trial->client, &out);
+}
+
+/*
+ * The session is over: the record goes back to where it was in the schedule, and who asked gets the last word.  An access token
+ * that was refused is replaced once, as for a poll.
+ */
+void
+try_end(struct session *s)
+{
+	struct trial	*trial = s->trial;
+	struct task	*t = s->task;
+
+	host_leave(s);
+	if (t != NULL) {
+		t->session = NULL;
+		t->tried = clock_msec();
+		if (s->why == WHY_TOO_SOON)
+			retry_learn(t, s->why, s->login_delay);
+		if (token_refused(s, t) && trial->client != NULL && session_try(t, trial) == 0) {
+			host_join(t->session, t->host);
+			return;
+		}
+		try_schedule(trial, t);
+	}
+	if (trial->client != NULL)
+		try_answer(s);
+	free(trial->known);
+	free(trial);
+}
+
+/* A reload may have changed the period; poll-now may have come meanwhile. */
+static void
+try_schedule(const struct trial *trial, struct task *t)
+{
+	if (t->rec->period != 0 && t->again)
+		sched_add(t, clock_msec());
+	else if (t->rec->period != 0 && trial->due != INT64_MAX && trial->period == t->rec->period)
+		sched_add(t, trial->due);
+	else
+		sched_next(t);
+	t->again = 0;
+}
+
+static void
+try_answer(const struct session *s)
+{
+	const struct trial	*trial = s->trial;
+	struct ctl_text		 m;
+	size_t			 n;
+	int			 ok = 0;
+
+	n = snprintf(m.text, sizeof(m.text), "%.180s: %.100s: ", s->label, s->where);
+	if (s->why != WHY_NONE)
+		snprintf(m.text + n, sizeof(m.text) - n, "%s: %s", fetch_stage_str(s->stage), s->error);
+	else if (!trial->listed || trial->told + trial->refused < trial->asked)
+		strlcat(m.text, s->orphaned ? "the deliverer died meanwhile" : "ended before everything was looked at", sizeof(m.text));
+	else if (s->plan.count > 0 && !s->has_top)
+		strlcat(m.text, "the server has no TOP: where its messages would go cannot be told without retrieving them",
+		    sizeof(m.text));
+	else if (trial->asked > 0 && trial->told == 0)
+		snprintf(m.text + n, sizeof(m.text) - n, "the server gives no header (TOP): %s", trial->refusal);
+	else {
+		ok = 1;
+		try_summary(s, m.text, sizeof(m.text));
+	}
+	log_info("%s: %s: tried: %u message%s looked at, nothing changed", s->label, s->where, trial->told, PLURAL(trial->told));
+	control_tried_end(trial->client, ok, m.text);
+}
+
+/* Appended: how many there are of each state. */
+static void
+try_summary(const struct session *s, char *text, size_t size)
+{
+	const struct trial	*trial = s->trial;
+	char			 part[64];
+	size_t			 i;
+	uint32_t		 count;
+
+	snprintf(part, sizeof(part), "%u message%s", s->plan.count, s->plan.count == 1 ? "" : "s");
+	strlcat(text, part, size);
+	for (i = 0; i < KNOWN_MAX; i++) {
+		count = trial->counts[i];
+		if (i + 1 < KNOWN_MAX && strcmp(words[i].state, words[i + 1].state) == 0)
+			count += trial->counts[++i];
+		snprintf(part, sizeof(part), ", %u %s", count, words[i].state);
+		if (count > 0)
+			strlcat(text, part, size);
+	}
+	snprintf(part, sizeof(part), "; only the newest %d were looked at", TRY_MESSAGES);
+	if (trial->first > 1)
+		strlcat(text, part, size);
+	if (state_renumber_get(s->mailbox) > RENUMBER_NOT)
+		strlcat(text, "; the record is paused, see 'renumbered' in rpopctl(8)", size);
+	strlcat(text, "; nothing was changed", size);
+}

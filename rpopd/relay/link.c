@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: ISC */
+/* What a sender process may say: the fate of each recipient of each message it has, in order, and the end of its session. */
+#include <string.h>
+
+#include "rpopd/rpopd.h"
+
+#define SIZE(type)	sizeof(type), sizeof(type)
+
+static int	 sender_rcpt(void *, struct imsg *);
+static int	 sender_mail(void *, struct imsg *);
+static int	 sender_end(void *, struct imsg *);
+static int	 sender_printable(const char *, size_t);
+
+const struct rule	 sender_rules[] = {
+	{ IMSG_LOG, SIZE(struct msg_log), 0, RULES_ANY, worker_log },
+	{ IMSG_SENT_RCPT, SIZE(struct msg_sent_rcpt), 0, RULES_ANY, sender_rcpt },
+	{ IMSG_SENT_MAIL, SIZE(struct msg_sent_mail), 0, RULES_ANY, sender_mail },
+	{ IMSG_SENT_END, SIZE(struct msg_sent_end), 0, RULES_ANY, sender_end },
+};
+const size_t	 sender_nrules = nitems(sender_rules);
+
+static int
+sender_rcpt(void *arg, struct imsg *imsg)
+{
+	struct msg_sent_rcpt	 m;
+
+	if (rules_payload(imsg, &m) == -1 || m.result < SEND_ACCEPTED || m.result > SEND_DOUBT || m.code > 599 ||
+	    !sender_printable(m.status, sizeof(m.status)) || !sender_printable(m.text, sizeof(m.text)))
+		return (-1);
+	return (job_sent_rcpt(arg, &m));
+}
+
+static int
+sender_mail(void *arg, struct imsg *imsg)
+{
+	struct msg_sent_mail	 m;
+
+	return (rules_payload(imsg, &m) == -1 ? -1 : job_sent_mail(arg, &m));
+}
+
+static int
+sender_end(void *arg, struct imsg *imsg)
+{
+	struct msg_sent_end	 m;
+
+	if (rules_payload(imsg, &m) == -1 || m.why >= WHY_MAX || m.temp > 1 || !sender_printable(m.text, sizeof(m.text)))
+		return (-1);
+	return (job_sent_end(arg, &m));
+}
+
+/* A string, and one that may stand in a log, a report and a terminal. */
+static int
+sender_printable(const char *s, size_t size)
+{
+	if (!proto_str(s, size))
+		return (0);
+	for (; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			return (0);
+	return (1);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: ISC */
+/* The beginning of a connection to a next hop: a socket in the file system, and what the sender needs to log in. */
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <string.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "rpopd/rpopd.h"
+
+static void	 login_part(struct worker *, uint32_t, const uint8_t *, size_t);
+
+/* A connected non-blocking socket; -1 with a sentence. */
+int
+login_socket(const char *path, char *err, size_t errsize)
+{
+	struct sockaddr_un	 sun;
+	int			 fd;
+
+	memset(&sun, 0, sizeof(sun));
+	sun.sun_family = AF_UNIX;
+	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path))
+		errno = ENAMETOOLONG;
+	else if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) != -1) {
+		if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+			return (fd);
+		close(fd);
+	}
+	snprintf(err, errsize, "%s: %s", path, strerror(errno));
+	return (-1);
+}
+
+/* fd is consumed.  0, or -1 with a sentence. */
+int
+login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *err, size_t errsize)
+{
+	struct msg_send_start	 m;
+	struct pem		 ca = { NULL, 0 };
+	uint8_t			 secret[PROTO_SECRET_MAX];
+	ssize_t			 len = 0;
+	size_t			 off, n;
+
+	if ((row->ca_file[0] != '\0' && pem_read(PEM_CA, row->ca_file, &ca, err, errsize) == -1) || (row->user[0] != '\0' &&
+	    (len = config_nexthop_secret(master.opt.store, row, secret, err, errsize)) == -1)) {
+		pem_free(&ca);
+		close(fd);
+		return (-1);
+	}
+	memset(&m, 0, sizeof(m));
+	m.id = sender->id;
+	m.protocol = row->protocol;
+	m.tls = row->tls;
+	m.own_ca = ca.len > 0;
+	m.auth = row->user[0] != '\0';
+	m.xclient = row->xclient;
+	m.null_sender = row->null_sender;
+	m.keep_trace = row->keep_trace;
+	m.timeout = row->timeout * 1000;
+	strlcpy(m.helo, row->helo[0] != '\0' ? row->helo : master.config->settings.hostname, sizeof(m.helo));
+	strlcpy(m.tls_name, row->tls_name[0] != '\0' ? row->tls_name : row->host, sizeof(m.tls_name));
+	strlcpy(m.user, row->user, sizeof(m.user));
+	link_send(&sender->link, IMSG_SEND_START, fd, &m, sizeof(m));
+	for (off = 0; off < ca.len; off += n) {
+		n = ca.len - off < PROTO_FRAME_MAX ? ca.len - off : PROTO_FRAME_MAX;
+		login_part(sender, IMSG_SEND_CA, ca.data + off, n);
+	}
+	login_part(sender, IMSG_SEND_SECRET, secret, len);
+	explicit_bzero(secret, sizeof(secret));
+	pem_free(&ca);
+	return (0);
+}
+
+static void
+login_part(struct worker *sender, uint32_t type, const uint8_t *octets, size_t len)
+{
+	struct msg_send_part	 part = { sender->id, 0 };
+	uint8_t			 data[sizeof(part) + PROTO_FRAME_MAX];
+
+	memcpy(data, &part, sizeof(part));
+	memcpy(data + sizeof(part), octets, len);
+	link_send(&sender->link, type, -1, data, sizeof(part) + len);
+	explicit_bzero(data, sizeof(part) + len);
+}

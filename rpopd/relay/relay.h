@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Recipients that are handed on to a next hop, and the quarantine.  Included by rpopd.h.
+ *
+ *	state/relay.c	their rows in state.db
+ *	state/hop.c	next hops, as long as something waits for them
+ *	state/body.c	rows whose file is missing, and those that are on their way
+ *	relay.c		which row is due, connections per next hop, pauses
+ *	relay/job.c	one connection: dial, messages, results
+ *	relay/login.c	what it begins with
+ *	relay/result.c	what a result means for its row, and the commit of it
+ *	relay/body.c	files that are missing: wanted again, found, or lost
+ *	relay/writable.c	whether results could be written down
+ *	relay/dsn.c	what is said of failures
+ *	quarantine_note.c	what is said of the quarantine
+ *	relay/link.c	the channel of a sender process
+ */
+#ifndef RELAY_H
+#define RELAY_H
+
+#include <sys/queue.h>
+#include <sys/tree.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ipc/proto.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+
+struct child;
+struct config;
+struct imsg;
+struct nexthop_row;
+struct worker;
+
+enum relay_state { RELAY_WAITING = 0, RELAY_QUARANTINED = 1, RELAY_FAILED = 2 };
+
+enum relay_body {			/* of a row's file */
+	BODY_WANTED = 0,	/* missing: the message is to be retrieved again, and is not final */
+	BODY_HERE = 1,		/* in the spool, when it was last looked for */
+	BODY_LOST = 2		/* missing, and nobody has the message any more */
+};
+
+struct relay_row {			/* a row of table relay */
+	int64_t		 id;
+	int64_t		 mailbox;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	uint32_t	 nexthop;
+	enum notify	 notify;
+	enum seen_state	 after;
+	enum relay_state state;
+	enum relay_body	 body;
+	int64_t		 arrived, next;		/* epoch */
+	uint8_t		 digest[PROTO_DIGEST_LEN];	/* of the message, as in its seen row */
+	int		 has_digest;		/* 0: a report, or of an older schema */
+	int64_t		 sent;			/* epoch; 0: it is not on its way to its next hop */
+	uint32_t	 tries;
+	char		 link[PROTO_LINK_SIZE];
+	char		 dest[PROTO_DEST_SIZE];
+	char		 original[PROTO_ADDR_SIZE];
+	char		 sender[PROTO_SENDER_SIZE];
+	char		 client[PROTO_CLIENT_SIZE];
+	char		 status[PROTO_TEXT_SIZE];
+};
+
+struct relay_change {			/* what became of a row; one transaction for many */
+	int64_t		 id;
+	enum {
+		RELAY_DONE,		/* accepted, or dropped from the quarantine: the row goes */
+		RELAY_AGAIN,		/* next, tries + 1, status */
+		RELAY_HOLD,		/* quarantined, status */
+		RELAY_FAIL,		/* failed for good, status; its report is due */
+		RELAY_RELEASE,		/* waiting, due now, arrived now, tries 0; dest and nexthop too if dest is not empty */
+		RELAY_MOVE,		/* to table pending: dest, or what the row has if that is empty, is a Maildir */
+		RELAY_WANT,		/* its file is missing: wanted, and the seen row says WAITING whatever it said */
+		RELAY_LOST,		/* likewise, and the message cannot be had again */
+		RELAY_REHOP,		/* nexthop; arrived now, due now, tries 0 */
+		RELAY_FOUND		/* its file is there again */
+	}		 what;		/* DONE, HOLD, MOVE, LOST, FOUND: with the last open row the seen row becomes row.after */
+	int64_t		 next;
+	uint32_t	 nexthop;
+	const char	*status;	/* NULL: as it was */
+	const char	*dest;		/* RELEASE, MOVE */
+	int		 doubt;		/* AGAIN: the reply was lost: counted */
+	/* out */
+	int		 last;		/* DONE, HOLD, MOVE: no row of its message is waiting or failed any more */
+	int64_t		 pending;	/* MOVE: id of the pending row */
+};
+
+/* Every row by id, of all messages or of one; cb returns 0 to go on, and must not call the store. */
+int	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);
+int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
+	    void *arg);
+int	 state_relay_get(int64_t id, struct relay_row *);	/* 1, 0: no such row, -1 */
+int64_t	 state_relay_count(void);	/* of all states */
+int	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* of every row whose file may be there; as above */
+/*
+ * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row
+ * that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
+ */
+int	 state_relay_change(struct relay_change *, size_t n);
+/*
+ * A report was made about these rows of one message: they go, and one for the report comes in their place (nexthop > 0), or a
+ * pending row (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender
+ * is null; and no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  0,
+ * 1: locked, -1; or 2: no such rows, the report is to be removed.
+ */
+struct relay_report {
+	const char	*link, *dest;
+	const char	*sender, *about;	/* whom it is for, in the end; for table told */
+	uint32_t	 nexthop;
+};
+int	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *, int64_t *made);
+
+/* state/hop.c */
+
+/*
+ * The rows of a store that was loaded get ids that no other next hop ever had or will have, and everything in the config that names
+ * one, too.  Next hops that are in it no longer are remembered as gone.  0, 1: locked, -1.
+ */
+int	 state_hops(struct config *, int64_t now);
+int	 state_hop_name(uint32_t id, char *name, size_t size);	/* 1, 0: never heard of, -1 */
+/* Next hops of this name that are gone; ids into list, at most n of them.  How many, or -1. */
+ssize_t	 state_hops_gone(const char *name, uint32_t *list, size_t n);
+
+/* state/body.c */
+
+/* Rows that are wanted, and whose server has the message no longer; some of them if they are many. */
+int	 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg);
+/* They are handed on now: nothing is sent unless this is written.  Without an fsync.  0, 1: locked, -1. */
+int	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
+/*
+ * A durable write, to know that there can be one.  The first of a life also counts what was on its way when the last one ended: in
+ * doubt, once.
+ */
+int	 state_relay_prove(int first, int64_t now);
+
+/* state/rcpt.c: the row that a recipient of a committed message got, but for its id.  0, or -1: it is not one for table relay. */
+int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
+
+/*
+ * commit.c calls relay_committed() (relay.c) with the new rows of one message, quarantined and failed ones too, when they are
+ * durable and the deliverer has been told.
+ *
+ * poll/defer.c: commit_relay_tried() is called by relay.c when a row has had its first result and that is durable
+ * (state_relay_change(), state_relay_reported()), or when none is to be expected soon (its next hop is in a pause).  The session
+ * that brought the message waits for that, DEFER_SECONDS at most, and is then told to delete it if every recipient is final.
+ * Calls for rows that nobody waits for, and repeated ones, do no harm.
+ */
+void	 relay_committed(const struct relay_row *, size_t);
+void	 relay_attached(const struct receipt *);	/* likewise: rows that were wanted have links of it */
+void	 commit_relay_tried(int64_t id);
+
+/*
+ * spool.c: what the deliverer is told about links.  While it is dead nothing need be said: at its start it is told all rows, and
+ * removes every other link.
+ */
+void	 spool_remove(const char *link);		/* its row is gone */
+void	 spool_move(int64_t pending, const char *link, const char *dest);	/* its row is in table pending by now */
+int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead */
+void	 spool_reset(void);				/* the deliverer died */
+int	 spool_has(const char *link);			/* 1: a file with something in it is there, 0: it is not, -1: who knows */
+void	 spool_later(int64_t pending, const char *link);	/* the deliverer will say SPOOL_MOVED */
+int	 spool_moved(const struct msg_link *);		/* link_deliverer.c; 0, or -1: nothing was to be moved */
+void	 relay_opened(const struct msg_spool_opened *, int fd);	/* relay.c; fd -1 if error is set */
+
+/* --- relay.c --- */
+
+#define RELAY_RCPTS	100	/* of one transaction: what every server takes (RFC 5321 section 4.5.3.1.8) */
+
+struct relay_item {			/* a waiting row */
+	RB_ENTRY(relay_item)	 entry;		/* by id */
+	TAILQ_ENTRY(relay_item)	 next;		/* of its mail */
+	struct relay_mail	*mail;
+	int64_t			 id, arrived;	/* epoch */
+	int64_t			 due;		/* monotonic ms */
+	uint32_t		 tries;
+	char			*link;
+};
+
+/* Rows of one message for one next hop with the same wish for reports: their links have the same content. */
+struct relay_mail {
+	RB_ENTRY(relay_mail)	 entry;
+	TAILQ_ENTRY(relay_mail)	 fresh;		/* commit.c awaits the result of the first attempt */
+	struct heap_item	 item;		/* in its hop's heap, by the first due of its items, unless busy */
+	TAILQ_HEAD(, relay_item) items;
+	struct relay_hop	*hop;
+	int64_t			 mailbox;
+	enum notify		 notify;
+	int			 null_sender, busy, is_fresh;
+	char			 stem[PROTO_LINK_SIZE];	/* of the links: all but the recipient's number */
+};
+
+struct relay_hop {			/* a next hop, whether the store knows it or not; 0: none */
+	RB_ENTRY(relay_hop)	 entry;
+	uint32_t		 id;
+	struct heap		 waiting;
+	uint32_t		 mails;		/* waiting and busy */
+	uint32_t		 jobs;		/* connections */
+	uint32_t		 failures;	/* of connections, in a row */
+	uint32_t		 quarantined;	/* rows */
+	int64_t			 until;		/* monotonic ms; a pause */
+	char			 text[PROTO_TEXT_SIZE];	/* why */
+};
+
+void	 relay_start(void);			/* at the start */
+void	 relay_reload(void);			/* pauses end */
+uint32_t relay_retry(uint32_t hop, int64_t id);
+void	 relay_kick(void);			/* relay_run() from the event loop, soon */
+void	 relay_run(void);			/* start what is due */
+int	 relay_full(void);			/* 1: no new polls (P29); until there is room again */
+int	 relay_idle(void);			/* 1: no connection, no result in the air, nothing that could be tried now */
+void	 relay_sums(struct ctl_status *);	/* what waits, what is in quarantine, what is to be reported */
+int	 relay_busy(void);			/* 1: connections, or results that are not committed */
+/* The first due mail of a hop, its due rows in ids (at most RELAY_RCPTS); NULL: none.  It is busy until relay_back(). */
+struct relay_mail *relay_take(struct relay_hop *, int64_t *ids, size_t *n);
+void	 relay_back(struct relay_mail *);	/* freed if no row is left */
+struct relay_item *relay_waiting(int64_t id);	/* NULL: no such row waits */
+void	 relay_forget(struct relay_item *);	/* its row is gone or waits no longer; its mail is not freed while busy */
+void	 relay_add(const struct relay_row *);	/* a row as it is now */
+struct relay_hop *relay_hop(uint32_t id);
+void	 relay_stem(const char *link, char *stem, size_t);	/* what all links of a message have in common */
+void	 relay_hop_failed(struct relay_hop *, const char *text);	/* no connection: a pause */
+void	 relay_hop_works(struct relay_hop *);
+const char *relay_hop_name(uint32_t id, char *buf, size_t size);
+
+/* --- relay/job.c --- */
+
+/* A connection for what is due; 0, or -1: not now. */
+int	 job_start(struct relay_hop *, const struct nexthop_row *);
+int	 job_dialed(struct child *, uint32_t id, int fd);	/* 1: it was one of ours; fd is consumed then */
+int	 job_dial_failed(struct child *, uint32_t id, const char *text);
+int	 job_opened(const struct msg_spool_opened *, int fd);	/* likewise */
+int	 job_sent_rcpt(const struct worker *, const struct msg_sent_rcpt *);	/* 0, or -1: a lie */
+int	 job_sent_mail(const struct worker *, const struct msg_sent_mail *);
+int	 job_sent_end(const struct worker *, const struct msg_sent_end *);
+void	 job_child_died(struct child *);
+void	 job_stop(void);			/* the daemon ends: no more mail */
+uint32_t job_count(void);
+
+/* --- relay/login.c --- */
+
+int	 login_socket(const char *path, char *err, size_t errsize);	/* connected, non-blocking; -1 with a sentence */
+/* fd is consumed; 0, or -1 with a sentence. */
+int	 login_send(struct worker *sender, int fd, const struct nexthop_row *, char *err, size_t errsize);
+
+/* --- relay/result.c --- */
+/* A status as people know it: the next hop's reply in its own order, "451 4.2.0 later".  Returns dst. */
+char	*relay_status(const char *, char *dst, size_t);
+
+struct relay_fate {			/* of one row */
+	int64_t		 id;
+	enum send_result result;
+	char		 status[PROTO_TEXT_SIZE];	/* "5.1.1 550 no such user" */
+};
+
+void	 result_settle(struct relay_mail *, const struct relay_fate *, size_t);	/* gives the mail back when committed */
+void	 result_retry(int, short, void *);	/* its timer */
+int	 result_blocked(void);			/* 1: the store does not take them */
+void	 result_stop(void);			/* the daemon ends: what can be written is, soon */
+void	 result_doubts(void);			/* it does: what could not be is told */
+void	 result_expire(struct relay_hop *);	/* rows past the age limit of a hop that cannot be tried fail */
+
+/* --- relay/body.c --- */
+
+int	 body_missing(int64_t id);		/* the file of a row is gone: it waits no longer, it is wanted; 0, or -1: later */
+void	 body_check(const struct relay_row *);	/* of one read at the start */
+void	 body_checked(void);			/* the last one */
+void	 body_place(int64_t id);		/* the file of a Maildir's row is here: it is moved there soon */
+void	 body_sweep(void);			/* soon: look for rows that nobody can bring any more */
+void	 body_run(void);
+int	 body_busy(void);
+
+/* --- relay/move.c --- */
+
+int	 move_retry(const char *, char *text, size_t size);
+int	 move_all(const struct ctl_move *, char *text, size_t);	/* to another next hop; 0/-1, and what to say about it */
+void	 move_tell(void);			/* what waits for next hops that are gone */
+
+/* --- relay/writable.c --- */
+
+int	 proof_ready(void);			/* 1: a write of this life has succeeded, and none failed since: hand on */
+void	 proof_lost(void);			/* a write has failed */
+int	 proof_failed(void);			/* 1: there was none when it was tried last */
+
+/* --- quarantine.c --- */
+
+int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
+int	 quarantine_file(const struct ctl_quarantine *, uint32_t id, char *text, size_t size);	/* one set aside in the spool; likewise */
+
+/* --- quarantine_note.c --- */
+
+void	 quarantine_grew(void);			/* the postmaster is told, or the owners, once a day */
+int	 quarantine_note_due(void);
+
+/* --- relay/dsn.c --- */
+
+void	 dsn_due(int64_t id, const char *link);	/* a row that failed */
+void	 dsn_look(const char *stem);		/* something became of another recipient of this message */
+int	 dsn_made(const struct msg_reported *);	/* 0, or -1: none was asked for */
+void	 dsn_reset(void);			/* the deliverer died */
+void	 dsn_run(void);
+int	 dsn_busy(void);
+uint32_t dsn_count(void);			/* rows whose failure is to be reported */
+
+#endif

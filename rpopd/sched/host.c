@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Hosts, by name and port (S15, H8).  One that failed gets no connection until its delay is over; then one session tries, and the
+ * others follow it if it gets as far as the login.  What they are called here says nothing about their addresses: the dialer goes
+ * through those.
+ *
+ * Every event costs a few heap steps, however many records wait for a host.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "rpopd/rpopd.h"
+
+#define DOUBLINGS	4	/* the delay grows to 16 times itself */
+#define PATIENCE	10000	/* ms a host that was never tried may take for the first login before others are let in */
+
+RB_HEAD(hosts, host);
+
+static int	 host_compare(struct host *, struct host *);
+static void	 host_open(struct host *);
+static void	 host_close(struct host *, const struct session *);
+static int	 host_excused(const struct host *, const struct session *);
+static char	*host_label(const struct host *, char *, size_t);
+
+RB_PROTOTYPE_STATIC(hosts, host, entry, host_compare)
+
+static struct hosts	 hosts = RB_INITIALIZER(&hosts);
+static struct heap	 asleep;	/* by the end of their delay */
+
+struct host *
+host_get(const char *name, uint16_t port)
+{
+	struct host	 key, *h;
+
+	memset(&key, 0, sizeof(key));
+	strlcpy(key.name, name, sizeof(key.name));
+	key.port = port;
+	if ((h = RB_FIND(hosts, &hosts, &key)) == NULL) {
+		if ((h = calloc(1, sizeof(*h))) == NULL)
+			fatal("host");
+		strlcpy(h->name, name, sizeof(h->name));
+		h->port = port;
+		RB_INSERT(hosts, &hosts, h);
+	}
+	h->used = 1;
+	return (h);
+}
+
+/* The ceiling may have changed as well. */
+void
+host_sweep(void)
+{
+	struct host	*h, *next;
+	size_t		 i;
+	enum lane	 lane;
+
+	RB_FOREACH(h, hosts, &hosts)
+		h->used = h->sessions > 0;
+	for (i = 0; i < master.ntasks; i++)
+		master.tasks[i].host->used = 1;
+	RB_FOREACH_SAFE(h, hosts, &hosts, next) {
+		if (h->used) {
+			host_place(h);
+			continue;
+		}
+		if (h->sleeps)
+			heap_take(&asleep, &h->item);
+		for (lane = 0; lane < LANE_MAX; lane++)
+			heap_free(&h->waiting[lane]);
+		RB_REMOVE(hosts, &hosts, h);
+		free(h);
+	}
+}
+
+void
+host_place(struct host *h)
+{
+	int	 sleeps = h->state == HOST_DELAYED || (h->state == HOST_NEW && h->probe != NULL);
+
+	if (h->sleeps != sleeps || (sleeps && h->item.key != h->until)) {
+		if (h->sleeps)
+			heap_take(&asleep, &h->item);
+		if ((h->sleeps = sleeps))
+			heap_put(&asleep, &h->item, h->until);
+	}
+	share_offer(h, !sleeps && !host_full(h) && (h->state == HOST_OPEN || h->probe == NULL));
+}
+
+void
+host_begin(struct session *s)
+{
+	struct host	*h = s->task->host;
+
+	host_join(s, h);
+	if (h->state != HOST_OPEN)
+		h->probe = s;
+	if (h->state == HOST_NEW)
+		h->until = clock_msec() + PATIENCE;
+	host_place(h);
+}
+
+/* While a host is delayed, a session from before says nothing about new ones. */
+void
+host_login(struct session *s)
+{
+	struct host	*h = s->host;
+
+	if (h == NULL)
+		return;
+	h->good = clock_msec();
+	if (s->task != NULL)
+		s->task->host_failed = 0;
+	if (h->state != HOST_OPEN && h->probe == s)
+		host_open(h);
+}
+
+int
+host_result(struct session *s)
+{
+	struct host	*h = s->host;
+	int		 probe, failed, excused, reached;
+
+	if (h == NULL)
+		return (0);
+	probe = h->probe == s;
+	failed = retry_blames_host(s->stage, s->why);
+	excused = failed && host_excused(h, s);
+	reached = s->why == WHY_NONE || retry_reached(s->stage, s->why);
+	if (probe)
+		h->probe = NULL;
+	host_leave(s);
+	if (s->task != NULL)
+		s->task->host_failed = failed ? clock_msec() : 0;
+	if (reached)
+		h->good = clock_msec();
+	if (failed && !excused && (probe || h->state == HOST_OPEN))
+		host_close(h, s);
+	else if (probe && reached && h->state != HOST_OPEN)
+		host_open(h);
+	host_place(h);
+	return (failed && !excused);
+}
+
+/*
+ * A host that let others in since this session began, or since its record failed here the last time, is there: then it is the
+ * record that does not fit it, and one record must not stop the others.  What the host says in its greeting is never excused.
+ */
+static int
+host_excused(const struct host *h, const struct session *s)
+{
+	if (s->why == WHY_BUSY || s->why == WHY_SERVER_TEMP || s->why == WHY_SERVER_PERM)
+		return (0);
+	return (h->good > (s->task != NULL && s->task->host_failed != 0 ? s->task->host_failed : s->begun));
+}
+
+static void
+host_open(struct host *h)
+{
+	char	 label[PROTO_HOST_SIZE + 16];
+
+	if (h->failures > 0)
+		log_info("%s answers again, after %lld s and %u failed tr%s", host_label(h, label, sizeof(label)),
+		    (long long)(clock_msec() - h->failed) / 1000, h->failures, h->failures == 1 ? "y" : "ies");
+	h->state = HOST_OPEN;
+	h->failures = 0;
+	h->asked = 0;
+	host_place(h);
+}
+
+/* Delay it, the longer the more often it has failed; a try that was asked for leaves the delay that it interrupted as it was. */
+static void
+host_close(struct host *h, const struct session *s)
+{
+	int64_t	 delay = master.config->settings.delay_failed_hosts * 1000LL, now = clock_msec();
+	char	 label[PROTO_HOST_SIZE + 16];
+	struct task	*t;
+	int	 asked = h->asked && h->until > now;
+
+	h->asked = 0;
+	if (asked) {
+		h->state = HOST_DELAYED;
+		return;
+	}
+	delay <<= h->failures < DOUBLINGS ? h->failures : DOUBLINGS;
+	delay += sched_jitter(delay);
+	if (h->failures++ == 0) {
+		h->failed = now;
+		log_warnx("%s is delayed for %lld s, with all its records: %s: %s", host_label(h, label, sizeof(label)),
+		    (long long)delay / 1000, fetch_stage_str(s->stage), fail_why_str(s->why));
+	}
+	h->state = HOST_DELAYED;
+	h->until = now + delay;
+	if (master.opt.once)
+		while ((t = share_any(h)) != NULL)
+			sched_skip(t, "its host failed");
+}
+
+void
+host_retry(struct host *h)
+{
+	if (h->state != HOST_DELAYED)
+		return;
+	h->state = HOST_TRYING;
+	h->asked = 1;
+	host_place(h);
+}
+
+int
+host_full(const struct host *h)
+{
+	return (h->sessions >= master.config->settings.host_sessions);
+}
+
+void
+host_join(struct session *s, struct host *h)
+{
+	s->host = h;
+	h->sessions++;
+	share_begin(s);
+	host_place(h);
+}
+
+void
+host_leave(struct session *s)
+{
+	struct host	*h = s->host;
+
+	if (h == NULL)
+		return;
+	s->host = NULL;
+	h->sessions--;
+	share_end(s);
+	host_place(h);
+}
+
+void
+host_wake(int64_t now)
+{
+	struct heap_item	*item;
+	struct host		*h;
+
+	while ((item = heap_top(&asleep)) != NULL && item->key <= now) {
+		h = heap_of(item, struct host, item);
+		h->state = h->state == HOST_NEW ? HOST_OPEN : HOST_TRYING;
+		if (h->state == HOST_OPEN)
+			h->probe = NULL;
+		host_place(h);
+	}
+}
+
+int64_t
+host_due(void)
+{
+	struct heap_item	*item = heap_top(&asleep);
+
+	return (item == NULL ? INT64_MAX : item->key);
+}
+
+static char *
+host_label(const struct host *h, char *dst, size_t size)
+{
+	snprintf(dst, size, strchr(h->name, ':') != NULL ? "[%s]:%u" : "%s:%u", h->name, h->port);
+	return (dst);
+}
+
+static int
+host_compare(struct host *a, struct host *b)
+{
+	int	 n = strcmp(a->name, b->name);
+
+	return (n != 0 ? n : (a->port > b->port) - (a->port < b->port));
+}
+
+RB_GENERATE_STATIC(hosts, host, entry, host_compare)

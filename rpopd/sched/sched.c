@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * When to poll: each record in its time and when its schedule, its host and its server permit it, `processors` as the ceiling of
+ * concurrent sessions (S10; 0 = none), jitter so that records of one period spread out, poll-now.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "rpopd/delivery/mailroot.h"
+#include "rpopd/rpopd.h"
+#include "rpopd/delivery/space.h"
+
+#define START_SPREAD	20	/* ms between the first polls after a start */
+#define AT_ONCE		0	/* due before all that are due by the clock */
+
+static void	 sched_leave(struct task *);
+static void	 sched_move(struct task *, struct heap *, int64_t);
+static struct task *sched_first(int64_t);
+static int	 sched_permitted(struct task *, int64_t);
+static int64_t	 sched_earliest(const struct task *);
+static int64_t	 sched_epoch(int64_t);
+static void	 sched_timer(int, short, void *);
+static void	 sched_arm(void);
+
+static struct heap	 later;
+static struct event	 timer;
+
+void
+sched_init(void)
+{
+	tzset();
+	evtimer_set(&timer, sched_timer, NULL);
+}
+
+/* Schedule, or move.  Never before the server and the schedule's pause permit it. */
+void
+sched_add(struct task *t, int64_t due)
+{
+	int64_t	 first = sched_earliest(t);
+
+	t->due = due > first || first <= clock_msec() ? due : first;
+	sched_move(t, &later, t->due);
+	sched_arm();
+}
+
+void
+sched_remove(struct task *t)
+{
+	t->due = INT64_MAX;
+	sched_leave(t);
+}
+
+/* Out of the queue it is in. */
+static void
+sched_leave(struct task *t)
+{
+	if (t->share != NULL)
+		share_take(t);
+	else if (t->queue != NULL)
+		heap_take(t->queue, &t->item);
+	t->queue = NULL;
+}
+
+/* And into another one. */
+static void
+sched_move(struct task *t, struct heap *queue, int64_t key)
+{
+	sched_leave(t);
+	t->queue = queue;
+	heap_put(queue, &t->item, key);
+}
+
+/* -1 does not wait for anything: this record is not polled in this run. */
+void
+sched_skip(struct task *t, const char *reason)
+{
+	log_info("%s/%s: not polled: %s", t->rec->owner, t->rec->name, reason);
+	t->polled = 1;
+	sched_remove(t);
+}
+
+/* Start what is due and permitted while processors are free.  A record whose session cannot start now stays due. */
+void
+sched_run(void)
+{
+	struct heap_item	*item;
+	struct task		*t;
+	int64_t			 now = clock_msec();
+	int			 wanted = 0;
+
+	if (master.stopping) {
+		evtimer_del(&timer);
+		return;
+	}
+	gate_tick();
+	host_wake(now);
+	while ((item = heap_top(&later)) != NULL && item->key <= now) {
+		t = heap_of(item, struct task, item);
+		if (!sched_permitted(t, now))
+			continue;
+		if (master.opt.once && t->host->state == HOST_DELAYED)
+			sched_skip(t, "its host failed");
+		else {
+			sched_leave(t);
+			share_put(t);
+		}
+	}
+	while (!commit_blocked() && !relay_full() && mailroot_right() && (t = sched_first(now)) != NULL) {
+		if ((wanted = master.nsessions >= master.config->settings.processors))
+			break;
+		if (!space_enough()) {
+			if (!master.opt.once)
+				break;		/* it kicks us */
+			master.failed = 1;
+			sched_skip(t, space_trouble());
+			continue;
+		}
+		if (session_start(t) == -1)
+			break;		/* a child becoming ready kicks us */
+		sched_remove(t);
+		host_begin(t->session);
+	}
+	share_watch(now, wanted);
+	sched_arm();
+}
+
+/* Whose turn it is, of those that the clock permits; NULL: nobody's. */
+static struct task *
+sched_first(int64_t now)
+{
+	struct task	*t;
+
+	while ((t = share_next()) != NULL && !sched_permitted(t, now))
+		continue;
+	return (t);
+}
+
+/* May this task, which is due, be polled as far as the clock is concerned?  If not, it waits elsewhere now. */
+static int
+sched_permitted(struct task *t, int64_t now)
+{
+	int64_t	 first;
+
+	if (!gate_open(t->gate)) {
+		if (master.opt.once)
+			sched_skip(t, "the schedule does not permit it now");
+		else
+			sched_move(t, &t->gate->held, t->due);
+		return (0);
+	}
+	if ((first = sched_earliest(t)) <= now)
+		return (1);
+	t->due = first;
+	sched_move(t, &later, first);
+	return (0);
+}
+
+/* The server's least time between logins, and the schedule's between polls (monotonic ms). */
+static int64_t
+sched_earliest(const struct task *t)
+{
+	int64_t	 pause, first = t->tried == 0 ? 0 : t->tried + t->login_delay * 1000LL, next;
+
+	if (!t->polled)
+		return (first);
+	pause = gate_pause(t->gate);
+	next = t->ended + (pause > t->login_delay ? pause : t->login_delay) * 1000;
+	return (next > first ? next : first);
+}
+
+void
+sched_kick(void)
+{
+	struct timeval	 tv = { 0, 0 };
+
+	evtimer_add(&timer, &tv);
+}
+
+/* After a poll, or at load: when next? */
+void
+sched_next(struct task *t)
+{
+	int64_t	 delay, now = clock_msec(), wall = time(NULL), since;
+
+	if (t->rec->period == 0 || t->session != NULL) {
+		sched_remove(t);
+		return;
+	}
+	if (master.opt.once) {
+		if (t->polled)
+			sched_remove(t);
+		else
+			sched_add(t, now);
+		return;
+	}
+	if (!t->polled && t->rs.failures == 0) {
+		sched_add(t, now + (t - master.tasks) * START_SPREAD % (t->rec->period * 1000LL));
+		return;
+	}
+	/* A back-off outlives a restart; a last attempt in the future is a clock that was set back. */
+	delay = retry_delay(t);
+	since = t->rs.last_attempt == 0 || t->rs.last_attempt > wall ? 0 : wall - t->rs.last_attempt;
+	if (since > delay)
+		since = delay;
+	delay = (delay - since) * 1000;
+	sched_add(t, now + delay + sched_jitter(delay));
+}
+
+/* A twentieth of a time at most, at random. */
+int64_t
+sched_jitter(int64_t msec)
+{
+	return (msec / 20 * arc4random_uniform(1000) / 1000);
+}
+
+/* Poll now: "all", "account" or "account/record"; disabled records are left out.  A delayed host is tried again. */
+void
+sched_poll(const char *name, struct poll_answer *a)
+{
+	struct task	*t;
+	size_t		 i;
+	int64_t		 now = clock_msec(), wall = time(NULL), at;
+
+	memset(a, 0, sizeof(*a));
+	for (i = 0; i < master.ntasks; i++) {
+		t = &master.tasks[i];
+		if (t->rec->period == 0 || (strcmp(name, "all") != 0 && !sched_named(t, name)))
+			continue;
+		a->matched++;
+		if (!gate_open(t->gate)) {
+			at = gate_opens(t->gate, wall);
+			a->opens = a->closed++ == 0 || at < a->opens ? at : a->opens;
+		} else if (t->session == NULL && (at = sched_earliest(t)) > now) {
+			at = (at - now + 999) / 1000;
+			a->wait = a->early++ == 0 || at < a->wait ? at : a->wait;
+		}
+		if (t->session != NULL) {
+			t->again = 1;
+			continue;
+		}
+		sched_add(t, AT_ONCE);
+		host_retry(t->host);
+	}
+}
+
+/*
+ * May a session with this record's server begin now that is not a poll of the schedule?  Disabled records and delayed hosts are no
+ * obstacle.  0; or with a sentence 1: what is in the way will be over soon, or -1.
+ */
+int
+sched_permits(struct task *t, char *err, size_t errsize)
+{
+	char		 when[64] = "until the schedule changes";
+	int64_t		 first = sched_earliest(t), now = clock_msec();
+	time_t		 opens;
+	struct tm	 tm;
+
+	if (master.stopping)
+		snprintf(err, errsize, "rpopd is stopping");
+	else if (master.config->settings.processors == 0)
+		snprintf(err, errsize, "settings.processors is 0: no session may begin");
+	else if (t->session != NULL) {
+		snprintf(err, errsize, "a session of this record is running (%s); try again when it is over",
+		    session_state_str(t->session->state));
+		return (1);
+	} else if (!gate_open(t->gate)) {
+		opens = gate_opens(t->gate, time(NULL));
+		if (opens != SCHEDULE_NEVER && localtime_r(&opens, &tm) != NULL)
+			strftime(when, sizeof(when), "until %Y-%m-%d %H:%M", &tm);
+		snprintf(err, errsize, "the schedule permits no session %s", when);
+	} else if (first > now)
+		snprintf(err, errsize, "server and schedule permit the next login in %lld s", (long long)(first - now + 999) / 1000);
+	else if (master.nsessions >= master.config->settings.processors) {
+		snprintf(err, errsize, "all %u processors are busy; try again later", master.config->settings.processors);
+		return (1);
+	} else
+		return (0);
+	return (-1);
+}
+
+/* Is this the record meant by "account" or "account/record"? */
+int
+sched_named(const struct task *t, const char *name)
+{
+	size_t	 len = strlen(t->rec->owner);
+
+	if (strncasecmp(name, t->rec->owner, len) != 0)
+		return (0);
+	return (name[len] == '\0' || (name[len] == '/' && strcmp(name + len + 1, t->rec->name) == 0));
+}
+
+/* A word for the status, and when the next poll is (epoch; 0: not scheduled). */
+const char *
+sched_state(const struct task *t, int64_t *next)
+{
+	int64_t	 now = time(NULL), opens;
+	int	 delayed;
+
+	*next = 0;
+	if (t->session != NULL)
+		return (session_state_str(t->session->state));
+	if (t->rec->period == 0)
+		return ("disabled");
+	if (t->due == INT64_MAX)
+		return ("idle");
+	delayed = t->host != NULL && t->host->state == HOST_DELAYED;
+	*next = sched_epoch(delayed && t->host->until > t->due ? t->host->until : t->due);
+	opens = gate_opens(t->gate, *next > now ? *next : now);
+	*next = opens == SCHEDULE_NEVER ? 0 : opens;
+	if (t->gate != NULL && t->queue == &t->gate->held)
+		return ("window");
+	if (t->share != NULL)
+		return (delayed ? "host-delay" : relay_full() ? "queue-full" : *space_trouble() != '\0' ? "disk-full" :
+		    t->slow ? "queued-slow" : "queued");
+	return (t->due <= clock_msec() ? "queued" : "idle");
+}
+
+static int64_t
+sched_epoch(int64_t due)
+{
+	int64_t	 wait = due - clock_msec();
+
+	return (time(NULL) + (wait > 0 ? wait / 1000 : 0));
+}
+
+static void
+sched_timer(int fd, short event, void *arg)
+{
+	(void)fd;
+	(void)event;
+	(void)arg;
+	sched_run();
+	rpopd_maybe_exit();
+}
+
+/*
+ * Wake up for the first record, host or gate that has to wait, and for sessions that stall while others wait for theirs.  What is
+ * due and waits for a processor, a child or the store is called for when one of them is free.
+ */
+static void
+sched_arm(void)
+{
+	struct heap_item	*item = heap_top(&later);
+	struct timeval		 tv;
+	int64_t			 due = item == NULL ? INT64_MAX : item->key, wait;
+
+	if (host_due() < due)
+		due = host_due();
+	if (gate_due() < due)
+		due = gate_due();
+	if (share_alarm() < due)
+		due = share_alarm();
+	if (due == INT64_MAX || master.stopping) {
+		evtimer_del(&timer);
+		return;
+	}
+	if ((wait = due - clock_msec()) < 0)
+		wait = 0;
+	if (wait > 3600 * 1000)
+		wait = 3600 * 1000;
+	tv.tv_sec = wait / 1000;
+	tv.tv_usec = wait % 1000 * 1000;
+	evtimer_add(&timer, &tv);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: rows of table relay whose file is missing from the spool, and rows that are on their way to a next hop.
+ *
+ * Nothing is final whose body exists nowhere.  Whatever a row says, its message is safe here only while its file is: a disk that
+ * was lost, a restored backup or a repaired file system can take it.
+ *
+ *	body of a row		seen row	after a crash here
+ *	HERE			WAITING, or	looked for at the start, and before the row becomes final
+ *				row.after
+ *	missing, not committed	the same	missed again at the start
+ *	WANTED			WAITING		the next session retrieves the message, compares, and delivers nothing but these
+ *	retrieved, not		WAITING		the links are nobody's; retrieved again
+ *	committed
+ *	HERE by another link	WAITING, or	the row is due; the link is held
+ *				row.after
+ *	WANTED, and the server	none, DELETED	found so by the next sweep
+ *	has it no longer
+ *	LOST			none, DELETED	told; the row stays until it is dropped, or its file is found at a start
+ *
+ * A pending row whose file is missing becomes one of these.  Its destination is a Maildir, and what it waits for is the file:
+ *
+ *	missing pending row	seen row	after a crash here
+ *	not committed		as it was	missed again at the start
+ *	WANTED			WAITING		as above; what was deleted waits, too, should it be listed again
+ *	HERE			WAITING		found at the start: moved
+ *	moved to pending	row.after, or	the pending row is replayed
+ *				WAITING
+ *
+ * A header that was delivered alone has no seen row: while a row of it is wanted, its row in oversize does not keep the header
+ * from being asked for again.
+ *
+ *	row on its way		after a crash here
+ *	sent not committed	it is not sent
+ *	sent, no result		in doubt: counted by the first write of the next life, then sent again
+ *	result committed	as the result says
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/relay/relay.h"
+#include "state_int.h"
+
+struct wanted {				/* rows of one message, in the order of their ids */
+	struct relay_row	*rows;
+	size_t			 n, size;
+};
+
+static int	 wanted_add(void *, const struct relay_row *);
+static int64_t	 attach_choose(const struct receipt *, const struct relay_row *);
+static int	 attach_one(struct receipt *, const struct relay_row *, uint32_t);
+
+int
+state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg)
+{
+	return (relay_rows(state_query(Q_RELAY_ORPHANS), cb, arg));
+}
+
+int
+state_relay_sent(const int64_t *ids, size_t n, int64_t now)
+{
+	sqlite3_stmt	*st;
+	size_t		 i;
+	int		 rv, failed = 0;
+
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	for (i = 0; i < n && !failed; i++)
+		failed = (st = state_query(Q_RELAY_SENT)) == NULL || sqlite3_bind_int64(st, 1, ids[i]) != SQLITE_OK ||
+		    sqlite3_bind_int64(st, 2, now) != SQLITE_OK || state_step(st) == -1;
+	HOOK("relay.sending");
+	rv = state_end(failed);
+	HOOK("relay.sent");
+	return (rv);
+}
+
+int
+state_relay_prove(int first, int64_t now)
+{
+	sqlite3_stmt	*st;
+	int		 rv, failed = 0;
+
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	if (first)
+		failed = (st = state_query(Q_DOUBT_COUNT)) == NULL || state_step(st) == -1 ||
+		    (st = state_query(Q_DOUBT_CLEAR)) == NULL || state_step(st) == -1;
+	HOOK("relay.proof");
+	return (state_end(failed || state_run(Q_PROOF_PUT, now) == -1));
+}
+
+/*
+ * The message is one that was taken before, and some of its recipients are without a file: they get links of this one, those that
+ * were made for them if there are such, since all have the same content.  With fewer links than rows the rest stays wanted: each
+ * session helps one at least.
+ */
+int
+relay_attach(struct receipt *r)
+{
+	struct wanted	 w = { NULL, 0, 0 };
+	sqlite3_stmt	*st;
+	int64_t		 link;
+	size_t		 i;
+	int		 failed, last = 0;
+
+	r->attached = 0;
+	if ((st = state_query(Q_RELAY_WANTED)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	    sqlite3_bind_blob(st, 3, r->digest, sizeof(r->digest), SQLITE_STATIC) != SQLITE_OK || relay_rows(st, wanted_add, &w) == -1) {
+		free(w.rows);
+		return (-1);
+	}
+	failed = w.n > 0 && w.rows == NULL;
+	for (i = 0; i < w.n && !failed; i++)
+		if ((link = attach_choose(r, &w.rows[i])) != -1)
+			failed = attach_one(r, &w.rows[i], link) == -1;
+	if (!failed && r->attached > 0) {
+		HOOK("relay.attach");
+		failed = relay_final(&w.rows[0], &last) == -1;
+		r->waiting = !last;
+	}
+	free(w.rows);
+	return (failed ? -1 : 0);
+}
+
+static int
+wanted_add(void *arg, const struct relay_row *row)
+{
+	struct wanted		*w = arg;
+	struct relay_row	*p;
+
+	if (w->n == w->size) {
+		if ((p = reallocarray(w->rows, w->size == 0 ? 4 : w->size * 2, sizeof(*p))) == NULL) {
+			free(w->rows);
+			w->rows = NULL;
+			w->n = 1;
+			return (1);
+		}
+		w->rows = p;
+		w->size = w->size == 0 ? 4 : w->size * 2;
+	}
+	w->rows[w->n++] = *row;
+	return (0);
+}
+
+/* A free link, best that of the same recipient; -1: none. */
+static int64_t
+attach_choose(const struct receipt *r, const struct relay_row *row)
+{
+	int64_t		 any = -1;
+	uint32_t	 i;
+
+	for (i = 0; i < r->nrcpt; i++) {
+		if (r->verdicts[i] == COMMIT_HOLD)
+			continue;
+		if (r->rcpts[i].nexthop == row->nexthop && strcmp(r->rcpts[i].dest, row->dest) == 0)
+			return (i);
+		if (any == -1)
+			any = i;
+	}
+	return (any);
+}
+
+static int
+attach_one(struct receipt *r, const struct relay_row *row, uint32_t link)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_RELAY_ATTACH)) == NULL || sqlite3_bind_int64(st, 1, row->id) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 2, r->rcpts[link].link, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 3, r->since) != SQLITE_OK || state_step(st) == -1 ||
+	    relay_note(row, "retrieved again for", row->dest, NULL) == -1)
+		return (-1);
+	r->verdicts[link] = COMMIT_HOLD;
+	r->attached++;
+	return (0);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: times that a clock which was ahead has left behind.  Everything stored was stored in the past, and a time to come is at
+ * most a day away; what lies further ahead is now, so that nothing waits for years.  Rows of `seen` are many and are put right by
+ * the poll that meets them.
+ *
+ *	time				what it would hold up
+ *	relay.next			the next try
+ *	relay.arrived			the end of the queue's patience
+ *	copy.since, handled.since	their own end
+ *	suspect.since, oversize.since	nothing; they are shown
+ *	suspect.gone, oversize.gone	their own end
+ *	mailbox.removed			the end of its state
+ *	mailbox.listed, created		nothing
+ *	renumbered.since, unproven.since	nothing; what was committed since is compared once more
+ *	record_state.*			last_attempt the next poll, failing the warning; last_success is shown
+ *	token.said, ends		the warning before a refresh token ends: told anew
+ *	meta.pruned			the daily look for all this
+ *
+ * A clock that cannot be right corrects nothing.
+ */
+#include "common/clock.h"
+#include "common/log.h"
+#include "rpopd/config/config.h"
+#include "state_int.h"
+
+#define CLAMP_AHEAD	86400	/* s; no delay is longer */
+
+int
+state_clamp(int64_t now)
+{
+	static const enum state_sql	 clamps[] = { Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT,
+	    Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED, Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META };
+	sqlite3_stmt			*st;
+	size_t				 i;
+	int				 rv, failed = 0, n = 0;
+
+	if (!clock_plausible(now))
+		return (0);
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	for (i = 0; i < sizeof(clamps) / sizeof(clamps[0]) && !failed; i++) {
+		failed = (st = state_query(clamps[i])) == NULL || sqlite3_bind_int64(st, 1, now) != SQLITE_OK ||
+		    sqlite3_bind_int64(st, 2, now + CLAMP_AHEAD) != SQLITE_OK || state_step(st) == -1;
+		n += failed ? 0 : state_changes();
+	}
+	if ((rv = state_end(failed)) == 0 && n > 0)
+		log_warnx("state.db: %d rows had times in the future, the clock was ahead when they were written: it counts as now", n);
+	return (rv);
+}

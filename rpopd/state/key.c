@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/* Keys of messages without a trusted unique-id: "sha256:<hex>:<n>", longer than any unique-id. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rpopd/config/config.h"
+
+#define PREFIX		"sha256:"
+#define PREFIX_LEN	(sizeof(PREFIX) - 1)
+#define HEX_LEN		(2 * PROTO_DIGEST_LEN)
+
+static const char	 hex[] = "0123456789abcdef";
+
+/* n tells messages of the same digest apart.  Returns the length, 0: n is too large. */
+size_t
+digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n)
+{
+	char	 number[16];
+	size_t	 i, len;
+
+	if ((len = snprintf(number, sizeof(number), ":%u", n)) > STATE_KEY_MAX - PREFIX_LEN - HEX_LEN)
+		return (0);
+	memcpy(key, PREFIX, PREFIX_LEN);
+	for (i = 0; i < PROTO_DIGEST_LEN; i++) {
+		key[PREFIX_LEN + 2 * i] = hex[digest[i] >> 4];
+		key[PREFIX_LEN + 2 * i + 1] = hex[digest[i] & 15];
+	}
+	memcpy(key + PREFIX_LEN + HEX_LEN, number, len);
+	return (PREFIX_LEN + HEX_LEN + len);
+}
+
+/*
+ * Keys of one digest are used from 1 on, so the first free one lies between a number in use and a free one, found by doubling
+ * steps from the last one on and then by halves: a server that sends thousands of equal messages costs two looks for each.
+ */
+size_t
+digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *last, int (*taken)(void *, const uint8_t *, size_t),
+    void *arg)
+{
+	uint32_t	 used = 0, unused = 0, n = *last, step = 1;
+	size_t		 len;
+	int		 found;
+
+	while (unused == 0 || unused - used > 1) {
+		if (n <= used || (unused != 0 && n >= unused)) {
+			n = unused == 0 ? used + step : used + (unused - used) / 2;
+			step *= 2;
+		}
+		if ((len = digest_key(key, digest, n)) == 0 || (found = taken(arg, key, len)) == -1)
+			return (0);
+		if (found)
+			used = n;
+		else
+			unused = n;
+	}
+	*last = unused;
+	return (digest_key(key, digest, unused));
+}
+
+/* The digest in a key.  0, or -1: it is none. */
+int
+digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN])
+{
+	const char	*high, *low;
+	size_t		 i;
+
+	if (len < PREFIX_LEN + HEX_LEN || memcmp(key, PREFIX, PREFIX_LEN) != 0)
+		return (-1);
+	for (i = 0, key += PREFIX_LEN; i < PROTO_DIGEST_LEN; i++) {
+		if (key[2 * i] == '\0' || key[2 * i + 1] == '\0' || (high = strchr(hex, key[2 * i])) == NULL ||
+		    (low = strchr(hex, key[2 * i + 1])) == NULL)
+			return (-1);
+		digest[i] = (high - hex) << 4 | (low - hex);
+	}
+	return (0);
+}

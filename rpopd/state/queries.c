@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: ISC */
+/* Every statement that state.db ever runs, prepared once. */
+#include "state_int.h"
+
+#define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries,"	\
+			" status, client, body, sent, sha256"
+
+#define OF_RECORD	" (SELECT id FROM mailbox WHERE account = ?1 AND record = ?2)"
+
+const char *const	 state_texts[Q_MAX] = {
+	[Q_BEGIN] = "BEGIN IMMEDIATE",
+	[Q_COMMIT] = "COMMIT",
+	[Q_ROLLBACK] = "ROLLBACK",
+	[Q_ASIDE_LIST] = "SELECT mailbox, uid, since, reason FROM suspect WHERE deaths >= 3 OR failures >= 5",
+	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6,"
+	    " nullif(?7, 0), ?4, ?5) ON CONFLICT DO NOTHING",
+	[Q_SEEN_GET] = "SELECT size, sha256, state, gone FROM seen WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_ROW] = "SELECT state, gone, since, size FROM seen WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, listed = nullif(?7, 0), size = ?4, sha256 = ?5"
+	    " WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = 5, 5, ?3), gone = NULL, listed = ifnull(nullif(?7, 0), listed)"
+	    " WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, 4, NULL, ?3,"
+	    " nullif(?4, 0), 0, zeroblob(32)) ON CONFLICT DO UPDATE SET gone = NULL, since = ?3, listed = nullif(?4, 0)"
+	    " WHERE state = 4",
+	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1"
+	    " AND uid > ?2 AND uid <= ?3",
+	/* The octet that no unique-id has is behind all of them. */
+	[Q_SEEN_END] = "SELECT ifnull(min(uid), x'ff') FROM ("
+	    "SELECT * FROM (SELECT uid FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
+	    " UNION ALL SELECT * FROM (SELECT uid FROM suspect WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
+	    " UNION ALL SELECT * FROM (SELECT uid FROM oversize WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
+	    " UNION ALL SELECT * FROM (SELECT uid FROM relay WHERE mailbox = ?1 AND body = 0 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3))",
+	[Q_SEEN_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM seen WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_SEEN_OPEN] = "SELECT EXISTS (SELECT 1 FROM seen WHERE mailbox = ?1 AND state <> 3)",
+	[Q_SEEN_SIZE] = "UPDATE seen SET listed = nullif(?3, 0) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_GONE] = "UPDATE seen SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_STATE] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_FINAL] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2 AND state = 5"
+	    " AND (?4 IS NULL OR sha256 = ?4)",
+	[Q_SEEN_SINCE] = "UPDATE seen SET since = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4)),"
+	    " count(*) FILTER (WHERE state = 5), count(*), max(uid) FROM (SELECT uid, state, gone FROM seen WHERE mailbox = ?1 AND uid > ?2"
+	    " ORDER BY uid LIMIT ?3)",
+	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1 AND uid IN (SELECT uid FROM seen WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",
+	[Q_PRINT_GET] = "SELECT fingerprint FROM print WHERE mailbox = ?1 AND uid = ?2",
+	[Q_PRINT_PUT] = "INSERT OR REPLACE INTO print (mailbox, uid, fingerprint) VALUES (?1, ?2, ?3)",
+	[Q_PRINT_FORGET] = "DELETE FROM print WHERE mailbox = ?1 AND uid = ?2",
+	[Q_PRINT_KEY] = "UPDATE OR REPLACE print SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_PRINT_PURGE] = "DELETE FROM print WHERE mailbox = ?1 AND uid IN (SELECT uid FROM print WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_UNPROVEN_GET] = "SELECT since FROM unproven WHERE mailbox = ?1",
+	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
+	[Q_UNPROVEN_ROWS] = "SELECT uid, state, since, sha256 FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT ?3",
+	[Q_PENDING_INSERT] = "INSERT INTO pending (mailbox, uid, link, dest, copy, sha256) VALUES (?1, ?2, ?3, ?4, ?5,"
+	    " ?6)",
+	[Q_PENDING_OF] = "INSERT INTO pending (mailbox, uid, link, dest, copy, sha256) SELECT mailbox, uid, link, ?2, copy, sha256"
+	    " FROM relay WHERE id = ?1",
+	[Q_PENDING_ROW] = "SELECT id, mailbox, uid, dest FROM pending WHERE id = ?1 OR (?1 = 0 AND link = ?2)",
+	[Q_PENDING_KEY] = "UPDATE pending SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
+	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
+	[Q_PENDING_COUNT] = "SELECT count(*) FROM pending",
+	/* What the message becomes afterwards is what it is now; of one that waits already, what keeps it on its server. */
+	[Q_RELAY_MISSED] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived,"
+	    " next, tries, status, body, sha256, copy) SELECT p.mailbox, p.uid, p.link, 0, p.dest, '', ifnull(h.sender, ''), '', 0,"
+	    " ifnull(iif(s.state = 5, (SELECT min(r.after) FROM relay r WHERE r.mailbox = p.mailbox AND r.uid = p.uid), s.state IN (1, 2, 3)),"
+	    " 0), 0, ?2, ?2, 0, ?3, 0, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox = p.mailbox AND h.uid = p.uid"
+	    " LEFT JOIN seen s ON s.mailbox = p.mailbox AND s.uid = p.uid AND (p.sha256 IS NULL OR s.sha256 = p.sha256) WHERE p.id = ?1",
+	/* Also one that was deleted, as far as its server said: but of two that are equal nobody knows which is listed. */
+	[Q_SEEN_MISSED] = "UPDATE seen SET state = 5 FROM pending p WHERE p.id = ?1 AND seen.mailbox = p.mailbox AND seen.uid = p.uid"
+	    " AND (seen.state IN (0, 1, 2) OR (seen.state = 3 AND length(seen.uid) <= 70))"
+	    " AND (p.sha256 IS NULL OR seen.sha256 = p.sha256)",
+	[Q_RELAY_LINKS] = "SELECT link FROM relay WHERE body <> 0",
+	[Q_RELAY_INSERT] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived,"
+	    " next, tries, status, client, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+	[Q_RELAY_LIST] = "SELECT " RELAY_COLUMNS " FROM relay ORDER BY id",
+	[Q_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE id = ?1",
+	[Q_RELAY_OF] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 ORDER BY id",
+	[Q_RELAY_COUNT] = "SELECT count(*) FROM relay",
+	[Q_RELAY_OPEN] = "SELECT EXISTS (SELECT 1 FROM relay WHERE mailbox = ?1 AND uid = ?2"
+	    " AND (body = 0 OR (body = 1 AND state IN (0, 2))) AND (sha256 IS NULL OR ?3 IS NULL OR sha256 = ?3))",
+	[Q_RELAY_BODY] = "UPDATE relay SET body = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
+	/* What the message's row becomes again when nothing is open any more: what it is now. */
+	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = 0, 0, 1) FROM seen s WHERE s.mailbox = relay.mailbox"
+	    " AND s.uid = relay.uid AND s.state IN (0, 1, 2) AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)), after) WHERE id = ?1",
+	[Q_SEEN_WANT] = "UPDATE seen SET state = 5 WHERE mailbox = ?1 AND uid = ?2 AND state IN (0, 1, 2)"
+	    " AND (?3 IS NULL OR sha256 = ?3)",
+	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = 0"
+	    " AND (sha256 IS NULL OR sha256 = ?3) ORDER BY id",
+	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = 1, next = ?3, sent = 0 WHERE id = ?1",
+	/*
+	 * Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted.  Of a header alone
+	 * the row in oversize speaks.
+	 */
+	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = 0 AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
+	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN (3, 4)"
+	    " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)) AND NOT EXISTS (SELECT 1 FROM oversize o WHERE"
+	    " o.mailbox = relay.mailbox AND o.uid = relay.uid AND o.state = 2 AND (relay.sha256 IS NULL OR o.sha256 = relay.sha256))"
+	    " ORDER BY mailbox, id LIMIT 256",
+	[Q_RELAY_SENT] = "UPDATE relay SET sent = ?2 WHERE id = ?1",
+	[Q_DOUBT_COUNT] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) SELECT nexthop, 0, 0, 0, count(*)"
+	    " FROM relay WHERE sent > 0 AND nexthop > 0 GROUP BY nexthop"
+	    " ON CONFLICT DO UPDATE SET in_doubt = in_doubt + excluded.in_doubt",
+	[Q_DOUBT_CLEAR] = "UPDATE relay SET sent = 0 WHERE sent > 0",
+	[Q_RELAY_REHOP] = "UPDATE relay SET nexthop = ?2, arrived = ?3, next = ?3, tries = 0 WHERE id = ?1",
+	[Q_HOP_LIST] = "SELECT id, nexthop, name, address, gone IS NOT NULL FROM hop ORDER BY id DESC",
+	[Q_HOP_NAME] = "SELECT name FROM hop WHERE id = ?1",
+	[Q_HOP_ADD] = "INSERT INTO hop (nexthop, name, address, gone) VALUES (?1, ?2, ?3, NULL)",
+	[Q_HOP_PUT] = "UPDATE hop SET nexthop = ?1, name = ?2, address = ?3, gone = NULL WHERE id = ?4",
+	[Q_HOP_GONE] = "UPDATE hop SET gone = ?2 WHERE id = ?1",
+	[Q_PROOF_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('proof', ?1)",
+	[Q_RELAY_DROP] = "DELETE FROM relay WHERE id = ?1",
+	[Q_RELAY_AGAIN] = "UPDATE relay SET next = ?2, tries = tries + 1, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
+	[Q_RELAY_STATE] = "UPDATE relay SET state = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
+	[Q_RELAY_RELEASE] = "UPDATE relay SET state = 0, arrived = ?2, next = ?2, tries = 0, sent = 0, status = ifnull(?3, status),"
+	    " nexthop = iif(?5 = '', nexthop, ?4), dest = iif(?5 = '', dest, ?5) WHERE id = ?1",
+	[Q_RELAY_KEY] = "UPDATE relay SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
+	    " ON CONFLICT DO UPDATE SET accepted = accepted + ?2, refused = refused + ?3, retried = retried + ?4,"
+	    " in_doubt = in_doubt + ?5",
+	/* A copy from before the administrator asked for everything of this record once more does not count. */
+	[Q_COPY_GET] = "SELECT c.mailbox, c.uid, m.account || '/' || m.record, datetime(c.since, 'unixepoch', 'localtime')"
+	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE (c.key = ?1 OR (c.key = ?3 AND c.mailbox IS NULL))"
+	    " AND c.since > ifnull((SELECT forgotten FROM mailbox WHERE id = ?2), -1)",
+	[Q_COPY_ADD] = "INSERT INTO copy (mailbox, uid, key, since)"
+	    " VALUES (?1, ?2, ?3, max(?4, ifnull((SELECT forgotten + 1 FROM mailbox WHERE id = ?1), 0)))"
+	    " ON CONFLICT DO UPDATE SET mailbox = excluded.mailbox, uid = excluded.uid, since = excluded.since"
+	    " WHERE since <= (SELECT forgotten FROM mailbox WHERE id = ?1)",
+	[Q_COPY_FORGET] = "DELETE FROM copy WHERE key = (SELECT copy FROM relay WHERE id = ?1)",
+	[Q_COPY_PRUNE] = "DELETE FROM copy WHERE since < ?1",
+	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, since, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
+	    " ?6)",
+	[Q_HANDLED_GET] = "SELECT since, sender, note, results FROM handled WHERE mailbox = ?1 AND uid = ?2",
+	[Q_HANDLED_RESULT] = "UPDATE handled SET results = results || ?3 WHERE mailbox = ?1 AND uid = ?2 AND length(results) < 8000",
+	[Q_HANDLED_KEY] = "UPDATE OR REPLACE handled SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_HANDLED_PRUNE] = "DELETE FROM handled WHERE since < ?1",
+	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned' AND ?1 = 0",
+	[Q_PRUNED_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?1)",
+	[Q_TOLD_GET] = "SELECT at FROM told WHERE address = ?1 AND about = ?2",
+	[Q_TOLD_PUT] = "INSERT OR REPLACE INTO told (address, about, at) VALUES (?1, ?2, ?3)",
+	[Q_TOLD_PRUNE] = "DELETE FROM told WHERE at < ?1",
+	[Q_HELD_GET] = "SELECT value FROM meta WHERE key = 'quarantined' AND ?1 = 0",
+	[Q_HELD_ADD] = "INSERT INTO meta (key, value) VALUES ('quarantined', max(0, ?1))"
+	    " ON CONFLICT DO UPDATE SET value = max(0, value + ?1)",
+	[Q_HELD_OF] = "SELECT count(*) FROM relay WHERE state = 1 AND body = 1 AND uid <> x'' AND mailbox = ?1",
+	[Q_HELD_MAILBOXES] = "SELECT mailbox, count(*), max(id), arrived, status FROM relay WHERE state = 1 AND body = 1 AND uid <> x''"
+	    " GROUP BY mailbox",
+	[Q_HELD_LIST] = "SELECT nexthop, count(*), sum(count(*)) OVER (), max(id), status FROM relay WHERE state = 1 AND body = 1 AND uid <> x''"
+	    " GROUP BY nexthop ORDER BY 4 DESC",
+	[Q_ODD_SUMS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= 3 OR failures >= 5), (SELECT count(*) FROM oversize)"
+	    " FROM suspect",
+	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
+	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(size), max(whole),"
+	    " max(wanted) FROM ("
+	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone, size, 0 AS whole, 0 AS wanted"
+	    " FROM suspect WHERE mailbox = ?1 AND uid > ?2 AND uid <= ?3"
+	    " UNION ALL SELECT uid, 0, 0, 0, state, gone, 0, size, 0 FROM oversize WHERE mailbox = ?1 AND uid > ?2 AND uid <= ?3"
+	    " UNION ALL SELECT uid, 0, 0, 0, 0, NULL, 0, 0, 1 FROM relay WHERE mailbox = ?1 AND body = 0 AND uid > ?2 AND uid <= ?3)"
+	    " GROUP BY uid ORDER BY uid",
+	[Q_ODD_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
+	    " WHERE mailbox = ?1 AND uid = ?2), (SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2)",
+	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 1, 0, NULL,"
+	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING deaths",
+	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 0, 1, NULL,"
+	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING failures",
+	[Q_REFUSAL_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, refusals, gone, since, reason, size) VALUES (?1, ?2, 0,"
+	    " 1, 1, NULL, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, refusals = refusals + 1, gone = NULL,"
+	    " since = ?3, reason = ?4, size = ?5",
+	[Q_SUSPECT_CLEAR] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SUSPECT_GONE] = "UPDATE suspect SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SUSPECT_BACK] = "UPDATE suspect SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2 OR failures >= ?3),"
+	    " count(*) FILTER (WHERE refusals > 0) FROM suspect WHERE mailbox = ?1 AND gone IS NULL",
+	[Q_SUSPECT_PURGE] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid IN (SELECT uid FROM suspect WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_SUSPECT_NEXT] = "SELECT min(mailbox) FROM suspect WHERE mailbox > ?1",
+	[Q_OVERSIZE_GET] = "SELECT state, sha256, size FROM oversize WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_PUT] = "INSERT OR REPLACE INTO oversize (mailbox, uid, state, gone, size, since, sha256) VALUES (?1, ?2, ?3,"
+	    " NULL, ?4, ?5, ?6)",
+	[Q_OVERSIZE_CLEAR] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_GONE] = "UPDATE oversize SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_BACK] = "UPDATE oversize SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
+	[Q_OVERSIZE_COUNT] = "SELECT count(*) FROM oversize WHERE mailbox = ?1",
+	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid IN (SELECT uid FROM oversize WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_MAILBOX_GET] = "SELECT id, removed IS NOT NULL FROM mailbox WHERE account = ?1 AND record = ?2 AND host = ?3 AND port = ?4"
+	    " AND login = ?5",
+	/* What was asked for once more is asked for of the record, wherever it points. */
+	[Q_MAILBOX_ADD] = "INSERT INTO mailbox (account, record, host, port, login, created, forgotten) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+	    " (SELECT max(forgotten) FROM mailbox WHERE account = ?1 AND record = ?2))",
+	[Q_MAILBOX_LIST] = "SELECT id, removed FROM mailbox ORDER BY id",
+	[Q_MAILBOX_BACK] = "UPDATE mailbox SET removed = NULL WHERE id = ?1",
+	[Q_MAILBOX_REMOVED] = "UPDATE mailbox SET removed = ?2 WHERE id = ?1",
+	[Q_MAILBOX_DROP] = "DELETE FROM mailbox WHERE id = ?1",
+	[Q_MAILBOX_LISTED] = "SELECT listed IS NOT NULL FROM mailbox WHERE id = ?1",
+	[Q_MAILBOX_EMPTY] = "UPDATE mailbox SET empty = ifnull(empty, ?2) WHERE id = ?1",
+	[Q_MAILBOX_LIST_IT] = "UPDATE mailbox SET listed = ifnull(listed, ?2) WHERE id = ?1",
+	[Q_MAILBOX_ORIGIN] = "SELECT origin FROM mailbox WHERE id = ?1",
+	[Q_MAILBOX_FORGET] = "UPDATE mailbox SET forgotten = max(?2, (SELECT ifnull(max(since), 0) FROM copy)) WHERE id = ?1",
+	[Q_FORMER_LIST] = "SELECT f.id, f.account, f.record, f.host, f.port, f.login, f.removed >= ifnull(m.created, 0)"
+	    " FROM mailbox m, mailbox f WHERE m.id = ?1 AND f.removed IS NOT NULL AND f.id <> m.id ORDER BY f.removed DESC, f.id DESC",
+	[Q_FORMER_ROWS] = "SELECT uid, ifnull(listed, size), gone IS NOT NULL FROM seen WHERE mailbox = ?1 AND state <> 3"
+	    " AND length(uid) <= 70",
+	[Q_FORMER_UNMARK] = "DELETE FROM seen WHERE mailbox = ?1 AND state = 4",
+	[Q_FORMER_COMPARE] = "UPDATE seen SET state = 3 WHERE mailbox = ?1 AND state IN (0, 1, 2) AND length(uid) <= 70",
+	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70",
+	[Q_FORMER_NAME] = "UPDATE mailbox SET account = ?1, record = ?2, host = ?3, port = ?4, login = ?5, origin = ?7,"
+	    " removed = NULL, listed = ifnull(listed, ?8) WHERE id = ?6",
+	[Q_SEEN_ABSENT] = "UPDATE seen SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL AND mailbox = ?1"
+	    " AND gone IS NULL",
+	[Q_SUSPECT_ABSENT] = "UPDATE suspect SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL"
+	    " AND mailbox = ?1 AND gone IS NULL",
+	[Q_OVERSIZE_ABSENT] = "UPDATE oversize SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL"
+	    " AND mailbox = ?1 AND gone IS NULL",
+	[Q_SEEN_MOVE] = "UPDATE OR REPLACE seen SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_PRINT_MOVE] = "UPDATE OR REPLACE print SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_SUSPECT_MOVE] = "UPDATE OR REPLACE suspect SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_OVERSIZE_MOVE] = "UPDATE OR REPLACE oversize SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_HANDLED_MOVE] = "UPDATE OR REPLACE handled SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_PENDING_MOVE] = "UPDATE pending SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_COPY_MOVE] = "UPDATE copy SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_RELAY_MOVE] = "UPDATE relay SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_FORGET_COUNT] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state IN (0, 1, 2, 4) AND gone IS NULL",
+	[Q_FORGET_WAITING] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state = 5",
+	[Q_FORGET_PRINT] = "DELETE FROM print WHERE mailbox IN" OF_RECORD " AND NOT EXISTS (SELECT 1 FROM seen s"
+	    " WHERE s.mailbox = print.mailbox AND s.uid = print.uid AND s.state = 5)",
+	[Q_FORGET_SEEN] = "DELETE FROM seen WHERE mailbox IN" OF_RECORD " AND state <> 5",
+	[Q_FORGET_SUSPECT] = "DELETE FROM suspect WHERE mailbox IN" OF_RECORD " AND deaths = 0",
+	[Q_FORGET_OVERSIZE] = "DELETE FROM oversize WHERE mailbox IN" OF_RECORD,
+	[Q_FORGET_RENUMBERED] = "DELETE FROM renumbered WHERE mailbox IN" OF_RECORD,
+	[Q_FORGET_MAILBOX] = "UPDATE mailbox SET forgotten = max(?3, (SELECT ifnull(max(since), 0) FROM copy)),"
+	    " listed = ifnull(listed, ?3) WHERE account = ?1 AND record = ?2",
+	[Q_RENUMBER_GET] = "SELECT ifnull(answer, 2) FROM renumbered WHERE mailbox = ?1",
+	[Q_RENUMBER_SINCE] = "SELECT since FROM renumbered WHERE mailbox = ?1",
+	[Q_RENUMBER_PUT] = "INSERT OR REPLACE INTO renumbered (mailbox, since, known, unknown, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
+	[Q_RENUMBER_ANSWER] = "UPDATE renumbered SET answer = ?2 WHERE mailbox = ?1",
+	[Q_RENUMBER_DROP] = "DELETE FROM renumbered WHERE mailbox = ?1",
+	[Q_RECORD_GET] = "SELECT last_success, last_attempt, failures, messages, octets, polls, error, failing, no_capa, retrieved,"
+	    " vanished FROM record_state WHERE mailbox = ?1",
+	[Q_RECORD_PUT] = "INSERT OR REPLACE INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets,"
+	    " polls, failing, no_capa, retrieved, vanished, error) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[Q_UNFOUND_GET] = "SELECT messages, told FROM unfound WHERE mailbox = ?1 AND special = ?2",
+	[Q_UNFOUND_PUT] = "INSERT OR REPLACE INTO unfound (mailbox, special, messages, told) VALUES (?1, ?2, ?3, ?4)",
+	[Q_UNFOUND_DROP] = "DELETE FROM unfound WHERE mailbox = ?1",
+	[Q_RECORD_DROP] = "DELETE FROM record_state WHERE mailbox = ?1",
+	[Q_CLAMP_RELAY] = "UPDATE relay SET next = iif(next > ?2, ?1, next), arrived = iif(arrived > ?2, ?1, arrived) WHERE"
+	    " next > ?2 OR arrived > ?2",
+	[Q_CLAMP_COPY] = "UPDATE copy SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_HANDLED] = "UPDATE handled SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_SUSPECT] = "UPDATE suspect SET since = iif(since > ?2, ?1, since), gone = iif(gone > ?2, ?1, gone) WHERE since"
+	    " > ?2 OR gone > ?2",
+	[Q_CLAMP_OVERSIZE] = "UPDATE oversize SET since = iif(since > ?2, ?1, since), gone = iif(gone > ?2, ?1, gone) WHERE since"
+	    " > ?2 OR gone > ?2",
+	[Q_CLAMP_MAILBOX] = "UPDATE mailbox SET listed = iif(listed > ?2, ?1, listed), removed = iif(removed > ?2, ?1, removed),"
+	    " created = iif(created > ?2, ?1, created) WHERE listed > ?2 OR removed > ?2 OR created > ?2",
+	[Q_CLAMP_RENUMBERED] = "UPDATE renumbered SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_UNPROVEN] = "UPDATE unproven SET since = iif(since > ?2, ?1, since) WHERE since > ?2",
+	[Q_CLAMP_RECORD] = "UPDATE record_state SET last_success = iif(last_success > ?2, ?1, last_success), last_attempt ="
+	    " iif(last_attempt > ?2, ?1, last_attempt), failing = iif(failing > ?2, ?1, failing), no_capa ="
+	    " iif(no_capa > ?2, 0, no_capa), retrieved = iif(retrieved > ?2, ?1, retrieved) WHERE last_success > ?2 OR last_attempt > ?2"
+	    " OR failing > ?2 OR no_capa > ?2 OR retrieved > ?2",
+	[Q_CLAMP_TOKEN] = "UPDATE token SET since = min(since, ?1), ends = 0, said = 0 WHERE since > ?2 OR said > ?2",
+	[Q_CLAMP_META] = "UPDATE meta SET value = ?1 WHERE key = 'pruned' AND value > ?2",
+	[Q_ROOT_COUNT] = "UPDATE root SET counter = counter + 1, durable = max(durable, ?1) RETURNING counter",
+	[Q_ROOT_JOINED] = "UPDATE root SET joined = ?1",
+	[Q_ROOT_DECLARED] = "UPDATE root SET joined = 2, identity = ?1, counter = max(counter, ?2) + 1, durable = 0",
+	[Q_ROOT_STARTED] = "UPDATE root SET joined = min(joined, 1), life = ?1",
+	[Q_SPENT_ADD] = "INSERT OR IGNORE INTO spent (link, counter) SELECT ?1, counter + 1 FROM root",
+	[Q_SPENT_LIST] = "SELECT link FROM spent",
+	[Q_SPENT_DROP] = "DELETE FROM spent WHERE counter < ?1",
+	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
+	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",
+	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended, ends, said, warned FROM token WHERE origin = ?1",
+	[Q_TOKEN_ROTATE] = "INSERT INTO token (origin, refresh, since) VALUES (?1, ?2, ?3)"
+	    " ON CONFLICT DO UPDATE SET refresh = ?2, since = ?3, cause = NULL, suspended = NULL",
+	[Q_TOKEN_SUSPEND] = "INSERT INTO token (origin, cause, since, suspended) VALUES (?1, ?2, ?3, ?4)"
+	    " ON CONFLICT DO UPDATE SET cause = ?2, since = ?3, suspended = ?4",
+	[Q_TOKEN_END] = "INSERT INTO token (origin, since, ends, said, warned) VALUES (?1, ?3, ?2, ?3, ?4)"
+	    " ON CONFLICT DO UPDATE SET ends = ?2, said = ?3, warned = ?4",
+	[Q_TOKEN_LIST] = "SELECT origin FROM token",
+	[Q_TOKEN_DROP] = "DELETE FROM token WHERE origin = ?1"
+};

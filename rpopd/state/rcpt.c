@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: what is decided about each recipient of a message, inside the transaction that makes its batch count.
+ *
+ *	recipient			row			verdict		seen row of the message
+ *	has a copy (same identity)	none			DISCARD		as without it
+ *	discarded by a route		none			DISCARD		likewise
+ *	Maildir				pending			DELIVER		KEPT or DELETING
+ *	next hop			relay, waiting		DELIVER		WAITING
+ *	quarantine			relay, quarantined	DELIVER		as Maildir: it is safe here
+ *	reject, to be told		relay, failed		DELIVER		WAITING, until the report is made
+ *	reject, nobody to tell		relay, quarantined	DELIVER		as Maildir
+ *
+ * With all of them DISCARD the message is.  A message is committed once, and its own copy rows are written after every recipient is
+ * decided: a copy row that is found is another message's.  Two recipients of one message that have a key in common, such as one
+ * address at two next hops, both get it.
+ */
+#include <sys/types.h>
+
+#include <sha2.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/compat.h"
+#include "common/log.h"
+#include "rpopd/relay/relay.h"
+#include "state_int.h"
+
+#define RESULTS_SIZE	4096		/* of handled.results at first */
+#define ORIGIN_SIZE	(4 * (PROTO_RECORD_SIZE + STATE_KEY_MAX) + 64)
+#define HANDLED_SECONDS	(14 * 86400)
+#define TOLD_SECONDS	(2 * 86400)
+#define COPY_SECONDS	(30 * 86400)
+
+struct results {			/* what rpopctl explain will say: a line for each recipient, as far as they fit */
+	char	 text[RESULTS_SIZE];
+	size_t	 len;
+	uint32_t omitted;
+	char	 origin[ORIGIN_SIZE];	/* the message that the last copy was taken for */
+};
+
+static int	 rcpt_one(struct receipt *, const struct msg_rcpt *, const uint8_t *, int64_t *, int64_t *);
+static void	 rcpt_key(const struct receipt *, const struct msg_rcpt *, uint8_t [PROTO_COPY_LEN]);
+static void	 rcpt_key_by_way(const struct receipt *, const struct msg_rcpt *, uint8_t [PROTO_COPY_LEN]);
+static int	 rcpt_copy(const struct receipt *, const struct msg_rcpt *, char *, size_t);
+static void	 rcpt_origin(sqlite3_stmt *, char *, size_t);
+static int	 rcpt_remember(const struct receipt *);
+static int	 rcpt_relay(struct receipt *, const struct msg_rcpt *);
+static int	 rcpt_handled(const struct receipt *, const struct results *);
+static void	 rcpt_result(struct results *, const struct msg_rcpt *, int, const char *);
+static void	 rcpt_say(struct results *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
+static int	 rcpt_wait(const struct receipt *);
+
+/* The message is new.  Fills verdicts, relay, waiting, copies and dropped; verdict becomes DISCARD if all are. */
+int
+rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	static struct results	 results;
+	char			 origin[ORIGIN_SIZE];
+	uint8_t			 key[PROTO_COPY_LEN];
+	int			 unified = memcmp(r->identity, none, sizeof(none)) != 0, discard, copy;
+	uint32_t		 i, discarded = 0;
+
+	memset(&results, 0, sizeof(results));
+	for (i = 0; i < r->nrcpt; i++) {
+		discard = r->rcpts[i].kind == RCPT_DISCARD;
+		copy = !discard && unified ? rcpt_copy(r, &r->rcpts[i], origin, sizeof(origin)) : 0;
+		rcpt_key(r, &r->rcpts[i], key);
+		if (copy == -1 || (!discard && !copy && rcpt_one(r, &r->rcpts[i], unified ? key : NULL, first, last) == -1))
+			return (-1);
+		r->verdicts[i] = discard || copy ? COMMIT_DISCARD : COMMIT_DELIVER;
+		r->copies += copy;
+		discarded += discard || copy;
+		rcpt_result(&results, &r->rcpts[i], copy, origin);
+	}
+	if (discarded == r->nrcpt) {
+		r->verdict = COMMIT_DISCARD;
+		r->dropped = r->copies == 0;
+	}
+	if ((unified && rcpt_remember(r) == -1) || (r->waiting && !r->header && rcpt_wait(r) == -1))
+		return (-1);
+	return (r->note == NULL ? 0 : rcpt_handled(r, &results));
+}
+
+int
+rcpt_pending(int64_t mailbox, const struct receipt *r, const char *link, const char *dest, const uint8_t *copy, int64_t *id)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_PENDING_INSERT)) == NULL ||
+	    state_bind_uid(st, mailbox, r == NULL ? (const uint8_t *)"" : r->uid, r == NULL ? 0 : r->uidlen) == -1 ||
+	    sqlite3_bind_text(st, 3, link, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 4, dest, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    (copy == NULL ? sqlite3_bind_null(st, 5) : sqlite3_bind_blob(st, 5, copy, PROTO_COPY_LEN, SQLITE_STATIC)) != SQLITE_OK ||
+	    (r == NULL ? sqlite3_bind_null(st, 6) : sqlite3_bind_blob(st, 6, r->digest, sizeof(r->digest), SQLITE_STATIC)) != SQLITE_OK ||
+	    state_step(st) == -1)
+		return (-1);
+	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
+	return (0);
+}
+
+static int
+rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, int64_t *first, int64_t *last)
+{
+	if (rcpt->kind != RCPT_MAILDIR)
+		return (rcpt_relay(r, rcpt));
+	if (rcpt_pending(r->mailbox, r, rcpt->link, rcpt->dest, copy, last) == -1)
+		return (-1);
+	if (*first == 0)
+		*first = *last;
+	return (0);
+}
+
+/* What a message and somebody who has got it are known by. */
+static void
+rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO_COPY_LEN])
+{
+	static const uint8_t	 none[PROTO_COPY_LEN];
+
+	if (memcmp(rcpt->copy, none, sizeof(none)) != 0)
+		memcpy(key, rcpt->copy, PROTO_COPY_LEN);
+	else
+		rcpt_key_by_way(r, rcpt, key);
+}
+
+/* By where it goes: of a Maildir and of an address that is no account's, and in rows of schema 2 of everybody. */
+static void
+rcpt_key_by_way(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO_COPY_LEN])
+{
+	uint8_t	 digest[SHA256_DIGEST_LENGTH], kind = rcpt->kind;
+	SHA2_CTX ctx;
+
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, r->identity, sizeof(r->identity));
+	SHA256Update(&ctx, &kind, sizeof(kind));
+	SHA256Update(&ctx, (const uint8_t *)rcpt->dest, strlen(rcpt->dest));
+	SHA256Final(digest, &ctx);
+	memcpy(key, digest, PROTO_COPY_LEN);
+}
+
+/* 1: the recipient has got this message before, as the one that origin names; 0: he has not; -1. */
+static int
+rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, size_t size)
+{
+	uint8_t		 key[PROTO_COPY_LEN], old[PROTO_COPY_LEN];
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	rcpt_key(r, rcpt, key);
+	rcpt_key_by_way(r, rcpt, old);
+	if ((st = state_query(Q_COPY_GET)) == NULL || sqlite3_bind_blob(st, 1, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, r->mailbox) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 3, old, sizeof(old), SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		rcpt_origin(st, origin, size);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
+}
+
+/* In words that rpopctl explain understands: record or number of the mailbox, unique-id, time. */
+static void
+rcpt_origin(sqlite3_stmt *st, char *origin, size_t size)
+{
+	const char	*record = (const char *)sqlite3_column_text(st, 2), *when = (const char *)sqlite3_column_text(st, 3);
+	const void	*uid = sqlite3_column_blob(st, 1);
+	char		 name[4 * PROTO_RECORD_SIZE], id[4 * STATE_KEY_MAX + 1];
+
+	if (when == NULL)
+		when = "?";
+	if (uid == NULL) {
+		snprintf(origin, size, "taken %s", when);
+		return;
+	}
+	if (record != NULL)
+		log_vis(name, sizeof(name), record, strlen(record));
+	else
+		snprintf(name, sizeof(name), "mailbox %lld", (long long)sqlite3_column_int64(st, 0));
+	log_vis(id, sizeof(id), uid, sqlite3_column_bytes(st, 1));
+	snprintf(origin, size, "taken %s as %s of %s", when, id, name);
+}
+
+/* Who has got it from now on. */
+static int
+rcpt_remember(const struct receipt *r)
+{
+	uint8_t		 key[PROTO_COPY_LEN];
+	sqlite3_stmt	*st;
+	uint32_t	 i;
+
+	for (i = 0; i < r->nrcpt; i++) {
+		if (r->verdicts[i] != COMMIT_DELIVER)
+			continue;
+		rcpt_key(r, &r->rcpts[i], key);
+		if ((st = state_query(Q_COPY_ADD)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+		    sqlite3_bind_blob(st, 3, key, sizeof(key), SQLITE_STATIC) != SQLITE_OK ||
+		    sqlite3_bind_int64(st, 4, r->since) != SQLITE_OK || state_step(st) == -1)
+			return (-1);
+	}
+	return (0);
+}
+
+static int
+rcpt_relay(struct receipt *r, const struct msg_rcpt *rcpt)
+{
+	struct relay_row	 row;
+	int64_t			 id;
+
+	if (relay_row_make(&row, r, rcpt) == -1 || relay_insert(&row, &id) == -1)
+		return (-1);
+	if (row.state == RELAY_QUARANTINED && held_add() == -1)
+		return (-1);
+	if (r->relay == 0)
+		r->relay = id;
+	if (row.state != RELAY_QUARANTINED)
+		r->waiting = 1;
+	return (0);
+}
+
+/* The row that a recipient gets; its id is not known yet. */
+int
+relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
+{
+	if (r->note == NULL || r->uidlen > sizeof(row->uid))
+		return (-1);
+	memset(row, 0, sizeof(*row));
+	row->mailbox = r->mailbox;
+	memcpy(row->uid, r->uid, r->uidlen);
+	row->uidlen = r->uidlen;
+	memcpy(row->digest, r->digest, sizeof(row->digest));
+	row->has_digest = 1;
+	row->nexthop = rcpt->nexthop;
+	row->notify = (enum notify)rcpt->notify;
+	row->after = r->header ? SEEN_KEPT : r->state;
+	row->arrived = row->next = r->since;
+	row->body = BODY_HERE;		/* the receipt says so */
+	strlcpy(row->link, rcpt->link, sizeof(row->link));
+	strlcpy(row->dest, rcpt->dest, sizeof(row->dest));
+	strlcpy(row->original, rcpt->original, sizeof(row->original));
+	strlcpy(row->sender, r->note->sender, sizeof(row->sender));
+	strlcpy(row->client, r->note->client, sizeof(row->client));
+	if (rcpt->kind != RCPT_RELAY)
+		strlcpy(row->status, rcpt->reason, sizeof(row->status));
+	row->state = rcpt->kind == RCPT_RELAY ? RELAY_WAITING :
+	    rcpt->kind == RCPT_REJECT && row->notify == NOTIFY_FAILURE && row->sender[0] != '\0' ? RELAY_FAILED : RELAY_QUARANTINED;
+	return (0);
+}
+
+static int
+rcpt_wait(const struct receipt *r)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_SEEN_STATE)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, SEEN_WAITING) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* What rpopctl explain will say. */
+static int
+rcpt_handled(const struct receipt *r, const struct results *results)
+{
+	char		 text[RESULTS_SIZE + 32];
+	sqlite3_stmt	*st;
+
+	strlcpy(text, results->text, sizeof(text));
+	if (results->omitted > 0)
+		snprintf(text + results->len, sizeof(text) - results->len, "and %u more\n", results->omitted);
+	if ((st = state_query(Q_HANDLED_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	    sqlite3_bind_int64(st, 3, r->since) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 4, r->note->sender, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 5, r->note->note, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 6, text, -1, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* origin: of the message that this one is a copy of for this recipient; told once for neighbours. */
+static void
+rcpt_result(struct results *to, const struct msg_rcpt *rcpt, int copy, const char *origin)
+{
+	static const char *const	 words[] = { [RCPT_MAILDIR] = "delivered", [RCPT_RELAY] = "waiting",
+	    [RCPT_QUARANTINE] = "quarantined", [RCPT_REJECT] = "rejected" };
+
+	if (copy && strcmp(to->origin, origin) != 0) {
+		strlcpy(to->origin, origin, sizeof(to->origin));
+		rcpt_say(to, "a copy of the message %s\n", origin);
+	}
+	if (rcpt->kind == RCPT_DISCARD)
+		rcpt_say(to, "discarded %s\n", rcpt->dest);
+	else if (copy)
+		rcpt_say(to, "copy suppressed %s\n", rcpt->dest);
+	else
+		rcpt_say(to, "%s %s%s%s\n", words[rcpt->kind], rcpt->dest,
+		    rcpt->kind != RCPT_MAILDIR && rcpt->reason[0] != '\0' ? ": " : "",
+		    rcpt->kind != RCPT_MAILDIR ? rcpt->reason : "");
+}
+
+/* A line as a whole, or it is counted as omitted, and so are all that follow. */
+static void
+rcpt_say(struct results *to, const char *fmt, ...)
+{
+	va_list	 ap;
+	int	 n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(to->text + to->len, sizeof(to->text) - to->len, fmt, ap);
+	va_end(ap);
+	if (to->omitted == 0 && n > 0 && (size_t)n < sizeof(to->text) - to->len) {
+		to->len += n;
+		return;
+	}
+	to->text[to->len] = '\0';
+	to->omitted++;
+}
+
+/* Lazily: rows that come back are pruned again. */
+int
+state_prune_old(int64_t now)
+{
+	int64_t	 last = 0;
+	int	 rv;
+
+	if (state_number(Q_PRUNED_GET, 0, &last) == -1)
+		return (-1);
+	if (now >= last && now - last < 86400)
+		return (0);
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	return (state_end(state_run(Q_COPY_PRUNE, now - COPY_SECONDS) == -1 ||
+	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 || state_run(Q_PRUNED_PUT, now) == -1));
+}

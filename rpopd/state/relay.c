@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: recipients that are not in a Maildir.
+ *
+ *	row of relay		seen row	after a crash here
+ *	waiting, failed		WAITING		as it is: the link is held, the row is due, nothing is deleted
+ *	waiting, sent		WAITING		in doubt: counted once, by the first write of the next life, and sent again
+ *	change not committed	WAITING		the same
+ *	change committed:
+ *	  gone, others open	WAITING		the link is removed at the start, since it is in table spent
+ *	  gone, it was the last	row.after	the same; the next session deletes
+ *	  quarantined		likewise	the link is held
+ *	  moved to pending	likewise	the pending row is replayed; if its file is missing then, it becomes a row here again
+ *	  its report's		likewise	that one's link is held, those of the rows it is about are removed
+ *
+ * A row is safe here, and may be final, only while its file is in the spool (body = 1); state/body.c has the states of a row
+ * whose file is missing.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/relay/relay.h"
+#include "state_int.h"
+
+static int	 relay_load(sqlite3_stmt *, struct relay_row *);
+static int	 relay_text(sqlite3_stmt *, int, char *, size_t);
+static int	 relay_find(int64_t, struct relay_row *);
+static int	 change_one(struct relay_change *);
+static int	 change_row(const struct relay_change *, enum state_sql, int64_t);
+static int	 change_release(const struct relay_change *);
+static int	 change_move(struct relay_change *, const char *);
+static int	 change_count(const struct relay_row *, const struct relay_change *);
+static int	 change_rehop(const struct relay_change *);
+static int	 change_body(const struct relay_change *, const struct relay_row *);
+static int	 report_result(const struct relay_row *, size_t);
+static int	 report_row(const struct relay_row *, const struct relay_report *, int64_t *);
+
+int
+state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
+{
+	return (relay_rows(state_query(Q_RELAY_LIST), cb, arg));
+}
+
+/* As they are in the store: also those of rows that cannot be right, so that nobody takes their files for strange ones. */
+int
+state_relay_links(int (*cb)(void *, const char *), void *arg)
+{
+	sqlite3_stmt	*st;
+	const char	*link;
+	int		 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(Q_RELAY_LINKS)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL && strlen(link) < PROTO_LINK_SIZE)
+			stop = cb(arg, link);
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("relay");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+int
+state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *), void *arg)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_RELAY_OF)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	return (relay_rows(st, cb, arg));
+}
+
+int
+state_relay_get(int64_t id, struct relay_row *row)
+{
+	int	 found;
+
+	if ((found = relay_find(id, row)) == -1)
+		state_failed("relay");
+	return (found);
+}
+
+int64_t
+state_relay_count(void)
+{
+	sqlite3_stmt	*st;
+	int64_t		 n;
+
+	if ((st = state_query(Q_RELAY_COUNT)) == NULL)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("relay");
+		return (-1);
+	}
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return (n);
+}
+
+/* A retry that is forgotten in a power failure comes early: no reason to wait for the disk. */
+int
+state_relay_change(struct relay_change *changes, size_t n)
+{
+	size_t	 i;
+	int	 rv, failed = 0, durable = STATE_LAZY;
+
+	for (i = 0; i < n; i++)
+		if (changes[i].what != RELAY_AGAIN)
+			durable = STATE_DURABLE;
+	HOOK("relay.before");
+	if ((rv = state_begin(durable)) != 0)
+		return (rv);
+	for (i = 0; i < n && !failed; i++)
+		failed = change_one(&changes[i]) == -1;
+	HOOK("relay.change");
+	rv = state_end(failed);
+	HOOK("relay.changed");
+	return (rv);
+}
+
+int
+state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *r, int64_t *made)
+{
+	struct relay_row	 row, any;
+	size_t			 i, found = 0;
+	int			 rv, last, got = 1, failed;
+
+	*made = 0;
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	for (i = 0; i < n && got != -1; i++)
+		if ((got = relay_find(ids[i], &row)) == 1) {
+			any = row;
+			found++;
+			if (state_run(Q_RELAY_DROP, ids[i]) == -1 || root_spent(row.link) == -1)
+				got = -1;
+		}
+	if (got != -1 && found == 0)
+		return ((rv = state_end(0)) == 0 ? 2 : rv);
+	failed = got == -1 || report_row(&any, r, made) == -1 || report_result(&any, found) == -1 ||
+	    relay_final(&any, &last) == -1 || told_put(r->sender, r->about, time(NULL)) == -1;
+	HOOK("relay.report");
+	if ((rv = state_end(failed)) != 0)
+		*made = 0;
+	HOOK("relay.reported");
+	return (rv);
+}
+
+/* Or NULL, which stands for any. */
+int
+relay_bind_digest(sqlite3_stmt *st, int place, const struct relay_row *r)
+{
+	return ((r->has_digest ? sqlite3_bind_blob(st, place, r->digest, sizeof(r->digest), SQLITE_STATIC) :
+	    sqlite3_bind_null(st, place)) == SQLITE_OK ? 0 : -1);
+}
+
+/* In a transaction. */
+int
+relay_insert(const struct relay_row *r, int64_t *id)
+{
+	const int64_t	 numbers[] = { r->nexthop, r->notify, r->after, r->state, r->arrived, r->next, r->tries };
+	static const int columns[] = { 4, 8, 9, 10, 11, 12, 13 };
+	const char	*texts[] = { r->link, r->dest, r->original, r->sender, r->status, r->client };
+	static const int places[] = { 3, 5, 6, 7, 14, 15 };
+	sqlite3_stmt	*st;
+	size_t		 i;
+
+	if ((st = state_query(Q_RELAY_INSERT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1)
+		return (-1);
+	for (i = 0; i < nitems(numbers); i++)
+		if (sqlite3_bind_int64(st, columns[i], numbers[i]) != SQLITE_OK)
+			return (-1);
+	for (i = 0; i < nitems(texts); i++)
+		if (sqlite3_bind_text(st, places[i], texts[i], -1, SQLITE_STATIC) != SQLITE_OK)
+			return (-1);
+	if (relay_bind_digest(st, 16, r) == -1 || state_step(st) == -1)
+		return (-1);
+	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
+	return (0);
+}
+
+/* 0, or -1.  A row that cannot be right is told of once and left alone: the others must not wait for it. */
+int
+relay_rows(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *arg)
+{
+	struct relay_row	 row;
+	static int64_t		 told;
+	int			 rc = SQLITE_ERROR, stop = 0;
+
+	if (st == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if (relay_load(st, &row) == 0)
+			stop = cb(arg, &row);
+		else if (sqlite3_column_int64(st, 0) > told) {
+			told = sqlite3_column_int64(st, 0);
+			log_warnx("state.db: relay row %lld cannot be right: it is left alone, its message stays in the spool and on "
+			    "its server; correct the row or delete it", (long long)told);
+		}
+	}
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("relay");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+static int
+relay_load(sqlite3_stmt *st, struct relay_row *r)
+{
+	const void	*uid = sqlite3_column_blob(st, 2);
+	int		 len = sqlite3_column_bytes(st, 2), after, state, notify, body;
+
+	memset(r, 0, sizeof(*r));
+	if (len < 0 || (size_t)len > sizeof(r->uid) || (len > 0 && uid == NULL))
+		return (-1);
+	if (len > 0)
+		memcpy(r->uid, uid, len);
+	r->uidlen = len;
+	r->id = sqlite3_column_int64(st, 0);
+	r->mailbox = sqlite3_column_int64(st, 1);
+	r->nexthop = sqlite3_column_int64(st, 4);
+	notify = sqlite3_column_int(st, 8);
+	after = sqlite3_column_int(st, 9);
+	state = sqlite3_column_int(st, 10);
+	r->arrived = sqlite3_column_int64(st, 11);
+	r->next = sqlite3_column_int64(st, 12);
+	r->tries = sqlite3_column_int64(st, 13);
+	body = sqlite3_column_int(st, 16);
+	r->sent = sqlite3_column_int64(st, 17);
+	if ((r->has_digest = sqlite3_column_bytes(st, 18) == PROTO_DIGEST_LEN))
+		memcpy(r->digest, sqlite3_column_blob(st, 18), PROTO_DIGEST_LEN);
+	if (body < BODY_WANTED || body > BODY_LOST || notify < NOTIFY_NEVER || notify > NOTIFY_FAILURE || after < SEEN_KEPT || after > SEEN_DELETING ||
+	    state < RELAY_WAITING || state > RELAY_FAILED)
+		return (-1);
+	r->notify = (enum notify)notify;
+	r->after = (enum seen_state)after;
+	r->state = (enum relay_state)state;
+	r->body = (enum relay_body)body;
+	return (relay_text(st, 3, r->link, sizeof(r->link)) == -1 || relay_text(st, 5, r->dest, sizeof(r->dest)) == -1 ||
+	    relay_text(st, 6, r->original, sizeof(r->original)) == -1 || relay_text(st, 7, r->sender, sizeof(r->sender)) == -1 ||
+	    relay_text(st, 14, r->status, sizeof(r->status)) == -1 ||
+	    relay_text(st, 15, r->client, sizeof(r->client)) == -1 ? -1 : 0);
+}
+
+static int
+relay_text(sqlite3_stmt *st, int column, char *to, size_t size)
+{
+	const char	*text = (const char *)sqlite3_column_text(st, column);
+
+	return (text == NULL || strlcpy(to, text, size) >= size ? -1 : 0);
+}
+
+/* 1, 0: no such row, -1.  In a transaction, or on its own. */
+static int
+relay_find(int64_t id, struct relay_row *row)
+{
+	sqlite3_stmt	*st;
+	int		 rc, found = 1;
+
+	if ((st = state_query(Q_RELAY_GET)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
+		return (-1);
+	if ((rc = sqlite3_step(st)) != SQLITE_ROW || relay_load(st, row) == -1)
+		found = rc == SQLITE_DONE ? 0 : -1;
+	sqlite3_reset(st);
+	return (found);
+}
+
+static int
+change_one(struct relay_change *c)
+{
+	struct relay_row	 row;
+	const char		*dest;
+	int			 found;
+
+	c->last = 0;
+	c->pending = 0;
+	if ((found = relay_find(c->id, &row)) != 1)
+		return (found);
+	dest = c->dest == NULL || *c->dest == '\0' ? row.dest : c->dest;
+	if (change_count(&row, c) == -1)
+		return (-1);
+	switch (c->what) {
+	case RELAY_AGAIN:
+		return (change_row(c, Q_RELAY_AGAIN, c->next));
+	case RELAY_RELEASE:
+		return (change_release(c) == -1 ? -1 : relay_note(&row, "released", dest, c->status));
+	case RELAY_FAIL:
+		return (change_row(c, Q_RELAY_STATE, RELAY_FAILED) == -1 ? -1 : relay_note(&row, "failed", dest, c->status));
+	case RELAY_HOLD:
+		if (change_row(c, Q_RELAY_STATE, RELAY_QUARANTINED) == -1 || (row.uidlen > 0 && held_add() == -1) ||
+		    relay_note(&row, "quarantined", dest, c->status) == -1)
+			return (-1);
+		break;
+	case RELAY_DONE:
+		if (state_run(Q_RELAY_DROP, c->id) == -1 || root_spent(row.link) == -1 ||
+		    relay_note(&row, row.state == RELAY_WAITING && row.body == BODY_HERE ? "accepted" : "dropped", dest, c->status) == -1)
+			return (-1);
+		break;
+	case RELAY_MOVE:
+		if (change_move(c, dest) == -1 ||
+		    state_run(Q_RELAY_DROP, c->id) == -1 || relay_note(&row, "delivered", dest, c->status) == -1)
+			return (-1);
+		break;
+	case RELAY_REHOP:
+		return (change_rehop(c));
+	case RELAY_WANT:
+		return (change_body(c, &row));
+	case RELAY_LOST:
+	case RELAY_FOUND:
+		if (change_body(c, &row) == -1)
+			return (-1);
+		break;
+	default:
+		return (-1);
+	}
+	return (relay_final(&row, &c->last));
+}
+
+static int
+change_rehop(const struct relay_change *c)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_RELAY_REHOP)) == NULL || sqlite3_bind_int64(st, 1, c->id) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, c->nexthop) != SQLITE_OK || sqlite3_bind_int64(st, 3, c->next) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* Its file is missing, or there again.  As long as it is wanted, its message is not final, whatever it was before. */
+static int
+change_body(const struct relay_change *c, const struct relay_row *row)
+{
+	static const char *const	 words[] = { [RELAY_WANT] = "wanted again", [RELAY_LOST] = "lost", [RELAY_FOUND] = "found" };
+	sqlite3_stmt			*st;
+
+	if (change_row(c, Q_RELAY_BODY, c->what == RELAY_WANT ? BODY_WANTED : c->what == RELAY_LOST ? BODY_LOST : BODY_HERE) == -1 ||
+	    relay_note(row, words[c->what], row->dest, c->status) == -1)
+		return (-1);
+	/* He has not got it, and will not: a copy that comes another way is one that he gets. */
+	if (c->what == RELAY_LOST)
+		return (state_run(Q_COPY_FORGET, c->id));
+	if (c->what != RELAY_WANT)
+		return (0);
+	if (state_run(Q_RELAY_AFTER, c->id) == -1 || (st = state_query(Q_SEEN_WANT)) == NULL ||
+	    state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 || relay_bind_digest(st, 3, row) == -1)
+		return (-1);
+	return (state_step(st));
+}
+
+/* value: ?2 of a statement whose ?1 is the id and ?3 the status. */
+static int
+change_row(const struct relay_change *c, enum state_sql q, int64_t value)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, c->id) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, value) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 3, c->status, -1, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* To table pending, with everything that its message is known by. */
+static int
+change_move(struct relay_change *c, const char *dest)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_PENDING_OF)) == NULL || sqlite3_bind_int64(st, 1, c->id) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 2, dest, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
+		return (-1);
+	c->pending = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
+	return (0);
+}
+
+/* It has its whole time before it again. */
+static int
+change_release(const struct relay_change *c)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_RELAY_RELEASE)) == NULL || sqlite3_bind_int64(st, 1, c->id) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, time(NULL)) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 3, c->status, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 4, c->nexthop) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 5, c->dest == NULL ? "" : c->dest, -1, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* What a next hop did with it. */
+static int
+change_count(const struct relay_row *row, const struct relay_change *c)
+{
+	sqlite3_stmt	*st;
+
+	if (row->nexthop == 0 || row->state != RELAY_WAITING || c->what == RELAY_RELEASE || c->what == RELAY_MOVE || c->what == RELAY_REHOP)
+		return (0);
+	if ((st = state_query(Q_RELAY_COUNTED)) == NULL || sqlite3_bind_int64(st, 1, row->nexthop) != SQLITE_OK ||
+	    sqlite3_bind_int(st, 2, c->what == RELAY_DONE) != SQLITE_OK ||
+	    sqlite3_bind_int(st, 3, c->what == RELAY_HOLD || c->what == RELAY_FAIL) != SQLITE_OK ||
+	    sqlite3_bind_int(st, 4, c->what == RELAY_AGAIN) != SQLITE_OK ||
+	    sqlite3_bind_int(st, 5, c->doubt != 0) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* A line for rpopctl explain. */
+int
+relay_note(const struct relay_row *row, const char *word, const char *dest, const char *status)
+{
+	char		 line[PROTO_DEST_SIZE + PROTO_SENDER_SIZE + PROTO_TEXT_SIZE];
+	sqlite3_stmt	*st;
+
+	if (row->uidlen == 0)
+		return (0);
+	snprintf(line, sizeof(line), "%s %s%s%s\n", word, dest, status == NULL || *status == '\0' ? "" : ": ",
+	    status == NULL ? "" : status);
+	if ((st = state_query(Q_HANDLED_RESULT)) == NULL || state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 ||
+	    sqlite3_bind_text(st, 3, line, -1, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/* One recipient is final: if all are, the message may go the way of others. */
+int
+relay_final(const struct relay_row *row, int *last)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_RELAY_OPEN)) == NULL || state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 ||
+	    relay_bind_digest(st, 3, row) == -1 || sqlite3_step(st) != SQLITE_ROW)
+		return (-1);
+	*last = row->uidlen > 0 && !sqlite3_column_int(st, 0);
+	sqlite3_reset(st);
+	if (!*last)
+		return (0);
+	if ((st = state_query(Q_SEEN_FINAL)) == NULL || state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, row->after) != SQLITE_OK || relay_bind_digest(st, 4, row) == -1)
+		return (-1);
+	return (state_step(st));
+}
+
+static int
+report_result(const struct relay_row *row, size_t n)
+{
+	char	 many[32] = "";
+
+	if (n > 1)
+		snprintf(many, sizeof(many), "%zu recipients", n);
+	return (relay_note(row, "report to", row->sender, many));
+}
+
+static int
+report_row(const struct relay_row *row, const struct relay_report *report, int64_t *made)
+{
+	struct relay_row	 r;
+
+	if (report->nexthop == 0)
+		return (rcpt_pending(row->mailbox, NULL, report->link, report->dest, NULL, made));
+	memset(&r, 0, sizeof(r));
+	r.mailbox = row->mailbox;
+	r.nexthop = report->nexthop;
+	r.notify = NOTIFY_NEVER;
+	r.after = SEEN_KEPT;
+	r.state = RELAY_WAITING;
+	r.arrived = r.next = time(NULL);
+	if (strlcpy(r.link, report->link, sizeof(r.link)) >= sizeof(r.link) ||
+	    strlcpy(r.dest, report->dest, sizeof(r.dest)) >= sizeof(r.dest))
+		return (-1);
+	return (relay_insert(&r, made));
+}

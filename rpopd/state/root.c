@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: which mail root it belongs to, and how far each of them has come.
+ *
+ * counter grows with every durable transaction.  The mail root's file is told of it before anything in the mail root changes on
+ * the strength of a transaction, so counter >= the file's, and state.db learns what is durable there, so the file's >= durable.
+ * A copy of either that is older breaks one of the two.
+ *
+ *	step of a transaction that drops a relay row		dies right after: the next start		hook
+ *	row dropped, its link in table spent			removes the link				relay.changed
+ *	the link is removed, perhaps not durably		removes it again, or finds it gone		deliverer.queue_remove,
+ *													deliverer.spent
+ *	the removal is durable, spent row not dropped		finds it gone					root.durable
+ *	spent row dropped					knows nothing of it				-
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/config/config.h"
+#include "state_int.h"
+
+static int	 root_read(sqlite3 *, struct root_state *);
+static int	 root_old(sqlite3 *, struct root_state *);
+static int	 missing_want(int64_t, const char *);
+
+static struct root_state	 root;
+static uint64_t			 counting;	/* what counter will be when the transaction under way is committed */
+static uint64_t			 dropped;	/* spent rows of transactions before this one were dropped */
+static void			(*on_count)(void);
+
+int
+root_load(sqlite3 *db)
+{
+	counting = dropped = 0;
+	return (root_read(db, &root));
+}
+
+static int
+root_read(sqlite3 *db, struct root_state *r)
+{
+	sqlite3_stmt	*st = NULL;
+	int64_t		 session;
+	int		 rv = -1;
+
+	memset(r, 0, sizeof(*r));
+	if (sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &session) == -1)
+		return (-1);
+	r->session = (uint32_t)session;
+	if (sqlite3_prepare_v2(db, "SELECT identity, counter, durable, life, joined FROM root", -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == sizeof(r->identity)) {
+		memcpy(r->identity, sqlite3_column_blob(st, 0), sizeof(r->identity));
+		r->counter = (uint64_t)sqlite3_column_int64(st, 1);
+		r->durable = (uint64_t)sqlite3_column_int64(st, 2);
+		r->life = (uint32_t)sqlite3_column_int64(st, 3);
+		r->joined = (enum root_joined)sqlite3_column_int(st, 4);
+		rv = 0;
+	}
+	sqlite3_finalize(st);
+	return (rv);
+}
+
+/* A store of an older schema knows no mail root. */
+static int
+root_old(sqlite3 *db, struct root_state *r)
+{
+	int64_t	 version, session;
+
+	if (sql_number(db, "PRAGMA user_version", &version) == -1 || version < 1 || version >= STATE_VERSION ||
+	    sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &session) == -1)
+		return (0);
+	r->session = (uint32_t)session;
+	return (1);
+}
+
+void
+state_root(struct root_state *r)
+{
+	*r = root;
+}
+
+int
+state_root_peek(const char *path, struct root_state *r, char *err, size_t errsize)
+{
+	struct stat	 st;
+	sqlite3		*db;
+	int		 rv = 1;
+
+	memset(r, 0, sizeof(*r));
+	if (lstat(path, &st) == -1 && errno == ENOENT)
+		return (0);
+	if ((db = sql_open(path, SQL_READONLY, 1000, err, errsize)) == NULL)
+		return (-1);
+	if (!root_old(db, r) && root_read(db, r) == -1) {
+		sql_reason(db, path, err, errsize);
+		rv = -1;
+	}
+	sqlite3_close(db);
+	return (rv);
+}
+
+/* In the transaction: what it is the counter's next number of. */
+int
+root_count(void)
+{
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	if (root.durable > dropped && ((st = state_query(Q_SPENT_DROP)) == NULL ||
+	    sqlite3_bind_int64(st, 1, (int64_t)root.durable) != SQLITE_OK || state_step(st) == -1))
+		return (-1);
+	if ((st = state_query(Q_ROOT_COUNT)) == NULL || sqlite3_bind_int64(st, 1, (int64_t)root.durable) != SQLITE_OK ||
+	    sqlite3_step(st) != SQLITE_ROW)
+		return (-1);
+	counting = (uint64_t)sqlite3_column_int64(st, 0);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		;
+	sqlite3_reset(st);
+	return (rc == SQLITE_DONE ? 0 : -1);
+}
+
+void
+root_counted(void)
+{
+	root.counter = counting;
+	dropped = root.durable;
+	if (on_count != NULL)
+		on_count();
+}
+
+uint64_t
+state_counter(void)
+{
+	return (root.counter);
+}
+
+void
+state_on_count(void (*fn)(void))
+{
+	on_count = fn;
+}
+
+/* The mail root cannot be ahead of what it was told: a number that is, is the deliverer's lie. */
+void
+state_rooted(uint64_t counter)
+{
+	if (counter > root.durable && counter <= root.counter)
+		root.durable = counter;
+	HOOK("root.durable");
+}
+
+int
+state_root_joined(enum root_joined joined)
+{
+	sqlite3_stmt	*st;
+	int		 rv;
+
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	st = state_query(Q_ROOT_JOINED);
+	if ((rv = state_end(st == NULL || sqlite3_bind_int(st, 1, joined) != SQLITE_OK || state_step(st) == -1)) == 0)
+		root.joined = joined;
+	return (rv);
+}
+
+int
+state_root_declare(const uint8_t identity[16], uint64_t counter)
+{
+	sqlite3_stmt	*st;
+	int		 rv;
+
+	root.durable = 0;
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	st = state_query(Q_ROOT_DECLARED);
+	rv = state_end(st == NULL || sqlite3_bind_blob(st, 1, identity, sizeof(root.identity), SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, (int64_t)counter) != SQLITE_OK || state_step(st) == -1);
+	if (rv == 0) {
+		memcpy(root.identity, identity, sizeof(root.identity));
+		root.joined = ROOT_DECLARED;
+	}
+	return (rv);
+}
+
+/* Not durable by itself: a start that is repeated finds less to do. */
+int
+state_root_started(void)
+{
+	sqlite3_stmt	*st;
+	int		 rv, failed;
+
+	if ((rv = state_begin(STATE_LAZY)) != 0)
+		return (rv);
+	failed = (st = state_query(Q_ROOT_STARTED)) == NULL || sqlite3_bind_int64(st, 1, root.session) != SQLITE_OK ||
+	    state_step(st) == -1 || (st = state_query(Q_SPENT_DROP)) == NULL ||
+	    sqlite3_bind_int64(st, 1, (int64_t)root.durable) != SQLITE_OK || state_step(st) == -1;
+	if ((rv = state_end(failed)) == 0 && root.joined != ROOT_NEW)
+		root.joined = ROOT_JOINED;
+	return (rv);
+}
+
+/* --- links without rows --- */
+
+int
+root_spent(const char *link)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_SPENT_ADD)) == NULL || sqlite3_bind_text(st, 1, link, -1, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+int
+state_spent(int (*cb)(void *, const char *), void *arg)
+{
+	sqlite3_stmt	*st;
+	const char	*link;
+	int		 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(Q_SPENT_LIST)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL)
+			stop = cb(arg, link);
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("spent");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+/* --- a row without its file --- */
+
+/*
+ * Its recipient has not got the message, and nobody else's case is changed by that: the row becomes one of table relay that is
+ * wanted, with the Maildir as destination.  state/body.c has what follows.
+ */
+int
+state_pending_missing(int64_t id, const char *link, const char *status)
+{
+	struct relay_row	 row;
+	sqlite3_stmt		*st;
+	const char		*dest;
+	int			 failed, rc, found = 0;
+
+	memset(&row, 0, sizeof(row));
+	if (state_begin(STATE_DURABLE) != 0)
+		return (-1);
+	failed = (st = state_query(Q_PENDING_ROW)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 2, link, -1, SQLITE_STATIC) != SQLITE_OK;
+	if (!failed && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		found = 1;
+		id = sqlite3_column_int64(st, 0);
+		row.mailbox = sqlite3_column_int64(st, 1);
+		row.uidlen = sqlite3_column_bytes(st, 2);
+		dest = (const char *)sqlite3_column_text(st, 3);
+		failed = row.uidlen > sizeof(row.uid) || dest == NULL || strlcpy(row.dest, dest, sizeof(row.dest)) >= sizeof(row.dest);
+		if (!failed && row.uidlen > 0)
+			memcpy(row.uid, sqlite3_column_blob(st, 2), row.uidlen);
+		sqlite3_reset(st);
+	} else if (!failed)
+		failed = rc != SQLITE_DONE;
+	if (!failed && found && row.uidlen > 0)
+		failed = missing_want(id, status) == -1 || relay_note(&row, "wanted again", row.dest, status) == -1;
+	if (!failed && found)
+		failed = (st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
+		    sqlite3_bind_int64(st, 2, id) != SQLITE_OK || state_step(st) == -1;
+	HOOK("state.missing");
+	return (state_end(failed) != 0 ? -1 : found);
+}
+
+static int
+missing_want(int64_t id, const char *status)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_RELAY_MISSED)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, time(NULL)) != SQLITE_OK ||
+	    sqlite3_bind_text(st, 3, status, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
+		return (-1);
+	return (state_run(Q_SEEN_MISSED, id));
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: ISC */
+/* state.db: what is known of the messages of a mailbox. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/config/config.h"
+#include "state_int.h"
+
+struct odd {				/* a suspect, or over max_size */
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	uint32_t	 deaths, failures;
+	int64_t		 failed, gone;
+	enum oversize	 oversize;
+	int		 wanted;
+	uint32_t	 size, oversize_size;
+	int		 met;		/* it has a seen row too */
+};
+
+static struct walk {			/* one state_seen() */
+	int		(*cb)(void *, const struct seen_row *);
+	void		*arg;
+	struct odd	*odd;		/* ordered */
+	size_t		 nodd;
+	int		 stop;
+}	 walk;
+
+static const struct state_place	 behind = { { 0xff }, 1 };	/* every key: see Q_SEEN_END */
+
+static int	 seen_visit(int64_t, const struct state_place *, const struct state_place *, int (*)(void *, const struct seen_row *), void *);
+static int	 seen_bind(sqlite3_stmt *, int64_t, const struct state_place *, const struct state_place *);
+static int	 counts_odd(int64_t, struct mailbox_counts *);
+static int	 walk_odd(int64_t, const struct state_place *, const struct state_place *);
+static void	 walk_row(sqlite3_context *, int, sqlite3_value **);
+static void	 walk_end(sqlite3_context *);
+static struct odd *walk_find(const uint8_t *, size_t);
+static void	 walk_call(struct seen_row *, const struct odd *);
+static void	*doubled(void *, size_t, size_t);
+
+int
+state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	static const struct state_place	 none;
+
+	return (seen_visit(mailbox, &none, &behind, cb, arg));
+}
+
+/* So many rows that none of the tables has more than STATE_PAGE of them. */
+int
+state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
+{
+	struct state_place	 end;
+	sqlite3_stmt		*st;
+
+	if ((st = state_query(Q_SEEN_END)) == NULL || state_bind_uid(st, mailbox, at->uid, at->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, STATE_PAGE - 1) != SQLITE_OK)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("seen");
+		return (-1);
+	}
+	if ((end.uidlen = sqlite3_column_bytes(st, 0)) == 0 || end.uidlen > sizeof(end.uid))
+		end = behind;
+	else
+		memcpy(end.uid, sqlite3_column_blob(st, 0), end.uidlen);
+	sqlite3_reset(st);
+	if (seen_visit(mailbox, at, &end, cb, arg) == -1)
+		return (-1);
+	*at = end;
+	return (end.uid[0] == behind.uid[0] ? 0 : STATE_MORE);
+}
+
+/*
+ * The rows behind from, to included, are visited by an aggregate function of ours inside the statement, which costs two thirds of
+ * stepping from row to row.  Suspects and oversize messages are few and are met from memory.
+ */
+static int
+seen_visit(int64_t mailbox, const struct state_place *from, const struct state_place *to, int (*cb)(void *, const struct seen_row *),
+    void *arg)
+{
+	struct seen_row	 row;
+	sqlite3_stmt	*st;
+	size_t		 i;
+	int		 rv = -1;
+
+	memset(&walk, 0, sizeof(walk));
+	walk.cb = cb;
+	walk.arg = arg;
+	if (walk_odd(mailbox, from, to) == 0 && (st = state_query(Q_SEEN_VISIT)) != NULL && seen_bind(st, mailbox, from, to) == 0) {
+		if ((rv = state_step(st)) == -1)
+			state_failed("seen");
+		for (i = 0; i < walk.nodd && rv == 0; i++)
+			/* Somebody wants a message that has no row: its server has it no longer. */
+			if (!walk.odd[i].met && (walk.odd[i].deaths | walk.odd[i].failures | walk.odd[i].oversize) != 0) {
+				memset(&row, 0, sizeof(row));
+				row.uid = walk.odd[i].uid;
+				row.uidlen = walk.odd[i].uidlen;
+				row.state = SEEN_NEVER;
+				row.gone = walk.odd[i].gone;
+				walk_call(&row, &walk.odd[i]);
+			}
+	}
+	free(walk.odd);
+	walk.odd = NULL;
+	return (rv);
+}
+
+static int
+seen_bind(sqlite3_stmt *st, int64_t mailbox, const struct state_place *from, const struct state_place *to)
+{
+	/* A place without octets is an empty blob, since the pointer is not NULL. */
+	if (sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 2, from->uid, (int)from->uidlen, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 3, to->uid, (int)to->uidlen, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (0);
+}
+
+/* Makes the function of Q_SEEN_VISIT known to a connection. */
+int
+seen_register(sqlite3 *db)
+{
+	return (sqlite3_create_function_v2(db, "visit", 5, SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, NULL, walk_row, walk_end,
+	    NULL) == SQLITE_OK ? 0 : -1);
+}
+
+int64_t
+state_seen_count(int64_t mailbox, int64_t limit)
+{
+	sqlite3_stmt	*st;
+	int64_t		 n;
+
+	if ((st = state_query(Q_SEEN_COUNT)) == NULL || sqlite3_bind_int64(st, 2, limit) != SQLITE_OK)
+		return (-1);
+	return (state_number(Q_SEEN_COUNT, mailbox, &n) == 1 ? n : -1);
+}
+
+/* Rows of deleted messages are many in a mailbox that is emptied at each poll, and need no proof. */
+int
+state_seen_open(int64_t mailbox)
+{
+	int64_t	 any = 0;
+
+	return (state_number(Q_SEEN_OPEN, mailbox, &any) == 1 ? any != 0 : -1);
+}
+
+int
+state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *fingerprint)
+{
+	sqlite3_stmt	*st;
+	int		 rc, found;
+
+	if ((st = state_query(Q_PRINT_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	rc = sqlite3_step(st);
+	if ((found = rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN))
+		memcpy(fingerprint, sqlite3_column_blob(st, 0), PROTO_DIGEST_LEN);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? found : -1);
+}
+
+int
+state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
+{
+	sqlite3_stmt	*st;
+	int		 found;
+
+	memset(p, 0, sizeof(*p));
+	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	if ((found = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN)) {
+		p->size = sqlite3_column_int64(st, 0);
+		memcpy(p->digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
+	}
+	sqlite3_reset(st);
+	return (!found || state_fingerprint(mailbox, uid, uidlen, p->fingerprint) == -1 ? -1 : 0);
+}
+
+int
+state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+{
+	sqlite3_stmt	*st;
+	int		 rc, state = SEEN_NEVER;
+
+	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+		return (-1);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		state = sqlite3_column_int(st, 2);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? state : -1);
+}
+
+int
+state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
+{
+	sqlite3_stmt	*st;
+	int		 n, len;
+
+	if ((st = state_query(Q_SEEN_COUNTS)) == NULL || state_bind_uid(st, mailbox, at->uid, at->uidlen) == -1 ||
+	    sqlite3_bind_int(st, 3, STATE_PAGE) != SQLITE_OK)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("counts");
+		return (-1);
+	}
+	c->undeleted += sqlite3_column_int64(st, 0);
+	c->kept += sqlite3_column_int64(st, 1);
+	c->waiting += sqlite3_column_int64(st, 2);
+	n = sqlite3_column_int(st, 3);
+	if ((len = sqlite3_column_bytes(st, 4)) > 0 && (size_t)len <= sizeof(at->uid)) {
+		memcpy(at->uid, sqlite3_column_blob(st, 4), len);
+		at->uidlen = len;
+	}
+	sqlite3_reset(st);
+	return (n == STATE_PAGE ? STATE_MORE : counts_odd(mailbox, c));
+}
+
+static int
+counts_odd(int64_t mailbox, struct mailbox_counts *c)
+{
+	sqlite3_stmt	*st;
+	int64_t		 n = 0;
+
+	if ((st = state_query(Q_SUSPECT_COUNTS)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_int(st, 2, PLAN_DEATHS) != SQLITE_OK || sqlite3_bind_int(st, 3, PLAN_FAILURES) != SQLITE_OK)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("counts");
+		return (-1);
+	}
+	c->suspects = sqlite3_column_int64(st, 0);
+	c->aside = sqlite3_column_int64(st, 1);
+	c->refused = sqlite3_column_int64(st, 2);
+	sqlite3_reset(st);
+	if (state_number(Q_OVERSIZE_COUNT, mailbox, &n) == -1)
+		return (-1);
+	c->oversize = n;
+	if (state_number(Q_HELD_OF, mailbox, &n) == -1)
+		return (-1);
+	c->quarantined = n;
+	return (0);
+}
+
+static int
+walk_odd(int64_t mailbox, const struct state_place *from, const struct state_place *to)
+{
+	struct odd	*p;
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	if ((st = state_query(Q_ODD_LIST)) == NULL || seen_bind(st, mailbox, from, to) == -1)
+		return (-1);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		if ((p = doubled(walk.odd, walk.nodd, sizeof(*p))) == NULL)
+			break;
+		walk.odd = p;
+		p += walk.nodd;
+		memset(p, 0, sizeof(*p));
+		if ((p->uidlen = sqlite3_column_bytes(st, 0)) == 0 || p->uidlen > sizeof(p->uid))
+			continue;
+		memcpy(p->uid, sqlite3_column_blob(st, 0), p->uidlen);
+		p->deaths = sqlite3_column_int64(st, 1);
+		p->failures = sqlite3_column_int64(st, 2);
+		p->failed = sqlite3_column_int64(st, 3);
+		p->oversize = (enum oversize)sqlite3_column_int(st, 4);
+		p->gone = sqlite3_column_int64(st, 5);
+		p->size = sqlite3_column_int64(st, 6);
+		p->oversize_size = sqlite3_column_int64(st, 7);
+		p->wanted = sqlite3_column_int(st, 8);
+		walk.nodd++;
+	}
+	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
+		state_failed("suspects");
+	sqlite3_reset(st);
+	return (rc == SQLITE_DONE ? 0 : -1);
+}
+
+/* visit(uid, state, gone, since, listed) */
+static void
+walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	struct seen_row	 row;
+	struct odd	*odd = NULL;
+
+	(void)ctx;
+	(void)argc;
+	HOOK_WORK(1);
+	if (walk.stop || (row.uid = sqlite3_value_blob(argv[0])) == NULL)
+		return;
+	row.uidlen = sqlite3_value_bytes(argv[0]);
+	row.state = (enum seen_state)sqlite3_value_int(argv[1]);
+	row.gone = sqlite3_value_int64(argv[2]);
+	row.since = sqlite3_value_int64(argv[3]);
+	row.listed = sqlite3_value_int64(argv[4]);
+	if (walk.nodd > 0 && (odd = walk_find(row.uid, row.uidlen)) != NULL)
+		odd->met = 1;
+	walk_call(&row, odd);
+}
+
+static void
+walk_end(sqlite3_context *ctx)
+{
+	sqlite3_result_null(ctx);
+}
+
+static struct odd *
+walk_find(const uint8_t *uid, size_t len)
+{
+	struct odd	*s;
+	size_t		 low = 0, high = walk.nodd, mid;
+	int		 cmp;
+
+	while (low < high) {
+		s = &walk.odd[mid = low + (high - low) / 2];
+		cmp = memcmp(uid, s->uid, len < s->uidlen ? len : s->uidlen);
+		if (cmp == 0 && len == s->uidlen)
+			return (s);
+		if (cmp < 0 || (cmp == 0 && len < s->uidlen))
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return (NULL);
+}
+
+static void
+walk_call(struct seen_row *row, const struct odd *odd)
+{
+	row->deaths = odd == NULL ? 0 : odd->deaths;
+	row->failures = odd == NULL ? 0 : odd->failures;
+	row->failed = odd == NULL ? 0 : odd->failed;
+	row->oversize = odd == NULL ? OVERSIZE_NONE : odd->oversize;
+	row->wanted = odd != NULL && odd->wanted;
+	row->suspect_size = odd == NULL ? 0 : odd->size;
+	row->oversize_size = odd == NULL ? 0 : odd->oversize_size;
+	row->odd_gone = odd == NULL ? 0 : odd->gone;
+	if (!walk.stop)
+		walk.stop = walk.cb(walk.arg, row);
+}
+
+/* Room for one more element behind n; the size doubles whenever n is a power of two. */
+static void *
+doubled(void *p, size_t n, size_t size)
+{
+	if ((n & (n - 1)) != 0)
+		return (p);
+	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
+}
+
+int
+state_aside(int (*cb)(void *, const struct aside_row *), void *arg)
+{
+	struct aside_row	 row;
+	sqlite3_stmt		*st;
+	const char		*reason;
+	int			 rc = SQLITE_ERROR, stop = 0, len;
+
+	if ((st = state_query(Q_ASIDE_LIST)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		memset(&row, 0, sizeof(row));
+		row.mailbox = sqlite3_column_int64(st, 0);
+		row.since = sqlite3_column_int64(st, 2);
+		if ((len = sqlite3_column_bytes(st, 1)) < 1 || (size_t)len > sizeof(row.uid))
+			continue;
+		row.uidlen = len;
+		memcpy(row.uid, sqlite3_column_blob(st, 1), len);
+		if ((reason = (const char *)sqlite3_column_text(st, 3)) != NULL)
+			strlcpy(row.reason, reason, sizeof(row.reason));
+		stop = cb(arg, &row);
+	}
+	sqlite3_reset(st);
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("suspect");
+		return (-1);
+	}
+	return (0);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: its life and its transactions.
+ *
+ * What must survive a power failure is committed with synchronous=FULL; the rest (status of records, ids of mailboxes) with
+ * NORMAL, which costs no fsync, and becomes durable with the next FULL commit: the write-ahead log keeps the order.
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
+#include "rpopd/config/config.h"
+#include "state_int.h"
+
+#define APPLICATION_ID	0x72706f73	/* "rpos" */
+#define BUSY_STATE	250		/* ms: the daemon must not stand still for somebody's open transaction */
+#define SESSION_RANGE	1000		/* session numbers reserved in one write */
+#define SESSION_UNRESERVED	16	/* handed out until the next attempt while that fails */
+#ifndef WAL_PAGES
+#define WAL_PAGES	"4000"		/* written back when the log is that long */
+#endif
+
+static int	 state_exists(const char *, char *, size_t);
+static int	 state_verify(int64_t *, char *, size_t);
+static int	 state_migrate(int64_t);
+static int	 state_prepare(void);
+static int	 session_reserve(void);
+
+static sqlite3		*db;
+static char		 name[PATH_MAX];
+static int		 dead;		/* corrupt: nothing is read or written any more */
+static int		 complained;	/* the error last logged, 0 after a success */
+static int		 full;		/* synchronous is FULL now */
+static sqlite3_stmt	*queries[Q_MAX];
+static uint32_t		 next_session, sessions_left;
+
+int
+state_open(const char *path, char *err, size_t errsize)
+{
+	int64_t	 id, version;
+
+	if (strlcpy(name, path, sizeof(name)) >= sizeof(name)) {
+		snprintf(err, errsize, "%s: path too long", path);
+		return (-1);
+	}
+	dead = 0;
+	switch (state_exists(path, err, errsize)) {
+	case -1:
+		return (-1);
+	case 0:
+		if (sql_create(path, state_schema, err, errsize) == -1)
+			return (-1);
+	}
+	if ((db = sql_open(path, 0, BUSY_STATE, err, errsize)) == NULL)
+		return (-1);
+	if (state_verify(&version, err, errsize) == -1) {
+		state_close();
+		return (-1);
+	}
+	full = 1;
+	if (sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES
+	    "; PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -2048; PRAGMA secure_delete = OFF") == -1 ||
+	    state_migrate(version) == -1 || seen_register(db) == -1 || state_prepare() == -1 || root_load(db) == -1 ||
+	    sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
+		sql_reason(db, path, err, errsize);
+		state_close();
+		return (-1);
+	}
+	next_session = (uint32_t)id;
+	return (0);
+}
+
+void
+state_close(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < Q_MAX; i++) {
+		sqlite3_finalize(queries[i]);
+		queries[i] = NULL;
+	}
+	if (db != NULL && sqlite3_close(db) != SQLITE_OK)
+		log_warnx("%s: not closed", name);
+	db = NULL;
+	commit_forget();
+	sessions_left = 0;
+}
+
+uint32_t
+state_next_session(void)
+{
+	if (db == NULL || dead)
+		return (0);
+	if (sessions_left == 0)
+		sessions_left = session_reserve() == 0 ? SESSION_RANGE : SESSION_UNRESERVED;
+	sessions_left--;
+	return (next_session++);
+}
+
+int
+state_mark(uint8_t *key)
+{
+	sqlite3_stmt	*st;
+	int		 r = -1;
+
+	if ((st = state_query(Q_MARK_GET)) == NULL)
+		return (-1);
+	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN) {
+		memcpy(key, sqlite3_column_blob(st, 0), PROTO_DIGEST_LEN);
+		r = 0;
+	}
+	sqlite3_reset(st);
+	return (r);
+}
+
+/*
+ * 1, or 0 for a first start, or -1: there are remains of a store that was lost.  Beginning with an empty one would retrieve
+ * everything left on the servers again, so that takes an administrator's decision.
+ */
+static int
+state_exists(const char *path, char *err, size_t errsize)
+{
+	struct stat	 st;
+	char		 wal[PATH_MAX];
+
+	if (lstat(path, &st) == 0) {
+		if (!S_ISREG(st.st_mode) || st.st_size > 0)
+			return (1);
+		snprintf(err, errsize, "%s: is empty, its contents are lost; restore a backup, or remove it to start afresh: "
+		    "then every message left on a server is retrieved again", path);
+		return (-1);
+	}
+	if (errno != ENOENT) {
+		snprintf(err, errsize, "%s: %s", path, strerror(errno));
+		return (-1);
+	}
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	if (lstat(wal, &st) == -1)
+		return (0);
+	snprintf(err, errsize, "%s: is missing, but %s exists; restore both, or remove the latter to start afresh: then every "
+	    "message left on a server is retrieved again", path, wal);
+	return (-1);
+}
+
+static int
+state_verify(int64_t *version, char *err, size_t errsize)
+{
+	sqlite3_stmt	*st = NULL;
+	const char	*text;
+	int64_t		 id;
+	int		 rv = -1;
+
+	if (sql_number(db, "PRAGMA application_id", &id) == -1 || sql_number(db, "PRAGMA user_version", version) == -1)
+		sql_reason(db, name, err, errsize);
+	else if (id != APPLICATION_ID)
+		snprintf(err, errsize, "%s: is not rpopd's state", name);
+	else if (*version < 1 || *version > STATE_VERSION)
+		snprintf(err, errsize, "%s: has schema version %lld, this rpopd knows versions 1 to %d", name, (long long)*version,
+		    STATE_VERSION);
+	else if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW ||
+	    (text = (const char *)sqlite3_column_text(st, 0)) == NULL)
+		sql_reason(db, name, err, errsize);
+	else if (strcmp(text, "ok") != 0)
+		snprintf(err, errsize, "%s: damaged (%s); restore a backup, or try sqlite3's .recover", name, text);
+	else
+		rv = 0;
+	sqlite3_finalize(st);
+	return (rv);
+}
+
+/* From an older schema, in one transaction: killed in the middle, it is begun again at the next start. */
+static int
+state_migrate(int64_t version)
+{
+	if (version == STATE_VERSION)
+		return (0);
+	if (sql_exec(db, "BEGIN IMMEDIATE") == -1 || sql_exec(db, state_migrations[version].before) == -1 ||
+	    sql_exec(db, state_schema) == -1 || sql_exec(db, state_migrations[version].after) == -1)
+		return (-1);
+	HOOK("state.migrate");
+	if (sql_exec(db, "COMMIT") == -1)
+		return (-1);
+	HOOK("state.migrated");
+	log_info("%s: brought from schema version %lld to %d", name, (long long)version, STATE_VERSION);
+	return (0);
+}
+
+static int
+state_prepare(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < Q_MAX; i++)
+		if (sqlite3_prepare_v3(db, state_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &queries[i], NULL) != SQLITE_OK)
+			return (-1);
+	return (0);
+}
+
+sqlite3_stmt *
+state_query(enum state_sql q)
+{
+	if (dead || queries[q] == NULL)
+		return (NULL);
+	HOOK_WORK(1);
+	sqlite3_reset(queries[q]);
+	return (queries[q]);
+}
+
+int
+state_step(sqlite3_stmt *st)
+{
+	int	 rc;
+
+	do
+		rc = sqlite3_step(st);
+	while (rc == SQLITE_ROW);
+	if (rc != SQLITE_DONE)
+		return (-1);
+	sqlite3_reset(st);
+	return (0);
+}
+
+/* Rows that the last change hit. */
+int
+state_changes(void)
+{
+	return (sqlite3_changes(db));
+}
+
+int
+state_begin(int durable)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(Q_BEGIN)) == NULL)
+		return (-1);
+	if (full != durable) {
+		if (sql_exec(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL") == -1)
+			return (state_failed("begin"));
+		full = durable;
+	}
+	return (state_step(st) == -1 ? state_failed("begin") : 0);
+}
+
+int
+state_end(int failed)
+{
+	sqlite3_stmt	*st;
+
+	if (failed || (full && root_count() == -1) || (st = state_query(Q_COMMIT)) == NULL || state_step(st) == -1)
+		return (state_failed("commit"));
+	complained = 0;
+	if (full)
+		root_counted();
+	return (0);
+}
+
+/* The error is still the connection's last one. */
+int
+state_failed(const char *doing)
+{
+	char	 err[1024];
+	int	 rc = sqlite3_errcode(db) & 0xff;
+	size_t	 i;
+
+	sql_reason(db, name, err, sizeof(err));
+	for (i = 0; i < Q_MAX; i++)
+		sqlite3_reset(queries[i]);
+	if (!sqlite3_get_autocommit(db) && state_step(queries[Q_ROLLBACK]) == -1)
+		log_warnx("%s: rollback failed", name);
+	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
+		dead = 1;
+	if (rc != complained)
+		log_warnx("%s (%s)%s", err, doing,
+		    dead ? "; nothing is retrieved until this is repaired and rpopd restarted" : "");
+	complained = rc;
+	return (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? 1 : -1);
+}
+
+int
+state_bind_uid(sqlite3_stmt *st, int64_t mailbox, const uint8_t *uid, size_t uidlen)
+{
+	if (sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
+	    sqlite3_bind_blob(st, 2, uid, (int)uidlen, SQLITE_STATIC) != SQLITE_OK)
+		return (-1);
+	return (0);
+}
+
+int
+state_run(enum state_sql q, int64_t mailbox)
+{
+	sqlite3_stmt	*st;
+
+	return ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ? -1 : state_step(st));
+}
+
+int
+state_number(enum state_sql q, int64_t mailbox, int64_t *n)
+{
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
+		return (-1);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		*n = sqlite3_column_int64(st, 0);
+	else if (rc != SQLITE_DONE) {
+		state_failed("read");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW);
+}
+
+/* From next_session on; also before the numbers run out, back to 1. */
+static int
+session_reserve(void)
+{
+	sqlite3_stmt	*st;
+	int		 rv;
+
+	if (next_session == 0 || next_session > UINT32_MAX - 2 * SESSION_RANGE)
+		next_session = 1;
+	if ((rv = state_begin(STATE_DURABLE)) != 0)
+		return (rv);
+	st = state_query(Q_SESSION_PUT);
+	return (state_end(st == NULL || sqlite3_bind_int64(st, 1, (int64_t)next_session + SESSION_RANGE) != SQLITE_OK ||
+	    state_step(st) == -1));
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * state.db: what is known of remote mailboxes and their messages.  Included by config/config.h.
+ *
+ * Calls that write return 0, 1: locked by somebody, nothing happened, try later, or -1: failed (logged), nothing happened.  After
+ * corruption every call returns -1.
+ */
+#ifndef STATE_H
+#define STATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/ipc/proto.h"
+
+#define STATE_MORE	2	/* of a call that does a slice of its work: the next call goes on */
+#define STATE_SLICE	256	/* rows that one such call changes at most; it reads at most so many: */
+#define STATE_PAGE	2048
+
+#define STATE_KEY_MAX	(PROTO_UID_MAX + 10)	/* a unique-id, or "sha256:" hex ":" n for a message without one that is trusted */
+
+enum seen_state {
+	SEEN_KEPT = 0,		/* delivered, left on the server */
+	SEEN_DELETING = 1,	/* delivered, to be deleted, not confirmed: delete, never retrieve */
+	SEEN_DENIED = 2,	/* as DELETING, and the server refused DELE once (reported) */
+	SEEN_DELETED = 3,	/* deletion confirmed by +OK to QUIT: listed again means retrieve and compare */
+	SEEN_MARKED = 4,	/* counts as delivered, was never retrieved: its digest is not known and equals none */
+	SEEN_WAITING = 5,	/* taken, a recipient is not final: neither retrieved nor deleted */
+	SEEN_NEVER = 6		/* no seen row, only a suspect or an oversize one; never stored */
+};
+
+enum oversize {			/* what was done about a message over max_size */
+	OVERSIZE_NONE = 0,
+	OVERSIZE_SKIPPED = 1,
+	OVERSIZE_HEADER = 2,	/* its header was delivered */
+	OVERSIZE_REFUSED = 3	/* the server did not give it */
+};
+
+#define PLAN_DEATHS		3	/* of the deliverer with this message in flight: set aside */
+#define PLAN_FAILURES		5	/* of sessions at this message: set aside, but tried again every */
+#define PLAN_RETRY		86400	/* seconds */
+
+struct seen_row {			/* as handed to a listing callback; uid is valid during the call */
+	const uint8_t	*uid;
+	size_t		 uidlen;
+	enum seen_state	 state;
+	int64_t		 gone;		/* epoch of the first complete listing without it, 0 = was listed */
+	int64_t		 since;		/* epoch of the delivery; 0: SEEN_NEVER */
+	uint32_t	 deaths, failures;	/* from suspect; 0, 0 = not a suspect */
+	int64_t		 failed;	/* epoch of the last of them */
+	enum oversize	 oversize;
+	int		 wanted;	/* a recipient's file is missing here: it is retrieved again */
+	int64_t		 listed;	/* its size by LIST; negative: only the octets are known that came; 0: nothing is */
+	uint32_t	 suspect_size, oversize_size;	/* likewise, of the rows there; 0: not known */
+	int64_t		 odd_gone;	/* as gone, of the rows in suspect and oversize */
+};
+
+/* A row that says SEEN_WAITING is one of a message left on the server, and its digest is known. */
+#define SEEN_IS_LEFT(state)	((state) == SEEN_KEPT || (state) == SEEN_MARKED || (state) == SEEN_WAITING)
+/* Its message is on the server for all that is known: left there, or to be deleted, which the server has not confirmed. */
+#define SEEN_IS_THERE(state)	(SEEN_IS_LEFT(state) || (state) == SEEN_DELETING || (state) == SEEN_DENIED)
+#define SEEN_HAS_DIGEST(state)	((state) < SEEN_MARKED || (state) == SEEN_WAITING)
+
+struct receipt {			/* one message of a batch, for state_commit() */
+	int64_t		 mailbox;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	uint64_t	 octets;
+	uint8_t		 digest[PROTO_DIGEST_LEN];
+	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: none */
+	uint8_t		 identity[PROTO_DIGEST_LEN];	/* all zero: every recipient gets it, whatever he has */
+	enum seen_state	 state;		/* KEPT or DELETING: once every recipient is final */
+	enum seen_state	 again;		/* likewise, if it is known already */
+	int64_t		 since;		/* epoch, not before unproven */
+	int64_t		 unproven;	/* epoch of the beginning of the session */
+	uint32_t	 size;		/* as listed, of the whole message; 0: not known */
+	uint8_t		 header;	/* 1: only the header of a message over max_size: no seen row, an oversize one */
+	uint32_t	 nrcpt;
+	struct msg_rcpt	*rcpts;
+	struct msg_note	*note;	/* NULL: none; there is one if a recipient is no Maildir */
+	/* out */
+	enum commit_verdict verdict;	/* DISCARD: a row exists and has the same digest, or no recipient is without a copy */
+	uint8_t		*verdicts;	/* one per recipient: enum commit_verdict */
+	int64_t		 relay;		/* id of the first of its relay rows; ids follow in the order of recipients; 0: none */
+	uint8_t		 waiting;	/* 1: its seen row says WAITING */
+	uint32_t	 copies;	/* recipients who have had it before */
+	uint8_t		 dropped;	/* 1: DISCARD, as the routing table says for every recipient */
+	uint32_t	 attached;	/* links that rows got whose file was missing: their verdict is HOLD */
+	uint8_t		 known;		/* 1: a row exists and has the same digest */
+};
+
+struct record_state {
+	int64_t		 last_success, last_attempt;	/* epoch */
+	int64_t		 failing;	/* epoch of the first failure since the last success, 0 = none */
+	uint32_t	 failures;
+	uint64_t	 messages, octets, polls;
+	int64_t		 no_capa;	/* epoch since when it is polled without CAPA, 0 = it is not */
+	int64_t		 retrieved;	/* epoch of the beginning of the last session that left new messages there, 0 = none, or seen again */
+	uint32_t	 vanished;	/* such sessions in a row none of whose messages was listed again; see vanish.c */
+	char		 error[PROTO_TEXT_SIZE];
+};
+
+/* How many messages in a row had none of a record's special fields; nothing is stored of 0. */
+#define UNFOUND_TOLD	20	/* of that many the postmaster is told, once */
+
+#define UNFOUND_KEY_SIZE	(PROTO_SPECIAL_SIZE + PROTO_HOST_SIZE)
+
+struct unfound {
+	uint32_t	 messages;
+	int		 told;
+};
+
+/* --- state/state.c --- */
+
+/* Opens (creates, migrates) state.db.  0, or -1 with a sentence in err. */
+int	 state_open(const char *path, char *err, size_t errsize);
+void	 state_close(void);
+uint32_t state_next_session(void);	/* unique over restarts; reserves ranges so that it rarely writes; 0: dead store */
+
+/* --- state/root.c --- */
+
+enum root_joined { ROOT_NEW = 0, ROOT_JOINED = 1, ROOT_DECLARED = 2, ROOT_TAKEN = 3 };	/* as column joined of root */
+
+struct root_state {			/* what state.db knows of the mail root that it belongs to */
+	uint8_t		 identity[16];
+	uint64_t	 counter, durable;	/* durable <= the mail root's <= counter */
+	uint32_t	 life;			/* first session number of the last life whose start was completed */
+	uint32_t	 session;		/* and of this one */
+	enum root_joined joined;
+};
+void	 state_root(struct root_state *);		/* of the open store */
+int	 state_root_peek(const char *path, struct root_state *, char *err, size_t errsize);	/* 1, 0: no such store, -1: a sentence */
+int	 state_root_joined(enum root_joined);		/* durable; 0, 1, -1; so the next two */
+int	 state_root_declare(const uint8_t identity[16], uint64_t counter);	/* counter: greater than this one, too */
+int	 state_root_started(void);			/* every row was replayed, every spent link removed durably */
+uint64_t state_counter(void);
+void	 state_rooted(uint64_t);			/* durable in the mail root; remembered with the next durable transaction */
+void	 state_on_count(void (*)(void));		/* called behind each durable transaction */
+int	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* every link to be removed; 0/-1 */
+/*
+ * The file of a pending row exists nowhere: it becomes a wanted row of table relay, with this status, so that the message is retrieved
+ * again for its recipient alone; a row of something that rpopd wrote itself goes.  By id, or by link if id is 0.  1, 0: no such row,
+ * -1: failed or locked.
+ */
+int	 state_pending_missing(int64_t id, const char *link, const char *status);
+
+/* --- state/commit.c --- */
+
+/*
+ * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row, and its pending, relay, copy
+ * and handled rows.  Fills what is out, and the range of pending ids (first..last, 0..0 if none).
+ */
+int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
+int	 state_mark(uint8_t *key);			/* of the trace mark, PROTO_DIGEST_LEN octets; 0 or -1 */
+int	 state_settle(int64_t first, int64_t last);	/* queue for the next commit; 0, or -1: no memory */
+int	 state_flush(void);				/* commit queued settles now */
+/* Every pending row in order, those that cannot be right left out: 1 then.  0, or -1: the store cannot be read. */
+int	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg);
+int64_t	 state_pending_count(void);
+/* Rows that have done their work go, once a day: of what was handled after 14 days, of copies after 30. */
+int	 state_prune_old(int64_t now);
+
+/* --- state/clamp.c --- */
+
+int	 state_clamp(int64_t now);	/* times that lie further ahead than any delay become now: at the start, and once a day */
+
+/* --- state/seen.c --- */
+
+/*
+ * Every unique-id of one mailbox that has a seen, a suspect or an oversize row, once, seen rows first and in order.  cb returns 0
+ * to go on; it must not call the store.  Returns 0/-1.
+ */
+int	 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg);
+struct state_place {			/* where a slice has ended; all zero: at the beginning */
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+};
+/* The next of them, in order but for rows without a seen row, which come behind the others of their slice.  0: these were the last. */
+int	 state_seen_slice(int64_t mailbox, struct state_place *, int (*cb)(void *, const struct seen_row *), void *arg);
+int64_t	 state_seen_count(int64_t mailbox, int64_t limit);	/* no row beyond limit is counted */
+int	 state_seen_open(int64_t mailbox);	/* 1: a row's message may still be on the server, 0: all were deleted, -1 */
+struct seen_print {
+	uint64_t	 size;
+	uint8_t		 digest[PROTO_DIGEST_LEN];
+	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: not known */
+};
+int	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* 0, or -1: no row, or error */
+int	 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *);	/* 1, 0: none, or -1 */
+int	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* enum seen_state, NEVER: no row; or -1 */
+struct aside_row {			/* a message set aside, still on the server */
+	int64_t		 mailbox, since;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	char		 reason[PROTO_TEXT_SIZE];
+};
+int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* every one; cb must not call the store; 0/-1 */
+struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, oversize, quarantined; };
+/* Adds what the next rows have; in slices: 0 when all are counted, STATE_MORE, or -1. */
+int	 state_counts(int64_t mailbox, struct state_place *, struct mailbox_counts *);
+
+/* --- state/told.c --- */
+
+struct relay_row;
+int	 state_told(const char *address, const char *about, int64_t *at);	/* 1: epoch in *at, 0: never, or long ago, -1 */
+/*
+ * A notice was written about it, which tells of held deliveries in quarantine.  If row has a next hop, it is added, durably, and gets its
+ * id; else id is 0.
+ */
+int	 state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row);
+int	 state_held(int64_t *fresh);		/* went into quarantine since the postmaster was told; 0/-1 */
+struct held_row {			/* what is in quarantine for one next hop, but for messages of ours */
+	uint32_t	 nexthop;
+	int64_t		 count, all;	/* of this one; of all */
+	const char	*status;	/* of the last; valid during the call */
+};
+int	 state_held_each(int (*cb)(void *, const struct held_row *), void *arg);	/* cb must not call the store; 0/-1 */
+struct held_mailbox {			/* what came by one record, likewise */
+	int64_t		 mailbox, count, arrived;	/* arrived: the last */
+	const char	*status;	/* likewise */
+};
+int	 state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg);	/* likewise */
+struct state_sums { uint32_t suspects, aside, oversize; };	/* of all mailboxes */
+int	 state_sums(struct state_sums *);	/* 0/-1 */
+
+/* --- state/explain.c --- */
+
+struct explanation {			/* of one message */
+	enum seen_state	 state;		/* NEVER: no seen row */
+	int64_t		 since, gone;
+	uint64_t	 size;
+	uint32_t	 deaths, failures;
+	enum oversize	 oversize;
+	int64_t		 handled;	/* epoch, if note is not NULL */
+	char		*sender, *note, *results;
+};
+int	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);	/* 1, 0: not known, -1 */
+void	 explanation_free(struct explanation *);
+
+/* --- state/change.c --- */
+
+struct listing_change {			/* what a listing or a finished session taught; one transaction */
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	enum {
+		CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET,	/* of seen, suspect and oversize rows; GONE keeps the first time */
+		CHANGE_STATE,		/* state */
+		CHANGE_SINCE,		/* now */
+		CHANGE_KEY,		/* to: the row's new key */
+		CHANGE_MARK,		/* size: a new row, state MARKED */
+		CHANGE_SIZE,		/* size: as listed */
+		CHANGE_CLEAR,		/* no suspect any more */
+		CHANGE_PRINT,		/* to: its fingerprint */
+		CHANGE_OVERSIZE,	/* oversize and size: a new row, or another state */
+		CHANGE_REFUSED,		/* RETR was: one more failure, with its reason */
+		CHANGE_DOUBT,		/* known by digest only from now on, as by state_unprove() */
+		CHANGE_LISTED,		/* no uid: the mailbox has had a complete listing */
+		CHANGE_EMPTY,		/* no uid: likewise, without a message, and a former mailbox is still to be compared */
+		CHANGE_PROVEN		/* no uid: the session is over and was in step */
+	}		 what;
+	enum seen_state	 state;
+	enum oversize	 oversize;
+	uint32_t	 size;
+	uint8_t		 to[PROTO_UID_MAX];
+	size_t		 tolen;
+	const char	*reason;	/* REFUSED; the caller's */
+};
+/* Changes to rows that do not exist are no error.  Without an fsync if all of them are LISTED, PROVEN or PRINT. */
+int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
+/*
+ * The same in slices, from *done on, which moves: 0 when all are recorded, and durable.  What a crash leaves behind is a beginning of
+ * the list, so the order of the list must make every beginning of it right.
+ */
+int	 state_change_slice(int64_t mailbox, const struct listing_change *, size_t n, int64_t now, size_t *done);
+/*
+ * The session is over and was not in step, or nobody knows: what it committed under unique-ids is known by digest only from now
+ * on, so that it is retrieved again and compared.  *n is how many rows that were.
+ */
+int	 state_unprove(int64_t mailbox, uint32_t *n);
+/*
+ * The same in slices; the mailbox is unproven until the last one is durable, so that whoever comes behind a crash goes on.  Nothing else
+ * may be committed for the mailbox meanwhile.
+ */
+struct unprove {			/* all zero: at the beginning */
+	struct state_place at;
+	uint32_t	 n;		/* rows so far */
+};
+int	 state_unprove_slice(int64_t mailbox, struct unprove *);
+/* A message (size: as listed, 0: not known) in flight when the deliverer died, or when its session failed: counted.  Returns how many times, or -1. */
+int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
+int	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
+
+/* --- state/key.c --- */
+
+size_t	 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n);
+/*
+ * The first free key of a digest, behind those in use without a gap; taken() says 1, 0 or -1: error.  *last is where the search begins
+ * and ends: with the number found last it takes two looks, with 0 some more.  0: none.
+ */
+size_t	 digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *last,
+	    int (*taken)(void *, const uint8_t *, size_t), void *);
+int	 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN]);
+
+/* --- state/mailbox.c --- */
+
+struct record;
+/* The id of a remote mailbox: per account, record name, host:port and login; allocated on first use. -1 on error. */
+int64_t	 state_mailbox(const struct record *);
+int	 state_listed(int64_t mailbox);		/* 1: has had a complete listing, 0: not, -1: error */
+int	 state_record_get(int64_t mailbox, struct record_state *);
+int	 state_record_put(int64_t mailbox, const struct record_state *);
+int	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);	/* 0 where its fields are others now */
+const char	*state_unfound_key(const struct record *, char *, size_t);	/* what is looked for, in UNFOUND_KEY_SIZE octets */
+int	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* durable; 0, 1 locked, -1 */
+/*
+ * After a good load, and once a day: mailboxes that no record names are marked with the time, and dropped when state_keep() seconds
+ * are over and no session runs on them.  0; STATE_MORE: state_prune_slice(), until it returns something else; 1 locked, -1.
+ */
+int	 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning);
+int	 state_prune_slice(void);
+void	 state_keep_set(int64_t seconds);	/* how long state is kept of which nothing says that it is needed; 0 at the start */
+int64_t	 state_keep(void);
+
+enum renumber { RENUMBER_NOT, RENUMBER_ASKED, RENUMBER_RETRIEVE, RENUMBER_SEEN };	/* paused; and the administrator's answers */
+int	 state_renumber_get(int64_t mailbox);	/* enum renumber, or -1 */
+int64_t	 state_renumber_since(int64_t mailbox);	/* epoch of the pause, 0: none, or -1 */
+int	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint32_t unknown, int64_t now);
+
+/* --- state/token.c --- */
+
+struct token_row {			/* what has come of a refresh token */
+	uint8_t		 refresh[PROTO_TOKEN_MAX];	/* in its place; refresh_len 0: it still holds */
+	size_t		 refresh_len;
+	uint8_t		 cause[PROTO_DIGEST_LEN];	/* grant_secret.cause that was refused for good */
+	char		 suspended[PROTO_TEXT_SIZE];	/* why; empty: it was not */
+	int64_t		 ends, said;	/* when the provider will take it no more, and when it said so last; 0: never */
+	int		 warned;	/* the owner knows it */
+};
+int	 state_token_get(const uint8_t *origin, struct token_row *);
+int	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* 0, 1 locked, -1; so the next */
+int	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);
+int	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);	/* seconds of the epoch */
+int	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: ISC */
+/* state.db: what was written to whom about what, and what the postmaster is to be told of the quarantine. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/compat.h"
+#include "common/hook.h"
+#include "rpopd/relay/relay.h"
+#include "state_int.h"
+
+static int	 told_bind(enum state_sql, const char *, const char *, sqlite3_stmt **);
+
+int
+state_told(const char *address, const char *about, int64_t *at)
+{
+	sqlite3_stmt	*st;
+	int		 rc;
+
+	if (told_bind(Q_TOLD_GET, address, about, &st) == -1)
+		return (-1);
+	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
+		*at = sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
+}
+
+/* In a transaction. */
+int
+told_put(const char *address, const char *about, int64_t now)
+{
+	sqlite3_stmt	*st;
+
+	return (told_bind(Q_TOLD_PUT, address, about, &st) == -1 || sqlite3_bind_int64(st, 3, now) != SQLITE_OK ||
+	    state_step(st) == -1 ? -1 : 0);
+}
+
+static int
+told_bind(enum state_sql q, const char *address, const char *about, sqlite3_stmt **st)
+{
+	return ((*st = state_query(q)) == NULL || sqlite3_bind_text(*st, 1, address, -1, SQLITE_STATIC) != SQLITE_OK ||
+	    sqlite3_bind_text(*st, 2, about, -1, SQLITE_STATIC) != SQLITE_OK ? -1 : 0);
+}
+
+/* What lies in a Maildir already need not wait for the disk: in doubt it is written again. */
+int
+state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row)
+{
+	int	 rv, failed;
+
+	row->id = 0;
+	if ((rv = state_begin(row->nexthop != 0 ? STATE_DURABLE : STATE_LAZY)) != 0)
+		return (rv);
+	failed = told_put(address, about, time(NULL)) == -1 || (held > 0 && state_run(Q_HELD_ADD, -held) == -1) ||
+	    (row->nexthop != 0 && relay_insert(row, &row->id) == -1);
+	HOOK("notice.open");
+	if ((rv = state_end(failed)) != 0)
+		row->id = 0;
+	HOOK("notice.done");
+	return (rv);
+}
+
+/* In a transaction: one more in quarantine. */
+int
+held_add(void)
+{
+	return (state_run(Q_HELD_ADD, 1));
+}
+
+int
+state_held(int64_t *fresh)
+{
+	*fresh = 0;
+	return (state_number(Q_HELD_GET, 0, fresh) == -1 ? -1 : 0);
+}
+
+int
+state_held_each(int (*cb)(void *, const struct held_row *), void *arg)
+{
+	struct held_row	 row;
+	sqlite3_stmt	*st;
+	const char	*status;
+	int		 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(Q_HELD_LIST)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		row.nexthop = sqlite3_column_int64(st, 0);
+		row.count = sqlite3_column_int64(st, 1);
+		row.all = sqlite3_column_int64(st, 2);
+		status = (const char *)sqlite3_column_text(st, 4);
+		row.status = status == NULL ? "" : status;
+		stop = cb(arg, &row);
+	}
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("relay");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+int
+state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg)
+{
+	struct held_mailbox	 row;
+	sqlite3_stmt		*st;
+	const char		*status;
+	int			 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(Q_HELD_MAILBOXES)) == NULL)
+		return (-1);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		row.mailbox = sqlite3_column_int64(st, 0);
+		row.count = sqlite3_column_int64(st, 1);
+		row.arrived = sqlite3_column_int64(st, 3);
+		status = (const char *)sqlite3_column_text(st, 4);
+		row.status = status == NULL ? "" : status;
+		stop = cb(arg, &row);
+	}
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("relay");
+		return (-1);
+	}
+	sqlite3_reset(st);
+	return (0);
+}
+
+int
+state_sums(struct state_sums *s)
+{
+	sqlite3_stmt	*st;
+
+	memset(s, 0, sizeof(*s));
+	if ((st = state_query(Q_ODD_SUMS)) == NULL)
+		return (-1);
+	if (sqlite3_step(st) != SQLITE_ROW) {
+		state_failed("suspect");
+		return (-1);
+	}
+	s->suspects = sqlite3_column_int64(st, 0);
+	s->aside = sqlite3_column_int64(st, 1);
+	s->oversize = sqlite3_column_int64(st, 2);
+	sqlite3_reset(st);
+	return (0);
+}

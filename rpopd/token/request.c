@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One token request: dialed by the dialer, carried out by an oauth process of its own.  Once the provider has been asked it is
+ * not called off, whoever has stopped waiting: the answer may hold a refresh token.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "token.h"
+
+#define DIAL_TIMEOUT	30	/* s */
+#define QUEUE_TIMEOUT	60	/* s until there must be a turn */
+#define SLOW_FAILURE	5000	/* ms after which a failure stands for the endpoint, not for the request */
+#define SLOW_PAUSE	60000	/* ms that an endpoint like that is left alone */
+#define ASK_TIMEOUT	45	/* s; the oauth process has a shorter clock of its own */
+
+struct token_request {
+	uint32_t		 id;
+	struct child		*dialer;
+	struct worker		*worker;	/* ASKED */
+	struct msg_token_start	 start;
+	int64_t			 begun;		/* monotonic ms, of the dial */
+	struct pem		 ca;
+	uint8_t			 refresh[PROTO_TOKEN_MAX], client[PROTO_SECRET_MAX];
+	size_t			 refresh_len, client_len;
+};
+
+/* One that does not answer would hold up a session for every record that needs it, one after the other. */
+struct endpoint {
+	LIST_ENTRY(endpoint)	 entry;
+	char			 host[PROTO_HOST_SIZE];
+	uint16_t		 port;
+	int64_t			 until;		/* monotonic ms */
+	char			 text[PROTO_TEXT_SIZE];
+};
+
+static struct endpoint *endpoint_find(const char *, uint16_t);
+static void	 endpoint_slow(const struct token_request *, const char *);
+static void	 request_dial(struct grant *, struct child *);
+static void	 request_send(struct grant *, struct child *, int);
+static void	 request_part(struct worker *, uint32_t, const uint8_t *, size_t);
+static void	 request_died(void *);
+static struct grant *request_find(const struct child *, uint32_t);
+static void	 request_fail(struct grant *, const char *);
+
+static LIST_HEAD(, endpoint)	 endpoints = LIST_HEAD_INITIALIZER(endpoints);
+
+/* NULL: nothing is known against it.  Old knowledge is dropped on the way. */
+static struct endpoint *
+endpoint_find(const char *host, uint16_t port)
+{
+	struct endpoint	*e, *next, *found = NULL;
+	int64_t		 now = clock_msec();
+
+	LIST_FOREACH_SAFE(e, &endpoints, entry, next) {
+		if (e->until <= now) {
+			LIST_REMOVE(e, entry);
+			free(e);
+		} else if (e->port == port && strcmp(e->host, host) == 0)
+			found = e;
+	}
+	return (found);
+}
+
+static void
+endpoint_slow(const struct token_request *r, const char *text)
+{
+	struct endpoint	*e = endpoint_find(r->start.host, r->start.port);
+
+	if (clock_msec() - r->begun < SLOW_FAILURE)
+		return;
+	if (e == NULL) {
+		if ((e = calloc(1, sizeof(*e))) == NULL)
+			fatal("endpoint");
+		LIST_INSERT_HEAD(&endpoints, e, entry);
+	}
+	strlcpy(e->host, r->start.host, sizeof(e->host));
+	e->port = r->start.port;
+	e->until = clock_msec() + SLOW_PAUSE;
+	strlcpy(e->text, text, sizeof(e->text));
+}
+
+/* Everything it needs is copied: the record may be gone when its turn comes.  0, or -1 with a sentence. */
+int
+request_make(struct grant *g, const struct record *rec, const struct grant_secret *secret, const struct token_row *row,
+    enum fail_why *why, char *err, size_t errsize)
+{
+	const struct oauth_row	*client = rec->client;
+	struct token_request	*r;
+	struct endpoint		*e;
+
+	if ((e = endpoint_find(client->host, client->port)) != NULL) {
+		*why = WHY_TOKEN_TEMP;
+		strlcpy(err, e->text, errsize);
+		return (-1);
+	}
+	if ((r = calloc(1, sizeof(*r))) == NULL)
+		fatal("token request");
+	if (client->ca_file[0] != '\0' && pem_read(PEM_CA, client->ca_file, &r->ca, err, errsize) == -1) {
+		free(r);
+		return (-1);
+	}
+	r->start.client_credentials = client->client_credentials;
+	r->start.own_ca = r->ca.len > 0;
+	r->start.port = client->port;
+	strlcpy(r->start.host, client->host, sizeof(r->start.host));
+	strlcpy(r->start.path, client->path, sizeof(r->start.path));
+	strlcpy(r->start.client_id, client->client_id, sizeof(r->start.client_id));
+	strlcpy(r->start.scope, client->scope, sizeof(r->start.scope));
+	r->refresh_len = row->refresh_len > 0 ? row->refresh_len : secret->refresh_len;
+	memcpy(r->refresh, row->refresh_len > 0 ? row->refresh : secret->refresh, r->refresh_len);
+	r->client_len = secret->client_len;
+	memcpy(r->client, secret->client, r->client_len);
+	g->request = r;
+	g->state = GRANT_QUEUED;
+	token_clock(g, QUEUE_TIMEOUT);
+	request_run();
+	return (0);
+}
+
+void
+request_run(void)
+{
+	struct child	*dialer;
+	struct grant	*g;
+	size_t		 n = 0, queued = 0;
+
+	LIST_FOREACH(g, &grants, entry) {
+		n += g->state == GRANT_DIALING || g->state == GRANT_ASKED;
+		queued += g->state == GRANT_QUEUED;
+	}
+	if (master.stopping || queued == 0)
+		return;
+	watch_look(0);
+	if ((dialer = child_current(ROLE_DIALER)) == NULL || worker_template(ROLE_OAUTH) == NULL)
+		return;
+	LIST_FOREACH(g, &grants, entry)
+		if (g->state == GRANT_QUEUED && n < TOKEN_REQUESTS) {
+			request_dial(g, dialer);
+			n++;
+		}
+}
+
+void
+token_kick(void)
+{
+	request_run();
+}
+
+static void
+request_dial(struct grant *g, struct child *dialer)
+{
+	struct token_request	*r = g->request;
+
+	r->id = r->start.id = state_next_session();
+	r->begun = clock_msec();
+	r->dialer = dialer;
+	child_use(dialer);
+	g->state = GRANT_DIALING;
+	token_clock(g, DIAL_TIMEOUT);
+	/* Our own addresses are fine: this is the administrator's choice, and no mail comes from there. */
+	dialer_request(dialer, r->id, r->start.host, r->start.port, DIAL_SELF, master.config->settings.source);
+	log_debug("token request %u: dialing %s:%u", r->id, r->start.host, r->start.port);
+}
+
+int
+token_dialed(struct child *dialer, uint32_t id, int fd)
+{
+	struct grant	*g;
+	struct child	*oauth = worker_template(ROLE_OAUTH);
+
+	if ((g = request_find(dialer, id)) == NULL)
+		return (0);
+	child_release(dialer);
+	g->request->dialer = NULL;
+	if (oauth != NULL)
+		request_send(g, oauth, fd);
+	else {
+		close(fd);
+		request_fail(g, "the oauth process is not running");
+	}
+	return (1);
+}
+
+void
+token_dial_failed(struct child *dialer, uint32_t id, const char *text)
+{
+	struct grant	*g;
+	char		 why[PROTO_TEXT_SIZE];
+
+	if ((g = request_find(dialer, id)) == NULL)
+		return;
+	snprintf(why, sizeof(why), "%.100s: %.140s", g->request->start.host, text);
+	request_fail(g, why);
+	request_run();
+}
+
+/* The secrets are wiped here, and in the message queue when they are written. */
+static void
+request_send(struct grant *g, struct child *oauth, int fd)
+{
+	struct token_request	*r = g->request;
+	char			 label[PROTO_TEXT_SIZE];
+	size_t			 off, n;
+
+	snprintf(label, sizeof(label), "token request %u, %.200s", r->id, r->start.host);
+	if ((r->worker = worker_start(oauth, r->id, label, oauth_rules, oauth_nrules, request_died, g)) == NULL) {
+		close(fd);
+		request_fail(g, "no channel for the oauth process");
+		return;
+	}
+	g->state = GRANT_ASKED;
+	token_clock(g, ASK_TIMEOUT);
+	link_send(&r->worker->link, IMSG_TOKEN_START, fd, &r->start, sizeof(r->start));
+	for (off = 0; off < r->ca.len; off += n) {
+		n = r->ca.len - off < PROTO_FRAME_MAX ? r->ca.len - off : PROTO_FRAME_MAX;
+		request_part(r->worker, IMSG_TOKEN_CA, r->ca.data + off, n);
+	}
+	request_part(r->worker, IMSG_TOKEN_CLIENT, r->client, r->client_len);
+	request_part(r->worker, IMSG_TOKEN_REFRESH, r->refresh, r->refresh_len);
+	explicit_bzero(r->client, sizeof(r->client));
+	explicit_bzero(r->refresh, sizeof(r->refresh));
+}
+
+static void
+request_part(struct worker *w, uint32_t type, const uint8_t *octets, size_t len)
+{
+	struct msg_token_part	 part = { w->id, 0 };
+	uint8_t			 data[sizeof(part) + PROTO_FRAME_MAX];
+
+	memcpy(data, &part, sizeof(part));
+	memcpy(data + sizeof(part), octets, len);
+	link_send(&w->link, type, -1, data, sizeof(part) + len);
+	explicit_bzero(data, sizeof(data));
+}
+
+/* Its process, and with it this request alone. */
+static void
+request_died(void *arg)
+{
+	request_fail(arg, "the oauth process died");
+	request_run();
+}
+
+/* That this dialer connects for. */
+static struct grant *
+request_find(const struct child *dialer, uint32_t id)
+{
+	struct grant	*g;
+
+	LIST_FOREACH(g, &grants, entry)
+		if (g->state == GRANT_DIALING && g->request->id == id && g->request->dialer == dialer)
+			return (g);
+	return (NULL);
+}
+
+/* NULL: it has none, or not this one. */
+struct grant *
+request_grant(const struct worker *w, uint32_t id)
+{
+	struct grant	*g = w->arg;
+
+	return (g != NULL && g->state == GRANT_ASKED && g->request->worker == w && g->request->id == id ? g : NULL);
+}
+
+int
+request_refreshes(const struct grant *g)
+{
+	return (!g->request->start.client_credentials);
+}
+
+static void
+request_fail(struct grant *g, const char *text)
+{
+	request_failed(g, WHY_TOKEN_TEMP, text);
+}
+
+void
+request_failed(struct grant *g, enum fail_why why, const char *text)
+{
+	if (why == WHY_TOKEN_TEMP && g->state != GRANT_QUEUED)
+		endpoint_slow(g->request, text);
+	request_free(g);
+	token_failed(g, why, text);
+}
+
+/* A child that does not do its work is not to be trusted with more. */
+void
+request_timeout(struct grant *g)
+{
+	struct token_request	*r = g->request;
+	char			 why[PROTO_TEXT_SIZE];
+
+	if (g->state == GRANT_ASKED) {
+		log_warnx("%s: its oauth process does not answer and is killed", r->worker->label);
+		worker_kill(r->worker);
+		return;			/* its end will be noticed */
+	}
+	if (g->state == GRANT_QUEUED) {
+		request_fail(g, "the oauth process is not ready");
+		return;
+	}
+	link_send(&r->dialer->link, IMSG_DIAL_CANCEL, -1, &r->id, sizeof(r->id));
+	snprintf(why, sizeof(why), "%.200s: no connection within %d seconds", r->start.host, DIAL_TIMEOUT);
+	request_fail(g, why);
+}
+
+void
+token_child_died(struct child *c)
+{
+	struct grant	*g, *next;
+
+	LIST_FOREACH_SAFE(g, &grants, entry, next) {
+		if (g->request != NULL && g->request->dialer == c)
+			request_fail(g, "the dialer died");
+	}
+}
+
+void
+request_free(struct grant *g)
+{
+	struct token_request	*r = g->request;
+
+	if (r->dialer != NULL)
+		child_release(r->dialer);
+	if (r->worker != NULL)
+		worker_leave(r->worker);
+	pem_free(&r->ca);
+	freezero(r, sizeof(*r));
+	g->request = NULL;
+}
