@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+/* libs: -levent_core */
+/* Timers: order, setting anew, stopping, and what is all zeroes. */
+#include <sys/types.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/timer.h"
+
+static struct timer	 early, late;
+static char		 order[16];
+
+static void
+note(void *arg)
+{
+	strlcat(order, arg, sizeof(order));
+}
+
+/* Run again from its own callback: twice in all. */
+static void
+note_again(void *arg)
+{
+	note(arg);
+	if (strlen(order) < 2)
+		timer_in(&early, 1);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	event_init();
+	memset(&early, 0, sizeof(early));
+	memset(&late, 0, sizeof(late));
+	order[0] = '\0';
+	return 0;
+}
+
+static void
+zeroed(void **state)
+{
+	(void)state;
+	assert_false(timer_armed(&early));
+	timer_stop(&early);
+	timer_init(&early, note, "a");
+	assert_false(timer_armed(&early));
+	timer_stop(&early);
+}
+
+static void
+in_order(void **state)
+{
+	(void)state;
+	timer_init(&early, note, "a");
+	timer_init(&late, note, "b");
+	timer_in(&late, 30);
+	timer_in(&early, -5);
+	assert_true(timer_armed(&early));
+	event_dispatch();
+	assert_string_equal(order, "ab");
+	assert_false(timer_armed(&early));
+	assert_false(timer_armed(&late));
+}
+
+static void
+set_anew_and_stopped(void **state)
+{
+	(void)state;
+	timer_init(&early, note_again, "a");
+	timer_init(&late, note, "b");
+	timer_in(&early, 3600 * 1000);
+	timer_in(&early, 1);
+	timer_in(&late, 3600 * 1000);
+	timer_stop(&late);
+	assert_false(timer_armed(&late));
+	event_dispatch();
+	assert_string_equal(order, "aa");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test_setup(zeroed, setup),
+		cmocka_unit_test_setup(in_order, setup),
+		cmocka_unit_test_setup(set_anew_and_stopped, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
