@@ -15,10 +15,8 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
-#include <sys/time.h>
 
 #include <errno.h>
-#include <event.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +27,7 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "deliverer.h"
 
 #define BATCH_FD_RESERVE	128	/* descriptors left to everything that is not a message of the open batch or a Maildir */
@@ -49,10 +48,9 @@ static void	 batch_refuse(struct batch *, struct message *, const char *, int);
 static void	 batch_report(struct batch *);
 static void	 batch_move(struct batch *);
 static int	 batch_settle(void);
-static void	 batch_later(struct event *, int, int);
-static void	 batch_grace_over(int, short, void *);
-static void	 batch_settle_due(int, short, void *);
-static void	 batch_retry_due(int, short, void *);
+static void	 batch_grace_over(void *);
+static void	 batch_settle_due(void *);
+static void	 batch_retry_due(void *);
 static struct batch	*batch_new(void);
 static void	 batch_forget(struct batch *);
 
@@ -60,7 +58,7 @@ static struct {
 	struct batch		*open;
 	struct batch_list	 sent, moving, moved;
 	uint32_t		 last_id, inflight, fd_budget;
-	struct event		 grace, settle, retry;
+	struct timer		 grace, settle, retry;
 } batches;
 
 void
@@ -72,9 +70,9 @@ batch_init(void)
 	TAILQ_INIT(&batches.sent);
 	TAILQ_INIT(&batches.moving);
 	TAILQ_INIT(&batches.moved);
-	evtimer_set(&batches.grace, batch_grace_over, NULL);
-	evtimer_set(&batches.settle, batch_settle_due, NULL);
-	evtimer_set(&batches.retry, batch_retry_due, NULL);
+	timer_init(&batches.grace, batch_grace_over, NULL);
+	timer_init(&batches.settle, batch_settle_due, NULL);
+	timer_init(&batches.retry, batch_retry_due, NULL);
 	batches.fd_budget = BATCH_MESSAGES;
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < BATCH_MESSAGES + MAILDIR_OPEN_MAX + BATCH_FD_RESERVE) {
 		batches.fd_budget = rl.rlim_cur > MAILDIR_OPEN_MAX + BATCH_FD_RESERVE ?
@@ -91,9 +89,9 @@ batch_exit(void)
 	struct batch		*b;
 	size_t			 i;
 
-	evtimer_del(&batches.grace);
-	evtimer_del(&batches.settle);
-	evtimer_del(&batches.retry);
+	timer_stop(&batches.grace);
+	timer_stop(&batches.settle);
+	timer_stop(&batches.retry);
 	if (batches.open != NULL)
 		batch_forget(batches.open);
 	batches.open = NULL;
@@ -122,7 +120,7 @@ batch_add(struct message *m)
 	    batches.open->octets >= BATCH_OCTETS || batches.open->links >= BATCH_LINKS)
 		batch_close();
 	else
-		batch_later(&batches.grace, 0, BATCH_GRACE);
+		timer_in(&batches.grace, BATCH_GRACE);
 	if (batch_full())
 		ingest_pause(1);
 }
@@ -135,7 +133,7 @@ batch_close(void)
 	if (b == NULL)
 		return;
 	batches.open = NULL;
-	evtimer_del(&batches.grace);
+	timer_stop(&batches.grace);
 	batch_durable(b);
 	if (b->count == 0) {
 		batch_forget(b);
@@ -276,7 +274,7 @@ batch_move(struct batch *b)
 		if (!b->complained)
 			log_warnx("%s: committed mail waits for its Maildir: %s", SPOOL_DIR, strerror(error));
 		b->complained = 1;
-		batch_later(&batches.retry, BATCH_RETRY, 0);
+		timer_in(&batches.retry, BATCH_RETRY * 1000);
 		return;
 	}
 	if (b->complained)
@@ -297,7 +295,7 @@ batch_settle(void)
 	struct batch	*b;
 	int		 moves, names, error;
 
-	evtimer_del(&batches.settle);
+	timer_stop(&batches.settle);
 	moves = maildir_sync();
 	if ((names = spool_sync()) == -1)
 		log_warn("%s: fsync", SPOOL_DIR);
@@ -320,14 +318,14 @@ batch_settle(void)
 void
 batch_settle_soon(void)
 {
-	batch_later(&batches.settle, 0, BATCH_SETTLE);
+	timer_in(&batches.settle, BATCH_SETTLE);
 }
 
 void
 batch_settle_by(int seconds)
 {
-	if (!evtimer_pending(&batches.settle, NULL))
-		batch_later(&batches.settle, seconds, 0);
+	if (!timer_armed(&batches.settle))
+		timer_in(&batches.settle, seconds * 1000);
 }
 
 int
@@ -344,43 +342,29 @@ batch_idle(void)
 }
 
 static void
-batch_grace_over(int fd, short event, void *arg)
+batch_grace_over(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	batch_close();
 }
 
 /* With messages in the open batch its own durability step is near. */
 static void
-batch_settle_due(int fd, short event, void *arg)
+batch_settle_due(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	if (batches.open == NULL)
 		(void)batch_settle();
 }
 
 static void
-batch_retry_due(int fd, short event, void *arg)
+batch_retry_due(void *arg)
 {
 	struct batch	*b, *next;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	TAILQ_FOREACH_SAFE(b, &batches.moving, entry, next)
 		batch_move(b);
-}
-
-static void
-batch_later(struct event *ev, int sec, int msec)
-{
-	struct timeval	 tv = { .tv_sec = sec, .tv_usec = msec * 1000 };
-
-	evtimer_add(ev, &tv);
 }
 
 static struct batch *

@@ -17,10 +17,8 @@
 #include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/tree.h>
-#include <sys/time.h>
 
 #include <errno.h>
-#include <event.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +27,7 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "deliverer.h"
 
 #define QUEUE_LINE	2048		/* the first line of every file of ours is shorter */
@@ -48,14 +47,14 @@ TAILQ_HEAD(move_list, move);
 static int	 queue_link(const char *);
 static off_t	 queue_body(int);
 static int	 queue_take(struct move *);
-static void	 queue_again(int, short, void *);
+static void	 queue_again(void *);
 static void	 queue_later(void);
 static int	 held_cmp(struct held *, struct held *);
 
 static RB_HEAD(helds, held)	 helds = RB_INITIALIZER(&helds);
 static struct move_list		 waiting = TAILQ_HEAD_INITIALIZER(waiting);	/* could not be moved yet */
 static struct move_list		 moved = TAILQ_HEAD_INITIALIZER(moved);		/* not durable yet */
-static struct event		 retry;
+static struct timer		 retry;
 
 RB_PROTOTYPE_STATIC(helds, held, entry, held_cmp)
 RB_GENERATE_STATIC(helds, held, entry, held_cmp)
@@ -241,12 +240,10 @@ queue_settle(int durable)
 }
 
 static void
-queue_again(int fd, short event, void *arg)
+queue_again(void *arg)
 {
 	struct move	*mv, *next;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	TAILQ_FOREACH_SAFE(mv, &waiting, entry, next) {
 		TAILQ_REMOVE(&waiting, mv, entry);
@@ -259,13 +256,10 @@ queue_again(int fd, short event, void *arg)
 static void
 queue_later(void)
 {
-	struct timeval	 tv = { .tv_sec = BATCH_RETRY };
-
 	if (TAILQ_EMPTY(&waiting))
 		return;
-	if (!event_initialized(&retry))
-		evtimer_set(&retry, queue_again, NULL);
-	evtimer_add(&retry, &tv);
+	timer_init(&retry, queue_again, NULL);
+	timer_in(&retry, BATCH_RETRY * 1000);
 }
 
 /* Forgets everything; the files stay. */
@@ -280,7 +274,6 @@ queue_exit(void)
 		maildir_release(mv->dest);
 		free(mv);
 	}
-	if (event_initialized(&retry))
-		evtimer_del(&retry);
+	timer_stop(&retry);
 	queue_release();
 }

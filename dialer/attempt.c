@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* One connection being made to one address, from a source address and through a SOCKS5 server where that is asked for. */
-#include <sys/time.h>
 #include <netinet/tcp.h>
 
 #include <errno.h>
@@ -17,7 +16,7 @@ static void	 attempt_wait(struct attempt *, short);
 static int	 attempt_complete(const struct attempt *);
 static void	 attempt_writable(int, short, void *);
 static void	 attempt_readable(int, short, void *);
-static void	 attempt_expired(int, short, void *);
+static void	 attempt_expired(void *);
 static void	 attempt_say(struct attempt *);
 
 /*
@@ -30,7 +29,6 @@ attempt_start(const struct path *path, const struct address *addr, uint16_t port
 {
 	struct address	 server = *addr, to;
 	struct attempt	*t;
-	struct timeval	 tv = { msec / 1000, msec % 1000 * 1000 };
 	int		 fd;
 
 	address_setport(&server, port);
@@ -53,9 +51,8 @@ attempt_start(const struct path *path, const struct address *addr, uint16_t port
 	t->proxy = path->has_socks;
 	if (path->has_socks)
 		socks_init(&t->socks, &server);
-	evtimer_set(&t->clock, attempt_expired, t);
-	if (evtimer_add(&t->clock, &tv) == -1)
-		fatal("evtimer_add");
+	timer_init(&t->clock, attempt_expired, t);
+	timer_in(&t->clock, msec);
 	event_set(&t->ev, fd, EV_WRITE, attempt_writable, t);
 	attempt_wait(t, EV_WRITE);
 	return (t);
@@ -66,7 +63,7 @@ void
 attempt_free(struct attempt *t)
 {
 	event_del(&t->ev);
-	evtimer_del(&t->clock);
+	timer_stop(&t->clock);
 	if (t->fd != -1)
 		close(t->fd);
 	free(t);
@@ -207,11 +204,9 @@ attempt_readable(int fd, short what, void *arg)
 }
 
 static void
-attempt_expired(int fd, short what, void *arg)
+attempt_expired(void *arg)
 {
 	struct attempt	*t = arg;
 
-	(void)fd;
-	(void)what;
 	t->cb(t, ETIMEDOUT);
 }

@@ -4,10 +4,8 @@
  * starting the next at once.  The first connection wins; all others are closed.
  */
 #include <sys/queue.h>
-#include <sys/time.h>
 
 #include <errno.h>
-#include <event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,8 +20,8 @@ struct dial {
 	TAILQ_HEAD(, attempt)	 attempts;	/* in flight */
 	struct path		 path;
 	struct lookup		*lookup;
-	struct event		 deadline;	/* of the whole job */
-	struct event		 delay;		/* resolution delay until started, then attempt delay */
+	struct timer		 deadline;	/* of the whole job */
+	struct timer		 delay;		/* resolution delay until started, then attempt delay */
 	struct dial_report	 report;
 	size_t			 next[FAMILY_MAX];	/* first untried address */
 	enum family		 family;	/* whose turn it is */
@@ -35,8 +33,8 @@ struct dial {
 static void	 dial_resolved(void *);
 static void	 dial_next(struct dial *);
 static const struct address *dial_pick(struct dial *);
-static void	 dial_delayed(int, short, void *);
-static void	 dial_expired(int, short, void *);
+static void	 dial_delayed(void *);
+static void	 dial_expired(void *);
 static void	 dial_success(struct dial *, struct attempt *);
 static enum fail_why dial_sentence(struct dial *, char *, size_t);
 static void	 dial_fail(struct dial *);
@@ -46,7 +44,6 @@ static int	 dial_permitted(struct dial *, const struct address *);
 static int	 dial_try(struct dial *, const struct address *);
 static void	 dial_tried(struct attempt *, int);
 static int	 dial_path(struct path *, const struct msg_dial *);
-static void	 timer_start(struct event *, int);
 
 struct dial_times	 dial_times = { 50, 250, 10000 };
 
@@ -73,9 +70,9 @@ dial_start(const struct msg_dial *m)
 	d->flags = m->flags;
 	d->family = FAMILY_V6;
 	report_init(&d->report, m->host, m->port, m->timeout);
-	evtimer_set(&d->deadline, dial_expired, d);
-	evtimer_set(&d->delay, dial_delayed, d);
-	timer_start(&d->deadline, (int)m->timeout);
+	timer_init(&d->deadline, dial_expired, d);
+	timer_init(&d->delay, dial_delayed, d);
+	timer_in(&d->deadline, m->timeout);
 	TAILQ_INSERT_TAIL(&dials, d, entry);
 	ndials++;
 	if (dial_path(&d->path, m) == -1) {
@@ -122,12 +119,12 @@ dial_resolved(void *arg)
 	const struct answer	*v6 = &d->lookup->answer[FAMILY_V6], *v4 = &d->lookup->answer[FAMILY_V4];
 
 	if (d->started) {
-		if (!evtimer_pending(&d->delay, NULL))
+		if (!timer_armed(&d->delay))
 			dial_next(d);
 	} else if (v6->n > 0 || resolve_done(d->lookup))
 		dial_next(d);
-	else if (v4->n > 0 && !evtimer_pending(&d->delay, NULL))
-		timer_start(&d->delay, dial_times.resolution_delay);
+	else if (v4->n > 0 && !timer_armed(&d->delay))
+		timer_in(&d->delay, dial_times.resolution_delay);
 }
 
 /* Try the next address; ends the job if there is none and none will come.  d may be gone afterwards. */
@@ -136,12 +133,12 @@ dial_next(struct dial *d)
 {
 	const struct address	*addr;
 
-	evtimer_del(&d->delay);
+	timer_stop(&d->delay);
 	while ((addr = dial_pick(d)) != NULL) {
 		if (!dial_permitted(d, addr))
 			continue;
 		if (dial_try(d, addr)) {
-			timer_start(&d->delay, dial_times.attempt_delay);
+			timer_in(&d->delay, dial_times.attempt_delay);
 			return;
 		}
 	}
@@ -239,21 +236,17 @@ dial_pick(struct dial *d)
 }
 
 static void
-dial_delayed(int fd, short what, void *arg)
+dial_delayed(void *arg)
 {
-	(void)fd;
-	(void)what;
 	dial_next(arg);
 }
 
 static void
-dial_expired(int fd, short what, void *arg)
+dial_expired(void *arg)
 {
 	struct dial	*d = arg;
 	struct attempt	*t;
 
-	(void)fd;
-	(void)what;
 	if (!d->started)
 		report_lookup(&d->report, WHY_DNS_TEMP, "the name servers took too long");
 	TAILQ_FOREACH(t, &d->attempts, entry)
@@ -327,8 +320,8 @@ dial_free(struct dial *d)
 		TAILQ_REMOVE(&d->attempts, t, entry);
 		attempt_free(t);
 	}
-	evtimer_del(&d->deadline);
-	evtimer_del(&d->delay);
+	timer_stop(&d->deadline);
+	timer_stop(&d->delay);
 	if (d->lookup != NULL)
 		resolve_end(d->lookup);
 	TAILQ_REMOVE(&dials, d, entry);
@@ -360,13 +353,4 @@ dial_path(struct path *path, const struct msg_dial *m)
 		return (0);
 	path->has_socks = 1;
 	return (address_parse_port(m->socks, &path->socks) ? 0 : -1);
-}
-
-static void
-timer_start(struct event *ev, int msec)
-{
-	struct timeval	 tv = { msec / 1000, msec % 1000 * 1000 };
-
-	if (evtimer_add(ev, &tv) == -1)
-		fatal("evtimer_add");
 }

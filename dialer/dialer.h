@@ -17,6 +17,7 @@
 
 #include "common/compat.h"
 #include "common/ipc/proto.h"
+#include "common/timer.h"
 
 #define DIALER_JOBS_MAX		512	/* connections being made at once */
 #define RESOLVE_ADDRS_MAX	8	/* addresses used per family */
@@ -130,7 +131,8 @@ struct attempt {
 	const struct path	*path;
 	void			(*cb)(struct attempt *, int error);	/* 0: fd is connected; the attempt is the caller's to free */
 	void			*arg;
-	struct event		 ev, clock;
+	struct event		 ev;
+	struct timer		 clock;
 	struct socks		 socks;
 	int			 fd;
 	int			 proxy;	/* what fails now is the SOCKS server's own */

@@ -29,7 +29,7 @@ static void	 dns_answer(void *, int, int, struct ares_addrinfo *);
 static size_t	 dns_addresses(const struct ares_addrinfo *, enum family, struct address *, size_t);
 static void	 dns_socket_state(void *, ares_socket_t, int, int);
 static void	 dns_socket_event(int, short, void *);
-static void	 dns_timer(int, short, void *);
+static void	 dns_timer(void *);
 static void	 dns_rearm(void);
 
 static const struct {
@@ -51,7 +51,7 @@ static const struct {
 };
 
 static ares_channel	 channel;
-static struct event	 timer;
+static struct timer	 timer;
 static TAILQ_HEAD(, dns_socket)	 sockets = TAILQ_HEAD_INITIALIZER(sockets);
 
 /*
@@ -79,14 +79,14 @@ dns_init(const char *nameservers, int timeout)
 		fatalx("c-ares: %s", ares_strerror(status));
 	if (nameservers != NULL && (status = ares_set_servers_ports_csv(channel, nameservers)) != ARES_SUCCESS)
 		fatalx("name servers \"%s\": %s", nameservers, ares_strerror(status));
-	evtimer_set(&timer, dns_timer, NULL);
+	timer_init(&timer, dns_timer, NULL);
 }
 
 /* Every open query ends with WHY_STOPPED. */
 void
 dns_fini(void)
 {
-	evtimer_del(&timer);
+	timer_stop(&timer);
 	ares_destroy(channel);
 	ares_library_cleanup();
 	channel = NULL;
@@ -206,10 +206,8 @@ dns_socket_event(int fd, short what, void *arg)
 }
 
 static void
-dns_timer(int fd, short what, void *arg)
+dns_timer(void *arg)
 {
-	(void)fd;
-	(void)what;
 	(void)arg;
 	ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	dns_rearm();
@@ -221,7 +219,7 @@ dns_rearm(void)
 	struct timeval	 tv;
 
 	if (ares_timeout(channel, NULL, &tv) == NULL)
-		evtimer_del(&timer);
+		timer_stop(&timer);
 	else
-		evtimer_add(&timer, &tv);
+		timer_in(&timer, (int64_t)tv.tv_sec * 1000 + (tv.tv_usec + 999) / 1000);
 }
