@@ -59,7 +59,7 @@ EVENT_LIBS =	${EVENT_LIBS_${OS}}
 O =		o
 B =		build
 COMMON !=	sh etc/sources.sh common common/ipc common/sandbox common/sasl common/route common/mail
-RPOPD !=	sh etc/sources.sh rpopd rpopd/db rpopd/config rpopd/state rpopd/child rpopd/delivery rpopd/sched rpopd/token rpopd/relay \
+RPOPD !=	sh etc/sources.sh rpopd rpopd/turn rpopd/db rpopd/config rpopd/state rpopd/child rpopd/delivery rpopd/sched rpopd/token rpopd/relay \
 		rpopd/poll/plan rpopd/poll rpopd/control
 DIALER !=	sh etc/sources.sh dialer
 FETCHER !=	sh etc/sources.sh fetcher

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpopd/sched/sched.h"
 #include "rpopd.h"
 
 void

@@ -12,9 +12,14 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/delivery/mailroot.h"
-#include "rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "rpopd.h"
 
 struct complaint {
 	char	 first[PROTO_TEXT_SIZE];
@@ -83,10 +88,10 @@ reload_load(char *err, size_t errsize)
 {
 	struct complaint	 c = { "", 0, 0 };
 	struct config		*config;
-	struct routing		*routing, *old = master.routing;
+	struct routing		*routing, *old = config_routing;
 	struct task		*tasks;
 
-	if ((config = reload_read(&c)) == NULL || (config->unsound > 0 && master.config != NULL)) {
+	if ((config = reload_read(&c)) == NULL || (config->unsound > 0 && config_running != NULL)) {
 		config_free(config);
 		snprintf(err, errsize, "%s%s", c.first, c.n > 1 ? " (and more, see the log)" : "");
 		return (-1);
@@ -94,22 +99,22 @@ reload_load(char *err, size_t errsize)
 	if (config->settings.hostname[0] == '\0')
 		gethostname(config->settings.hostname, sizeof(config->settings.hostname));
 	if (reload_same_daemon(config, err, errsize) == -1 ||
-	    (master.config == NULL && mailroot_open(config->settings.mail_root, err, errsize) == -1) ||
-	    jail_prepare(&master.opt, config, err, errsize) == -1 ||
+	    (config_running == NULL && mailroot_open(config->settings.mail_root, err, errsize) == -1) ||
+	    jail_prepare(&options, config, err, errsize) == -1 ||
 	    reload_hops(config, err, errsize) == -1 || (tasks = reload_tasks(config, err, errsize)) == NULL) {
 		config_free(config);
 		return (-1);
 	}
 	if ((routing = routing_new(config)) == NULL)
 		fatal("routing table");
-	master.routing = routing;
-	master.config = config;
+	config_routing = routing;
+	config_running = config;
 	state_keep_set(config->settings.keep_state_days * 86400LL);
-	master.config_version = config_version(master.opt.store);
+	config_loaded_version = config_version(options.store);
 	reload_adopt(tasks, config->nrecords);
 	token_reload();
 	routing_release(old);
-	master.loaded = time(NULL);
+	config_loaded = time(NULL);
 	reload_log_level();
 	log_debug("%zu records loaded, routing table of %zu octets", config->nrecords, route_memory(config->routes));
 	return (0);
@@ -118,7 +123,7 @@ reload_load(char *err, size_t errsize)
 static struct config *
 reload_read(struct complaint *c)
 {
-	return (config_load(master.opt.store, reload_complain, c));
+	return (config_load(options.store, reload_complain, c));
 }
 
 static void
@@ -138,7 +143,7 @@ reload_complain(void *arg, const char *sentence)
 static int
 reload_same_daemon(const struct config *config, char *err, size_t errsize)
 {
-	if (master.config == NULL || strcmp(master.config->settings.mail_root, config->settings.mail_root) == 0)
+	if (config_running == NULL || strcmp(config_running->settings.mail_root, config->settings.mail_root) == 0)
 		return (0);
 	snprintf(err, errsize, "settings: mail_root was changed: restart rpopd");
 	return (-1);
@@ -184,8 +189,8 @@ reload_tasks(const struct config *config, char *err, size_t errsize)
 static void
 reload_adopt(struct task *tasks, size_t n)
 {
-	struct task	*old = master.tasks, **order, *t, **was;
-	size_t		 nold = master.ntasks, i;
+	struct task	*old = sched_tasks, **order, *t, **was;
+	size_t		 nold = sched_ntasks, i;
 
 	if ((order = calloc(nold + 1, sizeof(*order))) == NULL)
 		fatal("tasks");
@@ -195,8 +200,8 @@ reload_adopt(struct task *tasks, size_t n)
 			old[i].session->task = NULL;
 	}
 	qsort(order, nold, sizeof(*order), reload_order);
-	master.tasks = tasks;
-	master.ntasks = n;
+	sched_tasks = tasks;
+	sched_ntasks = n;
 	gate_reload();
 	for (i = 0; i < n; i++) {
 		t = &tasks[i];
@@ -226,11 +231,11 @@ reload_adopt(struct task *tasks, size_t n)
 static void
 reload_log_level(void)
 {
-	enum log_level	 level = master.config->settings.log_level;
+	enum log_level	 level = config_running->settings.log_level;
 
-	if (master.opt.verbose > 0 && level < LOG_LEVEL_LOW)
+	if (options.verbose > 0 && level < LOG_LEVEL_LOW)
 		level = LOG_LEVEL_LOW;
-	if (master.opt.verbose > 1)
+	if (options.verbose > 1)
 		level = LOG_LEVEL_ALL;
 	child_log_level(level);
 }
@@ -288,14 +293,14 @@ reload_prune(void)
 	int64_t		*ids, *running;
 	size_t		 i, n = 0;
 
-	if ((ids = calloc(master.ntasks + master.nsessions + 1, sizeof(*ids))) == NULL)
+	if ((ids = calloc(sched_ntasks + session_count + 1, sizeof(*ids))) == NULL)
 		fatal("prune");
-	for (i = 0; i < master.ntasks; i++)
-		ids[i] = master.tasks[i].mailbox;
-	running = ids + master.ntasks;
-	TAILQ_FOREACH(s, &master.sessions, entry)
+	for (i = 0; i < sched_ntasks; i++)
+		ids[i] = sched_tasks[i].mailbox;
+	running = ids + sched_ntasks;
+	TAILQ_FOREACH(s, &session_list, entry)
 		running[n++] = s->mailbox;
-	reload_pruned(state_prune(ids, master.ntasks, running, n));
+	reload_pruned(state_prune(ids, sched_ntasks, running, n));
 	free(ids);
 }
 

@@ -16,9 +16,17 @@
 #include "common/hook.h"
 #include "common/log.h"
 #include "common/sandbox/sandbox.h"
-#include "rpopd/delivery/mailroot.h"
-#include "rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
+#include "rpopd.h"
 
 #define LOCK_TRIES	40
 #define LOCK_PAUSE	50000	/* us */
@@ -37,7 +45,6 @@ static int	 rpopd_once_done(void);
 static void	 rpopd_say(const char *);
 static void	 rpopd_exit(int) __dead;
 
-struct rpopd		 master;
 static struct event	 signals[5], deadline;
 static const int	 handled[] = { SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGUSR1 };
 
@@ -46,11 +53,9 @@ main(int argc, char *argv[])
 {
 	char	 err[PATH_MAX * 2];
 
-	options_parse(&master.opt, argc, argv);
-	TAILQ_INIT(&master.sessions);
-	LIST_INIT(&master.children);
+	options_parse(&options, argc, argv);
 	log_init("rpopd", 1, LOG_LEVEL_PROBLEMS);
-	if (master.opt.check) {
+	if (options.check) {
 		if (!reload_sound())
 			return (1);
 		fprintf(stderr, "configuration OK\n");
@@ -62,12 +67,12 @@ main(int argc, char *argv[])
 	signal(SIGPIPE, SIG_IGN);
 	closefrom(3);
 	/* What can be wrong is said on the terminal, before there is a daemon. */
-	if (!child_installed(err, sizeof(err)) || jail_rundir(&master.opt, err, sizeof(err)) == -1)
+	if (!child_installed(err, sizeof(err)) || jail_rundir(&options, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	rpopd_lock();
-	if (master.opt.declare)
+	if (options.declare)
 		rpopd_declare();
-	if (!master.opt.debug && !master.opt.once)
+	if (!options.debug && !options.once)
 		rpopd_daemonize();
 	rpopd_open_state();
 	event_init();
@@ -75,12 +80,12 @@ main(int argc, char *argv[])
 	rpopd_signals();
 	if (reload_load(err, sizeof(err)) == -1)
 		fatalx("%s", err);
-	if (control_listen(master.opt.rundir, err, sizeof(err)) == -1)
+	if (control_listen(options.rundir, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	relay_start();
-	master.started = time(NULL);
-	sandbox_enter(SANDBOX_MASTER, master.opt.no_seccomp);
-	HOOK_PROBE(SANDBOX_MASTER, master.opt.no_seccomp);
+	turn_started = time(NULL);
+	sandbox_enter(SANDBOX_MASTER, options.no_seccomp);
+	HOOK_PROBE(SANDBOX_MASTER, options.no_seccomp);
 	child_start_all();
 	notify_ready();
 	rpopd_say("started");
@@ -93,8 +98,8 @@ main(int argc, char *argv[])
 static void
 rpopd_say(const char *what)
 {
-	if (!master.opt.once)
-		log_notice("rpopd %s %s, %zu record%s", RPOPD_VERSION, what, master.ntasks, PLURAL(master.ntasks));
+	if (!options.once)
+		log_notice("rpopd %s %s, %zu record%s", RPOPD_VERSION, what, sched_ntasks, PLURAL(sched_ntasks));
 }
 
 /*
@@ -107,7 +112,7 @@ rpopd_lock(void)
 	char	 path[PATH_MAX];
 	int	 fd, tries;
 
-	snprintf(path, sizeof(path), "%s.lock", master.opt.store);
+	snprintf(path, sizeof(path), "%s.lock", options.store);
 	if ((fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1)
 		fatal("%s", path);
 	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) == -1 && tries < LOCK_TRIES; tries++) {
@@ -123,9 +128,9 @@ rpopd_lock(void)
 void
 rpopd_state_path(char *path, size_t size)
 {
-	const char	*slash = strrchr(master.opt.store, '/');
+	const char	*slash = strrchr(options.store, '/');
 
-	snprintf(path, size, "%.*sstate.db", slash == NULL ? 0 : (int)(slash - master.opt.store) + 1, master.opt.store);
+	snprintf(path, size, "%.*sstate.db", slash == NULL ? 0 : (int)(slash - options.store) + 1, options.store);
 }
 
 static void
@@ -217,38 +222,38 @@ rpopd_reload(char *err, size_t errsize)
 
 	if (reload_load(err, errsize) == -1) {
 		log_warnx("reload refused, the running configuration stays in force: %s", err);
-		strlcpy(master.load_error, err, sizeof(master.load_error));
+		strlcpy(config_load_error, err, sizeof(config_load_error));
 		return (-1);
 	}
-	master.load_error[0] = '\0';
-	if ((d = master.current[ROLE_DELIVERER]) != NULL && (d->ready || d->feeding))
+	config_load_error[0] = '\0';
+	if ((d = child_of[ROLE_DELIVERER]) != NULL && (d->ready || d->feeding))
 		deliverer_routes(d);	/* one under way starts anew */
 	child_retire(ROLE_DIALER);
 	child_retire(ROLE_TEMPLATE);
 	child_optional();
 	relay_reload();
-	log_notice("configuration reloaded, %zu record%s", master.ntasks, PLURAL(master.ntasks));
+	log_notice("configuration reloaded, %zu record%s", sched_ntasks, PLURAL(sched_ntasks));
 	return (0);
 }
 
-/* Running sessions finish their current message and QUIT; then, or after STOP_SECONDS, the end. */
+/* Running sessions finish their current message and QUIT; then, or after TURN_STOP_SECONDS, the end. */
 void
 rpopd_stop(void)
 {
 	struct session	*s, *next;
-	struct timeval	 tv = { STOP_SECONDS + 2, 0 };
+	struct timeval	 tv = { TURN_STOP_SECONDS + 2, 0 };
 
-	if (master.stopping)
+	if (turn_stopping)
 		return;
-	master.stopping = 1;
-	log_notice("stopping, %u session%s to finish, in %d s at most", master.nsessions, PLURAL(master.nsessions), STOP_SECONDS);
+	turn_stopping = 1;
+	log_notice("stopping, %u session%s to finish, in %d s at most", session_count, PLURAL(session_count), TURN_STOP_SECONDS);
 	evtimer_set(&deadline, rpopd_deadline, NULL);
 	evtimer_add(&deadline, &tv);
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
 		session_stop(s);
 	job_stop();
 	result_stop();
-	if (master.current[ROLE_DELIVERER] == NULL)
+	if (child_of[ROLE_DELIVERER] == NULL)
 		session_close_orphans();
 	sched_kick();
 }
@@ -259,9 +264,9 @@ rpopd_deadline(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	(void)arg;
-	if (master.nsessions > 0)
+	if (session_count > 0)
 		log_warnx("%u session%s did not finish in time; what they had not committed stays on the server",
-		    master.nsessions, PLURAL(master.nsessions));
+		    session_count, PLURAL(session_count));
 	else
 		log_warnx("%u deliver%s not finished in time; that is done at the next start", commit_pending(),
 		    commit_pending() == 1 ? "y was" : "ies were");
@@ -272,7 +277,7 @@ rpopd_deadline(int fd, short event, void *arg)
 void
 rpopd_maybe_exit(void)
 {
-	if (master.nsessions > 0 || (!master.stopping && !(master.opt.once && rpopd_once_done())))
+	if (session_count > 0 || (!turn_stopping && !(options.once && rpopd_once_done())))
 		return;
 	if (token_busy() || relay_busy() || notice_busy()) {
 		rpopd_wait();
@@ -283,7 +288,7 @@ rpopd_maybe_exit(void)
 		rpopd_wait();
 		return;
 	}
-	rpopd_exit(master.opt.once && (master.failed || master.stopping));
+	rpopd_exit(options.once && (turn_failed || turn_stopping));
 }
 
 /* Not for ever. */
@@ -308,15 +313,15 @@ rpopd_once_done(void)
 	if (quarantine_note_due() || notice_busy())
 		return (0);
 	if (child_hopeless(ROLE_SENDER))
-		master.failed = 1;	/* what is due waits for the next run */
+		turn_failed = 1;	/* what is due waits for the next run */
 	else if (!relay_idle())
 		return (0);
 	if (proof_failed())
-		master.failed = 1;	/* nothing could be handed on */
-	if (master.config->settings.processors == 0)
+		turn_failed = 1;	/* nothing could be handed on */
+	if (config_running->settings.processors == 0)
 		return (1);
-	for (i = 0; i < master.ntasks; i++)
-		if (master.tasks[i].rec->period != 0 && (!master.tasks[i].polled || master.tasks[i].due != INT64_MAX))
+	for (i = 0; i < sched_ntasks; i++)
+		if (sched_tasks[i].rec->period != 0 && (!sched_tasks[i].polled || sched_tasks[i].due != INT64_MAX))
 			return (0);
 	return (1);
 }

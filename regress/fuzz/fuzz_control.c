@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/turn/turn.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -35,12 +39,12 @@ setup(void)
 	log_setsink(quiet);
 	event_init();
 	sched_init();
-	TAILQ_INIT(&master.sessions);
-	master.config = &config;
-	master.tasks = &task;
-	master.ntasks = 1;
+	TAILQ_INIT(&session_list);
+	config_running = &config;
+	sched_tasks = &task;
+	sched_ntasks = 1;
 	task.host = host_get("h", 995);
-	master.stopping = 1;		/* poll-now starts nothing */
+	turn_stopping = 1;		/* poll-now starts nothing */
 	if (mkdtemp(dir) == NULL || control_listen(dir, err, sizeof(err)) == -1)
 		abort();
 }

@@ -11,7 +11,11 @@
 #include <syslog.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -61,16 +65,16 @@ session(struct record *rec, struct task *t, int try)
 	struct session		*s;
 	char			 err[PROTO_TEXT_SIZE];
 
-	master.routing = &routing;
+	config_routing = &routing;
 	memset(t, 0, sizeof(*t));
 	t->rec = rec;
 	t->host = host_get("h", 995);
 	t->due = INT64_MAX;
 	if (try) {
-		master.config->settings.processors = 1;
+		config_running->settings.processors = 1;
 		if (try_start((struct client *)t, "a@b/c", err, sizeof(err)) == -1)
 			abort();
-		master.config->settings.processors = 0;
+		config_running->settings.processors = 0;
 		t->session->state = SESSION_STARTING;
 		t->session->dialer = NULL;
 		t->session->forked = t->session->opened = 1;
@@ -86,8 +90,8 @@ session(struct record *rec, struct task *t, int try)
 	s->leave = rec->leave;
 	s->forked = s->opened = 1;
 	s->routing = &routing;
-	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
-	master.nsessions = 1;
+	TAILQ_INSERT_TAIL(&session_list, s, entry);
+	session_count = 1;
 	return (s);
 }
 
@@ -128,11 +132,11 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		log_setsink(quiet);
 		event_init();
 		sched_init();
-		TAILQ_INIT(&master.sessions);
+		TAILQ_INIT(&session_list);
 	}
-	master.config = &config;
-	master.tasks = &task;
-	master.ntasks = 1;
+	config_running = &config;
+	sched_tasks = &task;
+	sched_ntasks = 1;
 	rec.leave = len & 1;
 	writes = 0;
 	s = session(&rec, &task, try);
@@ -161,7 +165,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	session_closed(s);
 	event_loop(EVLOOP_NONBLOCK);		/* frees it */
 	sched_remove(&task);
-	if (!TAILQ_EMPTY(&master.sessions) || (try && writes > 0))
+	if (!TAILQ_EMPTY(&session_list) || (try && writes > 0))
 		abort();
 	return (0);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpopd/poll/poll.h"
 #include "rpopd/token/token.h"
 #include "token_stubs.h"
 

@@ -3,12 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rpopd/delivery/mailroot.h"
-#include "rpopd/relay/relay.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
+#include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/plan/former.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/token/token.h"
 
-struct rpopd		 master;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+struct child		*child_of[ROLE_MAX];
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
+struct options		 options;
 uint32_t		 writes;		/* to the store */
 static struct child	 none;
 

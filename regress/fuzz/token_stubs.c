@@ -3,6 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
 #include "token_stubs.h"
 
@@ -11,7 +17,20 @@ static const struct oauth_row	 client = { .name = "c", .client_id = "i", .scope 
 static const struct record	 rec = { .owner = "a@b", .name = "r", .client = &client, .token_command = "", .token_user = "" };
 static struct task		 task = { .rec = &rec };
 static struct config		 config = { .settings = { .source = "" } };
-struct rpopd			 master = { .config = &config };
+struct config		*config_running = &config;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+struct child		*child_of[ROLE_MAX];
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
+struct options		 options;
+struct task		*sched_tasks;
+size_t			 sched_ntasks;
 struct child			 stub_child;
 uint32_t			 stub_id;
 struct worker			*stub_worker;
@@ -32,11 +51,11 @@ stub_session(void)
 	if (!ready++) {
 		log_setsink(quiet);
 		event_init();
-		TAILQ_INIT(&master.sessions);
+		TAILQ_INIT(&session_list);
 	}
 	s->task = &task;
 	s->fd = -1;
-	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
+	TAILQ_INSERT_TAIL(&session_list, s, entry);
 	return (s);
 }
 
@@ -45,7 +64,7 @@ stub_end(struct session *s)
 {
 	struct grant	*g = s->grant;
 
-	TAILQ_REMOVE(&master.sessions, s, entry);
+	TAILQ_REMOVE(&session_list, s, entry);
 	if (s->token_ready != (g != NULL && g->access != NULL && g->state == GRANT_IDLE))
 		abort();
 	token_leave(s);

@@ -1,6 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* One record with an OAuth client, one session of it, one child that is dialer and oauth's template, one process of that. */
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/plan/former.h"
+#include "rpopd/poll/plan/plan.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
 
 extern struct child	 stub_child;
 extern uint32_t		 stub_id;	/* of the last request */

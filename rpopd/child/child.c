@@ -18,9 +18,14 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/proc.h"
-#include "rpopd/delivery/mailroot.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
+#include "child.h"
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
@@ -54,6 +59,8 @@ static void	 child_sweep(int, short, void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
 
+struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+struct child		*child_of[ROLE_MAX];
 static struct event	 sweep;
 static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
@@ -79,7 +86,7 @@ child_installed(char *err, size_t errsize)
 	for (role = 0; role < ROLE_MAX; role++) {
 		if (conf[role].name == NULL)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", master.opt.libexec, conf[role].name);
+		snprintf(path, sizeof(path), "%s/%s", options.libexec, conf[role].name);
 		if (access(path, X_OK) == 0)
 			continue;
 		snprintf(err, errsize, "%s: %s; run make install with the paths that rpopd was made with, or name the directory with -l",
@@ -103,9 +110,9 @@ static int
 child_needed(enum role role)
 {
 	if (role == ROLE_OAUTH)
-		return (master.config->nclients > 0);
+		return (config_running->nclients > 0);
 	if (role == ROLE_SENDER)
-		return (master.config->nnexthops > 0);
+		return (config_running->nnexthops > 0);
 	return (1);
 }
 
@@ -121,7 +128,7 @@ child_optional(void)
 		rc = &conf[roles[i]];
 		if (!child_needed(roles[i]))
 			child_retire(roles[i]);
-		else if (master.current[roles[i]] == NULL && (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL)))
+		else if (child_of[roles[i]] == NULL && (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL)))
 			child_start(roles[i]);
 	}
 }
@@ -130,7 +137,7 @@ child_optional(void)
 struct child *
 child_current(enum role role)
 {
-	struct child	*c = master.current[role];
+	struct child	*c = child_of[role];
 
 	return (c == NULL || !c->ready || c->feeding ? NULL : c);
 }
@@ -167,7 +174,7 @@ child_sweep(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	(void)arg;
-	LIST_FOREACH_SAFE(c, &master.children, entry, next)
+	LIST_FOREACH_SAFE(c, &child_list, entry, next)
 		if (c->users == 0 && (c->retiring || !c->link.open))
 			child_let_go(c);
 }
@@ -176,12 +183,12 @@ child_sweep(int fd, short event, void *arg)
 void
 child_retire(enum role role)
 {
-	struct child	*c = master.current[role];
+	struct child	*c = child_of[role];
 
 	if (c == NULL)
 		return;
 	c->retiring = 1;
-	master.current[role] = NULL;
+	child_of[role] = NULL;
 	if (c->users == 0)
 		child_sweep_soon();
 	if (child_needed(role))
@@ -205,7 +212,7 @@ child_start(enum role role)
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("child");
 	c->role = role;
-	snprintf(path, sizeof(path), "%s/%s", master.opt.libexec, rc->name);
+	snprintf(path, sizeof(path), "%s/%s", options.libexec, rc->name);
 	child_root(role, root, sizeof(root));
 	argv[n++] = rc->name;
 	argv[n++] = "-c";
@@ -214,45 +221,45 @@ child_start(enum role role)
 	argv[n++] = rc->user;
 	argv[n++] = "-v";
 	argv[n++] = log_level_str(log_getlevel());
-	if (master.opt.no_seccomp)
+	if (options.no_seccomp)
 		argv[n++] = "-S";
-	if (role == ROLE_DIALER && master.config->settings.nameservers[0] != '\0') {
+	if (role == ROLE_DIALER && config_running->settings.nameservers[0] != '\0') {
 		argv[n++] = "-a";
-		argv[n++] = master.config->settings.nameservers;
+		argv[n++] = config_running->settings.nameservers;
 	}
-	if (master.opt.hook != NULL && strcmp(master.opt.hook_process, rc->name) == 0) {
+	if (options.hook != NULL && strcmp(options.hook_process, rc->name) == 0) {
 		argv[n++] = "-K";
-		argv[n++] = master.opt.hook;
+		argv[n++] = options.hook;
 	}
-	if (master.opt.probe != NULL && strcmp(master.opt.probe_process, rc->name) == 0) {
+	if (options.probe != NULL && strcmp(options.probe_process, rc->name) == 0) {
 		argv[n++] = "-P";
-		argv[n++] = master.opt.probe;
+		argv[n++] = options.probe;
 	}
-	if (master.opt.fault != NULL && strcmp(master.opt.fault_process, rc->name) == 0) {
+	if (options.fault != NULL && strcmp(options.fault_process, rc->name) == 0) {
 		argv[n++] = "-F";
-		argv[n++] = master.opt.fault;
-		master.opt.fault = NULL;
+		argv[n++] = options.fault;
+		options.fault = NULL;
 	}
 	argv[n] = NULL;
 	if (role == ROLE_DIALER)
 		watch_dialer_starts();
 	rc->started = clock_msec();
-	if ((c->pid = proc_start(path, (char *const *)argv, master.opt.debug, &fd)) == -1)
+	if ((c->pid = proc_start(path, (char *const *)argv, options.debug, &fd)) == -1)
 		fatal("%s", path);
 	if (link_open(&c->link, fd, rc->rules, *rc->nrules, c, child_down) == -1)
 		fatal("%s", rc->name);
 	c->link.name = rc->name;
-	LIST_INSERT_HEAD(&master.children, c, entry);
-	master.current[role] = c;
+	LIST_INSERT_HEAD(&child_list, c, entry);
+	child_of[role] = c;
 }
 
 static void
 child_root(enum role role, char *root, size_t size)
 {
 	if (role == ROLE_DELIVERER)
-		snprintf(root, size, "%s", master.config->settings.mail_root);
+		snprintf(root, size, "%s", config_running->settings.mail_root);
 	else
-		snprintf(root, size, "%s/%s", master.opt.rundir, conf[role].name);
+		snprintf(root, size, "%s/%s", options.rundir, conf[role].name);
 }
 
 /* IMSG_READY: locked in.  The deliverer counts as ready only when it has recovered its spool. */
@@ -306,9 +313,9 @@ child_log_level(enum log_level level)
 	uint32_t	 number = level;
 
 	log_setlevel(level);
-	LIST_FOREACH(c, &master.children, entry)
+	LIST_FOREACH(c, &child_list, entry)
 		link_send(&c->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
-	TAILQ_FOREACH(s, &master.sessions, entry)
+	TAILQ_FOREACH(s, &session_list, entry)
 		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
 	worker_log_level(number);
 }
@@ -325,13 +332,13 @@ child_sigchld(void)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (command_reaped(pid, status))
 			continue;
-		LIST_FOREACH(c, &master.children, entry)
+		LIST_FOREACH(c, &child_list, entry)
 			if (c->pid == pid)
 				break;
 		if (c == NULL)
 			continue;
 		c->reaped = 1;
-		if (!master.stopping && !(c->retiring && c->users == 0))
+		if (!turn_stopping && !(c->retiring && c->users == 0))
 			log_warnx("%s[%d] died: %s", conf[c->role].name, (int)pid, proc_status_str(status, text, sizeof(text)));
 		if (!c->link.open)
 			child_free(c);
@@ -356,12 +363,12 @@ static void
 child_died(struct child *c)
 {
 	struct session	*s, *next;
-	int		 current = master.current[c->role] == c;
+	int		 current = child_of[c->role] == c;
 
 	c->ready = 0;
 	if (current)
-		master.current[c->role] = NULL;
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+		child_of[c->role] = NULL;
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		if (s->dialer == c) {
 			s->dialer = NULL;
 			c->users--;
@@ -379,10 +386,10 @@ child_died(struct child *c)
 		control_queue_reset();
 		ask_reset();
 		session_deliverer_died();
-		if (master.stopping)
+		if (turn_stopping)
 			session_close_orphans();	/* it is not started again */
 	}
-	if (current && !master.stopping) {
+	if (current && !turn_stopping) {
 		conf[c->role].died = 1;
 		child_restart(c->role);
 	}
@@ -403,7 +410,7 @@ child_restart(enum role role)
 
 	rc->tries += !rc->ever_ready;
 	/* A daemon may wait for somebody who repairs what it dies of; a single run ends, and its exit status tells. */
-	if (master.opt.once && rc->ever_ready && rc->failed++ >= START_TRIES && role != ROLE_OAUTH && role != ROLE_SENDER)
+	if (options.once && rc->ever_ready && rc->failed++ >= START_TRIES && role != ROLE_OAUTH && role != ROLE_SENDER)
 		fatalx("%s has died %d times in a row before it was ready; see the lines above, then try again; what was retrieved is safe",
 		    rc->name, START_TRIES);
 	if (child_hopeless(role)) {
@@ -450,7 +457,7 @@ child_timer(int fd, short event, void *arg)
 
 	(void)fd;
 	(void)event;
-	if (!master.stopping && child_needed(rc - conf) && master.current[rc - conf] == NULL)
+	if (!turn_stopping && child_needed(rc - conf) && child_of[rc - conf] == NULL)
 		child_start(rc - conf);
 }
 
@@ -482,14 +489,14 @@ child_shutdown(void)
 	int		 tries, left;
 
 	command_shutdown();
-	LIST_FOREACH(c, &master.children, entry) {
+	LIST_FOREACH(c, &child_list, entry) {
 		childlog_lost(conf[c->role].name, &c->log);
 		link_flush(&c->link, FLUSH);
 		link_close(&c->link);
 	}
 	for (tries = 0; tries < 200; tries++) {
 		left = 0;
-		LIST_FOREACH(c, &master.children, entry) {
+		LIST_FOREACH(c, &child_list, entry) {
 			if (!c->reaped && waitpid(c->pid, NULL, WNOHANG) != 0)
 				c->reaped = 1;
 			left += !c->reaped;
@@ -498,7 +505,7 @@ child_shutdown(void)
 			return;
 		usleep(10000);
 	}
-	LIST_FOREACH(c, &master.children, entry)
+	LIST_FOREACH(c, &child_list, entry)
 		if (!c->reaped && kill(c->pid, SIGKILL) == 0)
 			waitpid(c->pid, NULL, 0);
 }

@@ -17,7 +17,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "child.h"
 
 #define LOG_WINDOW	10000	/* ms */
 

@@ -9,8 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/token/token.h"
+#include "child.h"
 
 static int	 dialer_option(int, int);
 static int	 dialer_socket(int);
@@ -32,7 +35,7 @@ const size_t	 dialer_nrules = nitems(dialer_rules);
 void
 dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source)
 {
-	const struct settings	*set = &master.config->settings;
+	const struct settings	*set = &config_running->settings;
 	struct msg_dial		 m;
 	size_t			 i, len;
 

@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "child.h"
 
 #define CERT_MAX	65536	/* octets in one certificate file */
 

@@ -11,7 +11,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/turn/turn.h"
+#include "child.h"
 
 #define DIALER_PAUSE	1000	/* ms between two dialers: a file that is written without end does no harm */
 #define CERTS_PAUSE	60000	/* ms between two looks at the certificates */
@@ -59,9 +61,9 @@ watch_look(int tls_failed)
 	static int64_t	 certs_looked;
 	int64_t		 now = clock_msec();
 
-	if (master.stopping)
+	if (turn_stopping)
 		return;
-	if (now - dialer_started >= DIALER_PAUSE && master.current[ROLE_DIALER] != NULL && master.current[ROLE_DIALER]->ready)
+	if (now - dialer_started >= DIALER_PAUSE && child_of[ROLE_DIALER] != NULL && child_of[ROLE_DIALER]->ready)
 		watch_files();
 	if (tls_failed || now - certs_looked >= CERTS_PAUSE) {
 		certs_looked = now;
@@ -93,8 +95,8 @@ watch_certs(void)
 	char		 err[PROTO_TEXT_SIZE] = "";
 	int		 n;
 
-	if ((n = jail_refresh(&master.opt, master.config, err, sizeof(err))) > 0) {
-		log_info("ca_dir %s has changed: %d copies of certificates made or removed", master.config->settings.ca_dir, n);
+	if ((n = jail_refresh(&options, config_running, err, sizeof(err))) > 0) {
+		log_info("ca_dir %s has changed: %d copies of certificates made or removed", config_running->settings.ca_dir, n);
 		child_retire(ROLE_TEMPLATE);
 		child_retire(ROLE_OAUTH);
 		child_retire(ROLE_SENDER);

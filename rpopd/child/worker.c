@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rpopd/rpopd.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/token/token.h"
-#include "worker.h"
+#include "child.h"
 
 #define WORKERS_MAX	100	/* of one role at once, those on their way out included */
 #define WORKER_GRACE	10	/* s to end by itself */

@@ -16,7 +16,7 @@
 
 #include "common/compat.h"
 #include "common/ipc/proto.h"
-#include "rpopd/state/state_int.h"
+#include "config_int.h"
 
 #define DOMAIN_MAX	253
 #define LOCAL_MAX	64

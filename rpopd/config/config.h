@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Both SQLite stores behind a narrow C view; nothing outside store_*.c knows SQL.
- *
- * rpopd.db is the administrator's: read-only, no lock and no page of it kept between uses.  state.db is the daemon's: open for
- * its life, WAL, synchronous=FULL.
+ * The administrator's word: the command line, and rpopd.db behind a narrow C view, read-only, no lock and no page of it kept between
+ * uses; nothing outside this room reads it.
  */
-#ifndef STORE_H
-#define STORE_H
+#ifndef CONFIG_H
+#define CONFIG_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +12,20 @@
 #include "common/log.h"
 #include "common/ipc/proto.h"
 #include "common/route/route.h"
+
+/* options.c: how the daemon was started. */
+struct options {
+	const char	*store;		/* path of rpopd.db */
+	const char	*libexec;	/* dialer, fetcher, deliverer */
+	const char	*rundir;	/* control socket and jails */
+	int		 debug, verbose, check, once, no_seccomp, declare;
+	const char	*hook_process, *hook;	/* test builds: -K process:point */
+	const char	*probe_process, *probe;	/* test builds: -P process:what */
+	const char	*fault_process, *fault;	/* test builds: -F process:call, in the first process of its kind */
+};
+
+extern struct options	 options;
+void	 options_parse(struct options *, int, char **);
 
 /* --- config/load.c, config/secret.c: rpopd.db --- */
 
@@ -176,6 +188,60 @@ int	 pem_of(const struct record *, enum pem_kind, struct pem *, char *err, size_
 int	 pem_sound(const struct record *, char *err, size_t errsize);
 void	 pem_free(struct pem *);
 
-#include "rpopd/state/state.h"		/* --- state.db --- */
+
+/*
+ * schedule.c: minutes of the week, in local time, in which polling is permitted.  What counts is what a clock on the wall shows:
+ * an hour that is left out in spring permits nothing, one that comes twice in autumn permits twice.
+ */
+#define SCHEDULE_NEVER		INT64_MAX
+#define SCHEDULE_MINUTES	(7 * 24 * 60)
+
+struct schedule {
+	uint8_t			 minutes[SCHEDULE_MINUTES / 8];
+	const struct window	*windows[2];	/* of both names, in the config */
+	size_t			 n[2];
+};
+
+/* "" permits everything; two names permit what both do. */
+void		 schedule_init(struct schedule *, const struct config *, const char *, const char *);
+/* The first second (epoch) from `at` on that is permitted, or is not; SCHEDULE_NEVER: none. */
+int64_t		 schedule_opens(const struct schedule *, int64_t at);
+int64_t		 schedule_closes(const struct schedule *, int64_t at);
+/* Least seconds between two polls of a record, in the windows that permit `at`; 0 if none does. */
+uint32_t	 schedule_pause(const struct schedule *, int64_t at);
+
+/* --- decide.c: whether the routing table gives what the deliverer says of a recipient --- */
+
+struct decider;
+struct route_table;
+
+struct origin {				/* the record that a message comes from, as it was when its session began */
+	uint32_t	 account;	/* its owner's id */
+	int		 personal;
+	int		 accounts_only;	/* by To, Cc and Bcc */
+	char		 folder[PROTO_MAILBOX_SIZE];	/* personal; "": normal delivery */
+};
+
+struct decider	*decide_new(const struct route_table *, const char *archive);
+void		 decide_free(struct decider *);
+int		 decide_rcpt(const struct decider *, const struct origin *, const struct msg_rcpt *);	/* 1: so it is, 0: not */
+int		 decide_form(const char *dir);	/* 1: it may be, or may have been, a directory of some account's mail; 0: not */
+
+/* A good load: its configuration, for as long as it is the running one or somebody holds it. */
+struct routing {
+	struct config	*config;
+	struct decider	*decider;
+	uint32_t	 refs;
+};
+struct routing	*routing_new(struct config *);	/* NULL: memory; else config is its own */
+struct routing	*routing_hold(struct routing *);
+void		 routing_release(struct routing *);	/* NULL: nothing */
+
+/* running.c: what the daemon runs on, and when it was loaded. */
+extern struct config	*config_running;
+extern struct routing	*config_routing;	/* of it */
+extern int64_t		 config_loaded;		/* epoch */
+extern uint64_t		 config_loaded_version;	/* config_version() of the file then */
+extern char		 config_load_error[PROTO_TEXT_SIZE];	/* why a later load was refused; "": none was */
 
 #endif

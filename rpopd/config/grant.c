@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "rpopd/db/db.h"
+#include "config_int.h"
 
 #define BUSY_ORIGINS	250		/* ms */
 

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "rpopd/db/db.h"
+#include "config_int.h"
 
 #define APPLICATION_ID	0x72706f70	/* "rpop" */
 #define USER_VERSION	3

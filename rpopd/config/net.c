@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "common/compat.h"
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "config_int.h"
 
 static int	 schedule_time(const char *);
 static int	 oauth_url(struct load *, sqlite3_stmt *, struct oauth_row *, const char *);

@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "common/compat.h"
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "config_int.h"
 
 enum { N_ID, N_NAME, N_PROTOCOL, N_ADDRESS, N_TLS, N_TLS_NAME, N_CA_FILE, N_AUTH_NAME, N_HELO, N_XCLIENT, N_NULL_SENDER,
 	N_CONNECTIONS, N_TIMEOUT, N_KEEP_TRACE, N_BOUNCE_TO, N_PW_TYPE, N_PW_LENGTH, N_PW_BREAKS };

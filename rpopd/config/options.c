@@ -7,7 +7,9 @@
 
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "config.h"
+
+struct options	 options;
 
 static void	 options_usage(void) __dead;
 #ifdef RPOPD_HOOKS

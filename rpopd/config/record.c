@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "common/compat.h"
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "rpopd/sched/sched.h"
+#include "config_int.h"
 
 #define REFRESH_MAX	8000	/* octets of a refresh token */
 

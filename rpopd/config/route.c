@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "common/compat.h"
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "rpopd/db/db.h"
+#include "config_int.h"
 
 #define LOCAL_SIZE	65	/* of an account's name */
 #define REASON_SIZE	201

@@ -2,8 +2,13 @@
 /* Configurations that a reload has replaced live on as long as sessions that began with them. */
 #include <stdlib.h>
 
-#include "rpopd/poll/decide.h"
 #include "config.h"
+
+struct config	*config_running;
+struct routing	*config_routing;
+int64_t		 config_loaded;
+uint64_t	 config_loaded_version;
+char		 config_load_error[PROTO_TEXT_SIZE];
 
 struct routing *
 routing_new(struct config *config)

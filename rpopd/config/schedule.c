@@ -10,7 +10,6 @@
 
 #include "common/compat.h"
 #include "config.h"
-#include "rpopd/sched/sched.h"
 
 #define DAY		(24 * 60)
 #define CHANGES		8	/* of the offset, on the way to the next window; there are two in a year */

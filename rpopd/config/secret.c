@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "rpopd/db/db.h"
+#include "config_int.h"
 
 #define BUSY_SECRET	250		/* ms: a session is put off rather than the daemon held up */
 

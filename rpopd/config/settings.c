@@ -7,8 +7,8 @@
 
 #include "common/compat.h"
 #include "common/log.h"
-#include "config.h"
-#include "rpopd/state/state_int.h"
+#include "rpopd/sched/sched.h"
+#include "config_int.h"
 
 static int	 load_settings(struct load *, sqlite3_stmt *);
 static int	 settings_text(struct load *, sqlite3_stmt *);

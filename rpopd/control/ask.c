@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/token/token.h"
+#include "control.h"
 
 #define ASK_LINES	2000	/* of one answer; a deliverer that says more is not believed */
 #define ASKS_MAX	64	/* questions without an answer; clients may leave theirs behind */
@@ -131,7 +134,7 @@ ask_name(const char *text, char *line, size_t size)
 		return;
 	memcpy(number, p, len);
 	number[len] = '\0';
-	if ((n = config_nexthop(master.config, strtonum(number, 1, UINT32_MAX, &p))) == NULL)
+	if ((n = config_nexthop(config_running, strtonum(number, 1, UINT32_MAX, &p))) == NULL)
 		return;
 	log_vis(name, sizeof(name), n->name, strlen(n->name));
 	snprintf(line, size, "%.*s%s%s", (int)(end - len - 1 - text), text, name, end);

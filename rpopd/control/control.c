@@ -19,10 +19,17 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/poll/plan/former.h"
-#include "rpopd/delivery/mailroot.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
-#include "rpopd/delivery/space.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
+#include "control.h"
 
 #define CONTROL_GROUP	"_rpopctl"
 #define CONTROL_CLIENTS	16
@@ -277,14 +284,14 @@ control_status(void *arg, struct imsg *imsg)
 	if (!control_allowed(c, imsg, 0))
 		return (0);
 	memset(&m, 0, sizeof(m));
-	m.started = master.started;
-	m.loaded = master.loaded;
-	m.records = master.ntasks;
-	for (i = 0; i < master.ntasks; i++)
-		m.enabled += master.tasks[i].rec->period != 0;
-	m.sessions = master.nsessions;
-	m.processors = master.config->settings.processors;
-	m.config_changed = config_version(master.opt.store) != master.config_version;
+	m.started = turn_started;
+	m.loaded = config_loaded;
+	m.records = sched_ntasks;
+	for (i = 0; i < sched_ntasks; i++)
+		m.enabled += sched_tasks[i].rec->period != 0;
+	m.sessions = session_count;
+	m.processors = config_running->settings.processors;
+	m.config_changed = config_version(options.store) != config_loaded_version;
 	m.log_level = log_getlevel();
 	m.pending = commit_pending();
 	relay_sums(&m);
@@ -294,7 +301,7 @@ control_status(void *arg, struct imsg *imsg)
 		m.oversize = sums.oversize;
 	}
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
-	strlcpy(m.load_error, master.load_error, sizeof(m.load_error));
+	strlcpy(m.load_error, config_load_error, sizeof(m.load_error));
 	strlcpy(m.root_error, *mailroot_trouble() != '\0' ? mailroot_trouble() : space_trouble(), sizeof(m.root_error));
 	m.places = place_waiting(m.place, sizeof(m.place));
 	m.unknown = aside_count();
@@ -359,8 +366,8 @@ control_poll_none(const char *name, char *text, size_t size)
 {
 	size_t	 i;
 
-	for (i = 0; i < master.ntasks; i++)
-		if (strcmp(name, "all") == 0 || sched_named(&master.tasks[i], name)) {
+	for (i = 0; i < sched_ntasks; i++)
+		if (strcmp(name, "all") == 0 || sched_named(&sched_tasks[i], name)) {
 			snprintf(text, size, "%s: is disabled (period NULL); set the period in rpopd.db, then: rpopctl reload", name);
 			return;
 		}
@@ -379,7 +386,7 @@ control_poll_text(const struct poll_answer *a, char *text, size_t size)
 	*text = '\0';
 	if (n > 0)
 		used = snprintf(text, size, "%u record%s will be polled %s", n, n == 1 ? "" : "s",
-		    master.config->settings.processors == 0 ? "when settings.processors is not 0 any more" :
+		    config_running->settings.processors == 0 ? "when settings.processors is not 0 any more" :
 		    *mailroot_trouble() != '\0' || *space_trouble() != '\0' || relay_full() ?
 		    "when nothing holds up all polls any more, see rpopctl status" : "now");
 	if (a->early > 0)
@@ -437,9 +444,9 @@ control_renumber(void *arg, struct imsg *imsg)
 		return (-1);
 	if (!control_allowed(c, imsg, 1))
 		return (0);
-	for (i = 0; i < master.ntasks && strchr(m.name, '/') != NULL; i++)
-		if (sched_named(&master.tasks[i], m.name))
-			t = &master.tasks[i];
+	for (i = 0; i < sched_ntasks && strchr(m.name, '/') != NULL; i++)
+		if (sched_named(&sched_tasks[i], m.name))
+			t = &sched_tasks[i];
 	if (t == NULL)
 		snprintf(text, sizeof(text), "%s: no such record; name it as account/record", m.name);
 	else if (state_renumber_get(t->mailbox) <= RENUMBER_NOT)
@@ -480,15 +487,15 @@ control_portion(void *arg)
 	int64_t				 begun = clock_msec();
 	int				 n, known;
 
-	for (n = 0; n < CONTROL_PORTION && c->next < master.ntasks; c->next++) {
-		if (c->name.name[0] != '\0' && !sched_named(&master.tasks[c->next], c->name.name))
+	for (n = 0; n < CONTROL_PORTION && c->next < sched_ntasks; c->next++) {
+		if (c->name.name[0] != '\0' && !sched_named(&sched_tasks[c->next], c->name.name))
 			continue;
 		/* One record at least, or a page of its rows. */
-		if ((n > 0 && clock_msec() - begun > CONTROL_MSEC) || (known = counts_get(&master.tasks[c->next], &counts)) == 0) {
+		if ((n > 0 && clock_msec() - begun > CONTROL_MSEC) || (known = counts_get(&sched_tasks[c->next], &counts)) == 0) {
 			evtimer_add(&c->go_on, &now);
 			return;
 		}
-		control_record(c, &master.tasks[c->next], known == 1 ? &counts : NULL);
+		control_record(c, &sched_tasks[c->next], known == 1 ? &counts : NULL);
 		n++;
 	}
 	if (n == CONTROL_PORTION)

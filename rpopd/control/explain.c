@@ -12,7 +12,9 @@
 
 #include "common/log.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "control.h"
 
 static struct task *explain_task(const struct ctl_explain *, int64_t *);
 static int	 explain_find(int64_t, char *, size_t, struct explanation *);
@@ -75,12 +77,12 @@ explain_task(const struct ctl_explain *m, int64_t *mailbox)
 	size_t	 i;
 
 	*mailbox = m->name[0] == '\0' ? m->mailbox : 0;
-	for (i = 0; i < master.ntasks; i++) {
-		if (m->name[0] != '\0' ? strchr(m->name, '/') == NULL || !sched_named(&master.tasks[i], m->name) :
-		    master.tasks[i].mailbox != m->mailbox)
+	for (i = 0; i < sched_ntasks; i++) {
+		if (m->name[0] != '\0' ? strchr(m->name, '/') == NULL || !sched_named(&sched_tasks[i], m->name) :
+		    sched_tasks[i].mailbox != m->mailbox)
 			continue;
-		*mailbox = master.tasks[i].mailbox;
-		return (&master.tasks[i]);
+		*mailbox = sched_tasks[i].mailbox;
+		return (&sched_tasks[i]);
 	}
 	return (NULL);
 }

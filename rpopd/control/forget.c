@@ -7,8 +7,10 @@
 #include <time.h>
 
 #include "common/compat.h"
-#include "rpopd/poll/plan/former.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "control.h"
 
 static int	 forget_names(const char *, char *, char *, size_t, struct task **);
 static int	 forget_busy(const char *);
@@ -75,9 +77,9 @@ forget_names(const char *name, char *account, char *record, size_t size, struct 
 	*task = NULL;
 	if (slash == NULL || slash[1] == '\0' || strlen(name) >= size)
 		return (-1);
-	for (i = 0; i < master.ntasks; i++)
-		if (sched_named(&master.tasks[i], name))
-			*task = &master.tasks[i];
+	for (i = 0; i < sched_ntasks; i++)
+		if (sched_named(&sched_tasks[i], name))
+			*task = &sched_tasks[i];
 	snprintf(account, size, "%.*s", (int)(slash - name), name);
 	for (; *account != '\0'; account++)
 		*account = tolower((unsigned char)*account);
@@ -91,7 +93,7 @@ forget_busy(const char *name)
 {
 	const struct session	*s;
 
-	TAILQ_FOREACH(s, &master.sessions, entry)
+	TAILQ_FOREACH(s, &session_list, entry)
 		if (strcasecmp(s->label, name) == 0)
 			return (1);
 	return (0);

@@ -2,7 +2,7 @@
 /* Questions that are answered in lines: what is known of a message, what becomes of an address. */
 #include <string.h>
 
-#include "rpopd/rpopd.h"
+#include "control.h"
 
 /* Where a message went, and why. */
 int

@@ -6,7 +6,13 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/token/token.h"
+#include "control.h"
 
 #define QUEUE_PORTION	32	/* rows in the channel at once */
 
@@ -377,9 +383,9 @@ queue_record(int64_t mailbox, char *name, size_t size)
 	size_t	 i;
 
 	*name = '\0';
-	for (i = 0; i < master.ntasks; i++)
-		if (master.tasks[i].mailbox == mailbox) {
-			snprintf(name, size, "%s/%s", master.tasks[i].rec->owner, master.tasks[i].rec->name);
+	for (i = 0; i < sched_ntasks; i++)
+		if (sched_tasks[i].mailbox == mailbox) {
+			snprintf(name, size, "%s/%s", sched_tasks[i].rec->owner, sched_tasks[i].rec->name);
 			return;
 		}
 }

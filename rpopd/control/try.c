@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* rpopctl try: the answer comes message by message, as the session gets on. */
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "control.h"
 
 static void	 control_try_refused(struct client *, const char *);
 

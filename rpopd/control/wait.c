@@ -11,7 +11,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/token/token.h"
+#include "control.h"
 
 #define WAIT_PATIENCE	60000	/* ms */
 #define WAIT_LOOK	100	/* ms between two looks */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rpopd/state/state_int.h"
+#include "db.h"
 
 static int	 sql_init(void);
 static int	 sql_resolve(const char *, char *, size_t, char *, size_t);

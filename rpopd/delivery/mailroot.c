@@ -39,8 +39,11 @@
 #include "common/hook.h"
 #include "common/log.h"
 #include "common/rootfile.h"
-#include "mailroot.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "delivery.h"
 
 #define LOCK_TRIES	40
 #define LOCK_PAUSE	50000	/* us */
@@ -184,7 +187,7 @@ root_begin(char *err, size_t errsize)
 	root.uncounted = 1;
 	if ((error = state_root_joined(st.joined)) == 0)
 		return (0);
-	if (master.opt.once) {
+	if (options.once) {
 		snprintf(err, errsize, "state.db: %s; nothing is polled, delivered or handed on by this run: end what holds it, and "
 		    "run it again", why[error == 1]);
 		return (-1);
@@ -362,7 +365,7 @@ root_lock(const char *path, int wait, char *err, size_t errsize)
 static void
 root_holder(char *text, size_t size)
 {
-	snprintf(text, size, "used by process %ld, store %.400s", (long)getpid(), master.opt.store);
+	snprintf(text, size, "used by process %ld, store %.400s", (long)getpid(), options.store);
 }
 
 /* A new file in the place of none or an old one, complete and locked before it has its name, and durable. */
@@ -455,7 +458,7 @@ mailroot_started(void)
 void
 mailroot_tell(void)
 {
-	struct child	*d = master.current[ROLE_DELIVERER];
+	struct child	*d = child_of[ROLE_DELIVERER];
 	uint64_t	 counter = state_counter();
 
 	if (d == NULL || counter == root.told)

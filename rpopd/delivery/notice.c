@@ -26,7 +26,13 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
+#include "rpopd/state/state.h"
+#include "delivery.h"
 
 #define NOTICE_PAUSE	86400		/* s between two notices about the same thing */
 #define NOTICES_MAX	1024		/* remembered without asking the store */
@@ -201,7 +207,7 @@ notice_ask(struct letter *l)
 static int
 notice_account(struct letter *l)
 {
-	const struct route_account	*a = route_account_by_id(master.config->routes, l->m.account);
+	const struct route_account	*a = route_account_by_id(config_running->routes, l->m.account);
 	const char			*slash;
 
 	if (a == NULL || (slash = strchr(a->dir, '/')) == NULL)

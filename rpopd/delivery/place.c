@@ -12,7 +12,10 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
+#include "delivery.h"
 
 #define PLACES_MAX	1024	/* remembered */
 #define ASIDE_MAX	100000	/* likewise */
@@ -38,7 +41,7 @@ void
 place_told(const struct msg_place *m)
 {
 	struct place	*p;
-	char		 text[sizeof(master.config->settings.mail_root) + PROTO_DEST_SIZE + PROTO_TEXT_SIZE];
+	char		 text[sizeof(config_running->settings.mail_root) + PROTO_DEST_SIZE + PROTO_TEXT_SIZE];
 
 	TAILQ_FOREACH(p, &places, entry)
 		if (strcmp(p->dest, m->dest) == 0)
@@ -46,7 +49,7 @@ place_told(const struct msg_place *m)
 	if (m->error == 0) {
 		if (p == NULL)
 			return;
-		log_notice("%s/%s/new: what waited for it was delivered", master.config->settings.mail_root, p->dest);
+		log_notice("%s/%s/new: what waited for it was delivered", config_running->settings.mail_root, p->dest);
 		place_forget(p);
 		return;
 	}
@@ -74,7 +77,7 @@ static void
 place_say(const struct place *p, char *text, size_t size)
 {
 	snprintf(text, size, "%s/%s/new: %s; mail that was taken waits for it in the spool, new mail on its servers",
-	    master.config->settings.mail_root, p->dest, strerror(p->error));
+	    config_running->settings.mail_root, p->dest, strerror(p->error));
 }
 
 void
@@ -91,7 +94,7 @@ place_reset(void)
 uint32_t
 place_waiting(char *first, size_t size)
 {
-	char	 text[sizeof(master.config->settings.mail_root) + PROTO_DEST_SIZE + PROTO_TEXT_SIZE] = "";
+	char	 text[sizeof(config_running->settings.mail_root) + PROTO_DEST_SIZE + PROTO_TEXT_SIZE] = "";
 
 	if (!TAILQ_EMPTY(&places))
 		place_say(TAILQ_FIRST(&places), text, sizeof(text));
@@ -126,11 +129,11 @@ void
 aside_recovered(void)
 {
 	if (aside.fresh > 0)
-		notice_send(master.config->settings.postmaster, NULL, "files were set aside in the spool",
+		notice_send(config_running->settings.postmaster, NULL, "files were set aside in the spool",
 		    "%u files were found in %s/spool that state.db does not know: mail that was waiting or in quarantine when another "
 		    "state.db was in use, for instance before a backup was restored.\nThey are in %s/spool/aside; nothing was removed.\n"
 		    "'rpopctl quarantine' lists them; its commands show, release and drop them.\n", aside.fresh,
-		    master.config->settings.mail_root, master.config->settings.mail_root);
+		    config_running->settings.mail_root, config_running->settings.mail_root);
 	aside.fresh = 0;
 }
 

@@ -17,8 +17,12 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
 #include "rpopd/rpopd.h"
-#include "space.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/turn/turn.h"
+#include "delivery.h"
 
 #define SPACE_LOOK	250	/* ms from one look to the next */
 #define SPACE_TELL	3600000	/* ms until a notice is asked for again; those within a day are dropped */
@@ -114,7 +118,7 @@ space_look(int64_t now)
 
 	looked = now;
 	rpopd_state_path(state, sizeof(state));
-	space_check(&places[0], master.config->settings.mail_root);
+	space_check(&places[0], config_running->settings.mail_root);
 	space_check(&places[1], state);
 	if (was && *space_trouble() == '\0')
 		sched_kick();
@@ -148,12 +152,12 @@ space_check(struct space *p, const char *path)
 {
 	struct statvfs	 fs;
 	char		 text[160];
-	int		 had, was = p->missing && p->min_free == master.config->settings.min_free;
+	int		 had, was = p->missing && p->min_free == config_running->settings.min_free;
 
 	if (statvfs(path, &fs) == -1)
 		return;
 	had = p->missing;
-	p->min_free = master.config->settings.min_free;
+	p->min_free = config_running->settings.min_free;
 	p->missing = space_missing(&fs, p->min_free, was, text, sizeof(text));
 	if (p->missing) {
 		snprintf(p->text, sizeof(p->text), "%.9s %.80s: %.155s", p->what, path, text);
@@ -169,13 +173,13 @@ space_timer(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	(void)arg;
-	if (master.stopping)
+	if (turn_stopping)
 		return;
 	space_look(clock_msec());
 	if (*space_trouble() != '\0') {
 		space_stop(space_trouble());
 		space_tell(space_trouble());
-	} else if (master.nsessions == 0)
+	} else if (session_count == 0)
 		return;
 	space_again();
 }
@@ -186,10 +190,10 @@ space_stop(const char *why)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		if (s->trial != NULL || s->stopping || s->state == SESSION_CLOSING)
 			continue;
-		log_info("%s: the session ends early%s: %s", s->label, master.opt.once ? "" : ", and is repeated", why);
+		log_info("%s: the session ends early%s: %s", s->label, options.once ? "" : ", and is repeated", why);
 		if (s->task != NULL)
 			s->task->again = 1;
 		session_stop(s);
@@ -202,10 +206,10 @@ space_tell(const char *why)
 {
 	int64_t	 now = clock_msec();
 
-	if (master.config->settings.postmaster == 0 || (told != 0 && now - told < SPACE_TELL))
+	if (config_running->settings.postmaster == 0 || (told != 0 && now - told < SPACE_TELL))
 		return;
 	told = now;
-	notice_send(master.config->settings.postmaster, NULL, "rpopd is short of disk space",
+	notice_send(config_running->settings.postmaster, NULL, "rpopd is short of disk space",
 	    "Nothing is polled because room is missing:\n\n%s\n\nThe messages stay on their servers.  Polls go on by themselves when there is "
 	    "room.  This is written once a day at most.\n", why);
 }

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "mailroot.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
+#include "delivery.h"
 
 #define SPOOL_NAME	"spool"	/* below the mail root */
 
@@ -29,7 +31,7 @@ static TAILQ_HEAD(, move)	 moves = TAILQ_HEAD_INITIALIZER(moves);
 void
 spool_remove(const char *link)
 {
-	struct child	*d = master.current[ROLE_DELIVERER];
+	struct child	*d = child_of[ROLE_DELIVERER];
 	struct msg_link	 m;
 
 	if (d == NULL)
@@ -57,7 +59,7 @@ spool_later(int64_t pending, const char *link)
 void
 spool_move(int64_t pending, const char *link, const char *dest)
 {
-	struct child	*d = master.current[ROLE_DELIVERER];
+	struct child	*d = child_of[ROLE_DELIVERER];
 	struct msg_rcpt	 m;
 
 	if (d == NULL)
@@ -74,7 +76,7 @@ spool_move(int64_t pending, const char *link, const char *dest)
 int
 spool_open(uint32_t id, const char *link)
 {
-	struct child	*d = master.current[ROLE_DELIVERER];
+	struct child	*d = child_of[ROLE_DELIVERER];
 	struct msg_link	 m;
 
 	if (d == NULL || !d->ready)
@@ -97,7 +99,7 @@ spool_has(const char *link)
 
 	if (link[0] == '\0' || strchr(link, '/') != NULL)
 		return (0);
-	if ((root = open(master.config->settings.mail_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+	if ((root = open(config_running->settings.mail_root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return (-1);
 	if ((fd = openat(root, SPOOL_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) != -1) {
 		if (fstatat(fd, link, &st, AT_SYMLINK_NOFOLLOW) == 0)

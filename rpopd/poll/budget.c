@@ -21,8 +21,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "budget.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "poll.h"
 
 #define BUDGET_STEP	4096		/* messages that a session takes at a time */
 #define BUDGET_KEEP	(600 * 1000)	/* ms */
@@ -52,7 +52,7 @@ budget_take(struct session *s, uint32_t messages)
 		want = PROTO_MSGS_MAX;
 	if (first.mailbox != 0 && clock_msec() >= first.until)
 		first.mailbox = 0;
-	TAILQ_FOREACH(o, &master.sessions, entry) {
+	TAILQ_FOREACH(o, &session_list, entry) {
 		if (o == s)
 			continue;
 		n = budget_of(o);

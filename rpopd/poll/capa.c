@@ -16,7 +16,10 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/turn/turn.h"
+#include "poll.h"
 
 #define REMEMBERED	(7 * 86400)	/* s */
 #define PAUSE		3600000		/* ms behind an attempt without CAPA that failed, too: then it is not the question */
@@ -51,7 +54,7 @@ capa_again(struct session *s)
 		}
 		return (0);
 	}
-	if (s->stage != STAGE_CAPA || (s->why != WHY_CLOSED && s->why != WHY_TIMEOUT) || s->stopping || master.stopping ||
+	if (s->stage != STAGE_CAPA || (s->why != WHY_CLOSED && s->why != WHY_TIMEOUT) || s->stopping || turn_stopping ||
 	    !capa_permitted(t->rec) || (t->capa_failed != 0 && clock_msec() - t->capa_failed < PAUSE))
 		return (0);
 	log_info("%s: %s: %s: %s; once more without CAPA", s->label, s->where, fetch_stage_str(s->stage), s->error);
@@ -63,7 +66,7 @@ capa_again(struct session *s)
 static int
 capa_permitted(const struct record *rec)
 {
-	return (rec->tls != TLS_MODE_NONE || rec->auth != AUTH_AUTO || (rec->apop && master.config->settings.use_apop));
+	return (rec->tls != TLS_MODE_NONE || rec->auth != AUTH_AUTO || (rec->apop && config_running->settings.use_apop));
 }
 
 static int

@@ -20,9 +20,15 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/delivery/mailroot.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/plan/plan.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "poll.h"
 
 struct member {				/* who a receipt belongs to, besides what the store needs */
 	uint32_t	 session, msgno, fallback, unfound;
@@ -170,7 +176,7 @@ commit_rcpt_right(const struct msg_rcpt *rcpt, const struct member *m)
 
 	if (s == NULL || s->routing == NULL)
 		return (0);
-	if (decide_rcpt(s->routing->decider, &s->origin, rcpt) || decide_rcpt(master.routing->decider, &s->origin, rcpt))
+	if (decide_rcpt(s->routing->decider, &s->origin, rcpt) || decide_rcpt(config_routing->decider, &s->origin, rcpt))
 		return (1);
 	log_warnx("%s: message %u: the deliverer says that it goes to %s (%s %u), which neither the record nor a row of table route says: "
 	    "nothing of this is delivered, the message stays on the server; look for the cause, the deliverer may be in other hands",
@@ -417,7 +423,7 @@ commit_answer(struct batch *b)
 		struct msg_committed	 head;
 		uint8_t			 verdicts[PROTO_BATCH_RCPTS];
 	} reply;
-	struct child	*d = master.current[ROLE_DELIVERER];
+	struct child	*d = child_of[ROLE_DELIVERER];
 	size_t		 i;
 
 	reply.head = (struct msg_committed){ b->id, 0 };

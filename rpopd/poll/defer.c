@@ -14,8 +14,11 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "rpopd/poll/plan/plan.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "poll.h"
 
 #define DEFER_SECONDS	30
 

@@ -9,8 +9,14 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/plan/plan.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/state/state.h"
+#include "poll.h"
 
 #define FEED_PORTION	256	/* accounts and domains in the queue at once */
 #define FEED_FRAMES	16	/* likewise, frames of rows */
@@ -80,6 +86,7 @@ static struct {
 }			 feed;		/* the snapshot under way */
 static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
 static size_t		 nsuspects;
+static uint32_t		 generation;	/* of the routing table that was sent last */
 
 /*
  * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
@@ -88,11 +95,11 @@ static size_t		 nsuspects;
 void
 deliverer_routes(struct child *c)
 {
-	const struct config	*cf = master.config;
+	const struct config	*cf = config_running;
 	const struct settings	*set = &cf->settings;
 
 	memset(&feed, 0, sizeof(feed));
-	feed.start.generation = ++master.generation;
+	feed.start.generation = ++generation;
 	route_counts(cf->routes, &feed.start.accounts, &feed.start.domains, &feed.start.rows);
 	feed.start.postmaster = set->postmaster;
 	feed.start.hop_limit = set->hop_limit;
@@ -127,7 +134,7 @@ deliverer_feed(void *arg)
 static int
 deliverer_feed_names(struct child *c)
 {
-	const struct route_table	*t = master.config->routes;
+	const struct route_table	*t = config_running->routes;
 	struct msg_route_account	 a;
 	struct msg_route_domain		 d;
 	struct route_account		 account;
@@ -158,7 +165,7 @@ deliverer_feed_rows(struct child *c)
 	int	 n;
 
 	for (n = 0; n < FEED_FRAMES; n++) {
-		if ((len = route_rows_pack(master.config->routes, &feed.row, frame, sizeof(frame))) == 0)
+		if ((len = route_rows_pack(config_running->routes, &feed.row, frame, sizeof(frame))) == 0)
 			return (0);
 		link_send(&c->link, IMSG_ROUTE_ROWS, -1, frame, len);
 	}
@@ -271,7 +278,7 @@ deliverer_suspects(void)
 
 	for (i = 0; i < nsuspects; i++)
 		if ((s = session_by_id(suspects[i].session)) != NULL && s->orphaned && suspects[i].msgno <= s->plan.count &&
-		    s->plan.msgs != NULL && master.token == s && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
+		    s->plan.msgs != NULL && suspect_holder == s && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
 			culprit = i;
 	for (i = 0; i < nsuspects; i++)
 		if (culprit == nsuspects || culprit == i)

@@ -6,8 +6,9 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "budget.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/poll/plan/plan.h"
+#include "poll.h"
 
 #define IN(state)	(1u << SESSION_##state)
 

@@ -4,8 +4,11 @@
 
 #include "common/compat.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "poll.h"
 
 void
 session_dial(struct session *s, struct child *d)
@@ -15,7 +18,7 @@ session_dial(struct session *s, struct child *d)
 	s->dialer = d;
 	child_use(d);
 	session_state(s, SESSION_DIALING);
-	dialer_request(d, s->id, rec->host, rec->port, (master.config->settings.self_poll ? DIAL_SELF : 0) |
+	dialer_request(d, s->id, rec->host, rec->port, (config_running->settings.self_poll ? DIAL_SELF : 0) |
 	    (rec->self_service ? DIAL_PUBLIC : 0), rec->source);
 	log_debug("%s: session %u dialing %s", s->label, s->id, s->where);
 }
@@ -47,9 +50,9 @@ session_open_deliverer(struct session *s, int fd)
 	strlcpy(m.record, s->label, sizeof(m.record));
 	s->origin = (struct origin){ .account = rec->account, .personal = rec->mode == DIST_OWNER, .accounts_only = rec->mode == DIST_STAR };
 	strlcpy(s->origin.folder, m.mailbox, sizeof(s->origin.folder));
-	s->routing = routing_hold(master.routing);
+	s->routing = routing_hold(config_routing);
 	state_unfound_key(rec, s->looked_for, sizeof(s->looked_for));
-	link_send(&master.current[ROLE_DELIVERER]->link, IMSG_SESSION_OPEN, fd, &m, sizeof(m));
+	link_send(&child_of[ROLE_DELIVERER]->link, IMSG_SESSION_OPEN, fd, &m, sizeof(m));
 	s->opened = 1;
 }
 
@@ -64,7 +67,7 @@ session_secret(struct session *s)
 	if (s->grant != NULL) {
 		if ((len = token_copy(s, secret)) == -1)
 			session_fail(s, STAGE_TOKEN, WHY_TOKEN_TEMP, "the access token has ended meanwhile");
-	} else if ((len = config_secret(master.opt.store, s->task->rec, secret, err, sizeof(err))) == -1)
+	} else if ((len = config_secret(options.store, s->task->rec, secret, err, sizeof(err))) == -1)
 		session_fail(s, STAGE_LOGIN, WHY_CONFIG, err);
 	if (len == -1)
 		session_kill(s);

@@ -11,8 +11,15 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/plan/plan.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
+#include "poll.h"
 
 #define PORTION		200	/* messages; a server that shows a part of the mailbox at a time shows about that many */
 #define ALARM		86400	/* s of failures, or three periods: the owner is told */
@@ -103,7 +110,7 @@ report_session(struct session *s)
 			log_debug("%s: status not stored", s->label);
 	}
 	if (s->why != WHY_NONE && s->why != WHY_STOPPED && s->why != WHY_CROWDED && s->why != WHY_BUDGET)
-		master.failed = 1;
+		turn_failed = 1;
 	/* More than one session may do is there, or more than the server shows: it follows at once, unless the server minds. */
 	if (s->why == WHY_NONE && (s->plan.cut > 0 || s->retrieved >= PORTION))
 		t->again = 1;
@@ -116,14 +123,14 @@ static void
 report_next(const struct session *s, struct task *t, int hosts)
 {
 	int64_t	 now = clock_msec();
-	int	 waits = hosts || (s->why == WHY_STOPPED && !master.stopping);
+	int	 waits = hosts || (s->why == WHY_STOPPED && !turn_stopping);
 
 	sched_next(t);
 	if (t->rec->period == 0)
 		return;
-	if (t->again || (master.opt.once ? s->why == WHY_CROWDED : waits))
+	if (t->again || (options.once ? s->why == WHY_CROWDED : waits))
 		sched_add(t, now);
-	else if (s->why == WHY_BUDGET && master.opt.once)
+	else if (s->why == WHY_BUDGET && options.once)
 		sched_add(t, now + retry_delay(t) * 1000);
 	else if (s->plan.postponed > 0)
 		sched_add(t, now + POSTPONED);
@@ -179,8 +186,8 @@ report_quarantined(const struct session *s, const struct task *t)
 {
 	char	 subject[PROTO_RECORD_SIZE + 64];
 
-	if (s->quarantined == 0 || t->rec->mode != DIST_OWNER || master.config->settings.postmaster == 0 ||
-	    t->rec->account == master.config->settings.postmaster)
+	if (s->quarantined == 0 || t->rec->mode != DIST_OWNER || config_running->settings.postmaster == 0 ||
+	    t->rec->account == config_running->settings.postmaster)
 		return;
 	snprintf(subject, sizeof(subject), "%s: mail in quarantine", s->label);
 	notice_send(t->rec->account, s->label, subject,
@@ -282,7 +289,7 @@ report_health(struct session *s, struct task *t, int counts)
 		rs->failing = rs->last_attempt;
 	snprintf(text, sizeof(text), "%s: %s", fetch_stage_str(s->stage), s->error);
 	text[PROTO_TEXT_SIZE - 1] = '\0';
-	if (master.opt.once || strcmp(text, rs->error) != 0) {
+	if (options.once || strcmp(text, rs->error) != 0) {
 		log_warnx("%s: %s: %s", s->label, s->where, text);
 		if (s->why == WHY_ALERT)
 			report_alert(s, t);

@@ -13,8 +13,12 @@
 
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/delivery/mailroot.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/state/state.h"
+#include "poll.h"
 
 static const char	 missing[] = "neither in the spool nor delivered: it is retrieved again, if its server still has it";
 

@@ -24,8 +24,16 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/plan/plan.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
+#include "rpopd/turn/turn.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "poll.h"
 
 #define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe: what one durability step of the deliverer spans */
 #define GRACE		30		/* s past the session's own limit before it is killed */
@@ -48,6 +56,8 @@ static void	 session_slice(int, short, void *);
 static int	 session_ended(struct session *);
 static void	 session_end(struct session *);
 
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
 static struct event	 sweep, slice;
 static uint32_t		 trials;
 
@@ -108,9 +118,9 @@ session_begin(struct task *t, struct trial *trial)
 	s->template = template;
 	child_use(template);
 	t->session = s;
-	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
-	master.nsessions++;
-	session_clock(s, master.config->settings.session_timeout + GRACE);
+	TAILQ_INSERT_TAIL(&session_list, s, entry);
+	session_count++;
+	session_clock(s, config_running->settings.session_timeout + GRACE);
 	if (!token_wanted(rec))
 		s->token_ready = 1;
 	else if (token_get(s) != 1)
@@ -194,7 +204,7 @@ static void
 session_parameters(struct session *s)
 {
 	const struct record	*rec = s->task->rec;
-	const struct settings	*set = &master.config->settings;
+	const struct settings	*set = &config_running->settings;
 	struct msg_fetch_start	 m;
 
 	memset(&m, 0, sizeof(m));
@@ -232,7 +242,7 @@ session_by_id(uint32_t id)
 {
 	struct session	*s;
 
-	TAILQ_FOREACH(s, &master.sessions, entry)
+	TAILQ_FOREACH(s, &session_list, entry)
 		if (s->id == id)
 			return (s);
 	return (NULL);
@@ -286,7 +296,7 @@ session_cut(struct session *s, enum fetch_stage stage, enum fail_why why, const 
 	session_clock(s, LAST_WORD);
 }
 
-/* Finish the current message, delete what was delivered, QUIT; killed if that takes longer than STOP_SECONDS. */
+/* Finish the current message, delete what was delivered, QUIT; killed if that takes longer than TURN_STOP_SECONDS. */
 void
 session_stop(struct session *s)
 {
@@ -300,7 +310,7 @@ session_stop(struct session *s)
 	}
 	commit_undefer(s);
 	link_send(&s->link, IMSG_FETCH_STOP, -1, NULL, 0);
-	session_clock(s, STOP_SECONDS);
+	session_clock(s, TURN_STOP_SECONDS);
 }
 
 /* The deliverer could not take a message: the record has failed, but what was delivered is still deleted properly. */
@@ -372,7 +382,7 @@ session_deliverer_died(void)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		if (!s->opened || s->closed)
 			continue;
 		s->orphaned = 1;
@@ -387,7 +397,7 @@ session_close_orphans(void)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
 		if (s->orphaned && !s->closed)
 			session_closed(s);
 }
@@ -497,7 +507,7 @@ session_slice(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	(void)arg;
-	TAILQ_FOREACH(s, &master.sessions, entry) {
+	TAILQ_FOREACH(s, &session_list, entry) {
 		if (!s->working)
 			continue;
 		n++;
@@ -551,7 +561,7 @@ session_sweep(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	(void)arg;
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		session_flush(s);
 		if (s->state == SESSION_TOKEN && s->token_ready && s->task != NULL && d != NULL)
 			session_dial(s, d);
@@ -586,12 +596,12 @@ session_end(struct session *s)
 	if (s->fd != -1)
 		close(s->fd);
 	evtimer_del(&s->timer);
-	if (master.token == s)
-		master.token = NULL;
+	if (suspect_holder == s)
+		suspect_holder = NULL;
 	if (s->template != NULL)
 		child_release(s->template);
-	TAILQ_REMOVE(&master.sessions, s, entry);
-	master.nsessions--;
+	TAILQ_REMOVE(&session_list, s, entry);
+	session_count--;
 	if (s->trial != NULL)
 		try_end(s);
 	else {

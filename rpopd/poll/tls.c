@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "common/compat.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "poll.h"
 
 /* START's part of it. */
 void

@@ -12,8 +12,12 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/control/control.h"
+#include "rpopd/poll/plan/plan.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "poll.h"
 
 #define TRY_MESSAGES	1000	/* the newest ones are looked at */
 
@@ -101,9 +105,9 @@ try_task(const char *name)
 {
 	size_t	 i;
 
-	for (i = 0; i < master.ntasks && strchr(name, '/') != NULL; i++)
-		if (sched_named(&master.tasks[i], name))
-			return (&master.tasks[i]);
+	for (i = 0; i < sched_ntasks && strchr(name, '/') != NULL; i++)
+		if (sched_named(&sched_tasks[i], name))
+			return (&sched_tasks[i]);
 	return (NULL);
 }
 
@@ -112,7 +116,7 @@ try_abandon(const struct client *c)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
 		if (s->trial != NULL && s->trial->client == c) {
 			s->trial->client = NULL;
 			session_stop(s);

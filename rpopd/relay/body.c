@@ -12,7 +12,12 @@
 
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "relay.h"
 
 #define BODY_PORTION	256		/* rows in one transaction, and told of in one note */
 
@@ -243,7 +248,7 @@ body_tell(const struct relay_row *rows, size_t n)
 			continue;
 		if ((t = body_task(rows[i].mailbox)) != NULL)
 			snprintf(label, sizeof(label), "%s/%s", t->rec->owner, t->rec->name);
-		notice_send(t != NULL ? t->rec->account : master.config->settings.postmaster, t != NULL ? label : NULL,
+		notice_send(t != NULL ? t->rec->account : config_running->settings.postmaster, t != NULL ? label : NULL,
 		    "Mail was lost", "%zu deliveries waited here or were in quarantine, and are lost: the files are missing from the "
 		    "spool (a disk that was replaced, a backup that was restored), and the provider has the messages no longer.  One of them, "
 		    "number %lld:\n\n    from <%.200s>\n    to %.300s\n\nrpopctl queue lists all of them as lost.  If the files come back into "
@@ -258,8 +263,8 @@ body_task(int64_t mailbox)
 {
 	size_t	 i;
 
-	for (i = 0; i < master.ntasks; i++)
-		if (master.tasks[i].mailbox == mailbox)
-			return (&master.tasks[i]);
+	for (i = 0; i < sched_ntasks; i++)
+		if (sched_tasks[i].mailbox == mailbox)
+			return (&sched_tasks[i]);
 	return (NULL);
 }

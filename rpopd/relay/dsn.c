@@ -23,7 +23,12 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "relay.h"
 
 #define DSN_DEATHS	3	/* then there is no report */
 #define DSN_RETRY	60000	/* ms until a report that could not be made is tried again */
@@ -281,7 +286,7 @@ dsn_collect(void *arg, const struct relay_row *row)
 static int
 dsn_way(const struct relay_row *row, struct msg_report *m)
 {
-	const struct settings		*set = &master.config->settings;
+	const struct settings		*set = &config_running->settings;
 	const struct route_account	*pm;
 	const char			*slash;
 
@@ -290,7 +295,7 @@ dsn_way(const struct relay_row *row, struct msg_report *m)
 		return (strlen(row->sender) < PROTO_ADDR_SIZE);
 	}
 	m->postmaster = 1;
-	if ((pm = route_account_by_id(master.config->routes, set->postmaster)) == NULL || (slash = strchr(pm->dir, '/')) == NULL)
+	if ((pm = route_account_by_id(config_running->routes, set->postmaster)) == NULL || (slash = strchr(pm->dir, '/')) == NULL)
 		return (-1);
 	if ((asked.nexthop = pm->nexthop) == 0)
 		strlcpy(asked.dest, pm->dir, sizeof(asked.dest));
@@ -321,7 +326,7 @@ dsn_request(struct child *v, const struct relay_row *row, struct msg_report *m)
 static void
 dsn_rcpt(const struct failed *f, struct msg_report_rcpt *r)
 {
-	const struct nexthop_row	*hop = config_nexthop(master.config, f->nexthop);
+	const struct nexthop_row	*hop = config_nexthop(config_running, f->nexthop);
 
 	memset(r, 0, sizeof(*r));
 	strlcpy(r->recipient, f->dest, sizeof(r->recipient));
@@ -460,7 +465,7 @@ dsn_replace(const struct due *d, const struct msg_reported *m)
 		return (-1);
 	HOOK("master.report_after");
 	log_info("delivery %lld: failed for %zu recipient%s, reported to the %s", (long long)asked.list[0].id, asked.n,
-	    asked.n == 1 ? "" : "s", master.config->settings.report_nexthop != 0 ? "sender" : "postmaster");
+	    asked.n == 1 ? "" : "s", config_running->settings.report_nexthop != 0 ? "sender" : "postmaster");
 	for (i = 0; i < asked.n; i++) {
 		spool_remove(asked.list[i].link);
 		commit_relay_tried(asked.list[i].id);

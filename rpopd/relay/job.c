@@ -19,7 +19,13 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/state/state.h"
+#include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
+#include "relay.h"
 
 #define DIAL_TIMEOUT	60	/* s */
 #define ANSWER_TIMEOUT	600	/* s beyond three of the next hop's own, which the sender watches */
@@ -144,10 +150,10 @@ job_dial_failed(struct child *dialer, uint32_t id, const char *text)
 static void
 job_connected(struct job *j, int fd)
 {
-	const struct nexthop_row	*row = config_nexthop(master.config, j->hop->id);
+	const struct nexthop_row	*row = config_nexthop(config_running, j->hop->id);
 	char				 label[PROTO_TEXT_SIZE], err[PROTO_TEXT_SIZE];
 
-	if (row == NULL || !j->sender->link.open || master.stopping) {
+	if (row == NULL || !j->sender->link.open || turn_stopping) {
 		close(fd);
 		job_give_back(j, 0, NULL);
 		job_free(j);
@@ -263,7 +269,7 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 static void
 job_bounces(const struct job *j, const struct relay_row *row, struct msg_send_mail *m)
 {
-	const struct nexthop_row	*hop = config_nexthop(master.config, j->hop->id);
+	const struct nexthop_row	*hop = config_nexthop(config_running, j->hop->id);
 
 	if (hop == NULL || hop->bounce_to[0] == '\0' || row->notify != NOTIFY_NEVER || row->sender[0] == '\0' || row->uidlen == 0)
 		return;
@@ -333,7 +339,7 @@ static void
 job_next(struct job *j)
 {
 	if (j->mails < PROTO_MAILS_MAX && !j->sender->retiring && j->hop->until <= clock_msec() &&
-	    config_nexthop(master.config, j->hop->id) != NULL && (j->mail = relay_take(j->hop, j->ids, &j->n)) != NULL)
+	    config_nexthop(config_running, j->hop->id) != NULL && (j->mail = relay_take(j->hop, j->ids, &j->n)) != NULL)
 		job_open(j);
 	else
 		job_quit(j);

@@ -2,7 +2,8 @@
 /* What a sender process may say: the fate of each recipient of each message it has, in order, and the end of its session. */
 #include <string.h>
 
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "relay.h"
 
 #define SIZE(type)	sizeof(type), sizeof(type)
 

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "relay.h"
 
 static void	 login_part(struct worker *, uint32_t, const uint8_t *, size_t);
 
@@ -43,7 +45,7 @@ login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *e
 	size_t			 off, n;
 
 	if ((row->ca_file[0] != '\0' && pem_read(PEM_CA, row->ca_file, &ca, err, errsize) == -1) || (row->user[0] != '\0' &&
-	    (len = config_nexthop_secret(master.opt.store, row, secret, err, errsize)) == -1)) {
+	    (len = config_nexthop_secret(options.store, row, secret, err, errsize)) == -1)) {
 		pem_free(&ca);
 		close(fd);
 		return (-1);
@@ -58,7 +60,7 @@ login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *e
 	m.null_sender = row->null_sender;
 	m.keep_trace = row->keep_trace;
 	m.timeout = row->timeout * 1000;
-	strlcpy(m.helo, row->helo[0] != '\0' ? row->helo : master.config->settings.hostname, sizeof(m.helo));
+	strlcpy(m.helo, row->helo[0] != '\0' ? row->helo : config_running->settings.hostname, sizeof(m.helo));
 	strlcpy(m.tls_name, row->tls_name[0] != '\0' ? row->tls_name : row->host, sizeof(m.tls_name));
 	strlcpy(m.user, row->user, sizeof(m.user));
 	link_send(&sender->link, IMSG_SEND_START, fd, &m, sizeof(m));

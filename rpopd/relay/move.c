@@ -9,7 +9,9 @@
 #include <time.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
+#include "relay.h"
 
 #define MOVE_PORTION	256	/* rows in one transaction */
 #define MOVE_NAMESAKES	64	/* next hops of one name that are gone */
@@ -101,9 +103,9 @@ move_named(const char *name)
 {
 	size_t	 i;
 
-	for (i = 0; i < master.config->nnexthops; i++)
-		if (strcmp(master.config->nexthops[i].name, name) == 0)
-			return (&master.config->nexthops[i]);
+	for (i = 0; i < config_running->nnexthops; i++)
+		if (strcmp(config_running->nexthops[i].name, name) == 0)
+			return (&config_running->nexthops[i]);
 	return (NULL);
 }
 
@@ -192,7 +194,7 @@ move_count(void *arg, const struct relay_row *row)
 	struct moved	*v = arg;
 	size_t		 i;
 
-	if (row->nexthop == 0 || row->body == BODY_LOST || config_nexthop(master.config, row->nexthop) != NULL)
+	if (row->nexthop == 0 || row->body == BODY_LOST || config_nexthop(config_running, row->nexthop) != NULL)
 		return (0);
 	for (i = 0; i < v->nhops && v->hops[i] != row->nexthop; i++)
 		continue;

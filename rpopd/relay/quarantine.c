@@ -9,7 +9,12 @@
 #include <time.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "relay.h"
 
 #define ACT_PORTION	256	/* rows in one transaction */
 
@@ -139,7 +144,7 @@ quarantine_place(const struct ctl_quarantine *m, const struct relay_row *row, co
 	if (t->what != TARGET_NONE)
 		return (0);
 	if (row->nexthop != 0) {
-		if (config_nexthop(master.config, row->nexthop) != NULL)
+		if (config_nexthop(config_running, row->nexthop) != NULL)
 			return (0);
 		relay_hop_name(row->nexthop, name, sizeof(name));
 		snprintf(text, size, "%lld: next hop %.64s was removed; rpopctl queue move %.64s NEXTHOP hands what is there to another one",
@@ -150,7 +155,7 @@ quarantine_place(const struct ctl_quarantine *m, const struct relay_row *row, co
 		domain = local - row->dest;
 		local++;
 		snprintf(address, sizeof(address), "%.*s@%.*s", (int)strcspn(local, "/"), local, (int)domain, row->dest);
-		if (route_account_by_address(master.config->routes, address) != NULL)
+		if (route_account_by_address(config_running->routes, address) != NULL)
 			return (0);
 		snprintf(text, size, "%lld: there is no account %s any more; name an address to release it to", (long long)row->id,
 		    address);
@@ -246,9 +251,9 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 		return (-1);
 	}
 	snprintf(text, size, m->act == QUARANTINE_DROP ? "counts as delivered; it stays on the server" : "will be retrieved again");
-	for (i = 0; m->act == QUARANTINE_RELEASE && i < master.ntasks; i++)
-		if (master.tasks[i].mailbox == m->mailbox) {
-			snprintf(name, sizeof(name), "%s/%s", master.tasks[i].rec->owner, master.tasks[i].rec->name);
+	for (i = 0; m->act == QUARANTINE_RELEASE && i < sched_ntasks; i++)
+		if (sched_tasks[i].mailbox == m->mailbox) {
+			snprintf(name, sizeof(name), "%s/%s", sched_tasks[i].rec->owner, sched_tasks[i].rec->name);
 			sched_poll(name, &answer);
 		}
 	return (0);
@@ -351,7 +356,7 @@ target_find(const char *address, struct target *t)
 			return (-1);
 	if ((p = strrchr(key, '@')) == NULL || p == key || p[1] == '\0')
 		return (-1);
-	if (route_lookup(master.config->routes, key, target_place, t, NULL) == -1 || t->n > 1)
+	if (route_lookup(config_running->routes, key, target_place, t, NULL) == -1 || t->n > 1)
 		return (-1);
 	return (t->n == 1 && t->what == TARGET_NONE ? -1 : 0);
 }
@@ -388,7 +393,7 @@ target_postmaster(struct target *t)
 {
 	const struct route_account	*a;
 
-	if ((a = route_account_by_id(master.config->routes, master.config->settings.postmaster)) == NULL || a->nexthop != 0)
+	if ((a = route_account_by_id(config_running->routes, config_running->settings.postmaster)) == NULL || a->nexthop != 0)
 		return (-1);
 	t->what = TARGET_MAILDIR;
 	strlcpy(t->dest, a->dir, sizeof(t->dest));

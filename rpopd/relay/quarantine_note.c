@@ -11,7 +11,11 @@
 #include <time.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "relay.h"
 
 #define NOTE_PAUSE	86400	/* s between two notes */
 #define NOTE_LOOK	3600	/* s; the clock may be set meanwhile */
@@ -88,9 +92,9 @@ note_run(int fd, short event, void *arg)
 	soon = 0;
 	if (state_held(&fresh) == -1 || fresh <= 0)
 		return;
-	if (master.config->settings.postmaster == 0)
+	if (config_running->settings.postmaster == 0)
 		wait = note_owners(fresh);
-	else if ((wait = note_wait(master.config->settings.postmaster)) == 0)
+	else if ((wait = note_wait(config_running->settings.postmaster)) == 0)
 		note_write(fresh);
 	note_kick(wait > 0 ? wait : NOTE_LOOK);
 }
@@ -99,7 +103,7 @@ note_run(int fd, short event, void *arg)
 static int64_t
 note_wait(uint32_t account)
 {
-	const struct route_account	*a = route_account_by_id(master.config->routes, account);
+	const struct route_account	*a = route_account_by_id(config_running->routes, account);
 	const char			*slash;
 	char				 address[PROTO_ADDR_SIZE];
 	int64_t				 at, now = time(NULL);
@@ -141,7 +145,7 @@ note_write(int64_t fresh)
 	if (state_held_each(note_row, &n) == -1)
 		return;
 	snprintf(subject, sizeof(subject), "Mail in quarantine: %lld new, %lld in all", (long long)fresh, (long long)n.all);
-	notice_held(master.config->settings.postmaster, fresh, subject, "Mail for some recipients could not be delivered, and its senders are not to be told, so that it is kept "
+	notice_held(config_running->settings.postmaster, fresh, subject, "Mail for some recipients could not be delivered, and its senders are not to be told, so that it is kept "
 	    "in quarantine: %lld since this was written last, %lld in all.\n\n%s\nThis is written once a day at most, and only if there is "
 	    "more.  rpopctl quarantine lists what is there; rpopctl quarantine release delivers it, rpopctl quarantine drop removes it.\n",
 	    (long long)fresh, (long long)n.all, n.lines);
@@ -183,10 +187,10 @@ note_owners(int64_t fresh)
 		return (NOTE_LOOK);
 	}
 	memset(&key, 0, sizeof(key));
-	for (i = 0; i < master.ntasks && o.n > 0; i++) {	/* the list is ascending by mailbox */
-		key.mailbox = master.tasks[i].mailbox;
+	for (i = 0; i < sched_ntasks && o.n > 0; i++) {	/* the list is ascending by mailbox */
+		key.mailbox = sched_tasks[i].mailbox;
 		if ((m = bsearch(&key, o.list, o.n, sizeof(*o.list), mailbox_cmp)) != NULL)
-			m->account = master.tasks[i].rec->account;
+			m->account = sched_tasks[i].rec->account;
 	}
 	if (o.n > 0)
 		qsort(o.list, o.n, sizeof(*o.list), owner_cmp);

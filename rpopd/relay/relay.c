@@ -13,7 +13,14 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
+#include "rpopd/poll/poll.h"
 #include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
+#include "relay.h"
 
 #define PAUSE_FIRST	60000		/* ms; doubles */
 #define PAUSE_MAX	1800000
@@ -313,7 +320,7 @@ relay_take(struct relay_hop *h, int64_t *ids, size_t *n)
 	struct heap_item	*top;
 	int64_t			 now = clock_msec();
 
-	if (master.stopping || result_blocked() || (top = heap_top(&h->waiting)) == NULL || top->key > now || !proof_ready())
+	if (turn_stopping || result_blocked() || (top = heap_top(&h->waiting)) == NULL || top->key > now || !proof_ready())
 		return (NULL);
 	m = heap_of(top, struct relay_mail, item);
 	heap_take(&h->waiting, top);
@@ -352,7 +359,7 @@ relay_hop(uint32_t id)
 const char *
 relay_hop_name(uint32_t id, char *buf, size_t size)
 {
-	const struct nexthop_row	*row = config_nexthop(master.config, id);
+	const struct nexthop_row	*row = config_nexthop(config_running, id);
 	char				 name[NEXTHOP_NAME_MAX];
 
 	if (row != NULL)
@@ -434,7 +441,7 @@ relay_retry(uint32_t hop, int64_t id)
 int
 relay_full(void)
 {
-	uint32_t	 limit = master.config->settings.queue_limit;
+	uint32_t	 limit = config_running->settings.queue_limit;
 
 	if (full ? nitems_waiting > limit - limit / 10 : nitems_waiting > limit) {
 		if (!full)
@@ -504,7 +511,7 @@ relay_run(void)
 	struct relay_hop	*h;
 	int64_t			 now = clock_msec();
 
-	if (!master.stopping) {
+	if (!turn_stopping) {
 		body_run();
 		RB_FOREACH(h, relay_hops, &hops)
 			relay_hop_run(h, now);
@@ -520,7 +527,7 @@ relay_run(void)
 static void
 relay_hop_run(struct relay_hop *h, int64_t now)
 {
-	const struct nexthop_row	*row = config_nexthop(master.config, h->id);
+	const struct nexthop_row	*row = config_nexthop(config_running, h->id);
 	struct heap_item		*top;
 
 	while (h->until <= now && !result_blocked() && (top = heap_top(&h->waiting)) != NULL && top->key <= now) {
@@ -574,7 +581,7 @@ relay_arm(void)
 		if (due > now && due < least)
 			least = due;
 	}
-	if (least == INT64_MAX || master.stopping)
+	if (least == INT64_MAX || turn_stopping)
 		return;
 	if ((least -= now) > WAIT_MAX * 1000)
 		least = WAIT_MAX * 1000;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Recipients that are handed on to a next hop, and the quarantine.  Included by rpopd.h.
+ * Recipients that are handed on to a next hop, and the quarantine.
  *
  *	state/relay.c	their rows in state.db
  *	state/hop.c	next hops, as long as something waits for them
@@ -21,124 +21,19 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
+#include <event.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/ipc/proto.h"
+#include "common/ipc/rules.h"
+#include "rpopd/config/config.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 
 struct child;
-struct config;
 struct imsg;
-struct nexthop_row;
 struct worker;
-
-enum relay_state { RELAY_WAITING = 0, RELAY_QUARANTINED = 1, RELAY_FAILED = 2 };
-
-enum relay_body {			/* of a row's file */
-	BODY_WANTED = 0,	/* missing: the message is to be retrieved again, and is not final */
-	BODY_HERE = 1,		/* in the spool, when it was last looked for */
-	BODY_LOST = 2		/* missing, and nobody has the message any more */
-};
-
-struct relay_row {			/* a row of table relay */
-	int64_t		 id;
-	int64_t		 mailbox;
-	uint8_t		 uid[STATE_KEY_MAX];
-	size_t		 uidlen;
-	uint32_t	 nexthop;
-	enum notify	 notify;
-	enum seen_state	 after;
-	enum relay_state state;
-	enum relay_body	 body;
-	int64_t		 arrived, next;		/* epoch */
-	uint8_t		 digest[PROTO_DIGEST_LEN];	/* of the message, as in its seen row */
-	int		 has_digest;		/* 0: a report, or of an older schema */
-	int64_t		 sent;			/* epoch; 0: it is not on its way to its next hop */
-	uint32_t	 tries;
-	char		 link[PROTO_LINK_SIZE];
-	char		 dest[PROTO_DEST_SIZE];
-	char		 original[PROTO_ADDR_SIZE];
-	char		 sender[PROTO_SENDER_SIZE];
-	char		 client[PROTO_CLIENT_SIZE];
-	char		 status[PROTO_TEXT_SIZE];
-};
-
-struct relay_change {			/* what became of a row; one transaction for many */
-	int64_t		 id;
-	enum {
-		RELAY_DONE,		/* accepted, or dropped from the quarantine: the row goes */
-		RELAY_AGAIN,		/* next, tries + 1, status */
-		RELAY_HOLD,		/* quarantined, status */
-		RELAY_FAIL,		/* failed for good, status; its report is due */
-		RELAY_RELEASE,		/* waiting, due now, arrived now, tries 0; dest and nexthop too if dest is not empty */
-		RELAY_MOVE,		/* to table pending: dest, or what the row has if that is empty, is a Maildir */
-		RELAY_WANT,		/* its file is missing: wanted, and the seen row says WAITING whatever it said */
-		RELAY_LOST,		/* likewise, and the message cannot be had again */
-		RELAY_REHOP,		/* nexthop; arrived now, due now, tries 0 */
-		RELAY_FOUND		/* its file is there again */
-	}		 what;		/* DONE, HOLD, MOVE, LOST, FOUND: with the last open row the seen row becomes row.after */
-	int64_t		 next;
-	uint32_t	 nexthop;
-	const char	*status;	/* NULL: as it was */
-	const char	*dest;		/* RELEASE, MOVE */
-	int		 doubt;		/* AGAIN: the reply was lost: counted */
-	/* out */
-	int		 last;		/* DONE, HOLD, MOVE: no row of its message is waiting or failed any more */
-	int64_t		 pending;	/* MOVE: id of the pending row */
-};
-
-/* Every row by id, of all messages or of one; cb returns 0 to go on, and must not call the store. */
-int	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);
-int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
-	    void *arg);
-int	 state_relay_get(int64_t id, struct relay_row *);	/* 1, 0: no such row, -1 */
-int64_t	 state_relay_count(void);	/* of all states */
-int	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* of every row whose file may be there; as above */
-/*
- * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row
- * that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
- */
-int	 state_relay_change(struct relay_change *, size_t n);
-/*
- * A report was made about these rows of one message: they go, and one for the report comes in their place (nexthop > 0), or a
- * pending row (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender
- * is null; and no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  0,
- * 1: locked, -1; or 2: no such rows, the report is to be removed.
- */
-struct relay_report {
-	const char	*link, *dest;
-	const char	*sender, *about;	/* whom it is for, in the end; for table told */
-	uint32_t	 nexthop;
-};
-int	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *, int64_t *made);
-
-/* state/hop.c */
-
-/*
- * The rows of a store that was loaded get ids that no other next hop ever had or will have, and everything in the config that names
- * one, too.  Next hops that are in it no longer are remembered as gone.  0, 1: locked, -1.
- */
-int	 state_hops(struct config *, int64_t now);
-int	 state_hop_name(uint32_t id, char *name, size_t size);	/* 1, 0: never heard of, -1 */
-/* Next hops of this name that are gone; ids into list, at most n of them.  How many, or -1. */
-ssize_t	 state_hops_gone(const char *name, uint32_t *list, size_t n);
-
-/* state/body.c */
-
-/* Rows that are wanted, and whose server has the message no longer; some of them if they are many. */
-int	 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg);
-/* They are handed on now: nothing is sent unless this is written.  Without an fsync.  0, 1: locked, -1. */
-int	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
-/*
- * A durable write, to know that there can be one.  The first of a life also counts what was on its way when the last one ended: in
- * doubt, once.
- */
-int	 state_relay_prove(int first, int64_t now);
-
-/* state/rcpt.c: the row that a recipient of a committed message got, but for its id.  0, or -1: it is not one for table relay. */
-int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
 
 /*
  * commit.c calls relay_committed() (relay.c) with the new rows of one message, quarantined and failed ones too, when they are
@@ -152,18 +47,6 @@ int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg
 void	 relay_committed(const struct relay_row *, size_t);
 void	 relay_attached(const struct receipt *);	/* likewise: rows that were wanted have links of it */
 void	 commit_relay_tried(int64_t id);
-
-/*
- * spool.c: what the deliverer is told about links.  While it is dead nothing need be said: at its start it is told all rows, and
- * removes every other link.
- */
-void	 spool_remove(const char *link);		/* its row is gone */
-void	 spool_move(int64_t pending, const char *link, const char *dest);	/* its row is in table pending by now */
-int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead */
-void	 spool_reset(void);				/* the deliverer died */
-int	 spool_has(const char *link);			/* 1: a file with something in it is there, 0: it is not, -1: who knows */
-void	 spool_later(int64_t pending, const char *link);	/* the deliverer will say SPOOL_MOVED */
-int	 spool_moved(const struct msg_link *);		/* link_deliverer.c; 0, or -1: nothing was to be moved */
 void	 relay_opened(const struct msg_spool_opened *, int fd);	/* relay.c; fd -1 if error is set */
 
 /* --- relay.c --- */
@@ -304,5 +187,8 @@ void	 dsn_reset(void);			/* the deliverer died */
 void	 dsn_run(void);
 int	 dsn_busy(void);
 uint32_t dsn_count(void);			/* rows whose failure is to be reported */
+
+extern const struct rule	 sender_rules[];	/* link.c */
+extern const size_t	 sender_nrules;
 
 #endif

@@ -18,7 +18,13 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
+#include "relay.h"
 
 #define AGAIN_FIRST	60	/* s until a row is tried again; doubles */
 #define AGAIN_MAX	3600
@@ -71,7 +77,7 @@ result_settle(struct relay_mail *m, const struct relay_fate *fates, size_t n)
 void
 result_expire(struct relay_hop *h)
 {
-	const int64_t		 limit = time(NULL) - (int64_t)master.config->settings.queue_age;
+	const int64_t		 limit = time(NULL) - (int64_t)config_running->settings.queue_age;
 	struct settlement	*s = NULL;
 	struct relay_mail	*m;
 	struct relay_item	*it;
@@ -142,7 +148,7 @@ static void
 result_add(struct settlement *s, struct relay_item *it, const struct relay_mail *m, enum send_result result,
     const char *text)
 {
-	const uint32_t		 age = master.config->settings.queue_age;
+	const uint32_t		 age = config_running->settings.queue_age;
 	struct relay_change	*c = &s->changes[s->n];
 	char			*status = s->status[s->n++];
 	int64_t			 now = time(NULL);
@@ -193,7 +199,7 @@ result_try(void)
 				log_warnx("state.db: %s; results of deliveries wait, nothing more is sent meanwhile",
 				    error == 1 ? "locked by another process" : "cannot commit");
 			proof_lost();
-			backoff = backoff == 0 || master.stopping ? 1 : backoff >= 16 ? 30 : backoff * 2;
+			backoff = backoff == 0 || turn_stopping ? 1 : backoff >= 16 ? 30 : backoff * 2;
 			if (!event_initialized(&retry))
 				evtimer_set(&retry, result_retry, NULL);
 			tv.tv_sec = backoff;

@@ -9,7 +9,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/state/state.h"
+#include "relay.h"
 
 #define PROOF_PAUSE	1000	/* ms until the next try; doubles */
 #define PROOF_MAX	30000

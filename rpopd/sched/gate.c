@@ -10,7 +10,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
+#include "sched.h"
 
 #define LOOK_AGAIN	60	/* s: the wall clock may have been set */
 
@@ -44,7 +46,7 @@ gate_sweep(void)
 struct gate *
 gate_get(const char *name)
 {
-	const char	*every = master.config->settings.schedule;
+	const char	*every = config_running->settings.schedule;
 	struct gate	*g;
 
 	if (every == NULL)
@@ -57,7 +59,7 @@ gate_get(const char *name)
 	if ((g = calloc(1, sizeof(*g))) == NULL)
 		fatal("schedule");
 	g->name = name;
-	schedule_init(&g->schedule, master.config, every, name);
+	schedule_init(&g->schedule, config_running, every, name);
 	SLIST_INSERT_HEAD(&gates, g, entry);
 	return (g);
 }
@@ -108,7 +110,7 @@ gate_tick(void)
 	SLIST_FOREACH(g, &gates, entry)
 		if (gate_open(g) && g->held.n > 0)
 			gate_release(g);
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next)
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
 		if (s->state < SESSION_STARTING && s->task != NULL && !gate_open(s->task->gate))
 			session_stop(s);
 }

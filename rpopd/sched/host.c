@@ -12,7 +12,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
+#include "sched.h"
 
 #define DOUBLINGS	4	/* the delay grows to 16 times itself */
 #define PATIENCE	10000	/* ms a host that was never tried may take for the first login before others are let in */
@@ -59,8 +61,8 @@ host_sweep(void)
 
 	RB_FOREACH(h, hosts, &hosts)
 		h->used = h->sessions > 0;
-	for (i = 0; i < master.ntasks; i++)
-		master.tasks[i].host->used = 1;
+	for (i = 0; i < sched_ntasks; i++)
+		sched_tasks[i].host->used = 1;
 	RB_FOREACH_SAFE(h, hosts, &hosts, next) {
 		if (h->used) {
 			host_place(h);
@@ -174,7 +176,7 @@ host_open(struct host *h)
 static void
 host_close(struct host *h, const struct session *s)
 {
-	int64_t	 delay = master.config->settings.delay_failed_hosts * 1000LL, now = clock_msec();
+	int64_t	 delay = config_running->settings.delay_failed_hosts * 1000LL, now = clock_msec();
 	char	 label[PROTO_HOST_SIZE + 16];
 	struct task	*t;
 	int	 asked = h->asked && h->until > now;
@@ -193,7 +195,7 @@ host_close(struct host *h, const struct session *s)
 	}
 	h->state = HOST_DELAYED;
 	h->until = now + delay;
-	if (master.opt.once)
+	if (options.once)
 		while ((t = share_any(h)) != NULL)
 			sched_skip(t, "its host failed");
 }
@@ -211,7 +213,7 @@ host_retry(struct host *h)
 int
 host_full(const struct host *h)
 {
-	return (h->sessions >= master.config->settings.host_sessions);
+	return (h->sessions >= config_running->settings.host_sessions);
 }
 
 void

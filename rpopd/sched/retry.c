@@ -4,7 +4,8 @@
  * make it shorter or longer).
  */
 #include "common/compat.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
+#include "sched.h"
 
 #define ACCOUNTS	UINT32_MAX	/* settings.delay_failed_accounts */
 #define PERIOD		0		/* as if nothing had happened */
@@ -84,7 +85,7 @@ retry_delay(const struct task *t)
 		p = &policies[WHY_AUTH];	/* of an earlier life: the most careful one */
 	if (p->base == PERIOD)
 		return (period);
-	delay = p->base == ACCOUNTS ? master.config->settings.delay_failed_accounts : p->base;
+	delay = p->base == ACCOUNTS ? config_running->settings.delay_failed_accounts : p->base;
 	n = p->counts ? t->rs.failures : t->tries;
 	n = n > p->patience + 1u ? n - p->patience - 1 : 0;
 	delay <<= n > p->growth ? p->growth : n;

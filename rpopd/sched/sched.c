@@ -10,9 +10,13 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/delivery/mailroot.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
-#include "rpopd/delivery/space.h"
+#include "rpopd/turn/turn.h"
+#include "sched.h"
 
 #define START_SPREAD	20	/* ms between the first polls after a start */
 #define AT_ONCE		0	/* due before all that are due by the clock */
@@ -26,6 +30,8 @@ static int64_t	 sched_epoch(int64_t);
 static void	 sched_timer(int, short, void *);
 static void	 sched_arm(void);
 
+struct task		*sched_tasks;
+size_t			 sched_ntasks;
 static struct heap	 later;
 static struct event	 timer;
 
@@ -92,7 +98,7 @@ sched_run(void)
 	int64_t			 now = clock_msec();
 	int			 wanted = 0;
 
-	if (master.stopping) {
+	if (turn_stopping) {
 		evtimer_del(&timer);
 		return;
 	}
@@ -102,7 +108,7 @@ sched_run(void)
 		t = heap_of(item, struct task, item);
 		if (!sched_permitted(t, now))
 			continue;
-		if (master.opt.once && t->host->state == HOST_DELAYED)
+		if (options.once && t->host->state == HOST_DELAYED)
 			sched_skip(t, "its host failed");
 		else {
 			sched_leave(t);
@@ -110,12 +116,12 @@ sched_run(void)
 		}
 	}
 	while (!commit_blocked() && !relay_full() && mailroot_right() && (t = sched_first(now)) != NULL) {
-		if ((wanted = master.nsessions >= master.config->settings.processors))
+		if ((wanted = session_count >= config_running->settings.processors))
 			break;
 		if (!space_enough()) {
-			if (!master.opt.once)
+			if (!options.once)
 				break;		/* it kicks us */
-			master.failed = 1;
+			turn_failed = 1;
 			sched_skip(t, space_trouble());
 			continue;
 		}
@@ -146,7 +152,7 @@ sched_permitted(struct task *t, int64_t now)
 	int64_t	 first;
 
 	if (!gate_open(t->gate)) {
-		if (master.opt.once)
+		if (options.once)
 			sched_skip(t, "the schedule does not permit it now");
 		else
 			sched_move(t, &t->gate->held, t->due);
@@ -190,7 +196,7 @@ sched_next(struct task *t)
 		sched_remove(t);
 		return;
 	}
-	if (master.opt.once) {
+	if (options.once) {
 		if (t->polled)
 			sched_remove(t);
 		else
@@ -198,7 +204,7 @@ sched_next(struct task *t)
 		return;
 	}
 	if (!t->polled && t->rs.failures == 0) {
-		sched_add(t, now + (t - master.tasks) * START_SPREAD % (t->rec->period * 1000LL));
+		sched_add(t, now + (t - sched_tasks) * START_SPREAD % (t->rec->period * 1000LL));
 		return;
 	}
 	/* A back-off outlives a restart; a last attempt in the future is a clock that was set back. */
@@ -226,8 +232,8 @@ sched_poll(const char *name, struct poll_answer *a)
 	int64_t		 now = clock_msec(), wall = time(NULL), at;
 
 	memset(a, 0, sizeof(*a));
-	for (i = 0; i < master.ntasks; i++) {
-		t = &master.tasks[i];
+	for (i = 0; i < sched_ntasks; i++) {
+		t = &sched_tasks[i];
 		if (t->rec->period == 0 || (strcmp(name, "all") != 0 && !sched_named(t, name)))
 			continue;
 		a->matched++;
@@ -259,9 +265,9 @@ sched_permits(struct task *t, char *err, size_t errsize)
 	time_t		 opens;
 	struct tm	 tm;
 
-	if (master.stopping)
+	if (turn_stopping)
 		snprintf(err, errsize, "rpopd is stopping");
-	else if (master.config->settings.processors == 0)
+	else if (config_running->settings.processors == 0)
 		snprintf(err, errsize, "settings.processors is 0: no session may begin");
 	else if (t->session != NULL) {
 		snprintf(err, errsize, "a session of this record is running (%s); try again when it is over",
@@ -274,8 +280,8 @@ sched_permits(struct task *t, char *err, size_t errsize)
 		snprintf(err, errsize, "the schedule permits no session %s", when);
 	} else if (first > now)
 		snprintf(err, errsize, "server and schedule permit the next login in %lld s", (long long)(first - now + 999) / 1000);
-	else if (master.nsessions >= master.config->settings.processors) {
-		snprintf(err, errsize, "all %u processors are busy; try again later", master.config->settings.processors);
+	else if (session_count >= config_running->settings.processors) {
+		snprintf(err, errsize, "all %u processors are busy; try again later", config_running->settings.processors);
 		return (1);
 	} else
 		return (0);
@@ -354,7 +360,7 @@ sched_arm(void)
 		due = gate_due();
 	if (share_alarm() < due)
 		due = share_alarm();
-	if (due == INT64_MAX || master.stopping) {
+	if (due == INT64_MAX || turn_stopping) {
 		evtimer_del(&timer);
 		return;
 	}

@@ -16,12 +16,14 @@
 #include <stdint.h>
 
 #include "common/ipc/proto.h"
+#include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
-struct config;
+struct counts;
 struct session;
 struct share;
+struct spots;
 struct task;
-struct window;
 
 /* heap.c: a binary heap of what has an item in it; least key first. */
 struct heap_item {
@@ -40,27 +42,6 @@ void		 heap_put(struct heap *, struct heap_item *, int64_t key);
 void		 heap_take(struct heap *, struct heap_item *);	/* must be in it */
 struct heap_item *heap_top(const struct heap *);		/* NULL: empty */
 void		 heap_free(struct heap *);			/* must be empty */
-
-/*
- * schedule.c: minutes of the week, in local time, in which polling is permitted.  What counts is what a clock on the wall shows:
- * an hour that is left out in spring permits nothing, one that comes twice in autumn permits twice.
- */
-#define SCHEDULE_NEVER		INT64_MAX
-#define SCHEDULE_MINUTES	(7 * 24 * 60)
-
-struct schedule {
-	uint8_t			 minutes[SCHEDULE_MINUTES / 8];
-	const struct window	*windows[2];	/* of both names, in the config */
-	size_t			 n[2];
-};
-
-/* "" permits everything; two names permit what both do. */
-void		 schedule_init(struct schedule *, const struct config *, const char *, const char *);
-/* The first second (epoch) from `at` on that is permitted, or is not; SCHEDULE_NEVER: none. */
-int64_t		 schedule_opens(const struct schedule *, int64_t at);
-int64_t		 schedule_closes(const struct schedule *, int64_t at);
-/* Least seconds between two polls of a record, in the windows that permit `at`; 0 if none does. */
-uint32_t	 schedule_pause(const struct schedule *, int64_t at);
 
 /* gate.c: the schedule of records that have the same one. */
 struct gate {
@@ -144,5 +125,63 @@ int		 retry_counts(enum fail_why);		/* 1: a failure of the record's own */
 int64_t		 retry_delay(const struct task *);	/* s from the last attempt to the next one */
 int64_t		 retry_period(const struct task *);	/* s between polls, as the server and the record want it */
 void		 retry_learn(struct task *, enum fail_why, uint32_t login_delay);
+
+/* A record at run time; survives reloads as long as the record names the same remote mailbox. */
+struct task {
+	const struct record	*rec;
+	int64_t			 mailbox;
+	struct record_state	 rs;
+	struct unfound		 unfound;
+	struct session		*session;
+	struct host		*host;
+	struct gate		*gate;		/* NULL: always open */
+	struct heap		*queue;		/* it waits in, NULL: none; see sched.h */
+	struct share		*share;		/* whose queue that is; NULL: it is another one */
+	struct heap_item	 item;
+	int64_t			 due;		/* monotonic ms; INT64_MAX = never */
+	int64_t			 ended;		/* the last poll, if polled; monotonic ms */
+	int64_t			 tried;		/* the last trial (try.c) ended, 0 = none; monotonic ms */
+	int64_t			 host_failed;	/* when the last poll failed at its host, 0: it did not */
+	uint32_t		 period;	/* rec->period; outlives rec at a reload */
+	uint32_t		 login_delay;	/* s the server wants between logins, 0 = none known */
+	uint32_t		 expire;	/* days the server keeps messages, as msg_fetch_stat */
+	uint32_t		 tries;		/* in a row that ended for the same reason */
+	uint32_t		 unnamed;	/* messages that no listing names, beyond what one session tries: told */
+	uint32_t		 refusals;	/* polls in a row that met refusals of messages without a unique-id */
+	uint32_t		 uidl_refused;	/* polls in a row in which it was */
+	int			 derived;	/* its server has unique-ids that break the rules: told */
+	int			 slow;		/* no session has succeeded since one stalled: see share.c */
+	int			 polled;	/* in this life of the daemon */
+	int			 again;		/* poll-now came during a session */
+	int			 renewed;	/* a refused access token was replaced; no login has succeeded since */
+	int			 capa_retry;	/* the next poll is the last one once more, without CAPA */
+	int64_t			 capa_failed;	/* when that was of no use, 0: it was never; monotonic ms */
+	enum fail_why		 why;		/* of the last poll */
+	struct spots		*spots;		/* spot.c; NULL: the next listing is whole */
+	struct counts		*counts;	/* counts.c; NULL: never looked at */
+};
+extern struct task	*sched_tasks;		/* of every record; sched.c */
+extern size_t		 sched_ntasks;
+
+/* sched.c */
+void	 sched_init(void);
+void	 sched_add(struct task *, int64_t due);	/* or move */
+void	 sched_remove(struct task *);
+void	 sched_run(void);			/* start what is due while slots are free */
+void	 sched_kick(void);			/* sched_run() from the event loop, soon */
+void	 sched_next(struct task *);		/* after a poll or at load: compute due from state */
+int	 sched_named(const struct task *, const char *name);
+void	 sched_skip(struct task *, const char *reason);	/* -1: not in this run */
+int64_t	 sched_jitter(int64_t msec);
+const char *sched_state(const struct task *, int64_t *next);
+
+struct poll_answer {			/* to poll-now */
+	uint32_t	 matched;		/* all of them; the rest now, or after the running poll */
+	uint32_t	 early;			/* that their server wants polled later ... */
+	uint32_t	 closed;		/* that the schedule does not permit now ... */
+	int64_t		 wait, opens;		/* ... in s; ... until epoch or SCHEDULE_NEVER; the first of them */
+};
+void	 sched_poll(const char *name, struct poll_answer *);	/* "all", account, account/record */
+int	 sched_permits(struct task *, char *err, size_t errsize);
 
 #endif

@@ -28,7 +28,13 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/plan/plan.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
+#include "rpopd/token/token.h"
+#include "sched.h"
 
 #define DUE_BITS	41		/* of a key: ms, 69 years of monotonic time */
 #define COUNT_BITS	11		/* twice: sessions of an owner, of a host */
@@ -211,7 +217,7 @@ share_watch(int64_t now, int wanted)
 {
 	struct session	*s;
 
-	if (!wanted || master.config->settings.processors == 0) {	/* nobody may begin then, whoever ends */
+	if (!wanted || config_running->settings.processors == 0) {	/* nobody may begin then, whoever ends */
 		look = INT64_MAX;
 		return;
 	}
@@ -237,7 +243,7 @@ share_worst(int64_t now)
 	uint32_t	 n = slow;
 
 	look = INT64_MAX;
-	TAILQ_FOREACH(s, &master.sessions, entry) {
+	TAILQ_FOREACH(s, &session_list, entry) {
 		if (s->owner == NULL || s->owner->lane == LANE_SLOW || s->state == SESSION_CLOSING || s->stopping || s->working)
 			continue;
 		if (s->progress > since) {
@@ -275,7 +281,7 @@ share_cut(struct session *s, int64_t now)
 static uint32_t
 share_half(void)
 {
-	uint32_t	 n = master.config->settings.processors / 2;
+	uint32_t	 n = config_running->settings.processors / 2;
 
 	return (n > 0 ? n : 1);
 }
@@ -283,7 +289,7 @@ share_half(void)
 static int64_t
 share_patience(void)
 {
-	int64_t	 third = master.config->settings.idle_timeout * 1000LL / 3;
+	int64_t	 third = config_running->settings.idle_timeout * 1000LL / 3;
 
 	return (third < PATIENCE ? third : PATIENCE);
 }

@@ -41,7 +41,6 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
 #include "state_int.h"
 
 struct wanted {				/* rows of one message, in the order of their ids */

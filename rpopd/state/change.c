@@ -8,7 +8,6 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/config/config.h"
 #include "state_int.h"
 
 static int	 change_durable(const struct listing_change *, size_t);

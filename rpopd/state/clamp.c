@@ -21,7 +21,6 @@
  */
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/config/config.h"
 #include "state_int.h"
 
 #define CLAMP_AHEAD	86400	/* s; no delay is longer */

@@ -13,7 +13,6 @@
 
 #include "common/compat.h"
 #include "common/hook.h"
-#include "rpopd/config/config.h"
 #include "state_int.h"
 
 struct unproven {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "common/compat.h"
-#include "rpopd/config/config.h"
 #include "state_int.h"
 
 static int	 explain_seen(struct explanation *, int64_t, const uint8_t *, size_t);

@@ -17,7 +17,7 @@
 
 #include "common/compat.h"
 #include "common/hook.h"
-#include "rpopd/poll/plan/former.h"
+#include "rpopd/config/config.h"
 #include "state_int.h"
 
 static int	 former_row(sqlite3_stmt *, struct former *);

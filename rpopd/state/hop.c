@@ -20,7 +20,6 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
 #include "rpopd/config/config.h"
 #include "state_int.h"
 

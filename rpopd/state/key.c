@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rpopd/config/config.h"
+#include "state.h"
 
 #define PREFIX		"sha256:"
 #define PREFIX_LEN	(sizeof(PREFIX) - 1)

@@ -24,7 +24,6 @@
 
 #include "common/compat.h"
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
 #include "state_int.h"
 
 #define RESULTS_SIZE	4096		/* of handled.results at first */

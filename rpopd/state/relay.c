@@ -23,7 +23,6 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
 #include "state_int.h"
 
 static int	 relay_load(sqlite3_stmt *, struct relay_row *);

@@ -23,8 +23,7 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
-#include "rpopd/config/config.h"
+#include "rpopd/db/db.h"
 #include "state_int.h"
 
 static int	 root_read(sqlite3 *, struct root_state *);

@@ -7,7 +7,6 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/config/config.h"
 #include "state_int.h"
 
 struct odd {				/* a suspect, or over max_size */

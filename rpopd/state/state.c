@@ -16,7 +16,7 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/config/config.h"
+#include "rpopd/db/db.h"
 #include "state_int.h"
 
 #define APPLICATION_ID	0x72706f73	/* "rpos" */

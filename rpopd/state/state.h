@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * state.db: what is known of remote mailboxes and their messages.  Included by config/config.h.
+ * state.db: what is known of remote mailboxes and their messages.
  *
  * Calls that write return 0, 1: locked by somebody, nothing happened, try later, or -1: failed (logged), nothing happened.  After
  * corruption every call returns -1.
@@ -8,10 +8,16 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/ipc/proto.h"
+
+struct config;
+struct record;
+struct relay_row;
 
 #define STATE_MORE	2	/* of a call that does a slice of its work: the next call goes on */
 #define STATE_SLICE	256	/* rows that one such call changes at most; it reads at most so many: */
@@ -200,7 +206,6 @@ int	 state_counts(int64_t mailbox, struct state_place *, struct mailbox_counts *
 
 /* --- state/told.c --- */
 
-struct relay_row;
 int	 state_told(const char *address, const char *about, int64_t *at);	/* 1: epoch in *at, 0: never, or long ago, -1 */
 /*
  * A notice was written about it, which tells of held deliveries in quarantine.  If row has a next hop, it is added, durably, and gets its
@@ -302,7 +307,6 @@ int	 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LE
 
 /* --- state/mailbox.c --- */
 
-struct record;
 /* The id of a remote mailbox: per account, record name, host:port and login; allocated on first use. -1 on error. */
 int64_t	 state_mailbox(const struct record *);
 int	 state_listed(int64_t mailbox);		/* 1: has had a complete listing, 0: not, -1: error */
@@ -340,5 +344,146 @@ int	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	
 int	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);
 int	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);	/* seconds of the epoch */
 int	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
+
+/* --- state/relay.c, hop.c, body.c: recipients at next hops --- */
+
+enum relay_state { RELAY_WAITING = 0, RELAY_QUARANTINED = 1, RELAY_FAILED = 2 };
+
+enum relay_body {			/* of a row's file */
+	BODY_WANTED = 0,	/* missing: the message is to be retrieved again, and is not final */
+	BODY_HERE = 1,		/* in the spool, when it was last looked for */
+	BODY_LOST = 2		/* missing, and nobody has the message any more */
+};
+
+struct relay_row {			/* a row of table relay */
+	int64_t		 id;
+	int64_t		 mailbox;
+	uint8_t		 uid[STATE_KEY_MAX];
+	size_t		 uidlen;
+	uint32_t	 nexthop;
+	enum notify	 notify;
+	enum seen_state	 after;
+	enum relay_state state;
+	enum relay_body	 body;
+	int64_t		 arrived, next;		/* epoch */
+	uint8_t		 digest[PROTO_DIGEST_LEN];	/* of the message, as in its seen row */
+	int		 has_digest;		/* 0: a report, or of an older schema */
+	int64_t		 sent;			/* epoch; 0: it is not on its way to its next hop */
+	uint32_t	 tries;
+	char		 link[PROTO_LINK_SIZE];
+	char		 dest[PROTO_DEST_SIZE];
+	char		 original[PROTO_ADDR_SIZE];
+	char		 sender[PROTO_SENDER_SIZE];
+	char		 client[PROTO_CLIENT_SIZE];
+	char		 status[PROTO_TEXT_SIZE];
+};
+
+struct relay_change {			/* what became of a row; one transaction for many */
+	int64_t		 id;
+	enum {
+		RELAY_DONE,		/* accepted, or dropped from the quarantine: the row goes */
+		RELAY_AGAIN,		/* next, tries + 1, status */
+		RELAY_HOLD,		/* quarantined, status */
+		RELAY_FAIL,		/* failed for good, status; its report is due */
+		RELAY_RELEASE,		/* waiting, due now, arrived now, tries 0; dest and nexthop too if dest is not empty */
+		RELAY_MOVE,		/* to table pending: dest, or what the row has if that is empty, is a Maildir */
+		RELAY_WANT,		/* its file is missing: wanted, and the seen row says WAITING whatever it said */
+		RELAY_LOST,		/* likewise, and the message cannot be had again */
+		RELAY_REHOP,		/* nexthop; arrived now, due now, tries 0 */
+		RELAY_FOUND		/* its file is there again */
+	}		 what;		/* DONE, HOLD, MOVE, LOST, FOUND: with the last open row the seen row becomes row.after */
+	int64_t		 next;
+	uint32_t	 nexthop;
+	const char	*status;	/* NULL: as it was */
+	const char	*dest;		/* RELEASE, MOVE */
+	int		 doubt;		/* AGAIN: the reply was lost: counted */
+	/* out */
+	int		 last;		/* DONE, HOLD, MOVE: no row of its message is waiting or failed any more */
+	int64_t		 pending;	/* MOVE: id of the pending row */
+};
+
+/* Every row by id, of all messages or of one; cb returns 0 to go on, and must not call the store. */
+int	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);
+int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
+	    void *arg);
+int	 state_relay_get(int64_t id, struct relay_row *);	/* 1, 0: no such row, -1 */
+int64_t	 state_relay_count(void);	/* of all states */
+int	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* of every row whose file may be there; as above */
+/*
+ * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row
+ * that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
+ */
+int	 state_relay_change(struct relay_change *, size_t n);
+/*
+ * A report was made about these rows of one message: they go, and one for the report comes in their place (nexthop > 0), or a
+ * pending row (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender
+ * is null; and no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  0,
+ * 1: locked, -1; or 2: no such rows, the report is to be removed.
+ */
+struct relay_report {
+	const char	*link, *dest;
+	const char	*sender, *about;	/* whom it is for, in the end; for table told */
+	uint32_t	 nexthop;
+};
+int	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *, int64_t *made);
+
+/* state/hop.c */
+
+/*
+ * The rows of a store that was loaded get ids that no other next hop ever had or will have, and everything in the config that names
+ * one, too.  Next hops that are in it no longer are remembered as gone.  0, 1: locked, -1.
+ */
+int	 state_hops(struct config *, int64_t now);
+int	 state_hop_name(uint32_t id, char *name, size_t size);	/* 1, 0: never heard of, -1 */
+/* Next hops of this name that are gone; ids into list, at most n of them.  How many, or -1. */
+ssize_t	 state_hops_gone(const char *name, uint32_t *list, size_t n);
+
+/* state/body.c */
+
+/* Rows that are wanted, and whose server has the message no longer; some of them if they are many. */
+int	 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg);
+/* They are handed on now: nothing is sent unless this is written.  Without an fsync.  0, 1: locked, -1. */
+int	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
+/*
+ * A durable write, to know that there can be one.  The first of a life also counts what was on its way when the last one ended: in
+ * doubt, once.
+ */
+int	 state_relay_prove(int first, int64_t now);
+
+/* state/rcpt.c: the row that a recipient of a committed message got, but for its id.  0, or -1: it is not one for table relay. */
+int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
+
+struct former {				/* a mailbox that no record names */
+	int64_t		 id;
+	char		 account[PROTO_RECORD_SIZE], record[PROTO_RECORD_SIZE], host[PROTO_HOST_SIZE];
+	char		 login[PROTO_USER_SIZE];
+	uint16_t	 port;
+	int		 replaced;	/* it lost its record when the new mailbox appeared, or later */
+};
+
+struct former_message {			/* of a former mailbox; uid is valid during the call */
+	const uint8_t	*uid;
+	size_t		 uidlen;
+	int64_t		 size;		/* 0: not known */
+	int		 gone;		/* it was absent from its last listing */
+};
+
+/* --- state/former.c --- */
+
+/* Those that no record names, the last ones first, without one id; cb returns 0 to go on and must not call the store.  0/-1. */
+int	 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg);
+int	 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg);
+/* The former mailbox becomes that of the record, in place of mailbox.  doubt: what it knows is only to be compared with. */
+int	 state_former_adopt(const struct former *, int64_t mailbox, const struct record *, int doubt, const char *origin,
+	    int64_t now);
+int	 state_origin(int64_t mailbox, char *text, size_t size);	/* where its state comes from; empty: it is its own.  0/-1 */
+
+struct forgotten {
+	int64_t	 messages;		/* known, and not known to be gone from the server */
+	int64_t	 waiting;		/* known still: they wait here for a next hop */
+	int	 mailboxes;		/* 0: there is no such record */
+};
+/* Everything of a record is to come once more, copies too; its former mailboxes likewise. */
+int	 state_forget(const char *account, const char *record, int64_t now, struct forgotten *);
 
 #endif

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "common/compat.h"
-#include "rpopd/config/config.h"
 #include "state_int.h"
 
 static int	 token_write(enum state_sql, const uint8_t *, const void *, size_t, const void *, size_t);

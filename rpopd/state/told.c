@@ -6,7 +6,6 @@
 
 #include "common/compat.h"
 #include "common/hook.h"
-#include "rpopd/relay/relay.h"
 #include "state_int.h"
 
 static int	 told_bind(enum state_sql, const char *, const char *, sqlite3_stmt **);

@@ -21,6 +21,7 @@
 
 #include "common/log.h"
 #include "common/proc.h"
+#include "rpopd/child/child.h"
 #include "token.h"
 
 #define COMMAND_SECONDS	30

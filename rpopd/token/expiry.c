@@ -8,6 +8,10 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
 #include "token.h"
 
 #define WARNING		(7 * 86400)	/* s before the end */
@@ -51,7 +55,7 @@ end_warn(const struct grant *g, int64_t ends)
 
 	if (localtime_r(&when, &tm) != NULL)
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
-	TAILQ_FOREACH(s, &master.sessions, entry)
+	TAILQ_FOREACH(s, &session_list, entry)
 		if (s->grant == g && s->task != NULL)
 			end_notice(s, date);
 }

@@ -27,7 +27,6 @@
 #include <unistd.h>
 
 #include "common/proc.h"
-#include "rpopd/rpopd.h"
 #include "token.h"
 
 #define PROCESSES_OWN	512	/* of COMMAND_USER at a time */

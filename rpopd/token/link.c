@@ -2,6 +2,7 @@
 /* What an oauth process may say: one answer to the request it was forked for. */
 #include <string.h>
 
+#include "rpopd/child/child.h"
 #include "token.h"
 
 #define TOKEN(head)	sizeof(head) + 1, sizeof(head) + PROTO_TOKEN_MAX

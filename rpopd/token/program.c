@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
 #include "token.h"
 
 static void	 token_program_done(void *, const struct command_result *);

@@ -10,6 +10,10 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "token.h"
 
 #define DIAL_TIMEOUT	30	/* s */
@@ -133,7 +137,7 @@ request_run(void)
 		n += g->state == GRANT_DIALING || g->state == GRANT_ASKED;
 		queued += g->state == GRANT_QUEUED;
 	}
-	if (master.stopping || queued == 0)
+	if (turn_stopping || queued == 0)
 		return;
 	watch_look(0);
 	if ((dialer = child_current(ROLE_DIALER)) == NULL || worker_template(ROLE_OAUTH) == NULL)
@@ -163,7 +167,7 @@ request_dial(struct grant *g, struct child *dialer)
 	g->state = GRANT_DIALING;
 	token_clock(g, DIAL_TIMEOUT);
 	/* Our own addresses are fine: this is the administrator's choice, and no mail comes from there. */
-	dialer_request(dialer, r->id, r->start.host, r->start.port, DIAL_SELF, master.config->settings.source);
+	dialer_request(dialer, r->id, r->start.host, r->start.port, DIAL_SELF, config_running->settings.source);
 	log_debug("token request %u: dialing %s:%u", r->id, r->start.host, r->start.port);
 }
 

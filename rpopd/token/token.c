@@ -10,6 +10,12 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "token.h"
 
 #define MARGIN		60	/* s before its end that a token is renewed, or */
@@ -73,7 +79,7 @@ token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 	struct grant			*g;
 	int				 n = -1;
 
-	if (config_grant(master.opt.store, s->task->rec, &secret, err, errsize) == -1)
+	if (config_grant(options.store, s->task->rec, &secret, err, errsize) == -1)
 		return (-1);
 	if (state_token_get(secret.origin, &row) == -1) {
 		*why = WHY_LOCAL_TEMP;
@@ -177,7 +183,7 @@ token_refused(struct session *s, struct task *t)
 	if (g == NULL || s->why != WHY_AUTH || t->renewed)
 		return (0);
 	t->renewed = 1;
-	due = !s->token_new && !s->stopping && !master.stopping;
+	due = !s->token_new && !s->stopping && !turn_stopping;
 	if (due && g->state == GRANT_IDLE && g->serial == s->token_serial)
 		token_drop(g);
 	return (due);
@@ -195,7 +201,7 @@ token_wake(struct grant *g)
 {
 	struct session	*s;
 
-	TAILQ_FOREACH(s, &master.sessions, entry) {
+	TAILQ_FOREACH(s, &session_list, entry) {
 		if (!token_waits(s, g))
 			continue;
 		s->token_ready = s->token_new = 1;
@@ -301,7 +307,7 @@ token_fail_waiting(struct grant *g, enum fail_why why, const char *text)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		if (!token_waits(s, g))
 			continue;
 		if (why == WHY_TOKEN_PERM && s->task != NULL)
@@ -409,12 +415,12 @@ token_reload(void)
 	uint8_t		 key[PROTO_DIGEST_LEN];
 	size_t		 i;
 
-	if (config_origins(master.opt.store, token_keep, &k) == -1 || state_token_prune(k.keys, k.n) != 0)
+	if (config_origins(options.store, token_keep, &k) == -1 || state_token_prune(k.keys, k.n) != 0)
 		log_debug("refresh tokens of removed records stay until the next load");
-	for (i = 0; i < master.config->nrecords; i++) {
-		if (master.config->records[i].token_command[0] == '\0')
+	for (i = 0; i < config_running->nrecords; i++) {
+		if (config_running->records[i].token_command[0] == '\0')
 			continue;
-		token_program_key(&master.config->records[i], key);
+		token_program_key(&config_running->records[i], key);
 		token_keep(&k, key);
 	}
 	LIST_FOREACH_SAFE(g, &grants, entry, next) {

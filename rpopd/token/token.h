@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: ISC */
-/* Access tokens: what token.c, token/request.c, command.c and token/link.c share. */
+/* Access tokens: how sessions get theirs, and how they are got. */
 #ifndef TOKEN_H
 #define TOKEN_H
 
-#include "rpopd/rpopd.h"
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <event.h>
+#include <stdint.h>
+
+#include "common/ipc/proto.h"
+#include "common/ipc/rules.h"
+#include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
+
+struct child;
+struct session;
+struct task;
+struct worker;
 
 #define TOKEN_REQUESTS	32	/* at once */
 #define TOKEN_LIFETIME	300	/* s, where nobody says */
@@ -100,5 +114,8 @@ void	 command_shutdown(void);
 #define COMMAND_USER	"_rpopc"	/* unless the record names another */
 
 pid_t	 keeper_start(char **, const struct passwd *, int out, int err);
+
+extern const struct rule	 oauth_rules[];		/* link.c */
+extern const size_t	 oauth_nrules;
 
 #endif

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "rpopd/rpopd.h"
+#include "rpopd/config/config.h"
 
 #define MON	0x01
 #define TUE	0x02

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "rpopd/rpopd.h"
+#include "rpopd/control/control.h"
 
 static struct event_base	*base;
 static struct client		*const me = (struct client *)&base;	/* never looked into */

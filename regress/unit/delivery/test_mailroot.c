@@ -16,10 +16,22 @@
 
 #include <cmocka.h>
 
-#include "rpopd/delivery/mailroot.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/child/child.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 
-struct rpopd	 master;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+struct child		*child_of[ROLE_MAX];
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+struct options		 options;
 
 /* What mailroot.c wants of others; nothing of it is called here. */
 void state_root(struct root_state *r) { memset(r, 0, sizeof(*r)); }

@@ -15,11 +15,24 @@
 #include <cmocka.h>
 
 #include "common/ipc/imsg.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
+#include "rpopd/state/state.h"
 
 #define LINK	"1700000000.M1P2S0N1R0.host"
 
-struct rpopd		 master;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+struct child		*child_of[ROLE_MAX];
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
 
 static struct config	 config;
 static struct child	 child;
@@ -114,7 +127,7 @@ setup(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	assert_int_equal(link_open(&child.link, fd[0], NULL, 0, NULL, down), 0);
 	assert_int_equal(imsgbuf_init(&peer, fd[1]), 0);
-	master.config = &config;
+	config_running = &config;
 	config.settings.postmaster = 1;
 	assert_non_null(config.routes = route_new(3, 1, 0, '+'));
 	for (i = 0; i < 3; i++) {
@@ -346,14 +359,14 @@ test_held(void **state)
 	struct msg_notice	 m;
 
 	(void)state;
-	notice_held(master.config->settings.postmaster, 12, "Mail in quarantine", "x");
+	notice_held(config_running->settings.postmaster, 12, "Mail in quarantine", "x");
 	assert_int_equal(got(&m), 1);
 	assert_int_equal(m.account, 1);
 	assert_int_equal(answer(m.id, 0, ""), 0);
 	assert_int_equal(held, 12);
 	assert_string_equal(about, "postmaster@example.org " NOTICE_HELD);
 	config.settings.postmaster = 0;
-	notice_held(master.config->settings.postmaster, 1, "Mail in quarantine", "x");
+	notice_held(config_running->settings.postmaster, 1, "Mail in quarantine", "x");
 	assert_string_equal(last, "notice not sent: Mail in quarantine: there is no postmaster to read it");
 }
 

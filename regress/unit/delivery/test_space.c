@@ -16,13 +16,27 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
 #include "rpopd/rpopd.h"
-#include "rpopd/delivery/space.h"
+#include "rpopd/sched/sched.h"
 
 #define MIB	(1024 * 1024ULL)
 #define BLOCK	4096
 
-struct rpopd		 master;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+struct options		 options;
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
+struct task		*sched_tasks;
+size_t			 sched_ntasks;
 static struct config	 config;
 static int64_t		 now = 5000;
 static uint64_t		 mail_free, state_free;		/* MiB of 100 GiB */
@@ -107,10 +121,17 @@ setup(void **state)
 {
 	(void)state;
 	log_setsink(keep);
-	memset(&master, 0, sizeof(master));
+	config_running = NULL;
+	config_routing = NULL;
+	TAILQ_INIT(&session_list);
+	session_count = 0;
+	memset(&options, 0, sizeof(options));
+	turn_stopping = turn_failed = 0;
+	sched_tasks = NULL;
+	sched_ntasks = 0;
 	memset(&config, 0, sizeof(config));
-	TAILQ_INIT(&master.sessions);
-	master.config = &config;
+	TAILQ_INIT(&session_list);
+	config_running = &config;
 	strlcpy(config.settings.mail_root, "/mail", sizeof(config.settings.mail_root));
 	config.settings.min_free = 100;
 	mail_free = state_free = 5000;
@@ -239,11 +260,11 @@ test_running(void **state)
 	for (i = 0; i < nitems(s); i++) {
 		s[i].task = &t[i];
 		s[i].state = i == 1 ? SESSION_CLOSING : SESSION_FETCHING;
-		TAILQ_INSERT_TAIL(&master.sessions, &s[i], entry);
+		TAILQ_INSERT_TAIL(&session_list, &s[i], entry);
 	}
 	s[2].trial = (struct trial *)&t[2];
 	s[3].stopping = 1;
-	master.nsessions = nitems(s);
+	session_count = nitems(s);
 	config.settings.postmaster = 7;
 	now += 1000;
 	assert_int_equal(space_enough(), 1);
@@ -259,7 +280,7 @@ test_running(void **state)
 	mail_free = 5000;
 	event_loop(EVLOOP_ONCE);
 	assert_int_equal(kicks, 1);
-	master.nsessions = 0;
+	session_count = 0;
 	event_loop(EVLOOP_ONCE);
 	assert_int_equal(event_loop(EVLOOP_NONBLOCK), 1);	/* nothing is looked at any more */
 }

@@ -11,7 +11,18 @@
 
 #include "planrig.h"
 
-struct rpopd		 master;
+struct options		 options;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct task		*sched_tasks;
+size_t			 sched_ntasks;
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
 
 struct seen_row		 rows[RIG_ROWS];
 struct seen_print	 prints[RIG_ROWS];
@@ -208,7 +219,15 @@ void
 begin(struct session *s, uint32_t count, int leave)
 {
 	memset(s, 0, sizeof(*s));
-	memset(&master, 0, sizeof(master));
+	memset(&options, 0, sizeof(options));
+	config_running = NULL;
+	config_routing = NULL;
+	sched_tasks = NULL;
+	sched_ntasks = 0;
+	TAILQ_INIT(&session_list);
+	session_count = 0;
+	turn_stopping = turn_failed = 0;
+	suspect_holder = NULL;
 	s->mailbox = 7;
 	s->leave = leave;
 	s->origin.personal = 1;

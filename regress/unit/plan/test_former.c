@@ -10,10 +10,24 @@
 
 #include <cmocka.h>
 
+#include "rpopd/config/config.h"
 #include "rpopd/poll/plan/former.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/plan/plan.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 
-struct rpopd		 master;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct task		*sched_tasks;
+size_t			 sched_ntasks;
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
 
 static struct former		 formers[20];
 static size_t			 nformers;
@@ -51,7 +65,7 @@ state_former_adopt(const struct former *f, int64_t mailbox, const struct record 
 {
 	(void)now;
 	assert_int_equal(mailbox, 100);
-	assert_ptr_equal(rec, master.tasks[0].rec);
+	assert_ptr_equal(rec, sched_tasks[0].rec);
 	adopted = f->id;
 	adopted_doubt = doubt;
 	strcpy(adopted_origin, origin);
@@ -130,17 +144,23 @@ begin(struct session *s, uint32_t n, uint32_t size, uint32_t step)
 	uint32_t	 i;
 
 	memset(s, 0, sizeof(*s));
-	memset(&master, 0, sizeof(master));
-	TAILQ_INIT(&master.sessions);
+	config_running = NULL;
+	config_routing = NULL;
+	sched_tasks = NULL;
+	sched_ntasks = 0;
+	TAILQ_INIT(&session_list);
+	session_count = 0;
+	turn_stopping = turn_failed = 0;
+	TAILQ_INIT(&session_list);
 	rec = (struct record){ .owner = "anna@example.org", .name = "isp", .host = "pop.example.net", .port = 995, .user = "anna" };
 	memset(&task, 0, sizeof(task));
 	task.rec = &rec;
 	task.mailbox = s->mailbox = 100;
 	task.session = s;
 	s->task = &task;
-	master.tasks = &task;
-	master.ntasks = 1;
-	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
+	sched_tasks = &task;
+	sched_ntasks = 1;
+	TAILQ_INSERT_TAIL(&session_list, s, entry);
 	nformers = 0;
 	adopted = -1;
 	assert_int_equal(plan_init(&s->plan, n), 0);
@@ -312,8 +332,8 @@ test_shared(void **state)
 		tasks[0] = task;
 		tasks[1].rec = &bert;
 		tasks[1].mailbox = 101;
-		s.task = master.tasks = tasks;
-		master.ntasks = 2;
+		s.task = sched_tasks = tasks;
+		sched_ntasks = 2;
 		assert_int_equal(former_find(&s, &past), listed == 101);
 		assert_int_equal(adopted, listed == 101 ? 0 : -1);
 		plan_free(&s.plan);
@@ -362,10 +382,10 @@ test_busy(void **state)
 	begin(&s, 12, 1000, 7);
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
 	memset(&other, 0, sizeof(other));
-	TAILQ_INSERT_TAIL(&master.sessions, &other, entry);
+	TAILQ_INSERT_TAIL(&session_list, &other, entry);
 	assert_int_equal(former_find(&s, &past), 2);
 	assert_int_equal(adopted, -1);
-	TAILQ_REMOVE(&master.sessions, &other, entry);
+	TAILQ_REMOVE(&session_list, &other, entry);
 	assert_int_equal(former_find(&s, &past), 1);
 	plan_free(&s.plan);
 }

@@ -438,7 +438,7 @@ test_failures_planned(void **state)
 	row("u02", SEEN_NEVER, 0, 0, PLAN_FAILURES);				/* a minute ago */
 	row("u03", SEEN_NEVER, 0, 0, PLAN_FAILURES)->failed = time(NULL) - DAY - 1;
 	row("u04", SEEN_NEVER, 0, 0, PLAN_FAILURES)->failed = time(NULL) + 99 * DAY;	/* a wrong clock */
-	master.token = (struct session *)&master;				/* only suspects of the deliverer's need it */
+	suspect_holder = (struct session *)&options;				/* only suspects of the deliverer's need it */
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[2].action, 0);

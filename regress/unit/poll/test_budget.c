@@ -10,14 +10,20 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
-#include "rpopd/poll/budget.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
 
 #define NSESSIONS	40
 #define HALF		(BUDGET_MESSAGES / 2)
 #define MINUTE		60000
 
-struct rpopd		 master;
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
 static struct session	 s[NSESSIONS];
 static struct host	 hosts[NSESSIONS];
 static int64_t		 now = 1000;
@@ -35,7 +41,7 @@ setup(void **state)
 	size_t	 i;
 
 	(void)state;
-	TAILQ_INIT(&master.sessions);
+	TAILQ_INIT(&session_list);
 	memset(s, 0, sizeof(s));
 	for (i = 0; i < NSESSIONS; i++) {
 		s[i].mailbox = s[i].quota.account = (uint32_t)i + 1;
@@ -50,13 +56,13 @@ begin(size_t i, uint32_t stat)
 {
 	s[i].plan.count = stat;
 	s[i].budget = 0;
-	TAILQ_INSERT_TAIL(&master.sessions, &s[i], entry);
+	TAILQ_INSERT_TAIL(&session_list, &s[i], entry);
 }
 
 static void
 end(size_t i)
 {
-	TAILQ_REMOVE(&master.sessions, &s[i], entry);
+	TAILQ_REMOVE(&session_list, &s[i], entry);
 }
 
 /* As the frames of a listing come in.  1: all of it. */
@@ -80,7 +86,7 @@ sum(void)
 	const struct session	*o;
 	uint64_t		 n = 0;
 
-	TAILQ_FOREACH(o, &master.sessions, entry)
+	TAILQ_FOREACH(o, &session_list, entry)
 		n += o->budget;
 	return (n);
 }

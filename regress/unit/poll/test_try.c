@@ -121,7 +121,7 @@ setup(void **state)
 static struct session *
 begin(uint32_t count)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 
 	assert_int_equal(try_start(me, NAME, err, sizeof(err)), 0);
 	assert_non_null(t->session);
@@ -132,8 +132,8 @@ begin(uint32_t count)
 static void
 end(struct session *s)
 {
-	TAILQ_REMOVE(&master.sessions, s, entry);
-	master.nsessions--;
+	TAILQ_REMOVE(&session_list, s, entry);
+	session_count--;
 	try_end(s);
 	plan_free(&s->plan);
 	free(s);
@@ -190,7 +190,7 @@ refused(const char *name, int rv, const char *why)
 static void
 test_refused(void **state)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 
 	(void)state;
 	refused("anna@example.org", -1, "no such record");
@@ -201,9 +201,9 @@ test_refused(void **state)
 	t->host->sessions = config.settings.host_sessions = 2;
 	refused(NAME, 1, "host_sessions");
 	t->host->sessions = 0;
-	master.stopping = 1;
+	turn_stopping = 1;
 	refused(NAME, -1, "stopping");
-	master.stopping = 0;
+	turn_stopping = 0;
 	ready = 0;
 	refused(NAME, 1, "not running");
 	ready = 1;
@@ -231,7 +231,7 @@ test_window(void **state)
 	windows[0] = (struct window){ .name = "office", .days = 0x7f, .begins = 0, .ends = 1 };
 	config.nwindows = 1;
 	world_gates();
-	while (gate_open(master.tasks[0].gate))
+	while (gate_open(sched_tasks[0].gate))
 		world_later(60000);
 	refused(NAME, -1, "the schedule permits no session until ");
 	records[0].schedule = "";
@@ -242,7 +242,7 @@ test_window(void **state)
 static void
 test_disabled(void **state)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 
 	(void)state;
 	records[0].period = 0;
@@ -260,7 +260,7 @@ test_disabled(void **state)
 static void
 test_place_in_schedule(void **state)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 	struct session	*s;
 	struct poll_answer a;
 

@@ -15,7 +15,20 @@
 #include "common/log.h"
 #include "relayworld.h"
 
-struct rpopd		 master;
+struct options		 options;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct task		*sched_tasks;
+size_t			 sched_ntasks;
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+struct child		*child_of[ROLE_MAX];
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
 struct config		 config;
 struct nexthop_row	 nexthops[3];
 struct relay_row	 rows[NROWS];
@@ -491,9 +504,18 @@ world_setup(void **state)
 	if (!once++)
 		event_init();
 	log_setsink(quiet);
-	memset(&master, 0, sizeof(master));
+	memset(&options, 0, sizeof(options));
+	config_running = NULL;
+	config_routing = NULL;
+	sched_tasks = NULL;
+	sched_ntasks = 0;
+	TAILQ_INIT(&session_list);
+	session_count = 0;
+	LIST_INIT(&child_list);
+	memset(child_of, 0, sizeof(child_of));
+	turn_stopping = turn_failed = 0;
 	memset(&config, 0, sizeof(config));
-	master.config = &config;
+	config_running = &config;
 	config.nexthops = nexthops;
 	config.nnexthops = nitems(nexthops);
 	config.settings.queue_age = 5 * 86400;

@@ -11,12 +11,29 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/delivery/mailroot.h"
-#include "rpopd/delivery/space.h"
+#include "rpopd/rpopd.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
+#include "rpopd/token/token.h"
 #include "schedworld.h"
 
-struct rpopd		 master;
+struct options		 options;
+struct config		*config_running;
+struct routing		*config_routing;
+int64_t			 config_loaded;
+uint64_t		 config_loaded_version;
+char			 config_load_error[PROTO_TEXT_SIZE];
+struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+uint32_t		 session_count;
+struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+struct child		*child_of[ROLE_MAX];
+int			 turn_stopping, turn_failed;
+int64_t			 turn_started;
 struct config		 config;
 struct record		 records[NTASKS];
 struct window		 windows[8];
@@ -90,8 +107,8 @@ session_start(struct task *t)
 	s->begun = s->progress = now;
 	s->state = SESSION_DIALING;
 	t->session = s;
-	TAILQ_INSERT_TAIL(&master.sessions, s, entry);
-	master.nsessions++;
+	TAILQ_INSERT_TAIL(&session_list, s, entry);
+	session_count++;
 	return (0);
 }
 
@@ -186,10 +203,19 @@ world_setup(void **state)
 
 	(void)state;
 	log_setsink(quiet);
-	memset(&master, 0, sizeof(master));
+	memset(&options, 0, sizeof(options));
+	config_running = NULL;
+	config_routing = NULL;
+	TAILQ_INIT(&session_list);
+	session_count = 0;
+	LIST_INIT(&child_list);
+	memset(child_of, 0, sizeof(child_of));
+	turn_stopping = turn_failed = 0;
+	sched_tasks = NULL;
+	sched_ntasks = 0;
 	memset(&config, 0, sizeof(config));
-	TAILQ_INIT(&master.sessions);
-	master.config = &config;
+	TAILQ_INIT(&session_list);
+	config_running = &config;
 	config.settings.processors = 1000;
 	config.settings.host_sessions = 1000;
 	config.settings.idle_timeout = 180;
@@ -197,8 +223,8 @@ world_setup(void **state)
 	config.settings.delay_failed_hosts = 300;
 	config.settings.schedule = "";
 	config.windows = windows;
-	master.tasks = calloc(NTASKS, sizeof(*master.tasks));
-	master.ntasks = NTASKS;
+	sched_tasks = calloc(NTASKS, sizeof(*sched_tasks));
+	sched_ntasks = NTASKS;
 	for (i = 0; i < NTASKS; i++) {
 		records[i].owner = i % 2 == 0 ? "anna@example.org" : "bert@example.org";
 		records[i].name = i < 2 ? "isp" : "other";
@@ -206,12 +232,12 @@ world_setup(void **state)
 		records[i].schedule = "";
 		records[i].host = "pop.example.net";
 		records[i].account = 7;
-		master.tasks[i].rec = &records[i];
-		master.tasks[i].due = INT64_MAX;
-		master.tasks[i].expire = UINT32_MAX;
+		sched_tasks[i].rec = &records[i];
+		sched_tasks[i].due = INT64_MAX;
+		sched_tasks[i].expire = UINT32_MAX;
 	}
 	world_host(0, NTASKS, "pop.example.net");
-	master.tasks[0].host->state = HOST_OPEN;
+	sched_tasks[0].host->state = HOST_OPEN;
 	nstarted = 0;
 	ready = 1;
 	trouble = "";
@@ -226,15 +252,15 @@ world_teardown(void **state)
 
 	(void)state;
 	for (i = 0; i < NTASKS; i++) {
-		if (master.tasks[i].session != NULL)
-			world_end(&master.tasks[i], STAGE_QUIT, WHY_NONE);
-		sched_remove(&master.tasks[i]);
+		if (sched_tasks[i].session != NULL)
+			world_end(&sched_tasks[i], STAGE_QUIT, WHY_NONE);
+		sched_remove(&sched_tasks[i]);
 	}
 	gate_reload();
 	gate_sweep();
-	master.ntasks = 0;
+	sched_ntasks = 0;
 	host_sweep();
-	free(master.tasks);
+	free(sched_tasks);
 	return (0);
 }
 
@@ -266,8 +292,8 @@ world_end(struct task *t, enum fetch_stage stage, enum fail_why why)
 		s->why = why;
 		snprintf(s->error, sizeof(s->error), "%s", fail_why_str(why));
 	}
-	TAILQ_REMOVE(&master.sessions, s, entry);
-	master.nsessions--;
+	TAILQ_REMOVE(&session_list, s, entry);
+	session_count--;
 	report_session(s);
 	free(s);
 }
@@ -278,7 +304,7 @@ world_host(size_t first, size_t n, const char *name)
 	size_t	 i;
 
 	for (i = first; i < first + n; i++)
-		master.tasks[i].host = host_get(name, 995);
+		sched_tasks[i].host = host_get(name, 995);
 }
 
 void
@@ -288,8 +314,8 @@ world_gates(void)
 
 	gate_reload();
 	for (i = 0; i < NTASKS; i++) {
-		assert_true(master.tasks[i].gate == NULL || master.tasks[i].queue != &master.tasks[i].gate->held);
-		master.tasks[i].gate = gate_get(records[i].schedule);
+		assert_true(sched_tasks[i].gate == NULL || sched_tasks[i].queue != &sched_tasks[i].gate->held);
+		sched_tasks[i].gate = gate_get(records[i].schedule);
 	}
 	gate_sweep();
 }

@@ -24,10 +24,10 @@ setup(void **state)
 	world_setup(state);
 	world_host(0, DEAD, "dead.example.net");
 	world_host(DEAD, NTASKS - DEAD, "live.example.net");
-	dead = master.tasks[0].host;
-	live = master.tasks[DEAD].host;
+	dead = sched_tasks[0].host;
+	live = sched_tasks[DEAD].host;
 	for (i = 0; i < NTASKS; i++)
-		sched_add(&master.tasks[i], now - 1000 + (int64_t)i);
+		sched_add(&sched_tasks[i], now - 1000 + (int64_t)i);
 	return (0);
 }
 
@@ -47,7 +47,7 @@ waiting(const struct host *h)
 	size_t	 i, n = 0;
 
 	for (i = 0; i < NTASKS; i++)
-		n += master.tasks[i].share != NULL && master.tasks[i].host == h;
+		n += sched_tasks[i].share != NULL && sched_tasks[i].host == h;
 	return (n);
 }
 
@@ -58,7 +58,7 @@ trying(const struct host *h)
 	struct session	*s;
 	struct task	*t = NULL;
 
-	TAILQ_FOREACH(s, &master.sessions, entry)
+	TAILQ_FOREACH(s, &session_list, entry)
 		if (s->host == h) {
 			assert_null(t);
 			t = s->task;
@@ -74,7 +74,7 @@ test_first(void **state)
 	(void)state;
 	sched_run();
 	assert_int_equal(nstarted, 2);
-	assert_ptr_equal(trying(live), &master.tasks[DEAD]);
+	assert_ptr_equal(trying(live), &sched_tasks[DEAD]);
 	world_login(trying(live));
 	sched_run();
 	assert_int_equal(began(live, 0), NTASKS - DEAD);
@@ -115,8 +115,8 @@ test_dead(void **state)
 			delay *= 2;
 	}
 	for (i = 0; i < DEAD; i++) {
-		assert_int_equal(master.tasks[i].rs.failures, 0);
-		assert_int_equal(master.tasks[i].polled, i < 8);
+		assert_int_equal(sched_tasks[i].rs.failures, 0);
+		assert_int_equal(sched_tasks[i].polled, i < 8);
 	}
 	assert_int_equal(began(live, 0), NTASKS - DEAD);
 }
@@ -161,21 +161,21 @@ test_running(void **state)
 	sched_run();
 	world_login(started[0]);
 	world_later(1000);
-	world_end(&master.tasks[4], STAGE_QUIT, WHY_NONE);
+	world_end(&sched_tasks[4], STAGE_QUIT, WHY_NONE);
 	sched_run();
 	assert_int_equal(dead->sessions, 5);
 	world_later(1000);
 	world_end(trying(live), STAGE_QUIT, WHY_NONE);
-	world_end(&master.tasks[5], STAGE_CONNECT, WHY_REFUSED);
+	world_end(&sched_tasks[5], STAGE_CONNECT, WHY_REFUSED);
 	assert_int_equal(dead->state, HOST_DELAYED);
 	until = dead->until;
-	world_end(&master.tasks[1], STAGE_RETR, WHY_CLOSED);	/* the record's */
-	assert_int_equal(master.tasks[1].rs.failures, 1);
-	master.tasks[2].session->begun = now;
-	world_end(&master.tasks[2], STAGE_CONNECT, WHY_REFUSED);
-	assert_int_equal(master.tasks[2].rs.failures, 0);
-	world_login(&master.tasks[3]);
-	world_end(&master.tasks[3], STAGE_QUIT, WHY_NONE);
+	world_end(&sched_tasks[1], STAGE_RETR, WHY_CLOSED);	/* the record's */
+	assert_int_equal(sched_tasks[1].rs.failures, 1);
+	sched_tasks[2].session->begun = now;
+	world_end(&sched_tasks[2], STAGE_CONNECT, WHY_REFUSED);
+	assert_int_equal(sched_tasks[2].rs.failures, 0);
+	world_login(&sched_tasks[3]);
+	world_end(&sched_tasks[3], STAGE_QUIT, WHY_NONE);
 	assert_int_equal(dead->state, HOST_DELAYED);
 	assert_int_equal(dead->failures, 1);
 	assert_true(dead->until == until);
@@ -196,7 +196,7 @@ test_whose(void **state)
 		{ STAGE_CONNECT, WHY_SELF, 0, 1 }, { STAGE_CONNECT, WHY_POLICY, 0, 1 }, { STAGE_CONNECT, WHY_STOPPED, 0, 0 },
 		{ STAGE_TOKEN, WHY_TOKEN_TEMP, 0, 0 }, { STAGE_TOKEN, WHY_TOKEN_PERM, 0, 1 }, { STAGE_LIST, WHY_RENUMBERED, 0, 1 }
 	};
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 	size_t		 i;
 
 	(void)state;
@@ -240,7 +240,7 @@ test_no_verdict(void **state)
 static void
 test_odd_record(void **state)
 {
-	struct task	*odd = &master.tasks[0], *good = &master.tasks[1];
+	struct task	*odd = &sched_tasks[0], *good = &sched_tasks[1];
 	int		 i;
 
 	(void)state;
@@ -254,8 +254,8 @@ test_odd_record(void **state)
 	assert_int_equal(odd->rs.failures, 1);
 	assert_in_range(odd->due - now, 599000, 631000);
 	world_later(1);
-	while (master.nsessions > 0)
-		world_end(TAILQ_FIRST(&master.sessions)->task, STAGE_QUIT, WHY_NONE);
+	while (session_count > 0)
+		world_end(TAILQ_FIRST(&session_list)->task, STAGE_QUIT, WHY_NONE);
 	for (i = 0; i < 3; i++) {		/* fast failures, with a login of another between them */
 		world_later(1000);
 		sched_add(odd, 0);
@@ -297,7 +297,7 @@ test_poll_now(void **state)
 		sched_poll("carl@example.org", &a);
 		assert_int_equal(a.matched, 1);
 		sched_run();
-		assert_ptr_equal(trying(dead), &master.tasks[77]);
+		assert_ptr_equal(trying(dead), &sched_tasks[77]);
 		world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 		assert_int_equal(dead->state, HOST_DELAYED);
 		assert_int_equal(dead->failures, 1);
@@ -323,13 +323,13 @@ test_once(void **state)
 	size_t	 i;
 
 	(void)state;
-	master.opt.once = 1;
+	options.once = 1;
 	sched_run();
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 	sched_run();
 	for (i = 0; i < DEAD; i++) {
-		assert_true(master.tasks[i].polled);
-		assert_true(master.tasks[i].due == INT64_MAX);
+		assert_true(sched_tasks[i].polled);
+		assert_true(sched_tasks[i].due == INT64_MAX);
 	}
 	assert_int_equal(began(dead, 0), 1);
 }
@@ -342,16 +342,16 @@ test_status(void **state)
 
 	(void)state;
 	sched_run();
-	assert_string_equal(sched_state(&master.tasks[0], &next), "dialing");
-	assert_string_equal(sched_state(&master.tasks[1], &next), "queued");
+	assert_string_equal(sched_state(&sched_tasks[0], &next), "dialing");
+	assert_string_equal(sched_state(&sched_tasks[1], &next), "queued");
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 	sched_run();
-	assert_string_equal(sched_state(&master.tasks[1], &next), "host-delay");
+	assert_string_equal(sched_state(&sched_tasks[1], &next), "host-delay");
 	assert_in_range(next, wall + 300, wall + 316);
-	assert_string_equal(sched_state(&master.tasks[0], &next), "host-delay");
-	assert_int_equal(master.tasks[1].rs.failures, 0);
-	sched_add(&master.tasks[2], now + 10000);
-	assert_string_equal(sched_state(&master.tasks[2], &next), "idle");
+	assert_string_equal(sched_state(&sched_tasks[0], &next), "host-delay");
+	assert_int_equal(sched_tasks[1].rs.failures, 0);
+	sched_add(&sched_tasks[2], now + 10000);
+	assert_string_equal(sched_state(&sched_tasks[2], &next), "idle");
 	assert_in_range(next, wall + 300, wall + 316);
 }
 

@@ -21,20 +21,20 @@ test_order(void **state)
 
 	(void)state;
 	for (i = 0; i < NTASKS; i++)
-		sched_add(&master.tasks[i], now - (int64_t)(i * 7919 % NTASKS));
+		sched_add(&sched_tasks[i], now - (int64_t)(i * 7919 % NTASKS));
 	for (i = 0; i < NTASKS; i += 3)
-		sched_remove(&master.tasks[i]);
+		sched_remove(&sched_tasks[i]);
 	sched_run();
 	assert_int_equal(nstarted, NTASKS - (NTASKS + 2) / 3);
 	for (i = 1; i < nstarted; i++)
-		assert_true(((started[i - 1] - master.tasks) * 7919 % NTASKS) > ((started[i] - master.tasks) * 7919 % NTASKS));
+		assert_true(((started[i - 1] - sched_tasks) * 7919 % NTASKS) > ((started[i] - sched_tasks) * 7919 % NTASKS));
 }
 
 static void
 test_future_waits(void **state)
 {
 	(void)state;
-	sched_add(&master.tasks[0], now + 1);
+	sched_add(&sched_tasks[0], now + 1);
 	sched_run();
 	assert_int_equal(nstarted, 0);
 	now += 1;
@@ -50,15 +50,15 @@ test_processors(void **state)
 	(void)state;
 	config.settings.processors = 3;
 	for (i = 0; i < 10; i++)
-		sched_add(&master.tasks[i], now);
+		sched_add(&sched_tasks[i], now);
 	sched_run();
 	assert_int_equal(nstarted, 3);
 	world_end(started[0], STAGE_QUIT, WHY_NONE);
 	sched_run();
 	assert_int_equal(nstarted, 4);
 	config.settings.processors = 0;
-	while (master.nsessions > 0)
-		world_end(TAILQ_FIRST(&master.sessions)->task, STAGE_QUIT, WHY_NONE);
+	while (session_count > 0)
+		world_end(TAILQ_FIRST(&session_list)->task, STAGE_QUIT, WHY_NONE);
 	sched_run();
 	assert_int_equal(nstarted, 4);
 }
@@ -69,7 +69,7 @@ test_not_ready(void **state)
 {
 	(void)state;
 	ready = 0;
-	sched_add(&master.tasks[0], now);
+	sched_add(&sched_tasks[0], now);
 	sched_run();
 	assert_int_equal(nstarted, 0);
 	ready = 1;
@@ -85,22 +85,22 @@ test_no_room(void **state)
 
 	(void)state;
 	trouble = "no room";
-	sched_add(&master.tasks[0], now);
+	sched_add(&sched_tasks[0], now);
 	sched_run();
 	assert_int_equal(nstarted, 0);
-	assert_string_equal(sched_state(&master.tasks[0], &next), "disk-full");
+	assert_string_equal(sched_state(&sched_tasks[0], &next), "disk-full");
 	trouble = "";
-	assert_string_equal(sched_state(&master.tasks[0], &next), "queued");
+	assert_string_equal(sched_state(&sched_tasks[0], &next), "queued");
 	sched_run();
 	assert_int_equal(nstarted, 1);
-	assert_int_equal(master.failed, 0);
+	assert_int_equal(turn_failed, 0);
 	trouble = "no room";
-	master.opt.once = 1;
-	sched_add(&master.tasks[1], now);
+	options.once = 1;
+	sched_add(&sched_tasks[1], now);
 	sched_run();
 	assert_int_equal(nstarted, 1);
-	assert_true(master.tasks[1].polled && master.tasks[1].due == INT64_MAX);
-	assert_int_equal(master.failed, 1);
+	assert_true(sched_tasks[1].polled && sched_tasks[1].due == INT64_MAX);
+	assert_int_equal(turn_failed, 1);
 }
 
 /* Milliseconds until the next poll, after n failures in a row just now. */
@@ -118,7 +118,7 @@ delay_after(struct task *t, uint32_t failures, enum fail_why why)
 static void
 test_backoff(void **state)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 
 	(void)state;
 	assert_in_range(delay_after(t, 0, WHY_NONE), 599000, 631000);
@@ -133,7 +133,7 @@ test_backoff(void **state)
 static void
 test_restart(void **state)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 
 	(void)state;
 	t->rs.failures = 3;
@@ -162,8 +162,8 @@ test_disabled(void **state)
 {
 	(void)state;
 	records[0].period = 0;
-	sched_next(&master.tasks[0]);
-	assert_true(master.tasks[0].due == INT64_MAX);
+	sched_next(&sched_tasks[0]);
+	assert_true(sched_tasks[0].due == INT64_MAX);
 	assert_int_equal(poll_now("anna@example.org/isp"), 0);
 }
 
@@ -192,7 +192,7 @@ test_reasons(void **state)
 		{ WHY_CLOSED, 3, 1, 1200 }, { WHY_LOCAL_TEMP, 9, 9, 1200 }, { WHY_TOKEN_TEMP, 0, 3, 120 },
 		{ WHY_TOKEN_PERM, 1, 1, 21600 }, { WHY_TOKEN_PERM, 9, 9, 21600 }, { WHY_RENUMBERED, 9, 9, 600 }
 	};
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 	size_t		 i;
 
 	(void)state;
@@ -211,7 +211,7 @@ test_reasons(void **state)
 static void
 test_login_delay(void **state)
 {
-	struct task		*t = &master.tasks[0];
+	struct task		*t = &sched_tasks[0];
 	struct poll_answer	 a;
 
 	(void)state;
@@ -254,7 +254,7 @@ test_login_delay(void **state)
 static void
 test_alert(void **state)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 	int		 i;
 
 	(void)state;
@@ -284,7 +284,7 @@ test_alert(void **state)
 static void
 test_expire(void **state)
 {
-	struct task	*t = &master.tasks[0];
+	struct task	*t = &sched_tasks[0];
 
 	(void)state;
 	records[0].period = 30 * 86400;
@@ -325,10 +325,10 @@ test_window(void **state)
 	(void)state;
 	office(9 * 60, 17 * 60, 0);
 	for (i = 0; i < 20; i++)
-		sched_add(&master.tasks[i], now);
+		sched_add(&sched_tasks[i], now);
 	sched_run();
 	assert_int_equal(nstarted, 10);		/* those without a schedule */
-	assert_string_equal(sched_state(&master.tasks[0], &next), "window");
+	assert_string_equal(sched_state(&sched_tasks[0], &next), "window");
 	assert_int_equal(next, 1760000400);
 	sched_poll("all", &a);
 	assert_int_equal(a.matched, NTASKS);
@@ -336,7 +336,7 @@ test_window(void **state)
 	assert_int_equal(a.opens, 1760000400);
 	sched_run();
 	for (i = 0; i < nstarted; i++)
-		assert_true(started[i] >= &master.tasks[10]);
+		assert_true(started[i] >= &sched_tasks[10]);
 	first = nstarted;
 	world_later(399000);
 	sched_run();
@@ -348,21 +348,21 @@ test_window(void **state)
 	sched_run();
 	assert_int_equal(nstarted, first + 10);
 	/* It closes: what dials is stopped, what has its connection goes on. */
-	master.tasks[0].session->state = SESSION_FETCHING;
+	sched_tasks[0].session->state = SESSION_FETCHING;
 	world_later(8 * 3600 * 1000);
 	sched_run();
-	assert_false(master.tasks[0].session->stopping);
-	assert_true(master.tasks[1].session->stopping);
-	assert_false(master.tasks[10].session->stopping);
-	world_end(&master.tasks[1], STAGE_CONNECT, WHY_STOPPED);
-	world_end(&master.tasks[0], STAGE_RETR, WHY_CLOSED);
-	assert_string_equal(sched_state(&master.tasks[0], &next), "idle");
+	assert_false(sched_tasks[0].session->stopping);
+	assert_true(sched_tasks[1].session->stopping);
+	assert_false(sched_tasks[10].session->stopping);
+	world_end(&sched_tasks[1], STAGE_CONNECT, WHY_STOPPED);
+	world_end(&sched_tasks[0], STAGE_RETR, WHY_CLOSED);
+	assert_string_equal(sched_state(&sched_tasks[0], &next), "idle");
 	assert_int_equal(next, 1760000400 + 86400);
 	sched_run();
 	world_later(3600 * 1000);
 	sched_run();
-	assert_string_equal(sched_state(&master.tasks[0], &next), "window");
-	assert_string_equal(sched_state(&master.tasks[1], &next), "window");
+	assert_string_equal(sched_state(&sched_tasks[0], &next), "window");
+	assert_string_equal(sched_state(&sched_tasks[1], &next), "window");
 }
 
 /* Somebody sets the wall clock while records wait, forward and back. */
@@ -371,7 +371,7 @@ test_clock_set(void **state)
 {
 	(void)state;
 	office(9 * 60, 17 * 60, 0);
-	sched_add(&master.tasks[0], now);
+	sched_add(&sched_tasks[0], now);
 	sched_run();
 	assert_int_equal(nstarted, 0);
 	assert_true(gate_due() <= now + 60000);
@@ -381,9 +381,9 @@ test_clock_set(void **state)
 	world_later(30000);
 	sched_run();
 	assert_int_equal(nstarted, 1);
-	world_end(&master.tasks[0], STAGE_QUIT, WHY_NONE);
+	world_end(&sched_tasks[0], STAGE_QUIT, WHY_NONE);
 	wall -= 7200;
-	sched_add(&master.tasks[0], now);
+	sched_add(&sched_tasks[0], now);
 	sched_run();
 	assert_int_equal(nstarted, 1);
 }
@@ -392,7 +392,7 @@ test_clock_set(void **state)
 static void
 test_pause(void **state)
 {
-	struct task		*t = &master.tasks[0];
+	struct task		*t = &sched_tasks[0];
 	struct poll_answer	 a;
 
 	(void)state;
@@ -416,11 +416,11 @@ test_once_closed(void **state)
 {
 	(void)state;
 	office(9 * 60, 17 * 60, 0);
-	master.opt.once = 1;
-	sched_add(&master.tasks[0], now);
+	options.once = 1;
+	sched_add(&sched_tasks[0], now);
 	sched_run();
 	assert_int_equal(nstarted, 0);
-	assert_true(master.tasks[0].polled && master.tasks[0].due == INT64_MAX);
+	assert_true(sched_tasks[0].polled && sched_tasks[0].due == INT64_MAX);
 }
 
 int

@@ -25,7 +25,7 @@ hosts(size_t first, size_t n, size_t each)
 	for (i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "h%zu.example.net", (first + i) / each);
 		world_host(first + i, 1, name);
-		master.tasks[first + i].host->state = HOST_OPEN;
+		sched_tasks[first + i].host->state = HOST_OPEN;
 	}
 }
 
@@ -48,7 +48,7 @@ running(uint32_t account)
 	struct session	*s;
 	size_t		 n = 0;
 
-	TAILQ_FOREACH(s, &master.sessions, entry)
+	TAILQ_FOREACH(s, &session_list, entry)
 		n += s->task->rec->account == account;
 	return (n);
 }
@@ -61,24 +61,24 @@ test_owners(void **state)
 
 	(void)state;
 	for (i = 0; i < MANY; i++)
-		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
 	sched_run();
 	assert_int_equal(running(7), 10);
 	for (i = MANY; i < NTASKS; i++)
-		sched_add(&master.tasks[i], now - NTASKS + (int64_t)i);
+		sched_add(&sched_tasks[i], now - NTASKS + (int64_t)i);
 	sched_run();
 	for (i = 0; i < 9; i++) {		/* each processor that becomes free is for one of the others */
 		world_end(started[i], STAGE_QUIT, WHY_NONE);
 		sched_run();
-		assert_int_equal(master.nsessions, 10);
-		assert_ptr_equal(started[nstarted - 1], &master.tasks[MANY + i]);
+		assert_int_equal(session_count, 10);
+		assert_ptr_equal(started[nstarted - 1], &sched_tasks[MANY + i]);
 	}
 	for (; i < 50; i++) {			/* he is one owner among many, who has been waiting for longer */
 		world_end(started[i], STAGE_QUIT, WHY_NONE);
 		sched_run();
 		assert_int_equal(running(7), 1);
 	}
-	assert_ptr_equal(started[19], &master.tasks[10]);
+	assert_ptr_equal(started[19], &sched_tasks[10]);
 }
 
 /* Two owners who both want more than there is have half each, whoever came first. */
@@ -91,7 +91,7 @@ test_halves(void **state)
 	for (i = MANY; i < NTASKS; i++)
 		records[i].account = 8;
 	for (i = 0; i < NTASKS; i++)
-		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
 	sched_run();
 	assert_int_equal(running(7), 5);
 	assert_int_equal(running(8), 5);
@@ -99,7 +99,7 @@ test_halves(void **state)
 		world_end(started[i], STAGE_QUIT, WHY_NONE);
 		sched_run();
 		assert_in_range(running(7), 4, 6);
-		assert_int_equal(master.nsessions, 10);
+		assert_int_equal(session_count, 10);
 	}
 }
 
@@ -116,25 +116,25 @@ test_rivals(void **state)
 	hosts(MANY, 50, 50);			/* the others are at a third one, and then at the first two */
 	world_host(MANY, 50, "h0.example.net");
 	for (i = 0; i < 50; i++)
-		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
 	for (i = 100; i < MANY; i++)
-		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
 	sched_run();
 	assert_int_equal(running(7), 51);	/* one at h0, 50 at hosts of their own */
 	for (i = MANY; i < NTASKS; i++)
-		sched_add(&master.tasks[i], now - NTASKS + (int64_t)i);
+		sched_add(&sched_tasks[i], now - NTASKS + (int64_t)i);
 	sched_run();
 	assert_int_equal(nstarted, 51);
-	world_end(&master.tasks[0], STAGE_QUIT, WHY_NONE);
+	world_end(&sched_tasks[0], STAGE_QUIT, WHY_NONE);
 	sched_run();
-	assert_ptr_equal(started[51], &master.tasks[MANY]);
+	assert_ptr_equal(started[51], &sched_tasks[MANY]);
 	/* The first owner has nothing elsewhere any more, and his record at h0 has been due for longer. */
 	for (i = 100; i < MANY; i++)
-		world_end(&master.tasks[i], STAGE_QUIT, WHY_NONE);
+		world_end(&sched_tasks[i], STAGE_QUIT, WHY_NONE);
 	sched_run();
-	world_end(&master.tasks[MANY], STAGE_QUIT, WHY_NONE);
+	world_end(&sched_tasks[MANY], STAGE_QUIT, WHY_NONE);
 	sched_run();
-	assert_ptr_equal(started[52], &master.tasks[1]);
+	assert_ptr_equal(started[52], &sched_tasks[1]);
 }
 
 /* Of one owner's records those go first whose host has fewer sessions, then those due for longer. */
@@ -147,12 +147,12 @@ test_hosts(void **state)
 	hosts(0, 100, 50);
 	config.settings.processors = 4;
 	for (i = 0; i < 100; i++)
-		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
 	sched_run();
-	assert_ptr_equal(started[0], &master.tasks[0]);
-	assert_ptr_equal(started[1], &master.tasks[50]);
-	assert_ptr_equal(started[2], &master.tasks[1]);
-	assert_ptr_equal(started[3], &master.tasks[51]);
+	assert_ptr_equal(started[0], &sched_tasks[0]);
+	assert_ptr_equal(started[1], &sched_tasks[50]);
+	assert_ptr_equal(started[2], &sched_tasks[1]);
+	assert_ptr_equal(started[3], &sched_tasks[51]);
 }
 
 /* What was asked for by hand goes first among its owner's, and not before everybody else's for that. */
@@ -169,17 +169,17 @@ test_by_hand(void **state)
 	for (i = 0; i < MANY; i++)
 		records[i].name = i == 77 ? "wanted" : "other";
 	for (i = 0; i < MANY; i++)
-		sched_add(&master.tasks[i], now - 100000 + (int64_t)i);
+		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
 	sched_run();
 	sched_poll("anna@example.org/wanted", &a);
-	sched_add(&master.tasks[MANY], now);
+	sched_add(&sched_tasks[MANY], now);
 	sched_run();
 	world_end(started[0], STAGE_QUIT, WHY_NONE);
 	sched_run();
-	assert_ptr_equal(started[2], &master.tasks[MANY]);
+	assert_ptr_equal(started[2], &sched_tasks[MANY]);
 	world_end(started[1], STAGE_QUIT, WHY_NONE);
 	sched_run();
-	assert_ptr_equal(started[3], &master.tasks[77]);
+	assert_ptr_equal(started[3], &sched_tasks[77]);
 }
 
 /* At random, against the rule by counting. */
@@ -198,7 +198,7 @@ test_model(void **state)
 	config.settings.processors = 0;
 	for (round = 0; round < 3000; round++) {
 		seed = seed * 1103515245 + 12345;
-		t = &master.tasks[(seed >> 16) % NTASKS];
+		t = &sched_tasks[(seed >> 16) % NTASKS];
 		if (t->session != NULL) {
 			world_end(t, STAGE_QUIT, WHY_NONE);
 			sched_remove(t);
@@ -208,7 +208,7 @@ test_model(void **state)
 			sched_add(t, now - 100000 + (seed >> 8) % 9973);
 		sched_run();			/* nothing may begin: what is due is in its queue */
 		for (best = NULL, i = 0; i < NTASKS; i++) {
-			t = &master.tasks[i];
+			t = &sched_tasks[i];
 			if (t->share == NULL || host_full(t->host))
 				continue;
 			if (best == NULL || running(t->rec->account) < running(best->rec->account) ||
@@ -226,7 +226,7 @@ test_model(void **state)
 		if (round % 3 != 0)
 			continue;
 		n = nstarted;
-		config.settings.processors = master.nsessions + 1;
+		config.settings.processors = session_count + 1;
 		sched_run();
 		config.settings.processors = 0;
 		assert_int_equal(nstarted, n + 1);
@@ -241,8 +241,8 @@ sessions(size_t first, size_t n, size_t *ended)
 	size_t	 i, count = 0;
 
 	for (*ended = 0, i = first; i < first + n; i++) {
-		count += master.tasks[i].session != NULL;
-		*ended += master.tasks[i].session != NULL && master.tasks[i].session->state == SESSION_CLOSING;
+		count += sched_tasks[i].session != NULL;
+		*ended += sched_tasks[i].session != NULL && sched_tasks[i].session->state == SESSION_CLOSING;
 	}
 	return (count);
 }
@@ -255,7 +255,7 @@ test_stall(void **state)
 
 	(void)state;
 	for (i = 0; i < 10; i++) {
-		sched_add(&master.tasks[i], now);
+		sched_add(&sched_tasks[i], now);
 		sched_run();
 		world_later(100);
 	}
@@ -264,10 +264,10 @@ test_stall(void **state)
 	sessions(0, 10, &ended);
 	assert_int_equal(ended, 0);		/* nobody waits: nobody is in the way */
 	for (i = 0; i < 8; i++)
-		master.tasks[i].session->progress = now + (int64_t)i;
+		sched_tasks[i].session->progress = now + (int64_t)i;
 	world_later(1000);
 	for (i = MANY; i < MANY + 10; i++)
-		sched_add(&master.tasks[i], now);
+		sched_add(&sched_tasks[i], now);
 	sched_run();
 	sessions(0, 10, &ended);
 	assert_int_equal(ended, 0);		/* two stall */
@@ -281,20 +281,20 @@ test_stall(void **state)
 	assert_int_equal(sessions(0, 10, &ended), 10);
 	assert_int_equal(ended, 5);		/* and now all of them */
 	for (i = 0; i < 10; i++)
-		if ((master.tasks[i].session->state == SESSION_CLOSING) != (i < 3 || i >= 8))
+		if ((sched_tasks[i].session->state == SESSION_CLOSING) != (i < 3 || i >= 8))
 			fail_msg("record %zu", i);
-	assert_int_equal(master.tasks[8].session->why, WHY_CROWDED);
-	assert_string_equal(master.tasks[8].session->error,
+	assert_int_equal(sched_tasks[8].session->why, WHY_CROWDED);
+	assert_string_equal(sched_tasks[8].session->error,
 	    "ended: 110 s without progress while others waited for a processor; see settings.processors");
 	for (i = 0; i < 10; i++)
-		if (master.tasks[i].session->state == SESSION_CLOSING)
-			world_end(&master.tasks[i], STAGE_QUIT, WHY_NONE);
+		if (sched_tasks[i].session->state == SESSION_CLOSING)
+			world_end(&sched_tasks[i], STAGE_QUIT, WHY_NONE);
 	sched_run();
 	assert_int_equal(sessions(MANY, 10, &ended), 5);
-	assert_int_equal(master.tasks[8].rs.failures, 0);
-	assert_int_equal(master.tasks[8].host->state, HOST_OPEN);
-	assert_in_range(master.tasks[8].due - now, 599000, 631000);
-	assert_int_equal(master.tasks[8].slow, 1);
+	assert_int_equal(sched_tasks[8].rs.failures, 0);
+	assert_int_equal(sched_tasks[8].host->state, HOST_OPEN);
+	assert_in_range(sched_tasks[8].due - now, 599000, 631000);
+	assert_int_equal(sched_tasks[8].slow, 1);
 }
 
 /* A session that has brought everything, or has only DELE to send, is not ended for the sake of others; but it counts. */
@@ -306,10 +306,10 @@ test_stall_leaving(void **state)
 
 	(void)state;
 	for (i = 0; i < 10; i++)
-		sched_add(&master.tasks[i], now);
+		sched_add(&sched_tasks[i], now);
 	sched_run();
 	for (i = 0; i < 9; i++) {
-		s = master.tasks[i].session;
+		s = sched_tasks[i].session;
 		s->state = SESSION_FETCHING;
 		if (i < 3) {
 			s->plan.retrieve = 3;
@@ -325,7 +325,7 @@ test_stall_leaving(void **state)
 			s->plan.delete = 1;
 		}				/* 8: nothing was there */
 	}
-	sched_add(&master.tasks[MANY], now);
+	sched_add(&sched_tasks[MANY], now);
 	world_later(100000);
 	sched_run();
 	sessions(0, 6, &ended);
@@ -342,10 +342,10 @@ test_stall_in_vain(void **state)
 
 	(void)state;
 	for (i = 0; i < 10; i++)
-		sched_add(&master.tasks[i], now);
+		sched_add(&sched_tasks[i], now);
 	sched_run();
 	config.settings.processors = 0;
-	sched_add(&master.tasks[MANY], now);
+	sched_add(&sched_tasks[MANY], now);
 	world_later(100000);
 	sched_run();
 	assert_int_equal(sessions(0, 10, &ended), 10);
@@ -366,14 +366,14 @@ test_slow_lane(void **state)
 
 	(void)state;
 	for (i = 0; i < 20; i++) {
-		master.tasks[i].slow = 1;
-		sched_add(&master.tasks[i], now - 1000 + (int64_t)i);
+		sched_tasks[i].slow = 1;
+		sched_add(&sched_tasks[i], now - 1000 + (int64_t)i);
 	}
 	sched_run();
 	assert_int_equal(sessions(0, 20, &ended), 5);		/* nobody else is there, and their place is kept */
-	assert_string_equal(sched_state(&master.tasks[19], &next), "queued-slow");
+	assert_string_equal(sched_state(&sched_tasks[19], &next), "queued-slow");
 	for (i = MANY; i < MANY + 10; i++)
-		sched_add(&master.tasks[i], now);
+		sched_add(&sched_tasks[i], now);
 	sched_run();
 	assert_int_equal(sessions(MANY, 10, &ended), 5);
 	world_later(170000);
@@ -382,24 +382,24 @@ test_slow_lane(void **state)
 	assert_int_equal(ended, 0);
 	sessions(MANY, 10, &ended);
 	assert_int_equal(ended, 5);				/* the half is theirs: who stalls in the quick lane gets nothing of it */
-	world_end(&master.tasks[0], STAGE_LOGIN, WHY_TIMEOUT);
-	world_end(&master.tasks[1], STAGE_QUIT, WHY_NONE);
-	world_end(&master.tasks[2], STAGE_LOGIN, WHY_AUTH);
-	assert_int_equal(master.tasks[0].slow, 1);
-	assert_int_equal(master.tasks[1].slow, 0);
-	assert_int_equal(master.tasks[2].slow, 1);
+	world_end(&sched_tasks[0], STAGE_LOGIN, WHY_TIMEOUT);
+	world_end(&sched_tasks[1], STAGE_QUIT, WHY_NONE);
+	world_end(&sched_tasks[2], STAGE_LOGIN, WHY_AUTH);
+	assert_int_equal(sched_tasks[0].slow, 1);
+	assert_int_equal(sched_tasks[1].slow, 0);
+	assert_int_equal(sched_tasks[2].slow, 1);
 	sched_run();
 	assert_int_equal(sessions(0, 20, &ended), 2);		/* an owner with two waits for those with none, until he has none */
-	world_end(&master.tasks[3], STAGE_LOGIN, WHY_TIMEOUT);
-	world_end(&master.tasks[4], STAGE_LOGIN, WHY_TIMEOUT);
+	world_end(&sched_tasks[3], STAGE_LOGIN, WHY_TIMEOUT);
+	world_end(&sched_tasks[4], STAGE_LOGIN, WHY_TIMEOUT);
 	sched_run();
-	assert_ptr_equal(started[nstarted - 2], &master.tasks[5]);
+	assert_ptr_equal(started[nstarted - 2], &sched_tasks[5]);
 	/* A single processor is for both lanes. */
 	config.settings.processors = 1;
-	while (master.nsessions > 0)
-		world_end(TAILQ_FIRST(&master.sessions)->task, STAGE_QUIT, WHY_NONE);
+	while (session_count > 0)
+		world_end(TAILQ_FIRST(&session_list)->task, STAGE_QUIT, WHY_NONE);
 	sched_run();
-	assert_int_equal(master.nsessions, 1);
+	assert_int_equal(session_count, 1);
 }
 
 /*
@@ -418,13 +418,13 @@ test_story(void **state)
 		records[i].account = (uint32_t)i;
 		records[i].period = 300;
 		if (i <= 60 || i >= 100)
-			sched_add(&master.tasks[i], now);
+			sched_add(&sched_tasks[i], now);
 	}
 	for (second = 0; second < 3600; second++) {
 		sched_run();
 		world_later(1000);
-		TAILQ_FOREACH_SAFE(s, &master.sessions, entry, next) {
-			i = (size_t)(s->task - master.tasks);
+		TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
+			i = (size_t)(s->task - sched_tasks);
 			age = now - s->begun;
 			if (s->state == SESSION_CLOSING) {
 				cut += i == 60;
@@ -442,8 +442,8 @@ test_story(void **state)
 			longest = 0;
 		}
 		for (i = 100; i < NTASKS; i++)
-			if (master.tasks[i].share != NULL && now - master.tasks[i].due > longest)
-				longest = now - master.tasks[i].due;
+			if (sched_tasks[i].share != NULL && now - sched_tasks[i].due > longest)
+				longest = now - sched_tasks[i].due;
 	}
 	assert_in_range(first, 0, 13 * 12000);		/* five of the 61 end every ten seconds, and are known then */
 	assert_in_range(longest, 0, 12000);

@@ -21,6 +21,7 @@
 
 #include "common/compat.h"
 #include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 static char		 dir[] = "/tmp/rptoken.XXXXXX";
 static char		 path[64], state_path[64], err[1024];

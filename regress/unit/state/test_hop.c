@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
 #include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 static char	 dir[] = "/tmp/rphop.XXXXXX", path[64], err[1024];
 

@@ -17,8 +17,8 @@
 
 #include "common/compat.h"
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
 #include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 static char		 dir[] = "/tmp/rproot.XXXXXX", path[64], err[1024];
 static struct msg_rcpt	 rcpt;

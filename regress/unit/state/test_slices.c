@@ -19,7 +19,8 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/poll/plan/former.h"
+#include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 #define MANY	5000		/* messages */
 #define A_ROW	8		/* statements for one row, at most */

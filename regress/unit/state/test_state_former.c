@@ -18,7 +18,8 @@
 
 #include "common/compat.h"
 #include "common/log.h"
-#include "rpopd/poll/plan/former.h"
+#include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 #define DAY	86400
 

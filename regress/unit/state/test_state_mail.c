@@ -19,6 +19,7 @@
 #include "common/compat.h"
 #include "common/log.h"
 #include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 static int
 counted(int64_t mailbox, struct mailbox_counts *c)

@@ -20,8 +20,8 @@
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/relay/relay.h"
 #include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 #define RCPTS	6
 

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 
 #define COUNTS_MSEC	10000	/* what else changes them (a next hop's answers) is seen as late as that */
 

@@ -36,8 +36,12 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "rpopd/state/state.h"
 #include "former.h"
-#include "rpopd/rpopd.h"
+#include "plan.h"
 
 #define FORMER_MAX	16	/* that one listing is compared with */
 #define LOGIN_EQUAL	3
@@ -314,8 +318,8 @@ former_reserved(const struct search *search, const struct former *f)
 
 	if (former_own(f, search->rec))
 		return (0);
-	for (i = 0; i < master.ntasks; i++) {
-		t = &master.tasks[i];
+	for (i = 0; i < sched_ntasks; i++) {
+		t = &sched_tasks[i];
 		if (former_own(f, t->rec) && former_kin(f, t->rec) == KIN_LOGIN)
 			return ((listed = state_listed(t->mailbox)) == -1 ? -1 : !listed);
 	}
@@ -344,7 +348,7 @@ former_busy(const struct session *s, int64_t mailbox)
 {
 	const struct session	*other;
 
-	TAILQ_FOREACH(other, &master.sessions, entry)
+	TAILQ_FOREACH(other, &session_list, entry)
 		if (other != s && other->mailbox == mailbox)
 			return (1);
 	return (0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Mailboxes that records have left, and which of them a record has found again: former.c, state/former.c. */
+/* Mailboxes that records have left, and which of them a record has found again. */
 #ifndef FORMER_H
 #define FORMER_H
 
@@ -7,23 +7,9 @@
 #include <stdint.h>
 
 #include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 struct session;
-
-struct former {				/* a mailbox that no record names */
-	int64_t		 id;
-	char		 account[PROTO_RECORD_SIZE], record[PROTO_RECORD_SIZE], host[PROTO_HOST_SIZE];
-	char		 login[PROTO_USER_SIZE];
-	uint16_t	 port;
-	int		 replaced;	/* it lost its record when the new mailbox appeared, or later */
-};
-
-struct former_message {			/* of a former mailbox; uid is valid during the call */
-	const uint8_t	*uid;
-	size_t		 uidlen;
-	int64_t		 size;		/* 0: not known */
-	int		 gone;		/* it was absent from its last listing */
-};
 
 /* How a former mailbox may be the record's own. */
 enum kinship {
@@ -56,23 +42,5 @@ enum former_proof	 former_judge(const struct former_count *, enum kinship);
  */
 enum former_past { PAST_NONE, PAST_KIN, PAST_POLLED };	/* no kin; some; this record was polled before, whether there or here */
 int		 former_find(struct session *, enum former_past *);
-
-/* --- state/former.c --- */
-
-/* Those that no record names, the last ones first, without one id; cb returns 0 to go on and must not call the store.  0/-1. */
-int	 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg);
-int	 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg);
-/* The former mailbox becomes that of the record, in place of mailbox.  doubt: what it knows is only to be compared with. */
-int	 state_former_adopt(const struct former *, int64_t mailbox, const struct record *, int doubt, const char *origin,
-	    int64_t now);
-int	 state_origin(int64_t mailbox, char *text, size_t size);	/* where its state comes from; empty: it is its own.  0/-1 */
-
-struct forgotten {
-	int64_t	 messages;		/* known, and not known to be gone from the server */
-	int64_t	 waiting;		/* known still: they wait here for a next hop */
-	int	 mailboxes;		/* 0: there is no such record */
-};
-/* Everything of a record is to come once more, copies too; its former mailboxes likewise. */
-int	 state_forget(const char *account, const char *record, int64_t now, struct forgotten *);
 
 #endif

@@ -19,7 +19,8 @@
 #include <string.h>
 
 #include "common/hook.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/state/state.h"
+#include "plan.h"
 
 static struct orphan *orphan_next(struct orphans *, const uint8_t *, int);
 static int	 orphan_kind(const struct orphan *);

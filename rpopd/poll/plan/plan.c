@@ -87,7 +87,9 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
+#include "plan.h"
 
 static plan_step	 plan_unproven, plan_listed, plan_settled, plan_known, plan_ready;
 static int	 plan_start(struct session *, enum listing, int);

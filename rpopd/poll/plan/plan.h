@@ -9,6 +9,7 @@
 
 #include "common/ipc/proto.h"
 #include "rpopd/config/config.h"
+#include "rpopd/state/state.h"
 
 #define UNNAMED_MAX		1000	/* messages in STAT but not in UIDL that one session tries */
 #define FORGET_SECONDS		86400	/* must 20: absent from complete listings this far apart */
@@ -195,6 +196,7 @@ void	 plan_hash(struct plan *, uint32_t msgno);		/* its key is new */
 const uint8_t *plan_uid(const struct plan *, const struct message *);
 
 /* quota.c */
+extern struct session	*suspect_holder;	/* the one that may retrieve suspect messages; NULL: none */
 void	 quota_set(struct quota *, const struct record *);
 void	 quota_start(struct session *, struct msg_fetch_start *);
 void	 quota_pause(struct session *, enum fail_why, const char *, ...) __attribute__((__format__(printf, 3, 4)));

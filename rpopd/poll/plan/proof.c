@@ -13,7 +13,9 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
+#include "plan.h"
 
 #define MARKS	8		/* messages of as many sizes: proof enough */
 

@@ -10,8 +10,12 @@
 
 #include "common/hook.h"
 #include "common/log.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
 #include "former.h"
-#include "rpopd/rpopd.h"
+#include "plan.h"
 
 #define SIZES_BELOW	1000		/* unique-ids known: below, LIST rides along with UIDL and saves a round trip */
 #define UNMARKED	10	/* messages without a trusted unique-id, or a hundredth, are no reason not to mark the others */
@@ -22,6 +26,8 @@ static enum plan_result quota_former(struct session *, enum listing, int, int *,
 static void	 quota_big(struct session *, struct message *);
 static int	 quota_fits(struct session *, struct message *, uint64_t *);
 static void	 quota_act(struct plan *, struct message *);
+
+struct session	*suspect_holder;
 
 void
 quota_set(struct quota *l, const struct record *rec)
@@ -271,9 +277,9 @@ quota_fits(struct session *s, struct message *m, uint64_t *octets)
 		return (0);
 	}
 	if (m->suspect) {
-		if (master.token == NULL)
-			master.token = s;
-		if (master.token != s) {
+		if (suspect_holder == NULL)
+			suspect_holder = s;
+		if (suspect_holder != s) {
 			p->postponed++;
 			return (0);
 		}

@@ -21,7 +21,10 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
+#include "plan.h"
 
 #define LATER_PAUSE	3600		/* s between two refusals for now that count */
 #define NAMED		5		/* messages that a notice names */

@@ -28,7 +28,10 @@
 
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
+#include "plan.h"
 
 #define GUARD_ROWS	20	/* fewer known messages are no mass */
 #define STRANGERS	20	/* unmatched messages, or a tenth of the unknown ones: they are new mail */

@@ -13,7 +13,9 @@
 #include <time.h>
 
 #include "common/clock.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/sched/sched.h"
+#include "plan.h"
 
 #define SPOT_MESSAGES	1000	/* fewer are listed as fast */
 #define SPOT_POLLS	20

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "rpopd/rpopd.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
+#include "plan.h"
 
 static plan_step	 plan_saving, plan_finished, plan_collecting, plan_preparing;
 static int	 plan_orphan(void *, const struct seen_row *);

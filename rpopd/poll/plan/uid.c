@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "common/route/strset.h"
-#include "rpopd/rpopd.h"
+#include "plan.h"
 
 static int	 key_compare(const void *, size_t, const void *, size_t);
 static uint32_t	 find_ascending(const struct plan *, const void *, size_t);

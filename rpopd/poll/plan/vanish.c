@@ -6,7 +6,10 @@
 #include <stdio.h>
 
 #include "common/log.h"
-#include "rpopd/rpopd.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/poll/poll.h"
+#include "rpopd/state/state.h"
+#include "plan.h"
 
 #define VANISHED	2	/* sessions in a row */
 

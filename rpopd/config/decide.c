@@ -26,7 +26,7 @@
 #include "common/compat.h"
 #include "common/log.h"
 #include "common/route/route.h"
-#include "decide.h"
+#include "config.h"
 
 struct way {				/* what a row does beyond leading to another address */
 	uint32_t	 nexthop;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/poll */
+/* links: rpopd/config */
 /* What a deliverer may say of a recipient: every row of the table in decide.c, and what a lie would need. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "common/compat.h"
 #include "common/route/route.h"
-#include "rpopd/poll/decide.h"
+#include "rpopd/config/config.h"
 
 static struct route_table	*table;
 static struct decider		*decider;

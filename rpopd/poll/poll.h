@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* One poll, as the master sees it: session.c, poll/open.c, poll/tls.c, spot.c. */
-#ifndef SESSION_H
-#define SESSION_H
+/* One poll, as the master sees it, from the dial to the last receipt. */
+#ifndef POLL_H
+#define POLL_H
 
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -11,9 +11,11 @@
 
 #include "common/ipc/link.h"
 #include "common/ipc/proto.h"
-#include "rpopd/child/childlog.h"
-#include "decide.h"
+#include "common/ipc/rules.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
 #include "rpopd/poll/plan/plan.h"
+#include "rpopd/sched/sched.h"
 
 struct child;
 struct grant;
@@ -96,6 +98,8 @@ struct session {
 	size_t			 frame_len;
 };
 TAILQ_HEAD(sessions, session);
+extern struct sessions	 session_list;		/* session.c */
+extern uint32_t		 session_count;
 
 /* session.c */
 int	 session_start(struct task *);
@@ -151,5 +155,47 @@ void	 counts_forget(struct task *);
 void	 session_dial(struct session *, struct child *dialer);
 void	 session_open_deliverer(struct session *, int fd);
 void	 session_secret(struct session *);
+
+/* poll/outcome.c */
+void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
+void	 report_derived(struct session *, uint32_t);	/* listed, with so many unique-ids that are none */
+void	 report_session(struct session *);	/* log line, record state, next poll */
+
+/* commit.c */
+int	 commit_receipt(const struct msg_receipt *);
+int	 commit_note(const struct msg_note *);
+int	 commit_rcpt(const struct msg_rcpt *);
+int	 commit_batch(const struct msg_batch *);
+int	 commit_settled(uint32_t batch);
+void	 commit_moved(int64_t pending);
+void	 commit_reset(void);			/* the deliverer died */
+int	 commit_blocked(void);			/* 1: the store does not take commits */
+int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
+uint32_t commit_pending(void);
+
+/* poll/defer.c: commit_relay_tried() is in relay.h */
+void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
+void	 commit_undefer(const struct session *);	/* it waits no longer */
+
+/* replay.c: a deliverer's start */
+void	 replay_begin(struct child *);
+int	 replay_told(const struct msg_replayed *, int started);	/* 0, or -1: no such row */
+void	 replay_end(int durable);
+
+/* capa.c */
+int	 capa_skipped(const struct task *);
+int	 capa_again(struct session *);
+
+/* budget.c: how many messages all sessions together have listed. */
+#define BUDGET_MESSAGES		(2 * PROTO_MSGS_MAX)
+#define BUDGET_SMALL		4096	/* a session of no more than that never waits, and does not count */
+
+int	 budget_take(struct session *, uint32_t messages);
+void	 budget_listed(const struct session *);
+void	 budget_reason(const struct session *, char *, size_t);
+
+extern const struct rule	 template_rules[], fetch_rules[], deliverer_rules[];	/* link_fetcher.c, link_deliverer.c */
+extern const size_t	 template_nrules, fetch_nrules, deliverer_nrules;
+void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
 #endif

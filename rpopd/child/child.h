@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC */
+/* The other processes: their start, their end, what they may log, and the directories they are shut into. */
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <event.h>
+#include <stdint.h>
+
+#include "common/log.h"
+#include "common/ipc/link.h"
+#include "common/ipc/proto.h"
+#include "common/ipc/rules.h"
+
+struct config;
+struct imsg;
+struct options;
+
+#define TEMPLATE_SESSIONS	1000	/* processes forked from one template before it is re-exec'd */
+
+/* --- childlog.c: log lines of the other processes, and how many of them there may be --- */
+
+enum log_peer { LOG_PEER_SESSION, LOG_PEER_CHILD, LOG_PEER_ALL };
+
+/* What one peer may still write; zeroed at first. */
+struct log_budget {
+	int64_t		 since;		/* monotonic ms: begin of the window */
+	uint32_t	 left[2];	/* lines, details */
+	uint32_t	 lost;		/* left out since that was last said */
+	int		 begun;
+};
+
+int	 childlog(const char *who, enum log_peer, struct log_budget *, struct imsg *);
+void	 childlog_lost(const char *who, struct log_budget *);
+
+/* One child process. */
+enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_MAX };
+
+struct child {
+	LIST_ENTRY(child)	 entry;
+	enum role		 role;
+	pid_t			 pid;
+	struct link		 link;
+	int			 ready;		/* said IMSG_READY (and RECOVERED, the deliverer) */
+	int			 feeding;	/* the deliverer is being sent a routing table */
+	int			 retiring;	/* takes no new work; let go when users is 0 */
+	uint32_t		 users;		/* sessions and the like that depend on it */
+	uint32_t		 served;	/* by a template: how many it has forked */
+	int			 reaped;
+	struct log_budget	 log;
+};
+LIST_HEAD(children, child);
+extern struct children	 child_list;		/* all of them, those that are let go, too */
+extern struct child	*child_of[ROLE_MAX];	/* the one of each role that gets new work; NULL: none, or see child_current() */
+
+/* child.c */
+int	 child_installed(char *err, size_t errsize);
+void	 child_start_all(void);
+void	 child_optional(void);			/* oauth, sender: start what the store needs now, let go what it does not */
+struct child *child_current(enum role);		/* NULL: not ready */
+int	 child_hopeless(enum role);			/* 1: it has died too often without ever having been ready */
+void	 child_use(struct child *);
+void	 child_release(struct child *);
+void	 child_soon(enum role);		/* one that waits to be started waits no longer */
+void	 child_retire(enum role);		/* a fresh one takes over, the old one goes when unused */
+void	 child_sigchld(void);
+void	 child_shutdown(void);
+const char *child_name(enum role);
+int	 child_log(void *, struct imsg *);	/* handlers every child's table shares */
+int	 child_ready(void *, struct imsg *);
+void	 child_set_ready(struct child *);
+void	 child_log_level(enum log_level);	/* ours and every child's from now on */
+
+extern const struct rule	 dialer_rules[];		/* dial.c */
+extern const size_t	 dialer_nrules;
+void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
+
+/* jail.c */
+int	 jail_prepare(const struct options *, const struct config *, char *err, size_t errsize);
+int	 jail_rundir(const struct options *, char *err, size_t errsize);
+int	 jail_refresh(const struct options *, const struct config *, char *err, size_t errsize);	/* how many changed; -1 */
+
+/* watch.c */
+void	 watch_dialer_starts(void);
+void	 watch_look(int tls_failed);
+
+/* --- worker.c --- */
+
+/*
+ * A process that a template has forked for one token request or one connection to a next hop, and the channel to it: over that
+ * alone go its secrets, and its word counts for that one piece of work.
+ *
+ *	WORKS	has an owner, who waits for what it says
+ *	LEFT	its owner has what he wanted: it is to end by itself, within WORKER_GRACE
+ *	LOST	it has died, or was killed because it broke the rules
+ *	KILLED	likewise, because its owner wished so or its template died
+ *
+ * It is freed when the template has told its end and its channel is closed.
+ */
+enum worker_state { WORKER_WORKS, WORKER_LEFT, WORKER_LOST, WORKER_KILLED };
+
+struct worker {
+	LIST_ENTRY(worker)	 entry;
+	struct child		*template;
+	uint32_t		 id;		/* what the template knows it by */
+	enum worker_state	 state;
+	struct link		 link;
+	struct log_budget	 log;
+	int			 exited;	/* and how: */
+	uint32_t		 signaled, code;	/* as struct msg_fork_exit has it */
+	struct event		 clock;
+	void			(*died)(void *);
+	void			*arg;		/* the owner; NULL: he has left */
+	char			 label[PROTO_TEXT_SIZE];	/* for logs: what it works for */
+};
+
+/* The template of that role that takes one more, or NULL: it is not ready, or has too many. */
+struct child	*worker_template(enum role);
+/* died(arg) is called once, from the event loop, if its channel ends ahead of worker_leave().  NULL and errno: not started. */
+struct worker	*worker_start(struct child *template, uint32_t id, const char *label, const struct rule *, size_t nrules,
+		    void (*died)(void *), void *arg);
+void		 worker_leave(struct worker *);	/* by its owner, who forgets it; from a handler of its channel, too */
+void		 worker_kill(struct worker *);	/* its end follows */
+int		 worker_log(void *, struct imsg *);	/* handler of IMSG_LOG */
+void		 worker_log_level(uint32_t level);	/* of all */
+void		 worker_template_died(const struct child *);
+
+/* What a template says whose forks are workers. */
+extern const struct rule	 worker_rules[];
+extern const size_t		 worker_nrules;
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+/* The control socket, and what is answered there. */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <sys/types.h>
+
+#include <stdint.h>
+
+#include "common/ipc/link.h"
+#include "common/ipc/proto.h"
+#include "common/ipc/rules.h"
+
+struct client;
+struct imsg;
+struct link;
+
+/* control.c */
+int	 control_listen(const char *rundir, char *err, size_t errsize);
+void	 control_close(void);
+/* For control/queue.c: the client of a handler. */
+int	 control_allowed(void *client, struct imsg *, int root);	/* 0: the reply is out */
+void	 control_reply(void *client, int ok, const char *text);
+struct link *control_link(void *client);
+void	 control_busy(void *client, void (*drained)(void *));	/* an answer in parts has begun, or (NULL) it is complete */
+
+/* control/queue.c */
+int	 control_queue(void *, struct imsg *);
+int	 control_move(void *, struct imsg *);
+int	 control_retry(void *, struct imsg *);
+int	 control_quarantine(void *, struct imsg *);
+void	 control_queue_gone(void *client);
+int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
+int	 control_aside_done(const struct msg_aside_done *);	/* 0, or -1: nobody asked */
+void	 control_queue_reset(void);		/* the deliverer died */
+/* control/lines.c */
+int	 control_explain(void *, struct imsg *);
+int	 control_route(void *, struct imsg *);
+void	 control_line(struct client *, const char *);
+void	 control_lines_end(struct client *, const char *failure);	/* NULL: it is complete */
+
+/* explain.c: 0, the lines are out; or -1 with a sentence */
+int	 explain(struct client *, const struct ctl_explain *, char *err, size_t errsize);
+
+/* ask.c */
+int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
+int	 ask_told(const struct msg_told *);
+void	 ask_abandon(const struct client *);
+void	 ask_reset(void);
+
+/* control/forget.c */
+int	 control_forget(void *, struct imsg *);
+int	 forget_record(const char *name, char *text, size_t size);
+
+/* control/wait.c: 0: begun, 1: not yet, -1: never; with a sentence, which refuse gets in the end */
+typedef int (*control_begin)(struct client *, const char *, char *err, size_t errsize);
+typedef void (*control_refuse)(struct client *, const char *);
+void	 control_wait(struct client *, const char *name, control_begin, control_refuse);
+void	 control_wait_gone(const struct client *);
+
+/* control/try.c */
+int	 control_try(void *, struct imsg *);
+void	 control_tried(struct client *, const struct ctl_tried *);
+void	 control_tried_end(struct client *, int ok, const char *);
+
+#endif
