@@ -230,7 +230,7 @@ commit_moved(int64_t pending)
 	commit_later(&flush, commit_flush, 1);
 }
 
-/* The renames of a batch are durable: its pending rows may go.  -1: no such batch. */
+/* The renames of a batch are durable: its pending rows may go, and a daemon that waited for nothing else ends.  -1: no such batch. */
 int
 commit_settled(uint32_t id)
 {
@@ -248,6 +248,7 @@ commit_settled(uint32_t id)
 	HOOK("master.settled");
 	settles = 1;
 	commit_later(&flush, commit_flush, 1);
+	rpopd_maybe_exit();
 	return (0);
 }
 
@@ -528,6 +529,7 @@ commit_flush(int fd, short event, void *arg)
 	(void)fd;
 	(void)event;
 	(void)arg;
+	HOOK("master.flush");
 	if (settles && state_flush() == 0)
 		settles = 0;
 	rpopd_maybe_exit();

@@ -203,3 +203,12 @@ def test_single_run_ends_if_the_replay_is_deadly(personal, pop3):
     personal.once()
     assert personal.once().code == 0
     assert personal.idents() == {"example.org/anna": ["m1", "n0", "n1", "n2", "n3"]}
+
+
+def test_single_run_ends_with_its_last_move(personal, pop3):
+    """When the last move is durable and nothing else is awaited, a single run ends: the timer that drops such rows later is not met."""
+    server = pop3(messages=[corpus.mail("m%d" % i) for i in range(3)])
+    personal.record("anna@example.org", "isp", server)
+    assert personal.once("-K", "rpopd:master.flush", hooks=True).code == 0
+    assert personal.idents() == {"example.org/anna": ["m0", "m1", "m2"]}
+    assert personal.state("SELECT count(*) FROM pending") == [(0,)]

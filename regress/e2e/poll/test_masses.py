@@ -59,7 +59,7 @@ def test_answers_all_the_time(personal, mass, n, ending, fresh):
     asker.start()
     try:
         ended(personal, server, 1)
-        assert files(personal) == n - 1 + others
+        rigs.wait_for(lambda: files(personal) == n - 1 + others, "every message in its place")
         server.behaviour.ending = "honest"
         personal.ctl("poll", "all")
         ended(personal, server, 2)
