@@ -271,7 +271,7 @@ def flood(s, data, most):
 
 def ctl_type(name):
     """The number of a message, from the header that both sides are made of."""
-    with open(os.path.join(rigs.REPO, "common", "proto.h")) as f:
+    with open(os.path.join(rigs.REPO, "common", "ipc", "proto.h")) as f:
         text = re.search(r"enum imsg_type \{(.*?)\n\};", f.read(), re.S).group(1)
     return re.findall(r"^\t(IMSG_\w+)", text, re.M).index(name)
 

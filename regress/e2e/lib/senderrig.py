@@ -21,7 +21,7 @@ LMTP, SMTP = 1, 2
 TLS, STLS, NONE = 1, 2, 3
 RESULTS = {1: "accepted", 2: "temp", 3: "perm", 4: "doubt"}
 
-with open(os.path.join(rigs.REPO, "common", "proto.h")) as header:
+with open(os.path.join(rigs.REPO, "common", "ipc", "proto.h")) as header:
     PROTO = header.read()
 TYPES = {name: i for i, name in enumerate(re.findall(r"^\t(IMSG_\w+)", PROTO.split("enum imsg_type {")[1].split("};")[0], re.M))}
 WHYS = re.sub(r"/\*.*?\*/", "", PROTO.split("enum fail_why {")[1].split("};")[0])
