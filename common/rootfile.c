@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "compat.h"
+#include "hex.h"
 #include "rootfile.h"
 
 #define ROOTFILE_FIRST	"rpopd mail root 1\n"
@@ -26,7 +27,6 @@
 #define ROOTFILE_AT_COUNT	(ROOTFILE_AT_ID + ROOTFILE_ID_LEN * 2 + sizeof("\ncounter ") - 1)
 #define ROOTFILE_HEAD	(ROOTFILE_AT_COUNT + ROOTFILE_DIGITS + 1)	/* octets of the three lines */
 
-static int	 rootfile_hex(const char *, uint8_t *);
 static int	 rootfile_digits(const char *, uint64_t *);
 
 int
@@ -43,8 +43,8 @@ rootfile_read(int fd, struct rootfile *f)
 	text[n] = '\0';
 	if (!S_ISREG(st.st_mode) || (size_t)n < ROOTFILE_HEAD || memcmp(text, ROOTFILE_FIRST, sizeof(ROOTFILE_FIRST) - 1) != 0 ||
 	    memcmp(text + ROOTFILE_AT_ID - 9, "identity ", 9) != 0 || memcmp(text + ROOTFILE_AT_COUNT - 9, "\ncounter ", 9) != 0 ||
-	    rootfile_hex(text + ROOTFILE_AT_ID, f->identity) == -1 || rootfile_digits(text + ROOTFILE_AT_COUNT, &f->counter) == -1 ||
-	    text[ROOTFILE_HEAD - 1] != '\n')
+	    hex_decode(f->identity, ROOTFILE_ID_LEN, text + ROOTFILE_AT_ID) == -1 ||
+	    rootfile_digits(text + ROOTFILE_AT_COUNT, &f->counter) == -1 || text[ROOTFILE_HEAD - 1] != '\n')
 		return (-1);
 	if ((end = strchr(text + ROOTFILE_HEAD, '\n')) != NULL)
 		*end = '\0';
@@ -59,12 +59,12 @@ int
 rootfile_write(int fd, const struct rootfile *f)
 {
 	char	 text[ROOTFILE_HEAD + ROOTFILE_HOLDER + 2];
-	int	 i, n;
+	char	 identity[2 * ROOTFILE_ID_LEN];
+	int	 n;
 
-	n = snprintf(text, sizeof(text), ROOTFILE_FIRST "identity ");
-	for (i = 0; i < ROOTFILE_ID_LEN; i++)
-		n += snprintf(text + n, sizeof(text) - n, "%02x", f->identity[i]);
-	n += snprintf(text + n, sizeof(text) - n, "\ncounter %020" PRIu64 "\n%s\n", f->counter, f->holder);
+	hex_encode(identity, f->identity, ROOTFILE_ID_LEN);
+	n = snprintf(text, sizeof(text), ROOTFILE_FIRST "identity %.*s\ncounter %020" PRIu64 "\n%s\n", (int)sizeof(identity), identity,
+	    f->counter, f->holder);
 	if (lseek(fd, 0, SEEK_SET) == -1 || ftruncate(fd, 0) == -1)
 		return (-1);
 	errno = ENOSPC;
@@ -95,21 +95,6 @@ rootfile_counter(int fd, uint64_t counter)
 		return (-1);
 	errno = ENOSPC;
 	return (write(fd, text, ROOTFILE_DIGITS) == ROOTFILE_DIGITS ? 0 : -1);
-}
-
-static int
-rootfile_hex(const char *p, uint8_t *id)
-{
-	static const char	 digits[] = "0123456789abcdef";
-	const char		*high, *low;
-	int			 i;
-
-	for (i = 0; i < ROOTFILE_ID_LEN; i++, p += 2) {
-		if (p[0] == '\0' || p[1] == '\0' || (high = strchr(digits, p[0])) == NULL || (low = strchr(digits, p[1])) == NULL)
-			return (-1);
-		id[i] = (high - digits) << 4 | (low - digits);
-	}
-	return (0);
 }
 
 static int

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/compat.h"
+#include "common/hex.h"
 #include "deliverer.h"
 
 #define HMAC_BLOCK	64
@@ -20,7 +21,6 @@ void
 mark_make(const uint8_t key[PROTO_DIGEST_LEN], int64_t mailbox, const struct identity *id, char mark[MARK_SIZE])
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
-	static const char	 hex[] = "0123456789abcdef";
 	uint8_t			 text[sizeof("rpopd mark") + 8 + PROTO_DIGEST_LEN] = "rpopd mark", mac[PROTO_DIGEST_LEN];
 	size_t			 i;
 
@@ -31,11 +31,8 @@ mark_make(const uint8_t key[PROTO_DIGEST_LEN], int64_t mailbox, const struct ide
 		text[sizeof("rpopd mark") + i] = (uint64_t)mailbox >> (56 - 8 * i);
 	identity_header(id, text + sizeof("rpopd mark") + 8);
 	mark_hmac(key, PROTO_DIGEST_LEN, text, sizeof(text), mac);
-	for (i = 0; i < sizeof(mac); i++) {
-		mark[2 * i] = hex[mac[i] >> 4];
-		mark[2 * i + 1] = hex[mac[i] & 15];
-	}
-	mark[2 * i] = '\0';
+	hex_encode(mark, mac, sizeof(mac));
+	mark[2 * sizeof(mac)] = '\0';
 }
 
 /* 1: this mark stands in one of the message's fields. */

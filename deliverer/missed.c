@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "common/compat.h"
+#include "common/hex.h"
 #include "common/log.h"
 #include "deliverer.h"
 
@@ -58,7 +59,6 @@ missed_add(struct missed *m, const uint8_t *text, size_t len)
 int
 missed_who(const struct missed *m, const char *dir, char *who, size_t size)
 {
-	static const char	 hex[] = "0123456789abcdef";
 	uint8_t			 digest[SHA256_DIGEST_LENGTH];
 	char			*sorted[MISSED_MAX], lower;
 	SHA2_CTX		 ctx;
@@ -80,11 +80,8 @@ missed_who(const struct missed *m, const char *dir, char *who, size_t size)
 	}
 	SHA256Final(digest, &ctx);
 	who[n++] = '\n';
-	for (i = 0; i < sizeof(digest); i++) {
-		who[n++] = hex[digest[i] >> 4];
-		who[n++] = hex[digest[i] & 15];
-	}
-	who[n] = '\0';
+	hex_encode(who + n, digest, sizeof(digest));
+	who[n + 2 * sizeof(digest)] = '\0';
 	return (0);
 }
 

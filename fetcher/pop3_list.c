@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 
 #include "common/compat.h"
+#include "common/hex.h"
 #include "common/hook.h"
 #include "pop3.h"
 
@@ -192,19 +193,15 @@ stat_tell(struct pop3 *p, int has_uidl)
 static int
 uid_derive(struct pop3 *p, const uint8_t **uid, size_t *uidlen, uint8_t *derived)
 {
-	static const char	 hex[] = "0123456789abcdef";
-	uint8_t			 digest[PROTO_DIGEST_LEN];
-	size_t			 i, n = strlen(PROTO_UID_DERIVED);
+	uint8_t	 digest[PROTO_DIGEST_LEN];
+	size_t	 n = strlen(PROTO_UID_DERIVED);
 
 	if (*uidlen == 0 || EVP_Digest(*uid, *uidlen, digest, NULL, stream_sha256(), NULL) != 1)
 		return (1);
 	memcpy(derived, PROTO_UID_DERIVED, n);
-	for (i = 0; i < sizeof(digest); i++) {
-		derived[n++] = (uint8_t)hex[digest[i] >> 4];
-		derived[n++] = (uint8_t)hex[digest[i] & 15];
-	}
+	hex_encode(derived + n, digest, sizeof(digest));
 	*uid = derived;
-	*uidlen = n;
+	*uidlen = n + 2 * sizeof(digest);
 	p->derived++;
 	return (0);
 }

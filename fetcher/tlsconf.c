@@ -12,6 +12,7 @@
 #include <tls.h>
 
 #include "common/compat.h"
+#include "common/hex.h"
 #include "common/log.h"
 #include "fetcher.h"
 
@@ -178,18 +179,8 @@ tlsconf_pinned(const struct msg_fetch_start *start, const char *hash, char *text
 static int
 hex_digest(const char *s, uint8_t *digest)
 {
-	static const char	 digits[] = "0123456789abcdef";
-	const char		*p;
-	size_t			 i;
-
 	if (strncmp(s, HASH_NAME, strlen(HASH_NAME)) != 0)
 		return (-1);
 	s += strlen(HASH_NAME);
-	if (strlen(s) != 2 * PROTO_DIGEST_LEN || strspn(s, digits) != 2 * PROTO_DIGEST_LEN)
-		return (-1);
-	for (i = 0; i < 2 * PROTO_DIGEST_LEN; i++) {
-		p = strchr(digits, s[i]);
-		digest[i / 2] = (uint8_t)(i % 2 == 0 ? (p - digits) << 4 : digest[i / 2] | (p - digits));
-	}
-	return (0);
+	return (strlen(s) == 2 * PROTO_DIGEST_LEN ? hex_decode(digest, PROTO_DIGEST_LEN, s) : -1);
 }

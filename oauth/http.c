@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/hex.h"
 #include "oauth.h"
 
 static int	 http_wrong(struct http *, const char *);
@@ -224,7 +225,7 @@ http_chunk_size(struct http *h)
 	if (digits == 0 || (p[digits] != '\0' && strchr("; \t", p[digits]) == NULL))
 		return (http_wrong(h, "a malformed chunk size"));
 	for (; digits > 0; p++, digits--) {
-		n = n * 16 + (size_t)(*p <= '9' ? *p - '0' : (*p | 0x20) - 'a' + 10);
+		n = n * 16 + (size_t)hex_digit(*p);
 		if (n > HTTP_BODY_MAX)
 			return (http_wrong(h, "the response is too long"));
 	}

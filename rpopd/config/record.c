@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/compat.h"
+#include "common/hex.h"
 #include "rpopd/sched/sched.h"
 #include "config_int.h"
 
@@ -17,7 +18,6 @@ static void	 rpop_secret(struct load *, sqlite3_stmt *, const struct record *);
 static void	 secret_sound(struct load *, sqlite3_stmt *, const char *, int, int64_t);
 static int	 rpop_tls(struct load *, sqlite3_stmt *, struct record *);
 static int	 rpop_pins(struct load *, sqlite3_stmt *, struct record *, const char *);
-static int	 digittoint(int);
 static void	 rpop_numbers(struct load *, sqlite3_stmt *, struct record *);
 static void	 rpop_mode(struct load *, sqlite3_stmt *, struct record *);
 static void	 rpop_envelope(struct load *, sqlite3_stmt *, struct record *);
@@ -233,7 +233,7 @@ rpop_pins(struct load *ld, sqlite3_stmt *st, struct record *r, const char *text)
 	for (i = 0; i < len && n < sizeof(pins); i += 2) {
 		if (n % PROTO_DIGEST_LEN == 0 && n > 0 && text[i++] != ' ')
 			break;
-		if ((high = digittoint(text[i])) == -1 || (low = digittoint(text[i + 1])) == -1)
+		if ((high = hex_digit(text[i])) == -1 || (low = hex_digit(text[i + 1])) == -1)
 			break;
 		pins[n++] = high << 4 | low;
 	}
@@ -243,17 +243,6 @@ rpop_pins(struct load *ld, sqlite3_stmt *st, struct record *r, const char *text)
 	}
 	r->npins = n / PROTO_DIGEST_LEN;
 	return ((r->pins = (const uint8_t *)arena_add(&ld->c->arena, (const char *)pins, n)) == NULL ? -1 : 0);
-}
-
-static int
-digittoint(int c)
-{
-	static const char	 hex[] = "0123456789abcdef";
-	const char		*p;
-
-	if (c >= 'A' && c <= 'F')
-		c += 'a' - 'A';
-	return (c != '\0' && (p = strchr(hex, c)) != NULL ? p - hex : -1);
 }
 
 /* Flags and limits; NULL is no limit. */

@@ -3,28 +3,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/hex.h"
 #include "state.h"
 
 #define PREFIX		"sha256:"
 #define PREFIX_LEN	(sizeof(PREFIX) - 1)
 #define HEX_LEN		(2 * PROTO_DIGEST_LEN)
 
-static const char	 hex[] = "0123456789abcdef";
-
 /* n tells messages of the same digest apart.  Returns the length, 0: n is too large. */
 size_t
 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n)
 {
 	char	 number[16];
-	size_t	 i, len;
+	size_t	 len;
 
 	if ((len = snprintf(number, sizeof(number), ":%u", n)) > STATE_KEY_MAX - PREFIX_LEN - HEX_LEN)
 		return (0);
 	memcpy(key, PREFIX, PREFIX_LEN);
-	for (i = 0; i < PROTO_DIGEST_LEN; i++) {
-		key[PREFIX_LEN + 2 * i] = hex[digest[i] >> 4];
-		key[PREFIX_LEN + 2 * i + 1] = hex[digest[i] & 15];
-	}
+	hex_encode(key + PREFIX_LEN, digest, PROTO_DIGEST_LEN);
 	memcpy(key + PREFIX_LEN + HEX_LEN, number, len);
 	return (PREFIX_LEN + HEX_LEN + len);
 }
@@ -61,16 +57,7 @@ digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *las
 int
 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN])
 {
-	const char	*high, *low;
-	size_t		 i;
-
 	if (len < PREFIX_LEN + HEX_LEN || memcmp(key, PREFIX, PREFIX_LEN) != 0)
 		return (-1);
-	for (i = 0, key += PREFIX_LEN; i < PROTO_DIGEST_LEN; i++) {
-		if (key[2 * i] == '\0' || key[2 * i + 1] == '\0' || (high = strchr(hex, key[2 * i])) == NULL ||
-		    (low = strchr(hex, key[2 * i + 1])) == NULL)
-			return (-1);
-		digest[i] = (high - hex) << 4 | (low - hex);
-	}
-	return (0);
+	return (hex_decode(digest, PROTO_DIGEST_LEN, key + PREFIX_LEN));
 }

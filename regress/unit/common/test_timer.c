@@ -91,5 +91,5 @@ main(void)
 		cmocka_unit_test_setup(set_anew_and_stopped, setup),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return (cmocka_run_group_tests(tests, NULL, NULL));
 }
