@@ -7,21 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <md5.h>
+
 #include "common/compat.h"
+#include "common/hex.h"
 #include "common/log.h"
 #include "pop3.h"
 
-#define RESPONSE_MAX	16000	/* octets of base64: a token, a user and a host at their longest */
+#define AUTH_LINE_MAX	255	/* octets of an AUTH command with initial response (RFC 5034 section 4), line end included */
 
 static int	 login_reads_ahead(const struct reply *);
 static int	 login_begin(struct pop3 *);
 static int	 login_go(struct pop3 *);
 static int	 login_follow(struct pop3 *);
-static int	 sasl_open(struct pop3 *);
-static int	 sasl_prepare(struct pop3 *, const uint8_t *, size_t);
-static int	 sasl_respond(struct pop3 *, enum pop3_cmd);
-static int	 sasl_more(struct pop3 *, int, const uint8_t *, size_t);
-static int	 sasl_cancel(struct pop3 *, enum fail_why, const char *);
+static int	 login_sasl(struct pop3 *);
+static int	 login_respond(struct pop3 *, enum pop3_cmd);
+static int	 login_ascii(const char *);
+static int	 line_add(struct buf *, const char *, const void *, size_t);
+static int	 apop_add(struct buf *, const char *, const char *, const void *, size_t);
 static void	 secret_wipe(struct pop3 *);
 
 void
@@ -30,20 +33,20 @@ login_init(struct pop3 *p)
 	struct login	*l = &p->login;
 
 	offer_init(&p->offer);
-	l->cred.user = p->start->user;
-	l->cred.host = p->start->host;
-	l->cred.port = p->start->port;
-	l->cred.secret = p->secret;
-	l->cred.len = p->secretlen;
-	buf_init(&l->response, RESPONSE_MAX);
+	sasl_line_init(&l->sasl, &p->mask, "server");
+	l->sasl.lenient = 1;
+	l->sasl.cred.user = p->start->user;
+	l->sasl.cred.host = p->start->host;
+	l->sasl.cred.port = p->start->port;
+	l->sasl.cred.secret = p->secret;
+	l->sasl.cred.len = p->secretlen;
 }
 
 /* The login is over, one way or the other: nothing of the credential stays. */
 void
 login_end(struct pop3 *p)
 {
-	sasl_end(&p->login.sasl);
-	buf_free(&p->login.response);	/* wipes */
+	sasl_line_end(&p->login.sasl);
 	secret_wipe(p);
 	p->mask.runs = 0;
 }
@@ -52,31 +55,26 @@ login_end(struct pop3 *p)
 int
 login_write(struct pop3 *p, enum pop3_cmd cmd)
 {
-	struct login	*l = &p->login;
-	const char	*name;
-	int		 r;
+	struct sasl_line	*x = &p->login.sasl;
+	int			 r;
 
 	switch (cmd) {
 	case CMD_USER:
-		return (auth_plain(&p->out, "USER", p->start->user, strlen(p->start->user)));
+		return (line_add(&p->out, "USER", p->start->user, strlen(p->start->user)));
 	case CMD_PASS:
-		r = auth_plain(&p->out, "PASS", p->secret, p->secretlen);
+		r = line_add(&p->out, "PASS", p->secret, p->secretlen);
 		secret_wipe(p);
 		break;
 	case CMD_APOP:
-		r = auth_apop(&p->out, p->start->user, p->challenge, p->secret, p->secretlen);
+		r = apop_add(&p->out, p->start->user, p->challenge, p->secret, p->secretlen);
 		secret_wipe(p);
 		break;
 	case CMD_AUTH:
-		name = sasl_name(l->mech);
-		if (!l->on_line)
-			return (auth_plain(&p->out, "AUTH", name, strlen(name)));
-		r = buf_add(&p->out, "AUTH ", 5) == -1 || (buf_len(&l->response) == 0 ? auth_plain(&p->out, name, "=", 1) :
-		    auth_plain(&p->out, name, buf_data(&l->response), buf_len(&l->response))) == -1 ? -1 : 0;
+		if ((r = sasl_line_auth(x, &p->out)) == -1 || !x->on_line)
+			return (r);
 		break;
 	case CMD_RESPONSE:
-		if ((r = buf_add(&p->out, buf_data(&l->response), buf_len(&l->response))) == 0)
-			r = buf_add(&p->out, "\r\n", 2);
+		r = sasl_line_response(x, &p->out);
 		break;
 	default:
 		return (-1);
@@ -236,16 +234,16 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	if (!r->ok) {
 		why = pop3_reply_why(r, WHY_AUTH);
 		pop3_text(p, text, sizeof(text), r);
-		if (l->sasl.refusallen == 0 && why == WHY_AUTH && !p->start->token)
+		if (l->sasl.exchange.refusallen == 0 && why == WHY_AUTH && !p->start->token)
 			return (pop3_fail(p, why, "%s: %.90s (as %.40s by %s: check auth_name and password; some providers want an "
 			    "application password)", words[why], text, auth_mask_text(&p->mask, more, sizeof(more),
 			    (const uint8_t *)p->start->user, strlen(p->start->user)), auth_mech_str(l->mech)));
-		if (l->sasl.refusallen == 0)
+		if (l->sasl.exchange.refusallen == 0)
 			return (pop3_fail(p, why, "%s: %s", words[why], text));
 		return (pop3_fail(p, why, "%s: %s; of the token: %s", words[why], text,
-		    auth_mask_text(&p->mask, more, sizeof(more), l->sasl.refusal, l->sasl.refusallen)));
+		    auth_mask_text(&p->mask, more, sizeof(more), l->sasl.exchange.refusal, l->sasl.exchange.refusallen)));
 	}
-	if (l->sasl.mech != NULL && !l->sasl.done)
+	if (l->sasl.exchange.mech != NULL && !l->sasl.exchange.done)
 		return (pop3_fail(p, WHY_PROTO,
 		    "the server said +OK before the exchange was over; it did not prove that it knows the password"));
 	log_debug("logged in (%s)", auth_mech_str(l->mech));
@@ -255,28 +253,22 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 }
 
 int
-login_auth_more(struct pop3 *p, const uint8_t *text, size_t len)
-{
-	return (sasl_more(p, 1, text, len));
-}
-
-int
 login_more(struct pop3 *p, const uint8_t *text, size_t len)
 {
-	return (sasl_more(p, 0, text, len));
+	return (sasl_line_challenge(&p->login.sasl, text, len) == -1 ? pop3_queue(p, CMD_CANCEL, 0) : login_respond(p, CMD_RESPONSE));
 }
 
 /* The server has heard the "*"; whatever it says, the reason for it is what counts. */
 int
 login_cancelled(struct pop3 *p, uint32_t msgno __unused, const struct reply *r __unused)
 {
-	return (pop3_fail(p, p->login.why, "%s", p->login.text));
+	return (pop3_fail(p, p->login.sasl.exchange.why, "%s", p->login.sasl.exchange.text));
 }
 
 int
 login_cancelled_more(struct pop3 *p, const uint8_t *text __unused, size_t len __unused)
 {
-	return (pop3_fail(p, p->login.why, "%s", p->login.text));
+	return (pop3_fail(p, p->login.sasl.exchange.why, "%s", p->login.sasl.exchange.text));
 }
 
 /* After the login LOGIN-DELAY and EXPIRE are this user's (RFC 2449 section 6.5, 6.7). */
@@ -308,7 +300,7 @@ static int
 login_begin(struct pop3 *p)
 {
 	pop3_enter(p, POP3_LOGIN);
-	if (p->caps & CAPA_UTF8_USER && !auth_ascii(p->start->user))
+	if (p->caps & CAPA_UTF8_USER && !login_ascii(p->start->user))
 		return (pop3_queue(p, CMD_UTF8, 0));
 	return (login_go(p));
 }
@@ -331,7 +323,7 @@ login_go(struct pop3 *p)
 		r = pop3_queue(p, CMD_APOP, 0);
 		break;
 	default:
-		return (sasl_open(p));
+		return (login_sasl(p));
 	}
 	return (r == 0 && pop3_pipelines(p) && p->login.ahead ? login_follow(p) : r);
 }
@@ -348,97 +340,77 @@ login_follow(struct pop3 *p)
 	return (pop3_pipelines(p) ? pop3_survey(p) : 0);
 }
 
-/* AUTH, with the initial response if there is one and the line is not too long for it. */
+/* Send AUTH, with the initial response if there is one and the line is not too long for it. */
 static int
-sasl_open(struct pop3 *p)
+login_sasl(struct pop3 *p)
 {
-	struct login	*l = &p->login;
+	struct sasl_line	*x = &p->login.sasl;
 
 	p->mask.runs = 1;
-	if (sasl_begin(&l->sasl, l->mech, &l->cred) == -1)
-		return (pop3_fail(p, l->sasl.why, "%s", l->sasl.text));
-	if (!sasl_initial(&l->sasl))
-		return (pop3_queue(p, CMD_AUTH, 0));
-	if (sasl_prepare(p, (const uint8_t *)"", 0) == -1)
-		return (pop3_fail(p, l->sasl.why, "%s", l->sasl.text));
-	l->waiting = 1;
-	l->on_line = strlen("AUTH  \r\n") + strlen(sasl_name(l->mech)) + buf_len(&l->response) <= AUTH_LINE_MAX;
-	return (l->on_line ? sasl_respond(p, CMD_AUTH) : pop3_queue(p, CMD_AUTH, 0));
+	if (sasl_line_begin(x, p->login.mech, AUTH_LINE_MAX) == -1)
+		return (pop3_fail(p, x->exchange.why, "%s", x->exchange.text));
+	return (x->on_line ? login_respond(p, CMD_AUTH) : pop3_queue(p, CMD_AUTH, 0));
 }
 
-/* The next response, in base64.  0, or -1: l->sasl says why. */
+/*
+ * Send the command or the line that has the next response.  A refusal of a token comes as a challenge, which has to be answered:
+ * behind the response with a token nothing is sent ahead.
+ */
 static int
-sasl_prepare(struct pop3 *p, const uint8_t *challenge, size_t len)
-{
-	struct login	*l = &p->login;
-	struct buf	 raw;
-	int		 r = -1;
-
-	buf_free(&l->response);
-	buf_init(&raw, RESPONSE_MAX);
-	if (sasl_step(&l->sasl, challenge, len, &raw) != SASL_FAILED) {
-		r = base64_encode(&l->response, buf_data(&raw), buf_len(&raw));
-		if (r == 0 && buf_len(&l->response) > 0)
-			auth_mask_set(&p->mask, MASK_SENT, buf_data(&l->response), buf_len(&l->response));
-		if (r == -1) {
-			l->sasl.why = WHY_LOCAL_TEMP;
-			strlcpy(l->sasl.text, "out of memory", sizeof(l->sasl.text));
-		}
-	}
-	buf_free(&raw);		/* wipes */
-	return (r);
-}
-
-/* Sends the response that is ready.  A refused token is told in a challenge: nothing may be behind it. */
-static int
-sasl_respond(struct pop3 *p, enum pop3_cmd cmd)
+login_respond(struct pop3 *p, enum pop3_cmd cmd)
 {
 	struct login	*l = &p->login;
 
 	if (pop3_queue(p, cmd, 0) == -1)
 		return (-1);
-	if (l->sasl.done && !l->waiting)
+	if (l->sasl.exchange.done && !l->sasl.waiting)
 		secret_wipe(p);
-	return (l->sasl.done && !p->start->token && pop3_pipelines(p) && l->ahead ? login_follow(p) : 0);
-}
-
-/*
- * "+": the server asks.  What stood on the AUTH line and was passed over is said again.  When the client speaks first, the text of
- * the first challenge means nothing.
- */
-static int
-sasl_more(struct pop3 *p, int first, const uint8_t *text, size_t len)
-{
-	struct login	*l = &p->login;
-	uint8_t		 challenge[REPLY_LINE_MAX];
-	ssize_t		 n = 0;
-
-	if (++l->rounds > SASL_ROUNDS)
-		return (sasl_cancel(p, WHY_PROTO, "the server's questions do not end"));
-	if (l->waiting && (!l->on_line || l->sasl.done || len == 0)) {
-		l->waiting = 0;
-		return (sasl_respond(p, CMD_RESPONSE));
-	}
-	l->waiting = 0;
-	if ((!first || l->on_line || !sasl_speaks_first(&l->sasl)) &&
-	    (n = base64_decode(challenge, sizeof(challenge), text, len)) == -1)
-		return (sasl_cancel(p, WHY_PROTO, "the server's challenge is not base64"));
-	if (sasl_prepare(p, challenge, (size_t)n) == -1)
-		return (sasl_cancel(p, l->sasl.why, l->sasl.text));
-	return (sasl_respond(p, CMD_RESPONSE));
-}
-
-/* RFC 5034: "*" takes an exchange back.  Then the session fails for the reason given. */
-static int
-sasl_cancel(struct pop3 *p, enum fail_why why, const char *text)
-{
-	p->login.why = why;
-	strlcpy(p->login.text, text, sizeof(p->login.text));
-	return (pop3_queue(p, CMD_CANCEL, 0));
+	return (l->sasl.exchange.done && !p->start->token && pop3_pipelines(p) && l->ahead ? login_follow(p) : 0);
 }
 
 static void
 secret_wipe(struct pop3 *p)
 {
 	explicit_bzero(p->secret, p->secretlen);
+}
+
+/* Whether octets may stand in a command's argument: CR, LF and NUL could begin another command. */
+int
+login_clean(const void *p, size_t len)
+{
+	return (memchr(p, '\r', len) == NULL && memchr(p, '\n', len) == NULL && memchr(p, '\0', len) == NULL);
+}
+
+static int
+login_ascii(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s > 0x7e)
+			return (0);
+	return (1);
+}
+
+/* Appends the command "verb argument".  0, or -1: it does not fit, or there is no memory. */
+static int
+line_add(struct buf *out, const char *verb, const void *arg, size_t len)
+{
+	return (buf_add(out, verb, strlen(verb)) == -1 || buf_add(out, " ", 1) == -1 || buf_add(out, arg, len) == -1 ||
+	    buf_add(out, "\r\n", 2) == -1 ? -1 : 0);
+}
+
+/* Appends "APOP user md5(challenge secret)" (RFC 1939 section 7); the challenge has its brackets.  0 or -1, as line_add(). */
+static int
+apop_add(struct buf *out, const char *user, const char *challenge, const void *secret, size_t len)
+{
+	MD5_CTX	 ctx;
+	uint8_t	 digest[MD5_DIGEST_LENGTH];
+	char	 text[2 * MD5_DIGEST_LENGTH];
+
+	MD5Init(&ctx);
+	MD5Update(&ctx, (const uint8_t *)challenge, strlen(challenge));
+	MD5Update(&ctx, secret, len);
+	MD5Final(digest, &ctx);
+	explicit_bzero(&ctx, sizeof(ctx));
+	hex_encode(text, digest, sizeof(digest));
+	return (buf_add(out, "APOP ", 5) == -1 ? -1 : line_add(out, user, text, sizeof(text)));
 }

@@ -10,12 +10,10 @@
 #include <stdint.h>
 
 #include "common/sasl/auth_mask.h"
-#include "common/sasl/base64.h"
 #include "common/buf.h"
 #include "common/ipc/proto.h"
-#include "common/sasl/sasl.h"
+#include "common/sasl/sasl_line.h"
 
-#define AUTH_LINE_MAX	255		/* of an AUTH command with initial response (RFC 5034), line end included */
 struct pop3;
 
 /* pop3_reply.c: total parsers over (pointer, length), line end already stripped. */
@@ -53,12 +51,6 @@ int	 pop3_reply_list(const uint8_t *, size_t, uint64_t *, uint64_t *);
 int	 pop3_reply_uidl(const uint8_t *, size_t, uint64_t *, const uint8_t **, size_t *);
 size_t	 pop3_reply_challenge(const uint8_t *, size_t, const uint8_t **);
 
-/* auth.c */
-int	 auth_clean(const void *, size_t);
-int	 auth_ascii(const char *);
-int	 auth_plain(struct buf *, const char *, const void *, size_t);
-int	 auth_apop(struct buf *, const char *, const char *, const void *, size_t);
-
 /* login_choose.c */
 int	 login_discovers(const struct pop3 *);
 enum auth_mech login_choose(struct pop3 *);
@@ -76,18 +68,12 @@ struct login {
 	enum auth_mech		 mech;		/* chosen, once */
 	int			 has_key;	/* there is a client certificate */
 	int			 one_line;	/* the +OK to CAPA names capabilities itself */
-	int			 on_line;	/* the first response stands on the AUTH line */
-	int			 waiting;	/* it is in response, and not known to be taken */
-	int			 rounds;	/* continuations so far */
 	int			 ahead;		/* the server is known to keep what it read ahead of the login */
 	int			 follows;	/* the commands behind the login are in flight */
-	struct sasl_credential	 cred;
-	struct sasl		 sasl;
-	struct buf		 response;	/* base64 */
-	enum fail_why		 why;		/* the exchange is being cancelled because of this */
-	char			 text[PROTO_TEXT_SIZE];
+	struct sasl_line	 sasl;
 };
 
+int	 login_clean(const void *, size_t);
 void	 login_init(struct pop3 *);
 void	 login_end(struct pop3 *);
 int	 login_write(struct pop3 *, enum pop3_cmd);
@@ -103,7 +89,6 @@ int	 login_list_end(struct pop3 *);
 int	 login_utf8(struct pop3 *, uint32_t, const struct reply *);
 int	 login_user(struct pop3 *, uint32_t, const struct reply *);
 int	 login_status(struct pop3 *, uint32_t, const struct reply *);
-int	 login_auth_more(struct pop3 *, const uint8_t *, size_t);
 int	 login_more(struct pop3 *, const uint8_t *, size_t);
 int	 login_cancelled(struct pop3 *, uint32_t, const struct reply *);
 int	 login_cancelled_more(struct pop3 *, const uint8_t *, size_t);

@@ -142,8 +142,8 @@ pop3_closed(struct pop3 *p, const char *text)
 {
 	if (pop3_over(p))
 		return;
-	if (p->login.why != WHY_NONE)
-		(void)pop3_fail(p, p->login.why, "%s", p->login.text);
+	if (p->login.sasl.exchange.why != WHY_NONE)
+		(void)pop3_fail(p, p->login.sasl.exchange.why, "%s", p->login.sasl.exchange.text);
 	else
 		(void)pop3_fail(p, WHY_CLOSED, "%s", text);
 }

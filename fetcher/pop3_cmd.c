@@ -35,7 +35,7 @@ static const struct {
 	[CMD_USER] =		{ "USER",	GATED | OWN, login_user, NULL, NULL, NULL },
 	[CMD_PASS] =		{ "PASS",	GATED | OWN, login_status, NULL, NULL, NULL },
 	[CMD_APOP] =		{ "APOP",	GATED | OWN, login_status, NULL, NULL, NULL },
-	[CMD_AUTH] =		{ "AUTH",	GATED | OWN, login_status, NULL, NULL, login_auth_more },
+	[CMD_AUTH] =		{ "AUTH",	GATED | OWN, login_status, NULL, NULL, login_more },
 	[CMD_RESPONSE] =	{ "",		GATED | OWN, login_status, NULL, NULL, login_more },
 	[CMD_CANCEL] =		{ "*",		GATED, login_cancelled, NULL, NULL, login_cancelled_more },
 	[CMD_RECAPA] =		{ "CAPA",	0, login_recapa, login_recapa_line, login_recapa_end, NULL },

@@ -79,9 +79,9 @@ session_begin(struct session *s, const void *secret, size_t len)
 	s->heard = s->rate_start = s->told = clock_msec();
 	s->deadline = s->heard + s->start.total_timeout;
 	alarm(s->start.total_timeout / 1000 + WATCHDOG);
-	if (user[0] == '\0' || !auth_clean(user, strlen(user)))
+	if (user[0] == '\0' || !login_clean(user, strlen(user)))
 		return (session_fail(s, STAGE_LOGIN, WHY_CONFIG, "the user name is empty or has a line end in it"));
-	if (!auth_clean(secret, len))
+	if (!login_clean(secret, len))
 		return (session_fail(s, STAGE_LOGIN, WHY_CONFIG, "the password has a line end or a NUL in it"));
 	if (pop3_init(&s->pop3, &events_ops, s, &s->start, secret, len) == -1)
 		return (session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "out of memory"));

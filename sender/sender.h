@@ -15,7 +15,7 @@
 #include "common/buf.h"
 #include "common/compat.h"
 #include "common/ipc/proto.h"
-#include "common/sasl/sasl.h"
+#include "common/sasl/sasl_line.h"
 
 struct tls;
 
@@ -128,19 +128,11 @@ struct smtp_due {			/* replies outstanding */
 };
 
 struct smtp_login {
-	enum auth_mech		 mech;
-	int			 on_line;	/* the first response stands on the AUTH line */
-	int			 waiting;	/* it is in response, and not sent yet */
 	int			 again;		/* has logged in before, ahead of XCLIENT */
 	int			 done;
-	int			 rounds;
 	uint8_t			*secret;
 	size_t			 secret_len;
-	struct sasl_credential	 cred;
-	struct sasl		 sasl;
-	struct buf		 response;	/* base64 */
-	enum fail_why		 why;		/* the exchange is being cancelled because of this */
-	char			 text[PROTO_TEXT_SIZE];
+	struct sasl_line	 sasl;
 };
 
 struct smtp {

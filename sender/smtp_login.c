@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/sasl/base64.h"
 #include "common/log.h"
 #include "sender.h"
 
-#define RESPONSE_MAX	16000	/* octets of base64 */
-#define AUTH_LINE_MAX	512	/* of an AUTH command with initial response, line end included */
+#define AUTH_LINE_MAX	512	/* octets of an AUTH command with initial response (RFC 4954 section 4), line end included */
 
 /* PREPARED: user and password pass SASLprep (RFC 4013). */
 enum need { NEEDS_CLEAR = 0x01, NEEDS_PREPARED = 0x02 };
@@ -29,9 +27,7 @@ static int	 login_open(struct smtp *);
 static int	 login_next(struct smtp *);
 static enum auth_mech login_choose(const struct smtp *);
 static int	 login_more(struct smtp *, const struct smtp_reply *);
-static int	 login_prepare(struct smtp *, const uint8_t *, size_t);
-static int	 login_respond(struct smtp *, const char *, const char *);
-static int	 login_cancel(struct smtp *, enum fail_why, const char *);
+static int	 login_respond(struct smtp *, int (*)(struct sasl_line *, struct buf *));
 
 const smtp_handler	 login_handlers[CMD_MAX] = {
 	[CMD_GREETING] = login_greeting,
@@ -60,23 +56,22 @@ login_init(struct smtp *s, const void *secret, size_t len)
 {
 	struct smtp_login	*l = &s->login;
 
-	buf_init(&l->response, RESPONSE_MAX);
+	sasl_line_init(&l->sasl, &s->mask, "next hop");
 	if (!s->start->auth || (l->secret = calloc(1, len + 1)) == NULL)
 		return;
 	memcpy(l->secret, secret, len);
 	l->secret_len = len;
-	l->cred.user = s->start->user;
-	l->cred.host = s->start->tls_name;
-	l->cred.secret = l->secret;
-	l->cred.len = len;
+	l->sasl.cred.user = s->start->user;
+	l->sasl.cred.host = s->start->tls_name;
+	l->sasl.cred.secret = l->secret;
+	l->sasl.cred.len = len;
 }
 
 /* Nothing of the credential stays. */
 void
 login_free(struct smtp *s)
 {
-	sasl_end(&s->login.sasl);
-	buf_free(&s->login.response);	/* wipes */
+	sasl_line_end(&s->login.sasl);
 	freezero(s->login.secret, s->login.secret_len + 1);
 	s->login.secret = NULL;
 }
@@ -173,63 +168,36 @@ login_choose(const struct smtp *s)
 static int
 login_open(struct smtp *s)
 {
-	struct smtp_login	*l = &s->login;
+	struct sasl_line	*x = &s->login.sasl;
+	enum auth_mech		 mech;
 
-	if ((l->mech = login_choose(s)) == AUTH_AUTO)
+	if ((mech = login_choose(s)) == AUTH_AUTO)
 		return (smtp_fail(s, WHY_CONFIG, 0, s->offer.caps & CAP_AUTH ?
 		    "the next hop offers no way to log in that is known here" : "the next hop does not offer AUTH"));
-	sasl_end(&l->sasl);
-	memset(&l->sasl, 0, sizeof(l->sasl));
-	l->rounds = l->waiting = l->on_line = 0;
-	if (sasl_begin(&l->sasl, l->mech, &l->cred) == -1)
-		return (smtp_fail(s, l->sasl.why, 0, "%s", l->sasl.text));
-	if (!sasl_initial(&l->sasl))
-		return (smtp_queue(s, CMD_AUTH, 0, "AUTH %s", sasl_name(l->mech)));
-	if (login_prepare(s, (const uint8_t *)"", 0) == -1)
-		return (smtp_fail(s, l->sasl.why, 0, "%s", l->sasl.text));
-	l->on_line = strlen("AUTH  \r\n") + strlen(sasl_name(l->mech)) + buf_len(&l->response) <= AUTH_LINE_MAX;
-	if (l->on_line)
-		return (login_respond(s, "AUTH ", sasl_name(l->mech)));
-	l->waiting = 1;
-	return (smtp_queue(s, CMD_AUTH, 0, "AUTH %s", sasl_name(l->mech)));
+	if (sasl_line_begin(x, mech, AUTH_LINE_MAX) == -1)
+		return (smtp_fail(s, x->exchange.why, 0, "%s", x->exchange.text));
+	if (!x->on_line)
+		return (smtp_queue(s, CMD_AUTH, 0, "AUTH %s", sasl_name(mech)));
+	return (login_respond(s, sasl_line_auth));
 }
 
-/* The next response, in base64.  0, or -1: sasl says why. */
+/* Send the line that add() appends, which has a response in it; the log shows it without. */
 static int
-login_prepare(struct smtp *s, const uint8_t *challenge, size_t len)
+login_respond(struct smtp *s, int (*add)(struct sasl_line *, struct buf *))
 {
-	struct smtp_login	*l = &s->login;
-	struct buf		 raw;
-	int			 r = -1;
+	struct sasl_line	*x = &s->login.sasl;
+	size_t			 before = buf_len(&s->out);
 
-	buf_free(&l->response);
-	buf_init(&raw, RESPONSE_MAX);
-	if (sasl_step(&l->sasl, challenge, len, &raw) != SASL_FAILED) {
-		if ((r = base64_encode(&l->response, buf_data(&raw), buf_len(&raw))) == -1) {
-			l->sasl.why = WHY_LOCAL_TEMP;
-			strlcpy(l->sasl.text, "out of memory", sizeof(l->sasl.text));
-		} else if (buf_len(&l->response) > 0)
-			auth_mask_set(&s->mask, MASK_SENT, buf_data(&l->response), buf_len(&l->response));
+	if (log_getlevel() >= LOG_LEVEL_LOW) {
+		if (add == sasl_line_auth)
+			log_debug("> AUTH %s ****", sasl_name(x->mech));
+		else
+			log_debug("> ****");
 	}
-	buf_free(&raw);		/* wipes */
-	return (r);
-}
-
-/* Sends what is in response; behind a mechanism's name an empty one is "=". */
-static int
-login_respond(struct smtp *s, const char *verb, const char *mech)
-{
-	struct buf	*b = &s->login.response, *out = &s->out;
-	size_t		 before = buf_len(out);
-
-	if (log_getlevel() >= LOG_LEVEL_LOW)
-		log_debug("> %s%s%s****", verb, mech, mech[0] != '\0' ? " " : "");
 	s->secret_out = 1;
-	if (buf_add(out, verb, strlen(verb)) == -1 || buf_add(out, mech, strlen(mech)) == -1 ||
-	    (mech[0] != '\0' && buf_add(out, buf_len(b) > 0 ? " " : " =", buf_len(b) > 0 ? 1 : 2) == -1) ||
-	    buf_add(out, buf_data(b), buf_len(b)) == -1 || buf_add(out, "\r\n", 2) == -1)
+	if (add(x, &s->out) == -1)
 		return (smtp_fail(s, WHY_LOCAL_TEMP, 0, "out of memory"));
-	s->queued += buf_len(out) - before;
+	s->queued += buf_len(&s->out) - before;
 	return (smtp_expect(s, CMD_AUTH, 0, 1));
 }
 
@@ -241,40 +209,22 @@ login_auth(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 	return (login_ended(s, r));
 }
 
-/* 334: the next hop asks. */
+/* The next hop asks (334).  A challenge that was cut or has several lines is none. */
 static int
 login_more(struct smtp *s, const struct smtp_reply *r)
 {
-	struct smtp_login	*l = &s->login;
-	uint8_t			 challenge[REPLY_TEXT_MAX];
-	ssize_t			 n;
+	int	 whole = r->lines == 1 && r->len < sizeof(r->text);
 
-	if (++l->rounds > SASL_ROUNDS)
-		return (login_cancel(s, WHY_PROTO, "the next hop's questions do not end"));
-	if (l->waiting) {
-		l->waiting = 0;
-		return (login_respond(s, "", ""));
-	}
-	if (r->lines != 1 || r->len == sizeof(r->text) || (n = base64_decode(challenge, sizeof(challenge), r->text, r->len)) == -1)
-		return (login_cancel(s, WHY_PROTO, "the next hop's challenge is not base64"));
-	if (login_prepare(s, challenge, (size_t)n) == -1)
-		return (login_cancel(s, l->sasl.why, l->sasl.text));
-	return (login_respond(s, "", ""));
-}
-
-static int
-login_cancel(struct smtp *s, enum fail_why why, const char *text)
-{
-	s->login.why = why;
-	strlcpy(s->login.text, text, sizeof(s->login.text));
-	return (smtp_queue(s, CMD_CANCEL, 0, "*"));
+	if (sasl_line_challenge(&s->login.sasl, whole ? r->text : NULL, r->len) == -1)
+		return (smtp_queue(s, CMD_CANCEL, 0, "*"));
+	return (login_respond(s, sasl_line_response));
 }
 
 /* Whatever it says, the reason for it is what counts. */
 static int
 login_cancelled(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r __unused)
 {
-	return (smtp_fail(s, s->login.why, 0, "%s", s->login.text));
+	return (smtp_fail(s, s->login.sasl.exchange.why, 0, "%s", s->login.sasl.exchange.text));
 }
 
 /* 503 is for who is logged in already: some keep that over XCLIENT. */
@@ -286,12 +236,12 @@ login_ended(struct smtp *s, const struct smtp_reply *r)
 
 	if (r->code / 100 != 2 && !kept)
 		return (login_refused(s, WHY_AUTH, "login refused", r));
-	if (!kept && !l->sasl.done)
+	if (!kept && !l->sasl.exchange.done)
 		return (smtp_fail(s, WHY_PROTO, 0,
 		    "the next hop ended the login before its turn; it did not prove that it knows the password"));
 	l->done = l->again = 1;
 	if (s->start->xclient)
-		buf_free(&l->response);
+		buf_free(&l->sasl.response);
 	else
 		login_free(s);
 	return (smtp_ready(s));

@@ -22,10 +22,10 @@ static void f_listed(void *a, uint32_t l, enum listing c) { (void)a; (void)l; (v
 static void
 check(const struct pop3 *p)
 {
-	if (p->state != POP3_FAILED && p->state >= POP3_LIST && (memcmp(p->secret, "\0\0\0\0", 4) != 0 || p->login.sasl.session != NULL ||
-	    (p->login.sasl.mech != NULL && !p->login.sasl.done)))
+	if (p->state != POP3_FAILED && p->state >= POP3_LIST && (memcmp(p->secret, "\0\0\0\0", 4) != 0 || p->login.sasl.exchange.session != NULL ||
+	    (p->login.sasl.exchange.mech != NULL && !p->login.sasl.exchange.done)))
 		abort();
-	if (strstr(p->text, SECRET) != NULL || strstr(p->text, "czNjcmV0LXcwcmQ") != NULL || p->login.rounds > SASL_ROUNDS + 1)
+	if (strstr(p->text, SECRET) != NULL || strstr(p->text, "czNjcmV0LXcwcmQ") != NULL || p->login.sasl.rounds > SASL_ROUNDS + 1)
 		abort();
 }
 

@@ -16,6 +16,7 @@
 #include <openssl/hmac.h>
 
 #include "common/compat.h"
+#include "common/sasl/base64.h"
 #include "fetcher/pop3.h"
 
 #define SALT	"W22ZaJ0SNY7s"
