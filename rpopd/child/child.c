@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/proc.h"
+#include "common/timer.h"
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
 #include "rpopd/delivery/delivery.h"
@@ -43,7 +44,7 @@ struct role_conf {
 	int			 failed;	/* starts in a row that did not become ready */
 	int			 backoff;	/* s */
 	int64_t			 started;
-	struct event		 timer;
+	struct timer		 timer;
 };
 
 static int	 child_needed(enum role);
@@ -53,15 +54,15 @@ static void	 child_down(void *, const char *);
 static void	 child_died(struct child *);
 static void	 child_restart(enum role);
 static void	 child_later(enum role);
-static void	 child_timer(int, short, void *);
+static void	 child_timer(void *);
 static void	 child_sweep_soon(void);
-static void	 child_sweep(int, short, void *);
+static void	 child_sweep(void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
 
 struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
-static struct event	 sweep;
+static struct timer	 sweep;
 static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
 	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
@@ -128,7 +129,7 @@ child_optional(void)
 		rc = &conf[roles[i]];
 		if (!child_needed(roles[i]))
 			child_retire(roles[i]);
-		else if (child_of[roles[i]] == NULL && (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL)))
+		else if (child_of[roles[i]] == NULL && !timer_armed(&rc->timer))
 			child_start(roles[i]);
 	}
 }
@@ -159,20 +160,15 @@ child_release(struct child *c)
 static void
 child_sweep_soon(void)
 {
-	struct timeval	 tv = { 0, 0 };
-
-	if (!event_initialized(&sweep))
-		evtimer_set(&sweep, child_sweep, NULL);
-	evtimer_add(&sweep, &tv);
+	timer_init(&sweep, child_sweep, NULL);
+	timer_in(&sweep, 0);
 }
 
 static void
-child_sweep(int fd, short event, void *arg)
+child_sweep(void *arg)
 {
 	struct child	*c, *next;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	LIST_FOREACH_SAFE(c, &child_list, entry, next)
 		if (c->users == 0 && (c->retiring || !c->link.open))
@@ -430,11 +426,10 @@ static void
 child_later(enum role role)
 {
 	struct role_conf	*rc = &conf[role];
-	struct timeval		 tv = { rc->backoff, 0 };
 
+	timer_init(&rc->timer, child_timer, rc);
+	timer_in(&rc->timer, rc->backoff * 1000);
 	rc->backoff = rc->backoff == 0 ? 1 : rc->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : rc->backoff * 2;
-	evtimer_set(&rc->timer, child_timer, rc);
-	evtimer_add(&rc->timer, &tv);
 }
 
 /* What a child's start waited for is there: not at the end of the pause, now. */
@@ -443,20 +438,17 @@ child_soon(enum role role)
 {
 	struct role_conf	*rc = &conf[role];
 
-	if (!event_initialized(&rc->timer) || !evtimer_pending(&rc->timer, NULL))
+	if (!timer_armed(&rc->timer))
 		return;
-	evtimer_del(&rc->timer);
 	rc->backoff = 0;
 	child_later(role);
 }
 
 static void
-child_timer(int fd, short event, void *arg)
+child_timer(void *arg)
 {
 	struct role_conf	*rc = arg;
 
-	(void)fd;
-	(void)event;
 	if (!turn_stopping && child_needed(rc - conf) && child_of[rc - conf] == NULL)
 		child_start(rc - conf);
 }

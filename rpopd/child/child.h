@@ -6,10 +6,10 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
-#include <event.h>
 #include <stdint.h>
 
 #include "common/log.h"
+#include "common/timer.h"
 #include "common/ipc/link.h"
 #include "common/ipc/proto.h"
 #include "common/ipc/rules.h"
@@ -110,7 +110,7 @@ struct worker {
 	struct log_budget	 log;
 	int			 exited;	/* and how: */
 	uint32_t		 signaled, code;	/* as struct msg_fork_exit has it */
-	struct event		 clock;
+	struct timer		 clock;
 	void			(*died)(void *);
 	void			*arg;		/* the owner; NULL: he has left */
 	char			 label[PROTO_TEXT_SIZE];	/* for logs: what it works for */

@@ -12,13 +12,12 @@
 #include "child.h"
 
 #define WORKERS_MAX	100	/* of one role at once, those on their way out included */
-#define WORKER_GRACE	10	/* s to end by itself */
+#define WORKER_GRACE	10000	/* ms to end by itself */
 
 static int		 worker_exited(void *, struct imsg *);
 static void		 worker_down(void *, const char *);
 static void		 worker_told(const struct worker *);
-static void		 worker_clock(int, short, void *);
-static void		 worker_later(struct worker *, int);
+static void		 worker_clock(void *);
 static void		 worker_free(struct worker *);
 static struct worker	*worker_find(const struct child *, uint32_t);
 
@@ -70,7 +69,7 @@ worker_start(struct child *template, uint32_t id, const char *label, const struc
 	w->arg = arg;
 	strlcpy(w->label, label, sizeof(w->label));
 	w->link.name = w->label;
-	evtimer_set(&w->clock, worker_clock, w);
+	timer_init(&w->clock, worker_clock, w);
 	LIST_INSERT_HEAD(&workers, w, entry);
 	child_use(template);
 	template->served++;
@@ -87,7 +86,7 @@ worker_leave(struct worker *w)
 		w->state = WORKER_LEFT;
 	link_pause(&w->link, 1);
 	if (w->link.open)
-		worker_later(w, 0);
+		timer_in(&w->clock, 0);
 }
 
 void
@@ -118,7 +117,7 @@ worker_down(void *arg, const char *why)
 	if (w->exited)
 		worker_free(w);
 	else
-		worker_later(w, WORKER_GRACE);
+		timer_in(&w->clock, WORKER_GRACE);
 }
 
 /* IMSG_FORK_EXIT.  What it said last may still be in its channel. */
@@ -158,12 +157,10 @@ worker_told(const struct worker *w)
 
 /* Left: its channel is closed.  Still there after a while: it is killed. */
 static void
-worker_clock(int fd, short event, void *arg)
+worker_clock(void *arg)
 {
 	struct worker	*w = arg;
 
-	(void)fd;
-	(void)event;
 	if (!w->link.open) {
 		worker_kill(w);
 		return;
@@ -172,22 +169,14 @@ worker_clock(int fd, short event, void *arg)
 	if (w->exited)
 		worker_free(w);
 	else
-		worker_later(w, WORKER_GRACE);
-}
-
-static void
-worker_later(struct worker *w, int seconds)
-{
-	struct timeval	 tv = { seconds, 0 };
-
-	evtimer_add(&w->clock, &tv);
+		timer_in(&w->clock, WORKER_GRACE);
 }
 
 /* There is room for another one. */
 static void
 worker_free(struct worker *w)
 {
-	evtimer_del(&w->clock);
+	timer_stop(&w->clock);
 	childlog_lost(w->label, &w->log);
 	LIST_REMOVE(w, entry);
 	child_release(w->template);

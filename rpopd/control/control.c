@@ -19,6 +19,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
@@ -34,7 +35,7 @@
 #define CONTROL_GROUP	"_rpopctl"
 #define CONTROL_CLIENTS	16
 #define CONTROL_OTHERS	10	/* of them for others than root */
-#define CONTROL_IDLE	20	/* s without a request, or without taking anything of an answer */
+#define CONTROL_IDLE	20000	/* ms without a request, or without taking anything of an answer */
 #define CONTROL_PORTION	64	/* records in the queue at once */
 #define CONTROL_MSEC	5	/* that a portion takes, about */
 
@@ -47,18 +48,16 @@ struct client {
 	int			 listing;	/* or another answer of several messages */
 	size_t			 next;
 	struct ctl_name		 name;		/* empty: every record */
-	struct event		 clock;
+	struct timer		 clock;
 	uint32_t		 requests, queued;	/* when the clock was looked at last */
 	uint32_t		 asked;		/* requests so far */
-	struct event		 go_on;		/* the next portion, if the channel does not ask for it */
+	struct timer		 go_on;		/* the next portion, if the channel does not ask for it */
 };
 
-static const struct timeval	 idle = { CONTROL_IDLE, 0 };
-
 static void	 control_accept(int, short, void *);
-static void	 control_clock(int, short, void *);
+static void	 control_clock(void *);
 static void	 control_down(void *, const char *);
-static void	 control_sweep(int, short, void *);
+static void	 control_sweep(void *);
 static void	 control_poll_none(const char *, char *, size_t);
 static void	 control_poll_text(const struct poll_answer *, char *, size_t);
 static int	 control_status(void *, struct imsg *);
@@ -70,7 +69,7 @@ static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
 static void	 control_list(struct client *, const char *);
 static void	 control_portion(void *);
-static void	 control_go_on(int, short, void *);
+static void	 control_go_on(void *);
 static void	 control_record(struct client *, const struct task *, const struct mailbox_counts *);
 static int	 control_name(struct imsg *, struct ctl_name *);
 
@@ -94,7 +93,8 @@ static const struct rule	 control_rules[] = {
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
 static int			 nclients, nothers, listener = -1;
-static struct event		 accept_event, sweep_event;
+static struct event		 accept_event;
+static struct timer		 sweep;
 static char			 socket_path[PATH_MAX];
 
 /* 0, or -1 and a sentence. */
@@ -120,7 +120,7 @@ control_listen(const char *rundir, char *err, size_t errsize)
 	}
 	event_set(&accept_event, listener, EV_READ | EV_PERSIST, control_accept, NULL);
 	event_add(&accept_event, NULL);
-	evtimer_set(&sweep_event, control_sweep, NULL);
+	timer_init(&sweep, control_sweep, NULL);
 	return (0);
 }
 
@@ -153,14 +153,14 @@ control_accept(int fd, short event, void *arg)
 		return;
 	}
 	c->root = uid == 0;
-	evtimer_set(&c->go_on, control_go_on, c);
+	timer_init(&c->go_on, control_go_on, c);
 	if (link_open(&c->link, s, control_rules, nitems(control_rules), c, control_down) == -1) {
 		free(c);
 		return;
 	}
 	c->link.polite = 1;
-	evtimer_set(&c->clock, control_clock, c);
-	evtimer_add(&c->clock, &idle);
+	timer_init(&c->clock, control_clock, c);
+	timer_in(&c->clock, CONTROL_IDLE);
 	LIST_INSERT_HEAD(&clients, c, entry);
 	nclients++;
 	nothers += !c->root;
@@ -168,13 +168,11 @@ control_accept(int fd, short event, void *arg)
 
 /* Whose turn is it?  A client that waits for the daemon, for a trial for example, may do so. */
 static void
-control_clock(int fd, short event, void *arg)
+control_clock(void *arg)
 {
 	struct client	*c = arg;
 	uint32_t	 queued = link_queued(&c->link);
 
-	(void)fd;
-	(void)event;
 	if (c->gone)
 		return;
 	if (c->asked == c->requests && queued == c->queued && (queued > 0 || !c->listing)) {
@@ -184,7 +182,7 @@ control_clock(int fd, short event, void *arg)
 	}
 	c->requests = c->asked;
 	c->queued = queued;
-	evtimer_add(&c->clock, &idle);
+	timer_in(&c->clock, CONTROL_IDLE);
 }
 
 /* Freed from the event loop: a handler of this link may be on the stack. */
@@ -192,7 +190,6 @@ static void
 control_down(void *arg, const char *why)
 {
 	struct client	*c = arg;
-	struct timeval	 tv = { 0, 0 };
 
 	if (why != NULL)
 		log_debug("control client closed: %s", why);
@@ -201,23 +198,21 @@ control_down(void *arg, const char *why)
 	control_wait_gone(c);
 	try_abandon(c);
 	ask_abandon(c);
-	evtimer_add(&sweep_event, &tv);
+	timer_in(&sweep, 0);
 }
 
 static void
-control_sweep(int fd, short event, void *arg)
+control_sweep(void *arg)
 {
 	struct client	*c, *next;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	LIST_FOREACH_SAFE(c, &clients, entry, next) {
 		if (!c->gone)
 			continue;
 		LIST_REMOVE(c, entry);
-		evtimer_del(&c->go_on);
-		evtimer_del(&c->clock);
+		timer_stop(&c->go_on);
+		timer_stop(&c->clock);
 		nothers -= !c->root;
 		link_close(&c->link);
 		nclients--;
@@ -481,18 +476,17 @@ control_list(struct client *c, const char *name)
 static void
 control_portion(void *arg)
 {
-	static const struct timeval	 now = { 0, 0 };
-	struct client			*c = arg;
-	struct mailbox_counts		 counts;
-	int64_t				 begun = clock_msec();
-	int				 n, known;
+	struct client		*c = arg;
+	struct mailbox_counts	 counts;
+	int64_t			 begun = clock_msec();
+	int			 n, known;
 
 	for (n = 0; n < CONTROL_PORTION && c->next < sched_ntasks; c->next++) {
 		if (c->name.name[0] != '\0' && !sched_named(&sched_tasks[c->next], c->name.name))
 			continue;
 		/* One record at least, or a page of its rows. */
 		if ((n > 0 && clock_msec() - begun > CONTROL_MSEC) || (known = counts_get(&sched_tasks[c->next], &counts)) == 0) {
-			evtimer_add(&c->go_on, &now);
+			timer_in(&c->go_on, 0);
 			return;
 		}
 		control_record(c, &sched_tasks[c->next], known == 1 ? &counts : NULL);
@@ -506,12 +500,10 @@ control_portion(void *arg)
 }
 
 static void
-control_go_on(int fd, short event, void *arg)
+control_go_on(void *arg)
 {
 	struct client	*c = arg;
 
-	(void)fd;
-	(void)event;
 	if (c->link.open && c->link.drained == control_portion)
 		control_portion(c);
 }

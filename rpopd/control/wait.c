@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/token/token.h"
 #include "control.h"
@@ -28,12 +29,11 @@ struct waiter {
 };
 
 static int	 wait_begin(struct waiter *, int);
-static void	 wait_arm(void);
-static void	 wait_look(int, short, void *);
+static void	 wait_look(void *);
 static void	 wait_idle(void *);
 
 static LIST_HEAD(, waiter)	 waiters = LIST_HEAD_INITIALIZER(waiters);
-static struct event		 look;
+static struct timer		 look;
 
 /* begin is called now, and again and again as long as it returns 1; refuse gets the sentence if it never returns 0. */
 void
@@ -54,7 +54,8 @@ control_wait(struct client *c, const char *name, control_begin begin, control_re
 		return;
 	}
 	LIST_INSERT_HEAD(&waiters, w, entry);
-	wait_arm();
+	timer_init(&look, wait_look, NULL);
+	timer_in(&look, WAIT_LOOK);
 }
 
 /* 0: it has begun, or never will; 1: the client goes on waiting, unless this is the last look. */
@@ -72,22 +73,11 @@ wait_begin(struct waiter *w, int last)
 }
 
 static void
-wait_arm(void)
-{
-	struct timeval	 tv = { 0, WAIT_LOOK * 1000 };
-
-	evtimer_set(&look, wait_look, NULL);
-	evtimer_add(&look, &tv);
-}
-
-static void
-wait_look(int fd, short event, void *arg)
+wait_look(void *arg)
 {
 	struct waiter	*w, *next;
 	int64_t		 now = clock_msec();
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	LIST_FOREACH_SAFE(w, &waiters, entry, next)
 		if (wait_begin(w, now >= w->until) == 0) {
@@ -95,7 +85,7 @@ wait_look(int fd, short event, void *arg)
 			free(w);
 		}
 	if (!LIST_EMPTY(&waiters))
-		wait_arm();
+		timer_in(&look, WAIT_LOOK);
 }
 
 /* The client has left. */

@@ -39,6 +39,7 @@
 #include "common/hook.h"
 #include "common/log.h"
 #include "common/rootfile.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/sched/sched.h"
@@ -47,7 +48,8 @@
 
 #define LOCK_TRIES	40
 #define LOCK_PAUSE	50000	/* us */
-#define ROOT_LOOK	2	/* s between two looks while the mail root is not the right one */
+#define ROOT_LOOK	2000	/* ms between two looks while the mail root is not the right one */
+#define ROOT_TELL	1000	/* ms until the deliverer is told of a count that nothing hurries */
 #define ROOT_NEW_NAME	ROOTFILE_NAME ".new"
 #define ROOT_SPOOL	"spool"
 
@@ -60,8 +62,8 @@ static int	 root_create(const char *, const struct root_state *, char *, size_t)
 static int	 root_take(const char *, char *, size_t);
 static void	 root_holder(char *, size_t);
 static void	 root_counted(void);
-static void	 root_tell(int, short, void *);
-static void	 root_again(int, short, void *);
+static void	 root_tell(void *);
+static void	 root_again(void *);
 static int	 root_same(void);
 static int	 root_begin(char *, size_t);
 
@@ -73,7 +75,7 @@ static struct {
 	uint32_t	 life;			/* as struct root_state, of the life before this one */
 	uint64_t	 told;
 	char		 trouble[PROTO_TEXT_SIZE];
-	struct event	 tell, look;
+	struct timer	 tell, look;
 } root = { .dir = -1, .file = -1 };
 
 /* Do these two belong together?  0, ROOT_JOIN: they do from now on; or -1 and a sentence with what is to be done. */
@@ -165,8 +167,8 @@ mailroot_open(const char *path, char *err, size_t errsize)
 	strlcpy(root.path, path, sizeof(root.path));
 	root.proven = st.joined != ROOT_DECLARED;
 	root.life = st.joined == ROOT_JOINED ? st.life : UINT32_MAX;
-	evtimer_set(&root.tell, root_tell, NULL);
-	evtimer_set(&root.look, root_again, NULL);
+	timer_init(&root.tell, root_tell, NULL);
+	timer_init(&root.look, root_again, NULL);
 	state_on_count(root_counted);
 	return (root_begin(err, errsize));
 }
@@ -179,7 +181,6 @@ static int
 root_begin(char *err, size_t errsize)
 {
 	static const char	*why[] = { "cannot be written", "locked by another process" };
-	struct timeval		 tv = { ROOT_LOOK, 0 };
 	struct root_state	 st;
 	int			 error;
 
@@ -194,7 +195,7 @@ root_begin(char *err, size_t errsize)
 	}
 	snprintf(root.trouble, sizeof(root.trouble), "state.db: %s since the start", why[error == 1]);
 	log_warnx("state.db: %s; nothing is polled or delivered, and nothing is handed on meanwhile", why[error == 1]);
-	evtimer_add(&root.look, &tv);
+	timer_in(&root.look, ROOT_LOOK);
 	return (0);
 }
 
@@ -471,8 +472,6 @@ mailroot_tell(void)
 static void
 root_counted(void)
 {
-	struct timeval	 tv = { 1, 0 };
-
 	if (root.uncounted && root.trouble[0] != '\0') {
 		root.trouble[0] = '\0';
 		log_notice("state.db can be written again: polling, deliveries and handing on begin");
@@ -480,15 +479,13 @@ root_counted(void)
 		sched_kick();
 	}
 	root.uncounted = 0;
-	if (!evtimer_pending(&root.tell, NULL))
-		evtimer_add(&root.tell, &tv);
+	if (!timer_armed(&root.tell))
+		timer_in(&root.tell, ROOT_TELL);
 }
 
 static void
-root_tell(int fd, short event, void *arg)
+root_tell(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	mailroot_tell();
 }
@@ -500,13 +497,11 @@ root_tell(int fd, short event, void *arg)
 int
 mailroot_right(void)
 {
-	struct timeval	 tv = { ROOT_LOOK, 0 };
-
 	if (root.dir == -1)
 		return (1);
 	if (root.uncounted) {
-		if (!evtimer_pending(&root.look, NULL))
-			evtimer_add(&root.look, &tv);
+		if (!timer_armed(&root.look))
+			timer_in(&root.look, ROOT_LOOK);
 		return (0);
 	}
 	if (root_same()) {
@@ -523,8 +518,8 @@ mailroot_right(void)
 		    "place, or none; unmount or mount what belongs there, or restart rpopd");
 		log_warnx("mail_root %s: what is there now is not what rpopd has open; nothing is polled until it is back", root.path);
 	}
-	if (!evtimer_pending(&root.look, NULL))
-		evtimer_add(&root.look, &tv);
+	if (!timer_armed(&root.look))
+		timer_in(&root.look, ROOT_LOOK);
 	return (0);
 }
 
@@ -538,12 +533,10 @@ root_same(void)
 }
 
 static void
-root_again(int fd, short event, void *arg)
+root_again(void *arg)
 {
 	struct root_state	 st;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	if (root.uncounted) {
 		state_root(&st);

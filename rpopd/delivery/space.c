@@ -10,13 +10,13 @@
 #include <sys/types.h>
 #include <sys/statvfs.h>
 
-#include <event.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/config/config.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/rpopd.h"
@@ -42,14 +42,14 @@ static void	 space_again(void);
 static void	 space_check(struct space *, const char *);
 static void	 space_stop(const char *);
 static void	 space_tell(const char *);
-static void	 space_timer(int, short, void *);
+static void	 space_timer(void *);
 static uint64_t	 space_floor(uint64_t, uint64_t, int);
 static const char *space_size(uint64_t, char *, size_t);
 
 static struct space	 places[] = { { "mail_root", 0, 0, "" }, { "state.db", 0, 0, "" } };
 static int64_t		 looked;	/* monotonic ms; 0: never */
 static int64_t		 told;		/* likewise, the postmaster */
-static struct event	 timer;
+static struct timer	 timer;
 
 /*
  * Is room missing on this file system, of which min_free MiB are to stay free?  was: it was at the last look.  1 with what is
@@ -127,12 +127,10 @@ space_look(int64_t now)
 static void
 space_again(void)
 {
-	struct timeval	 tv = { 0, SPACE_LOOK * 1000 };
-
-	if (!event_initialized(&timer))
-		evtimer_set(&timer, space_timer, NULL);
-	if (!evtimer_pending(&timer, NULL))
-		evtimer_add(&timer, &tv);
+	if (timer_armed(&timer))
+		return;
+	timer_init(&timer, space_timer, NULL);
+	timer_in(&timer, SPACE_LOOK);
 }
 
 const char *
@@ -168,10 +166,8 @@ space_check(struct space *p, const char *path)
 }
 
 static void
-space_timer(int fd, short event, void *arg)
+space_timer(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	if (turn_stopping)
 		return;

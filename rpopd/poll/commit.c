@@ -20,6 +20,7 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
@@ -55,18 +56,18 @@ static struct batch	*commit_open(void);
 static void		 commit_free(struct batch *);
 static void		 commit_try(void);
 static void		 commit_excuse(struct batch *);
-static void		 commit_retry(int, short, void *);
+static void		 commit_retry(void *);
 static void		 commit_answer(struct batch *);
 static void		 commit_member(const struct receipt *, const struct member *);
 static void		 commit_relays(const struct receipt *, const struct member *);
 static void		 commit_prune(void);
-static void		 commit_flush(int, short, void *);
-static void		 commit_later(struct event *, void (*)(int, short, void *), int);
+static void		 commit_flush(void *);
+static void		 commit_later(struct timer *, void (*)(void *), int);
 
 static struct batch	*filling;	/* receipts coming in */
 static struct batches	 waiting = TAILQ_HEAD_INITIALIZER(waiting);	/* complete, not committed */
 static struct batches	 unsettled = TAILQ_HEAD_INITIALIZER(unsettled);	/* committed, renames not durable */
-static struct event	 retry, flush;
+static struct timer	 retry, flush;
 static int		 backoff;	/* s until the next try, 0 = the store works */
 static int		 settles;	/* dropped with the next commit, or by the flush timer */
 static uint32_t		 last_batch;
@@ -408,10 +409,8 @@ commit_excuse(struct batch *b)
 }
 
 static void
-commit_retry(int fd, short event, void *arg)
+commit_retry(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	commit_try();
 }
@@ -524,10 +523,8 @@ commit_prune(void)
 }
 
 static void
-commit_flush(int fd, short event, void *arg)
+commit_flush(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	HOOK("master.flush");
 	if (settles && state_flush() == 0)
@@ -537,12 +534,10 @@ commit_flush(int fd, short event, void *arg)
 
 /* One shot in seconds; running already: left alone. */
 static void
-commit_later(struct event *ev, void (*fn)(int, short, void *), int seconds)
+commit_later(struct timer *t, void (*fn)(void *), int seconds)
 {
-	struct timeval	 tv = { seconds, 0 };
-
-	if (event_initialized(ev) && evtimer_pending(ev, NULL))
+	if (timer_armed(t))
 		return;
-	evtimer_set(ev, fn, NULL);
-	evtimer_add(ev, &tv);
+	timer_init(t, fn, NULL);
+	timer_in(t, seconds * 1000);
 }

@@ -7,13 +7,13 @@
 #include <sys/queue.h>
 #include <sys/tree.h>
 
-#include <event.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
@@ -40,12 +40,12 @@ struct deferral {			/* a message */
 
 static int	 waiter_cmp(struct waiter *, struct waiter *);
 static void	 deferral_end(struct deferral *);
-static void	 deferral_timeout(int, short, void *);
+static void	 deferral_timeout(void *);
 static void	 deferral_clock(void);
 
 static RB_HEAD(waiters, waiter)		 waiters = RB_INITIALIZER(&waiters);
 static TAILQ_HEAD(, deferral)		 deferrals = TAILQ_HEAD_INITIALIZER(deferrals);	/* oldest first */
-static struct event			 timer;
+static struct timer			 timer;
 
 RB_PROTOTYPE_STATIC(waiters, waiter, entry, waiter_cmp)
 RB_GENERATE_STATIC(waiters, waiter, entry, waiter_cmp)
@@ -128,12 +128,10 @@ deferral_end(struct deferral *d)
 }
 
 static void
-deferral_timeout(int fd, short event, void *arg)
+deferral_timeout(void *arg)
 {
 	struct deferral	*d;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	while ((d = TAILQ_FIRST(&deferrals)) != NULL && d->until <= clock_msec())
 		deferral_end(d);
@@ -145,15 +143,9 @@ static void
 deferral_clock(void)
 {
 	struct deferral	*d = TAILQ_FIRST(&deferrals);
-	struct timeval	 tv;
-	int64_t		 msec;
 
-	if (d == NULL || (event_initialized(&timer) && evtimer_pending(&timer, NULL)))
+	if (d == NULL || timer_armed(&timer))
 		return;
-	if ((msec = d->until - clock_msec()) < 0)
-		msec = 0;
-	tv.tv_sec = msec / 1000;
-	tv.tv_usec = msec % 1000 * 1000 + 1;
-	evtimer_set(&timer, deferral_timeout, NULL);
-	evtimer_add(&timer, &tv);
+	timer_init(&timer, deferral_timeout, NULL);
+	timer_in(&timer, d->until - clock_msec());
 }

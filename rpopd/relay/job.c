@@ -19,6 +19,7 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
@@ -41,7 +42,7 @@ struct job {
 	struct relay_hop	*hop;
 	struct child		*dialer, *sender;	/* sender: the template */
 	struct worker		*worker;	/* behind DIALING */
-	struct event		 clock;
+	struct timer		 clock;
 	struct relay_mail	*mail;		/* being sent; NULL: none */
 	int64_t			 ids[RELAY_RCPTS];
 	size_t			 n;
@@ -64,8 +65,7 @@ static void	 job_quit(struct job *);
 static void	 job_give_back(struct job *, enum send_result, const char *);
 static void	 job_fail(struct job *, const char *);
 static void	 job_free(struct job *);
-static void	 job_clock(struct job *, int64_t);
-static void	 job_timeout(int, short, void *);
+static void	 job_timeout(void *);
 static struct job *job_find(uint32_t);
 static void	 job_died(void *);
 static struct job *job_of(const struct worker *, uint32_t);
@@ -106,8 +106,8 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 	h->jobs++;
 	njobs++;
 	LIST_INSERT_HEAD(&jobs, j, entry);
-	evtimer_set(&j->clock, job_timeout, j);
-	job_clock(j, DIAL_TIMEOUT * 1000);
+	timer_init(&j->clock, job_timeout, j);
+	timer_in(&j->clock, DIAL_TIMEOUT * 1000);
 	if (row->path[0] != '\0') {
 		if ((fd = login_socket(row->path, err, sizeof(err))) == -1)
 			job_fail(j, err);
@@ -189,7 +189,7 @@ job_open(struct job *j)
 		return;
 	}
 	j->opening = it->id;
-	job_clock(j, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
+	timer_in(&j->clock, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
 int
@@ -258,7 +258,7 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	for (i = 0; i < n; i++)
 		job_rcpt(j, i, &rows[i]);
 	free(rows);
-	job_clock(j, 3LL * j->timeout + (ANSWER_TIMEOUT + (int64_t)(opened->octets / LEAST_RATE)) * 1000);
+	timer_in(&j->clock, 3LL * j->timeout + (ANSWER_TIMEOUT + (int64_t)(opened->octets / LEAST_RATE)) * 1000);
 	return (0);
 }
 
@@ -309,7 +309,7 @@ job_sent_rcpt(const struct worker *sender, const struct msg_sent_rcpt *m)
 	j->answered += m->code != 0;
 	if (m->result == SEND_ACCEPTED || m->result == SEND_PERM)
 		relay_hop_works(j->hop);
-	job_clock(j, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
+	timer_in(&j->clock, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
 	return (0);
 }
 
@@ -350,7 +350,7 @@ job_quit(struct job *j)
 {
 	j->state = JOB_QUITTING;
 	link_send(&j->worker->link, IMSG_SEND_QUIT, -1, &j->id, sizeof(j->id));
-	job_clock(j, 2LL * j->timeout + ANSWER_TIMEOUT * 1000);
+	timer_in(&j->clock, 2LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
 /*
@@ -423,7 +423,7 @@ job_free(struct job *j)
 	if (j->worker != NULL)
 		worker_leave(j->worker);
 	child_release(j->sender);
-	evtimer_del(&j->clock);
+	timer_stop(&j->clock);
 	LIST_REMOVE(j, entry);
 	j->hop->jobs--;
 	njobs--;
@@ -488,20 +488,10 @@ job_stop(void)
 }
 
 static void
-job_clock(struct job *j, int64_t msec)
-{
-	struct timeval	 tv = { msec / 1000, msec % 1000 * 1000 };
-
-	evtimer_add(&j->clock, &tv);
-}
-
-static void
-job_timeout(int fd, short event, void *arg)
+job_timeout(void *arg)
 {
 	struct job	*j = arg;
 
-	(void)fd;
-	(void)event;
 	if (j->state == JOB_DIALING) {
 		if (j->dialer != NULL)
 			link_send(&j->dialer->link, IMSG_DIAL_CANCEL, -1, &j->id, sizeof(j->id));

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/sched/sched.h"
@@ -48,10 +49,10 @@ static int64_t	 note_owners(int64_t);
 static void	 note_owner(const struct owner *, int64_t);
 static int	 mailbox_cmp(const void *, const void *);
 static int	 owner_cmp(const void *, const void *);
-static void	 note_run(int, short, void *);
+static void	 note_run(void *);
 static void	 note_kick(int64_t);
 
-static struct event	 timer;
+static struct timer	 timer;
 static int		 soon;		/* the timer is about to run */
 static int		 told_log;	/* that there is no postmaster */
 
@@ -66,11 +67,8 @@ quarantine_grew(void)
 static void
 note_kick(int64_t seconds)
 {
-	struct timeval	 tv = { seconds > NOTE_LOOK ? NOTE_LOOK : seconds, 0 };
-
-	if (!event_initialized(&timer))
-		evtimer_set(&timer, note_run, NULL);
-	evtimer_add(&timer, &tv);
+	timer_init(&timer, note_run, NULL);
+	timer_in(&timer, (seconds > NOTE_LOOK ? NOTE_LOOK : seconds) * 1000);
 }
 
 /* 1: whether a note is to be written will be known in a moment. */
@@ -82,12 +80,10 @@ quarantine_note_due(void)
 
 /* A note that could not be written is due again in an hour. */
 static void
-note_run(int fd, short event, void *arg)
+note_run(void *arg)
 {
 	int64_t	 fresh, wait;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	soon = 0;
 	if (state_held(&fresh) == -1 || fresh <= 0)

@@ -140,7 +140,7 @@ struct relay_fate {			/* of one row */
 };
 
 void	 result_settle(struct relay_mail *, const struct relay_fate *, size_t);	/* gives the mail back when committed */
-void	 result_retry(int, short, void *);	/* its timer */
+void	 result_retry(void *);	/* its timer */
 int	 result_blocked(void);			/* 1: the store does not take them */
 void	 result_stop(void);			/* the daemon ends: what can be written is, soon */
 void	 result_doubts(void);			/* it does: what could not be is told */

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
@@ -49,7 +50,7 @@ static void	 result_log(const struct relay_change *, const struct relay_mail *);
 static void	 result_free(struct settlement *);
 
 static TAILQ_HEAD(, settlement)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
-static struct event		 retry;
+static struct timer		 retry;
 static int			 backoff;	/* s; 0: the store works */
 
 int
@@ -108,10 +109,8 @@ commit:
 void
 result_stop(void)
 {
-	struct timeval	 tv = { 1, 0 };
-
 	if (result_blocked() && backoff > 1)
-		evtimer_add(&retry, &tv);
+		timer_in(&retry, 1000);
 }
 
 /* By now the next hops have answered, and the next life will not know it. */
@@ -189,7 +188,6 @@ static void
 result_try(void)
 {
 	struct settlement	*s;
-	struct timeval		 tv = { 0, 0 };
 	int			 error;
 
 	while ((s = TAILQ_FIRST(&waiting)) != NULL) {
@@ -200,10 +198,8 @@ result_try(void)
 				    error == 1 ? "locked by another process" : "cannot commit");
 			proof_lost();
 			backoff = backoff == 0 || turn_stopping ? 1 : backoff >= 16 ? 30 : backoff * 2;
-			if (!event_initialized(&retry))
-				evtimer_set(&retry, result_retry, NULL);
-			tv.tv_sec = backoff;
-			evtimer_add(&retry, &tv);
+			timer_init(&retry, result_retry, NULL);
+			timer_in(&retry, backoff * 1000);
 			return;
 		}
 		HOOK("master.relay_after");
@@ -288,10 +284,8 @@ result_free(struct settlement *s)
 }
 
 void
-result_retry(int fd, short event, void *arg)
+result_retry(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	result_try();
 }

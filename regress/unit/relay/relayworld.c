@@ -551,7 +551,7 @@ world_teardown(void **state)
 	(void)state;
 	locked = 0;
 	world_later(40000);
-	result_retry(-1, 0, NULL);
+	result_retry(NULL);
 	sender.link.open = 0;
 	job_child_died(&sender);
 	for (i = 0; i < nitems(workers); i++)

@@ -664,7 +664,7 @@ test_locked(void **state)
 	assert_int_equal(world_count(IMSG_DIAL), 1);
 	assert_int_equal(world_count(IMSG_SPOOL_REMOVE), 0);
 	locked = 0;
-	result_retry(-1, 0, NULL);
+	result_retry(NULL);
 	assert_int_equal(rows[1].id, 0);
 	assert_int_equal(world_count(IMSG_SPOOL_REMOVE), 1);
 	relay_run();
