@@ -40,9 +40,9 @@ static struct proc_conf		 conf;
 static const struct template	*self;
 
 static const struct rule	 master_rules[] = {
-	{ IMSG_FORK,		sizeof(uint32_t), sizeof(uint32_t), 1, RULES_ANY, fork_start },
-	{ IMSG_FORK_KILL,	sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, fork_kill },
-	{ IMSG_LOG_LEVEL,	sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, proc_log_level }
+	{ IMSG_FORK,		RULES_ANY,	fork_start },
+	{ IMSG_FORK_KILL,	RULES_ANY,	fork_kill },
+	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
 int

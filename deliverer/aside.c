@@ -137,7 +137,7 @@ aside_list(void)
 static void
 aside_tell(int dir, const char *name, int fresh)
 {
-	struct msg_aside	 m;
+	struct msg_set_aside_file	 m;
 	struct stat		 st;
 
 	memset(&m, 0, sizeof(m));
@@ -148,11 +148,11 @@ aside_tell(int dir, const char *name, int fresh)
 	m.fresh = fresh;
 	m.since = st.st_mtime;
 	m.octets = st.st_size;
-	master_send(IMSG_ASIDE, &m, sizeof(m));
+	master_send(IMSG_SET_ASIDE_FILE, &m, sizeof(m));
 }
 
 int
-aside_open(const struct msg_aside_act *m, struct msg_spool_opened *answer)
+aside_open(const struct msg_set_aside_act *m, struct msg_spool_opened *answer)
 {
 	int	 dir;
 
@@ -166,7 +166,7 @@ aside_open(const struct msg_aside_act *m, struct msg_spool_opened *answer)
 
 /* One rename or one removal: whenever everything dies, the file is in one place. */
 int
-aside_act(const struct msg_aside_act *m)
+aside_act(const struct msg_set_aside_act *m)
 {
 	struct maildir	*md;
 	char		 err[PROTO_TEXT_SIZE];

@@ -125,7 +125,7 @@ ask_lines(const struct question *q, struct buf *b)
 static void
 ask_tell(const struct question *q, uint32_t last, const char *fmt, ...)
 {
-	struct msg_told	 m;
+	struct msg_route_told	 m;
 	va_list		 ap;
 	char		*p;
 

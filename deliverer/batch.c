@@ -4,9 +4,9 @@
  * moves of batches committed earlier.  A batch goes through these lists, and nothing waits for anything but what is written here:
  *
  *	open	messages complete in the spool; ends by number, octets, or BATCH_GRACE ms without another
- *	sent	durable, receipts out; waits for COMMITTED, answered oldest first
+ *	sent	durable, receipts out; waits for RECEIPT_COMMITTED, answered oldest first
  *	moving	committed; a move failed (disk full) and is tried again every BATCH_RETRY seconds
- *	moved	every link of a Maildir in its new/; waits for the next durability step, or BATCH_SETTLE ms, then SETTLED
+ *	moved	every link of a Maildir in its new/; waits for the next durability step, or BATCH_SETTLE ms, then RECEIPT_SETTLED
  *
  * Order inside the durability step: octets, then new/ directories, then the spool directory.  The spool may not forget a name
  * before new/ is known to have it.  fsync(2) on a file is called once: after an error the message is refused and its file
@@ -204,7 +204,7 @@ batch_refuse(struct batch *b, struct message *m, const char *step, int error)
 static void
 batch_report(struct batch *b)
 {
-	struct msg_batch	 msg;
+	struct msg_receipt_batch	 msg;
 	struct message		*m;
 	struct session		*s;
 
@@ -213,7 +213,7 @@ batch_report(struct batch *b)
 	memset(&msg, 0, sizeof(msg));
 	msg.batch = b->id;
 	msg.count = b->count;
-	master_send(IMSG_BATCH, &msg, sizeof(msg));
+	master_send(IMSG_RECEIPT_BATCH, &msg, sizeof(msg));
 	TAILQ_FOREACH(m, &b->messages, entry) {
 		s = m->session;
 		m->session = NULL;
@@ -286,8 +286,8 @@ batch_move(struct batch *b)
 
 /*
  * The directories: all moves so far and all names in the spool are durable afterwards.  0, or -1 and errno: the spool's are not.
- * Batches whose moves failed to become durable are forgotten without SETTLED: the master keeps their rows, and the next start finds
- * the links gone from the spool.
+ * Batches whose moves failed to become durable are forgotten without RECEIPT_SETTLED: the master keeps their rows, and the next
+ * start finds the links gone from the spool.
  */
 static int
 batch_settle(void)
@@ -305,7 +305,7 @@ batch_settle(void)
 	while ((b = TAILQ_FIRST(&batches.moved)) != NULL) {
 		TAILQ_REMOVE(&batches.moved, b, entry);
 		if (moves == 0 && names == 0)
-			master_send(IMSG_SETTLED, &b->id, sizeof(b->id));
+			master_send(IMSG_RECEIPT_SETTLED, &b->id, sizeof(b->id));
 		batch_forget(b);
 	}
 	queue_settle(moves == 0 && names == 0);

@@ -14,7 +14,8 @@
 
 #include "common/buf.h"
 #include "common/mail/mailaddr.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_deliverer.h"
+#include "common/ipc/proto_pipe.h"
 #include "common/route/route.h"
 #include "common/route/strset.h"
 #include "header.h"
@@ -148,8 +149,8 @@ int	 spool_each(int (*cb)(void *, const char *name), void *arg);	/* 0, or -1: it
 int	 aside_put(const char *link);	/* from the spool; told to the master; 0, or -1 and errno */
 void	 aside_list(void);		/* what is there, told to the master */
 void	 aside_close(void);
-int	 aside_open(const struct msg_aside_act *, struct msg_spool_opened *);	/* as queue_open() */
-int	 aside_act(const struct msg_aside_act *);	/* RELEASE or DROP, durably; 0, or -1 and errno */
+int	 aside_open(const struct msg_set_aside_act *, struct msg_spool_opened *);	/* as queue_open() */
+int	 aside_act(const struct msg_set_aside_act *);	/* RELEASE or DROP, durably; 0, or -1 and errno */
 
 /* lookup.c */
 int	 lookup_place(int rootfd, const char *path, const char *name);	/* 1: new/ or cur/ of that Maildir has it */
@@ -196,12 +197,12 @@ void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each dur
 #define BATCH_GRACE	1		/* or ms without a further message */
 #define BATCH_SETTLE	10		/* ms without a batch until renames are made durable on their own */
 #define BATCH_RETRY	5		/* s between tries to move what could not be moved */
-#define BATCH_INFLIGHT	1024		/* messages awaiting COMMITTED above which no pipe is read; half of it: again */
+#define BATCH_INFLIGHT	1024		/* messages awaiting RECEIPT_COMMITTED above which no pipe is read; half of it: again */
 
 #define ROOTMARK_SECONDS	5		/* until the counter in the mail root is durable, if no batch makes it so */
 
 /* rootmark.c: the mail root's file .rpopd. */
-int	 rootmark_open(int rootfd, const struct msg_root *);	/* 0, or -1: not the master's mail root */
+int	 rootmark_open(int rootfd, const struct msg_root_identity *);	/* 0, or -1: not the master's mail root */
 void	 rootmark_close(void);
 int	 rootmark_counter(uint64_t);
 int	 rootmark_item(struct sync_item *);
@@ -289,17 +290,17 @@ void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipie
 
 /* notice.c, report.c: messages of our own; notices, and delivery status notifications. */
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
-int	 notice_deliver(const struct msg_notice *, struct msg_noticed *);	/* 0, or -1: breaks the rules */
+int	 notice_deliver(const struct msg_notice *, struct msg_notice_made *);	/* 0, or -1: breaks the rules */
 int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* up to 1023 octets; 0/-1 */
 int	 notice_wrap(struct buf *, size_t column, const char *);
 int	 notice_write(int fd, struct buf *);
 void	 notice_host(char *, size_t);
-int	 report_begin(const struct msg_report *);	/* 0, or -1: nonsense, or one is under way */
-int	 report_rcpt(const struct msg_report_rcpt *, struct msg_reported *);	/* 1: it was the last, answer it; 0; or -1: not due */
+int	 report_begin(const struct msg_dsn *);	/* 0, or -1: nonsense, or one is under way */
+int	 report_rcpt(const struct msg_dsn_rcpt *, struct msg_dsn_made *);	/* 1: the last, answer it; 0; -1: not due */
 
 /* recover.c: what earlier lives left in the spool. */
 void	 recover_init(void);
-void	 recover_begin(uint32_t life, int proven);	/* as struct msg_root; without it nothing is proven */
+void	 recover_begin(uint32_t life, int proven);	/* as struct msg_root_identity; without it nothing is proven */
 void	 recover_replay(const struct msg_rcpt *);
 void	 recover_spent(const char *link);
 void	 recover_end(int sure);		/* no more rows; 0: there are some that could not be sent.  master_recovered() follows */

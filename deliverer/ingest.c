@@ -75,10 +75,10 @@ static void	 ingest_disk(struct session *, const char *);
 static void	 ingest_refuse(struct session *, uint32_t, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
 static const struct rule	 ingest_rules[] = {
-	{ IMSG_MSG_BEGIN,	sizeof(struct msg_begin), sizeof(struct msg_begin),	0, IDLE,	ingest_begin },
-	{ IMSG_MSG_DATA,	1, PROTO_DATA_MAX,					0, INSIDE,	ingest_data },
-	{ IMSG_MSG_END,		sizeof(struct msg_end), sizeof(struct msg_end),		0, INSIDE,	ingest_end },
-	{ IMSG_MSG_ABORT,	sizeof(uint32_t), sizeof(uint32_t),			0, INSIDE,	ingest_abort },
+	{ IMSG_MSG_BEGIN,	IDLE,	ingest_begin },
+	{ IMSG_MSG_DATA,	INSIDE,	ingest_data },
+	{ IMSG_MSG_END,		INSIDE,	ingest_end },
+	{ IMSG_MSG_ABORT,	INSIDE,	ingest_abort },
 };
 
 static struct session_list	 sessions = TAILQ_HEAD_INITIALIZER(sessions);

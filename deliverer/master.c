@@ -47,31 +47,30 @@ static int	 master_spool_remove(void *, struct imsg *);
 static int	 master_spool_move(void *, struct imsg *);
 static void	 master_down(void *, const char *);
 
-#define SIZE(type)	sizeof(type), sizeof(type)
 
 static const struct rule	 master_rules[] = {
-	{ IMSG_LOG_LEVEL,		SIZE(uint32_t),				0, RULES_ANY,	proc_log_level },
-	{ IMSG_ROUTE_START,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_start },
-	{ IMSG_ROUTE_ACCOUNT,	SIZE(struct msg_route_account),		0, RULES_ANY,	master_route_account },
-	{ IMSG_ROUTE_DOMAIN,	SIZE(struct msg_route_domain),		0, RULES_ANY,	master_route_domain },
-	{ IMSG_ROUTE_ROWS,	sizeof(struct route_head), PROTO_FRAME_MAX,	0, RULES_ANY,	master_route_rows },
-	{ IMSG_ROUTE_END,	SIZE(struct msg_route_start),		0, RULES_ANY,	master_route_end },
-	{ IMSG_REPLAY,		SIZE(struct msg_rcpt),			0, RECOVERING,	master_replay },
-	{ IMSG_HOLD,		SIZE(struct msg_link),			0, RECOVERING,	master_hold },
-	{ IMSG_REPLAY_END,	SIZE(uint32_t),				0, RECOVERING,	master_replay_end },
-	{ IMSG_ROOT,		SIZE(struct msg_root),			0, RECOVERING,	master_root },
-	{ IMSG_ROOT_COUNTER,	SIZE(uint64_t),				0, RULES_ANY,	master_root_counter },
-	{ IMSG_ASIDE_ACT,	SIZE(struct msg_aside_act),		0, RUNNING,	master_aside_act },
-	{ IMSG_SPENT,		SIZE(struct msg_link),			0, RECOVERING,	master_spent },
-	{ IMSG_SESSION_OPEN,	SIZE(struct msg_session_open),		1, RUNNING,	master_session_open },
-	{ IMSG_REPORT,		SIZE(struct msg_report),		0, RUNNING,	master_report },
-	{ IMSG_REPORT_RCPT,	SIZE(struct msg_report_rcpt),		0, RUNNING,	master_report_rcpt },
-	{ IMSG_NOTICE,		SIZE(struct msg_notice),		0, RUNNING,	master_notice },
-	{ IMSG_ROUTE_ASK,	SIZE(struct msg_route_ask),		0, RUNNING,	master_route_ask },
-	{ IMSG_COMMITTED,	sizeof(struct msg_committed), PROTO_FRAME_MAX,	0, RUNNING,	master_committed },
-	{ IMSG_SPOOL_OPEN,	SIZE(struct msg_link),			0, RUNNING,	master_spool_open },
-	{ IMSG_SPOOL_REMOVE,	SIZE(struct msg_link),			0, RULES_ANY,	master_spool_remove },
-	{ IMSG_SPOOL_MOVE,	SIZE(struct msg_rcpt),			0, RULES_ANY,	master_spool_move },
+	{ IMSG_LOG_LEVEL,		RULES_ANY,	proc_log_level },
+	{ IMSG_ROUTE_START,		RULES_ANY,	master_route_start },
+	{ IMSG_ROUTE_ACCOUNT,		RULES_ANY,	master_route_account },
+	{ IMSG_ROUTE_DOMAIN,		RULES_ANY,	master_route_domain },
+	{ IMSG_ROUTE_ROWS,		RULES_ANY,	master_route_rows },
+	{ IMSG_ROUTE_END,		RULES_ANY,	master_route_end },
+	{ IMSG_REPLAY_ROW,		RECOVERING,	master_replay },
+	{ IMSG_REPLAY_HOLD,		RECOVERING,	master_hold },
+	{ IMSG_REPLAY_END,		RECOVERING,	master_replay_end },
+	{ IMSG_ROOT_IDENTITY,		RECOVERING,	master_root },
+	{ IMSG_ROOT_COUNTER,		RULES_ANY,	master_root_counter },
+	{ IMSG_SET_ASIDE_ACT,		RUNNING,	master_aside_act },
+	{ IMSG_REPLAY_SPENT,		RECOVERING,	master_spent },
+	{ IMSG_SESSION_OPEN,		RUNNING,	master_session_open },
+	{ IMSG_DSN_MAKE,		RUNNING,	master_report },
+	{ IMSG_DSN_RCPT,		RUNNING,	master_report_rcpt },
+	{ IMSG_NOTICE_MAKE,		RUNNING,	master_notice },
+	{ IMSG_ROUTE_ASK,		RUNNING,	master_route_ask },
+	{ IMSG_RECEIPT_COMMITTED,	RUNNING,	master_committed },
+	{ IMSG_SPOOL_OPEN,		RUNNING,	master_spool_open },
+	{ IMSG_SPOOL_REMOVE,		RULES_ANY,	master_spool_remove },
+	{ IMSG_SPOOL_MOVE,		RULES_ANY,	master_spool_move },
 };
 
 static struct link	 master;
@@ -94,7 +93,7 @@ void
 master_send(uint32_t type, const void *data, size_t len)
 {
 	if (link_send(&master, type, -1, data, len) == -1)
-		fatal("send %s", imsg_type_str(type));
+		fatal("send %s", message_name(type));
 }
 
 /* Errors show in the loop. */
@@ -107,14 +106,14 @@ master_flush(void)
 void
 master_refuse(const struct spool_id *id, uint32_t why, const char *text)
 {
-	struct msg_refused	 msg;
+	struct msg_receipt_refused	 msg;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.session = id->session;
 	msg.msgno = id->msgno;
 	msg.why = why;
 	log_vis(msg.text, sizeof(msg.text), text, strlen(text));
-	master_send(IMSG_REFUSED, &msg, sizeof(msg));
+	master_send(IMSG_RECEIPT_REFUSED, &msg, sizeof(msg));
 }
 
 void
@@ -123,30 +122,30 @@ master_recovered(int durable)
 	uint32_t	 settled = durable;
 
 	master.state = MASTER_RUNNING;
-	master_send(IMSG_RECOVERED, &settled, sizeof(settled));
+	master_send(IMSG_REPLAY_DONE, &settled, sizeof(settled));
 }
 
 void
 master_missing(const char *link)
 {
-	struct msg_replayed	 msg;
+	struct msg_replay_result	 msg;
 
 	memset(&msg, 0, sizeof(msg));
-	msg.what = REPLAYED_MISSING;
+	msg.what = REPLAY_MISSING;
 	msg.row = UINT32_MAX;
 	strlcpy(msg.link, link, sizeof(msg.link));
-	master_send(IMSG_REPLAYED, &msg, sizeof(msg));
+	master_send(IMSG_REPLAY_RESULT, &msg, sizeof(msg));
 }
 
 void
 master_place(const char *path, int error)
 {
-	struct msg_place	 msg;
+	struct msg_maildir_blocked	 msg;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.error = error;
 	strlcpy(msg.dest, path, sizeof(msg.dest));
-	master_send(IMSG_PLACE, &msg, sizeof(msg));
+	master_send(IMSG_MAILDIR_BLOCKED, &msg, sizeof(msg));
 }
 
 static int
@@ -216,7 +215,7 @@ master_replay(void *arg, struct imsg *imsg)
 static int
 master_root(void *arg, struct imsg *imsg)
 {
-	struct msg_root	 msg;
+	struct msg_root_identity	 msg;
 
 	(void)arg;
 	if (rules_payload(imsg, &msg) == -1)
@@ -260,8 +259,8 @@ master_hold(void *arg, struct imsg *imsg)
 static int
 master_aside_act(void *arg, struct imsg *imsg)
 {
-	struct msg_aside_act	 msg;
-	struct msg_aside_done	 done;
+	struct msg_set_aside_act	 msg;
+	struct msg_set_aside_done	 done;
 	struct msg_spool_opened	 opened;
 	int			 fd;
 
@@ -271,13 +270,13 @@ master_aside_act(void *arg, struct imsg *imsg)
 	if (msg.act == QUARANTINE_SHOW) {
 		fd = aside_open(&msg, &opened);
 		if (link_send(&master, IMSG_SPOOL_OPENED, fd, &opened, sizeof(opened)) == -1)
-			fatal("send %s", imsg_type_str(IMSG_SPOOL_OPENED));
+			fatal("send %s", message_name(IMSG_SPOOL_OPENED));
 		return (0);
 	}
 	memset(&done, 0, sizeof(done));
 	done.id = msg.id;
 	done.error = aside_act(&msg) == -1 ? errno : 0;
-	master_send(IMSG_ASIDE_DONE, &done, sizeof(done));
+	master_send(IMSG_SET_ASIDE_DONE, &done, sizeof(done));
 	return (0);
 }
 
@@ -330,7 +329,7 @@ master_route_ask(void *arg, struct imsg *imsg)
 static int
 master_committed(void *arg, struct imsg *imsg)
 {
-	struct msg_committed	 msg;
+	struct msg_receipt_committed	 msg;
 	size_t			 len = imsg_get_len(imsg);
 
 	(void)arg;
@@ -344,21 +343,21 @@ static int
 master_notice(void *arg, struct imsg *imsg)
 {
 	struct msg_notice	 msg;
-	struct msg_noticed	 answer;
+	struct msg_notice_made	 answer;
 
 	(void)arg;
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.record, sizeof(msg.record)) ||
 	    !proto_str(msg.subject, sizeof(msg.subject)) || !proto_str(msg.text, sizeof(msg.text)) ||
 	    notice_deliver(&msg, &answer) == -1)
 		return (-1);
-	master_send(IMSG_NOTICED, &answer, sizeof(answer));
+	master_send(IMSG_NOTICE_MADE, &answer, sizeof(answer));
 	return (0);
 }
 
 static int
 master_report(void *arg, struct imsg *imsg)
 {
-	struct msg_report	 msg;
+	struct msg_dsn	 msg;
 
 	(void)arg;
 	return (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) ||
@@ -368,8 +367,8 @@ master_report(void *arg, struct imsg *imsg)
 static int
 master_report_rcpt(void *arg, struct imsg *imsg)
 {
-	struct msg_report_rcpt	 msg;
-	struct msg_reported	 answer;
+	struct msg_dsn_rcpt	 msg;
+	struct msg_dsn_made	 answer;
 	int			 n;
 
 	(void)arg;
@@ -379,7 +378,7 @@ master_report_rcpt(void *arg, struct imsg *imsg)
 	    (n = report_rcpt(&msg, &answer)) == -1)
 		return (-1);
 	if (n == 1)
-		master_send(IMSG_REPORTED, &answer, sizeof(answer));
+		master_send(IMSG_DSN_MADE, &answer, sizeof(answer));
 	return (0);
 }
 
@@ -395,7 +394,7 @@ master_spool_open(void *arg, struct imsg *imsg)
 		return (-1);
 	fd = queue_open(&msg, &answer);
 	if (link_send(&master, IMSG_SPOOL_OPENED, fd, &answer, sizeof(answer)) == -1)
-		fatal("send %s", imsg_type_str(IMSG_SPOOL_OPENED));
+		fatal("send %s", message_name(IMSG_SPOOL_OPENED));
 	return (0);
 }
 

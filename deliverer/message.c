@@ -174,7 +174,7 @@ void
 message_receipt(const struct message *m)
 {
 	struct msg_receipt	 receipt;
-	struct msg_note		 note;
+	struct msg_receipt_note		 note;
 	struct msg_rcpt		 rcpt;
 	const struct rcpt	*r;
 	uint32_t		 i;

@@ -27,7 +27,7 @@ static int	 notice_text(const struct route_account *, const struct msg_notice *,
 
 /* The answer tells the link of one that is held, or an errno; why it was not made is logged. */
 int
-notice_deliver(const struct msg_notice *m, struct msg_noticed *answer)
+notice_deliver(const struct msg_notice *m, struct msg_notice_made *answer)
 {
 	const struct route_account	*to;
 

@@ -17,7 +17,7 @@
  *	the same, written by us (a notice, a report)				removed: it is made again, or was of no consequence
  *	any other								set aside: aside.c
  *
- * "Proven" says the master (IMSG_ROOT), which has compared identity and counter of state.db and mail root.
+ * "Proven" says the master (IMSG_ROOT_IDENTITY), which has compared identity and counter of state.db and mail root.
  */
 #include <sys/types.h>
 
@@ -31,7 +31,7 @@
 #include "common/log.h"
 #include "deliverer.h"
 
-static void	 recover_tell(enum replayed, const char *);
+static void	 recover_tell(enum replay_result, const char *);
 static int	 recover_file(void *, const char *);
 static int	 recover_flight(const struct spool_id *);
 static void	 recover_suspect(const struct spool_id *);
@@ -69,20 +69,20 @@ recover_replay(const struct msg_rcpt *rcpt)
 	if (strchr(rcpt->link, '/') != NULL || spool_parse(rcpt->link, &id, &n) == -1 || (md = maildir_ref(rcpt->dest)) == NULL) {
 		log_warnx("%s: a row of pending cannot be right: link %s, destination %s", SPOOL_DIR, rcpt->link, rcpt->dest);
 		recover.sure = 0;
-		recover_tell(REPLAYED_ODD, rcpt->link);
+		recover_tell(REPLAY_IRREGULAR, rcpt->link);
 		return;
 	}
 	/* The look before the move keeps a row that was done long ago from making its directory anew. */
 	if (!spool_has(rcpt->link)) {
 		if (!recover.proven && !lookup_place(maildir_root(), rcpt->dest, rcpt->link)) {
 			recover.missing++;
-			recover_tell(REPLAYED_MISSING, rcpt->link);
+			recover_tell(REPLAY_MISSING, rcpt->link);
 		}
 	} else if (maildir_take(md, rcpt->link) != -1)
 		recover.moved++;
 	else {
 		recover.later++;
-		recover_tell(REPLAYED_LATER, rcpt->link);
+		recover_tell(REPLAY_LATER, rcpt->link);
 		queue_wait(md, rcpt->link);
 		return;
 	}
@@ -90,15 +90,15 @@ recover_replay(const struct msg_rcpt *rcpt)
 }
 
 static void
-recover_tell(enum replayed what, const char *link)
+recover_tell(enum replay_result what, const char *link)
 {
-	struct msg_replayed	 m;
+	struct msg_replay_result	 m;
 
 	memset(&m, 0, sizeof(m));
 	m.what = what;
 	m.row = recover.rows - 1;
 	strlcpy(m.link, link, sizeof(m.link));
-	master_send(IMSG_REPLAYED, &m, sizeof(m));
+	master_send(IMSG_REPLAY_RESULT, &m, sizeof(m));
 }
 
 /* The row of this link is gone. */
@@ -175,7 +175,7 @@ recover_flight(const struct spool_id *id)
 static void
 recover_suspect(const struct spool_id *id)
 {
-	struct msg_suspect	 msg;
+	struct msg_replay_suspect	 msg;
 
 	if (id->session == NOTICE_SESSION)
 		return;
@@ -183,5 +183,5 @@ recover_suspect(const struct spool_id *id)
 	msg.session = id->session;
 	msg.msgno = id->msgno;
 	recover.suspects++;
-	master_send(IMSG_SUSPECT, &msg, sizeof(msg));
+	master_send(IMSG_REPLAY_SUSPECT, &msg, sizeof(msg));
 }

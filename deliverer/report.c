@@ -26,29 +26,29 @@
 #define REPORT_LINE	998	/* RFC 5322 section 2.1.1 */
 #define QP_COLUMN	75	/* RFC 2045 section 6.7 */
 
-static void	 report_make(struct msg_reported *);
+static void	 report_make(struct msg_dsn_made *);
 static int	 report_read(const char *, struct buf *);
 static size_t	 report_header_len(const uint8_t *, size_t);
 static int	 report_plain(const uint8_t *, size_t);
 static int	 report_top(const struct spool_id *, const char *, const char *, struct buf *);
 static int	 report_words(struct buf *);
-static int	 report_named(const struct msg_report_rcpt *);
+static int	 report_named(const struct msg_dsn_rcpt *);
 static int	 report_status(const char *, struct buf *);
-static int	 report_group(const struct msg_report_rcpt *, struct buf *);
+static int	 report_group(const struct msg_dsn_rcpt *, struct buf *);
 static int	 report_address(struct buf *, const char *, const char *);
 static int	 report_quoted(struct buf *, const uint8_t *, size_t);
 static int	 report_text(const struct spool_id *, struct buf *, struct buf *);
 static int	 report_date(int64_t, char *, size_t);
 
 static struct {				/* the one under way */
-	struct msg_report	 m;	/* rcpts 0: there is none */
+	struct msg_dsn	 m;	/* rcpts 0: there is none */
 	uint32_t		 got;	/* of its recipients */
 	struct buf		 named, groups;	/* what is said of them: to people, to programs */
 	int			 failed;
 }			 report;
 
 int
-report_begin(const struct msg_report *m)
+report_begin(const struct msg_dsn *m)
 {
 	if (report.m.rcpts != 0 || m->rcpts == 0 || m->rcpts > PROTO_RCPT_MAX)
 		return (-1);
@@ -61,7 +61,7 @@ report_begin(const struct msg_report *m)
 }
 
 int
-report_rcpt(const struct msg_report_rcpt *r, struct msg_reported *answer)
+report_rcpt(const struct msg_dsn_rcpt *r, struct msg_dsn_made *answer)
 {
 	if (report.m.rcpts == 0 || r->id != report.m.id)
 		return (-1);
@@ -77,7 +77,7 @@ report_rcpt(const struct msg_report_rcpt *r, struct msg_reported *answer)
 
 /* The answer tells its link, or an errno: ENOENT if the original is not in the spool. */
 static void
-report_make(struct msg_reported *answer)
+report_make(struct msg_dsn_made *answer)
 {
 	struct buf	 header, text;
 	struct spool_id	 id;
@@ -231,7 +231,7 @@ report_words(struct buf *out)
 
 /* A recipient, and why.  An address that is not ASCII is for the part that programs read. */
 static int
-report_named(const struct msg_report_rcpt *r)
+report_named(const struct msg_dsn_rcpt *r)
 {
 	const char	*to = r->original[0] != '\0' ? r->original : r->recipient;
 	struct buf	*out = &report.named;
@@ -264,7 +264,7 @@ report_status(const char *host, struct buf *out)
 
 /* RFC 3464 section 2.3, with the empty line ahead of it. */
 static int
-report_group(const struct msg_report_rcpt *r, struct buf *out)
+report_group(const struct msg_dsn_rcpt *r, struct buf *out)
 {
 	char	 diagnosis[PROTO_TEXT_SIZE + 32];
 	int	 rv;

@@ -28,7 +28,7 @@ static struct {
 
 /* 0, or -1 with the reason logged: this is not the mail root that the master means. */
 int
-rootmark_open(int rootfd, const struct msg_root *m)
+rootmark_open(int rootfd, const struct msg_root_identity *m)
 {
 	struct rootfile	 f;
 
@@ -117,7 +117,7 @@ rootmark_settle(void)
 		return;
 	HOOK("deliverer.rooted");
 	mark.told = mark.durable;
-	master_send(IMSG_ROOTED, &mark.told, sizeof(mark.told));
+	master_send(IMSG_ROOT_DURABLE, &mark.told, sizeof(mark.told));
 }
 
 void

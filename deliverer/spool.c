@@ -19,7 +19,7 @@
  *  8 link i about to be moved             Ri..Rn          R0..Ri-1  rows: Ri..Rn moved, R0..Ri-1 are done  deliverer.rename
  *  9 all moved (DISCARD: removed)         -               R0..Rn    rows: all done, or moved again         deliverer.renamed
  *    a DISCARDed link about to be removed R0..Rn          -         no row of it: removed                  deliverer.discard
- * 10 moves durable, SETTLED not sent      -               R0..Rn    rows: all done                         deliverer.settle
+ * 10 moves durable, not told yet          -               R0..Rn    rows: all done                         deliverer.settle
  * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
  * 12 a file in flight is removed          Ri or not       -         the same                               deliverer.flight
  *

@@ -10,14 +10,14 @@
 
 #define TRIED_NAMED	20	/* recipients that are named one by one */
 
-static void	 tried_place(struct msg_tried *, const struct place *);
-static void	 tried_line(struct msg_tried *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
+static void	 tried_place(struct msg_session_tried *, const struct place *);
+static void	 tried_line(struct msg_session_tried *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 
 /* One message, whatever becomes of it later in its session: the note that a delivery would leave behind, then its places. */
 void
 tried_tell(const struct msg_session_open *open, uint32_t msgno, struct recipients *to)
 {
-	struct msg_tried	 m;
+	struct msg_session_tried	 m;
 	size_t			 i, n = buf_len(&to->note);
 
 	memset(&m, 0, sizeof(m));
@@ -32,11 +32,11 @@ tried_tell(const struct msg_session_open *open, uint32_t msgno, struct recipient
 		tried_place(&m, &to->places.list[i]);
 	if (to->places.n > TRIED_NAMED)
 		tried_line(&m, "and %zu others", to->places.n - TRIED_NAMED);
-	master_send(IMSG_TRIED, &m, sizeof(m));
+	master_send(IMSG_SESSION_TRIED, &m, sizeof(m));
 }
 
 static void
-tried_place(struct msg_tried *m, const struct place *p)
+tried_place(struct msg_session_tried *m, const struct place *p)
 {
 	const char	*dest = p->dest != NULL ? p->dest : "", *reason = p->reason != NULL ? p->reason : "";
 
@@ -62,7 +62,7 @@ tried_place(struct msg_tried *m, const struct place *p)
 
 /* A line that does not fit is cut, and is the last. */
 static void
-tried_line(struct msg_tried *m, const char *fmt, ...)
+tried_line(struct msg_session_tried *m, const char *fmt, ...)
 {
 	char	 raw[PROTO_DEST_SIZE + PROTO_TEXT_SIZE], line[sizeof(raw) * 4];
 	va_list	 ap;

@@ -28,9 +28,9 @@ static void	 dialer_descriptors(void);
 static void	 dialer_down(void *, const char *) __dead;
 
 static const struct rule dialer_rules[] = {
-	{ IMSG_DIAL,		sizeof(struct msg_dial), sizeof(struct msg_dial), 0,	RULES_ANY, dialer_dial },
-	{ IMSG_DIAL_CANCEL,	sizeof(uint32_t), sizeof(uint32_t), 0,			RULES_ANY, dialer_cancel },
-	{ IMSG_LOG_LEVEL,		sizeof(uint32_t), sizeof(uint32_t), 0,			RULES_ANY, proc_log_level }
+	{ IMSG_DIAL,		RULES_ANY,	dialer_dial },
+	{ IMSG_DIAL_CANCEL,	RULES_ANY,	dialer_cancel },
+	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
 static struct link	 master;

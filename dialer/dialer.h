@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "common/compat.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_dialer.h"
 #include "common/timer.h"
 
 #define DIALER_JOBS_MAX		512	/* connections being made at once */

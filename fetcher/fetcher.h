@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #include "common/ipc/imsg.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_fetcher.h"
+#include "common/ipc/proto_pipe.h"
 #include "common/tlserror.h"
 #include "pop3.h"
 

@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 #include "common/buf.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_fetcher.h"
+#include "common/ipc/proto_pipe.h"
 #include "login.h"
 
 #define REPLY_LINE_MAX	MASK_LINE_MAX	/* octets of one reply line, line end left out; a challenge of NTLM is the longest */

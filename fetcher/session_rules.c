@@ -33,21 +33,20 @@ static int	 probes_check(const struct msg_fetch_start *);
 static int	 each_entry(struct session *, struct imsg *, int (*)(struct pop3 *, uint32_t, uint32_t));
 
 static const struct rule master_rules[] = {
-	{ IMSG_FETCH_SOCKET,	0, 0,					1, IN(SESSION_SOCKET),		take_socket },
-	{ IMSG_FETCH_PIPE,	0, 0,					1, IN(SESSION_PIPE),		take_pipe },
-	{ IMSG_FETCH_START,	sizeof(struct msg_fetch_start),
-				sizeof(struct msg_fetch_start),		0, IN(SESSION_START),		take_start },
-	{ IMSG_FETCH_CA,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
-	{ IMSG_FETCH_CERT,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
-	{ IMSG_FETCH_KEY,	1, PROTO_FRAME_MAX,			0, IN(SESSION_SECRET),		take_pem },
-	{ IMSG_FETCH_SECRET,	0, PROTO_TOKEN_MAX,			0, IN(SESSION_SECRET),		take_secret },
-	{ IMSG_FETCH_LIST,	0, 0,					0, IN(SESSION_PLAN),		take_list },
-	{ IMSG_FETCH_PLAN,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_PLAN),		take_plan },
-	{ IMSG_FETCH_PLAN_END,	sizeof(uint32_t), sizeof(uint32_t),	0, IN(SESSION_PLAN),		take_plan_end },
-	{ IMSG_FETCH_VERDICT,	PLAN_ENTRY, PROTO_FRAME_MAX,		0, IN(SESSION_RUN),		take_verdict },
-	{ IMSG_FETCH_STOP,	0, 0,					0, RULES_ANY,			take_stop },
-	{ IMSG_FETCH_CUT,	0, 0,					0, RULES_ANY,			take_cut },
-	{ IMSG_LOG_LEVEL,	sizeof(uint32_t), sizeof(uint32_t),	0, RULES_ANY,			proc_log_level }
+	{ IMSG_FETCH_SOCKET,	IN(SESSION_SOCKET),	take_socket },
+	{ IMSG_FETCH_PIPE,	IN(SESSION_PIPE),	take_pipe },
+	{ IMSG_FETCH_START,	IN(SESSION_START),	take_start },
+	{ IMSG_FETCH_CA,	IN(SESSION_SECRET),	take_pem },
+	{ IMSG_FETCH_CERT,	IN(SESSION_SECRET),	take_pem },
+	{ IMSG_FETCH_KEY,	IN(SESSION_SECRET),	take_pem },
+	{ IMSG_FETCH_SECRET,	IN(SESSION_SECRET),	take_secret },
+	{ IMSG_FETCH_LIST,	IN(SESSION_PLAN),	take_list },
+	{ IMSG_FETCH_PLAN,	IN(SESSION_PLAN),	take_plan },
+	{ IMSG_FETCH_PLAN_END,	IN(SESSION_PLAN),	take_plan_end },
+	{ IMSG_FETCH_VERDICT,	IN(SESSION_RUN),	take_verdict },
+	{ IMSG_FETCH_STOP,	RULES_ANY,		take_stop },
+	{ IMSG_FETCH_CUT,	RULES_ANY,		take_cut },
+	{ IMSG_LOG_LEVEL,	RULES_ANY,		proc_log_level }
 };
 
 /* What the master has to say.  As rules_read(). */

@@ -9,7 +9,6 @@
 #include "common/work.h"
 #include "oauth.h"
 
-#define PART(max)	sizeof(struct msg_token_part), sizeof(struct msg_token_part) + (max)
 
 static void	 oauth_run(pid_t, int) __dead;
 static int	 token_start(void *, struct imsg *);
@@ -20,11 +19,11 @@ static int	 token_part(struct imsg *, int (*)(uint32_t, const void *, size_t));
 static void	 token_send(uint32_t, const void *, size_t, const char *);
 
 static const struct rule	 master_rules[] = {
-	{ IMSG_TOKEN_START, sizeof(struct msg_token_start), sizeof(struct msg_token_start), 1, RULES_ANY, token_start },
-	{ IMSG_TOKEN_CA, PART(PROTO_FRAME_MAX), 0, RULES_ANY, token_ca },
-	{ IMSG_TOKEN_CLIENT, PART(PROTO_SECRET_MAX), 0, RULES_ANY, token_client },
-	{ IMSG_TOKEN_REFRESH, PART(PROTO_TOKEN_MAX), 0, RULES_ANY, token_refresh },
-	{ IMSG_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, proc_log_level }
+	{ IMSG_TOKEN_START,	RULES_ANY,	token_start },
+	{ IMSG_TOKEN_CA,	RULES_ANY,	token_ca },
+	{ IMSG_TOKEN_CLIENT,	RULES_ANY,	token_client },
+	{ IMSG_TOKEN_REFRESH,	RULES_ANY,	token_refresh },
+	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
 static const struct template	 oauth = { SANDBOX_OAUTH, request_init, oauth_run };

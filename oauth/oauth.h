@@ -13,7 +13,7 @@
 
 #include "common/buf.h"
 #include "common/compat.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_oauth.h"
 
 #define OAUTH_TOTAL		30		/* s from the socket to the answer */
 #define OAUTH_IDLE		15		/* s without an octet */

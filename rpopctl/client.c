@@ -41,14 +41,14 @@ static int		 got_fail(void *, struct imsg *);
 static int		 record_check(const struct ctl_record *);
 
 static const struct rule rules[] = {
-	{ IMSG_CTL_STATUS, sizeof(struct ctl_status), sizeof(struct ctl_status), 0, 1u << STATE_WAITING, got_status },
-	{ IMSG_CTL_RECORD, sizeof(struct ctl_record), sizeof(struct ctl_record), 0, 1u << STATE_WAITING, got_record },
-	{ IMSG_CTL_TRIED, sizeof(struct ctl_tried), sizeof(struct ctl_tried), 0, 1u << STATE_WAITING, got_tried },
-	{ IMSG_CTL_LINE, sizeof(struct ctl_text), sizeof(struct ctl_text), RULES_FD_MAYBE, 1u << STATE_WAITING, got_line },
-	{ IMSG_CTL_QUEUE, sizeof(struct ctl_queued), sizeof(struct ctl_queued), 0, 1u << STATE_WAITING, got_queued },
-	{ IMSG_CTL_END, 0, 0, 0, 1u << STATE_WAITING, got_end },
-	{ IMSG_CTL_OK, sizeof(struct ctl_text), sizeof(struct ctl_text), 0, 1u << STATE_WAITING, got_ok },
-	{ IMSG_CTL_FAIL, sizeof(struct ctl_text), sizeof(struct ctl_text), 0, 1u << STATE_WAITING, got_fail },
+	{ IMSG_CTL_DAEMON,	1u << STATE_WAITING,	got_status },
+	{ IMSG_CTL_RECORD,	1u << STATE_WAITING,	got_record },
+	{ IMSG_CTL_TRIED,	1u << STATE_WAITING,	got_tried },
+	{ IMSG_CTL_LINE,	1u << STATE_WAITING,	got_line },
+	{ IMSG_CTL_QUEUED,	1u << STATE_WAITING,	got_queued },
+	{ IMSG_CTL_END,		1u << STATE_WAITING,	got_end },
+	{ IMSG_CTL_OK,		1u << STATE_WAITING,	got_ok },
+	{ IMSG_CTL_FAIL,	1u << STATE_WAITING,	got_fail },
 };
 
 /* A connection to the daemon, or -1 with a sentence in error. */
@@ -163,7 +163,7 @@ static int
 got_status(void *arg, struct imsg *imsg)
 {
 	struct client		*ctl = arg;
-	struct ctl_status	*st = &ctl->rep->status;
+	struct ctl_daemon	*st = &ctl->rep->status;
 
 	if (ctl->req->type != IMSG_CTL_STATUS || ctl->rep->has_status || rules_payload(imsg, st) == -1)
 		return (-1);

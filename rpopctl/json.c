@@ -13,7 +13,7 @@ static void	 json_text(FILE *, const char *, const char *);
 static void	 json_number(FILE *, const char *, uint64_t);
 static void	 json_bool(FILE *, const char *, int);
 static void	 json_time(FILE *, const char *, int64_t);
-static void	 json_status(FILE *, const struct ctl_status *);
+static void	 json_status(FILE *, const struct ctl_daemon *);
 static void	 json_record(FILE *, const struct ctl_record *);
 
 /*
@@ -80,7 +80,7 @@ json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 }
 
 static void
-json_status(FILE *fp, const struct ctl_status *st)
+json_status(FILE *fp, const struct ctl_daemon *st)
 {
 	fputs("\"daemon\":{\"version\":", fp);
 	json_string(fp, st->version, strlen(st->version));

@@ -27,9 +27,9 @@ static const struct {
 	{ "LAST",	0 },
 };
 
-static void	 print_status(const struct out *, const struct ctl_status *);
-static void	 print_mail_root(const struct out *, const struct ctl_status *);
-static void	 print_held(const struct out *, const struct ctl_status *);
+static void	 print_status(const struct out *, const struct ctl_daemon *);
+static void	 print_mail_root(const struct out *, const struct ctl_daemon *);
+static void	 print_held(const struct out *, const struct ctl_daemon *);
 static void	 print_table(const struct out *, const struct reply *);
 static void	 print_account(const struct out *, const struct ctl_record *);
 static const char *state_sentence(const char *);
@@ -95,7 +95,7 @@ print_wrapped(const struct out *o, const char *text, int indent)
 }
 
 static void
-print_status(const struct out *o, const struct ctl_status *st)
+print_status(const struct out *o, const struct ctl_daemon *st)
 {
 	char	 version[CELL], when[64], span[32], line[TEXT];
 
@@ -118,7 +118,7 @@ print_status(const struct out *o, const struct ctl_status *st)
 
 /* What is wrong there, or wants somebody to look. */
 static void
-print_mail_root(const struct out *o, const struct ctl_status *st)
+print_mail_root(const struct out *o, const struct ctl_daemon *st)
 {
 	char	 line[TEXT], text[PROTO_TEXT_SIZE * 4];
 
@@ -140,7 +140,7 @@ print_mail_root(const struct out *o, const struct ctl_status *st)
 
 /* What is neither in its mailbox nor on its way there. */
 static void
-print_held(const struct out *o, const struct ctl_status *st)
+print_held(const struct out *o, const struct ctl_daemon *st)
 {
 	const struct { uint32_t n; const char *words; } sums[] = {
 		{ st->waiting, "waiting for a next hop" }, { st->reports, "reports due" }, { st->quarantined, "in quarantine" },

@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "common/compat.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_ctl.h"
 
 /* What a command line asks the daemon for. */
 struct request {
@@ -36,7 +36,7 @@ struct request {
 struct reply {
 	int			 ok;		/* 0: CTL_FAIL */
 	int			 has_status;
-	struct ctl_status	 status;
+	struct ctl_daemon	 status;
 	struct ctl_text		 text;		/* of CTL_OK and CTL_FAIL */
 	struct ctl_record	*records;
 	size_t			 nrecords, size;

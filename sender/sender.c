@@ -13,8 +13,6 @@
 #include "common/work.h"
 #include "sender.h"
 
-#define PART(max)	sizeof(struct msg_send_part), sizeof(struct msg_send_part) + (max)
-#define PAYLOAD(type)	sizeof(type), sizeof(type)
 #define HOST_CHARS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]"
 
 static void	 sender_warm(void);
@@ -29,13 +27,13 @@ static int	 send_quit(void *, struct imsg *);
 static int	 start_sound(const struct msg_send_start *);
 
 static const struct rule	 master_rules[] = {
-	{ IMSG_SEND_START, PAYLOAD(struct msg_send_start), 1, RULES_ANY, send_start },
-	{ IMSG_SEND_CA, PART(PROTO_FRAME_MAX), 0, RULES_ANY, send_ca },
-	{ IMSG_SEND_SECRET, PART(PROTO_SECRET_MAX), 0, RULES_ANY, send_secret },
-	{ IMSG_SEND_MAIL, PAYLOAD(struct msg_send_mail), 1, RULES_ANY, send_mail },
-	{ IMSG_SEND_RCPT, PAYLOAD(struct msg_send_rcpt), 0, RULES_ANY, send_rcpt },
-	{ IMSG_SEND_QUIT, PAYLOAD(uint32_t), 0, RULES_ANY, send_quit },
-	{ IMSG_LOG_LEVEL, PAYLOAD(uint32_t), 0, RULES_ANY, proc_log_level }
+	{ IMSG_SEND_START,	RULES_ANY,	send_start },
+	{ IMSG_SEND_CA,		RULES_ANY,	send_ca },
+	{ IMSG_SEND_SECRET,	RULES_ANY,	send_secret },
+	{ IMSG_SEND_MAIL,	RULES_ANY,	send_mail },
+	{ IMSG_SEND_RCPT,	RULES_ANY,	send_rcpt },
+	{ IMSG_SEND_QUIT,	RULES_ANY,	send_quit },
+	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
 static const struct template	 sender = { SANDBOX_SENDER, sender_warm, sender_run };

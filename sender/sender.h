@@ -14,7 +14,7 @@
 #include "common/sasl/auth_mask.h"
 #include "common/buf.h"
 #include "common/compat.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_sender.h"
 #include "common/sasl/sasl_line.h"
 
 struct tls;

@@ -79,7 +79,7 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 		return (-1);
 	}
 	if (l->name != NULL)
-		log_trace("to %s: %s, %zu octets%s", l->name, imsg_type_str(type), len, fd != -1 ? " and a descriptor" : "");
+		log_trace("to %s: %s, %zu octets%s", l->name, message_name(type), len, fd != -1 ? " and a descriptor" : "");
 	link_queue(l);
 	return (0);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Messages of the control socket, between rpopctl and the master.  Included by proto.h, which has their types and sizes. */
+/* Between rpopctl and the master: requests and answers on the control socket. */
 #ifndef PROTO_CTL_H
 #define PROTO_CTL_H
+
+#include "proto.h"
 
 struct ctl_name {
 	char		 name[PROTO_RECORD_SIZE];
@@ -17,8 +19,6 @@ struct ctl_explain {
 	char		 name[PROTO_RECORD_SIZE];	/* account/record */
 	char		 uid[PROTO_UID_MAX * 4 + 1];	/* unique-id or digest key, as it is or vis-encoded */
 };
-
-enum quarantine_act { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RELEASE, QUARANTINE_DROP };
 
 struct ctl_quarantine {
 	uint32_t	 act;			/* enum quarantine_act */
@@ -58,14 +58,14 @@ struct ctl_tried {			/* a message on the server, looked at by a session that cha
 	char		 state[16];		/* new, delivered, ...: rpopctl(8) has all of them */
 	char		 what[PROTO_TEXT_SIZE];	/* the next poll would do with it, in words */
 	char		 uid[PROTO_UID_MAX + 2];	/* empty: none that can be trusted */
-	char		 text[PROTO_TRIED_SIZE];	/* as msg_tried; empty: its header was not looked at */
+	char		 text[PROTO_TRIED_SIZE];	/* as msg_session_tried; empty: its header was not looked at */
 };
 
 struct ctl_text {
 	char		 text[PROTO_TEXT_SIZE * 2];
 };
 
-struct ctl_status {
+struct ctl_daemon {
 	int64_t		 started;		/* epoch */
 	int64_t		 loaded;		/* epoch of the last good (re)load */
 	uint32_t	 records, enabled, sessions, processors;
@@ -92,7 +92,7 @@ struct ctl_record {
 	char		 user[PROTO_USER_SIZE];
 	char		 mode[PROTO_FIELD_SIZE];	/* "owner", "*", or the field name */
 	char		 state[16];		/* disabled, idle, window, host-delay, queued, or a session state's name */
-	char		 error[PROTO_TEXT_SIZE];	/* last failure, empty if the last poll succeeded (S33) */
+	char		 error[PROTO_TEXT_SIZE];	/* last failure, empty if the last poll succeeded */
 	uint32_t	 port, tls, leave, enabled;
 	uint32_t	 period;		/* s */
 	uint32_t	 failures;		/* in a row, of the record's own */

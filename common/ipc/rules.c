@@ -37,20 +37,20 @@ rule_in_state(const struct rule *rule, uint32_t state)
 static int
 rule_run(const struct rule *rule, void *arg, struct imsg *imsg, char *err, size_t errsize)
 {
-	const char	*name = imsg_type_str(imsg_get_type(imsg));
-	size_t		 len = imsg_get_len(imsg);
-	int		 has_fd = ibuf_fd_avail(imsg->buf);
+	const struct message_kind	*m = message_kind(rule->type);
+	size_t			 len = imsg_get_len(imsg);
+	int			 has_fd = ibuf_fd_avail(imsg->buf);
 
-	if (len < rule->min || len > rule->max) {
-		snprintf(err, errsize, "%s: length %zu, not %zu to %zu", name, len, rule->min, rule->max);
+	if (len < m->min || len > m->max) {
+		snprintf(err, errsize, "%s: length %zu, not %zu to %zu", m->name, len, m->min, m->max);
 		return (-1);
 	}
-	if (rule->fd != RULES_FD_MAYBE && has_fd != (rule->fd != 0)) {
-		snprintf(err, errsize, "%s: %s", name, has_fd ? "unexpected descriptor" : "descriptor missing");
+	if (m->fd != MESSAGE_FD_MAYBE && has_fd != m->fd) {
+		snprintf(err, errsize, "%s: %s", m->name, has_fd ? "unexpected descriptor" : "descriptor missing");
 		return (-1);
 	}
 	if (rule->handler(arg, imsg) == -1) {
-		snprintf(err, errsize, "%s: content of %zu octets breaks the rules", name, len);
+		snprintf(err, errsize, "%s: content of %zu octets breaks the rules", m->name, len);
 		return (-1);
 	}
 	return (0);
@@ -73,9 +73,9 @@ rules_dispatch(const struct rule *rules, size_t nrules, uint32_t state, void *ar
 	if (i < nrules)
 		ret = rule_run(&rules[i], arg, imsg, err, errsize);
 	else if (known)
-		snprintf(err, errsize, "%s: not allowed in state %u", imsg_type_str(type), state);
+		snprintf(err, errsize, "%s: not allowed in state %u", message_name(type), state);
 	else
-		snprintf(err, errsize, "%s (%u): not allowed from this peer", imsg_type_str(type), type);
+		snprintf(err, errsize, "%s (%u): not allowed from this peer", message_name(type), type);
 	if ((fd = imsg_get_fd(imsg)) != -1)
 		close(fd);
 	return (ret);
@@ -118,7 +118,7 @@ rules_buffered(const struct channel *c, char *err, size_t errsize)
 
 	while (!*c->stop && (n = imsgbuf_get(c->imsgbuf, &imsg)) == 1) {
 		if (c->peer != NULL && imsg_get_type(&imsg) != IMSG_LOG)
-			log_trace("from %s: %s, %zu octets%s", c->peer, imsg_type_str(imsg_get_type(&imsg)), imsg_get_len(&imsg),
+			log_trace("from %s: %s, %zu octets%s", c->peer, message_name(imsg_get_type(&imsg)), imsg_get_len(&imsg),
 			    ibuf_fd_avail(imsg.buf) ? " and a descriptor" : "");
 		n = rules_dispatch(c->rules, c->nrules, *c->state, c->arg, &imsg, err, errsize);
 		imsg_free(&imsg);

@@ -12,13 +12,10 @@
 #include "imsg.h"
 
 #define RULES_ANY	UINT32_MAX	/* legal in every state */
-#define RULES_FD_MAYBE	2		/* the handler looks for it */
 
 struct rule {
-	uint32_t	 type;		/* enum imsg_type */
-	size_t		 min, max;	/* payload length */
-	int		 fd;		/* 1: a descriptor must ride along, 0: must not, or RULES_FD_MAYBE */
-	uint32_t	 states;	/* bit mask 1u << state in which it is legal */
+	uint32_t	 type;		/* enum imsg_type; messages.h has its length and whether a descriptor rides along */
+	uint32_t	 states;	/* bit mask 1u << state in which it is legal, or RULES_ANY */
 	int		(*handler)(void *arg, struct imsg *);	/* 0, or -1: content breaks the rules */
 };
 

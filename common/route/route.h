@@ -26,16 +26,6 @@
 
 enum route_action { ROUTE_DELIVER = 1, ROUTE_REJECT, ROUTE_DISCARD };
 
-/*
- * A row as it travels in IMSG_ROUTE_ROWS: this head, then four strings, each with its NUL: address, target, folder, text; "" stands
- * for NULL.  Packed one behind the other without padding, up to PROTO_FRAME_MAX.
- */
-struct route_head {
-	uint16_t	 len;			/* of everything, head included */
-	uint16_t	 action;		/* enum route_action */
-	uint32_t	 nexthop;		/* id, 0: none */
-};
-
 struct route_row {
 	const char	*address, *target, *folder, *text;
 	enum route_action action;

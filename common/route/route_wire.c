@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* Rows of the routing table as they travel: struct route_head, then address, target, folder, text, each with its NUL. */
+/* Rows of the routing table as they travel: struct msg_route_row, then address, target, folder, text, each with its NUL. */
 #include <string.h>
 
 #include "common/compat.h"
+#include "common/ipc/proto_deliverer.h"
 #include "route.h"
 
 #define STRINGS	4
@@ -10,7 +11,7 @@
 size_t
 route_rows_pack(const struct route_table *t, uint32_t *next, void *frame, size_t size)
 {
-	struct route_head	 head;
+	struct msg_route_row	 head;
 	struct route_row	 r;
 	const char		*s[STRINGS];
 	uint8_t			*p = frame;
@@ -42,7 +43,7 @@ route_rows_pack(const struct route_table *t, uint32_t *next, void *frame, size_t
 int
 route_rows_unpack(struct route_table *t, const void *frame, size_t len)
 {
-	struct route_head	 head;
+	struct msg_route_row	 head;
 	struct route_row	 r;
 	const char		*s[STRINGS], *p = frame, *end, *nul;
 	size_t			 i;

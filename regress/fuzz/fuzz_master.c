@@ -10,6 +10,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"

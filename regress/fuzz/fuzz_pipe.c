@@ -58,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	root_commit(COMMIT_DELIVER);
 	files = root_count("example.org/anna/new") + root_count("example.org/bo/new") + root_count("example.org/postmaster/new");
 	if (notes_count(IMSG_SESSION_CLOSED) != 1 || root_count(SPOOL_DIR) != 0 || notes_count(IMSG_RECEIPT_RCPT) != files ||
-	    (open.try ? files > 0 : notes_count(IMSG_TRIED) > 0))
+	    (open.try ? files > 0 : notes_count(IMSG_SESSION_TRIED) > 0))
 		abort();
 	ingest_exit();
 	return (root_teardown(NULL));

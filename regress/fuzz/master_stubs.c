@@ -151,7 +151,7 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 
 void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
 void quarantine_grew(void) { }
-int notice_made(const struct msg_noticed *m) { (void)m; return (-1); }
+int notice_made(const struct msg_notice_made *m) { (void)m; return (-1); }
 int notice_busy(void) { return (0); }
 int state_sums(struct state_sums *s) { memset(s, 0, sizeof(*s)); return (0); }
 struct child *child_current(enum role r) { (void)r; return (&none); }

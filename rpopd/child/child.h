@@ -43,7 +43,7 @@ struct child {
 	enum role		 role;
 	pid_t			 pid;
 	struct link		 link;
-	int			 ready;		/* said IMSG_READY (and RECOVERED, the deliverer) */
+	int			 ready;		/* said IMSG_READY (and REPLAY_DONE, the deliverer) */
 	int			 feeding;	/* the deliverer is being sent a routing table */
 	int			 retiring;	/* takes no new work; let go when users is 0 */
 	uint32_t		 users;		/* sessions and the like that depend on it */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/ipc/proto_dialer.h"
 #include "rpopd/config/config.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
@@ -21,10 +22,10 @@ static int	 dialer_dialed(void *, struct imsg *);
 static int	 dialer_failed(void *, struct imsg *);
 
 const struct rule	 dialer_rules[] = {
-	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
-	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
-	{ IMSG_DIALED, sizeof(struct msg_dialed), sizeof(struct msg_dialed), 1, RULES_ANY, dialer_dialed },
-	{ IMSG_DIAL_FAILED, sizeof(struct msg_dial_failed), sizeof(struct msg_dial_failed), 0, RULES_ANY, dialer_failed },
+	{ IMSG_READY,		RULES_ANY,	child_ready },
+	{ IMSG_LOG,		RULES_ANY,	child_log },
+	{ IMSG_DIALED,		RULES_ANY,	dialer_dialed },
+	{ IMSG_DIAL_FAILED,	RULES_ANY,	dialer_failed },
 };
 const size_t	 dialer_nrules = nitems(dialer_rules);
 

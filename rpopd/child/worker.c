@@ -22,9 +22,9 @@ static void		 worker_free(struct worker *);
 static struct worker	*worker_find(const struct child *, uint32_t);
 
 const struct rule	 worker_rules[] = {
-	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
-	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
-	{ IMSG_FORK_EXIT, sizeof(struct msg_fork_exit), sizeof(struct msg_fork_exit), 0, RULES_ANY, worker_exited },
+	{ IMSG_READY,		RULES_ANY,	child_ready },
+	{ IMSG_LOG,		RULES_ANY,	child_log },
+	{ IMSG_FORK_EXIT,	RULES_ANY,	worker_exited },
 };
 const size_t		 worker_nrules = nitems(worker_rules);
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/log.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_sender.h"
 #include "common/route/route.h"
 
 /* options.c: how the daemon was started. */
@@ -213,6 +213,7 @@ uint32_t	 schedule_pause(const struct schedule *, int64_t at);
 /* --- decide.c: whether the routing table gives what the deliverer says of a recipient --- */
 
 struct decider;
+struct msg_rcpt;
 struct route_table;
 
 struct origin {				/* the record that a message comes from, as it was when its session began */

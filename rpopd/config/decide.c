@@ -24,6 +24,7 @@
 #include <strings.h>
 
 #include "common/compat.h"
+#include "common/ipc/proto_deliverer.h"
 #include "common/log.h"
 #include "common/route/route.h"
 #include "config.h"

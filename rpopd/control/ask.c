@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
@@ -61,7 +62,7 @@ ask_route(struct client *client, const char *address, char *err, size_t errsize)
 
 /* A line from the deliverer.  0, or -1: nobody asked, or it breaks the rules. */
 int
-ask_told(const struct msg_told *m)
+ask_told(const struct msg_route_told *m)
 {
 	struct ask	*a;
 	char		 line[sizeof(((struct ctl_text *)0)->text)];

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "common/timer.h"
 #include "rpopd/child/child.h"
@@ -74,21 +75,21 @@ static void	 control_record(struct client *, const struct task *, const struct m
 static int	 control_name(struct imsg *, struct ctl_name *);
 
 static const struct rule	 control_rules[] = {
-	{ IMSG_CTL_STATUS, 0, 0, 0, RULES_ANY, control_status },
-	{ IMSG_CTL_ACCOUNT, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_account },
-	{ IMSG_CTL_RELOAD, 0, 0, 0, RULES_ANY, control_reload },
-	{ IMSG_CTL_POLL, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_poll },
-	{ IMSG_CTL_LOG_LEVEL, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, control_log_level },
-	{ IMSG_CTL_STOP, 0, 0, 0, RULES_ANY, control_stop },
-	{ IMSG_CTL_TRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_try },
-	{ IMSG_CTL_QUEUE, 0, 0, 0, RULES_ANY, control_queue },
-	{ IMSG_CTL_RETRY, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_retry },
-	{ IMSG_CTL_MOVE, sizeof(struct ctl_move), sizeof(struct ctl_move), 0, RULES_ANY, control_move },
-	{ IMSG_CTL_QUARANTINE, sizeof(struct ctl_quarantine), sizeof(struct ctl_quarantine), 0, RULES_ANY, control_quarantine },
-	{ IMSG_CTL_ROUTE, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_route },
-	{ IMSG_CTL_RENUMBER, sizeof(struct ctl_renumber), sizeof(struct ctl_renumber), 0, RULES_ANY, control_renumber },
-	{ IMSG_CTL_FORGET, sizeof(struct ctl_name), sizeof(struct ctl_name), 0, RULES_ANY, control_forget },
-	{ IMSG_CTL_EXPLAIN, sizeof(struct ctl_explain), sizeof(struct ctl_explain), 0, RULES_ANY, control_explain },
+	{ IMSG_CTL_STATUS,	RULES_ANY,	control_status },
+	{ IMSG_CTL_ACCOUNT,	RULES_ANY,	control_account },
+	{ IMSG_CTL_RELOAD,	RULES_ANY,	control_reload },
+	{ IMSG_CTL_POLL,	RULES_ANY,	control_poll },
+	{ IMSG_CTL_LOG_LEVEL,	RULES_ANY,	control_log_level },
+	{ IMSG_CTL_STOP,	RULES_ANY,	control_stop },
+	{ IMSG_CTL_TRY,		RULES_ANY,	control_try },
+	{ IMSG_CTL_QUEUE,	RULES_ANY,	control_queue },
+	{ IMSG_CTL_RETRY,	RULES_ANY,	control_retry },
+	{ IMSG_CTL_MOVE,	RULES_ANY,	control_move },
+	{ IMSG_CTL_QUARANTINE,	RULES_ANY,	control_quarantine },
+	{ IMSG_CTL_ROUTE,	RULES_ANY,	control_route },
+	{ IMSG_CTL_RENUMBER,	RULES_ANY,	control_renumber },
+	{ IMSG_CTL_FORGET,	RULES_ANY,	control_forget },
+	{ IMSG_CTL_EXPLAIN,	RULES_ANY,	control_explain },
 };
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
@@ -272,7 +273,7 @@ static int
 control_status(void *arg, struct imsg *imsg)
 {
 	struct client		*c = arg;
-	struct ctl_status	 m;
+	struct ctl_daemon	 m;
 	struct state_sums	 sums;
 	size_t			 i;
 
@@ -300,7 +301,7 @@ control_status(void *arg, struct imsg *imsg)
 	strlcpy(m.root_error, *mailroot_trouble() != '\0' ? mailroot_trouble() : space_trouble(), sizeof(m.root_error));
 	m.places = place_waiting(m.place, sizeof(m.place));
 	m.unknown = aside_count();
-	link_send_id(&c->link, IMSG_CTL_STATUS, PROTO_VERSION, &m, sizeof(m));
+	link_send_id(&c->link, IMSG_CTL_DAEMON, PROTO_VERSION, &m, sizeof(m));
 	control_list(c, "");
 	return (0);
 }

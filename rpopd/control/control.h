@@ -12,8 +12,13 @@
 #include "common/ipc/rules.h"
 
 struct client;
+struct ctl_explain;
+struct ctl_tried;
 struct imsg;
 struct link;
+struct msg_route_told;
+struct msg_set_aside_done;
+struct msg_spool_opened;
 
 /* control.c */
 int	 control_listen(const char *rundir, char *err, size_t errsize);
@@ -31,7 +36,7 @@ int	 control_retry(void *, struct imsg *);
 int	 control_quarantine(void *, struct imsg *);
 void	 control_queue_gone(void *client);
 int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
-int	 control_aside_done(const struct msg_aside_done *);	/* 0, or -1: nobody asked */
+int	 control_aside_done(const struct msg_set_aside_done *);	/* 0, or -1: nobody asked */
 void	 control_queue_reset(void);		/* the deliverer died */
 /* control/lines.c */
 int	 control_explain(void *, struct imsg *);
@@ -44,7 +49,7 @@ int	 explain(struct client *, const struct ctl_explain *, char *err, size_t errs
 
 /* ask.c */
 int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
-int	 ask_told(const struct msg_told *);
+int	 ask_told(const struct msg_route_told *);
 void	 ask_abandon(const struct client *);
 void	 ask_reset(void);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <vis.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/compat.h"
+#include "common/ipc/proto_ctl.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"

@@ -2,6 +2,7 @@
 /* Questions that are answered in lines: what is known of a message, what becomes of an address. */
 #include <string.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "control.h"
 
 /* Where a message went, and why. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/delivery/delivery.h"
@@ -165,7 +166,7 @@ queue_file(void *client, const struct ctl_quarantine *m)
 
 /* A client that has gone meanwhile does not hear of it; whether the file is there yet, the next start says. */
 int
-control_aside_done(const struct msg_aside_done *m)
+control_aside_done(const struct msg_set_aside_done *m)
 {
 	struct view	*v;
 	char		 text[PROTO_TEXT_SIZE];
@@ -346,7 +347,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 	strlcpy(m.recipient, row->dest, sizeof(m.recipient));
 	strlcpy(m.sender, row->sender, sizeof(m.sender));
 	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? h->text : row->status, m.status, sizeof(m.status));
-	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
+	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
 }
 
 static void
@@ -361,7 +362,7 @@ view_send_aside(struct view *v, const struct aside_row *row)
 	queue_record(row->mailbox, m.record, sizeof(m.record));
 	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);
 	strlcpy(m.status, row->reason, sizeof(m.status));
-	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
+	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
 }
 
 static void
@@ -373,7 +374,7 @@ view_send_file(struct view *v, const struct aside_file *f)
 	m.arrived = f->since;
 	m.state = RELAY_QUARANTINED;
 	strlcpy(m.file, f->name, sizeof(m.file));
-	link_send_id(control_link(v->client), IMSG_CTL_QUEUE, PROTO_VERSION, &m, sizeof(m));
+	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
 }
 
 /* "account/record" of a remote mailbox; empty: there is no such record any more. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* rpopctl try: the answer comes message by message, as the session gets on. */
+#include "common/ipc/proto_ctl.h"
 #include "rpopd/poll/poll.h"
 #include "control.h"
 

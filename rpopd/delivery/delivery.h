@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/rootfile.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_deliverer.h"
 #include "rpopd/state/state.h"
 
 struct child;
@@ -34,17 +34,17 @@ void	 notice_send(uint32_t account, const char *record, const char *subject, con
 /* About deliveries in quarantine, held of them new; whether it is time for that is the caller's business. */
 void	 notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt, ...)
 	    __attribute__((__format__(printf, 4, 5)));
-int	 notice_made(const struct msg_noticed *);	/* link_deliverer.c; 0, or -1: a lie */
+int	 notice_made(const struct msg_notice_made *);	/* link_deliverer.c; 0, or -1: a lie */
 int	 notice_link_sane(const char *);
 void	 notice_ready(void);			/* a deliverer is there */
 void	 notice_reset(void);			/* it died */
 int	 notice_busy(void);
 
 /* place.c: directories that mail waits for, and files set aside in the spool */
-void	 place_told(const struct msg_place *);
+void	 place_told(const struct msg_maildir_blocked *);
 void	 place_reset(void);			/* a new deliverer: it says again what is wrong */
 uint32_t place_waiting(char *first, size_t size);	/* how many, and a sentence about the first */
-void	 aside_told(const struct msg_aside *);
+void	 aside_told(const struct msg_set_aside_file *);
 void	 aside_recovered(void);			/* the postmaster hears of what is new */
 uint32_t aside_count(void);
 struct aside_file { int64_t since; char name[PROTO_LINK_SIZE]; };

@@ -430,7 +430,7 @@ void
 mailroot_greet(struct child *c)
 {
 	struct root_state	 st;
-	struct msg_root		 m;
+	struct msg_root_identity		 m;
 
 	state_root(&st);
 	memset(&m, 0, sizeof(m));
@@ -438,7 +438,7 @@ mailroot_greet(struct child *c)
 	m.counter = root.told = st.counter;
 	m.life = root.life;
 	m.proven = root.proven;
-	link_send(&c->link, IMSG_ROOT, -1, &m, sizeof(m));
+	link_send(&c->link, IMSG_ROOT_IDENTITY, -1, &m, sizeof(m));
 }
 
 /* Its start is complete: from now on a missing link is a delivered one, and what has no row was in flight. */

@@ -199,7 +199,7 @@ notice_ask(struct letter *l)
 	}
 	asked = l->m.id = ++serial;
 	l->m.held = l->nexthop != 0;
-	link_send(&c->link, IMSG_NOTICE, -1, &l->m, sizeof(l->m));
+	link_send(&c->link, IMSG_NOTICE_MAKE, -1, &l->m, sizeof(l->m));
 	return (1);
 }
 
@@ -219,7 +219,7 @@ notice_account(struct letter *l)
 
 /* The deliverer's answer.  0, or -1: it was not asked, or the name is none of its own. */
 int
-notice_made(const struct msg_noticed *m)
+notice_made(const struct msg_notice_made *m)
 {
 	struct letter	*l = TAILQ_FIRST(&letters);
 

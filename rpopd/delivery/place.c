@@ -38,7 +38,7 @@ static void	 place_forget(struct place *);
 static void	 place_say(const struct place *, char *, size_t);
 
 void
-place_told(const struct msg_place *m)
+place_told(const struct msg_maildir_blocked *m)
 {
 	struct place	*p;
 	char		 text[sizeof(config_running->settings.mail_root) + PROTO_DEST_SIZE + PROTO_TEXT_SIZE];
@@ -105,7 +105,7 @@ place_waiting(char *first, size_t size)
 /* --- files set aside --- */
 
 void
-aside_told(const struct msg_aside *m)
+aside_told(const struct msg_set_aside_file *m)
 {
 	char	 text[PROTO_LINK_SIZE * 4];
 

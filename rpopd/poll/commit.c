@@ -6,9 +6,9 @@
  *
  *	state of a message			after a crash here
  *	receipt not committed			spool file is removed, server still has it, retrieved again
- *	committed, COMMITTED not sent		pending row is replayed: renamed into place; listed again: proven, deleted
- *	renamed, not SETTLED			pending row is replayed: link gone, done
- *	SETTLED, rows not dropped yet		the same
+ *	committed, RECEIPT_COMMITTED not sent	pending row is replayed: renamed into place; listed again: proven, deleted
+ *	renamed, RECEIPT_SETTLED not sent	pending row is replayed: link gone, done
+ *	settled, rows not dropped yet		the same
  *	leave to DELE given or not		seen row says DELETING: the next session proves that it is the same
  *						message and deletes, see plan.c
  */
@@ -120,9 +120,9 @@ commit_receipt(const struct msg_receipt *m)
 
 /* Why its recipients are what they are.  -1: none was due, or memory. */
 int
-commit_note(const struct msg_note *note)
+commit_note(const struct msg_receipt_note *note)
 {
-	struct msg_note	*copy;
+	struct msg_receipt_note	*copy;
 
 	if (filling == NULL || filling->n == 0 || !filling->members[filling->n - 1].note_due ||
 	    (copy = malloc(sizeof(*copy))) == NULL)
@@ -206,7 +206,7 @@ commit_link_sane(const char *link, const struct member *m, uint32_t rcpt)
 
 /* The batch is complete: commit it, behind those that wait already.  -1: its count or number is wrong. */
 int
-commit_batch(const struct msg_batch *m)
+commit_batch(const struct msg_receipt_batch *m)
 {
 	struct batch	*b = filling;
 
@@ -420,20 +420,20 @@ static void
 commit_answer(struct batch *b)
 {
 	struct {
-		struct msg_committed	 head;
+		struct msg_receipt_committed	 head;
 		uint8_t			 verdicts[PROTO_BATCH_RCPTS];
 	} reply;
 	struct child	*d = child_of[ROLE_DELIVERER];
 	size_t		 i;
 
-	reply.head = (struct msg_committed){ b->id, 0 };
+	reply.head = (struct msg_receipt_committed){ b->id, 0 };
 	for (i = 0; i < b->n; i++) {
 		memcpy(reply.verdicts + reply.head.count, b->receipts[i].verdicts, b->receipts[i].nrcpt);
 		reply.head.count += b->receipts[i].nrcpt;
 	}
 	mailroot_tell();
 	if (d != NULL)
-		link_send(&d->link, IMSG_COMMITTED, -1, &reply, sizeof(reply.head) + reply.head.count);
+		link_send(&d->link, IMSG_RECEIPT_COMMITTED, -1, &reply, sizeof(reply.head) + reply.head.count);
 	HOOK("master.committed_sent");
 	for (i = 0; i < b->n; i++) {
 		commit_member(&b->receipts[i], &b->members[i]);

@@ -54,29 +54,28 @@ static void	 deliverer_suspects(void);
 static void	 deliverer_blame(const struct suspect *);
 
 const struct rule	 deliverer_rules[] = {
-	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
-	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
-	{ IMSG_SUSPECT, sizeof(struct msg_suspect), sizeof(struct msg_suspect), 0, RULES_ANY, deliverer_suspect },
-	{ IMSG_RECOVERED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_recovered },
-	{ IMSG_ROOTED, sizeof(uint64_t), sizeof(uint64_t), 0, RULES_ANY, deliverer_rooted },
-	{ IMSG_REPLAYED, sizeof(struct msg_replayed), sizeof(struct msg_replayed), 0, RULES_ANY, deliverer_replayed },
-	{ IMSG_PLACE, sizeof(struct msg_place), sizeof(struct msg_place), 0, RULES_ANY, deliverer_place },
-	{ IMSG_ASIDE, sizeof(struct msg_aside), sizeof(struct msg_aside), 0, RULES_ANY, deliverer_aside },
-	{ IMSG_ASIDE_DONE, sizeof(struct msg_aside_done), sizeof(struct msg_aside_done), 0, RULES_ANY, deliverer_aside_done },
-	{ IMSG_RECEIPT, sizeof(struct msg_receipt), sizeof(struct msg_receipt), 0, RULES_ANY, deliverer_receipt },
-	{ IMSG_RECEIPT_NOTE, sizeof(struct msg_note), sizeof(struct msg_note), 0, RULES_ANY, deliverer_note },
-	{ IMSG_RECEIPT_RCPT, sizeof(struct msg_rcpt), sizeof(struct msg_rcpt), 0, RULES_ANY, deliverer_rcpt },
-	{ IMSG_BATCH, sizeof(struct msg_batch), sizeof(struct msg_batch), 0, RULES_ANY, deliverer_batch },
-	{ IMSG_SETTLED, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, deliverer_settled },
-	{ IMSG_REFUSED, sizeof(struct msg_refused), sizeof(struct msg_refused), 0, RULES_ANY, deliverer_refused },
-	{ IMSG_ROUTE_TOLD, sizeof(struct msg_told), sizeof(struct msg_told), 0, RULES_ANY, deliverer_told },
-	{ IMSG_SESSION_CLOSED, sizeof(struct msg_session_closed), sizeof(struct msg_session_closed), 0, RULES_ANY, deliverer_closed },
-	{ IMSG_TRIED, sizeof(struct msg_tried), sizeof(struct msg_tried), 0, RULES_ANY, deliverer_tried },
-	{ IMSG_REPORTED, sizeof(struct msg_reported), sizeof(struct msg_reported), 0, RULES_ANY, deliverer_reported },
-	{ IMSG_NOTICED, sizeof(struct msg_noticed), sizeof(struct msg_noticed), 0, RULES_ANY, deliverer_noticed },
-	{ IMSG_SPOOL_OPENED, sizeof(struct msg_spool_opened), sizeof(struct msg_spool_opened), RULES_FD_MAYBE, RULES_ANY,
-	    deliverer_opened },
-	{ IMSG_SPOOL_MOVED, sizeof(struct msg_link), sizeof(struct msg_link), 0, RULES_ANY, deliverer_moved },
+	{ IMSG_READY,		RULES_ANY,	child_ready },
+	{ IMSG_LOG,		RULES_ANY,	child_log },
+	{ IMSG_REPLAY_SUSPECT,	RULES_ANY,	deliverer_suspect },
+	{ IMSG_REPLAY_DONE,	RULES_ANY,	deliverer_recovered },
+	{ IMSG_ROOT_DURABLE,	RULES_ANY,	deliverer_rooted },
+	{ IMSG_REPLAY_RESULT,	RULES_ANY,	deliverer_replayed },
+	{ IMSG_MAILDIR_BLOCKED,	RULES_ANY,	deliverer_place },
+	{ IMSG_SET_ASIDE_FILE,	RULES_ANY,	deliverer_aside },
+	{ IMSG_SET_ASIDE_DONE,	RULES_ANY,	deliverer_aside_done },
+	{ IMSG_RECEIPT,		RULES_ANY,	deliverer_receipt },
+	{ IMSG_RECEIPT_NOTE,	RULES_ANY,	deliverer_note },
+	{ IMSG_RECEIPT_RCPT,	RULES_ANY,	deliverer_rcpt },
+	{ IMSG_RECEIPT_BATCH,	RULES_ANY,	deliverer_batch },
+	{ IMSG_RECEIPT_SETTLED,	RULES_ANY,	deliverer_settled },
+	{ IMSG_RECEIPT_REFUSED,	RULES_ANY,	deliverer_refused },
+	{ IMSG_ROUTE_TOLD,	RULES_ANY,	deliverer_told },
+	{ IMSG_SESSION_CLOSED,	RULES_ANY,	deliverer_closed },
+	{ IMSG_SESSION_TRIED,	RULES_ANY,	deliverer_tried },
+	{ IMSG_DSN_MADE,	RULES_ANY,	deliverer_reported },
+	{ IMSG_NOTICE_MADE,	RULES_ANY,	deliverer_noticed },
+	{ IMSG_SPOOL_OPENED,	RULES_ANY,	deliverer_opened },
+	{ IMSG_SPOOL_MOVED,	RULES_ANY,	deliverer_moved },
 };
 const size_t	 deliverer_nrules = nitems(deliverer_rules);
 
@@ -198,7 +197,7 @@ static int
 deliverer_replayed(void *arg, struct imsg *imsg)
 {
 	struct child		*c = arg;
-	struct msg_replayed	 m;
+	struct msg_replay_result	 m;
 
 	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) ? -1 : replay_told(&m, c->ready));
 }
@@ -206,7 +205,7 @@ deliverer_replayed(void *arg, struct imsg *imsg)
 static int
 deliverer_place(void *arg, struct imsg *imsg)
 {
-	struct msg_place	 m;
+	struct msg_maildir_blocked	 m;
 
 	(void)arg;
 	if (rules_payload(imsg, &m) == -1 || !proto_text(m.dest, sizeof(m.dest)) || m.error > INT_MAX)
@@ -218,7 +217,7 @@ deliverer_place(void *arg, struct imsg *imsg)
 static int
 deliverer_aside(void *arg, struct imsg *imsg)
 {
-	struct msg_aside	 m;
+	struct msg_set_aside_file	 m;
 
 	(void)arg;
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || m.name[0] == '\0' || m.fresh > 1)
@@ -230,7 +229,7 @@ deliverer_aside(void *arg, struct imsg *imsg)
 static int
 deliverer_aside_done(void *arg, struct imsg *imsg)
 {
-	struct msg_aside_done	 m;
+	struct msg_set_aside_done	 m;
 
 	(void)arg;
 	return (rules_payload(imsg, &m) == -1 || m.error > INT_MAX ? -1 : control_aside_done(&m));
@@ -240,7 +239,7 @@ static int
 deliverer_suspect(void *arg, struct imsg *imsg)
 {
 	struct child		*c = arg;
-	struct msg_suspect	 m;
+	struct msg_replay_suspect	 m;
 
 	if (rules_payload(imsg, &m) == -1 || c->ready)
 		return (-1);
@@ -327,7 +326,7 @@ deliverer_receipt(void *arg, struct imsg *imsg)
 static int
 deliverer_note(void *arg, struct imsg *imsg)
 {
-	struct msg_note	 m;
+	struct msg_receipt_note	 m;
 	const char	*p;
 
 	(void)arg;
@@ -355,7 +354,7 @@ deliverer_rcpt(void *arg, struct imsg *imsg)
 static int
 deliverer_batch(void *arg, struct imsg *imsg)
 {
-	struct msg_batch	 m;
+	struct msg_receipt_batch	 m;
 
 	(void)arg;
 	return (rules_payload(imsg, &m) == -1 ? -1 : commit_batch(&m));
@@ -375,7 +374,7 @@ static int
 deliverer_refused(void *arg, struct imsg *imsg)
 {
 	struct session		*s;
-	struct msg_refused	 m;
+	struct msg_receipt_refused	 m;
 
 	(void)arg;
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
@@ -388,21 +387,21 @@ deliverer_refused(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* The answer to IMSG_REPORT. */
+/* The answer to IMSG_DSN_MAKE. */
 static int
 deliverer_reported(void *arg, struct imsg *imsg)
 {
-	struct msg_reported	 m;
+	struct msg_dsn_made	 m;
 
 	(void)arg;
 	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : dsn_made(&m));
 }
 
-/* The answer to IMSG_NOTICE. */
+/* The answer to IMSG_NOTICE_MAKE. */
 static int
 deliverer_noticed(void *arg, struct imsg *imsg)
 {
-	struct msg_noticed	 m;
+	struct msg_notice_made	 m;
 
 	(void)arg;
 	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : notice_made(&m));
@@ -473,7 +472,7 @@ static int
 deliverer_tried(void *arg, struct imsg *imsg)
 {
 	struct session		*s;
-	struct msg_tried	 m;
+	struct msg_session_tried	 m;
 
 	(void)arg;
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || (s = session_by_id(m.session)) == NULL ||
@@ -487,7 +486,7 @@ deliverer_tried(void *arg, struct imsg *imsg)
 static int
 deliverer_told(void *arg, struct imsg *imsg)
 {
-	struct msg_told	 m;
+	struct msg_route_told	 m;
 
 	(void)arg;
 	return (rules_payload(imsg, &m) == -1 ? -1 : ask_told(&m));

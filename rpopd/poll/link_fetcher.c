@@ -34,29 +34,25 @@ static void	 fetch_send_plan(struct session *);
 static struct message *fetch_message(struct session *, uint32_t, uint32_t);
 
 const struct rule	 template_rules[] = {
-	{ IMSG_READY, sizeof(uint32_t), sizeof(uint32_t), 0, RULES_ANY, child_ready },
-	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, child_log },
-	{ IMSG_FORK_EXIT, sizeof(struct msg_fork_exit), sizeof(struct msg_fork_exit), 0, RULES_ANY, template_exit },
+	{ IMSG_READY,		RULES_ANY,	child_ready },
+	{ IMSG_LOG,		RULES_ANY,	child_log },
+	{ IMSG_FORK_EXIT,	RULES_ANY,	template_exit },
 };
 const size_t	 template_nrules = nitems(template_rules);
 
 const struct rule	 fetch_rules[] = {
-	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, fetch_log },
-	{ IMSG_FETCH_STAT, sizeof(struct msg_fetch_stat), sizeof(struct msg_fetch_stat), 0, IN(STARTING) | IN(CLOSING), fetch_stat },
-	{ IMSG_FETCH_UIDS, 6, PROTO_FRAME_MAX, 0, IN(LISTING) | IN(CLOSING), fetch_uids },
-	{ IMSG_FETCH_SIZES, 8, PROTO_FRAME_MAX, 0, IN(LISTING) | IN(CLOSING), fetch_sizes },
-	{ IMSG_FETCH_LISTED, sizeof(struct msg_fetch_listed), sizeof(struct msg_fetch_listed), 0, IN(LISTING) | IN(CLOSING),
-	    fetch_listed },
-	{ IMSG_FETCH_PROGRESS, 0, 0, 0, RULES_ANY, fetch_progress },
-	{ IMSG_FETCH_FINGERPRINTS, 4 + PROTO_DIGEST_LEN, PROTO_FRAME_MAX, 0, IN(MATCHING) | IN(CLOSING), fetch_fingerprints },
-	{ IMSG_FETCH_SKIPPED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0,
-	    IN(MATCHING) | IN(FETCHING) | IN(CLOSING), fetch_skipped },
-	{ IMSG_FETCH_DENIED, sizeof(struct msg_fetch_text), sizeof(struct msg_fetch_text), 0, IN(FETCHING) | IN(CLOSING),
-	    fetch_denied },
-	{ IMSG_FETCH_DELETED, 4, PROTO_FRAME_MAX, 0, IN(FETCHING) | IN(CLOSING), fetch_deleted },
-	{ IMSG_FETCH_DONE, sizeof(struct msg_fetch_done), sizeof(struct msg_fetch_done), 0,
-	    IN(MATCHING) | IN(FETCHING) | IN(CLOSING), fetch_done },
-	{ IMSG_FETCH_FAILED, sizeof(struct msg_fetch_failed), sizeof(struct msg_fetch_failed), 0, RULES_ANY, fetch_failed },
+	{ IMSG_LOG,			RULES_ANY,					fetch_log },
+	{ IMSG_FETCH_STAT,		IN(STARTING) | IN(CLOSING),			fetch_stat },
+	{ IMSG_FETCH_UIDS,		IN(LISTING) | IN(CLOSING),			fetch_uids },
+	{ IMSG_FETCH_SIZES,		IN(LISTING) | IN(CLOSING),			fetch_sizes },
+	{ IMSG_FETCH_LISTED,		IN(LISTING) | IN(CLOSING),			fetch_listed },
+	{ IMSG_FETCH_PROGRESS,		RULES_ANY,					fetch_progress },
+	{ IMSG_FETCH_FINGERPRINTS,	IN(MATCHING) | IN(CLOSING),			fetch_fingerprints },
+	{ IMSG_FETCH_SKIPPED,		IN(MATCHING) | IN(FETCHING) | IN(CLOSING),	fetch_skipped },
+	{ IMSG_FETCH_DENIED,		IN(FETCHING) | IN(CLOSING),			fetch_denied },
+	{ IMSG_FETCH_DELETED,		IN(FETCHING) | IN(CLOSING),			fetch_deleted },
+	{ IMSG_FETCH_DONE,		IN(MATCHING) | IN(FETCHING) | IN(CLOSING),	fetch_done },
+	{ IMSG_FETCH_FAILED,		RULES_ANY,					fetch_failed },
 };
 const size_t	 fetch_nrules = nitems(fetch_rules);
 

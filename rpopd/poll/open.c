@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/compat.h"
+#include "common/ipc/proto_dialer.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"

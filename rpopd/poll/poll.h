@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/ipc/link.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_fetcher.h"
 #include "common/ipc/rules.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
@@ -20,6 +20,10 @@
 struct child;
 struct grant;
 struct host;
+struct msg_receipt;
+struct msg_receipt_batch;
+struct msg_replay_result;
+struct msg_session_tried;
 struct owner;
 struct task;
 struct trial;
@@ -133,7 +137,7 @@ int	 try_start(struct client *, const char *name, char *err, size_t errsize);
 void	 try_abandon(const struct client *);	/* nobody wants to know any more */
 enum plan_result try_plan(struct session *, enum listing);
 void	 try_login(struct session *, const struct msg_fetch_stat *);
-int	 try_told(struct session *, const struct msg_tried *);
+int	 try_told(struct session *, const struct msg_session_tried *);
 void	 try_skipped(struct session *, uint32_t msgno, const char *text);
 void	 try_end(struct session *);
 
@@ -163,9 +167,9 @@ void	 report_session(struct session *);	/* log line, record state, next poll */
 
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);
-int	 commit_note(const struct msg_note *);
+int	 commit_note(const struct msg_receipt_note *);
 int	 commit_rcpt(const struct msg_rcpt *);
-int	 commit_batch(const struct msg_batch *);
+int	 commit_batch(const struct msg_receipt_batch *);
 int	 commit_settled(uint32_t batch);
 void	 commit_moved(int64_t pending);
 void	 commit_reset(void);			/* the deliverer died */
@@ -179,7 +183,7 @@ void	 commit_undefer(const struct session *);	/* it waits no longer */
 
 /* replay.c: a deliverer's start */
 void	 replay_begin(struct child *);
-int	 replay_told(const struct msg_replayed *, int started);	/* 0, or -1: no such row */
+int	 replay_told(const struct msg_replay_result *, int started);	/* 0, or -1: no such row */
 void	 replay_end(int durable);
 
 /* capa.c */

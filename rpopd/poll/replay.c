@@ -68,7 +68,7 @@ replay_row(void *arg, int64_t id, const struct msg_rcpt *m)
 			fatal("replay");
 	}
 	replay.ids[replay.n++] = id;
-	return (link_send(&replay.child->link, IMSG_REPLAY, -1, m, sizeof(*m)));
+	return (link_send(&replay.child->link, IMSG_REPLAY_ROW, -1, m, sizeof(*m)));
 }
 
 static int
@@ -79,7 +79,7 @@ replay_hold(void *arg, const char *link)
 	(void)arg;
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.link, link, sizeof(m.link));
-	return (link_send(&replay.child->link, IMSG_HOLD, -1, &m, sizeof(m)));
+	return (link_send(&replay.child->link, IMSG_REPLAY_HOLD, -1, &m, sizeof(m)));
 }
 
 static int
@@ -90,16 +90,16 @@ replay_spent(void *arg, const char *link)
 	(void)arg;
 	memset(&m, 0, sizeof(m));
 	strlcpy(m.link, link, sizeof(m.link));
-	return (link_send(&replay.child->link, IMSG_SPENT, -1, &m, sizeof(m)));
+	return (link_send(&replay.child->link, IMSG_REPLAY_SPENT, -1, &m, sizeof(m)));
 }
 
 int
-replay_told(const struct msg_replayed *m, int started)
+replay_told(const struct msg_replay_result *m, int started)
 {
 	int64_t	 id;
 
 	if (started) {
-		if (m->what != REPLAYED_MISSING || m->row != UINT32_MAX)
+		if (m->what != REPLAY_MISSING || m->row != UINT32_MAX)
 			return (-1);
 		replay_missing(0, m->link);
 		return (0);
@@ -109,13 +109,13 @@ replay_told(const struct msg_replayed *m, int started)
 	id = replay.ids[m->row];
 	replay.ids[m->row] = 0;
 	switch (m->what) {
-	case REPLAYED_LATER:
+	case REPLAY_LATER:
 		spool_later(id, m->link);
 		break;
-	case REPLAYED_MISSING:
+	case REPLAY_MISSING:
 		replay_missing(id, m->link);
 		break;
-	case REPLAYED_ODD:
+	case REPLAY_IRREGULAR:
 		log_warnx("state.db: row %lld of pending cannot be right and is left alone: see it with sqlite3, and remove it",
 		    (long long)id);
 		break;

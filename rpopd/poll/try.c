@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/control/control.h"
 #include "rpopd/poll/plan/plan.h"
@@ -228,7 +229,7 @@ try_size(struct session *s, uint32_t msgno)
 
 /* The deliverer has decided.  0, or -1: not what a deliverer says. */
 int
-try_told(struct session *s, const struct msg_tried *m)
+try_told(struct session *s, const struct msg_session_tried *m)
 {
 	const char	*p;
 

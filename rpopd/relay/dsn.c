@@ -69,13 +69,13 @@ static void	 due_done(struct due *);
 static int	 dsn_ask(struct due *);
 static int64_t	 dsn_wait(const struct batch *, const struct relay_row *);
 static int	 dsn_collect(void *, const struct relay_row *);
-static int	 dsn_way(const struct relay_row *, struct msg_report *);
-static void	 dsn_request(struct child *, const struct relay_row *, struct msg_report *);
-static void	 dsn_rcpt(const struct failed *, struct msg_report_rcpt *);
-static const char *dsn_status(const char *, struct msg_report_rcpt *);
+static int	 dsn_way(const struct relay_row *, struct msg_dsn *);
+static void	 dsn_request(struct child *, const struct relay_row *, struct msg_dsn *);
+static void	 dsn_rcpt(const struct failed *, struct msg_dsn_rcpt *);
+static const char *dsn_status(const char *, struct msg_dsn_rcpt *);
 static int	 dsn_hold(const struct failed *, size_t);
 static int	 dsn_missing(const struct failed *, size_t);
-static int	 dsn_replace(const struct due *, const struct msg_reported *);
+static int	 dsn_replace(const struct due *, const struct msg_dsn_made *);
 static void	 dsn_arm(void);
 static void	 dsn_timer(int, short, void *);
 
@@ -203,7 +203,7 @@ dsn_ask(struct due *d)
 {
 	struct batch		 b = { .stem = d->stem };
 	struct relay_row	 row;
-	struct msg_report	 m;
+	struct msg_dsn	 m;
 	int64_t			 wait;
 	int			 n;
 
@@ -284,7 +284,7 @@ dsn_collect(void *arg, const struct relay_row *row)
 
 /* Where the report goes.  1; 0: nowhere, no command of SMTP takes the address; -1: not now, there is no postmaster. */
 static int
-dsn_way(const struct relay_row *row, struct msg_report *m)
+dsn_way(const struct relay_row *row, struct msg_dsn *m)
 {
 	const struct settings		*set = &config_running->settings;
 	const struct route_account	*pm;
@@ -305,9 +305,9 @@ dsn_way(const struct relay_row *row, struct msg_report *m)
 }
 
 static void
-dsn_request(struct child *v, const struct relay_row *row, struct msg_report *m)
+dsn_request(struct child *v, const struct relay_row *row, struct msg_dsn *m)
 {
-	struct msg_report_rcpt	 r;
+	struct msg_dsn_rcpt	 r;
 	size_t			 i;
 
 	asked.id = m->id = ++serial;
@@ -315,16 +315,16 @@ dsn_request(struct child *v, const struct relay_row *row, struct msg_report *m)
 	strlcpy(m->link, asked.list[0].link, sizeof(m->link));
 	strlcpy(m->sender, row->sender, sizeof(m->sender));
 	strlcpy(asked.sender, row->sender, sizeof(asked.sender));
-	link_send(&v->link, IMSG_REPORT, -1, m, sizeof(*m));
+	link_send(&v->link, IMSG_DSN_MAKE, -1, m, sizeof(*m));
 	for (i = 0; i < asked.n; i++) {
 		dsn_rcpt(&asked.list[i], &r);
 		r.id = m->id;
-		link_send(&v->link, IMSG_REPORT_RCPT, -1, &r, sizeof(r));
+		link_send(&v->link, IMSG_DSN_RCPT, -1, &r, sizeof(r));
 	}
 }
 
 static void
-dsn_rcpt(const struct failed *f, struct msg_report_rcpt *r)
+dsn_rcpt(const struct failed *f, struct msg_dsn_rcpt *r)
 {
 	const struct nexthop_row	*hop = config_nexthop(config_running, f->nexthop);
 
@@ -340,7 +340,7 @@ dsn_rcpt(const struct failed *f, struct msg_report_rcpt *r)
  * The codes that a row's status begins with, if it does: RFC 3463, and the reply's; and what follows.  A reject of ours has none.
  */
 static const char *
-dsn_status(const char *status, struct msg_report_rcpt *r)
+dsn_status(const char *status, struct msg_dsn_rcpt *r)
 {
 	size_t	 a, b, len;
 
@@ -410,7 +410,7 @@ dsn_missing(const struct failed *list, size_t n)
 
 /* The report is durable in the spool, or could not be made: the original cannot be read, or the disk is full. */
 int
-dsn_made(const struct msg_reported *m)
+dsn_made(const struct msg_dsn_made *m)
 {
 	struct due	*d = asked.due;
 	size_t		 i;
@@ -444,7 +444,7 @@ dsn_made(const struct msg_reported *m)
 
 /* The report takes the place of the rows.  0; 1: the rows are gone; -1: later. */
 static int
-dsn_replace(const struct due *d, const struct msg_reported *m)
+dsn_replace(const struct due *d, const struct msg_dsn_made *m)
 {
 	struct relay_report	 r = { .link = m->link, .nexthop = asked.nexthop, .dest = asked.dest, .sender = asked.sender,
 				    .about = d->stem };

@@ -18,6 +18,7 @@
 
 #include "common/clock.h"
 #include "common/hook.h"
+#include "common/ipc/proto_dialer.h"
 #include "common/log.h"
 #include "common/timer.h"
 #include "rpopd/child/child.h"

@@ -5,7 +5,6 @@
 #include "rpopd/child/child.h"
 #include "relay.h"
 
-#define SIZE(type)	sizeof(type), sizeof(type)
 
 static int	 sender_rcpt(void *, struct imsg *);
 static int	 sender_mail(void *, struct imsg *);
@@ -13,10 +12,10 @@ static int	 sender_end(void *, struct imsg *);
 static int	 sender_printable(const char *, size_t);
 
 const struct rule	 sender_rules[] = {
-	{ IMSG_LOG, SIZE(struct msg_log), 0, RULES_ANY, worker_log },
-	{ IMSG_SENT_RCPT, SIZE(struct msg_sent_rcpt), 0, RULES_ANY, sender_rcpt },
-	{ IMSG_SENT_MAIL, SIZE(struct msg_sent_mail), 0, RULES_ANY, sender_mail },
-	{ IMSG_SENT_END, SIZE(struct msg_sent_end), 0, RULES_ANY, sender_end },
+	{ IMSG_LOG,		RULES_ANY,	worker_log },
+	{ IMSG_SENT_RCPT,	RULES_ANY,	sender_rcpt },
+	{ IMSG_SENT_MAIL,	RULES_ANY,	sender_mail },
+	{ IMSG_SENT_END,	RULES_ANY,	sender_end },
 };
 const size_t	 sender_nrules = nitems(sender_rules);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"

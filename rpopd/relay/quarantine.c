@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
@@ -76,7 +77,7 @@ int
 quarantine_file(const struct ctl_quarantine *m, uint32_t id, char *text, size_t size)
 {
 	struct child		*d = child_current(ROLE_DELIVERER);
-	struct msg_aside_act	 act;
+	struct msg_set_aside_act	 act;
 	struct target		 t = { 0, TARGET_NONE, 0, "" };
 
 	if (!aside_known(m->file)) {
@@ -94,7 +95,7 @@ quarantine_file(const struct ctl_quarantine *m, uint32_t id, char *text, size_t 
 	act.act = m->act;
 	strlcpy(act.name, m->file, sizeof(act.name));
 	strlcpy(act.dest, t.dest, sizeof(act.dest));
-	if (d == NULL || link_send(&d->link, IMSG_ASIDE_ACT, -1, &act, sizeof(act)) == -1) {
+	if (d == NULL || link_send(&d->link, IMSG_SET_ASIDE_ACT, -1, &act, sizeof(act)) == -1) {
 		snprintf(text, size, "the deliverer is not ready; try again");
 		return (-1);
 	}

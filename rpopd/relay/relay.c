@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
@@ -494,7 +495,7 @@ relay_kick(void)
 }
 
 void
-relay_sums(struct ctl_status *m)
+relay_sums(struct ctl_daemon *m)
 {
 	struct relay_hop	*h;
 

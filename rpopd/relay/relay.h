@@ -25,14 +25,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_sender.h"
 #include "common/ipc/rules.h"
 #include "rpopd/config/config.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 
 struct child;
+struct ctl_daemon;
+struct ctl_move;
+struct ctl_quarantine;
 struct imsg;
+struct msg_dsn_made;
+struct msg_spool_opened;
 struct worker;
 
 /*
@@ -95,7 +100,7 @@ void	 relay_kick(void);			/* relay_run() from the event loop, soon */
 void	 relay_run(void);			/* start what is due */
 int	 relay_full(void);			/* 1: no new polls (P29); until there is room again */
 int	 relay_idle(void);			/* 1: no connection, no result in the air, nothing that could be tried now */
-void	 relay_sums(struct ctl_status *);	/* what waits, what is in quarantine, what is to be reported */
+void	 relay_sums(struct ctl_daemon *);	/* what waits, what is in quarantine, what is to be reported */
 int	 relay_busy(void);			/* 1: connections, or results that are not committed */
 /* The first due mail of a hop, its due rows in ids (at most RELAY_RCPTS); NULL: none.  It is busy until relay_back(). */
 struct relay_mail *relay_take(struct relay_hop *, int64_t *ids, size_t *n);
@@ -182,7 +187,7 @@ int	 quarantine_note_due(void);
 
 void	 dsn_due(int64_t id, const char *link);	/* a row that failed */
 void	 dsn_look(const char *stem);		/* something became of another recipient of this message */
-int	 dsn_made(const struct msg_reported *);	/* 0, or -1: none was asked for */
+int	 dsn_made(const struct msg_dsn_made *);	/* 0, or -1: none was asked for */
 void	 dsn_reset(void);			/* the deliverer died */
 void	 dsn_run(void);
 int	 dsn_busy(void);

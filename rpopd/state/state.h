@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_deliverer.h"
 
 struct config;
 struct record;
@@ -83,7 +83,7 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint8_t		 header;	/* 1: only the header of a message over max_size: no seen row, an oversize one */
 	uint32_t	 nrcpt;
 	struct msg_rcpt	*rcpts;
-	struct msg_note	*note;	/* NULL: none; there is one if a recipient is no Maildir */
+	struct msg_receipt_note	*note;	/* NULL: none; there is one if a recipient is no Maildir */
 	/* out */
 	enum commit_verdict verdict;	/* DISCARD: a row exists and has the same digest, or no recipient is without a copy */
 	uint8_t		*verdicts;	/* one per recipient: enum commit_verdict */

@@ -2,10 +2,10 @@
 /* What an oauth process may say: one answer to the request it was forked for. */
 #include <string.h>
 
+#include "common/ipc/proto_oauth.h"
 #include "rpopd/child/child.h"
 #include "token.h"
 
-#define TOKEN(head)	sizeof(head) + 1, sizeof(head) + PROTO_TOKEN_MAX
 
 static int	 oauth_rotated(void *, struct imsg *);
 static int	 oauth_granted(void *, struct imsg *);
@@ -13,10 +13,10 @@ static int	 oauth_failed(void *, struct imsg *);
 static int	 oauth_token(struct imsg *, uint8_t, void *, size_t, struct ibuf *);
 
 const struct rule	 oauth_rules[] = {
-	{ IMSG_LOG, sizeof(struct msg_log), sizeof(struct msg_log), 0, RULES_ANY, worker_log },
-	{ IMSG_TOKEN_ROTATED, TOKEN(struct msg_token_part), 0, RULES_ANY, oauth_rotated },
-	{ IMSG_TOKEN_GRANTED, TOKEN(struct msg_token_granted), 0, RULES_ANY, oauth_granted },
-	{ IMSG_TOKEN_FAILED, sizeof(struct msg_token_failed), sizeof(struct msg_token_failed), 0, RULES_ANY, oauth_failed },
+	{ IMSG_LOG,		RULES_ANY,	worker_log },
+	{ IMSG_TOKEN_ROTATED,	RULES_ANY,	oauth_rotated },
+	{ IMSG_TOKEN_GRANTED,	RULES_ANY,	oauth_granted },
+	{ IMSG_TOKEN_FAILED,	RULES_ANY,	oauth_failed },
 };
 const size_t	 oauth_nrules = nitems(oauth_rules);
 

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/ipc/proto_dialer.h"
+#include "common/ipc/proto_oauth.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"

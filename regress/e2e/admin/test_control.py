@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from lib import corpus, rig as rigs
+from lib import corpus, proto, rig as rigs
 from servers import behaviours as B
 
 ANNA = "example.org/anna"
@@ -269,18 +269,11 @@ def flood(s, data, most):
     return sent
 
 
-def ctl_type(name):
-    """The number of a message, from the header that both sides are made of."""
-    with open(os.path.join(rigs.REPO, "common", "ipc", "proto.h")) as f:
-        text = re.search(r"enum imsg_type \{(.*?)\n\};", f.read(), re.S).group(1)
-    return re.findall(r"^\t(IMSG_\w+)", text, re.M).index(name)
-
-
 def test_answers_that_nobody_takes(running):
     """A client that only asks is not heard any more once its answers are queued; others are."""
     def resident():
         return int(re.search(r"VmRSS:\s+(\d+)", rigs.read_proc(running.daemon.pid, "status")).group(1))
-    before, ask = resident(), struct.pack("=IIII", ctl_type("IMSG_CTL_STATUS"), 16, 2, 0) * 4096
+    before, ask = resident(), struct.pack("=IIII", proto.TYPES["IMSG_CTL_STATUS"], 16, proto.VERSION, 0) * 4096
     held = [connect(running) for _ in range(4)]
     try:
         for s in held:

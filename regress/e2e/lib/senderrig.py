@@ -3,7 +3,6 @@
 import array
 import ctypes
 import os
-import re
 import select
 import shutil
 import socket
@@ -15,18 +14,12 @@ import threading
 import time
 
 from lib import rig as rigs
+from lib.proto import TYPES, VERSION, WHY
 
 FD_MARK = 0x80000000
 LMTP, SMTP = 1, 2
 TLS, STLS, NONE = 1, 2, 3
 RESULTS = {1: "accepted", 2: "temp", 3: "perm", 4: "doubt"}
-
-with open(os.path.join(rigs.REPO, "common", "ipc", "proto.h")) as header:
-    PROTO = header.read()
-TYPES = {name: i for i, name in enumerate(re.findall(r"^\t(IMSG_\w+)", PROTO.split("enum imsg_type {")[1].split("};")[0], re.M))}
-WHYS = re.sub(r"/\*.*?\*/", "", PROTO.split("enum fail_why {")[1].split("};")[0])
-WHY = {i: name[4:] for i, name in enumerate(re.findall(r"WHY_\w+", WHYS))}
-VERSION = int(re.search(r"#define PROTO_VERSION\t+(\d+)", PROTO).group(1))
 
 
 def _struct(name, *fields):

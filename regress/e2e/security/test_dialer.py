@@ -12,10 +12,11 @@ import time
 
 import pytest
 
-from lib import rig as rigs
+from lib import proto, rig as rigs
 from servers.nameserver import NameServer
 
-READY, LOG, VERBOSE, DIAL, CANCEL, DIALED, FAILED = 1, 2, 3, 4, 5, 6, 7
+READY, LOG, VERBOSE, DIAL, CANCEL, DIALED, FAILED = (proto.TYPES["IMSG_" + name] for name in (
+    "READY", "LOG", "LOG_LEVEL", "DIAL", "DIAL_CANCEL", "DIALED", "DIAL_FAILED"))
 DNS_TEMP, DNS_PERM, REFUSED, UNREACHABLE, TIMEOUT = 1, 2, 3, 4, 5
 SELF, PUBLIC = 1, 2
 HEADER = struct.Struct("=IIII")
@@ -81,7 +82,7 @@ class Dialer:
 
     def ready(self):
         message = self.receive()
-        assert (message.type, message.data) == (READY, struct.pack("=I", 2))
+        assert (message.type, message.data) == (READY, struct.pack("=I", proto.VERSION))
         return self
 
     def failed(self):

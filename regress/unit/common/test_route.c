@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/compat.h"
+#include "common/ipc/proto_deliverer.h"
 #include "common/route/route.h"
 
 static struct route_table	*table;
@@ -445,7 +446,7 @@ wire(void **state)
 	len = route_rows_pack(table, &next, frame, sizeof(frame));
 	for (i = 1; i < len; i++) {
 		assert_non_null(copy = route_new(0, 0, nitems(rows), 0));
-		if (i != sizeof(struct route_head) + sizeof("x@a.org") + sizeof("anna@a.org") + sizeof("Lists/bsd") + 1 &&
+		if (i != sizeof(struct msg_route_row) + sizeof("x@a.org") + sizeof("anna@a.org") + sizeof("Lists/bsd") + 1 &&
 		    route_rows_unpack(copy, frame, i) == 0) {
 			uint32_t	 a, d, n;
 

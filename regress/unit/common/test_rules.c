@@ -15,7 +15,7 @@
 
 #include "common/compat.h"
 #include "common/ipc/imsg.h"
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_ctl.h"
 #include "common/ipc/rules.h"
 
 static struct imsgbuf	 a, b;
@@ -45,10 +45,12 @@ take_any(void *arg, struct imsg *imsg)
 }
 
 static const struct rule rules[] = {
-	{ IMSG_READY, 4, 4, 0, 1U << 0, take },
-	{ IMSG_READY, 0, 100, 0, 1U << 2, take_any },
-	{ IMSG_LOG, 1, 8, 0, RULES_ANY, take_any },
-	{ IMSG_DIALED, 0, 0, 1, RULES_ANY, take_any },
+	{ IMSG_READY,		1U << 0,	take },
+	{ IMSG_READY,		1U << 2,	take_any },
+	{ IMSG_FETCH_SECRET,	RULES_ANY,	take_any },
+	{ IMSG_FETCH_CA,	RULES_ANY,	take_any },
+	{ IMSG_FETCH_SOCKET,	RULES_ANY,	take_any },
+	{ IMSG_CTL_LINE,	RULES_ANY,	take_any },
 };
 
 static int
@@ -88,44 +90,51 @@ run(uint32_t type, int fd, const void *data, size_t len)
 static void
 test_states(void **state)
 {
-	uint32_t	 v[3] = { 2, 0, 0 };
+	uint32_t	 v = 2;
 	int		 i;
 
 	(void)state;
 	assert_int_equal(rules_read(&b, NULL, rules, nitems(rules), &state_now, &taken, err, sizeof(err)), 1);
 	/* one read, two messages: the first changes the state, another rule of the same type takes the second */
-	imsg_compose(&a, IMSG_READY, 0, 0, -1, &v[0], 4);
-	assert_int_equal(run(IMSG_READY, -1, v, 12), 1);
+	imsg_compose(&a, IMSG_READY, 0, 0, -1, &v, 4);
+	assert_int_equal(run(IMSG_READY, -1, &v, 4), 1);
 	assert_int_equal(taken, 2);
 	for (i = 1; i < 100; i += 31) {
 		state_now = (uint32_t)i;
-		assert_int_equal(run(IMSG_READY, -1, v, 4), -1);
+		assert_int_equal(run(IMSG_READY, -1, &v, 4), -1);
 		assert_non_null(strstr(err, "READY: not allowed in state"));
 	}
 	state_now = 77;
-	assert_int_equal(run(IMSG_LOG, -1, "x", 1), 1);		/* RULES_ANY is any state at all */
+	assert_int_equal(run(IMSG_FETCH_CA, -1, "x", 1), 1);		/* RULES_ANY is any state at all */
 	assert_int_equal(taken, 3);
 }
 
+/* What messages.h says of a type: a fixed length, a range, nothing. */
 static void
 test_lengths(void **state)
 {
-	char	 buf[9] = "";
+	static char	 buf[16001];
 
 	(void)state;
-	assert_int_equal(run(IMSG_LOG, -1, buf, 0), -1);
-	assert_int_equal(run(IMSG_LOG, -1, buf, 9), -1);
-	assert_string_equal(err, "LOG: length 9, not 1 to 8");
-	assert_int_equal(run(IMSG_LOG, -1, buf, 8), 1);
-	assert_int_equal(taken, 1);
+	assert_int_equal(run(IMSG_FETCH_CA, -1, buf, 0), -1);
+	assert_string_equal(err, "FETCH_CA: length 0, not 1 to 16000");
+	assert_int_equal(run(IMSG_FETCH_CA, -1, buf, 16001), -1);
+	assert_string_equal(err, "FETCH_CA: length 16001, not 1 to 16000");
+	assert_int_equal(run(IMSG_FETCH_CA, -1, buf, 16000), 1);
+	assert_int_equal(run(IMSG_FETCH_SECRET, -1, buf, 0), 1);
+	assert_int_equal(run(IMSG_READY, -1, buf, 3), -1);
+	assert_string_equal(err, "READY: length 3, not 4 to 4");
+	assert_int_equal(run(IMSG_FETCH_SOCKET, open("/dev/null", O_RDONLY), buf, 1), -1);
+	assert_string_equal(err, "FETCH_SOCKET: length 1, not 0 to 0");
+	assert_int_equal(taken, 2);
 }
 
 static void
 test_unknown(void **state)
 {
 	(void)state;
-	assert_int_equal(run(IMSG_SETTLED, -1, NULL, 0), -1);
-	assert_non_null(strstr(err, "SETTLED"));
+	assert_int_equal(run(IMSG_RECEIPT_SETTLED, -1, NULL, 0), -1);
+	assert_non_null(strstr(err, "RECEIPT_SETTLED"));
 	assert_int_equal(run(4000000000U, -1, NULL, 0), -1);
 	assert_string_equal(err, "unknown (4000000000): not allowed from this peer");
 	assert_int_equal(run(0, -1, NULL, 0), -1);
@@ -148,17 +157,20 @@ test_handler_refuses(void **state)
 static void
 test_descriptors(void **state)
 {
-	int	 next, probe;
+	static struct ctl_text	 text;
+	int			 next, probe;
 
 	(void)state;
 	assert_true((next = open("/dev/null", O_RDONLY)) != -1);
 	close(next);
-	assert_int_equal(run(IMSG_DIALED, -1, NULL, 0), -1);
-	assert_string_equal(err, "DIALED: descriptor missing");
-	assert_int_equal(run(IMSG_LOG, open("/dev/null", O_RDONLY), "x", 1), -1);
-	assert_string_equal(err, "LOG: unexpected descriptor");
-	assert_int_equal(run(IMSG_DIALED, open("/dev/null", O_RDONLY), NULL, 0), 1);
-	assert_int_equal(taken, 1);
+	assert_int_equal(run(IMSG_FETCH_SOCKET, -1, NULL, 0), -1);
+	assert_string_equal(err, "FETCH_SOCKET: descriptor missing");
+	assert_int_equal(run(IMSG_FETCH_CA, open("/dev/null", O_RDONLY), "x", 1), -1);
+	assert_string_equal(err, "FETCH_CA: unexpected descriptor");
+	assert_int_equal(run(IMSG_FETCH_SOCKET, open("/dev/null", O_RDONLY), NULL, 0), 1);
+	assert_int_equal(run(IMSG_CTL_LINE, open("/dev/null", O_RDONLY), &text, sizeof(text)), 1);
+	assert_int_equal(run(IMSG_CTL_LINE, -1, &text, sizeof(text)), 1);
+	assert_int_equal(taken, 3);
 	assert_int_equal(probe = open("/dev/null", O_RDONLY), next);
 	close(probe);
 }
@@ -184,16 +196,19 @@ test_names(void **state)
 
 	(void)state;
 	for (i = IMSG_NONE + 1; i < IMSG_MAX; i++) {
-		assert_string_not_equal(imsg_type_str(i), "unknown");
+		assert_string_not_equal(message_name(i), "unknown");
+		assert_true(message_kind(i)->min <= message_kind(i)->max);
+		assert_true(message_kind(i)->max <= MAX_IMSGSIZE - IMSG_HEADER_SIZE);
 		for (j = IMSG_NONE + 1; j < i; j++)
-			assert_string_not_equal(imsg_type_str(i), imsg_type_str(j));
+			assert_string_not_equal(message_name(i), message_name(j));
 	}
 	for (i = 0; i < WHY_MAX; i++)
 		assert_string_not_equal(fail_why_str(i), "unknown");
 	for (i = 0; i < STAGE_MAX; i++)
 		assert_string_not_equal(fetch_stage_str(i), "unknown");
-	assert_string_equal(imsg_type_str(IMSG_MAX), "unknown");
-	assert_string_equal(imsg_type_str(UINT32_MAX), "unknown");
+	assert_null(message_kind(IMSG_NONE));
+	assert_string_equal(message_name(IMSG_MAX), "unknown");
+	assert_string_equal(message_name(UINT32_MAX), "unknown");
 	assert_string_equal(fail_why_str(WHY_MAX), "unknown");
 	assert_string_equal(fetch_stage_str(STAGE_MAX), "unknown");
 	assert_string_equal(tls_mode_str(0), "unknown");

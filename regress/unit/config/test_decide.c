@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/compat.h"
+#include "common/ipc/proto_deliverer.h"
 #include "common/route/route.h"
 #include "rpopd/config/config.h"
 

@@ -205,7 +205,7 @@ notes_nth(uint32_t type, size_t n)
 void
 root_commit(int verdict)
 {
-	struct msg_batch	 msg;
+	struct msg_receipt_batch	 msg;
 	uint8_t			 verdicts[PROTO_BATCH_RCPTS];
 	uint32_t		 rcpts = 0;
 	size_t			 i, n = 0;
@@ -213,7 +213,7 @@ root_commit(int verdict)
 	memset(verdicts, verdict, sizeof(verdicts));
 	for (i = 0; i < nnotes; i++) {
 		rcpts += notes[i].type == IMSG_RECEIPT_RCPT;
-		if (notes[i].type != IMSG_BATCH)
+		if (notes[i].type != IMSG_RECEIPT_BATCH)
 			continue;
 		if (n++ == answered) {
 			memcpy(&msg, notes[i].data, sizeof(msg));
@@ -252,14 +252,14 @@ master_flush(void)
 void
 master_refuse(const struct spool_id *id, uint32_t why, const char *text)
 {
-	struct msg_refused	 msg;
+	struct msg_receipt_refused	 msg;
 
 	memset(&msg, 0, sizeof(msg));
 	msg.session = id->session;
 	msg.msgno = id->msgno;
 	msg.why = why;
 	strlcpy(msg.text, text, sizeof(msg.text));
-	master_send(IMSG_REFUSED, &msg, sizeof(msg));
+	master_send(IMSG_RECEIPT_REFUSED, &msg, sizeof(msg));
 }
 
 void
@@ -268,17 +268,17 @@ master_recovered(int durable)
 	uint32_t	 settled = durable;
 
 	recovered++;
-	master_send(IMSG_RECOVERED, &settled, sizeof(settled));
+	master_send(IMSG_REPLAY_DONE, &settled, sizeof(settled));
 }
 
 void
 master_missing(const char *link)
 {
-	struct msg_replayed	 msg;
+	struct msg_replay_result	 msg;
 
 	memset(&msg, 0, sizeof(msg));
-	msg.what = REPLAYED_MISSING;
+	msg.what = REPLAY_MISSING;
 	msg.row = UINT32_MAX;
 	strlcpy(msg.link, link, sizeof(msg.link));
-	master_send(IMSG_REPLAYED, &msg, sizeof(msg));
+	master_send(IMSG_REPLAY_RESULT, &msg, sizeof(msg));
 }

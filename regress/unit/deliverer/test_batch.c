@@ -108,13 +108,13 @@ await(uint32_t type, size_t n)
 		assert_int_equal(event_loop(EVLOOP_ONCE), 0);
 }
 
-static struct msg_batch
+static struct msg_receipt_batch
 batch(size_t n)
 {
 	const struct note	*note;
-	struct msg_batch	 msg;
+	struct msg_receipt_batch	 msg;
 
-	assert_non_null(note = notes_nth(IMSG_BATCH, n));
+	assert_non_null(note = notes_nth(IMSG_RECEIPT_BATCH, n));
 	memcpy(&msg, note->data, sizeof(msg));
 	return (msg);
 }
@@ -129,17 +129,17 @@ test_by_itself(void **state)
 	session(1);
 	assert_int_equal(feed(1, 3), 3);
 	assert_int_equal(notes_count(IMSG_RECEIPT) % 3, 0);
-	await(IMSG_BATCH, 1);
+	await(IMSG_RECEIPT_BATCH, 1);
 	assert_int_equal(notes_count(IMSG_RECEIPT), 3);
 	assert_int_equal(batch(0).batch, 1);
 	assert_int_equal(batch(0).count, 3);
-	assert_int_equal(notes[nnotes - 1].type, IMSG_BATCH);
+	assert_int_equal(notes[nnotes - 1].type, IMSG_RECEIPT_BATCH);
 	assert_int_equal(root_count("example.org/anna/new"), 0);
 	root_commit(COMMIT_DELIVER);
 	assert_int_equal(root_count("example.org/anna/new"), 3);
-	assert_int_equal(notes_count(IMSG_SETTLED), 0);
-	await(IMSG_SETTLED, 1);
-	memcpy(&id, notes_nth(IMSG_SETTLED, 0)->data, sizeof(id));
+	assert_int_equal(notes_count(IMSG_RECEIPT_SETTLED), 0);
+	await(IMSG_RECEIPT_SETTLED, 1);
+	memcpy(&id, notes_nth(IMSG_RECEIPT_SETTLED, 0)->data, sizeof(id));
 	assert_int_equal(id, 1);
 	assert_int_equal(batch_idle(), 1);
 }
@@ -153,7 +153,7 @@ test_closed_by_number(void **state)
 	session(1);
 	assert_int_equal(feed(1, BATCH_MESSAGES * 2 + 1), BATCH_MESSAGES * 2 + 1);
 	batch_close();
-	for (i = 0; i < notes_count(IMSG_BATCH); i++) {
+	for (i = 0; i < notes_count(IMSG_RECEIPT_BATCH); i++) {
 		assert_int_equal(batch(i).batch, i + 1);
 		assert_true(batch(i).count <= BATCH_MESSAGES);
 		sum += batch(i).count;
@@ -176,7 +176,7 @@ test_pipelined(void **state)
 	batch_close();
 	feed(3, 2);
 	batch_close();
-	assert_int_equal(notes_count(IMSG_BATCH), 2);
+	assert_int_equal(notes_count(IMSG_RECEIPT_BATCH), 2);
 	assert_int_equal(batch_committed(2, 2, yes), -1);
 	assert_int_equal(batch_committed(1, 1, yes), -1);
 	assert_int_equal(root_count("example.org/anna/new"), 0);
@@ -185,7 +185,7 @@ test_pipelined(void **state)
 	assert_int_equal(root_count("example.org/anna/new"), 2);
 	feed(5, 1);
 	batch_close();
-	assert_int_equal(notes_count(IMSG_SETTLED), 1);
+	assert_int_equal(notes_count(IMSG_RECEIPT_SETTLED), 1);
 	assert_int_equal(batch_committed(2, 2, yes), 0);
 	assert_int_equal(batch_committed(3, 1, yes), 0);
 	assert_int_equal(batch_committed(4, 0, yes), -1);
@@ -211,7 +211,7 @@ test_verdicts(void **state)
 	memcpy(&rcpt, notes_nth(IMSG_RECEIPT_RCPT, 1)->data, sizeof(rcpt));
 	snprintf(path, sizeof(path), "example.org/anna/new/%s", rcpt.link);
 	assert_int_equal(faccessat(root_fd(), path, F_OK, 0), 0);
-	await(IMSG_SETTLED, 1);
+	await(IMSG_RECEIPT_SETTLED, 1);
 }
 
 /* A message whose octets cannot be made durable is refused, and only it.  fsync(2) on a pipe fails. */
@@ -219,7 +219,7 @@ static void
 test_fsync_error(void **state)
 {
 	struct message		*m[3];
-	struct msg_refused	 refused;
+	struct msg_receipt_refused	 refused;
 	char			 err[128];
 	int			 sp[2], i;
 
@@ -242,8 +242,8 @@ test_fsync_error(void **state)
 		batch_add(m[i]);
 	batch_close();
 	close(sp[0]);
-	assert_int_equal(notes_count(IMSG_REFUSED), 1);
-	memcpy(&refused, notes_nth(IMSG_REFUSED, 0)->data, sizeof(refused));
+	assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 1);
+	memcpy(&refused, notes_nth(IMSG_RECEIPT_REFUSED, 0)->data, sizeof(refused));
 	assert_int_equal(refused.session, 2);
 	assert_int_equal(refused.msgno, 2);
 	assert_int_equal(refused.why, WHY_LOCAL_TEMP);
@@ -267,12 +267,12 @@ test_move_fails(void **state)
 	assert_int_equal(root_count(SPOOL_DIR), 2);
 	feed(3, 1);
 	batch_close();
-	assert_int_equal(notes_count(IMSG_SETTLED), 0);
-	assert_int_equal(notes_count(IMSG_REFUSED), 1);
+	assert_int_equal(notes_count(IMSG_RECEIPT_SETTLED), 0);
+	assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 1);
 	assert_int_equal(batch_idle(), 0);
 	assert_int_equal(root_count(SPOOL_DIR), 2);
 	assert_int_equal(unlink(root_path("example.org/anna/new")), 0);
-	await(IMSG_SETTLED, 1);
+	await(IMSG_RECEIPT_SETTLED, 1);
 	assert_int_equal(root_count(SPOOL_DIR), 0);
 	assert_int_equal(root_count("example.org/anna/new"), 2);
 	assert_int_equal(batch_idle(), 1);

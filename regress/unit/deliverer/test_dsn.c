@@ -31,12 +31,12 @@ setup(void **state)
 	return (rv);
 }
 
-static struct msg_report_rcpt	 about;		/* of the recipient that the next report is about */
+static struct msg_dsn_rcpt	 about;		/* of the recipient that the next report is about */
 
-static struct msg_report
+static struct msg_dsn
 request(const char *recipient)
 {
-	struct msg_report	 m;
+	struct msg_dsn	 m;
 
 	memset(&m, 0, sizeof(m));
 	m.id = 7;
@@ -56,7 +56,7 @@ request(const char *recipient)
 
 /* With one recipient. */
 static void
-report(const struct msg_report *m, struct msg_reported *answer)
+report(const struct msg_dsn *m, struct msg_dsn_made *answer)
 {
 	assert_int_equal(report_begin(m), 0);
 	assert_int_equal(report_rcpt(&about, answer), 1);
@@ -70,7 +70,7 @@ original(const char *text, size_t len)
 
 /* What was made, as text; the caller frees.  It is the only thing in the spool besides the original. */
 static char *
-text_of(const struct msg_reported *answer)
+text_of(const struct msg_dsn_made *answer)
 {
 	char	 path[PROTO_LINK_SIZE + 16], *text;
 	uint8_t	*data;
@@ -89,7 +89,7 @@ text_of(const struct msg_reported *answer)
 }
 
 static char *
-make(const struct msg_report *m, struct msg_reported *answer)
+make(const struct msg_dsn *m, struct msg_dsn_made *answer)
 {
 	report(m, answer);
 	return (text_of(answer));
@@ -99,8 +99,8 @@ static void
 test_parts(void **state)
 {
 	static const char	 mail[] = "Return-Path: <sam@example.net>\nReceived: from x\n\tby y\nSubject: hello\n\nbody secret\n";
-	struct msg_report	 m = request("anna@example.org");
-	struct msg_reported	 answer;
+	struct msg_dsn	 m = request("anna@example.org");
+	struct msg_dsn_made	 answer;
 	char			*text;
 
 	(void)state;
@@ -125,8 +125,8 @@ test_parts(void **state)
 static void
 test_encoded(void **state)
 {
-	struct msg_report	 m = request("j\xc3\xb6rg@ex\xe2\x82\xac.org");
-	struct msg_reported	 answer;
+	struct msg_dsn	 m = request("j\xc3\xb6rg@ex\xe2\x82\xac.org");
+	struct msg_dsn_made	 answer;
 	char			*mail, *text, *p, *eol;
 	size_t			 len;
 
@@ -156,8 +156,8 @@ static void
 test_no_field(void **state)
 {
 	static const char	 mail[] = "Subject: hello\nthis is a secret\n";
-	struct msg_report	 m = request("anna@example.org");
-	struct msg_reported	 answer;
+	struct msg_dsn	 m = request("anna@example.org");
+	struct msg_dsn_made	 answer;
 	char			*text;
 
 	(void)state;
@@ -171,8 +171,8 @@ test_no_field(void **state)
 static void
 test_postmaster(void **state)
 {
-	struct msg_report	 m = request("anna@example.org");
-	struct msg_reported	 answer;
+	struct msg_dsn	 m = request("anna@example.org");
+	struct msg_dsn_made	 answer;
 	char			*text;
 
 	(void)state;
@@ -187,8 +187,8 @@ test_postmaster(void **state)
 static void
 test_many(void **state)
 {
-	struct msg_report	 m = request("");
-	struct msg_reported	 answer;
+	struct msg_dsn	 m = request("");
+	struct msg_dsn_made	 answer;
 	char			*text, *p, *end, expected[512];
 	uint32_t		 i, n = 399;
 
@@ -228,8 +228,8 @@ test_many(void **state)
 static void
 test_longest(void **state)
 {
-	struct msg_report	 m = request("");
-	struct msg_reported	 answer;
+	struct msg_dsn	 m = request("");
+	struct msg_dsn_made	 answer;
 	char			*text;
 	uint32_t		 i;
 
@@ -251,8 +251,8 @@ test_longest(void **state)
 static void
 test_not_made(void **state)
 {
-	struct msg_report	 m = request("anna@example.org");
-	struct msg_reported	 answer;
+	struct msg_dsn	 m = request("anna@example.org");
+	struct msg_dsn_made	 answer;
 
 	(void)state;
 	report(&m, &answer);

@@ -375,10 +375,10 @@ test_folder(void **state)
 static void
 assert_refused(size_t nth, uint32_t msgno, uint32_t why, const char *part)
 {
-	struct msg_refused	 msg;
+	struct msg_receipt_refused	 msg;
 
-	assert_true(notes_count(IMSG_REFUSED) > nth);
-	memcpy(&msg, notes_nth(IMSG_REFUSED, nth)->data, sizeof(msg));
+	assert_true(notes_count(IMSG_RECEIPT_REFUSED) > nth);
+	memcpy(&msg, notes_nth(IMSG_RECEIPT_REFUSED, nth)->data, sizeof(msg));
 	assert_int_equal(msg.msgno, msgno);
 	assert_int_equal(msg.why, why);
 	if (strstr(msg.text, part) == NULL)
@@ -404,7 +404,7 @@ test_destination_refused(void **state)
 	message(2, in.p, in.len, 3);
 	play(SIZE_MAX);
 	deliver();
-	assert_int_equal(notes_count(IMSG_REFUSED), 1);
+	assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 1);
 	assert_int_equal(root_count("example.org/anna/new"), 1);
 	assert_int_equal(root_count("example.org/bo/new"), 1);
 }
@@ -443,7 +443,7 @@ test_write_error(void **state)
 	play(SIZE_MAX);
 	deliver();
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_int_equal(notes_count(IMSG_REFUSED), 1);
+	assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 1);
 	assert_refused(0, 1, WHY_LOCAL_TEMP, "spool: write: ");
 	assert_refused(0, 1, WHY_LOCAL_TEMP, strerror(EFBIG));
 	assert_int_equal(notes_count(IMSG_RECEIPT), 1);
@@ -466,7 +466,7 @@ test_create_error(void **state)
 	frame(IMSG_MSG_ABORT, &msgno, sizeof(msgno));
 	message(2, "A: b\r\n\r\n", 8, 100);
 	play(SIZE_MAX);
-	assert_int_equal(notes_count(IMSG_REFUSED), 1);
+	assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 1);
 	assert_refused(0, 2, WHY_LOCAL_TEMP, "spool: create: ");
 	assert_int_equal(mkdir(root_path(SPOOL_DIR), 0700), 0);
 }
@@ -484,7 +484,7 @@ test_abort(void **state)
 	message(2, "A: c\r\n\r\n", 8, 100);
 	play(SIZE_MAX);
 	assert_delivered("A: c\n\n", 6);
-	assert_int_equal(notes_count(IMSG_REFUSED), 0);
+	assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 0);
 	hang_up();
 	assert_closed(0);
 }
@@ -501,7 +501,7 @@ static void lie_other_end(void)		{ begin(1); frame(IMSG_MSG_DATA, "A: b\r\n\r\n"
 static void lie_too_few(void)		{ begin(1); frame(IMSG_MSG_DATA, "A: b\r\n\r\n", 8); end(1, 9); }
 static void lie_too_many(void)		{ begin(1); frame(IMSG_MSG_DATA, "A: b\r\n\r\n", 8); end(1, 7); }
 static void lie_short_begin(void)	{ frame(IMSG_MSG_BEGIN, "abcd", 4); }
-static void lie_other_type(void)	{ frame(IMSG_COMMITTED, "abcdefgh", 8); }
+static void lie_other_type(void)	{ frame(IMSG_RECEIPT_COMMITTED, "abcdefgh", 8); }
 static void lie_unknown_type(void)	{ frame(77777, "abcdefgh", 8); }
 
 static void
@@ -645,7 +645,7 @@ test_trial(void **state)
 	static const char	 lost[] = "X-Real-To: dora@example.org\r\n";
 	static char		 huge[HEADER_MAX + 1000];
 	const struct note	*n;
-	struct msg_tried	 m;
+	struct msg_session_tried	 m;
 	size_t			 size, i;
 
 	(void)state;
@@ -657,18 +657,19 @@ test_trial(void **state)
 		play(size * 3);
 		assert_int_equal(root_count("spool"), 0);
 		hang_up();
-		assert_int_equal(notes_count(IMSG_TRIED), 2);
-		assert_non_null(n = notes_nth(IMSG_TRIED, 0));
+		assert_int_equal(notes_count(IMSG_SESSION_TRIED), 2);
+		assert_non_null(n = notes_nth(IMSG_SESSION_TRIED, 0));
 		memcpy(&m, n->data, sizeof(m));
 		assert_int_equal(m.session, session_id);
 		assert_int_equal(m.msgno, 1);
 		assert_non_null(strstr(m.text, "example.org/anna\n"));
 		assert_non_null(strstr(m.text, "example.org/bo\n"));
 		assert_null(strstr(m.text, "postmaster"));
-		memcpy(&m, notes_nth(IMSG_TRIED, 1)->data, sizeof(m));
+		memcpy(&m, notes_nth(IMSG_SESSION_TRIED, 1)->data, sizeof(m));
 		assert_non_null(strstr(m.text, "example.org/postmaster\n"));
 		assert_non_null(strstr(m.text, "unknown here"));
-		assert_int_equal(notes_count(IMSG_RECEIPT) + notes_count(IMSG_BATCH) + notes_count(IMSG_REFUSED), 0);
+		assert_int_equal(notes_count(IMSG_RECEIPT) + notes_count(IMSG_RECEIPT_BATCH), 0);
+		assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 0);
 		assert_int_equal(notes_count(IMSG_SESSION_CLOSED), 1);
 		notes_clear();
 	}
@@ -681,9 +682,9 @@ test_trial(void **state)
 	message(1, huge, sizeof(huge), PROTO_DATA_MAX);
 	play(65536);
 	hang_up();
-	assert_int_equal(notes_count(IMSG_TRIED), 1);
-	assert_int_equal(notes_count(IMSG_REFUSED), 0);
-	memcpy(&m, notes_nth(IMSG_TRIED, 0)->data, sizeof(m));
+	assert_int_equal(notes_count(IMSG_SESSION_TRIED), 1);
+	assert_int_equal(notes_count(IMSG_RECEIPT_REFUSED), 0);
+	memcpy(&m, notes_nth(IMSG_SESSION_TRIED, 0)->data, sizeof(m));
 	assert_non_null(strstr(m.text, "too large"));
 	assert_int_equal(root_count("example.org/anna/new"), 0);
 }

@@ -21,7 +21,7 @@
 #include "spoolroot.h"
 
 static const char *const	 people[] = { "postmaster", "anna" };
-static struct msg_noticed	 answer;
+static struct msg_notice_made	 answer;
 
 static struct msg_notice
 notice(uint32_t account, const char *record, const char *subject, const char *text)
@@ -212,8 +212,8 @@ test_recovered(void **state)
 	recover_begin(1, 1);
 	recover_end(1);
 	assert_int_equal(root_count(SPOOL_DIR), 0);
-	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
-	assert_int_equal(((const struct msg_suspect *)(const void *)notes_nth(IMSG_SUSPECT, 0)->data)->session, 5);
+	assert_int_equal(notes_count(IMSG_REPLAY_SUSPECT), 1);
+	assert_int_equal(((const struct msg_replay_suspect *)(const void *)notes_nth(IMSG_REPLAY_SUSPECT, 0)->data)->session, 5);
 	assert_int_equal(recovered, 1);
 }
 

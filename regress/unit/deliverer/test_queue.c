@@ -125,7 +125,7 @@ test_verdicts(void **state)
 		spool_name(&id, i, name, sizeof(name));
 		assert_int_equal(spool_has(name), i == 1 || i == 3);
 	}
-	await(IMSG_SETTLED, 1);
+	await(IMSG_RECEIPT_SETTLED, 1);
 	assert_int_equal(batch_idle(), 1);
 }
 
@@ -142,7 +142,7 @@ test_discarded(void **state)
 	assert_int_equal(batch_committed(1, 5, verdicts), 0);
 	assert_int_equal(root_count(SPOOL_DIR), 0);
 	assert_int_equal(root_count("example.org/anna/new"), 0);
-	await(IMSG_SETTLED, 1);
+	await(IMSG_RECEIPT_SETTLED, 1);
 }
 
 /* A start: what is held stays, what is replayed is moved, what was in flight goes, anything else is set aside. */
@@ -170,7 +170,7 @@ test_held(void **state)
 	assert_int_equal(root_count(SPOOL_DIR), 2);			/* B, and what was set aside */
 	assert_int_equal(root_count("spool/aside"), 1);
 	assert_int_equal(root_count("example.org/anna/new"), 1);
-	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
+	assert_int_equal(notes_count(IMSG_REPLAY_SUSPECT), 1);
 	assert_int_equal(queue_holds(B), 0);				/* nothing is remembered */
 }
 

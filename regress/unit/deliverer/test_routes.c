@@ -46,7 +46,7 @@ account(uint32_t id, const char *dir)
 static int
 alias(const char *address, const char *target)
 {
-	struct route_head	 head = { 0, ROUTE_DELIVER, 0 };
+	struct msg_route_row	 head = { 0, ROUTE_DELIVER, 0 };
 	uint8_t			 frame[512];
 	size_t			 n = sizeof(head);
 

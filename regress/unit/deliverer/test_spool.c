@@ -151,7 +151,7 @@ test_recovery(void **state)
 {
 	struct spool_id		 done = { 1, 1, 10, 1, "h" }, lost = { 1, 2, 11, 77, "h" };
 	struct msg_rcpt		 msg;
-	struct msg_suspect	 suspect;
+	struct msg_replay_suspect	 suspect;
 	char			 path[PROTO_LINK_SIZE + 64];
 
 	(void)state;
@@ -171,24 +171,24 @@ test_recovery(void **state)
 	assert_int_equal(recovered, 0);
 	recover_end(1);
 	assert_int_equal(recovered, 1);
-	assert_int_equal(notes_count(IMSG_REPLAYED), 0);
+	assert_int_equal(notes_count(IMSG_REPLAY_RESULT), 0);
 	assert_int_equal(root_count(SPOOL_DIR), 1);
 	assert_int_equal(faccessat(root_fd(), "spool/aside/litter", R_OK, 0), 0);
-	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
-	memcpy(&suspect, notes_nth(IMSG_SUSPECT, 0)->data, sizeof(suspect));
+	assert_int_equal(notes_count(IMSG_REPLAY_SUSPECT), 1);
+	memcpy(&suspect, notes_nth(IMSG_REPLAY_SUSPECT, 0)->data, sizeof(suspect));
 	assert_int_equal(suspect.session, 11);
 	assert_int_equal(suspect.msgno, 77);
-	assert_int_equal(notes[nnotes - 1].type, IMSG_RECOVERED);
+	assert_int_equal(notes[nnotes - 1].type, IMSG_REPLAY_DONE);
 	assert_int_equal(root_count("example.org/anna/new"), 1);
 }
 
-static enum replayed
+static enum replay_result
 told(size_t nth, uint32_t *at)
 {
-	struct msg_replayed	 m;
+	struct msg_replay_result	 m;
 
-	assert_non_null(notes_nth(IMSG_REPLAYED, nth));
-	memcpy(&m, notes_nth(IMSG_REPLAYED, nth)->data, sizeof(m));
+	assert_non_null(notes_nth(IMSG_REPLAY_RESULT, nth));
+	memcpy(&m, notes_nth(IMSG_REPLAY_RESULT, nth)->data, sizeof(m));
 	*at = m.row;
 	return (m.what);
 }
@@ -215,7 +215,7 @@ test_unknown_files(void **state)
 		put(&own, 1);
 		recover_end(cases[i].sure);
 		assert_int_equal(root_count("spool/aside"), cases[i].aside);
-		assert_int_equal(notes_count(IMSG_ASIDE), cases[i].aside);
+		assert_int_equal(notes_count(IMSG_SET_ASIDE_FILE), cases[i].aside);
 		assert_int_equal(root_count(SPOOL_DIR), 1);
 		aside_close();
 		assert_int_equal(root_clear("spool/aside"), 0);
@@ -269,12 +269,12 @@ test_missing(void **state)
 	row(&id, 0, "example.org/bert", &msg);
 	recover_replay(&msg);
 	recover_end(1);
-	assert_int_equal(notes_count(IMSG_REPLAYED), 3);
-	assert_int_equal(told(0, &at), REPLAYED_MISSING);
+	assert_int_equal(notes_count(IMSG_REPLAY_RESULT), 3);
+	assert_int_equal(told(0, &at), REPLAY_MISSING);
 	assert_int_equal(at, 2);
-	assert_int_equal(told(1, &at), REPLAYED_MISSING);
+	assert_int_equal(told(1, &at), REPLAY_MISSING);
 	assert_int_equal(at, 4);
-	assert_int_equal(told(2, &at), REPLAYED_MISSING);
+	assert_int_equal(told(2, &at), REPLAY_MISSING);
 	assert_int_equal(at, 5);
 }
 
@@ -298,10 +298,10 @@ test_recovery_waits(void **state)
 	recover_replay(&msg);
 	recover_end(1);
 	assert_int_equal(recovered, 1);
-	assert_int_equal(notes_count(IMSG_REPLAYED), 1);
-	assert_int_equal(told(0, &at), REPLAYED_LATER);
+	assert_int_equal(notes_count(IMSG_REPLAY_RESULT), 1);
+	assert_int_equal(told(0, &at), REPLAY_LATER);
 	assert_int_equal(at, 0);
-	assert_int_equal(notes_count(IMSG_SUSPECT), 1);
+	assert_int_equal(notes_count(IMSG_REPLAY_SUSPECT), 1);
 	assert_int_equal(root_count(SPOOL_DIR), 1);
 	assert_int_equal(root_count("example.net/bert/new"), 1);
 }
@@ -328,7 +328,7 @@ test_replay_checks(void **state)
 		strlcpy(msg.link, bad[i].link, sizeof(msg.link));
 		strlcpy(msg.dest, bad[i].dest, sizeof(msg.dest));
 		recover_replay(&msg);
-		if (told(i, &at) != REPLAYED_ODD || at != i)
+		if (told(i, &at) != REPLAY_IRREGULAR || at != i)
 			fail_msg("%s -> %s", bad[i].link, bad[i].dest);
 	}
 	recover_end(1);

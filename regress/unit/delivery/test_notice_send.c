@@ -163,7 +163,7 @@ got(struct msg_notice *m)
 	event_loop(EVLOOP_NONBLOCK);
 	if (imsgbuf_get(&peer, &imsg) != 1 && (imsgbuf_read(&peer) != 1 || imsgbuf_get(&peer, &imsg) != 1))
 		return (0);
-	assert_int_equal(imsg_get_type(&imsg), IMSG_NOTICE);
+	assert_int_equal(imsg_get_type(&imsg), IMSG_NOTICE_MAKE);
 	assert_int_equal(imsg_get_data(&imsg, m, sizeof(*m)), 0);
 	imsg_free(&imsg);
 	return (1);
@@ -172,7 +172,7 @@ got(struct msg_notice *m)
 static int
 answer(uint32_t id, uint32_t error, const char *link)
 {
-	struct msg_noticed	 m;
+	struct msg_notice_made	 m;
 
 	memset(&m, 0, sizeof(m));
 	m.id = id;

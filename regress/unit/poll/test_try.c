@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "regress/unit/sched/schedworld.h"
 
 #define NAME	"anna@example.org/isp"
@@ -157,7 +158,7 @@ row(const char *uid, enum seen_state state)
 static void
 tell(struct session *s)
 {
-	struct msg_tried	 m = { .text = "to example.org/anna\n" };
+	struct msg_session_tried	 m = { .text = "to example.org/anna\n" };
 
 	for (m.msgno = 1; m.msgno <= s->plan.count; m.msgno++)
 		if (s->plan.msgs[m.msgno].state == MESSAGE_PLANNED) {
@@ -469,7 +470,7 @@ static void
 test_lies(void **state)
 {
 	struct session		*s = begin(1);
-	struct msg_tried	 m = { .msgno = 1 };
+	struct msg_session_tried	 m = { .msgno = 1 };
 
 	(void)state;
 	list(s, 1, "a", 1);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/ipc/proto_dialer.h"
 #include "common/log.h"
 #include "relayworld.h"
 
@@ -83,16 +84,16 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 {
 	const struct msg_send_mail	*mail = data;
 	const struct msg_send_rcpt	*rcpt = data;
-	const struct msg_report		*report = data;
-	const struct msg_report_rcpt	*about = data;
+	const struct msg_dsn		*report = data;
+	const struct msg_dsn_rcpt	*about = data;
 	struct sent			*s;
 
 	assert_true(l->open);
 	if (fd != -1)
 		close(fd);
-	if (type == IMSG_REPORT_RCPT) {
+	if (type == IMSG_DSN_RCPT) {
 		s = &sent[nsent - 1];
-		assert_int_equal(s->type, IMSG_REPORT);
+		assert_int_equal(s->type, IMSG_DSN_MAKE);
 		assert_int_equal(s->id, about->id);
 		assert_true(s->mail++ < s->n);
 		snprintf(s->text + strlen(s->text), sizeof(s->text) - strlen(s->text), " %.200s %s|%.90s", about->recipient,
@@ -108,7 +109,7 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 		s->mail = rcpt->mail;
 		s->n = rcpt->rcpt;
 		strlcpy(s->text, rcpt->address, sizeof(s->text));
-	} else if (type == IMSG_REPORT) {
+	} else if (type == IMSG_DSN_MAKE) {
 		s->n = report->rcpts;
 		snprintf(s->text, sizeof(s->text), "%.200s", report->sender);
 	}

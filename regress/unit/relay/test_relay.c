@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "relayworld.h"
 
 /* Recipients of one message with the same wish go together, each with its own result. */
@@ -42,7 +43,7 @@ test_results(void **state)
 	assert_int_equal(ntried, 3);			/* the third waits for its report */
 	assert_non_null(world_last(IMSG_SEND_QUIT));
 	world_end(WHY_NONE, 0);
-	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r3@example.org 5.1.1|answer p");
+	assert_string_equal(world_last(IMSG_DSN_MAKE)->text, "sam@example.net r3@example.org 5.1.1|answer p");
 }
 
 /* One connection carries what is due, message by message. */
@@ -152,7 +153,7 @@ test_missing(void **state)
 	assert_non_null(world_last(IMSG_SEND_QUIT));
 	world_end(WHY_NONE, 0);
 	assert_int_equal(rows[1].body, BODY_WANTED);
-	assert_null(world_last(IMSG_REPORT));
+	assert_null(world_last(IMSG_DSN_MAKE));
 }
 
 /* Neither the age limit nor a refusal makes something final that is not here. */
@@ -177,7 +178,7 @@ test_missing_at_the_end(void **state)
 	world_end(WHY_NONE, 0);
 	assert_int_equal(rows[2].body, BODY_WANTED);
 	assert_int_equal(rows[2].state, RELAY_WAITING);
-	assert_null(world_last(IMSG_REPORT));
+	assert_null(world_last(IMSG_DSN_MAKE));
 	assert_int_equal(nnotices, 0);
 }
 
@@ -384,7 +385,7 @@ test_expire(void **state)
 	assert_int_equal(rows[1].state, RELAY_FAILED);
 	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
 	assert_int_equal(rows[3].state, RELAY_WAITING);
-	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
 	assert_int_equal(ngrown, 1);
 }
 
@@ -404,7 +405,7 @@ test_quarantine(void **state)
 	world_end(WHY_NONE, 0);
 	assert_int_equal(rows[1].state, RELAY_QUARANTINED);
 	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
-	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 	assert_int_equal(ngrown, 2);
 	assert_int_equal(ntried, 2);
 }
@@ -413,7 +414,7 @@ test_quarantine(void **state)
 static void
 test_report(void **state)
 {
-	struct msg_reported	 m = { .id = 0, .link = "1700000000.M1P2S0N1R0.host" };
+	struct msg_dsn_made	 m = { .id = 0, .link = "1700000000.M1P2S0N1R0.host" };
 
 	(void)state;
 	config.settings.report_nexthop = 2;
@@ -422,8 +423,8 @@ test_report(void **state)
 	world_connect();
 	world_answer("p");
 	world_end(WHY_NONE, 0);
-	assert_int_equal(world_count(IMSG_REPORT), 1);
-	m.id = world_last(IMSG_REPORT)->id + 1;
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
+	m.id = world_last(IMSG_DSN_MAKE)->id + 1;
 	assert_int_equal(dsn_made(&m), -1);		/* not asked for */
 	m.id--;
 	world_forget();
@@ -435,7 +436,7 @@ test_report(void **state)
 	assert_string_equal(world_last(IMSG_SEND_MAIL)->text, "");
 	world_answer("p");
 	world_end(WHY_NONE, 0);
-	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 	assert_int_equal(ngrown, 1);
 }
 
@@ -446,7 +447,7 @@ test_report(void **state)
 static void
 test_report_trouble(void **state)
 {
-	struct msg_reported	 m = { .error = ENOSPC };
+	struct msg_dsn_made	 m = { .error = ENOSPC };
 
 	(void)state;
 	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
@@ -454,21 +455,21 @@ test_report_trouble(void **state)
 	rows[1].state = rows[2].state = RELAY_FAILED;
 	strlcpy(rows[1].status, "this address is closed", sizeof(rows[1].status));
 	world_commit(1, 2);
-	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r1@example.org 5.7.1|this address is closed");
-	m.id = world_last(IMSG_REPORT)->id;
+	assert_string_equal(world_last(IMSG_DSN_MAKE)->text, "sam@example.net r1@example.org 5.7.1|this address is closed");
+	m.id = world_last(IMSG_DSN_MAKE)->id;
 	assert_int_equal(dsn_made(&m), 0);
 	relay_run();
-	m.id = world_last(IMSG_REPORT)->id;
+	m.id = world_last(IMSG_DSN_MAKE)->id;
 	m.error = ENOENT;
 	assert_int_equal(dsn_made(&m), 0);
 	assert_int_equal(rows[2].state, RELAY_FAILED);
 	assert_int_equal(rows[2].body, BODY_WANTED);
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 2);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 2);
 	world_later(60000);
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 3);
-	m = (struct msg_reported){ .id = world_last(IMSG_REPORT)->id, .link = "1700000000.M1P2S0N1R0.host" };
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 3);
+	m = (struct msg_dsn_made){ .id = world_last(IMSG_DSN_MAKE)->id, .link = "1700000000.M1P2S0N1R0.host" };
 	assert_int_equal(dsn_made(&m), 0);
 	assert_string_equal(world_last(IMSG_SPOOL_MOVE)->text, "example.org/pm");
 	assert_int_equal(rows[1].id, 0);
@@ -478,7 +479,7 @@ test_report_trouble(void **state)
 static void
 made(const char *link)
 {
-	struct msg_reported	 m = { .id = world_last(IMSG_REPORT)->id };
+	struct msg_dsn_made	 m = { .id = world_last(IMSG_DSN_MAKE)->id };
 
 	strlcpy(m.link, link, sizeof(m.link));
 	assert_int_equal(dsn_made(&m), 0);
@@ -517,15 +518,15 @@ test_report_together(void **state)
 	memset(results, 'p', RELAY_RCPTS);
 	results[RELAY_RCPTS] = '\0';
 	for (i = 0; i < 3; i++) {
-		assert_int_equal(world_count(IMSG_REPORT), 0);
+		assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 		if (i > 0)
 			world_open();
 		world_answer(results);
 		relay_run();
 	}
 	world_end(WHY_NONE, 0);
-	assert_int_equal(world_count(IMSG_REPORT), 1);
-	assert_int_equal(world_last(IMSG_REPORT)->n, 3 * RELAY_RCPTS);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
+	assert_int_equal(world_last(IMSG_DSN_MAKE)->n, 3 * RELAY_RCPTS);
 	assert_int_equal(dsn_count(), 3 * RELAY_RCPTS);
 	world_forget();
 	world_row(2, 1, NOTIFY_FAILURE, "sam@example.net");
@@ -533,7 +534,7 @@ test_report_together(void **state)
 	rows[i].state = RELAY_FAILED;
 	relay_add(&rows[i]);				/* another message's has its turn behind it */
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 	assert_int_equal(relay_idle(), 0);
 }
 
@@ -552,25 +553,25 @@ test_report_waits(void **state)
 	world_answer("p");
 	world_end(WHY_NONE, 0);
 	assert_int_equal(rows[1].state, RELAY_FAILED);
-	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 	world_later(599000);
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 	world_later(1000);
 	relay_run();
-	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r1@example.org 5.1.1|answer p");
+	assert_string_equal(world_last(IMSG_DSN_MAKE)->text, "sam@example.net r1@example.org 5.1.1|answer p");
 	made("1700000000.M1P2S0N1R0.host");
 	rows[2].state = RELAY_FAILED;			/* as if it had failed just now */
 	world_forget();
 	dsn_due(2, rows[2].link);
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 	world_later(86399000);
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 0);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 0);
 	world_later(1000);
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
 	made("1700000000.M1P2S0N2R0.host");
 	assert_int_equal(dsn_count(), 0);
 }
@@ -587,15 +588,15 @@ test_report_overtaken(void **state)
 	rows[2].next = wall + 86400;
 	world_commit(1, 1);
 	relay_run();
-	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
 	rows[2].state = RELAY_FAILED;
 	dsn_due(2, rows[2].link);
 	made("1700000000.M1P2S0N1R0.host");
 	assert_int_equal(dsn_count(), 1);
-	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
 	world_later(86400000);
 	relay_run();
-	assert_string_equal(world_last(IMSG_REPORT)->text, "sam@example.net r2@example.org 5.7.1|");
+	assert_string_equal(world_last(IMSG_DSN_MAKE)->text, "sam@example.net r2@example.org 5.7.1|");
 	made("1700000000.M1P2S0N2R0.host");
 	assert_int_equal(dsn_count(), 0);
 }
@@ -616,7 +617,7 @@ test_report_too_long(void **state)
 	}
 	assert_int_equal(strlen(rows[1].sender), PROTO_ADDR_SIZE - 1);
 	world_commit(1, 2);
-	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
 	dsn_reset();
 	relay_run();
 	assert_int_equal(rows[1].state, RELAY_FAILED);
@@ -635,14 +636,14 @@ test_report_kills(void **state)
 	rows[1].state = RELAY_FAILED;
 	world_commit(1, 1);
 	for (i = 1; i <= 3; i++) {
-		assert_int_equal(world_count(IMSG_REPORT), i);
+		assert_int_equal(world_count(IMSG_DSN_MAKE), i);
 		dsn_reset();
 		relay_run();
-		assert_int_equal(world_count(IMSG_REPORT), i);
+		assert_int_equal(world_count(IMSG_DSN_MAKE), i);
 		world_later(60000);
 		relay_run();
 	}
-	assert_int_equal(world_count(IMSG_REPORT), 3);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 3);
 	assert_int_equal(rows[1].state, RELAY_QUARANTINED);
 }
 
@@ -798,7 +799,7 @@ test_start(void **state)
 	relay_start();
 	relay_run();
 	assert_int_equal(world_count(IMSG_DIAL), 0);
-	assert_int_equal(world_count(IMSG_REPORT), 1);
+	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
 	assert_int_equal(ngrown, 1);			/* there may be something that nobody was told of */
 	world_later(600000);
 	relay_run();

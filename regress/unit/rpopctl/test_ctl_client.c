@@ -71,7 +71,7 @@ ask(uint32_t type, struct reply *rep)
 static void
 listing(void **state __unused)
 {
-	struct ctl_status	 st = { .records = 100, .version = "0.1" };
+	struct ctl_daemon	 st = { .records = 100, .version = "0.1" };
 	struct ctl_record	 r = { .account = "anna@example.org" };
 	struct reply		 rep;
 	struct imsg		 imsg;
@@ -79,7 +79,7 @@ listing(void **state __unused)
 	int			 size = 1 << 20;
 
 	setsockopt(daemon_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	answer(IMSG_CTL_STATUS, PROTO_VERSION, &st, sizeof(st));
+	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
 	for (i = 0; i < 65; i++) {
 		r.port = i;
 		answer(IMSG_CTL_RECORD, PROTO_VERSION, &r, sizeof(r));
@@ -188,18 +188,18 @@ other_version(void **state __unused)
 {
 	struct reply	 rep;
 
-	answer(IMSG_CTL_STATUS, PROTO_VERSION + 1, "longer", 6);
+	answer(IMSG_CTL_DAEMON, PROTO_VERSION + 1, "longer", 6);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
-	assert_non_null(strstr(error, "speaks version 3 of the control protocol"));
+	assert_non_null(strstr(error, "speaks version 4 of the control protocol"));
 }
 
 static void
 cut_short(void **state __unused)
 {
-	struct ctl_status	 st = { .records = 1 };
+	struct ctl_daemon	 st = { .records = 1 };
 	struct reply		 rep;
 
-	answer(IMSG_CTL_STATUS, PROTO_VERSION, &st, sizeof(st));
+	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	assert_non_null(strstr(error, "before its answer was complete"));
 }
@@ -265,10 +265,10 @@ closed_with_reason(void **state __unused)
 static void
 wrong_length(void **state __unused)
 {
-	struct ctl_status	 st = { .records = 1 };
+	struct ctl_daemon	 st = { .records = 1 };
 	struct reply		 rep;
 
-	answer(IMSG_CTL_STATUS, PROTO_VERSION, &st, sizeof(st) - 1);
+	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st) - 1);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	assert_non_null(strstr(error, "unexpected answer"));
 }

@@ -249,7 +249,7 @@ wrapping(void **state __unused)
 }
 
 static void
-sample(struct ctl_status *st, struct ctl_record *r)
+sample(struct ctl_daemon *st, struct ctl_record *r)
 {
 	memset(st, 0, sizeof(*st));
 	st->started = NOW - 7200;
@@ -337,7 +337,7 @@ static void
 account_page(void **state __unused)
 {
 	struct ctl_record	 r[2];
-	struct ctl_status	 st;
+	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1, .records = r, .nrecords = 2 };
 	struct request		 req = { .type = IMSG_CTL_ACCOUNT, .listing = 1 };
 	struct out		 o = { .now = NOW };
@@ -358,7 +358,7 @@ static void
 waiting(void **state __unused)
 {
 	struct ctl_record	 r[2];
-	struct ctl_status	 st;
+	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1, .records = r, .nrecords = 2 };
 	struct request		 req = { .type = IMSG_CTL_ACCOUNT, .listing = 1 };
 	struct out		 o = { .now = NOW };

@@ -22,7 +22,7 @@
 
 static char		 dir[] = "/tmp/rproot.XXXXXX", path[64], err[1024];
 static struct msg_rcpt	 rcpt;
-static struct msg_note	 note;
+static struct msg_receipt_note	 note;
 static uint8_t		 verdict;
 static int64_t		 mbox, first, last;
 

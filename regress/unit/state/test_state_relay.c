@@ -28,7 +28,7 @@
 static char		 dir[] = "/tmp/rprelay.XXXXXX", path[64], err[1024];
 static const char	*deadly;		/* kill point */
 static struct msg_rcpt	 rcpts[RCPTS];
-static struct msg_note	 note;
+static struct msg_receipt_note	 note;
 static uint8_t		 verdicts[RCPTS];
 static uint32_t		 serial;
 static int64_t		 mbox;

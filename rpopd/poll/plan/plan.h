@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "common/ipc/proto.h"
+#include "common/ipc/proto_fetcher.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
 
