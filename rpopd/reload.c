@@ -19,6 +19,7 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
 #include "rpopd.h"
 
 struct complaint {
@@ -221,7 +222,7 @@ reload_adopt(struct task *tasks, size_t n)
 	}
 	gate_sweep();
 	host_sweep();
-	sched_kick();
+	turn_soon();
 	reload_prune();
 	free(order);
 	free(old);

@@ -16,6 +16,7 @@
 #include "common/hook.h"
 #include "common/log.h"
 #include "common/sandbox/sandbox.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
@@ -39,13 +40,15 @@ static void	 rpopd_daemonize(void);
 static void	 rpopd_signals(void);
 static void	 rpopd_signal(int, short, void *);
 static void	 rpopd_reload_signal(void);
-static void	 rpopd_deadline(int, short, void *);
-static void	 rpopd_wait(void);
+static void	 rpopd_turn(void);
+static void	 rpopd_deadline(void *);
+static int	 rpopd_done(void);
 static int	 rpopd_once_done(void);
 static void	 rpopd_say(const char *);
 static void	 rpopd_exit(int) __dead;
 
-static struct event	 signals[5], deadline;
+static struct event	 signals[5];
+static struct timer	 deadline;
 static const int	 handled[] = { SIGHUP, SIGTERM, SIGINT, SIGCHLD, SIGUSR1 };
 
 int
@@ -76,6 +79,7 @@ main(int argc, char *argv[])
 		rpopd_daemonize();
 	rpopd_open_state();
 	event_init();
+	turn_init(rpopd_turn);
 	sched_init();
 	rpopd_signals();
 	if (reload_load(err, sizeof(err)) == -1)
@@ -92,6 +96,21 @@ main(int argc, char *argv[])
 	while (event_loop(EVLOOP_ONCE) == 0)
 		HOOK_TURN();
 	fatalx("event loop ended");
+}
+
+/*
+ * One round: what the master does whenever something has happened, or a time has come that one of these told.  First what is under way,
+ * then what may begin in its place; each of them does a bounded part of its work and asks for another round if there is more.
+ */
+static void
+rpopd_turn(void)
+{
+	session_run();		/* verdicts go out, sessions that waited go on, those that have ended make room */
+	relay_run();		/* connections to next hops, failures to be reported, files that are missing */
+	sched_run();		/* sessions of the records that are due */
+	request_run();		/* access tokens that sessions wait for */
+	if (rpopd_done())
+		rpopd_exit(options.once && (turn_failed || turn_stopping));
 }
 
 /* Not of a single run: cron(8) would mail it. */
@@ -241,28 +260,25 @@ void
 rpopd_stop(void)
 {
 	struct session	*s, *next;
-	struct timeval	 tv = { TURN_STOP_SECONDS + 2, 0 };
 
 	if (turn_stopping)
 		return;
 	turn_stopping = 1;
 	log_notice("stopping, %u session%s to finish, in %d s at most", session_count, PLURAL(session_count), TURN_STOP_SECONDS);
-	evtimer_set(&deadline, rpopd_deadline, NULL);
-	evtimer_add(&deadline, &tv);
+	timer_init(&deadline, rpopd_deadline, NULL);
+	timer_in(&deadline, (TURN_STOP_SECONDS + 2) * 1000);
 	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
 		session_stop(s);
 	job_stop();
 	result_stop();
 	if (child_of[ROLE_DELIVERER] == NULL)
 		session_close_orphans();
-	sched_kick();
+	turn_soon();
 }
 
 static void
-rpopd_deadline(int fd, short event, void *arg)
+rpopd_deadline(void *arg)
 {
-	(void)fd;
-	(void)event;
 	(void)arg;
 	if (session_count > 0)
 		log_warnx("%u session%s did not finish in time; what they had not committed stays on the server",
@@ -273,36 +289,25 @@ rpopd_deadline(int fd, short event, void *arg)
 	rpopd_exit(1);
 }
 
-/* Called whenever something has ended: the daemon was told to stop, or -1 has had every record's turn. */
-void
-rpopd_maybe_exit(void)
+/*
+ * 1: the daemon was told to stop, or -1 has had every record's turn, and nothing is under way any more that is worth a short wait: what
+ * is not committed is retrieved again, what is not settled is replayed.
+ */
+static int
+rpopd_done(void)
 {
 	if (session_count > 0 || (!turn_stopping && !(options.once && rpopd_once_done())))
-		return;
-	if (token_busy() || relay_busy() || notice_busy()) {
-		rpopd_wait();
-		return;
+		return (0);
+	if (!token_busy() && !relay_busy() && !notice_busy() && commit_pending() == 0)
+		return (1);
+	if (!timer_armed(&deadline)) {
+		timer_init(&deadline, rpopd_deadline, NULL);
+		timer_in(&deadline, SETTLE_SECONDS * 1000);
 	}
-	/* What is not committed is retrieved again, what is not settled is replayed: worth a short wait, no more. */
-	if (!commit_idle() && commit_pending() > 0) {
-		rpopd_wait();
-		return;
-	}
-	rpopd_exit(options.once && (turn_failed || turn_stopping));
+	return (0);
 }
 
-/* Not for ever. */
-static void
-rpopd_wait(void)
-{
-	struct timeval	 tv = { SETTLE_SECONDS, 0 };
-
-	if (event_initialized(&deadline) && evtimer_pending(&deadline, NULL))
-		return;
-	evtimer_set(&deadline, rpopd_deadline, NULL);
-	evtimer_add(&deadline, &tv);
-}
-
+/* With -1: 1 if every record has had its turn, and everything that can be delivered or handed on now has been. */
 static int
 rpopd_once_done(void)
 {

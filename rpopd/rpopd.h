@@ -12,7 +12,6 @@
 /* rpopd.c */
 int	 rpopd_reload(char *err, size_t errsize);
 void	 rpopd_stop(void);
-void	 rpopd_maybe_exit(void);
 void	 rpopd_state_path(char *, size_t);	/* of state.db, beside rpopd.db */
 
 /* reload.c */

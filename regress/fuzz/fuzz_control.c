@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/config rpopd/control rpopd/delivery rpopd/poll rpopd/poll/plan rpopd/relay rpopd/sched rpopd/state */
+/* links: regress/fuzz/master_stubs.c rpopd/config rpopd/control rpopd/delivery rpopd/poll rpopd/poll/plan rpopd/relay rpopd/sched rpopd/state rpopd/turn */
 /* libs: -levent_core */
 /* Garbage on the control socket closes that client, never more (CVE-2025-62875).  Needs root, for the socket's group. */
 #include <sys/socket.h>
@@ -13,6 +13,7 @@
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
 #include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/turn/turn.h"
 
@@ -28,6 +29,14 @@ quiet(enum log_level level, const char *text)
 }
 
 static void
+one_round(void)
+{
+	session_run();
+	relay_run();
+	sched_run();
+}
+
+static void
 setup(void)
 {
 	static struct config	 config = { .settings = { .processors = 1, .delay_failed_accounts = 300, .schedule = "" } };
@@ -38,6 +47,7 @@ setup(void)
 
 	log_setsink(quiet);
 	event_init();
+	turn_init(one_round);
 	sched_init();
 	TAILQ_INIT(&session_list);
 	config_running = &config;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/master_stubs.c rpopd/config rpopd/control rpopd/delivery rpopd/poll rpopd/poll/plan rpopd/relay rpopd/sched rpopd/state */
+/* links: regress/fuzz/master_stubs.c rpopd/config rpopd/control rpopd/delivery rpopd/poll rpopd/poll/plan rpopd/relay rpopd/sched rpopd/state rpopd/turn */
 /* libs: -levent_core */
 /*
  * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
@@ -16,7 +16,9 @@
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
 #include "rpopd/poll/poll.h"
+#include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
+#include "rpopd/turn/turn.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -96,6 +98,14 @@ session(struct record *rec, struct task *t, int try)
 	return (s);
 }
 
+static void
+one_round(void)
+{
+	session_run();
+	relay_run();
+	sched_run();
+}
+
 static int
 dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, uint32_t type, const uint8_t *p, size_t len)
 {
@@ -132,6 +142,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	if (!ready++) {
 		log_setsink(quiet);
 		event_init();
+		turn_init(one_round);
 		sched_init();
 		TAILQ_INIT(&session_list);
 	}

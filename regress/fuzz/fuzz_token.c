@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/fuzz/token_stubs.c rpopd/token */
+/* links: regress/fuzz/token_stubs.c rpopd/token rpopd/turn */
 /* libs: -levent_core */
 /*
  * An oauth process in bad hands against the master: whatever it answers, what is stored is a token of the promised alphabet
@@ -40,8 +40,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	size_t			 n;
 
 	stub_worker = NULL;
-	if (token_get(s) == 0)
+	if (token_get(s) == 0) {
+		request_run();
 		token_dialed(&stub_child, stub_id, open("/dev/null", O_RDONLY));
+	}
 	while (len >= 4 && stub_worker != NULL) {
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
 			n = len - 4;

@@ -22,8 +22,6 @@ uint64_t		 config_loaded_version;
 char			 config_load_error[PROTO_TEXT_SIZE];
 struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
-int			 turn_stopping, turn_failed;
-int64_t			 turn_started;
 struct options		 options;
 uint32_t		 writes;		/* to the store */
 static struct child	 none;
@@ -174,7 +172,6 @@ int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
 int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
 int childlog(const char *w, enum log_peer p, struct log_budget *b, struct imsg *i) { (void)w; (void)p; (void)b; (void)i; return (0); }
 void childlog_lost(const char *w, struct log_budget *b) { (void)w; (void)b; }
-void rpopd_maybe_exit(void) { }
 void rpopd_stop(void) { }
 int rpopd_reload(char *e, size_t n) { strlcpy(e, "no", n); return (-1); }
 int token_wanted(const struct record *r) { (void)r; return (0); }

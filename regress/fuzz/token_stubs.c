@@ -10,6 +10,7 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
 #include "token_stubs.h"
 
 static const struct oauth_row	 client = { .name = "c", .client_id = "i", .scope = "", .ca_file = "", .host = "h", .path = "/",
@@ -26,14 +27,17 @@ struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
 struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
 uint32_t		 session_count;
-int			 turn_stopping, turn_failed;
-int64_t			 turn_started;
 struct options		 options;
 struct task		*sched_tasks;
 size_t			 sched_ntasks;
 struct child			 stub_child;
 uint32_t			 stub_id;
 struct worker			*stub_worker;
+
+static void
+no_round(void)
+{
+}
 
 static void
 quiet(enum log_level level, const char *text)
@@ -51,6 +55,7 @@ stub_session(void)
 	if (!ready++) {
 		log_setsink(quiet);
 		event_init();
+		turn_init(no_round);
 		TAILQ_INIT(&session_list);
 	}
 	s->task = &task;
@@ -127,7 +132,6 @@ worker_start(struct child *template, uint32_t id, const char *label, const struc
 	return (stub_worker = &w);
 }
 
-void session_later(void) { }
 void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
 void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
 { (void)c; (void)i; (void)h; (void)p; (void)f; (void)s; }

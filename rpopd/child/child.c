@@ -286,9 +286,7 @@ child_set_ready(struct child *c)
 	if (conf[c->role].died)
 		log_notice("%s[%d] was started in its place", conf[c->role].name, (int)c->pid);
 	conf[c->role].died = 0;
-	token_kick();
-	session_later();
-	relay_kick();
+	turn_soon();
 	notice_ready();
 }
 
@@ -414,7 +412,7 @@ child_restart(enum role role)
 			fatalx("%s cannot start; see the lines above, then try again", rc->name);
 		else if (rc->tries == START_TRIES)
 			log_warnx("%s cannot start; see the lines above; it is tried on", rc->name);
-		relay_kick();
+		turn_soon();
 	}
 	if (clock_msec() - rc->started >= STEADY)
 		rc->backoff = 0;

@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rpopd/relay/relay.h"
-#include "rpopd/token/token.h"
+#include "rpopd/turn/turn.h"
 #include "child.h"
 
 #define WORKERS_MAX	100	/* of one role at once, those on their way out included */
@@ -181,8 +180,7 @@ worker_free(struct worker *w)
 	LIST_REMOVE(w, entry);
 	child_release(w->template);
 	free(w);
-	token_kick();
-	relay_kick();
+	turn_soon();
 }
 
 /* Its forks go with it; what they have said is still read. */

@@ -44,6 +44,7 @@
 #include "rpopd/config/config.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "delivery.h"
 
 #define LOCK_TRIES	40
@@ -476,7 +477,7 @@ root_counted(void)
 		root.trouble[0] = '\0';
 		log_notice("state.db can be written again: polling, deliveries and handing on begin");
 		child_soon(ROLE_DELIVERER);
-		sched_kick();
+		turn_soon();
 	}
 	root.uncounted = 0;
 	if (!timer_armed(&root.tell))
@@ -509,7 +510,7 @@ mailroot_right(void)
 			root.trouble[0] = '\0';
 			log_notice("mail_root %s is there again", root.path);
 			child_soon(ROLE_DELIVERER);
-			sched_kick();
+			turn_soon();
 		}
 		return (1);
 	}

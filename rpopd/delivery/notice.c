@@ -32,6 +32,7 @@
 #include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "delivery.h"
 
 #define NOTICE_PAUSE	86400		/* s between two notices about the same thing */
@@ -265,7 +266,7 @@ notice_commit(const struct letter *l, const char *link)
 	HOOK("master.notice_after");
 	if (row.id != 0) {
 		relay_add(&row);
-		relay_kick();
+		turn_soon();
 	}
 	return (0);
 }
@@ -353,5 +354,5 @@ notice_run(int fd, short event, void *arg)
 	resting = 0;
 	while (asked == 0 && (l = TAILQ_FIRST(&letters)) != NULL && notice_ask(l) == 0)
 		continue;
-	rpopd_maybe_exit();
+	turn_soon();
 }

@@ -121,7 +121,7 @@ space_look(int64_t now)
 	space_check(&places[0], config_running->settings.mail_root);
 	space_check(&places[1], state);
 	if (was && *space_trouble() == '\0')
-		sched_kick();
+		turn_soon();
 }
 
 static void

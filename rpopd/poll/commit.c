@@ -29,6 +29,7 @@
 #include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "poll.h"
 
 struct member {				/* who a receipt belongs to, besides what the store needs */
@@ -249,7 +250,7 @@ commit_settled(uint32_t id)
 	HOOK("master.settled");
 	settles = 1;
 	commit_later(&flush, commit_flush, 1);
-	rpopd_maybe_exit();
+	turn_soon();
 	return (0);
 }
 
@@ -281,12 +282,6 @@ int
 commit_blocked(void)
 {
 	return (backoff != 0);
-}
-
-int
-commit_idle(void)
-{
-	return (filling == NULL && TAILQ_EMPTY(&waiting) && TAILQ_EMPTY(&unsettled) && !settles);
 }
 
 /* Receipts that have no final place yet. */
@@ -379,7 +374,7 @@ commit_try(void)
 	}
 	if (backoff != 0) {
 		log_info("state.db: commits work again");
-		sched_kick();
+		turn_soon();
 	}
 	backoff = 0;
 }
@@ -529,7 +524,7 @@ commit_flush(void *arg)
 	HOOK("master.flush");
 	if (settles && state_flush() == 0)
 		settles = 0;
-	rpopd_maybe_exit();
+	turn_soon();
 }
 
 /* One shot in seconds; running already: left alone. */

@@ -16,6 +16,7 @@
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "poll.h"
 
 #define FEED_PORTION	256	/* accounts and domains in the queue at once */
@@ -124,7 +125,7 @@ deliverer_feed(void *arg)
 	c->link.drained = NULL;
 	c->feeding = 0;
 	if (c->ready)
-		session_later();
+		turn_soon();
 	else
 		deliverer_recover(c);
 }

@@ -109,7 +109,7 @@ extern uint32_t		 session_count;
 int	 session_start(struct task *);
 int	 session_try(struct task *, struct trial *);
 void	 session_dialed(struct session *, int fd, const char *address);
-void	 session_later(void);			/* look after all of them from the event loop */
+void	 session_run(void);			/* in each round: look after all of them */
 void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
 void	 session_kill(struct session *);
 void	 session_cut(struct session *, enum fetch_stage, enum fail_why, const char *);	/* fails at once; what came in step stands */
@@ -174,7 +174,6 @@ int	 commit_settled(uint32_t batch);
 void	 commit_moved(int64_t pending);
 void	 commit_reset(void);			/* the deliverer died */
 int	 commit_blocked(void);			/* 1: the store does not take commits */
-int	 commit_idle(void);			/* 1: nothing uncommitted or unsettled */
 uint32_t commit_pending(void);
 
 /* poll/defer.c: commit_relay_tried() is in relay.h */

@@ -50,7 +50,6 @@ static void	 session_clock(struct session *, uint32_t);
 static void	 session_judge(struct session *);
 static int	 session_over(const struct session *);
 static void	 session_maybe_end(struct session *);
-static void	 session_sweep(int, short, void *);
 static void	 session_recorded(struct session *, int);
 static void	 session_slice(int, short, void *);
 static int	 session_ended(struct session *);
@@ -58,7 +57,7 @@ static void	 session_end(struct session *);
 
 struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
 uint32_t		 session_count;
-static struct event	 sweep, slice;
+static struct event	 slice;
 static uint32_t		 trials;
 
 static const char *const state_names[] = { "token", "dialing", "starting", "listing", "matching", "fetching", "closing" };
@@ -149,7 +148,7 @@ session_dialed(struct session *s, int fd, const char *address)
 	session_go(s);
 }
 
-/* Connected: go on, unless the deliverer is just being sent a routing table; session_sweep() calls again. */
+/* Connected: go on, unless the deliverer is just being sent a routing table; session_run() calls again. */
 static void
 session_go(struct session *s)
 {
@@ -334,7 +333,7 @@ session_verdict(struct session *s, uint32_t msgno, enum verdict verdict)
 	memcpy(s->frame + s->frame_len, &msgno, 4);
 	s->frame[s->frame_len + 4] = verdict;
 	if (s->frame_len == 0)
-		session_later();
+		turn_soon();
 	s->frame_len += 5;
 }
 
@@ -537,30 +536,16 @@ static void
 session_maybe_end(struct session *s)
 {
 	if (session_over(s))
-		session_later();
+		turn_soon();
 }
 
+/* In each round: verdicts that have come together are sent, sessions that waited for a child go on, and those that have ended are freed. */
 void
-session_later(void)
-{
-	struct timeval	 tv = { 0, 0 };
-
-	if (!event_initialized(&sweep))
-		evtimer_set(&sweep, session_sweep, NULL);
-	if (!evtimer_pending(&sweep, NULL))
-		evtimer_add(&sweep, &tv);
-}
-
-/* Send the verdicts of this turn; go on with sessions that waited, free those that ended, start others. */
-static void
-session_sweep(int fd, short event, void *arg)
+session_run(void)
 {
 	struct session	*s, *next;
 	struct child	*d = child_current(ROLE_DIALER);
 
-	(void)fd;
-	(void)event;
-	(void)arg;
 	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		session_flush(s);
 		if (s->state == SESSION_TOKEN && s->token_ready && s->task != NULL && d != NULL)
@@ -570,8 +555,6 @@ session_sweep(int fd, short event, void *arg)
 		if (session_over(s) && session_ended(s))
 			session_end(s);
 	}
-	sched_run();
-	rpopd_maybe_exit();
 }
 
 /* 1: what it has to say about its messages is recorded; 0: in slices. */

@@ -17,6 +17,7 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "relay.h"
 
 #define BODY_PORTION	256		/* rows in one transaction, and told of in one note */
@@ -131,7 +132,7 @@ void
 body_sweep(void)
 {
 	sweep = 1;
-	relay_kick();
+	turn_soon();
 }
 
 int
@@ -150,7 +151,7 @@ body_place(int64_t id)
 	}
 	places.ids[places.n++] = id;
 	places.due = 1;
-	relay_kick();
+	turn_soon();
 }
 
 /* A portion.  What cannot be written down is tried again when there is the next reason to look at bodies. */
@@ -180,7 +181,7 @@ body_move(void)
 			spool_move(changes[i].pending, rows[i].link, rows[i].dest);
 		places.n = last;
 		if ((places.due = last > 0))
-			relay_kick();
+			turn_soon();
 	}
 	free(rows);
 	free(changes);
@@ -219,7 +220,7 @@ body_run(void)
 	free(o.rows);
 	free(changes);
 	if (sweep)
-		relay_kick();
+		turn_soon();
 }
 
 static int

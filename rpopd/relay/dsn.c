@@ -28,6 +28,7 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "relay.h"
 
 #define DSN_DEATHS	3	/* then there is no report */
@@ -76,8 +77,6 @@ static const char *dsn_status(const char *, struct msg_dsn_rcpt *);
 static int	 dsn_hold(const struct failed *, size_t);
 static int	 dsn_missing(const struct failed *, size_t);
 static int	 dsn_replace(const struct due *, const struct msg_dsn_made *);
-static void	 dsn_arm(void);
-static void	 dsn_timer(int, short, void *);
 
 RB_PROTOTYPE_STATIC(due_tree, due, entry, due_cmp)
 RB_GENERATE_STATIC(due_tree, due, entry, due_cmp)
@@ -86,7 +85,6 @@ static struct due_tree	 dues = RB_INITIALIZER(&dues);
 static struct heap	 waiting;
 static uint32_t		 nrows;
 static uint32_t		 serial;
-static struct event	 timer;
 static struct {				/* the report being made */
 	uint32_t	 id;		/* 0: none */
 	struct due	*due;
@@ -158,7 +156,7 @@ dsn_due(int64_t id, const char *link)
 		d->nnext++;
 	}
 	due_at(d, 0);
-	relay_kick();
+	turn_soon();
 }
 
 /* Something was settled about the message. */
@@ -185,7 +183,7 @@ dsn_count(void)
 	return (nrows);
 }
 
-/* One at a time: failures are rare. */
+/* In each round: reports that are due are asked for, one at a time, since failures are rare. */
 void
 dsn_run(void)
 {
@@ -194,7 +192,8 @@ dsn_run(void)
 	while (asked.id == 0 && !result_blocked() && child_current(ROLE_DELIVERER) != NULL && (top = heap_top(&waiting)) != NULL &&
 	    top->key <= clock_msec() && dsn_ask(heap_of(top, struct due, item)) == 0)
 		continue;
-	dsn_arm();
+	if ((top = heap_top(&waiting)) != NULL && top->key > clock_msec())
+		turn_at(top->key);
 }
 
 /* 1: the deliverer is at it; 0: not now, or nothing is left to be done about this message. */
@@ -437,8 +436,8 @@ dsn_made(const struct msg_dsn_made *m)
 		due_done(d);
 	free(asked.list);
 	memset(&asked, 0, sizeof(asked));
-	dsn_arm();
-	relay_kick();
+	turn_soon();
+	turn_soon();
 	return (0);
 }
 
@@ -492,31 +491,5 @@ dsn_reset(void)
 		due_at(d, DSN_RETRY);
 	free(asked.list);
 	memset(&asked, 0, sizeof(asked));
-	dsn_arm();
-}
-
-/* For what is not due yet. */
-static void
-dsn_arm(void)
-{
-	struct heap_item	*top = heap_top(&waiting);
-	struct timeval		 tv;
-	int64_t			 wait;
-
-	if (top == NULL || (wait = top->key - clock_msec()) <= 0)
-		return;
-	tv.tv_sec = wait / 1000;
-	tv.tv_usec = wait % 1000 * 1000;
-	if (!event_initialized(&timer))
-		evtimer_set(&timer, dsn_timer, NULL);
-	evtimer_add(&timer, &tv);
-}
-
-static void
-dsn_timer(int fd, short event, void *arg)
-{
-	(void)fd;
-	(void)event;
-	(void)arg;
-	relay_run();
+	turn_soon();
 }

@@ -377,7 +377,7 @@ job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
 	job_free(j);
 	if (unable)
 		relay_hop_failed(h, text + 6);
-	relay_kick();
+	turn_soon();
 	return (0);
 }
 
@@ -446,7 +446,7 @@ job_died(void *arg)
 	job_free(j);
 	if (unable)
 		relay_hop_failed(h, "the sender process died");
-	relay_kick();
+	turn_soon();
 }
 
 /*
@@ -467,7 +467,7 @@ job_child_died(struct child *c)
 			job_quit(j);
 		}
 	}
-	relay_kick();
+	turn_soon();
 }
 
 /* What is on its way is waited for, within reason: whoever has it would get it twice. */

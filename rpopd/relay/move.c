@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "relay.h"
 
 #define MOVE_PORTION	256	/* rows in one transaction */
@@ -55,7 +56,7 @@ move_all(const struct ctl_move *m, char *text, size_t size)
 		failed = move_portion(v.ids + i, n, to->id, &done, &busy) == -1;
 	}
 	free(v.ids);
-	relay_kick();
+	turn_soon();
 	snprintf(text, size, "%zu moved to %.64s", done, m->to);
 	if (busy > 0)
 		snprintf(text + strlen(text), size - strlen(text), "; %zu are being sent or reported now, try again for them", busy);

@@ -15,6 +15,7 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "relay.h"
 
 #define ACT_PORTION	256	/* rows in one transaction */
@@ -316,7 +317,7 @@ quarantine_commit(struct relay_change *changes, const struct relay_row *rows, si
 		return (-1);
 	for (i = 0; i < n; i++)
 		quarantine_applied(&changes[i], &rows[i]);
-	relay_kick();
+	turn_soon();
 	return (0);
 }
 

@@ -48,7 +48,6 @@ static struct relay_mail *relay_mail_get(const struct relay_row *, int64_t);
 static void	 relay_place(struct relay_mail *);
 static void	 relay_hop_run(struct relay_hop *, int64_t);
 static void	 relay_tell(int64_t);
-static void	 relay_timer(int, short, void *);
 static void	 relay_arm(void);
 
 RB_PROTOTYPE_STATIC(relay_items, relay_item, entry, relay_item_cmp)
@@ -64,7 +63,6 @@ static struct relay_hops	 hops = RB_INITIALIZER(&hops);
 static TAILQ_HEAD(, relay_mail)	 fresh = TAILQ_HEAD_INITIALIZER(fresh);
 static uint32_t			 nitems_waiting;
 static int			 full;
-static struct event		 timer;
 
 static int
 relay_item_cmp(struct relay_item *a, struct relay_item *b)
@@ -98,7 +96,7 @@ relay_start(void)
 		if (state_relay_each(relay_read, NULL) == 0) {
 			move_tell();
 			quarantine_grew();
-			relay_kick();
+			turn_soon();
 			return;
 		}
 	}
@@ -141,7 +139,7 @@ relay_committed(const struct relay_row *rows, size_t n)
 			TAILQ_INSERT_TAIL(&fresh, it->mail, fresh);
 		}
 	}
-	relay_kick();
+	turn_soon();
 }
 
 /* Which of the message's rows were wanted is seen by their links. */
@@ -160,7 +158,7 @@ relay_attached(const struct receipt *r)
 		relay_add(&a.rows[i]);
 	}
 	free(a.rows);
-	relay_kick();
+	turn_soon();
 }
 
 static int
@@ -310,7 +308,7 @@ relay_back(struct relay_mail *m)
 		m->hop->mails--;
 		free(m);
 	}
-	relay_kick();
+	turn_soon();
 }
 
 struct relay_mail *
@@ -389,7 +387,7 @@ relay_hop_failed(struct relay_hop *h, const char *text)
 	h->until = clock_msec() + pause;
 	strlcpy(h->text, text, sizeof(h->text));
 	result_expire(h);
-	relay_kick();
+	turn_soon();
 }
 
 void
@@ -403,7 +401,7 @@ relay_hop_works(struct relay_hop *h)
 	h->failures = 0;
 	h->until = 0;
 	h->text[0] = '\0';
-	relay_kick();
+	turn_soon();
 }
 
 /* The administrator may have repaired something. */
@@ -415,7 +413,7 @@ relay_reload(void)
 	RB_FOREACH(h, relay_hops, &hops)
 		h->until = 0;
 	move_tell();
-	relay_kick();
+	turn_soon();
 }
 
 /* What waits for this next hop (0: any), or this row alone, is due now, and its next hop has no pause.  How many rows. */
@@ -435,7 +433,7 @@ relay_retry(uint32_t hop, int64_t id)
 		if (!it->mail->busy)
 			relay_place(it->mail);
 	}
-	relay_kick();
+	turn_soon();
 	return (n);
 }
 
@@ -453,7 +451,6 @@ relay_full(void)
 		if (full) {
 			log_notice("the queue has shrunk to %u deliver%s: polls go on", nitems_waiting, nitems_waiting == 1 ? "y" : "ies");
 			full = 0;
-			sched_kick();
 		}
 	}
 	return (full);
@@ -485,16 +482,6 @@ relay_idle(void)
 }
 
 void
-relay_kick(void)
-{
-	struct timeval	 tv = { 0, 0 };
-
-	if (!event_initialized(&timer))
-		evtimer_set(&timer, relay_timer, NULL);
-	evtimer_add(&timer, &tv);
-}
-
-void
 relay_sums(struct ctl_daemon *m)
 {
 	struct relay_hop	*h;
@@ -521,7 +508,6 @@ relay_run(void)
 	relay_tell(now);
 	(void)relay_full();
 	relay_arm();
-	rpopd_maybe_exit();
 }
 
 /* A hop that failed is tried by one connection; a hop nobody has heard of for long gets as many as its row says. */
@@ -557,22 +543,12 @@ relay_tell(int64_t now)
 	}
 }
 
-static void
-relay_timer(int fd, short event, void *arg)
-{
-	(void)fd;
-	(void)event;
-	(void)arg;
-	relay_run();
-}
-
-/* Wake up for the first row that is not due yet, or the first pause that ends.  What else can go on, or be hindered, kicks. */
+/* The next round is due for the first row that is not due yet, or the first pause that ends.  Of all else that lets mail go on its own event tells. */
 static void
 relay_arm(void)
 {
 	struct relay_hop	*h;
 	struct heap_item	*top;
-	struct timeval		 tv;
 	int64_t			 now = clock_msec(), due, least = INT64_MAX;
 
 	RB_FOREACH(h, relay_hops, &hops) {
@@ -582,11 +558,6 @@ relay_arm(void)
 		if (due > now && due < least)
 			least = due;
 	}
-	if (least == INT64_MAX || turn_stopping)
-		return;
-	if ((least -= now) > WAIT_MAX * 1000)
-		least = WAIT_MAX * 1000;
-	tv.tv_sec = least / 1000;
-	tv.tv_usec = least % 1000 * 1000;
-	evtimer_add(&timer, &tv);
+	if (!turn_stopping)
+		turn_at(least);
 }

@@ -96,8 +96,7 @@ struct relay_hop {			/* a next hop, whether the store knows it or not; 0: none *
 void	 relay_start(void);			/* at the start */
 void	 relay_reload(void);			/* pauses end */
 uint32_t relay_retry(uint32_t hop, int64_t id);
-void	 relay_kick(void);			/* relay_run() from the event loop, soon */
-void	 relay_run(void);			/* start what is due */
+void	 relay_run(void);			/* in each round: start what is due */
 int	 relay_full(void);			/* 1: no new polls (P29); until there is room again */
 int	 relay_idle(void);			/* 1: no connection, no result in the air, nothing that could be tried now */
 void	 relay_sums(struct ctl_daemon *);	/* what waits, what is in quarantine, what is to be reported */

@@ -210,7 +210,7 @@ result_try(void)
 	if (backoff != 0)
 		log_info("state.db: results of deliveries are committed again");
 	backoff = 0;
-	relay_kick();
+	turn_soon();
 }
 
 static void

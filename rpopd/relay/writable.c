@@ -10,18 +10,15 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "relay.h"
 
 #define PROOF_PAUSE	1000	/* ms until the next try; doubles */
 #define PROOF_MAX	30000
 
-static void	 proof_later(void);
-static void	 proof_again(int, short, void *);
-
 static int		 proven, ever;
 static int64_t		 pause;		/* ms; 0: the last try succeeded, or there was none */
 static int64_t		 next;		/* monotonic ms */
-static struct event	 timer;
 
 int
 proof_ready(void)
@@ -31,7 +28,7 @@ proof_ready(void)
 	if (proven)
 		return (1);
 	if (clock_msec() < next) {
-		proof_later();
+		turn_at(next);
 		return (0);
 	}
 	if ((error = state_relay_prove(!ever, time(NULL))) == 0) {
@@ -46,24 +43,8 @@ proof_ready(void)
 		    error == 1 ? "locked by another process" : "cannot be written");
 	pause = pause == 0 ? PROOF_PAUSE : pause * 2 > PROOF_MAX ? PROOF_MAX : pause * 2;
 	next = clock_msec() + pause;
-	proof_later();
+	turn_at(next);
 	return (0);
-}
-
-/* Once more when it is time; a timer that is early comes again. */
-static void
-proof_later(void)
-{
-	struct timeval	 tv;
-	int64_t		 msec = next - clock_msec();
-
-	if (!event_initialized(&timer))
-		evtimer_set(&timer, proof_again, NULL);
-	if (evtimer_pending(&timer, NULL))
-		return;
-	tv.tv_sec = msec / 1000;
-	tv.tv_usec = msec % 1000 * 1000;
-	evtimer_add(&timer, &tv);
 }
 
 void
@@ -76,13 +57,4 @@ int
 proof_failed(void)
 {
 	return (pause != 0);
-}
-
-static void
-proof_again(int fd, short event, void *arg)
-{
-	(void)fd;
-	(void)event;
-	(void)arg;
-	relay_run();
 }

@@ -27,19 +27,16 @@ static struct task *sched_first(int64_t);
 static int	 sched_permitted(struct task *, int64_t);
 static int64_t	 sched_earliest(const struct task *);
 static int64_t	 sched_epoch(int64_t);
-static void	 sched_timer(int, short, void *);
 static void	 sched_arm(void);
 
 struct task		*sched_tasks;
 size_t			 sched_ntasks;
 static struct heap	 later;
-static struct event	 timer;
 
 void
 sched_init(void)
 {
 	tzset();
-	evtimer_set(&timer, sched_timer, NULL);
 }
 
 /* Schedule, or move.  Never before the server and the schedule's pause permit it. */
@@ -50,7 +47,7 @@ sched_add(struct task *t, int64_t due)
 
 	t->due = due > first || first <= clock_msec() ? due : first;
 	sched_move(t, &later, t->due);
-	sched_arm();
+	turn_at(t->due);
 }
 
 void
@@ -98,10 +95,8 @@ sched_run(void)
 	int64_t			 now = clock_msec();
 	int			 wanted = 0;
 
-	if (turn_stopping) {
-		evtimer_del(&timer);
+	if (turn_stopping)
 		return;
-	}
 	gate_tick();
 	host_wake(now);
 	while ((item = heap_top(&later)) != NULL && item->key <= now) {
@@ -120,13 +115,13 @@ sched_run(void)
 			break;
 		if (!space_enough()) {
 			if (!options.once)
-				break;		/* it kicks us */
+				break;		/* a round follows when there is room */
 			turn_failed = 1;
 			sched_skip(t, space_trouble());
 			continue;
 		}
 		if (session_start(t) == -1)
-			break;		/* a child becoming ready kicks us */
+			break;		/* a round follows when a child is ready */
 		sched_remove(t);
 		host_begin(t->session);
 	}
@@ -176,14 +171,6 @@ sched_earliest(const struct task *t)
 	pause = gate_pause(t->gate);
 	next = t->ended + (pause > t->login_delay ? pause : t->login_delay) * 1000;
 	return (next > first ? next : first);
-}
-
-void
-sched_kick(void)
-{
-	struct timeval	 tv = { 0, 0 };
-
-	evtimer_add(&timer, &tv);
 }
 
 /* After a poll, or at load: when next? */
@@ -333,42 +320,17 @@ sched_epoch(int64_t due)
 	return (time(NULL) + (wait > 0 ? wait / 1000 : 0));
 }
 
-static void
-sched_timer(int fd, short event, void *arg)
-{
-	(void)fd;
-	(void)event;
-	(void)arg;
-	sched_run();
-	rpopd_maybe_exit();
-}
-
 /*
- * Wake up for the first record, host or gate that has to wait, and for sessions that stall while others wait for theirs.  What is
- * due and waits for a processor, a child or the store is called for when one of them is free.
+ * The next round is due for the first record, host or gate that has to wait, and for sessions that stall while others wait for theirs.
+ * When a processor, a child or the store becomes free, for which a due record waits, there is a round anyway.
  */
 static void
 sched_arm(void)
 {
 	struct heap_item	*item = heap_top(&later);
-	struct timeval		 tv;
-	int64_t			 due = item == NULL ? INT64_MAX : item->key, wait;
 
-	if (host_due() < due)
-		due = host_due();
-	if (gate_due() < due)
-		due = gate_due();
-	if (share_alarm() < due)
-		due = share_alarm();
-	if (due == INT64_MAX || turn_stopping) {
-		evtimer_del(&timer);
-		return;
-	}
-	if ((wait = due - clock_msec()) < 0)
-		wait = 0;
-	if (wait > 3600 * 1000)
-		wait = 3600 * 1000;
-	tv.tv_sec = wait / 1000;
-	tv.tv_usec = wait % 1000 * 1000;
-	evtimer_add(&timer, &tv);
+	turn_at(item == NULL ? INT64_MAX : item->key);
+	turn_at(host_due());
+	turn_at(gate_due());
+	turn_at(share_alarm());
 }

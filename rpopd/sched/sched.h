@@ -167,8 +167,7 @@ extern size_t		 sched_ntasks;
 void	 sched_init(void);
 void	 sched_add(struct task *, int64_t due);	/* or move */
 void	 sched_remove(struct task *);
-void	 sched_run(void);			/* start what is due while slots are free */
-void	 sched_kick(void);			/* sched_run() from the event loop, soon */
+void	 sched_run(void);			/* in each round: start what is due while processors are free */
 void	 sched_next(struct task *);		/* after a poll or at load: compute due from state */
 int	 sched_named(const struct task *, const char *name);
 void	 sched_skip(struct task *, const char *reason);	/* -1: not in this run */

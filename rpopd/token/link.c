@@ -66,7 +66,6 @@ oauth_granted(void *arg, struct imsg *imsg)
 	if (refreshes && m.refresh_lifetime > 0)
 		token_end_said(g, m.refresh_lifetime);
 	token_granted(g, ibuf_data(&ibuf), ibuf_size(&ibuf), m.lifetime);
-	request_run();
 	return (0);
 }
 
@@ -80,6 +79,5 @@ oauth_failed(void *arg, struct imsg *imsg)
 	    (m.why != WHY_TOKEN_TEMP && m.why != WHY_TOKEN_PERM) || (g = request_grant(arg, m.id)) == NULL)
 		return (-1);
 	request_failed(g, m.why, m.text);
-	request_run();
 	return (0);
 }

@@ -25,6 +25,8 @@
 #define ASK_TIMEOUT	45	/* s; the oauth process has a shorter clock of its own */
 
 struct token_request {
+	TAILQ_ENTRY(token_request) entry;
+	struct grant		*grant;
 	uint32_t		 id;
 	struct child		*dialer;
 	struct worker		*worker;	/* ASKED */
@@ -53,7 +55,8 @@ static void	 request_died(void *);
 static struct grant *request_find(const struct child *, uint32_t);
 static void	 request_fail(struct grant *, const char *);
 
-static LIST_HEAD(, endpoint)	 endpoints = LIST_HEAD_INITIALIZER(endpoints);
+static TAILQ_HEAD(, token_request)	 requests = TAILQ_HEAD_INITIALIZER(requests);	/* as they came */
+static LIST_HEAD(, endpoint)		 endpoints = LIST_HEAD_INITIALIZER(endpoints);
 
 /* NULL: nothing is known against it.  Old knowledge is dropped on the way. */
 static struct endpoint *
@@ -121,40 +124,35 @@ request_make(struct grant *g, const struct record *rec, const struct grant_secre
 	memcpy(r->refresh, row->refresh_len > 0 ? row->refresh : secret->refresh, r->refresh_len);
 	r->client_len = secret->client_len;
 	memcpy(r->client, secret->client, r->client_len);
+	r->grant = g;
+	TAILQ_INSERT_TAIL(&requests, r, entry);
 	g->request = r;
 	g->state = GRANT_QUEUED;
 	token_clock(g, QUEUE_TIMEOUT);
-	request_run();
+	turn_soon();
 	return (0);
 }
 
+/* In each round: requests that wait for their turn are begun, as far as there is room and the children are ready. */
 void
 request_run(void)
 {
-	struct child	*dialer;
-	struct grant	*g;
-	size_t		 n = 0, queued = 0;
+	struct token_request	*r;
+	struct child		*dialer;
+	size_t			 running = 0, queued = 0;
 
-	LIST_FOREACH(g, &grants, entry) {
-		n += g->state == GRANT_DIALING || g->state == GRANT_ASKED;
-		queued += g->state == GRANT_QUEUED;
-	}
-	if (turn_stopping || queued == 0)
+	TAILQ_FOREACH(r, &requests, entry)
+		*(r->grant->state == GRANT_QUEUED ? &queued : &running) += 1;
+	if (turn_stopping || queued == 0 || running >= TOKEN_REQUESTS)
 		return;
 	watch_look(0);
 	if ((dialer = child_current(ROLE_DIALER)) == NULL || worker_template(ROLE_OAUTH) == NULL)
 		return;
-	LIST_FOREACH(g, &grants, entry)
-		if (g->state == GRANT_QUEUED && n < TOKEN_REQUESTS) {
-			request_dial(g, dialer);
-			n++;
+	TAILQ_FOREACH(r, &requests, entry)
+		if (r->grant->state == GRANT_QUEUED && running < TOKEN_REQUESTS) {
+			request_dial(r->grant, dialer);
+			running++;
 		}
-}
-
-void
-token_kick(void)
-{
-	request_run();
 }
 
 static void
@@ -202,7 +200,6 @@ token_dial_failed(struct child *dialer, uint32_t id, const char *text)
 		return;
 	snprintf(why, sizeof(why), "%.100s: %.140s", g->request->start.host, text);
 	request_fail(g, why);
-	request_run();
 }
 
 /* The secrets are wiped here, and in the message queue when they are written. */
@@ -249,18 +246,17 @@ static void
 request_died(void *arg)
 {
 	request_fail(arg, "the oauth process died");
-	request_run();
 }
 
-/* That this dialer connects for. */
+/* The grant for whose request this dialer connects under this number; NULL: there is none. */
 static struct grant *
 request_find(const struct child *dialer, uint32_t id)
 {
-	struct grant	*g;
+	struct token_request	*r;
 
-	LIST_FOREACH(g, &grants, entry)
-		if (g->state == GRANT_DIALING && g->request->id == id && g->request->dialer == dialer)
-			return (g);
+	TAILQ_FOREACH(r, &requests, entry)
+		if (r->grant->state == GRANT_DIALING && r->id == id && r->dialer == dialer)
+			return (r->grant);
 	return (NULL);
 }
 
@@ -318,12 +314,11 @@ request_timeout(struct grant *g)
 void
 token_child_died(struct child *c)
 {
-	struct grant	*g, *next;
+	struct token_request	*r, *next;
 
-	LIST_FOREACH_SAFE(g, &grants, entry, next) {
-		if (g->request != NULL && g->request->dialer == c)
-			request_fail(g, "the dialer died");
-	}
+	TAILQ_FOREACH_SAFE(r, &requests, entry, next)
+		if (r->dialer == c)
+			request_fail(r->grant, "the dialer died");
 }
 
 void
@@ -336,6 +331,8 @@ request_free(struct grant *g)
 	if (r->worker != NULL)
 		worker_leave(r->worker);
 	pem_free(&r->ca);
+	TAILQ_REMOVE(&requests, r, entry);
 	freezero(r, sizeof(*r));
 	g->request = NULL;
+	turn_soon();			/* the next one may begin */
 }

@@ -207,7 +207,7 @@ token_wake(struct grant *g)
 		s->token_ready = s->token_new = 1;
 		s->token_serial = g->serial;
 	}
-	session_later();
+	turn_soon();
 }
 
 /* A new refresh token.  Stored before anything else happens: the old one may be void already. */
@@ -314,7 +314,7 @@ token_fail_waiting(struct grant *g, enum fail_why why, const char *text)
 			token_notice(s, text);
 		session_fail(s, STAGE_TOKEN, why, text);
 	}
-	session_later();
+	turn_soon();
 }
 
 /* Once, since no more requests are made: to whom the mail that does not come belongs. */
@@ -363,7 +363,7 @@ token_timeout(int fd, short event, void *arg)
 		log_info("state.db: the new refresh token is stored");
 		g->state = GRANT_IDLE;
 		token_clock(g, g->access != NULL ? (uint32_t)((g->expires_at - clock_msec()) / 1000 + 1) : 0);
-		session_later();
+		turn_soon();
 		token_release(g);
 		break;
 	default:

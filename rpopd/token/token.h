@@ -76,7 +76,7 @@ void	 token_program_key(const struct record *, uint8_t *);
 int	 request_make(struct grant *, const struct record *, const struct grant_secret *, const struct token_row *, enum fail_why *,
 	    char *, size_t);
 void	 request_failed(struct grant *, enum fail_why, const char *);
-void	 request_run(void);			/* start what is queued, as far as there is room */
+void	 request_run(void);			/* in each round: start what is queued, as far as there is room */
 void	 request_timeout(struct grant *);
 void	 request_free(struct grant *);
 struct grant *request_grant(const struct worker *, uint32_t id);	/* whose request this process carries out */
@@ -101,7 +101,6 @@ int	 token_refused(struct session *, struct task *);
 void	 token_reload(void);
 int	 token_busy(void);
 void	 token_shutdown(void);
-void	 token_kick(void);			/* a child has become ready */
 void	 token_child_died(struct child *);
 int	 token_dialed(struct child *, uint32_t id, int fd);	/* 1: it was ours, fd is consumed */
 void	 token_dial_failed(struct child *, uint32_t id, const char *);

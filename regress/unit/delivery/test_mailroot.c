@@ -21,6 +21,7 @@
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 
 struct config		*config_running;
 struct routing		*config_routing;
@@ -42,7 +43,7 @@ int state_root_started(void) { return (-1); }
 uint64_t state_counter(void) { return (0); }
 void state_on_count(void (*fn)(void)) { (void)fn; }
 int link_send(struct link *l, uint32_t t, int fd, const void *p, size_t n) { (void)l; (void)t; (void)fd; (void)p; (void)n; return (-1); }
-void sched_kick(void) { }
+void turn_soon(void) { }
 void child_soon(enum role r) { (void)r; }
 
 static int

@@ -82,18 +82,13 @@ relay_add(const struct relay_row *row)
 }
 
 void
-relay_kick(void)
-{
-}
-
-void
 spool_remove(const char *link)
 {
 	strlcpy(removed, link, sizeof(removed));
 }
 
 void
-rpopd_maybe_exit(void)
+turn_soon(void)
 {
 }
 

@@ -82,7 +82,7 @@ rpopd_state_path(char *path, size_t size)
 }
 
 void
-sched_kick(void)
+turn_soon(void)
 {
 	kicks++;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched rpopd/state */
+/* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched rpopd/state rpopd/turn */
 /* libs: -levent_core */
 /* A trial: when it may begin, what is known of each message, and that the schedule is as it was. */
 #include <setjmp.h>

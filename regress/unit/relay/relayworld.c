@@ -28,8 +28,6 @@ struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
 uint32_t		 session_count;
 struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
-int			 turn_stopping, turn_failed;
-int64_t			 turn_started;
 struct config		 config;
 struct nexthop_row	 nexthops[3];
 struct relay_row	 rows[NROWS];
@@ -469,13 +467,8 @@ quarantine_grew(void)
 	ngrown++;
 }
 
-void
-sched_kick(void)
-{
-}
-
-void
-rpopd_maybe_exit(void)
+static void
+no_round(void)
 {
 }
 
@@ -502,8 +495,10 @@ world_setup(void **state)
 	uint32_t	 i;
 
 	(void)state;
-	if (!once++)
+	if (!once++) {
 		event_init();
+		turn_init(no_round);
+	}
 	log_setsink(quiet);
 	memset(&options, 0, sizeof(options));
 	config_running = NULL;

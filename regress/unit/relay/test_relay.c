@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/relay/relayworld.c rpopd/relay rpopd/sched */
+/* links: regress/unit/relay/relayworld.c rpopd/relay rpopd/sched rpopd/turn */
 /* libs: -levent_core */
 /* The queue: what goes together, when it is tried again, what a failure of the hop costs, who is told of failures. */
 #include <errno.h>

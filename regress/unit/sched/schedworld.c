@@ -32,8 +32,6 @@ struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
 uint32_t		 session_count;
 struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
-int			 turn_stopping, turn_failed;
-int64_t			 turn_started;
 struct config		 config;
 struct record		 records[NTASKS];
 struct window		 windows[8];
@@ -145,11 +143,6 @@ commit_blocked(void)
 	return (0);
 }
 
-void
-rpopd_maybe_exit(void)
-{
-}
-
 int
 state_record_put(int64_t mailbox, const struct record_state *rs)
 {
@@ -196,12 +189,22 @@ quiet(enum log_level priority, const char *text)
 	(void)text;
 }
 
+static void
+no_round(void)
+{
+}
+
 int
 world_setup(void **state)
 {
-	size_t	 i;
+	static int	 once;
+	size_t		 i;
 
 	(void)state;
+	if (!once++) {
+		event_init();
+		turn_init(no_round);
+	}
 	log_setsink(quiet);
 	memset(&options, 0, sizeof(options));
 	config_running = NULL;

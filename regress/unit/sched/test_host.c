@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched */
+/* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched rpopd/turn */
 /* libs: -levent_core */
 /* Hosts that fail: one try a delay however many records wait, others untouched; the ceiling of sessions (S15, S60, H8). */
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched */
+/* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched rpopd/turn */
 /* libs: -levent_core */
 /* The schedule: order, the ceiling of sessions, back-off, poll now, windows, the servers' wishes. */
 #include <setjmp.h>
