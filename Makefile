@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: ISC
-# One Makefile for GNU make, bmake and OpenBSD make; no configure script.
+# One Makefile for GNU make, bmake and OpenBSD make; no configure script.  The tests' part is regress/regress.mk.
 #
 #	make			the programs, into build/
 #	make install		PREFIX, DESTDIR and the paths below
 #	make demo		install what it needs, build, show the main job on a real server
-#	make regress		install what it needs, build, run every test
+#	make check		build, run the tests that need no root
+#	make regress		install what they need, build, run every test
 #	make lint		man pages and shell scripts
 #	make crash, make faults, make stories, make fuzz	the long campaigns
 #	make syscalls		the system calls each process may make, and with what (Linux)
@@ -25,7 +26,6 @@ RUNDIR ?=	/run/rpopd
 
 OS !=		uname -s
 CC =		cc
-PKG_CONFIG ?=	pkg-config
 OPT ?=		-O2 -g
 WARN =		-Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wpointer-arith -Wsign-compare -Wformat=2
 HARDEN_CC !=	sh etc/cc-flags.sh ${CC}
@@ -39,12 +39,6 @@ PATHS !=	mkdir -p build; echo '${STATEDIR} ${RUNDIR} ${LIBEXECDIR}' >build/paths
 BSD_CFLAGS !=	pkg-config --cflags libbsd-overlay 2>/dev/null || true
 ALL_CFLAGS =	-I. -std=gnu11 ${OPT} ${WARN} ${CFLAGS} ${HARDEN} ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
 ALL_LDFLAGS =	${HARDEN_LD} -Wl,--as-needed ${LDFLAGS} ${EXTRA_CFLAGS}
-
-# Calls that the test build can let fail, see common/fault.c.
-FAULTS =	-Wl,--wrap=read,--wrap=write,--wrap=sendmsg,--wrap=recvmsg,--wrap=send,--wrap=fsync,--wrap=linkat,--wrap=renameat \
-		-Wl,--wrap=unlinkat,--wrap=mkdirat,--wrap=fstat,--wrap=fstatat,--wrap=sync_file_range,--wrap=lseek,--wrap=readdir \
-		-Wl,--wrap=fdopendir,--wrap=poll,--wrap=fork,--wrap=pipe2,--wrap=socketpair,--wrap=socket,--wrap=connect \
-		-Wl,--wrap=setsockopt,--wrap=dup2,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=openat,--wrap=sqlite3_open_v2
 
 # What differs between systems is chosen by name.
 BSD_LIBS_Linux =	-lmd -lbsd
@@ -98,14 +92,6 @@ ${B}/rpopctl: ${RPOPCTL:.c=.${O}} ${B}/common.a
 .c.to:
 	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -DRPOPD_HOOKS -MMD -MP -MF ${@:.to=.td} -MT $@ -c -o $@ $<
 
-test-programs:
-	+@${MAKE} B=build/test O=to WRAP='${FAULTS}' all
-build/test/syscalls: regress/syscalls.c build/common.a
-	@mkdir -p build/test
-	${CC} ${ALL_CFLAGS} ${CPPFLAGS} ${ALL_LDFLAGS} -o $@ regress/syscalls.c build/common.a ${BASE_LIBS}
-unit: build/state_schema.c
-	+@CC="${CC}" sh regress/build-unit.sh ${TESTS} -- -I. -std=gnu11 -g -O1 -Wall -Wextra ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
-
 # state.db's schema, compiled in.
 build/state_schema.c: etc/state.sql
 	@mkdir -p build
@@ -131,57 +117,12 @@ install: all
 	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
 	install -m 644 rpopd/rpopd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8
 
-demo:
-	sh etc/install-deps.sh demo
-	${MAKE} all
-	sh regress/demo/demo.sh
-
-regress:
-	sh etc/install-deps.sh test
-	${MAKE} all test-programs unit
-	sh regress/run.sh
-
-lint:
-	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 rpopctl/rpopctl.8
-	shellcheck etc/*.sh etc/provider/unified-store regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
-
-faults:
-	sh etc/install-deps.sh test
-	${MAKE} all test-programs
-	RPOPD_FAULTS=all RPOPD_JOBS=1 sh regress/run.sh e2e regress/e2e/delivery/test_faults.py
-
-crash:
-	sh etc/install-deps.sh test
-	${MAKE} all test-programs
-	/usr/bin/python3 regress/crash.py ${CRASH_ARGS}
-
-stories:
-	sh etc/install-deps.sh test
-	${MAKE} all test-programs
-	/usr/bin/python3 regress/stories.py ${STORIES_ARGS}
-
-syscalls: build/test/syscalls
-	@build/test/syscalls
-
-trace:
-	sh etc/install-deps.sh test
-	${MAKE} all test-programs build/test/syscalls
-	sh regress/trace.sh ${TRACE_ARGS}
-
-fuzz: build/state_schema.c
-	sh etc/install-deps.sh test
-	sh regress/fuzz.sh ${FUZZ_ARGS} -- -I. -std=gnu11 ${BSD_CFLAGS} ${DEFS}
-
-bench:
-	sh etc/install-deps.sh bench
-	${MAKE} all
-	sh bench/run.sh
-
 clean:
 	rm -rf build
-	rm -f ${SOURCES:.c=.o} ${SOURCES:.c=.to} ${SOURCES:.c=.d} ${SOURCES:.c=.td}
+	@rm -f ${SOURCES:.c=.o} ${SOURCES:.c=.to} ${SOURCES:.c=.d} ${SOURCES:.c=.td}
 
-.PHONY: all test-programs unit install demo regress lint crash faults stories syscalls trace fuzz bench clean
+include regress/regress.mk
+.PHONY: all install clean
 
 # What each object depends on, as the compiler wrote it down; gathered anew at every start, so that a broken build leaves no gap.
 DEPS !=	mkdir -p build && { cat */*.d */*.td */*/*.d */*/*.td */*/*/*.d */*/*/*.td 2>/dev/null || true; } >build/deps.mk && echo build/deps.mk
