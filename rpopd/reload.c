@@ -36,7 +36,7 @@ static void		 reload_adopt(struct task *, size_t);
 static int		 reload_order(const void *, const void *);
 static void		 reload_log_level(void);
 static void		 reload_take_over(struct task *, struct task *);
-static void		 reload_pruned(int);
+static void		 reload_pruned(enum db);
 static void		 reload_purge(int, short, void *);
 
 static struct event	 purge;
@@ -154,7 +154,7 @@ reload_same_daemon(const struct config *config, char *err, size_t errsize)
 static int
 reload_hops(struct config *config, char *err, size_t errsize)
 {
-	if (state_hops(config, time(NULL)) == 0)
+	if (state_hops(config, time(NULL)) == DB_OK)
 		return (0);
 	snprintf(err, errsize, "state.db cannot be read or written");
 	return (-1);
@@ -174,9 +174,9 @@ reload_tasks(const struct config *config, char *err, size_t errsize)
 		tasks[i].period = config->records[i].period;
 		tasks[i].expire = UINT32_MAX;
 		tasks[i].due = INT64_MAX;
-		if ((tasks[i].mailbox = state_mailbox(tasks[i].rec)) == -1 ||
-		    state_record_get(tasks[i].mailbox, &tasks[i].rs) == -1 ||
-		    state_unfound_get(tasks[i].mailbox, tasks[i].rec, &tasks[i].unfound) == -1) {
+		if (state_mailbox(tasks[i].rec, &tasks[i].mailbox) != DB_OK ||
+		    state_record_get(tasks[i].mailbox, &tasks[i].rs) != DB_OK ||
+		    state_unfound_get(tasks[i].mailbox, tasks[i].rec, &tasks[i].unfound) != DB_OK) {
 			snprintf(err, errsize, "state.db cannot be read or written");
 			free(tasks);
 			return (NULL);
@@ -307,15 +307,15 @@ reload_prune(void)
 
 /* What is left over is done in slices from the event loop. */
 static void
-reload_pruned(int rv)
+reload_pruned(enum db result)
 {
 	struct timeval	 tv = { 0, 0 };
 
-	if (rv == STATE_MORE) {
+	if (result == DB_MORE) {
 		if (!event_initialized(&purge))
 			evtimer_set(&purge, reload_purge, NULL);
 		evtimer_add(&purge, &tv);
-	} else if (rv != 0)
+	} else if (result != DB_OK)
 		log_warnx("state.db: states of removed records stay until the next load");
 }
 

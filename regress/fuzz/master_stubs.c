@@ -26,7 +26,7 @@ struct options		 options;
 uint32_t		 writes;		/* to the store */
 static struct child	 none;
 
-int
+enum db
 state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
 {
 	static int64_t	 id;
@@ -53,8 +53,8 @@ state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
 	return (0);
 }
 
-int
-state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
+enum db
+state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
 	const struct seen_row	 rows[] = {
 		{ .uid = (const uint8_t *)"a", .uidlen = 1, .state = SEEN_DELETING },
@@ -65,13 +65,14 @@ state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *ar
 	size_t			 i;
 
 	(void)mailbox;
+	(void)at;
 	for (i = 0; i < nitems(rows); i++)
 		if (cb(arg, &rows[i]) != 0)
-			return (-1);
-	return (0);
+			return (DB_FAILED);
+	return (DB_OK);
 }
 
-int
+enum db
 state_print(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_print *p)
 {
 	(void)mailbox;
@@ -80,19 +81,12 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_print *
 	return (0);
 }
 
-int state_unprove_slice(int64_t m, struct unprove *u) { (void)m; (void)u; writes++; return (0); }
+enum db state_unprove_slice(int64_t m, struct unprove *u) { (void)m; (void)u; writes++; return (DB_OK); }
 
-int
-state_seen_slice(int64_t m, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
-{
-	(void)at;
-	return (state_seen(m, cb, arg));
-}
+enum db state_listed(int64_t m) { (void)m; return (DB_OK); }
+enum db state_renumber_get(int64_t m, enum renumber *r) { (void)m; *r = RENUMBER_NOT; return (DB_OK); }
 
-int state_listed(int64_t m) { (void)m; return (1); }
-int state_renumber_get(int64_t m) { (void)m; return (RENUMBER_NOT); }
-
-int
+enum db
 state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t unknown, int64_t now)
 {
 	(void)mailbox;
@@ -104,11 +98,12 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 	return (0);
 }
 
-int
-state_failure(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r) { (void)m; (void)u; (void)l; (void)z; (void)r; writes++; return (1); }
-int
+enum db
+state_failure(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r, uint32_t *n)
+{ (void)m; (void)u; (void)l; (void)z; (void)r; writes++; *n = 1; return (DB_OK); }
+enum db
 state_change(int64_t m, const struct listing_change *c, size_t n, int64_t t) { (void)m; (void)c; (void)n; (void)t; writes++; return (0); }
-int
+enum db
 state_change_slice(int64_t m, const struct listing_change *c, size_t n, int64_t t, size_t *done)
 {
 	(void)m;
@@ -119,21 +114,22 @@ state_change_slice(int64_t m, const struct listing_change *c, size_t n, int64_t 
 	return (0);
 }
 
-int
-state_suspect(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r) { (void)m; (void)u; (void)l; (void)z; (void)r; writes++; return (1); }
-int state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a) { (void)cb; (void)a; return (0); }
+enum db
+state_suspect(int64_t m, const uint8_t *u, size_t l, uint32_t z, const char *r, uint32_t *n)
+{ (void)m; (void)u; (void)l; (void)z; (void)r; writes++; *n = 1; return (DB_OK); }
+enum db state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *a, int *l) { (void)cb; (void)a; *l = 0; return (DB_OK); }
 int state_settle(int64_t a, int64_t b) { (void)a; (void)b; return (0); }
-int state_flush(void) { return (0); }
-int state_fingerprint(int64_t m, const uint8_t *u, size_t l, uint8_t *f) { (void)m; (void)l; memset(f, u[0], PROTO_DIGEST_LEN); return (1); }
+enum db state_flush(void) { return (DB_OK); }
+enum db state_fingerprint(int64_t m, const uint8_t *u, size_t l, uint8_t *f) { (void)m; (void)l; memset(f, u[0], PROTO_DIGEST_LEN); return (DB_OK); }
 int64_t state_keep(void) { return (30 * 86400); }
-int state_seen_open(int64_t m) { (void)m; return (1); }
-int64_t state_renumber_since(int64_t m) { (void)m; return (0); }
-int64_t state_seen_count(int64_t m, int64_t l) { (void)m; (void)l; return (0); }
+enum db state_seen_open(int64_t m) { (void)m; return (DB_OK); }
+enum db state_renumber_since(int64_t m, int64_t *s) { (void)m; *s = 0; return (DB_OK); }
+enum db state_seen_count(int64_t m, int64_t l, int64_t *n) { (void)m; (void)l; *n = 0; return (DB_OK); }
 uint32_t state_next_session(void) { return (1); }
-int state_counts(int64_t m, struct state_place *at, struct mailbox_counts *c) { (void)m; (void)at; memset(c, 0, sizeof(*c)); return (0); }
-int state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; writes++; return (0); }
+enum db state_counts(int64_t m, struct state_place *at, struct mailbox_counts *c) { (void)m; (void)at; memset(c, 0, sizeof(*c)); return (DB_OK); }
+enum db state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; writes++; return (DB_OK); }
 const char *state_unfound_key(const struct record *r, char *b, size_t n) { (void)r; (void)n; b[0] = '\0'; return (b); }
-int state_unfound_put(int64_t m, const struct record *r, const struct unfound *u) { (void)m; (void)r; (void)u; writes++; return (0); }
+enum db state_unfound_put(int64_t m, const struct record *r, const struct unfound *u) { (void)m; (void)r; (void)u; writes++; return (DB_OK); }
 uint64_t config_version(const char *p) { (void)p; return (0); }
 
 ssize_t
@@ -151,7 +147,7 @@ void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) {
 void quarantine_grew(void) { }
 int notice_made(const struct msg_notice_made *m) { (void)m; return (-1); }
 int notice_busy(void) { return (0); }
-int state_sums(struct state_sums *s) { memset(s, 0, sizeof(*s)); return (0); }
+enum db state_sums(struct state_sums *s) { memset(s, 0, sizeof(*s)); return (DB_OK); }
 struct child *child_current(enum role r) { (void)r; return (&none); }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
@@ -179,19 +175,20 @@ int token_get(struct session *s) { (void)s; return (1); }
 ssize_t token_copy(const struct session *s, uint8_t *p) { (void)s; (void)p; return (-1); }
 void token_leave(struct session *s) { (void)s; }
 int token_refused(struct session *s, struct task *t) { (void)s; (void)t; return (0); }
-int state_relay_each(int (*cb)(void *, const struct relay_row *), void *a) { (void)cb; (void)a; return (0); }
-int state_relay_links(int (*cb)(void *, const char *), void *a) { (void)cb; (void)a; return (0); }
-int state_hop_name(uint32_t i, char *n, size_t s) { (void)i; (void)n; (void)s; return (0); }
-ssize_t state_hops_gone(const char *n, uint32_t *l, size_t s) { (void)n; (void)s; l[0] = 1; return (1); }
-int state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *a) { (void)cb; (void)a; return (0); }
-int state_relay_sent(const int64_t *i, size_t n, int64_t t) { (void)i; (void)n; (void)t; return (0); }
-int state_relay_prove(int f, int64_t t) { (void)f; (void)t; return (0); }
-int state_seen_state(int64_t m, const uint8_t *u, size_t l) { (void)m; (void)l; return (u[0] & 1 ? SEEN_WAITING : SEEN_DELETING); }
-int state_prune_old(int64_t n) { (void)n; return (0); }
-int state_clamp(int64_t n) { (void)n; return (0); }
+enum db state_relay_each(int (*cb)(void *, const struct relay_row *), void *a) { (void)cb; (void)a; return (DB_OK); }
+enum db state_relay_links(int (*cb)(void *, const char *), void *a) { (void)cb; (void)a; return (DB_OK); }
+enum db state_hop_name(uint32_t i, char *n, size_t s) { (void)i; (void)n; (void)s; return (DB_NONE); }
+enum db state_hops_gone(const char *n, uint32_t *l, size_t s, size_t *u) { (void)n; (void)s; l[0] = 1; *u = 1; return (DB_OK); }
+enum db state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *a) { (void)cb; (void)a; return (DB_OK); }
+enum db state_relay_sent(const int64_t *i, size_t n, int64_t t) { (void)i; (void)n; (void)t; return (DB_OK); }
+enum db state_relay_prove(int f, int64_t t) { (void)f; (void)t; return (DB_OK); }
+enum db state_seen_state(int64_t m, const uint8_t *u, size_t l, enum seen_state *s)
+{ (void)m; (void)l; *s = u[0] & 1 ? SEEN_WAITING : SEEN_DELETING; return (DB_OK); }
+enum db state_prune_old(int64_t n) { (void)n; return (DB_OK); }
+enum db state_clamp(int64_t n) { (void)n; return (DB_OK); }
 void reload_prune(void) { }
 int former_find(struct session *s, enum former_past *p) { (void)s; *p = PAST_NONE; return (0); }
-int state_origin(int64_t m, char *t, size_t n) { (void)m; strlcpy(t, "", n); return (0); }
+enum db state_origin(int64_t m, char *t, size_t n) { (void)m; strlcpy(t, "", n); return (DB_OK); }
 int control_forget(void *c, struct imsg *i) { (void)c; (void)i; return (0); }
 
 int
@@ -207,28 +204,28 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	return (0);
 }
 
-int state_relay_get(int64_t i, struct relay_row *r) { (void)i; (void)r; return (0); }
-int state_relay_change(struct relay_change *c, size_t n) { (void)c; (void)n; return (0); }
-int state_relay_reported(const int64_t *i, size_t n, const struct relay_report *r, int64_t *made)
+enum db state_relay_get(int64_t i, struct relay_row *r) { (void)i; (void)r; return (DB_NONE); }
+enum db state_relay_change(struct relay_change *c, size_t n) { (void)c; (void)n; return (DB_OK); }
+enum db state_relay_reported(const int64_t *i, size_t n, const struct relay_report *r, int64_t *made)
 { (void)i; (void)n; (void)r; *made = 1; return (0); }
-int state_told(const char *a, const char *b, int64_t *at) { (void)a; (void)b; (void)at; return (0); }
+enum db state_told(const char *a, const char *b, int64_t *at) { (void)a; (void)b; (void)at; return (DB_NONE); }
 int notice_link_sane(const char *l) { return (*l != '\0'); }
-int state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (0); }
+enum db state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (DB_OK); }
 const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (void)c; (void)i; return (NULL); }
 ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
 { (void)p; (void)n; (void)s; strlcpy(e, "no", z); return (-1); }
-int state_mark(uint8_t *k) { memset(k, 1, PROTO_DIGEST_LEN); return (0); }
+enum db state_mark(uint8_t *k) { memset(k, 1, PROTO_DIGEST_LEN); return (DB_OK); }
 void explanation_free(struct explanation *e) { (void)e; }
 
-int
+enum db
 state_explain(int64_t m, const uint8_t *u, size_t l, struct explanation *e)
 {
 	(void)m;
 	memset(e, 0, sizeof(*e));
-	return (l > 0 && (u[0] & 1));
+	return (l > 0 && (u[0] & 1) ? DB_OK : DB_NONE);
 }
 
-int
+enum db
 state_relay_of(int64_t m, const uint8_t *u, size_t l, int (*cb)(void *, const struct relay_row *), void *a)
 {
 	(void)m;
@@ -246,8 +243,8 @@ void mailroot_tell(void) { }
 void mailroot_started(void) { }
 const char *mailroot_trouble(void) { return (""); }
 void state_rooted(uint64_t c) { (void)c; }
-int state_pending_missing(int64_t id, const char *l, const char *t) { (void)id; (void)l; (void)t; writes++; return (1); }
-int state_spent(int (*cb)(void *, const char *), void *a) { (void)cb; (void)a; return (0); }
+enum db state_pending_missing(int64_t id, const char *l, const char *t) { (void)id; (void)l; (void)t; writes++; return (DB_OK); }
+enum db state_spent(int (*cb)(void *, const char *), void *a) { (void)cb; (void)a; return (DB_OK); }
 
 int decide_form(const char *dir) { return (strchr(dir, '/') != NULL); }
 int

@@ -79,7 +79,7 @@ stub_end(struct session *s)
 		abort();
 }
 
-int
+enum db
 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t len)
 {
 	size_t	 i;
@@ -105,10 +105,10 @@ config_grant(const char *path, const struct record *r, struct grant_secret *g, c
 	return (0);
 }
 
-int state_token_get(const uint8_t *o, struct token_row *r) { (void)o; memset(r, 0, sizeof(*r)); return (0); }
-int state_token_end(const uint8_t *o, int64_t e, int64_t s, int w) { (void)o; (void)e; (void)s; (void)w; return (0); }
-int state_token_suspend(const uint8_t *o, const uint8_t *c, const char *t) { (void)o; (void)c; (void)t; return (0); }
-int state_token_prune(uint8_t (*k)[PROTO_DIGEST_LEN], size_t n) { (void)k; (void)n; return (0); }
+enum db state_token_get(const uint8_t *o, struct token_row *r) { (void)o; memset(r, 0, sizeof(*r)); return (DB_NONE); }
+enum db state_token_end(const uint8_t *o, int64_t e, int64_t s, int w) { (void)o; (void)e; (void)s; (void)w; return (DB_OK); }
+enum db state_token_suspend(const uint8_t *o, const uint8_t *c, const char *t) { (void)o; (void)c; (void)t; return (DB_OK); }
+enum db state_token_prune(uint8_t (*k)[PROTO_DIGEST_LEN], size_t n) { (void)k; (void)n; return (DB_OK); }
 int config_origins(const char *p, int (*cb)(void *, const uint8_t *), void *a) { (void)p; (void)cb; (void)a; return (0); }
 uint32_t state_next_session(void) { return (++stub_id); }
 struct child *child_current(enum role r) { (void)r; return (&stub_child); }

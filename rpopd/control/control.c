@@ -291,7 +291,7 @@ control_status(void *arg, struct imsg *imsg)
 	m.log_level = log_getlevel();
 	m.pending = commit_pending();
 	relay_sums(&m);
-	if (state_sums(&sums) == 0) {
+	if (state_sums(&sums) == DB_OK) {
 		m.suspects = sums.suspects;
 		m.aside = sums.aside;
 		m.oversize = sums.oversize;
@@ -433,6 +433,7 @@ control_renumber(void *arg, struct imsg *imsg)
 	struct task		*t = NULL;
 	struct poll_answer	 answer;
 	char			 text[PROTO_RECORD_SIZE + 96];
+	enum renumber		 renumber;
 	size_t			 i;
 	int			 ok = 0;
 
@@ -445,9 +446,9 @@ control_renumber(void *arg, struct imsg *imsg)
 			t = &sched_tasks[i];
 	if (t == NULL)
 		snprintf(text, sizeof(text), "%s: no such record; name it as account/record", m.name);
-	else if (state_renumber_get(t->mailbox) <= RENUMBER_NOT)
+	else if (state_renumber_get(t->mailbox, &renumber) != DB_OK || renumber == RENUMBER_NOT)
 		snprintf(text, sizeof(text), "%s: not paused: its messages were not renumbered", m.name);
-	else if (state_renumber_put(t->mailbox, m.seen ? RENUMBER_SEEN : RENUMBER_RETRIEVE, 0, 0, time(NULL)) != 0)
+	else if (state_renumber_put(t->mailbox, m.seen ? RENUMBER_SEEN : RENUMBER_RETRIEVE, 0, 0, time(NULL)) != DB_OK)
 		snprintf(text, sizeof(text), "%s: state.db cannot be written now; try again", m.name);
 	else {
 		ok = 1;

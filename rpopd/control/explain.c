@@ -18,7 +18,7 @@
 #include "control.h"
 
 static struct task *explain_task(const struct ctl_explain *, int64_t *);
-static int	 explain_find(int64_t, char *, size_t, struct explanation *);
+static enum db	 explain_find(int64_t, char *, size_t, struct explanation *);
 static int	 explain_held(void *, const struct relay_row *);
 static void	 explain_message(struct client *, const struct explanation *, uint32_t);
 static void	 explain_state(struct client *, const struct explanation *, uint32_t);
@@ -37,7 +37,7 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 	uint32_t		 held = 0;
 	int64_t			 mailbox;
 	char			 uid[sizeof(m->uid)], vis[sizeof(m->uid) * 4];
-	int			 known;
+	enum db			 known;
 
 	task = explain_task(m, &mailbox);
 	if (mailbox == 0) {
@@ -45,12 +45,12 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 		return (-1);
 	}
 	strlcpy(uid, m->uid, sizeof(uid));
-	if ((known = explain_find(mailbox, uid, sizeof(uid), &e)) == -1) {
+	if ((known = explain_find(mailbox, uid, sizeof(uid), &e)) == DB_FAILED) {
 		strlcpy(err, "state.db cannot be read now; try again", errsize);
 		return (-1);
 	}
 	log_vis(vis, sizeof(vis), uid, strlen(uid));
-	if (!known) {
+	if (known == DB_NONE) {
 		snprintf(err, errsize, "nothing is known of a message with the unique-id %.120s in mailbox %lld", vis,
 		    (long long)mailbox);
 		return (-1);
@@ -65,7 +65,7 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 	explain_message(c, &e, held);
 	if (e.note == NULL && e.state != SEEN_MARKED && e.state != SEEN_NEVER)
 		explain_personal(c, task);
-	if (state_relay_of(mailbox, (const uint8_t *)uid, strlen(uid), explain_row, c) == -1)
+	if (state_relay_of(mailbox, (const uint8_t *)uid, strlen(uid), explain_row, c) != DB_OK)
 		explain_say(c, "queue", "state.db cannot be read now");
 	explanation_free(&e);
 	return (0);
@@ -88,17 +88,17 @@ explain_task(const struct ctl_explain *m, int64_t *mailbox)
 	return (NULL);
 }
 
-/* By the unique-id as it was given, else by the one that is shown like that, which uid becomes.  1: known, 0 or -1. */
-static int
+/* A message by its unique-id as it was given, else by the one that is shown like that, which uid becomes.  DB_OK, DB_NONE, DB_FAILED. */
+static enum db
 explain_find(int64_t mailbox, char *uid, size_t size, struct explanation *e)
 {
 	char	 plain[sizeof(((struct ctl_explain *)0)->uid)];
-	int	 known;
+	enum db	 known;
 
-	if ((known = state_explain(mailbox, (const uint8_t *)uid, strlen(uid), e)) != 0 || strunvis(plain, uid) == -1)
+	if ((known = state_explain(mailbox, (const uint8_t *)uid, strlen(uid), e)) != DB_NONE || strunvis(plain, uid) == -1)
 		return (known);
 	explanation_free(e);
-	if ((known = state_explain(mailbox, (const uint8_t *)plain, strlen(plain), e)) == 1)
+	if ((known = state_explain(mailbox, (const uint8_t *)plain, strlen(plain), e)) == DB_OK)
 		strlcpy(uid, plain, size);
 	return (known);
 }

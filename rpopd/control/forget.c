@@ -49,7 +49,7 @@ forget_record(const char *name, char *text, size_t size)
 		snprintf(text, size, "%.150s: a session of this record is running; try again when it is over", name);
 		return (-1);
 	}
-	if (state_forget(account, record, time(NULL), &n) != 0) {
+	if (state_forget(account, record, time(NULL), &n) != DB_OK) {
 		snprintf(text, size, "%.150s: state.db cannot be written now; try again", name);
 		return (-1);
 	}

@@ -114,7 +114,7 @@ queue_list(void *client, int quarantine)
 	struct view	*v = view_new(client);
 
 	v->quarantine = quarantine;
-	if (state_relay_each(view_row, v) == -1 || (quarantine && state_aside(view_aside, v) == -1)) {
+	if (state_relay_each(view_row, v) != DB_OK || (quarantine && state_aside(view_aside, v) != DB_OK)) {
 		view_end(v);
 		control_reply(client, 0, "state.db cannot be read now; try again");
 		return (0);
@@ -132,7 +132,7 @@ queue_show(void *client, int64_t id)
 	char			 text[96];
 
 	snprintf(text, sizeof(text), "%lld: no such message in the queue or the quarantine", (long long)id);
-	if (state_relay_get(id, &row) != 1) {
+	if (state_relay_get(id, &row) != DB_OK) {
 		control_reply(client, 0, text);
 		return (0);
 	}
@@ -315,7 +315,7 @@ view_portion(void *client)
 	for (n = 0; n < QUEUE_PORTION && v->next < v->n + v->nasides; n++, v->next++) {
 		if (v->next >= v->n)
 			view_send_aside(v, &v->asides[v->next - v->n]);
-		else if (state_relay_get(v->ids[v->next], &row) == 1)
+		else if (state_relay_get(v->ids[v->next], &row) == DB_OK)
 			view_send_row(v, &row);
 	}
 	for (; v->quarantine && n < QUEUE_PORTION && aside_nth(v->file) != NULL; n++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* SQLite, opened with every guard on, and its errors as sentences: sql.c. */
+/* SQLite, opened with every guard on, its results by name, and its errors as sentences: sql.c. */
 #ifndef DB_H
 #define DB_H
 
@@ -8,6 +8,15 @@
 #include <sqlite3.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* What a call to a store came to.  Each function says which of these it returns. */
+enum db {
+	DB_FAILED = -1,		/* an error, which was logged; nothing happened */
+	DB_OK = 0,		/* done; of a question: yes, or there is such a row */
+	DB_BUSY,		/* locked by somebody's transaction; nothing happened, and a later try may succeed */
+	DB_MORE,		/* of work in slices: a slice is done, and the next call goes on */
+	DB_NONE			/* of a question: no, or there is no such row; nothing was wrong */
+};
 
 enum {
 	SQL_READONLY = 1	/* query_only, views and triggers off */

@@ -131,7 +131,7 @@ mailroot_sound(const char *path, const char *state, char *err, size_t errsize)
 	if (rv == -1)
 		return (0);
 	/* The mail root first: what is read of state.db afterwards can only have grown. */
-	if (state_root_peek(state, &st, err, errsize) == -1)
+	if (state_root_peek(state, &st, err, errsize) == DB_FAILED)
 		return (0);
 	return (mailroot_judge(&st, &f, path, err, errsize) != -1);
 }
@@ -183,19 +183,19 @@ root_begin(char *err, size_t errsize)
 {
 	static const char	*why[] = { "cannot be written", "locked by another process" };
 	struct root_state	 st;
-	int			 error;
+	enum db			 result;
 
 	state_root(&st);
 	root.uncounted = 1;
-	if ((error = state_root_joined(st.joined)) == 0)
+	if ((result = state_root_joined(st.joined)) == DB_OK)
 		return (0);
 	if (options.once) {
 		snprintf(err, errsize, "state.db: %s; nothing is polled, delivered or handed on by this run: end what holds it, and "
-		    "run it again", why[error == 1]);
+		    "run it again", why[result == DB_BUSY]);
 		return (-1);
 	}
-	snprintf(root.trouble, sizeof(root.trouble), "state.db: %s since the start", why[error == 1]);
-	log_warnx("state.db: %s; nothing is polled or delivered, and nothing is handed on meanwhile", why[error == 1]);
+	snprintf(root.trouble, sizeof(root.trouble), "state.db: %s since the start", why[result == DB_BUSY]);
+	log_warnx("state.db: %s; nothing is polled or delivered, and nothing is handed on meanwhile", why[result == DB_BUSY]);
 	timer_in(&root.look, ROOT_LOOK);
 	return (0);
 }
@@ -216,7 +216,7 @@ mailroot_declare(const char *path, char *err, size_t errsize)
 	if (f.file && root_lock(path, 1, err, errsize) == -1)
 		return (-1);
 	arc4random_buf(identity, sizeof(identity));
-	if (state_root_declare(identity, f.file ? f.has.counter : 0) != 0) {
+	if (state_root_declare(identity, f.file ? f.has.counter : 0) != DB_OK) {
 		snprintf(err, errsize, "state.db cannot be written");
 		return (-1);
 	}
@@ -416,7 +416,7 @@ root_take(const char *path, char *err, size_t errsize)
 {
 	if (root.file == -1 && root_lock(path, 1, err, errsize) == -1)
 		return (-1);
-	if (state_root_joined(ROOT_TAKEN) != 0) {
+	if (state_root_joined(ROOT_TAKEN) != DB_OK) {
 		snprintf(err, errsize, "state.db cannot be written now; try again");
 		return (-1);
 	}
@@ -448,7 +448,7 @@ mailroot_started(void)
 {
 	struct root_state	 st;
 
-	if (state_root_started() != 0)
+	if (state_root_started() != DB_OK)
 		return;			/* the same again at the next start */
 	state_root(&st);
 	root.proven = 1;

@@ -193,7 +193,7 @@ notice_ask(struct letter *l)
 		return (0);
 	}
 	/* A time that is still to come was written by a clock that was wrong. */
-	if (state_told(l->address, l->about, &at) == 1 && at <= now && now - at < NOTICE_PAUSE) {
+	if (state_told(l->address, l->about, &at) == DB_OK && at <= now && now - at < NOTICE_PAUSE) {
 		log_debug("notice not sent again within a day: %s", l->m.subject);
 		notice_done(l);
 		return (0);
@@ -231,7 +231,7 @@ notice_made(const struct msg_notice_made *m)
 	HOOK("master.noticed");
 	if (m->error != 0)
 		notice_drop(l, strerror((int)m->error));
-	else if (notice_commit(l, m->link) == 0) {
+	else if (notice_commit(l, m->link) == DB_OK) {
 		log_info("%s%snotice sent: %s", l->m.record, l->m.record[0] != '\0' ? ": " : "", l->m.subject);
 		notice_done(l);
 	} else {
@@ -245,12 +245,12 @@ notice_made(const struct msg_notice_made *m)
 	return (0);
 }
 
-/* It counts as written; with a row, if it is handed on.  0; 1: locked, -1. */
-static int
+/* The notice counts as written; a row of table relay is added if it is handed on.  DB_OK, DB_BUSY, DB_FAILED. */
+static enum db
 notice_commit(const struct letter *l, const char *link)
 {
 	struct relay_row	 row;
-	int			 error;
+	enum db			 result;
 
 	memset(&row, 0, sizeof(row));
 	row.nexthop = l->nexthop;
@@ -261,8 +261,8 @@ notice_commit(const struct letter *l, const char *link)
 	row.arrived = row.next = time(NULL);
 	strlcpy(row.link, link, sizeof(row.link));
 	strlcpy(row.dest, l->address, sizeof(row.dest));
-	if ((error = state_noticed(l->address, l->about, l->held, &row)) != 0)
-		return (error);
+	if ((result = state_noticed(l->address, l->about, l->held, &row)) != DB_OK)
+		return (result);
 	HOOK("master.notice_after");
 	if (row.id != 0) {
 		relay_add(&row);

@@ -350,14 +350,15 @@ static void
 commit_try(void)
 {
 	struct batch	*b;
-	int		 error = 0, hidden;
+	enum db		 result = DB_OK;
+	int		 hidden;
 
 	while ((b = TAILQ_FIRST(&waiting)) != NULL) {
 		HOOK("master.commit_before");
-		if ((hidden = !mailroot_right()) || (error = state_commit(b->receipts, b->n, &b->first, &b->last)) != 0) {
+		if ((hidden = !mailroot_right()) || (result = state_commit(b->receipts, b->n, &b->first, &b->last)) != DB_OK) {
 			if (backoff == 0 && !hidden)
 				log_warnx("state.db: %s; %zu received message%s, nothing is deleted meanwhile",
-				    error == 1 ? "locked by another process" : "cannot commit", b->n,
+				    result == DB_BUSY ? "locked by another process" : "cannot commit", b->n,
 				    b->n == 1 ? " waits" : "s wait");
 			backoff = backoff == 0 ? 1 : backoff >= 16 ? 30 : backoff * 2;
 			if (backoff > 1)
@@ -522,7 +523,7 @@ commit_flush(void *arg)
 {
 	(void)arg;
 	HOOK("master.flush");
-	if (settles && state_flush() == 0)
+	if (settles && state_flush() == DB_OK)
 		settles = 0;
 	turn_soon();
 }

@@ -113,6 +113,7 @@ deferral_end(struct deferral *d)
 {
 	struct session	*s = session_by_id(d->session);
 	struct message	*m = s == NULL ? NULL : &s->plan.msgs[d->msgno];
+	enum seen_state	 state;
 	size_t		 i;
 
 	for (i = 0; i < d->n; i++)
@@ -120,7 +121,7 @@ deferral_end(struct deferral *d)
 			RB_REMOVE(waiters, &waiters, &d->waiters[i]);
 	TAILQ_REMOVE(&deferrals, d, entry);
 	if (m != NULL && m->state == MESSAGE_COMMITTED) {
-		m->waiting = state_seen_state(d->mailbox, d->uid, d->uidlen) != SEEN_DELETING;
+		m->waiting = state_seen_state(d->mailbox, d->uid, d->uidlen, &state) != DB_OK || state != SEEN_DELETING;
 		HOOK("master.final");
 		session_verdict(s, d->msgno, m->waiting ? VERDICT_KEEP : VERDICT_DELE);
 	}

@@ -104,7 +104,7 @@ deliverer_routes(struct child *c)
 	feed.start.postmaster = set->postmaster;
 	feed.start.hop_limit = set->hop_limit;
 	feed.start.detail = set->detail;
-	if (state_mark(feed.start.mark) == -1)
+	if (state_mark(feed.start.mark) != DB_OK)
 		fatalx("state.db: the key of the trace mark cannot be read");
 	strlcpy(feed.start.archive, set->archive, sizeof(feed.start.archive));
 	strlcpy(feed.start.hostname, set->hostname, sizeof(feed.start.hostname));
@@ -294,7 +294,7 @@ deliverer_blame(const struct suspect *su)
 	struct message	*m;
 	const uint8_t	*uid;
 	char		 text[PROTO_UID_MAX * 4 + 1];
-	int		 deaths;
+	uint32_t	 deaths;
 
 	if (s == NULL || !s->orphaned || su->msgno == 0 || su->msgno > s->plan.count)
 		return;
@@ -302,14 +302,13 @@ deliverer_blame(const struct suspect *su)
 	if (m->uid_len == 0 || (m->state != MESSAGE_PLANNED && m->state != MESSAGE_RECEIVED))
 		return;
 	uid = (uint8_t *)s->plan.arena + m->uid_off;
-	if ((deaths = state_suspect(s->mailbox, uid, m->uid_len, m->size,
-	    "the deliverer died while it had this message")) == -1)
+	if (state_suspect(s->mailbox, uid, m->uid_len, m->size, "the deliverer died while it had this message", &deaths) != DB_OK)
 		return;
 	if (deaths >= PLAN_DEATHS)
-		log_warnx("%s: message %s set aside: the deliverer died %d times on it; it stays on the server", s->label,
+		log_warnx("%s: message %s set aside: the deliverer died %u times on it; it stays on the server", s->label,
 		    log_vis(text, sizeof(text), uid, m->uid_len), deaths);
 	else
-		log_debug("%s: message %s is a suspect, death %d", s->label, log_vis(text, sizeof(text), uid, m->uid_len), deaths);
+		log_debug("%s: message %s is a suspect, death %u", s->label, log_vis(text, sizeof(text), uid, m->uid_len), deaths);
 }
 
 static int

@@ -106,7 +106,7 @@ report_session(struct session *s)
 		report_unfound(s, t);
 		report_health(s, t, !hosts && retry_counts(s->why));
 		vanish_watch(s);
-		if (state_record_put(t->mailbox, &t->rs) == -1)
+		if (state_record_put(t->mailbox, &t->rs) == DB_FAILED)
 			log_debug("%s: status not stored", s->label);
 	}
 	if (s->why != WHY_NONE && s->why != WHY_STOPPED && s->why != WHY_CROWDED && s->why != WHY_BUDGET)
@@ -217,7 +217,7 @@ report_unfound(const struct session *s, struct task *t)
 	u.messages += s->unfound < UINT32_MAX - u.messages ? s->unfound : 0;
 	tell = u.messages >= UNFOUND_TOLD && !u.told;
 	u.told |= tell;
-	if (state_unfound_put(t->mailbox, rec, &u) != 0) {
+	if (state_unfound_put(t->mailbox, rec, &u) != DB_OK) {
 		log_debug("%s: not stored that special fields are missing", s->label);
 		return;
 	}

@@ -38,15 +38,15 @@ void
 replay_begin(struct child *c)
 {
 	uint32_t	 sure;
-	int		 rows;
+	int		 left_out;
 
 	free(replay.ids);
 	memset(&replay, 0, sizeof(replay));
 	replay.child = c;
-	if ((rows = state_pending(replay_row, NULL)) == -1 || state_relay_links(replay_hold, NULL) == -1 ||
-	    state_spent(replay_spent, NULL) == -1)
+	if (state_pending(replay_row, NULL, &left_out) != DB_OK || state_relay_links(replay_hold, NULL) != DB_OK ||
+	    state_spent(replay_spent, NULL) != DB_OK)
 		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
-	sure = rows == 0 && !replay.odd;
+	sure = !left_out && !replay.odd;
 	link_send(&c->link, IMSG_REPLAY_END, -1, &sure, sizeof(sure));
 }
 
@@ -133,12 +133,14 @@ replay_missing(int64_t id, const char *link)
 
 	HOOK("master.missing");
 	switch (state_pending_missing(id, link, missing)) {
-	case 1:
+	case DB_OK:
 		log_warnx("%s: taken, but neither in the spool nor delivered: the message is retrieved again, if its server has it",
 		    log_vis(text, sizeof(text), link, strlen(link)));
 		body_sweep();
 		break;
-	case -1:
+	case DB_NONE:
+		break;
+	default:
 		log_warnx("state.db: %s: a message that is missing cannot be noted as wanted; at the next start",
 		    log_vis(text, sizeof(text), link, strlen(link)));
 	}
@@ -159,7 +161,7 @@ replay_end(int durable)
 			run++;
 		failed |= state_settle(replay.ids[i], replay.ids[run - 1]) == -1;
 	}
-	if (failed || state_flush() == -1)
+	if (failed || state_flush() == DB_FAILED)
 		log_warnx("state.db: replayed deliveries stay listed until the next start");
 	free(replay.ids);
 	memset(&replay, 0, sizeof(replay));

@@ -50,7 +50,7 @@ static void	 session_clock(struct session *, uint32_t);
 static void	 session_judge(struct session *);
 static int	 session_over(const struct session *);
 static void	 session_maybe_end(struct session *);
-static void	 session_recorded(struct session *, int);
+static void	 session_recorded(struct session *, enum db);
 static void	 session_slice(int, short, void *);
 static int	 session_ended(struct session *);
 static void	 session_end(struct session *);
@@ -460,11 +460,11 @@ session_confirm(struct session *s, int quit_ok)
 
 /* As plan_record() said. */
 static void
-session_recorded(struct session *s, int rv)
+session_recorded(struct session *s, enum db result)
 {
-	if (rv == 1)
+	if (result == DB_BUSY)
 		session_clock(s, 1);
-	if (rv == STATE_MORE)
+	if (result == DB_MORE)
 		session_work(s);
 	else if (s->working)
 		session_worked(s);
@@ -521,7 +521,7 @@ session_slice(int fd, short event, void *arg)
 	s = next != NULL ? next : first;
 	last = s->id;
 	if (s->ending == SESSION_ENDING) {
-		if (plan_end(s) != STATE_MORE) {
+		if (plan_end(s) != DB_MORE) {
 			s->ending = SESSION_ENDED;
 			session_worked(s);
 		}
@@ -564,7 +564,7 @@ session_ended(struct session *s)
 	if (s->trial != NULL || s->ending == SESSION_ENDED)
 		return (1);
 	s->ending = SESSION_ENDING;
-	if (plan_end(s) == STATE_MORE) {
+	if (plan_end(s) == DB_MORE) {
 		session_work(s);
 		return (0);
 	}

@@ -139,15 +139,15 @@ try_plan(struct session *s, enum listing listing)
 	struct plan	*p = &s->plan;
 	struct trial	*trial = s->trial;
 	uint32_t	 i;
-	int		 listed;
+	enum db		 listed;
 
 	for (i = 1; i <= p->count && listing == LISTING_CONFUSED; i++)
 		p->msgs[i].uid_len = 0;
 	if (plan_index(p) == -1 || (trial->known = calloc((size_t)p->count + 1, 1)) == NULL ||
-	    (listed = state_listed(s->mailbox)) == -1)
+	    (listed = state_listed(s->mailbox)) == DB_FAILED)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++)
-		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED : !listed && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
+		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED : listed == DB_NONE && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
 	memset(&p->work, 0, sizeof(p->work));
 	return (try_walk(s));
 }
@@ -159,11 +159,11 @@ try_walk(struct session *s)
 	struct plan	*p = &s->plan;
 	struct trial	*trial = s->trial;
 	uint32_t	 i;
-	int		 rv;
+	enum db		 result;
 
-	if ((rv = state_seen_slice(s->mailbox, &p->work.at, try_row, s)) == -1)
+	if ((result = state_seen_slice(s->mailbox, &p->work.at, try_row, s)) == DB_FAILED)
 		return (PLAN_FAILED);
-	if (rv == STATE_MORE)
+	if (result == DB_MORE)
 		return (plan_more(s, try_walk));
 	trial->listed = 1;
 	trial->first = p->count > TRY_MESSAGES ? p->count - TRY_MESSAGES + 1 : 1;
@@ -344,6 +344,7 @@ try_summary(const struct session *s, char *text, size_t size)
 {
 	const struct trial	*trial = s->trial;
 	char			 part[64];
+	enum renumber		 renumber;
 	size_t			 i;
 	uint32_t		 count;
 
@@ -360,7 +361,7 @@ try_summary(const struct session *s, char *text, size_t size)
 	snprintf(part, sizeof(part), "; only the newest %d were looked at", TRY_MESSAGES);
 	if (trial->first > 1)
 		strlcat(text, part, size);
-	if (state_renumber_get(s->mailbox) > RENUMBER_NOT)
+	if (state_renumber_get(s->mailbox, &renumber) == DB_OK && renumber != RENUMBER_NOT)
 		strlcat(text, "; the record is paused, see 'renumbered' in rpopctl(8)", size);
 	strlcat(text, "; nothing was changed", size);
 }

@@ -58,7 +58,7 @@ body_missing(int64_t id)
 	struct relay_item	*it = relay_waiting(id);
 
 	HOOK("relay.want");
-	if (state_relay_change(&c, 1) != 0) {
+	if (state_relay_change(&c, 1) != DB_OK) {
 		proof_lost();
 		return (-1);
 	}
@@ -93,7 +93,7 @@ body_checked(void)
 
 	for (i = 0; i < bodies.n; i += n) {
 		n = bodies.n - i < BODY_PORTION ? bodies.n - i : BODY_PORTION;
-		if (state_relay_change(bodies.changes + i, n) != 0) {
+		if (state_relay_change(bodies.changes + i, n) != DB_OK) {
 			/* A connection will miss them, too, and so will the look before a row becomes final. */
 			log_warnx("state.db cannot be written: files that are missing are not wanted yet");
 			proof_lost();
@@ -165,7 +165,7 @@ body_move(void)
 	if ((rows = calloc(BODY_PORTION, sizeof(*rows))) == NULL || (changes = calloc(BODY_PORTION, sizeof(*changes))) == NULL)
 		fatal("queue");
 	for (i = last; i < places.n; i++) {
-		if (state_relay_get(places.ids[i], &rows[n]) != 1 || rows[n].body != BODY_HERE || rows[n].state != RELAY_WAITING ||
+		if (state_relay_get(places.ids[i], &rows[n]) != DB_OK || rows[n].body != BODY_HERE || rows[n].state != RELAY_WAITING ||
 		    rows[n].nexthop != 0)
 			continue;
 		changes[n].id = rows[n].id;
@@ -173,7 +173,7 @@ body_move(void)
 	}
 	HOOK("relay.move");
 	places.due = 0;
-	if (n > 0 && state_relay_change(changes, n) != 0)
+	if (n > 0 && state_relay_change(changes, n) != DB_OK)
 		proof_lost();
 	else {
 		HOOK("relay.moved");
@@ -204,13 +204,13 @@ body_run(void)
 	sweep = 0;
 	if ((o.rows = calloc(BODY_PORTION, sizeof(*o.rows))) == NULL || (changes = calloc(BODY_PORTION, sizeof(*changes))) == NULL)
 		fatal("queue");
-	if (state_relay_orphans(body_orphan, &o) == 0 && o.n > 0) {
+	if (state_relay_orphans(body_orphan, &o) == DB_OK && o.n > 0) {
 		for (i = 0; i < o.n; i++) {
 			changes[i].id = o.rows[i].id;
 			changes[i].what = RELAY_LOST;
 			changes[i].status = lost;
 		}
-		if (state_relay_change(changes, o.n) == 0) {
+		if (state_relay_change(changes, o.n) == DB_OK) {
 			HOOK("relay.lost");
 			body_tell(o.rows, o.n);
 			sweep = o.n == BODY_PORTION;

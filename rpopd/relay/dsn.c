@@ -204,11 +204,13 @@ dsn_ask(struct due *d)
 	struct relay_row	 row;
 	struct msg_dsn	 m;
 	int64_t			 wait;
+	enum db			 found;
 	int			 n;
 
-	n = state_relay_get(d->id, &row);
-	if (n == 1 && (state_relay_of(row.mailbox, row.uid, row.uidlen, dsn_collect, &b) == -1 || b.full))
-		n = -1;
+	found = state_relay_get(d->id, &row);
+	if (found == DB_OK && (state_relay_of(row.mailbox, row.uid, row.uidlen, dsn_collect, &b) != DB_OK || b.full))
+		found = DB_FAILED;
+	n = found == DB_OK ? 1 : found == DB_NONE ? 0 : -1;
 	if (n == 1 && b.n == 0)
 		n = 0;			/* all of them are wanted */
 	if (n == 1 && (wait = dsn_wait(&b, &row)) > 0) {
@@ -244,7 +246,7 @@ dsn_wait(const struct batch *b, const struct relay_row *row)
 
 	if (b->open && row->arrived <= now && now - row->arrived < DSN_TOGETHER)
 		wait = row->arrived + DSN_TOGETHER - now;
-	if (state_told(row->sender, b->stem, &at) == 1 && at <= now && now - at < DSN_PAUSE && at + DSN_PAUSE - now > wait)
+	if (state_told(row->sender, b->stem, &at) == DB_OK && at <= now && now - at < DSN_PAUSE && at + DSN_PAUSE - now > wait)
 		wait = at + DSN_PAUSE - now;
 	return (wait);
 }
@@ -377,7 +379,7 @@ dsn_hold(const struct failed *list, size_t n)
 			error |= body_missing(list[i].id);
 		else
 			c[held++] = (struct relay_change){ .id = list[i].id, .what = RELAY_HOLD, .status = list[i].status };
-	if (held > 0 && state_relay_change(c, held) != 0)
+	if (held > 0 && state_relay_change(c, held) != DB_OK)
 		error = -1;
 	else if (held > 0)
 		for (i = k = 0; k < held; i++)
@@ -450,17 +452,17 @@ dsn_replace(const struct due *d, const struct msg_dsn_made *m)
 	struct relay_row	 row;
 	int64_t			*ids, made;
 	size_t			 i;
-	int			 error;
+	enum db			 result;
 
 	if ((ids = calloc(asked.n, sizeof(*ids))) == NULL)
 		return (-1);
 	for (i = 0; i < asked.n; i++)
 		ids[i] = asked.list[i].id;
-	error = state_relay_reported(ids, asked.n, &r, &made);
+	result = state_relay_reported(ids, asked.n, &r, &made);
 	free(ids);
-	if (error == 2)
+	if (result == DB_NONE)
 		return (1);
-	if (error != 0)
+	if (result != DB_OK)
 		return (-1);
 	HOOK("master.report_after");
 	log_info("delivery %lld: failed for %zu recipient%s, reported to the %s", (long long)asked.list[0].id, asked.n,
@@ -471,7 +473,7 @@ dsn_replace(const struct due *d, const struct msg_dsn_made *m)
 	}
 	if (asked.nexthop == 0)
 		spool_move(made, m->link, asked.dest);
-	else if (state_relay_get(made, &row) == 1)
+	else if (state_relay_get(made, &row) == DB_OK)
 		relay_add(&row);
 	return (0);
 }

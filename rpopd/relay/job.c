@@ -232,11 +232,11 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	if ((rows = calloc(j->n, sizeof(*rows))) == NULL)
 		fatal("delivery");
 	for (i = 0; i < j->n; i++)
-		if (relay_waiting(j->ids[i]) != NULL && state_relay_get(j->ids[i], &rows[n]) == 1) {
+		if (relay_waiting(j->ids[i]) != NULL && state_relay_get(j->ids[i], &rows[n]) == DB_OK) {
 			j->ids[n] = rows[n].id;
 			n++;
 		}
-	if ((j->n = n) == 0 || state_relay_sent(j->ids, n, time(NULL)) != 0) {
+	if ((j->n = n) == 0 || state_relay_sent(j->ids, n, time(NULL)) != DB_OK) {
 		if (n > 0)
 			proof_lost();
 		free(rows);

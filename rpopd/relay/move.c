@@ -28,7 +28,7 @@ struct moved {				/* rows of some next hops */
 	size_t		 nhops;
 };
 
-static ssize_t	 move_from(const char *, uint32_t *, size_t);
+static enum db	 move_from(const char *, uint32_t *, size_t, size_t *);
 static const struct nexthop_row *move_named(const char *);
 static int	 move_row(void *, const struct relay_row *);
 static int	 move_portion(const int64_t *, size_t, uint32_t, size_t *, size_t *);
@@ -40,17 +40,18 @@ move_all(const struct ctl_move *m, char *text, size_t size)
 	const struct nexthop_row	*to = move_named(m->to);
 	uint32_t			 from[MOVE_NAMESAKES];
 	struct moved			 v = { from, 0, NULL, 0, NULL, NULL, 0 };
-	ssize_t				 nfrom = move_from(m->from, from, nitems(from));
+	size_t				 nfrom;
+	enum db				 found = move_from(m->from, from, nitems(from), &nfrom);
 	size_t				 i, n, done = 0, busy = 0;
 	int				 failed = 0;
 
-	if (to == NULL || nfrom <= 0) {
-		snprintf(text, size, "%s: %s", to == NULL ? m->to : m->from, nfrom == -1 ? "state.db cannot be read now; try again" :
+	if (to == NULL || found != DB_OK) {
+		snprintf(text, size, "%s: %s", to == NULL ? m->to : m->from, found == DB_FAILED ? "state.db cannot be read now; try again" :
 		    to == NULL ? "is not in table nexthop; name a next hop that is" : "no next hop ever had this name");
 		return (-1);
 	}
 	v.nfrom = nfrom;
-	failed = state_relay_each(move_row, &v) == -1;
+	failed = state_relay_each(move_row, &v) != DB_OK;
 	for (i = 0; i < v.n && !failed; i += n) {
 		n = v.n - i < MOVE_PORTION ? v.n - i : MOVE_PORTION;
 		failed = move_portion(v.ids + i, n, to->id, &done, &busy) == -1;
@@ -87,17 +88,17 @@ move_retry(const char *what, char *text, size_t size)
 	return (0);
 }
 
-/* Those that are gone; else the one that has the name now. */
-static ssize_t
-move_from(const char *name, uint32_t *list, size_t n)
+/* The next hops of a name that are gone, at most max of them; else the one that has the name now.  DB_OK, DB_NONE, DB_FAILED. */
+static enum db
+move_from(const char *name, uint32_t *list, size_t max, size_t *n)
 {
 	const struct nexthop_row	*row;
-	ssize_t				 used;
 
-	if ((used = state_hops_gone(name, list, n)) != 0 || (row = move_named(name)) == NULL)
-		return (used);
-	list[0] = row->id;
-	return (1);
+	if (state_hops_gone(name, list, max, n) != DB_OK)
+		return (DB_FAILED);
+	if (*n == 0 && (row = move_named(name)) != NULL)
+		list[(*n)++] = row->id;
+	return (*n > 0 ? DB_OK : DB_NONE);
 }
 
 static const struct nexthop_row *
@@ -141,7 +142,7 @@ move_portion(const int64_t *ids, size_t n, uint32_t to, size_t *done, size_t *bu
 	if ((changes = calloc(n, sizeof(*changes))) == NULL || (rows = calloc(n, sizeof(*rows))) == NULL)
 		fatal("queue");
 	for (i = 0; i < n; i++) {
-		if (state_relay_get(ids[i], &rows[used]) != 1)
+		if (state_relay_get(ids[i], &rows[used]) != DB_OK)
 			continue;
 		it = relay_waiting(ids[i]);
 		if ((it != NULL && it->mail->busy) || (rows[used].state == RELAY_FAILED && rows[used].body == BODY_HERE)) {
@@ -153,7 +154,7 @@ move_portion(const int64_t *ids, size_t n, uint32_t to, size_t *done, size_t *bu
 		changes[used].nexthop = to;
 		changes[used++].next = now;
 	}
-	if ((failed = result_blocked() || (used > 0 && state_relay_change(changes, used) != 0)) == 0)
+	if ((failed = result_blocked() || (used > 0 && state_relay_change(changes, used) != DB_OK)) == 0)
 		for (i = 0; i < used; i++) {
 			if ((it = relay_waiting(rows[i].id)) != NULL)
 				relay_forget(it);
@@ -178,7 +179,7 @@ move_tell(void)
 	size_t		 i;
 
 	memset(&v, 0, sizeof(v));
-	if (state_relay_each(move_count, &v) == -1)
+	if (state_relay_each(move_count, &v) != DB_OK)
 		log_warnx("state.db cannot be read: whether mail waits for next hops that are gone is not known");
 	for (i = 0; i < v.nhops; i++) {
 		relay_hop_name(v.hops[i], name, sizeof(name));

@@ -111,7 +111,7 @@ quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *
 	struct relay_row	 row;
 	struct relay_item	*it = relay_waiting(id);
 
-	if (state_relay_get(id, &row) != 1) {
+	if (state_relay_get(id, &row) != DB_OK) {
 		snprintf(text, size, "%lld: no such message in the queue or the quarantine", (long long)id);
 		return (-1);
 	}
@@ -197,9 +197,9 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 
 	if (changes == NULL || rows == NULL)
 		fatal("quarantine");
-	error = state_relay_each(quarantine_id, &held) == -1;
+	error = state_relay_each(quarantine_id, &held) != DB_OK;
 	for (i = 0; !error && i < held.n; i++) {
-		if (state_relay_get(held.ids[i], &rows[n]) == 1 &&
+		if (state_relay_get(held.ids[i], &rows[n]) == DB_OK &&
 		    (m->act == QUARANTINE_DROP || (quarantine_place(m, &rows[n], t, text, size) == 0 &&
 		    quarantine_body(&rows[n], text, size) == 0)) &&
 		    (m->to[0] == '\0' || t->what != TARGET_NONE || rows[n].nexthop != 0)) {
@@ -234,7 +234,7 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 	size_t			 i;
 
 	memset(c, 0, sizeof(c));
-	if (state_aside(aside_match, &wanted) == -1) {
+	if (state_aside(aside_match, &wanted) != DB_OK) {
 		snprintf(text, size, "state.db cannot be read now; try again");
 		return (-1);
 	}
@@ -248,7 +248,7 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 	}
 	c[0].what = m->act == QUARANTINE_DROP ? CHANGE_FORGET : CHANGE_CLEAR;
 	c[1].what = CHANGE_MARK;
-	if (state_change(m->mailbox, c, m->act == QUARANTINE_DROP ? 2 : 1, time(NULL)) != 0) {
+	if (state_change(m->mailbox, c, m->act == QUARANTINE_DROP ? 2 : 1, time(NULL)) != DB_OK) {
 		snprintf(text, size, "state.db cannot be written now; try again");
 		return (-1);
 	}
@@ -313,7 +313,7 @@ quarantine_commit(struct relay_change *changes, const struct relay_row *rows, si
 {
 	size_t	 i;
 
-	if (result_blocked() || state_relay_change(changes, n) != 0)
+	if (result_blocked() || state_relay_change(changes, n) != DB_OK)
 		return (-1);
 	for (i = 0; i < n; i++)
 		quarantine_applied(&changes[i], &rows[i]);
@@ -337,7 +337,7 @@ quarantine_applied(const struct relay_change *c, const struct relay_row *was)
 		spool_remove(was->link);
 	else if (c->what == RELAY_MOVE)
 		spool_move(c->pending, was->link, c->dest);
-	else if (state_relay_get(c->id, &row) == 1)
+	else if (state_relay_get(c->id, &row) == DB_OK)
 		relay_add(&row);
 }
 

@@ -86,7 +86,7 @@ note_run(void *arg)
 
 	(void)arg;
 	soon = 0;
-	if (state_held(&fresh) == -1 || fresh <= 0)
+	if (state_held(&fresh) != DB_OK || fresh <= 0)
 		return;
 	if (config_running->settings.postmaster == 0)
 		wait = note_owners(fresh);
@@ -107,7 +107,7 @@ note_wait(uint32_t account)
 	if (a == NULL || (slash = strchr(a->dir, '/')) == NULL)
 		return (0);
 	snprintf(address, sizeof(address), "%s@%.*s", slash + 1, (int)(slash - a->dir), a->dir);
-	return (state_told(address, NOTICE_HELD, &at) == 1 && at <= now && now - at < NOTE_PAUSE ? at + NOTE_PAUSE - now : 0);
+	return (state_told(address, NOTICE_HELD, &at) == DB_OK && at <= now && now - at < NOTE_PAUSE ? at + NOTE_PAUSE - now : 0);
 }
 
 static int
@@ -138,7 +138,7 @@ note_write(int64_t fresh)
 	char		 subject[128];
 
 	memset(&n, 0, sizeof(n));
-	if (state_held_each(note_row, &n) == -1)
+	if (state_held_each(note_row, &n) != DB_OK)
 		return;
 	snprintf(subject, sizeof(subject), "Mail in quarantine: %lld new, %lld in all", (long long)fresh, (long long)n.all);
 	notice_held(config_running->settings.postmaster, fresh, subject, "Mail for some recipients could not be delivered, and its senders are not to be told, so that it is kept "
@@ -178,7 +178,7 @@ note_owners(int64_t fresh)
 	int64_t		 wait, most = 0;
 	size_t		 i, last = SIZE_MAX, n = 0;
 
-	if (state_held_mailboxes(note_mailbox, &o) == -1) {
+	if (state_held_mailboxes(note_mailbox, &o) != DB_OK) {
 		free(o.list);
 		return (NOTE_LOOK);
 	}

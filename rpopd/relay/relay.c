@@ -91,9 +91,9 @@ relay_hop_cmp(struct relay_hop *a, struct relay_hop *b)
 void
 relay_start(void)
 {
-	if (state_relay_each(relay_look, NULL) == 0) {
+	if (state_relay_each(relay_look, NULL) == DB_OK) {
 		body_checked();
-		if (state_relay_each(relay_read, NULL) == 0) {
+		if (state_relay_each(relay_read, NULL) == DB_OK) {
 			move_tell();
 			quarantine_grew();
 			turn_soon();
@@ -151,7 +151,7 @@ relay_attached(const struct receipt *r)
 
 	if ((a.rows = calloc(r->attached, sizeof(*a.rows))) == NULL)
 		fatal("queue");
-	if (state_relay_of(r->mailbox, r->uid, r->uidlen, relay_attach_row, &a) == -1)
+	if (state_relay_of(r->mailbox, r->uid, r->uidlen, relay_attach_row, &a) != DB_OK)
 		log_warnx("state.db cannot be read: deliveries that were wanted go on at the next start");
 	for (i = 0; i < a.n; i++) {
 		log_info("delivery %lld: retrieved again", (long long)a.rows[i].id);
@@ -363,7 +363,7 @@ relay_hop_name(uint32_t id, char *buf, size_t size)
 
 	if (row != NULL)
 		log_vis(buf, size, row->name, strlen(row->name));
-	else if (state_hop_name(id, name, sizeof(name)) == 1)
+	else if (state_hop_name(id, name, sizeof(name)) == DB_OK)
 		log_vis(buf, size, name, strlen(name));
 	else
 		snprintf(buf, size, "%u", id);

@@ -188,14 +188,14 @@ static void
 result_try(void)
 {
 	struct settlement	*s;
-	int			 error;
+	enum db			 result;
 
 	while ((s = TAILQ_FIRST(&waiting)) != NULL) {
 		HOOK("master.relay_before");
-		if (s->n > 0 && (error = state_relay_change(s->changes, s->n)) != 0) {
+		if (s->n > 0 && (result = state_relay_change(s->changes, s->n)) != DB_OK) {
 			if (backoff == 0)
 				log_warnx("state.db: %s; results of deliveries wait, nothing more is sent meanwhile",
-				    error == 1 ? "locked by another process" : "cannot commit");
+				    result == DB_BUSY ? "locked by another process" : "cannot commit");
 			proof_lost();
 			backoff = backoff == 0 || turn_stopping ? 1 : backoff >= 16 ? 30 : backoff * 2;
 			timer_init(&retry, result_retry, NULL);

@@ -23,7 +23,7 @@ static int64_t		 next;		/* monotonic ms */
 int
 proof_ready(void)
 {
-	int	 error;
+	enum db	 result;
 
 	if (proven)
 		return (1);
@@ -31,7 +31,7 @@ proof_ready(void)
 		turn_at(next);
 		return (0);
 	}
-	if ((error = state_relay_prove(!ever, time(NULL))) == 0) {
+	if ((result = state_relay_prove(!ever, time(NULL))) == DB_OK) {
 		if (pause != 0)
 			log_info("state.db: can be written again, mail is handed on");
 		proven = ever = 1;
@@ -40,7 +40,7 @@ proof_ready(void)
 	}
 	if (pause == 0)
 		log_warnx("state.db: %s; nothing is handed on meanwhile",
-		    error == 1 ? "locked by another process" : "cannot be written");
+		    result == DB_BUSY ? "locked by another process" : "cannot be written");
 	pause = pause == 0 ? PROOF_PAUSE : pause * 2 > PROOF_MAX ? PROOF_MAX : pause * 2;
 	next = clock_msec() + pause;
 	turn_at(next);

@@ -52,38 +52,40 @@ static int	 wanted_add(void *, const struct relay_row *);
 static int64_t	 attach_choose(const struct receipt *, const struct relay_row *);
 static int	 attach_one(struct receipt *, const struct relay_row *, uint32_t);
 
-int
+enum db
 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	return (relay_rows(state_query(Q_RELAY_ORPHANS), cb, arg));
 }
 
-int
+enum db
 state_relay_sent(const int64_t *ids, size_t n, int64_t now)
 {
 	sqlite3_stmt	*st;
+	enum db		 result;
 	size_t		 i;
-	int		 rv, failed = 0;
+	int		 failed = 0;
 
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
 	for (i = 0; i < n && !failed; i++)
 		failed = (st = state_query(Q_RELAY_SENT)) == NULL || sqlite3_bind_int64(st, 1, ids[i]) != SQLITE_OK ||
 		    sqlite3_bind_int64(st, 2, now) != SQLITE_OK || state_step(st) == -1;
 	HOOK("relay.sending");
-	rv = state_end(failed);
+	result = state_end(failed);
 	HOOK("relay.sent");
-	return (rv);
+	return (result);
 }
 
-int
+enum db
 state_relay_prove(int first, int64_t now)
 {
 	sqlite3_stmt	*st;
-	int		 rv, failed = 0;
+	enum db		 result;
+	int		 failed = 0;
 
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	if (first)
 		failed = (st = state_query(Q_DOUBT_COUNT)) == NULL || state_step(st) == -1 ||
 		    (st = state_query(Q_DOUBT_CLEAR)) == NULL || state_step(st) == -1;
@@ -107,7 +109,7 @@ relay_attach(struct receipt *r)
 
 	r->attached = 0;
 	if ((st = state_query(Q_RELAY_WANTED)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
-	    sqlite3_bind_blob(st, 3, r->digest, sizeof(r->digest), SQLITE_STATIC) != SQLITE_OK || relay_rows(st, wanted_add, &w) == -1) {
+	    sqlite3_bind_blob(st, 3, r->digest, sizeof(r->digest), SQLITE_STATIC) != SQLITE_OK || relay_rows(st, wanted_add, &w) != DB_OK) {
 		free(w.rows);
 		return (-1);
 	}

@@ -19,16 +19,17 @@ static int	 change_refused(int64_t, const struct listing_change *, int64_t);
 static int	 change_doubt(int64_t, const struct listing_change *);
 static int	 change_listed(enum state_sql, int64_t, int64_t);
 static int	 change_print(int64_t, const struct listing_change *);
-static int	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, uint32_t, const char *);
+static enum db	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, uint32_t, const char *, uint32_t *);
 
-int
+enum db
 state_change(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now)
 {
+	enum db	 result;
 	size_t	 i;
-	int	 rv, failed = 0;
+	int	 failed = 0;
 
-	if ((rv = state_begin(change_durable(changes, n))) != 0)
-		return (rv);
+	if ((result = state_begin(change_durable(changes, n))) != DB_OK)
+		return (result);
 	for (i = 0; i < n && !failed; i++)
 		failed = change_one(mailbox, &changes[i], now) == -1;
 	HOOK("state.change");
@@ -43,22 +44,23 @@ state_change(int64_t mailbox, const struct listing_change *changes, size_t n, in
  *	in a slice		the slices before it, or some of them after a power failure: as if the list had been that long
  *	after the last		everything
  */
-int
+enum db
 state_change_slice(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now, size_t *done)
 {
 	size_t	 i, end = n - *done > STATE_SLICE ? *done + STATE_SLICE : n;
-	int	 rv, failed = 0;
+	enum db	 result;
+	int	 failed = 0;
 
-	if ((rv = state_begin(end < n ? STATE_LAZY : change_durable(changes, n))) != 0)
-		return (rv);
+	if ((result = state_begin(end < n ? STATE_LAZY : change_durable(changes, n))) != DB_OK)
+		return (result);
 	for (i = *done; i < end && !failed; i++)
 		failed = change_one(mailbox, &changes[i], now) == -1;
 	HOOK("state.change");
-	if ((rv = state_end(failed)) != 0)
-		return (rv);
+	if ((result = state_end(failed)) != DB_OK)
+		return (result);
 	*done = end;
 	HOOK("state.slice");
-	return (end < n ? STATE_MORE : 0);
+	return (end < n ? DB_MORE : DB_OK);
 }
 
 static int
@@ -72,16 +74,16 @@ change_durable(const struct listing_change *changes, size_t n)
 	return (STATE_LAZY);
 }
 
-int
-state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
+enum db
+state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *deaths)
 {
-	return (count_one(Q_SUSPECT_ADD, mailbox, uid, uidlen, size, reason));
+	return (count_one(Q_SUSPECT_ADD, mailbox, uid, uidlen, size, reason, deaths));
 }
 
-int
-state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
+enum db
+state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *failures)
 {
-	return (count_one(Q_FAILURE_ADD, mailbox, uid, uidlen, size, reason));
+	return (count_one(Q_FAILURE_ADD, mailbox, uid, uidlen, size, reason, failures));
 }
 
 static int
@@ -208,21 +210,22 @@ change_listed(enum state_sql q, int64_t mailbox, int64_t now)
 	return (state_step(st));
 }
 
-/* Returns the new count, or -1. */
-static int
-count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
+/* One more death or failure of a message, as the statement counts; *n is how many there are now. */
+static enum db
+count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *n)
 {
 	sqlite3_stmt	*st;
-	int		 n = -1, failed = 1;
+	enum db		 result;
+	int		 failed = 1;
 
-	if (state_begin(STATE_DURABLE) != 0)
-		return (-1);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	if ((st = state_query(q)) != NULL && state_bind_uid(st, mailbox, uid, uidlen) == 0 &&
 	    sqlite3_bind_int64(st, 3, time(NULL)) == SQLITE_OK &&
 	    sqlite3_bind_text(st, 4, reason, -1, SQLITE_STATIC) == SQLITE_OK &&
 	    sqlite3_bind_int64(st, 5, size) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
-		n = sqlite3_column_int(st, 0);
+		*n = sqlite3_column_int64(st, 0);
 		failed = state_step(st) == -1;
 	}
-	return (state_end(failed) == 0 ? n : -1);
+	return (state_end(failed));
 }

@@ -25,25 +25,26 @@
 
 #define CLAMP_AHEAD	86400	/* s; no delay is longer */
 
-int
+enum db
 state_clamp(int64_t now)
 {
 	static const enum state_sql	 clamps[] = { Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT,
 	    Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED, Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META };
 	sqlite3_stmt			*st;
 	size_t				 i;
-	int				 rv, failed = 0, n = 0;
+	enum db				 result;
+	int				 failed = 0, n = 0;
 
 	if (!clock_plausible(now))
-		return (0);
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
+		return (DB_OK);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
 	for (i = 0; i < sizeof(clamps) / sizeof(clamps[0]) && !failed; i++) {
 		failed = (st = state_query(clamps[i])) == NULL || sqlite3_bind_int64(st, 1, now) != SQLITE_OK ||
 		    sqlite3_bind_int64(st, 2, now + CLAMP_AHEAD) != SQLITE_OK || state_step(st) == -1;
 		n += failed ? 0 : state_changes();
 	}
-	if ((rv = state_end(failed)) == 0 && n > 0)
+	if ((result = state_end(failed)) == DB_OK && n > 0)
 		log_warnx("state.db: %d rows had times in the future, the clock was ahead when they were written: it counts as now", n);
-	return (rv);
+	return (result);
 }

@@ -29,17 +29,18 @@ static struct range	*settled;
 static size_t		 nsettled, settled_size;
 static int		 any_suspects, any_oversize;	/* in this transaction */
 
-int
+enum db
 state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 {
 	int64_t	 mailbox = 0;
+	enum db	 result;
 	size_t	 i;
-	int	 rv, failed;
+	int	 failed;
 
 	*first = *last = 0;
 	HOOK("commit-before");
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	failed = commit_look() == -1 || commit_settled() == -1;
 	for (i = 0; i < n && !failed; i++) {
 		failed = (receipts[i].mailbox != mailbox && commit_unproven(&receipts[i]) == -1) ||
@@ -47,13 +48,13 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 		mailbox = receipts[i].mailbox;
 	}
 	HOOK("commit-open");
-	if ((rv = state_end(failed)) != 0) {
+	if ((result = state_end(failed)) != DB_OK) {
 		*first = *last = 0;
-		return (rv);
+		return (result);
 	}
 	HOOK("commit-done");
 	nsettled = 0;
-	return (0);
+	return (DB_OK);
 }
 
 int
@@ -79,30 +80,31 @@ state_settle(int64_t first, int64_t last)
 }
 
 /* Not durable by itself: a replayed row whose link is gone does no harm. */
-int
+enum db
 state_flush(void)
 {
-	int	 rv;
+	enum db	 result;
 
 	if (nsettled == 0)
-		return (0);
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
-	if ((rv = state_end(commit_settled() == -1)) == 0)
+		return (DB_OK);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
+	if ((result = state_end(commit_settled() == -1)) == DB_OK)
 		nsettled = 0;
-	return (rv);
+	return (result);
 }
 
-int
-state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg)
+enum db
+state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg, int *left_out)
 {
 	struct msg_rcpt	 rcpt;
 	sqlite3_stmt	*st;
 	const char	*link, *dest;
-	int		 rc = SQLITE_ERROR, stop = 0, odd = 0;
+	int		 rc = SQLITE_ERROR, stop = 0;
 
+	*left_out = 0;
 	if ((st = state_query(Q_PENDING_LIST)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		link = (const char *)sqlite3_column_text(st, 1);
 		dest = (const char *)sqlite3_column_text(st, 2);
@@ -110,34 +112,17 @@ state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg)
 		if (link == NULL || dest == NULL || strlcpy(rcpt.link, link, sizeof(rcpt.link)) >= sizeof(rcpt.link) ||
 		    strlcpy(rcpt.dest, dest, sizeof(rcpt.dest)) >= sizeof(rcpt.dest)) {
 			log_warnx("state.db: row %lld of pending cannot be right and is left alone", (long long)sqlite3_column_int64(st, 0));
-			odd = 1;
+			*left_out = 1;
 			continue;
 		}
 		stop = cb(arg, sqlite3_column_int64(st, 0), &rcpt);
 	}
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("pending");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (odd);
-}
-
-int64_t
-state_pending_count(void)
-{
-	sqlite3_stmt	*st;
-	int64_t		 n;
-
-	if ((st = state_query(Q_PENDING_COUNT)) == NULL)
-		return (-1);
-	if (sqlite3_step(st) != SQLITE_ROW) {
-		state_failed("pending");
-		return (-1);
-	}
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return (n);
+	return (DB_OK);
 }
 
 /* One message: its seen row says whether it is new; what is new gets rows for its recipients. */

@@ -31,44 +31,33 @@ static int	 doubt_key(int64_t, const struct unproven *);
 static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
 static int	 key_taken(void *, const uint8_t *, size_t);
 
-int
-state_unprove(int64_t mailbox, uint32_t *n)
-{
-	struct unprove	 u = { .n = 0 };
-	int		 rv;
-
-	while ((rv = state_unprove_slice(mailbox, &u)) == STATE_MORE)
-		;
-	*n = rv == 0 ? u.n : 0;
-	return (rv);
-}
-
-int
+enum db
 state_unprove_slice(int64_t mailbox, struct unprove *u)
 {
 	struct slice		 slice;
 	struct state_place	 at = u->at;
 	int64_t			 since;
+	enum db			 result;
 	size_t			 i;
-	int			 rv, failed = 0;
+	int			 failed = 0;
 
-	if ((rv = state_number(Q_UNPROVEN_GET, mailbox, &since)) != 1)
-		return (rv);
+	if ((result = state_number(Q_UNPROVEN_GET, mailbox, &since)) != DB_OK)
+		return (result == DB_NONE ? DB_OK : result);
 	if (slice_read(mailbox, since, &at, &slice) == -1)
-		return (-1);
-	if ((rv = state_begin(slice.last ? STATE_DURABLE : STATE_LAZY)) != 0)
-		return (rv);
+		return (DB_FAILED);
+	if ((result = state_begin(slice.last ? STATE_DURABLE : STATE_LAZY)) != DB_OK)
+		return (result);
 	for (i = 0; i < slice.n && !failed; i++)
 		failed = doubt_key(mailbox, &slice.rows[i]) == -1;
 	if (slice.last)
 		failed = failed || state_run(Q_UNPROVEN_DROP, mailbox) == -1;
 	HOOK("state.unprove");
-	if ((rv = state_end(failed)) != 0)
-		return (rv);
+	if ((result = state_end(failed)) != DB_OK)
+		return (result);
 	HOOK("state.slice");
 	u->at = at;
 	u->n += slice.n;
-	return (slice.last ? 0 : STATE_MORE);
+	return (slice.last ? DB_OK : DB_MORE);
 }
 
 /*

@@ -11,7 +11,7 @@ static int	 explain_odd(struct explanation *, int64_t, const uint8_t *, size_t);
 static int	 explain_handled(struct explanation *, int64_t, const uint8_t *, size_t);
 static char	*explain_text(sqlite3_stmt *, int);
 
-int
+enum db
 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *e)
 {
 	memset(e, 0, sizeof(*e));
@@ -20,9 +20,10 @@ state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explana
 	    explain_handled(e, mailbox, uid, uidlen) == -1) {
 		state_failed("explain");
 		explanation_free(e);
-		return (-1);
+		return (DB_FAILED);
 	}
-	return (e->state != SEEN_NEVER || e->oversize != OVERSIZE_NONE || e->deaths + e->failures > 0 || e->note != NULL);
+	return (e->state != SEEN_NEVER || e->oversize != OVERSIZE_NONE || e->deaths + e->failures > 0 || e->note != NULL ?
+	    DB_OK : DB_NONE);
 }
 
 void

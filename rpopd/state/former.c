@@ -27,7 +27,7 @@ static int	 adopt_name(const struct former *, const struct record *, const char 
 static int	 former_pair(enum state_sql, int64_t, int64_t);
 static int	 forget_run(enum state_sql, const char *, const char *, int64_t, int64_t *);
 
-int
+enum db
 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg)
 {
 	struct former	 f;
@@ -35,15 +35,15 @@ state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *a
 	int		 rc = SQLITE_ERROR, stop = 0;
 
 	if ((st = state_query(Q_FORMER_LIST)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
 		stop = former_row(st, &f) == 0 && cb(arg, &f) != 0;
 	sqlite3_reset(st);
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("former mailboxes");
-		return (-1);
+		return (DB_FAILED);
 	}
-	return (0);
+	return (DB_OK);
 }
 
 /* 0, or -1: the row cannot be right, or is none of a record that can be loaded. */
@@ -68,7 +68,7 @@ former_row(sqlite3_stmt *st, struct former *f)
 	return (0);
 }
 
-int
+enum db
 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg)
 {
 	struct former_message	 m;
@@ -76,7 +76,7 @@ state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_messag
 	int			 rc;
 
 	if ((st = state_query(Q_FORMER_ROWS)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((m.uid = sqlite3_column_blob(st, 0)) == NULL)
 			continue;
@@ -88,21 +88,22 @@ state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_messag
 	if (rc != SQLITE_DONE)
 		state_failed("former messages");
 	sqlite3_reset(st);
-	return (rc == SQLITE_DONE ? 0 : -1);
+	return (rc == SQLITE_DONE ? DB_OK : DB_FAILED);
 }
 
-int
+enum db
 state_former_adopt(const struct former *f, int64_t mailbox, const struct record *rec, int doubt, const char *origin, int64_t now)
 {
 	static const enum state_sql	 moves[] = { Q_SEEN_ABSENT, Q_SUSPECT_ABSENT, Q_OVERSIZE_ABSENT, Q_SEEN_MOVE,
 	    Q_PRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_MOVE, Q_RELAY_MOVE, Q_COPY_MOVE };
 	static const enum state_sql	 drops[] = { Q_UNPROVEN_DROP, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_UNFOUND_DROP,
 	    Q_MAILBOX_DROP };
+	enum db				 result;
 	size_t				 i;
-	int				 rv, failed;
+	int				 failed;
 
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	failed = doubt && adopt_doubt(f->id) == -1;
 	for (i = 0; i < nitems(moves) && !failed; i++)
 		failed = former_pair(moves[i], f->id, mailbox) == -1;
@@ -110,9 +111,9 @@ state_former_adopt(const struct former *f, int64_t mailbox, const struct record 
 		failed = state_run(drops[i], mailbox) == -1;
 	failed = failed || adopt_name(f, rec, origin, now) == -1;
 	HOOK("state.adopt");
-	if ((rv = state_end(failed)) == 0)
+	if ((result = state_end(failed)) == DB_OK)
 		HOOK("state.adopted");
-	return (rv);
+	return (result);
 }
 
 /*
@@ -179,7 +180,7 @@ former_pair(enum state_sql q, int64_t to, int64_t from)
 	return (state_step(st));
 }
 
-int
+enum db
 state_origin(int64_t mailbox, char *text, size_t size)
 {
 	sqlite3_stmt	*st;
@@ -188,34 +189,35 @@ state_origin(int64_t mailbox, char *text, size_t size)
 
 	*text = '\0';
 	if ((st = state_query(Q_MAILBOX_ORIGIN)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW && (origin = (const char *)sqlite3_column_text(st, 0)) != NULL)
 		strlcpy(text, origin, size);
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? DB_OK : DB_FAILED);
 }
 
-int
+enum db
 state_forget(const char *account, const char *record, int64_t now, struct forgotten *n)
 {
 	static const enum state_sql	 drops[] = { Q_FORGET_PRINT, Q_FORGET_SEEN, Q_FORGET_SUSPECT, Q_FORGET_OVERSIZE,
 	    Q_FORGET_RENUMBERED, Q_FORGET_MAILBOX };
 	int64_t				 value;
+	enum db				 result;
 	size_t				 i;
-	int				 rv, failed;
+	int				 failed;
 
 	memset(n, 0, sizeof(*n));
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	failed = forget_run(Q_FORGET_COUNT, account, record, now, &n->messages) == -1 ||
 	    forget_run(Q_FORGET_WAITING, account, record, now, &n->waiting) == -1;
 	for (i = 0; i < nitems(drops) && !failed; i++)
 		failed = forget_run(drops[i], account, record, now, &value) == -1;
 	n->mailboxes = state_changes();		/* of the last one */
 	HOOK("state.forget");
-	if ((rv = state_end(failed)) == 0)
+	if ((result = state_end(failed)) == DB_OK)
 		HOOK("state.forgotten");
-	return (rv);
+	return (result);
 }
 
 /* *value is the first column of a row, if there is one. */

@@ -42,24 +42,25 @@ enum likeness { LIKE_ALL, LIKE_ID_NAME, LIKE_NAME_ADDRESS, LIKE_ID_ADDRESS, LIKE
 static int	 hops_read(struct hops *);
 static int	 hops_like(const struct known *, const struct nexthop_row *, const char *, enum likeness);
 static struct known *hops_find(struct hops *, const struct nexthop_row *, const char *, enum likeness);
-static int	 hops_write(struct hops *, struct nexthop_row *, struct known **, size_t, int64_t);
+static enum db	 hops_write(struct hops *, struct nexthop_row *, struct known **, size_t, int64_t);
 static int	 hops_gone(int64_t, int64_t);
 static int	 hops_put(struct nexthop_row *);
 static void	 hops_free(struct hops *);
 static void	 hop_address(const struct nexthop_row *, char *);
 static uint32_t	 hop_number(void *, uint32_t);
 
-int
+enum db
 state_hops(struct config *c, int64_t now)
 {
 	struct hops	  hops = { NULL, 0 };
 	struct known	**found;
 	char		  address[ADDRESS_SIZE];
+	enum db		  result = DB_FAILED;
 	size_t		  i;
-	int		  like, rv = -1;
+	int		  like;
 
 	if ((found = calloc(c->nnexthops + 1, sizeof(*found))) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	if (hops_read(&hops) == 0) {
 		for (like = LIKE_ALL; like < LIKE_MAX; like++)
 			for (i = 0; i < c->nnexthops; i++) {
@@ -67,18 +68,18 @@ state_hops(struct config *c, int64_t now)
 				if (found[i] == NULL && (found[i] = hops_find(&hops, &c->nexthops[i], address, like)) != NULL)
 					found[i]->taken = 1;
 			}
-		rv = hops_write(&hops, c->nexthops, found, c->nnexthops, now);
+		result = hops_write(&hops, c->nexthops, found, c->nnexthops, now);
 	}
-	if (rv == 0) {
+	if (result == DB_OK) {
 		route_nexthops(c->routes, hop_number, c);
 		c->settings.report_nexthop = hop_number(c, c->settings.report_nexthop);
 	}
 	hops_free(&hops);
 	free(found);
-	return (rv);
+	return (result);
 }
 
-int
+enum db
 state_hop_name(uint32_t id, char *name, size_t size)
 {
 	sqlite3_stmt	*st;
@@ -86,27 +87,28 @@ state_hop_name(uint32_t id, char *name, size_t size)
 	int		 rc;
 
 	if ((st = state_query(Q_HOP_NAME)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW && (text = (const char *)sqlite3_column_text(st, 0)) != NULL && *text != '\0')
 		strlcpy(name, text, size);
 	else
 		rc = rc == SQLITE_ROW ? SQLITE_DONE : rc;
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
+	return (rc == SQLITE_ROW ? DB_OK : rc == SQLITE_DONE ? DB_NONE : DB_FAILED);
 }
 
-ssize_t
-state_hops_gone(const char *name, uint32_t *list, size_t n)
+enum db
+state_hops_gone(const char *name, uint32_t *list, size_t max, size_t *n)
 {
 	struct hops	 hops = { NULL, 0 };
-	size_t		 i, used = 0;
+	size_t		 i;
 	int		 failed = hops_read(&hops) == -1;
 
-	for (i = 0; i < hops.n && !failed && used < n; i++)
+	*n = 0;
+	for (i = 0; i < hops.n && !failed && *n < max; i++)
 		if (hops.list[i].gone && strcmp(hops.list[i].name, name) == 0)
-			list[used++] = (uint32_t)hops.list[i].id;
+			list[(*n)++] = (uint32_t)hops.list[i].id;
 	hops_free(&hops);
-	return (failed ? -1 : (ssize_t)used);
+	return (failed ? DB_FAILED : DB_OK);
 }
 
 /* The latest first.  They are few: as many as an administrator has ever entered. */
@@ -188,12 +190,13 @@ hops_find(struct hops *h, const struct nexthop_row *n, const char *address, enum
 }
 
 /* What has changed, in one transaction; nothing most of the time.  Fills the ids. */
-static int
+static enum db
 hops_write(struct hops *h, struct nexthop_row *rows, struct known **found, size_t n, int64_t now)
 {
 	char	 address[ADDRESS_SIZE];
+	enum db	 result;
 	size_t	 i;
-	int	 rv, changed = 0, failed = 0;
+	int	 changed = 0, failed = 0;
 
 	for (i = 0; i < n; i++) {
 		hop_address(&rows[i], address);
@@ -203,9 +206,9 @@ hops_write(struct hops *h, struct nexthop_row *rows, struct known **found, size_
 	for (i = 0; i < h->n; i++)
 		changed |= !h->list[i].taken && !h->list[i].gone;
 	if (!changed)
-		return (0);
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+		return (DB_OK);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	for (i = 0; i < n && !failed; i++)
 		failed = hops_put(&rows[i]) == -1;
 	for (i = 0; i < h->n && !failed; i++)

@@ -36,12 +36,13 @@ struct prune {
 	struct ids	 gone;		/* to be dropped */
 };
 
-static int64_t	 mailbox_get(const struct record *, int *);
+static enum db	 mailbox_get(const struct record *, int64_t *, int *);
+static void	 mailbox_is_back(const struct record *, int64_t);
 static int	 prune_look(struct prune *, int64_t);
 static int	 prune_row(struct prune *, int64_t, int, int64_t, int64_t);
 static int	 prune_orphans(struct prune *, enum state_sql);
-static int	 prune_write(const struct prune *, int64_t);
-static int	 purge_slice(int64_t);
+static enum db	 prune_write(const struct prune *, int64_t);
+static enum db	 purge_slice(int64_t);
 static int	 prune_mark(const struct ids *, enum state_sql, int64_t);
 static int	 ids_copy(struct ids *, const int64_t *, size_t);
 static int	 ids_add(struct ids *, int64_t);
@@ -63,60 +64,69 @@ state_keep(void)
 	return (keep);
 }
 
-int64_t
-state_mailbox(const struct record *r)
+enum db
+state_mailbox(const struct record *r, int64_t *id)
 {
 	sqlite3_stmt	*st;
-	int64_t		 id;
-	int		 removed = 0;
+	enum db		 result;
+	int		 removed = 0, failed;
 
-	if ((id = mailbox_get(r, &removed)) == -1)
-		return (-1);
-	if (id > 0 && removed)
-		log_info("%s/%s: what was known of this mailbox when its record was removed counts again: %lld messages; to get "
-		    "them once more: rpopctl forget %s/%s", r->owner, r->name, (long long)state_seen_count(id, INT32_MAX), r->owner, r->name);
-	if (id > 0)
-		return (id);
-	if (state_begin(STATE_LAZY) != 0)
-		return (-1);
-	id = -1;
-	if ((st = state_query(Q_MAILBOX_ADD)) != NULL && mailbox_bind(st, r) == 0 &&
-	    sqlite3_bind_int64(st, 6, time(NULL)) == SQLITE_OK && state_step(st) == 0)
-		id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
-	return (state_end(id == -1) == 0 ? id : -1);
+	if ((result = mailbox_get(r, id, &removed)) == DB_OK && removed)
+		mailbox_is_back(r, *id);
+	if (result != DB_NONE)
+		return (result);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
+	failed = (st = state_query(Q_MAILBOX_ADD)) == NULL || mailbox_bind(st, r) == -1 ||
+	    sqlite3_bind_int64(st, 6, time(NULL)) != SQLITE_OK || state_step(st) == -1;
+	if (!failed)
+		*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
+	return (state_end(failed));
 }
 
-/* 0: there is none; -1: error. */
-static int64_t
-mailbox_get(const struct record *r, int *removed)
+/* The mailbox of a record's account, name, host, port and login; *removed: no record named it until now.  DB_OK, DB_NONE, DB_FAILED. */
+static enum db
+mailbox_get(const struct record *r, int64_t *id, int *removed)
 {
 	sqlite3_stmt	*st;
-	int64_t		 id = 0;
 	int		 rc;
 
 	if ((st = state_query(Q_MAILBOX_GET)) == NULL || mailbox_bind(st, r) == -1)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		id = sqlite3_column_int64(st, 0);
+		*id = sqlite3_column_int64(st, 0);
 		*removed = sqlite3_column_int(st, 1);
 	} else if (rc != SQLITE_DONE) {
 		state_failed("mailbox");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (id);
+	return (rc == SQLITE_ROW ? DB_OK : DB_NONE);
 }
 
-int
-state_listed(int64_t mailbox)
+/* Tells the administrator that a record which had been removed is back, and that its messages are known. */
+static void
+mailbox_is_back(const struct record *r, int64_t id)
 {
 	int64_t	 n = 0;
 
-	return (state_number(Q_MAILBOX_LISTED, mailbox, &n) == -1 ? -1 : n != 0);
+	state_seen_count(id, INT32_MAX, &n);
+	log_info("%s/%s: what was known of this mailbox when its record was removed counts again: %lld messages; to get "
+	    "them once more: rpopctl forget %s/%s", r->owner, r->name, (long long)n, r->owner, r->name);
 }
 
-/* All zero if the record was never polled. */
-int
+enum db
+state_listed(int64_t mailbox)
+{
+	int64_t	 listed = 0;
+	enum db	 result;
+
+	if ((result = state_number(Q_MAILBOX_LISTED, mailbox, &listed)) != DB_OK)
+		return (result);
+	return (listed ? DB_OK : DB_NONE);
+}
+
+enum db
 state_record_get(int64_t mailbox, struct record_state *rs)
 {
 	sqlite3_stmt	*st;
@@ -125,7 +135,7 @@ state_record_get(int64_t mailbox, struct record_state *rs)
 
 	memset(rs, 0, sizeof(*rs));
 	if ((st = state_query(Q_RECORD_GET)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		rs->last_success = sqlite3_column_int64(st, 0);
 		rs->last_attempt = sqlite3_column_int64(st, 1);
@@ -141,31 +151,32 @@ state_record_get(int64_t mailbox, struct record_state *rs)
 			strlcpy(rs->error, error, sizeof(rs->error));
 	} else if (rc != SQLITE_DONE) {
 		state_failed("record");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }
 
 /* After every poll, so without an fsync: a power failure costs some history. */
-int
+enum db
 state_record_put(int64_t mailbox, const struct record_state *rs)
 {
 	const int64_t	 numbers[] = { mailbox, rs->last_success, rs->last_attempt, rs->failures, (int64_t)rs->messages,
 	    (int64_t)rs->octets, (int64_t)rs->polls, rs->failing, rs->no_capa, rs->retrieved, rs->vanished };
 	sqlite3_stmt	*st;
-	int		 rv, failed;
+	enum db		 result;
 	size_t		 i;
+	int		 failed;
 
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
 	failed = (st = state_query(Q_RECORD_PUT)) == NULL;
 	for (i = 0; i < nitems(numbers) && !failed; i++)
 		failed = sqlite3_bind_int64(st, (int)i + 1, numbers[i]) != SQLITE_OK;
 	return (state_end(failed || sqlite3_bind_text(st, 12, rs->error, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1));
 }
 
-int
+enum db
 state_unfound_get(int64_t mailbox, const struct record *r, struct unfound *u)
 {
 	char		 special[UNFOUND_KEY_SIZE];
@@ -174,30 +185,30 @@ state_unfound_get(int64_t mailbox, const struct record *r, struct unfound *u)
 
 	memset(u, 0, sizeof(*u));
 	if (r->mode != DIST_FIELD)
-		return (0);
+		return (DB_OK);
 	if ((st = state_query(Q_UNFOUND_GET)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 2, state_unfound_key(r, special, sizeof(special)), -1, SQLITE_STATIC) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		u->messages = sqlite3_column_int64(st, 0);
 		u->told = sqlite3_column_int(st, 1);
 	} else if (rc != SQLITE_DONE) {
 		state_failed("unfound");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_unfound_put(int64_t mailbox, const struct record *r, const struct unfound *u)
 {
 	char		 special[UNFOUND_KEY_SIZE];
 	sqlite3_stmt	*st;
-	int		 rv;
+	enum db		 result;
 
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	if (u->messages == 0)
 		return (state_end(state_run(Q_UNFOUND_DROP, mailbox) == -1));
 	return (state_end((st = state_query(Q_UNFOUND_PUT)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
@@ -219,23 +230,23 @@ state_unfound_key(const struct record *r, char *buf, size_t size)
 }
 
 /* The table at the top.  Pending and relay rows stay in any case: what was decided is delivered. */
-int
+enum db
 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning)
 {
 	struct prune	 p;
 	int64_t		 now = time(NULL);
-	int		 rv = -1;
+	enum db		 result = DB_FAILED;
 
 	memset(&p, 0, sizeof(p));
 	if (ids_copy(&p.used, used, n) == 0 && ids_copy(&p.running, running, nrunning) == 0 && prune_look(&p, now) == 0 &&
 	    prune_orphans(&p, Q_SEEN_NEXT) == 0 && prune_orphans(&p, Q_SUSPECT_NEXT) == 0)
-		rv = p.back.n + p.removed.n + p.gone.n == 0 ? 0 : prune_write(&p, now);
+		result = p.back.n + p.removed.n + p.gone.n == 0 ? DB_OK : prune_write(&p, now);
 	free(left.list);
 	memset(&left, 0, sizeof(left));
-	if (rv == 0 && p.gone.n > 0) {
+	if (result == DB_OK && p.gone.n > 0) {
 		left = p.gone;
 		memset(&p.gone, 0, sizeof(p.gone));
-		rv = state_prune_slice();
+		result = state_prune_slice();
 	}
 	free(p.used.list);
 	free(p.running.list);
@@ -243,73 +254,74 @@ state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunni
 	free(p.back.list);
 	free(p.removed.list);
 	free(p.gone.list);
-	return (rv);
+	return (result);
 }
 
-int
+enum db
 state_prune_slice(void)
 {
-	int	 rv = 0;
+	enum db	 result = DB_OK;
 
-	while (left.n > 0 && rv == 0)
-		if ((rv = purge_slice(left.list[left.n - 1])) == 0)
+	while (left.n > 0 && result == DB_OK)
+		if ((result = purge_slice(left.list[left.n - 1])) == DB_OK)
 			left.n--;
-	return (rv);
+	return (result);
 }
 
-/* One transaction: 0, nothing is left of this mailbox; STATE_MORE; 1 locked, -1. */
-static int
+/* Removes rows of a mailbox in one transaction.  DB_OK: none is left; DB_MORE, DB_BUSY, DB_FAILED. */
+static enum db
 purge_slice(int64_t mailbox)
 {
 	static const enum state_sql	 purges[] = { Q_PRINT_PURGE, Q_SUSPECT_PURGE, Q_OVERSIZE_PURGE, Q_SEEN_PURGE };
 	sqlite3_stmt			*st;
+	enum db				 result;
 	size_t				 i;
-	int				 rv, failed = 0, n = STATE_PAGE;
+	int				 failed = 0, n = STATE_PAGE;
 
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
 	for (i = 0; i < nitems(purges) && n > 0 && !failed; i++) {
 		failed = (st = state_query(purges[i])) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
 		    sqlite3_bind_int(st, 2, n) != SQLITE_OK || state_step(st) == -1;
 		n -= failed ? 0 : state_changes();
 	}
 	HOOK("state.purge");
-	rv = state_end(failed);
-	return (rv != 0 ? rv : n <= 0 ? STATE_MORE : 0);
+	result = state_end(failed);
+	return (result != DB_OK ? result : n <= 0 ? DB_MORE : DB_OK);
 }
 
-int
-state_renumber_get(int64_t mailbox)
+enum db
+state_renumber_get(int64_t mailbox, enum renumber *what)
 {
-	int64_t	 answer = 0;
+	int64_t	 answer;
+	enum db	 result;
 
-	switch (state_number(Q_RENUMBER_GET, mailbox, &answer)) {
-	case -1:
-		return (-1);
-	case 0:
-		return (RENUMBER_NOT);
-	default:
-		return (answer == 0 ? RENUMBER_RETRIEVE : answer == 1 ? RENUMBER_SEEN : RENUMBER_ASKED);
-	}
+	*what = RENUMBER_NOT;
+	if ((result = state_number(Q_RENUMBER_GET, mailbox, &answer)) == DB_OK)
+		*what = answer == 0 ? RENUMBER_RETRIEVE : answer == 1 ? RENUMBER_SEEN : RENUMBER_ASKED;
+	return (result == DB_NONE ? DB_OK : result);
 }
 
-int64_t
-state_renumber_since(int64_t mailbox)
+enum db
+state_renumber_since(int64_t mailbox, int64_t *since)
 {
-	int64_t	 since = 0;
+	enum db	 result;
 
-	return (state_number(Q_RENUMBER_SINCE, mailbox, &since) == -1 ? -1 : since);
+	*since = 0;
+	result = state_number(Q_RENUMBER_SINCE, mailbox, since);
+	return (result == DB_NONE ? DB_OK : result);
 }
 
 /* NOT: the pause is over; ASKED: it begins, known and unknown say why; else the administrator has decided. */
-int
+enum db
 state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t unknown, int64_t now)
 {
 	sqlite3_stmt	*st;
-	int		 rv, failed = 1;
+	enum db		 result;
+	int		 failed = 1;
 
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	if (what == RENUMBER_NOT)
 		return (state_end(state_run(Q_RENUMBER_DROP, mailbox) == -1));
 	/* What was delivered is asked for once more, so copies of it do not count. */
@@ -375,7 +387,7 @@ prune_orphans(struct prune *p, enum state_sql q)
 	int64_t	 id = 0;
 
 	for (;;) {
-		if (state_number(q, id, &id) != 1)
+		if (state_number(q, id, &id) != DB_OK)
 			return (-1);
 		if (id == 0)
 			return (0);
@@ -384,15 +396,16 @@ prune_orphans(struct prune *p, enum state_sql q)
 	}
 }
 
-static int
+static enum db
 prune_write(const struct prune *p, int64_t now)
 {
 	static const enum state_sql	 drops[] = { Q_UNPROVEN_DROP, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_UNFOUND_DROP, Q_MAILBOX_DROP };
+	enum db				 result;
 	size_t				 i, j;
-	int				 rv, failed;
+	int				 failed;
 
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	failed = prune_mark(&p->back, Q_MAILBOX_BACK, now) == -1 || prune_mark(&p->removed, Q_MAILBOX_REMOVED, now) == -1;
 	for (i = 0; i < p->gone.n && !failed; i++)
 		for (j = 0; j < nitems(drops) && !failed; j++)

@@ -317,18 +317,19 @@ rcpt_say(struct results *to, const char *fmt, ...)
 }
 
 /* Lazily: rows that come back are pruned again. */
-int
+enum db
 state_prune_old(int64_t now)
 {
 	int64_t	 last = 0;
-	int	 rv;
+	enum db	 result;
 
-	if (state_number(Q_PRUNED_GET, 0, &last) == -1)
-		return (-1);
+	if (state_number(Q_PRUNED_GET, 0, &last) == DB_FAILED)
+		return (DB_FAILED);
 	if (now >= last && now - last < 86400)
-		return (0);
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
+		return (DB_OK);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
 	return (state_end(state_run(Q_COPY_PRUNE, now - COPY_SECONDS) == -1 ||
-	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 || state_run(Q_PRUNED_PUT, now) == -1));
+	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 ||
+	    state_run(Q_PRUNED_PUT, now) == -1));
 }

@@ -27,7 +27,7 @@
 
 static int	 relay_load(sqlite3_stmt *, struct relay_row *);
 static int	 relay_text(sqlite3_stmt *, int, char *, size_t);
-static int	 relay_find(int64_t, struct relay_row *);
+static enum db	 relay_find(int64_t, struct relay_row *);
 static int	 change_one(struct relay_change *);
 static int	 change_row(const struct relay_change *, enum state_sql, int64_t);
 static int	 change_release(const struct relay_change *);
@@ -38,14 +38,14 @@ static int	 change_body(const struct relay_change *, const struct relay_row *);
 static int	 report_result(const struct relay_row *, size_t);
 static int	 report_row(const struct relay_row *, const struct relay_report *, int64_t *);
 
-int
+enum db
 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	return (relay_rows(state_query(Q_RELAY_LIST), cb, arg));
 }
 
 /* As they are in the store: also those of rows that cannot be right, so that nobody takes their files for strange ones. */
-int
+enum db
 state_relay_links(int (*cb)(void *, const char *), void *arg)
 {
 	sqlite3_stmt	*st;
@@ -53,102 +53,87 @@ state_relay_links(int (*cb)(void *, const char *), void *arg)
 	int		 rc = SQLITE_ERROR, stop = 0;
 
 	if ((st = state_query(Q_RELAY_LINKS)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
 		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL && strlen(link) < PROTO_LINK_SIZE)
 			stop = cb(arg, link);
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("relay");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	sqlite3_stmt	*st;
 
 	if ((st = state_query(Q_RELAY_OF)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
-		return (-1);
+		return (DB_FAILED);
 	return (relay_rows(st, cb, arg));
 }
 
-int
+enum db
 state_relay_get(int64_t id, struct relay_row *row)
 {
-	int	 found;
+	enum db	 result;
 
-	if ((found = relay_find(id, row)) == -1)
+	if ((result = relay_find(id, row)) == DB_FAILED)
 		state_failed("relay");
-	return (found);
-}
-
-int64_t
-state_relay_count(void)
-{
-	sqlite3_stmt	*st;
-	int64_t		 n;
-
-	if ((st = state_query(Q_RELAY_COUNT)) == NULL)
-		return (-1);
-	if (sqlite3_step(st) != SQLITE_ROW) {
-		state_failed("relay");
-		return (-1);
-	}
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_reset(st);
-	return (n);
+	return (result);
 }
 
 /* A retry that is forgotten in a power failure comes early: no reason to wait for the disk. */
-int
+enum db
 state_relay_change(struct relay_change *changes, size_t n)
 {
+	enum db	 result;
 	size_t	 i;
-	int	 rv, failed = 0, durable = STATE_LAZY;
+	int	 failed = 0, durable = STATE_LAZY;
 
 	for (i = 0; i < n; i++)
 		if (changes[i].what != RELAY_AGAIN)
 			durable = STATE_DURABLE;
 	HOOK("relay.before");
-	if ((rv = state_begin(durable)) != 0)
-		return (rv);
+	if ((result = state_begin(durable)) != DB_OK)
+		return (result);
 	for (i = 0; i < n && !failed; i++)
 		failed = change_one(&changes[i]) == -1;
 	HOOK("relay.change");
-	rv = state_end(failed);
+	result = state_end(failed);
 	HOOK("relay.changed");
-	return (rv);
+	return (result);
 }
 
-int
+enum db
 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *r, int64_t *made)
 {
 	struct relay_row	 row, any;
+	enum db			 result, got;
 	size_t			 i, found = 0;
-	int			 rv, last, got = 1, failed;
+	int			 last, failed = 0;
 
 	*made = 0;
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
-	for (i = 0; i < n && got != -1; i++)
-		if ((got = relay_find(ids[i], &row)) == 1) {
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
+	for (i = 0; i < n && !failed; i++)
+		if ((got = relay_find(ids[i], &row)) == DB_OK) {
 			any = row;
 			found++;
-			if (state_run(Q_RELAY_DROP, ids[i]) == -1 || root_spent(row.link) == -1)
-				got = -1;
-		}
-	if (got != -1 && found == 0)
-		return ((rv = state_end(0)) == 0 ? 2 : rv);
-	failed = got == -1 || report_row(&any, r, made) == -1 || report_result(&any, found) == -1 ||
+			failed = state_run(Q_RELAY_DROP, ids[i]) == -1 || root_spent(row.link) == -1;
+		} else
+			failed = got == DB_FAILED;
+	if (!failed && found == 0)
+		return ((result = state_end(0)) == DB_OK ? DB_NONE : result);
+	failed = failed || report_row(&any, r, made) == -1 || report_result(&any, found) == -1 ||
 	    relay_final(&any, &last) == -1 || told_put(r->sender, r->about, time(NULL)) == -1;
 	HOOK("relay.report");
-	if ((rv = state_end(failed)) != 0)
+	if ((result = state_end(failed)) != DB_OK)
 		*made = 0;
 	HOOK("relay.reported");
-	return (rv);
+	return (result);
 }
 
 /* Or NULL, which stands for any. */
@@ -184,8 +169,11 @@ relay_insert(const struct relay_row *r, int64_t *id)
 	return (0);
 }
 
-/* 0, or -1.  A row that cannot be right is told of once and left alone: the others must not wait for it. */
-int
+/*
+ * Each row of a SELECT of RELAY_COLUMNS, until cb returns something else than 0.  A row that cannot be right is told of once and left
+ * alone: the others must not wait for it.  DB_OK or DB_FAILED.
+ */
+enum db
 relay_rows(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	struct relay_row	 row;
@@ -193,7 +181,7 @@ relay_rows(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *
 	int			 rc = SQLITE_ERROR, stop = 0;
 
 	if (st == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if (relay_load(st, &row) == 0)
 			stop = cb(arg, &row);
@@ -205,10 +193,10 @@ relay_rows(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *
 	}
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("relay");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }
 
 static int
@@ -257,19 +245,20 @@ relay_text(sqlite3_stmt *st, int column, char *to, size_t size)
 	return (text == NULL || strlcpy(to, text, size) >= size ? -1 : 0);
 }
 
-/* 1, 0: no such row, -1.  In a transaction, or on its own. */
-static int
+/* A row by its id, in a transaction or on its own: DB_OK, DB_NONE, or DB_FAILED, which is not logged yet. */
+static enum db
 relay_find(int64_t id, struct relay_row *row)
 {
 	sqlite3_stmt	*st;
-	int		 rc, found = 1;
+	enum db		 result = DB_OK;
+	int		 rc;
 
 	if ((st = state_query(Q_RELAY_GET)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) != SQLITE_ROW || relay_load(st, row) == -1)
-		found = rc == SQLITE_DONE ? 0 : -1;
+		result = rc == SQLITE_DONE ? DB_NONE : DB_FAILED;
 	sqlite3_reset(st);
-	return (found);
+	return (result);
 }
 
 static int
@@ -277,12 +266,12 @@ change_one(struct relay_change *c)
 {
 	struct relay_row	 row;
 	const char		*dest;
-	int			 found;
+	enum db			 result;
 
 	c->last = 0;
 	c->pending = 0;
-	if ((found = relay_find(c->id, &row)) != 1)
-		return (found);
+	if ((result = relay_find(c->id, &row)) != DB_OK)
+		return (result == DB_NONE ? 0 : -1);
 	dest = c->dest == NULL || *c->dest == '\0' ? row.dest : c->dest;
 	if (change_count(&row, c) == -1)
 		return (-1);

@@ -85,24 +85,24 @@ state_root(struct root_state *r)
 	*r = root;
 }
 
-int
+enum db
 state_root_peek(const char *path, struct root_state *r, char *err, size_t errsize)
 {
 	struct stat	 st;
 	sqlite3		*db;
-	int		 rv = 1;
+	enum db		 result = DB_OK;
 
 	memset(r, 0, sizeof(*r));
 	if (lstat(path, &st) == -1 && errno == ENOENT)
-		return (0);
+		return (DB_NONE);
 	if ((db = sql_open(path, SQL_READONLY, 1000, err, errsize)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	if (!root_old(db, r) && root_read(db, r) == -1) {
 		sql_reason(db, path, err, errsize);
-		rv = -1;
+		result = DB_FAILED;
 	}
 	sqlite3_close(db);
-	return (rv);
+	return (result);
 }
 
 /* In the transaction: what it is the counter's next number of. */
@@ -155,54 +155,55 @@ state_rooted(uint64_t counter)
 	HOOK("root.durable");
 }
 
-int
+enum db
 state_root_joined(enum root_joined joined)
 {
 	sqlite3_stmt	*st;
-	int		 rv;
+	enum db		 result;
 
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	st = state_query(Q_ROOT_JOINED);
-	if ((rv = state_end(st == NULL || sqlite3_bind_int(st, 1, joined) != SQLITE_OK || state_step(st) == -1)) == 0)
+	if ((result = state_end(st == NULL || sqlite3_bind_int(st, 1, joined) != SQLITE_OK || state_step(st) == -1)) == DB_OK)
 		root.joined = joined;
-	return (rv);
+	return (result);
 }
 
-int
+enum db
 state_root_declare(const uint8_t identity[16], uint64_t counter)
 {
 	sqlite3_stmt	*st;
-	int		 rv;
+	enum db		 result;
 
 	root.durable = 0;
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	st = state_query(Q_ROOT_DECLARED);
-	rv = state_end(st == NULL || sqlite3_bind_blob(st, 1, identity, sizeof(root.identity), SQLITE_STATIC) != SQLITE_OK ||
+	result = state_end(st == NULL || sqlite3_bind_blob(st, 1, identity, sizeof(root.identity), SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_int64(st, 2, (int64_t)counter) != SQLITE_OK || state_step(st) == -1);
-	if (rv == 0) {
+	if (result == DB_OK) {
 		memcpy(root.identity, identity, sizeof(root.identity));
 		root.joined = ROOT_DECLARED;
 	}
-	return (rv);
+	return (result);
 }
 
 /* Not durable by itself: a start that is repeated finds less to do. */
-int
+enum db
 state_root_started(void)
 {
 	sqlite3_stmt	*st;
-	int		 rv, failed;
+	enum db		 result;
+	int		 failed;
 
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
 	failed = (st = state_query(Q_ROOT_STARTED)) == NULL || sqlite3_bind_int64(st, 1, root.session) != SQLITE_OK ||
 	    state_step(st) == -1 || (st = state_query(Q_SPENT_DROP)) == NULL ||
 	    sqlite3_bind_int64(st, 1, (int64_t)root.durable) != SQLITE_OK || state_step(st) == -1;
-	if ((rv = state_end(failed)) == 0 && root.joined != ROOT_NEW)
+	if ((result = state_end(failed)) == DB_OK && root.joined != ROOT_NEW)
 		root.joined = ROOT_JOINED;
-	return (rv);
+	return (result);
 }
 
 /* --- links without rows --- */
@@ -217,7 +218,7 @@ root_spent(const char *link)
 	return (state_step(st));
 }
 
-int
+enum db
 state_spent(int (*cb)(void *, const char *), void *arg)
 {
 	sqlite3_stmt	*st;
@@ -225,16 +226,16 @@ state_spent(int (*cb)(void *, const char *), void *arg)
 	int		 rc = SQLITE_ERROR, stop = 0;
 
 	if ((st = state_query(Q_SPENT_LIST)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
 		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL)
 			stop = cb(arg, link);
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("spent");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }
 
 /* --- a row without its file --- */
@@ -243,17 +244,18 @@ state_spent(int (*cb)(void *, const char *), void *arg)
  * Its recipient has not got the message, and nobody else's case is changed by that: the row becomes one of table relay that is
  * wanted, with the Maildir as destination.  state/body.c has what follows.
  */
-int
+enum db
 state_pending_missing(int64_t id, const char *link, const char *status)
 {
 	struct relay_row	 row;
 	sqlite3_stmt		*st;
 	const char		*dest;
+	enum db			 result;
 	int			 failed, rc, found = 0;
 
 	memset(&row, 0, sizeof(row));
-	if (state_begin(STATE_DURABLE) != 0)
-		return (-1);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	failed = (st = state_query(Q_PENDING_ROW)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 2, link, -1, SQLITE_STATIC) != SQLITE_OK;
 	if (!failed && (rc = sqlite3_step(st)) == SQLITE_ROW) {
@@ -274,7 +276,8 @@ state_pending_missing(int64_t id, const char *link, const char *status)
 		failed = (st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
 		    sqlite3_bind_int64(st, 2, id) != SQLITE_OK || state_step(st) == -1;
 	HOOK("state.missing");
-	return (state_end(failed) != 0 ? -1 : found);
+	result = state_end(failed);
+	return (result == DB_OK && !found ? DB_NONE : result);
 }
 
 static int

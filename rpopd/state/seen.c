@@ -40,16 +40,8 @@ static struct odd *walk_find(const uint8_t *, size_t);
 static void	 walk_call(struct seen_row *, const struct odd *);
 static void	*doubled(void *, size_t, size_t);
 
-int
-state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg)
-{
-	static const struct state_place	 none;
-
-	return (seen_visit(mailbox, &none, &behind, cb, arg));
-}
-
 /* So many rows that none of the tables has more than STATE_PAGE of them. */
-int
+enum db
 state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
 	struct state_place	 end;
@@ -57,10 +49,10 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 
 	if ((st = state_query(Q_SEEN_END)) == NULL || state_bind_uid(st, mailbox, at->uid, at->uidlen) == -1 ||
 	    sqlite3_bind_int(st, 3, STATE_PAGE - 1) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if (sqlite3_step(st) != SQLITE_ROW) {
 		state_failed("seen");
-		return (-1);
+		return (DB_FAILED);
 	}
 	if ((end.uidlen = sqlite3_column_bytes(st, 0)) == 0 || end.uidlen > sizeof(end.uid))
 		end = behind;
@@ -68,9 +60,9 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 		memcpy(end.uid, sqlite3_column_blob(st, 0), end.uidlen);
 	sqlite3_reset(st);
 	if (seen_visit(mailbox, at, &end, cb, arg) == -1)
-		return (-1);
+		return (DB_FAILED);
 	*at = end;
-	return (end.uid[0] == behind.uid[0] ? 0 : STATE_MORE);
+	return (end.uid[0] == behind.uid[0] ? DB_OK : DB_MORE);
 }
 
 /*
@@ -127,42 +119,41 @@ seen_register(sqlite3 *db)
 	    NULL) == SQLITE_OK ? 0 : -1);
 }
 
-int64_t
-state_seen_count(int64_t mailbox, int64_t limit)
+enum db
+state_seen_count(int64_t mailbox, int64_t limit, int64_t *n)
 {
 	sqlite3_stmt	*st;
-	int64_t		 n;
 
 	if ((st = state_query(Q_SEEN_COUNT)) == NULL || sqlite3_bind_int64(st, 2, limit) != SQLITE_OK)
-		return (-1);
-	return (state_number(Q_SEEN_COUNT, mailbox, &n) == 1 ? n : -1);
+		return (DB_FAILED);
+	return (state_number(Q_SEEN_COUNT, mailbox, n));
 }
 
 /* Rows of deleted messages are many in a mailbox that is emptied at each poll, and need no proof. */
-int
+enum db
 state_seen_open(int64_t mailbox)
 {
 	int64_t	 any = 0;
 
-	return (state_number(Q_SEEN_OPEN, mailbox, &any) == 1 ? any != 0 : -1);
+	return (state_number(Q_SEEN_OPEN, mailbox, &any) != DB_OK ? DB_FAILED : any ? DB_OK : DB_NONE);
 }
 
-int
+enum db
 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *fingerprint)
 {
 	sqlite3_stmt	*st;
 	int		 rc, found;
 
 	if ((st = state_query(Q_PRINT_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
-		return (-1);
+		return (DB_FAILED);
 	rc = sqlite3_step(st);
 	if ((found = rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN))
 		memcpy(fingerprint, sqlite3_column_blob(st, 0), PROTO_DIGEST_LEN);
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? found : -1);
+	return (rc != SQLITE_ROW && rc != SQLITE_DONE ? DB_FAILED : found ? DB_OK : DB_NONE);
 }
 
-int
+enum db
 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
 {
 	sqlite3_stmt	*st;
@@ -170,30 +161,31 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_prin
 
 	memset(p, 0, sizeof(*p));
 	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
-		return (-1);
+		return (DB_FAILED);
 	if ((found = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 1) == PROTO_DIGEST_LEN)) {
 		p->size = sqlite3_column_int64(st, 0);
 		memcpy(p->digest, sqlite3_column_blob(st, 1), PROTO_DIGEST_LEN);
 	}
 	sqlite3_reset(st);
-	return (!found || state_fingerprint(mailbox, uid, uidlen, p->fingerprint) == -1 ? -1 : 0);
+	return (!found || state_fingerprint(mailbox, uid, uidlen, p->fingerprint) == DB_FAILED ? DB_FAILED : DB_OK);
 }
 
-int
-state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+enum db
+state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum seen_state *state)
 {
 	sqlite3_stmt	*st;
-	int		 rc, state = SEEN_NEVER;
+	int		 rc;
 
+	*state = SEEN_NEVER;
 	if ((st = state_query(Q_SEEN_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		state = sqlite3_column_int(st, 2);
+		*state = (enum seen_state)sqlite3_column_int(st, 2);
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? state : -1);
+	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? DB_OK : DB_FAILED);
 }
 
-int
+enum db
 state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
 {
 	sqlite3_stmt	*st;
@@ -201,10 +193,10 @@ state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
 
 	if ((st = state_query(Q_SEEN_COUNTS)) == NULL || state_bind_uid(st, mailbox, at->uid, at->uidlen) == -1 ||
 	    sqlite3_bind_int(st, 3, STATE_PAGE) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if (sqlite3_step(st) != SQLITE_ROW) {
 		state_failed("counts");
-		return (-1);
+		return (DB_FAILED);
 	}
 	c->undeleted += sqlite3_column_int64(st, 0);
 	c->kept += sqlite3_column_int64(st, 1);
@@ -215,7 +207,9 @@ state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
 		at->uidlen = len;
 	}
 	sqlite3_reset(st);
-	return (n == STATE_PAGE ? STATE_MORE : counts_odd(mailbox, c));
+	if (n == STATE_PAGE)
+		return (DB_MORE);
+	return (counts_odd(mailbox, c) == -1 ? DB_FAILED : DB_OK);
 }
 
 static int
@@ -235,10 +229,7 @@ counts_odd(int64_t mailbox, struct mailbox_counts *c)
 	c->aside = sqlite3_column_int64(st, 1);
 	c->refused = sqlite3_column_int64(st, 2);
 	sqlite3_reset(st);
-	if (state_number(Q_OVERSIZE_COUNT, mailbox, &n) == -1)
-		return (-1);
-	c->oversize = n;
-	if (state_number(Q_HELD_OF, mailbox, &n) == -1)
+	if (state_number(Q_HELD_OF, mailbox, &n) != DB_OK)
 		return (-1);
 	c->quarantined = n;
 	return (0);
@@ -350,7 +341,7 @@ doubled(void *p, size_t n, size_t size)
 	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
 }
 
-int
+enum db
 state_aside(int (*cb)(void *, const struct aside_row *), void *arg)
 {
 	struct aside_row	 row;
@@ -359,7 +350,7 @@ state_aside(int (*cb)(void *, const struct aside_row *), void *arg)
 	int			 rc = SQLITE_ERROR, stop = 0, len;
 
 	if ((st = state_query(Q_ASIDE_LIST)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		memset(&row, 0, sizeof(row));
 		row.mailbox = sqlite3_column_int64(st, 0);
@@ -375,7 +366,7 @@ state_aside(int (*cb)(void *, const struct aside_row *), void *arg)
 	sqlite3_reset(st);
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("suspect");
-		return (-1);
+		return (DB_FAILED);
 	}
-	return (0);
+	return (DB_OK);
 }

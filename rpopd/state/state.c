@@ -31,7 +31,7 @@ static int	 state_exists(const char *, char *, size_t);
 static int	 state_verify(int64_t *, char *, size_t);
 static int	 state_migrate(int64_t);
 static int	 state_prepare(void);
-static int	 session_reserve(void);
+static enum db	 session_reserve(void);
 
 static sqlite3		*db;
 static char		 name[PATH_MAX];
@@ -99,25 +99,25 @@ state_next_session(void)
 	if (db == NULL || dead)
 		return (0);
 	if (sessions_left == 0)
-		sessions_left = session_reserve() == 0 ? SESSION_RANGE : SESSION_UNRESERVED;
+		sessions_left = session_reserve() == DB_OK ? SESSION_RANGE : SESSION_UNRESERVED;
 	sessions_left--;
 	return (next_session++);
 }
 
-int
+enum db
 state_mark(uint8_t *key)
 {
 	sqlite3_stmt	*st;
-	int		 r = -1;
+	enum db		 result = DB_FAILED;
 
 	if ((st = state_query(Q_MARK_GET)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN) {
 		memcpy(key, sqlite3_column_blob(st, 0), PROTO_DIGEST_LEN);
-		r = 0;
+		result = DB_OK;
 	}
 	sqlite3_reset(st);
-	return (r);
+	return (result);
 }
 
 /*
@@ -234,22 +234,22 @@ state_changes(void)
 	return (sqlite3_changes(db));
 }
 
-int
+enum db
 state_begin(int durable)
 {
 	sqlite3_stmt	*st;
 
 	if ((st = state_query(Q_BEGIN)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	if (full != durable) {
 		if (sql_exec(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL") == -1)
 			return (state_failed("begin"));
 		full = durable;
 	}
-	return (state_step(st) == -1 ? state_failed("begin") : 0);
+	return (state_step(st) == -1 ? state_failed("begin") : DB_OK);
 }
 
-int
+enum db
 state_end(int failed)
 {
 	sqlite3_stmt	*st;
@@ -259,11 +259,11 @@ state_end(int failed)
 	complained = 0;
 	if (full)
 		root_counted();
-	return (0);
+	return (DB_OK);
 }
 
 /* The error is still the connection's last one. */
-int
+enum db
 state_failed(const char *doing)
 {
 	char	 err[1024];
@@ -281,7 +281,7 @@ state_failed(const char *doing)
 		log_warnx("%s (%s)%s", err, doing,
 		    dead ? "; nothing is retrieved until this is repaired and rpopd restarted" : "");
 	complained = rc;
-	return (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? 1 : -1);
+	return (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? DB_BUSY : DB_FAILED);
 }
 
 int
@@ -301,35 +301,35 @@ state_run(enum state_sql q, int64_t mailbox)
 	return ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ? -1 : state_step(st));
 }
 
-int
+enum db
 state_number(enum state_sql q, int64_t mailbox, int64_t *n)
 {
 	sqlite3_stmt	*st;
 	int		 rc;
 
 	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		*n = sqlite3_column_int64(st, 0);
 	else if (rc != SQLITE_DONE) {
 		state_failed("read");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW);
+	return (rc == SQLITE_ROW ? DB_OK : DB_NONE);
 }
 
 /* From next_session on; also before the numbers run out, back to 1. */
-static int
+static enum db
 session_reserve(void)
 {
 	sqlite3_stmt	*st;
-	int		 rv;
+	enum db		 result;
 
 	if (next_session == 0 || next_session > UINT32_MAX - 2 * SESSION_RANGE)
 		next_session = 1;
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
 	st = state_query(Q_SESSION_PUT);
 	return (state_end(st == NULL || sqlite3_bind_int64(st, 1, (int64_t)next_session + SESSION_RANGE) != SQLITE_OK ||
 	    state_step(st) == -1));

@@ -2,8 +2,15 @@
 /*
  * state.db: what is known of remote mailboxes and their messages.
  *
- * Calls that write return 0, 1: locked by somebody, nothing happened, try later, or -1: failed (logged), nothing happened.  After
- * corruption every call returns -1.
+ * What a function that returns enum db may return:
+ *
+ *	one that writes		DB_OK; DB_BUSY: nothing happened, try later; DB_FAILED: nothing happened
+ *	one that reads		DB_OK; DB_FAILED: the store cannot be read, or is locked
+ *	one that asks or finds	DB_OK: yes, or found; DB_NONE: no, or there is none; DB_FAILED
+ *	one in slices		DB_MORE too: the next call goes on
+ *
+ * An error is logged when it happens first.  After corruption every call returns DB_FAILED.  Callbacks return 0 to go on and must not call
+ * the store.
  */
 #ifndef STATE_H
 #define STATE_H
@@ -14,14 +21,14 @@
 #include <stdint.h>
 
 #include "common/ipc/proto_deliverer.h"
+#include "rpopd/db/db.h"
 
 struct config;
 struct record;
 struct relay_row;
 
-#define STATE_MORE	2	/* of a call that does a slice of its work: the next call goes on */
-#define STATE_SLICE	256	/* rows that one such call changes at most; it reads at most so many: */
-#define STATE_PAGE	2048
+#define STATE_SLICE	256	/* rows that a call which works in slices changes at most */
+#define STATE_PAGE	2048	/* and rows that it reads at most */
 
 #define STATE_KEY_MAX	(PROTO_UID_MAX + 10)	/* a unique-id, or "sha256:" hex ":" n for a message without one that is trusted */
 
@@ -135,20 +142,20 @@ struct root_state {			/* what state.db knows of the mail root that it belongs to
 	enum root_joined joined;
 };
 void	 state_root(struct root_state *);		/* of the open store */
-int	 state_root_peek(const char *path, struct root_state *, char *err, size_t errsize);	/* 1, 0: no such store, -1: a sentence */
-int	 state_root_joined(enum root_joined);		/* durable; 0, 1, -1; so the next two */
-int	 state_root_declare(const uint8_t identity[16], uint64_t counter);	/* counter: greater than this one, too */
-int	 state_root_started(void);			/* every row was replayed, every spent link removed durably */
+enum db	 state_root_peek(const char *path, struct root_state *, char *err, size_t errsize);	/* finds; a sentence where it failed */
+enum db	 state_root_joined(enum root_joined);		/* writes durably, as the next two do */
+enum db	 state_root_declare(const uint8_t identity[16], uint64_t counter);	/* counter: greater than this one, too */
+enum db	 state_root_started(void);			/* every row was replayed, every spent link removed durably */
 uint64_t state_counter(void);
 void	 state_rooted(uint64_t);			/* durable in the mail root; remembered with the next durable transaction */
 void	 state_on_count(void (*)(void));		/* called behind each durable transaction */
-int	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* every link to be removed; 0/-1 */
+enum db	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* reads: every link to be removed */
 /*
  * The file of a pending row exists nowhere: it becomes a wanted row of table relay, with this status, so that the message is retrieved
- * again for its recipient alone; a row of something that rpopd wrote itself goes.  By id, or by link if id is 0.  1, 0: no such row,
- * -1: failed or locked.
+ * again for its recipient alone; a row of something that rpopd wrote itself goes.  By id, or by link if id is 0.  DB_OK; DB_NONE: there
+ * is no such row; DB_BUSY, DB_FAILED.
  */
-int	 state_pending_missing(int64_t id, const char *link, const char *status);
+enum db	 state_pending_missing(int64_t id, const char *link, const char *status);
 
 /* --- state/commit.c --- */
 
@@ -156,76 +163,73 @@ int	 state_pending_missing(int64_t id, const char *link, const char *status);
  * One transaction (WAL, FULL): settled pending ranges dropped, then for each receipt its seen row, and its pending, relay, copy
  * and handled rows.  Fills what is out, and the range of pending ids (first..last, 0..0 if none).
  */
-int	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
-int	 state_mark(uint8_t *key);			/* of the trace mark, PROTO_DIGEST_LEN octets; 0 or -1 */
+enum db	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
+enum db	 state_mark(uint8_t *key);			/* reads the key of the trace mark, PROTO_DIGEST_LEN octets */
 int	 state_settle(int64_t first, int64_t last);	/* queue for the next commit; 0, or -1: no memory */
-int	 state_flush(void);				/* commit queued settles now */
-/* Every pending row in order, those that cannot be right left out: 1 then.  0, or -1: the store cannot be read. */
-int	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg);
-int64_t	 state_pending_count(void);
+enum db	 state_flush(void);				/* commit queued settles now */
+/* Reads every pending row in order.  *left_out: 1 if there were rows that cannot be right; those are not handed to cb. */
+enum db	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg, int *left_out);
 /* Rows that have done their work go, once a day: of what was handled after 14 days, of copies after 30. */
-int	 state_prune_old(int64_t now);
+enum db	 state_prune_old(int64_t now);
 
 /* --- state/clamp.c --- */
 
-int	 state_clamp(int64_t now);	/* times that lie further ahead than any delay become now: at the start, and once a day */
+enum db	 state_clamp(int64_t now);	/* times that lie further ahead than any delay become now: at the start, and once a day */
 
 /* --- state/seen.c --- */
 
-/*
- * Every unique-id of one mailbox that has a seen, a suspect or an oversize row, once, seen rows first and in order.  cb returns 0
- * to go on; it must not call the store.  Returns 0/-1.
- */
-int	 state_seen(int64_t mailbox, int (*cb)(void *, const struct seen_row *), void *arg);
 struct state_place {			/* where a slice has ended; all zero: at the beginning */
 	uint8_t		 uid[STATE_KEY_MAX];
 	size_t		 uidlen;
 };
-/* The next of them, in order but for rows without a seen row, which come behind the others of their slice.  0: these were the last. */
-int	 state_seen_slice(int64_t mailbox, struct state_place *, int (*cb)(void *, const struct seen_row *), void *arg);
-int64_t	 state_seen_count(int64_t mailbox, int64_t limit);	/* no row beyond limit is counted */
-int	 state_seen_open(int64_t mailbox);	/* 1: a row's message may still be on the server, 0: all were deleted, -1 */
+/*
+ * Every unique-id of one mailbox that has a seen, a suspect or an oversize row, once and in order, but those without a seen row come
+ * behind the others of their slice.  In slices; DB_OK: these were the last.
+ */
+enum db	 state_seen_slice(int64_t mailbox, struct state_place *, int (*cb)(void *, const struct seen_row *), void *arg);
+enum db	 state_seen_count(int64_t mailbox, int64_t limit, int64_t *n);	/* reads; no row beyond limit is counted */
+enum db	 state_seen_open(int64_t mailbox);	/* asks whether a row's message may still be on the server; DB_NONE: all were deleted */
 struct seen_print {
 	uint64_t	 size;
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* all zero: not known */
 };
-int	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* 0, or -1: no row, or error */
-int	 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *);	/* 1, 0: none, or -1 */
-int	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* enum seen_state, NEVER: no row; or -1 */
+enum db	 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *);	/* reads; DB_FAILED if there is no row, too */
+enum db	 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *);	/* finds */
+enum db	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum seen_state *);	/* reads; SEEN_NEVER: no row */
 struct aside_row {			/* a message set aside, still on the server */
 	int64_t		 mailbox, since;
 	uint8_t		 uid[STATE_KEY_MAX];
 	size_t		 uidlen;
 	char		 reason[PROTO_TEXT_SIZE];
 };
-int	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* every one; cb must not call the store; 0/-1 */
-struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, oversize, quarantined; };
-/* Adds what the next rows have; in slices: 0 when all are counted, STATE_MORE, or -1. */
-int	 state_counts(int64_t mailbox, struct state_place *, struct mailbox_counts *);
+enum db	 state_aside(int (*cb)(void *, const struct aside_row *), void *arg);	/* reads every one */
+struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, aside, refused, quarantined; };
+/* Adds what the next rows have; in slices; DB_OK: all are counted. */
+enum db	 state_counts(int64_t mailbox, struct state_place *, struct mailbox_counts *);
 
 /* --- state/told.c --- */
 
-int	 state_told(const char *address, const char *about, int64_t *at);	/* 1: epoch in *at, 0: never, or long ago, -1 */
+enum db	 state_told(const char *address, const char *about, int64_t *at);	/* finds the epoch; DB_NONE: never, or long ago */
 /*
  * A notice was written about it, which tells of held deliveries in quarantine.  If row has a next hop, it is added, durably, and gets its
  * id; else id is 0.
  */
-int	 state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row);
-int	 state_held(int64_t *fresh);		/* went into quarantine since the postmaster was told; 0/-1 */
+enum db	 state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row);
+enum db	 state_held(int64_t *fresh);		/* reads how many went into quarantine since the postmaster was told */
 struct held_row {			/* what is in quarantine for one next hop, but for messages of ours */
 	uint32_t	 nexthop;
 	int64_t		 count, all;	/* of this one; of all */
 	const char	*status;	/* of the last; valid during the call */
 };
-int	 state_held_each(int (*cb)(void *, const struct held_row *), void *arg);	/* cb must not call the store; 0/-1 */
+enum db	 state_held_each(int (*cb)(void *, const struct held_row *), void *arg);	/* reads */
 struct held_mailbox {			/* what came by one record, likewise */
 	int64_t		 mailbox, count, arrived;	/* arrived: the last */
 	const char	*status;	/* likewise */
 };
-int	 state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg);	/* likewise */
+enum db	 state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg);	/* reads */
 struct state_sums { uint32_t suspects, aside, oversize; };	/* of all mailboxes */
-int	 state_sums(struct state_sums *);	/* 0/-1 */
+enum db	 state_sums(struct state_sums *);	/* reads */
 
 /* --- state/explain.c --- */
 
@@ -238,7 +242,7 @@ struct explanation {			/* of one message */
 	int64_t		 handled;	/* epoch, if note is not NULL */
 	char		*sender, *note, *results;
 };
-int	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);	/* 1, 0: not known, -1 */
+enum db	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);	/* finds */
 void	 explanation_free(struct explanation *);
 
 /* --- state/change.c --- */
@@ -257,7 +261,7 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 		CHANGE_PRINT,		/* to: its fingerprint */
 		CHANGE_OVERSIZE,	/* oversize and size: a new row, or another state */
 		CHANGE_REFUSED,		/* RETR was: one more failure, with its reason */
-		CHANGE_DOUBT,		/* known by digest only from now on, as by state_unprove() */
+		CHANGE_DOUBT,		/* known by digest only from now on, as by state_unprove_slice() */
 		CHANGE_LISTED,		/* no uid: the mailbox has had a complete listing */
 		CHANGE_EMPTY,		/* no uid: likewise, without a message, and a former mailbox is still to be compared */
 		CHANGE_PROVEN		/* no uid: the session is over and was in step */
@@ -270,29 +274,25 @@ struct listing_change {			/* what a listing or a finished session taught; one tr
 	const char	*reason;	/* REFUSED; the caller's */
 };
 /* Changes to rows that do not exist are no error.  Without an fsync if all of them are LISTED, PROVEN or PRINT. */
-int	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
+enum db	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
 /*
- * The same in slices, from *done on, which moves: 0 when all are recorded, and durable.  What a crash leaves behind is a beginning of
+ * The same in slices, from *done on, which moves; DB_OK: all are recorded, and durable.  What a crash leaves behind is a beginning of
  * the list, so the order of the list must make every beginning of it right.
  */
-int	 state_change_slice(int64_t mailbox, const struct listing_change *, size_t n, int64_t now, size_t *done);
+enum db	 state_change_slice(int64_t mailbox, const struct listing_change *, size_t n, int64_t now, size_t *done);
 /*
  * The session is over and was not in step, or nobody knows: what it committed under unique-ids is known by digest only from now
- * on, so that it is retrieved again and compared.  *n is how many rows that were.
- */
-int	 state_unprove(int64_t mailbox, uint32_t *n);
-/*
- * The same in slices; the mailbox is unproven until the last one is durable, so that whoever comes behind a crash goes on.  Nothing else
- * may be committed for the mailbox meanwhile.
+ * on, so that it is retrieved again and compared.  In slices; the mailbox is unproven until the last one is durable, so that whoever comes
+ * behind a crash goes on.  Nothing else may be committed for the mailbox meanwhile.
  */
 struct unprove {			/* all zero: at the beginning */
 	struct state_place at;
 	uint32_t	 n;		/* rows so far */
 };
-int	 state_unprove_slice(int64_t mailbox, struct unprove *);
-/* A message (size: as listed, 0: not known) in flight when the deliverer died, or when its session failed: counted.  Returns how many times, or -1. */
-int	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
-int	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason);
+enum db	 state_unprove_slice(int64_t mailbox, struct unprove *);
+/* Counts a message (size: as listed, 0: not known) that was in flight when the deliverer died, or when its session failed: how many times by now. */
+enum db	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *deaths);
+enum db	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *failures);
 
 /* --- state/key.c --- */
 
@@ -307,27 +307,27 @@ int	 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LE
 
 /* --- state/mailbox.c --- */
 
-/* The id of a remote mailbox: per account, record name, host:port and login; allocated on first use. -1 on error. */
-int64_t	 state_mailbox(const struct record *);
-int	 state_listed(int64_t mailbox);		/* 1: has had a complete listing, 0: not, -1: error */
-int	 state_record_get(int64_t mailbox, struct record_state *);
-int	 state_record_put(int64_t mailbox, const struct record_state *);
-int	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);	/* 0 where its fields are others now */
+/* The id of a remote mailbox: per account, record name, host:port and login; allocated on first use, which writes. */
+enum db	 state_mailbox(const struct record *, int64_t *id);
+enum db	 state_listed(int64_t mailbox);		/* asks whether it has had a complete listing */
+enum db	 state_record_get(int64_t mailbox, struct record_state *);	/* reads; all zero: it was never polled */
+enum db	 state_record_put(int64_t mailbox, const struct record_state *);
+enum db	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);	/* 0 where its fields are others now */
 const char	*state_unfound_key(const struct record *, char *, size_t);	/* what is looked for, in UNFOUND_KEY_SIZE octets */
-int	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* durable; 0, 1 locked, -1 */
+enum db	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* writes durably */
 /*
  * After a good load, and once a day: mailboxes that no record names are marked with the time, and dropped when state_keep() seconds
- * are over and no session runs on them.  0; STATE_MORE: state_prune_slice(), until it returns something else; 1 locked, -1.
+ * are over and no session runs on them.  DB_MORE: state_prune_slice() goes on, until it returns something else.
  */
-int	 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning);
-int	 state_prune_slice(void);
+enum db	 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning);
+enum db	 state_prune_slice(void);
 void	 state_keep_set(int64_t seconds);	/* how long state is kept of which nothing says that it is needed; 0 at the start */
 int64_t	 state_keep(void);
 
 enum renumber { RENUMBER_NOT, RENUMBER_ASKED, RENUMBER_RETRIEVE, RENUMBER_SEEN };	/* paused; and the administrator's answers */
-int	 state_renumber_get(int64_t mailbox);	/* enum renumber, or -1 */
-int64_t	 state_renumber_since(int64_t mailbox);	/* epoch of the pause, 0: none, or -1 */
-int	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint32_t unknown, int64_t now);
+enum db	 state_renumber_get(int64_t mailbox, enum renumber *);	/* reads */
+enum db	 state_renumber_since(int64_t mailbox, int64_t *since);	/* reads the epoch of the pause, 0: none */
+enum db	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint32_t unknown, int64_t now);
 
 /* --- state/token.c --- */
 
@@ -339,11 +339,11 @@ struct token_row {			/* what has come of a refresh token */
 	int64_t		 ends, said;	/* when the provider will take it no more, and when it said so last; 0: never */
 	int		 warned;	/* the owner knows it */
 };
-int	 state_token_get(const uint8_t *origin, struct token_row *);
-int	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* 0, 1 locked, -1; so the next */
-int	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);
-int	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);	/* seconds of the epoch */
-int	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
+enum db	 state_token_get(const uint8_t *origin, struct token_row *);	/* finds */
+enum db	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* writes durably, as the next one does */
+enum db	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);
+enum db	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);	/* seconds of the epoch */
+enum db	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
 
 /* --- state/relay.c, hop.c, body.c: recipients at next hops --- */
 
@@ -402,53 +402,52 @@ struct relay_change {			/* what became of a row; one transaction for many */
 	int64_t		 pending;	/* MOVE: id of the pending row */
 };
 
-/* Every row by id, of all messages or of one; cb returns 0 to go on, and must not call the store. */
-int	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);
-int	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
+/* Reads every row by id, of all messages or of one. */
+enum db	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg);
+enum db	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
 	    void *arg);
-int	 state_relay_get(int64_t id, struct relay_row *);	/* 1, 0: no such row, -1 */
-int64_t	 state_relay_count(void);	/* of all states */
-int	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* of every row whose file may be there; as above */
+enum db	 state_relay_get(int64_t id, struct relay_row *);	/* finds */
+enum db	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* reads the link of every row whose file may be there */
 /*
- * Durable, but for AGAIN.  0, 1: locked, -1; nothing happened unless 0.  Changes to rows that do not exist are no error.  A row
+ * Writes, durably unless every change is AGAIN.  Changes to rows that do not exist are no error.  A row
  * that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
  */
-int	 state_relay_change(struct relay_change *, size_t n);
+enum db	 state_relay_change(struct relay_change *, size_t n);
 /*
  * A report was made about these rows of one message: they go, and one for the report comes in their place (nexthop > 0), or a
  * pending row (nexthop 0, dest is a Maildir); the new row's id is in *made.  Reports are never reported: notify is NEVER, sender
- * is null; and no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  0,
- * 1: locked, -1; or 2: no such rows, the report is to be removed.
+ * is null; and no message on a server waits for them: uidlen is 0.  That the sender was told about it is committed with them.  DB_OK;
+ * DB_NONE: there are no such rows, and the report is to be removed; DB_BUSY, DB_FAILED.
  */
 struct relay_report {
 	const char	*link, *dest;
 	const char	*sender, *about;	/* whom it is for, in the end; for table told */
 	uint32_t	 nexthop;
 };
-int	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *, int64_t *made);
+enum db	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *, int64_t *made);
 
 /* state/hop.c */
 
 /*
  * The rows of a store that was loaded get ids that no other next hop ever had or will have, and everything in the config that names
- * one, too.  Next hops that are in it no longer are remembered as gone.  0, 1: locked, -1.
+ * one, too.  Next hops that are in it no longer are remembered as gone.  Writes if anything has changed.
  */
-int	 state_hops(struct config *, int64_t now);
-int	 state_hop_name(uint32_t id, char *name, size_t size);	/* 1, 0: never heard of, -1 */
-/* Next hops of this name that are gone; ids into list, at most n of them.  How many, or -1. */
-ssize_t	 state_hops_gone(const char *name, uint32_t *list, size_t n);
+enum db	 state_hops(struct config *, int64_t now);
+enum db	 state_hop_name(uint32_t id, char *name, size_t size);	/* finds */
+/* Reads which next hops of this name are gone: at most max ids into list, *n of them. */
+enum db	 state_hops_gone(const char *name, uint32_t *list, size_t max, size_t *n);
 
 /* state/body.c */
 
-/* Rows that are wanted, and whose server has the message no longer; some of them if they are many. */
-int	 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg);
-/* They are handed on now: nothing is sent unless this is written.  Without an fsync.  0, 1: locked, -1. */
-int	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
+/* Reads rows that are wanted, and whose server has the message no longer; some of them if they are many. */
+enum db	 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg);
+/* They are handed on now: nothing is sent unless this is written.  Writes without an fsync. */
+enum db	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
 /*
  * A durable write, to know that there can be one.  The first of a life also counts what was on its way when the last one ended: in
  * doubt, once.
  */
-int	 state_relay_prove(int first, int64_t now);
+enum db	 state_relay_prove(int first, int64_t now);
 
 /* state/rcpt.c: the row that a recipient of a committed message got, but for its id.  0, or -1: it is not one for table relay. */
 int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
@@ -470,13 +469,13 @@ struct former_message {			/* of a former mailbox; uid is valid during the call *
 
 /* --- state/former.c --- */
 
-/* Those that no record names, the last ones first, without one id; cb returns 0 to go on and must not call the store.  0/-1. */
-int	 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg);
-int	 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg);
+/* Reads those that no record names, the last ones first, but for one id. */
+enum db	 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg);
+enum db	 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg);	/* reads */
 /* The former mailbox becomes that of the record, in place of mailbox.  doubt: what it knows is only to be compared with. */
-int	 state_former_adopt(const struct former *, int64_t mailbox, const struct record *, int doubt, const char *origin,
+enum db	 state_former_adopt(const struct former *, int64_t mailbox, const struct record *, int doubt, const char *origin,
 	    int64_t now);
-int	 state_origin(int64_t mailbox, char *text, size_t size);	/* where its state comes from; empty: it is its own.  0/-1 */
+enum db	 state_origin(int64_t mailbox, char *text, size_t size);	/* reads where its state comes from; empty: it is its own */
 
 struct forgotten {
 	int64_t	 messages;		/* known, and not known to be gone from the server */
@@ -484,6 +483,6 @@ struct forgotten {
 	int	 mailboxes;		/* 0: there is no such record */
 };
 /* Everything of a record is to come once more, copies too; its former mailboxes likewise. */
-int	 state_forget(const char *account, const char *record, int64_t now, struct forgotten *);
+enum db	 state_forget(const char *account, const char *record, int64_t now, struct forgotten *);
 
 #endif

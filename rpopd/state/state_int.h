@@ -20,8 +20,8 @@ enum state_sql {
 	Q_SEEN_OPEN, Q_SEEN_SIZE, Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS, Q_SEEN_PURGE, Q_SEEN_NEXT, Q_SEEN_ROW,
 	Q_PRINT_GET, Q_PRINT_PUT, Q_PRINT_FORGET, Q_PRINT_KEY, Q_PRINT_PURGE,
 	Q_UNPROVEN_GET, Q_UNPROVEN_PUT, Q_UNPROVEN_DROP, Q_UNPROVEN_ROWS,
-	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_COUNT, Q_PENDING_ROW, Q_PENDING_OF, Q_RELAY_MISSED, Q_SEEN_MISSED,
-	Q_RELAY_INSERT, Q_RELAY_LIST, Q_RELAY_GET, Q_RELAY_OF, Q_RELAY_COUNT, Q_RELAY_OPEN, Q_RELAY_DROP, Q_RELAY_AGAIN,
+	Q_PENDING_INSERT, Q_PENDING_DROP, Q_PENDING_LIST, Q_PENDING_ROW, Q_PENDING_OF, Q_RELAY_MISSED, Q_SEEN_MISSED,
+	Q_RELAY_INSERT, Q_RELAY_LIST, Q_RELAY_GET, Q_RELAY_OF, Q_RELAY_OPEN, Q_RELAY_DROP, Q_RELAY_AGAIN,
 	Q_RELAY_STATE, Q_RELAY_RELEASE, Q_RELAY_KEY, Q_RELAY_COUNTED, Q_RELAY_LINKS,
 	Q_RELAY_BODY, Q_RELAY_AFTER, Q_SEEN_WANT, Q_RELAY_WANTED, Q_RELAY_ATTACH, Q_RELAY_ORPHANS,
 	Q_RELAY_REHOP, Q_HOP_LIST, Q_HOP_NAME, Q_HOP_ADD, Q_HOP_PUT, Q_HOP_GONE,
@@ -33,7 +33,7 @@ enum state_sql {
 	Q_ODD_ANY, Q_ODD_LIST, Q_ODD_GET,
 	Q_SUSPECT_ADD, Q_FAILURE_ADD, Q_REFUSAL_ADD, Q_SUSPECT_CLEAR, Q_SUSPECT_GONE, Q_SUSPECT_BACK, Q_SUSPECT_COUNTS, Q_SUSPECT_PURGE,
 	Q_SUSPECT_NEXT,
-	Q_OVERSIZE_GET, Q_OVERSIZE_PUT, Q_OVERSIZE_CLEAR, Q_OVERSIZE_GONE, Q_OVERSIZE_BACK, Q_OVERSIZE_COUNT, Q_OVERSIZE_PURGE,
+	Q_OVERSIZE_GET, Q_OVERSIZE_PUT, Q_OVERSIZE_CLEAR, Q_OVERSIZE_GONE, Q_OVERSIZE_BACK, Q_OVERSIZE_PURGE,
 	Q_MAILBOX_GET, Q_MAILBOX_ADD, Q_MAILBOX_LIST, Q_MAILBOX_DROP, Q_MAILBOX_LISTED, Q_MAILBOX_LIST_IT,
 	Q_MAILBOX_EMPTY, Q_SEEN_ABSENT, Q_SUSPECT_ABSENT, Q_OVERSIZE_ABSENT,
 	Q_MAILBOX_BACK, Q_MAILBOX_REMOVED, Q_MAILBOX_ORIGIN, Q_MAILBOX_FORGET,
@@ -55,12 +55,12 @@ enum { STATE_DURABLE = 1, STATE_LAZY = 0 };
 sqlite3_stmt	*state_query(enum state_sql);		/* reset; NULL: the store is not open, or dead */
 int	 state_step(sqlite3_stmt *);			/* SQLITE_DONE wanted; 0 or -1, the statement is reset */
 int	 state_changes(void);
-int	 state_begin(int durable);			/* 0, 1 locked, -1 */
-int	 state_end(int failed);				/* commit, or roll back; 0, 1, -1 */
-int	 state_failed(const char *doing);		/* logs, rolls back; 1 locked, -1 */
+enum db	 state_begin(int durable);			/* DB_OK, DB_BUSY or DB_FAILED */
+enum db	 state_end(int failed);				/* commits, or rolls back; the same */
+enum db	 state_failed(const char *doing);		/* logs the connection's last error, rolls back; DB_BUSY or DB_FAILED */
 int	 state_bind_uid(sqlite3_stmt *, int64_t mailbox, const uint8_t *uid, size_t uidlen);	/* ?1 and ?2 */
 int	 state_run(enum state_sql, int64_t mailbox);	/* ?1 only; 0 or -1 */
-int	 state_number(enum state_sql, int64_t mailbox, int64_t *);	/* ?1 only; 1 first column of the row, 0 none, -1 failed */
+enum db	 state_number(enum state_sql, int64_t mailbox, int64_t *);	/* ?1 only; the row's first column; DB_OK, DB_NONE, DB_FAILED */
 
 int	 seen_register(sqlite3 *);			/* state/seen.c */
 /* state/doubt.c, in a transaction: as CHANGE_DOUBT; and everything that is known of a message by its key gets another one */
@@ -84,7 +84,7 @@ int	 held_add(void);
 int	 relay_insert(const struct relay_row *, int64_t *id);	/* state/relay.c; likewise */
 int	 relay_attach(struct receipt *);		/* state/body.c; likewise */
 int	 relay_bind_digest(sqlite3_stmt *, int, const struct relay_row *);	/* state/relay.c */
-int	 relay_rows(sqlite3_stmt *, int (*cb)(void *, const struct relay_row *), void *);	/* state/relay.c: of a SELECT */
+enum db	 relay_rows(sqlite3_stmt *, int (*cb)(void *, const struct relay_row *), void *);	/* state/relay.c: of a SELECT */
 int	 relay_note(const struct relay_row *, const char *word, const char *dest, const char *status);	/* for rpopctl explain */
 int	 relay_final(const struct relay_row *, int *last);	/* a row became final, or nothing is missing any more */
 

@@ -10,11 +10,11 @@
 #include "common/compat.h"
 #include "state_int.h"
 
-static int	 token_write(enum state_sql, const uint8_t *, const void *, size_t, const void *, size_t);
+static enum db	 token_write(enum state_sql, const uint8_t *, const void *, size_t, const void *, size_t);
 static int	 token_cmp(const void *, const void *);
 
-/* 1, 0: no such row, -1.  The caller wipes it. */
-int
+/* The caller wipes the row. */
+enum db
 state_token_get(const uint8_t *origin, struct token_row *row)
 {
 	sqlite3_stmt	*st;
@@ -25,7 +25,7 @@ state_token_get(const uint8_t *origin, struct token_row *row)
 	memset(row, 0, sizeof(*row));
 	if ((st = state_query(Q_TOKEN_GET)) == NULL ||
 	    sqlite3_bind_blob(st, 1, origin, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((p = sqlite3_column_blob(st, 0)) != NULL && (len = sqlite3_column_bytes(st, 0)) <= PROTO_TOKEN_MAX) {
 			memcpy(row->refresh, p, (size_t)len);
@@ -41,56 +41,56 @@ state_token_get(const uint8_t *origin, struct token_row *row)
 		row->warned = sqlite3_column_int(st, 5) != 0;
 	} else if (rc != SQLITE_DONE) {
 		state_failed("token");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW);
+	return (rc == SQLITE_ROW ? DB_OK : DB_NONE);
 }
 
 /* Durable: the provider may have ended the token before. */
-int
+enum db
 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t len)
 {
 	return (token_write(Q_TOKEN_ROTATE, origin, refresh, len, "", 0));
 }
 
-int
+enum db
 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text)
 {
 	return (token_write(Q_TOKEN_SUSPEND, origin, cause, PROTO_DIGEST_LEN, text, strlen(text)));
 }
 
 /* Not durable: it is said again with the next access token. */
-int
+enum db
 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned)
 {
 	sqlite3_stmt	*st;
-	int		 rv;
+	enum db		 result;
 
-	if ((rv = state_begin(STATE_LAZY)) != 0)
-		return (rv);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
 	return (state_end((st = state_query(Q_TOKEN_END)) == NULL ||
 	    sqlite3_bind_blob(st, 1, origin, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_int64(st, 2, ends) != SQLITE_OK || sqlite3_bind_int64(st, 3, said) != SQLITE_OK ||
 	    sqlite3_bind_int(st, 4, warned) != SQLITE_OK || state_step(st) == -1));
 }
 
-static int
+static enum db
 token_write(enum state_sql q, const uint8_t *origin, const void *blob, size_t len, const void *text, size_t textlen)
 {
 	sqlite3_stmt	*st;
-	int		 rv;
+	enum db		 result;
 
-	if ((rv = state_begin(STATE_DURABLE)) != 0)
-		return (rv);
-	rv = state_end((st = state_query(q)) == NULL ||
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
+	result = state_end((st = state_query(q)) == NULL ||
 	    sqlite3_bind_blob(st, 1, origin, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_blob(st, 2, blob, (int)len, SQLITE_STATIC) != SQLITE_OK ||
 	    (q == Q_TOKEN_SUSPEND && sqlite3_bind_text(st, 4, text, (int)textlen, SQLITE_STATIC) != SQLITE_OK) ||
 	    sqlite3_bind_int64(st, 3, time(NULL)) != SQLITE_OK || state_step(st) == -1);
 	if (st != NULL)
 		sqlite3_clear_bindings(st);
-	return (rv);
+	return (result);
 }
 
 static int
@@ -100,19 +100,20 @@ token_cmp(const void *a, const void *b)
 }
 
 /* Forget all whose origin is not among these n digests, which are sorted on the way. */
-int
+enum db
 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n)
 {
 	sqlite3_stmt	*st;
 	uint8_t		(*drop)[PROTO_DIGEST_LEN] = NULL, (*p)[PROTO_DIGEST_LEN];
 	const void	*origin;
+	enum db		 result;
 	size_t		 i, ndrop = 0;
-	int		 rv, rc = SQLITE_ERROR, failed = 0;
+	int		 rc = SQLITE_ERROR, failed = 0;
 
 	if (n > 1)
 		qsort(keep, n, sizeof(*keep), token_cmp);
 	if ((st = state_query(Q_TOKEN_LIST)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!failed && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((origin = sqlite3_column_blob(st, 0)) == NULL ||
 		    (n > 0 && bsearch(origin, keep, n, sizeof(*keep), token_cmp) != NULL))
@@ -126,15 +127,15 @@ state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n)
 	}
 	sqlite3_reset(st);
 	if (failed || rc != SQLITE_DONE)
-		rv = -1;
+		result = DB_FAILED;
 	else if (ndrop == 0)
-		rv = 0;
-	else if ((rv = state_begin(STATE_LAZY)) == 0) {
+		result = DB_OK;
+	else if ((result = state_begin(STATE_LAZY)) == DB_OK) {
 		for (i = 0; i < ndrop && !failed; i++)
 			failed = (st = state_query(Q_TOKEN_DROP)) == NULL ||
 			    sqlite3_bind_blob(st, 1, drop[i], PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1;
-		rv = state_end(failed);
+		result = state_end(failed);
 	}
 	free(drop);
-	return (rv);
+	return (result);
 }

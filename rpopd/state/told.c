@@ -10,18 +10,18 @@
 
 static int	 told_bind(enum state_sql, const char *, const char *, sqlite3_stmt **);
 
-int
+enum db
 state_told(const char *address, const char *about, int64_t *at)
 {
 	sqlite3_stmt	*st;
 	int		 rc;
 
 	if (told_bind(Q_TOLD_GET, address, about, &st) == -1)
-		return (-1);
+		return (DB_FAILED);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
 		*at = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
-	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
+	return (rc == SQLITE_ROW ? DB_OK : rc == SQLITE_DONE ? DB_NONE : DB_FAILED);
 }
 
 /* In a transaction. */
@@ -42,21 +42,22 @@ told_bind(enum state_sql q, const char *address, const char *about, sqlite3_stmt
 }
 
 /* What lies in a Maildir already need not wait for the disk: in doubt it is written again. */
-int
+enum db
 state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row)
 {
-	int	 rv, failed;
+	enum db	 result;
+	int	 failed;
 
 	row->id = 0;
-	if ((rv = state_begin(row->nexthop != 0 ? STATE_DURABLE : STATE_LAZY)) != 0)
-		return (rv);
+	if ((result = state_begin(row->nexthop != 0 ? STATE_DURABLE : STATE_LAZY)) != DB_OK)
+		return (result);
 	failed = told_put(address, about, time(NULL)) == -1 || (held > 0 && state_run(Q_HELD_ADD, -held) == -1) ||
 	    (row->nexthop != 0 && relay_insert(row, &row->id) == -1);
 	HOOK("notice.open");
-	if ((rv = state_end(failed)) != 0)
+	if ((result = state_end(failed)) != DB_OK)
 		row->id = 0;
 	HOOK("notice.done");
-	return (rv);
+	return (result);
 }
 
 /* In a transaction: one more in quarantine. */
@@ -66,14 +67,14 @@ held_add(void)
 	return (state_run(Q_HELD_ADD, 1));
 }
 
-int
+enum db
 state_held(int64_t *fresh)
 {
 	*fresh = 0;
-	return (state_number(Q_HELD_GET, 0, fresh) == -1 ? -1 : 0);
+	return (state_number(Q_HELD_GET, 0, fresh) == DB_FAILED ? DB_FAILED : DB_OK);
 }
 
-int
+enum db
 state_held_each(int (*cb)(void *, const struct held_row *), void *arg)
 {
 	struct held_row	 row;
@@ -82,7 +83,7 @@ state_held_each(int (*cb)(void *, const struct held_row *), void *arg)
 	int		 rc = SQLITE_ERROR, stop = 0;
 
 	if ((st = state_query(Q_HELD_LIST)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		row.nexthop = sqlite3_column_int64(st, 0);
 		row.count = sqlite3_column_int64(st, 1);
@@ -93,13 +94,13 @@ state_held_each(int (*cb)(void *, const struct held_row *), void *arg)
 	}
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("relay");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg)
 {
 	struct held_mailbox	 row;
@@ -108,7 +109,7 @@ state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg)
 	int			 rc = SQLITE_ERROR, stop = 0;
 
 	if ((st = state_query(Q_HELD_MAILBOXES)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		row.mailbox = sqlite3_column_int64(st, 0);
 		row.count = sqlite3_column_int64(st, 1);
@@ -119,27 +120,27 @@ state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg)
 	}
 	if (!stop && rc != SQLITE_DONE) {
 		state_failed("relay");
-		return (-1);
+		return (DB_FAILED);
 	}
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_sums(struct state_sums *s)
 {
 	sqlite3_stmt	*st;
 
 	memset(s, 0, sizeof(*s));
 	if ((st = state_query(Q_ODD_SUMS)) == NULL)
-		return (-1);
+		return (DB_FAILED);
 	if (sqlite3_step(st) != SQLITE_ROW) {
 		state_failed("suspect");
-		return (-1);
+		return (DB_FAILED);
 	}
 	s->suspects = sqlite3_column_int64(st, 0);
 	s->aside = sqlite3_column_int64(st, 1);
 	s->oversize = sqlite3_column_int64(st, 2);
 	sqlite3_reset(st);
-	return (0);
+	return (DB_OK);
 }

@@ -28,11 +28,11 @@ token_end_said(struct grant *g, uint32_t lifetime)
 	int64_t			 now = time(NULL), ends = now + lifetime;
 	int			 near;
 
-	if (state_token_get(g->key, &row) == -1)
+	if (state_token_get(g->key, &row) == DB_FAILED)
 		return;
 	if (row.ends == 0 || now < row.said || now - row.said >= JUDGE) {
 		near = lifetime < WARNING && end_stays(&row, ends, now);
-		if (state_token_end(g->key, ends, now, near) == 0 && near && !row.warned)
+		if (state_token_end(g->key, ends, now, near) == DB_OK && near && !row.warned)
 			end_warn(g, ends);
 	}
 	explicit_bzero(&row, sizeof(row));

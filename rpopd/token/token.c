@@ -81,7 +81,7 @@ token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 
 	if (config_grant(options.store, s->task->rec, &secret, err, errsize) == -1)
 		return (-1);
-	if (state_token_get(secret.origin, &row) == -1) {
+	if (state_token_get(secret.origin, &row) == DB_FAILED) {
 		*why = WHY_LOCAL_TEMP;
 		snprintf(err, errsize, "state.db cannot be read");
 	} else if (token_suspended(&secret, &row, err, errsize))
@@ -229,7 +229,7 @@ token_store(struct grant *g)
 {
 	if (g->rotated == NULL)
 		return (0);
-	if (state_token_rotate(g->key, g->rotated, g->rotated_len) != 0)
+	if (state_token_rotate(g->key, g->rotated, g->rotated_len) != DB_OK)
 		return (-1);
 	freezero(g->rotated, g->rotated_len);
 	g->rotated = NULL;
@@ -275,7 +275,7 @@ token_failed(struct grant *g, enum fail_why why, const char *reason)
 	if (why == WHY_TOKEN_PERM) {
 		snprintf(text, sizeof(text), "%.160s: %s", reason, token_remedy(reason));
 		reason = text;
-		if (state_token_suspend(g->key, g->cause, text) != 0)
+		if (state_token_suspend(g->key, g->cause, text) != DB_OK)
 			log_warnx("state.db: a grant that was refused cannot be noted; it will be asked for again");
 		token_drop(g);
 	}
@@ -415,7 +415,7 @@ token_reload(void)
 	uint8_t		 key[PROTO_DIGEST_LEN];
 	size_t		 i;
 
-	if (config_origins(options.store, token_keep, &k) == -1 || state_token_prune(k.keys, k.n) != 0)
+	if (config_origins(options.store, token_keep, &k) == -1 || state_token_prune(k.keys, k.n) != DB_OK)
 		log_debug("refresh tokens of removed records stay until the next load");
 	for (i = 0; i < config_running->nrecords; i++) {
 		if (config_running->records[i].token_command[0] == '\0')

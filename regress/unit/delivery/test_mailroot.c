@@ -36,10 +36,10 @@ struct options		 options;
 
 /* What mailroot.c wants of others; nothing of it is called here. */
 void state_root(struct root_state *r) { memset(r, 0, sizeof(*r)); }
-int state_root_peek(const char *p, struct root_state *r, char *e, size_t n) { (void)p; (void)e; (void)n; state_root(r); return (0); }
-int state_root_joined(enum root_joined j) { (void)j; return (-1); }
-int state_root_declare(const uint8_t i[16], uint64_t c) { (void)i; (void)c; return (-1); }
-int state_root_started(void) { return (-1); }
+enum db state_root_peek(const char *p, struct root_state *r, char *e, size_t n) { (void)p; (void)e; (void)n; state_root(r); return (0); }
+enum db state_root_joined(enum root_joined j) { (void)j; return (-1); }
+enum db state_root_declare(const uint8_t i[16], uint64_t c) { (void)i; (void)c; return (-1); }
+enum db state_root_started(void) { return (-1); }
 uint64_t state_counter(void) { return (0); }
 void state_on_count(void (*fn)(void)) { (void)fn; }
 int link_send(struct link *l, uint32_t t, int fd, const void *p, size_t n) { (void)l; (void)t; (void)fd; (void)p; (void)n; return (-1); }

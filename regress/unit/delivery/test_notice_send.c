@@ -38,7 +38,8 @@ static struct config	 config;
 static struct child	 child;
 static struct imsgbuf	 peer;
 static int64_t		 now = 5, told_at;
-static int		 was_told, store;	/* answers of state_told(), state_noticed() */
+static int		 was_told;
+static enum db		 store;			/* answer of state_noticed() */
 static char		 last[1100], about[600], removed[PROTO_LINK_SIZE];
 static struct relay_row	 added;
 static int64_t		 held;
@@ -57,20 +58,20 @@ child_current(enum role role)
 	return (child.ready ? &child : NULL);
 }
 
-int
+enum db
 state_told(const char *address, const char *what, int64_t *at)
 {
 	snprintf(about, sizeof(about), "%.100s %.400s", address, what);
 	*at = told_at;
-	return (was_told);
+	return (was_told ? DB_OK : DB_NONE);
 }
 
-int
+enum db
 state_noticed(const char *address, const char *what, int64_t n, struct relay_row *row)
 {
 	snprintf(about, sizeof(about), "%.100s %.400s", address, what);
 	held = n;
-	row->id = store == 0 && row->nexthop != 0 ? 9 : 0;
+	row->id = store == DB_OK && row->nexthop != 0 ? 9 : 0;
 	return (store);
 }
 
@@ -130,7 +131,8 @@ setup(void **state)
 		assert_int_equal(route_account_add(config.routes, &a), 0);
 	}
 	assert_int_equal(route_domain_add(config.routes, "example.org", 0), 0);
-	store = was_told = 0;
+	store = DB_OK;
+	was_told = 0;
 	nadded = 0;
 	last[0] = removed[0] = '\0';
 	now += 2 * 86400000;			/* what earlier tests wrote is forgotten */
@@ -334,12 +336,12 @@ test_trouble(void **state)
 	assert_string_equal(last, "notice not sent: full: No space left on device");
 	notice_send(3, NULL, "locked", "x");
 	assert_int_equal(got(&m), 1);
-	store = 1;
+	store = DB_BUSY;
 	assert_int_equal(answer(m.id, 0, LINK), 0);
 	assert_string_equal(removed, LINK);
 	assert_int_equal(nadded, 0);
 	assert_int_equal(notice_busy(), 0);		/* it has a rest */
-	store = 0;
+	store = DB_OK;
 	child.ready = 0;
 	notice_reset();
 	child.ready = 1;

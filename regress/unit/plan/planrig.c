@@ -30,7 +30,9 @@ size_t			 nrows;
 struct listing_change	 changes[RIG_ROWS];
 size_t			 nchanges;
 int64_t			 row_listed;
-int			 former_rv, change_rv, listed, unproves, failures, notices;
+enum db			 change_result;
+int			 former_rv, listed, unproves, notices;
+uint32_t		 failures;
 uint32_t		 unproven;
 enum renumber		 renumbered;
 char			 notice[2048];
@@ -38,7 +40,7 @@ char			 notice[2048];
 size_t			 slices;
 
 /* The place of a mock: how many rows are behind it. */
-int
+enum db
 state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
 	size_t	 i, end;
@@ -48,12 +50,12 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 	end = slices != 0 && nrows - i > slices ? i + slices : nrows;
 	for (; i < end; i++)
 		if (cb(arg, &rows[i]) != 0)
-			return (-1);
+			return (DB_FAILED);
 	memcpy(at->uid, &end, sizeof(end));
-	return (end < nrows ? STATE_MORE : 0);
+	return (end < nrows ? DB_MORE : DB_OK);
 }
 
-int
+enum db
 state_change_slice(int64_t mailbox, const struct listing_change *c, size_t n, int64_t now, size_t *done)
 {
 	size_t	 end = slices != 0 && n - *done > slices ? *done + slices : n;
@@ -61,14 +63,14 @@ state_change_slice(int64_t mailbox, const struct listing_change *c, size_t n, in
 	(void)mailbox;
 	(void)now;
 	assert_true(n <= nitems(changes));
-	if (change_rv != 0)
-		return (change_rv);
+	if (change_result != DB_OK)
+		return (change_result);
 	memcpy(changes + *done, c + *done, (end - *done) * sizeof(*c));
 	*done = nchanges = end;
-	return (end < n ? STATE_MORE : 0);
+	return (end < n ? DB_MORE : DB_OK);
 }
 
-int
+enum db
 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
 {
 	size_t	 i;
@@ -77,12 +79,12 @@ state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_prin
 	for (i = 0; i < nrows; i++)
 		if (rows[i].uidlen == uidlen && memcmp(rows[i].uid, uid, uidlen) == 0) {
 			*p = prints[i];
-			return (0);
+			return (DB_OK);
 		}
-	return (-1);
+	return (DB_FAILED);
 }
 
-int
+enum db
 state_unprove_slice(int64_t mailbox, struct unprove *u)
 {
 	uint32_t	 n = slices != 0 && unproven > slices ? slices : unproven;
@@ -91,14 +93,14 @@ state_unprove_slice(int64_t mailbox, struct unprove *u)
 	unproves += u->n == 0;
 	u->n += n;
 	unproven -= n;
-	return (unproven > 0 ? STATE_MORE : 0);
+	return (unproven > 0 ? DB_MORE : DB_OK);
 }
 
-int
+enum db
 state_listed(int64_t mailbox)
 {
 	(void)mailbox;
-	return (listed);
+	return (listed ? DB_OK : DB_NONE);
 }
 
 enum former_past	 past;
@@ -111,14 +113,15 @@ former_find(struct session *s, enum former_past *p)
 	return (former_rv);
 }
 
-int
-state_renumber_get(int64_t mailbox)
+enum db
+state_renumber_get(int64_t mailbox, enum renumber *what)
 {
 	(void)mailbox;
-	return (renumbered);
+	*what = renumbered;
+	return (DB_OK);
 }
 
-int
+enum db
 state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t unknown, int64_t now)
 {
 	(void)mailbox;
@@ -126,18 +129,19 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 	(void)unknown;
 	(void)now;
 	renumbered = what;
-	return (0);
+	return (DB_OK);
 }
 
-int
-state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason)
+enum db
+state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *n)
 {
 	(void)mailbox;
 	(void)uid;
 	(void)uidlen;
 	(void)size;
 	(void)reason;
-	return (++failures);
+	*n = ++failures;
+	return (DB_OK);
 }
 
 void
@@ -161,7 +165,7 @@ state_keep(void)
 	return (KEEP_SECONDS);
 }
 
-int
+enum db
 state_seen_open(int64_t mailbox)
 {
 	size_t	 i;
@@ -169,34 +173,36 @@ state_seen_open(int64_t mailbox)
 	(void)mailbox;
 	for (i = 0; i < nrows; i++)
 		if (rows[i].state != SEEN_DELETED)
-			return (1);
-	return (0);
+			return (DB_OK);
+	return (DB_NONE);
 }
 
-int64_t
-state_renumber_since(int64_t mailbox)
+enum db
+state_renumber_since(int64_t mailbox, int64_t *since)
 {
 	(void)mailbox;
-	return (renumbered == RENUMBER_NOT ? 0 : time(NULL));
+	*since = renumbered == RENUMBER_NOT ? 0 : time(NULL);
+	return (DB_OK);
 }
 
-int
+enum db
 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *fingerprint)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	struct seen_print	 p;
 
-	if (state_print(mailbox, uid, uidlen, &p) == -1 || memcmp(p.fingerprint, none, sizeof(none)) == 0)
-		return (0);
+	if (state_print(mailbox, uid, uidlen, &p) != DB_OK || memcmp(p.fingerprint, none, sizeof(none)) == 0)
+		return (DB_NONE);
 	memcpy(fingerprint, p.fingerprint, PROTO_DIGEST_LEN);
-	return (1);
+	return (DB_OK);
 }
 
-int64_t
-state_seen_count(int64_t mailbox, int64_t limit)
+enum db
+state_seen_count(int64_t mailbox, int64_t limit, int64_t *n)
 {
 	(void)mailbox;
-	return ((int64_t)nrows < limit ? (int64_t)nrows : limit);
+	*n = (int64_t)nrows < limit ? (int64_t)nrows : limit;
+	return (DB_OK);
 }
 
 /* Its digest is its unique-id's first octet, repeated. */
@@ -235,7 +241,8 @@ begin(struct session *s, uint32_t count, int leave)
 	row_listed = 0;
 	former_rv = 0;
 	past = PAST_NONE;
-	change_rv = unproves = failures = notices = 0;
+	change_result = DB_OK;
+	unproves = failures = notices = 0;
 	listed = 1;
 	unproven = 0;
 	renumbered = RENUMBER_NOT;
@@ -257,18 +264,18 @@ through(struct session *s, enum plan_result result)
 	return (result);
 }
 
-int
-recorded(struct session *s, int rv)
+enum db
+recorded(struct session *s, enum db result)
 {
-	while (rv == STATE_MORE)
-		rv = plan_record(s);
-	return (rv);
+	while (result == DB_MORE)
+		result = plan_record(s);
+	return (result);
 }
 
 void
 ended(struct session *s)
 {
-	while ((plan_end)(s) == STATE_MORE)
+	while ((plan_end)(s) == DB_MORE)
 		;
 }
 

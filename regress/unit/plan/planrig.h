@@ -25,14 +25,14 @@ extern size_t			 nrows;
 extern struct listing_change	 changes[RIG_ROWS];	/* of the last state_change() */
 extern size_t			 nchanges;
 extern int64_t			 row_listed;		/* what row() says that a row knows of its listed size */
-extern int			 change_rv;		/* what it returns */
+extern enum db			 change_result;		/* what state_change_slice() returns */
 extern int			 former_rv;		/* former_find() */
 extern enum former_past		 past;			/* likewise */
 extern int			 listed;		/* state_listed() */
-extern uint32_t			 unproven;		/* what state_unprove() finds; it is told once */
+extern uint32_t			 unproven;		/* what state_unprove_slice() finds; it is told once */
 extern int			 unproves;		/* calls */
 extern enum renumber		 renumbered;
-extern int			 failures;		/* state_failure() counts up */
+extern uint32_t			 failures;		/* state_failure() counts up */
 extern char			 notice[2048];		/* the last one: subject, text */
 extern int			 notices;
 
@@ -40,7 +40,7 @@ extern size_t			 slices;		/* rows in one slice; 0: all of them */
 
 /* A plan, or an end, through all of its slices. */
 enum plan_result through(struct session *, enum plan_result);
-int	 recorded(struct session *, int);
+enum db	 recorded(struct session *, enum db);
 void	 ended(struct session *);
 #define plan_make(s, listing, has_uidl)	through((s), (plan_make)((s), (listing), (has_uidl)))
 #define renumber_decide(s)		through((s), (renumber_decide)(s))

@@ -38,7 +38,7 @@ static int64_t			 adopted;
 static int			 adopted_doubt;
 static char			 adopted_origin[PROTO_ORIGIN_SIZE];
 
-int
+enum db
 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg)
 {
 	size_t	 i;
@@ -47,20 +47,20 @@ state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *a
 	for (i = 0; i < nformers; i++)
 		if (cb(arg, &formers[i]) != 0)
 			break;
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg)
 {
 	size_t	 i;
 
 	for (i = 0; known[mailbox][i].uid != NULL; i++)
 		cb(arg, &known[mailbox][i]);
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_former_adopt(const struct former *f, int64_t mailbox, const struct record *rec, int doubt, const char *origin, int64_t now)
 {
 	(void)now;
@@ -69,43 +69,43 @@ state_former_adopt(const struct former *f, int64_t mailbox, const struct record 
 	adopted = f->id;
 	adopted_doubt = doubt;
 	strcpy(adopted_origin, origin);
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_record_get(int64_t mailbox, struct record_state *rs)
 {
 	(void)mailbox;
 	memset(rs, 0, sizeof(*rs));
 	rs->messages = 40;
 	rs->last_success = 1000;
-	return (0);
+	return (DB_OK);
 }
 
 /* As many slices as there are octets in its place. */
-int
+enum db
 state_unprove_slice(int64_t mailbox, struct unprove *u)
 {
 	(void)mailbox;
-	return (u->at.uidlen++ < unprove_slices ? STATE_MORE : 0);
+	return (u->at.uidlen++ < unprove_slices ? DB_MORE : DB_OK);
 }
 
 static int64_t	 listed;		/* the only mailbox that was */
 
-int
+enum db
 state_listed(int64_t mailbox)
 {
-	return (mailbox == listed);
+	return (mailbox == listed ? DB_OK : DB_NONE);
 }
 
-int
+enum db
 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
 {
 	(void)mailbox;
 	(void)uid;
 	(void)uidlen;
 	(void)p;
-	return (-1);
+	return (DB_FAILED);
 }
 
 static struct record	 rec;

@@ -94,7 +94,7 @@ test_skip_locked(void **state)
 	(void)state;
 	many(&s, 2, 5000);
 	s.quota.max_size = 1000;
-	change_rv = 1;					/* not recorded: reported the next time */
+	change_result = DB_BUSY;					/* not recorded: reported the next time */
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_int_equal(planned(&s, 0), 2);
 	assert_int_equal(notices, 0);
@@ -273,7 +273,7 @@ test_leave_days(void **state)
 	many(&s, 1, 100);				/* no DELE before the row says so */
 	s.quota.leave_days = 30;
 	row("u01", SEEN_KEPT, 0, 0, 0)->since = now - 31 * DAY;
-	change_rv = 1;
+	change_result = DB_BUSY;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	assert_int_equal(prove(&s, 0), PLAN_FAILED);
 	plan_free(&s.plan);
@@ -356,7 +356,7 @@ test_mark(void **state)
 	s.plan.lines = 3;
 	listed = 0;
 	s.quota.mark_first = 1;
-	change_rv = -1;
+	change_result = DB_FAILED;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_FAILED);
 	plan_free(&s.plan);
 }

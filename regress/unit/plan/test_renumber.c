@@ -299,7 +299,7 @@ test_answers(void **state)
 
 	moved(&s, 100, 0, 100);
 	renumbered = RENUMBER_SEEN;
-	change_rv = 1;
+	change_result = DB_BUSY;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_FAILED);
 	assert_int_equal(renumbered, RENUMBER_SEEN);
 	plan_free(&s.plan);

@@ -119,7 +119,7 @@ test_dele(void **state)
 	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
 	plan_free(&s.plan);
 	one(&s, 0, 100, 100, SEEN_KEPT, 0);		/* not recorded: the next session does it all */
-	change_rv = 1;
+	change_result = DB_BUSY;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	assert_int_equal(prove(&s, 1), PLAN_FAILED);
 	plan_free(&s.plan);
@@ -339,7 +339,7 @@ test_equal(void **state)
 		e->claimed = i == MANY;		/* it was found by other means */
 	}
 	assert_non_null(orphan_add(&o, key, digest_key(key, other, 1)));
-	while ((i = orphan_prepare(&o, 7, 0)) == STATE_MORE)
+	while ((i = orphan_prepare(&o, 7, 0)) == DB_MORE)
 		;
 	assert_int_equal(i, 0);
 	assert_int_equal(o.n, MANY);

@@ -55,7 +55,7 @@ control_tried_end(struct client *c, int ok, const char *text)
 }
 
 /* Slices of two rows. */
-int
+enum db
 state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
 	size_t	 i, end;
@@ -66,7 +66,7 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 	for (; i < end; i++)
 		assert_int_equal(cb(arg, &rows[i]), 0);
 	memcpy(at->uid, &end, sizeof(end));
-	return (end < nrows ? STATE_MORE : 0);
+	return (end < nrows ? DB_MORE : DB_OK);
 }
 
 enum plan_result
@@ -87,28 +87,29 @@ through(struct session *s, enum plan_result result)
 }
 #define try_plan(s, listing)	through((s), (try_plan)((s), (listing)))
 
-int
+enum db
 state_listed(int64_t mailbox)
 {
 	(void)mailbox;
-	return (listed);
+	return (listed ? DB_OK : DB_NONE);
 }
 
-int
-state_renumber_get(int64_t mailbox)
+enum db
+state_renumber_get(int64_t mailbox, enum renumber *what)
 {
 	(void)mailbox;
-	return (RENUMBER_NOT);
+	*what = RENUMBER_NOT;
+	return (DB_OK);
 }
 
-int
+enum db
 state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
 {
 	(void)mailbox;
 	(void)uid;
 	(void)uidlen;
 	(void)p;
-	return (-1);
+	return (DB_FAILED);
 }
 
 static int

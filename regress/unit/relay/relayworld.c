@@ -248,7 +248,7 @@ world_find(int64_t id)
 	return (id > 0 && id < NROWS && rows[id].id == id ? &rows[id] : NULL);
 }
 
-int
+enum db
 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	size_t	 i;
@@ -256,26 +256,26 @@ state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
 	for (i = 1; i < NROWS; i++)
 		if (rows[i].id != 0 && cb(arg, &rows[i]) != 0)
 			break;
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_relay_get(int64_t id, struct relay_row *row)
 {
 	if (world_find(id) == NULL)
-		return (0);
+		return (DB_NONE);
 	*row = *world_find(id);
-	return (1);
+	return (DB_OK);
 }
 
-int
+enum db
 state_relay_change(struct relay_change *c, size_t n)
 {
 	struct relay_row	*r;
 	size_t			 i;
 
 	if (locked)
-		return (1);
+		return (DB_BUSY);
 	for (i = 0; i < n; i++) {
 		if ((r = world_find(c[i].id)) == NULL)
 			continue;
@@ -296,23 +296,24 @@ state_relay_change(struct relay_change *c, size_t n)
 	return (0);
 }
 
-int
+enum db
 state_hop_name(uint32_t id, char *name, size_t size)
 {
 	snprintf(name, size, "gone%u", id);
-	return (1);
+	return (DB_OK);
 }
 
-ssize_t
-state_hops_gone(const char *name, uint32_t *list, size_t n)
+enum db
+state_hops_gone(const char *name, uint32_t *list, size_t max, size_t *n)
 {
-	assert_true(n > 0);
+	assert_true(max > 0);
 	list[0] = strcmp(name, "gone9") == 0 ? 9 : 0;
-	return (list[0] != 0);
+	*n = list[0] != 0;
+	return (DB_OK);
 }
 
 /* Those whose message is no longer on its server: of messages over 100. */
-int
+enum db
 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	size_t	 i;
@@ -320,34 +321,34 @@ state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg)
 	for (i = 1; i < NROWS; i++)
 		if (rows[i].id != 0 && rows[i].body == BODY_WANTED && rows[i].mailbox > 100 && cb(arg, &rows[i]) != 0)
 			break;
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_relay_sent(const int64_t *ids, size_t n, int64_t when)
 {
 	size_t	 i;
 
 	if (locked)
-		return (1);
+		return (DB_BUSY);
 	for (i = 0; i < n; i++)
 		world_find(ids[i])->sent = when;
 	nsentmarks++;
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_relay_prove(int first, int64_t when)
 {
 	(void)first;
 	(void)when;
 	if (locked)
-		return (1);
+		return (DB_BUSY);
 	nproofs++;
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *), void *arg)
 {
 	size_t	 i;
@@ -356,25 +357,25 @@ state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(voi
 	for (i = 1; i < NROWS; i++)
 		if (rows[i].id != 0 && rows[i].mailbox == mailbox && rows[i].uidlen == uidlen && cb(arg, &rows[i]) != 0)
 			break;
-	return (0);
+	return (DB_OK);
 }
 
-int
+enum db
 state_told(const char *address, const char *about, int64_t *at)
 {
 	if (strcmp(told, address) != 0 || strcmp(told_about, about) != 0)
-		return (0);
+		return (DB_NONE);
 	*at = told_at;
-	return (1);
+	return (DB_OK);
 }
 
-int
+enum db
 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *r, int64_t *made)
 {
 	size_t	 i;
 
 	if (locked)
-		return (1);
+		return (DB_BUSY);
 	for (i = 0; i < n; i++) {
 		assert_non_null(world_find(ids[i]));
 		assert_int_equal(rows[ids[i]].state, RELAY_FAILED);

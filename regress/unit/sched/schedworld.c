@@ -143,7 +143,7 @@ commit_blocked(void)
 	return (0);
 }
 
-int
+enum db
 state_record_put(int64_t mailbox, const struct record_state *rs)
 {
 	(void)mailbox;
@@ -160,7 +160,7 @@ state_unfound_key(const struct record *r, char *buf, size_t size)
 	return (buf);
 }
 
-int
+enum db
 state_unfound_put(int64_t mailbox, const struct record *r, const struct unfound *u)
 {
 	(void)mailbox;

@@ -216,17 +216,17 @@ test_rotate(void **state)
 
 	(void)state;
 	assert_int_equal(get(0), 0);
-	assert_int_equal(state_token_get(secret.origin, &row), 0);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_NONE);
 	assert_int_equal(row.refresh_len, 0);
-	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), 0);
-	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), DB_OK);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_OK);
 	assert_int_equal(row.refresh_len, 4);
 	assert_memory_equal(row.refresh, "next", 4);
 	memset(longest, 'x', sizeof(longest));
-	assert_int_equal(state_token_rotate(secret.origin, longest, sizeof(longest)), 0);
+	assert_int_equal(state_token_rotate(secret.origin, longest, sizeof(longest)), DB_OK);
 	state_close();
 	assert_int_equal(state_open(state_path, err, sizeof(err)), 0);
-	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_OK);
 	assert_int_equal(row.refresh_len, sizeof(longest));
 	assert_memory_equal(row.refresh, longest, sizeof(longest));
 	assert_string_equal(row.suspended, "");
@@ -237,14 +237,14 @@ test_suspend(void **state)
 {
 	(void)state;
 	assert_int_equal(get(0), 0);
-	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), 0);
-	assert_int_equal(state_token_suspend(secret.origin, secret.cause, "a reason"), 0);
-	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), DB_OK);
+	assert_int_equal(state_token_suspend(secret.origin, secret.cause, "a reason"), DB_OK);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_OK);
 	assert_string_equal(row.suspended, "a reason");
 	assert_memory_equal(row.cause, secret.cause, sizeof(row.cause));
 	assert_int_equal(row.refresh_len, 4);		/* a corrected client goes on with it */
-	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"third", 5), 0);
-	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"third", 5), DB_OK);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_OK);
 	assert_string_equal(row.suspended, "");
 }
 
@@ -254,16 +254,16 @@ test_end(void **state)
 {
 	(void)state;
 	assert_int_equal(get(0), 0);
-	assert_int_equal(state_token_end(secret.origin, 2000, 1000, 0), 0);
-	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_int_equal(state_token_end(secret.origin, 2000, 1000, 0), DB_OK);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_OK);
 	assert_int_equal(row.refresh_len, 0);
 	assert_true(row.ends == 2000 && row.said == 1000 && !row.warned);
-	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), 0);
-	assert_int_equal(state_token_suspend(secret.origin, secret.cause, "a reason"), 0);
-	assert_int_equal(state_token_end(secret.origin, 2001, 1500, 1), 0);
+	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), DB_OK);
+	assert_int_equal(state_token_suspend(secret.origin, secret.cause, "a reason"), DB_OK);
+	assert_int_equal(state_token_end(secret.origin, 2001, 1500, 1), DB_OK);
 	state_close();
 	assert_int_equal(state_open(state_path, err, sizeof(err)), 0);
-	assert_int_equal(state_token_get(secret.origin, &row), 1);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_OK);
 	assert_true(row.ends == 2001 && row.said == 1500 && row.warned);
 	assert_int_equal(row.refresh_len, 4);
 	assert_string_equal(row.suspended, "a reason");
@@ -278,10 +278,10 @@ test_locked(void **state)
 	assert_int_equal(get(0), 0);
 	assert_int_equal(sqlite3_open(state_path, &other), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), 1);
-	assert_int_equal(state_token_get(secret.origin, &row), 0);
+	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), DB_BUSY);
+	assert_int_equal(state_token_get(secret.origin, &row), DB_NONE);
 	sqlite3_close(other);
-	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), 0);
+	assert_int_equal(state_token_rotate(secret.origin, (const uint8_t *)"next", 4), DB_OK);
 }
 
 static int
@@ -303,24 +303,24 @@ test_prune(void **state)
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(get(i), 0);
 		memcpy(ids[i], secret.origin, PROTO_DIGEST_LEN);
-		assert_int_equal(state_token_rotate(ids[i], (const uint8_t *)"x", 1), 0);
+		assert_int_equal(state_token_rotate(ids[i], (const uint8_t *)"x", 1), DB_OK);
 	}
 	norigins = 0;
 	assert_int_equal(config_origins(path, collect, NULL), 0);
 	assert_int_equal(norigins, 3);
-	assert_int_equal(state_token_prune(origins, norigins), 0);
+	assert_int_equal(state_token_prune(origins, norigins), DB_OK);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(state_token_get(ids[i], &row), 1);
+		assert_int_equal(state_token_get(ids[i], &row), DB_OK);
 	edit(path, "UPDATE rpop SET period = NULL WHERE name = '3'; DELETE FROM rpop WHERE name = '1'");
 	norigins = 0;
 	assert_int_equal(config_origins(path, collect, NULL), 0);
 	assert_int_equal(norigins, 2);
-	assert_int_equal(state_token_prune(origins, norigins), 0);
-	assert_int_equal(state_token_get(ids[0], &row), 0);
-	assert_int_equal(state_token_get(ids[1], &row), 1);
-	assert_int_equal(state_token_get(ids[2], &row), 1);
-	assert_int_equal(state_token_prune(NULL, 0), 0);
-	assert_int_equal(state_token_get(ids[1], &row), 0);
+	assert_int_equal(state_token_prune(origins, norigins), DB_OK);
+	assert_int_equal(state_token_get(ids[0], &row), DB_NONE);
+	assert_int_equal(state_token_get(ids[1], &row), DB_OK);
+	assert_int_equal(state_token_get(ids[2], &row), DB_OK);
+	assert_int_equal(state_token_prune(NULL, 0), DB_OK);
+	assert_int_equal(state_token_get(ids[1], &row), DB_NONE);
 }
 
 int

@@ -70,7 +70,7 @@ load(const char *first, const char *second)
 		c.nnexthops++;
 	}
 	c.settings.report_nexthop = c.nnexthops > 0 ? rows[0].row : 0;
-	assert_int_equal(state_hops(&c, 1000), 0);
+	assert_int_equal(state_hops(&c, 1000), DB_OK);
 	ids[0] = '\0';
 	for (i = 0; i < c.nnexthops; i++)
 		len += snprintf(ids + len, sizeof(ids) - len, "%s%u", i > 0 ? " " : "", rows[i].id);
@@ -101,9 +101,9 @@ test_other(void **state)
 	assert_string_equal(load("4 a mx1", "7 c mx3"), "1 3");		/* its number only */
 	assert_string_equal(load("4 a mx1", "8 b mx4"), "1 4");		/* its name only */
 	assert_string_equal(load("4 a mx1", "9 d mx4"), "1 5");		/* its address only */
-	assert_int_equal(state_hop_name(2, name, sizeof(name)), 1);
+	assert_int_equal(state_hop_name(2, name, sizeof(name)), DB_OK);
 	assert_string_equal(name, "b");
-	assert_int_equal(state_hop_name(77, name, sizeof(name)), 0);
+	assert_int_equal(state_hop_name(77, name, sizeof(name)), DB_NONE);
 }
 
 /* Once it is gone, number and name are anybody's. */
@@ -111,18 +111,22 @@ static void
 test_gone(void **state)
 {
 	uint32_t	 list[4];
+	size_t		 n;
 
 	(void)state;
 	assert_string_equal(load("4 a mx1", "7 b mx2"), "1 2");
 	assert_string_equal(load("4 a mx1", NULL), "1");
-	assert_int_equal(state_hops_gone("b", list, 4), 1);
+	assert_int_equal(state_hops_gone("b", list, 4, &n), DB_OK);
+	assert_int_equal(n, 1);
 	assert_int_equal(list[0], 2);
 	assert_string_equal(load("4 a mx1", "7 b mx3"), "1 3");
 	assert_string_equal(load("4 a mx1", NULL), "1");
 	assert_string_equal(load("4 a mx1", "9 b mx2"), "1 2");		/* it is back */
-	assert_int_equal(state_hops_gone("b", list, 4), 1);
+	assert_int_equal(state_hops_gone("b", list, 4, &n), DB_OK);
+	assert_int_equal(n, 1);
 	assert_int_equal(list[0], 3);
-	assert_int_equal(state_hops_gone("a", list, 4), 0);
+	assert_int_equal(state_hops_gone("a", list, 4, &n), DB_OK);
+	assert_int_equal(n, 0);
 }
 
 /* Two that change places and names are told from each other. */

@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
+#include "staterig.h"
 
 static char		 dir[] = "/tmp/rproot.XXXXXX", path[64], err[1024];
 static struct msg_rcpt	 rcpt;
@@ -46,7 +47,7 @@ setup(void **state)
 	snprintf(path, sizeof(path), "%s/state.db", dir);
 	if (state_open(path, err, sizeof(err)) == -1)
 		fail_msg("%s", err);
-	return ((mbox = state_mailbox(&r)) > 0 ? 0 : -1);
+	return ((mbox = mailbox_id(&r)) > 0 ? 0 : -1);
 }
 
 static int
@@ -100,7 +101,7 @@ take(const char *uid, enum rcpt_kind kind, const char *link)
 	r.rcpts = &rcpt;
 	r.verdicts = &verdict;
 	r.note = &note;
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	return (r.verdict);
 }
 
@@ -129,7 +130,7 @@ change(int64_t id, int what)
 	struct relay_change	 c = { .id = id };
 
 	c.what = what;
-	assert_int_equal(state_relay_change(&c, 1), 0);
+	assert_int_equal(state_relay_change(&c, 1), DB_OK);
 }
 
 static int
@@ -150,7 +151,7 @@ test_counter(void **state)
 	take("a", RCPT_MAILDIR, "1.M1P1S1N1R0.h");
 	assert_true(state_counter() == n + 1);
 	assert_int_equal(state_settle(first, last), 0);
-	assert_int_equal(state_flush(), 0);				/* lazy: nothing in the mail root depends on it */
+	assert_int_equal(state_flush(), DB_OK);				/* lazy: nothing in the mail root depends on it */
 	assert_true(state_counter() == n + 1);
 	assert_true((uint64_t)ask("SELECT counter FROM root") == n + 1);
 	state_rooted(n + 5);						/* more than was ever told */
@@ -172,7 +173,7 @@ test_joined(void **state)
 	uint8_t			 id[16] = { 7 };
 
 	(void)state;
-	assert_int_equal(state_root_joined(ROOT_TAKEN), 0);
+	assert_int_equal(state_root_joined(ROOT_TAKEN), DB_OK);
 	while (state_next_session() < 5)
 		;
 	state_close();
@@ -180,16 +181,16 @@ test_joined(void **state)
 	state_root(&st);
 	assert_int_equal(st.joined, ROOT_TAKEN);
 	assert_int_equal(st.life, 1);
-	assert_int_equal(state_root_started(), 0);
+	assert_int_equal(state_root_started(), DB_OK);
 	state_root(&st);
 	assert_int_equal(st.joined, ROOT_JOINED);
 	assert_int_equal(ask("SELECT life FROM root"), st.session);
-	assert_int_equal(state_root_declare(id, 1000), 0);
-	assert_int_equal(state_root_peek(path, &st, err, sizeof(err)), 1);
+	assert_int_equal(state_root_declare(id, 1000), DB_OK);
+	assert_int_equal(state_root_peek(path, &st, err, sizeof(err)), DB_OK);
 	assert_int_equal(st.joined, ROOT_DECLARED);
 	assert_true(st.counter > 1000 && st.durable == 0);
 	assert_memory_equal(st.identity, id, sizeof(id));
-	assert_int_equal(state_root_peek("/nowhere/state.db", &st, err, sizeof(err)), 0);
+	assert_int_equal(state_root_peek("/nowhere/state.db", &st, err, sizeof(err)), DB_NONE);
 }
 
 static int
@@ -210,9 +211,9 @@ test_spent(void **state)
 
 	(void)state;
 	take("a", RCPT_RELAY, "1.M1P1S1N1R0.h");
-	assert_int_equal(state_relay_change(&c, 1), 0);
+	assert_int_equal(state_relay_change(&c, 1), DB_OK);
 	n = state_counter();
-	assert_int_equal(state_spent(count_link, &seen), 0);
+	assert_int_equal(state_spent(count_link, &seen), DB_OK);
 	assert_int_equal(seen, 1);
 	assert_true((uint64_t)ask("SELECT counter FROM spent") == n);
 	state_rooted(n);						/* told ahead of the removal */
@@ -230,10 +231,10 @@ test_missing(void **state)
 	(void)state;
 	take("a", RCPT_MAILDIR, "1.M1P1S1N1R0.h");
 	take("b", RCPT_MAILDIR, "1.M1P1S1N2R0.h");
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 1);
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 0);
-	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h", "why"), 1);
-	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h", "why"), 0);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), DB_OK);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), DB_NONE);
+	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h", "why"), DB_OK);
+	assert_int_equal(state_pending_missing(0, "1.M1P1S1N1R0.h", "why"), DB_NONE);
 	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 5"), 2);
 	assert_int_equal(ask("SELECT count(*) FROM copy"), 2);
 	assert_int_equal(ask("SELECT count(*) FROM pending"), 0);
@@ -261,15 +262,15 @@ test_missing_of_another(void **state)
 	(void)state;
 	take("a", RCPT_MAILDIR, "1.M1P1S1N1R0.h");
 	tell("UPDATE seen SET sha256 = zeroblob(32)");
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N1R0.h", "why"), 1);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N1R0.h", "why"), DB_OK);
 	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 1"), 1);
-	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), DB_OK);
 	assert_int_equal(n, 1);
 	take("b", RCPT_MAILDIR, "1.M1P1S1N2R0.h");
 	tell("DELETE FROM seen");
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 1);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), DB_OK);
 	n = 0;
-	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), DB_OK);
 	assert_int_equal(n, 2);
 }
 
@@ -282,15 +283,15 @@ test_missing_and_deleted(void **state)
 	(void)state;
 	take("a", RCPT_MAILDIR, "1.M1P1S1N1R0.h");
 	tell("UPDATE seen SET state = 3");
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N1R0.h", "why"), 1);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N1R0.h", "why"), DB_OK);
 	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 5"), 1);
 	assert_int_equal(ask("SELECT after FROM relay"), SEEN_DELETING);
 	take("b", RCPT_MAILDIR, "1.M1P1S1N2R0.h");
 	tell("UPDATE seen SET state = 3, uid = CAST('sha256:' || hex(sha256) || ':1' AS BLOB) WHERE uid = x'62';"
 	    "UPDATE pending SET uid = CAST('sha256:' || hex(sha256) || ':1' AS BLOB);");
-	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), 1);
+	assert_int_equal(state_pending_missing(first, "1.M1P1S1N2R0.h", "why"), DB_OK);
 	assert_int_equal(ask("SELECT count(*) FROM seen WHERE state = 3"), 1);
-	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), DB_OK);
 	assert_int_equal(n, 1);
 }
 

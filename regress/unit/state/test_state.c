@@ -26,6 +26,7 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state_int.h"
+#include "staterig.h"
 
 static int
 counted(int64_t mailbox, struct mailbox_counts *c)
@@ -56,7 +57,7 @@ mailbox(const char *name, const char *host, uint16_t port, const char *user)
 {
 	struct record	 r = { .owner = "anna@example.org", .name = name, .host = host, .port = port, .user = user };
 
-	return (state_mailbox(&r));
+	return (mailbox_id(&r));
 }
 
 static int
@@ -128,7 +129,7 @@ commit(const char *uid, int digest, enum seen_state st)
 	struct receipt	 r = receipt(uid, digest, st, 1);
 	int64_t		 first, last;
 
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	assert_int_equal(first != 0, r.verdict == COMMIT_DELIVER);
 	return (r.verdict);
 }
@@ -172,7 +173,7 @@ assert_seen(const char *wanted)
 {
 	char	 got[1024] = "";
 
-	assert_int_equal(state_seen(mbox, collect, got), 0);
+	assert_int_equal(seen_each(mbox, collect, got), DB_OK);
 	assert_string_equal(got, wanted);
 }
 
@@ -226,7 +227,7 @@ test_mailbox(void **state)
 	for (i = 0; i < nitems(ids); i++)
 		for (j = 0; j < i; j++)
 			assert_int_not_equal(ids[i], ids[j]);
-	assert_int_equal(state_prune(&ids[0], 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&ids[0], 1, NULL, 0), DB_OK);
 	id = mailbox("home", "pop.example.net", 995, "anna");
 	assert_true(id > ids[4]);
 }
@@ -250,22 +251,24 @@ test_commit(void **state)
 	struct receipt	 r[3];
 	int64_t		 first, last;
 	char		 got[2048] = "";
+	int		 left_out;
 
 	(void)state;
 	r[0] = receipt("a", 1, SEEN_DELETING, 1);
 	r[1] = receipt("b", 2, SEEN_KEPT, 3);
 	r[2] = receipt("a", 1, SEEN_DELETING, 1);	/* twice in one batch: once is enough */
-	assert_int_equal(state_commit(r, 3, &first, &last), 0);
+	assert_int_equal(state_commit(r, 3, &first, &last), DB_OK);
 	assert_int_equal(r[0].verdict, COMMIT_DELIVER);
 	assert_int_equal(r[1].verdict, COMMIT_DELIVER);
 	assert_int_equal(r[2].verdict, COMMIT_DISCARD);
 	assert_int_equal(last - first, 3);
-	assert_int_equal(state_pending_count(), 4);
-	assert_int_equal(state_pending(collect_pending, got), 0);
+	assert_int_equal(pending_count(), 4);
+	assert_int_equal(state_pending(collect_pending, got, &left_out), DB_OK);
+	assert_int_equal(left_out, 0);
 	assert_string_equal(got, "1 1.M2P3S4N5R0.mx example.org/u0|2 1.M2P3S4N5R0.mx example.org/u0|"
 	    "3 1.M2P3S4N5R1.mx example.org/u1|4 1.M2P3S4N5R2.mx example.org/u2|");
 	assert_seen("a:1 b:0 ");
-	assert_int_equal(state_seen_count(mbox, 100000), 2);
+	assert_int_equal(seen_count(mbox), 2);
 }
 
 static void
@@ -275,21 +278,21 @@ test_settle(void **state)
 	int64_t		 first, last, again;
 
 	(void)state;
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	assert_int_equal(state_settle(first, last), 0);
-	assert_int_equal(state_pending_count(), 3);		/* queued */
+	assert_int_equal(pending_count(), 3);		/* queued */
 	r = receipt("b", 2, SEEN_DELETING, 1);
-	assert_int_equal(state_commit(&r, 1, &again, &last), 0);
-	assert_int_equal(state_pending_count(), 1);
+	assert_int_equal(state_commit(&r, 1, &again, &last), DB_OK);
+	assert_int_equal(pending_count(), 1);
 	assert_true(again > first + 2);
 	assert_int_equal(state_settle(again, last), 0);
-	assert_int_equal(state_flush(), 0);
-	assert_int_equal(state_pending_count(), 0);
+	assert_int_equal(state_flush(), DB_OK);
+	assert_int_equal(pending_count(), 0);
 	r = receipt("c", 3, SEEN_DELETING, 1);
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	assert_true(first > again);				/* ids are never used again */
 	reopen();
-	assert_int_equal(state_pending_count(), 1);
+	assert_int_equal(pending_count(), 1);
 }
 
 /* Must 21, and what a second retrieval does to each state. */
@@ -368,11 +371,11 @@ test_new_key(void **state)
 
 	(void)state;
 	commit("k", 7, SEEN_KEPT);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &was), 0);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"none", 4, &is), -1);
-	assert_int_equal(state_change(mbox, &c, 1, 0), 0);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &is), -1);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"longer", 6, &is), 0);
+	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &was), DB_OK);
+	assert_int_equal(state_print(mbox, (const uint8_t *)"none", 4, &is), DB_FAILED);
+	assert_int_equal(state_change(mbox, &c, 1, 0), DB_OK);
+	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &is), DB_FAILED);
+	assert_int_equal(state_print(mbox, (const uint8_t *)"longer", 6, &is), DB_OK);
 	assert_memory_equal(&was, &is, sizeof(is));
 	assert_int_equal(is.size, 107);
 	assert_int_equal(is.fingerprint[0], 7 ^ 0xff);
@@ -423,13 +426,13 @@ test_suspects(void **state)
 	(void)state;
 	commit("b", 1, SEEN_DELETED);
 	commit("bb", 1, SEEN_KEPT);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"a", 1, 0, "died"), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"b", 1, 0, "died"), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, 0, "died"), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, 0, "died"), 2);
+	assert_int_equal(suspect(mbox, "a"), 1);
+	assert_int_equal(suspect(mbox, "b"), 1);
+	assert_int_equal(suspect(mbox, "c"), 1);
+	assert_int_equal(suspect(mbox, "c"), 2);
 	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:d2 ");
 	reopen();
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"c", 1, 0, "died"), 3);
+	assert_int_equal(suspect(mbox, "c"), 3);
 	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:d3 ");
 	assert_int_equal(counted(mbox, &c), 0);
 	assert_int_equal(c.suspects, 3);
@@ -441,7 +444,7 @@ test_suspects(void **state)
 	assert_int_equal(change("a", CHANGE_FORGET, 0, 1000), 0);
 	assert_int_equal(commit("b", 2, SEEN_KEPT), COMMIT_DELIVER);	/* it came through: no suspect any more */
 	assert_seen("b:0 bb:0 ");
-	assert_int_equal(state_seen(mbox, stop_at_once, &calls), 0);
+	assert_int_equal(seen_each(mbox, stop_at_once, &calls), DB_OK);
 	assert_int_equal(calls, 1);
 }
 
@@ -452,7 +455,7 @@ test_record(void **state)
 
 	(void)state;
 	memset(&rs, 0, sizeof(rs));
-	assert_int_equal(state_record_get(mbox, &got), 0);
+	assert_int_equal(state_record_get(mbox, &got), DB_OK);
 	assert_memory_equal(&got, &rs, sizeof(rs));
 	rs.last_success = 1700000000;
 	rs.last_attempt = 1700000001;
@@ -461,10 +464,10 @@ test_record(void **state)
 	rs.octets = 1ULL << 50;
 	rs.polls = 7;
 	strlcpy(rs.error, "login refused: it's wrong", sizeof(rs.error));
-	assert_int_equal(state_record_put(mbox, &rs), 0);
-	assert_int_equal(state_record_put(mbox, &rs), 0);
+	assert_int_equal(state_record_put(mbox, &rs), DB_OK);
+	assert_int_equal(state_record_put(mbox, &rs), DB_OK);
 	reopen();
-	assert_int_equal(state_record_get(mbox, &got), 0);
+	assert_int_equal(state_record_get(mbox, &got), DB_OK);
 	assert_memory_equal(&got, &rs, sizeof(rs));
 }
 
@@ -482,22 +485,22 @@ test_prune(void **state)
 	commit("kept", 1, SEEN_KEPT);
 	mbox = gone;
 	commit("gone", 1, SEEN_KEPT);
-	state_suspect(mbox, (const uint8_t *)"s", 1, 0, "died");
+	suspect(mbox, "s");
 	state_record_put(mbox, &rs);
-	assert_int_equal(state_prune(&keep, 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&keep, 1, NULL, 0), DB_OK);
 	assert_seen("");
-	assert_int_equal(state_record_get(gone, &rs), 0);
+	assert_int_equal(state_record_get(gone, &rs), DB_OK);
 	assert_int_equal(rs.polls, 0);
-	assert_int_equal(state_pending_count(), 2);	/* what was decided is delivered */
+	assert_int_equal(pending_count(), 2);	/* what was decided is delivered */
 	/* A session of the removed record commits late: that works, and goes with the next prune. */
 	r = receipt("late", 1, SEEN_KEPT, 1);
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	assert_seen("late:0 ");
-	assert_int_equal(state_prune(&keep, 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&keep, 1, NULL, 0), DB_OK);
 	assert_seen("");
 	mbox = keep;
 	assert_seen("kept:0 ");
-	assert_int_equal(state_prune(NULL, 0, NULL, 0), 0);
+	assert_int_equal(state_prune(NULL, 0, NULL, 0), DB_OK);
 	assert_seen("");
 }
 
@@ -516,21 +519,21 @@ test_locked(void **state)
 	commit("old", 1, SEEN_KEPT);
 	assert_int_equal(state_settle(1, 1), 0);
 	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(state_commit(&r, 1, &first, &last), 1);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_BUSY);
 	assert_int_equal(first, 0);
 	assert_non_null(strstr(logged, "locked by somebody's open transaction"));
-	assert_int_equal(state_flush(), 1);
-	assert_int_equal(state_record_put(mbox, &rs), 1);
+	assert_int_equal(state_flush(), DB_BUSY);
+	assert_int_equal(state_record_put(mbox, &rs), DB_BUSY);
 	assert_int_equal(change("old", CHANGE_GONE, 0, 5), 1);
-	assert_int_equal(state_suspect(mbox, (const uint8_t *)"x", 1, 0, "died"), -1);
+	assert_int_equal(suspect(mbox, "x"), -1);
 	assert_seen("old:0 ");			/* readers go on */
 	session = state_next_session();		/* and so do the numbers of sessions */
 	assert_true(session > 0);
 	assert_int_equal(state_next_session(), session + 1);
 	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	assert_int_equal(r.verdict, COMMIT_DELIVER);
-	assert_int_equal(state_pending_count(), 1);
+	assert_int_equal(pending_count(), 1);
 	/* A reader that never ends holds back neither commits nor, for ever, the log. */
 	assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM seen", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(commit("b", 1, SEEN_KEPT), COMMIT_DELIVER);
@@ -563,20 +566,20 @@ test_full(void **state)
 	tight = old;
 	tight.rlim_cur = st.st_size + 20000;
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-	assert_int_equal(state_commit(r, 2000, &first, &last), -1);
+	assert_int_equal(state_commit(r, 2000, &first, &last), DB_FAILED);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_int_equal(first, 0);
 	assert_int_equal(last, 0);
 	assert_string_not_equal(logged, "");
-	assert_int_equal(state_pending_count(), 1);
+	assert_int_equal(pending_count(), 1);
 	assert_seen("old:0 ");
-	assert_int_equal(state_commit(r, 2000, &first, &last), 0);
+	assert_int_equal(state_commit(r, 2000, &first, &last), DB_OK);
 	assert_int_equal(last - first + 1, 6000);
-	assert_int_equal(state_pending_count(), 6000);
-	assert_int_equal(state_seen_count(mbox, 100000), 2001);
+	assert_int_equal(pending_count(), 6000);
+	assert_int_equal(seen_count(mbox), 2001);
 	free(r);
 	reopen();
-	assert_int_equal(state_seen_count(mbox, 100000), 2001);
+	assert_int_equal(seen_count(mbox), 2001);
 }
 
 /* A process that is killed loses nothing it committed, durable or lazy. */
@@ -602,7 +605,7 @@ test_killed(void **state)
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(state_open(path, err, sizeof(err)), 0);
 	assert_seen("a:0 ");
-	assert_int_equal(state_pending_count(), 2);
+	assert_int_equal(pending_count(), 2);
 }
 
 static void
@@ -690,13 +693,13 @@ test_damaged_later(void **state)
 	memset(page, 0xff, sizeof(page));
 	for (off = 4096; off < st.st_size; off += 4096)
 		assert_int_equal(pwrite(fd, page, sizeof(page), off), sizeof(page));
-	assert_int_equal(state_commit(&r, 1, &first, &last), -1);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_FAILED);
 	assert_non_null(strstr(logged, "damaged"));
 	assert_non_null(strstr(logged, "nothing is retrieved until this is repaired"));
-	assert_int_equal(state_commit(&r, 1, &first, &last), -1);
-	assert_int_equal(state_seen(mbox, collect, got), -1);
-	assert_int_equal(state_next_session(), 0);
-	assert_int_equal(state_pending_count(), -1);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_FAILED);
+	assert_int_equal(seen_each(mbox, collect, got), DB_FAILED);
+	assert_int_equal(state_next_session(), DB_OK);
+	assert_int_equal(pending_count(), -1);
 	close(fd);
 }
 

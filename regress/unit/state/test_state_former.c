@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
+#include "staterig.h"
 
 #define DAY	86400
 
@@ -37,7 +38,7 @@ mailbox(const char *name, uint16_t port)
 {
 	struct record	 r = record(name, port);
 
-	return (state_mailbox(&r));
+	return (mailbox_id(&r));
 }
 
 static int
@@ -152,8 +153,8 @@ moved(void)
 	memset(&f, 0, sizeof(f));
 	state_keep_set(30 * DAY);
 	is = mailbox("isp", 995);
-	assert_int_equal(state_prune(&is, 1, NULL, 0), 0);
-	assert_int_equal(state_formers(is, first_former, &f), 0);
+	assert_int_equal(state_prune(&is, 1, NULL, 0), DB_OK);
+	assert_int_equal(state_formers(is, first_former, &f), DB_OK);
 	assert_int_equal(f.id, was);
 	assert_int_equal(f.port, 110);
 	assert_string_equal(f.login, "anna");
@@ -176,13 +177,13 @@ test_adopt(void **state)
 	fill(is, "b", SEEN_DELETING);		/* this is newer */
 	fill(is, "c", SEEN_KEPT);
 	ask("INSERT INTO unproven VALUES (2, 5); INSERT INTO renumbered VALUES (2, 5, 5, 5, NULL)");
-	assert_int_equal(state_former_adopt(&f, is, &r, 0, "somewhere", 77), 0);
+	assert_int_equal(state_former_adopt(&f, is, &r, 0, "somewhere", 77), DB_OK);
 	assert_nothing_of(is);
 	assert_string_equal(ask("SELECT CAST(uid AS TEXT), state FROM seen ORDER BY uid"), "a,0 b,1 c,0 ");
 	assert_string_equal(ask("SELECT id, port, removed, origin, listed FROM mailbox"), "1,995,-,somewhere,77 ");
 	assert_string_equal(ask("SELECT count(*) FROM relay WHERE mailbox = 1"), "4 ");
 	assert_int_equal(mailbox("isp", 995), was);
-	assert_int_equal(state_origin(was, origin, sizeof(origin)), 0);
+	assert_int_equal(state_origin(was, origin, sizeof(origin)), DB_OK);
 	assert_string_equal(origin, "somewhere");
 }
 
@@ -200,7 +201,7 @@ test_doubt(void **state)
 	fill(was, "m", SEEN_MARKED);
 	fill(was, "w", SEEN_WAITING);
 	f = moved();
-	assert_int_equal(state_former_adopt(&f, is, &r, 1, "perhaps", 77), 0);
+	assert_int_equal(state_former_adopt(&f, is, &r, 1, "perhaps", 77), DB_OK);
 	assert_string_equal(ask("SELECT CAST(uid AS TEXT), state FROM seen WHERE length(uid) = 1"), "a,3 b,3 c,3 ");
 	assert_string_equal(ask("SELECT substr(uid, 1, 7), state FROM seen WHERE length(uid) > 1"), "sha256:,5 ");
 	assert_string_equal(ask("SELECT count(*) FROM relay WHERE uid = (SELECT uid FROM seen WHERE state = 5)"), "1 ");
@@ -224,7 +225,7 @@ test_rows(void **state)
 	fill(was, "g", SEEN_KEPT);
 	fill(was, "w", SEEN_WAITING);
 	ask("UPDATE seen SET gone = 5 WHERE uid = x'67'");
-	assert_int_equal(state_former_rows(was, count, got), 0);
+	assert_int_equal(state_former_rows(was, count, got), DB_OK);
 	assert_string_equal(got, "a:1000 g:1000 gone w:1000 ");
 }
 
@@ -237,20 +238,20 @@ test_kept(void **state)
 	(void)state;
 	state_keep_set(30 * DAY);
 	fill(was, "a", SEEN_KEPT);
-	assert_int_equal(state_prune(&other, 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&other, 1, NULL, 0), DB_OK);
 	assert_string_equal(ask("SELECT count(*) FROM seen"), "1 ");
 	assert_string_equal(ask("SELECT id FROM mailbox WHERE removed IS NOT NULL"), "1 ");
 	assert_int_equal(mailbox("isp", 110), was);
-	assert_int_equal(state_prune(&was, 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&was, 1, NULL, 0), DB_OK);
 	assert_string_equal(ask("SELECT id FROM mailbox WHERE removed IS NOT NULL"), "2 ");
-	assert_int_equal(state_prune(&other, 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&other, 1, NULL, 0), DB_OK);
 	ask("UPDATE mailbox SET removed = removed - 30 * 86400 + 60 WHERE id = 1");
-	assert_int_equal(state_prune(&other, 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&other, 1, NULL, 0), DB_OK);
 	assert_string_equal(ask("SELECT count(*) FROM seen"), "1 ");
 	ask("UPDATE mailbox SET removed = removed - 60 WHERE id = 1");
-	assert_int_equal(state_prune(&other, 1, &was, 1), 0);		/* a session is ending there */
+	assert_int_equal(state_prune(&other, 1, &was, 1), DB_OK);		/* a session is ending there */
 	assert_string_equal(ask("SELECT count(*) FROM seen"), "1 ");
-	assert_int_equal(state_prune(&other, 1, NULL, 0), 0);
+	assert_int_equal(state_prune(&other, 1, NULL, 0), DB_OK);
 	assert_string_equal(ask("SELECT id FROM mailbox"), "2 ");
 	assert_string_equal(ask("SELECT count(*) FROM seen"), "0 ");
 	assert_string_equal(ask("SELECT count(*) FROM relay"), "1 ");	/* what was taken is handed on */
@@ -262,9 +263,9 @@ test_kept_ahead(void **state)
 {
 	(void)state;
 	state_keep_set(30 * DAY);
-	assert_int_equal(state_prune(NULL, 0, NULL, 0), 0);
+	assert_int_equal(state_prune(NULL, 0, NULL, 0), DB_OK);
 	ask("UPDATE mailbox SET removed = removed + 5000 * 86400");
-	assert_int_equal(state_prune(NULL, 0, NULL, 0), 0);
+	assert_int_equal(state_prune(NULL, 0, NULL, 0), DB_OK);
 	assert_string_equal(ask("SELECT removed <= CAST(strftime('%s', 'now') AS INTEGER) FROM mailbox"), "1 ");
 }
 
@@ -280,7 +281,7 @@ copy(int64_t id, const char *uid, int64_t since)
 	memcpy(r.uid, uid, strlen(uid));
 	memset(r.digest, uid[0], sizeof(r.digest));
 	memset(r.identity, 1, sizeof(r.identity));
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	return (r.verdict == COMMIT_DELIVER);
 }
 
@@ -300,7 +301,7 @@ test_forget(void **state)
 	fill(was, "d", SEEN_DELETED);
 	fill(other, "o", SEEN_KEPT);
 	ask("UPDATE suspect SET deaths = 3 WHERE uid = x'6d'; INSERT INTO renumbered VALUES (1, 5, 5, 5, NULL)");
-	assert_int_equal(state_forget("anna@example.org", "isp", now, &n), 0);
+	assert_int_equal(state_forget("anna@example.org", "isp", now, &n), DB_OK);
 	assert_int_equal(n.mailboxes, 1);
 	assert_int_equal(n.messages, 3);		/* x, y, m: d is not there any more */
 	assert_int_equal(n.waiting, 1);
@@ -310,14 +311,14 @@ test_forget(void **state)
 	assert_string_equal(ask("SELECT count(*) FROM oversize WHERE mailbox = 1"), "0 ");
 	assert_string_equal(ask("SELECT count(*) FROM renumbered"), "0 ");
 	assert_string_equal(ask("SELECT count(*) FROM seen WHERE mailbox = 2"), "2 ");
-	assert_int_equal(state_listed(was), 1);		/* nothing is marked by first_poll */
+	assert_int_equal(state_listed(was), DB_OK);		/* nothing is marked by first_poll */
 	assert_int_equal(copy(other, "z", now), 0);
 	assert_int_equal(copy(was, "x", now), 1);	/* within the same second */
 	assert_int_equal(copy(was, "y", now), 0);
 	assert_int_equal(copy(other, "v", now), 0);
 	is = mailbox("isp", 995);			/* what was asked for of the record holds wherever it points */
 	assert_string_equal(ask("SELECT forgotten IS NOT NULL FROM mailbox WHERE id = 3"), "1 ");
-	assert_int_equal(state_forget("anna@example.org", "none", now, &n), 0);
+	assert_int_equal(state_forget("anna@example.org", "none", now, &n), DB_OK);
 	assert_int_equal(n.mailboxes, 0);
 }
 
@@ -330,8 +331,8 @@ test_forget_removed(void **state)
 	(void)state;
 	state_keep_set(30 * DAY);
 	fill(was, "a", SEEN_KEPT);
-	assert_int_equal(state_prune(NULL, 0, NULL, 0), 0);
-	assert_int_equal(state_forget("anna@example.org", "isp", time(NULL), &n), 0);
+	assert_int_equal(state_prune(NULL, 0, NULL, 0), DB_OK);
+	assert_int_equal(state_forget("anna@example.org", "isp", time(NULL), &n), DB_OK);
 	assert_int_equal(n.mailboxes, 1);
 	assert_int_equal(n.messages, 1);
 	assert_string_equal(ask("SELECT count(*) FROM seen"), "0 ");
@@ -345,9 +346,9 @@ test_renumbered(void **state)
 
 	(void)state;
 	assert_int_equal(copy(was, "x", now), 1);
-	assert_int_equal(state_renumber_put(was, RENUMBER_ASKED, 1, 1, now), 0);
+	assert_int_equal(state_renumber_put(was, RENUMBER_ASKED, 1, 1, now), DB_OK);
 	assert_int_equal(copy(was, "y", now), 0);
-	assert_int_equal(state_renumber_put(was, RENUMBER_RETRIEVE, 0, 0, now), 0);
+	assert_int_equal(state_renumber_put(was, RENUMBER_RETRIEVE, 0, 0, now), DB_OK);
 	assert_int_equal(copy(was, "z", now), 1);
 }
 
@@ -361,7 +362,7 @@ test_gone_ahead(void **state)
 	c.uid[0] = 'a';
 	fill(was, "a", SEEN_KEPT);
 	ask("UPDATE seen SET gone = 9999999999; UPDATE suspect SET gone = 9999999999; UPDATE oversize SET gone = 50");
-	assert_int_equal(state_change(was, &c, 1, 77), 0);
+	assert_int_equal(state_change(was, &c, 1, 77), DB_OK);
 	assert_string_equal(ask("SELECT gone FROM seen UNION ALL SELECT gone FROM suspect UNION ALL SELECT gone FROM oversize"), "77 77 50 ");
 }
 
@@ -381,9 +382,9 @@ test_clamp(void **state)
 	    "INSERT INTO token (origin, since, ends, said) VALUES (zeroblob(32), 9999999999, 9999999999, 9999999999);"
 	    "INSERT INTO record_state (mailbox, last_success, last_attempt, failures, messages, octets, polls, error, failing, no_capa,"
 	    " retrieved) VALUES (1, 9999999999, 9999999999, 1, 1, 1, 1, '', 9999999999, 9999999999, 9999999999)");
-	assert_int_equal(state_clamp(1000000000), 0);		/* a clock that begins at some old time corrects nothing */
+	assert_int_equal(state_clamp(1000000000), DB_OK);		/* a clock that begins at some old time corrects nothing */
 	assert_string_equal(ask("SELECT next FROM relay"), "9999999999 ");
-	assert_int_equal(state_clamp(now), 0);
+	assert_int_equal(state_clamp(now), DB_OK);
 	snprintf(sql, sizeof(sql), "SELECT max(t) <= %lld FROM (SELECT max(arrived, next) AS t FROM relay UNION SELECT since FROM handled"
 	    " UNION SELECT max(since, gone) FROM suspect UNION SELECT max(since, gone) FROM oversize"
 	    " UNION SELECT max(listed, removed, created) FROM mailbox UNION SELECT since FROM copy UNION SELECT since FROM unproven"
@@ -394,7 +395,7 @@ test_clamp(void **state)
 	assert_string_equal(ask(sql), "1 ");
 	snprintf(sql, sizeof(sql), "UPDATE relay SET next = %lld", (long long)now + 7200);
 	ask(sql);
-	assert_int_equal(state_clamp(now), 0);
+	assert_int_equal(state_clamp(now), DB_OK);
 	snprintf(sql, sizeof(sql), "SELECT next - %lld FROM relay", (long long)now);
 	assert_string_equal(ask(sql), "7200 ");			/* it is to wait */
 }

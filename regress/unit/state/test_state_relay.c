@@ -22,6 +22,7 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
+#include "staterig.h"
 
 #define RCPTS	6
 
@@ -92,7 +93,7 @@ setup(void **state)
 	strlcpy(note.sender, "sender@example.net", sizeof(note.sender));
 	strlcpy(note.client, "192.0.2.7", sizeof(note.client));
 	strlcpy(note.note, "field X-Real-To\nrule anna\n", sizeof(note.note));
-	return ((mbox = state_mailbox(&r)) > 0 ? 0 : -1);
+	return ((mbox = mailbox_id(&r)) > 0 ? 0 : -1);
 }
 
 static int
@@ -177,7 +178,7 @@ commit(const char *uid, int digest, int identity, enum seen_state st, uint32_t n
 	r.note = &note;
 	r.verdicts = verdicts;
 	memset(verdicts, 0, sizeof(verdicts));
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	return (r);
 }
 
@@ -195,7 +196,7 @@ change(int64_t id, int what, const char *status, const char *dest)
 {
 	struct relay_change	 c = { .id = id, .what = what, .next = 6000, .status = status, .dest = dest, .nexthop = 9 };
 
-	assert_int_equal(state_relay_change(&c, 1), 0);
+	assert_int_equal(state_relay_change(&c, 1), DB_OK);
 	return (c);
 }
 
@@ -254,7 +255,7 @@ test_no_note(void **state)
 	(void)state;
 	rcpt(0, RCPT_MAILDIR, "example.org/anna");
 	rcpt(1, RCPT_RELAY, "bert@example.com");
-	assert_int_equal(state_commit(&r, 1, &first, &last), -1);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_FAILED);
 	assert_string_equal(ask("SELECT count(*) FROM seen UNION ALL SELECT count(*) FROM pending"), "0 0");
 }
 
@@ -383,7 +384,7 @@ test_many_results(void **state)
 		snprintf(many[i].link, sizeof(many[i].link), "1.M2P3S4N1R%u.mx", i);
 		snprintf(many[i].dest, sizeof(many[i].dest), "example.org/a-name-that-needs-room-%03u", i);
 	}
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	free(many);
 	assert_string_equal(ask("SELECT substr(results, -12) FROM handled"), "nd 117 more\n");
 	assert_string_equal(ask("SELECT length(results) - length(replace(results, char(10), '')) FROM handled"), "84");
@@ -399,7 +400,7 @@ test_done(void **state)
 	assert_int_equal(change(1, RELAY_DONE, NULL, NULL).last, 0);		/* is gone already */
 	assert_int_equal(change(2, RELAY_DONE, NULL, NULL).last, 1);
 	assert_string_equal(ask(SEEN), "a:1");
-	assert_int_equal(state_relay_count(), 0);
+	assert_int_equal(relay_count(), 0);
 	assert_string_equal(ask("SELECT printf('%d:%d:%d:%d:%d', nexthop, accepted, refused, retried, in_doubt) FROM relay_count"),
 	    "7:2:0:0:0");
 	assert_string_equal(ask("SELECT results FROM handled"), "waiting anna@example.com\nwaiting bert@example.com\n"
@@ -415,8 +416,8 @@ test_again(void **state)
 	(void)state;
 	two();
 	assert_int_equal(change(1, RELAY_AGAIN, "451 later", NULL).last, 0);
-	assert_int_equal(state_relay_change(&c, 1), 0);
-	assert_int_equal(state_relay_get(1, &row), 1);
+	assert_int_equal(state_relay_change(&c, 1), DB_OK);
+	assert_int_equal(state_relay_get(1, &row), DB_OK);
 	assert_int_equal(row.tries, 2);
 	assert_int_equal(row.next, 8000);
 	assert_int_equal(row.arrived, 5000);
@@ -424,7 +425,7 @@ test_again(void **state)
 	assert_string_equal(row.sender, "sender@example.net");
 	assert_string_equal(row.link, "1.M2P3S4N1R0.mx");
 	assert_int_equal(row.after, SEEN_DELETING);
-	assert_int_equal(state_relay_get(3, &row), 0);
+	assert_int_equal(state_relay_get(3, &row), DB_NONE);
 	assert_string_equal(ask("SELECT printf('%d:%d', retried, in_doubt) FROM relay_count"), "2:1");
 	assert_string_equal(ask(SEEN), "a:5");
 }
@@ -443,7 +444,7 @@ test_quarantine(void **state)
 	assert_string_equal(ask(SEEN), "a:1");
 	assert_string_equal(ask(RELAYS), "bert@example.com>7:1:1:550 no");
 	change(2, RELAY_RELEASE, "set free", NULL);
-	assert_int_equal(state_relay_get(2, &row), 1);
+	assert_int_equal(state_relay_get(2, &row), DB_OK);
 	assert_int_equal(row.state, RELAY_WAITING);
 	assert_in_range(row.next, now, now + 60);
 	assert_in_range(row.arrived, now, now + 60);
@@ -476,10 +477,10 @@ test_move(void **state)
 	assert_int_equal(c.last, 1);
 	assert_string_equal(ask("SELECT dest || '=' || link FROM pending"),
 	    "example.org/anna=1.M2P3S4N1R0.mx example.org/bert=1.M2P3S4N2R0.mx");
-	assert_int_equal(state_relay_count(), 0);
+	assert_int_equal(relay_count(), 0);
 	assert_string_equal(ask(SEEN), "a:0 b:0");
 	assert_int_equal(state_settle(c.pending, c.pending), 0);
-	assert_int_equal(state_flush(), 0);
+	assert_int_equal(state_flush(), DB_OK);
 	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/anna");
 }
 
@@ -498,8 +499,8 @@ test_report(void **state)
 	assert_int_equal(change(1, RELAY_FAIL, "550 no", NULL).last, 0);
 	assert_int_equal(change(2, RELAY_FAIL, "550 no", NULL).last, 0);
 	assert_string_equal(ask(SEEN), "a:5");
-	assert_int_equal(state_relay_reported(&one, 1, &r, &made), 0);
-	assert_int_equal(state_relay_get(made, &row), 1);
+	assert_int_equal(state_relay_reported(&one, 1, &r, &made), DB_OK);
+	assert_int_equal(state_relay_get(made, &row), DB_OK);
 	assert_int_equal(row.nexthop, 3);
 	assert_int_equal(row.notify, NOTIFY_NEVER);
 	assert_string_equal(row.sender, "");
@@ -509,13 +510,13 @@ test_report(void **state)
 	r.link = "1.M2P3S0N10R0.mx";
 	r.dest = "example.org/postmaster";
 	r.nexthop = 0;
-	assert_int_equal(state_told("sender@example.net", "1.M2P3S4N1", &made), 1);
-	assert_int_equal(state_relay_reported(two_of_them, 2, &r, &made), 0);	/* the first is gone */
+	assert_int_equal(state_told("sender@example.net", "1.M2P3S4N1", &made), DB_OK);
+	assert_int_equal(state_relay_reported(two_of_them, 2, &r, &made), DB_OK);	/* the first is gone */
 	assert_string_equal(ask(SEEN), "a:1");
 	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/postmaster");
-	assert_int_equal(state_relay_reported(two_of_them, 2, &r, &made), 2);
+	assert_int_equal(state_relay_reported(two_of_them, 2, &r, &made), DB_NONE);
 	assert_int_equal(change(row.id, RELAY_DONE, NULL, NULL).last, 0);
-	assert_int_equal(state_relay_count(), 0);
+	assert_int_equal(relay_count(), 0);
 }
 
 /*
@@ -535,7 +536,7 @@ test_known(void **state)
 	assert_int_equal(r.relay, 0);
 	assert_int_equal(verdicts[0], COMMIT_DISCARD);
 	assert_int_equal(verdicts[1], COMMIT_DISCARD);
-	assert_int_equal(state_relay_count(), 2);
+	assert_int_equal(relay_count(), 2);
 	assert_string_equal(ask(SEEN), "a:5");
 	rcpt(0, RCPT_MAILDIR, "example.org/anna");
 	assert_int_equal(commit("a", 2, 0, SEEN_KEPT, 1).verdict, COMMIT_DELIVER);
@@ -560,9 +561,9 @@ test_key(void **state)
 	assert_int_equal(counts.waiting, 1);
 	assert_int_equal(counts.kept + counts.undeleted, 0);
 	assert_string_equal(ask("SELECT waiting FROM mailboxes"), "1");
-	assert_int_equal(state_change(mbox, &c, 1, 6000), 0);
+	assert_int_equal(state_change(mbox, &c, 1, 6000), DB_OK);
 	assert_string_equal(ask("SELECT DISTINCT CAST(uid AS TEXT) FROM relay UNION ALL SELECT CAST(uid AS TEXT) FROM handled"), "b b");
-	assert_int_equal(state_unprove(mbox, &n), 0);
+	n = unprove(mbox);
 	assert_int_equal(n, 1);
 	change(1, RELAY_DONE, NULL, NULL);
 	assert_string_equal(ask("SELECT state FROM seen"), "5");
@@ -581,7 +582,7 @@ test_header(void **state)
 	(void)state;
 	rcpt(0, RCPT_RELAY, "anna@example.com");
 	strlcpy(rcpts[0].link, "1.M2P3S4N5R0.mx", sizeof(rcpts[0].link));
-	assert_int_equal(state_commit(&r, 1, &first, &last), 0);
+	assert_int_equal(state_commit(&r, 1, &first, &last), DB_OK);
 	assert_string_equal(ask(RELAYS), "anna@example.com>7:0:0:");
 	assert_string_equal(ask(SEEN), "");
 	assert_int_equal(change(1, RELAY_DONE, NULL, NULL).last, 1);
@@ -604,12 +605,12 @@ test_record_gone(void **state)
 
 	(void)state;
 	two();
-	assert_int_equal(state_prune(NULL, 0, NULL, 0), 0);
+	assert_int_equal(state_prune(NULL, 0, NULL, 0), DB_OK);
 	assert_string_equal(ask(SEEN), "");
-	assert_int_equal(state_relay_each(links, got), 0);
+	assert_int_equal(state_relay_each(links, got), DB_OK);
 	assert_string_equal(got, "1.M2P3S4N1R0.mx 1.M2P3S4N1R1.mx ");
 	got[0] = '\0';
-	assert_int_equal(state_relay_of(mbox, (const uint8_t *)"b", 1, links, got), 0);
+	assert_int_equal(state_relay_of(mbox, (const uint8_t *)"b", 1, links, got), DB_OK);
 	assert_string_equal(got, "");
 	assert_int_equal(change(1, RELAY_DONE, NULL, NULL).last, 0);
 	assert_int_equal(change(2, RELAY_DONE, NULL, NULL).last, 1);
@@ -624,12 +625,12 @@ test_prune(void **state)
 	(void)state;
 	tell("INSERT INTO copy (key, since) VALUES (zeroblob(16), 69 * 86400), (randomblob(16), 71 * 86400);"
 	    "INSERT INTO handled VALUES (1, x'61', 85 * 86400, '', '', ''), (1, x'62', 87 * 86400, '', '', '')");
-	assert_int_equal(state_prune_old(now), 0);
+	assert_int_equal(state_prune_old(now), DB_OK);
 	assert_string_equal(ask("SELECT since / 86400 FROM copy UNION ALL SELECT since / 86400 FROM handled"), "71 87");
 	tell("UPDATE copy SET since = 0");
-	assert_int_equal(state_prune_old(now + 3600), 0);			/* once a day */
+	assert_int_equal(state_prune_old(now + 3600), DB_OK);			/* once a day */
 	assert_string_equal(ask("SELECT count(*) FROM copy"), "1");
-	assert_int_equal(state_prune_old(now + 86400), 0);
+	assert_int_equal(state_prune_old(now + 86400), DB_OK);
 	assert_string_equal(ask("SELECT count(*) FROM copy"), "0");
 }
 
@@ -644,23 +645,23 @@ test_told(void **state)
 	memset(&row, 0, sizeof(row));
 	strlcpy(row.dest, "anna@example.org", sizeof(row.dest));
 	strlcpy(row.link, "1.M2P3S0N1R0.mx", sizeof(row.link));
-	assert_int_equal(state_told("anna@example.org", "x", &at), 0);
-	assert_int_equal(state_noticed("anna@example.org", "x", 0, &row), 0);
+	assert_int_equal(state_told("anna@example.org", "x", &at), DB_NONE);
+	assert_int_equal(state_noticed("anna@example.org", "x", 0, &row), DB_OK);
 	assert_int_equal(row.id, 0);
-	assert_int_equal(state_relay_count(), 0);
+	assert_int_equal(relay_count(), 0);
 	row.nexthop = 3;
-	assert_int_equal(state_noticed("anna@example.org", "y", 0, &row), 0);
+	assert_int_equal(state_noticed("anna@example.org", "y", 0, &row), DB_OK);
 	assert_int_not_equal(row.id, 0);
 	assert_string_equal(ask("SELECT nexthop || mailbox || length(uid) || sender || dest FROM relay"), "300anna@example.org");
-	assert_int_equal(state_told("anna@example.org", "y", &at), 1);
+	assert_int_equal(state_told("anna@example.org", "y", &at), DB_OK);
 	assert_true(at > 1600000000);
-	assert_int_equal(state_told("bert@example.org", "y", &at), 0);
-	assert_int_equal(state_noticed("anna@example.org", "z", 0, &row), -1);	/* that link has a row */
-	assert_int_equal(state_told("anna@example.org", "z", &at), 0);
-	assert_int_equal(state_prune_old(at + 86400), 0);
-	assert_int_equal(state_told("anna@example.org", "y", &at), 1);
-	assert_int_equal(state_prune_old(at + 3 * 86400), 0);
-	assert_int_equal(state_told("anna@example.org", "y", &at), 0);
+	assert_int_equal(state_told("bert@example.org", "y", &at), DB_NONE);
+	assert_int_equal(state_noticed("anna@example.org", "z", 0, &row), DB_FAILED);	/* that link has a row */
+	assert_int_equal(state_told("anna@example.org", "z", &at), DB_NONE);
+	assert_int_equal(state_prune_old(at + 86400), DB_OK);
+	assert_int_equal(state_told("anna@example.org", "y", &at), DB_OK);
+	assert_int_equal(state_prune_old(at + 3 * 86400), DB_OK);
+	assert_int_equal(state_told("anna@example.org", "y", &at), DB_NONE);
 }
 
 static int
@@ -682,28 +683,28 @@ test_held(void **state)
 	int64_t			 fresh;
 
 	(void)state;
-	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(state_held(&fresh), DB_OK);
 	assert_int_equal(fresh, 0);
 	rcpt(0, RCPT_QUARANTINE, "example.org/info");
 	rcpt(1, RCPT_RELAY, "bert@example.com");
 	rcpt(2, RCPT_RELAY, "carl@example.com");
 	commit("a", 1, 0, SEEN_DELETING, 3);
-	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(state_held(&fresh), DB_OK);
 	assert_int_equal(fresh, 1);
 	change(2, RELAY_HOLD, "5.1.1 no", NULL);
 	change(3, RELAY_HOLD, "5.1.1 never", NULL);
 	memset(&row, 0, sizeof(row));
 	row.nexthop = 3;
 	strlcpy(row.link, "1.M2P3S0N1R0.mx", sizeof(row.link));
-	assert_int_equal(state_noticed("postmaster@example.org", "held", 2, &row), 0);
+	assert_int_equal(state_noticed("postmaster@example.org", "held", 2, &row), DB_OK);
 	change(row.id, RELAY_HOLD, "5.7.1 no notices", NULL);
-	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(state_held(&fresh), DB_OK);
 	assert_int_equal(fresh, 1);
-	assert_int_equal(state_held_each(held, got), 0);
+	assert_int_equal(state_held_each(held, got), DB_OK);
 	assert_non_null(strstr(got, ": 2 of 3, 5.1.1 never; "));
 	assert_non_null(strstr(got, "0: 1 of 3, "));
-	assert_int_equal(state_noticed("postmaster@example.org", "held", 5, &(struct relay_row){ .nexthop = 0 }), 0);
-	assert_int_equal(state_held(&fresh), 0);
+	assert_int_equal(state_noticed("postmaster@example.org", "held", 5, &(struct relay_row){ .nexthop = 0 }), DB_OK);
+	assert_int_equal(state_held(&fresh), DB_OK);
 	assert_int_equal(fresh, 0);
 }
 
@@ -717,12 +718,12 @@ test_locked(void **state)
 	two();
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(state_relay_change(&c, 1), 1);
+	assert_int_equal(state_relay_change(&c, 1), DB_BUSY);
 	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
-	assert_int_equal(state_relay_count(), 2);
-	assert_int_equal(state_relay_change(&c, 1), 0);
-	assert_int_equal(state_relay_count(), 1);
+	assert_int_equal(relay_count(), 2);
+	assert_int_equal(state_relay_change(&c, 1), DB_OK);
+	assert_int_equal(relay_count(), 1);
 }
 
 /* Another process does it, and dies at a point. */
@@ -861,16 +862,16 @@ test_lost(void **state)
 	(void)state;
 	two();
 	change(1, RELAY_WANT, "missing", NULL);
-	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), DB_OK);
 	assert_int_equal(n, 0);
 	change(2, RELAY_DONE, "250 ok", NULL);
 	assert_string_equal(ask(SEEN), "a:5");
 	tell("UPDATE seen SET state = 3");
-	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), DB_OK);
 	assert_int_equal(n, 1);
 	assert_int_equal(change(1, RELAY_LOST, "lost", NULL).last, 1);
 	n = 0;
-	assert_int_equal(state_relay_orphans(count_orphan, &n), 0);
+	assert_int_equal(state_relay_orphans(count_orphan, &n), DB_OK);
 	assert_int_equal(n, 0);
 	assert_string_equal(ask("SELECT body FROM relay"), "2");
 	change(1, RELAY_FOUND, "", NULL);
@@ -887,16 +888,16 @@ test_sent(void **state)
 
 	(void)state;
 	two();
-	assert_int_equal(state_relay_sent(ids, 2, 7000), 0);
+	assert_int_equal(state_relay_sent(ids, 2, 7000), DB_OK);
 	change(2, RELAY_AGAIN, "451", NULL);
 	assert_string_equal(ask("SELECT sent FROM relay ORDER BY id"), "7000 0");
-	assert_int_equal(state_relay_prove(0, 7001), 0);	/* in the middle of a life nothing is in doubt */
+	assert_int_equal(state_relay_prove(0, 7001), DB_OK);	/* in the middle of a life nothing is in doubt */
 	assert_string_equal(ask(COUNTS), "7:0");
 	reopen();
-	assert_int_equal(state_relay_prove(1, 7002), 0);
+	assert_int_equal(state_relay_prove(1, 7002), DB_OK);
 	assert_string_equal(ask(COUNTS), "7:1");
 	assert_string_equal(ask("SELECT sent FROM relay ORDER BY id"), "0 0");
-	assert_int_equal(state_relay_prove(1, 7003), 0);
+	assert_int_equal(state_relay_prove(1, 7003), DB_OK);
 	assert_string_equal(ask(COUNTS), "7:1");
 }
 
@@ -925,9 +926,9 @@ test_bad_row(void **state)
 	(void)state;
 	two();
 	tell("UPDATE relay SET dest = printf('%.*c', 2000, 'x') WHERE id = 1");
-	assert_int_equal(state_relay_each(add_id, &ids), 0);
+	assert_int_equal(state_relay_each(add_id, &ids), DB_OK);
 	assert_int_equal(ids, 2);
-	assert_int_equal(state_relay_links(count_link, &links), 0);
+	assert_int_equal(state_relay_links(count_link, &links), DB_OK);
 	assert_int_equal(links, 2);
 	change(2, RELAY_DONE, "250 ok", NULL);
 	assert_string_equal(ask(SEEN), "a:5");			/* its message is not final */

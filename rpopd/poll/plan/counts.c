@@ -26,7 +26,7 @@ int
 counts_get(struct task *t, struct mailbox_counts *out)
 {
 	struct counts	*c = t->counts;
-	int		 rv;
+	enum db		 result;
 
 	if (c == NULL || c->mailbox != t->mailbox) {
 		counts_forget(t);
@@ -41,10 +41,10 @@ counts_get(struct task *t, struct mailbox_counts *out)
 			c->begun = clock_msec();
 			c->counting = 1;
 		}
-		if ((rv = state_counts(c->mailbox, &c->at, &c->partial)) == STATE_MORE)
+		if ((result = state_counts(c->mailbox, &c->at, &c->partial)) == DB_MORE)
 			return (0);
 		c->counting = 0;
-		if (rv == -1)
+		if (result != DB_OK)
 			return (-1);
 		*out = c->known = c->partial;
 		/* Few are counted anew each time. */

@@ -193,7 +193,7 @@ former_find(struct session *s, enum former_past *past)
 		return (-1);
 	search->s = s;
 	search->rec = s->task->rec;
-	if (state_formers(s->mailbox, former_collect, search) == -1 || former_compare(search) == -1)
+	if (state_formers(s->mailbox, former_collect, search) != DB_OK || former_compare(search) == -1)
 		goto done;
 	*past = search->past;
 	for (i = 0; i < search->n; i++) {
@@ -253,6 +253,7 @@ former_ready(struct search *search)
 	struct plan_work	*w = &search->s->plan.work;
 	struct unprove		 u;
 	int64_t			 id;
+	enum db			 result;
 	size_t			 i;
 	int			 rv;
 
@@ -265,9 +266,9 @@ former_ready(struct search *search)
 		memset(&u, 0, sizeof(u));
 		if (w->former == id)
 			u = w->unprove;
-		if ((rv = state_unprove_slice(id, &u)) == 0)
+		if ((result = state_unprove_slice(id, &u)) == DB_OK)
 			continue;
-		if (rv != STATE_MORE)
+		if (result != DB_MORE)
 			return (-1);
 		w->former = id;
 		w->unprove = u;
@@ -298,7 +299,7 @@ former_compare(struct search *search)
 			search->busy = 1;
 			continue;
 		}
-		if (state_former_rows(c->f.id, former_message, search) == -1)
+		if (state_former_rows(c->f.id, former_message, search) != DB_OK)
 			return (-1);
 		c->proof = former_judge(&c->count, c->kin);
 		former_words(&c->f, words, sizeof(words));
@@ -314,14 +315,14 @@ former_reserved(const struct search *search, const struct former *f)
 {
 	const struct task	*t;
 	size_t			 i;
-	int			 listed;
+	enum db			 listed;
 
 	if (former_own(f, search->rec))
 		return (0);
 	for (i = 0; i < sched_ntasks; i++) {
 		t = &sched_tasks[i];
 		if (former_own(f, t->rec) && former_kin(f, t->rec) == KIN_LOGIN)
-			return ((listed = state_listed(t->mailbox)) == -1 ? -1 : !listed);
+			return ((listed = state_listed(t->mailbox)) == DB_FAILED ? -1 : listed == DB_NONE);
 	}
 	return (0);
 }
@@ -384,8 +385,8 @@ former_adopt(struct session *s, const struct candidate *c)
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
 	former_words(&c->f, words, sizeof(words));
 	snprintf(origin, sizeof(origin), "%.430s, on %s, %s", words, date, doubt ? "in doubt, so it was compared only" : "proven");
-	if (state_record_get(c->f.id, &rs) == -1 ||
-	    state_former_adopt(&c->f, s->mailbox, t->rec, doubt, origin, now) != 0)
+	if (state_record_get(c->f.id, &rs) != DB_OK ||
+	    state_former_adopt(&c->f, s->mailbox, t->rec, doubt, origin, now) != DB_OK)
 		return (-1);
 	s->mailbox = t->mailbox = c->f.id;
 	t->rs.messages += rs.messages;

@@ -64,9 +64,9 @@ orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 
 /*
  * Learn the digests of those that can matter: all of them if there are messages whose unique-id is untrusted or derived, else
- * only those whose key is a digest or whose own unique-id is derived; in slices.  0, STATE_MORE, or -1: the store.
+ * only those whose key is a digest or whose own unique-id is derived; in slices.  DB_OK, DB_MORE or DB_FAILED.
  */
-int
+enum db
 orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 {
 	static const uint8_t	 unknown[PROTO_DIGEST_LEN];
@@ -82,19 +82,19 @@ orphan_prepare(struct orphans *o, int64_t mailbox, int untrusted)
 				continue;
 		} else if (!untrusted && !orphan_derived(e->uid, e->uidlen))
 			continue;
-		else if (state_print(mailbox, e->uid, e->uidlen, &e->print) == -1)
-			return (-1);
+		else if (state_print(mailbox, e->uid, e->uidlen, &e->print) != DB_OK)
+			return (DB_FAILED);
 		else if (memcmp(e->print.digest, unknown, sizeof(unknown)) == 0)
 			continue;
 		o->list[o->kept++] = *e;
 	}
 	if (o->done < o->n)
-		return (STATE_MORE);
+		return (DB_MORE);
 	o->n = o->done = o->kept;
 	o->kept = 0;
 	if (o->n > 1)
 		qsort(o->list, o->n, sizeof(*o->list), orphan_compare);
-	return (0);
+	return (DB_OK);
 }
 
 /* An orphan with this digest, of one of these kinds, that nobody claimed before; it is claimed now. */

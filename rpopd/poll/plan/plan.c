@@ -127,9 +127,9 @@ plan_unproven(struct session *s)
 	struct plan_work	*w = &s->plan.work;
 
 	switch (state_unprove_slice(s->mailbox, &w->unprove)) {
-	case 0:
+	case DB_OK:
 		break;
-	case STATE_MORE:
+	case DB_MORE:
 		return (plan_more(s, plan_unproven));
 	default:
 		return (PLAN_FAILED);
@@ -146,7 +146,7 @@ plan_listed(struct session *s)
 	struct plan		*p = &s->plan;
 	struct plan_work	*w = &p->work;
 
-	if ((w->recent = state_renumber_since(s->mailbox)) == -1 || plan_start(s, w->listing, w->has_uidl) == -1)
+	if (state_renumber_since(s->mailbox, &w->recent) != DB_OK || plan_start(s, w->listing, w->has_uidl) == -1)
 		return (PLAN_FAILED);
 	w->now = time(NULL);
 	if ((w->keep = state_keep()) < FORGET_SECONDS)
@@ -160,12 +160,12 @@ enum plan_result
 plan_walk(struct session *s)
 {
 	struct plan	*p = &s->plan;
+	enum db		 result;
 	uint32_t	 i;
-	int		 rv;
 
-	if ((rv = state_seen_slice(s->mailbox, &p->work.at, plan_row, s)) == -1 || p->failed)
+	if ((result = state_seen_slice(s->mailbox, &p->work.at, plan_row, s)) == DB_FAILED || p->failed)
 		return (PLAN_FAILED);
-	if (rv == STATE_MORE)
+	if (result == DB_MORE)
 		return (plan_more(s, plan_walk));
 	for (i = 1; i <= p->count; i++)
 		p->unknown += p->msgs[i].uid_len != 0 && !p->msgs[i].known;
@@ -458,10 +458,10 @@ plan_match(struct plan *p, uint32_t msgno, const struct orphan *o)
 
 /*
  * The end of a session: every DELE that was answered +OK took effect (quit_ok), so its unique-id means something new from now
- * on; refusals are remembered, and recognised messages get their unique-id.  0; 1: the store is locked, call plan_record() later
- * (a session ends only then); -1: not recorded, and the next session deletes once more or compares.
+ * on; refusals are remembered, and recognised messages get their unique-id.  DB_OK; DB_BUSY: the store is locked, call plan_record()
+ * later (a session ends only then); DB_MORE: call it again; DB_FAILED: not recorded, and the next session deletes once more or compares.
  */
-int
+enum db
 plan_confirm(struct session *s, int quit_ok)
 {
 	struct plan		*p = &s->plan;
@@ -475,7 +475,7 @@ plan_confirm(struct session *s, int quit_ok)
 	p->nchanges = 0;
 	p->confirmed = quit_ok;
 	if (s->outcome == OUTCOME_CONFUSED || !p->made)
-		return (0);
+		return (DB_OK);
 	for (i = 1; i <= p->count && !p->failed; i++) {
 		m = &p->msgs[i];
 		plan_rekey(s, i);
@@ -487,7 +487,7 @@ plan_confirm(struct session *s, int quit_ok)
 			c->state = m->denied == 2 ? SEEN_DENIED : SEEN_DELETED;
 	}
 	refusal_confirm(s);
-	return (p->failed ? -1 : plan_record(s));
+	return (p->failed ? DB_FAILED : plan_record(s));
 }
 
 static int
@@ -517,54 +517,57 @@ plan_rekey(struct session *s, uint32_t msgno)
 }
 
 /* As plan_confirm(). */
-int
+enum db
 plan_record(struct session *s)
 {
 	struct plan	*p = &s->plan;
-	int		 error = 0;
+	enum db		 result = DB_OK;
 
 	if (p->work.done < p->nchanges)
-		error = state_change_slice(s->mailbox, p->changes, p->nchanges, time(NULL), &p->work.done);
-	s->unrecorded = error > 0;
-	if (error == -1)
+		result = state_change_slice(s->mailbox, p->changes, p->nchanges, time(NULL), &p->work.done);
+	s->unrecorded = result == DB_BUSY || result == DB_MORE;
+	if (result == DB_FAILED)
 		log_warnx("%s: state.db: deletions not recorded, the next session repeats them", s->label);
-	if (error == 0) {
+	if (result == DB_OK) {
 		quota_report(s);
 		refusal_report(s);
 	}
-	return (error);
+	return (result);
 }
 
 /*
  * No receipt of this session is to come any more: what it committed stands or not, see the table at the top.  If the store is
  * locked, the next plan_make() is strict.  The proof comes last: before that, everything of this session is in doubt.
  */
-int
+enum db
 plan_end(struct session *s)
 {
 	struct plan_work	*w = &s->plan.work;
 
 	if (!s->committed)
-		return (0);
+		return (DB_OK);
 	if (w->end == PLAN_OPEN) {
 		HOOK("master.proving");
 		plan_prove_all(s);
 	}
 	if (w->end == PLAN_RECORDING) {
 		if (s->plan.failed)
-			return (0);
-		return (state_change_slice(s->mailbox, s->plan.changes, s->plan.nchanges, time(NULL), &w->done) == STATE_MORE ?
-		    STATE_MORE : 0);
+			return (DB_OK);
+		return (state_change_slice(s->mailbox, s->plan.changes, s->plan.nchanges, time(NULL), &w->done) == DB_MORE ?
+		    DB_MORE : DB_OK);
 	}
 	switch (state_unprove_slice(s->mailbox, &w->unprove)) {
-	case STATE_MORE:
-		return (STATE_MORE);
-	case 0:
+	case DB_MORE:
+		return (DB_MORE);
+	case DB_OK:
 		if (w->unprove.n > 0)
 			log_warnx("%s: %s: %u message%s of this session %s retrieved again and compared with what was delivered",
 			    s->label, s->where, w->unprove.n, PLURAL(w->unprove.n), w->unprove.n == 1 ? "is" : "are");
+		break;
+	default:
+		break;
 	}
-	return (0);
+	return (DB_OK);
 }
 
 /* What stands is written down, if the answers were in step. */

@@ -167,9 +167,9 @@ enum plan_result plan_go_on(struct session *);	/* behind PLAN_MORE, of whatever 
 enum plan_result plan_walk(struct session *);	/* a step: over all rows */
 enum plan_result plan_prove(struct session *);	/* a step: every row has had its say */
 enum plan_result plan_settle(struct session *);	/* a step: every proof is in, or is not to be had */
-int	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; as plan_record() */
-int	 plan_record(struct session *);		/* 0; 1: call again later; STATE_MORE: call again; -1: not recorded */
-int	 plan_end(struct session *);		/* the session is over, every receipt is in; 0, or STATE_MORE: call again */
+enum db	 plan_confirm(struct session *, int quit_ok);	/* after QUIT: what was deleted; as plan_record() */
+enum db	 plan_record(struct session *);		/* DB_OK; DB_BUSY: call again later; DB_MORE: call again; DB_FAILED: not recorded */
+enum db	 plan_end(struct session *);		/* the session is over, every receipt is in; DB_OK, or DB_MORE: call again */
 int	 plan_match(struct plan *, uint32_t msgno, const struct orphan *);
 size_t	 plan_key(struct plan *, uint32_t msgno, const uint8_t *digest, int tells, uint8_t *key);
 void	 plan_doubts(struct plan *);		/* changes: rows of displaced messages are known by digest only */
@@ -235,7 +235,7 @@ int	 renumber_size(uint64_t, uint64_t);	/* one is not known, or they are about t
 enum { ORPHAN_BY_UID = 1, ORPHAN_BY_DIGEST = 2, ORPHAN_BY_EITHER = ORPHAN_BY_UID | ORPHAN_BY_DIGEST };
 int	 orphan_derived(const uint8_t *, size_t);	/* 1: a unique-id that is the digest of what is none (fetcher/pop3_list.c) */
 struct orphan *orphan_add(struct orphans *, const uint8_t *, size_t);	/* NULL: memory */
-int	 orphan_prepare(struct orphans *, int64_t mailbox, int untrusted);	/* 0, STATE_MORE: call again, -1 */
+enum db	 orphan_prepare(struct orphans *, int64_t mailbox, int untrusted);	/* DB_OK, DB_MORE: call again, DB_FAILED */
 struct orphan *orphan_claim(struct orphans *, const uint8_t *digest, int kinds);
 void	 orphan_free(struct orphans *);
 

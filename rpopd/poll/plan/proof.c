@@ -172,9 +172,9 @@ proof_want(struct session *s, uint32_t msgno)
 	struct fingerprint	*f = &p->wanted[p->nwanted];
 
 	switch (state_fingerprint(s->mailbox, plan_uid(p, m), m->uid_len, f->digest)) {
-	case -1:
+	case DB_FAILED:
 		return (-1);
-	case 1:
+	case DB_OK:
 		f->msgno = msgno;
 		p->nwanted++;
 		break;

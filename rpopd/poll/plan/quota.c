@@ -45,13 +45,15 @@ quota_set(struct quota *l, const struct record *rec)
 void
 quota_start(struct session *s, struct msg_fetch_start *m)
 {
+	int64_t	 known;
+
 	if (s->trial != NULL) {
 		m->want_sizes = 1;
 		return;
 	}
 	/* A unique-id proves nothing without its size; where everything that is known was deleted, that matters to nobody. */
 	m->want_sizes = s->leave || s->quota.max_size != 0 || s->quota.session_octets != 0 ||
-	    state_seen_count(s->mailbox, SIZES_BELOW) < SIZES_BELOW || state_seen_open(s->mailbox) != 0;
+	    state_seen_count(s->mailbox, SIZES_BELOW, &known) != DB_OK || known < SIZES_BELOW || state_seen_open(s->mailbox) != DB_NONE;
 	/* What fails before its proof is retrieved again: over a bad line there must be progress all the same. */
 	m->prove_each = s->task->rs.error[0] != '\0';
 	m->max_size = s->quota.max_size;
@@ -83,11 +85,12 @@ enum plan_result
 quota_first(struct session *s)
 {
 	struct plan		*p = &s->plan;
-	int			 listed, mark, settled;
+	enum db			 listed;
+	int			 mark, settled;
 
-	if ((listed = state_listed(s->mailbox)) == -1)
+	if ((listed = state_listed(s->mailbox)) == DB_FAILED)
 		return (PLAN_FAILED);
-	if (listed)
+	if (listed == DB_OK)
 		return (plan_walk(s));
 	switch (quota_former(s, p->work.listing, p->work.has_uidl, &mark, &settled)) {
 	case PLAN_READY:
@@ -308,22 +311,21 @@ quota_failure(struct session *s, uint32_t msgno, const char *reason)
 	struct plan	*p = &s->plan;
 	struct message	*m = &p->msgs[msgno];
 	char		 text[PROTO_UID_MAX * 4 + 1], subject[PROTO_RECORD_SIZE + 320];
-	uint32_t	 i;
-	int		 n;
+	uint32_t	 i, n;
 
 	if (m->uid_len == 0 || m->state != MESSAGE_PLANNED || m->action == PLAN_DELE ||
-	    (n = state_failure(s->mailbox, plan_uid(p, m), m->uid_len, m->size, reason)) == -1)
+	    state_failure(s->mailbox, plan_uid(p, m), m->uid_len, m->size, reason, &n) != DB_OK)
 		return;
 	log_vis(text, sizeof(text), plan_uid(p, m), m->uid_len);
 	if (n == PLAN_FAILURES) {
-		log_warnx("%s: %s: message %s set aside: %d sessions failed at it (%s); it stays on the server and is tried again "
+		log_warnx("%s: %s: message %s set aside: %u sessions failed at it (%s); it stays on the server and is tried again "
 		    "once a day", s->label, s->where, text, n, reason);
 		snprintf(subject, sizeof(subject), "%s: message %s cannot be retrieved", s->label, text);
 		notice_send(s->quota.account, s->label, subject,
-		    "%d sessions with %s failed while one message was being retrieved.\nIt stays there and is tried again once a "
+		    "%u sessions with %s failed while one message was being retrieved.\nIt stays there and is tried again once a "
 		    "day.\n\nIts unique-id: %s\nIts size in octets: %u\nWhat happened: %s\n", n, s->where, text, m->size, reason);
 	} else
-		log_debug("%s: message %s: failure %d: %s", s->label, text, n, reason);
+		log_debug("%s: message %s: failure %u: %s", s->label, text, n, reason);
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].state == MESSAGE_PLANNED && p->msgs[i].action != PLAN_DELE && p->msgs[i].action != PLAN_RETR_ALONE)
 			return;

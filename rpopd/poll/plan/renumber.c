@@ -56,9 +56,10 @@ enum plan_result
 renumber_check(struct session *s)
 {
 	struct plan	*p = &s->plan;
-	int		 suspected = p->complete && renumber_suspected(p), paused;
+	enum renumber	 paused;
+	int		 suspected = p->complete && renumber_suspected(p);
 
-	if ((paused = state_renumber_get(s->mailbox)) == -1)
+	if (state_renumber_get(s->mailbox, &paused) != DB_OK)
 		return (PLAN_FAILED);
 	switch (paused) {
 	case RENUMBER_NOT:
@@ -70,7 +71,7 @@ renumber_check(struct session *s)
 	case RENUMBER_ASKED:
 		if (!renumber_back(p))
 			return (renumber_pause(s, 0));
-		if (state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != 0)
+		if (state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != DB_OK)
 			return (PLAN_FAILED);
 		log_info("%s: %s: the old unique-ids are back: polled as before", s->label, s->where);
 		return (plan_prove(s));
@@ -119,15 +120,15 @@ static enum plan_result
 renumber_pause(struct session *s, uint32_t matched)
 {
 	struct plan	*p = &s->plan;
-	int		 known = state_renumber_get(s->mailbox);
+	enum renumber	 known;
 	char		 subject[PROTO_RECORD_SIZE + 64];
 
 	quota_pause(s, WHY_RENUMBERED, "paused: the server has renumbered its messages: %u known ones are missing, %u unknown ones "
 	    "are there; run: rpopctl renumbered retrieve|seen %s", p->absent, p->unknown, s->label);
 	p->nchanges = 0;
-	if (known != RENUMBER_NOT)
+	if (state_renumber_get(s->mailbox, &known) != DB_OK || known != RENUMBER_NOT)
 		return (PLAN_PAUSED);
-	if (state_renumber_put(s->mailbox, RENUMBER_ASKED, p->absent, p->unknown, time(NULL)) != 0)
+	if (state_renumber_put(s->mailbox, RENUMBER_ASKED, p->absent, p->unknown, time(NULL)) != DB_OK)
 		return (PLAN_FAILED);
 	HOOK("master.paused");
 	snprintf(subject, sizeof(subject), "%s: paused, the server has renumbered its messages", s->label);
@@ -205,9 +206,9 @@ renumber_recorded(struct session *s)
 static enum plan_result
 renumber_over(struct session *s)
 {
-	int	 answer = state_renumber_get(s->mailbox);
+	enum renumber	 answer;
 
-	if (state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != 0)
+	if (state_renumber_get(s->mailbox, &answer) != DB_OK || state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != DB_OK)
 		return (PLAN_FAILED);
 	log_info("%s: %s: renumbered messages %s", s->label, s->where,
 	    answer == RENUMBER_SEEN ? "are marked as seen" : "are retrieved again");
@@ -262,7 +263,7 @@ renumber_print(struct session *s)
 
 	for (; o->done < end; o->done++) {
 		e = &o->list[o->done];
-		if (state_print(s->mailbox, e->uid, e->uidlen, &e->print) == -1)
+		if (state_print(s->mailbox, e->uid, e->uidlen, &e->print) != DB_OK)
 			return (PLAN_FAILED);
 	}
 	return (o->done < o->n ? plan_more(s, renumber_print) : s->plan.work.found(s));

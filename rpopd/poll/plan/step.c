@@ -47,13 +47,13 @@ plan_saving(struct session *s)
 {
 	struct plan		*p = &s->plan;
 	struct plan_work	*w = &p->work;
-	int			 rv = 0;
+	enum db			 result = DB_OK;
 
 	if (w->done < p->nchanges)
-		rv = state_change_slice(s->mailbox, p->changes, p->nchanges, time(NULL), &w->done);
-	if (rv == STATE_MORE)
+		result = state_change_slice(s->mailbox, p->changes, p->nchanges, time(NULL), &w->done);
+	if (result == DB_MORE)
 		return (plan_more(s, plan_saving));
-	return (rv == 0 || (rv == 1 && w->lenient) ? w->then(s) : PLAN_FAILED);
+	return (result == DB_OK || (result == DB_BUSY && w->lenient) ? w->then(s) : PLAN_FAILED);
 }
 
 enum plan_result
@@ -99,11 +99,11 @@ static enum plan_result
 plan_collecting(struct session *s)
 {
 	struct plan_work	*w = &s->plan.work;
-	int			 rv;
+	enum db			 result;
 
-	if ((rv = state_seen_slice(s->mailbox, &w->at, w->row, s)) == -1 || s->plan.failed)
+	if ((result = state_seen_slice(s->mailbox, &w->at, w->row, s)) == DB_FAILED || s->plan.failed)
 		return (PLAN_FAILED);
-	return (rv == STATE_MORE ? plan_more(s, plan_collecting) : w->then(s));
+	return (result == DB_MORE ? plan_more(s, plan_collecting) : w->then(s));
 }
 
 enum plan_result
@@ -144,9 +144,9 @@ plan_preparing(struct session *s)
 	struct plan_work	*w = &s->plan.work;
 
 	switch (orphan_prepare(&s->plan.orphans, s->mailbox, w->all)) {
-	case STATE_MORE:
+	case DB_MORE:
 		return (plan_more(s, plan_preparing));
-	case 0:
+	case DB_OK:
 		return (w->then(s));
 	default:
 		return (PLAN_FAILED);
