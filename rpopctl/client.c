@@ -16,8 +16,6 @@
 #include "rpopctl.h"
 
 #define WAIT_MSEC	60000		/* for the daemon's next octet */
-#define RECORDS_MAX	1000000
-#define TRIED_MAX	10000
 
 enum { STATE_WAITING, STATE_DONE };
 
@@ -28,27 +26,22 @@ struct client {
 	uint32_t		 state;
 };
 
-static int		 client_wait(struct client *, char *, size_t);
-static int		 client_dispatch(struct client *, char *, size_t);
-static int		 got_status(void *, struct imsg *);
-static int		 got_record(void *, struct imsg *);
-static int		 got_tried(void *, struct imsg *);
-static int		 got_line(void *, struct imsg *);
-static int		 got_queued(void *, struct imsg *);
-static int		 got_end(void *, struct imsg *);
-static int		 got_ok(void *, struct imsg *);
-static int		 got_fail(void *, struct imsg *);
-static int		 record_check(const struct ctl_record *);
+static int	 client_wait(struct client *, char *, size_t);
+static int	 client_dispatch(struct client *, char *, size_t);
+static int	 got_item(void *, struct imsg *);
+static int	 got_end(void *, struct imsg *);
+static int	 got_ok(void *, struct imsg *);
+static int	 got_fail(void *, struct imsg *);
 
-static const struct rule rules[] = {
-	{ IMSG_CTL_DAEMON,	1u << STATE_WAITING,	got_status },
-	{ IMSG_CTL_RECORD,	1u << STATE_WAITING,	got_record },
-	{ IMSG_CTL_TRIED,	1u << STATE_WAITING,	got_tried },
-	{ IMSG_CTL_LINE,	1u << STATE_WAITING,	got_line },
-	{ IMSG_CTL_QUEUED,	1u << STATE_WAITING,	got_queued },
-	{ IMSG_CTL_END,		1u << STATE_WAITING,	got_end },
-	{ IMSG_CTL_OK,		1u << STATE_WAITING,	got_ok },
-	{ IMSG_CTL_FAIL,	1u << STATE_WAITING,	got_fail },
+static const struct rule	 rules[] = {
+	{ IMSG_CTL_DAEMON,	1U << STATE_WAITING,	got_item },
+	{ IMSG_CTL_RECORD,	1U << STATE_WAITING,	got_item },
+	{ IMSG_CTL_TRIED,	1U << STATE_WAITING,	got_item },
+	{ IMSG_CTL_QUEUED,	1U << STATE_WAITING,	got_item },
+	{ IMSG_CTL_LINE,	1U << STATE_WAITING,	got_item },
+	{ IMSG_CTL_END,		1U << STATE_WAITING,	got_end },
+	{ IMSG_CTL_OK,		1U << STATE_WAITING,	got_ok },
+	{ IMSG_CTL_FAIL,	1U << STATE_WAITING,	got_fail }
 };
 
 /* A connection to the daemon, or -1 with a sentence in error. */
@@ -79,7 +72,7 @@ client_connect(const char *path, char *error, size_t size)
 	return (-1);
 }
 
-/* Send the request and collect the whole answer; the records are the caller's.  Returns 0, or -1 with a sentence in error. */
+/* Send the request and collect the whole answer; what is in rep is the caller's.  0, or -1 with a sentence in error. */
 int
 client_request(int fd, const struct request *req, struct reply *rep, char *error, size_t size)
 {
@@ -92,7 +85,7 @@ client_request(int fd, const struct request *req, struct reply *rep, char *error
 	}
 	if (req->type == IMSG_CTL_QUARANTINE)
 		imsgbuf_allow_fdpass(&ctl.ibuf);
-	/* a daemon that refuses the connection closes it, but what it said first can still be read */
+	/* A daemon that refuses the connection closes it, but what it said first can still be read. */
 	if (imsg_compose(&ctl.ibuf, req->type, PROTO_VERSION, 0, -1, req->len > 0 ? &req->u : NULL, req->len) == -1 ||
 	    (imsgbuf_flush(&ctl.ibuf) == -1 && errno != EPIPE))
 		snprintf(error, size, "cannot send to rpopd: %s", strerror(errno));
@@ -102,6 +95,7 @@ client_request(int fd, const struct request *req, struct reply *rep, char *error
 	return (ret);
 }
 
+/* Read until the answer is complete.  0, or -1 with a sentence in error. */
 static int
 client_wait(struct client *ctl, char *error, size_t size)
 {
@@ -129,7 +123,10 @@ client_wait(struct client *ctl, char *error, size_t size)
 	return (0);
 }
 
-/* Everything that has arrived.  The version is looked at before anything else is believed. */
+/*
+ * Take every message that has arrived.  The version is looked at before anything else is believed.  0, or -1 with a sentence in
+ * error.
+ */
 static int
 client_dispatch(struct client *ctl, char *error, size_t size)
 {
@@ -159,123 +156,49 @@ client_dispatch(struct client *ctl, char *error, size_t size)
 	return (0);
 }
 
+/* A message of a kind that the request asked for. */
 static int
-got_status(void *arg, struct imsg *imsg)
-{
-	struct client		*ctl = arg;
-	struct ctl_daemon	*st = &ctl->rep->status;
-
-	if (ctl->req->type != IMSG_CTL_STATUS || ctl->rep->has_status || rules_payload(imsg, st) == -1)
-		return (-1);
-	ctl->rep->has_status = 1;
-	return (proto_str(st->version, sizeof(st->version)) && proto_str(st->load_error, sizeof(st->load_error)) &&
-	    proto_str(st->root_error, sizeof(st->root_error)) && proto_str(st->place, sizeof(st->place)) ? 0 : -1);
-}
-
-static int
-got_record(void *arg, struct imsg *imsg)
-{
-	struct client		*ctl = arg;
-	struct reply		*rep = ctl->rep;
-	struct ctl_record	*grown;
-	size_t			 size;
-
-	if (!ctl->req->listing || rep->nrecords >= RECORDS_MAX)
-		return (-1);
-	if (rep->nrecords == rep->size) {
-		size = rep->size == 0 ? 64 : rep->size * 2;
-		if ((grown = reallocarray(rep->records, size, sizeof(*grown))) == NULL)
-			return (-1);
-		rep->records = grown;
-		rep->size = size;
-	}
-	if (rules_payload(imsg, &rep->records[rep->nrecords]) == -1 || !record_check(&rep->records[rep->nrecords]))
-		return (-1);
-	rep->nrecords++;
-	return (0);
-}
-
-/* 1 if every string ends inside its array. */
-static int
-record_check(const struct ctl_record *r)
-{
-	return (proto_str(r->account, sizeof(r->account)) && proto_str(r->name, sizeof(r->name)) &&
-	    proto_str(r->host, sizeof(r->host)) && proto_str(r->user, sizeof(r->user)) && proto_str(r->mode, sizeof(r->mode)) &&
-	    proto_str(r->state, sizeof(r->state)) && proto_str(r->error, sizeof(r->error)) &&
-	    proto_str(r->origin, sizeof(r->origin)));
-}
-
-static int
-got_tried(void *arg, struct imsg *imsg)
-{
-	struct client		*ctl = arg;
-	struct reply		*rep = ctl->rep;
-	struct ctl_tried	*m;
-	size_t			 size;
-
-	if (ctl->req->type != IMSG_CTL_TRY || rep->ntried >= TRIED_MAX)
-		return (-1);
-	if (rep->ntried == rep->tried_size) {
-		size = rep->tried_size == 0 ? 64 : rep->tried_size * 2;
-		if ((m = reallocarray(rep->tried, size, sizeof(*m))) == NULL)
-			return (-1);
-		rep->tried = m;
-		rep->tried_size = size;
-	}
-	m = &rep->tried[rep->ntried];
-	if (rules_payload(imsg, m) == -1 || !proto_str(m->state, sizeof(m->state)) || !proto_str(m->what, sizeof(m->what)) ||
-	    !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->text, sizeof(m->text)))
-		return (-1);
-	rep->ntried++;
-	return (0);
-}
-
-static int
-got_line(void *arg, struct imsg *imsg)
+got_item(void *arg, struct imsg *imsg)
 {
 	struct client	*ctl = arg;
-	struct ctl_text	 m;
+	uint32_t	 type = imsg_get_type(imsg);
+	size_t		 i;
 
-	if (!ctl->req->lines || rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)))
+	for (i = 0; i < REQUEST_ITEMS && ctl->req->items[i] != type; i++)
+		;
+	if (i == REQUEST_ITEMS || reply_add(ctl->rep, imsg) == -1)
 		return (-1);
 	if (ctl->rep->fd == -1 && ctl->req->type == IMSG_CTL_QUARANTINE)
 		ctl->rep->fd = imsg_get_fd(imsg);
-	return (lines_add(ctl->rep, &m));
+	return (0);
 }
 
-static int
-got_queued(void *arg, struct imsg *imsg)
-{
-	struct client		*ctl = arg;
-	struct ctl_queued	 m;
-
-	return (!ctl->req->queue || rules_payload(imsg, &m) == -1 ? -1 : queue_add(ctl->rep, &m));
-}
-
+/* The end of a listing. */
 static int
 got_end(void *arg, struct imsg *imsg __unused)
 {
 	struct client	*ctl = arg;
 
-	if ((!ctl->req->listing && !ctl->req->lines && !ctl->req->queue) ||
-	    (ctl->req->type == IMSG_CTL_STATUS && !ctl->rep->has_status))
+	if (!ctl->req->listing)
 		return (-1);
 	ctl->rep->ok = 1;
 	ctl->state = STATE_DONE;
-	return (0);
+	return (reply_complete(ctl->rep, ctl->req));
 }
 
+/* The end of any other answer, with a sentence. */
 static int
 got_ok(void *arg, struct imsg *imsg)
 {
 	struct client	*ctl = arg;
 
-	if (ctl->req->listing || ctl->req->lines || ctl->req->queue)
+	if (ctl->req->listing)
 		return (-1);
 	ctl->rep->ok = 1;
 	return (got_fail(arg, imsg));
 }
 
+/* The end of an answer that is a refusal, with a sentence that says why. */
 static int
 got_fail(void *arg, struct imsg *imsg)
 {
@@ -285,6 +208,5 @@ got_fail(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, text) == -1 || !proto_str(text->text, sizeof(text->text)))
 		return (-1);
 	ctl->state = STATE_DONE;
-	return (0);
+	return (reply_complete(ctl->rep, ctl->req));
 }
-

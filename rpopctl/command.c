@@ -7,88 +7,100 @@
 #include "common/log.h"
 #include "rpopctl.h"
 
+enum { SENTENCE, LISTING, PATIENT };	/* the answer ends with a sentence; as a listing; with a sentence, whenever that comes */
+
 struct command {
 	const char		*name;
 	const struct command	*sub;		/* further words, or NULL */
-	int			(*make)(struct request *, const char *arg);	/* arg or name; 0, or -1: too long or empty */
-	const char		*usage;		/* argument, or two with a space between, "" if none; NULL: only sub */
+	const char		*usage;		/* argument, or two with a space between, "" if none */
 	const char		*help;
+	uint32_t		 type;		/* enum imsg_type of the request; 0: a further word is needed */
+	uint32_t		 items[REQUEST_ITEMS];	/* what the answer consists of, see struct request */
+	int			 answer;
+	int			(*make)(struct request *, const char *);	/* payload, of the argument or name; NULL: none */
 };
 
 static const struct command	*command_find(const struct command *, const char *, char *, size_t);
-static int			 make_status(struct request *, const char *);
-static int			 make_account(struct request *, const char *);
-static int			 make_reload(struct request *, const char *);
-static int			 make_poll(struct request *, const char *);
-static int			 make_route(struct request *, const char *);
+static const char		*command_arguments(const struct command *, int, char *const [], struct request *, char *, size_t);
+static int			 command_request(const struct command *, struct request *, const char *);
+static int			 make_name(struct request *, const char *);
 static int			 make_level(struct request *, const char *);
-static int			 make_stop(struct request *, const char *);
-static int			 make_try(struct request *, const char *);
 static int			 make_explain(struct request *, const char *);
-static int			 make_queue(struct request *, const char *);
-static int			 make_queue_move(struct request *, const char *);
-static int			 make_queue_retry(struct request *, const char *);
-static int			 make_quarantine_list(struct request *, const char *);
-static int			 make_quarantine_show(struct request *, const char *);
-static int			 make_quarantine_release(struct request *, const char *);
-static int			 make_quarantine_drop(struct request *, const char *);
-static int			 make_explain(struct request *, const char *);
-static int			 make_forget(struct request *, const char *);
+static int			 make_move(struct request *, const char *);
+static int			 make_quarantine(struct request *, enum quarantine_act, const char *);
+static int			 make_list(struct request *, const char *);
+static int			 make_show(struct request *, const char *);
+static int			 make_release(struct request *, const char *);
+static int			 make_drop(struct request *, const char *);
 static int			 make_renumber(struct request *, const char *, uint32_t);
-static int			 make_renumber_retrieve(struct request *, const char *);
-static int			 make_renumber_seen(struct request *, const char *);
+static int			 make_retrieve(struct request *, const char *);
+static int			 make_seen(struct request *, const char *);
 
 static const struct command show_commands[] = {
-	{ "account",	NULL, make_account,	"NAME", "everything about the records of one account" },
-	{ NULL, NULL, NULL, NULL, NULL }
+	{ "account", NULL, "NAME", "everything about the records of one account",
+	    IMSG_CTL_ACCOUNT, { IMSG_CTL_RECORD }, LISTING, make_name },
+	{ 0 }
 };
 
 static const struct command log_commands[] = {
-	{ "crashes",	NULL, make_level,	"", "log what ends a process" },
-	{ "failures",	NULL, make_level,	"", "and polls and deliveries that failed" },
-	{ "major",	NULL, make_level,	"", "and start, stop and reload" },
-	{ "problems",	NULL, make_level,	"", "and polls with work, and oddities" },
-	{ "low",	NULL, make_level,	"", "and every step, command and answer of every session" },
-	{ "all",	NULL, make_level,	"", "and every message between processes" },
-	{ NULL, NULL, NULL, NULL, NULL }
+	{ "crashes", NULL, "", "log what ends a process", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
+	{ "failures", NULL, "", "and polls and deliveries that failed", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
+	{ "major", NULL, "", "and start, stop and reload", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
+	{ "problems", NULL, "", "and polls with work, and oddities", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
+	{ "low", NULL, "", "and every step, command and answer of every session", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
+	{ "all", NULL, "", "and every message between processes", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
+	{ 0 }
 };
 
 static const struct command quarantine_commands[] = {
-	{ "drop",	NULL, make_quarantine_drop, "ID|all", "remove messages that are not delivered" },
-	{ "list",	NULL, make_quarantine_list, "",	"what is in quarantine, or set aside on its server (default)" },
-	{ "release",	NULL, make_quarantine_release, "ID|all [ADDRESS]", "deliver them after all, or try one of the queue now" },
-	{ "show",	NULL, make_quarantine_show, "ID", "a message of the quarantine or the queue" },
-	{ NULL, NULL, NULL, NULL, NULL }
+	{ "drop", NULL, "ID|all", "remove messages that are not delivered", IMSG_CTL_QUARANTINE, { 0 }, SENTENCE, make_drop },
+	{ "list", NULL, "", "what is in quarantine, or set aside on its server (default)",
+	    IMSG_CTL_QUARANTINE, { IMSG_CTL_QUEUED }, LISTING, make_list },
+	{ "release", NULL, "ID|all [ADDRESS]", "deliver them after all, or try one of the queue now",
+	    IMSG_CTL_QUARANTINE, { 0 }, SENTENCE, make_release },
+	{ "show", NULL, "ID", "a message of the quarantine or the queue",
+	    IMSG_CTL_QUARANTINE, { IMSG_CTL_LINE }, LISTING, make_show },
+	{ 0 }
 };
 
 static const struct command queue_commands[] = {
-	{ "list",	NULL, make_queue,	"", "recipients that wait for a next hop, and the quarantine (default)" },
-	{ "move",	NULL, make_queue_move,	"NEXTHOP NEXTHOP", "what waits for a next hop, that was removed perhaps, to another one" },
-	{ "retry",	NULL, make_queue_retry,	"NEXTHOP|ID|all", "try what waits now, whatever pauses there are" },
-	{ NULL, NULL, NULL, NULL, NULL }
+	{ "list", NULL, "", "recipients that wait for a next hop, and the quarantine (default)",
+	    IMSG_CTL_QUEUE, { IMSG_CTL_QUEUED }, LISTING, NULL },
+	{ "move", NULL, "NEXTHOP NEXTHOP", "what waits for a next hop, that was removed perhaps, to another one",
+	    IMSG_CTL_MOVE, { 0 }, SENTENCE, make_move },
+	{ "retry", NULL, "NEXTHOP|ID|all", "try what waits now, whatever pauses there are",
+	    IMSG_CTL_RETRY, { 0 }, SENTENCE, make_name },
+	{ 0 }
 };
 
 static const struct command renumbered_commands[] = {
-	{ "retrieve",	NULL, make_renumber_retrieve, "NAME", "retrieve the unknown messages of a renumbered account/record" },
-	{ "seen",	NULL, make_renumber_seen, "NAME", "count them as delivered" },
-	{ NULL, NULL, NULL, NULL, NULL }
+	{ "retrieve", NULL, "NAME", "retrieve the unknown messages of a renumbered account/record",
+	    IMSG_CTL_RENUMBER, { 0 }, SENTENCE, make_retrieve },
+	{ "seen", NULL, "NAME", "count them as delivered", IMSG_CTL_RENUMBER, { 0 }, SENTENCE, make_seen },
+	{ 0 }
 };
 
 static const struct command commands[] = {
-	{ "explain",	NULL, make_explain,	"RECORD UID", "why a message that was taken went where it went" },
-	{ "forget",	NULL, make_forget,	"RECORD", "retrieve everything of an account/record again, copies included" },
-	{ "log",	log_commands, NULL,	NULL, NULL },
-	{ "poll",	NULL, make_poll,	"NAME|all", "poll an account, an account/record, or everything now" },
-	{ "quarantine",	quarantine_commands, make_quarantine_list, NULL, NULL },
-	{ "queue",	queue_commands, make_queue, NULL, NULL },
-	{ "reload",	NULL, make_reload,	"", "read rpopd.db again" },
-	{ "renumbered",	renumbered_commands, NULL, NULL, NULL },
-	{ "route",	NULL, make_route,	"ADDRESS", "what becomes of mail for an address, rule by rule" },
-	{ "show",	show_commands, NULL,	NULL, NULL },
-	{ "status",	NULL, make_status,	"", "the daemon and all records (default)" },
-	{ "stop",	NULL, make_stop,	"", "finish the current messages and exit" },
-	{ "try",	NULL, make_try,		"RECORD", "say where the messages of an account/record would go; change nothing" },
-	{ NULL, NULL, NULL, NULL, NULL }
+	{ "explain", NULL, "RECORD UID", "why a message that was taken went where it went",
+	    IMSG_CTL_EXPLAIN, { IMSG_CTL_LINE }, LISTING, make_explain },
+	{ "forget", NULL, "RECORD", "retrieve everything of an account/record again, copies included",
+	    IMSG_CTL_FORGET, { 0 }, SENTENCE, make_name },
+	{ .name = "log", .sub = log_commands },
+	{ "poll", NULL, "NAME|all", "poll an account, an account/record, or everything now",
+	    IMSG_CTL_POLL, { 0 }, SENTENCE, make_name },
+	{ "quarantine", quarantine_commands, "", NULL, IMSG_CTL_QUARANTINE, { IMSG_CTL_QUEUED }, LISTING, make_list },
+	{ "queue", queue_commands, "", NULL, IMSG_CTL_QUEUE, { IMSG_CTL_QUEUED }, LISTING, NULL },
+	{ "reload", NULL, "", "read rpopd.db again", IMSG_CTL_RELOAD, { 0 }, SENTENCE, NULL },
+	{ .name = "renumbered", .sub = renumbered_commands },
+	{ "route", NULL, "ADDRESS", "what becomes of mail for an address, rule by rule",
+	    IMSG_CTL_ROUTE, { IMSG_CTL_LINE }, LISTING, make_name },
+	{ .name = "show", .sub = show_commands },
+	{ "status", NULL, "", "the daemon and all records (default)",
+	    IMSG_CTL_STATUS, { IMSG_CTL_DAEMON, IMSG_CTL_RECORD }, LISTING, NULL },
+	{ "stop", NULL, "", "finish the current messages and exit", IMSG_CTL_STOP, { 0 }, SENTENCE, NULL },
+	{ "try", NULL, "RECORD", "say where the messages of an account/record would go; change nothing",
+	    IMSG_CTL_TRY, { IMSG_CTL_TRIED }, PATIENT, make_name },
+	{ 0 }
 };
 
 /*
@@ -97,20 +109,19 @@ static const struct command commands[] = {
 int
 command_parse(int argc, char *const argv[], struct request *req, char *err, size_t errsize)
 {
+	static char *const	 status[] = { "status" };
 	const struct command	*c, *table = commands;
 	const char		*arg;
 	int			 i = 0;
 
 	memset(req, 0, sizeof(*req));
 	if (argc == 0)
-		return (make_status(req, NULL));
+		return (command_parse(1, status, req, err, errsize));
 	for (;;) {
 		if ((c = command_find(table, argv[i++], err, errsize)) == NULL)
 			return (-1);
-		if (c->sub == NULL)
+		if (c->sub == NULL || (i == argc && c->type != 0))
 			break;
-		if (i == argc && c->make != NULL)
-			return (c->make(req, NULL));
 		if (i == argc) {
 			snprintf(err, errsize, "%s: what? one of", c->name);
 			for (table = c->sub; table->name != NULL; table++) {
@@ -121,31 +132,48 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 		}
 		table = c->sub;
 	}
-	arg = c->name;
-	if (*c->usage != '\0') {
-		if (i == argc) {
-			snprintf(err, errsize, "%s: %s missing", c->name, c->usage);
-			return (-1);
-		}
-		arg = argv[i++];
-		if (i < argc && strchr(c->usage, ' ') != NULL)
-			req->second = argv[i++];
-		else if (strchr(c->usage, ' ') != NULL && strstr(c->usage, " [") == NULL) {
-			snprintf(err, errsize, "%s: %s missing", c->name, strchr(c->usage, ' ') + 1);
-			return (-1);
-		}
-	}
-	if (i != argc) {
-		snprintf(err, errsize, "%s: too many arguments", c->name);
+	if ((arg = command_arguments(c, argc - i, argv + i, req, err, errsize)) == NULL)
 		return (-1);
-	}
-	if (c->make(req, arg) == -1) {
+	if (command_request(c, req, arg) == -1) {
 		snprintf(err, errsize, "%s: wants %s; what was given is empty, too long or none", c->name, c->usage);
 		return (-1);
 	}
 	return (0);
 }
 
+/* What the command is about: the first argument, or its own name.  A second one is put into req.  NULL with a sentence in err. */
+static const char *
+command_arguments(const struct command *c, int argc, char *const argv[], struct request *req, char *err, size_t errsize)
+{
+	const char	*second = strchr(c->usage, ' ');
+	int		 most = *c->usage == '\0' ? 0 : second == NULL ? 1 : 2;
+
+	if (most > 0 && argc == 0)
+		snprintf(err, errsize, "%s: %s missing", c->name, c->usage);
+	else if (argc == 1 && most == 2 && second[1] != '[')
+		snprintf(err, errsize, "%s: %s missing", c->name, second + 1);
+	else if (argc > most)
+		snprintf(err, errsize, "%s: too many arguments", c->name);
+	else {
+		if (argc == 2)
+			req->second = argv[1];
+		return (most == 0 ? c->name : argv[0]);
+	}
+	return (NULL);
+}
+
+/* The request of a command.  0, or -1: its argument is not one. */
+static int
+command_request(const struct command *c, struct request *req, const char *arg)
+{
+	req->type = c->type;
+	memcpy(req->items, c->items, sizeof(req->items));
+	req->listing = c->answer == LISTING;
+	req->patient = c->answer == PATIENT;
+	return (c->make == NULL ? 0 : c->make(req, arg));
+}
+
+/* A line for each command. */
 void
 command_usage(FILE *fp)
 {
@@ -193,63 +221,17 @@ command_find(const struct command *table, const char *word, char *err, size_t er
 }
 
 static int
-make_name(struct request *req, uint32_t type, const char *arg)
+make_name(struct request *req, const char *arg)
 {
-	req->type = type;
 	req->len = sizeof(req->u.name);
-	if (*arg == '\0' || strlcpy(req->u.name.name, arg, sizeof(req->u.name.name)) >= sizeof(req->u.name.name))
-		return (-1);
-	return (0);
-}
-
-static int
-make_status(struct request *req, const char *arg __unused)
-{
-	req->type = IMSG_CTL_STATUS;
-	req->listing = 1;
-	return (0);
-}
-
-static int
-make_account(struct request *req, const char *arg)
-{
-	req->listing = 1;
-	return (make_name(req, IMSG_CTL_ACCOUNT, arg));
-}
-
-static int
-make_reload(struct request *req, const char *arg __unused)
-{
-	req->type = IMSG_CTL_RELOAD;
-	return (0);
-}
-
-static int
-make_poll(struct request *req, const char *arg)
-{
-	return (make_name(req, IMSG_CTL_POLL, arg));
-}
-
-static int
-make_route(struct request *req, const char *arg)
-{
-	req->lines = 1;
-	return (make_name(req, IMSG_CTL_ROUTE, arg));
+	return (*arg == '\0' || strlcpy(req->u.name.name, arg, sizeof(req->u.name.name)) >= sizeof(req->u.name.name) ? -1 : 0);
 }
 
 static int
 make_level(struct request *req, const char *name)
 {
-	req->type = IMSG_CTL_LOG_LEVEL;
 	req->len = sizeof(req->u.level);
 	req->u.level = log_level_parse(name);
-	return (0);
-}
-
-static int
-make_stop(struct request *req, const char *arg __unused)
-{
-	req->type = IMSG_CTL_STOP;
 	return (0);
 }
 
@@ -260,8 +242,6 @@ make_explain(struct request *req, const char *arg)
 	struct ctl_explain	*m = &req->u.explain;
 	const char		*error;
 
-	req->type = IMSG_CTL_EXPLAIN;
-	req->lines = 1;
 	req->len = sizeof(*m);
 	m->mailbox = strtonum(arg, 1, INT64_MAX, &error);
 	if (error != NULL && strlcpy(m->name, arg, sizeof(m->name)) >= sizeof(m->name))
@@ -270,38 +250,19 @@ make_explain(struct request *req, const char *arg)
 }
 
 static int
-make_try(struct request *req, const char *arg)
-{
-	req->patient = 1;
-	return (make_name(req, IMSG_CTL_TRY, arg));
-}
-
-static int
-make_queue(struct request *req, const char *arg __unused)
-{
-	req->type = IMSG_CTL_QUEUE;
-	req->queue = 1;
-	return (0);
-}
-
-static int
-make_queue_move(struct request *req, const char *arg)
+make_move(struct request *req, const char *arg)
 {
 	struct ctl_move	*m = &req->u.move;
 
-	req->type = IMSG_CTL_MOVE;
 	req->len = sizeof(*m);
 	return (*arg == '\0' || *req->second == '\0' || strlcpy(m->from, arg, sizeof(m->from)) >= sizeof(m->from) ||
 	    strlcpy(m->to, req->second, sizeof(m->to)) >= sizeof(m->to) ? -1 : 0);
 }
 
-static int
-make_queue_retry(struct request *req, const char *arg)
-{
-	return (make_name(req, IMSG_CTL_RETRY, arg));
-}
-
-/* arg: a row's number, "all" as 0, or mailbox-uid of a message set aside on its server, or aside/file of the spool. */
+/*
+ * arg is a row's number, "all", mailbox-uid of a message that is set aside on its server, or aside/file of the spool; with NULL, as
+ * with "all", the request is about no single one.
+ */
 static int
 make_quarantine(struct request *req, enum quarantine_act act, const char *arg)
 {
@@ -309,7 +270,6 @@ make_quarantine(struct request *req, enum quarantine_act act, const char *arg)
 	const char		*error, *uid;
 	char			 number[32];
 
-	req->type = IMSG_CTL_QUARANTINE;
 	req->len = sizeof(*m);
 	m->act = act;
 	if (req->second != NULL && (*req->second == '\0' || strlcpy(m->to, req->second, sizeof(m->to)) >= sizeof(m->to)))
@@ -329,56 +289,47 @@ make_quarantine(struct request *req, enum quarantine_act act, const char *arg)
 }
 
 static int
-make_quarantine_list(struct request *req, const char *arg __unused)
+make_list(struct request *req, const char *arg __unused)
 {
-	req->queue = 1;
 	return (make_quarantine(req, QUARANTINE_LIST, NULL));
 }
 
 static int
-make_quarantine_show(struct request *req, const char *arg)
+make_show(struct request *req, const char *arg)
 {
-	req->lines = 1;
 	return (make_quarantine(req, QUARANTINE_SHOW, arg));
 }
 
 static int
-make_quarantine_release(struct request *req, const char *arg)
+make_release(struct request *req, const char *arg)
 {
 	return (make_quarantine(req, QUARANTINE_RELEASE, arg));
 }
 
 static int
-make_quarantine_drop(struct request *req, const char *arg)
+make_drop(struct request *req, const char *arg)
 {
 	return (make_quarantine(req, QUARANTINE_DROP, arg));
 }
 
 static int
-make_forget(struct request *req, const char *arg)
-{
-	return (make_name(req, IMSG_CTL_FORGET, arg));
-}
-
-static int
 make_renumber(struct request *req, const char *arg, uint32_t seen)
 {
-	req->type = IMSG_CTL_RENUMBER;
-	req->len = sizeof(req->u.renumber);
-	req->u.renumber.seen = seen;
-	if (*arg == '\0' || strlcpy(req->u.renumber.name, arg, sizeof(req->u.renumber.name)) >= sizeof(req->u.renumber.name))
-		return (-1);
-	return (0);
+	struct ctl_renumber	*m = &req->u.renumber;
+
+	req->len = sizeof(*m);
+	m->seen = seen;
+	return (*arg == '\0' || strlcpy(m->name, arg, sizeof(m->name)) >= sizeof(m->name) ? -1 : 0);
 }
 
 static int
-make_renumber_retrieve(struct request *req, const char *arg)
+make_retrieve(struct request *req, const char *arg)
 {
 	return (make_renumber(req, arg, 0));
 }
 
 static int
-make_renumber_seen(struct request *req, const char *arg)
+make_seen(struct request *req, const char *arg)
 {
 	return (make_renumber(req, arg, 1));
 }

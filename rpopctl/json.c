@@ -4,17 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "rpopctl.h"
 
 static size_t	 utf8_length(const uint8_t *, size_t);
-static void	 json_key(FILE *, const char *);
-static void	 json_text(FILE *, const char *, const char *);
-static void	 json_number(FILE *, const char *, uint64_t);
-static void	 json_bool(FILE *, const char *, int);
-static void	 json_time(FILE *, const char *, int64_t);
-static void	 json_status(FILE *, const struct ctl_daemon *);
-static void	 json_record(FILE *, const struct ctl_record *);
+static void	 json_items(FILE *, const struct reply_kind *, const struct items *);
+static void	 json_item(FILE *, const struct reply_kind *, const char *);
+static void	 json_field(FILE *, const struct field *, const char *);
+static void	 json_text(FILE *, const char *);
+static void	 json_lines(FILE *, const char *);
+static void	 json_unless(FILE *, uint64_t, uint64_t);
+static void	 json_time(FILE *, int64_t);
 
 /*
  * A quoted string that is valid UTF-8 whatever the octets are: each octet that is no part of a well-formed sequence becomes
@@ -44,107 +43,146 @@ json_string(FILE *fp, const char *s, size_t len)
 	putc('"', fp);
 }
 
+/* One object with a new line behind it.  A listing that failed is its failure alone. */
 void
 json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 {
+	const struct reply_kind	*k;
+	const char		*between = "{";
+	size_t			 i;
+
+	if (!rep->ok || !req->listing) {
+		fprintf(fp, "{\"ok\":%s,\"text\":", rep->ok ? "true" : "false");
+		json_text(fp, rep->text.text);
+		between = ",";
+	} else if (req->type != IMSG_CTL_STATUS && req->type != IMSG_CTL_ACCOUNT) {
+		fputs("{\"ok\":true", fp);
+		between = ",";
+	}
+	for (i = 0; i < REQUEST_ITEMS && req->items[i] != 0 && (rep->ok || !req->listing); i++) {
+		k = reply_kind(req->items[i]);
+		fprintf(fp, "%s\"%s\":", between, k->json);
+		json_items(fp, k, reply_items(rep, k->type));
+		between = ",";
+	}
+	fputs("}\n", fp);
+}
+
+/* All messages of one kind: an array, or the object that is due once. */
+static void
+json_items(FILE *fp, const struct reply_kind *k, const struct items *items)
+{
 	size_t	 i;
 
-	putc('{', fp);
-	if (rep->ok && req->queue) {
-		queue_json(fp, rep);
-		return;
-	}
-	if (rep->ok && req->lines) {
-		lines_json(fp, rep);
-		return;
-	}
-	if (!rep->ok || !req->listing) {
-		fprintf(fp, "\"ok\":%s", rep->ok ? "true" : "false");
-		json_text(fp, "text", rep->text.text);
-		if (req->type == IMSG_CTL_TRY)
-			tried_json(fp, rep);
-		fputs("}\n", fp);
-		return;
-	}
-	if (rep->has_status) {
-		json_status(fp, &rep->status);
-		putc(',', fp);
-	}
-	fputs("\"records\":[", fp);
-	for (i = 0; i < rep->nrecords; i++) {
+	if (k->max > 1)
+		putc('[', fp);
+	for (i = 0; i < items->n; i++) {
 		if (i > 0)
 			putc(',', fp);
-		json_record(fp, &rep->records[i]);
+		json_item(fp, k, (const char *)items->v + i * k->size);
 	}
-	fputs("]}\n", fp);
+	if (k->max > 1)
+		putc(']', fp);
 }
 
 static void
-json_status(FILE *fp, const struct ctl_daemon *st)
+json_item(FILE *fp, const struct reply_kind *k, const char *item)
 {
-	fputs("\"daemon\":{\"version\":", fp);
-	json_string(fp, st->version, strlen(st->version));
-	json_time(fp, "started", st->started);
-	json_time(fp, "loaded", st->loaded);
-	json_bool(fp, "config_changed", st->config_changed);
-	json_text(fp, "load_error", st->load_error);
-	json_number(fp, "records", st->records);
-	json_number(fp, "enabled", st->enabled);
-	json_number(fp, "sessions", st->sessions);
-	json_number(fp, "processors", st->processors);
-	json_number(fp, "pending", st->pending);
-	json_number(fp, "waiting", st->waiting);
-	json_number(fp, "quarantined", st->quarantined);
-	json_number(fp, "reports", st->reports);
-	json_number(fp, "aside", st->aside);
-	json_number(fp, "suspects", st->suspects);
-	json_number(fp, "oversize", st->oversize);
-	json_text(fp, "mail_root_error", st->root_error);
-	json_number(fp, "blocked_maildirs", st->places);
-	json_text(fp, "blocked_maildir", st->place);
-	json_number(fp, "unknown_files", st->unknown);
-	json_text(fp, "log_level", log_level_str(st->log_level));
+	size_t	 i;
+
+	if (k->fields[0].json == NULL) {
+		json_field(fp, &k->fields[0], item);
+		return;
+	}
+	for (i = 0; i < k->nfields; i++) {
+		fprintf(fp, "%c\"%s\":", i == 0 ? '{' : ',', k->fields[i].json);
+		json_field(fp, &k->fields[i], item);
+	}
 	putc('}', fp);
 }
 
 static void
-json_record(FILE *fp, const struct ctl_record *r)
+json_field(FILE *fp, const struct field *f, const char *item)
 {
-	fputs("{\"account\":", fp);
-	json_string(fp, r->account, strlen(r->account));
-	json_text(fp, "name", r->name);
-	json_text(fp, "host", r->host);
-	json_number(fp, "port", r->port);
-	json_text(fp, "tls", tls_mode_str(r->tls));
-	json_text(fp, "user", r->user);
-	json_text(fp, "mode", r->mode);
-	json_bool(fp, "leave", r->leave != 0);
-	json_bool(fp, "enabled", r->enabled != 0);
-	json_number(fp, "period", r->period);
-	json_text(fp, "state", r->state);
-	json_time(fp, "last_success", r->last_success);
-	json_time(fp, "last_attempt", r->last_attempt);
-	json_text(fp, "last_error", r->error);
-	json_number(fp, "failures", r->failures);
-	json_time(fp, "next_poll", r->next_poll);
-	json_number(fp, "login_delay", r->login_delay);
-	if (r->expire == UINT32_MAX)
-		json_text(fp, "expire", "");
+	const char	*p = item + f->offset;
+
+	switch (f->kind) {
+	case FIELD_TEXT:
+		json_text(fp, p);
+		break;
+	case FIELD_STRING:
+		json_string(fp, p, strlen(p));
+		break;
+	case FIELD_LINES:
+		json_lines(fp, p);
+		break;
+	case FIELD_NUMBER:
+		fprintf(fp, "%" PRIu64, field_number(f, item));
+		break;
+	case FIELD_NUMBER_OR_NULL:
+		json_unless(fp, field_number(f, item), 0);
+		break;
+	case FIELD_BOOL:
+		fputs(field_number(f, item) != 0 ? "true" : "false", fp);
+		break;
+	case FIELD_TIME:
+		json_time(fp, (int64_t)field_number(f, item));
+		break;
+	case FIELD_DAYS:
+		json_unless(fp, field_number(f, item), UINT32_MAX);
+		break;
+	case FIELD_NAME:
+		json_text(fp, f->name((uint32_t)field_number(f, item)));
+		break;
+	case FIELD_MADE:
+		json_text(fp, f->made(item));
+		break;
+	}
+}
+
+/* Empty strings mean "none" in most places of the control protocol. */
+static void
+json_text(FILE *fp, const char *s)
+{
+	if (*s == '\0')
+		fputs("null", fp);
 	else
-		json_number(fp, "expire", r->expire);
-	json_number(fp, "polls", r->polls);
-	json_number(fp, "messages", r->messages);
-	json_number(fp, "octets", r->octets);
-	json_number(fp, "kept", r->kept);
-	json_number(fp, "undeleted", r->undeleted);
-	json_number(fp, "waiting", r->waiting);
-	json_number(fp, "quarantined", r->quarantined);
-	json_number(fp, "suspects", r->suspects);
-	json_number(fp, "aside", r->aside);
-	json_number(fp, "unfound", r->unfound);
-	json_number(fp, "refused", r->refused);
-	json_text(fp, "origin", r->origin);
-	putc('}', fp);
+		json_string(fp, s, strlen(s));
+}
+
+static void
+json_lines(FILE *fp, const char *text)
+{
+	char	 line[PROTO_TRIED_SIZE];
+
+	putc('[', fp);
+	while (*text != '\0') {
+		text = text_line(text, line, sizeof(line));
+		json_string(fp, line, strlen(line));
+		if (*text != '\0')
+			putc(',', fp);
+	}
+	putc(']', fp);
+}
+
+/* A number, or null for the one that means "none". */
+static void
+json_unless(FILE *fp, uint64_t value, uint64_t none)
+{
+	if (value == none)
+		fputs("null", fp);
+	else
+		fprintf(fp, "%" PRIu64, value);
+}
+
+/* null for what never happened, and for a time that RFC 3339 cannot express. */
+static void
+json_time(FILE *fp, int64_t when)
+{
+	char	 buf[64];
+
+	text_utc(buf, sizeof(buf), when);
+	json_text(fp, when == 0 || *buf == '?' ? "" : buf);
 }
 
 /* Octets of the well-formed UTF-8 sequence at p (RFC 3629: shortest form, no surrogates, up to U+10FFFF); 0 if there is none. */
@@ -175,46 +213,4 @@ utf8_length(const uint8_t *p, size_t len)
 		if ((p[i] & 0xc0) != 0x80)
 			return (0);
 	return (n);
-}
-
-static void
-json_key(FILE *fp, const char *key)
-{
-	fprintf(fp, ",\"%s\":", key);
-}
-
-/* Empty strings mean "none" throughout the control protocol. */
-static void
-json_text(FILE *fp, const char *key, const char *value)
-{
-	json_key(fp, key);
-	if (*value == '\0')
-		fputs("null", fp);
-	else
-		json_string(fp, value, strlen(value));
-}
-
-static void
-json_number(FILE *fp, const char *key, uint64_t value)
-{
-	json_key(fp, key);
-	fprintf(fp, "%" PRIu64, value);
-}
-
-static void
-json_bool(FILE *fp, const char *key, int value)
-{
-	json_key(fp, key);
-	fputs(value ? "true" : "false", fp);
-}
-
-static void
-json_time(FILE *fp, const char *key, int64_t when)
-{
-	char	 buf[64];
-
-	text_utc(buf, sizeof(buf), when);
-	if (when == 0 || *buf == '?')
-		*buf = '\0';
-	json_text(fp, key, buf);
 }

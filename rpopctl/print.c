@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Output for people: the status table, the account page, and single sentences, cut or wrapped to the terminal. */
+/* An answer for people, cut or wrapped to the terminal: the state of the daemon, the table of its records, the page of one. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,9 +9,9 @@
 #include "common/log.h"
 #include "rpopctl.h"
 
-#define UNFOUND_MANY	20	/* messages without any special field that are worth a word */
+#define UNFOUND_MANY	20		/* messages without any special field that are worth a word */
 #define CELL		1024		/* one vis-encoded table cell; longer texts are cut */
-#define TEXT		(PROTO_TEXT_SIZE * 8)
+#define TEXT		(PROTO_TEXT_SIZE * 8)	/* one paragraph, likewise */
 
 enum column { COL_RECORD, COL_HOST, COL_NEXT, COL_MESSAGES, COL_KEPT, COL_LAST, COL_MAX };
 
@@ -27,10 +27,9 @@ static const struct {
 	{ "LAST",	0 },
 };
 
-static void	 print_status(const struct out *, const struct ctl_daemon *);
 static void	 print_mail_root(const struct out *, const struct ctl_daemon *);
 static void	 print_held(const struct out *, const struct ctl_daemon *);
-static void	 print_table(const struct out *, const struct reply *);
+static void	 print_table(const struct out *, const struct ctl_record *, size_t);
 static void	 print_account(const struct out *, const struct ctl_record *);
 static const char *state_sentence(const char *);
 static void	 print_state(const struct out *, const struct ctl_record *);
@@ -45,32 +44,20 @@ static void	 fit_columns(size_t *, size_t);
 static void	 print_row(const struct out *, char [][CELL], const size_t *);
 static void	 print_field(const struct out *, const char *, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
+/* An answer for people: what it consists of, then its sentence.  Of a failure, only what is worth a look despite it. */
 void
 print_reply(const struct out *o, const struct request *req, const struct reply *rep)
 {
-	size_t	 i;
+	const struct reply_kind	*k;
+	size_t			 i;
 
-	tried_print(o, rep);
-	if (req->queue) {
-		queue_print(o, rep);
-		return;
+	for (i = 0; i < REQUEST_ITEMS && req->items[i] != 0; i++) {
+		k = reply_kind(req->items[i]);
+		if (rep->ok || k->despite)
+			k->print(o, req, reply_items(rep, k->type));
 	}
-	if (req->lines) {
-		lines_print(o, rep);
-		return;
-	}
-	if (!req->listing) {
-		if (*rep->text.text != '\0')
-			print_wrapped(o, rep->text.text, 0);
-		return;
-	}
-	if (rep->has_status)
-		print_status(o, &rep->status);
-	if (req->type == IMSG_CTL_ACCOUNT) {
-		for (i = 0; i < rep->nrecords; i++)
-			print_account(o, &rep->records[i]);
-	} else if (rep->nrecords > 0)
-		print_table(o, rep);
+	if (rep->ok && *rep->text.text != '\0')
+		print_wrapped(o, rep->text.text, 0);
 }
 
 /* One paragraph, vis-encoded; on a terminal broken at spaces, further lines indented. */
@@ -94,10 +81,12 @@ print_wrapped(const struct out *o, const char *text, int indent)
 	fprintf(o->fp, "%s\n", p);
 }
 
-static void
-print_status(const struct out *o, const struct ctl_daemon *st)
+/* What the daemon says of itself. */
+void
+print_daemon(const struct out *o, const struct request *req __unused, const struct items *items)
 {
-	char	 version[CELL], when[64], span[32], line[TEXT];
+	const struct ctl_daemon	*st = items->v;
+	char			 version[CELL], when[64], span[32], line[TEXT];
 
 	text_vis(version, sizeof(version), st->version);
 	fprintf(o->fp, "rpopd %s, up %s since %s, log level %s\n", version, text_span(span, sizeof(span), o->now - st->started),
@@ -116,7 +105,7 @@ print_status(const struct out *o, const struct ctl_daemon *st)
 	print_mail_root(o, st);
 }
 
-/* What is wrong there, or wants somebody to look. */
+/* What is wrong with the mail root, or wants somebody to look at it. */
 static void
 print_mail_root(const struct out *o, const struct ctl_daemon *st)
 {
@@ -138,30 +127,44 @@ print_mail_root(const struct out *o, const struct ctl_daemon *st)
 	}
 }
 
-/* What is neither in its mailbox nor on its way there. */
+/* How much is neither in its mailbox nor on its way there. */
 static void
 print_held(const struct out *o, const struct ctl_daemon *st)
 {
-	const struct { uint32_t n; const char *words; } sums[] = {
-		{ st->waiting, "waiting for a next hop" }, { st->reports, "reports due" }, { st->quarantined, "in quarantine" },
-		{ st->aside, "set aside" }, { st->suspects - st->aside, "suspects" }, { st->oversize, "oversize" }
-	};
-	const char	*between = "";
-	size_t		 i;
+	const struct reply_kind	*k = reply_kind(IMSG_CTL_DAEMON);
+	const struct field	*f;
+	const char		*between = "";
+	uint32_t		 n, place;
 
-	for (i = 0; i < nitems(sums); i++)
-		if (sums[i].n > 0) {
-			fprintf(o->fp, "%s%u %s", between, sums[i].n, sums[i].words);
+	for (place = 1; (f = field_told(k, place)) != NULL; place++) {
+		n = (uint32_t)field_told_number(f, st);
+		if (n > 0) {
+			fprintf(o->fp, "%s%u %s", between, n, f->words);
 			between = ", ";
 		}
+	}
 	if (*between != '\0')
 		putc('\n', o->fp);
 	if (st->quarantined + st->aside > 0)
 		print_wrapped(o, "note: 'rpopctl quarantine' lists what could not be delivered and what is set aside", 6);
 }
 
+/* The records: a table of all of them, or a page for each of one account. */
+void
+print_records(const struct out *o, const struct request *req, const struct items *items)
+{
+	const struct ctl_record	*records = items->v;
+	size_t			 i;
+
+	if (req->type != IMSG_CTL_ACCOUNT && items->n > 0)
+		print_table(o, records, items->n);
+	for (i = 0; req->type == IMSG_CTL_ACCOUNT && i < items->n; i++)
+		print_account(o, &records[i]);
+}
+
+/* A row for each record, and on a terminal the reason of a failure below it. */
 static void
-print_table(const struct out *o, const struct reply *rep)
+print_table(const struct out *o, const struct ctl_record *records, size_t n)
 {
 	char		 cells[COL_MAX][CELL];
 	size_t		 width[COL_MAX], i, len;
@@ -169,8 +172,8 @@ print_table(const struct out *o, const struct reply *rep)
 
 	for (c = 0; c < COL_MAX; c++) {
 		width[c] = strlen(columns[c].title);
-		for (i = 0; i < rep->nrecords; i++) {
-			cell_text(o, &rep->records[i], c, cells[c], CELL);
+		for (i = 0; i < n; i++) {
+			cell_text(o, &records[i], c, cells[c], CELL);
 			if ((len = strlen(cells[c])) > width[c])
 				width[c] = len;
 		}
@@ -181,13 +184,13 @@ print_table(const struct out *o, const struct reply *rep)
 	for (c = 0; c < COL_MAX; c++)
 		strlcpy(cells[c], columns[c].title, CELL);
 	print_row(o, cells, width);
-	for (i = 0; i < rep->nrecords; i++) {
+	for (i = 0; i < n; i++) {
 		for (c = 0; c < COL_MAX; c++)
-			cell_text(o, &rep->records[i], c, cells[c], CELL);
+			cell_text(o, &records[i], c, cells[c], CELL);
 		print_row(o, cells, width);
-		if (o->width > 0 && *rep->records[i].error != '\0') {
+		if (o->width > 0 && *records[i].error != '\0') {
 			fputs("    ", o->fp);
-			print_wrapped(o, rep->records[i].error, 4);
+			print_wrapped(o, records[i].error, 4);
 		}
 	}
 }
@@ -210,6 +213,7 @@ fit_columns(size_t *width, size_t total)
 	width[COL_RECORD] = avail - width[COL_HOST];
 }
 
+/* One row; cells are cut to the widths of their columns, the last one to the terminal. */
 static void
 print_row(const struct out *o, char cells[][CELL], const size_t *width)
 {
@@ -219,12 +223,14 @@ print_row(const struct out *o, char cells[][CELL], const size_t *width)
 
 	for (c = 0; c < COL_LAST; c++) {
 		text_cut(cells[c], width[c]);
-		used += snprintf(line + used, sizeof(line) - used, "%*s  ", columns[c].right ? (int)width[c] : -(int)width[c], cells[c]);
+		used += snprintf(line + used, sizeof(line) - used, "%*s  ", columns[c].right ? (int)width[c] : -(int)width[c],
+		    cells[c]);
 	}
 	strlcat(line, cells[COL_LAST], sizeof(line));
 	fprintf(o->fp, "%s\n", text_cut(line, o->width));
 }
 
+/* The text of one cell, vis-encoded. */
 static void
 cell_text(const struct out *o, const struct ctl_record *r, enum column c, char *dst, size_t size)
 {
@@ -259,7 +265,7 @@ cell_text(const struct out *o, const struct ctl_record *r, enum column c, char *
 	text_vis(dst, size, raw);
 }
 
-/* The port only where it is not the one everybody uses. */
+/* The host, with the port only where it is not the one everybody uses. */
 static void
 cell_host(const struct ctl_record *r, char *dst, size_t size)
 {
@@ -274,8 +280,8 @@ cell_host(const struct ctl_record *r, char *dst, size_t size)
 }
 
 /*
- * Either when the last poll succeeded or that it failed and why, never both (S33); then what needs an eye.  On a terminal the
- * reason goes below the row.
+ * Either when the last poll succeeded or that it failed and why, never both; then what needs an eye.  On a terminal the reason goes
+ * below the row.
  */
 static void
 cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t size)
@@ -297,6 +303,7 @@ cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t siz
 		    o->width == 0 ? r->error : "");
 }
 
+/* The page of one record. */
 static void
 print_account(const struct out *o, const struct ctl_record *r)
 {
@@ -340,6 +347,7 @@ state_sentence(const char *state)
 	return (NULL);
 }
 
+/* The state of the record, why it is not polled, and how often it is. */
 static void
 print_state(const struct out *o, const struct ctl_record *r)
 {
@@ -348,10 +356,11 @@ print_state(const struct out *o, const struct ctl_record *r)
 
 	if (r->enabled)
 		snprintf(every, sizeof(every), ", every %s", text_span(span, sizeof(span), r->period));
-	print_field(o, "state", "%s%s%s%s%s", r->state, why != NULL ? " (" : "", why != NULL ? why : "", why != NULL ? ")" : "", every);
+	print_field(o, "state", "%s%s%s%s%s", r->state, why != NULL ? " (" : "", why != NULL ? why : "", why != NULL ? ")" : "",
+	    every);
 }
 
-/* Which mailbox its state comes from, if it is not its own. */
+/* Which mailbox the state of the record comes from, if it is not its own. */
 static void
 print_origin(const struct out *o, const struct ctl_record *r)
 {
@@ -361,7 +370,7 @@ print_origin(const struct out *o, const struct ctl_record *r)
 		print_field(o, "state from", "%s", text_vis(text, sizeof(text), r->origin));
 }
 
-/* What the server has said about itself. */
+/* What the server of the record has said about itself. */
 static void
 print_wishes(const struct out *o, const struct ctl_record *r)
 {
@@ -375,6 +384,7 @@ print_wishes(const struct out *o, const struct ctl_record *r)
 		print_field(o, "server keeps", "messages for %u day%s", r->expire, r->expire == 1 ? "" : "s");
 }
 
+/* Where the messages of the record go, and what becomes of them on the server. */
 static void
 print_delivery(const struct out *o, const struct ctl_record *r)
 {
@@ -388,32 +398,26 @@ print_delivery(const struct out *o, const struct ctl_record *r)
 		print_field(o, "messages", "to the addresses in %s, %s", r->mode, end);
 }
 
+/* What the record has done so far, and its counters that are not 0. */
 static void
 print_counts(const struct out *o, const struct ctl_record *r)
 {
-	char	 octets[32];
+	const struct reply_kind	*k = reply_kind(IMSG_CTL_RECORD);
+	const struct field	*f;
+	char			 octets[32];
+	uint32_t		 n, place;
 
 	print_field(o, "so far", "polls %" PRIu64 ", messages %" PRIu64 ", %s", r->polls, r->messages,
 	    text_octets(octets, sizeof(octets), r->octets));
-	if (r->kept > 0)
-		print_field(o, "kept", "%u delivered and left on the server", r->kept);
-	if (r->waiting > 0)
-		print_field(o, "waiting", "%u taken, not yet with every recipient", r->waiting);
-	if (r->quarantined > 0)
-		print_field(o, "quarantine", "%u in quarantine here, not delivered: see rpopctl quarantine", r->quarantined);
-	if (r->undeleted > 0)
-		print_field(o, "undeleted", "%u delivered, deletion not yet confirmed by the server", r->undeleted);
-	if (r->suspects > 0)
-		print_field(o, "suspects", "%u at which a session failed or the deliverer died, tried again one at a time", r->suspects);
-	if (r->refused > 0)
-		print_field(o, "refused", "%u of them not given by the server, see view suspects in rpopd.db(5)", r->refused);
-	if (r->aside > 0)
-		print_field(o, "set aside", "%u left on the server because that happened repeatedly, see rpopd.db(5)", r->aside);
+	for (place = 1; (f = field_told(k, place)) != NULL; place++)
+		if ((n = (uint32_t)field_told_number(f, r)) > 0)
+			print_field(o, f->label, "%u %s", n, f->words);
 	if (r->unfound >= UNFOUND_MANY)
-		print_field(o, "field missing", "none of the last %u messages has a field %s that counts, see special in rpopd.db(5)", r->unfound,
-		    r->mode);
+		print_field(o, "field missing", "none of the last %u messages has a field %s that counts, see special in "
+		    "rpopd.db(5)", r->unfound, r->mode);
 }
 
+/* A line of the page of a record: name and text, which is wrapped behind the name. */
 static void
 print_field(const struct out *o, const char *name, const char *format, ...)
 {

@@ -18,7 +18,7 @@
 #define SOCKET_PATH	RPOPD_RUNDIR "/rpopd.sock"
 
 static int		 terminal_width(void);
-static int		 finish(const struct out *, const struct request *, struct reply *, int);
+static int		 finish(const struct out *, const struct request *, const struct reply *, int);
 static void __dead	 usage(void);
 
 int
@@ -53,7 +53,7 @@ main(int argc, char *argv[])
 	if (command_parse(argc - optind, argv + optind, &req, error, sizeof(error)) == -1)
 		errx(1, "%s; rpopctl -h lists the commands", error);
 
-	/* what needs the file system or the terminal comes before the sandbox */
+	/* What needs the file system or the terminal comes before the sandbox. */
 	log_init("rpopctl", 1, LOG_LEVEL_PROBLEMS);
 	tzset();
 	o.now = time(NULL);
@@ -71,24 +71,21 @@ main(int argc, char *argv[])
 
 /* Print the answer; returns the exit status. */
 static int
-finish(const struct out *o, const struct request *req, struct reply *rep, int json)
+finish(const struct out *o, const struct request *req, const struct reply *rep, int json)
 {
 	char	 text[sizeof(rep->text.text) * 4];
-	int	 unknown = req->type == IMSG_CTL_ACCOUNT && rep->ok && rep->nrecords == 0;
+	int	 unknown = req->type == IMSG_CTL_ACCOUNT && rep->ok && reply_items(rep, IMSG_CTL_RECORD)->n == 0;
 
-	tried_sort(rep);
 	if (rep->ok && rep->fd != -1) {
-		if (queue_show(o, rep->fd) == -1)
+		if (listing_message(o, rep->fd) == -1)
 			err(1, "message");
 	} else if (json)
 		json_reply(o->fp, req, rep);
 	else if (unknown)
 		warnx("%s: no such account, or it has no records", text_vis(text, sizeof(text), req->u.name.name));
-	else if (rep->ok)
+	else
 		print_reply(o, req, rep);
-	else {
-		tried_print(o, rep);
-		lines_print(o, rep);
+	if (!rep->ok && !json) {
 		fflush(o->fp);
 		warnx("%s", text_vis(text, sizeof(text), rep->text.text));
 	}

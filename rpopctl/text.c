@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Times, sizes and strings as people read them.  Each function fills dst, always terminated, and returns it. */
+/*
+ * Times, sizes and strings as people read them.  A function with dst fills it, always terminated, and returns it.  Times are
+ * seconds since the epoch.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +34,7 @@ text_vis(char *dst, size_t size, const char *src)
 	return (dst);
 }
 
-/* Shorten to at most width columns in place, with an ellipsis if there is room for one; width 0 leaves it alone. */
+/* Shorten s in place to at most width columns, with an ellipsis if there is room for one; width 0 leaves it alone. */
 char *
 text_cut(char *s, size_t width)
 {
@@ -41,6 +44,16 @@ text_cut(char *s, size_t width)
 	if (width > 6)
 		memcpy(s + width - 3, "...", 3);
 	return (s);
+}
+
+/* Copy one line of text without its end; returns what is behind it. */
+const char *
+text_line(const char *text, char *line, size_t size)
+{
+	size_t	 n = strcspn(text, "\n");
+
+	snprintf(line, size, "%.*s", (int)n, text);
+	return (text + n + (text[n] == '\n'));
 }
 
 /* A length of time in its largest fitting unit. */
@@ -60,6 +73,7 @@ text_span(char *dst, size_t size, int64_t seconds)
 	return (dst);
 }
 
+/* How long before now that was; "never" for 0. */
 char *
 text_ago(char *dst, size_t size, int64_t now, int64_t when)
 {
@@ -74,6 +88,7 @@ text_ago(char *dst, size_t size, int64_t now, int64_t when)
 	return (dst);
 }
 
+/* How long after now that is; "-" for 0. */
 char *
 text_until(char *dst, size_t size, int64_t now, int64_t when)
 {
@@ -88,7 +103,7 @@ text_until(char *dst, size_t size, int64_t now, int64_t when)
 	return (dst);
 }
 
-/* Local date and time; "never" for 0. */
+/* Local date and time; "never" for 0, "?" for a year that four digits cannot hold. */
 char *
 text_local(char *dst, size_t size, int64_t when)
 {
@@ -102,7 +117,7 @@ text_local(char *dst, size_t size, int64_t when)
 	return (dst);
 }
 
-/* RFC 3339 in UTC; "?" if that cannot express it. */
+/* A time as RFC 3339 has it, in UTC; "?" if that cannot express it. */
 char *
 text_utc(char *dst, size_t size, int64_t when)
 {
@@ -114,6 +129,7 @@ text_utc(char *dst, size_t size, int64_t when)
 	return (dst);
 }
 
+/* A size in decimal units. */
 char *
 text_octets(char *dst, size_t size, uint64_t octets)
 {
@@ -131,7 +147,7 @@ text_octets(char *dst, size_t size, uint64_t octets)
 	return (dst);
 }
 
-/* A year that four digits cannot hold is not shown as if it were a time. */
+/* 1: the year has four digits; any other is not shown as if it were a time. */
 static int
 text_time_ok(const struct tm *tm)
 {

@@ -22,7 +22,7 @@
 #define FD_MAYBE		MESSAGE_FD_MAYBE
 
 static const struct message_kind	 messages[IMSG_MAX] = {
-#define MESSAGE(type, way, payload, descriptor)	[type] = { #type + sizeof("IMSG_") - 1, payload, descriptor },
+#define MESSAGE(type, way, payload, descriptor)	[type] = { &#type[sizeof("IMSG_") - 1], payload, descriptor },
 #include "messages.h"
 #undef MESSAGE
 };

@@ -5,7 +5,7 @@
 
 #include "proto.h"
 
-struct ctl_name {
+struct ctl_name {			/* of what the request is about: see messages.h */
 	char		 name[PROTO_RECORD_SIZE];
 };
 
@@ -27,7 +27,7 @@ struct ctl_quarantine {
 	int64_t		 mailbox;		/* a message set aside, on the server; 0: none */
 	char		 uid[PROTO_UID_MAX * 4 + 1];	/* vis-encoded, as struct ctl_queued has it */
 	char		 to[PROTO_ADDR_SIZE];	/* RELEASE: to this address instead; empty: where it was meant to go */
-	char		 file[PROTO_LINK_SIZE];	/* a file set aside in the spool, without id and mailbox; to empty: to the postmaster */
+	char		 file[PROTO_LINK_SIZE];	/* of the spool, without id and mailbox; to empty: to the postmaster */
 };
 
 struct ctl_move {
@@ -39,7 +39,7 @@ struct ctl_queued {			/* a recipient that is not in its mailbox */
 	int64_t		 id;			/* 0: the message is still on the server, set aside */
 	int64_t		 mailbox;		/* id in state.db */
 	int64_t		 arrived, next;		/* epoch */
-	uint32_t	 state;			/* as column state of relay; or its file is missing: */
+	uint32_t	 state;			/* as column state of relay has it; or, if its file is missing: */
 #define CTL_STATE_WANTED	3		/* it is retrieved again */
 #define CTL_STATE_LOST		4		/* nobody has it any more */
 	uint32_t	 tries;
@@ -55,13 +55,13 @@ struct ctl_queued {			/* a recipient that is not in its mailbox */
 struct ctl_tried {			/* a message on the server, looked at by a session that changes nothing */
 	uint32_t	 msgno;
 	uint32_t	 size;			/* by LIST, 0 = not known */
-	char		 state[16];		/* new, delivered, ...: rpopctl(8) has all of them */
-	char		 what[PROTO_TEXT_SIZE];	/* the next poll would do with it, in words */
+	char		 state[16];		/* new, delivered, ...: rpopctl(8) lists them */
+	char		 what[PROTO_TEXT_SIZE];	/* what the next poll would do with it, in words */
 	char		 uid[PROTO_UID_MAX + 2];	/* empty: none that can be trusted */
 	char		 text[PROTO_TRIED_SIZE];	/* as msg_session_tried; empty: its header was not looked at */
 };
 
-struct ctl_text {
+struct ctl_text {			/* a sentence, or a line */
 	char		 text[PROTO_TEXT_SIZE * 2];
 };
 
@@ -73,15 +73,15 @@ struct ctl_daemon {
 	uint32_t	 log_level;		/* enum log_level */
 	uint32_t	 pending;		/* committed deliveries not yet settled */
 	uint32_t	 waiting;		/* deliveries that wait for a next hop */
-	uint32_t	 quarantined;		/* deliveries in quarantine, messages of ours included */
+	uint32_t	 quarantined;		/* deliveries in quarantine, messages of the daemon's own included */
 	uint32_t	 reports;		/* failed deliveries whose report is due */
-	uint32_t	 suspects, aside;	/* messages, see rpopd.db(5); of all records */
+	uint32_t	 suspects, aside;	/* messages of all records, see rpopd.db(5); suspects include aside */
 	uint32_t	 oversize;		/* messages over max_size on their servers */
 	char		 version[32];
 	char		 load_error[PROTO_TEXT_SIZE];	/* last refused reload, empty = none */
-	char		 root_error[PROTO_TEXT_SIZE];	/* why nothing is polled: the mail root, state.db, or too little room; empty: no reason */
-	char		 place[PROTO_TEXT_SIZE];	/* the first of: */
-	uint32_t	 places;		/* Maildirs that cannot be written to and have mail waiting */
+	char		 root_error[PROTO_TEXT_SIZE];	/* why nothing is polled, in words; empty: no reason */
+	char		 place[PROTO_TEXT_SIZE];	/* the first of the Maildirs that are blocked, and why */
+	uint32_t	 places;		/* Maildirs that are blocked: mail waits, and they cannot be written to */
 	uint32_t	 unknown;		/* files set aside in the spool, which no row knows */
 };
 
@@ -106,7 +106,7 @@ struct ctl_record {
 	uint32_t	 kept;			/* left on the server */
 	uint32_t	 waiting;		/* taken, but not every recipient has it for good */
 	uint32_t	 unfound;		/* the last so many messages had none of the special fields */
-	uint32_t	 refused;		/* of the suspects: the server does not give them */
+	uint32_t	 refused;		/* suspects that the server does not give */
 	uint32_t	 quarantined;		/* deliveries in quarantine here */
 	uint32_t	 suspects, aside;	/* see rpopd.db(5) */
 	char		 origin[PROTO_ORIGIN_SIZE];	/* which mailbox its state comes from; empty: it is its own */

@@ -35,8 +35,8 @@ struct msg_route_domain {
 };
 
 /*
- * A row of table route as IMSG_ROUTE_ROWS packs them: this head, then four strings, each with its NUL: address, target, folder, text;
- * "" stands for NULL.  No padding in between.
+ * A row of table route as IMSG_ROUTE_ROWS packs them: this head, then four strings, each with its NUL: address, target, folder,
+ * text; "" stands for NULL.  There is no padding in between.
  */
 struct msg_route_row {
 	uint16_t	 len;			/* of everything, head included */
@@ -168,7 +168,7 @@ struct msg_receipt_batch {
  */
 enum commit_verdict { COMMIT_DELIVER = 1, COMMIT_DISCARD, COMMIT_HOLD };
 
-struct msg_receipt_committed {			/* then count octets enum commit_verdict, a recipient each, in the order of receipts */
+struct msg_receipt_committed {		/* then count octets enum commit_verdict, one a recipient, in the order of receipts */
 	uint32_t	 batch;
 	uint32_t	 count;			/* recipients in the batch */
 };

@@ -54,18 +54,50 @@ answer(uint32_t type, uint32_t version, const void *data, size_t len)
 static int
 ask(uint32_t type, struct reply *rep)
 {
-	struct request	 req = { .type = type };
+	static const struct { uint32_t type; int words; char *const word[3]; } commands[] = {
+		{ IMSG_CTL_STATUS, 1, { "status" } },
+		{ IMSG_CTL_ACCOUNT, 3, { "show", "account", "anna@example.org" } },
+		{ IMSG_CTL_POLL, 2, { "poll", "anna@example.org" } },
+		{ IMSG_CTL_TRY, 2, { "try", "anna@example.org" } },
+		{ IMSG_CTL_ROUTE, 2, { "route", "anna@example.org" } },
+		{ IMSG_CTL_QUEUE, 1, { "queue" } },
+		{ IMSG_CTL_RELOAD, 1, { "reload" } }
+	};
+	struct request	 req;
+	size_t		 i;
 
-	req.lines = type == IMSG_CTL_ROUTE;
-	req.listing = type == IMSG_CTL_STATUS || type == IMSG_CTL_ACCOUNT;
-	if (type == IMSG_CTL_ACCOUNT || type == IMSG_CTL_POLL || type == IMSG_CTL_TRY) {
-		req.len = sizeof(req.u.name);
-		strlcpy(req.u.name.name, "anna@example.org", sizeof(req.u.name.name));
-	}
+	for (i = 0; commands[i].type != type; i++)
+		assert_true(i + 1 < nitems(commands));
+	assert_int_equal(command_parse(commands[i].words, commands[i].word, &req, error, sizeof(error)), 0);
+	assert_int_equal(req.type, type);
 	shutdown(daemon_end.fd, SHUT_WR);
 	memset(rep, 0, sizeof(*rep));
+	rep->fd = -1;
 	*error = '\0';
 	return (client_request(client_fd, &req, rep, error, sizeof(error)));
+}
+
+/* How many messages of a kind are in the reply. */
+static size_t
+got(const struct reply *rep, uint32_t type)
+{
+	return (reply_items(rep, type)->n);
+}
+
+/* One of them. */
+static const void *
+item(const struct reply *rep, uint32_t type, size_t i)
+{
+	return ((const char *)reply_items(rep, type)->v + i * reply_kind(type)->size);
+}
+
+static void
+reply_free(struct reply *rep)
+{
+	size_t	 i;
+
+	for (i = 0; i < REPLY_KINDS; i++)
+		free(rep->items[i].v);
 }
 
 static void
@@ -87,12 +119,12 @@ listing(void **state __unused)
 	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), 0);
 	assert_int_equal(rep.ok, 1);
-	assert_int_equal(rep.has_status, 1);
-	assert_int_equal(rep.status.records, 100);
-	assert_int_equal(rep.nrecords, 65);
+	assert_int_equal(got(&rep, IMSG_CTL_DAEMON), 1);
+	assert_int_equal(((const struct ctl_daemon *)item(&rep, IMSG_CTL_DAEMON, 0))->records, 100);
+	assert_int_equal(got(&rep, IMSG_CTL_RECORD), 65);
 	for (i = 0; i < 65; i++)
-		assert_int_equal(rep.records[i].port, i);
-	free(rep.records);
+		assert_int_equal(((const struct ctl_record *)item(&rep, IMSG_CTL_RECORD, i))->port, i);
+	reply_free(&rep);
 
 	assert_int_equal(imsgbuf_read(&daemon_end), 1);
 	assert_int_equal(imsgbuf_get(&daemon_end, &imsg), 1);
@@ -144,10 +176,10 @@ lines(void **state __unused)
 	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), 0);
 	assert_int_equal(rep.ok, 1);
-	assert_int_equal(rep.nlines, 2);
-	assert_string_equal(rep.lines[0].text, "first");
-	assert_string_equal(rep.lines[1].text, "second");
-	free(rep.lines);
+	assert_int_equal(got(&rep, IMSG_CTL_LINE), 2);
+	assert_string_equal(((const struct ctl_text *)item(&rep, IMSG_CTL_LINE, 0))->text, "first");
+	assert_string_equal(((const struct ctl_text *)item(&rep, IMSG_CTL_LINE, 1))->text, "second");
+	reply_free(&rep);
 }
 
 /* Not where another answer is due, not unterminated, and nothing else in their place. */
@@ -160,6 +192,7 @@ lines_unexpected(void **state __unused)
 	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), -1);
 	assert_non_null(strstr(error, "unexpected answer"));
+	reply_free(&rep);
 }
 
 static void
@@ -171,6 +204,7 @@ lines_unterminated(void **state __unused)
 	memset(&text, 'x', sizeof(text));
 	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), -1);
+	reply_free(&rep);
 }
 
 static void
@@ -202,9 +236,10 @@ cut_short(void **state __unused)
 	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	assert_non_null(strstr(error, "before its answer was complete"));
+	reply_free(&rep);
 }
 
-/* As many as there are, then the last word. */
+/* As many as there are, in any order, then the last word; afterwards they are in the order of their numbers. */
 static void
 tried(void **state __unused)
 {
@@ -214,15 +249,15 @@ tried(void **state __unused)
 	int			 size = 1 << 20;
 
 	setsockopt(daemon_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	for (m.msgno = 1; m.msgno <= 70; m.msgno++)
+	for (m.msgno = 70; m.msgno >= 1; m.msgno--)
 		answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
 	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_TRY, &rep), 0);
 	assert_int_equal(rep.ok, 1);
-	assert_int_equal(rep.ntried, 70);
-	assert_int_equal(rep.tried[69].msgno, 70);
-	assert_string_equal(rep.tried[69].uid, "abc");
-	free(rep.tried);
+	assert_int_equal(got(&rep, IMSG_CTL_TRIED), 70);
+	assert_int_equal(((const struct ctl_tried *)item(&rep, IMSG_CTL_TRIED, 69))->msgno, 70);
+	assert_string_equal(((const struct ctl_tried *)item(&rep, IMSG_CTL_TRIED, 69))->uid, "abc");
+	reply_free(&rep);
 }
 
 static void
@@ -233,6 +268,7 @@ tried_unasked(void **state __unused)
 
 	answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
 	assert_int_equal(ask(IMSG_CTL_POLL, &rep), -1);
+	reply_free(&rep);
 }
 
 static void
@@ -244,7 +280,7 @@ tried_unterminated(void **state __unused)
 	memset(m.text, 'x', sizeof(m.text));
 	answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
 	assert_int_equal(ask(IMSG_CTL_TRY, &rep), -1);
-	free(rep.tried);
+	reply_free(&rep);
 }
 
 /* Connection refused by closing it: what was said before can still be read. */
@@ -283,7 +319,7 @@ unterminated_string(void **state __unused)
 	answer(IMSG_CTL_RECORD, PROTO_VERSION, &r, sizeof(r));
 	assert_int_equal(ask(IMSG_CTL_ACCOUNT, &rep), -1);
 	assert_non_null(strstr(error, "unexpected answer"));
-	free(rep.records);
+	reply_free(&rep);
 }
 
 static void
@@ -294,6 +330,7 @@ unexpected_types(void **state __unused)
 
 	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));	/* to a listing */
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
+	reply_free(&rep);
 }
 
 static void
@@ -303,6 +340,33 @@ end_without_status(void **state __unused)
 
 	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
+}
+
+static void
+second_status(void **state __unused)
+{
+	struct ctl_daemon	 st = { .records = 1 };
+	struct reply		 rep;
+
+	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
+	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
+	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
+	reply_free(&rep);
+}
+
+/* A state that has no name. */
+static void
+queue_state(void **state __unused)
+{
+	struct ctl_queued	 m = { .id = 1, .state = CTL_STATE_LOST };
+	struct reply		 rep;
+
+	answer(IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
+	m.state++;
+	answer(IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
+	assert_int_equal(ask(IMSG_CTL_QUEUE, &rep), -1);
+	assert_int_equal(got(&rep, IMSG_CTL_QUEUED), 1);
+	reply_free(&rep);
 }
 
 static void
@@ -358,6 +422,8 @@ main(void)
 		TEST(unterminated_string),
 		TEST(unexpected_types),
 		TEST(end_without_status),
+		TEST(second_status),
+		TEST(queue_state),
 		TEST(foreign_type),
 		TEST(tried),
 		TEST(tried_unasked),

@@ -42,6 +42,29 @@ parse(struct request *req, char *err, ...)
 	return (command_parse(argc, argv, req, err, 256));
 }
 
+/* n messages of a kind are in the reply. */
+static void
+put(struct reply *rep, uint32_t type, void *v, size_t n)
+{
+	struct items	*items = (struct items *)(uintptr_t)reply_items(rep, type);
+
+	items->v = v;
+	items->n = n;
+}
+
+/* What people, or with json programs, get to see of an answer is in output. */
+static void
+show(const struct request *req, const struct reply *rep, int width, int json)
+{
+	struct out	 o = { .fp = capture(), .width = width, .now = NOW };
+
+	if (json)
+		json_reply(o.fp, req, rep);
+	else
+		print_reply(&o, req, rep);
+	fclose(o.fp);
+}
+
 static void
 commands_by_prefix(void **state __unused)
 {
@@ -126,7 +149,7 @@ message_shown(void **state __unused)
 		close(fds[1]);
 		o.fp = capture();
 		o.width = width;
-		assert_int_equal(queue_show(&o, fds[0]), 0);
+		assert_int_equal(listing_message(&o, fds[0]), 0);
 		fclose(o.fp);
 		close(fds[0]);
 		assert_string_equal(output, width == 0 ? mail : "A: b?\n\n\tx?[2J?[2J??[2J?");
@@ -139,20 +162,64 @@ queue_in_json(void **state __unused)
 {
 	struct ctl_queued	 row = { .id = 7, .mailbox = 3, .arrived = NOW, .next = NOW + 60, .uid = "u1", .nexthop = "hop",
 	    .recipient = "anna@example.org", .status = "4.2.0 \"later\"" };
-	struct reply		 rep = { .queued = &row, .nqueued = 1 };
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
 	volatile char		 dirt[4096];
+	char			 err[256];
 	size_t			 i;
-	FILE			*fp;
 
 	for (i = 0; i < sizeof(dirt); i++)
 		dirt[i] = i % 3 == 0 ? '\0' : 'd';
-	fp = capture();
-	queue_json(fp, &rep);
-	fclose(fp);
-	assert_string_equal(output, "\"ok\":true,\"queue\":[{\"id\":7,\"mailbox\":3,\"tries\":0,\"file\":\"\",\"uid\":\"u1\","
+	assert_int_equal(parse(&req, err, "queue", NULL), 0);
+	put(&rep, IMSG_CTL_QUEUED, &row, 1);
+	show(&req, &rep, 0, 1);
+	assert_string_equal(output, "{\"ok\":true,\"queue\":[{\"id\":7,\"mailbox\":3,\"tries\":0,\"file\":\"\",\"uid\":\"u1\","
 	    "\"state\":\"waiting\","
 	    "\"record\":\"\",\"nexthop\":\"hop\",\"recipient\":\"anna@example.org\",\"sender\":\"\",\"status\":\"4.2.0 \\\"later\\\"\","
 	    "\"arrived\":\"2023-11-14T22:13:20Z\",\"next\":\"2023-11-14T22:14:20Z\"}]}\n");
+}
+
+/* What waits, what is in quarantine, what is set aside on its server or in the spool; and nothing at all. */
+static void
+queue_of_everything(void **state __unused)
+{
+	struct ctl_queued	 rows[] = {
+		{ .id = 7, .mailbox = 3, .arrived = NOW - 7200, .next = NOW + 60, .tries = 1, .record = "anna@example.org/isp",
+		    .uid = "u1", .nexthop = "hop", .recipient = "anna@example.org", .sender = "bert@example.net",
+		    .status = "4.2.0 \033 later" },
+		{ .id = 8, .state = 1, .arrived = NOW - 60, .tries = 2, .recipient = "x\302\2332J", .uid = "u2" },
+		{ .id = 9, .state = CTL_STATE_WANTED, .recipient = "anna@example.org", .uid = "u3" },
+		{ .mailbox = 3, .state = 1, .arrived = NOW - 60, .record = "anna@example.org/isp", .uid = "u4",
+		    .status = "three failures" },
+		{ .state = 1, .arrived = NOW - 60, .file = "1700000000.M1" }
+	};
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[256];
+
+	assert_int_equal(parse(&req, err, "quarantine", NULL), 0);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "empty\n");
+	show(&req, &rep, 0, 1);
+	assert_string_equal(output, "{\"ok\":true,\"queue\":[]}\n");
+	put(&rep, IMSG_CTL_QUEUED, rows, nitems(rows));
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output,
+	    "7  waiting  anna@example.org  by hop\n"
+	    "        from <bert@example.net>, 2 h ago, anna@example.org/isp, tried 1 time, next in 60 s\n"
+	    "        4.2.0 \\033 later\n"
+	    "8  quarantined  x\\302\\2332J\n"
+	    "        from <>, 60 s ago, tried 2 times\n"
+	    "9  wanted  anna@example.org\n"
+	    "        from <>, never\n"
+	    "3-u4  set aside on its server\n"
+	    "        60 s ago, anna@example.org/isp\n"
+	    "        three failures\n"
+	    "aside/1700000000.M1  in the spool, not known to state.db, 60 s ago\n");
+	show(&req, &rep, 0, 1);
+	assert_non_null(strstr(output, "{\"id\":null,\"mailbox\":3,\"tries\":0,\"file\":\"\",\"uid\":\"u4\",\"state\":\"aside\","));
+	assert_non_null(strstr(output, "\"file\":\"1700000000.M1\",\"uid\":\"\",\"state\":\"unknown\",\"record\":\"\","));
+	assert_non_null(strstr(output, "\"arrived\":null,\"next\":null}"));
 }
 
 static void
@@ -289,14 +356,16 @@ static void
 table(void **state __unused)
 {
 	struct ctl_record	 r[2];
-	struct reply		 rep = { .ok = 1, .has_status = 1, .records = r, .nrecords = 2 };
-	struct request		 req = { .type = IMSG_CTL_STATUS, .listing = 1 };
-	struct out		 o = { .now = NOW };
+	struct ctl_daemon	 st;
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[256];
 
-	sample(&rep.status, r);
-	o.fp = capture();
-	print_reply(&o, &req, &rep);
-	fclose(o.fp);
+	sample(&st, r);
+	put(&rep, IMSG_CTL_DAEMON, &st, 1);
+	put(&rep, IMSG_CTL_RECORD, r, 2);
+	assert_int_equal(parse(&req, err, NULL), 0);
+	show(&req, &rep, 0, 0);
 	assert_non_null(strstr(output, "rpopd 0.1, up 2 h since 2023-11-14 21:13:20, log level problems\n"));
 	assert_non_null(strstr(output, "rpopctl reload"));
 	assert_non_null(strstr(output,
@@ -307,29 +376,79 @@ table(void **state __unused)
 	assert_null(strchr(output, '\033'));
 }
 
+/* Everything that the daemon may say of itself. */
+static void
+daemon_in_trouble(void **state __unused)
+{
+	struct ctl_daemon	 st;
+	struct ctl_record	 r[2];
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[256];
+
+	sample(&st, r);
+	put(&rep, IMSG_CTL_DAEMON, &st, 1);
+	assert_int_equal(parse(&req, err, "status", NULL), 0);
+	st.sessions = 3;
+	st.processors = 0;
+	st.pending = 1;
+	st.waiting = 2;
+	st.reports = 3;
+	st.quarantined = 4;
+	st.aside = 5;
+	st.suspects = 11;
+	st.oversize = 7;
+	st.places = 2;
+	st.unknown = 1;
+	strlcpy(st.load_error, "rpop: \033 wrong", sizeof(st.load_error));
+	strlcpy(st.root_error, "state.db is older than the mail root", sizeof(st.root_error));
+	strlcpy(st.place, "example.org/anna: no room", sizeof(st.place));
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output,
+	    "rpopd 0.1, up 2 h since 2023-11-14 21:13:20, log level problems\n"
+	    "records 2, enabled 2, loaded 2023-11-14 21:13:20\n"
+	    "sessions 3 of at most 0, deliveries pending 1\n"
+	    "2 waiting for a next hop, 3 reports due, 4 in quarantine, 5 set aside, 6 suspects, 7 oversize\n"
+	    "note: 'rpopctl quarantine' lists what could not be delivered and what is set aside\n"
+	    "note: processors is 0, nothing is polled\n"
+	    "note: rpopd.db was changed since it was loaded; 'rpopctl reload' puts the changes in force\n"
+	    "note: the last reload was refused: rpop: \\033 wrong\n"
+	    "note: nothing is polled: state.db is older than the mail root\n"
+	    "note: example.org/anna: no room (and other places, see the log)\n"
+	    "note: 1 file of the spool not known to state.db and set aside: see 'rpopctl quarantine'\n");
+	show(&req, &rep, 0, 1);
+	assert_non_null(strstr(output, "\"pending\":1,\"waiting\":2,"
+	    "\"quarantined\":4,\"reports\":3,\"aside\":5,\"suspects\":11,\"oversize\":7,"));
+	assert_non_null(strstr(output, "\"blocked_maildirs\":2,"
+	    "\"blocked_maildir\":\"example.org/anna: no room\",\"unknown_files\":1,"));
+	assert_non_null(strstr(output, "\"log_level\":\"problems\"},\"records\":[]}\n"));
+}
+
 static void
 table_fits_terminal(void **state __unused)
 {
 	struct ctl_record	 r[2];
-	struct reply		 rep = { .ok = 1, .has_status = 1, .records = r, .nrecords = 2 };
-	struct request		 req = { .type = IMSG_CTL_STATUS, .listing = 1 };
-	struct out		 o = { .width = 80, .now = NOW };
-	char			*line, *rest;
+	struct ctl_daemon	 st;
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			*line, *rest, err[256];
+	int			 width;
 
-	sample(&rep.status, r);
+	sample(&st, r);
+	put(&rep, IMSG_CTL_DAEMON, &st, 1);
+	put(&rep, IMSG_CTL_RECORD, r, 2);
+	assert_int_equal(parse(&req, err, "status", NULL), 0);
 	memset(r[0].name, 'n', 200);
 	r[1].aside = 2;
 	r[1].unfound = 19;
 	memset(r[1].error + strlen(r[1].error), 'e', 150);
-	for (o.width = 20; o.width < 200; o.width += 20) {
-		o.fp = capture();
-		print_reply(&o, &req, &rep);
-		fclose(o.fp);
-		assert_true(o.width < 80 || strstr(output, "in 35 s    42     7  2 min ago\n") != NULL);
-		assert_true(o.width < 80 || strstr(output, "in 35 s    42     7  failed 3x, 2 set aside\n") != NULL);
+	for (width = 20; width < 200; width += 20) {
+		show(&req, &rep, width, 0);
+		assert_true(width < 80 || strstr(output, "in 35 s    42     7  2 min ago\n") != NULL);
+		assert_true(width < 80 || strstr(output, "in 35 s    42     7  failed 3x, 2 set aside\n") != NULL);
 		assert_null(strstr(output, "field missing"));
 		for (rest = strstr(output, "\n\n"); (line = strsep(&rest, "\n")) != NULL; )
-			assert_true(strlen(line) <= (size_t)o.width);
+			assert_true(strlen(line) <= (size_t)width);
 	}
 }
 
@@ -338,19 +457,77 @@ account_page(void **state __unused)
 {
 	struct ctl_record	 r[2];
 	struct ctl_daemon	 st;
-	struct reply		 rep = { .ok = 1, .records = r, .nrecords = 2 };
-	struct request		 req = { .type = IMSG_CTL_ACCOUNT, .listing = 1 };
-	struct out		 o = { .now = NOW };
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[256];
 
 	sample(&st, r);
-	o.fp = capture();
-	print_reply(&o, &req, &rep);
-	fclose(o.fp);
+	put(&rep, IMSG_CTL_RECORD, r, 2);
+	assert_int_equal(parse(&req, err, "show", "account", "anna@example.org", NULL), 0);
+	show(&req, &rep, 0, 0);
 	assert_non_null(strstr(output, "to anna@example.org, left on the server\n"));
 	assert_non_null(strstr(output, "to the addresses in X-Real-To, left on the server\n"));
 	assert_non_null(strstr(output, "3 in a row"));
 	assert_non_null(strstr(output, "2023-11-14 23:11:20 (2 min ago)"));
 	assert_null(strchr(output, '\033'));
+}
+
+/* Every line that a record's page can have. */
+static void
+account_page_full(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct ctl_daemon	 st;
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[256];
+
+	sample(&st, r);
+	put(&rep, IMSG_CTL_RECORD, &r[1], 1);
+	assert_int_equal(parse(&req, err, "show", "account", "anna@example.org/domain", NULL), 0);
+	r[1].leave = 0;
+	r[1].login_delay = 900;
+	r[1].expire = 1;
+	r[1].polls = 9;
+	r[1].octets = 123456;
+	r[1].waiting = 2;
+	r[1].quarantined = 3;
+	r[1].undeleted = 4;
+	r[1].suspects = 5;
+	r[1].refused = 6;
+	r[1].aside = 7;
+	r[1].unfound = 20;
+	strlcpy(r[1].error, "login refused", sizeof(r[1].error));
+	strlcpy(r[1].origin, "pop.example.com, proven", sizeof(r[1].origin));
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output,
+	    "anna@example.org/domain\n"
+	    "    server         pop.example.net, port 1110, stls, login anna\n"
+	    "    messages       to the addresses in X-Real-To, deleted after delivery\n"
+	    "    state          idle, every 5 min\n"
+	    "    state from     pop.example.com, proven\n"
+	    "    server wants   15 min between logins\n"
+	    "    server keeps   messages for 1 day\n"
+	    "    last success   2023-11-14 23:11:20 (2 min ago)\n"
+	    "    last failure   2023-11-14 23:11:20 (2 min ago, 3 in a row): login refused\n"
+	    "    next poll      2023-11-14 23:13:55 (in 35 s)\n"
+	    "    so far         polls 9, messages 42, 123.5 kB\n"
+	    "    kept           7 delivered and left on the server\n"
+	    "    waiting        2 taken, not yet with every recipient\n"
+	    "    quarantine     3 in quarantine here, not delivered: see rpopctl quarantine\n"
+	    "    undeleted      4 delivered, deletion not yet confirmed by the server\n"
+	    "    suspects       5 at which a session failed or the deliverer died, tried again one at a time\n"
+	    "    refused        6 of them not given by the server, see view suspects in rpopd.db(5)\n"
+	    "    set aside      7 left on the server because that happened repeatedly, see rpopd.db(5)\n"
+	    "    field missing  none of the last 20 messages has a field X-Real-To that counts, see special in rpopd.db(5)\n");
+	show(&req, &rep, 60, 0);
+	assert_non_null(strstr(output, "    field missing  none of the last 20 messages has a field\n"
+	    "                   X-Real-To that counts,"));
+	show(&req, &rep, 0, 1);
+	assert_non_null(strstr(output, "\"expire\":1,\"polls\":9,\"messages\":42,\"octets\":123456,"
+	    "\"kept\":7,\"undeleted\":4,\"waiting\":2,"
+	    "\"quarantined\":3,\"suspects\":5,\"aside\":7,\"unfound\":20,\"refused\":6,"
+	    "\"origin\":\"pop.example.com, proven\"}]}\n"));
 }
 
 /* Why a record that is due is not polled, and what its server wants. */
@@ -359,30 +536,29 @@ waiting(void **state __unused)
 {
 	struct ctl_record	 r[2];
 	struct ctl_daemon	 st;
-	struct reply		 rep = { .ok = 1, .records = r, .nrecords = 2 };
-	struct request		 req = { .type = IMSG_CTL_ACCOUNT, .listing = 1 };
-	struct out		 o = { .now = NOW };
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[256];
 
 	sample(&st, r);
+	put(&rep, IMSG_CTL_RECORD, r, 2);
+	assert_int_equal(parse(&req, err, "show", "account", "anna@example.org", NULL), 0);
 	strlcpy(r[0].state, "host-delay", sizeof(r[0].state));
 	r[0].login_delay = 900;
 	r[0].expire = 14;
 	strlcpy(r[1].state, "window", sizeof(r[1].state));
 	r[1].failures = r[1].expire = 0;
-	o.fp = capture();
-	print_reply(&o, &req, &rep);
-	fclose(o.fp);
+	show(&req, &rep, 0, 0);
 	assert_non_null(strstr(output, "host-delay (its host failed; one of its records tries again), every 5 min\n"));
 	assert_non_null(strstr(output, "window (its schedule does not permit polling now), every 5 min\n"));
 	assert_non_null(strstr(output, "server wants   15 min between logins\n"));
 	assert_non_null(strstr(output, "server keeps   messages for 14 days\n"));
 	assert_non_null(strstr(output, "server keeps   nothing that was retrieved\n"));
 	assert_non_null(strstr(output, "(2 min ago): login refused"));
-	req.type = IMSG_CTL_STATUS;
+	assert_int_equal(parse(&req, err, "status", NULL), 0);
+	put(&rep, IMSG_CTL_DAEMON, &st, 1);
 	r[1].next_poll = 0;
-	o.fp = capture();
-	print_reply(&o, &req, &rep);
-	fclose(o.fp);
+	show(&req, &rep, 0, 0);
 	assert_non_null(strstr(output, "  host-delay in 35 s  "));
 	assert_non_null(strstr(output, "  window              "));
 }
@@ -391,21 +567,17 @@ static void
 lines_of_text(void **state __unused)
 {
 	struct ctl_text	 lines[] = { { .text = "a: row a -> b" }, { .text = "=> account \033[2J" } };
-	struct reply	 rep = { .ok = 1, .lines = lines, .nlines = 2 };
+	struct reply	 rep = { .ok = 1 };
 	struct request	 req;
-	struct out	 o = { .width = 0 };
 	char		 err[256];
 
 	assert_int_equal(parse(&req, err, "ro", "anna@example.org", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_ROUTE);
-	assert_int_equal(req.lines, 1);
-	o.fp = capture();
-	print_reply(&o, &req, &rep);
-	fclose(o.fp);
+	assert_int_equal(req.listing, 1);
+	put(&rep, IMSG_CTL_LINE, lines, 2);
+	show(&req, &rep, 0, 0);
 	assert_string_equal(output, "a: row a -> b\n=> account \\033[2J\n");
-	o.fp = capture();
-	json_reply(o.fp, &req, &rep);
-	fclose(o.fp);
+	show(&req, &rep, 0, 1);
 	assert_string_equal(output, "{\"ok\":true,\"lines\":[\"a: row a -> b\",\"=> account \\u001b[2J\"]}\n");
 }
 
@@ -413,15 +585,17 @@ static void
 json_object(void **state __unused)
 {
 	struct ctl_record	 r[2];
-	struct reply		 rep = { .ok = 1, .has_status = 1, .records = r, .nrecords = 1 };
-	struct request		 req = { .type = IMSG_CTL_STATUS, .listing = 1 };
-	FILE			*fp;
+	struct ctl_daemon	 st;
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[256];
 
-	sample(&rep.status, r);
+	sample(&st, r);
+	put(&rep, IMSG_CTL_DAEMON, &st, 1);
+	put(&rep, IMSG_CTL_RECORD, r, 1);
+	assert_int_equal(parse(&req, err, "status", NULL), 0);
 	r[0].last_success = 0;
-	fp = capture();
-	json_reply(fp, &req, &rep);
-	fclose(fp);
+	show(&req, &rep, 0, 1);
 	assert_string_equal(output, "{\"daemon\":{\"version\":\"0.1\",\"started\":\"2023-11-14T20:13:20Z\","
 	    "\"loaded\":\"2023-11-14T20:13:20Z\",\"config_changed\":true,\"load_error\":null,\"records\":2,\"enabled\":2,"
 	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"waiting\":0,\"quarantined\":0,"
@@ -436,41 +610,63 @@ json_object(void **state __unused)
 
 	rep.ok = 0;
 	strlcpy(rep.text.text, "no such record", sizeof(rep.text.text));
-	fp = capture();
-	json_reply(fp, &req, &rep);
-	fclose(fp);
+	show(&req, &rep, 0, 1);
 	assert_string_equal(output, "{\"ok\":false,\"text\":\"no such record\"}\n");
 }
 
-/* By number, whatever the order they came in; a person gets lines, a program strings. */
+/* Each message of a trial: a person gets lines, a program strings.  What is known is told though the trial fails. */
 static void
 tried(void **state __unused)
 {
 	struct ctl_tried	 m[2] = {
-		{ 12, 0, "unnamed", "no unique-id to trust", "", "" },
-		{ 2, 4096, "new", "would be retrieved", "a\"b", "by X-Real-To\nto example.org/anna\n" }
+		{ 2, 4096, "new", "would be retrieved", "a\"b", "by X-Real-To\nto example.org/anna\n" },
+		{ 12, 0, "unnamed", "no unique-id to trust", "", "" }
 	};
-	struct reply		 rep = { .ok = 1, .tried = m, .ntried = 2 };
+	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	struct out		 o = { .now = NOW };
 	char			 err[256];
 
 	assert_int_equal(parse(&req, err, "try", "anna@example.org/isp", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_TRY);
 	assert_string_equal(req.u.name.name, "anna@example.org/isp");
 	strlcpy(rep.text.text, "2 messages", sizeof(rep.text.text));
-	tried_sort(&rep);
-	o.fp = capture();
-	print_reply(&o, &req, &rep);
-	fclose(o.fp);
+	put(&rep, IMSG_CTL_TRIED, m, 2);
+	show(&req, &rep, 0, 0);
 	assert_string_equal(output, "     2       4.1 kB  new        a\"b\n        would be retrieved\n        by X-Real-To\n"
 	    "        to example.org/anna\n    12            ?  unnamed    -\n        no unique-id to trust\n2 messages\n");
-	o.fp = capture();
-	json_reply(o.fp, &req, &rep);
-	fclose(o.fp);
+	show(&req, &rep, 0, 1);
 	assert_string_equal(output, "{\"ok\":true,\"text\":\"2 messages\",\"messages\":[{\"number\":2,\"size\":4096,"
 	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]},"
 	    "{\"number\":12,\"size\":null,\"uid\":null,\"state\":\"unnamed\",\"what\":\"no unique-id to trust\",\"why\":[]}]}\n");
+	rep.ok = 0;
+	strlcpy(rep.text.text, "no TOP", sizeof(rep.text.text));
+	put(&rep, IMSG_CTL_TRIED, m, 1);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "     2       4.1 kB  new        a\"b\n        would be retrieved\n        by X-Real-To\n"
+	    "        to example.org/anna\n");
+	show(&req, &rep, 0, 1);
+	assert_string_equal(output, "{\"ok\":false,\"text\":\"no TOP\",\"messages\":[{\"number\":2,\"size\":4096,"
+	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]}]}\n");
+}
+
+/* A sentence is all that most commands are answered with. */
+static void
+sentence(void **state __unused)
+{
+	struct reply	 rep = { .ok = 1, .text = { .text = "3 records will be polled now" } };
+	struct request	 req;
+	char		 err[256];
+
+	assert_int_equal(parse(&req, err, "poll", "all", NULL), 0);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "3 records will be polled now\n");
+	show(&req, &rep, 0, 1);
+	assert_string_equal(output, "{\"ok\":true,\"text\":\"3 records will be polled now\"}\n");
+	rep.text.text[0] = '\0';
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "");
+	show(&req, &rep, 0, 1);
+	assert_string_equal(output, "{\"ok\":true,\"text\":null}\n");
 }
 
 int
@@ -481,17 +677,21 @@ main(void)
 		cmocka_unit_test(commands_refused),
 		cmocka_unit_test(message_shown),
 		cmocka_unit_test(queue_in_json),
+		cmocka_unit_test(queue_of_everything),
 		cmocka_unit_test(json_escapes),
 		cmocka_unit_test(times),
 		cmocka_unit_test(sizes_and_cuts),
 		cmocka_unit_test(wrapping),
 		cmocka_unit_test(table),
+		cmocka_unit_test(daemon_in_trouble),
 		cmocka_unit_test(table_fits_terminal),
 		cmocka_unit_test(account_page),
+		cmocka_unit_test(account_page_full),
 		cmocka_unit_test(waiting),
 		cmocka_unit_test(lines_of_text),
 		cmocka_unit_test(json_object),
 		cmocka_unit_test(tried),
+		cmocka_unit_test(sentence),
 	};
 	int			 failed;
 
