@@ -14,17 +14,16 @@
 
 #include "common/compat.h"
 #include "common/log.h"
+#include "common/tlsclient.h"
 #include "fetcher.h"
 
 static ssize_t	 tls_result(struct conn *, ssize_t, short *);
-
-static struct tls	*warm_tls;	/* configured, never connected by the template: each child uses its own copy */
 
 /* Template, before lock-in: everything about TLS that is the same in each session without wishes of its own. */
 void
 conn_warm(void)
 {
-	warm_tls = tlsconf_warm();
+	tlsclient_warm(TLSCONF_ALPN);
 	if (stream_sha256() == NULL)
 		fatalx("no SHA-256");
 }
@@ -53,10 +52,8 @@ conn_upgrade(struct conn *c, const struct msg_fetch_start *start, struct pem *pe
 	c->has = tlsconf_has(start, pem);
 	if (c->has != 0)
 		c->tls = tlsconf_special(start, pem, c->fd, c->text, sizeof(c->text));
-	else if (tls_connect_socket(warm_tls, c->fd, start->tls_name) == 0)
-		c->tls = warm_tls;
 	else
-		(void)tlserror_explain(0, tls_error(warm_tls), c->text, sizeof(c->text));
+		c->tls = tlsclient_connect(NULL, c->fd, start->tls_name, 0, c->text, sizeof(c->text));
 	for (i = 0; i < PEM_MAX; i++)
 		freezero(pem[i].data, pem[i].len);
 	memset(pem, 0, PEM_MAX * sizeof(*pem));
@@ -140,11 +137,12 @@ static ssize_t
 tls_result(struct conn *c, ssize_t n, short *events)
 {
 	unsigned int	 has;
+	short		 waits;
 
 	if (n >= 0)
 		return (n);
-	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT) {
-		*events = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
+	if ((waits = tlsclient_waits(n)) != 0) {
+		*events = waits;
 		return (CONN_AGAIN);
 	}
 	has = c->has | (c->shaken ? HAS_SHAKEN : 0);

@@ -46,7 +46,8 @@ ssize_t	 conn_write(struct conn *, const void *, size_t);
 void	 conn_bye(struct conn *);
 
 /* tlsconf.c: TLS as a record wants it. */
-struct tls	*tlsconf_warm(void);
+#define TLSCONF_ALPN	"pop3"
+
 struct tls	*tlsconf_special(const struct msg_fetch_start *, const struct pem *, int, char *, size_t);
 unsigned int	 tlsconf_has(const struct msg_fetch_start *, const struct pem *);
 int		 tlsconf_pinned(const struct msg_fetch_start *, const char *, char *, size_t);

@@ -14,36 +14,17 @@
 #include "common/compat.h"
 #include "common/hex.h"
 #include "common/log.h"
+#include "common/tlsclient.h"
 #include "fetcher.h"
 
-#define CA_PATH		"/certs"	/* below the template's root */
 #define HASH_NAME	"SHA256:"	/* as tls_peer_cert_hash(3) begins */
 #define TLS_OLDEST	12		/* without the record's leave */
 
 static int		 tlsconf_fill(struct tls_config *, unsigned int, const struct msg_fetch_start *, const struct pem *);
-static int		 tlsconf_files(struct tls_config *, const struct pem *);
 static int		 tlsconf_ciphers(struct tls_config *, const struct msg_fetch_start *);
 static void		 tlsconf_verify(struct tls_config *, unsigned int);
 static uint32_t		 tlsconf_protocols(uint32_t);
 static int		 hex_digest(const char *, uint8_t *);
-
-/* Verification of certificate, name and time is libtls's default and is not touched.  Never returns NULL: fatal. */
-struct tls *
-tlsconf_warm(void)
-{
-	struct tls_config	*config;
-	struct tls		*tls;
-
-	if (tls_init() == -1 || (config = tls_config_new()) == NULL || (tls = tls_client()) == NULL)
-		fatalx("tls_init failed");
-	if (tls_config_set_ca_path(config, CA_PATH) == -1 || tls_config_set_protocols(config, TLS_PROTOCOLS_DEFAULT) == -1 ||
-	    tls_config_set_alpn(config, "pop3") == -1)
-		fatalx("tls_config: %s", tls_config_error(config));
-	if (tls_configure(tls, config) == -1)
-		fatalx("tls_configure: %s", tls_error(tls));
-	tls_config_free(config);	/* the context holds a reference */
-	return (tls);
-}
 
 /* Which wishes the record has; 0: the template's context will do. */
 unsigned int
@@ -61,45 +42,28 @@ tlsconf_has(const struct msg_fetch_start *start, const struct pem *pem)
 struct tls *
 tlsconf_special(const struct msg_fetch_start *start, const struct pem *pem, int fd, char *text, size_t size)
 {
-	struct tls_config	*config = tls_config_new();
-	struct tls		*tls = tls_client();
+	const struct pem	*ca = &pem[PEM_CA];
 	unsigned int		 has = tlsconf_has(start, pem);
-	int			 r = -1;
+	struct tls_config	*config;
 
-	if (config == NULL || tls == NULL)
+	if ((config = tlsclient_config(ca->len > 0, ca->data, ca->len, TLSCONF_ALPN)) == NULL)
 		snprintf(text, size, "out of memory");
-	else if (tlsconf_fill(config, has, start, pem) == -1)
+	else if (tlsconf_fill(config, has, start, pem) == -1) {
 		(void)tlserror_explain(has, tls_config_error(config), text, size);
-	else if (tls_configure(tls, config) == -1 || tls_connect_socket(tls, fd, start->tls_name) == -1)
-		(void)tlserror_explain(has, tls_error(tls), text, size);
-	else
-		r = 0;
-	if (config != NULL)
-		tls_config_clear_keys(config);	/* not before the connect: libtls loads them only there */
-	tls_config_free(config);
-	if (r == 0)
-		return (tls);
-	tls_free(tls);
+		tls_config_clear_keys(config);
+		tls_config_free(config);
+	} else
+		return (tlsclient_connect(config, fd, start->tls_name, has, text, size));
 	return (NULL);
 }
 
 static int
 tlsconf_fill(struct tls_config *config, unsigned int has, const struct msg_fetch_start *start, const struct pem *pem)
 {
+	const struct pem	*cert = &pem[PEM_CERT], *key = &pem[PEM_KEY];
+
 	tlsconf_verify(config, has);
-	if (tls_config_set_protocols(config, tlsconf_protocols(start->tls_min)) == -1 ||
-	    tls_config_set_alpn(config, "pop3") == -1 || tlsconf_ciphers(config, start) == -1)
-		return (-1);
-	return (tlsconf_files(config, pem));
-}
-
-/* ca_file stands in place of the trusted CAs, it does not add to them. */
-static int
-tlsconf_files(struct tls_config *config, const struct pem *pem)
-{
-	const struct pem	*ca = &pem[PEM_CA], *cert = &pem[PEM_CERT], *key = &pem[PEM_KEY];
-
-	if ((ca->len > 0 ? tls_config_set_ca_mem(config, ca->data, ca->len) : tls_config_set_ca_path(config, CA_PATH)) == -1)
+	if (tls_config_set_protocols(config, tlsconf_protocols(start->tls_min)) == -1 || tlsconf_ciphers(config, start) == -1)
 		return (-1);
 	return (key->len > 0 ? tls_config_set_keypair_mem(config, cert->data, cert->len, key->data, key->len) : 0);
 }

@@ -14,10 +14,11 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/tlsclient.h"
 #include "common/work.h"
 #include "oauth.h"
 
-#define CA_PATH		"/certs"	/* below our root */
+#define ALPN		"http/1.1"
 #define READ_SIZE	16384
 #define WORD_MAX	48		/* a longer word in an error's description may be a token */
 
@@ -36,7 +37,6 @@ static struct {
 	size_t			 secret_len, refresh_len;
 } request;
 
-static struct tls_config *config_new(const struct buf *);
 static int	 request_is(uint32_t);
 static int	 request_tls(void);
 static int	 request_handshake(short *);
@@ -50,40 +50,16 @@ static void	 request_describe(const struct answer *, char *, size_t);
 static void	 request_fail(enum fail_why, const char *) __dead;
 static void	 request_end(void) __dead;
 
-static struct tls	*warm_tls;	/* with the system's CAs; never connected by the template: each fork uses its own copy */
-
 /* What no new attempt can mend: RFC 6749 section 5.2, and what providers add when a person has to act. */
 static const char *const	 permanent[] = { "invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type",
 	"invalid_scope", "interaction_required", "consent_required" };
 
-/* Libraries read their files and the certificate store is chosen while there is a file system. */
+/* In the template, ahead of the lock-in. */
 void
 request_init(void)
 {
-	struct tls_config	*trusted;
-
-	if (tls_init() == -1 || (trusted = config_new(NULL)) == NULL || (warm_tls = tls_client()) == NULL)
-		fatalx("tls_init failed");
-	if (tls_configure(warm_tls, trusted) == -1)
-		fatalx("tls_configure: %s", tls_error(warm_tls));
-	tls_config_free(trusted);	/* the context holds a reference */
+	tlsclient_warm(ALPN);
 	json_init();
-}
-
-/* Certificate, name and time are verified and TLS 1.2 is the least: libtls's defaults.  NULL: no memory, or none in ca. */
-static struct tls_config *
-config_new(const struct buf *ca)
-{
-	struct tls_config	*config;
-
-	if ((config = tls_config_new()) == NULL)
-		return (NULL);
-	if ((ca == NULL ? tls_config_set_ca_path(config, CA_PATH) :
-	    tls_config_set_ca_mem(config, ca->base + ca->off, ca->len)) == -1 || tls_config_set_alpn(config, "http/1.1") == -1) {
-		tls_config_free(config);
-		return (NULL);
-	}
-	return (config);
 }
 
 int
@@ -151,20 +127,18 @@ request_go(uint32_t id, const void *refresh, size_t len)
 	return (0);
 }
 
-/* A context is good for one connection, and a process for one context. */
+/* The context for the one connection.  0 or -1. */
 static int
 request_tls(void)
 {
-	struct tls_config	*own;
+	struct tls_config	*own = NULL;
+	char			 text[PROTO_TEXT_SIZE];
 
-	request.tls = warm_tls;
-	if (request.start.own_ca) {
-		request.tls = NULL;
-		if ((own = config_new(&request.ca)) == NULL || (request.tls = tls_client()) == NULL ||
-		    tls_configure(request.tls, own) == -1)
-			return (-1);
-	}
-	return (tls_connect_socket(request.tls, request.fd, request.start.host));
+	if (request.start.own_ca &&
+	    (own = tlsclient_config(1, buf_data(&request.ca), buf_len(&request.ca), ALPN)) == NULL)
+		return (-1);
+	request.tls = tlsclient_connect(own, request.fd, request.start.host, 0, text, sizeof(text));
+	return (request.tls == NULL ? -1 : 0);
 }
 
 /* As far as it goes without waiting. */
@@ -225,7 +199,7 @@ request_receive(short *wanted)
 	int	 got;
 
 	n = tls_read(request.tls, data, sizeof(data));
-	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT)
+	if (tlsclient_waits(n) != 0)
 		return (request_wants(n, wanted));
 	/* A server that ends without TLS's goodbye is common; what was cut short is no complete response or no JSON. */
 	got = n <= 0 ? http_eof(&request.http) : http_feed(&request.http, data, (size_t)n);
@@ -240,9 +214,8 @@ request_receive(short *wanted)
 static int
 request_wants(ssize_t n, short *wanted)
 {
-	if (n != TLS_WANT_POLLIN && n != TLS_WANT_POLLOUT)
+	if ((*wanted = tlsclient_waits(n)) == 0)
 		request_broken(tls_error(request.tls));
-	*wanted = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
 	return (0);
 }
 

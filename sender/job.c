@@ -18,6 +18,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/tlsclient.h"
 #include "common/tlserror.h"
 #include "common/work.h"
 #include "sender.h"
@@ -50,6 +51,8 @@ static struct {
 
 static int	 job_is(uint32_t);
 static void	 job_wait(int);
+static unsigned int job_tls_has(void);
+static struct tls *job_tls_open(char *, size_t);
 static int	 job_handshake(void);
 static int	 job_secure(void);
 static int	 job_read(void);
@@ -109,7 +112,7 @@ job_go(uint32_t id, const void *secret, size_t len)
 		job_end(WHY_LOCAL_TEMP, 0, "out of memory");
 	job.going = 1;
 	if (job.start.tls != TLS_MODE_NONE) {
-		if ((job.tls = jobtls_open(&job.start, &job.ca, job.fd, text, sizeof(text))) == NULL)
+		if ((job.tls = job_tls_open(text, sizeof(text))) == NULL)
 			job_end(WHY_TLS, 0, text);
 		buf_free(&job.ca);
 		job.shaken = job.start.tls != TLS_MODE_TLS;
@@ -258,6 +261,26 @@ job_wait(int soon)
 	sender_wait(job.fd, wanted, job.until);
 }
 
+/* What this connection's TLS was asked to be (enum tls_has). */
+static unsigned int
+job_tls_has(void)
+{
+	return (HAS_NEXTHOP | (job.start.own_ca ? HAS_CA : 0));
+}
+
+/* The context for this connection, ahead of the handshake; NULL and a text on failure. */
+static struct tls *
+job_tls_open(char *text, size_t size)
+{
+	struct tls_config	*own = NULL;
+
+	if (job.start.own_ca && (own = tlsclient_config(1, buf_data(&job.ca), buf_len(&job.ca), NULL)) == NULL) {
+		snprintf(text, size, "TLS cannot be set up; is ca_file a file of PEM certificates?");
+		return (NULL);
+	}
+	return (tlsclient_connect(own, job.fd, job.start.tls_name, job_tls_has(), text, size));
+}
+
 /* 1: TLS is up, 0: to be waited for, -1: the session has failed. */
 static int
 job_handshake(void)
@@ -281,15 +304,15 @@ static ssize_t
 job_result(ssize_t n, short *wait)
 {
 	char		 text[PROTO_TEXT_SIZE];
-	unsigned int	 has = HAS_NEXTHOP | (job.start.own_ca ? HAS_CA : 0) | (job.shaken ? HAS_SHAKEN : 0);
+	short		 waits;
 
 	if (n >= 0)
 		return (n);
-	if (n == TLS_WANT_POLLIN || n == TLS_WANT_POLLOUT) {
-		*wait = n == TLS_WANT_POLLIN ? POLLIN : POLLOUT;
+	if ((waits = tlsclient_waits(n)) != 0) {
+		*wait = waits;
 		return (AGAIN);
 	}
-	n = tlserror_explain(has, tls_error(job.tls), text, sizeof(text));
+	n = tlserror_explain(job_tls_has() | (job.shaken ? HAS_SHAKEN : 0), tls_error(job.tls), text, sizeof(text));
 	smtp_lost(&job.smtp, n || !job.shaken ? WHY_TLS : WHY_CLOSED, text);
 	return (-1);
 }

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "common/template.h"
+#include "common/tlsclient.h"
 #include "common/work.h"
 #include "sender.h"
 
@@ -48,7 +49,7 @@ main(int argc, char *argv[])
 static void
 sender_warm(void)
 {
-	jobtls_init();
+	tlsclient_warm(NULL);
 	sasl_warm();
 }
 

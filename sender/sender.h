@@ -17,8 +17,6 @@
 #include "common/ipc/proto_sender.h"
 #include "common/sasl/sasl_line.h"
 
-struct tls;
-
 /* --- body.c: a message's content on its way into DATA --- */
 
 enum body_state { BODY_BOL, BODY_TEXT, BODY_CR };
@@ -206,11 +204,6 @@ int	 mail_begin(struct smtp *);
 int	 mail_bye(struct smtp *, enum smtp_cmd, const struct smtp_reply *);
 void	 mail_settle(struct smtp *);
 extern const smtp_handler	 mail_handlers[CMD_MAX];
-
-/* --- job_tls.c --- */
-
-void		 jobtls_init(void);	/* in the template */
-struct tls	*jobtls_open(const struct msg_send_start *, const struct buf *, int, char *, size_t);
 
 /* --- job.c: the one session's descriptors and clock --- */
 
