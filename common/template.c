@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 #include "hook.h"
-#include "common/ipc/link.h"
 #include "log.h"
-#include "proc.h"
+#include "proc_main.h"
 #include "common/ipc/proto.h"
 #include "template.h"
 
@@ -26,7 +25,8 @@ struct forked {
 	pid_t			 pid;
 };
 
-static void	 master_down(void *, const char *) __dead;
+static void	 template_prepare(const struct proc_conf *);
+static void	 template_begin(const struct proc_conf *);
 static int	 fork_start(void *, struct imsg *);
 static int	 fork_kill(void *, struct imsg *);
 static void	 fork_run(int, pid_t) __dead;
@@ -35,9 +35,8 @@ static void	 forks_reap(int, short, void *);
 static void	 fork_exited(uint32_t, int);
 
 static LIST_HEAD(, forked)	 forks = LIST_HEAD_INITIALIZER(forks);
-static struct link		 master;
-static struct proc_conf		 conf;
 static const struct template	*self;
+static int			 no_seccomp;
 
 static const struct rule	 master_rules[] = {
 	{ IMSG_FORK,		RULES_ANY,	fork_start },
@@ -45,38 +44,36 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
-int
+void
 template_main(const struct template *t, int argc, char *argv[])
 {
-	struct event	 sigchld;
-	uint32_t	 version = PROTO_VERSION;
+	const struct process	 process = {
+		.role = SANDBOX_TEMPLATE,
+		.forks = t->forks,
+		.rules = master_rules,
+		.nrules = nitems(master_rules),
+		.prepare = template_prepare,
+		.begin = template_begin
+	};
 
 	self = t;
-	proc_getopts(&conf, argc, argv);
-	conf.forks = t->forks;
-	log_init(conf.progname, 1, conf.level);
-	if (event_init() == NULL)
-		fatalx("event_init");
-	if (link_open(&master, PROC_FD, master_rules, nitems(master_rules), NULL, master_down) == -1)
-		fatal("channel");
-	proc_log_to(&master.ibuf);
-	t->warm();
-	proc_lock_in(&conf, SANDBOX_TEMPLATE, 0);
-	signal_set(&sigchld, SIGCHLD, forks_reap, NULL);
-	signal_add(&sigchld, NULL);
-	if (link_send(&master, IMSG_READY, -1, &version, sizeof(version)) == -1)
-		fatal("channel");
-	event_dispatch();
-	return (1);
+	proc_main(&process, argc, argv);
 }
 
-/* Without a master there is nothing to do; the forks go with us.  A master that breaks the rules is worse. */
 static void
-master_down(void *arg __unused, const char *why)
+template_prepare(const struct proc_conf *conf)
 {
-	if (why != NULL)
-		fatalx("channel to the master: %s", why);
-	_exit(0);
+	no_seccomp = conf->no_seccomp;
+	self->warm();
+}
+
+static void
+template_begin(const struct proc_conf *conf __unused)
+{
+	static struct event	 sigchld;
+
+	signal_set(&sigchld, SIGCHLD, forks_reap, NULL);
+	signal_add(&sigchld, NULL);
 }
 
 static int
@@ -141,7 +138,7 @@ fork_run(int fd, pid_t parent)
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1 || dup2(fd, PROC_FD) == -1)
 		_exit(1);
 	closefrom(PROC_FD + 1);
-	self->run(parent, conf.no_seccomp);
+	self->run(parent, no_seccomp);
 }
 
 static struct forked *
@@ -183,6 +180,6 @@ fork_exited(uint32_t id, int status)
 	msg.id = id;
 	msg.signaled = WIFSIGNALED(status);
 	msg.code = (uint32_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (link_send(&master, IMSG_FORK_EXIT, -1, &msg, sizeof(msg)) == -1)
+	if (link_send(&proc_master, IMSG_FORK_EXIT, -1, &msg, sizeof(msg)) == -1)
 		_exit(1);
 }

@@ -22,6 +22,6 @@ struct template {
 };
 
 /* The template's main program; it ends with the master.  What it forks is its master's choice, and so is how many. */
-int	 template_main(const struct template *, int argc, char *argv[]);
+void	 template_main(const struct template *, int argc, char *argv[]) __dead;
 
 #endif

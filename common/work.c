@@ -9,17 +9,41 @@
 #include "common/ipc/imsg.h"
 #include "log.h"
 #include "proc.h"
+#include "template.h"
 #include "work.h"
 
 #define LINGER	10000	/* ms for the master to take the last words */
 
-static int	 work_wait(const struct work *, struct pollfd *);
-static void	 work_master(const struct work *, short);
+static void	 work_run(pid_t, int) __dead;
+static int	 work_poll(struct pollfd *);
+static void	 work_master(short);
 
-static struct imsgbuf	 master;
+static const struct work	*self;
+static struct imsgbuf		 master;
+static int			 socket_fd = -1;	/* what is waited for, see work_wait() */
+static short			 socket_events;
+static int64_t			 until = WORK_NEVER;
 
 void
-work_run(struct work *w, enum sandbox_role role, pid_t parent, int no_seccomp)
+work_main(const struct work *w, int argc, char *argv[])
+{
+	const struct template	 template = { w->role, w->warm, work_run };
+
+	self = w;
+	template_main(&template, argc, argv);
+}
+
+void
+work_wait(int fd, short events, int64_t end)
+{
+	socket_fd = fd;
+	socket_events = events;
+	until = end;
+}
+
+/* A fork's whole life, as struct template has it. */
+static void
+work_run(pid_t parent, int no_seccomp)
 {
 	struct pollfd	 pfd[2];
 
@@ -27,33 +51,33 @@ work_run(struct work *w, enum sandbox_role role, pid_t parent, int no_seccomp)
 		_exit(1);
 	imsgbuf_allow_fdpass(&master);
 	proc_log_to(&master);
-	sandbox_fork(role, no_seccomp);		/* arms the parent-death signal */
+	sandbox_fork(self->role, no_seccomp);		/* arms the parent-death signal */
 	if (getppid() != parent)
 		_exit(1);
 	for (;;) {
-		if (work_wait(w, pfd) == -1)
+		if (work_poll(pfd) == -1)
 			continue;
 		if (pfd[0].revents != 0)
-			work_master(w, pfd[0].revents);
-		if (pfd[1].revents != 0 && w->fd != -1)
-			w->ready();
-		if (clock_msec() >= w->until)
-			w->late();
+			work_master(pfd[0].revents);
+		if (pfd[1].revents != 0 && socket_fd != -1)
+			self->ready();
+		if (clock_msec() >= until)
+			self->late();
 	}
 }
 
-/* 0, or -1: look again. */
+/* Waits for the master, the socket or the clock.  0, or -1: a signal came in between. */
 static int
-work_wait(const struct work *w, struct pollfd *pfd)
+work_poll(struct pollfd *pfd)
 {
 	int64_t	 left = -1;
 
-	if (w->until != WORK_NEVER && (left = w->until - clock_msec()) < 0)
+	if (until != WORK_NEVER && (left = until - clock_msec()) < 0)
 		left = 0;
 	pfd[0].fd = master.fd;
 	pfd[0].events = POLLIN | (imsgbuf_queuelen(&master) > 0 ? POLLOUT : 0);
-	pfd[1].fd = w->fd;
-	pfd[1].events = w->events;
+	pfd[1].fd = socket_fd;
+	pfd[1].events = socket_events;
 	pfd[0].revents = pfd[1].revents = 0;
 	if (poll(pfd, 2, (int)(left < INT32_MAX ? left : INT32_MAX)) != -1)
 		return (0);
@@ -63,7 +87,7 @@ work_wait(const struct work *w, struct pollfd *pfd)
 }
 
 static void
-work_master(const struct work *w, short revents)
+work_master(short revents)
 {
 	static const uint32_t	 state = 0;
 	char			 err[256];
@@ -73,10 +97,23 @@ work_master(const struct work *w, short revents)
 		_exit(0);
 	if ((revents & ~POLLOUT) == 0)
 		return;
-	if ((n = rules_read(&master, NULL, w->rules, w->nrules, &state, NULL, err, sizeof(err))) == 0)
+	if ((n = rules_read(&master, NULL, self->rules, self->nrules, &state, NULL, err, sizeof(err))) == 0)
 		_exit(0);
 	if (n == -1)
 		fatalx("channel to the master: %s", err);
+}
+
+int
+work_part(struct imsg *imsg, size_t head, int (*take)(uint32_t, const void *, size_t))
+{
+	const uint8_t	*p = imsg->data;
+	size_t		 len = imsg_get_len(imsg);
+	uint32_t	 id;
+
+	if (len < head || head < sizeof(id))
+		return (-1);
+	memcpy(&id, p, sizeof(id));
+	return (take(id, p + head, len - head));
 }
 
 void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One piece of work in a fork of a template: a poll(2) loop over its channel to the master, one connected socket and one clock.
- * The process exits at the end, so nothing but secrets and the peer's goodbye needs care.
+ * A template whose forks do one piece of work each: a poll(2) loop over the fork's channel to the master, one connected socket and one
+ * clock.  A fork exits at the end of its work, so nothing but secrets and the peer's goodbye needs care.
  */
 #ifndef WORK_H
 #define WORK_H
@@ -17,21 +17,29 @@
 #define WORK_NEVER	INT64_MAX
 
 struct work {
-	const struct rule	*rules;		/* of what the master says; handlers get arg NULL */
+	enum sandbox_role	 role;		/* what a fork is narrowed to */
+	const struct rule	*rules;		/* of what the master says to a fork; handlers get arg NULL */
 	size_t			 nrules;
-	int			 fd;		/* the socket; -1: none */
-	short			 events;	/* of poll(2), that are waited for */
-	int64_t			 until;		/* monotonic ms; WORK_NEVER */
-	void			(*ready)(void);	/* something came of events */
-	void			(*late)(void);	/* until is over; it is to set another one */
+	void			(*warm)(void);	/* in the template, as struct template has it */
+	void			(*ready)(void);	/* the socket is, for what work_wait() named */
+	void			(*late)(void);	/* the time given to work_wait() is over; another one is to be set */
 };
 
 /*
- * The fork's whole life, as struct template has it.  A master that is gone ends it, one that breaks the rules does with a log
- * line.
+ * The program's whole life.  A master that is gone ends a fork, one that breaks the rules does with a log line.
  */
-void	 work_run(struct work *, enum sandbox_role, pid_t parent, int no_seccomp) __dead;
-void	 work_send(uint32_t type, const void *, size_t);	/* at once where possible */
+void	 work_main(const struct work *, int argc, char *argv[]) __dead;
+
+/* What is waited for from now on: events (of poll(2)) on fd, -1: none; monotonic ms, WORK_NEVER: no clock. */
+void	 work_wait(int fd, short events, int64_t until);
+
+/*
+ * Gives a message that is head octets, the first of which are a uint32_t id, and further octets to take(), as id and these octets.
+ * Returns what that returns, or -1.
+ */
+int	 work_part(struct imsg *, size_t head, int (*take)(uint32_t, const void *, size_t));
+
+void	 work_send(uint32_t type, const void *, size_t);	/* to the master, at once where possible */
 void	 work_end(void) __dead;		/* when the master has all that was sent, or does not take it */
 
 #endif

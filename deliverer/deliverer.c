@@ -4,50 +4,59 @@
 #include <sys/queue.h>
 #include <sys/resource.h>
 
-#include <event.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "common/compat.h"
-#include "common/ipc/imsg.h"
 #include "common/log.h"
-#include "common/proc.h"
+#include "common/proc_main.h"
 #include "deliverer.h"
 
+static void	 deliverer_prepare(const struct proc_conf *);
+static void	 deliverer_begin(const struct proc_conf *);
 static void	 deliverer_signals(void);
 static void	 deliverer_descriptors(void);
 
 int
 main(int argc, char *argv[])
 {
-	struct proc_conf	 conf;
-	uint32_t		 version = PROTO_VERSION;
-	int			 rootfd;
+	const struct process	 deliverer = {
+		.role = SANDBOX_DELIVERER,
+		.owner_ok = 1,
+		.rules = master_rules,
+		.nrules = master_nrules,
+		.prepare = deliverer_prepare,
+		.begin = deliverer_begin
+	};
 
-	proc_getopts(&conf, argc, argv);
-	log_init("deliverer", 0, conf.level);
+	proc_main(&deliverer, argc, argv);
+}
+
+static void
+deliverer_prepare(const struct proc_conf *conf __unused)
+{
 	deliverer_descriptors();
-	event_init();
 	sync_init();
-	master_open(PROC_FD);
-	proc_log_to(master_ibuf());
-	proc_lock_in(&conf, SANDBOX_DELIVERER, 1);
-	deliverer_signals();
+}
 
+/* The root is the mail root by now. */
+static void
+deliverer_begin(const struct proc_conf *conf)
+{
+	int	 rootfd;
+
+	deliverer_signals();
 	if ((rootfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		fatal("mail root");
 	if (spool_open(rootfd) == -1)
 		fatalx("no usable spool in the mail root");
-	spool_outside(conf.root, conf.user);
+	spool_outside(conf->root, conf->user);
 	maildir_init(rootfd);
 	maildir_on_place(master_place);
 	batch_init();
 	recover_init();
-	master_send(IMSG_READY, &version, sizeof(version));
-	event_dispatch();
-	fatalx("event loop ended");
 }
 
 /* What proc_lock_in() left: the end of the channel is what ends this process, and a file too long shows as an error. */

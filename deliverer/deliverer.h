@@ -16,6 +16,7 @@
 #include "common/mail/mailaddr.h"
 #include "common/ipc/proto_deliverer.h"
 #include "common/ipc/proto_pipe.h"
+#include "common/ipc/rules.h"
 #include "common/route/route.h"
 #include "common/route/strset.h"
 #include "header.h"
@@ -306,8 +307,8 @@ void	 recover_spent(const char *link);
 void	 recover_end(int sure);		/* no more rows; 0: there are some that could not be sent.  master_recovered() follows */
 
 /* master.c: the channel to the master. */
-void	 master_open(int fd);
-struct imsgbuf	*master_ibuf(void);
+extern const struct rule	 master_rules[];	/* of what the master says */
+extern const size_t	 master_nrules;
 void	 master_send(uint32_t type, const void *, size_t);
 void	 master_flush(void);		/* write now what can be written */
 void	 master_refuse(const struct spool_id *, uint32_t why, const char *text);

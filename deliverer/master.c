@@ -6,7 +6,6 @@
 #include <sys/queue.h>
 
 #include <errno.h>
-#include <event.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,12 @@
 
 #include "common/compat.h"
 #include "common/ipc/imsg.h"
-#include "common/ipc/link.h"
-#include "common/proc.h"
+#include "common/proc_main.h"
 #include "common/log.h"
 #include "common/ipc/rules.h"
 #include "deliverer.h"
 
-enum { MASTER_RECOVERING, MASTER_RUNNING };
+enum { MASTER_RECOVERING, MASTER_RUNNING };	/* states of the channel; it begins in the first */
 #define RECOVERING	(1u << MASTER_RECOVERING)
 #define RUNNING		(1u << MASTER_RUNNING)
 
@@ -45,10 +43,8 @@ static int	 master_report_rcpt(void *, struct imsg *);
 static int	 master_spool_open(void *, struct imsg *);
 static int	 master_spool_remove(void *, struct imsg *);
 static int	 master_spool_move(void *, struct imsg *);
-static void	 master_down(void *, const char *);
 
-
-static const struct rule	 master_rules[] = {
+const struct rule	 master_rules[] = {
 	{ IMSG_LOG_LEVEL,		RULES_ANY,	proc_log_level },
 	{ IMSG_ROUTE_START,		RULES_ANY,	master_route_start },
 	{ IMSG_ROUTE_ACCOUNT,		RULES_ANY,	master_route_account },
@@ -73,26 +69,12 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_SPOOL_MOVE,		RULES_ANY,	master_spool_move },
 };
 
-static struct link	 master;
-
-void
-master_open(int fd)
-{
-	if (link_open(&master, fd, master_rules, nitems(master_rules), NULL, master_down) == -1)
-		fatal("channel to the master");
-	master.state = MASTER_RECOVERING;
-}
-
-struct imsgbuf *
-master_ibuf(void)
-{
-	return (&master.ibuf);
-}
+const size_t	 master_nrules = nitems(master_rules);
 
 void
 master_send(uint32_t type, const void *data, size_t len)
 {
-	if (link_send(&master, type, -1, data, len) == -1)
+	if (link_send(&proc_master, type, -1, data, len) == -1)
 		fatal("send %s", message_name(type));
 }
 
@@ -100,7 +82,7 @@ master_send(uint32_t type, const void *data, size_t len)
 void
 master_flush(void)
 {
-	(void)imsgbuf_write(&master.ibuf);
+	(void)imsgbuf_write(&proc_master.ibuf);
 }
 
 void
@@ -121,7 +103,7 @@ master_recovered(int durable)
 {
 	uint32_t	 settled = durable;
 
-	master.state = MASTER_RUNNING;
+	proc_master.state = MASTER_RUNNING;
 	master_send(IMSG_REPLAY_DONE, &settled, sizeof(settled));
 }
 
@@ -269,7 +251,7 @@ master_aside_act(void *arg, struct imsg *imsg)
 		return (-1);
 	if (msg.act == QUARANTINE_SHOW) {
 		fd = aside_open(&msg, &opened);
-		if (link_send(&master, IMSG_SPOOL_OPENED, fd, &opened, sizeof(opened)) == -1)
+		if (link_send(&proc_master, IMSG_SPOOL_OPENED, fd, &opened, sizeof(opened)) == -1)
 			fatal("send %s", message_name(IMSG_SPOOL_OPENED));
 		return (0);
 	}
@@ -393,7 +375,7 @@ master_spool_open(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)))
 		return (-1);
 	fd = queue_open(&msg, &answer);
-	if (link_send(&master, IMSG_SPOOL_OPENED, fd, &answer, sizeof(answer)) == -1)
+	if (link_send(&proc_master, IMSG_SPOOL_OPENED, fd, &answer, sizeof(answer)) == -1)
 		fatal("send %s", message_name(IMSG_SPOOL_OPENED));
 	return (0);
 }
@@ -419,14 +401,4 @@ master_spool_move(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) || !proto_str(msg.dest, sizeof(msg.dest)))
 		return (-1);
 	return (queue_move(&msg));
-}
-
-/* The master is gone: so are we, at once.  What is in flight is not committed, or replayed at the next start. */
-static void
-master_down(void *arg, const char *why)
-{
-	(void)arg;
-	if (why != NULL)
-		fatalx("master: %s", why);
-	_exit(0);
 }

@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <errno.h>
-#include <event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,9 +11,8 @@
 #include "dialer.h"
 #include "common/hook.h"
 #include "common/ipc/imsg.h"
-#include "common/ipc/link.h"
 #include "common/log.h"
-#include "common/proc.h"
+#include "common/proc_main.h"
 #include "common/ipc/rules.h"
 
 #define DIALER_HOSTS		"/etc/hosts"
@@ -22,10 +20,10 @@
 #define DIALER_TIMEOUT_MAX	3600000		/* ms, a whole job */
 #define DIALER_DESCRIPTORS	(DIALER_JOBS_MAX * 4)
 
+static void	 dialer_prepare(const struct proc_conf *);
 static int	 dialer_dial(void *, struct imsg *);
 static int	 dialer_cancel(void *, struct imsg *);
 static void	 dialer_descriptors(void);
-static void	 dialer_down(void *, const char *) __dead;
 
 static const struct rule dialer_rules[] = {
 	{ IMSG_DIAL,		RULES_ANY,	dialer_dial },
@@ -33,32 +31,27 @@ static const struct rule dialer_rules[] = {
 	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
-static struct link	 master;
+static const struct process	 dialer = {
+	.role = SANDBOX_DIALER,
+	.rules = dialer_rules,
+	.nrules = nitems(dialer_rules),
+	.prepare = dialer_prepare
+};
 
 int
 main(int argc, char *argv[])
 {
-	struct proc_conf	 conf;
-	uint32_t		 version = PROTO_VERSION;
+	proc_main(&dialer, argc, argv);
+}
 
-	proc_getopts(&conf, argc, argv);
-	log_init(conf.progname, 1, conf.level);
-	if (event_init() == NULL)
-		fatalx("event_init");
-	if (link_open(&master, PROC_FD, dialer_rules, nitems(dialer_rules), NULL, dialer_down) == -1)
-		fatal("channel to the master");
-	proc_log_to(&master.ibuf);
-
-	/* Both read files, which the chroot has not. */
+/* The hosts file and the resolver's configuration are read while there is a file system. */
+static void
+dialer_prepare(const struct proc_conf *conf)
+{
 	if (hosts_load(DIALER_HOSTS) == -1 && errno != ENOENT)
 		log_warn("%s", DIALER_HOSTS);
-	dns_init(conf.arg, DIALER_DNS_TIMEOUT);
-
+	dns_init(conf->arg, DIALER_DNS_TIMEOUT);
 	dialer_descriptors();
-	proc_lock_in(&conf, SANDBOX_DIALER, 0);
-	link_send(&master, IMSG_READY, -1, &version, sizeof(version));
-	event_dispatch();
-	fatalx("the event loop ended");
 }
 
 void
@@ -72,10 +65,10 @@ dialer_connected(uint32_t id, int fd, const char *address)
 	strlcpy(m.address, address, sizeof(m.address));
 	HOOK_SOCKET(&fd, &m.id);
 	log_debug("dial %u: connected to %s", id, address);
-	if (link_send(&master, IMSG_DIALED, fd, &m, sizeof(m)) == -1)
+	if (link_send(&proc_master, IMSG_DIALED, fd, &m, sizeof(m)) == -1)
 		fatal("channel to the master");
 	/* At once where possible: a round of the loop saved.  Errors are the link's to find. */
-	(void)imsgbuf_write(&master.ibuf);
+	(void)imsgbuf_write(&proc_master.ibuf);
 	HOOK("dialer.dialed");
 }
 
@@ -89,7 +82,7 @@ dialer_failed(uint32_t id, enum fail_why why, const char *text)
 	m.why = why;
 	strlcpy(m.text, text, sizeof(m.text));
 	log_debug("dial %u: %s", id, text);
-	if (link_send(&master, IMSG_DIAL_FAILED, -1, &m, sizeof(m)) == -1)
+	if (link_send(&proc_master, IMSG_DIAL_FAILED, -1, &m, sizeof(m)) == -1)
 		fatal("channel to the master");
 }
 
@@ -137,14 +130,4 @@ dialer_descriptors(void)
 	rl.rlim_cur = rl.rlim_max < DIALER_DESCRIPTORS ? rl.rlim_max : DIALER_DESCRIPTORS;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
 		log_warn("setrlimit");
-}
-
-/* The master is gone: nothing left to do.  A master that breaks the rules is worse. */
-static void
-dialer_down(void *arg, const char *why)
-{
-	(void)arg;
-	if (why != NULL)
-		fatalx("channel to the master: %s", why);
-	_exit(0);
 }

@@ -11,7 +11,7 @@ static const struct template	 fetcher = { SANDBOX_SESSION, fetcher_warm, session
 int
 main(int argc, char *argv[])
 {
-	return (template_main(&fetcher, argc, argv));
+	template_main(&fetcher, argc, argv);
 }
 
 static void

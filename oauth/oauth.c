@@ -5,17 +5,14 @@
 #include "common/hook.h"
 #include "common/log.h"
 #include "common/proc.h"
-#include "common/template.h"
 #include "common/work.h"
 #include "oauth.h"
 
 
-static void	 oauth_run(pid_t, int) __dead;
 static int	 token_start(void *, struct imsg *);
 static int	 token_ca(void *, struct imsg *);
 static int	 token_client(void *, struct imsg *);
 static int	 token_refresh(void *, struct imsg *);
-static int	 token_part(struct imsg *, int (*)(uint32_t, const void *, size_t));
 static void	 token_send(uint32_t, const void *, size_t, const char *);
 
 static const struct rule	 master_rules[] = {
@@ -26,27 +23,19 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
-static const struct template	 oauth = { SANDBOX_OAUTH, request_init, oauth_run };
-static struct work		 work = { master_rules, nitems(master_rules), -1, 0, WORK_NEVER, request_ready, request_late };
+static const struct work	 oauth = {
+	.role = SANDBOX_OAUTH,
+	.rules = master_rules,
+	.nrules = nitems(master_rules),
+	.warm = request_init,
+	.ready = request_ready,
+	.late = request_late
+};
 
 int
 main(int argc, char *argv[])
 {
-	return (template_main(&oauth, argc, argv));
-}
-
-static void
-oauth_run(pid_t parent, int no_seccomp)
-{
-	work_run(&work, SANDBOX_OAUTH, parent, no_seccomp);
-}
-
-void
-oauth_wait(int fd, short events, int64_t until)
-{
-	work.fd = fd;
-	work.events = events;
-	work.until = until;
+	work_main(&oauth, argc, argv);
 }
 
 static int
@@ -63,32 +52,21 @@ token_start(void *arg __unused, struct imsg *imsg)
 }
 
 static int
-token_part(struct imsg *imsg, int (*take)(uint32_t, const void *, size_t))
-{
-	struct msg_token_part	 part;
-	struct ibuf		 ibuf;
-
-	if (imsg_get_ibuf(imsg, &ibuf) == -1 || ibuf_get(&ibuf, &part, sizeof(part)) == -1)
-		return (-1);
-	return (take(part.id, ibuf_data(&ibuf), ibuf_size(&ibuf)));
-}
-
-static int
 token_ca(void *arg __unused, struct imsg *imsg)
 {
-	return (token_part(imsg, request_ca));
+	return (work_part(imsg, sizeof(struct msg_token_part), request_ca));
 }
 
 static int
 token_client(void *arg __unused, struct imsg *imsg)
 {
-	return (token_part(imsg, request_client));
+	return (work_part(imsg, sizeof(struct msg_token_part), request_client));
 }
 
 static int
 token_refresh(void *arg __unused, struct imsg *imsg)
 {
-	return (token_part(imsg, request_go));
+	return (work_part(imsg, sizeof(struct msg_token_part), request_go));
 }
 
 /* A struct of at most sizeof(struct msg_token_granted), and a token behind it. */

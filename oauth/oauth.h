@@ -88,7 +88,6 @@ void	 request_late(void);
 
 /* --- oauth.c --- */
 
-void	 oauth_wait(int fd, short events, int64_t until);	/* for request_ready() or request_late() */
 /* The answer; the process is to end behind it. */
 void	 oauth_granted(uint32_t id, const struct answer *, int rotated);
 void	 oauth_failed(uint32_t id, enum fail_why, const char *text);	/* text is encoded already */

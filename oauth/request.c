@@ -77,7 +77,7 @@ request_begin(const struct msg_token_start *m, int fd)
 	buf_init(&request.ca, PROTO_PEM_MAX);
 	buf_init(&request.out, OAUTH_REQUEST_MAX);
 	http_init(&request.http);
-	oauth_wait(-1, 0, request.end);
+	work_wait(-1, 0, request.end);
 	return (0);
 }
 
@@ -155,7 +155,7 @@ request_ready(void)
 	while (steps[request.phase](&wanted) == 1)
 		continue;
 	request.idle = clock_msec() + OAUTH_IDLE * 1000;
-	oauth_wait(request.fd, wanted, request.idle < request.end ? request.idle : request.end);
+	work_wait(request.fd, wanted, request.idle < request.end ? request.idle : request.end);
 }
 
 void

@@ -258,7 +258,7 @@ job_wait(int soon)
 	else if (job.progress != job.smtp.progress || job.until == WORK_NEVER)
 		job.until = clock_msec() + timeout;
 	job.progress = job.smtp.progress;
-	sender_wait(job.fd, wanted, job.until);
+	work_wait(job.fd, wanted, job.until);
 }
 
 /* What this connection's TLS was asked to be (enum tls_has). */

@@ -9,7 +9,6 @@
 #include "common/hook.h"
 #include "common/log.h"
 #include "common/proc.h"
-#include "common/template.h"
 #include "common/tlsclient.h"
 #include "common/work.h"
 #include "sender.h"
@@ -17,11 +16,9 @@
 #define HOST_CHARS	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]"
 
 static void	 sender_warm(void);
-static void	 sender_run(pid_t, int) __dead;
 static int	 send_start(void *, struct imsg *);
 static int	 send_ca(void *, struct imsg *);
 static int	 send_secret(void *, struct imsg *);
-static int	 send_part(struct imsg *, int (*)(uint32_t, const void *, size_t));
 static int	 send_mail(void *, struct imsg *);
 static int	 send_rcpt(void *, struct imsg *);
 static int	 send_quit(void *, struct imsg *);
@@ -37,13 +34,19 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
-static const struct template	 sender = { SANDBOX_SENDER, sender_warm, sender_run };
-static struct work		 work = { master_rules, nitems(master_rules), -1, 0, WORK_NEVER, job_ready, job_late };
+static const struct work	 sender = {
+	.role = SANDBOX_SENDER,
+	.rules = master_rules,
+	.nrules = nitems(master_rules),
+	.warm = sender_warm,
+	.ready = job_ready,
+	.late = job_late
+};
 
 int
 main(int argc, char *argv[])
 {
-	return (template_main(&sender, argc, argv));
+	work_main(&sender, argc, argv);
 }
 
 static void
@@ -51,20 +54,6 @@ sender_warm(void)
 {
 	tlsclient_warm(NULL);
 	sasl_warm();
-}
-
-static void
-sender_run(pid_t parent, int no_seccomp)
-{
-	work_run(&work, SANDBOX_SENDER, parent, no_seccomp);
-}
-
-void
-sender_wait(int fd, short events, int64_t until)
-{
-	work.fd = fd;
-	work.events = events;
-	work.until = until;
 }
 
 static int
@@ -90,26 +79,15 @@ send_start(void *arg __unused, struct imsg *imsg)
 }
 
 static int
-send_part(struct imsg *imsg, int (*take)(uint32_t, const void *, size_t))
-{
-	struct msg_send_part	 part;
-	struct ibuf		 ibuf;
-
-	if (imsg_get_ibuf(imsg, &ibuf) == -1 || ibuf_get(&ibuf, &part, sizeof(part)) == -1)
-		return (-1);
-	return (take(part.id, ibuf_data(&ibuf), ibuf_size(&ibuf)));
-}
-
-static int
 send_ca(void *arg __unused, struct imsg *imsg)
 {
-	return (send_part(imsg, job_ca));
+	return (work_part(imsg, sizeof(struct msg_send_part), job_ca));
 }
 
 static int
 send_secret(void *arg __unused, struct imsg *imsg)
 {
-	return (send_part(imsg, job_go));
+	return (work_part(imsg, sizeof(struct msg_send_part), job_go));
 }
 
 static int

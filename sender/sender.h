@@ -219,7 +219,6 @@ void	 job_late(void);
 
 /* --- sender.c --- */
 
-void	 sender_wait(int fd, short events, int64_t until);	/* for job_ready() or job_late() */
 /* Answers to the master; the process is to end behind the last one. */
 void	 sender_rcpt(uint32_t, uint32_t, uint32_t, const struct smtp_rcpt *);
 void	 sender_mail(uint32_t, uint32_t);
