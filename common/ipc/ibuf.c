@@ -15,7 +15,7 @@
 static int	 ibuf_grow(struct ibuf *, size_t);
 static int	 ibuf_add_int(struct ibuf *, uint64_t, size_t);
 
-/* A buffer of exactly len bytes capacity. */
+/* A buffer that holds len bytes and does not grow; see ibuf_dynamic(). */
 struct ibuf *
 ibuf_open(size_t len)
 {
@@ -44,7 +44,7 @@ ibuf_dynamic(size_t len, size_t max)
 	return (buf);
 }
 
-/* Moves the content to an allocation of at least need bytes (need <= max) and wipes the old one. */
+/* Move the content to an allocation of at least need bytes (need <= max) and wipe the old one.  0, or -1: no memory. */
 static int
 ibuf_grow(struct ibuf *buf, size_t need)
 {
@@ -66,7 +66,7 @@ ibuf_grow(struct ibuf *buf, size_t need)
 	return (0);
 }
 
-/* len uninitialised bytes at the end, or NULL and errno ERANGE (over max) or ENOMEM. */
+/* Add len uninitialised bytes at the end and return where they are; NULL and errno: ERANGE (over max) or ENOMEM. */
 void *
 ibuf_reserve(struct ibuf *buf, size_t len)
 {
@@ -83,6 +83,7 @@ ibuf_reserve(struct ibuf *buf, size_t len)
 	return (p);
 }
 
+/* Add len bytes at the end.  0, or -1 and errno. */
 int
 ibuf_add(struct ibuf *buf, const void *data, size_t len)
 {
@@ -96,6 +97,7 @@ ibuf_add(struct ibuf *buf, const void *data, size_t len)
 	return (0);
 }
 
+/* Add len bytes that are 0.  0, or -1 and errno. */
 int
 ibuf_add_zero(struct ibuf *buf, size_t len)
 {
@@ -109,7 +111,7 @@ ibuf_add_zero(struct ibuf *buf, size_t len)
 	return (0);
 }
 
-/* The low width bytes of value, most significant first; EINVAL if the value needs more. */
+/* Add the low width bytes of value, most significant first.  0, or -1 and errno: EINVAL if the value needs more. */
 static int
 ibuf_add_int(struct ibuf *buf, uint64_t value, size_t width)
 {
@@ -147,7 +149,7 @@ ibuf_add_n64(struct ibuf *buf, uint64_t value)
 	return (ibuf_add_int(buf, value, sizeof(uint64_t)));
 }
 
-/* str in a field of len bytes, padded with NULs; EOVERFLOW and nothing added if it does not fit with its NUL. */
+/* Add str in a field of len bytes, padded with NULs.  -1, EOVERFLOW and nothing added: it does not fit with its NUL. */
 int
 ibuf_add_strbuf(struct ibuf *buf, const char *str, size_t len)
 {
@@ -165,27 +167,28 @@ ibuf_add_strbuf(struct ibuf *buf, const char *str, size_t len)
 	return (0);
 }
 
+/* Where the unread bytes are. */
 void *
 ibuf_data(const struct ibuf *buf)
 {
 	return (buf->base == NULL ? NULL : buf->base + buf->rpos);
 }
 
-/* Unread bytes. */
+/* How many bytes were not read. */
 size_t
 ibuf_size(const struct ibuf *buf)
 {
 	return (buf->wpos - buf->rpos);
 }
 
-/* Bytes that may still be added. */
+/* How many bytes may still be added. */
 size_t
 ibuf_left(const struct ibuf *buf)
 {
 	return (buf->max == 0 ? 0 : buf->max - buf->wpos);
 }
 
-/* The next len bytes, or EBADMSG and nothing consumed. */
+/* Read the next len bytes.  -1, EBADMSG and nothing read: there are not that many. */
 int
 ibuf_get(struct ibuf *buf, void *data, size_t len)
 {
@@ -232,7 +235,7 @@ ibuf_get_n64(struct ibuf *buf, uint64_t *value)
 	return (0);
 }
 
-/* The counterpart of ibuf_add_strbuf(): EOVERFLOW if the field does not end in NUL (str is terminated all the same). */
+/* Read what ibuf_add_strbuf() wrote.  -1 and EOVERFLOW: the field does not end in NUL; str is terminated all the same. */
 int
 ibuf_get_strbuf(struct ibuf *buf, char *str, size_t len)
 {
@@ -250,6 +253,7 @@ ibuf_get_strbuf(struct ibuf *buf, char *str, size_t len)
 	return (0);
 }
 
+/* Pass over the next len bytes.  -1 and EBADMSG: there are not that many. */
 int
 ibuf_skip(struct ibuf *buf, size_t len)
 {
@@ -261,7 +265,7 @@ ibuf_skip(struct ibuf *buf, size_t len)
 	return (0);
 }
 
-/* Wipes what was written, not the unused rest, and closes a descriptor nobody took.  NULL is allowed. */
+/* Free a buffer: what was written is wiped, a descriptor that nobody took is closed.  NULL is allowed; errno is kept. */
 void
 ibuf_free(struct ibuf *buf)
 {
@@ -270,7 +274,7 @@ ibuf_free(struct ibuf *buf)
 	if (buf == NULL)
 		return;
 	if (buf->max == 0 && buf->chunk == NULL)
-		abort();	/* from imsg_get_ibuf(): not the caller's to free */
+		abort();	/* a view by imsg_get_ibuf() is not the caller's to free */
 	if (buf->fd != -1)
 		close(buf->fd);
 	if (buf->wpos > 0)
@@ -289,7 +293,7 @@ ibuf_fd_avail(struct ibuf *buf)
 	return (buf->fd != -1);
 }
 
-/* The descriptor, now the caller's, or -1. */
+/* Take the descriptor, which is the caller's from now on.  -1: there is none. */
 int
 ibuf_fd_get(struct ibuf *buf)
 {
@@ -299,7 +303,7 @@ ibuf_fd_get(struct ibuf *buf)
 	return (fd);
 }
 
-/* Takes fd over; it is closed after sending.  A descriptor set before is closed.  -1 sets none. */
+/* Let fd ride along; it is the buffer's and closed after sending, as one that was set before is now.  -1 sets none. */
 void
 ibuf_fd_set(struct ibuf *buf, int fd)
 {

@@ -13,7 +13,7 @@
 
 static int	 imsg_header(struct imsgbuf *, struct imsg_hdr *, int *);
 
-/* fd stays the caller's.  0, or -1 and errno. */
+/* Make a channel of fd, which stays the caller's.  0, or -1 and errno. */
 int
 imsgbuf_init(struct imsgbuf *imsgbuf, int fd)
 {
@@ -31,14 +31,14 @@ imsgbuf_init(struct imsgbuf *imsgbuf, int fd)
 	return (0);
 }
 
-/* Until this is called a received descriptor breaks the stream, and none can be sent. */
+/* Let descriptors pass: until this is called, none can be sent, and one that is received breaks the stream. */
 void
 imsgbuf_allow_fdpass(struct imsgbuf *imsgbuf)
 {
 	imsgbuf->flags |= IMSG_ALLOW_FD;
 }
 
-/* The largest message, header included, in both directions.  EINVAL if that is no room for a header or over 1 MB. */
+/* Set the largest message, header included, in both directions.  0, or -1 and EINVAL: no room for a header, or over 1 MB. */
 int
 imsgbuf_set_maxsize(struct imsgbuf *imsgbuf, uint32_t max)
 {
@@ -50,7 +50,7 @@ imsgbuf_set_maxsize(struct imsgbuf *imsgbuf, uint32_t max)
 	return (0);
 }
 
-/* Drops everything queued and received, wiped; safe to call twice.  Messages already taken out stay valid. */
+/* Wipe and drop everything queued and received; safe to call twice.  Messages that were taken out stay valid. */
 void
 imsgbuf_clear(struct imsgbuf *imsgbuf)
 {
@@ -80,7 +80,7 @@ imsgbuf_queuelen(struct imsgbuf *imsgbuf)
 	return (imsgbuf->w == NULL ? 0 : imsgbuf->w->queued);
 }
 
-/* Looks at the header of the next message: 1 the whole message is there, 0 not yet, -1 its length is a lie. */
+/* Look at the header of the next message: 1 if the whole message is there, 0 if not yet, -1 if its length is a lie. */
 static int
 imsg_header(struct imsgbuf *imsgbuf, struct imsg_hdr *hdr, int *marked)
 {
@@ -100,8 +100,9 @@ imsg_header(struct imsgbuf *imsgbuf, struct imsg_hdr *hdr, int *marked)
 }
 
 /*
- * The next received message; its payload lies in the channel's read buffer, which stays alive until imsg_free().
- * -1: ERANGE (length), EBADMSG (descriptor missing or one too many), ENOMEM; the stream cannot be used any more.
+ * Take out the next received message: 1, or 0 if none is complete.  Its payload lies in the channel's read buffer, which stays
+ * alive until imsg_free().  -1: the stream cannot be used any more; errno is ERANGE (length), EBADMSG (descriptor missing or one
+ * too many) or ENOMEM.
  */
 int
 imsgbuf_get(struct imsgbuf *imsgbuf, struct imsg *imsg)
@@ -132,7 +133,9 @@ imsgbuf_get(struct imsgbuf *imsgbuf, struct imsg *imsg)
 	return (1);
 }
 
-/* 1 queued, -1 and errno (ERANGE: too long).  fd is taken over on success only; pid 0 means our own. */
+/*
+ * Queue a message: 1, or -1 and errno (ERANGE: it is too long).  fd is taken over on success only; pid 0 stands for this process.
+ */
 int
 imsg_compose(struct imsgbuf *imsgbuf, uint32_t type, uint32_t id, pid_t pid, int fd, const void *data, size_t len)
 {
@@ -143,6 +146,7 @@ imsg_compose(struct imsgbuf *imsgbuf, uint32_t type, uint32_t id, pid_t pid, int
 	return (imsg_composev(imsgbuf, type, id, pid, fd, &iov, 1));
 }
 
+/* As imsg_compose(), with the payload in pieces. */
 int
 imsg_composev(struct imsgbuf *imsgbuf, uint32_t type, uint32_t id, pid_t pid, int fd, const struct iovec *iov, int iovcnt)
 {
@@ -168,7 +172,7 @@ imsg_composev(struct imsgbuf *imsgbuf, uint32_t type, uint32_t id, pid_t pid, in
 	return (1);
 }
 
-/* An open message with room for len bytes (it may grow); end it with imsg_close() or ibuf_free(). */
+/* Begin a message with room for len bytes, which may grow; imsg_close() or ibuf_free() ends it.  NULL and errno. */
 struct ibuf *
 imsg_create(struct imsgbuf *imsgbuf, uint32_t type, uint32_t id, pid_t pid, size_t len)
 {
@@ -189,7 +193,7 @@ imsg_create(struct imsgbuf *imsgbuf, uint32_t type, uint32_t id, pid_t pid, size
 	return (buf);
 }
 
-/* Returns len, or -1 with the buffer freed. */
+/* Append to an open message.  Returns len, or -1 with the buffer freed. */
 int
 imsg_add(struct ibuf *buf, const void *data, size_t len)
 {
@@ -200,7 +204,7 @@ imsg_add(struct ibuf *buf, const void *data, size_t len)
 	return ((int)len);
 }
 
-/* Queues the message; the channel owns it now. */
+/* Queue an open message, which the channel owns from now on. */
 void
 imsg_close(struct imsgbuf *imsgbuf, struct ibuf *buf)
 {
@@ -221,7 +225,7 @@ imsg_free(struct imsg *imsg)
 	imsg->data = NULL;
 }
 
-/* Queues the message unchanged, read bytes included; its descriptor goes along. */
+/* Queue a received message unchanged, bytes that were read included; its descriptor goes along.  1, or -1 and errno. */
 int
 imsg_forward(struct imsgbuf *imsgbuf, struct imsg *imsg)
 {
@@ -248,7 +252,7 @@ imsg_get_id(struct imsg *imsg)
 	return (imsg->hdr.peerid);
 }
 
-/* Unread payload bytes: 0 after imsg_get_data() or imsg_get_ibuf(). */
+/* Bytes of the payload that were not read: 0 after imsg_get_data() or imsg_get_ibuf(). */
 size_t
 imsg_get_len(struct imsg *imsg)
 {
@@ -275,7 +279,7 @@ imsg_get_data(struct imsg *imsg, void *data, size_t len)
 	return (ibuf_get(imsg->buf, data, len));
 }
 
-/* A read-only view of the payload, valid until imsg_free() and never freed itself; EBADMSG if there is none. */
+/* Make buf a read-only view of the payload, valid until imsg_free() and never freed itself.  -1 and EBADMSG: there is none. */
 int
 imsg_get_ibuf(struct imsg *imsg, struct ibuf *buf)
 {

@@ -24,6 +24,7 @@ static int	 msgbuf_fds(struct msgbuf *, struct cmsghdr *, uint64_t, uint64_t);
 static void	 msgbuf_drain(struct msgbuf *, size_t);
 static ssize_t	 msgbuf_send(struct imsgbuf *);
 
+/* A read buffer of size bytes with one owner.  NULL: no memory. */
 struct ibuf_chunk *
 ibuf_chunk_new(size_t size)
 {
@@ -36,7 +37,7 @@ ibuf_chunk_new(size_t size)
 	return (chunk);
 }
 
-/* Every reader of a chunk wipes its own bytes, so nothing is left to wipe here. */
+/* Give up a share in a read buffer.  Every owner wipes its own bytes, so nothing is left to wipe here. */
 void
 ibuf_chunk_unref(struct ibuf_chunk *chunk)
 {
@@ -45,8 +46,8 @@ ibuf_chunk_unref(struct ibuf_chunk *chunk)
 }
 
 /*
- * Makes the read buffer ours alone and moves an incomplete message to its front, so that the longest message fits.  Only that
- * rest is copied (and its old place wiped); a buffer that kept messages still point into is left to them.
+ * Make the read buffer the channel's alone and move an incomplete message to its front, so that the longest message fits.  Only
+ * that rest is copied, and its old place wiped; a buffer that messages still point into is left to them.  0, or -1: no memory.
  */
 static int
 msgbuf_room(struct imsgbuf *imsgbuf)
@@ -80,8 +81,8 @@ msgbuf_room(struct imsgbuf *imsgbuf)
 }
 
 /*
- * One recvmsg(2).  A full buffer (messages nobody took out) is left alone and counts as success.  A peer that died without having
- * read all of ours shows as ECONNRESET once everything it sent is read: that is its end, too.
+ * Call recvmsg(2) once.  A full buffer (messages that nobody took out) is left alone and counts as success.  A peer that died
+ * without having read everything shows as ECONNRESET once all that it sent is read: that is its end, too.
  */
 int
 imsgbuf_read(struct imsgbuf *imsgbuf)
@@ -117,7 +118,7 @@ imsgbuf_read(struct imsgbuf *imsgbuf)
 	return (msgbuf_received(imsgbuf, &msg, (size_t)n));
 }
 
-/* Books n received bytes and the descriptors that came with them. */
+/* Book n received bytes and the descriptors that came with them.  1, 0: the end, or -1 and EBADMSG. */
 static int
 msgbuf_received(struct imsgbuf *imsgbuf, struct msghdr *msg, size_t n)
 {
@@ -131,7 +132,7 @@ msgbuf_received(struct imsgbuf *imsgbuf, struct msghdr *msg, size_t n)
 		if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS && msgbuf_fds(w, cmsg, start, start + n) == -1)
 			bad = 1;
 	}
-	/* Truncated: a descriptor where none is allowed, more than one, or our table is full. */
+	/* Truncated: a descriptor where none is allowed, more than one, or no room in the table. */
 	if (bad || (msg->msg_flags & MSG_CTRUNC) != 0) {
 		errno = EBADMSG;
 		return (-1);
@@ -139,7 +140,7 @@ msgbuf_received(struct imsgbuf *imsgbuf, struct msghdr *msg, size_t n)
 	return (n > 0);
 }
 
-/* Takes over every descriptor of the control message; what there is no room for is closed and an error. */
+/* Take over every descriptor of the control message.  One that there is no room for is closed, and -1 returned. */
 static int
 msgbuf_fds(struct msgbuf *w, struct cmsghdr *cmsg, uint64_t start, uint64_t end)
 {
@@ -161,7 +162,7 @@ msgbuf_fds(struct msgbuf *w, struct cmsghdr *cmsg, uint64_t start, uint64_t end)
 }
 
 /*
- * The descriptor of the message at the read position: -1 none is due and none is there, -2 (EBADMSG) the two do not agree.
+ * The descriptor of the message at the read position.  -1: none is due and none is there; -2 and EBADMSG: the two do not agree.
  * The kernel delivers a descriptor together with the first byte of its sendmsg(2), and a sender starts a new sendmsg(2) for
  * every message with a descriptor, so one that an earlier stretch of the stream brought and no message claimed is a lie.
  */
@@ -185,7 +186,7 @@ bad:
 	return (-2);
 }
 
-/* One sendmsg(2) of as many messages as fit; one with a descriptor only at the front. */
+/* Call sendmsg(2) once with as many messages as fit; one with a descriptor goes only at the front. */
 static ssize_t
 msgbuf_send(struct imsgbuf *imsgbuf)
 {
@@ -220,7 +221,7 @@ msgbuf_send(struct imsgbuf *imsgbuf)
 	return (sendmsg(imsgbuf->fd, &msg, MSG_NOSIGNAL));
 }
 
-/* Takes n sent bytes off the queue; the descriptor of the first message went with its first byte. */
+/* Take n sent bytes off the queue; the descriptor of the first message went with its first byte. */
 static void
 msgbuf_drain(struct msgbuf *w, size_t n)
 {
@@ -242,6 +243,7 @@ msgbuf_drain(struct msgbuf *w, size_t n)
 	}
 }
 
+/* Write as much of the queue as the socket takes.  0, or -1 and errno. */
 int
 imsgbuf_write(struct imsgbuf *imsgbuf)
 {
@@ -260,7 +262,7 @@ imsgbuf_write(struct imsgbuf *imsgbuf)
 	return (0);
 }
 
-/* Writes the whole queue.  On a non-blocking descriptor it waits for room, for ever if need be. */
+/* Write the whole queue.  On a non-blocking descriptor it waits for room, however long.  0, or -1 and errno. */
 int
 imsgbuf_flush(struct imsgbuf *imsgbuf)
 {

@@ -59,8 +59,8 @@ link_close(struct link *l)
 }
 
 /*
- * A message that found no memory is the end, as for any other allocation of a long-lived process: a peer that waits for it would
- * wait for ever, and a fresh process begins anew.
+ * A message could not be queued.  Without memory that is the end of this process, as any other allocation that fails in a
+ * long-lived one: the peer would wait for the message for ever, and a fresh process begins anew.
  */
 static void
 link_lost(const struct link *l)
@@ -124,7 +124,7 @@ link_pause(struct link *l, int paused)
 		link_resume(l);
 }
 
-/* What was read already, but not looked at, comes first. */
+/* Read again; what was read before the pause and not dispatched comes first. */
 static void
 link_resume(struct link *l)
 {
@@ -132,7 +132,7 @@ link_resume(struct link *l)
 	event_active(&l->rev, EV_READ, 1);
 }
 
-/* Something was queued. */
+/* A message was queued: it is written when the socket takes it, and until then a polite link reads nothing. */
 static void
 link_queue(struct link *l)
 {
@@ -143,7 +143,7 @@ link_queue(struct link *l)
 	}
 }
 
-/* It was written, or cannot be any more: then the reader reports the end. */
+/* A polite link reads again: what was queued is written, or cannot be written any more, and then the reader reports the end. */
 static void
 link_unhold(struct link *l)
 {
@@ -191,6 +191,7 @@ link_writable(int fd, short event, void *arg)
 	}
 }
 
+/* Close a link whose peer is gone (why NULL) or broke the rules, and tell its owner. */
 static void
 link_fail(struct link *l, const char *why)
 {

@@ -19,26 +19,30 @@ struct link {
 	const struct rule *rules;
 	size_t		 nrules;
 	uint32_t	 state;		/* of the peer, for the rule table */
-	int		 open;
-	const char	*name;		/* of the peer, for the log at LOG_LEVEL_ALL; NULL: not logged */
-	int		 paused;	/* not reading */
-	int		 polite;	/* reads no more while something is queued for the peer; set by the owner */
-	int		 held;		/* paused for that reason */
-	void		*arg;
+	int		 open;		/* 0: closed, or never opened */
+	const char	*name;		/* of the peer, for the log at LOG_LEVEL_ALL; NULL: its messages are not logged */
+	int		 paused;	/* 1: nothing is read */
+	int		 polite;	/* 1, set by the owner: nothing is read while something is queued for the peer */
+	int		 held;		/* 1: paused because of polite */
+	void		*arg;		/* of handlers, down and drained */
 	/* The peer is gone (why NULL) or broke the rules (a sentence).  The link is closed already; arg's owner may free it. */
 	void		(*down)(void *arg, const char *why);
-	void		(*drained)(void *arg);	/* may be NULL: everything queued was written */
+	void		(*drained)(void *arg);	/* everything queued was written; may be NULL */
 };
 
-/* Take over fd (made non-blocking).  arg goes to handlers and down.  0, or -1 and errno (fd is closed). */
+/* Take over fd, which is made non-blocking, and read from it.  0, or -1 and errno: fd is closed. */
 int	 link_open(struct link *, int fd, const struct rule *, size_t nrules, void *arg, void (*down)(void *, const char *));
-void	 link_close(struct link *);	/* idempotent; unsent messages are dropped */
-/* Queue one message; fd (or -1) is consumed in every case.  0, or -1 if the link is closed or memory is short. */
+/* Close the link and drop what was not sent; a link that is closed already stays so. */
+void	 link_close(struct link *);
+/* Queue one message; fd (or -1) is consumed in every case.  0, or -1: the link is closed, or the message is too long. */
 int	 link_send(struct link *, uint32_t type, int fd, const void *, size_t);
+/* Queue one message without descriptor, with id in the header's peerid; it is not logged.  0 or -1, likewise. */
 int	 link_send_id(struct link *, uint32_t type, uint32_t id, const void *, size_t);
-/* Before an end of our own: waits at most msec in all until what is queued was written. */
+/* For a process that is about to end: wait until what is queued was written, at most msec in all. */
 void	 link_flush(struct link *, int msec);
+/* Messages that are queued and not yet written. */
 uint32_t link_queued(struct link *);
-void	 link_pause(struct link *, int);	/* 1: stop reading, 0: go on */
+/* 1: stop reading, 0: go on. */
+void	 link_pause(struct link *, int);
 
 #endif

@@ -53,13 +53,14 @@ static const char *const fetch_stages[STAGE_MAX] = {
 	[STAGE_TOKEN] = "OAuth token",
 };
 
-/* As the tls column of rpopd.db spells them. */
+/* Modes of TLS, as column tls of rpopd.db spells them. */
 static const char *const tls_modes[] = {
 	[TLS_MODE_TLS] = "tls",
 	[TLS_MODE_STLS] = "stls",
 	[TLS_MODE_NONE] = "none",
 };
 
+/* Mechanisms, as column auth spells them. */
 static const char *const auth_mechs[AUTH_MAX] = {
 	[AUTH_AUTO] = "auto",
 	[AUTH_EXTERNAL] = "external",
@@ -76,7 +77,7 @@ static const char *const auth_mechs[AUTH_MAX] = {
 	[AUTH_MSN] = "msn",
 };
 
-/* Never NULL, so that a peer's nonsense can be logged. */
+/* The name of a value; never NULL, so that a peer's nonsense can be logged. */
 static const char *
 proto_name(const char *const *names, size_t n, uint32_t value)
 {

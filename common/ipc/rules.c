@@ -24,7 +24,7 @@ static int	 rules_buffered(const struct channel *, char *, size_t);
 static int	 rule_in_state(const struct rule *, uint32_t);
 static int	 rule_run(const struct rule *, void *, struct imsg *, char *, size_t);
 
-/* A number no mask can name is legal for RULES_ANY only. */
+/* 1: the rule holds in this state.  For a state that no bit stands for, only RULES_ANY does. */
 static int
 rule_in_state(const struct rule *rule, uint32_t state)
 {
@@ -33,7 +33,7 @@ rule_in_state(const struct rule *rule, uint32_t state)
 	return (state < 32 && (rule->states & (1U << state)) != 0);
 }
 
-/* Length, descriptor, then the handler. */
+/* Check length and descriptor of a message that a rule allows, then call the handler.  0, or -1 with a sentence in err. */
 static int
 rule_run(const struct rule *rule, void *arg, struct imsg *imsg, char *err, size_t errsize)
 {
@@ -109,7 +109,10 @@ rules_read_until(struct imsgbuf *imsgbuf, const char *peer, const struct rule *r
 	return (rules_buffered(&c, err, errsize) == -1 ? -1 : 1);
 }
 
-/* A handler must not clear the imsgbuf it is called from; it returns -1 or sets a flag instead. */
+/*
+ * Dispatch what is in the buffer, until *stop.  0, or -1 with a sentence in err.  A handler must not clear the imsgbuf that it is
+ * called from; it returns -1 or sets a flag instead.
+ */
 static int
 rules_buffered(const struct channel *c, char *err, size_t errsize)
 {
