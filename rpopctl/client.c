@@ -33,12 +33,8 @@ static int	 got_end(void *, struct imsg *);
 static int	 got_ok(void *, struct imsg *);
 static int	 got_fail(void *, struct imsg *);
 
-static const struct rule	 rules[] = {
-	{ IMSG_CTL_DAEMON,	1U << STATE_WAITING,	got_item },
-	{ IMSG_CTL_RECORD,	1U << STATE_WAITING,	got_item },
-	{ IMSG_CTL_TRIED,	1U << STATE_WAITING,	got_item },
-	{ IMSG_CTL_QUEUED,	1U << STATE_WAITING,	got_item },
-	{ IMSG_CTL_LINE,	1U << STATE_WAITING,	got_item },
+/* How an answer ends; got_item() takes what comes ahead of that. */
+static const struct rule	 ends[] = {
 	{ IMSG_CTL_END,		1U << STATE_WAITING,	got_end },
 	{ IMSG_CTL_OK,		1U << STATE_WAITING,	got_ok },
 	{ IMSG_CTL_FAIL,	1U << STATE_WAITING,	got_fail }
@@ -130,10 +126,11 @@ client_wait(struct client *ctl, char *error, size_t size)
 static int
 client_dispatch(struct client *ctl, char *error, size_t size)
 {
+	struct rule	 item = { 0, 1U << STATE_WAITING, got_item };
 	struct imsg	 imsg;
 	char		 why[256];
 	uint32_t	 version;
-	int		 n, bad;
+	int		 n, bad, is_item;
 
 	while (ctl->state == STATE_WAITING && (n = imsgbuf_get(&ctl->ibuf, &imsg)) != 0) {
 		if (n == -1) {
@@ -146,7 +143,9 @@ client_dispatch(struct client *ctl, char *error, size_t size)
 			imsg_free(&imsg);
 			return (-1);
 		}
-		bad = rules_dispatch(rules, nitems(rules), ctl->state, ctl, &imsg, why, sizeof(why));
+		item.type = imsg_get_type(&imsg);
+		is_item = reply_kind(item.type) != NULL;
+		bad = rules_dispatch(is_item ? &item : ends, is_item ? 1 : nitems(ends), ctl->state, ctl, &imsg, why, sizeof(why));
 		imsg_free(&imsg);
 		if (bad) {
 			snprintf(error, size, "unexpected answer from rpopd: %s", why);

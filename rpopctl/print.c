@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "rpopctl.h"
@@ -58,6 +59,23 @@ print_reply(const struct out *o, const struct request *req, const struct reply *
 	}
 	if (rep->ok && *rep->text.text != '\0')
 		print_wrapped(o, rep->text.text, 0);
+}
+
+/* The message that fd is open for, to its end.  On a terminal only ASCII gets through, nothing that it would obey.  0, or -1. */
+int
+print_mail(const struct out *o, int fd)
+{
+	uint8_t	 data[16384];
+	ssize_t	 n, i;
+
+	while ((n = read(fd, data, sizeof(data))) > 0) {
+		for (i = 0; i < n && o->width > 0; i++)
+			if ((data[i] < ' ' && data[i] != '\n' && data[i] != '\t') || data[i] > '~')
+				data[i] = '?';
+		if (fwrite(data, 1, n, o->fp) != (size_t)n)
+			return (-1);
+	}
+	return (n == 0 ? 0 : -1);
 }
 
 /* One paragraph, vis-encoded; on a terminal broken at spaces, further lines indented. */

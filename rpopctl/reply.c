@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What an answer may consist of.  Each kind of message has its fields in a table: JSON, the sentences about counters, and the check
- * of its strings come from there.  A new counter is a member in proto_ctl.h and a line here.
+ * of its strings come from there.  A new counter is a member in proto_ctl.h and a line here.  Kinds that people see as lists have
+ * their functions here, too.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +17,17 @@
 	    __VA_ARGS__ }
 #define FIELDS(table)		table, nitems(table)
 
-static int	 queued_sound(const void *);
+#define INDENT		8	/* of what is said of an entry of a list */
+
 static int	 tried_order(const void *, const void *);
+static void	 tried_print(const struct out *, const struct request *, const struct items *);
+static int	 queued_sound(const void *);
+static const char *queued_state(const void *);
+static void	 queued_print(const struct out *, const struct request *, const struct items *);
+static void	 queued_entry(const struct out *, const struct ctl_queued *);
+static void	 lines_print(const struct out *, const struct request *, const struct items *);
+
+static const char *const	 states[] = { "waiting", "quarantined", "failed", "wanted", "lost" };
 
 static const struct field	 daemon_fields[] = {
 	FIELD("version", FIELD_STRING, ctl_daemon, version),
@@ -98,7 +109,7 @@ static const struct field	 queued_fields[] = {
 	FIELD("tries", FIELD_NUMBER, ctl_queued, tries),
 	FIELD("file", FIELD_STRING, ctl_queued, file),
 	FIELD("uid", FIELD_STRING, ctl_queued, uid),
-	FIELD("state", FIELD_MADE, ctl_queued, state, .made = listing_state),
+	FIELD("state", FIELD_MADE, ctl_queued, state, .made = queued_state),
 	FIELD("record", FIELD_STRING, ctl_queued, record),
 	FIELD("nexthop", FIELD_STRING, ctl_queued, nexthop),
 	FIELD("recipient", FIELD_STRING, ctl_queued, recipient),
@@ -116,13 +127,13 @@ static const struct field	 line_fields[] = {
 static const struct reply_kind	 replies[] = {
 	{ IMSG_CTL_DAEMON, sizeof(struct ctl_daemon), 1, "daemon", FIELDS(daemon_fields), 0, NULL, NULL, print_daemon },
 	{ IMSG_CTL_RECORD, sizeof(struct ctl_record), 1000000, "records", FIELDS(record_fields), 0, NULL, NULL, print_records },
-	{ IMSG_CTL_TRIED, sizeof(struct ctl_tried), 10000, "messages", FIELDS(tried_fields), 1, NULL, tried_order, listing_tried },
+	{ IMSG_CTL_TRIED, sizeof(struct ctl_tried), 10000, "messages", FIELDS(tried_fields), 1, NULL, tried_order, tried_print },
 	{ IMSG_CTL_QUEUED, sizeof(struct ctl_queued), 2000000, "queue", FIELDS(queued_fields), 0, queued_sound, NULL,
-	    listing_queue },
-	{ IMSG_CTL_LINE, sizeof(struct ctl_text), 10000, "lines", FIELDS(line_fields), 1, NULL, NULL, listing_lines }
+	    queued_print },
+	{ IMSG_CTL_LINE, sizeof(struct ctl_text), 10000, "lines", FIELDS(line_fields), 1, NULL, NULL, lines_print }
 };
 
-_Static_assert(nitems(replies) == REPLY_KINDS, "struct reply has items of each kind");
+_Static_assert(nitems(replies) <= REPLY_KINDS, "struct reply has items of each kind");
 
 const struct reply_kind *
 reply_kind(uint32_t type)
@@ -234,13 +245,6 @@ field_told_number(const struct field *f, const void *item)
 	return (field_number(f, item) - part);
 }
 
-/* 1: the state is one that has a name. */
-static int
-queued_sound(const void *item)
-{
-	return (((const struct ctl_queued *)item)->state <= CTL_STATE_LOST);
-}
-
 /* Messages of a trial arrive as they are decided, and are shown by their numbers. */
 static int
 tried_order(const void *a, const void *b)
@@ -248,4 +252,103 @@ tried_order(const void *a, const void *b)
 	uint32_t	 x = ((const struct ctl_tried *)a)->msgno, y = ((const struct ctl_tried *)b)->msgno;
 
 	return ((x > y) - (x < y));
+}
+
+/* A line for each message on the server, and below it what would be done with it and why. */
+static void
+tried_print(const struct out *o, const struct request *req __unused, const struct items *items)
+{
+	const struct ctl_tried	*m = items->v;
+	const char		*p;
+	char			 line[PROTO_TRIED_SIZE], uid[sizeof(m->uid) * 4], state[sizeof(m->state) * 4], size[32];
+	size_t			 i;
+
+	for (i = 0; i < items->n; i++, m++) {
+		strlcpy(size, "?", sizeof(size));
+		if (m->size != 0)
+			text_octets(size, sizeof(size), m->size);
+		fprintf(o->fp, "%6u  %11s  %-9s  %s\n", m->msgno, size, text_vis(state, sizeof(state), m->state),
+		    *m->uid == '\0' ? "-" : text_vis(uid, sizeof(uid), m->uid));
+		fprintf(o->fp, "%*s", INDENT, "");
+		print_wrapped(o, m->what, INDENT);
+		for (p = m->text; *p != '\0';) {
+			p = text_line(p, line, sizeof(line));
+			fprintf(o->fp, "%*s", INDENT, "");
+			print_wrapped(o, line, INDENT);
+		}
+	}
+}
+
+/* 1: the state is one that has a name. */
+static int
+queued_sound(const void *item)
+{
+	return (((const struct ctl_queued *)item)->state < nitems(states));
+}
+
+/* The state of an entry of the queue in one word, as JSON has it. */
+static const char *
+queued_state(const void *queued)
+{
+	const struct ctl_queued	*m = queued;
+
+	return (m->file[0] != '\0' ? "unknown" : m->id != 0 ? states[m->state] : "aside");
+}
+
+/* Recipients that wait for a next hop, messages in quarantine, and files that belong to nobody. */
+static void
+queued_print(const struct out *o, const struct request *req __unused, const struct items *items)
+{
+	const struct ctl_queued	*m = items->v;
+	char			 name[sizeof(m->file) * 4], when[32];
+	size_t			 i;
+
+	if (items->n == 0)
+		fprintf(o->fp, "empty\n");
+	for (i = 0; i < items->n; i++, m++)
+		if (m->file[0] != '\0')
+			fprintf(o->fp, "aside/%s  in the spool, not known to state.db, %s\n", text_vis(name, sizeof(name), m->file),
+			    text_ago(when, sizeof(when), o->now, m->arrived));
+		else
+			queued_entry(o, m);
+}
+
+/* The number that other commands want comes first; what is still on its server has mailbox and unique-id instead. */
+static void
+queued_entry(const struct out *o, const struct ctl_queued *m)
+{
+	char	 text[PROTO_SENDER_SIZE * 4], when[32];
+
+	if (m->id != 0)
+		fprintf(o->fp, "%lld  %s  %s", (long long)m->id, states[m->state], text_vis(text, sizeof(text), m->recipient));
+	else
+		fprintf(o->fp, "%lld-%s  set aside on its server", (long long)m->mailbox, text_vis(text, sizeof(text), m->uid));
+	if (m->nexthop[0] != '\0')
+		fprintf(o->fp, "  by %s", text_vis(text, sizeof(text), m->nexthop));
+	fprintf(o->fp, "\n%*s", INDENT, "");
+	if (m->id != 0)
+		fprintf(o->fp, "from <%s>, ", text_vis(text, sizeof(text), m->sender));
+	fprintf(o->fp, "%s", text_ago(when, sizeof(when), o->now, m->arrived));
+	if (m->record[0] != '\0')
+		fprintf(o->fp, ", %s", text_vis(text, sizeof(text), m->record));
+	if (m->tries > 0)
+		fprintf(o->fp, ", tried %u time%s", m->tries, m->tries == 1 ? "" : "s");
+	if (m->id != 0 && m->state == 0)
+		fprintf(o->fp, ", next %s", text_until(when, sizeof(when), o->now, m->next));
+	if (m->status[0] != '\0') {
+		fprintf(o->fp, "\n%*s", INDENT, "");
+		print_wrapped(o, m->status, INDENT);
+	} else
+		fprintf(o->fp, "\n");
+}
+
+/* Answers that are lines of text. */
+static void
+lines_print(const struct out *o, const struct request *req __unused, const struct items *items)
+{
+	const struct ctl_text	*m = items->v;
+	size_t			 i;
+
+	for (i = 0; i < items->n; i++)
+		print_wrapped(o, m[i].text, 4);
 }

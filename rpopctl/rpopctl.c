@@ -77,7 +77,7 @@ finish(const struct out *o, const struct request *req, const struct reply *rep, 
 	int	 unknown = req->type == IMSG_CTL_ACCOUNT && rep->ok && reply_items(rep, IMSG_CTL_RECORD)->n == 0;
 
 	if (rep->ok && rep->fd != -1) {
-		if (listing_message(o, rep->fd) == -1)
+		if (print_mail(o, rep->fd) == -1)
 			err(1, "message");
 	} else if (json)
 		json_reply(o->fp, req, rep);

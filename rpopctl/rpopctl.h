@@ -4,10 +4,9 @@
  *
  *	command.c	what can be typed, and which request it becomes
  *	client.c	one request to the daemon, and its answer
- *	reply.c		what an answer may consist of, and what its fields are called
+ *	reply.c		what an answer may consist of: fields, and lists as people see them
  *	json.c		an answer for programs
- *	print.c		an answer for people: the daemon, its records
- *	listing.c	likewise: trials, the queue, lines, a message
+ *	print.c		an answer for people; the daemon and its records
  *	text.c		times, sizes and strings as people read them
  */
 #ifndef RPOPCTL_H
@@ -51,7 +50,7 @@ struct items {
 	size_t		 n, size;		/* in use, allocated */
 };
 
-#define REPLY_KINDS	5
+#define REPLY_KINDS	8		/* there is room for so many kinds of messages */
 
 /* Everything the daemon answered. */
 struct reply {
@@ -133,16 +132,10 @@ void	 json_reply(FILE *, const struct request *, const struct reply *);
 
 /* print.c */
 void	 print_reply(const struct out *, const struct request *, const struct reply *);
+int	 print_mail(const struct out *, int fd);
 void	 print_wrapped(const struct out *, const char *text, int indent);
 void	 print_daemon(const struct out *, const struct request *, const struct items *);
 void	 print_records(const struct out *, const struct request *, const struct items *);
-
-/* listing.c */
-void	 listing_tried(const struct out *, const struct request *, const struct items *);
-void	 listing_queue(const struct out *, const struct request *, const struct items *);
-void	 listing_lines(const struct out *, const struct request *, const struct items *);
-const char *listing_state(const void *queued);
-int	 listing_message(const struct out *, int fd);
 
 /* text.c */
 char	*text_vis(char *dst, size_t size, const char *src);

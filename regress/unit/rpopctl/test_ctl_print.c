@@ -149,7 +149,7 @@ message_shown(void **state __unused)
 		close(fds[1]);
 		o.fp = capture();
 		o.width = width;
-		assert_int_equal(listing_message(&o, fds[0]), 0);
+		assert_int_equal(print_mail(&o, fds[0]), 0);
 		fclose(o.fp);
 		close(fds[0]);
 		assert_string_equal(output, width == 0 ? mail : "A: b?\n\n\tx?[2J?[2J??[2J?");
