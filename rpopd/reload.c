@@ -238,7 +238,7 @@ reload_log_level(void)
 		level = LOG_LEVEL_LOW;
 	if (options.verbose > 1)
 		level = LOG_LEVEL_ALL;
-	child_log_level(level);
+	session_log_level(level);
 }
 
 /*

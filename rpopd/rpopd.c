@@ -2,6 +2,7 @@
 /* Start, signals, stop. */
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,12 +34,15 @@
 #define LOCK_PAUSE	50000	/* us */
 #define SETTLE_SECONDS	10	/* the last renames have this long to become durable before an exit */
 
+static void	 rpopd_rooms(void);
+static void	 rpopd_queued(const struct relay_row *);
 static void	 rpopd_lock(void);
 static void	 rpopd_open_state(void);
 static void	 rpopd_declare(void);
 static void	 rpopd_daemonize(void);
 static void	 rpopd_signals(void);
 static void	 rpopd_signal(int, short, void *);
+static void	 rpopd_reap(void);
 static void	 rpopd_reload_signal(void);
 static void	 rpopd_turn(void);
 static void	 rpopd_deadline(void *);
@@ -84,9 +88,7 @@ main(int argc, char *argv[])
 	rpopd_signals();
 	if (reload_load(err, sizeof(err)) == -1)
 		fatalx("%s", err);
-	if (control_listen(options.rundir, err, sizeof(err)) == -1)
-		fatalx("%s", err);
-	relay_start();
+	rpopd_rooms();
 	turn_started = time(NULL);
 	sandbox_enter(SANDBOX_MASTER, options.no_seccomp);
 	HOOK_PROBE(SANDBOX_MASTER, options.no_seccomp);
@@ -111,6 +113,46 @@ rpopd_turn(void)
 	request_run();		/* access tokens that sessions wait for */
 	if (rpopd_done())
 		rpopd_exit(options.once && (turn_failed || turn_stopping));
+}
+
+/*
+ * What rooms tell those above them, and who depends on which process.  Those who watch one role hear of a death in the order of the list:
+ * whoever has asked the deliverer for something, then those who have work of theirs in it, from what is committed last to what has not
+ * begun, and at last the sessions, whose messages in flight the next deliverer may ask about.
+ */
+static void
+rpopd_rooms(void)
+{
+	static const struct delivery_calls	 delivery = { .moved = commit_moved, .queued = rpopd_queued };
+	static const struct control_calls	 control = { .reload = rpopd_reload, .stop = rpopd_stop };
+	static const struct child_watch		 watches[] = {
+		{ ROLE_TEMPLATE, NULL, session_template_died },
+		{ ROLE_SENDER, NULL, job_template_died },
+		{ ROLE_DELIVERER, NULL, spool_died },
+		{ ROLE_DELIVERER, NULL, commit_died },
+		{ ROLE_DELIVERER, NULL, dsn_died },
+		{ ROLE_DELIVERER, set_aside_ready, NULL },
+		{ ROLE_DELIVERER, notice_ready, notice_died },
+		{ ROLE_DELIVERER, NULL, ask_died },
+		{ ROLE_DELIVERER, NULL, session_deliverer_died },
+	};
+	char					 err[PATH_MAX * 2];
+
+	child_watch(watches, nitems(watches));
+	delivery_start(&delivery);
+	fetch_start();
+	deliverer_start();
+	if (control_listen(options.rundir, &control, err, sizeof(err)) == -1)
+		fatalx("%s", err);
+	relay_start(commit_tried);
+}
+
+/* A notice is to be handed on. */
+static void
+rpopd_queued(const struct relay_row *row)
+{
+	relay_add(row);
+	turn_soon();
 }
 
 /* Not of a single run: cron(8) would mail it. */
@@ -209,7 +251,7 @@ rpopd_signal(int sig, short event, void *arg)
 	(void)arg;
 	switch (sig) {
 	case SIGCHLD:
-		child_sigchld();
+		rpopd_reap();
 		break;
 	case SIGHUP:
 		rpopd_reload_signal();
@@ -220,6 +262,18 @@ rpopd_signal(int sig, short event, void *arg)
 	default:
 		rpopd_stop();
 	}
+}
+
+/* Processes have ended: children, or programs of token_command. */
+static void
+rpopd_reap(void)
+{
+	pid_t	 pid;
+	int	 status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!command_reaped(pid, status))
+			child_exited(pid, status);
 }
 
 static void
@@ -337,6 +391,7 @@ rpopd_exit(int status)
 	HOOK_REPORT();
 	result_doubts();
 	control_close();
+	command_shutdown();
 	child_shutdown();
 	token_shutdown();
 	state_flush();

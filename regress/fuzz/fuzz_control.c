@@ -28,6 +28,18 @@ quiet(enum log_level level, const char *text)
 	(void)text;
 }
 
+static int
+reload(char *err, size_t errsize)
+{
+	strlcpy(err, "no", errsize);
+	return (-1);
+}
+
+static void
+stop(void)
+{
+}
+
 static void
 one_round(void)
 {
@@ -39,6 +51,7 @@ one_round(void)
 static void
 setup(void)
 {
+	static const struct control_calls calls = { .reload = reload, .stop = stop };
 	static struct config	 config = { .settings = { .processors = 1, .delay_failed_accounts = 300, .schedule = "" } };
 	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600, .mode = DIST_OWNER,
 				    .schedule = "" };
@@ -55,7 +68,7 @@ setup(void)
 	sched_ntasks = 1;
 	task.host = host_get("h", 995);
 	turn_stopping = 1;		/* poll-now starts nothing */
-	if (mkdtemp(dir) == NULL || control_listen(dir, err, sizeof(err)) == -1)
+	if (mkdtemp(dir) == NULL || control_listen(dir, &calls, err, sizeof(err)) == -1)
 		abort();
 }
 
@@ -78,6 +91,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	close(fd);
 	for (i = 0; i < 3; i++)
 		event_loop(EVLOOP_NONBLOCK);
-	ask_reset();
+	ask_died(NULL);
 	return (0);
 }

@@ -15,6 +15,7 @@
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
+#include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
@@ -23,6 +24,8 @@
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 extern uint32_t	 writes;		/* master_stubs.c */
+extern struct rule	 said[64];	/* what rooms want to hear from the deliverer */
+extern size_t		 nsaid;
 
 static void
 quiet(enum log_level level, const char *text)
@@ -79,7 +82,7 @@ session(struct record *rec, struct task *t, int try)
 			abort();
 		config_running->settings.processors = 0;
 		t->session->state = SESSION_STARTING;
-		t->session->dialer = NULL;
+		t->session->dial = NULL;
 		t->session->forked = t->session->opened = 1;
 		t->session->routing = &routing;
 		return (t->session);
@@ -130,6 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 				    .host_sessions = 1 } };
 	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600,
 				    .schedule = "" };
+	static const struct delivery_calls calls = { .moved = commit_moved };
 	static struct child	 deliverer;
 	static int		 ready;
 	struct session		*s;
@@ -144,6 +148,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		event_init();
 		turn_init(one_round);
 		sched_init();
+		delivery_start(&calls);
+		deliverer_start();
+		ask_start();
+		relay_start(commit_tried);
 		TAILQ_INIT(&session_list);
 	}
 	config_running = &config;
@@ -163,13 +171,14 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		if ((p[0] & 1) == 0) {
 			if (dispatch(fetch_rules, fetch_nrules, s->state, s, type, p + 4, n) == -1)
 				break;
-		} else if (dispatch(deliverer_rules, deliverer_nrules, 0, &deliverer, type, p + 4, n) == -1)
+		} else if (dispatch(said, nsaid, 0, &deliverer, type, p + 4, n) == -1)
 			break;
 		p += 4 + n;
 		len -= 4 + n;
 	}
-	commit_reset();
-	ask_reset();
+	spool_died(NULL);
+	commit_died(NULL);
+	ask_died(NULL);
 	s->exited = 1;
 	s->unrecorded = 0;
 	session_fail(s, STAGE_RETR, WHY_STOPPED, "end");

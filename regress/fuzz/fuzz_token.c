@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	stub_worker = NULL;
 	if (token_get(s) == 0) {
 		request_run();
-		token_dialed(&stub_child, stub_id, open("/dev/null", O_RDONLY));
+		stub_dialed(stub_grant, &(struct dialed){ .fd = open("/dev/null", O_RDONLY), .address = "192.0.2.1" });
 	}
 	while (len >= 4 && stub_worker != NULL) {
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)

@@ -25,6 +25,17 @@ struct child		*child_of[ROLE_MAX];
 struct options		 options;
 uint32_t		 writes;		/* to the store */
 static struct child	 none;
+struct rule		 said[64];
+size_t			 nsaid;
+
+void
+child_rules(enum role role, const struct rule *rules, size_t n)
+{
+	if (role != ROLE_DELIVERER || n > nitems(said) - nsaid)
+		abort();
+	memcpy(said + nsaid, rules, n * sizeof(*rules));
+	nsaid += n;
+}
 
 enum db
 state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
@@ -143,10 +154,7 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 	return (1);
 }
 
-void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
 void quarantine_grew(void) { }
-int notice_made(const struct msg_notice_made *m) { (void)m; return (-1); }
-int notice_busy(void) { return (0); }
 enum db state_sums(struct state_sums *s) { memset(s, 0, sizeof(*s)); return (DB_OK); }
 struct child *child_current(enum role r) { (void)r; return (&none); }
 void child_use(struct child *c) { (void)c; }
@@ -159,17 +167,16 @@ void worker_leave(struct worker *w) { (void)w; }
 void worker_kill(struct worker *w) { (void)w; }
 const struct rule sender_rules[1] = { { .type = IMSG_NONE } };
 const size_t sender_nrules = 0;
-void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
-{ (void)c; (void)i; (void)h; (void)p; (void)f; (void)s; }
+struct dial *
+dial_start(uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s, void (*d)(void *, const struct dialed *), void *a)
+{ (void)i; (void)h; (void)p; (void)f; (void)s; (void)d; (void)a; return ((struct dial *)&none); }
+void dial_cancel(struct dial *d) { (void)d; }
 void child_retire(enum role r) { (void)r; }
-void watch_look(int failed) { (void)failed; }
+void refresh_children(int failed) { (void)failed; }
 void child_log_level(enum log_level l) { (void)l; }
-int child_ready(void *a, struct imsg *i) { (void)a; (void)i; return (-1); }
-int child_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
+void child_own(enum role r, const struct child_owner *o) { (void)r; (void)o; }
 int childlog(const char *w, enum log_peer p, struct log_budget *b, struct imsg *i) { (void)w; (void)p; (void)b; (void)i; return (0); }
 void childlog_lost(const char *w, struct log_budget *b) { (void)w; (void)b; }
-void rpopd_stop(void) { }
-int rpopd_reload(char *e, size_t n) { strlcpy(e, "no", n); return (-1); }
 int token_wanted(const struct record *r) { (void)r; return (0); }
 int token_get(struct session *s) { (void)s; return (1); }
 ssize_t token_copy(const struct session *s, uint8_t *p) { (void)s; (void)p; return (-1); }
@@ -208,8 +215,8 @@ enum db state_relay_get(int64_t i, struct relay_row *r) { (void)i; (void)r; retu
 enum db state_relay_change(struct relay_change *c, size_t n) { (void)c; (void)n; return (DB_OK); }
 enum db state_relay_reported(const int64_t *i, size_t n, const struct relay_report *r, int64_t *made)
 { (void)i; (void)n; (void)r; *made = 1; return (0); }
+enum db state_noticed(const char *a, const char *b, int64_t n, struct relay_row *r) { (void)a; (void)b; (void)n; r->id = 0; return (DB_OK); }
 enum db state_told(const char *a, const char *b, int64_t *at) { (void)a; (void)b; (void)at; return (DB_NONE); }
-int notice_link_sane(const char *l) { return (*l != '\0'); }
 enum db state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (DB_OK); }
 const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (void)c; (void)i; return (NULL); }
 ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
@@ -237,6 +244,7 @@ state_relay_of(int64_t m, const uint8_t *u, size_t l, int (*cb)(void *, const st
 }
 
 int mailroot_right(void) { return (1); }
+void mailroot_greet(struct child *c) { (void)c; }
 int space_enough(void) { return (1); }
 const char *space_trouble(void) { return (""); }
 void mailroot_tell(void) { }

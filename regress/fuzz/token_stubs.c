@@ -33,6 +33,8 @@ size_t			 sched_ntasks;
 struct child			 stub_child;
 uint32_t			 stub_id;
 struct worker			*stub_worker;
+void				(*stub_dialed)(void *, const struct dialed *);
+void				*stub_grant;
 
 static void
 no_round(void)
@@ -112,7 +114,7 @@ enum db state_token_prune(uint8_t (*k)[PROTO_DIGEST_LEN], size_t n) { (void)k; (
 int config_origins(const char *p, int (*cb)(void *, const uint8_t *), void *a) { (void)p; (void)cb; (void)a; return (0); }
 uint32_t state_next_session(void) { return (++stub_id); }
 struct child *child_current(enum role r) { (void)r; return (&stub_child); }
-void watch_look(int failed) { (void)failed; }
+void refresh_children(int failed) { (void)failed; }
 void child_use(struct child *c) { (void)c; }
 void child_release(struct child *c) { (void)c; }
 struct child *worker_template(enum role r) { return (child_current(r)); }
@@ -133,8 +135,20 @@ worker_start(struct child *template, uint32_t id, const char *label, const struc
 }
 
 void notice_send(uint32_t a, const char *r, const char *s, const char *f, ...) { (void)a; (void)r; (void)s; (void)f; }
-void dialer_request(struct child *c, uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s)
-{ (void)c; (void)i; (void)h; (void)p; (void)f; (void)s; }
+struct dial *
+dial_start(uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s, void (*d)(void *, const struct dialed *), void *a)
+{
+	(void)i;
+	(void)h;
+	(void)p;
+	(void)f;
+	(void)s;
+	stub_dialed = d;
+	stub_grant = a;
+	return ((struct dial *)&stub_child);
+}
+
+void dial_cancel(struct dial *d) { (void)d; }
 void session_fail(struct session *s, enum fetch_stage g, enum fail_why w, const char *t)
 { (void)g; (void)t; s->why = w; s->state = SESSION_CLOSING; }
 int pem_read(enum pem_kind k, const char *p, struct pem *m, char *e, size_t n) { (void)k; (void)p; (void)m; (void)e; (void)n; return (-1); }

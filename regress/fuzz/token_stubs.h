@@ -16,5 +16,7 @@
 extern struct child	 stub_child;
 extern uint32_t		 stub_id;	/* of the last request */
 extern struct worker	*stub_worker;	/* that carries it out; NULL: none was started */
+extern void	(*stub_dialed)(void *, const struct dialed *);	/* of the last dial, */
+extern void	*stub_grant;	/* and its argument */
 struct session	*stub_session(void);
 void		 stub_end(struct session *);

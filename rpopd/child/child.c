@@ -20,24 +20,27 @@
 #include "common/proc.h"
 #include "common/timer.h"
 #include "rpopd/config/config.h"
-#include "rpopd/control/control.h"
-#include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
-#include "child.h"
+#include "child_int.h"
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
 #define FLUSH		1000	/* ms; a notice that was queued last is not lost at the end of a run */
 #define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
+#define RULES_MAX	40	/* of a role */
+#define WATCHES_MAX	20	/* of all roles */
+
 struct role_conf {
 	const char		*name;
 	const char		*user;
-	const struct rule	*rules;
-	const size_t		*nrules;
+	int			 optional;	/* the store may have no use for it */
+	struct child_owner	 owner;
+	struct rule		 rules[RULES_MAX];
+	size_t			 nrules;
 	int			 ever_ready;
 	int			 died;		/* the last one; its successor is not ready yet */
 	int			 tries;		/* that died before the first one was ready */
@@ -47,6 +50,8 @@ struct role_conf {
 	struct timer		 timer;
 };
 
+static int	 child_ready(void *, struct imsg *);
+static int	 child_log(void *, struct imsg *);
 static int	 child_needed(enum role);
 static void	 child_start(enum role);
 static void	 child_root(enum role, char *, size_t);
@@ -64,12 +69,46 @@ struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
 static struct timer	 sweep;
 static struct role_conf	 conf[ROLE_MAX] = {
-	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd", .rules = dialer_rules, .nrules = &dialer_nrules },
-	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf", .rules = template_rules, .nrules = &template_nrules },
-	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm", .rules = deliverer_rules, .nrules = &deliverer_nrules },
-	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .rules = worker_rules, .nrules = &worker_nrules },
-	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .rules = worker_rules, .nrules = &worker_nrules },
+	[ROLE_DIALER] =		{ .name = "dialer", .user = "_rpopd" },
+	[ROLE_TEMPLATE] =	{ .name = "fetcher", .user = "_rpopf" },
+	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm" },
+	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .optional = 1 },
+	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .optional = 1 },
 };
+static struct child_watch	 watches[WATCHES_MAX];
+static size_t			 nwatches;
+
+/*
+ * What processes of the role may say besides IMSG_READY and IMSG_LOG, and who hears it; the handlers' argument is the struct child.
+ * Called before the first start, by each room that hears something.
+ */
+void
+child_rules(enum role role, const struct rule *rules, size_t n)
+{
+	struct role_conf	*rc = &conf[role];
+
+	if (n > RULES_MAX - rc->nrules)
+		fatalx("%s: too many rules", rc->name);
+	memcpy(rc->rules + rc->nrules, rules, n * sizeof(*rules));
+	rc->nrules += n;
+}
+
+/* Called before the first start, by the one room that starts the conversation with processes of the role. */
+void
+child_own(enum role role, const struct child_owner *owner)
+{
+	conf[role].owner = *owner;
+}
+
+/* Called before the first start.  Those who watch one role hear of it in the order in which they were given here. */
+void
+child_watch(const struct child_watch *list, size_t n)
+{
+	if (n > WATCHES_MAX - nwatches)
+		fatalx("too many watches");
+	memcpy(watches + nwatches, list, n * sizeof(*list));
+	nwatches += n;
+}
 
 const char *
 child_name(enum role role)
@@ -97,14 +136,24 @@ child_installed(char *err, size_t errsize)
 	return (1);
 }
 
+/* At the daemon's start: every process that the store needs. */
 void
 child_start_all(void)
 {
-	enum role	 role;
+	static const struct rule	 every[] = {
+		{ IMSG_READY,	RULES_ANY,	child_ready },
+		{ IMSG_LOG,	RULES_ANY,	child_log },
+	};
+	enum role			 role;
 
-	for (role = 0; role < ROLE_MAX; role++)
+	child_rules(ROLE_DIALER, dialer_rules, dialer_nrules);
+	child_rules(ROLE_OAUTH, worker_rules, worker_nrules);
+	child_rules(ROLE_SENDER, worker_rules, worker_nrules);
+	for (role = 0; role < ROLE_MAX; role++) {
+		child_rules(role, every, nitems(every));
 		if (child_needed(role))
 			child_start(role);
+	}
 }
 
 static int
@@ -121,16 +170,15 @@ child_needed(enum role role)
 void
 child_optional(void)
 {
-	static const enum role	 roles[] = { ROLE_OAUTH, ROLE_SENDER };
-	struct role_conf	*rc;
-	size_t			 i;
+	enum role	 role;
 
-	for (i = 0; i < nitems(roles); i++) {
-		rc = &conf[roles[i]];
-		if (!child_needed(roles[i]))
-			child_retire(roles[i]);
-		else if (child_of[roles[i]] == NULL && !timer_armed(&rc->timer))
-			child_start(roles[i]);
+	for (role = 0; role < ROLE_MAX; role++) {
+		if (!conf[role].optional)
+			continue;
+		if (!child_needed(role))
+			child_retire(role);
+		else if (child_of[role] == NULL && !timer_armed(&conf[role].timer))
+			child_start(role);
 	}
 }
 
@@ -201,8 +249,8 @@ child_start(enum role role)
 	const char		*argv[20];
 	int			 n = 0, fd;
 
-	if (role == ROLE_DELIVERER && !mailroot_right()) {
-		child_later(role);	/* not into another directory */
+	if (rc->owner.may_start != NULL && !rc->owner.may_start()) {
+		child_later(role);
 		return;
 	}
 	if ((c = calloc(1, sizeof(*c))) == NULL)
@@ -238,11 +286,11 @@ child_start(enum role role)
 	}
 	argv[n] = NULL;
 	if (role == ROLE_DIALER)
-		watch_dialer_starts();
+		refresh_dialer_starts();
 	rc->started = clock_msec();
 	if ((c->pid = proc_start(path, (char *const *)argv, options.debug, &fd)) == -1)
 		fatal("%s", path);
-	if (link_open(&c->link, fd, rc->rules, *rc->nrules, c, child_down) == -1)
+	if (link_open(&c->link, fd, rc->rules, rc->nrules, c, child_down) == -1)
 		fatal("%s", rc->name);
 	c->link.name = rc->name;
 	LIST_INSERT_HEAD(&child_list, c, entry);
@@ -258,8 +306,8 @@ child_root(enum role role, char *root, size_t size)
 		snprintf(root, size, "%s/%s", options.rundir, conf[role].name);
 }
 
-/* IMSG_READY: locked in.  The deliverer counts as ready only when it has recovered its spool. */
-int
+/* IMSG_READY: the process is locked in. */
+static int
 child_ready(void *arg, struct imsg *imsg)
 {
 	struct child	*c = arg;
@@ -268,18 +316,19 @@ child_ready(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &version) == -1 || version != PROTO_VERSION || c->ready)
 		return (-1);
 	log_debug("%s ready", conf[c->role].name);
-	if (c->role == ROLE_DELIVERER) {
-		mailroot_greet(c);
-		deliverer_routes(c);
-	}
+	if (conf[c->role].owner.greet != NULL)
+		conf[c->role].owner.greet(c);
 	else
 		child_set_ready(c);
 	return (0);
 }
 
+/* The process takes work from now on; whoever watches its role hears of it. */
 void
 child_set_ready(struct child *c)
 {
+	size_t	 i;
+
 	c->ready = 1;
 	conf[c->role].ever_ready = 1;
 	conf[c->role].failed = 0;
@@ -287,10 +336,13 @@ child_set_ready(struct child *c)
 		log_notice("%s[%d] was started in its place", conf[c->role].name, (int)c->pid);
 	conf[c->role].died = 0;
 	turn_soon();
-	notice_ready();
+	for (i = 0; i < nwatches; i++)
+		if (watches[i].role == c->role && watches[i].ready != NULL)
+			watches[i].ready(c);
 }
 
-int
+/* IMSG_LOG */
+static int
 child_log(void *arg, struct imsg *imsg)
 {
 	struct child	*c = arg;
@@ -298,45 +350,36 @@ child_log(void *arg, struct imsg *imsg)
 	return (childlog(conf[c->role].name, LOG_PEER_CHILD, &c->log, imsg));
 }
 
-/* S8 at run time: sessions in the middle of their work included. */
+/* The master, its children and their workers write lines of this level and those that matter more from now on. */
 void
 child_log_level(enum log_level level)
 {
 	struct child	*c;
-	struct session	*s;
 	uint32_t	 number = level;
 
 	log_setlevel(level);
 	LIST_FOREACH(c, &child_list, entry)
 		link_send(&c->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
-	TAILQ_FOREACH(s, &session_list, entry)
-		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
 	worker_log_level(number);
 }
 
-/* SIGCHLD. */
+/* waitpid(2) has told the end of a process, which may be none of the children. */
 void
-child_sigchld(void)
+child_exited(pid_t pid, int status)
 {
 	struct child	*c;
-	pid_t		 pid;
 	char		 text[64];
-	int		 status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (command_reaped(pid, status))
-			continue;
-		LIST_FOREACH(c, &child_list, entry)
-			if (c->pid == pid)
-				break;
-		if (c == NULL)
-			continue;
-		c->reaped = 1;
-		if (!turn_stopping && !(c->retiring && c->users == 0))
-			log_warnx("%s[%d] died: %s", conf[c->role].name, (int)pid, proc_status_str(status, text, sizeof(text)));
-		if (!c->link.open)
-			child_free(c);
-	}
+	LIST_FOREACH(c, &child_list, entry)
+		if (c->pid == pid)
+			break;
+	if (c == NULL)
+		return;
+	c->reaped = 1;
+	if (!turn_stopping && !(c->retiring && c->users == 0))
+		log_warnx("%s[%d] died: %s", conf[c->role].name, (int)pid, proc_status_str(status, text, sizeof(text)));
+	if (!c->link.open)
+		child_free(c);
 }
 
 /* The channel is at its end, or the child broke the rules. */
@@ -352,37 +395,24 @@ child_down(void *arg, const char *why)
 	child_died(c);
 }
 
-/* Its sessions fail; a current one is started again. */
+/*
+ * The process is dead.  First whoever waits for a connection that it was making and the workers that it has forked hear of it, then
+ * those who watch its role, in their order.  The one that took new work is started again.
+ */
 static void
 child_died(struct child *c)
 {
-	struct session	*s, *next;
-	int		 current = child_of[c->role] == c;
+	int	 current = child_of[c->role] == c;
+	size_t	 i;
 
 	c->ready = 0;
 	if (current)
 		child_of[c->role] = NULL;
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
-		if (s->dialer == c) {
-			s->dialer = NULL;
-			c->users--;
-			session_fail(s, STAGE_CONNECT, WHY_LOCAL_TEMP, "the dialer died");
-		} else if (s->template == c && !s->exited)
-			session_exited(s);
-	}
-	token_child_died(c);
+	dial_died(c);
 	worker_template_died(c);
-	job_child_died(c);
-	if (c->role == ROLE_DELIVERER) {
-		commit_reset();
-		dsn_reset();
-		notice_reset();
-		control_queue_reset();
-		ask_reset();
-		session_deliverer_died();
-		if (turn_stopping)
-			session_close_orphans();	/* it is not started again */
-	}
+	for (i = 0; i < nwatches; i++)
+		if (watches[i].role == c->role && watches[i].died != NULL)
+			watches[i].died(c);
 	if (current && !turn_stopping) {
 		conf[c->role].died = 1;
 		child_restart(c->role);
@@ -404,11 +434,11 @@ child_restart(enum role role)
 
 	rc->tries += !rc->ever_ready;
 	/* A daemon may wait for somebody who repairs what it dies of; a single run ends, and its exit status tells. */
-	if (options.once && rc->ever_ready && rc->failed++ >= START_TRIES && role != ROLE_OAUTH && role != ROLE_SENDER)
+	if (options.once && rc->ever_ready && rc->failed++ >= START_TRIES && !rc->optional)
 		fatalx("%s has died %d times in a row before it was ready; see the lines above, then try again; what was retrieved is safe",
 		    rc->name, START_TRIES);
 	if (child_hopeless(role)) {
-		if (role != ROLE_OAUTH && role != ROLE_SENDER)
+		if (!rc->optional)
 			fatalx("%s cannot start; see the lines above, then try again", rc->name);
 		else if (rc->tries == START_TRIES)
 			log_warnx("%s cannot start; see the lines above; it is tried on", rc->name);
@@ -478,7 +508,6 @@ child_shutdown(void)
 	struct child	*c;
 	int		 tries, left;
 
-	command_shutdown();
 	LIST_FOREACH(c, &child_list, entry) {
 		childlog_lost(conf[c->role].name, &c->log);
 		link_flush(&c->link, FLUSH);

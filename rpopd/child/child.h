@@ -14,6 +14,7 @@
 #include "common/ipc/proto.h"
 #include "common/ipc/rules.h"
 
+struct child;
 struct config;
 struct imsg;
 struct options;
@@ -35,27 +36,50 @@ struct log_budget {
 int	 childlog(const char *who, enum log_peer, struct log_budget *, struct imsg *);
 void	 childlog_lost(const char *who, struct log_budget *);
 
-/* One child process. */
+/* --- child.c --- */
+
 enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_MAX };
 
-struct child {
+struct child {				/* a process */
 	LIST_ENTRY(child)	 entry;
 	enum role		 role;
 	pid_t			 pid;
 	struct link		 link;
-	int			 ready;		/* said IMSG_READY (and REPLAY_DONE, the deliverer) */
-	int			 feeding;	/* the deliverer is being sent a routing table */
-	int			 retiring;	/* takes no new work; let go when users is 0 */
+	int			 ready;		/* it takes work: child_set_ready() */
+	int			 feeding;	/* it is being sent a routing table, and takes no work meanwhile: a deliverer */
+	int			 retiring;	/* it takes no new work, and is let go when users is 0 */
 	uint32_t		 users;		/* sessions and the like that depend on it */
 	uint32_t		 served;	/* by a template: how many it has forked */
-	int			 reaped;
+	int			 reaped;	/* waitpid(2) has told its end */
 	struct log_budget	 log;
+};
+
+/*
+ * What the processes of a role are to the room that speaks with them.  greet is called when a process has locked itself in; the owner
+ * calls child_set_ready() when it takes work.  Without greet it does at once.  may_start: 0, the process is not to be started now, and
+ * it is tried again after a pause; NULL: always 1.
+ */
+struct child_owner {
+	void	(*greet)(struct child *);
+	int	(*may_start)(void);
+};
+
+/*
+ * Somebody who depends on the children of a role: ready(c) is called when c takes work, died(c) when c has died, whether it took new
+ * work or was on its way out.  Either may be NULL.
+ */
+struct child_watch {
+	enum role	 role;
+	void		(*ready)(struct child *);
+	void		(*died)(struct child *);
 };
 LIST_HEAD(children, child);
 extern struct children	 child_list;		/* all of them, those that are let go, too */
 extern struct child	*child_of[ROLE_MAX];	/* the one of each role that gets new work; NULL: none, or see child_current() */
 
-/* child.c */
+void	 child_rules(enum role, const struct rule *, size_t n);
+void	 child_own(enum role, const struct child_owner *);
+void	 child_watch(const struct child_watch *, size_t n);
 int	 child_installed(char *err, size_t errsize);
 void	 child_start_all(void);
 void	 child_optional(void);			/* oauth, sender: start what the store needs now, let go what it does not */
@@ -65,26 +89,36 @@ void	 child_use(struct child *);
 void	 child_release(struct child *);
 void	 child_soon(enum role);		/* one that waits to be started waits no longer */
 void	 child_retire(enum role);		/* a fresh one takes over, the old one goes when unused */
-void	 child_sigchld(void);
+void	 child_exited(pid_t, int status);
 void	 child_shutdown(void);
 const char *child_name(enum role);
-int	 child_log(void *, struct imsg *);	/* handlers every child's table shares */
-int	 child_ready(void *, struct imsg *);
 void	 child_set_ready(struct child *);
-void	 child_log_level(enum log_level);	/* ours and every child's from now on */
+void	 child_log_level(enum log_level);
 
-extern const struct rule	 dialer_rules[];		/* dial.c */
-extern const size_t	 dialer_nrules;
-void	 dialer_request(struct child *, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source);
+/* --- dial.c --- */
+
+struct dial;
+
+struct dialed {				/* how a dial ended */
+	int		 fd;		/* the connected socket, which is the asker's now; -1: there is no connection */
+	const char	*address;	/* numeric, that fd is connected to */
+	enum fail_why	 why;		/* there is none */
+	const char	*text;		/* likewise, for people */
+	int		 died;		/* 1: the dialer has died, and nothing is known of the host */
+};
+
+struct dial *dial_start(uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source,
+	    void (*done)(void *, const struct dialed *), void *arg);
+void	 dial_cancel(struct dial *);
 
 /* jail.c */
 int	 jail_prepare(const struct options *, const struct config *, char *err, size_t errsize);
 int	 jail_rundir(const struct options *, char *err, size_t errsize);
 int	 jail_refresh(const struct options *, const struct config *, char *err, size_t errsize);	/* how many changed; -1 */
 
-/* watch.c */
-void	 watch_dialer_starts(void);
-void	 watch_look(int tls_failed);
+/* --- refresh.c --- */
+
+void	 refresh_children(int tls_failed);
 
 /* --- worker.c --- */
 
@@ -124,11 +158,5 @@ struct worker	*worker_start(struct child *template, uint32_t id, const char *lab
 void		 worker_leave(struct worker *);	/* by its owner, who forgets it; from a handler of its channel, too */
 void		 worker_kill(struct worker *);	/* its end follows */
 int		 worker_log(void *, struct imsg *);	/* handler of IMSG_LOG */
-void		 worker_log_level(uint32_t level);	/* of all */
-void		 worker_template_died(const struct child *);
-
-/* What a template says whose forks are workers. */
-extern const struct rule	 worker_rules[];
-extern const size_t		 worker_nrules;
 
 #endif

@@ -1,45 +1,73 @@
 /* SPDX-License-Identifier: ISC */
-/* What the dialer may say. */
+/*
+ * Connections that are being made: who asked for one gets the connected socket, or the reason why there is none.  The dialer knows a
+ * dial by the number that its asker gave it; the table here has whose it is.
+ */
 #include <sys/types.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/ipc/proto_dialer.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
-#include "rpopd/token/token.h"
-#include "child.h"
+#include "child_int.h"
 
+struct dial {
+	TAILQ_ENTRY(dial)	 entry;
+	uint32_t		 id;
+	struct child		*dialer;
+	void			(*done)(void *, const struct dialed *);
+	void			*arg;
+};
+
+static struct dial *dial_find(const struct child *, uint32_t);
+static void	 dial_end(struct dial *, const struct dialed *);
 static int	 dialer_option(int, int);
 static int	 dialer_socket(int);
 static int	 dialer_dialed(void *, struct imsg *);
 static int	 dialer_failed(void *, struct imsg *);
 
 const struct rule	 dialer_rules[] = {
-	{ IMSG_READY,		RULES_ANY,	child_ready },
-	{ IMSG_LOG,		RULES_ANY,	child_log },
 	{ IMSG_DIALED,		RULES_ANY,	dialer_dialed },
 	{ IMSG_DIAL_FAILED,	RULES_ANY,	dialer_failed },
 };
 const size_t	 dialer_nrules = nitems(dialer_rules);
 
+static TAILQ_HEAD(, dial)	 dials = TAILQ_HEAD_INITIALIZER(dials);	/* in the order in which they were asked for */
+
 /*
- * Ask for a connection; the answer carries id.  flags: enum dial_flag; source: numeric addresses by commas, of which the first
- * PROTO_SOURCES_MAX count, "" for any; NULL: any, and not through the SOCKS server either.
+ * Ask for a connection.  id is the number by which the log names this dial, and no other one under way has it.  flags: enum
+ * dial_flag.  source: numeric addresses by commas, of which the first PROTO_SOURCES_MAX count, "" for any; NULL: any, and not through
+ * the SOCKS server either.  done(arg, how it ended) is called once, from the event loop, unless dial_cancel() comes first.  NULL: no
+ * dialer is ready, and done is not called.
  */
-void
-dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source)
+struct dial *
+dial_start(uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source,
+    void (*done)(void *, const struct dialed *), void *arg)
 {
 	const struct settings	*set = &config_running->settings;
+	struct child		*dialer = child_current(ROLE_DIALER);
+	struct dial		*d;
 	struct msg_dial		 m;
 	size_t			 i, len;
 
+	if (dialer == NULL)
+		return (NULL);
+	if ((d = calloc(1, sizeof(*d))) == NULL)
+		fatal("dial");
+	d->id = id;
+	d->dialer = dialer;
+	d->done = done;
+	d->arg = arg;
+	TAILQ_INSERT_TAIL(&dials, d, entry);
+	child_use(dialer);
 	memset(&m, 0, sizeof(m));
 	m.id = id;
 	m.port = port;
@@ -55,10 +83,62 @@ dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, ui
 		snprintf(m.source[i], sizeof(m.source[i]), "%.*s", (int)len, source);
 		source += len + (source[len] == ',');
 	}
-	link_send(&d->link, IMSG_DIAL, -1, &m, sizeof(m));
+	link_send(&dialer->link, IMSG_DIAL, -1, &m, sizeof(m));
+	return (d);
 }
 
-/* The value of one of a socket's options, -1: it is no socket. */
+/* The asker wants the connection no longer: done is not called, and the dial is freed.  A socket that is on its way is closed. */
+void
+dial_cancel(struct dial *d)
+{
+	link_send(&d->dialer->link, IMSG_DIAL_CANCEL, -1, &d->id, sizeof(d->id));
+	TAILQ_REMOVE(&dials, d, entry);
+	child_release(d->dialer);
+	free(d);
+}
+
+/* A dialer has died: whoever waits for a connection of its hears so, in the order in which they were asked for. */
+void
+dial_died(const struct child *dialer)
+{
+	const struct dialed	 died = { .fd = -1, .died = 1, .why = WHY_LOCAL_TEMP, .text = "the dialer died" };
+	struct dial		*d;
+
+	do {
+		TAILQ_FOREACH(d, &dials, entry)
+			if (d->dialer == dialer)
+				break;
+		if (d != NULL)
+			dial_end(d, &died);
+	} while (d != NULL);
+}
+
+/* The dial that this dialer was asked for under that number; NULL: none, or it was cancelled. */
+static struct dial *
+dial_find(const struct child *dialer, uint32_t id)
+{
+	struct dial	*d;
+
+	TAILQ_FOREACH(d, &dials, entry)
+		if (d->id == id && d->dialer == dialer)
+			return (d);
+	return (NULL);
+}
+
+/* Tell the asker of the dial how it ended; the dial is freed. */
+static void
+dial_end(struct dial *d, const struct dialed *how)
+{
+	void	(*done)(void *, const struct dialed *) = d->done;
+	void	*arg = d->arg;
+
+	TAILQ_REMOVE(&dials, d, entry);
+	child_release(d->dialer);
+	free(d);
+	done(arg, how);
+}
+
+/* The value of an option of the socket fd; -1: fd is no socket. */
 static int
 dialer_option(int fd, int option)
 {
@@ -70,8 +150,8 @@ dialer_option(int fd, int option)
 }
 
 /*
- * 1: a TCP socket that does not block, as the dialer is to make them.  It is made one that nobody has to wait for who closes it,
- * which may be us: with SO_LINGER and octets that the peer does not take, close(2) would sleep.
+ * Whether fd is a TCP socket that does not block, as the dialer is to make them: 1 or 0.  SO_LINGER is switched off, since with it
+ * close(2) sleeps while the peer does not take what was sent to it, and the master may be the one who closes the socket.
  */
 static int
 dialer_socket(int fd)
@@ -86,12 +166,11 @@ dialer_socket(int fd)
 	    (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
 }
 
-/* A cancelled dial may cross with its success: then nobody wants the descriptor. */
+/* IMSG_DIALED.  The success of a dial may cross with its cancellation: then nobody wants the descriptor, and it is closed. */
 static int
 dialer_dialed(void *arg, struct imsg *imsg)
 {
-	struct child		*c = arg;
-	struct session		*s;
+	struct dial		*d;
 	struct msg_dialed	 m;
 	int			 fd;
 
@@ -103,32 +182,23 @@ dialer_dialed(void *arg, struct imsg *imsg)
 		close(fd);
 		return (-1);
 	}
-	if (token_dialed(c, m.id, fd) || job_dialed(c, m.id, fd))
-		return (0);
-	if ((s = session_by_id(m.id)) == NULL || s->dialer != c) {
+	if ((d = dial_find(arg, m.id)) == NULL)
 		close(fd);
-		return (0);
-	}
-	session_dialed(s, fd, m.address);
+	else
+		dial_end(d, &(struct dialed){ .fd = fd, .address = m.address });
 	return (0);
 }
 
+/* IMSG_DIAL_FAILED */
 static int
 dialer_failed(void *arg, struct imsg *imsg)
 {
-	struct child		*c = arg;
-	struct session		*s;
+	struct dial		*d;
 	struct msg_dial_failed	 m;
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX)
 		return (-1);
-	token_dial_failed(c, m.id, m.text);
-	if (job_dial_failed(c, m.id, m.text))
-		return (0);
-	if ((s = session_by_id(m.id)) == NULL || s->dialer != c)
-		return (0);
-	s->dialer = NULL;
-	child_release(c);
-	session_fail(s, STAGE_CONNECT, m.why, m.text);
+	if ((d = dial_find(arg, m.id)) != NULL)
+		dial_end(d, &(struct dialed){ .fd = -1, .why = m.why, .text = m.text });
 	return (0);
 }

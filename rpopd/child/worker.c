@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "rpopd/turn/turn.h"
-#include "child.h"
+#include "child_int.h"
 
 #define WORKERS_MAX	100	/* of one role at once, those on their way out included */
 #define WORKER_GRACE	10000	/* ms to end by itself */
@@ -21,8 +21,6 @@ static void		 worker_free(struct worker *);
 static struct worker	*worker_find(const struct child *, uint32_t);
 
 const struct rule	 worker_rules[] = {
-	{ IMSG_READY,		RULES_ANY,	child_ready },
-	{ IMSG_LOG,		RULES_ANY,	child_log },
 	{ IMSG_FORK_EXIT,	RULES_ANY,	worker_exited },
 };
 const size_t		 worker_nrules = nitems(worker_rules);

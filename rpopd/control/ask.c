@@ -28,11 +28,23 @@ struct ask {
 	struct client	*client;	/* NULL: it has left */
 };
 
+static int	 ask_told(void *, struct imsg *);
 static void	 ask_end(struct ask *, const char *);
 static void	 ask_name(const char *, char *, size_t);
 
+static const struct rule	 rules[] = {	/* of the deliverer */
+	{ IMSG_ROUTE_TOLD,	RULES_ANY,	ask_told },
+};
+
 static LIST_HEAD(, ask)	 asks = LIST_HEAD_INITIALIZER(asks);
 static uint32_t		 nasks;
+
+/* Once, before the first deliverer is started. */
+void
+ask_start(void)
+{
+	child_rules(ROLE_DELIVERER, rules, nitems(rules));
+}
 
 /* 0: control_line() and control_lines_end() follow; with a sentence 1: not yet, or -1: it cannot be asked. */
 int
@@ -60,27 +72,31 @@ ask_route(struct client *client, const char *address, char *err, size_t errsize)
 	return (0);
 }
 
-/* A line from the deliverer.  0, or -1: nobody asked, or it breaks the rules. */
-int
-ask_told(const struct msg_route_told *m)
+/* IMSG_ROUTE_TOLD: a line of an answer, or its end.  0, or -1: nobody asked, or it breaks the rules. */
+static int
+ask_told(void *arg, struct imsg *imsg)
 {
-	struct ask	*a;
-	char		 line[sizeof(((struct ctl_text *)0)->text)];
+	struct msg_route_told	 m;
+	struct ask		*a;
+	char			 line[sizeof(((struct ctl_text *)0)->text)];
 
-	LIST_FOREACH(a, &asks, entry)
-		if (a->id == m->id)
-			break;
-	if (a == NULL || m->last > 2 || !proto_str(m->text, sizeof(m->text)) || ++a->lines > ASK_LINES)
+	(void)arg;
+	if (rules_payload(imsg, &m) == -1 || m.last > 2 || !proto_str(m.text, sizeof(m.text)))
 		return (-1);
-	if (m->last == 2) {
-		ask_end(a, m->text);
+	LIST_FOREACH(a, &asks, entry)
+		if (a->id == m.id)
+			break;
+	if (a == NULL || ++a->lines > ASK_LINES)
+		return (-1);
+	if (m.last == 2) {
+		ask_end(a, m.text);
 		return (0);
 	}
-	if (a->client != NULL && m->text[0] != '\0') {
-		ask_name(m->text, line, sizeof(line));
+	if (a->client != NULL && m.text[0] != '\0') {
+		ask_name(m.text, line, sizeof(line));
 		control_line(a->client, line);
 	}
-	if (m->last)
+	if (m.last)
 		ask_end(a, NULL);
 	return (0);
 }
@@ -96,12 +112,13 @@ ask_abandon(const struct client *client)
 			a->client = NULL;
 }
 
-/* The deliverer has died. */
+/* The deliverer has died: whoever has asked hears so. */
 void
-ask_reset(void)
+ask_died(struct child *deliverer)
 {
 	struct ask	*a;
 
+	(void)deliverer;
 	while ((a = LIST_FIRST(&asks)) != NULL)
 		ask_end(a, "the deliverer died over it; try again");
 }

@@ -26,7 +26,6 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
@@ -97,14 +96,17 @@ static int			 nclients, nothers, listener = -1;
 static struct event		 accept_event;
 static struct timer		 sweep;
 static char			 socket_path[PATH_MAX];
+static struct control_calls	 daemon_calls;
 
-/* 0, or -1 and a sentence. */
+/* Once, at the start, before there are children: make the socket in rundir and answer there.  0, or -1 and a sentence. */
 int
-control_listen(const char *rundir, char *err, size_t errsize)
+control_listen(const char *rundir, const struct control_calls *calls, char *err, size_t errsize)
 {
 	struct sockaddr_un	 sun;
 	struct group		*gr;
 
+	daemon_calls = *calls;
+	ask_start();
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
 	snprintf(socket_path, sizeof(socket_path), "%s/rpopd.sock", rundir);
@@ -300,7 +302,7 @@ control_status(void *arg, struct imsg *imsg)
 	strlcpy(m.load_error, config_load_error, sizeof(m.load_error));
 	strlcpy(m.root_error, *mailroot_trouble() != '\0' ? mailroot_trouble() : space_trouble(), sizeof(m.root_error));
 	m.places = place_waiting(m.place, sizeof(m.place));
-	m.unknown = aside_count();
+	m.unknown = set_aside_count();
 	link_send_id(&c->link, IMSG_CTL_DAEMON, PROTO_VERSION, &m, sizeof(m));
 	control_list(c, "");
 	return (0);
@@ -328,7 +330,7 @@ control_reload(void *arg, struct imsg *imsg)
 
 	if (!control_allowed(c, imsg, 1))
 		return (0);
-	if (rpopd_reload(err, sizeof(err)) == 0)
+	if (daemon_calls.reload(err, sizeof(err)) == 0)
 		control_reply(c, 1, "configuration reloaded");
 	else
 		control_reply(c, 0, err);
@@ -405,7 +407,7 @@ control_log_level(void *arg, struct imsg *imsg)
 		return (-1);
 	if (!control_allowed(c, imsg, 1))
 		return (0);
-	child_log_level(level);
+	session_log_level(level);
 	snprintf(text, sizeof(text), "the log level is %s until the next reload", log_level_str(level));
 	control_reply(c, 1, text);
 	return (0);
@@ -420,7 +422,7 @@ control_stop(void *arg, struct imsg *imsg)
 		return (0);
 	control_reply(c, 1, "stopping");
 	(void)imsgbuf_write(&c->link.ibuf);	/* with nothing to finish there is no later */
-	rpopd_stop();
+	daemon_calls.stop();
 	return (0);
 }
 

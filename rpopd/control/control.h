@@ -11,6 +11,7 @@
 #include "common/ipc/proto.h"
 #include "common/ipc/rules.h"
 
+struct child;
 struct client;
 struct ctl_explain;
 struct ctl_tried;
@@ -21,7 +22,12 @@ struct msg_set_aside_done;
 struct msg_spool_opened;
 
 /* control.c */
-int	 control_listen(const char *rundir, char *err, size_t errsize);
+struct control_calls {			/* what clients ask of the daemon as a whole */
+	int	(*reload)(char *err, size_t errsize);	/* 0, or -1 and a sentence */
+	void	(*stop)(void);
+};
+
+int	 control_listen(const char *rundir, const struct control_calls *, char *err, size_t errsize);
 void	 control_close(void);
 /* For control/queue.c: the client of a handler. */
 int	 control_allowed(void *client, struct imsg *, int root);	/* 0: the reply is out */
@@ -35,9 +41,6 @@ int	 control_move(void *, struct imsg *);
 int	 control_retry(void *, struct imsg *);
 int	 control_quarantine(void *, struct imsg *);
 void	 control_queue_gone(void *client);
-int	 control_queue_opened(const struct msg_spool_opened *, int fd);	/* 1: somebody wanted to look at it; fd is consumed */
-int	 control_aside_done(const struct msg_set_aside_done *);	/* 0, or -1: nobody asked */
-void	 control_queue_reset(void);		/* the deliverer died */
 /* control/lines.c */
 int	 control_explain(void *, struct imsg *);
 int	 control_route(void *, struct imsg *);
@@ -49,9 +52,9 @@ int	 explain(struct client *, const struct ctl_explain *, char *err, size_t errs
 
 /* ask.c */
 int	 ask_route(struct client *, const char *address, char *err, size_t errsize);
-int	 ask_told(const struct msg_route_told *);
+void	 ask_start(void);
 void	 ask_abandon(const struct client *);
-void	 ask_reset(void);
+void	 ask_died(struct child *);
 
 /* control/forget.c */
 int	 control_forget(void *, struct imsg *);

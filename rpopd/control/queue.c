@@ -20,7 +20,7 @@
 struct view {				/* an answer that takes a while */
 	LIST_ENTRY(view)	 entry;
 	void			*client;
-	uint32_t		 show;		/* number of the message being opened; 0: a listing */
+	struct spool_ask	*ask;		/* for a message to look at, or a file set aside; NULL: a listing */
 	int			 quarantine;	/* only what is there */
 	int64_t			*ids;
 	struct aside_row	*asides;
@@ -37,10 +37,11 @@ static void	 view_portion(void *);
 static void	 view_send_row(struct view *, const struct relay_row *);
 static void	 view_send_aside(struct view *, const struct aside_row *);
 static void	 view_idle(void *);
+static void	 view_answered(void *, const struct spool_answer *);
 static int	 queue_list(void *, int);
 static int	 queue_show(void *, int64_t);
 static int	 queue_file(void *, const struct ctl_quarantine *);
-static void	 view_send_file(struct view *, const struct aside_file *);
+static void	 view_send_file(struct view *, const struct set_aside *);
 static void	 queue_record(int64_t, char *, size_t);
 
 static LIST_HEAD(, view)	 views = LIST_HEAD_INITIALIZER(views);
@@ -137,7 +138,7 @@ queue_show(void *client, int64_t id)
 		return (0);
 	}
 	v = view_new(client);
-	if ((v->show = state_next_session()) == 0 || spool_open(v->show, row.link) == -1) {
+	if ((v->ask = spool_open(row.link, view_answered, v)) == NULL) {
 		view_end(v);
 		control_reply(client, 0, "the message cannot be opened now; try again");
 		return (0);
@@ -153,8 +154,7 @@ queue_file(void *client, const struct ctl_quarantine *m)
 	struct view	*v = view_new(client);
 	char		 text[PROTO_TEXT_SIZE * 2];
 
-	strlcpy(text, "state.db cannot be used now; try again", sizeof(text));
-	if ((v->show = state_next_session()) == 0 || quarantine_file(m, v->show, text, sizeof(text)) == -1) {
+	if ((v->ask = quarantine_file(m, view_answered, v, text, sizeof(text))) == NULL) {
 		view_end(v);
 		control_reply(client, 0, text);
 		return (0);
@@ -164,56 +164,33 @@ queue_file(void *client, const struct ctl_quarantine *m)
 	return (0);
 }
 
-/* A client that has gone meanwhile does not hear of it; whether the file is there yet, the next start says. */
-int
-control_aside_done(const struct msg_set_aside_done *m)
+/*
+ * The deliverer's answer about a message or a file set aside; a descriptor goes on to the client, who reads it to its end.  A client
+ * that has gone meanwhile does not hear whether a file was released or dropped; the next start says whether it is there yet.
+ */
+static void
+view_answered(void *arg, const struct spool_answer *a)
 {
-	struct view	*v;
-	char		 text[PROTO_TEXT_SIZE];
-	void		*client;
+	struct view	*v = arg;
+	struct ctl_text	 line;
+	void		*client = v->client;
+	char		 text[PROTO_TEXT_SIZE] = "the deliverer died; try again";
 
-	LIST_FOREACH(v, &views, entry)
-		if (v->show != 0 && v->show == m->id && v->name[0] != '\0')
-			break;
-	if (v == NULL)
-		return (0);
-	if (m->error == 0)
-		aside_gone(v->name);
-	snprintf(text, sizeof(text), "aside/%s: %s", v->name, m->error == 0 ? "done" : strerror((int)m->error));
-	client = v->client;
+	if (!a->died && a->opened)
+		snprintf(text, sizeof(text), "the message cannot be opened: %s", strerror(a->error));
+	else if (!a->died)
+		snprintf(text, sizeof(text), "aside/%s: %s", v->name, a->error == 0 ? "done" : strerror(a->error));
+	v->ask = NULL;
 	view_end(v);
 	control_busy(client, NULL);
-	control_reply(client, m->error == 0, text);
-	return (0);
-}
-
-/* The client reads it to its end. */
-int
-control_queue_opened(const struct msg_spool_opened *m, int fd)
-{
-	struct view	*v;
-	struct ctl_text	 text;
-	void		*client;
-
-	LIST_FOREACH(v, &views, entry)
-		if (v->show != 0 && v->show == m->id)
-			break;
-	if (v == NULL)
-		return (0);
-	client = v->client;
-	view_end(v);
-	control_busy(client, NULL);
-	if (fd == -1) {
-		memset(&text, 0, sizeof(text));
-		snprintf(text.text, sizeof(text.text), "the message cannot be opened: %s", strerror((int)m->error));
-		control_reply(client, 0, text.text);
-		return (1);
+	if (a->fd == -1) {
+		control_reply(client, !a->died && !a->opened && a->error == 0, text);
+		return;
 	}
-	memset(&text, 0, sizeof(text));
-	if (imsg_compose(&control_link(client)->ibuf, IMSG_CTL_LINE, PROTO_VERSION, 0, fd, &text, sizeof(text)) == -1)
-		close(fd);
+	memset(&line, 0, sizeof(line));
+	if (imsg_compose(&control_link(client)->ibuf, IMSG_CTL_LINE, PROTO_VERSION, 0, a->fd, &line, sizeof(line)) == -1)
+		close(a->fd);
 	link_send_id(control_link(client), IMSG_CTL_END, PROTO_VERSION, NULL, 0);
-	return (1);
 }
 
 void
@@ -223,22 +200,6 @@ control_queue_gone(void *client)
 
 	if (v != NULL)
 		view_end(v);
-}
-
-void
-control_queue_reset(void)
-{
-	struct view	*v, *next;
-	void		*client;
-
-	LIST_FOREACH_SAFE(v, &views, entry, next) {
-		if (v->show == 0)
-			continue;
-		client = v->client;
-		view_end(v);
-		control_busy(client, NULL);
-		control_reply(client, 0, "the deliverer died; try again");
-	}
 }
 
 static struct view *
@@ -267,6 +228,8 @@ view_of(const void *client)
 static void
 view_end(struct view *v)
 {
+	if (v->ask != NULL)
+		spool_cancel(v->ask);
 	LIST_REMOVE(v, entry);
 	free(v->ids);
 	free(v->asides);
@@ -318,8 +281,8 @@ view_portion(void *client)
 		else if (state_relay_get(v->ids[v->next], &row) == DB_OK)
 			view_send_row(v, &row);
 	}
-	for (; v->quarantine && n < QUEUE_PORTION && aside_nth(v->file) != NULL; n++)
-		view_send_file(v, aside_nth(v->file++));
+	for (; v->quarantine && n < QUEUE_PORTION && set_aside_nth(v->file) != NULL; n++)
+		view_send_file(v, set_aside_nth(v->file++));
 	if (n == QUEUE_PORTION)
 		return;
 	view_end(v);
@@ -366,7 +329,7 @@ view_send_aside(struct view *v, const struct aside_row *row)
 }
 
 static void
-view_send_file(struct view *v, const struct aside_file *f)
+view_send_file(struct view *v, const struct set_aside *f)
 {
 	struct ctl_queued	 m;
 

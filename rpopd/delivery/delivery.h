@@ -15,42 +15,63 @@
 
 struct child;
 
-/*
- * spool.c: what the deliverer is told about links.  While it is dead nothing need be said: at its start it is told all rows, and
- * removes every other link.
- */
-void	 spool_remove(const char *link);		/* its row is gone */
-void	 spool_move(int64_t pending, const char *link, const char *dest);	/* its row is in table pending by now */
-int	 spool_open(uint32_t id, const char *link);	/* relay_opened() follows, unless the deliverer dies; 0, -1: it is dead */
-void	 spool_reset(void);				/* the deliverer died */
-int	 spool_has(const char *link);			/* 1: a file with something in it is there, 0: it is not, -1: who knows */
-void	 spool_later(int64_t pending, const char *link);	/* the deliverer will say SPOOL_MOVED */
-int	 spool_moved(const struct msg_link *);		/* link_deliverer.c; 0, or -1: nothing was to be moved */
+/* --- delivery.c --- */
 
-/* notice.c */
+/* What this room tells the rooms above it, from the event loop. */
+struct delivery_calls {
+	void	(*moved)(int64_t pending);	/* the link of this pending row is in its Maildir, durably */
+	void	(*queued)(const struct relay_row *);	/* a notice has become a row of table relay, and that is committed */
+};
+
+void	 delivery_start(const struct delivery_calls *);
+
+/* --- spool.c --- */
+
+struct spool_answer {
+	int		 opened;	/* 1: the file was to be opened; 0: something was to be done to it */
+	int		 fd;		/* open for reading, the asker's now; -1: not opened */
+	uint64_t	 octets;	/* from fd's offset on */
+	int		 error;		/* errno of the deliverer; 0: done */
+	int		 died;		/* 1: the deliverer has died */
+};
+
+void	 spool_remove(const char *link);
+void	 spool_move(int64_t pending, const char *link, const char *dest);
+void	 spool_later(int64_t pending, const char *link);
+int	 spool_has(const char *link);
+struct spool_ask *spool_open(const char *link, void (*done)(void *, const struct spool_answer *), void *arg);
+struct spool_ask *spool_set_aside(const char *file, uint32_t act, const char *dest,
+	    void (*done)(void *, const struct spool_answer *), void *arg);
+void	 spool_cancel(struct spool_ask *);
+void	 spool_died(struct child *);
+
+/* --- notice.c --- */
+
+#define NOTICE_HELD	"the quarantine"	/* what notices of notice_held() are about */
+
 void	 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
 	    __attribute__((__format__(printf, 4, 5)));
-#define NOTICE_HELD	"the quarantine"
-/* About deliveries in quarantine, held of them new; whether it is time for that is the caller's business. */
 void	 notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt, ...)
 	    __attribute__((__format__(printf, 4, 5)));
-int	 notice_made(const struct msg_notice_made *);	/* link_deliverer.c; 0, or -1: a lie */
 int	 notice_link_sane(const char *);
-void	 notice_ready(void);			/* a deliverer is there */
-void	 notice_reset(void);			/* it died */
+void	 notice_ready(struct child *);
+void	 notice_died(struct child *);
 int	 notice_busy(void);
 
-/* place.c: directories that mail waits for, and files set aside in the spool */
-void	 place_told(const struct msg_maildir_blocked *);
-void	 place_reset(void);			/* a new deliverer: it says again what is wrong */
-uint32_t place_waiting(char *first, size_t size);	/* how many, and a sentence about the first */
-void	 aside_told(const struct msg_set_aside_file *);
-void	 aside_recovered(void);			/* the postmaster hears of what is new */
-uint32_t aside_count(void);
-struct aside_file { int64_t since; char name[PROTO_LINK_SIZE]; };
-const struct aside_file *aside_nth(size_t);	/* NULL: there are no more */
-int	 aside_known(const char *name);
-void	 aside_gone(const char *name);
+/* --- place.c --- */
+
+void	 place_reset(void);
+uint32_t place_waiting(char *first, size_t size);
+
+/* --- set_aside.c --- */
+
+struct set_aside { int64_t since; char name[PROTO_LINK_SIZE]; };	/* a file; since: epoch, it was written */
+
+void	 set_aside_reset(void);
+void	 set_aside_ready(struct child *);
+uint32_t set_aside_count(void);
+const struct set_aside *set_aside_nth(size_t);
+int	 set_aside_known(const char *name);
 
 /* --- mailroot.c: does the mail root belong to state.db, and is it still there? --- */
 

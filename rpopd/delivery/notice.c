@@ -28,12 +28,10 @@
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "delivery.h"
+#include "delivery_int.h"
 
 #define NOTICE_PAUSE	86400		/* s between two notices about the same thing */
 #define NOTICES_MAX	1024		/* remembered without asking the store */
@@ -78,6 +76,13 @@ static uint32_t				 asked;		/* number of the first letter while it is being made
 static uint32_t				 serial;
 static int				 resting;	/* the store took nothing; the timer runs */
 static struct event			 timer;
+static void				(*notice_queued)(const struct relay_row *);
+
+void
+notice_start(void (*queued)(const struct relay_row *))
+{
+	notice_queued = queued;
+}
 
 /*
  * Write to the account, at most once a day about one subject.  record ("account/name") may be NULL.  What comes from outside must
@@ -218,7 +223,7 @@ notice_account(struct letter *l)
 	return (0);
 }
 
-/* The deliverer's answer.  0, or -1: it was not asked, or the name is none of its own. */
+/* IMSG_NOTICE_MADE.  0, or -1: the deliverer was not asked, or the name is none that it makes. */
 int
 notice_made(const struct msg_notice_made *m)
 {
@@ -264,10 +269,8 @@ notice_commit(const struct letter *l, const char *link)
 	if ((result = state_noticed(l->address, l->about, l->held, &row)) != DB_OK)
 		return (result);
 	HOOK("master.notice_after");
-	if (row.id != 0) {
-		relay_add(&row);
-		turn_soon();
-	}
+	if (row.id != 0)
+		notice_queued(&row);
 	return (0);
 }
 
@@ -305,12 +308,13 @@ notice_done(struct letter *l)
 	free(l);
 }
 
-/* The one that it was asked for is asked for again, but not for ever. */
+/* The deliverer has died.  The notice that it was making is asked for again, NOTICE_DEATHS times in all. */
 void
-notice_reset(void)
+notice_died(struct child *deliverer)
 {
 	struct letter	*l = TAILQ_FIRST(&letters);
 
+	(void)deliverer;
 	if (asked == 0 || l == NULL)
 		return;
 	asked = 0;
@@ -325,9 +329,11 @@ notice_busy(void)
 	return (asked != 0 || (!TAILQ_EMPTY(&letters) && !resting && child_current(ROLE_DELIVERER) != NULL));
 }
 
+/* A deliverer takes work: notices that wait are made. */
 void
-notice_ready(void)
+notice_ready(struct child *deliverer)
 {
+	(void)deliverer;
 	notice_kick(0);
 }
 

@@ -1,42 +1,34 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What an administrator should know of the mail root: directories that committed mail waits for, and files that the deliverer found
- * in its spool, did not know, and set aside.  The deliverer's word is for people only; nothing is decided by it.
+ * Directories of the mail root that committed mail waits for, because the deliverer cannot write there.  The deliverer's word is for
+ * people only; nothing is decided by it.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
-#include "delivery.h"
+#include "delivery_int.h"
 
-#define PLACES_MAX	1024	/* remembered */
-#define ASIDE_MAX	100000	/* likewise */
+#define PLACES_MAX	1024	/* directories that are remembered */
 
 struct place {
 	TAILQ_ENTRY(place)	 entry;
-	int			 error;
+	int			 error;		/* errno of the deliverer's attempt */
 	char			 dest[PROTO_DEST_SIZE];
 };
 
 static TAILQ_HEAD(places, place)	 places = TAILQ_HEAD_INITIALIZER(places);
 static uint32_t				 nplaces;
-static struct {
-	struct aside_file	*files;
-	size_t			 nfiles, size;
-	uint32_t		 n, fresh;	/* all, listed or not */
-} aside;
 
 static void	 place_forget(struct place *);
 static void	 place_say(const struct place *, char *, size_t);
 
+/* The deliverer cannot move mail into a directory, or can again. */
 void
 place_told(const struct msg_maildir_blocked *m)
 {
@@ -73,6 +65,7 @@ place_forget(struct place *p)
 	nplaces--;
 }
 
+/* The sentence about a directory that mail waits for. */
 static void
 place_say(const struct place *p, char *text, size_t size)
 {
@@ -80,6 +73,7 @@ place_say(const struct place *p, char *text, size_t size)
 	    config_running->settings.mail_root, p->dest, strerror(p->error));
 }
 
+/* A fresh deliverer says again what is wrong. */
 void
 place_reset(void)
 {
@@ -87,10 +81,9 @@ place_reset(void)
 
 	while ((p = TAILQ_FIRST(&places)) != NULL)
 		place_forget(p);
-	free(aside.files);
-	memset(&aside, 0, sizeof(aside));
 }
 
+/* How many directories mail waits for, and a sentence about the first of them; empty if there is none. */
 uint32_t
 place_waiting(char *first, size_t size)
 {
@@ -100,75 +93,4 @@ place_waiting(char *first, size_t size)
 		place_say(TAILQ_FIRST(&places), text, sizeof(text));
 	strlcpy(first, text, size);
 	return (nplaces);
-}
-
-/* --- files set aside --- */
-
-void
-aside_told(const struct msg_set_aside_file *m)
-{
-	char	 text[PROTO_LINK_SIZE * 4];
-
-	aside.n++;
-	aside.fresh += m->fresh;
-	if (aside.nfiles == aside.size && aside.size < ASIDE_MAX) {
-		aside.size += 1000;
-		if ((aside.files = reallocarray(aside.files, aside.size, sizeof(*aside.files))) == NULL)
-			fatal("aside");
-	}
-	if (aside.nfiles < aside.size) {
-		aside.files[aside.nfiles].since = m->since;
-		strlcpy(aside.files[aside.nfiles++].name, m->name, sizeof(aside.files[0].name));
-	}
-	if (m->fresh)
-		log_warnx("spool/%s: no row knows it; set aside in spool/aside, %" PRIu64 " octets",
-		    log_vis(text, sizeof(text), m->name, strlen(m->name)), m->octets);
-}
-
-void
-aside_recovered(void)
-{
-	if (aside.fresh > 0)
-		notice_send(config_running->settings.postmaster, NULL, "files were set aside in the spool",
-		    "%u files were found in %s/spool that state.db does not know: mail that was waiting or in quarantine when another "
-		    "state.db was in use, for instance before a backup was restored.\nThey are in %s/spool/aside; nothing was removed.\n"
-		    "'rpopctl quarantine' lists them; its commands show, release and drop them.\n", aside.fresh,
-		    config_running->settings.mail_root, config_running->settings.mail_root);
-	aside.fresh = 0;
-}
-
-uint32_t
-aside_count(void)
-{
-	return (aside.n);
-}
-
-const struct aside_file *
-aside_nth(size_t i)
-{
-	return (i < aside.nfiles ? &aside.files[i] : NULL);
-}
-
-int
-aside_known(const char *name)
-{
-	size_t	 i;
-
-	for (i = 0; i < aside.nfiles; i++)
-		if (strcmp(aside.files[i].name, name) == 0)
-			return (1);
-	return (0);
-}
-
-void
-aside_gone(const char *name)
-{
-	size_t	 i;
-
-	for (i = 0; i < aside.nfiles; i++)
-		if (strcmp(aside.files[i].name, name) == 0) {
-			aside.files[i] = aside.files[--aside.nfiles];
-			aside.n--;
-			return;
-		}
 }

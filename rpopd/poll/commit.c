@@ -259,10 +259,11 @@ commit_settled(uint32_t id)
  * the store.
  */
 void
-commit_reset(void)
+commit_died(struct child *deliverer)
 {
 	struct batch	*b;
 
+	(void)deliverer;
 	if (filling != NULL)
 		commit_free(filling);
 	filling = NULL;
@@ -274,7 +275,6 @@ commit_reset(void)
 		TAILQ_REMOVE(&unsettled, b, entry);
 		commit_free(b);
 	}
-	spool_reset();
 	last_batch = 0;
 }
 

@@ -78,8 +78,9 @@ commit_defer(const struct session *s, uint32_t msgno, const struct relay_row *ro
 	deferral_clock();
 }
 
+/* A row that is handed on has had its first result, or none is to be expected soon; somebody may wait for that. */
 void
-commit_relay_tried(int64_t id)
+commit_tried(int64_t id)
 {
 	struct waiter	 key = { .id = id }, *w;
 

@@ -11,10 +11,8 @@
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/control/control.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/plan/plan.h"
-#include "rpopd/relay/relay.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
 #include "poll.h"
@@ -26,11 +24,7 @@ struct suspect {
 	uint32_t	 session, msgno;
 };
 
-static int	 deliverer_rooted(void *, struct imsg *);
 static int	 deliverer_replayed(void *, struct imsg *);
-static int	 deliverer_place(void *, struct imsg *);
-static int	 deliverer_aside(void *, struct imsg *);
-static int	 deliverer_aside_done(void *, struct imsg *);
 static int	 deliverer_suspect(void *, struct imsg *);
 static int	 deliverer_recovered(void *, struct imsg *);
 static int	 deliverer_receipt(void *, struct imsg *);
@@ -39,14 +33,9 @@ static int	 deliverer_rcpt(void *, struct imsg *);
 static int	 deliverer_batch(void *, struct imsg *);
 static int	 deliverer_settled(void *, struct imsg *);
 static int	 deliverer_refused(void *, struct imsg *);
-static int	 deliverer_file(int, uint64_t);
-static int	 deliverer_opened(void *, struct imsg *);
-static int	 deliverer_moved(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
 static int	 deliverer_tried(void *, struct imsg *);
-static int	 deliverer_reported(void *, struct imsg *);
-static int	 deliverer_noticed(void *, struct imsg *);
-static int	 deliverer_told(void *, struct imsg *);
+static void	 deliverer_greet(struct child *);
 static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
@@ -54,31 +43,19 @@ static void	 deliverer_recover(struct child *);
 static void	 deliverer_suspects(void);
 static void	 deliverer_blame(const struct suspect *);
 
-const struct rule	 deliverer_rules[] = {
-	{ IMSG_READY,		RULES_ANY,	child_ready },
-	{ IMSG_LOG,		RULES_ANY,	child_log },
+static const struct rule	 deliverer_rules[] = {
 	{ IMSG_REPLAY_SUSPECT,	RULES_ANY,	deliverer_suspect },
 	{ IMSG_REPLAY_DONE,	RULES_ANY,	deliverer_recovered },
-	{ IMSG_ROOT_DURABLE,	RULES_ANY,	deliverer_rooted },
 	{ IMSG_REPLAY_RESULT,	RULES_ANY,	deliverer_replayed },
-	{ IMSG_MAILDIR_BLOCKED,	RULES_ANY,	deliverer_place },
-	{ IMSG_SET_ASIDE_FILE,	RULES_ANY,	deliverer_aside },
-	{ IMSG_SET_ASIDE_DONE,	RULES_ANY,	deliverer_aside_done },
 	{ IMSG_RECEIPT,		RULES_ANY,	deliverer_receipt },
 	{ IMSG_RECEIPT_NOTE,	RULES_ANY,	deliverer_note },
 	{ IMSG_RECEIPT_RCPT,	RULES_ANY,	deliverer_rcpt },
 	{ IMSG_RECEIPT_BATCH,	RULES_ANY,	deliverer_batch },
 	{ IMSG_RECEIPT_SETTLED,	RULES_ANY,	deliverer_settled },
 	{ IMSG_RECEIPT_REFUSED,	RULES_ANY,	deliverer_refused },
-	{ IMSG_ROUTE_TOLD,	RULES_ANY,	deliverer_told },
 	{ IMSG_SESSION_CLOSED,	RULES_ANY,	deliverer_closed },
 	{ IMSG_SESSION_TRIED,	RULES_ANY,	deliverer_tried },
-	{ IMSG_DSN_MADE,	RULES_ANY,	deliverer_reported },
-	{ IMSG_NOTICE_MADE,	RULES_ANY,	deliverer_noticed },
-	{ IMSG_SPOOL_OPENED,	RULES_ANY,	deliverer_opened },
-	{ IMSG_SPOOL_MOVED,	RULES_ANY,	deliverer_moved },
 };
-const size_t	 deliverer_nrules = nitems(deliverer_rules);
 
 static struct {
 	struct msg_route_start	 start;
@@ -87,6 +64,24 @@ static struct {
 static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
 static size_t		 nsuspects;
 static uint32_t		 generation;	/* of the routing table that was sent last */
+
+/* Once, before the first deliverer is started. */
+void
+deliverer_start(void)
+{
+	static const struct child_owner	 owner = { deliverer_greet, mailroot_right };
+
+	child_rules(ROLE_DELIVERER, deliverer_rules, nitems(deliverer_rules));
+	child_own(ROLE_DELIVERER, &owner);
+}
+
+/* A deliverer is locked in: it has to know whose mail root it is in ahead of everything else, and then the routing table. */
+static void
+deliverer_greet(struct child *c)
+{
+	mailroot_greet(c);
+	deliverer_routes(c);
+}
 
 /*
  * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
@@ -178,20 +173,8 @@ deliverer_recover(struct child *c)
 {
 	nsuspects = 0;
 	place_reset();
+	set_aside_reset();
 	replay_begin(c);
-}
-
-/* So much of the store is known to the mail root for good. */
-static int
-deliverer_rooted(void *arg, struct imsg *imsg)
-{
-	uint64_t	 counter;
-
-	(void)arg;
-	if (rules_payload(imsg, &counter) == -1)
-		return (-1);
-	state_rooted(counter);
-	return (0);
 }
 
 static int
@@ -201,39 +184,6 @@ deliverer_replayed(void *arg, struct imsg *imsg)
 	struct msg_replay_result	 m;
 
 	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) ? -1 : replay_told(&m, c->ready));
-}
-
-static int
-deliverer_place(void *arg, struct imsg *imsg)
-{
-	struct msg_maildir_blocked	 m;
-
-	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || !proto_text(m.dest, sizeof(m.dest)) || m.error > INT_MAX)
-		return (-1);
-	place_told(&m);
-	return (0);
-}
-
-static int
-deliverer_aside(void *arg, struct imsg *imsg)
-{
-	struct msg_set_aside_file	 m;
-
-	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || m.name[0] == '\0' || m.fresh > 1)
-		return (-1);
-	aside_told(&m);
-	return (0);
-}
-
-static int
-deliverer_aside_done(void *arg, struct imsg *imsg)
-{
-	struct msg_set_aside_done	 m;
-
-	(void)arg;
-	return (rules_payload(imsg, &m) == -1 || m.error > INT_MAX ? -1 : control_aside_done(&m));
 }
 
 static int
@@ -261,7 +211,6 @@ deliverer_recovered(void *arg, struct imsg *imsg)
 	replay_end(durable != 0);
 	deliverer_suspects();
 	child_set_ready(c);
-	aside_recovered();
 	return (0);
 }
 
@@ -387,66 +336,6 @@ deliverer_refused(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* The answer to IMSG_DSN_MAKE. */
-static int
-deliverer_reported(void *arg, struct imsg *imsg)
-{
-	struct msg_dsn_made	 m;
-
-	(void)arg;
-	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : dsn_made(&m));
-}
-
-/* The answer to IMSG_NOTICE_MAKE. */
-static int
-deliverer_noticed(void *arg, struct imsg *imsg)
-{
-	struct msg_notice_made	 m;
-
-	(void)arg;
-	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : notice_made(&m));
-}
-
-/* A file with so many octets to be read from where it stands, and nothing to be done to it: the sender will get it. */
-static int
-deliverer_file(int fd, uint64_t octets)
-{
-	struct stat	 st;
-	off_t		 off;
-
-	return (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY &&
-	    (off = lseek(fd, 0, SEEK_CUR)) != -1 && off <= st.st_size && (uint64_t)(st.st_size - off) == octets);
-}
-
-/* A link was opened for the sender, or not. */
-static int
-deliverer_opened(void *arg, struct imsg *imsg)
-{
-	struct msg_spool_opened	 m;
-	int			 fd;
-
-	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || m.error > INT_MAX)
-		return (-1);
-	fd = imsg_get_fd(imsg);
-	if ((fd == -1) != (m.error != 0) || (fd != -1 && !deliverer_file(fd, m.octets))) {
-		if (fd != -1)
-			close(fd);
-		return (-1);
-	}
-	relay_opened(&m, fd);
-	return (0);
-}
-
-static int
-deliverer_moved(void *arg, struct imsg *imsg)
-{
-	struct msg_link	 m;
-
-	(void)arg;
-	return (rules_payload(imsg, &m) == -1 || !proto_str(m.link, sizeof(m.link)) ? -1 : spool_moved(&m));
-}
-
 static int
 deliverer_closed(void *arg, struct imsg *imsg)
 {
@@ -481,13 +370,4 @@ deliverer_tried(void *arg, struct imsg *imsg)
 	s->plan.msgs[m.msgno].state = MESSAGE_RECEIVED;
 	session_verdict(s, m.msgno, VERDICT_KEEP);
 	return (try_told(s, &m));
-}
-
-static int
-deliverer_told(void *arg, struct imsg *imsg)
-{
-	struct msg_route_told	 m;
-
-	(void)arg;
-	return (rules_payload(imsg, &m) == -1 ? -1 : ask_told(&m));
 }

@@ -33,12 +33,9 @@ static int	 fetch_go_on(struct session *, enum plan_result);
 static void	 fetch_send_plan(struct session *);
 static struct message *fetch_message(struct session *, uint32_t, uint32_t);
 
-const struct rule	 template_rules[] = {
-	{ IMSG_READY,		RULES_ANY,	child_ready },
-	{ IMSG_LOG,		RULES_ANY,	child_log },
+static const struct rule	 template_rules[] = {
 	{ IMSG_FORK_EXIT,	RULES_ANY,	template_exit },
 };
-const size_t	 template_nrules = nitems(template_rules);
 
 const struct rule	 fetch_rules[] = {
 	{ IMSG_LOG,			RULES_ANY,					fetch_log },
@@ -55,6 +52,13 @@ const struct rule	 fetch_rules[] = {
 	{ IMSG_FETCH_FAILED,		RULES_ANY,					fetch_failed },
 };
 const size_t	 fetch_nrules = nitems(fetch_rules);
+
+/* Once, before the first fetcher template is started. */
+void
+fetch_start(void)
+{
+	child_rules(ROLE_TEMPLATE, template_rules, nitems(template_rules));
+}
 
 static int
 template_exit(void *arg, struct imsg *imsg)

@@ -11,16 +11,17 @@
 #include "rpopd/token/token.h"
 #include "poll.h"
 
+/* The session's connection is asked for, or stays to be asked for while no dialer is ready. */
 void
-session_dial(struct session *s, struct child *d)
+session_dial(struct session *s)
 {
 	const struct record	*rec = s->task->rec;
 
-	s->dialer = d;
-	child_use(d);
+	s->dial = dial_start(s->id, rec->host, rec->port, (config_running->settings.self_poll ? DIAL_SELF : 0) |
+	    (rec->self_service ? DIAL_PUBLIC : 0), rec->source, session_dialed, s);
+	if (s->dial == NULL)
+		return;
 	session_state(s, SESSION_DIALING);
-	dialer_request(d, s->id, rec->host, rec->port, (config_running->settings.self_poll ? DIAL_SELF : 0) |
-	    (rec->self_service ? DIAL_PUBLIC : 0), rec->source);
 	log_debug("%s: session %u dialing %s", s->label, s->id, s->where);
 }
 

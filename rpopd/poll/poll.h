@@ -43,7 +43,8 @@ struct session {
 	int64_t			 mailbox;
 	struct host		*host;		/* where it counts; NULL: no longer */
 	struct owner		*owner;		/* for whom it counts, while host is set; see share.c */
-	struct child		*dialer, *template;
+	struct dial		*dial;		/* under way */
+	struct child		*template;
 	struct link		 link;		/* to the fetcher session */
 	struct event		 timer;		/* the master's own clock on it */
 	struct plan		 plan;
@@ -108,7 +109,7 @@ extern uint32_t		 session_count;
 /* session.c */
 int	 session_start(struct task *);
 int	 session_try(struct task *, struct trial *);
-void	 session_dialed(struct session *, int fd, const char *address);
+void	 session_dialed(void *, const struct dialed *);	/* of dial_start() */
 void	 session_run(void);			/* in each round: look after all of them */
 void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
 void	 session_kill(struct session *);
@@ -125,7 +126,9 @@ struct session *session_by_id(uint32_t);
 const char *session_state_str(enum session_state);
 void	 session_work(struct session *);	/* what is left over is done in slices from the event loop */
 void	 session_worked(struct session *);	/* nothing is */
-void	 session_deliverer_died(void);
+void	 session_deliverer_died(struct child *);
+void	 session_template_died(struct child *);
+void	 session_log_level(enum log_level);	/* the master, its children and their sessions log from now on */
 void	 session_close_orphans(void);
 
 /* link_fetcher.c */
@@ -156,7 +159,7 @@ int	 counts_get(struct task *, struct mailbox_counts *);
 void	 counts_forget(struct task *);
 
 /* poll/open.c */
-void	 session_dial(struct session *, struct child *dialer);
+void	 session_dial(struct session *);
 void	 session_open_deliverer(struct session *, int fd);
 void	 session_secret(struct session *);
 
@@ -172,11 +175,12 @@ int	 commit_rcpt(const struct msg_rcpt *);
 int	 commit_batch(const struct msg_receipt_batch *);
 int	 commit_settled(uint32_t batch);
 void	 commit_moved(int64_t pending);
-void	 commit_reset(void);			/* the deliverer died */
+void	 commit_died(struct child *);		/* the deliverer has */
 int	 commit_blocked(void);			/* 1: the store does not take commits */
 uint32_t commit_pending(void);
 
-/* poll/defer.c: commit_relay_tried() is in relay.h */
+/* defer.c */
+void	 commit_tried(int64_t id);
 void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
 void	 commit_undefer(const struct session *);	/* it waits no longer */
 
@@ -197,8 +201,10 @@ int	 budget_take(struct session *, uint32_t messages);
 void	 budget_listed(const struct session *);
 void	 budget_reason(const struct session *, char *, size_t);
 
-extern const struct rule	 template_rules[], fetch_rules[], deliverer_rules[];	/* link_fetcher.c, link_deliverer.c */
-extern const size_t	 template_nrules, fetch_nrules, deliverer_nrules;
+extern const struct rule	 fetch_rules[];	/* link_fetcher.c */
+extern const size_t	 fetch_nrules;
+void	 fetch_start(void);
+void	 deliverer_start(void);	/* link_deliverer.c */
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
 #endif

@@ -86,16 +86,15 @@ static int
 session_begin(struct task *t, struct trial *trial)
 {
 	const struct record	*rec = t->rec;
-	struct child		*d, *template;
+	struct child		*template;
 	struct session		*s;
 	uint32_t		 id;
 
-	watch_look(t->why == WHY_TLS);
-	d = child_current(ROLE_DIALER);
+	refresh_children(t->why == WHY_TLS);
 	template = child_current(ROLE_TEMPLATE);
 	if (template != NULL && template->served >= TEMPLATE_SESSIONS)
 		child_retire(ROLE_TEMPLATE);
-	if (d == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL)
+	if (child_current(ROLE_DIALER) == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
 	if ((id = trial != NULL ? TRIALS | trials++ : state_next_session()) == 0)
 		return (-1);		/* the store is dead, and has said so */
@@ -124,27 +123,32 @@ session_begin(struct task *t, struct trial *trial)
 		s->token_ready = 1;
 	else if (token_get(s) != 1)
 		return (0);
-	session_dial(s, d);
+	session_dial(s);
 	return (0);
 }
 
-/* The dialer connected; fd is ours now. */
+/* The dial of a session has ended. */
 void
-session_dialed(struct session *s, int fd, const char *address)
+session_dialed(void *arg, const struct dialed *how)
 {
+	struct session	*s = arg;
+
+	s->dial = NULL;
+	if (how->fd == -1) {
+		session_fail(s, STAGE_CONNECT, how->why, how->text);
+		return;
+	}
 	HOOK("master.dialed");
-	child_release(s->dialer);
-	s->dialer = NULL;
 	if (s->state != SESSION_DIALING || s->task == NULL || s->stopping) {
-		close(fd);
+		close(how->fd);
 		session_fail(s, STAGE_CONNECT, WHY_STOPPED, "stopped");
 		return;
 	}
 	strlcat(s->where, " (", sizeof(s->where));
-	strlcat(s->where, address, sizeof(s->where));
+	strlcat(s->where, how->address, sizeof(s->where));
 	strlcat(s->where, ")", sizeof(s->where));
-	strlcpy(s->address, address, sizeof(s->address));
-	s->fd = fd;
+	strlcpy(s->address, how->address, sizeof(s->address));
+	s->fd = how->fd;
 	session_go(s);
 }
 
@@ -269,11 +273,9 @@ session_kill(struct session *s)
 
 	if (s->state != SESSION_CLOSING)
 		session_state(s, SESSION_CLOSING);
-	if (s->dialer != NULL) {
-		link_send(&s->dialer->link, IMSG_DIAL_CANCEL, -1, &id, sizeof(id));
-		child_release(s->dialer);
-		s->dialer = NULL;
-	}
+	if (s->dial != NULL)
+		dial_cancel(s->dial);
+	s->dial = NULL;
 	if (s->forked && !s->exited && s->template != NULL)
 		link_send(&s->template->link, IMSG_FORK_KILL, -1, &id, sizeof(id));
 	session_maybe_end(s);
@@ -377,10 +379,11 @@ session_closed(struct session *s)
  * back and has named its suspects (deliverer_suspects), so that a message can still be found by session and number.
  */
 void
-session_deliverer_died(void)
+session_deliverer_died(struct child *deliverer)
 {
 	struct session	*s, *next;
 
+	(void)deliverer;
 	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		if (!s->opened || s->closed)
 			continue;
@@ -388,6 +391,30 @@ session_deliverer_died(void)
 		session_fail(s, STAGE_DELIVER, WHY_LOCAL_TEMP, "the deliverer died; messages in flight stay on the server");
 		session_clock(s, LAST_WORD);
 	}
+	if (turn_stopping)
+		session_close_orphans();	/* the deliverer is not started again */
+}
+
+/* A fetcher template died, and took its sessions' processes along. */
+void
+session_template_died(struct child *template)
+{
+	struct session	*s, *next;
+
+	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
+		if (s->template == template && !s->exited)
+			session_exited(s);
+}
+
+void
+session_log_level(enum log_level level)
+{
+	struct session	*s;
+	uint32_t	 number = level;
+
+	child_log_level(level);
+	TAILQ_FOREACH(s, &session_list, entry)
+		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
 }
 
 /* The deliverer has named its suspects, or will never be back: nothing more is to be learned of what it held. */
@@ -446,7 +473,7 @@ session_clock(struct session *s, uint32_t seconds)
 static int
 session_over(const struct session *s)
 {
-	return (s->state == SESSION_CLOSING && s->dialer == NULL && !s->unrecorded && !s->working && (!s->forked || (s->exited && !s->link.open)) &&
+	return (s->state == SESSION_CLOSING && s->dial == NULL && !s->unrecorded && !s->working && (!s->forked || (s->exited && !s->link.open)) &&
 	    (!s->opened || s->closed));
 }
 
@@ -544,12 +571,11 @@ void
 session_run(void)
 {
 	struct session	*s, *next;
-	struct child	*d = child_current(ROLE_DIALER);
 
 	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
 		session_flush(s);
-		if (s->state == SESSION_TOKEN && s->token_ready && s->task != NULL && d != NULL)
-			session_dial(s, d);
+		if (s->state == SESSION_TOKEN && s->token_ready && s->task != NULL)
+			session_dial(s);
 		if (s->state == SESSION_DIALING && s->fd != -1)
 			session_go(s);
 		if (session_over(s) && session_ended(s))

@@ -66,7 +66,7 @@ body_missing(int64_t id)
 	log_warnx("delivery %lld: %s", (long long)id, missing);
 	if (it != NULL)
 		relay_forget(it);
-	commit_relay_tried(id);
+	relay_tried(id);
 	body_sweep();
 	return (0);
 }
@@ -244,7 +244,7 @@ body_tell(const struct relay_row *rows, size_t n)
 		log_vis(who, sizeof(who), rows[i].dest, strlen(rows[i].dest));
 		log_vis(sender, sizeof(sender), rows[i].sender, strlen(rows[i].sender));
 		log_warnx("delivery %lld to %s, from <%s>: lost: %s", (long long)rows[i].id, who, sender, lost);
-		commit_relay_tried(rows[i].id);
+		relay_tried(rows[i].id);
 		if (i + 1 < n && rows[i + 1].mailbox == rows[i].mailbox)
 			continue;
 		if ((t = body_task(rows[i].mailbox)) != NULL)

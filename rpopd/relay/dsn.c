@@ -384,7 +384,7 @@ dsn_hold(const struct failed *list, size_t n)
 	else if (held > 0)
 		for (i = k = 0; k < held; i++)
 			if (list[i].id == c[k].id) {
-				commit_relay_tried(list[i].id);
+				relay_tried(list[i].id);
 				relay_hop(list[i].nexthop)->quarantined++;
 				k++;
 			}
@@ -409,7 +409,10 @@ dsn_missing(const struct failed *list, size_t n)
 	return (error != 0 || missing < n ? -1 : 0);
 }
 
-/* The report is durable in the spool, or could not be made: the original cannot be read, or the disk is full. */
+/*
+ * IMSG_DSN_MADE: the notification is durable in the spool, or could not be made, since the original cannot be read or the disk is full.
+ * 0, or -1: none was asked for.
+ */
 int
 dsn_made(const struct msg_dsn_made *m)
 {
@@ -432,7 +435,7 @@ dsn_made(const struct msg_dsn_made *m)
 		spool_remove(m->link);		/* made again later, or about nothing */
 	if (n == -1) {
 		for (i = 0; i < asked.n; i++)
-			commit_relay_tried(asked.list[i].id);
+			relay_tried(asked.list[i].id);
 		due_at(d, DSN_RETRY);
 	} else
 		due_done(d);
@@ -469,7 +472,7 @@ dsn_replace(const struct due *d, const struct msg_dsn_made *m)
 	    asked.n == 1 ? "" : "s", config_running->settings.report_nexthop != 0 ? "sender" : "postmaster");
 	for (i = 0; i < asked.n; i++) {
 		spool_remove(asked.list[i].link);
-		commit_relay_tried(asked.list[i].id);
+		relay_tried(asked.list[i].id);
 	}
 	if (asked.nexthop == 0)
 		spool_move(made, m->link, asked.dest);
@@ -478,12 +481,13 @@ dsn_replace(const struct due *d, const struct msg_dsn_made *m)
 	return (0);
 }
 
-/* A header that kills whoever looks at it does so three times at most. */
+/* The deliverer has died.  A header that kills whoever looks at it does so DSN_DEATHS times at most. */
 void
-dsn_reset(void)
+dsn_died(struct child *deliverer)
 {
 	struct due	*d = asked.due;
 
+	(void)deliverer;
 	if (asked.id == 0)
 		return;
 	if (++d->deaths >= DSN_DEATHS && dsn_hold(asked.list, asked.n) == 0) {

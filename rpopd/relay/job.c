@@ -41,7 +41,9 @@ struct job {
 	uint32_t		 id;
 	enum job_state		 state;
 	struct relay_hop	*hop;
-	struct child		*dialer, *sender;	/* sender: the template */
+	struct child		*sender;	/* the template */
+	struct dial		*dial;		/* DIALING, unless the next hop is a socket */
+	struct spool_ask	*ask;		/* OPENING: for the message */
 	struct worker		*worker;	/* behind DIALING */
 	struct timer		 clock;
 	struct relay_mail	*mail;		/* being sent; NULL: none */
@@ -56,9 +58,11 @@ struct job {
 	uint32_t		 timeout;	/* ms */
 };
 
+static void	 job_dialed(void *, const struct dialed *);
 static void	 job_connected(struct job *, int);
 static void	 job_open(struct job *);
-static int	 job_mail(struct job *, const struct msg_spool_opened *, int);
+static void	 job_opened(void *, const struct spool_answer *);
+static int	 job_mail(struct job *, const struct spool_answer *);
 static void	 job_bounces(const struct job *, const struct relay_row *, struct msg_send_mail *);
 static void	 job_rcpt(struct job *, uint32_t, const struct relay_row *);
 static void	 job_next(struct job *);
@@ -67,7 +71,6 @@ static void	 job_give_back(struct job *, enum send_result, const char *);
 static void	 job_fail(struct job *, const char *);
 static void	 job_free(struct job *);
 static void	 job_timeout(void *);
-static struct job *job_find(uint32_t);
 static void	 job_died(void *);
 static struct job *job_of(const struct worker *, uint32_t);
 
@@ -84,15 +87,14 @@ job_count(void)
 int
 job_start(struct relay_hop *h, const struct nexthop_row *row)
 {
-	struct child	*dialer, *sender;
+	struct child	*sender;
 	struct job	*j;
 	char		 err[PROTO_TEXT_SIZE];
 	int		 fd;
 
-	watch_look(0);
-	dialer = child_current(ROLE_DIALER);
+	refresh_children(0);
 	sender = worker_template(ROLE_SENDER);
-	if (dialer == NULL || sender == NULL || child_current(ROLE_DELIVERER) == NULL)
+	if (child_current(ROLE_DIALER) == NULL || sender == NULL || child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
 	if ((j = calloc(1, sizeof(*j))) == NULL)
 		fatal("delivery");
@@ -114,37 +116,26 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 			job_fail(j, err);
 		else
 			job_connected(j, fd);
-	} else {
-		j->dialer = dialer;
-		child_use(dialer);
-		/* Our own addresses are fine: whether mail comes back is what the trace mark finds out. */
-		dialer_request(dialer, j->id, row->host, row->port, DIAL_SELF, NULL);
-	}
+	} else	/* Addresses of this machine are fine: whether mail comes back is what the trace mark finds out. */
+		j->dial = dial_start(j->id, row->host, row->port, DIAL_SELF, NULL, job_dialed, j);
 	return (0);
 }
 
-int
-job_dialed(struct child *dialer, uint32_t id, int fd)
+/* The dial of a connection has ended.  If the dialer has died nothing has begun, and the next hop is not to blame. */
+static void
+job_dialed(void *arg, const struct dialed *how)
 {
-	struct job	*j = job_find(id);
+	struct job	*j = arg;
 
-	if (j == NULL || j->dialer != dialer)
-		return (0);
-	child_release(dialer);
-	j->dialer = NULL;
-	job_connected(j, fd);
-	return (1);
-}
-
-int
-job_dial_failed(struct child *dialer, uint32_t id, const char *text)
-{
-	struct job	*j = job_find(id);
-
-	if (j == NULL || j->dialer != dialer)
-		return (0);
-	job_fail(j, text);
-	return (1);
+	j->dial = NULL;
+	if (how->fd != -1)
+		job_connected(j, how->fd);
+	else if (how->died) {
+		job_give_back(j, 0, NULL);
+		job_free(j);
+		turn_soon();
+	} else
+		job_fail(j, how->text);
 }
 
 /* The row may have changed since the dial: then it is as if it had not been there. */
@@ -184,7 +175,7 @@ job_open(struct job *j)
 	j->nfates = 0;
 	for (i = 0; i < j->n && it == NULL; i++)
 		it = relay_waiting(j->ids[i]);
-	if (it == NULL || spool_open(j->id, it->link) == -1) {
+	if (it == NULL || (j->ask = spool_open(it->link, job_opened, j)) == NULL) {
 		job_give_back(j, 0, NULL);
 		job_quit(j);
 		return;
@@ -193,37 +184,36 @@ job_open(struct job *j)
 	timer_in(&j->clock, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
 }
 
-int
-job_opened(const struct msg_spool_opened *m, int fd)
+/* The deliverer has opened the message, or not; if it has died, the mail is sent another time. */
+static void
+job_opened(void *arg, const struct spool_answer *a)
 {
-	struct job	*j = job_find(m->id);
+	struct job	*j = arg;
 	char		 text[PROTO_TEXT_SIZE];
 
-	if (j == NULL || j->state != JOB_OPENING)
-		return (0);
-	if (m->error == ENOENT) {
+	j->ask = NULL;
+	if (a->died || (a->fd != -1 && job_mail(j, a) == -1)) {
+		job_give_back(j, 0, NULL);
+		job_quit(j);
+	} else if (a->error == ENOENT) {
 		/* The others of this message may have theirs. */
 		(void)body_missing(j->opening);
 		job_give_back(j, 0, NULL);
 		job_next(j);
-	} else if (m->error != 0 || fd == -1) {
-		snprintf(text, sizeof(text), "4.3.0 the message cannot be read from the spool: %s", strerror((int)m->error));
+	} else if (a->fd == -1) {
+		snprintf(text, sizeof(text), "4.3.0 the message cannot be read from the spool: %s", strerror(a->error));
 		log_warnx("delivery %lld: %s", (long long)j->ids[0], text + 6);
 		job_give_back(j, SEND_TEMP, text);
 		job_next(j);
-	} else if (job_mail(j, m, fd) == -1) {
-		job_give_back(j, 0, NULL);
-		job_quit(j);
 	}
-	return (1);
 }
 
 /*
- * Message and recipients to the sender, fd is consumed; 0, or -1: nothing is left to be sent, or the store cannot be read, or not
+ * Message and recipients to the sender; the descriptor is consumed.  0, or -1: nothing is left to be sent, or the store cannot be read, or not
  * be told of it.
  */
 static int
-job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
+job_mail(struct job *j, const struct spool_answer *opened)
 {
 	struct msg_send_mail	 m;
 	struct relay_row	*rows;
@@ -240,7 +230,7 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 		if (n > 0)
 			proof_lost();
 		free(rows);
-		close(fd);
+		close(opened->fd);
 		return (-1);
 	}
 	memset(&m, 0, sizeof(m));
@@ -255,7 +245,7 @@ job_mail(struct job *j, const struct msg_spool_opened *opened, int fd)
 	snprintf(m.envid, sizeof(m.envid), "rpopd.%lld.%lld", (long long)rows[0].arrived, (long long)rows[0].id);
 	j->state = JOB_SENDING;
 	HOOK("master.send");
-	link_send(&j->worker->link, IMSG_SEND_MAIL, fd, &m, sizeof(m));
+	link_send(&j->worker->link, IMSG_SEND_MAIL, opened->fd, &m, sizeof(m));
 	for (i = 0; i < n; i++)
 		job_rcpt(j, i, &rows[i]);
 	free(rows);
@@ -349,6 +339,9 @@ job_next(struct job *j)
 static void
 job_quit(struct job *j)
 {
+	if (j->ask != NULL)
+		spool_cancel(j->ask);
+	j->ask = NULL;
 	j->state = JOB_QUITTING;
 	link_send(&j->worker->link, IMSG_SEND_QUIT, -1, &j->id, sizeof(j->id));
 	timer_in(&j->clock, 2LL * j->timeout + ANSWER_TIMEOUT * 1000);
@@ -419,8 +412,10 @@ job_fail(struct job *j, const char *text)
 static void
 job_free(struct job *j)
 {
-	if (j->dialer != NULL)
-		child_release(j->dialer);
+	if (j->dial != NULL)
+		dial_cancel(j->dial);
+	if (j->ask != NULL)
+		spool_cancel(j->ask);
 	if (j->worker != NULL)
 		worker_leave(j->worker);
 	child_release(j->sender);
@@ -449,24 +444,17 @@ job_died(void *arg)
 	turn_soon();
 }
 
-/*
- * The sender's template, or the dialer: nothing has begun; the template's forks say themselves that they die.  The deliverer:
- * the message that was asked for comes no more.
- */
+/* A sender's template has died: for connections without a process nothing has begun.  Its forks say themselves that they die. */
 void
-job_child_died(struct child *c)
+job_template_died(struct child *template)
 {
 	struct job	*j, *next;
 
-	LIST_FOREACH_SAFE(j, &jobs, entry, next) {
-		if (j->dialer == c || (j->sender == c && j->worker == NULL)) {
+	LIST_FOREACH_SAFE(j, &jobs, entry, next)
+		if (j->sender == template && j->worker == NULL) {
 			job_give_back(j, 0, NULL);
 			job_free(j);
-		} else if (j->state == JOB_OPENING && c->role == ROLE_DELIVERER) {
-			job_give_back(j, 0, NULL);
-			job_quit(j);
 		}
-	}
 	turn_soon();
 }
 
@@ -478,8 +466,6 @@ job_stop(void)
 
 	LIST_FOREACH_SAFE(j, &jobs, entry, next)
 		if (j->state == JOB_DIALING) {
-			if (j->dialer != NULL)
-				link_send(&j->dialer->link, IMSG_DIAL_CANCEL, -1, &j->id, sizeof(j->id));
 			job_give_back(j, 0, NULL);
 			job_free(j);
 		} else if (j->state == JOB_OPENING) {
@@ -493,28 +479,15 @@ job_timeout(void *arg)
 {
 	struct job	*j = arg;
 
-	if (j->state == JOB_DIALING) {
-		if (j->dialer != NULL)
-			link_send(&j->dialer->link, IMSG_DIAL_CANCEL, -1, &j->id, sizeof(j->id));
+	if (j->state == JOB_DIALING)
 		job_fail(j, "no connection within a minute");
-	} else if (j->state == JOB_OPENING) {
+	else if (j->state == JOB_OPENING) {
 		job_give_back(j, SEND_TEMP, "4.3.0 the deliverer did not open the message");
 		job_quit(j);
 	} else {
 		log_warnx("%s: its sender process does not answer and is killed", j->worker->label);
 		worker_kill(j->worker);		/* its end will be noticed */
 	}
-}
-
-static struct job *
-job_find(uint32_t id)
-{
-	struct job	*j;
-
-	LIST_FOREACH(j, &jobs, entry)
-		if (j->id == id)
-			return (j);
-	return (NULL);
 }
 
 /* That this process was forked for; NULL: none, or another one than it says. */

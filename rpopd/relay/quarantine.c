@@ -71,36 +71,28 @@ quarantine_act(const struct ctl_quarantine *m, char *text, size_t size)
 }
 
 /*
- * A file set aside in the spool: the deliverer is asked, and answers under id with SPOOL_OPENED or ASIDE_DONE.  0, or -1 and a
- * sentence.
+ * Something is to be done to a file that is set aside in the spool; the deliverer's answer goes to done(arg, answer).  NULL and a
+ * sentence: it cannot be asked.
  */
-int
-quarantine_file(const struct ctl_quarantine *m, uint32_t id, char *text, size_t size)
+struct spool_ask *
+quarantine_file(const struct ctl_quarantine *m, void (*done)(void *, const struct spool_answer *), void *arg, char *text, size_t size)
 {
-	struct child		*d = child_current(ROLE_DELIVERER);
-	struct msg_set_aside_act	 act;
+	struct spool_ask	*ask;
 	struct target		 t = { 0, TARGET_NONE, 0, "" };
 
-	if (!aside_known(m->file)) {
+	if (!set_aside_known(m->file)) {
 		snprintf(text, size, "no such file is set aside");
-		return (-1);
+		return (NULL);
 	}
 	if (m->act == QUARANTINE_RELEASE && ((m->to[0] != '\0' ? target_find(m->to, &t) : target_postmaster(&t)) == -1 ||
 	    t.what != TARGET_MAILDIR)) {
 		snprintf(text, size, "%s does not lead to a Maildir here; name the address of an account whose mail stays here",
 		    m->to[0] != '\0' ? m->to : "the postmaster's address");
-		return (-1);
+		return (NULL);
 	}
-	memset(&act, 0, sizeof(act));
-	act.id = id;
-	act.act = m->act;
-	strlcpy(act.name, m->file, sizeof(act.name));
-	strlcpy(act.dest, t.dest, sizeof(act.dest));
-	if (d == NULL || link_send(&d->link, IMSG_SET_ASIDE_ACT, -1, &act, sizeof(act)) == -1) {
+	if ((ask = spool_set_aside(m->file, m->act, t.dest, done, arg)) == NULL)
 		snprintf(text, size, "the deliverer is not ready; try again");
-		return (-1);
-	}
-	return (0);
+	return (ask);
 }
 
 /* A row that waits is tried now, or given up, as one in quarantine; not while it is being sent. */
@@ -332,7 +324,7 @@ quarantine_applied(const struct relay_change *c, const struct relay_row *was)
 		relay_forget(it);
 	else if (was->state == RELAY_QUARANTINED && was->body == BODY_HERE && h->quarantined > 0)
 		h->quarantined--;
-	commit_relay_tried(c->id);
+	relay_tried(c->id);
 	if (c->what == RELAY_DONE)
 		spool_remove(was->link);
 	else if (c->what == RELAY_MOVE)

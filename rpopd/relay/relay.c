@@ -14,8 +14,8 @@
 #include "common/clock.h"
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
+#include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/control/control.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
@@ -41,6 +41,7 @@ RB_HEAD(relay_hops, relay_hop);
 static int	 relay_item_cmp(struct relay_item *, struct relay_item *);
 static int	 relay_mail_cmp(struct relay_mail *, struct relay_mail *);
 static int	 relay_hop_cmp(struct relay_hop *, struct relay_hop *);
+static int	 relay_dsn_made(void *, struct imsg *);
 static int	 relay_look(void *, const struct relay_row *);
 static int	 relay_read(void *, const struct relay_row *);
 static int	 relay_attach_row(void *, const struct relay_row *);
@@ -49,6 +50,10 @@ static void	 relay_place(struct relay_mail *);
 static void	 relay_hop_run(struct relay_hop *, int64_t);
 static void	 relay_tell(int64_t);
 static void	 relay_arm(void);
+
+static const struct rule	 rules[] = {	/* of the deliverer */
+	{ IMSG_DSN_MADE,	RULES_ANY,	relay_dsn_made },
+};
 
 RB_PROTOTYPE_STATIC(relay_items, relay_item, entry, relay_item_cmp)
 RB_PROTOTYPE_STATIC(relay_mails, relay_mail, entry, relay_mail_cmp)
@@ -63,6 +68,7 @@ static struct relay_hops	 hops = RB_INITIALIZER(&hops);
 static TAILQ_HEAD(, relay_mail)	 fresh = TAILQ_HEAD_INITIALIZER(fresh);
 static uint32_t			 nitems_waiting;
 static int			 full;
+static void			(*first_result)(int64_t id);	/* of relay_start() */
 
 static int
 relay_item_cmp(struct relay_item *a, struct relay_item *b)
@@ -89,8 +95,10 @@ relay_hop_cmp(struct relay_hop *a, struct relay_hop *b)
 }
 
 void
-relay_start(void)
+relay_start(void (*tried)(int64_t id))
 {
+	first_result = tried;
+	child_rules(ROLE_DELIVERER, rules, nitems(rules));
 	if (state_relay_each(relay_look, NULL) == DB_OK) {
 		body_checked();
 		if (state_relay_each(relay_read, NULL) == DB_OK) {
@@ -101,6 +109,23 @@ relay_start(void)
 		}
 	}
 	fatalx("state.db: the queue cannot be read; nothing is lost, but rpopd cannot go on");
+}
+
+/* IMSG_DSN_MADE */
+static int
+relay_dsn_made(void *arg, struct imsg *imsg)
+{
+	struct msg_dsn_made	 m;
+
+	(void)arg;
+	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : dsn_made(&m));
+}
+
+/* A row has had its first result, or none is to be expected soon. */
+void
+relay_tried(int64_t id)
+{
+	first_result(id);
 }
 
 /* Nothing of this life is on its way yet. */
@@ -331,14 +356,6 @@ relay_take(struct relay_hop *h, int64_t *ids, size_t *n)
 	return (m);
 }
 
-/* The deliverer has opened a message: for a connection, or for somebody to look at. */
-void
-relay_opened(const struct msg_spool_opened *m, int fd)
-{
-	if (!job_opened(m, fd) && !control_queue_opened(m, fd) && fd != -1)
-		close(fd);
-}
-
 struct relay_hop *
 relay_hop(uint32_t id)
 {
@@ -539,7 +556,7 @@ relay_tell(int64_t now)
 		m->is_fresh = 0;
 		TAILQ_REMOVE(&fresh, m, fresh);
 		TAILQ_FOREACH(it, &m->items, next)
-			commit_relay_tried(it->id);
+			relay_tried(it->id);
 	}
 }
 

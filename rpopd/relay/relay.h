@@ -32,6 +32,8 @@
 #include "rpopd/state/state.h"
 
 struct child;
+struct spool_answer;
+struct spool_ask;
 struct ctl_daemon;
 struct ctl_move;
 struct ctl_quarantine;
@@ -40,19 +42,9 @@ struct msg_dsn_made;
 struct msg_spool_opened;
 struct worker;
 
-/*
- * commit.c calls relay_committed() (relay.c) with the new rows of one message, quarantined and failed ones too, when they are
- * durable and the deliverer has been told.
- *
- * poll/defer.c: commit_relay_tried() is called by relay.c when a row has had its first result and that is durable
- * (state_relay_change(), state_relay_reported()), or when none is to be expected soon (its next hop is in a pause).  The session
- * that brought the message waits for that, DEFER_SECONDS at most, and is then told to delete it if every recipient is final.
- * Calls for rows that nobody waits for, and repeated ones, do no harm.
- */
+/* New rows of one message, quarantined and failed ones too, that are durable; the deliverer has been told of them. */
 void	 relay_committed(const struct relay_row *, size_t);
 void	 relay_attached(const struct receipt *);	/* likewise: rows that were wanted have links of it */
-void	 commit_relay_tried(int64_t id);
-void	 relay_opened(const struct msg_spool_opened *, int fd);	/* relay.c; fd -1 if error is set */
 
 /* --- relay.c --- */
 
@@ -93,7 +85,12 @@ struct relay_hop {			/* a next hop, whether the store knows it or not; 0: none *
 	char			 text[PROTO_TEXT_SIZE];	/* why */
 };
 
-void	 relay_start(void);			/* at the start */
+/*
+ * At the start; state.db is open.  tried(id) is called when a row has had its first result and that is durable, or when none is to be
+ * expected soon, since its next hop is in a pause.  It is called for rows that nobody waits for, too, and more than once.
+ */
+void	 relay_start(void (*tried)(int64_t id));
+void	 relay_tried(int64_t id);
 void	 relay_reload(void);			/* pauses end */
 uint32_t relay_retry(uint32_t hop, int64_t id);
 void	 relay_run(void);			/* in each round: start what is due */
@@ -117,13 +114,10 @@ const char *relay_hop_name(uint32_t id, char *buf, size_t size);
 
 /* A connection for what is due; 0, or -1: not now. */
 int	 job_start(struct relay_hop *, const struct nexthop_row *);
-int	 job_dialed(struct child *, uint32_t id, int fd);	/* 1: it was one of ours; fd is consumed then */
-int	 job_dial_failed(struct child *, uint32_t id, const char *text);
-int	 job_opened(const struct msg_spool_opened *, int fd);	/* likewise */
 int	 job_sent_rcpt(const struct worker *, const struct msg_sent_rcpt *);	/* 0, or -1: a lie */
 int	 job_sent_mail(const struct worker *, const struct msg_sent_mail *);
 int	 job_sent_end(const struct worker *, const struct msg_sent_end *);
-void	 job_child_died(struct child *);
+void	 job_template_died(struct child *);
 void	 job_stop(void);			/* the daemon ends: no more mail */
 uint32_t job_count(void);
 
@@ -175,7 +169,8 @@ int	 proof_failed(void);			/* 1: there was none when it was tried last */
 /* --- quarantine.c --- */
 
 int	 quarantine_act(const struct ctl_quarantine *, char *text, size_t);	/* RELEASE, DROP; 0/-1, and what to say about it */
-int	 quarantine_file(const struct ctl_quarantine *, uint32_t id, char *text, size_t size);	/* one set aside in the spool; likewise */
+struct spool_ask *quarantine_file(const struct ctl_quarantine *, void (*done)(void *, const struct spool_answer *), void *arg,
+	    char *text, size_t size);
 
 /* --- quarantine_note.c --- */
 
@@ -187,7 +182,7 @@ int	 quarantine_note_due(void);
 void	 dsn_due(int64_t id, const char *link);	/* a row that failed */
 void	 dsn_look(const char *stem);		/* something became of another recipient of this message */
 int	 dsn_made(const struct msg_dsn_made *);	/* 0, or -1: none was asked for */
-void	 dsn_reset(void);			/* the deliverer died */
+void	 dsn_died(struct child *);		/* the deliverer has */
 void	 dsn_run(void);
 int	 dsn_busy(void);
 uint32_t dsn_count(void);			/* rows whose failure is to be reported */

@@ -225,7 +225,7 @@ result_apply(struct settlement *s)
 				result_log(&s->changes[i], it->mail);
 			result_applied(&s->changes[i], it);
 			if (s->changes[i].what != RELAY_FAIL)	/* that waits for its report */
-				commit_relay_tried(s->changes[i].id);
+				relay_tried(s->changes[i].id);
 		}
 	if (n > NAMED)
 		log_info("delivery %lld and others: %zu more were not delivered; rpopctl queue tells why", (long long)s->changes[0].id,

@@ -28,7 +28,7 @@ struct token_request {
 	TAILQ_ENTRY(token_request) entry;
 	struct grant		*grant;
 	uint32_t		 id;
-	struct child		*dialer;
+	struct dial		*dial;		/* DIALING */
 	struct worker		*worker;	/* ASKED */
 	struct msg_token_start	 start;
 	int64_t			 begun;		/* monotonic ms, of the dial */
@@ -48,11 +48,11 @@ struct endpoint {
 
 static struct endpoint *endpoint_find(const char *, uint16_t);
 static void	 endpoint_slow(const struct token_request *, const char *);
-static void	 request_dial(struct grant *, struct child *);
+static void	 request_dial(struct grant *);
+static void	 request_dialed(void *, const struct dialed *);
 static void	 request_send(struct grant *, struct child *, int);
 static void	 request_part(struct worker *, uint32_t, const uint8_t *, size_t);
 static void	 request_died(void *);
-static struct grant *request_find(const struct child *, uint32_t);
 static void	 request_fail(struct grant *, const char *);
 
 static TAILQ_HEAD(, token_request)	 requests = TAILQ_HEAD_INITIALIZER(requests);	/* as they came */
@@ -138,68 +138,56 @@ void
 request_run(void)
 {
 	struct token_request	*r;
-	struct child		*dialer;
 	size_t			 running = 0, queued = 0;
 
 	TAILQ_FOREACH(r, &requests, entry)
 		*(r->grant->state == GRANT_QUEUED ? &queued : &running) += 1;
 	if (turn_stopping || queued == 0 || running >= TOKEN_REQUESTS)
 		return;
-	watch_look(0);
-	if ((dialer = child_current(ROLE_DIALER)) == NULL || worker_template(ROLE_OAUTH) == NULL)
+	refresh_children(0);
+	if (child_current(ROLE_DIALER) == NULL || worker_template(ROLE_OAUTH) == NULL)
 		return;
 	TAILQ_FOREACH(r, &requests, entry)
 		if (r->grant->state == GRANT_QUEUED && running < TOKEN_REQUESTS) {
-			request_dial(r->grant, dialer);
+			request_dial(r->grant);
 			running++;
 		}
 }
 
 static void
-request_dial(struct grant *g, struct child *dialer)
+request_dial(struct grant *g)
 {
 	struct token_request	*r = g->request;
 
 	r->id = r->start.id = state_next_session();
 	r->begun = clock_msec();
-	r->dialer = dialer;
-	child_use(dialer);
 	g->state = GRANT_DIALING;
 	token_clock(g, DIAL_TIMEOUT);
 	/* Our own addresses are fine: this is the administrator's choice, and no mail comes from there. */
-	dialer_request(dialer, r->id, r->start.host, r->start.port, DIAL_SELF, config_running->settings.source);
+	r->dial = dial_start(r->id, r->start.host, r->start.port, DIAL_SELF, config_running->settings.source, request_dialed, g);
 	log_debug("token request %u: dialing %s:%u", r->id, r->start.host, r->start.port);
 }
 
-int
-token_dialed(struct child *dialer, uint32_t id, int fd)
+/* The dial for a grant's request has ended. */
+static void
+request_dialed(void *arg, const struct dialed *how)
 {
-	struct grant	*g;
+	struct grant	*g = arg;
 	struct child	*oauth = worker_template(ROLE_OAUTH);
-
-	if ((g = request_find(dialer, id)) == NULL)
-		return (0);
-	child_release(dialer);
-	g->request->dialer = NULL;
-	if (oauth != NULL)
-		request_send(g, oauth, fd);
-	else {
-		close(fd);
-		request_fail(g, "the oauth process is not running");
-	}
-	return (1);
-}
-
-void
-token_dial_failed(struct child *dialer, uint32_t id, const char *text)
-{
-	struct grant	*g;
 	char		 why[PROTO_TEXT_SIZE];
 
-	if ((g = request_find(dialer, id)) == NULL)
+	g->request->dial = NULL;
+	if (how->fd != -1 && oauth != NULL) {
+		request_send(g, oauth, how->fd);
 		return;
-	snprintf(why, sizeof(why), "%.100s: %.140s", g->request->start.host, text);
-	request_fail(g, why);
+	}
+	if (how->fd != -1) {
+		close(how->fd);
+		request_fail(g, "the oauth process is not running");
+		return;
+	}
+	snprintf(why, sizeof(why), "%.100s: %.140s", g->request->start.host, how->text);
+	request_fail(g, how->died ? how->text : why);
 }
 
 /* The secrets are wiped here, and in the message queue when they are written. */
@@ -248,18 +236,6 @@ request_died(void *arg)
 	request_fail(arg, "the oauth process died");
 }
 
-/* The grant for whose request this dialer connects under this number; NULL: there is none. */
-static struct grant *
-request_find(const struct child *dialer, uint32_t id)
-{
-	struct token_request	*r;
-
-	TAILQ_FOREACH(r, &requests, entry)
-		if (r->grant->state == GRANT_DIALING && r->id == id && r->dialer == dialer)
-			return (r->grant);
-	return (NULL);
-}
-
 /* NULL: it has none, or not this one. */
 struct grant *
 request_grant(const struct worker *w, uint32_t id)
@@ -306,19 +282,8 @@ request_timeout(struct grant *g)
 		request_fail(g, "the oauth process is not ready");
 		return;
 	}
-	link_send(&r->dialer->link, IMSG_DIAL_CANCEL, -1, &r->id, sizeof(r->id));
 	snprintf(why, sizeof(why), "%.200s: no connection within %d seconds", r->start.host, DIAL_TIMEOUT);
 	request_fail(g, why);
-}
-
-void
-token_child_died(struct child *c)
-{
-	struct token_request	*r, *next;
-
-	TAILQ_FOREACH_SAFE(r, &requests, entry, next)
-		if (r->dialer == c)
-			request_fail(r->grant, "the dialer died");
 }
 
 void
@@ -326,8 +291,8 @@ request_free(struct grant *g)
 {
 	struct token_request	*r = g->request;
 
-	if (r->dialer != NULL)
-		child_release(r->dialer);
+	if (r->dial != NULL)
+		dial_cancel(r->dial);
 	if (r->worker != NULL)
 		worker_leave(r->worker);
 	pem_free(&r->ca);

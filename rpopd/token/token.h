@@ -101,9 +101,6 @@ int	 token_refused(struct session *, struct task *);
 void	 token_reload(void);
 int	 token_busy(void);
 void	 token_shutdown(void);
-void	 token_child_died(struct child *);
-int	 token_dialed(struct child *, uint32_t id, int fd);	/* 1: it was ours, fd is consumed */
-void	 token_dial_failed(struct child *, uint32_t id, const char *);
 
 /* command.c: token_command; see token.h */
 int	 command_reaped(pid_t, int status);

@@ -17,7 +17,7 @@
 #include "common/ipc/imsg.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/delivery/delivery.h"
+#include "rpopd/delivery/delivery_int.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
 #include "rpopd/state/state.h"
@@ -75,8 +75,8 @@ state_noticed(const char *address, const char *what, int64_t n, struct relay_row
 	return (store);
 }
 
-void
-relay_add(const struct relay_row *row)
+static void
+queued(const struct relay_row *row)
 {
 	added = *row;
 	nadded++;
@@ -120,6 +120,7 @@ setup(void **state)
 	log_setsink(sink);
 	memset(&child, 0, sizeof(child));
 	child.ready = 1;
+	notice_start(queued);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	assert_int_equal(link_open(&child.link, fd[0], NULL, 0, NULL, down), 0);
 	assert_int_equal(imsgbuf_init(&peer, fd[1]), 0);
@@ -308,12 +309,12 @@ test_deliverer(void **state)
 	assert_int_equal(got(&m), 0);
 	assert_int_equal(notice_busy(), 0);
 	child.ready = 1;
-	notice_ready();
+	notice_ready(&child);
 	assert_int_equal(got(&m), 1);
-	notice_reset();
-	notice_ready();
+	notice_died(&child);
+	notice_ready(&child);
 	assert_int_equal(got(&m), 1);
-	notice_reset();
+	notice_died(&child);
 	assert_string_equal(last, "r: notice not sent: later: the deliverer died");
 	assert_int_equal(all(&m), 0);
 	notice_send(0, NULL, "nobody", "x");
@@ -343,9 +344,9 @@ test_trouble(void **state)
 	assert_int_equal(notice_busy(), 0);		/* it has a rest */
 	store = DB_OK;
 	child.ready = 0;
-	notice_reset();
+	notice_died(&child);
 	child.ready = 1;
-	notice_ready();					/* the rest goes on */
+	notice_ready(&child);					/* the rest goes on */
 	assert_int_equal(got(&m), 0);
 }
 

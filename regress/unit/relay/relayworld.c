@@ -33,6 +33,11 @@ struct nexthop_row	 nexthops[3];
 struct relay_row	 rows[NROWS];
 struct child		 dialer, deliverer, sender;
 static struct worker	 workers[256];
+struct dial { void (*done)(void *, const struct dialed *); void *arg; };
+struct spool_ask { void (*done)(void *, const struct spool_answer *); void *arg; };
+static struct dial	 dials[256];
+static struct spool_ask	 asks[256];
+static uint32_t		 nasks;
 const struct rule	 sender_rules[1] = { { .type = IMSG_NONE } };
 const size_t		 sender_nrules = 0;
 struct sent		 sent[NROWS * 4];
@@ -114,23 +119,78 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 	return (0);
 }
 
-void
-dialer_request(struct child *d, uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source)
+struct dial *
+dial_start(uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source,
+    void (*done)(void *, const struct dialed *), void *arg)
 {
-	assert_ptr_equal(d, &dialer);
 	assert_int_equal(flags, DIAL_SELF);
 	assert_null(source);
 	assert_int_equal(port, 24);
 	world_note(IMSG_DIAL, id, host);
+	dials[id % nitems(dials)] = (struct dial){ done, arg };
+	return (&dials[id % nitems(dials)]);
 }
 
-int
-spool_open(uint32_t id, const char *link)
+void
+dial_cancel(struct dial *d)
+{
+	d->done = NULL;
+}
+
+static void
+world_dial_ends(uint32_t id, const struct dialed *how)
+{
+	struct dial	d = dials[id % nitems(dials)];
+
+	dial_cancel(&dials[id % nitems(dials)]);
+	assert_non_null(d.done);
+	d.done(d.arg, how);
+}
+
+void
+world_dialed(uint32_t id)
+{
+	world_dial_ends(id, &(struct dialed){ .fd = dup(0), .address = "192.0.2.1" });
+}
+
+void
+world_dial_failed(uint32_t id, const char *text)
+{
+	world_dial_ends(id, &(struct dialed){ .fd = -1, .why = WHY_REFUSED, .text = text });
+}
+
+struct spool_ask *
+spool_open(const char *link, void (*done)(void *, const struct spool_answer *), void *arg)
 {
 	if (!deliverer.ready)
-		return (-1);
-	world_note(IMSG_SPOOL_OPEN, id, link);
-	return (0);
+		return (NULL);
+	world_note(IMSG_SPOOL_OPEN, nasks, link);
+	asks[nasks % nitems(asks)] = (struct spool_ask){ done, arg };
+	return (&asks[nasks++ % nitems(asks)]);
+}
+
+void
+spool_cancel(struct spool_ask *ask)
+{
+	ask->done = NULL;
+}
+
+void
+world_opened(int error)
+{
+	struct spool_ask	*ask = &asks[world_last(IMSG_SPOOL_OPEN)->id % nitems(asks)];
+	struct spool_answer	 a = { .opened = 1, .fd = error == 0 ? open("/dev/null", O_RDONLY) : -1, .octets = 100, .error = error };
+
+	assert_non_null(ask->done);
+	ask->done(ask->arg, &a);
+}
+
+struct spool_ask *
+spool_set_aside(const char *file, uint32_t act, const char *dest, void (*done)(void *, const struct spool_answer *), void *arg)
+{
+	(void)act;
+	(void)dest;
+	return (spool_open(file, done, arg));
 }
 
 void
@@ -153,7 +213,7 @@ spool_move(int64_t pending, const char *link, const char *dest)
 }
 
 void
-watch_look(int tls_failed __unused)
+refresh_children(int tls_failed __unused)
 {
 }
 
@@ -437,19 +497,19 @@ pem_free(struct pem *pem)
 	(void)pem;
 }
 
-int
-control_queue_opened(const struct msg_spool_opened *m, int fd)
-{
-	(void)m;
-	(void)fd;
-	return (0);
-}
-
 void
-commit_relay_tried(int64_t id)
+world_tried(int64_t id)
 {
 	ntried += !tried[id];
 	tried[id] = 1;
+}
+
+void
+child_rules(enum role role, const struct rule *r, size_t n)
+{
+	assert_int_equal(role, ROLE_DELIVERER);
+	(void)r;
+	(void)n;
 }
 
 void
@@ -530,6 +590,7 @@ world_setup(void **state)
 	world_child(&deliverer, ROLE_DELIVERER);
 	world_child(&sender, ROLE_SENDER);
 	locked = 0;
+	relay_start(world_tried);
 	gone[0] = '\0';
 	nproofs = nsentmarks = nnotices = 0;
 	ngrown = ntried = 0;
@@ -550,10 +611,12 @@ world_teardown(void **state)
 	world_later(40000);
 	result_retry(NULL);
 	sender.link.open = 0;
-	job_child_died(&sender);
+	job_template_died(&sender);
 	for (i = 0; i < nitems(workers); i++)
 		world_died(i);
-	job_child_died(&dialer);
+	for (i = 0; i < nitems(dials); i++)
+		if (dials[i].done != NULL)
+			world_dial_ends(i, &(struct dialed){ .fd = -1, .died = 1 });
 	for (i = 1; i < NROWS; i++)
 		if ((it = relay_waiting(i)) != NULL)
 			relay_forget(it);
@@ -562,10 +625,10 @@ world_teardown(void **state)
 		relay_hop_works(relay_hop(i));
 	}
 	memset(rows, 0, sizeof(rows));
-	dsn_reset();
+	dsn_died(&deliverer);
 	world_later(2 * 86400000);
 	relay_run();		/* rows that are gone are not reported */
-	return (job_count() + sender.users + dialer.users);
+	return (job_count() + sender.users);
 }
 
 void
@@ -635,18 +698,15 @@ void
 world_connect(void)
 {
 	assert_non_null(world_last(IMSG_DIAL));
-	assert_int_equal(job_dialed(&dialer, world_last(IMSG_DIAL)->id, open("/dev/null", O_RDONLY)), 1);
+	world_dialed(world_last(IMSG_DIAL)->id);
 	world_open();
 }
 
 void
 world_open(void)
 {
-	struct msg_spool_opened	 m = { .octets = 100 };
-
 	assert_non_null(world_last(IMSG_SPOOL_OPEN));
-	m.id = world_last(IMSG_SPOOL_OPEN)->id;
-	relay_opened(&m, open("/dev/null", O_RDONLY));
+	world_opened(0);
 }
 
 void

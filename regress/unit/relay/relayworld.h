@@ -30,7 +30,7 @@ extern struct route_account	 postmaster;	/* id 1, in a Maildir */
 extern struct child		 dialer, deliverer, sender;
 extern struct sent		 sent[NROWS * 4];
 extern size_t			 nsent, ngrown;	/* ngrown: quarantine_grew() */
-extern size_t			 ntried;	/* rows, by commit_relay_tried() */
+extern size_t			 ntried;	/* rows, by world_tried() */
 extern int64_t			 now, wall;	/* monotonic ms, epoch */
 extern int			 locked;	/* the store */
 extern char			 gone[PROTO_LINK_SIZE];	/* a link whose file is not in the spool */
@@ -47,6 +47,10 @@ void	 world_commit(int64_t first, int64_t last);	/* relay_committed() and relay_
 size_t	 world_count(uint32_t type);
 const struct sent *world_last(uint32_t type);	/* NULL: none since world_forget() */
 void	 world_forget(void);
+void	 world_dialed(uint32_t id);
+void	 world_dial_failed(uint32_t id, const char *text);
+void	 world_opened(int error);		/* what the deliverer was asked for last */
+void	 world_tried(int64_t id);		/* for relay_start() */
 void	 world_connect(void);			/* the last dial succeeds, and the message is opened */
 void	 world_open(void);			/* the deliverer opens what was asked for last */
 void	 world_answer(const char *results);	/* for the last mail: "a" accepted, "t", "p", "d"; and SENT_MAIL */

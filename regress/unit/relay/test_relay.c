@@ -26,7 +26,7 @@ test_results(void **state)
 	world_row(1, 1, NOTIFY_NEVER, "sam@example.net");
 	world_commit(1, 4);
 	assert_int_equal(world_count(IMSG_DIAL), 2);	/* one for each wish */
-	assert_int_equal(job_dial_failed(&dialer, sent[1].id, "busy"), 1);
+	world_dial_failed(sent[1].id, "busy");
 	nsent = 1;
 	relay_reload();
 	world_connect();
@@ -137,15 +137,12 @@ test_backoff(void **state)
 static void
 test_missing(void **state)
 {
-	struct msg_spool_opened	 m = { .error = ENOENT };
-
 	(void)state;
 	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
 	rows[1].arrived -= config.settings.queue_age;
 	world_commit(1, 1);
-	assert_int_equal(job_dialed(&dialer, world_last(IMSG_DIAL)->id, dup(0)), 1);
-	m.id = world_last(IMSG_SPOOL_OPEN)->id;
-	relay_opened(&m, -1);
+	world_dialed(world_last(IMSG_DIAL)->id);
+	world_opened(ENOENT);
 	assert_int_equal(rows[1].body, BODY_WANTED);
 	assert_int_equal(rows[1].state, RELAY_WAITING);
 	assert_null(relay_waiting(1));
@@ -276,8 +273,8 @@ test_pause(void **state)
 		world_row(i, 1, NOTIFY_NEVER, "");
 	world_commit(1, 6);
 	assert_int_equal(world_count(IMSG_DIAL), 2);
-	assert_int_equal(job_dial_failed(&dialer, sent[0].id, "connection refused"), 1);
-	assert_int_equal(job_dial_failed(&dialer, sent[1].id, "connection refused"), 1);
+	world_dial_failed(sent[0].id, "connection refused");
+	world_dial_failed(sent[1].id, "connection refused");
 	assert_int_equal(relay_hop(1)->failures, 1);
 	world_forget();
 	relay_run();
@@ -289,7 +286,7 @@ test_pause(void **state)
 	world_later(1000);
 	relay_run();
 	assert_int_equal(world_count(IMSG_DIAL), 1);	/* though there may be two */
-	assert_int_equal(job_dial_failed(&dialer, sent[0].id, "connection refused"), 1);
+	world_dial_failed(sent[0].id, "connection refused");
 	world_later(119000);
 	relay_run();
 	assert_int_equal(world_count(IMSG_DIAL), 1);
@@ -618,7 +615,7 @@ test_report_too_long(void **state)
 	assert_int_equal(strlen(rows[1].sender), PROTO_ADDR_SIZE - 1);
 	world_commit(1, 2);
 	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);
-	dsn_reset();
+	dsn_died(&deliverer);
 	relay_run();
 	assert_int_equal(rows[1].state, RELAY_FAILED);
 	assert_int_equal(rows[2].state, RELAY_QUARANTINED);
@@ -637,7 +634,7 @@ test_report_kills(void **state)
 	world_commit(1, 1);
 	for (i = 1; i <= 3; i++) {
 		assert_int_equal(world_count(IMSG_DSN_MAKE), i);
-		dsn_reset();
+		dsn_died(&deliverer);
 		relay_run();
 		assert_int_equal(world_count(IMSG_DSN_MAKE), i);
 		world_later(60000);
@@ -745,7 +742,7 @@ test_sender_dies(void **state)
 	world_row(1, 1, NOTIFY_NEVER, "");
 	world_commit(1, 1);
 	for (i = 1; i >= 0; i--) {
-		assert_int_equal(job_dialed(&dialer, world_last(IMSG_DIAL)->id, dup(0)), 1);
+		world_dialed(world_last(IMSG_DIAL)->id);
 		sender.link.open = i == 1;
 		world_died(world_last(IMSG_SEND_START)->id);
 		assert_int_equal(job_count(), 0);
@@ -768,7 +765,7 @@ test_sender_leaves(void **state)
 	world_row(1, 1, NOTIFY_NEVER, "");
 	world_commit(1, 1);
 	m.id = world_last(IMSG_DIAL)->id;
-	assert_int_equal(job_dialed(&dialer, m.id, dup(0)), 1);
+	world_dialed(m.id);
 	assert_int_equal(job_sent_end(world_worker(m.id), &m), -1);	/* the message is being opened */
 	world_died(m.id);
 	assert_int_equal(rows[1].tries, 0);
@@ -796,7 +793,7 @@ test_start(void **state)
 	rows[2].state = RELAY_QUARANTINED;
 	rows[3].state = RELAY_FAILED;
 	rows[4].next = wall + 86400 * 365;		/* the clock was set back */
-	relay_start();
+	relay_start(world_tried);
 	relay_run();
 	assert_int_equal(world_count(IMSG_DIAL), 0);
 	assert_int_equal(world_count(IMSG_DSN_MAKE), 1);

@@ -13,7 +13,7 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/turn/turn.h"
-#include "child.h"
+#include "child_int.h"
 
 #define DIALER_PAUSE	1000	/* ms between two dialers: a file that is written without end does no harm */
 #define CERTS_PAUSE	60000	/* ms between two looks at the certificates */
@@ -35,13 +35,13 @@ static struct watched {
 
 static int64_t	 dialer_started;	/* monotonic ms */
 
-static void	 watch_files(void);
-static void	 watch_certs(void);
+static void	 refresh_dialer(void);
+static void	 refresh_certs(void);
 static void	 stamp_take(const char *, struct stamp *);
 
 /* A dialer is about to be started: what it reads is new. */
 void
-watch_dialer_starts(void)
+refresh_dialer_starts(void)
 {
 	size_t	 i;
 
@@ -56,7 +56,7 @@ watch_dialer_starts(void)
  * looked at now.
  */
 void
-watch_look(int tls_failed)
+refresh_children(int tls_failed)
 {
 	static int64_t	 certs_looked;
 	int64_t		 now = clock_msec();
@@ -64,15 +64,15 @@ watch_look(int tls_failed)
 	if (turn_stopping)
 		return;
 	if (now - dialer_started >= DIALER_PAUSE && child_of[ROLE_DIALER] != NULL && child_of[ROLE_DIALER]->ready)
-		watch_files();
+		refresh_dialer();
 	if (tls_failed || now - certs_looked >= CERTS_PAUSE) {
 		certs_looked = now;
-		watch_certs();
+		refresh_certs();
 	}
 }
 
 static void
-watch_files(void)
+refresh_dialer(void)
 {
 	struct stamp	 stamp;
 	size_t		 i;
@@ -89,7 +89,7 @@ watch_files(void)
 
 /* Long-lived processes keep what they have read of a certificate, so each of them is replaced. */
 static void
-watch_certs(void)
+refresh_certs(void)
 {
 	static char	 complaint[PROTO_TEXT_SIZE];
 	char		 err[PROTO_TEXT_SIZE] = "";
