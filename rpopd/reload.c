@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
+#include "rpopd/control/control.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"

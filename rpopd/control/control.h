@@ -17,9 +17,11 @@ struct ctl_explain;
 struct ctl_tried;
 struct imsg;
 struct link;
+struct mailbox_counts;
 struct msg_route_told;
 struct msg_set_aside_done;
 struct msg_spool_opened;
+struct task;
 
 /* control.c */
 struct control_calls {			/* what clients ask of the daemon as a whole */
@@ -65,6 +67,10 @@ typedef int (*control_begin)(struct client *, const char *, char *err, size_t er
 typedef void (*control_refuse)(struct client *, const char *);
 void	 control_wait(struct client *, const char *name, control_begin, control_refuse);
 void	 control_wait_gone(const struct client *);
+
+/* control/counts.c */
+int	 counts_get(struct task *, struct mailbox_counts *);
+void	 counts_forget(struct task *);
 
 /* control/try.c */
 int	 control_try(void *, struct imsg *);

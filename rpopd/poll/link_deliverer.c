@@ -227,7 +227,7 @@ deliverer_suspects(void)
 
 	for (i = 0; i < nsuspects; i++)
 		if ((s = session_by_id(suspects[i].session)) != NULL && s->orphaned && suspects[i].msgno <= s->plan.count &&
-		    s->plan.msgs != NULL && suspect_holder == s && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
+		    s->plan.msgs != NULL && suspect_holds(s) && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
 			culprit = i;
 	for (i = 0; i < nsuspects; i++)
 		if (culprit == nsuspects || culprit == i)
@@ -240,24 +240,9 @@ static void
 deliverer_blame(const struct suspect *su)
 {
 	struct session	*s = session_by_id(su->session);
-	struct message	*m;
-	const uint8_t	*uid;
-	char		 text[PROTO_UID_MAX * 4 + 1];
-	uint32_t	 deaths;
 
-	if (s == NULL || !s->orphaned || su->msgno == 0 || su->msgno > s->plan.count)
-		return;
-	m = &s->plan.msgs[su->msgno];
-	if (m->uid_len == 0 || (m->state != MESSAGE_PLANNED && m->state != MESSAGE_RECEIVED))
-		return;
-	uid = (uint8_t *)s->plan.arena + m->uid_off;
-	if (state_suspect(s->mailbox, uid, m->uid_len, m->size, "the deliverer died while it had this message", &deaths) != DB_OK)
-		return;
-	if (deaths >= PLAN_DEATHS)
-		log_warnx("%s: message %s set aside: the deliverer died %u times on it; it stays on the server", s->label,
-		    log_vis(text, sizeof(text), uid, m->uid_len), deaths);
-	else
-		log_debug("%s: message %s is a suspect, death %u", s->label, log_vis(text, sizeof(text), uid, m->uid_len), deaths);
+	if (s != NULL && s->orphaned && su->msgno != 0 && su->msgno <= s->plan.count)
+		suspect_death(s, su->msgno);
 }
 
 static int

@@ -255,7 +255,7 @@ fetch_fingerprints(void *arg, struct imsg *imsg)
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	struct session		*s = arg;
 	struct plan		*p = &s->plan;
-	struct fingerprint	 f;
+	struct message_fingerprint f;
 	struct message		*msg;
 	struct ibuf		 ibuf;
 
@@ -268,7 +268,7 @@ fetch_fingerprints(void *arg, struct imsg *imsg)
 		msg->state = MESSAGE_SKIPPED;
 		p->answers++;
 		if (memcmp(f.digest, none, sizeof(none)) != 0)
-			p->prints[p->nprints++] = f;
+			p->fingerprints[p->nfingerprints++] = f;
 	}
 	fetch_answered(s);
 	return (0);
@@ -279,7 +279,7 @@ static void
 fetch_answered(struct session *s)
 {
 	if (s->state == SESSION_MATCHING && s->plan.answers == s->plan.asked)
-		fetch_go_on(s, s->plan.wanted != NULL ? proof_decide(s) : renumber_decide(s));
+		fetch_go_on(s, plan_go_on(s));
 }
 
 /* A slice of the plan.  What is not to be carried out any more ends here: nothing that was recorded for it is wrong without it. */
@@ -288,7 +288,7 @@ fetch_slice(struct session *s)
 {
 	enum plan_result	 result;
 
-	if (s->state == SESSION_CLOSING || s->plan.work.step == NULL)
+	if (s->state == SESSION_CLOSING || !plan_unfinished(&s->plan))
 		session_worked(s);
 	else if ((result = plan_go_on(s)) != PLAN_MORE) {
 		session_worked(s);
@@ -450,7 +450,7 @@ fetch_failed(void *arg, struct imsg *imsg)
 	s->login_delay = m.login_delay;
 	if (s->trial == NULL && m.msgno != 0 && m.msgno <= s->plan.count && !m.confused && s->why == WHY_NONE &&
 	    (m.why == WHY_CLOSED || m.why == WHY_TIMEOUT || m.why == WHY_PROTO))
-		quota_failure(s, m.msgno, m.text);
+		suspect_failure(s, m.msgno, m.text);
 	if (!s->excused)
 		session_fail(s, m.stage, m.why, m.text);
 	else if (s->state != SESSION_CLOSING)

@@ -148,16 +148,6 @@ void	 try_end(struct session *);
 void	 session_tls_start(const struct record *, struct msg_fetch_start *);
 int	 session_tls_files(struct session *);
 
-/* spot.c */
-void	 spot_forget(struct task *);
-uint32_t spot_start(struct task *, uint32_t *probe);
-int	 spot_same(const struct session *);
-void	 spot_remember(struct session *);
-
-/* counts.c */
-int	 counts_get(struct task *, struct mailbox_counts *);
-void	 counts_forget(struct task *);
-
 /* poll/open.c */
 void	 session_dial(struct session *);
 void	 session_open_deliverer(struct session *, int fd);

@@ -605,8 +605,7 @@ session_end(struct session *s)
 	if (s->fd != -1)
 		close(s->fd);
 	evtimer_del(&s->timer);
-	if (suspect_holder == s)
-		suspect_holder = NULL;
+	suspect_leave(s);
 	if (s->template != NULL)
 		child_release(s->template);
 	TAILQ_REMOVE(&session_list, s, entry);

@@ -132,6 +132,8 @@ try_login(struct session *s, const struct msg_fetch_stat *m)
 		retry_learn(s->task, WHY_NONE, m->login_delay);
 }
 
+static plan_step	*const try_steps[] = { try_walk, NULL };
+
 /* In place of plan_make(), likewise in steps: what is known of each message, and TOP for the newest ones.  Reads the store only. */
 enum plan_result
 try_plan(struct session *s, enum listing listing)
@@ -149,7 +151,7 @@ try_plan(struct session *s, enum listing listing)
 	for (i = 1; i <= p->count; i++)
 		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED : listed == DB_NONE && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
 	memset(&p->work, 0, sizeof(p->work));
-	return (try_walk(s));
+	return (plan_run(s, try_steps));
 }
 
 /* A step: over all rows; then it is known what would be done. */
@@ -164,7 +166,7 @@ try_walk(struct session *s)
 	if ((result = state_seen_slice(s->mailbox, &p->work.at, try_row, s)) == DB_FAILED)
 		return (PLAN_FAILED);
 	if (result == DB_MORE)
-		return (plan_more(s, try_walk));
+		return (PLAN_MORE);
 	trial->listed = 1;
 	trial->first = p->count > TRY_MESSAGES ? p->count - TRY_MESSAGES + 1 : 1;
 	for (i = 1; i <= p->count; i++) {

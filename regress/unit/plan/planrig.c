@@ -11,19 +11,6 @@
 
 #include "planrig.h"
 
-struct options		 options;
-struct config		*config_running;
-struct routing		*config_routing;
-int64_t			 config_loaded;
-uint64_t		 config_loaded_version;
-char			 config_load_error[PROTO_TEXT_SIZE];
-struct task		*sched_tasks;
-size_t			 sched_ntasks;
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
-int			 turn_stopping, turn_failed;
-int64_t			 turn_started;
-
 struct seen_row		 rows[RIG_ROWS];
 struct seen_print	 prints[RIG_ROWS];
 size_t			 nrows;
@@ -31,12 +18,14 @@ struct listing_change	 changes[RIG_ROWS];
 size_t			 nchanges;
 int64_t			 row_listed;
 enum db			 change_result;
-int			 former_rv, listed, unproves, notices;
+enum former_found	 former_rv;
+int			 listed, unproves, notices;
 uint32_t		 failures;
 uint32_t		 unproven;
 enum renumber		 renumbered;
 char			 notice[2048];
 
+struct session		 elsewhere;
 size_t			 slices;
 
 /* The place of a mock: how many rows are behind it. */
@@ -105,7 +94,7 @@ state_listed(int64_t mailbox)
 
 enum former_past	 past;
 
-int
+enum former_found
 former_find(struct session *s, enum former_past *p)
 {
 	(void)s;
@@ -142,6 +131,12 @@ state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size,
 	(void)reason;
 	*n = ++failures;
 	return (DB_OK);
+}
+
+enum db
+state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *n)
+{
+	return (state_failure(mailbox, uid, uidlen, size, reason, n));
 }
 
 void
@@ -224,22 +219,18 @@ row(const char *uid, enum seen_state state, int64_t gone, uint32_t deaths, uint3
 void
 begin(struct session *s, uint32_t count, int leave)
 {
+	static struct session	*last;
+
+	suspect_leave(last);
+	suspect_leave(&elsewhere);
+	last = s;
 	memset(s, 0, sizeof(*s));
-	memset(&options, 0, sizeof(options));
-	config_running = NULL;
-	config_routing = NULL;
-	sched_tasks = NULL;
-	sched_ntasks = 0;
-	TAILQ_INIT(&session_list);
-	session_count = 0;
-	turn_stopping = turn_failed = 0;
-	suspect_holder = NULL;
 	s->mailbox = 7;
 	s->leave = leave;
 	s->origin.personal = 1;
 	nrows = nchanges = 0;
 	row_listed = 0;
-	former_rv = 0;
+	former_rv = FOUND_NONE;
 	past = PAST_NONE;
 	change_result = DB_OK;
 	unproves = failures = notices = 0;
@@ -262,6 +253,12 @@ through(struct session *s, enum plan_result result)
 	while (result == PLAN_MORE)
 		result = plan_go_on(s);
 	return (result);
+}
+
+enum plan_result
+answered(struct session *s)
+{
+	return (through(s, plan_go_on(s)));
 }
 
 enum db
@@ -296,17 +293,17 @@ enum plan_result
 prove(struct session *s, uint32_t other)
 {
 	struct plan		*p = &s->plan;
-	struct fingerprint	*f;
+	struct message_fingerprint *f;
 	uint32_t		 i;
 
 	for (i = 0; i < p->nwanted; i++) {
-		f = &p->prints[p->nprints++];
+		f = &p->fingerprints[p->nfingerprints++];
 		*f = p->wanted[i];
 		assert_int_equal(p->msgs[f->msgno].action, PLAN_FINGERPRINT);
 		if (f->msgno == other)
 			f->digest[0] ^= 1;
 	}
-	return (through(s, (proof_decide)(s)));
+	return (answered(s));
 }
 
 const struct listing_change *

@@ -3,18 +3,11 @@
 #ifndef PLANRIG_H
 #define PLANRIG_H
 
-#include "rpopd/child/child.h"
-#include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/plan/former.h"
-#include "rpopd/poll/plan/plan.h"
+#include "rpopd/poll/plan/plan_int.h"
 #include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "rpopd/token/token.h"
-#include "rpopd/turn/turn.h"
 
 #define RIG_ROWS	8000
 #define KEEP_SECONDS	(30 * 86400)	/* state_keep() */
@@ -26,7 +19,7 @@ extern struct listing_change	 changes[RIG_ROWS];	/* of the last state_change() *
 extern size_t			 nchanges;
 extern int64_t			 row_listed;		/* what row() says that a row knows of its listed size */
 extern enum db			 change_result;		/* what state_change_slice() returns */
-extern int			 former_rv;		/* former_find() */
+extern enum former_found	 former_rv;		/* former_find() */
 extern enum former_past		 past;			/* likewise */
 extern int			 listed;		/* state_listed() */
 extern uint32_t			 unproven;		/* what state_unprove_slice() finds; it is told once */
@@ -36,15 +29,15 @@ extern uint32_t			 failures;		/* state_failure() counts up */
 extern char			 notice[2048];		/* the last one: subject, text */
 extern int			 notices;
 
+extern struct session		 elsewhere;		/* another session, without a plan */
 extern size_t			 slices;		/* rows in one slice; 0: all of them */
 
 /* A plan, or an end, through all of its slices. */
 enum plan_result through(struct session *, enum plan_result);
+enum plan_result answered(struct session *);	/* every fingerprint that was asked for is in, or was refused */
 enum db	 recorded(struct session *, enum db);
 void	 ended(struct session *);
 #define plan_make(s, listing, has_uidl)	through((s), (plan_make)((s), (listing), (has_uidl)))
-#define renumber_decide(s)		through((s), (renumber_decide)(s))
-#define proof_decide(s)			through((s), (proof_decide)(s))
 #define plan_confirm(s, quit_ok)	recorded((s), (plan_confirm)((s), (quit_ok)))
 #define plan_end(s)			ended(s)
 int	 whole_and_sliced(int (*)(void));	/* run a group of tests both ways; the sum of what it returns */
@@ -52,7 +45,8 @@ int	 whole_and_sliced(int (*)(void));	/* run a group of tests both ways; the sum
 void	 begin(struct session *, uint32_t count, int leave);
 void	 list(struct session *, uint32_t msgno, const char *uid);
 struct seen_row	*row(const char *uid, enum seen_state, int64_t gone, uint32_t deaths, uint32_t failed);
-enum plan_result prove(struct session *, uint32_t other);	/* answer proof_ask() */
+/* Every message that is asked for shows the header that its row knows, but for message other; then answered(). */
+enum plan_result prove(struct session *, uint32_t other);
 const struct listing_change *changed(const char *uid, int what);	/* NULL: no such change */
 
 #endif

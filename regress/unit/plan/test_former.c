@@ -11,23 +11,14 @@
 #include <cmocka.h>
 
 #include "rpopd/config/config.h"
-#include "rpopd/poll/plan/former.h"
-#include "rpopd/poll/plan/plan.h"
+#include "rpopd/poll/plan/plan_int.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 
-struct config		*config_running;
-struct routing		*config_routing;
-int64_t			 config_loaded;
-uint64_t		 config_loaded_version;
-char			 config_load_error[PROTO_TEXT_SIZE];
 struct task		*sched_tasks;
 size_t			 sched_ntasks;
 struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
-int			 turn_stopping, turn_failed;
-int64_t			 turn_started;
 
 static struct former		 formers[20];
 static size_t			 nformers;
@@ -144,13 +135,8 @@ begin(struct session *s, uint32_t n, uint32_t size, uint32_t step)
 	uint32_t	 i;
 
 	memset(s, 0, sizeof(*s));
-	config_running = NULL;
-	config_routing = NULL;
 	sched_tasks = NULL;
 	sched_ntasks = 0;
-	TAILQ_INIT(&session_list);
-	session_count = 0;
-	turn_stopping = turn_failed = 0;
 	TAILQ_INIT(&session_list);
 	rec = (struct record){ .owner = "anna@example.org", .name = "isp", .host = "pop.example.net", .port = 995, .user = "anna" };
 	memset(&task, 0, sizeof(task));
@@ -270,7 +256,7 @@ test_adopted(void **state)
 	(void)state;
 	begin(&s, 12, 1000, 7);
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 10, 1000, 7);
-	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	assert_int_equal(past, PAST_POLLED);
 	assert_int_equal(adopted, 0);
 	assert_int_equal(adopted_doubt, 0);
@@ -295,14 +281,14 @@ test_several(void **state)
 	knows(former("anna@example.org", "isp", "pop.example.org", 110, "anna"), 12, 5000, 7);	/* another */
 	knows(former("anna@example.org", "was", "pop.example.net", 110, "anna"), 12, 1000, 7);	/* it is this */
 	knows(former("bert@example.org", "own", "pop.example.net", 110, "bert"), 12, 1000, 7);	/* not asked */
-	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	assert_int_equal(adopted, 2);
 	assert_int_equal(adopted_doubt, 0);
 	plan_free(&s.plan);
 
 	begin(&s, 12, 1000, 7);
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "berta"), 2, 1000, 7);
-	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	assert_int_equal(adopted_doubt, 1);
 	assert_non_null(strstr(adopted_origin, "in doubt"));
 	plan_free(&s.plan);
@@ -312,7 +298,8 @@ test_several(void **state)
 static void
 test_shared(void **state)
 {
-	struct record	 bert = { .owner = "bert@example.org", .name = "isp", .host = "pop.example.net", .port = 995, .user = "anna" };
+	struct record	 bert = { .owner = "bert@example.org", .name = "isp", .host = "pop.example.net", .port = 995,
+	    .user = "anna" };
 	struct task	 tasks[2];
 	struct session	 s;
 	enum former_past past;
@@ -321,7 +308,7 @@ test_shared(void **state)
 	begin(&s, 12, 1000, 7);
 	knows(former("bert@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 2, 1000, 7);
-	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	assert_int_equal(adopted, 1);
 	plan_free(&s.plan);
 
@@ -334,7 +321,7 @@ test_shared(void **state)
 		tasks[1].mailbox = 101;
 		s.task = sched_tasks = tasks;
 		sched_ntasks = 2;
-		assert_int_equal(former_find(&s, &past), listed == 101);
+		assert_int_equal(former_find(&s, &past), listed == 101 ? FOUND_ONE : FOUND_NONE);
 		assert_int_equal(adopted, listed == 101 ? 0 : -1);
 		plan_free(&s.plan);
 	}
@@ -351,14 +338,14 @@ test_other(void **state)
 
 	(void)state;
 	begin(&s, 12, 1000, 7);
-	assert_int_equal(former_find(&s, &past), 0);
+	assert_int_equal(former_find(&s, &past), FOUND_NONE);
 	assert_int_equal(past, PAST_NONE);
 	f = former("anna@example.org", "isp", "pop.example.com", 110, "u4711");
 	knows(f, 12, 8000, 7);
-	assert_int_equal(former_find(&s, &past), 0);
+	assert_int_equal(former_find(&s, &past), FOUND_NONE);
 	assert_int_equal(past, PAST_KIN);		/* it was removed before this record was made */
 	f->replaced = 1;
-	assert_int_equal(former_find(&s, &past), 0);
+	assert_int_equal(former_find(&s, &past), FOUND_NONE);
 	assert_int_equal(past, PAST_POLLED);
 	assert_int_equal(adopted, -1);
 	assert_int_equal(s.mailbox, 100);
@@ -366,7 +353,7 @@ test_other(void **state)
 
 	begin(&s, 0, 0, 0);				/* nothing is listed: nothing is proven, one way or the other */
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 3, 1000, 7);
-	assert_int_equal(former_find(&s, &past), 0);
+	assert_int_equal(former_find(&s, &past), FOUND_NONE);
 	assert_int_equal(past, PAST_POLLED);
 	plan_free(&s.plan);
 }
@@ -383,10 +370,10 @@ test_busy(void **state)
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
 	memset(&other, 0, sizeof(other));
 	TAILQ_INSERT_TAIL(&session_list, &other, entry);
-	assert_int_equal(former_find(&s, &past), 2);
+	assert_int_equal(former_find(&s, &past), FOUND_BUSY);
 	assert_int_equal(adopted, -1);
 	TAILQ_REMOVE(&session_list, &other, entry);
-	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	plan_free(&s.plan);
 }
 
@@ -403,7 +390,7 @@ test_many(void **state)
 	for (i = 0; i < 16; i++)
 		knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 9000, 7);
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
-	assert_int_equal(former_find(&s, &past), 0);
+	assert_int_equal(former_find(&s, &past), FOUND_NONE);
 	plan_free(&s.plan);
 }
 
@@ -421,9 +408,9 @@ test_slices(void **state)
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
 	unprove_slices = 5;
 	for (i = 0; i < 5; i++)
-		assert_int_equal(former_find(&s, &past), 3);
+		assert_int_equal(former_find(&s, &past), FOUND_MORE);
 	unprove_slices = 0;			/* the first one is ready; the second one never was not */
-	assert_int_equal(former_find(&s, &past), 1);
+	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	assert_int_equal(adopted, formers[1].id);
 	plan_free(&s.plan);
 }

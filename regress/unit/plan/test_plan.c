@@ -206,11 +206,11 @@ test_suspects(void **state)
 	assert_int_equal(s.plan.msgs[2].action, 0);
 	assert_int_equal(s.plan.msgs[3].action, PLAN_RETR);
 	assert_int_equal(s.aside, 1);
-	assert_ptr_equal(suspect_holder, &s);
+	assert_true(suspect_holds(&s));
 	plan_free(&s.plan);
 
 	begin(&other, 1, 0);
-	suspect_holder = &s;		/* somebody else has one in flight: not now */
+	suspect_take(&elsewhere);	/* it has one in flight: not now */
 	list(&other, 1, "poison");
 	row("poison", SEEN_NEVER, 0, 1, 0);
 	assert_int_equal(plan_make(&other, 1, 1), 0);

@@ -320,7 +320,7 @@ test_mark(void **state)
 	many(&s, 3, 100);				/* and this is that one */
 	s.plan.lines = 3;
 	listed = 0;
-	former_rv = 1;
+	former_rv = FOUND_ONE;
 	s.quota.mark_first = 1;
 	row("u01", SEEN_MARKED, 0, 0, 0);
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
@@ -331,7 +331,7 @@ test_mark(void **state)
 	many(&s, 3, 100);				/* a session is still ending there */
 	s.plan.lines = 3;
 	listed = 0;
-	former_rv = 2;
+	former_rv = FOUND_BUSY;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_PAUSED);
 	assert_int_equal(s.why, WHY_LOCAL_TEMP);
 	plan_free(&s.plan);
@@ -438,7 +438,7 @@ test_failures_planned(void **state)
 	row("u02", SEEN_NEVER, 0, 0, PLAN_FAILURES);				/* a minute ago */
 	row("u03", SEEN_NEVER, 0, 0, PLAN_FAILURES)->failed = time(NULL) - DAY - 1;
 	row("u04", SEEN_NEVER, 0, 0, PLAN_FAILURES)->failed = time(NULL) + 99 * DAY;	/* a wrong clock */
-	suspect_holder = (struct session *)&options;				/* only suspects of the deliverer's need it */
+	suspect_take(&elsewhere);			/* of no concern: only of suspects of a death there must not be two */
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
@@ -460,10 +460,10 @@ test_failure(void **state)
 	many(&s, 3, 100);
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	s.plan.msgs[1].state = MESSAGE_COMMITTED;
-	quota_failure(&s, 2, "cut");
+	suspect_failure(&s, 2, "cut");
 	assert_int_equal(failures, 1);
 	assert_false(s.excused);			/* the first time, and another one was still to come */
-	quota_failure(&s, 1, "cut");			/* that one was through */
+	suspect_failure(&s, 1, "cut");			/* that one was through */
 	assert_int_equal(failures, 1);
 	plan_free(&s.plan);
 
@@ -472,13 +472,13 @@ test_failure(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	s.plan.msgs[1].state = s.plan.msgs[3].state = MESSAGE_COMMITTED;
 	for (i = 1; i < PLAN_FAILURES; i++)
-		quota_failure(&s, 2, "cut");
+		suspect_failure(&s, 2, "cut");
 	assert_true(s.excused);
 	assert_int_equal(notices, 0);
-	quota_failure(&s, 2, "cut");
+	suspect_failure(&s, 2, "cut");
 	assert_int_equal(notices, 1);			/* set aside: its owner is told, once */
 	assert_non_null(strstr(notice, "u02"));
-	quota_failure(&s, 2, "cut");
+	suspect_failure(&s, 2, "cut");
 	assert_int_equal(notices, 1);
 	plan_free(&s.plan);
 }

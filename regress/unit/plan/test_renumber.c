@@ -41,7 +41,7 @@ moved(struct session *s, uint32_t known, uint32_t same, uint32_t count)
 static void
 answer(struct session *s, uint32_t msgno, uint32_t which)
 {
-	struct fingerprint	*f = &s->plan.prints[s->plan.nprints++];
+	struct message_fingerprint *f = &s->plan.fingerprints[s->plan.nfingerprints++];
 
 	assert_int_equal(s->plan.msgs[msgno].action, PLAN_FINGERPRINT);
 	memset(f, 0, sizeof(*f));
@@ -101,7 +101,7 @@ test_migration(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 2005; i >= 1; i--)
 		answer(&s, i, i <= 2000 ? 2001 - i : 0);	/* the other way round; five are new */
-	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(answered(&s), PLAN_READY);
 	assert_int_equal(planned(&s, PLAN_RETR), 5);
 	assert_int_equal(planned(&s, 0), 2000);
 	s.outcome = OUTCOME_IN_STEP;
@@ -127,7 +127,7 @@ test_migration_confused(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 1; i <= 20; i++)
 		answer(&s, i, i);
-	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(answered(&s), PLAN_READY);
 	nchanges = 0;
 	s.outcome = OUTCOME_CONFUSED;
 	assert_int_equal(plan_confirm(&s, 0), 0);
@@ -147,14 +147,14 @@ test_pause(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 1; i <= 300; i++)
 		answer(&s, i, i <= 270 ? i : 0);
-	assert_int_equal(renumber_decide(&s), PLAN_READY);		/* 30 of 300 */
+	assert_int_equal(answered(&s), PLAN_READY);		/* 30 of 300 */
 	plan_free(&s.plan);
 
 	moved(&s, 300, 0, 300);
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 1; i <= 300; i++)
 		answer(&s, i, i <= 269 ? i : 0);
-	assert_int_equal(renumber_decide(&s), PLAN_PAUSED);
+	assert_int_equal(answered(&s), PLAN_PAUSED);
 	assert_int_equal(s.why, WHY_RENUMBERED);
 	assert_non_null(strstr(s.error, "300 known ones are missing, 300 unknown ones are there"));
 	assert_int_equal(renumbered, RENUMBER_ASKED);
@@ -188,7 +188,7 @@ test_envelope_field(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (n = 1; n <= 30; n++)
 		answer(&s, n, n);
-	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(answered(&s), PLAN_READY);
 	assert_int_equal(planned(&s, PLAN_RETR), 30);
 	n = 1;
 	memcpy(digest, &n, sizeof(n));
@@ -318,7 +318,7 @@ test_ambiguous(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 1; i <= 21; i++)
 		answer(&s, i, i <= 20 ? i : 20);
-	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(answered(&s), PLAN_READY);
 	assert_int_equal(planned(&s, PLAN_RETR), 2);
 	assert_int_equal(s.plan.msgs[20].action, PLAN_RETR);
 	assert_int_equal(s.plan.msgs[21].action, PLAN_RETR);
@@ -346,7 +346,7 @@ test_sizes(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 1; i <= 20; i++)
 		answer(&s, i, i);
-	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(answered(&s), PLAN_READY);
 	assert_int_equal(s.plan.msgs[1].action, 0);
 	assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
 	assert_int_equal(s.plan.msgs[3].action, 0);
@@ -371,7 +371,7 @@ test_marked_rows(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 1; i <= 25; i++)
 		answer(&s, i, i);
-	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(answered(&s), PLAN_READY);
 	assert_int_equal(planned(&s, PLAN_RETR), 5);
 	assert_int_equal(plan_key(&s.plan, 1, digest, 1, key), 8);
 	assert_memory_equal(key, "new00001", 8);

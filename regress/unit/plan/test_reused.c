@@ -97,7 +97,7 @@ test_dele(void **state)
 
 		one(&s, 0, 100, 100, states[i], 0);	/* the server refuses TOP for it */
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
-		assert_int_equal(proof_decide(&s), PLAN_READY);
+		assert_int_equal(answered(&s), PLAN_READY);
 		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
 		assert_int_equal(s.plan.msgs[1].compare, 1);
 		assert_int_equal(nchanges, 0);
@@ -244,10 +244,10 @@ test_renumbered(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	assert_null(s.plan.wanted);
 	for (i = 1; i <= 30; i++) {		/* each is its neighbour */
-		s.plan.prints[s.plan.nprints].msgno = i;
-		memset(s.plan.prints[s.plan.nprints++].digest, (int)(i % 30) + 1, PROTO_DIGEST_LEN);
+		s.plan.fingerprints[s.plan.nfingerprints].msgno = i;
+		memset(s.plan.fingerprints[s.plan.nfingerprints++].digest, (int)(i % 30) + 1, PROTO_DIGEST_LEN);
 	}
-	assert_int_equal(renumber_decide(&s), PLAN_READY);
+	assert_int_equal(answered(&s), PLAN_READY);
 	assert_non_null(changed("1", CHANGE_DOUBT));	/* before anything gets its unique-id */
 	for (i = 1; i <= 30; i++)
 		assert_int_equal(s.plan.msgs[i].action, 0);
@@ -326,31 +326,33 @@ static void
 test_equal(void **state)
 {
 	enum { MANY = 100000 };
-	static struct orphans	 o;
+	static struct session	 s;
+	struct orphans		*o = &s.plan.orphans;
 	struct orphan		*e;
 	uint8_t			 digest[PROTO_DIGEST_LEN] = { 7 }, other[PROTO_DIGEST_LEN] = { 9 }, key[STATE_KEY_MAX];
 	uint64_t		 before;
 	uint32_t		 i;
+	enum plan_result	 result;
 
 	(void)state;
 	for (i = 1; i <= MANY; i++) {
-		e = orphan_add(&o, key, digest_key(key, digest, i));
+		e = orphan_add(o, key, digest_key(key, digest, i));
 		assert_non_null(e);
 		e->claimed = i == MANY;		/* it was found by other means */
 	}
-	assert_non_null(orphan_add(&o, key, digest_key(key, other, 1)));
-	while ((i = orphan_prepare(&o, 7, 0)) == DB_MORE)
-		;
-	assert_int_equal(i, 0);
-	assert_int_equal(o.n, MANY);
+	assert_non_null(orphan_add(o, key, digest_key(key, other, 1)));
+	while ((result = orphan_digests(&s, 0)) == PLAN_MORE)
+		s.plan.work.again = 1;
+	assert_int_equal(result, PLAN_NEXT);
+	assert_int_equal(o->n, MANY);
 	before = worked;
 	for (i = 1; i < MANY; i++)
-		assert_non_null(orphan_claim(&o, digest, ORPHAN_BY_UID | ORPHAN_BY_DIGEST));
-	assert_null(orphan_claim(&o, digest, ORPHAN_BY_UID | ORPHAN_BY_DIGEST));
-	assert_null(orphan_claim(&o, other, ORPHAN_BY_UID));
-	assert_non_null(orphan_claim(&o, other, ORPHAN_BY_DIGEST));
+		assert_non_null(orphan_claim(o, digest, ORPHAN_BY_UID | ORPHAN_BY_DIGEST));
+	assert_null(orphan_claim(o, digest, ORPHAN_BY_UID | ORPHAN_BY_DIGEST));
+	assert_null(orphan_claim(o, other, ORPHAN_BY_UID));
+	assert_non_null(orphan_claim(o, other, ORPHAN_BY_DIGEST));
 	assert_true(worked - before < (uint64_t)MANY * 50);
-	orphan_free(&o);
+	orphan_free(o);
 }
 
 /* A digest in the place of a unique-id, and a listing that is better, worse or as good the next time: the message is met again. */

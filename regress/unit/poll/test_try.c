@@ -69,20 +69,12 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 	return (end < nrows ? DB_MORE : DB_OK);
 }
 
-enum plan_result
-plan_more(struct session *s, plan_step *step)
-{
-	s->plan.work.step = step;
-	slices++;
-	return (PLAN_MORE);
-}
-
 /* Through all of its slices. */
 static enum plan_result
 through(struct session *s, enum plan_result result)
 {
-	while (result == PLAN_MORE)
-		result = s->plan.work.step(s);
+	for (; result == PLAN_MORE; slices++)
+		result = plan_go_on(s);
 	return (result);
 }
 #define try_plan(s, listing)	through((s), (try_plan)((s), (listing)))

@@ -6,7 +6,6 @@
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/plan/former.h"
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"

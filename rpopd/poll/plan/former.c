@@ -40,8 +40,7 @@
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "former.h"
-#include "plan.h"
+#include "plan_int.h"
 
 #define FORMER_MAX	16	/* that one listing is compared with */
 #define LOGIN_EQUAL	3
@@ -49,14 +48,14 @@
 #define RECORD_EQUAL	8
 #define SIZE_SLACK	1024	/* octets by which a size that was promised may differ from what came */
 
-struct candidate {
+struct candidate {			/* a mailbox that no record names, and that the session's may be */
 	struct former		 f;
 	enum kinship		 kin;
-	enum former_proof		 proof;
+	enum former_proof	 proof;
 	struct former_count	 count;
 };
 
-struct search {
+struct search {				/* of one listing */
 	struct session		*s;
 	const struct record	*rec;
 	struct candidate	 list[FORMER_MAX];
@@ -93,14 +92,14 @@ former_kin(const struct former *f, const struct record *rec)
 	return (name ? KIN_RECORD : KIN_NONE);
 }
 
-/* The record had this account and name. */
+/* 1: the mailbox is of a record with this one's account and name. */
 static int
 former_own(const struct former *f, const struct record *rec)
 {
 	return (strcmp(f->account, rec->owner) == 0 && strcmp(f->record, rec->name) == 0);
 }
 
-/* The same, or one of them completed by a domain. */
+/* 1: two logins are the same, or one of them is the other one completed by a domain. */
 static int
 former_login(const char *a, const char *b)
 {
@@ -109,7 +108,7 @@ former_login(const char *a, const char *b)
 	return (strncmp(a, b, less) == 0 && (n == m || (n > m ? a : b)[less] == '@'));
 }
 
-/* The same host, or hosts of one domain. */
+/* 1: two names are of the same host, or of hosts of one domain. */
 static int
 former_family(const char *a, const char *b)
 {
@@ -118,7 +117,7 @@ former_family(const char *a, const char *b)
 	return (strcasecmp(a, b) == 0 || (x != NULL && y != NULL && strcasecmp(x, y) == 0));
 }
 
-/* The last two labels of a name, three behind a short one (co.uk).  NULL: it has no such domain, or is an address. */
+/* The last two labels of a host's name, or three where these are short (co.uk).  NULL: it has not so many, or is an address. */
 static const char *
 former_zone(const char *host)
 {
@@ -140,7 +139,7 @@ former_zone(const char *host)
 	return (NULL);
 }
 
-/* One message that is in both: how its sizes compare. */
+/* Counts a message that the former mailbox and the listing have, by its two sizes in octets (0: not known). */
 void
 former_size(struct former_count *c, int64_t known, int64_t listed)
 {
@@ -164,7 +163,7 @@ former_size(struct former_count *c, int64_t known, int64_t listed)
 		c->sizes[c->nsizes++] = known;
 }
 
-/* The table at the top. */
+/* What a comparison proves: the table at the top. */
 enum former_proof
 former_judge(const struct former_count *c, enum kinship kin)
 {
@@ -178,19 +177,24 @@ former_judge(const struct former_count *c, enum kinship kin)
 	return ((uint64_t)c->present * 2 >= c->rows && c->differ == 0 ? FORMER_DOUBT : FORMER_OTHER);
 }
 
-int
+/*
+ * Finds the mailbox that a session, at the first listing of its mailbox, had before: one that a record has left.  *past: what is
+ * known of the record otherwise.
+ */
+enum former_found
 former_find(struct session *s, enum former_past *past)
 {
 	struct search		*search;
 	struct candidate	*best = NULL, *c;
 	size_t			 i;
-	int			 rv = -1, rank, highest = -1;
+	int			 rank, highest = -1;
+	enum former_found	 found = FOUND_FAILED;
 
 	*past = PAST_NONE;
 	if (s->task == NULL)
-		return (0);
+		return (FOUND_NONE);
 	if ((search = calloc(1, sizeof(*search))) == NULL)
-		return (-1);
+		return (FOUND_FAILED);
 	search->s = s;
 	search->rec = s->task->rec;
 	if (state_formers(s->mailbox, former_collect, search) != DB_OK || former_compare(search) == -1)
@@ -204,21 +208,23 @@ former_find(struct session *s, enum former_past *past)
 		}
 	}
 	if (search->more)
-		rv = 3;
+		found = FOUND_MORE;
 	else if (search->busy)
-		rv = 2;
+		found = FOUND_BUSY;
 	else if (best != NULL)
-		rv = former_adopt(s, best);
+		found = former_adopt(s, best) == 0 ? FOUND_ONE : FOUND_FAILED;
 	else {
-		rv = 0;
+		found = FOUND_NONE;
 		former_afresh(search);
 	}
 done:
 	free(search);
-	return (rv);
+	return (found);
 }
 
-/* Of several that the listing speaks for: the record's own, then the better proof, then its name. */
+/*
+ * The order of several that the listing speaks for: the record's own with its login, then the better proof, then the record's own.
+ */
 static int
 former_rank(const struct search *search, const struct candidate *c)
 {
@@ -227,7 +233,7 @@ former_rank(const struct search *search, const struct candidate *c)
 	return ((own && c->kin == KIN_LOGIN ? 16 : 0) + (int)c->proof * 2 + own);
 }
 
-/* Those that the record may have come from. */
+/* Adds a mailbox that no record names, if the record may have come from it.  1: there are enough. */
 static int
 former_collect(void *arg, const struct former *f)
 {
@@ -244,8 +250,8 @@ former_collect(void *arg, const struct former *f)
 }
 
 /*
- * What ended without a word is known by digest only before it is compared: in slices, so former_find() is called again.  0: all
- * are, 1: more is set, -1.
+ * Lets the candidates be known by digest only as far as their last session has ended without saying whether its answers were in
+ * step.  That is done in slices, for which former_find() is called again.  0: all are ready; 1: search->more is set; -1: the store.
  */
 static int
 former_ready(struct search *search)
@@ -278,6 +284,7 @@ former_ready(struct search *search)
 	return (0);
 }
 
+/* Compares each candidate with the listing.  0, also if search->more or search->busy is set, or -1: the store. */
 static int
 former_compare(struct search *search)
 {
@@ -303,13 +310,16 @@ former_compare(struct search *search)
 			return (-1);
 		c->proof = former_judge(&c->count, c->kin);
 		former_words(&c->f, words, sizeof(words));
-		log_debug("%s: compared with %s: of %u messages that should be there %u are, %u with the same size, %u with another",
-		    search->s->label, words, c->count.rows, c->count.present, c->count.equal, c->count.differ);
+		log_debug("%s: compared with %s: of %u messages that should be there %u are, %u with the same size, %u with "
+		    "another", search->s->label, words, c->count.rows, c->count.present, c->count.equal, c->count.differ);
 	}
 	return (0);
 }
 
-/* 1: another record with its account, name and login is still to be listed, and this one is not that; 0; -1: the store. */
+/*
+ * 1: the mailbox is left to another record, which has its account, name and login, and whose own mailbox was not listed yet; 0: it
+ * is not; -1: the store.
+ */
 static int
 former_reserved(const struct search *search, const struct former *f)
 {
@@ -327,6 +337,7 @@ former_reserved(const struct search *search, const struct former *f)
 	return (0);
 }
 
+/* Counts a message of the former mailbox. */
 static void
 former_message(void *arg, const struct former_message *m)
 {
@@ -335,7 +346,7 @@ former_message(void *arg, const struct former_message *m)
 	uint32_t	 n;
 
 	n = plan_find(p, m->uid, m->uidlen);
-	/* What was absent once is not expected, but what is back with its size says that this is the mailbox. */
+	/* A message that was absent once is not expected, but one that is back with its size says that this is the mailbox. */
 	if (m->gone && (n == 0 || m->size == 0 || m->size != p->msgs[n].size))
 		return;
 	search->count->rows++;
@@ -343,7 +354,7 @@ former_message(void *arg, const struct former_message *m)
 		former_size(search->count, m->size, p->msgs[n].size);
 }
 
-/* A session that lost its record is still ending there: what it commits is not known yet. */
+/* 1: a session that lost its record is still ending in this mailbox, so that it is not known yet what it commits. */
 static int
 former_busy(const struct session *s, int64_t mailbox)
 {
@@ -355,7 +366,7 @@ former_busy(const struct session *s, int64_t mailbox)
 	return (0);
 }
 
-/* One line, about the nearest of those that it might have been. */
+/* Says that the record starts afresh, if there is a mailbox that it might have had: the first one that was compared. */
 static void
 former_afresh(const struct search *search)
 {
@@ -367,10 +378,11 @@ former_afresh(const struct search *search)
 	if (c == search->list + search->n || search->s->plan.count == 0)
 		return;
 	former_words(&c->f, words, sizeof(words));
-	log_info("%s: %s: not the mailbox of %s: of %u messages %u are here, %u with another size; it starts afresh", search->s->label,
-	    search->s->where, words, c->count.rows, c->count.present, c->count.differ);
+	log_info("%s: %s: not the mailbox of %s: of %u messages %u are here, %u with another size; it starts afresh",
+	    search->s->label, search->s->where, words, c->count.rows, c->count.present, c->count.differ);
 }
 
+/* The session's mailbox, and its record's, is this former one from now on; the record's totals go along.  0, or -1: the store. */
 static int
 former_adopt(struct session *s, const struct candidate *c)
 {
@@ -395,15 +407,15 @@ former_adopt(struct session *s, const struct candidate *c)
 	if (t->rs.last_success < rs.last_success)
 		t->rs.last_success = rs.last_success;
 	if (doubt)
-		log_info("%s: %s: state of %s goes along, but only to compare with: its messages are retrieved again, and delivered "
-		    "unless they are the same", s->label, s->where, words);
+		log_info("%s: %s: state of %s goes along, but only to compare with: its messages are retrieved again, and "
+		    "delivered unless they are the same", s->label, s->where, words);
 	else
-		log_info("%s: %s: state of %s goes along: %u of its %u messages are here", s->label, s->where, words, c->count.present,
-		    c->count.rows);
-	return (1);
+		log_info("%s: %s: state of %s goes along: %u of its %u messages are here", s->label, s->where, words,
+		    c->count.present, c->count.rows);
+	return (0);
 }
 
-/* "account/record at host:port, login x" */
+/* Describes a mailbox as "account/record at host:port, login x". */
 static void
 former_words(const struct former *f, char *text, size_t size)
 {

@@ -15,23 +15,25 @@
 #include "common/log.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
-#include "plan.h"
+#include "plan_int.h"
 
-#define MARKS	8		/* messages of as many sizes: proof enough */
+#define MARKS	8		/* messages of as many different sizes are proof enough */
 
 static int	 proof_size(struct message *, const struct seen_row *);
-static enum plan_result proof_wants(struct session *);
+static void	 proof_displace(struct plan *, struct message *);
 static int	 proof_want(struct session *, uint32_t);
-static const struct fingerprint *proof_wanted(const struct plan *, uint32_t);
-static void	 proof_one(struct session *, struct message *, int);
-static int	 msgno_order(const void *, const void *);
+static const struct message_fingerprint *proof_wanted(const struct plan *, uint32_t);
+static void	 proof_given(struct session *, struct message *);
+static void	 proof_missing(struct session *, struct message *);
+static int	 proof_order(const void *, const void *);
 
-/* The row of a listed message that may be left alone, or deleted with dele. */
+/*
+ * The row of a listed message that may be left alone, or deleted with dele: the row is displaced, or it is known what has to be
+ * proven before it counts.
+ */
 void
 proof_row(struct session *s, struct message *m, const struct seen_row *row, int dele)
 {
-	struct listing_change	*c;
-
 	if (!proof_size(m, row)) {
 		proof_displace(&s->plan, m);
 		return;
@@ -41,11 +43,14 @@ proof_row(struct session *s, struct message *m, const struct seen_row *row, int 
 		m->proof = row->gone == 0 ? PROOF_NONE : row->listed > 0 ? PROOF_MARK : PROOF_KEEP;
 	else
 		m->proof = dele ? PROOF_DELE : row->gone != 0 ? PROOF_KEEP : PROOF_NONE;
-	if (m->proof == PROOF_NONE && m->learn && (c = plan_change(&s->plan, row->uid, row->uidlen, CHANGE_SIZE)) != NULL)
-		c->size = m->size;
+	if (m->proof == PROOF_NONE && m->learn)
+		plan_change_message(&s->plan, m, CHANGE_SIZE);
 }
 
-/* 1: what is known of both sizes agrees.  Rows from before listed sizes were kept know the octets that came, about. */
+/*
+ * 1: what is known of the message's size and the row's agrees.  A row from before listed sizes were kept knows the octets that
+ * came, which are about as many.
+ */
 static int
 proof_size(struct message *m, const struct seen_row *row)
 {
@@ -54,11 +59,14 @@ proof_size(struct message *m, const struct seen_row *row)
 	if (row->listed > 0)
 		return (m->size == row->listed);
 	m->learn = 1;
-	return (renumber_size(m->size, (uint64_t)-row->listed));
+	return (plan_alike(m->size, (uint64_t)-row->listed));
 }
 
-/* The message is none that has been seen, as far as this row goes; whether by another, its digest shows. */
-void
+/*
+ * The message is not the one of the row under its unique-id; whether it is that of another row, its digest shows when it is
+ * retrieved.
+ */
+static void
 proof_displace(struct plan *p, struct message *m)
 {
 	if (m->action != PLAN_RETR_ALONE)
@@ -69,7 +77,7 @@ proof_displace(struct plan *p, struct message *m)
 	p->displaced++;
 }
 
-/* It waits, and its file is missing here: it is retrieved in any case, and that is the proof. */
+/* A message waits, and its file is missing here: it is retrieved in any case, and that is the proof. */
 void
 proof_want_body(struct plan *p, struct message *m)
 {
@@ -84,8 +92,11 @@ proof_want_body(struct plan *p, struct message *m)
 	m->compare = 1;
 }
 
-/* Marked messages that are back: with few exceptions of the sizes they had, and these are many. */
-void
+/*
+ * A step: marked messages that are back after an absence are proven, all of them, if they have many different sizes and nearly all
+ * marked messages that are back have the sizes of their rows.  Else all are displaced.
+ */
+enum plan_result
 proof_marks(struct session *s)
 {
 	struct plan	*p = &s->plan;
@@ -108,15 +119,17 @@ proof_marks(struct session *s)
 		if (m->proof != PROOF_MARK)
 			continue;
 		if (nsizes == MARKS && others <= back / 10)
-			proof_one(s, m, 1);
+			proof_given(s, m);
 		else
 			proof_displace(p, m);
 	}
+	return (PLAN_NEXT);
 }
 
 /*
- * READY: nothing is to be asked for, and the plan is settled; ASK: the fingerprints of p->asked messages, then proof_decide().
- * Rows are looked up by their keys, so many in a step: as a rule few of many messages are to be proven.
+ * A step: the fetcher is asked for the fingerprint of each message that is to be proven and whose row has one (PLAN_ASK), if there
+ * are any and the server has TOP.  Rows are looked up by their keys, so many in a slice: as a rule few of many messages are to be
+ * proven.
  */
 enum plan_result
 proof_ask(struct session *s)
@@ -125,12 +138,12 @@ proof_ask(struct session *s)
 	uint32_t	*i = &p->work.next, n = 0, looks = 0;
 
 	if (!s->has_top || p->no_top)
-		return (plan_settle(s));
-	if (*i == 1) {
-		for (; *i <= p->count; ++*i)
+		return (PLAN_NEXT);
+	if (!p->work.again) {
+		for (*i = 1; *i <= p->count; ++*i)
 			n += p->msgs[*i].proof != PROOF_NONE;
 		if (n == 0)
-			return (plan_settle(s));
+			return (PLAN_NEXT);
 		if ((p->wanted = calloc(n, sizeof(*p->wanted))) == NULL)
 			return (PLAN_FAILED);
 		*i = 1;
@@ -139,37 +152,30 @@ proof_ask(struct session *s)
 		if (p->msgs[*i].proof == PROOF_NONE)
 			continue;
 		if (looks++ == STATE_PAGE)
-			return (plan_more(s, proof_ask));
+			return (PLAN_MORE);
 		if (proof_want(s, *i) == -1)
 			return (PLAN_FAILED);
 	}
-	return (p->nwanted == 0 ? plan_settle(s) : proof_wants(s));
-}
-
-static enum plan_result
-proof_wants(struct session *s)
-{
-	struct plan	*p = &s->plan;
-	uint32_t	 i;
-
-	if ((p->prints = calloc(p->nwanted, sizeof(*p->prints))) == NULL)
+	if (p->nwanted == 0)
+		return (PLAN_NEXT);
+	if ((p->fingerprints = calloc(p->nwanted, sizeof(*p->fingerprints))) == NULL)
 		return (PLAN_FAILED);
-	for (i = 0; i < p->nwanted; i++) {
-		p->msgs[p->wanted[i].msgno].action = PLAN_FINGERPRINT;
-		p->msgs[p->wanted[i].msgno].state = MESSAGE_PLANNED;
+	for (n = 0; n < p->nwanted; n++) {
+		p->msgs[p->wanted[n].msgno].action = PLAN_FINGERPRINT;
+		p->msgs[p->wanted[n].msgno].state = MESSAGE_PLANNED;
 	}
 	p->asked = p->nwanted;
 	log_debug("%s: %u messages are proven by their headers", s->label, p->asked);
 	return (PLAN_ASK);
 }
 
-/* 0, or -1: the store. */
+/* Adds a message to those wanted if its row has a fingerprint.  0, or -1: the store. */
 static int
 proof_want(struct session *s, uint32_t msgno)
 {
-	struct plan		*p = &s->plan;
-	struct message		*m = &p->msgs[msgno];
-	struct fingerprint	*f = &p->wanted[p->nwanted];
+	struct plan			*p = &s->plan;
+	const struct message		*m = &p->msgs[msgno];
+	struct message_fingerprint	*f = &p->wanted[p->nwanted];
 
 	switch (state_fingerprint(s->mailbox, plan_uid(p, m), m->uid_len, f->digest)) {
 	case DB_FAILED:
@@ -184,25 +190,25 @@ proof_want(struct session *s, uint32_t msgno)
 	return (0);
 }
 
-/* Every answer is in, or was refused.  As proof_ask(), without ASK. */
+/* A step: every fingerprint that proof_ask() has asked for is in, or was refused, and is compared. */
 enum plan_result
 proof_decide(struct session *s)
 {
-	struct plan			*p = &s->plan;
-	const struct fingerprint	*f;
-	struct message			*m;
-	uint32_t			 i, another = 0;
+	struct plan				*p = &s->plan;
+	const struct message_fingerprint	*f, *wanted;
+	struct message				*m;
+	uint32_t				 i, another = 0;
 
-	for (i = 1; i <= p->count; i++)
+	for (i = 1; i <= p->count && p->nwanted > 0; i++)
 		if (p->msgs[i].action == PLAN_FINGERPRINT) {
 			p->msgs[i].action = 0;
 			p->msgs[i].state = MESSAGE_LISTED;
 		}
-	for (i = 0; i < p->nprints; i++) {
-		m = &p->msgs[p->prints[i].msgno];
-		if ((f = proof_wanted(p, p->prints[i].msgno)) != NULL &&
-		    memcmp(f->digest, p->prints[i].digest, PROTO_DIGEST_LEN) == 0) {
-			proof_one(s, m, 1);
+	for (i = 0; i < p->nfingerprints && p->nwanted > 0; i++) {
+		f = &p->fingerprints[i];
+		m = &p->msgs[f->msgno];
+		if ((wanted = proof_wanted(p, f->msgno)) != NULL && memcmp(wanted->digest, f->digest, PROTO_DIGEST_LEN) == 0) {
+			proof_given(s, m);
 			continue;
 		}
 		proof_displace(p, m);
@@ -211,63 +217,88 @@ proof_decide(struct session *s)
 	if (another > 0)
 		log_info("%s: %s: %u known unique-id%s of other messages now, which are retrieved", s->label, s->where,
 		    another, another == 1 ? " is that" : "s are those");
-	return (plan_settle(s));
+	return (PLAN_NEXT);
 }
 
-static const struct fingerprint *
+static const struct message_fingerprint *
 proof_wanted(const struct plan *p, uint32_t msgno)
 {
-	struct fingerprint	 key = { .msgno = msgno };
+	struct message_fingerprint	 key = { .msgno = msgno };
 
-	return (bsearch(&key, p->wanted, p->nwanted, sizeof(key), msgno_order));
+	return (bsearch(&key, p->wanted, p->nwanted, sizeof(key), proof_order));
 }
 
-/* What has no proof so far gets none: it is retrieved and compared. */
-void
-proof_apply(struct session *s)
+/*
+ * A step: what has no proof so far gets none; and rows of displaced messages are known by digest only before anything is retrieved.
+ */
+enum plan_result
+proof_settle(struct session *s)
 {
 	struct plan	*p = &s->plan;
 	uint32_t	 i;
 
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].proof != PROOF_NONE)
-			proof_one(s, &p->msgs[i], 0);
+			proof_missing(s, &p->msgs[i]);
+	proof_doubt(p);
+	return (PLAN_NEXT);
 }
 
+/* The rows of all displaced messages are to be known by digest only. */
+void
+proof_doubt(struct plan *p)
+{
+	struct message	*m;
+	uint32_t	 i;
+
+	for (i = 1; i <= p->count && p->displaced > 0; i++) {
+		m = &p->msgs[i];
+		if (!m->displaced || !SEEN_HAS_DIGEST(m->row))
+			continue;
+		plan_change_message(p, m, CHANGE_DOUBT);
+		p->must = 1;
+	}
+}
+
+/* A message is proven to be the one of its row: it is deleted, or left alone. */
 static void
-proof_one(struct session *s, struct message *m, int proven)
+proof_given(struct session *s, struct message *m)
 {
 	struct plan		*p = &s->plan;
 	struct listing_change	*c;
 	int			 dele = m->proof == PROOF_DELE;
 
-	if (!proven && (m->back || m->row == SEEN_WAITING)) {
-		proof_displace(p, m);
-		return;
-	}
 	m->proof = PROOF_NONE;
-	if (!proven) {
-		if (m->action != PLAN_RETR_ALONE)
-			m->action = PLAN_RETR;
-		m->compare = 1;
-		return;
-	}
 	m->action = dele ? PLAN_DELE : 0;
 	if (m->back)
-		plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_BACK);
-	if (m->learn && !dele && (c = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_SIZE)) != NULL)
-		c->size = m->size;
-	/* For good, before DELE is sent. */
-	if (m->expired && m->row == SEEN_KEPT && (c = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_STATE)) != NULL) {
+		plan_change_message(p, m, CHANGE_BACK);
+	if (m->learn && !dele)
+		plan_change_message(p, m, CHANGE_SIZE);
+	/* That it is to be deleted is written down before DELE is sent, and holds even if leave_days grows. */
+	if (m->expired && m->row == SEEN_KEPT && (c = plan_change_message(p, m, CHANGE_STATE)) != NULL) {
 		c->state = SEEN_DELETING;
 		p->must = 1;
 	}
 }
 
-static int
-msgno_order(const void *a, const void *b)
+/* There is no proof to be had: the message is retrieved, and compared with its row or, if the row was absent or waits, with all. */
+static void
+proof_missing(struct session *s, struct message *m)
 {
-	uint32_t	 x = ((const struct fingerprint *)a)->msgno, y = ((const struct fingerprint *)b)->msgno;
+	if (m->back || m->row == SEEN_WAITING) {
+		proof_displace(&s->plan, m);
+		return;
+	}
+	m->proof = PROOF_NONE;
+	if (m->action != PLAN_RETR_ALONE)
+		m->action = PLAN_RETR;
+	m->compare = 1;
+}
+
+static int
+proof_order(const void *a, const void *b)
+{
+	uint32_t	 x = ((const struct message_fingerprint *)a)->msgno, y = ((const struct message_fingerprint *)b)->msgno;
 
 	return ((x > y) - (x < y));
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages that the server does not give: RETR answered -ERR.  One that was deleted by somebody else meanwhile is refused, too
- * (RFC 1939), and is gone from the next listing; so a first refusal alarms nobody.
+ * Messages that the server does not give: RETR answered -ERR.  A message that somebody else has deleted meanwhile is refused, too
+ * (RFC 1939, section 8), and is gone from the next listing; so a first refusal alarms nobody.
  *
- *	refusal				counts toward setting aside	the poll, if nothing else was asked for
- *	[SYS/TEMP], [IN-USE], ...	once an hour			has failed
- *	[SYS/PERM] (RFC 3206)		each				has failed
- *	any other, the first		it does				is good
- *	any other, again		each				has failed
- *	of one that is set aside	each (once a day)		is good
- *	of one that no listing names	no: STAT promised too much	is good
+ *	refusal					counts as a failure		the poll, if nothing else was asked for
+ *	[SYS/TEMP], [IN-USE], ...		once an hour			has failed
+ *	[SYS/PERM] (RFC 3206)			each				has failed
+ *	any other, the first			it does				is good
+ *	any other, again			each				has failed
+ *	of a message that is set aside		each (once a day)		is good
+ *	of a message that no listing names	no: STAT promised too much	is good
  *
- * What counts is a failure in table suspect, as when the connection breaks: five times, and it is set aside, its owner is told
- * and it is tried once a day.  A message without a unique-id that is trusted has no row: five polls in a row that met such a
- * refusal, and the owner is told.
+ * A failure is one in table `suspect`, as when the connection breaks, see suspect.c: after PLAN_FAILURES of them the message is set
+ * aside, its owner is told, and it is tried once a day.  A message without a trusted unique-id has no row there: the owner is told
+ * when PLAN_FAILURES polls in a row have met a refusal of such messages.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,8 +24,9 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
-#include "plan.h"
+#include "plan_int.h"
 
+#define REFUSALS_MAX	20		/* refusals of a session whose words are kept */
 #define LATER_PAUSE	3600		/* s between two refusals for now that count */
 #define NAMED		5		/* messages that a notice names */
 #define NAME_SIZE	(PROTO_UID_MAX * 4 + 1)
@@ -34,11 +35,14 @@ static const char *refusal_words(const struct plan *, uint32_t);
 static int	 refusal_counts(const struct message *);
 static void	 refusal_fails(struct session *);
 static void	 refusal_set_aside(struct session *);
-static void	 refusal_bare(struct session *);
+static void	 refusal_unnamed(struct session *);
 static const char *refusal_name(const struct plan *, const struct refusal *, char *, size_t);
 static void	 refusal_append(char *, size_t, size_t *, const char *, ...) __attribute__((__format__(printf, 4, 5)));
 
-/* RETR of this message was refused.  Nothing is recorded before the session's answers are known to have been in step. */
+/*
+ * RETR of this message was refused, for that reason by the code of the reply, in these words.  Nothing is recorded before the
+ * session's answers are known to have been in step.
+ */
 void
 refusal_note(struct session *s, uint32_t msgno, enum fail_why why, const char *text)
 {
@@ -63,7 +67,10 @@ refusal_note(struct session *s, uint32_t msgno, enum fail_why why, const char *t
 	strlcpy(r->text, text, sizeof(r->text));
 }
 
-/* The end of a session whose answers were in step: what is to be counted goes with its other changes; p->failed on no memory. */
+/*
+ * At the end of a session whose answers were in step, adds the refusals that count to its changes.  Without memory p->failed is
+ * set.  If nothing but refusals came of the session, it may fail of them.
+ */
 void
 refusal_confirm(struct session *s)
 {
@@ -78,31 +85,30 @@ refusal_confirm(struct session *s)
 		if (!refusal_counts(m))
 			continue;
 		s->refused_counted++;
-		if (m->uid_len == 0 || (c = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_REFUSED)) == NULL)
-			continue;
-		c->reason = refusal_words(p, i);
-		c->size = m->size;
+		if (m->uid_len != 0 && (c = plan_change_message(p, m, CHANGE_REFUSED)) != NULL)
+			c->reason = refusal_words(p, i);
 	}
 	if (s->done)
 		refusal_fails(s);
 }
 
-/* It is recorded: said, and told where it is set aside. */
+/* The refusals are recorded: they are logged, and owners are told of messages that are set aside now. */
 void
-refusal_report(struct session *s)
+refusal_tell(struct session *s)
 {
 	const struct plan	*p = &s->plan;
 	char			 name[NAME_SIZE];
 
 	if (s->refused_counted > 0 && p->nrefused > 0)
-		log_info("%s: %s: %u message%s refused by the server: message %s: %s%s", s->label, s->where, s->refused, PLURAL(s->refused),
-		    refusal_name(p, &p->refused[0], name, sizeof(name)), p->refused[0].text, s->refused > 1 ? ", ..." : "");
+		log_info("%s: %s: %u message%s refused by the server: message %s: %s%s", s->label, s->where, s->refused,
+		    PLURAL(s->refused), refusal_name(p, &p->refused[0], name, sizeof(name)), p->refused[0].text,
+		    s->refused > 1 ? ", ..." : "");
 	refusal_set_aside(s);
-	refusal_bare(s);
+	refusal_unnamed(s);
 	s->refused_counted = 0;
 }
 
-/* What the server said of this one, if that was kept. */
+/* What the server said when it refused this message, if that was kept. */
 static const char *
 refusal_words(const struct plan *p, uint32_t msgno)
 {
@@ -114,13 +120,14 @@ refusal_words(const struct plan *p, uint32_t msgno)
 	return ("refused by the server, with others");
 }
 
+/* 1: the refusal of this message counts as a failure. */
 static int
 refusal_counts(const struct message *m)
 {
 	return (m->refused != 0 && !(m->refused == REFUSED_LATER && m->failures > 0 && m->ago < LATER_PAUSE));
 }
 
-/* A poll that asked for messages and got none has failed, unless they may be gone or are known to be refused. */
+/* Lets a poll fail that asked for messages and got none, unless they may have been deleted or are known to be refused. */
 static void
 refusal_fails(struct session *s)
 {
@@ -142,7 +149,7 @@ refusal_fails(struct session *s)
 	}
 }
 
-/* Those that were refused often enough now, in one line and one message to the owner. */
+/* Tells of all messages that were refused often enough now, in one log line and one notice to the owner. */
 static void
 refusal_set_aside(struct session *s)
 {
@@ -167,20 +174,22 @@ refusal_set_aside(struct session *s)
 		return;
 	log_vis(name, sizeof(name), plan_uid(p, &p->msgs[first]), p->msgs[first].uid_len);
 	log_warnx("%s: %s: %u message%s set aside, refused by the server %d times: message %s%s (%s); left on the server and "
-	    "tried again once a day", s->label, s->where, n, PLURAL(n), PLAN_FAILURES, name, n > 1 ? ", ..." : "", p->refused[0].text);
+	    "tried again once a day", s->label, s->where, n, PLURAL(n), PLAN_FAILURES, name, n > 1 ? ", ..." : "",
+	    p->refused[0].text);
 	if (n == 1)
 		snprintf(subject, sizeof(subject), "%s: message %s cannot be retrieved", s->label, name);
 	else
 		snprintf(subject, sizeof(subject), "%s: %u messages cannot be retrieved", s->label, n);
 	notice_send(s->quota.account, s->label, subject,
-	    "%s has refused %d times to give %s.\nIt says: %s\n\nWhat is refused stays there and is tried again once a day.\n\n%s%s",
+	    "%s has refused %d times to give %s.\nIt says: %s\n\nWhat is refused stays there and is tried again once a day."
+	    "\n\n%s%s",
 	    s->where, PLAN_FAILURES, n == 1 ? "one message" : "some messages", p->refused[0].text, list,
 	    n > NAMED ? "and more, which \"rpopctl quarantine\" lists\n" : "");
 }
 
-/* There is nothing to count them by but the polls. */
+/* Tells the owner of refused messages without a unique-id when so many polls in a row have met some. */
 static void
-refusal_bare(struct session *s)
+refusal_unnamed(struct session *s)
 {
 	const struct plan	*p = &s->plan;
 	char			 subject[PROTO_RECORD_SIZE + 64];
@@ -196,10 +205,12 @@ refusal_bare(struct session *s)
 		return;
 	snprintf(subject, sizeof(subject), "%s: %u message%s cannot be retrieved", s->label, n, PLURAL(n));
 	notice_send(s->quota.account, s->label, subject,
-	    "%s has refused %u message%s in each of %d polls.\nIt says: %s\n\nWithout a unique-id, what is refused is tried at every poll.\n",
+	    "%s has refused %u message%s in each of %d polls.\nIt says: %s\n\n"
+	    "Without a unique-id, what is refused is tried at every poll.\n",
 	    s->where, n, PLURAL(n), PLAN_FAILURES, p->refused[0].text);
 }
 
+/* A refused message's unique-id, or its number, into dst. */
 static const char *
 refusal_name(const struct plan *p, const struct refusal *r, char *dst, size_t size)
 {
@@ -212,6 +223,7 @@ refusal_name(const struct plan *p, const struct refusal *r, char *dst, size_t si
 	return (dst);
 }
 
+/* Appends to the text of *len octets in dst, as much as there is room for. */
 static void
 refusal_append(char *dst, size_t size, size_t *len, const char *fmt, ...)
 {

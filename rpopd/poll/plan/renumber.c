@@ -15,11 +15,11 @@
  *	SEEN			complete			unknown messages are marked, row dropped, the plan
  *	RETRIEVE, SEEN		not complete			pause
  *
- * What was to be deleted, without the server's word that it was, counts among the few: a server that refuses deletions and counts
- * anew in each session would have everything delivered at each poll.  A header is not enough where nobody is asked: a provider's
- * copies of one message for several recipients have the same one.
+ * Messages that were to be deleted, without the server's word that they were, count among the few: a server that refuses deletions
+ * and counts anew in each session would have everything delivered at each poll.  A header is not enough where nobody is asked: a
+ * provider's copies of one message for several recipients have the same one.
  *
- * In a pause nothing is retrieved or deleted, and nothing is gone.
+ * In a pause nothing is retrieved or deleted, and no row is gone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,27 +31,36 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
-#include "plan.h"
+#include "plan_int.h"
 
 #define GUARD_ROWS	20	/* fewer known messages are no mass */
 #define STRANGERS	20	/* unmatched messages, or a tenth of the unknown ones: they are new mail */
-#define SIZE_SLACK	1024	/* octets, or a tenth of the size, that a move may change */
 
-static plan_step	 renumber_ask, renumber_asking, renumber_print, renumber_seen, renumber_retrieve, renumber_forget, renumber_recorded,
-	    renumber_over, renumber_doubted, renumber_adopt, renumber_prepared, renumber_ready;
+static plan_step	 renumber_collect, renumber_fingerprints, renumber_ask, renumber_decide, renumber_doubted, renumber_adopt,
+	    renumber_digests, renumber_ready, renumber_forget, renumber_recorded, renumber_over;
+static enum plan_result renumber_seen(struct session *);
+static enum plan_result renumber_retrieve(struct session *);
 static int	 renumber_suspected(const struct plan *);
 static int	 renumber_back(const struct plan *);
 static int	 renumber_few(const struct plan *);
-static void	 renumber_hold(struct plan *);
 static enum plan_result renumber_pause(struct session *, uint32_t);
-static int	 renumber_collect(void *, const struct seen_row *);
+static int	 renumber_row(void *, const struct seen_row *);
 static int	 renumber_match(struct session *, uint32_t *, int);
-static enum plan_result renumber_orphans(struct session *, plan_step *);
 static size_t	 renumber_group(const struct plan *, size_t, const struct orphans *, size_t *);
-static int	 print_order(const void *, const void *);
-static int	 orphan_order(const void *, const void *);
+static int	 renumber_order(const void *, const void *);
+static int	 renumber_orphan_order(const void *, const void *);
 
-/* The rows were walked.  Go on, or ASK for the fingerprints of p->asked messages, then renumber_decide(). */
+/* Headers are compared: of those that are recognised, rows follow them. */
+static plan_step	*const compare_steps[] = { renumber_collect, renumber_fingerprints, renumber_ask, renumber_decide, NULL };
+/* Displaced rows make room first for those that get their unique-ids. */
+static plan_step	*const doubt_steps[] = { plan_save, renumber_doubted, renumber_collect, renumber_fingerprints,
+	renumber_adopt, NULL };
+static plan_step	*const adopt_steps[] = { renumber_digests, quota_apply, plan_learn, quota_tell, renumber_ready, NULL };
+/* The administrator has answered: missing rows are forgotten; in any case the answer is obeyed before it is dropped. */
+static plan_step	*const retrieve_steps[] = { renumber_collect, renumber_forget, NULL };
+static plan_step	*const answer_steps[] = { plan_save, renumber_recorded, orphan_collect, renumber_over, NULL };
+
+/* A step, when all rows were walked: goes on with the plan, compares headers, pauses, or does as the administrator has answered. */
 enum plan_result
 renumber_check(struct session *s)
 {
@@ -63,18 +72,20 @@ renumber_check(struct session *s)
 		return (PLAN_FAILED);
 	switch (paused) {
 	case RENUMBER_NOT:
-		if (suspected)
-			return (renumber_ask(s));
+		if (suspected) {
+			plan_hold(p);
+			return (plan_branch(s, compare_steps));
+		}
 		if (!(p->renumbered = renumber_few(p)) && p->complete)
 			vanish_judge(s);
-		return (plan_prove(s));
+		return (PLAN_NEXT);
 	case RENUMBER_ASKED:
 		if (!renumber_back(p))
 			return (renumber_pause(s, 0));
 		if (state_renumber_put(s->mailbox, RENUMBER_NOT, 0, 0, 0) != DB_OK)
 			return (PLAN_FAILED);
 		log_info("%s: %s: the old unique-ids are back: polled as before", s->label, s->where);
-		return (plan_prove(s));
+		return (PLAN_NEXT);
 	default:
 		if (!p->complete)
 			return (renumber_pause(s, 0));
@@ -82,7 +93,7 @@ renumber_check(struct session *s)
 	}
 }
 
-/* Nearly all of what is known is missing, and about as much is there that nobody knows. */
+/* 1: nearly all known messages are missing, a mass of them, and about as many are there that nobody knows. */
 static int
 renumber_suspected(const struct plan *p)
 {
@@ -90,32 +101,24 @@ renumber_suspected(const struct plan *p)
 	    (uint64_t)p->unknown * 2 >= p->absent);
 }
 
-/* Likewise, but too few of them to be a mass. */
+/* 1: nearly all known messages are missing, too few of them to be a mass, and others are there. */
 static int
 renumber_few(const struct plan *p)
 {
 	return (p->complete && p->missed > 0 && (uint64_t)p->missed * 10 >= ((uint64_t)p->missed + p->met) * 9 && p->unknown > 0);
 }
 
+/* 1: nearly all known messages are there. */
 static int
 renumber_back(const struct plan *p)
 {
 	return ((uint64_t)p->present * 10 >= ((uint64_t)p->absent + p->present) * 9);
 }
 
-/* What is missing may only have another name. */
-static void
-renumber_hold(struct plan *p)
-{
-	size_t	 i, kept = 0;
-
-	for (i = 0; i < p->nchanges; i++)
-		if (p->changes[i].what != CHANGE_GONE && p->changes[i].what != CHANGE_FORGET)
-			p->changes[kept++] = p->changes[i];
-	p->nchanges = kept;
-}
-
-/* Nothing is done; the reason is told once by notice, and with every poll in the record's status. */
+/*
+ * Nothing is done until the administrator answers; matched: messages that were recognised.  The owner is told the reason once by
+ * notice, and it is in the record's status with every poll.
+ */
 static enum plan_result
 renumber_pause(struct session *s, uint32_t matched)
 {
@@ -123,7 +126,7 @@ renumber_pause(struct session *s, uint32_t matched)
 	enum renumber	 known;
 	char		 subject[PROTO_RECORD_SIZE + 64];
 
-	quota_pause(s, WHY_RENUMBERED, "paused: the server has renumbered its messages: %u known ones are missing, %u unknown ones "
+	plan_pause(s, WHY_RENUMBERED, "paused: the server has renumbered its messages: %u known ones are missing, %u unknown ones "
 	    "are there; run: rpopctl renumbered retrieve|seen %s", p->absent, p->unknown, s->label);
 	p->nchanges = 0;
 	if (state_renumber_get(s->mailbox, &known) != DB_OK || known != RENUMBER_NOT)
@@ -141,42 +144,43 @@ renumber_pause(struct session *s, uint32_t matched)
 	return (PLAN_PAUSED);
 }
 
-/* The administrator has spoken: what is unknown counts as delivered.  Killed in between: the next session goes on. */
+/*
+ * The administrator has answered "seen": unknown messages count as delivered.  A session that is killed meanwhile leaves some of
+ * them marked and the answer in place, and the next session goes on.
+ */
 static enum plan_result
 renumber_seen(struct session *s)
 {
-	struct plan		*p = &s->plan;
-	struct listing_change	*change;
-	struct message		*m;
-	uint32_t		 i;
+	struct plan	*p = &s->plan;
+	struct message	*m;
+	uint32_t	 i;
 
-	plan_doubts(p);
+	proof_doubt(p);
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
 		if (m->uid_len == 0 || m->known)
 			continue;
-		if ((change = plan_change(p, plan_uid(p, m), m->uid_len, CHANGE_MARK)) != NULL)
-			change->size = m->size;
+		plan_change_message(p, m, CHANGE_MARK);
 		m->action = 0;
 	}
-	return (plan_save(s, renumber_recorded));
+	return (plan_branch(s, answer_steps));
 }
 
-/* Or it is retrieved: the missing rows are forgotten. */
+/* The administrator has answered "retrieve": the missing rows are forgotten.  What still waits for a next hop must not be. */
 static enum plan_result
 renumber_retrieve(struct session *s)
 {
 	struct plan	*p = &s->plan;
 	uint32_t	 i;
 
-	renumber_hold(p);
-	/* What still waits for a next hop must not be forgotten. */
+	plan_hold(p);
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].displaced && p->msgs[i].row == SEEN_WAITING)
-			plan_change(p, plan_uid(p, &p->msgs[i]), p->msgs[i].uid_len, CHANGE_DOUBT);
-	return (renumber_orphans(s, renumber_forget));
+			plan_change_message(p, &p->msgs[i], CHANGE_DOUBT);
+	return (plan_branch(s, retrieve_steps));
 }
 
+/* A step: the rows that renumber_collect() has found are forgotten, but for those that are known by a digest. */
 static enum plan_result
 renumber_forget(struct session *s)
 {
@@ -186,9 +190,10 @@ renumber_forget(struct session *s)
 	for (n = 0; n < p->orphans.n; n++)
 		if (p->orphans.list[n].uidlen <= PROTO_UID_MAX)
 			plan_change(p, p->orphans.list[n].uid, p->orphans.list[n].uidlen, CHANGE_FORGET);
-	return (plan_save(s, renumber_recorded));
+	return (plan_branch(s, answer_steps));
 }
 
+/* A step: what the answer says is recorded.  Displaced messages have no row any more. */
 static enum plan_result
 renumber_recorded(struct session *s)
 {
@@ -200,9 +205,10 @@ renumber_recorded(struct session *s)
 	for (i = 1; i <= p->count; i++)
 		p->msgs[i].displaced = 0;
 	p->displaced = 0;
-	return (plan_orphans(s, renumber_over));
+	return (PLAN_NEXT);
 }
 
+/* A step: the answer is dropped, and the plan goes on. */
 static enum plan_result
 renumber_over(struct session *s)
 {
@@ -212,66 +218,20 @@ renumber_over(struct session *s)
 		return (PLAN_FAILED);
 	log_info("%s: %s: renumbered messages %s", s->label, s->where,
 	    answer == RENUMBER_SEEN ? "are marked as seen" : "are retrieved again");
-	return (plan_prove(s));
+	return (PLAN_NEXT);
 }
 
-/* Ask for the fingerprints of what is unknown, if anything can be recognised by them. */
+/*
+ * A step: orphans are the rows of messages that were left on the server and are missing or displaced, and those keyed by a digest.
+ */
 static enum plan_result
-renumber_ask(struct session *s)
+renumber_collect(struct session *s)
 {
-	renumber_hold(&s->plan);
-	return (renumber_orphans(s, renumber_asking));
+	return (orphan_walk(s, renumber_row));
 }
 
-static enum plan_result
-renumber_asking(struct session *s)
-{
-	static const uint8_t	 none[PROTO_DIGEST_LEN];
-	struct plan		*p = &s->plan;
-	size_t			 i, useful = 0;
-
-	for (i = 0; i < p->orphans.n; i++)
-		useful += memcmp(p->orphans.list[i].print.fingerprint, none, sizeof(none)) != 0;
-	log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent, p->unknown,
-	    useful > 0 && s->has_top ? "comparing headers" : "headers cannot be compared");
-	if (useful == 0 || !s->has_top)
-		return (renumber_pause(s, 0));
-	if ((p->prints = calloc(p->unknown, sizeof(*p->prints))) == NULL)
-		return (PLAN_FAILED);
-	for (i = 1; i <= p->count; i++) {
-		p->msgs[i].action = p->msgs[i].uid_len != 0 && !p->msgs[i].known ? PLAN_FINGERPRINT : 0;
-		p->msgs[i].state = p->msgs[i].action != 0 ? MESSAGE_PLANNED : MESSAGE_LISTED;
-		p->asked += p->msgs[i].action != 0;
-	}
-	return (PLAN_ASK);
-}
-
-/* With what their messages may be recognised by. */
-static enum plan_result
-renumber_orphans(struct session *s, plan_step *then)
-{
-	s->plan.work.found = then;
-	return (plan_collect(s, renumber_collect, renumber_print));
-}
-
-static enum plan_result
-renumber_print(struct session *s)
-{
-	struct orphans	*o = &s->plan.orphans;
-	struct orphan	*e;
-	size_t		 end = o->n - o->done > STATE_PAGE ? o->done + STATE_PAGE : o->n;
-
-	for (; o->done < end; o->done++) {
-		e = &o->list[o->done];
-		if (state_print(s->mailbox, e->uid, e->uidlen, &e->print) != DB_OK)
-			return (PLAN_FAILED);
-	}
-	return (o->done < o->n ? plan_more(s, renumber_print) : s->plan.work.found(s));
-}
-
-/* A row of a message that was left on the server and is missing or displaced, or one known by digest: it becomes an orphan. */
 static int
-renumber_collect(void *arg, const struct seen_row *row)
+renumber_row(void *arg, const struct seen_row *row)
 {
 	struct session	*s = arg;
 	struct plan	*p = &s->plan;
@@ -285,8 +245,48 @@ renumber_collect(void *arg, const struct seen_row *row)
 	return (p->failed);
 }
 
-/* Every fingerprint asked for is in, or was refused.  As renumber_check(), without ASK. */
-enum plan_result
+/* A step: what each orphan's message may be recognised by is looked up. */
+static enum plan_result
+renumber_fingerprints(struct session *s)
+{
+	struct orphans	*o = &s->plan.orphans;
+	struct orphan	*e;
+	size_t		 end = o->n - o->done > STATE_PAGE ? o->done + STATE_PAGE : o->n;
+
+	for (; o->done < end; o->done++) {
+		e = &o->list[o->done];
+		if (state_print(s->mailbox, e->uid, e->uidlen, &e->seen) != DB_OK)
+			return (PLAN_FAILED);
+	}
+	return (o->done < o->n ? PLAN_MORE : PLAN_NEXT);
+}
+
+/* A step: the fetcher is asked for the fingerprints of all unknown messages, if anything can be recognised by them. */
+static enum plan_result
+renumber_ask(struct session *s)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+	struct plan		*p = &s->plan;
+	size_t			 i, useful = 0;
+
+	for (i = 0; i < p->orphans.n; i++)
+		useful += memcmp(p->orphans.list[i].seen.fingerprint, none, sizeof(none)) != 0;
+	log_info("%s: %s: %u known messages are missing, %u unknown ones are there: %s", s->label, s->where, p->absent, p->unknown,
+	    useful > 0 && s->has_top ? "comparing headers" : "headers cannot be compared");
+	if (useful == 0 || !s->has_top)
+		return (renumber_pause(s, 0));
+	if ((p->fingerprints = calloc(p->unknown, sizeof(*p->fingerprints))) == NULL)
+		return (PLAN_FAILED);
+	for (i = 1; i <= p->count; i++) {
+		p->msgs[i].action = p->msgs[i].uid_len != 0 && !p->msgs[i].known ? PLAN_FINGERPRINT : 0;
+		p->msgs[i].state = p->msgs[i].action != 0 ? MESSAGE_PLANNED : MESSAGE_LISTED;
+		p->asked += p->msgs[i].action != 0;
+	}
+	return (PLAN_ASK);
+}
+
+/* A step: every fingerprint that was asked for is in, or was refused.  Few strangers are new mail, many are a reason to pause. */
+static enum plan_result
 renumber_decide(struct session *s)
 {
 	struct plan	*p = &s->plan;
@@ -299,21 +299,24 @@ renumber_decide(struct session *s)
 		return (renumber_pause(s, matched));
 	if (p->displaced == 0)
 		return (renumber_adopt(s));
-	/* Displaced rows make room for those that get their unique-ids. */
-	plan_doubts(p);
-	return (plan_save(s, renumber_doubted));
+	proof_doubt(p);
+	return (plan_branch(s, doubt_steps));
 }
 
+/* A step: displaced rows are known by digest only now. */
 static enum plan_result
 renumber_doubted(struct session *s)
 {
 	s->plan.nchanges = 0;
-	return (renumber_orphans(s, renumber_adopt));
+	return (PLAN_NEXT);
 }
 
 /*
- * Of a unified record with an envelope field, a header says what a message is, not for whom: stores write that field, so it is no part
- * of the fingerprint, and a provider's copy for another recipient has the same one.  Its messages are retrieved and compared.
+ * A step: recognised messages are left alone, and their rows follow them; others are retrieved and compared.
+ *
+ * Of a unified record with an envelope field, a header says what a message is, not for whom: stores write that field, so it is no
+ * part of the fingerprint, and a provider's copy for another recipient has the same one.  All its messages are retrieved and
+ * compared.
  */
 static enum plan_result
 renumber_adopt(struct session *s)
@@ -337,19 +340,21 @@ renumber_adopt(struct session *s)
 		    PLURAL(matched), matched == 1 ? "its header" : "their headers", p->asked - matched,
 		    p->asked - matched == 1 ? "is" : "are");
 	else
-		log_info("%s: %s: %u renumbered message%s retrieved and compared with what was delivered", s->label, s->where, p->asked,
-		    p->asked == 1 ? " is" : "s are");
+		log_info("%s: %s: %u renumbered message%s retrieved and compared with what was delivered", s->label, s->where,
+		    p->asked, p->asked == 1 ? " is" : "s are");
 	if (matched == 0)
 		vanish_judge(s);
-	return (plan_prepare(s, 1, renumber_prepared));
+	return (plan_branch(s, adopt_steps));
 }
 
+/* A step: what is retrieved is compared with all orphans that were not recognised. */
 static enum plan_result
-renumber_prepared(struct session *s)
+renumber_digests(struct session *s)
 {
-	return (plan_finish(s, renumber_ready));
+	return (orphan_digests(s, 1));
 }
 
+/* A step, the last one: what the plan's own steps would do behind this is done, or left for the next session. */
 static enum plan_result
 renumber_ready(struct session *s)
 {
@@ -358,8 +363,9 @@ renumber_ready(struct session *s)
 }
 
 /*
- * Messages and missing rows of one fingerprint (and about the same size) are paired in order; where there are more messages than
- * rows nobody can say which of them are known, so these are retrieved and compared.  Without adopt they are only counted.
+ * Messages and missing rows of one fingerprint, and about the same size, are paired in order; where there are more messages than
+ * rows nobody can say which of them are known, so that none of these is.  *matched: how many pairs there are.  With adopt they are
+ * messages recognised, see orphan_match(); without they are only counted.  0, or -1: there is no memory.
  */
 static int
 renumber_match(struct session *s, uint32_t *matched, int adopt)
@@ -369,22 +375,23 @@ renumber_match(struct session *s, uint32_t *matched, int adopt)
 	size_t		 i, j, n, rows, at = 0, k;
 
 	*matched = 0;
-	if (p->nprints > 1)
-		qsort(p->prints, p->nprints, sizeof(*p->prints), print_order);
+	if (p->nfingerprints > 1)
+		qsort(p->fingerprints, p->nfingerprints, sizeof(*p->fingerprints), renumber_order);
 	if (o->n > 1)
-		qsort(o->list, o->n, sizeof(*o->list), orphan_order);
-	for (i = 0; i < p->nprints; i += n) {
-		for (n = 1; i + n < p->nprints && memcmp(p->prints[i].digest, p->prints[i + n].digest, PROTO_DIGEST_LEN) == 0; n++)
+		qsort(o->list, o->n, sizeof(*o->list), renumber_orphan_order);
+	for (i = 0; i < p->nfingerprints; i += n) {
+		for (n = 1; i + n < p->nfingerprints &&
+		    memcmp(p->fingerprints[i].digest, p->fingerprints[i + n].digest, PROTO_DIGEST_LEN) == 0; n++)
 			;
 		rows = renumber_group(p, i, o, &at);
 		if (n > rows)
 			continue;
 		for (j = 0, k = at; j < n; j++) {
-			while (k < at + rows && !renumber_size(p->msgs[p->prints[i + j].msgno].size, o->list[k].print.size))
+			while (k < at + rows && !plan_alike(p->msgs[p->fingerprints[i + j].msgno].size, o->list[k].seen.size))
 				k++;
 			if (k == at + rows)
 				break;
-			if (adopt && plan_match(p, p->prints[i + j].msgno, &o->list[k]) == -1)
+			if (adopt && orphan_match(p, p->fingerprints[i + j].msgno, &o->list[k]) == -1)
 				return (-1);
 			o->list[k++].claimed = adopt;
 			(*matched)++;
@@ -393,40 +400,31 @@ renumber_match(struct session *s, uint32_t *matched, int adopt)
 	return (0);
 }
 
-/* How many rows have the fingerprint of prints[i]; *at: the first of them, searched from *at on. */
+/* How many orphans have the fingerprint of fingerprints[i].  *at: the first of them, searched from *at on. */
 static size_t
 renumber_group(const struct plan *p, size_t i, const struct orphans *o, size_t *at)
 {
 	size_t	 n = 0;
 
-	while (*at < o->n && memcmp(o->list[*at].print.fingerprint, p->prints[i].digest, PROTO_DIGEST_LEN) < 0)
+	while (*at < o->n && memcmp(o->list[*at].seen.fingerprint, p->fingerprints[i].digest, PROTO_DIGEST_LEN) < 0)
 		(*at)++;
-	while (*at + n < o->n && memcmp(o->list[*at + n].print.fingerprint, p->prints[i].digest, PROTO_DIGEST_LEN) == 0)
+	while (*at + n < o->n && memcmp(o->list[*at + n].seen.fingerprint, p->fingerprints[i].digest, PROTO_DIGEST_LEN) == 0)
 		n++;
 	return (n);
 }
 
-/* One of them is not known, or they are about the same. */
-int
-renumber_size(uint64_t a, uint64_t b)
-{
-	uint64_t	 diff = a > b ? a - b : b - a, slack = (a > b ? a : b) / 10;
-
-	return (a == 0 || b == 0 || diff <= (slack > SIZE_SLACK ? slack : SIZE_SLACK));
-}
-
 static int
-print_order(const void *a, const void *b)
+renumber_order(const void *a, const void *b)
 {
-	const struct fingerprint	*x = a, *y = b;
-	int				 n = memcmp(x->digest, y->digest, PROTO_DIGEST_LEN);
+	const struct message_fingerprint	*x = a, *y = b;
+	int					 n = memcmp(x->digest, y->digest, PROTO_DIGEST_LEN);
 
 	return (n != 0 ? n : (x->msgno > y->msgno) - (x->msgno < y->msgno));
 }
 
 static int
-orphan_order(const void *a, const void *b)
+renumber_orphan_order(const void *a, const void *b)
 {
-	return (memcmp(((const struct orphan *)a)->print.fingerprint, ((const struct orphan *)b)->print.fingerprint,
+	return (memcmp(((const struct orphan *)a)->seen.fingerprint, ((const struct orphan *)b)->seen.fingerprint,
 	    PROTO_DIGEST_LEN));
 }

@@ -4,9 +4,9 @@
  * for its size and for a few unique-ids; if all of it is as it was at the last whole listing, nothing can be new: a message more or
  * less changes the number, another message the octets.
  *
- * What this cannot see (a message replaced by one of exactly the same size in the same place) is seen by the next whole listing, an
- * hour or SPOT_POLLS polls later at most; nothing is lost or delivered twice meanwhile.  It is asked in full, too, after a
- * failure, a reload or a restart, when something waits for another try, and when leave_days is up for a message.
+ * What a spot check cannot see (a message replaced by one of exactly the same size in the same place) is seen by the next whole
+ * listing, an hour or SPOT_POLLS polls later at most; nothing is lost or delivered twice meanwhile.  The listing is whole, too,
+ * after a failure, a reload or a restart, when something waits for another try, and when leave_days is up for a message.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +15,18 @@
 #include "common/clock.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
-#include "plan.h"
+#include "plan_int.h"
 
-#define SPOT_MESSAGES	1000	/* fewer are listed as fast */
-#define SPOT_POLLS	20
-#define SPOT_MSEC	(3600 * 1000)
+#define SPOT_MESSAGES	1000	/* fewer messages are listed as fast */
+#define SPOT_POLLS	20	/* spot checks between two whole listings, at most */
+#define SPOT_MSEC	(3600 * 1000)	/* likewise, ms */
 
-struct spots {
-	uint32_t	 count;		/* by STAT */
-	uint64_t	 octets;
-	int64_t		 until;		/* monotonic ms */
+struct spots {			/* what a task's mailbox looked like at the last whole listing */
+	uint32_t	 count;		/* messages, by STAT */
+	uint64_t	 octets;	/* likewise */
+	int64_t		 until;		/* monotonic ms: then the listing is whole again */
 	int64_t		 expires;	/* epoch: leave_days is up for the oldest message */
-	uint32_t	 polls;		/* still allowed */
+	uint32_t	 polls;		/* spot checks still allowed */
 	uint32_t	 n;
 	struct spot {
 		uint32_t	 msgno;
@@ -36,8 +36,9 @@ struct spots {
 
 static int	 spot_quiet(const struct session *);
 static uint32_t	 spot_choose(uint32_t, uint32_t *);
-static int	 number_order(const void *, const void *);
+static int	 spot_order(const void *, const void *);
 
+/* The next listing of a task's mailbox is whole. */
 void
 spot_forget(struct task *t)
 {
@@ -45,7 +46,10 @@ spot_forget(struct task *t)
 	t->spots = NULL;
 }
 
-/* What the next session asks for: numbers into probe, which has room for PROTO_PROBES; 0: a whole listing. */
+/*
+ * The message numbers whose unique-ids the next session asks for, into probe, which has room for PROTO_PROBES.  Returns how many;
+ * 0: it asks for a whole listing.
+ */
 uint32_t
 spot_start(struct task *t, uint32_t *probe)
 {
@@ -64,7 +68,7 @@ spot_start(struct task *t, uint32_t *probe)
 	return (sp->n);
 }
 
-/* The probes are in.  1: everything is as it was, 0: list it. */
+/* Judges the answers to the probes.  1: the mailbox is as it was; 0: a whole listing is needed. */
 int
 spot_same(const struct session *s)
 {
@@ -82,7 +86,7 @@ spot_same(const struct session *s)
 	return (1);
 }
 
-/* The session is over: what it saw may do for the next ones. */
+/* A session is over: what its whole listing saw may do for the next sessions. */
 void
 spot_remember(struct session *s)
 {
@@ -112,7 +116,7 @@ spot_remember(struct session *s)
 	t->spots = sp;
 }
 
-/* A whole listing, a good end, and no message that waits for anything. */
+/* 1: the session had a whole listing and a good end, and no message waits for anything. */
 static int
 spot_quiet(const struct session *s)
 {
@@ -128,7 +132,7 @@ spot_quiet(const struct session *s)
 	return (1);
 }
 
-/* The first, the last two, and others by chance: new ones after each whole listing. */
+/* Chooses PROTO_PROBES message numbers, ascending: the first, the last two, and others by chance.  Returns how many. */
 static uint32_t
 spot_choose(uint32_t count, uint32_t *numbers)
 {
@@ -144,12 +148,12 @@ spot_choose(uint32_t count, uint32_t *numbers)
 		if (i == n)
 			numbers[n++] = number;
 	}
-	qsort(numbers, n, sizeof(*numbers), number_order);
+	qsort(numbers, n, sizeof(*numbers), spot_order);
 	return (n);
 }
 
 static int
-number_order(const void *a, const void *b)
+spot_order(const void *a, const void *b)
 {
 	uint32_t	 x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 

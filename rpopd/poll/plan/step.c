@@ -1,199 +1,86 @@
 /* SPDX-License-Identifier: ISC */
-/* What several steps of a plan need; each goes on with the step that it is told, see struct plan_work. */
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+/*
+ * A plan is made in steps.  plan.c has their list; a step that finds that things are otherwise (the server has renumbered its
+ * messages, say) puts a list of its own, a branch, before the rest of it.
+ *
+ *	a step returns		what follows
+ *	PLAN_NEXT		the next step, at once
+ *	PLAN_MORE		the event loop; then the same step again, with work.again set
+ *	PLAN_ASK		the fetcher is asked; when all answers are in, the next step
+ *	anything else		nothing: that is the result, and no step is left
+ */
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "rpopd/poll/poll.h"
-#include "rpopd/state/state.h"
-#include "plan.h"
+#include "plan_int.h"
 
-static plan_step	 plan_saving, plan_finished, plan_collecting, plan_preparing;
-static int	 plan_orphan(void *, const struct seen_row *);
-static void	 plan_keep_digests(struct plan *);
+/* Carries out a list of steps, which ends with NULL; one of them, the last at the latest, must return the plan's result. */
+enum plan_result
+plan_run(struct session *s, plan_step *const *steps)
+{
+	struct plan_work	*w = &s->plan.work;
 
+	w->steps = steps;
+	w->branch = NULL;
+	w->again = 0;
+	return (plan_go_on(s));
+}
+
+/* Goes on with the steps that are left, behind PLAN_MORE or PLAN_ASK; PLAN_FAILED if there are none. */
 enum plan_result
 plan_go_on(struct session *s)
 {
-	plan_step	*step = s->plan.work.step;
-
-	s->plan.work.step = NULL;
-	return (step == NULL ? PLAN_FAILED : step(s));
-}
-
-enum plan_result
-plan_more(struct session *s, plan_step *step)
-{
-	s->plan.work.step = step;
-	return (PLAN_MORE);
-}
-
-/* What a crash leaves behind is a beginning of the changes: each of them is right without those behind it. */
-enum plan_result
-plan_save(struct session *s, plan_step *then)
-{
 	struct plan_work	*w = &s->plan.work;
+	plan_step		*const **at, *const *step;
+	enum plan_result	 result = PLAN_NEXT;
 
-	if (s->plan.failed)
-		return (PLAN_FAILED);
-	w->then = then;
-	w->lenient = 0;
-	w->done = 0;
-	return (plan_saving(s));
-}
-
-static enum plan_result
-plan_saving(struct session *s)
-{
-	struct plan		*p = &s->plan;
-	struct plan_work	*w = &p->work;
-	enum db			 result = DB_OK;
-
-	if (w->done < p->nchanges)
-		result = state_change_slice(s->mailbox, p->changes, p->nchanges, time(NULL), &w->done);
-	if (result == DB_MORE)
-		return (plan_more(s, plan_saving));
-	return (result == DB_OK || (result == DB_BUSY && w->lenient) ? w->then(s) : PLAN_FAILED);
-}
-
-enum plan_result
-plan_finish(struct session *s, plan_step *then)
-{
-	struct plan		*p = &s->plan;
-	struct plan_work	*w = &p->work;
-
-	quota_oversize(s);
-	quota_count(s);
-	if (p->retrieve + p->cut + p->postponed + p->big + s->aside > 0)
-		plan_keep_digests(p);
-	if (p->failed)
-		return (PLAN_FAILED);
-	w->finish = then;
-	w->then = plan_finished;
-	/* Locked: what is gone or back is learned next time, but nothing is done that had to be recorded before. */
-	w->lenient = !p->must;
-	w->done = 0;
-	return (plan_saving(s));
-}
-
-static enum plan_result
-plan_finished(struct session *s)
-{
-	quota_report(s);
-	return (s->plan.work.finish(s));
-}
-
-enum plan_result
-plan_collect(struct session *s, int (*row)(void *, const struct seen_row *), plan_step *then)
-{
-	struct plan_work	*w = &s->plan.work;
-
-	orphan_free(&s->plan.orphans);
-	memset(&w->at, 0, sizeof(w->at));
-	w->row = row;
-	w->then = then;
-	return (plan_collecting(s));
-}
-
-static enum plan_result
-plan_collecting(struct session *s)
-{
-	struct plan_work	*w = &s->plan.work;
-	enum db			 result;
-
-	if ((result = state_seen_slice(s->mailbox, &w->at, w->row, s)) == DB_FAILED || s->plan.failed)
-		return (PLAN_FAILED);
-	return (result == DB_MORE ? plan_more(s, plan_collecting) : w->then(s));
-}
-
-enum plan_result
-plan_orphans(struct session *s, plan_step *then)
-{
-	return (plan_collect(s, plan_orphan, then));
-}
-
-static int
-plan_orphan(void *arg, const struct seen_row *row)
-{
-	struct session	*s = arg;
-	struct plan	*p = &s->plan;
-
-	if (row->uidlen <= PROTO_UID_MAX &&
-	    ((p->untrusted + p->derived + p->renumbered == 0 && !orphan_derived(row->uid, row->uidlen)) ||
-	    plan_find(p, row->uid, row->uidlen) != 0))
-		return (0);
-	if (SEEN_HAS_DIGEST(row->state) && orphan_add(&p->orphans, row->uid, row->uidlen) == NULL)
-		p->failed = 1;
-	return (p->failed);
-}
-
-enum plan_result
-plan_prepare(struct session *s, int all, plan_step *then)
-{
-	struct plan_work	*w = &s->plan.work;
-
-	s->plan.orphans.done = s->plan.orphans.kept = 0;
-	w->all = all;
-	w->then = then;
-	return (plan_preparing(s));
-}
-
-static enum plan_result
-plan_preparing(struct session *s)
-{
-	struct plan_work	*w = &s->plan.work;
-
-	switch (orphan_prepare(&s->plan.orphans, s->mailbox, w->all)) {
-	case DB_MORE:
-		return (plan_more(s, plan_preparing));
-	case DB_OK:
-		return (w->then(s));
-	default:
-		return (PLAN_FAILED);
+	while (result == PLAN_NEXT && w->steps != NULL) {
+		if (w->branch != NULL && *w->branch == NULL)
+			w->branch = NULL;
+		at = w->branch != NULL ? &w->branch : &w->steps;
+		step = (*at)++;
+		if ((result = (*step)(s)) == PLAN_MORE)
+			*at = step;
+		w->again = result == PLAN_MORE;
 	}
+	if (result == PLAN_NEXT)
+		return (PLAN_FAILED);
+	if (result != PLAN_MORE && result != PLAN_ASK)
+		w->steps = NULL;
+	return (result);
 }
 
-/* Remember one change to be recorded with the others. */
-struct listing_change *
-plan_change(struct plan *p, const void *uid, size_t len, int what)
+/* 1: the last result was PLAN_MORE, and the plan was not abandoned since. */
+int
+plan_unfinished(const struct plan *p)
 {
-	struct listing_change	*c;
-	size_t			 size;
-
-	if (p->nchanges == p->changes_size) {
-		size = p->changes_size == 0 ? 64 : p->changes_size * 2;
-		if ((c = reallocarray(p->changes, size, sizeof(*c))) == NULL) {
-			p->failed = 1;
-			return (NULL);
-		}
-		p->changes = c;
-		p->changes_size = size;
-	}
-	c = &p->changes[p->nchanges];
-	if (len > sizeof(c->uid)) {
-		p->failed = 1;
-		return (NULL);
-	}
-	memset(c, 0, sizeof(*c));
-	if (len > 0)
-		memcpy(c->uid, uid, len);
-	c->uidlen = len;
-	c->what = what;
-	p->nchanges++;
-	return (c);
+	return (p->work.steps != NULL && p->work.again);
 }
 
 /*
- * Some messages have no row: those of rows keyed by digest may be among them, so no such row is gone, unless it was deleted.
+ * The result of a step: these steps come next, in place of what is left of the branch that the step is in; then the plan's own
+ * list.
  */
-static void
-plan_keep_digests(struct plan *p)
+enum plan_result
+plan_branch(struct session *s, plan_step *const *steps)
 {
-	size_t	 i, kept = 0;
+	s->plan.work.branch = steps;
+	return (PLAN_NEXT);
+}
 
-	for (i = 0; i < p->nchanges; i++)
-		if (p->changes[i].uidlen <= PROTO_UID_MAX || p->changes[i].state == SEEN_DELETED ||
-		    (p->changes[i].what != CHANGE_GONE && p->changes[i].what != CHANGE_FORGET))
-			p->changes[kept++] = p->changes[i];
-	p->nchanges = kept;
+/* The result of a step: nothing is to be done in this session, which ends in good order with this failure if it has none yet. */
+enum plan_result
+plan_pause(struct session *s, enum fail_why why, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	if (s->why != WHY_NONE)
+		return (PLAN_PAUSED);
+	s->why = why;
+	s->stage = STAGE_LIST;
+	va_start(ap, fmt);
+	vsnprintf(s->error, sizeof(s->error), fmt, ap);
+	va_end(ap);
+	return (PLAN_PAUSED);
 }

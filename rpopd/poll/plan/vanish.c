@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Servers that delete, or hide, what was retrieved although the record leaves it there: none of the messages that a session
- * brought is in the next whole listing.  Once may be somebody who deletes; twice in a row is told, once for the record.
+ * Servers that delete, or hide, what was retrieved although the record leaves it there: none of the messages that a session brought
+ * is in the next whole listing.  If that happens once, somebody may have deleted them; of VANISHED times in a row the owner is
+ * told, once for the record.
  */
 #include <stdio.h>
 
@@ -9,15 +10,15 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
-#include "plan.h"
+#include "plan_int.h"
 
-#define VANISHED	2	/* sessions in a row */
+#define VANISHED	2	/* sessions in a row whose messages are missing */
 
 static void	 vanish_tell(struct session *);
 
 /*
- * A row of the mailbox, which is in the listing or not.  One that is known by its digest only is in no listing, wherever its
- * message is.
+ * Counts a row of the mailbox whose unique-id is listed or not, if the last session that brought messages brought this one.  A row
+ * that is keyed by a digest is in no listing, wherever its message is.
  */
 void
 vanish_row(struct session *s, const struct seen_row *row, int listed)
@@ -33,7 +34,9 @@ vanish_row(struct session *s, const struct seen_row *row, int listed)
 		s->plan.vanished++;
 }
 
-/* Every row was seen, and the listing is whole; or nothing has changed since the last one. */
+/*
+ * Judges the counts when the listing is whole and every row was counted, or when nothing has changed since the last whole listing.
+ */
 void
 vanish_judge(struct session *s)
 {
@@ -51,8 +54,8 @@ vanish_judge(struct session *s)
 }
 
 /*
- * The session has ended: the next listing is to have what it left there.  Where all unique-ids were new, only what it retrieved told
- * whether the messages were.
+ * A session has ended: the next listing is to have the messages that it left there.  Where a plan found all unique-ids new, only
+ * what the session retrieved has told whether the messages were new, too; if they were, those of the session before are judged now.
  */
 void
 vanish_watch(struct session *s)
@@ -68,14 +71,15 @@ vanish_tell(struct session *s)
 {
 	char	 subject[PROTO_RECORD_SIZE + 80];
 
-	log_warnx("%s: %s: leave is 1, but what was retrieved is gone from the server at the next poll: rset = 1 may help, or a setting "
-	    "at the provider's site", s->label, s->where);
+	log_warnx("%s: %s: leave is 1, but what was retrieved is gone from the server at the next poll: rset = 1 may help, or a "
+	    "setting at the provider's site", s->label, s->where);
 	snprintf(subject, sizeof(subject), "%s: what was retrieved does not stay on the server", s->label);
 	notice_send(s->quota.account, s->label, subject,
-	    "Messages are to stay at %s, but twice in a row everything that had been retrieved from there was gone at the next poll. "
-	    "All of it was delivered here.\n\n"
+	    "Messages are to stay at %s, but twice in a row everything that had been retrieved from there was gone at the next "
+	    "poll. All of it was delivered here.\n\n"
 	    "Either another program of yours deletes it.\n"
 	    "Or the provider deletes or hides what a program has retrieved: look for a setting about POP3 at its site.\n"
-	    "Or the server marks for deletion what it hands out: then the administrator's setting rset = 1 for this record helps.\n",
+	    "Or the server marks for deletion what it hands out: then the administrator's setting rset = 1 for this record "
+	    "helps.\n",
 	    s->where);
 }

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How many messages of a record are in which state, for whoever looks.  A mailbox of many is counted in slices and not each time:
- * what was counted is good for a while, unless a session has ended since.
+ * How many messages of a record are in which state, for "rpopctl status".  A mailbox of many messages is counted in slices and not
+ * each time: a count is good for COUNTS_MSEC, unless a session of the record has ended since.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "control.h"
 
-#define COUNTS_MSEC	10000	/* what else changes them (a next hop's answers) is seen as late as that */
+#define COUNTS_MSEC	10000	/* how late it is seen what else changes a count (a next hop's answers) */
 
 struct counts {
-	struct mailbox_counts	 known, partial;
+	struct mailbox_counts	 known;		/* the last count */
+	struct mailbox_counts	 partial;	/* the count that is being made, as far as at */
 	struct state_place	 at;
 	int64_t			 mailbox;
-	int64_t			 begun, since;	/* monotonic ms; since 0: nothing is known yet */
-	int			 counting;
+	int64_t			 begun;		/* monotonic ms: of partial */
+	int64_t			 since;		/* monotonic ms: of known; 0: nothing is known that may be shown again */
+	int			 counting;	/* a count is being made */
 };
 
-/* 1: they are in *out; 0: they are being counted, call again; -1: the store. */
+/* 1: the counts are in *out; 0: messages are being counted, call again; -1: the store. */
 int
 counts_get(struct task *t, struct mailbox_counts *out)
 {
@@ -47,7 +49,7 @@ counts_get(struct task *t, struct mailbox_counts *out)
 		if (result != DB_OK)
 			return (-1);
 		*out = c->known = c->partial;
-		/* Few are counted anew each time. */
+		/* Few messages are counted anew each time. */
 		c->since = c->known.kept + c->known.undeleted + c->known.waiting < STATE_PAGE ? 0 : c->begun;
 		return (1);
 	}
@@ -55,6 +57,7 @@ counts_get(struct task *t, struct mailbox_counts *out)
 	return (1);
 }
 
+/* Drops what is known of a task's mailbox. */
 void
 counts_forget(struct task *t)
 {

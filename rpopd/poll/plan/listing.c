@@ -2,21 +2,24 @@
 /*
  * The messages of a listing and their keys.
  *
- * Rows of `seen` come ordered by unique-id, and most servers list them in that order too: then the next row is the next message, and
- * a listing that ascends strictly has no unique-id twice.  Only for others is a hash table built, keyed by a secret of this process:
+ * The key of a message is its unique-id, or for want of one the key of its row in `seen`.  Rows come ordered by key, and most
+ * servers list their messages in that order too: then the next row is that of the next message, and a listing whose unique-ids
+ * ascend strictly has none of them twice.  Only for other listings is a hash table built, keyed by a secret of this process, since
  * the server chooses the unique-ids.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/route/strset.h"
-#include "plan.h"
+#include "plan_int.h"
+
+#define SIZE_SLACK	1024	/* octets, or a tenth of the larger size, by which sizes that are alike may differ */
 
 static int	 key_compare(const void *, size_t, const void *, size_t);
 static uint32_t	 find_ascending(const struct plan *, const void *, size_t);
 static uint32_t	*find_hashed(struct plan *, const void *, size_t);
 
-/* Room for count messages.  0, or -1 on memory shortage. */
+/* Makes room for the listing of a mailbox with so many messages.  0, or -1: there is no memory. */
 int
 plan_init(struct plan *p, uint32_t count)
 {
@@ -27,6 +30,7 @@ plan_init(struct plan *p, uint32_t count)
 	return (0);
 }
 
+/* Frees what a plan has, which may be begun anew then. */
 void
 plan_free(struct plan *p)
 {
@@ -34,14 +38,17 @@ plan_free(struct plan *p)
 	free(p->hash);
 	free(p->arena);
 	free(p->changes);
-	free(p->prints);
+	free(p->fingerprints);
 	free(p->wanted);
 	free(p->refused);
-	orphan_free(&p->orphans);
+	free(p->orphans.list);
 	memset(p, 0, sizeof(*p));
 }
 
-/* One line of the listing.  A number listed twice loses its unique-id for good.  -1: out of range, or memory. */
+/*
+ * Takes one line of the listing: a message number and its unique-id.  A number that is listed twice has no unique-id for the rest
+ * of the session.  0, or -1: the number or the length is out of range, or there is no memory.
+ */
 int
 plan_add(struct plan *p, uint32_t msgno, const uint8_t *uid, size_t len)
 {
@@ -61,8 +68,8 @@ plan_add(struct plan *p, uint32_t msgno, const uint8_t *uid, size_t len)
 }
 
 /*
- * The listing is in, by unique-ids: messages behind the last one that it names are left out, but for those that one session tries
- * without a name, so that a number in STAT with nothing behind it costs nothing.
+ * Shortens the plan once the listing by unique-ids is in: messages behind the last one that it names are left out (p->beyond), but
+ * for the first UNNAMED_MAX that it does not name.  So a number in STAT with nothing behind it costs no memory.
  */
 void
 plan_trim(struct plan *p)
@@ -81,7 +88,7 @@ plan_trim(struct plan *p)
 		p->msgs = msgs;
 }
 
-/* Give a message its key. */
+/* Gives a message its key.  0, or -1: there is no memory, and the message is as it was. */
 int
 plan_store(struct plan *p, struct message *m, const void *key, size_t len)
 {
@@ -102,6 +109,7 @@ plan_store(struct plan *p, struct message *m, const void *key, size_t len)
 	return (0);
 }
 
+/* The key of a message, m->uid_len octets; valid until the next plan_store(). */
 const uint8_t *
 plan_uid(const struct plan *p, const struct message *m)
 {
@@ -109,8 +117,8 @@ plan_uid(const struct plan *p, const struct message *m)
 }
 
 /*
- * The listing is in: make plan_find() work.  Unique-ids listed twice are no keys: both messages are known by digest.  0, or -1 on
- * memory shortage.
+ * Makes plan_find() work, once the listing is in.  Messages that are listed with the same unique-id have none, and are known by
+ * their digests.  0, or -1: there is no memory.
  */
 int
 plan_index(struct plan *p)
@@ -141,7 +149,7 @@ plan_index(struct plan *p)
 		if (*slot == 0)
 			*slot = i;
 		else
-			m->compare = p->msgs[*slot].compare = 2;	/* twins */
+			m->compare = p->msgs[*slot].compare = 2;	/* the same unique-id */
 	}
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
@@ -152,6 +160,7 @@ plan_index(struct plan *p)
 	return (0);
 }
 
+/* The number of the message with this key, 0: there is none.  Fastest when keys are looked up in the order of the listing. */
 uint32_t
 plan_find(struct plan *p, const void *uid, size_t len)
 {
@@ -167,7 +176,7 @@ plan_find(struct plan *p, const void *uid, size_t len)
 	return (n);
 }
 
-/* A digest key joins: of it there may be many. */
+/* Lets plan_find() find a message that has got the key of a row behind plan_index(). */
 void
 plan_hash(struct plan *p, uint32_t msgno)
 {
@@ -177,7 +186,7 @@ plan_hash(struct plan *p, uint32_t msgno)
 		*find_hashed(p, plan_uid(p, m), m->uid_len) = msgno;
 }
 
-/* As SQLite orders blobs. */
+/* The order of two keys, which is that of blobs in SQLite. */
 static int
 key_compare(const void *a, size_t alen, const void *b, size_t blen)
 {
@@ -186,6 +195,7 @@ key_compare(const void *a, size_t alen, const void *b, size_t blen)
 	return (n != 0 ? n : (alen > blen) - (alen < blen));
 }
 
+/* plan_find() where keys ascend. */
 static uint32_t
 find_ascending(const struct plan *p, const void *uid, size_t len)
 {
@@ -206,7 +216,7 @@ find_ascending(const struct plan *p, const void *uid, size_t len)
 	return (0);
 }
 
-/* The slot that holds this key, or the empty one where it would go. */
+/* The slot of the hash table that holds this key, or the empty one where it would go. */
 static uint32_t *
 find_hashed(struct plan *p, const void *uid, size_t len)
 {
@@ -219,4 +229,26 @@ find_hashed(struct plan *p, const void *uid, size_t len)
 			break;
 	}
 	return (&p->hash[at]);
+}
+
+/*
+ * 1: two sizes in octets are about the same (a move between servers may change line ends and fields), or one of them is not known
+ * (0).
+ */
+int
+plan_alike(uint64_t a, uint64_t b)
+{
+	uint64_t	 diff = a > b ? a - b : b - a, slack = (a > b ? a : b) / 10;
+
+	return (a == 0 || b == 0 || diff <= (slack > SIZE_SLACK ? slack : SIZE_SLACK));
+}
+
+/*
+ * 1: what a row remembers of a unique-id is of another message than the one listed under it now: its size (0: not known) is another
+ * one, or it was absent from a complete listing meanwhile (gone, epoch; 0: it was not).
+ */
+int
+plan_reused(const struct message *m, uint32_t size, int64_t gone)
+{
+	return (gone != 0 || (size != 0 && m->size != 0 && size != m->size));
 }
