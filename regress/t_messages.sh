@@ -13,7 +13,7 @@ result() {
 
 # rules PATH: the types in the rule tables there.
 rules() {
-	find "$1" -name '*.c' -exec sed -n 's/^	{ \(IMSG_[A-Z_]*\),.*/\1/p' {} + | sort -u
+	find "$1" -name '*.c' -exec sed -n 's/^[[:space:]]*{ \(IMSG_[A-Z_]*\),.*/\1/p' {} + | sort -u
 }
 
 # check WHO PATH LETTERS: what goes to one of these letters has a rule in PATH; the difference is told.

@@ -85,12 +85,13 @@ json_items(FILE *fp, const struct reply_kind *k, const struct items *items)
 		putc(']', fp);
 }
 
+/* An object of the fields of a message; of a single field, its value alone. */
 static void
 json_item(FILE *fp, const struct reply_kind *k, const char *item)
 {
 	size_t	 i;
 
-	if (k->fields[0].json == NULL) {
+	if (k->nfields == 1) {
 		json_field(fp, &k->fields[0], item);
 		return;
 	}
@@ -101,6 +102,7 @@ json_item(FILE *fp, const struct reply_kind *k, const char *item)
 	putc('}', fp);
 }
 
+/* The value of a field. */
 static void
 json_field(FILE *fp, const struct field *f, const char *item)
 {
@@ -150,6 +152,7 @@ json_text(FILE *fp, const char *s)
 		json_string(fp, s, strlen(s));
 }
 
+/* An array of the lines of a text. */
 static void
 json_lines(FILE *fp, const char *text)
 {

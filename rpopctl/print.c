@@ -129,18 +129,18 @@ print_mail_root(const struct out *o, const struct ctl_daemon *st)
 {
 	char	 line[TEXT], text[PROTO_TEXT_SIZE * 4];
 
-	if (*st->root_error != '\0') {
-		snprintf(line, sizeof(line), "note: nothing is polled: %s", text_vis(text, sizeof(text), st->root_error));
+	if (*st->mail_root_error != '\0') {
+		snprintf(line, sizeof(line), "note: nothing is polled: %s", text_vis(text, sizeof(text), st->mail_root_error));
 		print_wrapped(o, line, 6);
 	}
-	if (st->places > 0) {
-		snprintf(line, sizeof(line), "note: %s%s", text_vis(text, sizeof(text), st->place),
-		    st->places > 1 ? " (and other places, see the log)" : "");
+	if (st->blocked_maildirs > 0) {
+		snprintf(line, sizeof(line), "note: %s%s", text_vis(text, sizeof(text), st->blocked_maildir),
+		    st->blocked_maildirs > 1 ? " (and other places, see the log)" : "");
 		print_wrapped(o, line, 6);
 	}
-	if (st->unknown > 0) {
+	if (st->unknown_files > 0) {
 		snprintf(line, sizeof(line), "note: %u file%s of the spool not known to state.db and set aside: "
-		    "see 'rpopctl quarantine'", st->unknown, st->unknown == 1 ? "" : "s");
+		    "see 'rpopctl quarantine'", st->unknown_files, st->unknown_files == 1 ? "" : "s");
 		print_wrapped(o, line, 6);
 	}
 }
@@ -152,9 +152,9 @@ print_held(const struct out *o, const struct ctl_daemon *st)
 	const struct reply_kind	*k = reply_kind(IMSG_CTL_DAEMON);
 	const struct field	*f;
 	const char		*between = "";
-	uint32_t		 n, place;
+	uint32_t		 n, rank;
 
-	for (place = 1; (f = field_told(k, place)) != NULL; place++) {
+	for (rank = 1; (f = field_told(k, rank)) != NULL; rank++) {
 		n = (uint32_t)field_told_number(f, st);
 		if (n > 0) {
 			fprintf(o->fp, "%s%u %s", between, n, f->words);
@@ -206,9 +206,9 @@ print_table(const struct out *o, const struct ctl_record *records, size_t n)
 		for (c = 0; c < COL_MAX; c++)
 			cell_text(o, &records[i], c, cells[c], CELL);
 		print_row(o, cells, width);
-		if (o->width > 0 && *records[i].error != '\0') {
+		if (o->width > 0 && *records[i].last_error != '\0') {
 			fputs("    ", o->fp);
-			print_wrapped(o, records[i].error, 4);
+			print_wrapped(o, records[i].last_error, 4);
 		}
 	}
 }
@@ -314,11 +314,11 @@ cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t siz
 		snprintf(aside, sizeof(aside), ", %u set aside", r->aside);
 	if (r->unfound >= UNFOUND_MANY)
 		strlcat(aside, ", field missing", sizeof(aside));
-	if (*r->error == '\0')
+	if (*r->last_error == '\0')
 		snprintf(dst, size, "%s%s%s", text_ago(ago, sizeof(ago), o->now, r->last_success), refused, aside);
 	else
 		snprintf(dst, size, "failed%s%s%s%s%s", times, refused, aside, o->width == 0 ? ": " : "",
-		    o->width == 0 ? r->error : "");
+		    o->width == 0 ? r->last_error : "");
 }
 
 /* The page of one record. */
@@ -336,12 +336,12 @@ print_account(const struct out *o, const struct ctl_record *r)
 	print_wishes(o, r);
 	print_field(o, "last success", "%s%s%s%s", text_local(raw, sizeof(raw), r->last_success), r->last_success != 0 ? " (" : "",
 	    r->last_success != 0 ? text_ago(ago, sizeof(ago), o->now, r->last_success) : "", r->last_success != 0 ? ")" : "");
-	if (*r->error != '\0' && r->failures > 0)
+	if (*r->last_error != '\0' && r->failures > 0)
 		print_field(o, "last failure", "%s (%s, %u in a row): %s", text_local(raw, sizeof(raw), r->last_attempt),
-		    text_ago(ago, sizeof(ago), o->now, r->last_attempt), r->failures, r->error);
-	else if (*r->error != '\0')
+		    text_ago(ago, sizeof(ago), o->now, r->last_attempt), r->failures, r->last_error);
+	else if (*r->last_error != '\0')
 		print_field(o, "last failure", "%s (%s): %s", text_local(raw, sizeof(raw), r->last_attempt),
-		    text_ago(ago, sizeof(ago), o->now, r->last_attempt), r->error);
+		    text_ago(ago, sizeof(ago), o->now, r->last_attempt), r->last_error);
 	if (r->next_poll != 0)
 		print_field(o, "next poll", "%s (%s)", text_local(raw, sizeof(raw), r->next_poll),
 		    text_until(until, sizeof(until), o->now, r->next_poll));
@@ -423,11 +423,11 @@ print_counts(const struct out *o, const struct ctl_record *r)
 	const struct reply_kind	*k = reply_kind(IMSG_CTL_RECORD);
 	const struct field	*f;
 	char			 octets[32];
-	uint32_t		 n, place;
+	uint32_t		 n, rank;
 
 	print_field(o, "so far", "polls %" PRIu64 ", messages %" PRIu64 ", %s", r->polls, r->messages,
 	    text_octets(octets, sizeof(octets), r->octets));
-	for (place = 1; (f = field_told(k, place)) != NULL; place++)
+	for (rank = 1; (f = field_told(k, rank)) != NULL; rank++)
 		if ((n = (uint32_t)field_told_number(f, r)) > 0)
 			print_field(o, f->label, "%u %s", n, f->words);
 	if (r->unfound >= UNFOUND_MANY)

@@ -12,8 +12,8 @@
 #include "common/log.h"
 #include "rpopctl.h"
 
-#define FIELD(name, what, type, member, ...) \
-	{ .json = name, .kind = what, .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member), \
+#define FIELD(type, member, what, ...) \
+	{ .json = #member, .kind = what, .offset = offsetof(struct type, member), .size = sizeof(((struct type *)NULL)->member), \
 	    __VA_ARGS__ }
 #define FIELDS(table)		table, nitems(table)
 
@@ -30,97 +30,97 @@ static void	 lines_print(const struct out *, const struct request *, const struc
 static const char *const	 states[] = { "waiting", "quarantined", "failed", "wanted", "lost" };
 
 static const struct field	 daemon_fields[] = {
-	FIELD("version", FIELD_STRING, ctl_daemon, version),
-	FIELD("started", FIELD_TIME, ctl_daemon, started),
-	FIELD("loaded", FIELD_TIME, ctl_daemon, loaded),
-	FIELD("config_changed", FIELD_BOOL, ctl_daemon, config_changed),
-	FIELD("load_error", FIELD_TEXT, ctl_daemon, load_error),
-	FIELD("records", FIELD_NUMBER, ctl_daemon, records),
-	FIELD("enabled", FIELD_NUMBER, ctl_daemon, enabled),
-	FIELD("sessions", FIELD_NUMBER, ctl_daemon, sessions),
-	FIELD("processors", FIELD_NUMBER, ctl_daemon, processors),
-	FIELD("pending", FIELD_NUMBER, ctl_daemon, pending),
-	FIELD("waiting", FIELD_NUMBER, ctl_daemon, waiting, .place = 1, .words = "waiting for a next hop"),
-	FIELD("quarantined", FIELD_NUMBER, ctl_daemon, quarantined, .place = 3, .words = "in quarantine"),
-	FIELD("reports", FIELD_NUMBER, ctl_daemon, reports, .place = 2, .words = "reports due"),
-	FIELD("aside", FIELD_NUMBER, ctl_daemon, aside, .place = 4, .words = "set aside"),
-	FIELD("suspects", FIELD_NUMBER, ctl_daemon, suspects, .place = 5, .words = "suspects",
+	FIELD(ctl_daemon, version, FIELD_STRING),
+	FIELD(ctl_daemon, started, FIELD_TIME),
+	FIELD(ctl_daemon, loaded, FIELD_TIME),
+	FIELD(ctl_daemon, config_changed, FIELD_BOOL),
+	FIELD(ctl_daemon, load_error, FIELD_TEXT),
+	FIELD(ctl_daemon, records, FIELD_NUMBER),
+	FIELD(ctl_daemon, enabled, FIELD_NUMBER),
+	FIELD(ctl_daemon, sessions, FIELD_NUMBER),
+	FIELD(ctl_daemon, processors, FIELD_NUMBER),
+	FIELD(ctl_daemon, pending, FIELD_NUMBER),
+	FIELD(ctl_daemon, waiting, FIELD_NUMBER, .rank = 1, .words = "waiting for a next hop"),
+	FIELD(ctl_daemon, quarantined, FIELD_NUMBER, .rank = 3, .words = "in quarantine"),
+	FIELD(ctl_daemon, reports, FIELD_NUMBER, .rank = 2, .words = "reports due"),
+	FIELD(ctl_daemon, aside, FIELD_NUMBER, .rank = 4, .words = "set aside"),
+	FIELD(ctl_daemon, suspects, FIELD_NUMBER, .rank = 5, .words = "suspects",
 	    .less = offsetof(struct ctl_daemon, aside)),
-	FIELD("oversize", FIELD_NUMBER, ctl_daemon, oversize, .place = 6, .words = "oversize"),
-	FIELD("mail_root_error", FIELD_TEXT, ctl_daemon, root_error),
-	FIELD("blocked_maildirs", FIELD_NUMBER, ctl_daemon, places),
-	FIELD("blocked_maildir", FIELD_TEXT, ctl_daemon, place),
-	FIELD("unknown_files", FIELD_NUMBER, ctl_daemon, unknown),
-	FIELD("log_level", FIELD_NAME, ctl_daemon, log_level, .name = log_level_str)
+	FIELD(ctl_daemon, oversize, FIELD_NUMBER, .rank = 6, .words = "oversize"),
+	FIELD(ctl_daemon, mail_root_error, FIELD_TEXT),
+	FIELD(ctl_daemon, blocked_maildirs, FIELD_NUMBER),
+	FIELD(ctl_daemon, blocked_maildir, FIELD_TEXT),
+	FIELD(ctl_daemon, unknown_files, FIELD_NUMBER),
+	FIELD(ctl_daemon, log_level, FIELD_NAME, .name = log_level_str)
 };
 
 static const struct field	 record_fields[] = {
-	FIELD("account", FIELD_STRING, ctl_record, account),
-	FIELD("name", FIELD_TEXT, ctl_record, name),
-	FIELD("host", FIELD_TEXT, ctl_record, host),
-	FIELD("port", FIELD_NUMBER, ctl_record, port),
-	FIELD("tls", FIELD_NAME, ctl_record, tls, .name = tls_mode_str),
-	FIELD("user", FIELD_TEXT, ctl_record, user),
-	FIELD("mode", FIELD_TEXT, ctl_record, mode),
-	FIELD("leave", FIELD_BOOL, ctl_record, leave),
-	FIELD("enabled", FIELD_BOOL, ctl_record, enabled),
-	FIELD("period", FIELD_NUMBER, ctl_record, period),
-	FIELD("state", FIELD_TEXT, ctl_record, state),
-	FIELD("last_success", FIELD_TIME, ctl_record, last_success),
-	FIELD("last_attempt", FIELD_TIME, ctl_record, last_attempt),
-	FIELD("last_error", FIELD_TEXT, ctl_record, error),
-	FIELD("failures", FIELD_NUMBER, ctl_record, failures),
-	FIELD("next_poll", FIELD_TIME, ctl_record, next_poll),
-	FIELD("login_delay", FIELD_NUMBER, ctl_record, login_delay),
-	FIELD("expire", FIELD_DAYS, ctl_record, expire),
-	FIELD("polls", FIELD_NUMBER, ctl_record, polls),
-	FIELD("messages", FIELD_NUMBER, ctl_record, messages),
-	FIELD("octets", FIELD_NUMBER, ctl_record, octets),
-	FIELD("kept", FIELD_NUMBER, ctl_record, kept, .place = 1, .label = "kept",
+	FIELD(ctl_record, account, FIELD_STRING),
+	FIELD(ctl_record, name, FIELD_TEXT),
+	FIELD(ctl_record, host, FIELD_TEXT),
+	FIELD(ctl_record, port, FIELD_NUMBER),
+	FIELD(ctl_record, tls, FIELD_NAME, .name = tls_mode_str),
+	FIELD(ctl_record, user, FIELD_TEXT),
+	FIELD(ctl_record, mode, FIELD_TEXT),
+	FIELD(ctl_record, leave, FIELD_BOOL),
+	FIELD(ctl_record, enabled, FIELD_BOOL),
+	FIELD(ctl_record, period, FIELD_NUMBER),
+	FIELD(ctl_record, state, FIELD_TEXT),
+	FIELD(ctl_record, last_success, FIELD_TIME),
+	FIELD(ctl_record, last_attempt, FIELD_TIME),
+	FIELD(ctl_record, last_error, FIELD_TEXT),
+	FIELD(ctl_record, failures, FIELD_NUMBER),
+	FIELD(ctl_record, next_poll, FIELD_TIME),
+	FIELD(ctl_record, login_delay, FIELD_NUMBER),
+	FIELD(ctl_record, expire, FIELD_DAYS),
+	FIELD(ctl_record, polls, FIELD_NUMBER),
+	FIELD(ctl_record, messages, FIELD_NUMBER),
+	FIELD(ctl_record, octets, FIELD_NUMBER),
+	FIELD(ctl_record, kept, FIELD_NUMBER, .rank = 1, .label = "kept",
 	    .words = "delivered and left on the server"),
-	FIELD("undeleted", FIELD_NUMBER, ctl_record, undeleted, .place = 4, .label = "undeleted",
+	FIELD(ctl_record, undeleted, FIELD_NUMBER, .rank = 4, .label = "undeleted",
 	    .words = "delivered, deletion not yet confirmed by the server"),
-	FIELD("waiting", FIELD_NUMBER, ctl_record, waiting, .place = 2, .label = "waiting",
+	FIELD(ctl_record, waiting, FIELD_NUMBER, .rank = 2, .label = "waiting",
 	    .words = "taken, not yet with every recipient"),
-	FIELD("quarantined", FIELD_NUMBER, ctl_record, quarantined, .place = 3, .label = "quarantine",
+	FIELD(ctl_record, quarantined, FIELD_NUMBER, .rank = 3, .label = "quarantine",
 	    .words = "in quarantine here, not delivered: see rpopctl quarantine"),
-	FIELD("suspects", FIELD_NUMBER, ctl_record, suspects, .place = 5, .label = "suspects",
+	FIELD(ctl_record, suspects, FIELD_NUMBER, .rank = 5, .label = "suspects",
 	    .words = "at which a session failed or the deliverer died, tried again one at a time"),
-	FIELD("aside", FIELD_NUMBER, ctl_record, aside, .place = 7, .label = "set aside",
+	FIELD(ctl_record, aside, FIELD_NUMBER, .rank = 7, .label = "set aside",
 	    .words = "left on the server because that happened repeatedly, see rpopd.db(5)"),
-	FIELD("unfound", FIELD_NUMBER, ctl_record, unfound),
-	FIELD("refused", FIELD_NUMBER, ctl_record, refused, .place = 6, .label = "refused",
+	FIELD(ctl_record, unfound, FIELD_NUMBER),
+	FIELD(ctl_record, refused, FIELD_NUMBER, .rank = 6, .label = "refused",
 	    .words = "of them not given by the server, see view suspects in rpopd.db(5)"),
-	FIELD("origin", FIELD_TEXT, ctl_record, origin)
+	FIELD(ctl_record, origin, FIELD_TEXT)
 };
 
 static const struct field	 tried_fields[] = {
-	FIELD("number", FIELD_NUMBER, ctl_tried, msgno),
-	FIELD("size", FIELD_NUMBER_OR_NULL, ctl_tried, size),
-	FIELD("uid", FIELD_TEXT, ctl_tried, uid),
-	FIELD("state", FIELD_STRING, ctl_tried, state),
-	FIELD("what", FIELD_STRING, ctl_tried, what),
-	FIELD("why", FIELD_LINES, ctl_tried, text)
+	FIELD(ctl_tried, number, FIELD_NUMBER),
+	FIELD(ctl_tried, size, FIELD_NUMBER_OR_NULL),
+	FIELD(ctl_tried, uid, FIELD_TEXT),
+	FIELD(ctl_tried, state, FIELD_STRING),
+	FIELD(ctl_tried, what, FIELD_STRING),
+	FIELD(ctl_tried, why, FIELD_LINES)
 };
 
 static const struct field	 queued_fields[] = {
-	FIELD("id", FIELD_NUMBER_OR_NULL, ctl_queued, id),
-	FIELD("mailbox", FIELD_NUMBER, ctl_queued, mailbox),
-	FIELD("tries", FIELD_NUMBER, ctl_queued, tries),
-	FIELD("file", FIELD_STRING, ctl_queued, file),
-	FIELD("uid", FIELD_STRING, ctl_queued, uid),
-	FIELD("state", FIELD_MADE, ctl_queued, state, .made = queued_state),
-	FIELD("record", FIELD_STRING, ctl_queued, record),
-	FIELD("nexthop", FIELD_STRING, ctl_queued, nexthop),
-	FIELD("recipient", FIELD_STRING, ctl_queued, recipient),
-	FIELD("sender", FIELD_STRING, ctl_queued, sender),
-	FIELD("status", FIELD_STRING, ctl_queued, status),
-	FIELD("arrived", FIELD_TIME, ctl_queued, arrived),
-	FIELD("next", FIELD_TIME, ctl_queued, next)
+	FIELD(ctl_queued, id, FIELD_NUMBER_OR_NULL),
+	FIELD(ctl_queued, mailbox, FIELD_NUMBER),
+	FIELD(ctl_queued, tries, FIELD_NUMBER),
+	FIELD(ctl_queued, file, FIELD_STRING),
+	FIELD(ctl_queued, uid, FIELD_STRING),
+	FIELD(ctl_queued, state, FIELD_MADE, .made = queued_state),
+	FIELD(ctl_queued, record, FIELD_STRING),
+	FIELD(ctl_queued, nexthop, FIELD_STRING),
+	FIELD(ctl_queued, recipient, FIELD_STRING),
+	FIELD(ctl_queued, sender, FIELD_STRING),
+	FIELD(ctl_queued, status, FIELD_STRING),
+	FIELD(ctl_queued, arrived, FIELD_TIME),
+	FIELD(ctl_queued, next, FIELD_TIME)
 };
 
 static const struct field	 line_fields[] = {
-	FIELD(NULL, FIELD_STRING, ctl_text, text)
+	FIELD(ctl_text, text, FIELD_STRING)
 };
 
 /* Each kind of message, with the most of them that one answer may have. */
@@ -222,14 +222,14 @@ field_number(const struct field *f, const void *item)
 	return (narrow);
 }
 
-/* The counter that people are told of at this place, from 1; NULL: there are no more. */
+/* The counter that people are told of in this rank, from 1; NULL: there are no more. */
 const struct field *
-field_told(const struct reply_kind *k, uint32_t place)
+field_told(const struct reply_kind *k, uint32_t rank)
 {
 	const struct field	*f;
 
 	for (f = k->fields; f < k->fields + k->nfields; f++)
-		if (f->place == place)
+		if (f->rank == rank)
 			return (f);
 	return (NULL);
 }
@@ -249,7 +249,7 @@ field_told_number(const struct field *f, const void *item)
 static int
 tried_order(const void *a, const void *b)
 {
-	uint32_t	 x = ((const struct ctl_tried *)a)->msgno, y = ((const struct ctl_tried *)b)->msgno;
+	uint32_t	 x = ((const struct ctl_tried *)a)->number, y = ((const struct ctl_tried *)b)->number;
 
 	return ((x > y) - (x < y));
 }
@@ -267,11 +267,11 @@ tried_print(const struct out *o, const struct request *req __unused, const struc
 		strlcpy(size, "?", sizeof(size));
 		if (m->size != 0)
 			text_octets(size, sizeof(size), m->size);
-		fprintf(o->fp, "%6u  %11s  %-9s  %s\n", m->msgno, size, text_vis(state, sizeof(state), m->state),
+		fprintf(o->fp, "%6u  %11s  %-9s  %s\n", m->number, size, text_vis(state, sizeof(state), m->state),
 		    *m->uid == '\0' ? "-" : text_vis(uid, sizeof(uid), m->uid));
 		fprintf(o->fp, "%*s", INDENT, "");
 		print_wrapped(o, m->what, INDENT);
-		for (p = m->text; *p != '\0';) {
+		for (p = m->why; *p != '\0';) {
 			p = text_line(p, line, sizeof(line));
 			fprintf(o->fp, "%*s", INDENT, "");
 			print_wrapped(o, line, INDENT);

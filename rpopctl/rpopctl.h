@@ -85,12 +85,12 @@ enum field_kind {
  * daemon as "N words", on the page of a record as "label N words".
  */
 struct field {
-	const char	*json;		/* name in JSON */
+	const char	*json;		/* the name of the member, in JSON, too */
 	enum field_kind	 kind;
 	size_t		 offset, size;	/* of the member; a name's or made string's is not looked at for an end */
 	const char	*(*name)(uint32_t);	/* FIELD_NAME */
 	const char	*(*made)(const void *);	/* FIELD_MADE */
-	uint32_t	 place;		/* in the order in which people are told, from 1 */
+	uint32_t	 rank;		/* in the order in which people are told, from 1; 0: they are not */
 	const char	*label, *words;
 	size_t		 less;		/* offset of a counter that is part of this one and told by itself; 0: none */
 };
@@ -101,7 +101,7 @@ struct reply_kind {
 	size_t		 size;		/* of its struct */
 	size_t		 max;		/* messages in one answer; 1: exactly one is due */
 	const char	*json;		/* name of the object, if one is due, or of the array */
-	const struct field *fields;	/* a single field without a name: an array of strings, not of objects */
+	const struct field *fields;	/* a single one: JSON has an array of strings, not of objects */
 	size_t		 nfields;
 	int		 despite;	/* 1: printed also if a failure ends the answer */
 	int		(*sound)(const void *);	/* NULL, or 1: its numbers are good; strings are looked at by the fields */
@@ -123,7 +123,7 @@ const struct items	*reply_items(const struct reply *, uint32_t type);	/* there m
 int			 reply_add(struct reply *, struct imsg *);
 int			 reply_complete(struct reply *, const struct request *);
 uint64_t		 field_number(const struct field *, const void *);
-const struct field	*field_told(const struct reply_kind *, uint32_t place);
+const struct field	*field_told(const struct reply_kind *, uint32_t rank);
 uint64_t		 field_told_number(const struct field *, const void *);
 
 /* json.c */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Between rpopctl and the master: requests and answers on the control socket. */
+/*
+ * Between rpopctl and the master: requests and answers on the control socket.  JSON calls the members of ctl_daemon, ctl_record,
+ * ctl_tried and ctl_queued as they are called here.
+ */
 #ifndef PROTO_CTL_H
 #define PROTO_CTL_H
 
@@ -53,12 +56,12 @@ struct ctl_queued {			/* a recipient that is not in its mailbox */
 };
 
 struct ctl_tried {			/* a message on the server, looked at by a session that changes nothing */
-	uint32_t	 msgno;
+	uint32_t	 number;		/* on the server */
 	uint32_t	 size;			/* by LIST, 0 = not known */
 	char		 state[16];		/* new, delivered, ...: rpopctl(8) lists them */
 	char		 what[PROTO_TEXT_SIZE];	/* what the next poll would do with it, in words */
 	char		 uid[PROTO_UID_MAX + 2];	/* empty: none that can be trusted */
-	char		 text[PROTO_TRIED_SIZE];	/* as msg_session_tried; empty: its header was not looked at */
+	char		 why[PROTO_TRIED_SIZE];	/* lines, as in msg_session_tried; empty: its header was not looked at */
 };
 
 struct ctl_text {			/* a sentence, or a line */
@@ -79,10 +82,10 @@ struct ctl_daemon {
 	uint32_t	 oversize;		/* messages over max_size on their servers */
 	char		 version[32];
 	char		 load_error[PROTO_TEXT_SIZE];	/* last refused reload, empty = none */
-	char		 root_error[PROTO_TEXT_SIZE];	/* why nothing is polled, in words; empty: no reason */
-	char		 place[PROTO_TEXT_SIZE];	/* the first of the Maildirs that are blocked, and why */
-	uint32_t	 places;		/* Maildirs that are blocked: mail waits, and they cannot be written to */
-	uint32_t	 unknown;		/* files set aside in the spool, which no row knows */
+	char		 mail_root_error[PROTO_TEXT_SIZE];	/* why nothing is polled, in words; empty: no reason */
+	char		 blocked_maildir[PROTO_TEXT_SIZE];	/* the first that is blocked, and why */
+	uint32_t	 blocked_maildirs;	/* Maildirs that have mail waiting and cannot be written to */
+	uint32_t	 unknown_files;		/* files set aside in the spool, which no row knows */
 };
 
 struct ctl_record {
@@ -92,7 +95,7 @@ struct ctl_record {
 	char		 user[PROTO_USER_SIZE];
 	char		 mode[PROTO_FIELD_SIZE];	/* "owner", "*", or the field name */
 	char		 state[16];		/* disabled, idle, window, host-delay, queued, or a session state's name */
-	char		 error[PROTO_TEXT_SIZE];	/* last failure, empty if the last poll succeeded */
+	char		 last_error[PROTO_TEXT_SIZE];	/* last failure; empty if the last poll succeeded */
 	uint32_t	 port, tls, leave, enabled;
 	uint32_t	 period;		/* s */
 	uint32_t	 failures;		/* in a row, of the record's own */

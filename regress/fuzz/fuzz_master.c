@@ -52,7 +52,7 @@ void
 control_tried(struct client *c, const struct ctl_tried *m)
 {
 	(void)c;
-	if (m->msgno == 0 || !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->text, sizeof(m->text)))
+	if (m->number == 0 || !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->why, sizeof(m->why)))
 		abort();
 }
 

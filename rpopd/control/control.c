@@ -300,9 +300,9 @@ control_status(void *arg, struct imsg *imsg)
 	}
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, config_load_error, sizeof(m.load_error));
-	strlcpy(m.root_error, *mailroot_trouble() != '\0' ? mailroot_trouble() : space_trouble(), sizeof(m.root_error));
-	m.places = place_waiting(m.place, sizeof(m.place));
-	m.unknown = set_aside_count();
+	strlcpy(m.mail_root_error, *mailroot_trouble() != '\0' ? mailroot_trouble() : space_trouble(), sizeof(m.mail_root_error));
+	m.blocked_maildirs = place_waiting(m.blocked_maildir, sizeof(m.blocked_maildir));
+	m.unknown_files = set_aside_count();
 	link_send_id(&c->link, IMSG_CTL_DAEMON, PROTO_VERSION, &m, sizeof(m));
 	control_list(c, "");
 	return (0);
@@ -526,7 +526,7 @@ control_record(struct client *c, const struct task *t, const struct mailbox_coun
 	strlcpy(m.user, r->user, sizeof(m.user));
 	strlcpy(m.mode, r->mode == DIST_FIELD ? r->special : modes[r->mode], sizeof(m.mode));
 	strlcpy(m.state, sched_state(t, &m.next_poll), sizeof(m.state));
-	strlcpy(m.error, t->rs.error, sizeof(m.error));
+	strlcpy(m.last_error, t->rs.error, sizeof(m.last_error));
 	m.port = r->port;
 	m.tls = r->tls;
 	m.leave = r->leave;

@@ -264,12 +264,12 @@ try_show(struct session *s, uint32_t msgno, const char *text)
 	if (s->trial->client == NULL)
 		return;
 	memset(&out, 0, sizeof(out));
-	out.msgno = msgno;
+	out.number = msgno;
 	out.size = m->size;
 	strlcpy(out.state, words[known].state, sizeof(out.state));
 	strlcpy(out.what, words[known].what, sizeof(out.what));
 	memcpy(out.uid, plan_uid(&s->plan, m), m->uid_len);
-	strlcpy(out.text, text, sizeof(out.text));
+	strlcpy(out.why, text, sizeof(out.why));
 	control_tried(s->trial->client, &out);
 }
 

@@ -166,7 +166,7 @@ about(uint32_t msgno)
 	size_t	 i;
 
 	for (i = 0; i < nshown; i++)
-		if (shown[i].msgno == msgno)
+		if (shown[i].number == msgno)
 			return (&shown[i]);
 	fail_msg("nothing about message %u", msgno);
 	return (NULL);
@@ -326,7 +326,7 @@ test_known(void **state)
 	for (i = 0; i < nitems(want); i++) {
 		assert_string_equal(about((uint32_t)i + 1)->uid, want[i].uid);
 		assert_string_equal(about((uint32_t)i + 1)->state, want[i].state);
-		assert_int_equal(about((uint32_t)i + 1)->text[0] != '\0', want[i].looked);
+		assert_int_equal(about((uint32_t)i + 1)->why[0] != '\0', want[i].looked);
 	}
 	assert_non_null(strstr(about(2)->what, "would stay"));
 	assert_non_null(strstr(about(9)->what, "only its header"));

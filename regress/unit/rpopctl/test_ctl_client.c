@@ -244,18 +244,18 @@ static void
 tried(void **state __unused)
 {
 	struct ctl_text		 text = { .text = "100 messages" };
-	struct ctl_tried	 m = { .state = "new", .uid = "abc", .text = "to here\n" };
+	struct ctl_tried	 m = { .state = "new", .uid = "abc", .why = "to here\n" };
 	struct reply		 rep;
 	int			 size = 1 << 20;
 
 	setsockopt(daemon_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	for (m.msgno = 70; m.msgno >= 1; m.msgno--)
+	for (m.number = 70; m.number >= 1; m.number--)
 		answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
 	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_TRY, &rep), 0);
 	assert_int_equal(rep.ok, 1);
 	assert_int_equal(got(&rep, IMSG_CTL_TRIED), 70);
-	assert_int_equal(((const struct ctl_tried *)item(&rep, IMSG_CTL_TRIED, 69))->msgno, 70);
+	assert_int_equal(((const struct ctl_tried *)item(&rep, IMSG_CTL_TRIED, 69))->number, 70);
 	assert_string_equal(((const struct ctl_tried *)item(&rep, IMSG_CTL_TRIED, 69))->uid, "abc");
 	reply_free(&rep);
 }
@@ -277,7 +277,7 @@ tried_unterminated(void **state __unused)
 	struct ctl_tried	 m = { .state = "new" };
 	struct reply		 rep;
 
-	memset(m.text, 'x', sizeof(m.text));
+	memset(m.why, 'x', sizeof(m.why));
 	answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
 	assert_int_equal(ask(IMSG_CTL_TRY, &rep), -1);
 	reply_free(&rep);

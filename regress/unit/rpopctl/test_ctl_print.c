@@ -346,7 +346,7 @@ sample(struct ctl_daemon *st, struct ctl_record *r)
 	r[1] = r[0];
 	strlcpy(r[1].name, "domain", sizeof(r[1].name));
 	strlcpy(r[1].mode, "X-Real-To", sizeof(r[1].mode));
-	strlcpy(r[1].error, "login refused: \033]0;no\007 such user", sizeof(r[1].error));
+	strlcpy(r[1].last_error, "login refused: \033]0;no\007 such user", sizeof(r[1].last_error));
 	r[1].port = 1110;
 	r[1].tls = TLS_MODE_STLS;
 	r[1].failures = 3;
@@ -398,11 +398,11 @@ daemon_in_trouble(void **state __unused)
 	st.aside = 5;
 	st.suspects = 11;
 	st.oversize = 7;
-	st.places = 2;
-	st.unknown = 1;
+	st.blocked_maildirs = 2;
+	st.unknown_files = 1;
 	strlcpy(st.load_error, "rpop: \033 wrong", sizeof(st.load_error));
-	strlcpy(st.root_error, "state.db is older than the mail root", sizeof(st.root_error));
-	strlcpy(st.place, "example.org/anna: no room", sizeof(st.place));
+	strlcpy(st.mail_root_error, "state.db is older than the mail root", sizeof(st.mail_root_error));
+	strlcpy(st.blocked_maildir, "example.org/anna: no room", sizeof(st.blocked_maildir));
 	show(&req, &rep, 0, 0);
 	assert_string_equal(output,
 	    "rpopd 0.1, up 2 h since 2023-11-14 21:13:20, log level problems\n"
@@ -441,7 +441,7 @@ table_fits_terminal(void **state __unused)
 	memset(r[0].name, 'n', 200);
 	r[1].aside = 2;
 	r[1].unfound = 19;
-	memset(r[1].error + strlen(r[1].error), 'e', 150);
+	memset(r[1].last_error + strlen(r[1].last_error), 'e', 150);
 	for (width = 20; width < 200; width += 20) {
 		show(&req, &rep, width, 0);
 		assert_true(width < 80 || strstr(output, "in 35 s    42     7  2 min ago\n") != NULL);
@@ -497,7 +497,7 @@ account_page_full(void **state __unused)
 	r[1].refused = 6;
 	r[1].aside = 7;
 	r[1].unfound = 20;
-	strlcpy(r[1].error, "login refused", sizeof(r[1].error));
+	strlcpy(r[1].last_error, "login refused", sizeof(r[1].last_error));
 	strlcpy(r[1].origin, "pop.example.com, proven", sizeof(r[1].origin));
 	show(&req, &rep, 0, 0);
 	assert_string_equal(output,
