@@ -37,10 +37,6 @@ static void		 reload_adopt(struct task *, size_t);
 static int		 reload_order(const void *, const void *);
 static void		 reload_log_level(void);
 static void		 reload_take_over(struct task *, struct task *);
-static void		 reload_pruned(enum db);
-static void		 reload_purge(int, short, void *);
-
-static struct event	 purge;
 
 /* Would the store load?  Every bad row is named on standard error. */
 int
@@ -54,7 +50,7 @@ reload_sound(void)
 	if ((config = reload_read(&c)) == NULL)
 		return (0);
 	sound = config->unsound == 0;
-	rpopd_state_path(state, sizeof(state));
+	options_state_path(state, sizeof(state));
 	if (!mailroot_sound(config->settings.mail_root, state, sentence, sizeof(sentence))) {
 		reload_complain(&c, sentence);
 		sound = 0;
@@ -224,7 +220,7 @@ reload_adopt(struct task *tasks, size_t n)
 	gate_sweep();
 	host_sweep();
 	turn_soon();
-	reload_prune();
+	prune_mailboxes();
 	free(order);
 	free(old);
 }
@@ -286,45 +282,4 @@ reload_order(const void *a, const void *b)
 	const struct task	*x = *(struct task *const *)a, *y = *(struct task *const *)b;
 
 	return (x->mailbox < y->mailbox ? -1 : x->mailbox > y->mailbox);
-}
-
-void
-reload_prune(void)
-{
-	struct session	*s;
-	int64_t		*ids, *running;
-	size_t		 i, n = 0;
-
-	if ((ids = calloc(sched_ntasks + session_count + 1, sizeof(*ids))) == NULL)
-		fatal("prune");
-	for (i = 0; i < sched_ntasks; i++)
-		ids[i] = sched_tasks[i].mailbox;
-	running = ids + sched_ntasks;
-	TAILQ_FOREACH(s, &session_list, entry)
-		running[n++] = s->mailbox;
-	reload_pruned(state_prune(ids, sched_ntasks, running, n));
-	free(ids);
-}
-
-/* What is left over is done in slices from the event loop. */
-static void
-reload_pruned(enum db result)
-{
-	struct timeval	 tv = { 0, 0 };
-
-	if (result == DB_MORE) {
-		if (!event_initialized(&purge))
-			evtimer_set(&purge, reload_purge, NULL);
-		evtimer_add(&purge, &tv);
-	} else if (result != DB_OK)
-		log_warnx("state.db: states of removed records stay until the next load");
-}
-
-static void
-reload_purge(int fd, short event, void *arg)
-{
-	(void)fd;
-	(void)event;
-	(void)arg;
-	reload_pruned(state_prune_slice());
 }

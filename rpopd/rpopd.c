@@ -185,21 +185,12 @@ rpopd_lock(void)
 		fatalx("%s: another rpopd runs on this store", path);
 }
 
-/* state.db lies beside rpopd.db. */
-void
-rpopd_state_path(char *path, size_t size)
-{
-	const char	*slash = strrchr(options.store, '/');
-
-	snprintf(path, size, "%.*sstate.db", slash == NULL ? 0 : (int)(slash - options.store) + 1, options.store);
-}
-
 static void
 rpopd_open_state(void)
 {
 	char	 path[PATH_MAX], err[PATH_MAX * 2];
 
-	rpopd_state_path(path, sizeof(path));
+	options_state_path(path, sizeof(path));
 	if (state_open(path, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	(void)state_clamp(time(NULL));

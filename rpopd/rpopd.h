@@ -12,13 +12,11 @@
 /* rpopd.c */
 int	 rpopd_reload(char *err, size_t errsize);
 void	 rpopd_stop(void);
-void	 rpopd_state_path(char *, size_t);	/* of state.db, beside rpopd.db */
 
 /* reload.c */
 int	 reload_sound(void);			/* 1: the store would load; 0: complaints are on stderr */
 int	 reload_mail_root(char *path, size_t size);
 int	 reload_load(char *err, size_t errsize);	/* all or nothing; 0 or -1 */
-void	 reload_prune(void);			/* mailboxes that no record names any more, in their time */
 
 /* sd_notify(3)'s one datagram: notify.c */
 void	 notify_ready(void);

@@ -193,7 +193,7 @@ enum db state_seen_state(int64_t m, const uint8_t *u, size_t l, enum seen_state 
 { (void)m; (void)l; *s = u[0] & 1 ? SEEN_WAITING : SEEN_DELETING; return (DB_OK); }
 enum db state_prune_old(int64_t n) { (void)n; return (DB_OK); }
 enum db state_clamp(int64_t n) { (void)n; return (DB_OK); }
-void reload_prune(void) { }
+void prune_daily(void) { }
 enum former_found former_find(struct session *s, enum former_past *p) { (void)s; *p = PAST_NONE; return (FOUND_NONE); }
 enum db state_origin(int64_t m, char *t, size_t n) { (void)m; strlcpy(t, "", n); return (DB_OK); }
 int control_forget(void *c, struct imsg *i) { (void)c; (void)i; return (0); }

@@ -26,6 +26,7 @@ struct options {
 
 extern struct options	 options;
 void	 options_parse(struct options *, int, char **);
+void	 options_state_path(char *, size_t);	/* of state.db, beside rpopd.db */
 
 /* --- config/load.c, config/secret.c: rpopd.db --- */
 

@@ -77,6 +77,15 @@ options_parse(struct options *o, int argc, char *argv[])
 	}
 }
 
+/* The path of state.db, which lies beside the administrator's store. */
+void
+options_state_path(char *path, size_t size)
+{
+	const char	*slash = strrchr(options.store, '/');
+
+	snprintf(path, size, "%.*sstate.db", slash == NULL ? 0 : (int)(slash - options.store) + 1, options.store);
+}
+
 static void
 options_usage(void)
 {

@@ -4,7 +4,6 @@
 #define DELIVERY_H
 
 #include <sys/types.h>
-#include <sys/statvfs.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -93,11 +92,5 @@ void	 mailroot_started(void);
 void	 mailroot_tell(void);
 int	 mailroot_right(void);
 const char *mailroot_trouble(void);	/* "": none */
-
-/* --- space.c: is there room for what a session brings? --- */
-
-int	 space_missing(const struct statvfs *, uint32_t min_free, int was, char *text, size_t size);
-int	 space_enough(void);
-const char *space_trouble(void);	/* "": there is room */
 
 #endif

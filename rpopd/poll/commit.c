@@ -26,7 +26,6 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
@@ -61,7 +60,6 @@ static void		 commit_retry(void *);
 static void		 commit_answer(struct batch *);
 static void		 commit_member(const struct receipt *, const struct member *);
 static void		 commit_relays(const struct receipt *, const struct member *);
-static void		 commit_prune(void);
 static void		 commit_flush(void *);
 static void		 commit_later(struct timer *, void (*)(void *), int);
 
@@ -371,7 +369,7 @@ commit_try(void)
 		TAILQ_REMOVE(&waiting, b, entry);
 		TAILQ_INSERT_TAIL(&unsettled, b, entry);
 		commit_answer(b);
-		commit_prune();
+		prune_daily();
 	}
 	if (backoff != 0) {
 		log_info("state.db: commits work again");
@@ -501,21 +499,6 @@ commit_relays(const struct receipt *r, const struct member *m)
 		commit_defer(s, m->msgno, rows, n);
 	relay_committed(rows, n);
 	free(rows);
-}
-
-/* Once a day. */
-static void
-commit_prune(void)
-{
-	static int64_t	 next;
-	int64_t		 now = clock_msec();
-
-	if (now < next)
-		return;
-	next = now + 86400000;
-	state_clamp(time(NULL));
-	state_prune_old(time(NULL));
-	reload_prune();
 }
 
 static void

@@ -6,12 +6,12 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
-#include <event.h>
 #include <stdint.h>
 
 #include "common/ipc/link.h"
 #include "common/ipc/proto_fetcher.h"
 #include "common/ipc/rules.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/poll/plan/plan.h"
@@ -46,7 +46,7 @@ struct session {
 	struct dial		*dial;		/* under way */
 	struct child		*template;
 	struct link		 link;		/* to the fetcher session */
-	struct event		 timer;		/* the master's own clock on it */
+	struct timer		 timer;		/* the master's own clock on it */
 	struct plan		 plan;
 	int64_t			 begun;		/* monotonic ms */
 	int64_t			 progress;	/* likewise: when it last got anywhere */
@@ -182,6 +182,10 @@ void	 replay_end(int durable);
 /* capa.c */
 int	 capa_skipped(const struct task *);
 int	 capa_again(struct session *);
+
+/* prune.c */
+void	 prune_daily(void);
+void	 prune_mailboxes(void);
 
 /* budget.c: how many messages all sessions together have listed. */
 #define BUDGET_MESSAGES		(2 * PROTO_MSGS_MAX)

@@ -45,19 +45,19 @@ static void	 session_go(struct session *);
 static int	 session_channels(struct session *, int);
 static void	 session_parameters(struct session *);
 static void	 session_down(void *, const char *);
-static void	 session_timeout(int, short, void *);
+static void	 session_timeout(void *);
 static void	 session_clock(struct session *, uint32_t);
 static void	 session_judge(struct session *);
 static int	 session_over(const struct session *);
 static void	 session_maybe_end(struct session *);
 static void	 session_recorded(struct session *, enum db);
-static void	 session_slice(int, short, void *);
+static void	 session_slice(void *);
 static int	 session_ended(struct session *);
 static void	 session_end(struct session *);
 
 struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
 uint32_t		 session_count;
-static struct event	 slice;
+static struct timer	 slice;
 static uint32_t		 trials;
 
 static const char *const state_names[] = { "token", "dialing", "starting", "listing", "matching", "fetching", "closing" };
@@ -443,12 +443,10 @@ session_down(void *arg, const char *why)
 }
 
 static void
-session_timeout(int fd, short event, void *arg)
+session_timeout(void *arg)
 {
 	struct session	*s = arg;
 
-	(void)fd;
-	(void)event;
 	if (s->unrecorded) {
 		session_recorded(s, plan_record(s));
 		return;
@@ -462,12 +460,8 @@ session_timeout(int fd, short event, void *arg)
 static void
 session_clock(struct session *s, uint32_t seconds)
 {
-	struct timeval	 tv = { seconds, 0 };
-
-	if (event_initialized(&s->timer))
-		evtimer_del(&s->timer);
-	evtimer_set(&s->timer, session_timeout, s);
-	evtimer_add(&s->timer, &tv);
+	timer_init(&s->timer, session_timeout, s);
+	timer_in(&s->timer, seconds * 1000LL);
 }
 
 static int
@@ -503,14 +497,12 @@ session_recorded(struct session *s, enum db result)
 void
 session_work(struct session *s)
 {
-	struct timeval	 tv = { 0, 0 };
-
 	s->working = 1;
 	link_pause(&s->link, 1);
-	if (!event_initialized(&slice))
-		evtimer_set(&slice, session_slice, NULL);
-	if (!evtimer_pending(&slice, NULL))
-		evtimer_add(&slice, &tv);
+	if (!timer_armed(&slice)) {
+		timer_init(&slice, session_slice, NULL);
+		timer_in(&slice, 0);
+	}
 }
 
 void
@@ -523,28 +515,23 @@ session_worked(struct session *s)
 
 /* One slice of one session, in turn; then the event loop, and the next one. */
 static void
-session_slice(int fd, short event, void *arg)
+session_slice(void *arg)
 {
 	static uint32_t	 last;
 	struct session	*s, *first = NULL, *next = NULL;
-	struct timeval	 tv = { 0, 0 };
-	int		 n = 0;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	TAILQ_FOREACH(s, &session_list, entry) {
 		if (!s->working)
 			continue;
-		n++;
 		if (first == NULL || s->id < first->id)
 			first = s;
 		if (s->id > last && (next == NULL || s->id < next->id))
 			next = s;
 	}
-	if (n == 0)
+	if (first == NULL)
 		return;
-	evtimer_add(&slice, &tv);	/* and finds nothing at last */
+	timer_in(&slice, 0);		/* the last one finds nothing */
 	s = next != NULL ? next : first;
 	last = s->id;
 	if (s->ending == SESSION_ENDING) {
@@ -604,7 +591,7 @@ session_end(struct session *s)
 	link_close(&s->link);
 	if (s->fd != -1)
 		close(s->fd);
-	evtimer_del(&s->timer);
+	timer_stop(&s->timer);
 	suspect_leave(s);
 	if (s->template != NULL)
 		child_release(s->template);

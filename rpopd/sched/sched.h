@@ -23,6 +23,7 @@ struct counts;
 struct session;
 struct share;
 struct spots;
+struct statvfs;
 struct task;
 
 /* heap.c: a binary heap of what has an item in it; least key first. */
@@ -117,6 +118,11 @@ void		 share_begin(struct session *);		/* the session counts as its owner's */
 void		 share_end(struct session *);
 void		 share_watch(int64_t now, int wanted);	/* end what stalls while somebody could begin but for a processor */
 int64_t		 share_alarm(void);			/* monotonic ms of the next share_watch(); INT64_MAX: never */
+
+/* space.c: is there room for what a session brings? */
+int		 space_missing(const struct statvfs *, uint32_t min_free, int was, char *text, size_t size);
+int		 space_enough(void);			/* 1: a session may begin */
+const char	*space_trouble(void);			/* what room is missing, and the remedy; "": there is room */
 
 /* retry.c: how long until the next poll. */
 int		 retry_blames_host(enum fetch_stage, enum fail_why);

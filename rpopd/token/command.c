@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <event.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
@@ -35,7 +36,8 @@ struct command {
 	LIST_ENTRY(command)	 entry;
 	pid_t			 pid;
 	int			 out, err;
-	struct event		 outev, errev, clock;
+	struct event		 outev, errev;
+	struct timer		 clock;
 	uint8_t			 text[COMMAND_OUTPUT + 1];
 	size_t			 len;
 	char			 errors[COMMAND_ERRORS];
@@ -51,7 +53,7 @@ static int	 command_sound(const char *, const struct passwd *, char *, size_t);
 static int	 command_pipe(int [2]);
 static void	 command_readable(int, short, void *);
 static ssize_t	 command_read(struct command *, int);
-static void	 command_timeout(int, short, void *);
+static void	 command_timeout(void *);
 static void	 command_kill(struct command *, const char *);
 static void	 command_finish(struct command *, int);
 static const char *command_token(struct command *, struct command_result *);
@@ -67,7 +69,6 @@ command_start(const char *line, const char *user, void (*done)(void *, const str
 {
 	const struct passwd	*pw;
 	struct command		*c;
-	struct timeval		 tv = { COMMAND_SECONDS, 0 };
 	char			 copy[1024], *argv[COMMAND_WORDS + 1];
 	int			 out[2] = { -1, -1 }, errors[2] = { -1, -1 };
 
@@ -94,8 +95,8 @@ command_start(const char *line, const char *user, void (*done)(void *, const str
 	event_add(&c->outev, NULL);
 	event_set(&c->errev, c->err, EV_READ | EV_PERSIST, command_readable, c);
 	event_add(&c->errev, NULL);
-	evtimer_set(&c->clock, command_timeout, c);
-	evtimer_add(&c->clock, &tv);
+	timer_init(&c->clock, command_timeout, c);
+	timer_in(&c->clock, COMMAND_SECONDS * 1000);
 	return (c);
 }
 
@@ -199,10 +200,8 @@ command_read(struct command *c, int fd)
 }
 
 static void
-command_timeout(int fd, short event, void *arg)
+command_timeout(void *arg)
 {
-	(void)fd;
-	(void)event;
 	command_kill(arg, "did not end within 30 seconds");
 }
 
@@ -326,7 +325,7 @@ command_free(struct command *c)
 	if (event_initialized(&c->outev)) {
 		event_del(&c->outev);
 		event_del(&c->errev);
-		evtimer_del(&c->clock);
+		timer_stop(&c->clock);
 	}
 	close(c->out);
 	close(c->err);

@@ -31,7 +31,7 @@ static void	 token_fail_waiting(struct grant *, enum fail_why, const char *);
 static const char *token_remedy(const char *);
 static void	 token_notice(const struct session *, const char *);
 static int	 token_store(struct grant *);
-static void	 token_timeout(int, short, void *);
+static void	 token_timeout(void *);
 static void	 token_drop(struct grant *);
 static void	 token_release(struct grant *);
 static int	 token_keep(void *, const uint8_t *);
@@ -333,23 +333,16 @@ token_notice(const struct session *s, const char *text)
 void
 token_clock(struct grant *g, uint32_t seconds)
 {
-	struct timeval	 tv = { seconds, 0 };
-
-	if (event_initialized(&g->clock))
-		evtimer_del(&g->clock);
-	if (seconds == 0)
-		return;
-	evtimer_set(&g->clock, token_timeout, g);
-	evtimer_add(&g->clock, &tv);
+	timer_init(&g->clock, token_timeout, g);
+	if (seconds > 0)
+		timer_in(&g->clock, seconds * 1000LL);
 }
 
 static void
-token_timeout(int fd, short event, void *arg)
+token_timeout(void *arg)
 {
 	struct grant	*g = arg;
 
-	(void)fd;
-	(void)event;
 	switch (g->state) {
 	case GRANT_IDLE:
 		token_drop(g);

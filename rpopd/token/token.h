@@ -6,11 +6,11 @@
 #include <sys/types.h>
 #include <sys/queue.h>
 
-#include <event.h>
 #include <stdint.h>
 
 #include "common/ipc/proto.h"
 #include "common/ipc/rules.h"
+#include "common/timer.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
 
@@ -49,7 +49,7 @@ struct grant {
 	int64_t			 refresh_at, expires_at;	/* monotonic ms */
 	uint8_t			*rotated;	/* not stored yet; NULL: none */
 	size_t			 rotated_len;
-	struct event		 clock;
+	struct timer		 clock;
 	struct token_request	*request;	/* QUEUED to ASKED */
 	struct command		*command;
 };

@@ -323,6 +323,7 @@ def test_forget(world, daemon):
     assert "30 messages are forgotten" in text
     world.ctl("poll", "anna@example.org/isp")
     rigs.wait_for(lambda: world.idents() == {ANNA: sorted(names("m", 30) * 2)}, "everything once more")
+    rigs.wait_for(lambda: world.status()["records"][0]["state"] == "idle", "the end of the poll")
     answer = json.loads(world.ctl("-j", "forget", "anna@example.org/isp").log)
     assert answer["ok"] is True and "30 messages" in answer["text"]
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopd/delivery */
+/* links: rpopd/sched */
 /* libs: -levent_core */
 /* Room on the file systems of the mail root and of state.db: when it is missing, who hears of it, and what ends meanwhile. */
 #include <sys/types.h>
@@ -76,7 +76,7 @@ statvfs(const char *path, struct statvfs *fs)
 }
 
 void
-rpopd_state_path(char *path, size_t size)
+options_state_path(char *path, size_t size)
 {
 	strlcpy(path, "/lib/state.db", size);
 }

@@ -18,11 +18,10 @@
 #include "common/log.h"
 #include "common/timer.h"
 #include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
-#include "rpopd/rpopd.h"
-#include "rpopd/sched/sched.h"
 #include "rpopd/turn/turn.h"
-#include "delivery.h"
+#include "sched.h"
 
 #define SPACE_LOOK	250	/* ms from one look to the next */
 #define SPACE_TELL	3600000	/* ms until a notice is asked for again; those within a day are dropped */
@@ -117,7 +116,7 @@ space_look(int64_t now)
 	int	 was = *space_trouble() != '\0';
 
 	looked = now;
-	rpopd_state_path(state, sizeof(state));
+	options_state_path(state, sizeof(state));
 	space_check(&places[0], config_running->settings.mail_root);
 	space_check(&places[1], state);
 	if (was && *space_trouble() == '\0')
