@@ -73,7 +73,7 @@ state_record_get(int64_t mailbox, struct record_state *rs)
 	return (DB_OK);
 }
 
-/* As many slices as there are octets in its place. */
+/* Takes unprove_slices slices; the length of the unique-id in the place counts them. */
 enum db
 state_unprove_slice(int64_t mailbox, struct unprove *u)
 {
@@ -81,7 +81,7 @@ state_unprove_slice(int64_t mailbox, struct unprove *u)
 	return (u->at.uidlen++ < unprove_slices ? DB_MORE : DB_OK);
 }
 
-static int64_t	 listed;		/* the only mailbox that was */
+static int64_t	 listed;		/* the only mailbox that state_listed() says yes to */
 
 enum db
 state_listed(int64_t mailbox)
@@ -268,7 +268,7 @@ test_adopted(void **state)
 	plan_free(&s.plan);
 }
 
-/* The one that proves itself counts, not the last one; a doubt only if there is no proof. */
+/* Of several former mailboxes the one that is proven is taken, not the last one; one in doubt only if none is proven. */
 static void
 test_several(void **state)
 {
@@ -294,7 +294,10 @@ test_several(void **state)
 	plan_free(&s.plan);
 }
 
-/* Of records with one remote mailbox each keeps its own state, and a third one takes that of nobody who is still to be listed. */
+/*
+ * Records with one remote mailbox keep the state that each of them had, and another record takes that of none that is still to be
+ * listed.
+ */
 static void
 test_shared(void **state)
 {
@@ -358,7 +361,7 @@ test_other(void **state)
 	plan_free(&s.plan);
 }
 
-/* A session that lost its record may still commit there. */
+/* A session that lost its record may still commit in the former mailbox: the listing waits for its end. */
 static void
 test_busy(void **state)
 {
@@ -377,7 +380,7 @@ test_busy(void **state)
 	plan_free(&s.plan);
 }
 
-/* No more of them than a bound are looked at. */
+/* No more than FORMER_MAX former mailboxes are looked at. */
 static void
 test_many(void **state)
 {
@@ -394,7 +397,9 @@ test_many(void **state)
 	plan_free(&s.plan);
 }
 
-/* What ended without a word is made ready in slices, one mailbox after the other, before anything is compared. */
+/*
+ * Former mailboxes whose last session ended without a word are made ready in slices, one after the other, before one is compared.
+ */
 static void
 test_slices(void **state)
 {
@@ -409,7 +414,7 @@ test_slices(void **state)
 	unprove_slices = 5;
 	for (i = 0; i < 5; i++)
 		assert_int_equal(former_find(&s, &past), FOUND_MORE);
-	unprove_slices = 0;			/* the first one is ready; the second one never was not */
+	unprove_slices = 0;			/* the first mailbox is ready now; the second one always was */
 	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	assert_int_equal(adopted, formers[1].id);
 	plan_free(&s.plan);

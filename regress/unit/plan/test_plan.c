@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* links: regress/unit/plan/planrig.c rpopd/poll/plan rpopd/state */
-/* From a listing and the seen rows to a plan: every row of the table in plan.c. */
+/* From a listing and the seen rows to a plan: every row of the first table in plan.c, and the session's end, see end.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ test_opaque_uids(void **state)
 	plan_free(&s.plan);
 }
 
-/* Listed twice under one number, or one unique-id for two: no keys, everything is retrieved and compared by digest. */
+/* A number listed twice, or one unique-id for two numbers: such messages have no key, and are retrieved and compared by digest. */
 static void
 test_untrusted(void **state)
 {
@@ -102,7 +102,7 @@ test_untrusted(void **state)
 	plan_free(&s.plan);
 }
 
-/* Taken, but a recipient is not final: left alone, also where everything else is deleted; known by digest where it must be. */
+/* A WAITING message is left alone, also where everything else is deleted, and is recognised by its digest like a delivered one. */
 static void
 test_waiting(void **state)
 {
@@ -172,7 +172,7 @@ test_gone(void **state)
 	plan_free(&s.plan);
 }
 
-/* A listing that was cut proves nothing about what it does not name (must 20). */
+/* A listing that was cut makes no row gone that it does not name. */
 static void
 test_incomplete_listing(void **state)
 {
@@ -210,7 +210,7 @@ test_suspects(void **state)
 	plan_free(&s.plan);
 
 	begin(&other, 1, 0);
-	suspect_take(&elsewhere);	/* it has one in flight: not now */
+	suspect_take(&elsewhere);	/* another session has a suspect in flight: this one is not taken now */
 	list(&other, 1, "poison");
 	row("poison", SEEN_NEVER, 0, 1, 0);
 	assert_int_equal(plan_make(&other, 1, 1), 0);
@@ -289,7 +289,7 @@ test_recognised_without_uid(void **state)
 	plan_free(&s.plan);
 }
 
-/* The other way round: delivered under its digest, listed with a unique-id now. */
+/* A message that was delivered under its digest, and is listed with a unique-id now, is recognised; its row gets the unique-id. */
 static void
 test_recognised_with_uid(void **state)
 {
@@ -320,7 +320,7 @@ test_recognised_with_uid(void **state)
 	plan_free(&s.plan);
 }
 
-/* STAT promises millions, UIDL names two. */
+/* If STAT promises a million messages and UIDL names two, UNNAMED_MAX of the others are tried. */
 static void
 test_unnamed(void **state)
 {
@@ -339,7 +339,7 @@ test_unnamed(void **state)
 	plan_free(&s.plan);
 }
 
-/* What STAT counts without anything behind it takes no room, and is counted all the same. */
+/* Messages behind the last one that UIDL names take no room, and are counted all the same. */
 static void
 test_trimmed(void **state)
 {
@@ -369,7 +369,7 @@ test_trimmed(void **state)
 	plan_free(&s.plan);
 }
 
-/* Numbers that cannot be: no unique-id of the whole listing is believed, and none is gone. */
+/* A listing with numbers that cannot be: none of its unique-ids is believed, and no row is gone. */
 static void
 test_confused(void **state)
 {
@@ -389,7 +389,7 @@ test_confused(void **state)
 	plan_free(&s.plan);
 }
 
-/* Deletion unconfirmed, but the unique-id was absent meanwhile: it may mean another message now. */
+/* A deletion that was not confirmed, of a unique-id that was absent meanwhile: it may mean another message now. */
 static void
 test_reused_unconfirmed(void **state)
 {
@@ -405,7 +405,7 @@ test_reused_unconfirmed(void **state)
 	plan_free(&s.plan);
 }
 
-/* The end of a session that committed: what stands, what is known by digest only from now on. */
+/* The end of a session that committed messages: rows that stand, and rows that are known by digest only from now on. */
 static void
 test_proof(void **state)
 {

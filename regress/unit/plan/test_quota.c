@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* links: regress/unit/plan/planrig.c rpopd/poll/plan rpopd/state */
-/* What a record's limits make of a plan, and messages at which sessions fail: the second table in plan.c. */
+/*
+ * What a record's limits make of a plan, the first poll, and messages at which sessions fail: the tables in quota.c, first.c and
+ * suspect.c.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -128,7 +131,7 @@ test_headers(void **state)
 	}
 }
 
-/* TOP refused: skipped, recorded at the end of the session, reported then, not tried again. */
+/* A header that the server refuses is recorded at the end of the session, reported then, and not asked for again. */
 static void
 test_headers_refused(void **state)
 {
@@ -148,7 +151,7 @@ test_headers_refused(void **state)
 	plan_free(&s.plan);
 }
 
-/* Without a unique-id there is nothing to remember it by: skipped, also where headers are wanted. */
+/* A message over max_size without a unique-id cannot be remembered: it is skipped, also where headers are wanted. */
 static void
 test_big_without_uid(void **state)
 {
@@ -209,7 +212,7 @@ test_session_octets(void **state)
 	plan_free(&s.plan);
 }
 
-/* What is known by digest only may be among the messages that were left for later: it is not gone. */
+/* The message of a row that is known by digest only may be among those left for later: the row is not gone. */
 static void
 test_cut_keeps_digests(void **state)
 {
@@ -361,7 +364,10 @@ test_mark(void **state)
 	plan_free(&s.plan);
 }
 
-/* A listing with a gap could be one that was cut: nothing is marked, and what it does not name is not retrieved by the thousand. */
+/*
+ * A first listing with a gap may have been cut: nothing is marked, and messages that it does not name are not retrieved by the
+ * thousand.
+ */
 static void
 test_mark_not(void **state)
 {
@@ -397,7 +403,7 @@ test_mark_not(void **state)
 	plan_free(&s.plan);
 }
 
-/* Nobody has it: leave = 0 does not delete it. */
+/* A marked message is not deleted when leave = 0: nobody has it. */
 static void
 test_marked_is_not_deleted(void **state)
 {
@@ -449,7 +455,7 @@ test_failures_planned(void **state)
 	plan_free(&s.plan);
 }
 
-/* Counted each time; when everything else came in, the poll was good. */
+/* A failure is counted each time; if everything else came in, the poll was good. */
 static void
 test_failure(void **state)
 {

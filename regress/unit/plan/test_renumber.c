@@ -14,7 +14,10 @@
 
 static char	 olds[3000][12], news[3000][12];
 
-/* known rows, of which the first `same` are listed under their old name; count messages in all.  Row i has fingerprint i. */
+/*
+ * A session with so many known rows, the first `same` of which are listed under their old names, and count messages in all.  Row i
+ * has fingerprint i.
+ */
 static void
 moved(struct session *s, uint32_t known, uint32_t same, uint32_t count)
 {
@@ -37,7 +40,7 @@ moved(struct session *s, uint32_t known, uint32_t same, uint32_t count)
 	}
 }
 
-/* Message msgno is the one of row number which; 0: of none. */
+/* The server shows the header of message msgno, which is that of row number which; 0: of no row. */
 static void
 answer(struct session *s, uint32_t msgno, uint32_t which)
 {
@@ -60,7 +63,7 @@ planned(const struct session *s, int action)
 	return (n);
 }
 
-/* Where the line is: 20 rows, nine tenths of them, half as many strangers; and of a few, nine tenths and a stranger. */
+/* What a mass is: 20 missing rows, nine tenths of all, and half as many strangers; of a few, nine tenths and one stranger. */
 static void
 test_suspicion(void **state)
 {
@@ -115,7 +118,7 @@ test_migration(void **state)
 	plan_free(&s.plan);
 }
 
-/* Matched on the word of a session that was mixed up: nothing is recorded. */
+/* Messages that were matched on the word of a session whose answers were mixed up: nothing is recorded. */
 static void
 test_migration_confused(void **state)
 {
@@ -135,7 +138,7 @@ test_migration_confused(void **state)
 	plan_free(&s.plan);
 }
 
-/* Strangers by the tenth: pause, durable, told once. */
+/* More strangers than a tenth: the record pauses, also behind a restart, and its owner is told once. */
 static void
 test_pause(void **state)
 {
@@ -174,7 +177,10 @@ test_pause(void **state)
 	plan_free(&s.plan);
 }
 
-/* With an envelope field a header does not say for whom a message is: what matches is retrieved, and known by its digest. */
+/*
+ * With an envelope field a header does not say for whom a message is: messages that match are retrieved, and known by their
+ * digests.
+ */
 static void
 test_envelope_field(void **state)
 {
@@ -200,7 +206,10 @@ test_envelope_field(void **state)
 	plan_free(&s.plan);
 }
 
-/* A few are retrieved, and known by their digests, but what has no header of its own is another one; nobody is asked. */
+/*
+ * A few missing rows: unknown messages are retrieved and known by their digests, but one whose header is like others' is new;
+ * nobody is asked.
+ */
 static void
 test_few(void **state)
 {

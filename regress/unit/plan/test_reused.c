@@ -40,7 +40,9 @@ one(struct session *s, int leave, uint32_t size, int64_t known, enum seen_state 
 	row("u", st, gone, 0, 0);
 }
 
-/* Sizes: another one displaces; unknown ones prove nothing and are learned; octets are compared about. */
+/*
+ * A row is displaced by another size; a size that is not known proves nothing and is learned; octets that came are about as many.
+ */
 static void
 test_sizes(void **state)
 {
@@ -70,7 +72,7 @@ test_sizes(void **state)
 		}
 }
 
-/* What is to be deleted: by its header, another one, and without any. */
+/* A message that is to be deleted: its header proves it, shows another message, or cannot be had. */
 static void
 test_dele(void **state)
 {
@@ -125,7 +127,7 @@ test_dele(void **state)
 	plan_free(&s.plan);
 }
 
-/* Absent once: proven, or displaced. */
+/* A row that was absent once is proven, or displaced. */
 static void
 test_back(void **state)
 {
@@ -154,7 +156,7 @@ test_back(void **state)
 
 static char	 uids[64][8];
 
-/* n marked rows are back with sizes of so many kinds, others of them have another size now. */
+/* n marked rows are back, with so many different sizes; so many others of them have another size now. */
 static void
 marks(struct session *s, uint32_t n, uint32_t kinds, uint32_t others)
 {
@@ -194,7 +196,7 @@ test_marks(void **state)
 	}
 }
 
-/* Suspects and messages over max_size: of another size, or back, they are others. */
+/* A suspect or a message over max_size that has another size, or is back after an absence, is another message. */
 static void
 test_odd(void **state)
 {
@@ -254,7 +256,7 @@ test_renumbered(void **state)
 	plan_free(&s.plan);
 }
 
-/* Kept for a deletion that is not confirmed. */
+/* The fingerprint of a message that was to be deleted is kept if the deletion is not confirmed. */
 static void
 test_print(void **state)
 {
@@ -281,7 +283,7 @@ test_print(void **state)
 	}
 }
 
-/* The first free key of many, by few looks. */
+/* The first free key of many messages with one digest is found by few looks. */
 static int	 looks;
 
 static int
@@ -295,7 +297,7 @@ taken(void *used, const uint8_t *key, size_t len)
 	return (strtonum(number, 1, UINT32_MAX, NULL) <= *(uint32_t *)used);
 }
 
-/* With the number that was found last, whatever it is by now, the right one is found; one behind the other in two looks. */
+/* The right key is found whatever number the search begins with; keys one behind the other are found in two looks each. */
 static void
 test_keys(void **state)
 {

@@ -57,11 +57,11 @@ test_remembered(void **state)
 		assert_true(probe[i] > probe[i - 1]);
 	for (i = 1; i < 20; i++)
 		assert_int_equal(spot_start(&task, probe), PROTO_PROBES);
-	assert_int_equal(spot_start(&task, probe), 0);		/* not for ever */
+	assert_int_equal(spot_start(&task, probe), 0);		/* SPOT_POLLS are over */
 	plan_free(&s.plan);
 }
 
-/* Each of these needs the next listing to be whole. */
+/* Behind each of these sessions the next listing is whole. */
 static void
 test_not_remembered(void **state)
 {
@@ -92,7 +92,7 @@ test_not_remembered(void **state)
 	}
 }
 
-/* leave_days ends them in time for its first deletion. */
+/* leave_days ends the spot checks in time for its first deletion. */
 static void
 test_expiry(void **state)
 {

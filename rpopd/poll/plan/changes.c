@@ -57,7 +57,7 @@ plan_change_message(struct plan *p, const struct message *m, int what)
 
 /* Takes back that rows are gone or forgotten: what is missing from the listing may only have another unique-id now. */
 void
-plan_hold(struct plan *p)
+plan_keep_missing(struct plan *p)
 {
 	size_t	 i, kept = 0;
 

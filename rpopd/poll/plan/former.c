@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A record whose port, host, login, name or account was changed has a new mailbox; the one that it had may be the same.  At the
- * first listing of the new one, each that could be it (its kin) is compared by unique-ids and sizes:
+ * Former mailboxes: those of state.db that no record names any more.  A record whose port, host, login, name or account was changed
+ * has a new mailbox there; on the server it may be the same as before.  At the first listing of the new mailbox, each former one
+ * that could be it, its kin, is compared by unique-ids and sizes:
  *
- *	kin by		in the listing, of the messages that should be there		then
- *	any		none							another mailbox
- *	any		more than a tenth of those with known sizes has another one	another mailbox
- *	login		3 or more with their sizes				the same
- *	login		20 or more, nine tenths of all, no sizes known		the same
- *	record		8 or more with their sizes, of which 6 are different	the same
- *	any		half of all, nothing against it				in doubt
- *	any		anything else						another mailbox
+ *	kin by		of the former one's messages that should be there, listed are		then it is
+ *	any		none									another mailbox
+ *	any		more than a tenth of those with known sizes with another size		another mailbox
+ *	login		LOGIN_EQUAL or more with their sizes					the same
+ *	login		LOGIN_UNSIZED or more, nine tenths of all, no sizes known		the same
+ *	record		RECORD_EQUAL or more with their sizes, FORMER_SIZES different ones	the same
+ *	any		half of all, none with another size					in doubt
+ *	any		anything else								another mailbox
  *
  * Unique-ids that are counters are the same in many mailboxes, and so are sizes of messages that a machine writes: hence the
- * numbers.  The state of the same one goes along.  In doubt it goes along, too, but hides nothing: every message is retrieved and
- * compared with what was delivered.  With another mailbox the record starts afresh.
+ * numbers.  If the former mailbox is the same, the record has its state from now on.  If that is in doubt, the record has it, too,
+ * but nothing is hidden by it: every message is retrieved and compared with what was delivered.  With another mailbox the record
+ * starts afresh.
  *
  * Two records may share one remote mailbox, and both move at one load: what one of them has not retrieved yet must not be hidden
  * by what the other has.  So the mailbox that a record had under this account, name and login comes first, and one that another
- * record had so, which was not listed yet, is left to that one.
+ * record had so is left to that record until that has listed its own.
  *
  * Messages that were absent from the former mailbox's last listing, which may have been empty by a mistake of the server, count
  * where they are back with their sizes, and not otherwise.
  *
- * An empty listing proves nothing and is not the last word: the next one is compared.  To the state that goes along then, it was a
- * listing that every message was absent from, so each is proven before it counts as known, see plan.c.
+ * An empty listing proves nothing and is not the last word: the next one is compared.  For the state that the record has then, the
+ * empty one was a listing that every message was absent from, so each message is proven before its row counts, see plan.c.
  *
- * first_poll is for a record that was never polled: with kin by login, or a mailbox that lost its record when this one appeared,
- * nothing is marked.
+ * first_poll is for a record that was never polled: with kin by login, or with a mailbox that lost its record when this one
+ * appeared, nothing is marked.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,8 +44,8 @@
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 
-#define FORMER_MAX	16	/* that one listing is compared with */
-#define LOGIN_EQUAL	3
+#define FORMER_MAX	16	/* former mailboxes that one listing is compared with */
+#define LOGIN_EQUAL	3	/* messages, in the table above */
 #define LOGIN_UNSIZED	20
 #define RECORD_EQUAL	8
 #define SIZE_SLACK	1024	/* octets by which a size that was promised may differ from what came */
@@ -60,10 +62,10 @@ struct search {				/* of one listing */
 	const struct record	*rec;
 	struct candidate	 list[FORMER_MAX];
 	size_t			 n;
-	struct former_count	*count;		/* the one that is being counted */
+	struct former_count	*count;		/* of the candidate whose messages are being counted */
 	enum former_past	 past;
-	int			 busy;		/* a session is still ending with one of them */
-	int			 more;		/* one of them is being made ready, in slices */
+	int			 busy;		/* a session is still ending with a candidate */
+	int			 more;		/* a candidate is being made ready, in slices */
 };
 
 static int	 former_login(const char *, const char *);
@@ -81,6 +83,7 @@ static void	 former_afresh(const struct search *);
 static int	 former_adopt(struct session *, const struct candidate *);
 static void	 former_words(const struct former *, char *, size_t);
 
+/* How a former mailbox may be the record's own. */
 enum kinship
 former_kin(const struct former *f, const struct record *rec)
 {

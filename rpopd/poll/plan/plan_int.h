@@ -23,7 +23,7 @@ enum plan_result plan_pause(struct session *, enum fail_why, const char *, ...) 
 /* changes.c */
 struct listing_change *plan_change(struct plan *, const void *, size_t, int what);
 struct listing_change *plan_change_message(struct plan *, const struct message *, int what);
-void	 plan_hold(struct plan *);
+void	 plan_keep_missing(struct plan *);
 plan_step	 plan_save, plan_learn;
 
 /* first.c */
@@ -32,11 +32,10 @@ plan_step	 first_listing;
 /* former.c */
 #define FORMER_SIZES	6		/* different sizes that make a proof */
 
-/* How a former mailbox may be the record's own. */
-enum kinship {
-	KIN_NONE,
-	KIN_RECORD,	/* the record had this name */
-	KIN_LOGIN	/* and the login is the same too, or the login and the kind of host are, or the login is a whole address */
+enum kinship {				/* how a former mailbox may be the record's own */
+	KIN_NONE,			/* not at all */
+	KIN_RECORD,			/* its record had the same account and name */
+	KIN_LOGIN			/* the login is the same, and the record's name or the host's domain, or it is an address */
 };
 
 struct former_count {			/* a former mailbox beside a listing */
@@ -49,10 +48,10 @@ struct former_count {			/* a former mailbox beside a listing */
 	int64_t		 sizes[FORMER_SIZES];
 };
 
-enum former_proof { FORMER_OTHER, FORMER_DOUBT, FORMER_SAME };
+enum former_proof { FORMER_OTHER, FORMER_DOUBT, FORMER_SAME };	/* it is another mailbox; perhaps the same one; the same one */
 
 enum former_past {			/* of a record whose mailbox is new */
-	PAST_NONE,			/* no mailbox that lost its record is akin */
+	PAST_NONE,			/* no former mailbox is its kin */
 	PAST_KIN,			/* some are */
 	PAST_POLLED			/* this record was polled before, whether there or here */
 };

@@ -281,7 +281,10 @@ proof_given(struct session *s, struct message *m)
 	}
 }
 
-/* There is no proof to be had: the message is retrieved, and compared with its row or, if the row was absent or waits, with all. */
+/*
+ * There is no proof to be had that a message is the one of its row: it is retrieved and compared with that row; if the row was
+ * absent or waits for a recipient, the row is displaced.
+ */
 static void
 proof_missing(struct session *s, struct message *m)
 {

@@ -73,7 +73,7 @@ renumber_check(struct session *s)
 	switch (paused) {
 	case RENUMBER_NOT:
 		if (suspected) {
-			plan_hold(p);
+			plan_keep_missing(p);
 			return (plan_branch(s, compare_steps));
 		}
 		if (!(p->renumbered = renumber_few(p)) && p->complete)
@@ -173,7 +173,7 @@ renumber_retrieve(struct session *s)
 	struct plan	*p = &s->plan;
 	uint32_t	 i;
 
-	plan_hold(p);
+	plan_keep_missing(p);
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].displaced && p->msgs[i].row == SEEN_WAITING)
 			plan_change_message(p, &p->msgs[i], CHANGE_DOUBT);
