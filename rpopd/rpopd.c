@@ -314,8 +314,7 @@ rpopd_stop(void)
 	timer_in(&deadline, (TURN_STOP_SECONDS + 2) * 1000);
 	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
 		session_stop(s);
-	job_stop();
-	result_stop();
+	relay_stop();
 	if (child_of[ROLE_DELIVERER] == NULL)
 		session_close_orphans();
 	turn_soon();
@@ -366,7 +365,7 @@ rpopd_once_done(void)
 		turn_failed = 1;	/* what is due waits for the next run */
 	else if (!relay_idle())
 		return (0);
-	if (proof_failed())
+	if (writable_failed())
 		turn_failed = 1;	/* nothing could be handed on */
 	if (config_running->settings.processors == 0)
 		return (1);

@@ -294,7 +294,6 @@ static void
 view_send_row(struct view *v, const struct relay_row *row)
 {
 	struct ctl_queued	 m;
-	const struct relay_hop	*h = relay_hop(row->nexthop);
 
 	memset(&m, 0, sizeof(m));
 	m.id = row->id;
@@ -309,7 +308,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 		relay_hop_name(row->nexthop, m.nexthop, sizeof(m.nexthop));
 	strlcpy(m.recipient, row->dest, sizeof(m.recipient));
 	strlcpy(m.sender, row->sender, sizeof(m.sender));
-	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? h->text : row->status, m.status, sizeof(m.status));
+	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? relay_hop_text(row->nexthop) : row->status, m.status, sizeof(m.status));
 	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
 }
 

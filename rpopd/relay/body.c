@@ -18,7 +18,7 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define BODY_PORTION	256		/* rows in one transaction, and told of in one note */
 
@@ -55,18 +55,18 @@ int
 body_missing(int64_t id)
 {
 	struct relay_change	 c = { .id = id, .what = RELAY_WANT, .status = missing };
-	struct relay_item	*it = relay_waiting(id);
+	struct relay_item	*it = queue_waiting(id);
 
 	HOOK("relay.want");
 	if (state_relay_change(&c, 1) != DB_OK) {
-		proof_lost();
+		writable_lost();
 		return (-1);
 	}
 	HOOK("relay.wanted");
 	log_warnx("delivery %lld: %s", (long long)id, missing);
 	if (it != NULL)
-		relay_forget(it);
-	relay_tried(id);
+		queue_forget(it);
+	queue_tried(id);
 	body_sweep();
 	return (0);
 }
@@ -96,7 +96,7 @@ body_checked(void)
 		if (state_relay_change(bodies.changes + i, n) != DB_OK) {
 			/* A connection will miss them, too, and so will the look before a row becomes final. */
 			log_warnx("state.db cannot be written: files that are missing are not wanted yet");
-			proof_lost();
+			writable_lost();
 			break;
 		}
 		HOOK("relay.checked");
@@ -174,7 +174,7 @@ body_move(void)
 	HOOK("relay.move");
 	places.due = 0;
 	if (n > 0 && state_relay_change(changes, n) != DB_OK)
-		proof_lost();
+		writable_lost();
 	else {
 		HOOK("relay.moved");
 		for (i = 0; i < n; i++)
@@ -215,7 +215,7 @@ body_run(void)
 			body_tell(o.rows, o.n);
 			sweep = o.n == BODY_PORTION;
 		} else
-			proof_lost();		/* the next one will find them */
+			writable_lost();		/* the next one will find them */
 	}
 	free(o.rows);
 	free(changes);
@@ -244,7 +244,7 @@ body_tell(const struct relay_row *rows, size_t n)
 		log_vis(who, sizeof(who), rows[i].dest, strlen(rows[i].dest));
 		log_vis(sender, sizeof(sender), rows[i].sender, strlen(rows[i].sender));
 		log_warnx("delivery %lld to %s, from <%s>: lost: %s", (long long)rows[i].id, who, sender, lost);
-		relay_tried(rows[i].id);
+		queue_tried(rows[i].id);
 		if (i + 1 < n && rows[i + 1].mailbox == rows[i].mailbox)
 			continue;
 		if ((t = body_task(rows[i].mailbox)) != NULL)

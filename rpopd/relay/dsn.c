@@ -29,7 +29,7 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define DSN_DEATHS	3	/* then there is no report */
 #define DSN_RETRY	60000	/* ms until a report that could not be made is tried again */
@@ -140,7 +140,7 @@ dsn_due(int64_t id, const char *link)
 	struct due	*d;
 	char		 stem[PROTO_LINK_SIZE];
 
-	relay_stem(link, stem, sizeof(stem));
+	queue_stem(link, stem, sizeof(stem));
 	if ((d = due_find(stem)) == NULL) {
 		if ((d = calloc(1, sizeof(*d))) == NULL)
 			fatal("report");
@@ -183,13 +183,13 @@ dsn_count(void)
 	return (nrows);
 }
 
-/* In each round: reports that are due are asked for, one at a time, since failures are rare. */
+/* In each round in which results can be committed: reports that are due are asked for, one at a time, since failures are rare. */
 void
 dsn_run(void)
 {
 	struct heap_item	*top;
 
-	while (asked.id == 0 && !result_blocked() && child_current(ROLE_DELIVERER) != NULL && (top = heap_top(&waiting)) != NULL &&
+	while (asked.id == 0 && child_current(ROLE_DELIVERER) != NULL && (top = heap_top(&waiting)) != NULL &&
 	    top->key <= clock_msec() && dsn_ask(heap_of(top, struct due, item)) == 0)
 		continue;
 	if ((top = heap_top(&waiting)) != NULL && top->key > clock_msec())
@@ -259,7 +259,7 @@ dsn_collect(void *arg, const struct relay_row *row)
 	struct failed	*f;
 	char		 stem[PROTO_LINK_SIZE];
 
-	relay_stem(row->link, stem, sizeof(stem));
+	queue_stem(row->link, stem, sizeof(stem));
 	if (strcmp(stem, b->stem) != 0)
 		return (0);
 	if (row->state == RELAY_WAITING && row->notify == NOTIFY_FAILURE && row->tries == 0)
@@ -384,8 +384,8 @@ dsn_hold(const struct failed *list, size_t n)
 	else if (held > 0)
 		for (i = k = 0; k < held; i++)
 			if (list[i].id == c[k].id) {
-				relay_tried(list[i].id);
-				relay_hop(list[i].nexthop)->quarantined++;
+				queue_tried(list[i].id);
+				queue_hop(list[i].nexthop)->quarantined++;
 				k++;
 			}
 	free(c);
@@ -435,7 +435,7 @@ dsn_made(const struct msg_dsn_made *m)
 		spool_remove(m->link);		/* made again later, or about nothing */
 	if (n == -1) {
 		for (i = 0; i < asked.n; i++)
-			relay_tried(asked.list[i].id);
+			queue_tried(asked.list[i].id);
 		due_at(d, DSN_RETRY);
 	} else
 		due_done(d);
@@ -472,12 +472,12 @@ dsn_replace(const struct due *d, const struct msg_dsn_made *m)
 	    asked.n == 1 ? "" : "s", config_running->settings.report_nexthop != 0 ? "sender" : "postmaster");
 	for (i = 0; i < asked.n; i++) {
 		spool_remove(asked.list[i].link);
-		relay_tried(asked.list[i].id);
+		queue_tried(asked.list[i].id);
 	}
 	if (asked.nexthop == 0)
 		spool_move(made, m->link, asked.dest);
 	else if (state_relay_get(made, &row) == DB_OK)
-		relay_add(&row);
+		queue_add(&row);
 	return (0);
 }
 

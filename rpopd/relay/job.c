@@ -27,7 +27,7 @@
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define DIAL_TIMEOUT	60	/* s */
 #define ANSWER_TIMEOUT	600	/* s beyond three of the next hop's own, which the sender watches */
@@ -58,6 +58,7 @@ struct job {
 	uint32_t		 timeout;	/* ms */
 };
 
+static struct relay_mail *job_take(struct relay_hop *, int64_t *, size_t *);
 static void	 job_dialed(void *, const struct dialed *);
 static void	 job_connected(struct job *, int);
 static void	 job_open(struct job *);
@@ -83,7 +84,10 @@ job_count(void)
 	return (njobs);
 }
 
-/* The mail that is due first is taken along.  A socket that cannot be connected to is a failure of the hop, told to it. */
+/*
+ * A connection to the next hop, for the mail that is due first.  0, or -1: not now.  A socket that cannot be connected to is a failure of
+ * the next hop.
+ */
 int
 job_start(struct relay_hop *h, const struct nexthop_row *row)
 {
@@ -98,7 +102,7 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 		return (-1);
 	if ((j = calloc(1, sizeof(*j))) == NULL)
 		fatal("delivery");
-	if ((j->id = state_next_session()) == 0 || (j->mail = relay_take(h, j->ids, &j->n)) == NULL) {
+	if ((j->id = state_next_session()) == 0 || (j->mail = job_take(h, j->ids, &j->n)) == NULL) {
 		free(j);
 		return (-1);
 	}
@@ -119,6 +123,15 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 	} else	/* Addresses of this machine are fine: whether mail comes back is what the trace mark finds out. */
 		j->dial = dial_start(j->id, row->host, row->port, DIAL_SELF, NULL, job_dialed, j);
 	return (0);
+}
+
+/* The next mail of this next hop, as queue_take() gives it; NULL: none is due, or what becomes of one could not be written down now. */
+static struct relay_mail *
+job_take(struct relay_hop *h, int64_t *ids, size_t *n)
+{
+	if (turn_stopping || result_blocked() || !queue_due(h, clock_msec()) || !writable_ready())
+		return (NULL);
+	return (queue_take(h, ids, n));
 }
 
 /* The dial of a connection has ended.  If the dialer has died nothing has begun, and the next hop is not to blame. */
@@ -174,7 +187,7 @@ job_open(struct job *j)
 	j->state = JOB_OPENING;
 	j->nfates = 0;
 	for (i = 0; i < j->n && it == NULL; i++)
-		it = relay_waiting(j->ids[i]);
+		it = queue_waiting(j->ids[i]);
 	if (it == NULL || (j->ask = spool_open(it->link, job_opened, j)) == NULL) {
 		job_give_back(j, 0, NULL);
 		job_quit(j);
@@ -222,13 +235,13 @@ job_mail(struct job *j, const struct spool_answer *opened)
 	if ((rows = calloc(j->n, sizeof(*rows))) == NULL)
 		fatal("delivery");
 	for (i = 0; i < j->n; i++)
-		if (relay_waiting(j->ids[i]) != NULL && state_relay_get(j->ids[i], &rows[n]) == DB_OK) {
+		if (queue_waiting(j->ids[i]) != NULL && state_relay_get(j->ids[i], &rows[n]) == DB_OK) {
 			j->ids[n] = rows[n].id;
 			n++;
 		}
 	if ((j->n = n) == 0 || state_relay_sent(j->ids, n, time(NULL)) != DB_OK) {
 		if (n > 0)
-			proof_lost();
+			writable_lost();
 		free(rows);
 		close(opened->fd);
 		return (-1);
@@ -299,7 +312,7 @@ job_sent_rcpt(const struct worker *sender, const struct msg_sent_rcpt *m)
 	snprintf(f->status, sizeof(f->status), "%s%s%s%.230s", m->status, m->status[0] != '\0' ? " " : "", code, m->text);
 	j->answered += m->code != 0;
 	if (m->result == SEND_ACCEPTED || m->result == SEND_PERM)
-		relay_hop_works(j->hop);
+		hop_works(j->hop);
 	timer_in(&j->clock, 3LL * j->timeout + ANSWER_TIMEOUT * 1000);
 	return (0);
 }
@@ -318,7 +331,7 @@ job_sent_mail(const struct worker *sender, const struct msg_sent_mail *m)
 	HOOK("master.sent");
 	job_give_back(j, SEND_TEMP, "");
 	if (j->sour >= SOUR) {
-		relay_hop_failed(j->hop, j->fates[0].status);
+		hop_failed(j->hop, j->fates[0].status);
 		job_quit(j);
 	} else
 		job_next(j);
@@ -330,7 +343,7 @@ static void
 job_next(struct job *j)
 {
 	if (j->mails < PROTO_MAILS_MAX && !j->sender->retiring && j->hop->until <= clock_msec() &&
-	    config_nexthop(config_running, j->hop->id) != NULL && (j->mail = relay_take(j->hop, j->ids, &j->n)) != NULL)
+	    config_nexthop(config_running, j->hop->id) != NULL && (j->mail = job_take(j->hop, j->ids, &j->n)) != NULL)
 		job_open(j);
 	else
 		job_quit(j);
@@ -369,7 +382,7 @@ job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
 		job_give_back(j, SEND_TEMP, text);
 	job_free(j);
 	if (unable)
-		relay_hop_failed(h, text + 6);
+		hop_failed(h, text + 6);
 	turn_soon();
 	return (0);
 }
@@ -393,7 +406,7 @@ job_give_back(struct job *j, enum send_result rest, const char *text)
 	if (rest != 0)
 		result_settle(m, j->fates, j->nfates);
 	else
-		relay_back(m);
+		queue_back(m);
 }
 
 /* No connection, or one that could not be used. */
@@ -406,7 +419,7 @@ job_fail(struct job *j, const char *text)
 	snprintf(status, sizeof(status), "4.4.1 %.240s", text);
 	job_give_back(j, SEND_TEMP, status);
 	job_free(j);
-	relay_hop_failed(h, text);
+	hop_failed(h, text);
 }
 
 static void
@@ -440,7 +453,7 @@ job_died(void *arg)
 	job_give_back(j, j->state == JOB_SENDING ? SEND_DOUBT : 0, "4.3.0 the sender died");
 	job_free(j);
 	if (unable)
-		relay_hop_failed(h, "the sender process died");
+		hop_failed(h, "the sender process died");
 	turn_soon();
 }
 

@@ -10,7 +10,7 @@
 
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "relay.h"
+#include "relay_int.h"
 
 static void	 login_part(struct worker *, uint32_t, const uint8_t *, size_t);
 

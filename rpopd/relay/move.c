@@ -13,7 +13,7 @@
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define MOVE_PORTION	256	/* rows in one transaction */
 #define MOVE_NAMESAKES	64	/* next hops of one name that are gone */
@@ -77,13 +77,13 @@ move_retry(const char *what, char *text, size_t size)
 
 	if (strcmp(what, "all") != 0 && (row = move_named(what)) == NULL) {
 		id = strtonum(what, 1, INT64_MAX, &error);
-		if (error != NULL || relay_waiting(id) == NULL) {
+		if (error != NULL || queue_waiting(id) == NULL) {
 			snprintf(text, size, "%.64s: %s", what, error != NULL ? "is neither a next hop nor the number of a delivery; rpopctl "
 			    "queue lists them" : "does not wait for a next hop; rpopctl queue lists what does");
 			return (-1);
 		}
 	}
-	n = relay_retry(row != NULL ? row->id : 0, id);
+	n = queue_retry(row != NULL ? row->id : 0, id);
 	snprintf(text, size, "%u deliver%s tried now", n, n == 1 ? "y is" : "ies are");
 	return (0);
 }
@@ -144,7 +144,7 @@ move_portion(const int64_t *ids, size_t n, uint32_t to, size_t *done, size_t *bu
 	for (i = 0; i < n; i++) {
 		if (state_relay_get(ids[i], &rows[used]) != DB_OK)
 			continue;
-		it = relay_waiting(ids[i]);
+		it = queue_waiting(ids[i]);
 		if ((it != NULL && it->mail->busy) || (rows[used].state == RELAY_FAILED && rows[used].body == BODY_HERE)) {
 			(*busy)++;
 			continue;
@@ -156,10 +156,10 @@ move_portion(const int64_t *ids, size_t n, uint32_t to, size_t *done, size_t *bu
 	}
 	if ((failed = result_blocked() || (used > 0 && state_relay_change(changes, used) != DB_OK)) == 0)
 		for (i = 0; i < used; i++) {
-			if ((it = relay_waiting(rows[i].id)) != NULL)
-				relay_forget(it);
-			else if (rows[i].state == RELAY_QUARANTINED && rows[i].body == BODY_HERE && relay_hop(rows[i].nexthop)->quarantined > 0)
-				relay_hop(rows[i].nexthop)->quarantined--;
+			if ((it = queue_waiting(rows[i].id)) != NULL)
+				queue_forget(it);
+			else if (rows[i].state == RELAY_QUARANTINED && rows[i].body == BODY_HERE && queue_hop(rows[i].nexthop)->quarantined > 0)
+				queue_hop(rows[i].nexthop)->quarantined--;
 			rows[i].nexthop = to;
 			rows[i].arrived = rows[i].next = now;
 			rows[i].tries = 0;

@@ -16,7 +16,7 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define ACT_PORTION	256	/* rows in one transaction */
 
@@ -101,7 +101,7 @@ quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *
 {
 	struct relay_change	 c;
 	struct relay_row	 row;
-	struct relay_item	*it = relay_waiting(id);
+	struct relay_item	*it = queue_waiting(id);
 
 	if (state_relay_get(id, &row) != DB_OK) {
 		snprintf(text, size, "%lld: no such message in the queue or the quarantine", (long long)id);
@@ -162,7 +162,7 @@ quarantine_place(const struct ctl_quarantine *m, const struct relay_row *row, co
 static int
 quarantine_body(const struct relay_row *row, char *text, size_t size)
 {
-	struct relay_hop	*h = relay_hop(row->nexthop);
+	struct relay_hop	*h = queue_hop(row->nexthop);
 
 	if (row->body == BODY_LOST) {
 		snprintf(text, size, "%lld: is lost: its file is missing from the spool, and its server has the message no longer; "
@@ -316,15 +316,15 @@ quarantine_commit(struct relay_change *changes, const struct relay_row *rows, si
 static void
 quarantine_applied(const struct relay_change *c, const struct relay_row *was)
 {
-	struct relay_item	*it = relay_waiting(c->id);
-	struct relay_hop	*h = relay_hop(was->nexthop);
+	struct relay_item	*it = queue_waiting(c->id);
+	struct relay_hop	*h = queue_hop(was->nexthop);
 	struct relay_row	 row;
 
 	if (it != NULL)
-		relay_forget(it);
+		queue_forget(it);
 	else if (was->state == RELAY_QUARANTINED && was->body == BODY_HERE && h->quarantined > 0)
 		h->quarantined--;
-	relay_tried(c->id);
+	queue_tried(c->id);
 	if (c->what == RELAY_DONE)
 		spool_remove(was->link);
 	else if (c->what == RELAY_MOVE)

@@ -16,7 +16,7 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define NOTE_PAUSE	86400	/* s between two notes */
 #define NOTE_LOOK	3600	/* s; the clock may be set meanwhile */

@@ -1,31 +1,37 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which waiting row is tried when.  Rows of one message for one next hop are tried together; each has its own back-off.  A next hop
- * that cannot be reached, or asks for a pause, is left alone with everything that waits for it, and then tried by one connection
- * (P29).  Times in the store are epoch; from the moment a row is read they are monotonic, so that a clock that is set delays
- * nothing.
+ * Recipients that are handed on to a next hop, and the quarantine.
+ *
+ *	state/relay.c	their rows in state.db
+ *	state/hop.c	next hops, as long as something waits for them
+ *	state/body.c	rows whose file is missing, and those that are on their way
+ *	queue.c		the waiting rows in memory, and which is due
+ *	hop.c		pauses of next hops
+ *	job.c		one connection: dial, messages, results
+ *	login.c		what a connection begins with
+ *	sender.c	what a sender process may say
+ *	result.c	what a result means for its row, and the commit of it
+ *	writable.c	whether results could be written down
+ *	body.c		files that are missing: wanted again, found, or lost
+ *	dsn.c		delivery status notifications about what failed
+ *	move.c		what waits for a next hop that is gone
+ *	quarantine.c	what the administrator does about messages
+ *	quarantine_note.c	what is said of the quarantine
+ *	relay.c		the beginning, and what is done in each round
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
-#include "rpopd/rpopd.h"
-#include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
-#define PAUSE_FIRST	60000		/* ms; doubles */
-#define PAUSE_MAX	1800000
-#define WAIT_MAX	3600		/* s; no row waits longer, whatever the store says */
 #define RELAY_JOBS	50		/* connections in all */
 
 struct attached {			/* rows that were wanted and have links of a receipt now */
@@ -34,70 +40,26 @@ struct attached {			/* rows that were wanted and have links of a receipt now */
 	size_t			 n;
 };
 
-RB_HEAD(relay_items, relay_item);
-RB_HEAD(relay_mails, relay_mail);
-RB_HEAD(relay_hops, relay_hop);
-
-static int	 relay_item_cmp(struct relay_item *, struct relay_item *);
-static int	 relay_mail_cmp(struct relay_mail *, struct relay_mail *);
-static int	 relay_hop_cmp(struct relay_hop *, struct relay_hop *);
 static int	 relay_dsn_made(void *, struct imsg *);
 static int	 relay_look(void *, const struct relay_row *);
 static int	 relay_read(void *, const struct relay_row *);
 static int	 relay_attach_row(void *, const struct relay_row *);
-static struct relay_mail *relay_mail_get(const struct relay_row *, int64_t);
-static void	 relay_place(struct relay_mail *);
 static void	 relay_hop_run(struct relay_hop *, int64_t);
-static void	 relay_tell(int64_t);
-static void	 relay_arm(void);
 
 static const struct rule	 rules[] = {	/* of the deliverer */
 	{ IMSG_DSN_MADE,	RULES_ANY,	relay_dsn_made },
 };
 
-RB_PROTOTYPE_STATIC(relay_items, relay_item, entry, relay_item_cmp)
-RB_PROTOTYPE_STATIC(relay_mails, relay_mail, entry, relay_mail_cmp)
-RB_PROTOTYPE_STATIC(relay_hops, relay_hop, entry, relay_hop_cmp)
-RB_GENERATE_STATIC(relay_items, relay_item, entry, relay_item_cmp)
-RB_GENERATE_STATIC(relay_mails, relay_mail, entry, relay_mail_cmp)
-RB_GENERATE_STATIC(relay_hops, relay_hop, entry, relay_hop_cmp)
+static int	 full;			/* relay_full() has said so */
 
-static struct relay_items	 items = RB_INITIALIZER(&items);
-static struct relay_mails	 mails = RB_INITIALIZER(&mails);
-static struct relay_hops	 hops = RB_INITIALIZER(&hops);
-static TAILQ_HEAD(, relay_mail)	 fresh = TAILQ_HEAD_INITIALIZER(fresh);
-static uint32_t			 nitems_waiting;
-static int			 full;
-static void			(*first_result)(int64_t id);	/* of relay_start() */
-
-static int
-relay_item_cmp(struct relay_item *a, struct relay_item *b)
-{
-	return (a->id < b->id ? -1 : a->id > b->id);
-}
-
-static int
-relay_mail_cmp(struct relay_mail *a, struct relay_mail *b)
-{
-	if (a->hop != b->hop)
-		return (a->hop->id < b->hop->id ? -1 : 1);
-	if (a->notify != b->notify)
-		return (a->notify < b->notify ? -1 : 1);
-	if (a->mailbox != b->mailbox)
-		return (a->mailbox < b->mailbox ? -1 : 1);
-	return (strcmp(a->stem, b->stem));
-}
-
-static int
-relay_hop_cmp(struct relay_hop *a, struct relay_hop *b)
-{
-	return (a->id < b->id ? -1 : a->id > b->id);
-}
-
+/*
+ * At the daemon's start; state.db is open.  tried(id) is called when a row has had its first result and that is durable, or when none is
+ * to be expected soon, since its next hop has a pause.  It is called for rows that nobody waits for, too, and more than once.
+ */
 void
 relay_start(void (*tried)(int64_t id))
 {
-	first_result = tried;
+	queue_start(tried);
 	child_rules(ROLE_DELIVERER, rules, nitems(rules));
 	if (state_relay_each(relay_look, NULL) == DB_OK) {
 		body_checked();
@@ -121,14 +83,7 @@ relay_dsn_made(void *arg, struct imsg *imsg)
 	return (rules_payload(imsg, &m) == -1 || !proto_text(m.link, sizeof(m.link)) || m.error > INT32_MAX ? -1 : dsn_made(&m));
 }
 
-/* A row has had its first result, or none is to be expected soon. */
-void
-relay_tried(int64_t id)
-{
-	first_result(id);
-}
-
-/* Nothing of this life is on its way yet. */
+/* A row that the last life of the daemon left, before anything of this life is on its way. */
 static int
 relay_look(void *arg, const struct relay_row *row)
 {
@@ -148,26 +103,22 @@ relay_read(void *arg, const struct relay_row *row)
 	return (0);
 }
 
-/* They are in the store; their first attempt is awaited. */
+/* New rows of one message, quarantined and failed ones too, are durable; somebody awaits the result of their first attempt. */
 void
 relay_committed(const struct relay_row *rows, size_t n)
 {
-	struct relay_item	*it;
 	size_t			 i;
 
 	for (i = 0; i < n; i++) {
 		relay_add(&rows[i]);
 		if (rows[i].state == RELAY_QUARANTINED)
 			quarantine_grew();
-		if ((it = relay_waiting(rows[i].id)) != NULL && !it->mail->is_fresh) {
-			it->mail->is_fresh = 1;
-			TAILQ_INSERT_TAIL(&fresh, it->mail, fresh);
-		}
+		queue_fresh(rows[i].id);
 	}
 	turn_soon();
 }
 
-/* Which of the message's rows were wanted is seen by their links. */
+/* A message was retrieved again for rows that were wanted; which of its rows these are is seen by their links. */
 void
 relay_attached(const struct receipt *r)
 {
@@ -198,318 +149,105 @@ relay_attach_row(void *arg, const struct relay_row *row)
 	return (0);
 }
 
+/* A row as state.db has it now: it waits for its next hop, for its Maildir, for its report, or is counted as quarantined. */
 void
 relay_add(const struct relay_row *row)
 {
-	struct relay_item	*it;
-	int64_t			 wait = row->next - time(NULL);
-
 	if (row->body != BODY_HERE)
 		return;
-	if (row->state == RELAY_WAITING && row->nexthop == 0) {
+	if (row->state == RELAY_WAITING && row->nexthop == 0)
 		body_place(row->id);
-		return;
-	}
-	if (row->state == RELAY_QUARANTINED)
-		relay_hop(row->nexthop)->quarantined++;
+	else if (row->state == RELAY_WAITING)
+		queue_add(row);
+	else if (row->state == RELAY_QUARANTINED)
+		queue_hop(row->nexthop)->quarantined++;
 	else if (row->state == RELAY_FAILED)
 		dsn_due(row->id, row->link);
-	if (row->state != RELAY_WAITING)
-		return;
-	if ((it = calloc(1, sizeof(*it))) == NULL || (it->link = strdup(row->link)) == NULL)
-		fatal("queue");
-	it->id = row->id;
-	it->arrived = row->arrived;
-	it->tries = row->tries;
-	it->due = clock_msec() + (wait < 0 ? 0 : wait > WAIT_MAX ? WAIT_MAX : wait) * 1000;
-	it->mail = relay_mail_get(row, it->due);
-	TAILQ_INSERT_TAIL(&it->mail->items, it, next);
-	RB_INSERT(relay_items, &items, it);
-	nitems_waiting++;
-	if (!it->mail->busy)
-		relay_place(it->mail);
 }
 
-/* What all names of one message in the spool have in common: the recipient's number is left out. */
-void
-relay_stem(const char *link, char *stem, size_t size)
-{
-	const char	*r = strchr(link, 'R'), *end;
-
-	if (r == NULL)
-		strlcpy(stem, link, size);
-	else {
-		end = r + 1 + strspn(r + 1, "0123456789");
-		snprintf(stem, size, "%.*s%s", (int)(r - link), link, end);
-	}
-}
-
-/* The mail that the row belongs to; a new one is in its hop's heap. */
-static struct relay_mail *
-relay_mail_get(const struct relay_row *row, int64_t due)
-{
-	struct relay_mail	 key, *m;
-
-	key.hop = relay_hop(row->nexthop);
-	key.notify = row->notify;
-	key.mailbox = row->mailbox;
-	relay_stem(row->link, key.stem, sizeof(key.stem));
-	if ((m = RB_FIND(relay_mails, &mails, &key)) != NULL)
-		return (m);
-	if ((m = calloc(1, sizeof(*m))) == NULL)
-		fatal("queue");
-	m->hop = key.hop;
-	m->notify = row->notify;
-	m->null_sender = row->sender[0] == '\0';
-	m->mailbox = row->mailbox;
-	strlcpy(m->stem, key.stem, sizeof(m->stem));
-	TAILQ_INIT(&m->items);
-	RB_INSERT(relay_mails, &mails, m);
-	m->hop->mails++;
-	heap_put(&m->hop->waiting, &m->item, due);
-	return (m);
-}
-
-/* In its hop's heap by the first of its rows. */
-static void
-relay_place(struct relay_mail *m)
-{
-	struct relay_item	*it;
-	int64_t			 due = INT64_MAX;
-
-	TAILQ_FOREACH(it, &m->items, next)
-		if (it->due < due)
-			due = it->due;
-	heap_take(&m->hop->waiting, &m->item);
-	heap_put(&m->hop->waiting, &m->item, due);
-}
-
-struct relay_item *
-relay_waiting(int64_t id)
-{
-	struct relay_item	 key;
-
-	key.id = id;
-	return (RB_FIND(relay_items, &items, &key));
-}
-
-void
-relay_forget(struct relay_item *it)
-{
-	struct relay_mail	*m = it->mail;
-
-	RB_REMOVE(relay_items, &items, it);
-	TAILQ_REMOVE(&m->items, it, next);
-	nitems_waiting--;
-	free(it->link);
-	free(it);
-	if (!m->busy) {
-		heap_take(&m->hop->waiting, &m->item);
-		m->busy = 1;
-		relay_back(m);
-	}
-}
-
-void
-relay_back(struct relay_mail *m)
-{
-	struct relay_item	*it;
-
-	m->busy = 0;
-	if (!TAILQ_EMPTY(&m->items)) {
-		heap_put(&m->hop->waiting, &m->item, 0);
-		relay_place(m);
-		TAILQ_FOREACH(it, &m->items, next)
-			if (it->tries == 0)
-				break;
-		if (it == NULL && m->is_fresh) {
-			m->is_fresh = 0;
-			TAILQ_REMOVE(&fresh, m, fresh);
-		}
-	} else {
-		if (m->is_fresh)
-			TAILQ_REMOVE(&fresh, m, fresh);
-		RB_REMOVE(relay_mails, &mails, m);
-		m->hop->mails--;
-		free(m);
-	}
-	turn_soon();
-}
-
-struct relay_mail *
-relay_take(struct relay_hop *h, int64_t *ids, size_t *n)
-{
-	struct relay_mail	*m;
-	struct relay_item	*it;
-	struct heap_item	*top;
-	int64_t			 now = clock_msec();
-
-	if (turn_stopping || result_blocked() || (top = heap_top(&h->waiting)) == NULL || top->key > now || !proof_ready())
-		return (NULL);
-	m = heap_of(top, struct relay_mail, item);
-	heap_take(&h->waiting, top);
-	m->busy = 1;
-	*n = 0;
-	TAILQ_FOREACH(it, &m->items, next)
-		if (it->due <= now && *n < RELAY_RCPTS)
-			ids[(*n)++] = it->id;
-	return (m);
-}
-
-struct relay_hop *
-relay_hop(uint32_t id)
-{
-	struct relay_hop	 key, *h;
-
-	key.id = id;
-	if ((h = RB_FIND(relay_hops, &hops, &key)) != NULL)
-		return (h);
-	if ((h = calloc(1, sizeof(*h))) == NULL)
-		fatal("next hop");
-	h->id = id;
-	RB_INSERT(relay_hops, &hops, h);
-	return (h);
-}
-
-/* For logs. */
-const char *
-relay_hop_name(uint32_t id, char *buf, size_t size)
-{
-	const struct nexthop_row	*row = config_nexthop(config_running, id);
-	char				 name[NEXTHOP_NAME_MAX];
-
-	if (row != NULL)
-		log_vis(buf, size, row->name, strlen(row->name));
-	else if (state_hop_name(id, name, sizeof(name)) == DB_OK)
-		log_vis(buf, size, name, strlen(name));
-	else
-		snprintf(buf, size, "%u", id);
-	return (buf);
-}
-
-/* Of the hop as a whole: everything that waits for it has to wait, and no longer by itself. */
-void
-relay_hop_failed(struct relay_hop *h, const char *text)
-{
-	int64_t	 pause = PAUSE_MAX;
-	char	 name[PROTO_TEXT_SIZE];
-
-	if (h->until > clock_msec())
-		return;			/* another connection has said so */
-	if (h->failures < 5)
-		pause = PAUSE_FIRST << h->failures;
-	if (h->failures++ == 0 || strcmp(text, h->text) != 0)
-		log_warnx("next hop %s: %s; %u message%s, next try in %lld s", relay_hop_name(h->id, name, sizeof(name)), text,
-		    h->mails, h->mails == 1 ? " waits" : "s wait", (long long)pause / 1000);
-	h->until = clock_msec() + pause;
-	strlcpy(h->text, text, sizeof(h->text));
-	result_expire(h);
-	turn_soon();
-}
-
-void
-relay_hop_works(struct relay_hop *h)
-{
-	char	 name[PROTO_TEXT_SIZE];
-
-	if (h->failures == 0)
-		return;
-	log_info("next hop %s: works again after %u failure%s", relay_hop_name(h->id, name, sizeof(name)), h->failures, PLURAL(h->failures));
-	h->failures = 0;
-	h->until = 0;
-	h->text[0] = '\0';
-	turn_soon();
-}
-
-/* The administrator may have repaired something. */
+/* The configuration was loaded anew: the administrator may have repaired what a pause is for. */
 void
 relay_reload(void)
 {
 	struct relay_hop	*h;
 
-	RB_FOREACH(h, relay_hops, &hops)
+	for (h = queue_next_hop(NULL); h != NULL; h = queue_next_hop(h))
 		h->until = 0;
 	move_tell();
 	turn_soon();
 }
 
-/* What waits for this next hop (0: any), or this row alone, is due now, and its next hop has no pause.  How many rows. */
-uint32_t
-relay_retry(uint32_t hop, int64_t id)
-{
-	struct relay_item	*it;
-	int64_t			 now = clock_msec();
-	uint32_t		 n = 0;
-
-	RB_FOREACH(it, relay_items, &items) {
-		if ((id != 0 && it->id != id) || (hop != 0 && it->mail->hop->id != hop))
-			continue;
-		n++;
-		it->due = now;
-		it->mail->hop->until = 0;
-		if (!it->mail->busy)
-			relay_place(it->mail);
-	}
-	turn_soon();
-	return (n);
-}
-
+/*
+ * 1: so much waits for next hops that nothing is to be polled, until a tenth of settings.queue_limit has gone; 0: not so.  The log is
+ * told when that changes.
+ */
 int
 relay_full(void)
 {
-	uint32_t	 limit = config_running->settings.queue_limit;
+	uint32_t	 limit = config_running->settings.queue_limit, n = queue_count();
 
-	if (full ? nitems_waiting > limit - limit / 10 : nitems_waiting > limit) {
+	if (full ? n > limit - limit / 10 : n > limit) {
 		if (!full)
-			log_warnx("the queue is full: %u deliver%s, nothing is polled meanwhile", nitems_waiting,
-			    nitems_waiting == 1 ? "y waits" : "ies wait");
+			log_warnx("the queue is full: %u deliver%s, nothing is polled meanwhile", n,
+			    n == 1 ? "y waits" : "ies wait");
 		full = 1;
 	} else {
 		if (full) {
-			log_notice("the queue has shrunk to %u deliver%s: polls go on", nitems_waiting, nitems_waiting == 1 ? "y" : "ies");
+			log_notice("the queue has shrunk to %u deliver%s: polls go on", n, n == 1 ? "y" : "ies");
 			full = 0;
 		}
 	}
 	return (full);
 }
 
+/* 1: there are connections, or results that are not committed. */
 int
 relay_busy(void)
 {
 	return (job_count() > 0 || result_blocked());
 }
 
+/* 1: no connection, no result that is not committed, and nothing that could be tried now. */
 int
 relay_idle(void)
 {
 	struct relay_hop	*h;
-	struct heap_item	*top;
 	int64_t			 now = clock_msec();
 
 	if (relay_busy() || body_busy())
 		return (0);
-	if (proof_failed())
+	if (writable_failed())
 		return (1);
 	if (dsn_busy())
 		return (0);
-	RB_FOREACH(h, relay_hops, &hops)
-		if (h->until <= now && (top = heap_top(&h->waiting)) != NULL && top->key <= now)
+	for (h = queue_next_hop(NULL); h != NULL; h = queue_next_hop(h))
+		if (queue_due(h, now))
 			return (0);
 	return (1);
 }
 
+/* What waits, what is in quarantine, and what is to be reported. */
 void
 relay_sums(struct ctl_daemon *m)
 {
 	struct relay_hop	*h;
 
-	m->waiting = nitems_waiting;
+	m->waiting = queue_count();
 	m->reports = dsn_count();
 	m->quarantined = 0;
-	RB_FOREACH(h, relay_hops, &hops)
+	for (h = queue_next_hop(NULL); h != NULL; h = queue_next_hop(h))
 		m->quarantined += h->quarantined;
 }
 
+/* The daemon ends: no more mail is sent, and results that wait for state.db are tried soon. */
+void
+relay_stop(void)
+{
+	job_stop();
+	result_stop();
+}
+
+/* In each round. */
 void
 relay_run(void)
 {
@@ -518,63 +256,28 @@ relay_run(void)
 
 	if (!turn_stopping) {
 		body_run();
-		RB_FOREACH(h, relay_hops, &hops)
+		for (h = queue_next_hop(NULL); h != NULL; h = queue_next_hop(h))
 			relay_hop_run(h, now);
-		dsn_run();
+		if (!result_blocked())
+			dsn_run();
 	}
-	relay_tell(now);
+	queue_tell(now);
 	(void)relay_full();
-	relay_arm();
+	if (!turn_stopping)
+		turn_at(queue_next_due());
 }
 
-/* A hop that failed is tried by one connection; a hop nobody has heard of for long gets as many as its row says. */
+/* Connections for what is due.  A next hop that failed is tried by one; others get as many as their row says. */
 static void
 relay_hop_run(struct relay_hop *h, int64_t now)
 {
 	const struct nexthop_row	*row = config_nexthop(config_running, h->id);
-	struct heap_item		*top;
 
-	while (h->until <= now && !result_blocked() && (top = heap_top(&h->waiting)) != NULL && top->key <= now) {
+	while (!result_blocked() && queue_due(h, now)) {
 		if (row == NULL)
-			relay_hop_failed(h, "it was removed from the store; insert it again, or see rpopctl queue move");
+			hop_failed(h, "it was removed from the store; insert it again, or see rpopctl queue move");
 		else if (h->jobs >= (h->failures > 0 ? 1 : row->connections) || job_count() >= RELAY_JOBS ||
 		    job_start(h, row) == -1)
 			break;
 	}
-}
-
-/* Sessions do not wait for a hop that has a pause. */
-static void
-relay_tell(int64_t now)
-{
-	struct relay_mail	*m, *next;
-	struct relay_item	*it;
-
-	TAILQ_FOREACH_SAFE(m, &fresh, fresh, next) {
-		if (m->hop->until <= now || m->busy)
-			continue;
-		m->is_fresh = 0;
-		TAILQ_REMOVE(&fresh, m, fresh);
-		TAILQ_FOREACH(it, &m->items, next)
-			relay_tried(it->id);
-	}
-}
-
-/* The next round is due for the first row that is not due yet, or the first pause that ends.  Of all else that lets mail go on its own event tells. */
-static void
-relay_arm(void)
-{
-	struct relay_hop	*h;
-	struct heap_item	*top;
-	int64_t			 now = clock_msec(), due, least = INT64_MAX;
-
-	RB_FOREACH(h, relay_hops, &hops) {
-		if ((top = heap_top(&h->waiting)) == NULL)
-			continue;
-		due = top->key > h->until ? top->key : h->until;
-		if (due > now && due < least)
-			least = due;
-	}
-	if (!turn_stopping)
-		turn_at(least);
 }

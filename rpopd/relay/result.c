@@ -25,7 +25,7 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define AGAIN_FIRST	60	/* s until a row is tried again; doubles */
 #define AGAIN_MAX	3600
@@ -67,7 +67,7 @@ result_settle(struct relay_mail *m, const struct relay_fate *fates, size_t n)
 	size_t			 i;
 
 	for (i = 0; i < n; i++)
-		if ((it = relay_waiting(fates[i].id)) != NULL)	/* the administrator may have taken it away meanwhile */
+		if ((it = queue_waiting(fates[i].id)) != NULL)	/* the administrator may have taken it away meanwhile */
 			result_add(s, it, m, fates[i].result, fates[i].status);
 	TAILQ_INSERT_TAIL(&waiting, s, entry);
 	if (backoff == 0)
@@ -124,7 +124,7 @@ result_doubts(void)
 
 	TAILQ_FOREACH(s, &waiting, entry)
 		for (i = 0; i < s->n && s->mail != NULL; i++)
-			if ((it = relay_waiting(s->changes[i].id)) != NULL)
+			if ((it = queue_waiting(s->changes[i].id)) != NULL)
 				log_warnx("delivery %lld: next hop %s answered (%s), and state.db cannot be written: in doubt, it is "
 				    "handed on again by the next start", (long long)it->id,
 				    relay_hop_name(it->mail->hop->id, name, sizeof(name)), s->status[i]);
@@ -196,7 +196,7 @@ result_try(void)
 			if (backoff == 0)
 				log_warnx("state.db: %s; results of deliveries wait, nothing more is sent meanwhile",
 				    result == DB_BUSY ? "locked by another process" : "cannot commit");
-			proof_lost();
+			writable_lost();
 			backoff = backoff == 0 || turn_stopping ? 1 : backoff >= 16 ? 30 : backoff * 2;
 			timer_init(&retry, result_retry, NULL);
 			timer_in(&retry, backoff * 1000);
@@ -220,19 +220,19 @@ result_apply(struct settlement *s)
 	size_t			 i, n = 0;
 
 	for (i = 0; i < s->n; i++)
-		if ((it = relay_waiting(s->changes[i].id)) != NULL) {
+		if ((it = queue_waiting(s->changes[i].id)) != NULL) {
 			if (s->changes[i].what == RELAY_DONE || n++ < NAMED)
 				result_log(&s->changes[i], it->mail);
 			result_applied(&s->changes[i], it);
 			if (s->changes[i].what != RELAY_FAIL)	/* that waits for its report */
-				relay_tried(s->changes[i].id);
+				queue_tried(s->changes[i].id);
 		}
 	if (n > NAMED)
 		log_info("delivery %lld and others: %zu more were not delivered; rpopctl queue tells why", (long long)s->changes[0].id,
 		    n - NAMED);
 	if (s->mail != NULL) {
 		dsn_look(s->mail->stem);
-		relay_back(s->mail);
+		queue_back(s->mail);
 	}
 }
 
@@ -256,7 +256,7 @@ result_applied(const struct relay_change *c, struct relay_item *it)
 		m->hop->quarantined++;
 		quarantine_grew();
 	}
-	relay_forget(it);
+	queue_forget(it);
 }
 
 static void

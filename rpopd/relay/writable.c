@@ -11,7 +11,7 @@
 #include "common/log.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "relay.h"
+#include "relay_int.h"
 
 #define PROOF_PAUSE	1000	/* ms until the next try; doubles */
 #define PROOF_MAX	30000
@@ -21,7 +21,7 @@ static int64_t		 pause;		/* ms; 0: the last try succeeded, or there was none */
 static int64_t		 next;		/* monotonic ms */
 
 int
-proof_ready(void)
+writable_ready(void)
 {
 	enum db	 result;
 
@@ -48,13 +48,13 @@ proof_ready(void)
 }
 
 void
-proof_lost(void)
+writable_lost(void)
 {
 	proven = 0;
 }
 
 int
-proof_failed(void)
+writable_failed(void)
 {
 	return (pause != 0);
 }

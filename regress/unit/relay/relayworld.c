@@ -618,11 +618,11 @@ world_teardown(void **state)
 		if (dials[i].done != NULL)
 			world_dial_ends(i, &(struct dialed){ .fd = -1, .died = 1 });
 	for (i = 1; i < NROWS; i++)
-		if ((it = relay_waiting(i)) != NULL)
-			relay_forget(it);
+		if ((it = queue_waiting(i)) != NULL)
+			queue_forget(it);
 	for (i = 0; i <= nitems(nexthops) + 10; i++) {
-		relay_hop(i)->quarantined = 0;
-		relay_hop_works(relay_hop(i));
+		queue_hop(i)->quarantined = 0;
+		hop_works(queue_hop(i));
 	}
 	memset(rows, 0, sizeof(rows));
 	dsn_died(&deliverer);

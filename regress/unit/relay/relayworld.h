@@ -8,7 +8,7 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
+#include "rpopd/relay/relay_int.h"
 #include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"

@@ -117,15 +117,15 @@ test_backoff(void **state)
 		world_later(1000);
 		relay_run();
 	}
-	relay_waiting(1)->arrived = wall + 4000LL * 86400;	/* by a clock that was ahead: it counts from now on */
+	queue_waiting(1)->arrived = wall + 4000LL * 86400;	/* by a clock that was ahead: it counts from now on */
 	world_connect();
 	world_answer("t");
 	world_end(WHY_NONE, 0);
-	assert_int_equal(relay_waiting(1)->arrived, wall);
+	assert_int_equal(queue_waiting(1)->arrived, wall);
 	world_later(3600000);
 	relay_run();
 	rows[1].arrived -= config.settings.queue_age;
-	relay_waiting(1)->arrived -= config.settings.queue_age;
+	queue_waiting(1)->arrived -= config.settings.queue_age;
 	world_connect();
 	world_answer("t");
 	assert_int_equal(rows[1].state, RELAY_FAILED);
@@ -145,7 +145,7 @@ test_missing(void **state)
 	world_opened(ENOENT);
 	assert_int_equal(rows[1].body, BODY_WANTED);
 	assert_int_equal(rows[1].state, RELAY_WAITING);
-	assert_null(relay_waiting(1));
+	assert_null(queue_waiting(1));
 	assert_null(world_last(IMSG_SEND_MAIL));
 	assert_non_null(world_last(IMSG_SEND_QUIT));
 	world_end(WHY_NONE, 0);
@@ -210,13 +210,13 @@ test_move(void **state)
 	rows[2].state = RELAY_QUARANTINED;
 	world_commit(1, 2);
 	assert_null(world_last(IMSG_DIAL));
-	assert_int_equal(relay_hop(9)->mails, 1);
-	assert_int_equal(relay_hop(9)->quarantined, 1);
+	assert_int_equal(queue_hop(9)->mails, 1);
+	assert_int_equal(queue_hop(9)->quarantined, 1);
 	assert_int_equal(move_all(&m, text, sizeof(text)), 0);
 	assert_string_equal(text, "2 moved to hop");
-	assert_int_equal(relay_hop(9)->mails, 0);
-	assert_int_equal(relay_hop(9)->quarantined, 0);
-	assert_int_equal(relay_hop(1)->quarantined, 1);
+	assert_int_equal(queue_hop(9)->mails, 0);
+	assert_int_equal(queue_hop(9)->quarantined, 0);
+	assert_int_equal(queue_hop(1)->quarantined, 1);
 	relay_run();
 	world_connect();
 	strlcpy(m.from, "hop", sizeof(m.from));
@@ -233,7 +233,7 @@ static void
 test_unwritable(void **state)
 {
 	(void)state;
-	proof_lost();
+	writable_lost();
 	locked = 1;
 	world_row(1, 1, NOTIFY_NEVER, "");
 	world_commit(1, 1);
@@ -275,7 +275,7 @@ test_pause(void **state)
 	assert_int_equal(world_count(IMSG_DIAL), 2);
 	world_dial_failed(sent[0].id, "connection refused");
 	world_dial_failed(sent[1].id, "connection refused");
-	assert_int_equal(relay_hop(1)->failures, 1);
+	assert_int_equal(queue_hop(1)->failures, 1);
 	world_forget();
 	relay_run();
 	assert_int_equal(ntried, 6);			/* no session waits for them */
@@ -296,7 +296,7 @@ test_pause(void **state)
 	world_connect();
 	world_answer("a");
 	relay_run();
-	assert_int_equal(relay_hop(1)->failures, 0);
+	assert_int_equal(queue_hop(1)->failures, 0);
 	assert_int_equal(world_count(IMSG_DIAL), 3);	/* it works: a second one */
 }
 
@@ -309,16 +309,16 @@ test_pause_by_answer(void **state)
 	world_commit(1, 1);
 	world_connect();
 	world_end(WHY_CLOSED, 0);
-	assert_int_equal(relay_hop(1)->failures, 1);
+	assert_int_equal(queue_hop(1)->failures, 1);
 	assert_int_equal(rows[1].tries, 1);
 	relay_reload();
 	world_later(60000);
 	relay_run();
 	world_connect();
 	world_answer("a");
-	assert_int_equal(relay_hop(1)->failures, 0);
+	assert_int_equal(queue_hop(1)->failures, 0);
 	world_end(WHY_CLOSED, 0);
-	assert_int_equal(relay_hop(1)->failures, 0);
+	assert_int_equal(queue_hop(1)->failures, 0);
 	world_row(2, 1, NOTIFY_NEVER, "");
 	world_row(3, 1, NOTIFY_NEVER, "");
 	nexthops[0].connections = 1;
@@ -327,7 +327,7 @@ test_pause_by_answer(void **state)
 	world_answer("a");
 	world_open();
 	world_end(WHY_SERVER_TEMP, 1);
-	assert_int_equal(relay_hop(1)->failures, 1);
+	assert_int_equal(queue_hop(1)->failures, 1);
 }
 
 /* Nobody of many messages in a row was taken: enough for now, though each answer was about one recipient. */
@@ -348,7 +348,7 @@ test_sour(void **state)
 	}
 	world_answer("t");
 	assert_non_null(world_last(IMSG_SEND_QUIT));
-	assert_int_equal(relay_hop(1)->failures, 1);
+	assert_int_equal(queue_hop(1)->failures, 1);
 	world_end(WHY_NONE, 0);
 	assert_int_equal(world_count(IMSG_SEND_MAIL), 10);
 }
@@ -362,9 +362,9 @@ test_no_hop(void **state)
 	world_row(2, 9, NOTIFY_NEVER, "");
 	world_commit(1, 2);
 	assert_int_equal(nsent, 0);
-	assert_int_equal(relay_hop(3)->failures, 1);
-	assert_non_null(strstr(relay_hop(3)->text, "/nowhere/at/all"));
-	assert_int_equal(relay_hop(9)->failures, 1);
+	assert_int_equal(queue_hop(3)->failures, 1);
+	assert_non_null(strstr(queue_hop(3)->text, "/nowhere/at/all"));
+	assert_int_equal(queue_hop(9)->failures, 1);
 	assert_int_equal(relay_idle(), 1);
 }
 
@@ -684,9 +684,9 @@ test_full(void **state)
 	relay_committed(&rows[21], 1);
 	assert_int_equal(relay_full(), 1);
 	for (i = 1; i <= 2; i++)
-		relay_forget(relay_waiting(i));
+		queue_forget(queue_waiting(i));
 	assert_int_equal(relay_full(), 1);
-	relay_forget(relay_waiting(3));
+	queue_forget(queue_waiting(3));
 	assert_int_equal(relay_full(), 0);
 }
 
@@ -724,10 +724,10 @@ test_sender(void **state)
 	assert_int_equal(rows[2].tries, 1);
 	assert_string_equal(rows[2].status, "4.3.0 the sender died");
 	assert_int_equal(job_count(), 1);
-	assert_true(relay_hop(1)->until > now);			/* no more connections for a while */
+	assert_true(queue_hop(1)->until > now);			/* no more connections for a while */
 	world_answer("a");
 	assert_int_equal(rows[3].id, 0);
-	assert_int_equal(relay_hop(1)->until, 0);
+	assert_int_equal(queue_hop(1)->until, 0);
 	world_end(WHY_NONE, 0);
 	assert_int_equal(job_count(), 0);
 }
@@ -747,7 +747,7 @@ test_sender_dies(void **state)
 		world_died(world_last(IMSG_SEND_START)->id);
 		assert_int_equal(job_count(), 0);
 		assert_int_equal(rows[1].tries, 0);
-		assert_int_equal(relay_hop(1)->until > now, i);
+		assert_int_equal(queue_hop(1)->until > now, i);
 		world_later(60000);
 		relay_run();
 	}
@@ -769,15 +769,15 @@ test_sender_leaves(void **state)
 	assert_int_equal(job_sent_end(world_worker(m.id), &m), -1);	/* the message is being opened */
 	world_died(m.id);
 	assert_int_equal(rows[1].tries, 0);
-	assert_true(relay_hop(1)->until > now);
-	assert_int_equal(relay_hop(1)->failures, 1);
+	assert_true(queue_hop(1)->until > now);
+	assert_int_equal(queue_hop(1)->failures, 1);
 	world_later(60000);
 	relay_run();
 	m.id = world_last(IMSG_DIAL)->id;
 	world_connect();
 	assert_int_equal(job_sent_end(world_worker(m.id), &m), -1);	/* it has it */
 	world_died(m.id);
-	assert_int_equal(relay_hop(1)->failures, 2);
+	assert_int_equal(queue_hop(1)->failures, 2);
 }
 
 /* A start finds what an earlier life left: waiting rows with their times, failed ones, no note about an old quarantine. */

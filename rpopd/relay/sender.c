@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "rpopd/child/child.h"
-#include "relay.h"
-
+#include "relay_int.h"
 
 static int	 sender_rcpt(void *, struct imsg *);
 static int	 sender_mail(void *, struct imsg *);
@@ -48,7 +47,7 @@ sender_end(void *arg, struct imsg *imsg)
 	return (job_sent_end(arg, &m));
 }
 
-/* A string, and one that may stand in a log, a report and a terminal. */
+/* 1: s is a string within size octets that may stand in a log, a report and a terminal; 0: not so. */
 static int
 sender_printable(const char *s, size_t size)
 {
