@@ -48,7 +48,7 @@ CREATE TABLE IF NOT EXISTS seen (
 
 -- What a message that is still on the server, or may be, is recognised by before it is deleted in another session than the one that
 -- retrieved it, and when its unique-id has changed: a digest of its header.
-CREATE TABLE IF NOT EXISTS print (
+CREATE TABLE IF NOT EXISTS fingerprint (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
 	fingerprint	BLOB NOT NULL CHECK (length(fingerprint) = 32),

@@ -84,7 +84,7 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 }
 
 enum db
-state_print(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_print *p)
+state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_digests *p)
 {
 	(void)mailbox;
 	(void)len;
@@ -217,7 +217,7 @@ enum db state_relay_reported(const int64_t *i, size_t n, const struct relay_repo
 { (void)i; (void)n; (void)r; *made = 1; return (0); }
 enum db state_noticed(const char *a, const char *b, int64_t n, struct relay_row *r) { (void)a; (void)b; (void)n; r->id = 0; return (DB_OK); }
 enum db state_told(const char *a, const char *b, int64_t *at) { (void)a; (void)b; (void)at; return (DB_NONE); }
-enum db state_aside(int (*cb)(void *, const struct aside_row *), void *a) { (void)cb; (void)a; return (DB_OK); }
+enum db state_set_aside(int (*cb)(void *, const struct set_aside_row *), void *a) { (void)cb; (void)a; return (DB_OK); }
 const struct nexthop_row *config_nexthop(const struct config *c, uint32_t i) { (void)c; (void)i; return (NULL); }
 ssize_t config_nexthop_secret(const char *p, const struct nexthop_row *n, uint8_t *s, char *e, size_t z)
 { (void)p; (void)n; (void)s; strlcpy(e, "no", z); return (-1); }

@@ -295,7 +295,7 @@ control_status(void *arg, struct imsg *imsg)
 	relay_sums(&m);
 	if (state_sums(&sums) == DB_OK) {
 		m.suspects = sums.suspects;
-		m.aside = sums.aside;
+		m.aside = sums.set_aside;
 		m.oversize = sums.oversize;
 	}
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
@@ -546,7 +546,7 @@ control_record(struct client *c, const struct task *t, const struct mailbox_coun
 		m.kept = counts->kept;
 		m.waiting = counts->waiting;
 		m.suspects = counts->suspects;
-		m.aside = counts->aside;
+		m.aside = counts->set_aside;
 		m.refused = counts->refused;
 		m.quarantined = counts->quarantined;
 	}

@@ -23,7 +23,7 @@ struct view {				/* an answer that takes a while */
 	struct spool_ask	*ask;		/* for a message to look at, or a file set aside; NULL: a listing */
 	int			 quarantine;	/* only what is there */
 	int64_t			*ids;
-	struct aside_row	*asides;
+	struct set_aside_row	*asides;
 	size_t			 n, nasides, next, file;
 	char			 name[PROTO_LINK_SIZE];	/* of a file set aside, show: what is done to it */
 };
@@ -32,10 +32,10 @@ static struct view *view_new(void *);
 static struct view *view_of(const void *);
 static void	 view_end(struct view *);
 static int	 view_row(void *, const struct relay_row *);
-static int	 view_aside(void *, const struct aside_row *);
+static int	 view_aside(void *, const struct set_aside_row *);
 static void	 view_portion(void *);
 static void	 view_send_row(struct view *, const struct relay_row *);
-static void	 view_send_aside(struct view *, const struct aside_row *);
+static void	 view_send_aside(struct view *, const struct set_aside_row *);
 static void	 view_idle(void *);
 static void	 view_answered(void *, const struct spool_answer *);
 static int	 queue_list(void *, int);
@@ -115,7 +115,7 @@ queue_list(void *client, int quarantine)
 	struct view	*v = view_new(client);
 
 	v->quarantine = quarantine;
-	if (state_relay_each(view_row, v) != DB_OK || (quarantine && state_aside(view_aside, v) != DB_OK)) {
+	if (state_relay_each(view_row, v) != DB_OK || (quarantine && state_set_aside(view_aside, v) != DB_OK)) {
 		view_end(v);
 		control_reply(client, 0, "state.db cannot be read now; try again");
 		return (0);
@@ -250,7 +250,7 @@ view_row(void *arg, const struct relay_row *row)
 }
 
 static int
-view_aside(void *arg, const struct aside_row *row)
+view_aside(void *arg, const struct set_aside_row *row)
 {
 	struct view	*v = arg;
 
@@ -313,7 +313,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 }
 
 static void
-view_send_aside(struct view *v, const struct aside_row *row)
+view_send_aside(struct view *v, const struct set_aside_row *row)
 {
 	struct ctl_queued	 m;
 

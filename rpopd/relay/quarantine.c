@@ -30,7 +30,7 @@ struct target {				/* of an address */
 struct wanted {				/* among what is set aside */
 	int64_t		 mailbox;
 	const char	*uid;		/* as it is shown: vis-encoded */
-	struct aside_row row;
+	struct set_aside_row row;
 	int		 found;
 };
 
@@ -44,7 +44,7 @@ static int	 quarantine_place(const struct ctl_quarantine *, const struct relay_r
 static int	 quarantine_body(const struct relay_row *, char *, size_t);
 static int	 quarantine_all(const struct ctl_quarantine *, const struct target *, char *, size_t);
 static int	 quarantine_aside(const struct ctl_quarantine *, char *, size_t);
-static int	 aside_match(void *, const struct aside_row *);
+static int	 aside_match(void *, const struct set_aside_row *);
 static int	 quarantine_id(void *, const struct relay_row *);
 static void	 quarantine_change(const struct ctl_quarantine *, const struct relay_row *, const struct target *,
 		    struct relay_change *);
@@ -226,7 +226,7 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 	size_t			 i;
 
 	memset(c, 0, sizeof(c));
-	if (state_aside(aside_match, &wanted) != DB_OK) {
+	if (state_set_aside(aside_match, &wanted) != DB_OK) {
 		snprintf(text, size, "state.db cannot be read now; try again");
 		return (-1);
 	}
@@ -254,7 +254,7 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 }
 
 static int
-aside_match(void *arg, const struct aside_row *row)
+aside_match(void *arg, const struct set_aside_row *row)
 {
 	struct wanted	*w = arg;
 	char		 shown[STATE_KEY_MAX * 4 + 1];

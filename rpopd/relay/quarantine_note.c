@@ -44,7 +44,7 @@ struct owners {
 static int	 note_row(void *, const struct held_row *);
 static void	 note_write(int64_t);
 static int64_t	 note_wait(uint32_t);
-static int	 note_mailbox(void *, const struct held_mailbox *);
+static int	 note_mailbox(void *, const struct held_row *);
 static int64_t	 note_owners(int64_t);
 static void	 note_owner(const struct owner *, int64_t);
 static int	 mailbox_cmp(const void *, const void *);
@@ -120,9 +120,9 @@ note_row(void *arg, const struct held_row *row)
 	n->all = row->all;
 	if (n->n++ >= NOTE_HOPS)
 		return (1);
-	if (row->nexthop != 0) {
+	if (row->id != 0) {
 		strlcpy(name, "next hop ", sizeof(name));
-		relay_hop_name(row->nexthop, name + strlen(name), sizeof(name) - strlen(name));
+		relay_hop_name((uint32_t)row->id, name + strlen(name), sizeof(name) - strlen(name));
 	}
 	len = snprintf(n->lines + n->len, sizeof(n->lines) - n->len, "%.80s: %lld, the last one: %.90s\n", name, (long long)row->count,
 	    row->status);
@@ -138,7 +138,7 @@ note_write(int64_t fresh)
 	char		 subject[128];
 
 	memset(&n, 0, sizeof(n));
-	if (state_held_each(note_row, &n) != DB_OK)
+	if (state_held_each(HELD_BY_NEXTHOP, note_row, &n) != DB_OK)
 		return;
 	snprintf(subject, sizeof(subject), "Mail in quarantine: %lld new, %lld in all", (long long)fresh, (long long)n.all);
 	notice_held(config_running->settings.postmaster, fresh, subject, "Mail for some recipients could not be delivered, and its senders are not to be told, so that it is kept "
@@ -148,7 +148,7 @@ note_write(int64_t fresh)
 }
 
 static int
-note_mailbox(void *arg, const struct held_mailbox *row)
+note_mailbox(void *arg, const struct held_row *row)
 {
 	struct owners	*o = arg;
 	struct owner	*list;
@@ -160,7 +160,7 @@ note_mailbox(void *arg, const struct held_mailbox *row)
 		o->room = o->room * 2 + 16;
 	}
 	memset(&o->list[o->n], 0, sizeof(*o->list));
-	o->list[o->n].mailbox = row->mailbox;
+	o->list[o->n].mailbox = row->id;
 	o->list[o->n].count = row->count;
 	strlcpy(o->list[o->n++].status, row->status, sizeof(o->list[0].status));
 	return (0);
@@ -178,7 +178,7 @@ note_owners(int64_t fresh)
 	int64_t		 wait, most = 0;
 	size_t		 i, last = SIZE_MAX, n = 0;
 
-	if (state_held_mailboxes(note_mailbox, &o) != DB_OK) {
+	if (state_held_each(HELD_BY_MAILBOX, note_mailbox, &o) != DB_OK) {
 		free(o.list);
 		return (NOTE_LOOK);
 	}

@@ -14,12 +14,9 @@ static int	 change_durable(const struct listing_change *, size_t);
 static int	 change_one(int64_t, const struct listing_change *, int64_t);
 static int	 change_run(enum state_sql, int64_t, const struct listing_change *, int64_t);
 static int	 change_adopt(int64_t, const struct listing_change *);
-static int	 change_oversize(int64_t, const struct listing_change *, int64_t);
 static int	 change_refused(int64_t, const struct listing_change *, int64_t);
-static int	 change_doubt(int64_t, const struct listing_change *);
 static int	 change_listed(enum state_sql, int64_t, int64_t);
-static int	 change_print(int64_t, const struct listing_change *);
-static enum db	 count_one(enum state_sql, int64_t, const uint8_t *, size_t, uint32_t, const char *, uint32_t *);
+static int	 change_fingerprint(int64_t, const struct listing_change *);
 
 enum db
 state_change(int64_t mailbox, const struct listing_change *changes, size_t n, int64_t now)
@@ -69,21 +66,9 @@ change_durable(const struct listing_change *changes, size_t n)
 	size_t	 i;
 
 	for (i = 0; i < n; i++)
-		if (changes[i].what != CHANGE_LISTED && changes[i].what != CHANGE_PROVEN && changes[i].what != CHANGE_PRINT)
+		if (changes[i].what != CHANGE_LISTED && changes[i].what != CHANGE_PROVEN && changes[i].what != CHANGE_FINGERPRINT)
 			return (STATE_DURABLE);
 	return (STATE_LAZY);
-}
-
-enum db
-state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *deaths)
-{
-	return (count_one(Q_SUSPECT_ADD, mailbox, uid, uidlen, size, reason, deaths));
-}
-
-enum db
-state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *failures)
-{
-	return (count_one(Q_FAILURE_ADD, mailbox, uid, uidlen, size, reason, failures));
 }
 
 static int
@@ -92,10 +77,10 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	static const enum state_sql	 rows[][4] = {
 		[CHANGE_GONE] = { Q_SEEN_GONE, Q_SUSPECT_GONE, Q_OVERSIZE_GONE, Q_MAX },
 		[CHANGE_BACK] = { Q_SEEN_BACK, Q_SUSPECT_BACK, Q_OVERSIZE_BACK, Q_MAX },
-		[CHANGE_FORGET] = { Q_SEEN_FORGET, Q_SUSPECT_CLEAR, Q_OVERSIZE_CLEAR, Q_PRINT_FORGET },
+		[CHANGE_FORGET] = { Q_SEEN_FORGET, Q_SUSPECT_CLEAR, Q_OVERSIZE_CLEAR, Q_FINGERPRINT_FORGET },
 		[CHANGE_STATE] = { Q_SEEN_STATE, Q_MAX },
 		[CHANGE_SINCE] = { Q_SEEN_SINCE, Q_MAX },
-		[CHANGE_MARK] = { Q_SEEN_MARK, Q_PRINT_FORGET, Q_MAX },
+		[CHANGE_MARK] = { Q_SEEN_MARK, Q_FINGERPRINT_FORGET, Q_MAX },
 		[CHANGE_SIZE] = { Q_SEEN_SIZE, Q_MAX },
 		[CHANGE_CLEAR] = { Q_SUSPECT_CLEAR, Q_MAX }
 	};
@@ -105,13 +90,13 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	case CHANGE_KEY:
 		return (change_adopt(mailbox, c));
 	case CHANGE_OVERSIZE:
-		return (change_oversize(mailbox, c, now));
+		return (oversize_put(mailbox, c->uid, c->uidlen, c->oversize, c->size, now, NULL));
 	case CHANGE_REFUSED:
 		return (change_refused(mailbox, c, now));
 	case CHANGE_DOUBT:
-		return (change_doubt(mailbox, c));
-	case CHANGE_PRINT:
-		return (change_print(mailbox, c));
+		return (doubt_message(mailbox, c->uid, c->uidlen));
+	case CHANGE_FINGERPRINT:
+		return (change_fingerprint(mailbox, c));
 	case CHANGE_LISTED:
 		return (change_listed(Q_MAILBOX_LIST_IT, mailbox, now));
 	case CHANGE_EMPTY:
@@ -144,11 +129,11 @@ change_run(enum state_sql q, int64_t mailbox, const struct listing_change *c, in
 }
 
 static int
-change_print(int64_t mailbox, const struct listing_change *c)
+change_fingerprint(int64_t mailbox, const struct listing_change *c)
 {
 	sqlite3_stmt	*st;
 
-	if (c->tolen != PROTO_DIGEST_LEN || (st = state_query(Q_PRINT_PUT)) == NULL ||
+	if (c->tolen != PROTO_DIGEST_LEN || (st = state_query(Q_FINGERPRINT_PUT)) == NULL ||
 	    state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
 	    sqlite3_bind_blob(st, 3, c->to, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
@@ -162,22 +147,10 @@ change_adopt(int64_t mailbox, const struct listing_change *c)
 	struct listing_change	 to = { .uidlen = c->tolen };
 
 	memcpy(to.uid, c->to, c->tolen);
-	if (change_keys(mailbox, c->uid, c->uidlen, c->to, c->tolen) == -1 ||
+	if (doubt_rekey(mailbox, c->uid, c->uidlen, c->to, c->tolen) == -1 ||
 	    change_run(Q_SUSPECT_CLEAR, mailbox, &to, 0) == -1)
 		return (-1);
 	return (change_run(Q_OVERSIZE_CLEAR, mailbox, &to, 0));
-}
-
-static int
-change_oversize(int64_t mailbox, const struct listing_change *c, int64_t now)
-{
-	sqlite3_stmt	*st;
-
-	if ((st = state_query(Q_OVERSIZE_PUT)) == NULL || state_bind_uid(st, mailbox, c->uid, c->uidlen) == -1 ||
-	    sqlite3_bind_int(st, 3, c->oversize) != SQLITE_OK || sqlite3_bind_int64(st, 4, c->size) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 5, now) != SQLITE_OK || sqlite3_bind_null(st, 6) != SQLITE_OK)
-		return (-1);
-	return (state_step(st));
 }
 
 static int
@@ -194,12 +167,6 @@ change_refused(int64_t mailbox, const struct listing_change *c, int64_t now)
 }
 
 static int
-change_doubt(int64_t mailbox, const struct listing_change *c)
-{
-	return (change_doubted(mailbox, c->uid, c->uidlen));
-}
-
-static int
 change_listed(enum state_sql q, int64_t mailbox, int64_t now)
 {
 	sqlite3_stmt	*st;
@@ -208,24 +175,4 @@ change_listed(enum state_sql q, int64_t mailbox, int64_t now)
 	    sqlite3_bind_int64(st, 2, now) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
-}
-
-/* One more death or failure of a message, as the statement counts; *n is how many there are now. */
-static enum db
-count_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *n)
-{
-	sqlite3_stmt	*st;
-	enum db		 result;
-	int		 failed = 1;
-
-	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
-		return (result);
-	if ((st = state_query(q)) != NULL && state_bind_uid(st, mailbox, uid, uidlen) == 0 &&
-	    sqlite3_bind_int64(st, 3, time(NULL)) == SQLITE_OK &&
-	    sqlite3_bind_text(st, 4, reason, -1, SQLITE_STATIC) == SQLITE_OK &&
-	    sqlite3_bind_int64(st, 5, size) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
-		*n = sqlite3_column_int64(st, 0);
-		failed = state_step(st) == -1;
-	}
-	return (state_end(failed));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: the decision about a batch of messages, and the deliveries that follow from it. */
+/* state.db: the decision about a batch of messages, in one transaction. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,25 +9,18 @@
 #include "common/log.h"
 #include "state_int.h"
 
-struct range {
-	int64_t	 first, last;
-};
-
 static int	 commit_one(struct receipt *, int64_t *, int64_t *);
 static int	 commit_seen(struct receipt *);
 static int	 commit_known(struct receipt *);
 static int	 commit_write(enum state_sql, const struct receipt *);
 static int	 commit_insert(struct receipt *);
-static int	 commit_print(const struct receipt *);
+static int	 commit_fingerprint(const struct receipt *);
 static int	 commit_header(struct receipt *);
 static int	 commit_unproven(const struct receipt *);
 static int	 commit_clear(enum state_sql, const struct receipt *);
-static int	 commit_settled(void);
 static int	 commit_look(void);
 
-static struct range	*settled;
-static size_t		 nsettled, settled_size;
-static int		 any_suspects, any_oversize;	/* in this transaction */
+static int	 any_suspects, any_oversize;	/* in this transaction */
 
 enum db
 state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
@@ -41,7 +34,7 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 	HOOK("commit-before");
 	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
 		return (result);
-	failed = commit_look() == -1 || commit_settled() == -1;
+	failed = commit_look() == -1 || pending_drop_settled() == -1;
 	for (i = 0; i < n && !failed; i++) {
 		failed = (receipts[i].mailbox != mailbox && commit_unproven(&receipts[i]) == -1) ||
 		    commit_one(&receipts[i], first, last) == -1;
@@ -53,75 +46,7 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 		return (result);
 	}
 	HOOK("commit-done");
-	nsettled = 0;
-	return (DB_OK);
-}
-
-int
-state_settle(int64_t first, int64_t last)
-{
-	struct range	*p;
-	size_t		 size;
-
-	if (nsettled > 0 && settled[nsettled - 1].last < first && settled[nsettled - 1].last == first - 1) {
-		settled[nsettled - 1].last = last;
-		return (0);
-	}
-	if (nsettled == settled_size) {
-		size = settled_size == 0 ? 16 : settled_size * 2;
-		if ((p = reallocarray(settled, size, sizeof(*p))) == NULL)
-			return (-1);
-		settled = p;
-		settled_size = size;
-	}
-	settled[nsettled].first = first;
-	settled[nsettled++].last = last;
-	return (0);
-}
-
-/* Not durable by itself: a replayed row whose link is gone does no harm. */
-enum db
-state_flush(void)
-{
-	enum db	 result;
-
-	if (nsettled == 0)
-		return (DB_OK);
-	if ((result = state_begin(STATE_LAZY)) != DB_OK)
-		return (result);
-	if ((result = state_end(commit_settled() == -1)) == DB_OK)
-		nsettled = 0;
-	return (result);
-}
-
-enum db
-state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg, int *left_out)
-{
-	struct msg_rcpt	 rcpt;
-	sqlite3_stmt	*st;
-	const char	*link, *dest;
-	int		 rc = SQLITE_ERROR, stop = 0;
-
-	*left_out = 0;
-	if ((st = state_query(Q_PENDING_LIST)) == NULL)
-		return (DB_FAILED);
-	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		link = (const char *)sqlite3_column_text(st, 1);
-		dest = (const char *)sqlite3_column_text(st, 2);
-		memset(&rcpt, 0, sizeof(rcpt));
-		if (link == NULL || dest == NULL || strlcpy(rcpt.link, link, sizeof(rcpt.link)) >= sizeof(rcpt.link) ||
-		    strlcpy(rcpt.dest, dest, sizeof(rcpt.dest)) >= sizeof(rcpt.dest)) {
-			log_warnx("state.db: row %lld of pending cannot be right and is left alone", (long long)sqlite3_column_int64(st, 0));
-			*left_out = 1;
-			continue;
-		}
-		stop = cb(arg, sqlite3_column_int64(st, 0), &rcpt);
-	}
-	if (!stop && rc != SQLITE_DONE) {
-		state_failed("pending");
-		return (DB_FAILED);
-	}
-	sqlite3_reset(st);
+	pending_dropped();
 	return (DB_OK);
 }
 
@@ -142,7 +67,7 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 			return (-1);
 	} else if (rcpt_commit(r, first, last) == -1)
 		return (-1);
-	return (r->header ? 0 : commit_print(r));
+	return (r->header ? 0 : commit_fingerprint(r));
 }
 
 static int
@@ -195,8 +120,8 @@ commit_known(struct receipt *r)
 		return (commit_write(Q_SEEN_AGAIN, r));
 	}
 	if (state == SEEN_WAITING)
-		return (change_doubted(r->mailbox, r->uid, r->uidlen) == -1 ? -1 : commit_write(Q_SEEN_INSERT, r));
-	return (commit_clear(Q_PRINT_FORGET, r) == -1 ? -1 : commit_write(Q_SEEN_REPLACE, r));
+		return (doubt_message(r->mailbox, r->uid, r->uidlen) == -1 ? -1 : commit_write(Q_SEEN_INSERT, r));
+	return (commit_clear(Q_FINGERPRINT_FORGET, r) == -1 ? -1 : commit_write(Q_SEEN_REPLACE, r));
 }
 
 static int
@@ -217,14 +142,14 @@ commit_write(enum state_sql q, const struct receipt *r)
 
 /* What this session deletes will not be there to be recognised; if it does not come to that, plan_end() makes up for it. */
 static int
-commit_print(const struct receipt *r)
+commit_fingerprint(const struct receipt *r)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	sqlite3_stmt		*st;
 
 	if ((r->state != SEEN_KEPT && !r->waiting) || memcmp(r->fingerprint, none, sizeof(none)) == 0)
 		return (0);
-	if ((st = state_query(Q_PRINT_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
+	if ((st = state_query(Q_FINGERPRINT_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
 	    sqlite3_bind_blob(st, 3, r->fingerprint, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
@@ -243,10 +168,7 @@ commit_header(struct receipt *r)
 	    (sqlite3_column_bytes(st, 1) != PROTO_DIGEST_LEN ||
 	    memcmp(sqlite3_column_blob(st, 1), r->digest, PROTO_DIGEST_LEN) == 0) ? COMMIT_DISCARD : COMMIT_DELIVER;
 	sqlite3_reset(st);
-	if ((st = state_query(Q_OVERSIZE_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
-	    sqlite3_bind_int(st, 3, OVERSIZE_HEADER) != SQLITE_OK || sqlite3_bind_int64(st, 4, r->size) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 5, r->since) != SQLITE_OK ||
-	    sqlite3_bind_blob(st, 6, r->digest, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
+	if (oversize_put(r->mailbox, r->uid, r->uidlen, OVERSIZE_HEADER, r->size, r->since, r->digest) == -1)
 		return (-1);
 	return (any_suspects ? commit_clear(Q_SUSPECT_CLEAR, r) : 0);
 }
@@ -273,38 +195,16 @@ commit_clear(enum state_sql q, const struct receipt *r)
 	return (state_step(st));
 }
 
-static int
-commit_settled(void)
-{
-	sqlite3_stmt	*st;
-	size_t		 i;
-
-	for (i = 0; i < nsettled; i++)
-		if ((st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, settled[i].first) != SQLITE_OK ||
-		    sqlite3_bind_int64(st, 2, settled[i].last) != SQLITE_OK || state_step(st) == -1)
-			return (-1);
-	return (0);
-}
-
 /* Both tables are nearly always empty. */
 static int
 commit_look(void)
 {
 	sqlite3_stmt	*st;
 
-	if ((st = state_query(Q_ODD_ANY)) == NULL || sqlite3_step(st) != SQLITE_ROW)
+	if ((st = state_query(Q_IRREGULAR_ANY)) == NULL || sqlite3_step(st) != SQLITE_ROW)
 		return (-1);
 	any_suspects = sqlite3_column_int(st, 0);
 	any_oversize = sqlite3_column_int(st, 1);
 	sqlite3_reset(st);
 	return (0);
-}
-
-/* The store is closed: what is queued is settled by the replay of the next start. */
-void
-commit_forget(void)
-{
-	free(settled);
-	settled = NULL;
-	nsettled = settled_size = 0;
 }

@@ -28,7 +28,7 @@ struct slice {
 
 static int	 slice_read(int64_t, int64_t, struct state_place *, struct slice *);
 static int	 doubt_key(int64_t, const struct unproven *);
-static int	 change_key(enum state_sql, int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
+static int	 doubt_rekey_one(enum state_sql, int64_t, const uint8_t *, size_t, const uint8_t *, size_t);
 static int	 key_taken(void *, const uint8_t *, size_t);
 
 enum db
@@ -102,7 +102,7 @@ slice_read(int64_t mailbox, int64_t since, struct state_place *at, struct slice 
 
 /* One row is known by digest only from now on; no such row: nothing.  Inside a transaction. */
 int
-change_doubted(int64_t mailbox, const uint8_t *uid, size_t uidlen)
+doubt_message(int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
 	struct unproven	 u = { .uidlen = uidlen };
 	sqlite3_stmt	*st;
@@ -136,24 +136,24 @@ doubt_key(int64_t mailbox, const struct unproven *u)
 		last.n = 0;
 	}
 	len = digest_key_free(key, u->digest, &last.n, key_taken, &mailbox);
-	return (len == 0 ? -1 : change_keys(mailbox, u->uid, u->uidlen, key, len));
+	return (len == 0 ? -1 : doubt_rekey(mailbox, u->uid, u->uidlen, key, len));
 }
 
 /* Everything that is known of a message by its key. */
 int
-change_keys(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
+doubt_rekey(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
 {
-	static const enum state_sql	 keys[] = { Q_SEEN_KEY, Q_PRINT_KEY, Q_PENDING_KEY, Q_RELAY_KEY, Q_HANDLED_KEY };
+	static const enum state_sql	 keys[] = { Q_SEEN_KEY, Q_FINGERPRINT_KEY, Q_PENDING_KEY, Q_RELAY_KEY, Q_HANDLED_KEY };
 	size_t				 i;
 
 	for (i = 0; i < nitems(keys); i++)
-		if (change_key(keys[i], mailbox, uid, uidlen, to, tolen) == -1)
+		if (doubt_rekey_one(keys[i], mailbox, uid, uidlen, to, tolen) == -1)
 			return (-1);
 	return (0);
 }
 
 static int
-change_key(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
+doubt_rekey_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
 {
 	sqlite3_stmt	*st;
 

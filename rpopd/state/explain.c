@@ -7,7 +7,7 @@
 #include "state_int.h"
 
 static int	 explain_seen(struct explanation *, int64_t, const uint8_t *, size_t);
-static int	 explain_odd(struct explanation *, int64_t, const uint8_t *, size_t);
+static int	 explain_irregular(struct explanation *, int64_t, const uint8_t *, size_t);
 static int	 explain_handled(struct explanation *, int64_t, const uint8_t *, size_t);
 static char	*explain_text(sqlite3_stmt *, int);
 
@@ -16,7 +16,7 @@ state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explana
 {
 	memset(e, 0, sizeof(*e));
 	e->state = SEEN_NEVER;
-	if (explain_seen(e, mailbox, uid, uidlen) == -1 || explain_odd(e, mailbox, uid, uidlen) == -1 ||
+	if (explain_seen(e, mailbox, uid, uidlen) == -1 || explain_irregular(e, mailbox, uid, uidlen) == -1 ||
 	    explain_handled(e, mailbox, uid, uidlen) == -1) {
 		state_failed("explain");
 		explanation_free(e);
@@ -54,12 +54,12 @@ explain_seen(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t 
 }
 
 static int
-explain_odd(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t uidlen)
+explain_irregular(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
 	sqlite3_stmt	*st;
 	int		 rc;
 
-	if ((st = state_query(Q_ODD_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+	if ((st = state_query(Q_IRREGULAR_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
 		return (-1);
 	if ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		e->deaths = sqlite3_column_int(st, 0);

@@ -95,7 +95,7 @@ enum db
 state_former_adopt(const struct former *f, int64_t mailbox, const struct record *rec, int doubt, const char *origin, int64_t now)
 {
 	static const enum state_sql	 moves[] = { Q_SEEN_ABSENT, Q_SUSPECT_ABSENT, Q_OVERSIZE_ABSENT, Q_SEEN_MOVE,
-	    Q_PRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_MOVE, Q_RELAY_MOVE, Q_COPY_MOVE };
+	    Q_FINGERPRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_MOVE, Q_RELAY_MOVE, Q_COPY_MOVE };
 	static const enum state_sql	 drops[] = { Q_UNPROVEN_DROP, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_UNFOUND_DROP,
 	    Q_MAILBOX_DROP };
 	enum db				 result;
@@ -152,7 +152,7 @@ adopt_waiting(int64_t id)
 	sqlite3_reset(st);
 	failed = rc != SQLITE_DONE;
 	for (i = 0; i < n && !failed; i++)
-		failed = change_doubted(id, uids[i].octets, uids[i].len) == -1;
+		failed = doubt_message(id, uids[i].octets, uids[i].len) == -1;
 	free(uids);
 	return (failed ? -1 : 0);
 }
@@ -199,7 +199,7 @@ state_origin(int64_t mailbox, char *text, size_t size)
 enum db
 state_forget(const char *account, const char *record, int64_t now, struct forgotten *n)
 {
-	static const enum state_sql	 drops[] = { Q_FORGET_PRINT, Q_FORGET_SEEN, Q_FORGET_SUSPECT, Q_FORGET_OVERSIZE,
+	static const enum state_sql	 drops[] = { Q_FORGET_FINGERPRINT, Q_FORGET_SEEN, Q_FORGET_SUSPECT, Q_FORGET_OVERSIZE,
 	    Q_FORGET_RENUMBERED, Q_FORGET_MAILBOX };
 	int64_t				 value;
 	enum db				 result;

@@ -6,13 +6,21 @@
  * A table that gets a column is altered in the text of every version that has it and keeps it.
  */
 #include <stddef.h>
+#include <stdint.h>
 
+#include "common/compat.h"
+#include "common/hook.h"
+#include "common/log.h"
 #include "state_int.h"
 
 #define NOW	"CAST(strftime('%s', 'now') AS INTEGER)"
 
-const struct migration	 state_migrations[STATE_VERSION] = {
-	[1] = {
+static const struct migration {
+	int		 version;		/* what it begins with; it ends with the present one */
+	const char	*before, *after;	/* statements to be run before the present schema is loaded, and after it */
+}	 migrations[] = {
+	{
+		1,
 		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW suspects;"
 		"ALTER TABLE mailbox ADD COLUMN listed INTEGER;"
 		"ALTER TABLE mailbox ADD COLUMN removed INTEGER;"
@@ -39,9 +47,10 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		/* A mailbox that was ever polled with success, or of which something is known, has had its first listing. */
 		"UPDATE mailbox SET listed = " NOW " WHERE id IN (SELECT mailbox FROM seen UNION SELECT mailbox FROM suspect"
 		" UNION SELECT mailbox FROM record_state WHERE last_success > 0);"
-	},
-	[2] = {
+	}, {
+		2,
 		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW tokens; DROP VIEW suspects; DROP VIEW oversized;"
+		"ALTER TABLE print RENAME TO fingerprint;"
 		"ALTER TABLE copy ADD COLUMN mailbox INTEGER;"
 		"ALTER TABLE copy ADD COLUMN uid BLOB;"
 		"ALTER TABLE mailbox ADD COLUMN removed INTEGER;"
@@ -71,3 +80,28 @@ const struct migration	 state_migrations[STATE_VERSION] = {
 		"SELECT nexthop FROM relay UNION SELECT nexthop FROM relay_count) WHERE nexthop > 0;"
 	}
 };
+
+/*
+ * From an older schema to the present one, in one transaction: killed in the middle, it is begun again at the next start.  0, or -1:
+ * the connection has the error.
+ */
+int
+migrate(sqlite3 *db, const char *name, int64_t version)
+{
+	const struct migration	*m = migrations;
+
+	if (version == STATE_SCHEMA)
+		return (0);
+	while (m->version != version)
+		if (++m == migrations + nitems(migrations))
+			return (-1);
+	if (sql_exec(db, "BEGIN IMMEDIATE") == -1 || sql_exec(db, m->before) == -1 || sql_exec(db, state_schema) == -1 ||
+	    sql_exec(db, m->after) == -1)
+		return (-1);
+	HOOK("state.migrate");
+	if (sql_exec(db, "COMMIT") == -1)
+		return (-1);
+	HOOK("state.migrated");
+	log_info("%s: brought from schema version %lld to %d", name, (long long)version, STATE_SCHEMA);
+	return (0);
+}

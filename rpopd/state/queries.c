@@ -1,28 +1,51 @@
 /* SPDX-License-Identifier: ISC */
-/* Every statement that state.db ever runs, prepared once. */
+/*
+ * Every statement that state.db ever runs, prepared once.  A name in braces stands for its number, so that the text says which state it
+ * means and no value of an enum is written twice; query_names has them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/compat.h"
 #include "state_int.h"
 
 #define RELAY_COLUMNS	"id, mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived, next, tries,"	\
 			" status, client, body, sent, sha256"
 
 #define OF_RECORD	" (SELECT id FROM mailbox WHERE account = ?1 AND record = ?2)"
+#define SET_ASIDE	"deaths >= {PLAN_DEATHS} OR failures >= {PLAN_FAILURES}"
+#define DELIVERED	"({SEEN_KEPT}, {SEEN_DELETING}, {SEEN_DENIED})"
+/* What waits in quarantine for an administrator, but for reports and notices; the index relay_quarantine has the same condition. */
+#define QUARANTINED	"state = {RELAY_QUARANTINED} AND body = {BODY_HERE} AND uid <> x''"
 
-const char *const	 state_texts[Q_MAX] = {
+#define NAMED(x)	{ #x, x }
+static const struct {
+	const char	*name;
+	int		 number;
+}	 query_names[] = {
+	NAMED(SEEN_KEPT), NAMED(SEEN_DELETING), NAMED(SEEN_DENIED), NAMED(SEEN_DELETED), NAMED(SEEN_MARKED), NAMED(SEEN_WAITING),
+	NAMED(OVERSIZE_HEADER), NAMED(RELAY_WAITING), NAMED(RELAY_QUARANTINED), NAMED(RELAY_FAILED), NAMED(BODY_WANTED), NAMED(BODY_HERE),
+	NAMED(RENUMBER_ASKED), NAMED(RENUMBER_RETRIEVE), NAMED(RENUMBER_SEEN), NAMED(ROOT_NEW), NAMED(ROOT_JOINED), NAMED(ROOT_DECLARED),
+	NAMED(NOTIFY_NEVER), NAMED(PLAN_DEATHS), NAMED(PLAN_FAILURES), NAMED(STATE_SLICE), NAMED(PROTO_UID_MAX), NAMED(PROTO_DIGEST_LEN),
+	{ NULL, 0 }
+};
+
+static const char *const	 texts[Q_MAX] = {
 	[Q_BEGIN] = "BEGIN IMMEDIATE",
 	[Q_COMMIT] = "COMMIT",
 	[Q_ROLLBACK] = "ROLLBACK",
-	[Q_ASIDE_LIST] = "SELECT mailbox, uid, since, reason FROM suspect WHERE deaths >= 3 OR failures >= 5",
+	[Q_SET_ASIDE_LIST] = "SELECT mailbox, uid, since, reason FROM suspect WHERE " SET_ASIDE,
 	[Q_SEEN_INSERT] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, ?3, NULL, ?6,"
 	    " nullif(?7, 0), ?4, ?5) ON CONFLICT DO NOTHING",
 	[Q_SEEN_GET] = "SELECT size, sha256, state, gone FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_ROW] = "SELECT state, gone, since, size FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, listed = nullif(?7, 0), size = ?4, sha256 = ?5"
 	    " WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = 5, 5, ?3), gone = NULL, listed = ifnull(nullif(?7, 0), listed)"
+	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = {SEEN_WAITING}, {SEEN_WAITING}, ?3), gone = NULL, listed = ifnull(nullif(?7, 0), listed)"
 	    " WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, 4, NULL, ?3,"
-	    " nullif(?4, 0), 0, zeroblob(32)) ON CONFLICT DO UPDATE SET gone = NULL, since = ?3, listed = nullif(?4, 0)"
-	    " WHERE state = 4",
+	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, {SEEN_MARKED},"
+	    " NULL, ?3, nullif(?4, 0), 0, zeroblob({PROTO_DIGEST_LEN})) ON CONFLICT DO UPDATE SET gone = NULL, since = ?3,"
+	    " listed = nullif(?4, 0) WHERE state = {SEEN_MARKED}",
 	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1"
 	    " AND uid > ?2 AND uid <= ?3",
 	/* The octet that no unique-id has is behind all of them. */
@@ -30,28 +53,30 @@ const char *const	 state_texts[Q_MAX] = {
 	    "SELECT * FROM (SELECT uid FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
 	    " UNION ALL SELECT * FROM (SELECT uid FROM suspect WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
 	    " UNION ALL SELECT * FROM (SELECT uid FROM oversize WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
-	    " UNION ALL SELECT * FROM (SELECT uid FROM relay WHERE mailbox = ?1 AND body = 0 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3))",
+	    " UNION ALL SELECT * FROM (SELECT uid FROM relay WHERE mailbox = ?1 AND body = {BODY_WANTED} AND uid > ?2"
+	    " ORDER BY uid LIMIT 1 OFFSET ?3))",
 	[Q_SEEN_COUNT] = "SELECT count(*) FROM (SELECT 1 FROM seen WHERE mailbox = ?1 LIMIT ?2)",
-	[Q_SEEN_OPEN] = "SELECT EXISTS (SELECT 1 FROM seen WHERE mailbox = ?1 AND state <> 3)",
+	[Q_SEEN_OPEN] = "SELECT EXISTS (SELECT 1 FROM seen WHERE mailbox = ?1 AND state <> {SEEN_DELETED})",
 	[Q_SEEN_SIZE] = "UPDATE seen SET listed = nullif(?3, 0) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_GONE] = "UPDATE seen SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_BACK] = "UPDATE seen SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_FORGET] = "DELETE FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_STATE] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_FINAL] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2 AND state = 5"
+	[Q_SEEN_FINAL] = "UPDATE seen SET state = ?3 WHERE mailbox = ?1 AND uid = ?2 AND state = {SEEN_WAITING}"
 	    " AND (?4 IS NULL OR sha256 = ?4)",
 	[Q_SEEN_SINCE] = "UPDATE seen SET since = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN (1, 2) AND gone IS NULL), count(*) FILTER (WHERE state IN (0, 4)),"
-	    " count(*) FILTER (WHERE state = 5), count(*), max(uid) FROM (SELECT uid, state, gone FROM seen WHERE mailbox = ?1 AND uid > ?2"
+	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN ({SEEN_DELETING}, {SEEN_DENIED}) AND gone IS NULL),"
+	    " count(*) FILTER (WHERE state IN ({SEEN_KEPT}, {SEEN_MARKED})),"
+	    " count(*) FILTER (WHERE state = {SEEN_WAITING}), count(*), max(uid) FROM (SELECT uid, state, gone FROM seen WHERE mailbox = ?1 AND uid > ?2"
 	    " ORDER BY uid LIMIT ?3)",
 	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1 AND uid IN (SELECT uid FROM seen WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",
-	[Q_PRINT_GET] = "SELECT fingerprint FROM print WHERE mailbox = ?1 AND uid = ?2",
-	[Q_PRINT_PUT] = "INSERT OR REPLACE INTO print (mailbox, uid, fingerprint) VALUES (?1, ?2, ?3)",
-	[Q_PRINT_FORGET] = "DELETE FROM print WHERE mailbox = ?1 AND uid = ?2",
-	[Q_PRINT_KEY] = "UPDATE OR REPLACE print SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_PRINT_PURGE] = "DELETE FROM print WHERE mailbox = ?1 AND uid IN (SELECT uid FROM print WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_FINGERPRINT_GET] = "SELECT fingerprint FROM fingerprint WHERE mailbox = ?1 AND uid = ?2",
+	[Q_FINGERPRINT_PUT] = "INSERT OR REPLACE INTO fingerprint (mailbox, uid, fingerprint) VALUES (?1, ?2, ?3)",
+	[Q_FINGERPRINT_FORGET] = "DELETE FROM fingerprint WHERE mailbox = ?1 AND uid = ?2",
+	[Q_FINGERPRINT_KEY] = "UPDATE OR REPLACE fingerprint SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_FINGERPRINT_PURGE] = "DELETE FROM fingerprint WHERE mailbox = ?1 AND uid IN (SELECT uid FROM fingerprint WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_UNPROVEN_GET] = "SELECT since FROM unproven WHERE mailbox = ?1",
 	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
 	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
@@ -66,40 +91,42 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
 	/* What the message becomes afterwards is what it is now; of one that waits already, what keeps it on its server. */
 	[Q_RELAY_MISSED] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived,"
-	    " next, tries, status, body, sha256, copy) SELECT p.mailbox, p.uid, p.link, 0, p.dest, '', ifnull(h.sender, ''), '', 0,"
-	    " ifnull(iif(s.state = 5, (SELECT min(r.after) FROM relay r WHERE r.mailbox = p.mailbox AND r.uid = p.uid), s.state IN (1, 2, 3)),"
-	    " 0), 0, ?2, ?2, 0, ?3, 0, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox = p.mailbox AND h.uid = p.uid"
+	    " next, tries, status, body, sha256, copy) SELECT p.mailbox, p.uid, p.link, 0, p.dest, '', ifnull(h.sender, ''), '',"
+	    " {NOTIFY_NEVER}, ifnull(iif(s.state = {SEEN_WAITING},"
+	    " (SELECT min(r.after) FROM relay r WHERE r.mailbox = p.mailbox AND r.uid = p.uid),"
+	    " iif(s.state IN ({SEEN_DELETING}, {SEEN_DENIED}, {SEEN_DELETED}), {SEEN_DELETING}, {SEEN_KEPT})), {SEEN_KEPT}),"
+	    " {RELAY_WAITING}, ?2, ?2, 0, ?3, {BODY_WANTED}, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox = p.mailbox AND h.uid = p.uid"
 	    " LEFT JOIN seen s ON s.mailbox = p.mailbox AND s.uid = p.uid AND (p.sha256 IS NULL OR s.sha256 = p.sha256) WHERE p.id = ?1",
 	/* Also one that was deleted, as far as its server said: but of two that are equal nobody knows which is listed. */
-	[Q_SEEN_MISSED] = "UPDATE seen SET state = 5 FROM pending p WHERE p.id = ?1 AND seen.mailbox = p.mailbox AND seen.uid = p.uid"
-	    " AND (seen.state IN (0, 1, 2) OR (seen.state = 3 AND length(seen.uid) <= 70))"
+	[Q_SEEN_MISSED] = "UPDATE seen SET state = {SEEN_WAITING} FROM pending p WHERE p.id = ?1 AND seen.mailbox = p.mailbox AND seen.uid = p.uid"
+	    " AND (seen.state IN " DELIVERED " OR (seen.state = {SEEN_DELETED} AND length(seen.uid) <= {PROTO_UID_MAX}))"
 	    " AND (p.sha256 IS NULL OR seen.sha256 = p.sha256)",
-	[Q_RELAY_LINKS] = "SELECT link FROM relay WHERE body <> 0",
+	[Q_RELAY_LINKS] = "SELECT link FROM relay WHERE body <> {BODY_WANTED}",
 	[Q_RELAY_INSERT] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, notify, after, state, arrived,"
 	    " next, tries, status, client, sha256) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
 	[Q_RELAY_LIST] = "SELECT " RELAY_COLUMNS " FROM relay ORDER BY id",
 	[Q_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE id = ?1",
 	[Q_RELAY_OF] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 ORDER BY id",
 	[Q_RELAY_OPEN] = "SELECT EXISTS (SELECT 1 FROM relay WHERE mailbox = ?1 AND uid = ?2"
-	    " AND (body = 0 OR (body = 1 AND state IN (0, 2))) AND (sha256 IS NULL OR ?3 IS NULL OR sha256 = ?3))",
+	    " AND (body = {BODY_WANTED} OR (body = {BODY_HERE} AND state IN ({RELAY_WAITING}, {RELAY_FAILED}))) AND (sha256 IS NULL OR ?3 IS NULL OR sha256 = ?3))",
 	[Q_RELAY_BODY] = "UPDATE relay SET body = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
 	/* What the message's row becomes again when nothing is open any more: what it is now. */
-	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = 0, 0, 1) FROM seen s WHERE s.mailbox = relay.mailbox"
-	    " AND s.uid = relay.uid AND s.state IN (0, 1, 2) AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)), after) WHERE id = ?1",
-	[Q_SEEN_WANT] = "UPDATE seen SET state = 5 WHERE mailbox = ?1 AND uid = ?2 AND state IN (0, 1, 2)"
+	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = {SEEN_KEPT}, {SEEN_KEPT}, {SEEN_DELETING}) FROM seen s"
+	    " WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state IN " DELIVERED " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)), after) WHERE id = ?1",
+	[Q_SEEN_WANT] = "UPDATE seen SET state = {SEEN_WAITING} WHERE mailbox = ?1 AND uid = ?2 AND state IN " DELIVERED
 	    " AND (?3 IS NULL OR sha256 = ?3)",
-	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = 0"
+	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = {BODY_WANTED}"
 	    " AND (sha256 IS NULL OR sha256 = ?3) ORDER BY id",
-	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = 1, next = ?3, sent = 0 WHERE id = ?1",
+	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = {BODY_HERE}, next = ?3, sent = 0 WHERE id = ?1",
 	/*
 	 * Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted.  Of a header alone
 	 * the row in oversize speaks.
 	 */
-	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = 0 AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
-	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN (3, 4)"
+	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = {BODY_WANTED} AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
+	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN ({SEEN_DELETED}, {SEEN_MARKED})"
 	    " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)) AND NOT EXISTS (SELECT 1 FROM oversize o WHERE"
-	    " o.mailbox = relay.mailbox AND o.uid = relay.uid AND o.state = 2 AND (relay.sha256 IS NULL OR o.sha256 = relay.sha256))"
-	    " ORDER BY mailbox, id LIMIT 256",
+	    " o.mailbox = relay.mailbox AND o.uid = relay.uid AND o.state = {OVERSIZE_HEADER} AND (relay.sha256 IS NULL OR o.sha256 = relay.sha256))"
+	    " ORDER BY mailbox, id LIMIT {STATE_SLICE}",
 	[Q_RELAY_SENT] = "UPDATE relay SET sent = ?2 WHERE id = ?1",
 	[Q_DOUBT_COUNT] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) SELECT nexthop, 0, 0, 0, count(*)"
 	    " FROM relay WHERE sent > 0 AND nexthop > 0 GROUP BY nexthop"
@@ -115,7 +142,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_RELAY_DROP] = "DELETE FROM relay WHERE id = ?1",
 	[Q_RELAY_AGAIN] = "UPDATE relay SET next = ?2, tries = tries + 1, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
 	[Q_RELAY_STATE] = "UPDATE relay SET state = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
-	[Q_RELAY_RELEASE] = "UPDATE relay SET state = 0, arrived = ?2, next = ?2, tries = 0, sent = 0, status = ifnull(?3, status),"
+	[Q_RELAY_RELEASE] = "UPDATE relay SET state = {RELAY_WAITING}, arrived = ?2, next = ?2, tries = 0, sent = 0, status = ifnull(?3, status),"
 	    " nexthop = iif(?5 = '', nexthop, ?4), dest = iif(?5 = '', dest, ?5) WHERE id = ?1",
 	[Q_RELAY_KEY] = "UPDATE relay SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -145,22 +172,23 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_HELD_GET] = "SELECT value FROM meta WHERE key = 'quarantined' AND ?1 = 0",
 	[Q_HELD_ADD] = "INSERT INTO meta (key, value) VALUES ('quarantined', max(0, ?1))"
 	    " ON CONFLICT DO UPDATE SET value = max(0, value + ?1)",
-	[Q_HELD_OF] = "SELECT count(*) FROM relay WHERE state = 1 AND body = 1 AND uid <> x'' AND mailbox = ?1",
-	[Q_HELD_MAILBOXES] = "SELECT mailbox, count(*), max(id), arrived, status FROM relay WHERE state = 1 AND body = 1 AND uid <> x''"
-	    " GROUP BY mailbox",
-	[Q_HELD_LIST] = "SELECT nexthop, count(*), sum(count(*)) OVER (), max(id), status FROM relay WHERE state = 1 AND body = 1 AND uid <> x''"
-	    " GROUP BY nexthop ORDER BY 4 DESC",
-	[Q_ODD_SUMS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= 3 OR failures >= 5), (SELECT count(*) FROM oversize)"
+	[Q_HELD_OF] = "SELECT count(*) FROM relay WHERE " QUARANTINED " AND mailbox = ?1",
+	[Q_HELD_NEXTHOPS] = "SELECT nexthop, count(*), sum(count(*)) OVER (), status, max(id) FROM relay WHERE " QUARANTINED
+	    " GROUP BY nexthop ORDER BY max(id) DESC",
+	[Q_HELD_MAILBOXES] = "SELECT mailbox, count(*), sum(count(*)) OVER (), status, max(id) FROM relay WHERE " QUARANTINED
+	    " GROUP BY mailbox ORDER BY mailbox",
+	[Q_IRREGULAR_SUMS] = "SELECT count(*), count(*) FILTER (WHERE " SET_ASIDE "), (SELECT count(*) FROM oversize)"
 	    " FROM suspect",
-	[Q_ODD_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
-	[Q_ODD_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(size), max(whole),"
+	[Q_IRREGULAR_ANY] = "SELECT EXISTS (SELECT 1 FROM suspect), EXISTS (SELECT 1 FROM oversize)",
+	[Q_IRREGULAR_LIST] = "SELECT uid, max(deaths), max(failures), max(failed), max(oversize), max(gone), max(size), max(whole),"
 	    " max(wanted) FROM ("
 	    "SELECT uid, deaths, failures, since AS failed, 0 AS oversize, gone, size, 0 AS whole, 0 AS wanted"
 	    " FROM suspect WHERE mailbox = ?1 AND uid > ?2 AND uid <= ?3"
 	    " UNION ALL SELECT uid, 0, 0, 0, state, gone, 0, size, 0 FROM oversize WHERE mailbox = ?1 AND uid > ?2 AND uid <= ?3"
-	    " UNION ALL SELECT uid, 0, 0, 0, 0, NULL, 0, 0, 1 FROM relay WHERE mailbox = ?1 AND body = 0 AND uid > ?2 AND uid <= ?3)"
+	    " UNION ALL SELECT uid, 0, 0, 0, 0, NULL, 0, 0, 1 FROM relay WHERE mailbox = ?1 AND body = {BODY_WANTED} AND uid > ?2"
+	    " AND uid <= ?3)"
 	    " GROUP BY uid ORDER BY uid",
-	[Q_ODD_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
+	[Q_IRREGULAR_GET] = "SELECT (SELECT deaths FROM suspect WHERE mailbox = ?1 AND uid = ?2), (SELECT failures FROM suspect"
 	    " WHERE mailbox = ?1 AND uid = ?2), (SELECT state FROM oversize WHERE mailbox = ?1 AND uid = ?2)",
 	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 1, 0, NULL,"
 	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING deaths",
@@ -172,7 +200,7 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_SUSPECT_CLEAR] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_GONE] = "UPDATE suspect SET gone = min(ifnull(gone, ?3), ?3) WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SUSPECT_BACK] = "UPDATE suspect SET gone = NULL WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE deaths >= ?2 OR failures >= ?3),"
+	[Q_SUSPECT_COUNTS] = "SELECT count(*), count(*) FILTER (WHERE " SET_ASIDE "),"
 	    " count(*) FILTER (WHERE refusals > 0) FROM suspect WHERE mailbox = ?1 AND gone IS NULL",
 	[Q_SUSPECT_PURGE] = "DELETE FROM suspect WHERE mailbox = ?1 AND uid IN (SELECT uid FROM suspect WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SUSPECT_NEXT] = "SELECT min(mailbox) FROM suspect WHERE mailbox > ?1",
@@ -199,11 +227,12 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_MAILBOX_FORGET] = "UPDATE mailbox SET forgotten = max(?2, (SELECT ifnull(max(since), 0) FROM copy)) WHERE id = ?1",
 	[Q_FORMER_LIST] = "SELECT f.id, f.account, f.record, f.host, f.port, f.login, f.removed >= ifnull(m.created, 0)"
 	    " FROM mailbox m, mailbox f WHERE m.id = ?1 AND f.removed IS NOT NULL AND f.id <> m.id ORDER BY f.removed DESC, f.id DESC",
-	[Q_FORMER_ROWS] = "SELECT uid, ifnull(listed, size), gone IS NOT NULL FROM seen WHERE mailbox = ?1 AND state <> 3"
-	    " AND length(uid) <= 70",
-	[Q_FORMER_UNMARK] = "DELETE FROM seen WHERE mailbox = ?1 AND state = 4",
-	[Q_FORMER_COMPARE] = "UPDATE seen SET state = 3 WHERE mailbox = ?1 AND state IN (0, 1, 2) AND length(uid) <= 70",
-	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = 5 AND length(uid) <= 70",
+	[Q_FORMER_ROWS] = "SELECT uid, ifnull(listed, size), gone IS NOT NULL FROM seen WHERE mailbox = ?1"
+	    " AND state <> {SEEN_DELETED} AND length(uid) <= {PROTO_UID_MAX}",
+	[Q_FORMER_UNMARK] = "DELETE FROM seen WHERE mailbox = ?1 AND state = {SEEN_MARKED}",
+	[Q_FORMER_COMPARE] = "UPDATE seen SET state = {SEEN_DELETED} WHERE mailbox = ?1 AND state IN " DELIVERED
+	    " AND length(uid) <= {PROTO_UID_MAX}",
+	[Q_FORMER_WAITING] = "SELECT uid FROM seen WHERE mailbox = ?1 AND state = {SEEN_WAITING} AND length(uid) <= {PROTO_UID_MAX}",
 	[Q_FORMER_NAME] = "UPDATE mailbox SET account = ?1, record = ?2, host = ?3, port = ?4, login = ?5, origin = ?7,"
 	    " removed = NULL, listed = ifnull(listed, ?8) WHERE id = ?6",
 	[Q_SEEN_ABSENT] = "UPDATE seen SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL AND mailbox = ?1"
@@ -213,24 +242,25 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_OVERSIZE_ABSENT] = "UPDATE oversize SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL"
 	    " AND mailbox = ?1 AND gone IS NULL",
 	[Q_SEEN_MOVE] = "UPDATE OR REPLACE seen SET mailbox = ?1 WHERE mailbox = ?2",
-	[Q_PRINT_MOVE] = "UPDATE OR REPLACE print SET mailbox = ?1 WHERE mailbox = ?2",
+	[Q_FINGERPRINT_MOVE] = "UPDATE OR REPLACE fingerprint SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_SUSPECT_MOVE] = "UPDATE OR REPLACE suspect SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_OVERSIZE_MOVE] = "UPDATE OR REPLACE oversize SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_HANDLED_MOVE] = "UPDATE OR REPLACE handled SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_PENDING_MOVE] = "UPDATE pending SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_COPY_MOVE] = "UPDATE copy SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_RELAY_MOVE] = "UPDATE relay SET mailbox = ?1 WHERE mailbox = ?2",
-	[Q_FORGET_COUNT] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state IN (0, 1, 2, 4) AND gone IS NULL",
-	[Q_FORGET_WAITING] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state = 5",
-	[Q_FORGET_PRINT] = "DELETE FROM print WHERE mailbox IN" OF_RECORD " AND NOT EXISTS (SELECT 1 FROM seen s"
-	    " WHERE s.mailbox = print.mailbox AND s.uid = print.uid AND s.state = 5)",
-	[Q_FORGET_SEEN] = "DELETE FROM seen WHERE mailbox IN" OF_RECORD " AND state <> 5",
+	[Q_FORGET_COUNT] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state NOT IN ({SEEN_DELETED}, {SEEN_WAITING}) AND gone IS NULL",
+	[Q_FORGET_WAITING] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state = {SEEN_WAITING}",
+	[Q_FORGET_FINGERPRINT] = "DELETE FROM fingerprint WHERE mailbox IN" OF_RECORD " AND NOT EXISTS (SELECT 1 FROM seen s"
+	    " WHERE s.mailbox = fingerprint.mailbox AND s.uid = fingerprint.uid AND s.state = {SEEN_WAITING})",
+	[Q_FORGET_SEEN] = "DELETE FROM seen WHERE mailbox IN" OF_RECORD " AND state <> {SEEN_WAITING}",
 	[Q_FORGET_SUSPECT] = "DELETE FROM suspect WHERE mailbox IN" OF_RECORD " AND deaths = 0",
 	[Q_FORGET_OVERSIZE] = "DELETE FROM oversize WHERE mailbox IN" OF_RECORD,
 	[Q_FORGET_RENUMBERED] = "DELETE FROM renumbered WHERE mailbox IN" OF_RECORD,
 	[Q_FORGET_MAILBOX] = "UPDATE mailbox SET forgotten = max(?3, (SELECT ifnull(max(since), 0) FROM copy)),"
 	    " listed = ifnull(listed, ?3) WHERE account = ?1 AND record = ?2",
-	[Q_RENUMBER_GET] = "SELECT ifnull(answer, 2) FROM renumbered WHERE mailbox = ?1",
+	[Q_RENUMBER_GET] = "SELECT CASE answer WHEN 0 THEN {RENUMBER_RETRIEVE} WHEN 1 THEN {RENUMBER_SEEN} ELSE {RENUMBER_ASKED} END"
+	    " FROM renumbered WHERE mailbox = ?1",
 	[Q_RENUMBER_SINCE] = "SELECT since FROM renumbered WHERE mailbox = ?1",
 	[Q_RENUMBER_PUT] = "INSERT OR REPLACE INTO renumbered (mailbox, since, known, unknown, answer) VALUES (?1, ?2, ?3, ?4, NULL)",
 	[Q_RENUMBER_ANSWER] = "UPDATE renumbered SET answer = ?2 WHERE mailbox = ?1",
@@ -263,8 +293,8 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_CLAMP_META] = "UPDATE meta SET value = ?1 WHERE key = 'pruned' AND value > ?2",
 	[Q_ROOT_COUNT] = "UPDATE root SET counter = counter + 1, durable = max(durable, ?1) RETURNING counter",
 	[Q_ROOT_JOINED] = "UPDATE root SET joined = ?1",
-	[Q_ROOT_DECLARED] = "UPDATE root SET joined = 2, identity = ?1, counter = max(counter, ?2) + 1, durable = 0",
-	[Q_ROOT_STARTED] = "UPDATE root SET joined = min(joined, 1), life = ?1",
+	[Q_ROOT_DECLARED] = "UPDATE root SET joined = {ROOT_DECLARED}, identity = ?1, counter = max(counter, ?2) + 1, durable = 0",
+	[Q_ROOT_STARTED] = "UPDATE root SET joined = iif(joined = {ROOT_NEW}, joined, {ROOT_JOINED}), life = ?1",
 	[Q_SPENT_ADD] = "INSERT OR IGNORE INTO spent (link, counter) SELECT ?1, counter + 1 FROM root",
 	[Q_SPENT_LIST] = "SELECT link FROM spent",
 	[Q_SPENT_DROP] = "DELETE FROM spent WHERE counter < ?1",
@@ -280,3 +310,28 @@ const char *const	 state_texts[Q_MAX] = {
 	[Q_TOKEN_LIST] = "SELECT origin FROM token",
 	[Q_TOKEN_DROP] = "DELETE FROM token WHERE origin = ?1"
 };
+
+/*
+ * The text of a statement, with numbers in place of the names.  A name that is not known, or a text that is longer than size, becomes one
+ * that SQLite refuses.
+ */
+void
+query_text(enum state_sql q, char *text, size_t size)
+{
+	const char	*from = texts[q];
+	size_t		 i, len, used = 0;
+
+	while (*from != '\0' && used + 1 < size) {
+		if (*from != '{') {
+			text[used++] = *from++;
+			continue;
+		}
+		len = strcspn(from + 1, "}");
+		for (i = 0; i < nitems(query_names) - 1; i++)
+			if (strlen(query_names[i].name) == len && strncmp(query_names[i].name, from + 1, len) == 0)
+				break;
+		used += (size_t)snprintf(text + used, size - used, query_names[i].name == NULL ? "{" : "%d", query_names[i].number);
+		from += query_names[i].name == NULL ? 1 : len + 2;
+	}
+	text[used < size ? used : size - 1] = '\0';
+}

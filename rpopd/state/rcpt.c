@@ -28,9 +28,6 @@
 
 #define RESULTS_SIZE	4096		/* of handled.results at first */
 #define ORIGIN_SIZE	(4 * (PROTO_RECORD_SIZE + STATE_KEY_MAX) + 64)
-#define HANDLED_SECONDS	(14 * 86400)
-#define TOLD_SECONDS	(2 * 86400)
-#define COPY_SECONDS	(30 * 86400)
 
 struct results {			/* what rpopctl explain will say: a line for each recipient, as far as they fit */
 	char	 text[RESULTS_SIZE];
@@ -83,29 +80,12 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 	return (r->note == NULL ? 0 : rcpt_handled(r, &results));
 }
 
-int
-rcpt_pending(int64_t mailbox, const struct receipt *r, const char *link, const char *dest, const uint8_t *copy, int64_t *id)
-{
-	sqlite3_stmt	*st;
-
-	if ((st = state_query(Q_PENDING_INSERT)) == NULL ||
-	    state_bind_uid(st, mailbox, r == NULL ? (const uint8_t *)"" : r->uid, r == NULL ? 0 : r->uidlen) == -1 ||
-	    sqlite3_bind_text(st, 3, link, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 4, dest, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    (copy == NULL ? sqlite3_bind_null(st, 5) : sqlite3_bind_blob(st, 5, copy, PROTO_COPY_LEN, SQLITE_STATIC)) != SQLITE_OK ||
-	    (r == NULL ? sqlite3_bind_null(st, 6) : sqlite3_bind_blob(st, 6, r->digest, sizeof(r->digest), SQLITE_STATIC)) != SQLITE_OK ||
-	    state_step(st) == -1)
-		return (-1);
-	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));
-	return (0);
-}
-
 static int
 rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, int64_t *first, int64_t *last)
 {
 	if (rcpt->kind != RCPT_MAILDIR)
 		return (rcpt_relay(r, rcpt));
-	if (rcpt_pending(r->mailbox, r, rcpt->link, rcpt->dest, copy, last) == -1)
+	if (pending_insert(r->mailbox, r, rcpt->link, rcpt->dest, copy, last) == -1)
 		return (-1);
 	if (*first == 0)
 		*first = *last;
@@ -314,22 +294,4 @@ rcpt_say(struct results *to, const char *fmt, ...)
 	}
 	to->text[to->len] = '\0';
 	to->omitted++;
-}
-
-/* Lazily: rows that come back are pruned again. */
-enum db
-state_prune_old(int64_t now)
-{
-	int64_t	 last = 0;
-	enum db	 result;
-
-	if (state_number(Q_PRUNED_GET, 0, &last) == DB_FAILED)
-		return (DB_FAILED);
-	if (now >= last && now - last < 86400)
-		return (DB_OK);
-	if ((result = state_begin(STATE_LAZY)) != DB_OK)
-		return (result);
-	return (state_end(state_run(Q_COPY_PRUNE, now - COPY_SECONDS) == -1 ||
-	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 ||
-	    state_run(Q_PRUNED_PUT, now) == -1));
 }

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/compat.h"
 #include "common/hook.h"
@@ -28,7 +27,6 @@
 
 static int	 root_read(sqlite3 *, struct root_state *);
 static int	 root_old(sqlite3 *, struct root_state *);
-static int	 missing_want(int64_t, const char *);
 
 static struct root_state	 root;
 static uint64_t			 counting;	/* what counter will be when the transaction under way is committed */
@@ -72,7 +70,7 @@ root_old(sqlite3 *db, struct root_state *r)
 {
 	int64_t	 version, session;
 
-	if (sql_number(db, "PRAGMA user_version", &version) == -1 || version < 1 || version >= STATE_VERSION ||
+	if (sql_number(db, "PRAGMA user_version", &version) == -1 || version < 1 || version >= STATE_SCHEMA ||
 	    sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &session) == -1)
 		return (0);
 	r->session = (uint32_t)session;
@@ -236,58 +234,4 @@ state_spent(int (*cb)(void *, const char *), void *arg)
 	}
 	sqlite3_reset(st);
 	return (DB_OK);
-}
-
-/* --- a row without its file --- */
-
-/*
- * Its recipient has not got the message, and nobody else's case is changed by that: the row becomes one of table relay that is
- * wanted, with the Maildir as destination.  state/body.c has what follows.
- */
-enum db
-state_pending_missing(int64_t id, const char *link, const char *status)
-{
-	struct relay_row	 row;
-	sqlite3_stmt		*st;
-	const char		*dest;
-	enum db			 result;
-	int			 failed, rc, found = 0;
-
-	memset(&row, 0, sizeof(row));
-	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
-		return (result);
-	failed = (st = state_query(Q_PENDING_ROW)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 2, link, -1, SQLITE_STATIC) != SQLITE_OK;
-	if (!failed && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		found = 1;
-		id = sqlite3_column_int64(st, 0);
-		row.mailbox = sqlite3_column_int64(st, 1);
-		row.uidlen = sqlite3_column_bytes(st, 2);
-		dest = (const char *)sqlite3_column_text(st, 3);
-		failed = row.uidlen > sizeof(row.uid) || dest == NULL || strlcpy(row.dest, dest, sizeof(row.dest)) >= sizeof(row.dest);
-		if (!failed && row.uidlen > 0)
-			memcpy(row.uid, sqlite3_column_blob(st, 2), row.uidlen);
-		sqlite3_reset(st);
-	} else if (!failed)
-		failed = rc != SQLITE_DONE;
-	if (!failed && found && row.uidlen > 0)
-		failed = missing_want(id, status) == -1 || relay_note(&row, "wanted again", row.dest, status) == -1;
-	if (!failed && found)
-		failed = (st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
-		    sqlite3_bind_int64(st, 2, id) != SQLITE_OK || state_step(st) == -1;
-	HOOK("state.missing");
-	result = state_end(failed);
-	return (result == DB_OK && !found ? DB_NONE : result);
-}
-
-static int
-missing_want(int64_t id, const char *status)
-{
-	sqlite3_stmt	*st;
-
-	if ((st = state_query(Q_RELAY_MISSED)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 2, time(NULL)) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 3, status, -1, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1)
-		return (-1);
-	return (state_run(Q_SEEN_MISSED, id));
 }

@@ -9,7 +9,7 @@
 #include "common/log.h"
 #include "state_int.h"
 
-struct odd {				/* a suspect, or over max_size */
+struct irregular {				/* a suspect, or over max_size */
 	uint8_t		 uid[STATE_KEY_MAX];
 	size_t		 uidlen;
 	uint32_t	 deaths, failures;
@@ -23,8 +23,8 @@ struct odd {				/* a suspect, or over max_size */
 static struct walk {			/* one state_seen() */
 	int		(*cb)(void *, const struct seen_row *);
 	void		*arg;
-	struct odd	*odd;		/* ordered */
-	size_t		 nodd;
+	struct irregular	*irregular;		/* ordered */
+	size_t		 nirregular;
 	int		 stop;
 }	 walk;
 
@@ -32,12 +32,12 @@ static const struct state_place	 behind = { { 0xff }, 1 };	/* every key: see Q_S
 
 static int	 seen_visit(int64_t, const struct state_place *, const struct state_place *, int (*)(void *, const struct seen_row *), void *);
 static int	 seen_bind(sqlite3_stmt *, int64_t, const struct state_place *, const struct state_place *);
-static int	 counts_odd(int64_t, struct mailbox_counts *);
-static int	 walk_odd(int64_t, const struct state_place *, const struct state_place *);
+static int	 counts_irregular(int64_t, struct mailbox_counts *);
+static int	 walk_irregular(int64_t, const struct state_place *, const struct state_place *);
 static void	 walk_row(sqlite3_context *, int, sqlite3_value **);
 static void	 walk_end(sqlite3_context *);
-static struct odd *walk_find(const uint8_t *, size_t);
-static void	 walk_call(struct seen_row *, const struct odd *);
+static struct irregular *walk_find(const uint8_t *, size_t);
+static void	 walk_call(struct seen_row *, const struct irregular *);
 static void	*doubled(void *, size_t, size_t);
 
 /* So many rows that none of the tables has more than STATE_PAGE of them. */
@@ -81,22 +81,22 @@ seen_visit(int64_t mailbox, const struct state_place *from, const struct state_p
 	memset(&walk, 0, sizeof(walk));
 	walk.cb = cb;
 	walk.arg = arg;
-	if (walk_odd(mailbox, from, to) == 0 && (st = state_query(Q_SEEN_VISIT)) != NULL && seen_bind(st, mailbox, from, to) == 0) {
+	if (walk_irregular(mailbox, from, to) == 0 && (st = state_query(Q_SEEN_VISIT)) != NULL && seen_bind(st, mailbox, from, to) == 0) {
 		if ((rv = state_step(st)) == -1)
 			state_failed("seen");
-		for (i = 0; i < walk.nodd && rv == 0; i++)
+		for (i = 0; i < walk.nirregular && rv == 0; i++)
 			/* Somebody wants a message that has no row: its server has it no longer. */
-			if (!walk.odd[i].met && (walk.odd[i].deaths | walk.odd[i].failures | walk.odd[i].oversize) != 0) {
+			if (!walk.irregular[i].met && (walk.irregular[i].deaths | walk.irregular[i].failures | walk.irregular[i].oversize) != 0) {
 				memset(&row, 0, sizeof(row));
-				row.uid = walk.odd[i].uid;
-				row.uidlen = walk.odd[i].uidlen;
+				row.uid = walk.irregular[i].uid;
+				row.uidlen = walk.irregular[i].uidlen;
 				row.state = SEEN_NEVER;
-				row.gone = walk.odd[i].gone;
-				walk_call(&row, &walk.odd[i]);
+				row.gone = walk.irregular[i].gone;
+				walk_call(&row, &walk.irregular[i]);
 			}
 	}
-	free(walk.odd);
-	walk.odd = NULL;
+	free(walk.irregular);
+	walk.irregular = NULL;
 	return (rv);
 }
 
@@ -144,7 +144,7 @@ state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *f
 	sqlite3_stmt	*st;
 	int		 rc, found;
 
-	if ((st = state_query(Q_PRINT_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
+	if ((st = state_query(Q_FINGERPRINT_GET)) == NULL || state_bind_uid(st, mailbox, uid, uidlen) == -1)
 		return (DB_FAILED);
 	rc = sqlite3_step(st);
 	if ((found = rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == PROTO_DIGEST_LEN))
@@ -154,7 +154,7 @@ state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *f
 }
 
 enum db
-state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
+state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_digests *p)
 {
 	sqlite3_stmt	*st;
 	int		 found;
@@ -209,24 +209,23 @@ state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
 	sqlite3_reset(st);
 	if (n == STATE_PAGE)
 		return (DB_MORE);
-	return (counts_odd(mailbox, c) == -1 ? DB_FAILED : DB_OK);
+	return (counts_irregular(mailbox, c) == -1 ? DB_FAILED : DB_OK);
 }
 
 static int
-counts_odd(int64_t mailbox, struct mailbox_counts *c)
+counts_irregular(int64_t mailbox, struct mailbox_counts *c)
 {
 	sqlite3_stmt	*st;
 	int64_t		 n = 0;
 
-	if ((st = state_query(Q_SUSPECT_COUNTS)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
-	    sqlite3_bind_int(st, 2, PLAN_DEATHS) != SQLITE_OK || sqlite3_bind_int(st, 3, PLAN_FAILURES) != SQLITE_OK)
+	if ((st = state_query(Q_SUSPECT_COUNTS)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
 		return (-1);
 	if (sqlite3_step(st) != SQLITE_ROW) {
 		state_failed("counts");
 		return (-1);
 	}
 	c->suspects = sqlite3_column_int64(st, 0);
-	c->aside = sqlite3_column_int64(st, 1);
+	c->set_aside = sqlite3_column_int64(st, 1);
 	c->refused = sqlite3_column_int64(st, 2);
 	sqlite3_reset(st);
 	if (state_number(Q_HELD_OF, mailbox, &n) != DB_OK)
@@ -236,19 +235,19 @@ counts_odd(int64_t mailbox, struct mailbox_counts *c)
 }
 
 static int
-walk_odd(int64_t mailbox, const struct state_place *from, const struct state_place *to)
+walk_irregular(int64_t mailbox, const struct state_place *from, const struct state_place *to)
 {
-	struct odd	*p;
+	struct irregular	*p;
 	sqlite3_stmt	*st;
 	int		 rc;
 
-	if ((st = state_query(Q_ODD_LIST)) == NULL || seen_bind(st, mailbox, from, to) == -1)
+	if ((st = state_query(Q_IRREGULAR_LIST)) == NULL || seen_bind(st, mailbox, from, to) == -1)
 		return (-1);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if ((p = doubled(walk.odd, walk.nodd, sizeof(*p))) == NULL)
+		if ((p = doubled(walk.irregular, walk.nirregular, sizeof(*p))) == NULL)
 			break;
-		walk.odd = p;
-		p += walk.nodd;
+		walk.irregular = p;
+		p += walk.nirregular;
 		memset(p, 0, sizeof(*p));
 		if ((p->uidlen = sqlite3_column_bytes(st, 0)) == 0 || p->uidlen > sizeof(p->uid))
 			continue;
@@ -261,7 +260,7 @@ walk_odd(int64_t mailbox, const struct state_place *from, const struct state_pla
 		p->size = sqlite3_column_int64(st, 6);
 		p->oversize_size = sqlite3_column_int64(st, 7);
 		p->wanted = sqlite3_column_int(st, 8);
-		walk.nodd++;
+		walk.nirregular++;
 	}
 	if (rc != SQLITE_DONE && rc != SQLITE_ROW)
 		state_failed("suspects");
@@ -274,7 +273,7 @@ static void
 walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
 	struct seen_row	 row;
-	struct odd	*odd = NULL;
+	struct irregular	*irregular = NULL;
 
 	(void)ctx;
 	(void)argc;
@@ -286,9 +285,9 @@ walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	row.gone = sqlite3_value_int64(argv[2]);
 	row.since = sqlite3_value_int64(argv[3]);
 	row.listed = sqlite3_value_int64(argv[4]);
-	if (walk.nodd > 0 && (odd = walk_find(row.uid, row.uidlen)) != NULL)
-		odd->met = 1;
-	walk_call(&row, odd);
+	if (walk.nirregular > 0 && (irregular = walk_find(row.uid, row.uidlen)) != NULL)
+		irregular->met = 1;
+	walk_call(&row, irregular);
 }
 
 static void
@@ -297,15 +296,15 @@ walk_end(sqlite3_context *ctx)
 	sqlite3_result_null(ctx);
 }
 
-static struct odd *
+static struct irregular *
 walk_find(const uint8_t *uid, size_t len)
 {
-	struct odd	*s;
-	size_t		 low = 0, high = walk.nodd, mid;
+	struct irregular	*s;
+	size_t		 low = 0, high = walk.nirregular, mid;
 	int		 cmp;
 
 	while (low < high) {
-		s = &walk.odd[mid = low + (high - low) / 2];
+		s = &walk.irregular[mid = low + (high - low) / 2];
 		cmp = memcmp(uid, s->uid, len < s->uidlen ? len : s->uidlen);
 		if (cmp == 0 && len == s->uidlen)
 			return (s);
@@ -318,16 +317,16 @@ walk_find(const uint8_t *uid, size_t len)
 }
 
 static void
-walk_call(struct seen_row *row, const struct odd *odd)
+walk_call(struct seen_row *row, const struct irregular *irregular)
 {
-	row->deaths = odd == NULL ? 0 : odd->deaths;
-	row->failures = odd == NULL ? 0 : odd->failures;
-	row->failed = odd == NULL ? 0 : odd->failed;
-	row->oversize = odd == NULL ? OVERSIZE_NONE : odd->oversize;
-	row->wanted = odd != NULL && odd->wanted;
-	row->suspect_size = odd == NULL ? 0 : odd->size;
-	row->oversize_size = odd == NULL ? 0 : odd->oversize_size;
-	row->odd_gone = odd == NULL ? 0 : odd->gone;
+	row->deaths = irregular == NULL ? 0 : irregular->deaths;
+	row->failures = irregular == NULL ? 0 : irregular->failures;
+	row->failed = irregular == NULL ? 0 : irregular->failed;
+	row->oversize = irregular == NULL ? OVERSIZE_NONE : irregular->oversize;
+	row->wanted = irregular != NULL && irregular->wanted;
+	row->suspect_size = irregular == NULL ? 0 : irregular->size;
+	row->oversize_size = irregular == NULL ? 0 : irregular->oversize_size;
+	row->irregular_gone = irregular == NULL ? 0 : irregular->gone;
 	if (!walk.stop)
 		walk.stop = walk.cb(walk.arg, row);
 }
@@ -339,34 +338,4 @@ doubled(void *p, size_t n, size_t size)
 	if ((n & (n - 1)) != 0)
 		return (p);
 	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
-}
-
-enum db
-state_aside(int (*cb)(void *, const struct aside_row *), void *arg)
-{
-	struct aside_row	 row;
-	sqlite3_stmt		*st;
-	const char		*reason;
-	int			 rc = SQLITE_ERROR, stop = 0, len;
-
-	if ((st = state_query(Q_ASIDE_LIST)) == NULL)
-		return (DB_FAILED);
-	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		memset(&row, 0, sizeof(row));
-		row.mailbox = sqlite3_column_int64(st, 0);
-		row.since = sqlite3_column_int64(st, 2);
-		if ((len = sqlite3_column_bytes(st, 1)) < 1 || (size_t)len > sizeof(row.uid))
-			continue;
-		row.uidlen = len;
-		memcpy(row.uid, sqlite3_column_blob(st, 1), len);
-		if ((reason = (const char *)sqlite3_column_text(st, 3)) != NULL)
-			strlcpy(row.reason, reason, sizeof(row.reason));
-		stop = cb(arg, &row);
-	}
-	sqlite3_reset(st);
-	if (!stop && rc != SQLITE_DONE) {
-		state_failed("suspect");
-		return (DB_FAILED);
-	}
-	return (DB_OK);
 }

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/*
- * state.db: its life and its transactions.
- *
- * What must survive a power failure is committed with synchronous=FULL; the rest (status of records, ids of mailboxes) with
- * NORMAL, which costs no fsync, and becomes durable with the next FULL commit: the write-ahead log keeps the order.
- */
+/* state.db is opened, created, verified, brought up to date and closed; and numbers of sessions are reserved in it. */
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -29,16 +24,10 @@
 
 static int	 state_exists(const char *, char *, size_t);
 static int	 state_verify(int64_t *, char *, size_t);
-static int	 state_migrate(int64_t);
-static int	 state_prepare(void);
 static enum db	 session_reserve(void);
 
 static sqlite3		*db;
 static char		 name[PATH_MAX];
-static int		 dead;		/* corrupt: nothing is read or written any more */
-static int		 complained;	/* the error last logged, 0 after a success */
-static int		 full;		/* synchronous is FULL now */
-static sqlite3_stmt	*queries[Q_MAX];
 static uint32_t		 next_session, sessions_left;
 
 int
@@ -50,7 +39,6 @@ state_open(const char *path, char *err, size_t errsize)
 		snprintf(err, errsize, "%s: path too long", path);
 		return (-1);
 	}
-	dead = 0;
 	switch (state_exists(path, err, errsize)) {
 	case -1:
 		return (-1);
@@ -64,10 +52,9 @@ state_open(const char *path, char *err, size_t errsize)
 		state_close();
 		return (-1);
 	}
-	full = 1;
 	if (sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES
 	    "; PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -2048; PRAGMA secure_delete = OFF") == -1 ||
-	    state_migrate(version) == -1 || seen_register(db) == -1 || state_prepare() == -1 || root_load(db) == -1 ||
+	    migrate(db, path, version) == -1 || seen_register(db) == -1 || transaction_open(db, name) == -1 || root_load(db) == -1 ||
 	    sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
 		sql_reason(db, path, err, errsize);
 		state_close();
@@ -80,23 +67,18 @@ state_open(const char *path, char *err, size_t errsize)
 void
 state_close(void)
 {
-	size_t	 i;
-
-	for (i = 0; i < Q_MAX; i++) {
-		sqlite3_finalize(queries[i]);
-		queries[i] = NULL;
-	}
+	transaction_close();
 	if (db != NULL && sqlite3_close(db) != SQLITE_OK)
 		log_warnx("%s: not closed", name);
 	db = NULL;
-	commit_forget();
+	pending_forget();
 	sessions_left = 0;
 }
 
 uint32_t
 state_next_session(void)
 {
-	if (db == NULL || dead)
+	if (!transaction_possible())
 		return (0);
 	if (sessions_left == 0)
 		sessions_left = session_reserve() == DB_OK ? SESSION_RANGE : SESSION_UNRESERVED;
@@ -161,9 +143,9 @@ state_verify(int64_t *version, char *err, size_t errsize)
 		sql_reason(db, name, err, errsize);
 	else if (id != APPLICATION_ID)
 		snprintf(err, errsize, "%s: is not rpopd's state", name);
-	else if (*version < 1 || *version > STATE_VERSION)
+	else if (*version < 1 || *version > STATE_SCHEMA)
 		snprintf(err, errsize, "%s: has schema version %lld, this rpopd knows versions 1 to %d", name, (long long)*version,
-		    STATE_VERSION);
+		    STATE_SCHEMA);
 	else if (sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) != SQLITE_OK || sqlite3_step(st) != SQLITE_ROW ||
 	    (text = (const char *)sqlite3_column_text(st, 0)) == NULL)
 		sql_reason(db, name, err, errsize);
@@ -173,150 +155,6 @@ state_verify(int64_t *version, char *err, size_t errsize)
 		rv = 0;
 	sqlite3_finalize(st);
 	return (rv);
-}
-
-/* From an older schema, in one transaction: killed in the middle, it is begun again at the next start. */
-static int
-state_migrate(int64_t version)
-{
-	if (version == STATE_VERSION)
-		return (0);
-	if (sql_exec(db, "BEGIN IMMEDIATE") == -1 || sql_exec(db, state_migrations[version].before) == -1 ||
-	    sql_exec(db, state_schema) == -1 || sql_exec(db, state_migrations[version].after) == -1)
-		return (-1);
-	HOOK("state.migrate");
-	if (sql_exec(db, "COMMIT") == -1)
-		return (-1);
-	HOOK("state.migrated");
-	log_info("%s: brought from schema version %lld to %d", name, (long long)version, STATE_VERSION);
-	return (0);
-}
-
-static int
-state_prepare(void)
-{
-	size_t	 i;
-
-	for (i = 0; i < Q_MAX; i++)
-		if (sqlite3_prepare_v3(db, state_texts[i], -1, SQLITE_PREPARE_PERSISTENT, &queries[i], NULL) != SQLITE_OK)
-			return (-1);
-	return (0);
-}
-
-sqlite3_stmt *
-state_query(enum state_sql q)
-{
-	if (dead || queries[q] == NULL)
-		return (NULL);
-	HOOK_WORK(1);
-	sqlite3_reset(queries[q]);
-	return (queries[q]);
-}
-
-int
-state_step(sqlite3_stmt *st)
-{
-	int	 rc;
-
-	do
-		rc = sqlite3_step(st);
-	while (rc == SQLITE_ROW);
-	if (rc != SQLITE_DONE)
-		return (-1);
-	sqlite3_reset(st);
-	return (0);
-}
-
-/* Rows that the last change hit. */
-int
-state_changes(void)
-{
-	return (sqlite3_changes(db));
-}
-
-enum db
-state_begin(int durable)
-{
-	sqlite3_stmt	*st;
-
-	if ((st = state_query(Q_BEGIN)) == NULL)
-		return (DB_FAILED);
-	if (full != durable) {
-		if (sql_exec(db, durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL") == -1)
-			return (state_failed("begin"));
-		full = durable;
-	}
-	return (state_step(st) == -1 ? state_failed("begin") : DB_OK);
-}
-
-enum db
-state_end(int failed)
-{
-	sqlite3_stmt	*st;
-
-	if (failed || (full && root_count() == -1) || (st = state_query(Q_COMMIT)) == NULL || state_step(st) == -1)
-		return (state_failed("commit"));
-	complained = 0;
-	if (full)
-		root_counted();
-	return (DB_OK);
-}
-
-/* The error is still the connection's last one. */
-enum db
-state_failed(const char *doing)
-{
-	char	 err[1024];
-	int	 rc = sqlite3_errcode(db) & 0xff;
-	size_t	 i;
-
-	sql_reason(db, name, err, sizeof(err));
-	for (i = 0; i < Q_MAX; i++)
-		sqlite3_reset(queries[i]);
-	if (!sqlite3_get_autocommit(db) && state_step(queries[Q_ROLLBACK]) == -1)
-		log_warnx("%s: rollback failed", name);
-	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
-		dead = 1;
-	if (rc != complained)
-		log_warnx("%s (%s)%s", err, doing,
-		    dead ? "; nothing is retrieved until this is repaired and rpopd restarted" : "");
-	complained = rc;
-	return (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? DB_BUSY : DB_FAILED);
-}
-
-int
-state_bind_uid(sqlite3_stmt *st, int64_t mailbox, const uint8_t *uid, size_t uidlen)
-{
-	if (sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
-	    sqlite3_bind_blob(st, 2, uid, (int)uidlen, SQLITE_STATIC) != SQLITE_OK)
-		return (-1);
-	return (0);
-}
-
-int
-state_run(enum state_sql q, int64_t mailbox)
-{
-	sqlite3_stmt	*st;
-
-	return ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ? -1 : state_step(st));
-}
-
-enum db
-state_number(enum state_sql q, int64_t mailbox, int64_t *n)
-{
-	sqlite3_stmt	*st;
-	int		 rc;
-
-	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK)
-		return (DB_FAILED);
-	if ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		*n = sqlite3_column_int64(st, 0);
-	else if (rc != SQLITE_DONE) {
-		state_failed("read");
-		return (DB_FAILED);
-	}
-	sqlite3_reset(st);
-	return (rc == SQLITE_ROW ? DB_OK : DB_NONE);
 }
 
 /* From next_session on; also before the numbers run out, back to 1. */

@@ -75,20 +75,20 @@ state_held(int64_t *fresh)
 }
 
 enum db
-state_held_each(int (*cb)(void *, const struct held_row *), void *arg)
+state_held_each(enum held_by by, int (*cb)(void *, const struct held_row *), void *arg)
 {
 	struct held_row	 row;
 	sqlite3_stmt	*st;
 	const char	*status;
 	int		 rc = SQLITE_ERROR, stop = 0;
 
-	if ((st = state_query(Q_HELD_LIST)) == NULL)
+	if ((st = state_query(by == HELD_BY_NEXTHOP ? Q_HELD_NEXTHOPS : Q_HELD_MAILBOXES)) == NULL)
 		return (DB_FAILED);
 	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		row.nexthop = sqlite3_column_int64(st, 0);
+		row.id = sqlite3_column_int64(st, 0);
 		row.count = sqlite3_column_int64(st, 1);
 		row.all = sqlite3_column_int64(st, 2);
-		status = (const char *)sqlite3_column_text(st, 4);
+		status = (const char *)sqlite3_column_text(st, 3);
 		row.status = status == NULL ? "" : status;
 		stop = cb(arg, &row);
 	}
@@ -96,51 +96,6 @@ state_held_each(int (*cb)(void *, const struct held_row *), void *arg)
 		state_failed("relay");
 		return (DB_FAILED);
 	}
-	sqlite3_reset(st);
-	return (DB_OK);
-}
-
-enum db
-state_held_mailboxes(int (*cb)(void *, const struct held_mailbox *), void *arg)
-{
-	struct held_mailbox	 row;
-	sqlite3_stmt		*st;
-	const char		*status;
-	int			 rc = SQLITE_ERROR, stop = 0;
-
-	if ((st = state_query(Q_HELD_MAILBOXES)) == NULL)
-		return (DB_FAILED);
-	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		row.mailbox = sqlite3_column_int64(st, 0);
-		row.count = sqlite3_column_int64(st, 1);
-		row.arrived = sqlite3_column_int64(st, 3);
-		status = (const char *)sqlite3_column_text(st, 4);
-		row.status = status == NULL ? "" : status;
-		stop = cb(arg, &row);
-	}
-	if (!stop && rc != SQLITE_DONE) {
-		state_failed("relay");
-		return (DB_FAILED);
-	}
-	sqlite3_reset(st);
-	return (DB_OK);
-}
-
-enum db
-state_sums(struct state_sums *s)
-{
-	sqlite3_stmt	*st;
-
-	memset(s, 0, sizeof(*s));
-	if ((st = state_query(Q_ODD_SUMS)) == NULL)
-		return (DB_FAILED);
-	if (sqlite3_step(st) != SQLITE_ROW) {
-		state_failed("suspect");
-		return (DB_FAILED);
-	}
-	s->suspects = sqlite3_column_int64(st, 0);
-	s->aside = sqlite3_column_int64(st, 1);
-	s->oversize = sqlite3_column_int64(st, 2);
 	sqlite3_reset(st);
 	return (DB_OK);
 }

@@ -12,7 +12,7 @@
 #include "planrig.h"
 
 struct seen_row		 rows[RIG_ROWS];
-struct seen_print	 prints[RIG_ROWS];
+struct seen_digests	 prints[RIG_ROWS];
 size_t			 nrows;
 struct listing_change	 changes[RIG_ROWS];
 size_t			 nchanges;
@@ -60,7 +60,7 @@ state_change_slice(int64_t mailbox, const struct listing_change *c, size_t n, in
 }
 
 enum db
-state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
+state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_digests *p)
 {
 	size_t	 i;
 
@@ -184,9 +184,9 @@ enum db
 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *fingerprint)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
-	struct seen_print	 p;
+	struct seen_digests	 p;
 
-	if (state_print(mailbox, uid, uidlen, &p) != DB_OK || memcmp(p.fingerprint, none, sizeof(none)) == 0)
+	if (state_seen_digests(mailbox, uid, uidlen, &p) != DB_OK || memcmp(p.fingerprint, none, sizeof(none)) == 0)
 		return (DB_NONE);
 	memcpy(fingerprint, p.fingerprint, PROTO_DIGEST_LEN);
 	return (DB_OK);
@@ -212,7 +212,7 @@ row(const char *uid, enum seen_state state, int64_t gone, uint32_t deaths, uint3
 	rows[nrows] = (struct seen_row){ .uid = (const uint8_t *)uid, .uidlen = strlen(uid), .state = state, .gone = gone,
 	    .since = state == SEEN_NEVER ? 0 : time(NULL) - 60, .deaths = deaths, .failures = failed,
 	    .failed = deaths + failed > 0 ? time(NULL) - 60 : 0, .listed = row_listed,
-	    .odd_gone = gone };
+	    .irregular_gone = gone };
 	return (&rows[nrows++]);
 }
 

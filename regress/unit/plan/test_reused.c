@@ -276,9 +276,9 @@ test_print(void **state)
 		s.outcome = OUTCOME_IN_STEP;
 		plan_confirm(&s, i != 1);
 		plan_end(&s);
-		assert_int_equal(changed("u", CHANGE_PRINT) != NULL, i > 0);
+		assert_int_equal(changed("u", CHANGE_FINGERPRINT) != NULL, i > 0);
 		if (i > 0)
-			assert_memory_equal(changed("u", CHANGE_PRINT)->to, print, sizeof(print));
+			assert_memory_equal(changed("u", CHANGE_FINGERPRINT)->to, print, sizeof(print));
 		plan_free(&s.plan);
 	}
 }

@@ -95,7 +95,7 @@ state_renumber_get(int64_t mailbox, enum renumber *what)
 }
 
 enum db
-state_print(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_print *p)
+state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_digests *p)
 {
 	(void)mailbox;
 	(void)uid;

@@ -336,7 +336,7 @@ test_purge(void **state)
 	int		 rv, slices = 1, killed;
 
 	(void)state;
-	snprintf(sql, sizeof(sql), "INSERT INTO print SELECT mailbox, uid, sha256 FROM seen; INSERT INTO suspect (mailbox, uid, deaths, failures,"
+	snprintf(sql, sizeof(sql), "INSERT INTO fingerprint SELECT mailbox, uid, sha256 FROM seen; INSERT INTO suspect (mailbox, uid, deaths, failures,"
 	    " since, reason) SELECT mailbox, uid, 0, 1, 5, '' FROM seen");
 	run(sql);
 	for (killed = 0; killed <= 3; killed++) {
@@ -355,7 +355,7 @@ test_purge(void **state)
 	} while (rv == DB_MORE);
 	assert_int_equal(rv, 0);
 	assert_true(slices > 3 * 2 * MANY / STATE_PAGE - 4);
-	assert_int_equal(number("SELECT count(*) FROM seen") + number("SELECT count(*) FROM print") + number("SELECT count(*) FROM suspect"), 0);
+	assert_int_equal(number("SELECT count(*) FROM seen") + number("SELECT count(*) FROM fingerprint") + number("SELECT count(*) FROM suspect"), 0);
 }
 
 int

@@ -367,15 +367,15 @@ static void
 test_new_key(void **state)
 {
 	struct listing_change	 c = { .uid = "k", .uidlen = 1, .what = CHANGE_KEY, .to = "longer", .tolen = 6 };
-	struct seen_print	 was, is;
+	struct seen_digests	 was, is;
 
 	(void)state;
 	commit("k", 7, SEEN_KEPT);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &was), DB_OK);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"none", 4, &is), DB_FAILED);
+	assert_int_equal(state_seen_digests(mbox, (const uint8_t *)"k", 1, &was), DB_OK);
+	assert_int_equal(state_seen_digests(mbox, (const uint8_t *)"none", 4, &is), DB_FAILED);
 	assert_int_equal(state_change(mbox, &c, 1, 0), DB_OK);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"k", 1, &is), DB_FAILED);
-	assert_int_equal(state_print(mbox, (const uint8_t *)"longer", 6, &is), DB_OK);
+	assert_int_equal(state_seen_digests(mbox, (const uint8_t *)"k", 1, &is), DB_FAILED);
+	assert_int_equal(state_seen_digests(mbox, (const uint8_t *)"longer", 6, &is), DB_OK);
 	assert_memory_equal(&was, &is, sizeof(is));
 	assert_int_equal(is.size, 107);
 	assert_int_equal(is.fingerprint[0], 7 ^ 0xff);
@@ -387,26 +387,103 @@ test_plans(void **state)
 {
 	sqlite3		*db;
 	sqlite3_stmt	*st;
-	char		 sql[4096];
+	char		 text[4096], sql[sizeof(text) + 32];
 	const char	*plan;
 	size_t		 i, n = 0;
 
 	(void)state;
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	for (i = 0; i < Q_MAX; i++) {
-		if (strstr(state_texts[i], "WHERE mailbox = ?1 AND uid = ?2") == NULL)
+		query_text(i, text, sizeof(text));
+		assert_null(strchr(text, '{'));
+		if (strstr(text, "WHERE mailbox = ?1 AND uid = ?2") == NULL)
 			continue;
 		n++;
-		snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", state_texts[i]);
+		snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", text);
 		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
 		while (sqlite3_step(st) == SQLITE_ROW) {
 			plan = (const char *)sqlite3_column_text(st, 3);
 			if (strncmp(plan, "SCAN ", 5) == 0 && strcmp(plan, "SCAN CONSTANT ROW") != 0)
-				fail_msg("%s: %s", state_texts[i], plan);
+				fail_msg("%s: %s", text, plan);
 		}
 		sqlite3_finalize(st);
 	}
 	assert_true(n > 20);
+	sqlite3_close(db);
+}
+
+/* The first column of the first row, as text. */
+static const char *
+answer(sqlite3 *db, const char *sql)
+{
+	static char	 text[16384];
+	sqlite3_stmt	*st;
+
+	text[0] = '\0';
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_text(st, 0) != NULL)
+		strlcpy(text, (const char *)sqlite3_column_text(st, 0), sizeof(text));
+	sqlite3_finalize(st);
+	return (text);
+}
+
+/* The schema cannot name the values of enums; what it says of them in numbers and words is the same as here. */
+static void
+test_schema(void **state)
+{
+	static const struct {
+		const char	*table, *column;
+		int		 first, last;
+	}	 columns[] = {
+		{ "seen", "state", SEEN_KEPT, SEEN_WAITING }, { "relay", "state", RELAY_WAITING, RELAY_FAILED },
+		{ "relay", "body", BODY_WANTED, BODY_LOST }, { "oversize", "state", OVERSIZE_SKIPPED, OVERSIZE_REFUSED },
+		{ "root", "joined", ROOT_NEW, ROOT_TAKEN }
+	};
+	static const struct {
+		int		 value;
+		const char	*sql, *word;
+	}	 words[] = {
+		{ SEEN_KEPT, "UPDATE seen SET state = %d", "kept" }, { SEEN_DELETING, "UPDATE seen SET state = %d", "deleting" },
+		{ SEEN_DENIED, "UPDATE seen SET state = %d", "denied" }, { SEEN_DELETED, "UPDATE seen SET state = %d", "deleted" },
+		{ SEEN_MARKED, "UPDATE seen SET state = %d", "marked" }, { SEEN_WAITING, "UPDATE seen SET state = %d", "waiting" },
+		{ RELAY_WAITING, "UPDATE relay SET state = %d", "waiting" }, { RELAY_FAILED, "UPDATE relay SET state = %d", "failed" },
+		{ RELAY_QUARANTINED, "UPDATE relay SET state = %d", "quarantined" }, { BODY_LOST, "UPDATE relay SET body = %d", "lost" },
+		{ BODY_WANTED, "UPDATE relay SET body = %d", "wanted" },
+		{ OVERSIZE_SKIPPED, "UPDATE oversize SET state = %d", "skipped" },
+		{ OVERSIZE_HEADER, "UPDATE oversize SET state = %d", "header delivered" },
+		{ OVERSIZE_REFUSED, "UPDATE oversize SET state = %d", "skipped, no header" },
+		{ PLAN_DEATHS, "UPDATE suspect SET deaths = %d", "yes" }, { PLAN_DEATHS - 1, "UPDATE suspect SET deaths = %d", "no" },
+		{ PLAN_FAILURES, "UPDATE suspect SET failures = %d", "yes" }, { PLAN_FAILURES - 1, "UPDATE suspect SET failures = %d", "no" }
+	};
+	static const char *const views[][2] = { { "seen", "SELECT state FROM messages" }, { "relay", "SELECT state FROM queue" },
+		{ "oversize", "SELECT state FROM oversized" }, { "suspect", "SELECT aside FROM suspects" } };
+	sqlite3		*db;
+	char		 sql[256], wanted[128];
+	size_t		 i, k;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(atoi(answer(db, "PRAGMA user_version")), STATE_SCHEMA);
+	for (i = 0; i < nitems(columns); i++) {
+		snprintf(sql, sizeof(sql), "SELECT sql FROM sqlite_schema WHERE name = '%s'", columns[i].table);
+		snprintf(wanted, sizeof(wanted), "CHECK (%s BETWEEN %d AND %d)", columns[i].column, columns[i].first, columns[i].last);
+		if (strstr(answer(db, sql), wanted) == NULL)
+			fail_msg("table %s has no %s", columns[i].table, wanted);
+	}
+	for (i = 0; i < nitems(words); i++) {
+		assert_int_equal(sqlite3_exec(db, "DELETE FROM seen; DELETE FROM relay; DELETE FROM oversize; DELETE FROM suspect;"
+		    "INSERT INTO seen SELECT id, x'61', 0, NULL, 1, 1, 1, zeroblob(32) FROM mailbox;"
+		    "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived, next, tries, status)"
+		    " SELECT id, x'61', 'l', 0, '', '', '', '', 0, 0, 0, 0, 0, 0, '' FROM mailbox;"
+		    "INSERT INTO oversize SELECT id, x'61', 1, NULL, 1, 1, NULL FROM mailbox;"
+		    "INSERT INTO suspect SELECT id, x'61', 0, 0, NULL, 1, '', 0, 0 FROM mailbox", NULL, NULL, NULL), SQLITE_OK);
+		snprintf(sql, sizeof(sql), words[i].sql, words[i].value);
+		assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+		for (k = 0; strncmp(words[i].sql + strlen("UPDATE "), views[k][0], strlen(views[k][0])) != 0; k++)
+			continue;
+		assert_string_equal(answer(db, views[k][1]), words[i].word);
+	}
 	sqlite3_close(db);
 }
 
@@ -436,7 +513,7 @@ test_suspects(void **state)
 	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:d3 ");
 	assert_int_equal(counted(mbox, &c), 0);
 	assert_int_equal(c.suspects, 3);
-	assert_int_equal(c.aside, 1);
+	assert_int_equal(c.set_aside, 1);
 	assert_int_equal(change("c", CHANGE_GONE, 0, 1000), 0);
 	assert_seen("b:3:d1 bb:0 a:6:d1 c:6:g1000:d3 ");
 	assert_int_equal(change("c", CHANGE_BACK, 0, 1000), 0);
@@ -718,6 +795,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_suspects, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_new_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_plans, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_schema, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_locked, setup, teardown),

@@ -108,7 +108,7 @@ fill(int64_t id, const char *uid, int state)
 	snprintf(sql, sizeof(sql),
 	    "INSERT INTO seen (mailbox, uid, state, since, size, sha256) VALUES (%1$lld, CAST('%2$s' AS BLOB), %3$d, 5, 1000,"
 	    "    CAST(substr('%2$s' || '________________________________', 1, 32) AS BLOB));"
-	    "INSERT INTO print (mailbox, uid, fingerprint) VALUES (%1$lld, CAST('%2$s' AS BLOB), zeroblob(32));"
+	    "INSERT INTO fingerprint (mailbox, uid, fingerprint) VALUES (%1$lld, CAST('%2$s' AS BLOB), zeroblob(32));"
 	    "INSERT INTO pending (mailbox, uid, link, dest) VALUES (%1$lld, CAST('%2$s' AS BLOB), 'l', 'd');"
 	    "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived, next, tries,"
 	    "    status) VALUES (%1$lld, CAST('%2$s' AS BLOB), '%1$lld%2$s', 1, 'd', '', '', '', 0, 0, 0, 5, 5, 0, '');"
@@ -306,7 +306,7 @@ test_forget(void **state)
 	assert_int_equal(n.messages, 3);		/* x, y, m: d is not there any more */
 	assert_int_equal(n.waiting, 1);
 	assert_string_equal(ask("SELECT CAST(uid AS TEXT) FROM seen WHERE mailbox = 1"), "w ");
-	assert_string_equal(ask("SELECT CAST(uid AS TEXT) FROM print WHERE mailbox = 1"), "w ");
+	assert_string_equal(ask("SELECT CAST(uid AS TEXT) FROM fingerprint WHERE mailbox = 1"), "w ");
 	assert_string_equal(ask("SELECT CAST(uid AS TEXT) FROM suspect WHERE mailbox = 1"), "m ");	/* it kills */
 	assert_string_equal(ask("SELECT count(*) FROM oversize WHERE mailbox = 1"), "0 ");
 	assert_string_equal(ask("SELECT count(*) FROM renumbered"), "0 ");

@@ -326,10 +326,10 @@ test_failures(void **state)
 	assert_int_equal(suspect(mbox, "f"), 1);
 	assert_int_equal(counted(mbox, &c), 0);
 	assert_int_equal(c.suspects, 1);
-	assert_int_equal(c.aside, 0);
+	assert_int_equal(c.set_aside, 0);
 	assert_int_equal(failure(mbox, "f"), PLAN_FAILURES);
 	assert_int_equal(counted(mbox, &c), 0);
-	assert_int_equal(c.aside, 1);
+	assert_int_equal(c.set_aside, 1);
 	assert_int_equal(commit("f", 1, 1000, 1000, 0), COMMIT_DELIVER);
 	assert_int_equal(counted(mbox, &c), 0);
 	assert_int_equal(c.suspects, 0);
@@ -407,7 +407,7 @@ test_prune(void **state)
 	failure(mbox, "f");
 	state_renumber_put(mbox, RENUMBER_ASKED, 1, 1, 1);
 	assert_int_equal(state_prune(&keep, 1, NULL, 0), DB_OK);
-	snprintf(cmd, sizeof(cmd), "test $(sqlite3 '%s' 'SELECT (SELECT count(*) FROM seen) + (SELECT count(*) FROM print) +"
+	snprintf(cmd, sizeof(cmd), "test $(sqlite3 '%s' 'SELECT (SELECT count(*) FROM seen) + (SELECT count(*) FROM fingerprint) +"
 	    " (SELECT count(*) FROM unproven) + (SELECT count(*) FROM suspect) + (SELECT count(*) FROM oversize) +"
 	    " (SELECT count(*) FROM renumbered) + (SELECT count(*) FROM mailbox)') = 1", path);
 	assert_int_equal(system(cmd), 0);

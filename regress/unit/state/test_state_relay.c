@@ -669,7 +669,7 @@ held(void *arg, const struct held_row *row)
 {
 	char	 line[128];
 
-	snprintf(line, sizeof(line), "%u: %lld of %lld, %.20s; ", row->nexthop, (long long)row->count, (long long)row->all, row->status);
+	snprintf(line, sizeof(line), "%lld: %lld of %lld, %.20s; ", (long long)row->id, (long long)row->count, (long long)row->all, row->status);
 	strlcat(arg, line, 512);
 	return (0);
 }
@@ -700,7 +700,7 @@ test_held(void **state)
 	change(row.id, RELAY_HOLD, "5.7.1 no notices", NULL);
 	assert_int_equal(state_held(&fresh), DB_OK);
 	assert_int_equal(fresh, 1);
-	assert_int_equal(state_held_each(held, got), DB_OK);
+	assert_int_equal(state_held_each(HELD_BY_NEXTHOP, held, got), DB_OK);
 	assert_non_null(strstr(got, ": 2 of 3, 5.1.1 never; "));
 	assert_non_null(strstr(got, "0: 1 of 3, "));
 	assert_int_equal(state_noticed("postmaster@example.org", "held", 5, &(struct relay_row){ .nexthop = 0 }), DB_OK);

@@ -201,7 +201,7 @@ plan_keep_fingerprint(struct session *s, uint32_t msgno)
 
 	if (m->fingerprint == 0 || (m->state != MESSAGE_COMMITTED && (m->state != MESSAGE_DELETED || p->confirmed)) ||
 	    m->rekey != 0 || m->uid_len == 0 || m->uid_len > PROTO_UID_MAX ||
-	    (c = plan_change_message(p, m, CHANGE_PRINT)) == NULL)
+	    (c = plan_change_message(p, m, CHANGE_FINGERPRINT)) == NULL)
 		return;
 	memcpy(c->to, p->arena + m->fingerprint - 1, PROTO_DIGEST_LEN);
 	c->tolen = PROTO_DIGEST_LEN;

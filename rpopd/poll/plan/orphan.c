@@ -145,7 +145,7 @@ orphan_prepare(struct orphans *o, int64_t mailbox, int all)
 				continue;
 		} else if (!all && !orphan_derived(e->uid, e->uidlen))
 			continue;
-		else if (state_print(mailbox, e->uid, e->uidlen, &e->seen) != DB_OK)
+		else if (state_seen_digests(mailbox, e->uid, e->uidlen, &e->seen) != DB_OK)
 			return (DB_FAILED);
 		else if (memcmp(e->seen.digest, unknown, sizeof(unknown)) == 0)
 			continue;

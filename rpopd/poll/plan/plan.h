@@ -86,7 +86,7 @@ struct orphan {
 	uint8_t		 uid[STATE_KEY_MAX];	/* key of the row */
 	uint8_t		 uidlen, claimed;
 	uint32_t	 used;		/* in the first orphan of each digest and kind: how many of these were claimed */
-	struct seen_print seen;		/* what its message may be recognised by */
+	struct seen_digests seen;		/* what its message may be recognised by */
 };
 
 struct orphans {

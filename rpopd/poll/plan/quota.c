@@ -67,7 +67,7 @@ quota_start(struct session *s, struct msg_fetch_start *m)
 void
 quota_row(struct message *m, const struct seen_row *row)
 {
-	m->oversize = plan_reused(m, row->oversize_size, row->odd_gone) ? OVERSIZE_NONE : row->oversize;
+	m->oversize = plan_reused(m, row->oversize_size, row->irregular_gone) ? OVERSIZE_NONE : row->oversize;
 	/* Its header was delivered, and somebody has not got it. */
 	if (row->wanted && m->oversize == OVERSIZE_HEADER)
 		m->oversize = OVERSIZE_SKIPPED;

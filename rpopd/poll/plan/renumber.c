@@ -255,7 +255,7 @@ renumber_fingerprints(struct session *s)
 
 	for (; o->done < end; o->done++) {
 		e = &o->list[o->done];
-		if (state_print(s->mailbox, e->uid, e->uidlen, &e->seen) != DB_OK)
+		if (state_seen_digests(s->mailbox, e->uid, e->uidlen, &e->seen) != DB_OK)
 			return (PLAN_FAILED);
 	}
 	return (o->done < o->n ? PLAN_MORE : PLAN_NEXT);

@@ -30,7 +30,7 @@ suspect_row(struct session *s, struct message *m, const struct seen_row *row)
 
 	if (row->deaths + row->failures == 0)
 		return;
-	if (plan_reused(m, row->suspect_size, row->odd_gone)) {
+	if (plan_reused(m, row->suspect_size, row->irregular_gone)) {
 		plan_change_message(&s->plan, m, CHANGE_CLEAR);
 		return;
 	}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * state.db: times that a clock which was ahead has left behind.  Everything stored was stored in the past, and a time to come is at
- * most a day away; what lies further ahead is now, so that nothing waits for years.  Rows of `seen` are many and are put right by
- * the poll that meets them.
+ * What is done to state.db once a day: rows that have done their work go, and times that a clock which was ahead has left behind are put
+ * right.
+ *
+ * Everything stored was stored in the past, and a time to come is at most a day away; what lies further ahead is now, so that nothing waits
+ * for years.  Rows of table seen are many and are put right by the poll that meets them.
  *
  *	time				what it would hold up
  *	relay.next			the next try
@@ -20,10 +22,14 @@
  * A clock that cannot be right corrects nothing.
  */
 #include "common/clock.h"
+#include "common/compat.h"
 #include "common/log.h"
 #include "state_int.h"
 
-#define CLAMP_AHEAD	86400	/* s; no delay is longer */
+#define CLAMP_AHEAD	86400		/* seconds; no delay is longer */
+#define HANDLED_SECONDS	(14 * 86400)	/* ages at which rows go */
+#define TOLD_SECONDS	(2 * 86400)
+#define COPY_SECONDS	(30 * 86400)
 
 enum db
 state_clamp(int64_t now)
@@ -39,7 +45,7 @@ state_clamp(int64_t now)
 		return (DB_OK);
 	if ((result = state_begin(STATE_LAZY)) != DB_OK)
 		return (result);
-	for (i = 0; i < sizeof(clamps) / sizeof(clamps[0]) && !failed; i++) {
+	for (i = 0; i < nitems(clamps) && !failed; i++) {
 		failed = (st = state_query(clamps[i])) == NULL || sqlite3_bind_int64(st, 1, now) != SQLITE_OK ||
 		    sqlite3_bind_int64(st, 2, now + CLAMP_AHEAD) != SQLITE_OK || state_step(st) == -1;
 		n += failed ? 0 : state_changes();
@@ -47,4 +53,22 @@ state_clamp(int64_t now)
 	if ((result = state_end(failed)) == DB_OK && n > 0)
 		log_warnx("state.db: %d rows had times in the future, the clock was ahead when they were written: it counts as now", n);
 	return (result);
+}
+
+/* Without an fsync: rows that a power failure brings back go again. */
+enum db
+state_prune_old(int64_t now)
+{
+	int64_t	 last = 0;
+	enum db	 result;
+
+	if (state_number(Q_PRUNED_GET, 0, &last) == DB_FAILED)
+		return (DB_FAILED);
+	if (now >= last && now - last < 86400)
+		return (DB_OK);
+	if ((result = state_begin(STATE_LAZY)) != DB_OK)
+		return (result);
+	return (state_end(state_run(Q_COPY_PRUNE, now - COPY_SECONDS) == -1 ||
+	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 ||
+	    state_run(Q_PRUNED_PUT, now) == -1));
 }
