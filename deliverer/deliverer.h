@@ -289,15 +289,15 @@ void	 ingest_exit(void);
 /* tried.c */
 void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
 
-/* notice.c, report.c: messages of our own; notices, and delivery status notifications. */
+/* notice.c, dsn.c: messages of the deliverer's own; notices, and delivery status notifications. */
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
 int	 notice_deliver(const struct msg_notice *, struct msg_notice_made *);	/* 0, or -1: breaks the rules */
 int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* up to 1023 octets; 0/-1 */
 int	 notice_wrap(struct buf *, size_t column, const char *);
 int	 notice_write(int fd, struct buf *);
 void	 notice_host(char *, size_t);
-int	 report_begin(const struct msg_dsn *);	/* 0, or -1: nonsense, or one is under way */
-int	 report_rcpt(const struct msg_dsn_rcpt *, struct msg_dsn_made *);	/* 1: the last, answer it; 0; -1: not due */
+int	 dsn_begin(const struct msg_dsn *);	/* 0, or -1: nonsense, or one is under way */
+int	 dsn_rcpt(const struct msg_dsn_rcpt *, struct msg_dsn_made *);	/* 1: the last, answer it; 0; -1: not due */
 
 /* recover.c: what earlier lives left in the spool. */
 void	 recover_init(void);

@@ -27,19 +27,19 @@ static int	 master_route_account(void *, struct imsg *);
 static int	 master_route_domain(void *, struct imsg *);
 static int	 master_route_rows(void *, struct imsg *);
 static int	 master_route_end(void *, struct imsg *);
-static int	 master_root(void *, struct imsg *);
+static int	 master_root_identity(void *, struct imsg *);
 static int	 master_root_counter(void *, struct imsg *);
-static int	 master_spent(void *, struct imsg *);
-static int	 master_aside_act(void *, struct imsg *);
-static int	 master_replay(void *, struct imsg *);
-static int	 master_hold(void *, struct imsg *);
+static int	 master_replay_spent(void *, struct imsg *);
+static int	 master_set_aside_act(void *, struct imsg *);
+static int	 master_replay_row(void *, struct imsg *);
+static int	 master_replay_hold(void *, struct imsg *);
 static int	 master_replay_end(void *, struct imsg *);
 static int	 master_session_open(void *, struct imsg *);
 static int	 master_route_ask(void *, struct imsg *);
-static int	 master_committed(void *, struct imsg *);
-static int	 master_notice(void *, struct imsg *);
-static int	 master_report(void *, struct imsg *);
-static int	 master_report_rcpt(void *, struct imsg *);
+static int	 master_receipt_committed(void *, struct imsg *);
+static int	 master_notice_make(void *, struct imsg *);
+static int	 master_dsn_make(void *, struct imsg *);
+static int	 master_dsn_rcpt(void *, struct imsg *);
 static int	 master_spool_open(void *, struct imsg *);
 static int	 master_spool_remove(void *, struct imsg *);
 static int	 master_spool_move(void *, struct imsg *);
@@ -51,19 +51,19 @@ const struct rule	 master_rules[] = {
 	{ IMSG_ROUTE_DOMAIN,		RULES_ANY,	master_route_domain },
 	{ IMSG_ROUTE_ROWS,		RULES_ANY,	master_route_rows },
 	{ IMSG_ROUTE_END,		RULES_ANY,	master_route_end },
-	{ IMSG_REPLAY_ROW,		RECOVERING,	master_replay },
-	{ IMSG_REPLAY_HOLD,		RECOVERING,	master_hold },
+	{ IMSG_REPLAY_ROW,		RECOVERING,	master_replay_row },
+	{ IMSG_REPLAY_HOLD,		RECOVERING,	master_replay_hold },
 	{ IMSG_REPLAY_END,		RECOVERING,	master_replay_end },
-	{ IMSG_ROOT_IDENTITY,		RECOVERING,	master_root },
+	{ IMSG_ROOT_IDENTITY,		RECOVERING,	master_root_identity },
 	{ IMSG_ROOT_COUNTER,		RULES_ANY,	master_root_counter },
-	{ IMSG_SET_ASIDE_ACT,		RUNNING,	master_aside_act },
-	{ IMSG_REPLAY_SPENT,		RECOVERING,	master_spent },
+	{ IMSG_SET_ASIDE_ACT,		RUNNING,	master_set_aside_act },
+	{ IMSG_REPLAY_SPENT,		RECOVERING,	master_replay_spent },
 	{ IMSG_SESSION_OPEN,		RUNNING,	master_session_open },
-	{ IMSG_DSN_MAKE,		RUNNING,	master_report },
-	{ IMSG_DSN_RCPT,		RUNNING,	master_report_rcpt },
-	{ IMSG_NOTICE_MAKE,		RUNNING,	master_notice },
+	{ IMSG_DSN_MAKE,		RUNNING,	master_dsn_make },
+	{ IMSG_DSN_RCPT,		RUNNING,	master_dsn_rcpt },
+	{ IMSG_NOTICE_MAKE,		RUNNING,	master_notice_make },
 	{ IMSG_ROUTE_ASK,		RUNNING,	master_route_ask },
-	{ IMSG_RECEIPT_COMMITTED,	RUNNING,	master_committed },
+	{ IMSG_RECEIPT_COMMITTED,	RUNNING,	master_receipt_committed },
 	{ IMSG_SPOOL_OPEN,		RUNNING,	master_spool_open },
 	{ IMSG_SPOOL_REMOVE,		RULES_ANY,	master_spool_remove },
 	{ IMSG_SPOOL_MOVE,		RULES_ANY,	master_spool_move },
@@ -182,7 +182,7 @@ master_route_end(void *arg, struct imsg *imsg)
 }
 
 static int
-master_replay(void *arg, struct imsg *imsg)
+master_replay_row(void *arg, struct imsg *imsg)
 {
 	struct msg_rcpt	 msg;
 
@@ -195,7 +195,7 @@ master_replay(void *arg, struct imsg *imsg)
 
 /* Ahead of every row: what they are worth. */
 static int
-master_root(void *arg, struct imsg *imsg)
+master_root_identity(void *arg, struct imsg *imsg)
 {
 	struct msg_root_identity	 msg;
 
@@ -218,7 +218,7 @@ master_root_counter(void *arg, struct imsg *imsg)
 }
 
 static int
-master_spent(void *arg, struct imsg *imsg)
+master_replay_spent(void *arg, struct imsg *imsg)
 {
 	struct msg_link	 msg;
 
@@ -230,7 +230,7 @@ master_spent(void *arg, struct imsg *imsg)
 }
 
 static int
-master_hold(void *arg, struct imsg *imsg)
+master_replay_hold(void *arg, struct imsg *imsg)
 {
 	struct msg_link	 msg;
 
@@ -239,7 +239,7 @@ master_hold(void *arg, struct imsg *imsg)
 }
 
 static int
-master_aside_act(void *arg, struct imsg *imsg)
+master_set_aside_act(void *arg, struct imsg *imsg)
 {
 	struct msg_set_aside_act	 msg;
 	struct msg_set_aside_done	 done;
@@ -309,7 +309,7 @@ master_route_ask(void *arg, struct imsg *imsg)
 }
 
 static int
-master_committed(void *arg, struct imsg *imsg)
+master_receipt_committed(void *arg, struct imsg *imsg)
 {
 	struct msg_receipt_committed	 msg;
 	size_t			 len = imsg_get_len(imsg);
@@ -322,7 +322,7 @@ master_committed(void *arg, struct imsg *imsg)
 }
 
 static int
-master_notice(void *arg, struct imsg *imsg)
+master_notice_make(void *arg, struct imsg *imsg)
 {
 	struct msg_notice	 msg;
 	struct msg_notice_made	 answer;
@@ -337,17 +337,17 @@ master_notice(void *arg, struct imsg *imsg)
 }
 
 static int
-master_report(void *arg, struct imsg *imsg)
+master_dsn_make(void *arg, struct imsg *imsg)
 {
 	struct msg_dsn	 msg;
 
 	(void)arg;
 	return (rules_payload(imsg, &msg) == -1 || !proto_str(msg.link, sizeof(msg.link)) ||
-	    !proto_str(msg.sender, sizeof(msg.sender)) ? -1 : report_begin(&msg));
+	    !proto_str(msg.sender, sizeof(msg.sender)) ? -1 : dsn_begin(&msg));
 }
 
 static int
-master_report_rcpt(void *arg, struct imsg *imsg)
+master_dsn_rcpt(void *arg, struct imsg *imsg)
 {
 	struct msg_dsn_rcpt	 msg;
 	struct msg_dsn_made	 answer;
@@ -357,7 +357,7 @@ master_report_rcpt(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.recipient, sizeof(msg.recipient)) ||
 	    !proto_str(msg.original, sizeof(msg.original)) || !proto_str(msg.status, sizeof(msg.status)) ||
 	    !proto_str(msg.remote, sizeof(msg.remote)) || !proto_str(msg.text, sizeof(msg.text)) ||
-	    (n = report_rcpt(&msg, &answer)) == -1)
+	    (n = dsn_rcpt(&msg, &answer)) == -1)
 		return (-1);
 	if (n == 1)
 		master_send(IMSG_DSN_MADE, &answer, sizeof(answer));

@@ -58,8 +58,8 @@ request(const char *recipient)
 static void
 report(const struct msg_dsn *m, struct msg_dsn_made *answer)
 {
-	assert_int_equal(report_begin(m), 0);
-	assert_int_equal(report_rcpt(&about, answer), 1);
+	assert_int_equal(dsn_begin(m), 0);
+	assert_int_equal(dsn_rcpt(&about, answer), 1);
 }
 
 static void
@@ -195,17 +195,17 @@ test_many(void **state)
 	(void)state;
 	original("Subject: x\n\n", 12);
 	m.rcpts = n;
-	assert_int_equal(report_begin(&m), 0);
-	assert_int_equal(report_begin(&m), -1);		/* one at a time */
+	assert_int_equal(dsn_begin(&m), 0);
+	assert_int_equal(dsn_begin(&m), -1);		/* one at a time */
 	about.id = 8;
-	assert_int_equal(report_rcpt(&about, &answer), -1);
+	assert_int_equal(dsn_rcpt(&about, &answer), -1);
 	about.id = 7;
 	for (i = 0; i < n; i++) {
 		snprintf(about.recipient, sizeof(about.recipient), "r%u@example.org", i);
 		snprintf(about.status, sizeof(about.status), "5.1.%u", i);
-		assert_int_equal(report_rcpt(&about, &answer), i == n - 1);
+		assert_int_equal(dsn_rcpt(&about, &answer), i == n - 1);
 	}
-	assert_int_equal(report_rcpt(&about, &answer), -1);
+	assert_int_equal(dsn_rcpt(&about, &answer), -1);
 	text = text_of(&answer);
 	assert_non_null(strstr(text, "could not be delivered to 399 recipients:\n\n    r0@example.org\n"));
 	assert_non_null(strstr(text, "\nand 379 more, who are named below\n"));
@@ -219,9 +219,9 @@ test_many(void **state)
 	}
 	free(text);
 	m.rcpts = 0;
-	assert_int_equal(report_begin(&m), -1);
+	assert_int_equal(dsn_begin(&m), -1);
 	m.rcpts = PROTO_RCPT_MAX + 1;
-	assert_int_equal(report_begin(&m), -1);
+	assert_int_equal(dsn_begin(&m), -1);
 }
 
 /* The longest there is, of everything, for as many as a message can have. */
@@ -240,9 +240,9 @@ test_longest(void **state)
 	memset(about.original, 'o', sizeof(about.original) - 1);
 	memset(about.remote, 'h', sizeof(about.remote) - 1);
 	memset(about.text, 't', sizeof(about.text) - 1);
-	assert_int_equal(report_begin(&m), 0);
+	assert_int_equal(dsn_begin(&m), 0);
 	for (i = 0; i < PROTO_RCPT_MAX; i++)
-		assert_int_equal(report_rcpt(&about, &answer), i == PROTO_RCPT_MAX - 1);
+		assert_int_equal(dsn_rcpt(&about, &answer), i == PROTO_RCPT_MAX - 1);
 	text = text_of(&answer);
 	assert_in_range(strlen(text), 1000000, 4000000);
 	free(text);

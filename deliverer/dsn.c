@@ -19,65 +19,65 @@
 #include "common/log.h"
 #include "deliverer.h"
 
-#define REPORT_HEADER	65536	/* octets of the original's header that are shown */
-#define REPORT_GROUP	2048	/* octets about one recipient, at most */
-#define REPORT_MAX	(4 * REPORT_HEADER + PROTO_RCPT_MAX * REPORT_GROUP)
-#define REPORT_NAMED	20	/* recipients in the words for people */
-#define REPORT_LINE	998	/* RFC 5322 section 2.1.1 */
+#define DSN_HEADER	65536	/* octets of the original's header that are shown */
+#define DSN_GROUP	2048	/* octets about one recipient, at most */
+#define DSN_MAX	(4 * DSN_HEADER + PROTO_RCPT_MAX * DSN_GROUP)
+#define DSN_NAMED	20	/* recipients in the words for people */
+#define DSN_LINE	998	/* RFC 5322 section 2.1.1 */
 #define QP_COLUMN	75	/* RFC 2045 section 6.7 */
 
-static void	 report_make(struct msg_dsn_made *);
-static int	 report_read(const char *, struct buf *);
-static size_t	 report_header_len(const uint8_t *, size_t);
-static int	 report_plain(const uint8_t *, size_t);
-static int	 report_top(const struct spool_id *, const char *, const char *, struct buf *);
-static int	 report_words(struct buf *);
-static int	 report_named(const struct msg_dsn_rcpt *);
-static int	 report_status(const char *, struct buf *);
-static int	 report_group(const struct msg_dsn_rcpt *, struct buf *);
-static int	 report_address(struct buf *, const char *, const char *);
-static int	 report_quoted(struct buf *, const uint8_t *, size_t);
-static int	 report_text(const struct spool_id *, struct buf *, struct buf *);
-static int	 report_date(int64_t, char *, size_t);
+static void	 dsn_make(struct msg_dsn_made *);
+static int	 dsn_read(const char *, struct buf *);
+static size_t	 dsn_header_len(const uint8_t *, size_t);
+static int	 dsn_plain(const uint8_t *, size_t);
+static int	 dsn_top(const struct spool_id *, const char *, const char *, struct buf *);
+static int	 dsn_words(struct buf *);
+static int	 dsn_named(const struct msg_dsn_rcpt *);
+static int	 dsn_status(const char *, struct buf *);
+static int	 dsn_group(const struct msg_dsn_rcpt *, struct buf *);
+static int	 dsn_address(struct buf *, const char *, const char *);
+static int	 dsn_quoted(struct buf *, const uint8_t *, size_t);
+static int	 dsn_text(const struct spool_id *, struct buf *, struct buf *);
+static int	 dsn_date(int64_t, char *, size_t);
 
-static struct {				/* the one under way */
-	struct msg_dsn	 m;	/* rcpts 0: there is none */
+static struct {				/* the notification that recipients are still told for */
+	struct msg_dsn		 m;	/* rcpts 0: there is none */
 	uint32_t		 got;	/* of its recipients */
 	struct buf		 named, groups;	/* what is said of them: to people, to programs */
 	int			 failed;
-}			 report;
+}			 dsn;
 
 int
-report_begin(const struct msg_dsn *m)
+dsn_begin(const struct msg_dsn *m)
 {
-	if (report.m.rcpts != 0 || m->rcpts == 0 || m->rcpts > PROTO_RCPT_MAX)
+	if (dsn.m.rcpts != 0 || m->rcpts == 0 || m->rcpts > PROTO_RCPT_MAX)
 		return (-1);
-	report.m = *m;
-	report.got = 0;
-	report.failed = 0;
-	buf_init(&report.named, REPORT_NAMED * REPORT_GROUP);
-	buf_init(&report.groups, PROTO_RCPT_MAX * REPORT_GROUP);
+	dsn.m = *m;
+	dsn.got = 0;
+	dsn.failed = 0;
+	buf_init(&dsn.named, DSN_NAMED * DSN_GROUP);
+	buf_init(&dsn.groups, PROTO_RCPT_MAX * DSN_GROUP);
 	return (0);
 }
 
 int
-report_rcpt(const struct msg_dsn_rcpt *r, struct msg_dsn_made *answer)
+dsn_rcpt(const struct msg_dsn_rcpt *r, struct msg_dsn_made *answer)
 {
-	if (report.m.rcpts == 0 || r->id != report.m.id)
+	if (dsn.m.rcpts == 0 || r->id != dsn.m.id)
 		return (-1);
-	report.failed |= report_named(r) != 0 || report_group(r, &report.groups) != 0;
-	if (++report.got < report.m.rcpts)
+	dsn.failed |= dsn_named(r) != 0 || dsn_group(r, &dsn.groups) != 0;
+	if (++dsn.got < dsn.m.rcpts)
 		return (0);
-	report_make(answer);
-	buf_free(&report.named);
-	buf_free(&report.groups);
-	report.m.rcpts = 0;
+	dsn_make(answer);
+	buf_free(&dsn.named);
+	buf_free(&dsn.groups);
+	dsn.m.rcpts = 0;
 	return (1);
 }
 
 /* The answer tells its link, or an errno: ENOENT if the original is not in the spool. */
 static void
-report_make(struct msg_dsn_made *answer)
+dsn_make(struct msg_dsn_made *answer)
 {
 	struct buf	 header, text;
 	struct spool_id	 id;
@@ -85,14 +85,14 @@ report_make(struct msg_dsn_made *answer)
 	int		 fd, made = 0;
 
 	memset(answer, 0, sizeof(*answer));
-	answer->id = report.m.id;
-	buf_init(&header, REPORT_HEADER);
-	buf_init(&text, REPORT_MAX);
+	answer->id = dsn.m.id;
+	buf_init(&header, DSN_HEADER);
+	buf_init(&text, DSN_MAX);
 	serial = serial % PROTO_MSGS_MAX + 1;
 	errno = 0;
-	if (report_read(report.m.link, &header) == 0 && (fd = spool_create(&id, NOTICE_SESSION, serial)) != -1) {
+	if (dsn_read(dsn.m.link, &header) == 0 && (fd = spool_create(&id, NOTICE_SESSION, serial)) != -1) {
 		spool_name(&id, 0, answer->link, sizeof(answer->link));
-		if (report.failed || report_text(&id, &header, &text) == -1) {
+		if (dsn.failed || dsn_text(&id, &header, &text) == -1) {
 			errno = ENOMEM;
 			close(fd);
 		} else
@@ -112,7 +112,7 @@ report_make(struct msg_dsn_made *answer)
 
 /* The original's header, without the Return-Path that we put on top.  0, or -1 and errno. */
 static int
-report_read(const char *link, struct buf *header)
+dsn_read(const char *link, struct buf *header)
 {
 	struct spool_id	 id;
 	uint32_t	 rcpt;
@@ -127,14 +127,14 @@ report_read(const char *link, struct buf *header)
 	}
 	if ((fd = openat(spool_fd(), link, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		return (-1);
-	if ((data = malloc(REPORT_HEADER)) != NULL && (n = read(fd, data, REPORT_HEADER)) != -1) {
+	if ((data = malloc(DSN_HEADER)) != NULL && (n = read(fd, data, DSN_HEADER)) != -1) {
 		len = (size_t)n;
 		eol = memchr(data, '\n', len);
 		if (eol != NULL && len >= 12 && strncasecmp((char *)data, "Return-Path:", 12) == 0) {
 			len -= eol + 1 - data;
 			memmove(data, eol + 1, len);
 		}
-		if (buf_add(header, data, report_header_len(data, len)) == -1) {
+		if (buf_add(header, data, dsn_header_len(data, len)) == -1) {
 			errno = ENOMEM;
 			n = -1;
 		}
@@ -148,7 +148,7 @@ report_read(const char *link, struct buf *header)
 
 /* Whole lines up to the end of the header. */
 static size_t
-report_header_len(const uint8_t *data, size_t len)
+dsn_header_len(const uint8_t *data, size_t len)
 {
 	const uint8_t	*p = data, *eol;
 
@@ -162,46 +162,46 @@ report_header_len(const uint8_t *data, size_t len)
 
 /* Can it be sent anywhere as it is? */
 static int
-report_plain(const uint8_t *data, size_t len)
+dsn_plain(const uint8_t *data, size_t len)
 {
 	size_t	 i, column = 0;
 
 	for (i = 0; i < len; i++) {
 		column = data[i] == '\n' ? 0 : column + 1;
-		if (column > REPORT_LINE || ((data[i] < ' ' || data[i] > '~') && data[i] != '\n' && data[i] != '\t'))
+		if (column > DSN_LINE || ((data[i] < ' ' || data[i] > '~') && data[i] != '\n' && data[i] != '\t'))
 			return (0);
 	}
 	return (1);
 }
 
 static int
-report_text(const struct spool_id *id, struct buf *header, struct buf *out)
+dsn_text(const struct spool_id *id, struct buf *header, struct buf *out)
 {
 	char		 host[PROTO_HOST_SIZE], boundary[64];
 	const uint8_t	*data = buf_data(header);
 	size_t		 len = buf_len(header);
-	int		 rv, plain = report_plain(data, len);
+	int		 rv, plain = dsn_plain(data, len);
 
 	notice_host(host, sizeof(host));
 	snprintf(boundary, sizeof(boundary), "=_%08" PRIx32 "%08" PRIx32 ".%" PRIu32, arc4random(), arc4random(), id->msgno);
-	rv = report_top(id, host, boundary, out);
+	rv = dsn_top(id, host, boundary, out);
 	rv |= notice_add(out, "--%s\nContent-Type: text/plain; charset=us-ascii\n\n", boundary);
-	rv |= report_words(out);
+	rv |= dsn_words(out);
 	rv |= notice_add(out, "\n--%s\nContent-Type: message/delivery-status\n\n", boundary);
-	rv |= report_status(host, out);
+	rv |= dsn_status(host, out);
 	rv |= notice_add(out, "\n--%s\nContent-Type: text/rfc822-headers\nContent-Transfer-Encoding: %s\n\n", boundary,
 	    plain ? "7bit" : "quoted-printable");
-	rv |= plain ? buf_add(out, data, len) : report_quoted(out, data, len);
+	rv |= plain ? buf_add(out, data, len) : dsn_quoted(out, data, len);
 	rv |= notice_add(out, "\n--%s--\n", boundary);
 	return (rv == 0 ? 0 : -1);
 }
 
 static int
-report_top(const struct spool_id *id, const char *host, const char *boundary, struct buf *out)
+dsn_top(const struct spool_id *id, const char *host, const char *boundary, struct buf *out)
 {
 	int	 rv;
 
-	rv = notice_add(out, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@%s>\nTo: <%s>\nDate: %s\n", host, report.m.sender,
+	rv = notice_add(out, "Return-Path: <>\nFrom: Mail delivery <mailer-daemon@%s>\nTo: <%s>\nDate: %s\n", host, dsn.m.sender,
 	    prologue_date());
 	rv |= notice_add(out, "Message-ID: <%" PRId64 ".%" PRIu32 ".%" PRIu32 ".report.rpopd@%s>\n", id->sec, id->usec,
 	    id->msgno, host);
@@ -212,34 +212,34 @@ report_top(const struct spool_id *id, const char *host, const char *boundary, st
 
 /* For people. */
 static int
-report_words(struct buf *out)
+dsn_words(struct buf *out)
 {
 	int	 rv = 0;
 
-	if (report.m.postmaster)
+	if (dsn.m.postmaster)
 		rv |= notice_add(out, "This report is for the sender below; no next hop for reports is configured\n"
 		    "(settings.report_nexthop), so that you get it.\n\n");
-	if (report.m.rcpts == 1)
+	if (dsn.m.rcpts == 1)
 		rv |= notice_add(out, "Your message could not be delivered to\n\n");
 	else
-		rv |= notice_add(out, "Your message could not be delivered to %" PRIu32 " recipients:\n\n", report.m.rcpts);
-	rv |= buf_add(out, buf_data(&report.named), buf_len(&report.named));
-	if (report.m.rcpts > REPORT_NAMED)
-		rv |= notice_add(out, "and %" PRIu32 " more, who are named below\n\n", report.m.rcpts - REPORT_NAMED);
+		rv |= notice_add(out, "Your message could not be delivered to %" PRIu32 " recipients:\n\n", dsn.m.rcpts);
+	rv |= buf_add(out, buf_data(&dsn.named), buf_len(&dsn.named));
+	if (dsn.m.rcpts > DSN_NAMED)
+		rv |= notice_add(out, "and %" PRIu32 " more, who are named below\n\n", dsn.m.rcpts - DSN_NAMED);
 	return (rv | notice_add(out, "It will not be tried again.\n"));
 }
 
 /* A recipient, and why.  An address that is not ASCII is for the part that programs read. */
 static int
-report_named(const struct msg_dsn_rcpt *r)
+dsn_named(const struct msg_dsn_rcpt *r)
 {
 	const char	*to = r->original[0] != '\0' ? r->original : r->recipient;
-	struct buf	*out = &report.named;
+	struct buf	*out = &dsn.named;
 	int		 rv = 0;
 
-	if (report.got >= REPORT_NAMED)
+	if (dsn.got >= DSN_NAMED)
 		return (0);
-	rv |= notice_add(out, "    %s\n\n", report_plain((const uint8_t *)to, strlen(to)) ? to : "(see below)");
+	rv |= notice_add(out, "    %s\n\n", dsn_plain((const uint8_t *)to, strlen(to)) ? to : "(see below)");
 	if (r->code != 0 && r->remote[0] != '\0')
 		rv |= notice_add(out, "%s said:\n\n    ", r->remote);
 	else
@@ -251,28 +251,28 @@ report_named(const struct msg_dsn_rcpt *r)
 
 /* RFC 3464 section 2.2, and what is there for each recipient. */
 static int
-report_status(const char *host, struct buf *out)
+dsn_status(const char *host, struct buf *out)
 {
 	char	 date[64];
 	int	 rv;
 
 	rv = notice_add(out, "Reporting-MTA: dns; %s\n", host);
-	if (report_date(report.m.arrived, date, sizeof(date)) == 0)
+	if (dsn_date(dsn.m.arrived, date, sizeof(date)) == 0)
 		rv |= notice_add(out, "Arrival-Date: %s\n", date);
-	return (rv | buf_add(out, buf_data(&report.groups), buf_len(&report.groups)));
+	return (rv | buf_add(out, buf_data(&dsn.groups), buf_len(&dsn.groups)));
 }
 
 /* RFC 3464 section 2.3, with the empty line ahead of it. */
 static int
-report_group(const struct msg_dsn_rcpt *r, struct buf *out)
+dsn_group(const struct msg_dsn_rcpt *r, struct buf *out)
 {
 	char	 diagnosis[PROTO_TEXT_SIZE + 32];
 	int	 rv;
 
 	rv = notice_add(out, "\n");
 	if (r->original[0] != '\0')
-		rv |= report_address(out, "Original-Recipient", r->original);
-	rv |= report_address(out, "Final-Recipient", r->recipient);
+		rv |= dsn_address(out, "Original-Recipient", r->original);
+	rv |= dsn_address(out, "Final-Recipient", r->recipient);
 	rv |= notice_add(out, "Action: failed\nStatus: %s\n", r->status);
 	if (r->remote[0] != '\0')
 		rv |= notice_add(out, "Remote-MTA: dns; %s\n", r->remote);
@@ -289,13 +289,13 @@ report_group(const struct msg_dsn_rcpt *r, struct buf *out)
 
 /* An address that is not ASCII in the form that needs no 8-bit transport (RFC 6533 section 3). */
 static int
-report_address(struct buf *out, const char *field, const char *address)
+dsn_address(struct buf *out, const char *field, const char *address)
 {
 	const uint8_t	*p = (const uint8_t *)address;
 	uint32_t	 c;
 	int		 rv, more;
 
-	if (report_plain(p, strlen(address)))
+	if (dsn_plain(p, strlen(address)))
 		return (notice_add(out, "%s: rfc822; %s\n", field, address));
 	rv = notice_add(out, "%s: utf-8; ", field);
 	while (*p != '\0') {
@@ -313,7 +313,7 @@ report_address(struct buf *out, const char *field, const char *address)
 }
 
 static int
-report_quoted(struct buf *out, const uint8_t *data, size_t len)
+dsn_quoted(struct buf *out, const uint8_t *data, size_t len)
 {
 	size_t	 i, column = 0, n;
 	int	 rv = 0, plain;
@@ -338,7 +338,7 @@ report_quoted(struct buf *out, const uint8_t *data, size_t len)
 
 /* 0, or -1: no such time. */
 static int
-report_date(int64_t when, char *date, size_t size)
+dsn_date(int64_t when, char *date, size_t size)
 {
 	time_t		 t = when;
 	struct tm	 tm;
