@@ -27,7 +27,13 @@ static void	 queued_print(const struct out *, const struct request *, const stru
 static void	 queued_entry(const struct out *, const struct ctl_queued *);
 static void	 lines_print(const struct out *, const struct request *, const struct items *);
 
-static const char *const	 states[] = { "waiting", "quarantined", "failed", "wanted", "lost" };
+static const char *const	 states[] = {
+	[QUEUE_WAITING] = "waiting",
+	[QUEUE_QUARANTINED] = "quarantined",
+	[QUEUE_FAILED] = "failed",
+	[QUEUE_WANTED] = "wanted",
+	[QUEUE_LOST] = "lost"
+};
 
 static const struct field	 daemon_fields[] = {
 	FIELD(ctl_daemon, version, FIELD_STRING),
@@ -333,7 +339,7 @@ queued_entry(const struct out *o, const struct ctl_queued *m)
 		fprintf(o->fp, ", %s", text_vis(text, sizeof(text), m->record));
 	if (m->tries > 0)
 		fprintf(o->fp, ", tried %u time%s", m->tries, m->tries == 1 ? "" : "s");
-	if (m->id != 0 && m->state == 0)
+	if (m->id != 0 && m->state == QUEUE_WAITING)
 		fprintf(o->fp, ", next %s", text_until(when, sizeof(when), o->now, m->next));
 	if (m->status[0] != '\0') {
 		fprintf(o->fp, "\n%*s", INDENT, "");

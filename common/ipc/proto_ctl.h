@@ -38,13 +38,17 @@ struct ctl_move {
 	char		 to[72];
 };
 
+/*
+ * What became of a recipient that is not in its mailbox.  WAITING, QUARANTINED and FAILED are as column state of table relay has
+ * them.  The file of WANTED is missing, and the message is retrieved again; nobody has that of LOST any more.
+ */
+enum queue_state { QUEUE_WAITING, QUEUE_QUARANTINED, QUEUE_FAILED, QUEUE_WANTED, QUEUE_LOST };
+
 struct ctl_queued {			/* a recipient that is not in its mailbox */
 	int64_t		 id;			/* 0: the message is still on the server, set aside */
 	int64_t		 mailbox;		/* id in state.db */
 	int64_t		 arrived, next;		/* epoch */
-	uint32_t	 state;			/* as column state of relay has it; or, if its file is missing: */
-#define CTL_STATE_WANTED	3		/* it is retrieved again */
-#define CTL_STATE_LOST		4		/* nobody has it any more */
+	uint32_t	 state;			/* enum queue_state */
 	uint32_t	 tries;
 	char		 record[PROTO_RECORD_SIZE];	/* account/record, empty: gone */
 	char		 uid[PROTO_UID_MAX * 4 + 1];

@@ -300,7 +300,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 	m.mailbox = row->mailbox;
 	m.arrived = row->arrived;
 	m.next = row->next;
-	m.state = row->body == BODY_HERE ? (uint32_t)row->state : row->body == BODY_WANTED ? CTL_STATE_WANTED : CTL_STATE_LOST;
+	m.state = row->body == BODY_HERE ? (uint32_t)row->state : row->body == BODY_WANTED ? QUEUE_WANTED : QUEUE_LOST;
 	m.tries = row->tries;
 	queue_record(row->mailbox, m.record, sizeof(m.record));
 	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);
@@ -320,7 +320,7 @@ view_send_aside(struct view *v, const struct set_aside_row *row)
 	memset(&m, 0, sizeof(m));
 	m.mailbox = row->mailbox;
 	m.arrived = row->since;
-	m.state = RELAY_QUARANTINED;
+	m.state = QUEUE_QUARANTINED;
 	queue_record(row->mailbox, m.record, sizeof(m.record));
 	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);
 	strlcpy(m.status, row->reason, sizeof(m.status));
@@ -334,7 +334,7 @@ view_send_file(struct view *v, const struct set_aside *f)
 
 	memset(&m, 0, sizeof(m));
 	m.arrived = f->since;
-	m.state = RELAY_QUARANTINED;
+	m.state = QUEUE_QUARANTINED;
 	strlcpy(m.file, f->name, sizeof(m.file));
 	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
 }

@@ -358,7 +358,7 @@ second_status(void **state __unused)
 static void
 queue_state(void **state __unused)
 {
-	struct ctl_queued	 m = { .id = 1, .state = CTL_STATE_LOST };
+	struct ctl_queued	 m = { .id = 1, .state = QUEUE_LOST };
 	struct reply		 rep;
 
 	answer(IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));

@@ -188,7 +188,7 @@ queue_of_everything(void **state __unused)
 		    .uid = "u1", .nexthop = "hop", .recipient = "anna@example.org", .sender = "bert@example.net",
 		    .status = "4.2.0 \033 later" },
 		{ .id = 8, .state = 1, .arrived = NOW - 60, .tries = 2, .recipient = "x\302\2332J", .uid = "u2" },
-		{ .id = 9, .state = CTL_STATE_WANTED, .recipient = "anna@example.org", .uid = "u3" },
+		{ .id = 9, .state = QUEUE_WANTED, .recipient = "anna@example.org", .uid = "u3" },
 		{ .mailbox = 3, .state = 1, .arrived = NOW - 60, .record = "anna@example.org/isp", .uid = "u4",
 		    .status = "three failures" },
 		{ .state = 1, .arrived = NOW - 60, .file = "1700000000.M1" }
