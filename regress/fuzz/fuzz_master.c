@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/control/control.h"
+#include "rpopd/control/control_int.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
@@ -36,17 +36,29 @@ quiet(enum log_level level, const char *text)
 
 /* Who asked what becomes of an address. */
 void
-control_line(struct client *c, const char *text)
+client_line(struct client *c, const char *text)
 {
 	if (c == NULL || strlen(text) >= sizeof(((struct ctl_text *)0)->text))
 		abort();
 }
 
-int control_allowed(void *c, struct imsg *i, int root) { (void)c; (void)i; (void)root; return (0); }
-void control_reply(void *c, int ok, const char *text) { (void)c; (void)ok; (void)text; }
-struct link *control_link(void *c) { (void)c; abort(); }
-void control_busy(void *c, void (*drained)(void *)) { (void)c; (void)drained; }
-void control_lines_end(struct client *c, const char *failure) { (void)c; (void)failure; }
+int client_allowed(struct client *c, struct imsg *i, int root) { (void)c; (void)i; (void)root; return (1); }
+void client_send(struct client *c, uint32_t t, const void *p, size_t n) { (void)c; (void)t; (void)p; (void)n; }
+void client_reply(struct client *c, int ok, const char *text) { (void)c; (void)ok; (void)text; }
+void client_busy(struct client *c, void (*d)(void *), void (*l)(struct client *)) { (void)c; (void)d; (void)l; }
+void client_done(struct client *c) { (void)c; }
+void client_end(struct client *c, const char *failure) { (void)c; (void)failure; }
+int control_name(struct imsg *i, struct ctl_name *m) { (void)i; strlcpy(m->name, "a@b", sizeof(m->name)); return (0); }
+
+/* IMSG_CTL_ROUTE, as the fuzzer's client asks it. */
+void
+wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refuse)
+{
+	char	 err[PROTO_TEXT_SIZE];
+
+	(void)refuse;
+	(void)begin(c, name, err, sizeof(err));
+}
 
 void
 control_tried(struct client *c, const struct ctl_tried *m)
@@ -138,7 +150,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	static int		 ready;
 	struct session		*s;
 	struct task		 task;
-	char			 err[PROTO_TEXT_SIZE];
 	size_t			 n;
 	uint32_t		 type;
 	int			 try = len >> 1 & 1;
@@ -160,7 +171,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	rec.leave = len & 1;
 	writes = 0;
 	s = session(&rec, &task, try);
-	(void)ask_route((struct client *)&task, "a@b", err, sizeof(err));
+	(void)control_route(&task, NULL);
 	while (len >= 4) {
 		type = p[1] % IMSG_MAX;
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)

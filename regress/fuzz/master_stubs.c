@@ -5,7 +5,7 @@
 
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/control/control.h"
+#include "rpopd/control/control_int.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/plan/plan_int.h"
 #include "rpopd/poll/poll.h"

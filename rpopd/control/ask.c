@@ -14,7 +14,7 @@
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/token/token.h"
-#include "control.h"
+#include "control_int.h"
 
 #define ASK_LINES	2000	/* of one answer; a deliverer that says more is not believed */
 #define ASKS_MAX	64	/* questions without an answer; clients may leave theirs behind */
@@ -28,6 +28,8 @@ struct ask {
 	struct client	*client;	/* NULL: it has left */
 };
 
+static int	 ask_route(struct client *, const char *, char *, size_t);
+static void	 ask_left(struct client *);
 static int	 ask_told(void *, struct imsg *);
 static void	 ask_end(struct ask *, const char *);
 static void	 ask_name(const char *, char *, size_t);
@@ -46,8 +48,22 @@ ask_start(void)
 	child_rules(ROLE_DELIVERER, rules, nitems(rules));
 }
 
-/* 0: control_line() and control_lines_end() follow; with a sentence 1: not yet, or -1: it cannot be asked. */
+/* IMSG_CTL_ROUTE */
 int
+control_route(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+	struct ctl_name	 m;
+
+	if (control_name(imsg, &m) == -1)
+		return (-1);
+	if (client_allowed(c, imsg, 0))
+		wait_for(c, m.name, ask_route, client_end);
+	return (0);
+}
+
+/* Ask about an address.  0: lines and their end follow; with a sentence 1: not yet, or -1: it cannot be asked. */
+static int
 ask_route(struct client *client, const char *address, char *err, size_t errsize)
 {
 	struct msg_route_ask	 m;
@@ -68,6 +84,7 @@ ask_route(struct client *client, const char *address, char *err, size_t errsize)
 	a->client = client;
 	LIST_INSERT_HEAD(&asks, a, entry);
 	nasks++;
+	client_busy(client, NULL, ask_left);
 	link_send(&c->link, IMSG_ROUTE_ASK, -1, &m, sizeof(m));
 	return (0);
 }
@@ -94,7 +111,7 @@ ask_told(void *arg, struct imsg *imsg)
 	}
 	if (a->client != NULL && m.text[0] != '\0') {
 		ask_name(m.text, line, sizeof(line));
-		control_line(a->client, line);
+		client_line(a->client, line);
 	}
 	if (m.last)
 		ask_end(a, NULL);
@@ -102,8 +119,8 @@ ask_told(void *arg, struct imsg *imsg)
 }
 
 /* The client has left; what is still told is dropped. */
-void
-ask_abandon(const struct client *client)
+static void
+ask_left(struct client *client)
 {
 	struct ask	*a;
 
@@ -129,7 +146,7 @@ ask_end(struct ask *a, const char *failure)
 	LIST_REMOVE(a, entry);
 	nasks--;
 	if (a->client != NULL)
-		control_lines_end(a->client, failure);
+		client_end(a->client, failure);
 	free(a);
 }
 

@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "control.h"
+#include "control_int.h"
 
 #define COUNTS_MSEC	10000	/* how late it is seen what else changes a count (a next hop's answers) */
 

@@ -15,8 +15,9 @@
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "control.h"
+#include "control_int.h"
 
+static int	 explain(struct client *, const struct ctl_explain *, char *, size_t);
 static struct task *explain_task(const struct ctl_explain *, int64_t *);
 static enum db	 explain_find(int64_t, char *, size_t, struct explanation *);
 static int	 explain_held(void *, const struct relay_row *);
@@ -28,8 +29,23 @@ static int	 explain_row(void *, const struct relay_row *);
 static void	 explain_say(struct client *, const char *, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 static const char *explain_time(int64_t, char [32]);
 
-/* 0, or -1 with a sentence: nothing is known of it. */
+/* IMSG_CTL_EXPLAIN: where a message went, and why. */
 int
+control_explain(void *arg, struct imsg *imsg)
+{
+	struct client		*c = arg;
+	struct ctl_explain	 m;
+	char			 err[PROTO_TEXT_SIZE * 3];
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)) || !proto_str(m.uid, sizeof(m.uid)))
+		return (-1);
+	if (client_allowed(c, imsg, 0))
+		client_end(c, explain(c, &m, err, sizeof(err)) == -1 ? err : NULL);
+	return (0);
+}
+
+/* The lines about a message.  0, or -1 with a sentence: nothing is known of it. */
+static int
 explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize)
 {
 	struct explanation	 e;
@@ -222,7 +238,7 @@ explain_say(struct client *c, const char *word, const char *fmt, ...)
 	va_end(ap);
 	do {
 		snprintf(line, sizeof(line), "%s: %.*s", word, room, p);
-		control_line(c, line);
+		client_line(c, line);
 		p += strnlen(p, room);
 	} while (*p != '\0');
 }

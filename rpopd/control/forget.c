@@ -11,30 +11,32 @@
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "control.h"
+#include "control_int.h"
 
+static int	 forget_record(const char *, char *, size_t);
 static int	 forget_names(const char *, char *, char *, size_t, struct task **);
 static int	 forget_busy(const char *);
 
+/* IMSG_CTL_FORGET */
 int
 control_forget(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
-	char		 text[PROTO_TEXT_SIZE];
+	char		 text[PROTO_TEXT_SIZE * 2];
 	int		 ok;
 
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)))
+	if (control_name(imsg, &m) == -1)
 		return (-1);
-	if (!control_allowed(c, imsg, 1))
+	if (!client_allowed(c, imsg, 1))
 		return (0);
 	ok = forget_record(m.name, text, sizeof(text)) == 0;
-	control_reply(c, ok, text);
+	client_reply(c, ok, text);
 	return (0);
 }
 
 /* By account/record, also of a record that is no more.  0, or -1; text says what was done, or why it was not. */
-int
+static int
 forget_record(const char *name, char *text, size_t size)
 {
 	struct forgotten	 n;

@@ -13,13 +13,13 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
-#include "control.h"
+#include "control_int.h"
 
 #define QUEUE_PORTION	32	/* rows in the channel at once */
 
 struct view {				/* an answer that takes a while */
 	LIST_ENTRY(view)	 entry;
-	void			*client;
+	struct client		*client;
 	struct spool_ask	*ask;		/* for a message to look at, or a file set aside; NULL: a listing */
 	int			 quarantine;	/* only what is there */
 	int64_t			*ids;
@@ -28,65 +28,72 @@ struct view {				/* an answer that takes a while */
 	char			 name[PROTO_LINK_SIZE];	/* of a file set aside, show: what is done to it */
 };
 
-static struct view *view_new(void *);
-static struct view *view_of(const void *);
+static struct view *view_new(struct client *);
+static struct view *view_of(const struct client *);
 static void	 view_end(struct view *);
 static int	 view_row(void *, const struct relay_row *);
 static int	 view_aside(void *, const struct set_aside_row *);
 static void	 view_portion(void *);
 static void	 view_send_row(struct view *, const struct relay_row *);
 static void	 view_send_aside(struct view *, const struct set_aside_row *);
-static void	 view_idle(void *);
 static void	 view_answered(void *, const struct spool_answer *);
-static int	 queue_list(void *, int);
-static int	 queue_show(void *, int64_t);
-static int	 queue_file(void *, const struct ctl_quarantine *);
+static void	 queue_list(struct client *, int);
+static void	 queue_show(struct client *, int64_t);
+static void	 queue_file(struct client *, const struct ctl_quarantine *);
+static void	 view_left(struct client *);
 static void	 view_send_file(struct view *, const struct set_aside *);
 static void	 queue_record(int64_t, char *, size_t);
 
 static LIST_HEAD(, view)	 views = LIST_HEAD_INITIALIZER(views);
 
 int
-control_queue(void *client, struct imsg *imsg)
+control_queue(void *arg, struct imsg *imsg)
 {
-	return (control_allowed(client, imsg, 0) ? queue_list(client, 0) : 0);
+	struct client	*client = arg;
+
+	if (client_allowed(client, imsg, 0))
+		queue_list(client, 0);
+	return (0);
 }
 
 int
-control_move(void *client, struct imsg *imsg)
+control_move(void *arg, struct imsg *imsg)
 {
+	struct client		*client = arg;
 	struct ctl_move	 m;
 	char		 text[PROTO_TEXT_SIZE * 2];
 	int		 ok;
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.from, sizeof(m.from)) || !proto_str(m.to, sizeof(m.to)))
 		return (-1);
-	if (!control_allowed(client, imsg, 1))
+	if (!client_allowed(client, imsg, 1))
 		return (0);
 	ok = move_all(&m, text, sizeof(text)) == 0;
-	control_reply(client, ok, text);
+	client_reply(client, ok, text);
 	return (0);
 }
 
 int
-control_retry(void *client, struct imsg *imsg)
+control_retry(void *arg, struct imsg *imsg)
 {
+	struct client		*client = arg;
 	struct ctl_name	 m;
 	char		 text[PROTO_TEXT_SIZE * 2];
 	int		 ok;
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)))
 		return (-1);
-	if (!control_allowed(client, imsg, 1))
+	if (!client_allowed(client, imsg, 1))
 		return (0);
 	ok = move_retry(m.name, text, sizeof(text)) == 0;
-	control_reply(client, ok, text);
+	client_reply(client, ok, text);
 	return (0);
 }
 
 int
-control_quarantine(void *client, struct imsg *imsg)
+control_quarantine(void *arg, struct imsg *imsg)
 {
+	struct client		*client = arg;
 	struct ctl_quarantine	 m;
 	char			 text[PROTO_TEXT_SIZE * 2];
 	int			 ok;
@@ -95,38 +102,39 @@ control_quarantine(void *client, struct imsg *imsg)
 	    !proto_str(m.to, sizeof(m.to)) || !proto_str(m.uid, sizeof(m.uid)) || !proto_str(m.file, sizeof(m.file)) ||
 	    (m.file[0] != '\0' && (m.id != 0 || m.mailbox != 0 || m.act == QUARANTINE_LIST)) || (m.mailbox != 0) != (m.uid[0] != '\0'))
 		return (-1);
-	if (!control_allowed(client, imsg, m.act != QUARANTINE_LIST))
+	if (!client_allowed(client, imsg, m.act != QUARANTINE_LIST))
 		return (0);
 	if (m.act == QUARANTINE_LIST)
-		return (queue_list(client, 1));
-	if (m.file[0] != '\0')
-		return (queue_file(client, &m));
-	if (m.act == QUARANTINE_SHOW)
-		return (queue_show(client, m.id));
-	ok = quarantine_act(&m, text, sizeof(text)) == 0;
-	control_reply(client, ok, text);
+		queue_list(client, 1);
+	else if (m.file[0] != '\0')
+		queue_file(client, &m);
+	else if (m.act == QUARANTINE_SHOW)
+		queue_show(client, m.id);
+	else {
+		ok = quarantine_act(&m, text, sizeof(text)) == 0;
+		client_reply(client, ok, text);
+	}
 	return (0);
 }
 
 /* Which rows there are is found out now, what is in them when their turn comes. */
-static int
-queue_list(void *client, int quarantine)
+static void
+queue_list(struct client *client, int quarantine)
 {
 	struct view	*v = view_new(client);
 
 	v->quarantine = quarantine;
 	if (state_relay_each(view_row, v) != DB_OK || (quarantine && state_set_aside(view_aside, v) != DB_OK)) {
 		view_end(v);
-		control_reply(client, 0, "state.db cannot be read now; try again");
-		return (0);
+		client_reply(client, 0, "state.db cannot be read now; try again");
+		return;
 	}
-	control_busy(client, view_portion);
+	client_busy(client, view_portion, view_left);
 	view_portion(client);
-	return (0);
 }
 
-static int
-queue_show(void *client, int64_t id)
+static void
+queue_show(struct client *client, int64_t id)
 {
 	struct relay_row	 row;
 	struct view		*v;
@@ -134,34 +142,32 @@ queue_show(void *client, int64_t id)
 
 	snprintf(text, sizeof(text), "%lld: no such message in the queue or the quarantine", (long long)id);
 	if (state_relay_get(id, &row) != DB_OK) {
-		control_reply(client, 0, text);
-		return (0);
+		client_reply(client, 0, text);
+		return;
 	}
 	v = view_new(client);
 	if ((v->ask = spool_open(row.link, view_answered, v)) == NULL) {
 		view_end(v);
-		control_reply(client, 0, "the message cannot be opened now; try again");
-		return (0);
+		client_reply(client, 0, "the message cannot be opened now; try again");
+		return;
 	}
-	control_busy(client, view_idle);
-	return (0);
+	client_busy(client, NULL, view_left);
 }
 
 /* A file that no row knows; the deliverer answers later. */
-static int
-queue_file(void *client, const struct ctl_quarantine *m)
+static void
+queue_file(struct client *client, const struct ctl_quarantine *m)
 {
 	struct view	*v = view_new(client);
 	char		 text[PROTO_TEXT_SIZE * 2];
 
 	if ((v->ask = quarantine_file(m, view_answered, v, text, sizeof(text))) == NULL) {
 		view_end(v);
-		control_reply(client, 0, text);
-		return (0);
+		client_reply(client, 0, text);
+		return;
 	}
 	strlcpy(v->name, m->file, sizeof(v->name));
-	control_busy(client, view_idle);
-	return (0);
+	client_busy(client, NULL, view_left);
 }
 
 /*
@@ -173,7 +179,7 @@ view_answered(void *arg, const struct spool_answer *a)
 {
 	struct view	*v = arg;
 	struct ctl_text	 line;
-	void		*client = v->client;
+	struct client	*client = v->client;
 	char		 text[PROTO_TEXT_SIZE] = "the deliverer died; try again";
 
 	if (!a->died && a->opened)
@@ -182,19 +188,20 @@ view_answered(void *arg, const struct spool_answer *a)
 		snprintf(text, sizeof(text), "aside/%s: %s", v->name, a->error == 0 ? "done" : strerror(a->error));
 	v->ask = NULL;
 	view_end(v);
-	control_busy(client, NULL);
+	client_done(client);
 	if (a->fd == -1) {
-		control_reply(client, !a->died && !a->opened && a->error == 0, text);
+		client_reply(client, !a->died && !a->opened && a->error == 0, text);
 		return;
 	}
 	memset(&line, 0, sizeof(line));
-	if (imsg_compose(&control_link(client)->ibuf, IMSG_CTL_LINE, PROTO_VERSION, 0, a->fd, &line, sizeof(line)) == -1)
+	if (imsg_compose(&client->link.ibuf, IMSG_CTL_LINE, PROTO_VERSION, 0, a->fd, &line, sizeof(line)) == -1)
 		close(a->fd);
-	link_send_id(control_link(client), IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	client_send(client, IMSG_CTL_END, NULL, 0);
 }
 
-void
-control_queue_gone(void *client)
+/* The client has left. */
+static void
+view_left(struct client *client)
 {
 	struct view	*v = view_of(client);
 
@@ -203,7 +210,7 @@ control_queue_gone(void *client)
 }
 
 static struct view *
-view_new(void *client)
+view_new(struct client *client)
 {
 	struct view	*v;
 
@@ -215,7 +222,7 @@ view_new(void *client)
 }
 
 static struct view *
-view_of(const void *client)
+view_of(const struct client *client)
 {
 	struct view	*v;
 
@@ -261,14 +268,9 @@ view_aside(void *arg, const struct set_aside_row *row)
 }
 
 static void
-view_idle(void *client)
+view_portion(void *arg)
 {
-	(void)client;
-}
-
-static void
-view_portion(void *client)
-{
+	struct client		*client = arg;
 	struct view		*v = view_of(client);
 	struct relay_row	 row;
 	int			 n;
@@ -286,8 +288,7 @@ view_portion(void *client)
 	if (n == QUEUE_PORTION)
 		return;
 	view_end(v);
-	control_busy(client, NULL);
-	link_send_id(control_link(client), IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	client_end(client, NULL);
 }
 
 static void
@@ -309,7 +310,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 	strlcpy(m.recipient, row->dest, sizeof(m.recipient));
 	strlcpy(m.sender, row->sender, sizeof(m.sender));
 	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? relay_hop_text(row->nexthop) : row->status, m.status, sizeof(m.status));
-	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
+	client_send(v->client, IMSG_CTL_QUEUED, &m, sizeof(m));
 }
 
 static void
@@ -324,7 +325,7 @@ view_send_aside(struct view *v, const struct set_aside_row *row)
 	queue_record(row->mailbox, m.record, sizeof(m.record));
 	log_vis(m.uid, sizeof(m.uid), row->uid, row->uidlen);
 	strlcpy(m.status, row->reason, sizeof(m.status));
-	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
+	client_send(v->client, IMSG_CTL_QUEUED, &m, sizeof(m));
 }
 
 static void
@@ -336,7 +337,7 @@ view_send_file(struct view *v, const struct set_aside *f)
 	m.arrived = f->since;
 	m.state = QUEUE_QUARANTINED;
 	strlcpy(m.file, f->name, sizeof(m.file));
-	link_send_id(control_link(v->client), IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
+	client_send(v->client, IMSG_CTL_QUEUED, &m, sizeof(m));
 }
 
 /* "account/record" of a remote mailbox; empty: there is no such record any more. */

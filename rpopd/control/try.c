@@ -2,38 +2,53 @@
 /* rpopctl try: the answer comes message by message, as the session gets on. */
 #include "common/ipc/proto_ctl.h"
 #include "rpopd/poll/poll.h"
-#include "control.h"
+#include "control_int.h"
 
-static void	 control_try_refused(struct client *, const char *);
+static int	 try_begin(struct client *, const char *, char *, size_t);
+static void	 try_left(struct client *);
 
+/* IMSG_CTL_TRY */
 int
 control_try(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
 
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.name, sizeof(m.name)))
+	if (control_name(imsg, &m) == -1)
 		return (-1);
-	if (control_allowed(c, imsg, 1))
-		control_wait(c, m.name, try_start, control_try_refused);
+	if (client_allowed(c, imsg, 1))
+		wait_for(c, m.name, try_begin, client_end);
 	return (0);
 }
 
-static void
-control_try_refused(struct client *c, const char *text)
+/* As try_start(). */
+static int
+try_begin(struct client *c, const char *name, char *err, size_t errsize)
 {
-	control_tried_end(c, 0, text);
+	int	 rv;
+
+	if ((rv = try_start(c, name, err, errsize)) == 0)
+		client_busy(c, NULL, try_left);
+	return (rv);
 }
 
+static void
+try_left(struct client *c)
+{
+	try_abandon(c);
+}
+
+/* What was found out about one message. */
 void
 control_tried(struct client *c, const struct ctl_tried *m)
 {
-	link_send_id(control_link(c), IMSG_CTL_TRIED, PROTO_VERSION, m, sizeof(*m));
+	client_send(c, IMSG_CTL_TRIED, m, sizeof(*m));
 }
 
+/* The trial is over. */
 void
 control_tried_end(struct client *c, int ok, const char *text)
 {
-	control_busy(c, NULL);
-	control_reply(c, ok, text);
+	client_done(c);
+	client_reply(c, ok, text);
 }

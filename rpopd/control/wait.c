@@ -14,7 +14,7 @@
 #include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/token/token.h"
-#include "control.h"
+#include "control_int.h"
 
 #define WAIT_PATIENCE	60000	/* ms */
 #define WAIT_LOOK	100	/* ms between two looks */
@@ -23,21 +23,24 @@ struct waiter {
 	LIST_ENTRY(waiter)	 entry;
 	struct client		*client;
 	char			 name[PROTO_RECORD_SIZE];
-	control_begin		 begin;
-	control_refuse		 refuse;
+	wait_begin		 begin;
+	wait_refuse		 refuse;
 	int64_t			 until;
 };
 
-static int	 wait_begin(struct waiter *, int);
+static int	 wait_try(struct waiter *, int);
+static void	 wait_left(struct client *);
 static void	 wait_look(void *);
-static void	 wait_idle(void *);
 
 static LIST_HEAD(, waiter)	 waiters = LIST_HEAD_INITIALIZER(waiters);
 static struct timer		 look;
 
-/* begin is called now, and again and again as long as it returns 1; refuse gets the sentence if it never returns 0. */
+/*
+ * Begin what a client asks for, or let it wait: begin is called now, and again and again as long as it returns 1; refuse gets the
+ * sentence if it never returns 0.
+ */
 void
-control_wait(struct client *c, const char *name, control_begin begin, control_refuse refuse)
+wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refuse)
 {
 	struct waiter	*w;
 
@@ -48,8 +51,8 @@ control_wait(struct client *c, const char *name, control_begin begin, control_re
 	w->begin = begin;
 	w->refuse = refuse;
 	w->until = clock_msec() + WAIT_PATIENCE;
-	control_busy(c, wait_idle);
-	if (wait_begin(w, 0) == 0) {
+	client_busy(c, NULL, wait_left);
+	if (wait_try(w, 0) == 0) {
 		free(w);
 		return;
 	}
@@ -60,7 +63,7 @@ control_wait(struct client *c, const char *name, control_begin begin, control_re
 
 /* 0: it has begun, or never will; 1: the client goes on waiting, unless this is the last look. */
 static int
-wait_begin(struct waiter *w, int last)
+wait_try(struct waiter *w, int last)
 {
 	char	 err[PROTO_TEXT_SIZE], text[PROTO_RECORD_SIZE + PROTO_TEXT_SIZE + 2];
 	int	 rv;
@@ -80,7 +83,7 @@ wait_look(void *arg)
 
 	(void)arg;
 	LIST_FOREACH_SAFE(w, &waiters, entry, next)
-		if (wait_begin(w, now >= w->until) == 0) {
+		if (wait_try(w, now >= w->until) == 0) {
 			LIST_REMOVE(w, entry);
 			free(w);
 		}
@@ -89,8 +92,8 @@ wait_look(void *arg)
 }
 
 /* The client has left. */
-void
-control_wait_gone(const struct client *c)
+static void
+wait_left(struct client *c)
 {
 	struct waiter	*w, *next;
 
@@ -99,11 +102,4 @@ control_wait_gone(const struct client *c)
 			LIST_REMOVE(w, entry);
 			free(w);
 		}
-}
-
-/* The answer comes when it comes. */
-static void
-wait_idle(void *client)
-{
-	(void)client;
 }

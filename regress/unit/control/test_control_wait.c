@@ -11,11 +11,12 @@
 
 #include <cmocka.h>
 
-#include "rpopd/control/control.h"
+#include "rpopd/control/control_int.h"
 
 static struct event_base	*base;
 static struct client		*const me = (struct client *)&base;	/* never looked into */
 static int64_t			 now;
+static void			(*leaves)(struct client *);
 static int			 answers, looks, busy;	/* what begin() returns; how often it was asked */
 static char			 refusal[PROTO_TEXT_SIZE * 2];
 
@@ -26,10 +27,12 @@ clock_msec(void)
 }
 
 void
-control_busy(void *client, void (*drained)(void *))
+client_busy(struct client *c, void (*drained)(void *), void (*left)(struct client *))
 {
-	assert_ptr_equal(client, me);
-	busy = drained != NULL;
+	assert_ptr_equal(c, me);
+	assert_null(drained);
+	leaves = left;
+	busy = 1;
 }
 
 static int
@@ -66,11 +69,11 @@ test_at_once(void **state)
 {
 	(void)state;
 	answers = 0;
-	control_wait(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", begin, refuse);
 	assert_int_equal(looks, 1);
 	assert_int_equal(busy, 1);
 	answers = -1;
-	control_wait(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", begin, refuse);
 	assert_string_equal(refusal, "anna@example.org/isp: not now");
 	assert_int_equal(event_base_loop(base, EVLOOP_NONBLOCK), 1);	/* nothing waits */
 }
@@ -79,7 +82,7 @@ static void
 test_later(void **state)
 {
 	(void)state;
-	control_wait(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", begin, refuse);
 	event_base_loop(base, EVLOOP_ONCE);
 	assert_int_equal(looks, 2);
 	assert_string_equal(refusal, "");
@@ -93,7 +96,7 @@ static void
 test_in_vain(void **state)
 {
 	(void)state;
-	control_wait(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", begin, refuse);
 	now += 59999;
 	event_base_loop(base, EVLOOP_ONCE);
 	assert_string_equal(refusal, "");
@@ -106,8 +109,8 @@ static void
 test_client_leaves(void **state)
 {
 	(void)state;
-	control_wait(me, "anna@example.org/isp", begin, refuse);
-	control_wait_gone(me);
+	wait_for(me, "anna@example.org/isp", begin, refuse);
+	leaves(me);
 	assert_int_equal(event_base_loop(base, 0), 1);
 	assert_int_equal(looks, 1);
 	assert_string_equal(refusal, "");
