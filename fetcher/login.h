@@ -11,7 +11,7 @@
 
 #include "common/sasl/auth_mask.h"
 #include "common/buf.h"
-#include "common/ipc/proto_fetcher.h"
+#include "common/ipc/proto.h"
 #include "common/sasl/sasl_line.h"
 
 struct pop3;

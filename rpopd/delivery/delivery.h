@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "common/rootfile.h"
-#include "common/ipc/proto_deliverer.h"
+#include "common/ipc/proto.h"
 #include "rpopd/state/state.h"
 
 struct child;
