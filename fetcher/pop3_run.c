@@ -47,26 +47,26 @@ pop3_plan(struct pop3 *p, uint32_t msgno, uint32_t action)
 {
 	if (p->state != POP3_PLAN || p->partly || msgno == 0 || msgno > p->count || p->flags[msgno] & FLAG_PLANNED)
 		return (-1);
-	if (action & PLAN_ANY_SIZE)
+	if (action & ACTION_ANY_SIZE)
 		p->flags[msgno] |= FLAG_ANY_SIZE;
-	switch (action & ~(uint32_t)PLAN_ANY_SIZE) {
-	case PLAN_RETR:
+	switch (action & ~(uint32_t)ACTION_ANY_SIZE) {
+	case ACTION_RETR:
 		p->flags[msgno] |= FLAG_RETR;
 		p->retrs++;
 		break;
-	case PLAN_HEADERS:
+	case ACTION_HEADERS:
 		p->flags[msgno] |= FLAG_HEADERS;
 		p->retrs++;
 		break;
-	case PLAN_FINGERPRINT:
+	case ACTION_FINGERPRINT:
 		p->flags[msgno] |= FLAG_PRINT;
 		p->prints++;
 		break;
-	case PLAN_RETR_ALONE:
+	case ACTION_RETR_ALONE:
 		p->flags[msgno] |= FLAG_ALONE;
 		p->alones++;
 		break;
-	case PLAN_DELE:
+	case ACTION_DELE:
 		p->flags[msgno] |= FLAG_DELE;
 		break;
 	default:

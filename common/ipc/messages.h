@@ -43,7 +43,7 @@ MESSAGE(IMSG_FETCH_LISTED,	F_M, ONE(struct msg_fetch_listed), NO_FD)	/* the list
 MESSAGE(IMSG_FETCH_PROGRESS,	F_M, EMPTY, NO_FD)			/* the server is not what is waited for; each 2 s at most */
 MESSAGE(IMSG_FETCH_FINGERPRINTS, F_M, OCTETS(4 + PROTO_DIGEST_LEN, PROTO_FRAME_MAX), NO_FD) /* packed: uint32_t msgno, digest */
 MESSAGE(IMSG_FETCH_LIST,	M_F, EMPTY, NO_FD)				/* the probes do not do: everything is listed */
-MESSAGE(IMSG_FETCH_PLAN,	M_F, OCTETS(5, PROTO_FRAME_MAX), NO_FD)		/* packed: uint32_t msgno, uint8_t plan_action */
+MESSAGE(IMSG_FETCH_PLAN,	M_F, OCTETS(5, PROTO_FRAME_MAX), NO_FD)		/* packed: uint32_t msgno, uint8_t action */
 MESSAGE(IMSG_FETCH_PLAN_END,	M_F, ONE(uint32_t), NO_FD)			/* entries in all; the rest is left alone */
 MESSAGE(IMSG_FETCH_VERDICT,	M_F, OCTETS(5, PROTO_FRAME_MAX), NO_FD)		/* packed: uint32_t msgno, uint8_t verdict */
 MESSAGE(IMSG_FETCH_STOP,	M_F, EMPTY, NO_FD)				/* no further RETR; verdicts, DELE and QUIT only */

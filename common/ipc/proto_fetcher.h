@@ -7,9 +7,12 @@
 
 #define PROTO_PROBES		8	/* message numbers asked for singly in place of a whole UIDL */
 
-/* ALONE: a suspect, nothing else in flight until its verdict.  HEADERS: TOP n 0 goes to V.  FINGERPRINT: M gets a digest of it. */
-enum plan_action { PLAN_RETR = 1, PLAN_DELE, PLAN_RETR_ALONE, PLAN_HEADERS, PLAN_FINGERPRINT };
-#define PLAN_ANY_SIZE	0x80		/* set in an action on its way to F: max_size does not count for this message */
+/*
+ * What F does with a message.  NONE: leaves it alone (never sent).  RETR_ALONE: retrieves it with nothing else in flight until its
+ * verdict.  HEADERS: sends what TOP n 0 gives to V.  FINGERPRINT: sends M a digest of that.
+ */
+enum action { ACTION_NONE = 0, ACTION_RETR = 1, ACTION_DELE, ACTION_RETR_ALONE, ACTION_HEADERS, ACTION_FINGERPRINT };
+#define ACTION_ANY_SIZE	0x80		/* set in an action on its way to F: max_size does not count for this message */
 /*
  * COMPLETE: every message named once and well.  CONFUSED: number 0, one named twice, or shifted: no unique-id can be believed.
  * PROBED: only the probes were asked for; M answers with FETCH_LIST or a plan without entries.

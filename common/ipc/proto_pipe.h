@@ -10,7 +10,7 @@
 struct msg_begin {
 	uint32_t	 msgno;
 	uint32_t	 size;			/* as listed; a hint, 0 = unknown */
-	uint32_t	 headers;		/* 1: the header only (PLAN_HEADERS) */
+	uint32_t	 headers;		/* 1: the header only (ACTION_HEADERS) */
 };
 
 struct msg_end {

@@ -37,8 +37,8 @@ master(struct pop3 *p)
 	if (p->state == POP3_PLAN && p->partly)
 		(void)pop3_list(p);
 	for (i = 1; p->state == POP3_PLAN && i <= max; i++)
-		(void)pop3_plan(p, i, i % 4 == 0 && first ? PLAN_FINGERPRINT : i % 7 == 0 ? PLAN_RETR_ALONE :
-		    i % 5 == 0 ? PLAN_DELE : i % 3 == 0 ? PLAN_HEADERS : PLAN_RETR);
+		(void)pop3_plan(p, i, i % 4 == 0 && first ? ACTION_FINGERPRINT : i % 7 == 0 ? ACTION_RETR_ALONE :
+		    i % 5 == 0 ? ACTION_DELE : i % 3 == 0 ? ACTION_HEADERS : ACTION_RETR);
 	if (p->state == POP3_PLAN)
 		(void)pop3_plan_end(p, p->planned);
 	for (i = 1; p->waiting > 0 && i <= max; i++)

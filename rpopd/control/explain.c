@@ -144,7 +144,7 @@ explain_message(struct client *c, const struct explanation *e, uint32_t held)
 		    e->oversize == OVERSIZE_REFUSED ? "skipped, the server did not give its header" : "skipped");
 	if (e->deaths + e->failures > 0)
 		explain_say(c, "flag", "suspect: %u deaths of the deliverer, %u failed sessions%s", e->deaths, e->failures,
-		    e->deaths >= PLAN_DEATHS || e->failures >= PLAN_FAILURES ? "; set aside" : "");
+		    e->deaths >= SUSPECT_DEATHS || e->failures >= SUSPECT_FAILURES ? "; set aside" : "");
 	if (e->note == NULL)
 		return;
 	explain_say(c, "handled", "%s", explain_time(e->handled, when));

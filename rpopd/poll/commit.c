@@ -85,13 +85,13 @@ commit_receipt(const struct msg_receipt *m)
 	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX || m->noted > 1 || m->unfound > 1)
 		return (-1);
 	msg = &s->plan.msgs[m->msgno];
-	if ((msg->action != PLAN_RETR && msg->action != PLAN_RETR_ALONE && msg->action != PLAN_HEADERS) ||
+	if ((msg->action != ACTION_RETR && msg->action != ACTION_RETR_ALONE && msg->action != ACTION_HEADERS) ||
 	    msg->state != MESSAGE_PLANNED || (b = commit_open()) == NULL || m->recipients > PROTO_BATCH_RCPTS - b->rcpts)
 		return (-1);
 	b->rcpts += m->recipients;
 	r = &b->receipts[b->n];
 	memset(r, 0, sizeof(*r));
-	r->header = msg->action == PLAN_HEADERS;
+	r->header = msg->action == ACTION_HEADERS;
 	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts) + 1)) == NULL ||
 	    (!s->leave && !r->header && plan_note(&s->plan, msg, m->fingerprint) == -1) || (r->uidlen = r->header ?
 	    commit_header_key(&s->plan, msg, r->uid) : plan_key(&s->plan, m->msgno, m->digest,

@@ -227,7 +227,7 @@ deliverer_suspects(void)
 
 	for (i = 0; i < nsuspects; i++)
 		if ((s = session_by_id(suspects[i].session)) != NULL && s->orphaned && suspects[i].msgno <= s->plan.count &&
-		    s->plan.msgs != NULL && suspect_holds(s) && s->plan.msgs[suspects[i].msgno].action == PLAN_RETR_ALONE)
+		    s->plan.msgs != NULL && suspect_holds(s) && s->plan.msgs[suspects[i].msgno].action == ACTION_RETR_ALONE)
 			culprit = i;
 	for (i = 0; i < nsuspects; i++)
 		if (culprit == nsuspects || culprit == i)

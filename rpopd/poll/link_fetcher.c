@@ -263,7 +263,7 @@ fetch_fingerprints(void *arg, struct imsg *imsg)
 		return (-1);
 	while (ibuf_size(&ibuf) > 0) {
 		if (ibuf_get(&ibuf, &f.msgno, sizeof(f.msgno)) == -1 || ibuf_get(&ibuf, f.digest, sizeof(f.digest)) == -1 ||
-		    (msg = fetch_message(s, f.msgno, MESSAGE_PLANNED)) == NULL || msg->action != PLAN_FINGERPRINT)
+		    (msg = fetch_message(s, f.msgno, MESSAGE_PLANNED)) == NULL || msg->action != ACTION_FINGERPRINT)
 			return (-1);
 		msg->state = MESSAGE_SKIPPED;
 		p->answers++;
@@ -327,14 +327,15 @@ fetch_send_plan(struct session *s)
 	uint32_t	 i, entries = 0;
 
 	for (i = 1; i <= s->plan.count && !s->probed; i++) {
-		if (s->plan.msgs[i].action == 0 || (s->state == SESSION_MATCHING && s->plan.msgs[i].action != PLAN_FINGERPRINT))
+		if (s->plan.msgs[i].action == ACTION_NONE ||
+		    (s->state == SESSION_MATCHING && s->plan.msgs[i].action != ACTION_FINGERPRINT))
 			continue;
 		if (len + 5 > sizeof(frame)) {
 			link_send(&s->link, IMSG_FETCH_PLAN, -1, frame, len);
 			len = 0;
 		}
 		memcpy(frame + len, &i, 4);
-		frame[len + 4] = s->plan.msgs[i].action | (s->plan.msgs[i].wanted ? PLAN_ANY_SIZE : 0);
+		frame[len + 4] = s->plan.msgs[i].action | (s->plan.msgs[i].wanted ? ACTION_ANY_SIZE : 0);
 		len += 5;
 		entries++;
 	}
@@ -356,12 +357,12 @@ fetch_skipped(void *arg, struct imsg *imsg)
 		return (-1);
 	msg->state = MESSAGE_SKIPPED;
 	log_debug("%s: message %u: %s refused: %s", s->label, m.msgno,
-	    msg->action == PLAN_RETR || msg->action == PLAN_RETR_ALONE ? "RETR" : "TOP", m.text);
+	    msg->action == ACTION_RETR || msg->action == ACTION_RETR_ALONE ? "RETR" : "TOP", m.text);
 	if (s->trial != NULL)
 		try_skipped(s, m.msgno, m.text);
 	else
 		refusal_note(s, m.msgno, m.why, m.text);
-	if (msg->action == PLAN_FINGERPRINT) {
+	if (msg->action == ACTION_FINGERPRINT) {
 		s->plan.answers++;
 		fetch_answered(s);
 	}
@@ -406,8 +407,9 @@ fetch_deleted(void *arg, struct imsg *imsg)
 			return (-1);
 		msg = &s->plan.msgs[msgno];
 		/* Only what had leave: it was in the plan for deletion, or is committed and not to be kept. */
-		if (!(msg->state == MESSAGE_PLANNED && msg->action == PLAN_DELE) &&
-		    !(msg->state == MESSAGE_COMMITTED && msg->action != PLAN_HEADERS && (!s->leave || msg->expired) && !msg->waiting))
+		if (!(msg->state == MESSAGE_PLANNED && msg->action == ACTION_DELE) &&
+		    !(msg->state == MESSAGE_COMMITTED && msg->action != ACTION_HEADERS && (!s->leave || msg->expired) &&
+		    !msg->waiting))
 			return (-1);
 		msg->state = MESSAGE_DELETED;
 		s->deleted++;

@@ -175,7 +175,7 @@ try_walk(struct session *s)
 		if (i < trial->first)
 			continue;
 		if (s->has_top && trial->known[i] < KNOWN_SUSPECT) {
-			p->msgs[i].action = PLAN_HEADERS;
+			p->msgs[i].action = ACTION_HEADERS;
 			p->msgs[i].state = MESSAGE_PLANNED;
 			trial->asked++;
 		} else
@@ -209,7 +209,7 @@ try_judge(const struct session *s, const struct seen_row *row, enum known was)
 		return (KNOWN_WAITING);
 	if (row->state == SEEN_KEPT || ((row->state == SEEN_DELETING || row->state == SEEN_DENIED) && row->gone == 0))
 		return (!s->leave || expired ? KNOWN_DELE : KNOWN_KEPT);
-	if (row->deaths >= PLAN_DEATHS || row->failures >= PLAN_FAILURES)
+	if (row->deaths >= SUSPECT_DEATHS || row->failures >= SUSPECT_FAILURES)
 		return (KNOWN_ASIDE);
 	if (row->deaths > 0 || row->failures > 0)
 		return (KNOWN_SUSPECT);

@@ -51,9 +51,9 @@ enum oversize {			/* what was done about a message over max_size, as in column s
 };
 
 /* A message is set aside after so many deaths of the deliverer with it in flight, or so many sessions that failed at it. */
-#define PLAN_DEATHS		3
-#define PLAN_FAILURES		5
-#define PLAN_RETRY		86400	/* seconds; one that is set aside for failures is tried again that often */
+#define SUSPECT_DEATHS		3
+#define SUSPECT_FAILURES	5
+#define SUSPECT_RETRY		86400	/* seconds; one that is set aside for failures is tried again that often */
 
 struct seen_row {			/* what is known of a message, as handed to a listing callback; uid is valid during the call */
 	const uint8_t	*uid;

@@ -159,7 +159,7 @@ probe_for(uint32_t a, uint32_t b, uint32_t c)
 
 /* A plan with one entry for each number from first to last, and its end. */
 void
-plan_for(uint32_t first, uint32_t last, enum plan_action action)
+plan_for(uint32_t first, uint32_t last, enum action action)
 {
 	uint32_t	 i;
 

@@ -19,7 +19,7 @@ void		 begin_with(const struct msg_fetch_start *, const char *secret);
 void		 reset_too(void);	/* behind begin(): RSET ahead of DELE and QUIT */
 void		 limit_to(uint32_t);	/* behind begin(): max_size */
 void		 probe_for(uint32_t, uint32_t, uint32_t);	/* behind begin(): numbers to probe, 0 ends them */
-void		 plan_for(uint32_t, uint32_t, enum plan_action);	/* a plan for the numbers from first to last */
+void		 plan_for(uint32_t, uint32_t, enum action);	/* a plan for the numbers from first to last */
 int		 say(const char *);	/* the server speaks; as pop3_input() */
 const char	*sent(void);		/* everything the engine wants to send; it counts as sent */
 void		 failed(enum fail_why, enum fetch_stage);	/* asserts that it did */

@@ -112,14 +112,14 @@ test_stale(void **state __unused)
 	assert_int_equal(say("+OK\r\n"), -1);
 	failed(WHY_PROTO, STAGE_LIST);
 	to_plan(0, 2);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+	assert_int_equal(pop3_plan(p, 2, ACTION_RETR), 0);
 	assert_int_equal(pop3_plan_end(p, 2), 0);
 	SENT("RETR 1\r\n");
 	assert_int_equal(say("+OK\r\na\r\n.\r\n+OK\r\nb\r\n.\r\n"), -1);
 	failed(WHY_PROTO, STAGE_RETR);
 	to_plan(1, 2);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
 	assert_int_equal(pop3_plan_end(p, 1), 0);
 	SENT("RETR 1\r\nLIST 1\r\n");
 	assert_int_equal(say("+OK\r\na\r\n.\r\n+OK\r\n"), -1);
@@ -218,7 +218,7 @@ test_echo(void **state __unused)
 	assert_null(strchr(p->text, '\x1b'));
 	assert_non_null(strstr(p->text, "mrose ***"));
 	to_plan(0, 1);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
 	assert_int_equal(pop3_plan_end(p, 1), 0);
 	(void)sent();
 	SAY("-ERR say tanstaaf\r\n");

@@ -32,7 +32,7 @@ test_lockstep_extra(void **state __unused)
 {
 	for (seg = 0; seg < 3; seg++) {
 		to_plan(0, 3);
-		plan_for(1, 3, PLAN_RETR);
+		plan_for(1, 3, ACTION_RETR);
 		SENT("RETR 1\r\n");
 		SAY(MSG);
 		SENT("RETR 2\r\n");
@@ -54,7 +54,7 @@ test_pipelined_extra(void **state __unused)
 
 	for (keep = 0; keep < 2; keep++) {
 		to_plan(1, 3);
-		plan_for(1, 3, PLAN_RETR);
+		plan_for(1, 3, ACTION_RETR);
 		SENT("RETR 1\r\nRETR 2\r\nRETR 3\r\nLIST 3\r\n");
 		SAY(MSG MSG MSG);
 		assert_int_equal(pop3_verdict(p, 1, keep ? VERDICT_KEEP : VERDICT_DELE), 0);
@@ -71,7 +71,7 @@ static void
 test_pipelined_missing(void **state __unused)
 {
 	to_plan(1, 3);
-	plan_for(1, 3, PLAN_RETR);
+	plan_for(1, 3, ACTION_RETR);
 	(void)sent();
 	SAY(MSG MSG "+OK 3 120\r\n");
 	assert_int_equal(p->current, 3);
@@ -81,7 +81,7 @@ test_pipelined_missing(void **state __unused)
 	assert_int_equal(pop3_blame(p), 3);
 	/* A server that talks like this is let be. */
 	to_plan(1, 2);
-	plan_for(1, 2, PLAN_RETR);
+	plan_for(1, 2, ACTION_RETR);
 	(void)sent();
 	SAY("+OK 1 120\r\n.\r\n+OK 2 120\r\n.\r\n");
 	assert_int_equal(pop3_confused(p), 0);
@@ -94,7 +94,7 @@ static void
 test_refused(void **state __unused)
 {
 	to_plan(1, 3);
-	plan_for(1, 3, PLAN_RETR);
+	plan_for(1, 3, ACTION_RETR);
 	(void)sent();
 	SAY(MSG MSG "-ERR gone\r\n");
 	SAY("-ERR gone\r\n");
@@ -104,7 +104,7 @@ test_refused(void **state __unused)
 	assert_int_equal(pop3_confused(p), 0);
 
 	to_plan(0, 2);			/* no LIST n here */
-	plan_for(1, 2, PLAN_RETR);
+	plan_for(1, 2, ACTION_RETR);
 	SENT("RETR 1\r\n");
 	SAY(MSG);
 	SENT("RETR 2\r\n");
@@ -118,7 +118,7 @@ test_refused(void **state __unused)
 	assert_int_equal(p->state, POP3_ALONE);
 
 	to_plan(0, 2);			/* shifted by a -ERR */
-	plan_for(1, 2, PLAN_RETR);
+	plan_for(1, 2, ACTION_RETR);
 	(void)sent();
 	SAY("-ERR extra\r\n");
 	SENT("RETR 2\r\n");
@@ -130,7 +130,7 @@ test_refused(void **state __unused)
 	out_of_step(STAGE_RETR);
 
 	to_plan(0, 1);
-	plan_for(1, 1, PLAN_RETR);
+	plan_for(1, 1, ACTION_RETR);
 	(void)sent();
 	SAY(MSG);
 	SENT("LIST 1\r\n");
@@ -145,19 +145,19 @@ static void
 test_nothing_came(void **state __unused)
 {
 	to_plan(0, 2);
-	plan_for(1, 2, PLAN_RETR);
+	plan_for(1, 2, ACTION_RETR);
 	(void)sent();
 	SAY("-ERR\r\n");
 	SENT("RETR 2\r\n");
 	SAY("-ERR\r\n");
 	SENT("QUIT\r\n");
 	to_plan(1, 2);
-	plan_for(1, 2, PLAN_RETR);
+	plan_for(1, 2, ACTION_RETR);
 	SENT("RETR 1\r\nRETR 2\r\nLIST 2\r\n");
 	SAY("-ERR\r\n-ERR\r\n-ERR\r\n");
 	SENT("QUIT\r\n");
 	to_plan(1, 2);
-	plan_for(1, 2, PLAN_DELE);
+	plan_for(1, 2, ACTION_DELE);
 	SENT("DELE 2\r\nDELE 1\r\nQUIT\r\n");
 }
 
@@ -182,7 +182,7 @@ test_answers(void **state __unused)
 
 	for (i = 0; i < nitems(t); i++) {
 		to_plan(1, 2);
-		plan_for(1, 2, PLAN_RETR);
+		plan_for(1, 2, ACTION_RETR);
 		(void)sent();
 		SAY(MSG MSG);
 		assert_int_equal(say(t[i].text), t[i].good ? 0 : -1);
@@ -198,7 +198,7 @@ static void
 test_alone(void **state __unused)
 {
 	to_plan(0, 2);
-	plan_for(1, 2, PLAN_RETR_ALONE);
+	plan_for(1, 2, ACTION_RETR_ALONE);
 	SENT("RETR 1\r\n");
 	SAY(MSG);
 	assert_int_equal(pop3_verdict(p, 1, VERDICT_DELE), 0);
@@ -210,7 +210,7 @@ test_alone(void **state __unused)
 	SAY("+OK 2 1\r\n");
 	SENT("DELE 2\r\n");
 	to_plan(0, 2);
-	plan_for(1, 2, PLAN_RETR_ALONE);
+	plan_for(1, 2, ACTION_RETR_ALONE);
 	(void)sent();
 	SAY(MSG);
 	pop3_stop(p);
@@ -229,7 +229,7 @@ test_middle(void **state __unused)
 
 	for (pipe = 0; pipe < 2; pipe++) {
 		to_plan((int)pipe, 100);
-		plan_for(1, 100, PLAN_RETR);
+		plan_for(1, 100, ACTION_RETR);
 		for (i = 1; i <= CHECK_EVERY; i++) {
 			(void)sent();
 			pop3_unproven(p, &first, &last);
@@ -250,7 +250,7 @@ test_middle(void **state __unused)
 		events[0] = '\0';
 	}
 	to_plan(1, 100);
-	plan_for(1, 100, PLAN_RETR);
+	plan_for(1, 100, ACTION_RETR);
 	(void)sent();
 	for (i = 1; i <= 100; i++) {
 		SAY(MSG);
@@ -264,7 +264,7 @@ test_middle(void **state __unused)
 	SAY("+OK 100 1\r\n");
 	assert_int_equal(p->state, POP3_ALONE);
 	to_plan(0, 100);
-	plan_for(1, 100, PLAN_RETR);
+	plan_for(1, 100, ACTION_RETR);
 	(void)sent();
 	for (i = 1; i <= CHECK_EVERY; i++) {
 		SAY(MSG);
@@ -280,7 +280,7 @@ test_failures(void **state __unused)
 {
 	to_plan(1, 3);
 	assert_int_equal(pop3_blame(p), 0);
-	plan_for(1, 3, PLAN_RETR);
+	plan_for(1, 3, ACTION_RETR);
 	SAY("");
 	(void)sent();
 	assert_int_equal(pop3_blame(p), 1);
@@ -294,7 +294,7 @@ test_failures(void **state __unused)
 	assert_int_equal(pop3_confused(p), 0);	/* a lost connection mixes nothing up */
 
 	to_plan(1, 3);
-	plan_for(1, 3, PLAN_RETR);
+	plan_for(1, 3, ACTION_RETR);
 	(void)sent();
 	SAY(MSG);
 	assert_int_equal(say("Received: from\r\n"), -1);
@@ -302,14 +302,14 @@ test_failures(void **state __unused)
 	out_of_step(STAGE_RETR);
 
 	to_plan(1, 3);
-	plan_for(1, 3, PLAN_RETR);
+	plan_for(1, 3, ACTION_RETR);
 	(void)sent();
 	assert_int_equal(say("what?\r\n"), -1);
 	failed(WHY_PROTO, STAGE_RETR);
 	assert_int_equal(pop3_confused(p), 0);	/* nothing came in yet */
 
 	to_plan(1, 1);
-	plan_for(1, 1, PLAN_RETR);
+	plan_for(1, 1, ACTION_RETR);
 	(void)sent();
 	SAY(MSG);
 	assert_int_equal(pop3_blame(p), 0);

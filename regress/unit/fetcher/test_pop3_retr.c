@@ -30,8 +30,8 @@ test_pipelined(void **state __unused)
 		SENT("STAT\r\nLIST\r\nUIDL\r\n");
 		SAY("+OK 2 320\r\n+OK\r\n1 120\r\n2 200\r\n.\r\n+OK\r\n1 a\r\n2  b\r\n.\r\n");
 		EVENTS("stat 2 320 1\nuid 1 a\nuid 2 b\nlisted 2 1\n");
-		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-		assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
+		assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+		assert_int_equal(pop3_plan(p, 2, ACTION_RETR), 0);
 		assert_int_equal(pop3_plan_end(p, 2), 0);
 		SENT("RETR 1\r\nRETR 2\r\nLIST 2\r\n");
 		SAY("+OK\r\nx\r\n..\r\n.\r\n+OK\r\n.\r\n+OK 2 200\r\n");
@@ -60,9 +60,9 @@ test_lockstep(void **state __unused)
 {
 	for (seg = 0; seg < 3; seg++) {
 		to_plan(0, 3);
-		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-		assert_int_equal(pop3_plan(p, 3, PLAN_RETR), 0);
-		assert_int_equal(pop3_plan(p, 2, PLAN_DELE), 0);
+		assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+		assert_int_equal(pop3_plan(p, 3, ACTION_RETR), 0);
+		assert_int_equal(pop3_plan(p, 2, ACTION_DELE), 0);
 		assert_int_equal(pop3_plan_end(p, 3), 0);
 		SENT("RETR 1\r\n");
 		SAY("-ERR vanished\r\n");
@@ -131,7 +131,7 @@ test_window(void **state __unused)
 	unsigned int	 i, out, in = 0, first, last;
 
 	to_plan(1, 300);
-	plan_for(1, 300, PLAN_RETR);
+	plan_for(1, 300, ACTION_RETR);
 	pending[0] = '\0';
 	out = take();
 	assert_int_equal(out, WINDOW_COUNT);
@@ -168,10 +168,10 @@ test_window_octets(void **state __unused)
 	SAY("+OK\r\n+OK\r\n");
 	(void)sent();
 	SAY("+OK 4 4\r\n+OK\r\n1 700000\r\n2 300000\r\n3 99000000\r\n4 1\r\n.\r\n+OK\r\n.\r\n");
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
-	assert_int_equal(pop3_plan(p, 3, PLAN_RETR), 0);
-	assert_int_equal(pop3_plan(p, 4, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+	assert_int_equal(pop3_plan(p, 2, ACTION_RETR), 0);
+	assert_int_equal(pop3_plan(p, 3, ACTION_RETR), 0);
+	assert_int_equal(pop3_plan(p, 4, ACTION_RETR), 0);
 	assert_int_equal(pop3_plan_end(p, 4), 0);
 	SENT("RETR 1\r\nRETR 2\r\n");
 	SAY("+OK\r\n.\r\n");
@@ -189,8 +189,8 @@ test_stop(void **state __unused)
 
 	to_plan(1, 200);
 	for (i = 1; i <= 199; i++)
-		assert_int_equal(pop3_plan(p, i, i < 190 ? PLAN_RETR : PLAN_RETR_ALONE), 0);
-	assert_int_equal(pop3_plan(p, 200, PLAN_DELE), 0);
+		assert_int_equal(pop3_plan(p, i, i < 190 ? ACTION_RETR : ACTION_RETR_ALONE), 0);
+	assert_int_equal(pop3_plan(p, 200, ACTION_DELE), 0);
 	assert_int_equal(pop3_plan_end(p, 200), 0);
 	assert_int_equal(count_lines(sent()), WINDOW_COUNT);
 	pop3_stop(p);
@@ -233,9 +233,9 @@ static void
 test_alone(void **state __unused)
 {
 	to_plan(1, 4);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR_ALONE), 0);
-	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), 0);
-	assert_int_equal(pop3_plan(p, 4, PLAN_RETR_ALONE), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR_ALONE), 0);
+	assert_int_equal(pop3_plan(p, 2, ACTION_RETR), 0);
+	assert_int_equal(pop3_plan(p, 4, ACTION_RETR_ALONE), 0);
 	assert_int_equal(pop3_plan_end(p, 3), 0);
 	SENT("RETR 2\r\nLIST 2\r\n");
 	SAY("+OK\r\n.\r\n+OK 2 0\r\n");
@@ -259,15 +259,15 @@ static void
 test_master_rules(void **state __unused)
 {
 	to_plan(1, 3);
-	assert_int_equal(pop3_plan(p, 0, PLAN_RETR), -1);
-	assert_int_equal(pop3_plan(p, 4, PLAN_RETR), -1);
+	assert_int_equal(pop3_plan(p, 0, ACTION_RETR), -1);
+	assert_int_equal(pop3_plan(p, 4, ACTION_RETR), -1);
 	assert_int_equal(pop3_plan(p, 1, 0), -1);
-	assert_int_equal(pop3_plan(p, 1, PLAN_FINGERPRINT + 1), -1);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-	assert_int_equal(pop3_plan(p, 1, PLAN_DELE), -1);
+	assert_int_equal(pop3_plan(p, 1, ACTION_FINGERPRINT + 1), -1);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_DELE), -1);
 	assert_int_equal(pop3_plan_end(p, 2), -1);
 	assert_int_equal(pop3_plan_end(p, 1), 0);
-	assert_int_equal(pop3_plan(p, 2, PLAN_RETR), -1);
+	assert_int_equal(pop3_plan(p, 2, ACTION_RETR), -1);
 	assert_int_equal(pop3_verdict(p, 1, VERDICT_KEEP), -1);
 	(void)sent();
 	SAY("+OK\r\n.\r\n");
@@ -282,7 +282,7 @@ static void
 test_closed(void **state __unused)
 {
 	to_plan(1, 1);
-	assert_int_equal(pop3_plan(p, 1, PLAN_DELE), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_DELE), 0);
 	assert_int_equal(pop3_plan_end(p, 1), 0);
 	(void)sent();
 	SAY("+OK\r\n");
@@ -290,7 +290,7 @@ test_closed(void **state __unused)
 	pop3_closed(p, "gone");
 	failed(WHY_CLOSED, STAGE_QUIT);
 	to_plan(1, 1);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
 	assert_int_equal(pop3_plan_end(p, 1), 0);
 	(void)sent();
 	SAY("+OK\r\nx\r\n.\r");
@@ -309,8 +309,8 @@ test_rset(void **state __unused)
 	for (i = 0; i < nitems(replies); i++) {
 		to_plan(1, 3);
 		reset_too();
-		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-		assert_int_equal(pop3_plan(p, 3, PLAN_DELE), 0);
+		assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+		assert_int_equal(pop3_plan(p, 3, ACTION_DELE), 0);
 		assert_int_equal(pop3_plan_end(p, 2), 0);
 		SENT("RETR 1\r\nLIST 1\r\n");
 		SAY("+OK\r\nx\r\n.\r\n+OK 1 100\r\n");
@@ -324,7 +324,7 @@ test_rset(void **state __unused)
 	}
 	to_plan(0, 2);
 	reset_too();
-	plan_for(1, 1, PLAN_RETR);
+	plan_for(1, 1, ACTION_RETR);
 	SENT("RETR 1\r\n");
 	SAY("-ERR no\r\n");
 	SENT("RSET\r\n");
@@ -332,7 +332,7 @@ test_rset(void **state __unused)
 	SENT("QUIT\r\n");
 	to_plan(0, 2);
 	reset_too();
-	plan_for(1, 1, PLAN_DELE);
+	plan_for(1, 1, ACTION_DELE);
 	SENT("DELE 1\r\n");
 }
 
@@ -377,10 +377,10 @@ test_max_size(void **state __unused)
 	for (seg = 0; seg < 9; seg++) {
 		to_plan(0, 4);
 		limit_to(16);
-		assert_int_equal(pop3_plan(p, 1, PLAN_RETR | PLAN_ANY_SIZE), 0);
-		assert_int_equal(pop3_plan(p, 2, PLAN_HEADERS), 0);
-		assert_int_equal(pop3_plan(p, 3, PLAN_RETR_ALONE | PLAN_ANY_SIZE), 0);
-		assert_int_equal(pop3_plan(p, 4, PLAN_RETR_ALONE), 0);
+		assert_int_equal(pop3_plan(p, 1, ACTION_RETR | ACTION_ANY_SIZE), 0);
+		assert_int_equal(pop3_plan(p, 2, ACTION_HEADERS), 0);
+		assert_int_equal(pop3_plan(p, 3, ACTION_RETR_ALONE | ACTION_ANY_SIZE), 0);
+		assert_int_equal(pop3_plan(p, 4, ACTION_RETR_ALONE), 0);
 		assert_int_equal(pop3_plan_end(p, 4), 0);
 		SENT("RETR 1\r\n");
 		SAY(body);
@@ -403,7 +403,7 @@ test_max_size(void **state __unused)
 	seg = 0;
 	to_plan(0, 1);
 	limit_to(4);
-	plan_for(1, 1, PLAN_RETR);
+	plan_for(1, 1, ACTION_RETR);
 	SENT("RETR 1\r\n");
 	SAY("+OK\r\nxy\r\n.\r\n");			/* as many as it may have */
 	assert_int_equal(p->retrieved, 1);
@@ -411,13 +411,13 @@ test_max_size(void **state __unused)
 		for (i = 0; i < nitems(t); i++) {
 			to_sizes(t[i].size);
 			limit_to(4);
-			plan_for(1, 1, PLAN_RETR);
+			plan_for(1, 1, ACTION_RETR);
 			SENT("RETR 1\r\n");
 			assert_int_equal(say(t[i].last), 0);
 			assert_int_equal(p->retrieved, 1);
 			to_sizes(t[i].size);
 			limit_to(4);
-			plan_for(1, 1, PLAN_RETR);
+			plan_for(1, 1, ACTION_RETR);
 			SENT("RETR 1\r\n");
 			assert_int_equal(say(t[i].over), -1);
 			failed(WHY_PROTO, STAGE_RETR);

@@ -41,9 +41,9 @@ test_headers(void **state __unused)
 {
 	for (seg = 0; seg < 3; seg++) {
 		to_plan(1, 3);
-		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-		assert_int_equal(pop3_plan(p, 2, PLAN_HEADERS), 0);
-		assert_int_equal(pop3_plan(p, 3, PLAN_HEADERS), 0);
+		assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+		assert_int_equal(pop3_plan(p, 2, ACTION_HEADERS), 0);
+		assert_int_equal(pop3_plan(p, 3, ACTION_HEADERS), 0);
 		assert_int_equal(pop3_plan_end(p, 3), 0);
 		SENT("RETR 1\r\nTOP 2 0\r\nTOP 3 0\r\nLIST 3\r\n");
 		SAY("+OK\r\nSubject: a\r\n\r\nx\r\n.\r\n"
@@ -63,11 +63,11 @@ test_fingerprints(void **state __unused)
 {
 	for (seg = 0; seg < 3; seg++) {
 		to_plan(1, 4);
-		assert_int_equal(pop3_plan(p, 1, PLAN_FINGERPRINT), 0);
-		assert_int_equal(pop3_plan(p, 2, PLAN_FINGERPRINT), 0);
-		assert_int_equal(pop3_plan(p, 3, PLAN_FINGERPRINT), 0);
-		assert_int_equal(pop3_plan(p, 3, PLAN_RETR), -1);
-		assert_int_equal(pop3_plan(p, 4, PLAN_RETR), 0);
+		assert_int_equal(pop3_plan(p, 1, ACTION_FINGERPRINT), 0);
+		assert_int_equal(pop3_plan(p, 2, ACTION_FINGERPRINT), 0);
+		assert_int_equal(pop3_plan(p, 3, ACTION_FINGERPRINT), 0);
+		assert_int_equal(pop3_plan(p, 3, ACTION_RETR), -1);
+		assert_int_equal(pop3_plan(p, 4, ACTION_RETR), 0);
 		assert_int_equal(pop3_plan_end(p, 4), 0);
 		SENT("TOP 1 0\r\nTOP 2 0\r\nTOP 3 0\r\nLIST 3\r\n");
 		SAY(HEADER "-ERR gone\r\n+OK\r\nRECEIVED:  x; x \r\nStatus: RO\r\n\r\nand a body\r\n.\r\n");
@@ -77,8 +77,8 @@ test_fingerprints(void **state __unused)
 		EVENTS("skipped 2 gone\nprinted\n");
 		assert_int_equal(p->state, POP3_PLAN);
 		SENT("");
-		assert_int_equal(pop3_plan(p, 1, PLAN_RETR), 0);
-		assert_int_equal(pop3_plan(p, 3, PLAN_DELE), 0);
+		assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
+		assert_int_equal(pop3_plan(p, 3, ACTION_DELE), 0);
 		assert_int_equal(pop3_plan_end(p, 3), -1);
 		assert_int_equal(pop3_plan_end(p, 2), 0);
 		SENT("RETR 1\r\nRETR 4\r\nLIST 4\r\n");
@@ -93,7 +93,7 @@ static void
 test_fingerprints_again(void **state __unused)
 {
 	to_plan(0, 3);
-	plan_for(1, 2, PLAN_FINGERPRINT);
+	plan_for(1, 2, ACTION_FINGERPRINT);
 	SENT("TOP 1 0\r\n");
 	SAY("+OK\r\nno header here\r\n.\r\n");
 	SENT("TOP 2 0\r\n");
@@ -102,7 +102,7 @@ test_fingerprints_again(void **state __unused)
 	SENT("LIST 2\r\n");
 	SAY("+OK 2 7\r\n");
 	EVENTS("print 1 none\nprint 2\nprinted\n");
-	plan_for(2, 3, PLAN_FINGERPRINT);
+	plan_for(2, 3, ACTION_FINGERPRINT);
 	SENT("TOP 2 0\r\n");
 	SAY(HEADER);
 	SENT("TOP 3 0\r\n");
@@ -113,7 +113,7 @@ test_fingerprints_again(void **state __unused)
 	EVENTS("print 2 same\n");
 	SAY("+OK 3 300\r\n");
 	EVENTS("skipped 3 gone\nprinted\n");
-	plan_for(1, 2, PLAN_FINGERPRINT);
+	plan_for(1, 2, ACTION_FINGERPRINT);
 	SENT("TOP 1 0\r\n");
 	pop3_stop(p);
 	SAY(HEADER);
@@ -127,7 +127,7 @@ static void
 test_fingerprints_out_of_step(void **state __unused)
 {
 	to_plan(1, 2);
-	plan_for(1, 2, PLAN_FINGERPRINT);
+	plan_for(1, 2, ACTION_FINGERPRINT);
 	(void)sent();
 	SAY(HEADER HEADER);
 	assert_int_equal(say(HEADER), -1);
@@ -147,7 +147,7 @@ test_probes(void **state __unused)
 	SAY("+OK 1 a\r\n-ERR gone\r\n+OK 99  z \r\n");
 	EVENTS("stat 99 9900 1\nuid 1 a\nuid 99 z\nlisted 2 3\n");
 	assert_int_equal(p->state, POP3_PLAN);
-	assert_int_equal(pop3_plan(p, 1, PLAN_RETR), -1);
+	assert_int_equal(pop3_plan(p, 1, ACTION_RETR), -1);
 	assert_int_equal(pop3_plan_end(p, 0), 0);
 	SENT("QUIT\r\n");
 	to_stat(0, 1, 1, 50, 99);
@@ -184,7 +184,7 @@ test_probes_then_list(void **state __unused)
 		SAY("+OK\r\n1 a\r\n2 c\r\n.\r\n");
 		EVENTS("uid 1 a\nuid 2 c\nlisted 2 1\n");
 		assert_int_equal(pop3_list(p), -1);
-		plan_for(1, 2, PLAN_RETR);
+		plan_for(1, 2, ACTION_RETR);
 		SENT("RETR 1\r\nRETR 2\r\nLIST 2\r\n");
 	}
 	to_stat(0, 1, 1, 0, 0);

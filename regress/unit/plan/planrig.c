@@ -299,7 +299,7 @@ prove(struct session *s, uint32_t other)
 	for (i = 0; i < p->nwanted; i++) {
 		f = &p->fingerprints[p->nfingerprints++];
 		*f = p->wanted[i];
-		assert_int_equal(p->msgs[f->msgno].action, PLAN_FINGERPRINT);
+		assert_int_equal(p->msgs[f->msgno].action, ACTION_FINGERPRINT);
 		if (f->msgno == other)
 			f->digest[0] ^= 1;
 	}

@@ -20,10 +20,10 @@ test_actions(void **state)
 		enum seen_state	 seen;
 		int		 leave, action, compare;
 	} t[] = {
-		{ SEEN_KEPT, 1, 0, 0 }, { SEEN_KEPT, 0, PLAN_DELE, 0 },
-		{ SEEN_DELETING, 1, 0, 0 }, { SEEN_DELETING, 0, PLAN_DELE, 0 },
-		{ SEEN_DENIED, 1, 0, 0 }, { SEEN_DENIED, 0, PLAN_DELE, 0 },
-		{ SEEN_DELETED, 1, PLAN_RETR, 1 }, { SEEN_DELETED, 0, PLAN_RETR, 1 },
+		{ SEEN_KEPT, 1, 0, 0 }, { SEEN_KEPT, 0, ACTION_DELE, 0 },
+		{ SEEN_DELETING, 1, 0, 0 }, { SEEN_DELETING, 0, ACTION_DELE, 0 },
+		{ SEEN_DENIED, 1, 0, 0 }, { SEEN_DENIED, 0, ACTION_DELE, 0 },
+		{ SEEN_DELETED, 1, ACTION_RETR, 1 }, { SEEN_DELETED, 0, ACTION_RETR, 1 },
 	};
 	struct session	 s;
 	size_t		 i;
@@ -35,12 +35,12 @@ test_actions(void **state)
 		list(&s, 2, "new");
 		s.has_top = 1;
 		row("old", t[i].seen, 0, 0, 0);
-		assert_int_equal(plan_make(&s, 1, 1), t[i].action == PLAN_DELE ? PLAN_ASK : PLAN_READY);
-		if (t[i].action == PLAN_DELE)
+		assert_int_equal(plan_make(&s, 1, 1), t[i].action == ACTION_DELE ? PLAN_ASK : PLAN_READY);
+		if (t[i].action == ACTION_DELE)
 			assert_int_equal(prove(&s, 0), PLAN_READY);
 		assert_int_equal(s.plan.msgs[1].action, t[i].action);
 		assert_int_equal(s.plan.msgs[1].compare, t[i].compare);
-		assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[2].action, ACTION_RETR);
 		assert_int_equal(s.plan.msgs[2].compare, 0);
 		assert_int_equal(nchanges, 0);
 		plan_free(&s.plan);
@@ -62,7 +62,7 @@ test_opaque_uids(void **state)
 	row("1", SEEN_KEPT, 0, 0, 0);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	for (i = 0; i < nitems(uids); i++)
-		assert_int_equal(s.plan.msgs[i + 1].action, i == 0 || i == 5 ? 0 : PLAN_RETR);
+		assert_int_equal(s.plan.msgs[i + 1].action, i == 0 || i == 5 ? 0 : ACTION_RETR);
 	plan_free(&s.plan);
 }
 
@@ -86,7 +86,7 @@ test_untrusted(void **state)
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(s.plan.untrusted, 4);
 	for (len = 1; len <= 5; len++) {
-		assert_int_equal(s.plan.msgs[len].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[len].action, ACTION_RETR);
 		assert_int_equal(s.plan.msgs[len].compare, len != 4);
 	}
 	len = plan_key(&s.plan, 1, digest, 1, key);
@@ -123,7 +123,7 @@ test_waiting(void **state)
 		assert_int_equal(plan_make(&s, 1, 1), PLAN_ASK);
 		assert_int_equal(prove(&s, 0), PLAN_READY);
 		assert_int_equal(s.plan.msgs[1].action, 0);
-		assert_int_equal(s.plan.msgs[2].action, leave ? 0 : PLAN_DELE);
+		assert_int_equal(s.plan.msgs[2].action, leave ? 0 : ACTION_DELE);
 		assert_int_equal(s.plan.msgs[3].action, 0);
 		assert_int_equal(s.plan.present, 3);
 		assert_non_null(changed("back", CHANGE_BACK));
@@ -202,9 +202,9 @@ test_suspects(void **state)
 	row("poison", SEEN_NEVER, 0, 2, 0);
 	row("aside", SEEN_NEVER, 0, 3, 0);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
-	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
+	assert_int_equal(s.plan.msgs[1].action, ACTION_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
-	assert_int_equal(s.plan.msgs[3].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[3].action, ACTION_RETR);
 	assert_int_equal(s.aside, 1);
 	assert_true(suspect_holds(&s));
 	plan_free(&s.plan);
@@ -274,7 +274,7 @@ test_recognised_without_uid(void **state)
 	row("y-missing", SEEN_KEPT, 0, 0, 0);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(nchanges, 0);			/* nothing counts as gone */
-	assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[2].action, ACTION_RETR);
 	memset(digest, 'y', sizeof(digest));
 	assert_int_equal(plan_key(&s.plan, 2, digest, 1, key), 9);
 	assert_memory_equal(key, "y-missing", 9);
@@ -400,7 +400,7 @@ test_reused_unconfirmed(void **state)
 	list(&s, 1, "u");
 	row("u", SEEN_DELETING, time(NULL) - 100, 0, 0);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
-	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 	assert_non_null(changed("u", CHANGE_DOUBT));
 	plan_free(&s.plan);
 }

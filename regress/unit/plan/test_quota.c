@@ -55,7 +55,7 @@ test_skip(void **state)
 	s.plan.msgs[3].size = 1000;
 	s.plan.msgs[4].size = 0;			/* the server did not say */
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 3);
+	assert_int_equal(planned(&s, ACTION_RETR), 3);
 	assert_int_equal(s.plan.msgs[2].action, 0);
 	assert_non_null(changed("u02", CHANGE_OVERSIZE));
 	assert_int_equal(changed("u02", CHANGE_OVERSIZE)->size, 1001);
@@ -79,7 +79,7 @@ test_skip(void **state)
 	s.plan.msgs[2].size = 1001;
 	row("u02", SEEN_NEVER, 0, 0, 0)->oversize = OVERSIZE_SKIPPED;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 4);
+	assert_int_equal(planned(&s, ACTION_RETR), 4);
 	plan_free(&s.plan);
 
 	many(&s, 4, 100);				/* it is gone, and forgotten like any other */
@@ -110,7 +110,7 @@ test_headers(void **state)
 	static const struct {
 		enum oversize	 was;
 		int		 action;
-	} t[] = { { OVERSIZE_NONE, PLAN_HEADERS }, { OVERSIZE_SKIPPED, PLAN_HEADERS }, { OVERSIZE_HEADER, 0 },
+	} t[] = { { OVERSIZE_NONE, ACTION_HEADERS }, { OVERSIZE_SKIPPED, ACTION_HEADERS }, { OVERSIZE_HEADER, 0 },
 	    { OVERSIZE_REFUSED, 0 } };
 	struct session	 s;
 	size_t		 i;
@@ -182,10 +182,10 @@ test_session_messages(void **state)
 	row("u02", SEEN_NEVER, 0, 0, 1);		/* a session failed at it: it comes last */
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	assert_int_equal(prove(&s, 0), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_DELE), 2);	/* not limited */
-	assert_int_equal(planned(&s, PLAN_RETR), 3);
-	assert_int_equal(s.plan.msgs[3].action, PLAN_RETR);
-	assert_int_equal(s.plan.msgs[5].action, PLAN_RETR);
+	assert_int_equal(planned(&s, ACTION_DELE), 2);	/* not limited */
+	assert_int_equal(planned(&s, ACTION_RETR), 3);
+	assert_int_equal(s.plan.msgs[3].action, ACTION_RETR);
+	assert_int_equal(s.plan.msgs[5].action, ACTION_RETR);
 	assert_int_equal(s.plan.msgs[2].action, 0);
 	assert_int_equal(s.plan.cut, 5);
 	plan_free(&s.plan);
@@ -200,15 +200,15 @@ test_session_octets(void **state)
 	many(&s, 5, 100);
 	s.quota.session_octets = 250;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 2);
+	assert_int_equal(planned(&s, ACTION_RETR), 2);
 	assert_int_equal(s.plan.cut, 3);
 	plan_free(&s.plan);
 
 	many(&s, 5, 100);				/* one message may pass it, or it would never be retrieved */
 	s.quota.session_octets = 50;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 1);
-	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+	assert_int_equal(planned(&s, ACTION_RETR), 1);
+	assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 	plan_free(&s.plan);
 }
 
@@ -260,14 +260,14 @@ test_leave_days(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	assert_int_equal(nchanges, 0);
 	assert_int_equal(prove(&s, 0), PLAN_READY);
-	assert_int_equal(s.plan.msgs[1].action, PLAN_DELE);
+	assert_int_equal(s.plan.msgs[1].action, ACTION_DELE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
-	assert_int_equal(s.plan.msgs[3].action, PLAN_DELE);
-	assert_int_equal(s.plan.msgs[4].action, PLAN_DELE);
+	assert_int_equal(s.plan.msgs[3].action, ACTION_DELE);
+	assert_int_equal(s.plan.msgs[4].action, ACTION_DELE);
 	assert_int_equal(s.plan.msgs[5].action, 0);
 	assert_int_equal(s.plan.msgs[6].action, 0);
 	assert_int_equal(s.plan.msgs[7].action, 0);
-	assert_int_equal(s.plan.msgs[8].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[8].action, ACTION_RETR);
 	assert_int_equal(nchanges, 2);
 	assert_int_equal(changed("u01", CHANGE_STATE)->state, SEEN_DELETING);
 	assert_non_null(changed("u06", CHANGE_SINCE));
@@ -306,7 +306,7 @@ test_mark(void **state)
 	assert_int_equal(plan_make(&s, LISTING_PARTIAL, 1), PLAN_READY);
 	assert_int_equal(nchanges, 3);
 	assert_null(changed("u02", CHANGE_MARK));
-	assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[2].action, ACTION_RETR);
 	plan_free(&s.plan);
 
 	many(&s, 3, 100);				/* the record was polled before, as another mailbox */
@@ -317,7 +317,7 @@ test_mark(void **state)
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_null(changed("u02", CHANGE_MARK));
 	assert_non_null(changed("", CHANGE_LISTED));
-	assert_int_equal(planned(&s, PLAN_RETR), 3);
+	assert_int_equal(planned(&s, ACTION_RETR), 3);
 	plan_free(&s.plan);
 
 	many(&s, 3, 100);				/* and this is that one */
@@ -328,7 +328,7 @@ test_mark(void **state)
 	row("u01", SEEN_MARKED, 0, 0, 0);
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_int_equal(nchanges, 0);
-	assert_int_equal(planned(&s, PLAN_RETR), 2);
+	assert_int_equal(planned(&s, ACTION_RETR), 2);
 	plan_free(&s.plan);
 
 	many(&s, 3, 100);				/* a session is still ending there */
@@ -352,7 +352,7 @@ test_mark(void **state)
 	row("u01", SEEN_MARKED, 0, 0, 0);
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_int_equal(nchanges, 0);
-	assert_int_equal(planned(&s, PLAN_RETR), 2);
+	assert_int_equal(planned(&s, ACTION_RETR), 2);
 	plan_free(&s.plan);
 
 	many(&s, 3, 100);
@@ -429,7 +429,7 @@ test_listed(void **state)
 	listed = 0;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_non_null(changed("", CHANGE_LISTED));
-	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 	plan_free(&s.plan);
 }
 
@@ -441,16 +441,16 @@ test_failures_planned(void **state)
 	(void)state;
 	many(&s, 5, 100);
 	row("u01", SEEN_NEVER, 0, 0, 1);
-	row("u02", SEEN_NEVER, 0, 0, PLAN_FAILURES);				/* a minute ago */
-	row("u03", SEEN_NEVER, 0, 0, PLAN_FAILURES)->failed = time(NULL) - DAY - 1;
-	row("u04", SEEN_NEVER, 0, 0, PLAN_FAILURES)->failed = time(NULL) + 99 * DAY;	/* a wrong clock */
+	row("u02", SEEN_NEVER, 0, 0, SUSPECT_FAILURES);				/* a minute ago */
+	row("u03", SEEN_NEVER, 0, 0, SUSPECT_FAILURES)->failed = time(NULL) - DAY - 1;
+	row("u04", SEEN_NEVER, 0, 0, SUSPECT_FAILURES)->failed = time(NULL) + 99 * DAY;	/* a wrong clock */
 	suspect_take(&elsewhere);			/* of no concern: only of suspects of a death there must not be two */
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
+	assert_int_equal(s.plan.msgs[1].action, ACTION_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
-	assert_int_equal(s.plan.msgs[3].action, PLAN_RETR_ALONE);
-	assert_int_equal(s.plan.msgs[4].action, PLAN_RETR_ALONE);
-	assert_int_equal(s.plan.msgs[5].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[3].action, ACTION_RETR_ALONE);
+	assert_int_equal(s.plan.msgs[4].action, ACTION_RETR_ALONE);
+	assert_int_equal(s.plan.msgs[5].action, ACTION_RETR);
 	assert_int_equal(s.aside, 1);
 	plan_free(&s.plan);
 }
@@ -477,7 +477,7 @@ test_failure(void **state)
 	row("u02", SEEN_NEVER, 0, 0, 1);
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	s.plan.msgs[1].state = s.plan.msgs[3].state = MESSAGE_COMMITTED;
-	for (i = 1; i < PLAN_FAILURES; i++)
+	for (i = 1; i < SUSPECT_FAILURES; i++)
 		suspect_failure(&s, 2, "cut");
 	assert_true(s.excused);
 	assert_int_equal(notices, 0);

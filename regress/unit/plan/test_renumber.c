@@ -46,7 +46,7 @@ answer(struct session *s, uint32_t msgno, uint32_t which)
 {
 	struct message_fingerprint *f = &s->plan.fingerprints[s->plan.nfingerprints++];
 
-	assert_int_equal(s->plan.msgs[msgno].action, PLAN_FINGERPRINT);
+	assert_int_equal(s->plan.msgs[msgno].action, ACTION_FINGERPRINT);
 	memset(f, 0, sizeof(*f));
 	f->msgno = msgno;
 	memcpy(f->digest + 4, &which, sizeof(which));
@@ -82,7 +82,7 @@ test_suspicion(void **state)
 	for (i = 0; i < nitems(t); i++) {
 		moved(&s, t[i].known, t[i].same, t[i].count);
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), t[i].ask ? PLAN_ASK : PLAN_READY);
-		assert_int_equal(planned(&s, PLAN_FINGERPRINT), t[i].ask ? t[i].count - t[i].same : 0);
+		assert_int_equal(planned(&s, ACTION_FINGERPRINT), t[i].ask ? t[i].count - t[i].same : 0);
 		assert_int_equal(s.plan.renumbered, t[i].few);
 		assert_int_equal(nchanges == 0, t[i].ask || t[i].known == t[i].same);	/* nothing is gone yet */
 		plan_free(&s.plan);
@@ -105,7 +105,7 @@ test_migration(void **state)
 	for (i = 2005; i >= 1; i--)
 		answer(&s, i, i <= 2000 ? 2001 - i : 0);	/* the other way round; five are new */
 	assert_int_equal(answered(&s), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 5);
+	assert_int_equal(planned(&s, ACTION_RETR), 5);
 	assert_int_equal(planned(&s, 0), 2000);
 	s.outcome = OUTCOME_IN_STEP;
 	assert_int_equal(plan_confirm(&s, 1), 0);
@@ -195,7 +195,7 @@ test_envelope_field(void **state)
 	for (n = 1; n <= 30; n++)
 		answer(&s, n, n);
 	assert_int_equal(answered(&s), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 30);
+	assert_int_equal(planned(&s, ACTION_RETR), 30);
 	n = 1;
 	memcpy(digest, &n, sizeof(n));
 	assert_int_equal(plan_key(&s.plan, 1, digest, 1, key), 8);
@@ -225,7 +225,7 @@ test_few(void **state)
 		for (n = 1; n <= 3; n++)
 			rows[n - 1].state = states[i];
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-		assert_int_equal(planned(&s, PLAN_RETR), 5);
+		assert_int_equal(planned(&s, ACTION_RETR), 5);
 		for (n = 1; n <= 4; n++) {
 			memset(digest, 0, sizeof(digest));
 			memcpy(digest, &n, sizeof(n));
@@ -274,7 +274,7 @@ test_old_ones_back(void **state)
 	renumbered = RENUMBER_ASKED;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	assert_int_equal(renumbered, RENUMBER_NOT);
-	assert_int_equal(planned(&s, PLAN_RETR), 1);
+	assert_int_equal(planned(&s, ACTION_RETR), 1);
 	plan_free(&s.plan);
 }
 
@@ -295,7 +295,7 @@ test_answers(void **state)
 	moved(&s, 100, 0, 100);
 	renumbered = RENUMBER_RETRIEVE;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 100);
+	assert_int_equal(planned(&s, ACTION_RETR), 100);
 	assert_non_null(changed("old00100", CHANGE_FORGET));	/* so that the next session does not ask again */
 	assert_int_equal(renumbered, RENUMBER_NOT);
 	plan_free(&s.plan);
@@ -328,9 +328,9 @@ test_ambiguous(void **state)
 	for (i = 1; i <= 21; i++)
 		answer(&s, i, i <= 20 ? i : 20);
 	assert_int_equal(answered(&s), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 2);
-	assert_int_equal(s.plan.msgs[20].action, PLAN_RETR);
-	assert_int_equal(s.plan.msgs[21].action, PLAN_RETR);
+	assert_int_equal(planned(&s, ACTION_RETR), 2);
+	assert_int_equal(s.plan.msgs[20].action, ACTION_RETR);
+	assert_int_equal(s.plan.msgs[21].action, ACTION_RETR);
 	assert_int_equal(plan_key(&s.plan, 21, digest, 1, key), 8);	/* it is the known one */
 	assert_memory_equal(key, "old00020", 8);
 	digest[0] = 19;							/* that row is taken: no second message may have it */
@@ -357,9 +357,9 @@ test_sizes(void **state)
 		answer(&s, i, i);
 	assert_int_equal(answered(&s), PLAN_READY);
 	assert_int_equal(s.plan.msgs[1].action, 0);
-	assert_int_equal(s.plan.msgs[2].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[2].action, ACTION_RETR);
 	assert_int_equal(s.plan.msgs[3].action, 0);
-	assert_int_equal(s.plan.msgs[4].action, PLAN_RETR);
+	assert_int_equal(s.plan.msgs[4].action, ACTION_RETR);
 	plan_free(&s.plan);
 }
 
@@ -381,7 +381,7 @@ test_marked_rows(void **state)
 	for (i = 1; i <= 25; i++)
 		answer(&s, i, i);
 	assert_int_equal(answered(&s), PLAN_READY);
-	assert_int_equal(planned(&s, PLAN_RETR), 5);
+	assert_int_equal(planned(&s, ACTION_RETR), 5);
 	assert_int_equal(plan_key(&s.plan, 1, digest, 1, key), 8);
 	assert_memory_equal(key, "new00001", 8);
 	plan_free(&s.plan);

@@ -63,7 +63,7 @@ test_sizes(void **state)
 		for (j = 0; j < nitems(states); j++) {
 			one(&s, 1, t[i].size, t[i].known, states[j], 0);
 			assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-			assert_int_equal(s.plan.msgs[1].action, t[i].displaced ? PLAN_RETR : 0);
+			assert_int_equal(s.plan.msgs[1].action, t[i].displaced ? ACTION_RETR : 0);
 			assert_int_equal(changed("u", CHANGE_SIZE) != NULL, t[i].learned);
 			assert_int_equal(changed("u", CHANGE_DOUBT) != NULL, t[i].displaced && states[j] != SEEN_MARKED);
 			if (t[i].learned)
@@ -86,21 +86,21 @@ test_dele(void **state)
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 		assert_int_equal(nchanges, 0);
 		assert_int_equal(prove(&s, 0), PLAN_READY);
-		assert_int_equal(s.plan.msgs[1].action, PLAN_DELE);
+		assert_int_equal(s.plan.msgs[1].action, ACTION_DELE);
 		assert_int_equal(s.plan.delete, 1);
 		plan_free(&s.plan);
 
 		one(&s, 0, 100, 100, states[i], 0);
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 		assert_int_equal(prove(&s, 1), PLAN_READY);
-		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 		assert_non_null(changed("u", CHANGE_DOUBT));
 		plan_free(&s.plan);
 
 		one(&s, 0, 100, 100, states[i], 0);	/* the server refuses TOP for it */
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 		assert_int_equal(answered(&s), PLAN_READY);
-		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 		assert_int_equal(s.plan.msgs[1].compare, 1);
 		assert_int_equal(nchanges, 0);
 		plan_free(&s.plan);
@@ -110,7 +110,7 @@ test_dele(void **state)
 		if (s.has_top)
 			memset(prints[0].fingerprint, 0, PROTO_DIGEST_LEN);
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 		assert_int_equal(s.plan.msgs[1].compare, 1);
 		plan_free(&s.plan);
 	}
@@ -118,7 +118,7 @@ test_dele(void **state)
 	rows[0].failures = 1;
 	rows[0].failed = time(NULL);
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-	assert_int_equal(s.plan.msgs[1].action, PLAN_RETR_ALONE);
+	assert_int_equal(s.plan.msgs[1].action, ACTION_RETR_ALONE);
 	plan_free(&s.plan);
 	one(&s, 0, 100, 100, SEEN_KEPT, 0);		/* not recorded: the next session does it all */
 	change_result = DB_BUSY;
@@ -147,7 +147,7 @@ test_back(void **state)
 		one(&s, 1, 100, 100, states[i], 5);
 		s.has_top = 0;
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-		assert_int_equal(s.plan.msgs[1].action, PLAN_RETR);
+		assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 		assert_non_null(changed("u", CHANGE_DOUBT));
 		assert_null(changed("u", CHANGE_BACK));
 		plan_free(&s.plan);
@@ -188,7 +188,7 @@ test_marks(void **state)
 		marks(&s, t[i].n, t[i].kinds, t[i].others);
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 		for (j = 1, n = 0; j <= t[i].n; j++)
-			n += s.plan.msgs[j].action == PLAN_RETR;
+			n += s.plan.msgs[j].action == ACTION_RETR;
 		assert_int_equal(n, t[i].proven ? t[i].others : t[i].n);
 		assert_int_equal(changed(uids[t[i].n], CHANGE_BACK) != NULL, t[i].proven);
 		assert_null(changed(uids[1], CHANGE_DOUBT));
@@ -209,7 +209,7 @@ test_odd(void **state)
 		rows[0].deaths = 3;
 		rows[0].suspect_size = i == 1 ? 99 : 100;
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-		assert_int_equal(s.plan.msgs[1].action, i == 0 ? 0 : PLAN_RETR);
+		assert_int_equal(s.plan.msgs[1].action, i == 0 ? 0 : ACTION_RETR);
 		assert_int_equal(changed("u", CHANGE_CLEAR) != NULL, i > 0);
 		plan_free(&s.plan);
 

@@ -155,7 +155,7 @@ tell(struct session *s)
 
 	for (m.msgno = 1; m.msgno <= s->plan.count; m.msgno++)
 		if (s->plan.msgs[m.msgno].state == MESSAGE_PLANNED) {
-			assert_int_equal(s->plan.msgs[m.msgno].action, PLAN_HEADERS);
+			assert_int_equal(s->plan.msgs[m.msgno].action, ACTION_HEADERS);
 			assert_int_equal(try_told(s, &m), 0);
 		}
 }
@@ -307,7 +307,7 @@ test_known(void **state)
 	row("reused", SEEN_DELETING)->gone = wall - 10;
 	row("deleted", SEEN_DELETED);
 	row("marked", SEEN_MARKED);
-	row("aside", SEEN_NEVER)->deaths = PLAN_DEATHS;
+	row("aside", SEEN_NEVER)->deaths = SUSPECT_DEATHS;
 	row("failed", SEEN_NEVER)->failures = 1;
 	row("header", SEEN_NEVER)->oversize = OVERSIZE_HEADER;
 	row("waiting", SEEN_WAITING);
@@ -391,7 +391,7 @@ test_newest(void **state)
 	}
 	assert_int_equal(try_plan(s, LISTING_COMPLETE), PLAN_READY);
 	assert_int_equal(s->plan.msgs[500].action, 0);
-	assert_int_equal(s->plan.msgs[501].action, PLAN_HEADERS);
+	assert_int_equal(s->plan.msgs[501].action, ACTION_HEADERS);
 	tell(s);
 	end(s);
 	assert_int_equal(nshown, 1000);

@@ -453,8 +453,10 @@ test_schema(void **state)
 		{ OVERSIZE_SKIPPED, "UPDATE oversize SET state = %d", "skipped" },
 		{ OVERSIZE_HEADER, "UPDATE oversize SET state = %d", "header delivered" },
 		{ OVERSIZE_REFUSED, "UPDATE oversize SET state = %d", "skipped, no header" },
-		{ PLAN_DEATHS, "UPDATE suspect SET deaths = %d", "yes" }, { PLAN_DEATHS - 1, "UPDATE suspect SET deaths = %d", "no" },
-		{ PLAN_FAILURES, "UPDATE suspect SET failures = %d", "yes" }, { PLAN_FAILURES - 1, "UPDATE suspect SET failures = %d", "no" }
+		{ SUSPECT_DEATHS, "UPDATE suspect SET deaths = %d", "yes" },
+		{ SUSPECT_DEATHS - 1, "UPDATE suspect SET deaths = %d", "no" },
+		{ SUSPECT_FAILURES, "UPDATE suspect SET failures = %d", "yes" },
+		{ SUSPECT_FAILURES - 1, "UPDATE suspect SET failures = %d", "no" }
 	};
 	static const char *const views[][2] = { { "seen", "SELECT state FROM messages" }, { "relay", "SELECT state FROM queue" },
 		{ "oversize", "SELECT state FROM oversized" }, { "suspect", "SELECT aside FROM suspects" } };

@@ -321,13 +321,13 @@ test_failures(void **state)
 	int			 i;
 
 	(void)state;
-	for (i = 1; i < PLAN_FAILURES; i++)
+	for (i = 1; i < SUSPECT_FAILURES; i++)
 		assert_int_equal(failure(mbox, "f"), i);
 	assert_int_equal(suspect(mbox, "f"), 1);
 	assert_int_equal(counted(mbox, &c), 0);
 	assert_int_equal(c.suspects, 1);
 	assert_int_equal(c.set_aside, 0);
-	assert_int_equal(failure(mbox, "f"), PLAN_FAILURES);
+	assert_int_equal(failure(mbox, "f"), SUSPECT_FAILURES);
 	assert_int_equal(counted(mbox, &c), 0);
 	assert_int_equal(c.set_aside, 1);
 	assert_int_equal(commit("f", 1, 1000, 1000, 0), COMMIT_DELIVER);

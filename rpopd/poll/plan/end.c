@@ -50,7 +50,7 @@ plan_confirm(struct session *s, int quit_ok)
 	for (i = 1; i <= p->count && !p->failed; i++) {
 		m = &p->msgs[i];
 		plan_rekey(s, i);
-		if (m->action == PLAN_HEADERS && m->state == MESSAGE_SKIPPED)
+		if (m->action == ACTION_HEADERS && m->state == MESSAGE_SKIPPED)
 			quota_remember(s, m, OVERSIZE_REFUSED);
 		if (m->uid_len == 0 || !((m->state == MESSAGE_DELETED && quit_ok) || m->denied == 2))
 			continue;
@@ -162,7 +162,7 @@ plan_prove(struct session *s)
 		m = &p->msgs[i];
 		plan_rekey(s, i);
 		if (plan_doubtful(s, i) && m->state == MESSAGE_COMMITTED && m->uid_len != 0 && m->uid_len <= PROTO_UID_MAX &&
-		    m->rekey == 0 && m->action != PLAN_HEADERS)
+		    m->rekey == 0 && m->action != ACTION_HEADERS)
 			plan_change_message(p, m, CHANGE_DOUBT);
 		else
 			plan_keep_fingerprint(s, i);

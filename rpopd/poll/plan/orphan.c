@@ -304,7 +304,7 @@ orphan_match(struct plan *p, uint32_t msgno, const struct orphan *o)
 {
 	struct message	*m = &p->msgs[msgno];
 
-	m->action = 0;
+	m->action = ACTION_NONE;
 	m->matched = 1;
 	return (orphan_adopt(p, m, o, NULL) == 0 ? -1 : 0);
 }

@@ -163,7 +163,7 @@ plan_messages(struct plan *p, enum listing listing, int has_uidl)
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
 		m->state = MESSAGE_LISTED;
-		m->action = PLAN_RETR;
+		m->action = ACTION_RETR;
 		m->row = SEEN_NEVER;
 		p->derived += m->uid_len != 0 && orphan_derived(plan_uid(p, m), m->uid_len);
 		if (m->uid_len != 0)
@@ -172,7 +172,7 @@ plan_messages(struct plan *p, enum listing listing, int has_uidl)
 		p->untrusted++;
 		/* A STAT that promises what UIDL does not name: some of it is tried, in each session. */
 		if (!m->named && has_uidl && ++p->unnamed > UNNAMED_MAX + p->beyond)
-			m->action = 0;
+			m->action = ACTION_NONE;
 	}
 	return (0);
 }

@@ -53,7 +53,7 @@ struct message {
 	uint32_t	 rekey;		/* offset in plan.arena + 1 of the key that its row has until the end; 0: its own */
 	uint8_t		 uid_len;	/* 0: no trustworthy unique-id, a digest stands in */
 	uint8_t		 rekey_len;
-	uint8_t		 action;	/* enum plan_action, 0 = leave alone */
+	uint8_t		 action;	/* enum action, NONE: leave alone */
 	uint8_t		 state;		/* enum message_state */
 	uint8_t		 compare;	/* its row is found by its unique-id, and its digest decides whether it is known */
 	uint8_t		 known;		/* a seen row exists */

@@ -38,7 +38,7 @@ proof_row(struct session *s, struct message *m, const struct seen_row *row, int 
 		proof_displace(&s->plan, m);
 		return;
 	}
-	m->action = 0;
+	m->action = ACTION_NONE;
 	if (row->state == SEEN_MARKED)
 		m->proof = row->gone == 0 ? PROOF_NONE : row->listed > 0 ? PROOF_MARK : PROOF_KEEP;
 	else
@@ -69,8 +69,8 @@ proof_size(struct message *m, const struct seen_row *row)
 static void
 proof_displace(struct plan *p, struct message *m)
 {
-	if (m->action != PLAN_RETR_ALONE)
-		m->action = PLAN_RETR;
+	if (m->action != ACTION_RETR_ALONE)
+		m->action = ACTION_RETR;
 	m->proof = PROOF_NONE;
 	m->displaced = 1;
 	m->known = m->denied = 0;
@@ -88,7 +88,7 @@ proof_want_body(struct plan *p, struct message *m)
 		proof_displace(p, m);
 		return;
 	}
-	m->action = PLAN_RETR;
+	m->action = ACTION_RETR;
 	m->compare = 1;
 }
 
@@ -161,7 +161,7 @@ proof_ask(struct session *s)
 	if ((p->fingerprints = calloc(p->nwanted, sizeof(*p->fingerprints))) == NULL)
 		return (PLAN_FAILED);
 	for (n = 0; n < p->nwanted; n++) {
-		p->msgs[p->wanted[n].msgno].action = PLAN_FINGERPRINT;
+		p->msgs[p->wanted[n].msgno].action = ACTION_FINGERPRINT;
 		p->msgs[p->wanted[n].msgno].state = MESSAGE_PLANNED;
 	}
 	p->asked = p->nwanted;
@@ -200,8 +200,8 @@ proof_decide(struct session *s)
 	uint32_t				 i, another = 0;
 
 	for (i = 1; i <= p->count && p->nwanted > 0; i++)
-		if (p->msgs[i].action == PLAN_FINGERPRINT) {
-			p->msgs[i].action = 0;
+		if (p->msgs[i].action == ACTION_FINGERPRINT) {
+			p->msgs[i].action = ACTION_NONE;
 			p->msgs[i].state = MESSAGE_LISTED;
 		}
 	for (i = 0; i < p->nfingerprints && p->nwanted > 0; i++) {
@@ -269,7 +269,7 @@ proof_given(struct session *s, struct message *m)
 	int			 dele = m->proof == PROOF_DELE;
 
 	m->proof = PROOF_NONE;
-	m->action = dele ? PLAN_DELE : 0;
+	m->action = dele ? ACTION_DELE : ACTION_NONE;
 	if (m->back)
 		plan_change_message(p, m, CHANGE_BACK);
 	if (m->learn && !dele)
@@ -293,8 +293,8 @@ proof_missing(struct session *s, struct message *m)
 		return;
 	}
 	m->proof = PROOF_NONE;
-	if (m->action != PLAN_RETR_ALONE)
-		m->action = PLAN_RETR;
+	if (m->action != ACTION_RETR_ALONE)
+		m->action = ACTION_RETR;
 	m->compare = 1;
 }
 

@@ -86,19 +86,19 @@ quota_apply(struct session *s)
 	for (i = 1; i <= p->count && s->quota.max_size != 0; i++) {
 		m = &p->msgs[i];
 		/* A size that the server did not tell is no reason; nor is it one for what was taken and is wanted again. */
-		if (m->size > s->quota.max_size && !m->wanted && (m->action == PLAN_RETR || m->action == PLAN_RETR_ALONE))
+		if (m->size > s->quota.max_size && !m->wanted && (m->action == ACTION_RETR || m->action == ACTION_RETR_ALONE))
 			quota_big(s, m);
 	}
 	for (alone = 0; alone <= 1; alone++)
 		for (i = 1; i <= p->count; i++) {
 			m = &p->msgs[i];
-			if (m->action == 0 || (m->action == PLAN_RETR_ALONE) != alone)
+			if (m->action == ACTION_NONE || (m->action == ACTION_RETR_ALONE) != alone)
 				continue;
 			if (!quota_fits(s, m, &octets)) {
-				m->action = 0;
+				m->action = ACTION_NONE;
 				continue;
 			}
-			if (m->action == PLAN_DELE)
+			if (m->action == ACTION_DELE)
 				p->delete++;
 			else
 				p->retrieve++;
@@ -112,11 +112,11 @@ static void
 quota_big(struct session *s, struct message *m)
 {
 	/* A header is delivered once, and what is remembered of it is the unique-id. */
-	if (s->quota.headers_only && m->uid_len != 0 && m->action == PLAN_RETR && m->oversize < OVERSIZE_HEADER) {
-		m->action = PLAN_HEADERS;
+	if (s->quota.headers_only && m->uid_len != 0 && m->action == ACTION_RETR && m->oversize < OVERSIZE_HEADER) {
+		m->action = ACTION_HEADERS;
 		return;
 	}
-	m->action = 0;
+	m->action = ACTION_NONE;
 	s->plan.big++;
 	if (m->uid_len != 0 && m->oversize == OVERSIZE_NONE && !s->quota.headers_only)
 		quota_remember(s, m, OVERSIZE_SKIPPED);
@@ -127,9 +127,9 @@ static int
 quota_fits(struct session *s, struct message *m, uint64_t *octets)
 {
 	struct plan	*p = &s->plan;
-	uint32_t	 size = m->action == PLAN_HEADERS ? 0 : m->size;
+	uint32_t	 size = m->action == ACTION_HEADERS ? 0 : m->size;
 
-	if (m->action == PLAN_DELE)
+	if (m->action == ACTION_DELE)
 		return (1);
 	if ((s->quota.session_messages != 0 && p->retrieve >= s->quota.session_messages) ||
 	    (s->quota.session_octets != 0 && p->retrieve > 0 && *octets + size > s->quota.session_octets)) {

@@ -11,9 +11,9 @@
  *	of a message that is set aside		each (once a day)		is good
  *	of a message that no listing names	no: STAT promised too much	is good
  *
- * A failure is one in table `suspect`, as when the connection breaks, see suspect.c: after PLAN_FAILURES of them the message is set
- * aside, its owner is told, and it is tried once a day.  A message without a trusted unique-id has no row there: the owner is told
- * when PLAN_FAILURES polls in a row have met a refusal of such messages.
+ * A failure is one in table `suspect`, as when the connection breaks, see suspect.c: after SUSPECT_FAILURES of them the message is
+ * set aside, its owner is told, and it is tried once a day.  A message without a trusted unique-id has no row there: the owner is
+ * told when SUSPECT_FAILURES polls in a row have met a refusal of such messages.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ refusal_note(struct session *s, uint32_t msgno, enum fail_why why, const char *t
 	struct message	*m = &p->msgs[msgno];
 	struct refusal	*r;
 
-	if (m->action != PLAN_RETR && m->action != PLAN_RETR_ALONE)
+	if (m->action != ACTION_RETR && m->action != ACTION_RETR_ALONE)
 		return;
 	p->refusals++;
 	if (!m->named && s->has_uidl && m->size == 0)
@@ -139,7 +139,7 @@ refusal_fails(struct session *s)
 		return;
 	for (i = 1; i <= p->count; i++) {
 		m = &p->msgs[i];
-		if (m->refused == 0 || m->failures >= PLAN_FAILURES || (m->refused == REFUSED_SOMEHOW && m->failures == 0))
+		if (m->refused == 0 || m->failures >= SUSPECT_FAILURES || (m->refused == REFUSED_SOMEHOW && m->failures == 0))
 			continue;
 		s->why = WHY_SERVER_TEMP;	/* what is new there shall not wait for it */
 		s->stage = STAGE_RETR;
@@ -161,7 +161,7 @@ refusal_set_aside(struct session *s)
 
 	for (i = 1; i <= p->count && s->refused_counted > 0; i++) {
 		m = &p->msgs[i];
-		if (!refusal_counts(m) || m->uid_len == 0 || m->failures + 1 != PLAN_FAILURES)
+		if (!refusal_counts(m) || m->uid_len == 0 || m->failures + 1 != SUSPECT_FAILURES)
 			continue;
 		if (n++ == 0)
 			first = i;
@@ -174,7 +174,7 @@ refusal_set_aside(struct session *s)
 		return;
 	log_vis(name, sizeof(name), plan_uid(p, &p->msgs[first]), p->msgs[first].uid_len);
 	log_warnx("%s: %s: %u message%s set aside, refused by the server %d times: message %s%s (%s); left on the server and "
-	    "tried again once a day", s->label, s->where, n, PLURAL(n), PLAN_FAILURES, name, n > 1 ? ", ..." : "",
+	    "tried again once a day", s->label, s->where, n, PLURAL(n), SUSPECT_FAILURES, name, n > 1 ? ", ..." : "",
 	    p->refused[0].text);
 	if (n == 1)
 		snprintf(subject, sizeof(subject), "%s: message %s cannot be retrieved", s->label, name);
@@ -183,7 +183,7 @@ refusal_set_aside(struct session *s)
 	notice_send(s->quota.account, s->label, subject,
 	    "%s has refused %d times to give %s.\nIt says: %s\n\nWhat is refused stays there and is tried again once a day."
 	    "\n\n%s%s",
-	    s->where, PLAN_FAILURES, n == 1 ? "one message" : "some messages", p->refused[0].text, list,
+	    s->where, SUSPECT_FAILURES, n == 1 ? "one message" : "some messages", p->refused[0].text, list,
 	    n > NAMED ? "and more, which \"rpopctl quarantine\" lists\n" : "");
 }
 
@@ -201,13 +201,13 @@ refusal_unnamed(struct session *s)
 		n += p->msgs[i].refused != 0 && p->msgs[i].uid_len == 0;
 	if (n == 0 && s->done)
 		s->task->refusals = 0;
-	if (n == 0 || p->nrefused == 0 || ++s->task->refusals != PLAN_FAILURES)
+	if (n == 0 || p->nrefused == 0 || ++s->task->refusals != SUSPECT_FAILURES)
 		return;
 	snprintf(subject, sizeof(subject), "%s: %u message%s cannot be retrieved", s->label, n, PLURAL(n));
 	notice_send(s->quota.account, s->label, subject,
 	    "%s has refused %u message%s in each of %d polls.\nIt says: %s\n\n"
 	    "Without a unique-id, what is refused is tried at every poll.\n",
-	    s->where, n, PLURAL(n), PLAN_FAILURES, p->refused[0].text);
+	    s->where, n, PLURAL(n), SUSPECT_FAILURES, p->refused[0].text);
 }
 
 /* A refused message's unique-id, or its number, into dst. */

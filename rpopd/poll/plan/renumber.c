@@ -161,7 +161,7 @@ renumber_seen(struct session *s)
 		if (m->uid_len == 0 || m->known)
 			continue;
 		plan_change_message(p, m, CHANGE_MARK);
-		m->action = 0;
+		m->action = ACTION_NONE;
 	}
 	return (plan_branch(s, answer_steps));
 }
@@ -267,6 +267,7 @@ renumber_ask(struct session *s)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	struct plan		*p = &s->plan;
+	struct message		*m;
 	size_t			 i, useful = 0;
 
 	for (i = 0; i < p->orphans.n; i++)
@@ -278,9 +279,10 @@ renumber_ask(struct session *s)
 	if ((p->fingerprints = calloc(p->unknown, sizeof(*p->fingerprints))) == NULL)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++) {
-		p->msgs[i].action = p->msgs[i].uid_len != 0 && !p->msgs[i].known ? PLAN_FINGERPRINT : 0;
-		p->msgs[i].state = p->msgs[i].action != 0 ? MESSAGE_PLANNED : MESSAGE_LISTED;
-		p->asked += p->msgs[i].action != 0;
+		m = &p->msgs[i];
+		m->action = m->uid_len != 0 && !m->known ? ACTION_FINGERPRINT : ACTION_NONE;
+		m->state = m->action != ACTION_NONE ? MESSAGE_PLANNED : MESSAGE_LISTED;
+		p->asked += m->action != ACTION_NONE;
 	}
 	return (PLAN_ASK);
 }
@@ -332,8 +334,8 @@ renumber_adopt(struct session *s)
 		m = &p->msgs[i];
 		m->state = MESSAGE_LISTED;
 		m->proof = PROOF_NONE;		/* what else wants one is left for the next session */
-		if (m->action == PLAN_FINGERPRINT)
-			m->action = PLAN_RETR;
+		if (m->action == ACTION_FINGERPRINT)
+			m->action = ACTION_RETR;
 	}
 	if (enough)
 		log_info("%s: %s: %u renumbered message%s recognised by %s, %u %s retrieved", s->label, s->where, matched,

@@ -3,9 +3,9 @@
  * Messages at which sessions fail (the connection is lost while the message comes in, or RETR is refused, see refusal.c), and
  * messages of which the deliverer may die.  Both are counted in table `suspect`.
  *
- *	deaths < PLAN_DEATHS, failures < PLAN_FAILURES	retrieved last and alone; after a death, by the holder only
- *	deaths >= PLAN_DEATHS				set aside: left alone
- *	failures >= PLAN_FAILURES			set aside: tried once in PLAN_RETRY seconds, last and alone
+ *	deaths < SUSPECT_DEATHS, failures < SUSPECT_FAILURES	retrieved last and alone; after a death, by the holder only
+ *	deaths >= SUSPECT_DEATHS				set aside: left alone
+ *	failures >= SUSPECT_FAILURES			set aside: tried once in SUSPECT_RETRY seconds, last and alone
  *	its size is another one, or it was absent	another message has its unique-id now: no suspect
  *
  * One suspect of a death at most is in flight in the whole daemon, so that the next death of the deliverer has one cause: only one
@@ -36,15 +36,15 @@ suspect_row(struct session *s, struct message *m, const struct seen_row *row)
 	}
 	if (m->proof == PROOF_DELE || m->proof == PROOF_KEEP)
 		s->plan.no_top = 1;
-	else if (m->action == 0)
+	else if (m->action == ACTION_NONE)
 		return;
-	if (row->deaths >= PLAN_DEATHS || (row->failures >= PLAN_FAILURES && ago >= 0 && ago < PLAN_RETRY)) {
-		m->action = 0;
+	if (row->deaths >= SUSPECT_DEATHS || (row->failures >= SUSPECT_FAILURES && ago >= 0 && ago < SUSPECT_RETRY)) {
+		m->action = ACTION_NONE;
 		m->proof = PROOF_NONE;
 		s->aside++;
 		return;
 	}
-	m->action = PLAN_RETR_ALONE;
+	m->action = ACTION_RETR_ALONE;
 	m->suspect = row->deaths > 0;
 	m->failures = row->failures < UINT8_MAX ? row->failures : UINT8_MAX;
 	m->ago = ago < 0 || ago > UINT32_MAX ? UINT32_MAX : ago;
@@ -86,11 +86,11 @@ suspect_failure(struct session *s, uint32_t msgno, const char *reason)
 	char		 text[PROTO_UID_MAX * 4 + 1], subject[PROTO_RECORD_SIZE + 320];
 	uint32_t	 i, n;
 
-	if (m->uid_len == 0 || m->state != MESSAGE_PLANNED || m->action == PLAN_DELE ||
+	if (m->uid_len == 0 || m->state != MESSAGE_PLANNED || m->action == ACTION_DELE ||
 	    state_failure(s->mailbox, plan_uid(p, m), m->uid_len, m->size, reason, &n) != DB_OK)
 		return;
 	log_vis(text, sizeof(text), plan_uid(p, m), m->uid_len);
-	if (n == PLAN_FAILURES) {
+	if (n == SUSPECT_FAILURES) {
 		log_warnx("%s: %s: message %s set aside: %u sessions failed at it (%s); it stays on the server and is tried again "
 		    "once a day", s->label, s->where, text, n, reason);
 		snprintf(subject, sizeof(subject), "%s: message %s cannot be retrieved", s->label, text);
@@ -100,9 +100,10 @@ suspect_failure(struct session *s, uint32_t msgno, const char *reason)
 	} else
 		log_debug("%s: message %s: failure %u: %s", s->label, text, n, reason);
 	for (i = 1; i <= p->count; i++)
-		if (p->msgs[i].state == MESSAGE_PLANNED && p->msgs[i].action != PLAN_DELE && p->msgs[i].action != PLAN_RETR_ALONE)
+		if (p->msgs[i].state == MESSAGE_PLANNED && p->msgs[i].action != ACTION_DELE &&
+		    p->msgs[i].action != ACTION_RETR_ALONE)
 			return;
-	s->excused = m->action == PLAN_RETR_ALONE;
+	s->excused = m->action == ACTION_RETR_ALONE;
 }
 
 /* Counts that the deliverer died while it had this message, or was to get it. */
@@ -119,7 +120,7 @@ suspect_death(struct session *s, uint32_t msgno)
 	    &deaths) != DB_OK)
 		return;
 	log_vis(text, sizeof(text), plan_uid(p, m), m->uid_len);
-	if (deaths >= PLAN_DEATHS)
+	if (deaths >= SUSPECT_DEATHS)
 		log_warnx("%s: message %s set aside: the deliverer died %u times on it; it stays on the server", s->label, text,
 		    deaths);
 	else
