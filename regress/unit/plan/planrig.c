@@ -12,7 +12,7 @@
 #include "planrig.h"
 
 struct seen_row		 rows[RIG_ROWS];
-struct seen_digests	 prints[RIG_ROWS];
+struct seen_digests	 digests[RIG_ROWS];
 size_t			 nrows;
 struct listing_change	 changes[RIG_ROWS];
 size_t			 nchanges;
@@ -67,7 +67,7 @@ state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct se
 	(void)mailbox;
 	for (i = 0; i < nrows; i++)
 		if (rows[i].uidlen == uidlen && memcmp(rows[i].uid, uid, uidlen) == 0) {
-			*p = prints[i];
+			*p = digests[i];
 			return (DB_OK);
 		}
 	return (DB_FAILED);
@@ -205,10 +205,10 @@ struct seen_row *
 row(const char *uid, enum seen_state state, int64_t gone, uint32_t deaths, uint32_t failed)
 {
 	assert_true(nrows < RIG_ROWS);
-	memset(&prints[nrows], 0, sizeof(prints[0]));
-	memset(prints[nrows].digest, uid[0], PROTO_DIGEST_LEN);
+	memset(&digests[nrows], 0, sizeof(digests[0]));
+	memset(digests[nrows].digest, uid[0], PROTO_DIGEST_LEN);
 	if (state != SEEN_MARKED)
-		memset(prints[nrows].fingerprint, uid[0] ^ 0x80, PROTO_DIGEST_LEN);
+		memset(digests[nrows].fingerprint, uid[0] ^ 0x80, PROTO_DIGEST_LEN);
 	rows[nrows] = (struct seen_row){ .uid = (const uint8_t *)uid, .uidlen = strlen(uid), .state = state, .gone = gone,
 	    .since = state == SEEN_NEVER ? 0 : time(NULL) - 60, .deaths = deaths, .failures = failed,
 	    .failed = deaths + failed > 0 ? time(NULL) - 60 : 0, .listed = row_listed,

@@ -13,7 +13,7 @@
 #define KEEP_SECONDS	(30 * 86400)	/* state_keep() */
 
 extern struct seen_row		 rows[RIG_ROWS];
-extern struct seen_digests	 prints[RIG_ROWS];	/* of rows[] of the same index */
+extern struct seen_digests	 digests[RIG_ROWS];	/* of rows[] of the same index */
 extern size_t			 nrows;
 extern struct listing_change	 changes[RIG_ROWS];	/* of the last state_change() */
 extern size_t			 nchanges;

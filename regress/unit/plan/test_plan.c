@@ -134,7 +134,7 @@ test_waiting(void **state)
 	list(&s, 1, "worse");
 	row("waits", SEEN_WAITING, 0, 0, 0);
 	row("marked", SEEN_MARKED, 0, 0, 0);
-	memset(prints[0].digest, 7, PROTO_DIGEST_LEN);
+	memset(digests[0].digest, 7, PROTO_DIGEST_LEN);
 	assert_int_equal(plan_make(&s, 1, 1), 0);
 	assert_int_equal(s.plan.orphans.n, 1);
 	plan_free(&s.plan);

@@ -28,11 +28,11 @@ moved(struct session *s, uint32_t known, uint32_t same, uint32_t count)
 	for (i = 1; i <= known; i++) {
 		snprintf(olds[i], sizeof(olds[i]), "old%05u", i);
 		row(olds[i], SEEN_KEPT, 0, 0, 0);
-		memset(prints[i - 1].digest, 0, PROTO_DIGEST_LEN);
-		memcpy(prints[i - 1].digest, &i, sizeof(i));
-		memset(prints[i - 1].fingerprint, 0, PROTO_DIGEST_LEN);
-		memcpy(prints[i - 1].fingerprint + 4, &i, sizeof(i));
-		prints[i - 1].size = 10000;
+		memset(digests[i - 1].digest, 0, PROTO_DIGEST_LEN);
+		memcpy(digests[i - 1].digest, &i, sizeof(i));
+		memset(digests[i - 1].fingerprint, 0, PROTO_DIGEST_LEN);
+		memcpy(digests[i - 1].fingerprint + 4, &i, sizeof(i));
+		digests[i - 1].size = 10000;
 	}
 	for (i = 1; i <= count; i++) {
 		snprintf(news[i], sizeof(news[i]), "new%05u", i);
@@ -259,7 +259,7 @@ test_nothing_to_compare(void **state)
 	plan_free(&s.plan);
 	moved(&s, 100, 0, 100);
 	for (i = 0; i < 100; i++)
-		memset(prints[i].fingerprint, 0, PROTO_DIGEST_LEN);	/* from before the upgrade */
+		memset(digests[i].fingerprint, 0, PROTO_DIGEST_LEN);	/* from before the upgrade */
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_PAUSED);
 	plan_free(&s.plan);
 }
@@ -375,7 +375,7 @@ test_marked_rows(void **state)
 	moved(&s, 25, 0, 25);
 	for (i = 0; i < 5; i++) {
 		rows[i].state = SEEN_MARKED;
-		memset(&prints[i], 0, sizeof(prints[i]));
+		memset(&digests[i], 0, sizeof(digests[i]));
 	}
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	for (i = 1; i <= 25; i++)

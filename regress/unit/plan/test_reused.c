@@ -108,7 +108,7 @@ test_dele(void **state)
 		one(&s, 0, 100, 100, states[i], 0);	/* there is no TOP, or no fingerprint */
 		s.has_top = i == 0;
 		if (s.has_top)
-			memset(prints[0].fingerprint, 0, PROTO_DIGEST_LEN);
+			memset(digests[0].fingerprint, 0, PROTO_DIGEST_LEN);
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 		assert_int_equal(s.plan.msgs[1].action, ACTION_RETR);
 		assert_int_equal(s.plan.msgs[1].compare, 1);
@@ -241,7 +241,7 @@ test_renumbered(void **state)
 		s.plan.msgs[i].size = 1000 + i;
 		row_listed = 2000 + i;
 		row(names[i], SEEN_KEPT, 0, 0, 0);
-		memset(prints[i - 1].fingerprint, (int)i, PROTO_DIGEST_LEN);
+		memset(digests[i - 1].fingerprint, (int)i, PROTO_DIGEST_LEN);
 	}
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_ASK);
 	assert_null(s.plan.wanted);
@@ -260,17 +260,17 @@ test_renumbered(void **state)
 static void
 test_print(void **state)
 {
-	uint8_t		 print[PROTO_DIGEST_LEN];
+	uint8_t		 fingerprint[PROTO_DIGEST_LEN];
 	struct session	 s;
 	int		 i;
 
 	(void)state;
-	memset(print, 0x77, sizeof(print));
+	memset(fingerprint, 0x77, sizeof(fingerprint));
 	for (i = 0; i < 3; i++) {
 		begin(&s, 1, 0);
 		list(&s, 1, "u");
 		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
-		assert_int_equal(plan_note(&s.plan, &s.plan.msgs[1], print), 0);
+		assert_int_equal(plan_note(&s.plan, &s.plan.msgs[1], fingerprint), 0);
 		s.plan.msgs[1].state = i == 2 ? MESSAGE_COMMITTED : MESSAGE_DELETED;
 		s.committed = 1;
 		s.outcome = OUTCOME_IN_STEP;
@@ -278,7 +278,7 @@ test_print(void **state)
 		plan_end(&s);
 		assert_int_equal(changed("u", CHANGE_FINGERPRINT) != NULL, i > 0);
 		if (i > 0)
-			assert_memory_equal(changed("u", CHANGE_FINGERPRINT)->to, print, sizeof(print));
+			assert_memory_equal(changed("u", CHANGE_FINGERPRINT)->to, fingerprint, sizeof(fingerprint));
 		plan_free(&s.plan);
 	}
 }

@@ -4,9 +4,9 @@
  * and those that made sessions fail last; it always takes one.
  *
  *	a message to be retrieved, and its row in `oversize`	what happens
- *	over max_size, no row					left alone, row SKIPPED, report; headers_only: as the next one
+ *	over max_size, no row					left alone, row SKIPPED, notice; headers_only: as the next one
  *	over max_size, SKIPPED					left alone; headers_only: its header is delivered, row HEADER, or
- *								REFUSED and report
+ *								REFUSED and notice
  *	over max_size, HEADER, wanted				its header is delivered to those whose file is missing here, see
  *								state/body.c
  *	over max_size, HEADER or REFUSED			left alone
@@ -144,7 +144,7 @@ quota_fits(struct session *s, struct message *m, uint64_t *octets)
 	return (1);
 }
 
-/* What is done about a message over max_size is to be recorded, and reported then. */
+/* What is done about a message over max_size is to be recorded, and the owner is told then. */
 void
 quota_remember(struct session *s, const struct message *m, enum oversize what)
 {
