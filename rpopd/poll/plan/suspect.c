@@ -5,8 +5,8 @@
  *
  *	deaths < SUSPECT_DEATHS, failures < SUSPECT_FAILURES	retrieved last and alone; after a death, by the holder only
  *	deaths >= SUSPECT_DEATHS				set aside: left alone
- *	failures >= SUSPECT_FAILURES			set aside: tried once in SUSPECT_RETRY seconds, last and alone
- *	its size is another one, or it was absent	another message has its unique-id now: no suspect
+ *	failures >= SUSPECT_FAILURES				set aside: tried once in SUSPECT_RETRY seconds, last and alone
+ *	its size is another one, or it was absent		another message has its unique-id now: no suspect
  *
  * One suspect of a death at most is in flight in the whole daemon, so that the next death of the deliverer has one cause: only one
  * session at a time, the holder, retrieves such messages.  It is the first session that plans to, until it ends; others leave
