@@ -194,8 +194,8 @@ reload_adopt(struct task *tasks, size_t n)
 		fatal("tasks");
 	for (i = 0; i < nold; i++) {
 		order[i] = &old[i];
-		if (old[i].session != NULL)
-			old[i].session->task = NULL;
+		if (old[i].run != NULL)
+			old[i].run->task = NULL;
 	}
 	qsort(order, nold, sizeof(*order), reload_order);
 	sched_tasks = tasks;
@@ -214,8 +214,8 @@ reload_adopt(struct task *tasks, size_t n)
 		sched_remove(&old[i]);
 		spot_forget(&old[i]);
 		counts_forget(&old[i]);
-		if (old[i].session != NULL && old[i].session->task == NULL)
-			session_stop(old[i].session);
+		if (old[i].run != NULL && old[i].run->task == NULL)
+			session_calls.stop(old[i].run);
 	}
 	gate_sweep();
 	host_sweep();
@@ -266,8 +266,8 @@ reload_take_over(struct task *t, struct task *was)
 	t->why = was->why;
 	t->again = was->again;
 	t->renewed = was->renewed;
-	if ((t->session = was->session) != NULL)
-		t->session->task = t;
+	if ((t->run = was->run) != NULL)
+		t->run->task = t;
 	else if (t->rec->period != 0 && (t->why == WHY_CONFIG || t->why == WHY_TOKEN_PERM))
 		sched_add(t, clock_msec());
 	else if (due != INT64_MAX && was->period == t->rec->period)

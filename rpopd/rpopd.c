@@ -45,6 +45,7 @@ static void	 rpopd_signal(int, short, void *);
 static void	 rpopd_reap(void);
 static void	 rpopd_reload_signal(void);
 static void	 rpopd_turn(void);
+static const char *rpopd_held(void);
 static void	 rpopd_deadline(void *);
 static int	 rpopd_done(void);
 static int	 rpopd_once_done(void);
@@ -84,7 +85,7 @@ main(int argc, char *argv[])
 	rpopd_open_state();
 	event_init();
 	turn_init(rpopd_turn);
-	sched_init();
+	sched_init(&session_calls);
 	rpopd_signals();
 	if (reload_load(err, sizeof(err)) == -1)
 		fatalx("%s", err);
@@ -109,10 +110,19 @@ rpopd_turn(void)
 {
 	session_run();		/* verdicts go out, sessions that waited go on, those that have ended make room */
 	relay_run();		/* connections to next hops, failures to be reported, files that are missing */
-	sched_run();		/* sessions of the records that are due */
+	sched_run(rpopd_held());	/* sessions of the records that are due */
 	request_run();		/* access tokens that sessions wait for */
 	if (rpopd_done())
 		rpopd_exit(options.once && (turn_failed || turn_stopping));
+}
+
+/* Why no session may begin now, as a word for the status of what is due; "": it has none; NULL: sessions may begin. */
+static const char *
+rpopd_held(void)
+{
+	if (relay_full())
+		return ("queue-full");
+	return (turn_stopping || commit_blocked() || !mailroot_right() ? "" : NULL);
 }
 
 /*
@@ -304,16 +314,13 @@ rpopd_reload(char *err, size_t errsize)
 void
 rpopd_stop(void)
 {
-	struct session	*s, *next;
-
 	if (turn_stopping)
 		return;
 	turn_stopping = 1;
-	log_notice("stopping, %u session%s to finish, in %d s at most", session_count, PLURAL(session_count), TURN_STOP_SECONDS);
+	log_notice("stopping, %u session%s to finish, in %d s at most", sched_nruns, PLURAL(sched_nruns), TURN_STOP_SECONDS);
 	timer_init(&deadline, rpopd_deadline, NULL);
 	timer_in(&deadline, (TURN_STOP_SECONDS + 2) * 1000);
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
-		session_stop(s);
+	sched_stop();
 	relay_stop();
 	if (child_of[ROLE_DELIVERER] == NULL)
 		session_close_orphans();
@@ -324,9 +331,9 @@ static void
 rpopd_deadline(void *arg)
 {
 	(void)arg;
-	if (session_count > 0)
+	if (sched_nruns > 0)
 		log_warnx("%u session%s did not finish in time; what they had not committed stays on the server",
-		    session_count, PLURAL(session_count));
+		    sched_nruns, PLURAL(sched_nruns));
 	else
 		log_warnx("%u deliver%s not finished in time; that is done at the next start", commit_pending(),
 		    commit_pending() == 1 ? "y was" : "ies were");
@@ -340,7 +347,7 @@ rpopd_deadline(void *arg)
 static int
 rpopd_done(void)
 {
-	if (session_count > 0 || (!turn_stopping && !(options.once && rpopd_once_done())))
+	if (sched_nruns > 0 || (!turn_stopping && !(options.once && rpopd_once_done())))
 		return (0);
 	if (!token_busy() && !relay_busy() && !notice_busy() && commit_pending() == 0)
 		return (1);

@@ -45,7 +45,7 @@ one_round(void)
 {
 	session_run();
 	relay_run();
-	sched_run();
+	sched_run(NULL);
 }
 
 static void
@@ -61,8 +61,8 @@ setup(void)
 	log_setsink(quiet);
 	event_init();
 	turn_init(one_round);
-	sched_init();
-	TAILQ_INIT(&session_list);
+	sched_init(&session_calls);
+	TAILQ_INIT(&sched_runs);
 	config_running = &config;
 	sched_tasks = &task;
 	sched_ntasks = 1;

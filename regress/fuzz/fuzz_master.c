@@ -93,23 +93,20 @@ session(struct record *rec, struct task *t, int try)
 		if (try_start((struct client *)t, "a@b/c", err, sizeof(err)) == -1)
 			abort();
 		config_running->settings.processors = 0;
-		t->session->state = SESSION_STARTING;
-		t->session->dial = NULL;
-		t->session->forked = t->session->opened = 1;
-		t->session->routing = &routing;
-		return (t->session);
+		session_of(t->run)->state = SESSION_STARTING;
+		session_of(t->run)->dial = NULL;
+		session_of(t->run)->forked = session_of(t->run)->opened = 1;
+		session_of(t->run)->routing = &routing;
+		return (session_of(t->run));
 	}
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		abort();
-	t->session = s;
 	s->id = 1;
-	s->task = t;
 	s->state = SESSION_STARTING;
 	s->leave = rec->leave;
 	s->forked = s->opened = 1;
 	s->routing = &routing;
-	TAILQ_INSERT_TAIL(&session_list, s, entry);
-	session_count = 1;
+	sched_begin(&s->run, t);
 	return (s);
 }
 
@@ -118,7 +115,7 @@ one_round(void)
 {
 	session_run();
 	relay_run();
-	sched_run();
+	sched_run(NULL);
 }
 
 static int
@@ -158,12 +155,12 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		log_setsink(quiet);
 		event_init();
 		turn_init(one_round);
-		sched_init();
+		sched_init(&session_calls);
 		delivery_start(&calls);
 		deliverer_start();
 		ask_start();
 		relay_start(commit_tried);
-		TAILQ_INIT(&session_list);
+		TAILQ_INIT(&sched_runs);
 	}
 	config_running = &config;
 	sched_tasks = &task;
@@ -197,7 +194,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	session_closed(s);
 	event_loop(EVLOOP_NONBLOCK);		/* frees it */
 	sched_remove(&task);
-	if (!TAILQ_EMPTY(&session_list) || (try && writes > 0))
+	if (!TAILQ_EMPTY(&sched_runs) || (try && writes > 0))
 		abort();
 	return (0);
 }

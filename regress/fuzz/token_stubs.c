@@ -25,8 +25,8 @@ uint64_t		 config_loaded_version;
 char			 config_load_error[PROTO_TEXT_SIZE];
 struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
+struct runs		 sched_runs = TAILQ_HEAD_INITIALIZER(sched_runs);
+uint32_t		 sched_nruns;
 struct options		 options;
 struct task		*sched_tasks;
 size_t			 sched_ntasks;
@@ -58,11 +58,11 @@ stub_session(void)
 		log_setsink(quiet);
 		event_init();
 		turn_init(no_round);
-		TAILQ_INIT(&session_list);
+		TAILQ_INIT(&sched_runs);
 	}
-	s->task = &task;
+	s->run.task = &task;
 	s->fd = -1;
-	TAILQ_INSERT_TAIL(&session_list, s, entry);
+	TAILQ_INSERT_TAIL(&sched_runs, &s->run, entry);
 	return (s);
 }
 
@@ -71,7 +71,7 @@ stub_end(struct session *s)
 {
 	struct grant	*g = s->grant;
 
-	TAILQ_REMOVE(&session_list, s, entry);
+	TAILQ_REMOVE(&sched_runs, &s->run, entry);
 	if (s->token_ready != (g != NULL && g->access != NULL && g->state == GRANT_IDLE))
 		abort();
 	token_leave(s);

@@ -47,7 +47,7 @@ forget_record(const char *name, char *text, size_t size)
 		snprintf(text, size, "%.150s: name one record, as account/record", name);
 		return (-1);
 	}
-	if ((t != NULL && t->session != NULL) || forget_busy(name)) {
+	if ((t != NULL && t->run != NULL) || forget_busy(name)) {
 		snprintf(text, size, "%.150s: a session of this record is running; try again when it is over", name);
 		return (-1);
 	}
@@ -96,7 +96,7 @@ forget_busy(const char *name)
 {
 	const struct session	*s;
 
-	TAILQ_FOREACH(s, &session_list, entry)
+	SESSION_FOREACH(s)
 		if (strcasecmp(s->label, name) == 0)
 			return (1);
 	return (0);

@@ -41,7 +41,7 @@ control_status(void *arg, struct imsg *imsg)
 	m.records = sched_ntasks;
 	for (i = 0; i < sched_ntasks; i++)
 		m.enabled += sched_tasks[i].rec->period != 0;
-	m.sessions = session_count;
+	m.sessions = sched_nruns;
 	m.processors = config_running->settings.processors;
 	m.config_changed = config_version(options.store) != config_loaded_version;
 	m.log_level = log_getlevel();

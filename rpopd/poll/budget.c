@@ -52,7 +52,7 @@ budget_take(struct session *s, uint32_t messages)
 		want = PROTO_MSGS_MAX;
 	if (first.mailbox != 0 && clock_msec() >= first.until)
 		first.mailbox = 0;
-	TAILQ_FOREACH(o, &session_list, entry) {
+	SESSION_FOREACH(o) {
 		if (o == s)
 			continue;
 		n = budget_of(o);
@@ -62,12 +62,12 @@ budget_take(struct session *s, uint32_t messages)
 		}
 		all += n;
 		owner += o->quota.account == s->quota.account ? n : 0;
-		host += o->host != NULL && o->host == s->host ? n : 0;
+		host += o->run.host != NULL && o->run.host == s->run.host ? n : 0;
 	}
 	if (first.mailbox != 0 && first.mailbox != s->mailbox && !served) {
 		all += first.messages;
 		owner += first.account == s->quota.account ? first.messages : 0;
-		host += first.host == s->host ? first.messages : 0;
+		host += first.host == s->run.host ? first.messages : 0;
 	}
 	if (want <= BUDGET_SMALL || (all + want <= BUDGET_MESSAGES && (owner == 0 || owner + want <= BUDGET_MESSAGES / 2) &&
 	    (host == 0 || host + want <= BUDGET_MESSAGES / 2))) {
@@ -77,7 +77,7 @@ budget_take(struct session *s, uint32_t messages)
 	if (first.mailbox == 0) {
 		first.mailbox = s->mailbox;
 		first.account = s->quota.account;
-		first.host = s->host;
+		first.host = s->run.host;
 		first.messages = s->plan.count;
 		first.until = clock_msec() + BUDGET_KEEP;
 	}

@@ -39,7 +39,7 @@ capa_skipped(const struct task *t)
 int
 capa_again(struct session *s)
 {
-	struct task	*t = s->task;
+	struct task	*t = s->run.task;
 
 	if (t == NULL)
 		return (0);

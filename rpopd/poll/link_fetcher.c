@@ -98,8 +98,8 @@ fetch_stat(void *arg, struct imsg *imsg)
 		return (-1);
 	if (s->state == SESSION_CLOSING)
 		return (0);
-	if (s->task != NULL && (m.has_uidl || m.capa_uidl))
-		s->task->uidl_refused = 0;
+	if (s->run.task != NULL && (m.has_uidl || m.capa_uidl))
+		s->run.task->uidl_refused = 0;
 	if (!m.has_uidl && s->leave) {
 		fetch_no_uidl(s, &m);
 		return (0);
@@ -129,7 +129,7 @@ fetch_no_uidl(struct session *s, const struct msg_fetch_stat *m)
 {
 	char	 text[PROTO_TEXT_SIZE];
 
-	if (!m->capa_uidl && s->task != NULL && (s->trial == NULL ? ++s->task->uidl_refused : s->task->uidl_refused) > 1) {
+	if (!m->capa_uidl && s->run.task != NULL && (s->trial == NULL ? ++s->run.task->uidl_refused : s->run.task->uidl_refused) > 1) {
 		snprintf(text, sizeof(text), "the server has no UIDL (%.90s), so messages cannot be left on it: ask the provider, or set "
 		    "leave = 0, by which they are deleted there", m->refusal);
 		session_fail(s, STAGE_LIST, WHY_CONFIG, text);
@@ -244,7 +244,7 @@ static int
 fetch_progress(void *arg, struct imsg *imsg)
 {
 	(void)imsg;
-	((struct session *)arg)->progress = clock_msec();
+	((struct session *)arg)->run.progress = clock_msec();
 	return (0);
 }
 
@@ -427,7 +427,7 @@ fetch_done(void *arg, struct imsg *imsg)
 		return (-1);
 	s->done = 1;
 	strlcpy(s->quit_text, m.text, sizeof(s->quit_text));
-	s->outcome = OUTCOME_IN_STEP;
+	s->sync = SYNC_KEPT;
 	session_confirm(s, m.quit_ok == 1);
 	HOOK("master.done");
 	session_state(s, SESSION_CLOSING);
@@ -443,9 +443,9 @@ fetch_failed(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
 	    m.stage >= STAGE_MAX)
 		return (-1);
-	if (s->done || s->outcome != OUTCOME_UNKNOWN)
+	if (s->done || s->sync != SYNC_UNKNOWN)
 		return (-1);
-	s->outcome = m.confused ? OUTCOME_CONFUSED : OUTCOME_IN_STEP;
+	s->sync = m.confused ? SYNC_LOST : SYNC_KEPT;
 	s->doubt_first = m.first;
 	s->doubt_last = m.last;
 	session_confirm(s, 0);

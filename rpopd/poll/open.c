@@ -15,7 +15,7 @@
 void
 session_dial(struct session *s)
 {
-	const struct record	*rec = s->task->rec;
+	const struct record	*rec = s->run.task->rec;
 
 	s->dial = dial_start(s->id, rec->host, rec->port, (config_running->settings.self_poll ? DIAL_SELF : 0) |
 	    (rec->self_service ? DIAL_PUBLIC : 0), rec->source, session_dialed, s);
@@ -28,7 +28,7 @@ session_dial(struct session *s)
 void
 session_open_deliverer(struct session *s, int fd)
 {
-	const struct record	*rec = s->task->rec;
+	const struct record	*rec = s->run.task->rec;
 	struct msg_session_open	 m;
 
 	memset(&m, 0, sizeof(m));
@@ -40,7 +40,7 @@ session_open_deliverer(struct session *s, int fd)
 	m.suppress = rec->suppress;
 	m.special_nth = rec->special_nth;
 	m.received_for = rec->received_for;
-	m.mailbox_id = s->task->mailbox;
+	m.mailbox_id = s->run.task->mailbox;
 	strlcpy(m.trusted_hop, rec->trusted_hop, sizeof(m.trusted_hop));
 	strlcpy(m.strip_prefix, rec->strip_prefix, sizeof(m.strip_prefix));
 	strlcpy(m.domains, rec->domains, sizeof(m.domains));
@@ -69,7 +69,7 @@ session_secret(struct session *s)
 	if (s->grant != NULL) {
 		if ((len = token_copy(s, secret)) == -1)
 			session_fail(s, STAGE_TOKEN, WHY_TOKEN_TEMP, "the access token has ended meanwhile");
-	} else if ((len = config_secret(options.store, s->task->rec, secret, err, sizeof(err))) == -1)
+	} else if ((len = config_secret(options.store, s->run.task->rec, secret, err, sizeof(err))) == -1)
 		session_fail(s, STAGE_LOGIN, WHY_CONFIG, err);
 	if (len == -1)
 		session_kill(s);

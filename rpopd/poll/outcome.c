@@ -40,9 +40,9 @@ static void	 report_next(const struct session *, struct task *, int);
 void
 report_login(struct session *s, const struct msg_fetch_stat *m)
 {
-	struct task	*t = s->task;
+	struct task	*t = s->run.task;
 
-	host_login(s);
+	host_login(&s->run);
 	if (t == NULL)
 		return;
 	retry_learn(t, WHY_NONE, m->login_delay);
@@ -62,9 +62,9 @@ report_login(struct session *s, const struct msg_fetch_stat *m)
 void
 report_derived(struct session *s, uint32_t n)
 {
-	if (n == 0 || s->task == NULL || s->trial != NULL || s->task->derived)
+	if (n == 0 || s->run.task == NULL || s->trial != NULL || s->run.task->derived)
 		return;
-	s->task->derived = 1;
+	s->run.task->derived = 1;
 	log_info("%s: %s: %u unique-id%s of the server %s no unique-id%s by RFC 1939 (over 70 octets, or with a blank, control or 8-bit "
 	    "octet in it): known here by a digest", s->label, s->where, n, PLURAL(n), n == 1 ? "is" : "are", PLURAL(n));
 }
@@ -72,15 +72,15 @@ report_derived(struct session *s, uint32_t n)
 void
 report_session(struct session *s)
 {
-	struct task	*t = s->task;
-	int		 again = capa_again(s), hosts = host_result(s);
+	struct task	*t = s->run.task;
+	int		 again = capa_again(s), hosts = host_result(&s->run, s->stage, s->why);
 
 	report_work(s);
 	report_denied(s);
 	childlog_lost(s->label, &s->log);
 	if (t == NULL)
 		return;
-	t->session = NULL;
+	t->run = NULL;
 	if (again) {
 		sched_add(t, clock_msec());
 		return;
@@ -160,7 +160,7 @@ report_work(struct session *s)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u set aside", s->aside);
 	log_info("%s: %s: %u message%s (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,
 	    PLURAL(s->retrieved), (unsigned long long)s->octets, s->deleted,
-	    s->deleted > 0 && !s->plan.confirmed ? " (not confirmed)" : "", extra, (clock_msec() - s->begun) / 1000.0);
+	    s->deleted > 0 && !s->plan.confirmed ? " (not confirmed)" : "", extra, (clock_msec() - s->run.begun) / 1000.0);
 	if (s->done && s->deleted > 0 && !s->plan.confirmed)
 		log_warnx("%s: %s: QUIT was refused: %s: %u message%s may still be on the server; the next poll deletes what is still "
 		    "there", s->label, s->where, s->quit_text[0] != '\0' ? s->quit_text : "no reason given", s->deleted, PLURAL(s->deleted));

@@ -1,119 +1,36 @@
 /* SPDX-License-Identifier: ISC */
-/* One poll, as the master sees it, from the dial to the last receipt. */
+/* Sessions, from the dial to the last receipt; what a session is stands in poll/plan/session.h. */
 #ifndef POLL_H
 #define POLL_H
 
 #include <sys/types.h>
-#include <sys/queue.h>
 
 #include <stdint.h>
 
-#include "common/ipc/link.h"
-#include "common/ipc/proto_fetcher.h"
 #include "common/ipc/rules.h"
-#include "common/timer.h"
 #include "rpopd/child/child.h"
-#include "rpopd/config/config.h"
 #include "rpopd/poll/plan/plan.h"
+#include "rpopd/poll/plan/session.h"
 #include "rpopd/sched/sched.h"
 
 struct child;
-struct grant;
-struct host;
 struct msg_receipt;
 struct msg_receipt_batch;
 struct msg_replay_result;
 struct msg_session_tried;
-struct owner;
 struct task;
 struct trial;
 
-/* What is known of a session's answers: nothing; they were those to the commands; they were mixed up. */
-enum outcome { OUTCOME_UNKNOWN, OUTCOME_IN_STEP, OUTCOME_CONFUSED };
-
-enum session_state { SESSION_TOKEN, SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_MATCHING, SESSION_FETCHING,
-	SESSION_CLOSING };
-
-struct session {
-	TAILQ_ENTRY(session)	 entry;
-	uint32_t		 id;
-	enum session_state	 state;
-	struct task		*task;		/* NULL: its record was removed meanwhile */
-	struct trial		*trial;		/* it only tries, see try.c; NULL: a poll */
-	int64_t			 mailbox;
-	struct host		*host;		/* where it counts; NULL: no longer */
-	struct owner		*owner;		/* for whom it counts, while host is set; see share.c */
-	struct dial		*dial;		/* under way */
-	struct child		*template;
-	struct link		 link;		/* to the fetcher session */
-	struct timer		 timer;		/* the master's own clock on it */
-	struct plan		 plan;
-	int64_t			 begun;		/* monotonic ms */
-	int64_t			 progress;	/* likewise: when it last got anywhere */
-	int64_t			 epoch;		/* likewise, by the wall clock */
-	uint32_t		 leave;
-	struct quota		 quota;
-	enum dist_mode		 mode;
-	struct origin		 origin;	/* whose mail it brings */
-	struct routing		*routing;	/* as it was when the deliverer was told; NULL: it was not yet */
-	char			 label[PROTO_RECORD_SIZE];
-	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
-	int			 fd;		/* connected, waiting for the deliverer's routing table; -1: none */
-	char			 address[48];	/* numeric, of the server */
-	struct grant		*grant;		/* where its access token comes from; NULL: it has a password */
-	uint32_t		 token_serial;
-	int			 token_ready;	/* DIALING may begin */
-	int			 token_new;	/* it was got for this session, not before */
-	int			 forked, exited;	/* template side */
-	int			 opened, closed;	/* deliverer side */
-	int			 orphaned;	/* its deliverer died */
-	int			 stopping;
-	int			 no_capa;	/* see capa.c */
-	int			 has_uidl, has_top;
-	uint64_t		 stat_octets;
-	uint32_t		 budget;	/* messages that budget.c has given it */
-	uint32_t		 probes;	/* asked for; 0: the listing is whole */
-	int			 probed;	/* and they were enough */
-	uint32_t		 login_delay;	/* s, that came with a failure; 0 = none said */
-	int			 unrecorded;	/* plan_record() is due again */
-	int			 working;	/* slices are left over: of the plan, of plan_record(), or of plan_end() */
-	enum { SESSION_RUNS, SESSION_ENDING, SESSION_ENDED } ending;	/* it is over, plan_end() has begun, it has ended */
-	int			 done;
-	int			 excused;	/* it failed at a message that had failed before, and at nothing else */
-	uint32_t		 committed;	/* messages */
-	enum outcome		 outcome;
-	uint32_t		 doubt_first, doubt_last;	/* in step, but these came in unproven at the end; 0: none */
-	enum fail_why		 why;		/* first failure, WHY_NONE */
-	enum fetch_stage	 stage;
-	char			 error[PROTO_TEXT_SIZE];
-	uint32_t		 unfound;	/* messages in a row, the last one included, without any of the special fields */
-	char			 looked_for[UNFOUND_KEY_SIZE];
-	int			 found;		/* one before them had one */
-	uint32_t		 retrieved, deleted, fallback, discarded, copies, dropped, aside;
-	uint32_t		 quarantined;	/* messages, for some recipient at least */
-	char			 quarantine_text[PROTO_TEXT_SIZE];	/* why the last one was */
-	uint32_t		 denied, denied_first;	/* DELE was, for the first time, of so many; one of them, and why */
-	char			 denied_text[PROTO_TEXT_SIZE];
-	char			 quit_text[PROTO_TEXT_SIZE];	/* the server's words where QUIT was refused */
-	struct log_budget	 log;
-	uint32_t		 refused, refused_counted;	/* RETR was; of these, see refusal.c */
-	uint64_t		 octets;
-	/* verdict frame under construction */
-	uint8_t			 frame[PROTO_FRAME_MAX];
-	size_t			 frame_len;
-};
-TAILQ_HEAD(sessions, session);
-extern struct sessions	 session_list;		/* session.c */
+/* session.c */
 extern uint32_t		 session_count;
 
 /* session.c */
-int	 session_start(struct task *);
+extern const struct sched_calls	 session_calls;	/* what the schedule asks of sessions */
 int	 session_try(struct task *, struct trial *);
 void	 session_dialed(void *, const struct dialed *);	/* of dial_start() */
 void	 session_run(void);			/* in each round: look after all of them */
 void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
 void	 session_kill(struct session *);
-void	 session_cut(struct session *, enum fetch_stage, enum fail_why, const char *);	/* fails at once; what came in step stands */
 void	 session_stop(struct session *);
 void	 session_exited(struct session *);	/* template: the process is gone */
 void	 session_confirm(struct session *, int quit_ok);
@@ -123,7 +40,6 @@ void	 session_flush(struct session *);
 void	 session_refused(struct session *, enum fail_why, const char *);
 void	 session_state(struct session *, enum session_state);
 struct session *session_by_id(uint32_t);
-const char *session_state_str(enum session_state);
 void	 session_work(struct session *);	/* what is left over is done in slices from the event loop */
 void	 session_worked(struct session *);	/* nothing is */
 void	 session_deliverer_died(struct child *);

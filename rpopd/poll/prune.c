@@ -40,12 +40,12 @@ prune_mailboxes(void)
 	int64_t		*ids, *running;
 	size_t		 i, n = 0;
 
-	if ((ids = calloc(sched_ntasks + session_count + 1, sizeof(*ids))) == NULL)
+	if ((ids = calloc(sched_ntasks + sched_nruns + 1, sizeof(*ids))) == NULL)
 		fatal("prune");
 	for (i = 0; i < sched_ntasks; i++)
 		ids[i] = sched_tasks[i].mailbox;
 	running = ids + sched_ntasks;
-	TAILQ_FOREACH(s, &session_list, entry)
+	SESSION_FOREACH(s)
 		running[n++] = s->mailbox;
 	prune_go_on(state_prune(ids, sched_ntasks, running, n));
 	free(ids);

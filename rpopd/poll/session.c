@@ -40,7 +40,13 @@
 #define TRIALS		0x80000000u	/* ids of sessions that try: they leave no trace, so the store need not know them */
 #define LAST_WORD	10		/* s for a fetcher that lost its deliverer, or is cut, to say that the server was in step */
 
+static int	 session_start(struct task *);
 static int	 session_begin(struct task *, struct trial *);
+static void	 session_stop_run(struct run *);
+static void	 session_crowded(struct run *, const char *);
+static enum run_phase session_phase(const struct run *);
+static const char *session_word(const struct run *);
+static const char *session_state_str(enum session_state);
 static void	 session_go(struct session *);
 static int	 session_channels(struct session *, int);
 static void	 session_parameters(struct session *);
@@ -55,21 +61,26 @@ static void	 session_slice(void *);
 static int	 session_ended(struct session *);
 static void	 session_end(struct session *);
 
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
+const struct sched_calls session_calls = {
+	.start = session_start,
+	.stop = session_stop_run,
+	.cut = session_crowded,
+	.phase = session_phase,
+	.state = session_word
+};
 static struct timer	 slice;
 static uint32_t		 trials;
 
 static const char *const state_names[] = { "token", "dialing", "starting", "listing", "matching", "fetching", "closing" };
 
-const char *
+static const char *
 session_state_str(enum session_state state)
 {
 	return (state < nitems(state_names) ? state_names[state] : "unknown");
 }
 
 /* Begin a poll of a record that is due.  0, or -1: not now (a child is not ready), nothing changed. */
-int
+static int
 session_start(struct task *t)
 {
 	return (session_begin(t, NULL));
@@ -102,10 +113,8 @@ session_begin(struct task *t, struct trial *trial)
 		fatal("session");
 	s->id = id;
 	s->fd = -1;
-	s->task = t;
 	s->mailbox = t->mailbox;
 	s->trial = trial;
-	s->begun = s->progress = clock_msec();
 	s->epoch = time(NULL);
 	s->leave = rec->leave;
 	s->no_capa = capa_skipped(t);
@@ -115,9 +124,9 @@ session_begin(struct task *t, struct trial *trial)
 	snprintf(s->where, sizeof(s->where), "%s:%u", rec->host, rec->port);
 	s->template = template;
 	child_use(template);
-	t->session = s;
-	TAILQ_INSERT_TAIL(&session_list, s, entry);
-	session_count++;
+	s->run.label = s->label;
+	s->run.trial = trial != NULL;
+	sched_begin(&s->run, t);
 	session_clock(s, config_running->settings.session_timeout + GRACE);
 	if (!token_wanted(rec))
 		s->token_ready = 1;
@@ -139,7 +148,7 @@ session_dialed(void *arg, const struct dialed *how)
 		return;
 	}
 	HOOK("master.dialed");
-	if (s->state != SESSION_DIALING || s->task == NULL || s->stopping) {
+	if (s->state != SESSION_DIALING || s->run.task == NULL || s->stopping) {
 		close(how->fd);
 		session_fail(s, STAGE_CONNECT, WHY_STOPPED, "stopped");
 		return;
@@ -206,7 +215,7 @@ session_channels(struct session *s, int fd)
 static void
 session_parameters(struct session *s)
 {
-	const struct record	*rec = s->task->rec;
+	const struct record	*rec = s->run.task->rec;
 	const struct settings	*set = &config_running->settings;
 	struct msg_fetch_start	 m;
 
@@ -237,7 +246,7 @@ session_state(struct session *s, enum session_state state)
 	log_debug("%s: session %u %s -> %s", s->label, s->id, session_state_str(s->state), session_state_str(state));
 	s->state = state;
 	s->link.state = state;
-	s->progress = clock_msec();
+	s->run.progress = clock_msec();
 }
 
 struct session *
@@ -245,7 +254,7 @@ session_by_id(uint32_t id)
 {
 	struct session	*s;
 
-	TAILQ_FOREACH(s, &session_list, entry)
+	SESSION_FOREACH(s)
 		if (s->id == id)
 			return (s);
 	return (NULL);
@@ -282,19 +291,49 @@ session_kill(struct session *s)
 }
 
 /*
- * The session fails for a reason of ours.  Its fetcher ends at once, but says first whether the server's answers were in step: of one
- * that is killed that is not known, and all that it had brought would be retrieved again.  Killed if it does not say so.
+ * Others wait for the session's processor: it fails, text says why.  Its fetcher ends at once, but says first whether the server's answers
+ * were in step: of a fetcher that is killed that is not known, and all that it had brought would be retrieved again.  It is killed if it
+ * does not say so within LAST_WORD.
  */
-void
-session_cut(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+static void
+session_crowded(struct run *r, const char *text)
 {
-	session_fail(s, stage, why, text);
+	static const enum fetch_stage	 stages[] = { STAGE_TOKEN, STAGE_CONNECT, STAGE_LOGIN, STAGE_LIST, STAGE_LIST, STAGE_RETR };
+	struct session			*s = session_of(r);
+
+	session_fail(s, stages[s->state], WHY_CROWDED, text);
 	if (!s->forked || s->exited) {
 		session_kill(s);
 		return;
 	}
 	link_send(&s->link, IMSG_FETCH_CUT, -1, NULL, 0);
 	session_clock(s, LAST_WORD);
+}
+
+static void
+session_stop_run(struct run *r)
+{
+	session_stop(session_of(r));
+}
+
+static enum run_phase
+session_phase(const struct run *r)
+{
+	const struct session	*s = heap_of(r, const struct session, run);
+
+	if (s->state == SESSION_CLOSING || s->stopping)
+		return (RUN_ENDING);
+	if (s->working)
+		return (RUN_HELD);
+	if (s->state <= SESSION_DIALING)
+		return (RUN_WAITING);
+	return (session_leaving(s) ? RUN_LEAVING : RUN_ACTIVE);
+}
+
+static const char *
+session_word(const struct run *r)
+{
+	return (session_state_str(heap_of(r, const struct session, run)->state));
 }
 
 /* Finish the current message, delete what was delivered, QUIT; killed if that takes longer than TURN_STOP_SECONDS. */
@@ -384,7 +423,7 @@ session_deliverer_died(struct child *deliverer)
 	struct session	*s, *next;
 
 	(void)deliverer;
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
+	SESSION_FOREACH_SAFE(s, next) {
 		if (!s->opened || s->closed)
 			continue;
 		s->orphaned = 1;
@@ -401,7 +440,7 @@ session_template_died(struct child *template)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
+	SESSION_FOREACH_SAFE(s, next)
 		if (s->template == template && !s->exited)
 			session_exited(s);
 }
@@ -413,7 +452,7 @@ session_log_level(enum log_level level)
 	uint32_t	 number = level;
 
 	child_log_level(level);
-	TAILQ_FOREACH(s, &session_list, entry)
+	SESSION_FOREACH(s)
 		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
 }
 
@@ -423,7 +462,7 @@ session_close_orphans(void)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
+	SESSION_FOREACH_SAFE(s, next)
 		if (s->orphaned && !s->closed)
 			session_closed(s);
 }
@@ -521,7 +560,7 @@ session_slice(void *arg)
 	struct session	*s, *first = NULL, *next = NULL;
 
 	(void)arg;
-	TAILQ_FOREACH(s, &session_list, entry) {
+	SESSION_FOREACH(s) {
 		if (!s->working)
 			continue;
 		if (first == NULL || s->id < first->id)
@@ -559,9 +598,9 @@ session_run(void)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
+	SESSION_FOREACH_SAFE(s, next) {
 		session_flush(s);
-		if (s->state == SESSION_TOKEN && s->token_ready && s->task != NULL)
+		if (s->state == SESSION_TOKEN && s->token_ready && s->run.task != NULL)
 			session_dial(s);
 		if (s->state == SESSION_DIALING && s->fd != -1)
 			session_go(s);
@@ -595,8 +634,7 @@ session_end(struct session *s)
 	suspect_leave(s);
 	if (s->template != NULL)
 		child_release(s->template);
-	TAILQ_REMOVE(&session_list, s, entry);
-	session_count--;
+	sched_end(&s->run);
 	if (s->trial != NULL)
 		try_end(s);
 	else {

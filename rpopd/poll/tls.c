@@ -32,7 +32,7 @@ session_tls_files(struct session *s)
 	size_t		 off, len;
 
 	for (kind = PEM_CA; kind < PEM_MAX; kind++) {
-		if (pem_of(s->task->rec, kind, &pem, err, sizeof(err)) == -1) {
+		if (pem_of(s->run.task->rec, kind, &pem, err, sizeof(err)) == -1) {
 			session_fail(s, STAGE_TLS, WHY_CONFIG, err);
 			session_kill(s);
 			return (-1);

@@ -90,7 +90,7 @@ try_start(struct client *c, const char *name, char *err, size_t errsize)
 		trial->due = t->due;
 		trial->period = t->rec->period;
 		if (session_try(t, trial) == 0) {
-			host_join(t->session, t->host);
+			host_join(t->run, t->host);
 			sched_remove(t);
 			return (0);
 		}
@@ -117,7 +117,7 @@ try_abandon(const struct client *c)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
+	SESSION_FOREACH_SAFE(s, next)
 		if (s->trial != NULL && s->trial->client == c) {
 			s->trial->client = NULL;
 			session_stop(s);
@@ -128,8 +128,8 @@ try_abandon(const struct client *c)
 void
 try_login(struct session *s, const struct msg_fetch_stat *m)
 {
-	if (s->task != NULL)
-		retry_learn(s->task, WHY_NONE, m->login_delay);
+	if (s->run.task != NULL)
+		retry_learn(s->run.task, WHY_NONE, m->login_delay);
 }
 
 static plan_step	*const try_steps[] = { try_walk, NULL };
@@ -281,16 +281,16 @@ void
 try_end(struct session *s)
 {
 	struct trial	*trial = s->trial;
-	struct task	*t = s->task;
+	struct task	*t = s->run.task;
 
-	host_leave(s);
+	host_leave(&s->run);
 	if (t != NULL) {
-		t->session = NULL;
+		t->run = NULL;
 		t->tried = clock_msec();
 		if (s->why == WHY_TOO_SOON)
 			retry_learn(t, s->why, s->login_delay);
 		if (token_refused(s, t) && trial->client != NULL && session_try(t, trial) == 0) {
-			host_join(t->session, t->host);
+			host_join(t->run, t->host);
 			return;
 		}
 		try_schedule(trial, t);

@@ -11,8 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
-#include "sched.h"
+#include "sched_int.h"
 
 #define LOOK_AGAIN	60	/* s: the wall clock may have been set */
 
@@ -103,16 +102,16 @@ void
 gate_tick(void)
 {
 	struct gate	*g;
-	struct session	*s, *next;
+	struct run	*r, *next;
 
 	if (SLIST_EMPTY(&gates))
 		return;
 	SLIST_FOREACH(g, &gates, entry)
 		if (gate_open(g) && g->held.n > 0)
 			gate_release(g);
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next)
-		if (s->state < SESSION_STARTING && s->task != NULL && !gate_open(s->task->gate))
-			session_stop(s);
+	TAILQ_FOREACH_SAFE(r, &sched_runs, entry, next)
+		if (r->task != NULL && sched_calls->phase(r) == RUN_WAITING && !gate_open(r->task->gate))
+			sched_calls->stop(r);
 }
 
 /* They were due all at once; their starts are not. */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
-#include "sched.h"
+#include "heap.h"
 
 static void	 heap_swap(struct heap *, size_t, size_t);
 static void	 heap_up(struct heap *, size_t);

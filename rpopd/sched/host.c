@@ -13,8 +13,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
-#include "sched.h"
+#include "sched_int.h"
 
 #define DOUBLINGS	4	/* the delay grows to 16 times itself */
 #define PATIENCE	10000	/* ms a host that was never tried may take for the first login before others are let in */
@@ -23,8 +22,8 @@ RB_HEAD(hosts, host);
 
 static int	 host_compare(struct host *, struct host *);
 static void	 host_open(struct host *);
-static void	 host_close(struct host *, const struct session *);
-static int	 host_excused(const struct host *, const struct session *);
+static void	 host_close(struct host *, enum fetch_stage, enum fail_why);
+static int	 host_excused(const struct host *, const struct run *, enum fail_why);
 static char	*host_label(const struct host *, char *, size_t);
 
 RB_PROTOTYPE_STATIC(hosts, host, entry, host_compare)
@@ -92,13 +91,13 @@ host_place(struct host *h)
 }
 
 void
-host_begin(struct session *s)
+host_begin(struct run *r)
 {
-	struct host	*h = s->task->host;
+	struct host	*h = r->task->host;
 
-	host_join(s, h);
+	host_join(r, h);
 	if (h->state != HOST_OPEN)
-		h->probe = s;
+		h->probe = r;
 	if (h->state == HOST_NEW)
 		h->until = clock_msec() + PATIENCE;
 	host_place(h);
@@ -106,40 +105,40 @@ host_begin(struct session *s)
 
 /* While a host is delayed, a session from before says nothing about new ones. */
 void
-host_login(struct session *s)
+host_login(struct run *r)
 {
-	struct host	*h = s->host;
+	struct host	*h = r->host;
 
 	if (h == NULL)
 		return;
 	h->good = clock_msec();
-	if (s->task != NULL)
-		s->task->host_failed = 0;
-	if (h->state != HOST_OPEN && h->probe == s)
+	if (r->task != NULL)
+		r->task->host_failed = 0;
+	if (h->state != HOST_OPEN && h->probe == r)
 		host_open(h);
 }
 
 int
-host_result(struct session *s)
+host_result(struct run *r, enum fetch_stage stage, enum fail_why why)
 {
-	struct host	*h = s->host;
+	struct host	*h = r->host;
 	int		 probe, failed, excused, reached;
 
 	if (h == NULL)
 		return (0);
-	probe = h->probe == s;
-	failed = retry_blames_host(s->stage, s->why);
-	excused = failed && host_excused(h, s);
-	reached = s->why == WHY_NONE || retry_reached(s->stage, s->why);
+	probe = h->probe == r;
+	failed = retry_blames_host(stage, why);
+	excused = failed && host_excused(h, r, why);
+	reached = why == WHY_NONE || retry_reached(stage, why);
 	if (probe)
 		h->probe = NULL;
-	host_leave(s);
-	if (s->task != NULL)
-		s->task->host_failed = failed ? clock_msec() : 0;
+	host_leave(r);
+	if (r->task != NULL)
+		r->task->host_failed = failed ? clock_msec() : 0;
 	if (reached)
 		h->good = clock_msec();
 	if (failed && !excused && (probe || h->state == HOST_OPEN))
-		host_close(h, s);
+		host_close(h, stage, why);
 	else if (probe && reached && h->state != HOST_OPEN)
 		host_open(h);
 	host_place(h);
@@ -151,11 +150,11 @@ host_result(struct session *s)
  * record that does not fit it, and one record must not stop the others.  What the host says in its greeting is never excused.
  */
 static int
-host_excused(const struct host *h, const struct session *s)
+host_excused(const struct host *h, const struct run *r, enum fail_why why)
 {
-	if (s->why == WHY_BUSY || s->why == WHY_SERVER_TEMP || s->why == WHY_SERVER_PERM)
+	if (why == WHY_BUSY || why == WHY_SERVER_TEMP || why == WHY_SERVER_PERM)
 		return (0);
-	return (h->good > (s->task != NULL && s->task->host_failed != 0 ? s->task->host_failed : s->begun));
+	return (h->good > (r->task != NULL && r->task->host_failed != 0 ? r->task->host_failed : r->begun));
 }
 
 static void
@@ -174,7 +173,7 @@ host_open(struct host *h)
 
 /* Delay it, the longer the more often it has failed; a try that was asked for leaves the delay that it interrupted as it was. */
 static void
-host_close(struct host *h, const struct session *s)
+host_close(struct host *h, enum fetch_stage stage, enum fail_why why)
 {
 	int64_t	 delay = config_running->settings.delay_failed_hosts * 1000LL, now = clock_msec();
 	char	 label[PROTO_HOST_SIZE + 16];
@@ -191,7 +190,7 @@ host_close(struct host *h, const struct session *s)
 	if (h->failures++ == 0) {
 		h->failed = now;
 		log_warnx("%s is delayed for %lld s, with all its records: %s: %s", host_label(h, label, sizeof(label)),
-		    (long long)delay / 1000, fetch_stage_str(s->stage), fail_why_str(s->why));
+		    (long long)delay / 1000, fetch_stage_str(stage), fail_why_str(why));
 	}
 	h->state = HOST_DELAYED;
 	h->until = now + delay;
@@ -217,24 +216,24 @@ host_full(const struct host *h)
 }
 
 void
-host_join(struct session *s, struct host *h)
+host_join(struct run *r, struct host *h)
 {
-	s->host = h;
+	r->host = h;
 	h->sessions++;
-	share_begin(s);
+	share_begin(r);
 	host_place(h);
 }
 
 void
-host_leave(struct session *s)
+host_leave(struct run *r)
 {
-	struct host	*h = s->host;
+	struct host	*h = r->host;
 
 	if (h == NULL)
 		return;
-	s->host = NULL;
+	r->host = NULL;
 	h->sessions--;
-	share_end(s);
+	share_end(r);
 	host_place(h);
 }
 

@@ -5,7 +5,7 @@
  */
 #include "common/compat.h"
 #include "rpopd/config/config.h"
-#include "sched.h"
+#include "sched_int.h"
 
 #define ACCOUNTS	UINT32_MAX	/* settings.delay_failed_accounts */
 #define PERIOD		0		/* as if nothing had happened */

@@ -12,11 +12,8 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
 #include "rpopd/turn/turn.h"
-#include "sched.h"
+#include "sched_int.h"
 
 #define START_SPREAD	20	/* ms between the first polls after a start */
 #define AT_ONCE		0	/* due before all that are due by the clock */
@@ -29,14 +26,49 @@ static int64_t	 sched_earliest(const struct task *);
 static int64_t	 sched_epoch(int64_t);
 static void	 sched_arm(void);
 
-struct task		*sched_tasks;
-size_t			 sched_ntasks;
-static struct heap	 later;
+struct task			*sched_tasks;
+size_t				 sched_ntasks;
+struct runs			 sched_runs = TAILQ_HEAD_INITIALIZER(sched_runs);
+uint32_t			 sched_nruns;
+const struct sched_calls	*sched_calls;
+static struct heap		 later;
+static const char		*held;		/* of the last round, as sched_run() got it */
 
+/* The calls stay the caller's, and must last. */
 void
-sched_init(void)
+sched_init(const struct sched_calls *calls)
 {
+	sched_calls = calls;
 	tzset();
+}
+
+/* A session of the task begins: the run is in the list until sched_end(). */
+void
+sched_begin(struct run *r, struct task *t)
+{
+	r->task = t;
+	r->begun = r->progress = clock_msec();
+	t->run = r;
+	TAILQ_INSERT_TAIL(&sched_runs, r, entry);
+	sched_nruns++;
+}
+
+/* The session is over.  Its task, if it still has one, keeps pointing to it until the outcome is known. */
+void
+sched_end(struct run *r)
+{
+	TAILQ_REMOVE(&sched_runs, r, entry);
+	sched_nruns--;
+}
+
+/* The daemon is to end: every session finishes its current message and is over then. */
+void
+sched_stop(void)
+{
+	struct run	*r, *next;
+
+	TAILQ_FOREACH_SAFE(r, &sched_runs, entry, next)
+		sched_calls->stop(r);
 }
 
 /* Schedule, or move.  Never before the server and the schedule's pause permit it. */
@@ -86,15 +118,19 @@ sched_skip(struct task *t, const char *reason)
 	sched_remove(t);
 }
 
-/* Start what is due and permitted while processors are free.  A record whose session cannot start now stays due. */
+/*
+ * In each round: what is due and permitted begins while processors are free.  A record whose session cannot begin now stays due.  why:
+ * NULL, or nothing may begin now; then it is the word for the status of what is due, "": there is none.
+ */
 void
-sched_run(void)
+sched_run(const char *why)
 {
 	struct heap_item	*item;
 	struct task		*t;
 	int64_t			 now = clock_msec();
 	int			 wanted = 0;
 
+	held = why;
 	if (turn_stopping)
 		return;
 	gate_tick();
@@ -110,8 +146,8 @@ sched_run(void)
 			share_put(t);
 		}
 	}
-	while (!commit_blocked() && !relay_full() && mailroot_right() && (t = sched_first(now)) != NULL) {
-		if ((wanted = session_count >= config_running->settings.processors))
+	while (held == NULL && (t = sched_first(now)) != NULL) {
+		if ((wanted = sched_nruns >= config_running->settings.processors))
 			break;
 		if (!space_enough()) {
 			if (!options.once)
@@ -120,10 +156,10 @@ sched_run(void)
 			sched_skip(t, space_trouble());
 			continue;
 		}
-		if (session_start(t) == -1)
+		if (sched_calls->start(t) == -1)
 			break;		/* a round follows when a child is ready */
 		sched_remove(t);
-		host_begin(t->session);
+		host_begin(t->run);
 	}
 	share_watch(now, wanted);
 	sched_arm();
@@ -179,7 +215,7 @@ sched_next(struct task *t)
 {
 	int64_t	 delay, now = clock_msec(), wall = time(NULL), since;
 
-	if (t->rec->period == 0 || t->session != NULL) {
+	if (t->rec->period == 0 || t->run != NULL) {
 		sched_remove(t);
 		return;
 	}
@@ -227,11 +263,11 @@ sched_poll(const char *name, struct poll_answer *a)
 		if (!gate_open(t->gate)) {
 			at = gate_opens(t->gate, wall);
 			a->opens = a->closed++ == 0 || at < a->opens ? at : a->opens;
-		} else if (t->session == NULL && (at = sched_earliest(t)) > now) {
+		} else if (t->run == NULL && (at = sched_earliest(t)) > now) {
 			at = (at - now + 999) / 1000;
 			a->wait = a->early++ == 0 || at < a->wait ? at : a->wait;
 		}
-		if (t->session != NULL) {
+		if (t->run != NULL) {
 			t->again = 1;
 			continue;
 		}
@@ -256,9 +292,9 @@ sched_permits(struct task *t, char *err, size_t errsize)
 		snprintf(err, errsize, "rpopd is stopping");
 	else if (config_running->settings.processors == 0)
 		snprintf(err, errsize, "settings.processors is 0: no session may begin");
-	else if (t->session != NULL) {
+	else if (t->run != NULL) {
 		snprintf(err, errsize, "a session of this record is running (%s); try again when it is over",
-		    session_state_str(t->session->state));
+		    sched_calls->state(t->run));
 		return (1);
 	} else if (!gate_open(t->gate)) {
 		opens = gate_opens(t->gate, time(NULL));
@@ -267,7 +303,7 @@ sched_permits(struct task *t, char *err, size_t errsize)
 		snprintf(err, errsize, "the schedule permits no session %s", when);
 	} else if (first > now)
 		snprintf(err, errsize, "server and schedule permit the next login in %lld s", (long long)(first - now + 999) / 1000);
-	else if (session_count >= config_running->settings.processors) {
+	else if (sched_nruns >= config_running->settings.processors) {
 		snprintf(err, errsize, "all %u processors are busy; try again later", config_running->settings.processors);
 		return (1);
 	} else
@@ -294,8 +330,8 @@ sched_state(const struct task *t, int64_t *next)
 	int	 delayed;
 
 	*next = 0;
-	if (t->session != NULL)
-		return (session_state_str(t->session->state));
+	if (t->run != NULL)
+		return (sched_calls->state(t->run));
 	if (t->rec->period == 0)
 		return ("disabled");
 	if (t->due == INT64_MAX)
@@ -307,7 +343,7 @@ sched_state(const struct task *t, int64_t *next)
 	if (t->gate != NULL && t->queue == &t->gate->held)
 		return ("window");
 	if (t->share != NULL)
-		return (delayed ? "host-delay" : relay_full() ? "queue-full" : *space_trouble() != '\0' ? "disk-full" :
+		return (delayed ? "host-delay" : held != NULL && *held != '\0' ? held : *space_trouble() != '\0' ? "disk-full" :
 		    t->slow ? "queued-slow" : "queued");
 	return (t->due <= clock_msec() ? "queued" : "idle");
 }

@@ -28,13 +28,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/plan/plan.h"
-#include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
-#include "rpopd/token/token.h"
-#include "sched.h"
+#include "sched_int.h"
 
 #define DUE_BITS	41		/* of a key: ms, 69 years of monotonic time */
 #define COUNT_BITS	11		/* twice: sessions of an owner, of a host */
@@ -71,9 +66,8 @@ static void		 owner_count(struct owner *, int);
 static int		 owner_compare(struct owner *, struct owner *);
 static uint32_t		 share_half(void);
 static int64_t		 share_patience(void);
-static struct session	*share_worst(int64_t);
-static int		 share_leaving(const struct session *);
-static void		 share_cut(struct session *, int64_t);
+static struct run	*share_worst(int64_t);
+static void		 share_cut(struct run *, int64_t);
 static struct share	*share_get(const struct task *);
 static struct heap	*share_rivals(const struct share *);
 static void		 share_free(struct share *);
@@ -193,19 +187,19 @@ share_any(const struct host *h)
 
 /* A session counts as one of its record's owner, in the record's lane, until share_end(). */
 void
-share_begin(struct session *s)
+share_begin(struct run *r)
 {
-	s->owner = owner_get(s->task);
-	slow += s->owner->lane == LANE_SLOW;
-	owner_count(s->owner, 1);
+	r->owner = owner_get(r->task);
+	slow += r->owner->lane == LANE_SLOW;
+	owner_count(r->owner, 1);
 }
 
 void
-share_end(struct session *s)
+share_end(struct run *r)
 {
-	struct owner	*o = s->owner;
+	struct owner	*o = r->owner;
 
-	s->owner = NULL;
+	r->owner = NULL;
 	slow -= o->lane == LANE_SLOW;
 	owner_count(o, -1);
 	owner_drop(o);
@@ -215,7 +209,7 @@ share_end(struct session *s)
 void
 share_watch(int64_t now, int wanted)
 {
-	struct session	*s;
+	struct run	*r;
 
 	if (!wanted || config_running->settings.processors == 0) {	/* nobody may begin then, whoever ends */
 		look = INT64_MAX;
@@ -223,8 +217,8 @@ share_watch(int64_t now, int wanted)
 	}
 	if (look != INT64_MAX && look > now)
 		return;
-	while ((s = share_worst(now)) != NULL)
-		share_cut(s, now);
+	while ((r = share_worst(now)) != NULL)
+		share_cut(r, now);
 }
 
 /* Monotonic ms of the next share_watch(); INT64_MAX: nothing is awaited. */
@@ -235,47 +229,39 @@ share_alarm(void)
 }
 
 /* Of the sessions that stall in the quick lane, the one to end; NULL: none may, or they are not too many. */
-static struct session *
+static struct run *
 share_worst(int64_t now)
 {
-	struct session	*s, *worst = NULL;
+	struct run	*r, *worst = NULL;
+	enum run_phase	 phase;
 	int64_t		 since = now - share_patience();
 	uint32_t	 n = slow;
 
 	look = INT64_MAX;
-	TAILQ_FOREACH(s, &session_list, entry) {
-		if (s->owner == NULL || s->owner->lane == LANE_SLOW || s->state == SESSION_CLOSING || s->stopping || s->working)
+	TAILQ_FOREACH(r, &sched_runs, entry) {
+		phase = sched_calls->phase(r);
+		if (r->owner == NULL || r->owner->lane == LANE_SLOW || phase == RUN_ENDING || phase == RUN_HELD)
 			continue;
-		if (s->progress > since) {
-			if (s->progress - since + now < look)
-				look = s->progress - since + now;
+		if (r->progress > since) {
+			if (r->progress - since + now < look)
+				look = r->progress - since + now;
 			continue;
 		}
 		n++;
-		if (!share_leaving(s) && (worst == NULL || s->progress < worst->progress))
-			worst = s;
+		if (phase != RUN_LEAVING && (worst == NULL || r->progress < worst->progress))
+			worst = r;
 	}
 	return (n > share_half() ? worst : NULL);
 }
 
-/* Everything that it was to retrieve is answered for, and there was something: DELE and QUIT are left, or on their way. */
-static int
-share_leaving(const struct session *s)
-{
-	const struct plan	*p = &s->plan;
-
-	return (s->state == SESSION_FETCHING && s->committed + p->delete > 0 && s->committed + p->refusals >= p->retrieve);
-}
-
 static void
-share_cut(struct session *s, int64_t now)
+share_cut(struct run *r, int64_t now)
 {
-	static const enum fetch_stage	 stages[] = { STAGE_TOKEN, STAGE_CONNECT, STAGE_LOGIN, STAGE_LIST, STAGE_LIST, STAGE_RETR };
-	char				 text[PROTO_TEXT_SIZE];
+	char	 text[PROTO_TEXT_SIZE];
 
 	snprintf(text, sizeof(text), "ended: %lld s without progress while others waited for a processor; see settings.processors",
-	    (long long)(now - s->progress) / 1000);
-	session_cut(s, stages[s->state], WHY_CROWDED, text);
+	    (long long)(now - r->progress) / 1000);
+	sched_calls->cut(r, text);
 }
 
 static uint32_t

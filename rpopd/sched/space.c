@@ -19,9 +19,8 @@
 #include "common/timer.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/turn/turn.h"
-#include "sched.h"
+#include "sched_int.h"
 
 #define SPACE_LOOK	250	/* ms from one look to the next */
 #define SPACE_TELL	3600000	/* ms until a notice is asked for again; those within a day are dropped */
@@ -174,7 +173,7 @@ space_timer(void *arg)
 	if (*space_trouble() != '\0') {
 		space_stop(space_trouble());
 		space_tell(space_trouble());
-	} else if (session_count == 0)
+	} else if (sched_nruns == 0)
 		return;
 	space_again();
 }
@@ -183,15 +182,15 @@ space_timer(void *arg)
 static void
 space_stop(const char *why)
 {
-	struct session	*s, *next;
+	struct run	*r, *next;
 
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
-		if (s->trial != NULL || s->stopping || s->state == SESSION_CLOSING)
+	TAILQ_FOREACH_SAFE(r, &sched_runs, entry, next) {
+		if (r->trial || sched_calls->phase(r) == RUN_ENDING)
 			continue;
-		log_info("%s: the session ends early%s: %s", s->label, options.once ? "" : ", and is repeated", why);
-		if (s->task != NULL)
-			s->task->again = 1;
-		session_stop(s);
+		log_info("%s: the session ends early%s: %s", r->label, options.once ? "" : ", and is repeated", why);
+		if (r->task != NULL)
+			r->task->again = 1;
+		sched_calls->stop(r);
 	}
 }
 

@@ -55,15 +55,15 @@ end_warn(const struct grant *g, int64_t ends)
 
 	if (localtime_r(&when, &tm) != NULL)
 		strftime(date, sizeof(date), "%Y-%m-%d %H:%M", &tm);
-	TAILQ_FOREACH(s, &session_list, entry)
-		if (s->grant == g && s->task != NULL)
+	SESSION_FOREACH(s)
+		if (s->grant == g && s->run.task != NULL)
 			end_notice(s, date);
 }
 
 static void
 end_notice(const struct session *s, const char *date)
 {
-	const struct record	*rec = s->task->rec;
+	const struct record	*rec = s->run.task->rec;
 	char			 subject[PROTO_TEXT_SIZE];
 
 	log_warnx("%s: the provider takes the refresh token until %s only", s->label, date);

@@ -17,7 +17,7 @@ static void	 token_program_done(void *, const struct command_result *);
 int
 token_program(struct session *s, char *err, size_t errsize)
 {
-	const struct record	*rec = s->task->rec;
+	const struct record	*rec = s->run.task->rec;
 	struct grant		*g;
 	uint8_t			 key[PROTO_DIGEST_LEN];
 

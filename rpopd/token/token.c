@@ -57,7 +57,7 @@ token_get(struct session *s)
 	char		 err[PROTO_TEXT_SIZE];
 	int		 n;
 
-	if (s->task->rec->client != NULL)
+	if (s->run.task->rec->client != NULL)
 		n = token_oauth(s, &why, err, sizeof(err));
 	else
 		n = token_program(s, err, sizeof(err));
@@ -79,7 +79,7 @@ token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 	struct grant			*g;
 	int				 n = -1;
 
-	if (config_grant(options.store, s->task->rec, &secret, err, errsize) == -1)
+	if (config_grant(options.store, s->run.task->rec, &secret, err, errsize) == -1)
 		return (-1);
 	if (state_token_get(secret.origin, &row) == DB_FAILED) {
 		*why = WHY_LOCAL_TEMP;
@@ -97,7 +97,7 @@ token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 		else if (g->state == GRANT_STORING) {
 			*why = WHY_LOCAL_TEMP;
 			snprintf(err, errsize, STORING);
-		} else if (g->state != GRANT_IDLE || request_make(g, s->task->rec, &secret, &row, why, err, errsize) == 0)
+		} else if (g->state != GRANT_IDLE || request_make(g, s->run.task->rec, &secret, &row, why, err, errsize) == 0)
 			n = 0;
 	}
 	explicit_bzero(&secret, sizeof(secret));
@@ -201,7 +201,7 @@ token_wake(struct grant *g)
 {
 	struct session	*s;
 
-	TAILQ_FOREACH(s, &session_list, entry) {
+	SESSION_FOREACH(s) {
 		if (!token_waits(s, g))
 			continue;
 		s->token_ready = s->token_new = 1;
@@ -307,10 +307,10 @@ token_fail_waiting(struct grant *g, enum fail_why why, const char *text)
 {
 	struct session	*s, *next;
 
-	TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
+	SESSION_FOREACH_SAFE(s, next) {
 		if (!token_waits(s, g))
 			continue;
-		if (why == WHY_TOKEN_PERM && s->task != NULL)
+		if (why == WHY_TOKEN_PERM && s->run.task != NULL)
 			token_notice(s, text);
 		session_fail(s, STAGE_TOKEN, why, text);
 	}
@@ -321,7 +321,7 @@ token_fail_waiting(struct grant *g, enum fail_why why, const char *text)
 static void
 token_notice(const struct session *s, const char *text)
 {
-	const struct record	*rec = s->task->rec;
+	const struct record	*rec = s->run.task->rec;
 	char			 subject[PROTO_TEXT_SIZE];
 
 	snprintf(subject, sizeof(subject), "No more mail from %.100s: the login was withdrawn", rec->host);

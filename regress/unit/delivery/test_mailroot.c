@@ -30,8 +30,8 @@ uint64_t		 config_loaded_version;
 char			 config_load_error[PROTO_TEXT_SIZE];
 struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
+struct runs		 sched_runs = TAILQ_HEAD_INITIALIZER(sched_runs);
+uint32_t		 sched_nruns;
 struct options		 options;
 
 /* What mailroot.c wants of others; nothing of it is called here. */

@@ -18,7 +18,7 @@
 
 struct task		*sched_tasks;
 size_t			 sched_ntasks;
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
+struct runs		 sched_runs = TAILQ_HEAD_INITIALIZER(sched_runs);
 
 static struct former		 formers[20];
 static size_t			 nformers;
@@ -137,16 +137,16 @@ begin(struct session *s, uint32_t n, uint32_t size, uint32_t step)
 	memset(s, 0, sizeof(*s));
 	sched_tasks = NULL;
 	sched_ntasks = 0;
-	TAILQ_INIT(&session_list);
+	TAILQ_INIT(&sched_runs);
 	rec = (struct record){ .owner = "anna@example.org", .name = "isp", .host = "pop.example.net", .port = 995, .user = "anna" };
 	memset(&task, 0, sizeof(task));
 	task.rec = &rec;
 	task.mailbox = s->mailbox = 100;
-	task.session = s;
-	s->task = &task;
+	task.run = &s->run;
+	s->run.task = &task;
 	sched_tasks = &task;
 	sched_ntasks = 1;
-	TAILQ_INSERT_TAIL(&session_list, s, entry);
+	TAILQ_INSERT_TAIL(&sched_runs, &s->run, entry);
 	nformers = 0;
 	adopted = -1;
 	assert_int_equal(plan_init(&s->plan, n), 0);
@@ -322,7 +322,7 @@ test_shared(void **state)
 		tasks[0] = task;
 		tasks[1].rec = &bert;
 		tasks[1].mailbox = 101;
-		s.task = sched_tasks = tasks;
+		s.run.task = sched_tasks = tasks;
 		sched_ntasks = 2;
 		assert_int_equal(former_find(&s, &past), listed == 101 ? FOUND_ONE : FOUND_NONE);
 		assert_int_equal(adopted, listed == 101 ? 0 : -1);
@@ -372,10 +372,10 @@ test_busy(void **state)
 	begin(&s, 12, 1000, 7);
 	knows(former("anna@example.org", "isp", "pop.example.net", 110, "anna"), 12, 1000, 7);
 	memset(&other, 0, sizeof(other));
-	TAILQ_INSERT_TAIL(&session_list, &other, entry);
+	TAILQ_INSERT_TAIL(&sched_runs, &other.run, entry);
 	assert_int_equal(former_find(&s, &past), FOUND_BUSY);
 	assert_int_equal(adopted, -1);
-	TAILQ_REMOVE(&session_list, &other, entry);
+	TAILQ_REMOVE(&sched_runs, &other.run, entry);
 	assert_int_equal(former_find(&s, &past), FOUND_ONE);
 	plan_free(&s.plan);
 }

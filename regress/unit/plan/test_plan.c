@@ -428,7 +428,7 @@ test_proof(void **state)
 		assert_int_equal(plan_key(&s.plan, 2, digest, 1, key), 73);	/* recognised */
 		s.plan.msgs[1].state = s.plan.msgs[2].state = s.plan.msgs[3].state = MESSAGE_COMMITTED;
 		s.committed = i != 3;
-		s.outcome = i == 2 ? OUTCOME_UNKNOWN : OUTCOME_IN_STEP;
+		s.sync = i == 2 ? SYNC_UNKNOWN : SYNC_KEPT;
 		s.doubt_first = i == 1 ? 2 : 0;
 		s.doubt_last = i == 1 ? 4 : 0;
 		nchanges = 0;

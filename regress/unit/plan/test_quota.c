@@ -143,7 +143,7 @@ test_headers_refused(void **state)
 	s.quota.headers_only = 1;
 	assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
 	s.plan.msgs[1].state = MESSAGE_SKIPPED;
-	s.outcome = OUTCOME_IN_STEP;
+	s.sync = SYNC_KEPT;
 	assert_int_equal(plan_confirm(&s, 1), 0);
 	assert_non_null(changed("u01", CHANGE_OVERSIZE));
 	assert_int_equal(changed("u01", CHANGE_OVERSIZE)->oversize, OVERSIZE_REFUSED);

@@ -107,7 +107,7 @@ test_migration(void **state)
 	assert_int_equal(answered(&s), PLAN_READY);
 	assert_int_equal(planned(&s, ACTION_RETR), 5);
 	assert_int_equal(planned(&s, 0), 2000);
-	s.outcome = OUTCOME_IN_STEP;
+	s.sync = SYNC_KEPT;
 	assert_int_equal(plan_confirm(&s, 1), 0);
 	assert_int_equal(nchanges, 2000);
 	c = changed("old00001", CHANGE_KEY);
@@ -132,7 +132,7 @@ test_migration_confused(void **state)
 		answer(&s, i, i);
 	assert_int_equal(answered(&s), PLAN_READY);
 	nchanges = 0;
-	s.outcome = OUTCOME_CONFUSED;
+	s.sync = SYNC_LOST;
 	assert_int_equal(plan_confirm(&s, 0), 0);
 	assert_int_equal(nchanges, 0);
 	plan_free(&s.plan);
@@ -234,7 +234,7 @@ test_few(void **state)
 			s.plan.msgs[n].state = MESSAGE_COMMITTED;
 		}
 		s.plan.msgs[1].size = 77;
-		s.outcome = OUTCOME_IN_STEP;
+		s.sync = SYNC_KEPT;
 		assert_int_equal(plan_confirm(&s, 1), 0);
 		assert_memory_equal(changed("old00001", CHANGE_KEY)->to, "new00001", 8);
 		assert_int_equal(changed("new00001", CHANGE_SIZE)->size, 77);

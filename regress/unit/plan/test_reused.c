@@ -273,7 +273,7 @@ test_print(void **state)
 		assert_int_equal(plan_note(&s.plan, &s.plan.msgs[1], fingerprint), 0);
 		s.plan.msgs[1].state = i == 2 ? MESSAGE_COMMITTED : MESSAGE_DELETED;
 		s.committed = 1;
-		s.outcome = OUTCOME_IN_STEP;
+		s.sync = SYNC_KEPT;
 		plan_confirm(&s, i != 1);
 		plan_end(&s);
 		assert_int_equal(changed("u", CHANGE_FINGERPRINT) != NULL, i > 0);

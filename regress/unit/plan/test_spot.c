@@ -27,7 +27,7 @@ good(struct session *s)
 	spot_forget(&task);
 	task.rec = &rec;
 	begin(s, COUNT, 1);
-	s->task = &task;
+	s->run.task = &task;
 	for (i = 1; i <= COUNT; i++) {
 		snprintf(uids[i], sizeof(uids[i]), "u%05u", i);
 		list(s, i, uids[i]);
@@ -124,7 +124,7 @@ test_noticed(void **state)
 		spot_remember(&s);
 		n = spot_start(&task, probe);
 		begin(&next, COUNT, 1);
-		next.task = &task;
+		next.run.task = &task;
 		next.stat_octets = 777;
 		for (i = 0; i < n; i++)
 			if (!(what == 1 && i == 3))		/* one is not answered */

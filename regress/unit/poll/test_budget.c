@@ -11,14 +11,14 @@
 
 #include "common/clock.h"
 #include "rpopd/poll/poll.h"
-#include "rpopd/sched/sched.h"
+#include "rpopd/sched/sched_int.h"
 
 #define NSESSIONS	40
 #define HALF		(BUDGET_MESSAGES / 2)
 #define MINUTE		60000
 
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
+struct runs		 sched_runs = TAILQ_HEAD_INITIALIZER(sched_runs);
+uint32_t		 sched_nruns;
 struct config		*config_running;
 struct routing		*config_routing;
 int64_t			 config_loaded;
@@ -41,11 +41,11 @@ setup(void **state)
 	size_t	 i;
 
 	(void)state;
-	TAILQ_INIT(&session_list);
+	TAILQ_INIT(&sched_runs);
 	memset(s, 0, sizeof(s));
 	for (i = 0; i < NSESSIONS; i++) {
 		s[i].mailbox = s[i].quota.account = (uint32_t)i + 1;
-		s[i].host = &hosts[i];
+		s[i].run.host = &hosts[i];
 	}
 	now += 100 * MINUTE;
 	return (0);
@@ -56,13 +56,13 @@ begin(size_t i, uint32_t stat)
 {
 	s[i].plan.count = stat;
 	s[i].budget = 0;
-	TAILQ_INSERT_TAIL(&session_list, &s[i], entry);
+	TAILQ_INSERT_TAIL(&sched_runs, &s[i].run, entry);
 }
 
 static void
 end(size_t i)
 {
-	TAILQ_REMOVE(&session_list, &s[i], entry);
+	TAILQ_REMOVE(&sched_runs, &s[i].run, entry);
 }
 
 /* As the frames of a listing come in.  1: all of it. */
@@ -86,7 +86,7 @@ sum(void)
 	const struct session	*o;
 	uint64_t		 n = 0;
 
-	TAILQ_FOREACH(o, &session_list, entry)
+	SESSION_FOREACH(o)
 		n += o->budget;
 	return (n);
 }
@@ -133,7 +133,7 @@ test_halves(void **state)
 {
 	(void)state;
 	s[1].quota.account = s[0].quota.account;
-	s[2].host = s[0].host;
+	s[2].run.host = s[0].run.host;
 	begin(0, HALF - 100000);
 	assert_int_equal(list(0, HALF - 100000), 1);
 	begin(1, 200000);

@@ -29,13 +29,19 @@ static int		 listed = 1;
 int
 session_try(struct task *t, struct trial *trial)
 {
-	if (session_start(t) == -1)
+	if (world_calls.start(t) == -1)
 		return (-1);
-	t->session->trial = trial;
-	t->session->has_top = t->session->has_uidl = 1;
-	t->session->epoch = wall;
-	strlcpy(t->session->label, NAME, sizeof(t->session->label));
+	session_of(t->run)->trial = trial;
+	session_of(t->run)->has_top = session_of(t->run)->has_uidl = 1;
+	session_of(t->run)->epoch = wall;
+	strlcpy(session_of(t->run)->label, NAME, sizeof(session_of(t->run)->label));
 	return (0);
+}
+
+void
+session_stop(struct session *s)
+{
+	s->stopping = 1;
 }
 
 void
@@ -118,16 +124,15 @@ begin(uint32_t count)
 	struct task	*t = &sched_tasks[0];
 
 	assert_int_equal(try_start(me, NAME, err, sizeof(err)), 0);
-	assert_non_null(t->session);
-	assert_int_equal(plan_init(&t->session->plan, count), 0);
-	return (t->session);
+	assert_non_null(t->run);
+	assert_int_equal(plan_init(&session_of(t->run)->plan, count), 0);
+	return (session_of(t->run));
 }
 
 static void
 end(struct session *s)
 {
-	TAILQ_REMOVE(&session_list, s, entry);
-	session_count--;
+	sched_end(&s->run);
 	try_end(s);
 	plan_free(&s->plan);
 	free(s);
@@ -212,7 +217,7 @@ test_refused(void **state)
 	refused(NAME, -1, "in 60 s");	/* its own login counts */
 	t->login_delay = 0;
 	sched_add(t, now);
-	sched_run();
+	sched_run(NULL);
 	nstarted = 0;
 	refused(NAME, 1, "is running");
 }
@@ -269,18 +274,18 @@ test_place_in_schedule(void **state)
 	s->why = WHY_AUTH;
 	s->stage = STAGE_LOGIN;
 	world_later(6000);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 2);		/* the two trials */
 	end(s);
 	assert_int_equal(t->rs.failures, 0);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 3);		/* late, but not lost */
 	world_end(t, STAGE_QUIT, WHY_NONE);
 	s = begin(0);
 	sched_poll(NAME, &a);
 	assert_int_equal(a.matched, 1);
 	end(s);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 5);
 }
 

@@ -28,8 +28,6 @@ struct routing		*config_routing;
 int64_t			 config_loaded;
 uint64_t		 config_loaded_version;
 char			 config_load_error[PROTO_TEXT_SIZE];
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
 struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
 struct config		 config;
@@ -55,12 +53,6 @@ time(time_t *t)
 	if (t != NULL)
 		*t = wall;
 	return (wall);
-}
-
-int
-mailroot_right(void)
-{
-	return (1);
 }
 
 int
@@ -90,58 +82,57 @@ token_refused(struct session *s, struct task *t)
 	return (0);
 }
 
-int
-session_start(struct task *t)
+static int
+world_start(struct task *t)
 {
 	struct session	*s;
 
 	if (!ready)
 		return (-1);
-	assert_null(t->session);
+	assert_null(t->run);
 	assert_true(nstarted < nitems(started));
 	started[nstarted++] = t;
 	s = calloc(1, sizeof(*s));
-	s->task = t;
-	s->begun = s->progress = now;
 	s->state = SESSION_DIALING;
-	t->session = s;
-	TAILQ_INSERT_TAIL(&session_list, s, entry);
-	session_count++;
+	s->run.label = s->label;
+	sched_begin(&s->run, t);
 	return (0);
 }
 
-void
-session_stop(struct session *s)
+static void
+world_stop(struct run *r)
 {
-	s->stopping = 1;
+	session_of(r)->stopping = 1;
 }
 
-void
-session_cut(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
+static void
+world_cut(struct run *r, const char *text)
 {
-	s->stage = stage;
-	s->why = why;
+	struct session	*s = session_of(r);
+
+	s->stage = STAGE_LOGIN;
+	s->why = WHY_CROWDED;
 	snprintf(s->error, sizeof(s->error), "%s", text);
 	s->state = SESSION_CLOSING;
 }
 
-const char *
-session_state_str(enum session_state state)
+static enum run_phase
+world_phase(const struct run *r)
 {
-	return (state == SESSION_DIALING ? "dialing" : "other");
+	const struct session	*s = heap_of(r, const struct session, run);
+
+	if (s->state == SESSION_CLOSING || s->stopping)
+		return (RUN_ENDING);
+	return (s->state <= SESSION_DIALING ? RUN_WAITING : session_leaving(s) ? RUN_LEAVING : RUN_ACTIVE);
 }
 
-int
-relay_full(void)
+static const char *
+world_state(const struct run *r)
 {
-	return (0);
+	return (heap_of(r, const struct session, run)->state == SESSION_DIALING ? "dialing" : "other");
 }
 
-int
-commit_blocked(void)
-{
-	return (0);
-}
+const struct sched_calls	 world_calls = { world_start, world_stop, world_cut, world_phase, world_state };
 
 enum db
 state_record_put(int64_t mailbox, const struct record_state *rs)
@@ -209,15 +200,15 @@ world_setup(void **state)
 	memset(&options, 0, sizeof(options));
 	config_running = NULL;
 	config_routing = NULL;
-	TAILQ_INIT(&session_list);
-	session_count = 0;
+	TAILQ_INIT(&sched_runs);
+	sched_nruns = 0;
 	LIST_INIT(&child_list);
 	memset(child_of, 0, sizeof(child_of));
 	turn_stopping = turn_failed = 0;
 	sched_tasks = NULL;
 	sched_ntasks = 0;
 	memset(&config, 0, sizeof(config));
-	TAILQ_INIT(&session_list);
+	TAILQ_INIT(&sched_runs);
 	config_running = &config;
 	config.settings.processors = 1000;
 	config.settings.host_sessions = 1000;
@@ -244,7 +235,7 @@ world_setup(void **state)
 	nstarted = 0;
 	ready = 1;
 	trouble = "";
-	sched_init();
+	sched_init(&world_calls);
 	return (0);
 }
 
@@ -255,7 +246,7 @@ world_teardown(void **state)
 
 	(void)state;
 	for (i = 0; i < NTASKS; i++) {
-		if (sched_tasks[i].session != NULL)
+		if (sched_tasks[i].run != NULL)
 			world_end(&sched_tasks[i], STAGE_QUIT, WHY_NONE);
 		sched_remove(&sched_tasks[i]);
 	}
@@ -279,15 +270,15 @@ world_login(struct task *t)
 {
 	struct msg_fetch_stat	 stat = { .expire = UINT32_MAX };
 
-	t->session->state = SESSION_LISTING;
-	t->session->progress = now;
-	report_login(t->session, &stat);
+	session_of(t->run)->state = SESSION_LISTING;
+	session_of(t->run)->run.progress = now;
+	report_login(session_of(t->run), &stat);
 }
 
 void
 world_end(struct task *t, enum fetch_stage stage, enum fail_why why)
 {
-	struct session	*s = t->session;
+	struct session	*s = session_of(t->run);
 
 	assert_non_null(s);
 	if (s->why == WHY_NONE) {
@@ -295,8 +286,7 @@ world_end(struct task *t, enum fetch_stage stage, enum fail_why why)
 		s->why = why;
 		snprintf(s->error, sizeof(s->error), "%s", fail_why_str(why));
 	}
-	TAILQ_REMOVE(&session_list, s, entry);
-	session_count--;
+	sched_end(&s->run);
 	report_session(s);
 	free(s);
 }

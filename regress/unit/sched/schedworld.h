@@ -10,7 +10,7 @@
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/rpopd.h"
-#include "rpopd/sched/sched.h"
+#include "rpopd/sched/sched_int.h"
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
@@ -24,6 +24,7 @@ extern struct task	*started[NTASKS * 20];
 extern size_t		 nstarted;
 extern int64_t		 now;		/* monotonic ms */
 extern int64_t		 wall;		/* epoch */
+extern const struct sched_calls	 world_calls;
 extern const char	*trouble;	/* what room is missing; "": none */
 extern int		 ready;		/* 0: no session can start */
 extern char		 notice[2048];	/* the last one sent: account, record, text */

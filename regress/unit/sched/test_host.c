@@ -58,10 +58,10 @@ trying(const struct host *h)
 	struct session	*s;
 	struct task	*t = NULL;
 
-	TAILQ_FOREACH(s, &session_list, entry)
-		if (s->host == h) {
+	SESSION_FOREACH(s)
+		if (s->run.host == h) {
 			assert_null(t);
-			t = s->task;
+			t = s->run.task;
 		}
 	assert_non_null(t);
 	return (t);
@@ -72,15 +72,15 @@ static void
 test_first(void **state)
 {
 	(void)state;
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 2);
 	assert_ptr_equal(trying(live), &sched_tasks[DEAD]);
 	world_login(trying(live));
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(began(live, 0), NTASKS - DEAD);
 	assert_int_equal(began(dead, 0), 1);
 	world_later(11000);			/* the first one is slow: it does not keep the others for ever */
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(began(dead, 0), DEAD);
 }
 
@@ -93,7 +93,7 @@ test_dead(void **state)
 	size_t		 i, n;
 
 	(void)state;
-	sched_run();
+	sched_run(NULL);
 	world_login(trying(live));
 	for (i = 0; i < 8; i++) {
 		t = trying(dead);
@@ -104,12 +104,12 @@ test_dead(void **state)
 		assert_int_equal(waiting(dead) + 1, DEAD);
 		assert_in_range(dead->until - now, delay, delay * 21 / 20);
 		n = nstarted;
-		sched_run();
+		sched_run(NULL);
 		world_later(delay - 1);
-		sched_run();
+		sched_run(NULL);
 		assert_int_equal(began(dead, n), 0);
 		world_later(delay / 20 + 1);
-		sched_run();
+		sched_run(NULL);
 		assert_int_equal(began(dead, n), 1);
 		if (delay < 16 * 300000)
 			delay *= 2;
@@ -129,19 +129,19 @@ test_back(void **state)
 
 	(void)state;
 	config.settings.host_sessions = 4;
-	sched_run();
+	sched_run(NULL);
 	world_end(trying(dead), STAGE_GREETING, WHY_TIMEOUT);
 	world_later(320000);
-	sched_run();
+	sched_run(NULL);
 	n = nstarted - 1;
 	assert_int_equal(began(dead, 0), 2);
 	world_login(trying(dead));
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(dead->sessions, 4);
 	while (began(dead, 0) < DEAD) {
 		world_end(started[n], STAGE_QUIT, WHY_NONE);
 		n++;
-		sched_run();
+		sched_run(NULL);
 		assert_true(dead->sessions <= 4);
 	}
 	for (i = n + 1; i < nstarted; i++)
@@ -158,11 +158,11 @@ test_running(void **state)
 	(void)state;
 	dead->state = HOST_OPEN;
 	config.settings.host_sessions = 5;
-	sched_run();
+	sched_run(NULL);
 	world_login(started[0]);
 	world_later(1000);
 	world_end(&sched_tasks[4], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(dead->sessions, 5);
 	world_later(1000);
 	world_end(trying(live), STAGE_QUIT, WHY_NONE);
@@ -171,7 +171,7 @@ test_running(void **state)
 	until = dead->until;
 	world_end(&sched_tasks[1], STAGE_RETR, WHY_CLOSED);	/* the record's */
 	assert_int_equal(sched_tasks[1].rs.failures, 1);
-	sched_tasks[2].session->begun = now;
+	session_of(sched_tasks[2].run)->run.begun = now;
 	world_end(&sched_tasks[2], STAGE_CONNECT, WHY_REFUSED);
 	assert_int_equal(sched_tasks[2].rs.failures, 0);
 	world_login(&sched_tasks[3]);
@@ -208,7 +208,7 @@ test_whose(void **state)
 		t->rs.failures = 0;
 		t->polled = 0;
 		sched_add(t, 0);
-		sched_run();
+		sched_run(NULL);
 		world_later(1);
 		world_end(t, cases[i].stage, cases[i].why);
 		if (dead->state != (cases[i].hosts ? HOST_DELAYED : HOST_OPEN) || t->rs.failures != (uint32_t)cases[i].counts)
@@ -223,14 +223,14 @@ test_no_verdict(void **state)
 	struct task	*t;
 
 	(void)state;
-	sched_run();
+	sched_run(NULL);
 	world_end(trying(dead), STAGE_CONNECT, WHY_TIMEOUT);
 	world_later(320000);
-	sched_run();
+	sched_run(NULL);
 	t = trying(dead);
 	world_end(t, STAGE_CONNECT, WHY_LOCAL_TEMP);
 	assert_int_equal(dead->state, HOST_TRYING);
-	sched_run();
+	sched_run(NULL);
 	assert_ptr_not_equal(trying(dead), t);
 	world_end(trying(dead), STAGE_LOGIN, WHY_AUTH);		/* a refusal is an answer */
 	assert_int_equal(dead->state, HOST_OPEN);
@@ -245,7 +245,7 @@ test_odd_record(void **state)
 
 	(void)state;
 	dead->state = HOST_OPEN;
-	sched_run();
+	sched_run(NULL);
 	world_later(1000);
 	world_login(good);
 	world_later(1000);
@@ -254,23 +254,23 @@ test_odd_record(void **state)
 	assert_int_equal(odd->rs.failures, 1);
 	assert_in_range(odd->due - now, 599000, 631000);
 	world_later(1);
-	while (session_count > 0)
-		world_end(TAILQ_FIRST(&session_list)->task, STAGE_QUIT, WHY_NONE);
+	while (sched_nruns > 0)
+		world_end(TAILQ_FIRST(&sched_runs)->task, STAGE_QUIT, WHY_NONE);
 	for (i = 0; i < 3; i++) {		/* fast failures, with a login of another between them */
 		world_later(1000);
 		sched_add(odd, 0);
-		sched_run();
+		sched_run(NULL);
 		world_end(odd, STAGE_CONNECT, WHY_UNREACHABLE);
 		assert_int_equal(dead->state, HOST_OPEN);
 		world_later(1000);
 		sched_add(good, 0);
-		sched_run();
+		sched_run(NULL);
 		world_login(good);
 		world_end(good, STAGE_QUIT, WHY_NONE);
 	}
 	/* "Full" is the host's own word (S60). */
 	sched_add(odd, 0);
-	sched_run();
+	sched_run(NULL);
 	world_end(odd, STAGE_GREETING, WHY_BUSY);
 	assert_int_equal(dead->state, HOST_DELAYED);
 }
@@ -288,31 +288,31 @@ test_poll_now(void **state)
 
 	(void)state;
 	records[77].owner = "carl@example.org";
-	sched_run();
+	sched_run(NULL);
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
-	sched_run();
+	sched_run(NULL);
 	until = dead->until;
 	for (i = 0; i < 5; i++) {
 		world_later(1000);
 		sched_poll("carl@example.org", &a);
 		assert_int_equal(a.matched, 1);
-		sched_run();
+		sched_run(NULL);
 		assert_ptr_equal(trying(dead), &sched_tasks[77]);
 		world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 		assert_int_equal(dead->state, HOST_DELAYED);
 		assert_int_equal(dead->failures, 1);
 		assert_true(dead->until == until);
-		sched_run();
+		sched_run(NULL);
 		assert_int_equal(dead->sessions, 0);
 	}
 	world_later(until - now);
-	sched_run();
+	sched_run(NULL);
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 	assert_int_equal(dead->failures, 2);
 	assert_in_range(dead->until - now, 600000, 630000);
-	sched_run();
+	sched_run(NULL);
 	sched_poll("all", &a);
-	sched_run();
+	sched_run(NULL);
 	(void)trying(dead);
 }
 
@@ -324,9 +324,9 @@ test_once(void **state)
 
 	(void)state;
 	options.once = 1;
-	sched_run();
+	sched_run(NULL);
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
-	sched_run();
+	sched_run(NULL);
 	for (i = 0; i < DEAD; i++) {
 		assert_true(sched_tasks[i].polled);
 		assert_true(sched_tasks[i].due == INT64_MAX);
@@ -341,11 +341,11 @@ test_status(void **state)
 	int64_t	 next;
 
 	(void)state;
-	sched_run();
+	sched_run(NULL);
 	assert_string_equal(sched_state(&sched_tasks[0], &next), "dialing");
 	assert_string_equal(sched_state(&sched_tasks[1], &next), "queued");
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
-	sched_run();
+	sched_run(NULL);
 	assert_string_equal(sched_state(&sched_tasks[1], &next), "host-delay");
 	assert_in_range(next, wall + 300, wall + 316);
 	assert_string_equal(sched_state(&sched_tasks[0], &next), "host-delay");
@@ -362,7 +362,7 @@ test_sweep(void **state)
 	struct host	*h;
 
 	(void)state;
-	sched_run();
+	sched_run(NULL);
 	world_end(trying(dead), STAGE_CONNECT, WHY_REFUSED);
 	h = host_get("dead.example.net", 110);
 	assert_ptr_not_equal(h, dead);

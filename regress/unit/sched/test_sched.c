@@ -24,7 +24,7 @@ test_order(void **state)
 		sched_add(&sched_tasks[i], now - (int64_t)(i * 7919 % NTASKS));
 	for (i = 0; i < NTASKS; i += 3)
 		sched_remove(&sched_tasks[i]);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, NTASKS - (NTASKS + 2) / 3);
 	for (i = 1; i < nstarted; i++)
 		assert_true(((started[i - 1] - sched_tasks) * 7919 % NTASKS) > ((started[i] - sched_tasks) * 7919 % NTASKS));
@@ -35,10 +35,10 @@ test_future_waits(void **state)
 {
 	(void)state;
 	sched_add(&sched_tasks[0], now + 1);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 0);
 	now += 1;
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 }
 
@@ -51,15 +51,15 @@ test_processors(void **state)
 	config.settings.processors = 3;
 	for (i = 0; i < 10; i++)
 		sched_add(&sched_tasks[i], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 3);
 	world_end(started[0], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 4);
 	config.settings.processors = 0;
-	while (session_count > 0)
-		world_end(TAILQ_FIRST(&session_list)->task, STAGE_QUIT, WHY_NONE);
-	sched_run();
+	while (sched_nruns > 0)
+		world_end(TAILQ_FIRST(&sched_runs)->task, STAGE_QUIT, WHY_NONE);
+	sched_run(NULL);
 	assert_int_equal(nstarted, 4);
 }
 
@@ -70,10 +70,10 @@ test_not_ready(void **state)
 	(void)state;
 	ready = 0;
 	sched_add(&sched_tasks[0], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 0);
 	ready = 1;
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 }
 
@@ -86,18 +86,18 @@ test_no_room(void **state)
 	(void)state;
 	trouble = "no room";
 	sched_add(&sched_tasks[0], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 0);
 	assert_string_equal(sched_state(&sched_tasks[0], &next), "disk-full");
 	trouble = "";
 	assert_string_equal(sched_state(&sched_tasks[0], &next), "queued");
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 	assert_int_equal(turn_failed, 0);
 	trouble = "no room";
 	options.once = 1;
 	sched_add(&sched_tasks[1], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 	assert_true(sched_tasks[1].polled && sched_tasks[1].due == INT64_MAX);
 	assert_int_equal(turn_failed, 1);
@@ -176,7 +176,7 @@ test_poll_now(void **state)
 	assert_int_equal(poll_now("anna@example.org/none"), 0);
 	assert_int_equal(poll_now("anna@example.orgg"), 0);
 	assert_int_equal(poll_now("all"), NTASKS);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, NTASKS);
 }
 
@@ -216,7 +216,7 @@ test_login_delay(void **state)
 
 	(void)state;
 	sched_add(t, now);
-	sched_run();
+	sched_run(NULL);
 	retry_learn(t, WHY_NONE, 900);
 	world_end(t, STAGE_QUIT, WHY_NONE);
 	assert_in_range(t->due - now, 900000, 945000);
@@ -226,12 +226,12 @@ test_login_delay(void **state)
 	assert_int_equal(a.early, 1);
 	assert_int_equal(a.wait, 890);
 	world_later(889999);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 	world_later(1);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 2);
-	t->session->login_delay = 900;
+	session_of(t->run)->login_delay = 900;
 	world_end(t, STAGE_LOGIN, WHY_TOO_SOON);	/* it was obeyed, and is not enough */
 	assert_int_equal(t->rs.failures, 0);
 	assert_int_equal(t->login_delay, 1800);
@@ -261,11 +261,11 @@ test_alert(void **state)
 	nnotices = 0;
 	for (i = 0; i < 4; i++) {
 		sched_add(t, 0);
-		sched_run();
+		sched_run(NULL);
 		if (i == 3)
-			strlcpy(t->session->error, "other text", sizeof(t->session->error));
-		t->session->stage = STAGE_LOGIN;
-		t->session->why = i == 3 ? WHY_ALERT : WHY_NONE;
+			strlcpy(session_of(t->run)->error, "other text", sizeof(session_of(t->run)->error));
+		session_of(t->run)->stage = STAGE_LOGIN;
+		session_of(t->run)->why = i == 3 ? WHY_ALERT : WHY_NONE;
 		world_end(t, STAGE_LOGIN, WHY_ALERT);
 		assert_int_equal(nnotices, i == 3 ? 2 : 1);
 		assert_in_range(t->due - now, 300000, 315000);
@@ -274,7 +274,7 @@ test_alert(void **state)
 	assert_int_equal(strncmp(notice, "7 ", 2), 0);
 	assert_non_null(strstr(notice, "other text"));
 	assert_int_equal(t->rs.failures, 0);
-	sched_run();
+	sched_run(NULL);
 	world_end(t, STAGE_QUIT, WHY_NONE);
 	assert_int_equal(t->rs.error[0], '\0');
 	assert_int_equal(nnotices, 2);
@@ -305,7 +305,7 @@ office(uint16_t begins, uint16_t ends, uint32_t pause)
 	size_t	 i;
 
 	setenv("TZ", "UTC", 1);
-	sched_init();
+	sched_init(&world_calls);
 	wall = 1760000000;
 	windows[0] = (struct window){ "office", 0x1f, begins, ends, pause };
 	config.nwindows = 1;
@@ -326,7 +326,7 @@ test_window(void **state)
 	office(9 * 60, 17 * 60, 0);
 	for (i = 0; i < 20; i++)
 		sched_add(&sched_tasks[i], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 10);		/* those without a schedule */
 	assert_string_equal(sched_state(&sched_tasks[0], &next), "window");
 	assert_int_equal(next, 1760000400);
@@ -334,33 +334,33 @@ test_window(void **state)
 	assert_int_equal(a.matched, NTASKS);
 	assert_int_equal(a.closed, 10);
 	assert_int_equal(a.opens, 1760000400);
-	sched_run();
+	sched_run(NULL);
 	for (i = 0; i < nstarted; i++)
 		assert_true(started[i] >= &sched_tasks[10]);
 	first = nstarted;
 	world_later(399000);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, first);
 	world_later(1000);
-	sched_run();
+	sched_run(NULL);
 	assert_true(nstarted < first + 10);
 	world_later(30000);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, first + 10);
 	/* It closes: what dials is stopped, what has its connection goes on. */
-	sched_tasks[0].session->state = SESSION_FETCHING;
+	session_of(sched_tasks[0].run)->state = SESSION_FETCHING;
 	world_later(8 * 3600 * 1000);
-	sched_run();
-	assert_false(sched_tasks[0].session->stopping);
-	assert_true(sched_tasks[1].session->stopping);
-	assert_false(sched_tasks[10].session->stopping);
+	sched_run(NULL);
+	assert_false(session_of(sched_tasks[0].run)->stopping);
+	assert_true(session_of(sched_tasks[1].run)->stopping);
+	assert_false(session_of(sched_tasks[10].run)->stopping);
 	world_end(&sched_tasks[1], STAGE_CONNECT, WHY_STOPPED);
 	world_end(&sched_tasks[0], STAGE_RETR, WHY_CLOSED);
 	assert_string_equal(sched_state(&sched_tasks[0], &next), "idle");
 	assert_int_equal(next, 1760000400 + 86400);
-	sched_run();
+	sched_run(NULL);
 	world_later(3600 * 1000);
-	sched_run();
+	sched_run(NULL);
 	assert_string_equal(sched_state(&sched_tasks[0], &next), "window");
 	assert_string_equal(sched_state(&sched_tasks[1], &next), "window");
 }
@@ -372,19 +372,19 @@ test_clock_set(void **state)
 	(void)state;
 	office(9 * 60, 17 * 60, 0);
 	sched_add(&sched_tasks[0], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 0);
 	assert_true(gate_due() <= now + 60000);
 	wall += 3600;
 	world_later(60000);
-	sched_run();
+	sched_run(NULL);
 	world_later(30000);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 	world_end(&sched_tasks[0], STAGE_QUIT, WHY_NONE);
 	wall -= 7200;
 	sched_add(&sched_tasks[0], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 }
 
@@ -398,15 +398,15 @@ test_pause(void **state)
 	(void)state;
 	office(0, 24 * 60, 3600);
 	sched_add(t, now);
-	sched_run();
+	sched_run(NULL);
 	world_end(t, STAGE_QUIT, WHY_NONE);
 	sched_poll("anna@example.org/isp", &a);
 	assert_int_equal(a.early, 1);
 	world_later(3599999);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 1);
 	world_later(1);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 2);
 }
 
@@ -418,7 +418,7 @@ test_once_closed(void **state)
 	office(9 * 60, 17 * 60, 0);
 	options.once = 1;
 	sched_add(&sched_tasks[0], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 0);
 	assert_true(sched_tasks[0].polled && sched_tasks[0].due == INT64_MAX);
 }

@@ -48,8 +48,8 @@ running(uint32_t account)
 	struct session	*s;
 	size_t		 n = 0;
 
-	TAILQ_FOREACH(s, &session_list, entry)
-		n += s->task->rec->account == account;
+	SESSION_FOREACH(s)
+		n += s->run.task->rec->account == account;
 	return (n);
 }
 
@@ -62,20 +62,20 @@ test_owners(void **state)
 	(void)state;
 	for (i = 0; i < MANY; i++)
 		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(running(7), 10);
 	for (i = MANY; i < NTASKS; i++)
 		sched_add(&sched_tasks[i], now - NTASKS + (int64_t)i);
-	sched_run();
+	sched_run(NULL);
 	for (i = 0; i < 9; i++) {		/* each processor that becomes free is for one of the others */
 		world_end(started[i], STAGE_QUIT, WHY_NONE);
-		sched_run();
-		assert_int_equal(session_count, 10);
+		sched_run(NULL);
+		assert_int_equal(sched_nruns, 10);
 		assert_ptr_equal(started[nstarted - 1], &sched_tasks[MANY + i]);
 	}
 	for (; i < 50; i++) {			/* he is one owner among many, who has been waiting for longer */
 		world_end(started[i], STAGE_QUIT, WHY_NONE);
-		sched_run();
+		sched_run(NULL);
 		assert_int_equal(running(7), 1);
 	}
 	assert_ptr_equal(started[19], &sched_tasks[10]);
@@ -92,14 +92,14 @@ test_halves(void **state)
 		records[i].account = 8;
 	for (i = 0; i < NTASKS; i++)
 		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(running(7), 5);
 	assert_int_equal(running(8), 5);
 	for (i = 0; i < 60; i++) {
 		world_end(started[i], STAGE_QUIT, WHY_NONE);
-		sched_run();
+		sched_run(NULL);
 		assert_in_range(running(7), 4, 6);
-		assert_int_equal(session_count, 10);
+		assert_int_equal(sched_nruns, 10);
 	}
 }
 
@@ -119,21 +119,21 @@ test_rivals(void **state)
 		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
 	for (i = 100; i < MANY; i++)
 		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(running(7), 51);	/* one at h0, 50 at hosts of their own */
 	for (i = MANY; i < NTASKS; i++)
 		sched_add(&sched_tasks[i], now - NTASKS + (int64_t)i);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(nstarted, 51);
 	world_end(&sched_tasks[0], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	assert_ptr_equal(started[51], &sched_tasks[MANY]);
 	/* The first owner has nothing elsewhere any more, and his record at h0 has been due for longer. */
 	for (i = 100; i < MANY; i++)
 		world_end(&sched_tasks[i], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	world_end(&sched_tasks[MANY], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	assert_ptr_equal(started[52], &sched_tasks[1]);
 }
 
@@ -148,7 +148,7 @@ test_hosts(void **state)
 	config.settings.processors = 4;
 	for (i = 0; i < 100; i++)
 		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
-	sched_run();
+	sched_run(NULL);
 	assert_ptr_equal(started[0], &sched_tasks[0]);
 	assert_ptr_equal(started[1], &sched_tasks[50]);
 	assert_ptr_equal(started[2], &sched_tasks[1]);
@@ -170,15 +170,15 @@ test_by_hand(void **state)
 		records[i].name = i == 77 ? "wanted" : "other";
 	for (i = 0; i < MANY; i++)
 		sched_add(&sched_tasks[i], now - 100000 + (int64_t)i);
-	sched_run();
+	sched_run(NULL);
 	sched_poll("anna@example.org/wanted", &a);
 	sched_add(&sched_tasks[MANY], now);
-	sched_run();
+	sched_run(NULL);
 	world_end(started[0], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	assert_ptr_equal(started[2], &sched_tasks[MANY]);
 	world_end(started[1], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	assert_ptr_equal(started[3], &sched_tasks[77]);
 }
 
@@ -199,14 +199,14 @@ test_model(void **state)
 	for (round = 0; round < 3000; round++) {
 		seed = seed * 1103515245 + 12345;
 		t = &sched_tasks[(seed >> 16) % NTASKS];
-		if (t->session != NULL) {
+		if (t->run != NULL) {
 			world_end(t, STAGE_QUIT, WHY_NONE);
 			sched_remove(t);
 		} else if (seed >> 30 == 0)
 			sched_remove(t);
 		else
 			sched_add(t, now - 100000 + (seed >> 8) % 9973);
-		sched_run();			/* nothing may begin: what is due is in its queue */
+		sched_run(NULL);			/* nothing may begin: what is due is in its queue */
 		for (best = NULL, i = 0; i < NTASKS; i++) {
 			t = &sched_tasks[i];
 			if (t->share == NULL || host_full(t->host))
@@ -226,8 +226,8 @@ test_model(void **state)
 		if (round % 3 != 0)
 			continue;
 		n = nstarted;
-		config.settings.processors = session_count + 1;
-		sched_run();
+		config.settings.processors = sched_nruns + 1;
+		sched_run(NULL);
 		config.settings.processors = 0;
 		assert_int_equal(nstarted, n + 1);
 		assert_ptr_equal(started[n], t);
@@ -241,8 +241,8 @@ sessions(size_t first, size_t n, size_t *ended)
 	size_t	 i, count = 0;
 
 	for (*ended = 0, i = first; i < first + n; i++) {
-		count += sched_tasks[i].session != NULL;
-		*ended += sched_tasks[i].session != NULL && sched_tasks[i].session->state == SESSION_CLOSING;
+		count += sched_tasks[i].run != NULL;
+		*ended += sched_tasks[i].run != NULL && session_of(sched_tasks[i].run)->state == SESSION_CLOSING;
 	}
 	return (count);
 }
@@ -256,40 +256,40 @@ test_stall(void **state)
 	(void)state;
 	for (i = 0; i < 10; i++) {
 		sched_add(&sched_tasks[i], now);
-		sched_run();
+		sched_run(NULL);
 		world_later(100);
 	}
 	world_later(100000);
-	sched_run();
+	sched_run(NULL);
 	sessions(0, 10, &ended);
 	assert_int_equal(ended, 0);		/* nobody waits: nobody is in the way */
 	for (i = 0; i < 8; i++)
-		sched_tasks[i].session->progress = now + (int64_t)i;
+		session_of(sched_tasks[i].run)->run.progress = now + (int64_t)i;
 	world_later(1000);
 	for (i = MANY; i < MANY + 10; i++)
 		sched_add(&sched_tasks[i], now);
-	sched_run();
+	sched_run(NULL);
 	sessions(0, 10, &ended);
 	assert_int_equal(ended, 0);		/* two stall */
 	assert_true(share_alarm() == now + 9000);
 	world_later(8999);
-	sched_run();
+	sched_run(NULL);
 	sessions(0, 10, &ended);
 	assert_int_equal(ended, 0);
 	world_later(100);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(sessions(0, 10, &ended), 10);
 	assert_int_equal(ended, 5);		/* and now all of them */
 	for (i = 0; i < 10; i++)
-		if ((sched_tasks[i].session->state == SESSION_CLOSING) != (i < 3 || i >= 8))
+		if ((session_of(sched_tasks[i].run)->state == SESSION_CLOSING) != (i < 3 || i >= 8))
 			fail_msg("record %zu", i);
-	assert_int_equal(sched_tasks[8].session->why, WHY_CROWDED);
-	assert_string_equal(sched_tasks[8].session->error,
+	assert_int_equal(session_of(sched_tasks[8].run)->why, WHY_CROWDED);
+	assert_string_equal(session_of(sched_tasks[8].run)->error,
 	    "ended: 110 s without progress while others waited for a processor; see settings.processors");
 	for (i = 0; i < 10; i++)
-		if (sched_tasks[i].session->state == SESSION_CLOSING)
+		if (session_of(sched_tasks[i].run)->state == SESSION_CLOSING)
 			world_end(&sched_tasks[i], STAGE_QUIT, WHY_NONE);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(sessions(MANY, 10, &ended), 5);
 	assert_int_equal(sched_tasks[8].rs.failures, 0);
 	assert_int_equal(sched_tasks[8].host->state, HOST_OPEN);
@@ -307,9 +307,9 @@ test_stall_leaving(void **state)
 	(void)state;
 	for (i = 0; i < 10; i++)
 		sched_add(&sched_tasks[i], now);
-	sched_run();
+	sched_run(NULL);
 	for (i = 0; i < 9; i++) {
-		s = sched_tasks[i].session;
+		s = session_of(sched_tasks[i].run);
 		s->state = SESSION_FETCHING;
 		if (i < 3) {
 			s->plan.retrieve = 3;
@@ -327,7 +327,7 @@ test_stall_leaving(void **state)
 	}
 	sched_add(&sched_tasks[MANY], now);
 	world_later(100000);
-	sched_run();
+	sched_run(NULL);
 	sessions(0, 6, &ended);
 	assert_int_equal(ended, 0);
 	sessions(6, 4, &ended);
@@ -343,16 +343,16 @@ test_stall_in_vain(void **state)
 	(void)state;
 	for (i = 0; i < 10; i++)
 		sched_add(&sched_tasks[i], now);
-	sched_run();
+	sched_run(NULL);
 	config.settings.processors = 0;
 	sched_add(&sched_tasks[MANY], now);
 	world_later(100000);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(sessions(0, 10, &ended), 10);
 	assert_int_equal(ended, 0);
 	assert_true(share_alarm() == INT64_MAX);
 	config.settings.processors = 10;
-	sched_run();
+	sched_run(NULL);
 	sessions(0, 10, &ended);
 	assert_int_equal(ended, 5);
 }
@@ -369,15 +369,15 @@ test_slow_lane(void **state)
 		sched_tasks[i].slow = 1;
 		sched_add(&sched_tasks[i], now - 1000 + (int64_t)i);
 	}
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(sessions(0, 20, &ended), 5);		/* nobody else is there, and their place is kept */
 	assert_string_equal(sched_state(&sched_tasks[19], &next), "queued-slow");
 	for (i = MANY; i < MANY + 10; i++)
 		sched_add(&sched_tasks[i], now);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(sessions(MANY, 10, &ended), 5);
 	world_later(170000);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(sessions(0, 20, &ended), 5);
 	assert_int_equal(ended, 0);
 	sessions(MANY, 10, &ended);
@@ -388,18 +388,18 @@ test_slow_lane(void **state)
 	assert_int_equal(sched_tasks[0].slow, 1);
 	assert_int_equal(sched_tasks[1].slow, 0);
 	assert_int_equal(sched_tasks[2].slow, 1);
-	sched_run();
+	sched_run(NULL);
 	assert_int_equal(sessions(0, 20, &ended), 2);		/* an owner with two waits for those with none, until he has none */
 	world_end(&sched_tasks[3], STAGE_LOGIN, WHY_TIMEOUT);
 	world_end(&sched_tasks[4], STAGE_LOGIN, WHY_TIMEOUT);
-	sched_run();
+	sched_run(NULL);
 	assert_ptr_equal(started[nstarted - 2], &sched_tasks[5]);
 	/* A single processor is for both lanes. */
 	config.settings.processors = 1;
-	while (session_count > 0)
-		world_end(TAILQ_FIRST(&session_list)->task, STAGE_QUIT, WHY_NONE);
-	sched_run();
-	assert_int_equal(session_count, 1);
+	while (sched_nruns > 0)
+		world_end(TAILQ_FIRST(&sched_runs)->task, STAGE_QUIT, WHY_NONE);
+	sched_run(NULL);
+	assert_int_equal(sched_nruns, 1);
 }
 
 /*
@@ -421,20 +421,20 @@ test_story(void **state)
 			sched_add(&sched_tasks[i], now);
 	}
 	for (second = 0; second < 3600; second++) {
-		sched_run();
+		sched_run(NULL);
 		world_later(1000);
-		TAILQ_FOREACH_SAFE(s, &session_list, entry, next) {
-			i = (size_t)(s->task - sched_tasks);
-			age = now - s->begun;
+		SESSION_FOREACH_SAFE(s, next) {
+			i = (size_t)(s->run.task - sched_tasks);
+			age = now - s->run.begun;
 			if (s->state == SESSION_CLOSING) {
 				cut += i == 60;
-				world_end(s->task, STAGE_LOGIN, WHY_NONE);
+				world_end(s->run.task, STAGE_LOGIN, WHY_NONE);
 			} else if (i < 60 && age >= 180000)
-				world_end(s->task, STAGE_LOGIN, WHY_TIMEOUT);
+				world_end(s->run.task, STAGE_LOGIN, WHY_TIMEOUT);
 			else if (i >= 100 || (i == 60 && age >= 60000)) {
 				served += i == 60;
 				worked += i >= 100;
-				world_end(s->task, STAGE_QUIT, WHY_NONE);
+				world_end(s->run.task, STAGE_QUIT, WHY_NONE);
 			}
 		}
 		if (second == 300) {

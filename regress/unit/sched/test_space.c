@@ -30,8 +30,8 @@ struct routing		*config_routing;
 int64_t			 config_loaded;
 uint64_t		 config_loaded_version;
 char			 config_load_error[PROTO_TEXT_SIZE];
-struct sessions		 session_list = TAILQ_HEAD_INITIALIZER(session_list);
-uint32_t		 session_count;
+struct runs		 sched_runs = TAILQ_HEAD_INITIALIZER(sched_runs);
+uint32_t		 sched_nruns;
 struct options		 options;
 int			 turn_stopping, turn_failed;
 int64_t			 turn_started;
@@ -87,12 +87,23 @@ turn_soon(void)
 	kicks++;
 }
 
-void
-session_stop(struct session *s)
+static void
+stop(struct run *r)
 {
-	s->stopping = 1;
+	session_of(r)->stopping = 1;
 	stops++;
 }
+
+static enum run_phase
+phase(const struct run *r)
+{
+	const struct session	*s = heap_of(r, const struct session, run);
+
+	return (s->state == SESSION_CLOSING || s->stopping ? RUN_ENDING : RUN_ACTIVE);
+}
+
+static const struct sched_calls	 calls = { .stop = stop, .phase = phase };
+const struct sched_calls	*sched_calls = &calls;
 
 void
 notice_send(uint32_t account, const char *record, const char *subject, const char *fmt, ...)
@@ -123,14 +134,14 @@ setup(void **state)
 	log_setsink(keep);
 	config_running = NULL;
 	config_routing = NULL;
-	TAILQ_INIT(&session_list);
-	session_count = 0;
+	TAILQ_INIT(&sched_runs);
+	sched_nruns = 0;
 	memset(&options, 0, sizeof(options));
 	turn_stopping = turn_failed = 0;
 	sched_tasks = NULL;
 	sched_ntasks = 0;
 	memset(&config, 0, sizeof(config));
-	TAILQ_INIT(&session_list);
+	TAILQ_INIT(&sched_runs);
 	config_running = &config;
 	strlcpy(config.settings.mail_root, "/mail", sizeof(config.settings.mail_root));
 	config.settings.min_free = 100;
@@ -258,13 +269,13 @@ test_running(void **state)
 	memset(s, 0, sizeof(s));
 	memset(t, 0, sizeof(t));
 	for (i = 0; i < nitems(s); i++) {
-		s[i].task = &t[i];
+		s[i].run.task = &t[i];
 		s[i].state = i == 1 ? SESSION_CLOSING : SESSION_FETCHING;
-		TAILQ_INSERT_TAIL(&session_list, &s[i], entry);
+		TAILQ_INSERT_TAIL(&sched_runs, &s[i].run, entry);
 	}
-	s[2].trial = (struct trial *)&t[2];
+	s[2].run.trial = 1;
 	s[3].stopping = 1;
-	session_count = nitems(s);
+	sched_nruns = nitems(s);
 	config.settings.postmaster = 7;
 	now += 1000;
 	assert_int_equal(space_enough(), 1);
@@ -280,7 +291,7 @@ test_running(void **state)
 	mail_free = 5000;
 	event_loop(EVLOOP_ONCE);
 	assert_int_equal(kicks, 1);
-	session_count = 0;
+	sched_nruns = 0;
 	event_loop(EVLOOP_ONCE);
 	assert_int_equal(event_loop(EVLOOP_NONBLOCK), 1);	/* nothing is looked at any more */
 }

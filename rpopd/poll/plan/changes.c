@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 

@@ -19,7 +19,6 @@
 
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 
@@ -45,7 +44,7 @@ plan_confirm(struct session *s, int quit_ok)
 	p->work.done = 0;
 	p->nchanges = 0;
 	p->confirmed = quit_ok;
-	if (s->outcome == OUTCOME_CONFUSED || !p->made)
+	if (s->sync == SYNC_LOST || !p->made)
 		return (DB_OK);
 	for (i = 1; i <= p->count && !p->failed; i++) {
 		m = &p->msgs[i];
@@ -125,7 +124,7 @@ plan_end(struct session *s)
 		return (DB_OK);
 	if (w->end == END_OPEN) {
 		HOOK("master.proving");
-		w->end = s->outcome == OUTCOME_IN_STEP ? END_RECORDING : END_UNPROVING;
+		w->end = s->sync == SYNC_KEPT ? END_RECORDING : END_UNPROVING;
 		if (w->end == END_RECORDING)
 			plan_prove(s);
 		else

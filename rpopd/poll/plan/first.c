@@ -12,7 +12,6 @@
 
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
@@ -77,7 +76,7 @@ first_marks(const struct session *s, enum former_past past)
 {
 	if (!s->quota.mark_first)
 		return (0);
-	if (past != PAST_POLLED && (s->task == NULL || s->task->rs.last_success == 0))
+	if (past != PAST_POLLED && (s->run.task == NULL || s->run.task->rs.last_success == 0))
 		return (1);
 	log_info("%s: %s: first_poll is for a record that was never polled, and this one was, perhaps under another name: nothing "
 	    "is marked", s->label, s->where);

@@ -39,7 +39,6 @@
 
 #include "common/log.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
@@ -194,12 +193,12 @@ former_find(struct session *s, enum former_past *past)
 	enum former_found	 found = FOUND_FAILED;
 
 	*past = PAST_NONE;
-	if (s->task == NULL)
+	if (s->run.task == NULL)
 		return (FOUND_NONE);
 	if ((search = calloc(1, sizeof(*search))) == NULL)
 		return (FOUND_FAILED);
 	search->s = s;
-	search->rec = s->task->rec;
+	search->rec = s->run.task->rec;
 	if (state_formers(s->mailbox, former_collect, search) != DB_OK || former_compare(search) == -1)
 		goto done;
 	*past = search->past;
@@ -363,7 +362,7 @@ former_busy(const struct session *s, int64_t mailbox)
 {
 	const struct session	*other;
 
-	TAILQ_FOREACH(other, &session_list, entry)
+	SESSION_FOREACH(other)
 		if (other != s && other->mailbox == mailbox)
 			return (1);
 	return (0);
@@ -389,7 +388,7 @@ former_afresh(const struct search *search)
 static int
 former_adopt(struct session *s, const struct candidate *c)
 {
-	struct task		*t = s->task;
+	struct task		*t = s->run.task;
 	struct record_state	 rs;
 	char			 words[PROTO_ORIGIN_SIZE], origin[PROTO_ORIGIN_SIZE], date[32] = "";
 	struct tm		 tm;

@@ -19,7 +19,6 @@
 #include <string.h>
 
 #include "common/hook.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 

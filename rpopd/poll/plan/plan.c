@@ -66,7 +66,6 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 

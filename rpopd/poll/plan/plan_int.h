@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rpopd/poll/plan/plan.h"
+#include "session.h"
 
 #define FORGET_SECONDS	86400	/* between two complete listings without a deleted message, before its row is dropped */
 

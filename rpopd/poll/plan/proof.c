@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 

@@ -19,7 +19,6 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
@@ -58,9 +57,9 @@ quota_start(struct session *s, struct msg_fetch_start *m)
 	    state_seen_count(s->mailbox, SIZES_BELOW, &known) != DB_OK || known < SIZES_BELOW ||
 	    state_seen_open(s->mailbox) != DB_NONE;
 	/* What fails before its proof is retrieved again: over a bad line there must be progress all the same. */
-	m->prove_each = s->task->rs.error[0] != '\0';
+	m->prove_each = s->run.task->rs.error[0] != '\0';
 	m->max_size = s->quota.max_size;
-	m->probes = s->probes = spot_start(s->task, m->probe);
+	m->probes = s->probes = spot_start(s->run.task, m->probe);
 }
 
 /* What a message's row in `oversize` says, if it is still about this message. */

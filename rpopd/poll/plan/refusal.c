@@ -22,7 +22,6 @@
 
 #include "common/log.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 
@@ -195,13 +194,13 @@ refusal_unnamed(struct session *s)
 	char			 subject[PROTO_RECORD_SIZE + 64];
 	uint32_t		 i, n = 0;
 
-	if (s->task == NULL)
+	if (s->run.task == NULL)
 		return;
 	for (i = 1; i <= p->count && s->refused > 0; i++)
 		n += p->msgs[i].refused != 0 && p->msgs[i].uid_len == 0;
 	if (n == 0 && s->done)
-		s->task->refusals = 0;
-	if (n == 0 || p->nrefused == 0 || ++s->task->refusals != SUSPECT_FAILURES)
+		s->run.task->refusals = 0;
+	if (n == 0 || p->nrefused == 0 || ++s->run.task->refusals != SUSPECT_FAILURES)
 		return;
 	snprintf(subject, sizeof(subject), "%s: %u message%s cannot be retrieved", s->label, n, PLURAL(n));
 	notice_send(s->quota.account, s->label, subject,

@@ -29,7 +29,6 @@
 #include "common/hook.h"
 #include "common/log.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 

@@ -13,7 +13,6 @@
 #include <time.h>
 
 #include "common/clock.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "plan_int.h"
 
@@ -72,7 +71,7 @@ spot_start(struct task *t, uint32_t *probe)
 int
 spot_same(const struct session *s)
 {
-	const struct spots	*sp = s->task == NULL ? NULL : s->task->spots;
+	const struct spots	*sp = s->run.task == NULL ? NULL : s->run.task->spots;
 	const struct message	*m;
 	uint32_t		 i;
 
@@ -90,7 +89,7 @@ spot_same(const struct session *s)
 void
 spot_remember(struct session *s)
 {
-	struct task	*t = s->task;
+	struct task	*t = s->run.task;
 	struct spots	*sp;
 	uint32_t	 numbers[PROTO_PROBES], i;
 	const struct message *m;

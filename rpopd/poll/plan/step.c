@@ -12,7 +12,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "rpopd/poll/poll.h"
 #include "plan_int.h"
 
 /* Carries out a list of steps, which ends with NULL; one of them, the last at the latest, must return the plan's result. */

@@ -16,7 +16,6 @@
 
 #include "common/log.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 

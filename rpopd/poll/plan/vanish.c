@@ -8,7 +8,6 @@
 
 #include "common/log.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 
@@ -23,7 +22,7 @@ static void	 vanish_tell(struct session *);
 void
 vanish_row(struct session *s, const struct seen_row *row, int listed)
 {
-	int64_t	 retrieved = s->task != NULL ? s->task->rs.retrieved : 0;
+	int64_t	 retrieved = s->run.task != NULL ? s->run.task->rs.retrieved : 0;
 
 	if (retrieved == 0 || row->since < retrieved || row->uidlen > PROTO_UID_MAX ||
 	    (row->state != SEEN_KEPT && row->state != SEEN_WAITING))
@@ -42,7 +41,7 @@ vanish_judge(struct session *s)
 {
 	struct record_state	*rs;
 
-	if (s->task == NULL || (rs = &s->task->rs)->retrieved == 0)
+	if (s->run.task == NULL || (rs = &s->run.task->rs)->retrieved == 0)
 		return;
 	rs->retrieved = 0;
 	if (rs->vanished >= VANISHED)
@@ -62,8 +61,8 @@ vanish_watch(struct session *s)
 {
 	if (s->plan.renumbered && s->discarded == 0)
 		vanish_judge(s);
-	if (s->task != NULL && s->leave && s->retrieved > 0)
-		s->task->rs.retrieved = s->epoch;
+	if (s->run.task != NULL && s->leave && s->retrieved > 0)
+		s->run.task->rs.retrieved = s->epoch;
 }
 
 static void
