@@ -102,8 +102,9 @@ main(int argc, char *argv[])
 }
 
 /*
- * One round: what the master does whenever something has happened, or a time has come that one of these told.  First what is under way,
- * then what may begin in its place; each of them does a bounded part of its work and asks for another round if there is more.
+ * One round: what the master does whenever something has happened, or a time has come that one of these told.  First what is
+ * under way, then what may begin in its place; each of them does a bounded part of its work and asks for another round if there
+ * is more.
  */
 static void
 rpopd_turn(void)
@@ -126,9 +127,9 @@ rpopd_held(void)
 }
 
 /*
- * What rooms tell those above them, and who depends on which process.  Those who watch one role hear of a death in the order of the list:
- * whoever has asked the deliverer for something, then those who have work of theirs in it, from what is committed last to what has not
- * begun, and at last the sessions, whose messages in flight the next deliverer may ask about.
+ * What rooms tell those above them, and who depends on which process.  Those who watch one role hear of a death in the order of
+ * the list: whoever has asked the deliverer for something, then those who have work of theirs in it, from what is committed
+ * last to what has not begun, and at last the sessions, whose messages in flight the next deliverer may ask about.
  */
 static void
 rpopd_rooms(void)
@@ -154,7 +155,7 @@ rpopd_rooms(void)
 	deliverer_start();
 	if (control_listen(options.rundir, &control, err, sizeof(err)) == -1)
 		fatalx("%s", err);
-	relay_start(commit_tried);
+	relay_start(defer_tried);
 }
 
 /* A notice is to be handed on. */
@@ -341,8 +342,8 @@ rpopd_deadline(void *arg)
 }
 
 /*
- * 1: the daemon was told to stop, or -1 has had every record's turn, and nothing is under way any more that is worth a short wait: what
- * is not committed is retrieved again, what is not settled is replayed.
+ * 1: the daemon was told to stop, or -1 has had every record's turn, and nothing is under way any more that is worth a short
+ * wait: what is not committed is retrieved again, what is not settled is replayed.
  */
 static int
 rpopd_done(void)

@@ -159,7 +159,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		delivery_start(&calls);
 		deliverer_start();
 		ask_start();
-		relay_start(commit_tried);
+		relay_start(defer_tried);
 		TAILQ_INIT(&sched_runs);
 	}
 	config_running = &config;

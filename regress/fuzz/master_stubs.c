@@ -165,8 +165,8 @@ struct worker *worker_start(struct child *t, uint32_t i, const char *l, const st
 { (void)t; (void)i; (void)l; (void)r; (void)n; (void)d; (void)a; return (NULL); }
 void worker_leave(struct worker *w) { (void)w; }
 void worker_kill(struct worker *w) { (void)w; }
-const struct rule sender_rules[1] = { { .type = IMSG_NONE } };
-const size_t sender_nrules = 0;
+const struct rule sent_rules[1] = { { .type = IMSG_NONE } };
+const size_t sent_nrules = 0;
 struct dial *
 dial_start(uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s, void (*d)(void *, const struct dialed *), void *a)
 { (void)i; (void)h; (void)p; (void)f; (void)s; (void)d; (void)a; return ((struct dial *)&none); }

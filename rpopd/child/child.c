@@ -28,7 +28,7 @@
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
-#define FLUSH		1000	/* ms; a notice that was queued last is not lost at the end of a run */
+#define FLUSH		1000	/* ms for what is queued at the daemon's end, so that a notice is not lost */
 #define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
 #define RULES_MAX	40	/* of a role */
@@ -41,12 +41,12 @@ struct role_conf {
 	struct child_owner	 owner;
 	struct rule		 rules[RULES_MAX];
 	size_t			 nrules;
-	int			 ever_ready;
-	int			 died;		/* the last one; its successor is not ready yet */
+	int			 ever_ready;	/* a process of the role has been ready once */
+	int			 died;		/* the last one has, and its successor is not ready yet */
 	int			 tries;		/* that died before the first one was ready */
 	int			 failed;	/* starts in a row that did not become ready */
-	int			 backoff;	/* s */
-	int64_t			 started;
+	int			 backoff;	/* s until the next start after a death */
+	int64_t			 started;	/* monotonic ms: the last one was */
 	struct timer		 timer;
 };
 
@@ -79,8 +79,8 @@ static struct child_watch	 watches[WATCHES_MAX];
 static size_t			 nwatches;
 
 /*
- * What processes of the role may say besides IMSG_READY and IMSG_LOG, and who hears it; the handlers' argument is the struct child.
- * Called before the first start, by each room that hears something.
+ * What processes of the role may say besides IMSG_READY and IMSG_LOG, and who hears it; the handlers' argument is the struct
+ * child.  Called before the first start, by each room that hears something.
  */
 void
 child_rules(enum role role, const struct rule *rules, size_t n)
@@ -116,7 +116,7 @@ child_name(enum role role)
 	return (conf[role].name);
 }
 
-/* Are all programs where they are looked for?  1, or 0 with a sentence about the first that is not. */
+/* Whether all programs are where they are looked for: 1, or 0 with a sentence about the first that is not. */
 int
 child_installed(char *err, size_t errsize)
 {
@@ -156,6 +156,7 @@ child_start_all(void)
 	}
 }
 
+/* Whether the store has a use for processes of the role: 1 or 0. */
 static int
 child_needed(enum role role)
 {
@@ -166,7 +167,10 @@ child_needed(enum role role)
 	return (1);
 }
 
-/* After a reload.  They read no file at their start, so running ones go on. */
+/*
+ * After a reload: the processes that the store needs now and did not need before are started, and those that it needs no longer
+ * are let go.  These roles read no file of the administrator's at their start, so that running ones go on.
+ */
 void
 child_optional(void)
 {
@@ -182,7 +186,7 @@ child_optional(void)
 	}
 }
 
-/* The one that takes new work, or NULL while none is ready. */
+/* The process of the role that takes new work; NULL: none is ready. */
 struct child *
 child_current(enum role role)
 {
@@ -191,13 +195,17 @@ child_current(enum role role)
 	return (c == NULL || !c->ready || c->feeding ? NULL : c);
 }
 
+/* Somebody depends on the process from now on: it is not let go before child_release(). */
 void
 child_use(struct child *c)
 {
 	c->users++;
 }
 
-/* From the event loop, since a handler of its own channel may be on the stack. */
+/*
+ * Somebody depends on the process no longer.  It is let go from the event loop, since a handler of its channel may be on the
+ * stack.
+ */
 void
 child_release(struct child *c)
 {
@@ -223,7 +231,7 @@ child_sweep(void *arg)
 			child_let_go(c);
 }
 
-/* A fresh process takes over; sessions of the old one go on. */
+/* A fresh process of the role takes over; the old one goes on with what it has begun, and is let go when that is done. */
 void
 child_retire(enum role role)
 {
@@ -239,7 +247,10 @@ child_retire(enum role role)
 		child_start(role);
 }
 
-/* A process that cannot be started is as good as one that died at once. */
+/*
+ * Start a process of the role, which takes work when it is ready.  It is started later if its owner says that it must not be
+ * started now.  That a program cannot be executed shows as a process that died at once.
+ */
 static void
 child_start(enum role role)
 {
@@ -297,6 +308,7 @@ child_start(enum role role)
 	child_of[role] = c;
 }
 
+/* The directory that a process of the role is shut into. */
 static void
 child_root(enum role role, char *root, size_t size)
 {
@@ -382,7 +394,7 @@ child_exited(pid_t pid, int status)
 		child_free(c);
 }
 
-/* The channel is at its end, or the child broke the rules. */
+/* The channel of the process is at its end, or the process broke the rules: why says which. */
 static void
 child_down(void *arg, const char *why)
 {
@@ -396,8 +408,8 @@ child_down(void *arg, const char *why)
 }
 
 /*
- * The process is dead.  First whoever waits for a connection that it was making and the workers that it has forked hear of it, then
- * those who watch its role, in their order.  The one that took new work is started again.
+ * The process is dead.  First whoever waits for a connection that it was making and the workers that it has forked hear of it,
+ * then those who watch its role, in their order.  The one that took new work is started again.
  */
 static void
 child_died(struct child *c)
@@ -421,12 +433,17 @@ child_died(struct child *c)
 		child_free(c);
 }
 
+/* 1: processes of the role have died START_TRIES times, and none has ever been ready; 0: not so. */
 int
 child_hopeless(enum role role)
 {
 	return (!conf[role].ever_ready && conf[role].tries >= START_TRIES);
 }
 
+/*
+ * The process of the role that took new work has died: another one is started after a pause, or the daemon ends with a
+ * sentence.
+ */
 static void
 child_restart(enum role role)
 {
@@ -449,7 +466,7 @@ child_restart(enum role role)
 	child_later(role);
 }
 
-/* Another try after a pause that grows. */
+/* The next start is after a pause, which grows from try to try; the first one after a long life has none. */
 static void
 child_later(enum role role)
 {
@@ -460,7 +477,7 @@ child_later(enum role role)
 	rc->backoff = rc->backoff == 0 ? 1 : rc->backoff * 2 > BACKOFF_MAX ? BACKOFF_MAX : rc->backoff * 2;
 }
 
-/* What a child's start waited for is there: not at the end of the pause, now. */
+/* What the start of the role's process waited for is there: it is started now, and not at the end of its pause. */
 void
 child_soon(enum role role)
 {
@@ -481,7 +498,7 @@ child_timer(void *arg)
 		child_start(rc - conf);
 }
 
-/* Retired and unused: the end of its channel makes it exit. */
+/* The process is retired and nobody depends on it: the end of its channel makes it exit. */
 static void
 child_let_go(struct child *c)
 {

@@ -55,9 +55,9 @@ struct child {				/* a process */
 };
 
 /*
- * What the processes of a role are to the room that speaks with them.  greet is called when a process has locked itself in; the owner
- * calls child_set_ready() when it takes work.  Without greet it does at once.  may_start: 0, the process is not to be started now, and
- * it is tried again after a pause; NULL: always 1.
+ * What the processes of a role are to the room that speaks with them.  greet is called when a process has locked itself in; the
+ * owner calls child_set_ready() when it takes work.  Without greet it does at once.  may_start: 0, the process is not to be
+ * started now, and it is tried again after a pause; NULL: always 1.
  */
 struct child_owner {
 	void	(*greet)(struct child *);
@@ -65,8 +65,8 @@ struct child_owner {
 };
 
 /*
- * Somebody who depends on the children of a role: ready(c) is called when c takes work, died(c) when c has died, whether it took new
- * work or was on its way out.  Either may be NULL.
+ * Somebody who depends on the children of a role: ready(c) is called when c takes work, died(c) when c has died, whether it
+ * took new work or was on its way out.  Either may be NULL.
  */
 struct child_watch {
 	enum role	 role;
@@ -74,21 +74,21 @@ struct child_watch {
 	void		(*died)(struct child *);
 };
 LIST_HEAD(children, child);
-extern struct children	 child_list;		/* all of them, those that are let go, too */
-extern struct child	*child_of[ROLE_MAX];	/* the one of each role that gets new work; NULL: none, or see child_current() */
+extern struct children	 child_list;		/* all children, those that are let go, too */
+extern struct child	*child_of[ROLE_MAX];	/* that new work is for, ready or not; NULL: none runs */
 
 void	 child_rules(enum role, const struct rule *, size_t n);
 void	 child_own(enum role, const struct child_owner *);
 void	 child_watch(const struct child_watch *, size_t n);
 int	 child_installed(char *err, size_t errsize);
 void	 child_start_all(void);
-void	 child_optional(void);			/* oauth, sender: start what the store needs now, let go what it does not */
-struct child *child_current(enum role);		/* NULL: not ready */
-int	 child_hopeless(enum role);			/* 1: it has died too often without ever having been ready */
+void	 child_optional(void);
+struct child *child_current(enum role);
+int	 child_hopeless(enum role);
 void	 child_use(struct child *);
 void	 child_release(struct child *);
-void	 child_soon(enum role);		/* one that waits to be started waits no longer */
-void	 child_retire(enum role);		/* a fresh one takes over, the old one goes when unused */
+void	 child_soon(enum role);
+void	 child_retire(enum role);
 void	 child_exited(pid_t, int status);
 void	 child_shutdown(void);
 const char *child_name(enum role);
@@ -111,10 +111,11 @@ struct dial *dial_start(uint32_t id, const char *host, uint16_t port, uint16_t f
 	    void (*done)(void *, const struct dialed *), void *arg);
 void	 dial_cancel(struct dial *);
 
-/* jail.c */
+/* --- jail.c --- */
+
 int	 jail_prepare(const struct options *, const struct config *, char *err, size_t errsize);
 int	 jail_rundir(const struct options *, char *err, size_t errsize);
-int	 jail_refresh(const struct options *, const struct config *, char *err, size_t errsize);	/* how many changed; -1 */
+int	 jail_refresh(const struct options *, const struct config *, char *err, size_t errsize);
 
 /* --- refresh.c --- */
 
@@ -123,15 +124,15 @@ void	 refresh_children(int tls_failed);
 /* --- worker.c --- */
 
 /*
- * A process that a template has forked for one token request or one connection to a next hop, and the channel to it: over that
- * alone go its secrets, and its word counts for that one piece of work.
+ * A worker: a process that a template has forked for one token request or one connection to a next hop, and the channel to it.
+ * The secrets of that work go over this channel alone, and what the worker says counts for that work alone.
  *
- *	WORKS	has an owner, who waits for what it says
+ *	WORKS	it has an owner, who waits for what it says
  *	LEFT	its owner has what he wanted: it is to end by itself, within WORKER_GRACE
  *	LOST	it has died, or was killed because it broke the rules
- *	KILLED	likewise, because its owner wished so or its template died
+ *	KILLED	its owner wished its end, or its template has died
  *
- * It is freed when the template has told its end and its channel is closed.
+ * A worker is freed when its template has told its end and its channel is closed.
  */
 enum worker_state { WORKER_WORKS, WORKER_LEFT, WORKER_LOST, WORKER_KILLED };
 
@@ -145,18 +146,16 @@ struct worker {
 	int			 exited;	/* and how: */
 	uint32_t		 signaled, code;	/* as struct msg_fork_exit has it */
 	struct timer		 clock;
-	void			(*died)(void *);
-	void			*arg;		/* the owner; NULL: he has left */
+	void			(*died)(void *);	/* of worker_start() */
+	void			*arg;		/* of died; NULL: the owner has left */
 	char			 label[PROTO_TEXT_SIZE];	/* for logs: what it works for */
 };
 
-/* The template of that role that takes one more, or NULL: it is not ready, or has too many. */
 struct child	*worker_template(enum role);
-/* died(arg) is called once, from the event loop, if its channel ends ahead of worker_leave().  NULL and errno: not started. */
 struct worker	*worker_start(struct child *template, uint32_t id, const char *label, const struct rule *, size_t nrules,
 		    void (*died)(void *), void *arg);
-void		 worker_leave(struct worker *);	/* by its owner, who forgets it; from a handler of its channel, too */
-void		 worker_kill(struct worker *);	/* its end follows */
-int		 worker_log(void *, struct imsg *);	/* handler of IMSG_LOG */
+void		 worker_leave(struct worker *);
+void		 worker_kill(struct worker *);
+int		 worker_log(void *, struct imsg *);	/* handler of IMSG_LOG for tables of workers */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Log lines of the other processes.  Any of them may be in the hands of a server one day, so none may fill the log or crowd others
- * out of it: each has a budget of its own, which its channel identifies, and there is one for all together.
+ * Log lines of the other processes.  Any of them may be in the hands of a server one day, so none may fill the log or crowd
+ * others out of it: each has a budget of its own, which its channel identifies, and there is one for all together.
  *
  *				at once		and in each LOG_WINDOW
  *	a fetcher session	20		1

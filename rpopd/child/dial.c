@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Connections that are being made: who asked for one gets the connected socket, or the reason why there is none.  The dialer knows a
- * dial by the number that its asker gave it; the table here has whose it is.
+ * Connections that are being made: who asked for one gets the connected socket, or the reason why there is none.  The dialer
+ * knows a dial by the number that its asker gave it; the table here has whose it is.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -44,9 +44,9 @@ static TAILQ_HEAD(, dial)	 dials = TAILQ_HEAD_INITIALIZER(dials);	/* in the orde
 
 /*
  * Ask for a connection.  id is the number by which the log names this dial, and no other one under way has it.  flags: enum
- * dial_flag.  source: numeric addresses by commas, of which the first PROTO_SOURCES_MAX count, "" for any; NULL: any, and not through
- * the SOCKS server either.  done(arg, how it ended) is called once, from the event loop, unless dial_cancel() comes first.  NULL: no
- * dialer is ready, and done is not called.
+ * dial_flag.  source: numeric addresses by commas, of which the first PROTO_SOURCES_MAX count, "" for any; NULL: any, and not
+ * through the SOCKS server either.  done(arg, how it ended) is called once, from the event loop, unless dial_cancel() comes
+ * first.  NULL: no dialer is ready, and done is not called.
  */
 struct dial *
 dial_start(uint32_t id, const char *host, uint16_t port, uint16_t flags, const char *source,
@@ -150,8 +150,8 @@ dialer_option(int fd, int option)
 }
 
 /*
- * Whether fd is a TCP socket that does not block, as the dialer is to make them: 1 or 0.  SO_LINGER is switched off, since with it
- * close(2) sleeps while the peer does not take what was sent to it, and the master may be the one who closes the socket.
+ * Whether fd is a TCP socket that does not block, as the dialer is to make them: 1 or 0.  SO_LINGER is switched off, since with
+ * it close(2) sleeps while the peer does not take what was sent to it, and the master may be the one who closes the socket.
  */
 static int
 dialer_socket(int fd)

@@ -37,7 +37,7 @@ jail_rundir(const struct options *opt, char *err, size_t errsize)
 	return (jail_dir(AT_FDCWD, opt->rundir, opt->rundir, err, errsize));
 }
 
-/* Make or refresh the jails.  0, or -1 and a sentence. */
+/* Make the directories that children are shut into, or bring them up to date.  0, or -1 and a sentence. */
 int
 jail_prepare(const struct options *opt, const struct config *config, char *err, size_t errsize)
 {
@@ -52,7 +52,7 @@ jail_prepare(const struct options *opt, const struct config *config, char *err, 
 	return (error ? -1 : 0);
 }
 
-/* The copies of certificates once more.  How many were made or removed, or -1 and a sentence. */
+/* Bring the copies of certificates up to date.  How many were made or removed, or -1 and a sentence. */
 int
 jail_refresh(const struct options *opt, const struct config *config, char *err, size_t errsize)
 {
@@ -84,7 +84,7 @@ jail_all_tls(int dir, const struct options *opt, const struct config *config, ch
 	return (all);
 }
 
-/* The root of a process that speaks TLS.  As jail_refresh(). */
+/* The directory of a process that speaks TLS, with its copies of certificates.  The result is that of jail_refresh(). */
 static int
 jail_tls(int at, const char *name, const char *label, const char *ca_dir, int needed, char *err, size_t errsize)
 {
@@ -101,7 +101,10 @@ jail_tls(int at, const char *name, const char *label, const char *ca_dir, int ne
 	return (n);
 }
 
-/* A directory of root's that nobody else can write, made if missing. */
+/*
+ * Make sure that name is a directory of root's that nobody else can write; it is made if it is missing.  0, or -1 and a
+ * sentence.
+ */
 static int
 jail_dir(int at, const char *name, const char *label, char *err, size_t errsize)
 {
@@ -120,8 +123,8 @@ jail_dir(int at, const char *name, const char *label, char *err, size_t errsize)
 }
 
 /*
- * Copy <8 hex digits>.<n> of ca_dir; what is the same already is left alone, what is no longer there is removed.
- * As jail_refresh(); a directory that is not needed may be missing.
+ * Copy the files <8 hex digits>.<n> of ca_dir into the directory jail: a copy that is the same is left alone, and one whose
+ * original is gone is removed.  The result is that of jail_refresh(); a ca_dir that is not needed may be missing.
  */
 static int
 jail_certs(int jail, const char *ca_dir, int needed, char *err, size_t errsize)
@@ -167,7 +170,7 @@ jail_hashed(const char *name)
 	return (name[8] == '.' && isdigit((unsigned char)name[9]) && strlen(name) < 12);
 }
 
-/* 1: it is there anew, 0: as before, -1: it cannot be had. */
+/* Copy one certificate.  1: the copy is new, 0: it was the same already or there is no original, -1: it cannot be made. */
 static int
 jail_copy(int from, int to, const char *name)
 {
@@ -196,7 +199,7 @@ jail_copy(int from, int to, const char *name)
 	return (n == -1 ? -1 : 1);
 }
 
-/* Remove certificates that are no longer trusted.  How many. */
+/* Remove copies of certificates whose originals are gone.  Returns how many. */
 static int
 jail_sweep(int to, int from)
 {

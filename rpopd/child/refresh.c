@@ -39,7 +39,7 @@ static void	 refresh_dialer(void);
 static void	 refresh_certs(void);
 static void	 stamp_take(const char *, struct stamp *);
 
-/* A dialer is about to be started: what it reads is new. */
+/* A dialer is about to be started: what it reads of its files is new. */
 void
 refresh_dialer_starts(void)
 {
@@ -51,9 +51,9 @@ refresh_dialer_starts(void)
 }
 
 /*
- * A connection is about to be made.  Children whose files have changed are replaced by fresh ones, and finish what they have
- * begun: child_current() may be NULL behind this.  tls_failed: the last attempt failed because of a certificate, so these are
- * looked at now.
+ * A connection is about to be made: children whose files have changed are replaced by fresh ones, and finish what they have
+ * begun. child_current() may be NULL afterwards.  tls_failed: the last attempt failed because of a certificate, so that
+ * certificates are looked at now.
  */
 void
 refresh_children(int tls_failed)
@@ -106,7 +106,7 @@ refresh_certs(void)
 	strlcpy(complaint, err, sizeof(complaint));
 }
 
-/* Where a symbolic link leads counts, not the link. */
+/* The stamp of the file that path leads to, over symbolic links; all zero: there is none. */
 static void
 stamp_take(const char *path, struct stamp *stamp)
 {

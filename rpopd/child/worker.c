@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+/*
+ * Workers: processes that a template forks, one for each token request and each connection to a next hop; child.h has their
+ * states.
+ */
 #include <sys/socket.h>
 
 #include <errno.h>
@@ -27,7 +31,10 @@ const size_t		 worker_nrules = nitems(worker_rules);
 
 static LIST_HEAD(, worker)	 workers = LIST_HEAD_INITIALIZER(workers);
 
-/* One that has forked long enough is replaced, as the fetcher's is. */
+/*
+ * The template of the role that is to fork the next worker; NULL: none is ready, or too many workers run.  A template that has
+ * forked TEMPLATE_SESSIONS times is replaced.
+ */
 struct child *
 worker_template(enum role role)
 {
@@ -44,6 +51,11 @@ worker_template(enum role role)
 	return (n < WORKERS_MAX ? c : NULL);
 }
 
+/*
+ * A worker forked by template.  id: what the template knows it by; label: what it works for, for the log; rules: what it may
+ * say, with the worker as the handlers' argument.  died(arg) is called once, from the event loop, if the worker's channel ends
+ * ahead of worker_leave().  NULL and errno: it was not started.
+ */
 struct worker *
 worker_start(struct child *template, uint32_t id, const char *label, const struct rule *rules, size_t nrules, void (*died)(void *),
     void *arg)
@@ -74,7 +86,10 @@ worker_start(struct child *template, uint32_t id, const char *label, const struc
 	return (w);
 }
 
-/* What it still says is not heard; the channel is closed from the event loop, since a handler of its own may be on the stack. */
+/*
+ * The owner has what he wanted, and forgets the worker; what the worker still says is not heard.  Its channel is closed from
+ * the event loop, since a handler of that channel may be on the stack.
+ */
 void
 worker_leave(struct worker *w)
 {
@@ -86,6 +101,7 @@ worker_leave(struct worker *w)
 		timer_in(&w->clock, 0);
 }
 
+/* The worker is to be killed; its end follows as that of any other. */
 void
 worker_kill(struct worker *w)
 {
@@ -95,7 +111,7 @@ worker_kill(struct worker *w)
 		link_send(&w->template->link, IMSG_FORK_KILL, -1, &w->id, sizeof(w->id));
 }
 
-/* Its channel is at its end, or it broke the rules. */
+/* The worker's channel is at its end, or the worker broke the rules: why says which. */
 static void
 worker_down(void *arg, const char *why)
 {
@@ -117,7 +133,7 @@ worker_down(void *arg, const char *why)
 		timer_in(&w->clock, WORKER_GRACE);
 }
 
-/* IMSG_FORK_EXIT.  What it said last may still be in its channel. */
+/* IMSG_FORK_EXIT: a template tells the end of a worker.  What the worker said last may still be in its channel. */
 static int
 worker_exited(void *arg, struct imsg *imsg)
 {
@@ -137,7 +153,7 @@ worker_exited(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* How one died that should not have, when both its end and that of its channel are known. */
+/* The log hears how a worker died that should not have, as soon as both its end and that of its channel are known. */
 static void
 worker_told(const struct worker *w)
 {
@@ -152,7 +168,7 @@ worker_told(const struct worker *w)
 		log_warnx("%s: its %s process died: exit %u", w->label, name, w->code);
 }
 
-/* Left: its channel is closed.  Still there after a while: it is killed. */
+/* The owner has left: the channel is closed.  A worker that is still there after WORKER_GRACE is killed. */
 static void
 worker_clock(void *arg)
 {
@@ -169,7 +185,7 @@ worker_clock(void *arg)
 		timer_in(&w->clock, WORKER_GRACE);
 }
 
-/* There is room for another one. */
+/* The worker is gone, so that there is room for another one. */
 static void
 worker_free(struct worker *w)
 {
@@ -181,7 +197,7 @@ worker_free(struct worker *w)
 	turn_soon();
 }
 
-/* Its forks go with it; what they have said is still read. */
+/* A template has died, and its workers with it; what they have said is still read. */
 void
 worker_template_died(const struct child *c)
 {
@@ -198,6 +214,7 @@ worker_template_died(const struct child *c)
 	}
 }
 
+/* IMSG_LOG of a worker. */
 int
 worker_log(void *arg, struct imsg *imsg)
 {

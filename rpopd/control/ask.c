@@ -150,7 +150,7 @@ ask_end(struct ask *a, const char *failure)
 	free(a);
 }
 
-/* The line with the name of the next hop in place of its number. */
+/* A line of the deliverer's, with the name of a next hop in place of its number. */
 static void
 ask_name(const char *text, char *line, size_t size)
 {

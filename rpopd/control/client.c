@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Clients of the control socket.  One that sends garbage is closed, never more (CVE-2025-62875).  A client asks one thing at a time; it is
- * not heard while answers are queued for it, and closed when it neither asks nor takes its answers.
+ * Clients of the control socket.  One that sends garbage is closed, never more (CVE-2025-62875).  A client asks one thing at a
+ * time; it is not heard while answers are queued for it, and closed when it neither asks nor takes its answers.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +22,10 @@ static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
 static int			 nclients, nothers;
 static struct timer		 sweep;
 
-/* A client on the connected socket fd, which is consumed; rules: what it may ask.  There may be too many: then the socket is closed. */
+/*
+ * A client on the connected socket fd, which is consumed; rules: what it may ask.  There may be too many: then the socket is
+ * closed.
+ */
 void
 client_new(int fd, int root, const struct rule *rules, size_t nrules)
 {
@@ -101,8 +104,8 @@ client_sweep(void *arg)
 }
 
 /*
- * Whether the client's request is carried out: it has the same protocol version, asks one thing at a time, and is root where something
- * changes.  1, or 0: the reply is out.
+ * Whether the client's request is carried out: it has the same protocol version, asks one thing at a time, and is root where
+ * something changes.  1, or 0: the reply is out.
  */
 int
 client_allowed(struct client *c, struct imsg *imsg, int root)
@@ -142,8 +145,8 @@ client_reply(struct client *c, int ok, const char *text)
 }
 
 /*
- * An answer in parts has begun: the client may wait until client_done().  drained(c) is called whenever everything that was sent to the
- * client was taken; left(c) is called once if the client leaves ahead of client_done().  Either may be NULL.
+ * An answer in parts has begun: the client may wait until client_done().  drained(c) is called whenever everything that was
+ * sent to the client was taken; left(c) is called once if the client leaves ahead of client_done().  Either may be NULL.
  */
 void
 client_busy(struct client *c, void (*drained)(void *), void (*left)(struct client *))

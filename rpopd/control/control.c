@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The control socket, and what clients ask there.  Root may change things; members of the socket's group may look.  No process of the
- * daemon is in the group.
+ * The control socket, and what clients ask there.  Root may change things; members of the socket's group may look.  No process
+ * of the daemon is in the group.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -157,7 +157,7 @@ control_poll(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* Nothing of that name is polled: there is none, or all of it is disabled. */
+/* Why nothing of that name is polled: there is no such record, or all of its records are disabled. */
 static void
 control_poll_none(const char *name, char *text, size_t size)
 {
@@ -225,7 +225,10 @@ control_stop(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* What to do about a mailbox whose messages have new unique-ids: done at its next poll, which is now. */
+/*
+ * IMSG_CTL_RENUMBER: what is to be done about a mailbox whose messages have new unique-ids.  It is done at its next poll, which
+ * is now.
+ */
 static int
 control_renumber(void *arg, struct imsg *imsg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How many messages of a record are in which state, for "rpopctl status".  A mailbox of many messages is counted in slices and not
- * each time: a count is good for COUNTS_MSEC, unless a session of the record has ended since.
+ * How many messages of a record are in which state, for "rpopctl status".  A mailbox of many messages is counted in slices and
+ * not each time: a count is good for COUNTS_MSEC, unless a session of the record has ended since.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is told of one message: what is remembered of it, why it went where it went, what became of each recipient.  Each line is
+ * rpopctl explain: what is remembered of one message, why it went where it went, and what became of each recipient.  Each line is
  * "word: text".  Messages of personal records leave no note: theirs follows from the record.
  */
 #include <stdarg.h>
@@ -87,7 +87,10 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 	return (0);
 }
 
-/* The record by name or number, NULL: there is none now.  *mailbox is 0 if that is not known either. */
+/*
+ * The task of the record that is asked for by its name or by the number of its mailbox; NULL: there is none now.  *mailbox:
+ * that number, or 0: not known either.
+ */
 static struct task *
 explain_task(const struct ctl_explain *m, int64_t *mailbox)
 {
@@ -104,7 +107,10 @@ explain_task(const struct ctl_explain *m, int64_t *mailbox)
 	return (NULL);
 }
 
-/* A message by its unique-id as it was given, else by the one that is shown like that, which uid becomes.  DB_OK, DB_NONE, DB_FAILED. */
+/*
+ * A message by its unique-id as it was given, else by the one that is shown like that, which uid becomes.  DB_OK, DB_NONE,
+ * DB_FAILED.
+ */
 static enum db
 explain_find(int64_t mailbox, char *uid, size_t size, struct explanation *e)
 {
@@ -119,7 +125,7 @@ explain_find(int64_t mailbox, char *uid, size_t size, struct explanation *e)
 	return (known);
 }
 
-/* Counts recipients who do not have it, because theirs is in quarantine. */
+/* Counts recipients who do not have the message, because theirs is in quarantine. */
 static int
 explain_held(void *arg, const struct relay_row *r)
 {
@@ -153,7 +159,10 @@ explain_message(struct client *c, const struct explanation *e, uint32_t held)
 	explain_lines(c, "result", e->results);
 }
 
-/* held: so many recipients' copies are in quarantine; of those it must not be said that they were delivered. */
+/*
+ * The line about the message's state.  held: so many recipients' copies are in quarantine, of which it must not be said that
+ * they were delivered.
+ */
 static void
 explain_state(struct client *c, const struct explanation *e, uint32_t held)
 {
@@ -190,7 +199,7 @@ explain_personal(struct client *c, const struct task *task)
 		explain_say(c, "why", "personal record: everything to %s", task->rec->owner);
 }
 
-/* Each line of a text. */
+/* Each line of a text becomes one of the answer. */
 static void
 explain_lines(struct client *c, const char *word, const char *text)
 {
@@ -225,7 +234,7 @@ explain_row(void *arg, const struct relay_row *r)
 	return (0);
 }
 
-/* What is too long for one message goes on in the next. */
+/* A line "word: text"; what is too long for one message goes on in the next. */
 static void
 explain_say(struct client *c, const char *word, const char *fmt, ...)
 {

@@ -35,7 +35,10 @@ control_forget(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* By account/record, also of a record that is no more.  0, or -1; text says what was done, or why it was not. */
+/*
+ * Forget what is known of the record account/record, also of one that is no more.  0, or -1; text says what was done, or why it
+ * was not.
+ */
 static int
 forget_record(const char *name, char *text, size_t size)
 {
@@ -70,7 +73,7 @@ forget_record(const char *name, char *text, size_t size)
 	return (0);
 }
 
-/* As the store spells them.  0, or -1: it is no account/record. */
+/* The two names as the store spells them, and the record's task (NULL: there is none).  0, or -1: it is no account/record. */
 static int
 forget_names(const char *name, char *account, char *record, size_t size, struct task **task)
 {
@@ -90,7 +93,7 @@ forget_names(const char *name, char *account, char *record, size_t size, struct 
 	return (0);
 }
 
-/* A session that lost its record may still be ending. */
+/* 1: a session of that name runs; one that lost its record may still be ending.  0: none. */
 static int
 forget_busy(const char *name)
 {

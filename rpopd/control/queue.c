@@ -46,6 +46,7 @@ static void	 queue_record(int64_t, char *, size_t);
 
 static LIST_HEAD(, view)	 views = LIST_HEAD_INITIALIZER(views);
 
+/* IMSG_CTL_QUEUE */
 int
 control_queue(void *arg, struct imsg *imsg)
 {
@@ -56,6 +57,7 @@ control_queue(void *arg, struct imsg *imsg)
 	return (0);
 }
 
+/* IMSG_CTL_MOVE */
 int
 control_move(void *arg, struct imsg *imsg)
 {
@@ -73,6 +75,7 @@ control_move(void *arg, struct imsg *imsg)
 	return (0);
 }
 
+/* IMSG_CTL_RETRY */
 int
 control_retry(void *arg, struct imsg *imsg)
 {
@@ -90,6 +93,7 @@ control_retry(void *arg, struct imsg *imsg)
 	return (0);
 }
 
+/* IMSG_CTL_QUARANTINE */
 int
 control_quarantine(void *arg, struct imsg *imsg)
 {
@@ -117,7 +121,7 @@ control_quarantine(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* Which rows there are is found out now, what is in them when their turn comes. */
+/* A listing of the queue, or of the quarantine: which rows there are is found out now, what is in them when their turn comes. */
 static void
 queue_list(struct client *client, int quarantine)
 {
@@ -133,6 +137,7 @@ queue_list(struct client *client, int quarantine)
 	view_portion(client);
 }
 
+/* The message of a row is to be looked at: the deliverer opens it. */
 static void
 queue_show(struct client *client, int64_t id)
 {
@@ -154,7 +159,7 @@ queue_show(struct client *client, int64_t id)
 	client_busy(client, NULL, view_left);
 }
 
-/* A file that no row knows; the deliverer answers later. */
+/* Something is to be done to a file that no row knows: the deliverer does it. */
 static void
 queue_file(struct client *client, const struct ctl_quarantine *m)
 {
@@ -171,8 +176,9 @@ queue_file(struct client *client, const struct ctl_quarantine *m)
 }
 
 /*
- * The deliverer's answer about a message or a file set aside; a descriptor goes on to the client, who reads it to its end.  A client
- * that has gone meanwhile does not hear whether a file was released or dropped; the next start says whether it is there yet.
+ * The deliverer's answer about a message or a file set aside; a descriptor goes on to the client, who reads it to its end.  A
+ * client that has gone meanwhile does not hear whether a file was released or dropped; the next start says whether it is there
+ * yet.
  */
 static void
 view_answered(void *arg, const struct spool_answer *a)
@@ -309,7 +315,8 @@ view_send_row(struct view *v, const struct relay_row *row)
 		relay_hop_name(row->nexthop, m.nexthop, sizeof(m.nexthop));
 	strlcpy(m.recipient, row->dest, sizeof(m.recipient));
 	strlcpy(m.sender, row->sender, sizeof(m.sender));
-	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? relay_hop_text(row->nexthop) : row->status, m.status, sizeof(m.status));
+	relay_status(row->status[0] == '\0' && row->state == RELAY_WAITING ? relay_hop_text(row->nexthop) : row->status, m.status,
+	    sizeof(m.status));
 	client_send(v->client, IMSG_CTL_QUEUED, &m, sizeof(m));
 }
 
@@ -340,7 +347,7 @@ view_send_file(struct view *v, const struct set_aside *f)
 	client_send(v->client, IMSG_CTL_QUEUED, &m, sizeof(m));
 }
 
-/* "account/record" of a remote mailbox; empty: there is no such record any more. */
+/* The record of a remote mailbox as "account/record"; empty: there is no such record any more. */
 static void
 queue_record(int64_t mailbox, char *name, size_t size)
 {

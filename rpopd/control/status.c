@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rpopctl status: figures of the daemon, and a listing of records, sent in portions as the channel drains, since it would be tens of
- * megabytes at once.  A reload between two portions may show a record twice or not at all; a listing is a snapshot of nothing.
+ * rpopctl status: figures of the daemon, and a listing of records, sent in portions as the channel drains, since it would be
+ * tens of megabytes at once.  A reload between two portions may show a record twice or not at all; a listing is a snapshot of
+ * nothing.
  */
 #include <string.h>
 
@@ -101,7 +102,8 @@ status_portion(void *arg)
 		if (c->listing.name.name[0] != '\0' && !sched_named(&sched_tasks[c->listing.next], c->listing.name.name))
 			continue;
 		/* One record at least, or a page of its rows. */
-		if ((n > 0 && clock_msec() - begun > STATUS_MSEC) || (known = counts_get(&sched_tasks[c->listing.next], &counts)) == 0) {
+		if ((n > 0 && clock_msec() - begun > STATUS_MSEC) ||
+		    (known = counts_get(&sched_tasks[c->listing.next], &counts)) == 0) {
 			timer_in(&c->listing.go_on, 0);
 			return;
 		}

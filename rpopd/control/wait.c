@@ -61,7 +61,10 @@ wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refus
 	timer_in(&look, WAIT_LOOK);
 }
 
-/* 0: it has begun, or never will; 1: the client goes on waiting, unless this is the last look. */
+/*
+ * One more look at a request that waits.  0: it has begun, or never will; 1: the client goes on waiting.  last: it waits no
+ * longer.
+ */
 static int
 wait_try(struct waiter *w, int last)
 {

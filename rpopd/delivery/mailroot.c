@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The mail root and state.db belong together, and know it.  Both carry one identity; a counter in both tells when either is older
- * than the other remembers (state/root.c); the daemon that uses the mail root holds a lock on its file .rpopd as long as it lives.
+ * The mail root and state.db belong together, and know it.  Both carry one identity; a counter in both tells when either is
+ * older than the other remembers (state/root.c); the daemon that uses the mail root holds a lock on its file .rpopd as long as
+ * it lives.
  *
  *	state.db		mail root's file		start
  *	new or of schema 2	none				taken as it is found; the spool must be there if the state was used
@@ -17,8 +18,8 @@
  *	the file is complete under another name		begins anew					root.file
  *	it has its name, durably			finds its own identity, goes on			root.linked
  *	state.db says that they belong together		right						root.joined
- * Each later life of the daemon begins with a count in state.db.  Until that is written, because another process holds a lock or
- * there is no space, the daemon runs without a deliverer: nothing in the mail root changes.  rpopd -1 ends instead.  An
+ * Each later life of the daemon begins with a count in state.db.  Until that is written, because another process holds a lock
+ * or there is no space, the daemon runs without a deliverer: nothing in the mail root changes.  rpopd -1 ends instead.  An
  * administrator's declaration (rpopd -A) writes state.db first, with a new identity:
  *	state.db has it, the file does not		refused; to be declared once more		root.declared
  *	the file has it					right; nothing in the spool proves anything	root.file
@@ -79,7 +80,10 @@ static struct {
 	struct timer	 tell, look;
 } root = { .dir = -1, .file = -1 };
 
-/* Do these two belong together?  0, ROOT_JOIN: they do from now on; or -1 and a sentence with what is to be done. */
+/*
+ * Whether state.db and what is at the mail root's path belong together.  0; ROOT_JOIN: from now on; -1 and a sentence that says
+ * what to do.
+ */
 int
 mailroot_judge(const struct root_state *st, const struct root_found *f, const char *path, char *err, size_t errsize)
 {
@@ -115,7 +119,10 @@ mailroot_judge(const struct root_state *st, const struct root_found *f, const ch
 	return (-1);
 }
 
-/* rpopd -n, and before the daemon leaves the terminal.  1, or 0 with a sentence; nothing is changed. */
+/*
+ * For rpopd -n, and before the daemon leaves the terminal: whether the mail root could be opened.  1, or 0 with a sentence;
+ * nothing is changed.
+ */
 int
 mailroot_sound(const char *path, const char *state, char *err, size_t errsize)
 {
@@ -136,7 +143,7 @@ mailroot_sound(const char *path, const char *state, char *err, size_t errsize)
 	return (mailroot_judge(&st, &f, path, err, errsize) != -1);
 }
 
-/* At the start; state.db is open.  The lock is held from here on.  0, or -1 and a sentence. */
+/* At the daemon's start; state.db is open.  The lock on the mail root is held from here on.  0, or -1 and a sentence. */
 int
 mailroot_open(const char *path, char *err, size_t errsize)
 {
@@ -149,7 +156,7 @@ mailroot_open(const char *path, char *err, size_t errsize)
 		return (-1);
 	if (f.file && root_lock(path, 1, err, errsize) == -1)
 		return (-1);
-	/* Once more: whoever held the lock a moment ago has counted on. */
+	/* The file is read once more: whoever held the lock a moment ago has counted on. */
 	if (root_look(root.dir, &f, err, errsize) == -1)
 		return (-1);
 	f.used = 0;
@@ -226,7 +233,8 @@ mailroot_declare(const char *path, char *err, size_t errsize)
 }
 
 /*
- * The directory, made if make says so.  Its descriptor; -1: it is not there; -2 and a sentence: it is not as it must be.
+ * Open the mail root; make: it is made if it is missing; owner: it has to be _rpopm's.  Its descriptor; -1: it is not there; -2
+ * and a sentence: it is not as it must be.
  */
 static int
 root_directory(const char *path, int make, int owner, char *err, size_t errsize)
@@ -256,8 +264,9 @@ root_directory(const char *path, int make, int owner, char *err, size_t errsize)
 }
 
 /*
- * The directory, unless there is one.  Others may write its parent, so that by now something else may have its name: what is
- * given away is an empty directory of root's, reached without a link, or nothing.  0, or -1 and a sentence.
+ * Make the mail root, unless there is one, and give it to _rpopm.  Others may be able to write its parent, so that something
+ * else may have its name by now: what is given away is an empty directory of root's, reached without a link, or nothing.  0, or
+ * -1 and a sentence.
  */
 static int
 root_make(const char *path, const struct passwd *pw, char *err, size_t errsize)
@@ -287,7 +296,7 @@ root_make(const char *path, const struct passwd *pw, char *err, size_t errsize)
 	return (-1);
 }
 
-/* What errno says of the mail root, or of its file name. */
+/* The sentence for errno about the mail root, or about the file name in it (NULL: about itself). */
 static void
 root_failed(const char *path, const char *name, char *err, size_t errsize)
 {
@@ -295,7 +304,7 @@ root_failed(const char *path, const char *name, char *err, size_t errsize)
 	    errno == EROFS ? "; under systemd ReadWritePaths= must name it: systemctl edit rpopd" : "");
 }
 
-/* What is in it.  0, or -1 and a sentence: it cannot be read. */
+/* What is in the mail root that dir has open (-1: there is none).  0, or -1 and a sentence: it cannot be read. */
 static int
 root_look(int dir, struct root_found *f, char *err, size_t errsize)
 {
@@ -327,8 +336,9 @@ root_look(int dir, struct root_found *f, char *err, size_t errsize)
 }
 
 /*
- * Two daemons in one mail root would take each other's files for remains.  A daemon that has been killed may hold the lock for a
- * moment yet, by a child that was just forked.
+ * Lock the mail root's file, and note in it who has it.  Two daemons in one mail root would take each other's files for
+ * remains.  A daemon that was killed may hold the lock for a moment yet, by a child that was just forked: wait, and the lock is
+ * tried for two seconds.  0, or -1 and a sentence.
  */
 static int
 root_lock(const char *path, int wait, char *err, size_t errsize)
@@ -355,7 +365,7 @@ root_lock(const char *path, int wait, char *err, size_t errsize)
 		usleep(LOCK_PAUSE);
 	}
 	root_holder(holder, sizeof(holder));
-	/* Open for writing no longer than that, so that the file system can be made read-only. */
+	/* The file is open for writing no longer than this takes, so that the file system can be made read-only. */
 	if ((fd = openat(root.dir, ROOTFILE_NAME, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)) == -1 ||
 	    rootfile_holder(fd, holder) == -1)
 		log_warn("mail_root %s: %s", path, ROOTFILE_NAME);
@@ -370,7 +380,10 @@ root_holder(char *text, size_t size)
 	snprintf(text, size, "used by process %ld, store %.400s", (long)getpid(), options.store);
 }
 
-/* A new file in the place of none or an old one, complete and locked before it has its name, and durable. */
+/*
+ * Write the mail root's file anew, in the place of none or of an old one: it is complete and locked before it has its name, and
+ * durable. 0, or -1 and a sentence.
+ */
 static int
 root_create(const char *path, const struct root_state *st, char *err, size_t errsize)
 {
@@ -410,7 +423,7 @@ bad:
 	return (-1);
 }
 
-/* The file is there: state.db takes the mail root. */
+/* The mail root's file is there: state.db notes that they belong together.  0, or -1 and a sentence. */
 static int
 root_take(const char *path, char *err, size_t errsize)
 {
@@ -426,7 +439,7 @@ root_take(const char *path, char *err, size_t errsize)
 
 /* --- while the daemon runs --- */
 
-/* To a deliverer that has just begun, ahead of everything else. */
+/* A deliverer that has just begun is told whose mail root it is in, ahead of everything else. */
 void
 mailroot_greet(struct child *c)
 {
@@ -442,7 +455,10 @@ mailroot_greet(struct child *c)
 	link_send(&c->link, IMSG_ROOT_IDENTITY, -1, &m, sizeof(m));
 }
 
-/* Its start is complete: from now on a missing link is a delivered one, and what has no row was in flight. */
+/*
+ * A deliverer's start is complete: from now on a link that is missing in the spool is one that was delivered, and a file
+ * without a row was in flight.
+ */
 void
 mailroot_started(void)
 {
@@ -456,7 +472,7 @@ mailroot_started(void)
 		root.life = st.session;
 }
 
-/* Before anything is sent that changes the mail root. */
+/* The deliverer is told the counter of state.db, which has to come ahead of anything that changes the mail root. */
 void
 mailroot_tell(void)
 {
@@ -469,7 +485,7 @@ mailroot_tell(void)
 	link_send(&d->link, IMSG_ROOT_COUNTER, -1, &counter, sizeof(counter));
 }
 
-/* What nothing in the mail root depends on is told within a second. */
+/* state.db has counted on.  If nothing in the mail root depends on that, the deliverer is told within ROOT_TELL. */
 static void
 root_counted(void)
 {
@@ -546,6 +562,7 @@ root_again(void *arg)
 	(void)mailroot_right();
 }
 
+/* Why mailroot_right() says no, for people; empty: it does not. */
 const char *
 mailroot_trouble(void)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Mail from us to an account: what its owner or the postmaster should hear of without looking for it.  It goes the way mail for
- * that account goes: into its Maildir, or, if the account's mail is handed on, as a row of table relay with the null sender and
- * an empty unique-id.  Such a row is never reported, and nothing is written about it when its next hop refuses it for good: that
- * is one line of the log, and the notice stays in quarantine, where rpopctl shows it.
+ * Notices: mail from the daemon to an account: what its owner or the postmaster should hear of without looking for it.  It goes
+ * the way mail for that account goes: into its Maildir, or, if the account's mail is handed on, as a row of table relay with
+ * the null sender and an empty unique-id.  Such a row is never reported, and nothing is written about it when its next hop
+ * refuses it for good: that is one line of the log, and the notice stays in quarantine, where rpopctl shows it.
  *
  *	state of a notice			after a crash here
  *	waiting here, asked for			lost; what it is about may cause another one
@@ -109,6 +109,10 @@ notice_send(uint32_t account, const char *record, const char *subject, const cha
 	notice_kick(0);
 }
 
+/*
+ * Write to the account about deliveries in quarantine, of which held are new; whether it is time for that is the caller's
+ * business.  The rest is that of notice_send().
+ */
 void
 notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt, ...)
 {
@@ -126,7 +130,7 @@ notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt
 	notice_kick(0);
 }
 
-/* Not queued yet, but counted; NULL: nobody to write to, or too many wait. */
+/* A letter that is counted, but not queued yet; NULL: there is nobody to write to, or too many letters wait. */
 static struct letter *
 notice_write(uint32_t account, const char *record, const char *subject, const char *fmt, va_list ap)
 {
@@ -148,7 +152,7 @@ notice_write(uint32_t account, const char *record, const char *subject, const ch
 	return (NULL);
 }
 
-/* 1: nothing about it for a day; from now on there is. */
+/* 1: the account was not written to about this for a day, and counts as written to from now on; 0: it was. */
 static int
 notice_due(uint32_t account, const char *about)
 {
@@ -175,7 +179,7 @@ notice_due(uint32_t account, const char *about)
 	return (1);
 }
 
-/* The deliverer takes printable ASCII only. */
+/* Everything but printable ASCII (and line ends, if lines) becomes a question mark: the deliverer takes nothing else. */
 static void
 notice_clean(char *s, int lines)
 {
@@ -184,7 +188,7 @@ notice_clean(char *s, int lines)
 			*s = '?';
 }
 
-/* 1: asked for, 0: nothing to do about it any more, -1: not now. */
+/* Ask the deliverer for the letter.  1: it is asked for, 0: nothing is to be done about it any more, -1: not now. */
 static int
 notice_ask(struct letter *l)
 {
@@ -209,7 +213,7 @@ notice_ask(struct letter *l)
 	return (1);
 }
 
-/* Where the account's mail goes now.  0, or -1: there is no such account. */
+/* Where mail for the letter's account goes now.  0, or -1: there is no such account. */
 static int
 notice_account(struct letter *l)
 {
@@ -274,7 +278,10 @@ notice_commit(const struct letter *l, const char *link)
 	return (0);
 }
 
-/* A name as the deliverer's spool.c makes it for what belongs to no session, of the first and only recipient. */
+/*
+ * 1: link is a name as the deliverer's spool.c makes it for a file that belongs to no session, of the first and only recipient;
+ * 0: not so.
+ */
 int
 notice_link_sane(const char *link)
 {
@@ -292,6 +299,7 @@ notice_link_sane(const char *link)
 	return (*link != '\0' && strchr(link, '/') == NULL);
 }
 
+/* The letter will not be made; the log hears why. */
 static void
 notice_drop(struct letter *l, const char *why)
 {
@@ -299,6 +307,7 @@ notice_drop(struct letter *l, const char *why)
 	notice_done(l);
 }
 
+/* Nothing is to be done about the letter any more; it is freed. */
 static void
 notice_done(struct letter *l)
 {
@@ -322,7 +331,7 @@ notice_died(struct child *deliverer)
 		notice_drop(l, "the deliverer died");
 }
 
-/* 1: something is to be written, and nothing is in the way. */
+/* 1: a letter is to be made, and nothing is in the way; 0: not so. */
 int
 notice_busy(void)
 {
@@ -348,7 +357,7 @@ notice_kick(int64_t msec)
 		evtimer_add(&timer, &tv);
 }
 
-/* One at a time, in order. */
+/* The letters are made one at a time, in order. */
 static void
 notice_run(int fd, short event, void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Directories of the mail root that committed mail waits for, because the deliverer cannot write there.  The deliverer's word is for
- * people only; nothing is decided by it.
+ * Directories of the mail root that committed mail waits for, because the deliverer cannot write there.  The deliverer's word
+ * is for people only; nothing is decided by it.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files that the deliverer found in its spool at its start, that no row of state.db knows, and that it has set aside.  The deliverer's
- * word is for people only; nothing is decided by it.
+ * Files that the deliverer found in its spool at its start, that no row of state.db knows, and that it has set aside.  The
+ * deliverer's word is for people only; nothing is decided by it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static struct {
 	struct set_aside	*files;
 	size_t			 nfiles, size;
 	uint32_t		 n;		/* all of them, remembered or not */
-	uint32_t		 fresh;		/* of these: set aside by this start of the deliverer, and the postmaster was not told yet */
+	uint32_t		 fresh;		/* of these, set aside just now: the postmaster was not told yet */
 } set_aside;
 
 /* The deliverer has a file set aside, since just now or since an earlier start. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the deliverer is asked about links that wait in its spool, and who gets its answers.  While the deliverer is dead nothing need
- * be said: at its start it is told all rows, and removes every other link.
+ * What the deliverer is asked about links that wait in its spool, and who gets its answers.  While the deliverer is dead
+ * nothing need be said: at its start it is told all rows, and removes every other link.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -46,7 +46,10 @@ spool_start(void (*moved)(int64_t pending))
 	spool_in_place = moved;
 }
 
-/* The row of a link is gone: so the link is to go.  A deliverer that is only starting is told, too: it may have been told to hold it. */
+/*
+ * The row of a link is gone: so the link is to go.  A deliverer that is only starting is told, too: it may have been told to
+ * hold it.
+ */
 void
 spool_remove(const char *link)
 {
@@ -75,8 +78,8 @@ spool_later(int64_t pending, const char *link)
 }
 
 /*
- * A link that has a pending row by now is to be moved to its Maildir; IMSG_SPOOL_MOVED follows.  A deliverer that is only starting may
- * be told of the pending row as well, and finds the link gone the second time.
+ * A link that has a pending row by now is to be moved to its Maildir; IMSG_SPOOL_MOVED follows.  A deliverer that is only
+ * starting may be told of the pending row as well, and finds the link gone the second time.
  */
 void
 spool_move(int64_t pending, const char *link, const char *dest)
@@ -96,8 +99,8 @@ spool_move(int64_t pending, const char *link, const char *dest)
 }
 
 /*
- * The deliverer is to open a link for reading; done(arg, answer) is called once, from the event loop, unless spool_cancel() comes first.
- * NULL: there is no deliverer that could, and done is not called.
+ * The deliverer is to open a link for reading; done(arg, answer) is called once, from the event loop, unless spool_cancel()
+ * comes first.  NULL: there is no deliverer that could, and done is not called.
  */
 struct spool_ask *
 spool_open(const char *link, void (*done)(void *, const struct spool_answer *), void *arg)
@@ -117,8 +120,8 @@ spool_open(const char *link, void (*done)(void *, const struct spool_answer *), 
 }
 
 /*
- * Something is to be done to a file that is set aside: shown, released to the Maildir dest, or dropped; act: enum quarantine_act.  done
- * and the result are those of spool_open().
+ * Something is to be done to a file that is set aside: shown, released to the Maildir dest, or dropped; act: enum
+ * quarantine_act.  done and the result are those of spool_open().
  */
 struct spool_ask *
 spool_set_aside(const char *file, uint32_t act, const char *dest, void (*done)(void *, const struct spool_answer *), void *arg)
@@ -185,8 +188,8 @@ spool_answered(uint32_t id, const struct spool_answer *answer)
 }
 
 /*
- * Whether the spool has a file with something in it under that name: 1, 0, or -1: that is not known, since the file system that has the
- * spool may not be there.  No more than a look at the name: the directory is the deliverer's.
+ * Whether the spool has a file with something in it under that name: 1, 0, or -1: that is not known, since the file system that
+ * has the spool may not be there.  No more than a look at the name: the directory is the deliverer's.
  */
 int
 spool_has(const char *link)
@@ -227,8 +230,8 @@ spool_moved(const struct msg_link *m)
 }
 
 /*
- * The deliverer has died: whoever has asked for something hears so, in the order of asking.  What was to be moved has its pending row
- * still, which the next deliverer is told.
+ * The deliverer has died: whoever has asked for something hears so, in the order of asking.  What was to be moved has its
+ * pending row still, which the next deliverer is told.
  */
 void
 spool_died(struct child *deliverer)

@@ -71,7 +71,10 @@ static int		 backoff;	/* s until the next try, 0 = the store works */
 static int		 settles;	/* dropped with the next commit, or by the flush timer */
 static uint32_t		 last_batch;
 
-/* A durable message.  -1: it was never planned, or answered twice, or memory. */
+/*
+ * IMSG_RECEIPT: a message is durable in the spool.  0, or -1: it was never planned, or has a receipt already, or there is no
+ * memory.
+ */
 int
 commit_receipt(const struct msg_receipt *m)
 {
@@ -117,7 +120,7 @@ commit_receipt(const struct msg_receipt *m)
 	return (0);
 }
 
-/* Why its recipients are what they are.  -1: none was due, or memory. */
+/* IMSG_RECEIPT_NOTE: why the last receipt's recipients are what they are.  0, or -1: no note was due, or there is no memory. */
 int
 commit_note(const struct msg_receipt_note *note)
 {
@@ -132,7 +135,7 @@ commit_note(const struct msg_receipt_note *note)
 	return (0);
 }
 
-/* One of its recipients.  -1: none was due, or it is none. */
+/* IMSG_RECEIPT_RCPT: a recipient of the last receipt.  0, or -1: none was due, or it is none. */
 int
 commit_rcpt(const struct msg_rcpt *rcpt)
 {
@@ -151,7 +154,7 @@ commit_rcpt(const struct msg_rcpt *rcpt)
 	return (0);
 }
 
-/* Every kind has what its row needs. */
+/* 1: the recipient has what the row of its kind needs; 0: not so. */
 static int
 commit_rcpt_sane(const struct msg_rcpt *rcpt, const struct receipt *r)
 {
@@ -167,7 +170,10 @@ commit_rcpt_sane(const struct msg_rcpt *rcpt, const struct receipt *r)
 	    strlen(rcpt->dest) < PROTO_ADDR_SIZE));
 }
 
-/* What the routing table gives for the record, as it is now or was when the session began. */
+/*
+ * 1: the routing table gives this recipient for the session's record, as it is now or was when the session began; 0: it does
+ * not.
+ */
 static int
 commit_rcpt_right(const struct msg_rcpt *rcpt, const struct member *m)
 {
@@ -185,7 +191,10 @@ commit_rcpt_right(const struct msg_rcpt *rcpt, const struct member *m)
 	return (0);
 }
 
-/* A name as the deliverer's spool.c makes it, of this recipient of this message: no other row can have it. */
+/*
+ * 1: link is a name as the deliverer's spool.c makes it, of this recipient of this message, so that no other row can have it;
+ * 0: not so.
+ */
 static int
 commit_link_sane(const char *link, const struct member *m, uint32_t rcpt)
 {
@@ -203,7 +212,10 @@ commit_link_sane(const char *link, const struct member *m, uint32_t rcpt)
 	return (strncmp(link, rest, strlen(rest)) == 0 && strchr(link, '/') == NULL);
 }
 
-/* The batch is complete: commit it, behind those that wait already.  -1: its count or number is wrong. */
+/*
+ * IMSG_RECEIPT_BATCH: a batch is complete.  It is committed, behind those that wait already.  0, or -1: its count or number is
+ * wrong.
+ */
 int
 commit_batch(const struct msg_receipt_batch *m)
 {
@@ -220,7 +232,7 @@ commit_batch(const struct msg_receipt_batch *m)
 	return (0);
 }
 
-/* So is the move of what was set free. */
+/* The link of this pending row, which spool_move() was asked for, is in its Maildir, durably: the row may go. */
 void
 commit_moved(int64_t pending)
 {
@@ -230,7 +242,10 @@ commit_moved(int64_t pending)
 	commit_later(&flush, commit_flush, 1);
 }
 
-/* The renames of a batch are durable: its pending rows may go, and a daemon that waited for nothing else ends.  -1: no such batch. */
+/*
+ * The renames of a batch are durable: its pending rows may go, and a daemon that waited for nothing else ends.  -1: no such
+ * batch.
+ */
 int
 commit_settled(uint32_t id)
 {
@@ -282,7 +297,7 @@ commit_blocked(void)
 	return (backoff != 0);
 }
 
-/* Receipts that have no final place yet. */
+/* How many receipts have no final place yet. */
 uint32_t
 commit_pending(void)
 {
@@ -296,7 +311,10 @@ commit_pending(void)
 	return (n);
 }
 
-/* A header alone has no digest to be known by. */
+/*
+ * The key by which a message is known of which the header alone was retrieved: its unique-id, since it has no digest.  Returns
+ * its length.
+ */
 static size_t
 commit_header_key(const struct plan *p, const struct message *m, uint8_t *key)
 {
@@ -379,8 +397,8 @@ commit_try(void)
 }
 
 /*
- * The sessions of a batch that has to wait longer: they end, keeping its messages on the server.  When the batch is committed after
- * all, its rows make the next session delete them.
+ * The sessions of a batch that has to wait longer: they end, keeping its messages on the server.  When the batch is committed
+ * after all, its rows make the next session delete them.
  */
 static void
 commit_excuse(struct batch *b)
@@ -409,7 +427,7 @@ commit_retry(void *arg)
 	commit_try();
 }
 
-/* Tell the deliverer, the sessions, and who hands on. */
+/* The batch is committed: the deliverer, the sessions and the queue of next hops hear of it. */
 static void
 commit_answer(struct batch *b)
 {
@@ -439,6 +457,7 @@ commit_answer(struct batch *b)
 	HOOK("master.verdict_sent");
 }
 
+/* A receipt is committed: its session counts it, and says what is to become of the message on the server. */
 static void
 commit_member(const struct receipt *r, const struct member *m)
 {
@@ -496,7 +515,7 @@ commit_relays(const struct receipt *r, const struct member *m)
 			break;
 		}
 	if (s != NULL && !s->leave && s->plan.msgs[m->msgno].waiting && s->plan.msgs[m->msgno].state == MESSAGE_COMMITTED)
-		commit_defer(s, m->msgno, rows, n);
+		defer_verdict(s, m->msgno, rows, n);
 	relay_committed(rows, n);
 	free(rows);
 }
@@ -511,7 +530,7 @@ commit_flush(void *arg)
 	turn_soon();
 }
 
-/* One shot in seconds; running already: left alone. */
+/* Let the timer call fn in so many seconds, unless it is armed already. */
 static void
 commit_later(struct timer *t, void (*fn)(void *), int seconds)
 {

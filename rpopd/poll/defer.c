@@ -20,7 +20,7 @@
 #include "rpopd/state/state.h"
 #include "poll.h"
 
-#define DEFER_SECONDS	30
+#define DEFER_SECONDS	30	/* that a session waits for a first result */
 
 struct waiter {				/* a row without a result */
 	RB_ENTRY(waiter)	 entry;
@@ -34,7 +34,8 @@ struct deferral {			/* a message */
 	int64_t			 mailbox, until;
 	uint8_t			 uid[STATE_KEY_MAX];
 	size_t			 uidlen;
-	size_t			 n, due;	/* waiters; in the tree */
+	size_t			 n;		/* waiters */
+	size_t			 due;		/* of them, without a result */
 	struct waiter		 waiters[];
 };
 
@@ -50,9 +51,9 @@ static struct timer			 timer;
 RB_PROTOTYPE_STATIC(waiters, waiter, entry, waiter_cmp)
 RB_GENERATE_STATIC(waiters, waiter, entry, waiter_cmp)
 
-/* The verdict about a message waits for those of its rows that are not final. */
+/* The verdict about a message of the session waits for the first results of those of its rows that are not final. */
 void
-commit_defer(const struct session *s, uint32_t msgno, const struct relay_row *rows, size_t n)
+defer_verdict(const struct session *s, uint32_t msgno, const struct relay_row *rows, size_t n)
 {
 	struct deferral	*d;
 	size_t		 i;
@@ -80,7 +81,7 @@ commit_defer(const struct session *s, uint32_t msgno, const struct relay_row *ro
 
 /* A row that is handed on has had its first result, or none is to be expected soon; somebody may wait for that. */
 void
-commit_tried(int64_t id)
+defer_tried(int64_t id)
 {
 	struct waiter	 key = { .id = id }, *w;
 
@@ -92,8 +93,9 @@ commit_tried(int64_t id)
 		deferral_end(w->deferral);
 }
 
+/* The session waits no longer: its verdicts go out as things stand. */
 void
-commit_undefer(const struct session *s)
+defer_end(const struct session *s)
 {
 	struct deferral	*d, *next;
 
@@ -108,7 +110,7 @@ waiter_cmp(struct waiter *a, struct waiter *b)
 	return (a->id < b->id ? -1 : a->id > b->id);
 }
 
-/* The seen row says whether everything is final. */
+/* The message's verdict goes out; its row of table seen says whether every recipient is final. */
 static void
 deferral_end(struct deferral *d)
 {
@@ -140,7 +142,7 @@ deferral_timeout(void *arg)
 	deferral_clock();
 }
 
-/* For the oldest; one that is gone meanwhile costs an early look. */
+/* The timer runs for the oldest deferral; one that has ended meanwhile costs an early look. */
 static void
 deferral_clock(void)
 {

@@ -47,7 +47,7 @@ void	 session_template_died(struct child *);
 void	 session_log_level(enum log_level);	/* the master, its children and their sessions log from now on */
 void	 session_close_orphans(void);
 
-/* link_fetcher.c */
+/* fetch.c */
 void	 fetch_slice(struct session *);
 
 /* try.c: a session that looks, and changes nothing */
@@ -86,9 +86,9 @@ int	 commit_blocked(void);			/* 1: the store does not take commits */
 uint32_t commit_pending(void);
 
 /* defer.c */
-void	 commit_tried(int64_t id);
-void	 commit_defer(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
-void	 commit_undefer(const struct session *);	/* it waits no longer */
+void	 defer_tried(int64_t id);
+void	 defer_verdict(const struct session *, uint32_t msgno, const struct relay_row *, size_t);
+void	 defer_end(const struct session *);	/* it waits no longer */
 
 /* replay.c: a deliverer's start */
 void	 replay_begin(struct child *);
@@ -111,10 +111,10 @@ int	 budget_take(struct session *, uint32_t messages);
 void	 budget_listed(const struct session *);
 void	 budget_reason(const struct session *, char *, size_t);
 
-extern const struct rule	 fetch_rules[];	/* link_fetcher.c */
+extern const struct rule	 fetch_rules[];	/* fetch.c */
 extern const size_t	 fetch_nrules;
 void	 fetch_start(void);
-void	 deliverer_start(void);	/* link_deliverer.c */
+void	 deliverer_start(void);	/* deliverer.c */
 void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
 
 #endif

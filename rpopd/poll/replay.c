@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A deliverer's start: it is told every row that it may have to do something for, and says what is odd about one.
+ * A deliverer's start: it is told every row that it may have to do something for, and says what is irregular about one.
  *
  *	row of pending		the deliverer says	becomes
  *	done, or moved now	nothing			dropped, lazily: it is replayed again and found done
@@ -31,7 +31,7 @@ static struct {
 	struct child	*child;
 	int64_t		*ids;			/* in the order of the rows sent; 0: not to be dropped */
 	size_t		 n, size;
-	int		 odd;			/* a row was not sent */
+	int		 irregular;		/* a row was not sent */
 } replay;
 
 void
@@ -46,7 +46,7 @@ replay_begin(struct child *c)
 	if (state_pending(replay_row, NULL, &left_out) != DB_OK || state_relay_links(replay_hold, NULL) != DB_OK ||
 	    state_spent(replay_spent, NULL) != DB_OK)
 		fatalx("state.db: pending deliveries cannot be read; nothing is lost, but rpopd cannot go on");
-	sure = !left_out && !replay.odd;
+	sure = !left_out && !replay.irregular;
 	link_send(&c->link, IMSG_REPLAY_END, -1, &sure, sizeof(sure));
 }
 
@@ -59,7 +59,7 @@ replay_row(void *arg, int64_t id, const struct msg_rcpt *m)
 	if (!decide_form(m->dest)) {
 		log_warnx("state.db: row %lld of pending cannot be right and is left alone: %s is no directory of anybody's mail; see it with "
 		    "sqlite3, and remove it", (long long)id, log_vis(dest, sizeof(dest), m->dest, strlen(m->dest)));
-		replay.odd = 1;
+		replay.irregular = 1;
 		return (0);
 	}
 	if (replay.n == replay.size) {
@@ -93,6 +93,10 @@ replay_spent(void *arg, const char *link)
 	return (link_send(&replay.child->link, IMSG_REPLAY_SPENT, -1, &m, sizeof(m)));
 }
 
+/*
+ * IMSG_REPLAY_RESULT; started: the deliverer has said that it is done with the replay, and may only miss links that it was told
+ * later. 0, or -1: there is no such row.
+ */
 int
 replay_told(const struct msg_replay_result *m, int started)
 {
@@ -125,7 +129,10 @@ replay_told(const struct msg_replay_result *m, int started)
 	return (0);
 }
 
-/* If it cannot be noted, the row stays and says so again. */
+/*
+ * The file of a row is nowhere: the row becomes a wanted one.  If that cannot be noted, the row stays, and the next start says
+ * so again.
+ */
 static void
 replay_missing(int64_t id, const char *link)
 {
@@ -147,6 +154,7 @@ replay_missing(int64_t id, const char *link)
 	HOOK("master.missed");
 }
 
+/* The deliverer is done with the replay; durable: what it has done is, so that its rows may go. */
 void
 replay_end(int durable)
 {

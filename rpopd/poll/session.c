@@ -348,7 +348,7 @@ session_stop(struct session *s)
 		session_kill(s);
 		return;
 	}
-	commit_undefer(s);
+	defer_end(s);
 	link_send(&s->link, IMSG_FETCH_STOP, -1, NULL, 0);
 	session_clock(s, TURN_STOP_SECONDS);
 }

@@ -25,7 +25,7 @@
 static const char	 missing[] = "its file is missing from the spool: it is retrieved again, if its server still has it";
 static const char	 lost[] = "its file is missing from the spool, and its server has the message no longer";
 
-struct bodies {				/* that are not as their rows say */
+struct bodies {				/* files that are not as their rows say */
 	struct relay_change	*changes;
 	size_t			 n, size;
 	uint32_t		 wanted, found;
@@ -50,7 +50,10 @@ static struct {				/* rows of Maildirs, to be moved there */
 }			 places;
 static int		 sweep;			/* due */
 
-/* A row that was busy is not: its connection has given it back. */
+/*
+ * The file of a row is missing: the row waits no longer, and is wanted.  0, or -1: it cannot be written down now, and nothing has
+ * happened.
+ */
 int
 body_missing(int64_t id)
 {
@@ -71,6 +74,7 @@ body_missing(int64_t id)
 	return (0);
 }
 
+/* At the start: a row is compared with what is in the spool. */
 void
 body_check(const struct relay_row *row)
 {
@@ -86,6 +90,7 @@ body_check(const struct relay_row *row)
 	}
 }
 
+/* At the start: body_check() has seen all rows, and what it has found is written down. */
 void
 body_checked(void)
 {
@@ -94,7 +99,7 @@ body_checked(void)
 	for (i = 0; i < bodies.n; i += n) {
 		n = bodies.n - i < BODY_PORTION ? bodies.n - i : BODY_PORTION;
 		if (state_relay_change(bodies.changes + i, n) != DB_OK) {
-			/* A connection will miss them, too, and so will the look before a row becomes final. */
+			/* A connection will miss these files, too, and so will the look before a row becomes final. */
 			log_warnx("state.db cannot be written: files that are missing are not wanted yet");
 			writable_lost();
 			break;
@@ -128,6 +133,7 @@ body_change(int64_t id, int what, const char *status)
 	c->status = status;
 }
 
+/* Soon, rows are looked for that nobody can bring any more. */
 void
 body_sweep(void)
 {
@@ -135,12 +141,14 @@ body_sweep(void)
 	turn_soon();
 }
 
+/* 1: something is left to be done in the next rounds; 0: nothing. */
 int
 body_busy(void)
 {
 	return (sweep || places.due);
 }
 
+/* The file of a row that is meant for a Maildir is here: it is moved there soon. */
 void
 body_place(int64_t id)
 {
@@ -154,7 +162,10 @@ body_place(int64_t id)
 	turn_soon();
 }
 
-/* A portion.  What cannot be written down is tried again when there is the next reason to look at bodies. */
+/*
+ * A portion of the rows that are meant for Maildirs becomes pending.  What cannot be written down is tried again with the next
+ * such row.
+ */
 static void
 body_move(void)
 {
@@ -187,7 +198,7 @@ body_move(void)
 	free(changes);
 }
 
-/* Once the deliverer can write to those who are concerned. */
+/* In each round, once a deliverer is there that can move files and write to those who are concerned. */
 void
 body_run(void)
 {
@@ -215,7 +226,7 @@ body_run(void)
 			body_tell(o.rows, o.n);
 			sweep = o.n == BODY_PORTION;
 		} else
-			writable_lost();		/* the next one will find them */
+			writable_lost();		/* the next sweep will find them */
 	}
 	free(o.rows);
 	free(changes);
@@ -232,7 +243,7 @@ body_orphan(void *arg, const struct relay_row *row)
 	return (o->n == BODY_PORTION);
 }
 
-/* One note for the rows of one remote mailbox, which are neighbours. */
+/* Rows are lost: one notice is written for those of one remote mailbox, which are neighbours in the list. */
 static void
 body_tell(const struct relay_row *rows, size_t n)
 {

@@ -31,7 +31,7 @@
 #include "rpopd/turn/turn.h"
 #include "relay_int.h"
 
-#define DSN_DEATHS	3	/* then there is no report */
+#define DSN_DEATHS	3	/* of the deliverer over one report: then there is none */
 #define DSN_RETRY	60000	/* ms until a report that could not be made is tried again */
 #define DSN_TOGETHER	600	/* s that recipients of one message wait for each other */
 #define DSN_PAUSE	86400	/* s between two reports about one message */
@@ -42,7 +42,7 @@ struct failed {				/* a row that is being reported */
 	char			 link[PROTO_LINK_SIZE], dest[PROTO_DEST_SIZE], original[PROTO_ADDR_SIZE], status[PROTO_TEXT_SIZE];
 };
 
-struct due {				/* a message of which recipients have failed */
+struct due {				/* a message some of whose recipients have failed */
 	RB_ENTRY(due)		 entry;
 	struct heap_item	 item;		/* by when it is looked at: monotonic ms */
 	int64_t			 id;		/* of one of the rows */
@@ -57,7 +57,7 @@ struct batch {				/* of one message, from the store */
 	const char		*stem;
 	struct failed		*list;
 	size_t			 n;
-	int			 open;		/* a row has not had its first result */
+	int			 open;		/* a row has not had its first result yet */
 	int			 full;		/* no memory */
 };
 
@@ -117,7 +117,7 @@ due_at(struct due *d, int64_t msec)
 	heap_put(&waiting, &d->item, clock_msec() + msec);
 }
 
-/* Its rows are done with, but for those that failed meanwhile. */
+/* A message's failed rows are done with, but for those that failed while its report was being made. */
 static void
 due_done(struct due *d)
 {
@@ -134,6 +134,7 @@ due_done(struct due *d)
 	free(d);
 }
 
+/* A row has failed, and its sender wants to hear of that. */
 void
 dsn_due(int64_t id, const char *link)
 {
@@ -159,7 +160,7 @@ dsn_due(int64_t id, const char *link)
 	turn_soon();
 }
 
-/* Something was settled about the message. */
+/* Something was settled about another recipient of the message with that stem: its report may be due now. */
 void
 dsn_look(const char *stem)
 {
@@ -169,6 +170,7 @@ dsn_look(const char *stem)
 		due_at(d, 0);
 }
 
+/* 1: a report is being made or due; 0: not so. */
 int
 dsn_busy(void)
 {
@@ -177,6 +179,7 @@ dsn_busy(void)
 	return (asked.id != 0 || (top != NULL && top->key <= clock_msec()));
 }
 
+/* How many failed rows are to be reported. */
 uint32_t
 dsn_count(void)
 {
@@ -196,7 +199,10 @@ dsn_run(void)
 		turn_at(top->key);
 }
 
-/* 1: the deliverer is at it; 0: not now, or nothing is left to be done about this message. */
+/*
+ * Ask the deliverer for the report about a message.  1: the deliverer is at it; 0: not now, or nothing is left to be done about
+ * it.
+ */
 static int
 dsn_ask(struct due *d)
 {
@@ -238,7 +244,7 @@ dsn_ask(struct due *d)
 	return (0);
 }
 
-/* Seconds until the report is to be made; 0: now. */
+/* Seconds until the report about a message is to be made; 0: now. */
 static int64_t
 dsn_wait(const struct batch *b, const struct relay_row *row)
 {
@@ -251,7 +257,7 @@ dsn_wait(const struct batch *b, const struct relay_row *row)
 	return (wait);
 }
 
-/* A row of the same unique-id, which may have been another message's before. */
+/* Collect the failed rows of a message.  This row has the same unique-id, which may have been another message's before. */
 static int
 dsn_collect(void *arg, const struct relay_row *row)
 {
@@ -283,7 +289,10 @@ dsn_collect(void *arg, const struct relay_row *row)
 	return (0);
 }
 
-/* Where the report goes.  1; 0: nowhere, no command of SMTP takes the address; -1: not now, there is no postmaster. */
+/*
+ * Where the report goes: into asked.  1; 0: nowhere, since no command of SMTP takes the address; -1: not now, there is no
+ * postmaster.
+ */
 static int
 dsn_way(const struct relay_row *row, struct msg_dsn *m)
 {
@@ -305,6 +314,7 @@ dsn_way(const struct relay_row *row, struct msg_dsn *m)
 	return (1);
 }
 
+/* The report about the rows of asked is to be made by the deliverer v. */
 static void
 dsn_request(struct child *v, const struct relay_row *row, struct msg_dsn *m)
 {
@@ -338,7 +348,8 @@ dsn_rcpt(const struct failed *f, struct msg_dsn_rcpt *r)
 }
 
 /*
- * The codes that a row's status begins with, if it does: RFC 3463, and the reply's; and what follows.  A reject of ours has none.
+ * The codes that a row's status begins with go into r: the enhanced one (RFC 3463), and that of the next hop's reply.  Returns
+ * what follows them.  A status of rpopd's own has no codes, and counts as 5.7.1.
  */
 static const char *
 dsn_status(const char *status, struct msg_dsn_rcpt *r)
@@ -364,7 +375,9 @@ dsn_status(const char *status, struct msg_dsn_rcpt *r)
 	return (status + 3 + (status[3] == ' '));
 }
 
-/* Nobody is to be told: kept for the postmaster, as far as there is something to be kept.  0, or -1: later. */
+/*
+ * Nobody is to be told of the failed rows: they are kept in quarantine, or wanted if their files are missing.  0, or -1: later.
+ */
 static int
 dsn_hold(const struct failed *list, size_t n)
 {
@@ -394,7 +407,10 @@ dsn_hold(const struct failed *list, size_t n)
 	return (error);
 }
 
-/* The spool has not the link that was named, and perhaps not the others.  0, or -1: later. */
+/*
+ * The spool lacks the link of the first of the failed rows, and perhaps those of others: such rows are wanted.  0, or -1:
+ * later.
+ */
 static int
 dsn_missing(const struct failed *list, size_t n)
 {
@@ -410,8 +426,8 @@ dsn_missing(const struct failed *list, size_t n)
 }
 
 /*
- * IMSG_DSN_MADE: the notification is durable in the spool, or could not be made, since the original cannot be read or the disk is full.
- * 0, or -1: none was asked for.
+ * IMSG_DSN_MADE: the notification is durable in the spool, or could not be made, since the original cannot be read or the disk
+ * is full. 0, or -1: none was asked for.
  */
 int
 dsn_made(const struct msg_dsn_made *m)

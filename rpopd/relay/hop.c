@@ -13,7 +13,10 @@
 #define PAUSE_FIRST	60000		/* ms; doubles */
 #define PAUSE_MAX	1800000
 
-/* A connection to the next hop could not be made or used: everything that waits for it has a pause.  What is too old then fails. */
+/*
+ * A connection to the next hop could not be made or used: everything that waits for it has a pause.  What is too old then
+ * fails.
+ */
 void
 hop_failed(struct relay_hop *h, const char *text)
 {

@@ -32,7 +32,7 @@
 #define DIAL_TIMEOUT	60	/* s */
 #define ANSWER_TIMEOUT	600	/* s beyond three of the next hop's own, which the sender watches */
 #define LEAST_RATE	1000	/* octets in s */
-#define SOUR		10	/* messages in a row of which nobody was taken: enough for now (P29) */
+#define SOUR		10	/* messages in a row of which no recipient was taken: the next hop gets a pause */
 
 enum job_state { JOB_DIALING, JOB_OPENING, JOB_SENDING, JOB_QUITTING };
 
@@ -54,7 +54,7 @@ struct job {
 	size_t			 nfates;
 	uint32_t		 mails;		/* sent so far, the one on its way included */
 	uint32_t		 answered;	/* recipients, by the next hop itself */
-	uint32_t		 sour;
+	uint32_t		 sour;		/* messages in a row of which no recipient was taken */
 	uint32_t		 timeout;	/* ms */
 };
 
@@ -78,6 +78,7 @@ static struct job *job_of(const struct worker *, uint32_t);
 static LIST_HEAD(, job)	 jobs = LIST_HEAD_INITIALIZER(jobs);
 static uint32_t		 njobs;
 
+/* How many connections there are. */
 uint32_t
 job_count(void)
 {
@@ -85,8 +86,8 @@ job_count(void)
 }
 
 /*
- * A connection to the next hop, for the mail that is due first.  0, or -1: not now.  A socket that cannot be connected to is a failure of
- * the next hop.
+ * A connection to the next hop, for the mail that is due first.  0, or -1: not now.  A socket that cannot be connected to is a
+ * failure of the next hop.
  */
 int
 job_start(struct relay_hop *h, const struct nexthop_row *row)
@@ -125,7 +126,10 @@ job_start(struct relay_hop *h, const struct nexthop_row *row)
 	return (0);
 }
 
-/* The next mail of this next hop, as queue_take() gives it; NULL: none is due, or what becomes of one could not be written down now. */
+/*
+ * The next mail of this next hop, as queue_take() gives it; NULL: none is due, or what becomes of one could not be written down
+ * now.
+ */
 static struct relay_mail *
 job_take(struct relay_hop *h, int64_t *ids, size_t *n)
 {
@@ -151,7 +155,10 @@ job_dialed(void *arg, const struct dialed *how)
 		job_fail(j, how->text);
 }
 
-/* The row may have changed since the dial: then it is as if it had not been there. */
+/*
+ * Connected: the sender process gets the socket and what it needs to log in.  The row of the next hop may have changed since
+ * the dial: then it is as if there had been no connection.
+ */
 static void
 job_connected(struct job *j, int fd)
 {
@@ -165,7 +172,7 @@ job_connected(struct job *j, int fd)
 		return;
 	}
 	snprintf(label, sizeof(label), "next hop %.200s", relay_hop_name(row->id, err, sizeof(err)));
-	if ((j->worker = worker_start(j->sender, j->id, label, sender_rules, sender_nrules, job_died, j)) == NULL) {
+	if ((j->worker = worker_start(j->sender, j->id, label, sent_rules, sent_nrules, job_died, j)) == NULL) {
 		close(fd);
 		job_fail(j, "no channel for the sender process");
 		return;
@@ -177,7 +184,7 @@ job_connected(struct job *j, int fd)
 	job_open(j);
 }
 
-/* Ask for the message; the first of its names that is left is as good as any. */
+/* Ask the deliverer for the message; the first of its links that is left is as good as any. */
 static void
 job_open(struct job *j)
 {
@@ -209,7 +216,7 @@ job_opened(void *arg, const struct spool_answer *a)
 		job_give_back(j, 0, NULL);
 		job_quit(j);
 	} else if (a->error == ENOENT) {
-		/* The others of this message may have theirs. */
+		/* The links of other recipients of this message may be there. */
 		(void)body_missing(j->opening);
 		job_give_back(j, 0, NULL);
 		job_next(j);
@@ -222,8 +229,8 @@ job_opened(void *arg, const struct spool_answer *a)
 }
 
 /*
- * Message and recipients to the sender; the descriptor is consumed.  0, or -1: nothing is left to be sent, or the store cannot be read, or not
- * be told of it.
+ * Message and recipients to the sender; the descriptor is consumed.  0, or -1: nothing is left to be sent, or the store cannot
+ * be read, or not be told of it.
  */
 static int
 job_mail(struct job *j, const struct spool_answer *opened)
@@ -267,8 +274,9 @@ job_mail(struct job *j, const struct spool_answer *opened)
 }
 
 /*
- * Nobody would hear if the next hop takes a message and fails later.  With bounce_to somebody here does, in the sender's place;
- * but what has no sender, or is ours, must not come back, so that no report of a report is made.
+ * If nobody is to be notified, nobody would hear that the next hop has taken a message and failed later.  With
+ * nexthop.bounce_to somebody here does, in the sender's place; but what has no sender, or was written by the daemon, must not
+ * come back, so that no notification is made about a notification.
  */
 static void
 job_bounces(const struct job *j, const struct relay_row *row, struct msg_send_mail *m)
@@ -295,6 +303,7 @@ job_rcpt(struct job *j, uint32_t i, const struct relay_row *row)
 	link_send(&j->worker->link, IMSG_SEND_RCPT, -1, &m, sizeof(m));
 }
 
+/* IMSG_SENT_RCPT: the result of the next recipient, in order.  0, or -1: a lie. */
 int
 job_sent_rcpt(const struct worker *sender, const struct msg_sent_rcpt *m)
 {
@@ -317,6 +326,7 @@ job_sent_rcpt(const struct worker *sender, const struct msg_sent_rcpt *m)
 	return (0);
 }
 
+/* IMSG_SENT_MAIL: all recipients of the mail have their results.  0, or -1: a lie. */
 int
 job_sent_mail(const struct worker *sender, const struct msg_sent_mail *m)
 {
@@ -338,7 +348,7 @@ job_sent_mail(const struct worker *sender, const struct msg_sent_mail *m)
 	return (0);
 }
 
-/* One more message over the same connection, if there is one and nothing speaks against it. */
+/* One more message goes over the same connection, if one is due and nothing speaks against it; else the connection ends. */
 static void
 job_next(struct job *j)
 {
@@ -349,6 +359,7 @@ job_next(struct job *j)
 		job_quit(j);
 }
 
+/* The sender is to end its session; the end is awaited. */
 static void
 job_quit(struct job *j)
 {
@@ -361,7 +372,8 @@ job_quit(struct job *j)
 }
 
 /*
- * Whoever was not answered was not sent.  A good end is one that was asked for; from a process that was not told to quit it is a lie.
+ * Whoever was not answered was not sent.  A good end is one that was asked for; from a process that was not told to quit it is
+ * a lie.
  */
 int
 job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
@@ -387,7 +399,10 @@ job_sent_end(const struct worker *sender, const struct msg_sent_end *m)
 	return (0);
 }
 
-/* The results that are in, and this one for the rest; 0: no results, its rows stay due. */
+/*
+ * The job is done with its mail: the results that are in count, and for the recipients without one rest does, with text as its
+ * status. rest 0: no result counts, and the rows stay due.
+ */
 static void
 job_give_back(struct job *j, enum send_result rest, const char *text)
 {
@@ -409,7 +424,7 @@ job_give_back(struct job *j, enum send_result rest, const char *text)
 		queue_back(m);
 }
 
-/* No connection, or one that could not be used. */
+/* There is no connection, or none that can be used: a failure of the next hop. */
 static void
 job_fail(struct job *j, const char *text)
 {
@@ -440,8 +455,8 @@ job_free(struct job *j)
 }
 
 /*
- * The sender process: whether what it was sending arrived is not known.  A next hop at which processes die is left alone for a
- * while, as one that cannot be reached, unless it is their template that has died.
+ * The sender process has died: whether what it was sending arrived is not known.  A next hop at which processes die is left
+ * alone for a while, as one that cannot be reached, unless it is their template that has died.
  */
 static void
 job_died(void *arg)
@@ -471,7 +486,10 @@ job_template_died(struct child *template)
 	turn_soon();
 }
 
-/* What is on its way is waited for, within reason: whoever has it would get it twice. */
+/*
+ * The daemon ends: nothing new is sent.  What is on its way is waited for, within reason, since it would be sent twice
+ * otherwise.
+ */
 void
 job_stop(void)
 {
@@ -503,7 +521,7 @@ job_timeout(void *arg)
 	}
 }
 
-/* That this process was forked for; NULL: none, or another one than it says. */
+/* The job that this sender process was forked for; NULL: none, or another one than the process says. */
 static struct job *
 job_of(const struct worker *sender, uint32_t id)
 {

@@ -14,7 +14,7 @@
 
 static void	 login_part(struct worker *, uint32_t, const uint8_t *, size_t);
 
-/* A connected non-blocking socket; -1 with a sentence. */
+/* A non-blocking socket connected to path; -1 and a sentence: it cannot be connected. */
 int
 login_socket(const char *path, char *err, size_t errsize)
 {
@@ -34,7 +34,7 @@ login_socket(const char *path, char *err, size_t errsize)
 	return (-1);
 }
 
-/* fd is consumed.  0, or -1 with a sentence. */
+/* The sender gets the connected socket fd, which is consumed, and what it needs to log in.  0, or -1 and a sentence. */
 int
 login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *err, size_t errsize)
 {
@@ -74,6 +74,7 @@ login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *e
 	return (0);
 }
 
+/* A part of a file or of a secret, which is wiped here and in the message queue. */
 static void
 login_part(struct worker *sender, uint32_t type, const uint8_t *octets, size_t len)
 {

@@ -34,6 +34,7 @@ static int	 move_row(void *, const struct relay_row *);
 static int	 move_portion(const int64_t *, size_t, uint32_t, size_t *, size_t *);
 static int	 move_count(void *, const struct relay_row *);
 
+/* What waits for the next hop m->from is moved to m->to.  0, or -1; a sentence in any case. */
 int
 move_all(const struct ctl_move *m, char *text, size_t size)
 {
@@ -66,7 +67,10 @@ move_all(const struct ctl_move *m, char *text, size_t size)
 	return (failed || busy > 0 ? -1 : 0);
 }
 
-/* What waits is due now: all of it, or of a next hop, or one row by its number.  0, or -1; a sentence in any case. */
+/*
+ * What waits is due now: everything (what is "all"), what waits for the next hop of that name, or the row of that number.  0,
+ * or -1; a sentence in any case.
+ */
 int
 move_retry(const char *what, char *text, size_t size)
 {
@@ -128,7 +132,7 @@ move_row(void *arg, const struct relay_row *row)
 	return (0);
 }
 
-/* What is on its way is left where it is. */
+/* Move a portion of rows to another next hop; what is being sent or reported is left where it is, and counted as busy.  0/-1. */
 static int
 move_portion(const int64_t *ids, size_t n, uint32_t to, size_t *done, size_t *busy)
 {
@@ -171,6 +175,7 @@ move_portion(const int64_t *ids, size_t n, uint32_t to, size_t *done, size_t *bu
 	return (failed ? -1 : 0);
 }
 
+/* The log is told of what waits for next hops that are gone. */
 void
 move_tell(void)
 {

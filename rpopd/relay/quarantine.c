@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the administrator does about messages in quarantine, in the queue, or set aside on their server: deliver them after all, as
- * they were meant or to another address, or give them up.
+ * What the administrator does about messages in quarantine, in the queue, or set aside on their server: deliver them after all,
+ * as they were meant or to another address, or give them up.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,8 +43,8 @@ static int	 quarantine_one(const struct ctl_quarantine *, int64_t, const struct 
 static int	 quarantine_place(const struct ctl_quarantine *, const struct relay_row *, const struct target *, char *, size_t);
 static int	 quarantine_body(const struct relay_row *, char *, size_t);
 static int	 quarantine_all(const struct ctl_quarantine *, const struct target *, char *, size_t);
-static int	 quarantine_aside(const struct ctl_quarantine *, char *, size_t);
-static int	 aside_match(void *, const struct set_aside_row *);
+static int	 quarantine_set_aside(const struct ctl_quarantine *, char *, size_t);
+static int	 set_aside_match(void *, const struct set_aside_row *);
 static int	 quarantine_id(void *, const struct relay_row *);
 static void	 quarantine_change(const struct ctl_quarantine *, const struct relay_row *, const struct target *,
 		    struct relay_change *);
@@ -54,13 +54,14 @@ static int	 target_find(const char *, struct target *);
 static int	 target_postmaster(struct target *);
 static int	 target_place(void *, const struct route_place *);
 
+/* Release or drop messages, as m says.  0, or -1; a sentence in any case. */
 int
 quarantine_act(const struct ctl_quarantine *m, char *text, size_t size)
 {
 	struct target	 t = { 0, TARGET_NONE, 0, "" };
 
 	if (m->mailbox != 0)
-		return (quarantine_aside(m, text, size));
+		return (quarantine_set_aside(m, text, size));
 	if (m->to[0] != '\0' && target_find(m->to, &t) == -1) {
 		snprintf(text, size, "%s: does not lead to one place here; name an account's address", m->to);
 		return (-1);
@@ -95,7 +96,9 @@ quarantine_file(const struct ctl_quarantine *m, void (*done)(void *, const struc
 	return (ask);
 }
 
-/* A row that waits is tried now, or given up, as one in quarantine; not while it is being sent. */
+/*
+ * Release or drop one row, in quarantine or waiting; not while it is being sent or reported.  0, or -1; a sentence in any case.
+ */
 static int
 quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *t, char *text, size_t size)
 {
@@ -127,7 +130,7 @@ quarantine_one(const struct ctl_quarantine *m, int64_t id, const struct target *
 	return (0);
 }
 
-/* 0, or -1 with a sentence: the next hop, or the account, that it was meant for is gone. */
+/* Whether the row can be released: 0, or -1 and a sentence, since the next hop or the account that it was meant for is gone. */
 static int
 quarantine_place(const struct ctl_quarantine *m, const struct relay_row *row, const struct target *t, char *text, size_t size)
 {
@@ -158,7 +161,7 @@ quarantine_place(const struct ctl_quarantine *m, const struct relay_row *row, co
 	return (0);
 }
 
-/* 0, or -1 with a sentence: there is nothing here that could be delivered. */
+/* Whether the row's file is here: 0, or -1 and a sentence, since nothing is here that could be delivered. */
 static int
 quarantine_body(const struct relay_row *row, char *text, size_t size)
 {
@@ -178,6 +181,7 @@ quarantine_body(const struct relay_row *row, char *text, size_t size)
 	return (-1);
 }
 
+/* Release or drop everything in quarantine.  0, or -1; a sentence in any case. */
 static int
 quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *text, size_t size)
 {
@@ -213,11 +217,12 @@ quarantine_all(const struct ctl_quarantine *m, const struct target *t, char *tex
 }
 
 /*
- * A message that sessions fail at: retrieved as if they had not, or counted as delivered.  It may have been delivered long ago,
- * and be retrieved only to be compared; released it keeps what it is known by, so that it does not come twice.
+ * Release or drop a message that was set aside on its server because sessions fail at it: it is retrieved as if they had not,
+ * or counts as delivered.  It may have been delivered long ago, and be retrieved only to be compared: so it keeps what it is
+ * known by, and does not come twice.  0, or -1; a sentence in any case.
  */
 static int
-quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
+quarantine_set_aside(const struct ctl_quarantine *m, char *text, size_t size)
 {
 	struct wanted		 wanted = { .mailbox = m->mailbox, .uid = m->uid };
 	struct listing_change	 c[2];
@@ -226,7 +231,7 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 	size_t			 i;
 
 	memset(c, 0, sizeof(c));
-	if (state_set_aside(aside_match, &wanted) != DB_OK) {
+	if (state_set_aside(set_aside_match, &wanted) != DB_OK) {
 		snprintf(text, size, "state.db cannot be read now; try again");
 		return (-1);
 	}
@@ -254,7 +259,7 @@ quarantine_aside(const struct ctl_quarantine *m, char *text, size_t size)
 }
 
 static int
-aside_match(void *arg, const struct set_aside_row *row)
+set_aside_match(void *arg, const struct set_aside_row *row)
 {
 	struct wanted	*w = arg;
 	char		 shown[STATE_KEY_MAX * 4 + 1];
@@ -279,7 +284,10 @@ quarantine_id(void *arg, const struct relay_row *row)
 	return (0);
 }
 
-/* As it was meant: to its next hop or its Maildir.  To another address: where that leads, or else to the same next hop. */
+/*
+ * What becomes of a row.  Released as it was meant it goes to its next hop or its Maildir; released to another address it goes
+ * where that leads, or else to the same next hop.
+ */
 static void
 quarantine_change(const struct ctl_quarantine *m, const struct relay_row *row, const struct target *t, struct relay_change *c)
 {
@@ -299,7 +307,7 @@ quarantine_change(const struct ctl_quarantine *m, const struct relay_row *row, c
 	}
 }
 
-/* 0, or -1: nothing happened. */
+/* Commit what becomes of rows.  0, or -1: nothing happened. */
 static int
 quarantine_commit(struct relay_change *changes, const struct relay_row *rows, size_t n)
 {
@@ -381,7 +389,7 @@ target_place(void *arg, const struct route_place *p)
 	return (0);
 }
 
-/* Where the postmaster of the main domain reads his mail. */
+/* The Maildir of the postmaster of the main domain.  0, or -1: he has none. */
 static int
 target_postmaster(struct target *t)
 {

@@ -20,7 +20,7 @@
 
 #define NOTE_PAUSE	86400	/* s between two notes */
 #define NOTE_LOOK	3600	/* s; the clock may be set meanwhile */
-#define NOTE_HOPS	4	/* that are named */
+#define NOTE_HOPS	4	/* next hops that are named */
 
 struct note {
 	int64_t	 all;
@@ -56,7 +56,7 @@ static struct timer	 timer;
 static int		 soon;		/* the timer is about to run */
 static int		 told_log;	/* that there is no postmaster */
 
-/* Something may have come into the quarantine. */
+/* Something may have come into the quarantine: soon, it is known whether a note is to be written. */
 void
 quarantine_grew(void)
 {
@@ -64,6 +64,7 @@ quarantine_grew(void)
 	note_kick(0);
 }
 
+/* The next look is in so many seconds, NOTE_LOOK at most. */
 static void
 note_kick(int64_t seconds)
 {
@@ -78,7 +79,7 @@ quarantine_note_due(void)
 	return (soon);
 }
 
-/* A note that could not be written is due again in an hour. */
+/* A look: notes that are due are written.  One that cannot be written is due again in an hour. */
 static void
 note_run(void *arg)
 {
@@ -110,6 +111,7 @@ note_wait(uint32_t account)
 	return (state_told(address, NOTICE_HELD, &at) == DB_OK && at <= now && now - at < NOTE_PAUSE ? at + NOTE_PAUSE - now : 0);
 }
 
+/* A next hop, or the accounts here, with what is in quarantine for them: a line of the note. */
 static int
 note_row(void *arg, const struct held_row *row)
 {
@@ -131,6 +133,7 @@ note_row(void *arg, const struct held_row *row)
 	return (0);
 }
 
+/* The postmaster's note; fresh: so many deliveries are new. */
 static void
 note_write(int64_t fresh)
 {
@@ -147,6 +150,7 @@ note_write(int64_t fresh)
 	    (long long)fresh, (long long)n.all, n.lines);
 }
 
+/* A remote mailbox with what is in quarantine of its mail. */
 static int
 note_mailbox(void *arg, const struct held_row *row)
 {
@@ -167,8 +171,8 @@ note_mailbox(void *arg, const struct held_row *row)
 }
 
 /*
- * Each owner of something in quarantine is written to, unless he was within a day: then all of it counts as untold until he can be.
- * As note_wait(), for the last of them.
+ * Each owner of something in quarantine is written to, unless he was within a day: then all of it counts as untold until he can
+ * be.  As note_wait(), for the last of them.
  */
 static int64_t
 note_owners(int64_t fresh)
@@ -215,6 +219,7 @@ note_owners(int64_t fresh)
 	return (most);
 }
 
+/* The note for the owner of records; it tells of fresh deliveries, for the count of those that were not told yet. */
 static void
 note_owner(const struct owner *o, int64_t fresh)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What waits for next hops, in memory: rows of table relay, the mails that they belong to, and the next hops.  Rows of one message for one
- * next hop with the same wish for reports are one mail, and are tried together; each row has its own back-off.  Times in state.db are
- * epoch; from the moment a row is read they are monotonic, so that a clock that is set delays nothing.
+ * What waits for next hops, in memory: rows of table relay, the mails that they belong to, and the next hops.  Rows of one
+ * message for one next hop with the same wish for reports are one mail, and are tried together; each row has its own back-off.
+ * Times in state.db are epoch; from the moment a row is read they are monotonic, so that a clock that is set delays nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,8 +220,8 @@ queue_due(const struct relay_hop *h, int64_t now)
 }
 
 /*
- * The mail of this next hop that is due first, with the numbers of its due rows in ids, RELAY_RCPTS at most; NULL: none is due.  The
- * mail is busy until queue_back().
+ * The mail of this next hop that is due first, with the numbers of its due rows in ids, RELAY_RCPTS at most; NULL: none is due.
+ * The mail is busy until queue_back().
  */
 struct relay_mail *
 queue_take(struct relay_hop *h, int64_t *ids, size_t *n)
@@ -289,7 +289,10 @@ relay_hop_text(uint32_t id)
 	return (queue_hop(id)->text);
 }
 
-/* Everything that waits for this next hop (0: for any), or this row alone, is due now, and no pause holds it up.  How many rows. */
+/*
+ * Everything that waits for this next hop (0: for any), or this row alone, is due now, and no pause holds it up.  How many
+ * rows.
+ */
 uint32_t
 queue_retry(uint32_t hop, int64_t id)
 {
@@ -354,8 +357,8 @@ queue_tell(int64_t now)
 }
 
 /*
- * When the first row is due that is not due yet, or the first pause ends: monotonic ms; INT64_MAX: never.  What is due already, and
- * hindered by something else, is no reason for another round.
+ * When the first row is due that is not due yet, or the first pause ends: monotonic ms; INT64_MAX: never.  What is due already,
+ * and hindered by something else, is no reason for another round.
  */
 int64_t
 queue_next_due(void)

@@ -9,7 +9,7 @@
  *	hop.c		pauses of next hops
  *	job.c		one connection: dial, messages, results
  *	login.c		what a connection begins with
- *	sender.c	what a sender process may say
+ *	sent.c		what a sender process may say
  *	result.c	what a result means for its row, and the commit of it
  *	writable.c	whether results could be written down
  *	body.c		files that are missing: wanted again, found, or lost
@@ -53,8 +53,9 @@ static const struct rule	 rules[] = {	/* of the deliverer */
 static int	 full;			/* relay_full() has said so */
 
 /*
- * At the daemon's start; state.db is open.  tried(id) is called when a row has had its first result and that is durable, or when none is
- * to be expected soon, since its next hop has a pause.  It is called for rows that nobody waits for, too, and more than once.
+ * At the daemon's start; state.db is open.  tried(id) is called when a row has had its first result and that is durable, or
+ * when none is to be expected soon, since its next hop has a pause.  It is called for rows that nobody waits for, too, and more
+ * than once.
  */
 void
 relay_start(void (*tried)(int64_t id))
@@ -178,8 +179,8 @@ relay_reload(void)
 }
 
 /*
- * 1: so much waits for next hops that nothing is to be polled, until a tenth of settings.queue_limit has gone; 0: not so.  The log is
- * told when that changes.
+ * 1: so much waits for next hops that nothing is to be polled, until a tenth of settings.queue_limit has gone; 0: not so.  The
+ * log is told when that changes.
  */
 int
 relay_full(void)

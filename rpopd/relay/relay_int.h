@@ -80,8 +80,8 @@ void	 hop_works(struct relay_hop *);
 
 /* --- job.c --- */
 
-extern const struct rule	 sender_rules[];	/* sender.c: what a sender process may say */
-extern const size_t		 sender_nrules;
+extern const struct rule	 sent_rules[];	/* sent.c: what a sender process may say */
+extern const size_t		 sent_nrules;
 int	 job_start(struct relay_hop *, const struct nexthop_row *);
 int	 job_sent_rcpt(const struct worker *, const struct msg_sent_rcpt *);
 int	 job_sent_mail(const struct worker *, const struct msg_sent_mail *);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What became of waiting rows: taken, to be tried again, or failed for good, and then either reported or kept in quarantine (S45,
- * S50).  A result counts when it is committed; a store that is locked makes it wait, and nothing more is sent meanwhile.
+ * What became of waiting rows: taken, to be tried again, or failed for good, and then either reported or kept in quarantine.
+ * A result counts when it is committed; a store that is locked makes it wait, and nothing more is sent meanwhile.
  *
  *	state of a row			after a crash here
  *	sent, no result			in doubt, counted, tried again (the window that has no cure: its next hop knows whether it took it)
@@ -31,9 +31,9 @@
 #define AGAIN_MAX	3600
 #define NAMED		20	/* recipients of one try that have a log line of their own if they are not delivered */
 
-struct settlement {
+struct settlement {			/* results that are committed together */
 	TAILQ_ENTRY(settlement)	 entry;
-	struct relay_mail	*mail;		/* NULL: it was not busy */
+	struct relay_mail	*mail;		/* NULL: rows of several mails, none of them busy */
 	struct relay_change	*changes;
 	char			(*status)[PROTO_TEXT_SIZE];
 	size_t			 n;
@@ -53,12 +53,14 @@ static TAILQ_HEAD(, settlement)	 waiting = TAILQ_HEAD_INITIALIZER(waiting);
 static struct timer		 retry;
 static int			 backoff;	/* s; 0: the store works */
 
+/* 1: results wait that state.db does not take now; 0: not so. */
 int
 result_blocked(void)
 {
 	return (!TAILQ_EMPTY(&waiting));
 }
 
+/* The results of a mail count as soon as they can be committed; then the mail is given back to the queue. */
 void
 result_settle(struct relay_mail *m, const struct relay_fate *fates, size_t n)
 {
@@ -74,7 +76,7 @@ result_settle(struct relay_mail *m, const struct relay_fate *fates, size_t n)
 		result_try();
 }
 
-/* A hop that cannot be tried holds nothing for longer than the age limit. */
+/* Rows that wait for a next hop which cannot be tried fail when they are past settings.queue_age. */
 void
 result_expire(struct relay_hop *h)
 {
@@ -106,6 +108,7 @@ commit:
 		result_try();
 }
 
+/* The daemon ends: results that wait are tried soon. */
 void
 result_stop(void)
 {
@@ -113,7 +116,7 @@ result_stop(void)
 		timer_in(&retry, 1000);
 }
 
-/* By now the next hops have answered, and the next life will not know it. */
+/* The daemon ends: the log is told of results that could not be committed, which the next life of the daemon will not know. */
 void
 result_doubts(void)
 {
@@ -142,7 +145,10 @@ result_new(struct relay_mail *m, size_t n)
 	return (s);
 }
 
-/* Reports go to those who want to hear and can be told; the rest of what failed is kept for the postmaster to look at. */
+/*
+ * Add what a result means for a row.  Failures are reported to those who want to hear of them and can be told; the rest of what
+ * failed is kept in quarantine, for the postmaster to look at.
+ */
 static void
 result_add(struct settlement *s, struct relay_item *it, const struct relay_mail *m, enum send_result result,
     const char *text)
@@ -152,7 +158,7 @@ result_add(struct settlement *s, struct relay_item *it, const struct relay_mail 
 	char			*status = s->status[s->n++];
 	int64_t			 now = time(NULL);
 
-	/* It came when the clock was ahead, which has been set back meanwhile: its time begins now. */
+	/* The message came when the clock was ahead, which has been set back meanwhile: its time begins now. */
 	if (it->arrived > now && clock_plausible(now))
 		it->arrived = now;
 	c->id = it->id;
@@ -178,12 +184,14 @@ result_add(struct settlement *s, struct relay_item *it, const struct relay_mail 
 	}
 }
 
+/* Seconds until a row is tried again that was tried so many times before. */
 static int64_t
 result_delay(uint32_t tries)
 {
 	return (tries > 5 ? AGAIN_MAX : AGAIN_FIRST << tries);
 }
 
+/* Commit results that wait, in order.  A store that takes none now is tried again, and nothing more is sent meanwhile. */
 static void
 result_try(void)
 {
@@ -283,6 +291,7 @@ result_free(struct settlement *s)
 	free(s);
 }
 
+/* The time for another try has come. */
 void
 result_retry(void *arg)
 {
@@ -290,7 +299,10 @@ result_retry(void *arg)
 	result_try();
 }
 
-/* Rows have the enhanced code first: it is there without a reply, too. */
+/*
+ * A row's status as people know it, with the next hop's reply code first: "451 4.2.0 later".  Rows have the enhanced code
+ * first, since it is there without a reply, too.  Returns dst.
+ */
 char *
 relay_status(const char *status, char *dst, size_t size)
 {

@@ -13,13 +13,15 @@
 #include "rpopd/turn/turn.h"
 #include "relay_int.h"
 
-#define PROOF_PAUSE	1000	/* ms until the next try; doubles */
-#define PROOF_MAX	30000
+#define WRITABLE_PAUSE	1000	/* ms until the next try; doubles */
+#define WRITABLE_MAX	30000
 
-static int		 proven, ever;
+static int		 proven;	/* writable_ready() says yes */
+static int		 ever;		/* it has said so once */
 static int64_t		 pause;		/* ms; 0: the last try succeeded, or there was none */
 static int64_t		 next;		/* monotonic ms */
 
+/* 1: a write of this life of the daemon has succeeded, and none has failed since, so that mail may be handed on; 0: not so. */
 int
 writable_ready(void)
 {
@@ -41,18 +43,20 @@ writable_ready(void)
 	if (pause == 0)
 		log_warnx("state.db: %s; nothing is handed on meanwhile",
 		    result == DB_BUSY ? "locked by another process" : "cannot be written");
-	pause = pause == 0 ? PROOF_PAUSE : pause * 2 > PROOF_MAX ? PROOF_MAX : pause * 2;
+	pause = pause == 0 ? WRITABLE_PAUSE : pause * 2 > WRITABLE_MAX ? WRITABLE_MAX : pause * 2;
 	next = clock_msec() + pause;
 	turn_at(next);
 	return (0);
 }
 
+/* A write has failed. */
 void
 writable_lost(void)
 {
 	proven = 0;
 }
 
+/* 1: the last try to write has failed, or state.db is left alone since then; 0: not so. */
 int
 writable_failed(void)
 {

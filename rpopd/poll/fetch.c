@@ -86,7 +86,7 @@ fetch_log(void *arg, struct imsg *imsg)
 	return (childlog(s->label, LOG_PEER_SESSION, &s->log, imsg));
 }
 
-/* Logged in. */
+/* IMSG_FETCH_STAT: the session has logged in. */
 static int
 fetch_stat(void *arg, struct imsg *imsg)
 {
@@ -121,8 +121,8 @@ fetch_stat(void *arg, struct imsg *imsg)
 }
 
 /*
- * Without unique-ids nothing can be left on the server.  A refusal may pass; that leave must be given up, by which the server loses its
- * copies, is said only of a server that names no UIDL among its capabilities and refuses it twice in a row.
+ * Without unique-ids nothing can be left on the server.  A refusal may pass; that leave must be given up, by which the server
+ * loses its copies, is said only of a server that names no UIDL among its capabilities and refuses it twice in a row.
  */
 static void
 fetch_no_uidl(struct session *s, const struct msg_fetch_stat *m)
@@ -183,7 +183,7 @@ fetch_sizes(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* So many messages are listed: too many, beside those of other sessions, end this one. */
+/* So many messages are listed for the session.  Too many, beside those of other sessions, end it. */
 static void
 fetch_counted(struct session *s, uint32_t messages)
 {
@@ -196,7 +196,7 @@ fetch_counted(struct session *s, uint32_t messages)
 	session_kill(s);
 }
 
-/* The listing is over: decide. */
+/* IMSG_FETCH_LISTED: the listing is over, and what is to be done about it is decided. */
 static int
 fetch_listed(void *arg, struct imsg *imsg)
 {
@@ -220,7 +220,7 @@ fetch_listed(void *arg, struct imsg *imsg)
 	return (fetch_go_on(s, s->trial != NULL ? try_plan(s, m.state) : plan_make(s, m.state, s->has_uidl)));
 }
 
-/* The probes are in: enough said, or everything is listed after all. */
+/* The probes are in: they are enough, or everything is listed after all.  Returns 0. */
 static int
 fetch_probed(struct session *s)
 {
@@ -239,7 +239,10 @@ fetch_probed(struct session *s)
 	return (0);
 }
 
-/* The server works.  One in bad hands that lies about it keeps what it has: its own processor, until the session's deadline. */
+/*
+ * IMSG_FETCH_PROGRESS: the server works.  A fetcher in bad hands that lies about this keeps what it has: its own processor,
+ * until the session's deadline.
+ */
 static int
 fetch_progress(void *arg, struct imsg *imsg)
 {
@@ -248,7 +251,10 @@ fetch_progress(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* What a message that nobody knows, or that must be proven, looks like: those of a session are all asked for at once. */
+/*
+ * IMSG_FETCH_FINGERPRINTS: what messages look like that nobody knows, or that must be proven.  All of a session are asked for
+ * at once.
+ */
 static int
 fetch_fingerprints(void *arg, struct imsg *imsg)
 {
@@ -274,7 +280,7 @@ fetch_fingerprints(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* The last answer decides. */
+/* A fingerprint, or a refusal of one, has come in; the last one decides. */
 static void
 fetch_answered(struct session *s)
 {
@@ -282,7 +288,10 @@ fetch_answered(struct session *s)
 		fetch_go_on(s, plan_go_on(s));
 }
 
-/* A slice of the plan.  What is not to be carried out any more ends here: nothing that was recorded for it is wrong without it. */
+/*
+ * A slice of making the session's plan.  A plan that is not to be carried out any more ends here: nothing that was recorded for
+ * it is wrong without it.
+ */
 void
 fetch_slice(struct session *s)
 {
@@ -344,7 +353,10 @@ fetch_send_plan(struct session *s)
 	link_send(&s->link, IMSG_FETCH_PLAN_END, -1, &entries, sizeof(entries));
 }
 
-/* RETR was refused: the message has vanished or is not to be had; the session goes on (S62).  See refusal.c. */
+/*
+ * IMSG_FETCH_SKIPPED: RETR or TOP was refused, since the message has vanished or is not to be had.  The session goes on; see
+ * refusal.c.
+ */
 static int
 fetch_skipped(void *arg, struct imsg *imsg)
 {
@@ -369,7 +381,10 @@ fetch_skipped(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* DELE was refused: reported once for each message (S63), all of a session in one line; it is tried again in the next session. */
+/*
+ * IMSG_FETCH_DENIED: DELE was refused.  The log hears of it once for each message, of all of a session in one line; it is tried
+ * again in the next session.
+ */
 static int
 fetch_denied(void *arg, struct imsg *imsg)
 {

@@ -108,6 +108,7 @@ deliverer_routes(struct child *c)
 	link_send(&c->link, IMSG_ROUTE_START, -1, &feed.start, sizeof(feed.start));
 }
 
+/* The channel has drained: the next portion of the snapshot follows, or its end. */
 static void
 deliverer_feed(void *arg)
 {
@@ -125,7 +126,7 @@ deliverer_feed(void *arg)
 		deliverer_recover(c);
 }
 
-/* 1: a portion is on its way, 0: there are no more. */
+/* Accounts and domains of the snapshot.  1: a portion is on its way, 0: there are no more. */
 static int
 deliverer_feed_names(struct child *c)
 {
@@ -152,6 +153,7 @@ deliverer_feed_names(struct child *c)
 	return (portion == FEED_PORTION);
 }
 
+/* Rows of the snapshot.  1: a portion is on its way, 0: there are no more. */
 static int
 deliverer_feed_rows(struct child *c)
 {
@@ -167,7 +169,7 @@ deliverer_feed_rows(struct child *c)
 	return (1);
 }
 
-/* A fresh deliverer has its routes: now everything that was committed but may not be in place. */
+/* A fresh deliverer has its routes: now it is told everything that was committed but may not be in place. */
 static void
 deliverer_recover(struct child *c)
 {
@@ -199,7 +201,7 @@ deliverer_suspect(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* What could be replayed is in place: those rows may go, sessions may start. */
+/* IMSG_REPLAY_DONE: what could be replayed is in place.  Its rows may go, and the deliverer takes work. */
 static int
 deliverer_recovered(void *arg, struct imsg *imsg)
 {
@@ -303,7 +305,7 @@ deliverer_settled(void *arg, struct imsg *imsg)
 	return (rules_payload(imsg, &batch) == -1 ? -1 : commit_settled(batch));
 }
 
-/* Not taken: it stays on the server, and this session takes no more. */
+/* IMSG_RECEIPT_REFUSED: a message was not taken.  It stays on the server, and its session takes no more. */
 static int
 deliverer_refused(void *arg, struct imsg *imsg)
 {
@@ -341,7 +343,7 @@ deliverer_closed(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* Where a message of a trial would go. */
+/* IMSG_SESSION_TRIED: where a message of a trial would go. */
 static int
 deliverer_tried(void *arg, struct imsg *imsg)
 {
