@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 # The tests' part of the Makefile, which includes this file.
 
-test-programs:
+test-programs: build/state_schema.c
 	+@${MAKE} B=build/test O=to WRAP=@common/fault.wrap all
 build/test/syscalls: regress/syscalls.c build/common.a
 	@mkdir -p build/test
