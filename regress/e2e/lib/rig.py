@@ -177,8 +177,9 @@ class Daemon:
             return False
 
     def kill(self):
-        """Everything that is left of it."""
-        self.processes()
+        """Everything that is left of it.  Children of a master that has ended have another parent, and are known or not to be found."""
+        if self.running():
+            self.processes()
         for pid in [self.pid] + list(self.children):
             if pid == self.pid and self.running() or self.ours(pid):
                 try:
@@ -280,11 +281,12 @@ class Rig:
         if not os.path.exists(self.db):
             self.write_db()
         d = Daemon(self, self.argv(*args, hooks=hooks))
+        control = os.path.join(self.run, "rpopd.sock")
 
         def ready():
             if not d.running():
                 raise AssertionError("rpopd ended with %s; log:\n%s" % (d.proc.returncode, d.log()))
-            return self.ctl("status", check=False).code == 0
+            return os.path.exists(control) and self.ctl("status", check=False).code == 0
         wait_for(ready, "the control socket")
         return d
 
