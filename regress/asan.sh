@@ -9,8 +9,6 @@ flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-po
 make -j2 CFLAGS='-O1 -g' HARDEN= HARDEN_LD= EXTRA_CFLAGS="$flags" all test-programs unit >/dev/null
 # A jailed process has no /proc, which the leak check needs; the unit tests are not jailed.
 sh regress/run.sh unit
-RPOPD_JOBS=2
-export RPOPD_JOBS
 ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
 UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS UBSAN_OPTIONS

@@ -1,26 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Every test: unit tests (build/unit/test_*), shell tests (regress/t_*.sh, TAP on standard output), end-to-end tests (pytest).
-# Output of failures only, one progress line per file.  The last line is "N passed, N failed".
-# usage: run.sh [unit | shell | e2e [file ...]]; without arguments everything.  RPOPD_JOBS: end-to-end files at a time, default 4.
+# Every test: unit tests (build/unit/*/test_*), shell tests (regress/t_*.sh, TAP on standard output), end-to-end tests (pytest).
+# Several files at a time; output of failures only, one progress line per file.  The last line is "N passed, N failed".
+# usage: run.sh [unit | shell | e2e [file ...]]; without arguments everything.
+# RPOPD_JOBS: files at a time, default three for each processor, since most tests wait for something now and then.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$here")
 build=${RPOPD_BUILD:-$top/build}
 export RPOPD_BUILD="$build"
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/rpregress.XXXXXX") || exit 1
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 130' INT TERM HUP
-passed=0
-failed=0
 
-# report FILE PASSED FAILED OUTPUT: one progress line, and the output where something failed.
+# report OUT NAME PASSED FAILED: one progress line, the output (OUT.out) where something failed, and the counts for the total (OUT.count).
 report() {
-	passed=$((passed + $2))
-	failed=$((failed + $3))
-	printf '%-40s %4d passed, %d failed\n' "$1" "$2" "$3"
-	if [ "$3" -gt 0 ]; then
-		cat "$4"
+	echo "$3 $4" >"$1.count"
+	printf '%-40s %4d passed, %d failed\n' "$2" "$3" "$4"
+	if [ "$4" -gt 0 ]; then
+		cat "$1.out"
 	fi
 }
 
@@ -29,92 +24,111 @@ count() {
 	grep -c "$1" "$2" || true
 }
 
-# A test program that dies or fails without saying which test counts as one failure more.
+# unit OUT PROGRAM: one program.  One that dies or fails without saying which test counts as one failure more.
 unit() {
-	for t in "$build"/unit/*/test_*; do
-		case ${t##*/} in *.*) continue ;; esac
-		[ -x "$t" ] || continue
-		timeout -k 10 600 "$t" >"$tmp/out" 2>&1 </dev/null
-		rc=$?
-		ok=$(count '^\[ *OK *\]' "$tmp/out")
-		bad=$(count '^\[ *FAILED *\] [a-zA-Z_]*$' "$tmp/out")
-		bad2=$(sed -n 's/^\[  FAILED  \] \([0-9][0-9]*\) test(s).*/\1/p' "$tmp/out" | tail -n 1)
-		[ -z "$bad2" ] || bad=$bad2
-		if [ $rc -ne 0 ] && [ "$bad" -eq 0 ]; then
-			bad=1
-			echo "exit status $rc" >>"$tmp/out"
-		fi
-		if [ $rc -eq 0 ] && [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then
-			bad=1
-			echo "no test ran" >>"$tmp/out"
-		fi
-		report "${t#"$build"/}" "$ok" "$bad" "$tmp/out"
-	done
+	timeout -k 10 600 "$2" >"$1.out" 2>&1 </dev/null
+	rc=$?
+	ok=$(count '^\[ *OK *\]' "$1.out")
+	bad=$(count '^\[ *FAILED *\] [a-zA-Z_]*$' "$1.out")
+	bad2=$(sed -n 's/^\[  FAILED  \] \([0-9][0-9]*\) test(s).*/\1/p' "$1.out" | tail -n 1)
+	[ -z "$bad2" ] || bad=$bad2
+	if [ $rc -ne 0 ] && [ "$bad" -eq 0 ]; then
+		bad=1
+		echo "exit status $rc" >>"$1.out"
+	fi
+	if [ $rc -eq 0 ] && [ "$ok" -eq 0 ] && [ "$bad" -eq 0 ]; then
+		bad=1
+		echo "no test ran" >>"$1.out"
+	fi
+	report "$1" "${2#"$build"/}" "$ok" "$bad"
 }
 
+# shell OUT SCRIPT: one script.
 shell() {
-	for t in "$here"/t_*.sh; do
-		[ -f "$t" ] || continue
-		sh "$t" >"$tmp/out" 2>&1 </dev/null
-		rc=$?
-		ok=$(count '^ok' "$tmp/out")
-		bad=$(count '^not ok' "$tmp/out")
-		if [ $rc -ne 0 ] && [ "$bad" -eq 0 ]; then
-			bad=1
-			echo "exit status $rc" >>"$tmp/out"
-		fi
-		report "${t##*/}" "$ok" "$bad" "$tmp/out"
-	done
+	sh "$2" >"$1.out" 2>&1 </dev/null
+	rc=$?
+	ok=$(count '^ok' "$1.out")
+	bad=$(count '^not ok' "$1.out")
+	if [ $rc -ne 0 ] && [ "$bad" -eq 0 ]; then
+		bad=1
+		echo "exit status $rc" >>"$1.out"
+	fi
+	report "$1" "${2##*/}" "$ok" "$bad"
 }
 
-# e2e [FILE...]: several pytests at a time, the long files in shards; counts come from their JUnit files.
+# e2e OUT FILE N/M: one pytest of every Mth test of a file; the counts come from its JUnit file.
 e2e() {
-	[ $# -gt 0 ] || set -- "$here"/e2e/*/test_*.py
-	mkdir -p "$tmp/e2e"
-	for t; do
-		case $t in
-		*test_hostile.py) shards=6 ;;
-		*test_commit.py | *test_tls.py) shards=3 ;;
-		*test_auth.py | *test_nexthop.py | *test_provider.py | *test_relay.py | *test_reused.py | *test_sandbox.py) shards=2 ;;
-		*) shards=1 ;;
-		esac
-		for n in $(seq 0 $((shards - 1))); do
-			echo "$t $n/$shards"
-		done
-	done | xargs -P "${RPOPD_JOBS:-4}" -n 2 sh "$here/run.sh" shard "$tmp/e2e"
-	for result in "$tmp"/e2e/*.count; do
-		read -r ok bad <"$result"
-		passed=$((passed + ok))
-		failed=$((failed + bad))
-	done
-}
-
-# shard DIRECTORY FILE N/M: one pytest of every Mth test of a file; its counts go to a file in DIRECTORY.
-shard() {
-	out=$1/${2##*/}.${3%/*}
+	out=$1
+	dir=${2%/*}
+	name=e2e/${dir##*/}/${2##*/}
+	[ "${3#*/}" -eq 1 ] || name="$name $((${3%/*} + 1))/${3#*/}"
 	RPOPD_SHARD=$3 PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -q -p no:cacheprovider --tb=short --color=no \
 	    --junitxml="$out.xml" "$2" >"$out.out" 2>&1 </dev/null
 	# shellcheck disable=SC2046
-	set -- "$2" "$3" $(/usr/bin/python3 "$here/e2e/lib/junit.py" "$out.xml" $?)
-	echo "$3 $4" >"$out.count"
-	dir=${1%/*}
-	report "e2e/${dir##*/}/${1##*/} ${2%/1}" "$3" "$4" "$out.out"
+	set -- $(/usr/bin/python3 "$here/e2e/lib/junit.py" "$out.xml" $?)
+	report "$out" "$name" "$1" "$2"
 }
 
+# What is to be run, a line each: a rank, the kind, the file, the part.  What takes longest has rank 1 and is begun first, so that nothing
+# of it runs alone in the end; and files of very many tests are run in parts.
+list_unit() {
+	for t in "$build"/unit/*/test_*; do
+		case ${t##*/} in
+		*.*) continue ;;
+		test_config) rank=1 ;;
+		*) rank=4 ;;
+		esac
+		[ -x "$t" ] && echo "$rank unit $t 0/1"
+	done
+}
+
+list_shell() {
+	for t in "$here"/t_*.sh; do
+		[ -f "$t" ] && echo "3 shell $t 0/1"
+	done
+}
+
+list_e2e() {
+	[ $# -gt 0 ] || set -- "$here"/e2e/*/test_*.py
+	for t; do
+		case $t in
+		*/test_hostile.py) rank=1 parts=6 ;;
+		*/test_manners.py) rank=1 parts=3 ;;
+		*/test_masses.py | */test_reused.py) rank=1 parts=2 ;;
+		*/test_budget.py | */test_interop.py | */test_scale.py | */test_stories.py) rank=1 parts=1 ;;
+		*/test_commit.py | */test_tls.py) rank=2 parts=3 ;;
+		*/test_auth.py | */test_nexthop.py | */test_provider.py | */test_relay.py | */test_sandbox.py) rank=2 parts=2 ;;
+		*/test_body.py | */test_control.py | */test_forks.py | */test_limits.py | */test_oauth.py | */test_proof.py) rank=2 parts=1 ;;
+		*/test_renumber.py | */test_share.py | */test_signals.py | */test_token_command.py) rank=2 parts=1 ;;
+		*) rank=3 parts=1 ;;
+		esac
+		for n in $(seq 0 $((parts - 1))); do
+			echo "$rank e2e $t $n/$parts"
+		done
+	done
+}
+
+if [ "${1-}" = one ]; then	# one RANK KIND FILE PART, for ourselves
+	"$3" "$RPOPD_COUNTS/$(echo "$3.$4.$5" | tr / _)" "$4" "$5"
+	exit 0
+fi
+RPOPD_COUNTS=$(mktemp -d "${TMPDIR:-/tmp}/rpregress.XXXXXX") || exit 1
+export RPOPD_COUNTS
+trap 'rm -rf "$RPOPD_COUNTS"' EXIT
+trap 'exit 130' INT TERM HUP
 if [ $# -eq 0 ]; then
-	unit
-	shell
-	e2e
+	list_unit
+	list_shell
+	list_e2e
 else
 	kind=$1
 	shift
 	case $kind in
-	unit)	unit ;;
-	shell)	shell ;;
-	e2e)	e2e "$@" ;;
-	shard)	shard "$@"; exit 0 ;;
+	unit | shell | e2e) "list_$kind" "$@" ;;
 	*)	echo "usage: run.sh [unit | shell | e2e [file ...]]" >&2; exit 2 ;;
 	esac
-fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+fi >"$RPOPD_COUNTS/list"
+jobs=${RPOPD_JOBS:-$((3 * $(getconf _NPROCESSORS_ONLN)))}
+sort -s -n -k 1,1 "$RPOPD_COUNTS/list" | xargs -P "$jobs" -n 4 sh "$here/run.sh" one
+awk -v due="$(wc -l <"$RPOPD_COUNTS/list")" 'FNR == 1 { due-- } { passed += $1; failed += $2 }
+    END { failed += due; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' /dev/null "$RPOPD_COUNTS"/*.count
