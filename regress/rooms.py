@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """
 The arrows between the object files of each program, as nm(1) shows them: a file uses another one if it has an undefined symbol that the
-other defines.  A room (a folder of rpopd/) may use the rooms below it and none above; no folder may have a knot, that is, files that all
+other defines.  A room (a folder of rpopd/) may use the rooms below it and none above, nor include their headers; no folder may have a knot, that is, files that all
 use each other by some way round, of more than KNOT files.
 
 usage: rooms.py [-s]	TAP on standard output; with -s a table of files, arrows, exported symbols and the largest knot, a line a folder
@@ -10,6 +10,7 @@ usage: rooms.py [-s]	TAP on standard output; with -s a table of files, arrows, e
 import collections
 import glob
 import os
+import re
 import subprocess
 import sys
 
@@ -85,6 +86,17 @@ def arrows(names):
     return found, len(where)
 
 
+def includes():
+    """A sentence about each header of a room above that a file of rpopd/ includes."""
+    found = []
+    for name in sorted(glob.glob("rpopd/*/*.[ch]") + glob.glob("rpopd/*/*/*.[ch]")):
+        with open(name, encoding="utf-8") as source:
+            for header in re.findall(r'#include "(rpopd/[^"]*)"', source.read()):
+                if room(header) > room(name):
+                    found.append("%s includes %s, which is above it" % (name, header))
+    return found
+
+
 def main():
     sys.setrecursionlimit(10000)
     number, failed = 0, 0
@@ -103,6 +115,7 @@ def main():
         if folder == "rpopd":
             faults += ["%s.c uses %s of %s.c, which is above it" % (a, " ".join(names), b)
                        for (a, b), names in sorted(found.items()) if room(a) < room(b)]
+            faults += includes()
         number += 1
         failed += bool(faults)
         for fault in faults:

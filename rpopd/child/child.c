@@ -20,9 +20,6 @@
 #include "common/proc.h"
 #include "common/timer.h"
 #include "rpopd/config/config.h"
-#include "rpopd/poll/poll.h"
-#include "rpopd/relay/relay.h"
-#include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
 #include "child_int.h"
 

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "common/ipc/proto_ctl.h"
+#include "common/ipc/proto_deliverer.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/token/token.h"
 #include "control_int.h"
 
 #define ASK_LINES	2000	/* of one answer; a deliverer that says more is not believed */

@@ -27,7 +27,6 @@
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
 #include "control_int.h"
 

@@ -7,12 +7,10 @@
 
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
-#include "rpopd/child/child.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "rpopd/token/token.h"
 #include "control_int.h"
 
 #define QUEUE_PORTION	32	/* rows in the channel at once */

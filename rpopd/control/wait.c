@@ -12,8 +12,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/timer.h"
-#include "rpopd/child/child.h"
-#include "rpopd/token/token.h"
 #include "control_int.h"
 
 #define WAIT_PATIENCE	60000	/* ms */

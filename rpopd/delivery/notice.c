@@ -28,7 +28,6 @@
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
-#include "rpopd/rpopd.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
 #include "delivery_int.h"

@@ -25,7 +25,6 @@
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/state/state.h"
-#include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
 #include "relay_int.h"
 
@@ -372,8 +371,8 @@ job_quit(struct job *j)
 }
 
 /*
- * Whoever was not answered was not sent.  A good end is one that was asked for; from a process that was not told to quit it is
- * a lie.
+ * IMSG_SENT_END: the session is over; recipients without a result were not sent to.  A good end is one that was asked for: from
+ * a process that was not told to quit it is a lie.  0, or -1: a lie.
  */
 int
 job_sent_end(const struct worker *sender, const struct msg_sent_end *m)

@@ -172,7 +172,7 @@ note_mailbox(void *arg, const struct held_row *row)
 
 /*
  * Each owner of something in quarantine is written to, unless he was within a day: then all of it counts as untold until he can
- * be.  As note_wait(), for the last of them.
+ * be.  Seconds until the last of them may have a note; 0: now.
  */
 static int64_t
 note_owners(int64_t fresh)

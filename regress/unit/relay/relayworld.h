@@ -6,13 +6,9 @@
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/plan/plan.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay_int.h"
-#include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
 
 #define NROWS	512
