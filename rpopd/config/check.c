@@ -28,6 +28,7 @@
 #define HEX	DIGITS "abcdefABCDEF"
 
 static int	 check_chars(const char *, const char *, size_t);
+static int	 check_families(const char *, int *, int *);
 static int	 check_port(const char *, uint16_t *);
 
 /* Field names that belong to the message itself: taking them out would damage it, or they are handled elsewhere. */
@@ -38,7 +39,7 @@ static const char *const	 kept_fields[] = {
 };
 static const char *const	 kept_kinds[] = { "Content-", "Resent-", "List-", "ARC-", "X-Rpopd-" };
 
-/* "spool" is a directory of ours beside the domains'. */
+/* A directory of this name lies below the mail root, beside "spool", which is the daemon's own. */
 int
 check_domain(const char *s)
 {
@@ -79,6 +80,12 @@ check_address(const char *s)
 }
 
 int
+check_mailbox(const char *s)
+{
+	return (check_address(s) && s[0] != '*');
+}
+
+int
 check_printable(const char *s)
 {
 	for (; *s != '\0'; s++)
@@ -107,6 +114,12 @@ check_path(const char *s)
 		if (p[3] == '/' || p[3] == '\0')
 			return (0);
 	return (1);
+}
+
+int
+check_command(const char *s)
+{
+	return (check_path(s) && strstr(s, "  ") == NULL);
 }
 
 int
@@ -160,25 +173,20 @@ check_nameservers(const char *s)
 	return (1);
 }
 
-/* Numeric addresses separated by commas; one_per_family: at most one of each. */
 int
-check_addresses(const char *s, int one_per_family)
+check_addresses(const char *s)
 {
-	char		 copy[SOURCE_SIZE], *next = copy, *one;
-	struct in6_addr	 any;
-	int		 v4 = 0, v6 = 0;
+	int	 v4, v6;
 
-	if (*s == '\0' || strlcpy(copy, s, sizeof(copy)) >= sizeof(copy))
-		return (0);
-	while ((one = strsep(&next, ",")) != NULL) {
-		if (inet_pton(AF_INET6, one, &any) == 1)
-			v6++;
-		else if (inet_pton(AF_INET, one, &any) == 1)
-			v4++;
-		else
-			return (0);
-	}
-	return (!one_per_family || (v4 <= 1 && v6 <= 1));
+	return (check_families(s, &v4, &v6));
+}
+
+int
+check_source(const char *s)
+{
+	int	 v4, v6;
+
+	return (check_families(s, &v4, &v6) && v4 <= 1 && v6 <= 1);
 }
 
 int
@@ -220,7 +228,7 @@ check_folder(const char *s)
 	return (1);
 }
 
-/* RFC 5322 3.6.8 ftext; rows S32 and S44. */
+/* Names of header fields are ftext (RFC 5322 section 3.6.8). */
 int
 check_field(const char *s)
 {
@@ -274,6 +282,27 @@ check_ca_dir(const char *path)
 		    strspn(de->d_name + 9, DIGITS) == strlen(de->d_name + 9);
 	closedir(dir);
 	return (found);
+}
+
+/* Numeric addresses separated by commas, and how many there are of each family. */
+static int
+check_families(const char *s, int *v4, int *v6)
+{
+	char		 copy[SOURCE_SIZE], *next = copy, *one;
+	struct in6_addr	 any;
+
+	*v4 = *v6 = 0;
+	if (*s == '\0' || strlcpy(copy, s, sizeof(copy)) >= sizeof(copy))
+		return (0);
+	while ((one = strsep(&next, ",")) != NULL) {
+		if (inet_pton(AF_INET6, one, &any) == 1)
+			++*v6;
+		else if (inet_pton(AF_INET, one, &any) == 1)
+			++*v4;
+		else
+			return (0);
+	}
+	return (1);
 }
 
 static int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The administrator's word: the command line, and rpopd.db behind a narrow C view, read-only, no lock and no page of it kept between
- * uses; nothing outside this room reads it.
+ * The administrator's word: the command line, and rpopd.db behind a narrow C view, read-only, no lock and no page of it kept
+ * between uses; nothing outside this room reads it.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -42,7 +42,8 @@ struct settings {
 	uint32_t	 delay_failed_hosts;	/* s, first back-off of a host that could not be reached (S15); doubles */
 	uint32_t	 delay_failed_accounts;	/* s, first back-off of a record that failed (S16); doubles */
 	uint32_t	 host_sessions;		/* sessions at once with one host and port */
-	uint32_t	 self_poll;		/* S17 */
+	uint32_t	 use_domain_addresses;	/* personal records connect from their domain's addresses */
+	uint32_t	 self_poll;		/* addresses of this machine may be polled */
 	enum log_level	 log_level;		/* S8 */
 	const char	*schedule;		/* every record's; "" = always (S6) */
 	const char	*source;		/* numeric addresses by commas, one per family; "" = any (S12) */
@@ -142,7 +143,8 @@ struct config {				/* everything of one good load; config_free() */
 	struct oauth_row	*clients;
 	size_t			 nclients;
 	int			 needs_ca_dir;	/* some server's certificate is verified by ca_dir */
-	uint32_t		 unsound;	/* complaints about files outside the store; those records will fail, the rest work */
+	/* Complaints about files outside the store; those records will fail, the rest work. */
+	uint32_t		 unsound;
 	struct arena		*arena;		/* the strings; private to config/load.c */
 };
 

@@ -15,7 +15,7 @@
 
 #define BUSY_ORIGINS	250		/* ms */
 
-enum column { G_REFRESH = 3, G_SECRET, G_URL, G_ID, G_SCOPE, G_TYPE, G_NAME };
+enum grant_column { G_REFRESH = 3, G_SECRET, G_URL, G_ID, G_SCOPE, G_TYPE, G_NAME };
 
 static int	 grant_same(sqlite3_stmt *, const struct oauth_row *);
 static int	 grant_same_url(const char *, const struct oauth_row *);
@@ -135,7 +135,7 @@ grant_origin(const void *refresh, size_t len, uint8_t *digest)
 static void
 grant_digests(sqlite3_stmt *st, int client_credentials, struct grant_secret *g)
 {
-	static const enum column	 texts[] = { G_URL, G_ID, G_SCOPE, G_TYPE };
+	static const enum grant_column	 texts[] = { G_URL, G_ID, G_SCOPE, G_TYPE };
 	SHA2_CTX			 ctx;
 	size_t				 i;
 

@@ -11,25 +11,39 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/compat.h"
 #include "common/log.h"
 #include "rpopd/db/db.h"
 #include "config_int.h"
 
 #define APPLICATION_ID	0x72706f70	/* "rpop" */
-#define USER_VERSION	3
-#define ARENA_CHUNK	65536
 #define BUSY_LOAD	5000		/* ms: a load may wait for an administrator's commit */
 
-struct arena {				/* strings that never move; newest chunk first */
-	struct arena	*next;
-	size_t		 used, size;
-	char		 bytes[];
+struct loader {				/* of a table, by a SELECT of its own or by that of its columns */
+	const struct table	*table;
+	const char		*sql;
+	int			(*row)(struct load *, sqlite3_stmt *);
 };
 
 static int	 load_header(struct load *);
 static int	 load_rows(struct load *, const struct loader *);
 static void	 load_whole(struct load *);
 static void	 load_integrity(struct load *);
+
+/* Later tables refer to earlier ones. */
+static const struct loader	 loaders[] = {
+	{ &settings_table, NULL, load_settings },
+	{ &nexthop_table, NULL, load_nexthop },
+	{ NULL, "SELECT name, address, source_routes FROM domain ORDER BY name", load_domain },
+	/* An account's own next hop, or the default. */
+	{ NULL, "SELECT a.id, a.name, a.domain, ifnull(n.id, ifnull(a.nexthop, s.nexthop)) AS nexthop FROM account a"
+	    " LEFT JOIN settings s ON s.id = 1 LEFT JOIN nexthop n ON n.name = ifnull(a.nexthop, s.nexthop)", load_account },
+	{ NULL, "SELECT r.address, r.target, r.folder, ifnull(n.id, r.nexthop) AS nexthop, r.action, r.text FROM route r"
+	    " LEFT JOIN nexthop n ON n.name = r.nexthop ORDER BY r.rowid", load_route },
+	{ NULL, "SELECT name, days, begins, ends, pause FROM schedule ORDER BY name, days, begins", load_schedule },
+	{ &oauth_table, NULL, load_oauth },
+	{ &rpop_table, NULL, load_rpop }
+};
 
 struct config *
 config_load(const char *path, store_complain complain, void *arg)
@@ -50,9 +64,9 @@ config_load(const char *path, store_complain complain, void *arg)
 	if ((ld.c = calloc(1, sizeof(*ld.c))) == NULL)
 		load_bad(&ld, "out of memory");
 	else if (load_header(&ld) == 0 && ld.c->routes != NULL) {
-		for (i = 0; i < load_nloaders && load_rows(&ld, &load_loaders[i]) == 0; i++)
+		for (i = 0; i < nitems(loaders) && load_rows(&ld, &loaders[i]) == 0; i++)
 			;
-		if (i == load_nloaders) {
+		if (i == nitems(loaders)) {
 			load_whole(&ld);
 			load_integrity(&ld);
 		}
@@ -69,15 +83,10 @@ config_load(const char *path, store_complain complain, void *arg)
 void
 config_free(struct config *c)
 {
-	struct arena	*a;
-
 	if (c == NULL)
 		return;
 	route_free(c->routes);
-	while ((a = c->arena) != NULL) {
-		c->arena = a->next;
-		free(a);
-	}
+	arena_free(c->arena);
 	free(c->records);
 	free(c->nexthops);
 	free(c->windows);
@@ -137,9 +146,9 @@ load_header(struct load *ld)
 	}
 	if (id != APPLICATION_ID)
 		load_bad(ld, "%s: is not a store of rpopd; create one with rpopd.sql", ld->path);
-	else if (version != USER_VERSION)
+	else if (version != CONFIG_SCHEMA)
 		load_bad(ld, "%s: has schema version %lld, this rpopd knows version %d; rpopd-upgrade.sh makes a new store of an old one",
-		    ld->path, (long long)version, USER_VERSION);
+		    ld->path, (long long)version, CONFIG_SCHEMA);
 	else if (load_table(ld) == -1) {
 		sql_reason(ld->db, ld->path, err, sizeof(err));
 		load_bad(ld, "%s; the schema may not be the one of rpopd.sql", err);
@@ -152,10 +161,16 @@ static int
 load_rows(struct load *ld, const struct loader *l)
 {
 	sqlite3_stmt	*st = NULL;
-	char		 err[1024];
+	char		*made = NULL, err[1024];
 	int		 rc;
 
-	if ((rc = sqlite3_prepare_v2(ld->db, l->sql, -1, &st, NULL)) == SQLITE_OK)
+	if (l->table != NULL && (made = table_select(l->table)) == NULL) {
+		load_bad(ld, "out of memory");
+		return (-1);
+	}
+	rc = sqlite3_prepare_v2(ld->db, l->table != NULL ? made : l->sql, -1, &st, NULL);
+	free(made);
+	if (rc == SQLITE_OK)
 		while ((rc = sqlite3_step(st)) == SQLITE_ROW)
 			if (l->row(ld, st) == -1) {
 				load_bad(ld, "out of memory");
@@ -233,29 +248,4 @@ load_integrity(struct load *ld)
 		load_bad(ld, "%s", err);
 	}
 	sqlite3_finalize(st);
-}
-
-/* A copy that lives as long as the arena; NULL: no memory. */
-const char *
-arena_add(struct arena **head, const char *text, size_t len)
-{
-	struct arena	*a = *head;
-	size_t		 size = len + 1 > ARENA_CHUNK ? len + 1 : ARENA_CHUNK;
-	char		*to;
-
-	if (len == 0)
-		return ("");
-	if (a == NULL || a->size - a->used < len + 1) {
-		if ((a = malloc(sizeof(*a) + size)) == NULL)
-			return (NULL);
-		a->next = *head;
-		a->used = 0;
-		a->size = size;
-		*head = a;
-	}
-	to = a->bytes + a->used;
-	memcpy(to, text, len);
-	to[len] = '\0';
-	a->used += len + 1;
-	return (to);
 }

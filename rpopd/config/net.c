@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Activity schedules (S6) and OAuth clients, for config_load(). */
+/* Rows of tables schedule and oauth_client, for config_load(). */
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -7,10 +8,26 @@
 #include "config_int.h"
 
 static int	 schedule_time(const char *);
+static int	 oauth_id(const char *);
 static int	 oauth_url(struct load *, sqlite3_stmt *, struct oauth_row *, const char *);
 
 enum { W_NAME, W_DAYS, W_BEGINS, W_ENDS, W_PAUSE };
-enum { O_NAME, O_URL, O_ID, O_SECRET_TYPE, O_SECRET_LENGTH, O_SCOPE, O_GRANT, O_CA_FILE };
+
+static const struct word	 grant_words[] = { { "refresh_token", 0 }, { "client_credentials", 1 }, { NULL, 0 } };
+
+#define ROW	struct oauth_row
+#define OAUTH_COLUMNS(X) \
+	X(name,		TEXT(name, REQUIRED, OAUTH_NAME_SIZE - 1, NULL, NULL)) \
+	X(token_url,	OTHER(REQUIRED, 1000)) \
+	X(client_id,	TEXT(client_id, REQUIRED, 512, oauth_id, "must be printable ASCII characters")) \
+	X(client_secret, SECRET(PROTO_SECRET_MAX)) \
+	X(scope,	TEXT(scope, OPTIONAL, 1000, check_printable, "must be printable ASCII characters, or NULL")) \
+	X(grant_type,	WORD(client_credentials, REQUIRED, grant_words, "must be refresh_token or client_credentials")) \
+	X(ca_file,	TEXT(ca_file, OPTIONAL, 1023, check_path, "must be an absolute path without .., or NULL"))
+
+enum { OAUTH_COLUMNS(COLUMN_PLACE) OAUTH_MAX };
+static const struct column	 oauth_columns[] = { OAUTH_COLUMNS(COLUMN) };
+const struct table		 oauth_table = { "oauth_client", oauth_columns, OAUTH_MAX, " ORDER BY name" };
 
 int
 load_schedule(struct load *ld, sqlite3_stmt *st)
@@ -64,38 +81,33 @@ load_oauth(struct load *ld, sqlite3_stmt *st)
 {
 	struct config		*c = ld->c;
 	struct oauth_row	*o;
-	const char		*url, *grant, *type = (const char *)sqlite3_column_text(st, O_SECRET_TYPE);
+	const char		*url;
+	int			 fault = sqlite3_column_int(st, AT_client_secret);
 
-	load_row_name(ld, "oauth_client", st, O_NAME, -1);
+	load_row_name(ld, "oauth_client", st, AT_name, -1);
 	if ((o = load_grow(c->clients, c->nclients, sizeof(*o))) == NULL)
 		return (-1);
 	c->clients = o;
 	o += c->nclients;
 	memset(o, 0, sizeof(*o));
-	if ((o->name = load_text(ld, st, O_NAME, OAUTH_NAME_SIZE)) == NULL || (url = load_text(ld, st, O_URL, 1001)) == NULL ||
-	    (o->client_id = load_text(ld, st, O_ID, 513)) == NULL || (o->scope = load_text(ld, st, O_SCOPE, 1001)) == NULL ||
-	    (grant = load_text(ld, st, O_GRANT, 32)) == NULL || (o->ca_file = load_text(ld, st, O_CA_FILE, 1024)) == NULL ||
+	if (table_load(ld, st, &oauth_table, o) == -1 || (url = load_peek(ld, st, AT_token_url, 1001)) == NULL ||
 	    oauth_url(ld, st, o, url) == -1)
 		return (-1);
 	c->nclients++;
-	ld->any_tls |= load_null(st, O_CA_FILE);
+	ld->any_tls |= load_null(st, AT_ca_file);
 	if (o->name[0] == '\0' || !check_printable(o->name))
 		load_bad(ld, "%s: name must be text without control characters", ld->row);
-	if (o->client_id[0] == '\0' || !check_printable(o->client_id))
-		load_bad_value(ld, st, O_ID, "must be printable ASCII characters");
-	if (!check_printable(o->scope))
-		load_bad_value(ld, st, O_SCOPE, "must be printable ASCII characters, or NULL");
-	if (!load_null(st, O_CA_FILE) && !check_path(o->ca_file))
-		load_bad_value(ld, st, O_CA_FILE, "must be an absolute path without .., or NULL");
-	o->client_credentials = strcmp(grant, "client_credentials") == 0;
-	if (!o->client_credentials && strcmp(grant, "refresh_token") != 0)
-		load_bad_value(ld, st, O_GRANT, "must be refresh_token or client_credentials");
-	if (o->client_credentials && load_null(st, O_SECRET_LENGTH))
+	if (o->client_credentials && load_null(st, AT_client_secret))
 		load_bad(ld, "%s: client_credentials need a client_secret", ld->row);
-	if (!load_null(st, O_SECRET_LENGTH) && (type == NULL || (strcmp(type, "text") != 0 && strcmp(type, "blob") != 0) ||
-	    sqlite3_column_int64(st, O_SECRET_LENGTH) < 1 || sqlite3_column_int64(st, O_SECRET_LENGTH) > PROTO_SECRET_MAX))
+	if (!load_null(st, AT_client_secret) && (fault == SECRET_TYPE || fault == SECRET_LENGTH))
 		load_bad(ld, "%s: client_secret must be text in quotes, or a blob, of 1 to %d octets", ld->row, PROTO_SECRET_MAX);
 	return (0);
+}
+
+static int
+oauth_id(const char *s)
+{
+	return (*s != '\0' && check_printable(s));
 }
 
 /* NULL: no such client. */
@@ -140,7 +152,7 @@ oauth_url(struct load *ld, sqlite3_stmt *st, struct oauth_row *o, const char *ur
 		}
 	}
 	if (host[0] == '\0' || strpbrk(url, "@# ") != NULL || !check_printable(url))
-		load_bad_value(ld, st, O_URL, "must be https://host/path or https://host:port/path");
+		load_bad_value(ld, st, AT_token_url, "must be https://host/path or https://host:port/path");
 	if (o->port == 0)
 		o->port = 443;
 	o->path = path == NULL ? "/" : arena_add(&ld->c->arena, path, strlen(path));

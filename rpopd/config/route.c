@@ -15,8 +15,8 @@
 #define REASON_SIZE	201
 
 enum { D_NAME, D_ADDRESS, D_SOURCE_ROUTES };
-enum { A_ID, A_NAME, A_DOMAIN, A_NEXTHOP, A_NEXTHOP_ID };
-enum { R_ADDRESS, R_TARGET, R_FOLDER, R_NEXTHOP, R_NEXTHOP_ID, R_ACTION, R_TEXT };
+enum { A_ID, A_NAME, A_DOMAIN, A_NEXTHOP };
+enum { R_ADDRESS, R_TARGET, R_FOLDER, R_NEXTHOP, R_ACTION, R_TEXT };
 
 static void	 route_address(struct load *, sqlite3_stmt *, const struct route_row *);
 static void	 route_target(struct load *, sqlite3_stmt *, const struct route_row *);
@@ -58,7 +58,7 @@ load_domain(struct load *ld, sqlite3_stmt *st)
 	    (p->address = load_text(ld, st, D_ADDRESS, SOURCE_SIZE)) == NULL)
 		return (-1);
 	ld->ndomains++;
-	if (!load_null(st, D_ADDRESS) && !check_addresses(p->address, 0))
+	if (!load_null(st, D_ADDRESS) && !check_addresses(p->address))
 		load_bad_value(ld, st, D_ADDRESS, "must be numeric addresses of this host, separated by commas, or NULL");
 	if (!check_domain(p->name))
 		load_bad(ld, "%s: must be a domain in lower case, and not 'spool'; correct it", ld->row);
@@ -83,7 +83,7 @@ load_account(struct load *ld, sqlite3_stmt *st)
 	if (load_domain_row(ld, domain) == NULL)
 		load_bad(ld, "%s: its domain is not in table domain; insert it there", ld->row);
 	a.id = load_number(ld, st, A_ID, 1, UINT32_MAX);
-	a.nexthop = load_nexthop_id(ld, st, A_NEXTHOP, A_NEXTHOP_ID);
+	a.nexthop = load_nexthop_id(ld, st, A_NEXTHOP);
 	snprintf(address, sizeof(address), "%s@%s", name, domain);
 	if (route_account_by_address(ld->c->routes, address) != NULL)
 		load_bad(ld, "%s: this address is there more than once; delete all but one", ld->row);
@@ -105,7 +105,7 @@ load_route(struct load *ld, sqlite3_stmt *st)
 	    (r.folder = load_peek(ld, st, R_FOLDER, PROTO_MAILBOX_SIZE)) == NULL ||
 	    (r.text = load_peek(ld, st, R_TEXT, REASON_SIZE)) == NULL || (action = load_peek(ld, st, R_ACTION, 16)) == NULL)
 		return (-1);
-	r.nexthop = load_nexthop_id(ld, st, R_NEXTHOP, R_NEXTHOP_ID);
+	r.nexthop = load_nexthop_id(ld, st, R_NEXTHOP);
 	r.action = strcmp(action, "deliver") == 0 ? ROUTE_DELIVER : strcmp(action, "reject") == 0 ? ROUTE_REJECT : ROUTE_DISCARD;
 	if (r.action == ROUTE_DISCARD && strcmp(action, "discard") != 0)
 		load_bad_value(ld, st, R_ACTION, "must be deliver, reject or discard");

@@ -38,7 +38,8 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 	ssize_t		 n = -1;
 
 	if ((st = secret_row(path, SECRET_PASSWORD, r, err, errsize)) != NULL)
-		n = r->auth == AUTH_EXTERNAL ? 0 : secret_take(st, secret, err, errsize);	/* the certificate is the credential */
+		/* The certificate is the credential. */
+		n = r->auth == AUTH_EXTERNAL ? 0 : secret_take(st, secret, err, errsize);
 	secret_release();
 	return (n);
 }
@@ -142,11 +143,11 @@ secret_same(sqlite3_stmt *st, const struct record *r)
 	const char	*domain = (const char *)sqlite3_column_text(st, 0);
 	const char	*user = (const char *)sqlite3_column_text(st, 1);
 	const char	*tls = (const char *)sqlite3_column_text(st, 2);
-	enum tls_mode	 mode;
 	uint16_t	 port;
+	int		 mode;
 
 	return (domain != NULL && user != NULL && tls != NULL && check_hostport(domain, host, sizeof(host), &port) &&
-	    load_tls(tls, &mode) == 0 && strcmp(host, r->host) == 0 && strcmp(user, r->user) == 0 && mode == r->tls &&
+	    (mode = word_number(tls_words, tls)) == (int)r->tls && strcmp(host, r->host) == 0 && strcmp(user, r->user) == 0 &&
 	    (port != 0 ? port : mode == TLS_MODE_TLS ? 995 : 110) == r->port);
 }
 
@@ -157,10 +158,9 @@ secret_same_nexthop(sqlite3_stmt *st, const struct nexthop_row *n)
 	const char	*address = (const char *)sqlite3_column_text(st, 0);
 	const char	*user = (const char *)sqlite3_column_text(st, 1);
 	const char	*tls = (const char *)sqlite3_column_text(st, 2);
-	enum tls_mode	 mode;
 	uint16_t	 port;
 
-	if (address == NULL || user == NULL || tls == NULL || load_tls(tls, &mode) == -1 || mode != n->tls || strcmp(user, n->user) != 0)
+	if (address == NULL || user == NULL || tls == NULL || word_number(tls_words, tls) != (int)n->tls || strcmp(user, n->user) != 0)
 		return (0);
 	if (n->path[0] != '\0')
 		return (strcmp(address, n->path) == 0);

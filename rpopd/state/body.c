@@ -111,7 +111,8 @@ relay_attach(struct receipt *r)
 
 	r->attached = 0;
 	if ((st = state_query(Q_RELAY_WANTED)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
-	    sqlite3_bind_blob(st, 3, r->digest, sizeof(r->digest), SQLITE_STATIC) != SQLITE_OK || relay_rows(st, wanted_add, &w) != DB_OK) {
+	    sqlite3_bind_blob(st, 3, r->digest, sizeof(r->digest), SQLITE_STATIC) != SQLITE_OK ||
+	    relay_rows(st, wanted_add, &w) != DB_OK) {
 		free(w.rows);
 		return (-1);
 	}
@@ -182,8 +183,8 @@ attach_one(struct receipt *r, const struct relay_row *row, uint32_t link)
 }
 
 /*
- * The recipient of a pending row without its file has not got the message, and nobody else's case is changed by that: the row becomes one
- * of table relay that is wanted, with the Maildir as destination.
+ * The recipient of a pending row without its file has not got the message, and nobody else's case is changed by that: the row
+ * becomes one of table relay that is wanted, with the Maildir as destination.
  */
 enum db
 state_pending_missing(int64_t id, const char *link, const char *status)

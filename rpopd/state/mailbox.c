@@ -32,7 +32,10 @@ state_mailbox(const struct record *r, int64_t *id)
 	return (state_end(failed));
 }
 
-/* The mailbox of a record's account, name, host, port and login; *removed: no record named it until now.  DB_OK, DB_NONE, DB_FAILED. */
+/*
+ * The mailbox of a record's account, name, host, port and login; *removed: no record named it until now.  DB_OK, DB_NONE,
+ * DB_FAILED.
+ */
 static enum db
 mailbox_get(const struct record *r, int64_t *id, int *removed)
 {

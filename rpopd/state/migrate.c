@@ -82,8 +82,8 @@ static const struct migration {
 };
 
 /*
- * From an older schema to the present one, in one transaction: killed in the middle, it is begun again at the next start.  0, or -1:
- * the connection has the error.
+ * From an older schema to the present one, in one transaction: killed in the middle, it is begun again at the next start.  0, or
+ * -1: the connection has the error.
  */
 int
 migrate(sqlite3 *db, const char *name, int64_t version)

@@ -23,8 +23,8 @@ static struct range	*settled;	/* ids of rows to be dropped by the next commit */
 static size_t		 nsettled, settled_size;
 
 /*
- * Adds a row inside a transaction, of a receipt's message, or of something that rpopd wrote itself if r is NULL.  copy: PROTO_COPY_LEN
- * octets, the key of its row in table copy, or NULL.  0, with the row's id, or -1.
+ * Adds a row inside a transaction, of a receipt's message, or of something that rpopd wrote itself if r is NULL.  copy:
+ * PROTO_COPY_LEN octets, the key of its row in table copy, or NULL.  0, with the row's id, or -1.
  */
 int
 pending_insert(int64_t mailbox, const struct receipt *r, const char *link, const char *dest, const uint8_t *copy, int64_t *id)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Every statement that state.db ever runs, prepared once.  A name in braces stands for its number, so that the text says which state it
- * means and no value of an enum is written twice; query_names has them.
+ * Every statement that state.db ever runs, prepared once.  A name in braces stands for its number, so that the text says which
+ * state it means and no value of an enum is written twice; query_names has them.
  */
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +42,8 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_SEEN_ROW] = "SELECT state, gone, since, size FROM seen WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_REPLACE] = "UPDATE seen SET state = ?3, gone = NULL, since = ?6, listed = nullif(?7, 0), size = ?4, sha256 = ?5"
 	    " WHERE mailbox = ?1 AND uid = ?2",
-	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = {SEEN_WAITING}, {SEEN_WAITING}, ?3), gone = NULL, listed = ifnull(nullif(?7, 0), listed)"
+	[Q_SEEN_AGAIN] = "UPDATE seen SET state = iif(state = {SEEN_WAITING}, {SEEN_WAITING}, ?3), gone = NULL, listed ="
+	    " ifnull(nullif(?7, 0), listed)"
 	    " WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, {SEEN_MARKED},"
 	    " NULL, ?3, nullif(?4, 0), 0, zeroblob({PROTO_DIGEST_LEN})) ON CONFLICT DO UPDATE SET gone = NULL, since = ?3,"
@@ -69,7 +70,8 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_SEEN_KEY] = "UPDATE OR REPLACE seen SET uid = ?3, gone = NULL WHERE mailbox = ?1 AND uid = ?2",
 	[Q_SEEN_COUNTS] = "SELECT count(*) FILTER (WHERE state IN ({SEEN_DELETING}, {SEEN_DENIED}) AND gone IS NULL),"
 	    " count(*) FILTER (WHERE state IN ({SEEN_KEPT}, {SEEN_MARKED})),"
-	    " count(*) FILTER (WHERE state = {SEEN_WAITING}), count(*), max(uid) FROM (SELECT uid, state, gone FROM seen WHERE mailbox = ?1 AND uid > ?2"
+	    " count(*) FILTER (WHERE state = {SEEN_WAITING}), count(*), max(uid) FROM (SELECT uid, state, gone FROM seen WHERE"
+	    " mailbox = ?1 AND uid > ?2"
 	    " ORDER BY uid LIMIT ?3)",
 	[Q_SEEN_PURGE] = "DELETE FROM seen WHERE mailbox = ?1 AND uid IN (SELECT uid FROM seen WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_SEEN_NEXT] = "SELECT min(mailbox) FROM seen WHERE mailbox > ?1",
@@ -77,7 +79,8 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_FINGERPRINT_PUT] = "INSERT OR REPLACE INTO fingerprint (mailbox, uid, fingerprint) VALUES (?1, ?2, ?3)",
 	[Q_FINGERPRINT_FORGET] = "DELETE FROM fingerprint WHERE mailbox = ?1 AND uid = ?2",
 	[Q_FINGERPRINT_KEY] = "UPDATE OR REPLACE fingerprint SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_FINGERPRINT_PURGE] = "DELETE FROM fingerprint WHERE mailbox = ?1 AND uid IN (SELECT uid FROM fingerprint WHERE mailbox = ?1 LIMIT ?2)",
+	[Q_FINGERPRINT_PURGE] = "DELETE FROM fingerprint WHERE mailbox = ?1 AND uid IN (SELECT uid FROM fingerprint WHERE mailbox"
+	    " = ?1 LIMIT ?2)",
 	[Q_UNPROVEN_GET] = "SELECT since FROM unproven WHERE mailbox = ?1",
 	[Q_UNPROVEN_PUT] = "INSERT INTO unproven (mailbox, since) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
 	[Q_UNPROVEN_DROP] = "DELETE FROM unproven WHERE mailbox = ?1",
@@ -96,10 +99,12 @@ static const char *const	 texts[Q_MAX] = {
 	    " {NOTIFY_NEVER}, ifnull(iif(s.state = {SEEN_WAITING},"
 	    " (SELECT min(r.after) FROM relay r WHERE r.mailbox = p.mailbox AND r.uid = p.uid),"
 	    " iif(s.state IN ({SEEN_DELETING}, {SEEN_DENIED}, {SEEN_DELETED}), {SEEN_DELETING}, {SEEN_KEPT})), {SEEN_KEPT}),"
-	    " {RELAY_WAITING}, ?2, ?2, 0, ?3, {BODY_WANTED}, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox = p.mailbox AND h.uid = p.uid"
+	    " {RELAY_WAITING}, ?2, ?2, 0, ?3, {BODY_WANTED}, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox ="
+	    " p.mailbox AND h.uid = p.uid"
 	    " LEFT JOIN seen s ON s.mailbox = p.mailbox AND s.uid = p.uid AND (p.sha256 IS NULL OR s.sha256 = p.sha256) WHERE p.id = ?1",
 	/* Also one that was deleted, as far as its server said: but of two that are equal nobody knows which is listed. */
-	[Q_SEEN_MISSED] = "UPDATE seen SET state = {SEEN_WAITING} FROM pending p WHERE p.id = ?1 AND seen.mailbox = p.mailbox AND seen.uid = p.uid"
+	[Q_SEEN_MISSED] = "UPDATE seen SET state = {SEEN_WAITING} FROM pending p WHERE p.id = ?1 AND seen.mailbox = p.mailbox AND"
+	    " seen.uid = p.uid"
 	    " AND (seen.state IN " DELIVERED " OR (seen.state = {SEEN_DELETED} AND length(seen.uid) <= {PROTO_UID_MAX}))"
 	    " AND (p.sha256 IS NULL OR seen.sha256 = p.sha256)",
 	[Q_RELAY_LINKS] = "SELECT link FROM relay WHERE body <> {BODY_WANTED}",
@@ -109,24 +114,27 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_RELAY_GET] = "SELECT " RELAY_COLUMNS " FROM relay WHERE id = ?1",
 	[Q_RELAY_OF] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 ORDER BY id",
 	[Q_RELAY_OPEN] = "SELECT EXISTS (SELECT 1 FROM relay WHERE mailbox = ?1 AND uid = ?2"
-	    " AND (body = {BODY_WANTED} OR (body = {BODY_HERE} AND state IN ({RELAY_WAITING}, {RELAY_FAILED}))) AND (sha256 IS NULL OR ?3 IS NULL OR sha256 = ?3))",
+	    " AND (body = {BODY_WANTED} OR (body = {BODY_HERE} AND state IN ({RELAY_WAITING}, {RELAY_FAILED}))) AND (sha256 IS"
+	    " NULL OR ?3 IS NULL OR sha256 = ?3))",
 	[Q_RELAY_BODY] = "UPDATE relay SET body = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
 	/* What the message's row becomes again when nothing is open any more: what it is now. */
 	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = {SEEN_KEPT}, {SEEN_KEPT}, {SEEN_DELETING}) FROM seen s"
-	    " WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state IN " DELIVERED " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)), after) WHERE id = ?1",
+	    " WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state IN " DELIVERED " AND (relay.sha256 IS NULL OR"
+	    " s.sha256 = relay.sha256)), after) WHERE id = ?1",
 	[Q_SEEN_WANT] = "UPDATE seen SET state = {SEEN_WAITING} WHERE mailbox = ?1 AND uid = ?2 AND state IN " DELIVERED
 	    " AND (?3 IS NULL OR sha256 = ?3)",
 	[Q_RELAY_WANTED] = "SELECT " RELAY_COLUMNS " FROM relay WHERE mailbox = ?1 AND uid = ?2 AND body = {BODY_WANTED}"
 	    " AND (sha256 IS NULL OR sha256 = ?3) ORDER BY id",
 	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = {BODY_HERE}, next = ?3, sent = 0 WHERE id = ?1",
 	/*
-	 * Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted.  Of a header alone
-	 * the row in oversize speaks.
+	 * Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted.  Of a header
+	 * alone the row in oversize speaks.
 	 */
 	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = {BODY_WANTED} AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
 	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN ({SEEN_DELETED}, {SEEN_MARKED})"
 	    " AND (relay.sha256 IS NULL OR s.sha256 = relay.sha256)) AND NOT EXISTS (SELECT 1 FROM oversize o WHERE"
-	    " o.mailbox = relay.mailbox AND o.uid = relay.uid AND o.state = {OVERSIZE_HEADER} AND (relay.sha256 IS NULL OR o.sha256 = relay.sha256))"
+	    " o.mailbox = relay.mailbox AND o.uid = relay.uid AND o.state = {OVERSIZE_HEADER} AND (relay.sha256 IS NULL OR"
+	    " o.sha256 = relay.sha256))"
 	    " ORDER BY mailbox, id LIMIT {STATE_SLICE}",
 	[Q_RELAY_SENT] = "UPDATE relay SET sent = ?2 WHERE id = ?1",
 	[Q_DOUBT_COUNT] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) SELECT nexthop, 0, 0, 0, count(*)"
@@ -143,7 +151,8 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_RELAY_DROP] = "DELETE FROM relay WHERE id = ?1",
 	[Q_RELAY_AGAIN] = "UPDATE relay SET next = ?2, tries = tries + 1, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
 	[Q_RELAY_STATE] = "UPDATE relay SET state = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
-	[Q_RELAY_RELEASE] = "UPDATE relay SET state = {RELAY_WAITING}, arrived = ?2, next = ?2, tries = 0, sent = 0, status = ifnull(?3, status),"
+	[Q_RELAY_RELEASE] = "UPDATE relay SET state = {RELAY_WAITING}, arrived = ?2, next = ?2, tries = 0, sent = 0, status ="
+	    " ifnull(?3, status),"
 	    " nexthop = iif(?5 = '', nexthop, ?4), dest = iif(?5 = '', dest, ?5) WHERE id = ?1",
 	[Q_RELAY_KEY] = "UPDATE relay SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -194,7 +203,8 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_SUSPECT_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 1, 0, NULL,"
 	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET deaths = deaths + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING deaths",
 	[Q_FAILURE_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason, size) VALUES (?1, ?2, 0, 1, NULL,"
-	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, gone = NULL, since = ?3, reason = ?4, size = ?5 RETURNING failures",
+	    " ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, gone = NULL, since = ?3, reason = ?4, size = ?5"
+	    " RETURNING failures",
 	[Q_REFUSAL_ADD] = "INSERT INTO suspect (mailbox, uid, deaths, failures, refusals, gone, since, reason, size) VALUES (?1, ?2, 0,"
 	    " 1, 1, NULL, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET failures = failures + 1, refusals = refusals + 1, gone = NULL,"
 	    " since = ?3, reason = ?4, size = ?5",
@@ -250,7 +260,8 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_PENDING_MOVE] = "UPDATE pending SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_COPY_MOVE] = "UPDATE copy SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_RELAY_MOVE] = "UPDATE relay SET mailbox = ?1 WHERE mailbox = ?2",
-	[Q_FORGET_COUNT] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state NOT IN ({SEEN_DELETED}, {SEEN_WAITING}) AND gone IS NULL",
+	[Q_FORGET_COUNT] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state NOT IN ({SEEN_DELETED},"
+	    " {SEEN_WAITING}) AND gone IS NULL",
 	[Q_FORGET_WAITING] = "SELECT count(*) FROM seen WHERE mailbox IN" OF_RECORD " AND state = {SEEN_WAITING}",
 	[Q_FORGET_FINGERPRINT] = "DELETE FROM fingerprint WHERE mailbox IN" OF_RECORD " AND NOT EXISTS (SELECT 1 FROM seen s"
 	    " WHERE s.mailbox = fingerprint.mailbox AND s.uid = fingerprint.uid AND s.state = {SEEN_WAITING})",
@@ -313,8 +324,8 @@ static const char *const	 texts[Q_MAX] = {
 };
 
 /*
- * The text of a statement, with numbers in place of the names.  A name that is not known, or a text that is longer than size, becomes one
- * that SQLite refuses.
+ * The text of a statement, with numbers in place of the names.  A name that is not known, or a text that is longer than size,
+ * becomes one that SQLite refuses.
  */
 void
 query_text(enum state_sql q, char *text, size_t size)

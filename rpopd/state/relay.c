@@ -13,8 +13,8 @@
  *	  moved to pending	likewise	the pending row is replayed; if its file is missing then, it becomes a row here again
  *	  its report's		likewise	that one's link is held, those of the rows it is about are removed
  *
- * A row is safe here, and may be final, only while its file is in the spool (body = 1); state/body.c has the states of a row
- * whose file is missing.
+ * A row is safe here, and may be final, only while its file is in the spool (body = 1); state/body.c has the states of a row whose
+ * file is missing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -107,8 +107,8 @@ relay_insert(const struct relay_row *r, int64_t *id)
 }
 
 /*
- * Each row of a SELECT of RELAY_COLUMNS, until cb returns something else than 0.  A row that cannot be right is told of once and left
- * alone: the others must not wait for it.  DB_OK or DB_FAILED.
+ * Each row of a SELECT of RELAY_COLUMNS, until cb returns something else than 0.  A row that cannot be right is told of once and
+ * left alone: the others must not wait for it.  DB_OK or DB_FAILED.
  */
 enum db
 relay_rows(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *arg)
@@ -161,8 +161,8 @@ relay_load(sqlite3_stmt *st, struct relay_row *r)
 	r->sent = sqlite3_column_int64(st, 17);
 	if ((r->has_digest = sqlite3_column_bytes(st, 18) == PROTO_DIGEST_LEN))
 		memcpy(r->digest, sqlite3_column_blob(st, 18), PROTO_DIGEST_LEN);
-	if (body < BODY_WANTED || body > BODY_LOST || notify < NOTIFY_NEVER || notify > NOTIFY_FAILURE || after < SEEN_KEPT || after > SEEN_DELETING ||
-	    state < RELAY_WAITING || state > RELAY_FAILED)
+	if (body < BODY_WANTED || body > BODY_LOST || notify < NOTIFY_NEVER || notify > NOTIFY_FAILURE || after < SEEN_KEPT ||
+	    after > SEEN_DELETING || state < RELAY_WAITING || state > RELAY_FAILED)
 		return (-1);
 	r->notify = (enum notify)notify;
 	r->after = (enum seen_state)after;

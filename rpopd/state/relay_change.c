@@ -199,7 +199,8 @@ change_count(const struct relay_row *row, const struct relay_change *c)
 {
 	sqlite3_stmt	*st;
 
-	if (row->nexthop == 0 || row->state != RELAY_WAITING || c->what == RELAY_RELEASE || c->what == RELAY_MOVE || c->what == RELAY_REHOP)
+	if (row->nexthop == 0 || row->state != RELAY_WAITING || c->what == RELAY_RELEASE || c->what == RELAY_MOVE ||
+	    c->what == RELAY_REHOP)
 		return (0);
 	if ((st = state_query(Q_RELAY_COUNTED)) == NULL || sqlite3_bind_int64(st, 1, row->nexthop) != SQLITE_OK ||
 	    sqlite3_bind_int(st, 2, c->what == RELAY_DONE) != SQLITE_OK ||

@@ -3,8 +3,8 @@
  * state.db: which mail root it belongs to, and how far each of them has come.
  *
  * counter grows with every durable transaction.  The mail root's file is told of it before anything in the mail root changes on
- * the strength of a transaction, so counter >= the file's, and state.db learns what is durable there, so the file's >= durable.
- * A copy of either that is older breaks one of the two.
+ * the strength of a transaction, so counter >= the file's, and state.db learns what is durable there, so the file's >= durable. A
+ * copy of either that is older breaks one of the two.
  *
  *	step of a transaction that drops a relay row		dies right after: the next start		hook
  *	row dropped, its link in table spent			removes the link				relay.changed

@@ -30,7 +30,8 @@ static struct walk {			/* one state_seen() */
 
 static const struct state_place	 behind = { { 0xff }, 1 };	/* every key: see Q_SEEN_END */
 
-static int	 seen_visit(int64_t, const struct state_place *, const struct state_place *, int (*)(void *, const struct seen_row *), void *);
+static int	 seen_visit(int64_t, const struct state_place *, const struct state_place *,
+		    int (*)(void *, const struct seen_row *), void *);
 static int	 seen_bind(sqlite3_stmt *, int64_t, const struct state_place *, const struct state_place *);
 static int	 counts_irregular(int64_t, struct mailbox_counts *);
 static int	 walk_irregular(int64_t, const struct state_place *, const struct state_place *);
@@ -70,8 +71,8 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
  * stepping from row to row.  Suspects and oversize messages are few and are met from memory.
  */
 static int
-seen_visit(int64_t mailbox, const struct state_place *from, const struct state_place *to, int (*cb)(void *, const struct seen_row *),
-    void *arg)
+seen_visit(int64_t mailbox, const struct state_place *from, const struct state_place *to,
+    int (*cb)(void *, const struct seen_row *), void *arg)
 {
 	struct seen_row	 row;
 	sqlite3_stmt	*st;

@@ -9,9 +9,9 @@
  *	one that asks or finds	DB_OK: yes, or found; DB_NONE: no, or there is none; DB_FAILED
  *	one in slices		DB_MORE too: the next call goes on
  *
- * A function that writes is durable when it returns DB_OK, unless its comment says that it does not wait for the disk: then a power failure
- * may take the change back, but none before it.  An error is logged when it happens first.  After corruption every call returns
- * DB_FAILED.  Callbacks return 0 to go on and must not call the store.  Times are seconds of the epoch.
+ * A function that writes is durable when it returns DB_OK, unless its comment says that it does not wait for the disk: then a
+ * power failure may take the change back, but none before it.  An error is logged when it happens first.  After corruption every
+ * call returns DB_FAILED.  Callbacks return 0 to go on and must not call the store.  Times are seconds of the epoch.
  */
 #ifndef STATE_H
 #define STATE_H
@@ -55,7 +55,8 @@ enum oversize {			/* what was done about a message over max_size, as in column s
 #define SUSPECT_FAILURES	5
 #define SUSPECT_RETRY		86400	/* seconds; one that is set aside for failures is tried again that often */
 
-struct seen_row {			/* what is known of a message, as handed to a listing callback; uid is valid during the call */
+/* What is known of a message, as handed to a listing callback; uid is valid during the call. */
+struct seen_row {
 	const uint8_t	*uid;
 	size_t		 uidlen;
 	enum seen_state	 state;
@@ -111,7 +112,8 @@ struct record_state {			/* how a record's polls went */
 	uint32_t	 failures;
 	uint64_t	 messages, octets, polls;
 	int64_t		 no_capa;	/* since when it is polled without CAPA, 0: it is polled with it */
-	int64_t		 retrieved;	/* beginning of the last session that left new messages there, 0: none, or they were seen again */
+	/* Beginning of the last session that left new messages there, 0: none, or they were seen again. */
+	int64_t		 retrieved;
 	uint32_t	 vanished;	/* such sessions in a row none of whose messages was listed again */
 	char		 error[PROTO_TEXT_SIZE];
 };
@@ -129,7 +131,10 @@ struct unfound {
 /* Opens state.db, after it was created, or brought up to date from an older schema.  0, or -1 with a sentence in err. */
 int	 state_open(const char *path, char *err, size_t errsize);
 void	 state_close(void);
-/* A number that no session of this or another life of the daemon has; 0: the store is dead.  Ranges are reserved, so that it rarely writes. */
+/*
+ * A number that no session of this or another life of the daemon has; 0: the store is dead.  Ranges are reserved, so that it
+ * rarely writes.
+ */
 uint32_t state_next_session(void);
 /* Reads the key of the trace mark, PROTO_DIGEST_LEN octets. */
 enum db	 state_mark(uint8_t *key);
@@ -161,8 +166,8 @@ enum db	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* reads e
 /* --- commit.c, pending.c --- */
 
 /*
- * Writes in one transaction: settled pending rows are dropped, then each receipt gets its row in seen and its rows in pending, relay, copy
- * and handled.  Fills what is out, and the range of pending ids (first..last, 0..0: none).
+ * Writes in one transaction: settled pending rows are dropped, then each receipt gets its row in seen and its rows in pending,
+ * relay, copy and handled.  Fills what is out, and the range of pending ids (first..last, 0..0: none).
  */
 enum db	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
 /* Files of these pending rows are in place, durably: the rows go with the next commit.  0, or -1: no memory. */
@@ -174,8 +179,10 @@ enum db	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), v
 
 /* --- upkeep.c --- */
 
-enum db	 state_clamp(int64_t now);	/* writes that times which lie further ahead than any delay are now; does not wait for the disk */
-enum db	 state_prune_old(int64_t now);	/* writes that rows which have done their work are gone, once a day; does not wait for the disk */
+/* Writes that times which lie further ahead than any delay are now; does not wait for the disk. */
+enum db	 state_clamp(int64_t now);
+/* Writes that rows which have done their work are gone, once a day; does not wait for the disk. */
+enum db	 state_prune_old(int64_t now);
 
 /* --- seen.c --- */
 
@@ -184,8 +191,8 @@ struct state_place {			/* where a slice has ended; all zero: at the beginning */
 	size_t		 uidlen;
 };
 /*
- * Reads, in slices, every unique-id of a mailbox that has a row in seen, suspect or oversize, once and in order, but those without a row in
- * seen come behind the others of their slice.
+ * Reads, in slices, every unique-id of a mailbox that has a row in seen, suspect or oversize, once and in order, but those without
+ * a row in seen come behind the others of their slice.
  */
 enum db	 state_seen_slice(int64_t mailbox, struct state_place *, int (*cb)(void *, const struct seen_row *), void *arg);
 enum db	 state_seen_count(int64_t mailbox, int64_t limit, int64_t *n);	/* reads; no row beyond limit is counted */
@@ -195,9 +202,11 @@ struct seen_digests {			/* what a message is recognised by */
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* of its header; all zero: not known */
 };
-enum db	 state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_digests *);	/* reads; DB_FAILED: no row, too */
+/* Reads; DB_FAILED: no row, too. */
+enum db	 state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_digests *);
 enum db	 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *);	/* finds */
-enum db	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum seen_state *);	/* reads; SEEN_NEVER: no row */
+/* Reads; SEEN_NEVER: no row. */
+enum db	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum seen_state *);
 struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, set_aside, refused, quarantined; };	/* of messages */
 /* Reads in slices: adds what the next rows have. */
 enum db	 state_counts(int64_t mailbox, struct state_place *, struct mailbox_counts *);
@@ -223,8 +232,8 @@ enum db	 state_sums(struct state_sums *);	/* reads */
 enum db	 state_told(const char *address, const char *about, int64_t *at);	/* finds the time; DB_NONE: never, or long ago */
 struct relay_row;
 /*
- * Writes that a notice went to address about something; held: how many deliveries in quarantine it tells of.  If row has a next hop, it is
- * added to table relay and gets its id; else id is 0, and the call does not wait for the disk.
+ * Writes that a notice went to address about something; held: how many deliveries in quarantine it tells of.  If row has a next
+ * hop, it is added to table relay and gets its id; else id is 0, and the call does not wait for the disk.
  */
 enum db	 state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row);
 enum db	 state_held(int64_t *fresh);	/* reads how many went into quarantine since the postmaster was told */
@@ -247,7 +256,8 @@ struct explanation {			/* everything that is known of one message, for a person 
 	int64_t		 handled;	/* when, if note is not NULL */
 	char		*sender, *note, *results;
 };
-enum db	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);	/* finds; explanation_free() follows */
+/* Finds; explanation_free() follows. */
+enum db	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);
 void	 explanation_free(struct explanation *);
 
 /* --- change.c, doubt.c --- */
@@ -256,7 +266,8 @@ struct listing_change {			/* what a listing or a finished session taught */
 	uint8_t		 uid[STATE_KEY_MAX];
 	size_t		 uidlen;
 	enum {
-		CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET,	/* its rows in seen, suspect and oversize; GONE keeps the first time */
+		/* Its rows in seen, suspect and oversize; GONE keeps the first time. */
+		CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET,
 		CHANGE_STATE,		/* state */
 		CHANGE_SINCE,		/* now */
 		CHANGE_KEY,		/* to: the message's new key */
@@ -279,13 +290,13 @@ struct listing_change {			/* what a listing or a finished session taught */
 	const char	*reason;	/* REFUSED; the caller's */
 };
 /*
- * Writes all of them in one transaction.  Changes to rows that do not exist are no error.  Does not wait for the disk if all of them are
- * LISTED, PROVEN or FINGERPRINT.
+ * Writes all of them in one transaction.  Changes to rows that do not exist are no error.  Does not wait for the disk if all of
+ * them are LISTED, PROVEN or FINGERPRINT.
  */
 enum db	 state_change(int64_t mailbox, const struct listing_change *, size_t n, int64_t now);
 /*
- * The same in slices, from *done on, which moves; DB_OK: all are written.  What a crash leaves behind is a beginning of the list, so the
- * order of the list must make every beginning of it right.
+ * The same in slices, from *done on, which moves; DB_OK: all are written.  What a crash leaves behind is a beginning of the list,
+ * so the order of the list must make every beginning of it right.
  */
 enum db	 state_change_slice(int64_t mailbox, const struct listing_change *, size_t n, int64_t now, size_t *done);
 
@@ -294,9 +305,9 @@ struct unprove {			/* all zero: at the beginning */
 	uint32_t	 n;		/* rows so far */
 };
 /*
- * The session is over and was not in step, or nobody knows: writes, in slices, that what it committed under unique-ids is known by digest
- * only from now on, so that it is retrieved again and compared.  The mailbox is unproven until the last slice is durable, so that whoever
- * comes behind a crash goes on.  Nothing else may be committed for the mailbox meanwhile.
+ * The session is over and was not in step, or nobody knows: writes, in slices, that what it committed under unique-ids is known by
+ * digest only from now on, so that it is retrieved again and compared.  The mailbox is unproven until the last slice is durable,
+ * so that whoever comes behind a crash goes on.  Nothing else may be committed for the mailbox meanwhile.
  */
 enum db	 state_unprove_slice(int64_t mailbox, struct unprove *);
 
@@ -305,8 +316,8 @@ enum db	 state_unprove_slice(int64_t mailbox, struct unprove *);
 /* The key of a digest; n tells messages of the same digest apart.  Returns its length, 0: n is too large. */
 size_t	 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n);
 /*
- * The first free key of a digest, behind those in use without a gap; taken() says 1, 0 or -1: error.  *last is where the search begins
- * and ends: with the number found last it takes two looks, with 0 some more.  Returns its length, 0: none.
+ * The first free key of a digest, behind those in use without a gap; taken() says 1, 0 or -1: error.  *last is where the search
+ * begins and ends: with the number found last it takes two looks, with 0 some more.  Returns its length, 0: none.
  */
 size_t	 digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *last,
 	    int (*taken)(void *, const uint8_t *, size_t), void *);
@@ -320,7 +331,8 @@ enum db	 state_mailbox(const struct record *, int64_t *id);
 enum db	 state_listed(int64_t mailbox);		/* asks whether it has had a complete listing */
 enum db	 state_record_get(int64_t mailbox, struct record_state *);	/* reads; all zero: it was never polled */
 enum db	 state_record_put(int64_t mailbox, const struct record_state *);	/* writes; does not wait for the disk */
-enum db	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);	/* reads; 0 messages if its fields are others now */
+/* Reads; 0 messages if its fields are others now. */
+enum db	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);
 enum db	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* writes */
 /* What a record looks for, in a buffer of UNFOUND_KEY_SIZE octets: when that changes, counting begins anew.  Returns the buffer. */
 const char	*state_unfound_key(const struct record *, char *, size_t);
@@ -336,8 +348,8 @@ enum db	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint
 /* --- prune.c --- */
 
 /*
- * After a good load, and once a day: writes, in slices, that mailboxes which no record names (used) were removed now, and that those which
- * were removed state_keep() seconds ago are gone, unless a session runs on them.  state_prune_slice() goes on.
+ * After a good load, and once a day: writes, in slices, that mailboxes which no record names (used) were removed now, and that
+ * those which were removed state_keep() seconds ago are gone, unless a session runs on them.  state_prune_slice() goes on.
  */
 enum db	 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning);
 enum db	 state_prune_slice(void);
@@ -361,11 +373,12 @@ struct former_message {			/* of a former mailbox; uid is valid during the call *
 	int		 gone;		/* it was absent from its last listing */
 };
 
-enum db	 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg);	/* reads all but one, the last removed first */
+/* Reads all but one, the last removed first. */
+enum db	 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg);
 enum db	 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg);	/* reads */
 /*
- * Writes that a former mailbox is the record's from now on, in place of mailbox.  doubt: what the former one knows is only to be compared
- * with.  origin: where it comes from, for people.
+ * Writes that a former mailbox is the record's from now on, in place of mailbox.  doubt: what the former one knows is only to be
+ * compared with.  origin: where it comes from, for people.
  */
 enum db	 state_former_adopt(const struct former *, int64_t mailbox, const struct record *, int doubt, const char *origin,
 	    int64_t now);
@@ -381,7 +394,8 @@ enum db	 state_forget(const char *account, const char *record, int64_t now, stru
 /* --- token.c --- */
 
 struct token_row {			/* what has come of a refresh token that the administrator entered */
-	uint8_t		 refresh[PROTO_TOKEN_MAX];	/* what the provider has put in its place; refresh_len 0: nothing, it still holds */
+	/* What the provider has put in its place; refresh_len 0: nothing, it still holds. */
+	uint8_t		 refresh[PROTO_TOKEN_MAX];
 	size_t		 refresh_len;
 	uint8_t		 cause[PROTO_DIGEST_LEN];	/* grant_secret.cause that was refused for good */
 	char		 suspended[PROTO_TEXT_SIZE];	/* why no more requests are made; empty: they are */
@@ -392,7 +406,8 @@ struct token_row {			/* what has come of a refresh token that the administrator 
 enum db	 state_token_get(const uint8_t *origin, struct token_row *);	/* finds */
 enum db	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* writes */
 enum db	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);	/* writes */
-enum db	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);	/* writes; does not wait for the disk */
+/* Writes; does not wait for the disk. */
+enum db	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);
 /* Writes that all rows are gone but those of n origins, which are sorted on the way.  Does not wait for the disk. */
 enum db	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
 
@@ -442,7 +457,8 @@ struct relay_change {			/* what became of a row */
 		RELAY_LOST,		/* its file is missing, and the message cannot be had again */
 		RELAY_REHOP,		/* nexthop; arrived now, due now, tries 0 */
 		RELAY_FOUND		/* its file is there again */
-	}		 what;		/* with the last open row the message becomes row.after, by DONE, HOLD, MOVE, LOST or FOUND */
+	/* With the last open row the message becomes row.after, by DONE, HOLD, MOVE, LOST or FOUND. */
+	}		 what;
 	int64_t		 next;
 	uint32_t	 nexthop;
 	const char	*status;	/* NULL: as it was */
@@ -457,10 +473,12 @@ enum db	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg
 enum db	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
 	    void *arg);			/* reads every row of a message, by id */
 enum db	 state_relay_get(int64_t id, struct relay_row *);	/* finds */
-enum db	 state_relay_links(int (*cb)(void *, const char *link), void *arg);	/* reads the link of every row whose file may be there */
+/* Reads the link of every row whose file may be there. */
+enum db	 state_relay_links(int (*cb)(void *, const char *link), void *arg);
 /*
- * Writes all of them in one transaction; does not wait for the disk if every one is AGAIN.  Changes to rows that do not exist are no error.
- * A row that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by spool_move().
+ * Writes all of them in one transaction; does not wait for the disk if every one is AGAIN.  Changes to rows that do not exist are
+ * no error. A row that is gone (DONE) has its link removed by spool_remove() afterwards, one in table pending has it moved by
+ * spool_move().
  */
 enum db	 state_relay_change(struct relay_change *, size_t n);
 struct relay_report {
@@ -470,9 +488,9 @@ struct relay_report {
 };
 /*
  * Writes that a report was made about these rows of one message: they go, and one for the report comes in their place, in relay
- * (nexthop > 0), or in pending (nexthop 0, dest is a Maildir); its id is in *made.  Reports are never reported: notify is NEVER, sender
- * is null; and no message on a server waits for them.  That the sender was told about it is written with them.  DB_NONE: there are no such
- * rows, and the report is to be removed.
+ * (nexthop > 0), or in pending (nexthop 0, dest is a Maildir); its id is in *made.  Reports are never reported: notify is NEVER,
+ * sender is null; and no message on a server waits for them.  That the sender was told about it is written with them.  DB_NONE:
+ * there are no such rows, and the report is to be removed.
  */
 enum db	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *, int64_t *made);
 
@@ -488,22 +506,25 @@ enum db	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
  */
 enum db	 state_relay_prove(int first, int64_t now);
 /*
- * Writes that the file of a pending row exists nowhere: the row becomes a wanted one of table relay, with this status, so that the message
- * is retrieved again for its recipient alone; a row of something that rpopd wrote itself goes.  By id, or by link if id is 0.  DB_NONE:
- * there is no such row.
+ * Writes that the file of a pending row exists nowhere: the row becomes a wanted one of table relay, with this status, so that the
+ * message is retrieved again for its recipient alone; a row of something that rpopd wrote itself goes.  By id, or by link if id is
+ * 0.  DB_NONE: there is no such row.
  */
 enum db	 state_pending_missing(int64_t id, const char *link, const char *status);
 
 /* --- rcpt.c --- */
 
-/* The row of relay that a recipient of a committed message got, but for its id.  0, or -1: a recipient that is none for table relay. */
+/*
+ * The row of relay that a recipient of a committed message got, but for its id.  0, or -1: a recipient that is none for table
+ * relay.
+ */
 int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
 
 /* --- hop.c --- */
 
 /*
- * The next hops of a store that was loaded get ids that no other next hop ever had or will have, and everything in the config that names
- * one, too.  Next hops that are in it no longer are remembered as gone.  Writes if anything has changed.
+ * The next hops of a store that was loaded get ids that no other next hop ever had or will have, and everything in the config that
+ * names one, too.  Next hops that are in it no longer are remembered as gone.  Writes if anything has changed.
  */
 enum db	 state_hops(struct config *, int64_t now);
 enum db	 state_hop_name(uint32_t id, char *name, size_t size);	/* finds */

@@ -44,11 +44,12 @@ suspect_count(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidl
 }
 
 /*
- * Notes inside a transaction what was done about a message over max_size.  digest: of its header, if that was delivered, or NULL.  0 or
- * -1.
+ * Notes inside a transaction what was done about a message over max_size.  digest: of its header, if that was delivered, or NULL.
+ * 0 or -1.
  */
 int
-oversize_put(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum oversize state, uint32_t size, int64_t since, const uint8_t *digest)
+oversize_put(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum oversize state, uint32_t size, int64_t since,
+    const uint8_t *digest)
 {
 	sqlite3_stmt	*st;
 

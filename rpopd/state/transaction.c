@@ -126,8 +126,8 @@ state_end(int failed)
 }
 
 /*
- * Logs the connection's last error, once while it stays the same, resets all statements, and rolls back the transaction, if there is one.
- * doing: what failed, for the log.  DB_BUSY or DB_FAILED.
+ * Logs the connection's last error, once while it stays the same, resets all statements, and rolls back the transaction, if there
+ * is one. doing: what failed, for the log.  DB_BUSY or DB_FAILED.
  */
 enum db
 state_failed(const char *doing)

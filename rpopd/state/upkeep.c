@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What is done to state.db once a day: rows that have done their work go, and times that a clock which was ahead has left behind are put
- * right.
+ * What is done to state.db once a day: rows that have done their work go, and times that a clock which was ahead has left behind
+ * are put right.
  *
- * Everything stored was stored in the past, and a time to come is at most a day away; what lies further ahead is now, so that nothing waits
- * for years.  Rows of table seen are many and are put right by the poll that meets them.
+ * Everything stored was stored in the past, and a time to come is at most a day away; what lies further ahead is now, so that
+ * nothing waits for years.  Rows of table seen are many and are put right by the poll that meets them.
  *
  *	time				what it would hold up
  *	relay.next			the next try
