@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 """
 The arrows between the object files of each program, as nm(1) shows them: a file uses another one if it has an undefined symbol that the
-other defines.  A room (a folder of rpopd/) may use the rooms below it and none above, nor include their headers; no folder may have a knot, that is, files that all
-use each other by some way round, of more than KNOT files.
+other defines.  A room (a folder of rpopd/) may use the rooms below it and none above, nor include their headers; no folder may have a
+knot, that is, files that all use each other by some way round, of more than KNOT files.
 
 usage: rooms.py [-s]	TAP on standard output; with -s a table of files, arrows, exported symbols and the largest knot, a line a folder
 """

@@ -15,14 +15,14 @@
  *
  * To join them, in this order:
  *	step						dies right after: the next start		hook
- *	the file is complete under another name		begins anew					root.file
- *	it has its name, durably			finds its own identity, goes on			root.linked
- *	state.db says that they belong together		right						root.joined
+ *	the file is complete under another name		begins anew					master.root_file
+ *	it has its name, durably			finds its own identity, goes on			master.root_linked
+ *	state.db says that they belong together		right						master.root_joined
  * Each later life of the daemon begins with a count in state.db.  Until that is written, because another process holds a lock
  * or there is no space, the daemon runs without a deliverer: nothing in the mail root changes.  rpopd -1 ends instead.  An
  * administrator's declaration (rpopd -A) writes state.db first, with a new identity:
- *	state.db has it, the file does not		refused; to be declared once more		root.declared
- *	the file has it					right; nothing in the spool proves anything	root.file
+ *	state.db has it, the file does not		refused; to be declared once more		master.root_declared
+ *	the file has it					right; nothing in the spool proves anything	master.root_file
  */
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -226,7 +226,7 @@ mailroot_declare(const char *path, char *err, size_t errsize)
 		snprintf(err, errsize, "state.db cannot be written");
 		return (-1);
 	}
-	HOOK("root.declared");
+	HOOK("master.root_declared");
 	state_root(&st);
 	return (root_create(path, &st, err, errsize));
 }
@@ -279,7 +279,7 @@ root_make(const char *path, const struct passwd *pw, char *err, size_t errsize)
 		root_failed(path, NULL, err, errsize);
 		return (-1);
 	}
-	HOOK("root.made");
+	HOOK("master.root_made");
 	if ((fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1 || fstat(fd, &st) == -1)
 		snprintf(err, errsize, "mail_root %s: %s", path, strerror(errno));
 	else if (st.st_uid != geteuid() || st.st_nlink > 2 || (st.st_mode & 07777 & ~S_ISGID) != 0700)
@@ -403,14 +403,14 @@ root_create(const char *path, const struct root_state *st, char *err, size_t err
 		close(fd);
 		goto bad;
 	}
-	HOOK("root.file");
+	HOOK("master.root_file");
 	/* Of two daemons that begin at once in a new mail root one is late. */
 	if ((root.file == -1 ? linkat(root.dir, ROOT_NEW_NAME, root.dir, ROOTFILE_NAME, 0) :
 	    renameat(root.dir, ROOT_NEW_NAME, root.dir, ROOTFILE_NAME)) == -1 || fsync(root.dir) == -1) {
 		close(fd);
 		goto bad;
 	}
-	HOOK("root.linked");
+	HOOK("master.root_linked");
 	(void)unlinkat(root.dir, ROOT_NEW_NAME, 0);
 	if (root.file != -1)
 		close(root.file);
@@ -432,7 +432,7 @@ root_take(const char *path, char *err, size_t errsize)
 		snprintf(err, errsize, "state.db cannot be written now; try again");
 		return (-1);
 	}
-	HOOK("root.joined");
+	HOOK("master.root_joined");
 	return (0);
 }
 

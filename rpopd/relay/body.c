@@ -60,12 +60,12 @@ body_missing(int64_t id)
 	struct relay_change	 c = { .id = id, .what = RELAY_WANT, .status = missing };
 	struct relay_item	*it = queue_waiting(id);
 
-	HOOK("relay.want");
+	HOOK("master.relay_want");
 	if (state_relay_change(&c, 1) != DB_OK) {
 		writable_lost();
 		return (-1);
 	}
-	HOOK("relay.wanted");
+	HOOK("master.relay_wanted");
 	log_warnx("delivery %lld: %s", (long long)id, missing);
 	if (it != NULL)
 		queue_forget(it);
@@ -104,7 +104,7 @@ body_checked(void)
 			writable_lost();
 			break;
 		}
-		HOOK("relay.checked");
+		HOOK("master.relay_checked");
 	}
 	if (bodies.wanted > 0)
 		log_warnx("%u file%s missing from the spool: what was in them is wanted again", bodies.wanted,
@@ -182,12 +182,12 @@ body_move(void)
 		changes[n].id = rows[n].id;
 		changes[n++].what = RELAY_MOVE;
 	}
-	HOOK("relay.move");
+	HOOK("master.relay_move");
 	places.due = 0;
 	if (n > 0 && state_relay_change(changes, n) != DB_OK)
 		writable_lost();
 	else {
-		HOOK("relay.moved");
+		HOOK("master.relay_moved");
 		for (i = 0; i < n; i++)
 			spool_move(changes[i].pending, rows[i].link, rows[i].dest);
 		places.n = last;
@@ -222,7 +222,7 @@ body_run(void)
 			changes[i].status = lost;
 		}
 		if (state_relay_change(changes, o.n) == DB_OK) {
-			HOOK("relay.lost");
+			HOOK("master.relay_lost");
 			body_tell(o.rows, o.n);
 			sweep = o.n == BODY_PORTION;
 		} else

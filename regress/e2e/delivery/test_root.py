@@ -53,7 +53,7 @@ def test_parent_that_others_write(personal, by):
     os.chmod(target, 0o755)
     os.rmdir(personal.mail) if os.path.isdir(personal.mail) else None
     personal.write_db()
-    daemon = rigs.Daemon(personal, personal.argv("-K", "rpopd:root.made:1:stop", hooks=True))
+    daemon = rigs.Daemon(personal, personal.argv("-K", "rpopd:master.root_made:1:stop", hooks=True))
     rigs.wait_for(lambda: "T (stopped)" in (rigs.read_proc(daemon.pid, "status") or ""), "the master to stand still")
     os.rmdir(personal.mail)
     if by == "link":
@@ -422,7 +422,7 @@ def test_odd_rows(people):
     assert people.idents()[BERT] == ["other"] and contents(people) == ["stray"]
 
 
-@pytest.mark.parametrize("point", ["root.file", "root.linked", "root.joined"])
+@pytest.mark.parametrize("point", ["master.root_file", "master.root_linked", "master.root_joined"])
 def test_killed_joining(people, point):
     """The very first start, at every step of its taking the mail root."""
     arrive(people, "anna", "one")
@@ -431,14 +431,14 @@ def test_killed_joining(people, point):
     assert people.idents() == {ANNA: ["one"]}
 
 
-@pytest.mark.parametrize("point", ["root.declared", "root.file", "root.linked"])
+@pytest.mark.parametrize("point", ["master.root_declared", "master.root_file", "master.root_linked"])
 def test_killed_declaring(quarantined, point):
     rig = quarantined
     hold(rig)
     restore(rig, None)
     p = subprocess.run(rig.argv("-A", "-K", "rpopd:" + point, hooks=True))
     assert p.returncode == -signal.SIGKILL
-    if point != "root.linked":
+    if point != "master.root_linked":
         refused(rig, "belongs to another state.db")
         rig.declare()
     rig.once()

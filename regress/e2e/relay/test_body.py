@@ -241,7 +241,7 @@ def test_other_recipients_now(unified, lmtp, waiting):
     assert states(unified) == {} and waiting.box.left() == []
 
 
-KILLS = ["rpopd:relay.checked", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed", "rpopd:relay.attach",
+KILLS = ["rpopd:master.relay_checked", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed", "rpopd:relay.attach",
     "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent", "deliverer:deliverer.committed",
     "rpopd:relay.sending", "rpopd:relay.sent", "rpopd:relay.proof"]
 
@@ -267,12 +267,12 @@ def test_killed_at_loss(unified, lmtp, pop3):
         special="X-Real-To")
     assert unified.once().code == 0
     vanish(unified)
-    unified.once("-K", "rpopd:relay.lost", hooks=True)
+    unified.once("-K", "rpopd:master.relay_lost", hooks=True)
     assert unified.once().code == 0
     assert bodies(unified) == {PEOPLE[0]: "lost"}
 
 
-@pytest.mark.parametrize("point", ["relay.want", "relay.change", "relay.wanted"])
+@pytest.mark.parametrize("point", ["master.relay_want", "relay.change", "master.relay_wanted"])
 def test_killed_at_the_miss(unified, lmtp, pop3, point):
     """In the life that misses it."""
     lmtp.default = TEMP
@@ -402,10 +402,10 @@ def test_missing_and_gone(unified, lmtp, pop3, turns):
         assert any(b"Mail was lost" in n for n in unified.delivered()[MAILDIR])
 
 
-MISSING = ["rpopd:master.missing", "rpopd:state.missing", "rpopd:master.missed", "rpopd:master.replayed", "rpopd:relay.checked",
+MISSING = ["rpopd:master.missing", "rpopd:state.missing", "rpopd:master.missed", "rpopd:master.replayed", "rpopd:master.relay_checked",
     "rpopd:relay.attach", "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent",
-    "deliverer:deliverer.committed", "rpopd:relay.move", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
-    "rpopd:relay.moved", "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle", "rpopd:root.durable"]
+    "deliverer:deliverer.committed", "rpopd:master.relay_move", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
+    "rpopd:master.relay_moved", "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle", "rpopd:root.durable"]
 
 
 @pytest.mark.parametrize("nth", [1, 2])
