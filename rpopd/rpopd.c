@@ -150,6 +150,7 @@ rpopd_rooms(void)
 	char					 err[PATH_MAX * 2];
 
 	child_watch(watches, nitems(watches));
+	token_init(session_no_token);
 	delivery_start(&delivery);
 	fetch_start();
 	deliverer_start();

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "rpopd/poll/poll.h"
-#include "rpopd/token/token.h"
+#include "rpopd/token/token_int.h"
 #include "token_stubs.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -40,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	size_t			 n;
 
 	stub_worker = NULL;
-	if (token_get(s) == 0) {
+	if (token_get(&s->token, &s->run) == 0) {
 		request_run();
 		stub_dialed(stub_grant, &(struct dialed){ .fd = open("/dev/null", O_RDONLY), .address = "192.0.2.1" });
 	}

@@ -178,10 +178,10 @@ void child_own(enum role r, const struct child_owner *o) { (void)r; (void)o; }
 int childlog(const char *w, enum log_peer p, struct log_budget *b, struct imsg *i) { (void)w; (void)p; (void)b; (void)i; return (0); }
 void childlog_lost(const char *w, struct log_budget *b) { (void)w; (void)b; }
 int token_wanted(const struct record *r) { (void)r; return (0); }
-int token_get(struct session *s) { (void)s; return (1); }
-ssize_t token_copy(const struct session *s, uint8_t *p) { (void)s; (void)p; return (-1); }
-void token_leave(struct session *s) { (void)s; }
-int token_refused(struct session *s, struct task *t) { (void)s; (void)t; return (0); }
+int token_get(struct token_user *u, struct run *r) { (void)u; (void)r; return (1); }
+ssize_t token_copy(const struct token_user *u, uint8_t *p) { (void)u; (void)p; return (-1); }
+void token_leave(struct token_user *u) { (void)u; }
+int token_refused(struct token_user *u, struct task *t, enum fail_why w, int s) { (void)u; (void)t; (void)w; (void)s; return (0); }
 enum db state_relay_each(int (*cb)(void *, const struct relay_row *), void *a) { (void)cb; (void)a; return (DB_OK); }
 enum db state_relay_links(int (*cb)(void *, const char *), void *a) { (void)cb; (void)a; return (DB_OK); }
 enum db state_hop_name(uint32_t i, char *n, size_t s) { (void)i; (void)n; (void)s; return (DB_NONE); }

@@ -37,6 +37,14 @@ void				(*stub_dialed)(void *, const struct dialed *);
 void				*stub_grant;
 
 static void
+no_token(struct run *r, enum fail_why why, const char *text)
+{
+	(void)text;
+	session_of(r)->why = why;
+	session_of(r)->state = SESSION_CLOSING;
+}
+
+static void
 no_round(void)
 {
 }
@@ -60,6 +68,7 @@ stub_session(void)
 		turn_init(no_round);
 		TAILQ_INIT(&sched_runs);
 	}
+	token_init(no_token);
 	s->run.task = &task;
 	s->fd = -1;
 	TAILQ_INSERT_TAIL(&sched_runs, &s->run, entry);
@@ -69,12 +78,12 @@ stub_session(void)
 void
 stub_end(struct session *s)
 {
-	struct grant	*g = s->grant;
+	struct grant	*g = s->token.grant;
 
 	TAILQ_REMOVE(&sched_runs, &s->run, entry);
-	if (s->token_ready != (g != NULL && g->access != NULL && g->state == GRANT_IDLE))
+	if ((s->state == SESSION_TOKEN && !s->token.waits) != (g != NULL && g->access != NULL && g->state == GRANT_IDLE))
 		abort();
-	token_leave(s);
+	token_leave(&s->token);
 	free(s);
 	token_reload();		/* no store names it: gone */
 	if (!LIST_EMPTY(&grants))
@@ -149,8 +158,6 @@ dial_start(uint32_t i, const char *h, uint16_t p, uint16_t f, const char *s, voi
 }
 
 void dial_cancel(struct dial *d) { (void)d; }
-void session_fail(struct session *s, enum fetch_stage g, enum fail_why w, const char *t)
-{ (void)g; (void)t; s->why = w; s->state = SESSION_CLOSING; }
 int pem_read(enum pem_kind k, const char *p, struct pem *m, char *e, size_t n) { (void)k; (void)p; (void)m; (void)e; (void)n; return (-1); }
 void pem_free(struct pem *p) { (void)p; }
 struct command *command_start(const char *l, const char *u, void (*d)(void *, const struct command_result *), void *a, char *e, size_t n)

@@ -9,7 +9,7 @@
 #include "rpopd/rpopd.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
-#include "rpopd/token/token.h"
+#include "rpopd/token/token_int.h"
 #include "rpopd/turn/turn.h"
 
 extern struct child	 stub_child;

@@ -66,8 +66,8 @@ session_secret(struct session *s)
 	char		 err[PROTO_TEXT_SIZE];
 	ssize_t		 len;
 
-	if (s->grant != NULL) {
-		if ((len = token_copy(s, secret)) == -1)
+	if (s->token.grant != NULL) {
+		if ((len = token_copy(&s->token, secret)) == -1)
 			session_fail(s, STAGE_TOKEN, WHY_TOKEN_TEMP, "the access token has ended meanwhile");
 	} else if ((len = config_secret(options.store, s->run.task->rec, secret, err, sizeof(err))) == -1)
 		session_fail(s, STAGE_LOGIN, WHY_CONFIG, err);

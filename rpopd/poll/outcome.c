@@ -85,7 +85,7 @@ report_session(struct session *s)
 		sched_add(t, clock_msec());
 		return;
 	}
-	if (token_refused(s, t)) {
+	if (token_refused(&s->token, t, s->why, s->stopping)) {
 		log_debug("%s: the access token was refused: %s; once more with a new one", s->label, s->error);
 		sched_add(t, clock_msec());
 		return;

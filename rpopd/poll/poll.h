@@ -30,6 +30,7 @@ int	 session_try(struct task *, struct trial *);
 void	 session_dialed(void *, const struct dialed *);	/* of dial_start() */
 void	 session_run(void);			/* in each round: look after all of them */
 void	 session_fail(struct session *, enum fetch_stage, enum fail_why, const char *);	/* first one counts */
+void	 session_no_token(struct run *, enum fail_why, const char *);	/* of token_init() */
 void	 session_kill(struct session *);
 void	 session_stop(struct session *);
 void	 session_exited(struct session *);	/* template: the process is gone */

@@ -128,9 +128,7 @@ session_begin(struct task *t, struct trial *trial)
 	s->run.trial = trial != NULL;
 	sched_begin(&s->run, t);
 	session_clock(s, config_running->settings.session_timeout + GRACE);
-	if (!token_wanted(rec))
-		s->token_ready = 1;
-	else if (token_get(s) != 1)
+	if (token_wanted(rec) && token_get(&s->token, &s->run) != 1)
 		return (0);
 	session_dial(s);
 	return (0);
@@ -224,7 +222,7 @@ session_parameters(struct session *s)
 	session_tls_start(rec, &m);
 	m.auth = rec->auth;
 	m.apop = (rec->apop || rec->auth == AUTH_APOP) && set->use_apop;
-	m.token = s->grant != NULL;
+	m.token = s->token.grant != NULL;
 	m.port = rec->port;
 	m.leave = rec->leave;
 	m.no_capa = s->no_capa;
@@ -246,6 +244,7 @@ session_state(struct session *s, enum session_state state)
 	log_debug("%s: session %u %s -> %s", s->label, s->id, session_state_str(s->state), session_state_str(state));
 	s->state = state;
 	s->link.state = state;
+	s->token.waits = 0;
 	s->run.progress = clock_msec();
 }
 
@@ -258,6 +257,13 @@ session_by_id(uint32_t id)
 		if (s->id == id)
 			return (s);
 	return (NULL);
+}
+
+/* There is no access token for a session. */
+void
+session_no_token(struct run *r, enum fail_why why, const char *text)
+{
+	session_fail(session_of(r), STAGE_TOKEN, why, text);
 }
 
 /* The poll failed; the first reason is the one that counts.  Before a fetcher exists this ends the session. */
@@ -600,7 +606,7 @@ session_run(void)
 
 	SESSION_FOREACH_SAFE(s, next) {
 		session_flush(s);
-		if (s->state == SESSION_TOKEN && s->token_ready && s->run.task != NULL)
+		if (s->state == SESSION_TOKEN && !s->token.waits && s->run.task != NULL)
 			session_dial(s);
 		if (s->state == SESSION_DIALING && s->fd != -1)
 			session_go(s);
@@ -642,7 +648,7 @@ session_end(struct session *s)
 		spot_remember(s);
 		report_session(s);
 	}
-	token_leave(s);
+	token_leave(&s->token);
 	routing_release(s->routing);
 	plan_free(&s->plan);
 	freezero(s, sizeof(*s));

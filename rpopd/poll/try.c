@@ -289,7 +289,7 @@ try_end(struct session *s)
 		t->tried = clock_msec();
 		if (s->why == WHY_TOO_SOON)
 			retry_learn(t, s->why, s->login_delay);
-		if (token_refused(s, t) && trial->client != NULL && session_try(t, trial) == 0) {
+		if (token_refused(&s->token, t, s->why, s->stopping) && trial->client != NULL && session_try(t, trial) == 0) {
 			host_join(t->run, t->host);
 			return;
 		}

@@ -23,7 +23,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "rpopd/child/child.h"
-#include "token.h"
+#include "token_int.h"
 
 #define COMMAND_SECONDS	30
 #define COMMAND_OUTPUT	16384

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #include "common/proc.h"
-#include "token.h"
+#include "token_int.h"
 
 #define PROCESSES_OWN	512	/* of COMMAND_USER at a time */
 #define PROCESSES_OTHER	4096

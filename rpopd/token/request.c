@@ -16,7 +16,7 @@
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "token.h"
+#include "token_int.h"
 
 #define DIAL_TIMEOUT	30	/* s */
 #define QUEUE_TIMEOUT	60	/* s until there must be a turn */

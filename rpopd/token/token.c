@@ -3,6 +3,7 @@
  * Access tokens for sessions: from memory while they are good, else by one request per grant, whoever waits for it.  Never at
  * every poll: a provider that is asked too often locks the account.
  */
+#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,36 +13,48 @@
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
-#include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/turn/turn.h"
-#include "token.h"
+#include "token_int.h"
 
 #define MARGIN		60	/* s before its end that a token is renewed, or */
 #define MARGIN_PART	10	/* that part of its life */
 #define STORE_RETRY	1	/* s */
 #define STORING		"state.db cannot be written; the new refresh token waits in memory"
 
-static int	 token_oauth(struct session *, enum fail_why *, char *, size_t);
+static int	 token_oauth(struct token_user *, enum fail_why *, char *, size_t);
+static int	 token_program(struct token_user *, char *, size_t);
+static void	 token_program_done(void *, const struct command_result *);
+static void	 token_program_key(const struct record *, uint8_t *);
+static struct grant *token_grant(const uint8_t *);
+static void	 token_join(struct token_user *, struct grant *);
+static int	 token_fresh(const struct grant *);
 static int	 token_suspended(const struct grant_secret *, const struct token_row *, char *, size_t);
-static int	 token_waits(const struct session *, const struct grant *);
 static void	 token_wake(struct grant *);
 static void	 token_fail_waiting(struct grant *, enum fail_why, const char *);
 static const char *token_remedy(const char *);
-static void	 token_notice(const struct session *, const char *);
+static void	 token_notice(const struct run *, const char *);
 static int	 token_store(struct grant *);
 static void	 token_timeout(void *);
 static void	 token_drop(struct grant *);
 static void	 token_release(struct grant *);
 static int	 token_keep(void *, const uint8_t *);
 
-struct grants	 grants = LIST_HEAD_INITIALIZER(grants);
-
 struct kept {
 	uint8_t	(*keys)[PROTO_DIGEST_LEN];
 	size_t	 n, size;
 };
+
+struct grants	 grants = LIST_HEAD_INITIALIZER(grants);
+static void	(*token_none)(struct run *, enum fail_why, const char *);
+
+/* failed is called of a session for which there is no token: it fails. */
+void
+token_init(void (*failed)(struct run *, enum fail_why, const char *))
+{
+	token_none = failed;
+}
 
 int
 token_wanted(const struct record *rec)
@@ -49,37 +62,43 @@ token_wanted(const struct record *rec)
 	return (rec->client != NULL || rec->token_command[0] != '\0');
 }
 
-/* A token for this session: 1 it is there, 0 it will come or the session will fail, -1 the session has failed. */
+/*
+ * A token for the session of a run, which becomes a user of its record's grant: 1, it is there; 0, the session waits until a round finds
+ * that u->waits is 0, or until it has failed; -1, it has failed.
+ */
 int
-token_get(struct session *s)
+token_get(struct token_user *u, struct run *r)
 {
 	enum fail_why	 why = WHY_CONFIG;
 	char		 err[PROTO_TEXT_SIZE];
 	int		 n;
 
-	if (s->run.task->rec->client != NULL)
-		n = token_oauth(s, &why, err, sizeof(err));
+	u->run = r;
+	if (r->task->rec->client != NULL)
+		n = token_oauth(u, &why, err, sizeof(err));
 	else
-		n = token_program(s, err, sizeof(err));
+		n = token_program(u, err, sizeof(err));
 	if (n == -1)
-		session_fail(s, STAGE_TOKEN, why, err);
-	else if (n == 1) {
-		s->token_ready = 1;
-		s->token_serial = s->grant->serial;
-	}
+		token_none(r, why, err);
+	else if (n == 1)
+		u->serial = u->grant->serial;
+	u->waits = n == 0;
 	return (n);
 }
 
-/* From an oauth process. */
+/*
+ * From an oauth process, unless the grant has a token that is fresh: 1, it has; 0, a request is under way; -1 with a sentence, and why if
+ * that is not WHY_CONFIG.
+ */
 static int
-token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
+token_oauth(struct token_user *u, enum fail_why *why, char *err, size_t errsize)
 {
 	static struct grant_secret	 secret;
 	static struct token_row		 row;
 	struct grant			*g;
 	int				 n = -1;
 
-	if (config_grant(options.store, s->run.task->rec, &secret, err, errsize) == -1)
+	if (config_grant(options.store, u->run->task->rec, &secret, err, errsize) == -1)
 		return (-1);
 	if (state_token_get(secret.origin, &row) == DB_FAILED) {
 		*why = WHY_LOCAL_TEMP;
@@ -87,7 +106,7 @@ token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 	} else if (token_suspended(&secret, &row, err, errsize))
 		*why = WHY_TOKEN_PERM;
 	else {
-		token_join(s, g = token_grant(secret.origin));
+		token_join(u, g = token_grant(secret.origin));
 		if (g->state == GRANT_IDLE && memcmp(g->cause, secret.cause, sizeof(g->cause)) != 0) {
 			token_drop(g);		/* of another client or scope */
 			memcpy(g->cause, secret.cause, sizeof(g->cause));
@@ -97,7 +116,7 @@ token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 		else if (g->state == GRANT_STORING) {
 			*why = WHY_LOCAL_TEMP;
 			snprintf(err, errsize, STORING);
-		} else if (g->state != GRANT_IDLE || request_make(g, s->run.task->rec, &secret, &row, why, err, errsize) == 0)
+		} else if (g->state != GRANT_IDLE || request_make(g, u->run->task->rec, &secret, &row, why, err, errsize) == 0)
 			n = 0;
 	}
 	explicit_bzero(&secret, sizeof(secret));
@@ -105,7 +124,57 @@ token_oauth(struct session *s, enum fail_why *why, char *err, size_t errsize)
 	return (n);
 }
 
-/* No request until record or client differ from what was refused. */
+/* From the record's token_command, likewise: 0, the program runs. */
+static int
+token_program(struct token_user *u, char *err, size_t errsize)
+{
+	const struct record	*rec = u->run->task->rec;
+	struct grant		*g;
+	uint8_t			 key[PROTO_DIGEST_LEN];
+
+	if (rec->self_service) {
+		snprintf(err, errsize, "token_command is not for self-service records, whose owners could name any program");
+		return (-1);
+	}
+	token_program_key(rec, key);
+	token_join(u, g = token_grant(key));
+	if (token_fresh(g))
+		return (1);
+	if (g->state != GRANT_IDLE)
+		return (0);
+	if ((g->command = command_start(rec->token_command, rec->token_user, token_program_done, g, err, errsize)) == NULL)
+		return (-1);
+	g->state = GRANT_COMMAND;
+	token_clock(g, 0);
+	log_debug("%s: token_command started", u->run->label);
+	return (0);
+}
+
+static void
+token_program_done(void *arg, const struct command_result *r)
+{
+	struct grant	*g = arg;
+
+	g->command = NULL;
+	if (r->token != NULL)
+		token_granted(g, r->token, r->len, r->lifetime);
+	else
+		token_failed(g, WHY_TOKEN_TEMP, r->text);
+}
+
+/* The key of the grant that all records with the same command and user share. */
+static void
+token_program_key(const struct record *rec, uint8_t *key)
+{
+	SHA2_CTX	 ctx;
+
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, (const uint8_t *)rec->token_user, strlen(rec->token_user) + 1);
+	SHA256Update(&ctx, (const uint8_t *)rec->token_command, strlen(rec->token_command));
+	SHA256Final(key, &ctx);
+}
+
+/* 1 with a sentence: the provider has refused this grant, and record and client are the same as then, so no request is made. */
 static int
 token_suspended(const struct grant_secret *secret, const struct token_row *row, char *err, size_t errsize)
 {
@@ -115,7 +184,8 @@ token_suspended(const struct grant_secret *secret, const struct token_row *row, 
 	return (1);
 }
 
-struct grant *
+/* The grant with this key, which is made if there is none. */
+static struct grant *
 token_grant(const uint8_t *key)
 {
 	struct grant	*g;
@@ -126,41 +196,43 @@ token_grant(const uint8_t *key)
 	if ((g = calloc(1, sizeof(*g))) == NULL)
 		fatal("grant");
 	memcpy(g->key, key, sizeof(g->key));
+	TAILQ_INIT(&g->users);
 	LIST_INSERT_HEAD(&grants, g, entry);
 	return (g);
 }
 
-void
-token_join(struct session *s, struct grant *g)
+static void
+token_join(struct token_user *u, struct grant *g)
 {
-	s->grant = g;
-	g->users++;
+	u->grant = g;
+	TAILQ_INSERT_TAIL(&g->users, u, entry);
 }
 
 /* The session ends. */
 void
-token_leave(struct session *s)
+token_leave(struct token_user *u)
 {
-	struct grant	*g = s->grant;
+	struct grant	*g = u->grant;
 
 	if (g == NULL)
 		return;
-	s->grant = NULL;
-	g->users--;
+	u->grant = NULL;
+	TAILQ_REMOVE(&g->users, u, entry);
 	token_release(g);
 }
 
-int
+/* 1: the grant has an access token that need not be renewed yet. */
+static int
 token_fresh(const struct grant *g)
 {
 	return (g->state == GRANT_IDLE && g->access != NULL && clock_msec() < g->refresh_at);
 }
 
-/* The token into secret (PROTO_TOKEN_MAX octets); its length, or -1: it was withdrawn since the session was told of it. */
+/* The access token into secret, of PROTO_TOKEN_MAX octets.  Its length, or -1: it was withdrawn since the session got it. */
 ssize_t
-token_copy(const struct session *s, uint8_t *secret)
+token_copy(const struct token_user *u, uint8_t *secret)
 {
-	const struct grant	*g = s->grant;
+	const struct grant	*g = u->grant;
 
 	if (g == NULL || g->access == NULL || g->access_len > PROTO_TOKEN_MAX)
 		return (-1);
@@ -169,48 +241,43 @@ token_copy(const struct session *s, uint8_t *secret)
 }
 
 /*
- * The session of a record has ended: was its token refused, and is one more login with a new one due?  Once, until a login has
- * succeeded again.
+ * A session of the record has ended as why says, stopping: it was told to.  1: its access token was refused, and one more login is due with
+ * a new one; 0: not so, or that was tried already and no login has succeeded since.
  */
 int
-token_refused(struct session *s, struct task *t)
+token_refused(struct token_user *u, struct task *t, enum fail_why why, int stopping)
 {
-	struct grant	*g = s->grant;
+	struct grant	*g = u->grant;
 	int		 due;
 
-	if (s->why == WHY_NONE)
+	if (why == WHY_NONE)
 		t->renewed = 0;
-	if (g == NULL || s->why != WHY_AUTH || t->renewed)
+	if (g == NULL || why != WHY_AUTH || t->renewed)
 		return (0);
 	t->renewed = 1;
-	due = !s->token_new && !s->stopping && !turn_stopping;
-	if (due && g->state == GRANT_IDLE && g->serial == s->token_serial)
+	due = !u->is_new && !stopping && !turn_stopping;
+	if (due && g->state == GRANT_IDLE && g->serial == u->serial)
 		token_drop(g);
 	return (due);
 }
 
-static int
-token_waits(const struct session *s, const struct grant *g)
-{
-	return (s->grant == g && s->state == SESSION_TOKEN && !s->token_ready);
-}
-
-/* There is a token: its sessions go on from the event loop. */
+/* There is a token: the sessions that wait for it go on in the next round. */
 static void
 token_wake(struct grant *g)
 {
-	struct session	*s;
+	struct token_user	*u;
 
-	SESSION_FOREACH(s) {
-		if (!token_waits(s, g))
+	TAILQ_FOREACH(u, &g->users, entry) {
+		if (!u->waits)
 			continue;
-		s->token_ready = s->token_new = 1;
-		s->token_serial = g->serial;
+		u->waits = 0;
+		u->is_new = 1;
+		u->serial = g->serial;
 	}
 	turn_soon();
 }
 
-/* A new refresh token.  Stored before anything else happens: the old one may be void already. */
+/* The provider has given the grant a new refresh token.  It is stored before anything else happens, since the old one may be void already. */
 void
 token_rotated(struct grant *g, const uint8_t *refresh, size_t len)
 {
@@ -223,7 +290,7 @@ token_rotated(struct grant *g, const uint8_t *refresh, size_t len)
 	token_store(g);
 }
 
-/* 0: stored, or nothing to store. */
+/* 0: the grant's new refresh token is stored, or it has none; -1: it cannot be stored now, and is kept in memory. */
 static int
 token_store(struct grant *g)
 {
@@ -238,7 +305,7 @@ token_store(struct grant *g)
 	return (0);
 }
 
-/* lifetime: s, 0 = unknown. */
+/* A request or a program has brought an access token; lifetime in s, 0: not known. */
 void
 token_granted(struct grant *g, const uint8_t *access, size_t len, uint32_t lifetime)
 {
@@ -265,7 +332,7 @@ token_granted(struct grant *g, const uint8_t *access, size_t len, uint32_t lifet
 	token_wake(g);
 }
 
-/* No token: why, and for those that wait, the end. */
+/* A request or a program has brought no token.  Those that wait fail, unless the old token lasts for a while. */
 void
 token_failed(struct grant *g, enum fail_why why, const char *reason)
 {
@@ -293,6 +360,7 @@ token_failed(struct grant *g, enum fail_why why, const char *reason)
 	token_release(g);
 }
 
+/* What to do about a grant that was refused; reason begins with the error code of RFC 6749 section 5.2. */
 static const char *
 token_remedy(const char *reason)
 {
@@ -302,34 +370,37 @@ token_remedy(const char *reason)
 	return ("correct the row in oauth_client");
 }
 
+/* There is no token: the sessions that wait for it fail. */
 static void
 token_fail_waiting(struct grant *g, enum fail_why why, const char *text)
 {
-	struct session	*s, *next;
+	struct token_user	*u, *next;
 
-	SESSION_FOREACH_SAFE(s, next) {
-		if (!token_waits(s, g))
+	TAILQ_FOREACH_SAFE(u, &g->users, entry, next) {
+		if (!u->waits)
 			continue;
-		if (why == WHY_TOKEN_PERM && s->run.task != NULL)
-			token_notice(s, text);
-		session_fail(s, STAGE_TOKEN, why, text);
+		u->waits = 0;
+		if (why == WHY_TOKEN_PERM && u->run->task != NULL)
+			token_notice(u->run, text);
+		token_none(u->run, why, text);
 	}
 	turn_soon();
 }
 
-/* Once, since no more requests are made: to whom the mail that does not come belongs. */
+/* The owner of the record hears once that its mail does not come any more, since no more requests are made. */
 static void
-token_notice(const struct session *s, const char *text)
+token_notice(const struct run *r, const char *text)
 {
-	const struct record	*rec = s->run.task->rec;
+	const struct record	*rec = r->task->rec;
 	char			 subject[PROTO_TEXT_SIZE];
 
 	snprintf(subject, sizeof(subject), "No more mail from %.100s: the login was withdrawn", rec->host);
-	notice_send(rec->account, s->label, subject, "The record %s cannot log in to %s any more.\nThe identity provider says:\n\n"
-	    "%s\n\nNothing is fetched until this is done; no mail is lost meanwhile, unless the server removes it.\n", s->label,
+	notice_send(rec->account, r->label, subject, "The record %s cannot log in to %s any more.\nThe identity provider says:\n\n"
+	    "%s\n\nNothing is fetched until this is done; no mail is lost meanwhile, unless the server removes it.\n", r->label,
 	    rec->host, text);
 }
 
+/* In so many seconds something is due for the grant, see token_timeout(); 0: nothing is. */
 void
 token_clock(struct grant *g, uint32_t seconds)
 {
@@ -338,6 +409,7 @@ token_clock(struct grant *g, uint32_t seconds)
 		timer_in(&g->clock, seconds * 1000LL);
 }
 
+/* An access token is at its end, a new refresh token is to be stored once more, or a request takes too long. */
 static void
 token_timeout(void *arg)
 {
@@ -364,6 +436,7 @@ token_timeout(void *arg)
 	}
 }
 
+/* The access token is not to be used any more. */
 static void
 token_drop(struct grant *g)
 {
@@ -372,17 +445,18 @@ token_drop(struct grant *g)
 	g->access_len = 0;
 }
 
-/* Nobody needs it and nothing is in it. */
+/* The grant is freed if nobody uses it and nothing is in it. */
 static void
 token_release(struct grant *g)
 {
-	if (g->users > 0 || g->state != GRANT_IDLE || g->access != NULL)
+	if (!TAILQ_EMPTY(&g->users) || g->state != GRANT_IDLE || g->access != NULL)
 		return;
 	token_clock(g, 0);
 	LIST_REMOVE(g, entry);
 	freezero(g, sizeof(*g));
 }
 
+/* One more key that a record of the store names. */
 static int
 token_keep(void *arg, const uint8_t *key)
 {
@@ -438,7 +512,7 @@ token_shutdown(void)
 			log_warnx("state.db: a new refresh token could not be stored and is lost; its record may need another one");
 }
 
-/* An answer is due that must not be lost, or one is in memory only. */
+/* 1: an answer is due that must not be lost, or a new refresh token is in memory only. */
 int
 token_busy(void)
 {

@@ -9,109 +9,36 @@
 #include <stdint.h>
 
 #include "common/ipc/proto.h"
-#include "common/ipc/rules.h"
-#include "common/timer.h"
-#include "rpopd/config/config.h"
-#include "rpopd/state/state.h"
 
-struct child;
-struct session;
+struct grant;
+struct record;
+struct run;
 struct task;
-struct worker;
 
-#define TOKEN_REQUESTS	32	/* at once */
-#define TOKEN_LIFETIME	300	/* s, where nobody says */
-
-/*
- * A grant: something that access tokens are got for, by one request at a time, however many records share it.
- *
- *	IDLE		nothing runs; there may be an access token
- *	QUEUED		waits for a dialer, oauth's template, and its turn
- *	DIALING		the dialer connects to the token endpoint
- *	ASKED		an oauth process of its own has the socket and the secrets
- *	COMMAND		a token_command runs
- *	STORING		there is an answer, but its new refresh token cannot be stored yet, so the access token is not used
- */
-enum grant_state { GRANT_IDLE, GRANT_QUEUED, GRANT_DIALING, GRANT_ASKED, GRANT_COMMAND, GRANT_STORING };
-
-struct passwd;
-struct token_request;
-
-struct grant {
-	LIST_ENTRY(grant)	 entry;
-	uint8_t			 key[PROTO_DIGEST_LEN];		/* grant_secret.origin, or digest of user and command */
-	uint8_t			 cause[PROTO_DIGEST_LEN];	/* grant_secret.cause */
-	enum grant_state	 state;
-	uint32_t		 users;		/* sessions */
-	uint32_t		 serial;	/* of the access token */
-	uint8_t			*access;	/* NULL: none */
-	size_t			 access_len;
-	int64_t			 refresh_at, expires_at;	/* monotonic ms */
-	uint8_t			*rotated;	/* not stored yet; NULL: none */
-	size_t			 rotated_len;
-	struct timer		 clock;
-	struct token_request	*request;	/* QUEUED to ASKED */
-	struct command		*command;
+/* A session whose record logs in with an access token; the session has it among its own data, as zeroes at first. */
+struct token_user {
+	TAILQ_ENTRY(token_user)	 entry;		/* among its grant's */
+	struct grant		*grant;		/* where its access token comes from; NULL: the session has a password */
+	struct run		*run;		/* the session's */
+	uint32_t		 serial;	/* of the access token that it got */
+	int			 waits;		/* 1: it is to get one; the session clears it when it does not wait any more */
+	int			 is_new;	/* 1: its token was got for it, not before */
 };
-LIST_HEAD(grants, grant);
-extern struct grants	 grants;	/* token.c */
-struct grant *token_grant(const uint8_t *key);	/* made if it is new */
-void	 token_join(struct session *, struct grant *);
-int	 token_fresh(const struct grant *);	/* 1: there is a token that need not be renewed */
 
-/* token.c */
-void	 token_clock(struct grant *, uint32_t seconds);	/* 0: off */
-void	 token_rotated(struct grant *, const uint8_t *, size_t);
-void	 token_granted(struct grant *, const uint8_t *, size_t, uint32_t lifetime);
-void	 token_failed(struct grant *, enum fail_why, const char *);
-
-/* token/expiry.c */
-void	 token_end_said(struct grant *, uint32_t lifetime);	/* s; by the provider, with an access token */
-
-/* token/program.c */
-int	 token_program(struct session *, char *err, size_t errsize);
-void	 token_program_key(const struct record *, uint8_t *);
-
-/* token/request.c */
-int	 request_make(struct grant *, const struct record *, const struct grant_secret *, const struct token_row *, enum fail_why *,
-	    char *, size_t);
-void	 request_failed(struct grant *, enum fail_why, const char *);
-void	 request_run(void);			/* in each round: start what is queued, as far as there is room */
-void	 request_timeout(struct grant *);
-void	 request_free(struct grant *);
-struct grant *request_grant(const struct worker *, uint32_t id);	/* whose request this process carries out */
-int	 request_refreshes(const struct grant *);	/* 1: with a refresh token */
-
-/* command.c */
-struct command_result {
-	const uint8_t	*token;			/* NULL: failed, and text says why */
-	size_t		 len;
-	uint32_t	 lifetime;		/* s, 0 = not said */
-	const char	*text;
-};
-struct command *command_start(const char *line, const char *user, void (*done)(void *, const struct command_result *), void *arg,
-	    char *err, size_t errsize);
-
-/* token.c, token/request.c: access tokens */
-int	 token_wanted(const struct record *);
-int	 token_get(struct session *);
-ssize_t	 token_copy(const struct session *, uint8_t *);
-void	 token_leave(struct session *);
-int	 token_refused(struct session *, struct task *);
+void	 token_init(void (*failed)(struct run *, enum fail_why, const char *text));
+int	 token_wanted(const struct record *);	/* 1: the record logs in with an access token */
+int	 token_get(struct token_user *, struct run *);
+ssize_t	 token_copy(const struct token_user *, uint8_t *secret);
+void	 token_leave(struct token_user *);
+int	 token_refused(struct token_user *, struct task *, enum fail_why, int stopping);
 void	 token_reload(void);
 int	 token_busy(void);
 void	 token_shutdown(void);
+void	 request_run(void);			/* in each round: start what is queued, as far as there is room */
 
-/* command.c: token_command; see token.h */
+/* --- command.c --- */
+
 int	 command_reaped(pid_t, int status);
 void	 command_shutdown(void);
-
-/* keeper.c */
-#define COMMAND_USER	"_rpopc"	/* unless the record names another */
-
-pid_t	 keeper_start(char **, const struct passwd *, int out, int err);
-
-extern const struct rule	 oauth_rules[];		/* link.c */
-extern const size_t	 oauth_nrules;
 
 #endif

@@ -75,10 +75,12 @@ childlog_lost(const char *who, struct log_budget *budget)
 }
 
 int
-token_refused(struct session *s, struct task *t)
+token_refused(struct token_user *u, struct task *t, enum fail_why why, int stopping)
 {
-	(void)s;
+	(void)u;
 	(void)t;
+	(void)why;
+	(void)stopping;
 	return (0);
 }
 

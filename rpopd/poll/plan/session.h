@@ -16,9 +16,9 @@
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/sched/sched.h"
+#include "rpopd/token/token.h"
 #include "plan.h"
 
-struct grant;
 struct trial;
 
 /* What is known of a session's answers: nothing; they were those to the commands; they were mixed up. */
@@ -48,10 +48,7 @@ struct session {
 	char			 where[PROTO_HOST_SIZE + 64];	/* host:port (address) */
 	int			 fd;		/* connected, waiting for the deliverer's routing table; -1: none */
 	char			 address[48];	/* numeric, of the server */
-	struct grant		*grant;		/* where its access token comes from; NULL: it has a password */
-	uint32_t		 token_serial;
-	int			 token_ready;	/* DIALING may begin */
-	int			 token_new;	/* it was got for this session, not before */
+	struct token_user	 token;		/* if its record logs in with an access token */
 	int			 forked, exited;	/* template side */
 	int			 opened, closed;	/* deliverer side */
 	int			 orphaned;	/* its deliverer died */

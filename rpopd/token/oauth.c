@@ -4,7 +4,7 @@
 
 #include "common/ipc/proto_oauth.h"
 #include "rpopd/child/child.h"
-#include "token.h"
+#include "token_int.h"
 
 
 static int	 oauth_rotated(void *, struct imsg *);
@@ -64,7 +64,7 @@ oauth_granted(void *arg, struct imsg *imsg)
 	refreshes = request_refreshes(g);
 	request_free(g);
 	if (refreshes && m.refresh_lifetime > 0)
-		token_end_said(g, m.refresh_lifetime);
+		expiry_said(g, m.refresh_lifetime);
 	token_granted(g, ibuf_data(&ibuf), ibuf_size(&ibuf), m.lifetime);
 	return (0);
 }
