@@ -128,7 +128,7 @@ else
 	*)	echo "usage: run.sh [unit | shell | e2e [file ...]]" >&2; exit 2 ;;
 	esac
 fi >"$RPOPD_COUNTS/list"
-jobs=${RPOPD_JOBS:-$((3 * $(getconf _NPROCESSORS_ONLN)))}
+jobs=${RPOPD_JOBS:-$((3 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))}
 sort -s -n -k 1,1 "$RPOPD_COUNTS/list" | xargs -P "$jobs" -n 4 sh "$here/run.sh" one
 awk -v due="$(wc -l <"$RPOPD_COUNTS/list")" 'FNR == 1 { due-- } { passed += $1; failed += $2 }
     END { failed += due; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' /dev/null "$RPOPD_COUNTS"/*.count
