@@ -49,7 +49,7 @@ struct child {				/* a process */
 	int			 feeding;	/* it is being sent a routing table, and takes no work meanwhile: a deliverer */
 	int			 retiring;	/* it takes no new work, and is let go when users is 0 */
 	uint32_t		 users;		/* sessions and the like that depend on it */
-	uint32_t		 served;	/* by a template: how many it has forked */
+	uint32_t		 served;	/* processes that it has forked: a template */
 	int			 reaped;	/* waitpid(2) has told its end */
 	struct log_budget	 log;
 };
@@ -102,8 +102,8 @@ struct dial;
 struct dialed {				/* how a dial ended */
 	int		 fd;		/* the connected socket, which is the asker's now; -1: there is no connection */
 	const char	*address;	/* numeric, that fd is connected to */
-	enum fail_why	 why;		/* there is none */
-	const char	*text;		/* likewise, for people */
+	enum fail_why	 why;		/* why there is no connection */
+	const char	*text;		/* the same for people */
 	int		 died;		/* 1: the dialer has died, and nothing is known of the host */
 };
 

@@ -19,21 +19,22 @@ struct view {				/* an answer that takes a while */
 	LIST_ENTRY(view)	 entry;
 	struct client		*client;
 	struct spool_ask	*ask;		/* for a message to look at, or a file set aside; NULL: a listing */
-	int			 quarantine;	/* only what is there */
-	int64_t			*ids;
-	struct set_aside_row	*asides;
-	size_t			 n, nasides, next, file;
-	char			 name[PROTO_LINK_SIZE];	/* of a file set aside, show: what is done to it */
+	int			 quarantine;	/* 1: a listing of the quarantine, 0: of the queue */
+	int64_t			*ids;		/* rows to be listed */
+	struct set_aside_row	*set_aside;	/* messages to be listed behind them */
+	size_t			 n, nset_aside;	/* how many of each */
+	size_t			 next, file;	/* the next of these; the next file set aside */
+	char			 name[PROTO_LINK_SIZE];	/* of the file set aside that something is done to */
 };
 
 static struct view *view_new(struct client *);
 static struct view *view_of(const struct client *);
 static void	 view_end(struct view *);
 static int	 view_row(void *, const struct relay_row *);
-static int	 view_aside(void *, const struct set_aside_row *);
+static int	 view_set_aside(void *, const struct set_aside_row *);
 static void	 view_portion(void *);
 static void	 view_send_row(struct view *, const struct relay_row *);
-static void	 view_send_aside(struct view *, const struct set_aside_row *);
+static void	 view_send_set_aside(struct view *, const struct set_aside_row *);
 static void	 view_answered(void *, const struct spool_answer *);
 static void	 queue_list(struct client *, int);
 static void	 queue_show(struct client *, int64_t);
@@ -59,7 +60,7 @@ control_queue(void *arg, struct imsg *imsg)
 int
 control_move(void *arg, struct imsg *imsg)
 {
-	struct client		*client = arg;
+	struct client	*client = arg;
 	struct ctl_move	 m;
 	char		 text[PROTO_TEXT_SIZE * 2];
 	int		 ok;
@@ -77,7 +78,7 @@ control_move(void *arg, struct imsg *imsg)
 int
 control_retry(void *arg, struct imsg *imsg)
 {
-	struct client		*client = arg;
+	struct client	*client = arg;
 	struct ctl_name	 m;
 	char		 text[PROTO_TEXT_SIZE * 2];
 	int		 ok;
@@ -126,7 +127,7 @@ queue_list(struct client *client, int quarantine)
 	struct view	*v = view_new(client);
 
 	v->quarantine = quarantine;
-	if (state_relay_each(view_row, v) != DB_OK || (quarantine && state_set_aside(view_aside, v) != DB_OK)) {
+	if (state_relay_each(view_row, v) != DB_OK || (quarantine && state_set_aside(view_set_aside, v) != DB_OK)) {
 		view_end(v);
 		client_reply(client, 0, "state.db cannot be read now; try again");
 		return;
@@ -213,6 +214,7 @@ view_left(struct client *client)
 		view_end(v);
 }
 
+/* An answer to this client has begun. */
 static struct view *
 view_new(struct client *client)
 {
@@ -225,6 +227,7 @@ view_new(struct client *client)
 	return (v);
 }
 
+/* The answer to this client; NULL: there is none. */
 static struct view *
 view_of(const struct client *client)
 {
@@ -236,6 +239,7 @@ view_of(const struct client *client)
 	return (NULL);
 }
 
+/* The answer is over, and freed. */
 static void
 view_end(struct view *v)
 {
@@ -243,7 +247,7 @@ view_end(struct view *v)
 		spool_cancel(v->ask);
 	LIST_REMOVE(v, entry);
 	free(v->ids);
-	free(v->asides);
+	free(v->set_aside);
 	free(v);
 }
 
@@ -261,16 +265,17 @@ view_row(void *arg, const struct relay_row *row)
 }
 
 static int
-view_aside(void *arg, const struct set_aside_row *row)
+view_set_aside(void *arg, const struct set_aside_row *row)
 {
 	struct view	*v = arg;
 
-	if (v->nasides % 64 == 0 && (v->asides = reallocarray(v->asides, v->nasides + 64, sizeof(*v->asides))) == NULL)
+	if (v->nset_aside % 64 == 0 && (v->set_aside = reallocarray(v->set_aside, v->nset_aside + 64, sizeof(*v->set_aside))) == NULL)
 		fatal("queue");
-	v->asides[v->nasides++] = *row;
+	v->set_aside[v->nset_aside++] = *row;
 	return (0);
 }
 
+/* The next portion of a listing, whenever the channel has drained. */
 static void
 view_portion(void *arg)
 {
@@ -281,9 +286,9 @@ view_portion(void *arg)
 
 	if (v == NULL)
 		return;
-	for (n = 0; n < QUEUE_PORTION && v->next < v->n + v->nasides; n++, v->next++) {
+	for (n = 0; n < QUEUE_PORTION && v->next < v->n + v->nset_aside; n++, v->next++) {
 		if (v->next >= v->n)
-			view_send_aside(v, &v->asides[v->next - v->n]);
+			view_send_set_aside(v, &v->set_aside[v->next - v->n]);
 		else if (state_relay_get(v->ids[v->next], &row) == DB_OK)
 			view_send_row(v, &row);
 	}
@@ -319,7 +324,7 @@ view_send_row(struct view *v, const struct relay_row *row)
 }
 
 static void
-view_send_aside(struct view *v, const struct set_aside_row *row)
+view_send_set_aside(struct view *v, const struct set_aside_row *row)
 {
 	struct ctl_queued	 m;
 

@@ -21,7 +21,7 @@ control_try(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* As try_start(). */
+/* Begin the trial of this record; the result is that of wait_begin. */
 static int
 try_begin(struct client *c, const char *name, char *err, size_t errsize)
 {
@@ -32,6 +32,7 @@ try_begin(struct client *c, const char *name, char *err, size_t errsize)
 	return (rv);
 }
 
+/* The client has left: nobody wants to know any more. */
 static void
 try_left(struct client *c)
 {

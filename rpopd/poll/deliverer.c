@@ -18,7 +18,7 @@
 #include "poll.h"
 
 #define FEED_PORTION	256	/* accounts and domains in the queue at once */
-#define FEED_FRAMES	16	/* likewise, frames of rows */
+#define FEED_FRAMES	16	/* frames of rows in the queue at once */
 
 struct suspect {
 	uint32_t	 session, msgno;

@@ -44,7 +44,7 @@ struct failed {				/* a row that is being reported */
 
 struct due {				/* a message some of whose recipients have failed */
 	RB_ENTRY(due)		 entry;
-	struct heap_item	 item;		/* by when it is looked at: monotonic ms */
+	struct heap_item	 item;		/* in the heap by the time of the next look at the message: monotonic ms */
 	int64_t			 id;		/* of one of the rows */
 	uint32_t		 rows;
 	int64_t			 next;		/* the first of those that failed while the report was being made, 0: none */
