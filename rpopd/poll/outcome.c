@@ -156,8 +156,8 @@ report_work(struct session *s)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u to quarantine", s->quarantined);
 	if (s->refused > 0)
 		n += snprintf(extra + n, sizeof(extra) - n, ", %u refused by the server", s->refused);
-	if (s->aside > 0)
-		n += snprintf(extra + n, sizeof(extra) - n, ", %u set aside", s->aside);
+	if (s->set_aside > 0)
+		n += snprintf(extra + n, sizeof(extra) - n, ", %u set aside", s->set_aside);
 	log_info("%s: %s: %u message%s (%llu octets) retrieved, %u deleted%s%s, %.1f s", s->label, s->where, s->retrieved,
 	    PLURAL(s->retrieved), (unsigned long long)s->octets, s->deleted,
 	    s->deleted > 0 && !s->plan.confirmed ? " (not confirmed)" : "", extra, (clock_msec() - s->run.begun) / 1000.0);

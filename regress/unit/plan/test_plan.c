@@ -205,7 +205,7 @@ test_suspects(void **state)
 	assert_int_equal(s.plan.msgs[1].action, ACTION_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[2].action, 0);
 	assert_int_equal(s.plan.msgs[3].action, ACTION_RETR);
-	assert_int_equal(s.aside, 1);
+	assert_int_equal(s.set_aside, 1);
 	assert_true(suspect_holds(&s));
 	plan_free(&s.plan);
 

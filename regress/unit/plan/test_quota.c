@@ -451,7 +451,7 @@ test_failures_planned(void **state)
 	assert_int_equal(s.plan.msgs[3].action, ACTION_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[4].action, ACTION_RETR_ALONE);
 	assert_int_equal(s.plan.msgs[5].action, ACTION_RETR);
-	assert_int_equal(s.aside, 1);
+	assert_int_equal(s.set_aside, 1);
 	plan_free(&s.plan);
 }
 

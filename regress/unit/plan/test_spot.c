@@ -80,7 +80,7 @@ test_not_remembered(void **state)
 		case 4: s.plan.complete = 0; break;
 		case 5: s.plan.cut = 1; break;
 		case 6: s.plan.postponed = 1; break;
-		case 7: s.aside = 1; break;
+		case 7: s.set_aside = 1; break;
 		case 8: s.deleted = 1; break;
 		case 9: s.plan.msgs[5].state = MESSAGE_SKIPPED; break;	/* RETR refused: it is tried again */
 		case 10: s.plan.msgs[5].uid_len = 0; break;

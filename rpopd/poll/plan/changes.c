@@ -109,7 +109,7 @@ plan_learn(struct session *s)
 {
 	struct plan	*p = &s->plan;
 
-	if (!p->work.again && p->retrieve + p->cut + p->postponed + p->big + s->aside > 0)
+	if (!p->work.again && p->retrieve + p->cut + p->postponed + p->big + s->set_aside > 0)
 		plan_keep_digests(p);
 	if (p->failed)
 		return (PLAN_FAILED);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A session: one poll, or one trial, as the master sees it.  poll/ leads it from the dial to the last receipt; plan/ decides what becomes
- * of the messages that it lists.
+ * A session: one poll, or one trial, as the master sees it.  poll/ leads it from the dial to the last receipt; plan/ decides what
+ * becomes of the messages that it lists.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -21,8 +21,12 @@
 
 struct trial;
 
-/* What is known of a session's answers: nothing; they were those to the commands; they were mixed up. */
-enum sync { SYNC_UNKNOWN, SYNC_KEPT, SYNC_LOST };
+/* What the fetcher says at the end of a session about the server's answers. */
+enum sync {
+	SYNC_UNKNOWN,			/* nothing yet, or it died before it could */
+	SYNC_KEPT,			/* each was the answer to its command */
+	SYNC_LOST			/* they were mixed up: no answer says to what it is */
+};
 
 enum session_state { SESSION_TOKEN, SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_MATCHING, SESSION_FETCHING,
 	SESSION_CLOSING };
@@ -53,38 +57,40 @@ struct session {
 	int			 opened, closed;	/* deliverer side */
 	int			 orphaned;	/* its deliverer died */
 	int			 stopping;
-	int			 no_capa;	/* see capa.c */
-	int			 has_uidl, has_top;
-	uint64_t		 stat_octets;
+	int			 no_capa;	/* it does without CAPA, see capa.c */
+	int			 has_uidl, has_top;	/* the server has these commands */
+	uint64_t		 stat_octets;	/* by STAT */
 	uint32_t		 budget;	/* messages that budget.c has given it */
-	uint32_t		 probes;	/* asked for; 0: the listing is whole */
-	int			 probed;	/* and they were enough */
-	uint32_t		 login_delay;	/* s, that came with a failure; 0 = none said */
-	int			 unrecorded;	/* plan_record() is due again */
-	int			 working;	/* slices are left over: of the plan, of plan_record(), or of plan_end() */
-	enum { SESSION_RUNS, SESSION_ENDING, SESSION_ENDED } ending;	/* it is over, plan_end() has begun, it has ended */
-	int			 done;
+	uint32_t		 probes;	/* unique-ids that are asked for one by one; 0: the listing is whole */
+	int			 probed;	/* these were enough: nothing is listed, see spot.c */
+	uint32_t		 login_delay;	/* s, that came with a failure; 0: the server named none */
+	int			 unrecorded;	/* plan_record() is to be called again */
+	int			 working;	/* slices are left over of the plan, of plan_record(), or of plan_end() */
+	enum { SESSION_RUNS, SESSION_ENDING, SESSION_ENDED } ending;	/* ENDING: plan_end() has begun; ENDED: it is done */
+	int			 done;		/* QUIT was answered */
 	int			 excused;	/* it failed at a message that had failed before, and at nothing else */
-	uint32_t		 committed;	/* messages */
 	enum sync		 sync;
-	uint32_t		 doubt_first, doubt_last;	/* in step, but these came in unproven at the end; 0: none */
-	enum fail_why		 why;		/* first failure, WHY_NONE */
-	enum fetch_stage	 stage;
-	char			 error[PROTO_TEXT_SIZE];
-	uint32_t		 unfound;	/* messages in a row, the last one included, without any of the special fields */
-	char			 looked_for[UNFOUND_KEY_SIZE];
-	int			 found;		/* one before them had one */
-	uint32_t		 retrieved, deleted, fallback, discarded, copies, dropped, aside;
-	uint32_t		 quarantined;	/* messages, for some recipient at least */
-	char			 quarantine_text[PROTO_TEXT_SIZE];	/* why the last one was */
-	uint32_t		 denied, denied_first;	/* DELE was, for the first time, of so many; one of them, and why */
+	uint32_t		 doubt_first, doubt_last;	/* messages that came in unproven at the end; 0: none */
+	enum fail_why		 why;		/* the first failure; WHY_NONE: there was none */
+	enum fetch_stage	 stage;		/* where that was */
+	char			 error[PROTO_TEXT_SIZE];	/* and its sentence */
+	uint32_t		 unfound;	/* messages in a row, up to the last one, without any of the special fields */
+	char			 looked_for[UNFOUND_KEY_SIZE];	/* these fields */
+	int			 found;		/* some message had one of the fields */
+	/* messages: what came of them, for the line in the log and the record's totals */
+	uint32_t		 committed, retrieved, deleted, fallback, discarded, copies, dropped;
+	uint32_t		 set_aside;	/* left alone, see suspect.c */
+	uint32_t		 quarantined;	/* for some recipient at least */
+	char			 quarantine_text[PROTO_TEXT_SIZE];	/* why the last one of these was */
+	uint32_t		 denied;	/* DELE was refused for the first time */
+	uint32_t		 denied_first;	/* the number of one of these, and the server's words about it */
 	char			 denied_text[PROTO_TEXT_SIZE];
+	uint32_t		 refused;	/* RETR was refused, see refusal.c */
+	uint32_t		 refused_counted;	/* of these, refusals that count as failures */
+	uint64_t		 octets;	/* of messages that were committed */
 	char			 quit_text[PROTO_TEXT_SIZE];	/* the server's words where QUIT was refused */
-	struct log_budget	 log;
-	uint32_t		 refused, refused_counted;	/* RETR was; of these, see refusal.c */
-	uint64_t		 octets;
-	/* verdict frame under construction */
-	uint8_t			 frame[PROTO_FRAME_MAX];
+	struct log_budget	 log;		/* of the fetcher's log lines */
+	uint8_t			 frame[PROTO_FRAME_MAX];	/* verdicts that are to be sent */
 	size_t			 frame_len;
 };
 
@@ -95,7 +101,10 @@ session_of(struct run *r)
 	return (r == NULL ? NULL : heap_of(r, struct session, run));
 }
 
-/* 1: all that the session was to retrieve is answered for, and there was something: the deletions and QUIT are left, or on their way. */
+/*
+ * 1: all that the session was to retrieve is answered for, and there was something: the deletions and QUIT are left, or on their
+ * way.
+ */
 static inline int
 session_leaving(const struct session *s)
 {

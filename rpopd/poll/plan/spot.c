@@ -123,7 +123,7 @@ spot_quiet(const struct session *s)
 	uint32_t		 i;
 
 	if (s->why != WHY_NONE || !s->done || s->excused || !s->leave || s->probed || !p->complete || p->count < SPOT_MESSAGES ||
-	    p->delete + p->cut + p->postponed + s->aside + s->deleted > 0)
+	    p->delete + p->cut + p->postponed + s->set_aside + s->deleted > 0)
 		return (0);
 	for (i = 1; i <= p->count; i++)
 		if (p->msgs[i].uid_len == 0 || (p->msgs[i].state != MESSAGE_LISTED && p->msgs[i].state != MESSAGE_COMMITTED))

@@ -40,7 +40,7 @@ suspect_row(struct session *s, struct message *m, const struct seen_row *row)
 	if (row->deaths >= SUSPECT_DEATHS || (row->failures >= SUSPECT_FAILURES && ago >= 0 && ago < SUSPECT_RETRY)) {
 		m->action = ACTION_NONE;
 		m->proof = PROOF_NONE;
-		s->aside++;
+		s->set_aside++;
 		return;
 	}
 	m->action = ACTION_RETR_ALONE;
