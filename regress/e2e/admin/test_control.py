@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""rpopctl and the control socket (S33; must 22)."""
+"""rpopctl and the control socket: what it answers, and what it does not put up with."""
 import json
 import os
 import random
@@ -55,7 +55,7 @@ def test_status_table(running):
 
 
 def test_exactly_one_of_success_and_error(running):
-    """S33: changes after every poll."""
+    """The status shows the last success or the last error; it changes after every poll."""
     assert rows(running)["bad"]["last_error"]
     running.bad.behaviour = B.Behaviour()
     running.ctl("poll", "anna@example.org/bad")
@@ -194,7 +194,7 @@ def connect(rig):
 
 
 def test_garbage(running):
-    """Must 22: a bad control client is closed, and nobody else notices."""
+    """A bad control client is closed, and nobody else notices."""
     rng = random.Random(4711)
     for i in range(150):
         with connect(running) as s:

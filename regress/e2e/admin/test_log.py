@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""The log: levels (S8), the tag (S9), and what never appears in it."""
+"""The log: levels, the tag, and what never appears in it."""
 import os
 import re
 import socket
@@ -125,7 +125,7 @@ def test_idle_polls_say_nothing(personal, pop3):
 
 
 def test_tag(two):
-    """S9: in syslog every line, a child's too, has facility mail and the tag rpopd; priorities follow the levels."""
+    """In syslog every line, a child's too, has facility mail and the tag rpopd; priorities follow the levels."""
     two.settings["log_level"] = "all"
     two.write_db()
     dev = os.path.join(two.dir, "dev")

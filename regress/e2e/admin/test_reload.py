@@ -48,7 +48,7 @@ def add(rig, name, server):
 
 @pytest.mark.parametrize("how", ["rpopctl", "SIGHUP"])
 def test_new_record(running, pop3, how):
-    """S7: takes effect without a restart; rpopctl says that the store was edited before."""
+    """A change takes effect without a restart; rpopctl says that the store was edited before."""
     add(running, "second", pop3(messages=[corpus.mail("two")]))
     rigs.wait_for(lambda: running.status()["daemon"]["config_changed"], "the edit to be noticed")
     if how == "SIGHUP":
@@ -162,7 +162,7 @@ def test_open_store_is_refused(personal, pop3, mode):
 
 
 def test_state_survives_and_is_pruned(running, pop3):
-    """UID state goes with its record, and only with it (S29): after keep_state_days, here none."""
+    """UID state goes with its record, and only with it: after keep_state_days, here none."""
     running.sqlite("UPDATE settings SET keep_state_days = 0;")
     assert running.state("SELECT count(*) FROM mailbox") == [(1,)]
     add(running, "second", pop3(messages=[corpus.mail("two")]))
@@ -176,7 +176,7 @@ def test_state_survives_and_is_pruned(running, pop3):
 
 @pytest.mark.parametrize("damage", ["truncate", "garbage"])
 def test_corrupt_state_stops(personal, pop3, damage):
-    """Must 25: corrupt means stop and say so, never start afresh with an empty table."""
+    """A damaged store means stop and say so, never start afresh with an empty table."""
     s = pop3(messages=[corpus.mail("c%d" % i) for i in range(5)])
     personal.record("anna@example.org", "work", s, leave=1)
     assert personal.once().code == 0
@@ -202,7 +202,7 @@ def test_two_daemons_on_one_store(running):
 
 
 def test_reload_during_polls(personal, pop3):
-    """S7: dialer and template are replaced while records are dialing; no session fails by it, and nobody dies."""
+    """Dialer and template are replaced while records are dialing; no session fails by it, and nobody dies."""
     server = pop3(messages=[corpus.mail("m%d" % i) for i in range(3)])
     for i in range(10):
         personal.record("anna@example.org", "r%02d" % i, server, leave=1)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Octet for octet: everything but Return-Path, the special field and CRLF to LF is what the server sent (musts 2, 19)."""
+"""Octet for octet: everything but Return-Path, the special field and CRLF to LF is what the server sent."""
 import pytest
 
 from lib import corpus
@@ -72,7 +72,7 @@ def test_dovecot_no_final_newline(personal, dovecot_server, mailbox):
 
 
 def test_return_path_of_the_poll(personal, pop3):
-    """S41, S42: exactly one Return-Path, the one the message came with, <> stays <>."""
+    """Exactly one Return-Path, the one the message came with, <> stays <>."""
     cases = {"<>": b"<>", "<a@b.example>": b"<a@b.example>", "a@b.example": b"<a@b.example>"}
     s = pop3(messages=[corpus.mail("rp%d" % i, [("Return-Path", v)]) for i, v in enumerate(cases)])
     personal.record("anna@example.org", "work", s)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """
-The commit rule under kill -9 (DESIGN.md section 2): a process dies at one step, the daemon is started again, and every message
+The commit rule under kill -9: a process dies at one step, the daemon is started again, and every message
 is exactly once in every right mailbox, none is lost, and the server's mailboxes are as they should be.
 """
 import collections

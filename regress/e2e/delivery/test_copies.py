@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """
-Each recipient has each message once (S53), whatever the provider stored, over restarts and deaths; and rpopctl explain says why.
+Each recipient has each message once, whatever the provider stored, over restarts and deaths; and rpopctl explain says why.
 """
 import collections
 import json

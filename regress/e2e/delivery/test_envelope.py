@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """
-How the envelope is read out of the header, and what becomes of it: names and places of fields, the position rule (P18), prefixes,
-domains (S75), percent and bang forms (S74), archive (S76), shared folders (S77), copies (S53), loops (P21, P23).
+How the envelope is read out of the header, and what becomes of it: names and places of fields, the position rule, prefixes,
+domains, percent and bang forms, archive, shared folders, copies, loops.
 """
 import re
 import signal
@@ -44,7 +44,7 @@ def edit(rig, sql):
 
 
 def test_list_of_names(unified, pop3):
-    """The first name of the list that is there counts, alone (P19); all of them are taken out (S44)."""
+    """The first name of the list that is there counts, alone; all of them are taken out."""
     s = pop3(messages=[corpus.mail("second", [("Delivered-To", "anna")]),
         corpus.mail("first", [("Delivered-To", "anna"), ("X-Real-To", "bert")]),
         corpus.mail("empty", [("Delivered-To", "anna"), ("X-Real-To", "")]),
@@ -66,7 +66,7 @@ def test_nth_field(unified, pop3):
 
 
 def test_trusted_hop(unified, pop3):
-    """P18: what the sender wrote does not count, whatever Received fields of the provider he writes under it."""
+    """What the sender wrote does not count, whatever Received fields of the provider he writes under it."""
     forged = ("X-Real-To", "anna")
     s = pop3(messages=[corpus.mail("genuine", [("X-Real-To", "bert"), trace()]),
         corpus.mail("forged", [("X-Real-To", "bert"), trace(), forged, trace(), forged]),
@@ -172,7 +172,7 @@ def test_prefix(unified, pop3):
 
 
 def test_domains(unified, pop3):
-    """S75: one record serves a list of domains; H4: an address outside of them goes to the postmaster, although it is known here."""
+    """One record serves a list of domains; an address outside of them goes to the postmaster, although it is known here."""
     unified.account("anna@example.net")
     unified.account("anna@example.com")
     s = pop3(messages=[corpus.mail("net", [("X-Real-To", "anna@example.net")]), corpus.mail("com", [("X-Real-To", "anna@example.com")]),
@@ -187,7 +187,7 @@ def test_domains(unified, pop3):
 
 
 def test_percent_and_bang(unified, pop3):
-    """S74: only where the domain's row allows it."""
+    """Percent and bang forms are rewritten only where the domain's row allows it."""
     unified.account("carl@example.net")
     forms = {"percent": "anna%example.org@example.net", "bang": "example.org!anna@example.net", "mixed": "carl%example.net",
         "far": "x%elsewhere.example@example.net"}
@@ -202,7 +202,7 @@ def test_percent_and_bang(unified, pop3):
 
 
 def test_archive(unified, pop3):
-    """S76: each message once, whoever gets it; but for what goes straight into a folder (S30)."""
+    """The archive gets each message once, whoever gets it; but for what goes straight into a folder."""
     unified.account("archive@example.org")
     mails = [corpus.mail("many", [("X-Real-To", "anna, bert, info")]), corpus.mail("lost", [("X-Real-To", "nobody")]),
         corpus.mail("direct", [("X-Real-To", "archive, anna")])]
@@ -216,7 +216,7 @@ def test_archive(unified, pop3):
 
 
 def test_shared_folder(unified, pop3):
-    """S77: a route leads into a folder of an account, also in `*` mode."""
+    """A route leads into a folder of an account, also in `*` mode."""
     unified.account("public@example.org")
     s = pop3(messages=[corpus.mail("f", [("X-Real-To", "announce, anna")])])
     star = pop3(messages=[corpus.mail("s", to="announce@example.org, x@elsewhere.example")])
@@ -245,7 +245,7 @@ def test_several_targets_and_refusals(unified, pop3):
 
 
 def test_star_yields_accounts_only(unified, pop3):
-    """S48: whatever rows there are, To, Cc and Bcc never produce a recipient that is not an account here."""
+    """Whatever rows there are, To, Cc and Bcc never produce a recipient that is not an account here."""
     s = pop3(messages=[corpus.mail("mix", to="anna@example.org, x@old.example, all@example.org, gone@example.org"),
         corpus.mail("foreign", to="x@old.example, gone@example.org, catch@example.org"),
         corpus.mail("storm", to=",\r\n ".join("u%d@old.example" % i for i in range(500)))])
@@ -267,7 +267,7 @@ def copy(ident, n, **more):
 
 
 def test_copies(unified, dovecot_server, mailbox):
-    """S53: three copies for three recipients are one copy each, across sessions; the same Message-ID does not make a copy."""
+    """Three copies for three recipients are one copy each, across sessions; the same Message-ID does not make a copy."""
     to = "anna@example.org, bert@example.org, info@example.org"
     user, password = mailbox([copy("one", n, to=to) for n in range(3)])
     row = unified.record(PM, "star", dovecot_server, user, password, special="*")
@@ -409,7 +409,7 @@ def test_hop_limit(unified, pop3):
 
 
 def test_next_hops(unified, pop3):
-    """A unified record's recipients at next hops: reports on failure for the special header, none for `*` (S45, S50)."""
+    """A unified record's recipients at next hops: reports on failure for the special header, none for `*`."""
     s = pop3(messages=[corpus.mail("f", [("X-Real-To", "John.Doe@old.example, anna, bert")])])
     star = pop3(messages=[corpus.mail("s", to="bert@example.org, anna@example.org")])
     unified.record(PM, "unified", s, special="X-Real-To")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""A message that kills the deliverer stops neither its mailbox nor the daemon (must 12; DESIGN.md section 1).  Test build: the
-deliverer aborts on a message with the header field X-Poison-Test: abort."""
+"""A message that kills the deliverer stops neither its mailbox nor the daemon.  Test build: the deliverer aborts on a message with
+the header field X-Poison-Test: abort."""
 import json
 
 import pytest

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """
-Provider side and client side together (S46, S53, S70, S78): etc/provider's recipes as they stand, in the packages they are for.  Mail comes
+Provider side and client side together: etc/provider's recipes as they stand, in the packages they are for.  Mail comes
 in by SMTP, all of a domain's into one mailbox; rpopd collects it by POP3, and everybody has got what was sent to him, once.
 """
 import re

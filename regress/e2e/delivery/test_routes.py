@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Table route: aliases, details, patterns, folders, refusals; loops named at load; rpopctl route (S71-S74, S77)."""
+"""Table route: aliases, details, patterns, folders, refusals; loops named at load; rpopctl route."""
 import json
 import os
 import pwd
@@ -105,7 +105,7 @@ def people(pki):
 
 
 def test_accounts_from_elsewhere(routed, people):
-    """H12: the commands of rpopd.db(5) that make accounts of a machine's and of Dovecot's users; a second run changes nothing."""
+    """The commands of rpopd.db(5) that make accounts of a machine's and of Dovecot's users; a second run changes nothing."""
     with open(os.path.join(rigs.REPO, "rpopd", "rpopd.db.5")) as f:
         script = f.read().split("whenever there are new ones:\n.Bd -literal -offset indent\n")[1].split(".Ed")[0]
     script = script.replace("\n#", "\n").lstrip("#").replace("doveadm user", "doveadm -c %s user" % people.path("dovecot.conf"))

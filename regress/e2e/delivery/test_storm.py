@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """
-The storm of a connector that re-mails what it fetches to everybody in To (P21): in `*` mode hundreds of foreign recipients, in every
+The storm of a connector that re-mails what it fetches to everybody in To: in `*` mode hundreds of foreign recipients, in every
 form an address can have, create no recipient that is not a mailbox here, whatever the routes and next hops are.  What cannot be read
 among them may be meant for somebody here, and gives the postmaster one copy, but nobody else any.
 """

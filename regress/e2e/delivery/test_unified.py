@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Unified domain mailboxes: by special header and by To/Cc/Bcc (S4, S38, S40-S48, S51)."""
+"""Unified domain mailboxes: by special header and by To/Cc/Bcc."""
 import json
 
 import pytest
@@ -70,7 +70,7 @@ def test_other_field_name(unified, pop3):
 
 
 def test_two_domains_and_a_personal_record(unified, dovecot_server, mailbox):
-    """S4: two unified records for two domains, a bare local part means the record's own domain; a personal record besides."""
+    """Two unified records for two domains, a bare local part means the record's own domain; a personal record besides."""
     unified.account("anna@example.net")
     boxes = [mailbox([corpus.mail("org", [("X-Real-To", "anna")])]), mailbox([corpus.mail("net", [("X-Real-To", "anna")])]),
         mailbox([corpus.mail("own", [("X-Real-To", "bert")])])]

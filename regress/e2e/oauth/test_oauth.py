@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Access tokens from an identity provider: grants, rotation, expiry, refusal, and everything a provider can do wrong (P3, P5, P7)."""
+"""Access tokens from an identity provider: grants, rotation, expiry, refusal, and everything a provider can do wrong."""
 import json
 import os
 import shutil
@@ -255,7 +255,7 @@ def test_store_that_is_locked(personal, world):
     assert personal.state("SELECT refresh FROM token") == [(b"rt-rotated-1",)]
 
 
-# --- the end of a refresh token (P5) ---
+# --- the end of a refresh token ---
 
 DAY = 86400
 

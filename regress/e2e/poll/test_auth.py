@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Every way to log in (S11, S22, S25, S26, S55, S58-S61, S65): a real Dovecot, and scripted servers for what it does not do."""
+"""Every way to log in: a real Dovecot, and scripted servers for what it does not do."""
 import base64
 import os
 import select
@@ -225,7 +225,7 @@ def test_apop_by_name(personal, pop3):
 
 @pytest.mark.parametrize("globally,offered,part", [(0, 1, "use_apop"), (1, 0, "timestamp")])
 def test_apop_by_name_is_not_possible(personal, pop3, globally, offered, part):
-    """S11: the switch and the challenge hold for auth 'apop', too; no clear password instead."""
+    """The switch and the challenge hold for auth 'apop', too; no clear password instead."""
     s = pop3(B.Apop() if offered else None, [corpus.mail("m")])
     personal.settings["use_apop"] = globally
     personal.record("anna@example.org", "work", s, auth="apop")
@@ -236,7 +236,7 @@ def test_apop_by_name_is_not_possible(personal, pop3, globally, offered, part):
 
 @pytest.mark.parametrize("mechs,tried", [(("PLAIN", "CRAM-MD5"), ["CRAM-MD5"]), ((), [])])
 def test_empty_auth(personal, pop3, mechs, tried):
-    """S58"""
+    """Where CAPA is missing, AUTH alone asks for the mechanisms."""
     behaviour = NoCapa(*mechs)
     s = pop3(behaviour, [corpus.mail("m")])
     personal.record("anna@example.org", "work", s)
@@ -314,7 +314,7 @@ def test_ntlm_by_name(personal, pop3, auth):
 
 @pytest.mark.parametrize("host,tried", [("pop3.email.msn.com", ["MSN"]), ("msn.com.example.org", ["PLAIN"])])
 def test_msn_by_host(personal, pop3, nameserver, host, tried):
-    """S55: such a host gets AUTH MSN, another host does not."""
+    """A host below msn.com gets AUTH MSN, another host does not."""
     behaviour, s = ntlm_server(pop3, "PLAIN", "NTLM", "MSN")
     personal.settings["nameservers"] = nameserver.address
     personal.record("anna@example.org", "work", s, "tim", "tanstaaftanstaaf", host=host)
@@ -345,7 +345,7 @@ def test_ntlm_lies(personal, pop3, change):
     (b"ALERT: your quota is used up", "your quota is used up"), (b"[ALERT] your quota is used up", "your quota is used up")])
 @pytest.mark.parametrize("auth", ["user", "plain"])
 def test_codes(personal, pop3, auth, text, part):
-    """S59, S61: what kind of refusal it is shows in the status, and it is not called a wrong password if it is not."""
+    """What kind of refusal it is shows in the status, and it is not called a wrong password if it is not."""
     class Refuse(Sasl):
         def cmd_pass(self, s, arg):
             self.err(s, "login", text)
@@ -360,7 +360,7 @@ def test_codes(personal, pop3, auth, text, part):
 
 
 def test_full_server(personal, pop3):
-    """S60"""
+    """A server that is full says so in its greeting, and the status says it, too."""
     s = pop3(B.Says("greeting", b"-ERR too many connections\r\n"))
     personal.record("anna@example.org", "work", s)
     assert personal.once().code == 1
@@ -381,7 +381,7 @@ def test_values_by_user(personal, pop3):
 
 @pytest.mark.parametrize("user", ["mailbox#joe", "~other/mailbox#joe@example.com", "joe%example.com", "a b/c", "jö"])
 def test_names_over_sasl(personal, pop3, user):
-    """S22, S65: names go octet for octet there, too."""
+    """Login names go octet for octet over SASL, too, with the forms for other mailboxes."""
     behaviour = Sasl("PLAIN")
     behaviour.user = user.encode()
     s = pop3(behaviour, [corpus.mail("m")])
@@ -407,7 +407,7 @@ def test_octets_that_are_no_utf8(personal, pop3):
 @pytest.mark.parametrize("mode,tls", [("pop3s", "tls"), ("stls", "stls")])
 @pytest.mark.parametrize("auth", ["auto", "plain", "login", "cram-md5", "ntlm", "scram-sha-1"])
 def test_nothing_in_clear(personal, pop3, mode, tls, auth):
-    """Must 6: no octet of a login ahead of TLS."""
+    """No octet of a login goes ahead of TLS."""
     behaviour = Sasl("PLAIN", "LOGIN", "CRAM-MD5", "NTLM")
     s = pop3(behaviour, [corpus.mail("m")], mode)
     personal.record("anna@example.org", "work", s, tls=tls, auth=auth)

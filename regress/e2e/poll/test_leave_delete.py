@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Leave and delete, UIDs, lost and ignored deletions, servers without UIDL (S28, S29, S56, S62, S63; musts 4, 12, 20, 21)."""
+"""Leave and delete, UIDs, lost and ignored deletions, servers without UIDL."""
 import pytest
 
 from lib import corpus
@@ -63,7 +63,7 @@ def test_repointed_record_starts_afresh(personal, pop3):
 
 
 def test_leave_needs_uidl(personal, pop3):
-    """S28: a server without UIDL yields a clear record error, not duplicates."""
+    """With leave a server without UIDL yields a clear record error, not duplicates."""
     s = pop3(B.NoUidl(), mails("n", 2))
     personal.record("anna@example.org", "work", s, leave=1)
     for _ in range(2):
@@ -100,7 +100,7 @@ def test_delete_without_uidl_survives_a_lost_quit(personal, pop3):
 
 @pytest.mark.parametrize("lost", [B.LoseAtQuit, B.ExpungeThenLose, B.QuitRefused])
 def test_quit_not_confirmed(personal, pop3, lost):
-    """Deletion unconfirmed: next time DELE without RETR, never a second copy (R3)."""
+    """Deletion unconfirmed: next time DELE without RETR, never a second copy."""
     s = pop3(lost(), mails("q", 5))
     personal.record("anna@example.org", "work", s)
     personal.once()
@@ -114,7 +114,7 @@ def test_quit_not_confirmed(personal, pop3, lost):
 
 
 def test_server_ignores_dele(personal, pop3):
-    """Must 21: listed again after a confirmed delete, same content: delete again, deliver nothing."""
+    """A message that is listed again after a confirmed deletion, with the same content, is deleted again, and not delivered."""
     s = pop3(B.IgnoreDele(), mails("i", 3))
     personal.record("anna@example.org", "work", s)
     for _ in range(4):
@@ -137,7 +137,7 @@ def test_uid_reused_for_another_message(personal, pop3):
 
 
 def test_dele_refused(personal, pop3):
-    """S63: reported, and the message is not fetched again."""
+    """A refused DELE is reported, and the message is not fetched again."""
     s = pop3(B.RefuseDele(), mails("x", 3))
     personal.record("anna@example.org", "work", s)
     personal.once()
@@ -153,7 +153,7 @@ def test_dele_refused(personal, pop3):
 
 
 def test_retr_refused(personal, pop3):
-    """S62: a message that vanished is skipped and the session goes on."""
+    """A message that vanished is skipped and the session goes on."""
     s = pop3(B.RefuseRetr(2, 4), mails("v", 5))
     personal.record("anna@example.org", "work", s)
     personal.once()
@@ -187,7 +187,7 @@ SIX = [b"1", b"01", b"1.0", b"1e3", b"AbC", b"abc"]
 
 
 def test_uids_are_opaque(personal, pop3):
-    """Must 4: six UIDs, six messages."""
+    """UIDs are octets: six of them that look alike are six messages."""
     s = pop3(B.Uids(SIX), mails("o", 6))
     personal.record("anna@example.org", "work", s, leave=1)
     for _ in range(3):
@@ -232,7 +232,7 @@ def test_uids_and_quotes(personal, pop3):
 
 
 def test_cut_listing_forgets_nothing(personal, pop3):
-    """Must 20: cut, empty or failed listings never make a UID gone."""
+    """Cut, empty or failed listings never make a UID gone."""
     s = pop3(messages=mails("c", 6))
     personal.record("anna@example.org", "work", s, leave=1)
     assert personal.once().code == 0
@@ -262,7 +262,7 @@ def test_cut_mailbox_empty_then_full(personal, pop3):
 
 
 def test_state_survives_disabling(personal, dovecot_server, mailbox):
-    """S21: a disabled record keeps its UID state."""
+    """A disabled record keeps its UID state."""
     user, password = mailbox(mails("k", 3))
     row = personal.record("anna@example.org", "work", dovecot_server, user, password, leave=1)
     assert personal.once().code == 0

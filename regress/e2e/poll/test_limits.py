@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Limits of a record: size, number and age of messages, the first poll; messages at which sessions fail (must 12, P15, P16, P46)."""
+"""Limits of a record: size, number and age of messages, the first poll; messages at which sessions fail."""
 import os
 import signal
 import time
@@ -156,7 +156,7 @@ class Portion(Behaviour):
 
 
 def test_a_server_that_shows_a_part(personal, pop3):
-    """Sessions follow one another until there is no more to be had (P43)."""
+    """Sessions follow one another until there is no more to be had."""
     s = pop3(Portion(), mails("n", 600))
     personal.record("anna@example.org", "work", s)
     assert personal.once().code == 0
@@ -190,7 +190,7 @@ def test_leave_days(personal, pop3):
 
 @pytest.mark.parametrize("lost", [B.LoseAtQuit, B.QuitRefused, B.RefuseDele, B.IgnoreDele])
 def test_leave_days_again(personal, pop3, lost):
-    """P45: a deletion that failed is repeated, and nothing is retrieved for it."""
+    """A deletion that failed is repeated, and nothing is retrieved for it."""
     s = pop3(messages=mails("d", 3))
     personal.record("anna@example.org", "work", s, leave=1, leave_days=5)
     assert personal.once().code == 0
@@ -412,7 +412,7 @@ def test_out_of_step_and_killed(personal, pop3, point, leave):
 
 @pytest.mark.parametrize("leave", [0, 1])
 def test_an_interrupted_session_is_not_repeated(personal, pop3, leave):
-    """P9: what was proven stays proven."""
+    """What a session has committed before it is cut is not retrieved again."""
     s = pop3(B.Cut("retr", 0.5, nth=180), mails("i", 200))
     personal.record("anna@example.org", "work", s, leave=leave)
     assert personal.once().code == 1

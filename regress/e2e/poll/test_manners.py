@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""When rpopd stays away: failed hosts, a host's ceiling, closed windows, what servers ask for (S6, S15, S16, S59-S61, H8, H9)."""
+"""When rpopd stays away: failed hosts, a host's ceiling, closed windows, what servers ask for."""
 import sqlite3
 import threading
 import time
@@ -100,7 +100,7 @@ def test_dead_host_once(personal, pop3):
 
 
 def test_bad_record(personal, pop3):
-    """A refused password and a lost connection delay their own record, not its neighbours on the same host (S16, H9)."""
+    """A refused password and a lost connection delay their own record, not its neighbours on the same host."""
     server = pop3(messages=[corpus.mail("m%d" % i) for i in range(3)])
     personal.record("anna@example.org", "bad", server, password="wrong", period=10)
     personal.record("anna@example.org", "good", server, period=10)
@@ -234,7 +234,7 @@ def test_too_soon(personal, pop3):
 
 
 def test_locked(personal, pop3):
-    """A locked mailbox is tried again within the period, and counts as no failure of the record (P44)."""
+    """A locked mailbox is tried again within the period, and counts as no failure of the record."""
     server = pop3(Logins(*[b"[IN-USE] do you have another POP session running?"] * 2), [corpus.mail("m")])
     personal.record("anna@example.org", "work", server, period=10)
     daemon = personal.start()
@@ -248,7 +248,7 @@ def test_locked(personal, pop3):
 
 
 def test_alerts(personal, pop3):
-    """ALERT texts reach the owner, one for each login, and then the login succeeds with the same password (S61)."""
+    """ALERT texts reach the owner, one for each login, and then the login succeeds with the same password."""
     server = pop3(Logins(b"ALERT: your mailbox is nearly full", b"ALERT: maintenance on Sunday"), [corpus.mail("m")])
     personal.record("anna@example.org", "work", server, period=10)
     daemon = personal.start()

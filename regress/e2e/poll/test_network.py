@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """
-Where connections come from and where they may not go: source addresses (S12 to S14), self-poll (S17, H2), the address policy of
-self-service records (P32), SOCKS5.  In a network of its own, whose interface has several addresses.
+Where connections come from and where they may not go: source addresses, self-poll, the address policy of self-service
+records, SOCKS5.  In a network of its own, whose interface has several addresses.
 """
 import json
 import socket
@@ -83,7 +83,7 @@ def test_no_source_address(rig, pop3):
 
 @pytest.mark.parametrize("on", [0, 1])
 def test_domain_addresses(rig, pki, on):
-    """S13: a personal record comes from the first usable address of its domain; S14: a unified one never does."""
+    """A personal record comes from the first usable address of its domain; a unified one never does."""
     servers = {name: Pop3Server(pki, None, [corpus.mail(name, to="anna@example.org")]) for name in ("personal", "unified", "plain")}
     rig.settings.update(source_address="10.9.0.2", use_domain_addresses=on)
     rig.record("anna@example.org", "personal", servers["personal"])
@@ -119,7 +119,8 @@ OWN = ["127.0.0.1", "127.44.55.66", "localhost", "[::1]", "[::ffff:127.0.0.1]", 
 
 @pytest.mark.parametrize("on", [0, 1])
 def test_self_poll(rig, pki, names, on):
-    """S17, H2: off is refused, on is polled.  Every address is served, so that a connection would be noticed."""
+    """With self_poll off an address of this machine is refused, with on it is polled.  Every address is served, so that
+    a connection would be noticed."""
     server = Pop3Server(pki, address="::")
     rig.settings.update(self_poll=on, nameservers=names.address)
     for n, host in enumerate(OWN):

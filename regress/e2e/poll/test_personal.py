@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Personal records against Dovecot over each transport (S1, S3, S20, S22, S24, S26, S27, S30, S39)."""
+"""Personal records against Dovecot over each transport."""
 import pytest
 
 from lib import corpus
@@ -41,7 +41,7 @@ def test_idle_poll_is_silent(personal, dovecot_server, mailbox):
 
 
 def test_headers_do_not_matter(personal, dovecot_server, mailbox):
-    """S39: everything goes to the owner, whatever To says."""
+    """Everything goes to the owner, whatever To says."""
     personal.account("bert@example.org")
     user, password = mailbox([corpus.mail("o", [("X-Real-To", "bert@example.org")], to="bert@example.org")])
     personal.record("anna@example.org", "work", dovecot_server, user, password)
@@ -101,7 +101,7 @@ def test_passwords_go_byte_for_byte(personal, pop3, password):
 @pytest.mark.parametrize("globally", [0, 1])
 @pytest.mark.parametrize("offered", [0, 1])
 def test_apop_switches(personal, pop3, record, globally, offered):
-    """S26: APOP if the record, the global switch and the greeting all say so, else USER and PASS."""
+    """APOP if the record, the global switch and the greeting all say so, else USER and PASS."""
     s = pop3(B.Apop() if offered else None, [corpus.mail("a")])
     personal.settings["use_apop"] = globally
     personal.record("anna@example.org", "work", s, apop=record)
@@ -113,7 +113,7 @@ def test_apop_switches(personal, pop3, record, globally, offered):
 
 
 def test_apop_refused_is_final(personal, pop3):
-    """Must 9: no second try with PASS."""
+    """A refused APOP is final: no second try with PASS."""
     s = pop3(B.Apop(), [corpus.mail("a")])
     s.behaviour.password = b"another"
     personal.record("anna@example.org", "work", s, apop=1)

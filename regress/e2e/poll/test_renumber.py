@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""A server that has given its messages new unique-ids: nothing is delivered twice, and nothing new is lost (P39, rank 8)."""
+"""A server that has given its messages new unique-ids: nothing is delivered twice, and nothing new is lost."""
 import re
 import signal
 import sqlite3

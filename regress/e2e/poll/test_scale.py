@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Two hundred sessions at once on live hosts, beside five hundred records on dead ones: the live ones keep their periods (S15, H8)."""
+"""Two hundred sessions at once on live hosts, beside five hundred records on dead ones: the live ones keep their periods."""
 import re
 import socket
 import threading

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Scheduler: ceiling of sessions, disabled records, periods, back-off (S10, S16, S21)."""
+"""Scheduler: ceiling of sessions, disabled records, periods, back-off."""
 import time
 
 import pytest
@@ -36,7 +36,7 @@ def test_ceiling(personal, pop3, ceiling):
 
 
 def test_zero_processors(personal, pop3):
-    """S10: 0 = no session is ever opened."""
+    """With processors = 0 no session is ever opened."""
     server = pop3(messages=[corpus.mail("m")])
     personal.settings["processors"] = 0
     personal.record("anna@example.org", "work", server)

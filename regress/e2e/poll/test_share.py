@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Fair shares of the processors: whose turn it is when more records are due than sessions may run (S10)."""
+"""Fair shares of the processors: whose turn it is when more records are due than sessions may run."""
 import threading
 import time
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""Spot checks of a large mailbox in place of whole listings (P38): what is new is still seen, and nothing is retrieved twice."""
+"""Spot checks of a large mailbox in place of whole listings: what is new is still seen, and nothing is retrieved twice."""
 import pytest
 
 from lib import corpus, rig as rigs

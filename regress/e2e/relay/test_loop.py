@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 """
-Two rpopd that poll each other (P21, P23): each hands on what it fetches to the provider that the other one polls.  A message makes one
+Two rpopd that poll each other: each hands on what it fetches to the provider that the other one polls.  A message makes one
 turn and stops in quarantine at the one who has seen it before; nobody can forge what it is known by.
 """
 import pytest

@@ -160,7 +160,7 @@ def test_full_mailbox(unified, pop3, hops, name, code):
 
 
 def test_sieve(unified, pop3, hops):
-    """A filter behind the next hop sees everything (S31): bert's script sorts by the subject and by the envelope's detail."""
+    """A filter behind the next hop sees everything: bert's script sorts by the subject and by the envelope's detail."""
     hop = hops("dovecot")
     hop.sieve("bert", 'require ["fileinto", "envelope", "subaddress"];\n'
         'if header :contains "subject" "Test s-1" { fileinto "Work"; }\nelsif envelope :detail "to" "lists" { fileinto "Lists"; }\n')
@@ -176,7 +176,7 @@ def test_sieve(unified, pop3, hops):
 
 
 def test_personal(personal, pop3, hops):
-    """S30, S31, S52: a folder is served here, without any filter; everything else goes the account's way, and is never reported."""
+    """A folder is served here, without any filter; everything else goes the account's way, and is never reported."""
     hop = hops("dovecot")
     folder, plain = pop3(messages=[corpus.mail("p-1")]), pop3(messages=[corpus.mail("p-2", to="bert@example.org")])
     personal.record("anna@example.org", "folder", folder, mailbox="Lists/bsd")
@@ -200,7 +200,7 @@ def test_personal(personal, pop3, hops):
     ("postfix", "*", True, False), ("postfix", "*", False, False), ("exim", "X-Real-To", True, True), ("exim", "*", True, False),
     ("exim", "*", False, False)])
 def test_fails_behind_the_next_hop(unified, pop3, hops, name, special, dsn, reported):
-    """S45, S50, H7: the next hop takes it and cannot deliver.  It reports to the sender of a special header's message, and not of others:
+    """The next hop takes it and cannot deliver.  It reports to the sender of a special header's message, and not of others:
     it was told so by DSN, or has no sender to report to."""
     hop, prefix = hops(name), "d-%s-%d-%d-" % (name, special == "*", dsn)
     unified.account("later@example.org")
@@ -226,7 +226,8 @@ def test_fails_behind_the_next_hop(unified, pop3, hops, name, special, dsn, repo
 
 @pytest.mark.parametrize("name", ["dovecot", "postfix", "exim"])
 def test_star_is_never_reported(unified, pop3, hops, name):
-    """S50: refused in the dialogue, and nobody hears of it but the postmaster: it is kept in quarantine, the provider's copy may go."""
+    """A recipient of `*` mode refused in the dialogue: nobody hears of it but the postmaster, the message is kept in
+    quarantine, the provider's copy may go."""
     hop, prefix = hops(name), "q-%s-" % name
     server = pop3(messages=[corpus.mail(prefix + "1", to="anna@example.org, info@example.org")])
     unified.record(PM, "domain", server, special="*")
@@ -271,7 +272,7 @@ def test_certificate(unified, pop3, hops):
 @pytest.mark.parametrize("tls", ["tls", "stls"])
 @pytest.mark.parametrize("name", ["exim", "postfix"])
 def test_login(unified, pop3, hops, name, tls):
-    """A next hop that takes mail only after a login (P28).  A wrong password loses nothing."""
+    """A next hop that takes mail only after a login.  A wrong password loses nothing."""
     hop, ident = hops(name), "l-" + tls
     server = pop3(messages=[corpus.mail(ident, [("X-Real-To", "anna")])])
     unified.record(PM, "domain", server, special="X-Real-To")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """
-Handing on to a next hop (S45, S50, S52, S71, S72, P23, P27, P29): each recipient's own result, kept across restarts; deletion when all
-are final; reports where they are due and nowhere else.
+Handing on to a next hop: each recipient's own result, kept across restarts; deletion when all are final; reports where they are due
+and nowhere else.
 """
 import email
 import email.policy
@@ -155,7 +155,7 @@ def test_dropped(unified, hop, pop3, point):
 
 @pytest.mark.parametrize("how", ["greeting", "dead", "drop", "mail", "data"])
 def test_pause(unified, lmtp, pop3, how):
-    """P29: a hop that says 421, or does not answer, is not asked again for each of a hundred messages."""
+    """A hop that says 421, or does not answer, is not asked again for each of a hundred messages."""
     if how == "dead":
         lmtp.stop()
     lmtp.greeting = "421 4.3.2 too busy" if how == "greeting" else lmtp.greeting
@@ -188,7 +188,7 @@ def test_no_sender(unified, lmtp, pop3):
 
 
 def test_sour(unified, lmtp, pop3):
-    """P29: a rate limit that comes as 451 to each message."""
+    """A rate limit that comes as 451 to each message makes the hop rest, too: it is not asked for all of them."""
     lmtp.default = "rcpt: 451 4.7.1 rate limit"
     unified.record(PM, "r", pop3(messages=[mail("m%d" % i, PEOPLE[:1]) for i in range(100)]), special="X-Real-To")
     unified.once()
@@ -288,7 +288,7 @@ def parse(data):
 
 
 def test_report(unified, hop, reports, pop3):
-    """S45: to the Return-Path address, from the null sender, through the next hop for reports."""
+    """A report goes to the Return-Path address, from the null sender, through the next hop for reports."""
     hop.default = PERM
     server = pop3(messages=[mail("m", PEOPLE[:1])])
     unified.record(PM, "r", server, special="X-Real-To")
@@ -317,7 +317,7 @@ def test_report_to_postmaster(unified, lmtp, pop3):
 
 @pytest.mark.parametrize("kind", ["star", "personal", "null"])
 def test_no_report(unified, hop, reports, pop3, kind):
-    """S50, S52, P27: neither in `*` mode nor of personal records nor to the null sender; kept in quarantine, and the
+    """No report in `*` mode, of personal records and to the null sender: the message is kept in quarantine, and the
     postmaster is told."""
     hop.answers = {PEOPLE[0]: PERM}
     null = [("Return-Path", "<>")] if kind == "null" else []
@@ -338,7 +338,7 @@ def test_no_report(unified, hop, reports, pop3, kind):
 
 @pytest.mark.parametrize("dsn", [True, False])
 def test_notify(unified, hop, pop3, dsn):
-    """H7: FAILURE with a special header, NEVER without; where NEVER cannot be said over SMTP, the null sender says it."""
+    """NOTIFY is FAILURE with a special header, NEVER without; where NEVER cannot be said over SMTP, the null sender says it."""
     if not dsn:
         hop.extensions.remove("DSN")
     unified.record(PM, "special", pop3(messages=[mail("failure", PEOPLE[:1])]), special="X-Real-To")

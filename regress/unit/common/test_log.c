@@ -75,7 +75,7 @@ test_line(void **state)
 	log_setsink(NULL);
 }
 
-/* S8: each level shows its own lines and those of all before it. */
+/* Each level shows its own lines and those of all before it. */
 static void
 test_levels(void **state)
 {

@@ -186,7 +186,7 @@ several(void **state)
 	assert_int_equal(row("y@a.org", "anna@a.org"), -1);	/* more than announced */
 }
 
-/* S71-S73: what is handed on keeps its address unless a target says otherwise. */
+/* What is handed on keeps its address unless a target says otherwise. */
 static void
 nexthops(void **state)
 {

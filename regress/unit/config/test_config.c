@@ -445,7 +445,7 @@ test_network(void **state)
 	assert_int_equal(c->windows[0].pause, 600);
 	assert_int_equal(c->windows[1].ends, 120);
 	r = &c->records[0];
-	assert_string_equal(r->source, "192.0.2.7,192.0.2.8");	/* S13 */
+	assert_string_equal(r->source, "192.0.2.7,192.0.2.8");	/* its domain's addresses */
 	assert_int_equal(r->auth, AUTH_SCRAM_SHA_256);
 	assert_int_equal(r->max_size, 5);
 	assert_int_equal(r->headers_only, 1);
@@ -462,7 +462,7 @@ test_network(void **state)
 	assert_memory_equal(r->pins, pin, 1);
 	assert_memory_equal(r->pins + PROTO_DIGEST_LEN, pin + 1, 1);
 	r = &c->records[1];
-	assert_string_equal(r->source, "::1,192.0.2.1");	/* S14 */
+	assert_string_equal(r->source, "::1,192.0.2.1");	/* a unified record: the settings' */
 	assert_string_equal(r->client->host, "::1");
 	assert_int_equal(r->client->port, 8443);
 	assert_string_equal(r->client->path, "/t?x=y");

@@ -67,7 +67,7 @@ static void
 envelope(void **state)
 {
 	static const struct sample	 samples[] = {
-		/* S43, S46, S78 */
+		/* all addresses of all special fields; a bare local part is of the record's domain */
 		{ "X-Real-To: anna@example.org\n\n", "anna", NULL, "" },
 		{ "X-Real-To: anna\n\n", "anna", NULL, "" },
 		{ "X-Real-To: <anna>\n\n", "anna", NULL, "" },
@@ -78,7 +78,7 @@ envelope(void **state)
 		{ "X-Real-To: \"anna\"@example.org\n\n", "anna", NULL, "" },
 		{ "X-Real-To: <@relay.example:anna@example.org>\n\n", "anna", NULL, "" },
 		{ "X-Real-To: postmaster\n\n", "postmaster", NULL, "" },
-		/* H4: nothing may be lost */
+		/* an address that is unknown or no address: the postmaster, so that nothing is lost */
 		{ "X-Real-To: anna, nobody\n\n", "anna postmaster", "unknown here", "" },
 		{ "X-Real-To: x@elsewhere.example\n\n", "postmaster", "unknown here", "" },
 		{ "X-Real-To: anna@example.org.evil.example, bo\n\n", "bo postmaster", "unknown here", "" },
@@ -87,7 +87,7 @@ envelope(void **state)
 		{ "X-Real-To: anna bo\n\n", "postmaster", "cannot be understood", "" },
 		{ "X-Real-To: anna, b c\n\n", "anna postmaster", "cannot be understood", "" },
 		{ "X-Real-To: anna@example.org@evil.example\n\n", "postmaster", "cannot be understood", "" },
-		/* H3: never To or Cc */
+		/* no special field, or none with an address: the postmaster, and never To or Cc */
 		{ "To: anna@example.org\nCc: bo@example.org\n\n", "postmaster", "no X-Real-To field", "" },
 		{ "X-Real-To:\nTo: anna@example.org\n\n", "postmaster", "no address in the X-Real-To field", "" },
 		{ "X-Real-To: x:;\nTo: anna@example.org\n\n", "postmaster", "no address", "" },
@@ -116,7 +116,7 @@ star(void **state)
 		{ "To: anna@example.org\nTo: sales@example.org\nTo: ANNA@Example.ORG\n\n", "anna", NULL, "" },
 		{ "To: team: anna@example.org,\n \"Bo, B.\" <bo@example.org> (x);, carl@example.org\n\n",
 		    "anna bo carl", NULL, "" },
-		/* S48, S49 */
+		/* addresses that are nobody's here are silently ignored; the postmaster gets what cannot be read */
 		{ "To: anna@example.org, x@elsewhere.example, nobody@example.org\n\n", "anna", NULL, "" },
 		{ "To: junk, anna@example.org, b@c@d\n\n", "anna postmaster", "cannot be understood", "" },
 		{ "To: anna@example.org\nCc: bo@example.org@x\n\n", "anna postmaster", "cannot be understood", "" },
@@ -135,7 +135,7 @@ star(void **state)
 		{ "To: <>, , team:;\nCc: anna@example.org (x)\nBcc:\n\n", "anna", NULL, "" },
 		{ "To: x@elsewhere.example, y@[192.0.2.1], nobody@example.org, anna@example.org\n\n", "anna", NULL, "" },
 		{ "Return-Path: <a@b>\nCc: bo@example.org\n\n", "bo", NULL, "a@b" },
-		/* S51 */
+		/* nobody left: the postmaster */
 		{ "To: x@elsewhere.example\n\n", "postmaster", "belongs to an account here", "" },
 		{ "To: anna\n\n", "postmaster", "cannot be understood", "" },
 		{ "To: \"undisclosed recipients\"\n\n", "postmaster", "belongs to an account here", "" },

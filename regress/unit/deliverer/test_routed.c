@@ -45,10 +45,10 @@ routed(void **state)
 		{ "X-Real-To: trap, nobody\n\n", "~postmaster", "unknown here", "" },
 		{ "X-Real-To: anna@example.net\n\n", "anna", NULL, "" },
 		{ "X-Real-To: nobody@example.net\n\n", "~postmaster", "unknown here", "" },
-		/* S73: what no row has changed goes on as it came */
+		/* what no row has changed goes on as it came */
 		{ "X-Real-To: John.Doe@Old.Example\n\n", "John.Doe@old.example>8", NULL, "" },
 		{ "X-Real-To: \"john doe\"@old.example\n\n", "\"john doe\"@old.example>8", NULL, "" },
-		/* S74: where the domain's row allows it */
+		/* percent and bang forms, where the domain's row allows them */
 		{ "X-Real-To: anna%example.net@example.org\n\n", "anna", NULL, "" },
 		{ "X-Real-To: Jo%OLD.example@example.org\n\n", "Jo@old.example>8(Jo%OLD.example@example.org)", NULL, "" },
 		{ "X-Real-To: example.net!anna@example.org\n\n", "anna", NULL, "" },
@@ -98,7 +98,7 @@ too_long(void **state)
 	load(0);
 }
 
-/* S48, S50: accounts here, by whatever row, and never anything else. */
+/* In `*` mode only accounts here get a message, by whatever row, and never anything else. */
 static void
 star_routed(void **state)
 {
@@ -127,7 +127,7 @@ star_routed(void **state)
 	load(0);
 }
 
-/* S75, H4: several domains, nothing outside of them; what the provider puts before local parts. */
+/* A record takes mail for several domains and for nothing outside of them; what the provider puts before local parts goes. */
 static void
 record_columns(void **state)
 {
@@ -253,7 +253,7 @@ received_for(void **state)
 #undef BY
 }
 
-/* S76: once, and not what goes straight into a folder. */
+/* The archive gets each message once, and not what goes straight into a folder. */
 static void
 archive(void **state)
 {
@@ -291,7 +291,7 @@ hops(char *text, size_t size, int n, const char *rest)
 	return (len + snprintf(text + len, size - len, "%s", rest));
 }
 
-/* P21, P23: what goes round and round is kept. */
+/* What goes round and round is kept in quarantine, and goes nowhere. */
 static void
 loops(void **state)
 {

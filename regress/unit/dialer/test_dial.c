@@ -437,7 +437,7 @@ test_no_descriptor(void **state)
 	assert_int_equal(result.done, 1);
 }
 
-/* S12, S13: per family the first source that can be bound to; a family without one is not tried. */
+/* Per family the first source that can be bound to; a family without one is not tried. */
 static void
 test_source(void **state)
 {
@@ -488,7 +488,7 @@ test_source_missing(void **state)
 	assert_failed(WHY_CONFIG, "settings.source_address, domain.address or settings.socks is not numeric");
 }
 
-/* S17: in every spelling, and by every way to a number. */
+/* This machine's own addresses are not polled unless that is allowed: in every spelling, and by every way to a number. */
 static void
 test_self(void **state)
 {

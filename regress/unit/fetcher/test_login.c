@@ -91,7 +91,7 @@ test_choice(void **state __unused)
 		{ AUTH_AUTO, N, 0, 0, 0, "h", STAMP, CAPS("SASL DIGEST-MD5 PLAIN\r\n"),			"AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n" },
 		{ AUTH_AUTO, N, 0, 0, 0, "h", NO_STAMP, CAPS("UIDL\r\n"),				"USER tim\r\n" },
 		{ AUTH_AUTO, T, 0, 0, 0, "h", NO_STAMP, CAPS("SASL\r\n"),				"USER tim\r\n" },
-		/* S55 */
+		/* a host below msn.com is logged in to by AUTH MSN, unless another way is named */
 		{ AUTH_AUTO, T, 1, 0, 0, "pop3.email.MSN.com", STAMP, ALL_MECHS,			"AUTH MSN\r\n" },
 		{ AUTH_AUTO, T, 1, 0, 0, "pop3.email.msn.com.", STAMP, CAPS("USER\r\n"),		"AUTH MSN\r\n" },
 		{ AUTH_AUTO, T, 0, 0, 0, "msn.com", NO_STAMP, CAPS("USER\r\n"),			"USER tim\r\n" },
@@ -162,7 +162,7 @@ test_no_choice(void **state __unused)
 	}
 }
 
-/* S58: without CAPA the server is asked for its mechanisms, when the answer can matter. */
+/* Without CAPA the server is asked for its mechanisms, when the answer can matter. */
 static void
 test_empty_auth(void **state __unused)
 {
@@ -383,7 +383,7 @@ test_long_token(void **state __unused)
 	said("https://support.example.org/a/answer/12");
 }
 
-/* S55 and NTLM; the text of the first "+" means nothing. */
+/* AUTH MSN speaks NTLM; the text of the first "+" means nothing. */
 static void
 test_msn(void **state __unused)
 {
@@ -448,7 +448,7 @@ test_refused(void **state __unused)
 	said("quota is used up");
 }
 
-/* Must 6 and must 13 for SASL: nothing ahead of TLS, and no echo in a text, as it is or in base64. */
+/* No octet of a login goes ahead of TLS, and no text holds a secret that the server echoes, as it is or in base64. */
 static void
 test_secret(void **state __unused)
 {
@@ -491,7 +491,6 @@ test_secret(void **state __unused)
 	assert_null(strstr(p->text, "AHRp"));
 }
 
-/* What CAPA says besides, and again after the login where it says that it depends on the user. */
 /* Only a server that is known to keep what it read ahead gets everything in one flight. */
 static void
 test_ahead(void **state __unused)
@@ -511,6 +510,7 @@ test_ahead(void **state __unused)
 	SENT("AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n");
 }
 
+/* What CAPA says besides, and again after the login where it says that it depends on the user. */
 static void
 test_values(void **state __unused)
 {

@@ -127,7 +127,7 @@ test_stale(void **state __unused)
 	EVENTS("begin 1 0\ndata 3\nend 1 3\n");
 }
 
-/* S26: record flag, switch, timestamp; the first two reach us as one. */
+/* APOP only if the record, the global switch and the greeting's timestamp all say so; the fetcher has the first two as one flag. */
 static void
 test_apop(void **state __unused)
 {
@@ -196,7 +196,7 @@ test_login_refused(void **state __unused)
 	failed(WHY_SERVER_TEMP, STAGE_GREETING);
 }
 
-/* Must 13: the echo of the secret appears nowhere, and after the login the engine has none. */
+/* The echo of the secret appears nowhere, and after the login the engine has none. */
 static void
 test_echo(void **state __unused)
 {

@@ -300,7 +300,7 @@ test_pause(void **state)
 	assert_int_equal(world_count(IMSG_DIAL), 3);	/* it works: a second one */
 }
 
-/* P29: a greeting of 421 or a 4xx before any mail pauses; so does an end without a single answer; a later loss does not. */
+/* The next hop pauses after a greeting of 421, a 4xx before any mail and an end without a single answer, not after a later loss. */
 static void
 test_pause_by_answer(void **state)
 {
@@ -669,7 +669,7 @@ test_locked(void **state)
 	assert_int_equal(world_count(IMSG_DIAL), 2);
 }
 
-/* P29: a full queue stops polls until it has shrunk by a tenth. */
+/* A full queue stops polls until it has shrunk by a tenth. */
 static void
 test_full(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched rpopd/turn */
 /* libs: -levent_core */
-/* Hosts that fail: one try a delay however many records wait, others untouched; the ceiling of sessions (S15, S60, H8). */
+/* Hosts that fail: one try a delay however many records wait, others untouched; the ceiling of sessions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -268,7 +268,7 @@ test_odd_record(void **state)
 		world_login(good);
 		world_end(good, STAGE_QUIT, WHY_NONE);
 	}
-	/* "Full" is the host's own word (S60). */
+	/* A host that says that it is full rests at once, with all its records. */
 	sched_add(odd, 0);
 	sched_run(NULL);
 	world_end(odd, STAGE_GREETING, WHY_BUSY);

@@ -250,7 +250,7 @@ test_login_delay(void **state)
 	assert_in_range(delay_after(t, 0, WHY_TOO_SOON), 300000, 315000);
 }
 
-/* The owner gets each text once, the login is tried again soon, and nothing counts as a refused password (S61). */
+/* The owner gets each text once, the login is tried again soon, and nothing counts as a refused password. */
 static void
 test_alert(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* links: regress/unit/sched/schedworld.c rpopd/config rpopd/poll rpopd/poll/plan rpopd/sched rpopd/turn */
 /* libs: -levent_core */
-/* Fair shares: whose turn it is when more records are due than sessions may run (S10). */
+/* Fair shares: whose turn it is when more records are due than sessions may run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -295,7 +295,7 @@ test_settle(void **state)
 	assert_int_equal(pending_count(), 1);
 }
 
-/* Must 21, and what a second retrieval does to each state. */
+/* A unique-id that comes back with the same content is not delivered again, with another content it is; in each state. */
 static void
 test_compare(void **state)
 {
@@ -320,7 +320,7 @@ test_compare(void **state)
 	assert_seen("other0:0 other1:0 other2:0 other3:0 same0:1 same1:1 same2:1 same3:1 ");
 }
 
-/* Must 4: octet strings; and not shared between mailboxes. */
+/* Unique-ids are octet strings, each mailbox has its own. */
 static void
 test_uids(void **state)
 {
@@ -695,7 +695,7 @@ refused(const char *text)
 		fail_msg("wanted '%s', got: %s", text, err);
 }
 
-/* Must 25: lost or damaged is an error, never a fresh start. */
+/* A store that is lost or damaged is an error, never a fresh start. */
 static void
 test_lost(void **state)
 {

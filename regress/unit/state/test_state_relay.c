@@ -259,7 +259,7 @@ test_no_note(void **state)
 	assert_string_equal(ask("SELECT count(*) FROM seen UNION ALL SELECT count(*) FROM pending"), "0 0");
 }
 
-/* S53: three copies for three recipients are one for each, over restarts; what is another message is another. */
+/* Three copies for three recipients are one for each, over restarts; what is another message is another. */
 static void
 test_copies(void **state)
 {

@@ -93,7 +93,7 @@ add("retr-stale-line", lambda: lockstep(Appends("retr", b"+OK extra" + LF)), "R2
 add("retr-stale-err", lambda: lockstep(Appends("retr", b"-ERR extra" + LF)), "R2", "not given|neither")
 add("retr-stale-dot", lambda: lockstep(Appends("retr", b"." + LF)), "R2", "not given|neither")
 add("retr-stale-pipelined", lambda: Appends("retr", b"stray" + LF), "R2", "not given|neither")
-# Musts 5 and 7: nothing is deleted in a session whose answers do not prove to be in step.
+# Nothing is deleted in a session whose answers do not prove to be in step.
 add("retr-stale-answer", lambda: lockstep(StaleRetr()), "R2", "not given|neither|out of step", extra=True, never=("dele",))
 add("retr-out-of-step", StaleRetr, "R2", "not given|neither|out of step", extra=True, never=("dele",))
 add("retr-stray-garbage", lambda: Stray(b"\xff\xff\xff" + LF), "R2", "not given|neither", got=None)
