@@ -129,7 +129,7 @@ check_hostname(const char *s)
 	    strstr(s, "..") == NULL);
 }
 
-/* host, host:port, [v6] or [v6]:port.  The host comes out in lower case and without brackets. */
+/* host, host:port, [v6] or [v6]:port.  The host comes out in lower case and without brackets; the port is 0 if there is none. */
 int
 check_hostport(const char *s, char *host, size_t hostsize, uint16_t *port)
 {
@@ -153,7 +153,7 @@ check_hostport(const char *s, char *host, size_t hostsize, uint16_t *port)
 	return (*end == ']' ? inet_pton(AF_INET6, host, &v6) == 1 : check_hostname(host));
 }
 
-/* "ip[:port]" or "[v6]:port" or "v6", separated by commas: what c-ares takes. */
+/* Name servers as c-ares takes them: "ip[:port]", "[v6]:port" or "v6", separated by commas. */
 int
 check_nameservers(const char *s)
 {
@@ -205,7 +205,7 @@ check_ciphers(const char *s)
 	return (check_chars(s, LOWER UPPER DIGITS ":+!@=,_ -", PROTO_CIPHERS_SIZE - 12));
 }
 
-/* A host name, or an address that stands in the certificate. */
+/* What a certificate may be for: a host name, or a numeric address. */
 int
 check_tls_name(const char *s)
 {
@@ -267,7 +267,7 @@ check_prefix(const char *s)
 	return (i > 0 && i < PROTO_PREFIX_SIZE);
 }
 
-/* At least one name as openssl-rehash(1) makes them: eight hexadecimal digits, a dot, a number. */
+/* A directory with at least one name as openssl-rehash(1) makes them: eight hexadecimal digits, a dot, a number. */
 int
 check_ca_dir(const char *path)
 {

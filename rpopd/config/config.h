@@ -35,22 +35,22 @@ struct settings {
 	char		 ca_dir[1024];		/* hashed directory of CA certificates (openssl rehash) */
 	char		 hostname[PROTO_HOST_SIZE];	/* empty in the store: gethostname() */
 	char		 nameservers[256];	/* "ip[:port],..."; empty: resolv.conf */
-	uint32_t	 processors;		/* concurrent sessions, 0 = none (S10) */
-	uint32_t	 use_apop;		/* S11 */
+	uint32_t	 processors;		/* concurrent sessions, 0: none */
+	uint32_t	 use_apop;		/* 0: no record logs in by APOP */
 	uint32_t	 idle_timeout;		/* s */
 	uint32_t	 session_timeout;	/* s */
-	uint32_t	 delay_failed_hosts;	/* s, first back-off of a host that could not be reached (S15); doubles */
-	uint32_t	 delay_failed_accounts;	/* s, first back-off of a record that failed (S16); doubles */
+	uint32_t	 delay_failed_hosts;	/* s, first back-off of a host that could not be reached; doubles */
+	uint32_t	 delay_failed_accounts;	/* s, first back-off of a record that failed; doubles */
 	uint32_t	 host_sessions;		/* sessions at once with one host and port */
 	uint32_t	 use_domain_addresses;	/* personal records connect from their domain's addresses */
 	uint32_t	 self_poll;		/* addresses of this machine may be polled */
-	enum log_level	 log_level;		/* S8 */
-	const char	*schedule;		/* every record's; "" = always (S6) */
-	const char	*source;		/* numeric addresses by commas, one per family; "" = any (S12) */
+	enum log_level	 log_level;		/* what is logged */
+	const char	*schedule;		/* when records are polled; "": always */
+	const char	*source;		/* numeric addresses to connect from, by commas, one for each family; "": any */
 	const char	*socks;			/* SOCKS5 server, ip:port or [v6]:port; "" = none */
 	uint32_t	 postmaster;		/* account id: fallback of unified records; 0: none, then no record is unified */
 	uint32_t	 report_nexthop;	/* id: reports of failures are handed on there; 0: none */
-	const char	*archive;		/* address that gets a copy of every message (S76); "" = none */
+	const char	*archive;		/* address that gets a copy of every message; "": none */
 	char		 detail;		/* between user and detail in addresses; NUL: none */
 	uint32_t	 hop_limit;		/* Received fields; more is a loop */
 	uint32_t	 keep_state_days;	/* state of mailboxes that no record names any more */
@@ -70,7 +70,7 @@ struct record {				/* one row of rpop, without its secret */
 	const char	*special;		/* "*", or names of fields, single spaces between */
 	const char	*trusted_hop, *strip_prefix, *domains;	/* "" = NULL */
 	uint32_t	 special_nth;		/* 0 = all */
-	uint32_t	 account;		/* owner */
+	uint32_t	 account;		/* id of the owner */
 	uint32_t	 period;		/* s; 0 = disabled (NULL in the store) */
 	enum dist_mode	 mode;
 	enum tls_mode	 tls;
@@ -81,17 +81,17 @@ struct record {				/* one row of rpop, without its secret */
 	uint8_t		 suppress;		/* no second copy to the same recipient; unified modes */
 	uint8_t		 mark_first;		/* what is there at the first poll counts as delivered */
 	uint8_t		 headers_only;		/* of messages over max_size; else they are skipped */
-	uint8_t		 tls_min;		/* as msg_fetch_start; 0 = default */
+	uint8_t		 tls_min;		/* 10 to 13 for TLS 1.0 to 1.3; 0: the library's default */
 	uint8_t		 npins;
 	enum auth_mech	 auth;
 	uint32_t	 leave_days;		/* 0 = as long as the server keeps them */
 	uint32_t	 max_size;		/* octets, 0 = any */
 	uint32_t	 session_messages;	/* at most in one session, 0 = all */
-	uint64_t	 session_octets;	/* likewise; one message may pass it */
+	uint64_t	 session_octets;	/* at most in one session, 0 = all; one message may pass it */
 	const uint8_t	*pins;			/* npins * PROTO_DIGEST_LEN octets */
 	const char	*tls_ciphers, *tls_name, *ca_file, *tls_cert, *tls_key;
-	const char	*schedule;		/* its own, on top of the settings' */
-	const char	*source;		/* its domain's addresses or the settings' (S13, S14) */
+	const char	*schedule;		/* of the record, beside the settings': both must permit a poll; "": none */
+	const char	*source;		/* addresses to connect from: its domain's or the settings' */
 	const char	*token_command, *token_user;	/* argv by spaces; "" = none */
 	const struct oauth_row *client;		/* NULL = none; the refresh token stays in the store */
 };
@@ -113,11 +113,11 @@ struct oauth_row {			/* a row of oauth_client, without its secret */
 #define NEXTHOP_NAME_MAX	65	/* with its NUL */
 
 struct nexthop_row {			/* a row of nexthop, without its password */
-	uint32_t	 id;			/* of table hop in state.db, once state_hops() has been asked; of its row before */
-	uint32_t	 row;			/* in rpopd.db */
+	uint32_t	 id;			/* of table hop in state.db, once state_hops() has given it; before that, as row */
+	uint32_t	 row;			/* column id in rpopd.db */
 	const char	*name;
-	const char	*host;			/* lower case, without brackets; "": */
-	const char	*path;			/* of a socket; "" = none */
+	const char	*host;			/* lower case, without brackets; "": it is reached by path */
+	const char	*path;			/* of a socket in the file system; "": none */
 	const char	*tls_name, *ca_file;	/* "" for NULL */
 	const char	*user;			/* to log in as, with a password; "" = does not log in */
 	const char	*helo;			/* "" = settings.hostname */
@@ -163,7 +163,7 @@ void		 config_free(struct config *);
 ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret, char *err, size_t errsize);
 
 const struct nexthop_row *config_nexthop(const struct config *, uint32_t id);	/* NULL: none */
-/* Likewise, the password of a next hop. */
+/* The password of a next hop, as config_secret() gives one of a record. */
 ssize_t		 config_nexthop_secret(const char *path, const struct nexthop_row *, uint8_t *secret, char *err, size_t errsize);
 
 struct grant_secret {			/* what a token request needs; the caller wipes it */
@@ -173,7 +173,7 @@ struct grant_secret {			/* what a token request needs; the caller wipes it */
 	uint8_t		 client[PROTO_SECRET_MAX];
 	size_t		 refresh_len, client_len;
 };
-/* For a record with a client; 0, or -1 as config_secret(). */
+/* The grant of a record that has a client.  0, or -1: as config_secret(). */
 int		 config_grant(const char *path, const struct record *, struct grant_secret *, char *err, size_t errsize);
 /* The origin of every grant of the store; cb returns 0 to go on.  0/-1. */
 int		 config_origins(const char *path, int (*cb)(void *, const uint8_t *), void *arg);
@@ -242,10 +242,10 @@ struct routing	*routing_hold(struct routing *);
 void		 routing_release(struct routing *);	/* NULL: nothing */
 
 /* running.c: what the daemon runs on, and when it was loaded. */
-extern struct config	*config_running;
-extern struct routing	*config_routing;	/* of it */
-extern int64_t		 config_loaded;		/* epoch */
-extern uint64_t		 config_loaded_version;	/* config_version() of the file then */
+extern struct config	*config_running;	/* the last good load */
+extern struct routing	*config_routing;	/* and its routing */
+extern int64_t		 config_loaded;		/* when it was loaded, epoch */
+extern uint64_t		 config_loaded_version;	/* config_version() of the file at that time */
 extern char		 config_load_error[PROTO_TEXT_SIZE];	/* why a later load was refused; "": none was */
 
 #endif

@@ -37,7 +37,9 @@ struct load {				/* a load under way */
 
 /* --- row.c --- */
 
-/* Complaints about what is in the store: the load fails.  load_bad_value() names a column, its value and the rule that it breaks. */
+/*
+ * Complaints about what is in the store: the load fails.  load_bad_value() names a column, its value and the rule that it breaks.
+ */
 void	 load_bad(struct load *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 void	 load_bad_value(struct load *, sqlite3_stmt *, int col, const char *rule);
 /* A complaint about a file that a row names: the load goes on. */
@@ -45,8 +47,8 @@ void	 load_unsound(struct load *, const char *, ...) __attribute__((__format__(p
 /* What complaints call the row: the table and one or two key columns; key2 -1: one. */
 void	 load_row_name(struct load *, const char *table, sqlite3_stmt *, int key, int key2);
 /*
- * A text of less than size octets, "" for NULL and for what is no such text, which is complained of.  load_text() gives one that lives
- * as long as the config, load_peek() one that lives as long as the row.  NULL: no memory.
+ * A text of less than size octets, "" for NULL and for what is no such text, which is complained of.  load_text() gives one that
+ * lives as long as the config, load_peek() one that lives as long as the row.  NULL: no memory.
  */
 const char *load_text(struct load *, sqlite3_stmt *, int col, size_t size);
 const char *load_peek(struct load *, sqlite3_stmt *, int col, size_t size);

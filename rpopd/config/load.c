@@ -94,7 +94,10 @@ config_free(struct config *c)
 	free(c);
 }
 
-/* From the file's change counter, its inode and times, and those of a write-ahead log (FNV-1a); no lock is taken. */
+/*
+ * Made by FNV-1a from the change counter, inode, size and times of the file, and size and times of its write-ahead log; no lock is
+ * taken.
+ */
 uint64_t
 config_version(const char *path)
 {
@@ -131,7 +134,7 @@ config_version(const char *path)
 	return (h == 0 ? 1 : h);
 }
 
-/* Whose file it is, and one read transaction for everything that follows. */
+/* Whether the file is a store of this schema; begins the one read transaction for everything that follows.  0 or -1. */
 static int
 load_header(struct load *ld)
 {
@@ -186,7 +189,7 @@ load_rows(struct load *ld, const struct loader *l)
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* What no single row shows. */
+/* Judges what no single row shows. */
 static void
 load_whole(struct load *ld)
 {
@@ -219,8 +222,9 @@ load_whole(struct load *ld)
 }
 
 /*
- * Damage, and broken references of tables the loaders do not follow.  SQLite's findings about types come without the row's name,
- * so they are only told when nothing better was.  A read-only connection knows no CHECKs: the loaders' judgement is the only one.
+ * Looks for damage, and for broken references of tables the loaders do not follow.  SQLite's findings about types come without the
+ * row's name, so they are told only when nothing better was.  A read-only connection knows no CHECKs: the loaders' judgement is
+ * the only one.
  */
 static void
 load_integrity(struct load *ld)

@@ -40,6 +40,7 @@ static int	 nexthop_where(struct load *, sqlite3_stmt *, struct nexthop_row *);
 static void	 nexthop_login(struct load *, sqlite3_stmt *, const struct nexthop_row *);
 static void	 nexthop_tls(struct load *, sqlite3_stmt *, const struct nexthop_row *);
 
+/* A row of table nexthop.  0, or -1: no memory. */
 int
 load_nexthop(struct load *ld, sqlite3_stmt *st)
 {
@@ -76,13 +77,17 @@ config_nexthop(const struct config *c, uint32_t id)
 	return (NULL);
 }
 
+/* The port of a next hop whose address names none: that of LMTP (RFC 2033), of SMTP under TLS (RFC 8314), or of SMTP. */
 uint16_t
 load_nexthop_port(const struct nexthop_row *n)
 {
 	return (n->protocol == SEND_LMTP ? 24 : n->tls == TLS_MODE_TLS ? 465 : 25);
 }
 
-/* The address: host and port, a numeric address, or a socket in the file system; nothing of it is looked up as MX. */
+/*
+ * Takes a next hop's address apart: host and port, a numeric address, or a socket in the file system; nothing of it is looked up
+ * as MX.
+ */
 static int
 nexthop_where(struct load *ld, sqlite3_stmt *st, struct nexthop_row *n)
 {

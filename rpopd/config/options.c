@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Command line. */
+/* The command line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +94,7 @@ options_usage(void)
 }
 
 #ifdef RPOPD_HOOKS
-/* "process:point[:n[:signal]]", "process:probe" */
+/* Takes the argument of a test option apart: "process:point[:n[:signal]]", "process:call[:n[:errno]]" or "process:probe". */
 static void
 options_hook(int option, char *arg, const char **process, const char **rest)
 {

@@ -59,7 +59,7 @@ pem_free(struct pem *pem)
 	memset(pem, 0, sizeof(*pem));
 }
 
-/* One of a record's files; 0, also if it names none: then nothing is in pem. */
+/* One of a record's files; 0, also if the record names none of this kind: then pem is empty.  -1: as pem_read(). */
 int
 pem_of(const struct record *r, enum pem_kind kind, struct pem *pem, char *err, size_t errsize)
 {
@@ -71,7 +71,7 @@ pem_of(const struct record *r, enum pem_kind kind, struct pem *pem, char *err, s
 	return (0);
 }
 
-/* Could a session begin with the files of this record?  0, or -1 and what is wrong with the first bad one. */
+/* Whether a session could begin with the files of a record.  0, or -1 and what is wrong with the first bad one. */
 int
 pem_sound(const struct record *r, char *err, size_t errsize)
 {

@@ -77,7 +77,7 @@ enum { RPOP_COLUMNS(COLUMN_PLACE) RPOP_MAX };
 static const struct column	 columns[] = { RPOP_COLUMNS(COLUMN) };
 const struct table		 rpop_table = { "rpop", columns, RPOP_MAX, " ORDER BY account, name" };
 
-/* As a loader does. */
+/* A row of table rpop.  0, or -1: no memory. */
 int
 load_rpop(struct load *ld, sqlite3_stmt *st)
 {
@@ -95,7 +95,7 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 	if (table_load(ld, st, &rpop_table, r) == -1 || rpop_where(ld, st, r) == -1 || rpop_login(ld, st, r) == -1 ||
 	    rpop_tls(ld, st, r) == -1)
 		return (-1);
-	/* One with a CA or certificates of its own needs none of ca_dir. */
+	/* A record with a CA or pins of its own needs no certificate in ca_dir. */
 	ld->any_tls |= r->tls != TLS_MODE_NONE && r->period != 0 && load_null(st, AT_ca_file) && r->npins == 0;
 	rpop_names(ld, r);
 	if ((r->leave_days != 0 || r->mark_first) && !r->leave)
@@ -185,6 +185,7 @@ rpop_secrets(struct load *ld, sqlite3_stmt *st, const struct record *r)
 		load_bad(ld, "%s: refresh_token belongs to an oauth_client; set it to NULL", ld->row);
 }
 
+/* Complains of a secret that is not sound. */
 static void
 secret_judge(struct load *ld, sqlite3_stmt *st, int col)
 {
@@ -224,7 +225,7 @@ rpop_tls(struct load *ld, sqlite3_stmt *st, struct record *r)
 	return (*pins == '\0' ? 0 : rpop_pins(ld, st, r, pins));
 }
 
-/* 1 to PROTO_PINS_MAX groups of 64 hexadecimal digits. */
+/* Takes pins apart: 1 to PROTO_PINS_MAX SHA-256 sums of 64 hexadecimal digits, single spaces between.  0, or -1: no memory. */
 static int
 rpop_pins(struct load *ld, sqlite3_stmt *st, struct record *r, const char *text)
 {
@@ -296,7 +297,7 @@ rpop_envelope(struct load *ld, sqlite3_stmt *st, const struct record *r)
 	rpop_domains(ld, st, r->domains);
 }
 
-/* Names of table domain, single spaces between. */
+/* Judges column domains: names of table domain, single spaces between. */
 static void
 rpop_domains(struct load *ld, sqlite3_stmt *st, const char *list)
 {

@@ -12,7 +12,6 @@
 #include "common/log.h"
 #include "config_int.h"
 
-/* One complaint; from the first on the load fails. */
 void
 load_bad(struct load *ld, const char *fmt, ...)
 {
@@ -26,7 +25,6 @@ load_bad(struct load *ld, const char *fmt, ...)
 	ld->complain(ld->arg, text);
 }
 
-/* A complaint about something beside the store: the load goes on, and its caller decides. */
 void
 load_unsound(struct load *ld, const char *fmt, ...)
 {
@@ -40,7 +38,6 @@ load_unsound(struct load *ld, const char *fmt, ...)
 	ld->complain(ld->arg, text);
 }
 
-/* The column's value, encoded, and the rule it breaks. */
 void
 load_bad_value(struct load *ld, sqlite3_stmt *st, int col, const char *rule)
 {
@@ -52,7 +49,7 @@ load_bad_value(struct load *ld, sqlite3_stmt *st, int col, const char *rule)
 	load_bad(ld, "%s: %s is '%s', %s", ld->row, sqlite3_column_name(st, col), value, rule);
 }
 
-/* "table key" or "table key1/key2" ("@" for accounts). */
+/* "table key" or "table key1/key2"; an account's keys are joined by "@". */
 void
 load_row_name(struct load *ld, const char *table, sqlite3_stmt *st, int key, int key2)
 {
@@ -70,7 +67,6 @@ load_row_name(struct load *ld, const char *table, sqlite3_stmt *st, int key, int
 		log_vis(ld->row + n, 512, p, sqlite3_column_bytes(st, key2));
 }
 
-/* A text of less than size octets, "" for NULL and for what is no such text (then it is complained of); NULL: no memory. */
 const char *
 load_text(struct load *ld, sqlite3_stmt *st, int col, size_t size)
 {
@@ -79,7 +75,6 @@ load_text(struct load *ld, sqlite3_stmt *st, int col, size_t size)
 	return (p == NULL ? NULL : arena_add(&ld->c->arena, p, strlen(p)));
 }
 
-/* The same where it stands: it goes with the row. */
 const char *
 load_peek(struct load *ld, sqlite3_stmt *st, int col, size_t size)
 {
@@ -128,7 +123,7 @@ load_null(sqlite3_stmt *st, int col)
 	return (sqlite3_column_type(st, col) == SQLITE_NULL);
 }
 
-/* Room for one more element behind n; the size doubles whenever n is a power of two. */
+/* The size doubles whenever n is a power of two. */
 void *
 load_grow(void *p, size_t n, size_t size)
 {

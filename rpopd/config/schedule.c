@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The activity schedule (S6): windows of the week in local time.
+ * The activity schedule: windows of the week, in local time, in which polling is permitted.
  *
- * Local time runs evenly between two changes of its offset from UTC.  So: look for the next minute of the week, go there, and if
- * the offset has changed on the way, go on from the moment of the change instead.
+ * Local time runs evenly between two changes of its offset from UTC.  So schedule_change() looks for the next minute of the week
+ * that permits, or does not, and goes there; if the offset has changed on the way, it goes on from the moment of the change
+ * instead.
  */
 #include <string.h>
 #include <time.h>
@@ -53,7 +54,7 @@ schedule_init(struct schedule *s, const struct config *config, const char *a, co
 	}
 }
 
-/* The windows of one name lie together. */
+/* The first window of a name, and how many there are: windows of one name lie together. */
 static const struct window *
 schedule_find(const struct config *config, const char *name, size_t *n)
 {
@@ -77,7 +78,7 @@ schedule_mark(uint8_t *minutes, const struct window *w, size_t n)
 				minutes[m / 8] |= 1 << (m % 8);
 }
 
-/* Is this minute of the week in the window?  Its days are those on which it begins. */
+/* Whether a minute of the week is in a window, whose days are those on which it begins. */
 static int
 schedule_within(const struct window *w, unsigned minute)
 {
@@ -147,6 +148,7 @@ schedule_change(const struct schedule *s, int64_t at, int open)
 	return (SCHEDULE_NEVER);
 }
 
+/* What a clock on the wall shows at a time.  0, or -1: the system does not know. */
 static int
 schedule_read(int64_t at, struct reading *r)
 {
@@ -161,7 +163,7 @@ schedule_read(int64_t at, struct reading *r)
 	return (0);
 }
 
-/* The first second after `from` (when the offset is still this one), up to `to` (when it no longer is), with another offset. */
+/* The first second with another offset than this one, which is that of from and no longer that of to. */
 static int64_t
 schedule_shift(int64_t from, int64_t to, long offset)
 {

@@ -21,7 +21,7 @@ static ssize_t	 secret_take(sqlite3_stmt *, uint8_t *, char *, size_t);
 
 static sqlite3		*db;
 static sqlite3_stmt	*queries[SECRET_MAX];
-static struct stat	 opened;	/* the file as it was then */
+static struct stat	 opened;	/* the file as it was when db was opened */
 
 static const char *const texts[SECRET_MAX] = {
 	[SECRET_PASSWORD] = "SELECT domain, auth_name, tls, password FROM rpop WHERE account = ?1 AND name = ?2",
@@ -44,7 +44,7 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 	return (n);
 }
 
-/* As for a record: a password is for the address, login and kind of protection it was entered with. */
+/* The password of a next hop is for the address, login and kind of protection that it was entered with. */
 ssize_t
 config_nexthop_secret(const char *path, const struct nexthop_row *n, uint8_t *secret, char *err, size_t errsize)
 {
@@ -86,7 +86,10 @@ secret_close(void)
 	db = NULL;
 }
 
-/* The open connection serves as long as the path leads to the same file with the same owner and mode. */
+/*
+ * Makes db a connection to the store at path: the open one serves while the path leads to the same file with the same owner and
+ * mode.
+ */
 static int
 secret_open(const char *path, char *err, size_t errsize)
 {
@@ -135,7 +138,7 @@ secret_row(const char *path, enum secret_sql which, const struct record *r, char
 	return (NULL);
 }
 
-/* A credential is for the host and login it was entered with: a row edited since the load gives none. */
+/* Whether a record's row is as it was loaded: its credential is for the host, login and protection that it was entered with. */
 static int
 secret_same(sqlite3_stmt *st, const struct record *r)
 {

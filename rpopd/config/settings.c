@@ -42,7 +42,7 @@ enum { SETTINGS_COLUMNS(COLUMN_PLACE) SETTINGS_MAX };
 static const struct column	 columns[] = { SETTINGS_COLUMNS(COLUMN) };
 const struct table		 settings_table = { "settings", columns, SETTINGS_MAX, "" };
 
-/* As a loader does. */
+/* The row of table settings.  0, or -1: no memory. */
 int
 load_settings(struct load *ld, sqlite3_stmt *st)
 {
