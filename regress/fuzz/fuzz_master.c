@@ -60,21 +60,23 @@ wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refus
 	(void)begin(c, name, err, sizeof(err));
 }
 
-void
-control_tried(struct client *c, const struct ctl_tried *m)
+static void
+tried(struct client *c, const struct ctl_tried *m)
 {
 	(void)c;
 	if (m->number == 0 || !proto_str(m->uid, sizeof(m->uid)) || !proto_str(m->why, sizeof(m->why)))
 		abort();
 }
 
-void
-control_tried_end(struct client *c, int ok, const char *text)
+static void
+tried_end(struct client *c, int ok, const char *text)
 {
 	(void)c;
 	(void)ok;
 	(void)text;
 }
+
+static const struct try_calls	 calls = { tried, tried_end };
 
 static struct session *
 session(struct record *rec, struct task *t, int try)
@@ -90,7 +92,7 @@ session(struct record *rec, struct task *t, int try)
 	t->due = INT64_MAX;
 	if (try) {
 		config_running->settings.processors = 1;
-		if (try_start((struct client *)t, "a@b/c", err, sizeof(err)) == -1)
+		if (try_start(&calls, (struct client *)t, "a@b/c", err, sizeof(err)) == -1)
 			abort();
 		config_running->settings.processors = 0;
 		session_of(t->run)->state = SESSION_STARTING;

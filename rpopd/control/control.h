@@ -6,8 +6,6 @@
 #include <stddef.h>
 
 struct child;
-struct client;
-struct ctl_tried;
 struct task;
 
 /* --- control.c --- */
@@ -27,10 +25,5 @@ void	 ask_died(struct child *);
 /* --- counts.c --- */
 
 void	 counts_forget(struct task *);
-
-/* --- try.c --- */
-
-void	 control_tried(struct client *, const struct ctl_tried *);
-void	 control_tried_end(struct client *, int ok, const char *);
 
 #endif

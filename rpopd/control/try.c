@@ -6,6 +6,10 @@
 
 static int	 try_begin(struct client *, const char *, char *, size_t);
 static void	 try_left(struct client *);
+static void	 try_tell(struct client *, const struct ctl_tried *);
+static void	 try_ended(struct client *, int, const char *);
+
+static const struct try_calls	 calls = { try_tell, try_ended };
 
 /* IMSG_CTL_TRY */
 int
@@ -27,7 +31,7 @@ try_begin(struct client *c, const char *name, char *err, size_t errsize)
 {
 	int	 rv;
 
-	if ((rv = try_start(c, name, err, errsize)) == 0)
+	if ((rv = try_start(&calls, c, name, err, errsize)) == 0)
 		client_busy(c, NULL, try_left);
 	return (rv);
 }
@@ -40,15 +44,15 @@ try_left(struct client *c)
 }
 
 /* What was found out about one message. */
-void
-control_tried(struct client *c, const struct ctl_tried *m)
+static void
+try_tell(struct client *c, const struct ctl_tried *m)
 {
 	client_send(c, IMSG_CTL_TRIED, m, sizeof(*m));
 }
 
 /* The trial is over. */
-void
-control_tried_end(struct client *c, int ok, const char *text)
+static void
+try_ended(struct client *c, int ok, const char *text)
 {
 	client_done(c);
 	client_reply(c, ok, text);

@@ -14,6 +14,8 @@
 #include "rpopd/sched/sched.h"
 
 struct child;
+struct client;
+struct ctl_tried;
 struct msg_receipt;
 struct msg_receipt_batch;
 struct msg_replay_result;
@@ -52,9 +54,12 @@ void	 session_close_orphans(void);
 void	 fetch_slice(struct session *);
 
 /* try.c: a session that looks, and changes nothing */
-struct client;
-int	 try_start(struct client *, const char *name, char *err, size_t errsize);
-void	 try_abandon(const struct client *);	/* nobody wants to know any more */
+struct try_calls {
+	void	(*told)(struct client *, const struct ctl_tried *);	/* of one message */
+	void	(*ended)(struct client *, int ok, const char *text);
+};
+int	 try_start(const struct try_calls *, struct client *, const char *name, char *err, size_t errsize);
+void	 try_abandon(const struct client *);
 enum plan_result try_plan(struct session *, enum listing);
 void	 try_login(struct session *, const struct msg_fetch_stat *);
 int	 try_told(struct session *, const struct msg_session_tried *);

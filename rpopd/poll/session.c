@@ -28,7 +28,6 @@
 #include "rpopd/config/config.h"
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/rpopd.h"
 #include "rpopd/turn/turn.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"

@@ -13,7 +13,6 @@
 #include "common/clock.h"
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
-#include "rpopd/control/control.h"
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
@@ -26,6 +25,7 @@ enum known { KNOWN_NOT, KNOWN_UNNAMED, KNOWN_KEPT, KNOWN_DELE, KNOWN_DELETED, KN
 	KNOWN_OVERSIZE, KNOWN_HEADER, KNOWN_SUSPECT, KNOWN_ASIDE, KNOWN_MAX };
 
 struct trial {
+	const struct try_calls *calls;
 	struct client	*client;	/* who asked; NULL: gone */
 	int64_t		 due;		/* of the task, as it was */
 	uint32_t	 period;	/* likewise */
@@ -65,11 +65,11 @@ static void		 try_answer(const struct session *);
 static void		 try_summary(const struct session *, char *, size_t);
 
 /*
- * Begin a trial of the record account/record.  0: the answer will come through control_tried_end(); with a sentence 1: not yet,
- * it will be possible soon, or -1: it is not.
+ * Begin a trial of the record account/record for a client.  0: what is found out comes by the calls, which are the caller's and must last,
+ * and the last of them is ended(); with a sentence 1: not yet, it will be possible soon, or -1: it is not.
  */
 int
-try_start(struct client *c, const char *name, char *err, size_t errsize)
+try_start(const struct try_calls *calls, struct client *c, const char *name, char *err, size_t errsize)
 {
 	struct trial	*trial;
 	struct task	*t;
@@ -86,6 +86,7 @@ try_start(struct client *c, const char *name, char *err, size_t errsize)
 	} else {
 		if ((trial = calloc(1, sizeof(*trial))) == NULL)
 			fatal("trial");
+		trial->calls = calls;
 		trial->client = c;
 		trial->due = t->due;
 		trial->period = t->rec->period;
@@ -112,6 +113,7 @@ try_task(const char *name)
 	return (NULL);
 }
 
+/* The client has left: trials that it asked for are stopped, and nobody hears of them any more. */
 void
 try_abandon(const struct client *c)
 {
@@ -270,7 +272,7 @@ try_show(struct session *s, uint32_t msgno, const char *text)
 	strlcpy(out.what, words[known].what, sizeof(out.what));
 	memcpy(out.uid, plan_uid(&s->plan, m), m->uid_len);
 	strlcpy(out.why, text, sizeof(out.why));
-	control_tried(s->trial->client, &out);
+	s->trial->calls->told(s->trial->client, &out);
 }
 
 /*
@@ -337,7 +339,7 @@ try_answer(const struct session *s)
 		try_summary(s, m.text, sizeof(m.text));
 	}
 	log_info("%s: %s: tried: %u message%s looked at, nothing changed", s->label, s->where, trial->told, PLURAL(trial->told));
-	control_tried_end(trial->client, ok, m.text);
+	trial->calls->ended(trial->client, ok, m.text);
 }
 
 /* Appended: how many there are of each state. */

@@ -44,21 +44,23 @@ session_stop(struct session *s)
 	s->stopping = 1;
 }
 
-void
-control_tried(struct client *c, const struct ctl_tried *m)
+static void
+tried(struct client *c, const struct ctl_tried *m)
 {
 	assert_ptr_equal(c, me);
 	shown[nshown++] = *m;
 }
 
-void
-control_tried_end(struct client *c, int ok, const char *text)
+static void
+tried_end(struct client *c, int ok, const char *text)
 {
 	assert_ptr_equal(c, me);
 	answered++;
 	answer_ok = ok;
 	strlcpy(answer, text, sizeof(answer));
 }
+
+static const struct try_calls	 calls = { tried, tried_end };
 
 /* Slices of two rows. */
 enum db
@@ -123,7 +125,7 @@ begin(uint32_t count)
 {
 	struct task	*t = &sched_tasks[0];
 
-	assert_int_equal(try_start(me, NAME, err, sizeof(err)), 0);
+	assert_int_equal(try_start(&calls, me, NAME, err, sizeof(err)), 0);
 	assert_non_null(t->run);
 	assert_int_equal(plan_init(&session_of(t->run)->plan, count), 0);
 	return (session_of(t->run));
@@ -180,7 +182,7 @@ about(uint32_t msgno)
 static void
 refused(const char *name, int rv, const char *why)
 {
-	assert_int_equal(try_start(me, name, err, sizeof(err)), rv);
+	assert_int_equal(try_start(&calls, me, name, err, sizeof(err)), rv);
 	if (strstr(err, why) == NULL)
 		fail_msg("%s: %s", why, err);
 	assert_int_equal(nstarted, 0);
