@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The routing table: what goes into it, and finding it again. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,6 +173,17 @@ route_account_by_id(const struct route_table *t, uint32_t id)
 	uint32_t	 n = *route_by_id(t, id);
 
 	return (n == 0 ? NULL : &t->accounts[n - 1]);
+}
+
+int
+route_account_address(const struct route_account *a, char *address, size_t size)
+{
+	const char	*slash;
+
+	if (a == NULL || (slash = strchr(a->dir, '/')) == NULL)
+		return (-1);
+	snprintf(address, size, "%s@%.*s", slash + 1, (int)(slash - a->dir), a->dir);
+	return (0);
 }
 
 const struct route_account *

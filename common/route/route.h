@@ -68,6 +68,8 @@ int	 route_check(const struct route_table *, void (*complain)(void *, const char
 int	 route_is_local(const struct route_table *, const char *domain);	/* 1: in table domain, 0: not */
 int	 route_source_routes(const struct route_table *, const char *domain);	/* 1: there, and its percent and bang forms count */
 const struct route_account	*route_account_by_id(const struct route_table *, uint32_t);	/* NULL: none */
+/* The account's address, of which dir is made.  0, or -1: there is no account (NULL). */
+int	 route_account_address(const struct route_account *, char *, size_t);
 const struct route_account	*route_account_by_address(const struct route_table *, const char *);	/* by its own; NULL: none */
 /*
  * Every place that key (local@domain in lower case) leads to, each once.  cb returns 0 to go on.  trail (NULL: not wanted) gets a

@@ -217,12 +217,10 @@ static int
 notice_account(struct letter *l)
 {
 	const struct route_account	*a = route_account_by_id(config_running->routes, l->m.account);
-	const char			*slash;
 
-	if (a == NULL || (slash = strchr(a->dir, '/')) == NULL)
+	if (route_account_address(a, l->address, sizeof(l->address)) == -1)
 		return (-1);
 	l->nexthop = a->nexthop;
-	snprintf(l->address, sizeof(l->address), "%s@%.*s", slash + 1, (int)(slash - a->dir), a->dir);
 	return (0);
 }
 

@@ -298,19 +298,17 @@ dsn_way(const struct relay_row *row, struct msg_dsn *m)
 {
 	const struct settings		*set = &config_running->settings;
 	const struct route_account	*pm;
-	const char			*slash;
 
 	if ((asked.nexthop = set->report_nexthop) != 0) {
 		strlcpy(asked.dest, row->sender, sizeof(asked.dest));
 		return (strlen(row->sender) < PROTO_ADDR_SIZE);
 	}
 	m->postmaster = 1;
-	if ((pm = route_account_by_id(config_running->routes, set->postmaster)) == NULL || (slash = strchr(pm->dir, '/')) == NULL)
+	pm = route_account_by_id(config_running->routes, set->postmaster);
+	if (route_account_address(pm, asked.dest, sizeof(asked.dest)) == -1)
 		return (-1);
 	if ((asked.nexthop = pm->nexthop) == 0)
 		strlcpy(asked.dest, pm->dir, sizeof(asked.dest));
-	else
-		snprintf(asked.dest, sizeof(asked.dest), "%s@%.*s", slash + 1, (int)(slash - pm->dir), pm->dir);
 	return (1);
 }
 

@@ -367,7 +367,6 @@ static int
 target_place(void *arg, const struct route_place *p)
 {
 	struct target	*t = arg;
-	const char	*slash;
 
 	t->n++;
 	t->what = TARGET_NONE;
@@ -378,10 +377,8 @@ target_place(void *arg, const struct route_place *p)
 	} else if (p->what == PLACE_ACCOUNT && p->account->nexthop != 0 && p->folder[0] == '\0') {
 		t->what = TARGET_NEXTHOP;
 		t->nexthop = p->account->nexthop;
-		if ((slash = strchr(p->account->dir, '/')) == NULL)
+		if (route_account_address(p->account, t->dest, sizeof(t->dest)) == -1)
 			t->what = TARGET_NONE;
-		else
-			snprintf(t->dest, sizeof(t->dest), "%s@%.*s", slash + 1, (int)(slash - p->account->dir), p->account->dir);
 	} else if (p->what == PLACE_ACCOUNT && p->folder[0] == '\0') {
 		t->what = TARGET_MAILDIR;
 		strlcpy(t->dest, p->account->dir, sizeof(t->dest));

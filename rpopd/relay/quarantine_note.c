@@ -101,13 +101,11 @@ static int64_t
 note_wait(uint32_t account)
 {
 	const struct route_account	*a = route_account_by_id(config_running->routes, account);
-	const char			*slash;
 	char				 address[PROTO_ADDR_SIZE];
 	int64_t				 at, now = time(NULL);
 
-	if (a == NULL || (slash = strchr(a->dir, '/')) == NULL)
+	if (route_account_address(a, address, sizeof(address)) == -1)
 		return (0);
-	snprintf(address, sizeof(address), "%s@%.*s", slash + 1, (int)(slash - a->dir), a->dir);
 	return (state_told(address, NOTICE_HELD, &at) == DB_OK && at <= now && now - at < NOTE_PAUSE ? at + NOTE_PAUSE - now : 0);
 }
 

@@ -38,8 +38,6 @@ char			 gone[PROTO_LINK_SIZE];
 size_t			 nproofs, nsentmarks, nnotices;
 char			 notice[2048];
 
-struct route_account	 postmaster = { .id = 1, .dir = "example.org/pm" };
-
 static uint32_t		 sessions;
 static char		 told[PROTO_SENDER_SIZE], told_about[PROTO_LINK_SIZE];
 static int64_t		 told_at;
@@ -449,11 +447,16 @@ notice_link_sane(const char *link)
 	return (link[0] != '\0');
 }
 
-const struct route_account *
-route_account_by_id(const struct route_table *t, uint32_t id)
+/* The only account is the postmaster, whose mail goes to this next hop; 0: into a Maildir. */
+void
+world_postmaster(uint32_t nexthop)
 {
-	(void)t;
-	return (id == 1 ? &postmaster : NULL);
+	const struct route_account	 postmaster = { .id = 1, .nexthop = nexthop, .dir = "example.org/pm" };
+
+	if (config.routes != NULL)
+		route_free(config.routes);
+	assert_non_null(config.routes = route_new(1, 0, 0, 0));
+	assert_int_equal(route_account_add(config.routes, &postmaster), 0);
 }
 
 const struct nexthop_row *
@@ -556,6 +559,8 @@ world_setup(void **state)
 	sched_tasks = NULL;
 	sched_ntasks = 0;
 	turn_stopping = turn_failed = 0;
+	if (config.routes != NULL)
+		route_free(config.routes);
 	memset(&config, 0, sizeof(config));
 	config_running = &config;
 	config.nexthops = nexthops;
@@ -563,7 +568,7 @@ world_setup(void **state)
 	config.settings.queue_age = 5 * 86400;
 	config.settings.queue_limit = 1000;
 	config.settings.postmaster = 1;
-	postmaster.nexthop = 0;
+	world_postmaster(0);
 	told[0] = '\0';
 	for (i = 0; i < nitems(nexthops); i++)
 		nexthops[i] = (struct nexthop_row){ .id = i + 1, .name = "hop", .host = "mx.example.net", .port = 24, .path = "",

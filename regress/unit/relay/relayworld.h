@@ -21,7 +21,6 @@ struct sent {				/* one message to a child */
 extern struct config		 config;
 extern struct nexthop_row	 nexthops[3];	/* ids 1 and 2 are dialed, 3 is a socket that is not there */
 extern struct relay_row		 rows[NROWS];	/* the store; id 0: free */
-extern struct route_account	 postmaster;	/* id 1, in a Maildir */
 extern struct child		 dialer, deliverer, sender;
 extern struct sent		 sent[NROWS * 4];
 extern size_t			 nsent, ngrown;	/* ngrown: quarantine_grew() */
@@ -33,6 +32,7 @@ extern size_t			 nproofs, nsentmarks;	/* writes before something is handed on */
 extern size_t			 nnotices;
 extern char			 notice[2048];	/* the subject of the last */
 
+void	 world_postmaster(uint32_t nexthop);	/* where his mail goes; 0: into a Maildir */
 int	 world_setup(void **);
 int	 world_teardown(void **);
 void	 world_later(int64_t msec);

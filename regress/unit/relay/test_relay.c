@@ -487,7 +487,7 @@ static void
 test_report_postmaster_hop(void **state)
 {
 	(void)state;
-	postmaster.nexthop = 2;
+	world_postmaster(2);
 	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
 	rows[1].state = RELAY_FAILED;
 	world_commit(1, 1);
