@@ -115,7 +115,7 @@ fetch_stat(void *arg, struct imsg *imsg)
 	if (s->trial != NULL)
 		try_login(s, &m);
 	else
-		report_login(s, &m);
+		outcome_login(s, &m);
 	session_state(s, SESSION_LISTING);
 	return (0);
 }
@@ -210,7 +210,7 @@ fetch_listed(void *arg, struct imsg *imsg)
 	if (m.state == LISTING_PROBED)
 		return (fetch_probed(s));
 	s->plan.lines = m.lines;
-	report_derived(s, m.derived);
+	outcome_derived(s, m.derived);
 	if (s->has_uidl)
 		plan_trim(&s->plan);
 	fetch_counted(s, s->plan.count);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a session is begun with: the dial, the deliverer's end of the message pipe, the credential. */
+/* What a session is begun with: the dial, the deliverer's end of the message pipe, the fetcher's parameters, files and credential. */
 #include <string.h>
 
 #include "common/compat.h"
@@ -11,9 +11,13 @@
 #include "rpopd/token/token.h"
 #include "poll.h"
 
-/* The session's connection is asked for, or stays to be asked for while no dialer is ready. */
+static void	 open_tls(const struct record *, struct msg_fetch_start *);
+static int	 open_files(struct session *);
+static void	 open_secret(struct session *);
+
+/* Ask the dialer for a connection to the record's server; session_dialed() gets the answer.  While no dialer is ready, it stays to be asked. */
 void
-session_dial(struct session *s)
+open_dial(struct session *s)
 {
 	const struct record	*rec = s->run.task->rec;
 
@@ -25,8 +29,9 @@ session_dial(struct session *s)
 	log_debug("%s: session %u dialing %s", s->label, s->id, s->where);
 }
 
+/* Tell the deliverer whose mail comes over its end of the message pipe, which is fd, and by which rules it is distributed. */
 void
-session_open_deliverer(struct session *s, int fd)
+open_deliverer(struct session *s, int fd)
 {
 	const struct record	*rec = s->run.task->rec;
 	struct msg_session_open	 m;
@@ -58,9 +63,81 @@ session_open_deliverer(struct session *s, int fd)
 	s->opened = 1;
 }
 
-/* Sent last; wiped here, in the message queue when it is written, and in the fetcher after login.  Without it, the end. */
+/* Tell the fetcher what to do: the record's columns and settings, then the files that belong to it, and the credential at last. */
 void
-session_secret(struct session *s)
+open_parameters(struct session *s)
+{
+	const struct record	*rec = s->run.task->rec;
+	const struct settings	*set = &config_running->settings;
+	struct msg_fetch_start	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.session = s->id;
+	open_tls(rec, &m);
+	m.auth = rec->auth;
+	m.apop = (rec->apop || rec->auth == AUTH_APOP) && set->use_apop;
+	m.token = s->token.grant != NULL;
+	m.port = rec->port;
+	m.leave = rec->leave;
+	m.no_capa = s->no_capa;
+	m.rset = rec->rset;
+	quota_start(s, &m);
+	m.idle_timeout = set->idle_timeout * 1000;
+	m.total_timeout = set->session_timeout * 1000;
+	strlcpy(m.host, rec->host, sizeof(m.host));
+	strlcpy(m.user, rec->user, sizeof(m.user));
+	strlcpy(m.record, s->label, sizeof(m.record));
+	link_send(&s->link, IMSG_FETCH_START, -1, &m, sizeof(m));
+	if (open_files(s) == 0)
+		open_secret(s);
+}
+
+/* What the record says about TLS. */
+static void
+open_tls(const struct record *rec, struct msg_fetch_start *m)
+{
+	m->tls = rec->tls;
+	m->tls_min = rec->tls_min;
+	m->npins = rec->npins;
+	if (rec->npins > 0)
+		memcpy(m->pins, rec->pins, (size_t)rec->npins * PROTO_DIGEST_LEN);
+	strlcpy(m->ciphers, rec->tls_ciphers, sizeof(m->ciphers));
+	strlcpy(m->tls_name, rec->tls_name[0] != '\0' ? rec->tls_name : rec->host, sizeof(m->tls_name));
+}
+
+/*
+ * The record's certificates and key, as the files are now, in pieces.  0, or -1: the session has failed.  No copy stays in the master: the
+ * message queue wipes what it has written.
+ */
+static int
+open_files(struct session *s)
+{
+	struct pem	 pem;
+	char		 err[PROTO_TEXT_SIZE];
+	enum pem_kind	 kind;
+	size_t		 off, len;
+
+	for (kind = PEM_CA; kind < PEM_MAX; kind++) {
+		if (pem_of(s->run.task->rec, kind, &pem, err, sizeof(err)) == -1) {
+			session_fail(s, STAGE_TLS, WHY_CONFIG, err);
+			session_kill(s);
+			return (-1);
+		}
+		for (off = 0; off < pem.len; off += len) {
+			len = pem.len - off < PROTO_FRAME_MAX ? pem.len - off : PROTO_FRAME_MAX;
+			link_send(&s->link, IMSG_FETCH_CA + kind, -1, pem.data + off, len);
+		}
+		pem_free(&pem);
+	}
+	return (0);
+}
+
+/*
+ * The credential, a password or an access token, is what the fetcher gets last.  It is wiped here, in the message queue when it is written,
+ * and in the fetcher after the login.  The session fails if there is none.
+ */
+static void
+open_secret(struct session *s)
 {
 	static uint8_t	 secret[PROTO_TOKEN_MAX];
 	char		 err[PROTO_TEXT_SIZE];

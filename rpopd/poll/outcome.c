@@ -25,20 +25,20 @@
 #define ALARM		86400	/* s of failures, or three periods: the owner is told */
 #define POSTPONED	2000	/* ms until the next poll of a record whose suspects found another one in flight */
 
-static void	 report_work(struct session *);
-static void	 report_denied(const struct session *);
-static void	 report_quarantined(const struct session *, const struct task *);
-static void	 report_unnamed(const struct session *, struct task *);
-static void	 report_health(struct session *, struct task *, int);
-static void	 report_unfound(const struct session *, struct task *);
-static int	 report_alarming(const struct record_state *, const struct task *);
-static void	 report_alarm(const struct session *, const struct task *, int);
-static void	 report_alert(const struct session *, const struct task *);
-static void	 report_next(const struct session *, struct task *, int);
+static void	 outcome_work(struct session *);
+static void	 outcome_denied(const struct session *);
+static void	 outcome_quarantined(const struct session *, const struct task *);
+static void	 outcome_unnamed(const struct session *, struct task *);
+static void	 outcome_health(struct session *, struct task *, int);
+static void	 outcome_unfound(const struct session *, struct task *);
+static int	 outcome_alarming(const struct record_state *, const struct task *);
+static void	 outcome_alarm(const struct session *, const struct task *, int);
+static void	 outcome_alert(const struct session *, const struct task *);
+static void	 outcome_next(const struct session *, struct task *, int);
 
 /* What a server says about itself at login: how often it may be asked, and how long it keeps messages (RFC 2449). */
 void
-report_login(struct session *s, const struct msg_fetch_stat *m)
+outcome_login(struct session *s, const struct msg_fetch_stat *m)
 {
 	struct task	*t = s->run.task;
 
@@ -60,7 +60,7 @@ report_login(struct session *s, const struct msg_fetch_stat *m)
 
 /* The server's unique-ids break RFC 1939 section 7; said once in a life of the daemon. */
 void
-report_derived(struct session *s, uint32_t n)
+outcome_derived(struct session *s, uint32_t n)
 {
 	if (n == 0 || s->run.task == NULL || s->trial != NULL || s->run.task->derived)
 		return;
@@ -70,13 +70,13 @@ report_derived(struct session *s, uint32_t n)
 }
 
 void
-report_session(struct session *s)
+outcome_poll(struct session *s)
 {
 	struct task	*t = s->run.task;
 	int		 again = capa_again(s), hosts = host_result(&s->run, s->stage, s->why);
 
-	report_work(s);
-	report_denied(s);
+	outcome_work(s);
+	outcome_denied(s);
 	childlog_lost(s->label, &s->log);
 	if (t == NULL)
 		return;
@@ -100,11 +100,11 @@ report_session(struct session *s)
 		t->slow = 0;
 	if (s->why == WHY_TOO_SOON)
 		retry_learn(t, s->why, s->login_delay);
-	report_quarantined(s, t);
-	report_unnamed(s, t);
+	outcome_quarantined(s, t);
+	outcome_unnamed(s, t);
 	if (s->why != WHY_STOPPED) {
-		report_unfound(s, t);
-		report_health(s, t, !hosts && retry_counts(s->why));
+		outcome_unfound(s, t);
+		outcome_health(s, t, !hosts && retry_counts(s->why));
 		vanish_watch(s);
 		if (state_record_put(t->mailbox, &t->rs) == DB_FAILED)
 			log_debug("%s: status not stored", s->label);
@@ -114,13 +114,13 @@ report_session(struct session *s)
 	/* More than one session may do is there, or more than the server shows: it follows at once, unless the server minds. */
 	if (s->why == WHY_NONE && (s->plan.cut > 0 || s->retrieved >= PORTION))
 		t->again = 1;
-	report_next(s, t, hosts);
+	outcome_next(s, t, hosts);
 	t->again = 0;
 }
 
 /* A record whose host failed waits for it, with the others of that host.  With -1 who was cut off has its turn in the slow lane. */
 static void
-report_next(const struct session *s, struct task *t, int hosts)
+outcome_next(const struct session *s, struct task *t, int hosts)
 {
 	int64_t	 now = clock_msec();
 	int	 waits = hosts || (s->why == WHY_STOPPED && !turn_stopping);
@@ -137,7 +137,7 @@ report_next(const struct session *s, struct task *t, int hosts)
 }
 
 static void
-report_work(struct session *s)
+outcome_work(struct session *s)
 {
 	char	 extra[256] = "";
 	int	 n = 0;
@@ -168,7 +168,7 @@ report_work(struct session *s)
 
 /* What the server keeps although it was told to delete it. */
 static void
-report_denied(const struct session *s)
+outcome_denied(const struct session *s)
 {
 	if (s->denied == 0)
 		return;
@@ -182,7 +182,7 @@ report_denied(const struct session *s)
  * without one the owner's, see quarantine_note.c.
  */
 static void
-report_quarantined(const struct session *s, const struct task *t)
+outcome_quarantined(const struct session *s, const struct task *t)
 {
 	char	 subject[PROTO_RECORD_SIZE + 64];
 
@@ -202,7 +202,7 @@ report_quarantined(const struct session *s, const struct task *t)
  * column has had.  Stored first, told then: a death in between costs the notice, not the count in the record's status.
  */
 static void
-report_unfound(const struct session *s, struct task *t)
+outcome_unfound(const struct session *s, struct task *t)
 {
 	const struct record	*rec = t->rec;
 	struct unfound		 u = t->unfound;
@@ -237,7 +237,7 @@ report_unfound(const struct session *s, struct task *t)
 
 /* STAT counts more than UIDL names: a session tries some of those, and where nothing is deleted it tries the same each time. */
 static void
-report_unnamed(const struct session *s, struct task *t)
+outcome_unnamed(const struct session *s, struct task *t)
 {
 	uint32_t	 n = s->plan.unnamed > UNNAMED_MAX ? s->plan.unnamed - UNNAMED_MAX : 0;
 	char		 subject[PROTO_RECORD_SIZE + 80];
@@ -261,11 +261,11 @@ report_unnamed(const struct session *s, struct task *t)
 
 /* Success or failure; a line only when that is news.  Not every failure counts as one of the record's own. */
 static void
-report_health(struct session *s, struct task *t, int counts)
+outcome_health(struct session *s, struct task *t, int counts)
 {
 	struct record_state	*rs = &t->rs;
 	char			 text[PROTO_TEXT_SIZE + 16];
-	int			 alarming = report_alarming(rs, t);
+	int			 alarming = outcome_alarming(rs, t);
 
 	rs->polls++;
 	rs->messages += s->retrieved;
@@ -277,7 +277,7 @@ report_health(struct session *s, struct task *t, int counts)
 		else if (rs->error[0] != '\0')
 			log_info("%s: %s: works again", s->label, s->where);
 		if (alarming)
-			report_alarm(s, t, 0);
+			outcome_alarm(s, t, 0);
 		rs->failing = 0;
 		rs->failures = 0;
 		rs->error[0] = '\0';
@@ -292,16 +292,16 @@ report_health(struct session *s, struct task *t, int counts)
 	if (options.once || strcmp(text, rs->error) != 0) {
 		log_warnx("%s: %s: %s", s->label, s->where, text);
 		if (s->why == WHY_ALERT)
-			report_alert(s, t);
+			outcome_alert(s, t);
 	}
 	strlcpy(rs->error, text, sizeof(rs->error));
-	if (!alarming && report_alarming(rs, t))
-		report_alarm(s, t, 1);
+	if (!alarming && outcome_alarming(rs, t))
+		outcome_alarm(s, t, 1);
 }
 
 /* 1: it had been failing for long when it was last tried. */
 static int
-report_alarming(const struct record_state *rs, const struct task *t)
+outcome_alarming(const struct record_state *rs, const struct task *t)
 {
 	int64_t	 patience = 3 * (int64_t)t->rec->period;
 
@@ -310,7 +310,7 @@ report_alarming(const struct record_state *rs, const struct task *t)
 
 /* To whom the mail that does not come belongs: once when it has failed for long, and once when it works again. */
 static void
-report_alarm(const struct session *s, const struct task *t, int failing)
+outcome_alarm(const struct session *s, const struct task *t, int failing)
 {
 	char		 subject[PROTO_TEXT_SIZE], since[32] = "";
 	time_t		 when = t->rs.failing;
@@ -331,7 +331,7 @@ report_alarm(const struct session *s, const struct task *t, int failing)
 
 /* The owner reads what the server has to say (S61); each login brings the next of its texts.  Each is a subject of its own. */
 static void
-report_alert(const struct session *s, const struct task *t)
+outcome_alert(const struct session *s, const struct task *t)
 {
 	char	 subject[PROTO_TEXT_SIZE];
 

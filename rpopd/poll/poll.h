@@ -66,19 +66,15 @@ int	 try_told(struct session *, const struct msg_session_tried *);
 void	 try_skipped(struct session *, uint32_t msgno, const char *text);
 void	 try_end(struct session *);
 
-/* poll/tls.c */
-void	 session_tls_start(const struct record *, struct msg_fetch_start *);
-int	 session_tls_files(struct session *);
+/* open.c */
+void	 open_dial(struct session *);
+void	 open_deliverer(struct session *, int fd);
+void	 open_parameters(struct session *);
 
-/* poll/open.c */
-void	 session_dial(struct session *);
-void	 session_open_deliverer(struct session *, int fd);
-void	 session_secret(struct session *);
-
-/* poll/outcome.c */
-void	 report_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
-void	 report_derived(struct session *, uint32_t);	/* listed, with so many unique-ids that are none */
-void	 report_session(struct session *);	/* log line, record state, next poll */
+/* outcome.c */
+void	 outcome_login(struct session *, const struct msg_fetch_stat *);	/* logged in */
+void	 outcome_derived(struct session *, uint32_t);	/* listed, with so many unique-ids that are none */
+void	 outcome_poll(struct session *);	/* log line, record state, next poll */
 
 /* commit.c */
 int	 commit_receipt(const struct msg_receipt *);

@@ -48,7 +48,6 @@ static const char *session_word(const struct run *);
 static const char *session_state_str(enum session_state);
 static void	 session_go(struct session *);
 static int	 session_channels(struct session *, int);
-static void	 session_parameters(struct session *);
 static void	 session_down(void *, const char *);
 static void	 session_timeout(void *);
 static void	 session_clock(struct session *, uint32_t);
@@ -129,7 +128,7 @@ session_begin(struct task *t, struct trial *trial)
 	session_clock(s, config_running->settings.session_timeout + GRACE);
 	if (token_wanted(rec) && token_get(&s->token, &s->run) != 1)
 		return (0);
-	session_dial(s);
+	open_dial(s);
 	return (0);
 }
 
@@ -201,40 +200,11 @@ session_channels(struct session *s, int fd)
 	link_send(&s->template->link, IMSG_FORK, channel[1], &id, sizeof(id));
 	s->forked = 1;
 	s->template->served++;
-	session_open_deliverer(s, pipe[1]);
+	open_deliverer(s, pipe[1]);
 	link_send(&s->link, IMSG_FETCH_SOCKET, fd, NULL, 0);
 	link_send(&s->link, IMSG_FETCH_PIPE, pipe[0], NULL, 0);
-	session_parameters(s);
+	open_parameters(s);
 	return (0);
-}
-
-/* START, files and SECRET. */
-static void
-session_parameters(struct session *s)
-{
-	const struct record	*rec = s->run.task->rec;
-	const struct settings	*set = &config_running->settings;
-	struct msg_fetch_start	 m;
-
-	memset(&m, 0, sizeof(m));
-	m.session = s->id;
-	session_tls_start(rec, &m);
-	m.auth = rec->auth;
-	m.apop = (rec->apop || rec->auth == AUTH_APOP) && set->use_apop;
-	m.token = s->token.grant != NULL;
-	m.port = rec->port;
-	m.leave = rec->leave;
-	m.no_capa = s->no_capa;
-	m.rset = rec->rset;
-	quota_start(s, &m);
-	m.idle_timeout = set->idle_timeout * 1000;
-	m.total_timeout = set->session_timeout * 1000;
-	strlcpy(m.host, rec->host, sizeof(m.host));
-	strlcpy(m.user, rec->user, sizeof(m.user));
-	strlcpy(m.record, s->label, sizeof(m.record));
-	link_send(&s->link, IMSG_FETCH_START, -1, &m, sizeof(m));
-	if (session_tls_files(s) == 0)
-		session_secret(s);
 }
 
 void
@@ -606,7 +576,7 @@ session_run(void)
 	SESSION_FOREACH_SAFE(s, next) {
 		session_flush(s);
 		if (s->state == SESSION_TOKEN && !s->token.waits && s->run.task != NULL)
-			session_dial(s);
+			open_dial(s);
 		if (s->state == SESSION_DIALING && s->fd != -1)
 			session_go(s);
 		if (session_over(s) && session_ended(s))
@@ -645,7 +615,7 @@ session_end(struct session *s)
 	else {
 		body_sweep();		/* what its listing did not name may have been wanted */
 		spot_remember(s);
-		report_session(s);
+		outcome_poll(s);
 	}
 	token_leave(&s->token);
 	routing_release(s->routing);

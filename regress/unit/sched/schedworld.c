@@ -274,7 +274,7 @@ world_login(struct task *t)
 
 	session_of(t->run)->state = SESSION_LISTING;
 	session_of(t->run)->run.progress = now;
-	report_login(session_of(t->run), &stat);
+	outcome_login(session_of(t->run), &stat);
 }
 
 void
@@ -289,7 +289,7 @@ world_end(struct task *t, enum fetch_stage stage, enum fail_why why)
 		snprintf(s->error, sizeof(s->error), "%s", fail_why_str(why));
 	}
 	sched_end(&s->run);
-	report_session(s);
+	outcome_poll(s);
 	free(s);
 }
 
