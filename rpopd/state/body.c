@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * state.db: rows of table relay whose file is missing from the spool, and rows that are on their way to a next hop.
+ * state.db: rows of tables relay and pending whose file is missing from the spool, and rows of relay that are on their way to a
+ * next hop.
  *
  * Nothing is final whose body exists nowhere.  Whatever a row says, its message is safe here only while its file is: a disk that
  * was lost, a restored backup or a repaired file system can take it.
@@ -18,17 +19,17 @@
  *	has it no longer
  *	LOST			none, DELETED	told; the row stays until it is dropped, or its file is found at a start
  *
- * A pending row whose file is missing becomes one of these.  Its destination is a Maildir, and what it waits for is the file:
+ * A pending row whose file is missing becomes a row of relay.  Its destination is a Maildir, and what it waits for is the file:
  *
  *	missing pending row	seen row	after a crash here
  *	not committed		as it was	missed again at the start
- *	WANTED			WAITING		as above; what was deleted waits, too, should it be listed again
+ *	WANTED			WAITING		as a row of relay; a message that was deleted waits, too, should it be listed again
  *	HERE			WAITING		found at the start: moved
  *	moved to pending	row.after, or	the pending row is replayed
  *				WAITING
  *
- * A header that was delivered alone has no seen row: while a row of it is wanted, its row in oversize does not keep the header
- * from being asked for again.
+ * A header that was delivered alone has no seen row: while a relay row of that header is wanted, the message's row in oversize
+ * does not keep the header from being asked for again.
  *
  *	row on its way		after a crash here
  *	sent not committed	it is not sent
@@ -96,9 +97,9 @@ state_relay_prove(int first, int64_t now)
 }
 
 /*
- * The message is one that was taken before, and some of its recipients are without a file: they get links of this one, those that
- * were made for them if there are such, since all have the same content.  With fewer links than rows the rest stays wanted: each
- * session helps one at least.
+ * Gives recipients of a message that was taken before, and whose files are missing, links of this receipt, which has the same
+ * content: those that were made for them, if there are such.  With fewer links than rows the rest stays wanted: each session helps
+ * one at least.  Inside a transaction; fills attached, waiting and verdicts.  0 or -1.
  */
 int
 relay_attach(struct receipt *r)
@@ -129,6 +130,7 @@ relay_attach(struct receipt *r)
 	return (failed ? -1 : 0);
 }
 
+/* A callback that collects rows; without memory, n is 1 and rows is NULL. */
 static int
 wanted_add(void *arg, const struct relay_row *row)
 {
@@ -149,7 +151,7 @@ wanted_add(void *arg, const struct relay_row *row)
 	return (0);
 }
 
-/* A free link, best that of the same recipient; -1: none. */
+/* The number of a link of the receipt that no row has got yet, best that of the same recipient; -1: there is none.  */
 static int64_t
 attach_choose(const struct receipt *r, const struct relay_row *row)
 {
@@ -167,6 +169,7 @@ attach_choose(const struct receipt *r, const struct relay_row *row)
 	return (any);
 }
 
+/* A wanted row gets a link of the receipt, which is held from now on.  0 or -1.  */
 static int
 attach_one(struct receipt *r, const struct relay_row *row, uint32_t link)
 {
@@ -222,6 +225,7 @@ state_pending_missing(int64_t id, const char *link, const char *status)
 	return (result == DB_OK && !found ? DB_NONE : result);
 }
 
+/* The pending row becomes a wanted row of relay, and its message waits.  0 or -1.  */
 static int
 missing_want(int64_t id, const char *status)
 {

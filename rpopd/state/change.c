@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: what listings and finished sessions teach about messages. */
+/* state.db: what listings and finished sessions teach about messages.  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +34,7 @@ state_change(int64_t mailbox, const struct listing_change *changes, size_t n, in
 }
 
 /*
- * One of the slices, in a transaction of its own.  Only the last one waits for the disk: the write-ahead log keeps the order, so
+ * Each slice is a transaction of its own.  Only the last one waits for the disk: the write-ahead log keeps the order, so
  * what is durable before that is a beginning of the list.
  *
  *	killed			what is there at the next start
@@ -60,6 +60,7 @@ state_change_slice(int64_t mailbox, const struct listing_change *changes, size_t
 	return (end < n ? DB_MORE : DB_OK);
 }
 
+/* STATE_DURABLE or STATE_LAZY: whether a power failure may take these changes back, because the next listing teaches them again.  */
 static int
 change_durable(const struct listing_change *changes, size_t n)
 {
@@ -71,6 +72,7 @@ change_durable(const struct listing_change *changes, size_t n)
 	return (STATE_LAZY);
 }
 
+/* One change, inside a transaction.  0 or -1.  */
 static int
 change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 {
@@ -115,7 +117,10 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	return (0);
 }
 
-/* value is ?3 where the statement has one, the size ?4. */
+/*
+ * Runs one statement of a change: value is ?3 if the statement has a third parameter, the change's size ?4 if it has a fourth.  0
+ * or -1.
+ */
 static int
 change_run(enum state_sql q, int64_t mailbox, const struct listing_change *c, int64_t value)
 {
@@ -140,7 +145,10 @@ change_fingerprint(int64_t mailbox, const struct listing_change *c)
 	return (state_step(st));
 }
 
-/* The row gets its unique-id; under that the message came through, so it is no suspect. */
+/*
+ * A message that was known by another key gets its unique-id as key.  Under that unique-id it came through the deliverer, so what
+ * tables suspect and oversize say of it is over.  0 or -1.
+ */
 static int
 change_adopt(int64_t mailbox, const struct listing_change *c)
 {
@@ -166,6 +174,7 @@ change_refused(int64_t mailbox, const struct listing_change *c, int64_t now)
 	return (state_step(st));
 }
 
+/* Notes a time of the mailbox.  0 or -1.  */
 static int
 change_listed(enum state_sql q, int64_t mailbox, int64_t now)
 {

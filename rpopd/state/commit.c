@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: the decision about a batch of messages, in one transaction. */
+/* state.db: the decision about a batch of messages, in one transaction.  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,6 @@ static int	 commit_one(struct receipt *, int64_t *, int64_t *);
 static int	 commit_seen(struct receipt *);
 static int	 commit_known(struct receipt *);
 static int	 commit_write(enum state_sql, const struct receipt *);
-static int	 commit_insert(struct receipt *);
 static int	 commit_fingerprint(const struct receipt *);
 static int	 commit_header(struct receipt *);
 static int	 commit_unproven(const struct receipt *);
@@ -50,7 +49,7 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 	return (DB_OK);
 }
 
-/* One message: its seen row says whether it is new; what is new gets rows for its recipients. */
+/* One message of a batch: its row in seen says whether it is new; what is new gets rows for its recipients.  0 or -1.  */
 static int
 commit_one(struct receipt *r, int64_t *first, int64_t *last)
 {
@@ -70,31 +69,26 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 	return (r->header ? 0 : commit_fingerprint(r));
 }
 
+/* The receipt's row in seen; verdict says whether the message is new.  0 or -1.  */
 static int
 commit_seen(struct receipt *r)
 {
 	r->verdict = COMMIT_DELIVER;
-	if (commit_insert(r) == -1)
+	if (commit_write(Q_SEEN_INSERT, r) == -1 || (state_changes() == 0 && commit_known(r) == -1))
 		return (-1);
-	/* It went through the deliverer, so it was not what killed it. */
+	/* The message went through the deliverer, so it was not the one that the deliverer died of.  */
 	if (any_suspects && commit_clear(Q_SUSPECT_CLEAR, r) == -1)
 		return (-1);
 	return (any_oversize ? commit_clear(Q_OVERSIZE_CLEAR, r) : 0);
 }
 
-static int
-commit_insert(struct receipt *r)
-{
-	return (commit_write(Q_SEEN_INSERT, r) == -1 || (state_changes() == 0 && commit_known(r) == -1) ? -1 : 0);
-}
-
 /*
- * The key has a row.  The same message: the server ignored DELE, or it was retrieved twice; nothing is delivered.  Another one: the
- * server gave the unique-id again, which RFC 1939 section 7 allows after a deletion.  If recipients of the first one still wait,
- * its row lives on by its digest.
+ * What becomes of a receipt whose key has a row already.  If the row's message has the same digest, the server ignored DELE, or
+ * the message was retrieved twice: nothing is delivered.  If not, the server gave the unique-id to another message, which RFC 1939
+ * section 7 allows after a deletion; and if recipients of the first message still wait, its row lives on with its digest as key.
  *
- * A key that is a digest says the same of an equal message that came later.  It is another one if the first was deleted for
- * certain, or deleted and missing from a session since.
+ * A key that is a digest is the same for an equal message that came later.  The receipt is of such a one if the first message was
+ * deleted for certain, or was deleted and is missing from a session since.  0 or -1.
  */
 static int
 commit_known(struct receipt *r)
@@ -124,6 +118,7 @@ commit_known(struct receipt *r)
 	return (commit_clear(Q_FINGERPRINT_FORGET, r) == -1 ? -1 : commit_write(Q_SEEN_REPLACE, r));
 }
 
+/* Runs a statement that writes the receipt's row in seen.  0 or -1.  */
 static int
 commit_write(enum state_sql q, const struct receipt *r)
 {
@@ -140,7 +135,10 @@ commit_write(enum state_sql q, const struct receipt *r)
 	return (state_step(st));
 }
 
-/* What this session deletes will not be there to be recognised; if it does not come to that, plan_end() makes up for it. */
+/*
+ * Keeps the fingerprint of a message that stays on the server.  One that this session deletes will not be there to be recognised;
+ * if the deletion fails, CHANGE_FINGERPRINT makes up for it.  0 or -1.
+ */
 static int
 commit_fingerprint(const struct receipt *r)
 {
@@ -155,7 +153,10 @@ commit_fingerprint(const struct receipt *r)
 	return (state_step(st));
 }
 
-/* The header of a message over max_size, once for each unique-id and message. */
+/*
+ * Notes that the header of a message over max_size was delivered, once for each unique-id and message; verdict says whether it is
+ * new.  0 or -1.
+ */
 static int
 commit_header(struct receipt *r)
 {
@@ -173,7 +174,10 @@ commit_header(struct receipt *r)
 	return (any_suspects ? commit_clear(Q_SUSPECT_CLEAR, r) : 0);
 }
 
-/* The first of a session: until it is over, nobody knows whether the server's answers are in step. */
+/*
+ * The mailbox is unproven from the first receipt of a session on: until the session is over, nobody knows whether the server's
+ * answers are in step.
+ */
 static int
 commit_unproven(const struct receipt *r)
 {
@@ -185,6 +189,7 @@ commit_unproven(const struct receipt *r)
 	return (state_step(st));
 }
 
+/* The receipt's row in suspect, oversize or fingerprint goes.  0 or -1.  */
 static int
 commit_clear(enum state_sql q, const struct receipt *r)
 {
@@ -195,7 +200,7 @@ commit_clear(enum state_sql q, const struct receipt *r)
 	return (state_step(st));
 }
 
-/* Both tables are nearly always empty. */
+/* Looks whether tables suspect and oversize have any rows: both are nearly always empty.  0 or -1.  */
 static int
 commit_look(void)
 {

@@ -61,8 +61,8 @@ state_unprove_slice(int64_t mailbox, struct unprove *u)
 }
 
 /*
- * The next rows in question behind *at, which moves.  Everything that is visited counts: most rows may be old, or have their
- * keys.
+ * Reads the next rows behind *at, which moves, that were committed since the time that is in question and have a unique-id as key.
+ * At most STATE_PAGE rows are visited, since most of them may be old, or have their digests as keys already.  0 or -1.
  */
 static int
 slice_read(int64_t mailbox, int64_t since, struct state_place *at, struct slice *slice)
@@ -84,7 +84,7 @@ slice_read(int64_t mailbox, int64_t since, struct state_place *at, struct slice 
 		memcpy(at->uid, sqlite3_column_blob(st, 0), at->uidlen);
 		state = sqlite3_column_int(st, 1);
 		p = &slice->rows[slice->n];
-		/* A digest key is longer than any unique-id. */
+		/* A key that is a digest is longer than any unique-id.  */
 		if (at->uidlen > sizeof(p->uid) || sqlite3_column_int64(st, 2) < since || state == SEEN_DELETED || state == SEEN_MARKED ||
 		    sqlite3_column_bytes(st, 3) != PROTO_DIGEST_LEN)
 			continue;
@@ -100,7 +100,7 @@ slice_read(int64_t mailbox, int64_t since, struct state_place *at, struct slice 
 	return (rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1);
 }
 
-/* One row is known by digest only from now on; no such row: nothing.  Inside a transaction. */
+/* A message is known by its digest only from now on, inside a transaction; nothing happens if it has no row.  0 or -1.  */
 int
 doubt_message(int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
@@ -118,7 +118,10 @@ doubt_message(int64_t mailbox, const uint8_t *uid, size_t uidlen)
 	return (rc == SQLITE_ROW ? doubt_key(mailbox, &u) : rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* The row gets the first key of its digest that is free; equal messages come one behind the other. */
+/*
+ * A message gets the first key of its digest that is free.  Equal messages come one behind the other, so the search begins where
+ * the last one ended.  0 or -1.
+ */
 static int
 doubt_key(int64_t mailbox, const struct unproven *u)
 {
@@ -139,7 +142,7 @@ doubt_key(int64_t mailbox, const struct unproven *u)
 	return (len == 0 ? -1 : doubt_rekey(mailbox, u->uid, u->uidlen, key, len));
 }
 
-/* Everything that is known of a message by its key. */
+/* Gives a message another key in every table that knows it by its key, inside a transaction.  0 or -1.  */
 int
 doubt_rekey(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
 {
@@ -163,6 +166,7 @@ doubt_rekey_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t ui
 	return (state_step(st));
 }
 
+/* Whether a mailbox has a message with this key: 1, 0 or -1, as digest_key_free() asks.  */
 static int
 key_taken(void *mailbox, const uint8_t *key, size_t len)
 {

@@ -46,7 +46,7 @@ state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *a
 	return (DB_OK);
 }
 
-/* 0, or -1: the row cannot be right, or is none of a record that can be loaded. */
+/* Takes a former mailbox out of a row.  0, or -1: the row cannot be right, or is none of a record that could be loaded.  */
 static int
 former_row(sqlite3_stmt *st, struct former *f)
 {
@@ -117,8 +117,8 @@ state_former_adopt(const struct former *f, int64_t mailbox, const struct record 
 }
 
 /*
- * Whether it is the same mailbox is not proven: what was delivered is retrieved again and compared, and what was marked only is
- * retrieved.
+ * Whether a former mailbox is the record's is not proven: what was delivered is retrieved again and compared, and what was only
+ * marked is retrieved.  0 or -1.
  */
 static int
 adopt_doubt(int64_t id)
@@ -126,7 +126,10 @@ adopt_doubt(int64_t id)
 	return (adopt_waiting(id) == -1 || state_run(Q_FORMER_UNMARK, id) == -1 || state_run(Q_FORMER_COMPARE, id) == -1 ? -1 : 0);
 }
 
-/* What waits for a next hop must not be hidden by its unique-id either: it is known by digest only. */
+/*
+ * Messages of a former mailbox that wait for a next hop must not be hidden by their unique-ids: they are known by digest only.  0
+ * or -1.
+ */
 static int
 adopt_waiting(int64_t id)
 {
@@ -139,7 +142,7 @@ adopt_waiting(int64_t id)
 
 	if ((st = state_query(Q_FORMER_WAITING)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
 		return (-1);
-	/* The changes come behind the search, whose rows they move; the room doubles whenever n is a power of two. */
+	/* The changes follow when the search is over, since they move its rows; the room doubles whenever n is a power of two.  */
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((len = sqlite3_column_bytes(st, 0)) < 1 || (size_t)len > sizeof(p->octets) ||
 		    ((n & (n - 1)) == 0 && (p = reallocarray(uids, n == 0 ? 1 : n * 2, sizeof(*uids))) == NULL))
@@ -157,6 +160,7 @@ adopt_waiting(int64_t id)
 	return (failed ? -1 : 0);
 }
 
+/* The former mailbox gets the name of the record's.  0 or -1.  */
 static int
 adopt_name(const struct former *f, const struct record *rec, const char *origin, int64_t now)
 {
@@ -169,6 +173,7 @@ adopt_name(const struct former *f, const struct record *rec, const char *origin,
 	return (state_step(st));
 }
 
+/* Runs a statement about two mailboxes.  0 or -1.  */
 static int
 former_pair(enum state_sql q, int64_t to, int64_t from)
 {
@@ -213,14 +218,14 @@ state_forget(const char *account, const char *record, int64_t now, struct forgot
 	    forget_run(Q_FORGET_WAITING, account, record, now, &n->waiting) == -1;
 	for (i = 0; i < nitems(drops) && !failed; i++)
 		failed = forget_run(drops[i], account, record, now, &value) == -1;
-	n->mailboxes = state_changes();		/* of the last one */
+	n->mailboxes = state_changes();		/* by Q_FORGET_MAILBOX */
 	HOOK("state.forget");
 	if ((result = state_end(failed)) == DB_OK)
 		HOOK("state.forgotten");
 	return (result);
 }
 
-/* *value is the first column of a row, if there is one. */
+/* Runs a statement about a record; *value is the first column of its row, if it has one.  0 or -1.  */
 static int
 forget_run(enum state_sql q, const char *account, const char *record, int64_t now, int64_t *value)
 {

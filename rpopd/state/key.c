@@ -10,7 +10,6 @@
 #define PREFIX_LEN	(sizeof(PREFIX) - 1)
 #define HEX_LEN		(2 * PROTO_DIGEST_LEN)
 
-/* n tells messages of the same digest apart.  Returns the length, 0: n is too large. */
 size_t
 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n)
 {
@@ -53,7 +52,6 @@ digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *las
 	return (digest_key(key, digest, unused));
 }
 
-/* The digest in a key.  0, or -1: it is none. */
 int
 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN])
 {

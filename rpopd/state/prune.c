@@ -22,16 +22,16 @@
 #include "common/hook.h"
 #include "state_int.h"
 
-struct ids {				/* of mailboxes */
+struct ids {				/* ids of mailboxes */
 	int64_t	*list;
 	size_t	 n;
 };
 
-struct prune {
-	struct ids	 used, running;	/* sorted */
+struct prune {				/* one state_prune() */
+	struct ids	 used, running;	/* mailboxes that a record names, and that a session runs on; sorted */
 	struct ids	 known;		/* every mailbox, sorted */
-	struct ids	 back, removed;	/* to be marked */
-	struct ids	 gone;		/* to be dropped */
+	struct ids	 back, removed;	/* mailboxes to be marked so */
+	struct ids	 gone;		/* mailboxes to be dropped */
 };
 
 static int	 prune_look(struct prune *, int64_t);
@@ -60,7 +60,7 @@ state_keep(void)
 	return (keep);
 }
 
-/* The table at the top of this file.  Pending and relay rows stay in any case: what was decided is delivered. */
+/* The table at the top of this file.  Pending and relay rows stay in any case: what was decided is delivered.  */
 enum db
 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning)
 {
@@ -121,6 +121,7 @@ prune_rows(int64_t mailbox)
 	return (result != DB_OK ? result : n <= 0 ? DB_MORE : DB_OK);
 }
 
+/* Reads every mailbox and sorts out what is to be done with it.  0 or -1.  */
 static int
 prune_look(struct prune *p, int64_t now)
 {
@@ -139,6 +140,7 @@ prune_look(struct prune *p, int64_t now)
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
+/* A mailbox, as the table at the top of this file says.  0, or -1: no memory.  */
 static int
 prune_row(struct prune *p, int64_t id, int removed, int64_t since, int64_t now)
 {
@@ -153,7 +155,10 @@ prune_row(struct prune *p, int64_t id, int removed, int64_t since, int64_t now)
 	return (now - since >= keep && !ids_have(&p->running, id) ? ids_add(&p->gone, id) : 0);
 }
 
-/* From one mailbox id to the next by the index, not row by row. */
+/*
+ * Finds mailboxes that have rows in a table but none in table mailbox, going from one mailbox id to the next by the index, not row
+ * by row.  0 or -1.
+ */
 static int
 prune_orphans(struct prune *p, enum state_sql q)
 {
@@ -169,6 +174,7 @@ prune_orphans(struct prune *p, enum state_sql q)
 	}
 }
 
+/* Marks and drops mailboxes in one transaction.  DB_OK, DB_BUSY, DB_FAILED. */
 static enum db
 prune_write(const struct prune *p, int64_t now)
 {
@@ -187,7 +193,7 @@ prune_write(const struct prune *p, int64_t now)
 	return (state_end(failed));
 }
 
-/* ?2 is the time, in a statement that has one. */
+/* Runs a statement that marks mailboxes; ?2 is the time, if the statement has one.  0 or -1.  */
 static int
 prune_mark(const struct ids *ids, enum state_sql q, int64_t now)
 {
@@ -201,6 +207,7 @@ prune_mark(const struct ids *ids, enum state_sql q, int64_t now)
 	return (0);
 }
 
+/* A sorted copy of a list.  0, or -1: no memory.  */
 static int
 ids_copy(struct ids *ids, const int64_t *list, size_t n)
 {
@@ -213,7 +220,7 @@ ids_copy(struct ids *ids, const int64_t *list, size_t n)
 	return (0);
 }
 
-/* At the end; the room doubles whenever it is used up. */
+/* Adds an id at the end; the room doubles whenever it is used up.  0, or -1: no memory.  */
 static int
 ids_add(struct ids *ids, int64_t id)
 {

@@ -15,7 +15,7 @@
 #define OF_RECORD	" (SELECT id FROM mailbox WHERE account = ?1 AND record = ?2)"
 #define SET_ASIDE	"deaths >= {SUSPECT_DEATHS} OR failures >= {SUSPECT_FAILURES}"
 #define DELIVERED	"({SEEN_KEPT}, {SEEN_DELETING}, {SEEN_DENIED})"
-/* What waits in quarantine for an administrator, but for reports and notices; the index relay_quarantine has the same condition. */
+/* What waits in quarantine for an administrator, but for reports and notices; the index relay_quarantine has the same condition.  */
 #define QUARANTINED	"state = {RELAY_QUARANTINED} AND body = {BODY_HERE} AND uid <> x''"
 
 #define NAMED(x)	{ #x, x }
@@ -50,7 +50,7 @@ static const char *const	 texts[Q_MAX] = {
 	    " listed = nullif(?4, 0) WHERE state = {SEEN_MARKED}",
 	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1"
 	    " AND uid > ?2 AND uid <= ?3",
-	/* The octet that no unique-id has is behind all of them. */
+	/* The octet that no unique-id has is behind all of them.  */
 	[Q_SEEN_END] = "SELECT ifnull(min(uid), x'ff') FROM ("
 	    "SELECT * FROM (SELECT uid FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
 	    " UNION ALL SELECT * FROM (SELECT uid FROM suspect WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
@@ -93,7 +93,10 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_PENDING_KEY] = "UPDATE pending SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
 	[Q_PENDING_DROP] = "DELETE FROM pending WHERE id BETWEEN ?1 AND ?2",
 	[Q_PENDING_LIST] = "SELECT id, link, dest FROM pending ORDER BY id",
-	/* What the message becomes afterwards is what it is now; of one that waits already, what keeps it on its server. */
+	/*
+	 * What the message becomes when the row is final is what it is now; of a message that waits already, what keeps it on its
+	 * server.
+	 */
 	[Q_RELAY_MISSED] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived,"
 	    " next, tries, status, body, sha256, copy) SELECT p.mailbox, p.uid, p.link, 0, p.dest, '', ifnull(h.sender, ''), '',"
 	    " {NOTIFY_NEVER}, ifnull(iif(s.state = {SEEN_WAITING},"
@@ -102,7 +105,10 @@ static const char *const	 texts[Q_MAX] = {
 	    " {RELAY_WAITING}, ?2, ?2, 0, ?3, {BODY_WANTED}, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox ="
 	    " p.mailbox AND h.uid = p.uid"
 	    " LEFT JOIN seen s ON s.mailbox = p.mailbox AND s.uid = p.uid AND (p.sha256 IS NULL OR s.sha256 = p.sha256) WHERE p.id = ?1",
-	/* Also one that was deleted, as far as its server said: but of two that are equal nobody knows which is listed. */
+	/*
+	 * A message that was deleted, as far as its server said, waits too; but not one whose key is a digest, because of two
+	 * equal messages nobody knows which one is listed.
+	 */
 	[Q_SEEN_MISSED] = "UPDATE seen SET state = {SEEN_WAITING} FROM pending p WHERE p.id = ?1 AND seen.mailbox = p.mailbox AND"
 	    " seen.uid = p.uid"
 	    " AND (seen.state IN " DELIVERED " OR (seen.state = {SEEN_DELETED} AND length(seen.uid) <= {PROTO_UID_MAX}))"
@@ -117,7 +123,7 @@ static const char *const	 texts[Q_MAX] = {
 	    " AND (body = {BODY_WANTED} OR (body = {BODY_HERE} AND state IN ({RELAY_WAITING}, {RELAY_FAILED}))) AND (sha256 IS"
 	    " NULL OR ?3 IS NULL OR sha256 = ?3))",
 	[Q_RELAY_BODY] = "UPDATE relay SET body = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
-	/* What the message's row becomes again when nothing is open any more: what it is now. */
+	/* What the message becomes again when none of its rows is open any more: what it is now.  */
 	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = {SEEN_KEPT}, {SEEN_KEPT}, {SEEN_DELETING}) FROM seen s"
 	    " WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state IN " DELIVERED " AND (relay.sha256 IS NULL OR"
 	    " s.sha256 = relay.sha256)), after) WHERE id = ?1",
@@ -127,8 +133,8 @@ static const char *const	 texts[Q_MAX] = {
 	    " AND (sha256 IS NULL OR sha256 = ?3) ORDER BY id",
 	[Q_RELAY_ATTACH] = "UPDATE relay SET link = ?2, body = {BODY_HERE}, next = ?3, sent = 0 WHERE id = ?1",
 	/*
-	 * Its server has the message no longer: the row of it is gone, or another one's, or says that it was deleted.  Of a header
-	 * alone the row in oversize speaks.
+	 * Wanted rows whose server has the message no longer: its row in seen is gone, or another message's, or says that it was
+	 * deleted; of a header that was delivered alone, the row in oversize is gone.
 	 */
 	[Q_RELAY_ORPHANS] = "SELECT " RELAY_COLUMNS " FROM relay WHERE body = {BODY_WANTED} AND NOT EXISTS (SELECT 1 FROM seen s WHERE"
 	    " s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state NOT IN ({SEEN_DELETED}, {SEEN_MARKED})"
@@ -158,7 +164,7 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
 	    " ON CONFLICT DO UPDATE SET accepted = accepted + ?2, refused = refused + ?3, retried = retried + ?4,"
 	    " in_doubt = in_doubt + ?5",
-	/* A copy from before the administrator asked for everything of this record once more does not count. */
+	/* A copy from before the administrator asked for everything of this record once more does not count.  */
 	[Q_COPY_GET] = "SELECT c.mailbox, c.uid, m.account || '/' || m.record, datetime(c.since, 'unixepoch', 'localtime')"
 	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE (c.key = ?1 OR (c.key = ?3 AND c.mailbox IS NULL))"
 	    " AND c.since > ifnull((SELECT forgotten FROM mailbox WHERE id = ?2), -1)",
@@ -224,7 +230,7 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid IN (SELECT uid FROM oversize WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_MAILBOX_GET] = "SELECT id, removed IS NOT NULL FROM mailbox WHERE account = ?1 AND record = ?2 AND host = ?3 AND port = ?4"
 	    " AND login = ?5",
-	/* What was asked for once more is asked for of the record, wherever it points. */
+	/* What an administrator asked for once more is asked for of the record, wherever it points.  */
 	[Q_MAILBOX_ADD] = "INSERT INTO mailbox (account, record, host, port, login, created, forgotten) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 	    " (SELECT max(forgotten) FROM mailbox WHERE account = ?1 AND record = ?2))",
 	[Q_MAILBOX_LIST] = "SELECT id, removed FROM mailbox ORDER BY id",

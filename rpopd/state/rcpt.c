@@ -33,7 +33,7 @@ struct results {			/* what rpopctl explain will say: a line for each recipient, 
 	char	 text[RESULTS_SIZE];
 	size_t	 len;
 	uint32_t omitted;
-	char	 origin[ORIGIN_SIZE];	/* the message that the last copy was taken for */
+	char	 origin[ORIGIN_SIZE];	/* the message that the last copy named here is a copy of */
 };
 
 static int	 rcpt_one(struct receipt *, const struct msg_rcpt *, const uint8_t *, int64_t *, int64_t *);
@@ -48,7 +48,10 @@ static void	 rcpt_result(struct results *, const struct msg_rcpt *, int, const c
 static void	 rcpt_say(struct results *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static int	 rcpt_wait(const struct receipt *);
 
-/* The message is new.  Fills verdicts, relay, waiting, copies and dropped; verdict becomes DISCARD if all are. */
+/*
+ * Decides about each recipient of a message that is new, inside a transaction; fills verdicts, relay, waiting, copies and dropped,
+ * and verdict becomes DISCARD if it is that for all.  *first and *last are the range of pending ids so far.  0 or -1.
+ */
 int
 rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 {
@@ -80,6 +83,7 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 	return (r->note == NULL ? 0 : rcpt_handled(r, &results));
 }
 
+/* The row of a recipient, in pending or relay.  0 or -1.  */
 static int
 rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, int64_t *first, int64_t *last)
 {
@@ -92,7 +96,7 @@ rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, in
 	return (0);
 }
 
-/* What a message and somebody who has got it are known by. */
+/* The key in table copy of a message and a recipient who has got it.  */
 static void
 rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO_COPY_LEN])
 {
@@ -104,7 +108,10 @@ rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO
 		rcpt_key_by_way(r, rcpt, key);
 }
 
-/* By where it goes: of a Maildir and of an address that is no account's, and in rows of schema 2 of everybody. */
+/*
+ * The key by the place that the message goes to: that of a Maildir or of an address that is no account's; in rows of schema 2, of
+ * everybody.
+ */
 static void
 rcpt_key_by_way(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO_COPY_LEN])
 {
@@ -119,7 +126,7 @@ rcpt_key_by_way(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t ke
 	memcpy(key, digest, PROTO_COPY_LEN);
 }
 
-/* 1: the recipient has got this message before, as the one that origin names; 0: he has not; -1. */
+/* Whether a recipient has got the message before: 1, and origin names that message in words; 0; or -1.  */
 static int
 rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, size_t size)
 {
@@ -139,7 +146,7 @@ rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, si
 	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* In words that rpopctl explain understands: record or number of the mailbox, unique-id, time. */
+/* Names a message in words that rpopctl explain understands: record or number of the mailbox, unique-id, time.  */
 static void
 rcpt_origin(sqlite3_stmt *st, char *origin, size_t size)
 {
@@ -161,7 +168,7 @@ rcpt_origin(sqlite3_stmt *st, char *origin, size_t size)
 	snprintf(origin, size, "taken %s as %s of %s", when, id, name);
 }
 
-/* Who has got it from now on. */
+/* Notes in table copy who has got the message from now on.  0 or -1.  */
 static int
 rcpt_remember(const struct receipt *r)
 {
@@ -181,6 +188,7 @@ rcpt_remember(const struct receipt *r)
 	return (0);
 }
 
+/* The row in relay of a recipient.  0 or -1.  */
 static int
 rcpt_relay(struct receipt *r, const struct msg_rcpt *rcpt)
 {
@@ -198,7 +206,6 @@ rcpt_relay(struct receipt *r, const struct msg_rcpt *rcpt)
 	return (0);
 }
 
-/* The row that a recipient gets; its id is not known yet. */
 int
 relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
 {
@@ -227,6 +234,7 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	return (0);
 }
 
+/* The message waits until its recipients are final.  0 or -1.  */
 static int
 rcpt_wait(const struct receipt *r)
 {
@@ -238,7 +246,7 @@ rcpt_wait(const struct receipt *r)
 	return (state_step(st));
 }
 
-/* What rpopctl explain will say. */
+/* Writes down for rpopctl explain why the message went where it went.  0 or -1.  */
 static int
 rcpt_handled(const struct receipt *r, const struct results *results)
 {
@@ -257,7 +265,10 @@ rcpt_handled(const struct receipt *r, const struct results *results)
 	return (state_step(st));
 }
 
-/* origin: of the message that this one is a copy of for this recipient; told once for neighbours. */
+/*
+ * Says what became of a recipient.  copy: he had the message before, as the one that origin names, which is said once for
+ * neighbours.
+ */
 static void
 rcpt_result(struct results *to, const struct msg_rcpt *rcpt, int copy, const char *origin)
 {
@@ -278,7 +289,7 @@ rcpt_result(struct results *to, const struct msg_rcpt *rcpt, int copy, const cha
 		    rcpt->kind != RCPT_MAILDIR ? rcpt->reason : "");
 }
 
-/* A line as a whole, or it is counted as omitted, and so are all that follow. */
+/* Adds a line as a whole; one that does not fit is counted as omitted, and so are all that follow.  */
 static void
 rcpt_say(struct results *to, const char *fmt, ...)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: what is known of the messages of a mailbox. */
+/* state.db: what is known of the messages of a mailbox.  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "common/log.h"
 #include "state_int.h"
 
-struct irregular {				/* a suspect, or over max_size */
+struct irregular {			/* a message that is a suspect, over max_size, or wanted */
 	uint8_t		 uid[STATE_KEY_MAX];
 	size_t		 uidlen;
 	uint32_t	 deaths, failures;
@@ -17,18 +17,18 @@ struct irregular {				/* a suspect, or over max_size */
 	enum oversize	 oversize;
 	int		 wanted;
 	uint32_t	 size, oversize_size;
-	int		 met;		/* it has a seen row too */
+	int		 met;		/* it has a row in seen, too */
 };
 
-static struct walk {			/* one state_seen() */
+static struct walk {			/* one seen_visit() */
 	int		(*cb)(void *, const struct seen_row *);
 	void		*arg;
-	struct irregular	*irregular;		/* ordered */
+	struct irregular	*irregular;	/* ordered by unique-id */
 	size_t		 nirregular;
 	int		 stop;
 }	 walk;
 
-static const struct state_place	 behind = { { 0xff }, 1 };	/* every key: see Q_SEEN_END */
+static const struct state_place	 behind = { { 0xff }, 1 };	/* behind every key: see Q_SEEN_END */
 
 static int	 seen_visit(int64_t, const struct state_place *, const struct state_place *,
 		    int (*)(void *, const struct seen_row *), void *);
@@ -41,7 +41,7 @@ static struct irregular *walk_find(const uint8_t *, size_t);
 static void	 walk_call(struct seen_row *, const struct irregular *);
 static void	*doubled(void *, size_t, size_t);
 
-/* So many rows that none of the tables has more than STATE_PAGE of them. */
+/* A slice has so many rows that none of the tables has more than STATE_PAGE of them.  */
 enum db
 state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
@@ -67,8 +67,9 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 }
 
 /*
- * The rows behind from, to included, are visited by an aggregate function of ours inside the statement, which costs two thirds of
- * stepping from row to row.  Suspects and oversize messages are few and are met from memory.
+ * Calls back for the messages behind from, to included.  Rows of seen are visited by an aggregate function of the program's own
+ * inside the statement, which costs two thirds of stepping from row to row; suspects and oversize messages are few and are met
+ * from memory.  0 or -1.
  */
 static int
 seen_visit(int64_t mailbox, const struct state_place *from, const struct state_place *to,
@@ -86,7 +87,7 @@ seen_visit(int64_t mailbox, const struct state_place *from, const struct state_p
 		if ((rv = state_step(st)) == -1)
 			state_failed("seen");
 		for (i = 0; i < walk.nirregular && rv == 0; i++)
-			/* Somebody wants a message that has no row: its server has it no longer. */
+			/* A message that is wanted and nothing else, and has no row in seen, is no longer on its server.  */
 			if (!walk.irregular[i].met && (walk.irregular[i].deaths | walk.irregular[i].failures | walk.irregular[i].oversize) != 0) {
 				memset(&row, 0, sizeof(row));
 				row.uid = walk.irregular[i].uid;
@@ -104,7 +105,7 @@ seen_visit(int64_t mailbox, const struct state_place *from, const struct state_p
 static int
 seen_bind(sqlite3_stmt *st, int64_t mailbox, const struct state_place *from, const struct state_place *to)
 {
-	/* A place without octets is an empty blob, since the pointer is not NULL. */
+	/* A place without octets is bound as an empty blob, since its pointer is not NULL. */
 	if (sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
 	    sqlite3_bind_blob(st, 2, from->uid, (int)from->uidlen, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_blob(st, 3, to->uid, (int)to->uidlen, SQLITE_STATIC) != SQLITE_OK)
@@ -112,7 +113,7 @@ seen_bind(sqlite3_stmt *st, int64_t mailbox, const struct state_place *from, con
 	return (0);
 }
 
-/* Makes the function of Q_SEEN_VISIT known to a connection. */
+/* Makes the function of Q_SEEN_VISIT known to a connection.  0 or -1.  */
 int
 seen_register(sqlite3 *db)
 {
@@ -130,7 +131,7 @@ state_seen_count(int64_t mailbox, int64_t limit, int64_t *n)
 	return (state_number(Q_SEEN_COUNT, mailbox, n));
 }
 
-/* Rows of deleted messages are many in a mailbox that is emptied at each poll, and need no proof. */
+/* Rows of deleted messages are many in a mailbox that is emptied at each poll, and need no proof.  */
 enum db
 state_seen_open(int64_t mailbox)
 {
@@ -213,6 +214,7 @@ state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
 	return (counts_irregular(mailbox, c) == -1 ? DB_FAILED : DB_OK);
 }
 
+/* Adds what tables suspect and relay have of a mailbox.  0 or -1.  */
 static int
 counts_irregular(int64_t mailbox, struct mailbox_counts *c)
 {
@@ -235,6 +237,7 @@ counts_irregular(int64_t mailbox, struct mailbox_counts *c)
 	return (0);
 }
 
+/* Reads the irregular messages behind from, to included, into walk.  0 or -1.  */
 static int
 walk_irregular(int64_t mailbox, const struct state_place *from, const struct state_place *to)
 {
@@ -269,7 +272,7 @@ walk_irregular(int64_t mailbox, const struct state_place *from, const struct sta
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* visit(uid, state, gone, since, listed) */
+/* The SQL function visit(uid, state, gone, since, listed).  */
 static void
 walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -317,6 +320,7 @@ walk_find(const uint8_t *uid, size_t len)
 	return (NULL);
 }
 
+/* Hands a row to the callback, with what is irregular about its message, if anything is.  */
 static void
 walk_call(struct seen_row *row, const struct irregular *irregular)
 {
@@ -332,7 +336,7 @@ walk_call(struct seen_row *row, const struct irregular *irregular)
 		walk.stop = walk.cb(walk.arg, row);
 }
 
-/* Room for one more element behind n; the size doubles whenever n is a power of two. */
+/* Room for one more element behind n; the size doubles whenever n is a power of two.  */
 static void *
 doubled(void *p, size_t n, size_t size)
 {

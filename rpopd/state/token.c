@@ -13,7 +13,6 @@
 static enum db	 token_write(enum state_sql, const uint8_t *, const void *, size_t, const void *, size_t);
 static int	 token_cmp(const void *, const void *);
 
-/* The caller wipes the row. */
 enum db
 state_token_get(const uint8_t *origin, struct token_row *row)
 {
@@ -47,7 +46,7 @@ state_token_get(const uint8_t *origin, struct token_row *row)
 	return (rc == SQLITE_ROW ? DB_OK : DB_NONE);
 }
 
-/* Durable: the provider may have ended the token before. */
+/* Durable, since the provider may have ended the old token by now.  */
 enum db
 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t len)
 {
@@ -60,7 +59,7 @@ state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *tex
 	return (token_write(Q_TOKEN_SUSPEND, origin, cause, PROTO_DIGEST_LEN, text, strlen(text)));
 }
 
-/* Not durable: it is said again with the next access token. */
+/* Without an fsync: the provider says when the token ends with the next access token again.  */
 enum db
 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned)
 {
@@ -75,6 +74,10 @@ state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned)
 	    sqlite3_bind_int(st, 4, warned) != SQLITE_OK || state_step(st) == -1));
 }
 
+/*
+ * Writes a blob, and a text if the statement has one, for an origin; the token is not kept in the statement.  DB_OK, DB_BUSY,
+ * DB_FAILED.
+ */
 static enum db
 token_write(enum state_sql q, const uint8_t *origin, const void *blob, size_t len, const void *text, size_t textlen)
 {
@@ -99,7 +102,6 @@ token_cmp(const void *a, const void *b)
 	return (memcmp(a, b, PROTO_DIGEST_LEN));
 }
 
-/* Forget all whose origin is not among these n digests, which are sorted on the way. */
 enum db
 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n)
 {
