@@ -54,7 +54,7 @@ struct place {				/* as struct msg_rcpt has it; the strings are the list's own, 
 
 struct places {
 	struct place	*list;		/* each once */
-	size_t		 n, room;
+	size_t		 n;
 	int		 full;		/* there were more than PROTO_RCPT_MAX */
 	size_t		 last;		/* in list, what the last places_add() was about */
 	uint16_t	 set[PLACES_SLOTS];	/* what is in list, hashed by who and by dest: index plus one */
@@ -74,7 +74,7 @@ void	 places_free(struct places *);
 struct missed {
 	char		**list;		/* each once, printable ASCII */
 	struct strset	  set;		/* likewise, in lower case */
-	size_t		  n, room;
+	size_t		  n;
 	uint32_t	  more;		/* beyond MISSED_MAX */
 };
 

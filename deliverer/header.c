@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "deliverer.h"
 
@@ -225,13 +226,9 @@ header_open(struct header *h, enum field_kind kind, uint32_t name)
 		header_overflow(h);
 	if (h->toobig)
 		return (0);
-	if (h->nfields == h->maxfields) {
-		fields = reallocarray(h->fields, h->maxfields * 2 + 8, sizeof(*fields));
-		if (fields == NULL)
-			return (-1);
-		h->fields = fields;
-		h->maxfields = h->maxfields * 2 + 8;
-	}
+	if ((fields = array_grow(h->fields, h->nfields, sizeof(*fields))) == NULL)
+		return (-1);
+	h->fields = fields;
 	h->fields[h->nfields].kind = kind;
 	h->fields[h->nfields].name = name;
 	h->fields[h->nfields].off = buf_len(&h->bodies);

@@ -80,7 +80,7 @@ struct header {
 	int		 toobig;	/* over HEADER_MAX or HEADER_FIELDS: decide now; the parser goes on removing fields */
 	/* private to header.c below */
 	int		 state, dropping, collecting, first, cr;
-	size_t		 seen, maxfields;
+	size_t		 seen;
 	struct buf	 line;		/* start of a line that may yet turn out to be a field */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/hex.h"
 #include "common/log.h"
@@ -40,12 +41,9 @@ missed_add(struct missed *m, const uint8_t *text, size_t len)
 	case -1:
 		return (-1);
 	}
-	if (m->n == m->room) {
-		if ((list = reallocarray(m->list, m->room * 2 + 4, sizeof(*list))) == NULL)
-			return (-1);
-		m->list = list;
-		m->room = m->room * 2 + 4;
-	}
+	if ((list = array_grow(m->list, m->n, sizeof(*list))) == NULL)
+		return (-1);
+	m->list = list;
 	if ((m->list[m->n] = strdup(vis)) == NULL)
 		return (-1);
 	m->n++;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "deliverer.h"
 
@@ -50,12 +51,9 @@ places_new(struct places *ps, const struct place *new)
 {
 	struct place	*p, *list;
 
-	if (ps->n == ps->room) {
-		if ((list = reallocarray(ps->list, ps->room * 2 + 4, sizeof(*list))) == NULL)
-			return (-1);
-		ps->list = list;
-		ps->room = ps->room * 2 + 4;
-	}
+	if ((list = array_grow(ps->list, ps->n, sizeof(*list))) == NULL)
+		return (-1);
+	ps->list = list;
 	p = &ps->list[ps->n];
 	memset(p, 0, sizeof(*p));
 	p->kind = new->kind;
@@ -172,7 +170,6 @@ places_free(struct places *ps)
 	places_clear(ps);
 	free(ps->list);
 	ps->list = NULL;
-	ps->room = 0;
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "dialer.h"
+#include "common/array.h"
 #include "common/log.h"
 
 #define HOSTS_FILE_MAX	(4 * 1024 * 1024)
@@ -27,9 +28,10 @@ static void	 hosts_line(const char *, const char *);
 static void	 hosts_add(const char *, size_t, const struct address *);
 static const char *hosts_word(const char **, const char *, size_t *);
 static int	 host_cmp(const void *, const void *);
+static int	 host_name_cmp(const void *, const void *);
 
 static struct host	*hosts;
-static size_t		 nhosts, sizehosts;
+static size_t		 nhosts;
 
 /* Read path.  0, or -1 and errno if it cannot be read; of a file over the limit the first HOSTS_FILE_MAX octets count. */
 int
@@ -86,19 +88,12 @@ hosts_parse(const char *text, size_t len)
 size_t
 hosts_lookup(const char *name, enum family family, struct address *addr, size_t max)
 {
-	size_t	 lo = 0, hi = nhosts, mid, n = 0;
+	size_t	 i = array_search(name, hosts, nhosts, sizeof(*hosts), host_name_cmp), n = 0;
 	int	 af = family == FAMILY_V6 ? AF_INET6 : AF_INET;
 
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (strcasecmp(hosts[mid].name, name) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	for (; lo < nhosts && n < max && strcasecmp(hosts[lo].name, name) == 0; lo++)
-		if (hosts[lo].addr.u.sa.sa_family == af)
-			addr[n++] = hosts[lo].addr;
+	for (; i < nhosts && n < max && strcasecmp(hosts[i].name, name) == 0; i++)
+		if (hosts[i].addr.u.sa.sa_family == af)
+			addr[n++] = hosts[i].addr;
 	return (n);
 }
 
@@ -111,7 +106,7 @@ hosts_free(void)
 		free(hosts[i].name);
 	free(hosts);
 	hosts = NULL;
-	nhosts = sizehosts = 0;
+	nhosts = 0;
 }
 
 /* "address name [alias ...] [# comment]" in [p, end). */
@@ -139,7 +134,6 @@ static void
 hosts_add(const char *word, size_t len, const struct address *addr)
 {
 	char	 name[PROTO_HOST_SIZE];
-	size_t	 size;
 
 	if (word[len - 1] == '.')
 		len--;
@@ -149,12 +143,8 @@ hosts_add(const char *word, size_t len, const struct address *addr)
 	name[len] = '\0';
 	if (strlen(name) != len || !host_valid(name))
 		return;
-	if (nhosts == sizehosts) {
-		size = sizehosts == 0 ? 16 : sizehosts * 2;
-		if ((hosts = reallocarray(hosts, size, sizeof(*hosts))) == NULL)
-			fatal("hosts");
-		sizehosts = size;
-	}
+	if ((hosts = array_grow(hosts, nhosts, sizeof(*hosts))) == NULL)
+		fatal("hosts");
 	if ((hosts[nhosts].name = strdup(name)) == NULL)
 		fatal("hosts");
 	hosts[nhosts].order = (uint32_t)nhosts;
@@ -186,4 +176,11 @@ host_cmp(const void *a, const void *b)
 	if ((n = strcasecmp(x->name, y->name)) != 0)
 		return (n);
 	return (x->order < y->order ? -1 : x->order > y->order);
+}
+
+/* For array_search(): a name, and an entry. */
+static int
+host_name_cmp(const void *name, const void *host)
+{
+	return (strcasecmp(name, ((const struct host *)host)->name));
 }
