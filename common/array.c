@@ -8,8 +8,8 @@
 #define ARRAY_FIRST	16	/* elements of the first allocation, a power of two */
 
 /*
- * Room for one more element of that size in an array that has n of them, and had room for each of them by this function.  Returns the
- * array, perhaps in another place; NULL: no memory, and the array is as it was.
+ * Room for one more element of that size in an array that has n of them, and had room for each of them by this function.  Returns
+ * the array, perhaps in another place; NULL: no memory, and the array is as it was.
  */
 void *
 array_grow(void *array, size_t n, size_t size)
@@ -20,8 +20,8 @@ array_grow(void *array, size_t n, size_t size)
 }
 
 /*
- * The index of the first of n elements in ascending order that is not less than the key, or n.  cmp gets the key and an element, as for
- * bsearch(3).
+ * The index of the first of n elements in ascending order that is not less than the key, or n.  cmp gets the key and an element, as
+ * for bsearch(3).
  */
 size_t
 array_search(const void *key, const void *base, size_t n, size_t size, int (*cmp)(const void *, const void *))

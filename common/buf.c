@@ -6,7 +6,7 @@
 
 #include "buf.h"
 
-#define BUF_FIRST	4096	/* first allocation */
+#define BUF_FIRST	4096	/* octets of the first allocation */
 
 static int	 buf_need(struct buf *, size_t);
 
@@ -17,7 +17,7 @@ buf_init(struct buf *b, size_t max)
 	b->max = max;
 }
 
-/* Leaves an empty buffer with the same cap. */
+/* Wipes and frees the content; an empty buffer with the same cap stays. */
 void
 buf_free(struct buf *b)
 {
@@ -26,7 +26,10 @@ buf_free(struct buf *b)
 	buf_init(b, b->max);
 }
 
-/* Room for n more bytes behind the content: moves it to the front or to a larger allocation.  ENOBUFS over the cap, ENOMEM. */
+/*
+ * Makes room for n more octets behind the content, which is moved to the front or to a larger allocation.  0, or -1 and errno:
+ * ENOBUFS, that is over the cap, or ENOMEM.
+ */
 static int
 buf_need(struct buf *b, size_t n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* A growing byte buffer with a cap, consumed from the front.  Bytes are (pointer, length), never C strings. */
+/* A growing buffer of octets with a cap, consumed from the front. */
 #ifndef BUF_H
 #define BUF_H
 
@@ -8,23 +8,23 @@
 
 struct buf {
 	uint8_t	*base;
-	size_t	 off;		/* first unread byte */
-	size_t	 len;		/* unread bytes */
-	size_t	 size;		/* allocated */
-	size_t	 max;		/* cap on len */
+	size_t	 off;		/* of the first octet that was not consumed */
+	size_t	 len;		/* octets that were not consumed */
+	size_t	 size;		/* octets allocated */
+	size_t	 max;		/* the most that len may be */
 };
 
-void	 buf_init(struct buf *, size_t max);
+void	 buf_init(struct buf *, size_t max);		/* an empty buffer; nothing is allocated */
 void	 buf_free(struct buf *);			/* wipes (freezero) */
-int	 buf_add(struct buf *, const void *, size_t);	/* 0, or -1: over the cap or no memory (errno) */
-uint8_t	*buf_space(struct buf *, size_t want, size_t *have);	/* room for read(2): >= 1 byte up to want, or NULL at the cap */
-void	 buf_added(struct buf *, size_t);		/* bytes written into buf_space() */
+int	 buf_add(struct buf *, const void *, size_t);	/* appends; 0, or -1 and errno: over the cap, or no memory */
+uint8_t	*buf_space(struct buf *, size_t want, size_t *have);	/* room for 1 to want octets, or NULL: at the cap, or no memory */
+void	 buf_added(struct buf *, size_t);		/* so many octets were written into buf_space() */
 uint8_t	*buf_data(struct buf *);
 size_t	 buf_len(const struct buf *);
 void	 buf_consume(struct buf *, size_t);
 /*
- * The next line ending in LF, CR before it stripped: returns 1 and sets *line, *len (not NUL-terminated, valid until the next
- * call that changes the buffer; consumes it), 0 if no complete line is there yet.
+ * Consumes the next line, which ends in LF or CRLF.  1: *line and *len are the line without its end, without a NUL, valid until the
+ * buffer is changed; 0: no line is complete yet.
  */
 int	 buf_line(struct buf *, uint8_t **line, size_t *len);
 

@@ -8,8 +8,8 @@
 int64_t	 clock_msec(void);	/* CLOCK_MONOTONIC in milliseconds */
 
 /*
- * 1: the wall clock may be right, 0: it cannot be, as on a machine that begins at 1970 or at its system's release until a time
- * server has answered.  Nothing that lies in the future of such a clock is corrected.
+ * Whether the wall clock may be right.  It cannot be on a machine that begins at 1970 or at its system's release, until a time
+ * server has answered; nothing that lies in the future of such a clock is corrected.
  */
 #define CLOCK_FLOOR	1735689600	/* 2025-01-01, epoch */
 #define clock_plausible(now)	((now) >= CLOCK_FLOOR)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What neither libc nor the libbsd overlay gives; everything else comes from the system's own headers. */
+/* Declarations that neither the C library nor the libbsd overlay has. */
 #ifndef COMPAT_H
 #define COMPAT_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Calls that fail once, in test builds: the linker puts a function of ours before each of the C library's (--wrap), which fails
- * without asking the kernel.  So it works under a system-call filter, too, where a debugger's injected error would end the process.
- * "-F call:n[:errno]": the nth call of that name fails, counted over a process and its forks; "db_write" are SQLite's own writes.
+ * Calls that fail once, in test builds: the linker puts a function of this file before each of the C library's (--wrap), which
+ * fails without asking the kernel.  That works under a system-call filter, too, where a debugger's injected error would end the
+ * process. "-F call:n[:errno]": the nth call of that name fails, counted over a process and its forks; "db_write" is a write of
+ * SQLite's.
  */
 #ifdef RPOPD_HOOKS
 
@@ -27,14 +28,14 @@
 #include "hook.h"
 #include "log.h"
 
-/* Shared by forks, so that one session of many fails and not each of them. */
+/* In memory that forks share, so that one fork of many fails and not each of them. */
 struct fault {
 	char		 call[24];	/* empty: none */
 	uint32_t	 left;
 	int		 error;
 };
 
-/* The rpopd program has SQLite, the others do not. */
+/* Only the rpopd program has SQLite. */
 #pragma weak sqlite3_vfs_find
 
 static ssize_t	 db_write(int, const void *, size_t);
@@ -42,7 +43,7 @@ static ssize_t	 db_pwrite(int, const void *, size_t, off_t);
 
 static struct fault	*fault;
 
-/* What is no "call[:n[:errno]]" ends the program. */
+/* Takes "call[:n[:errno]]" of the command line; anything else ends the program. */
 void
 fault_set(const char *spec)
 {
@@ -64,7 +65,7 @@ fault_set(const char *spec)
 		errx(1, "not a fault: %s", spec);
 }
 
-/* 1: this call is the one, errno is set.  The tests look for the line; a file on standard error could not be written to. */
+/* Whether this call is the one that fails; errno is set then, and a line that the tests look for is logged. */
 static int
 fault_due(const char *call)
 {
@@ -91,7 +92,7 @@ db_pwrite(int fd, const void *data, size_t len, off_t off)
 	return (fault_due("db_write") ? -1 : pwrite(fd, data, len, off));
 }
 
-/* SQLite takes other calls only once it is set up. */
+/* Puts a function of this file in place of SQLite's write, which is possible once SQLite is set up. */
 int	 __real_sqlite3_open_v2(const char *, sqlite3 **, int, const char *) __attribute__((__weak__));
 int	 __wrap_sqlite3_open_v2(const char *, sqlite3 **, int, const char *);
 
@@ -135,7 +136,7 @@ FAULT(int, -1, unlinkat, (int a, const char *p, int flags), (a, p, flags))
 FAULT(int, -1, mkdirat, (int a, const char *p, mode_t mode), (a, p, mode))
 FAULT(int, -1, fstat, (int fd, struct stat *st), (fd, st))
 FAULT(int, -1, fstatat, (int a, const char *p, struct stat *st, int flags), (a, p, st, flags))
-#pragma weak __real_sync_file_range	/* Linux alone has it */
+#pragma weak __real_sync_file_range	/* only Linux has this call */
 FAULT(int, -1, sync_file_range, (int fd, off_t off, off_t n, unsigned int flags), (fd, off, n, flags))
 FAULT(off_t, -1, lseek, (int fd, off_t off, int whence), (fd, off, whence))
 FAULT(struct dirent *, NULL, readdir, (DIR *d), (d))
@@ -152,7 +153,7 @@ FAULT(void *, NULL, malloc, (size_t n), (n))
 FAULT(void *, NULL, calloc, (size_t a, size_t b), (a, b))
 FAULT(void *, NULL, realloc, (void *p, size_t n), (p, n))
 
-/* The mode of a file that is made is a further argument. */
+/* openat(2) has one argument more, the mode, if it is to make a file. */
 int	 __real_openat(int, const char *, int, ...);
 int	 __wrap_openat(int, const char *, int, ...);
 

@@ -15,7 +15,7 @@
 #include "log.h"
 #include "common/sandbox/sandbox.h"
 
-#define HOOK_FLOOD	(-1)		/* no signal */
+#define HOOK_FLOOD	(-1)		/* in place of a signal: many log lines */
 #define HOOK_LINES	20000
 
 static const struct hook_signal {
@@ -26,10 +26,10 @@ static const struct hook_signal {
 	{ "flood", HOOK_FLOOD }
 };
 
-static char		 hook_point[64];	/* empty: none */
+static char		 hook_point[64];	/* the point that is armed; empty: none */
 static uint32_t		 hook_left;
 static int		 hook_signal = SIGKILL;
-static const char	*hook_what;		/* -P */
+static const char	*hook_what;		/* the argument of -P */
 static uint64_t		 work, work_before, work_most;
 
 static int	 hook_signal_number(const char *);
@@ -47,7 +47,7 @@ hook_signal_number(const char *name)
 	errx(1, "unknown signal in hook: %s", name);
 }
 
-/* NULL or "" disarms. */
+/* Arms the point of a specification, as hook.h has it; NULL or "" disarms. */
 void
 hook_set(const char *spec)
 {
@@ -93,7 +93,7 @@ hook_reach(const char *point)
 	raise(hook_signal);
 }
 
-/* Slowly enough that the channel takes them. */
+/* Writes many log lines, slowly enough that the channel takes them. */
 static void
 hook_flood(void)
 {
@@ -147,7 +147,7 @@ hook_acting(const char *what)
 	return (hook_what != NULL && strncmp(hook_what, "act:", 4) == 0 && strcmp(hook_what + 4, what) == 0);
 }
 
-/* "fork:what" narrows a template to what it forks first. */
+/* Tries what -P names; "fork:what" narrows a template to what its forks are first. */
 void
 hook_probe(enum sandbox_role forks, int no_seccomp)
 {

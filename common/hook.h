@@ -15,31 +15,34 @@
 
 #define HOOK(point)		hook_reach(point)
 #define HOOK_OPTIONS		"F:K:P:"			/* for getopt(3) */
-#define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: it was one of ours */
+#define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: the option is one of these */
 #define HOOK_PROBE(forks, no_seccomp)	hook_probe((forks), (no_seccomp))
 #define HOOK_SOCKET(fd, id)	hook_socket((fd), (id))
 #define HOOK_ACTING(what)	hook_acting(what)
 #define HOOK_DEST(dest, size)	hook_dest((dest), (size))
-#define HOOK_WORK(n)		hook_work(n)		/* n units of work, whatever they are in this program */
-#define HOOK_TURN()		hook_turn()		/* the event loop has come round */
-#define HOOK_REPORT()		hook_report()		/* say how much work the longest turn was */
+#define HOOK_WORK(n)		hook_work(n)		/* n units of work were done */
+#define HOOK_TURN()		hook_turn()		/* the event loop begins a turn */
+#define HOOK_REPORT()		hook_report()		/* log how much work was done in the longest turn */
 
-/* "point[:n[:signal]]": at the nth time (default 1) the point is reached, raise kill (default), abrt, segv, term or stop;
- * or flood: write 20000 log lines, as a process in bad hands might. */
+/*
+ * "point[:n[:signal]]": when the point is reached for the nth time (default 1), the process gets the signal kill (default), abrt,
+ * segv, term or stop; or, with flood, it writes 20000 log lines, as a process in bad hands might.
+ */
 void	 hook_set(const char *spec);
 void	 hook_reach(const char *point);
 int	 hook_option(int ch, const char *arg);
 void	 fault_set(const char *spec);		/* fault.c: -F */
 /*
- * 1: -P act:what.  others: an oauth process answers other requests, a sender process tells of other sessions, ahead of their own.
+ * Whether -P act:what was given.  With "others" an oauth process answers other requests, and a sender process tells of other
+ * sessions, ahead of their own.
  */
 int	 hook_acting(const char *what);
-void	 hook_probe(enum sandbox_role forks, int no_seccomp);	/* exits if -P was given */
+void	 hook_probe(enum sandbox_role forks, int no_seccomp);	/* if -P was given, tries that and exits */
 
-/* probe.c: what a dialer hands over, and to whom, as -P act: says: linger, listening, udp, unix, pipe, blocking. */
+/* Changes what a dialer hands over, and for whom, as -P act:what says: linger, listening, udp, unix, pipe, blocking (probe.c). */
 void	 hook_socket(int *fd, uint32_t *id);
 
-/* probe.c: where a deliverer says that a message goes, as -P act: says: stranger, outside, neighbour. */
+/* Changes where a deliverer says that a message goes, as -P act:what says: stranger, outside, neighbour (probe.c). */
 void	 hook_dest(char *dest, size_t);
 
 /* Work is counted, so that a test can tell how much of it there was between two turns without looking at a clock. */
@@ -47,7 +50,7 @@ void	 hook_work(uint64_t);
 void	 hook_turn(void);
 void	 hook_report(void);
 
-/* probe.c: try one forbidden thing.  Exits 42 if it succeeded, 0 if it was refused, 3 if the name is unknown. */
+/* Tries one forbidden thing, and exits: 42 if it succeeded, 0 if it was refused, 3 if the name is unknown (probe.c). */
 void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
 
 #else

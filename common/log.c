@@ -14,13 +14,13 @@
 #include "log.h"
 
 #define LOG_LINE_SIZE	1024
-#define LOG_VIS_MAX	200	/* octets of remote text in one place */
+#define LOG_VIS_MAX	200	/* octets of remote text that are shown in one place */
 
 static void	 log_v(enum log_level, int, const char *, va_list) __attribute__((__format__(printf, 3, 0)));
 static size_t	 log_vis_octet(char *, uint8_t);
 static int	 log_is_journal(const char *);
 
-/* syslog(3) knows nothing below LOG_DEBUG. */
+/* Names of the levels, and their priorities of syslog(3), which has none below LOG_DEBUG. */
 static const struct {
 	const char	*name;
 	int		 priority;
@@ -33,7 +33,7 @@ static const struct {
 	[LOG_LEVEL_ALL] = { "all", LOG_DEBUG }
 };
 
-static int		 log_debugging = 1;	/* until log_init(): standard error */
+static int		 log_debugging = 1;	/* lines go to standard error, as they do ahead of log_init() */
 static enum log_level	 log_level = LOG_LEVEL_PROBLEMS;
 static log_sink		 log_to;
 static int		 log_journal;		/* standard error goes to the journal, which takes a priority ahead of a line */
@@ -49,7 +49,7 @@ log_init(const char *procname, int debug, enum log_level level)
 		openlog(procname, LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
-/* Is standard error the stream that the variable JOURNAL_STREAM of systemd.exec(5) names, "device:inode"? */
+/* Whether standard error is the stream that JOURNAL_STREAM of systemd.exec(5) names, "device:inode". */
 static int
 log_is_journal(const char *stream)
 {
@@ -97,7 +97,7 @@ log_level_str(enum log_level level)
 	return (level >= LOG_LEVEL_CRASHES && level <= LOG_LEVEL_ALL ? levels[level].name : "unknown");
 }
 
-/* Whatever the text holds, one line of printable ASCII comes out: a child that lies cannot forge lines or steer a terminal. */
+/* Writes one line of printable ASCII, whatever the text has in it: a child that lies cannot forge lines or steer a terminal. */
 void
 log_line(enum log_level level, const char *text)
 {
@@ -119,7 +119,7 @@ log_line(enum log_level level, const char *text)
 		syslog(levels[level].priority, "%s", line);
 }
 
-/* error: an errno to append, or 0.  Leaves errno alone. */
+/* Formats and writes a line, with the words of error, an errno, behind it unless that is 0.  errno stays as it is. */
 static void
 log_v(enum log_level level, int error, const char *fmt, va_list ap)
 {
@@ -220,7 +220,7 @@ log_trace(const char *fmt, ...)
 	va_end(ap);
 }
 
-/* One octet in vis(3) form (C style, else octal); returns its length, at most 4. */
+/* Writes an octet in the form of vis(3), in C style or else octal; returns its length, at most 4. */
 static size_t
 log_vis_octet(char *dst, uint8_t c)
 {

@@ -11,17 +11,17 @@
 
 #include "compat.h"
 
-/* How much is logged (S8), each with all before it; names as in settings.log_level. */
+/* How much is logged, each level with all before it; the names are those of settings.log_level. */
 enum log_level {
 	LOG_LEVEL_CRASHES = 1,	/* what ends a process */
 	LOG_LEVEL_FAILURES,	/* polls and deliveries that failed */
 	LOG_LEVEL_MAJOR,	/* start, stop, reload, children */
-	LOG_LEVEL_PROBLEMS,	/* the default: work done, oddities met */
+	LOG_LEVEL_PROBLEMS,	/* the default: work done, irregularities met */
 	LOG_LEVEL_LOW,		/* protocol: states, commands and answers */
 	LOG_LEVEL_ALL		/* link: every message between processes, every connection attempt */
 };
 
-/* Where a line goes: text is one vis-encoded line without newline. */
+/* A function that lines go to; text is one encoded line without its end. */
 typedef void	(*log_sink)(enum log_level, const char *text);
 
 void	 log_init(const char *procname, int debug, enum log_level);	/* debug: stderr, else syslog(LOG_MAIL) */
@@ -30,7 +30,7 @@ void	 log_setlevel(enum log_level);
 enum log_level log_getlevel(void);
 enum log_level log_level_parse(const char *);	/* 0: no such name */
 const char *log_level_str(enum log_level);
-void	 log_line(enum log_level, const char *text);	/* raw: text already encoded (the master relaying a child's line) */
+void	 log_line(enum log_level, const char *text);	/* text is a child's line, which is encoded already */
 
 void	 fatal(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* CRASHES, appends strerror(errno) */
 void	 fatalx(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* CRASHES */
@@ -42,12 +42,12 @@ void	 log_debug(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/*
 void	 log_trace(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* ALL */
 
 /*
- * vis-encode at most srclen bytes of remote text into dst (always NUL-terminated, at most dstsize - 1 bytes, and at most
- * 200 octets of source).  Everything that reaches a log, a status text or a terminal from outside goes through here.
+ * Encodes srclen octets of remote text, of which 200 at most count, as vis(3) does, into dst, and ends it with a NUL.  Everything
+ * from outside that reaches a log, a status text or a terminal goes through this function.  Returns dst.
  */
 char	*log_vis(char *dst, size_t dstsize, const void *src, size_t srclen);
 
-/* What a word has at its end when it is not one. */
+/* The end of a word for a number of things. */
 #define PLURAL(n)	((n) == 1 ? "" : "s")
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Starting child programs, locking a process in, and its log lines. */
+/* Starting child programs, locking a process in, and the log lines of children. */
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -26,7 +26,7 @@
 #include "common/ipc/proto.h"
 
 #define PROC_LOG_QUEUE	1024	/* messages waiting on the channel above which log lines are dropped */
-#define PROC_LOG_WAIT	1000	/* ms to get them out at exit */
+#define PROC_LOG_WAIT	1000	/* ms that exit(3) waits for log lines to be written */
 
 static void	 proc_signals(void);
 static void	 proc_child(const char *, char *const [], int, int) __dead;
@@ -43,7 +43,7 @@ static void	 proc_log_exit(void);
 static struct imsgbuf	*proc_log_channel;
 static uint32_t		 proc_log_lost;
 
-/* Every signal to its default action, none blocked. */
+/* Gives every signal its default action, and blocks none. */
 static void
 proc_signals(void)
 {
@@ -84,7 +84,7 @@ proc_start(const char *path, char *const argv[], int debug, int *fd)
 	return (pid);
 }
 
-/* Behind the fork: exits 127 if the program cannot be started. */
+/* The child's side of the fork: executes the program, or exits with 127. */
 static void
 proc_child(const char *path, char *const argv[], int debug, int fd)
 {
@@ -115,7 +115,7 @@ proc_stdio(int debug)
 	}
 }
 
-/* The time zone and what test tools read, nothing else. */
+/* The environment of a child: the time zone, and what test tools read. */
 static char **
 proc_environ(void)
 {
@@ -179,8 +179,8 @@ proc_lock_in(const struct proc_conf *conf, enum sandbox_role role, int owner_ok)
 
 	proc_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);		/* an error from write(2) will do */
-	/* The terminal sends these to the whole group; the master decides, and our channel closes. */
+	(void)signal(SIGXFSZ, SIG_IGN);		/* write(2) returns an error then */
+	/* A terminal sends these to the whole process group; the master decides, and the channel is closed. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	umask(077);
@@ -198,7 +198,7 @@ proc_lock_in(const struct proc_conf *conf, enum sandbox_role role, int owner_ok)
 		sandbox_template(conf->forks, conf->no_seccomp);
 	else
 		sandbox_enter(role, conf->no_seccomp);
-	/* Gone before the parent-death signal was armed; a master gone earlier is seen as end of file on the channel. */
+	/* The master may have gone before the parent-death signal was armed; had it gone earlier, the channel would be closed. */
 	if (getppid() != parent)
 		fatalx("parent process is gone");
 	HOOK_PROBE(conf->forks, conf->no_seccomp);
@@ -219,7 +219,7 @@ proc_timezone(void)
 	(void)localtime(&now);
 }
 
-/* Checks the opened directory, not its name, then makes it the root. */
+/* Makes a directory the root, after a check of the open directory, not of its name. */
 static void
 proc_chroot(const char *root, const struct passwd *pw, int owner_ok)
 {
@@ -271,7 +271,7 @@ proc_log_to(struct imsgbuf *channel)
 	log_setsink(channel == NULL ? NULL : proc_log_sink);
 }
 
-/* Queues one line, or counts it as lost. */
+/* Queues a log line, or counts it as lost. */
 static void
 proc_log_send(enum log_level level, const char *text)
 {
@@ -297,7 +297,7 @@ proc_log_level(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* A write error is left for the event loop to see. */
+/* The log's sink: sends a line to the master.  The event loop sees a write error. */
 static void
 proc_log_sink(enum log_level level, const char *text)
 {
@@ -305,7 +305,7 @@ proc_log_sink(enum log_level level, const char *text)
 	uint32_t	 lost = proc_log_lost;
 
 	if (proc_log_channel->w == NULL) {
-		fprintf(stderr, "%s\n", text);		/* the last words when the channel itself broke */
+		fprintf(stderr, "%s\n", text);		/* the channel itself is broken: the last words */
 		return;
 	}
 	if (lost > 0 && imsgbuf_queuelen(proc_log_channel) < PROC_LOG_QUEUE) {

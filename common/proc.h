@@ -18,7 +18,7 @@ struct proc_conf {
 	const char	*arg;		/* -a: what the role needs besides: the dialer's name servers */
 	enum log_level	 level;		/* -v: its name */
 	int		 no_seccomp;	/* -S: everything but the system-call filter */
-	enum sandbox_role forks;	/* of a template, whose own business it is to set it: what it forks */
+	enum sandbox_role forks;	/* of a template, which sets it by itself: what it forks */
 };
 
 /*
@@ -49,7 +49,7 @@ struct imsg;
 void	 proc_log_to(struct imsgbuf *);
 int	 proc_log_level(void *, struct imsg *);	/* handler of IMSG_LOG_LEVEL, every child's */
 
-/* Name of a wait status for the log: "exit 1", "signal 6 (Aborted)"; returns buf. */
+/* Puts the words for a wait status into buf, "exit 1" or "signal 6 (Aborted)", and returns it. */
 const char	*proc_status_str(int status, char *buf, size_t size);
 
 #endif

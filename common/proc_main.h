@@ -22,8 +22,8 @@ struct process {
 extern struct link	 proc_master;	/* the channel to the master */
 
 /*
- * The child's whole life.  It ends with the master, whose end of the channel is then gone; a master that breaks the rules ends it with
- * a log line.
+ * The child's whole life.  It ends with the master, whose end of the channel is then gone; a master that breaks the rules ends it
+ * with a log line.
  */
 void	 proc_main(const struct process *, int argc, char *argv[]) __dead;
 

@@ -71,7 +71,7 @@ rootfile_write(int fd, const struct rootfile *f)
 	return (write(fd, text, n) == n ? 0 : -1);
 }
 
-/* In place, so that what stands before it is never gone. */
+/* The line is overwritten in place, so that the three lines ahead of it are never gone. */
 int
 rootfile_holder(int fd, const char *holder)
 {

@@ -14,13 +14,13 @@
 
 struct rootfile {
 	uint8_t		 identity[ROOTFILE_ID_LEN];
-	uint64_t	 counter;	/* of state.db, when it was last told of here */
+	uint64_t	 counter;	/* of state.db, when it was last written here */
 	char		 holder[ROOTFILE_HOLDER];	/* printable ASCII, for people; empty: none was written */
 };
 
-int	 rootfile_read(int fd, struct rootfile *);		/* 0, or -1 and errno; EINVAL: it is no such file */
-int	 rootfile_write(int fd, const struct rootfile *);	/* everything, from the beginning; 0, or -1 and errno */
-int	 rootfile_holder(int fd, const char *);			/* that line alone; 0, or -1 and errno */
-int	 rootfile_counter(int fd, uint64_t);			/* that number alone, in place; 0, or -1 and errno */
+int	 rootfile_read(int fd, struct rootfile *);		/* 0, or -1 and errno; EINVAL: the file is no such one */
+int	 rootfile_write(int fd, const struct rootfile *);	/* writes the file anew; 0, or -1 and errno */
+int	 rootfile_holder(int fd, const char *);			/* writes the line for people alone; 0, or -1 and errno */
+int	 rootfile_counter(int fd, uint64_t);			/* writes the counter alone, in place; 0, or -1 and errno */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Forks a process for each piece of work and reports how each ended. */
+/* A template's program: it forks a process for each piece of work, and tells how each has ended. */
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/wait.h>
@@ -111,7 +111,7 @@ fork_start(void *arg __unused, struct imsg *imsg)
 	return (0);
 }
 
-/* One that has ended already is no error: its FORK_EXIT is on its way. */
+/* The master wants a fork killed.  It may have ended already, and its FORK_EXIT may be on its way. */
 static int
 fork_kill(void *arg __unused, struct imsg *imsg)
 {
@@ -125,7 +125,7 @@ fork_kill(void *arg __unused, struct imsg *imsg)
 	return (0);
 }
 
-/* In the fork, with all signals blocked: it keeps its channel and nothing else. */
+/* The fork's side, with all signals blocked: it keeps its channel to the master and nothing else. */
 static void
 fork_run(int fd, pid_t parent)
 {

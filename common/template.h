@@ -12,8 +12,8 @@
 #include "common/sandbox/sandbox.h"
 
 struct template {
-	enum sandbox_role	 forks;		/* what they are narrowed to */
-	void			(*warm)(void);	/* ahead of the lock-in, while there is a file system: what all forks share */
+	enum sandbox_role	 forks;		/* what forks are narrowed to */
+	void			(*warm)(void);	/* makes what all forks share, ahead of the lock-in, while there is a file system */
 	/*
 	 * A fork's whole life, on PROC_FD as its channel to the master, non-blocking.  It has no other descriptor above standard error,
 	 * logs nowhere yet, and is to narrow itself by sandbox_fork() and to end with its parent, the template.
@@ -21,7 +21,7 @@ struct template {
 	void			(*run)(pid_t parent, int no_seccomp) __dead;
 };
 
-/* The template's main program; it ends with the master.  What it forks is its master's choice, and so is how many. */
+/* The template's whole life, which ends with the master's.  The master chooses what is forked, and how many forks there are. */
 void	 template_main(const struct template *, int argc, char *argv[]) __dead;
 
 #endif

@@ -15,7 +15,9 @@ timer_init(struct timer *t, void (*cb)(void *), void *arg)
 	evtimer_set(&t->ev, timer_fired, t);
 }
 
-/* Run the timer in ms milliseconds, or at the next turn of the event loop if that is not in the future; an armed timer is set anew. */
+/*
+ * Run the timer in ms milliseconds, or at the next turn of the event loop if that is not in the future; an armed timer is set anew.
+ */
 void
 timer_in(struct timer *t, int64_t ms)
 {

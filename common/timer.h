@@ -10,8 +10,8 @@
 
 /*
  * A timer of the event loop: it runs once, cb(arg), and is then disarmed.  Its memory begins as zeroes, which is a disarmed timer;
- * timer_init() has to come before timer_in(), and may come again.  An armed timer must stay where it is in memory until it has run or
- * was stopped.
+ * timer_init() has to come before timer_in(), and may come again.  An armed timer must stay where it is in memory until it has run
+ * or was stopped.
  */
 struct timer {
 	struct event	 ev;

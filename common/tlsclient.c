@@ -16,8 +16,8 @@
 static struct tls	*warm;		/* with the trusted CAs; a template never connects it */
 
 /*
- * In a template, ahead of the lock-in: the libraries read their files, and the context with the trusted CAs is made.  alpn (RFC 7301)
- * is offered to servers; NULL: nothing is.  A failure is fatal.
+ * In a template, ahead of the lock-in: the libraries read their files, and the context with the trusted CAs is made.  alpn (RFC
+ * 7301) is offered to servers; NULL: nothing is.  A failure is fatal.
  */
 void
 tlsclient_warm(const char *alpn)
@@ -51,9 +51,9 @@ tlsclient_config(int own_ca, const void *ca, size_t len, const char *alpn)
 }
 
 /*
- * A context for the connection fd to a server that has a certificate for name, ahead of the handshake: once in a process's life.  own
- * is consumed, its keys are wiped; NULL: the template's context is used.  has (enum tls_has) is what the connection was asked to be.
- * NULL on failure, and text says why.
+ * A context for the connection fd to a server that has a certificate for name, ahead of the handshake: once in a process's life.
+ * own is consumed, its keys are wiped; NULL: the template's context is used.  has (enum tls_has) is what the connection was asked
+ * to be. NULL on failure, and text says why.
  */
 struct tls *
 tlsclient_connect(struct tls_config *own, int fd, const char *name, unsigned int has, char *text, size_t size)

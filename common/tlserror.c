@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* TLS failures in words: what the library says and, where it is clear, what can be done about it. */
+/* TLS failures in words: what the library says, and what can be done about it where that is clear. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -11,16 +11,16 @@
 #include "common/ipc/proto.h"
 #include "tlserror.h"
 
-/* The first row whose part is in the error and whose condition holds. */
+/* What to say of an error: of a table the first row whose part is in the error and whose condition holds. */
 struct remedy {
 	const char	*part;
-	unsigned int	 has;		/* these wishes (enum tls_has), all of them */
+	unsigned int	 has;		/* the condition: all these wishes (enum tls_has) */
 	const char	*text;
 };
 
-/* Of a record. */
+/* For the TLS of a record. */
 static const struct remedy	 remedies[] = {
-	/* the certificate the server shows */
+	/* about the server's certificate */
 	{ "not present in server certificate", 0, "poll the server by a name that its certificate has, or set tls_name to it" },
 	{ "unable to get local issuer", HAS_CA, "ca_file does not have the CA that signed it" },
 	{ "unable to get local issuer", 0, "put the issuing CA's certificate among the trusted ones, or into ca_file" },
@@ -34,7 +34,7 @@ static const struct remedy	 remedies[] = {
 	{ "key too weak", 0, "set tls_ciphers to 'DEFAULT:@SECLEVEL=1' or 0 if the server cannot have a better certificate" },
 	{ "md too weak", 0, "set tls_ciphers to 'DEFAULT:@SECLEVEL=1' or 0 if the server cannot have a better certificate" },
 	{ "key too small", 0, "set tls_ciphers to 'DEFAULT:@SECLEVEL=1' or 0 if the server cannot do better" },
-	/* old and new */
+	/* about versions and ciphers */
 	{ "alert protocol version", HAS_13, "the server has no TLS 1.3; lower tls_min" },
 	{ "unsupported protocol", HAS_13, "the server has no TLS 1.3; lower tls_min" },
 	{ "alert protocol version", HAS_OLD, "the server's TLS is older still than tls_min" },
@@ -45,7 +45,7 @@ static const struct remedy	 remedies[] = {
 	{ "alert insufficient security", 0, "the server wants better ciphers; see tls_ciphers" },
 	{ "alert handshake failure", HAS_CIPHERS, "nothing in common: see tls_ciphers and tls_min; or it wants a tls_cert" },
 	{ "alert handshake failure", 0, "no cipher in common (tls_ciphers, tls_min), or it wants a tls_cert" },
-	/* the certificate we show */
+	/* about the client certificate */
 	{ "alert certificate required", 0, "the server wants a client certificate; set tls_cert and tls_key" },
 	{ "alert unknown ca", HAS_KEY, "the server does not accept tls_cert: it was not signed by a CA that it trusts" },
 	{ "alert bad certificate", HAS_KEY, "the server does not accept tls_cert" },
@@ -55,7 +55,7 @@ static const struct remedy	 remedies[] = {
 	{ "alert unsupported certificate", HAS_KEY, "the server does not accept tls_cert; is it one for clients?" },
 	{ "alert access denied", HAS_KEY, "the server does not accept tls_cert" },
 	{ "alert decrypt error", HAS_KEY, "does the server accept the type of tls_key?" },
-	/* names and ports */
+	/* about names and ports */
 	{ "alert unrecognized name", 0, "the server does not know the name it was asked for; see tls_name" },
 	{ "no application protocol", 0, "the server does not offer POP3 (ALPN) here; is the port right?" },
 	{ "wrong version number", 0, "this is not TLS; is the port right? or set tls to stls" },
@@ -63,7 +63,7 @@ static const struct remedy	 remedies[] = {
 	{ "connection reset", HAS_SHAKEN, "the connection was lost" },
 	{ "unexpected eof", 0, "the server hung up; is the port right, and does it do TLS 1.2?" },
 	{ "connection reset", 0, "the server hung up; is the port right, and does it do TLS 1.2?" },
-	/* our own files and lists */
+	/* about the record's own files and lists */
 	{ "no ciphers for", 0, "tls_ciphers is no OpenSSL cipher list, see openssl-ciphers(1)" },
 	{ "no ciphers available", HAS_CIPHERS, "tls_ciphers has none for the versions that tls_min allows" },
 	{ "verify memory setup", HAS_CA, "ca_file has no certificate in PEM that could be read" },
@@ -73,7 +73,7 @@ static const struct remedy	 remedies[] = {
 	{ "load certificate", HAS_KEY, "tls_cert is no certificate in PEM" },
 };
 
-/* Of a next hop. */
+/* For the TLS of a next hop. */
 static const struct remedy	 hop_remedies[] = {
 	{ "not present in server certificate", 0, "set tls_name to the name that the next hop's certificate has" },
 	{ "unable to get local issuer", HAS_CA, "ca_file does not have the CA that signed it" },
@@ -109,7 +109,9 @@ remedy_find(const struct remedy *rows, size_t n, unsigned int has, const char *e
 	return (NULL);
 }
 
-/* A text to show from libtls's error; NULL is none.  1: an alert, so the peer refuses this TLS; 0: anything else. */
+/*
+ * Puts libtls's error, NULL for none, and its remedy into text.  1: it is an alert, so the peer refuses this TLS; 0: anything else.
+ */
 int
 tlserror_explain(unsigned int has, const char *error, char *text, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a fork of a template does besides its work. */
+/* The loop of a fork that does one piece of work. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>

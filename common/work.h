@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A template whose forks do one piece of work each: a poll(2) loop over the fork's channel to the master, one connected socket and one
- * clock.  A fork exits at the end of its work, so nothing but secrets and the peer's goodbye needs care.
+ * A template whose forks do one piece of work each: a poll(2) loop over the fork's channel to the master, one connected socket and
+ * one clock.  A fork exits at the end of its work, so nothing but secrets and the peer's goodbye needs care.
  */
 #ifndef WORK_H
 #define WORK_H
@@ -21,7 +21,7 @@ struct work {
 	const struct rule	*rules;		/* of what the master says to a fork; handlers get arg NULL */
 	size_t			 nrules;
 	void			(*warm)(void);	/* in the template, as struct template has it */
-	void			(*ready)(void);	/* the socket is, for what work_wait() named */
+	void			(*ready)(void);	/* the socket is ready for the events that work_wait() named */
 	void			(*late)(void);	/* the time given to work_wait() is over; another one is to be set */
 };
 
@@ -39,7 +39,7 @@ void	 work_wait(int fd, short events, int64_t until);
  */
 int	 work_part(struct imsg *, size_t head, int (*take)(uint32_t, const void *, size_t));
 
-void	 work_send(uint32_t type, const void *, size_t);	/* to the master, at once where possible */
-void	 work_end(void) __dead;		/* when the master has all that was sent, or does not take it */
+void	 work_send(uint32_t type, const void *, size_t);	/* sends to the master, at once where possible */
+void	 work_end(void) __dead;		/* exits when the master has all that was sent, or does not take it */
 
 #endif

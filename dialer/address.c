@@ -14,7 +14,8 @@
 static int	 host_ends_in_number(const char *, size_t);
 
 /*
- * Dotted quad, IPv6, or IPv6 in brackets, in the strict form of inet_pton(3): "127.1", "0x7f.1" and "010.0.0.1" are none.
+ * Reads a dotted quad, IPv6, or IPv6 in brackets, in the strict form of inet_pton(3): "127.1", "0x7f.1" and "010.0.0.1" are none.
+ * Returns 1, or 0: s is no address.
  */
 int
 address_parse(const char *s, struct address *a)
@@ -45,7 +46,7 @@ address_parse(const char *s, struct address *a)
 	return (0);
 }
 
-/* "192.0.2.1:1080" or "[2001:db8::1]:1080"; 1 if it is one. */
+/* Reads an address with its port, "192.0.2.1:1080" or "[2001:db8::1]:1080".  Returns 1, or 0: s is none. */
 int
 address_parse_port(const char *s, struct address *a)
 {
@@ -66,7 +67,7 @@ address_parse_port(const char *s, struct address *a)
 	return (1);
 }
 
-/* ::ffff:192.0.2.1 is 192.0.2.1: whoever asks what kind of address it is must be told of the one that is reached. */
+/* Makes ::ffff:192.0.2.1 into 192.0.2.1: whoever asks what kind of address it is must be told of the one that is reached. */
 void
 address_unmap(struct address *a)
 {
@@ -79,8 +80,8 @@ address_unmap(struct address *a)
 }
 
 /*
- * 1 if a mail server can be there.  0.0.0.0/8 and :: would reach this machine, which blocking lists in hosts files and in DNS
- * do not mean; multicast, broadcast and IPv4 in IPv6 clothes are nobody's address either.
+ * Whether a mail server can have this address.  0.0.0.0/8 and :: would reach this machine, which blocking lists in hosts files and
+ * in DNS do not mean; multicast, broadcast and an IPv4 address written as an IPv6 one are nobody's address either.
  */
 int
 address_usable(const struct address *a)
@@ -133,7 +134,7 @@ address_str(const struct address *a, char *buf, size_t size)
 }
 
 /*
- * 1 if s can be asked of DNS: labels of 1 to 63 letters, digits, '-' and '_', 253 octets in all, no final dot.  A last label
+ * Whether DNS can be asked for s: labels of 1 to 63 letters, digits, '-' and '_', 253 octets in all, no final dot.  A last label
  * that is a number makes it a mistyped address (RFC 1123 section 2.1), which must not be asked for.
  */
 int

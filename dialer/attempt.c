@@ -20,8 +20,9 @@ static void	 attempt_expired(void *);
 static void	 attempt_say(struct attempt *);
 
 /*
- * Begin to connect to addr and port; after msec it has failed.  addr and path stay the caller's and valid.  cb comes later, once,
- * and frees the attempt.  NULL: failed at once, *error as for cb.
+ * Begin to connect to addr and port, for at most msec milliseconds.  addr and path are the caller's and must last as long as the
+ * attempt.  cb is called later, once, with 0, an errno or an enum attempt_error, and frees the attempt.  NULL: the attempt failed
+ * at once, *error is what cb would have got.
  */
 struct attempt *
 attempt_start(const struct path *path, const struct address *addr, uint16_t port, int msec,
@@ -58,7 +59,7 @@ attempt_start(const struct path *path, const struct address *addr, uint16_t port
 	return (t);
 }
 
-/* Closes the connection, unless fd was set to -1. */
+/* Frees an attempt and closes its connection, unless the caller has taken fd and set it to -1. */
 void
 attempt_free(struct attempt *t)
 {
@@ -69,7 +70,7 @@ attempt_free(struct attempt *t)
 	free(t);
 }
 
-/* A non-blocking socket as the session is to have it, bound to its source.  -1, *error, and errno. */
+/* A non-blocking socket, with the options that a session is to have, bound to a source address.  -1: *error and errno say why. */
 static int
 attempt_socket(const struct path *path, int family, int *error)
 {
@@ -93,7 +94,10 @@ attempt_socket(const struct path *path, int family, int *error)
 	return (-1);
 }
 
-/* S12, S13: the first address of the family that can be bound to.  0, or an enum attempt_error (ATTEMPT_SOURCE: and errno). */
+/*
+ * Binds a socket to the first source address of its family that can be bound to.  0, or an enum attempt_error, with ATTEMPT_SOURCE
+ * also errno.
+ */
 static int
 attempt_bind(int fd, const struct path *path, int family)
 {
@@ -103,7 +107,7 @@ attempt_bind(int fd, const struct path *path, int family)
 #ifdef IP_BIND_ADDRESS_NO_PORT
 	int	 one = 1;
 
-	/* The port is chosen when the peer is known: then two connections from here may share one. */
+	/* The kernel chooses the port when the peer is known, so that two connections from here may share one. */
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 #endif
 	for (i = 0; i < path->nsource; i++) {
@@ -126,8 +130,8 @@ attempt_wait(struct attempt *t, short what)
 }
 
 /*
- * 0: connected, for the kernel, too.  Until connect(2) is called once more, a socket counts as one that is on its way, and when its
- * peer then resets the connection, it can be connected to somebody else.
+ * Completes a connection.  0: the socket is connected, for the kernel, too; or an errno.  Until connect(2) is called once more, a
+ * socket counts as one that is connecting, and when its peer then resets the connection, it can be connected to somebody else.
  */
 static int
 attempt_complete(const struct attempt *t)
@@ -143,7 +147,7 @@ attempt_complete(const struct attempt *t)
 	return (error);
 }
 
-/* Connected or not; a SOCKS server is to be greeted. */
+/* The socket is connected or has failed; a SOCKS server is then to be greeted. */
 static void
 attempt_writable(int fd, short what, void *arg)
 {
@@ -162,7 +166,10 @@ attempt_writable(int fd, short what, void *arg)
 		t->cb(t, error);
 }
 
-/* What is to be sent is short and asked for: the buffer of a connection has room for it. */
+/*
+ * Send what the SOCKS server is to be told.  That is short, and the server waits for it: the socket's buffer has room for all of
+ * it.
+ */
 static void
 attempt_say(struct attempt *t)
 {
@@ -174,7 +181,7 @@ attempt_say(struct attempt *t)
 	attempt_wait(t, EV_READ);
 }
 
-/* Not one octet more than the SOCKS server's answer is read. */
+/* Read the SOCKS server's answer, and not one octet more: what follows is the mail server's. */
 static void
 attempt_readable(int fd, short what, void *arg)
 {

@@ -17,14 +17,14 @@
 
 struct dial {
 	TAILQ_ENTRY(dial)	 entry;
-	TAILQ_HEAD(, attempt)	 attempts;	/* in flight */
+	TAILQ_HEAD(, attempt)	 attempts;	/* those under way */
 	struct path		 path;
 	struct lookup		*lookup;
-	struct timer		 deadline;	/* of the whole job */
-	struct timer		 delay;		/* resolution delay until started, then attempt delay */
+	struct timer		 deadline;	/* when the whole job has failed */
+	struct timer		 delay;		/* until started the resolution delay, then the attempt delay */
 	struct dial_report	 report;
-	size_t			 next[FAMILY_MAX];	/* first untried address */
-	enum family		 family;	/* whose turn it is */
+	size_t			 next[FAMILY_MAX];	/* index of the first address that was not tried */
+	enum family		 family;	/* the one whose turn it is */
 	uint32_t		 id;
 	uint16_t		 flags;		/* enum dial_flag */
 	int			 started;	/* an address has been tried */
@@ -51,8 +51,8 @@ static TAILQ_HEAD(, dial)	 dials = TAILQ_HEAD_INITIALIZER(dials);
 static size_t			 ndials;
 
 /*
- * Start one job.  It ends with dialer_connected() or dialer_failed(), possibly before this returns, or with dial_cancel().
- * The request's id is not in use, its host ends in NUL, port and timeout are not 0.
+ * Start one job, which ends with dialer_connected() or dialer_failed(), possibly before this returns, or with dial_cancel().
+ * The caller has made sure that the request's id is not in use, that its host ends in NUL, and that port and timeout are not 0.
  */
 void
 dial_start(const struct msg_dial *m)
@@ -88,7 +88,7 @@ dial_start(const struct msg_dial *m)
 	dial_resolved(d);
 }
 
-/* Forget a job; nothing is reported.  An id that is not there has just been answered. */
+/* Forget a job; nobody is told.  A job that does not exist was answered just before. */
 void
 dial_cancel(uint32_t id)
 {
@@ -111,7 +111,9 @@ dial_exists(uint32_t id)
 	return (dial_find(id) != NULL);
 }
 
-/* An answer is there.  RFC 8305 section 3: AAAA starts at once, A alone waits a moment for AAAA. */
+/*
+ * The lookup has an answer more.  RFC 8305 section 3: one for AAAA starts the attempts at once, one for A waits a moment for AAAA.
+ */
 static void
 dial_resolved(void *arg)
 {
@@ -147,8 +149,8 @@ dial_next(struct dial *d)
 }
 
 /*
- * May this job talk to this address?  Asked before connecting and of what the socket is then connected to.  Somebody who writes
- * his own record learns nothing of what was refused, not even that it was found.
+ * Whether a job may talk to an address; asked ahead of the connection, and again of the address that the socket is connected to.
+ * Somebody who writes his own record learns nothing of an address that was refused, not even that there is one.
  */
 static int
 dial_permitted(struct dial *d, const struct address *addr)
@@ -170,7 +172,7 @@ dial_permitted(struct dial *d, const struct address *addr)
 	return (0);
 }
 
-/* 1: an attempt is under way; 0: it failed at once. */
+/* Begins an attempt at one address.  1: it is under way; 0: it failed at once. */
 static int
 dial_try(struct dial *d, const struct address *addr)
 {
@@ -195,7 +197,7 @@ dial_try(struct dial *d, const struct address *addr)
 	return (1);
 }
 
-/* The end of an attempt: connected if error is 0. */
+/* An attempt has ended: with a connection if error is 0. */
 static void
 dial_tried(struct attempt *t, int error)
 {
@@ -268,7 +270,7 @@ dial_success(struct dial *d, struct attempt *t)
 	dialer_connected(id, fd, numeric);
 }
 
-/* What went wrong, in whole; the reason is never WHY_NONE. */
+/* Puts the whole sentence about a failed job into text, and returns its reason, which is never WHY_NONE. */
 static enum fail_why
 dial_sentence(struct dial *d, char *text, size_t size)
 {
@@ -289,8 +291,8 @@ dial_sentence(struct dial *d, char *text, size_t size)
 }
 
 /*
- * The job has failed.  As long as no public address was tried, whoever wrote a record himself is told the same of every name and
- * address: otherwise the error would map the network behind us, names included.
+ * The job has failed.  As long as no public address was tried, somebody who writes his own record is told the same of every name
+ * and address: otherwise the error would map the network behind this machine, names included.
  */
 static void
 dial_fail(struct dial *d)
@@ -340,7 +342,7 @@ dial_find(uint32_t id)
 	return (NULL);
 }
 
-/* How to get out of here; 0, or -1: something in the request is no numeric address. */
+/* The source addresses and the SOCKS server of a request.  0, or -1: one of them is no numeric address. */
 static int
 dial_path(struct path *path, const struct msg_dial *m)
 {

@@ -67,7 +67,7 @@ dialer_connected(uint32_t id, int fd, const char *address)
 	log_debug("dial %u: connected to %s", id, address);
 	if (link_send(&proc_master, IMSG_DIALED, fd, &m, sizeof(m)) == -1)
 		fatal("channel to the master");
-	/* At once where possible: a round of the loop saved.  Errors are the link's to find. */
+	/* Written at once where possible, which saves a round of the event loop; the link finds errors by itself. */
 	(void)imsgbuf_write(&proc_master.ibuf);
 	HOOK("dialer.dialed");
 }
@@ -117,7 +117,10 @@ dialer_cancel(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* Every job may have several addresses under way.  Short of that the sandbox's limits decide, and a job fails with the reason. */
+/*
+ * Raise the limit of descriptors: every job may have several attempts under way.  Where the hard limit is lower, a job that finds
+ * no descriptor fails and says so.
+ */
 static void
 dialer_descriptors(void)
 {

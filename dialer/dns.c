@@ -82,7 +82,7 @@ dns_init(const char *nameservers, int timeout)
 	timer_init(&timer, dns_timer, NULL);
 }
 
-/* Every open query ends with WHY_STOPPED. */
+/* Close the channel; the callback of every open query is called with WHY_STOPPED. */
 void
 dns_fini(void)
 {
@@ -162,7 +162,7 @@ dns_addresses(const struct ares_addrinfo *res, enum family family, struct addres
 	return (n);
 }
 
-/* c-ares says what it waits for on a socket; neither means it is about to close it. */
+/* c-ares tells what it waits for on a socket: neither to read nor to write when it is about to close it. */
 static void
 dns_socket_state(void *data, ares_socket_t fd, int readable, int writable)
 {

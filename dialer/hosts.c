@@ -20,7 +20,7 @@
 
 struct host {
 	char		*name;		/* without the final dot; any case */
-	uint32_t	 order;		/* of appearance */
+	uint32_t	 order;		/* its place in the file */
 	struct address	 addr;
 };
 
@@ -33,7 +33,10 @@ static int	 host_name_cmp(const void *, const void *);
 static struct host	*hosts;
 static size_t		 nhosts;
 
-/* Read path.  0, or -1 and errno if it cannot be read; of a file over the limit the first HOSTS_FILE_MAX octets count. */
+/*
+ * Read the hosts file at path.  0, or -1 and errno if it cannot be read; of a file over the limit the first HOSTS_FILE_MAX octets
+ * count.
+ */
 int
 hosts_load(const char *path)
 {
@@ -109,7 +112,7 @@ hosts_free(void)
 	nhosts = 0;
 }
 
-/* "address name [alias ...] [# comment]" in [p, end). */
+/* Take in the line from p up to end: "address name [alias ...] [# comment]". */
 static void
 hosts_line(const char *p, const char *end)
 {
@@ -151,7 +154,7 @@ hosts_add(const char *word, size_t len, const struct address *addr)
 	hosts[nhosts++].addr = *addr;
 }
 
-/* The next word before end, or NULL; *p moves behind it. */
+/* The next word before end, which *p is moved behind, or NULL: there is none. */
 static const char *
 hosts_word(const char **p, const char *end, size_t *len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Names that lately did not resolve.  A thousand records on one dead name must not send a thousand queries; each failure in a
- * row doubles the time for which the last answer stands.
+ * Names that did not resolve lately.  A thousand records on one dead name send one query; each failure in a row doubles the time
+ * for which the last answer stands.
  */
 #include <sys/queue.h>
 
@@ -21,7 +21,7 @@ struct negative {
 	int64_t			 until;
 	int64_t			 hold;		/* length of the current period, ms */
 	enum fail_why		 why;
-	const char		*text;		/* constant */
+	const char		*text;		/* a constant phrase */
 	char			 name[PROTO_HOST_SIZE];
 };
 
@@ -31,7 +31,7 @@ static struct negative	*negative_find(const char *);
 static TAILQ_HEAD(negatives, negative)	 negatives = TAILQ_HEAD_INITIALIZER(negatives);
 static size_t				 nnegatives;
 
-/* 0: ask DNS.  Else the seconds until it may be asked again, and the failure to report meanwhile. */
+/* The seconds until DNS may be asked for a name again, and the failure to tell until then; 0: it may be asked now. */
 uint32_t
 negative_get(const char *name, enum fail_why *why, const char **text)
 {
@@ -45,7 +45,9 @@ negative_get(const char *name, enum fail_why *why, const char **text)
 	return ((uint32_t)((left + 999) / 1000));
 }
 
-/* name failed.  Lookups that were under way together count as one failure.  At the limit the oldest entry goes. */
+/*
+ * A name did not resolve.  Lookups that were under way together count as one failure.  A table that is full loses its oldest name.
+ */
 void
 negative_add(const char *name, enum fail_why why, const char *text)
 {
@@ -76,7 +78,7 @@ negative_add(const char *name, enum fail_why why, const char *text)
 	TAILQ_INSERT_HEAD(&negatives, n, entry);
 }
 
-/* name resolved. */
+/* A name resolved: what is remembered of it is forgotten. */
 void
 negative_remove(const char *name)
 {

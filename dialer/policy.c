@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What kind of address it is: this machine's own (S17), or one that may be given by somebody who is not trusted. */
+/* Kinds of addresses: those of this machine, and those that somebody who is not trusted may name. */
 #include <sys/socket.h>
 #include <arpa/inet.h>
 
@@ -20,7 +20,7 @@ static int	 policy_bindable(const struct address *);
 static int	 policy_talks_to_itself(const struct address *);
 static int	 policy_same(const struct address *, const struct address *);
 
-/* Never a stranger's mail server (RFC 6890 and the registries it began), as far as they are IPv4. */
+/* IPv4 addresses that are never a stranger's mail server (RFC 6890 and the registries that it began). */
 static const struct prefix not_public[] = {
 	{ "0.0.0.0", 8 },	/* this network */
 	{ "10.0.0.0", 8 },	/* private */
@@ -39,19 +39,19 @@ static const struct prefix not_public[] = {
 	{ "240.0.0.0", 4 }	/* reserved, and broadcast */
 };
 
-/* Of IPv6 only this is handed out, besides translated IPv4; */
+/* The IPv6 addresses that are handed out, besides those with an IPv4 address in them. */
 static const struct prefix global[] = {
 	{ "2000::", 3 }
 };
 
-/* and of it not these. */
+/* Parts of global[] that are never a stranger's mail server. */
 static const struct prefix not_global[] = {
 	{ "2001::", 23 },	/* protocol assignments: Teredo, benchmarks, ORCHID */
 	{ "2001:db8::", 32 },	/* documentation */
 	{ "3fff::", 20 }	/* documentation */
 };
 
-/* IPv4 in IPv6 clothes: bits is where the 32 begin. */
+/* IPv6 addresses with an IPv4 address in them, whose 32 bits begin behind the prefix. */
 static const struct prefix embedding[] = {
 	{ "::ffff:0:0", 96 },	/* mapped */
 	{ "64:ff9b::", 96 },	/* NAT64 */
@@ -65,10 +65,10 @@ static const struct prefix loopback[] = {
 	{ "::1", 128 }
 };
 
-/* Addresses for documentation are nobody's: if they can be bound to, everything can. */
+/* Addresses for documentation belong to nobody: a system that lets a socket be bound to them lets it be bound to any address. */
 static const char *const	 nobodys[] = { "192.0.2.1", "2001:db8::1" };
 
-/* 1 if a record that its owner wrote himself may be connected to it; own addresses are another question. */
+/* Whether an address may be connected to for a record that its owner writes himself, as far as its kind goes; see policy_own(). */
 int
 policy_public(const struct address *a)
 {
@@ -81,7 +81,7 @@ policy_public(const struct address *a)
 	return (!policy_within(not_public, nitems(not_public), a));
 }
 
-/* 1 if a connection to it would end on this machine, 0 if not, -1 and errno if that cannot be told now. */
+/* Whether a connection to an address would end on this machine; -1 and errno: that cannot be told now. */
 int
 policy_own(const struct address *a)
 {
@@ -93,7 +93,7 @@ policy_own(const struct address *a)
 		return (1);
 	if ((rv = policy_bindable(&plain)) != 1)
 		return (rv);
-	/* Can be bound to: own, unless the system lets everything be bound to (net.ipv4.ip_nonlocal_bind). */
+	/* An address to bind to is an own one, unless the system allows any (net.ipv4.ip_nonlocal_bind). */
 	address_parse(nobodys[plain.u.sa.sa_family == AF_INET6], &nobody);
 	if ((rv = policy_bindable(&nobody)) != 1)
 		return (rv == -1 ? -1 : 1);
@@ -121,7 +121,7 @@ policy_within(const struct prefix *p, size_t n, const struct address *a)
 	return (0);
 }
 
-/* 1 if a carries an IPv4 address, which goes to v4. */
+/* Whether an address has an IPv4 address in it, which is put into *v4. */
 static int
 policy_embedded(const struct prefix *p, size_t n, const struct address *a, struct address *v4)
 {
@@ -146,13 +146,13 @@ policy_bindable(const struct address *a)
 	address_setport(&name, 0);
 	if ((fd = socket(a->u.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)) == -1)
 		return (errno == EAFNOSUPPORT ? 0 : -1);
-	/* EINVAL: link-local, no interface named. */
+	/* EINVAL is for a link-local address without an interface. */
 	rv = bind(fd, &name.u.sa, name.len) == 0 || (errno != EADDRNOTAVAIL && errno != EINVAL);
 	close(fd);
 	return (rv);
 }
 
-/* What is sent to an own address comes from that address.  Nothing is sent. */
+/* Whether the source address of packets to an address is that address, which is so of own ones.  No packet is sent. */
 static int
 policy_talks_to_itself(const struct address *a)
 {

@@ -10,7 +10,7 @@
 #include "dialer.h"
 #include "common/log.h"
 
-#define REPORT_NAME_MAX	64	/* of the host's name; the rest is for the errors */
+#define REPORT_NAME_MAX	64	/* octets of the host's name that are shown; the rest is for the errors */
 
 static void	 report_item(struct dial_report *, const char *, const char *);
 static void	 report_rank(struct dial_report *, enum fail_why, int);
@@ -68,7 +68,7 @@ report_init(struct dial_report *r, const char *host, uint16_t port, uint32_t tim
 	r->timeout = timeout;
 }
 
-/* One address failed; proxy: it was the SOCKS server that could not be reached. */
+/* An attempt at one address failed; proxy: the SOCKS server could not be reached. */
 void
 report_address(struct dial_report *r, const struct address *addr, int error, int proxy)
 {
@@ -89,7 +89,7 @@ report_address(struct dial_report *r, const struct address *addr, int error, int
 	report_item(r, address_str(addr, numeric, sizeof(numeric)), text);
 }
 
-/* One address was not tried: it is this machine's own, and that is not allowed (S17). */
+/* One address was not tried: it is this machine's own, which the configuration does not allow. */
 void
 report_self(struct dial_report *r, const struct address *addr)
 {
@@ -119,7 +119,10 @@ report_source(struct dial_report *r, const struct path *path, int error, int num
 		strlcat(r->sources, ", ...", sizeof(r->sources));
 }
 
-/* No address was tried because none may be, or there is nothing to try it from.  WHY_NONE: that is not the reason. */
+/*
+ * The sentence about a job that tried no address because none may be tried, or there is no source address for any.  Returns the
+ * reason; WHY_NONE: it is another one.
+ */
 enum fail_why
 report_untried(const struct dial_report *r, char *text, size_t size)
 {
@@ -138,14 +141,14 @@ report_untried(const struct dial_report *r, char *text, size_t size)
 	return (WHY_CONFIG);
 }
 
-/* One family could not be looked up while the other could. */
+/* The addresses of one family could not be looked up, while those of the other could. */
 void
 report_family(struct dial_report *r, enum family family, const char *text)
 {
 	report_item(r, family == FAMILY_V6 ? "AAAA" : "A", text);
 }
 
-/* No address at all.  Whether DNS said so now or lately is not told: what counts is when the record is polled again. */
+/* The host has no address.  Whether DNS said so now or lately is not told: what counts is when the record is polled again. */
 void
 report_lookup(struct dial_report *r, enum fail_why why, const char *text)
 {
@@ -174,7 +177,9 @@ report_finish(const struct dial_report *r, char *text, size_t size)
 	return (r->why);
 }
 
-/* Room is left for the rest of the sentence; what does not fit is counted. */
+/*
+ * Adds what is to be said of one address; where there is no room beside the rest of the sentence, the address is counted instead.
+ */
 static void
 report_item(struct dial_report *r, const char *name, const char *text)
 {

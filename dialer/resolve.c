@@ -25,7 +25,7 @@ static void	 resolve_known(struct lookup *, const struct address *, size_t, cons
 static void	 resolve_fail(struct lookup *, enum fail_why, const char *);
 static void	 resolve_free(struct lookup *);
 
-/* What knows an answer without asking anybody; 1 if it did.  The first one counts. */
+/* Functions that may know a name's addresses without DNS, in this order.  1: the lookup has its answers. */
 static int	(*const resolve_sources[])(struct lookup *) = {
 	resolve_literal,
 	resolve_refuse,
@@ -34,7 +34,7 @@ static int	(*const resolve_sources[])(struct lookup *) = {
 	resolve_negative
 };
 
-/* Lookups that asked DNS and wait for its answers.  A dead name with a thousand records is asked for once. */
+/* Lookups that have asked DNS and wait for its answers; others of the same name follow them, so that DNS is asked once. */
 static TAILQ_HEAD(, lookup)	 leaders = TAILQ_HEAD_INITIALIZER(leaders);
 static size_t			 nlookups;
 
@@ -57,7 +57,7 @@ resolve_start(const char *host, void (*cb)(void *), void *arg)
 	l->cb = cb;
 	l->arg = arg;
 	if (strlcpy(l->name, host, sizeof(l->name)) >= sizeof(l->name))
-		l->name[0] = '\0';	/* refused */
+		l->name[0] = '\0';	/* too long for a name */
 	for (i = 0; l->name[i] != '\0'; i++)
 		l->name[i] = (char)tolower((unsigned char)l->name[i]);
 	if (i > 0 && l->name[i - 1] == '.')
@@ -85,7 +85,7 @@ resolve_done(const struct lookup *l)
 	return (l->answer[FAMILY_V6].done && l->answer[FAMILY_V4].done);
 }
 
-/* Why a lookup without any address failed: definite only if both answers are. */
+/* Why a lookup without any address failed; a permanent reason only if both answers are permanent. */
 enum fail_why
 resolve_why(const struct lookup *l, const char **text)
 {
@@ -123,7 +123,7 @@ resolve_refuse(struct lookup *l)
 	return (1);
 }
 
-/* RFC 6761 section 6.3: never asked of DNS. */
+/* localhost and names below it, for which DNS is never asked (RFC 6761 section 6.3). */
 static int
 resolve_localhost(struct lookup *l)
 {
@@ -167,7 +167,7 @@ resolve_negative(struct lookup *l)
 	return (1);
 }
 
-/* Both queries at once, AAAA first (RFC 8305 section 3); none if the same name is being asked for already. */
+/* Ask DNS for both families, AAAA first (RFC 8305 section 3), or follow a lookup that has asked for the same name. */
 static void
 resolve_dns(struct lookup *l)
 {
@@ -187,7 +187,7 @@ resolve_dns(struct lookup *l)
 	l->starting = 0;
 }
 
-/* Followers are told before their leader, who may be gone afterwards; so may each of them. */
+/* DNS has answered for one family.  A leader is told behind its followers; each of them may be freed by being told. */
 static void
 resolve_answer(void *arg, enum family family, enum fail_why why, const char *text, const struct address *addr, size_t n)
 {
@@ -215,7 +215,7 @@ resolve_answer(void *arg, enum family family, enum fail_why why, const char *tex
 		resolve_free(l);
 }
 
-/* Keep the negative cache; what failed on this machine is not the name's fault. */
+/* Remember whether the name resolved.  What failed on this machine is not the name's fault, and not remembered. */
 static void
 resolve_learn(const struct lookup *l)
 {
@@ -242,7 +242,7 @@ resolve_set(struct answer *a, enum fail_why why, const char *text, const struct 
 	a->done = 1;
 }
 
-/* Both answers known without DNS; a family without addresses is no failure worth telling. */
+/* The addresses of both families are known without DNS; a family without any is no failure worth telling. */
 static void
 resolve_known(struct lookup *l, const struct address *a6, size_t n6, const struct address *a4, size_t n4)
 {

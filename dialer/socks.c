@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The client's half of SOCKS5 (RFC 1928): no login, CONNECT to a numeric address.  Octets in, octets out; whatever comes in, a
- * verdict comes out.  What follows the last answer is the mail server's and must stay in the socket: socks_want() says how much
- * may be read.
+ * The client's half of SOCKS5 (RFC 1928): no login, CONNECT to a numeric address.  No I/O: octets in, octets out, and a verdict on
+ * whatever comes in.  What follows the last answer is the mail server's and must stay in the socket: socks_want() says how much may
+ * be read.
  */
 #include <string.h>
 
@@ -15,12 +15,12 @@
 #define SOCKS_V4	1
 #define SOCKS_NAME	3
 #define SOCKS_V6	4
-#define SOCKS_HEAD	5	/* of a reply: up to the address's first octet, which may be a length */
+#define SOCKS_HEAD	5	/* octets of a reply up to the first one of its address, which may be a length */
 
 static void	 socks_request(struct socks *);
 static int	 socks_reply(struct socks *);
 
-/* By the reply's number. */
+/* What the numbers of a reply mean (RFC 1928 section 6). */
 static const enum attempt_error socks_replies[] = { ATTEMPT_NONE, SOCKS_FAILED, SOCKS_DENIED, SOCKS_NET, SOCKS_HOST,
 	SOCKS_REFUSED, SOCKS_EXPIRED, SOCKS_COMMAND, SOCKS_FAMILY };
 
@@ -35,7 +35,7 @@ socks_init(struct socks *s, const struct address *to)
 	s->len = 3;
 }
 
-/* How many octets the answer lacks for the next step.  0: something is to be sent. */
+/* How many octets the answer lacks for the next step.  0: buf is to be sent. */
 size_t
 socks_want(const struct socks *s)
 {
@@ -43,8 +43,8 @@ socks_want(const struct socks *s)
 }
 
 /*
- * What was read, at most socks_want() octets; none: buf was sent, an answer is due.  Returns 1: connected; 0: go on, buf is to
- * be sent if socks_want() is 0; negative: an enum attempt_error.
+ * Takes what was read, at most socks_want() octets; none: buf was sent, and an answer is due.  Returns 1: connected; 0: go on, and
+ * send buf if socks_want() is 0; negative: an enum attempt_error.
  */
 int
 socks_input(struct socks *s, const uint8_t *data, size_t len)
@@ -88,7 +88,7 @@ socks_request(struct socks *s)
 	s->replying = 1;
 }
 
-/* Accepted; every octet of it must be taken, and the kind of address says how many there are. */
+/* Takes the answer to CONNECT.  All of it has to be read, and the kind of its address says how many octets that is. */
 static int
 socks_reply(struct socks *s)
 {

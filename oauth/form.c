@@ -13,7 +13,7 @@ static int	 form_octets(struct buf *, const uint8_t *, size_t);
 static int	 form_field(struct buf *, const char *, const void *, size_t);
 static int	 form_body(const struct form *, struct buf *);
 
-/* Letters, digits and "-._~" stand for themselves, every other octet is escaped. */
+/* Appends octets in the form's encoding: letters, digits and "-._~" as they are, every other octet escaped. */
 static int
 form_octets(struct buf *b, const uint8_t *p, size_t len)
 {
@@ -51,7 +51,7 @@ form_body(const struct form *f, struct buf *b)
 	return (0);
 }
 
-/* host and path are of checked alphabets: neither holds a space or a control character. */
+/* The master has checked host and path: neither has a space or a control character in it. */
 int
 form_build(const struct form *f, struct buf *out)
 {

@@ -42,7 +42,7 @@ http_wrong(struct http *h, const char *error)
 	return (-1);
 }
 
-/* What lies behind the end of the response is not looked at: the connection is closed. */
+/* What follows the end of the response is not looked at, as the connection is closed then. */
 int
 http_feed(struct http *h, const uint8_t *p, size_t len)
 {
@@ -73,7 +73,7 @@ http_eof(struct http *h)
 	return (http_wrong(h, "the connection ended before the response did"));
 }
 
-/* Up to a line end; a whole line goes to its state's function.  0 or -1. */
+/* Takes octets up to the next line end, and gives a whole line to the function of the state.  0 or -1. */
 static int
 http_line(struct http *h, const uint8_t **p, size_t *len)
 {
@@ -125,7 +125,7 @@ http_body(struct http *h, const uint8_t **p, size_t *len)
 	return (0);
 }
 
-/* "HTTP/1.1 200 OK" */
+/* The status line, "HTTP/1.1 200 OK". */
 static int
 http_status(struct http *h)
 {
@@ -143,7 +143,9 @@ http_status(struct http *h)
 	return (0);
 }
 
-/* Only framing matters.  A folded line could hide a field from one reader and show it to another. */
+/*
+ * A header field, of which only the framing ones matter.  A folded line could hide a field from one reader and show it to another.
+ */
 static int
 http_field(struct http *h)
 {
@@ -209,7 +211,7 @@ http_fields_end(struct http *h)
 	return (0);
 }
 
-/* Hexadecimal digits, perhaps an extension; or the empty line behind a chunk. */
+/* The line ahead of a chunk, hexadecimal digits and perhaps an extension; or the empty line behind a chunk. */
 static int
 http_chunk_size(struct http *h)
 {

@@ -12,7 +12,7 @@
 
 #include "oauth.h"
 
-#define LIFETIME_MAX	(30 * 86400)	/* s */
+#define LIFETIME_MAX	(30 * 86400)	/* seconds that are believed */
 #define REFRESH_MAX	(20 * 366 * 86400)
 
 static void	*json_alloc(size_t);
@@ -22,7 +22,7 @@ static int	 json_text(const json_t *, const char *, char, char *, size_t);
 static int	 json_seconds(const json_t *, const char *, uint32_t, uint32_t *);
 static int	 json_grant(const json_t *, struct answer *);
 
-/* The seed of its tables would be read from a file that the new root has not. */
+/* Sets the seed of the library's tables, which would otherwise be read from a file that the new root does not have. */
 void
 json_init(void)
 {
@@ -30,7 +30,7 @@ json_init(void)
 	json_object_seed((size_t)arc4random() | 1);
 }
 
-/* The length stands in front, for wiping. */
+/* Memory for the library, with its length in front, so that it can be wiped. */
 static void *
 json_alloc(size_t size)
 {
@@ -69,7 +69,7 @@ json_object_of(const void *data, size_t len, struct answer *a)
 	return (root);
 }
 
-/* A string of printable ASCII from lowest on.  1, 0: not there (or null), -1: something else. */
+/* A member that is a string of ASCII from lowest to "~".  1; 0: it is missing or null; -1: it is something else. */
 static int
 json_text(const json_t *root, const char *name, char lowest, char *dst, size_t size)
 {
@@ -88,7 +88,10 @@ json_text(const json_t *root, const char *name, char lowest, char *dst, size_t s
 	return (1);
 }
 
-/* A number, at most max; some providers write it as a string.  1, 0: not there (or null), -1: something else. */
+/*
+ * A member that is a number, which some providers write as a string, of at most max.  1; 0: it is missing or null; -1: it is
+ * something else.
+ */
 static int
 json_seconds(const json_t *root, const char *name, uint32_t max, uint32_t *seconds)
 {
@@ -129,7 +132,7 @@ json_grant(const json_t *root, struct answer *a)
 	else {
 		if (said == 1 && a->lifetime == 0)
 			a->lifetime = 1;
-		/* No standard knows it.  Google and Microsoft have the first name, Keycloak the second; 0 stands for ever. */
+		/* No standard has this member.  Google and Microsoft use the first name, Keycloak the second; 0 means for ever. */
 		if (json_seconds(root, "refresh_token_expires_in", REFRESH_MAX, &a->refresh_lifetime) != 1)
 			(void)json_seconds(root, "refresh_expires_in", REFRESH_MAX, &a->refresh_lifetime);
 	}
@@ -149,7 +152,7 @@ json_granted(const void *data, size_t len, struct answer *a)
 	return (n);
 }
 
-/* The description is for people: whatever it is, it does not spoil the error. */
+/* The description is for people: whatever is wrong with it, the error code counts. */
 int
 json_refused(const void *data, size_t len, struct answer *a)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The oauth process's main program: a template that forks one process per token request, and that one's channel to the master. */
+/* The oauth program: a template that forks a process for each token request, and that process's channel to the master. */
 #include <string.h>
 
 #include "common/hook.h"
@@ -69,7 +69,7 @@ token_refresh(void *arg __unused, struct imsg *imsg)
 	return (work_part(imsg, sizeof(struct msg_token_part), request_go));
 }
 
-/* A struct of at most sizeof(struct msg_token_granted), and a token behind it. */
+/* Sends a message of a head, of at most sizeof(struct msg_token_granted), and a token behind it. */
 static void
 token_send(uint32_t type, const void *head, size_t size, const char *token)
 {
@@ -83,8 +83,8 @@ token_send(uint32_t type, const void *head, size_t size, const char *token)
 }
 
 /*
- * The new refresh token goes first: the master stores it before it uses the access token.  It may be the only copy, so it is
- * sent ahead of all that could fail.
+ * The provider has given a token.  A new refresh token goes first, because the master stores it before it uses the access token,
+ * and because this may be its only copy.
  */
 void
 oauth_granted(uint32_t id, const struct answer *a, int rotated)

@@ -16,7 +16,7 @@
 #include "common/ipc/proto_oauth.h"
 
 #define OAUTH_TOTAL		30		/* s from the socket to the answer */
-#define OAUTH_IDLE		15		/* s without an octet */
+#define OAUTH_IDLE		15		/* s without an octet from the provider */
 #define OAUTH_REQUEST_MAX	(64 * 1024)	/* octets of a request: every octet of a token may become three */
 
 struct tls_config;
@@ -34,22 +34,22 @@ struct http {
 	enum http_state	 state;
 	int		 status;		/* three digits */
 	int		 chunked, has_length;
-	size_t		 left;			/* of the body or the chunk */
+	size_t		 left;			/* octets that the body or the chunk lacks */
 	size_t		 overhead;		/* octets that are not body */
 	size_t		 linelen;
 	char		 line[HTTP_LINE_MAX];
 	struct buf	 body;
-	const char	*error;			/* what is wrong with it */
+	const char	*error;			/* NULL, or what is wrong with the response */
 };
 
 void	 http_init(struct http *);
 void	 http_free(struct http *);			/* wipes */
-int	 http_feed(struct http *, const uint8_t *, size_t);	/* 1 complete, 0 more is needed, -1 broken */
-int	 http_eof(struct http *);			/* the peer is done: 1 complete, -1 broken */
+int	 http_feed(struct http *, const uint8_t *, size_t);	/* takes octets: 1 complete, 0 more is needed, -1 broken */
+int	 http_eof(struct http *);			/* the peer sends no more: 1 complete, -1 broken */
 
 /* --- form.c: one request --- */
 
-struct form {				/* strings are the sender's; secrets are octets */
+struct form {				/* strings as the configuration has them; secrets are octets */
 	const char	*host, *path, *client_id, *scope;
 	uint16_t	 port;
 	int		 client_credentials;
@@ -57,7 +57,7 @@ struct form {				/* strings are the sender's; secrets are octets */
 	size_t		 secret_len, refresh_len;
 };
 
-int	 form_build(const struct form *, struct buf *);	/* the whole request; 0, or -1: too long or no memory */
+int	 form_build(const struct form *, struct buf *);	/* appends the request; 0, or -1: too long or no memory */
 
 /* --- json.c: what an answer says (RFC 6749 sections 5.1 and 5.2) --- */
 
@@ -65,21 +65,21 @@ struct answer {
 	char		 access[PROTO_TOKEN_MAX + 1];
 	char		 refresh[PROTO_TOKEN_MAX + 1];	/* empty: none */
 	uint32_t	 lifetime;		/* s, 0 = not said */
-	uint32_t	 refresh_lifetime;	/* likewise; what cannot be understood was not said */
-	char		 error[64];		/* RFC's error code, empty: none; of its alphabet only */
-	char		 description[PROTO_TEXT_SIZE];	/* raw */
-	const char	*wrong;			/* why it cannot be used */
+	uint32_t	 refresh_lifetime;	/* s, 0 = not said, or not in a way that is understood */
+	char		 error[64];		/* error code of RFC 6749 and in its alphabet; empty: none */
+	char		 description[PROTO_TEXT_SIZE];	/* as the provider wrote it */
+	const char	*wrong;			/* why the answer cannot be used */
 };
 
 void	 json_init(void);			/* once, before the lock-in */
-int	 json_granted(const void *, size_t, struct answer *);	/* of a 200; 0, or -1 and wrong */
-int	 json_refused(const void *, size_t, struct answer *);	/* of another status; 0: error is set; -1 and wrong */
+int	 json_granted(const void *, size_t, struct answer *);	/* reads the body of a 200: 0, or -1 and wrong */
+int	 json_refused(const void *, size_t, struct answer *);	/* reads one of another status: 0 and error, or -1 and wrong */
 
 /* --- request.c --- */
 
-void	 request_init(void);			/* in the template */
-int	 request_begin(const struct msg_token_start *, int fd);	/* fd is consumed; 0, or -1: it has begun already */
-/* 0, or -1: not now, or not of this request. */
+void	 request_init(void);			/* in the template, ahead of the lock-in */
+int	 request_begin(const struct msg_token_start *, int fd);	/* fd is consumed; 0, or -1: there is a request already */
+/* Parts of the request; with the last one it is made.  0, or -1: not now, or not of this request. */
 int	 request_ca(uint32_t id, const void *, size_t);
 int	 request_client(uint32_t id, const void *, size_t);
 int	 request_go(uint32_t id, const void *refresh, size_t);
@@ -88,7 +88,7 @@ void	 request_late(void);
 
 /* --- oauth.c --- */
 
-/* The answer; the process is to end behind it. */
+/* Tell the master the answer; the process is to end then. */
 void	 oauth_granted(uint32_t id, const struct answer *, int rotated);
 void	 oauth_failed(uint32_t id, enum fail_why, const char *text);	/* text is encoded already */
 

@@ -20,7 +20,7 @@
 
 #define ALPN		"http/1.1"
 #define READ_SIZE	16384
-#define WORD_MAX	48		/* a longer word in an error's description may be a token */
+#define WORD_MAX	48		/* octets of a word in an error's description; a longer one may be a token */
 
 enum phase { PHASE_PARTS, PHASE_HANDSHAKE, PHASE_SEND, PHASE_RECEIVE };
 
@@ -29,7 +29,7 @@ static struct {
 	struct msg_token_start	 start;
 	enum phase		 phase;
 	int			 fd;
-	int64_t			 idle, end;	/* monotonic ms: until octets, or the answer, must be there */
+	int64_t			 idle, end;	/* monotonic ms: by when octets, and the answer, must have come */
 	struct tls		*tls;
 	struct buf		 ca, out;
 	struct http		 http;
@@ -50,11 +50,10 @@ static void	 request_describe(const struct answer *, char *, size_t);
 static void	 request_fail(enum fail_why, const char *) __dead;
 static void	 request_end(void) __dead;
 
-/* What no new attempt can mend: RFC 6749 section 5.2, and what providers add when a person has to act. */
+/* Errors that no new attempt can mend: those of RFC 6749 section 5.2, and those of providers when a person has to act. */
 static const char *const	 permanent[] = { "invalid_grant", "invalid_client", "unauthorized_client", "unsupported_grant_type",
 	"invalid_scope", "interaction_required", "consent_required" };
 
-/* In the template, ahead of the lock-in. */
 void
 request_init(void)
 {
@@ -81,7 +80,7 @@ request_begin(const struct msg_token_start *m, int fd)
 	return (0);
 }
 
-/* 1: the master means the one request there is, whose parts are still coming in. */
+/* Whether id is that of the one request there is, and its parts are still coming in. */
 static int
 request_is(uint32_t id)
 {
@@ -104,7 +103,7 @@ request_client(uint32_t id, const void *data, size_t len)
 	return (0);
 }
 
-/* Everything is there.  Whatever comes of it, an answer follows. */
+/* The last part of the request: it is made now, and the master gets an answer whatever comes of it. */
 int
 request_go(uint32_t id, const void *refresh, size_t len)
 {
@@ -141,7 +140,7 @@ request_tls(void)
 	return (request.tls == NULL ? -1 : 0);
 }
 
-/* As far as it goes without waiting. */
+/* Go on as far as that goes without waiting. */
 void
 request_ready(void)
 {
@@ -164,7 +163,7 @@ request_late(void)
 	request_fail(WHY_TOKEN_TEMP, clock_msec() < request.end ? "the provider does not answer" : "the provider's answer takes too long");
 }
 
-/* The steps: 1 go on, 0 wait for *wanted. */
+/* Steps of the request, like the two that follow.  1: the next step may be done; 0: *wanted (of poll(2)) has to be waited for. */
 static int
 request_handshake(short *wanted)
 {
@@ -182,7 +181,7 @@ request_send(short *wanted)
 	ssize_t	 n;
 
 	while (buf_len(&request.out) > 0) {
-		/* libretls says 0 when the peer has sent an alert: nothing more can be written. */
+		/* libretls returns 0 when the peer has sent an alert: nothing more can be written. */
 		if ((n = tls_write(request.tls, buf_data(&request.out), buf_len(&request.out))) <= 0)
 			return (request_wants(n, wanted));
 		buf_consume(&request.out, (size_t)n);
@@ -201,7 +200,7 @@ request_receive(short *wanted)
 	n = tls_read(request.tls, data, sizeof(data));
 	if (tlsclient_waits(n) != 0)
 		return (request_wants(n, wanted));
-	/* A server that ends without TLS's goodbye is common; what was cut short is no complete response or no JSON. */
+	/* Many servers end without a close_notify; a response that was cut short is incomplete, or no JSON. */
 	got = n <= 0 ? http_eof(&request.http) : http_feed(&request.http, data, (size_t)n);
 	explicit_bzero(data, sizeof(data));
 	if (got == -1)
@@ -234,7 +233,7 @@ request_broken(const char *error)
 	request_fail(WHY_TOKEN_TEMP, text);
 }
 
-/* A whole response. */
+/* The response is complete. */
 static void
 request_answer(void)
 {
@@ -253,7 +252,10 @@ request_answer(void)
 	request_end();
 }
 
-/* Only a client error with a code of the protocol's own is permanent; what stands in for a provider (a proxy, say) may pass. */
+/*
+ * The provider has refused.  Only a client error with a code of the protocol's own is permanent; what stands in for a provider,
+ * such as a proxy, may pass.
+ */
 static void
 request_refused(void)
 {
@@ -274,7 +276,7 @@ request_refused(void)
 	request_fail(i < nitems(permanent) ? WHY_TOKEN_PERM : WHY_TOKEN_TEMP, text);
 }
 
-/* "error: description" without what might be a secret. */
+/* Puts "error: description" into text, without anything that might be a secret. */
 static void
 request_describe(const struct answer *a, char *text, size_t size)
 {
@@ -307,13 +309,13 @@ request_fail(enum fail_why why, const char *text)
 	request_end();
 }
 
-/* The answer is out. */
+/* The master has its answer: secrets are wiped, the peer is told, and the process ends. */
 static void
 request_end(void)
 {
 	explicit_bzero(request.secret, sizeof(request.secret));
 	explicit_bzero(request.refresh, sizeof(request.refresh));
 	if (request.phase > PHASE_HANDSHAKE)
-		(void)tls_close(request.tls);	/* says goodbye, does not wait for an answer */
+		(void)tls_close(request.tls);	/* sends a close_notify and does not wait for the peer's */
 	work_end();
 }

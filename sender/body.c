@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A message as DATA wants it (RFC 5321 sections 2.3.8 and 4.5.2): whatever ends a line here, LF, CRLF or a bare CR, is CRLF
- * there, so that no next hop can see an end of the message, and commands behind it, where we see none; a dot at a line's begin is
+ * A message as DATA wants it (RFC 5321 sections 2.3.8 and 4.5.2): each LF, CRLF and bare CR of the spool becomes CRLF, so that no
+ * next hop can see an end of the message, and commands behind it, where this program sees none; a dot at the begin of a line is
  * doubled.
  */
 #include <sys/types.h>
@@ -21,7 +21,7 @@ body_begin(struct body *b)
 	b->state = BODY_BOL;
 }
 
-/* Content without its line end, which does not begin or end within it.  out NULL: to be counted only. */
+/* Appends octets of one line, without a line end, to out; out NULL: they are counted only.  0 or -1. */
 static int
 body_run(struct body *b, const uint8_t *p, size_t len, struct buf *out)
 {
@@ -48,7 +48,7 @@ body_line_end(struct body *b, struct buf *out)
 	return (out == NULL ? 0 : buf_add(out, "\r\n", 2));
 }
 
-/* Takes all of it.  out NULL: to be counted only.  0, or -1: out is full, which must not happen: it needs twice the room. */
+/* Takes octets of the message; out has room for twice as many, or is NULL: they are counted only.  0, or -1: out is full. */
 int
 body_feed(struct body *b, const uint8_t *p, size_t len, struct buf *out)
 {
@@ -82,7 +82,7 @@ body_feed(struct body *b, const uint8_t *p, size_t len, struct buf *out)
 	return (0);
 }
 
-/* The last line's end, if it has none, and the final dot. */
+/* The message is over: appends the last line's end, if the message has none, and the final dot.  0 or -1, as body_feed(). */
 int
 body_end(struct body *b, struct buf *out)
 {

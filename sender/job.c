@@ -32,20 +32,20 @@ static struct {
 	int			 begun;
 	struct msg_send_start	 start;
 	int			 going;		/* smtp is in use */
-	int			 shaken;	/* no handshake is due */
+	int			 shaken;	/* 0: a handshake is due */
 	int			 fd;
 	struct tls		*tls;		/* NULL: plain */
-	short			 rwait, wwait;	/* what a read or a write that came back with AGAIN waits for */
-	int64_t			 until;		/* monotonic ms: the clock; WORK_NEVER */
-	uint64_t		 progress;	/* of smtp when the clock was wound */
+	short			 rwait, wwait;	/* what a read or a write that returned AGAIN waits for, of poll(2) */
+	int64_t			 until;		/* monotonic ms: when the next hop has not answered in time; or WORK_NEVER */
+	uint64_t		 progress;	/* of smtp, when until was set */
 	struct buf		 ca;
 	struct smtp		 smtp;
 	struct smtp_mail	 mail;
-	int			 has_mail;	/* SEND_MAIL came, ops.mail has not */
-	uint32_t		 got;		/* of its recipients */
-	int			 message;	/* descriptor, -1: none */
-	off_t			 begin;		/* of the message in it */
-	uint64_t		 sent;		/* octets of it, with those that do not go */
+	int			 has_mail;	/* there is a message from SEND_MAIL, whose recipients were not all answered */
+	uint32_t		 got;		/* recipients of the message that the master has sent so far */
+	int			 message;	/* descriptor of the message, -1: none */
+	off_t			 begin;		/* offset of the message's first octet there */
+	uint64_t		 sent;		/* octets of the message that were read, fields that are left out included */
 	struct trace		 trace;
 } job;
 
@@ -87,7 +87,7 @@ job_begin(const struct msg_send_start *m, int fd)
 	return (0);
 }
 
-/* 1: the master means the one session there is. */
+/* Whether id is that of the one session there is. */
 static int
 job_is(uint32_t id)
 {
@@ -100,7 +100,7 @@ job_ca(uint32_t id, const void *data, size_t len)
 	return (job_is(id) && !job.going && job.start.own_ca ? buf_add(&job.ca, data, len) : -1);
 }
 
-/* Everything is there: work begins.  Whatever comes of it, an end is told. */
+/* The secret is the last part: the session begins, and the master is told its end whatever comes of it. */
 int
 job_go(uint32_t id, const void *secret, size_t len)
 {
@@ -121,7 +121,7 @@ job_go(uint32_t id, const void *secret, size_t len)
 	return (0);
 }
 
-/* The descriptor is taken in every case. */
+/* A message for the session, in fd, which is consumed in every case; its recipients follow. */
 int
 job_mail(const struct msg_send_mail *m, int fd)
 {
@@ -137,7 +137,7 @@ job_mail(const struct msg_send_mail *m, int fd)
 	return (0);
 }
 
-/* The last one starts the message. */
+/* A recipient of the message; with the last one it is begun. */
 int
 job_rcpt(const struct msg_send_rcpt *m)
 {
@@ -169,7 +169,10 @@ job_quit(uint32_t id)
 	return (0);
 }
 
-/* Its size and what is in it, before it is announced.  Nothing but a file that has what was said can be waited for. */
+/*
+ * Counts the message before it is announced: its octets on the wire, and whether some have the high bit.  0, or -1: it is no file
+ * with the octets that the master has said.
+ */
 static int
 job_scan(void)
 {
@@ -200,7 +203,7 @@ job_scan(void)
 	return (0);
 }
 
-/* The session goes on without this message. */
+/* Every recipient is answered with a temporary failure, and the session goes on without the message. */
 static void
 job_unreadable(void)
 {
@@ -224,7 +227,7 @@ job_late(void)
 	job_ready();
 }
 
-/* As far as it goes without waiting; what the next hop said before it hung up comes first. */
+/* Go on as far as that goes without waiting; what the next hop has said before it hung up is read first. */
 void
 job_ready(void)
 {
@@ -244,7 +247,7 @@ job_ready(void)
 	job_wait(n > 0);
 }
 
-/* soon: there is more to do than was done. */
+/* Say what is waited for; soon: there is more to do at once. */
 static void
 job_wait(int soon)
 {
@@ -299,7 +302,7 @@ job_handshake(void)
 	return (1);
 }
 
-/* A result of libtls: at least 0, AGAIN, or -1 and the session has failed. */
+/* The result n of a call of libtls: at least 0; AGAIN, and *wait (of poll(2)); or -1 and the session has failed. */
 static ssize_t
 job_result(ssize_t n, short *wait)
 {
@@ -317,14 +320,14 @@ job_result(ssize_t n, short *wait)
 	return (-1);
 }
 
-/* TLS that is not up yet is not used. */
+/* Whether octets go through TLS by now. */
 static int
 job_secure(void)
 {
 	return (job.tls != NULL && job.smtp.secure);
 }
 
-/* 1: something came, 0: nothing, or it is over. */
+/* Reads what has come.  1: something; 0: nothing, or the session is over. */
 static int
 job_read(void)
 {
@@ -349,7 +352,7 @@ job_read(void)
 	return (n > 0);
 }
 
-/* 1: something went out, 0: nothing. */
+/* Writes what goes.  1: something; 0: nothing; -1: the session has failed. */
 static int
 job_write(void)
 {
@@ -361,14 +364,14 @@ job_write(void)
 	if (buf_len(out) == 0)
 		return (0);
 	if (job_secure()) {
-		/* libretls says 0 when the peer has sent an alert: nothing more can be written. */
+		/* libretls returns 0 when the peer has sent an alert: nothing more can be written. */
 		n = job_result(tls_write(job.tls, buf_data(out), buf_len(out)), &job.wwait);
 		if (n == 0)
 			smtp_lost(&job.smtp, WHY_CLOSED, "the next hop closed the connection");
 		if (n <= 0)
 			return (0);
 	} else if ((n = write(job.fd, buf_data(out), buf_len(out))) == -1) {
-		/* What it said before it hung up is read first. */
+		/* After these errors what the next hop has said before it hung up is to be read. */
 		if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != EPIPE && errno != ECONNRESET)
 			smtp_lost(&job.smtp, WHY_CLOSED, strerror(errno));
 		return (0);
@@ -378,7 +381,10 @@ job_write(void)
 	return (1);
 }
 
-/* More of the message, up to its end.  A spool file that is not what it was leaves the message without its final dot. */
+/*
+ * Queue more of the message, up to its end.  A file in the spool that has changed ends the session, so that the message gets no
+ * final dot.  0 or -1.
+ */
 static int
 job_fill(void)
 {
@@ -428,14 +434,14 @@ job_forget_mail(void)
 	job.has_mail = 0;
 }
 
-/* The session is over, and told; the process ends. */
+/* The session is over: the master is told, and the process ends. */
 static void
 job_end(enum fail_why why, int temp, const char *text)
 {
 	sender_end(job.start.id, why, temp, text);
 	if (job.going) {
 		if (job_secure())
-			(void)tls_close(job.tls);	/* says goodbye, does not wait for an answer */
+			(void)tls_close(job.tls);	/* sends a close_notify and does not wait for the next hop's */
 		smtp_free(&job.smtp);
 	}
 	work_end();

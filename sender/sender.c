@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The sender's main program: a template that forks one process per connection to a next hop, and that one's channel to the
- * master.
+ * The sender program: a template that forks a process for each connection to a next hop, and that process's channel to the master.
  */
 #include <string.h>
 #include <unistd.h>
@@ -120,8 +119,10 @@ send_quit(void *arg __unused, struct imsg *imsg)
 	return (rules_payload(imsg, &id) == -1 ? -1 : job_quit(id));
 }
 
-/* Answers go out at once where possible: one that does not reach the master makes a second copy at the next hop. */
-
+/*
+ * Tell the master the result of one recipient, at once where that is possible: a result that does not reach it makes a second copy
+ * at the next hop.
+ */
 void
 sender_rcpt(uint32_t id, uint32_t mail, uint32_t rcpt, const struct smtp_rcpt *r)
 {
@@ -151,7 +152,7 @@ sender_mail(uint32_t id, uint32_t mail)
 	work_send(IMSG_SENT_MAIL, &m, sizeof(m));
 }
 
-/* text is encoded already */
+/* Tell the master the end of the session; text is encoded already. */
 void
 sender_end(uint32_t id, enum fail_why why, int temp, const char *text)
 {

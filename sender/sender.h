@@ -23,7 +23,7 @@ enum body_state { BODY_BOL, BODY_TEXT, BODY_CR };
 
 struct body {
 	enum body_state	 state;
-	uint64_t	 octets;	/* with CRLF at line ends, without the dots that are put in (RFC 1870) */
+	uint64_t	 octets;	/* counted with CRLF at line ends, without the dots that are put in (RFC 1870) */
 	int		 eight_bit;	/* octets above 127 were seen */
 };
 
@@ -39,12 +39,12 @@ enum trace_state { TRACE_LINE, TRACE_NAME, TRACE_REST, TRACE_CR, TRACE_OVER };
 
 struct trace {
 	enum trace_state state;
-	int		 skip;		/* this line does not go */
+	int		 skip;		/* the line is of a field that is left out */
 	size_t		 n;
 	uint8_t		 held[TRACE_HELD];
 };
 
-void	 trace_begin(struct trace *, int keep);	/* keep: everything goes */
+void	 trace_begin(struct trace *, int keep);	/* keep: no field is left out */
 size_t	 trace_feed(struct trace *, const uint8_t *, size_t, uint8_t *);
 size_t	 trace_end(struct trace *, uint8_t *);
 
@@ -59,14 +59,14 @@ struct smtp_reply {
 	int		 code;		/* three digits */
 	int		 lines;
 	size_t		 len;
-	char		 status[STATUS_SIZE];	/* of the first line that has one; empty: none */
+	char		 status[STATUS_SIZE];	/* enhanced, of the first line that has one; empty: none */
 	uint8_t		 text[REPLY_TEXT_MAX];	/* of all lines, without codes; remote text */
 };
 
 enum smtp_cap { CAP_PIPELINING = 0x01, CAP_SIZE = 0x02, CAP_8BITMIME = 0x04, CAP_SMTPUTF8 = 0x08, CAP_DSN = 0x10,
 	CAP_STARTTLS = 0x20, CAP_AUTH = 0x40, CAP_XCLIENT = 0x80 };
 
-struct smtp_offer {			/* of the next hop, by EHLO or LHLO */
+struct smtp_offer {			/* what the next hop offers in its reply to EHLO or LHLO */
 	uint32_t	 caps;		/* enum smtp_cap */
 	uint32_t	 mechs;		/* 1 << enum auth_mech */
 	uint64_t	 size;		/* octets of a message at most, 0 = not said */
@@ -90,43 +90,46 @@ int		 smtp_client(const char *, char *, size_t);
 
 #define SMTP_WINDOW	100		/* commands in flight with a next hop that pipelines */
 
-/* HANDSHAKE: the caller runs TLS, then smtp_secured(); READY: waits for mail; BODY: wants the message. */
+/*
+ * HANDSHAKE: the caller does the handshake, then smtp_secured(); READY: smtp_give() is waited for; BODY: smtp_body() is.
+ */
 enum smtp_state { SMTP_HANDSHAKE, SMTP_GREETING, SMTP_HELLO, SMTP_STARTTLS, SMTP_LOGIN, SMTP_READY, SMTP_XCLIENT, SMTP_ENVELOPE,
 	SMTP_DATA, SMTP_BODY, SMTP_DOT, SMTP_RSET, SMTP_QUIT, SMTP_DONE, SMTP_FAILED, SMTP_STATE_MAX };
 enum smtp_cmd { CMD_GREETING, CMD_EHLO, CMD_HELO, CMD_STARTTLS, CMD_AUTH, CMD_CANCEL, CMD_XCLIENT, CMD_MAIL, CMD_RCPT, CMD_DATA,
 	CMD_DOT, CMD_RSET, CMD_QUIT, CMD_MAX };
 
 struct smtp_rcpt {
-	char			*address, *original;	/* original NULL: the same */
+	char			*address, *original;	/* original NULL: it is the address */
 	enum send_result	 result;	/* 0: not known yet */
-	int			 accepted;	/* RCPT was */
+	int			 accepted;	/* the next hop has accepted RCPT */
 	uint32_t		 code;
 	char			 status[STATUS_SIZE];
-	char			*text;		/* encoded */
+	char			*text;		/* the next hop's, encoded */
 };
 
-struct smtp_mail {			/* the caller's, until ops.mail or the session's end */
+struct smtp_mail {			/* owned by the caller, who keeps it until ops.mail or the end of the session */
 	struct msg_send_mail	 m;
 	struct smtp_rcpt	*rcpts;
 	uint32_t		 n;
-	uint64_t		 size;		/* as struct body counts */
+	uint64_t		 size;		/* octets, as struct body counts */
 	int			 eight_bit;
 };
 
 struct smtp_ops {
-	void	(*rcpt)(void *, uint32_t, const struct smtp_rcpt *);	/* in order, each once */
-	void	(*mail)(void *);					/* all of them; ready for the next */
+	/* A recipient, by its index, has its result; in their order, each once. */
+	void	(*rcpt)(void *, uint32_t, const struct smtp_rcpt *);
+	void	(*mail)(void *);	/* all recipients have theirs: another message may come */
 };
 
-struct smtp_due {			/* replies outstanding */
+struct smtp_due {			/* replies that are waited for */
 	enum smtp_cmd	 cmd;
 	uint32_t	 rcpt;		/* of CMD_RCPT */
-	uint32_t	 left;		/* how many: LMTP answers a message once for each recipient */
-	uint64_t	 end;		/* offset behind the command in what is sent */
+	uint32_t	 left;		/* how many replies: LMTP answers a message once for each recipient */
+	uint64_t	 end;		/* offset behind the command, counted as queued */
 };
 
 struct smtp_login {
-	int			 again;		/* has logged in before, ahead of XCLIENT */
+	int			 again;		/* a login was made before XCLIENT */
 	int			 done;
 	uint8_t			*secret;
 	size_t			 secret_len;
@@ -143,8 +146,8 @@ struct smtp {
 	struct smtp_offer	 offer;
 	struct buf		 out;
 	int			 secret_out;	/* a credential is or was in out: wipe it when sent */
-	uint64_t		 queued, written;	/* octets ever */
-	uint64_t		 progress;	/* counts what proves the next hop alive, for the caller's clock */
+	uint64_t		 queued, written;	/* octets since the begin of the session */
+	uint64_t		 progress;	/* grows with what proves the next hop alive, for the caller's clock */
 	struct smtp_due		 due[SMTP_WINDOW];
 	uint32_t		 first, ndue;
 	struct smtp_reply	 reply;
@@ -153,21 +156,21 @@ struct smtp {
 	struct smtp_login	 login;
 	struct auth_mask	 mask;
 	char			 client[64];	/* value of XCLIENT ADDR in force; empty: none */
-	int			 no_xclient;	/* was refused */
+	int			 no_xclient;	/* XCLIENT was refused */
 	/* the message in hand */
 	struct smtp_mail	*mail;
 	struct body		 body;
-	int			 begun;		/* MAIL was queued: from here on each recipient gets an answer */
+	int			 begun;		/* MAIL was queued: from now on each recipient gets a result */
 	int			 null_sender;
 	int			 utf8;		/* an address needs SMTPUTF8 */
-	int			 refused;	/* MAIL was */
-	uint32_t		 next;		/* recipient to be sent; behind DATA: to be answered */
+	int			 refused;	/* MAIL was refused */
+	uint32_t		 next;		/* index of the recipient to be sent next; after DATA, to be answered next */
 	uint32_t		 accepted;
-	uint32_t		 told;		/* recipients given to ops.rcpt */
-	uint64_t		 dot_end;	/* offset behind the final dot, 0: not queued */
-	/* FAILED */
+	uint32_t		 told;		/* number of recipients that ops.rcpt was called for */
+	uint64_t		 dot_end;	/* offset behind the final dot, 0: it is not queued */
+	/* of a session that has failed */
 	enum fail_why		 why;
-	int			 temp;		/* it asked for a pause */
+	int			 temp;		/* the next hop asked for a pause */
 	char			 text[PROTO_TEXT_SIZE];
 };
 
@@ -207,7 +210,7 @@ extern const smtp_handler	 mail_handlers[CMD_MAX];
 
 /* --- job.c: the one session's descriptors and clock --- */
 
-/* 0, or -1: not now, or of another session. */
+/* What the master says.  0, or -1: not now, or not of this session. */
 int	 job_begin(const struct msg_send_start *, int);	/* the descriptor is consumed */
 int	 job_ca(uint32_t id, const void *, size_t);
 int	 job_go(uint32_t id, const void *, size_t);
@@ -219,7 +222,7 @@ void	 job_late(void);
 
 /* --- sender.c --- */
 
-/* Answers to the master; the process is to end behind the last one. */
+/* Results for the master; the process is to end after sender_end(). */
 void	 sender_rcpt(uint32_t, uint32_t, uint32_t, const struct smtp_rcpt *);
 void	 sender_mail(uint32_t, uint32_t);
 void	 sender_end(uint32_t, enum fail_why, int, const char *);

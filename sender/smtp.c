@@ -40,7 +40,7 @@ static const struct {
 	[SMTP_QUIT] = { 1, 10 },
 };
 
-/* start must last as long as s.  With implicit TLS smtp_secured() comes next.  0, or -1: no memory. */
+/* Begin a session.  start must last as long as it does.  With implicit TLS smtp_secured() comes next.  0, or -1: no memory. */
 int
 smtp_init(struct smtp *s, const struct smtp_ops *ops, void *arg, const struct msg_send_start *start, const void *secret,
     size_t len)
@@ -79,7 +79,7 @@ smtp_lmtp(const struct smtp *s)
 	return (s->start->protocol == SEND_LMTP);
 }
 
-/* ms until something must have happened, 0: nothing is due. */
+/* How many ms the next hop has for what it owes in this state; 0: it owes nothing. */
 uint32_t
 smtp_timeout(const struct smtp *s)
 {
@@ -99,7 +99,7 @@ smtp_secured(struct smtp *s)
 		(void)login_hello(s);
 }
 
-/* The session is over, and why: remote text in it must be encoded.  Always -1. */
+/* The session fails, for this reason and with this text, in which remote text must be encoded.  Always -1. */
 int
 smtp_fail(struct smtp *s, enum fail_why why, int temp, const char *fmt, ...)
 {
@@ -127,7 +127,7 @@ smtp_lost(struct smtp *s, enum fail_why why, const char *text)
 		(void)smtp_fail(s, why, 0, "%s", text);
 }
 
-/* What the next hop said.  0, or -1: the session has failed. */
+/* Takes octets of the next hop.  0, or -1: the session has failed. */
 int
 smtp_input(struct smtp *s, const uint8_t *p, size_t len)
 {
@@ -191,7 +191,7 @@ reply_done(struct smtp *s)
 	return (reply_taken(s, &r));
 }
 
-/* Commands that are still to be sent have no reply.  A next hop that is shutting down may say so at any time. */
+/* A reply to no command, as those not yet sent have none.  A next hop that is shutting down may say so (421) at any time. */
 static int
 reply_unasked(struct smtp *s, const struct smtp_reply *r)
 {
@@ -222,7 +222,7 @@ reply_taken(struct smtp *s, const struct smtp_reply *r)
 	return (handler(s, due.rcpt, r));
 }
 
-/* A reply fit for people: "550 5.1.1 text", the credential masked. */
+/* Puts a reply into text for people: "550 5.1.1 text", encoded, and without the credential. */
 char *
 smtp_text(const struct smtp *s, char *dst, size_t size, const struct smtp_reply *r)
 {
@@ -234,7 +234,7 @@ smtp_text(const struct smtp *s, char *dst, size_t size, const struct smtp_reply 
 	return (dst);
 }
 
-/* One reply more is due, or as many as left says, to what was queued last. */
+/* What was queued last has a reply, or left of them, to wait for.  0, or -1: the session has failed. */
 int
 smtp_expect(struct smtp *s, enum smtp_cmd cmd, uint32_t rcpt, uint32_t left)
 {
@@ -250,7 +250,7 @@ smtp_expect(struct smtp *s, enum smtp_cmd cmd, uint32_t rcpt, uint32_t left)
 	return (0);
 }
 
-/* A command without secrets, one reply due.  0 or -1. */
+/* Queue a command without secrets, which has one reply.  0, or -1: the session has failed. */
 int
 smtp_queue(struct smtp *s, enum smtp_cmd cmd, uint32_t rcpt, const char *fmt, ...)
 {
@@ -271,7 +271,7 @@ smtp_queue(struct smtp *s, enum smtp_cmd cmd, uint32_t rcpt, const char *fmt, ..
 	return (smtp_expect(s, cmd, rcpt, 1));
 }
 
-/* n octets of out are on their way: the kernel or TLS has them. */
+/* The kernel or TLS has taken the first n octets of out. */
 void
 smtp_sent(struct smtp *s, size_t n)
 {
@@ -288,7 +288,7 @@ smtp_sent(struct smtp *s, size_t n)
 	}
 }
 
-/* Between two messages. */
+/* The session is between two messages: the next one is begun, or QUIT, or nothing.  0 or -1. */
 int
 smtp_ready(struct smtp *s)
 {
@@ -301,7 +301,7 @@ smtp_ready(struct smtp *s)
 	return (smtp_queue(s, CMD_QUIT, 0, "QUIT"));
 }
 
-/* A message to be sent, now or when the login is over; one at a time. */
+/* Give the session a message, which is sent now or when the login is over; the owner gives one at a time. */
 void
 smtp_give(struct smtp *s, struct smtp_mail *mail)
 {
@@ -315,7 +315,7 @@ smtp_give(struct smtp *s, struct smtp_mail *mail)
 		mail_settle(s);
 }
 
-/* After the message in hand. */
+/* End the session behind the message in hand. */
 void
 smtp_quit(struct smtp *s)
 {
@@ -335,7 +335,7 @@ trace(char direction, const char *line)
 	log_debug("%c %s", direction, text);
 }
 
-/* Challenges of a login may hold what the password can be guessed from. */
+/* A reply for the log.  The challenges of a login are left out, as they may have something that the password can be guessed from. */
 static void
 trace_reply(const struct smtp *s, const struct smtp_reply *r)
 {

@@ -14,7 +14,7 @@ static int	 local_is_atom(const char *, size_t);
 static int	 local_is_quoted(const char *, size_t);
 static int	 local_quote(const char *, size_t, char *, size_t);
 
-/* Octets of one well-formed sequence (RFC 3629), 0: there is none. */
+/* The length of a well-formed UTF-8 sequence (RFC 3629) at p; 0: there is none. */
 static size_t
 utf8_length(const uint8_t *p, size_t len)
 {
@@ -40,7 +40,7 @@ utf8_length(const uint8_t *p, size_t len)
 	return (forms[i].n);
 }
 
-/* PATH_ASCII, PATH_UTF8, or PATH_BAD: control characters, or octets that are not UTF-8. */
+/* What a string is: PATH_ASCII, PATH_UTF8, or PATH_BAD, with control characters or octets that are not UTF-8. */
 static int
 text_kind(const char *s, size_t len)
 {
@@ -61,7 +61,7 @@ text_kind(const char *s, size_t len)
 	return (kind);
 }
 
-/* Dots are let through wherever they stand: providers have such mailboxes. */
+/* Whether a local part may go without quotes.  Dots may stand anywhere: providers have such mailboxes. */
 static int
 local_is_atom(const char *s, size_t len)
 {
@@ -89,7 +89,7 @@ local_is_quoted(const char *s, size_t len)
 	return (1);
 }
 
-/* 0, or -1: no room. */
+/* Writes a local part with quotes.  0, or -1: there is no room. */
 static int
 local_quote(const char *s, size_t len, char *dst, size_t size)
 {
@@ -109,8 +109,8 @@ local_quote(const char *s, size_t len, char *dst, size_t size)
 }
 
 /*
- * "local@domain", the local part quoted or not, as it goes between the brackets of a command.  Nothing that could end the path or
- * the line gets through.
+ * Writes "local@domain" as it goes between the brackets of a command, the local part in quotes where it needs them.  Nothing that
+ * could end the path or the line gets through.  Returns what the path is; PATH_BAD also where there is no room.
  */
 enum smtp_path
 smtp_path(const char *address, char *dst, size_t size)
@@ -135,7 +135,7 @@ smtp_path(const char *address, char *dst, size_t size)
 	return (kind);
 }
 
-/* RFC 3461 section 4.  0, or -1: not ASCII, or no room. */
+/* Writes a string as xtext (RFC 3461 section 4).  0, or -1: it is not ASCII, or there is no room. */
 int
 smtp_xtext(const char *s, char *dst, size_t size)
 {
@@ -153,7 +153,7 @@ smtp_xtext(const char *s, char *dst, size_t size)
 	return (0);
 }
 
-/* The value of XCLIENT's ADDR for a numeric address, or for none.  0, or -1: it is no address. */
+/* Writes the value of XCLIENT's ADDR for a numeric address, or for an empty string.  0, or -1: it is no address. */
 int
 smtp_client(const char *address, char *dst, size_t size)
 {

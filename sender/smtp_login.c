@@ -12,7 +12,7 @@
 
 #define AUTH_LINE_MAX	512	/* octets of an AUTH command with initial response (RFC 4954 section 4), line end included */
 
-/* PREPARED: user and password pass SASLprep (RFC 4013). */
+/* CLEAR: the session is not under TLS; PREPARED: user and password pass SASLprep (RFC 4013). */
 enum need { NEEDS_CLEAR = 0x01, NEEDS_PREPARED = 0x02 };
 
 static int	 login_greeting(struct smtp *, uint32_t, const struct smtp_reply *);
@@ -38,7 +38,10 @@ const smtp_handler	 login_handlers[CMD_MAX] = {
 	[CMD_CANCEL] = login_cancelled,
 };
 
-/* The first that fits.  A password in the clear goes to a socket in the file system only, as the store makes sure. */
+/*
+ * The first mechanism that fits is used.  A password goes in the clear to a socket in the file system only: the store takes no
+ * other row.
+ */
 static const struct {
 	enum auth_mech	 mech;
 	unsigned int	 needs;
@@ -50,7 +53,7 @@ static const struct {
 	{ AUTH_LOGIN,		0 }
 };
 
-/* Keeps a copy of the secret until the login is over; secret stays NULL if there is no memory or none is needed. */
+/* Copies the secret for the time of the login; s->login.secret stays NULL if there is no memory, or no login. */
 void
 login_init(struct smtp *s, const void *secret, size_t len)
 {
@@ -67,7 +70,7 @@ login_init(struct smtp *s, const void *secret, size_t len)
 	l->sasl.cred.len = len;
 }
 
-/* Nothing of the credential stays. */
+/* Wipes everything of the credential. */
 void
 login_free(struct smtp *s)
 {
@@ -76,7 +79,7 @@ login_free(struct smtp *s)
 	s->login.secret = NULL;
 }
 
-/* Anew after TLS and after XCLIENT. */
+/* Say EHLO or LHLO, also anew after TLS and after XCLIENT: what was offered before is forgotten.  0 or -1. */
 int
 login_hello(struct smtp *s)
 {
@@ -85,7 +88,7 @@ login_hello(struct smtp *s)
 	return (smtp_queue(s, CMD_EHLO, 0, "%s %s", smtp_lmtp(s) ? "LHLO" : "EHLO", s->start->helo));
 }
 
-/* A 4yz before any mail is the next hop's wish for a pause. */
+/* The session fails at a refusal.  A reply of 4yz ahead of any mail is the next hop's wish for a pause.  Always -1. */
 static int
 login_refused(struct smtp *s, enum fail_why why, const char *what, const struct smtp_reply *r)
 {
@@ -121,7 +124,7 @@ login_helo(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 	return (login_next(s));
 }
 
-/* What is to be done before mail, in this order. */
+/* Go on with what comes ahead of mail: STARTTLS, then AUTH.  0 or -1. */
 static int
 login_next(struct smtp *s)
 {
@@ -147,7 +150,7 @@ login_starttls(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *
 	return (0);
 }
 
-/* AUTH_AUTO: there is none. */
+/* The mechanism to log in with; AUTH_AUTO: none fits. */
 static enum auth_mech
 login_choose(const struct smtp *s)
 {
@@ -165,6 +168,7 @@ login_choose(const struct smtp *s)
 	return (AUTH_AUTO);
 }
 
+/* Begin to log in.  0 or -1. */
 static int
 login_open(struct smtp *s)
 {
@@ -220,14 +224,14 @@ login_more(struct smtp *s, const struct smtp_reply *r)
 	return (login_respond(s, sasl_line_response));
 }
 
-/* Whatever it says, the reason for it is what counts. */
+/* The next hop has answered the "*": whatever it says, the session fails for the reason why that was sent. */
 static int
 login_cancelled(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r __unused)
 {
 	return (smtp_fail(s, s->login.sasl.exchange.why, 0, "%s", s->login.sasl.exchange.text));
 }
 
-/* 503 is for who is logged in already: some keep that over XCLIENT. */
+/* The reply that ends a login.  A 503 after XCLIENT means that the next hop has kept the login that was made before. */
 static int
 login_ended(struct smtp *s, const struct smtp_reply *r)
 {

@@ -52,7 +52,7 @@ const smtp_handler	 mail_handlers[CMD_MAX] = {
 	[CMD_RSET] = mail_rset,
 };
 
-/* s->mail, from READY.  Also once more after XCLIENT, when the next hop may offer other things. */
+/* Begin with s->mail; done once more after XCLIENT, when the next hop may offer other things. */
 int
 mail_begin(struct smtp *s)
 {
@@ -70,7 +70,10 @@ mail_begin(struct smtp *s)
 	return (mail_envelope(s));
 }
 
-/* The next hop is to judge by who gave the message to the provider, not by us. */
+/*
+ * Whether XCLIENT is to go ahead of the message, so that the next hop judges by the host that gave it to the provider, not by this
+ * one.
+ */
 static int
 mail_needs_xclient(struct smtp *s, char *value, size_t size)
 {
@@ -82,7 +85,7 @@ mail_needs_xclient(struct smtp *s, char *value, size_t size)
 	return (strcmp(value, s->client) != 0);
 }
 
-/* After a 220 everything begins anew. */
+/* The reply to XCLIENT: after a 220 everything begins anew with EHLO. */
 static int
 mail_xclient(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 {
@@ -97,7 +100,10 @@ mail_xclient(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 	return (mail_begin(s));
 }
 
-/* Failures of this message are to be told to nobody, and a real sender would be told by a next hop that lacks DSN. */
+/*
+ * Whether the message goes out with the null sender: its failures are to be told to nobody, and a next hop without DSN would tell
+ * its sender.
+ */
 static int
 mail_null_sender(const struct smtp *s)
 {
@@ -107,7 +113,7 @@ mail_null_sender(const struct smtp *s)
 	    !(s->offer.caps & CAP_DSN));
 }
 
-/* What this next hop cannot be given.  0, or -1: nothing is left to be sent. */
+/* Refuses what this next hop cannot be given.  0, or -1: nothing is left to be sent. */
 static int
 mail_check(struct smtp *s)
 {
@@ -132,7 +138,7 @@ mail_check(struct smtp *s)
 	return (mail_check_rcpts(s) == 0 ? -1 : 0);
 }
 
-/* Recipients that are left. */
+/* The number of recipients that have no result yet. */
 static uint32_t
 mail_check_rcpts(struct smtp *s)
 {
@@ -180,7 +186,7 @@ mail_envelope(struct smtp *s)
 	return (mail_pump(s));
 }
 
-/* As many RCPT as may be sent now; behind the last reply DATA, or nothing. */
+/* Send as many RCPT as may be under way; when the last reply is there, DATA, or nothing if no recipient was accepted. */
 static int
 mail_pump(struct smtp *s)
 {
@@ -216,8 +222,8 @@ mail_rcpt_command(struct smtp *s, uint32_t i)
 }
 
 /*
- * 530 is about us and not about the message: the session ends, and the message waits for whoever mends that.  After another
- * refusal the replies to RCPT that are on their way mean nothing.
+ * The reply to MAIL.  530 is about the login and not about the message: the session ends, and the message waits until somebody has
+ * mended that.  After another refusal the replies to RCPT that are on their way mean nothing.
  */
 static int
 mail_mail(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
@@ -237,8 +243,8 @@ mail_mail(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 }
 
 /*
- * RFC 5321 section 4.5.3.1.10: a 552 behind recipients that were accepted means "too many of them", unless it says something
- * else, and is as good as a 452.
+ * The result that a reply to RCPT means.  A 552 behind recipients that were accepted means "too many recipients", unless its status
+ * says something else, and is taken for a 452 (RFC 5321 section 4.5.3.1.10).
  */
 static int
 mail_rcpt(struct smtp *s, uint32_t i, const struct smtp_reply *r)
@@ -276,7 +282,7 @@ mail_data(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 	return (mail_finish(s, 1));
 }
 
-/* Octets of the message.  0 or -1. */
+/* Give octets of the message to the session.  0, or -1: it has failed. */
 int
 smtp_body(struct smtp *s, const uint8_t *p, size_t len)
 {
@@ -290,7 +296,7 @@ smtp_body(struct smtp *s, const uint8_t *p, size_t len)
 	return (0);
 }
 
-/* That was all of it. */
+/* The message is over: the final dot is queued.  0, or -1: the session has failed. */
 int
 smtp_body_end(struct smtp *s)
 {
@@ -308,7 +314,7 @@ smtp_body_end(struct smtp *s)
 	return (smtp_expect(s, CMD_DOT, 0, smtp_lmtp(s) ? s->accepted : 1));
 }
 
-/* RFC 2033 section 4.2: LMTP answers for each recipient that was accepted, in their order. */
+/* A reply to the message.  LMTP has one for each recipient that was accepted, in their order (RFC 2033 section 4.2). */
 static int
 mail_dot(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 {
@@ -335,7 +341,7 @@ mail_rset(struct smtp *s, uint32_t rcpt __unused, const struct smtp_reply *r)
 	return (mail_finish(s, 0));
 }
 
-/* Every recipient has its result.  A transaction that was begun is taken back first. */
+/* Every recipient has its result: a transaction that was begun is taken back, then the owner is told. */
 static int
 mail_finish(struct smtp *s, int rset)
 {
@@ -350,8 +356,8 @@ mail_finish(struct smtp *s, int rset)
 }
 
 /*
- * 421: the next hop is leaving.  That is an answer to what was asked, but to the message's end in LMTP for one recipient only.
- * CMD_MAX: nothing was asked.
+ * A reply of 421: the next hop ends the session.  It is an answer to the command, too; at the end of a message in LMTP, for one
+ * recipient only.  cmd CMD_MAX: no command was waiting for a reply.
  */
 int
 mail_bye(struct smtp *s, enum smtp_cmd cmd, const struct smtp_reply *r)
@@ -366,8 +372,8 @@ mail_bye(struct smtp *s, enum smtp_cmd cmd, const struct smtp_reply *r)
 }
 
 /*
- * The session has failed: what is open is closed, and whoever may have got the message without our knowing is in doubt.  A
- * message that was not begun stays unanswered.
+ * The session has failed: each recipient without a result gets one, DOUBT if the next hop may have taken the message.  A message
+ * that was not begun stays without answer.
  */
 void
 mail_settle(struct smtp *s)
@@ -386,7 +392,7 @@ mail_settle(struct smtp *s)
 	s->mail = NULL;
 }
 
-/* Results known so far, up to the first that is not. */
+/* Tell the owner the results that are known, up to the first recipient that has none. */
 static void
 mail_tell(struct smtp *s)
 {
@@ -398,7 +404,7 @@ mail_tell(struct smtp *s)
 	}
 }
 
-/* A result of our own making, unless there is one. */
+/* Gives a recipient without a result one of this program's own. */
 static void
 mail_own(struct smtp *s, uint32_t i, enum send_result result, const char *status, const char *text)
 {
@@ -421,7 +427,7 @@ mail_own_all(struct smtp *s, enum send_result result, const char *status, const 
 		mail_own(s, i, result, status, text);
 }
 
-/* What the next hop said of one recipient. */
+/* Gives a recipient the result that the next hop has said. */
 static void
 mail_reply(struct smtp *s, uint32_t i, const struct smtp_reply *r)
 {
@@ -435,7 +441,7 @@ mail_reply(struct smtp *s, uint32_t i, const struct smtp_reply *r)
 	rcpt->text = strdup(auth_mask_text(&s->mask, text, sizeof(text), r->text, r->len));
 }
 
-/* Of every one that has no result yet; accepted: and was accepted. */
+/* Gives every recipient without a result one; accepted: only those that the next hop has accepted. */
 static void
 mail_reply_open(struct smtp *s, int accepted, const struct smtp_reply *r)
 {

@@ -19,7 +19,7 @@ static void	 offer_size(struct smtp_offer *, const uint8_t *, size_t);
 static void	 offer_auth(struct smtp_offer *, const uint8_t *, size_t);
 static void	 offer_xclient(struct smtp_offer *, const uint8_t *, size_t);
 
-/* What a reply code says where the next hop does not say more. */
+/* The enhanced status codes that reply codes stand for where the next hop sends none. */
 static const struct {
 	int		 code;
 	const char	*status;
@@ -51,8 +51,8 @@ static const struct {
 static const enum auth_mech	 offered_mechs[] = { AUTH_SCRAM_SHA_256, AUTH_SCRAM_SHA_1, AUTH_CRAM_MD5, AUTH_PLAIN, AUTH_LOGIN };
 
 /*
- * The next line of a reply that began zeroed; *text is what stands behind the code.  1: the reply is complete, 0: more lines
- * follow, -1: no reply, or too many lines of it.
+ * Takes the next line of a reply, whose struct begins as zeroes; *text is what follows the code.  1: the reply is complete; 0: more
+ * lines follow; -1: the line is none of a reply, or there are too many.
  */
 int
 smtp_reply_line(struct smtp_reply *r, const uint8_t *line, size_t len, const uint8_t **text, size_t *textlen)
@@ -76,7 +76,7 @@ smtp_reply_line(struct smtp_reply *r, const uint8_t *line, size_t len, const uin
 	return (len == 3 || line[3] == ' ');
 }
 
-/* Lines are joined by blanks. */
+/* Appends a line to the text of a reply, behind a blank. */
 static void
 reply_keep(struct smtp_reply *r, const uint8_t *p, size_t len)
 {
@@ -92,7 +92,7 @@ reply_keep(struct smtp_reply *r, const uint8_t *p, size_t len)
 	r->len += len;
 }
 
-/* Octets of a status code of the reply's own class at p, 0: there is none. */
+/* The length of an enhanced status code at p, of the same class as the reply's code; 0: there is none. */
 static size_t
 reply_enhanced(int code, const uint8_t *p, size_t len)
 {
@@ -107,7 +107,7 @@ reply_enhanced(int code, const uint8_t *p, size_t len)
 	return (n == len || p[n] == ' ' ? n : 0);
 }
 
-/* One to three digits. */
+/* The length of a number of one to three digits at p, or 0. */
 static size_t
 reply_number(const uint8_t *p, size_t len)
 {
@@ -118,7 +118,7 @@ reply_number(const uint8_t *p, size_t len)
 	return (n);
 }
 
-/* The reply's own, or one made from its code. */
+/* Copies the reply's enhanced status code, or one made from its code. */
 void
 smtp_reply_status(const struct smtp_reply *r, char *dst, size_t size)
 {
@@ -136,7 +136,7 @@ smtp_reply_status(const struct smtp_reply *r, char *dst, size_t size)
 	snprintf(dst, size, "%d.0.0", r->code / 100);
 }
 
-/* The next word of *p and its length, 0: no more. */
+/* Moves *p to the next word of a line, and returns that word's length; 0: there is none. */
 static size_t
 word(const uint8_t **p, size_t *len, const uint8_t **w)
 {
@@ -158,7 +158,7 @@ word_is(const uint8_t *w, size_t len, const char *name)
 	return (len == strlen(name) && strncasecmp((const char *)w, name, len) == 0);
 }
 
-/* One line of an EHLO reply, its first one left out.  "AUTH=" is how it was written before there was an RFC. */
+/* Takes in a line of a reply to EHLO, other than the first.  "AUTH=" is how AUTH was written before there was an RFC. */
 void
 smtp_offer_line(struct smtp_offer *o, const uint8_t *p, size_t len)
 {
@@ -179,7 +179,10 @@ smtp_offer_line(struct smtp_offer *o, const uint8_t *p, size_t len)
 		}
 }
 
-/* RFC 1870: no number, or 0: no fixed limit.  A number that nothing here reaches is none either. */
+/*
+ * Takes in the parameter of SIZE (RFC 1870): without a number, or with 0, there is no limit, and one that no message reaches is
+ * none.
+ */
 static void
 offer_size(struct smtp_offer *o, const uint8_t *p, size_t len)
 {

@@ -32,7 +32,9 @@ trace_begin(struct trace *t, int keep)
 	t->state = keep ? TRACE_OVER : TRACE_LINE;
 }
 
-/* What is left of it goes to out, which has room for len + TRACE_HELD octets; how many that are. */
+/*
+ * Takes len octets of the message.  Those that go on are put into out, which has room for len + TRACE_HELD; returns their number.
+ */
 size_t
 trace_feed(struct trace *t, const uint8_t *p, size_t len, uint8_t *out)
 {
@@ -45,7 +47,7 @@ trace_feed(struct trace *t, const uint8_t *p, size_t len, uint8_t *out)
 	return (to + (len - i) - out);
 }
 
-/* There is no more; what was held back goes to out, TRACE_HELD octets at most. */
+/* The message is over: what was held back is put into out, TRACE_HELD octets at most; returns their number. */
 size_t
 trace_end(struct trace *t, uint8_t *out)
 {
@@ -65,7 +67,7 @@ trace_octet(struct trace *t, uint8_t c, uint8_t *out)
 			return (out);
 		}
 	}
-	if (t->state == TRACE_LINE && c != ' ' && c != '\t') {	/* else the field goes on */
+	if (t->state == TRACE_LINE && c != ' ' && c != '\t') {	/* a blank continues the field */
 		t->skip = 0;
 		t->state = eol ? TRACE_OVER : TRACE_NAME;
 	} else if (t->state == TRACE_LINE)
@@ -79,7 +81,10 @@ trace_octet(struct trace *t, uint8_t c, uint8_t *out)
 	return (out);
 }
 
-/* Held back up to the colon.  Blanks ahead of that are obsolete, but some take them. */
+/*
+ * An octet of a field's name, which is held back up to the colon.  Blanks ahead of the colon are obsolete, but some readers take
+ * them.
+ */
 static uint8_t *
 trace_name(struct trace *t, uint8_t c, uint8_t *out)
 {
@@ -98,7 +103,7 @@ trace_name(struct trace *t, uint8_t c, uint8_t *out)
 		else
 			t->state = c == '\n' || c == '\r' ? trace_line_end(c) : TRACE_REST;
 	} else if (t->n == sizeof(t->held))
-		t->state = TRACE_REST;		/* longer than any name that matters */
+		t->state = TRACE_REST;		/* the name is longer than any that matters */
 	else
 		return (out);
 	return (trace_flush(t, out));
@@ -110,7 +115,7 @@ trace_is(const struct trace *t, size_t n)
 	return (n == sizeof(name) - 1 && strncasecmp((const char *)t->held, name, n) == 0);
 }
 
-/* The line that a mailbox file has ahead of a message; some servers leave it there. */
+/* Whether this is the line that a mailbox file has ahead of a message, "From ", which some servers leave there. */
 static int
 trace_mbox(const struct trace *t)
 {

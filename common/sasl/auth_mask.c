@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Keeping the secret out of every text that comes back (must 13).  It is wiped once it is on its way, but a server may echo it at
- * any later time, as it is or in base64: what stays is a salted digest, compared with each run of octets of the same length.
+ * Keeping a secret out of every text that a server sends.  The secret is wiped once it is on its way, but a server may echo it at
+ * any later time, as it is or in base64: what stays is a salted digest, which is compared with each run of octets of the same
+ * length.
  */
 #include <sys/types.h>
 
@@ -17,7 +18,7 @@
 #include "common/log.h"
 
 #define CODED_MIN	4	/* octets of a secret whose base64 is worth looking for */
-#define RUN_MIN		24	/* octets of one unbroken run that looks like base64; URLs are let through, see run_hidden() */
+#define RUN_MIN		24	/* octets of an unbroken run that looks like base64; see run_hidden() for URLs */
 
 static void	 mask_apply(const struct auth_mask *, enum auth_masked, uint8_t *, size_t);
 static void	 runs_apply(uint8_t *, size_t);
@@ -25,7 +26,7 @@ static int	 run_octet(uint8_t);
 static int	 run_hidden(const uint8_t *, size_t);
 static void	 mask_digest(const struct auth_mask *, const uint8_t *, size_t, uint8_t *);
 
-/* 0, or -1: no memory. */
+/* Makes a mask that knows a secret, as it is and in base64.  0, or -1: no memory. */
 int
 auth_mask_init(struct auth_mask *m, const void *secret, size_t len)
 {
@@ -45,8 +46,8 @@ auth_mask_init(struct auth_mask *m, const void *secret, size_t len)
 }
 
 /*
- * Base64 is known with and without its padding.  A secret longer than any line is never found as a whole and not looked for: then
- * it is a token, and runs catches its parts.
+ * Lets a mask know one more secret, in place of the one of this kind that it knew.  Base64 is known with and without its padding.
+ * A secret longer than any line is not looked for, as it never comes as a whole: it is a token, whose parts runs_apply() finds.
  */
 void
 auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, size_t len)
@@ -65,7 +66,7 @@ auth_mask_set(struct auth_mask *m, enum auth_masked which, const void *secret, s
 	mask_digest(m, p, len, m->of[which].digest);
 }
 
-/* Remote text (one line) fit for a log line: secrets masked, then cut to MASK_TEXT, then encoded.  Returns dst. */
+/* Makes one line of remote text fit for a log: secrets are masked, then it is cut to MASK_TEXT octets and encoded.  Returns dst. */
 char *
 auth_mask_text(const struct auth_mask *m, char *dst, size_t dstsize, const uint8_t *text, size_t len)
 {
@@ -84,7 +85,7 @@ auth_mask_text(const struct auth_mask *m, char *dst, size_t dstsize, const uint8
 	return (dst);
 }
 
-/* Overwrites each occurrence in text, overlapping ones too. */
+/* Overwrites each occurrence of a secret in text, overlapping ones too. */
 static void
 mask_apply(const struct auth_mask *m, enum auth_masked which, uint8_t *text, size_t len)
 {
@@ -110,7 +111,7 @@ mask_apply(const struct auth_mask *m, enum auth_masked which, uint8_t *text, siz
 	explicit_bzero(copy, sizeof(copy));
 }
 
-/* A part of a credential in base64, or of a token, which no digest knows. */
+/* Overwrites long runs that look like base64: they may be a part of a credential or a token, which no digest knows. */
 static void
 runs_apply(uint8_t *text, size_t len)
 {
@@ -124,14 +125,14 @@ runs_apply(uint8_t *text, size_t len)
 	}
 }
 
-/* Of base64 or of its alphabet for URLs. */
+/* Whether an octet is one of base64, or of base64 for URLs. */
 static int
 run_octet(uint8_t c)
 {
 	return ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || memchr("+/=-_", c, 5) != NULL);
 }
 
-/* Lower case alone, or without a digit, is a word or a path. */
+/* Whether a run is to be hidden.  One with lower case letters alone, or without a digit, is a word or a path. */
 static int
 run_hidden(const uint8_t *p, size_t len)
 {

@@ -71,9 +71,9 @@ sasl_line_auth(struct sasl_line *l, struct buf *out)
 }
 
 /*
- * The server asks: text is its challenge in base64, or NULL if what it sent cannot be one.  When the client speaks first, what stands
- * in a challenge ahead of its first response means nothing.  0: sasl_line_response() has the answer; -1: the exchange is to be
- * cancelled by "*".
+ * The server asks: text is its challenge in base64, or NULL if what it sent cannot be one.  When the client speaks first, what
+ * stands in a challenge ahead of its first response means nothing.  0: sasl_line_response() has the answer; -1: the exchange is to
+ * be cancelled by "*".
  */
 int
 sasl_line_challenge(struct sasl_line *l, const uint8_t *text, size_t len)
