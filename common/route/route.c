@@ -24,7 +24,7 @@ static int	 route_isaddress(const char *);
 static int	 route_isplain(const char *, size_t);
 static int	 route_isrow(const struct route_row *);
 
-/* A table of no more than these.  NULL: nonsense, or memory. */
+/* Makes an empty table for so many accounts, domains and rows.  NULL: these numbers are nonsense, or there is no memory. */
 struct route_table *
 route_new(uint32_t accounts, uint32_t domains, uint32_t rows, int detail)
 {
@@ -263,7 +263,7 @@ route_text(const struct route_table *t, uint32_t handle)
 	return (handle == 0 ? "" : t->blocks[handle >> BLOCK_BITS] + (handle & (BLOCK_SIZE - 1)));
 }
 
-/* A power of two, so large that at least a third of the slots stays free. */
+/* The number of slots of a hash table for n entries: a power of two, of which a third stays free. */
 static uint32_t
 route_slots(uint32_t n)
 {
@@ -274,7 +274,9 @@ route_slots(uint32_t n)
 	return (slots);
 }
 
-/* FNV-1a, from h on.  Unkeyed: what is in the table is the administrator's, so a sender cannot make chains. */
+/*
+ * FNV-1a, going on from h.  It needs no key: the administrator writes what is in the table, so a sender cannot make entries meet.
+ */
 static uint32_t
 route_hash(uint32_t h, const char *s, size_t len)
 {
@@ -293,7 +295,7 @@ route_mix(uint32_t h)
 	return (h ^ h >> 13);
 }
 
-/* These four: the slot that names what is looked for, or the free one that is to name it. */
+/* These functions return the slot that names what is looked for, or the free one that is to name it. */
 static uint32_t *
 route_by_id(const struct route_table *t, uint32_t id)
 {
@@ -305,7 +307,7 @@ route_by_id(const struct route_table *t, uint32_t id)
 	return (&t->ids[i]);
 }
 
-/* An account's address is not kept: its directory says the same. */
+/* The slot of an account by its address, which the account's directory says, so that it is not kept. */
 static uint32_t *
 route_by_owner(const struct route_table *t, const char *local, size_t len, const char *domain, size_t domainlen)
 {
@@ -344,7 +346,7 @@ route_by_address(const struct route_table *t, const char *address)
 	return (&t->heads[i]);
 }
 
-/* A copy of s, which is shorter than a block; 0: memory. */
+/* Keeps a copy of s, which is shorter than a block.  Returns its handle; 0: there is no memory. */
 static uint32_t
 route_keep(struct route_table *t, const char *s)
 {
@@ -365,7 +367,10 @@ route_keep(struct route_table *t, const char *s)
 	return ((t->nblocks - 1) << BLOCK_BITS | (t->used - size));
 }
 
-/* Exactly domain/local-part: no component empty or with a dot in front, no control character, and not inside of the spool. */
+/*
+ * Whether a directory is domain/local-part: no component is empty or begins with a dot, no control character, not inside of the
+ * spool.
+ */
 static int
 route_isdir(const char *dir)
 {
@@ -383,7 +388,7 @@ route_isdir(const char *dir)
 	return (slashes == 1 && s[-1] != '/' && s - dir < PROTO_DIR_SIZE && strncmp(dir, "spool/", 6) != 0);
 }
 
-/* Lower case, something on both sides of the last '@'. */
+/* Whether an address is in lower case, with something on both sides of its last '@'. */
 static int
 route_isaddress(const char *address)
 {
@@ -392,7 +397,7 @@ route_isaddress(const char *address)
 	return (at != NULL && at != address && at[1] != '\0' && route_isplain(address, PROTO_ADDR_SIZE));
 }
 
-/* No control characters or upper case, shorter than size. */
+/* Whether a text is shorter than size, without control characters and upper case letters. */
 static int
 route_isplain(const char *s, size_t size)
 {
@@ -404,7 +409,7 @@ route_isplain(const char *s, size_t size)
 	return ((size_t)(p - s) < size);
 }
 
-/* As the schema has it: what belongs together is together. */
+/* Whether a row has those columns that go together, as the schema demands. */
 static int
 route_isrow(const struct route_row *r)
 {

@@ -21,7 +21,7 @@
 #include "common/ipc/proto.h"
 
 #define ROUTE_DEPTH	16		/* rows from an address to its place; more is refused like a loop */
-#define ROUTE_WIDTH	PROTO_RCPT_MAX	/* rows that one address may use in all; likewise */
+#define ROUTE_WIDTH	PROTO_RCPT_MAX	/* rows that one address may use in all; more is refused like a loop */
 #define ROUTE_MAX	(1U << 23)	/* accounts, domains, rows; more is nonsense */
 
 enum route_action { ROUTE_DELIVER = 1, ROUTE_REJECT, ROUTE_DISCARD };
@@ -42,39 +42,42 @@ struct route_account {
 struct route_place {
 	enum { PLACE_ACCOUNT = 1, PLACE_NEXTHOP, PLACE_REJECT, PLACE_DISCARD } what;
 	const struct route_account *account;	/* ACCOUNT */
-	const char	*folder;		/* ACCOUNT: of its Maildir; "": its normal delivery */
+	const char	*folder;		/* ACCOUNT: a folder of its Maildir; "": its normal delivery */
 	uint32_t	 nexthop;		/* NEXTHOP */
-	const char	*address;		/* NEXTHOP: to hand on; ACCOUNT: its own, with the detail if it was found by one; for the call */
+	/* NEXTHOP: to hand on; ACCOUNT: its own, with the detail that led to it; valid during the call. */
+	const char	*address;
 	const char	*text;			/* REJECT: reason, may be "" */
-	int		 alien;			/* NEXTHOP, REJECT, DISCARD: not for `*` mode (S48) */
+	int		 alien;			/* NEXTHOP, REJECT, DISCARD: `*` mode does not use it */
 };
 
 struct route_table;
 
-struct route_table	*route_new(uint32_t accounts, uint32_t domains, uint32_t rows, int detail);	/* NULL: memory, nonsense */
+/* NULL: no memory, or nonsense. */
+struct route_table	*route_new(uint32_t accounts, uint32_t domains, uint32_t rows, int detail);
 void	 route_free(struct route_table *);
-/* Accounts first, then domains, then rows.  0, or -1: malformed, hostile, doubled, more than announced, or memory. */
+/* Add accounts first, then domains, then rows.  0, or -1: malformed, hostile, there already, more than announced, or no memory. */
 int	 route_account_add(struct route_table *, const struct route_account *);
 int	 route_domain_add(struct route_table *, const char *name, int source_routes);
 int	 route_row_add(struct route_table *, const struct route_row *);
-/* Other numbers for all next hops that are named in it. */
+/* Gives all next hops that the table names other numbers. */
 void	 route_nexthops(struct route_table *, uint32_t (*number)(void *, uint32_t), void *);
-int	 route_complete(const struct route_table *);	/* 1: as many as announced */
+int	 route_complete(const struct route_table *);	/* whether all that was announced was added */
 /*
- * Every target of a row without nexthop leads to a place.  Else a sentence to complain about each row that does not, and about each
- * loop.  The number of sentences, 0: sound; -1: memory.
+ * Looks whether every target of a row without nexthop leads to a place.  complain gets a sentence about each row of which that is
+ * not so, and about each loop.  Returns the number of sentences, 0: the table is sound; -1: no memory.
  */
 int	 route_check(const struct route_table *, void (*complain)(void *, const char *), void *arg);
-int	 route_is_local(const struct route_table *, const char *domain);	/* 1: in table domain, 0: not */
-int	 route_source_routes(const struct route_table *, const char *domain);	/* 1: there, and its percent and bang forms count */
+int	 route_is_local(const struct route_table *, const char *domain);	/* whether table domain has it */
+/* Whether table domain has the domain, with percent and bang forms. */
+int	 route_source_routes(const struct route_table *, const char *domain);
 const struct route_account	*route_account_by_id(const struct route_table *, uint32_t);	/* NULL: none */
 /* The account's address, of which dir is made.  0, or -1: there is no account (NULL). */
 int	 route_account_address(const struct route_account *, char *, size_t);
 const struct route_account	*route_account_by_address(const struct route_table *, const char *);	/* by its own; NULL: none */
 /*
- * Every place that key (local@domain in lower case) leads to, each once.  cb returns 0 to go on.  trail (NULL: not wanted) gets a
- * printable line for each step, as many as fit.  Returns the number of places told, 0: the address is not known here; -1: memory,
- * loop, or an address that a row makes too long; some places may have been told then.
+ * Calls cb with every place that key (local@domain in lower case) leads to, each once, as long as it returns 0.  trail (NULL: not
+ * wanted) gets a printable line for each step, as many as fit.  Returns the number of places, 0: the address is not known here; -1:
+ * no memory, a loop, or an address that a row makes too long; cb may have been called then.
  */
 int	 route_lookup(const struct route_table *, const char *key, int (*cb)(void *, const struct route_place *), void *arg,
 	    struct buf *trail);
@@ -87,12 +90,16 @@ int	 route_lookup_within(const struct route_table *, const char *key, int (*cb)(
 size_t	 route_memory(const struct route_table *);	/* octets */
 
 void	 route_counts(const struct route_table *, uint32_t *accounts, uint32_t *domains, uint32_t *rows);
-/* What is in it, in the order of arrival.  0, or -1: no such number. */
+/* What the table has, in the order of arrival.  0, or -1: it has not so many. */
 int	 route_account_get(const struct route_table *, uint32_t, struct route_account *);
 int	 route_domain_get(const struct route_table *, uint32_t, const char **name, int *source_routes);
 int	 route_row_get(const struct route_table *, uint32_t, struct route_row *);
-/* As many rows from *next on as fit into size octets, at least one of the largest; *next moves on.  The octets used, 0: no more. */
+/*
+ * Packs as many rows from *next on as fit into size octets, which is enough for any row, and moves *next.  Returns the octets; 0:
+ * no row is left.
+ */
 size_t	 route_rows_pack(const struct route_table *, uint32_t *next, void *frame, size_t size);
-int	 route_rows_unpack(struct route_table *, const void *frame, size_t len);	/* 0, or -1 as route_row_add() */
+/* Adds the rows of a frame.  0 or -1, as route_row_add(). */
+int	 route_rows_unpack(struct route_table *, const void *frame, size_t len);
 
 #endif

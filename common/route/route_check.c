@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Is the routing table sound?  Every ring of rows is walked once; what is known of a ring is kept, so that the whole takes time in
- * proportion to the table.  A ring that is reached as *@domain by an address is walked anew: where it leads depends on the address.
+ * Whether a routing table is sound.  Every ring of rows is walked once, and what is known of a ring is kept, so that the time is in
+ * proportion to the table.  A ring that an address reaches as *@domain is walked anew: where it leads depends on the address.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,16 +12,16 @@
 #include "common/log.h"
 #include "route_int.h"
 
-struct weight {				/* of a ring, by the index of its last row */
-	uint8_t		 height;	/* rows from here to the farthest place; 0: not walked yet */
-	uint8_t		 leads;		/* to at least one place */
-	uint16_t	 rows;		/* in all */
+struct weight {				/* what is known of a ring; the index is that of its last row */
+	uint8_t		 height;	/* rows from the ring to the farthest place; 0: not walked yet */
+	uint8_t		 leads;		/* 1: to at least one place */
+	uint16_t	 rows;		/* rows that are used from the ring on */
 };
 
 struct level {
 	char		 key[PROTO_ADDR_SIZE];
-	uint32_t	 last, next, row;	/* row: the one that is followed */
-	int		 over, keep;		/* keep: what is found out holds for the ring, whoever asks */
+	uint32_t	 last, next, row;	/* of the ring, and row is the one that is followed */
+	int		 over, keep;		/* keep: what is found out is so for every address that leads to the ring */
 	uint32_t	 height, rows;
 	int		 leads;
 };
@@ -61,7 +61,7 @@ route_check(const struct route_table *t, void (*complain)(void *, const char *),
 	c->arg = arg;
 	if ((c->weights = calloc((size_t)t->nrows + 1, sizeof(*c->weights))) != NULL) {
 		for (i = 0; i < t->nrows; i++)
-			if (c->weights[i].height == 0 && t->rows[i].next <= i)	/* the last of its ring */
+			if (c->weights[i].height == 0 && t->rows[i].next <= i)	/* row i is the last of its ring */
 				check_ring(c, i);
 		n = c->complaints;
 	}
@@ -110,7 +110,7 @@ check_push(struct check *c, const char *key, uint32_t last, int keep)
 	l->keep = keep;
 }
 
-/* A ring is done: what was found out goes to the one that led here. */
+/* A ring is done: what was found out is added to the ring that led to it. */
 static void
 check_pop(struct check *c)
 {
@@ -157,7 +157,7 @@ check_row(struct check *c, struct level *l, const struct route_node *n)
 		check_enter(c, l, to, &f);
 }
 
-/* A pattern leads to what there is in its domain; what it makes of one address may well be unknown. */
+/* Whether a pattern as a target leads to something: its domain has to be known, what it makes of one address may be unknown. */
 static void
 check_unknown(struct check *c, struct level *l, const struct route_node *n, const char *to)
 {
@@ -173,7 +173,7 @@ check_unknown(struct check *c, struct level *l, const struct route_node *n, cons
 		check_add(c, l, to[0] == '*' && to[1] == '@', 0, 0);
 }
 
-/* The target is rows again. */
+/* The target of the row that a level follows has rows: they are the next level. */
 static void
 check_enter(struct check *c, struct level *l, const char *to, const struct route_found *f)
 {
@@ -190,7 +190,7 @@ check_enter(struct check *c, struct level *l, const char *to, const struct route
 		check_push(c, to, f->ring, !f->wild);
 }
 
-/* The row that a level follows leads there, or nowhere, by as many further rows. */
+/* The row that a level follows leads to a place, or nowhere, over so many further rows. */
 static void
 check_add(struct check *c, struct level *l, int leads, uint32_t height, uint32_t rows)
 {
@@ -208,7 +208,7 @@ check_add(struct check *c, struct level *l, int leads, uint32_t height, uint32_t
 	l->rows += rows + 1;
 }
 
-/* 1, complained of: the address is on its own way. */
+/* Whether an address is on its own way, which is complained of. */
 static int
 check_loop(struct check *c, const char *to)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the route*.c files share; nobody else includes this. */
+/* What the files route*.c share. */
 #ifndef ROUTE_INT_H
 #define ROUTE_INT_H
 
@@ -25,29 +25,32 @@ struct route_domain {
 struct route_table {
 	uint32_t		 naccounts, ndomains, nrows;
 	uint32_t		 maxaccounts, maxdomains, maxrows;	/* announced */
-	char			 detail;		/* NUL: none */
+	char			 detail;		/* the character ahead of a detail; NUL: there are no details */
 	struct route_account	*accounts;
 	struct route_domain	*domains;
 	struct route_node	*rows;
 	uint32_t		*ids, *owners, *names, *heads;	/* hash tables: accounts by id and address, domains, rows */
 	uint32_t		 accountmask, domainmask, rowmask;
 	char			**blocks;
-	uint32_t		 nblocks, used;		/* octets of the last block */
+	uint32_t		 nblocks, used;		/* used: octets of the last block */
 };
 
 /* What stands in the table for an address. */
 struct route_found {
-	const struct route_account *account;	/* or NULL: */
-	int64_t		 ring;			/* index of the last row of a ring; -1: nothing */
-	int		 detail;		/* found without its detail */
-	int		 wild;			/* found as *@domain */
+	const struct route_account *account;	/* NULL: it is no account's own address */
+	int64_t		 ring;			/* index of the last row of the ring of its rows; -1: it has none */
+	int		 detail;		/* 1: found without its detail */
+	int		 wild;			/* 1: found as *@domain */
 };
 
-int		 route_find(const struct route_table *, const char *key, struct route_found *);	/* 1: something, 0: nothing */
-/* Where a row sends key: its target, with key's local part for the asterisk.  0, or -1: too long to be an address. */
+int		 route_find(const struct route_table *, const char *key, struct route_found *);	/* 1: found, 0: not */
+/*
+ * Writes where a row sends key: the row's target, with key's local part for an asterisk.  0, or -1: that is too long for an
+ * address.
+ */
 int		 route_target(const struct route_table *, const struct route_node *, const char *key, char *to, size_t size);
-const char	*route_text(const struct route_table *, uint32_t handle);	/* "" for none */
-/* The ring of an address: index of its last row; -1: none. */
+const char	*route_text(const struct route_table *, uint32_t handle);	/* the text of a handle, "" for 0 */
+/* The ring of an address, as the index of its last row; -1: it has none. */
 int64_t		 route_ring(const struct route_table *, const char *address);
 
 #endif

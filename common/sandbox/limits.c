@@ -17,13 +17,13 @@ static const struct limit {
 	int		 resource;
 	rlim_t		 max;
 	unsigned int	 roles;
-	int		 sanitizer;	/* works with the address sanitizer, too */
+	int		 sanitizer;	/* the limit can be set with the address sanitizer, too */
 } limits[] = {
 	/* Memory holds passwords and mail: never on disk. */
 	{ RLIMIT_CORE, 0, CHILDREN | BIT(SANDBOX_MASTER) | BIT(SANDBOX_CTL), 1 },
-	/* Templates alone fork. */
+	/* Only templates fork. */
 	{ RLIMIT_NPROC, 0, CHILDREN & ~BIT(SANDBOX_TEMPLATE), 0 },
-	/* The deliverer alone writes files. */
+	/* Only the deliverer writes files. */
 	{ RLIMIT_FSIZE, 0, CHILDREN & ~BIT(SANDBOX_DELIVERER), 0 },
 	/* A session has seven descriptors, the others have fewer, and one certificate is opened at a time. */
 	{ RLIMIT_NOFILE, 32, FORKS, 1 },
@@ -31,11 +31,11 @@ static const struct limit {
 	{ RLIMIT_CPU, 600, BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH), 1 },
 	/* A connection takes a hundred messages, of 2 GB at most, each of which is read twice. */
 	{ RLIMIT_CPU, 7200, BIT(SANDBOX_SENDER), 1 },
-	/* Buffers are bounded; this is for what libraries may be talked into. */
+	/* All buffers are bounded; this limits what libraries may be made to allocate. */
 	{ RLIMIT_AS, 256 * MB, FORKS, 0 },
 };
 
-/* A limit that is lower already stays. */
+/* Sets the limits of a role; a limit that is lower already stays. */
 void
 limits_set(enum sandbox_role role)
 {

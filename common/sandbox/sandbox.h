@@ -38,14 +38,14 @@ enum sandbox_role {
  */
 void	 sandbox_enter(enum sandbox_role, int no_seccomp);
 
-/* The same for a template, whose forks are to be narrowed to that role, and for such a fork: file rules are the template's. */
+/* Lock in a template, whose forks are to be narrowed to a role, and such a fork, which has its template's file rules. */
 void	 sandbox_template(enum sandbox_role forks, int no_seccomp);
 void	 sandbox_fork(enum sandbox_role, int no_seccomp);
 
-/* What must be given up while still root, right before the uid is dropped.  Failure is fatal. */
+/* Give up what only root can give up, right before the change of user.  A failure is fatal. */
 void	 sandbox_prepare(void);
 
-/* Between fork and exec of somebody else's program: it can gain no privilege.  0 or -1; 0 on systems without such a thing. */
+/* Between fork and exec of somebody else's program: let it gain no privilege.  0 or -1; 0 on systems that have no such thing. */
 int	 sandbox_no_new_privs(void);
 
 /* limits.c: resource limits of a role, for sandbox_enter(). */

@@ -19,8 +19,8 @@
 #define CAP_BIT(cap)	(1ULL << (cap))
 
 /*
- * The master's: start children as other users in other roots and let them drop the rest, signal them, read and write stores and
- * directories whoever owns them.
+ * The capabilities of the master: it starts children as other users in other roots and lets them drop the rest, signals them, reads
+ * and writes stores and directories whoever owns them.
  */
 #define MASTER_CAPS	(CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_KILL) | \
 			    CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_SETPCAP))
@@ -31,7 +31,7 @@ static void		 caps_keep(uint64_t);
 static void		 caps_check_none(void);
 static void		 process_close_off(void);
 
-/* Drops everything but keep from the bounding set, up to the last capability the kernel knows. */
+/* Drops all capabilities but those in keep from the bounding set, up to the last one that the kernel knows. */
 static void
 caps_bound(uint64_t keep)
 {
@@ -46,7 +46,7 @@ caps_bound(uint64_t keep)
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
-/* There is no wrapper in libc. */
+/* The C library has no function for these calls. */
 static void
 caps_get(struct __user_cap_header_struct *hdr, struct __user_cap_data_struct *data)
 {
@@ -56,7 +56,7 @@ caps_get(struct __user_cap_header_struct *hdr, struct __user_cap_data_struct *da
 		fatal("capget");
 }
 
-/* Keeps what is both wanted and there. */
+/* Keeps those capabilities that are wanted and that the process has. */
 static void
 caps_keep(uint64_t keep)
 {
@@ -88,7 +88,7 @@ caps_check_none(void)
 	}
 }
 
-/* The bounding set can be emptied by root only. */
+/* Empties the bounding set, which only root can do. */
 void
 sandbox_prepare(void)
 {
@@ -102,8 +102,8 @@ sandbox_no_new_privs(void)
 }
 
 /*
- * After the uid change, which resets the last two.  The leak check of the sanitizer traces its own process and needs it
- * dumpable.
+ * Sets the attributes of a process, after its change of user, which resets two of them.  The sanitizer's leak check traces its own
+ * process, which has to be dumpable for that.
  */
 static void
 process_close_off(void)
@@ -130,7 +130,7 @@ sandbox_enter(enum sandbox_role role, int no_seccomp)
 		return;
 	}
 	if (role == SANDBOX_CTL) {
-		/* The connection is all it needs from here on, root or not. */
+		/* rpopctl needs its connection and nothing else, whoever runs it. */
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 			fatal("no_new_privs");
 		if (geteuid() == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * System-call filters, made of the tables in seccomp_table_linux.c.  What no rule names kills the process, so that a violation is seen; a
- * few calls that libraries try and can do without get an errno.
+ * System-call filters, made of the tables in seccomp_table_linux.c.  What no rule names kills the process, so that a violation is
+ * seen; a few calls that libraries try and can do without get an errno.
  */
 #include <sys/types.h>
 #include <sys/syscall.h>
@@ -26,9 +26,9 @@ static scmp_filter_ctx	 seccomp_build(enum sandbox_role, pid_t);
 
 /* A fork's filter, compiled once in the template: building it anew in each fork would cost as much as the fork. */
 static struct sock_fprog	 fork_program;
-static enum sandbox_role	 fork_role = SANDBOX_TEMPLATE;	/* none */
+static enum sandbox_role	 fork_role = SANDBOX_TEMPLATE;	/* SANDBOX_TEMPLATE: there is none */
 
-/* A call this architecture does not have is passed over.  self: what SECCOMP_SELF stands for. */
+/* Adds the rules of a role to a filter, except for calls that this architecture does not have.  SECCOMP_SELF stands for self. */
 static void
 seccomp_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const struct scmp_arg_cmp *args, pid_t self)
 {
@@ -65,7 +65,7 @@ seccomp_tables(scmp_filter_ctx ctx, enum sandbox_role role, pid_t self)
 			    seccomp_refused[i].arg, self);
 }
 
-/* The library refuses foreign architectures, x32 included. */
+/* Makes a filter; the library lets it refuse foreign architectures, x32 included. */
 static scmp_filter_ctx
 seccomp_build(enum sandbox_role role, pid_t self)
 {
@@ -82,7 +82,9 @@ seccomp_build(enum sandbox_role role, pid_t self)
 	return (ctx);
 }
 
-/* The library exports to a descriptor only; a program fits into a pipe's buffer many times. */
+/*
+ * Compiles a filter.  The library writes to a descriptor only, so it goes through a pipe, whose buffer has room for many programs.
+ */
 void
 seccomp_template(enum sandbox_role forks)
 {
@@ -105,7 +107,7 @@ seccomp_template(enum sandbox_role forks)
 	seccomp_release(ctx);
 }
 
-/* In the fork: its number takes its place in the copy of the program that is this process's own, and the kernel takes it over. */
+/* In a fork: its process number is put into the copy of the program that is this process's own, and the kernel takes it over. */
 void
 seccomp_fork(void)
 {

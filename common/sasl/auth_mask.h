@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Keeping a credential out of every text that a server sends back. */
+/* Keeping a credential out of every text that a server sends. */
 #ifndef AUTH_MASK_H
 #define AUTH_MASK_H
 
@@ -10,17 +10,18 @@
 #include "common/ipc/proto.h"
 
 #define MASK_LINE_MAX	2048		/* octets of one line of a server */
-#define MASK_TEXT	200		/* of it that are shown */
+#define MASK_TEXT	200		/* octets of a line that are shown */
 
-enum auth_masked { MASK_SECRET, MASK_CODED, MASK_SENT, MASK_MAX };	/* as it is; in base64; the last response, in base64 */
+/* The secret as it is; the secret in base64; the last response, in base64. */
+enum auth_masked { MASK_SECRET, MASK_CODED, MASK_SENT, MASK_MAX };
 
-struct auth_mask {		/* knows a secret when it sees it, but not what it is */
+struct auth_mask {		/* it knows a secret when it sees it, but has no copy of it */
 	uint8_t		 salt[16];
 	int		 runs;		/* long runs that look like base64 are hidden, too */
 	struct {
 		uint8_t	 digest[PROTO_DIGEST_LEN];
-		uint32_t sum;		/* of its octets: cheap first look */
-		size_t	 len;		/* 0: none */
+		uint32_t sum;		/* of the secret's octets, for a cheap first look */
+		size_t	 len;		/* octets of the secret; 0: there is none */
 	} of[MASK_MAX];
 };
 

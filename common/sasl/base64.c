@@ -12,7 +12,7 @@ static int	 base64_value(uint8_t);
 
 static const char	 alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Appends the encoding of len octets to out.  0, or -1: does not fit. */
+/* Appends the encoding of len octets to out.  0, or -1: it does not fit. */
 int
 base64_encode(struct buf *out, const uint8_t *p, size_t len)
 {
@@ -34,7 +34,10 @@ base64_encode(struct buf *out, const uint8_t *p, size_t len)
 	return (0);
 }
 
-/* Octets decoded into dst, or -1: not base64 with its padding, or more than size octets. */
+/*
+ * Decodes base64 with its padding into dst.  Returns the number of octets, or -1: it is no base64, or has more than size octets in
+ * it.
+ */
 ssize_t
 base64_decode(uint8_t *dst, size_t size, const uint8_t *p, size_t len)
 {

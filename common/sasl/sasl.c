@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * SASL mechanisms (RFC 4422), the client's side, without I/O and without base64.  What is a concatenation is done by hand: so the
- * octets go out as they are in the store, and no copy of the secret is left in memory that a library frees without wiping it.
- * Those that compute are libgsasl's.  Only mechanisms in the table exist: the library knows others that nobody should meet here.
+ * SASL mechanisms (RFC 4422), the client's side, without I/O and without base64.  Mechanisms that concatenate are written here, so
+ * that octets go out as they are in the store, and no copy of the secret stays in memory that a library frees without wiping it.
+ * Mechanisms that compute are libgsasl's.  Only those in the table exist: the library knows others that nobody should meet here.
  */
 #include <sys/types.h>
 
@@ -18,17 +18,19 @@
 #include "common/log.h"
 #include "sasl.h"
 
-#define NTLM_USER_MAX	128	/* octets; the library builds its answer in a fixed array */
+#define NTLM_USER_MAX	128	/* octets; the library makes its answer in an array of fixed size */
 
-/* FIRST: the client speaks first; INITIAL: and may do so on the AUTH line; QUIET: a refusal comes as a challenge, so that nothing
- * may be sent behind the response. */
+/*
+ * FIRST: the client speaks first; INITIAL: its first response may stand on the AUTH line; QUIET: a refusal comes as a challenge, so
+ * that nothing may be sent behind the response.
+ */
 enum { SPEAKS_FIRST = 0x01, INITIAL = 0x02, QUIET = 0x04 };
 
 struct sasl_mech {
 	const char	*engine;	/* libgsasl's name, or NULL */
 	int		 how;
 	enum sasl_result (*step)(struct sasl *, const uint8_t *, size_t, struct buf *);
-	const char	*(*check)(const uint8_t *, size_t);	/* of the first challenge, before the library sees it */
+	const char	*(*check)(const uint8_t *, size_t);	/* looks at the first challenge, before the library does */
 };
 
 static enum sasl_result	 external_step(struct sasl *, const uint8_t *, size_t, struct buf *);
@@ -58,9 +60,9 @@ static const struct sasl_mech	 mechs[AUTH_MAX] = {
 	[AUTH_MSN] =		{ "NTLM", SPEAKS_FIRST,			engine_step,	sasl_ntlm_check }
 };
 
-static Gsasl	*engine;	/* made in the template; no session of it ever holds a secret there */
+static Gsasl	*engine;	/* made in the template, where none of its sessions has a secret */
 
-/* Template, before lock-in.  Fatal on failure. */
+/* Sets up the library, in a template, ahead of the lock-in.  A failure is fatal. */
 void
 sasl_warm(void)
 {
@@ -76,7 +78,7 @@ sasl_is(enum auth_mech mech)
 	return (mech < AUTH_MAX && mechs[mech].step != NULL);
 }
 
-/* 1: can be done here.  A library that lacks a mechanism is no error until a record needs it. */
+/* Whether a mechanism can be used on this machine.  That the library lacks one is no error until a record needs it. */
 int
 sasl_supported(enum auth_mech mech)
 {
@@ -85,7 +87,7 @@ sasl_supported(enum auth_mech mech)
 	return (mechs[mech].engine == NULL || (engine != NULL && gsasl_client_support_p(engine, mechs[mech].engine)));
 }
 
-/* 1: SCRAM can take it, that is, it is UTF-8 that SASLprep (RFC 4013) lets through. */
+/* Whether SCRAM can use a user name or password: it is UTF-8 that SASLprep (RFC 4013) lets through. */
 int
 sasl_prepared(const void *p, size_t len)
 {
@@ -102,7 +104,7 @@ sasl_prepared(const void *p, size_t len)
 	return (r == GSASL_OK);
 }
 
-/* As it stands behind AUTH. */
+/* The name of a mechanism as it stands behind AUTH, valid until the next call. */
 const char *
 sasl_name(enum auth_mech mech)
 {
@@ -115,7 +117,7 @@ sasl_name(enum auth_mech mech)
 	return (name);
 }
 
-/* s must be zeroed.  0, or -1: s->why, s->text. */
+/* Begins an exchange, whose struct is all zeroes.  0, or -1: s->why and s->text say what is wrong. */
 int
 sasl_begin(struct sasl *s, enum auth_mech mech, const struct sasl_credential *cred)
 {
@@ -136,7 +138,7 @@ sasl_initial(const struct sasl *s)
 	return (s->mech->how & INITIAL ? 1 : 0);
 }
 
-/* A challenge in, a response (perhaps empty) appended to out. */
+/* Takes a challenge and appends the response, which may be empty, to out.  SASL_FAILED: s->why and s->text say what is wrong. */
 enum sasl_result
 sasl_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *out)
 {
@@ -161,14 +163,14 @@ sasl_end(struct sasl *s)
 	s->session = NULL;
 }
 
-/* RFC 4422 appendix A, the user named. */
+/* EXTERNAL (RFC 4422 appendix A), with the user named. */
 static enum sasl_result
 external_step(struct sasl *s, const uint8_t *challenge __unused, size_t len __unused, struct buf *out)
 {
 	return (sasl_result(s, buf_add(out, s->cred->user, strlen(s->cred->user)), SASL_LAST));
 }
 
-/* RFC 4616 */
+/* PLAIN (RFC 4616). */
 static enum sasl_result
 plain_step(struct sasl *s, const uint8_t *challenge __unused, size_t len __unused, struct buf *out)
 {
@@ -178,7 +180,7 @@ plain_step(struct sasl *s, const uint8_t *challenge __unused, size_t len __unuse
 	return (SASL_LAST);
 }
 
-/* The prompts are not looked at: first the user, then the password. */
+/* LOGIN: first the user, then the password, whatever the prompts say. */
 static enum sasl_result
 login_step(struct sasl *s, const uint8_t *challenge __unused, size_t len __unused, struct buf *out)
 {
@@ -187,7 +189,7 @@ login_step(struct sasl *s, const uint8_t *challenge __unused, size_t len __unuse
 	return (sasl_result(s, buf_add(out, s->cred->secret, s->cred->len), SASL_LAST));
 }
 
-/* RFC 7628 section 3.1; the user is a saslname (RFC 5801): comma and equals sign escaped. */
+/* OAUTHBEARER (RFC 7628 section 3.1).  The user is a saslname (RFC 5801), with comma and equals sign escaped. */
 static enum sasl_result
 bearer_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *out)
 {
@@ -210,7 +212,7 @@ bearer_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *ou
 	return (SASL_LAST);
 }
 
-/* Google's and Microsoft's, who describe it in their manuals. */
+/* XOAUTH2, which Google and Microsoft describe in their manuals. */
 static enum sasl_result
 xoauth2_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *out)
 {
@@ -227,7 +229,9 @@ xoauth2_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *o
 	return (SASL_LAST);
 }
 
-/* The token was refused, and the challenge (JSON) says why.  It wants a meaningless answer, then the -ERR comes. */
+/*
+ * The server has refused the token, and its challenge, in JSON, says why.  It waits for an answer without meaning, then says -ERR.
+ */
 static enum sasl_result
 oauth_refused(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *out, const char *answer)
 {
@@ -238,7 +242,7 @@ oauth_refused(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *
 	return (sasl_result(s, buf_add(out, answer, strlen(answer)), SASL_MORE));
 }
 
-/* Nothing that could begin another field of the message. */
+/* Whether token and user have nothing in them that could begin another field of the message. */
 static int
 oauth_usable(struct sasl *s)
 {
@@ -275,8 +279,8 @@ engine_begin(struct sasl *s)
 }
 
 /*
- * The server's answer to what we began with is checked before the library computes with it: an iteration count could burn the
- * processor, an offset could point anywhere.
+ * A step of a mechanism of the library.  The server's first challenge is checked before the library computes with it: an iteration
+ * count could keep the processor busy, an offset could point anywhere.
  */
 static enum sasl_result
 engine_step(struct sasl *s, const uint8_t *challenge, size_t len, struct buf *out)
@@ -317,7 +321,7 @@ engine_error(struct sasl *s, int error)
 	}
 }
 
-/* The library keeps what it was given until the end, then frees it as it is. */
+/* Wipes a property of a session: the library keeps what it was given until the end, and frees it without wiping it. */
 static void
 engine_wipe(struct sasl *s, Gsasl_property property)
 {

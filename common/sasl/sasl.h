@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* SASL's client side: one exchange, without I/O. */
+/* The client's side of SASL: one exchange, without I/O. */
 #ifndef SASL_H
 #define SASL_H
 
@@ -10,14 +10,14 @@
 #include "common/buf.h"
 #include "common/ipc/proto.h"
 
-#define SASL_ROUNDS	5		/* continuations of one exchange */
+#define SASL_ROUNDS	5		/* challenges that one exchange may have */
 #define SASL_TEXT	160
 struct Gsasl_session;
 
-/* MORE: the server must ask again; LAST: nothing more to say, the server decides. */
+/* MORE: the server has to ask again; LAST: the client has said everything, the server decides. */
 enum sasl_result { SASL_FAILED = -1, SASL_MORE, SASL_LAST };
 
-struct sasl_credential {	/* the caller's; must last as long as the exchange */
+struct sasl_credential {	/* owned by the caller, and kept as long as the exchange lasts */
 	const char	*user, *host;
 	uint32_t	 port;
 	const uint8_t	*secret;
@@ -27,12 +27,12 @@ struct sasl_credential {	/* the caller's; must last as long as the exchange */
 struct sasl {
 	const struct sasl_mech	*mech;
 	const struct sasl_credential *cred;
-	struct Gsasl_session	*session;	/* NULL: the exchange is done by hand */
-	int			 step;		/* responses given */
-	int			 done;		/* LAST was said: success may come */
-	enum fail_why		 why;		/* of SASL_FAILED, and what to say; no remote text in it */
+	struct Gsasl_session	*session;	/* of the library; NULL: the mechanism is not the library's */
+	int			 step;		/* number of responses so far */
+	int			 done;		/* SASL_LAST was returned: the server may say that the login succeeded */
+	enum fail_why		 why;		/* why SASL_FAILED was returned; text says so, without remote text */
 	char			 text[SASL_TEXT];
-	uint8_t			 refusal[SASL_TEXT];	/* what an OAuth server said of the token; remote text */
+	uint8_t			 refusal[SASL_TEXT];	/* what the server said of an OAuth token; remote text */
 	size_t			 refusallen;
 };
 
@@ -47,7 +47,7 @@ int	 sasl_initial(const struct sasl *);
 enum sasl_result sasl_step(struct sasl *, const uint8_t *, size_t, struct buf *);
 void	 sasl_end(struct sasl *);
 
-/* sasl_check.c */
+/* sasl_check.c: NULL, or a sentence about what is wrong */
 const char *sasl_scram_check(const uint8_t *, size_t);
 const char *sasl_ntlm_check(const uint8_t *, size_t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Total checks of challenges, ahead of the library that works with them.  NULL, or a sentence: what is wrong. */
+/* Checks of challenges, whatever these are, ahead of the library that works with them. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -9,17 +9,20 @@
 #include "sasl.h"
 
 #define SCRAM_MIN	4096	/* iterations (RFC 7677) */
-#define SCRAM_MAX	200000	/* a quarter of a second */
+#define SCRAM_MAX	200000	/* iterations, which take a quarter of a second */
 #define NTLM_FIXED	32	/* octets up to the end of the server's nonce */
-#define NTLM_MAX	1024	/* of a challenge; the library's array is not larger */
+#define NTLM_MAX	1024	/* octets of a challenge, for which the library has an array */
 #define NTLM_TARGET_INFO 0x00800000	/* flag: there is a list, described at 40 */
 #define NTLM_INFO_END	48
-#define NTLM_NAME_MAX	256	/* of the domain in it */
+#define NTLM_NAME_MAX	256	/* octets of the domain in a challenge */
 
 static uint32_t	 le16(const uint8_t *);
 static uint32_t	 le32(const uint8_t *);
 
-/* "r=nonce,s=salt,i=count" and extensions (RFC 5802 section 7): the count must be a number that is neither weak nor a burden. */
+/*
+ * A SCRAM challenge, "r=nonce,s=salt,i=count" and extensions (RFC 5802 section 7): the count has to be neither too low nor too
+ * high.
+ */
 const char *
 sasl_scram_check(const uint8_t *p, size_t len)
 {
@@ -43,8 +46,8 @@ sasl_scram_check(const uint8_t *p, size_t len)
 }
 
 /*
- * A type 2 message of NTLM: signature, type, and the target's name and list lying inside (CVE-2012-3482 was a client that
- * believed them).
+ * A message of type 2 of NTLM: signature and type have to be right, the target's name and list have to lie inside of it
+ * (CVE-2012-3482 was a client that believed their offsets).
  */
 const char *
 sasl_ntlm_check(const uint8_t *p, size_t len)
