@@ -2,7 +2,7 @@
 /*
  * Calls that fail once, in test builds: the linker puts a function of this file before each of the C library's (--wrap), which
  * fails without asking the kernel.  That works under a system-call filter, too, where a debugger's injected error would end the
- * process. "-F call:n[:errno]": the nth call of that name fails, counted over a process and its forks; "db_write" is a write of
+ * process.  "-F call:n[:errno]": the nth call of that name fails, counted over a process and its forks; "db_write" is a write of
  * SQLite's.
  */
 #ifdef RPOPD_HOOKS

@@ -53,7 +53,7 @@ tlsclient_config(int own_ca, const void *ca, size_t len, const char *alpn)
 /*
  * A context for the connection fd to a server that has a certificate for name, ahead of the handshake: once in a process's life.
  * own is consumed, its keys are wiped; NULL: the template's context is used.  has (enum tls_has) is what the connection was asked
- * to be. NULL on failure, and text says why.
+ * to be.  NULL on failure, and text says why.
  */
 struct tls *
 tlsclient_connect(struct tls_config *own, int fd, const char *name, unsigned int has, char *text, size_t size)

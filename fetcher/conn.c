@@ -19,7 +19,7 @@
 
 static ssize_t	 tls_result(struct conn *, ssize_t, short *);
 
-/* Template, before lock-in: everything about TLS that is the same in each session without wishes of its own. */
+/* In a template, ahead of the lock-in: makes what is the same in each session. */
 void
 conn_warm(void)
 {
@@ -38,7 +38,10 @@ conn_init(struct conn *c, int fd)
 	c->wpoll = POLLOUT;
 }
 
-/* TLS from here on, as the record wants it; once in a process's life.  The files are wiped.  0 or -1. */
+/*
+ * Puts TLS on the connection, as the record wants it; once in a process's life.  The files in pem are wiped.  0, or -1: c->why,
+ * c->text.
+ */
 int
 conn_upgrade(struct conn *c, const struct msg_fetch_start *start, struct pem *pem)
 {
@@ -61,7 +64,7 @@ conn_upgrade(struct conn *c, const struct msg_fetch_start *start, struct pem *pe
 	return (c->tls == NULL ? -1 : 0);
 }
 
-/* 0: verified TLS is up; CONN_AGAIN (wait for c->rpoll); -1. */
+/* Goes on with the handshake.  0: verified TLS is up; CONN_AGAIN: wait for c->rpoll; -1: c->why, c->text. */
 int
 conn_handshake(struct conn *c)
 {
@@ -79,8 +82,8 @@ conn_handshake(struct conn *c)
 }
 
 /*
- * Octets read; CONN_AGAIN; -1: the connection is over, in whatever way, and c->text says how.  len of at least one TLS record
- * (16384), so that nothing readable stays behind unnoticed by poll(2).
+ * Reads.  Returns the number of octets; CONN_AGAIN: wait for c->rpoll; -1: the connection is over, and c->text says how.  len is at
+ * least a TLS record (16384), so that nothing readable stays behind unnoticed by poll(2).
  */
 ssize_t
 conn_read(struct conn *c, void *data, size_t len)
@@ -103,7 +106,7 @@ conn_read(struct conn *c, void *data, size_t len)
 	return (n);
 }
 
-/* Octets written; CONN_AGAIN; -1. */
+/* Writes.  Returns the number of octets; CONN_AGAIN: wait for c->wpoll; -1: c->why, c->text. */
 ssize_t
 conn_write(struct conn *c, const void *data, size_t len)
 {
@@ -112,7 +115,7 @@ conn_write(struct conn *c, const void *data, size_t len)
 	if (c->tls != NULL) {
 		if ((n = tls_result(c, tls_write(c->tls, data, len), &c->wpoll)) != 0)
 			return (n);
-		c->why = WHY_CLOSED;	/* nothing will ever go out again */
+		c->why = WHY_CLOSED;	/* the peer has sent an alert: nothing can be written any more */
 		snprintf(c->text, sizeof(c->text), "the server closed the connection");
 		return (-1);
 	}
@@ -125,7 +128,7 @@ conn_write(struct conn *c, const void *data, size_t len)
 	return (n);
 }
 
-/* Says goodbye, once, without waiting for an answer. */
+/* Sends a close_notify, where there is TLS, and does not wait for the peer's. */
 void
 conn_bye(struct conn *c)
 {

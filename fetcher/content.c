@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the digest of a message is made of: its octets, without the fields of its header in which a store keeps notes of its own.
- * A store that works on a mailbox file writes such fields when it pleases, for instance behind the first retrieval; the message
- * with them is the message without them.  No other field is left out: two messages that differ in anything that came with them
- * are two.
+ * What the digest of a message is made of: its octets, without the fields of its header in which a store keeps notes of its own.  A
+ * store that works on a mailbox file writes such fields at any time, for instance behind the first retrieval; the message with them
+ * is the message without them.  No other field is left out: two messages that differ in any other octet are two.
  *
  * The header ends with the first line that is no field (RFC 5322 section 2.2), the empty one or another.
  */
@@ -21,7 +20,7 @@ static int	 content_name(struct content *, uint8_t);
 static int	 content_line(struct content *, const uint8_t *, size_t);
 static int	 content_is_note(const char *);
 
-/* A message begins with the next octet fed; md is initialised, and the caller's. */
+/* A message begins with the next octet.  md is the caller's, who has initialised it. */
 void
 content_begin(struct content *c, EVP_MD_CTX *md)
 {
@@ -31,7 +30,7 @@ content_begin(struct content *c, EVP_MD_CTX *md)
 	c->left_out = 0;
 }
 
-/* 0, or -1: the digest failed. */
+/* Takes octets of the message.  0, or -1: the digest failed. */
 int
 content_feed(struct content *c, const uint8_t *p, size_t len)
 {
@@ -52,7 +51,7 @@ content_feed(struct content *c, const uint8_t *p, size_t len)
 	return (0);
 }
 
-/* The message is complete: a line that ended within a name counts, too.  0, or -1: the digest failed. */
+/* The message is complete; a line that has ended within a name counts, too.  0, or -1: the digest failed. */
 int
 content_end(struct content *c)
 {
@@ -62,12 +61,12 @@ content_end(struct content *c)
 	return (EVP_DigestUpdate(c->md, c->name, n) == 1 ? 0 : -1);
 }
 
-/* An octet where a line begins, or of a name.  Returns the octets taken, 0 or 1, or -1. */
+/* Takes an octet at the begin of a line, or of a name.  Returns the number of octets taken, 0 or 1; or -1. */
 static int
 content_name(struct content *c, uint8_t octet)
 {
 	if (c->state == CONTENT_BOL && (octet == ' ' || octet == '\t')) {
-		c->state = CONTENT_LINE;	/* the field goes on, left out or not */
+		c->state = CONTENT_LINE;	/* a blank continues the field */
 		return (0);
 	}
 	c->state = CONTENT_NAME;
@@ -84,7 +83,7 @@ content_name(struct content *c, uint8_t octet)
 	return (0);
 }
 
-/* The rest of a line, with its end.  Returns the octets taken, or -1. */
+/* Takes the rest of a line, with its end.  Returns the number of octets taken, or -1. */
 static int
 content_line(struct content *c, const uint8_t *p, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the protocol engine finds out, as messages to the master and to the deliverer. */
+/* What the protocol engine finds out becomes messages to the master and to the deliverer. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -19,8 +19,8 @@ static void	 event_deleted(void *, uint32_t);
 static void	 event_begin(void *, uint32_t, uint32_t, int);
 static void	 event_data(void *, const uint8_t *, size_t);
 static void	 event_end(void *, uint32_t, uint64_t, const uint8_t *, const uint8_t *);
-static void	 event_print(void *, uint32_t, const uint8_t *);
-static void	 event_printed(void *);
+static void	 event_fingerprint(void *, uint32_t, const uint8_t *);
+static void	 event_fingerprinted(void *);
 static void	 sizes_send(struct session *);
 static void	 event_text(struct session *, enum imsg_type, uint32_t, enum fail_why, const char *);
 static uint8_t	*frame_room(struct session *, struct frame *, enum imsg_type, size_t);
@@ -36,16 +36,16 @@ const struct pop3_ops events_ops = {
 	.begin = event_begin,
 	.data = event_data,
 	.end = event_end,
-	.print = event_print,
-	.printed = event_printed
+	.fingerprint = event_fingerprint,
+	.fingerprinted = event_fingerprinted
 };
 
-/* Sends the frames that are not full yet. */
+/* Sends the frames that are under construction. */
 void
 events_flush(struct session *s)
 {
 	frame_send(s, &s->uids);
-	frame_send(s, &s->prints);
+	frame_send(s, &s->fingerprints);
 	frame_send(s, &s->deleted);
 }
 
@@ -142,7 +142,7 @@ event_data(void *arg, const uint8_t *data, size_t len)
 }
 
 static void
-event_end(void *arg, uint32_t msgno, uint64_t octets, const uint8_t *digest, const uint8_t *print)
+event_end(void *arg, uint32_t msgno, uint64_t octets, const uint8_t *digest, const uint8_t *fingerprint)
 {
 	struct session	*s = arg;
 	struct msg_end	 msg;
@@ -152,31 +152,35 @@ event_end(void *arg, uint32_t msgno, uint64_t octets, const uint8_t *digest, con
 	msg.msgno = msgno;
 	msg.octets = octets;
 	memcpy(msg.digest, digest, sizeof(msg.digest));
-	memcpy(msg.fingerprint, print, sizeof(msg.fingerprint));
+	memcpy(msg.fingerprint, fingerprint, sizeof(msg.fingerprint));
 	outq_send(&s->pipe, IMSG_MSG_END, &msg, sizeof(msg));
 	s->begun = 0;
 }
 
-/* The last one stays in the frame until all of them are known to be in step: the master sends its next plan when it has them. */
+/*
+ * A fingerprint.  The last frame of them stays until all are known to be in step, because the master makes its next plan when it
+ * has all.
+ */
 static void
-event_print(void *arg, uint32_t msgno, const uint8_t *print)
+event_fingerprint(void *arg, uint32_t msgno, const uint8_t *fingerprint)
 {
-	uint8_t	*p = frame_room(arg, &((struct session *)arg)->prints, IMSG_FETCH_FINGERPRINTS, sizeof(msgno) + PROTO_DIGEST_LEN);
+	struct session	*s = arg;
+	uint8_t		*p = frame_room(s, &s->fingerprints, IMSG_FETCH_FINGERPRINTS, sizeof(msgno) + PROTO_DIGEST_LEN);
 
 	memcpy(p, &msgno, sizeof(msgno));
-	memcpy(p + sizeof(msgno), print, PROTO_DIGEST_LEN);
+	memcpy(p + sizeof(msgno), fingerprint, PROTO_DIGEST_LEN);
 }
 
 static void
-event_printed(void *arg)
+event_fingerprinted(void *arg)
 {
 	struct session	*s = arg;
 
-	frame_send(s, &s->prints);
+	frame_send(s, &s->fingerprints);
 	s->state = SESSION_PLAN;
 }
 
-/* What LIST said, if it was asked. */
+/* Sends the sizes of all messages that LIST has told, if LIST was asked. */
 static void
 sizes_send(struct session *s)
 {
@@ -205,7 +209,7 @@ event_text(struct session *s, enum imsg_type type, uint32_t msgno, enum fail_why
 	outq_send(&s->master, type, &msg, sizeof(msg));
 }
 
-/* len octets at the end of the frame; one that has no room left is sent first. */
+/* Room for len octets at the end of a frame, which is sent first if it has none left. */
 static uint8_t *
 frame_room(struct session *s, struct frame *f, enum imsg_type type, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The fetcher's main program: a template that forks one session per poll. */
+/* The fetcher program: a template that forks a session for each poll. */
 #include "common/compat.h"
 #include "common/template.h"
 #include "fetcher.h"

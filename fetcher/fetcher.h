@@ -20,20 +20,20 @@
 #define OUTQ_FRAMES	1024
 struct tls;
 
-struct pem {			/* octets of a file the master read for us */
-	uint8_t		*data;		/* room for PROTO_PEM_MAX */
+struct pem {			/* octets of a file that the master has read */
+	uint8_t		*data;		/* PROTO_PEM_MAX octets are allocated */
 	size_t		 len;
 };
 
 /* conn.c: one connected socket, plain or TLS, non-blocking. */
 struct conn {
 	int		 fd;
-	int		 shaken;	/* handshake done */
+	int		 shaken;	/* 0: a handshake is due */
 	struct tls	*tls;		/* NULL: plain */
-	const struct msg_fetch_start *start;	/* with TLS */
+	const struct msg_fetch_start *start;	/* NULL as long as there is no TLS */
 	unsigned int	 has;		/* enum tls_has */
-	short		 rpoll, wpoll;	/* what a read or a write that came back with CONN_AGAIN waits for */
-	enum fail_why	 why;		/* and text: why the last call failed */
+	short		 rpoll, wpoll;	/* what a read or a write that returned CONN_AGAIN waits for, of poll(2) */
+	enum fail_why	 why;		/* why the last call failed; text says so */
 	char		 text[PROTO_TEXT_SIZE];
 };
 
@@ -56,10 +56,10 @@ int		 tlsconf_pinned(const struct msg_fetch_start *, const char *, char *, size_
 struct outq {
 	struct imsgbuf	 ibuf;
 	int		 fd;		/* -1: closed */
-	int		 broken;	/* peer gone, or no memory */
-	int		 full;		/* above the high mark and not yet below the low one */
+	int		 broken;	/* 1: the peer is gone, or there was no memory */
+	int		 full;		/* 1: too much is queued; it stays so until much less is */
 	size_t		 octets;
-	uint32_t	 first, n;	/* of sizes, a ring */
+	uint32_t	 first, n;	/* the part of sizes, a ring, that is in use */
 	uint16_t	 sizes[OUTQ_FRAMES];
 };
 
@@ -69,7 +69,7 @@ void	 outq_write(struct outq *);
 int	 outq_empty(const struct outq *);
 void	 outq_close(struct outq *);
 
-struct frame {			/* of small records, under construction */
+struct frame {			/* a message of small records, under construction */
 	enum imsg_type	 type;
 	size_t		 len;
 	uint8_t		 data[PROTO_FRAME_MAX];
@@ -78,24 +78,24 @@ struct frame {			/* of small records, under construction */
 enum session_state { SESSION_SOCKET, SESSION_PIPE, SESSION_START, SESSION_SECRET, SESSION_LISTING, SESSION_PLAN, SESSION_RUN,
 	SESSION_OVER };
 
-/* session.c: the forked child; events.c: what the engine reports, as messages. */
+/* session.c: one session; events.c: what the engine finds out, as messages. */
 struct session {
 	struct outq		 master, pipe;
 	struct conn		 conn;
 	struct pop3		 pop3;
 	struct msg_fetch_start	 start;
-	struct pem		 pem[PEM_MAX];	/* until TLS is set up */
+	struct pem		 pem[PEM_MAX];	/* the record's files, until TLS is set up */
 	uint32_t		 state;		/* of the channel to the master */
 	int			 socket;
-	int			 running;	/* pop3 is initialised */
-	uint32_t		 begun;		/* message the deliverer has no end of, 0 = none */
-	int64_t			 deadline;	/* clock_msec() */
-	int64_t			 heard;		/* last octet from the server, or last time nothing was due */
+	int			 running;	/* 1: pop3 is in use */
+	uint32_t		 begun;		/* number of the message whose end the deliverer has not got, 0 = none */
+	int64_t			 deadline;	/* by clock_msec(), like the other times here */
+	int64_t			 heard;		/* when the last octet came from the server, or nothing was due from it */
 	int64_t			 rate_start;
 	uint64_t		 rate_octets, rate_reply;
 	int64_t			 told;		/* when the master was last told of progress */
-	uint64_t		 told_octets, told_reply;	/* since then; of then */
-	struct frame		 uids, prints, deleted;
+	uint64_t		 told_octets, told_reply;	/* octets since then; number of the reply then */
+	struct frame		 uids, fingerprints, deleted;
 	enum fetch_stage	 stage;
 	enum fail_why		 why;
 	char			 text[PROTO_TEXT_SIZE];

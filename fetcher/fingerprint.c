@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a message is recognised by on another server, or on the same one after it gave all messages new numbers: SHA-256 over
- * the fields of its header, each as name in lower case, ':', value, LF.  Of the value, runs of blanks, tabs, CRs and folds count
- * as one blank, and those at its ends not at all.
+ * What a message is recognised by on another server, or on the same one after it gave all messages new numbers: SHA-256 over the
+ * fields of its header, each as name in lower case, ':', value, LF.  Of the value, runs of blanks, tabs, CRs and folds count as one
+ * blank, and those at its ends not at all.
  *
- * Left out is what stores and migrations write (table below), and each Received but the last: a message that was sent on once
- * more has got new ones on top, while the one at the bottom is of the host where it began.  Its own digest goes behind the fields.
+ * Left out is what stores and migrations write (table below), and each Received but the last: a message that was sent on once more
+ * has got new ones on top, while the one at the bottom is of the host where it began.  The digest of that last Received goes behind
+ * the fields.
  *
- * The header ends with the first empty line, with a line that is no field (a name has at most FINGERPRINT_NAME octets, no blanks,
- * no controls; mbox's "From " line on top is skipped), or after HEADER_MAX octets.  No field that counts: all octets 0, which
- * means none.
+ * The header ends with the first empty line, with a line that is no field (a name has at most FINGERPRINT_NAME_MAX octets, no
+ * blanks, no controls; mbox's "From " line on top is skipped), or after HEADER_MAX octets.  No field that counts: all octets 0,
+ * which means none.
  *
- * What devices write has the same header every time, but for the time at which it came to the first server.  A header without
- * that (a Received whose value has a ';', RFC 5321 section 4.4), and without a Message-ID and a Date, tells no message from
- * another one.
+ * What devices write has the same header every time, but for the time at which it came to the first server.  A header without that
+ * (a Received whose value has a ';', RFC 5321 section 4.4), and without a Message-ID and a Date, tells no message from another one.
  */
 #include <sys/types.h>
 
@@ -38,11 +38,11 @@ static void	 out_to(struct fingerprint *, EVP_MD_CTX *);
 static void	 out_add(struct fingerprint *, const void *, size_t);
 static void	 out_flush(struct fingerprint *);
 
-/* 0, or -1: no memory. */
+/* Makes ready a fingerprint.  0, or -1: no memory. */
 int
 fingerprint_init(struct fingerprint *f)
 {
-	f->state = PRINT_END;
+	f->state = FINGERPRINT_END;
 	f->md = EVP_MD_CTX_new();
 	f->trace = EVP_MD_CTX_new();
 	return (f->md == NULL || f->trace == NULL ? -1 : 0);
@@ -56,11 +56,11 @@ fingerprint_free(struct fingerprint *f)
 	f->md = f->trace = NULL;
 }
 
-/* A message begins with the next octet fed. */
+/* A message begins with the next octet. */
 void
 fingerprint_begin(struct fingerprint *f)
 {
-	f->state = PRINT_BOL;
+	f->state = FINGERPRINT_BOL;
 	f->sink = f->md;
 	f->failed = f->traced = f->timed = f->dated = f->named = f->open = f->keep = 0;
 	f->octets = f->fields = f->lines = 0;
@@ -69,29 +69,29 @@ fingerprint_begin(struct fingerprint *f)
 		f->failed = 1;
 }
 
-/* Octets of the message, unstuffed; what is behind the header costs nothing. */
+/* Takes octets of the message, without dot-stuffing; those behind the header cost nothing. */
 void
 fingerprint_feed(struct fingerprint *f, const uint8_t *p, size_t len)
 {
 	size_t	 n;
 
-	if (f->state == PRINT_END)
+	if (f->state == FINGERPRINT_END)
 		return;
 	if (len > HEADER_MAX - f->octets)
 		len = HEADER_MAX - f->octets;
 	f->octets += (uint32_t)len;
-	for (; len > 0 && f->state != PRINT_END; p += n, len -= n) {
+	for (; len > 0 && f->state != FINGERPRINT_END; p += n, len -= n) {
 		n = 1;
-		if (f->state == PRINT_VALUE || f->state == PRINT_SKIP)
+		if (f->state == FINGERPRINT_VALUE || f->state == FINGERPRINT_SKIP)
 			n = value_feed(f, p, len);
 		else
 			octet_feed(f, *p);
 	}
 	if (f->octets == HEADER_MAX)
-		f->state = PRINT_END;
+		f->state = FINGERPRINT_END;
 }
 
-/* The message is complete.  -1: SHA-256 failed. */
+/* The message is complete: writes its fingerprint.  0, or -1: SHA-256 failed. */
 int
 fingerprint_finish(struct fingerprint *f, uint8_t digest[PROTO_DIGEST_LEN])
 {
@@ -104,7 +104,7 @@ fingerprint_finish(struct fingerprint *f, uint8_t digest[PROTO_DIGEST_LEN])
 		f->failed = 1;
 	if (f->fields == 0)
 		memset(digest, 0, PROTO_DIGEST_LEN);
-	f->state = PRINT_END;
+	f->state = FINGERPRINT_END;
 	return (f->failed ? -1 : 0);
 }
 
@@ -114,30 +114,30 @@ fingerprint_tells(const struct fingerprint *f)
 	return (f->timed || (f->dated && f->named));
 }
 
-/* Where a line begins, and up to the colon. */
+/* Takes an octet at the begin of a line, or up to the colon. */
 static void
 octet_feed(struct fingerprint *f, uint8_t c)
 {
 	switch (f->state) {
-	case PRINT_BOL:
+	case FINGERPRINT_BOL:
 		f->lines++;
 		if (c == '\r')
-			f->state = PRINT_BOL_CR;
+			f->state = FINGERPRINT_BOL_CR;
 		else if ((c == ' ' || c == '\t') && f->open) {
-			f->state = PRINT_VALUE;
+			f->state = FINGERPRINT_VALUE;
 			f->blank = 1;
 		} else {
 			field_close(f);
 			f->namelen = 0;
-			f->state = PRINT_NAME;
+			f->state = FINGERPRINT_NAME;
 			name_octet(f, c);
 		}
 		break;
-	case PRINT_BOL_CR:
+	case FINGERPRINT_BOL_CR:
 		if (c != '\r')
-			f->state = PRINT_END;
+			f->state = FINGERPRINT_END;
 		break;
-	case PRINT_NAME:
+	case FINGERPRINT_NAME:
 		name_octet(f, c);
 		break;
 	default:
@@ -151,29 +151,29 @@ name_octet(struct fingerprint *f, uint8_t c)
 {
 	if (c < 33 || c > 126 || c == ':')
 		name_end(f, c);
-	else if (f->namelen == FINGERPRINT_NAME)
-		f->state = PRINT_END;
+	else if (f->namelen == FINGERPRINT_NAME_MAX)
+		f->state = FINGERPRINT_END;
 	else
 		f->name[f->namelen++] = (char)(c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c);
 }
 
-/* An octet that is not of the name: white space may stand before the colon, nothing else. */
+/* Takes an octet ahead of the colon that is not of the name, which may be white space only. */
 static void
 name_end(struct fingerprint *f, uint8_t c)
 {
 	f->name[f->namelen] = '\0';
 	if (c == ':' && f->namelen > 0)
 		field_open(f);
-	else if (c == ' ' && f->state == PRINT_NAME && f->lines == 1 &&
+	else if (c == ' ' && f->state == FINGERPRINT_NAME && f->lines == 1 &&
 	    (strcmp(f->name, "from") == 0 || strcmp(f->name, ">from") == 0))
-		f->state = PRINT_SKIP;
+		f->state = FINGERPRINT_SKIP;
 	else if ((c == ' ' || c == '\t') && f->namelen > 0)
-		f->state = PRINT_NAME_WSP;
+		f->state = FINGERPRINT_NAME_WSP;
 	else
-		f->state = PRINT_END;
+		f->state = FINGERPRINT_END;
 }
 
-/* Up to the line end, at most.  Returns the octets taken. */
+/* Takes octets up to the end of the line, at most.  Returns their number. */
 static size_t
 value_feed(struct fingerprint *f, const uint8_t *p, size_t len)
 {
@@ -198,14 +198,14 @@ value_feed(struct fingerprint *f, const uint8_t *p, size_t len)
 		f->timed = 1;
 	if (lf == NULL)
 		return (len);
-	f->state = PRINT_BOL;
+	f->state = FINGERPRINT_BOL;
 	return (n + 1);
 }
 
 static void
 field_open(struct fingerprint *f)
 {
-	f->state = PRINT_VALUE;
+	f->state = FINGERPRINT_VALUE;
 	f->open = 1;
 	f->blank = f->text = 0;
 	f->keep = field_counts(f->name);
@@ -214,7 +214,7 @@ field_open(struct fingerprint *f)
 	f->fields++;
 	if (strcmp(f->name, "received") == 0) {
 		out_to(f, f->trace);
-		f->outlen = 0;		/* of the Received before */
+		f->outlen = 0;		/* octets of the Received field before this one */
 		f->traced = 1;
 		f->timed = 0;
 		if (EVP_DigestInit_ex(f->trace, stream_sha256(), NULL) != 1)
@@ -237,7 +237,7 @@ field_close(struct fingerprint *f)
 	f->open = f->keep = 0;
 }
 
-/* Not one that a store, a delivery agent or a mail program writes into a message that it has. */
+/* Whether a field counts: it is none that a store, a delivery agent or a mail program writes into a message that it has. */
 static int
 field_counts(const char *name)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From the greeting to the end of the login: one command after the other, what its reply means, what comes next. */
+/* From the greeting to the end of the login: one command after the other, what its reply means, and what comes next. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -42,7 +42,7 @@ login_init(struct pop3 *p)
 	l->sasl.cred.len = p->secretlen;
 }
 
-/* The login is over, one way or the other: nothing of the credential stays. */
+/* The login is over, whatever its result: everything of the credential is wiped. */
 void
 login_end(struct pop3 *p)
 {
@@ -51,7 +51,7 @@ login_end(struct pop3 *p)
 	p->mask.runs = 0;
 }
 
-/* The octets of a command that has part in a login, behind the gate of pop3_queue().  0 or -1. */
+/* Appends a command of a login to p->out; pop3_queue() has made sure that it may go.  0 or -1. */
 int
 login_write(struct pop3 *p, enum pop3_cmd cmd)
 {
@@ -84,8 +84,9 @@ login_write(struct pop3 *p, enum pop3_cmd cmd)
 }
 
 /*
- * Servers that are known to answer what was sent behind a login.  Others say PIPELINING and hand the connection to another program
- * once the login is done, without what they had read of it already (Courier): there the answer is waited for.
+ * Whether the greeting is of a server that is known to answer what is sent behind a login.  Others offer PIPELINING and hand the
+ * connection to another program after the login, without what they have read of it already (Courier): there the answer is waited
+ * for.
  */
 static int
 login_reads_ahead(const struct reply *r)
@@ -99,7 +100,7 @@ login_reads_ahead(const struct reply *r)
 	return (0);
 }
 
-/* A server that is full (S60) says so here. */
+/* The greeting; a server that is full refuses the connection here. */
 int
 login_greeting(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
@@ -118,7 +119,7 @@ login_greeting(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	return (login_ask(p));
 }
 
-/* For capabilities; a server that is not to be asked is one without them, of which nothing is assumed. */
+/* Ask for capabilities.  A server that is not to be asked is taken for one without CAPA, of which nothing is assumed. */
 int
 login_ask(struct pop3 *p)
 {
@@ -129,7 +130,7 @@ login_ask(struct pop3 *p)
 	return (login_capa_end(p));
 }
 
-/* A server without CAPA is a server without capabilities. */
+/* The reply to CAPA.  A server without CAPA is one without capabilities. */
 int
 login_capa(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
@@ -176,7 +177,7 @@ login_stls(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	return (0);
 }
 
-/* S58: AUTH alone lists mechanisms, or is refused. */
+/* The reply to AUTH alone, which lists mechanisms or is a refusal. */
 int
 login_list(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
@@ -200,7 +201,7 @@ login_list_end(struct pop3 *p)
 	return (login_begin(p));
 }
 
-/* Refused or not, the name goes out as it is. */
+/* The reply to UTF8.  Be it a refusal or not, the user name goes out as it is. */
 int
 login_utf8(struct pop3 *p, uint32_t msgno __unused, const struct reply *r __unused)
 {
@@ -215,7 +216,7 @@ login_user(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	return (pop3_pipelines(p) ? 0 : pop3_queue(p, CMD_PASS, 0));
 }
 
-/* The answer that ends a login. */
+/* The status line that ends a login. */
 int
 login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
@@ -258,7 +259,7 @@ login_more(struct pop3 *p, const uint8_t *text, size_t len)
 	return (sasl_line_challenge(&p->login.sasl, text, len) == -1 ? pop3_queue(p, CMD_CANCEL, 0) : login_respond(p, CMD_RESPONSE));
 }
 
-/* The server has heard the "*"; whatever it says, the reason for it is what counts. */
+/* The server has answered the "*": whatever it says, the session fails for the reason why that was sent. */
 int
 login_cancelled(struct pop3 *p, uint32_t msgno __unused, const struct reply *r __unused)
 {
@@ -271,7 +272,7 @@ login_cancelled_more(struct pop3 *p, const uint8_t *text __unused, size_t len __
 	return (pop3_fail(p, p->login.sasl.exchange.why, "%s", p->login.sasl.exchange.text));
 }
 
-/* After the login LOGIN-DELAY and EXPIRE are this user's (RFC 2449 section 6.5, 6.7). */
+/* The reply to CAPA after the login, when LOGIN-DELAY and EXPIRE are this user's (RFC 2449 sections 6.5 and 6.7). */
 int
 login_recapa(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
@@ -295,7 +296,7 @@ login_recapa_end(struct pop3 *p)
 	return (pop3_pipelines(p) ? 0 : pop3_survey(p));
 }
 
-/* RFC 6856: a name beyond ASCII is announced to a server that knows what that means. */
+/* Begin to log in.  A user name beyond ASCII is announced to a server that knows UTF8 (RFC 6856). */
 static int
 login_begin(struct pop3 *p)
 {
@@ -305,7 +306,10 @@ login_begin(struct pop3 *p)
 	return (login_go(p));
 }
 
-/* A pipelining server gets USER and PASS in one flight, and one that reads ahead everything up to the listing. */
+/*
+ * Log in by the chosen way.  A server that pipelines gets USER and PASS at once, and one that reads ahead everything up to the
+ * listing.
+ */
 static int
 login_go(struct pop3 *p)
 {
@@ -328,7 +332,7 @@ login_go(struct pop3 *p)
 	return (r == 0 && pop3_pipelines(p) && p->login.ahead ? login_follow(p) : r);
 }
 
-/* What comes behind a login, as much as may be sent now. */
+/* Send what comes behind a login, as much as may be sent now. */
 static int
 login_follow(struct pop3 *p)
 {

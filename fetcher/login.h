@@ -16,28 +16,28 @@
 
 struct pop3;
 
-/* pop3_reply.c: total parsers over (pointer, length), line end already stripped. */
-enum reply_code {		/* RFC 2449 section 8.1, RFC 3206, and the alerts of S61 */
+/* pop3_reply.c: parsers of lines without their ends, whatever these are. */
+enum reply_code {		/* of RFC 2449 section 8.1 and RFC 3206, and "ALERT:" */
 	CODE_NONE, CODE_IN_USE, CODE_LOGIN_DELAY, CODE_SYS_TEMP, CODE_SYS_PERM, CODE_AUTH, CODE_ALERT, CODE_MAX
 };
 
 struct reply {
 	int		 ok;		/* 1: +OK, 0: -ERR */
-	enum reply_code	 code;		/* of an -ERR */
-	const uint8_t	*text;		/* behind the indicator and its blanks, code included */
+	enum reply_code	 code;		/* the code of an -ERR */
+	const uint8_t	*text;		/* what follows the indicator and its blanks, the code included */
 	size_t		 len;
 };
 
-/* SASL: there was a list of mechanisms; BY_USER: LOGIN-DELAY or EXPIRE may be another one after the login. */
+/* SASL: there was a list of mechanisms; BY_USER: LOGIN-DELAY or EXPIRE may change with the login; NONE_AT_ALL: no CAPA. */
 enum pop3_capa { CAPA_PIPELINING = 0x01, CAPA_STLS = 0x02, CAPA_TOP = 0x04, CAPA_UIDL = 0x08, CAPA_USER = 0x10, CAPA_SASL = 0x20,
 	CAPA_RESP_CODES = 0x40, CAPA_AUTH_RESP_CODE = 0x80, CAPA_UTF8 = 0x100, CAPA_UTF8_USER = 0x200, CAPA_LOGIN_DELAY = 0x400,
 	CAPA_EXPIRE = 0x800, CAPA_BY_USER = 0x1000, CAPA_NONE_AT_ALL = 0x2000 };
 
-struct offer {			/* of a server; offer_init() before the first line */
-	uint32_t	 mechs;		/* 1 << enum auth_mech: those we know, too */
+struct offer {			/* what a server offers; offer_init() ahead of the first line */
+	uint32_t	 mechs;		/* 1 << enum auth_mech, for those that this program knows */
 	uint32_t	 login_delay;	/* s, 0 = none said */
 	uint32_t	 expire;	/* days, UINT32_MAX = never or not said */
-	char		 list[120];	/* all of them, for people; may be cut */
+	char		 list[120];	/* names of all mechanisms, for people; may be cut */
 };
 
 int	 pop3_reply_status(const uint8_t *, size_t, struct reply *);
@@ -65,11 +65,11 @@ enum pop3_cmd { CMD_GREETING, CMD_CAPA, CMD_STLS, CMD_LISTAUTH, CMD_UTF8, CMD_US
 
 /* login.c: the part of the engine from the greeting to the end of the login. */
 struct login {
-	enum auth_mech		 mech;		/* chosen, once */
+	enum auth_mech		 mech;		/* the way that was chosen, once */
 	int			 has_key;	/* there is a client certificate */
-	int			 one_line;	/* the +OK to CAPA names capabilities itself */
+	int			 one_line;	/* the +OK to CAPA itself names capabilities */
 	int			 ahead;		/* the server is known to keep what it read ahead of the login */
-	int			 follows;	/* the commands behind the login are in flight */
+	int			 follows;	/* the commands behind the login are on their way */
 	struct sasl_line	 sasl;
 };
 

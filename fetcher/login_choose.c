@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Which way to log in.  Chosen once, from the record and what the server offers; what happens then never leads to another choice,
- * so that a refusal cannot steer us to a weaker one.
+ * The choice of a way to log in, made once from the record and what the server offers.  Nothing leads to another choice later, so
+ * that no refusal can make this program take a weaker one.
  */
 #include <sys/types.h>
 
@@ -13,7 +13,7 @@
 #include "common/compat.h"
 #include "pop3.h"
 
-/* What a way needs besides being offered; PREPARED: user and password pass SASLprep. */
+/* What a way needs besides being offered; CLEAR: no TLS; PREPARED: user and password pass SASLprep (RFC 4013). */
 enum need { NEEDS_KEY = 0x01, NEEDS_TOKEN = 0x02, NEEDS_PASSWORD = 0x04, NEEDS_CLEAR = 0x08, NEEDS_PREPARED = 0x10 };
 
 static enum auth_mech	 choose_auto(struct pop3 *);
@@ -24,7 +24,7 @@ static const char	*offered(const struct pop3 *, char *, size_t);
 static int		 host_msn(const char *);
 static enum auth_mech	 wanted(const struct pop3 *);
 
-/* For auth 'auto': the first that fits. */
+/* With auth 'auto' the first way that fits is taken. */
 static const struct {
 	enum auth_mech	 mech;
 	unsigned int	 needs;
@@ -39,7 +39,7 @@ static const struct {
 	{ AUTH_LOGIN,		NEEDS_PASSWORD }
 };
 
-/* 1: a server without CAPA is to be asked for its mechanisms by an AUTH alone (S58), because that may decide. */
+/* Whether a server without CAPA is to be asked for its mechanisms by an AUTH alone, because they may decide the choice. */
 int
 login_discovers(const struct pop3 *p)
 {
@@ -50,7 +50,7 @@ login_discovers(const struct pop3 *p)
 	return (sasl_is(mech) && !(mech == AUTH_MSN && p->start->auth != AUTH_MSN));
 }
 
-/* The way to log in, or AUTH_AUTO: there is none, p has failed and says why. */
+/* Returns the way to log in; AUTH_AUTO: there is none, and the session has failed. */
 enum auth_mech
 login_choose(struct pop3 *p)
 {
@@ -81,7 +81,7 @@ choose_auto(struct pop3 *p)
 		return (AUTH_AUTO);
 	}
 	if (p->caps & CAPA_SASL && !(p->caps & (CAPA_USER | CAPA_NONE_AT_ALL)) && p->offer.list[0] != '\0') {
-		/* Under TLS nothing speaks for CRAM-MD5, and where there is nothing else nothing speaks against it. */
+		/* Under TLS CRAM-MD5 has no advantage, but where a server offers nothing else it will do. */
 		if (p->offer.mechs & 1U << AUTH_CRAM_MD5 && sasl_supported(AUTH_CRAM_MD5) &&
 		    choose_usable(p, NEEDS_PASSWORD | NEEDS_PREPARED))
 			return (AUTH_CRAM_MD5);
@@ -112,7 +112,10 @@ choose_usable(const struct pop3 *p, unsigned int needs)
 	    sasl_prepared(p->secret, p->secretlen)));
 }
 
-/* What the record names is done even if a server keeps its list to itself, but not against a list.  0 or -1: failed. */
+/*
+ * Whether the way that the record names can be used: a server may offer no list of mechanisms, but not one without this mechanism.
+ * 0, or -1: the session has failed.
+ */
 static int
 choose_named(struct pop3 *p, enum auth_mech mech)
 {
@@ -134,7 +137,7 @@ choose_named(struct pop3 *p, enum auth_mech mech)
 	return (0);
 }
 
-/* The server's list, for people: remote text like any other. */
+/* Puts the server's list of mechanisms into text, encoded, as it is remote text. */
 static const char *
 offered(const struct pop3 *p, char *text, size_t size)
 {
@@ -143,7 +146,7 @@ offered(const struct pop3 *p, char *text, size_t size)
 	return (auth_mask_text(&p->mask, text, size, (const uint8_t *)p->offer.list, strlen(p->offer.list)));
 }
 
-/* S11, S26: never without a strict challenge, and never with one that came ahead of STLS. */
+/* Whether APOP can be used: it needs a strict challenge, and not one that came ahead of STLS.  0, or -1: the session has failed. */
 static int
 choose_apop(struct pop3 *p)
 {
@@ -156,7 +159,7 @@ choose_apop(struct pop3 *p)
 	    "auth is apop, but the greeting has no timestamp that is fit for APOP"));
 }
 
-/* S55: hosts of MSN have their own.  A token is not for it. */
+/* The way that the record names; for hosts of MSN, without a token, their own; or AUTH_AUTO. */
 static enum auth_mech
 wanted(const struct pop3 *p)
 {

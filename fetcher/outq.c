@@ -8,12 +8,12 @@
 #include "common/compat.h"
 #include "fetcher.h"
 
-#define OUTQ_HIGH	(256 * 1024)	/* octets queued: stop reading the server */
-#define OUTQ_LOW	(64 * 1024)	/* and go on */
+#define OUTQ_HIGH	(256 * 1024)	/* octets queued above which the server is not read */
+#define OUTQ_LOW	(64 * 1024)	/* octets queued below which it is read again */
 
 static void	 outq_account(struct outq *);
 
-/* q must be zeroed; it owns fd.  0 or -1. */
+/* Makes a channel of fd, which it owns, from a struct of zeroes.  0 or -1. */
 int
 outq_init(struct outq *q, int fd)
 {
@@ -21,7 +21,7 @@ outq_init(struct outq *q, int fd)
 	return (imsgbuf_init(&q->ibuf, fd));
 }
 
-/* Queues one message.  Failure shows in q->broken, so that callers deep in the protocol need not care. */
+/* Queues a message.  A failure shows in q->broken, so that the protocol code need not care. */
 void
 outq_send(struct outq *q, enum imsg_type type, const void *data, size_t len)
 {
@@ -32,7 +32,7 @@ outq_send(struct outq *q, enum imsg_type type, const void *data, size_t len)
 		return;
 	}
 	if (q->n == OUTQ_FRAMES)
-		q->full = 1;	/* the octets of this one are not counted; the queue is long enough anyway */
+		q->full = 1;	/* the octets of this message are not counted: the queue is full by their number */
 	else {
 		q->sizes[(q->first + q->n++) % OUTQ_FRAMES] = (uint16_t)(len + IMSG_HEADER_SIZE);
 		q->octets += len + IMSG_HEADER_SIZE;
@@ -41,7 +41,7 @@ outq_send(struct outq *q, enum imsg_type type, const void *data, size_t len)
 		q->full = 1;
 }
 
-/* Writes what the socket takes. */
+/* Writes as much as the socket takes. */
 void
 outq_write(struct outq *q)
 {
@@ -68,7 +68,7 @@ outq_close(struct outq *q)
 	q->fd = -1;
 }
 
-/* What is no longer queued is written. */
+/* Counts as written what is no longer queued. */
 static void
 outq_account(struct outq *q)
 {

@@ -22,7 +22,7 @@ static int	 line_cut(struct pop3 *, const uint8_t *);
 static int	 line_done(struct pop3 *, const uint8_t *, size_t);
 static void	 reply_done(struct pop3 *);
 
-/* What a state is called, and the stage it is reported as. */
+/* The name of each state, and the stage that a failure in it is of. */
 static const struct {
 	const char		*name;
 	enum fetch_stage	 stage;
@@ -34,7 +34,7 @@ static const struct {
 	[POP3_LOGIN] =		{ "login",	STAGE_LOGIN },
 	[POP3_LIST] =		{ "list",	STAGE_LIST },
 	[POP3_PLAN] =		{ "plan",	STAGE_LIST },
-	[POP3_PRINT] =		{ "fingerprint", STAGE_LIST },
+	[POP3_FINGERPRINT] =		{ "fingerprint", STAGE_LIST },
 	[POP3_RETR] =		{ "retr",	STAGE_RETR },
 	[POP3_ALONE] =		{ "alone",	STAGE_RETR },
 	[POP3_DELE] =		{ "dele",	STAGE_DELE },
@@ -43,7 +43,7 @@ static const struct {
 	[POP3_FAILED] =		{ "failed",	STAGE_QUIT }
 };
 
-/* p must be zeroed; it keeps start, copies the secret.  0, or -1: no memory. */
+/* Begins a session, in a struct of zeroes.  start must last as long as it does; the secret is copied.  0, or -1: no memory. */
 int
 pop3_init(struct pop3 *p, const struct pop3_ops *ops, void *arg, const struct msg_fetch_start *start, const void *secret,
     size_t len)
@@ -76,7 +76,7 @@ pop3_free(struct pop3 *p)
 	free(p->sizes);
 }
 
-/* The caller has a client certificate: a server that offers EXTERNAL is content with that. */
+/* The connection has a client certificate, which will do for a server that offers EXTERNAL. */
 void
 pop3_has_key(struct pop3 *p)
 {
@@ -84,8 +84,8 @@ pop3_has_key(struct pop3 *p)
 }
 
 /*
- * Verified TLS is up.  What was learned before it counts for nothing (RFC 2595 section 4): capabilities are asked for again, and
- * a timestamp that came in clear is not the server's word.
+ * Verified TLS is up.  What was learned in clear counts for nothing (RFC 2595 section 4): capabilities are asked for again, and the
+ * timestamp of a greeting in clear is not used.
  */
 void
 pop3_secured(struct pop3 *p)
@@ -100,8 +100,9 @@ pop3_secured(struct pop3 *p)
 }
 
 /*
- * Octets from the server.  An answer to a command that was not written yet, or to none, is one too many: somebody is injecting
- * or the two sides are out of step, and from here on each answer would be taken for another's.  0, or -1: failed.
+ * Takes octets from the server.  An answer to a command that was not written yet, or to none, is one too many: somebody injects
+ * octets, or the two sides are out of step, and each later answer would be taken for another one.  0, or -1: the session has
+ * failed.
  */
 int
 pop3_input(struct pop3 *p, const uint8_t *data, size_t len)
@@ -123,7 +124,7 @@ pop3_input(struct pop3 *p, const uint8_t *data, size_t len)
 	return (p->state == POP3_FAILED ? -1 : 0);
 }
 
-/* The first n octets of p->out were written. */
+/* The first n octets of p->out were written: they are consumed. */
 void
 pop3_sent(struct pop3 *p, size_t n)
 {
@@ -136,7 +137,7 @@ pop3_sent(struct pop3 *p, size_t n)
 	}
 }
 
-/* The server is gone.  Before the +OK to QUIT that is a failure, and no message under way counts. */
+/* The connection is over.  Ahead of the +OK to QUIT that is a failure, and no message that is coming in counts. */
 void
 pop3_closed(struct pop3 *p, const char *text)
 {
@@ -154,7 +155,7 @@ pop3_over(const struct pop3 *p)
 	return (p->state == POP3_DONE || p->state == POP3_FAILED);
 }
 
-/* 1: it is the server's turn. */
+/* Whether the server has to say something. */
 int
 pop3_expects(const struct pop3 *p)
 {
@@ -167,7 +168,7 @@ pop3_midreply(const struct pop3 *p)
 	return (p->linelen > 0 || p->part != PART_STATUS);
 }
 
-/* 1: CAPA was answered in the line that ought to announce a list, and no list has begun. */
+/* Whether CAPA was answered in the line that ought to announce a list, and no list has begun. */
 int
 pop3_listless(const struct pop3 *p)
 {
@@ -180,7 +181,7 @@ pop3_stage(enum pop3_state state)
 	return (states[state].stage);
 }
 
-/* The message that comes in, or is the next to; 0 = none. */
+/* The number of the message that comes in, or comes in next; 0 = none. */
 uint32_t
 pop3_blame(const struct pop3 *p)
 {
@@ -191,14 +192,14 @@ pop3_blame(const struct pop3 *p)
 	return (due->cmd == CMD_RETR || due->cmd == CMD_TOP ? due->msgno : 0);
 }
 
-/* 1: the session failed in a way that makes it doubtful whether each message is the one that was asked for. */
+/* Whether the session has failed in a way that makes it doubtful that each message is the one that was asked for. */
 int
 pop3_confused(const struct pop3 *p)
 {
 	return (p->unproven && (p->mixed || p->doubt));
 }
 
-/* First and last of the messages that came in and are not proven to be the ones asked for; 0: none. */
+/* The first and the last of the messages that came in and are not proven to be those that were asked for; 0: there is none. */
 void
 pop3_unproven(const struct pop3 *p, uint32_t *first, uint32_t *last)
 {
@@ -213,7 +214,7 @@ pop3_enter(struct pop3 *p, enum pop3_state state)
 		p->state = state;
 }
 
-/* Ends the session; the first failure stands.  Remote text in the arguments is masked and encoded already.  Returns -1. */
+/* The session fails; its first failure stands.  Remote text in the arguments is masked and encoded already.  Always -1. */
 int
 pop3_fail(struct pop3 *p, enum fail_why why, const char *fmt, ...)
 {
@@ -226,8 +227,9 @@ pop3_fail(struct pop3 *p, enum fail_why why, const char *fmt, ...)
 	va_end(ap);
 	p->why = why;
 	p->stage = states[p->state].stage;
-	/* What does not fit between two messages may well be a piece of one. */
-	if (why == WHY_PROTO && p->current == 0 && (p->state == POP3_PRINT || p->state == POP3_RETR || p->state == POP3_ALONE))
+	/* What makes no sense between two messages may well be a piece of one. */
+	if (why == WHY_PROTO && p->current == 0 &&
+	    (p->state == POP3_FINGERPRINT || p->state == POP3_RETR || p->state == POP3_ALONE))
 		p->mixed = 1;
 	p->state = POP3_FAILED;
 	login_end(p);
@@ -254,8 +256,8 @@ body_take(struct pop3 *p, const uint8_t *data, size_t len)
 }
 
 /*
- * Up to the next line end, at most; a line in one piece is parsed where it lies.  Of one that is too long the begin counts, as if
- * it were all of it: one line blocks nothing else.
+ * Takes octets up to the next line end, at most; a line in one piece is parsed where it lies.  Of a line that is too long the begin
+ * counts as if it were all, so that one line blocks nothing else.  Returns the number of octets taken, or -1.
  */
 static ssize_t
 line_take(struct pop3 *p, const uint8_t *data, size_t len)
@@ -295,8 +297,8 @@ line_take(struct pop3 *p, const uint8_t *data, size_t len)
 }
 
 /*
- * The line that comes in is too long: what there is of it and what fits of data is kept.  A status line must say whether it is a
- * good one, and a challenge of a login is worth nothing if it is not whole.  0 or -1: failed.
+ * The line that comes in is too long: its begin, as much as fits, is kept.  That must be enough to tell +OK from -ERR, and a
+ * challenge of a login is worth nothing if it is not whole.  0, or -1: the session has failed.
  */
 static int
 line_cut(struct pop3 *p, const uint8_t *data)
@@ -313,7 +315,7 @@ line_cut(struct pop3 *p, const uint8_t *data)
 	return (0);
 }
 
-/* One whole line of the reply that is due. */
+/* Takes a whole line of the reply that is due.  0, or -1: the session has failed. */
 static int
 line_done(struct pop3 *p, const uint8_t *line, size_t len)
 {

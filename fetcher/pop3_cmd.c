@@ -16,7 +16,7 @@ static uint64_t	 message_max(const struct pop3 *, uint32_t);
 static const char	*server_hint(const uint8_t *, size_t);
 static int	 command_add(struct pop3 *, enum pop3_cmd, uint32_t);
 
-#define GATED	0x01	/* never ahead of TLS, if the record has TLS */
+#define GATED	0x01	/* not sent ahead of TLS, if the record has TLS */
 #define OWN	0x02	/* login_write() makes the line */
 
 static const struct {
@@ -25,7 +25,7 @@ static const struct {
 	pop3_status_fn	*status;
 	int		(*line)(struct pop3 *, const uint8_t *, size_t);
 	int		(*end)(struct pop3 *);
-	int		(*more)(struct pop3 *, const uint8_t *, size_t);	/* "+" and a challenge */
+	int		(*more)(struct pop3 *, const uint8_t *, size_t);	/* takes the challenge behind a "+" */
 } cmds[CMD_MAX] = {
 	[CMD_GREETING] =	{ "",		0, login_greeting, NULL, NULL, NULL },
 	[CMD_CAPA] =		{ "CAPA",	0, login_capa,	login_capa_line, login_capa_end, NULL },
@@ -52,7 +52,7 @@ static const struct {
 	[CMD_QUIT] =		{ "QUIT",	0, quit_status,	NULL, NULL, NULL }
 };
 
-/* Write a command and note that its reply is due.  This is the one place where login octets come into being.  0 or -1: failed. */
+/* Queue a command and note that its reply is due.  This is the one place where login octets come into being.  0 or -1. */
 int
 pop3_queue(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 {
@@ -74,7 +74,7 @@ pop3_queue(struct pop3 *p, enum pop3_cmd cmd, uint32_t msgno)
 	return (0);
 }
 
-/* The status line of the oldest reply.  Sets p->part if more belongs to it.  0 or -1: failed. */
+/* Takes the status line of the oldest reply, and sets p->part if more belongs to that.  0, or -1: the session has failed. */
 int
 pop3_status(struct pop3 *p, const struct pop3_due *due, const uint8_t *line, size_t len)
 {
@@ -103,45 +103,46 @@ pop3_endof(struct pop3 *p, enum pop3_cmd cmd)
 	return (cmds[cmd].end(p));
 }
 
-/* A message, or the header of one, is complete: CRLF.CRLF was seen. */
+/* A message, or the header of one, is complete: its CRLF "." CRLF has come. */
 int
 pop3_bodyend(struct pop3 *p)
 {
-	uint8_t		 digest[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
+	uint8_t		 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t	 msgno = p->current;
 
-	if (stream_finish(&p->stream, digest, print) == -1)
+	if (stream_finish(&p->stream, digest, fingerprint) == -1)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "SHA-256 failed"));
 	p->current = 0;
 	p->doubt = 0;
-	if (p->stream.mode == STREAM_PRINT) {
-		p->ops->print(p->arg, msgno, print);
+	if (p->stream.mode == STREAM_FINGERPRINT) {
+		p->ops->fingerprint(p->arg, msgno, fingerprint);
 		return (0);
 	}
 	p->retrieved++;
 	p->fetched += p->stream.octets;
 	p->flags[msgno] |= FLAG_SENT;
-	p->ops->end(p->arg, msgno, p->stream.octets, digest, print);
+	p->ops->end(p->arg, msgno, p->stream.octets, digest, fingerprint);
 	return (0);
 }
 
 /*
- * Octets that may come in.  A header is no whole message, be it with what the server sends behind it, and some are wanted in any case.
- * What the listing says fits may have twice as many: servers count a line end as one octet, or estimate.
+ * The most octets that a message may have.  A header is not measured, even with what a server sends behind it, nor is a message
+ * that is wanted in any size.  One that fits by the listing may have twice as many: servers count a line end as one octet, or
+ * estimate.
  */
 static uint64_t
 message_max(const struct pop3 *p, uint32_t msgno)
 {
 	uint64_t	 max = p->start->max_size;
 
-	if (max == 0 || p->flags[msgno] & (FLAG_PRINT | FLAG_HEADERS | FLAG_ANY_SIZE))
+	if (max == 0 || p->flags[msgno] & (FLAG_FINGERPRINT | FLAG_HEADERS | FLAG_ANY_SIZE))
 		return (MESSAGE_MAX);
 	if (p->sizes != NULL && p->sizes[msgno] > 0 && p->sizes[msgno] <= max)
 		max *= 2;
 	return (max < MESSAGE_MAX ? max : MESSAGE_MAX);
 }
 
-/* Vanished or refused (S62): the session goes on without it. */
+/* A RETR or TOP was refused, or the message has vanished: the session goes on without it. */
 static int
 message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 {
@@ -150,7 +151,7 @@ message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 
 	if (!r->ok) {
 		pop3_text(p, text, sizeof(text), r);
-		if (!(flags & FLAG_PRINT)) {
+		if (!(flags & FLAG_FINGERPRINT)) {
 			p->ops->skipped(p->arg, msgno, pop3_reply_why(r, WHY_NONE), text);
 			return (0);
 		}
@@ -159,13 +160,13 @@ message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 		return (0);
 	}
 	if (stream_begin(&p->stream,
-	    flags & FLAG_PRINT ? STREAM_PRINT : flags & FLAG_HEADERS ? STREAM_HEADER : STREAM_WHOLE) == -1)
+	    flags & FLAG_FINGERPRINT ? STREAM_FINGERPRINT : flags & FLAG_HEADERS ? STREAM_HEADER : STREAM_WHOLE) == -1)
 		return (pop3_fail(p, WHY_LOCAL_TEMP, "SHA-256 failed"));
 	p->stream.max = message_max(p, msgno);
 	check_came(p, r);
 	p->current = msgno;
 	p->part = PART_BODY;
-	if (flags & FLAG_PRINT)
+	if (flags & FLAG_FINGERPRINT)
 		return (0);
 	p->flags[msgno] |= FLAG_WAIT;
 	p->waiting++;
@@ -173,7 +174,7 @@ message_status(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	return (0);
 }
 
-/* Refused: what the server marked by itself stays marked, and its next listing will tell. */
+/* The reply to RSET.  After a refusal the server's own marks stay, and its next listing shows what it has deleted. */
 static int
 rset_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
@@ -237,7 +238,7 @@ pop3_text(struct pop3 *p, char *dst, size_t size, const struct reply *r)
 	return (dst);
 }
 
-/* What speaks here, if it is known and not POP3. */
+/* The name of a protocol that is not POP3, if the greeting is of one that is known; or NULL. */
 static const char *
 server_hint(const uint8_t *line, size_t len)
 {
@@ -267,4 +268,43 @@ int
 pop3_pipelines(const struct pop3 *p)
 {
 	return (p->caps & CAPA_PIPELINING ? 1 : 0);
+}
+
+/*
+ * Writes a command to the log, at LOG_LEVEL_LOW: its verb and the message number (0: none), and asterisks behind a verb that is not
+ * known to have no secret behind it, or in place of a line without a verb, which is a response of AUTH.
+ */
+void
+pop3_trace_sent(const char *verb, uint32_t msgno)
+{
+	static const char *const	 clean[] = { "CAPA", "STLS", "UTF8", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE",
+	    "QUIT", "NOOP", "*" };
+	char				 number[16] = "";
+	size_t				 i;
+
+	if (log_getlevel() < LOG_LEVEL_LOW)
+		return;
+	if (msgno != 0)
+		snprintf(number, sizeof(number), " %u", msgno);
+	for (i = 0; i < nitems(clean) && strcmp(verb, clean[i]) != 0; i++)
+		;
+	log_debug("> %s%s%s", verb, number, i < nitems(clean) ? "" : *verb != '\0' ? " ****" : "****");
+}
+
+/*
+ * Writes a status line to the log, at LOG_LEVEL_LOW, without the challenge of a login, which may have something that the password
+ * can be guessed from.
+ */
+void
+pop3_trace_got(const struct pop3 *p, const uint8_t *line, size_t len)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	if (log_getlevel() < LOG_LEVEL_LOW)
+		return;
+	if (len > 0 && line[0] == '+' && (len < 3 || memcmp(line, "+OK", 3) != 0))
+		strlcpy(text, "+ ****", sizeof(text));
+	else
+		auth_mask_text(&p->mask, text, sizeof(text), line, len);
+	log_debug("< %s", text);
 }

@@ -18,8 +18,8 @@ static void	 stat_tell(struct pop3 *, int);
 static int	 uid_derive(struct pop3 *, const uint8_t **, size_t *, uint8_t *);
 
 /*
- * Logged in: what is there?  A pipelining server is asked everything at once.  Probes stand in for the listing; whether the
- * mailbox has their numbers shows in the answers.
+ * Ask what lies in the mailbox; a server that pipelines is asked everything at once.  Probes stand in for the listing; whether the
+ * mailbox has messages of their numbers shows in the answers.  0 or -1.
  */
 int
 pop3_survey(struct pop3 *p)
@@ -38,7 +38,7 @@ pop3_survey(struct pop3 *p)
 	return (0);
 }
 
-/* The listing as a whole; what probes had counts for nothing. */
+/* Ask for the listing as a whole; the answers to probes count for nothing then. */
 int
 list_again(struct pop3 *p)
 {
@@ -80,8 +80,8 @@ list_stat(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 }
 
 /*
- * One probe: "+OK n unique-id".  A refusal or a malformed unique-id is no answer; another number is the answer to something
- * else, or the beginning of a whole listing.
+ * The reply to a probe, "+OK n unique-id".  A refusal and a malformed unique-id are no answer; another number is the answer to
+ * another question, or the begin of a whole listing.
  */
 int
 list_probe(struct pop3 *p, uint32_t msgno, const struct reply *r)
@@ -110,7 +110,7 @@ list_probe(struct pop3 *p, uint32_t msgno, const struct reply *r)
 	return (probe_next(p, msgno));
 }
 
-/* The next probe behind number last, or the end of them.  None was answered: then it takes the listing. */
+/* The probe behind that of number last, or their end.  If none was answered, the listing is needed. */
 static int
 probe_next(struct pop3 *p, uint32_t last)
 {
@@ -142,7 +142,7 @@ list_list(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 	return (0);
 }
 
-/* Sizes are hints: a bad line is let go. */
+/* A line of the listing by LIST.  Sizes are hints, so a bad line is passed over. */
 int
 list_size(struct pop3 *p, const uint8_t *line, size_t len)
 {
@@ -159,7 +159,7 @@ list_sizes_end(struct pop3 *p)
 	return (pop3_pipelines(p) ? 0 : pop3_queue(p, CMD_UIDL, 0));
 }
 
-/* Asked for whatever CAPA says (P42).  What to do without unique-ids is the master's business. */
+/* The reply to UIDL, which is sent whatever CAPA says.  The master decides what is done without unique-ids. */
 int
 list_uidl(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 {
@@ -186,9 +186,9 @@ stat_tell(struct pop3 *p, int has_uidl)
 }
 
 /*
- * What the server has in the place of a unique-id breaks RFC 1939: too long, or with a blank, a control or an 8-bit octet.  If it
- * is there at all, a digest of it does as well, and cannot be taken for another one's.  As pop3_reply_uidl(); derived has
- * PROTO_UID_MAX octets.
+ * What the server has in place of a unique-id breaks RFC 1939: it is too long, or has a blank, a control or an 8-bit octet in it.
+ * If there is anything, its digest does as well, and cannot be taken for another unique-id.  Returns what pop3_reply_uidl() does;
+ * derived has room for PROTO_UID_MAX octets.
  */
 static int
 uid_derive(struct pop3 *p, const uint8_t **uid, size_t *uidlen, uint8_t *derived)
@@ -207,8 +207,9 @@ uid_derive(struct pop3 *p, const uint8_t **uid, size_t *uidlen, uint8_t *derived
 }
 
 /*
- * A bad line spoils that line (must 12).  A number named twice has no unique-id: the master drops it on hearing it twice, so a
- * malformed repetition is reported with a stand-in, and a good one behind a malformed one not at all.
+ * A line of the listing by UIDL.  A bad line spoils nothing but itself.  A number that is named twice has no unique-id: the master
+ * drops that when it hears of it twice, so a malformed second line is told with a stand-in, and a good one after a malformed one is
+ * not told.
  */
 int
 list_uid(struct pop3 *p, const uint8_t *line, size_t len)
@@ -246,8 +247,8 @@ list_uid(struct pop3 *p, const uint8_t *line, size_t len)
 }
 
 /*
- * Complete is only what names each message once and well: anything else must not make a unique-id "gone" (must 20).  A number
- * beyond STAT may be a message that has just arrived; with a gap elsewhere it is a list that is off by one.
+ * The listing is over.  It is complete only if it names each message once and well: no other listing may make a unique-id "gone".
+ * A number beyond STAT may be a message that has just arrived; with a gap elsewhere the list is off by one.
  */
 int
 list_uids_end(struct pop3 *p)

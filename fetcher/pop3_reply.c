@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Total parsers for what a POP3 server says (RFC 1939, 2449, 3206): any octets in, a value or a refusal out. */
+/* Parsers of what a POP3 server says (RFC 1939, 2449, 3206): any octets go in, a value or a refusal comes out. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -10,7 +10,7 @@
 #include "pop3.h"
 
 #define EXPIRE_NEVER	UINT32_MAX
-#define DELAY_MAX	31536000	/* s; what is said above that is taken for this */
+#define DELAY_MAX	31536000	/* s; a longer delay is taken for this */
 
 static size_t	 blank_skip(const uint8_t *, size_t);
 static size_t	 number_parse(const uint8_t *, size_t, uint64_t *);
@@ -25,7 +25,7 @@ static int	 atom_check(const uint8_t *, size_t);
 static int	 quoted_check(const uint8_t *, size_t);
 static int	 literal_check(const uint8_t *, size_t);
 
-/* "+OK" or "-ERR", then anything that does not prolong the word.  -1: neither. */
+/* Reads a status line: "+OK" or "-ERR", then anything that does not prolong the word.  0, or -1: it is neither. */
 int
 pop3_reply_status(const uint8_t *p, size_t len, struct reply *r)
 {
@@ -49,7 +49,7 @@ pop3_reply_status(const uint8_t *p, size_t len, struct reply *r)
 	return (0);
 }
 
-/* 1: "+" and a challenge, which *text is set to; anything else is 0. */
+/* Whether a line is "+" and a challenge, which *text is set to. */
 int
 pop3_reply_more(const uint8_t *p, size_t len, const uint8_t **text, size_t *textlen)
 {
@@ -65,7 +65,7 @@ pop3_reply_more(const uint8_t *p, size_t len, const uint8_t **text, size_t *text
 	return (1);
 }
 
-/* What kind of failure an -ERR is: by its code, or otherwise. */
+/* The kind of failure that an -ERR means: by its code, or else otherwise. */
 enum fail_why
 pop3_reply_why(const struct reply *r, enum fail_why otherwise)
 {
@@ -88,7 +88,7 @@ offer_init(struct offer *o)
 	o->expire = EXPIRE_NEVER;
 }
 
-/* Names of mechanisms, blanks between them.  Those without a bit are noted for people only. */
+/* Takes in names of mechanisms with blanks between them.  Those without a bit are kept for people only. */
 void
 offer_mechs(struct offer *o, const uint8_t *p, size_t len)
 {
@@ -112,14 +112,14 @@ offer_mechs(struct offer *o, const uint8_t *p, size_t len)
 }
 
 /*
- * The bits of a capability line, 0 for one of no interest; what it says besides goes to o.  Keywords are case-insensitive
+ * Returns the bits of a capability line, 0 for one of no interest; what else it says goes to o.  Keywords may be in either case
  * (RFC 2449 section 5).
  */
 uint32_t
 pop3_reply_capa(const uint8_t *p, size_t len, struct offer *o)
 {
 	static const struct {
-		const char	*name, *arg;		/* arg: the line must have this word */
+		const char	*name, *arg;		/* arg: a word that the line must have */
 		uint32_t	 bits;
 		void		(*take)(struct offer *, const uint8_t *, size_t);
 	} capas[] = {
@@ -155,7 +155,7 @@ pop3_reply_capa(const uint8_t *p, size_t len, struct offer *o)
 	return (bits);
 }
 
-/* Text of the reply to STAT: number of messages, octets.  -1 without a number of messages; missing octets count as 0. */
+/* Reads the reply to STAT: number of messages, octets.  0, or -1: there is no number; missing octets count as 0. */
 int
 pop3_reply_stat(const uint8_t *p, size_t len, uint64_t *count, uint64_t *octets)
 {
@@ -170,7 +170,7 @@ pop3_reply_stat(const uint8_t *p, size_t len, uint64_t *count, uint64_t *octets)
 	return (0);
 }
 
-/* "number size", more behind a blank is let go (RFC 1939 section 5, LIST). */
+/* Reads "number size" (RFC 1939 section 5, LIST); what follows behind a blank is passed over.  0 or -1. */
 int
 pop3_reply_list(const uint8_t *p, size_t len, uint64_t *msgno, uint64_t *size)
 {
@@ -186,8 +186,8 @@ pop3_reply_list(const uint8_t *p, size_t len, uint64_t *msgno, uint64_t *size)
 }
 
 /*
- * "number unique-id" (RFC 1939 section 7).  Returns 0; -1: no number, *msgno is 0; 1: a number, but what follows is no unique-id
- * of 1 to 70 octets 0x21..0x7e; *uidlen is 0 if nothing does.  *uid points into p.
+ * Reads "number unique-id" (RFC 1939 section 7).  Returns 0; -1: there is no number, *msgno is 0; 1: there is a number, but what
+ * follows is no unique-id of 1 to 70 octets 0x21..0x7e; *uidlen is 0 if nothing follows.  *uid points into p.
  */
 int
 pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **uid, size_t *uidlen)
@@ -216,9 +216,9 @@ pop3_reply_uidl(const uint8_t *p, size_t len, uint64_t *msgno, const uint8_t **u
 }
 
 /*
- * The APOP challenge in a greeting's text: length with brackets and *challenge, or 0 if there is none that is strictly a msg-id
- * in printable ASCII, at most CHALLENGE_MAX octets, exactly one.  Laxness here is what lets a forged challenge choose its MD5
- * block (CVE-2007-1558).
+ * Finds the APOP challenge in a greeting's text: returns its length with brackets and sets *challenge, or returns 0 if there is not
+ * exactly one that is strictly a msg-id in printable ASCII of at most CHALLENGE_MAX octets.  Where that is not strict, a forged
+ * challenge can choose its MD5 block (CVE-2007-1558).
  */
 size_t
 pop3_reply_challenge(const uint8_t *p, size_t len, const uint8_t **challenge)
@@ -255,7 +255,7 @@ blank_skip(const uint8_t *p, size_t len)
 	return (n);
 }
 
-/* Octets of a decimal number at p, 0 if there is none or it does not fit 63 bits. */
+/* The length of a decimal number at p; 0: there is none, or it does not fit 63 bits. */
 static size_t
 number_parse(const uint8_t *p, size_t len, uint64_t *v)
 {
@@ -278,7 +278,7 @@ word_is(const uint8_t *p, size_t len, const char *word)
 	return (len == strlen(word) && strncasecmp((const char *)p, word, len) == 0);
 }
 
-/* The code in brackets at the front, with or without further parts behind a slash; or "ALERT:" (S61). */
+/* The response code in brackets at the front, with or without further parts behind a slash; or "ALERT:". */
 static enum reply_code
 code_parse(const uint8_t *p, size_t len)
 {
@@ -308,7 +308,7 @@ code_parse(const uint8_t *p, size_t len)
 	return (CODE_NONE);
 }
 
-/* Octets of the first word at or behind *at, which is moved to it; 0: there is none. */
+/* Moves *at to the next word and returns that word's length; 0: there is none. */
 static size_t
 word_next(const uint8_t *p, size_t len, size_t *at)
 {
@@ -331,7 +331,7 @@ word_among(const uint8_t *p, size_t len, const char *word)
 	return (0);
 }
 
-/* "seconds [USER]" */
+/* Takes in the arguments of LOGIN-DELAY: "seconds [USER]". */
 static void
 delay_parse(struct offer *o, const uint8_t *p, size_t len)
 {
@@ -344,7 +344,7 @@ delay_parse(struct offer *o, const uint8_t *p, size_t len)
 	o->login_delay = v > DELAY_MAX ? DELAY_MAX : (uint32_t)v;
 }
 
-/* "days [USER]" or "NEVER" */
+/* Takes in the arguments of EXPIRE: "days [USER]" or "NEVER". */
 static void
 expire_parse(struct offer *o, const uint8_t *p, size_t len)
 {
@@ -363,7 +363,7 @@ alnum_is(uint8_t c)
 	return ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'));
 }
 
-/* dot-atom-text (RFC 5322 section 3.2.3). */
+/* Whether octets are a dot-atom-text (RFC 5322 section 3.2.3). */
 static int
 atom_check(const uint8_t *p, size_t len)
 {
@@ -378,7 +378,7 @@ atom_check(const uint8_t *p, size_t len)
 	return (1);
 }
 
-/* A quoted string without escapes or blanks; printable ASCII, no further quote. */
+/* Whether octets are a quoted string of printable ASCII, without escapes, blanks or a further quote. */
 static int
 quoted_check(const uint8_t *p, size_t len)
 {

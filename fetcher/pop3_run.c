@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Behind the listing: the master's plan, the window of commands in flight, verdicts, DELE, QUIT. */
+/* After the listing: the master's plan, the window of commands on their way, verdicts, DELE, QUIT. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -8,11 +8,11 @@
 #include "common/hook.h"
 #include "pop3.h"
 
-#define WINDOW_OCTETS	(1024 * 1024)	/* hinted, in flight */
-#define TOP_HINT	4096		/* octets of a header */
+#define WINDOW_OCTETS	(1024 * 1024)	/* octets that the replies on their way are expected to have */
+#define TOP_HINT	4096		/* octets that a header is expected to have */
 
 static void	 advance_plan(struct pop3 *);
-static void	 advance_print(struct pop3 *);
+static void	 advance_fingerprint(struct pop3 *);
 static void	 advance_retr(struct pop3 *);
 static void	 advance_alone(struct pop3 *);
 static void	 advance_dele(struct pop3 *);
@@ -22,16 +22,16 @@ static enum pop3_cmd	 message_cmd(const struct pop3 *, uint32_t);
 static uint32_t	 flag_next(struct pop3 *, uint16_t);
 static size_t	 window(const struct pop3 *);
 
-/* What may be sent in a state without a new reply. */
+/* Functions that send what may be sent in a state without a new reply. */
 static void	(*const advances[POP3_STATE_MAX])(struct pop3 *) = {
 	[POP3_PLAN] =	advance_plan,
-	[POP3_PRINT] =	advance_print,
+	[POP3_FINGERPRINT] =	advance_fingerprint,
 	[POP3_RETR] =	advance_retr,
 	[POP3_ALONE] =	advance_alone,
 	[POP3_DELE] =	advance_dele
 };
 
-/* The probes were not enough.  -1: nobody probed. */
+/* The master wants the whole listing, as the probes are not enough.  0, or -1: there were no probes. */
 int
 pop3_list(struct pop3 *p)
 {
@@ -41,7 +41,7 @@ pop3_list(struct pop3 *p)
 	return (0);
 }
 
-/* One entry of the master's plan.  -1: not now, out of range, named twice, or no such action. */
+/* An entry of the master's plan.  0, or -1: not now, out of range, named twice, or no such action. */
 int
 pop3_plan(struct pop3 *p, uint32_t msgno, uint32_t action)
 {
@@ -59,8 +59,8 @@ pop3_plan(struct pop3 *p, uint32_t msgno, uint32_t action)
 		p->retrs++;
 		break;
 	case ACTION_FINGERPRINT:
-		p->flags[msgno] |= FLAG_PRINT;
-		p->prints++;
+		p->flags[msgno] |= FLAG_FINGERPRINT;
+		p->fingerprints++;
 		break;
 	case ACTION_RETR_ALONE:
 		p->flags[msgno] |= FLAG_ALONE;
@@ -77,8 +77,8 @@ pop3_plan(struct pop3 *p, uint32_t msgno, uint32_t action)
 }
 
 /*
- * The plan is complete: work begins.  One that asks for fingerprints gets these and no more: what else it had waits for the next
- * plan, which adds to it.  -1: entries are missing.
+ * The plan is complete: work begins.  If it asks for fingerprints, only these are got: the rest of the plan waits for the next one,
+ * which adds to it.  0, or -1: entries are missing.
  */
 int
 pop3_plan_end(struct pop3 *p, uint32_t entries)
@@ -87,14 +87,14 @@ pop3_plan_end(struct pop3 *p, uint32_t entries)
 		return (-1);
 	p->planned = 0;
 	p->cursor = 1;
-	pop3_enter(p, p->prints > 0 ? POP3_PRINT : POP3_RETR);
+	pop3_enter(p, p->fingerprints > 0 ? POP3_FINGERPRINT : POP3_RETR);
 	pop3_advance(p);
 	return (0);
 }
 
 /*
- * The master's word on a message.  KEEP may come while it is still being retrieved (the deliverer refused it), DELE only for one
- * that is complete.  -1: not due.
+ * The master's verdict on a message.  KEEP may come while the message is retrieved, when the deliverer has refused it; DELE only
+ * when it is complete.  0, or -1: no verdict is due.
  */
 int
 pop3_verdict(struct pop3 *p, uint32_t msgno, uint32_t verdict)
@@ -112,7 +112,7 @@ pop3_verdict(struct pop3 *p, uint32_t msgno, uint32_t verdict)
 	return (0);
 }
 
-/* No further RETR; what is in flight comes in, then verdicts, DELE, QUIT. */
+/* Stop: no further RETR is sent; what is on its way comes in, then verdicts, DELE, QUIT. */
 void
 pop3_stop(struct pop3 *p)
 {
@@ -132,7 +132,7 @@ pop3_advance(struct pop3 *p)
 	} while (p->state != was);
 }
 
-/* Told to stop before there is a plan: nothing to do but leave. */
+/* The session was stopped ahead of a plan: all that is left is QUIT. */
 static void
 advance_plan(struct pop3 *p)
 {
@@ -140,22 +140,22 @@ advance_plan(struct pop3 *p)
 		pop3_enter(p, POP3_ALONE);
 }
 
-/* Answers come in step, or the session ends here; then the master has the next word. */
+/* All fingerprints are in, if answers came in step; else the session fails.  The master goes on with a plan. */
 static void
-advance_print(struct pop3 *p)
+advance_fingerprint(struct pop3 *p)
 {
 	uint32_t	 msgno;
 
-	if (window_fill(p, FLAG_PRINT, &p->prints) || check_wait(p))
+	if (window_fill(p, FLAG_FINGERPRINT, &p->fingerprints) || check_wait(p))
 		return;
 	for (msgno = 1; msgno <= p->count; msgno++) {
 		if (p->flags[msgno] & FLAG_REFUSED)
 			p->ops->skipped(p->arg, msgno, WHY_NONE, p->refusal);
-		p->flags[msgno] &= (uint16_t)~(FLAG_PRINT | FLAG_REFUSED);
+		p->flags[msgno] &= (uint16_t)~(FLAG_FINGERPRINT | FLAG_REFUSED);
 	}
-	p->prints = 0;
+	p->fingerprints = 0;
 	pop3_enter(p, POP3_PLAN);
-	p->ops->printed(p->arg);
+	p->ops->fingerprinted(p->arg);
 }
 
 static void
@@ -168,8 +168,8 @@ advance_retr(struct pop3 *p)
 }
 
 /*
- * Suspects, each with no other message in flight from here to the master's verdict; then what is left of the verdicts.  Behind the
- * last message and ahead of the first DELE is the place for an RSET: it takes back what a server marked by itself.
+ * Suspects: each is asked for when no other message is on its way, up to the master's verdict; then the verdicts that are left.
+ * Behind the last message and ahead of the first DELE an RSET takes back what a server has marked by itself.
  */
 static void
 advance_alone(struct pop3 *p)
@@ -189,7 +189,7 @@ advance_alone(struct pop3 *p)
 	pop3_enter(p, POP3_DELE);
 }
 
-/* Highest number first: a server that renumbers on DELE moves only what is done with. */
+/* Send DELE, the highest number first: a server that renumbers at DELE moves only messages that are done with. */
 static void
 advance_dele(struct pop3 *p)
 {
@@ -210,8 +210,8 @@ advance_dele(struct pop3 *p)
 }
 
 /*
- * Keeps the window between half full and full with what is planned by one of these flags, so that commands leave in few segments.
- * 0: all of it is on its way.
+ * Keeps the window between half full and full with messages that have one of these flags, so that commands leave in few segments.
+ * Returns 0 when all of them are on their way.
  */
 static int
 window_fill(struct pop3 *p, uint16_t flags, uint32_t *left)
@@ -254,14 +254,14 @@ message_queue(struct pop3 *p, uint32_t msgno)
 	return (0);
 }
 
-/* RETR marks a message as seen on some servers, TOP does not (S64). */
+/* The command that gets a message whole.  On some servers RETR marks it as seen, and TOP does not. */
 static enum pop3_cmd
 message_cmd(const struct pop3 *p, uint32_t msgno)
 {
-	return (p->flags[msgno] & (FLAG_HEADERS | FLAG_PRINT) ? CMD_TOP : CMD_RETR);
+	return (p->flags[msgno] & (FLAG_HEADERS | FLAG_FINGERPRINT) ? CMD_TOP : CMD_RETR);
 }
 
-/* Octets a reply is expected to have, for the window only: the server's word, or the mean by STAT. */
+/* The octets that a reply is expected to have, for the window only: by LIST, or the mean by STAT. */
 uint32_t
 pop3_hint(const struct pop3 *p, const struct pop3_due *due)
 {
@@ -273,7 +273,7 @@ pop3_hint(const struct pop3 *p, const struct pop3_due *due)
 	return (hint > UINT32_MAX ? UINT32_MAX : hint == 0 ? 1 : (uint32_t)hint);
 }
 
-/* The message number at or above the cursor that has one of the flags; the caller knows that there is one. */
+/* The first message at or above the cursor that has one of the flags; the caller knows that there is one. */
 static uint32_t
 flag_next(struct pop3 *p, uint16_t flags)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One POP3 session, in a process of its own: a poll(2) loop over the channel to the master, the server and the message pipe, with
- * the clocks of must 10.  The process exits at the end, so nothing is taken down with care.
+ * One POP3 session, in a process of its own: a poll(2) loop over the channel to the master, the server and the message pipe.  Every
+ * wait has an idle clock, a least rate and a deadline.  The process exits at the end, so nothing is freed.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -19,17 +19,17 @@
 #include "common/proc.h"
 #include "fetcher.h"
 
-#define READ_SIZE	32768		/* holds a TLS record */
-#define READ_ROUNDS	8		/* reads before the queues are served again */
-#define RATE_WINDOW	60000		/* ms */
-#define RATE_OCTETS	6000		/* that a reply under way must bring in a window */
-#define PROGRESS_TIME	2000		/* ms between two words to the master that the server works */
-#define PROGRESS_OCTETS	8192		/* that one of these takes, if no reply is complete */
+#define READ_SIZE	32768		/* at least a TLS record */
+#define READ_ROUNDS	8		/* reads until the queues are served again */
+#define RATE_WINDOW	60000		/* ms in which the rate is measured */
+#define RATE_OCTETS	6000		/* octets that a reply must bring in such a window */
+#define PROGRESS_TIME	2000		/* ms between two messages to the master that the session gets on */
+#define PROGRESS_OCTETS	8192		/* octets that have to come ahead of such a message, if no reply is complete */
 #define MASTER_WAIT	60000		/* ms for the master to send what a session needs */
 #define GREETING_WAIT	30000		/* ms for a greeting in clear: a server that waits for TLS says nothing */
 #define LISTLESS	10000		/* ms for a list of capabilities to begin, where its first line names some */
-#define LINGER		10000		/* ms to get rid of the queues at the end */
-#define WATCHDOG	30		/* s beyond the deadline until the kernel ends the session */
+#define LINGER		10000		/* ms to write the queues at the end */
+#define WATCHDOG	30		/* s after the deadline when the kernel ends the session */
 
 enum { PFD_MASTER, PFD_PIPE, PFD_SERVER, PFD_MAX };
 
@@ -49,7 +49,7 @@ static int64_t	 session_rate(struct session *, int64_t);
 static void	 session_over(struct session *) __dead;
 static void	 session_linger(struct session *);
 
-/* The fork's whole life.  parent is the template, with which it ends. */
+/* A fork's whole life, which ends with that of its parent, the template. */
 void
 session_run(pid_t parent, int no_seccomp)
 {
@@ -70,7 +70,7 @@ session_run(pid_t parent, int no_seccomp)
 	session_over(s);
 }
 
-/* Everything is here: check it and get going.  Returns 0; what cannot work becomes the session's failure. */
+/* The secret is the last thing that was missing: begin.  Returns 0; what cannot work is a failure of the session. */
 int
 session_begin(struct session *s, const void *secret, size_t len)
 {
@@ -94,7 +94,7 @@ session_begin(struct session *s, const void *secret, size_t len)
 	return (0);
 }
 
-/* The first failure stands.  Returns 0 for the sake of message handlers: the master did nothing wrong. */
+/* The session fails; its first failure stands.  Returns 0, for handlers of messages: the master has done nothing wrong. */
 int
 session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const char *fmt, ...)
 {
@@ -110,7 +110,7 @@ session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const
 	return (0);
 }
 
-/* Wait, then serve whoever is ready: the server before the queues, so that what it brought goes out in one write. */
+/* Wait, then serve what is ready: the server ahead of the queues, so that what it has brought goes out in one write. */
 static void
 session_step(struct session *s)
 {
@@ -128,7 +128,7 @@ session_step(struct session *s)
 	pfd[PFD_SERVER].events = session_events(s);
 	pfd[PFD_SERVER].fd = pfd[PFD_SERVER].events == 0 ? -1 : s->conn.fd;
 	if (poll(pfd, PFD_MAX, timeout) == -1)
-		return;		/* EINTR */
+		return;		/* a signal came in between */
 	if (pfd[PFD_MASTER].revents & (POLLIN | POLLHUP | POLLERR)) {
 		if ((n = session_read(s, err, sizeof(err))) == 0)
 			_exit(0);
@@ -148,7 +148,7 @@ session_step(struct session *s)
 		(void)session_fail(s, STAGE_DELIVER, WHY_LOCAL_TEMP, "the deliverer went away");
 }
 
-/* As far as the server goes without waiting: handshake, what it sent, what it is to be told. */
+/* Go on with the server as far as that goes without waiting: the handshake, reading, writing. */
 static void
 session_server(struct session *s)
 {
@@ -164,7 +164,7 @@ session_server(struct session *s)
 		if (conn_upgrade(&s->conn, &s->start, s->pem) == -1)
 			(void)session_fail(s, STAGE_TLS, s->conn.why, "%s", s->conn.text);
 		else
-			session_server(s);	/* once: the connection is not upgraded twice */
+			session_server(s);	/* only once, as a connection is not upgraded twice */
 		return;
 	}
 	if (s->why == WHY_NONE)
@@ -190,7 +190,7 @@ session_shake(struct session *s)
 }
 
 /*
- * Reads before anything is written, to the end of what is there: an answer that arrives ahead of its command must be seen as one.
+ * Reads all that is there before anything is written: an answer that has come ahead of its command must be seen as such.
  */
 static void
 session_receive(struct session *s)
@@ -215,7 +215,10 @@ session_receive(struct session *s)
 	}
 }
 
-/* So many octets came in: the master is told now and then that the session gets on, or else it may end it when others wait. */
+/*
+ * So many octets came in.  The master is told now and then that the session gets on, as it may end one that does not when others
+ * wait.
+ */
 static void
 session_progress(struct session *s, size_t octets)
 {
@@ -251,7 +254,9 @@ session_transmit(struct session *s)
 	}
 }
 
-/* With TLS 1.3 a server refuses our certificate, or its absence, when for us the handshake is over: not a lost connection. */
+/*
+ * With TLS 1.3 a server refuses a client certificate, or its absence, after the handshake as this side sees it: no lost connection.
+ */
 static void
 session_lost(struct session *s)
 {
@@ -277,14 +282,14 @@ session_events(const struct session *s)
 	return (events);
 }
 
-/* A reader is behind: leave the server's octets in the network. */
+/* Whether a reader is behind, so that the server's octets are to stay in the network. */
 static int
 session_throttled(const struct session *s)
 {
 	return (s->pipe.full || s->master.full);
 }
 
-/* Milliseconds until the next clock runs out, or -1: one has. */
+/* The ms until the next clock runs out, or -1: one has. */
 static int
 session_clock(struct session *s)
 {
@@ -300,7 +305,7 @@ session_clock(struct session *s)
 	if (session_throttled(s) || (s->conn.shaken && !pop3_expects(&s->pop3))) {
 		s->heard = s->rate_start = now;
 		s->rate_octets = 0;
-		session_tell(s, now);		/* it is one of us who takes his time, not the server */
+		session_tell(s, now);		/* the master or the deliverer is slow, not the server */
 		return ((int)(left < PROGRESS_TIME ? left : PROGRESS_TIME));
 	}
 	if (pop3_listless(&s->pop3) && most > LISTLESS)
@@ -324,7 +329,7 @@ session_clock(struct session *s)
 	return ((int)(left < INT32_MAX ? left : INT32_MAX));
 }
 
-/* 1: a server that is spoken to in clear has not said a word. */
+/* Whether a server that is spoken to in clear has sent nothing so far. */
 static int
 session_silent(const struct session *s)
 {
@@ -332,8 +337,8 @@ session_silent(const struct session *s)
 }
 
 /*
- * Minimum rate, measured inside one reply: the pauses between replies are the idle clock's business.  Milliseconds left in the
- * window, or -1: too slow.
+ * The least rate, measured inside a reply, as the idle clock measures pauses between replies.  Returns the ms that are left in the
+ * window, or -1: the server is too slow.
  */
 static int64_t
 session_rate(struct session *s, int64_t now)
@@ -351,7 +356,7 @@ session_rate(struct session *s, int64_t now)
 	return (s->rate_start + RATE_WINDOW - now);
 }
 
-/* How far it is, for a failure. */
+/* The stage that a failure now would be of. */
 enum fetch_stage
 session_stage(const struct session *s)
 {
@@ -360,7 +365,7 @@ session_stage(const struct session *s)
 	return (s->conn.shaken ? pop3_stage(s->pop3.state) : STAGE_TLS);
 }
 
-/* The last word to the master, and to the deliverer if it waits for the rest of a message. */
+/* Tells the master the end, and the deliverer if it waits for the rest of a message. */
 static void
 session_over(struct session *s)
 {
@@ -394,7 +399,7 @@ session_over(struct session *s)
 	_exit(0);
 }
 
-/* Complete messages that are still queued may yet be delivered; a reader that does not take them loses them. */
+/* Writes what is queued, for some time: complete messages may still be delivered, if their reader takes them. */
 static void
 session_linger(struct session *s)
 {

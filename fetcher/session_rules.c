@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The session's side of its channel to the master: what it takes, in which state. */
+/* What the master may say to a session, and in which state. */
 #include <sys/types.h>
 
 #include <stdint.h>
@@ -49,7 +49,7 @@ static const struct rule master_rules[] = {
 	{ IMSG_LOG_LEVEL,	RULES_ANY,		proc_log_level }
 };
 
-/* What the master has to say.  As rules_read(). */
+/* Reads and handles what the master says.  Returns what rules_read() does. */
 int
 session_read(struct session *s, char *err, size_t errsize)
 {
@@ -111,7 +111,7 @@ tls_sane(const struct msg_fetch_start *start)
 	    (start->tls == TLS_MODE_NONE || start->tls_name[0] != '\0'));
 }
 
-/* One more piece of a file.  As with the secret, the message's own copy is wiped when it is freed. */
+/* A piece of a file.  The message's own copy of it is wiped when the message is freed. */
 static int
 take_pem(void *arg, struct imsg *imsg)
 {
@@ -129,7 +129,7 @@ take_pem(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* The message's own copy is wiped when it is freed. */
+/* The secret, behind which the session begins.  The message's own copy of it is wiped when the message is freed. */
 static int
 take_secret(void *arg, struct imsg *imsg)
 {
@@ -148,7 +148,7 @@ take_secret(void *arg, struct imsg *imsg)
 	return (r);
 }
 
-/* Ascending, so that the last one tells the end of the probes. */
+/* The numbers to probe, in ascending order, so that the last one tells the end of the probes. */
 static int
 probes_check(const struct msg_fetch_start *start)
 {
@@ -173,7 +173,7 @@ take_list(void *arg, struct imsg *imsg __unused)
 	return (pop3_list(&s->pop3));
 }
 
-/* After a stop there may still be a plan on its way: not needed any more. */
+/* Entries of the plan.  After a stop they may still be on their way, and are not needed. */
 static int
 take_plan(void *arg, struct imsg *imsg)
 {
@@ -209,7 +209,7 @@ take_stop(void *arg, struct imsg *imsg __unused)
 	return (0);
 }
 
-/* The end as when the idle clock runs out: what came in step stands. */
+/* The master ends the session for the sake of others, as if the idle clock had run out: what came in step stands. */
 static int
 take_cut(void *arg, struct imsg *imsg __unused)
 {
@@ -218,7 +218,7 @@ take_cut(void *arg, struct imsg *imsg __unused)
 	return (session_fail(s, session_stage(s), WHY_CROWDED, "ended by the master"));
 }
 
-/* A packed frame: uint32_t message number, uint8_t word on it, each handed to fn. */
+/* Hands each record of a packed frame, a uint32_t message number and a uint8_t about it, to fn.  0 or -1. */
 static int
 each_entry(struct session *s, struct imsg *imsg, int (*fn)(struct pop3 *, uint32_t, uint32_t))
 {

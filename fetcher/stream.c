@@ -15,7 +15,7 @@ static int	 frame_flush(struct stream *);
 static ssize_t	 text_feed(struct stream *, const uint8_t *, size_t);
 static int	 octet_feed(struct stream *, uint8_t);
 
-/* data gets each frame; it must not keep the pointer.  0, or -1: no memory. */
+/* Makes ready a stream.  data() gets each frame, and must not keep the pointer.  0, or -1: no memory. */
 int
 stream_init(struct stream *s, void (*data)(void *, const uint8_t *, size_t), void *arg)
 {
@@ -25,7 +25,7 @@ stream_init(struct stream *s, void (*data)(void *, const uint8_t *, size_t), voi
 	s->octets = 0;
 	s->max = MESSAGE_MAX;
 	s->used = 0;
-	return ((s->md = EVP_MD_CTX_new()) == NULL || fingerprint_init(&s->print) == -1 ? -1 : 0);
+	return ((s->md = EVP_MD_CTX_new()) == NULL || fingerprint_init(&s->fingerprint) == -1 ? -1 : 0);
 }
 
 void
@@ -33,10 +33,10 @@ stream_free(struct stream *s)
 {
 	EVP_MD_CTX_free(s->md);
 	s->md = NULL;
-	fingerprint_free(&s->print);
+	fingerprint_free(&s->fingerprint);
 }
 
-/* SHA-256, looked up once: the template does it, sessions inherit it. */
+/* SHA-256, which is looked up once, in the template; sessions inherit it. */
 const EVP_MD *
 stream_sha256(void)
 {
@@ -52,7 +52,7 @@ stream_sha256(void)
 	return (md);
 }
 
-/* A message, or by TOP the header of one, begins with the next octet fed.  0 or -1. */
+/* A message, or by TOP the header of one, begins with the next octet.  0 or -1. */
 int
 stream_begin(struct stream *s, enum stream_mode mode)
 {
@@ -61,14 +61,14 @@ stream_begin(struct stream *s, enum stream_mode mode)
 	s->behind = 0;
 	s->octets = s->taken = 0;
 	s->used = 0;
-	fingerprint_begin(&s->print);
+	fingerprint_begin(&s->fingerprint);
 	content_begin(&s->content, s->md);
 	return (EVP_DigestInit_ex(s->md, stream_sha256(), NULL) == 1 ? 0 : -1);
 }
 
 /*
- * Returns the octets taken: all of them, or fewer if the message ended (stream_done()); what is behind belongs to the next reply.
- * -1: the message is over its cap.  Only CRLF ends a line: LF "." LF and CR "." CR are content.
+ * Takes octets of a reply.  Returns their number, fewer than len if the message has ended (stream_done()): the rest is of the next
+ * reply.  -1: the message is over its cap.  Only CRLF ends a line: LF "." LF and CR "." CR are content.
  */
 ssize_t
 stream_feed(struct stream *s, const uint8_t *p, size_t len)
@@ -90,18 +90,18 @@ stream_feed(struct stream *s, const uint8_t *p, size_t len)
 }
 
 /*
- * After stream_done(): hands out the last frame and gives the digest of the content, and the fingerprint of the header; all
- * octets 0 if the header has none, or one that other messages may have as well.
+ * After stream_done(): hands out the last frame, and writes the digest of the content and the fingerprint of the header, which is
+ * all octets 0 if there is none, or other messages may have it as well.  0 or -1.
  */
 int
-stream_finish(struct stream *s, uint8_t digest[PROTO_DIGEST_LEN], uint8_t print[PROTO_DIGEST_LEN])
+stream_finish(struct stream *s, uint8_t digest[PROTO_DIGEST_LEN], uint8_t fingerprint[PROTO_DIGEST_LEN])
 {
 	if (frame_flush(s) == -1 || content_end(&s->content) == -1 || EVP_DigestFinal_ex(s->md, digest, NULL) != 1)
 		return (-1);
-	if (fingerprint_finish(&s->print, print) == -1)
+	if (fingerprint_finish(&s->fingerprint, fingerprint) == -1)
 		return (-1);
-	if (!fingerprint_tells(&s->print))
-		memset(print, 0, PROTO_DIGEST_LEN);
+	if (!fingerprint_tells(&s->fingerprint))
+		memset(fingerprint, 0, PROTO_DIGEST_LEN);
 	return (0);
 }
 
@@ -111,7 +111,7 @@ stream_done(const struct stream *s)
 	return (s->state == STREAM_END);
 }
 
-/* Inside a line: everything up to and with the next CR goes through. */
+/* Takes octets inside a line, up to the next CR and with it. */
 static ssize_t
 text_feed(struct stream *s, const uint8_t *p, size_t len)
 {
@@ -124,7 +124,7 @@ text_feed(struct stream *s, const uint8_t *p, size_t len)
 	return (frame_add(s, p, len) == -1 ? -1 : (ssize_t)len);
 }
 
-/* One octet where its meaning hangs on what was before it. */
+/* Takes an octet whose meaning depends on those before it. */
 static int
 octet_feed(struct stream *s, uint8_t c)
 {
@@ -148,7 +148,7 @@ octet_feed(struct stream *s, uint8_t c)
 			return (0);
 		}
 		break;
-	case STREAM_DOT:	/* a first dot is never content */
+	case STREAM_DOT:	/* the first dot of a line is never content */
 		if (c == '\r') {
 			s->state = STREAM_DOT_CR;
 			return (0);
@@ -204,8 +204,8 @@ frame_flush(struct stream *s)
 {
 	if (s->used == 0)
 		return (0);
-	fingerprint_feed(&s->print, s->frame, s->used);
-	if (s->mode != STREAM_PRINT) {
+	fingerprint_feed(&s->fingerprint, s->frame, s->used);
+	if (s->mode != STREAM_FINGERPRINT) {
 		if (content_feed(&s->content, s->frame, s->used) == -1)
 			return (-1);
 		s->data(s->arg, s->frame, s->used);

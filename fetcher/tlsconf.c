@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * TLS as a record wants it.  Without wishes a session takes the template's context; with any of them it makes one of its own,
- * from memory: the jail has no file but the trusted CAs.
+ * TLS as a record wants it.  Without wishes a session takes the template's context; with any wish it makes one of its own, from
+ * memory, as the root has no file but the trusted CAs.
  */
 #include <sys/types.h>
 
@@ -17,8 +17,8 @@
 #include "common/tlsclient.h"
 #include "fetcher.h"
 
-#define HASH_NAME	"SHA256:"	/* as tls_peer_cert_hash(3) begins */
-#define TLS_OLDEST	12		/* without the record's leave */
+#define HASH_NAME	"SHA256:"	/* the begin of what tls_peer_cert_hash(3) returns */
+#define TLS_OLDEST	12		/* the oldest version, 1.2, that a record need not allow */
 
 static int		 tlsconf_fill(struct tls_config *, unsigned int, const struct msg_fetch_start *, const struct pem *);
 static int		 tlsconf_ciphers(struct tls_config *, const struct msg_fetch_start *);
@@ -26,7 +26,7 @@ static void		 tlsconf_verify(struct tls_config *, unsigned int);
 static uint32_t		 tlsconf_protocols(uint32_t);
 static int		 hex_digest(const char *, uint8_t *);
 
-/* Which wishes the record has; 0: the template's context will do. */
+/* The wishes of a record (enum tls_has); 0: the template's context will do. */
 unsigned int
 tlsconf_has(const struct msg_fetch_start *start, const struct pem *pem)
 {
@@ -36,8 +36,8 @@ tlsconf_has(const struct msg_fetch_start *start, const struct pem *pem)
 }
 
 /*
- * A context for this record on fd, before the handshake; what is in pem is not needed any more.  NULL and a text with the
- * remedy on failure, which can only be the record's own.
+ * A context for this record and the connection fd, ahead of the handshake; pem is not needed afterwards.  NULL on failure, and text
+ * has the remedy, which can only be in the record.
  */
 struct tls *
 tlsconf_special(const struct msg_fetch_start *start, const struct pem *pem, int fd, char *text, size_t size)
@@ -69,8 +69,8 @@ tlsconf_fill(struct tls_config *config, unsigned int has, const struct msg_fetch
 }
 
 /*
- * Neither anonymous nor unencrypted, whatever the record says.  TLS 1.0 and 1.1 sign with sums that only OpenSSL's security
- * level 0 still takes.
+ * Sets the ciphers, without anonymous and unencrypted ones, whatever the record says.  TLS 1.0 and 1.1 sign with digests that only
+ * OpenSSL's security level 0 takes.
  */
 static int
 tlsconf_ciphers(struct tls_config *config, const struct msg_fetch_start *start)
@@ -90,8 +90,8 @@ tlsconf_ciphers(struct tls_config *config, const struct msg_fetch_start *start)
 }
 
 /*
- * A pin names the very certificate: who signed it, for what name and until when adds nothing, and servers whose certificates are
- * pinned rarely have these in order.  With a CA of the record's own both must hold.
+ * With pins nothing else is verified: a pin names the very certificate, to which signer, name and end add nothing, and servers
+ * whose certificates are pinned rarely have these in order.  With a CA of the record's own too, both must be right.
  */
 static void
 tlsconf_verify(struct tls_config *config, unsigned int has)
@@ -118,7 +118,10 @@ tlsconf_protocols(uint32_t min)
 	}
 }
 
-/* hash is the server's, as tls_peer_cert_hash(3) gives it, NULL for none.  0: not pinned, or one of the pins; -1 and a text. */
+/*
+ * Compares hash, the server's by tls_peer_cert_hash(3), NULL for none, with the pins.  0: there are no pins, or it is one; -1 and a
+ * text.
+ */
 int
 tlsconf_pinned(const struct msg_fetch_start *start, const char *hash, char *text, size_t size)
 {
@@ -139,7 +142,7 @@ tlsconf_pinned(const struct msg_fetch_start *start, const char *hash, char *text
 	return (-1);
 }
 
-/* "SHA256:" and 64 hexadecimal digits.  0 or -1. */
+/* Reads "SHA256:" and 64 hexadecimal digits.  0 or -1. */
 static int
 hex_digest(const char *s, uint8_t *digest)
 {

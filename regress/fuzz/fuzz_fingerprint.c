@@ -13,7 +13,7 @@
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 static void
-run(const char *before, const uint8_t *p, size_t len, size_t seg, const char *behind, uint8_t *print)
+run(const char *before, const uint8_t *p, size_t len, size_t seg, const char *behind, uint8_t *fingerprint)
 {
 	static struct fingerprint	 f;
 	size_t				 n;
@@ -27,7 +27,7 @@ run(const char *before, const uint8_t *p, size_t len, size_t seg, const char *be
 		fingerprint_feed(&f, p, n);
 	}
 	fingerprint_feed(&f, (const uint8_t *)behind, strlen(behind));
-	if (fingerprint_finish(&f, print) == -1)
+	if (fingerprint_finish(&f, fingerprint) == -1)
 		abort();
 }
 

@@ -24,8 +24,8 @@ static void f_deleted(void *a, uint32_t n) { (void)a; (void)n; }
 static void f_begin(void *a, uint32_t n, uint32_t s, int h) { (void)a; (void)n; (void)s; if (h != (n % 3 == 0)) abort(); }
 static void f_data(void *a, const uint8_t *d, size_t l) { (void)a; (void)d; if (l == 0 || l > PROTO_DATA_MAX) abort(); }
 static void f_end(void *a, uint32_t n, uint64_t o, const uint8_t *d, const uint8_t *f) { (void)a; (void)n; (void)o; (void)d; (void)f; }
-static void f_print(void *a, uint32_t n, const uint8_t *f) { (void)f; if (((struct pop3 *)a)->state != POP3_PRINT || n == 0) abort(); }
-static void f_printed(void *a) { if (((struct pop3 *)a)->state != POP3_PLAN || ((struct pop3 *)a)->ndue != 0) abort(); }
+static void f_fingerprint(void *a, uint32_t n, const uint8_t *f) { (void)f; if (((struct pop3 *)a)->state != POP3_FINGERPRINT || n == 0) abort(); }
+static void f_fingerprinted(void *a) { if (((struct pop3 *)a)->state != POP3_PLAN || ((struct pop3 *)a)->ndue != 0) abort(); }
 
 static void
 master(struct pop3 *p)
@@ -51,7 +51,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const struct pop3_ops	 ops = { f_stat, f_uid, f_listed, f_text, f_text, f_deleted, f_begin, f_data, f_end,
-	    f_print, f_printed };
+	    f_fingerprint, f_fingerprinted };
 	static struct pop3		 pop3;
 	struct pop3			*p = &pop3;
 	uint8_t				 how = len > 0 ? data[0] : 0;

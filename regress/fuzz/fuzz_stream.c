@@ -12,7 +12,7 @@
 #include "fetcher/pop3.h"
 
 struct result {
-	uint8_t	 digest[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
+	uint8_t	 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint8_t	 octets[65536];
 	size_t	 len, used;
 	int	 done;
@@ -44,8 +44,8 @@ run(struct result *r, enum stream_mode mode, const uint8_t *p, size_t len, size_
 		n = seg < len - r->used ? seg : len - r->used;
 		r->used += (size_t)stream_feed(&s, p + r->used, n);
 	}
-	if ((r->done = stream_done(&s)) && (stream_finish(&s, r->digest, r->print) == -1 ||
-	    (mode != STREAM_PRINT && s.octets != r->len)))
+	if ((r->done = stream_done(&s)) && (stream_finish(&s, r->digest, r->fingerprint) == -1 ||
+	    (mode != STREAM_FINGERPRINT && s.octets != r->len)))
 		abort();
 	stream_free(&s);
 }
@@ -62,14 +62,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	run(&a, mode, data + 1, len - 1, len);
 	run(&b, mode, data + 1, len - 1, (size_t)data[0] % 40 + 1);
 	if (a.done != b.done || a.used != b.used || (a.done && (a.len != b.len || memcmp(a.octets, b.octets, a.len) != 0 ||
-	    memcmp(a.print, b.print, sizeof(a.print)) != 0 ||
-	    (mode != STREAM_PRINT && memcmp(a.digest, b.digest, sizeof(a.digest)) != 0))))
+	    memcmp(a.fingerprint, b.fingerprint, sizeof(a.fingerprint)) != 0 ||
+	    (mode != STREAM_FINGERPRINT && memcmp(a.digest, b.digest, sizeof(a.digest)) != 0))))
 		abort();
 	if (mode == STREAM_WHOLE)
 		return (0);
 	run(&b, STREAM_WHOLE, data + 1, len - 1, len);	/* the header of it is the same */
 	if (a.done != b.done || a.used != b.used || (a.done && (memcmp(a.octets, b.octets, a.len) != 0 ||
-	    memcmp(a.print, b.print, sizeof(a.print)) != 0)))
+	    memcmp(a.fingerprint, b.fingerprint, sizeof(a.fingerprint)) != 0)))
 		abort();
 	return (0);
 }

@@ -85,30 +85,30 @@ on_data(void *arg __unused, const uint8_t *data __unused, size_t len)
 }
 
 static void
-on_end(void *arg __unused, uint32_t msgno, uint64_t octets, const uint8_t *digest __unused, const uint8_t *print __unused)
+on_end(void *arg __unused, uint32_t msgno, uint64_t octets, const uint8_t *digest __unused, const uint8_t *fingerprint __unused)
 {
 	event("end %u %llu\n", msgno, (unsigned long long)octets);
 }
 
 /* The same as the fingerprint before, or another one, or none. */
 static void
-on_print(void *arg __unused, uint32_t msgno, const uint8_t *print)
+on_fingerprint(void *arg __unused, uint32_t msgno, const uint8_t *fingerprint)
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 
-	event("print %u%s\n", msgno, memcmp(print, none, sizeof(none)) == 0 ? " none" : memcmp(print, last, sizeof(last)) == 0 ?
+	event("fingerprint %u%s\n", msgno, memcmp(fingerprint, none, sizeof(none)) == 0 ? " none" : memcmp(fingerprint, last, sizeof(last)) == 0 ?
 	    " same" : "");
-	memcpy(last, print, sizeof(last));
+	memcpy(last, fingerprint, sizeof(last));
 }
 
 static void
-on_printed(void *arg __unused)
+on_fingerprinted(void *arg __unused)
 {
-	event("printed\n");
+	event("fingerprinted\n");
 }
 
 static const struct pop3_ops ops = { on_stat, on_uid, on_listed, on_skipped, on_denied, on_deleted, on_begin, on_data, on_end,
-    on_print, on_printed };
+    on_fingerprint, on_fingerprinted };
 
 void
 begin(enum tls_mode tls, int apop, int sizes, const char *secret)

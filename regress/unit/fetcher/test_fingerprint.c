@@ -20,7 +20,7 @@
 static struct fingerprint	 fp;
 
 static void
-take(const void *text, size_t len, size_t seg, uint8_t *print)
+take(const void *text, size_t len, size_t seg, uint8_t *fingerprint)
 {
 	const uint8_t	*p = text;
 	size_t		 n;
@@ -30,7 +30,7 @@ take(const void *text, size_t len, size_t seg, uint8_t *print)
 		n = seg < len ? seg : len;
 		fingerprint_feed(&fp, p, n);
 	}
-	assert_int_equal(fingerprint_finish(&fp, print), 0);
+	assert_int_equal(fingerprint_finish(&fp, fingerprint), 0);
 }
 
 static int
@@ -149,7 +149,7 @@ test_different(void **state __unused)
 static void
 test_none(void **state __unused)
 {
-	static char	 name[FINGERPRINT_NAME + 8];
+	static char	 name[FINGERPRINT_NAME_MAX + 8];
 
 	assert_true(none(""));
 	assert_true(none("\r\n"));
@@ -160,10 +160,10 @@ test_none(void **state __unused)
 	assert_true(none("Status: RO\r\nX-UIDL: 7\r\n\r\n"));
 	assert_true(none("From a@b\r\nFrom a@b\r\nSubject: x\r\n\r\n"));
 	assert_true(none("\x80: x\r\n\r\n"));
-	memset(name, 'n', FINGERPRINT_NAME);
-	strlcpy(name + FINGERPRINT_NAME, ":\r\n", 4);
+	memset(name, 'n', FINGERPRINT_NAME_MAX);
+	strlcpy(name + FINGERPRINT_NAME_MAX, ":\r\n", 4);
 	assert_false(none(name));
-	strlcpy(name + FINGERPRINT_NAME, "n:\r\n", 5);
+	strlcpy(name + FINGERPRINT_NAME_MAX, "n:\r\n", 5);
 	assert_true(none(name));
 }
 
@@ -201,16 +201,16 @@ test_retr_and_top(void **state __unused)
 				 bare[] = "Received: a; b\r\n..C: d\r\n e\r\n.\r\n";
 	static struct stream	 s;
 	const char		*t[] = { retr, top, bare, retr };
-	uint8_t			 digest[PROTO_DIGEST_LEN], print[4][PROTO_DIGEST_LEN];
+	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[4][PROTO_DIGEST_LEN];
 	size_t			 i;
 
 	assert_int_equal(stream_init(&s, drop, NULL), 0);
 	for (i = 0; i < nitems(t); i++) {
-		assert_int_equal(stream_begin(&s, i == 0 ? STREAM_WHOLE : STREAM_PRINT), 0);
+		assert_int_equal(stream_begin(&s, i == 0 ? STREAM_WHOLE : STREAM_FINGERPRINT), 0);
 		assert_int_equal(stream_feed(&s, (const uint8_t *)t[i], strlen(t[i])), strlen(t[i]));
-		assert_int_equal(stream_finish(&s, digest, print[i]), 0);
-		assert_memory_equal(print[i], print[0], sizeof(print[0]));
-		assert_int_not_equal(print[i][0] | print[i][1] | print[i][2], 0);
+		assert_int_equal(stream_finish(&s, digest, fingerprint[i]), 0);
+		assert_memory_equal(fingerprint[i], fingerprint[0], sizeof(fingerprint[0]));
+		assert_int_not_equal(fingerprint[i][0] | fingerprint[i][1] | fingerprint[i][2], 0);
 	}
 	stream_free(&s);
 }
@@ -218,9 +218,9 @@ test_retr_and_top(void **state __unused)
 static int
 tells(const char *header)
 {
-	uint8_t	 print[PROTO_DIGEST_LEN];
+	uint8_t	 fingerprint[PROTO_DIGEST_LEN];
 
-	take(header, strlen(header), 1, print);
+	take(header, strlen(header), 1, fingerprint);
 	return (fingerprint_tells(&fp));
 }
 
@@ -231,7 +231,7 @@ test_tells(void **state __unused)
 	static const char	 alarm[] = "From: d@example.net\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\n\r\nfire\r\n.\r\n";
 	static const uint8_t	 zero[PROTO_DIGEST_LEN];
 	static struct stream	 s;
-	uint8_t			 digest[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
+	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 
 	assert_true(tells(mail));
 	assert_true(tells("Received: from a\r\n\tby b;\r\n\tMon, 1 Jan 2024 00:00:00 +0000\r\n\r\n"));
@@ -246,8 +246,8 @@ test_tells(void **state __unused)
 	assert_int_equal(stream_init(&s, drop, NULL), 0);
 	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
 	assert_int_equal(stream_feed(&s, (const uint8_t *)alarm, strlen(alarm)), strlen(alarm));
-	assert_int_equal(stream_finish(&s, digest, print), 0);
-	assert_memory_equal(print, zero, sizeof(zero));
+	assert_int_equal(stream_finish(&s, digest, fingerprint), 0);
+	assert_memory_equal(fingerprint, zero, sizeof(zero));
 	stream_free(&s);
 }
 

@@ -71,10 +71,10 @@ test_fingerprints(void **state __unused)
 		assert_int_equal(pop3_plan_end(p, 4), 0);
 		SENT("TOP 1 0\r\nTOP 2 0\r\nTOP 3 0\r\nLIST 3\r\n");
 		SAY(HEADER "-ERR gone\r\n+OK\r\nRECEIVED:  x; x \r\nStatus: RO\r\n\r\nand a body\r\n.\r\n");
-		EVENTS("print 1\nprint 3 same\n");	/* a refusal is told when all is in step */
-		assert_int_equal(p->state, POP3_PRINT);
+		EVENTS("fingerprint 1\nfingerprint 3 same\n");	/* a refusal is told when all is in step */
+		assert_int_equal(p->state, POP3_FINGERPRINT);
 		SAY("+OK 3 100\r\n");
-		EVENTS("skipped 2 gone\nprinted\n");
+		EVENTS("skipped 2 gone\nfingerprinted\n");
 		assert_int_equal(p->state, POP3_PLAN);
 		SENT("");
 		assert_int_equal(pop3_plan(p, 1, ACTION_RETR), 0);
@@ -101,7 +101,7 @@ test_fingerprints_again(void **state __unused)
 	SAY(HEADER);
 	SENT("LIST 2\r\n");
 	SAY("+OK 2 7\r\n");
-	EVENTS("print 1 none\nprint 2\nprinted\n");
+	EVENTS("fingerprint 1 none\nfingerprint 2\nfingerprinted\n");
 	plan_for(2, 3, ACTION_FINGERPRINT);
 	SENT("TOP 2 0\r\n");
 	SAY(HEADER);
@@ -110,9 +110,9 @@ test_fingerprints_again(void **state __unused)
 	SENT("LIST 3\r\n");
 	SAY("-ERR gone\r\n");
 	SENT("STAT\r\n");		/* nothing was retrieved that LIST could name */
-	EVENTS("print 2 same\n");
+	EVENTS("fingerprint 2 same\n");
 	SAY("+OK 3 300\r\n");
-	EVENTS("skipped 3 gone\nprinted\n");
+	EVENTS("skipped 3 gone\nfingerprinted\n");
 	plan_for(1, 2, ACTION_FINGERPRINT);
 	SENT("TOP 1 0\r\n");
 	pop3_stop(p);

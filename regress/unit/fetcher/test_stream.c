@@ -37,7 +37,7 @@ static size_t
 run(const uint8_t *in, size_t len, size_t first, size_t seg, int *done)
 {
 	static struct stream	 s;
-	uint8_t			 digest[PROTO_DIGEST_LEN], want[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
+	uint8_t			 digest[PROTO_DIGEST_LEN], want[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	SHA2_CTX		 ctx;
 	size_t			 n, off = 0;
 	ssize_t			 r;
@@ -54,7 +54,7 @@ run(const uint8_t *in, size_t len, size_t first, size_t seg, int *done)
 		off += (size_t)r;
 	}
 	if ((*done = stream_done(&s))) {
-		assert_int_equal(stream_finish(&s, digest, print), 0);
+		assert_int_equal(stream_finish(&s, digest, fingerprint), 0);
 		SHA256Init(&ctx);
 		SHA256Update(&ctx, got, ngot);
 		SHA256Final(want, &ctx);
@@ -196,17 +196,17 @@ static void
 test_reuse(void **state __unused)
 {
 	static struct stream	 s;
-	uint8_t			 a[PROTO_DIGEST_LEN], b[PROTO_DIGEST_LEN], print[PROTO_DIGEST_LEN];
+	uint8_t			 a[PROTO_DIGEST_LEN], b[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 
 	ngot = 0;
 	assert_int_equal(stream_init(&s, collect, NULL), 0);
 	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
 	assert_int_equal(stream_feed(&s, (const uint8_t *)"x\r\n.\r\n", 6), 6);
-	assert_int_equal(stream_finish(&s, a, print), 0);
+	assert_int_equal(stream_finish(&s, a, fingerprint), 0);
 	assert_int_equal(stream_begin(&s, STREAM_WHOLE), 0);
 	assert_false(stream_done(&s));
 	assert_int_equal(stream_feed(&s, (const uint8_t *)"x\r\n.\r\n", 6), 6);
-	assert_int_equal(stream_finish(&s, b, print), 0);
+	assert_int_equal(stream_finish(&s, b, fingerprint), 0);
 	assert_memory_equal(a, b, sizeof(a));
 	assert_int_equal(s.octets, 3);
 	stream_free(&s);
@@ -217,7 +217,7 @@ static void
 digest_of(const char *text, size_t piece, uint8_t *digest)
 {
 	static struct stream	 s;
-	uint8_t			 print[PROTO_DIGEST_LEN];
+	uint8_t			 fingerprint[PROTO_DIGEST_LEN];
 	size_t			 len = strlen(text), n, at;
 
 	ngot = 0;
@@ -228,7 +228,7 @@ digest_of(const char *text, size_t piece, uint8_t *digest)
 		assert_int_equal(stream_feed(&s, (const uint8_t *)text + at, n), n);
 	}
 	assert_true(stream_done(&s));
-	assert_int_equal(stream_finish(&s, digest, print), 0);
+	assert_int_equal(stream_finish(&s, digest, fingerprint), 0);
 	stream_free(&s);
 }
 
@@ -266,14 +266,14 @@ test_header_only(void **state __unused)
 	static const char	 in[] = "A: b\r\n..c: \r\n\r\nbody\r\n\r\nmore\r\n.\r\n+OK";
 	static const char	 header[] = "A: b\r\n.c: \r\n\r\n";
 	static struct stream	 s;
-	uint8_t			 digest[PROTO_DIGEST_LEN], want[PROTO_DIGEST_LEN], print[3][PROTO_DIGEST_LEN];
+	uint8_t			 digest[PROTO_DIGEST_LEN], want[PROTO_DIGEST_LEN], fingerprint[3][PROTO_DIGEST_LEN];
 	SHA2_CTX		 ctx;
 	size_t			 seg, off, n;
 	int			 mode;
 
 	assert_int_equal(stream_init(&s, collect, NULL), 0);
 	for (seg = 1; seg < sizeof(in); seg++) {
-		for (mode = STREAM_WHOLE; mode <= STREAM_PRINT; mode++) {
+		for (mode = STREAM_WHOLE; mode <= STREAM_FINGERPRINT; mode++) {
 			ngot = 0;
 			assert_int_equal(stream_begin(&s, mode), 0);
 			for (off = 0; !stream_done(&s); off += n) {
@@ -281,7 +281,7 @@ test_header_only(void **state __unused)
 				n = (size_t)stream_feed(&s, (const uint8_t *)in + off, n);
 			}
 			assert_int_equal(off, sizeof(in) - 1 - 3);
-			assert_int_equal(stream_finish(&s, digest, print[mode]), 0);
+			assert_int_equal(stream_finish(&s, digest, fingerprint[mode]), 0);
 			if (mode == STREAM_HEADER) {
 				assert_int_equal(ngot, sizeof(header) - 1);
 				assert_int_equal(s.octets, ngot);
@@ -293,11 +293,11 @@ test_header_only(void **state __unused)
 			} else
 				assert_int_equal(ngot > 0, mode == STREAM_WHOLE);
 		}
-		assert_memory_equal(print[0], print[1], sizeof(print[0]));
-		assert_memory_equal(print[0], print[2], sizeof(print[0]));
+		assert_memory_equal(fingerprint[0], fingerprint[1], sizeof(fingerprint[0]));
+		assert_memory_equal(fingerprint[0], fingerprint[2], sizeof(fingerprint[0]));
 	}
 	s.max = 100;
-	assert_int_equal(stream_begin(&s, STREAM_PRINT), 0);
+	assert_int_equal(stream_begin(&s, STREAM_FINGERPRINT), 0);
 	assert_int_equal(stream_feed(&s, (const uint8_t *)"\r\n", 2), 2);
 	for (n = 0; n < 98; n++)
 		assert_int_equal(stream_feed(&s, (const uint8_t *)"x", 1), 1);
