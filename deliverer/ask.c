@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* The administrator's question what becomes of an address: rule by rule, as for the address of an envelope. */
+/*
+ * What an administrator is told: what becomes of an address, rule by rule, as for the address of an envelope; and what would become
+ * of a message that a session only tries.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +12,8 @@
 #include "deliverer.h"
 
 #define TRAIL_MAX	65536
-#define PLACES_MAX	200	/* told one by one */
+#define TRIED_NAMED	20	/* recipients of a message that are named one by one */
+#define PLACES_MAX	200	/* places of an address that are told one by one */
 
 struct question {
 	uint32_t	 id;
@@ -17,12 +21,14 @@ struct question {
 	struct buf	 told;		/* lines about the places */
 };
 
+static void	 tried_place(struct msg_session_tried *, const struct place *);
+static void	 tried_line(struct msg_session_tried *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static void	 ask_way(struct question *, struct mailaddr *);
 static int	 ask_place(void *, const struct route_place *);
 static void	 ask_lines(const struct question *, struct buf *);
 static void	 ask_tell(const struct question *, uint32_t last, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
-/* 0, or -1: the question breaks the rules.  The answer is a number of lines, then one that is the last. */
+/* Answers a question about an address by lines, one of which is marked as the last.  0, or -1: the question breaks the rules. */
 int
 ask_route(const struct msg_route_ask *m)
 {
@@ -111,7 +117,7 @@ ask_place(void *arg, const struct route_place *p)
 	return (0);
 }
 
-/* One message for each line. */
+/* Sends each line of the trail as a message of its own. */
 static void
 ask_lines(const struct question *q, struct buf *b)
 {
@@ -139,4 +145,69 @@ ask_tell(const struct question *q, uint32_t last, const char *fmt, ...)
 		if (*p < ' ' || *p > '~')
 			*p = '?';
 	master_send(IMSG_ROUTE_TOLD, &m, sizeof(m));
+}
+
+/*
+ * Tells the master of a message in a session that only tries: the note that its delivery would leave, then the places where it
+ * would go.
+ */
+void
+tried_tell(const struct msg_session_open *open, uint32_t msgno, struct recipients *to)
+{
+	struct msg_session_tried	 m;
+	size_t			 i, n = buf_len(&to->note);
+
+	memset(&m, 0, sizeof(m));
+	m.session = open->session;
+	m.msgno = msgno;
+	if (n > 0 && n < sizeof(m.text)) {
+		memcpy(m.text, buf_data(&to->note), n);
+		if (m.text[n - 1] != '\n')
+			strlcat(m.text, "\n", sizeof(m.text));
+	}
+	for (i = 0; i < to->places.n && i < TRIED_NAMED; i++)
+		tried_place(&m, &to->places.list[i]);
+	if (to->places.n > TRIED_NAMED)
+		tried_line(&m, "and %zu others", to->places.n - TRIED_NAMED);
+	master_send(IMSG_SESSION_TRIED, &m, sizeof(m));
+}
+
+static void
+tried_place(struct msg_session_tried *m, const struct place *p)
+{
+	const char	*dest = p->dest != NULL ? p->dest : "", *reason = p->reason != NULL ? p->reason : "";
+
+	switch (p->kind) {
+	case RCPT_MAILDIR:
+		tried_line(m, "=> Maildir %s", dest);
+		break;
+	case RCPT_RELAY:
+		tried_line(m, "=> next hop %u, as %s%s", p->nexthop, dest,
+		    p->notify == NOTIFY_FAILURE ? ", failure would be reported" : "");
+		break;
+	case RCPT_QUARANTINE:
+		tried_line(m, "=> quarantine, meant for %s: %s", dest, reason);
+		break;
+	case RCPT_REJECT:
+		tried_line(m, "=> refused, %s: %s", dest, reason);
+		break;
+	case RCPT_DISCARD:
+		tried_line(m, "=> discarded, %s", dest);
+		break;
+	}
+}
+
+/* Adds a line to the text; one that does not fit is cut, and is the last. */
+static void
+tried_line(struct msg_session_tried *m, const char *fmt, ...)
+{
+	char	 raw[PROTO_DEST_SIZE + PROTO_TEXT_SIZE], line[sizeof(raw) * 4];
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	log_vis(line, sizeof(line), raw, strlen(raw));
+	strlcat(m->text, line, sizeof(m->text) - 1);
+	strlcat(m->text, "\n", sizeof(m->text));
 }

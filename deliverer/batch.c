@@ -39,7 +39,7 @@ struct batch {
 	struct message_list	 messages;
 	uint32_t		 id, count, links, files;
 	uint64_t		 octets;
-	int			 complained;	/* the failed move was logged */
+	int			 complained;	/* 1: the failed move was logged */
 };
 TAILQ_HEAD(batch_list, batch);
 
@@ -81,7 +81,7 @@ batch_init(void)
 	}
 }
 
-/* Forgets everything; the files stay. */
+/* Forgets all batches; the files stay. */
 void
 batch_exit(void)
 {
@@ -146,7 +146,7 @@ batch_close(void)
 	HOOK("deliverer.receipt");
 }
 
-/* The durability step.  Messages that failed are refused and no longer in b; the moves of earlier batches are settled. */
+/* The durability step.  Messages that failed are refused and leave b; the moves of earlier batches are settled. */
 static void
 batch_durable(struct batch *b)
 {
@@ -186,7 +186,7 @@ batch_durable(struct batch *b)
 	HOOK("deliverer.fsync_spool");
 }
 
-/* One message of b stays on the server. */
+/* Refuses a message of b, which stays on its server. */
 static void
 batch_refuse(struct batch *b, struct message *m, const char *step, int error)
 {
@@ -223,7 +223,7 @@ batch_report(struct batch *b)
 
 /* --- after the commit --- */
 
-/* Verdicts answer the oldest batch without one. */
+/* The master's verdicts, for the oldest batch that has none.  0, or -1: they are not for that batch, or not as many as it wants. */
 int
 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts)
 {
@@ -254,7 +254,7 @@ batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts)
 	return (0);
 }
 
-/* Move all links of a batch in the list moving; it changes to moved when none is left, and is tried again later otherwise. */
+/* Move all links of a batch in the list moving: the batch goes to the list moved when none is left, or is tried again later. */
 static void
 batch_move(struct batch *b)
 {
@@ -285,9 +285,9 @@ batch_move(struct batch *b)
 }
 
 /*
- * The directories: all moves so far and all names in the spool are durable afterwards.  0, or -1 and errno: the spool's are not.
- * Batches whose moves failed to become durable are forgotten without RECEIPT_SETTLED: the master keeps their rows, and the next
- * start finds the links gone from the spool.
+ * Makes the directories durable: all moves so far, and all names in the spool.  0, or -1 and errno: the names in the spool are not
+ * durable.  Batches whose moves did not become durable are forgotten without RECEIPT_SETTLED: the master keeps their rows, and the
+ * next start finds the links gone from the spool.
  */
 static int
 batch_settle(void)
@@ -348,7 +348,7 @@ batch_grace_over(void *arg)
 	batch_close();
 }
 
-/* With messages in the open batch its own durability step is near. */
+/* Moves wait for the directories.  If the open batch has messages, its own durability step is near and includes them. */
 static void
 batch_settle_due(void *arg)
 {

@@ -4,8 +4,8 @@
  *
  *	from HELO (mail.sender.example [192.0.2.7]) (other comments) by HOP ...
  *
- * HELO is the sender's word, and so may other comments be in part.  Nothing but this form counts, and a field that can be read in
- * more than one way says nothing: whatever the sender puts in, what the provider wrote is there as well, before HOP's "by".
+ * The sender writes HELO, and may write a part of other comments.  Only this form counts, and a field that can be read in more than
+ * one way says nothing: whatever the sender puts in, what the provider has written is there as well, ahead of the "by" of HOP.
  */
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -28,7 +28,7 @@ static int	 client_address(const uint8_t *, const uint8_t *, char *);
 static int	 client_isglobal(uint32_t);
 static int	 client_isblank(int);
 
-/* p, len: the field's body.  client gets a numeric address, or is empty: none is sure. */
+/* Reads the field's body at p.  client becomes a numeric address, or empty: none is certain. */
 void
 client_find(const uint8_t *p, size_t len, const char *hop, char client[PROTO_CLIENT_SIZE])
 {
@@ -60,7 +60,7 @@ client_blanks(const uint8_t *p, const uint8_t *end)
 	return (p);
 }
 
-/* What the sender says his name is, one word, and the blanks behind it; NULL: something else. */
+/* Steps over the name that the sender gives himself, one word, and blanks; NULL: there is something else. */
 static const uint8_t *
 client_name(const uint8_t *p, const uint8_t *end)
 {
@@ -71,7 +71,7 @@ client_name(const uint8_t *p, const uint8_t *end)
 	return (p > start && p < end && client_isblank(*p) ? client_blanks(p, end) : NULL);
 }
 
-/* Behind the comment that starts at p; NULL: none does, or it has no end, or what could hide one. */
+/* Steps over the comment that begins at p; NULL: there is none, or it has no end, or something in it could hide the end. */
 static const uint8_t *
 client_comment(const uint8_t *p, const uint8_t *end)
 {
@@ -88,7 +88,7 @@ client_comment(const uint8_t *p, const uint8_t *end)
 	return (NULL);
 }
 
-/* 1: another comment that could be where the provider says who it was, as other servers write it: brackets, or one word. */
+/* Whether another comment could be the provider's word on who it was, as other servers write that: with brackets, or one word. */
 static int
 client_doubtful(const uint8_t *p, const uint8_t *end)
 {
@@ -100,8 +100,8 @@ client_doubtful(const uint8_t *p, const uint8_t *end)
 }
 
 /*
- * The '[' of a comment that starts with an address, or with a host's name and an address; NULL.  A name has a dot, or is
- * "unknown": another word in its place says that what follows is the sender's, as in "(HELO [192.0.2.7])".
+ * Finds the '[' of a comment that begins with an address, or with a host's name and an address; NULL: it does not.  A name has a
+ * dot, or is "unknown": another word in its place means that the sender has written what follows, as in "(HELO [192.0.2.7])".
  */
 static const uint8_t *
 client_literal(const uint8_t *p, const uint8_t *end)
@@ -123,8 +123,8 @@ client_literal(const uint8_t *p, const uint8_t *end)
 }
 
 /*
- * The address of the comment, written anew; 0, or -1.  One of the provider's own network is none: to the next hop it would be
- * somebody else, perhaps one that is trusted there.
+ * Writes the address of the comment anew.  0, or -1: it is none.  One of the provider's own network does not count: to the next hop
+ * it would be somebody else, perhaps a host that is trusted there.
  */
 static int
 client_address(const uint8_t *p, const uint8_t *end, char *client)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The deliverer's start: locked in below the mail root before the first message is taken from anybody. */
+/* The deliverer program: it is locked in below the mail root before it takes a message from anybody. */
 #include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
@@ -41,7 +41,7 @@ deliverer_prepare(const struct proc_conf *conf __unused)
 	sync_init();
 }
 
-/* The root is the mail root by now. */
+/* Takes over the mail root, which is the root directory by now. */
 static void
 deliverer_begin(const struct proc_conf *conf)
 {
@@ -59,7 +59,10 @@ deliverer_begin(const struct proc_conf *conf)
 	recover_init();
 }
 
-/* What proc_lock_in() left: the end of the channel is what ends this process, and a file too long shows as an error. */
+/*
+ * Ignores the signals that proc_lock_in() has left: this process ends with its channel, and a file too long is an error of
+ * write(2).
+ */
 static void
 deliverer_signals(void)
 {
@@ -70,7 +73,9 @@ deliverer_signals(void)
 		signal(ignored[i], SIG_IGN);
 }
 
-/* A batch keeps a file open per message: take what the hard limit allows, up to what is ever useful. */
+/*
+ * Raises the limit of descriptors as far as that is useful and the hard limit allows: a batch keeps a file open for each message.
+ */
 static void
 deliverer_descriptors(void)
 {

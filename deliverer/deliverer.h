@@ -117,6 +117,7 @@ const char	*prologue_date(void);	/* now, as RFC 5322 wants it */
 
 /* ask.c */
 int	 ask_route(const struct msg_route_ask *);	/* answered by IMSG_ROUTE_TOLD; -1: breaks the rules */
+void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
 
 /* spool.c: the files between arrival and commit; the state table is there. */
 #define SPOOL_DIR	"spool"
@@ -145,16 +146,13 @@ void	 spool_drop(const char *name);
 int	 spool_sync(void);		/* fsync of the directory; 0, or -1 and errno */
 int	 spool_each(int (*cb)(void *, const char *name), void *arg);	/* 0, or -1: it cannot be read */
 
-/* aside.c: files that nobody knows. */
-#define ASIDE_DIR	"aside"		/* below the spool */
-int	 aside_put(const char *link);	/* from the spool; told to the master; 0, or -1 and errno */
-void	 aside_list(void);		/* what is there, told to the master */
-void	 aside_close(void);
-int	 aside_open(const struct msg_set_aside_act *, struct msg_spool_opened *);	/* as queue_open() */
-int	 aside_act(const struct msg_set_aside_act *);	/* RELEASE or DROP, durably; 0, or -1 and errno */
-
-/* lookup.c */
-int	 lookup_place(int rootfd, const char *path, const char *name);	/* 1: new/ or cur/ of that Maildir has it */
+/* set_aside.c: files that nobody knows. */
+#define SET_ASIDE_DIR	"aside"		/* below the spool */
+int	 set_aside_put(const char *link);	/* from the spool; told to the master; 0, or -1 and errno */
+void	 set_aside_list(void);		/* what is there, told to the master */
+void	 set_aside_close(void);
+int	 set_aside_open(const struct msg_set_aside_act *, struct msg_spool_opened *);	/* as queue_open() */
+int	 set_aside_act(const struct msg_set_aside_act *);	/* RELEASE or DROP, durably; 0, or -1 and errno */
 
 /* maildir.c: destination directories, each known once, a bounded number of them open. */
 #define MAILDIR_OPEN_MAX	64
@@ -179,6 +177,7 @@ int	 maildir_put(struct maildir *, int dir, const char *name);	/* of maildir_get
 /* fsync each new/ that got a file since the last call, once.  0, or -1: at least one failed (logged). */
 int	 maildir_sync(void);
 int	 maildir_nopen(void);
+int	 maildir_has(const char *path, const char *name);
 int	 maildir_root(void);		/* descriptor of the mail root */
 void	 maildir_on_place(void (*)(const char *path, int error));	/* mail begins to wait for it; error 0: no longer */
 
@@ -285,9 +284,6 @@ struct session	*ingest_find(uint32_t);
 void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or refusal, is out; NULL is fine */
 void	 ingest_pause(int);				/* all pipes */
 void	 ingest_exit(void);
-
-/* tried.c */
-void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
 
 /* notice.c, dsn.c: messages of the deliverer's own; notices, and delivery status notifications. */
 #define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */

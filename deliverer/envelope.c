@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Which of the fields with envelope recipients count.  Anybody can write such a field into a message; what the provider writes
- * stands above the Received field that its own first host has put on top of whatever the sender sent.  So with a trusted hop
- * only fields above the topmost Received field count that names this host behind "by".  Such a "by" counts wherever it stands
- * in the field, in comments too: a sender who gets one into a field further up makes less count, never more.
+ * stands above the Received field that its own first host has put on top of what the sender sent.  So with a trusted hop only
+ * fields count that are above the topmost Received field with this host behind "by".  Such a "by" counts wherever it stands in the
+ * field, also in comments: a sender who gets one into a field further up makes less count, never more.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,9 +22,9 @@ static int	 envelope_is(const uint8_t *, size_t, const char *);
 static void	 envelope_name(const char *, uint32_t, char *, size_t);
 
 /*
- * The first name of the list that the message has (in the place that special_nth asks for, where it asks for one) counts,
- * alone.  Only the fields from ->first to before ->limit of kind FIELD_SPECIAL with ->name are meant; with ->one only the first
- * of them.
+ * Finds the fields that count.  Of the list of names only the first one counts that the message has, in the place that special_nth
+ * asks for, if it does.  The fields are those from first to before limit of kind FIELD_SPECIAL with this name; with one, only the
+ * first.
  */
 void
 envelope_choose(const struct msg_session_open *open, const struct header *h, struct envelope *e)
@@ -62,7 +62,7 @@ envelope_choose(const struct msg_session_open *open, const struct header *h, str
 		strlcpy(e->text, open->special, sizeof(e->text));
 }
 
-/* Fields from there on are the sender's; SIZE_MAX: there is no such Received field. */
+/* The index of the trusted hop's Received field, from which on fields are the sender's; SIZE_MAX: there is none. */
 static size_t
 envelope_limit(const struct msg_session_open *open, const struct header *h)
 {
@@ -78,8 +78,8 @@ envelope_limit(const struct msg_session_open *open, const struct header *h)
 }
 
 /*
- * The Received fields from there on are those that a message brought along to the provider.  Without a trusted hop only the topmost
- * one is sure to be the provider's: it put the message into the mailbox.
+ * The index from which on Received fields are those that the message brought along to the provider.  Without a trusted hop only the
+ * topmost one is certainly the provider's, which has put the message into the mailbox.
  */
 size_t
 envelope_own(const struct msg_session_open *open, const struct header *h)
@@ -93,7 +93,7 @@ envelope_own(const struct msg_session_open *open, const struct header *h)
 	return (i < h->nfields ? i + 1 : i);
 }
 
-/* Where the word "by", blanks, and the host's name as a whole are, first; -1: nowhere. */
+/* The offset of the first "by" that is followed by blanks and the host's name as a whole; -1: there is none. */
 ssize_t
 envelope_by(const uint8_t *p, size_t len, const char *host)
 {
@@ -133,9 +133,9 @@ envelope_for(const struct msg_session_open *open, const struct header *h, const 
 }
 
 /*
- * One field.  The sender's own words (HELO) are in it, before the provider's: so "by" and "for" must be there once each, outside
- * of comments, in this order, hop behind "by", and behind the address the next clause or the end.  Whatever the sender puts in
- * between, what the provider wrote is there as well, and makes it doubt.
+ * Reads the address behind "for" in one field.  The sender's own words (HELO) stand ahead of the provider's: so "by" and "for" have
+ * to be there once each, outside of comments, in this order, with hop behind "by", and behind the address the next clause or the
+ * end.  Whatever the sender puts in between, what the provider has written is there as well, and makes the field doubtful.
  */
 static int
 envelope_for_in(const uint8_t *p, size_t len, const char *hop, const uint8_t **text, size_t *textlen)
@@ -172,8 +172,8 @@ envelope_for_in(const uint8_t *p, size_t len, const char *hop, const uint8_t **t
 }
 
 /*
- * The next word: a semicolon, something in angle brackets, or what has no blank in it.  n 0: there is none; NULL: something is
- * open.
+ * Finds the next word of a field: a semicolon, something in angle brackets, or octets without a blank.  *n 0: there is none; NULL:
+ * a comment, a string or a bracket has no end.
  */
 static const uint8_t *
 envelope_word(const uint8_t **pp, const uint8_t *end, size_t *n)
@@ -197,7 +197,7 @@ envelope_word(const uint8_t **pp, const uint8_t *end, size_t *n)
 	return (start);
 }
 
-/* Behind blanks and comments; NULL: one has no end. */
+/* Steps over blanks and comments; NULL: a comment has no end. */
 static const uint8_t *
 envelope_skip(const uint8_t *p, const uint8_t *end)
 {
@@ -229,7 +229,7 @@ envelope_ishost(int c)
 	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.');
 }
 
-/* The nth word of the list. */
+/* Copies the nth name of the list. */
 static void
 envelope_name(const char *list, uint32_t nth, char *buf, size_t size)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Push parser for message headers.  A line ends in LF, a CR right before it belongs to the line end; every other octet is
- * content, be it NUL, bare CR or 8-bit.  Nothing but the start of a line up to the colon is ever held back, so memory is bounded
- * and the cuts between two calls cannot show.
+ * A push parser for message headers, and the kinds of fields.  A line ends in LF, and a CR ahead of that belongs to the line end;
+ * every other octet is content, be it NUL, bare CR or 8-bit.  Only the begin of a line up to the colon is held back, so that memory
+ * is bounded and the cuts between two calls do not show.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "common/compat.h"
 #include "deliverer.h"
 
-#define NAME_LEN_MAX	998	/* octets up to the colon: RFC 5322 2.1.1 allows no longer line */
+#define NAME_LEN_MAX	998	/* octets up to the colon: no line is longer (RFC 5322 section 2.1.1) */
 
 enum state {
 	AT_LINE,		/* at the start of a line */
@@ -29,6 +29,7 @@ static int		 header_start(struct header *, const uint8_t *, size_t, size_t *);
 static enum name	 header_scan(struct header *, const uint8_t *, size_t, size_t *);
 static enum name	 header_step(struct header *, int);
 static int		 header_field(struct header *, const uint8_t *, size_t);
+static int		 field_is(const uint8_t *, size_t, const char *, size_t);
 static int		 header_open(struct header *, enum field_kind, uint32_t);
 static int		 header_nofield(struct header *, const uint8_t *, size_t *);
 static int		 header_body(struct header *, const uint8_t *, size_t, size_t *);
@@ -46,9 +47,9 @@ header_init(struct header *h, enum dist_mode mode, const char *special)
 	if (mode == DIST_FIELD && strlcpy(h->special, special, sizeof(h->special)) >= sizeof(h->special))
 		h->special[0] = '\0';
 	identity_init(&h->identity);
-	buf_init(&h->kept, SIZE_MAX);		/* holds what the caller fed and did not drain */
+	buf_init(&h->kept, SIZE_MAX);		/* bounded by what the caller gives and takes */
 	buf_init(&h->bodies, HEADER_MAX);
-	buf_init(&h->line, NAME_LEN_MAX + 1);	/* and the colon */
+	buf_init(&h->line, NAME_LEN_MAX + 1);	/* the colon included */
 	h->state = AT_LINE;
 	h->first = 1;
 }
@@ -97,7 +98,7 @@ header_finish(struct header *h)
 	return (0);
 }
 
-/* Work on octets until they or the header end; *used tells how many it took.  0 or -1. */
+/* Takes octets until they or the header end; *used is how many were taken.  0, or -1: no memory. */
 static int
 header_take(struct header *h, const uint8_t *p, size_t len, size_t *used)
 {
@@ -115,13 +116,13 @@ header_take(struct header *h, const uint8_t *p, size_t len, size_t *used)
 	return (0);
 }
 
-/* In the start of a line, where it turns out what the line is. */
+/* Takes octets at the begin of a line, where it shows what the line is. */
 static int
 header_start(struct header *h, const uint8_t *p, size_t len, size_t *n)
 {
 	if (h->state == AT_LINE && (*p == ' ' || *p == '\t')) {
 		h->first = 0;
-		h->state = IN_BODY;		/* of the field before it; of none if this is the first line */
+		h->state = IN_BODY;		/* a blank continues the field, if there is one */
 		*n = 0;
 		return (0);
 	}
@@ -140,7 +141,7 @@ header_start(struct header *h, const uint8_t *p, size_t len, size_t *n)
 	}
 }
 
-/* *n: the octets taken; for NAME_NONE those before the one that decided it. */
+/* Takes octets of what may be a name; *n is how many were taken, for NAME_NONE those ahead of the one that decided. */
 static enum name
 header_scan(struct header *h, const uint8_t *p, size_t len, size_t *n)
 {
@@ -181,7 +182,7 @@ header_step(struct header *h, int c)
 	return (h->state == IN_NAME && c > ' ' && c < 0x7f ? NAME_MORE : NAME_NONE);
 }
 
-/* A field begins; the last n octets of "Name:" are at p, those before in h->line. */
+/* A field begins.  The last n octets of "Name:" are at p, those ahead of them in h->line. */
 static int
 header_field(struct header *h, const uint8_t *p, size_t n)
 {
@@ -239,8 +240,8 @@ header_open(struct header *h, enum field_kind kind, uint32_t name)
 }
 
 /*
- * No field: on top of all, the line that starts a message in an mbox is passed over; any other is the body's first.  *n octets
- * at p were looked at; it is set to those taken.
+ * The line is no field: the one that begins a message in an mbox file is passed over, on top of the header; any other is the body's
+ * first.  *n octets at p were looked at; it is set to the number of those that are taken.
  */
 static int
 header_nofield(struct header *h, const uint8_t *p, size_t *n)
@@ -259,7 +260,7 @@ header_nofield(struct header *h, const uint8_t *p, size_t *n)
 	return (0);
 }
 
-/* Octets of a field's body, or of another line that is kept, up to the line's end. */
+/* Takes octets of a field's body, or of another line that is kept, up to the end of the line. */
 static int
 header_body(struct header *h, const uint8_t *p, size_t len, size_t *n)
 {
@@ -299,7 +300,7 @@ header_copy(struct header *h, const void *p, size_t len)
 	return (0);
 }
 
-/* What was held back is no field's name; body: the body begins with it. */
+/* The octets that were held back are no name of a field; body: the body begins with them. */
 static int
 header_flush(struct header *h, int body)
 {
@@ -324,7 +325,7 @@ header_measure(struct header *h)
 	}
 }
 
-/* Stop collecting; a field that may not be at its end does not count. */
+/* Stops collecting fields; the last one, which may not be at its end, does not count. */
 static void
 header_overflow(struct header *h)
 {
@@ -340,7 +341,7 @@ header_text(const struct header *h, const struct field *f)
 	return (f->len == 0 ? (const uint8_t *)"" : h->bodies.base + h->bodies.off + f->off);
 }
 
-/* 1: the first line of the message, and it begins with "From " or ">From ". */
+/* Whether this is the first line of the message, and begins with "From " or ">From ". */
 static int
 header_ismbox(struct header *h, const uint8_t *p, size_t n)
 {
@@ -353,4 +354,70 @@ header_ismbox(struct header *h, const uint8_t *p, size_t n)
 	for (i = 0; i < sizeof(start) && i < held + n; i++)
 		start[i] = i < held ? buf_data(&h->line)[i] : p[i - held];
 	return (memcmp(start, "From ", 5) == 0 || memcmp(start, ">From ", 6) == 0);
+}
+
+/* The kind of a field by its name; for FIELD_SPECIAL *name is which name of the list it has, from 0. */
+enum field_kind
+field_kind(const struct header *h, const uint8_t *p, size_t len, uint32_t *name)
+{
+	static const struct {
+		const char	*name;
+		size_t		 len;
+		enum field_kind	 kind;
+		uint32_t	 modes;		/* the modes in which it is that: bits by enum dist_mode */
+	}	 kinds[] = {
+		{ "Received", 8, FIELD_RECEIVED, 1 << DIST_OWNER | 1 << DIST_FIELD | 1 << DIST_STAR },
+		{ "Return-Path", 11, FIELD_RETURN_PATH, 1 << DIST_OWNER | 1 << DIST_FIELD | 1 << DIST_STAR },
+		{ MARK_FIELD, sizeof(MARK_FIELD) - 1, FIELD_MARK, 1 << DIST_OWNER | 1 << DIST_FIELD | 1 << DIST_STAR },
+		{ "To", 2, FIELD_TO, 1 << DIST_STAR },
+		{ "Cc", 2, FIELD_CC, 1 << DIST_STAR },
+		{ "Bcc", 3, FIELD_BCC, 1 << DIST_STAR }
+	};
+	const char	*word;
+	size_t		 i, n;
+
+	*name = 0;
+	for (word = h->special; *word != '\0'; word += n + (word[n] == ' ')) {
+		n = strcspn(word, " ");
+		if (len > 0 && field_is(p, len, word, n))
+			return (FIELD_SPECIAL);
+		++*name;
+	}
+	*name = 0;
+	for (i = 0; i < nitems(kinds); i++)
+		if (kinds[i].modes & 1U << h->mode && field_is(p, len, kinds[i].name, kinds[i].len))
+			return (kinds[i].kind);
+	return (FIELD_OTHER);
+}
+
+static int
+field_is(const uint8_t *p, size_t len, const char *name, size_t namelen)
+{
+	return (len == namelen && strncasecmp((const char *)p, name, len) == 0);
+}
+
+/*
+ * Whether an element of an address list stands for nobody: empty brackets, or what mail programs write in place of recipients that
+ * they do not tell, with or without the colon of a group.
+ */
+int
+field_nobody(const uint8_t *p, size_t len)
+{
+	static const char *const	 words[] = {
+		"undisclosed", "unlisted-recipients", "unlisted recipients", "recipient list", "no to-header", "no recipients"
+	};
+	size_t	 i, n;
+
+	if (len > 0 && memchr(p, '@', len) != NULL)
+		return (0);
+	while (len > 0 && strchr(" \t<>\"'([", *p) != NULL && *p != '\0') {
+		p++;
+		len--;
+	}
+	for (i = 0; i < nitems(words); i++) {
+		n = strlen(words[i]);
+		if (len >= n && strncasecmp((const char *)p, words[i], n) == 0)
+			return (1);
+	}
+	return (len == 0);
 }

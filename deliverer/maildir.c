@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/tree.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct maildir {
 RB_HEAD(maildir_tree, maildir);
 TAILQ_HEAD(maildir_list, maildir);
 
+static int	 maildir_cur_has(int, const char *);
 static int	 maildir_ready(struct maildir *, char *, size_t);
 static int	 maildir_rename(struct maildir *, const char *);
 static int	 maildir_open_new(const char *, char *, size_t);
@@ -482,3 +484,64 @@ maildir_cmp(struct maildir *a, struct maildir *b)
 }
 
 RB_GENERATE_STATIC(maildir_tree, maildir, node, maildir_cmp)
+
+/*
+ * Whether the Maildir at a path below the mail root has a message of this name, in new/ or, with flags behind the name, in cur/.
+ * Nothing is made, and no link is followed.
+ */
+int
+maildir_has(const char *path, const char *name)
+{
+	struct stat	 st;
+	char		 part[256];
+	size_t		 len;
+	int		 fd, next, has;
+
+	if ((fd = openat(maildirs.rootfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return (0);
+	for (; *path != '\0'; path += len + (path[len] == '/')) {
+		len = strcspn(path, "/");
+		if (len >= sizeof(part)) {
+			close(fd);
+			return (0);
+		}
+		memcpy(part, path, len);
+		part[len] = '\0';
+		next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		close(fd);
+		if ((fd = next) == -1)
+			return (0);
+	}
+	if ((next = openat(fd, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) != -1) {
+		has = fstatat(next, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+		close(next);
+	} else
+		has = 0;
+	has = has || maildir_cur_has(fd, name);
+	close(fd);
+	return (has);
+}
+
+/*
+ * Whether cur/ below fd has a message of this name.  Readers put ":2," and flags behind a name, some of them a comma and sizes
+ * ahead of that.
+ */
+static int
+maildir_cur_has(int fd, const char *name)
+{
+	struct dirent	*de;
+	size_t		 len = strlen(name);
+	DIR		*dir;
+	int		 cur, has = 0;
+
+	if ((cur = openat(fd, "cur", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		return (0);
+	if ((dir = fdopendir(cur)) == NULL) {
+		close(cur);
+		return (0);
+	}
+	while (!has && (de = readdir(dir)) != NULL)
+		has = strncmp(de->d_name, name, len) == 0 && strchr(":,", de->d_name[len]) != NULL;
+	closedir(dir);
+	return (has);
+}

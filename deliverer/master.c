@@ -250,14 +250,14 @@ master_set_aside_act(void *arg, struct imsg *imsg)
 	if (rules_payload(imsg, &msg) == -1 || !proto_str(msg.name, sizeof(msg.name)) || !proto_str(msg.dest, sizeof(msg.dest)))
 		return (-1);
 	if (msg.act == QUARANTINE_SHOW) {
-		fd = aside_open(&msg, &opened);
+		fd = set_aside_open(&msg, &opened);
 		if (link_send(&proc_master, IMSG_SPOOL_OPENED, fd, &opened, sizeof(opened)) == -1)
 			fatal("send %s", message_name(IMSG_SPOOL_OPENED));
 		return (0);
 	}
 	memset(&done, 0, sizeof(done));
 	done.id = msg.id;
-	done.error = aside_act(&msg) == -1 ? errno : 0;
+	done.error = set_aside_act(&msg) == -1 ? errno : 0;
 	master_send(IMSG_SET_ASIDE_DONE, &done, sizeof(done));
 	return (0);
 }

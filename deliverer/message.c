@@ -278,7 +278,7 @@ message_move(struct message *m)
 			error = errno;
 			continue;
 		}
-		if (n == 0 && !lookup_place(maildir_root(), maildir_path(r->dir), name)) {
+		if (n == 0 && !maildir_has(maildir_path(r->dir), name)) {
 			log_warnx("%s/%s: gone before it was delivered", SPOOL_DIR, name);
 			master_missing(name);
 		}

@@ -15,7 +15,7 @@
  *	of a session of the last life or this one, mail root proven, all rows	removed, a suspect: it was never committed, and the message
  *	told and right								is on its server; or a link whose removal was cut
  *	the same, written by us (a notice, a report)				removed: it is made again, or was of no consequence
- *	any other								set aside: aside.c
+ *	any other								set aside: set_aside.c
  *
  * "Proven" says the master (IMSG_ROOT_IDENTITY), which has compared identity and counter of state.db and mail root.
  */
@@ -74,7 +74,7 @@ recover_replay(const struct msg_rcpt *rcpt)
 	}
 	/* The look before the move keeps a row that was done long ago from making its directory anew. */
 	if (!spool_has(rcpt->link)) {
-		if (!recover.proven && !lookup_place(maildir_root(), rcpt->dest, rcpt->link)) {
+		if (!recover.proven && !maildir_has(rcpt->dest, rcpt->link)) {
 			recover.missing++;
 			recover_tell(REPLAY_MISSING, rcpt->link);
 		}
@@ -123,7 +123,7 @@ recover_end(int sure)
 	recover.sure &= sure;
 	if (!(durable = maildir_sync() == 0))
 		log_warnx("replayed mail may not be durable: its rows stay until the next start");
-	aside_list();
+	set_aside_list();
 	if (spool_each(recover_file, NULL) == -1)
 		fatal("%s: read", SPOOL_DIR);
 	held = queue_release();
@@ -149,7 +149,7 @@ recover_file(void *arg, const char *name)
 	uint32_t	 rcpt;
 
 	(void)arg;
-	if (strcmp(name, ASIDE_DIR) == 0 || queue_holds(name))
+	if (strcmp(name, SET_ASIDE_DIR) == 0 || queue_holds(name))
 		return (0);
 	if (spool_parse(name, &id, &rcpt) == 0 && recover_flight(&id)) {
 		HOOK("deliverer.flight");
@@ -158,7 +158,7 @@ recover_file(void *arg, const char *name)
 			recover_suspect(&id);
 		return (0);
 	}
-	if (aside_put(name) == 0)
+	if (set_aside_put(name) == 0)
 		recover.aside++;
 	else
 		log_warn("%s/%s: cannot be set aside", SPOOL_DIR, name);

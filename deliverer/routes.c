@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The routing table in use (common/route/route.h) and what came with it.  The master sends it as a whole; the new one takes over when it
- * is complete, and the old one goes: what was decided by it has been copied.
+ * The routing table in use (common/route/route.h) and what came with it.  The master sends it as a whole; the new one takes over
+ * when it is complete, and the old one goes: what was decided by it has been copied.
  */
 #include <stdlib.h>
 #include <string.h>

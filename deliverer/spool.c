@@ -2,10 +2,10 @@
 /*
  * The spool: one directory of files that are not yet, or not yet everywhere, in their Maildirs.
  *
- * A name never changes but for its directory, so each link is in one of two places, and these are all the states there are; in
- * a third, aside/, if nobody knows what it is (aside.c).  "Dies" means everything, after which the master replays its pending rows
- * (recover.c) before a session is opened.  That a file without a row was in flight, and may be removed, is certain only if state.db
- * and mail root belong together and the session in its name is of the last life; otherwise it is set aside.
+ * A name never changes but for its directory, so each link is in one of two places, and these are all the states there are; in a
+ * third, aside/, if nobody knows what it is (set_aside.c).  "Dies" means everything, after which the master replays its pending
+ * rows (recover.c) before a session is opened.  That a file without a row was in flight, and may be removed, is certain only if
+ * state.db and mail root belong together and the session in its name is of the last life; otherwise it is set aside.
  *
  *  step, in order                         spool/          new/      dies right after: start-up finds       hook
  *  1 the message begins                   R0, partial     -         no row: removed, a suspect             deliverer.begin
@@ -19,9 +19,9 @@
  *  8 link i about to be moved             Ri..Rn          R0..Ri-1  rows: Ri..Rn moved, R0..Ri-1 are done  deliverer.rename
  *  9 all moved (DISCARD: removed)         -               R0..Rn    rows: all done, or moved again         deliverer.renamed
  *    a DISCARDed link about to be removed R0..Rn          -         no row of it: removed                  deliverer.discard
- * 10 moves durable, not told yet          -               R0..Rn    rows: all done                         deliverer.settle
- * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
- * 12 a file in flight is removed          Ri or not       -         the same                               deliverer.flight
+ * 10 moves durable, not told yet          -               R0..Rn    rows: all done                         deliverer.settle 11 a
+ * row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay 12 a file in
+ * flight is removed          Ri or not       -         the same                               deliverer.flight
  *
  * The postmaster's own copy of what fell back to him besides others, Rn, is a file of its own and not a link: it names the
  * addresses.

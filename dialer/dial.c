@@ -22,7 +22,7 @@ struct dial {
 	struct lookup		*lookup;
 	struct timer		 deadline;	/* when the whole job has failed */
 	struct timer		 delay;		/* until started the resolution delay, then the attempt delay */
-	struct dial_report	 report;
+	struct dial_failure	 failure;
 	size_t			 next[FAMILY_MAX];	/* index of the first address that was not tried */
 	enum family		 family;	/* the one whose turn it is */
 	uint32_t		 id;
@@ -69,7 +69,7 @@ dial_start(const struct msg_dial *m)
 	d->id = m->id;
 	d->flags = m->flags;
 	d->family = FAMILY_V6;
-	report_init(&d->report, m->host, m->port, m->timeout);
+	failure_init(&d->failure, m->host, m->port, m->timeout);
 	timer_init(&d->deadline, dial_expired, d);
 	timer_init(&d->delay, dial_delayed, d);
 	timer_in(&d->deadline, m->timeout);
@@ -81,7 +81,7 @@ dial_start(const struct msg_dial *m)
 		return;
 	}
 	if ((d->lookup = resolve_start(m->host, dial_resolved, d)) == NULL) {
-		report_lookup(&d->report, WHY_LOCAL_TEMP, "too many lookups at once");
+		failure_lookup(&d->failure, WHY_LOCAL_TEMP, "too many lookups at once");
 		dial_fail(d);
 		return;
 	}
@@ -160,7 +160,7 @@ dial_permitted(struct dial *d, const struct address *addr)
 
 	if ((d->flags & (DIAL_SELF | DIAL_PUBLIC)) != DIAL_SELF && (own = policy_own(addr)) == -1) {
 		d->started = 1;
-		report_address(&d->report, addr, errno, 0);
+		failure_address(&d->failure, addr, errno, 0);
 		return (0);
 	}
 	if (!own && ((d->flags & DIAL_PUBLIC) == 0 || policy_public(addr)))
@@ -168,7 +168,7 @@ dial_permitted(struct dial *d, const struct address *addr)
 	log_debug("dial %u: %s: %s: not connected to", d->id, address_str(addr, numeric, sizeof(numeric)),
 	    own ? "this machine" : "not a public address");
 	if ((d->flags & DIAL_PUBLIC) == 0)
-		report_self(&d->report, addr);
+		failure_self(&d->failure, addr);
 	return (0);
 }
 
@@ -180,18 +180,18 @@ dial_try(struct dial *d, const struct address *addr)
 	char		 numeric[ADDRESS_STRLEN];
 	int		 error, number;
 
-	if ((t = attempt_start(&d->path, addr, d->report.port, dial_times.attempt, dial_tried, d, &error)) == NULL) {
+	if ((t = attempt_start(&d->path, addr, d->failure.port, dial_times.attempt, dial_tried, d, &error)) == NULL) {
 		number = errno;
 		if (error == ATTEMPT_FAMILY || error == ATTEMPT_SOURCE) {
-			report_source(&d->report, &d->path, error, number);
+			failure_source(&d->failure, &d->path, error, number);
 			return (0);
 		}
 		d->started = 1;
-		report_address(&d->report, addr, error, d->path.has_socks);
+		failure_address(&d->failure, addr, error, d->path.has_socks);
 		return (0);
 	}
 	d->started = 1;
-	log_trace("dial %u: connecting to %s, port %u%s", d->id, address_str(addr, numeric, sizeof(numeric)), d->report.port,
+	log_trace("dial %u: connecting to %s, port %u%s", d->id, address_str(addr, numeric, sizeof(numeric)), d->failure.port,
 	    d->path.has_socks ? ", through the SOCKS server" : "");
 	TAILQ_INSERT_TAIL(&d->attempts, t, entry);
 	return (1);
@@ -217,7 +217,7 @@ dial_tried(struct attempt *t, int error)
 		return;
 	}
 	if (error != 0)
-		report_address(&d->report, t->addr, error, t->proxy);
+		failure_address(&d->failure, t->addr, error, t->proxy);
 	TAILQ_REMOVE(&d->attempts, t, entry);
 	attempt_free(t);
 	dial_next(d);
@@ -250,10 +250,10 @@ dial_expired(void *arg)
 	struct attempt	*t;
 
 	if (!d->started)
-		report_lookup(&d->report, WHY_DNS_TEMP, "the name servers took too long");
+		failure_lookup(&d->failure, WHY_DNS_TEMP, "the name servers took too long");
 	TAILQ_FOREACH(t, &d->attempts, entry)
-		report_address(&d->report, t->addr, ETIMEDOUT, t->proxy);
-	d->report.expired = 1;
+		failure_address(&d->failure, t->addr, ETIMEDOUT, t->proxy);
+	d->failure.expired = 1;
 	dial_fail(d);
 }
 
@@ -278,16 +278,16 @@ dial_sentence(struct dial *d, char *text, size_t size)
 	enum fail_why	 why;
 	int		 f;
 
-	if (d->report.rank == 0) {
-		if ((why = report_untried(&d->report, text, size)) != WHY_NONE)
+	if (d->failure.rank == 0) {
+		if ((why = failure_untried(&d->failure, text, size)) != WHY_NONE)
 			return (why);
 		why = resolve_why(d->lookup, &phrase);
-		report_lookup(&d->report, phrase != NULL ? why : WHY_POLICY, phrase != NULL ? phrase : "no address may be used");
+		failure_lookup(&d->failure, phrase != NULL ? why : WHY_POLICY, phrase != NULL ? phrase : "no address may be used");
 	}
 	for (f = 0; d->started && f < FAMILY_MAX; f++)
 		if (d->lookup->answer[f].why == WHY_DNS_TEMP)
-			report_family(&d->report, f, d->lookup->answer[f].text);
-	return (report_finish(&d->report, text, size));
+			failure_family(&d->failure, f, d->lookup->answer[f].text);
+	return (failure_finish(&d->failure, text, size));
 }
 
 /*
@@ -302,7 +302,7 @@ dial_fail(struct dial *d)
 	uint32_t	 id = d->id;
 	int		 hidden;
 
-	hidden = (d->flags & DIAL_PUBLIC) != 0 && (!d->started || d->report.rank == 0) && d->report.sources[0] == '\0';
+	hidden = (d->flags & DIAL_PUBLIC) != 0 && (!d->started || d->failure.rank == 0) && d->failure.sources[0] == '\0';
 	why = dial_sentence(d, text, sizeof(text));
 	if (hidden) {
 		log_debug("dial %u: %s", id, text);

@@ -142,8 +142,8 @@ struct attempt	*attempt_start(const struct path *, const struct address *, uint1
 		    void (*)(struct attempt *, int), void *, int *error);
 void		 attempt_free(struct attempt *);
 
-/* report.c */
-struct dial_report {
+/* failure.c */
+struct dial_failure {
 	uint32_t	 timeout;	/* ms */
 	uint16_t	 port;
 	enum fail_why	 why;		/* so far */
@@ -158,14 +158,14 @@ struct dial_report {
 	char		 items[PROTO_TEXT_SIZE];
 };
 
-void		 report_init(struct dial_report *, const char *host, uint16_t port, uint32_t timeout);
-void		 report_address(struct dial_report *, const struct address *, int error, int proxy);
-void		 report_self(struct dial_report *, const struct address *);
-void		 report_source(struct dial_report *, const struct path *, int error, int number);
-enum fail_why	 report_untried(const struct dial_report *, char *, size_t);
-void		 report_family(struct dial_report *, enum family, const char *);
-void		 report_lookup(struct dial_report *, enum fail_why, const char *);
-enum fail_why	 report_finish(const struct dial_report *, char *, size_t);
+void		 failure_init(struct dial_failure *, const char *host, uint16_t port, uint32_t timeout);
+void		 failure_address(struct dial_failure *, const struct address *, int error, int proxy);
+void		 failure_self(struct dial_failure *, const struct address *);
+void		 failure_source(struct dial_failure *, const struct path *, int error, int number);
+enum fail_why	 failure_untried(const struct dial_failure *, char *, size_t);
+void		 failure_family(struct dial_failure *, enum family, const char *);
+void		 failure_lookup(struct dial_failure *, enum fail_why, const char *);
+enum fail_why	 failure_finish(const struct dial_failure *, char *, size_t);
 
 /* dial.c */
 struct dial_times {		/* milliseconds */

@@ -78,7 +78,7 @@ root_teardown(void **state)
 	batch_exit();
 	queue_exit();		/* it holds Maildirs */
 	maildir_exit();
-	aside_close();
+	set_aside_close();
 	rootmark_close();
 	spool_close();
 	close(rootfd);

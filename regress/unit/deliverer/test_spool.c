@@ -217,7 +217,7 @@ test_unknown_files(void **state)
 		assert_int_equal(root_count("spool/aside"), cases[i].aside);
 		assert_int_equal(notes_count(IMSG_SET_ASIDE_FILE), cases[i].aside);
 		assert_int_equal(root_count(SPOOL_DIR), 1);
-		aside_close();
+		set_aside_close();
 		assert_int_equal(root_clear("spool/aside"), 0);
 	}
 }
@@ -234,13 +234,13 @@ test_aside_names(void **state)
 	assert_int_equal(spool_link(&id, 3), 0);
 	spool_name(&id, 0, a, sizeof(a));
 	spool_name(&id, 3, b, sizeof(b));
-	assert_int_equal(aside_put(b), 0);
-	assert_int_equal(aside_put(a), 0);
+	assert_int_equal(set_aside_put(b), 0);
+	assert_int_equal(set_aside_put(a), 0);
 	assert_int_equal(root_count("spool/aside"), 1);
 	put(&id, 1);
-	assert_int_equal(aside_put(a), 0);
+	assert_int_equal(set_aside_put(a), 0);
 	assert_int_equal(root_count("spool/aside"), 2);
-	assert_int_equal(aside_put(a), -1);
+	assert_int_equal(set_aside_put(a), -1);
 }
 
 /* The mail root is not proven: what is in neither place is wanted again, what a reader has taken is not. */

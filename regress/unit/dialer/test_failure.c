@@ -15,7 +15,7 @@
 static void
 test_long_text(void **state)
 {
-	struct dial_report	 r;
+	struct dial_failure	 r;
 	struct address		 a;
 	char			 name[PROTO_HOST_SIZE], text[PROTO_TEXT_SIZE];
 	int			 i;
@@ -23,12 +23,12 @@ test_long_text(void **state)
 	(void)state;
 	memset(name, 'n', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	report_init(&r, name, 65535, 3600000);
+	failure_init(&r, name, 65535, 3600000);
 	assert_true(address_parse("2001:db8:1111:2222:3333:4444:5555:6666", &a));
 	for (i = 0; i < 16; i++)
-		report_address(&r, &a, ENETUNREACH, 0);
+		failure_address(&r, &a, ENETUNREACH, 0);
 	r.expired = 1;
-	assert_int_equal(report_finish(&r, text, sizeof(text)), WHY_UNREACHABLE);
+	assert_int_equal(failure_finish(&r, text, sizeof(text)), WHY_UNREACHABLE);
 	assert_true(strlen(text) < sizeof(text) - 1);
 	assert_non_null(strstr(text, ": 2001:db8:1111:2222:3333:4444:5555:6666: Network is unreachable; and 15 more; "
 	    "gave up after 3600 s (check this machine's network)"));
@@ -48,7 +48,7 @@ test_rank(void **state)
 		{ EAFNOSUPPORT, EACCES, WHY_UNREACHABLE },
 		{ EMFILE, ETIMEDOUT, WHY_LOCAL_TEMP }
 	};
-	struct dial_report	 r;
+	struct dial_failure	 r;
 	struct address		 a;
 	char			 text[PROTO_TEXT_SIZE];
 	size_t			 i;
@@ -56,10 +56,10 @@ test_rank(void **state)
 	(void)state;
 	assert_true(address_parse("192.0.2.1", &a));
 	for (i = 0; i < nitems(cases); i++) {
-		report_init(&r, "x", 1, 1);
-		report_address(&r, &a, cases[i].first, 0);
-		report_address(&r, &a, cases[i].second, 0);
-		assert_int_equal(report_finish(&r, text, sizeof(text)), cases[i].why);
+		failure_init(&r, "x", 1, 1);
+		failure_address(&r, &a, cases[i].first, 0);
+		failure_address(&r, &a, cases[i].second, 0);
+		assert_int_equal(failure_finish(&r, text, sizeof(text)), cases[i].why);
 	}
 }
 
@@ -80,7 +80,7 @@ test_proxy(void **state)
 		{ SOCKS_DENIED, 0, WHY_CONFIG, "192.0.2.1: the SOCKS server does not allow it (" },
 		{ SOCKS_LOGIN, 1, WHY_CONFIG, "192.0.2.1: the SOCKS server wants a login (" },
 	};
-	struct dial_report	 r;
+	struct dial_failure	 r;
 	struct address		 a;
 	char			 text[PROTO_TEXT_SIZE];
 	size_t			 i;
@@ -88,9 +88,9 @@ test_proxy(void **state)
 	(void)state;
 	assert_true(address_parse("192.0.2.1", &a));
 	for (i = 0; i < nitems(cases); i++) {
-		report_init(&r, "x", 1, 1);
-		report_address(&r, &a, cases[i].error, cases[i].proxy);
-		assert_int_equal(report_finish(&r, text, sizeof(text)), cases[i].why);
+		failure_init(&r, "x", 1, 1);
+		failure_address(&r, &a, cases[i].error, cases[i].proxy);
+		assert_int_equal(failure_finish(&r, text, sizeof(text)), cases[i].why);
 		if (strstr(text, cases[i].text) == NULL)
 			fail_msg("%s", text);
 	}
@@ -100,7 +100,7 @@ test_proxy(void **state)
 static void
 test_untried(void **state)
 {
-	struct dial_report	 r;
+	struct dial_failure	 r;
 	struct address		 a;
 	struct path		 path;
 	char			 name[PROTO_HOST_SIZE], text[PROTO_TEXT_SIZE];
@@ -111,17 +111,17 @@ test_untried(void **state)
 	memset(&path, 0, sizeof(path));
 	for (path.nsource = 0; path.nsource < PROTO_SOURCES_MAX; path.nsource++)
 		assert_true(address_parse("2001:db8:1111:2222:3333:4444:5555:6666", &path.source[path.nsource]));
-	report_init(&r, name, 1, 1);
-	assert_int_equal(report_untried(&r, text, sizeof(text)), WHY_NONE);
-	report_source(&r, &path, ATTEMPT_FAMILY, 0);
-	assert_int_equal(report_untried(&r, text, sizeof(text)), WHY_CONFIG);
+	failure_init(&r, name, 1, 1);
+	assert_int_equal(failure_untried(&r, text, sizeof(text)), WHY_NONE);
+	failure_source(&r, &path, ATTEMPT_FAMILY, 0);
+	assert_int_equal(failure_untried(&r, text, sizeof(text)), WHY_CONFIG);
 	assert_non_null(strstr(text, "6666, ... (it has addresses of the other family only)"));
-	report_source(&r, &path, ATTEMPT_SOURCE, EADDRNOTAVAIL);
-	assert_int_equal(report_untried(&r, text, sizeof(text)), WHY_CONFIG);
+	failure_source(&r, &path, ATTEMPT_SOURCE, EADDRNOTAVAIL);
+	assert_int_equal(failure_untried(&r, text, sizeof(text)), WHY_CONFIG);
 	assert_non_null(strstr(text, "Cannot assign requested address (correct settings.source_address or domain.address)"));
 	assert_true(address_parse("127.0.0.1", &a));
-	report_self(&r, &a);
-	assert_int_equal(report_untried(&r, text, sizeof(text)), WHY_SELF);
+	failure_self(&r, &a);
+	assert_int_equal(failure_untried(&r, text, sizeof(text)), WHY_SELF);
 	assert_non_null(strstr(text, " is this machine (127.0.0.1); set settings.self_poll = 1 to poll it"));
 }
 

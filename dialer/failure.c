@@ -10,11 +10,11 @@
 #include "dialer.h"
 #include "common/log.h"
 
-#define REPORT_NAME_MAX	64	/* octets of the host's name that are shown; the rest is for the errors */
+#define FAILURE_NAME_MAX	64	/* octets of the host's name that are shown; the rest is for the errors */
 
-static void	 report_item(struct dial_report *, const char *, const char *);
-static void	 report_rank(struct dial_report *, enum fail_why, int);
-static const char *report_remedy(enum fail_why);
+static void	 failure_item(struct dial_failure *, const char *, const char *);
+static void	 failure_rank(struct dial_failure *, enum fail_why, int);
+static const char *failure_remedy(enum fail_why);
 
 /*
  * What an errno or enum attempt_error of an attempt means.  Of several addresses the failure with the highest rank names the
@@ -25,7 +25,7 @@ static const struct {
 	enum fail_why	 why;
 	int		 rank;
 	const char	*text;	/* NULL: strerror(3) */
-} report_errors[] = {
+} failure_errors[] = {
 	{ ECONNREFUSED,	WHY_REFUSED,	 2, NULL },
 	{ ECONNRESET,	WHY_REFUSED,	 2, NULL },
 	{ ETIMEDOUT,	WHY_TIMEOUT,	 3, NULL },
@@ -49,7 +49,7 @@ static const struct {
 static const struct {
 	enum fail_why	 why;
 	const char	*text;
-} report_remedies[] = {
+} failure_remedies[] = {
 	{ WHY_DNS_TEMP,		"check the name servers in resolv.conf" },
 	{ WHY_DNS_PERM,		"check the host's name" },
 	{ WHY_CONFIG,		"check the record's host" },
@@ -60,17 +60,17 @@ static const struct {
 };
 
 void
-report_init(struct dial_report *r, const char *host, uint16_t port, uint32_t timeout)
+failure_init(struct dial_failure *r, const char *host, uint16_t port, uint32_t timeout)
 {
 	memset(r, 0, sizeof(*r));
-	log_vis(r->host, sizeof(r->host), host, strnlen(host, REPORT_NAME_MAX));
+	log_vis(r->host, sizeof(r->host), host, strnlen(host, FAILURE_NAME_MAX));
 	r->port = port;
 	r->timeout = timeout;
 }
 
 /* An attempt at one address failed; proxy: the SOCKS server could not be reached. */
 void
-report_address(struct dial_report *r, const struct address *addr, int error, int proxy)
+failure_address(struct dial_failure *r, const struct address *addr, int error, int proxy)
 {
 	char		 numeric[ADDRESS_STRLEN], text[80];
 	enum fail_why	 why = WHY_UNREACHABLE;
@@ -78,32 +78,32 @@ report_address(struct dial_report *r, const struct address *addr, int error, int
 	int		 rank = 1;
 
 	snprintf(text, sizeof(text), "%s%s", proxy && error > 0 ? "SOCKS server: " : "", error > 0 ? strerror(error) : "failed");
-	for (i = 0; i < nitems(report_errors); i++)
-		if (report_errors[i].error == error) {
-			why = proxy && error > 0 && report_errors[i].rank < 4 ? WHY_UNREACHABLE : report_errors[i].why;
-			rank = report_errors[i].rank;
-			if (report_errors[i].text != NULL)
-				strlcpy(text, report_errors[i].text, sizeof(text));
+	for (i = 0; i < nitems(failure_errors); i++)
+		if (failure_errors[i].error == error) {
+			why = proxy && error > 0 && failure_errors[i].rank < 4 ? WHY_UNREACHABLE : failure_errors[i].why;
+			rank = failure_errors[i].rank;
+			if (failure_errors[i].text != NULL)
+				strlcpy(text, failure_errors[i].text, sizeof(text));
 		}
-	report_rank(r, why, rank);
-	report_item(r, address_str(addr, numeric, sizeof(numeric)), text);
+	failure_rank(r, why, rank);
+	failure_item(r, address_str(addr, numeric, sizeof(numeric)), text);
 }
 
 /* One address was not tried: it is this machine's own, which the configuration does not allow. */
 void
-report_self(struct dial_report *r, const struct address *addr)
+failure_self(struct dial_failure *r, const struct address *addr)
 {
 	char	 numeric[ADDRESS_STRLEN];
 
 	address_str(addr, numeric, sizeof(numeric));
 	if (r->self[0] == '\0')
 		strlcpy(r->self, numeric, sizeof(r->self));
-	report_item(r, numeric, "this machine");
+	failure_item(r, numeric, "this machine");
 }
 
 /* One address was not tried: there is nothing to connect from.  error: ATTEMPT_FAMILY or ATTEMPT_SOURCE, with its errno. */
 void
-report_source(struct dial_report *r, const struct path *path, int error, int number)
+failure_source(struct dial_failure *r, const struct path *path, int error, int number)
 {
 	char	 numeric[ADDRESS_STRLEN];
 	size_t	 i;
@@ -124,7 +124,7 @@ report_source(struct dial_report *r, const struct path *path, int error, int num
  * reason; WHY_NONE: it is another one.
  */
 enum fail_why
-report_untried(const struct dial_report *r, char *text, size_t size)
+failure_untried(const struct dial_failure *r, char *text, size_t size)
 {
 	if (r->self[0] != '\0') {
 		snprintf(text, size, "%s is this machine (%s); set settings.self_poll = 1 to poll it", r->host, r->self);
@@ -143,25 +143,25 @@ report_untried(const struct dial_report *r, char *text, size_t size)
 
 /* The addresses of one family could not be looked up, while those of the other could. */
 void
-report_family(struct dial_report *r, enum family family, const char *text)
+failure_family(struct dial_failure *r, enum family family, const char *text)
 {
-	report_item(r, family == FAMILY_V6 ? "AAAA" : "A", text);
+	failure_item(r, family == FAMILY_V6 ? "AAAA" : "A", text);
 }
 
 /* The host has no address.  Whether DNS said so now or lately is not told: what counts is when the record is polled again. */
 void
-report_lookup(struct dial_report *r, enum fail_why why, const char *text)
+failure_lookup(struct dial_failure *r, enum fail_why why, const char *text)
 {
-	report_rank(r, why, 5);
-	report_item(r, NULL, text);
+	failure_rank(r, why, 5);
+	failure_item(r, NULL, text);
 	r->lookup = 1;
 }
 
 /* Writes the whole sentence to text; returns the reason. */
 enum fail_why
-report_finish(const struct dial_report *r, char *text, size_t size)
+failure_finish(const struct dial_failure *r, char *text, size_t size)
 {
-	const char	*remedy = report_remedy(r->why), *open = "", *close = "";
+	const char	*remedy = failure_remedy(r->why), *open = "", *close = "";
 	char		 more[32] = "", late[32] = "";
 
 	if (strchr(r->host, ':') != NULL && r->host[0] != '[') {
@@ -181,7 +181,7 @@ report_finish(const struct dial_report *r, char *text, size_t size)
  * Adds what is to be said of one address; where there is no room beside the rest of the sentence, the address is counted instead.
  */
 static void
-report_item(struct dial_report *r, const char *name, const char *text)
+failure_item(struct dial_failure *r, const char *name, const char *text)
 {
 	char	 item[128];
 	size_t	 used = strlen(r->items), room = PROTO_TEXT_SIZE - 104;
@@ -195,7 +195,7 @@ report_item(struct dial_report *r, const char *name, const char *text)
 }
 
 static void
-report_rank(struct dial_report *r, enum fail_why why, int rank)
+failure_rank(struct dial_failure *r, enum fail_why why, int rank)
 {
 	if (rank > r->rank) {
 		r->rank = rank;
@@ -204,12 +204,12 @@ report_rank(struct dial_report *r, enum fail_why why, int rank)
 }
 
 static const char *
-report_remedy(enum fail_why why)
+failure_remedy(enum fail_why why)
 {
 	size_t	 i;
 
-	for (i = 0; i < nitems(report_remedies); i++)
-		if (report_remedies[i].why == why)
-			return (report_remedies[i].text);
+	for (i = 0; i < nitems(failure_remedies); i++)
+		if (failure_remedies[i].why == why)
+			return (failure_remedies[i].text);
 	return ("try again later");
 }
