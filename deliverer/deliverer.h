@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The deliverer: takes messages from fetcher sessions, decides who gets them, keeps them in the spool until the master has
- * committed, and moves them into Maildirs.  No network, no SQL, no secrets; chrooted to the mail root.
+ * The deliverer takes messages from fetcher sessions, decides who gets them, keeps them in the spool until the master has
+ * committed, and moves them into Maildirs.  It has no network, no SQL and no secrets; its root is the mail root.
  */
 #ifndef DELIVERER_H
 #define DELIVERER_H
@@ -24,8 +24,8 @@
 #define REASON_SIZE	200
 
 /*
- * routes.c: the routing table, swapped as a whole.  Accounts are sent first, then domains, then rows.  What is found in a
- * table is valid until the next one is complete.  Before the first one: NULL, 0, "".
+ * routes.c: the routing table, which is replaced as a whole.  Accounts are sent first, then domains, then rows.  What is found in a
+ * table is valid until the next one is complete.  Ahead of the first table these functions return NULL, 0, "".
  */
 int	 routes_start(const struct msg_route_start *);
 int	 routes_account(const struct msg_route_account *);	/* -1: hostile or malformed directory */
@@ -43,21 +43,21 @@ const uint8_t	*routes_mark(void);				/* key of the trace mark, PROTO_DIGEST_LEN 
 /* places.c: where a message goes. */
 #define PLACES_SLOTS	8192		/* power of two, well over twice PROTO_RCPT_MAX */
 
-struct place {				/* as struct msg_rcpt has it; the strings are the list's own, NULL: none */
+struct place {				/* as in struct msg_rcpt; the strings belong to the list, NULL: none */
 	enum rcpt_kind	 kind;
 	enum notify	 notify;
 	uint32_t	 nexthop;
 	int		 plain;		/* dest is the account's own address, without a detail */
 	char		*dest, *original, *reason;
-	char		*who;		/* whose it is, whatever way it goes: the account's Maildir; NULL: dest's */
+	char		*who;		/* the account's Maildir, also if its mail goes another way; NULL: no account's */
 };
 
 struct places {
-	struct place	*list;		/* each once */
+	struct place	*list;		/* the places, each once */
 	size_t		 n;
-	int		 full;		/* there were more than PROTO_RCPT_MAX */
-	size_t		 last;		/* in list, what the last places_add() was about */
-	uint16_t	 set[PLACES_SLOTS];	/* what is in list, hashed by who and by dest: index plus one */
+	int		 full;		/* 1: there were more than PROTO_RCPT_MAX */
+	size_t		 last;		/* index in list of what the last places_add() was about */
+	uint16_t	 set[PLACES_SLOTS];	/* hash table of list, by who and by dest: index plus one, 0 is free */
 };
 
 int	 places_add(struct places *, const struct place *);	/* copies the strings */
@@ -67,15 +67,15 @@ int	 places_quarantine(struct places *, const char *reason);
 void	 places_clear(struct places *);
 void	 places_free(struct places *);
 
-/* missed.c: addresses that could not be placed; for the postmaster's own copy. */
-#define MISSED_MAX	200		/* that are told from others */
-#define MISSED_SHOWN	50		/* in a header */
+/* missed.c: addresses that could not be placed, for the postmaster's own copy. */
+#define MISSED_MAX	200		/* addresses that are kept; more are only counted */
+#define MISSED_SHOWN	50		/* addresses that stand in a header */
 
 struct missed {
-	char		**list;		/* each once, printable ASCII */
-	struct strset	  set;		/* likewise, in lower case */
+	char		**list;		/* the addresses, each once, in printable ASCII */
+	struct strset	  set;		/* the addresses in lower case */
 	size_t		  n;
-	uint32_t	  more;		/* beyond MISSED_MAX */
+	uint32_t	  more;		/* number of addresses beyond MISSED_MAX */
 };
 
 int	 missed_add(struct missed *, const uint8_t *, size_t);
@@ -88,44 +88,45 @@ void	 missed_free(struct missed *);
 
 struct recipients {
 	struct places	 places;
-	uint32_t	 rows;		/* of table route that were used */
-	int		 fallback;	/* the postmaster is among them, for this reason: */
-	int		 unfound;	/* a special field was looked for, and none counted */
-	struct missed	 missed;	/* what fell back to him */
-	size_t		 postmaster;	/* fallback: his place in the list */
-	int		 named;		/* 1: the lines on top are for him alone, and name what was missed */
-	int		 loop;		/* into quarantine, for this reason: */
-	char		 reason[REASON_SIZE];	/* printable ASCII; empty: neither */
-	char		 mark[MARK_SIZE];	/* the trace mark to put into it; empty: none */
+	uint32_t	 rows;		/* rows of table route that were used */
+	int		 fallback;	/* 1: the postmaster is among them because of reason */
+	int		 unfound;	/* 1: a special field was looked for, and none counted */
+	struct missed	 missed;	/* the addresses because of which the postmaster is among them */
+	size_t		 postmaster;	/* with fallback: index of his place in the list */
+	int		 named;		/* 1: the lines on top are for the postmaster alone, and name what was missed */
+	int		 loop;		/* 1: the message goes into quarantine because of reason */
+	char		 reason[REASON_SIZE];	/* in printable ASCII; empty: there is neither */
+	char		 mark[MARK_SIZE];	/* the trace mark that is put into the message; empty: none */
 	char		 sender[PROTO_SENDER_SIZE];	/* "" = null reverse-path */
-	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that gave it to the trusted hop; empty: not known */
+	/* Numeric address of the host that gave the message to the trusted hop; empty: not known. */
+	char		 client[PROTO_CLIENT_SIZE];
 	struct buf	 note;		/* how it was decided: lines of printable ASCII, fewer than PROTO_NOTE_SIZE octets */
 };
 /*
- * Decide from a finished (or too big) header.  0; -1 on memory shortage, or when there is no table, or when the record's owner
- * is no longer in it: the message stays on the server.  The caller frees (after -1 too).
+ * Decides by a header that is finished, or too big.  0; -1: there is no memory, or no table, or the record's owner is no longer in
+ * it, and the message stays on the server.  The caller frees the result, also after -1.
  */
 int	 recipients_decide(const struct msg_session_open *, const struct header *, struct recipients *);
-int	 recipients_source_route(struct mailaddr *);	/* S74; 1: rewritten, 0: nothing to do, -1: no address */
+int	 recipients_source_route(struct mailaddr *);	/* 1: rewritten, 0: nothing to do, -1: no address */
 void	 recipients_free(struct recipients *);
 
 /* prologue.c: the lines put on top. */
-/* Return-Path, Received (trace of this poll), X-Rpopd-Mark, X-Rpopd-Reason.  Appended to out; 0 or -1. */
+/* Appends Return-Path, Received (of this poll), X-Rpopd-Mark and X-Rpopd-Reason to out.  0 or -1. */
 int	 prologue_write(const struct msg_session_open *, uint32_t msgno, const struct recipients *, struct buf *out);
 int	 prologue_header_only(uint32_t size, struct buf *out);	/* X-Rpopd-Reason of a header without its message */
-const char	*prologue_date(void);	/* now, as RFC 5322 wants it */
+const char	*prologue_date(void);	/* the present time, as RFC 5322 has it */
 
 /* ask.c */
 int	 ask_route(const struct msg_route_ask *);	/* answered by IMSG_ROUTE_TOLD; -1: breaks the rules */
 void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
 
-/* spool.c: the files between arrival and commit; the state table is there. */
+/* spool.c: the files between arrival and commit, and the table of their states. */
 #define SPOOL_DIR	"spool"
 
 struct spool_id {			/* what a file name is made of */
 	int64_t		 sec;
 	uint32_t	 usec, session, msgno;
-	const char	*host;		/* encoded, spool.c's for good */
+	const char	*host;		/* encoded; spool.c keeps it for good */
 };
 int	 spool_open(int rootfd);	/* opens or creates spool/ below the mail root; 0, or -1 with the reason logged */
 void	 spool_close(void);
@@ -133,62 +134,65 @@ void	 spool_outside(const char *root, const char *owner);	/* names of the mail r
 void	 spool_explain(const char *path, const char *step, int error, char *text, size_t size);
 int	 spool_fd(void);
 dev_t	 spool_dev(void);
-void	 spool_host(const char *);	/* our host name, for the names of files created from now on */
+void	 spool_host(const char *);	/* this machine's name, for the names of files from now on */
 void	 spool_name(const struct spool_id *, uint32_t rcpt, char *name, size_t size);
-int	 spool_parse(const char *name, struct spool_id *, uint32_t *rcpt);	/* 0, or -1: not a name of ours */
+int	 spool_parse(const char *name, struct spool_id *, uint32_t *rcpt);	/* 0, or -1: no name of the spool */
 int	 spool_create(struct spool_id *, uint32_t session, uint32_t msgno);	/* descriptor of link 0, or -1 and errno */
-int	 spool_own(const struct spool_id *, uint32_t rcpt, struct spool_id *);	/* a file of its own in place of a link; likewise */
+/* A file of its own in place of a link: its descriptor, or -1 and errno. */
+int	 spool_own(const struct spool_id *, uint32_t rcpt, struct spool_id *);
 int	 spool_link(const struct spool_id *, uint32_t rcpt);	/* one more name for link 0; 0, or -1 and errno */
 void	 spool_remove(const struct spool_id *, uint32_t links);	/* links 0..links-1, the last one first */
 void	 spool_unlink(const struct spool_id *, uint32_t rcpt);
-int	 spool_has(const char *name);	/* 0/1 */
+int	 spool_has(const char *name);	/* 1: the spool has this name, 0 */
 void	 spool_drop(const char *name);
 int	 spool_sync(void);		/* fsync of the directory; 0, or -1 and errno */
 int	 spool_each(int (*cb)(void *, const char *name), void *arg);	/* 0, or -1: it cannot be read */
 
-/* set_aside.c: files that nobody knows. */
+/* set_aside.c: files that no row knows. */
 #define SET_ASIDE_DIR	"aside"		/* below the spool */
-int	 set_aside_put(const char *link);	/* from the spool; told to the master; 0, or -1 and errno */
-void	 set_aside_list(void);		/* what is there, told to the master */
+int	 set_aside_put(const char *link);	/* sets aside a link of the spool and tells the master; 0, or -1 and errno */
+void	 set_aside_list(void);		/* tells the master all files that are set aside */
 void	 set_aside_close(void);
 int	 set_aside_open(const struct msg_set_aside_act *, struct msg_spool_opened *);	/* as queue_open() */
 int	 set_aside_act(const struct msg_set_aside_act *);	/* RELEASE or DROP, durably; 0, or -1 and errno */
 
-/* maildir.c: destination directories, each known once, a bounded number of them open. */
+/* maildir.c: directories that mail goes to, each known once, of which a bounded number is open. */
 #define MAILDIR_OPEN_MAX	64
 struct maildir;
 int	 maildir_init(int rootfd);	/* after spool_open(); 0/-1 */
 void	 maildir_exit(void);
 int	 maildir_folder(const char *mailbox, char *folder, size_t size);	/* "A/B" or "A.B" to ".A.B", INBOX to ""; 0/-1 */
 /*
- * The Maildir at a path below the mail root, made (0700, durable) if it is not there, its new/ open and on the spool's file
- * system.  NULL with errno, the step that failed in err.  The caller owes a maildir_release().
+ * The Maildir at a path below the mail root, made (0700, durable) if it is missing, with its new/ open and on the spool's file
+ * system.  NULL: errno, and the step that failed in err.  The caller owes a maildir_release().
  */
 struct maildir	*maildir_get(const char *path, char *err, size_t errsize);
-struct maildir	*maildir_ref(const char *path);	/* the same without touching the disk; NULL: no memory or a hostile path */
+struct maildir	*maildir_ref(const char *path);	/* the Maildir without a look at the disk; NULL: no memory, or a hostile path */
 void	 maildir_release(struct maildir *);
 const char	*maildir_path(const struct maildir *);
 /*
- * Move a file from the spool to new/ under the same name.  1 moved, 0 it is not in the spool (moved earlier), -1 and errno.
- * A directory taken away meanwhile is made again.
+ * Moves a file from the spool to new/ under the same name.  1: moved; 0: it is not in the spool, having been moved earlier; -1 and
+ * errno.  A directory that was removed meanwhile is made again.
  */
 int	 maildir_take(struct maildir *, const char *name);
-int	 maildir_put(struct maildir *, int dir, const char *name);	/* of maildir_get() */
-/* fsync each new/ that got a file since the last call, once.  0, or -1: at least one failed (logged). */
+/* Moves a file of the directory dir, to a Maildir of maildir_get(). */
+int	 maildir_put(struct maildir *, int dir, const char *name);
+/* Calls fsync(2) once for each new/ that got a file since the last call.  0, or -1: at least one failed, which is logged. */
 int	 maildir_sync(void);
 int	 maildir_nopen(void);
 int	 maildir_has(const char *path, const char *name);
 int	 maildir_root(void);		/* descriptor of the mail root */
-void	 maildir_on_place(void (*)(const char *path, int error));	/* mail begins to wait for it; error 0: no longer */
+/* Is called when mail begins to wait for a directory; error 0: no longer. */
+void	 maildir_on_place(void (*)(const char *path, int error));
 
-/* sync_linux.c, sync_posix.c: many files made durable at once. */
+/* sync_linux.c, sync_posix.c: many files become durable at once. */
 struct sync_item {
 	int	 fd;
-	int	 error;			/* out: 0 or errno.  The descriptor is not to be asked again */
+	int	 error;			/* result: 0 or an errno, after which the descriptor is not to be used again */
 };
-void	 sync_init(void);		/* before the lock-in */
-void	 sync_start(int fd, off_t off, off_t len);	/* write back from here on; does not wait */
-void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each durable, or its error */
+void	 sync_init(void);		/* ahead of the lock-in */
+void	 sync_start(int fd, off_t off, off_t len);	/* starts writing back, and does not wait */
+void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each file are durable, or it has an error */
 
 /* batch.c: group commit. */
 #define BATCH_MESSAGES	256		/* a batch ends at this many messages, */
@@ -197,9 +201,10 @@ void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each dur
 #define BATCH_GRACE	1		/* or ms without a further message */
 #define BATCH_SETTLE	10		/* ms without a batch until renames are made durable on their own */
 #define BATCH_RETRY	5		/* s between tries to move what could not be moved */
-#define BATCH_INFLIGHT	1024		/* messages awaiting RECEIPT_COMMITTED above which no pipe is read; half of it: again */
+/* Messages waiting for RECEIPT_COMMITTED above which no pipe is read; at half of it pipes are read again. */
+#define BATCH_INFLIGHT	1024
 
-#define ROOTMARK_SECONDS	5		/* until the counter in the mail root is durable, if no batch makes it so */
+#define ROOTMARK_SECONDS	5		/* s until the counter in the mail root is made durable, if no batch does it */
 
 /* rootmark.c: the mail root's file .rpopd. */
 int	 rootmark_open(int rootfd, const struct msg_root_identity *);	/* 0, or -1: not the master's mail root */
@@ -212,40 +217,41 @@ void	 rootmark_started(void);
 
 struct session;
 
-/* A recipient: link n of the message's file is its own. */
+/* A recipient; the nth has link n of the message's file. */
 struct rcpt {
 	enum rcpt_kind	 kind;
 	enum notify	 notify;
 	uint32_t	 nexthop;	/* RELAY; QUARANTINE: where it was meant to go, 0: a Maildir */
 	struct maildir	*dir;		/* MAILDIR; NULL once moved */
-	/* The message's own, NULL: none. */
-	char		*dest;		/* not MAILDIR: as in struct msg_rcpt */
+	/* strings of the message's own, NULL: none */
+	char		*dest;		/* not with MAILDIR: as in struct msg_rcpt */
 	char		*original, *reason, *who;	/* as in struct place */
 };
 
 struct message {
 	TAILQ_ENTRY(message)	 entry;
-	struct session		*session;	/* NULL once its receipt is out */
+	struct session		*session;	/* NULL when its receipt was sent */
 	struct spool_id		 id;
-	int			 fd;		/* -1 once durable */
+	int			 fd;		/* -1 when it is durable */
 	uint64_t		 octets;	/* as received */
-	uint64_t		 written;	/* to the file */
+	uint64_t		 written;	/* octets written to the file */
 	uint64_t		 started;	/* octets whose write-back was started */
 	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t		 links;		/* names in the spool: 0..links-1 */
-	uint32_t		 own;		/* recipient, the last, whose file is his own; 0: all have the same */
+	/* Number of the recipient, the last one, who has a file of his own; 0: all have the same. */
+	uint32_t		 own;
 	struct spool_id		 own_id;
-	int			 own_fd;	/* likewise; -1 once durable */
+	int			 own_fd;	/* of that file; -1: there is none, or it is durable */
 	uint32_t		 nrcpt, fallback, unfound;
 	struct rcpt		*rcpts;		/* nrcpt of them */
 	struct rcpt		 single;	/* room for the usual case */
-	uint8_t			 identity[PROTO_DIGEST_LEN];	/* all zero: copies are not to be suppressed */
+	uint8_t			 identity[PROTO_DIGEST_LEN];	/* all zero: copies are not suppressed */
 	char			 client[PROTO_CLIENT_SIZE];	/* as in struct recipients */
-	char			*sender, *note;	/* note NULL: nothing to be remembered; sender NULL: null reverse-path */
+	char			*sender, *note;	/* sender NULL: null reverse-path; note NULL: nothing is remembered */
 };
 
 /* message.c */
-struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* with its file; NULL and errno */
+struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* makes its file, too; NULL and errno */
 int	 message_recipients(struct message *, uint32_t);	/* room in rcpts; 0/-1 */
 int	 message_decided(struct message *, struct recipients *, int noted, char *err, size_t errsize);	/* 0/-1 */
 int	 message_own(struct message *);		/* the last recipient gets a file of his own; 0, or -1 and errno */
@@ -253,54 +259,57 @@ void	 message_receipt(const struct message *);
 void	 message_decide(struct message *, const uint8_t *verdicts);
 int	 message_move(struct message *);
 void	 message_free(struct message *);
-void	 message_drop(struct message *);	/* removes its files, frees it */
-void	 message_writeback(struct message *);	/* start writing what is not on its way yet; does not wait */
+void	 message_drop(struct message *);	/* removes its files and frees it */
+void	 message_writeback(struct message *);	/* starts writing back, and does not wait */
 
 void	 batch_init(void);
 void	 batch_exit(void);
-void	 batch_add(struct message *);		/* complete, written, linked; owned by the batch from here on */
-void	 batch_close(void);			/* make the open batch durable now and report it */
-int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);	/* one per recipient; 0, or -1: not what is due */
+void	 batch_add(struct message *);		/* a message that is complete, written and linked; the batch owns it from now on */
+void	 batch_close(void);			/* makes the open batch durable and sends its receipts */
+/* One for each recipient; 0, or -1: they are not what is due. */
+int	 batch_committed(uint32_t id, uint32_t count, const uint8_t *verdicts);
 void	 batch_settle_soon(void);		/* something was moved */
-void	 batch_settle_by(int seconds);		/* something is to be durable by then */
-int	 batch_full(void);			/* 1: more than BATCH_INFLIGHT in flight, 0: not */
-int	 batch_idle(void);			/* 1: nothing open, awaiting a commit, or unsettled */
+void	 batch_settle_by(int seconds);		/* something has to be durable by then */
+int	 batch_full(void);			/* 1: more than BATCH_INFLIGHT messages are in flight */
+int	 batch_idle(void);			/* 1: there is no batch of any kind */
 
 /* queue.c: links that the master has rows for. */
-int	 queue_hold(const char *link);		/* before recover_end(); 0, or -1: no link */
+int	 queue_hold(const char *link);		/* ahead of recover_end(); 0, or -1: it is no link */
 int	 queue_holds(const char *link);
 void	 queue_wait(struct maildir *, const char *link);	/* during the start */
-uint32_t queue_release(void);			/* the start is over; how many were held */
-int	 queue_open(const struct msg_link *, struct msg_spool_opened *);	/* descriptor; -1: answer->error */
+uint32_t queue_release(void);			/* the start is over; returns how many links were held */
+/* Returns a descriptor, or -1, and answer->error says why. */
+int	 queue_open(const struct msg_link *, struct msg_spool_opened *);
 int	 queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *);
 void	 queue_remove(const char *link);
 int	 queue_move(const struct msg_rcpt *);	/* SPOOL_MOVED follows; 0, or -1: no link or no Maildir */
-void	 queue_settle(int durable);		/* batch.c: what was moved so far is durable, or may not be */
+void	 queue_settle(int durable);		/* from batch.c: what was moved so far is durable, or (0) may not be */
 void	 queue_exit(void);
 
 /* ingest.c: message pipes. */
 struct session	*ingest_open(const struct msg_session_open *, int fd);	/* fd is consumed; NULL on failure */
 struct session	*ingest_find(uint32_t);
-void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or refusal, is out; NULL is fine */
-void	 ingest_pause(int);				/* all pipes */
+void	 ingest_receipt(struct session *, struct message *);	/* its receipt, or refusal, was sent; NULL is fine */
+void	 ingest_pause(int);				/* 1: no pipe is read; 0: all are */
 void	 ingest_exit(void);
 
 /* notice.c, dsn.c: messages of the deliverer's own; notices, and delivery status notifications. */
-#define NOTICE_SESSION	0		/* stands in the spool names of notices; no session has it */
+#define NOTICE_SESSION	0		/* the session in the spool names of notices and DSNs; no session has it */
 int	 notice_deliver(const struct msg_notice *, struct msg_notice_made *);	/* 0, or -1: breaks the rules */
-int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* up to 1023 octets; 0/-1 */
+/* Appends up to 1023 octets; 0 or -1. */
+int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 int	 notice_wrap(struct buf *, size_t column, const char *);
 int	 notice_write(int fd, struct buf *);
 void	 notice_host(char *, size_t);
 int	 dsn_begin(const struct msg_dsn *);	/* 0, or -1: nonsense, or one is under way */
 int	 dsn_rcpt(const struct msg_dsn_rcpt *, struct msg_dsn_made *);	/* 1: the last, answer it; 0; -1: not due */
 
-/* recover.c: what earlier lives left in the spool. */
+/* recover.c: what earlier lives have left in the spool. */
 void	 recover_init(void);
-void	 recover_begin(uint32_t life, int proven);	/* as struct msg_root_identity; without it nothing is proven */
+void	 recover_begin(uint32_t life, int proven);	/* as in struct msg_root_identity; without this call nothing is proven */
 void	 recover_replay(const struct msg_rcpt *);
 void	 recover_spent(const char *link);
-void	 recover_end(int sure);		/* no more rows; 0: there are some that could not be sent.  master_recovered() follows */
+void	 recover_end(int sure);		/* all rows were told; 0: some could not be.  master_recovered() follows */
 
 /* master.c: the channel to the master. */
 extern const struct rule	 master_rules[];	/* of what the master says */
@@ -309,7 +318,7 @@ void	 master_send(uint32_t type, const void *, size_t);
 void	 master_flush(void);		/* write now what can be written */
 void	 master_refuse(const struct spool_id *, uint32_t why, const char *text);
 void	 master_recovered(int durable);	/* sessions may come */
-void	 master_missing(const char *link);	/* committed, but its file is nowhere */
+void	 master_missing(const char *link);	/* a link that was committed, and whose file is nowhere */
 void	 master_place(const char *path, int error);	/* mail waits for this directory; error 0: no longer */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Delivery status notifications (RFC 3464, RFC 6522; RFC 6533 for addresses beyond ASCII): for whom a message failed and why, in
- * words, for programs, and the header of the message.  Written to the spool, durable before the master hears of it.
+ * Delivery status notifications (RFC 3464, RFC 6522; RFC 6533 for addresses beyond ASCII): for whom a message has failed and why,
+ * in words and for programs, and the header of the message.  Each is written to the spool, and durable before the master hears of
+ * it.
  */
 #include <sys/types.h>
 
@@ -23,8 +24,8 @@
 #define DSN_GROUP	2048	/* octets about one recipient, at most */
 #define DSN_MAX	(4 * DSN_HEADER + PROTO_RCPT_MAX * DSN_GROUP)
 #define DSN_NAMED	20	/* recipients in the words for people */
-#define DSN_LINE	998	/* RFC 5322 section 2.1.1 */
-#define QP_COLUMN	75	/* RFC 2045 section 6.7 */
+#define DSN_LINE	998	/* octets of a line (RFC 5322 section 2.1.1) */
+#define QP_COLUMN	75	/* octets of a line in quoted-printable (RFC 2045 section 6.7) */
 
 static void	 dsn_make(struct msg_dsn_made *);
 static int	 dsn_read(const char *, struct buf *);
@@ -42,8 +43,8 @@ static int	 dsn_date(int64_t, char *, size_t);
 
 static struct {				/* the notification that recipients are still told for */
 	struct msg_dsn		 m;	/* rcpts 0: there is none */
-	uint32_t		 got;	/* of its recipients */
-	struct buf		 named, groups;	/* what is said of them: to people, to programs */
+	uint32_t		 got;	/* recipients that were told so far */
+	struct buf		 named, groups;	/* what is said of recipients, for people and for programs */
 	int			 failed;
 }			 dsn;
 
@@ -75,7 +76,7 @@ dsn_rcpt(const struct msg_dsn_rcpt *r, struct msg_dsn_made *answer)
 	return (1);
 }
 
-/* The answer tells its link, or an errno: ENOENT if the original is not in the spool. */
+/* Makes the notification.  The answer has its link, or an errno, ENOENT if the original is not in the spool. */
 static void
 dsn_make(struct msg_dsn_made *answer)
 {
@@ -110,7 +111,7 @@ dsn_make(struct msg_dsn_made *answer)
 	buf_free(&text);
 }
 
-/* The original's header, without the Return-Path that we put on top.  0, or -1 and errno. */
+/* Reads the original's header, without the Return-Path that the deliverer has put on top.  0, or -1 and errno. */
 static int
 dsn_read(const char *link, struct buf *header)
 {
@@ -146,7 +147,7 @@ dsn_read(const char *link, struct buf *header)
 	return (n == -1 ? -1 : 0);
 }
 
-/* Whole lines up to the end of the header. */
+/* The length of the header in these octets, as far as they have whole lines. */
 static size_t
 dsn_header_len(const uint8_t *data, size_t len)
 {
@@ -160,7 +161,7 @@ dsn_header_len(const uint8_t *data, size_t len)
 	return (p - data);
 }
 
-/* Can it be sent anywhere as it is? */
+/* Whether octets can be sent anywhere as they are. */
 static int
 dsn_plain(const uint8_t *data, size_t len)
 {
@@ -210,7 +211,7 @@ dsn_top(const struct spool_id *id, const char *host, const char *boundary, struc
 	return (rv);
 }
 
-/* For people. */
+/* Appends the part for people. */
 static int
 dsn_words(struct buf *out)
 {
@@ -229,7 +230,7 @@ dsn_words(struct buf *out)
 	return (rv | notice_add(out, "It will not be tried again.\n"));
 }
 
-/* A recipient, and why.  An address that is not ASCII is for the part that programs read. */
+/* Appends a recipient, and why it failed, to the part for people, where an address that is not ASCII is left out.  0 or -1. */
 static int
 dsn_named(const struct msg_dsn_rcpt *r)
 {
@@ -249,7 +250,7 @@ dsn_named(const struct msg_dsn_rcpt *r)
 	return (rv | notice_add(out, "%s\n\n", r->text[0] != '\0' ? r->text : r->status));
 }
 
-/* RFC 3464 section 2.2, and what is there for each recipient. */
+/* Appends the part for programs: the fields about the message (RFC 3464 section 2.2), and those of each recipient. */
 static int
 dsn_status(const char *host, struct buf *out)
 {
@@ -262,7 +263,7 @@ dsn_status(const char *host, struct buf *out)
 	return (rv | buf_add(out, buf_data(&dsn.groups), buf_len(&dsn.groups)));
 }
 
-/* RFC 3464 section 2.3, with the empty line ahead of it. */
+/* Appends the fields about a recipient (RFC 3464 section 2.3), with the empty line ahead of them. */
 static int
 dsn_group(const struct msg_dsn_rcpt *r, struct buf *out)
 {
@@ -287,7 +288,7 @@ dsn_group(const struct msg_dsn_rcpt *r, struct buf *out)
 	return (rv | notice_add(out, "Last-Attempt-Date: %s\n", prologue_date()));
 }
 
-/* An address that is not ASCII in the form that needs no 8-bit transport (RFC 6533 section 3). */
+/* Writes an address that is not ASCII in the form that needs no 8-bit transport (RFC 6533 section 3). */
 static int
 dsn_address(struct buf *out, const char *field, const char *address)
 {
@@ -336,7 +337,7 @@ dsn_quoted(struct buf *out, const uint8_t *data, size_t len)
 	return (rv);
 }
 
-/* 0, or -1: no such time. */
+/* Writes a time as RFC 5322 has it.  0, or -1: there is no such time. */
 static int
 dsn_date(int64_t when, char *date, size_t size)
 {

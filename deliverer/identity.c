@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A digest that every copy of a message has, whatever way it came here: of the fields that its author wrote and of its body,
- * and of nothing that is put on top under way.  Fields count without regard to how they are folded, and in which order fields
- * of different names stand; fields of one name in their order.
+ * A digest that every copy of a message has, whatever way it has come: of the fields that its author wrote and of its body, and of
+ * nothing that is put on top under way.  How fields are folded does not count, nor does the order of fields of different names;
+ * fields of one name count in their order.
  */
 #include <string.h>
 #include <strings.h>
@@ -10,7 +10,7 @@
 #include "common/compat.h"
 #include "deliverer.h"
 
-enum { SLOT_MSGID, SLOT_DATE };		/* the first of these */
+enum { SLOT_MSGID, SLOT_DATE };		/* fields of which the first one is kept */
 
 static const struct {
 	const char	*name;
@@ -18,7 +18,7 @@ static const struct {
 }	 slots[IDENTITY_SLOTS] = {
 	{ "message-id", 10 }, { "date", 4 }, { "from", 4 }, { "sender", 6 }, { "reply-to", 8 }, { "to", 2 }, { "cc", 2 },
 	{ "subject", 7 }, { "in-reply-to", 11 }, { "references", 10 }, { "list-id", 7 }, { "content-type", 12 },
-	{ "content-transfer-encoding", 25 }, { "resent-", 7 }		/* all that begin with it */
+	{ "content-transfer-encoding", 25 }, { "resent-", 7 }		/* all fields whose names begin with it */
 };
 
 static void	 identity_keep(struct identity *, const uint8_t *, size_t);
@@ -31,7 +31,7 @@ identity_init(struct identity *id)
 	id->slot = -1;
 }
 
-/* A field begins; the one before it is over. */
+/* A field begins; the one ahead of it is over. */
 void
 identity_field(struct identity *id, const uint8_t *name, size_t len)
 {
@@ -62,7 +62,7 @@ identity_field(struct identity *id, const uint8_t *name, size_t len)
 	id->blank = id->begun = 0;
 }
 
-/* Octets of its body: blanks around it do not count, those within count as one. */
+/* Takes octets of the field's body: blanks around it do not count, those within count as one. */
 void
 identity_text(struct identity *id, const uint8_t *p, size_t len)
 {
@@ -86,7 +86,7 @@ identity_text(struct identity *id, const uint8_t *p, size_t len)
 	}
 }
 
-/* Octets behind the header. */
+/* Takes octets of the message's body. */
 void
 identity_body(struct identity *id, const uint8_t *p, size_t len)
 {
@@ -96,7 +96,7 @@ identity_body(struct identity *id, const uint8_t *p, size_t len)
 	SHA256Update(&id->body, p, len);
 }
 
-/* Of the fields so far; more may follow. */
+/* The digest of the fields so far; more may follow. */
 void
 identity_header(const struct identity *id, uint8_t digest[PROTO_DIGEST_LEN])
 {
@@ -116,7 +116,7 @@ identity_header(const struct identity *id, uint8_t digest[PROTO_DIGEST_LEN])
 	SHA256Final(digest, &all);
 }
 
-/* Of fields and body; never all zero.  headers: there was no body to be had. */
+/* The digest of fields and body, which is never all zero.  headers: only the header was retrieved. */
 void
 identity_final(const struct identity *id, int headers, uint8_t digest[PROTO_DIGEST_LEN])
 {
@@ -135,7 +135,7 @@ identity_final(const struct identity *id, int headers, uint8_t digest[PROTO_DIGE
 	digest[0] |= 1;
 }
 
-/* The body as it is, unfolded; one that is too long is none. */
+/* Keeps the body of a field, unfolded; one that is too long counts as none. */
 static void
 identity_keep(struct identity *id, const uint8_t *p, size_t len)
 {

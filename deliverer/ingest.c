@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Message pipes.  Each fetcher session writes its messages into a pipe of its own; here they become files in the spool.  A session
- * that lies (a message type out of place, a count that is wrong) ends, and only it: what it finished before stays good.
+ * Message pipes.  Each fetcher session writes its messages into a pipe of its own, and they become files in the spool.  A session
+ * that lies (a message type out of place, a count that is wrong) ends, and no other: what it has finished before stays good.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -26,7 +26,7 @@
 #define INGEST_WRITEBACK	(4 * 1048576)		/* write-back of a large message starts every so many octets */
 #define INGEST_MESSAGE_MAX	((uint64_t)1 << 31)	/* octets of one message; a longer one is refused */
 
-enum { PIPE_IDLE, PIPE_MESSAGE, PIPE_DRAIN };	/* DRAIN: refused, the rest of the message is thrown away */
+enum { PIPE_IDLE, PIPE_MESSAGE, PIPE_DRAIN };	/* DRAIN: the message is refused, its rest is thrown away */
 #define IDLE	(1u << PIPE_IDLE)
 #define INSIDE	(1u << PIPE_MESSAGE | 1u << PIPE_DRAIN)
 
@@ -34,18 +34,18 @@ struct session {
 	TAILQ_ENTRY(session)	 entry;
 	struct link		 link;
 	struct msg_session_open	 open;
-	uint32_t		 unreported;	/* finished messages whose receipt is not out */
+	uint32_t		 unreported;	/* finished messages whose receipt was not sent */
 	int			 ended, broken;
 	/* the message being received */
 	uint32_t		 msgno;
-	uint32_t		 size, headers;	/* as listed; the header only comes */
+	uint32_t		 size, headers;	/* octets as listed; 1: only the header comes */
 	uint64_t		 octets;
 	struct message		*message;	/* NULL while draining, and in a session that only tries */
 	struct header		 header;
-	int			 decided;	/* recipients known, prologue written */
-	int			 identify;	/* its identity is wanted */
-	int			 cr;		/* a CR of the body is held back: LF may follow */
-	uint32_t		 why;		/* the refusal */
+	int			 decided;	/* 1: recipients are known, and the prologue is written */
+	int			 identify;	/* 1: its identity is wanted */
+	int			 cr;		/* 1: a CR of the body is held back, as an LF may follow */
+	uint32_t		 why;		/* of the refusal */
 	char			 text[PROTO_TEXT_SIZE];
 	size_t			 used;
 	uint8_t			 buffer[INGEST_BUFFER];
@@ -164,7 +164,7 @@ ingest_exit(void)
 	}
 }
 
-/* The pipe is at its end, or broken: an unfinished message never was. */
+/* The pipe is at its end, or broken: a message that was not finished counts as never begun. */
 static void
 ingest_down(void *arg, const char *why)
 {
@@ -192,7 +192,7 @@ ingest_close(struct session *s)
 	free(s);
 }
 
-/* --- the rule table's handlers; -1: a lie --- */
+/* --- handlers of the rule table.  0, or -1: the session lies --- */
 
 static int
 ingest_begin(void *arg, struct imsg *imsg)
@@ -273,14 +273,14 @@ ingest_abort(void *arg, struct imsg *imsg)
 
 /* --- from octets to a file --- */
 
-/* The header goes on and matters: a trial is over with the decision. */
+/* Whether octets of the header are still looked at; in a trial only up to the decision. */
 static int
 ingest_looks(const struct session *s)
 {
 	return (s->link.state == PIPE_MESSAGE && !s->header.done && !(s->open.try && s->decided));
 }
 
-/* The header's share of p.  Nothing is written before the recipients are decided: the prologue comes first. */
+/* Takes the header's octets of p.  Nothing is written until recipients are decided, as the prologue comes first. */
 static size_t
 ingest_header(struct session *s, const uint8_t *p, size_t len)
 {
@@ -297,7 +297,7 @@ ingest_header(struct session *s, const uint8_t *p, size_t len)
 	return (n);
 }
 
-/* CRLF to LF; every other CR, and every other octet, as it came.  Frames may part CR from LF. */
+/* Writes octets of the body, with CRLF as LF; every other octet stays, also a CR alone.  Frames may part CR from LF. */
 static void
 ingest_body(struct session *s, const uint8_t *p, size_t len)
 {
@@ -322,7 +322,7 @@ ingest_body(struct session *s, const uint8_t *p, size_t len)
 	}
 }
 
-/* Who gets it, and where; then the lines on top. */
+/* Decides who gets the message, and where; then writes the lines on top. */
 static void
 ingest_decide(struct session *s)
 {
@@ -351,7 +351,7 @@ ingest_decide(struct session *s)
 	HOOK("deliverer.header");
 }
 
-/* The lines on top. */
+/* Writes the lines on top. */
 static void
 ingest_prologue(struct session *s, struct recipients *r)
 {
@@ -368,7 +368,7 @@ ingest_prologue(struct session *s, struct recipients *r)
 	buf_free(&prologue);
 }
 
-/* The postmaster's file, with lines on top that are for him; what follows is the same and goes into both. */
+/* Makes the postmaster's own file, with lines on top that are for him only; what follows goes into both files. */
 static void
 ingest_own(struct session *s, struct recipients *r)
 {
@@ -383,7 +383,7 @@ ingest_own(struct session *s, struct recipients *r)
 	ingest_prologue(s, r);
 }
 
-/* Header lines the parser lets through go out as they come. */
+/* Writes the header lines that the parser lets through, as they come. */
 static void
 ingest_kept(struct session *s)
 {
@@ -393,7 +393,7 @@ ingest_kept(struct session *s)
 	buf_consume(kept, buf_len(kept));
 }
 
-/* The message is complete: everything into the file, all links made, over to the batch.  Or it was refused before. */
+/* The message is complete: everything is written, all links are made, and it goes to the batch; unless it was refused before. */
 static void
 ingest_finish(struct session *s)
 {
@@ -429,7 +429,7 @@ ingest_finish(struct session *s)
 	batch_add(m);
 }
 
-/* Into the buffer; a message refused meanwhile swallows everything. */
+/* Buffers octets for the file; those of a message that was refused are dropped. */
 static void
 ingest_put(struct session *s, const void *p, size_t len)
 {
@@ -465,7 +465,7 @@ ingest_write(struct session *s, const uint8_t *p, size_t len)
 		message_writeback(m);
 }
 
-/* 0, or -1: the message is refused. */
+/* Writes what is buffered.  0, or -1: the message is refused. */
 static int
 ingest_out(struct session *s, int fd, const uint8_t *p, size_t len)
 {
@@ -484,7 +484,7 @@ ingest_out(struct session *s, int fd, const uint8_t *p, size_t len)
 	return (0);
 }
 
-/* Drop what there is of the message; its file goes at once. */
+/* Drops the message and removes its file. */
 static void
 ingest_forget(struct session *s)
 {
@@ -497,7 +497,7 @@ ingest_forget(struct session *s)
 	s->link.state = PIPE_IDLE;
 }
 
-/* Likewise, because the spool cannot be written to; errno says why. */
+/* Refuses the message because the spool cannot be written to, as errno says. */
 static void
 ingest_disk(struct session *s, const char *step)
 {
@@ -507,7 +507,7 @@ ingest_disk(struct session *s, const char *step)
 	ingest_refuse(s, WHY_LOCAL_TEMP, "%s", text);
 }
 
-/* The message cannot be taken; the reason goes to the master when its end has come. */
+/* Refuses the message; the master gets the reason when the end of the message has come. */
 static void
 ingest_refuse(struct session *s, uint32_t why, const char *fmt, ...)
 {

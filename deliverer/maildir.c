@@ -22,7 +22,7 @@
 #include "deliverer.h"
 
 #define MAILDIR_COMPONENT_MAX	255
-#define MAILDIR_PROBE		"probe"		/* never a name in the spool */
+#define MAILDIR_PROBE		"probe"		/* no file in the spool has this name */
 
 struct maildir {
 	RB_ENTRY(maildir)	 node;
@@ -30,9 +30,9 @@ struct maildir {
 	TAILQ_ENTRY(maildir)	 touched;	/* while dirty */
 	char			*path;
 	unsigned int		 refs;
-	int			 fd;		/* of new/, or -1 */
-	int			 dirty;		/* files were moved here since the last fsync */
-	int			 stuck;		/* a committed file could not be moved here and is tried again */
+	int			 fd;		/* of its new/, or -1 */
+	int			 dirty;		/* 1: files were moved here since the last fsync(2) */
+	int			 stuck;		/* 1: a committed file could not be moved here, and is tried again */
 };
 RB_HEAD(maildir_tree, maildir);
 TAILQ_HEAD(maildir_list, maildir);
@@ -55,8 +55,8 @@ RB_PROTOTYPE_STATIC(maildir_tree, maildir, node, maildir_cmp)
 static struct {
 	struct maildir_tree	 tree;
 	struct maildir_list	 lru, dirty;
-	struct maildir		*last;		/* found last: most mail goes where the mail before went */
-	void			(*told)(const char *, int);	/* NULL: nobody wants to know */
+	struct maildir		*last;		/* the one that was found last, where the next message is likely to go as well */
+	void			(*told)(const char *, int);	/* is told of directories that mail waits for; NULL: nobody is */
 	int			 rootfd, nopen;
 } maildirs = { .rootfd = -1 };
 
@@ -88,7 +88,7 @@ maildir_exit(void)
 	}
 }
 
-/* Maildir++: one directory per folder beside the INBOX's new/, levels parted by dots. */
+/* Writes a folder's name as Maildir++ has it: one directory beside the INBOX's new/, levels parted by dots. */
 int
 maildir_folder(const char *mailbox, char *folder, size_t size)
 {
@@ -162,13 +162,13 @@ maildir_ref(const char *path)
 	return (md);
 }
 
-/* Open directories stay known when nobody needs them; closed ones are forgotten with their last reference. */
+/* Gives a reference back.  An open directory stays known when nobody refers to it; a closed one is forgotten then. */
 void
 maildir_release(struct maildir *md)
 {
 	int	 saved = errno;
 
-	/* Nobody is left who waits for it. */
+	/* Nothing waits for this directory any more. */
 	if (--md->refs == 0 && md->stuck) {
 		md->stuck = 0;
 		if (maildirs.told != NULL)
@@ -222,8 +222,8 @@ maildir_take(struct maildir *md, const char *name)
 }
 
 /*
- * A file of another directory of ours, which has no colon in its name, to a new/ that is open; durable there.  0, or -1 and
- * errno.
+ * Moves a file of another directory of this program, whose name has no colon, to a new/ that is open, and makes that durable.  0,
+ * or -1 and errno.
  */
 int
 maildir_put(struct maildir *md, int dir, const char *name)
@@ -236,7 +236,10 @@ maildir_put(struct maildir *md, int dir, const char *name)
 	return (renameat(dir, name, md->fd, name) == -1 ? -1 : fsync(md->fd));
 }
 
-/* As maildir_take().  ENOENT has two causes: the file is not there, or the directory behind the open descriptor was removed. */
+/*
+ * Renames a file of the spool into new/.  0, or -1 and errno, where ENOENT has two causes: the file is missing, or the directory of
+ * the descriptor was removed.
+ */
 static int
 maildir_rename(struct maildir *md, const char *name)
 {
@@ -259,8 +262,8 @@ maildir_rename(struct maildir *md, const char *name)
 }
 
 /*
- * A directory that was closed meanwhile is opened again for its fsync.  After a failed fsync the descriptor is not used again; what
- * was moved there stays unsettled.
+ * Makes the directories durable that files were moved to.  One that was closed meanwhile is opened again for that.  After an
+ * fsync(2) that failed the descriptor is not used again; what was moved there stays unsettled.
  */
 int
 maildir_sync(void)
@@ -284,7 +287,7 @@ maildir_sync(void)
 	return (failed ? -1 : 0);
 }
 
-/* new/ of md is open afterwards and the most recently used one. */
+/* Makes new/ of md the open directory that was used last, and opens it if need be.  0, or -1, errno, and the step that failed. */
 static int
 maildir_ready(struct maildir *md, char *err, size_t errsize)
 {
@@ -304,7 +307,7 @@ maildir_ready(struct maildir *md, char *err, size_t errsize)
 	return (0);
 }
 
-/* The descriptor of path/new, everything on the way made where it is missing.  -1 and errno, with the failing step in err. */
+/* Opens path/new, and makes what is missing on the way.  Returns its descriptor, or -1, errno, and the step that failed in err. */
 static int
 maildir_open_new(const char *path, char *err, size_t errsize)
 {
@@ -343,7 +346,7 @@ maildir_open_new(const char *path, char *err, size_t errsize)
 	return (next);
 }
 
-/* Open one component below fd; if missing it is made, and its name durable before anything is put into it. */
+/* Opens a component below fd.  A missing one is made, and its name is durable before anything is put into it. */
 static int
 maildir_step(int fd, const char *name, char *err, size_t errsize)
 {
@@ -365,7 +368,7 @@ maildir_step(int fd, const char *name, char *err, size_t errsize)
 	return (next);
 }
 
-/* cur, tmp and new below fd, new last: where it is there, so is the rest. */
+/* Makes cur, tmp and new below fd, new as the last, so that a new/ means that there are all three. */
 static int
 maildir_make(int fd, int folder, char *err, size_t errsize)
 {
@@ -398,8 +401,8 @@ maildir_make(int fd, int folder, char *err, size_t errsize)
 }
 
 /*
- * Can files be renamed from the spool to here?  The same device is not enough where one file system is mounted twice: a rename
- * of a name that does not exist tells, because mounts are compared before names are looked up.
+ * Whether files can be renamed from the spool to this directory.  To compare devices is not enough where a file system is mounted
+ * twice: a rename of a name that does not exist shows it, as mounts are compared before names are looked up.
  */
 static int
 maildir_same_fs(int fd)
@@ -413,7 +416,7 @@ maildir_same_fs(int fd)
 	return (0);
 }
 
-/* One name between slashes: not empty, not too long, no control characters; a leading dot only for a folder. */
+/* Whether a name between slashes is sound: not empty, not too long, no control characters, a leading dot only for a folder. */
 static int
 maildir_component(const char *p, size_t len, int folder)
 {
@@ -429,7 +432,7 @@ maildir_component(const char *p, size_t len, int folder)
 	return (1);
 }
 
-/* A relative path of such names; the last one may be a Maildir++ folder below the others. */
+/* Whether a relative path has sound names only; the last one may be a Maildir++ folder. */
 static int
 maildir_valid(const char *path)
 {

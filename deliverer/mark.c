@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The trace mark: a message that carries it was retrieved from that remote mailbox before, by us, and has come back.  It is a
- * keyed digest of the mailbox and of the fields its author wrote: without the key nobody can make one, and one that was copied
- * onto another message is worth nothing there.
+ * The trace mark: a message with it was retrieved from the same remote mailbox before, by this daemon, and has come back.  The mark
+ * is a keyed digest of the mailbox and of the fields that the author wrote: nobody can make one without the key, and one that is
+ * copied onto another message is worth nothing there.
  */
 #include <string.h>
 #include <strings.h>
@@ -16,7 +16,7 @@
 static int	 mark_differs(const void *, const void *, size_t);
 static void	 mark_hmac(const uint8_t *, size_t, const uint8_t *, size_t, uint8_t *);
 
-/* mark is empty when there is no key, or no mailbox to speak of. */
+/* Makes the mark of a message; it is empty if there is no key, or no mailbox. */
 void
 mark_make(const uint8_t key[PROTO_DIGEST_LEN], int64_t mailbox, const struct identity *id, char mark[MARK_SIZE])
 {
@@ -35,7 +35,7 @@ mark_make(const uint8_t key[PROTO_DIGEST_LEN], int64_t mailbox, const struct ide
 	mark[2 * sizeof(mac)] = '\0';
 }
 
-/* 1: this mark stands in one of the message's fields. */
+/* Whether this mark stands in one of the message's fields. */
 int
 mark_found(const struct header *h, const char *mark)
 {
@@ -58,7 +58,7 @@ mark_found(const struct header *h, const char *mark)
 	return (0);
 }
 
-/* In a time that tells nothing. */
+/* Whether octets differ, found out in a time that does not depend on where. */
 static int
 mark_differs(const void *a, const void *b, size_t len)
 {
@@ -70,7 +70,7 @@ mark_differs(const void *a, const void *b, size_t len)
 	return (differs != 0);
 }
 
-/* HMAC-SHA256 (RFC 2104); keys of up to a block. */
+/* HMAC-SHA256 (RFC 2104), with a key of a block at most. */
 static void
 mark_hmac(const uint8_t *key, size_t keylen, const uint8_t *text, size_t len, uint8_t *mac)
 {

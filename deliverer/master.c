@@ -78,7 +78,7 @@ master_send(uint32_t type, const void *data, size_t len)
 		fatal("send %s", message_name(type));
 }
 
-/* Errors show in the loop. */
+/* Writes at once what can be written; errors show in the event loop. */
 void
 master_flush(void)
 {
@@ -193,7 +193,7 @@ master_replay_row(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* Ahead of every row: what they are worth. */
+/* What the master has found out about the mail root, ahead of every row. */
 static int
 master_root_identity(void *arg, struct imsg *imsg)
 {

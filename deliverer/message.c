@@ -36,7 +36,7 @@ message_new(struct session *s, uint32_t session, uint32_t msgno)
 	return (m);
 }
 
-/* All of them clear; nrcpt counts those that the caller has filled. */
+/* Allocates so many recipients, all clear; nrcpt counts those that the caller has filled in.  0 or -1. */
 int
 message_recipients(struct message *m, uint32_t n)
 {
@@ -45,8 +45,8 @@ message_recipients(struct message *m, uint32_t n)
 }
 
 /*
- * Take over what was decided.  Each Maildir is opened, made if need be, before the message is called taken.  The decision is
- * remembered if noted, or when it is not just a Maildir.  0, or -1 with the reason.
+ * Takes over what was decided.  Each Maildir is opened, and made if need be, before the message counts as taken.  The decision is
+ * remembered if noted, or if it is not just a Maildir.  0, or -1 with the reason.
  */
 int
 message_decided(struct message *m, struct recipients *r, int noted, char *err, size_t errsize)
@@ -80,7 +80,7 @@ message_decided(struct message *m, struct recipients *r, int noted, char *err, s
 	return (0);
 }
 
-/* The postmaster comes last: if his file is his own, the others are links of the first. */
+/* Moves the postmaster to the end of the list: if his file is his own, the others are links of the first one. */
 static void
 message_last(struct places *ps, size_t i)
 {
@@ -90,7 +90,7 @@ message_last(struct places *ps, size_t i)
 	ps->list[ps->n - 1] = p;
 }
 
-/* What the name of a recipient's file is made of. */
+/* The parts of the name of a recipient's file. */
 static const struct spool_id *
 message_id(const struct message *m, uint32_t rcpt)
 {
@@ -107,7 +107,7 @@ message_own(struct message *m)
 	return (0);
 }
 
-/* The strings change hands.  0, or -1 and errno. */
+/* Fills in a recipient, who takes over the strings of the place.  0, or -1 and errno. */
 static int
 message_place(struct rcpt *rcpt, struct place *p, char *step, size_t stepsize)
 {
@@ -169,7 +169,7 @@ message_writeback(struct message *m)
 	m->started = m->written;
 }
 
-/* RECEIPT, its note, its recipients. */
+/* Sends a message's receipt, its note and its recipients. */
 void
 message_receipt(const struct message *m)
 {
@@ -215,8 +215,8 @@ message_receipt(const struct message *m)
 }
 
 /*
- * What the message and this recipient are known by, where that is not his destination: mail for an account is the same whether it
- * goes to its Maildir or to its next hop, and by which of its addresses.
+ * The digest that a message and one recipient are known by, so that copies are found.  Mail for an account is the same whether it
+ * goes to the account's Maildir or to its next hop, and by which of its addresses.
  */
 static void
 message_copy(const struct message *m, const struct rcpt *r, uint8_t copy[PROTO_COPY_LEN])
@@ -236,8 +236,8 @@ message_copy(const struct message *m, const struct rcpt *r, uint8_t copy[PROTO_C
 }
 
 /*
- * A verdict for each recipient: links nobody gets are removed, those of Maildirs will be moved, the others stay,
- * and so does every link that is held for somebody whose own was missing.
+ * Carries out a verdict for each recipient: links that nobody gets are removed, those of Maildirs are to be moved, the others stay,
+ * as does every link that is held for somebody whose own one was missing.
  */
 void
 message_decide(struct message *m, const uint8_t *verdicts)
@@ -259,7 +259,7 @@ message_decide(struct message *m, const uint8_t *verdicts)
 	}
 }
 
-/* Move what is not moved yet.  0, or -1 and errno: at least one link could not be moved. */
+/* Moves the links that were not moved yet.  0, or -1 and errno: at least one could not be moved. */
 int
 message_move(struct message *m)
 {

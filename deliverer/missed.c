@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The addresses of a message that could not be placed: what the postmaster's own copy of it is about.  Nobody else may read them,
- * as they may be those of blind copies.
+ * The addresses of a message that could not be placed, which the postmaster's own copy is about.  Nobody else may read them, as
+ * they may be those of blind copies.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,10 @@
 static int	 missed_cmp(const void *, const void *);
 static char	 missed_lower(char);
 
-/* One of them, or a text that is no address.  What is too long is cut; beyond MISSED_MAX it is only counted.  0, or -1: memory. */
+/*
+ * Adds an address, or a text that is none.  One that is too long is cut; those beyond MISSED_MAX are only counted.  0, or -1: no
+ * memory.
+ */
 int
 missed_add(struct missed *m, const uint8_t *text, size_t len)
 {
@@ -51,8 +54,8 @@ missed_add(struct missed *m, const uint8_t *text, size_t len)
 }
 
 /*
- * Whose the postmaster's copy is: his, and about these addresses, in whatever order and letter case.  About none: just his.  dir
- * is his Maildir; -1: no room.
+ * Writes what the postmaster's copy is known by: his Maildir, dir, and a digest of the addresses, in whatever order and letter
+ * case; with no addresses only dir.  0, or -1: there is no room.
  */
 int
 missed_who(const struct missed *m, const char *dir, char *who, size_t size)
@@ -83,7 +86,7 @@ missed_who(const struct missed *m, const char *dir, char *who, size_t size)
 	return (0);
 }
 
-/* They go on with a header field that has its text by now: a line for each, as many as a reader needs.  0/-1. */
+/* Appends the addresses to a header field, which has its text already, a line for each, as many as a reader needs.  0 or -1. */
 int
 missed_write(const struct missed *m, struct buf *out)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Messages of our own: what the owner of an account, or the postmaster, should read in his mail.  Into his Maildir, or held in
- * the spool for a row of the master's if his mail is handed on; the master's notice.c has the states.
+ * Messages of the daemon's own, for the owner of an account or the postmaster.  They go into his Maildir, or are held in the spool
+ * for a row of the master if his mail is handed on; rpopd/delivery/notice.c has the states.
  */
 #include <sys/types.h>
 
@@ -19,13 +19,13 @@
 
 #define NOTICE_MAX	8192	/* octets of a whole notice */
 #define NOTICE_COLUMN	72
-#define NOTICE_WORD	900	/* a longer word is cut: lines end at 998 (RFC 5322 section 2.1.1) */
+#define NOTICE_WORD	900	/* octets of a word; a longer one is cut, as a line has 998 at most (RFC 5322 section 2.1.1) */
 
 static int	 notice_make(const struct route_account *, const struct msg_notice *, char *);
 static int	 notice_printable(const char *, int);
 static int	 notice_text(const struct route_account *, const struct msg_notice *, const struct spool_id *, struct buf *);
 
-/* The answer tells the link of one that is held, or an errno; why it was not made is logged. */
+/* Makes a notice.  The answer has the link of one that is held, or an errno; why a notice was not made is logged. */
 int
 notice_deliver(const struct msg_notice *m, struct msg_notice_made *answer)
 {
@@ -46,7 +46,9 @@ notice_deliver(const struct msg_notice *m, struct msg_notice_made *answer)
 	return (0);
 }
 
-/* In place, or durable in the spool under the name link; 0, or -1 and errno: nothing is left of it. */
+/*
+ * Puts a notice into its Maildir, or makes it durable in the spool under the name link.  0, or -1 and errno: nothing is left of it.
+ */
 static int
 notice_make(const struct route_account *to, const struct msg_notice *m, char *link)
 {
@@ -136,8 +138,8 @@ notice_add(struct buf *out, const char *fmt, ...)
 }
 
 /*
- * One line of text in lines of NOTICE_COLUMN, with a line end.  column: octets that are on the line already; if there are any,
- * it is a header field, and each word begins with a space, as lines that go on must.
+ * Appends a line of text, broken at NOTICE_COLUMN, with a line end.  column: octets that the line has already; if it has any, it is
+ * a header field, and each word begins with a space, as continued lines have to.
  */
 int
 notice_wrap(struct buf *out, size_t column, const char *text)
@@ -159,7 +161,7 @@ notice_wrap(struct buf *out, size_t column, const char *text)
 	return (rv | notice_add(out, "\n"));
 }
 
-/* Everything, and on the disk; fd is closed.  0, or -1 and errno. */
+/* Writes the text and makes it durable; fd is closed.  0, or -1 and errno. */
 int
 notice_write(int fd, struct buf *text)
 {
@@ -179,7 +181,7 @@ notice_write(int fd, struct buf *text)
 	return (rv);
 }
 
-/* Our host name, as far as it can stand behind an @. */
+/* This machine's name, as far as it can stand behind an @. */
 void
 notice_host(char *host, size_t size)
 {

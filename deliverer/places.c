@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where a message goes: a list of Maildirs, addresses at next hops, and refusals, each once. */
+/* The places where a message goes: Maildirs, addresses at next hops, and refusals, each once. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,8 @@ static int	 places_copy(char **, const char *);
 static void	 places_drop(struct place *);
 
 /*
- * One whose account is there already, or whose address at its next hop is, adds nothing; of the addresses of an account its own is
- * preferred to one with a detail, and the first one otherwise.  0, also when there is no room: full is set then.  -1: memory.
+ * Adds a place, unless its account, or its address at its next hop, is in the list already.  Of the addresses of an account its own
+ * one is preferred to one with a detail, and else the first one.  0, also when there is no room: full is set then.  -1: no memory.
  */
 int
 places_add(struct places *ps, const struct place *new)
@@ -37,7 +37,7 @@ places_add(struct places *ps, const struct place *new)
 	} else if (places_prefer(p, new) == -1)
 		return (-1);
 	ps->last = p - ps->list;
-	/* Found again by its account and by the address it has now. */
+	/* From now on the place is found by its account and by its present address. */
 	if (places_find(ps, p, 1, &whose) == NULL)
 		ps->set[whose] = p - ps->list + 1;
 	if (places_find(ps, p, 0, &at) == NULL)
@@ -45,7 +45,7 @@ places_add(struct places *ps, const struct place *new)
 	return (0);
 }
 
-/* A copy of it behind the last one, not counted yet. */
+/* Puts a copy of a place behind the last one, which is not counted yet.  0 or -1. */
 static int
 places_new(struct places *ps, const struct place *new)
 {
@@ -67,7 +67,7 @@ places_new(struct places *ps, const struct place *new)
 	return (-1);
 }
 
-/* The same recipient once more.  0/-1. */
+/* The place is in the list already: its address may be a better one.  0 or -1. */
 static int
 places_prefer(struct place *p, const struct place *new)
 {
@@ -92,8 +92,8 @@ places_prefer(struct place *p, const struct place *new)
 }
 
 /*
- * An account's folder, or with folder "" its normal delivery: the next hop, if it has one, else the INBOX.  address is for the
- * next hop, NULL: the account's own.  As places_add(); -1 too for a name that cannot be a folder.
+ * Adds an account's folder, or with folder "" its normal delivery: its next hop, if it has one, or else the INBOX.  address is for
+ * the next hop, NULL: the account's own.  0 or -1, as places_add(); -1 also if the name can be no folder.
  */
 int
 places_account(struct places *ps, const struct route_account *a, const char *folder, const char *address, const char *original,
@@ -125,7 +125,10 @@ places_account(struct places *ps, const struct route_account *a, const char *fol
 	return (places_add(ps, &p));
 }
 
-/* Everything goes into quarantine; what was refused anyway is forgotten, and nothing can be added afterwards.  0/-1. */
+/*
+ * Puts all places into quarantine, except for refusals and discards, which are forgotten; nothing can be added afterwards.  0 or
+ * -1.
+ */
 int
 places_quarantine(struct places *ps, const char *reason)
 {
@@ -173,9 +176,9 @@ places_free(struct places *ps)
 }
 
 /*
- * The same place: of the same account, or else the same destination; NULL: there is none, and slot is where it has to be put.  An
- * account has one way, so its next hop need not be compared.  Senders choose what goes to a next hop for a whole domain: the hash
- * is one that they cannot foresee.
+ * Finds a place of the same account, or else of the same destination; NULL: there is none, and slot is where it is to be put.  An
+ * account has one way, so its next hop need not be compared.  Senders choose addresses at a next hop for a whole domain, so the
+ * hash is one that they cannot foresee.
  */
 static struct place *
 places_find(struct places *ps, const struct place *want, int who, uint32_t *slot)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The lines put on top of a message.  Nothing the sender wrote reaches them but the Return-Path address, parsed and written anew.
+ * The lines that are put on top of a message.  Of what the sender wrote only the address of Return-Path reaches them, written anew.
  */
 #include <sys/socket.h>
 
@@ -48,7 +48,9 @@ prologue_write(const struct msg_session_open *open, uint32_t msgno, const struct
 	return (buf_add(out, "\n", 1));
 }
 
-/* size: of the whole message, as listed; 0: unknown. */
+/*
+ * Appends the line about a header whose message was not retrieved; size is that of the message as listed, 0: not known.  0 or -1.
+ */
 int
 prologue_header_only(uint32_t size, struct buf *out)
 {
@@ -61,7 +63,7 @@ prologue_header_only(uint32_t size, struct buf *out)
 	return (buf_add(out, line, n));
 }
 
-/* What stands behind "from" (RFC 5321 4.4): name and address of the polled server, as far as they are what they should be. */
+/* Writes what follows "from" (RFC 5321 section 4.4): name and address of the polled server, as far as they are sound. */
 static int
 prologue_trace(const struct msg_session_open *open, char *buf, size_t size)
 {
@@ -92,7 +94,7 @@ prologue_ishost(const char *host)
 	return (host[0] != '\0' && host[strspn(host, legal)] == '\0');
 }
 
-/* The address literal of a numeric address, written anew; empty if it is none. */
+/* Writes the address literal of a numeric address, or an empty string if it is none. */
 static void
 prologue_literal(const char *numeric, char *buf, size_t size)
 {
@@ -108,8 +110,8 @@ prologue_literal(const char *numeric, char *buf, size_t size)
 }
 
 /*
- * Now, as RFC 5322 3.3 writes it, made once per second.  localtime_r(3) does not look for the zone file again, so tzset(3) has to
- * have been called before chroot(2).
+ * The present time as RFC 5322 section 3.3 writes it, made once a second.  localtime_r(3) does not read the zone file again, so
+ * tzset(3) has to have been called ahead of chroot(2).
  */
 const char *
 prologue_date(void)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Whether a message can be told from every other one, so that an equal one is a copy of it.  Devices send the same alarm again and
- * again, without a Message-ID or with a constant one, and without a Date or with that of a clock that nobody has set: equal texts,
- * and each of them is news.
+ * again, without a Message-ID or with a constant one, and without a Date or with that of a clock that nobody has set: equal
+ * messages, of which each is to be delivered.
  *
  *	one Message-ID and one Date, both plausible	the identity of fields and body, see identity.c
  *	otherwise					the same, and the trace that the message brought along to the provider
@@ -20,7 +20,7 @@
 #include "common/compat.h"
 #include "deliverer.h"
 
-#define PROOF_ID_BARE	16		/* octets of a Message-ID that has no @; shorter ones are "1", "alarm" */
+#define PROOF_ID_BARE	16		/* octets that a Message-ID without an @ has at least; shorter ones are "1", "alarm" */
 #define PROOF_YEAR_MIN	1990
 
 static int	 proof_trace(const struct msg_session_open *, const struct header *, uint8_t [PROTO_DIGEST_LEN]);
@@ -32,7 +32,7 @@ static const uint8_t *proof_number(const uint8_t *, const uint8_t *, size_t, siz
 static const uint8_t *proof_time(const uint8_t *, const uint8_t *, int *);
 static const uint8_t *proof_zone(const uint8_t *, const uint8_t *);
 
-/* What equal messages share, all zero: there is no telling.  headers: there was no body to be had. */
+/* Writes the digest that copies of a message share; all zero: copies cannot be told.  headers: only the header was retrieved. */
 void
 proof_identity(const struct msg_session_open *open, const struct header *h, int headers, uint8_t digest[PROTO_DIGEST_LEN])
 {
@@ -56,7 +56,7 @@ proof_identity(const struct msg_session_open *open, const struct header *h, int 
 	digest[0] |= 1;
 }
 
-/* 1: there is a trace that proves something.  With a header of which not all fields were kept there is none. */
+/* Whether the message has a trace that proves something, which one without all fields of its header has not. */
 static int
 proof_trace(const struct msg_session_open *open, const struct header *h, uint8_t digest[PROTO_DIGEST_LEN])
 {
@@ -80,7 +80,7 @@ proof_trace(const struct msg_session_open *open, const struct header *h, uint8_t
 	return (dated);
 }
 
-/* However it is folded: blanks around it do not count, those within count as one. */
+/* Takes a field into the digest, however it is folded: blanks around it do not count, those within count as one. */
 static void
 proof_received(SHA2_CTX *ctx, const uint8_t *p, size_t len)
 {
@@ -100,7 +100,7 @@ proof_received(SHA2_CTX *ctx, const uint8_t *p, size_t len)
 	SHA256Update(ctx, (const uint8_t *)"\n", 1);
 }
 
-/* A Received field that ends in a plausible time (RFC 5322 section 3.6.7). */
+/* Whether a Received field ends in a plausible time (RFC 5322 section 3.6.7). */
 static int
 proof_dated(const uint8_t *p, size_t len, time_t now)
 {
@@ -109,7 +109,10 @@ proof_dated(const uint8_t *p, size_t len, time_t now)
 	return (semicolon != NULL && proof_date(semicolon + 1, p + len - semicolon - 1, now));
 }
 
-/* A Message-ID (RFC 5322 section 3.6.4) that is more than a word: one identifier, with or without the brackets. */
+/*
+ * Whether a Message-ID (RFC 5322 section 3.6.4) is plausible: one identifier, with or without the brackets, that is more than a
+ * word.
+ */
 int
 proof_id(const uint8_t *p, size_t len)
 {
@@ -132,8 +135,8 @@ proof_id(const uint8_t *p, size_t len)
 }
 
 /*
- * A Date (RFC 5322 section 3.3, with the forms of 4.3) that somebody's clock has shown: not before 1990, not later than next
- * year, and not in the first hour of a year, where clocks stand that were never set.
+ * Whether a Date (RFC 5322 sections 3.3 and 4.3) is one that a clock has shown: not before 1990, not after the next year, and not
+ * in the first hour of a year, where clocks stand that were never set.
  */
 int
 proof_date(const uint8_t *p, size_t len, time_t now)
@@ -166,7 +169,7 @@ proof_date(const uint8_t *p, size_t len, time_t now)
 	return (month > 0 || day > 1 || hour > 0);
 }
 
-/* Behind blanks and comments; at the end too if a comment has none, which is no harm: something is missing then. */
+/* Steps over blanks and comments; a comment without an end goes to the end of the field, and then something is missing. */
 static const uint8_t *
 proof_blanks(const uint8_t *p, const uint8_t *end)
 {
@@ -185,7 +188,7 @@ proof_blanks(const uint8_t *p, const uint8_t *end)
 	return (p);
 }
 
-/* Behind a word of n letters; NULL: there is none. */
+/* Steps over a word of n letters; NULL: there is none. */
 static const uint8_t *
 proof_word(const uint8_t *p, const uint8_t *end, size_t n)
 {
@@ -196,7 +199,7 @@ proof_word(const uint8_t *p, const uint8_t *end, size_t n)
 	return (i == n ? p + n : NULL);
 }
 
-/* Behind a number of min to max digits and the blanks that follow; NULL. */
+/* Steps over a number of min to max digits and the blanks that follow; NULL: there is none. */
 static const uint8_t *
 proof_number(const uint8_t *p, const uint8_t *end, size_t min, size_t max, int *value)
 {
@@ -208,7 +211,7 @@ proof_number(const uint8_t *p, const uint8_t *end, size_t min, size_t max, int *
 	return (i >= min && i <= max ? proof_blanks(p + i, end) : NULL);
 }
 
-/* Behind hours, minutes and perhaps seconds; NULL. */
+/* Steps over hours, minutes and perhaps seconds; NULL: there are none. */
 static const uint8_t *
 proof_time(const uint8_t *p, const uint8_t *end, int *hour)
 {
@@ -222,7 +225,7 @@ proof_time(const uint8_t *p, const uint8_t *end, int *hour)
 	return (*hour < 24 && minute < 60 && second <= 60 ? p : NULL);
 }
 
-/* Behind a zone, by number or by name, and what may follow; NULL. */
+/* Steps over a zone, by number or by name, and what may follow; NULL: there is none. */
 static const uint8_t *
 proof_zone(const uint8_t *p, const uint8_t *end)
 {

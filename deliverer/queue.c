@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Links that stay in the spool after their message was committed, because the master has a row for them: recipients at a next
- * hop, and what is quarantined.
+ * Links that stay in the spool after the commit of their message, because the master has a row for each: those of recipients at a
+ * next hop, and those in quarantine.
  *
  *	link					dies right after: the next start		hook
  *	committed as held			held: it stays					deliverer.committed
@@ -11,7 +11,7 @@
  *	moved, perhaps not durable		pending row: moved, or link gone, done		deliverer.queue_moved
  *	move durable, MOVED not sent		pending row: link gone, done			deliverer.queue_settle
  *
- * Nothing is remembered of a held link once the start is over: the name is enough.
+ * Nothing is remembered of a held link after the start: its name is enough.
  */
 #include <sys/types.h>
 #include <sys/queue.h>
@@ -30,7 +30,7 @@
 #include "common/timer.h"
 #include "deliverer.h"
 
-#define QUEUE_LINE	2048		/* the first line of every file of ours is shorter */
+#define QUEUE_LINE	2048		/* octets; the first line of every file in the spool is shorter */
 
 struct held {				/* during the start only */
 	RB_ENTRY(held)	 entry;
@@ -52,8 +52,8 @@ static void	 queue_later(void);
 static int	 held_cmp(struct held *, struct held *);
 
 static RB_HEAD(helds, held)	 helds = RB_INITIALIZER(&helds);
-static struct move_list		 waiting = TAILQ_HEAD_INITIALIZER(waiting);	/* could not be moved yet */
-static struct move_list		 moved = TAILQ_HEAD_INITIALIZER(moved);		/* not durable yet */
+static struct move_list		 waiting = TAILQ_HEAD_INITIALIZER(waiting);	/* moves that could not be made yet */
+static struct move_list		 moved = TAILQ_HEAD_INITIALIZER(moved);		/* moves that were made and are not durable yet */
 static struct timer		 retry;
 
 RB_PROTOTYPE_STATIC(helds, held, entry, held_cmp)
@@ -92,7 +92,7 @@ queue_holds(const char *link)
 	return (RB_FIND(helds, &helds, &key.h) != NULL);
 }
 
-/* A replayed row that cannot be carried out yet; its Maildir changes hands.  SPOOL_MOVED follows when it is. */
+/* A replayed row that cannot be carried out yet; the reference to its Maildir is taken over.  SPOOL_MOVED follows when it was. */
 void
 queue_wait(struct maildir *md, const char *link)
 {
@@ -120,7 +120,7 @@ queue_release(void)
 	return (n);
 }
 
-/* A name of ours, and nothing that leads elsewhere. */
+/* Whether a name is that of a link of the spool, and leads nowhere else. */
 static int
 queue_link(const char *link)
 {
@@ -136,7 +136,7 @@ queue_open(const struct msg_link *link, struct msg_spool_opened *answer)
 	return (queue_open_at(spool_fd(), queue_link(link->link) ? link->link : "", link->id, answer));
 }
 
-/* Any name in a directory of ours. */
+/* Opens a file in a directory below the spool, by a name that leads nowhere else. */
 int
 queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *answer)
 {
@@ -157,7 +157,7 @@ queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *a
 		close(fd);
 		return (-1);
 	}
-	if (st.st_size <= off) {		/* nothing of ours is empty: a repair of the file system left a name only */
+	if (st.st_size <= off) {		/* no file of the spool is empty: a repair of the file system has left only the name */
 		answer->error = ENOENT;
 		close(fd);
 		return (-1);
@@ -166,7 +166,10 @@ queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *a
 	return (fd);
 }
 
-/* What the sender gets begins behind our own Return-Path line: the next hop writes its own.  -1 and errno. */
+/*
+ * The offset behind the line of Return-Path on top of a file, where the sender begins, as the next hop writes its own.  -1 and
+ * errno.
+ */
 static off_t
 queue_body(int fd)
 {
@@ -211,7 +214,7 @@ queue_move(const struct msg_rcpt *m)
 	return (0);
 }
 
-/* 0: moved, now or earlier, and in the list; -1 and errno. */
+/* Makes a move.  0: the link was moved, now or earlier, and the move is in the list moved; -1 and errno. */
 static int
 queue_take(struct move *mv)
 {
@@ -262,7 +265,7 @@ queue_later(void)
 	timer_in(&retry, BATCH_RETRY * 1000);
 }
 
-/* Forgets everything; the files stay. */
+/* Forgets all moves; the files stay. */
 void
 queue_exit(void)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Who gets a message: by its owner, by the provider's envelope fields, or by To, Cc and Bcc; and what comes back is stopped. */
+/*
+ * Who gets a message: its owner, or who stands in the provider's envelope fields, or in To, Cc and Bcc; and what comes back is
+ * stopped.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,28 +16,28 @@
 #include "deliverer.h"
 
 #define SOURCE_ROUTES_MAX	8	/* hosts in one address */
-#define NOTE_LINE		240	/* octets that one line of the note may need */
-#define UNREAD_NOTED		5	/* elements that could not be read of which the note tells */
+#define NOTE_LINE		240	/* octets that a line of the note may need */
+#define UNREAD_NOTED		5	/* elements that could not be read and are told in the note */
 #define UNREAD_SIZE		160
 #define HOW(bare)		((bare) ? 'b' : 'a')	/* an address without a domain need not be in the record's domains */
 
-/* The search for recipients in header fields. */
+/* A search for recipients in header fields. */
 struct search {
 	const struct msg_session_open *open;
 	struct recipients	*to;
-	enum notify		 notify;	/* of what is found */
+	enum notify		 notify;	/* of the recipients that are found */
 	uint32_t		 unknown;	/* addresses not in the table */
 	uint32_t		 outside;	/* addresses not in the record's domains */
 	uint32_t		 doubtful;	/* list elements that are no address */
-	struct strset		 looked;	/* addresses that were looked up: how, and what */
+	struct strset		 looked;	/* addresses that were looked up, each behind the letter of HOW() */
 	uint32_t		 rows;		/* of table route that may still be used */
-	int			 spent;		/* they were not enough */
+	int			 spent;		/* 1: rows were not enough */
 	char			*discarded;	/* an address that a row discards */
 	int			 error;
-	/* the address looked at */
+	/* the address that is looked at */
 	const char		*key;
 	char			 original[PROTO_SENDER_SIZE], wire[PROTO_SENDER_SIZE];
-	uint32_t		 found;		/* places it leads to */
+	uint32_t		 found;		/* places that it leads to */
 };
 
 static int	 recipients_owner(struct search *);
@@ -78,7 +81,7 @@ recipients_decide(const struct msg_session_open *open, const struct header *h, s
 	s.open = open;
 	s.to = to;
 	s.rows = RECIPIENTS_ROWS;
-	s.notify = open->mode == DIST_FIELD ? NOTIFY_FAILURE : NOTIFY_NEVER;	/* S45, S50, S52 */
+	s.notify = open->mode == DIST_FIELD ? NOTIFY_FAILURE : NOTIFY_NEVER;	/* failures are reported for the special field only */
 	if (open->mode == DIST_OWNER)
 		error = recipients_owner(&s);
 	else if (h->toobig) {
@@ -103,7 +106,7 @@ recipients_free(struct recipients *to)
 	memset(to, 0, sizeof(*to));
 }
 
-/* S30, S31, S39: whatever the header says. */
+/* Mode OWNER: the message is the owner's, whatever its header says. */
 static int
 recipients_owner(struct search *s)
 {
@@ -111,7 +114,7 @@ recipients_owner(struct search *s)
 	return (places_account(&s->to->places, routes_by_id(s->open->account), s->open->mailbox, NULL, NULL, s->notify));
 }
 
-/* S43, S46, H3, H4: every address of the envelope fields; what cannot be placed goes to the postmaster as well. */
+/* Mode FIELD: every address of the envelope fields is a recipient; those without a place make the postmaster one, too. */
 static int
 recipients_envelope(const struct header *h, struct search *s)
 {
@@ -162,7 +165,7 @@ recipients_envelope(const struct header *h, struct search *s)
 	return (recipients_postmaster(to, 0));
 }
 
-/* The address is in no field of its own: what the provider's Received says instead, if that can be said. */
+/* No envelope field has an address: the one behind "for" in the provider's own Received counts, where the record allows that. */
 static void
 recipients_received(const struct header *h, struct envelope *e, struct search *s)
 {
@@ -190,8 +193,8 @@ recipients_received(const struct header *h, struct envelope *e, struct search *s
 }
 
 /*
- * S47, S48, S49, S51: accounts here in To, Cc and Bcc; the others are of no concern.  What cannot be read may name somebody here:
- * the postmaster gets the message as well.
+ * Mode STAR: accounts of this daemon in To, Cc and Bcc are recipients; other addresses do not count.  An element that cannot be
+ * read may name one of them, so that the postmaster gets the message, too.
  */
 static int
 recipients_star(const struct header *h, struct search *s)
@@ -224,14 +227,14 @@ recipients_star(const struct header *h, struct search *s)
 	return (recipients_postmaster(to, 1));
 }
 
-/* 1: nothing more is to be looked for. */
+/* Whether nothing more is to be looked for. */
 static int
 recipients_over(const struct search *s)
 {
 	return (s->to->places.full || s->spent || s->error);
 }
 
-/* 1: the message names more than one message may, and the reason is given. */
+/* Whether the message has more addresses than one may have; the reason is given then. */
 static int
 recipients_toomany(struct search *s)
 {
@@ -248,7 +251,7 @@ recipients_scan(const struct header *h, const struct field *f, int flags, struct
 	mailaddr_list(header_text(h, f), f->len, flags, recipients_found, s, NULL);
 }
 
-/* One list element. */
+/* An element of an address list. */
 static int
 recipients_found(void *arg, const struct mailaddr *found, const uint8_t *text, size_t len)
 {
@@ -265,8 +268,8 @@ recipients_found(void *arg, const struct mailaddr *found, const uint8_t *text, s
 }
 
 /*
- * One that was named before is not looked up again: a header has room for tens of thousands of names of one alias.  1: it was not;
- * 0: it was, or there is no memory.
+ * Whether an address was not looked up before in this message, as a header has room for tens of thousands of names of one alias.  0
+ * also when there is no memory.
  */
 static int
 recipients_first(struct search *s, int bare)
@@ -280,7 +283,7 @@ recipients_first(struct search *s, int bare)
 	return (n == 1);
 }
 
-/* What could not be read, as far as a line of the note has room for it. */
+/* Notes an element that could not be read, as far as a line of the note has room for it. */
 static void
 recipients_unread(struct recipients *to, const uint8_t *text, size_t len)
 {
@@ -295,7 +298,10 @@ recipients_unread(struct recipients *to, const uint8_t *text, size_t len)
 	(void)buf_add(&to->note, line, strlen(line));
 }
 
-/* An address: without the record's prefix, in the record's domain if it has none, without the detours that its domain allows. */
+/*
+ * Looks up an address: without the record's prefix, in the record's domain if it has none, without the detours that its domain
+ * allows.
+ */
 static int
 recipients_address(struct search *s, const struct mailaddr *found)
 {
@@ -331,7 +337,7 @@ recipients_address(struct search *s, const struct mailaddr *found)
 	return (recipients_over(s));
 }
 
-/* Where the address looked at leads to. */
+/* Adds the places that the address in hand leads to. */
 static void
 recipients_lookup(struct search *s, const char *domain)
 {
@@ -350,8 +356,8 @@ recipients_lookup(struct search *s, const char *domain)
 }
 
 /*
- * S74: local%host@domain and host!local@domain stand for local@host where the domain's row allows it.  1: rewritten, 0: nothing
- * to do, -1: no address.
+ * Rewrites local%host@domain and host!local@domain, which stand for local@host where the domain's row allows it.  1: rewritten; 0:
+ * there was nothing to do; -1: it is no address then.
  */
 int
 recipients_source_route(struct mailaddr *a)
@@ -385,7 +391,7 @@ recipients_source_route(struct mailaddr *a)
 	return (i > 0);
 }
 
-/* The address looked at has no place.  By To, Cc and Bcc only those in domains here are missed. */
+/* The address in hand has no place.  In mode STAR only those in domains of this daemon are missed. */
 static void
 recipients_missed(struct search *s, const char *domain)
 {
@@ -396,7 +402,7 @@ recipients_missed(struct search *s, const char *domain)
 	s->error |= missed_add(&s->to->missed, (const uint8_t *)text, strlen(text)) == -1;
 }
 
-/* 1: the record takes mail for this domain (H4, S75), 0: not. */
+/* Whether the record takes mail for this domain. */
 static int
 recipients_permitted(const struct msg_session_open *open, const char *domain)
 {
@@ -413,7 +419,7 @@ recipients_permitted(const struct msg_session_open *open, const char *domain)
 	return (0);
 }
 
-/* A place that the address leads to; by To, Cc and Bcc only accounts here (S48). */
+/* Adds a place that the address leads to; in mode STAR only accounts count. */
 static int
 recipients_place(void *arg, const struct route_place *p)
 {
@@ -450,8 +456,8 @@ recipients_account(struct search *s, const struct route_place *p)
 }
 
 /*
- * To a next hop, or refused.  An address that no row has changed keeps the letter case it came in; one that does not fit into a
- * command of SMTP, once it is quoted, cannot be placed.
+ * Adds an address at a next hop, or a refusal.  An address that no row has changed keeps its letter case; one that does not fit
+ * into a command of SMTP in quotes has no place.
  */
 static int
 recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_place *p)
@@ -483,7 +489,7 @@ recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_plac
 	return (places_add(&s->to->places, &new));
 }
 
-/* S76: a copy of everything that goes to somebody, but for what goes straight into a folder (S30). */
+/* The archive gets a copy of everything that goes to somebody, except for what goes straight into a folder. */
 static int
 recipients_archive(struct search *s)
 {
@@ -518,14 +524,14 @@ recipients_archived(void *arg, const struct route_place *p)
 	return (s->error);
 }
 
-/* P21, P23: what comes back is kept, and goes nowhere. */
+/* A message that has come back goes into quarantine and nowhere else. */
 static int
 recipients_loop(const struct header *h, struct search *s)
 {
 	struct recipients	*to = s->to;
 	uint32_t		 limit = routes_hop_limit();
 
-	if (!h->toobig)			/* else not all fields are known yet that the mark is made of */
+	if (!h->toobig)			/* a header that is too big has fields of the mark that are not known yet */
 		mark_make(routes_mark(), s->open->mailbox_id, &h->identity, to->mark);
 	if (limit > 0 && h->hops > limit)
 		recipients_reason(to, "a mail loop: there are more than %u Received fields", limit);
@@ -544,7 +550,7 @@ recipients_loop(const struct header *h, struct search *s)
 	return (places_quarantine(&to->places, to->reason));
 }
 
-/* His normal delivery, besides what there is or in its place. */
+/* Adds the postmaster's normal delivery, besides the places that there are or in place of them. */
 static int
 recipients_postmaster(struct recipients *to, int only)
 {
@@ -558,7 +564,7 @@ recipients_postmaster(struct recipients *to, int only)
 	return (recipients_fallback(to));
 }
 
-/* His copy is known by the addresses, too: one about another address is another one. */
+/* The postmaster's copy is known by the addresses, too: one about another address is another message. */
 static int
 recipients_fallback(struct recipients *to)
 {
@@ -576,7 +582,7 @@ recipients_fallback(struct recipients *to)
 	return (missed_who(&to->missed, postmaster->dir, who, sizeof(who)) == -1 || (p->who = strdup(who)) == NULL ? -1 : 0);
 }
 
-/* Field names are the administrator's, and still nothing but printable ASCII gets through. */
+/* Sets the reason, of which only printable ASCII gets through, although the administrator writes the names of fields in it. */
 static void
 recipients_reason(struct recipients *to, const char *fmt, ...)
 {
@@ -593,7 +599,7 @@ recipients_reason(struct recipients *to, const char *fmt, ...)
 	recipients_note(to, "%s", to->reason);
 }
 
-/* S41, H5: the first Return-Path that can be understood; "<>" is one that can. */
+/* The sender is the address of the first Return-Path that can be read; "<>" can. */
 static void
 recipients_sender(const struct header *h, struct recipients *to)
 {
@@ -608,7 +614,7 @@ recipients_sender(const struct header *h, struct recipients *to)
 		to->sender[0] = '\0';
 }
 
-/* One more line; what does not fit is left out. */
+/* Adds a line to the note; one that does not fit is left out. */
 static void
 recipients_note(struct recipients *to, const char *fmt, ...)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Start-up.  The master tells what it has rows for; what becomes of a row and of a file stands for itself, so that one directory
- * that cannot be written to holds up its own account only.
+ * The start.  The master tells its rows; each row and each file is handled by itself, so that a directory that cannot be written to
+ * holds up its own account only.
  *
  *	row				link in the spool	becomes
  *	pending				there			moved; if that fails (LATER), tried again for ever, everybody else goes on
  *	pending, mail root proven	missing			done: it was moved before
  *	pending, not proven		missing			done if its place has the name; else MISSING: the message is wanted again
- *	pending, cannot be right	-			ODD: left alone; from here on no file counts as having been in flight
+ *	pending, cannot be right	-			IRREGULAR: left alone; no file counts as in flight
  *	held				-			stays
  *	spent				there			removed
  *
@@ -17,7 +17,8 @@
  *	the same, written by us (a notice, a report)				removed: it is made again, or was of no consequence
  *	any other								set aside: set_aside.c
  *
- * "Proven" says the master (IMSG_ROOT_IDENTITY), which has compared identity and counter of state.db and mail root.
+ * The mail root is proven if the master says so (IMSG_ROOT_IDENTITY), which has compared identity and counter of state.db and mail
+ * root.
  */
 #include <sys/types.h>
 
@@ -101,7 +102,7 @@ recover_tell(enum replay_result what, const char *link)
 	master_send(IMSG_REPLAY_RESULT, &m, sizeof(m));
 }
 
-/* The row of this link is gone. */
+/* The row of a link is gone: the link is removed. */
 void
 recover_spent(const char *link)
 {
@@ -113,7 +114,7 @@ recover_spent(const char *link)
 		spool_drop(link);
 }
 
-/* The moves are durable before the spool loses anything else, and before the master may drop its rows. */
+/* All rows were told.  Moves become durable before the spool loses anything else, and before the master may drop its rows. */
 void
 recover_end(int sure)
 {
@@ -141,7 +142,7 @@ recover_end(int sure)
 	master_recovered(durable);
 }
 
-/* One name in the spool. */
+/* Handles a name in the spool. */
 static int
 recover_file(void *arg, const char *name)
 {

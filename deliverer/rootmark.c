@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The mail root's file .rpopd: does this mail root belong to the master's store, and how much of the store does it know?  The
- * counter is written before anything in the mail root changes on the strength of what was committed, and becomes durable with the
- * next durability step.  An error costs no mail: the file stays behind, which a later start understands as far as it was told.
- * It is open for writing only while it is written to, so that its file system can be made read-only.
+ * The mail root's file .rpopd, which says to which state.db the mail root belongs, and how much of that it knows.  The counter is
+ * written before anything in the mail root changes because of a commit, and becomes durable with the next durability step.  An
+ * error costs no mail: the counter stays behind, and a later start goes by what it finds.  The file is open for writing only while
+ * it is written to, so that its file system can be made read-only.
  */
 #include <sys/types.h>
 
@@ -19,14 +19,14 @@
 #include "deliverer.h"
 
 static struct {
-	int		 fd;		/* -1: none, or it failed */
-	int		 started;	/* the start is complete: the master may be told */
+	int		 fd;		/* -1: the file is not open, or has failed */
+	int		 started;	/* 1: the start is complete, the master may be told */
 	int		 rootfd;
-	int		 complained;	/* the error last logged */
+	int		 complained;	/* the error that was logged last */
 	uint64_t	 written, durable, told;
 } mark = { .fd = -1 };
 
-/* 0, or -1 with the reason logged: this is not the mail root that the master means. */
+/* Opens the file.  0, or -1 with the reason logged: this is not the mail root that the master means. */
 int
 rootmark_open(int rootfd, const struct msg_root_identity *m)
 {
@@ -83,7 +83,7 @@ rootmark_counter(uint64_t counter)
 	return (0);
 }
 
-/* 1: it is to be made durable, with the files of a batch. */
+/* Whether the file is to be made durable with the files of a batch; item is it then. */
 int
 rootmark_item(struct sync_item *item)
 {
@@ -93,7 +93,7 @@ rootmark_item(struct sync_item *item)
 	return (1);
 }
 
-/* What became of that; a descriptor that failed is not asked again. */
+/* The file was made durable, or error says why not; a descriptor that has failed is not used again. */
 void
 rootmark_synced(int error)
 {
@@ -107,7 +107,7 @@ rootmark_synced(int error)
 	mark.fd = -1;
 }
 
-/* Behind a durability step that covered the spool's directory. */
+/* A durability step has included the spool's directory: the master is told the counter that is durable. */
 void
 rootmark_settle(void)
 {

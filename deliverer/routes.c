@@ -10,7 +10,7 @@
 #include "deliverer.h"
 
 struct routes {
-	int			 broken;	/* something was refused: this table never takes over */
+	int			 broken;	/* 1: something was refused, and this table never takes over */
 	struct route_table	*table;
 	struct msg_route_start	 start;
 };
@@ -21,7 +21,7 @@ static int	 routes_take(int);
 static void	 routes_release(struct routes *);
 static int	 routes_ishost(const char *);
 
-/* A table that was being loaded is forgotten.  One without accounts has postmaster 0: nothing can be delivered yet. */
+/* Begins a table; one that was not complete is forgotten.  Postmaster 0 is one without accounts: nothing can be delivered yet. */
 int
 routes_start(const struct msg_route_start *m)
 {
@@ -133,7 +133,7 @@ routes_release(struct routes *r)
 	freezero(r, sizeof(*r));
 }
 
-/* A table that was sent wrong does not take over, whatever its counts. */
+/* Takes note of the result of an addition: a table with an error does not take over, whatever its counts.  Returns the result. */
 static int
 routes_take(int result)
 {
@@ -142,7 +142,7 @@ routes_take(int result)
 	return (result);
 }
 
-/* Letters, digits, dots, hyphens, underscores: fit for the trace field. */
+/* Whether a host's name has letters, digits, dots, hyphens and underscores only, and fits the trace field. */
 static int
 routes_ishost(const char *host)
 {

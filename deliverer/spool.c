@@ -46,9 +46,9 @@
 #include "common/log.h"
 #include "deliverer.h"
 
-static const char	*spool_root = "", *spool_owner = "";	/* for people: as it is called outside of our root */
+static const char	*spool_root = "", *spool_owner = "";	/* what the mail root and its user are called outside of this root, for people */
 
-#define SPOOL_HOST_MAX	64		/* so that every name fits PROTO_LINK_SIZE */
+#define SPOOL_HOST_MAX	64		/* octets of a host's name, so that every name of a file fits PROTO_LINK_SIZE */
 #define SPOOL_TRIES	16
 
 static int	 spool_number(const char **, char, uint64_t, uint64_t *);
@@ -63,8 +63,8 @@ static struct {
 	int		 fd;
 	dev_t		 dev;
 	pid_t		 pid;
-	struct host	*hosts;		/* every one there ever was: files in flight are named by it */
-	const char	*host;		/* the present one's name */
+	struct host	*hosts;		/* all names that this host has had, as files in flight have them in their names */
+	const char	*host;		/* the present name */
 } spool = { .fd = -1 };
 
 int
@@ -92,7 +92,7 @@ spool_open(int rootfd)
 	return (0);
 }
 
-/* Nobody else may plant names in the spool: ours, and closed to others. */
+/* Whether the spool is this user's and closed to others, so that nobody else can put names there. */
 static int
 spool_check(int fd)
 {
@@ -130,7 +130,7 @@ spool_dev(void)
 	return (spool.dev);
 }
 
-/* Maildir's encoding of a host name: '/' and ':' as octal; and anything that is not printable ASCII as '_'. */
+/* Writes a host's name as Maildir wants it, '/' and ':' in octal, and anything that is not printable ASCII as '_'. */
 void
 spool_host(const char *name)
 {
@@ -190,7 +190,7 @@ spool_parse(const char *name, struct spool_id *id, uint32_t *rcpt)
 	return (0);
 }
 
-/* A decimal number up to max and the character behind it; moves *p behind both. */
+/* Reads a decimal number up to max and the character behind it, and moves *p behind both.  0 or -1. */
 static int
 spool_number(const char **p, char end, uint64_t max, uint64_t *value)
 {
@@ -234,7 +234,7 @@ spool_create(struct spool_id *id, uint32_t session, uint32_t msgno)
 	return (-1);
 }
 
-/* Of the same message, with a time of its own: names that differ in more than the recipient's number have different contents. */
+/* Makes a further file for the same message, whose name has a time of its own: links of one time have the same content. */
 int
 spool_own(const struct spool_id *id, uint32_t rcpt, struct spool_id *own)
 {
@@ -294,7 +294,7 @@ spool_sync(void)
 	return (fsync(spool.fd));
 }
 
-/* Every name in the spool; cb may take it away, and returns 0 to go on. */
+/* Calls cb with every name in the spool, as long as it returns 0; cb may remove the name. */
 int
 spool_each(int (*cb)(void *, const char *), void *arg)
 {
@@ -315,7 +315,7 @@ spool_each(int (*cb)(void *, const char *), void *arg)
 	return (0);
 }
 
-/* How the mail root is called outside of this process, and whom it belongs to; the strings are kept. */
+/* Sets what the mail root and its user are called outside of this root; the strings are the caller's, for good. */
 void
 spool_outside(const char *root, const char *owner)
 {
@@ -323,7 +323,7 @@ spool_outside(const char *root, const char *owner)
 	spool_owner = owner;
 }
 
-/* Why nothing can be written below the mail root: path (of there), the step that failed, and what would help. */
+/* Writes why something below the mail root cannot be written to: its path, the step that failed, and what would help. */
 void
 spool_explain(const char *path, const char *step, int error, char *text, size_t size)
 {

@@ -20,12 +20,12 @@
 #include "common/log.h"
 #include "deliverer.h"
 
-#define SYNC_PARALLEL	32		/* fsyncs at the same time; each borrows a kernel thread */
+#define SYNC_PARALLEL	32		/* fsync(2) calls at the same time, for each of which the kernel takes a thread */
 
 static size_t	 sync_submit(struct sync_item *, size_t);
 static size_t	 sync_reap(size_t);
 
-static aio_context_t	 sync_context;		/* 0: not to be had, one fsync(2) after the other */
+static aio_context_t	 sync_context;		/* 0: there is none, and fsync(2) is called for one file after the other */
 
 void
 sync_init(void)
@@ -36,14 +36,14 @@ sync_init(void)
 	}
 }
 
-/* Does not wait for the disk; errors show in sync_files(). */
+/* Starts writing octets of a file back, without waiting for the disk; errors show in sync_files(). */
 void
 sync_start(int fd, off_t off, off_t len)
 {
 	(void)sync_file_range(fd, off, len, SYNC_FILE_RANGE_WRITE);
 }
 
-/* Waiting takes a file's write error away from its fsync(2), so it counts here. */
+/* Makes files durable.  Waiting for write-back takes a write error away from fsync(2), so that error counts here. */
 void
 sync_files(struct sync_item *items, size_t n)
 {
@@ -61,7 +61,7 @@ sync_files(struct sync_item *items, size_t n)
 			items[done].error = errno;
 }
 
-/* fsync the first of n items in parallel; returns how many the kernel took, all of them finished. */
+/* Calls fsync(2) for the first of n items at the same time; returns how many the kernel has taken, which are all finished. */
 static size_t
 sync_submit(struct sync_item *items, size_t n)
 {
@@ -84,7 +84,7 @@ sync_submit(struct sync_item *items, size_t n)
 	return (taken);
 }
 
-/* Take in at most n results; returns how many. */
+/* Takes in at most n results; returns their number. */
 static size_t
 sync_reap(size_t n)
 {

@@ -335,7 +335,9 @@ trace(char direction, const char *line)
 	log_debug("%c %s", direction, text);
 }
 
-/* A reply for the log.  The challenges of a login are left out, as they may have something that the password can be guessed from. */
+/*
+ * A reply for the log.  The challenges of a login are left out, as they may have something that the password can be guessed from.
+ */
 static void
 trace_reply(const struct smtp *s, const struct smtp_reply *r)
 {

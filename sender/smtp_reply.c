@@ -136,7 +136,7 @@ smtp_reply_status(const struct smtp_reply *r, char *dst, size_t size)
 	snprintf(dst, size, "%d.0.0", r->code / 100);
 }
 
-/* Moves *p to the next word of a line, and returns that word's length; 0: there is none. */
+/* Finds the next word of a line, *w, and moves *p and *len behind it.  Returns the word's length; 0: there is none. */
 static size_t
 word(const uint8_t **p, size_t *len, const uint8_t **w)
 {

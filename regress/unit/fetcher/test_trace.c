@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* links: fetcher */
-/* libs: -lcrypto */
+/* libs: -lcrypto -lgsasl -lmd */
 /* The conversation in the log: what is said of each command, and what is not. */
 #include <sys/types.h>
 
