@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One budget of listed messages over all sessions: each costs the master about a hundred octets as long as its session runs.  What
- * counts is what a listing has named, not what STAT says.  A session for which too little is left ends, and its record is polled
- * again within a minute; a session of few messages never waits.
+ * One budget of listed messages over all sessions: each costs the master about a hundred octets as long as its session runs.
+ *  What counts is what a listing has named, not what STAT says.  A session for which too little is left ends, and its record is
+ * polled again within a minute; a session of few messages never waits.
  *
  *	who holds it				has at most
  *	all sessions				BUDGET_MESSAGES
@@ -10,8 +10,8 @@
  *	host, if there are several		half of it
  *	one session				what one mailbox may have, half of it: alone it fits
  *
- * No mailbox is left out for ever: the first that was refused has its messages kept free, as many as STAT said, until its listing is
- * complete, or for BUDGET_KEEP.
+ * No mailbox is left out for ever: the first that was refused has its messages kept free, as many as STAT said, until its
+ * listing is complete, or for BUDGET_KEEP.
  */
 #include <sys/types.h>
 #include <sys/queue.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Servers that hang up when they are asked for their capabilities (CAPA, or AUTH alone where CAPA is refused), or that answer in
- * one line and then wait: such a poll is made once more without the question, and that is remembered for the record for a week.
+ * Servers that hang up when they are asked for their capabilities (CAPA, or AUTH alone where CAPA is refused), or that answer
+ * in one line and then wait: such a poll is made once more without the question, and that is remembered for the record for a
+ * week.
  *
  * What is not asked cannot be learned, so somebody on the way who cuts the answer must gain nothing by it:
  *

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What a session is begun with: the dial, the deliverer's end of the message pipe, the fetcher's parameters, files and credential. */
+/*
+ * What a session is begun with: the dial, the deliverer's end of the message pipe, the fetcher's parameters, files and
+ * credential.
+ */
 #include <string.h>
 
 #include "common/compat.h"
@@ -15,7 +18,10 @@ static void	 open_tls(const struct record *, struct msg_fetch_start *);
 static int	 open_files(struct session *);
 static void	 open_secret(struct session *);
 
-/* Ask the dialer for a connection to the record's server; session_dialed() gets the answer.  While no dialer is ready, it stays to be asked. */
+/*
+ * Ask the dialer for a connection to the record's server; session_dialed() gets the answer.  While no dialer is ready, it stays
+ * to be asked.
+ */
 void
 open_dial(struct session *s)
 {
@@ -106,8 +112,8 @@ open_tls(const struct record *rec, struct msg_fetch_start *m)
 }
 
 /*
- * The record's certificates and key, as the files are now, in pieces.  0, or -1: the session has failed.  No copy stays in the master: the
- * message queue wipes what it has written.
+ * The record's certificates and key, as the files are now, in pieces.  0, or -1: the session has failed.  No copy stays in the
+ * master: the message queue wipes what it has written.
  */
 static int
 open_files(struct session *s)
@@ -133,8 +139,8 @@ open_files(struct session *s)
 }
 
 /*
- * The credential, a password or an access token, is what the fetcher gets last.  It is wiped here, in the message queue when it is written,
- * and in the fetcher after the login.  The session fails if there is none.
+ * The credential, a password or an access token, is what the fetcher gets last.  It is wiped here, in the message queue when it
+ * is written, and in the fetcher after the login.  The session fails if there is none.
  */
 static void
 open_secret(struct session *s)

@@ -178,8 +178,8 @@ outcome_denied(const struct session *s)
 }
 
 /*
- * The owner of a personal record hears that mail of his is kept back.  What is in quarantine is otherwise the postmaster's business, and
- * without one the owner's, see quarantine_note.c.
+ * The owner of a personal record hears that mail of his is kept back.  What is in quarantine is otherwise the postmaster's
+ * business, and without one the owner's, see quarantine_note.c.
  */
 static void
 outcome_quarantined(const struct session *s, const struct task *t)
@@ -198,8 +198,9 @@ outcome_quarantined(const struct session *s, const struct task *t)
 }
 
 /*
- * Special fields that no message has are most often misspelt, and all mail goes to the postmaster: he is told once for each value that the
- * column has had.  Stored first, told then: a death in between costs the notice, not the count in the record's status.
+ * Special fields that no message has are most often misspelt, and all mail goes to the postmaster: he is told once for each
+ * value that the column has had.  Stored first, told then: a death in between costs the notice, not the count in the record's
+ * status.
  */
 static void
 outcome_unfound(const struct session *s, struct task *t)

@@ -266,9 +266,9 @@ session_kill(struct session *s)
 }
 
 /*
- * Others wait for the session's processor: it fails, text says why.  Its fetcher ends at once, but says first whether the server's answers
- * were in step: of a fetcher that is killed that is not known, and all that it had brought would be retrieved again.  It is killed if it
- * does not say so within LAST_WORD.
+ * Others wait for the session's processor: it fails, text says why.  Its fetcher ends at once, but says first whether the
+ * server's answers were in step: of a fetcher that is killed that is not known, and all that it had brought would be retrieved
+ * again.  It is killed if it does not say so within LAST_WORD.
  */
 static void
 session_crowded(struct run *r, const char *text)
@@ -567,7 +567,10 @@ session_maybe_end(struct session *s)
 		turn_soon();
 }
 
-/* In each round: verdicts that have come together are sent, sessions that waited for a child go on, and those that have ended are freed. */
+/*
+ * In each round: verdicts that have come together are sent, sessions that waited for a child go on, and those that have ended
+ * are freed.
+ */
 void
 session_run(void)
 {

@@ -65,8 +65,8 @@ static void		 try_answer(const struct session *);
 static void		 try_summary(const struct session *, char *, size_t);
 
 /*
- * Begin a trial of the record account/record for a client.  0: what is found out comes by the calls, which are the caller's and must last,
- * and the last of them is ended(); with a sentence 1: not yet, it will be possible soon, or -1: it is not.
+ * Begin a trial of the record account/record for a client.  0: what is found out comes by the calls, which are the caller's and
+ * must last, and the last of them is ended(); with a sentence 1: not yet, it will be possible soon, or -1: it is not.
  */
 int
 try_start(const struct try_calls *calls, struct client *c, const char *name, char *err, size_t errsize)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Activity schedules at work (S6).  Records with the same schedule share a gate, which holds those that are due while it is
+ * Activity schedules at work.  Records with the same schedule share a gate, which holds those that are due while it is
  * closed.  Nothing leaves for a closed gate, name lookups and token requests included; a session that has its connection goes on
  * to its end.
  */
@@ -22,6 +22,7 @@ static void	 gate_release(struct gate *);
 
 static struct gates	 gates = SLIST_HEAD_INITIALIZER(gates), before = SLIST_HEAD_INITIALIZER(before);
 
+/* A store was loaded: gate_get() makes new gates from now on. */
 void
 gate_reload(void)
 {
@@ -29,7 +30,7 @@ gate_reload(void)
 	SLIST_INIT(&gates);
 }
 
-/* No task is held by an old gate any more. */
+/* The gates of the earlier store are freed; they must hold no task any more. */
 void
 gate_sweep(void)
 {
@@ -42,6 +43,7 @@ gate_sweep(void)
 	}
 }
 
+/* The gate of records with this schedule, which counts besides settings.schedule; NULL: both permit everything. */
 struct gate *
 gate_get(const char *name)
 {
@@ -84,7 +86,10 @@ gate_opens(const struct gate *g, int64_t at)
 	return (g == NULL ? at : schedule_opens(&g->schedule, at));
 }
 
-/* What was found out holds until the next change, as long as the clock is between the two. */
+/*
+ * Is the gate open?  The answer holds from when it was found out to the next change, as long as the wall clock is between the
+ * two.
+ */
 static void
 gate_look(struct gate *g)
 {
@@ -98,6 +103,10 @@ gate_look(struct gate *g)
 	g->checked = now;
 }
 
+/*
+ * In each round: gates that have opened let go the tasks that they hold, and sessions without a connection stop where the gate
+ * has closed.
+ */
 void
 gate_tick(void)
 {
@@ -114,7 +123,7 @@ gate_tick(void)
 			sched_calls->stop(r);
 }
 
-/* They were due all at once; their starts are not. */
+/* The tasks that the gate holds were due all at once; their starts are spread over their periods. */
 static void
 gate_release(struct gate *g)
 {
@@ -127,6 +136,7 @@ gate_release(struct gate *g)
 	}
 }
 
+/* When the first gate changes, monotonic ms, but within LOOK_AGAIN; INT64_MAX: there are no gates. */
 int64_t
 gate_due(void)
 {

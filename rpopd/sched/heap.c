@@ -9,6 +9,7 @@ static void	 heap_swap(struct heap *, size_t, size_t);
 static void	 heap_up(struct heap *, size_t);
 static void	 heap_down(struct heap *, size_t);
 
+/* Put an item that is in no heap into this one. */
 void
 heap_put(struct heap *h, struct heap_item *item, int64_t key)
 {
@@ -28,6 +29,7 @@ heap_put(struct heap *h, struct heap_item *item, int64_t key)
 	heap_up(h, item->slot);
 }
 
+/* Take an item, whichever it is, out of the heap in which it must be. */
 void
 heap_take(struct heap *h, struct heap_item *item)
 {
@@ -43,12 +45,14 @@ heap_take(struct heap *h, struct heap_item *item)
 	}
 }
 
+/* The item with the least key, which stays in the heap; NULL: the heap is empty. */
 struct heap_item *
 heap_top(const struct heap *h)
 {
 	return (h->n == 0 ? NULL : h->items[0]);
 }
 
+/* Free what an empty heap has allocated; it may be used again. */
 void
 heap_free(struct heap *h)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hosts, by name and port (S15, H8).  One that failed gets no connection until its delay is over; then one session tries, and the
- * others follow it if it gets as far as the login.  What they are called here says nothing about their addresses: the dialer goes
- * through those.
+ * Hosts, by name and port.  A host that failed gets no connection until its delay is over; then one session tries, and the others
+ * follow it if it gets as far as the login.  A host is a name here, whatever its addresses are: the dialer goes through those.
  *
  * Every event costs a few heap steps, however many records wait for a host.
  */
@@ -31,6 +30,7 @@ RB_PROTOTYPE_STATIC(hosts, host, entry, host_compare)
 static struct hosts	 hosts = RB_INITIALIZER(&hosts);
 static struct heap	 asleep;	/* by the end of their delay */
 
+/* The host of this name and port, which is made if there is none. */
 struct host *
 host_get(const char *name, uint16_t port)
 {
@@ -50,7 +50,7 @@ host_get(const char *name, uint16_t port)
 	return (h);
 }
 
-/* The ceiling may have changed as well. */
+/* A store was loaded: hosts that neither a record nor a session uses are freed; for the others the ceiling may have changed. */
 void
 host_sweep(void)
 {
@@ -76,6 +76,7 @@ host_sweep(void)
 	}
 }
 
+/* Something of the host has changed: whether it sleeps until a time, and whether it may have one more session. */
 void
 host_place(struct host *h)
 {
@@ -90,6 +91,7 @@ host_place(struct host *h)
 	share_offer(h, !sleeps && !host_full(h) && (h->state == HOST_OPEN || h->probe == NULL));
 }
 
+/* A session of the schedule has been started.  It is the one that goes ahead if nobody knows whether the host is there. */
 void
 host_begin(struct run *r)
 {
@@ -103,7 +105,10 @@ host_begin(struct run *r)
 	host_place(h);
 }
 
-/* While a host is delayed, a session from before says nothing about new ones. */
+/*
+ * The session has logged in: others may follow it.  While a host is delayed, the login of a session from before the delay says
+ * nothing about new ones.
+ */
 void
 host_login(struct run *r)
 {
@@ -118,6 +123,10 @@ host_login(struct run *r)
 		host_open(h);
 }
 
+/*
+ * The session is over, as stage and why say, and counts at its host no longer.  1: its record is to wait for the host; 0: how
+ * the session ended is the record's own matter.
+ */
 int
 host_result(struct run *r, enum fetch_stage stage, enum fail_why why)
 {
@@ -146,8 +155,9 @@ host_result(struct run *r, enum fetch_stage stage, enum fail_why why)
 }
 
 /*
- * A host that let others in since this session began, or since its record failed here the last time, is there: then it is the
- * record that does not fit it, and one record must not stop the others.  What the host says in its greeting is never excused.
+ * 1: the failure is not to be laid to the host.  A host that let others in since this session began, or since its record failed
+ * here the last time, is there: then it is the record that does not fit it, and one record must not stop the others.  What the
+ * host says in its greeting is never excused.
  */
 static int
 host_excused(const struct host *h, const struct run *r, enum fail_why why)
@@ -157,6 +167,7 @@ host_excused(const struct host *h, const struct run *r, enum fail_why why)
 	return (h->good > (r->task != NULL && r->task->host_failed != 0 ? r->task->host_failed : r->begun));
 }
 
+/* The host is there: all its records may be polled. */
 static void
 host_open(struct host *h)
 {
@@ -171,7 +182,10 @@ host_open(struct host *h)
 	host_place(h);
 }
 
-/* Delay it, the longer the more often it has failed; a try that was asked for leaves the delay that it interrupted as it was. */
+/*
+ * Delay the host, the longer the more often it has failed; a try that poll-now asked for leaves the delay that it interrupted
+ * as it was.
+ */
 static void
 host_close(struct host *h, enum fetch_stage stage, enum fail_why why)
 {
@@ -199,6 +213,7 @@ host_close(struct host *h, enum fetch_stage stage, enum fail_why why)
 			sched_skip(t, "its host failed");
 }
 
+/* Poll-now asks for the host: if it is delayed, one session tries at once. */
 void
 host_retry(struct host *h)
 {
@@ -215,6 +230,7 @@ host_full(const struct host *h)
 	return (h->sessions >= config_running->settings.host_sessions);
 }
 
+/* One more session counts at the host and for its owner.  Of a trial, how it ends says nothing about the host. */
 void
 host_join(struct run *r, struct host *h)
 {
@@ -224,6 +240,7 @@ host_join(struct run *r, struct host *h)
 	host_place(h);
 }
 
+/* The session counts at its host no longer, if it did. */
 void
 host_leave(struct run *r)
 {
@@ -237,6 +254,7 @@ host_leave(struct run *r)
 	host_place(h);
 }
 
+/* In each round: delays that are over end, and hosts that keep the first session waiting for PATIENCE let others in. */
 void
 host_wake(int64_t now)
 {
@@ -260,6 +278,7 @@ host_due(void)
 	return (item == NULL ? INT64_MAX : item->key);
 }
 
+/* Name and port, for logs.  Returns dst. */
 static char *
 host_label(const struct host *h, char *dst, size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * After each kind of failure: whose it is, and how long until the next try (S15, S16, S59-S61; RFC 2449 and 3206 response codes
- * make it shorter or longer).
+ * Of each kind of failure: whose it is, and how long it takes until the next try.  Response codes (RFC 2449 section 8, RFC
+ * 3206) make it shorter or longer.
  */
 #include "common/compat.h"
 #include "rpopd/config/config.h"
@@ -53,7 +53,10 @@ static const struct policy	 policies[WHY_MAX] = {
 	[WHY_BUDGET] =		{ 60,		0, 0,		1, 0, 0, 1 },
 };
 
-/* During the TLS handshake silence and a lost connection are the host's; the rest depends on the record's own TLS columns. */
+/*
+ * 1: the failure is the host's, with all its records.  During the TLS handshake silence and a lost connection are; the rest
+ * depends on the record's own TLS columns.
+ */
 int
 retry_blames_host(enum fetch_stage stage, enum fail_why why)
 {
@@ -62,18 +65,21 @@ retry_blames_host(enum fetch_stage stage, enum fail_why why)
 	return (policies[why].host && stage < STAGE_LOGIN);
 }
 
+/* 1: the failure shows that the host is there, so that others may try. */
 int
 retry_reached(enum fetch_stage stage, enum fail_why why)
 {
 	return (policies[why].reached && !retry_blames_host(stage, why) && stage != STAGE_TOKEN);
 }
 
+/* 1: the failure counts among the record's failures in a row. */
 int
 retry_counts(enum fail_why why)
 {
 	return (policies[why].counts);
 }
 
+/* Seconds from the record's last attempt to the next one, by what the last one came to. */
 int64_t
 retry_delay(const struct task *t)
 {
@@ -94,7 +100,10 @@ retry_delay(const struct task *t)
 	return (delay > period ? delay : period);
 }
 
-/* At least what the server wants between logins; twice at least in the time for which it keeps messages (RFC 2449 EXPIRE). */
+/*
+ * Seconds between two polls of the record: its period, but what the server wants between logins at least, and so little that
+ * there are two polls in the time for which the server keeps messages (RFC 2449 section 6.7, EXPIRE).
+ */
 int64_t
 retry_period(const struct task *t)
 {
@@ -106,8 +115,8 @@ retry_period(const struct task *t)
 }
 
 /*
- * What a poll taught about the server's wish (RFC 2449 LOGIN-DELAY; 0: not told).  A login refused as too soon although the last
- * wish was obeyed means that it wants more.
+ * A poll has told how many seconds the server wants between logins (RFC 2449 section 6.5, LOGIN-DELAY; 0: not told).  A login
+ * that was refused as too soon although the last wish was obeyed means that the server wants more.
  */
 void
 retry_learn(struct task *t, enum fail_why why, uint32_t login_delay)

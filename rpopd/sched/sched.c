@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * When to poll: each record in its time and when its schedule, its host and its server permit it, `processors` as the ceiling of
- * concurrent sessions (S10; 0 = none), jitter so that records of one period spread out, poll-now.
+ * When to poll: each record in its time and when its schedule, its host and its server permit it, settings.processors as the
+ * ceiling of concurrent sessions (0: none at all), jitter so that records of one period spread out, poll-now.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ sched_stop(void)
 		sched_calls->stop(r);
 }
 
-/* Schedule, or move.  Never before the server and the schedule's pause permit it. */
+/* The task is due at this time, monotonic ms, but never before its server and the pause of its schedule permit a login. */
 void
 sched_add(struct task *t, int64_t due)
 {
@@ -82,6 +82,7 @@ sched_add(struct task *t, int64_t due)
 	turn_at(t->due);
 }
 
+/* The task is not due at any time. */
 void
 sched_remove(struct task *t)
 {
@@ -89,7 +90,7 @@ sched_remove(struct task *t)
 	sched_leave(t);
 }
 
-/* Out of the queue it is in. */
+/* Take the task out of the heap in which it waits, if it does. */
 static void
 sched_leave(struct task *t)
 {
@@ -100,7 +101,7 @@ sched_leave(struct task *t)
 	t->queue = NULL;
 }
 
-/* And into another one. */
+/* Put the task into this heap, out of the one in which it waits. */
 static void
 sched_move(struct task *t, struct heap *queue, int64_t key)
 {
@@ -109,7 +110,7 @@ sched_move(struct task *t, struct heap *queue, int64_t key)
 	heap_put(queue, &t->item, key);
 }
 
-/* -1 does not wait for anything: this record is not polled in this run. */
+/* With -1, which waits for nothing: the record is not polled in this run. */
 void
 sched_skip(struct task *t, const char *reason)
 {
@@ -119,8 +120,8 @@ sched_skip(struct task *t, const char *reason)
 }
 
 /*
- * In each round: what is due and permitted begins while processors are free.  A record whose session cannot begin now stays due.  why:
- * NULL, or nothing may begin now; then it is the word for the status of what is due, "": there is none.
+ * In each round: what is due and permitted begins while processors are free.  A record whose session cannot begin now stays due.
+ * why: NULL, or nothing may begin now; then it is the word for the status of what is due, "": there is none.
  */
 void
 sched_run(const char *why)
@@ -165,7 +166,7 @@ sched_run(const char *why)
 	sched_arm();
 }
 
-/* Whose turn it is, of those that the clock permits; NULL: nobody's. */
+/* The task whose turn it is, of those that the clock permits; NULL: there is none. */
 static struct task *
 sched_first(int64_t now)
 {
@@ -176,7 +177,7 @@ sched_first(int64_t now)
 	return (t);
 }
 
-/* May this task, which is due, be polled as far as the clock is concerned?  If not, it waits elsewhere now. */
+/* 1: as far as the clock is concerned, this task, which is due, may be polled; 0: not yet, and it waits in another heap now. */
 static int
 sched_permitted(struct task *t, int64_t now)
 {
@@ -196,7 +197,7 @@ sched_permitted(struct task *t, int64_t now)
 	return (0);
 }
 
-/* The server's least time between logins, and the schedule's between polls (monotonic ms). */
+/* The first time, monotonic ms, that the server's least time between logins and the schedule's between polls permit. */
 static int64_t
 sched_earliest(const struct task *t)
 {
@@ -209,7 +210,7 @@ sched_earliest(const struct task *t)
 	return (next > first ? next : first);
 }
 
-/* After a poll, or at load: when next? */
+/* After a poll, or when the store was loaded: compute from the record's state when it is due next. */
 void
 sched_next(struct task *t)
 {
@@ -239,7 +240,7 @@ sched_next(struct task *t)
 	sched_add(t, now + delay + sched_jitter(delay));
 }
 
-/* A twentieth of a time at most, at random. */
+/* A random part of a time, a twentieth of it at most. */
 int64_t
 sched_jitter(int64_t msec)
 {
@@ -302,7 +303,8 @@ sched_permits(struct task *t, char *err, size_t errsize)
 			strftime(when, sizeof(when), "until %Y-%m-%d %H:%M", &tm);
 		snprintf(err, errsize, "the schedule permits no session %s", when);
 	} else if (first > now)
-		snprintf(err, errsize, "server and schedule permit the next login in %lld s", (long long)(first - now + 999) / 1000);
+		snprintf(err, errsize, "server and schedule permit the next login in %lld s",
+		    (long long)(first - now + 999) / 1000);
 	else if (sched_nruns >= config_running->settings.processors) {
 		snprintf(err, errsize, "all %u processors are busy; try again later", config_running->settings.processors);
 		return (1);
@@ -311,7 +313,7 @@ sched_permits(struct task *t, char *err, size_t errsize)
 	return (-1);
 }
 
-/* Is this the record meant by "account" or "account/record"? */
+/* 1: the name, account or account/record, means this task's record. */
 int
 sched_named(const struct task *t, const char *name)
 {
@@ -322,7 +324,7 @@ sched_named(const struct task *t, const char *name)
 	return (name[len] == '\0' || (name[len] == '/' && strcmp(name + len + 1, t->rec->name) == 0));
 }
 
-/* A word for the status, and when the next poll is (epoch; 0: not scheduled). */
+/* The task's state in one word, and when its next poll is (epoch; 0: it is not scheduled). */
 const char *
 sched_state(const struct task *t, int64_t *next)
 {
@@ -348,6 +350,7 @@ sched_state(const struct task *t, int64_t *next)
 	return (t->due <= clock_msec() ? "queued" : "idle");
 }
 
+/* A time of the monotonic clock, ms, by the wall clock; what is over is now. */
 static int64_t
 sched_epoch(int64_t due)
 {
@@ -357,8 +360,8 @@ sched_epoch(int64_t due)
 }
 
 /*
- * The next round is due for the first record, host or gate that has to wait, and for sessions that stall while others wait for theirs.
- * When a processor, a child or the store becomes free, for which a due record waits, there is a round anyway.
+ * The next round is due for the first record, host or gate that has to wait, and for sessions that stall while others wait for
+ * theirs.  When a processor, a child or the store becomes free, for which a due record waits, there is a round anyway.
  */
 static void
 sched_arm(void)

@@ -30,7 +30,10 @@ struct spots;
 struct statvfs;
 struct task;
 
-/* A session as the schedule sees it.  It lies in the session's own structure, and is in sched_runs from sched_begin() to sched_end(). */
+/*
+ * A session as the schedule sees it.  It lies in the session's own structure, and is in sched_runs from sched_begin() to
+ * sched_end().
+ */
 struct run {
 	TAILQ_ENTRY(run)	 entry;
 	struct task		*task;		/* NULL: its record was removed meanwhile */
@@ -55,7 +58,7 @@ TAILQ_HEAD(runs, run);
 enum run_phase { RUN_WAITING, RUN_ACTIVE, RUN_HELD, RUN_LEAVING, RUN_ENDING };
 
 struct sched_calls {
-	int		(*start)(struct task *);		/* 0: the task has a run now; -1: not now, a round follows when it can */
+	int		(*start)(struct task *);	/* 0: the task has a run now; -1: not now, a round follows when it can */
 	void		(*stop)(struct run *);			/* it is to finish its current message and QUIT */
 	void		(*cut)(struct run *, const char *why);	/* it ends at once, to make room for others */
 	enum run_phase	(*phase)(const struct run *);
@@ -84,15 +87,15 @@ struct task {
 	uint32_t		 tries;		/* in a row that ended for the same reason */
 	uint32_t		 unnamed;	/* messages that no listing names, beyond what one session tries: told */
 	uint32_t		 refusals;	/* polls in a row that met refusals of messages without a unique-id */
-	uint32_t		 uidl_refused;	/* polls in a row in which it was */
+	uint32_t		 uidl_refused;	/* polls in a row in which UIDL was */
 	int			 derived;	/* its server has unique-ids that break the rules: told */
 	int			 slow;		/* no session has succeeded since one stalled: see share.c */
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
 	int			 renewed;	/* a refused access token was replaced; no login has succeeded since */
 	int			 capa_retry;	/* the next poll is the last one once more, without CAPA */
-	int64_t			 capa_failed;	/* when that was of no use, 0: it was never; monotonic ms */
-	enum fail_why		 why;		/* of the last poll */
+	int64_t			 capa_failed;	/* when a poll without CAPA was of no use, monotonic ms; 0: never */
+	enum fail_why		 why;		/* how the last poll failed */
 	struct spots		*spots;		/* spot.c; NULL: the next listing is whole */
 	struct counts		*counts;	/* counts.c; NULL: never looked at */
 };
@@ -134,11 +137,11 @@ struct gate	*gate_get(const char *schedule);	/* NULL: always open */
 
 struct host	*host_get(const char *name, uint16_t port);
 void		 host_sweep(void);			/* after a reload: forget those that nothing uses */
-void		 host_login(struct run *);		/* it is in */
+void		 host_login(struct run *);		/* the session has logged in */
 int		 host_result(struct run *, enum fetch_stage, enum fail_why);
-int		 host_full(const struct host *);	/* 1: as many sessions as may be */
+int		 host_full(const struct host *);	/* 1: there are as many sessions with it as may be */
 void		 host_join(struct run *, struct host *);	/* a trial begins */
-void		 host_leave(struct run *);			/* it is over */
+void		 host_leave(struct run *);		/* it is over */
 
 /* --- space.c: is there room for what a session brings? --- */
 

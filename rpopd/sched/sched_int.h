@@ -26,8 +26,8 @@ struct gate {
 	int64_t			 checked, change;
 };
 
-int		 gate_open(struct gate *);		/* NULL is */
-uint32_t	 gate_pause(struct gate *);
+int		 gate_open(struct gate *);		/* 1: it is now; NULL always is */
+uint32_t	 gate_pause(struct gate *);		/* s between two polls of a record, at least */
 int64_t		 gate_opens(const struct gate *, int64_t at);	/* as schedule_opens() */
 void		 gate_tick(void);			/* let go what is permitted now, stop dials that no longer are */
 int64_t		 gate_due(void);			/* monotonic ms of the next gate_tick(); INT64_MAX: never */
@@ -52,38 +52,38 @@ struct host {
 	enum host_state		 state;
 	struct heap		 waiting[LANE_MAX];	/* shares, see share.c */
 	struct shares		 shares;	/* the same, by owner */
-	struct share		*offered[LANE_MAX];	/* the first of waiting, if it may have one more session; NULL: it may not */
+	struct share		*offered[LANE_MAX];	/* the first of waiting; NULL: the host may have no more sessions */
 	struct heap_item	 item;
-	int			 sleeps;	/* among those that host_wake() looks at */
+	int			 sleeps;	/* it is among those that host_wake() looks at */
 	uint32_t		 sessions, failures;	/* open; tries that failed in a row */
-	struct run		*probe;		/* NEW, TRYING: the one that is under way */
+	struct run		*probe;		/* NEW, TRYING: the one session that goes ahead; NULL: none does */
 	int64_t			 until;		/* monotonic ms: DELAYED, TRYING what it was, and NEW with a probe */
-	int			 asked;		/* TRYING: because poll-now asked for it, before until */
-	int64_t			 good;		/* last login, 0 = none */
-	int64_t			 failed;	/* first of the failures */
+	int			 asked;		/* TRYING: poll-now has interrupted the delay, which lasts until `until` */
+	int64_t			 good;		/* when it was last seen to be there, monotonic ms; 0: never */
+	int64_t			 failed;	/* when the first of the failures was; monotonic ms */
 };
 
-void		 host_place(struct host *);		/* its waiting tasks, or the ceiling, changed */
-void		 host_begin(struct run *);		/* it was started */
-void		 host_retry(struct host *);		/* asked to poll: a delay is interrupted for a try */
+void		 host_place(struct host *);		/* its state, its waiting tasks or the ceiling has changed */
+void		 host_begin(struct run *);		/* a session of the schedule was started */
+void		 host_retry(struct host *);		/* poll-now: a delay is interrupted for a try */
 void		 host_wake(int64_t now);		/* end the delays that are over */
-int64_t		 host_due(void);			/* when the next one is */
+int64_t		 host_due(void);			/* monotonic ms of the next end of a delay; INT64_MAX: none */
 
 /* --- share.c: fair shares of the processors --- */
 
 void		 share_put(struct task *);		/* due: it waits, in no queue so far */
-void		 share_take(struct task *);		/* and does no longer */
+void		 share_take(struct task *);		/* it waits no longer */
 struct task	*share_next(void);			/* of the tasks that may start, the one whose turn it is; NULL: none */
 struct task	*share_any(const struct host *);	/* of those that wait for this host; NULL: none does */
-void		 share_offer(struct host *, int may);
+void		 share_offer(struct host *, int may);	/* the host may have one more session, or not */
 void		 share_begin(struct run *);		/* the session counts as its owner's */
-void		 share_end(struct run *);
+void		 share_end(struct run *);		/* it does not any more */
 void		 share_watch(int64_t now, int wanted);	/* end what stalls while somebody could begin but for a processor */
 int64_t		 share_alarm(void);			/* monotonic ms of the next share_watch(); INT64_MAX: never */
 
 /* --- retry.c --- */
 
-int		 retry_blames_host(enum fetch_stage, enum fail_why);
+int		 retry_blames_host(enum fetch_stage, enum fail_why);	/* 1: the failure is the host's, not the record's */
 int64_t		 retry_period(const struct task *);	/* s between polls, as the server and the record want it */
 int		 retry_reached(enum fetch_stage, enum fail_why);	/* 1: the failure shows that the host is there */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Whose turn it is when more records are due than sessions may run (S10).  The next session goes to the owner that holds the
+ * Whose turn it is when more records are due than sessions may run.  The next session goes to the owner that holds the
  * fewest; of his, to the host that has the fewest; of its records, to the one that has been due for the longest, one that was asked
  * for by hand before all others.  So an owner with a thousand records, or with a few whose servers take an hour, leaves the next
  * free processor to whoever has none yet; nobody's session is ended for it.
@@ -85,7 +85,7 @@ static struct heap	 takers[LANE_MAX];
 static uint32_t		 slow;		/* sessions of that lane */
 static int64_t		 look;		/* when share_watch() is due; INT64_MAX: nobody waits, or it cannot be said */
 
-/* The record is due and waits: its queue is that of its owner at its host. */
+/* The record is due and waits with those of its owner at its host. */
 void
 share_put(struct task *t)
 {
@@ -105,7 +105,7 @@ share_put(struct task *t)
 	share_place(sh);
 }
 
-/* It waits no longer. */
+/* The record, which is due, waits no longer. */
 void
 share_take(struct task *t)
 {
@@ -127,7 +127,10 @@ share_take(struct task *t)
 	share_free(sh);
 }
 
-/* may: the host may have one more session.  What it offers in each lane, and its number of sessions, may have changed. */
+/*
+ * What the host offers in each lane, or its number of sessions, may have changed: takers are put in order anew.  may: it may
+ * have one more session.
+ */
 void
 share_offer(struct host *h, int may)
 {
@@ -154,7 +157,7 @@ share_offer(struct host *h, int may)
 	}
 }
 
-/* The record whose turn it is; NULL: none that may start. */
+/* Of the records that may start, the one whose turn it is; NULL: there is none. */
 struct task *
 share_next(void)
 {
@@ -194,6 +197,7 @@ share_begin(struct run *r)
 	owner_count(r->owner, 1);
 }
 
+/* The session does not count any more. */
 void
 share_end(struct run *r)
 {
@@ -205,7 +209,7 @@ share_end(struct run *r)
 	owner_drop(o);
 }
 
-/* wanted: somebody could begin now but for a processor.  Ends the sessions that stall and are too many then. */
+/* In each round: if wanted, somebody could begin now but for a processor, and sessions that stall and are too many then end. */
 void
 share_watch(int64_t now, int wanted)
 {
@@ -228,7 +232,7 @@ share_alarm(void)
 	return (look);
 }
 
-/* Of the sessions that stall in the quick lane, the one to end; NULL: none may, or they are not too many. */
+/* Of the sessions that stall in the quick lane, the one to end; NULL: none may be ended, or they are not too many. */
 static struct run *
 share_worst(int64_t now)
 {
@@ -254,6 +258,7 @@ share_worst(int64_t now)
 	return (n > share_half() ? worst : NULL);
 }
 
+/* End a session that stalls. */
 static void
 share_cut(struct run *r, int64_t now)
 {
@@ -264,6 +269,7 @@ share_cut(struct run *r, int64_t now)
 	sched_calls->cut(r, text);
 }
 
+/* How many sessions may stall while others wait for a processor. */
 static uint32_t
 share_half(void)
 {
@@ -272,6 +278,7 @@ share_half(void)
 	return (n > 0 ? n : 1);
 }
 
+/* For how long a session may make no progress, in ms, before it counts as stalled. */
 static int64_t
 share_patience(void)
 {
@@ -280,6 +287,7 @@ share_patience(void)
 	return (third < PATIENCE ? third : PATIENCE);
 }
 
+/* The owner of the task's record in the record's lane, who is made if he has nothing yet. */
 static struct owner *
 owner_get(const struct task *t)
 {
@@ -298,7 +306,7 @@ owner_get(const struct task *t)
 	return (o);
 }
 
-/* Nothing waits or runs for it any more. */
+/* The owner is freed if nothing waits or runs for him any more. */
 static void
 owner_drop(struct owner *o)
 {
@@ -309,7 +317,7 @@ owner_drop(struct owner *o)
 	free(o);
 }
 
-/* Its first offer, or its number of sessions, changed. */
+/* The owner's first offer, or his number of sessions, has changed. */
 static void
 owner_place(struct owner *o)
 {
@@ -324,6 +332,7 @@ owner_place(struct owner *o)
 		heap_put(&takers[o->lane], &o->item, key);
 }
 
+/* The owner has n sessions more. */
 static void
 owner_count(struct owner *o, int n)
 {
@@ -335,6 +344,7 @@ owner_count(struct owner *o, int n)
 	owner_place(o);
 }
 
+/* The share of the task's owner at its host, which is made if there is none. */
 static struct share *
 share_get(const struct task *t)
 {
@@ -352,6 +362,7 @@ share_get(const struct task *t)
 	return (sh);
 }
 
+/* Free a share of which no task is left. */
 static void
 share_free(struct share *sh)
 {
@@ -364,7 +375,7 @@ share_free(struct share *sh)
 	owner_drop(o);
 }
 
-/* Its first task, or its owner's number of sessions, changed. */
+/* The share's first task, or its owner's number of sessions, has changed. */
 static void
 share_place(struct share *sh)
 {
@@ -377,7 +388,7 @@ share_place(struct share *sh)
 	host_place(sh->host);
 }
 
-/* Other owners wait at its host, too, or no longer. */
+/* Other owners wait at the share's host, too (1), or no longer (0). */
 static void
 share_contest(struct share *sh, int rivals)
 {
@@ -390,7 +401,7 @@ share_contest(struct share *sh, int rivals)
 		LIST_REMOVE(sh, rival);
 }
 
-/* What is compared first stands in the highest bits. */
+/* A key of a heap: what is compared first stands in the highest bits. */
 static int64_t
 share_key(uint32_t owner, uint32_t host, int64_t due)
 {
@@ -399,13 +410,14 @@ share_key(uint32_t owner, uint32_t host, int64_t due)
 	return ((int64_t)owner << (DUE_BITS + COUNT_BITS) | (int64_t)host << DUE_BITS | due);
 }
 
-/* Those of its host, itself among them. */
+/* The shares of its host in its lane, itself among them. */
 static struct heap *
 share_rivals(const struct share *sh)
 {
 	return (&sh->host->waiting[sh->owner->lane]);
 }
 
+/* When the first of its tasks was due. */
 static int64_t
 share_due(const struct share *sh)
 {

@@ -78,7 +78,7 @@ space_missing(const struct statvfs *fs, uint32_t min_free, int was, char *text, 
 	return (0);
 }
 
-/* So much must be there, or so much that polls go on after a pause. */
+/* How much must be free; was: how much, so that polls go on after a pause. */
 static uint64_t
 space_floor(uint64_t floor, uint64_t all, int was)
 {
@@ -87,6 +87,7 @@ space_floor(uint64_t floor, uint64_t all, int was)
 	return (was ? floor + floor / SPACE_PART : floor);
 }
 
+/* A number of octets for people.  Returns dst. */
 static const char *
 space_size(uint64_t n, char *dst, size_t size)
 {
@@ -107,7 +108,7 @@ space_enough(void)
 	return (*space_trouble() == '\0');
 }
 
-/* What waits for room is called for when there is. */
+/* Look at both file systems.  If there is room again, a round begins what waits for it. */
 static void
 space_look(int64_t now)
 {
@@ -122,6 +123,7 @@ space_look(int64_t now)
 		turn_soon();
 }
 
+/* There is one more look in SPACE_LOOK. */
 static void
 space_again(void)
 {
@@ -131,6 +133,7 @@ space_again(void)
 	timer_in(&timer, SPACE_LOOK);
 }
 
+/* What room is missing, and what to do about it; "": there is room. */
 const char *
 space_trouble(void)
 {
@@ -142,7 +145,7 @@ space_trouble(void)
 	return ("");
 }
 
-/* A path that cannot be asked about is another check's business. */
+/* Look at one file system, and log what has changed.  A path that cannot be asked about is mailroot.c's business. */
 static void
 space_check(struct space *p, const char *path)
 {
@@ -163,6 +166,7 @@ space_check(struct space *p, const char *path)
 		log_notice("%s %s: there is room again, polls go on", p->what, path);
 }
 
+/* The next look, while sessions run or room is missing. */
 static void
 space_timer(void *arg)
 {
@@ -178,7 +182,7 @@ space_timer(void *arg)
 	space_again();
 }
 
-/* Sessions that bring something: each is due again at once, when there is room.  A trial brings nothing. */
+/* Sessions that bring something stop, and are due again as soon as there is room.  A trial brings nothing. */
 static void
 space_stop(const char *why)
 {
@@ -194,7 +198,7 @@ space_stop(const char *why)
 	}
 }
 
-/* Who can do something about it, once a day. */
+/* The postmaster hears that room is missing, once a day. */
 static void
 space_tell(const char *why)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The end of a refresh token, where the provider says when it comes: the record's owner hears of it a week before, while the token can
- * be renewed without a gap.  Many providers put the end off with every request; then there is nothing to be said.
+ * The end of a refresh token, where the provider says when it comes: the record's owner hears of it a week before, while the
+ * token can be renewed without a gap.  Many providers put the end off with every request; then there is nothing to be said.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,8 +40,8 @@ expiry_said(struct grant *g, uint32_t lifetime)
 }
 
 /*
- * 1: the end has not been put off by as much as half the time since it was said last, so it is going to come; 0: it has, or the end was
- * said for the first time, and nobody can know yet.
+ * 1: the end has not been put off by as much as half the time since it was said last, so it is going to come; 0: it has, or the
+ * end was said for the first time, and nobody can know yet.
  */
 static int
 expiry_stays(const struct token_row *row, int64_t ends, int64_t now)

@@ -63,8 +63,8 @@ token_wanted(const struct record *rec)
 }
 
 /*
- * A token for the session of a run, which becomes a user of its record's grant: 1, it is there; 0, the session waits until a round finds
- * that u->waits is 0, or until it has failed; -1, it has failed.
+ * A token for the session of a run, which becomes a user of its record's grant: 1, it is there; 0, the session waits until a
+ * round finds that u->waits is 0, or until it has failed; -1, it has failed.
  */
 int
 token_get(struct token_user *u, struct run *r)
@@ -87,8 +87,8 @@ token_get(struct token_user *u, struct run *r)
 }
 
 /*
- * From an oauth process, unless the grant has a token that is fresh: 1, it has; 0, a request is under way; -1 with a sentence, and why if
- * that is not WHY_CONFIG.
+ * From an oauth process, unless the grant has a token that is fresh: 1, it has; 0, a request is under way; -1 with a sentence,
+ * and why if that is not WHY_CONFIG.
  */
 static int
 token_oauth(struct token_user *u, enum fail_why *why, char *err, size_t errsize)
@@ -241,8 +241,8 @@ token_copy(const struct token_user *u, uint8_t *secret)
 }
 
 /*
- * A session of the record has ended as why says, stopping: it was told to.  1: its access token was refused, and one more login is due with
- * a new one; 0: not so, or that was tried already and no login has succeeded since.
+ * A session of the record has ended as why says, stopping: it was told to.  1: its access token was refused, and one more login
+ * is due with a new one; 0: not so, or that was tried already and no login has succeeded since.
  */
 int
 token_refused(struct token_user *u, struct task *t, enum fail_why why, int stopping)
@@ -277,7 +277,10 @@ token_wake(struct grant *g)
 	turn_soon();
 }
 
-/* The provider has given the grant a new refresh token.  It is stored before anything else happens, since the old one may be void already. */
+/*
+ * The provider has given the grant a new refresh token.  It is stored before anything else happens, since the old one may be
+ * void already.
+ */
 void
 token_rotated(struct grant *g, const uint8_t *refresh, size_t len)
 {

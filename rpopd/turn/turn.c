@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * When the master's next round is.  A round is one call of the function that main() registers; it looks after everything that may have
- * something to do, and costs little where there is nothing.  Handlers of events do not call it, they say turn_soon(): then one round
- * follows from the event loop, however many handlers have asked for it.
+ * When the master's next round is.  A round is one call of the function that main() registers; it looks after everything that
+ * may have something to do, and costs little where there is nothing.  Handlers of events do not call it, they say turn_soon():
+ * then one round follows from the event loop, however many handlers have asked for it.
  *
- * At the end of a round nothing is left of the times that were told before it: whoever has something to do later tells its time in
- * each round.
+ * At the end of a round nothing is left of the times that were told before it: whoever has something to do later tells its time
+ * in each round.
  */
 #include "common/clock.h"
 #include "common/timer.h"
