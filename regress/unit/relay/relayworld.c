@@ -453,8 +453,7 @@ world_postmaster(uint32_t nexthop)
 {
 	const struct route_account	 postmaster = { .id = 1, .nexthop = nexthop, .dir = "example.org/pm" };
 
-	if (config.routes != NULL)
-		route_free(config.routes);
+	route_free(config.routes);
 	assert_non_null(config.routes = route_new(1, 0, 0, 0));
 	assert_int_equal(route_account_add(config.routes, &postmaster), 0);
 }
@@ -559,8 +558,7 @@ world_setup(void **state)
 	sched_tasks = NULL;
 	sched_ntasks = 0;
 	turn_stopping = turn_failed = 0;
-	if (config.routes != NULL)
-		route_free(config.routes);
+	route_free(config.routes);
 	memset(&config, 0, sizeof(config));
 	config_running = &config;
 	config.nexthops = nexthops;
