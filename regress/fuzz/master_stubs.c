@@ -20,7 +20,6 @@ struct routing		*config_routing;
 int64_t			 config_loaded;
 uint64_t		 config_loaded_version;
 char			 config_load_error[PROTO_TEXT_SIZE];
-struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
 struct options		 options;
 uint32_t		 writes;		/* to the store */

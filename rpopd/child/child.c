@@ -62,7 +62,7 @@ static void	 child_sweep(void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
 
-struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
+static LIST_HEAD(, child)	 child_list = LIST_HEAD_INITIALIZER(child_list);	/* those that are let go, too */
 struct child		*child_of[ROLE_MAX];
 static struct timer	 sweep;
 static struct role_conf	 conf[ROLE_MAX] = {

@@ -73,8 +73,7 @@ struct child_watch {
 	void		(*ready)(struct child *);
 	void		(*died)(struct child *);
 };
-LIST_HEAD(children, child);
-extern struct children	 child_list;		/* all children, those that are let go, too */
+
 extern struct child	*child_of[ROLE_MAX];	/* that new work is for, ready or not; NULL: none runs */
 
 void	 child_rules(enum role, const struct rule *, size_t n);

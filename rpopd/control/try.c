@@ -5,7 +5,6 @@
 #include "control_int.h"
 
 static int	 try_begin(struct client *, const char *, char *, size_t);
-static void	 try_left(struct client *);
 static void	 try_tell(struct client *, const struct ctl_tried *);
 static void	 try_ended(struct client *, int, const char *);
 
@@ -32,15 +31,8 @@ try_begin(struct client *c, const char *name, char *err, size_t errsize)
 	int	 rv;
 
 	if ((rv = try_start(&calls, c, name, err, errsize)) == 0)
-		client_busy(c, NULL, try_left);
+		client_busy(c, NULL, try_abandon);
 	return (rv);
-}
-
-/* The client has left: nobody wants to know any more. */
-static void
-try_left(struct client *c)
-{
-	try_abandon(c);
 }
 
 /* What was found out about one message. */

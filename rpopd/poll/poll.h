@@ -59,7 +59,7 @@ struct try_calls {
 	void	(*ended)(struct client *, int ok, const char *text);
 };
 int	 try_start(const struct try_calls *, struct client *, const char *name, char *err, size_t errsize);
-void	 try_abandon(const struct client *);
+void	 try_abandon(struct client *);
 enum plan_result try_plan(struct session *, enum listing);
 void	 try_login(struct session *, const struct msg_fetch_stat *);
 int	 try_told(struct session *, const struct msg_session_tried *);

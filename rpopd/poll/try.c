@@ -115,7 +115,7 @@ try_task(const char *name)
 
 /* The client has left: trials that it asked for are stopped, and nobody hears of them any more. */
 void
-try_abandon(const struct client *c)
+try_abandon(struct client *c)
 {
 	struct session	*s, *next;
 

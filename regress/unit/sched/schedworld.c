@@ -28,7 +28,6 @@ struct routing		*config_routing;
 int64_t			 config_loaded;
 uint64_t		 config_loaded_version;
 char			 config_load_error[PROTO_TEXT_SIZE];
-struct children		 child_list = LIST_HEAD_INITIALIZER(child_list);
 struct child		*child_of[ROLE_MAX];
 struct config		 config;
 struct record		 records[NTASKS];
@@ -204,7 +203,6 @@ world_setup(void **state)
 	config_routing = NULL;
 	TAILQ_INIT(&sched_runs);
 	sched_nruns = 0;
-	LIST_INIT(&child_list);
 	memset(child_of, 0, sizeof(child_of));
 	turn_stopping = turn_failed = 0;
 	sched_tasks = NULL;
