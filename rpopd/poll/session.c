@@ -84,13 +84,14 @@ session_start(struct task *t)
 	return (session_begin(t, NULL));
 }
 
-/* The same for a session that only tries.  trial is the session's now. */
+/* Begin a session that only tries.  0, trial is the session's now, and try_end() is called at its end; or -1 as session_start(). */
 int
 session_try(struct task *t, struct trial *trial)
 {
 	return (session_begin(t, trial));
 }
 
+/* Begin a session of the task; a trial, unless trial is NULL.  Results as session_start() has them. */
 static int
 session_begin(struct task *t, struct trial *trial)
 {
@@ -132,7 +133,7 @@ session_begin(struct task *t, struct trial *trial)
 	return (0);
 }
 
-/* The dial of a session has ended. */
+/* The dial of a session has ended: the session goes on with the connection, or fails. */
 void
 session_dialed(void *arg, const struct dialed *how)
 {
@@ -157,7 +158,10 @@ session_dialed(void *arg, const struct dialed *how)
 	session_go(s);
 }
 
-/* Connected: go on, unless the deliverer is just being sent a routing table; session_run() calls again. */
+/*
+ * The session has its connection: it goes on, unless the deliverer takes no work just now, and then session_run() calls this
+ * again.
+ */
 static void
 session_go(struct session *s)
 {
@@ -174,8 +178,8 @@ session_go(struct session *s)
 }
 
 /*
- * A new fetcher with its channel to us, the connection, and a pipe to the deliverer.  fd is consumed.  0, or -1 and errno; the
- * caller kills the session.
+ * Have a fetcher forked, and give it its channel to the master, the connection, and a pipe to the deliverer.  fd is consumed.
+ *  0, or -1 with errno, and the caller kills the session.
  */
 static int
 session_channels(struct session *s, int fd)
@@ -207,6 +211,7 @@ session_channels(struct session *s, int fd)
 	return (0);
 }
 
+/* The session is in this state from now on: the rules of its channel are those of the state, and it has got somewhere. */
 void
 session_state(struct session *s, enum session_state state)
 {
@@ -217,6 +222,7 @@ session_state(struct session *s, enum session_state state)
 	s->run.progress = clock_msec();
 }
 
+/* The session of this number; NULL: there is none, or there is none any more. */
 struct session *
 session_by_id(uint32_t id)
 {
@@ -235,7 +241,10 @@ session_no_token(struct run *r, enum fail_why why, const char *text)
 	session_fail(session_of(r), STAGE_TOKEN, why, text);
 }
 
-/* The poll failed; the first reason is the one that counts.  Before a fetcher exists this ends the session. */
+/*
+ * The session has failed; the first reason is the one that counts, and none counts behind a DONE.  The session ends when its
+ * fetcher, if there is one, does.
+ */
 void
 session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const char *text)
 {
@@ -249,7 +258,10 @@ session_fail(struct session *s, enum fetch_stage stage, enum fail_why why, const
 	session_maybe_end(s);
 }
 
-/* No more waiting: the process is killed; what the deliverer already has is still taken. */
+/*
+ * The session is not waited for any more: its fetcher is killed, or its dial cancelled.  What the deliverer already has is
+ * still taken.
+ */
 void
 session_kill(struct session *s)
 {
@@ -285,12 +297,14 @@ session_crowded(struct run *r, const char *text)
 	session_clock(s, LAST_WORD);
 }
 
+/* As session_stop(), for the schedule. */
 static void
 session_stop_run(struct run *r)
 {
 	session_stop(session_of(r));
 }
 
+/* How far a session is, for the schedule. */
 static enum run_phase
 session_phase(const struct run *r)
 {
@@ -305,13 +319,17 @@ session_phase(const struct run *r)
 	return (session_leaving(s) ? RUN_LEAVING : RUN_ACTIVE);
 }
 
+/* A session's state in one word, for the status. */
 static const char *
 session_word(const struct run *r)
 {
 	return (session_state_str(heap_of(r, const struct session, run)->state));
 }
 
-/* Finish the current message, delete what was delivered, QUIT; killed if that takes longer than TURN_STOP_SECONDS. */
+/*
+ * The session is to finish its current message, delete what was delivered, and QUIT; its fetcher is killed if that takes longer
+ * than TURN_STOP_SECONDS.  Without a connection the session ends at once.
+ */
 void
 session_stop(struct session *s)
 {
@@ -340,7 +358,7 @@ session_refused(struct session *s, enum fail_why why, const char *text)
 	session_stop(s);
 }
 
-/* Leave to DELE, or not: queued until session_flush() or a full frame. */
+/* Tell the fetcher whether it has leave to delete a message: queued until session_flush() or a full frame. */
 void
 session_verdict(struct session *s, uint32_t msgno, enum verdict verdict)
 {
@@ -353,6 +371,7 @@ session_verdict(struct session *s, uint32_t msgno, enum verdict verdict)
 	s->frame_len += 5;
 }
 
+/* Send the verdicts that are queued. */
 void
 session_flush(struct session *s)
 {
@@ -361,7 +380,7 @@ session_flush(struct session *s)
 	s->frame_len = 0;
 }
 
-/* The template says that the process is gone (or the template itself is, and took it along). */
+/* The session's fetcher is gone: its template says so, or is gone itself and took it along. */
 void
 session_exited(struct session *s)
 {
@@ -371,7 +390,7 @@ session_exited(struct session *s)
 	session_judge(s);
 }
 
-/* Process gone and its channel read to the end: only now is it known that it has not said DONE. */
+/* If the fetcher is gone and its channel was read to the end, it is known now that it has not said DONE. */
 static void
 session_judge(struct session *s)
 {
@@ -380,7 +399,7 @@ session_judge(struct session *s)
 	session_maybe_end(s);
 }
 
-/* The deliverer has sent the last receipt of this session. */
+/* The deliverer has sent the last receipt of the session, or nothing is to be expected of it any more. */
 void
 session_closed(struct session *s)
 {
@@ -389,8 +408,9 @@ session_closed(struct session *s)
 }
 
 /*
- * The deliverer died: every session that had a pipe to it fails, and its fetcher has a moment to say so too.  They end when it is
- * back and has named its suspects (deliverer_suspects), so that a message can still be found by session and number.
+ * The deliverer has died: every session that had a pipe to it fails, and its fetcher has LAST_WORD to say so, too.  These
+ * sessions end when the next deliverer has named its suspects, and session_close_orphans() is called, so that a message can
+ * still be found by session and number.
  */
 void
 session_deliverer_died(struct child *deliverer)
@@ -420,6 +440,7 @@ session_template_died(struct child *template)
 			session_exited(s);
 }
 
+/* From now on the master, its children and their sessions log what this level permits. */
 void
 session_log_level(enum log_level level)
 {
@@ -431,7 +452,10 @@ session_log_level(enum log_level level)
 		link_send(&s->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
 }
 
-/* The deliverer has named its suspects, or will never be back: nothing more is to be learned of what it held. */
+/*
+ * Sessions whose deliverer died end: the next one has named its suspects, or there will be none, so nothing more is to be
+ * learned of what it held.
+ */
 void
 session_close_orphans(void)
 {
@@ -456,6 +480,7 @@ session_down(void *arg, const char *why)
 	session_judge(s);
 }
 
+/* The master's clock on the session: what is to be recorded is tried again, or the session has taken too long. */
 static void
 session_timeout(void *arg)
 {
@@ -471,6 +496,7 @@ session_timeout(void *arg)
 	session_kill(s);
 }
 
+/* The session has so many seconds for what it does now. */
 static void
 session_clock(struct session *s, uint32_t seconds)
 {
@@ -478,6 +504,7 @@ session_clock(struct session *s, uint32_t seconds)
 	timer_in(&s->timer, seconds * 1000LL);
 }
 
+/* 1: nothing is to be waited for any more, neither of the dialer, the fetcher and the deliverer nor of the store. */
 static int
 session_over(const struct session *s)
 {
@@ -485,7 +512,10 @@ session_over(const struct session *s)
 	    (!s->opened || s->closed));
 }
 
-/* The end of a session that has logged in.  While the store is locked the record stays busy. */
+/*
+ * The fetcher has said its last word; quit_ok: QUIT was answered with +OK.  If it had logged in, what became of the messages is
+ * recorded, and while the store is locked the record stays busy.
+ */
 void
 session_confirm(struct session *s, int quit_ok)
 {
@@ -493,7 +523,7 @@ session_confirm(struct session *s, int quit_ok)
 		session_recorded(s, plan_confirm(s, quit_ok));
 }
 
-/* As plan_record() said. */
+/* What plan_record() returned: the session is recorded, or is to be later, or in slices. */
 static void
 session_recorded(struct session *s, enum db result)
 {
@@ -507,7 +537,10 @@ session_recorded(struct session *s, enum db result)
 		session_maybe_end(s);
 }
 
-/* Its fetcher is not heard meanwhile: it waits for the plan, or has said its last word. */
+/*
+ * The session has work left over, which is done in slices from the event loop.  Its fetcher is not heard meanwhile: it waits
+ * for the plan, or has said its last word.
+ */
 void
 session_work(struct session *s)
 {
@@ -519,6 +552,7 @@ session_work(struct session *s)
 	}
 }
 
+/* The session has no work left over: its fetcher is heard again. */
 void
 session_worked(struct session *s)
 {
@@ -527,7 +561,7 @@ session_worked(struct session *s)
 	session_maybe_end(s);
 }
 
-/* One slice of one session, in turn; then the event loop, and the next one. */
+/* Do one slice of the work of one session, in turn; other events are handled before the next one. */
 static void
 session_slice(void *arg)
 {
@@ -559,7 +593,10 @@ session_slice(void *arg)
 		fetch_slice(s);
 }
 
-/* Every side has ended: freed from the event loop, since a handler of its own link may be on the stack. */
+/*
+ * If the session is over, the next round frees it, and not the caller, since a handler of the session's channel may be on the
+ * stack.
+ */
 static void
 session_maybe_end(struct session *s)
 {
@@ -587,7 +624,7 @@ session_run(void)
 	}
 }
 
-/* 1: what it has to say about its messages is recorded; 0: in slices. */
+/* 1: what the session has to say about its messages is recorded, so that it can be freed; 0: that is done in slices. */
 static int
 session_ended(struct session *s)
 {
@@ -602,6 +639,7 @@ session_ended(struct session *s)
 	return (1);
 }
 
+/* Free a session that is over; its record's next poll is scheduled. */
 static void
 session_end(struct session *s)
 {

@@ -62,7 +62,10 @@ static void	 command_free(struct command *);
 
 static LIST_HEAD(, command)	 commands = LIST_HEAD_INITIALIZER(commands);
 
-/* Runs line as user ("": the default).  done is called once, from the event loop.  NULL: not started, sentence in err. */
+/*
+ * Run a command line as this user ("": COMMAND_USER).  done(arg, result) is called once, from the event loop; the token in the
+ * result is wiped behind that.  NULL: it was not started, and a sentence is in err.
+ */
 struct command *
 command_start(const char *line, const char *user, void (*done)(void *, const struct command_result *), void *arg, char *err,
     size_t errsize)
@@ -100,7 +103,7 @@ command_start(const char *line, const char *user, void (*done)(void *, const str
 	return (c);
 }
 
-/* Cut at single spaces, in place. */
+/* Cut a command line into words at single spaces, in place.  0, or -1 with a sentence: there are too many. */
 static int
 command_words(char *line, char **argv, char *err, size_t errsize)
 {
@@ -115,7 +118,7 @@ command_words(char *line, char **argv, char *err, size_t errsize)
 	return (-1);
 }
 
-/* Nobody privileged, and nobody who holds mail or connections. */
+/* The user of this name; NULL with a sentence: there is none, he is privileged, or he holds mail or connections. */
 static const struct passwd *
 command_user(const char *user, char *err, size_t errsize)
 {
@@ -133,7 +136,10 @@ command_user(const char *user, char *err, size_t errsize)
 	return (NULL);
 }
 
-/* Only who could do it anyway decides what runs as this user. */
+/*
+ * 0: the program may be run as this user, since nobody else than root and the user himself can write it; -1 with a sentence: it
+ * may not.
+ */
 static int
 command_sound(const char *path, const struct passwd *pw, char *err, size_t errsize)
 {
@@ -156,13 +162,14 @@ command_sound(const char *path, const struct passwd *pw, char *err, size_t errsi
 	return (-1);
 }
 
-/* Our end does not block. */
+/* A pipe of which the master's end, the first, does not block.  0, or -1 with errno. */
 static int
 command_pipe(int fd[2])
 {
 	return (pipe2(fd, O_CLOEXEC) == -1 || fcntl(fd[0], F_SETFL, O_NONBLOCK) == -1 ? -1 : 0);
 }
 
+/* Standard output or standard error of the program has something, or is at its end. */
 static void
 command_readable(int fd, short event, void *arg)
 {
@@ -173,7 +180,7 @@ command_readable(int fd, short event, void *arg)
 		event_del(fd == c->out ? &c->outev : &c->errev);
 }
 
-/* One read: 1, 0 at the end, -1: nothing there. */
+/* Read once.  1: there was something; 0: the end, or an error; -1: nothing is there now. */
 static ssize_t
 command_read(struct command *c, int fd)
 {
@@ -205,7 +212,7 @@ command_timeout(void *arg)
 	command_kill(arg, "did not end within 30 seconds");
 }
 
-/* Its keeper kills everything and ends. */
+/* The program is to end: its keeper kills everything that it has started, and ends. */
 static void
 command_kill(struct command *c, const char *why)
 {
@@ -215,7 +222,7 @@ command_kill(struct command *c, const char *why)
 		kill(c->pid, SIGTERM);
 }
 
-/* It has been waited for.  1: it was a command's, and the result is out. */
+/* A process has been waited for.  1: it was the keeper of a command, of which the result is out now; 0: it was not. */
 int
 command_reaped(pid_t pid, int status)
 {
@@ -230,7 +237,7 @@ command_reaped(pid_t pid, int status)
 	return (1);
 }
 
-/* The daemon ends. */
+/* The daemon ends: all programs are killed, and nobody waits for them. */
 void
 command_shutdown(void)
 {
@@ -241,6 +248,7 @@ command_shutdown(void)
 			kill(c->pid, SIGTERM);
 }
 
+/* The program has ended with this status. */
 static void
 command_finish(struct command *c, int status)
 {
@@ -266,7 +274,7 @@ command_finish(struct command *c, int status)
 	command_free(c);
 }
 
-/* NULL, or what is wrong with the output. */
+/* The token, and its lifetime, from what the program has printed.  NULL, or what is wrong with the output. */
 static const char *
 command_token(struct command *c, struct command_result *r)
 {
@@ -294,7 +302,10 @@ command_token(struct command *c, struct command_result *r)
 	return (NULL);
 }
 
-/* Why, and the first line of its standard error.  A long word there, or one that is in the output too, may be the token. */
+/*
+ * A sentence about a program that has failed: why, and the first line of its standard error.  A long word there, or one that is
+ * in the output as well, is left out, since it may be the token.
+ */
 static void
 command_complaint(const struct command *c, const char *why, char *text, size_t size)
 {
@@ -318,6 +329,7 @@ command_complaint(const struct command *c, const char *why, char *text, size_t s
 	explicit_bzero(line, sizeof(line));
 }
 
+/* Forget a command, and wipe what its program has printed. */
 static void
 command_free(struct command *c)
 {

@@ -62,6 +62,7 @@ keeper_start(char **argv, const struct passwd *pw, int out, int err)
 	return (pid);
 }
 
+/* The keeper's life: start the program, wait until it or the master ends or SIGTERM comes, kill what is left, end likewise. */
 static void
 keeper_main(char **argv, const struct passwd *pw, int out, int err)
 {
@@ -101,7 +102,10 @@ keeper_adopt(void)
 #endif
 }
 
-/* Children that have died; 1: the program, which is left alone, so that its number and its group's belong to nobody else. */
+/*
+ * Wait for children that have died.  1: the program has, which is not waited for, so that its number and its group's belong to
+ * nobody else yet; 0: it has not.
+ */
 static int
 keeper_reap(pid_t program)
 {
@@ -115,7 +119,10 @@ keeper_reap(pid_t program)
 	return (0);
 }
 
-/* Until nothing is left: what a killed process leaves behind becomes a child, too.  *status is that of the program. */
+/*
+ * Kill until nothing is left: what a killed process leaves behind becomes a child, too.  *status is that of the program if it
+ * has one.
+ */
 static void
 keeper_sweep(pid_t program, int *status)
 {
@@ -131,7 +138,7 @@ keeper_sweep(pid_t program, int *status)
 	} while (pid > 0 && (all || pid != program));
 }
 
-/* Every child there is.  -1: the system does not say which those are. */
+/* Kill every child that there is.  0, or -1: the system does not say which those are. */
 static int
 keeper_kill(void)
 {
@@ -156,7 +163,7 @@ keeper_kill(void)
 	return (0);
 }
 
-/* As the program ended, for the master's waitpid(). */
+/* End as the program ended, so that the master's waitpid(2) shows how that was. */
 static void
 keeper_end(int status)
 {
@@ -173,7 +180,7 @@ keeper_end(int status)
 	_exit(128 + WTERMSIG(status));
 }
 
-/* Behind the second fork.  What goes wrong here is said on standard error, like the program's own troubles. */
+/* Become the program, behind the second fork.  What goes wrong here is said on standard error, like the program's own troubles. */
 static void
 keeper_program(char **argv, const struct passwd *pw, int out, int err)
 {
@@ -205,8 +212,9 @@ keeper_program(char **argv, const struct passwd *pw, int out, int err)
 }
 
 /*
- * Data and not address space: some languages' run-time systems reserve far more than they use.  Processes and threads are counted
- * for the whole user; one who has other work than this gets by with more.
+ * Resource limits of the program.  Its data is limited and not its address space, since the run-time systems of some languages
+ * reserve far more than they use.  Processes and threads are counted for the whole user: one who has other work than this gets
+ * a higher limit.
  */
 static void
 keeper_limits(const struct passwd *pw)

@@ -20,7 +20,10 @@ const struct rule	 oauth_rules[] = {
 };
 const size_t	 oauth_nrules = nitems(oauth_rules);
 
-/* A struct into head, and the token behind it, of which no octet is below lowest.  0/-1. */
+/*
+ * Take a message of a structure, into head, and of a token behind it, in which no octet is below lowest or above a tilde.  0,
+ * or -1: it is not like that.
+ */
 static int
 oauth_token(struct imsg *imsg, uint8_t lowest, void *head, size_t size, struct ibuf *token)
 {
@@ -36,6 +39,7 @@ oauth_token(struct imsg *imsg, uint8_t lowest, void *head, size_t size, struct i
 	return (0);
 }
 
+/* IMSG_TOKEN_ROTATED: the answer had a new refresh token. */
 static int
 oauth_rotated(void *arg, struct imsg *imsg)
 {
@@ -50,6 +54,7 @@ oauth_rotated(void *arg, struct imsg *imsg)
 	return (0);
 }
 
+/* IMSG_TOKEN_GRANTED: the answer had an access token. */
 static int
 oauth_granted(void *arg, struct imsg *imsg)
 {
@@ -69,6 +74,7 @@ oauth_granted(void *arg, struct imsg *imsg)
 	return (0);
 }
 
+/* IMSG_TOKEN_FAILED: there was no answer, or a refusal. */
 static int
 oauth_failed(void *arg, struct imsg *imsg)
 {

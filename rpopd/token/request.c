@@ -37,7 +37,7 @@ struct token_request {
 	size_t			 refresh_len, client_len;
 };
 
-/* One that does not answer would hold up a session for every record that needs it, one after the other. */
+/* A token endpoint that does not answer: it would hold up a session for every record that needs it, one after the other. */
 struct endpoint {
 	LIST_ENTRY(endpoint)	 entry;
 	char			 host[PROTO_HOST_SIZE];
@@ -58,7 +58,7 @@ static void	 request_fail(struct grant *, const char *);
 static TAILQ_HEAD(, token_request)	 requests = TAILQ_HEAD_INITIALIZER(requests);	/* as they came */
 static LIST_HEAD(, endpoint)		 endpoints = LIST_HEAD_INITIALIZER(endpoints);
 
-/* NULL: nothing is known against it.  Old knowledge is dropped on the way. */
+/* What is known against a token endpoint; NULL: nothing is.  Knowledge that is too old is dropped on the way. */
 static struct endpoint *
 endpoint_find(const char *host, uint16_t port)
 {
@@ -75,6 +75,7 @@ endpoint_find(const char *host, uint16_t port)
 	return (found);
 }
 
+/* A request has failed as text says.  If that took long, its endpoint is left alone for a while. */
 static void
 endpoint_slow(const struct token_request *r, const char *text)
 {
@@ -93,7 +94,10 @@ endpoint_slow(const struct token_request *r, const char *text)
 	strlcpy(e->text, text, sizeof(e->text));
 }
 
-/* Everything it needs is copied: the record may be gone when its turn comes.  0, or -1 with a sentence. */
+/*
+ * Queue a request for the grant.  Everything that it needs is copied, since the record may be gone when its turn comes.  0, or
+ * -1 with a sentence, and why if that is not WHY_CONFIG.
+ */
 int
 request_make(struct grant *g, const struct record *rec, const struct grant_secret *secret, const struct token_row *row,
     enum fail_why *why, char *err, size_t errsize)
@@ -154,6 +158,7 @@ request_run(void)
 		}
 }
 
+/* It is the turn of the grant's request: the dialer is asked for a connection to the token endpoint. */
 static void
 request_dial(struct grant *g)
 {
@@ -163,7 +168,7 @@ request_dial(struct grant *g)
 	r->begun = clock_msec();
 	g->state = GRANT_DIALING;
 	token_clock(g, DIAL_TIMEOUT);
-	/* Our own addresses are fine: this is the administrator's choice, and no mail comes from there. */
+	/* The endpoint may have an address of this machine: it is the administrator's choice, and no mail comes from there. */
 	r->dial = dial_start(r->id, r->start.host, r->start.port, DIAL_SELF, config_running->settings.source, request_dialed, g);
 	log_debug("token request %u: dialing %s:%u", r->id, r->start.host, r->start.port);
 }
@@ -190,7 +195,10 @@ request_dialed(void *arg, const struct dialed *how)
 	request_fail(g, how->died ? how->text : why);
 }
 
-/* The secrets are wiped here, and in the message queue when they are written. */
+/*
+ * Give an oauth process of its own the connected socket, the request and its secrets.  The secrets are wiped here, and in the
+ * message queue when they are written.
+ */
 static void
 request_send(struct grant *g, struct child *oauth, int fd)
 {
@@ -217,6 +225,7 @@ request_send(struct grant *g, struct child *oauth, int fd)
 	explicit_bzero(r->refresh, sizeof(r->refresh));
 }
 
+/* Send a part of the request, which is wiped behind that; the caller's octets are not. */
 static void
 request_part(struct worker *w, uint32_t type, const uint8_t *octets, size_t len)
 {
@@ -229,14 +238,14 @@ request_part(struct worker *w, uint32_t type, const uint8_t *octets, size_t len)
 	explicit_bzero(data, sizeof(data));
 }
 
-/* Its process, and with it this request alone. */
+/* The oauth process of a grant has died, and with it this request alone. */
 static void
 request_died(void *arg)
 {
 	request_fail(arg, "the oauth process died");
 }
 
-/* NULL: it has none, or not this one. */
+/* The grant whose request, of this number, the process carries out; NULL: it carries out none, or another one. */
 struct grant *
 request_grant(const struct worker *w, uint32_t id)
 {
@@ -245,6 +254,7 @@ request_grant(const struct worker *w, uint32_t id)
 	return (g != NULL && g->state == GRANT_ASKED && g->request->worker == w && g->request->id == id ? g : NULL);
 }
 
+/* 1: the request is made with a refresh token, so that the answer may bring a new one. */
 int
 request_refreshes(const struct grant *g)
 {
@@ -257,6 +267,7 @@ request_fail(struct grant *g, const char *text)
 	request_failed(g, WHY_TOKEN_TEMP, text);
 }
 
+/* The request is over without an answer, or its answer was a refusal: whoever waits for the grant hears so. */
 void
 request_failed(struct grant *g, enum fail_why why, const char *text)
 {
@@ -266,7 +277,7 @@ request_failed(struct grant *g, enum fail_why why, const char *text)
 	token_failed(g, why, text);
 }
 
-/* A child that does not do its work is not to be trusted with more. */
+/* The request takes too long.  An oauth process that does not do its work is killed: it is not to be trusted any more. */
 void
 request_timeout(struct grant *g)
 {
@@ -286,6 +297,7 @@ request_timeout(struct grant *g)
 	request_fail(g, why);
 }
 
+/* The request is over, and its secrets are wiped.  Its process, if it has one, is left to itself. */
 void
 request_free(struct grant *g)
 {
