@@ -38,7 +38,7 @@ static int		 reload_order(const void *, const void *);
 static void		 reload_log_level(void);
 static void		 reload_take_over(struct task *, struct task *);
 
-/* Would the store load?  Every bad row is named on standard error. */
+/* 1: the store would load; 0: it would not, and every bad row was named on standard error. */
 int
 reload_sound(void)
 {
@@ -118,12 +118,14 @@ reload_load(char *err, size_t errsize)
 	return (0);
 }
 
+/* The store as it is now, with every bad row told to c; NULL: it cannot be read. */
 static struct config *
 reload_read(struct complaint *c)
 {
 	return (config_load(options.store, reload_complain, c));
 }
 
+/* One bad row.  The first is kept; quiet: they go to standard error, and not to the log. */
 static void
 reload_complain(void *arg, const char *sentence)
 {
@@ -137,7 +139,7 @@ reload_complain(void *arg, const char *sentence)
 		log_warnx("%s", sentence);
 }
 
-/* What only a restart can change. */
+/* 0, or -1 with a sentence: the store wants something that only a restart can change. */
 static int
 reload_same_daemon(const struct config *config, char *err, size_t errsize)
 {
@@ -147,7 +149,7 @@ reload_same_daemon(const struct config *config, char *err, size_t errsize)
 	return (-1);
 }
 
-/* Which next hops are those that mail waits for. */
+/* Find out which next hops of the store are those that mail waits for already.  0, or -1 with a sentence. */
 static int
 reload_hops(struct config *config, char *err, size_t errsize)
 {
@@ -225,7 +227,7 @@ reload_adopt(struct task *tasks, size_t n)
 	free(old);
 }
 
-/* S8: the store's level; -v asks for more. */
+/* Log what settings.log_level says; -v asks for more. */
 static void
 reload_log_level(void)
 {
@@ -276,6 +278,7 @@ reload_take_over(struct task *t, struct task *was)
 		sched_next(t);
 }
 
+/* Tasks by the number of their mailbox, for qsort(3) and bsearch(3). */
 static int
 reload_order(const void *a, const void *b)
 {

@@ -159,7 +159,7 @@ rpopd_rooms(void)
 	relay_start(defer_tried);
 }
 
-/* A notice is to be handed on. */
+/* delivery/ has made a notice, which is to be handed on to a next hop. */
 static void
 rpopd_queued(const struct relay_row *row)
 {
@@ -167,7 +167,7 @@ rpopd_queued(const struct relay_row *row)
 	turn_soon();
 }
 
-/* Not of a single run: cron(8) would mail it. */
+/* Log that the daemon starts or ends; not of a run of -1, whose output cron(8) would mail. */
 static void
 rpopd_say(const char *what)
 {
@@ -176,8 +176,8 @@ rpopd_say(const char *what)
 }
 
 /*
- * Two daemons on one store would retrieve everything twice.  One that has been killed may hold the lock for a moment yet, by a
- * child that was just forked.
+ * Take the lock of the store, since two daemons on one store would retrieve everything twice; or the end.  A daemon that has
+ * been killed may hold the lock for a moment yet, by a child that was just forked.
  */
 static void
 rpopd_lock(void)
@@ -224,6 +224,7 @@ rpopd_declare(void)
 	exit(0);
 }
 
+/* Go to the background, if the store is sound; or the end, with every bad row named on standard error. */
 static void
 rpopd_daemonize(void)
 {
@@ -312,7 +313,10 @@ rpopd_reload(char *err, size_t errsize)
 	return (0);
 }
 
-/* Running sessions finish their current message and QUIT; then, or after TURN_STOP_SECONDS, the end. */
+/*
+ * The daemon is to end: sessions and connections to next hops finish their current message.  When they have, or after
+ * TURN_STOP_SECONDS, a round is the last one.
+ */
 void
 rpopd_stop(void)
 {
@@ -329,6 +333,7 @@ rpopd_stop(void)
 	turn_soon();
 }
 
+/* What is under way takes too long: the end. */
 static void
 rpopd_deadline(void *arg)
 {
@@ -384,6 +389,7 @@ rpopd_once_done(void)
 	return (1);
 }
 
+/* The end: what is in memory is written down, and every other process ends. */
 static void
 rpopd_exit(int status)
 {

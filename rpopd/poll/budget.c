@@ -29,7 +29,7 @@
 
 static uint32_t	 budget_of(const struct session *);
 
-/* Who was refused first, and is to be served; mailbox 0: nobody. */
+/* The session that was refused first, for which messages are kept free; mailbox 0: there is none. */
 static struct {
 	int64_t		 mailbox, until;	/* monotonic ms */
 	uint32_t	 account, messages;
@@ -84,14 +84,14 @@ budget_take(struct session *s, uint32_t messages)
 	return (0);
 }
 
-/* Few messages do not count. */
+/* How many messages the session has of the budget; few do not count. */
 static uint32_t
 budget_of(const struct session *s)
 {
 	return (s->budget > BUDGET_SMALL ? s->budget : 0);
 }
 
-/* Its listing is complete: nothing needs to be kept free for it. */
+/* The session's listing is complete: nothing needs to be kept free for its mailbox any more. */
 void
 budget_listed(const struct session *s)
 {
@@ -99,7 +99,7 @@ budget_listed(const struct session *s)
 		first.mailbox = 0;
 }
 
-/* The reason in words, the same as long as the mailbox is. */
+/* Why the session ends, in words, which stay the same as long as its mailbox does. */
 void
 budget_reason(const struct session *s, char *text, size_t size)
 {

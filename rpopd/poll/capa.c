@@ -29,14 +29,17 @@ static int	 capa_permitted(const struct record *);
 static int	 capa_known(const struct task *, int64_t);
 static int	 capa_answered(const struct session *);
 
-/* 1: the session that begins now does not ask. */
+/* 1: the session of the task that begins now does not ask for capabilities. */
 int
 capa_skipped(const struct task *t)
 {
 	return ((t->capa_retry || capa_known(t, time(NULL))) && capa_permitted(t->rec));
 }
 
-/* The poll is over.  1: it is to be made once more, at once and without the question; what this one met counts for nothing. */
+/*
+ * The poll is over.  1: it is to be made once more, at once and without the question, and what this one met counts for nothing;
+ * 0: not so.
+ */
 int
 capa_again(struct session *s)
 {
@@ -64,19 +67,21 @@ capa_again(struct session *s)
 	return (1);
 }
 
+/* 1: the record may be polled without the question, as the table above says. */
 static int
 capa_permitted(const struct record *rec)
 {
 	return (rec->tls != TLS_MODE_NONE || rec->auth != AUTH_AUTO || (rec->apop && config_running->settings.use_apop));
 }
 
+/* 1: a poll within the last week has shown that the server can be polled without the question. */
 static int
 capa_known(const struct task *t, int64_t now)
 {
 	return (t->rs.no_capa != 0 && now >= t->rs.no_capa && now - t->rs.no_capa < REMEMBERED);
 }
 
-/* It logged in, or was told why not. */
+/* 1: the session, which did not ask, has logged in or was told why not: the question was the trouble. */
 static int
 capa_answered(const struct session *s)
 {

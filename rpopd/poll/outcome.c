@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The end of a poll: one log line if there was work or the record's health changed, the record's state in the store (S33), and the
+ * The end of a poll: one log line if there was work or the record's health changed, the record's state in the store, and the
  * next poll.  Idle polls are silent.
  */
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void	 outcome_alarm(const struct session *, const struct task *, int);
 static void	 outcome_alert(const struct session *, const struct task *);
 static void	 outcome_next(const struct session *, struct task *, int);
 
-/* What a server says about itself at login: how often it may be asked, and how long it keeps messages (RFC 2449). */
+/* The session has logged in: how often the server may be asked, and how long it keeps messages (RFC 2449 sections 6.5 and 6.7). */
 void
 outcome_login(struct session *s, const struct msg_fetch_stat *m)
 {
@@ -58,7 +58,7 @@ outcome_login(struct session *s, const struct msg_fetch_stat *m)
 		    PLURAL(t->expire));
 }
 
-/* The server's unique-ids break RFC 1939 section 7; said once in a life of the daemon. */
+/* So many unique-ids of the server break RFC 1939 section 7, which is said once in a life of the daemon. */
 void
 outcome_derived(struct session *s, uint32_t n)
 {
@@ -69,6 +69,10 @@ outcome_derived(struct session *s, uint32_t n)
 	    "octet in it): known here by a digest", s->label, s->where, n, PLURAL(n), n == 1 ? "is" : "are", PLURAL(n));
 }
 
+/*
+ * The poll is over, and the session is about to be freed: what it did is logged, what became of the record is stored and told
+ * to those whom it concerns, and the next poll is scheduled.
+ */
 void
 outcome_poll(struct session *s)
 {
@@ -118,7 +122,10 @@ outcome_poll(struct session *s)
 	t->again = 0;
 }
 
-/* A record whose host failed waits for it, with the others of that host.  With -1 who was cut off has its turn in the slow lane. */
+/*
+ * Schedule the next poll.  hosts: the record waits for its host, with the others of that host.  With -1 a session that was
+ * ended for others has one more turn, in the slow lane.
+ */
 static void
 outcome_next(const struct session *s, struct task *t, int hosts)
 {
@@ -136,6 +143,7 @@ outcome_next(const struct session *s, struct task *t, int hosts)
 		sched_add(t, now + POSTPONED);
 }
 
+/* The log line of a poll in which there was something to do. */
 static void
 outcome_work(struct session *s)
 {
@@ -166,7 +174,7 @@ outcome_work(struct session *s)
 		    "there", s->label, s->where, s->quit_text[0] != '\0' ? s->quit_text : "no reason given", s->deleted, PLURAL(s->deleted));
 }
 
-/* What the server keeps although it was told to delete it. */
+/* Messages that the server keeps although it was told to delete them are logged, in one line. */
 static void
 outcome_denied(const struct session *s)
 {
@@ -236,7 +244,10 @@ outcome_unfound(const struct session *s, struct task *t)
 	    rec->trusted_hop[0] != '\0' ? ",\n" : "");
 }
 
-/* STAT counts more than UIDL names: a session tries some of those, and where nothing is deleted it tries the same each time. */
+/*
+ * STAT counts more messages than UIDL names.  A session tries some of those, and where nothing is deleted it tries the same
+ * each time: how many are left out is logged when that changes, and the owner hears of it.
+ */
 static void
 outcome_unnamed(const struct session *s, struct task *t)
 {
@@ -260,7 +271,10 @@ outcome_unnamed(const struct session *s, struct task *t)
 	    UNNAMED_MAX);
 }
 
-/* Success or failure; a line only when that is news.  Not every failure counts as one of the record's own. */
+/*
+ * The poll has succeeded or failed: the record's state is brought up to date, and there is a log line when that is news.
+ *  counts: a failure is one of the record's own.
+ */
 static void
 outcome_health(struct session *s, struct task *t, int counts)
 {
@@ -300,7 +314,7 @@ outcome_health(struct session *s, struct task *t, int counts)
 		outcome_alarm(s, t, 1);
 }
 
-/* 1: it had been failing for long when it was last tried. */
+/* 1: when the record was last tried, it had been failing for so long that its owner is told. */
 static int
 outcome_alarming(const struct record_state *rs, const struct task *t)
 {
@@ -309,7 +323,7 @@ outcome_alarming(const struct record_state *rs, const struct task *t)
 	return (rs->failing != 0 && rs->last_attempt - rs->failing >= (patience > ALARM ? patience : ALARM));
 }
 
-/* To whom the mail that does not come belongs: once when it has failed for long, and once when it works again. */
+/* The owner of the mail hears once when it has not come for long (failing), and once when it comes again. */
 static void
 outcome_alarm(const struct session *s, const struct task *t, int failing)
 {
@@ -330,7 +344,10 @@ outcome_alarm(const struct session *s, const struct task *t, int failing)
 		    t->rec->host, since);
 }
 
-/* The owner reads what the server has to say (S61); each login brings the next of its texts.  Each is a subject of its own. */
+/*
+ * The owner reads what the server has to say in an alert, with which it refuses a login once.  Each of its texts is a notice of
+ * its own.
+ */
 static void
 outcome_alert(const struct session *s, const struct task *t)
 {

@@ -30,7 +30,7 @@ struct trial {
 	int64_t		 due;		/* of the task, as it was */
 	uint32_t	 period;	/* likewise */
 	uint32_t	 first;		/* message looked at */
-	uint32_t	 asked, told, refused;	/* headers */
+	uint32_t	 asked, told, refused;	/* headers: planned, decided upon, not given by the server */
 	uint32_t	 counts[KNOWN_MAX];
 	int		 listed;	/* there is something to say */
 	uint8_t		*known;		/* enum known, by message number; NULL before the listing */
@@ -102,6 +102,7 @@ try_start(const struct try_calls *calls, struct client *c, const char *name, cha
 	return (-1);
 }
 
+/* The task of the record account/record; NULL: there is none. */
 static struct task *
 try_task(const char *name)
 {
@@ -126,7 +127,7 @@ try_abandon(struct client *c)
 		}
 }
 
-/* The server's wish between logins is obeyed by everybody. */
+/* The trial has logged in: how long the server wants between logins counts for polls, too. */
 void
 try_login(struct session *s, const struct msg_fetch_stat *m)
 {
@@ -136,7 +137,10 @@ try_login(struct session *s, const struct msg_fetch_stat *m)
 
 static plan_step	*const try_steps[] = { try_walk, NULL };
 
-/* In place of plan_make(), likewise in steps: what is known of each message, and TOP for the newest ones.  Reads the store only. */
+/*
+ * The listing of a trial is complete.  In place of plan_make(), likewise in steps: what is known of each message is found out,
+ * and TOP is planned for the newest ones.  The store is only read.
+ */
 enum plan_result
 try_plan(struct session *s, enum listing listing)
 {
@@ -156,7 +160,7 @@ try_plan(struct session *s, enum listing listing)
 	return (plan_run(s, try_steps));
 }
 
-/* A step: over all rows; then it is known what would be done. */
+/* A step of the plan: all rows of the mailbox are looked at; then it is known what would be done with each message. */
 static enum plan_result
 try_walk(struct session *s)
 {
@@ -186,6 +190,7 @@ try_walk(struct session *s)
 	return (PLAN_READY);
 }
 
+/* One row of the mailbox. */
 static int
 try_row(void *arg, const struct seen_row *row)
 {
@@ -199,7 +204,7 @@ try_row(void *arg, const struct seen_row *row)
 	return (0);
 }
 
-/* As the tables in plan.c say; was: without a row. */
+/* What a row says of its message, by the tables in plan.c; was: what is known of the message without the row. */
 static enum known
 try_judge(const struct session *s, const struct seen_row *row, enum known was)
 {
@@ -218,7 +223,7 @@ try_judge(const struct session *s, const struct seen_row *row, enum known was)
 	return (row->state == SEEN_NEVER ? was : KNOWN_DELETED);
 }
 
-/* Over max_size, and it would be retrieved otherwise. */
+/* What is known of a message that is over max_size, and would be retrieved otherwise. */
 static void
 try_size(struct session *s, uint32_t msgno)
 {
@@ -231,7 +236,7 @@ try_size(struct session *s, uint32_t msgno)
 	*known = s->quota.headers_only && *known != KNOWN_UNNAMED && m->oversize < OVERSIZE_HEADER ? KNOWN_HEADER : KNOWN_OVERSIZE;
 }
 
-/* The deliverer has decided.  0, or -1: not what a deliverer says. */
+/* The deliverer says where a message would go.  0, or -1: that is no text of a deliverer. */
 int
 try_told(struct session *s, const struct msg_session_tried *m)
 {
@@ -245,6 +250,7 @@ try_told(struct session *s, const struct msg_session_tried *m)
 	return (0);
 }
 
+/* The server has refused the header of a message. */
 void
 try_skipped(struct session *s, uint32_t msgno, const char *text)
 {
@@ -256,6 +262,7 @@ try_skipped(struct session *s, uint32_t msgno, const char *text)
 	try_show(s, msgno, line);
 }
 
+/* Tell the client of one message; text: where it would go, "": it was not looked at. */
 static void
 try_show(struct session *s, uint32_t msgno, const char *text)
 {
@@ -303,7 +310,7 @@ try_end(struct session *s)
 	free(trial);
 }
 
-/* A reload may have changed the period; poll-now may have come meanwhile. */
+/* Put the record back into its place in the schedule, unless a reload has changed its period or poll-now has come meanwhile. */
 static void
 try_schedule(const struct trial *trial, struct task *t)
 {
@@ -316,6 +323,7 @@ try_schedule(const struct trial *trial, struct task *t)
 	t->again = 0;
 }
 
+/* The last word to the client: how the trial went. */
 static void
 try_answer(const struct session *s)
 {
@@ -342,7 +350,7 @@ try_answer(const struct session *s)
 	trial->calls->ended(trial->client, ok, m.text);
 }
 
-/* Appended: how many there are of each state. */
+/* Append to text how many messages there are of each state. */
 static void
 try_summary(const struct session *s, char *text, size_t size)
 {
