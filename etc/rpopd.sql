@@ -214,8 +214,8 @@ CREATE TABLE settings (
 	    log_level IN ('crashes', 'failures', 'major', 'problems', 'low', 'all'))
 ) STRICT;
 
--- When polling is permitted: the windows of one name together.  days are those on which a window begins, 1 is Monday; one that ends
--- before it begins ends on the next day.  pause is the least time between two polls of a record that the window permits.
+-- Windows of time in which polling is permitted; those of one name belong together.  days: those on which a window begins, 1 is Monday.  A
+-- window that ends before it begins ends on the next day.  pause: the least time between two polls of a record that the window permits.
 CREATE TABLE schedule (
 	name	TEXT NOT NULL,
 	days	TEXT NOT NULL DEFAULT '1234567',
@@ -235,7 +235,7 @@ CREATE TABLE schedule (
 	CONSTRAINT "schedule: pause must be 0..86400 seconds" CHECK (pause BETWEEN 0 AND 86400)
 ) STRICT, WITHOUT ROWID;
 
--- Who we are for an OAuth identity provider.
+-- What an OAuth identity provider knows this site by.
 CREATE TABLE oauth_client (
 	name		TEXT NOT NULL PRIMARY KEY,
 	token_url	TEXT NOT NULL,
@@ -448,7 +448,7 @@ CREATE TABLE rpop (
 	CONSTRAINT "rpop: apop must be 0 or 1" CHECK (apop IN (0, 1))
 ) STRICT;
 
--- References, as the shell would not check them.
+-- Triggers that check references, since sqlite3(1) does not.
 
 CREATE TRIGGER account_insert BEFORE INSERT ON account BEGIN
 	SELECT RAISE(ABORT, 'account: no such domain; insert it into table domain first')
@@ -664,7 +664,7 @@ CREATE TRIGGER oauth_client_delete BEFORE DELETE ON oauth_client BEGIN
 	    WHERE EXISTS (SELECT 1 FROM rpop WHERE oauth_client = OLD.name);
 END;
 
--- For people.
+-- Views for people; domain_use and nexthop_use are used by the triggers, too.
 
 CREATE VIEW nexthop_use (name, used_by) AS
 	SELECT nexthop, 'account ' || address FROM account WHERE nexthop IS NOT NULL UNION ALL

@@ -1,16 +1,19 @@
 -- SPDX-License-Identifier: ISC
 -- Schema 3 of state.db, which rpopd creates and keeps; compiled into it, and run in a transaction.  See rpopd.db(5).
--- Tables that a migration leaves as they are already exist then.
+-- A migration from an older schema runs this text, too: tables that it leaves as they are exist already then.
+-- Times are seconds of the epoch.  Numbers that stand for states are those of enums in rpopd/state/state.h.
 
 PRAGMA application_id = 1919971187;	-- "rpos"
 PRAGMA user_version = 3;
 
--- A remote mailbox, as one record names it.  Ids are never used again.  A record that is changed gets a new one, and what is known
--- of the former one goes along if its first listing proves that it is the same; see former.c.
--- listed: time of its first complete listing.  removed: since when no record names it; its state is kept for settings.keep_state_days.
--- created: when a record named it first.  origin: where its state comes from, in words; NULL: it is its own.  forgotten: when the
--- administrator asked for everything once more: copies delivered until then do not count.  empty: when a listing without a message
--- came before the first that could be compared with a former mailbox.
+-- A remote mailbox, as one record names it.  Ids are never used again.  A record that is changed gets another mailbox, and what is known
+-- of the former one goes along if its first listing proves that it is the same.
+-- listed: time of its first complete listing.
+-- removed: since when no record names it; its state is kept for settings.keep_state_days.
+-- created: when a record named it first.
+-- origin: where its state comes from, in words; NULL: it is its own.
+-- forgotten: when the administrator asked for everything once more: copies that were delivered until then do not count.
+-- empty: when a listing without a message came before the first that could be compared with a former mailbox.
 CREATE TABLE IF NOT EXISTS mailbox (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	account	TEXT NOT NULL,
@@ -29,10 +32,13 @@ CREATE TABLE IF NOT EXISTS mailbox (
 CREATE INDEX IF NOT EXISTS mailbox_removed ON mailbox (removed) WHERE removed IS NOT NULL;
 
 -- Every message ever taken from a mailbox, until it is gone from there for good.
+-- uid: its unique-id, or "sha256:<hexadecimal digest>:<n>" for a message without a unique-id that can be trusted.
 -- state: 0 kept, 1 deleting, 2 deletion denied, 3 deleted, 4 marked as delivered without ever having been retrieved (its sha256
--- is all zero: not known), 5 taken, but a relay row is not final: neither retrieved nor deleted.  gone: time of the first complete
--- listing without it.  since: time of delivery, or of the marking.  listed: its size by the server's LIST, NULL: not known; with
--- another one there, the unique-id has been given to another message.  size: octets that came.
+-- is all zero: not known), 5 taken, but a row of relay is not final: neither retrieved nor deleted.
+-- gone: time of the first complete listing without the message.
+-- since: time of its delivery, or of the marking.
+-- listed: its size by the server's LIST, NULL: not known; with another size there, the unique-id has been given to another message.
+-- size: octets that came.
 -- The order of columns is that of their use: a poll visits the first six of every row.
 CREATE TABLE IF NOT EXISTS seen (
 	mailbox	INTEGER NOT NULL,
@@ -46,8 +52,8 @@ CREATE TABLE IF NOT EXISTS seen (
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- What a message that is still on the server, or may be, is recognised by before it is deleted in another session than the one that
--- retrieved it, and when its unique-id has changed: a digest of its header.
+-- A digest of the header of a message that is still on its server, or may be.  By it the message is recognised before it is deleted in
+-- another session than the one that retrieved it, and when its unique-id has changed.
 CREATE TABLE IF NOT EXISTS fingerprint (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
@@ -55,16 +61,18 @@ CREATE TABLE IF NOT EXISTS fingerprint (
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- A session is running, or was when the master died: whether the server's answers were in step is not known of what was
--- committed since.
+-- A mailbox whose session is running, or was when the master died: whether the server's answers were in step is not known of what was
+-- committed since then.
 CREATE TABLE IF NOT EXISTS unproven (
 	mailbox	INTEGER NOT NULL PRIMARY KEY,
 	since	INTEGER NOT NULL
 ) STRICT;
 
--- Decided, but perhaps not yet in place: link in the spool, dest is the Maildir.
--- copy: key of its row in table copy, NULL: none.  sha256: of the message, as in seen; NULL: not known, or a report.
--- A row whose file is nowhere becomes one of relay, with the Maildir as dest: the message is retrieved again for it alone.
+-- A delivery to a Maildir that is decided, but perhaps not yet in place.  A row whose file is nowhere becomes one of relay, with the
+-- Maildir as dest, and the message is retrieved again for it alone.
+-- link: the file in the spool.  dest: the Maildir.
+-- copy: key of its row in table copy, NULL: none.
+-- sha256: of the message, as in seen; NULL: not known, or a report.
 CREATE TABLE IF NOT EXISTS pending (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox	INTEGER NOT NULL,
@@ -76,9 +84,10 @@ CREATE TABLE IF NOT EXISTS pending (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS pending_message ON pending (mailbox, uid);
 
--- Every next hop that mail was handed on to.  relay and relay_count name them by id, which is never used again.  nexthop, name and address
--- are those of the row of rpopd.db that it was last: a row with two of the three is the same next hop.  gone: since when rpopd.db has
--- had it no longer; then only name and address together bring it back.  Without a name (an older schema had none): known by nexthop.
+-- Every next hop that mail was handed on to.  Tables relay and relay_count name them by id, which is never used again.
+-- nexthop, name, address: those of the row of rpopd.db that it was last; a row with two of the three is the same next hop.
+-- gone: since when rpopd.db has had it no longer; then only name and address together bring it back.
+-- A row without a name comes from an older schema, which had none, and is known by nexthop.
 CREATE TABLE IF NOT EXISTS hop (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	nexthop	INTEGER NOT NULL,
@@ -87,16 +96,21 @@ CREATE TABLE IF NOT EXISTS hop (
 	gone	INTEGER
 ) STRICT;
 
--- Recipients that are not in a Maildir: with nexthop > 0, an id of table hop, dest is the address to hand on to, else the Maildir that a quarantined
--- message was meant for (state 1), or that one waits for whose file was missing before it was moved there (state 0).  link stays in the spool as long as the row.  state: 0 waiting, due at next; 1 quarantined; 2 failed for
--- good, its report is due.  after: what the seen row becomes when none of the message's rows is 0 or 2 any more: 0 kept,
--- 1 deleting.  What rpopd wrote itself, reports and notices, has an empty uid: no message on a server waits for it.  notify: 0 never, 1 failure.
--- client: numeric address that gave the message to the provider, empty: not known.  arrived, next: epoch.
+-- A recipient that is not in a Maildir: he is at a next hop, in quarantine, or failed.
+-- uid: empty for reports and notices, which rpopd wrote itself: no message on a server waits for them.
+-- link: the file in the spool, which stays there as long as the row.
+-- nexthop: an id of table hop, and dest is the address to hand on to; 0: dest is the Maildir that a quarantined message was meant for
+-- (state 1), or that one waits for whose file was missing before it was moved there (state 0).
+-- client: numeric address that gave the message to the provider, empty: not known.
+-- notify: whether the sender is told of a failure, 0 never, 1 yes.
+-- after: what the row in seen becomes when no row of the message is open any more: 0 kept, 1 deleting.
+-- state: 0 waiting, due at next; 1 quarantined; 2 failed for good, its report is due.
+-- arrived: when the recipient was taken, or released.
 -- body: 1 the file is in the spool, so that the message is safe here; 0 it is missing and wanted: the message is retrieved again, and
 -- nothing about it is final until then; 2 it is missing, and the server has the message no longer.
--- sha256: of the message, as in seen; a unique-id alone may be another message's by now.  NULL: not known, or a report.
--- copy: as in pending, of a row that was one; forgotten when the message is lost.
--- sent: when it was handed on, epoch, as long as no result is written down; 0: it is not on its way.
+-- sent: when it was handed on, as long as no result is written down; 0: it is not on its way.
+-- sha256: of the message, as in seen, since a unique-id may be another message's by now; NULL: not known, or a report.
+-- copy: as in pending, of a row that was one; its row there is forgotten when the message is lost.
 CREATE TABLE IF NOT EXISTS relay (
 	id		INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox		INTEGER NOT NULL,
@@ -124,7 +138,8 @@ CREATE INDEX IF NOT EXISTS relay_quarantine ON relay (mailbox) WHERE state = 1 A
 CREATE INDEX IF NOT EXISTS relay_wanted ON relay (mailbox, uid) WHERE body = 0;
 CREATE INDEX IF NOT EXISTS relay_sent ON relay (nexthop) WHERE sent > 0;
 
--- Who has got which message of unified records: the first 16 octets of SHA-256 over the message's identity and the recipient.
+-- Who has got which message of unified records.
+-- key: the first 16 octets of SHA-256 over the message's identity and the recipient.
 -- mailbox, uid: the message that was delivered, as it was named then; NULL: it was before this was kept.
 CREATE TABLE IF NOT EXISTS copy (
 	key	BLOB NOT NULL PRIMARY KEY CHECK (length(key) = 16),
@@ -133,8 +148,8 @@ CREATE TABLE IF NOT EXISTS copy (
 	uid	BLOB
 ) STRICT, WITHOUT ROWID;
 
--- Why messages of unified records, and those handed on, went where they went; for some days.  results: a line for each thing that
--- became of a recipient.
+-- Why messages of unified records, and those handed on, went where they went; kept for some days.
+-- results: a line for each thing that became of a recipient.
 CREATE TABLE IF NOT EXISTS handled (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
@@ -145,7 +160,7 @@ CREATE TABLE IF NOT EXISTS handled (
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- Where relaying is counted: accepted, refused, retried, in_doubt (the reply to a message's end was lost).
+-- What next hops have done with recipients.  in_doubt: the reply to a message's end was lost.
 CREATE TABLE IF NOT EXISTS relay_count (
 	nexthop		INTEGER NOT NULL PRIMARY KEY,
 	accepted	INTEGER NOT NULL,
@@ -154,8 +169,8 @@ CREATE TABLE IF NOT EXISTS relay_count (
 	in_doubt	INTEGER NOT NULL
 ) STRICT;
 
--- What was written to whom about what, so that it is not written again within a day, whatever is restarted meanwhile.  address: of an
--- account here.  at: epoch.
+-- What was written to whom about what, so that it is not written again within a day, whatever is restarted meanwhile.
+-- address: of an account here, or of a sender.  at: when.
 CREATE TABLE IF NOT EXISTS told (
 	address	TEXT NOT NULL,
 	about	TEXT NOT NULL,
@@ -163,8 +178,9 @@ CREATE TABLE IF NOT EXISTS told (
 	PRIMARY KEY (address, about)
 ) STRICT, WITHOUT ROWID;
 
--- In flight when the deliverer died (deaths), or when its session failed (failures); among the failures are refusals by the server
--- (refusals).  since: the last time.  size: as listed, 0: not known.
+-- Messages that were in flight when the deliverer died (deaths), or when their session failed (failures); among the failures are refusals
+-- by the server (refusals).
+-- gone: as in seen.  since: the last time.  size: as listed, 0: not known.
 CREATE TABLE IF NOT EXISTS suspect (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
@@ -178,8 +194,9 @@ CREATE TABLE IF NOT EXISTS suspect (
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- Over max_size, and reported.  state: 1 skipped, 2 its header was delivered, 3 the server did not give its header.  size: as listed.
--- sha256: of the header that was delivered.
+-- Messages over max_size, which are reported.
+-- state: 1 skipped, 2 the header was delivered, 3 the server did not give the header.
+-- gone: as in seen.  size: as listed.  sha256: of the header that was delivered.
 CREATE TABLE IF NOT EXISTS oversize (
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
@@ -191,7 +208,9 @@ CREATE TABLE IF NOT EXISTS oversize (
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- Paused: the server has given its messages new unique-ids.  answer: NULL none yet, 0 retrieve, 1 they count as delivered.
+-- Mailboxes that are paused, because the server has given their messages new unique-ids.
+-- known, unknown: how many known messages were missing, and how many unknown ones were there.
+-- answer: the administrator's, NULL none yet, 0 retrieve, 1 they count as delivered.
 CREATE TABLE IF NOT EXISTS renumbered (
 	mailbox	INTEGER NOT NULL PRIMARY KEY,
 	since	INTEGER NOT NULL,
@@ -200,10 +219,11 @@ CREATE TABLE IF NOT EXISTS renumbered (
 	answer	INTEGER CHECK (answer IN (0, 1))
 ) STRICT;
 
--- failing: time of the first failure since the last success, 0 none.  no_capa: since when the server is not asked for its
--- capabilities, because it does not stand that; 0 it is asked.  retrieved: beginning of the last session that left new messages on
--- the server and has not seen them since; vanished: such sessions in a row whose messages were all gone when they should have been
--- listed again; 2: that was told.
+-- How the polls of a mailbox went.
+-- failing: time of the first failure since the last success, 0 none.
+-- no_capa: since when the server is not asked for its capabilities, because it does not stand that; 0 it is asked.
+-- retrieved: beginning of the last session that left new messages on the server and has not seen them since.
+-- vanished: such sessions in a row whose messages were all gone when they should have been listed again; 2: that was told.
 CREATE TABLE IF NOT EXISTS record_state (
 	mailbox		INTEGER NOT NULL PRIMARY KEY,
 	last_success	INTEGER NOT NULL,
@@ -219,8 +239,8 @@ CREATE TABLE IF NOT EXISTS record_state (
 	vanished	INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- The last messages of a record with special header fields had none of these, so many in a row.  special: these fields, with the trusted
--- hop behind a space; told: the postmaster was told.
+-- Records with special header fields whose last messages had none of them.
+-- special: the fields, with the trusted hop behind a space.  messages: how many in a row.  told: the postmaster was told.
 CREATE TABLE IF NOT EXISTS unfound (
 	mailbox		INTEGER NOT NULL PRIMARY KEY,
 	special		TEXT NOT NULL,
@@ -228,10 +248,12 @@ CREATE TABLE IF NOT EXISTS unfound (
 	told		INTEGER NOT NULL CHECK (told IN (0, 1))
 ) STRICT;
 
--- What has come of the refresh tokens that the administrator entered: origin is the SHA-256 of one, or of a client's data.
--- refresh: what the provider put in its place.  suspended: why no requests are made while cause, a digest of record and client, is
--- the same.  ends: when the provider will take it no more, as it said last at the time said (0: it does not say); warned: the owner
--- was told.
+-- What has come of the refresh tokens that the administrator entered.
+-- origin: the SHA-256 of such a token, or of a client's data.
+-- refresh: what the provider put in its place.
+-- suspended: why no requests are made while cause, a digest of record and client, is the same.
+-- ends: when the provider will take the token no more, as it said last at the time said; 0: it does not say.
+-- warned: the owner was told.
 CREATE TABLE IF NOT EXISTS token (
 	origin		BLOB NOT NULL PRIMARY KEY CHECK (length(origin) = 32),
 	refresh		BLOB,
@@ -243,17 +265,20 @@ CREATE TABLE IF NOT EXISTS token (
 	warned		INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
--- session: the last number that was reserved.  pruned: when old rows were removed last.  quarantined: deliveries that went into quarantine
--- since the postmaster was told last.
+-- Single numbers.
+-- session: the last session number that was reserved.  pruned: when old rows were removed last.
+-- quarantined: deliveries that went into quarantine since the postmaster was told last.
+-- proof: when something was written last only to know that it can be done.
 CREATE TABLE IF NOT EXISTS meta (
 	key	TEXT NOT NULL PRIMARY KEY,
 	value	INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO meta (key, value) VALUES ('session', 1);
 
--- This state and a mail root belong together: its file .rpopd has the same identity, and a counter that was this one's at some time
--- between the one known to be durable there and now.  counter: grows with every durable transaction.  life: the first session number
--- of the last life of the daemon whose start was completed.
+-- The mail root that this state belongs to: its file .rpopd has the same identity, and a counter that was this one's at some time
+-- between the one known to be durable there and now.
+-- counter: grows with every durable transaction.  durable: what is known to be durable in the mail root.
+-- life: the first session number of the last life of the daemon whose start was completed.
 -- joined: 0 no mail root is known, 1 they belong together, 2 an administrator declared it: what is in the spool proves nothing yet,
 -- 3 a mail root was taken as it was found; 2 and 3 become 1 when a start is completed.
 CREATE TABLE IF NOT EXISTS root (
@@ -267,22 +292,22 @@ CREATE TABLE IF NOT EXISTS root (
 INSERT OR IGNORE INTO root (one, identity, counter, durable, life, joined)
 	SELECT 1, randomblob(16), 1, 0, value, 0 FROM meta WHERE key = 'session';
 
--- Links in the spool whose rows are gone: to be removed, or removed and not known to be durably so.  counter: of the transaction
--- that dropped the row.
+-- Links in the spool whose rows are gone: they are to be removed, or are removed and not known to be durably so.
+-- counter: of the transaction that dropped the row.
 CREATE TABLE IF NOT EXISTS spent (
 	link	TEXT NOT NULL PRIMARY KEY,
 	counter	INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS spent_counter ON spent (counter);
 
--- The key of the trace mark in messages that passed through here.
+-- Keys.  mark: of the trace mark in messages that passed through here.
 CREATE TABLE IF NOT EXISTS secret (
 	name	TEXT NOT NULL PRIMARY KEY,
 	value	BLOB NOT NULL CHECK (length(value) = 32)
 ) STRICT, WITHOUT ROWID;
 INSERT OR IGNORE INTO secret (name, value) VALUES ('mark', randomblob(32));
 
--- For people.
+-- What follows is for people; the program does not use it.
 CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
     polls, kept, undeleted, waiting, oversize, paused, removed, origin) AS
 	SELECT m.id, m.account, m.record, m.host, m.port, CAST(m.login AS TEXT),

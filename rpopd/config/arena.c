@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The strings of a configuration: they never move, and go all at once.  */
+/* The strings of a configuration: they never move, and go all at once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ struct arena {				/* newest chunk first */
 	char		 bytes[];
 };
 
-/* A copy that lives as long as the arena; NULL: no memory.  */
+/* A copy that lives as long as the arena; NULL: no memory. */
 const char *
 arena_add(struct arena **head, const char *text, size_t len)
 {

@@ -31,7 +31,7 @@ static int	 check_chars(const char *, const char *, size_t);
 static int	 check_families(const char *, int *, int *);
 static int	 check_port(const char *, uint16_t *);
 
-/* Field names that belong to the message itself: taking them out would damage it, or they are handled elsewhere.  */
+/* Field names that belong to the message itself: taking them out would damage it, or they are handled elsewhere. */
 static const char *const	 kept_fields[] = {
 	"To", "Cc", "Bcc", "Return-Path", "Received", "From", "Sender", "Reply-To", "Date", "Subject", "Message-ID", "In-Reply-To",
 	"References", "MIME-Version", "DKIM-Signature", "Comments", "Keywords", "Authentication-Results", "Received-SPF",
@@ -129,7 +129,7 @@ check_hostname(const char *s)
 	    strstr(s, "..") == NULL);
 }
 
-/* host, host:port, [v6] or [v6]:port.  The host comes out in lower case and without brackets; the port is 0 if there is none.  */
+/* host, host:port, [v6] or [v6]:port.  The host comes out in lower case and without brackets; the port is 0 if there is none. */
 int
 check_hostport(const char *s, char *host, size_t hostsize, uint16_t *port)
 {
@@ -205,7 +205,7 @@ check_ciphers(const char *s)
 	return (check_chars(s, LOWER UPPER DIGITS ":+!@=,_ -", PROTO_CIPHERS_SIZE - 12));
 }
 
-/* What a certificate may be for: a host name, or a numeric address.  */
+/* What a certificate may be for: a host name, or a numeric address. */
 int
 check_tls_name(const char *s)
 {
@@ -228,7 +228,7 @@ check_folder(const char *s)
 	return (1);
 }
 
-/* Names of header fields are ftext (RFC 5322 section 3.6.8).  */
+/* Names of header fields are ftext (RFC 5322 section 3.6.8). */
 int
 check_field(const char *s)
 {
@@ -267,7 +267,7 @@ check_prefix(const char *s)
 	return (i > 0 && i < PROTO_PREFIX_SIZE);
 }
 
-/* A directory with at least one name as openssl-rehash(1) makes them: eight hexadecimal digits, a dot, a number.  */
+/* A directory with at least one name as openssl-rehash(1) makes them: eight hexadecimal digits, a dot, a number. */
 int
 check_ca_dir(const char *path)
 {
@@ -284,7 +284,7 @@ check_ca_dir(const char *path)
 	return (found);
 }
 
-/* Numeric addresses separated by commas, and how many there are of each family.  */
+/* Numeric addresses separated by commas, and how many there are of each family. */
 static int
 check_families(const char *s, int *v4, int *v6)
 {

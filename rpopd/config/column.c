@@ -88,7 +88,7 @@ table_load(struct load *ld, sqlite3_stmt *st, const struct table *t, void *row)
 	return (0);
 }
 
-/* The number that stands for a word, or -1.  */
+/* The number that stands for a word, or -1. */
 int
 word_number(const struct word *words, const char *text)
 {
@@ -112,7 +112,7 @@ load_nexthop_id(struct load *ld, sqlite3_stmt *st, int col)
 	return (0);
 }
 
-/* The member is a pointer to text that lives as long as the configuration, or the text itself.  */
+/* The member is a pointer to text that lives as long as the configuration, or the text itself. */
 static int
 column_text(struct load *ld, sqlite3_stmt *st, int col, const struct column *c, char *row)
 {
@@ -151,7 +151,7 @@ column_word(struct load *ld, sqlite3_stmt *st, int col, const struct column *c, 
 		column_store(row, c, number);
 }
 
-/* An integer or enum of 1, 2, 4 or 8 octets; 0 octets: there is no member.  */
+/* An integer or enum of 1, 2, 4 or 8 octets; 0 octets: there is no member. */
 static void
 column_store(void *row, const struct column *c, int64_t n)
 {

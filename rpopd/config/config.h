@@ -13,7 +13,7 @@
 #include "common/ipc/proto_sender.h"
 #include "common/route/route.h"
 
-/* options.c: how the daemon was started.  */
+/* options.c: how the daemon was started. */
 struct options {
 	const char	*store;		/* path of rpopd.db */
 	const char	*libexec;	/* dialer, fetcher, deliverer */
@@ -143,7 +143,7 @@ struct config {				/* everything of one good load; config_free() */
 	struct oauth_row	*clients;
 	size_t			 nclients;
 	int			 needs_ca_dir;	/* some server's certificate is verified by ca_dir */
-	/* Complaints about files outside the store; those records will fail, the rest work.  */
+	/* Complaints about files outside the store; those records will fail, the rest work. */
 	uint32_t		 unsound;
 	struct arena		*arena;		/* the strings; private to config/load.c */
 };
@@ -163,7 +163,7 @@ void		 config_free(struct config *);
 ssize_t		 config_secret(const char *path, const struct record *, uint8_t *secret, char *err, size_t errsize);
 
 const struct nexthop_row *config_nexthop(const struct config *, uint32_t id);	/* NULL: none */
-/* The password of a next hop, as config_secret() gives one of a record.  */
+/* The password of a next hop, as config_secret() gives one of a record. */
 ssize_t		 config_nexthop_secret(const char *path, const struct nexthop_row *, uint8_t *secret, char *err, size_t errsize);
 
 struct grant_secret {			/* what a token request needs; the caller wipes it */
@@ -173,11 +173,11 @@ struct grant_secret {			/* what a token request needs; the caller wipes it */
 	uint8_t		 client[PROTO_SECRET_MAX];
 	size_t		 refresh_len, client_len;
 };
-/* The grant of a record that has a client.  0, or -1: as config_secret().  */
+/* The grant of a record that has a client.  0, or -1: as config_secret(). */
 int		 config_grant(const char *path, const struct record *, struct grant_secret *, char *err, size_t errsize);
-/* The origin of every grant of the store; cb returns 0 to go on.  0/-1.  */
+/* The origin of every grant of the store; cb returns 0 to go on.  0/-1. */
 int		 config_origins(const char *path, int (*cb)(void *, const uint8_t *), void *arg);
-/* A number that changes whenever somebody commits to the file; 0 if unknown.  */
+/* A number that changes whenever somebody commits to the file; 0 if unknown. */
 uint64_t	 config_version(const char *path);
 
 /* --- pem.c: files that records name --- */
@@ -207,10 +207,10 @@ struct schedule {
 
 /* "" permits everything; two names permit what both do. */
 void		 schedule_init(struct schedule *, const struct config *, const char *, const char *);
-/* The first second (epoch) from `at` on that is permitted, or is not; SCHEDULE_NEVER: none.  */
+/* The first second (epoch) from `at` on that is permitted, or is not; SCHEDULE_NEVER: none. */
 int64_t		 schedule_opens(const struct schedule *, int64_t at);
 int64_t		 schedule_closes(const struct schedule *, int64_t at);
-/* Least seconds between two polls of a record, in the windows that permit `at`; 0 if none does.  */
+/* Least seconds between two polls of a record, in the windows that permit `at`; 0 if none does. */
 uint32_t	 schedule_pause(const struct schedule *, int64_t at);
 
 /* --- decide.c: whether the routing table gives what the deliverer says of a recipient --- */
@@ -231,7 +231,7 @@ void		 decide_free(struct decider *);
 int		 decide_rcpt(const struct decider *, const struct origin *, const struct msg_rcpt *);	/* 1: so it is, 0: not */
 int		 decide_form(const char *dir);	/* 1: it may be, or may have been, a directory of some account's mail; 0: not */
 
-/* A good load: its configuration, for as long as it is the running one or somebody holds it.  */
+/* A good load: its configuration, for as long as it is the running one or somebody holds it. */
 struct routing {
 	struct config	*config;
 	struct decider	*decider;
@@ -241,7 +241,7 @@ struct routing	*routing_new(struct config *);	/* NULL: memory; else config is it
 struct routing	*routing_hold(struct routing *);
 void		 routing_release(struct routing *);	/* NULL: nothing */
 
-/* running.c: what the daemon runs on, and when it was loaded.  */
+/* running.c: what the daemon runs on, and when it was loaded. */
 extern struct config	*config_running;	/* the last good load */
 extern struct routing	*config_routing;	/* and its routing */
 extern int64_t		 config_loaded;		/* when it was loaded, epoch */

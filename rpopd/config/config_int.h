@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of this room share; nobody else includes this.  */
+/* What the files of this room share; nobody else includes this. */
 #ifndef CONFIG_INT_H
 #define CONFIG_INT_H
 
@@ -42,9 +42,9 @@ struct load {				/* a load under way */
  */
 void	 load_bad(struct load *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 void	 load_bad_value(struct load *, sqlite3_stmt *, int col, const char *rule);
-/* A complaint about a file that a row names: the load goes on.  */
+/* A complaint about a file that a row names: the load goes on. */
 void	 load_unsound(struct load *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
-/* What complaints call the row: the table and one or two key columns; key2 -1: one.  */
+/* What complaints call the row: the table and one or two key columns; key2 -1: one. */
 void	 load_row_name(struct load *, const char *table, sqlite3_stmt *, int key, int key2);
 /*
  * A text of less than size octets, "" for NULL and for what is no such text, which is complained of.  load_text() gives one that
@@ -52,7 +52,7 @@ void	 load_row_name(struct load *, const char *table, sqlite3_stmt *, int key, i
  */
 const char *load_text(struct load *, sqlite3_stmt *, int col, size_t size);
 const char *load_peek(struct load *, sqlite3_stmt *, int col, size_t size);
-/* A number; min for what is none of this range, which is complained of.  */
+/* A number; min for what is none of this range, which is complained of. */
 uint32_t load_number(struct load *, sqlite3_stmt *, int col, int64_t min, int64_t max);
 int64_t	 load_number64(struct load *, sqlite3_stmt *, int col, int64_t min, int64_t max);
 int	 load_null(sqlite3_stmt *, int col);
@@ -135,7 +135,7 @@ const struct oauth_row *load_oauth_row(const struct config *, const char *);	/* 
 int	 load_rpop(struct load *, sqlite3_stmt *);		/* record.c */
 
 /* config/secret.c: a kept connection, for this file and config/grant.c */
-/* All begin with domain or address, auth_name, tls.  */
+/* All begin with domain or address, auth_name, tls. */
 enum secret_sql { SECRET_PASSWORD, SECRET_GRANT, SECRET_NEXTHOP, SECRET_MAX };
 sqlite3_stmt	*secret_row(const char *path, enum secret_sql, const struct record *, char *err, size_t errsize);
 void	 secret_release(void);
@@ -146,7 +146,7 @@ struct arena;
 const char	*arena_add(struct arena **, const char *, size_t);
 void	 arena_free(struct arena *);
 
-/* config/check.c: one field each, NUL-terminated; 1 good, 0 not.  */
+/* config/check.c: one field each, NUL-terminated; 1 good, 0 not. */
 int	 check_domain(const char *);			/* a local domain, lower case */
 int	 check_local(const char *);			/* a local account's name: safe as a directory name */
 int	 check_address(const char *);			/* an alias: local-part@domain, lower case */

@@ -62,7 +62,7 @@ static int	 decide_way(const struct decider *, uint32_t, const char *, const cha
 static int	 way_order(const void *, const void *);
 static enum rcpt_kind decide_kind(const struct msg_rcpt *);
 
-/* A decider for a routing table that is complete; table and archive stay the caller's.  NULL: no memory.  */
+/* A decider for a routing table that is complete; table and archive stay the caller's.  NULL: no memory. */
 struct decider *
 decide_new(const struct route_table *routes, const char *archive)
 {
@@ -146,7 +146,7 @@ decide_add(struct decider *d, const struct route_row *row)
 	return (0);
 }
 
-/* Whether a recipient is where the owner of a personal record gets his mail.  */
+/* Whether a recipient is where the owner of a personal record gets his mail. */
 static int
 decide_personal(const struct decider *d, const struct origin *o, const struct msg_rcpt *rcpt)
 {
@@ -160,7 +160,7 @@ decide_personal(const struct decider *d, const struct origin *o, const struct ms
 	return (decide_account(a, o->folder, rcpt, key));
 }
 
-/* Whether a recipient is one that the routing table has, by the rules for unified records.  */
+/* Whether a recipient is one that the routing table has, by the rules for unified records. */
 static int
 decide_unified(const struct decider *d, const struct origin *o, const struct msg_rcpt *rcpt)
 {
@@ -176,7 +176,7 @@ decide_unified(const struct decider *d, const struct origin *o, const struct msg
 	}
 }
 
-/* Whether a Maildir is an account's own, or a folder that a row names with it.  */
+/* Whether a Maildir is an account's own, or a folder that a row names with it. */
 static int
 decide_maildir(const struct decider *d, const struct msg_rcpt *rcpt)
 {
@@ -197,7 +197,7 @@ decide_maildir(const struct decider *d, const struct msg_rcpt *rcpt)
 	    decide_way(d, 0, address, slash + 1));
 }
 
-/* Whether mail is handed on to an address of an account, or of a row; accounts: by accounts only.  */
+/* Whether mail is handed on to an address of an account, or of a row; accounts: by accounts only. */
 static int
 decide_onward(const struct decider *d, const struct msg_rcpt *rcpt, int accounts)
 {
@@ -214,7 +214,7 @@ decide_onward(const struct decider *d, const struct msg_rcpt *rcpt, int accounts
 	return (decide_way(d, rcpt->nexthop, key, "") || decide_way(d, rcpt->nexthop, wild, ""));
 }
 
-/* Whether an address leads to the place that a recipient names.  */
+/* Whether an address leads to the place that a recipient names. */
 static int
 decide_leads(const struct decider *d, const char *key, const struct msg_rcpt *rcpt, int accounts)
 {
@@ -230,7 +230,7 @@ decide_leads(const struct decider *d, const char *key, const struct msg_rcpt *rc
 	return (w.met);
 }
 
-/* A place that a look-up leads to: met if it is the wanted one.  */
+/* A place that a look-up leads to: met if it is the wanted one. */
 static int
 decide_place(void *arg, const struct route_place *p)
 {
@@ -289,7 +289,7 @@ decide_folder(const char *folder, const char *dir)
 	return (*folder == '\0' && *dir == '\0');
 }
 
-/* An address as the routing table has it: in lower case, without quotes.  0, or -1: it is no address.  */
+/* An address as the routing table has it: in lower case, without quotes.  0, or -1: it is no address. */
 static int
 decide_key(const char *address, char *key, size_t size)
 {
@@ -316,7 +316,7 @@ decide_key(const char *address, char *key, size_t size)
 	return (0);
 }
 
-/* Whether a row hands on to the address target, or, with nexthop 0, leads into the folder whose directory is dir.  */
+/* Whether a row hands on to the address target, or, with nexthop 0, leads into the folder whose directory is dir. */
 static int
 decide_way(const struct decider *d, uint32_t nexthop, const char *target, const char *dir)
 {
@@ -346,7 +346,7 @@ way_order(const void *a, const void *b)
 	return (strcasecmp(x->target, y->target));
 }
 
-/* The kind of a recipient; what is in quarantine counts as what it was meant for.  */
+/* The kind of a recipient; what is in quarantine counts as what it was meant for. */
 static enum rcpt_kind
 decide_kind(const struct msg_rcpt *rcpt)
 {

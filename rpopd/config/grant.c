@@ -48,7 +48,7 @@ config_grant(const char *path, const struct record *r, struct grant_secret *g, c
 	return (error);
 }
 
-/* Whether a client is still as it was loaded: its secret is for the place and name it was entered with.  */
+/* Whether a client is still as it was loaded: its secret is for the place and name it was entered with. */
 static int
 grant_same(sqlite3_stmt *st, const struct oauth_row *c)
 {
@@ -97,7 +97,7 @@ grant_take(sqlite3_stmt *st, const struct record *r, struct grant_secret *g)
 	return (0);
 }
 
-/* The octets of a column.  Their number, 0 for NULL; -1: they are too many.  */
+/* The octets of a column.  Their number, 0 for NULL; -1: they are too many. */
 static ssize_t
 grant_octets(sqlite3_stmt *st, int column, uint8_t *dst, size_t size)
 {
@@ -111,7 +111,7 @@ grant_octets(sqlite3_stmt *st, int column, uint8_t *dst, size_t size)
 	return (p == NULL ? 0 : len);
 }
 
-/* Hashes a value with its length in front, which makes a sequence of values unambiguous.  */
+/* Hashes a value with its length in front, which makes a sequence of values unambiguous. */
 static void
 grant_hash(SHA2_CTX *ctx, const void *p, size_t len)
 {
@@ -196,7 +196,7 @@ origins(sqlite3 *db, const char *sql, int (*take)(sqlite3_stmt *, struct grant_s
 	return (!stop && rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* The origins of all grants that a record could ask for, disabled records included.  */
+/* The origins of all grants that a record could ask for, disabled records included. */
 int
 config_origins(const char *path, int (*cb)(void *, const uint8_t *), void *arg)
 {

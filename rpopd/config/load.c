@@ -30,12 +30,12 @@ static int	 load_rows(struct load *, const struct loader *);
 static void	 load_whole(struct load *);
 static void	 load_integrity(struct load *);
 
-/* Later tables refer to earlier ones.  */
+/* Later tables refer to earlier ones. */
 static const struct loader	 loaders[] = {
 	{ &settings_table, NULL, load_settings },
 	{ &nexthop_table, NULL, load_nexthop },
 	{ NULL, "SELECT name, address, source_routes FROM domain ORDER BY name", load_domain },
-	/* An account's own next hop, or the default.  */
+	/* An account's own next hop, or the default. */
 	{ NULL, "SELECT a.id, a.name, a.domain, ifnull(n.id, ifnull(a.nexthop, s.nexthop)) AS nexthop FROM account a"
 	    " LEFT JOIN settings s ON s.id = 1 LEFT JOIN nexthop n ON n.name = ifnull(a.nexthop, s.nexthop)", load_account },
 	{ NULL, "SELECT r.address, r.target, r.folder, ifnull(n.id, r.nexthop) AS nexthop, r.action, r.text FROM route r"
@@ -134,7 +134,7 @@ config_version(const char *path)
 	return (h == 0 ? 1 : h);
 }
 
-/* Whether the file is a store of this schema; begins the one read transaction for everything that follows.  0 or -1.  */
+/* Whether the file is a store of this schema; begins the one read transaction for everything that follows.  0 or -1. */
 static int
 load_header(struct load *ld)
 {
@@ -189,7 +189,7 @@ load_rows(struct load *ld, const struct loader *l)
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* Judges what no single row shows.  */
+/* Judges what no single row shows. */
 static void
 load_whole(struct load *ld)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Rows of tables schedule and oauth_client, for config_load().  */
+/* Rows of tables schedule and oauth_client, for config_load(). */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -29,7 +29,7 @@ enum { OAUTH_COLUMNS(COLUMN_PLACE) OAUTH_MAX };
 static const struct column	 oauth_columns[] = { OAUTH_COLUMNS(COLUMN) };
 const struct table		 oauth_table = { "oauth_client", oauth_columns, OAUTH_MAX, " ORDER BY name" };
 
-/* A row of table schedule.  0, or -1: no memory.  */
+/* A row of table schedule.  0, or -1: no memory. */
 int
 load_schedule(struct load *ld, sqlite3_stmt *st)
 {
@@ -77,7 +77,7 @@ load_has_schedule(const struct config *c, const char *name)
 	return (0);
 }
 
-/* A row of table oauth_client.  0, or -1: no memory.  */
+/* A row of table oauth_client.  0, or -1: no memory. */
 int
 load_oauth(struct load *ld, sqlite3_stmt *st)
 {
@@ -112,7 +112,7 @@ oauth_id(const char *s)
 	return (*s != '\0' && check_printable(s));
 }
 
-/* The row of a client by its name; NULL: there is none.  */
+/* The row of a client by its name; NULL: there is none. */
 const struct oauth_row *
 load_oauth_row(const struct config *c, const char *name)
 {
@@ -124,7 +124,7 @@ load_oauth_row(const struct config *c, const char *name)
 	return (NULL);
 }
 
-/* The minute of the day of a text hh:mm, 00:00 to 24:00; -1: the text is none.  */
+/* The minute of the day of a text hh:mm, 00:00 to 24:00; -1: the text is none. */
 static int
 schedule_time(const char *s)
 {
@@ -136,7 +136,7 @@ schedule_time(const char *s)
 	return (s[3] > '5' || minutes > 1440 ? -1 : minutes);
 }
 
-/* Takes a token endpoint apart: https://host[:port]/path, nothing else, no user and no fragment.  0, or -1: no memory.  */
+/* Takes a token endpoint apart: https://host[:port]/path, nothing else, no user and no fragment.  0, or -1: no memory. */
 static int
 oauth_url(struct load *ld, sqlite3_stmt *st, struct oauth_row *o, const char *url)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Rows of table nexthop, for config_load().  */
+/* Rows of table nexthop, for config_load(). */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static int	 nexthop_where(struct load *, sqlite3_stmt *, struct nexthop_row *);
 static void	 nexthop_login(struct load *, sqlite3_stmt *, const struct nexthop_row *);
 static void	 nexthop_tls(struct load *, sqlite3_stmt *, const struct nexthop_row *);
 
-/* A row of table nexthop.  0, or -1: no memory.  */
+/* A row of table nexthop.  0, or -1: no memory. */
 int
 load_nexthop(struct load *ld, sqlite3_stmt *st)
 {

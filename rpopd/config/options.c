@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The command line.  */
+/* The command line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,7 +77,7 @@ options_parse(struct options *o, int argc, char *argv[])
 	}
 }
 
-/* The path of state.db, which lies beside the administrator's store.  */
+/* The path of state.db, which lies beside the administrator's store. */
 void
 options_state_path(char *path, size_t size)
 {

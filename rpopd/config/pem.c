@@ -59,7 +59,7 @@ pem_free(struct pem *pem)
 	memset(pem, 0, sizeof(*pem));
 }
 
-/* One of a record's files; 0, also if the record names none of this kind: then pem is empty.  -1: as pem_read().  */
+/* One of a record's files; 0, also if the record names none of this kind: then pem is empty.  -1: as pem_read(). */
 int
 pem_of(const struct record *r, enum pem_kind kind, struct pem *pem, char *err, size_t errsize)
 {
@@ -71,7 +71,7 @@ pem_of(const struct record *r, enum pem_kind kind, struct pem *pem, char *err, s
 	return (0);
 }
 
-/* Whether a session could begin with the files of a record.  0, or -1 and what is wrong with the first bad one.  */
+/* Whether a session could begin with the files of a record.  0, or -1 and what is wrong with the first bad one. */
 int
 pem_sound(const struct record *r, char *err, size_t errsize)
 {
@@ -117,7 +117,7 @@ pem_load(enum pem_kind kind, int fd, struct pem *pem, char *why, size_t size)
 	return (fault == NULL ? 0 : -1);
 }
 
-/* NULL, or what is wrong with the file.  */
+/* NULL, or what is wrong with the file. */
 static const char *
 pem_judge(enum pem_kind kind, const struct stat *st)
 {
@@ -136,7 +136,7 @@ pem_judge(enum pem_kind kind, const struct stat *st)
 	return (NULL);
 }
 
-/* A first look, so that files mixed up are found when the store is loaded and not when the record is polled.  */
+/* A first look, so that files mixed up are found when the store is loaded and not when the record is polled. */
 static const char *
 pem_content(enum pem_kind kind, const struct pem *pem)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Rows of table rpop, for config_load().  */
+/* Rows of table rpop, for config_load(). */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -77,7 +77,7 @@ enum { RPOP_COLUMNS(COLUMN_PLACE) RPOP_MAX };
 static const struct column	 columns[] = { RPOP_COLUMNS(COLUMN) };
 const struct table		 rpop_table = { "rpop", columns, RPOP_MAX, " ORDER BY account, name" };
 
-/* A row of table rpop.  0, or -1: no memory.  */
+/* A row of table rpop.  0, or -1: no memory. */
 int
 load_rpop(struct load *ld, sqlite3_stmt *st)
 {
@@ -95,7 +95,7 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 	if (table_load(ld, st, &rpop_table, r) == -1 || rpop_where(ld, st, r) == -1 || rpop_login(ld, st, r) == -1 ||
 	    rpop_tls(ld, st, r) == -1)
 		return (-1);
-	/* A record with a CA or pins of its own needs no certificate in ca_dir.  */
+	/* A record with a CA or pins of its own needs no certificate in ca_dir. */
 	ld->any_tls |= r->tls != TLS_MODE_NONE && r->period != 0 && load_null(st, AT_ca_file) && r->npins == 0;
 	rpop_names(ld, r);
 	if ((r->leave_days != 0 || r->mark_first) && !r->leave)
@@ -108,7 +108,7 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 	return (0);
 }
 
-/* The account that owns the record, the record's name, and the login.  */
+/* The account that owns the record, the record's name, and the login. */
 static void
 rpop_names(struct load *ld, struct record *r)
 {
@@ -123,7 +123,7 @@ rpop_names(struct load *ld, struct record *r)
 		load_bad(ld, "%s: auth_name must not be empty or contain CR, LF or NUL", ld->row);
 }
 
-/* Host and port of the server.  */
+/* Host and port of the server. */
 static int
 rpop_where(struct load *ld, sqlite3_stmt *st, struct record *r)
 {
@@ -140,7 +140,7 @@ rpop_where(struct load *ld, sqlite3_stmt *st, struct record *r)
 	return ((r->host = arena_add(&ld->c->arena, host, strlen(host))) == NULL ? -1 : 0);
 }
 
-/* The login mechanism, and where the credential comes from.  */
+/* The login mechanism, and where the credential comes from. */
 static int
 rpop_login(struct load *ld, sqlite3_stmt *st, struct record *r)
 {
@@ -165,7 +165,7 @@ rpop_login(struct load *ld, sqlite3_stmt *st, struct record *r)
 	return (0);
 }
 
-/* Which secrets there are, and whether they are sound, without taking them out of the store.  */
+/* Which secrets there are, and whether they are sound, without taking them out of the store. */
 static void
 rpop_secrets(struct load *ld, sqlite3_stmt *st, const struct record *r)
 {
@@ -185,7 +185,7 @@ rpop_secrets(struct load *ld, sqlite3_stmt *st, const struct record *r)
 		load_bad(ld, "%s: refresh_token belongs to an oauth_client; set it to NULL", ld->row);
 }
 
-/* Complains of a secret that is not sound.  */
+/* Complains of a secret that is not sound. */
 static void
 secret_judge(struct load *ld, sqlite3_stmt *st, int col)
 {
@@ -206,7 +206,7 @@ secret_judge(struct load *ld, sqlite3_stmt *st, int col)
 	}
 }
 
-/* What differs from the default in how TLS is done; pem.c looks at the files.  */
+/* What differs from the default in how TLS is done; pem.c looks at the files. */
 static int
 rpop_tls(struct load *ld, sqlite3_stmt *st, struct record *r)
 {
@@ -225,7 +225,7 @@ rpop_tls(struct load *ld, sqlite3_stmt *st, struct record *r)
 	return (*pins == '\0' ? 0 : rpop_pins(ld, st, r, pins));
 }
 
-/* Takes pins apart: 1 to PROTO_PINS_MAX SHA-256 sums of 64 hexadecimal digits, single spaces between.  0, or -1: no memory.  */
+/* Takes pins apart: 1 to PROTO_PINS_MAX SHA-256 sums of 64 hexadecimal digits, single spaces between.  0, or -1: no memory. */
 static int
 rpop_pins(struct load *ld, sqlite3_stmt *st, struct record *r, const char *text)
 {
@@ -279,7 +279,7 @@ rpop_mode(struct load *ld, sqlite3_stmt *st, struct record *r)
 		load_bad(ld, "%s: special is for records of the postmaster of settings.main_domain only", ld->row);
 }
 
-/* How the envelope is read out of the header.  */
+/* How the envelope is read out of the header. */
 static void
 rpop_envelope(struct load *ld, sqlite3_stmt *st, const struct record *r)
 {
@@ -297,7 +297,7 @@ rpop_envelope(struct load *ld, sqlite3_stmt *st, const struct record *r)
 	rpop_domains(ld, st, r->domains);
 }
 
-/* Judges column domains: names of table domain, single spaces between.  */
+/* Judges column domains: names of table domain, single spaces between. */
 static void
 rpop_domains(struct load *ld, sqlite3_stmt *st, const char *list)
 {
@@ -319,7 +319,7 @@ rpop_domains(struct load *ld, sqlite3_stmt *st, const char *list)
 	load_bad_value(ld, st, AT_domains, "must be names of table domain, single spaces between, or NULL for all");
 }
 
-/* A personal record connects from the addresses of its owner's domain, if it has any and settings.use_domain_addresses says so.  */
+/* A personal record connects from the addresses of its owner's domain, if it has any and settings.use_domain_addresses says so. */
 static void
 rpop_source(const struct load *ld, struct record *r, int personal)
 {

@@ -23,7 +23,7 @@ static void	 route_target(struct load *, sqlite3_stmt *, const struct route_row 
 static int	 domain_cmp(const void *, const void *);
 static void	 load_route_complain(void *, const char *);
 
-/* Makes an empty routing table of the right size.  0, or -1: no memory, or the store cannot be read.  */
+/* Makes an empty routing table of the right size.  0, or -1: no memory, or the store cannot be read. */
 int
 load_table(struct load *ld)
 {
@@ -114,7 +114,7 @@ load_route(struct load *ld, sqlite3_stmt *st)
 	return (ld->bad > bad ? 0 : route_row_add(ld->c->routes, &r));
 }
 
-/* Complains of loops, of targets that lead nowhere, and of an archive or bounce_to that leads nowhere.  */
+/* Complains of loops, of targets that lead nowhere, and of an archive or bounce_to that leads nowhere. */
 void
 load_routes_sound(struct load *ld)
 {
@@ -134,7 +134,7 @@ load_routes_sound(struct load *ld)
 	}
 }
 
-/* The row of a local domain; NULL: there is no such domain here.  */
+/* The row of a local domain; NULL: there is no such domain here. */
 const struct domain_row *
 load_domain_row(const struct load *ld, const char *name)
 {
@@ -143,7 +143,7 @@ load_domain_row(const struct load *ld, const char *name)
 	return (bsearch(&key, ld->domains, ld->ndomains, sizeof(key), domain_cmp));
 }
 
-/* Judges the part of a row of table route that says which addresses it is about, and what reject and discard may have.  */
+/* Judges the part of a row of table route that says which addresses it is about, and what reject and discard may have. */
 static void
 route_address(struct load *ld, sqlite3_stmt *st, const struct route_row *r)
 {
@@ -159,7 +159,7 @@ route_address(struct load *ld, sqlite3_stmt *st, const struct route_row *r)
 		load_bad_value(ld, st, R_TEXT, "must be the reason of a reject, 1 to 200 printable ASCII characters");
 }
 
-/* Judges the part of a row of table route that says where mail goes.  */
+/* Judges the part of a row of table route that says where mail goes. */
 static void
 route_target(struct load *ld, sqlite3_stmt *st, const struct route_row *r)
 {

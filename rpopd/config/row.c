@@ -123,7 +123,7 @@ load_null(sqlite3_stmt *st, int col)
 	return (sqlite3_column_type(st, col) == SQLITE_NULL);
 }
 
-/* The size doubles whenever n is a power of two.  */
+/* The size doubles whenever n is a power of two. */
 void *
 load_grow(void *p, size_t n, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Configurations that a reload has replaced live on as long as sessions that began with them.  */
+/* Configurations that a reload has replaced live on as long as sessions that began with them. */
 #include <stdlib.h>
 
 #include "config.h"

@@ -54,7 +54,7 @@ schedule_init(struct schedule *s, const struct config *config, const char *a, co
 	}
 }
 
-/* The first window of a name, and how many there are: windows of one name lie together.  */
+/* The first window of a name, and how many there are: windows of one name lie together. */
 static const struct window *
 schedule_find(const struct config *config, const char *name, size_t *n)
 {
@@ -78,7 +78,7 @@ schedule_mark(uint8_t *minutes, const struct window *w, size_t n)
 				minutes[m / 8] |= 1 << (m % 8);
 }
 
-/* Whether a minute of the week is in a window, whose days are those on which it begins.  */
+/* Whether a minute of the week is in a window, whose days are those on which it begins. */
 static int
 schedule_within(const struct window *w, unsigned minute)
 {
@@ -101,7 +101,7 @@ schedule_closes(const struct schedule *s, int64_t at)
 	return (schedule_change(s, at, 0));
 }
 
-/* Windows of one name permit what any of them does: the shortest pause counts.  Both names must permit: the longer one.  */
+/* Windows of one name permit what any of them does: the shortest pause counts.  Both names must permit: the longer one. */
 uint32_t
 schedule_pause(const struct schedule *s, int64_t at)
 {
@@ -122,7 +122,7 @@ schedule_pause(const struct schedule *s, int64_t at)
 	return (most);
 }
 
-/* The first second from `at` on at which polling is permitted (open = 1) or not (0).  */
+/* The first second from `at` on at which polling is permitted (open = 1) or not (0). */
 static int64_t
 schedule_change(const struct schedule *s, int64_t at, int open)
 {
@@ -148,7 +148,7 @@ schedule_change(const struct schedule *s, int64_t at, int open)
 	return (SCHEDULE_NEVER);
 }
 
-/* What a clock on the wall shows at a time.  0, or -1: the system does not know.  */
+/* What a clock on the wall shows at a time.  0, or -1: the system does not know. */
 static int
 schedule_read(int64_t at, struct reading *r)
 {
@@ -163,7 +163,7 @@ schedule_read(int64_t at, struct reading *r)
 	return (0);
 }
 
-/* The first second with another offset than this one, which is that of from and no longer that of to.  */
+/* The first second with another offset than this one, which is that of from and no longer that of to. */
 static int64_t
 schedule_shift(int64_t from, int64_t to, long offset)
 {

@@ -38,13 +38,13 @@ config_secret(const char *path, const struct record *r, uint8_t *secret, char *e
 	ssize_t		 n = -1;
 
 	if ((st = secret_row(path, SECRET_PASSWORD, r, err, errsize)) != NULL)
-		/* The certificate is the credential.  */
+		/* The certificate is the credential. */
 		n = r->auth == AUTH_EXTERNAL ? 0 : secret_take(st, secret, err, errsize);
 	secret_release();
 	return (n);
 }
 
-/* The password of a next hop is for the address, login and kind of protection that it was entered with.  */
+/* The password of a next hop is for the address, login and kind of protection that it was entered with. */
 ssize_t
 config_nexthop_secret(const char *path, const struct nexthop_row *n, uint8_t *secret, char *err, size_t errsize)
 {
@@ -114,7 +114,7 @@ secret_open(const char *path, char *err, size_t errsize)
 	return (-1);
 }
 
-/* The row of a record, as it was when the store was loaded; or NULL with a sentence.  secret_release() follows in every case.  */
+/* The row of a record, as it was when the store was loaded; or NULL with a sentence.  secret_release() follows in every case. */
 sqlite3_stmt *
 secret_row(const char *path, enum secret_sql which, const struct record *r, char *err, size_t errsize)
 {
@@ -138,7 +138,7 @@ secret_row(const char *path, enum secret_sql which, const struct record *r, char
 	return (NULL);
 }
 
-/* Whether a record's row is as it was loaded: its credential is for the host, login and protection that it was entered with.  */
+/* Whether a record's row is as it was loaded: its credential is for the host, login and protection that it was entered with. */
 static int
 secret_same(sqlite3_stmt *st, const struct record *r)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The row of table settings, for config_load().  */
+/* The row of table settings, for config_load(). */
 #include <stddef.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ enum { SETTINGS_COLUMNS(COLUMN_PLACE) SETTINGS_MAX };
 static const struct column	 columns[] = { SETTINGS_COLUMNS(COLUMN) };
 const struct table		 settings_table = { "settings", columns, SETTINGS_MAX, "" };
 
-/* The row of table settings.  0, or -1: no memory.  */
+/* The row of table settings.  0, or -1: no memory. */
 int
 load_settings(struct load *ld, sqlite3_stmt *st)
 {

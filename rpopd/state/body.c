@@ -151,7 +151,7 @@ wanted_add(void *arg, const struct relay_row *row)
 	return (0);
 }
 
-/* The number of a link of the receipt that no row has got yet, best that of the same recipient; -1: there is none.  */
+/* The number of a link of the receipt that no row has got yet, best that of the same recipient; -1: there is none. */
 static int64_t
 attach_choose(const struct receipt *r, const struct relay_row *row)
 {
@@ -169,7 +169,7 @@ attach_choose(const struct receipt *r, const struct relay_row *row)
 	return (any);
 }
 
-/* A wanted row gets a link of the receipt, which is held from now on.  0 or -1.  */
+/* A wanted row gets a link of the receipt, which is held from now on.  0 or -1. */
 static int
 attach_one(struct receipt *r, const struct relay_row *row, uint32_t link)
 {
@@ -225,7 +225,7 @@ state_pending_missing(int64_t id, const char *link, const char *status)
 	return (result == DB_OK && !found ? DB_NONE : result);
 }
 
-/* The pending row becomes a wanted row of relay, and its message waits.  0 or -1.  */
+/* The pending row becomes a wanted row of relay, and its message waits.  0 or -1. */
 static int
 missing_want(int64_t id, const char *status)
 {

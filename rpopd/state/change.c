@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: what listings and finished sessions teach about messages.  */
+/* state.db: what listings and finished sessions teach about messages. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +60,7 @@ state_change_slice(int64_t mailbox, const struct listing_change *changes, size_t
 	return (end < n ? DB_MORE : DB_OK);
 }
 
-/* STATE_DURABLE or STATE_LAZY: whether a power failure may take these changes back, because the next listing teaches them again.  */
+/* STATE_DURABLE or STATE_LAZY: whether a power failure may take these changes back, because the next listing teaches them again. */
 static int
 change_durable(const struct listing_change *changes, size_t n)
 {
@@ -72,7 +72,7 @@ change_durable(const struct listing_change *changes, size_t n)
 	return (STATE_LAZY);
 }
 
-/* One change, inside a transaction.  0 or -1.  */
+/* One change, inside a transaction.  0 or -1. */
 static int
 change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 {
@@ -174,7 +174,7 @@ change_refused(int64_t mailbox, const struct listing_change *c, int64_t now)
 	return (state_step(st));
 }
 
-/* Notes a time of the mailbox.  0 or -1.  */
+/* Notes a time of the mailbox.  0 or -1. */
 static int
 change_listed(enum state_sql q, int64_t mailbox, int64_t now)
 {

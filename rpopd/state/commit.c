@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: the decision about a batch of messages, in one transaction.  */
+/* state.db: the decision about a batch of messages, in one transaction. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 	return (DB_OK);
 }
 
-/* One message of a batch: its row in seen says whether it is new; what is new gets rows for its recipients.  0 or -1.  */
+/* One message of a batch: its row in seen says whether it is new; what is new gets rows for its recipients.  0 or -1. */
 static int
 commit_one(struct receipt *r, int64_t *first, int64_t *last)
 {
@@ -69,14 +69,14 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 	return (r->header ? 0 : commit_fingerprint(r));
 }
 
-/* The receipt's row in seen; verdict says whether the message is new.  0 or -1.  */
+/* The receipt's row in seen; verdict says whether the message is new.  0 or -1. */
 static int
 commit_seen(struct receipt *r)
 {
 	r->verdict = COMMIT_DELIVER;
 	if (commit_write(Q_SEEN_INSERT, r) == -1 || (state_changes() == 0 && commit_known(r) == -1))
 		return (-1);
-	/* The message went through the deliverer, so it was not the one that the deliverer died of.  */
+	/* The message went through the deliverer, so it was not the one that the deliverer died of. */
 	if (any_suspects && commit_clear(Q_SUSPECT_CLEAR, r) == -1)
 		return (-1);
 	return (any_oversize ? commit_clear(Q_OVERSIZE_CLEAR, r) : 0);
@@ -118,7 +118,7 @@ commit_known(struct receipt *r)
 	return (commit_clear(Q_FINGERPRINT_FORGET, r) == -1 ? -1 : commit_write(Q_SEEN_REPLACE, r));
 }
 
-/* Runs a statement that writes the receipt's row in seen.  0 or -1.  */
+/* Runs a statement that writes the receipt's row in seen.  0 or -1. */
 static int
 commit_write(enum state_sql q, const struct receipt *r)
 {
@@ -189,7 +189,7 @@ commit_unproven(const struct receipt *r)
 	return (state_step(st));
 }
 
-/* The receipt's row in suspect, oversize or fingerprint goes.  0 or -1.  */
+/* The receipt's row in suspect, oversize or fingerprint goes.  0 or -1. */
 static int
 commit_clear(enum state_sql q, const struct receipt *r)
 {
@@ -200,7 +200,7 @@ commit_clear(enum state_sql q, const struct receipt *r)
 	return (state_step(st));
 }
 
-/* Looks whether tables suspect and oversize have any rows: both are nearly always empty.  0 or -1.  */
+/* Looks whether tables suspect and oversize have any rows: both are nearly always empty.  0 or -1. */
 static int
 commit_look(void)
 {

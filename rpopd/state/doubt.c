@@ -84,7 +84,7 @@ slice_read(int64_t mailbox, int64_t since, struct state_place *at, struct slice 
 		memcpy(at->uid, sqlite3_column_blob(st, 0), at->uidlen);
 		state = sqlite3_column_int(st, 1);
 		p = &slice->rows[slice->n];
-		/* A key that is a digest is longer than any unique-id.  */
+		/* A key that is a digest is longer than any unique-id. */
 		if (at->uidlen > sizeof(p->uid) || sqlite3_column_int64(st, 2) < since || state == SEEN_DELETED || state == SEEN_MARKED ||
 		    sqlite3_column_bytes(st, 3) != PROTO_DIGEST_LEN)
 			continue;
@@ -100,7 +100,7 @@ slice_read(int64_t mailbox, int64_t since, struct state_place *at, struct slice 
 	return (rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : -1);
 }
 
-/* A message is known by its digest only from now on, inside a transaction; nothing happens if it has no row.  0 or -1.  */
+/* A message is known by its digest only from now on, inside a transaction; nothing happens if it has no row.  0 or -1. */
 int
 doubt_message(int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
@@ -142,7 +142,7 @@ doubt_key(int64_t mailbox, const struct unproven *u)
 	return (len == 0 ? -1 : doubt_rekey(mailbox, u->uid, u->uidlen, key, len));
 }
 
-/* Gives a message another key in every table that knows it by its key, inside a transaction.  0 or -1.  */
+/* Gives a message another key in every table that knows it by its key, inside a transaction.  0 or -1. */
 int
 doubt_rekey(int64_t mailbox, const uint8_t *uid, size_t uidlen, const uint8_t *to, size_t tolen)
 {
@@ -166,7 +166,7 @@ doubt_rekey_one(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t ui
 	return (state_step(st));
 }
 
-/* Whether a mailbox has a message with this key: 1, 0 or -1, as digest_key_free() asks.  */
+/* Whether a mailbox has a message with this key: 1, 0 or -1, as digest_key_free() asks. */
 static int
 key_taken(void *mailbox, const uint8_t *key, size_t len)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: everything that is known of one message, for a person.  */
+/* state.db: everything that is known of one message, for a person. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ explanation_free(struct explanation *e)
 	e->sender = e->note = e->results = NULL;
 }
 
-/* What table seen has of the message.  0 or -1.  */
+/* What table seen has of the message.  0 or -1. */
 static int
 explain_seen(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
@@ -54,7 +54,7 @@ explain_seen(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t 
 	return (rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* What tables suspect and oversize have of the message.  0 or -1.  */
+/* What tables suspect and oversize have of the message.  0 or -1. */
 static int
 explain_irregular(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
@@ -72,7 +72,7 @@ explain_irregular(struct explanation *e, int64_t mailbox, const uint8_t *uid, si
 	return (rc == SQLITE_ROW ? 0 : -1);
 }
 
-/* Why the message went where it went.  0 or -1.  */
+/* Why the message went where it went.  0 or -1. */
 static int
 explain_handled(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {

@@ -46,7 +46,7 @@ state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *a
 	return (DB_OK);
 }
 
-/* Takes a former mailbox out of a row.  0, or -1: the row cannot be right, or is none of a record that could be loaded.  */
+/* Takes a former mailbox out of a row.  0, or -1: the row cannot be right, or is none of a record that could be loaded. */
 static int
 former_row(sqlite3_stmt *st, struct former *f)
 {
@@ -142,7 +142,7 @@ adopt_waiting(int64_t id)
 
 	if ((st = state_query(Q_FORMER_WAITING)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
 		return (-1);
-	/* The changes follow when the search is over, since they move its rows; the room doubles whenever n is a power of two.  */
+	/* The changes follow when the search is over, since they move its rows; the room doubles whenever n is a power of two. */
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((len = sqlite3_column_bytes(st, 0)) < 1 || (size_t)len > sizeof(p->octets) ||
 		    ((n & (n - 1)) == 0 && (p = reallocarray(uids, n == 0 ? 1 : n * 2, sizeof(*uids))) == NULL))
@@ -160,7 +160,7 @@ adopt_waiting(int64_t id)
 	return (failed ? -1 : 0);
 }
 
-/* The former mailbox gets the name of the record's.  0 or -1.  */
+/* The former mailbox gets the name of the record's.  0 or -1. */
 static int
 adopt_name(const struct former *f, const struct record *rec, const char *origin, int64_t now)
 {
@@ -173,7 +173,7 @@ adopt_name(const struct former *f, const struct record *rec, const char *origin,
 	return (state_step(st));
 }
 
-/* Runs a statement about two mailboxes.  0 or -1.  */
+/* Runs a statement about two mailboxes.  0 or -1. */
 static int
 former_pair(enum state_sql q, int64_t to, int64_t from)
 {
@@ -225,7 +225,7 @@ state_forget(const char *account, const char *record, int64_t now, struct forgot
 	return (result);
 }
 
-/* Runs a statement about a record; *value is the first column of its row, if it has one.  0 or -1.  */
+/* Runs a statement about a record; *value is the first column of its row, if it has one.  0 or -1. */
 static int
 forget_run(enum state_sql q, const char *account, const char *record, int64_t now, int64_t *value)
 {

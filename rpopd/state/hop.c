@@ -111,7 +111,7 @@ state_hops_gone(const char *name, uint32_t *list, size_t max, size_t *n)
 	return (failed ? DB_FAILED : DB_OK);
 }
 
-/* Reads every next hop, the latest first.  They are few: as many as an administrator has ever entered.  0 or -1.  */
+/* Reads every next hop, the latest first.  They are few: as many as an administrator has ever entered.  0 or -1. */
 static int
 hops_read(struct hops *h)
 {
@@ -156,7 +156,7 @@ hops_free(struct hops *h)
 	free(h->list);
 }
 
-/* Whether a row of table hop and one of rpopd.db are alike in this way; the table at the top of this file has the ways.  */
+/* Whether a row of table hop and one of rpopd.db are alike in this way; the table at the top of this file has the ways. */
 static int
 hops_like(const struct known *k, const struct nexthop_row *n, const char *address, enum likeness like)
 {
@@ -220,7 +220,7 @@ hops_write(struct hops *h, struct nexthop_row *rows, struct known **found, size_
 	return (state_end(failed));
 }
 
-/* A next hop is gone since now.  0 or -1.  */
+/* A next hop is gone since now.  0 or -1. */
 static int
 hops_gone(int64_t id, int64_t now)
 {
@@ -232,7 +232,7 @@ hops_gone(int64_t id, int64_t now)
 	return (state_step(st));
 }
 
-/* Writes a next hop as it is now; a new one gets its id.  0 or -1.  */
+/* Writes a next hop as it is now; a new one gets its id.  0 or -1. */
 static int
 hops_put(struct nexthop_row *n)
 {
@@ -251,7 +251,7 @@ hops_put(struct nexthop_row *n)
 	return (0);
 }
 
-/* Where a next hop is, as table hop has it: the path of its socket, or host and port.  */
+/* Where a next hop is, as table hop has it: the path of its socket, or host and port. */
 static void
 hop_address(const struct nexthop_row *n, char *address)
 {
@@ -261,7 +261,7 @@ hop_address(const struct nexthop_row *n, char *address)
 		snprintf(address, ADDRESS_SIZE, "%s:%u", n->host, n->port);
 }
 
-/* The id of the next hop that has this row in rpopd.db; 0: there is none.  */
+/* The id of the next hop that has this row in rpopd.db; 0: there is none. */
 static uint32_t
 hop_number(void *arg, uint32_t row)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: remote mailboxes, and what is kept for the record that polls one.  */
+/* state.db: remote mailboxes, and what is kept for the record that polls one. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,7 +55,7 @@ mailbox_get(const struct record *r, int64_t *id, int *removed)
 	return (rc == SQLITE_ROW ? DB_OK : DB_NONE);
 }
 
-/* Tells the administrator that a record which had been removed is back, and that its messages are known.  */
+/* Tells the administrator that a record which had been removed is back, and that its messages are known. */
 static void
 mailbox_is_back(const struct record *r, int64_t id)
 {
@@ -108,7 +108,7 @@ state_record_get(int64_t mailbox, struct record_state *rs)
 	return (DB_OK);
 }
 
-/* Called after every poll, so without an fsync: a power failure costs some history.  */
+/* Called after every poll, so without an fsync: a power failure costs some history. */
 enum db
 state_record_put(int64_t mailbox, const struct record_state *rs)
 {
@@ -212,7 +212,7 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 		return (result);
 	if (what == RENUMBER_NOT)
 		return (state_end(state_run(Q_RENUMBER_DROP, mailbox) == -1));
-	/* The administrator asks for what was delivered once more, so copies that were delivered until now do not count.  */
+	/* The administrator asks for what was delivered once more, so copies that were delivered until now do not count. */
 	if (what == RENUMBER_RETRIEVE && ((st = state_query(Q_MAILBOX_FORGET)) == NULL ||
 	    sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK || sqlite3_bind_int64(st, 2, now) != SQLITE_OK || state_step(st) == -1))
 		return (state_end(1));
@@ -225,7 +225,7 @@ state_renumber_put(int64_t mailbox, enum renumber what, uint32_t known, uint32_t
 	return (state_end(failed));
 }
 
-/* Binds the name of a record's mailbox: ?1 to ?5.  0 or -1.  */
+/* Binds the name of a record's mailbox: ?1 to ?5.  0 or -1. */
 int
 mailbox_bind(sqlite3_stmt *st, const struct record *r)
 {

@@ -44,7 +44,7 @@ static const struct migration {
 		"INSERT INTO suspect (mailbox, uid, deaths, failures, gone, since, reason)"
 		" SELECT mailbox, uid, deaths, 0, gone, since, reason FROM suspect_1;"
 		"DROP TABLE suspect_1;"
-		/* A mailbox that was ever polled with success, or of which something is known, has had its first listing.  */
+		/* A mailbox that was ever polled with success, or of which something is known, has had its first listing. */
 		"UPDATE mailbox SET listed = " NOW " WHERE id IN (SELECT mailbox FROM seen UNION SELECT mailbox FROM suspect"
 		" UNION SELECT mailbox FROM record_state WHERE last_success > 0);"
 	}, {
@@ -75,7 +75,7 @@ static const struct migration {
 		"ALTER TABLE record_state ADD COLUMN vanished INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE suspect ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;",
 
-		/* Their names are learned by the first load.  */
+		/* Their names are learned by the first load. */
 		"INSERT INTO hop (id, nexthop, name, address, gone) SELECT nexthop, nexthop, '', '', NULL FROM ("
 		"SELECT nexthop FROM relay UNION SELECT nexthop FROM relay_count) WHERE nexthop > 0;"
 	}

@@ -65,7 +65,7 @@ state_settle(int64_t first, int64_t last)
 	return (0);
 }
 
-/* Without an fsync: a replayed row whose link is gone does no harm.  */
+/* Without an fsync: a replayed row whose link is gone does no harm. */
 enum db
 state_flush(void)
 {
@@ -111,7 +111,7 @@ state_pending(int (*cb)(void *, int64_t, const struct msg_rcpt *), void *arg, in
 	return (DB_OK);
 }
 
-/* Drops the rows that are settled, inside a transaction; pending_dropped() follows when it is committed.  0 or -1.  */
+/* Drops the rows that are settled, inside a transaction; pending_dropped() follows when it is committed.  0 or -1. */
 int
 pending_drop_settled(void)
 {
@@ -131,7 +131,7 @@ pending_dropped(void)
 	nsettled = 0;
 }
 
-/* The store is closed: what is settled and was not dropped is found in place by the replay of the next start.  */
+/* The store is closed: what is settled and was not dropped is found in place by the replay of the next start. */
 void
 pending_forget(void)
 {

@@ -60,7 +60,7 @@ state_keep(void)
 	return (keep);
 }
 
-/* The table at the top of this file.  Pending and relay rows stay in any case: what was decided is delivered.  */
+/* The table at the top of this file.  Pending and relay rows stay in any case: what was decided is delivered. */
 enum db
 state_prune(const int64_t *used, size_t n, const int64_t *running, size_t nrunning)
 {
@@ -121,7 +121,7 @@ prune_rows(int64_t mailbox)
 	return (result != DB_OK ? result : n <= 0 ? DB_MORE : DB_OK);
 }
 
-/* Reads every mailbox and sorts out what is to be done with it.  0 or -1.  */
+/* Reads every mailbox and sorts out what is to be done with it.  0 or -1. */
 static int
 prune_look(struct prune *p, int64_t now)
 {
@@ -140,7 +140,7 @@ prune_look(struct prune *p, int64_t now)
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* A mailbox, as the table at the top of this file says.  0, or -1: no memory.  */
+/* A mailbox, as the table at the top of this file says.  0, or -1: no memory. */
 static int
 prune_row(struct prune *p, int64_t id, int removed, int64_t since, int64_t now)
 {
@@ -193,7 +193,7 @@ prune_write(const struct prune *p, int64_t now)
 	return (state_end(failed));
 }
 
-/* Runs a statement that marks mailboxes; ?2 is the time, if the statement has one.  0 or -1.  */
+/* Runs a statement that marks mailboxes; ?2 is the time, if the statement has one.  0 or -1. */
 static int
 prune_mark(const struct ids *ids, enum state_sql q, int64_t now)
 {
@@ -207,7 +207,7 @@ prune_mark(const struct ids *ids, enum state_sql q, int64_t now)
 	return (0);
 }
 
-/* A sorted copy of a list.  0, or -1: no memory.  */
+/* A sorted copy of a list.  0, or -1: no memory. */
 static int
 ids_copy(struct ids *ids, const int64_t *list, size_t n)
 {
@@ -220,7 +220,7 @@ ids_copy(struct ids *ids, const int64_t *list, size_t n)
 	return (0);
 }
 
-/* Adds an id at the end; the room doubles whenever it is used up.  0, or -1: no memory.  */
+/* Adds an id at the end; the room doubles whenever it is used up.  0, or -1: no memory. */
 static int
 ids_add(struct ids *ids, int64_t id)
 {

@@ -15,7 +15,7 @@
 #define OF_RECORD	" (SELECT id FROM mailbox WHERE account = ?1 AND record = ?2)"
 #define SET_ASIDE	"deaths >= {SUSPECT_DEATHS} OR failures >= {SUSPECT_FAILURES}"
 #define DELIVERED	"({SEEN_KEPT}, {SEEN_DELETING}, {SEEN_DENIED})"
-/* What waits in quarantine for an administrator, but for reports and notices; the index relay_quarantine has the same condition.  */
+/* What waits in quarantine for an administrator, but for reports and notices; the index relay_quarantine has the same condition. */
 #define QUARANTINED	"state = {RELAY_QUARANTINED} AND body = {BODY_HERE} AND uid <> x''"
 
 #define NAMED(x)	{ #x, x }
@@ -50,7 +50,7 @@ static const char *const	 texts[Q_MAX] = {
 	    " listed = nullif(?4, 0) WHERE state = {SEEN_MARKED}",
 	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1"
 	    " AND uid > ?2 AND uid <= ?3",
-	/* The octet that no unique-id has is behind all of them.  */
+	/* The octet that no unique-id has is behind all of them. */
 	[Q_SEEN_END] = "SELECT ifnull(min(uid), x'ff') FROM ("
 	    "SELECT * FROM (SELECT uid FROM seen WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
 	    " UNION ALL SELECT * FROM (SELECT uid FROM suspect WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid LIMIT 1 OFFSET ?3)"
@@ -123,7 +123,7 @@ static const char *const	 texts[Q_MAX] = {
 	    " AND (body = {BODY_WANTED} OR (body = {BODY_HERE} AND state IN ({RELAY_WAITING}, {RELAY_FAILED}))) AND (sha256 IS"
 	    " NULL OR ?3 IS NULL OR sha256 = ?3))",
 	[Q_RELAY_BODY] = "UPDATE relay SET body = ?2, sent = 0, status = ifnull(?3, status) WHERE id = ?1",
-	/* What the message becomes again when none of its rows is open any more: what it is now.  */
+	/* What the message becomes again when none of its rows is open any more: what it is now. */
 	[Q_RELAY_AFTER] = "UPDATE relay SET after = ifnull((SELECT iif(s.state = {SEEN_KEPT}, {SEEN_KEPT}, {SEEN_DELETING}) FROM seen s"
 	    " WHERE s.mailbox = relay.mailbox AND s.uid = relay.uid AND s.state IN " DELIVERED " AND (relay.sha256 IS NULL OR"
 	    " s.sha256 = relay.sha256)), after) WHERE id = ?1",
@@ -164,7 +164,7 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_RELAY_COUNTED] = "INSERT INTO relay_count (nexthop, accepted, refused, retried, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)"
 	    " ON CONFLICT DO UPDATE SET accepted = accepted + ?2, refused = refused + ?3, retried = retried + ?4,"
 	    " in_doubt = in_doubt + ?5",
-	/* A copy from before the administrator asked for everything of this record once more does not count.  */
+	/* A copy from before the administrator asked for everything of this record once more does not count. */
 	[Q_COPY_GET] = "SELECT c.mailbox, c.uid, m.account || '/' || m.record, datetime(c.since, 'unixepoch', 'localtime')"
 	    " FROM copy c LEFT JOIN mailbox m ON m.id = c.mailbox WHERE (c.key = ?1 OR (c.key = ?3 AND c.mailbox IS NULL))"
 	    " AND c.since > ifnull((SELECT forgotten FROM mailbox WHERE id = ?2), -1)",
@@ -230,7 +230,7 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_OVERSIZE_PURGE] = "DELETE FROM oversize WHERE mailbox = ?1 AND uid IN (SELECT uid FROM oversize WHERE mailbox = ?1 LIMIT ?2)",
 	[Q_MAILBOX_GET] = "SELECT id, removed IS NOT NULL FROM mailbox WHERE account = ?1 AND record = ?2 AND host = ?3 AND port = ?4"
 	    " AND login = ?5",
-	/* What an administrator asked for once more is asked for of the record, wherever it points.  */
+	/* What an administrator asked for once more is asked for of the record, wherever it points. */
 	[Q_MAILBOX_ADD] = "INSERT INTO mailbox (account, record, host, port, login, created, forgotten) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
 	    " (SELECT max(forgotten) FROM mailbox WHERE account = ?1 AND record = ?2))",
 	[Q_MAILBOX_LIST] = "SELECT id, removed FROM mailbox ORDER BY id",

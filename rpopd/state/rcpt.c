@@ -83,7 +83,7 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 	return (r->note == NULL ? 0 : rcpt_handled(r, &results));
 }
 
-/* The row of a recipient, in pending or relay.  0 or -1.  */
+/* The row of a recipient, in pending or relay.  0 or -1. */
 static int
 rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, int64_t *first, int64_t *last)
 {
@@ -96,7 +96,7 @@ rcpt_one(struct receipt *r, const struct msg_rcpt *rcpt, const uint8_t *copy, in
 	return (0);
 }
 
-/* The key in table copy of a message and a recipient who has got it.  */
+/* The key in table copy of a message and a recipient who has got it. */
 static void
 rcpt_key(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t key[PROTO_COPY_LEN])
 {
@@ -126,7 +126,7 @@ rcpt_key_by_way(const struct receipt *r, const struct msg_rcpt *rcpt, uint8_t ke
 	memcpy(key, digest, PROTO_COPY_LEN);
 }
 
-/* Whether a recipient has got the message before: 1, and origin names that message in words; 0; or -1.  */
+/* Whether a recipient has got the message before: 1, and origin names that message in words; 0; or -1. */
 static int
 rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, size_t size)
 {
@@ -146,7 +146,7 @@ rcpt_copy(const struct receipt *r, const struct msg_rcpt *rcpt, char *origin, si
 	return (rc == SQLITE_ROW ? 1 : rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* Names a message in words that rpopctl explain understands: record or number of the mailbox, unique-id, time.  */
+/* Names a message in words that rpopctl explain understands: record or number of the mailbox, unique-id, time. */
 static void
 rcpt_origin(sqlite3_stmt *st, char *origin, size_t size)
 {
@@ -168,7 +168,7 @@ rcpt_origin(sqlite3_stmt *st, char *origin, size_t size)
 	snprintf(origin, size, "taken %s as %s of %s", when, id, name);
 }
 
-/* Notes in table copy who has got the message from now on.  0 or -1.  */
+/* Notes in table copy who has got the message from now on.  0 or -1. */
 static int
 rcpt_remember(const struct receipt *r)
 {
@@ -188,7 +188,7 @@ rcpt_remember(const struct receipt *r)
 	return (0);
 }
 
-/* The row in relay of a recipient.  0 or -1.  */
+/* The row in relay of a recipient.  0 or -1. */
 static int
 rcpt_relay(struct receipt *r, const struct msg_rcpt *rcpt)
 {
@@ -234,7 +234,7 @@ relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_
 	return (0);
 }
 
-/* The message waits until its recipients are final.  0 or -1.  */
+/* The message waits until its recipients are final.  0 or -1. */
 static int
 rcpt_wait(const struct receipt *r)
 {
@@ -246,7 +246,7 @@ rcpt_wait(const struct receipt *r)
 	return (state_step(st));
 }
 
-/* Writes down for rpopctl explain why the message went where it went.  0 or -1.  */
+/* Writes down for rpopctl explain why the message went where it went.  0 or -1. */
 static int
 rcpt_handled(const struct receipt *r, const struct results *results)
 {
@@ -289,7 +289,7 @@ rcpt_result(struct results *to, const struct msg_rcpt *rcpt, int copy, const cha
 		    rcpt->kind != RCPT_MAILDIR ? rcpt->reason : "");
 }
 
-/* Adds a line as a whole; one that does not fit is counted as omitted, and so are all that follow.  */
+/* Adds a line as a whole; one that does not fit is counted as omitted, and so are all that follow. */
 static void
 rcpt_say(struct results *to, const char *fmt, ...)
 {

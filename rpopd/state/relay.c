@@ -32,7 +32,7 @@ state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
 	return (relay_rows(state_query(Q_RELAY_LIST), cb, arg));
 }
 
-/* Links as they are in the store, those of rows that cannot be right too, so that nobody takes their files for strange ones.  */
+/* Links as they are in the store, those of rows that cannot be right too, so that nobody takes their files for strange ones. */
 enum db
 state_relay_links(int (*cb)(void *, const char *), void *arg)
 {
@@ -73,7 +73,7 @@ state_relay_get(int64_t id, struct relay_row *row)
 	return (result);
 }
 
-/* Binds the digest of a row's message, or NULL, which stands for any.  0 or -1.  */
+/* Binds the digest of a row's message, or NULL, which stands for any.  0 or -1. */
 int
 relay_bind_digest(sqlite3_stmt *st, int place, const struct relay_row *r)
 {
@@ -81,7 +81,7 @@ relay_bind_digest(sqlite3_stmt *st, int place, const struct relay_row *r)
 	    sqlite3_bind_null(st, place)) == SQLITE_OK ? 0 : -1);
 }
 
-/* Adds a row inside a transaction.  0, with its id, or -1.  */
+/* Adds a row inside a transaction.  0, with its id, or -1. */
 int
 relay_insert(const struct relay_row *r, int64_t *id)
 {
@@ -136,7 +136,7 @@ relay_rows(sqlite3_stmt *st, int (*cb)(void *, const struct relay_row *), void *
 	return (DB_OK);
 }
 
-/* Takes a row out of a SELECT of RELAY_COLUMNS.  0, or -1: it cannot be right.  */
+/* Takes a row out of a SELECT of RELAY_COLUMNS.  0, or -1: it cannot be right. */
 static int
 relay_load(sqlite3_stmt *st, struct relay_row *r)
 {
@@ -183,7 +183,7 @@ relay_text(sqlite3_stmt *st, int column, char *to, size_t size)
 	return (text == NULL || strlcpy(to, text, size) >= size ? -1 : 0);
 }
 
-/* A row by its id, in a transaction or on its own: DB_OK, DB_NONE, or DB_FAILED, which is not logged yet.  */
+/* A row by its id, in a transaction or on its own: DB_OK, DB_NONE, or DB_FAILED, which is not logged yet. */
 enum db
 relay_find(int64_t id, struct relay_row *row)
 {
@@ -199,7 +199,7 @@ relay_find(int64_t id, struct relay_row *row)
 	return (result);
 }
 
-/* Adds a line for rpopctl explain: what became of a recipient.  0 or -1.  */
+/* Adds a line for rpopctl explain: what became of a recipient.  0 or -1. */
 int
 relay_note(const struct relay_row *row, const char *word, const char *dest, const char *status)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: what becomes of rows of table relay; relay.c has the table of their states.  */
+/* state.db: what becomes of rows of table relay; relay.c has the table of their states. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +18,7 @@ static int	 change_body(const struct relay_change *, const struct relay_row *);
 static int	 report_result(const struct relay_row *, size_t);
 static int	 report_row(const struct relay_row *, const struct relay_report *, int64_t *);
 
-/* A retry that a power failure takes back comes early, which is no reason to wait for the disk.  */
+/* A retry that a power failure takes back comes early, which is no reason to wait for the disk. */
 enum db
 state_relay_change(struct relay_change *changes, size_t n)
 {
@@ -69,7 +69,7 @@ state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *r,
 	return (result);
 }
 
-/* One change, inside a transaction; a row that does not exist is no error.  0 or -1.  */
+/* One change, inside a transaction; a row that does not exist is no error.  0 or -1. */
 static int
 change_one(struct relay_change *c)
 {
@@ -121,7 +121,7 @@ change_one(struct relay_change *c)
 	return (relay_final(&row, &c->last));
 }
 
-/* A row is for another next hop from now on.  0 or -1.  */
+/* A row is for another next hop from now on.  0 or -1. */
 static int
 change_rehop(const struct relay_change *c)
 {
@@ -146,7 +146,7 @@ change_body(const struct relay_change *c, const struct relay_row *row)
 	if (change_row(c, Q_RELAY_BODY, c->what == RELAY_WANT ? BODY_WANTED : c->what == RELAY_LOST ? BODY_LOST : BODY_HERE) == -1 ||
 	    relay_note(row, words[c->what], row->dest, c->status) == -1)
 		return (-1);
-	/* The recipient has not got the message, and will not: a copy that comes another way is one that he gets.  */
+	/* The recipient has not got the message, and will not: a copy that comes another way is one that he gets. */
 	if (c->what == RELAY_LOST)
 		return (state_run(Q_COPY_FORGET, c->id));
 	if (c->what != RELAY_WANT)
@@ -157,7 +157,7 @@ change_body(const struct relay_change *c, const struct relay_row *row)
 	return (state_step(st));
 }
 
-/* Runs a statement whose ?1 is the id, ?2 a value and ?3 the status.  0 or -1.  */
+/* Runs a statement whose ?1 is the id, ?2 a value and ?3 the status.  0 or -1. */
 static int
 change_row(const struct relay_change *c, enum state_sql q, int64_t value)
 {
@@ -170,7 +170,7 @@ change_row(const struct relay_change *c, enum state_sql q, int64_t value)
 	return (state_step(st));
 }
 
-/* Copies a row to table pending, with everything that its message is known by.  0 or -1.  */
+/* Copies a row to table pending, with everything that its message is known by.  0 or -1. */
 static int
 change_move(struct relay_change *c, const char *dest)
 {
@@ -183,7 +183,7 @@ change_move(struct relay_change *c, const char *dest)
 	return (0);
 }
 
-/* Releases a row: it has its whole time before it again.  0 or -1.  */
+/* Releases a row: it has its whole time before it again.  0 or -1. */
 static int
 change_release(const struct relay_change *c)
 {
@@ -198,7 +198,7 @@ change_release(const struct relay_change *c)
 	return (state_step(st));
 }
 
-/* Counts what a next hop did with a row.  0 or -1.  */
+/* Counts what a next hop did with a row.  0 or -1. */
 static int
 change_count(const struct relay_row *row, const struct relay_change *c)
 {
@@ -216,7 +216,7 @@ change_count(const struct relay_row *row, const struct relay_change *c)
 	return (state_step(st));
 }
 
-/* A line for rpopctl explain: a report about n recipients was made.  0 or -1.  */
+/* A line for rpopctl explain: a report about n recipients was made.  0 or -1. */
 static int
 report_result(const struct relay_row *row, size_t n)
 {
@@ -227,7 +227,7 @@ report_result(const struct relay_row *row, size_t n)
 	return (relay_note(row, "report to", row->sender, many));
 }
 
-/* The row of a report, in relay or pending, of the mailbox that the failed row is of.  0, with its id, or -1.  */
+/* The row of a report, in relay or pending, of the mailbox that the failed row is of.  0, with its id, or -1. */
 static int
 report_row(const struct relay_row *row, const struct relay_report *report, int64_t *made)
 {

@@ -33,7 +33,7 @@ static uint64_t			 counting;	/* what counter will be when the transaction under 
 static uint64_t			 dropped;	/* spent rows of transactions before this one were dropped */
 static void			(*on_count)(void);
 
-/* Reads what the store knows of its mail root, on a connection that was just opened.  0 or -1.  */
+/* Reads what the store knows of its mail root, on a connection that was just opened.  0 or -1. */
 int
 root_load(sqlite3 *db)
 {
@@ -65,7 +65,7 @@ root_read(sqlite3 *db, struct root_state *r)
 	return (rv);
 }
 
-/* Whether a store is of an older schema, which knows no mail root.  */
+/* Whether a store is of an older schema, which knows no mail root. */
 static int
 root_old(sqlite3 *db, struct root_state *r)
 {
@@ -104,7 +104,7 @@ state_root_peek(const char *path, struct root_state *r, char *err, size_t errsiz
 	return (result);
 }
 
-/* Counts a durable transaction, inside it, and drops spent links that are durably removed.  0 or -1.  */
+/* Counts a durable transaction, inside it, and drops spent links that are durably removed.  0 or -1. */
 int
 root_count(void)
 {
@@ -124,7 +124,7 @@ root_count(void)
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* The counted transaction is committed.  */
+/* The counted transaction is committed. */
 void
 root_counted(void)
 {
@@ -146,7 +146,7 @@ state_on_count(void (*fn)(void))
 	on_count = fn;
 }
 
-/* The mail root cannot be ahead of what it was told: a greater number is the deliverer's lie and counts nothing.  */
+/* The mail root cannot be ahead of what it was told: a greater number is the deliverer's lie and counts nothing. */
 void
 state_rooted(uint64_t counter)
 {
@@ -188,7 +188,7 @@ state_root_declare(const uint8_t identity[16], uint64_t counter)
 	return (result);
 }
 
-/* Without an fsync: a start that is repeated finds less to do.  */
+/* Without an fsync: a start that is repeated finds less to do. */
 enum db
 state_root_started(void)
 {
@@ -206,7 +206,7 @@ state_root_started(void)
 	return (result);
 }
 
-/* Notes inside a transaction that a link has no row any more, and is to be removed.  0 or -1.  */
+/* Notes inside a transaction that a link has no row any more, and is to be removed.  0 or -1. */
 int
 root_spent(const char *link)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: what is known of the messages of a mailbox.  */
+/* state.db: what is known of the messages of a mailbox. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static struct irregular *walk_find(const uint8_t *, size_t);
 static void	 walk_call(struct seen_row *, const struct irregular *);
 static void	*doubled(void *, size_t, size_t);
 
-/* A slice has so many rows that none of the tables has more than STATE_PAGE of them.  */
+/* A slice has so many rows that none of the tables has more than STATE_PAGE of them. */
 enum db
 state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, const struct seen_row *), void *arg)
 {
@@ -87,7 +87,7 @@ seen_visit(int64_t mailbox, const struct state_place *from, const struct state_p
 		if ((rv = state_step(st)) == -1)
 			state_failed("seen");
 		for (i = 0; i < walk.nirregular && rv == 0; i++)
-			/* A message that is wanted and nothing else, and has no row in seen, is no longer on its server.  */
+			/* A message that is wanted and nothing else, and has no row in seen, is no longer on its server. */
 			if (!walk.irregular[i].met && (walk.irregular[i].deaths | walk.irregular[i].failures | walk.irregular[i].oversize) != 0) {
 				memset(&row, 0, sizeof(row));
 				row.uid = walk.irregular[i].uid;
@@ -113,7 +113,7 @@ seen_bind(sqlite3_stmt *st, int64_t mailbox, const struct state_place *from, con
 	return (0);
 }
 
-/* Makes the function of Q_SEEN_VISIT known to a connection.  0 or -1.  */
+/* Makes the function of Q_SEEN_VISIT known to a connection.  0 or -1. */
 int
 seen_register(sqlite3 *db)
 {
@@ -131,7 +131,7 @@ state_seen_count(int64_t mailbox, int64_t limit, int64_t *n)
 	return (state_number(Q_SEEN_COUNT, mailbox, n));
 }
 
-/* Rows of deleted messages are many in a mailbox that is emptied at each poll, and need no proof.  */
+/* Rows of deleted messages are many in a mailbox that is emptied at each poll, and need no proof. */
 enum db
 state_seen_open(int64_t mailbox)
 {
@@ -214,7 +214,7 @@ state_counts(int64_t mailbox, struct state_place *at, struct mailbox_counts *c)
 	return (counts_irregular(mailbox, c) == -1 ? DB_FAILED : DB_OK);
 }
 
-/* Adds what tables suspect and relay have of a mailbox.  0 or -1.  */
+/* Adds what tables suspect and relay have of a mailbox.  0 or -1. */
 static int
 counts_irregular(int64_t mailbox, struct mailbox_counts *c)
 {
@@ -237,7 +237,7 @@ counts_irregular(int64_t mailbox, struct mailbox_counts *c)
 	return (0);
 }
 
-/* Reads the irregular messages behind from, to included, into walk.  0 or -1.  */
+/* Reads the irregular messages behind from, to included, into walk.  0 or -1. */
 static int
 walk_irregular(int64_t mailbox, const struct state_place *from, const struct state_place *to)
 {
@@ -272,7 +272,7 @@ walk_irregular(int64_t mailbox, const struct state_place *from, const struct sta
 	return (rc == SQLITE_DONE ? 0 : -1);
 }
 
-/* The SQL function visit(uid, state, gone, since, listed).  */
+/* The SQL function visit(uid, state, gone, since, listed). */
 static void
 walk_row(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
@@ -320,7 +320,7 @@ walk_find(const uint8_t *uid, size_t len)
 	return (NULL);
 }
 
-/* Hands a row to the callback, with what is irregular about its message, if anything is.  */
+/* Hands a row to the callback, with what is irregular about its message, if anything is. */
 static void
 walk_call(struct seen_row *row, const struct irregular *irregular)
 {
@@ -336,7 +336,7 @@ walk_call(struct seen_row *row, const struct irregular *irregular)
 		walk.stop = walk.cb(walk.arg, row);
 }
 
-/* Room for one more element behind n; the size doubles whenever n is a power of two.  */
+/* Room for one more element behind n; the size doubles whenever n is a power of two. */
 static void *
 doubled(void *p, size_t n, size_t size)
 {

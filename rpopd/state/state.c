@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db is opened, created, verified, brought up to date and closed; and numbers of sessions are reserved in it.  */
+/* state.db is opened, created, verified, brought up to date and closed; and numbers of sessions are reserved in it. */
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -131,7 +131,7 @@ state_exists(const char *path, char *err, size_t errsize)
 	return (-1);
 }
 
-/* Whether the store is one of rpopd, undamaged, and of a schema that is known.  0, or -1 with a sentence in err.  */
+/* Whether the store is one of rpopd, undamaged, and of a schema that is known.  0, or -1 with a sentence in err. */
 static int
 state_verify(int64_t *version, char *err, size_t errsize)
 {

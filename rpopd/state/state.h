@@ -50,12 +50,12 @@ enum oversize {			/* what was done about a message over max_size, as in column s
 	OVERSIZE_REFUSED = 3	/* the server did not give it */
 };
 
-/* A message is set aside after so many deaths of the deliverer with it in flight, or so many sessions that failed at it.  */
+/* A message is set aside after so many deaths of the deliverer with it in flight, or so many sessions that failed at it. */
 #define SUSPECT_DEATHS		3
 #define SUSPECT_FAILURES	5
 #define SUSPECT_RETRY		86400	/* seconds; one that is set aside for failures is tried again that often */
 
-/* What is known of a message, as handed to a listing callback; uid is valid during the call.  */
+/* What is known of a message, as handed to a listing callback; uid is valid during the call. */
 struct seen_row {
 	const uint8_t	*uid;
 	size_t		 uidlen;
@@ -71,11 +71,11 @@ struct seen_row {
 	int64_t		 irregular_gone;	/* as gone, of its rows in suspect and oversize */
 };
 
-/* Whether a state says that the message was left on its server.  */
+/* Whether a state says that the message was left on its server. */
 #define SEEN_IS_LEFT(state)	((state) == SEEN_KEPT || (state) == SEEN_MARKED || (state) == SEEN_WAITING)
-/* Whether it is on the server for all that is known: left there, or to be deleted, which the server has not confirmed.  */
+/* Whether it is on the server for all that is known: left there, or to be deleted, which the server has not confirmed. */
 #define SEEN_IS_THERE(state)	(SEEN_IS_LEFT(state) || (state) == SEEN_DELETING || (state) == SEEN_DENIED)
-/* Whether a row with this state has the digest of its message.  */
+/* Whether a row with this state has the digest of its message. */
 #define SEEN_HAS_DIGEST(state)	((state) < SEEN_MARKED || (state) == SEEN_WAITING)
 
 struct receipt {			/* one message of a batch, for state_commit() */
@@ -112,13 +112,13 @@ struct record_state {			/* how a record's polls went */
 	uint32_t	 failures;
 	uint64_t	 messages, octets, polls;
 	int64_t		 no_capa;	/* since when it is polled without CAPA, 0: it is polled with it */
-	/* Beginning of the last session that left new messages there, 0: none, or they were seen again.  */
+	/* Beginning of the last session that left new messages there, 0: none, or they were seen again. */
 	int64_t		 retrieved;
 	uint32_t	 vanished;	/* such sessions in a row none of whose messages was listed again */
 	char		 error[PROTO_TEXT_SIZE];
 };
 
-/* The last messages in a row that had none of a record's special fields; of 0 messages nothing is stored.  */
+/* The last messages in a row that had none of a record's special fields; of 0 messages nothing is stored. */
 struct unfound {
 	uint32_t	 messages;
 	int		 told;		/* the postmaster was told, which he is once, of UNFOUND_TOLD messages */
@@ -128,7 +128,7 @@ struct unfound {
 
 /* --- state.c --- */
 
-/* Opens state.db, after it was created, or brought up to date from an older schema.  0, or -1 with a sentence in err.  */
+/* Opens state.db, after it was created, or brought up to date from an older schema.  0, or -1 with a sentence in err. */
 int	 state_open(const char *path, char *err, size_t errsize);
 void	 state_close(void);
 /*
@@ -136,7 +136,7 @@ void	 state_close(void);
  * rarely writes.
  */
 uint32_t state_next_session(void);
-/* Reads the key of the trace mark, PROTO_DIGEST_LEN octets.  */
+/* Reads the key of the trace mark, PROTO_DIGEST_LEN octets. */
 enum db	 state_mark(uint8_t *key);
 
 /* --- root.c: the mail root that state.db belongs to --- */
@@ -151,12 +151,12 @@ struct root_state {			/* what state.db knows of its mail root */
 	enum root_joined joined;
 };
 void	 state_root(struct root_state *);		/* of the open store */
-/* Finds it in a store that is not open; DB_NONE: there is no such store; DB_FAILED: with a sentence in err.  */
+/* Finds it in a store that is not open; DB_NONE: there is no such store; DB_FAILED: with a sentence in err. */
 enum db	 state_root_peek(const char *path, struct root_state *, char *err, size_t errsize);
 enum db	 state_root_joined(enum root_joined);		/* writes */
-/* Writes that another mail root belongs to this store from now on; counter: the mail root's, which the new one exceeds.  */
+/* Writes that another mail root belongs to this store from now on; counter: the mail root's, which the new one exceeds. */
 enum db	 state_root_declare(const uint8_t identity[16], uint64_t counter);
-/* Writes that the start is complete: every pending row was replayed, every spent link removed.  Does not wait for the disk.  */
+/* Writes that the start is complete: every pending row was replayed, every spent link removed.  Does not wait for the disk. */
 enum db	 state_root_started(void);
 uint64_t state_counter(void);
 void	 state_rooted(uint64_t counter);	/* so far the mail root is durable; remembered with the next durable transaction */
@@ -170,18 +170,18 @@ enum db	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* reads e
  * relay, copy and handled.  Fills what is out, and the range of pending ids (first..last, 0..0: none).
  */
 enum db	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
-/* Files of these pending rows are in place, durably: the rows go with the next commit.  0, or -1: no memory.  */
+/* Files of these pending rows are in place, durably: the rows go with the next commit.  0, or -1: no memory. */
 int	 state_settle(int64_t first, int64_t last);
-/* Writes that settled rows are gone.  Does not wait for the disk.  */
+/* Writes that settled rows are gone.  Does not wait for the disk. */
 enum db	 state_flush(void);
-/* Reads every pending row in order.  *left_out: 1 if there were rows that cannot be right; those are not handed to cb.  */
+/* Reads every pending row in order.  *left_out: 1 if there were rows that cannot be right; those are not handed to cb. */
 enum db	 state_pending(int (*cb)(void *, int64_t id, const struct msg_rcpt *), void *arg, int *left_out);
 
 /* --- upkeep.c --- */
 
-/* Writes that times which lie further ahead than any delay are now; does not wait for the disk.  */
+/* Writes that times which lie further ahead than any delay are now; does not wait for the disk. */
 enum db	 state_clamp(int64_t now);
-/* Writes that rows which have done their work are gone, once a day; does not wait for the disk.  */
+/* Writes that rows which have done their work are gone, once a day; does not wait for the disk. */
 enum db	 state_prune_old(int64_t now);
 
 /* --- seen.c --- */
@@ -202,20 +202,20 @@ struct seen_digests {			/* what a message is recognised by */
 	uint8_t		 digest[PROTO_DIGEST_LEN];
 	uint8_t		 fingerprint[PROTO_DIGEST_LEN];	/* of its header; all zero: not known */
 };
-/* Reads; DB_FAILED: no row, too.  */
+/* Reads; DB_FAILED: no row, too. */
 enum db	 state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct seen_digests *);
 enum db	 state_fingerprint(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint8_t *);	/* finds */
-/* Reads; SEEN_NEVER: no row.  */
+/* Reads; SEEN_NEVER: no row. */
 enum db	 state_seen_state(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum seen_state *);
 struct mailbox_counts { uint32_t undeleted, kept, waiting, suspects, set_aside, refused, quarantined; };	/* of messages */
-/* Reads in slices: adds what the next rows have.  */
+/* Reads in slices: adds what the next rows have. */
 enum db	 state_counts(int64_t mailbox, struct state_place *, struct mailbox_counts *);
 
 /* --- suspect.c --- */
 
-/* Writes that a message (size: as listed, 0: not known) was in flight when the deliverer died; *deaths: how many times by now.  */
+/* Writes that a message (size: as listed, 0: not known) was in flight when the deliverer died; *deaths: how many times by now. */
 enum db	 state_suspect(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *deaths);
-/* Writes that a session failed at the message; *failures: how many times by now.  */
+/* Writes that a session failed at the message; *failures: how many times by now. */
 enum db	 state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *failures);
 struct set_aside_row {			/* a message set aside, still on the server */
 	int64_t		 mailbox, since;
@@ -256,7 +256,7 @@ struct explanation {			/* everything that is known of one message, for a person 
 	int64_t		 handled;	/* when, if note is not NULL */
 	char		*sender, *note, *results;
 };
-/* Finds; explanation_free() follows.  */
+/* Finds; explanation_free() follows. */
 enum db	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);
 void	 explanation_free(struct explanation *);
 
@@ -266,7 +266,7 @@ struct listing_change {			/* what a listing or a finished session taught */
 	uint8_t		 uid[STATE_KEY_MAX];
 	size_t		 uidlen;
 	enum {
-		/* Its rows in seen, suspect and oversize; GONE keeps the first time.  */
+		/* Its rows in seen, suspect and oversize; GONE keeps the first time. */
 		CHANGE_GONE, CHANGE_BACK, CHANGE_FORGET,
 		CHANGE_STATE,		/* state */
 		CHANGE_SINCE,		/* now */
@@ -313,7 +313,7 @@ enum db	 state_unprove_slice(int64_t mailbox, struct unprove *);
 
 /* --- key.c --- */
 
-/* The key of a digest; n tells messages of the same digest apart.  Returns its length, 0: n is too large.  */
+/* The key of a digest; n tells messages of the same digest apart.  Returns its length, 0: n is too large. */
 size_t	 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n);
 /*
  * The first free key of a digest, behind those in use without a gap; taken() says 1, 0 or -1: error.  *last is where the search
@@ -321,28 +321,28 @@ size_t	 digest_key(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t n
  */
 size_t	 digest_key_free(uint8_t key[STATE_KEY_MAX], const uint8_t *digest, uint32_t *last,
 	    int (*taken)(void *, const uint8_t *, size_t), void *);
-/* The digest in a key.  0, or -1: the key is a unique-id.  */
+/* The digest in a key.  0, or -1: the key is a unique-id. */
 int	 digest_parse(const uint8_t *key, size_t len, uint8_t digest[PROTO_DIGEST_LEN]);
 
 /* --- mailbox.c --- */
 
-/* The id of a record's mailbox, by account, record name, host, port and login; allocated on first use, which writes.  */
+/* The id of a record's mailbox, by account, record name, host, port and login; allocated on first use, which writes. */
 enum db	 state_mailbox(const struct record *, int64_t *id);
 enum db	 state_listed(int64_t mailbox);		/* asks whether it has had a complete listing */
 enum db	 state_record_get(int64_t mailbox, struct record_state *);	/* reads; all zero: it was never polled */
 enum db	 state_record_put(int64_t mailbox, const struct record_state *);	/* writes; does not wait for the disk */
-/* Reads; 0 messages if its fields are others now.  */
+/* Reads; 0 messages if its fields are others now. */
 enum db	 state_unfound_get(int64_t mailbox, const struct record *, struct unfound *);
 enum db	 state_unfound_put(int64_t mailbox, const struct record *, const struct unfound *);	/* writes */
-/* What a record looks for, in a buffer of UNFOUND_KEY_SIZE octets: when that changes, counting begins anew.  Returns the buffer.  */
+/* What a record looks for, in a buffer of UNFOUND_KEY_SIZE octets: when that changes, counting begins anew.  Returns the buffer. */
 const char	*state_unfound_key(const struct record *, char *, size_t);
 enum db	 state_origin(int64_t mailbox, char *text, size_t size);	/* reads where its state comes from; empty: it is its own */
 
-/* A mailbox whose server has renumbered its messages is paused until the administrator answers.  */
+/* A mailbox whose server has renumbered its messages is paused until the administrator answers. */
 enum renumber { RENUMBER_NOT, RENUMBER_ASKED, RENUMBER_RETRIEVE, RENUMBER_SEEN };	/* not paused; paused; and his answers */
 enum db	 state_renumber_get(int64_t mailbox, enum renumber *);		/* reads */
 enum db	 state_renumber_since(int64_t mailbox, int64_t *since);		/* reads when the pause began, 0: there is none */
-/* Writes NOT: the pause is over; ASKED: it begins, and known and unknown say why; or the administrator's answer.  */
+/* Writes NOT: the pause is over; ASKED: it begins, and known and unknown say why; or the administrator's answer. */
 enum db	 state_renumber_put(int64_t mailbox, enum renumber, uint32_t known, uint32_t unknown, int64_t now);
 
 /* --- prune.c --- */
@@ -373,7 +373,7 @@ struct former_message {			/* of a former mailbox; uid is valid during the call *
 	int		 gone;		/* it was absent from its last listing */
 };
 
-/* Reads all but one, the last removed first.  */
+/* Reads all but one, the last removed first. */
 enum db	 state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg);
 enum db	 state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg);	/* reads */
 /*
@@ -388,13 +388,13 @@ struct forgotten {
 	int64_t	 waiting;		/* still known, because they wait here for a next hop */
 	int	 mailboxes;		/* 0: there is no such record */
 };
-/* Writes that everything of a record is to come once more, copies too, from its former mailboxes likewise.  */
+/* Writes that everything of a record is to come once more, copies too, from its former mailboxes likewise. */
 enum db	 state_forget(const char *account, const char *record, int64_t now, struct forgotten *);
 
 /* --- token.c --- */
 
 struct token_row {			/* what has come of a refresh token that the administrator entered */
-	/* What the provider has put in its place; refresh_len 0: nothing, it still holds.  */
+	/* What the provider has put in its place; refresh_len 0: nothing, it still holds. */
 	uint8_t		 refresh[PROTO_TOKEN_MAX];
 	size_t		 refresh_len;
 	uint8_t		 cause[PROTO_DIGEST_LEN];	/* grant_secret.cause that was refused for good */
@@ -402,13 +402,13 @@ struct token_row {			/* what has come of a refresh token that the administrator 
 	int64_t		 ends, said;	/* when the provider will take it no more, and when the provider said so last; 0: never */
 	int		 warned;	/* the owner knows that it ends */
 };
-/* A row by its origin, the digest of what the administrator entered; the caller wipes it.  */
+/* A row by its origin, the digest of what the administrator entered; the caller wipes it. */
 enum db	 state_token_get(const uint8_t *origin, struct token_row *);	/* finds */
 enum db	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* writes */
 enum db	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);	/* writes */
-/* Writes; does not wait for the disk.  */
+/* Writes; does not wait for the disk. */
 enum db	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);
-/* Writes that all rows are gone but those of n origins, which are sorted on the way.  Does not wait for the disk.  */
+/* Writes that all rows are gone but those of n origins, which are sorted on the way.  Does not wait for the disk. */
 enum db	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
 
 /* --- relay.c, relay_change.c: recipients at next hops, and in quarantine --- */
@@ -473,7 +473,7 @@ enum db	 state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg
 enum db	 state_relay_of(int64_t mailbox, const uint8_t *uid, size_t uidlen, int (*cb)(void *, const struct relay_row *),
 	    void *arg);			/* reads every row of a message, by id */
 enum db	 state_relay_get(int64_t id, struct relay_row *);	/* finds */
-/* Reads the link of every row whose file may be there.  */
+/* Reads the link of every row whose file may be there. */
 enum db	 state_relay_links(int (*cb)(void *, const char *link), void *arg);
 /*
  * Writes all of them in one transaction; does not wait for the disk if every one is AGAIN.  Changes to rows that do not exist are
@@ -496,9 +496,9 @@ enum db	 state_relay_reported(const int64_t *ids, size_t n, const struct relay_r
 
 /* --- body.c --- */
 
-/* Reads wanted rows whose server has the message no longer; some of them if they are many.  */
+/* Reads wanted rows whose server has the message no longer; some of them if they are many. */
 enum db	 state_relay_orphans(int (*cb)(void *, const struct relay_row *), void *arg);
-/* Writes that rows are on their way to their next hop: nothing is sent before.  Does not wait for the disk.  */
+/* Writes that rows are on their way to their next hop: nothing is sent before.  Does not wait for the disk. */
 enum db	 state_relay_sent(const int64_t *ids, size_t n, int64_t now);
 /*
  * Writes something, to know that it can be done.  The first of a life also counts what was on its way when the last one ended: in
@@ -528,7 +528,7 @@ int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg
  */
 enum db	 state_hops(struct config *, int64_t now);
 enum db	 state_hop_name(uint32_t id, char *name, size_t size);	/* finds */
-/* Reads which next hops of this name are gone: at most max ids into list, *n of them.  */
+/* Reads which next hops of this name are gone: at most max ids into list, *n of them. */
 enum db	 state_hops_gone(const char *name, uint32_t *list, size_t max, size_t *n);
 
 #endif

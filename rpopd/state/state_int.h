@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What the files of this room share; nobody else includes this.  */
+/* What the files of this room share; nobody else includes this. */
 #ifndef STATE_INT_H
 #define STATE_INT_H
 
@@ -12,7 +12,7 @@
 #include "rpopd/config/config.h"
 #include "state.h"
 
-/* The statements of queries.c.  */
+/* The statements of queries.c. */
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
 	Q_SET_ASIDE_LIST,

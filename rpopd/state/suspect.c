@@ -23,7 +23,7 @@ state_failure(int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size,
 	return (suspect_count(Q_FAILURE_ADD, mailbox, uid, uidlen, size, reason, failures));
 }
 
-/* One more death or failure of a message, as the statement counts; *n is how many there are now.  */
+/* One more death or failure of a message, as the statement counts; *n is how many there are now. */
 static enum db
 suspect_count(enum state_sql q, int64_t mailbox, const uint8_t *uid, size_t uidlen, uint32_t size, const char *reason, uint32_t *n)
 {

@@ -46,7 +46,7 @@ state_token_get(const uint8_t *origin, struct token_row *row)
 	return (rc == SQLITE_ROW ? DB_OK : DB_NONE);
 }
 
-/* Durable, since the provider may have ended the old token by now.  */
+/* Durable, since the provider may have ended the old token by now. */
 enum db
 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t len)
 {
@@ -59,7 +59,7 @@ state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *tex
 	return (token_write(Q_TOKEN_SUSPEND, origin, cause, PROTO_DIGEST_LEN, text, strlen(text)));
 }
 
-/* Without an fsync: the provider says when the token ends with the next access token again.  */
+/* Without an fsync: the provider says when the token ends with the next access token again. */
 enum db
 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* state.db: what was written to whom about what, and what the postmaster is to be told of the quarantine.  */
+/* state.db: what was written to whom about what, and what the postmaster is to be told of the quarantine. */
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,7 +24,7 @@ state_told(const char *address, const char *about, int64_t *at)
 	return (rc == SQLITE_ROW ? DB_OK : rc == SQLITE_DONE ? DB_NONE : DB_FAILED);
 }
 
-/* Notes inside a transaction what was written to whom about what.  0 or -1.  */
+/* Notes inside a transaction what was written to whom about what.  0 or -1. */
 int
 told_put(const char *address, const char *about, int64_t now)
 {
@@ -41,7 +41,7 @@ told_bind(enum state_sql q, const char *address, const char *about, sqlite3_stmt
 	    sqlite3_bind_text(*st, 2, about, -1, SQLITE_STATIC) != SQLITE_OK ? -1 : 0);
 }
 
-/* A notice that lies in a Maildir already need not wait for the disk: in doubt it is written again.  */
+/* A notice that lies in a Maildir already need not wait for the disk: in doubt it is written again. */
 enum db
 state_noticed(const char *address, const char *about, int64_t held, struct relay_row *row)
 {
@@ -60,7 +60,7 @@ state_noticed(const char *address, const char *about, int64_t held, struct relay
 	return (result);
 }
 
-/* Counts inside a transaction that one more delivery is in quarantine.  0 or -1.  */
+/* Counts inside a transaction that one more delivery is in quarantine.  0 or -1. */
 int
 held_add(void)
 {

@@ -55,14 +55,14 @@ transaction_close(void)
 	db = NULL;
 }
 
-/* Whether the store is open, and not corrupt.  */
+/* Whether the store is open, and not corrupt. */
 int
 transaction_possible(void)
 {
 	return (db != NULL && !dead);
 }
 
-/* A statement, reset and ready for its parameters; NULL: the store is not open, or corrupt.  */
+/* A statement, reset and ready for its parameters; NULL: the store is not open, or corrupt. */
 sqlite3_stmt *
 state_query(enum state_sql q)
 {
@@ -73,7 +73,7 @@ state_query(enum state_sql q)
 	return (queries[q]);
 }
 
-/* Runs a statement to its end, whatever rows it has, and resets it.  0, or -1: the connection has the error.  */
+/* Runs a statement to its end, whatever rows it has, and resets it.  0, or -1: the connection has the error. */
 int
 state_step(sqlite3_stmt *st)
 {
@@ -88,7 +88,7 @@ state_step(sqlite3_stmt *st)
 	return (0);
 }
 
-/* How many rows the last statement changed.  */
+/* How many rows the last statement changed. */
 int
 state_changes(void)
 {
@@ -150,7 +150,7 @@ state_failed(const char *doing)
 	return (rc == SQLITE_BUSY || rc == SQLITE_LOCKED ? DB_BUSY : DB_FAILED);
 }
 
-/* Binds a message's key: ?1 the mailbox, ?2 the unique-id.  0 or -1.  */
+/* Binds a message's key: ?1 the mailbox, ?2 the unique-id.  0 or -1. */
 int
 state_bind_uid(sqlite3_stmt *st, int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
@@ -160,7 +160,7 @@ state_bind_uid(sqlite3_stmt *st, int64_t mailbox, const uint8_t *uid, size_t uid
 	return (0);
 }
 
-/* Runs a statement whose only parameter is a number, most often a mailbox.  0 or -1.  */
+/* Runs a statement whose only parameter is a number, most often a mailbox.  0 or -1. */
 int
 state_run(enum state_sql q, int64_t mailbox)
 {

@@ -55,7 +55,7 @@ state_clamp(int64_t now)
 	return (result);
 }
 
-/* Without an fsync: rows that a power failure brings back go again.  */
+/* Without an fsync: rows that a power failure brings back go again. */
 enum db
 state_prune_old(int64_t now)
 {
