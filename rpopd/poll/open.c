@@ -61,7 +61,8 @@ open_deliverer(struct session *s, int fd)
 	strlcpy(m.host, rec->host, sizeof(m.host));
 	strlcpy(m.address, s->address, sizeof(m.address));
 	strlcpy(m.record, s->label, sizeof(m.record));
-	s->origin = (struct origin){ .account = rec->account, .personal = rec->mode == DIST_OWNER, .accounts_only = rec->mode == DIST_STAR };
+	s->origin = (struct origin){ .account = rec->account, .personal = rec->mode == DIST_OWNER,
+	    .accounts_only = rec->mode == DIST_STAR };
 	strlcpy(s->origin.folder, m.mailbox, sizeof(s->origin.folder));
 	s->routing = routing_hold(config_routing);
 	state_unfound_key(rec, s->looked_for, sizeof(s->looked_for));

@@ -65,8 +65,8 @@ outcome_derived(struct session *s, uint32_t n)
 	if (n == 0 || s->run.task == NULL || s->trial != NULL || s->run.task->derived)
 		return;
 	s->run.task->derived = 1;
-	log_info("%s: %s: %u unique-id%s of the server %s no unique-id%s by RFC 1939 (over 70 octets, or with a blank, control or 8-bit "
-	    "octet in it): known here by a digest", s->label, s->where, n, PLURAL(n), n == 1 ? "is" : "are", PLURAL(n));
+	log_info("%s: %s: %u unique-id%s of the server %s no unique-id%s by RFC 1939 (over 70 octets, or with a blank, control or "
+	    "8-bit octet in it): known here by a digest", s->label, s->where, n, PLURAL(n), n == 1 ? "is" : "are", PLURAL(n));
 }
 
 /*
@@ -170,8 +170,9 @@ outcome_work(struct session *s)
 	    PLURAL(s->retrieved), (unsigned long long)s->octets, s->deleted,
 	    s->deleted > 0 && !s->plan.confirmed ? " (not confirmed)" : "", extra, (clock_msec() - s->run.begun) / 1000.0);
 	if (s->done && s->deleted > 0 && !s->plan.confirmed)
-		log_warnx("%s: %s: QUIT was refused: %s: %u message%s may still be on the server; the next poll deletes what is still "
-		    "there", s->label, s->where, s->quit_text[0] != '\0' ? s->quit_text : "no reason given", s->deleted, PLURAL(s->deleted));
+		log_warnx("%s: %s: QUIT was refused: %s: %u message%s may still be on the server; the next poll deletes what is "
+		    "still there", s->label, s->where, s->quit_text[0] != '\0' ? s->quit_text : "no reason given", s->deleted,
+		    PLURAL(s->deleted));
 }
 
 /* Messages that the server keeps although it was told to delete them are logged, in one line. */
@@ -180,8 +181,8 @@ outcome_denied(const struct session *s)
 {
 	if (s->denied == 0)
 		return;
-	log_warnx("%s: %s: %u message%s delivered but may not be deleted, and %s tried again at each poll: message %u: %s%s", s->label,
-	    s->where, s->denied, s->denied == 1 ? " was" : "s were", s->denied == 1 ? "is" : "are", s->denied_first, s->denied_text,
+	log_warnx("%s: %s: %u message%s delivered but may not be deleted, and %s tried again at each poll: message %u: %s%s",
+	    s->label, s->where, s->denied, s->denied == 1 ? " was" : "s were", s->denied == 1 ? "is" : "are", s->denied_first, s->denied_text,
 	    s->denied == 1 ? "" : ", ...");
 }
 
@@ -219,7 +220,8 @@ outcome_unfound(const struct session *s, struct task *t)
 	int			 tell;
 
 	/* A reload may have changed the record meanwhile: then this session looked for other fields. */
-	if (strcmp(state_unfound_key(rec, now, sizeof(now)), s->looked_for) != 0 || rec->mode != DIST_FIELD || (s->unfound == 0 && (!s->found || u.messages == 0)))
+	if (strcmp(state_unfound_key(rec, now, sizeof(now)), s->looked_for) != 0 || rec->mode != DIST_FIELD ||
+	    (s->unfound == 0 && (!s->found || u.messages == 0)))
 		return;
 	if (s->found)
 		memset(&u, 0, sizeof(u));

@@ -104,7 +104,8 @@ session_begin(struct task *t, struct trial *trial)
 	template = child_current(ROLE_TEMPLATE);
 	if (template != NULL && template->served >= TEMPLATE_SESSIONS)
 		child_retire(ROLE_TEMPLATE);
-	if (child_current(ROLE_DIALER) == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL || child_current(ROLE_DELIVERER) == NULL)
+	if (child_current(ROLE_DIALER) == NULL || (template = child_current(ROLE_TEMPLATE)) == NULL ||
+	    child_current(ROLE_DELIVERER) == NULL)
 		return (-1);
 	if ((id = trial != NULL ? TRIALS | trials++ : state_next_session()) == 0)
 		return (-1);		/* the store is dead, and has said so */
@@ -508,8 +509,8 @@ session_clock(struct session *s, uint32_t seconds)
 static int
 session_over(const struct session *s)
 {
-	return (s->state == SESSION_CLOSING && s->dial == NULL && !s->unrecorded && !s->working && (!s->forked || (s->exited && !s->link.open)) &&
-	    (!s->opened || s->closed));
+	return (s->state == SESSION_CLOSING && s->dial == NULL && !s->unrecorded && !s->working &&
+	    (!s->forked || (s->exited && !s->link.open)) && (!s->opened || s->closed));
 }
 
 /*

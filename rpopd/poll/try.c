@@ -155,7 +155,8 @@ try_plan(struct session *s, enum listing listing)
 	    (listed = state_listed(s->mailbox)) == DB_FAILED)
 		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++)
-		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED : listed == DB_NONE && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
+		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED :
+		    listed == DB_NONE && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
 	memset(&p->work, 0, sizeof(p->work));
 	return (plan_run(s, try_steps));
 }
@@ -336,7 +337,8 @@ try_answer(const struct session *s)
 	if (s->why != WHY_NONE)
 		snprintf(m.text + n, sizeof(m.text) - n, "%s: %s", fetch_stage_str(s->stage), s->error);
 	else if (!trial->listed || trial->told + trial->refused < trial->asked)
-		strlcat(m.text, s->orphaned ? "the deliverer died meanwhile" : "ended before everything was looked at", sizeof(m.text));
+		strlcat(m.text, s->orphaned ? "the deliverer died meanwhile" : "ended before everything was looked at",
+		    sizeof(m.text));
 	else if (s->plan.count > 0 && !s->has_top)
 		strlcat(m.text, "the server has no TOP: where its messages would go cannot be told without retrieving them",
 		    sizeof(m.text));

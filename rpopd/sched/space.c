@@ -161,7 +161,8 @@ space_check(struct space *p, const char *path)
 	if (p->missing) {
 		snprintf(p->text, sizeof(p->text), "%.9s %.80s: %.155s", p->what, path, text);
 		if (!had)
-			log_warnx("%s %s: %s; nothing is polled meanwhile, and the messages stay on the server", p->what, path, text);
+			log_warnx("%s %s: %s; nothing is polled meanwhile, and the messages stay on the server", p->what, path,
+			    text);
 	} else if (had)
 		log_notice("%s %s: there is room again, polls go on", p->what, path);
 }
@@ -208,6 +209,6 @@ space_tell(const char *why)
 		return;
 	told = now;
 	notice_send(config_running->settings.postmaster, NULL, "rpopd is short of disk space",
-	    "Nothing is polled because room is missing:\n\n%s\n\nThe messages stay on their servers.  Polls go on by themselves when there is "
-	    "room.  This is written once a day at most.\n", why);
+	    "Nothing is polled because room is missing:\n\n%s\n\nThe messages stay on their servers.  Polls go on by themselves when "
+	    "there is room.  This is written once a day at most.\n", why);
 }

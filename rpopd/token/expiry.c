@@ -73,7 +73,7 @@ expiry_notice(const struct run *r, const char *date)
 
 	log_warnx("%s: the provider takes the refresh token until %s only", r->label, date);
 	snprintf(subject, sizeof(subject), "Mail from %.100s: the login ends on %s", rec->host, date);
-	notice_send(rec->account, r->label, subject, "The permission with which the record %s logs in to %s ends on %s; its identity "
-	    "provider says so.\nAfter that nothing is fetched.\n\nGet a new refresh token before, and store it in the record.\n", r->label,
-	    rec->host, date);
+	notice_send(rec->account, r->label, subject, "The permission with which the record %s logs in to %s ends on %s; its "
+	    "identity provider says so.\nAfter that nothing is fetched.\n\nGet a new refresh token before, and store it in the record.\n",
+	    r->label, rec->host, date);
 }

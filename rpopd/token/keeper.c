@@ -201,7 +201,8 @@ keeper_program(char **argv, const struct passwd *pw, int out, int err)
 	if (setgroups(1, &pw->pw_gid) == -1 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
 	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1 || getresuid(&uid[0], &uid[1], &uid[2]) == -1 ||
 	    getresgid(&gid[0], &gid[1], &gid[2]) == -1 || uid[0] != pw->pw_uid || uid[1] != pw->pw_uid || uid[2] != pw->pw_uid ||
-	    gid[0] != pw->pw_gid || gid[1] != pw->pw_gid || gid[2] != pw->pw_gid || setuid(0) != -1 || sandbox_no_new_privs() == -1 ||
+	    gid[0] != pw->pw_gid || gid[1] != pw->pw_gid || gid[2] != pw->pw_gid || setuid(0) != -1 ||
+	    sandbox_no_new_privs() == -1 ||
 	    chdir("/") == -1) {
 		dprintf(STDERR_FILENO, "cannot become %s\n", pw->pw_name);
 		_exit(126);
