@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/ipc/rules.h"
 #include "common/log.h"
 #include "rpopctl.h"
@@ -168,19 +169,14 @@ reply_add(struct reply *rep, struct imsg *imsg)
 	const struct reply_kind	*k = reply_kind(imsg_get_type(imsg));
 	struct items		*items = &rep->items[k - replies];
 	const struct field	*f;
-	size_t			 size;
 	char			*item;
 	void			*v;
 
 	if (items->n >= k->max)
 		return (-1);
-	if (items->n == items->size) {
-		size = items->size == 0 ? 16 : items->size * 2;
-		if ((v = reallocarray(items->v, size, k->size)) == NULL)
-			return (-1);
-		items->v = v;
-		items->size = size;
-	}
+	if ((v = array_grow(items->v, items->n, k->size)) == NULL)
+		return (-1);
+	items->v = v;
 	item = (char *)items->v + items->n * k->size;
 	if (imsg_get_data(imsg, item, k->size) == -1)
 		return (-1);

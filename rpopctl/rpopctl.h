@@ -47,7 +47,7 @@ struct request {
 /* Messages of one type, in the order of arrival. */
 struct items {
 	void		*v;			/* array of the type's struct */
-	size_t		 n, size;		/* in use, allocated */
+	size_t		 n;
 };
 
 #define REPLY_KINDS	8		/* there is room for so many kinds of messages */

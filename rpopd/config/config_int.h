@@ -56,7 +56,6 @@ const char *load_peek(struct load *, sqlite3_stmt *, int col, size_t size);
 uint32_t load_number(struct load *, sqlite3_stmt *, int col, int64_t min, int64_t max);
 int64_t	 load_number64(struct load *, sqlite3_stmt *, int col, int64_t min, int64_t max);
 int	 load_null(sqlite3_stmt *, int col);
-void	*load_grow(void *, size_t n, size_t size);	/* room for one more element behind n; NULL: no memory */
 
 /* --- column.c --- */
 

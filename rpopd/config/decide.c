@@ -23,6 +23,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/ipc/proto_deliverer.h"
 #include "common/log.h"
@@ -38,7 +39,7 @@ struct decider {
 	const struct route_table *routes;
 	const char	*archive;
 	struct way	*ways;		/* sorted */
-	size_t		 n, size;
+	size_t		 n;
 };
 
 struct wanted {				/* one look-up */
@@ -133,15 +134,10 @@ static int
 decide_add(struct decider *d, const struct route_row *row)
 {
 	struct way	*ways;
-	size_t		 size;
 
-	if (d->n == d->size) {
-		size = d->size == 0 ? 16 : d->size * 2;
-		if ((ways = reallocarray(d->ways, size, sizeof(*ways))) == NULL)
-			return (-1);
-		d->ways = ways;
-		d->size = size;
-	}
+	if ((ways = array_grow(d->ways, d->n, sizeof(*ways))) == NULL)
+		return (-1);
+	d->ways = ways;
 	d->ways[d->n++] = (struct way){ row->nexthop, row->target, row->folder };
 	return (0);
 }
@@ -320,18 +316,11 @@ decide_key(const char *address, char *key, size_t size)
 static int
 decide_way(const struct decider *d, uint32_t nexthop, const char *target, const char *dir)
 {
-	size_t	 low = 0, high = d->n, mid;
-	struct way key = { nexthop, target, "" };
+	const struct way	 key = { nexthop, target, "" };
+	size_t			 i;
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		if (way_order(&d->ways[mid], &key) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	for (; low < d->n && way_order(&d->ways[low], &key) == 0; low++)
-		if (nexthop != 0 || decide_folder(d->ways[low].folder, dir))
+	for (i = array_search(&key, d->ways, d->n, sizeof(*d->ways), way_order); i < d->n && way_order(&d->ways[i], &key) == 0; i++)
+		if (nexthop != 0 || decide_folder(d->ways[i].folder, dir))
 			return (1);
 	return (0);
 }

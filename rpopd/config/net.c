@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "config_int.h"
 
@@ -39,7 +40,7 @@ load_schedule(struct load *ld, sqlite3_stmt *st)
 	int		 from, to;
 
 	load_row_name(ld, "schedule", st, W_NAME, W_BEGINS);
-	if ((w = load_grow(c->windows, c->nwindows, sizeof(*w))) == NULL)
+	if ((w = array_grow(c->windows, c->nwindows, sizeof(*w))) == NULL)
 		return (-1);
 	c->windows = w;
 	w += c->nwindows;
@@ -87,7 +88,7 @@ load_oauth(struct load *ld, sqlite3_stmt *st)
 	int			 fault = sqlite3_column_int(st, AT_client_secret);
 
 	load_row_name(ld, "oauth_client", st, AT_name, -1);
-	if ((o = load_grow(c->clients, c->nclients, sizeof(*o))) == NULL)
+	if ((o = array_grow(c->clients, c->nclients, sizeof(*o))) == NULL)
 		return (-1);
 	c->clients = o;
 	o += c->nclients;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "config_int.h"
 
@@ -48,7 +49,7 @@ load_nexthop(struct load *ld, sqlite3_stmt *st)
 	struct nexthop_row	*n;
 
 	load_row_name(ld, "nexthop", st, AT_name, -1);
-	if ((n = load_grow(c->nexthops, c->nnexthops, sizeof(*n))) == NULL)
+	if ((n = array_grow(c->nexthops, c->nnexthops, sizeof(*n))) == NULL)
 		return (-1);
 	c->nexthops = n;
 	n += c->nnexthops;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/hex.h"
 #include "config_int.h"
@@ -87,7 +88,7 @@ load_rpop(struct load *ld, sqlite3_stmt *st)
 	char		 err[PROTO_TEXT_SIZE * 4];
 
 	load_row_name(ld, "rpop", st, AT_account, AT_name);
-	if ((r = load_grow(c->records, c->nrecords, sizeof(*r))) == NULL)
+	if ((r = array_grow(c->records, c->nrecords, sizeof(*r))) == NULL)
 		return (-1);
 	c->records = r;
 	r += c->nrecords;

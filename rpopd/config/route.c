@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "rpopd/db/db.h"
 #include "config_int.h"
@@ -50,7 +51,7 @@ load_domain(struct load *ld, sqlite3_stmt *st)
 	int			 source_routes;
 
 	load_row_name(ld, "domain", st, D_NAME, -1);
-	if ((p = load_grow(ld->domains, ld->ndomains, sizeof(*p))) == NULL)
+	if ((p = array_grow(ld->domains, ld->ndomains, sizeof(*p))) == NULL)
 		return (-1);
 	ld->domains = p;
 	p += ld->ndomains;

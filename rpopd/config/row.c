@@ -122,12 +122,3 @@ load_null(sqlite3_stmt *st, int col)
 {
 	return (sqlite3_column_type(st, col) == SQLITE_NULL);
 }
-
-/* The size doubles whenever n is a power of two. */
-void *
-load_grow(void *p, size_t n, size_t size)
-{
-	if ((n & (n - 1)) != 0)
-		return (p);
-	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
-}

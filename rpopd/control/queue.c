@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/delivery/delivery.h"
@@ -258,7 +259,7 @@ view_row(void *arg, const struct relay_row *row)
 
 	if (v->quarantine && (row->state != RELAY_QUARANTINED || row->body != BODY_HERE))
 		return (0);
-	if (v->n % 1024 == 0 && (v->ids = reallocarray(v->ids, v->n + 1024, sizeof(*v->ids))) == NULL)
+	if ((v->ids = array_grow(v->ids, v->n, sizeof(*v->ids))) == NULL)
 		fatal("queue");
 	v->ids[v->n++] = row->id;
 	return (0);
@@ -269,7 +270,7 @@ view_set_aside(void *arg, const struct set_aside_row *row)
 {
 	struct view	*v = arg;
 
-	if (v->nset_aside % 64 == 0 && (v->set_aside = reallocarray(v->set_aside, v->nset_aside + 64, sizeof(*v->set_aside))) == NULL)
+	if ((v->set_aside = array_grow(v->set_aside, v->nset_aside, sizeof(*v->set_aside))) == NULL)
 		fatal("queue");
 	v->set_aside[v->nset_aside++] = *row;
 	return (0);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/log.h"
 #include "rpopd/config/config.h"
 #include "delivery_int.h"
@@ -16,7 +17,7 @@
 
 static struct {
 	struct set_aside	*files;
-	size_t			 nfiles, size;
+	size_t			 nfiles;
 	uint32_t		 n;		/* all of them, remembered or not */
 	uint32_t		 fresh;		/* of these, set aside just now: the postmaster was not told yet */
 } set_aside;
@@ -29,12 +30,9 @@ set_aside_told(const struct msg_set_aside_file *m)
 
 	set_aside.n++;
 	set_aside.fresh += m->fresh;
-	if (set_aside.nfiles == set_aside.size && set_aside.size < SET_ASIDE_MAX) {
-		set_aside.size += 1000;
-		if ((set_aside.files = reallocarray(set_aside.files, set_aside.size, sizeof(*set_aside.files))) == NULL)
+	if (set_aside.nfiles < SET_ASIDE_MAX) {
+		if ((set_aside.files = array_grow(set_aside.files, set_aside.nfiles, sizeof(*set_aside.files))) == NULL)
 			fatal("set aside");
-	}
-	if (set_aside.nfiles < set_aside.size) {
 		set_aside.files[set_aside.nfiles].since = m->since;
 		strlcpy(set_aside.files[set_aside.nfiles++].name, m->name, sizeof(set_aside.files[0].name));
 	}

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
@@ -42,7 +43,7 @@ struct batch {
 	uint32_t		 id;
 	struct receipt		*receipts;
 	struct member		*members;
-	size_t			 n, size;
+	size_t			 n;
 	uint32_t		 rcpts;
 	int64_t			 first, last;	/* pending rows, once committed */
 };
@@ -327,23 +328,19 @@ commit_open(void)
 {
 	struct receipt	*r;
 	struct member	*m;
-	size_t		 size;
 
 	if (filling == NULL && (filling = calloc(1, sizeof(*filling))) == NULL)
 		return (NULL);
 	if (filling->n > 0 && filling->members[filling->n - 1].due != 0)
 		return (NULL);
-	if (filling->n < filling->size)
-		return (filling);
-	if ((size = filling->size == 0 ? 32 : filling->size * 2) > PROTO_BATCH_MAX)
+	if (filling->n == PROTO_BATCH_MAX)
 		return (NULL);
-	if ((r = reallocarray(filling->receipts, size, sizeof(*r))) != NULL)
+	if ((r = array_grow(filling->receipts, filling->n, sizeof(*r))) != NULL)
 		filling->receipts = r;
-	if ((m = reallocarray(filling->members, size, sizeof(*m))) != NULL)
+	if ((m = array_grow(filling->members, filling->n, sizeof(*m))) != NULL)
 		filling->members = m;
 	if (r == NULL || m == NULL)
 		return (NULL);
-	filling->size = size;
 	return (filling);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/hook.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
@@ -30,7 +31,7 @@ static void	 replay_missing(int64_t, const char *);
 static struct {
 	struct child	*child;
 	int64_t		*ids;			/* in the order of the rows sent; 0: not to be dropped */
-	size_t		 n, size;
+	size_t		 n;
 	int		 irregular;		/* a row was not sent */
 } replay;
 
@@ -62,11 +63,8 @@ replay_row(void *arg, int64_t id, const struct msg_rcpt *m)
 		replay.irregular = 1;
 		return (0);
 	}
-	if (replay.n == replay.size) {
-		replay.size = replay.size == 0 ? 256 : replay.size * 2;
-		if ((replay.ids = reallocarray(replay.ids, replay.size, sizeof(*replay.ids))) == NULL)
-			fatal("replay");
-	}
+	if ((replay.ids = array_grow(replay.ids, replay.n, sizeof(*replay.ids))) == NULL)
+		fatal("replay");
 	replay.ids[replay.n++] = id;
 	return (link_send(&replay.child->link, IMSG_REPLAY_ROW, -1, m, sizeof(*m)));
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/hook.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
@@ -27,7 +28,7 @@ static const char	 lost[] = "its file is missing from the spool, and its server 
 
 struct bodies {				/* files that are not as their rows say */
 	struct relay_change	*changes;
-	size_t			 n, size;
+	size_t			 n;
 	uint32_t		 wanted, found;
 };
 
@@ -45,7 +46,7 @@ static void	 body_move(void);
 static struct bodies	 bodies;
 static struct {				/* rows of Maildirs, to be moved there */
 	int64_t	*ids;
-	size_t	 n, size;
+	size_t	 n;
 	int	 due;
 }			 places;
 static int		 sweep;			/* due */
@@ -121,11 +122,8 @@ body_change(int64_t id, int what, const char *status)
 {
 	struct relay_change	*c;
 
-	if (bodies.n == bodies.size) {
-		bodies.size = bodies.size == 0 ? BODY_PORTION : bodies.size * 2;
-		if ((bodies.changes = reallocarray(bodies.changes, bodies.size, sizeof(*bodies.changes))) == NULL)
-			fatal("queue");
-	}
+	if ((bodies.changes = array_grow(bodies.changes, bodies.n, sizeof(*bodies.changes))) == NULL)
+		fatal("queue");
 	c = &bodies.changes[bodies.n++];
 	memset(c, 0, sizeof(*c));
 	c->id = id;
@@ -152,11 +150,8 @@ body_busy(void)
 void
 body_place(int64_t id)
 {
-	if (places.n == places.size) {
-		places.size = places.size == 0 ? BODY_PORTION : places.size * 2;
-		if ((places.ids = reallocarray(places.ids, places.size, sizeof(*places.ids))) == NULL)
-			fatal("queue");
-	}
+	if ((places.ids = array_grow(places.ids, places.n, sizeof(*places.ids))) == NULL)
+		fatal("queue");
 	places.ids[places.n++] = id;
 	places.due = 1;
 	turn_soon();

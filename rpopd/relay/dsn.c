@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
@@ -272,13 +273,11 @@ dsn_collect(void *arg, const struct relay_row *row)
 		b->open = 1;
 	if (row->state != RELAY_FAILED || row->body != BODY_HERE || b->n == PROTO_RCPT_MAX)
 		return (0);
-	if (b->n % 64 == 0) {
-		if ((f = reallocarray(b->list, b->n + 64, sizeof(*f))) == NULL) {
-			b->full = 1;
-			return (1);
-		}
-		b->list = f;
+	if ((f = array_grow(b->list, b->n, sizeof(*f))) == NULL) {
+		b->full = 1;
+		return (1);
 	}
+	b->list = f;
 	f = &b->list[b->n++];
 	f->id = row->id;
 	f->nexthop = row->nexthop;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/config/config.h"
@@ -126,7 +127,7 @@ move_row(void *arg, const struct relay_row *row)
 		continue;
 	if (i == v->nfrom)
 		return (0);
-	if (v->n % 1024 == 0 && (v->ids = reallocarray(v->ids, v->n + 1024, sizeof(*v->ids))) == NULL)
+	if ((v->ids = array_grow(v->ids, v->n, sizeof(*v->ids))) == NULL)
 		fatal("queue");
 	v->ids[v->n++] = row->id;
 	return (0);
@@ -207,8 +208,8 @@ move_count(void *arg, const struct relay_row *row)
 	for (i = 0; i < v->nhops && v->hops[i] != row->nexthop; i++)
 		continue;
 	if (i == v->nhops) {
-		if ((v->hops = reallocarray(v->hops, i + 1, sizeof(*v->hops))) == NULL ||
-		    (v->rows = reallocarray(v->rows, i + 1, sizeof(*v->rows))) == NULL)
+		if ((v->hops = array_grow(v->hops, i, sizeof(*v->hops))) == NULL ||
+		    (v->rows = array_grow(v->rows, i, sizeof(*v->rows))) == NULL)
 			fatal("queue");
 		v->hops[i] = row->nexthop;
 		v->rows[i] = 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
@@ -278,7 +279,7 @@ quarantine_id(void *arg, const struct relay_row *row)
 
 	if (row->state != RELAY_QUARANTINED || row->body != BODY_HERE)
 		return (0);
-	if (h->n % 1024 == 0 && (h->ids = reallocarray(h->ids, h->n + 1024, sizeof(*h->ids))) == NULL)
+	if ((h->ids = array_grow(h->ids, h->n, sizeof(*h->ids))) == NULL)
 		fatal("quarantine");
 	h->ids[h->n++] = row->id;
 	return (0);

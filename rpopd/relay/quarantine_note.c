@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/log.h"
 #include "common/timer.h"
 #include "rpopd/config/config.h"
@@ -38,7 +39,7 @@ struct owner {
 
 struct owners {
 	struct owner	*list;
-	size_t		 n, room;
+	size_t		 n;
 };
 
 static int	 note_row(void *, const struct held_row *);
@@ -153,14 +154,9 @@ static int
 note_mailbox(void *arg, const struct held_row *row)
 {
 	struct owners	*o = arg;
-	struct owner	*list;
 
-	if (o->n == o->room) {
-		if ((list = reallocarray(o->list, o->room * 2 + 16, sizeof(*list))) == NULL)
-			fatal("quarantine");
-		o->list = list;
-		o->room = o->room * 2 + 16;
-	}
+	if ((o->list = array_grow(o->list, o->n, sizeof(*o->list))) == NULL)
+		fatal("quarantine");
 	memset(&o->list[o->n], 0, sizeof(*o->list));
 	o->list[o->n].mailbox = row->id;
 	o->list[o->n].count = row->count;
@@ -175,7 +171,7 @@ note_mailbox(void *arg, const struct held_row *row)
 static int64_t
 note_owners(int64_t fresh)
 {
-	struct owners	 o = { NULL, 0, 0 };
+	struct owners	 o = { NULL, 0 };
 	struct owner	*m, key;
 	int64_t		 wait, most = 0;
 	size_t		 i, last = SIZE_MAX, n = 0;

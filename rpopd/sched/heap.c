@@ -2,6 +2,7 @@
 /* A binary heap of items that lie in what they stand for and know their place, so that any of them can be taken out. */
 #include <stdlib.h>
 
+#include "common/array.h"
 #include "common/log.h"
 #include "heap.h"
 
@@ -13,16 +14,8 @@ static void	 heap_down(struct heap *, size_t);
 void
 heap_put(struct heap *h, struct heap_item *item, int64_t key)
 {
-	struct heap_item	**items;
-	size_t			  size;
-
-	if (h->n == h->size) {
-		size = h->size == 0 ? 4 : h->size * 2;
-		if ((items = reallocarray(h->items, size, sizeof(*items))) == NULL)
-			fatal("schedule");
-		h->items = items;
-		h->size = size;
-	}
+	if ((h->items = array_grow(h->items, h->n, sizeof(*h->items))) == NULL)
+		fatal("schedule");
 	item->key = key;
 	item->slot = h->n;
 	h->items[h->n++] = item;
@@ -60,7 +53,6 @@ heap_free(struct heap *h)
 		fatalx("schedule: queue in use");
 	free(h->items);
 	h->items = NULL;
-	h->size = 0;
 }
 
 static void

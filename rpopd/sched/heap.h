@@ -13,7 +13,7 @@ struct heap_item {
 
 struct heap {
 	struct heap_item	**items;
-	size_t			  n, size;
+	size_t			  n;
 };
 
 /* The structure of the type whose member an item is. */

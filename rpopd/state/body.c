@@ -40,6 +40,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
@@ -47,7 +48,7 @@
 
 struct wanted {				/* rows of one message, in the order of their ids */
 	struct relay_row	*rows;
-	size_t			 n, size;
+	size_t			 n;
 };
 
 static int	 wanted_add(void *, const struct relay_row *);
@@ -104,7 +105,7 @@ state_relay_prove(int first, int64_t now)
 int
 relay_attach(struct receipt *r)
 {
-	struct wanted	 w = { NULL, 0, 0 };
+	struct wanted	 w = { NULL, 0 };
 	sqlite3_stmt	*st;
 	int64_t		 link;
 	size_t		 i;
@@ -137,16 +138,13 @@ wanted_add(void *arg, const struct relay_row *row)
 	struct wanted		*w = arg;
 	struct relay_row	*p;
 
-	if (w->n == w->size) {
-		if ((p = reallocarray(w->rows, w->size == 0 ? 4 : w->size * 2, sizeof(*p))) == NULL) {
-			free(w->rows);
-			w->rows = NULL;
-			w->n = 1;
-			return (1);
-		}
-		w->rows = p;
-		w->size = w->size == 0 ? 4 : w->size * 2;
+	if ((p = array_grow(w->rows, w->n, sizeof(*p))) == NULL) {
+		free(w->rows);
+		w->rows = NULL;
+		w->n = 1;
+		return (1);
 	}
+	w->rows = p;
 	w->rows[w->n++] = *row;
 	return (0);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/hook.h"
 #include "rpopd/config/config.h"
@@ -142,13 +143,12 @@ adopt_waiting(int64_t id)
 
 	if ((st = state_query(Q_FORMER_WAITING)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK)
 		return (-1);
-	/* The changes follow when the search is over, since they move its rows; the room doubles whenever n is a power of two. */
+	/* The changes follow when the search is over, since they move its rows. */
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((len = sqlite3_column_bytes(st, 0)) < 1 || (size_t)len > sizeof(p->octets) ||
-		    ((n & (n - 1)) == 0 && (p = reallocarray(uids, n == 0 ? 1 : n * 2, sizeof(*uids))) == NULL))
+		    (p = array_grow(uids, n, sizeof(*uids))) == NULL)
 			break;
-		if ((n & (n - 1)) == 0)
-			uids = p;
+		uids = p;
 		memcpy(uids[n].octets, sqlite3_column_blob(st, 0), len);
 		uids[n++].len = len;
 	}

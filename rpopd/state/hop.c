@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
@@ -123,7 +124,7 @@ hops_read(struct hops *h)
 	if ((st = state_query(Q_HOP_LIST)) == NULL)
 		return (-1);
 	while (!failed && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if ((p = reallocarray(h->list, h->n + 1, sizeof(*p))) == NULL)
+		if ((p = array_grow(h->list, h->n, sizeof(*p))) == NULL)
 			break;
 		h->list = p;
 		p += h->n;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/log.h"
 #include "state_int.h"
@@ -20,7 +21,7 @@ struct range {
 };
 
 static struct range	*settled;	/* ids of rows to be dropped by the next commit */
-static size_t		 nsettled, settled_size;
+static size_t		 nsettled;
 
 /*
  * Adds a row inside a transaction, of a receipt's message, or of something that rpopd wrote itself if r is NULL.  copy:
@@ -47,19 +48,14 @@ int
 state_settle(int64_t first, int64_t last)
 {
 	struct range	*p;
-	size_t		 size;
 
 	if (nsettled > 0 && settled[nsettled - 1].last < first && settled[nsettled - 1].last == first - 1) {
 		settled[nsettled - 1].last = last;
 		return (0);
 	}
-	if (nsettled == settled_size) {
-		size = settled_size == 0 ? 16 : settled_size * 2;
-		if ((p = reallocarray(settled, size, sizeof(*p))) == NULL)
-			return (-1);
-		settled = p;
-		settled_size = size;
-	}
+	if ((p = array_grow(settled, nsettled, sizeof(*p))) == NULL)
+		return (-1);
+	settled = p;
 	settled[nsettled].first = first;
 	settled[nsettled++].last = last;
 	return (0);
@@ -137,5 +133,5 @@ pending_forget(void)
 {
 	free(settled);
 	settled = NULL;
-	nsettled = settled_size = 0;
+	nsettled = 0;
 }

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/clock.h"
 #include "common/compat.h"
 #include "common/hook.h"
@@ -220,17 +221,15 @@ ids_copy(struct ids *ids, const int64_t *list, size_t n)
 	return (0);
 }
 
-/* Adds an id at the end; the room doubles whenever it is used up.  0, or -1: no memory. */
+/* Adds an id at the end.  0, or -1: no memory. */
 static int
 ids_add(struct ids *ids, int64_t id)
 {
-	int64_t	*p = ids->list;
+	int64_t	*p;
 
-	if ((ids->n & (ids->n - 1)) == 0) {
-		if ((p = reallocarray(ids->list, ids->n == 0 ? 1 : ids->n * 2, sizeof(*p))) == NULL)
-			return (-1);
-		ids->list = p;
-	}
+	if ((p = array_grow(ids->list, ids->n, sizeof(*p))) == NULL)
+		return (-1);
+	ids->list = p;
 	p[ids->n++] = id;
 	return (0);
 }

@@ -4,10 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
 #include "state_int.h"
+
+struct walk_key {
+	const uint8_t	*uid;
+	size_t		 len;
+};
 
 struct irregular {			/* a message that is a suspect, over max_size, or wanted */
 	uint8_t		 uid[STATE_KEY_MAX];
@@ -38,8 +44,8 @@ static int	 walk_irregular(int64_t, const struct state_place *, const struct sta
 static void	 walk_row(sqlite3_context *, int, sqlite3_value **);
 static void	 walk_end(sqlite3_context *);
 static struct irregular *walk_find(const uint8_t *, size_t);
+static int	 walk_order(const void *, const void *);
 static void	 walk_call(struct seen_row *, const struct irregular *);
-static void	*doubled(void *, size_t, size_t);
 
 /* A slice has so many rows that none of the tables has more than STATE_PAGE of them. */
 enum db
@@ -248,7 +254,7 @@ walk_irregular(int64_t mailbox, const struct state_place *from, const struct sta
 	if ((st = state_query(Q_IRREGULAR_LIST)) == NULL || seen_bind(st, mailbox, from, to) == -1)
 		return (-1);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if ((p = doubled(walk.irregular, walk.nirregular, sizeof(*p))) == NULL)
+		if ((p = array_grow(walk.irregular, walk.nirregular, sizeof(*p))) == NULL)
 			break;
 		walk.irregular = p;
 		p += walk.nirregular;
@@ -303,21 +309,20 @@ walk_end(sqlite3_context *ctx)
 static struct irregular *
 walk_find(const uint8_t *uid, size_t len)
 {
-	struct irregular	*s;
-	size_t		 low = 0, high = walk.nirregular, mid;
-	int		 cmp;
+	const struct walk_key	 key = { uid, len };
 
-	while (low < high) {
-		s = &walk.irregular[mid = low + (high - low) / 2];
-		cmp = memcmp(uid, s->uid, len < s->uidlen ? len : s->uidlen);
-		if (cmp == 0 && len == s->uidlen)
-			return (s);
-		if (cmp < 0 || (cmp == 0 && len < s->uidlen))
-			high = mid;
-		else
-			low = mid + 1;
-	}
-	return (NULL);
+	return (bsearch(&key, walk.irregular, walk.nirregular, sizeof(*walk.irregular), walk_order));
+}
+
+/* For bsearch(3): a key and a row, in SQLite's order of blobs. */
+static int
+walk_order(const void *k, const void *row)
+{
+	const struct walk_key	*key = k;
+	const struct irregular	*r = row;
+	int			 cmp = memcmp(key->uid, r->uid, key->len < r->uidlen ? key->len : r->uidlen);
+
+	return (cmp != 0 ? cmp : (key->len > r->uidlen) - (key->len < r->uidlen));
 }
 
 /* Hands a row to the callback, with what is irregular about its message, if anything is. */
@@ -334,13 +339,4 @@ walk_call(struct seen_row *row, const struct irregular *irregular)
 	row->irregular_gone = irregular == NULL ? 0 : irregular->gone;
 	if (!walk.stop)
 		walk.stop = walk.cb(walk.arg, row);
-}
-
-/* Room for one more element behind n; the size doubles whenever n is a power of two. */
-static void *
-doubled(void *p, size_t n, size_t size)
-{
-	if ((n & (n - 1)) != 0)
-		return (p);
-	return (reallocarray(p, n == 0 ? 1 : n * 2, size));
 }

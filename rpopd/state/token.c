@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "state_int.h"
 
@@ -120,7 +121,7 @@ state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n)
 		if ((origin = sqlite3_column_blob(st, 0)) == NULL ||
 		    (n > 0 && bsearch(origin, keep, n, sizeof(*keep), token_cmp) != NULL))
 			continue;
-		if ((p = reallocarray(drop, ndrop + 1, sizeof(*drop))) == NULL)
+		if ((p = array_grow(drop, ndrop, sizeof(*drop))) == NULL)
 			failed = 1;
 		else {
 			drop = p;

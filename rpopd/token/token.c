@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
@@ -43,7 +44,7 @@ static int	 token_keep(void *, const uint8_t *);
 
 struct kept {
 	uint8_t	(*keys)[PROTO_DIGEST_LEN];
-	size_t	 n, size;
+	size_t	 n;
 };
 
 struct grants	 grants = LIST_HEAD_INITIALIZER(grants);
@@ -466,12 +467,9 @@ token_keep(void *arg, const uint8_t *key)
 	struct kept	*k = arg;
 	void		*p;
 
-	if (k->n == k->size) {
-		if ((p = reallocarray(k->keys, k->size + 64, sizeof(*k->keys))) == NULL)
-			return (-1);
-		k->keys = p;
-		k->size += 64;
-	}
+	if ((p = array_grow(k->keys, k->n, sizeof(*k->keys))) == NULL)
+		return (-1);
+	k->keys = p;
 	memcpy(k->keys[k->n++], key, PROTO_DIGEST_LEN);
 	return (0);
 }
@@ -480,7 +478,7 @@ token_keep(void *arg, const uint8_t *key)
 void
 token_reload(void)
 {
-	struct kept	 k = { NULL, 0, 0 };
+	struct kept	 k = { NULL, 0 };
 	struct grant	*g, *next;
 	uint8_t		 key[PROTO_DIGEST_LEN];
 	size_t		 i;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/array.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
 
@@ -18,17 +19,12 @@ struct listing_change *
 plan_change(struct plan *p, const void *uid, size_t len, int what)
 {
 	struct listing_change	*c;
-	size_t			 size;
 
-	if (p->nchanges == p->changes_size) {
-		size = p->changes_size == 0 ? 64 : p->changes_size * 2;
-		if ((c = reallocarray(p->changes, size, sizeof(*c))) == NULL) {
-			p->failed = 1;
-			return (NULL);
-		}
-		p->changes = c;
-		p->changes_size = size;
+	if ((c = array_grow(p->changes, p->nchanges, sizeof(*c))) == NULL) {
+		p->failed = 1;
+		return (NULL);
 	}
+	p->changes = c;
 	c = &p->changes[p->nchanges];
 	if (len > sizeof(c->uid)) {
 		p->failed = 1;

@@ -15,8 +15,15 @@
 
 #define SIZE_SLACK	1024	/* octets, or a tenth of the larger size, by which sizes that are alike may differ */
 
+struct sought {				/* by find_ascending() */
+	const struct plan	*plan;
+	const void		*uid;
+	size_t			 len;
+};
+
 static int	 key_compare(const void *, size_t, const void *, size_t);
 static uint32_t	 find_ascending(const struct plan *, const void *, size_t);
+static int	 sought_order(const void *, const void *);
 static uint32_t	*find_hashed(struct plan *, const void *, size_t);
 
 /* Makes room for the listing of a mailbox with so many messages.  0, or -1: there is no memory. */
@@ -199,21 +206,21 @@ key_compare(const void *a, size_t alen, const void *b, size_t blen)
 static uint32_t
 find_ascending(const struct plan *p, const void *uid, size_t len)
 {
+	const struct sought	 key = { p, uid, len };
 	const struct message	*m;
-	uint32_t		 low = 1, high = p->count + 1, mid;
-	int			 cmp;
 
-	while (low < high) {
-		mid = low + (high - low) / 2;
-		m = &p->msgs[mid];
-		if ((cmp = key_compare(plan_uid(p, m), m->uid_len, uid, len)) == 0)
-			return (mid);
-		if (cmp < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return (0);
+	m = bsearch(&key, p->msgs + 1, p->count, sizeof(*p->msgs), sought_order);
+	return (m == NULL ? 0 : m - p->msgs);
+}
+
+/* For bsearch(3): a key and a message. */
+static int
+sought_order(const void *k, const void *message)
+{
+	const struct sought	*key = k;
+	const struct message	*m = message;
+
+	return (key_compare(key->uid, key->len, plan_uid(key->plan, m), m->uid_len));
 }
 
 /* The slot of the hash table that holds this key, or the empty one where it would go. */

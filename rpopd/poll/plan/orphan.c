@@ -18,15 +18,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/hook.h"
 #include "rpopd/state/state.h"
 #include "plan_int.h"
+
+struct orphan_key {
+	const uint8_t	*digest;
+	int		 kind;
+};
 
 static int	 orphan_row(void *, const struct seen_row *);
 static enum db	 orphan_prepare(struct orphans *, int64_t, int);
 static struct orphan *orphan_next(struct orphans *, const uint8_t *, int);
 static int	 orphan_kind(const struct orphan *);
 static int	 orphan_order(const struct orphan *, const uint8_t *, int);
+static int	 orphan_key_order(const void *, const void *);
 static int	 orphan_compare(const void *, const void *);
 static int	 orphan_key_taken(void *, const uint8_t *, size_t);
 static size_t	 orphan_adopt(struct plan *, struct message *, const struct orphan *, uint8_t *);
@@ -49,17 +56,12 @@ struct orphan *
 orphan_add(struct orphans *o, const uint8_t *uid, size_t len)
 {
 	struct orphan	*list;
-	size_t		 size;
 
 	if (len > sizeof(list->uid))
 		return (NULL);
-	if (o->n == o->size) {
-		size = o->size == 0 ? 64 : o->size * 2;
-		if ((list = reallocarray(o->list, size, sizeof(*list))) == NULL)
-			return (NULL);
-		o->list = list;
-		o->size = size;
-	}
+	if ((list = array_grow(o->list, o->n, sizeof(*list))) == NULL)
+		return (NULL);
+	o->list = list;
 	list = &o->list[o->n++];
 	memset(list, 0, sizeof(*list));
 	memcpy(list->uid, uid, len);
@@ -180,21 +182,14 @@ orphan_claim(struct orphans *o, const uint8_t *digest, int kinds)
 static struct orphan *
 orphan_next(struct orphans *o, const uint8_t *digest, int kind)
 {
-	struct orphan	*e;
-	size_t		 low = 0, high = o->n, mid;
+	const struct orphan_key	 key = { digest, kind };
+	struct orphan		*e;
+	size_t			 first = array_search(&key, o->list, o->n, sizeof(*o->list), orphan_key_order);
 
-	while (low < high) {
-		HOOK_WORK(1);
-		mid = low + (high - low) / 2;
-		if (orphan_order(&o->list[mid], digest, kind) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == o->n)
+	if (first == o->n)
 		return (NULL);
-	e = &o->list[low];
-	if (e->used >= o->n - low || orphan_order(e + e->used, digest, kind) != 0)
+	e = &o->list[first];
+	if (e->used >= o->n - first || orphan_order(e + e->used, digest, kind) != 0)
 		return (NULL);
 	e += e->used++;
 	e->claimed = 1;
@@ -223,6 +218,16 @@ orphan_order(const struct orphan *e, const uint8_t *digest, int kind)
 	int	 n = memcmp(e->seen.digest, digest, PROTO_DIGEST_LEN);
 
 	return (n != 0 ? n : orphan_kind(e) - kind);
+}
+
+/* For array_search(): a key and an orphan. */
+static int
+orphan_key_order(const void *k, const void *orphan)
+{
+	const struct orphan_key	*key = k;
+
+	HOOK_WORK(1);
+	return (-orphan_order(orphan, key->digest, key->kind));
 }
 
 static int

@@ -91,7 +91,7 @@ struct orphan {
 
 struct orphans {
 	struct orphan	*list;		/* by digest, after orphan_digests() */
-	size_t		 n, size;
+	size_t		 n;
 	size_t		 done, kept;	/* progress of whoever looks at all of them in slices */
 };
 
@@ -166,7 +166,7 @@ struct plan {
 	int64_t		 oldest;	/* epoch of the delivery of the oldest message that is left on the server; 0: none */
 	/* what is to be recorded: changes.c */
 	struct listing_change *changes;
-	size_t		 nchanges, changes_size;
+	size_t		 nchanges;
 	int		 failed;	/* there was no memory for a change */
 	int		 must;		/* there are changes without which the plan must not be carried out */
 	struct orphans	 orphans;
