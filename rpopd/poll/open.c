@@ -122,7 +122,6 @@ open_files(struct session *s)
 	struct pem	 pem;
 	char		 err[PROTO_TEXT_SIZE];
 	enum pem_kind	 kind;
-	size_t		 off, len;
 
 	for (kind = PEM_CA; kind < PEM_MAX; kind++) {
 		if (pem_of(s->run.task->rec, kind, &pem, err, sizeof(err)) == -1) {
@@ -130,10 +129,7 @@ open_files(struct session *s)
 			session_kill(s);
 			return (-1);
 		}
-		for (off = 0; off < pem.len; off += len) {
-			len = pem.len - off < PROTO_FRAME_MAX ? pem.len - off : PROTO_FRAME_MAX;
-			link_send(&s->link, IMSG_FETCH_CA + kind, -1, pem.data + off, len);
-		}
+		link_send_parts(&s->link, IMSG_FETCH_CA + kind, NULL, 0, pem.data, pem.len);
 		pem_free(&pem);
 	}
 	return (0);

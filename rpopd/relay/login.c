@@ -12,8 +12,6 @@
 #include "rpopd/config/config.h"
 #include "relay_int.h"
 
-static void	 login_part(struct worker *, uint32_t, const uint8_t *, size_t);
-
 /* A non-blocking socket connected to path; -1 and a sentence: it cannot be connected. */
 int
 login_socket(const char *path, char *err, size_t errsize)
@@ -38,11 +36,11 @@ login_socket(const char *path, char *err, size_t errsize)
 int
 login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *err, size_t errsize)
 {
+	struct msg_send_part	 part = { sender->id, 0 };
 	struct msg_send_start	 m;
 	struct pem		 ca = { NULL, 0 };
 	uint8_t			 secret[PROTO_SECRET_MAX];
 	ssize_t			 len = 0;
-	size_t			 off, n;
 
 	if ((row->ca_file[0] != '\0' && pem_read(PEM_CA, row->ca_file, &ca, err, errsize) == -1) || (row->user[0] != '\0' &&
 	    (len = config_nexthop_secret(options.store, row, secret, err, errsize)) == -1)) {
@@ -64,25 +62,9 @@ login_send(struct worker *sender, int fd, const struct nexthop_row *row, char *e
 	strlcpy(m.tls_name, row->tls_name[0] != '\0' ? row->tls_name : row->host, sizeof(m.tls_name));
 	strlcpy(m.user, row->user, sizeof(m.user));
 	link_send(&sender->link, IMSG_SEND_START, fd, &m, sizeof(m));
-	for (off = 0; off < ca.len; off += n) {
-		n = ca.len - off < PROTO_FRAME_MAX ? ca.len - off : PROTO_FRAME_MAX;
-		login_part(sender, IMSG_SEND_CA, ca.data + off, n);
-	}
-	login_part(sender, IMSG_SEND_SECRET, secret, len);
+	link_send_parts(&sender->link, IMSG_SEND_CA, &part, sizeof(part), ca.data, ca.len);
+	link_send_part(&sender->link, IMSG_SEND_SECRET, &part, sizeof(part), secret, len);
 	explicit_bzero(secret, sizeof(secret));
 	pem_free(&ca);
 	return (0);
-}
-
-/* A part of a file or of a secret, which is wiped here and in the message queue. */
-static void
-login_part(struct worker *sender, uint32_t type, const uint8_t *octets, size_t len)
-{
-	struct msg_send_part	 part = { sender->id, 0 };
-	uint8_t			 data[sizeof(part) + PROTO_FRAME_MAX];
-
-	memcpy(data, &part, sizeof(part));
-	memcpy(data + sizeof(part), octets, len);
-	link_send(&sender->link, type, -1, data, sizeof(part) + len);
-	explicit_bzero(data, sizeof(part) + len);
 }

@@ -51,7 +51,6 @@ static void	 endpoint_slow(const struct token_request *, const char *);
 static void	 request_dial(struct grant *);
 static void	 request_dialed(void *, const struct dialed *);
 static void	 request_send(struct grant *, struct child *, int);
-static void	 request_part(struct worker *, uint32_t, const uint8_t *, size_t);
 static void	 request_died(void *);
 static void	 request_fail(struct grant *, const char *);
 
@@ -203,8 +202,9 @@ static void
 request_send(struct grant *g, struct child *oauth, int fd)
 {
 	struct token_request	*r = g->request;
+	struct msg_token_part	 part = { r->id, 0 };
+	struct link		*l;
 	char			 label[PROTO_TEXT_SIZE];
-	size_t			 off, n;
 
 	snprintf(label, sizeof(label), "token request %u, %.200s", r->id, r->start.host);
 	if ((r->worker = worker_start(oauth, r->id, label, oauth_rules, oauth_nrules, request_died, g)) == NULL) {
@@ -214,28 +214,13 @@ request_send(struct grant *g, struct child *oauth, int fd)
 	}
 	g->state = GRANT_ASKED;
 	token_clock(g, ASK_TIMEOUT);
-	link_send(&r->worker->link, IMSG_TOKEN_START, fd, &r->start, sizeof(r->start));
-	for (off = 0; off < r->ca.len; off += n) {
-		n = r->ca.len - off < PROTO_FRAME_MAX ? r->ca.len - off : PROTO_FRAME_MAX;
-		request_part(r->worker, IMSG_TOKEN_CA, r->ca.data + off, n);
-	}
-	request_part(r->worker, IMSG_TOKEN_CLIENT, r->client, r->client_len);
-	request_part(r->worker, IMSG_TOKEN_REFRESH, r->refresh, r->refresh_len);
+	l = &r->worker->link;
+	link_send(l, IMSG_TOKEN_START, fd, &r->start, sizeof(r->start));
+	link_send_parts(l, IMSG_TOKEN_CA, &part, sizeof(part), r->ca.data, r->ca.len);
+	link_send_part(l, IMSG_TOKEN_CLIENT, &part, sizeof(part), r->client, r->client_len);
+	link_send_part(l, IMSG_TOKEN_REFRESH, &part, sizeof(part), r->refresh, r->refresh_len);
 	explicit_bzero(r->client, sizeof(r->client));
 	explicit_bzero(r->refresh, sizeof(r->refresh));
-}
-
-/* Send a part of the request, which is wiped behind that; the caller's octets are not. */
-static void
-request_part(struct worker *w, uint32_t type, const uint8_t *octets, size_t len)
-{
-	struct msg_token_part	 part = { w->id, 0 };
-	uint8_t			 data[sizeof(part) + PROTO_FRAME_MAX];
-
-	memcpy(data, &part, sizeof(part));
-	memcpy(data + sizeof(part), octets, len);
-	link_send(&w->link, type, -1, data, sizeof(part) + len);
-	explicit_bzero(data, sizeof(data));
 }
 
 /* The oauth process of a grant has died, and with it this request alone. */
