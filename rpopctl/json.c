@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "rpopctl.h"
 
-static size_t	 utf8_length(const uint8_t *, size_t);
 static void	 json_items(FILE *, const struct reply_kind *, const struct items *);
 static void	 json_item(FILE *, const struct reply_kind *, const char *);
 static void	 json_field(FILE *, const struct field *, const char *);
@@ -186,34 +186,4 @@ json_time(FILE *fp, int64_t when)
 
 	text_utc(buf, sizeof(buf), when);
 	json_text(fp, when == 0 || *buf == '?' ? "" : buf);
-}
-
-/* Octets of the well-formed UTF-8 sequence at p (RFC 3629: shortest form, no surrogates, up to U+10FFFF); 0 if there is none. */
-static size_t
-utf8_length(const uint8_t *p, size_t len)
-{
-	uint8_t	 lo = 0x80, hi = 0xbf;
-	size_t	 n, i;
-
-	if (p[0] < 0x80)
-		return (1);
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return (0);
-	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (len < n)
-		return (0);
-	if (p[0] == 0xe0)
-		lo = 0xa0;
-	else if (p[0] == 0xed)
-		hi = 0x9f;
-	else if (p[0] == 0xf0)
-		lo = 0x90;
-	else if (p[0] == 0xf4)
-		hi = 0x8f;
-	if (p[1] < lo || p[1] > hi)
-		return (0);
-	for (i = 2; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return (0);
-	return (n);
 }

@@ -6,39 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "sender.h"
 
-static size_t	 utf8_length(const uint8_t *, size_t);
 static int	 text_kind(const char *, size_t);
 static int	 local_is_atom(const char *, size_t);
 static int	 local_is_quoted(const char *, size_t);
 static int	 local_quote(const char *, size_t, char *, size_t);
-
-/* The length of a well-formed UTF-8 sequence (RFC 3629) at p; 0: there is none. */
-static size_t
-utf8_length(const uint8_t *p, size_t len)
-{
-	static const struct {
-		uint8_t	 lowest, highest;	/* of the first octet */
-		uint8_t	 low, high;		/* of the second */
-		size_t	 n;
-	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 }, { 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 }
-	};
-	size_t	 i, j;
-
-	for (i = 0; i < nitems(forms); i++)
-		if (p[0] >= forms[i].lowest && p[0] <= forms[i].highest)
-			break;
-	if (i == nitems(forms) || len < forms[i].n || p[1] < forms[i].low || p[1] > forms[i].high)
-		return (0);
-	for (j = 2; j < forms[i].n; j++)
-		if (p[j] < 0x80 || p[j] > 0xbf)
-			return (0);
-	return (forms[i].n);
-}
 
 /* What a string is: PATH_ASCII, PATH_UTF8, or PATH_BAD, with control characters or octets that are not UTF-8. */
 static int

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/compat.h"
+#include "common/utf8.h"
 #include "mailaddr_lex.h"
 
 #define LEX_NEST	100	/* comments in comments; deeper is doubtful */
@@ -287,33 +288,11 @@ lex_fold(const struct lex *lx)
 	return (n);
 }
 
-/*
- * Length of the well-formed UTF-8 sequence at p (RFC 3629: shortest form, no surrogates, up to U+10FFFF), else 0.  The control
- * characters U+0080 to U+009F count as not well-formed.
- */
+/* The length of the UTF-8 sequence at p beyond ASCII, else 0.  The control characters U+0080 to U+009F count as not well-formed. */
 static size_t
 lex_utf8(const uint8_t *p, const uint8_t *end)
 {
-	static const struct {
-		uint8_t	 first, last;		/* lead octet */
-		uint8_t	 low, high;		/* second octet */
-		uint8_t	 len;
-	}	 forms[] = {
-		{ 0xc2, 0xc2, 0xa0, 0xbf, 2 }, { 0xc3, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 }
-	};
-	size_t	 i, k;
-
-	for (i = 0; i < nitems(forms); i++)
-		if (p[0] >= forms[i].first && p[0] <= forms[i].last)
-			break;
-	if (i == nitems(forms) || (size_t)(end - p) < forms[i].len || p[1] < forms[i].low || p[1] > forms[i].high)
+	if (p[0] < 0x80 || (p[0] == 0xc2 && end - p > 1 && p[1] < 0xa0))
 		return (0);
-	for (k = 2; k < forms[i].len; k++)
-		if ((p[k] & 0xc0) != 0x80)
-			return (0);
-	return (forms[i].len);
+	return (utf8_length(p, (size_t)(end - p)));
 }
