@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Address lists of RFC 5322 (3.4, 4.4) and RFC 6532 out of raw field bodies.  Only the raw octets count: encoded words (RFC 2047)
- * are atoms like any other.  An element that is not exactly one mailbox yields nothing, and is skipped by tokens, not by octets.
+ * Address lists of RFC 5322 (sections 3.4 and 4.4) and RFC 6532, read from raw bodies of fields.  Only the raw octets count:
+ * encoded words (RFC 2047) are atoms like others.  An element that is not exactly one mailbox yields nothing, and is skipped by
+ * tokens, not by octets.
  *
  * Beyond the standards, what has exactly one sensible reading is read so:
  *
@@ -19,15 +20,15 @@
 
 enum element { ELEMENT_BAD, ELEMENT_EMPTY, ELEMENT_GROUP, ELEMENT_ADDRESS };
 
-/* A run of words and dots: display name or local part, that shows only behind it. */
+/* A run of words and dots, which is a display name or a local part, as shows only behind it. */
 struct words {
-	size_t	 n;		/* words */
-	size_t	 len;		/* octets in the local part */
-	int	 apart;		/* two words without a dot between them */
-	int	 dots;		/* a dot that is not between two words */
-	int	 gap;		/* blanks or comments somewhere between */
-	int	 quoted;	/* a quoted word */
-	int	 unfit;		/* too long, not UTF-8, an empty quoted word, or a tab: a display name at best */
+	size_t	 n;		/* number of words */
+	size_t	 len;		/* octets of the local part so far */
+	int	 apart;		/* 1: two words have no dot between them */
+	int	 dots;		/* 1: a dot is not between two words */
+	int	 gap;		/* 1: there are blanks or comments between words and dots */
+	int	 quoted;	/* 1: a word is quoted */
+	int	 unfit;		/* 1: too long, not UTF-8, an empty quoted word, or a tab: a display name at best */
 };
 
 static enum element	 mailaddr_element(struct lex *, int, int, struct mailaddr *);
@@ -148,8 +149,8 @@ mailaddr_key(const struct mailaddr *a, const char *default_domain, char *buf, si
 }
 
 /*
- * One list element, the current token being its first.  Behind an empty element or an address the current token ends it; behind
- * a bad one the rest is still to be skipped; behind a group's name it is the first of the group's first element.
+ * Reads a list element, of which the current token is the first.  After an empty element or an address the current token ends it;
+ * after a bad one the rest has to be skipped; after the name of a group it is the first token of the group's first element.
  */
 static enum element
 mailaddr_element(struct lex *lx, int flags, int group, struct mailaddr *a)
@@ -185,7 +186,7 @@ mailaddr_element(struct lex *lx, int flags, int group, struct mailaddr *a)
 	return (lex_ends(lx) && !lx->bad ? ELEMENT_ADDRESS : ELEMENT_BAD);
 }
 
-/* The rest of what may be a display name; the current token is the first that is in none. */
+/* Reads the rest of what may be a display name; the current token afterwards is the first that is not in one. */
 static void
 mailaddr_name(struct lex *lx)
 {
@@ -194,7 +195,7 @@ mailaddr_name(struct lex *lx)
 		lex_next(lx);
 }
 
-/* Behind '<': an address, with a source route before it or not, which is dropped (RFC 5321 appendix C), and '>'. */
+/* Reads what follows '<': an address, perhaps behind a source route, which is dropped (RFC 5321 appendix C), and '>'. */
 static int
 mailaddr_angle(struct lex *lx, int flags, struct mailaddr *a)
 {
@@ -216,7 +217,7 @@ mailaddr_angle(struct lex *lx, int flags, struct mailaddr *a)
 	return (0);
 }
 
-/* "@domain,@domain:" with empty list elements; at least one domain. */
+/* Reads a source route, "@domain,@domain:", which may have empty elements and has at least one domain. */
 static int
 mailaddr_route(struct lex *lx)
 {
@@ -241,7 +242,7 @@ mailaddr_route(struct lex *lx)
 static void
 mailaddr_words(struct lex *lx, struct words *w, struct mailaddr *a)
 {
-	int	 dot = 1, first = 1;	/* dot: the last token was a dot, or there was none yet */
+	int	 dot = 1, first = 1;	/* dot: the last token was a dot, or there was no token yet */
 
 	memset(w, 0, sizeof(*w));
 	for (; lx->tok == LEX_ATOM || lx->tok == LEX_QUOTED || lex_is(lx, '.'); first = 0) {
@@ -270,7 +271,7 @@ mailaddr_words(struct lex *lx, struct words *w, struct mailaddr *a)
 		w->gap = 1;
 }
 
-/* Append the current word to the local part, unquoted and unfolded. */
+/* Appends the current word to the local part, unquoted and unfolded. */
 static void
 mailaddr_word(const struct lex *lx, struct words *w, struct mailaddr *a)
 {
@@ -296,7 +297,10 @@ mailaddr_word(const struct lex *lx, struct words *w, struct mailaddr *a)
 	}
 }
 
-/* Dots at either end, or several in a row, are read only where nothing else could be meant: between atoms without blanks. */
+/*
+ * Whether a local part will do: dots at an end, or several in a row, only where nothing else can be meant, between atoms without
+ * blanks.
+ */
 static int
 mailaddr_islocal(const struct words *w)
 {
@@ -304,8 +308,8 @@ mailaddr_islocal(const struct words *w)
 }
 
 /*
- * "@domain" behind the local part in a->local, of which w tells.  The domain comes out as DNS has it: letters, digits, hyphens,
- * underscores, in labels.
+ * Reads "@domain" behind the local part in a->local, which w describes.  The domain becomes what DNS has: letters, digits, hyphens
+ * and underscores, in labels.
  */
 static int
 mailaddr_spec(struct lex *lx, const struct words *w, struct mailaddr *a)
@@ -325,8 +329,8 @@ mailaddr_spec(struct lex *lx, const struct words *w, struct mailaddr *a)
 }
 
 /*
- * Lookup as of IDNA 2008 with the mapping of TS 46, nontransitional: case, width and form of the letters do not matter.  What
- * comes out is looked at again, since that mapping makes ASCII of other characters, too.
+ * Converts a domain for a lookup as IDNA 2008 has it, with the mapping of TS 46, nontransitional: case, width and form of letters
+ * do not matter.  The result is looked at again, as that mapping makes ASCII of other characters, too.
  */
 int
 mailaddr_ascii(char *domain)
@@ -354,7 +358,7 @@ mailaddr_ascii(char *domain)
 	return (dot ? -1 : 0);
 }
 
-/* The current token is '@'; behind the domain, the token after it is.  One dot at its end is left out. */
+/* Reads a domain, from the token '@' up to the token behind the domain.  A dot at its end is left out. */
 static int
 mailaddr_domain(struct lex *lx, struct mailaddr *a)
 {
@@ -397,7 +401,7 @@ mailaddr_domain_add(struct mailaddr *a, size_t *n, const uint8_t *s, size_t len)
 	return (0);
 }
 
-/* 1: a dot-atom, which needs no quotes. */
+/* Whether octets are a dot-atom, which needs no quotes. */
 static int
 mailaddr_isdotted(const char *s)
 {
@@ -428,7 +432,7 @@ mailaddr_add(char *buf, size_t size, size_t *n, const char *s)
 	return (0);
 }
 
-/* ASCII only: the locale is never set, but the octets over 0x7f must stay whatever it is. */
+/* Makes a letter of ASCII lower case; octets over 0x7f stay as they are, whatever the locale is. */
 static void
 mailaddr_lower(char *s)
 {

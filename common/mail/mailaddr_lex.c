@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tokens of RFC 5322 structured fields: atoms, quoted strings, domain literals, specials; white space, folds and comments are
- * skipped.  Every octet is looked at once.  Trouble inside a quoted string, comment or literal never changes where that ends; it
- * only sets bad or rough.  So nothing that was written inside of one can come out as a token of its own.
+ * Tokens of structured fields (RFC 5322): atoms, quoted strings, domain literals, specials; white space, folds and comments are
+ * skipped.  Every octet is looked at once.  Something irregular inside of a quoted string, comment or literal does not change where
+ * that ends, and only sets bad or rough, so that nothing in it can become a token of its own.
  */
 #include <string.h>
 
@@ -10,11 +10,11 @@
 #include "common/utf8.h"
 #include "mailaddr_lex.h"
 
-#define LEX_NEST	100	/* comments in comments; deeper is doubtful */
+#define LEX_NEST	100	/* comments in comments; more make the field doubtful */
 
 #define ATEXT	0x01
 #define BLANK	0x02		/* space, tab */
-#define BREAK	0x04		/* CR, LF: only as part of a fold */
+#define BREAK	0x04		/* CR, LF: a part of a fold only */
 #define SPECIAL	0x08		/* a token of its own */
 #define HIGH	0x10		/* UTF-8 */
 #define DTEXT	0x20		/* address literals as in use: letters, digits, '.', ':', '-' */
@@ -49,7 +49,7 @@ lex_next(struct lex *lx)
 	lx->before = lx->p;
 	lex_blank(lx);
 	lx->start = lx->p;
-	lx->rough = 0;			/* of a comment it does not count */
+	lx->rough = 0;			/* in a comment it does not count */
 	if (lx->p == lx->end) {
 		lx->tok = LEX_END;
 		return;
@@ -100,7 +100,7 @@ lex_atext(int c)
 	return ((lex_class(c) & (ATEXT | HIGH)) != 0);
 }
 
-/* Skip white space, folds and comments. */
+/* Skips white space, folds and comments. */
 static void
 lex_blank(struct lex *lx)
 {
@@ -119,7 +119,7 @@ lex_blank(struct lex *lx)
 	}
 }
 
-/* Skip one comment with all comments in it; without its end it reaches to the end of the field. */
+/* Skips a comment with all comments in it; one without an end goes on to the end of the field. */
 static void
 lex_comment(struct lex *lx)
 {
@@ -178,7 +178,7 @@ lex_quoted(struct lex *lx)
 		lx->bad = 1;
 }
 
-/* "[...]"; only what address literals consist of is taken, blanks and folds at either end left out. */
+/* Reads "[...]", of which only octets of address literals are taken, without blanks and folds at its ends. */
 static void
 lex_literal(struct lex *lx)
 {
@@ -215,8 +215,8 @@ lex_special(struct lex *lx)
 }
 
 /*
- * An octet that is no token of the grammar.  People have brackets without their fellows in names, and backslashes; but a backslash
- * before something that means something could be there to take away that meaning, which is doubt.
+ * Takes an octet that is no token of the grammar.  Names of people have unpaired brackets and backslashes in them; but a backslash
+ * ahead of a special may be meant to quote that, which makes the field doubtful.
  */
 static void
 lex_junk(struct lex *lx)
@@ -229,7 +229,7 @@ lex_junk(struct lex *lx)
 		lx->bad = 1;
 }
 
-/* Step over one character of a quoted string, comment or literal: an escaped pair, a fold, UTF-8, or an octet. */
+/* Steps over a character of a quoted string, comment or literal: an escaped pair, a fold, UTF-8, or an octet. */
 static void
 lex_text(struct lex *lx)
 {
@@ -272,7 +272,7 @@ lex_class(int c)
 	return (c < 128 ? class[c] : HIGH);
 }
 
-/* Length of the line end at p if it is part of a fold or the last one of the field, else 0. */
+/* The length of the line end at p if it is part of a fold or the last one of the field, else 0. */
 static size_t
 lex_fold(const struct lex *lx)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Tokens of RFC 5322 structured fields, for mailaddr.c only. */
+/* Tokens of structured fields (RFC 5322), for mailaddr.c only. */
 #ifndef MAILADDR_LEX_H
 #define MAILADDR_LEX_H
 
@@ -16,16 +16,18 @@ enum lex_token {
 };
 
 struct lex {
-	const uint8_t	*p, *end;	/* what is left */
-	const uint8_t	*before;	/* where the token before the current one ended */
-	const uint8_t	*start;		/* where the current one begins, blanks and comments skipped */
+	const uint8_t	*p, *end;	/* the octets that are left */
+	const uint8_t	*before;	/* where the token ahead of the current one has ended */
+	const uint8_t	*start;		/* where the current token begins, behind blanks and comments */
 	const uint8_t	*s;
 	size_t		 n;
-	size_t		 angles;	/* open '<' */
+	size_t		 angles;	/* number of open '<' */
 	enum lex_token	 tok;		/* the current token */
 	int		 c;
-	int		 rough;		/* the current token has octets that are good for a name only: no UTF-8, or no literal's */
-	int		 bad;		/* doubt since the last lex_clear(): control octet, unclosed, a backslash before a special */
+	/* 1: the current token has octets that will do for a name only: they are no UTF-8, or no literal's */
+	int		 rough;
+	/* 1: doubtful since the last lex_clear(): a control octet, something without an end, a backslash ahead of a special */
+	int		 bad;
 };
 
 void	 lex_init(struct lex *, const uint8_t *, size_t);	/* the first token is current */

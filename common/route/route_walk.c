@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The way from an address to its places.  Without recursion: a row's target is looked up on a stack of ROUTE_DEPTH levels. */
+/* The way from an address to its places, without recursion: targets of rows are looked up on a stack of ROUTE_DEPTH levels. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,11 +9,11 @@
 #include "route_int.h"
 #include "strset.h"
 
-#define LOCAL_MAX	64	/* no address of the table has a longer local part */
+#define LOCAL_MAX	64	/* octets of a local part; no address of the table has a longer one */
 
 struct level {
 	char			 key[PROTO_ADDR_SIZE];
-	uint32_t		 last, next;	/* rows of the ring */
+	uint32_t		 last, next;	/* rows of the ring: the last one, and the one to follow next */
 	int			 over;
 };
 
@@ -25,8 +25,8 @@ struct walk {
 	struct level		 levels[ROUTE_DEPTH];
 	int			 depth;
 	uint32_t		 steps;
-	struct strset		 told;		/* places */
-	int			 stopped;	/* by cb */
+	struct strset		 told;		/* the places that cb was called with */
+	int			 stopped;	/* 1: cb wants no more */
 };
 
 static int	 walk_enter(struct walk *, const char *key);
@@ -127,7 +127,10 @@ route_target(const struct route_table *t, const struct route_node *n, const char
 	return (strlcpy(to + len, target[0] == '\0' ? key : target, size - len) >= size - len ? -1 : 0);
 }
 
-/* Look up an address: an account is a place, rows go on the stack, an unknown one is no place.  0, or -1: too deep, or memory. */
+/*
+ * Looks up an address: an account is a place, rows go on the stack, an unknown address is no place.  0, or -1: too deep, or no
+ * memory.
+ */
 static int
 walk_enter(struct walk *w, const char *key)
 {
@@ -158,7 +161,7 @@ walk_enter(struct walk *w, const char *key)
 	return (0);
 }
 
-/* Follow one row of the ring that key was found in.  key stays where it is while others are entered. */
+/* Follows a row of the ring that key was found in.  key stays where it is while others are entered. */
 static int
 walk_row(struct walk *w, const char *key, const struct route_node *n)
 {
@@ -191,7 +194,7 @@ walk_row(struct walk *w, const char *key, const struct route_node *n)
 	return (place.account == NULL ? 0 : walk_place(w, &place));
 }
 
-/* Tell it, unless it was told before. */
+/* Calls cb with a place, unless it was called with it before. */
 static int
 walk_place(struct walk *w, const struct route_place *p)
 {
@@ -207,7 +210,7 @@ walk_place(struct walk *w, const struct route_place *p)
 	return (n == -1 ? -1 : 0);
 }
 
-/* A line of the trail: "address: ..." */
+/* Adds a line to the trail: "address: ..." */
 static void
 walk_say(struct walk *w, const char *key, const char *fmt, ...)
 {
@@ -224,7 +227,7 @@ walk_say(struct walk *w, const char *key, const char *fmt, ...)
 	(void)buf_add(w->trail, line, n);
 }
 
-/* What a row does, in the columns' words; a next hop by its number, which is all that is known of it here. */
+/* Adds to the trail what a row does, in the words of its columns; of a next hop the table knows only the number. */
 static void
 walk_say_row(struct walk *w, const char *key, const struct route_node *n)
 {

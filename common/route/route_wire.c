@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Rows of the routing table as they travel: struct msg_route_row, then address, target, folder, text, each with its NUL. */
+/* Rows of the routing table in messages: struct msg_route_row, then address, target, folder and text, each with its NUL. */
 #include <string.h>
 
 #include "common/compat.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* A set of octet strings that somebody else chooses. */
+/* A set of octet strings that senders and servers choose. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/compat.h"
 #include "strset.h"
 
-#define STRSET_SLOTS	16		/* at first; never more than half of them are taken */
-#define STRSET_OCTETS	256		/* likewise */
+#define STRSET_SLOTS	16		/* slots of a new set, of which no more than half are used */
+#define STRSET_OCTETS	256		/* octets allocated for a new set */
 
 static struct strset_slot	*strset_find(struct strset *, uint64_t, const void *, size_t);
 static int	 strset_grow(struct strset *);
@@ -49,7 +49,7 @@ strset_free(struct strset *set)
 	memset(set, 0, sizeof(*set));
 }
 
-/* The slot that has this string, or the free one where it would go. */
+/* The slot that has this string, or the free one where it is to be put. */
 static struct strset_slot *
 strset_find(struct strset *set, uint64_t hash, const void *p, size_t len)
 {
@@ -65,7 +65,7 @@ strset_find(struct strset *set, uint64_t hash, const void *p, size_t len)
 	}
 }
 
-/* Twice as many slots.  0, or -1: memory, and nothing has changed. */
+/* Doubles the slots.  0, or -1: no memory, and the set is as it was. */
 static int
 strset_grow(struct strset *set)
 {
@@ -107,7 +107,7 @@ strset_room(struct strset *set, size_t len)
 	return (0);
 }
 
-/* Eight octets at a time; without the secret nobody can tell which strings meet. */
+/* Hashes eight octets at a time; nobody can tell without the secret which strings have one hash. */
 uint64_t
 strset_hash(const void *data, size_t len)
 {
@@ -130,7 +130,7 @@ strset_hash(const void *data, size_t len)
 	return (strset_mix(h ^ word, secret[1]));
 }
 
-/* All 128 bits of the product, folded. */
+/* Both halves of the product of 128 bits, combined. */
 static uint64_t
 strset_mix(uint64_t a, uint64_t b)
 {

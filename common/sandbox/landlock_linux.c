@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Landlock, by system call: what a role may touch of files, network and other processes, masked by what the running kernel knows.
- * The numbers are the kernel's ABI; distribution headers lag behind it.
+ * Landlock, by system call: what a role may do with files, network and other processes, as far as the running kernel knows it.  The
+ * numbers are the kernel's ABI, which headers of distributions lag behind.
  */
 #include <sys/types.h>
 #include <sys/syscall.h>
@@ -58,17 +58,17 @@ struct ll_port {
 	uint64_t	 port;
 };
 
-/* Everything the kernel knows is refused, but this.  A fork has its template's. */
+/* What each role is allowed; everything else that the kernel knows is refused.  A fork has its template's rules. */
 static const struct ll_role {
-	int		 min_abi;	/* older: no rules at all */
+	int		 min_abi;	/* a kernel with an older ABI gets no rules */
 	const char	*path;		/* NULL: no file */
 	uint64_t	 fs;		/* allowed at and below path */
 	uint64_t	 net;
-	int		 bind;		/* to an address, the port being the kernel's choice */
+	int		 bind;		/* 1: sockets may be bound to an address, with a port of the kernel's choice */
 } ll_roles[] = {
 	[SANDBOX_DIALER] = { 1, NULL, 0, LL_CONNECT_TCP, 1 },
 	[SANDBOX_TEMPLATE] = { 1, "/certs", LL_READ, 0, 0 },
-	/* Without REFER the kernel refuses every link to another directory, and that is how mail is delivered. */
+	/* Without REFER the kernel refuses every link to another directory, by which mail is delivered. */
 	[SANDBOX_DELIVERER] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_REFER |
 	    LL_TRUNCATE, 0, 0 },
 	[SANDBOX_CTL] = { 1, NULL, 0, 0, 0 },
@@ -77,7 +77,7 @@ static const struct ll_role {
 static uint64_t	 ll_known_fs(int);
 static void	 ll_allow(int, const char *, uint64_t);
 
-/* The file rights a kernel of this ABI can refuse. */
+/* The rights to files that a kernel of this ABI can refuse. */
 static uint64_t
 ll_known_fs(int abi)
 {
@@ -92,7 +92,7 @@ ll_known_fs(int abi)
 	return (fs);
 }
 
-/* A path that is not there needs no rule. */
+/* Adds the rule of a path; one that does not exist needs none. */
 static void
 ll_allow(int ruleset, const char *path, uint64_t rights)
 {
@@ -130,7 +130,7 @@ landlock_enter(enum sandbox_role role)
 		set.net = (LL_BIND_TCP | LL_CONNECT_TCP) & ~r->net;
 	if (abi >= 6)
 		set.scoped = LL_SCOPE_UNIX | LL_SCOPE_SIGNAL;
-	/* A larger struct than the kernel's is fine while the bytes it does not know are zero. */
+	/* A struct larger than the kernel's will do as long as the octets that the kernel does not know are zero. */
 	if ((fd = (int)syscall(LL_CREATE, &set, sizeof(set), 0)) == -1)
 		fatal("landlock");
 	if (r->path != NULL)

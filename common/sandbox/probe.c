@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What a locked-in process must not be able to do, one attempt each: evidence for the sandbox tests. */
+/* Attempts at what a locked-in process must not be able to do, one each, for the tests of the sandbox. */
 #ifdef RPOPD_HOOKS
 
 #include <sys/types.h>
@@ -36,7 +36,7 @@
 #define PROBE_ALLOWED	42
 #define PROBE_REFUSED	0
 #define PROBE_UNKNOWN	3
-#define PROBE_PORT	4711		/* on 127.0.0.2: somebody inside who is not to be reached */
+#define PROBE_PORT	4711		/* on 127.0.0.2: a port of this machine that is not to be reached */
 
 #define PROBE_SOCKET(name, family, type)	\
 	static int				\
@@ -45,7 +45,7 @@
 		return (socket((family), (type), 0)); \
 	}
 
-/* For calls whose wrapper differs between systems or libraries. */
+/* A probe for a call whose function differs between systems or libraries. */
 #define PROBE_SYSCALL(name, ...)		\
 	static int				\
 	probe_##name(void)			\
@@ -95,7 +95,7 @@ PROBE_SYSCALL(settimeofday, SYS_settimeofday, NULL, NULL)
 PROBE_SOCKET(socket_alg, AF_ALG, SOCK_SEQPACKET)
 PROBE_SOCKET(socket_vsock, AF_VSOCK, SOCK_STREAM)
 
-/* Allowed calls with what nobody uses: each would succeed. */
+/* Calls that are allowed, with arguments that no process uses: each would succeed without the filter. */
 PROBE_SYSCALL(fcntl_dupfd, SYS_fcntl, PROC_FD, F_DUPFD, 10)
 PROBE_SYSCALL(fcntl_setown, SYS_fcntl, PROC_FD, F_SETOWN, getppid())
 PROBE_SYSCALL(fcntl_async, SYS_fcntl, PROC_FD, F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC)
@@ -125,7 +125,7 @@ probe_socket_mptcp(void)
 	return (socket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP));
 }
 
-/* Unsent octets of such a socket hold up whoever closes it last. */
+/* SO_LINGER: unsent octets of such a socket hold up the process that closes it last. */
 static int
 probe_setsockopt_linger(void)
 {
@@ -175,7 +175,7 @@ probe_setitimer_prof(void)
 	return (setitimer(ITIMER_PROF, &tv, NULL));
 }
 
-/* A child that is the master's, not ours. */
+/* CLONE_PARENT: a child that is the master's. */
 static int
 probe_clone_parent(void)
 {
@@ -231,14 +231,14 @@ probe_open_passwd(void)
 	return (open("/etc/passwd", O_RDONLY));
 }
 
-/* Where the role's root is writable by its user, this is its work (the deliverer's). */
+/* Writing below the root is the work of a role whose root belongs to its user, the deliverer. */
 static int
 probe_open_write(void)
 {
 	return (open("/probe", O_WRONLY | O_CREAT, 0600));
 }
 
-/* A directory held open from before would be a way out of the root. */
+/* A directory that was open before the lock-in would be a way out of the root. */
 static int
 probe_escape(void)
 {
@@ -282,7 +282,7 @@ probe_bind(void)
 	return (bind(fd, (struct sockaddr *)&sin, sizeof(sin)));
 }
 
-/* Served is nobody: not even with a port of the kernel's choice. */
+/* No role listens, not even at a port of the kernel's choice. */
 static int
 probe_listen(void)
 {
@@ -293,7 +293,7 @@ probe_listen(void)
 	return (listen(fd, 1));
 }
 
-/* The attempt counts, not whether somebody answers. */
+/* The attempt counts, whether somebody answers or not. */
 static int
 probe_connect(void)
 {
@@ -375,8 +375,8 @@ probe_process_vm_readv(void)
 }
 
 /*
- * A connection that is as far as can be from what the master expects.  One that lingers goes to nobody who wants it, so that the
- * master itself closes it.
+ * Replaces a connection by one that is as far as can be from what the master expects.  One that lingers goes to a request that does
+ * not exist, so that the master itself closes it.
  */
 void
 hook_socket(int *fd, uint32_t *id)
@@ -409,7 +409,10 @@ hook_socket(int *fd, uint32_t *id)
 	}
 }
 
-/* A stranger's address at the right next hop, a directory outside of the mail root, another account's Maildir. */
+/*
+ * Replaces a destination: a stranger's address at the right next hop, a directory outside of the mail root, another account's
+ * Maildir.
+ */
 void
 hook_dest(char *dest, size_t size)
 {
@@ -444,7 +447,7 @@ static const struct probe {
 	PROBE(madvise_dontfork), PROBE(setitimer_prof), PROBE(clone_parent), PROBE(sendmsg_fastopen), PROBE(sendto_fastopen),
 };
 
-/* "list" prints the names on standard error, for the tests' table. */
+/* Runs the probe of this name; "list" prints all names on standard error, for the table of the tests. */
 void
 sandbox_probe(const char *what)
 {

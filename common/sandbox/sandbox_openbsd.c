@@ -8,23 +8,23 @@
 #include "sandbox.h"
 
 static const struct promise {
-	const char	*path;		/* the only thing visible; NULL: nothing */
+	const char	*path;		/* the only path that is visible; NULL: none is */
 	const char	*permissions;
 	const char	*promises;
 } promises[] = {
-	/* Resolves and connects by itself; hands sockets over. */
+	/* The dialer resolves and connects by itself, and hands sockets over. */
 	[SANDBOX_DIALER] = { NULL, NULL, "stdio inet sendfd" },
 	/* proc: fork and kill.  Certificates are read on demand. */
 	[SANDBOX_TEMPLATE] = { "/certs", "r", "stdio rpath recvfd proc" },
-	/* recvfd: socket and pipe come over the channel. */
+	/* recvfd: socket and pipe come over the channel; certificates are read on demand. */
 	[SANDBOX_SESSION] = { "/certs", "r", "stdio rpath recvfd" },
 	/* cpath: link, rename, unlink, mkdir. */
 	[SANDBOX_DELIVERER] = { "/", "rwc", "stdio rpath wpath cpath fattr recvfd" },
 	/* recvfd: connected sockets.  Certificates are read on demand. */
 	[SANDBOX_OAUTH] = { "/certs", "r", "stdio rpath recvfd" },
-	/* Likewise; and messages, open for reading. */
+	/* recvfd: connected sockets, and messages, open for reading.  Certificates are read on demand. */
 	[SANDBOX_SENDER] = { "/certs", "r", "stdio rpath recvfd" },
-	/* Starts programs as root: nothing to give up. */
+	/* The master starts programs as root, and has nothing to give up. */
 	[SANDBOX_MASTER] = { NULL, NULL, NULL },
 	[SANDBOX_CTL] = { NULL, NULL, "stdio" },
 };

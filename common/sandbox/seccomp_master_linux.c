@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The master's filter.  It starts programs, and they inherit it, those of token_command included, so it names what none of them has
- * any use for: a call of these gets EPERM, which somebody else's program can live with.  Children put filters of their own on top,
- * and there such a call is the end.
+ * The master's filter.  The programs that the master starts inherit it, those of token_command included, so it names calls that
+ * none of them has any use for.  Such a call gets EPERM, which somebody else's program can live with.  Children have filters of
+ * their own besides, under which such a call ends them.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -39,7 +39,7 @@ static const struct {
 	{ SCMP_SYS(finit_module), ANY }, { SCMP_SYS(delete_module), ANY }, { SCMP_SYS(create_module), ANY },
 	{ SCMP_SYS(kexec_load), ANY }, { SCMP_SYS(kexec_file_load), ANY }, { SCMP_SYS(lookup_dcookie), ANY },
 
-	/* what is most useful to those who attack a kernel */
+	/* what helps most in attacks on a kernel */
 	{ SCMP_SYS(userfaultfd), ANY }, { SCMP_SYS(io_uring_setup), ANY }, { SCMP_SYS(io_uring_enter), ANY },
 	{ SCMP_SYS(io_uring_register), ANY }, { SCMP_SYS(add_key), ANY }, { SCMP_SYS(request_key), ANY },
 	{ SCMP_SYS(keyctl), ANY }, { SCMP_SYS(modify_ldt), ANY }, { SCMP_SYS(iopl), ANY }, { SCMP_SYS(ioperm), ANY },
@@ -67,7 +67,7 @@ static const struct {
 	{ SCMP_SYS(socket), ABOVE(AF_NETLINK) }, { SCMP_SYS(socket), FIRST_IS(AF_KEY) },
 };
 
-/* Likewise, with an answer after which the C library takes an older call, whose flags can be looked at. */
+/* Calls that get an answer after which the C library takes an older call, whose flags a filter can look at. */
 static const int	 missing[] = { SCMP_SYS(clone3) };
 
 static void
@@ -81,7 +81,7 @@ master_rule(scmp_filter_ctx ctx, int error, int nr, const struct scmp_arg_cmp *a
 		fatalx("seccomp rule for call %d: %s", nr, strerror(-rv));
 }
 
-/* A program of token_command may be of the other word size that this machine runs: the same for it. */
+/* A program of token_command may be of the other word size that this machine runs: the same rules are added for that. */
 void
 seccomp_master(void)
 {
@@ -96,7 +96,7 @@ seccomp_master(void)
 	if ((rv = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS))) != 0 ||
 	    (rv = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 1)) != 0)
 		fatalx("seccomp attribute: %s", strerror(-rv));
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);	/* binary tree; a slower filter does as well */
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);	/* a binary tree; without it the filter is only slower */
 	for (i = 0; i < nitems(others); i++)
 		if (seccomp_arch_native() == (i == 0 ? SCMP_ARCH_X86_64 : SCMP_ARCH_AARCH64) &&
 		    (rv = seccomp_arch_add(ctx, others[i])) != 0)

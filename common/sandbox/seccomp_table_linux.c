@@ -34,7 +34,7 @@
 #define S	(1U << SANDBOX_SESSION)
 #define V	(1U << SANDBOX_DELIVERER)
 #define O	(1U << SANDBOX_OAUTH)		/* a fork of its template */
-#define N	(1U << SANDBOX_SENDER)		/* to next hops; likewise */
+#define N	(1U << SANDBOX_SENDER)		/* a fork of its template, with a connection to a next hop */
 #define C	(1U << SANDBOX_CTL)
 #define ALL	(D | T | S | V | O | N | C)
 
@@ -55,7 +55,7 @@
 #define ROBUST_HEAD		24	/* octets of struct robust_list_head */
 #define SYNC_PARALLEL		32	/* deliverer/sync_linux.c */
 
-/* Why a call is allowed that no test makes. */
+/* Reasons why a call is allowed that no test makes. */
 #define ABORT		"abort(3) and what the C library says before it"
 #define ARCH		"architectures that have no older call of its kind"
 #define ARENA		"malloc(3) when brk(2) finds no room"
@@ -111,7 +111,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(madvise), ALL, { INT_IS(2, MADV_DONTNEED) }, ARENA },
 	{ SCMP_SYS(futex), ALL, { INT_IS(1, FUTEX_WAKE_PRIVATE) }, "pthread_once(3) in libraries" },
 
-	/* time, randomness, who am I */
+	/* time, randomness, the process's own numbers */
 	{ SCMP_SYS(clock_gettime), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(gettimeofday), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(time), ALL, { NO_CHECK }, CLOCK },
@@ -143,7 +143,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(socket), D, { INT_IS(0, AF_INET6), SOCK_TYPE(SOCK_STREAM), INT_IS(2, 0) }, NULL },
 	{ SCMP_SYS(socket), D, { INT_IS(0, AF_INET6), SOCK_TYPE(SOCK_DGRAM), INT_IS(2, 0) }, NULL },
 	{ SCMP_SYS(connect), D, { NO_CHECK }, NULL },
-	{ SCMP_SYS(bind), D, { NO_CHECK }, NULL },		/* source address, and is an address our own? */
+	{ SCMP_SYS(bind), D, { NO_CHECK }, NULL },		/* the source address; and whether an address is this machine's */
 	{ SCMP_SYS(getsockname), D, { NO_CHECK }, NULL },
 	{ SCMP_SYS(getpeername), D, { NO_CHECK }, NULL },
 	{ SCMP_SYS(getsockopt), D, { INT_IS(1, SOL_SOCKET), INT_IS(2, SO_ERROR) }, NULL },
@@ -151,11 +151,11 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(setsockopt), D, { INT_IS(1, IPPROTO_TCP), INT_IS(2, TCP_NODELAY) }, NULL },
 	{ SCMP_SYS(setsockopt), D, { INT_IS(1, IPPROTO_IP), INT_IS(2, IP_BIND_ADDRESS_NO_PORT) }, NULL },
 	{ SCMP_SYS(recvfrom), D, { INT_IS(3, 0) }, NULL },
-	{ SCMP_SYS(sendto), D, { INT_IS(3, MSG_NOSIGNAL), LONG_IS(4, 0) }, NULL },	/* no address: send(2) */
+	{ SCMP_SYS(sendto), D, { INT_IS(3, MSG_NOSIGNAL), LONG_IS(4, 0) }, NULL },	/* send(2), without an address */
 
 	/* template: forks, waits for its forks, ends them */
 	{ SCMP_SYS(clone), T, { LONG_IS(0, CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD), LONG_IS(1, 0) }, NULL },
-	{ SCMP_SYS(set_robust_list), T, { LONG_IS(1, ROBUST_HEAD) }, NULL },	/* first thing a fork of glibc does */
+	{ SCMP_SYS(set_robust_list), T, { LONG_IS(1, ROBUST_HEAD) }, NULL },	/* the first call of a fork of glibc */
 	{ SCMP_SYS(wait4), T, { INT_IS(2, WNOHANG), LONG_IS(3, 0) }, NULL },
 	{ SCMP_SYS(kill), T, { INT_IS(1, SIGKILL) }, NULL },
 	{ SCMP_SYS(tgkill), T, { INT_IS(2, SIGABRT) }, ABORT },		/* in a fork, whose pid is not known here */
@@ -163,7 +163,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(tgkill), T, { NO_CHECK }, "kill points in a fork" },
 #endif
 
-	/* what a fork needs to become what it is for: channel in place, attributes, narrower limits and filter */
+	/* a fork's own lock-in: its channel, attributes, narrower limits and filter */
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_NO_NEW_PRIVS), LONG_IS(1, 1) }, NULL },
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_DUMPABLE), LONG_IS(1, 0) }, NULL },
 	{ SCMP_SYS(prctl), T, { INT_IS(0, PR_SET_PDEATHSIG), LONG_IS(1, SIGKILL) }, NULL },
