@@ -13,7 +13,7 @@
 
 #include "common/sandbox/sandbox.h"
 
-#define HOOK(point)		hook_reach(point)
+#define HOOK(point)		hook_reach(point)		/* point: "process.step" */
 #define HOOK_OPTIONS		"F:K:P:"			/* for getopt(3) */
 #define HOOK_OPTION(ch, arg)	hook_option((ch), (arg))	/* 1: the option is one of these */
 #define HOOK_PROBE(forks, no_seccomp)	hook_probe((forks), (no_seccomp))

@@ -29,8 +29,8 @@ ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "sender", "conne
 POINTS = {
     "rpopd": ["master.dialed", "master.planned", "master.receipts", "master.commit_before", "master.commit_after",
         "master.committed_sent", "master.verdict_sent", "master.settled", "master.done", "master.send", "master.sent",
-        "master.relay_before", "master.relay_after", "relay.before", "relay.change", "relay.changed", "master.final",
-        "relay.report", "relay.reported", "master.reported", "master.report_after", "master.replayed", "root.durable"],
+        "master.relay_before", "master.relay_after", "master.queue_before", "master.queue_change", "master.queue_changed", "master.final",
+        "master.queue_report", "master.queue_reported", "master.reported", "master.report_after", "master.replayed", "master.root_durable"],
     "dialer": ["dialer.dial", "dialer.connected", "dialer.dialed"],
     "fetcher": ["template.fork", "fetcher.listed", "fetcher.begin", "fetcher.data", "fetcher.end", "fetcher.verdict", "fetcher.dele",
         "fetcher.quit", "fetcher.quit_ok"],

@@ -75,9 +75,9 @@ state_relay_sent(const int64_t *ids, size_t n, int64_t now)
 	for (i = 0; i < n && !failed; i++)
 		failed = (st = state_query(Q_RELAY_SENT)) == NULL || sqlite3_bind_int64(st, 1, ids[i]) != SQLITE_OK ||
 		    sqlite3_bind_int64(st, 2, now) != SQLITE_OK || state_step(st) == -1;
-	HOOK("relay.sending");
+	HOOK("master.queue_sending");
 	result = state_end(failed);
-	HOOK("relay.sent");
+	HOOK("master.queue_sent");
 	return (result);
 }
 
@@ -93,7 +93,7 @@ state_relay_prove(int first, int64_t now)
 	if (first)
 		failed = (st = state_query(Q_DOUBT_COUNT)) == NULL || state_step(st) == -1 ||
 		    (st = state_query(Q_DOUBT_CLEAR)) == NULL || state_step(st) == -1;
-	HOOK("relay.proof");
+	HOOK("master.queue_proof");
 	return (state_end(failed || state_run(Q_PROOF_PUT, now) == -1));
 }
 
@@ -123,7 +123,7 @@ relay_attach(struct receipt *r)
 		if ((link = attach_choose(r, &w.rows[i])) != -1)
 			failed = attach_one(r, &w.rows[i], link) == -1;
 	if (!failed && r->attached > 0) {
-		HOOK("relay.attach");
+		HOOK("master.queue_attach");
 		failed = relay_final(&w.rows[0], &last) == -1;
 		r->waiting = !last;
 	}
@@ -218,7 +218,7 @@ state_pending_missing(int64_t id, const char *link, const char *status)
 	if (!failed && found)
 		failed = (st = state_query(Q_PENDING_DROP)) == NULL || sqlite3_bind_int64(st, 1, id) != SQLITE_OK ||
 		    sqlite3_bind_int64(st, 2, id) != SQLITE_OK || state_step(st) == -1;
-	HOOK("state.missing");
+	HOOK("master.state_missing");
 	result = state_end(failed);
 	return (result == DB_OK && !found ? DB_NONE : result);
 }

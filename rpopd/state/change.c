@@ -29,7 +29,7 @@ state_change(int64_t mailbox, const struct listing_change *changes, size_t n, in
 		return (result);
 	for (i = 0; i < n && !failed; i++)
 		failed = change_one(mailbox, &changes[i], now) == -1;
-	HOOK("state.change");
+	HOOK("master.state_change");
 	return (state_end(failed));
 }
 
@@ -52,11 +52,11 @@ state_change_slice(int64_t mailbox, const struct listing_change *changes, size_t
 		return (result);
 	for (i = *done; i < end && !failed; i++)
 		failed = change_one(mailbox, &changes[i], now) == -1;
-	HOOK("state.change");
+	HOOK("master.state_change");
 	if ((result = state_end(failed)) != DB_OK)
 		return (result);
 	*done = end;
-	HOOK("state.slice");
+	HOOK("master.state_slice");
 	return (end < n ? DB_MORE : DB_OK);
 }
 

@@ -30,7 +30,7 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 	int	 failed;
 
 	*first = *last = 0;
-	HOOK("commit-before");
+	HOOK("master.state_commit_before");
 	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
 		return (result);
 	failed = commit_look() == -1 || pending_drop_settled() == -1;
@@ -39,12 +39,12 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 		    commit_one(&receipts[i], first, last) == -1;
 		mailbox = receipts[i].mailbox;
 	}
-	HOOK("commit-open");
+	HOOK("master.state_commit_open");
 	if ((result = state_end(failed)) != DB_OK) {
 		*first = *last = 0;
 		return (result);
 	}
-	HOOK("commit-done");
+	HOOK("master.state_commit_done");
 	pending_dropped();
 	return (DB_OK);
 }

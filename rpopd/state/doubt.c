@@ -51,10 +51,10 @@ state_unprove_slice(int64_t mailbox, struct unprove *u)
 		failed = doubt_key(mailbox, &slice.rows[i]) == -1;
 	if (slice.last)
 		failed = failed || state_run(Q_UNPROVEN_DROP, mailbox) == -1;
-	HOOK("state.unprove");
+	HOOK("master.state_unprove");
 	if ((result = state_end(failed)) != DB_OK)
 		return (result);
-	HOOK("state.slice");
+	HOOK("master.state_slice");
 	u->at = at;
 	u->n += slice.n;
 	return (slice.last ? DB_OK : DB_MORE);

@@ -111,9 +111,9 @@ state_former_adopt(const struct former *f, int64_t mailbox, const struct record 
 	for (i = 0; i < nitems(drops) && !failed; i++)
 		failed = state_run(drops[i], mailbox) == -1;
 	failed = failed || adopt_name(f, rec, origin, now) == -1;
-	HOOK("state.adopt");
+	HOOK("master.state_adopt");
 	if ((result = state_end(failed)) == DB_OK)
-		HOOK("state.adopted");
+		HOOK("master.state_adopted");
 	return (result);
 }
 
@@ -219,9 +219,9 @@ state_forget(const char *account, const char *record, int64_t now, struct forgot
 	for (i = 0; i < nitems(drops) && !failed; i++)
 		failed = forget_run(drops[i], account, record, now, &value) == -1;
 	n->mailboxes = state_changes();		/* by Q_FORGET_MAILBOX */
-	HOOK("state.forget");
+	HOOK("master.state_forget");
 	if ((result = state_end(failed)) == DB_OK)
-		HOOK("state.forgotten");
+		HOOK("master.state_forgotten");
 	return (result);
 }
 

@@ -217,7 +217,7 @@ hops_write(struct hops *h, struct nexthop_row *rows, struct known **found, size_
 		failed = hops_put(&rows[i]) == -1;
 	for (i = 0; i < h->n && !failed; i++)
 		failed = !h->list[i].taken && !h->list[i].gone && hops_gone(h->list[i].id, now) == -1;
-	HOOK("state.hops");
+	HOOK("master.state_hops");
 	return (state_end(failed));
 }
 

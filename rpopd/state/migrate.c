@@ -98,10 +98,10 @@ migrate(sqlite3 *db, const char *name, int64_t version)
 	if (sql_exec(db, "BEGIN IMMEDIATE") == -1 || sql_exec(db, m->before) == -1 || sql_exec(db, state_schema) == -1 ||
 	    sql_exec(db, m->after) == -1)
 		return (-1);
-	HOOK("state.migrate");
+	HOOK("master.state_migrate");
 	if (sql_exec(db, "COMMIT") == -1)
 		return (-1);
-	HOOK("state.migrated");
+	HOOK("master.state_migrated");
 	log_info("%s: brought from schema version %lld to %d", name, (long long)version, STATE_SCHEMA);
 	return (0);
 }

@@ -117,7 +117,7 @@ prune_rows(int64_t mailbox)
 		    sqlite3_bind_int(st, 2, n) != SQLITE_OK || state_step(st) == -1;
 		n -= failed ? 0 : state_changes();
 	}
-	HOOK("state.purge");
+	HOOK("master.state_purge");
 	result = state_end(failed);
 	return (result != DB_OK ? result : n <= 0 ? DB_MORE : DB_OK);
 }
@@ -190,7 +190,7 @@ prune_write(const struct prune *p, int64_t now)
 	for (i = 0; i < p->gone.n && !failed; i++)
 		for (j = 0; j < nitems(drops) && !failed; j++)
 			failed = state_run(drops[j], p->gone.list[i]) == -1;
-	HOOK("state.prune");
+	HOOK("master.state_prune");
 	return (state_end(failed));
 }
 

@@ -29,14 +29,14 @@ state_relay_change(struct relay_change *changes, size_t n)
 	for (i = 0; i < n; i++)
 		if (changes[i].what != RELAY_AGAIN)
 			durable = STATE_DURABLE;
-	HOOK("relay.before");
+	HOOK("master.queue_before");
 	if ((result = state_begin(durable)) != DB_OK)
 		return (result);
 	for (i = 0; i < n && !failed; i++)
 		failed = change_one(&changes[i]) == -1;
-	HOOK("relay.change");
+	HOOK("master.queue_change");
 	result = state_end(failed);
-	HOOK("relay.changed");
+	HOOK("master.queue_changed");
 	return (result);
 }
 
@@ -62,10 +62,10 @@ state_relay_reported(const int64_t *ids, size_t n, const struct relay_report *r,
 		return ((result = state_end(0)) == DB_OK ? DB_NONE : result);
 	failed = failed || report_row(&any, r, made) == -1 || report_result(&any, found) == -1 ||
 	    relay_final(&any, &last) == -1 || told_put(r->sender, r->about, time(NULL)) == -1;
-	HOOK("relay.report");
+	HOOK("master.queue_report");
 	if ((result = state_end(failed)) != DB_OK)
 		*made = 0;
-	HOOK("relay.reported");
+	HOOK("master.queue_reported");
 	return (result);
 }
 

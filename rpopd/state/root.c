@@ -152,7 +152,7 @@ state_rooted(uint64_t counter)
 {
 	if (counter > root.durable && counter <= root.counter)
 		root.durable = counter;
-	HOOK("root.durable");
+	HOOK("master.root_durable");
 }
 
 enum db

@@ -53,10 +53,10 @@ state_noticed(const char *address, const char *about, int64_t held, struct relay
 		return (result);
 	failed = told_put(address, about, time(NULL)) == -1 || (held > 0 && state_run(Q_HELD_ADD, -held) == -1) ||
 	    (row->nexthop != 0 && relay_insert(row, &row->id) == -1);
-	HOOK("notice.open");
+	HOOK("master.notice_open");
 	if ((result = state_end(failed)) != DB_OK)
 		row->id = 0;
-	HOOK("notice.done");
+	HOOK("master.notice_done");
 	return (result);
 }
 

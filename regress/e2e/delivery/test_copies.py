@@ -214,8 +214,8 @@ def mixed(unified, smtp, server):
     return m
 
 
-POINTS = ["rpopd:commit-before", "rpopd:commit-open", "rpopd:commit-done", "rpopd:master.commit_after",
-    "rpopd:master.committed_sent", "rpopd:master.verdict_sent", "rpopd:master.final", "rpopd:relay.changed",
+POINTS = ["rpopd:master.state_commit_before", "rpopd:master.state_commit_open", "rpopd:master.state_commit_done", "rpopd:master.commit_after",
+    "rpopd:master.committed_sent", "rpopd:master.verdict_sent", "rpopd:master.final", "rpopd:master.queue_changed",
     "rpopd:master.settled", "deliverer:deliverer.fsync_spool", "deliverer:deliverer.receipt", "deliverer:deliverer.committed",
     "deliverer:deliverer.discard", "deliverer:deliverer.discard:4", "deliverer:deliverer.rename", "deliverer:deliverer.renamed", "deliverer:deliverer.settle", "deliverer:deliverer.queue_remove"]
 
@@ -233,7 +233,7 @@ def test_killed(unified, smtp, pop3, point):
     assert unified.idents() == want
     got = collections.Counter(corpus.ident_of(m.data) for m in lmtp.mails)
     # Where the next hop has said yes to one while the result of the other is committed, that one may come again.
-    twice = point in ("rpopd:master.final", "rpopd:relay.changed")
+    twice = point in ("rpopd:master.final", "rpopd:master.queue_changed")
     assert sorted(got) == ["m", "other"] and sum(got.values()) <= 2 + twice
     assert server.box.left() == [] and unified.spooled() == []
     assert unified.state("SELECT (SELECT count(*) FROM relay), (SELECT count(*) FROM pending)") == [(0, 0)]
@@ -252,7 +252,7 @@ def test_killed_at_replay(unified, smtp, pop3):
     assert server.box.left() == [] and unified.spooled() == []
 
 
-@pytest.mark.parametrize("point", ["rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
+@pytest.mark.parametrize("point", ["rpopd:master.queue_before", "rpopd:master.queue_change", "rpopd:master.queue_changed",
     "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle"])
 def test_killed_at_release(unified, pop3, point):
     """Out of the quarantine into a Maildir: once, whoever dies."""

@@ -474,14 +474,14 @@ def test_killed_wanting(people, point):
     assert people.idents() == {ANNA: ["one"]} and people.boxes["anna"].box.left() == []
 
 
-@pytest.mark.parametrize("point", ["rpopd:relay.changed", "deliverer:deliverer.queue_remove", "deliverer:deliverer.spent", "deliverer:deliverer.rooted",
-    "rpopd:root.durable"])
+@pytest.mark.parametrize("point", ["rpopd:master.queue_changed", "deliverer:deliverer.queue_remove", "deliverer:deliverer.spent", "deliverer:deliverer.rooted",
+    "rpopd:master.root_durable"])
 def test_killed_removing_links(quarantined, point):
     """A recipient is done, its link in the spool is to go: nobody takes it for an unknown file."""
     rig = quarantined
     rig.hop.default = OK
     if point == "deliverer:deliverer.spent":
-        rig.once("-K", "rpopd:relay.changed", hooks=True)
+        rig.once("-K", "rpopd:master.queue_changed", hooks=True)
     rig.once("-K", point, hooks=True)
     rig.once()
     rig.once()

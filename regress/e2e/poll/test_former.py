@@ -296,7 +296,7 @@ def test_keep_state_days(world, days):
     assert world.idents() == {ANNA: sorted(names("m", 30) * 2)}
 
 
-@pytest.mark.parametrize("point", ["state.adopt", "state.adopted", "state.prune"])
+@pytest.mark.parametrize("point", ["master.state_adopt", "master.state_adopted", "master.state_prune"])
 def test_killed(world, pop3, point):
     """The master dies while the state goes along: before the commit nothing happened, after it everything did."""
     world.sqlite("UPDATE rpop SET " + other_port(world, pop3))
@@ -364,14 +364,14 @@ def test_forget_a_removed_record(world):
     assert world.idents() == {ANNA: sorted(names("m", 30) * 2)}
 
 
-@pytest.mark.parametrize("point", ["state.forget", "state.forgotten"])
+@pytest.mark.parametrize("point", ["master.state_forget", "master.state_forgotten"])
 def test_forget_killed(world, point):
     d = world.start("-K", "rpopd:%s:1" % point, hooks=True)
     rigs.wait_for(lambda: world.status()["records"][0]["state"] == "idle", "the first poll")
     world.ctl("forget", "anna@example.org/isp", check=False)
     assert d.wait() == -signal.SIGKILL
     assert world.once().code == 0
-    assert world.idents() == {ANNA: sorted(names("m", 30) * (1 if point == "state.forget" else 2))}
+    assert world.idents() == {ANNA: sorted(names("m", 30) * (1 if point == "master.state_forget" else 2))}
 
 
 def unified_record(rig, pop3):

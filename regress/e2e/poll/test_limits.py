@@ -278,13 +278,13 @@ def test_mark_with_a_bad_uid(personal, pop3):
     assert idents(personal) == {ANNA: ["b1"]}
 
 
-@pytest.mark.parametrize("point", ["master.marking", "state.change", "master.marked", "master.planned"])
+@pytest.mark.parametrize("point", ["master.marking", "master.state_change", "master.marked", "master.planned"])
 def test_killed_while_marking(personal, pop3, point):
     s = pop3(messages=mails("old", 30))
     personal.record("anna@example.org", "work", s, leave=1, first_poll="mark")
     assert personal.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
     marked = personal.state("SELECT count(*) FROM seen")[0][0]
-    assert marked == (0 if point in ("master.marking", "state.change") else 30), "all or nothing"
+    assert marked == (0 if point in ("master.marking", "master.state_change") else 30), "all or nothing"
     s.box.add(corpus.mail("late"))
     assert personal.once().code == 0
     if marked:
@@ -395,7 +395,7 @@ def test_out_of_step_is_compared_again(personal, pop3, leave):
 
 
 @pytest.mark.parametrize("leave", [0, 1])
-@pytest.mark.parametrize("point", ["master.commit_after", "master.verdict_sent", "master.done", "master.proving", "state.unprove"])
+@pytest.mark.parametrize("point", ["master.commit_after", "master.verdict_sent", "master.done", "master.proving", "master.state_unprove"])
 def test_out_of_step_and_killed(personal, pop3, point, leave):
     """The master dies without learning that the session was out of step."""
     s = pop3(B.StaleRetr(), mails("o", 6))
@@ -434,7 +434,7 @@ def old_state(rig):
     os.chmod(rig.statedb, 0o600)
 
 
-@pytest.mark.parametrize("point", [None, "state.migrate", "state.migrated"])
+@pytest.mark.parametrize("point", [None, "master.state_migrate", "master.state_migrated"])
 def test_upgrade_of_the_state(personal, pop3, point):
     """A store of version 1 is brought up at start; killed in the middle, at the next one.  Nothing is retrieved again."""
     import sqlite3

@@ -75,8 +75,8 @@ def test_answers_all_the_time(personal, mass, n, ending, fresh):
 
 
 # Slices of a session's end, and of the next one's: whichever was the last, nothing is lost or comes twice.
-@pytest.mark.parametrize("session,point", [(1, "state.unprove:1"), (1, "state.unprove:4"), (1, "state.slice:2"), (1, "state.slice:6"),
-    (2, "state.slice:1"), (2, "state.slice:5"), (2, "state.change:3")])
+@pytest.mark.parametrize("session,point", [(1, "master.state_unprove:1"), (1, "master.state_unprove:4"), (1, "master.state_slice:2"), (1, "master.state_slice:6"),
+    (2, "master.state_slice:1"), (2, "master.state_slice:5"), (2, "master.state_change:3")])
 def test_killed_between_slices(personal, mass, session, point):
     n = 2000
     server = mass(n, "garbage", leave=1)

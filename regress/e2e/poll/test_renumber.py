@@ -91,7 +91,7 @@ def test_lost_in_between(moved):
     assert idents(rig) == {ANNA: names("m", 60)}
 
 
-@pytest.mark.parametrize("point", ["master.planned", "master.done", "state.change", "fetcher:fetcher.listed"])
+@pytest.mark.parametrize("point", ["master.planned", "master.done", "master.state_change", "fetcher:fetcher.listed"])
 def test_killed(moved, point):
     rig = moved()
     rig.server.box.add(corpus.mail("m60"), uid="moved-x")
@@ -149,7 +149,7 @@ def test_answer(moved, answer):
     assert len(rig.server.box.left()) == 61
 
 
-@pytest.mark.parametrize("point", ["state.change", "master.answered", "master.planned"])
+@pytest.mark.parametrize("point", ["master.state_change", "master.answered", "master.planned"])
 @pytest.mark.parametrize("answer", ["retrieve", "seen"])
 def test_killed_at_the_answer(moved, answer, point):
     rig = moved()

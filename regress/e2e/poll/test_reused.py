@@ -447,9 +447,9 @@ def test_equal_messages_without_uidl(personal, pop3):
 
 # --- killed ---
 
-@pytest.mark.parametrize("point", ["rpopd:state.change:1", "rpopd:master.proven:1", "rpopd:master.planned:1", "rpopd:master.planned:2",
+@pytest.mark.parametrize("point", ["rpopd:master.state_change:1", "rpopd:master.proven:1", "rpopd:master.planned:1", "rpopd:master.planned:2",
     "rpopd:master.commit_before:1", "rpopd:master.commit_after:1", "rpopd:master.verdict_sent:1", "rpopd:master.done:1",
-    "rpopd:state.change:2", "rpopd:master.proving:1", "rpopd:state.change:3", "fetcher:fetcher.dele:1", "fetcher:fetcher.quit:1",
+    "rpopd:master.state_change:2", "rpopd:master.proving:1", "rpopd:master.state_change:3", "fetcher:fetcher.dele:1", "fetcher:fetcher.quit:1",
     "fetcher:fetcher.quit_ok:1"])
 @pytest.mark.parametrize("story", ["replaced", "sizes", "shifted", "emptied", "same"])
 def test_killed(counted, story, point):
@@ -471,7 +471,7 @@ def test_killed(counted, story, point):
     assert rig.server.box.left() == []
 
 
-@pytest.mark.parametrize("point", ["rpopd:state.change:1", "rpopd:state.change:2", "rpopd:master.proven:1", "rpopd:master.commit_before:1",
+@pytest.mark.parametrize("point", ["rpopd:master.state_change:1", "rpopd:master.state_change:2", "rpopd:master.proven:1", "rpopd:master.commit_before:1",
     "rpopd:master.commit_after:1", "rpopd:master.done:1", "rpopd:master.proving:1"])
 @pytest.mark.parametrize("behaviour", [Behaviour, NoTop])
 def test_killed_when_expired(counted, behaviour, point):
@@ -484,8 +484,8 @@ def test_killed_when_expired(counted, behaviour, point):
     assert rig.server.box.left() == []
 
 
-@pytest.mark.parametrize("point", ["rpopd:state.change:1", "rpopd:master.proven:1", "rpopd:master.commit_before:1",
-    "rpopd:master.commit_after:1", "rpopd:master.proving:1", "rpopd:state.change:2"])
+@pytest.mark.parametrize("point", ["rpopd:master.state_change:1", "rpopd:master.proven:1", "rpopd:master.commit_before:1",
+    "rpopd:master.commit_after:1", "rpopd:master.proving:1", "rpopd:master.state_change:2"])
 def test_killed_while_waiting(waiting, point):
     fill(waiting.server, [held("new", 500)])
     waiting.once("-K", point, hooks=True)
@@ -496,7 +496,7 @@ def test_killed_while_waiting(waiting, point):
     assert waiting.server.box.left() == []
 
 
-@pytest.mark.parametrize("point", ["rpopd:master.proving:1", "rpopd:state.change:1", "rpopd:state.change:2"])
+@pytest.mark.parametrize("point", ["rpopd:master.proving:1", "rpopd:master.state_change:1", "rpopd:master.state_change:2"])
 def test_killed_after_a_lost_quit(counted, point):
     """Before the fingerprints of what was not deleted are kept: then it is retrieved and compared."""
     rig = counted(messages=[], leave=0)

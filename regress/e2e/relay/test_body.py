@@ -241,9 +241,9 @@ def test_other_recipients_now(unified, lmtp, waiting):
     assert states(unified) == {} and waiting.box.left() == []
 
 
-KILLS = ["rpopd:master.relay_checked", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed", "rpopd:relay.attach",
+KILLS = ["rpopd:master.relay_checked", "rpopd:master.queue_before", "rpopd:master.queue_change", "rpopd:master.queue_changed", "rpopd:master.queue_attach",
     "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent", "deliverer:deliverer.committed",
-    "rpopd:relay.sending", "rpopd:relay.sent", "rpopd:relay.proof"]
+    "rpopd:master.queue_sending", "rpopd:master.queue_sent", "rpopd:master.queue_proof"]
 
 
 @pytest.mark.parametrize("point", KILLS)
@@ -258,7 +258,7 @@ def test_killed(unified, lmtp, waiting, point):
         unified.once()
     assert states(unified) == {} and waiting.box.left() == [] and unified.spooled() == []
     assert lmtp.taken().count(PEOPLE[1]) == 1
-    assert 1 <= lmtp.taken().count(PEOPLE[0]) <= (2 if point in ("rpopd:relay.before", "rpopd:relay.change") else 1)
+    assert 1 <= lmtp.taken().count(PEOPLE[0]) <= (2 if point in ("rpopd:master.queue_before", "rpopd:master.queue_change") else 1)
 
 
 def test_killed_at_loss(unified, lmtp, pop3):
@@ -272,7 +272,7 @@ def test_killed_at_loss(unified, lmtp, pop3):
     assert bodies(unified) == {PEOPLE[0]: "lost"}
 
 
-@pytest.mark.parametrize("point", ["master.relay_want", "relay.change", "master.relay_wanted"])
+@pytest.mark.parametrize("point", ["master.relay_want", "master.queue_change", "master.relay_wanted"])
 def test_killed_at_the_miss(unified, lmtp, pop3, point):
     """In the life that misses it."""
     lmtp.default = TEMP
@@ -402,10 +402,10 @@ def test_missing_and_gone(unified, lmtp, pop3, turns):
         assert any(b"Mail was lost" in n for n in unified.delivered()[MAILDIR])
 
 
-MISSING = ["rpopd:master.missing", "rpopd:state.missing", "rpopd:master.missed", "rpopd:master.replayed", "rpopd:master.relay_checked",
-    "rpopd:relay.attach", "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent",
-    "deliverer:deliverer.committed", "rpopd:master.relay_move", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
-    "rpopd:master.relay_moved", "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle", "rpopd:root.durable"]
+MISSING = ["rpopd:master.missing", "rpopd:master.state_missing", "rpopd:master.missed", "rpopd:master.replayed", "rpopd:master.relay_checked",
+    "rpopd:master.queue_attach", "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent",
+    "deliverer:deliverer.committed", "rpopd:master.relay_move", "rpopd:master.queue_before", "rpopd:master.queue_change", "rpopd:master.queue_changed",
+    "rpopd:master.relay_moved", "deliverer:deliverer.queue_move", "deliverer:deliverer.queue_moved", "deliverer:deliverer.queue_settle", "rpopd:master.root_durable"]
 
 
 @pytest.mark.parametrize("nth", [1, 2])
@@ -417,7 +417,7 @@ def test_killed_missing(unified, lmtp, decided, point, nth):
     unified.once("-K", "%s:%d" % (point, nth), hooks=True)
     later(unified)
     assert unified.idents()[MAILDIR].count("m") == 1
-    doubt = point in ("rpopd:relay.before", "rpopd:relay.change")	# a next hop's answer may be what was not written down
+    doubt = point in ("rpopd:master.queue_before", "rpopd:master.queue_change")	# a next hop's answer may be what was not written down
     assert all(1 <= lmtp.taken().count(p) <= (2 if doubt else 1) for p in PEOPLE[:2])
     assert decided.box.left() == [] and states(unified) == {} and unified.spooled() == []
     assert unified.state("SELECT count(*) FROM pending") == [(0,)]

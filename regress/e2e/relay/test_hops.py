@@ -161,6 +161,6 @@ def test_killed(unified, one, waiting, smtp):
     other = smtp("lmtp")
     used_by_nobody(unified)
     unified.sqlite("DELETE FROM nexthop; " + insert("two", other))
-    unified.once("-K", "rpopd:state.hops", hooks=True)
+    unified.once("-K", "rpopd:master.state_hops", hooks=True)
     assert unified.once().code == 0
     assert other.mails == [] and states(unified) == {PEOPLE[0]: "waiting"}

@@ -203,7 +203,7 @@ def test_counts(unified, lmtp, pop3):
 
 # --- kill tests: notice.c ---
 
-@pytest.mark.parametrize("point", ["deliverer:deliverer.notice", "rpopd:master.noticed", "rpopd:notice.open", "rpopd:notice.done",
+@pytest.mark.parametrize("point", ["deliverer:deliverer.notice", "rpopd:master.noticed", "rpopd:master.notice_open", "rpopd:master.notice_done",
     "rpopd:master.notice_after", "rpopd:master.send"])
 def test_killed(unified, lmtp, pop3, point):
     """A process dies at one step of a notice (the deliverer each time that it is asked for it): what is behind its commit is delivered, what
@@ -211,7 +211,7 @@ def test_killed(unified, lmtp, pop3, point):
     big(pop3, unified)
     unified.once("-K", point, hooks=True)
     committed = unified.state("SELECT count(*) FROM told")[0][0]
-    assert committed == (point in ("rpopd:notice.done", "rpopd:master.notice_after", "rpopd:master.send"))
+    assert committed == (point in ("rpopd:master.notice_done", "rpopd:master.notice_after", "rpopd:master.send"))
     for _ in range(3):
         assert unified.once().code == 0
     assert len(notices(lmtp)) == committed

@@ -111,13 +111,13 @@ def test_stop_waits(unified, lmtp, waiting):
     assert len(lmtp.mails) == 1
 
 
-@pytest.mark.parametrize("point,sent,counted", [("relay.sending", 0, 0), ("relay.sent", 0, 3), ("master.sent", 1, 3),
-    ("relay.before", 1, 3), ("relay.change", 1, 3), ("relay.changed", 1, 0)])
+@pytest.mark.parametrize("point,sent,counted", [("master.queue_sending", 0, 0), ("master.queue_sent", 0, 3), ("master.sent", 1, 3),
+    ("master.queue_before", 1, 3), ("master.queue_change", 1, 3), ("master.queue_changed", 1, 0)])
 def test_killed(unified, lmtp, waiting, point, sent, counted):
     """What was noted as on its way, and has no result that is written, is in doubt; counted by the next life, once."""
     unified.once("-K", "rpopd:" + point, hooks=True)
-    assert len(lmtp.mails) in ([sent] if point != "relay.sent" else [0, 1])
-    unified.once("-K", "rpopd:relay.proof", hooks=True)
+    assert len(lmtp.mails) in ([sent] if point != "master.queue_sent" else [0, 1])
+    unified.once("-K", "rpopd:master.queue_proof", hooks=True)
     assert doubts(unified) == 0
     for _ in range(3):
         assert unified.once().code == 0

@@ -582,8 +582,8 @@ def test_loop(unified, pop3):
 
 # --- kill tests: state/relay.c, relay/result.c, relay/dsn.c, deliverer/queue.c ---
 
-KILLS = ["rpopd:master.relay_before", "rpopd:master.relay_after", "rpopd:relay.before", "rpopd:relay.change", "rpopd:relay.changed",
-    "rpopd:master.send", "rpopd:master.sent", "rpopd:master.reported", "rpopd:relay.report", "rpopd:relay.reported",
+KILLS = ["rpopd:master.relay_before", "rpopd:master.relay_after", "rpopd:master.queue_before", "rpopd:master.queue_change", "rpopd:master.queue_changed",
+    "rpopd:master.send", "rpopd:master.sent", "rpopd:master.reported", "rpopd:master.queue_report", "rpopd:master.queue_reported",
     "rpopd:master.report_after", "deliverer:deliverer.report", "deliverer:deliverer.queue_remove", "rpopd:master.commit_before",
     "rpopd:master.commit_after", "rpopd:master.committed_sent"]
 
@@ -601,7 +601,7 @@ def test_killed(unified, lmtp, reports, pop3, point):
             due(unified, "next = 0")
         unified.once()
     assert states(unified) == {} and server.box.left() == [] and unified.spooled() == []
-    twice = 2 if point in ("rpopd:master.relay_before", "rpopd:relay.before", "rpopd:relay.change", "rpopd:master.sent",
+    twice = 2 if point in ("rpopd:master.relay_before", "rpopd:master.queue_before", "rpopd:master.queue_change", "rpopd:master.sent",
         "rpopd:master.send") else 1
     for who in PEOPLE[:2]:
         assert 1 <= lmtp.taken().count(who) <= twice, who

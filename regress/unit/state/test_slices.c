@@ -165,7 +165,7 @@ test_unprove(void **state)
 static void
 test_unprove_killed(void **state)
 {
-	static const char *const	 points[] = { "state.unprove", "state.slice" };
+	static const char *const	 points[] = { "master.state_unprove", "master.state_slice" };
 	struct unprove			 u;
 	pid_t				 pid;
 	int				 status, i, n = 0;

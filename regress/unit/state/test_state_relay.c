@@ -761,10 +761,10 @@ static void
 test_killed_commit(void **state)
 {
 	(void)state;
-	dies("commit-open", all_kinds);
+	dies("master.state_commit_open", all_kinds);
 	assert_string_equal(ask("SELECT count(*) FROM seen UNION ALL SELECT count(*) FROM relay UNION ALL SELECT count(*) FROM copy"
 	    " UNION ALL SELECT count(*) FROM handled UNION ALL SELECT count(*) FROM pending"), "0 0 0 0 0");
-	dies("commit-done", all_kinds);
+	dies("master.state_commit_done", all_kinds);
 	assert_string_equal(ask("SELECT count(*) FROM seen UNION ALL SELECT count(*) FROM relay UNION ALL SELECT count(*) FROM copy"
 	    " UNION ALL SELECT count(*) FROM handled UNION ALL SELECT count(*) FROM pending"), "1 3 4 1 1");
 	all_kinds();
@@ -942,26 +942,26 @@ test_killed_change(void **state)
 
 	(void)state;
 	two();
-	dies("relay.before", kill_done);
+	dies("master.queue_before", kill_done);
 	assert_string_equal(ask(RELAYS), both);
-	dies("relay.change", kill_done);
+	dies("master.queue_change", kill_done);
 	assert_string_equal(ask(RELAYS), both);
-	dies("relay.change", kill_move);
+	dies("master.queue_change", kill_move);
 	assert_string_equal(ask(RELAYS), both);
 	assert_string_equal(ask("SELECT count(*) FROM pending"), "0");
-	dies("relay.change", kill_hold);
+	dies("master.queue_change", kill_hold);
 	assert_string_equal(ask(RELAYS), both);
 	assert_string_equal(ask(SEEN), "a:5");
-	dies("relay.changed", kill_fail);
+	dies("master.queue_changed", kill_fail);
 	assert_string_equal(ask(RELAYS), "anna@example.com>7:2:1:why bert@example.com>7:0:1:");
-	dies("relay.report", kill_report);
+	dies("master.queue_report", kill_report);
 	assert_string_equal(ask(RELAYS), "anna@example.com>7:2:1:why bert@example.com>7:0:1:");
-	dies("relay.reported", kill_report);
+	dies("master.queue_reported", kill_report);
 	assert_string_equal(ask(RELAYS), "bert@example.com>7:0:1: sender@example.net>3:0:0:");
 	assert_string_equal(ask(SEEN), "a:5");
-	dies("relay.change", kill_last);
+	dies("master.queue_change", kill_last);
 	assert_string_equal(ask(SEEN), "a:5");
-	dies("relay.changed", kill_last);
+	dies("master.queue_changed", kill_last);
 	assert_string_equal(ask(RELAYS), "sender@example.net>3:0:0:");
 	assert_string_equal(ask(SEEN), "a:1");
 }
@@ -971,12 +971,12 @@ test_killed_final(void **state)
 {
 	(void)state;
 	two();
-	dies("relay.changed", kill_hold);
+	dies("master.queue_changed", kill_hold);
 	assert_string_equal(ask(SEEN), "a:5");
-	dies("relay.changed", kill_move);
+	dies("master.queue_changed", kill_move);
 	assert_string_equal(ask(SEEN), "a:5");
 	assert_string_equal(ask("SELECT dest FROM pending"), "example.org/anna");
-	dies("relay.changed", kill_last);
+	dies("master.queue_changed", kill_last);
 	assert_string_equal(ask(SEEN), "a:1");
 }
 
