@@ -12,8 +12,9 @@
 
 #include "common/timer.h"
 
-static struct timer	 early, late;
-static char		 order[16];
+static struct event_base	*base;
+static struct timer		 early, late;
+static char			 order[16];
 
 static void
 note(void *arg)
@@ -34,10 +35,18 @@ static int
 setup(void **state)
 {
 	(void)state;
-	event_init();
+	base = event_init();
 	memset(&early, 0, sizeof(early));
 	memset(&late, 0, sizeof(late));
 	order[0] = '\0';
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	event_base_free(base);
 	return 0;
 }
 
@@ -86,9 +95,9 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test_setup(zeroed, setup),
-		cmocka_unit_test_setup(in_order, setup),
-		cmocka_unit_test_setup(set_anew_and_stopped, setup),
+		cmocka_unit_test_setup_teardown(zeroed, setup, teardown),
+		cmocka_unit_test_setup_teardown(in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(set_anew_and_stopped, setup, teardown),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
