@@ -198,7 +198,7 @@ enum db state_origin(int64_t m, char *t, size_t n) { (void)m; strlcpy(t, "", n);
 int control_forget(void *c, struct imsg *i) { (void)c; (void)i; return (0); }
 
 int
-relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
+rcpt_relay_row(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
 {
 	memset(row, 0, sizeof(*row));
 	row->mailbox = r->mailbox;

@@ -503,7 +503,7 @@ commit_relays(const struct receipt *r, const struct member *m)
 		fatal("relay rows");
 	for (i = 0; i < r->nrcpt; i++)
 		if (r->verdicts[i] == COMMIT_DELIVER && r->rcpts[i].kind != RCPT_MAILDIR && r->rcpts[i].kind != RCPT_DISCARD &&
-		    relay_row_make(&rows[n], r, &r->rcpts[i]) == 0)
+		    rcpt_relay_row(&rows[n], r, &r->rcpts[i]) == 0)
 			rows[n++].id = id++;
 	for (i = 0; i < n && s != NULL; i++)
 		if (rows[i].state == RELAY_QUARANTINED) {

@@ -103,7 +103,7 @@ state_relay_prove(int first, int64_t now)
  * one at least.  Inside a transaction; fills attached, waiting and verdicts.  0 or -1.
  */
 int
-relay_attach(struct receipt *r)
+body_attach(struct receipt *r)
 {
 	struct wanted	 w = { NULL, 0 };
 	sqlite3_stmt	*st;

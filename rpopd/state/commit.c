@@ -62,7 +62,7 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 		return (-1);
 	if (r->verdict == COMMIT_DISCARD) {
 		memset(r->verdicts, COMMIT_DISCARD, r->nrcpt);
-		if (relay_attach(r) == -1)
+		if (body_attach(r) == -1)
 			return (-1);
 	} else if (rcpt_commit(r, first, last) == -1)
 		return (-1);

@@ -195,7 +195,7 @@ rcpt_relay(struct receipt *r, const struct msg_rcpt *rcpt)
 	struct relay_row	 row;
 	int64_t			 id;
 
-	if (relay_row_make(&row, r, rcpt) == -1 || relay_insert(&row, &id) == -1)
+	if (rcpt_relay_row(&row, r, rcpt) == -1 || relay_insert(&row, &id) == -1)
 		return (-1);
 	if (row.state == RELAY_QUARANTINED && held_add() == -1)
 		return (-1);
@@ -207,7 +207,7 @@ rcpt_relay(struct receipt *r, const struct msg_rcpt *rcpt)
 }
 
 int
-relay_row_make(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
+rcpt_relay_row(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)
 {
 	if (r->note == NULL || r->uidlen > sizeof(row->uid))
 		return (-1);

@@ -518,7 +518,7 @@ enum db	 state_pending_missing(int64_t id, const char *link, const char *status)
  * The row of relay that a recipient of a committed message got, but for its id.  0, or -1: a recipient that is none for table
  * relay.
  */
-int	 relay_row_make(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
+int	 rcpt_relay_row(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
 
 /* --- hop.c --- */
 

@@ -124,6 +124,6 @@ int	 relay_note(const struct relay_row *, const char *word, const char *dest, co
 int	 relay_final(const struct relay_row *, int *last);
 
 /* body.c */
-int	 relay_attach(struct receipt *);
+int	 body_attach(struct receipt *);
 
 #endif
