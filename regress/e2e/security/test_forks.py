@@ -98,7 +98,7 @@ def test_request_dies(two):
     daemon = rig.start()
     rigs.wait_for(lambda: all(idp.count() for idp in idps), "both requests")
     template = daemon.one("oauth")
-    os.kill(holders(daemon, "request", WORDS)["secret-of-left"][0], signal.SIGKILL)
+    os.kill(holders(daemon, "request", ["secret-of-left"])["secret-of-left"][0], signal.SIGKILL)
     failed = "SELECT count(*) FROM record_state WHERE error = 'OAuth token: the oauth process died'"
     rigs.wait_for(lambda: rig.state(failed) == [(1,)], "the failure of one")
     rigs.wait_for(lambda: re.search(r"token request \d+, localhost: its oauth process died: signal 9 ", daemon.log()), "the log")
