@@ -26,6 +26,7 @@
 #include "common/clock.h"
 #include "common/hook.h"
 #include "common/log.h"
+#include "common/timer.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/state/state.h"
@@ -65,7 +66,7 @@ static int	 notice_commit(const struct letter *, const char *);
 static void	 notice_drop(struct letter *, const char *);
 static void	 notice_done(struct letter *);
 static void	 notice_kick(int64_t);
-static void	 notice_run(int, short, void *);
+static void	 notice_run(void *);
 
 /* The last sent first. */
 static TAILQ_HEAD(notices, notice)	 notices = TAILQ_HEAD_INITIALIZER(notices);
@@ -74,7 +75,7 @@ static size_t				 nnotices, nletters;
 static uint32_t				 asked;		/* number of the first letter while it is being made, 0: none */
 static uint32_t				 serial;
 static int				 resting;	/* the store took nothing; the timer runs */
-static struct event			 timer;
+static struct timer			 timer;
 static void				(*notice_queued)(const struct relay_row *);
 
 void
@@ -346,22 +347,18 @@ notice_ready(struct child *deliverer)
 static void
 notice_kick(int64_t msec)
 {
-	struct timeval	 tv = { msec / 1000, msec % 1000 * 1000 };
-
-	if (!event_initialized(&timer))
-		evtimer_set(&timer, notice_run, NULL);
-	if (!resting || msec > 0)
-		evtimer_add(&timer, &tv);
+	if (resting && msec == 0)
+		return;
+	timer_init(&timer, notice_run, NULL);
+	timer_in(&timer, msec);
 }
 
 /* The letters are made one at a time, in order. */
 static void
-notice_run(int fd, short event, void *arg)
+notice_run(void *arg)
 {
 	struct letter	*l;
 
-	(void)fd;
-	(void)event;
 	(void)arg;
 	resting = 0;
 	while (asked == 0 && (l = TAILQ_FIRST(&letters)) != NULL && notice_ask(l) == 0)
