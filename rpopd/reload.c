@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Loading the administrator's store: all or nothing.  A store with a bad row leaves the running configuration in force.  A task
- * survives as long as its record names the same remote mailbox, running session included.
+ * Loading the administrator's store: all or nothing.  A store with a bad row leaves the running configuration in force.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
@@ -20,7 +18,6 @@
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
-#include "rpopd/turn/turn.h"
 #include "rpopd.h"
 
 struct complaint {
@@ -33,10 +30,8 @@ static struct config	*reload_read(struct complaint *);
 static int		 reload_same_daemon(const struct config *, char *, size_t);
 static int		 reload_hops(struct config *, char *, size_t);
 static struct task	*reload_tasks(const struct config *, char *, size_t);
-static void		 reload_adopt(struct task *, size_t);
-static int		 reload_order(const void *, const void *);
+static void		 reload_gone(struct task *);
 static void		 reload_log_level(void);
-static void		 reload_take_over(struct task *, struct task *);
 
 /* 1: the store would load; 0: it would not, and every bad row was named on standard error. */
 int
@@ -109,7 +104,8 @@ reload_load(char *err, size_t errsize)
 	config_running = config;
 	state_keep_set(config->settings.keep_state_days * 86400LL);
 	config_loaded_version = config_version(options.store);
-	reload_adopt(tasks, config->nrecords);
+	sched_adopt(tasks, config->nrecords, reload_gone);
+	prune_mailboxes();
 	token_reload();
 	routing_release(old);
 	config_loaded = time(NULL);
@@ -185,46 +181,12 @@ reload_tasks(const struct config *config, char *err, size_t errsize)
 	return (tasks);
 }
 
-/* The new tasks take over sessions and schedules of those that stand for the same remote mailbox. */
+/* What other rooms keep for a task that is about to be freed; its record's new task begins afresh with that. */
 static void
-reload_adopt(struct task *tasks, size_t n)
+reload_gone(struct task *t)
 {
-	struct task	*old = sched_tasks, **order, *t, **was;
-	size_t		 nold = sched_ntasks, i;
-
-	if ((order = calloc(nold + 1, sizeof(*order))) == NULL)
-		fatal("tasks");
-	for (i = 0; i < nold; i++) {
-		order[i] = &old[i];
-		if (old[i].run != NULL)
-			old[i].run->task = NULL;
-	}
-	qsort(order, nold, sizeof(*order), reload_order);
-	sched_tasks = tasks;
-	sched_ntasks = n;
-	gate_reload();
-	for (i = 0; i < n; i++) {
-		t = &tasks[i];
-		t->host = host_get(t->rec->host, t->rec->port);
-		t->gate = gate_get(t->rec->schedule);
-		if ((was = bsearch(&t, order, nold, sizeof(*order), reload_order)) != NULL)
-			reload_take_over(t, *was);
-		else
-			sched_next(t);
-	}
-	for (i = 0; i < nold; i++) {
-		sched_remove(&old[i]);
-		spot_forget(&old[i]);
-		counts_forget(&old[i]);
-		if (old[i].run != NULL && old[i].run->task == NULL)
-			session_calls.stop(old[i].run);
-	}
-	gate_sweep();
-	host_sweep();
-	turn_soon();
-	prune_mailboxes();
-	free(order);
-	free(old);
+	spot_forget(t);
+	counts_forget(t);
 }
 
 /* Log what settings.log_level says; -v asks for more. */
@@ -238,51 +200,4 @@ reload_log_level(void)
 	if (options.verbose > 1)
 		level = LOG_LEVEL_ALL;
 	session_log_level(level);
-}
-
-/*
- * What a reload may have put right is tried at once; everything else keeps its place.  A changed password of a record that waits
- * after refused logins is no reason to try at once: the next refusal may lock the account.
- */
-static void
-reload_take_over(struct task *t, struct task *was)
-{
-	int64_t	 due = was->due;
-
-	sched_remove(was);
-	t->rs = was->rs;
-	t->ended = was->ended;
-	t->tried = was->tried;
-	t->host_failed = was->host_failed;
-	t->login_delay = was->login_delay;
-	t->expire = was->expire;
-	t->tries = was->tries;
-	t->unnamed = was->unnamed;
-	t->refusals = was->refusals;
-	t->uidl_refused = was->uidl_refused;
-	t->derived = was->derived;
-	t->slow = was->slow;
-	t->polled = was->polled;
-	t->capa_retry = was->capa_retry;
-	t->capa_failed = was->capa_failed;
-	t->why = was->why;
-	t->again = was->again;
-	t->renewed = was->renewed;
-	if ((t->run = was->run) != NULL)
-		t->run->task = t;
-	else if (t->rec->period != 0 && (t->why == WHY_CONFIG || t->why == WHY_TOKEN_PERM))
-		sched_add(t, clock_msec());
-	else if (due != INT64_MAX && was->period == t->rec->period)
-		sched_add(t, due);
-	else
-		sched_next(t);
-}
-
-/* Tasks by the number of their mailbox, for qsort(3) and bsearch(3). */
-static int
-reload_order(const void *a, const void *b)
-{
-	const struct task	*x = *(struct task *const *)a, *y = *(struct task *const *)b;
-
-	return (x->mailbox < y->mailbox ? -1 : x->mailbox > y->mailbox);
 }

@@ -14,7 +14,7 @@
 #include "rpopd/control/control.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/sched/sched.h"
+#include "rpopd/sched/sched_int.h"
 #include "rpopd/turn/turn.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);

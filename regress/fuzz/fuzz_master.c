@@ -18,7 +18,7 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/relay/relay.h"
-#include "rpopd/sched/sched.h"
+#include "rpopd/sched/sched_int.h"
 #include "rpopd/turn/turn.h"
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);

@@ -127,16 +127,12 @@ struct poll_answer {			/* to poll-now */
 void	 sched_poll(const char *name, struct poll_answer *);	/* "all", account, account/record */
 int	 sched_permits(struct task *, char *err, size_t errsize);
 
-/* --- gate.c: the schedule of records that have the same one --- */
+/* --- adopt.c --- */
 
-void		 gate_reload(void);			/* a new config: new gates; the old ones stay until gate_sweep() */
-void		 gate_sweep(void);
-struct gate	*gate_get(const char *schedule);	/* NULL: always open */
+void	 sched_adopt(struct task *, size_t, void (*gone)(struct task *));
 
 /* --- host.c: a name and a port --- */
 
-struct host	*host_get(const char *name, uint16_t port);
-void		 host_sweep(void);			/* after a reload: forget those that nothing uses */
 void		 host_login(struct run *);		/* the session has logged in */
 int		 host_result(struct run *, enum fetch_stage, enum fail_why);
 int		 host_full(const struct host *);	/* 1: there are as many sessions with it as may be */

@@ -26,6 +26,9 @@ struct gate {
 	int64_t			 checked, change;
 };
 
+void		 gate_reload(void);			/* a new config: new gates; the old ones stay until gate_sweep() */
+void		 gate_sweep(void);
+struct gate	*gate_get(const char *schedule);	/* NULL: always open */
 int		 gate_open(struct gate *);		/* 1: it is now; NULL always is */
 uint32_t	 gate_pause(struct gate *);		/* s between two polls of a record, at least */
 int64_t		 gate_opens(const struct gate *, int64_t at);	/* as schedule_opens() */
@@ -63,6 +66,8 @@ struct host {
 	int64_t			 failed;	/* when the first of the failures was; monotonic ms */
 };
 
+struct host	*host_get(const char *name, uint16_t port);
+void		 host_sweep(void);			/* after a reload: forget those that nothing uses */
 void		 host_place(struct host *);		/* its state, its waiting tasks or the ceiling has changed */
 void		 host_begin(struct run *);		/* a session of the schedule was started */
 void		 host_retry(struct host *);		/* poll-now: a delay is interrupted for a try */
