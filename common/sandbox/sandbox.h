@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One interface, one file per system: sandbox_linux.c (rlimits, Landlock, seccomp), sandbox_openbsd.c (pledge, unveil),
- * sandbox_none.c (rlimits).  Called last, with the uid dropped and the root changed.
+ * Sandboxes, by a file for each system: sandbox_linux.c (rlimits, Landlock, seccomp), sandbox_openbsd.c (pledge, unveil),
+ * sandbox_none.c (rlimits).  They come last in the lock-in, after the change of root and user.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
@@ -24,11 +24,11 @@
 enum sandbox_role {
 	SANDBOX_DIALER,
 	SANDBOX_TEMPLATE,	/* may fork, wait, kill; reads /certs */
-	SANDBOX_SESSION,	/* one-shot fetcher session: a fork of a template */
+	SANDBOX_SESSION,	/* a session of the fetcher: a fork of a template */
 	SANDBOX_DELIVERER,
-	SANDBOX_OAUTH,		/* one token request: likewise */
-	SANDBOX_SENDER,		/* one connection to a next hop: likewise */
-	SANDBOX_MASTER,		/* before it starts children, which keep what is taken away here */
+	SANDBOX_OAUTH,		/* a token request: a fork of a template */
+	SANDBOX_SENDER,		/* a connection to a next hop: a fork of a template */
+	SANDBOX_MASTER,		/* ahead of the start of children, which lack what is taken away here */
 	SANDBOX_CTL
 };
 
