@@ -25,8 +25,8 @@ main(int argc, char *argv[])
 	const struct process	 deliverer = {
 		.role = SANDBOX_DELIVERER,
 		.owner_ok = 1,
-		.rules = master_rules,
-		.nrules = master_nrules,
+		.rules = order_rules,
+		.nrules = order_nrules,
 		.prepare = deliverer_prepare,
 		.begin = deliverer_begin
 	};

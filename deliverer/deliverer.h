@@ -311,9 +311,12 @@ void	 recover_replay(const struct msg_rcpt *);
 void	 recover_spent(const char *link);
 void	 recover_end(int sure);		/* all rows were told; 0: some could not be.  master_recovered() follows */
 
-/* master.c: the channel to the master. */
-extern const struct rule	 master_rules[];	/* of what the master says */
-extern const size_t	 master_nrules;
+/* orders.c: what the master says.  Some of it may be said only before the replay has ended, some only behind it. */
+enum { ORDERS_RECOVERING, ORDERS_RUNNING };	/* states of the channel; it begins in the first */
+extern const struct rule	 order_rules[];
+extern const size_t	 order_nrules;
+
+/* master.c: what the master is told. */
 void	 master_send(uint32_t type, const void *, size_t);
 void	 master_flush(void);		/* write now what can be written */
 void	 master_refuse(const struct spool_id *, uint32_t why, const char *text);
