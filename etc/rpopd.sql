@@ -214,8 +214,9 @@ CREATE TABLE settings (
 	    log_level IN ('crashes', 'failures', 'major', 'problems', 'low', 'all'))
 ) STRICT;
 
--- Windows of time in which polling is permitted; those of one name belong together.  days: those on which a window begins, 1 is Monday.  A
--- window that ends before it begins ends on the next day.  pause: the least time between two polls of a record that the window permits.
+-- Windows of time in which polling is permitted; those of one name belong together.  days: those on which a window begins, 1 is
+-- Monday.  A window that ends before it begins ends on the next day.  pause: the least time between two polls of a record that the
+-- window permits.
 CREATE TABLE schedule (
 	name	TEXT NOT NULL,
 	days	TEXT NOT NULL DEFAULT '1234567',

@@ -6,8 +6,8 @@
 PRAGMA application_id = 1919971187;	-- "rpos"
 PRAGMA user_version = 3;
 
--- A remote mailbox, as one record names it.  Ids are never used again.  A record that is changed gets another mailbox, and what is known
--- of the former one goes along if its first listing proves that it is the same.
+-- A remote mailbox, as one record names it.  Ids are never used again.  A record that is changed gets another mailbox, and what is
+-- known of the former one goes along if its first listing proves that it is the same.
 -- listed: time of its first complete listing.
 -- removed: since when no record names it; its state is kept for settings.keep_state_days.
 -- created: when a record named it first.
@@ -52,8 +52,8 @@ CREATE TABLE IF NOT EXISTS seen (
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- A digest of the header of a message that is still on its server, or may be.  By it the message is recognised before it is deleted in
--- another session than the one that retrieved it, and when its unique-id has changed.
+-- A digest of the header of a message that is still on its server, or may be.  By it the message is recognised before it is
+-- deleted in another session than the one that retrieved it, and when its unique-id has changed.
 CREATE TABLE IF NOT EXISTS fingerprint (
 	mailbox		INTEGER NOT NULL,
 	uid		BLOB NOT NULL,
@@ -61,15 +61,15 @@ CREATE TABLE IF NOT EXISTS fingerprint (
 	PRIMARY KEY (mailbox, uid)
 ) STRICT, WITHOUT ROWID;
 
--- A mailbox whose session is running, or was when the master died: whether the server's answers were in step is not known of what was
--- committed since then.
+-- A mailbox whose session is running, or was when the master died: whether the server's answers were in step is not known of what
+-- was committed since then.
 CREATE TABLE IF NOT EXISTS unproven (
 	mailbox	INTEGER NOT NULL PRIMARY KEY,
 	since	INTEGER NOT NULL
 ) STRICT;
 
--- A delivery to a Maildir that is decided, but perhaps not yet in place.  A row whose file is nowhere becomes one of relay, with the
--- Maildir as dest, and the message is retrieved again for it alone.
+-- A delivery to a Maildir that is decided, but perhaps not yet in place.  A row whose file is nowhere becomes one of relay, with
+-- the Maildir as dest, and the message is retrieved again for it alone.
 -- link: the file in the spool.  dest: the Maildir.
 -- copy: key of its row in table copy, NULL: none.
 -- sha256: of the message, as in seen; NULL: not known, or a report.
@@ -99,15 +99,15 @@ CREATE TABLE IF NOT EXISTS hop (
 -- A recipient that is not in a Maildir: he is at a next hop, in quarantine, or failed.
 -- uid: empty for reports and notices, which rpopd wrote itself: no message on a server waits for them.
 -- link: the file in the spool, which stays there as long as the row.
--- nexthop: an id of table hop, and dest is the address to hand on to; 0: dest is the Maildir that a quarantined message was meant for
--- (state 1), or that one waits for whose file was missing before it was moved there (state 0).
+-- nexthop: an id of table hop, and dest is the address to hand on to; 0: dest is the Maildir that a quarantined message was meant
+-- for (state 1), or that one waits for whose file was missing before it was moved there (state 0).
 -- client: numeric address that gave the message to the provider, empty: not known.
 -- notify: whether the sender is told of a failure, 0 never, 1 yes.
 -- after: what the row in seen becomes when no row of the message is open any more: 0 kept, 1 deleting.
 -- state: 0 waiting, due at next; 1 quarantined; 2 failed for good, its report is due.
 -- arrived: when the recipient was taken, or released.
--- body: 1 the file is in the spool, so that the message is safe here; 0 it is missing and wanted: the message is retrieved again, and
--- nothing about it is final until then; 2 it is missing, and the server has the message no longer.
+-- body: 1 the file is in the spool, so that the message is safe here; 0 it is missing and wanted: the message is retrieved again,
+-- and nothing about it is final until then; 2 it is missing, and the server has the message no longer.
 -- sent: when it was handed on, as long as no result is written down; 0: it is not on its way.
 -- sha256: of the message, as in seen, since a unique-id may be another message's by now; NULL: not known, or a report.
 -- copy: as in pending, of a row that was one; its row there is forgotten when the message is lost.
@@ -178,8 +178,8 @@ CREATE TABLE IF NOT EXISTS told (
 	PRIMARY KEY (address, about)
 ) STRICT, WITHOUT ROWID;
 
--- Messages that were in flight when the deliverer died (deaths), or when their session failed (failures); among the failures are refusals
--- by the server (refusals).
+-- Messages that were in flight when the deliverer died (deaths), or when their session failed (failures); among the failures are
+-- refusals by the server (refusals).
 -- gone: as in seen.  since: the last time.  size: as listed, 0: not known.
 CREATE TABLE IF NOT EXISTS suspect (
 	mailbox		INTEGER NOT NULL,

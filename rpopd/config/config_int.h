@@ -29,10 +29,11 @@ struct load {				/* a load under way */
 	void		*arg;
 	unsigned int	 bad;			/* complaints so far */
 	char		 row[1100];		/* "table key", encoded, for sentences */
-	const char	*main_domain;		/* "" = NULL; NULL: no settings row yet */
-	struct domain_row *domains;		/* sorted */
+	const char	*main_domain;		/* "" for NULL; NULL: there was no row of settings yet */
+	struct domain_row *domains;		/* every local domain, sorted */
 	size_t		 ndomains;
-	int		 any_special, any_tls;
+	int		 any_special;		/* a record has special, and needs the main domain's postmaster */
+	int		 any_tls;		/* a server's certificate is verified by ca_dir */
 };
 
 /* --- row.c --- */
