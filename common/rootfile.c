@@ -63,8 +63,8 @@ rootfile_write(int fd, const struct rootfile *f)
 	int	 n;
 
 	hex_encode(identity, f->identity, ROOTFILE_ID_LEN);
-	n = snprintf(text, sizeof(text), ROOTFILE_FIRST "identity %.*s\ncounter %020" PRIu64 "\n%s\n", (int)sizeof(identity), identity,
-	    f->counter, f->holder);
+	n = snprintf(text, sizeof(text), ROOTFILE_FIRST "identity %.*s\ncounter %020" PRIu64 "\n%s\n",
+	    (int)sizeof(identity), identity, f->counter, f->holder);
 	if (lseek(fd, 0, SEEK_SET) == -1 || ftruncate(fd, 0) == -1)
 		return (-1);
 	errno = ENOSPC;

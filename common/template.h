@@ -15,8 +15,8 @@ struct template {
 	enum sandbox_role	 forks;		/* what forks are narrowed to */
 	void			(*warm)(void);	/* makes what all forks share, ahead of the lock-in, while there is a file system */
 	/*
-	 * A fork's whole life, on PROC_FD as its channel to the master, non-blocking.  It has no other descriptor above standard error,
-	 * logs nowhere yet, and is to narrow itself by sandbox_fork() and to end with its parent, the template.
+	 * A fork's whole life, on PROC_FD as its channel to the master, non-blocking.  It has no other descriptor above standard
+	 * error, logs nowhere yet, and is to narrow itself by sandbox_fork() and to end with its parent, the template.
 	 */
 	void			(*run)(pid_t parent, int no_seccomp) __dead;
 };

@@ -6,8 +6,8 @@
 #include "utf8.h"
 
 /*
- * The length of the well-formed UTF-8 sequence that len octets begin with, 1 for ASCII; 0: there is none.  It is the shortest form, no
- * surrogate, and not beyond U+10FFFF (RFC 3629 section 4).
+ * The length of the well-formed UTF-8 sequence that len octets begin with, 1 for ASCII; 0: there is none.  It is the shortest form,
+ * no surrogate, and not beyond U+10FFFF (RFC 3629 section 4).
  */
 size_t
 utf8_length(const void *text, size_t len)

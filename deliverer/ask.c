@@ -39,8 +39,8 @@ ask_route(const struct msg_route_ask *m)
 
 	if (!proto_str(m->address, sizeof(m->address)))
 		return (-1);
-	if (routes_table() == NULL || mailaddr_path((const uint8_t *)m->address, strlen(m->address), &a) != 1 || a.domain[0] == '\0' ||
-	    mailaddr_format(&a, before, sizeof(before)) == -1) {
+	if (routes_table() == NULL || mailaddr_path((const uint8_t *)m->address, strlen(m->address), &a) != 1 ||
+	    a.domain[0] == '\0' || mailaddr_format(&a, before, sizeof(before)) == -1) {
 		ask_tell(&q, 2, "not an address: write local-part@domain");
 		return (0);
 	}

@@ -116,7 +116,8 @@ envelope_by(const uint8_t *p, size_t len, const char *host)
 }
 
 int
-envelope_for(const struct msg_session_open *open, const struct header *h, const struct envelope *e, const uint8_t **text, size_t *len)
+envelope_for(const struct msg_session_open *open, const struct header *h, const struct envelope *e, const uint8_t **text,
+    size_t *len)
 {
 	const struct field	*f;
 	size_t			 i;

@@ -68,8 +68,8 @@ struct header {
 	enum dist_mode	 mode;
 	char		 special[PROTO_SPECIAL_SIZE];	/* names, with single spaces between them */
 	/*
-	 * Octets of the header to deliver, with LF for CRLF and the empty line at its end: the caller writes them and goes on with the
-	 * body, and inserts nothing.  The caller takes them when done is set, and after each call when toobig is.
+	 * Octets of the header to deliver, with LF for CRLF and the empty line at its end: the caller writes them and goes on with
+	 * the body, and inserts nothing.  The caller takes them when done is set, and after each call when toobig is.
 	 */
 	struct buf	 kept;
 	struct buf	 bodies;

@@ -332,7 +332,8 @@ maildir_open_new(const char *path, char *err, size_t errsize)
 	}
 	if (fd == -1)
 		return (-1);
-	next = maildir_make(fd, folder, err, errsize) == -1 ? -1 : openat(fd, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	next = maildir_make(fd, folder, err, errsize) == -1 ? -1 :
+	    openat(fd, "new", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (next != -1 && maildir_same_fs(next) == -1) {
 		snprintf(err, errsize, "not on the file system of %s", SPOOL_DIR);
 		close(next);

@@ -147,7 +147,8 @@ queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *a
 	memset(answer, 0, sizeof(*answer));
 	answer->id = id;
 	errno = EINVAL;
-	if (*name == '\0' || strchr(name, '/') != NULL || (fd = openat(dir, name, O_NONBLOCK | O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
+	if (*name == '\0' || strchr(name, '/') != NULL ||
+	    (fd = openat(dir, name, O_NONBLOCK | O_RDONLY | O_NOFOLLOW | O_CLOEXEC)) == -1) {
 		answer->error = errno;
 		return (-1);
 	}
@@ -157,7 +158,8 @@ queue_open_at(int dir, const char *name, uint32_t id, struct msg_spool_opened *a
 		close(fd);
 		return (-1);
 	}
-	if (st.st_size <= off) {		/* no file of the spool is empty: a repair of the file system has left only the name */
+	/* No file of the spool is empty: a repair of the file system has left only the name. */
+	if (st.st_size <= off) {
 		answer->error = ENOENT;
 		close(fd);
 		return (-1);

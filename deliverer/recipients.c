@@ -81,7 +81,8 @@ recipients_decide(const struct msg_session_open *open, const struct header *h, s
 	s.open = open;
 	s.to = to;
 	s.rows = RECIPIENTS_ROWS;
-	s.notify = open->mode == DIST_FIELD ? NOTIFY_FAILURE : NOTIFY_NEVER;	/* failures are reported for the special field only */
+	/* Failures are reported for the special field only. */
+	s.notify = open->mode == DIST_FIELD ? NOTIFY_FAILURE : NOTIFY_NEVER;
 	if (open->mode == DIST_OWNER)
 		error = recipients_owner(&s);
 	else if (h->toobig) {
@@ -475,7 +476,8 @@ recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_plac
 		if ((at = strrchr(p->address, '@')) != NULL && (size_t)(at - p->address) < sizeof(a.local)) {
 			memcpy(a.local, p->address, at - p->address);
 			a.local[at - p->address] = '\0';
-			if (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) || mailaddr_format(&a, wire, sizeof(wire)) == -1)
+			if (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) ||
+			    mailaddr_format(&a, wire, sizeof(wire)) == -1)
 				wire[0] = '\0';
 		}
 	}

@@ -46,7 +46,8 @@
 #include "common/log.h"
 #include "deliverer.h"
 
-static const char	*spool_root = "", *spool_owner = "";	/* what the mail root and its user are called outside of this root, for people */
+/* What the mail root and its user are called outside of this root, for people. */
+static const char	*spool_root = "", *spool_owner = "";
 
 #define SPOOL_HOST_MAX	64		/* octets of a host's name, so that every name of a file fits PROTO_LINK_SIZE */
 #define SPOOL_TRIES	16
@@ -333,6 +334,6 @@ spool_explain(const char *path, const char *step, int error, char *text, size_t 
 		snprintf(help, sizeof(help), " (it must belong to %.32s, mode 0700)", spool_owner);
 	else if (error == EROFS)
 		strlcpy(help, " (see mount(8), and ReadWritePaths of the unit)", sizeof(help));
-	snprintf(text, size, "%.80s%s%.70s: %.20s: %.40s%s; the messages stay on the server", spool_root, spool_root[0] != '\0' ? "/" : "",
-	    path, step, strerror(error), help);
+	snprintf(text, size, "%.80s%s%.70s: %.20s: %.40s%s; the messages stay on the server", spool_root,
+	    spool_root[0] != '\0' ? "/" : "", path, step, strerror(error), help);
 }

@@ -187,7 +187,8 @@ failure_item(struct dial_failure *r, const char *name, const char *text)
 	size_t	 used = strlen(r->items), room = PROTO_TEXT_SIZE - 104;
 	int	 n;
 
-	n = snprintf(item, sizeof(item), "%s%s%s%s", used > 0 ? "; " : "", name != NULL ? name : "", name != NULL ? ": " : "", text);
+	n = snprintf(item, sizeof(item), "%s%s%s%s", used > 0 ? "; " : "", name != NULL ? name : "", name != NULL ? ": " : "",
+	    text);
 	if (n < 0 || used + strlen(r->host) + (size_t)n > room)
 		r->omitted++;
 	else

@@ -256,7 +256,9 @@ login_status(struct pop3 *p, uint32_t msgno __unused, const struct reply *r)
 int
 login_more(struct pop3 *p, const uint8_t *text, size_t len)
 {
-	return (sasl_line_challenge(&p->login.sasl, text, len) == -1 ? pop3_queue(p, CMD_CANCEL, 0) : login_respond(p, CMD_RESPONSE));
+	if (sasl_line_challenge(&p->login.sasl, text, len) == -1)
+		return (pop3_queue(p, CMD_CANCEL, 0));
+	return (login_respond(p, CMD_RESPONSE));
 }
 
 /* The server has answered the "*": whatever it says, the session fails for the reason why that was sent. */

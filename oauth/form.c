@@ -17,7 +17,8 @@ static int	 form_body(const struct form *, struct buf *);
 static int
 form_octets(struct buf *b, const uint8_t *p, size_t len)
 {
-	static const char	 plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~", hex[] = "0123456789ABCDEF";
+	static const char	 plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	static const char	 hex[] = "0123456789ABCDEF";
 	char			 escaped[3] = "%";
 
 	for (; len > 0; p++, len--) {

@@ -160,7 +160,8 @@ request_ready(void)
 void
 request_late(void)
 {
-	request_fail(WHY_TOKEN_TEMP, clock_msec() < request.end ? "the provider does not answer" : "the provider's answer takes too long");
+	request_fail(WHY_TOKEN_TEMP, clock_msec() < request.end ? "the provider does not answer" :
+	    "the provider's answer takes too long");
 }
 
 /* Steps of the request, like the two that follow.  1: the next step may be done; 0: *wanted (of poll(2)) has to be waited for. */

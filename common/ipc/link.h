@@ -41,8 +41,8 @@ int	 link_send_id(struct link *, uint32_t type, uint32_t id, const void *, size_
 /* For a process that is about to end: wait until what is queued was written, at most msec in all. */
 void	 link_flush(struct link *, int msec);
 /*
- * Octets behind a head, which may be of 0 octets: as one message, also of no octets, or as many as their number needs, each with the head
- * and at most PROTO_FRAME_MAX octets.  The head has at most LINK_HEAD_MAX.  What is copied on the way is wiped.
+ * Octets behind a head, which may be of 0 octets: as one message, also of no octets, or as many as their number needs, each with
+ * the head and at most PROTO_FRAME_MAX octets.  The head has at most LINK_HEAD_MAX.  What is copied on the way is wiped.
  */
 #define LINK_HEAD_MAX	64
 void	 link_send_part(struct link *, uint32_t type, const void *head, size_t, const void *octets, size_t);

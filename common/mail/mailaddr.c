@@ -368,8 +368,8 @@ mailaddr_domain(struct lex *lx, struct mailaddr *a)
 	a->domain[0] = '\0';
 	lex_next(lx);
 	if (lx->tok == LEX_LITERAL) {
-		if (lx->rough || mailaddr_domain_add(a, &n, (const uint8_t *)"[", 1) == -1 || mailaddr_domain_add(a, &n, lx->s, lx->n) == -1 ||
-		    mailaddr_domain_add(a, &n, (const uint8_t *)"]", 1) == -1)
+		if (lx->rough || mailaddr_domain_add(a, &n, (const uint8_t *)"[", 1) == -1 ||
+		    mailaddr_domain_add(a, &n, lx->s, lx->n) == -1 || mailaddr_domain_add(a, &n, (const uint8_t *)"]", 1) == -1)
 			return (-1);
 		lex_next(lx);
 		return (0);
