@@ -10,7 +10,7 @@ top=$(dirname "$here")
 build=${RPOPD_BUILD:-$top/build}
 export RPOPD_BUILD="$build"
 
-# report OUT NAME PASSED FAILED: one progress line, the output (OUT.out) where something failed, and the counts for the total (OUT.count).
+# report OUT NAME PASSED FAILED: one progress line, the output (OUT.out) where something failed, and the counts (OUT.count).
 report() {
 	echo "$3 $4" >"$1.count"
 	printf '%-40s %4d passed, %d failed\n' "$2" "$3" "$4"
@@ -69,8 +69,8 @@ e2e() {
 	report "$out" "$name" "$1" "$2"
 }
 
-# What is to be run, a line each: a rank, the kind, the file, the part.  What takes longest has rank 1 and is begun first, so that nothing
-# of it runs alone in the end; and files of very many tests are run in parts.
+# What is to be run, a line each: a rank, the kind, the file, the part.  What takes longest has rank 1 and is begun first, so that
+# nothing of it runs alone in the end; and files of very many tests are run in parts.
 list_unit() {
 	for t in "$build"/unit/*/test_*; do
 		case ${t##*/} in
@@ -103,6 +103,7 @@ list_e2e() {
 		*) rank=3 parts=1 ;;
 		esac
 		for n in $(seq 0 $((parts - 1))); do
+			[ "$n" -lt 3 ] || rank=2	# not all of them at once
 			echo "$rank e2e $t $n/$parts"
 		done
 	done
