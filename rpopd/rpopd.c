@@ -44,6 +44,8 @@ static void	 rpopd_signals(void);
 static void	 rpopd_signal(int, short, void *);
 static void	 rpopd_reap(void);
 static void	 rpopd_reload_signal(void);
+static int	 rpopd_reload(char *, size_t);
+static void	 rpopd_stop(void);
 static void	 rpopd_turn(void);
 static const char *rpopd_held(void);
 static void	 rpopd_deadline(void *);
@@ -292,7 +294,7 @@ rpopd_reload_signal(void)
  * Take over an edited store; children that read files at their start (resolv.conf, certificates) are replaced.  0, or -1 with a
  * sentence and the running configuration in force.
  */
-int
+static int
 rpopd_reload(char *err, size_t errsize)
 {
 	struct child	*d;
@@ -317,7 +319,7 @@ rpopd_reload(char *err, size_t errsize)
  * The daemon is to end: sessions and connections to next hops finish their current message.  When they have, or after
  * TURN_STOP_SECONDS, a round is the last one.
  */
-void
+static void
 rpopd_stop(void)
 {
 	if (turn_stopping)

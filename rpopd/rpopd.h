@@ -7,11 +7,6 @@
 #define RPOPD_H
 
 #include <stddef.h>
-#include <stdint.h>
-
-/* rpopd.c */
-int	 rpopd_reload(char *err, size_t errsize);
-void	 rpopd_stop(void);
 
 /* reload.c */
 int	 reload_sound(void);			/* 1: the store would load; 0: complaints are on stderr */
