@@ -406,7 +406,8 @@ child_down(void *arg, const char *why)
 
 /*
  * The process is dead.  First whoever waits for a connection that it was making and the workers that it has forked hear of it,
- * then those who watch its role, in their order.  The one that took new work is started again.
+ * then those who watch its role, in their order.  The one that took new work is started again.  A round follows, since what the
+ * master waited for may have gone with the process.
  */
 static void
 child_died(struct child *c)
@@ -428,6 +429,7 @@ child_died(struct child *c)
 	}
 	if (c->reaped && c->users == 0)
 		child_free(c);
+	turn_soon();
 }
 
 /* 1: processes of the role have died START_TRIES times, and none has ever been ready; 0: not so. */
@@ -456,7 +458,6 @@ child_restart(enum role role)
 			fatalx("%s cannot start; see the lines above, then try again", rc->name);
 		else if (rc->tries == START_TRIES)
 			log_warnx("%s cannot start; see the lines above; it is tried on", rc->name);
-		turn_soon();
 	}
 	if (clock_msec() - rc->started >= STEADY)
 		rc->backoff = 0;

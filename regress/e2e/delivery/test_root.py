@@ -389,6 +389,26 @@ def test_one_place_broken(people):
     assert daemon.stop() == 0 and people.spooled() == []
 
 
+def test_stop_without_deliverer(people):
+    """A stop waits for mail that was taken and is not in its place yet, but not for that of a deliverer that has died."""
+    arrive(people, "anna", "before")
+    people.once()
+    new = os.path.join(people.mail, ANNA, "new")
+    os.chmod(new, 0o500)
+    arrive(people, "anna", "taken")
+    daemon = people.start().ready()
+    rigs.wait_for(lambda: "committed mail waits for its Maildir" in daemon.log(), "the move to fail")
+    rigs.wait_for(lambda: daemon_of(people)["sessions"] == 0, "the sessions to end")
+    deliverer = daemon.one("deliverer")
+    daemon.proc.send_signal(signal.SIGTERM)
+    rigs.wait_for(lambda: "stopping" in daemon.log(), "the stop")
+    os.kill(deliverer, signal.SIGKILL)
+    assert daemon.stop() == 0 and "in time" not in daemon.log()
+    os.chmod(new, 0o700)
+    people.once()
+    assert people.idents()[ANNA] == ["before", "taken"]
+
+
 def test_waiting_and_lost(people):
     """What waits for a broken place is known by its digest since a session without an end; then the mail root is lost: it comes again."""
     arrive(people, "anna", "before")
