@@ -115,6 +115,7 @@ rpopd_turn(void)
 	relay_run();		/* connections to next hops, failures to be reported, files that are missing */
 	sched_run(rpopd_held());	/* sessions of the records that are due */
 	request_run();		/* access tokens that sessions wait for */
+	notice_run();		/* what accounts are to hear of */
 	if (rpopd_done())
 		rpopd_exit(options.once && (turn_failed || turn_stopping));
 }
@@ -145,7 +146,7 @@ rpopd_rooms(void)
 		{ ROLE_DELIVERER, NULL, commit_died },
 		{ ROLE_DELIVERER, NULL, dsn_died },
 		{ ROLE_DELIVERER, set_aside_ready, NULL },
-		{ ROLE_DELIVERER, notice_ready, notice_died },
+		{ ROLE_DELIVERER, NULL, notice_died },
 		{ ROLE_DELIVERER, NULL, ask_died },
 		{ ROLE_DELIVERER, NULL, session_deliverer_died },
 	};

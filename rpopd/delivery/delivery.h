@@ -53,7 +53,7 @@ void	 notice_send(uint32_t account, const char *record, const char *subject, con
 void	 notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt, ...)
 	    __attribute__((__format__(printf, 4, 5)));
 int	 notice_link_sane(const char *);
-void	 notice_ready(struct child *);
+void	 notice_run(void);
 void	 notice_died(struct child *);
 int	 notice_busy(void);
 

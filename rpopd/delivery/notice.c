@@ -65,8 +65,7 @@ static int	 notice_ask(struct letter *);
 static int	 notice_commit(const struct letter *, const char *);
 static void	 notice_drop(struct letter *, const char *);
 static void	 notice_done(struct letter *);
-static void	 notice_kick(int64_t);
-static void	 notice_run(void *);
+static void	 notice_rested(void *);
 
 /* The last sent first. */
 static TAILQ_HEAD(notices, notice)	 notices = TAILQ_HEAD_INITIALIZER(notices);
@@ -106,7 +105,7 @@ notice_send(uint32_t account, const char *record, const char *subject, const cha
 		return;
 	}
 	TAILQ_INSERT_TAIL(&letters, l, entry);
-	notice_kick(0);
+	turn_soon();
 }
 
 /*
@@ -127,7 +126,7 @@ notice_held(uint32_t account, int64_t held, const char *subject, const char *fmt
 	strlcpy(l->about, NOTICE_HELD, sizeof(l->about));
 	l->held = held;
 	TAILQ_INSERT_TAIL(&letters, l, entry);
-	notice_kick(0);
+	turn_soon();
 }
 
 /* A letter that is counted, but not queued yet; NULL: there is nobody to write to, or too many letters wait. */
@@ -245,10 +244,10 @@ notice_made(const struct msg_notice_made *m)
 		if (l->m.held)
 			spool_remove(m->link);		/* made again */
 		resting = 1;
-		notice_kick(NOTICE_RETRY);
-		return (0);
+		timer_init(&timer, notice_rested, NULL);
+		timer_in(&timer, NOTICE_RETRY);
 	}
-	notice_kick(0);
+	turn_soon();
 	return (0);
 }
 
@@ -336,32 +335,21 @@ notice_busy(void)
 	return (asked != 0 || (!TAILQ_EMPTY(&letters) && !resting && child_current(ROLE_DELIVERER) != NULL));
 }
 
-/* A deliverer takes work: notices that wait are made. */
+/* In each round: letters that wait are made, one at a time, in order, if a deliverer takes work now. */
 void
-notice_ready(struct child *deliverer)
-{
-	(void)deliverer;
-	notice_kick(0);
-}
-
-static void
-notice_kick(int64_t msec)
-{
-	if (resting && msec == 0)
-		return;
-	timer_init(&timer, notice_run, NULL);
-	timer_in(&timer, msec);
-}
-
-/* The letters are made one at a time, in order. */
-static void
-notice_run(void *arg)
+notice_run(void)
 {
 	struct letter	*l;
 
+	while (asked == 0 && !resting && (l = TAILQ_FIRST(&letters)) != NULL && notice_ask(l) == 0)
+		continue;
+}
+
+/* The store took nothing a while ago: the letter is made once more. */
+static void
+notice_rested(void *arg)
+{
 	(void)arg;
 	resting = 0;
-	while (asked == 0 && (l = TAILQ_FIRST(&letters)) != NULL && notice_ask(l) == 0)
-		continue;
 	turn_soon();
 }
