@@ -192,11 +192,12 @@ void
 dsn_run(void)
 {
 	struct heap_item	*top;
+	int64_t			 now = clock_msec();
 
 	while (asked.id == 0 && child_current(ROLE_DELIVERER) != NULL && (top = heap_top(&waiting)) != NULL &&
-	    top->key <= clock_msec() && dsn_ask(heap_of(top, struct due, item)) == 0)
+	    top->key <= now && dsn_ask(heap_of(top, struct due, item)) == 0)
 		continue;
-	if ((top = heap_top(&waiting)) != NULL && top->key > clock_msec())
+	if ((top = heap_top(&waiting)) != NULL && top->key > now)
 		turn_at(top->key);
 }
 
@@ -454,7 +455,6 @@ dsn_made(const struct msg_dsn_made *m)
 		due_done(d);
 	free(asked.list);
 	memset(&asked, 0, sizeof(asked));
-	turn_soon();
 	turn_soon();
 	return (0);
 }

@@ -357,15 +357,15 @@ queue_tell(int64_t now)
 }
 
 /*
- * When the first row is due that is not due yet, or the first pause ends: monotonic ms; INT64_MAX: never.  What is due already,
- * and hindered by something else, is no reason for another round.
+ * When the first row is due that was not due yet at the time now, or the first pause ends: monotonic ms; INT64_MAX: never.  What
+ * was due then, and is hindered by something else, is no reason for another round.
  */
 int64_t
-queue_next_due(void)
+queue_next_due(int64_t now)
 {
 	struct relay_hop	*h;
 	struct heap_item	*top;
-	int64_t			 now = clock_msec(), due, least = INT64_MAX;
+	int64_t			 due, least = INT64_MAX;
 
 	RB_FOREACH(h, relay_hops, &hops) {
 		if ((top = heap_top(&h->waiting)) == NULL)

@@ -265,7 +265,7 @@ relay_run(void)
 	queue_tell(now);
 	(void)relay_full();
 	if (!turn_stopping)
-		turn_at(queue_next_due());
+		turn_at(queue_next_due(now));
 }
 
 /* Connections for what is due.  A next hop that failed is tried by one; others get as many as their row says. */

@@ -71,7 +71,7 @@ uint32_t queue_retry(uint32_t hop, int64_t id);
 uint32_t queue_count(void);
 void	 queue_fresh(int64_t id);
 void	 queue_tell(int64_t now);
-int64_t	 queue_next_due(void);
+int64_t	 queue_next_due(int64_t now);
 
 /* --- hop.c --- */
 

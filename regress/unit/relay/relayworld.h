@@ -26,6 +26,8 @@ extern struct sent		 sent[NROWS * 4];
 extern size_t			 nsent, ngrown;	/* ngrown: quarantine_grew() */
 extern size_t			 ntried;	/* rows, by world_tried() */
 extern int64_t			 now, wall;	/* monotonic ms, epoch */
+extern int64_t			 tick;		/* ms that pass whenever somebody looks at the clock */
+extern unsigned			 nrounds;	/* of the master, which the event loop has begun */
 extern int			 locked;	/* the store */
 extern char			 gone[PROTO_LINK_SIZE];	/* a link whose file is not in the spool */
 extern size_t			 nproofs, nsentmarks;	/* writes before something is handed on */

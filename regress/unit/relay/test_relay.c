@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <event.h>
 
 #include "common/ipc/proto_ctl.h"
 #include "relayworld.h"
@@ -195,6 +196,27 @@ test_lost(void **state)
 	body_sweep();
 	relay_run();
 	assert_int_equal(nnotices, 1);
+}
+
+/* A row that becomes due while a round is under way, behind the look at it, has another round at once. */
+static void
+test_due_meanwhile(void **state)
+{
+	(void)state;
+	world_row(1, 1, NOTIFY_FAILURE, "sam@example.net");
+	rows[1].next = wall + 60;
+	world_commit(1, 1);
+	event_loop(EVLOOP_NONBLOCK);
+	nrounds = 0;
+	world_later(59993);
+	tick = 6;
+	relay_run();
+	tick = 0;
+	assert_null(world_last(IMSG_DIAL));
+	event_loop(EVLOOP_NONBLOCK);
+	assert_int_equal(nrounds, 1);
+	relay_run();
+	assert_non_null(world_last(IMSG_DIAL));
 }
 
 /* What waits for a next hop that was removed goes nowhere until it is moved; what is being sent is left alone. */
@@ -811,7 +833,8 @@ main(void)
 {
 	static const struct CMUnitTest	 tests[] = {
 #define T(f)	cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
-		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_pause), T(test_pause_by_answer),
+		T(test_results), T(test_several_mails), T(test_portions), T(test_backoff), T(test_due_meanwhile),
+		T(test_pause), T(test_pause_by_answer),
 		T(test_sour), T(test_no_hop), T(test_expire), T(test_quarantine), T(test_report), T(test_report_trouble),
 		T(test_report_too_long), T(test_report_kills), T(test_report_postmaster_hop), T(test_report_together),
 		T(test_report_waits), T(test_report_overtaken),
