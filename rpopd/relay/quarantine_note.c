@@ -17,6 +17,7 @@
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
+#include "rpopd/turn/turn.h"
 #include "relay_int.h"
 
 #define NOTE_PAUSE	86400	/* s between two notes */
@@ -88,6 +89,7 @@ note_run(void *arg)
 
 	(void)arg;
 	soon = 0;
+	turn_soon();			/* a run of -1 waits for it */
 	if (state_held(&fresh) != DB_OK || fresh <= 0)
 		return;
 	if (config_running->settings.postmaster == 0)
