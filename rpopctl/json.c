@@ -119,6 +119,7 @@ json_field(FILE *fp, const struct field *f, const char *item)
 		json_lines(fp, p);
 		break;
 	case FIELD_NUMBER:
+	case FIELD_OCTETS:
 		fprintf(fp, "%" PRIu64, field_number(f, item));
 		break;
 	case FIELD_NUMBER_OR_NULL:

@@ -43,6 +43,7 @@ static void	 cell_host(const struct ctl_record *, char *, size_t);
 static void	 cell_last(const struct out *, const struct ctl_record *, char *, size_t);
 static void	 fit_columns(size_t *, size_t);
 static void	 print_row(const struct out *, char [][CELL], const size_t *);
+static const char *print_amount(char *, size_t, const struct field *, const void *);
 static void	 print_field(const struct out *, const char *, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 
 /* An answer for people: what it consists of, then its sentence.  Of a failure, only what is worth a look despite it. */
@@ -152,12 +153,12 @@ print_held(const struct out *o, const struct ctl_daemon *st)
 	const struct reply_kind	*k = reply_kind(IMSG_CTL_DAEMON);
 	const struct field	*f;
 	const char		*between = "";
-	uint32_t		 n, rank;
+	char			 amount[32];
+	uint32_t		 rank;
 
 	for (rank = 1; (f = field_told(k, rank)) != NULL; rank++) {
-		n = (uint32_t)field_told_number(f, st);
-		if (n > 0) {
-			fprintf(o->fp, "%s%u %s", between, n, f->words);
+		if (field_told_number(f, st) > 0) {
+			fprintf(o->fp, "%s%s %s", between, print_amount(amount, sizeof(amount), f, st), f->words);
 			between = ", ";
 		}
 	}
@@ -416,20 +417,32 @@ print_delivery(const struct out *o, const struct ctl_record *r)
 		print_field(o, "messages", "to the addresses in %s, %s", r->mode, end);
 }
 
+/* The number in a field of a message as people are told it, into dst.  Returns dst. */
+static const char *
+print_amount(char *dst, size_t size, const struct field *f, const void *message)
+{
+	uint64_t	 n = field_told_number(f, message);
+
+	if (f->kind == FIELD_OCTETS)
+		return (text_octets(dst, size, n));
+	snprintf(dst, size, "%" PRIu64, n);
+	return (dst);
+}
+
 /* What the record has done so far, and its counters that are not 0. */
 static void
 print_counts(const struct out *o, const struct ctl_record *r)
 {
 	const struct reply_kind	*k = reply_kind(IMSG_CTL_RECORD);
 	const struct field	*f;
-	char			 octets[32];
-	uint32_t		 n, rank;
+	char			 octets[32], amount[32];
+	uint32_t		 rank;
 
 	print_field(o, "so far", "polls %" PRIu64 ", messages %" PRIu64 ", %s", r->polls, r->messages,
 	    text_octets(octets, sizeof(octets), r->octets));
 	for (rank = 1; (f = field_told(k, rank)) != NULL; rank++)
-		if ((n = (uint32_t)field_told_number(f, r)) > 0)
-			print_field(o, f->label, "%u %s", n, f->words);
+		if (field_told_number(f, r) > 0)
+			print_field(o, f->label, "%s %s", print_amount(amount, sizeof(amount), f, r), f->words);
 	if (r->unfound >= UNFOUND_MANY)
 		print_field(o, "field missing", "none of the last %u messages has a field %s that counts, see special in "
 		    "rpopd.db(5)", r->unfound, r->mode);

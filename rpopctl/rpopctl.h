@@ -73,6 +73,7 @@ enum field_kind {
 	FIELD_LINES,		/* string of lines that end in \n: an array of strings */
 	FIELD_NUMBER,		/* uint32_t, uint64_t, or an int64_t that is not negative */
 	FIELD_NUMBER_OR_NULL,	/* likewise; 0 is null */
+	FIELD_OCTETS,		/* as FIELD_NUMBER; people are told it with a unit */
 	FIELD_BOOL,		/* uint32_t: true unless it is 0 */
 	FIELD_TIME,		/* int64_t, s since the epoch; 0 is null */
 	FIELD_DAYS,		/* uint32_t; UINT32_MAX is null */

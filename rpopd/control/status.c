@@ -55,9 +55,9 @@ control_status(void *arg, struct imsg *imsg)
 	}
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, config_load_error, sizeof(m.load_error));
-	strlcpy(m.mail_root_error, *mailroot_trouble() != '\0' ? mailroot_trouble() : space_trouble(), sizeof(m.mail_root_error));
-	m.blocked_maildirs = place_waiting(m.blocked_maildir, sizeof(m.blocked_maildir));
-	m.unknown_files = set_aside_count();
+	delivery_sums(&m);
+	if (m.mail_root_error[0] == '\0')
+		strlcpy(m.mail_root_error, space_trouble(), sizeof(m.mail_root_error));
 	client_send(c, IMSG_CTL_DAEMON, &m, sizeof(m));
 	status_list(c, "");
 	return (0);

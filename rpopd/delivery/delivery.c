@@ -4,8 +4,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/state/state.h"
@@ -37,6 +39,15 @@ delivery_start(const struct delivery_calls *calls)
 	spool_start(calls->moved);
 	notice_start(calls->queued);
 	child_rules(ROLE_DELIVERER, rules, nitems(rules));
+}
+
+/* The part of rpopctl status that this room knows. */
+void
+delivery_sums(struct ctl_daemon *m)
+{
+	strlcpy(m->mail_root_error, mailroot_trouble(), sizeof(m->mail_root_error));
+	m->blocked_maildirs = place_waiting(m->blocked_maildir, sizeof(m->blocked_maildir));
+	m->unknown_files = set_aside_count();
 }
 
 /* IMSG_ROOT_DURABLE: so much of state.db is known to the mail root for good. */

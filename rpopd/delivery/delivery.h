@@ -13,6 +13,7 @@
 #include "rpopd/state/state.h"
 
 struct child;
+struct ctl_daemon;
 
 /* --- delivery.c --- */
 
@@ -23,6 +24,7 @@ struct delivery_calls {
 };
 
 void	 delivery_start(const struct delivery_calls *);
+void	 delivery_sums(struct ctl_daemon *);
 
 /* --- spool.c --- */
 
@@ -60,7 +62,6 @@ int	 notice_busy(void);
 /* --- place.c --- */
 
 void	 place_reset(void);
-uint32_t place_waiting(char *first, size_t size);
 
 /* --- set_aside.c --- */
 
@@ -68,7 +69,6 @@ struct set_aside { int64_t since; char name[PROTO_LINK_SIZE]; };	/* a file; sinc
 
 void	 set_aside_reset(void);
 void	 set_aside_ready(struct child *);
-uint32_t set_aside_count(void);
 const struct set_aside *set_aside_nth(size_t);
 int	 set_aside_known(const char *name);
 

@@ -17,4 +17,8 @@ void	 set_aside_gone(const char *name);
 void	 spool_answered(uint32_t id, const struct spool_answer *);
 int	 spool_moved(const struct msg_link *);
 
+/* For rpopctl status. */
+uint32_t place_waiting(char *first, size_t size);
+uint32_t set_aside_count(void);
+
 #endif
