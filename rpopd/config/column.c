@@ -137,15 +137,19 @@ column_number(struct load *ld, sqlite3_stmt *st, int col, const struct column *c
 		column_store(row, c, load_number64(ld, st, col, c->min, c->max));
 }
 
+/* Only text is a word, and all of it: a word with a NUL and more behind it is none. */
 static void
 column_word(struct load *ld, sqlite3_stmt *st, int col, const struct column *c, char *row)
 {
-	const char	*text = (const char *)sqlite3_column_text(st, col);
-	int		 number;
+	const char	*text;
+	int		 number = -1;
 
 	if (c->null && load_null(st, col))
 		return;
-	if (text == NULL || (number = word_number(c->words, text)) == -1)
+	if (sqlite3_column_type(st, col) == SQLITE_TEXT && (text = (const char *)sqlite3_column_text(st, col)) != NULL &&
+	    strlen(text) == (size_t)sqlite3_column_bytes(st, col))
+		number = word_number(c->words, text);
+	if (number == -1)
 		load_bad_value(ld, st, col, c->rule);
 	else
 		column_store(row, c, number);

@@ -243,6 +243,12 @@ static const struct {
 }	 edits[] = {
 	{ "UPDATE rpop SET tls = 'sslv3' WHERE name = 'work'",
 	    "rpop anna@example.org/work: tls is 'sslv3', must be tls, stls or none" },
+	{ "UPDATE rpop SET tls = 'none' || char(0) || 'x' WHERE name = 'work'",
+	    "work: tls is 'none\\000x', must be tls, stls or none" },
+	{ "UPDATE rpop SET tls_min = '1.3' || char(0) WHERE name = 'work'", "tls_min is '1.3\\000', must be 1.0, 1.1, 1.2 or 1.3" },
+	{ "CREATE TEMP TABLE t AS SELECT * FROM nexthop WHERE 0; DROP TABLE nexthop; CREATE TABLE nexthop AS SELECT * FROM temp.t;"
+	    " INSERT INTO nexthop (id, name, protocol, address, tls, xclient, null_sender, connections, timeout, keep_trace) VALUES"
+	    " (1, 'n', x'736d7470', 'h', 'none', 0, 'auto', 1, 60, 0)", "nexthop n: protocol is 'smtp', must be lmtp or smtp" },
 	{ "UPDATE rpop SET domain = 'pop:99999' WHERE name = 'work'",
 	    "rpop anna@example.org/work: domain is 'pop:99999', must be host, host:port, [v6] or [v6]:port" },
 	{ "UPDATE rpop SET domain = 'https://pop.example.org' WHERE name = 'work'", "domain is 'https://pop.example.org', "
