@@ -41,7 +41,8 @@ table_select(const struct table *t)
 			    " THEN %5$d ELSE %6$d END AS %1$s", c->name, SECRET_TYPE, (long long)c->max, SECRET_LENGTH, SECRET_BREAKS,
 			    SECRET_GOOD);
 		else if (c->kind == COLUMN_NEXTHOP)
-			fprintf(f, "ifnull((SELECT n.id FROM nexthop n WHERE n.name = %1$s.%2$s), %2$s) AS %2$s", t->name, c->name);
+			fprintf(f, "ifnull((SELECT n.id FROM nexthop n WHERE n.name = %1$s.%2$s), CAST(%2$s AS TEXT)) AS %2$s",
+			    t->name, c->name);
 		else
 			fputs(c->name, f);
 	}

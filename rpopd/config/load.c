@@ -35,11 +35,12 @@ static const struct loader	 loaders[] = {
 	{ &settings_table, NULL, load_settings },
 	{ &nexthop_table, NULL, load_nexthop },
 	{ NULL, "SELECT name, address, source_routes FROM domain ORDER BY name", load_domain },
-	/* An account's own next hop, or the default. */
-	{ NULL, "SELECT a.id, a.name, a.domain, ifnull(n.id, ifnull(a.nexthop, s.nexthop)) AS nexthop FROM account a"
-	    " LEFT JOIN settings s ON s.id = 1 LEFT JOIN nexthop n ON n.name = ifnull(a.nexthop, s.nexthop)", load_account },
-	{ NULL, "SELECT r.address, r.target, r.folder, ifnull(n.id, r.nexthop) AS nexthop, r.action, r.text FROM route r"
-	    " LEFT JOIN nexthop n ON n.name = r.nexthop ORDER BY r.rowid", load_route },
+	/* An account's own next hop, or the default.  An integer is an id; what is no next hop's name is text. */
+	{ NULL, "SELECT a.id, a.name, a.domain, ifnull(n.id, CAST(ifnull(a.nexthop, s.nexthop) AS TEXT)) AS nexthop"
+	    " FROM account a LEFT JOIN settings s ON s.id = 1 LEFT JOIN nexthop n ON n.name = ifnull(a.nexthop, s.nexthop)",
+	    load_account },
+	{ NULL, "SELECT r.address, r.target, r.folder, ifnull(n.id, CAST(r.nexthop AS TEXT)) AS nexthop, r.action, r.text"
+	    " FROM route r LEFT JOIN nexthop n ON n.name = r.nexthop ORDER BY r.rowid", load_route },
 	{ NULL, "SELECT name, days, begins, ends, pause FROM schedule ORDER BY name, days, begins", load_schedule },
 	{ &oauth_table, NULL, load_oauth },
 	{ &rpop_table, NULL, load_rpop }

@@ -337,6 +337,14 @@ static const struct {
 	    "account anna@example.org: this address is there more than once; delete all but one" },
 	{ "DROP TABLE route; CREATE TABLE route (address, target, folder, nexthop, action, text); INSERT INTO route VALUES"
 	    " (x'00', 5, NULL, NULL, 'deliver', NULL)", "must be text in quotes" },
+	{ "DROP TABLE route; CREATE TABLE route (address, target, folder, nexthop, action, text); INSERT INTO route VALUES"
+	    " ('sales@example.org', NULL, NULL, 7, 'deliver', NULL)", "nexthop is '7', which is not in table nexthop" },
+	{ "DROP TABLE account; CREATE TABLE account (id INTEGER PRIMARY KEY, name, domain, nexthop, address);"
+	    " INSERT INTO account (name, domain, nexthop) VALUES ('anna', 'example.org', 7)",
+	    "nexthop is '7', which is not in table nexthop" },
+	{ "DROP TRIGGER settings_nexthop; PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'report_nexthop'"
+	    " || char(9) || 'TEXT', 'report_nexthop ANY') WHERE name = 'settings'; PRAGMA writable_schema = RESET;"
+	    " UPDATE settings SET report_nexthop = 7", "settings: report_nexthop is '7', which is not in table nexthop" },
 	{ "DROP VIEW records; DROP TABLE rpop", "the schema is not the one of rpopd.sql" },
 	{ "DROP TABLE route; CREATE VIEW route (address, target) AS SELECT address, address FROM account", "route" },
 	{ "CREATE TABLE extra (a TEXT REFERENCES account (address)); INSERT INTO extra VALUES ('x')",
