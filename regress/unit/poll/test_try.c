@@ -513,6 +513,5 @@ main(void)
 		T(test_abandoned),
 	};
 
-	event_init();
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -389,6 +389,5 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_sweep, setup, world_teardown),
 	};
 
-	event_init();
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

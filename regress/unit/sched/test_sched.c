@@ -446,6 +446,5 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_once_closed, world_setup, world_teardown),
 	};
 
-	event_init();
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -469,6 +469,5 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_story, setup, world_teardown),
 	};
 
-	event_init();
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }
