@@ -17,7 +17,7 @@ void
 proc_main(const struct process *p, int argc, char *argv[])
 {
 	struct proc_conf	 conf;
-	uint32_t		 version = PROTO_VERSION;
+	uint32_t		 version = message_version();
 
 	proc_getopts(&conf, argc, argv);
 	conf.forks = p->forks;

@@ -82,7 +82,7 @@ client_request(int fd, const struct request *req, struct reply *rep, char *error
 	if (req->type == IMSG_CTL_QUARANTINE)
 		imsgbuf_allow_fdpass(&ctl.ibuf);
 	/* A daemon that refuses the connection closes it, but what it said first can still be read. */
-	if (imsg_compose(&ctl.ibuf, req->type, PROTO_VERSION, 0, -1, req->len > 0 ? &req->u : NULL, req->len) == -1 ||
+	if (imsg_compose(&ctl.ibuf, req->type, message_version(), 0, -1, req->len > 0 ? &req->u : NULL, req->len) == -1 ||
 	    (imsgbuf_flush(&ctl.ibuf) == -1 && errno != EPIPE))
 		snprintf(error, size, "cannot send to rpopd: %s", strerror(errno));
 	else
@@ -137,9 +137,9 @@ client_dispatch(struct client *ctl, char *error, size_t size)
 			strlcpy(error, "rpopd sent something that is no control message", size);
 			return (-1);
 		}
-		if ((version = imsg_get_id(&imsg)) != PROTO_VERSION) {
+		if ((version = imsg_get_id(&imsg)) != message_version()) {
 			snprintf(error, size, "rpopd speaks version %u of the control protocol, this rpopctl version %u; "
-			    "restart rpopd, or use the rpopctl installed with it", version, PROTO_VERSION);
+			    "restart rpopd, or use the rpopctl installed with it", version, message_version());
 			imsg_free(&imsg);
 			return (-1);
 		}

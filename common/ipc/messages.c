@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The messages by their numbers: name, size, and whether a descriptor rides along. */
+/* The messages by their numbers: name, size, and whether a descriptor rides along; and the version of the whole list. */
 #include <stddef.h>
+#include <string.h>
 
 #include "common/compat.h"
 #include "proto.h"
@@ -21,6 +22,12 @@
 #define FD			1
 #define FD_MAYBE		MESSAGE_FD_MAYBE
 
+/* FNV-1a of 32 bits. */
+#define FNV_BASIS		2166136261U
+#define FNV_PRIME		16777619U
+
+static uint32_t	 fnv(uint32_t, const void *, size_t);
+
 static const struct message_kind	 messages[IMSG_MAX] = {
 #define MESSAGE(type, way, payload, descriptor)	[type] = { &#type[sizeof("IMSG_") - 1], payload, descriptor },
 #include "messages.h"
@@ -39,4 +46,41 @@ message_name(uint32_t type)
 	const struct message_kind	*m = message_kind(type);
 
 	return (m == NULL ? "unknown" : m->name);
+}
+
+/*
+ * The version of the protocol between the processes and with rpopctl: a hash of number, name and payload's size of every message.
+ * Both sides of a channel compare it, since a program of another release may be at the other end.  A payload that changes its
+ * meaning and not its size needs another name for its message.
+ */
+uint32_t
+message_version(void)
+{
+	static uint32_t			 version;
+	const struct message_kind	*m;
+	uint32_t			 type;
+
+	if (version != 0)
+		return (version);
+	version = FNV_BASIS;
+	for (type = IMSG_NONE + 1; type < IMSG_MAX; type++) {
+		m = &messages[type];
+		version = fnv(version, &type, sizeof(type));
+		version = fnv(version, m->name, strlen(m->name));
+		version = fnv(version, &m->min, sizeof(m->min));
+		version = fnv(version, &m->max, sizeof(m->max));
+		version = fnv(version, &m->fd, sizeof(m->fd));
+	}
+	return (version);
+}
+
+/* The hash of what was hashed before, and of these octets behind it. */
+static uint32_t
+fnv(uint32_t hash, const void *data, size_t len)
+{
+	const uint8_t	*p = data;
+
+	while (len-- > 0)
+		hash = (hash ^ *p++) * FNV_PRIME;
+	return (hash);
 }

@@ -13,7 +13,7 @@
  */
 
 /* What every child says and is told. */
-MESSAGE(IMSG_READY,		A_M, ONE(uint32_t), NO_FD)			/* PROTO_VERSION: locked in, waits for work */
+MESSAGE(IMSG_READY,		A_M, ONE(uint32_t), NO_FD)			/* message_version(): locked in, waits for work */
 MESSAGE(IMSG_LOG,		A_M, ONE(struct msg_log), NO_FD)
 MESSAGE(IMSG_LOG_LEVEL,		M_A, ONE(uint32_t), NO_FD)			/* enum log_level */
 
@@ -131,7 +131,7 @@ MESSAGE(IMSG_TOKEN_ROTATED,	O_M, HEAD(struct msg_token_part, 1, PROTO_TOKEN_MAX)
 MESSAGE(IMSG_TOKEN_GRANTED,	O_M, HEAD(struct msg_token_granted, 1, PROTO_TOKEN_MAX), NO_FD) /* access token */
 MESSAGE(IMSG_TOKEN_FAILED,	O_M, ONE(struct msg_token_failed), NO_FD)
 
-/* rpopctl: proto_ctl.h.  Requests and answers carry PROTO_VERSION in peerid.  Where nothing is said, CTL_OK or CTL_FAIL answers. */
+/* rpopctl: proto_ctl.h.  Both ways peerid is message_version().  Where nothing is said, CTL_OK or CTL_FAIL answers. */
 MESSAGE(IMSG_CTL_STATUS,	C_M, EMPTY, NO_FD)				/* CTL_DAEMON, CTL_RECORD..., CTL_END */
 MESSAGE(IMSG_CTL_ACCOUNT,	C_M, ONE(struct ctl_name), NO_FD)		/* one account: CTL_RECORD..., CTL_END */
 MESSAGE(IMSG_CTL_RELOAD,	C_M, EMPTY, NO_FD)

@@ -15,8 +15,6 @@
 
 #include <stdint.h>
 
-#define PROTO_VERSION		3
-
 #define PROTO_UID_MAX		70	/* RFC 1939: a unique-id is 1 to 70 octets, 0x21..0x7e */
 #define PROTO_UID_DERIVED	"uid:"	/* and 64 hexadecimal digits: SHA-256 of what a server has in place of a unique-id */
 #define PROTO_MSGS_MAX		1000000	/* messages in one remote mailbox */
@@ -116,6 +114,7 @@ struct message_kind {
 
 const struct message_kind	*message_kind(uint32_t type);	/* NULL: no message has that number */
 const char		*message_name(uint32_t type);	/* never NULL, so that a peer's nonsense can be logged */
+uint32_t		 message_version(void);		/* equal in programs that have the same list of messages */
 
 /* proto.c: names are never NULL; the checks return 1 or 0 */
 const char	*fail_why_str(uint32_t);

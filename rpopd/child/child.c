@@ -322,7 +322,7 @@ child_ready(void *arg, struct imsg *imsg)
 	struct child	*c = arg;
 	uint32_t	 version;
 
-	if (rules_payload(imsg, &version) == -1 || version != PROTO_VERSION || c->ready)
+	if (rules_payload(imsg, &version) == -1 || version != message_version() || c->ready)
 		return (-1);
 	log_debug("%s ready", conf[c->role].name);
 	if (conf[c->role].owner.greet != NULL)

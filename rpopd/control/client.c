@@ -115,7 +115,7 @@ client_allowed(struct client *c, struct imsg *imsg, int root)
 		client_reply(c, 0, "one request at a time");
 		return (0);
 	}
-	if (imsg_get_id(imsg) != PROTO_VERSION) {
+	if (imsg_get_id(imsg) != message_version()) {
 		client_reply(c, 0, "rpopctl and rpopd are of different versions: restart rpopd after an upgrade");
 		return (0);
 	}
@@ -130,7 +130,7 @@ client_allowed(struct client *c, struct imsg *imsg, int root)
 void
 client_send(struct client *c, uint32_t type, const void *data, size_t len)
 {
-	link_send_id(&c->link, type, PROTO_VERSION, data, len);
+	link_send_id(&c->link, type, message_version(), data, len);
 }
 
 /* The whole answer: it was done (ok 1) or not, and a sentence. */

@@ -200,7 +200,7 @@ view_answered(void *arg, const struct spool_answer *a)
 		return;
 	}
 	memset(&line, 0, sizeof(line));
-	if (imsg_compose(&client->link.ibuf, IMSG_CTL_LINE, PROTO_VERSION, 0, a->fd, &line, sizeof(line)) == -1)
+	if (imsg_compose(&client->link.ibuf, IMSG_CTL_LINE, message_version(), 0, a->fd, &line, sizeof(line)) == -1)
 		close(a->fd);
 	client_send(client, IMSG_CTL_END, NULL, 0);
 }

@@ -257,6 +257,25 @@ def test_json_is_json_whatever_the_names_are(personal, pop3):
     assert daemon.stop() == 0
 
 
+def refusal(s, version):
+    """Ask for the status in this version of the protocol, which is a wrong one: the right one, and the sentence."""
+    s.sendall(struct.pack("=IIII", proto.TYPES["IMSG_CTL_STATUS"], 16, version, 0))
+    answer = b""
+    while len(answer) < 16 or len(answer) < struct.unpack_from("=I", answer, 4)[0]:
+        answer += s.recv(65536)
+    kind, _, right, _ = struct.unpack_from("=IIII", answer)
+    assert kind == proto.TYPES["IMSG_CTL_FAIL"]
+    return right, answer[16:].split(b"\0")[0].decode("ascii")
+
+
+def test_another_version(running):
+    """A client of another release hears why it is refused, and which version it would have needed."""
+    with connect(running) as s:
+        right, sentence = refusal(s, 0)
+        assert right != 0 and sentence == "rpopctl and rpopd are of different versions: restart rpopd after an upgrade"
+        assert refusal(s, right ^ 1) == (right, sentence)
+
+
 def flood(s, data, most):
     """Send as much of it as the other side takes, again and again; how many octets that was, most at least if there is no end."""
     s.setblocking(False)
@@ -273,7 +292,9 @@ def test_answers_that_nobody_takes(running):
     """A client that only asks is not heard any more once its answers are queued; others are."""
     def resident():
         return int(re.search(r"VmRSS:\s+(\d+)", rigs.read_proc(running.daemon.pid, "status")).group(1))
-    before, ask = resident(), struct.pack("=IIII", proto.TYPES["IMSG_CTL_STATUS"], 16, proto.VERSION, 0) * 4096
+    with connect(running) as s:
+        version, _ = refusal(s, 0)
+    before, ask = resident(), struct.pack("=IIII", proto.TYPES["IMSG_CTL_STATUS"], 16, version, 0) * 4096
     held = [connect(running) for _ in range(4)]
     try:
         for s in held:

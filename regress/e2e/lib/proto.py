@@ -13,6 +13,5 @@ def _read(name):
 
 
 HEADER = _read("proto.h")
-VERSION = int(re.search(r"#define PROTO_VERSION\t+(\d+)", HEADER).group(1))
 TYPES = {name: i for i, name in enumerate(re.findall(r"^MESSAGE\((IMSG_\w+)", _read("messages.h"), re.M), 1)}
 WHY = {i: name[4:] for i, name in enumerate(re.findall(r"WHY_\w+", HEADER.split("enum fail_why {")[1].split("};")[0]))}

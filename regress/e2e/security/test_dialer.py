@@ -82,7 +82,7 @@ class Dialer:
 
     def ready(self):
         message = self.receive()
-        assert (message.type, message.data) == (READY, struct.pack("=I", proto.VERSION))
+        assert (message.type, len(message.data)) == (READY, 4)
         return self
 
     def failed(self):

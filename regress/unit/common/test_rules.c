@@ -223,6 +223,17 @@ test_names(void **state)
 	assert_int_equal(proto_client("mx.example", 11), 0);
 }
 
+/* The version of the list of messages is the same whenever it is asked for, and no number that a peer sends by default. */
+static void
+test_version(void **state)
+{
+	uint32_t	 version = message_version();
+
+	(void)state;
+	assert_int_not_equal(version, 0);
+	assert_int_equal(message_version(), version);
+}
+
 int
 main(void)
 {
@@ -234,6 +245,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stream, setup, teardown),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_version),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -111,12 +111,12 @@ listing(void **state __unused)
 	int			 size = 1 << 20;
 
 	setsockopt(daemon_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
+	answer(IMSG_CTL_DAEMON, message_version(), &st, sizeof(st));
 	for (i = 0; i < 65; i++) {
 		r.port = i;
-		answer(IMSG_CTL_RECORD, PROTO_VERSION, &r, sizeof(r));
+		answer(IMSG_CTL_RECORD, message_version(), &r, sizeof(r));
 	}
-	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	answer(IMSG_CTL_END, message_version(), NULL, 0);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), 0);
 	assert_int_equal(rep.ok, 1);
 	assert_int_equal(got(&rep, IMSG_CTL_DAEMON), 1);
@@ -129,7 +129,7 @@ listing(void **state __unused)
 	assert_int_equal(imsgbuf_read(&daemon_end), 1);
 	assert_int_equal(imsgbuf_get(&daemon_end, &imsg), 1);
 	assert_int_equal(imsg_get_type(&imsg), IMSG_CTL_STATUS);
-	assert_int_equal(imsg_get_id(&imsg), PROTO_VERSION);
+	assert_int_equal(imsg_get_id(&imsg), message_version());
 	assert_int_equal(imsg_get_len(&imsg), 0);
 	imsg_free(&imsg);
 }
@@ -142,7 +142,7 @@ action(void **state __unused)
 	struct imsg	 imsg;
 	struct ctl_name	 name;
 
-	answer(IMSG_CTL_FAIL, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_FAIL, message_version(), &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_POLL, &rep), 0);
 	assert_int_equal(rep.ok, 0);
 	assert_string_equal(rep.text.text, "no such record");
@@ -159,7 +159,7 @@ action_ok(void **state __unused)
 	struct ctl_text	 text = { .text = "" };
 	struct reply	 rep;
 
-	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_OK, message_version(), &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), 0);
 	assert_int_equal(rep.ok, 1);
 }
@@ -170,10 +170,10 @@ lines(void **state __unused)
 	struct ctl_text	 text = { .text = "first" };
 	struct reply	 rep;
 
-	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_LINE, message_version(), &text, sizeof(text));
 	strlcpy(text.text, "second", sizeof(text.text));
-	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
-	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	answer(IMSG_CTL_LINE, message_version(), &text, sizeof(text));
+	answer(IMSG_CTL_END, message_version(), NULL, 0);
 	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), 0);
 	assert_int_equal(rep.ok, 1);
 	assert_int_equal(got(&rep, IMSG_CTL_LINE), 2);
@@ -189,7 +189,7 @@ lines_unexpected(void **state __unused)
 	struct ctl_text	 text = { .text = "x" };
 	struct reply	 rep;
 
-	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_LINE, message_version(), &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), -1);
 	assert_non_null(strstr(error, "unexpected answer"));
 	reply_free(&rep);
@@ -202,7 +202,7 @@ lines_unterminated(void **state __unused)
 	struct reply	 rep;
 
 	memset(&text, 'x', sizeof(text));
-	answer(IMSG_CTL_LINE, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_LINE, message_version(), &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), -1);
 	reply_free(&rep);
 }
@@ -213,7 +213,7 @@ lines_not_ok(void **state __unused)
 	struct ctl_text	 text = { .text = "done" };
 	struct reply	 rep;
 
-	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_OK, message_version(), &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_ROUTE, &rep), -1);
 }
 
@@ -221,10 +221,12 @@ static void
 other_version(void **state __unused)
 {
 	struct reply	 rep;
+	char		 sentence[80];
 
-	answer(IMSG_CTL_DAEMON, PROTO_VERSION + 1, "longer", 6);
+	snprintf(sentence, sizeof(sentence), "speaks version %u of the control protocol", message_version() + 1);
+	answer(IMSG_CTL_DAEMON, message_version() + 1, "longer", 6);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
-	assert_non_null(strstr(error, "speaks version 4 of the control protocol"));
+	assert_non_null(strstr(error, sentence));
 }
 
 static void
@@ -233,7 +235,7 @@ cut_short(void **state __unused)
 	struct ctl_daemon	 st = { .records = 1 };
 	struct reply		 rep;
 
-	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
+	answer(IMSG_CTL_DAEMON, message_version(), &st, sizeof(st));
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	assert_non_null(strstr(error, "before its answer was complete"));
 	reply_free(&rep);
@@ -250,8 +252,8 @@ tried(void **state __unused)
 
 	setsockopt(daemon_end.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	for (m.number = 70; m.number >= 1; m.number--)
-		answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
-	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));
+		answer(IMSG_CTL_TRIED, message_version(), &m, sizeof(m));
+	answer(IMSG_CTL_OK, message_version(), &text, sizeof(text));
 	assert_int_equal(ask(IMSG_CTL_TRY, &rep), 0);
 	assert_int_equal(rep.ok, 1);
 	assert_int_equal(got(&rep, IMSG_CTL_TRIED), 70);
@@ -266,7 +268,7 @@ tried_unasked(void **state __unused)
 	struct ctl_tried	 m = { .state = "new" };
 	struct reply		 rep;
 
-	answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
+	answer(IMSG_CTL_TRIED, message_version(), &m, sizeof(m));
 	assert_int_equal(ask(IMSG_CTL_POLL, &rep), -1);
 	reply_free(&rep);
 }
@@ -278,7 +280,7 @@ tried_unterminated(void **state __unused)
 	struct reply		 rep;
 
 	memset(m.why, 'x', sizeof(m.why));
-	answer(IMSG_CTL_TRIED, PROTO_VERSION, &m, sizeof(m));
+	answer(IMSG_CTL_TRIED, message_version(), &m, sizeof(m));
 	assert_int_equal(ask(IMSG_CTL_TRY, &rep), -1);
 	reply_free(&rep);
 }
@@ -290,7 +292,7 @@ closed_with_reason(void **state __unused)
 	struct ctl_text	 text = { .text = "too many clients" };
 	struct reply	 rep;
 
-	answer(IMSG_CTL_FAIL, PROTO_VERSION, &text, sizeof(text));
+	answer(IMSG_CTL_FAIL, message_version(), &text, sizeof(text));
 	close(daemon_end.fd);
 	daemon_end.fd = -1;
 	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), 0);
@@ -304,7 +306,7 @@ wrong_length(void **state __unused)
 	struct ctl_daemon	 st = { .records = 1 };
 	struct reply		 rep;
 
-	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st) - 1);
+	answer(IMSG_CTL_DAEMON, message_version(), &st, sizeof(st) - 1);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	assert_non_null(strstr(error, "unexpected answer"));
 }
@@ -316,7 +318,7 @@ unterminated_string(void **state __unused)
 	struct reply		 rep;
 
 	memset(r.host, 'x', sizeof(r.host));
-	answer(IMSG_CTL_RECORD, PROTO_VERSION, &r, sizeof(r));
+	answer(IMSG_CTL_RECORD, message_version(), &r, sizeof(r));
 	assert_int_equal(ask(IMSG_CTL_ACCOUNT, &rep), -1);
 	assert_non_null(strstr(error, "unexpected answer"));
 	reply_free(&rep);
@@ -328,7 +330,7 @@ unexpected_types(void **state __unused)
 	struct ctl_text	 text = { .text = "" };
 	struct reply	 rep;
 
-	answer(IMSG_CTL_OK, PROTO_VERSION, &text, sizeof(text));	/* to a listing */
+	answer(IMSG_CTL_OK, message_version(), &text, sizeof(text));	/* to a listing */
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	reply_free(&rep);
 }
@@ -338,7 +340,7 @@ end_without_status(void **state __unused)
 {
 	struct reply	 rep;
 
-	answer(IMSG_CTL_END, PROTO_VERSION, NULL, 0);
+	answer(IMSG_CTL_END, message_version(), NULL, 0);
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 }
 
@@ -348,8 +350,8 @@ second_status(void **state __unused)
 	struct ctl_daemon	 st = { .records = 1 };
 	struct reply		 rep;
 
-	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
-	answer(IMSG_CTL_DAEMON, PROTO_VERSION, &st, sizeof(st));
+	answer(IMSG_CTL_DAEMON, message_version(), &st, sizeof(st));
+	answer(IMSG_CTL_DAEMON, message_version(), &st, sizeof(st));
 	assert_int_equal(ask(IMSG_CTL_STATUS, &rep), -1);
 	reply_free(&rep);
 }
@@ -361,9 +363,9 @@ queue_state(void **state __unused)
 	struct ctl_queued	 m = { .id = 1, .state = QUEUE_LOST };
 	struct reply		 rep;
 
-	answer(IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
+	answer(IMSG_CTL_QUEUED, message_version(), &m, sizeof(m));
 	m.state++;
-	answer(IMSG_CTL_QUEUED, PROTO_VERSION, &m, sizeof(m));
+	answer(IMSG_CTL_QUEUED, message_version(), &m, sizeof(m));
 	assert_int_equal(ask(IMSG_CTL_QUEUE, &rep), -1);
 	assert_int_equal(got(&rep, IMSG_CTL_QUEUED), 1);
 	reply_free(&rep);
@@ -374,7 +376,7 @@ foreign_type(void **state __unused)
 {
 	struct reply	 rep;
 
-	answer(IMSG_FETCH_SECRET, PROTO_VERSION, "x", 1);
+	answer(IMSG_FETCH_SECRET, message_version(), "x", 1);
 	assert_int_equal(ask(IMSG_CTL_RELOAD, &rep), -1);
 }
 
