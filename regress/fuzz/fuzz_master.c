@@ -170,7 +170,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	rec.leave = len & 1;
 	writes = 0;
 	s = session(&rec, &task, try);
-	(void)control_route(&task, NULL);
+	(void)ask_rules[0].handler(&task, NULL);
 	while (len >= 4) {
 		type = p[1] % IMSG_MAX;
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)

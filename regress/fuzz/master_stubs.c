@@ -195,7 +195,17 @@ enum db state_clamp(int64_t n) { (void)n; return (DB_OK); }
 void prune_daily(void) { }
 enum former_found former_find(struct session *s, enum former_past *p) { (void)s; *p = PAST_NONE; return (FOUND_NONE); }
 enum db state_origin(int64_t m, char *t, size_t n) { (void)m; strlcpy(t, "", n); return (DB_OK); }
-int control_forget(void *c, struct imsg *i) { (void)c; (void)i; return (0); }
+
+enum db
+state_forget(const char *account, const char *record, int64_t now, struct forgotten *n)
+{
+	(void)now;
+	if (strchr(account, '@') == NULL || *record == '\0')
+		abort();
+	memset(n, 0, sizeof(*n));
+	n->mailboxes = n->waiting = account[0] & 1;
+	return (DB_OK);
+}
 
 int
 rcpt_relay_row(struct relay_row *row, const struct receipt *r, const struct msg_rcpt *rcpt)

@@ -28,13 +28,19 @@ struct ask {
 	struct client	*client;	/* NULL: it has left */
 };
 
+static int	 ask_request(void *, struct imsg *);
 static int	 ask_route(struct client *, const char *, char *, size_t);
 static void	 ask_left(struct client *);
 static int	 ask_told(void *, struct imsg *);
 static void	 ask_end(struct ask *, const char *);
 static void	 ask_name(const char *, char *, size_t);
 
-static const struct rule	 rules[] = {	/* of the deliverer */
+const struct rule	 ask_rules[] = {
+	{ IMSG_CTL_ROUTE,	RULES_ANY,	ask_request },
+};
+const size_t		 ask_nrules = nitems(ask_rules);
+
+static const struct rule	 answer_rules[] = {	/* of the deliverer */
 	{ IMSG_ROUTE_TOLD,	RULES_ANY,	ask_told },
 };
 
@@ -45,12 +51,12 @@ static uint32_t		 nasks;
 void
 ask_start(void)
 {
-	child_rules(ROLE_DELIVERER, rules, nitems(rules));
+	child_rules(ROLE_DELIVERER, answer_rules, nitems(answer_rules));
 }
 
 /* IMSG_CTL_ROUTE */
-int
-control_route(void *arg, struct imsg *imsg)
+static int
+ask_request(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;

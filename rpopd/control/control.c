@@ -32,6 +32,7 @@
 
 #define CONTROL_GROUP	"_rpopctl"
 
+static void	 control_take(const struct rule *, size_t);
 static void	 control_accept(int, short, void *);
 static void	 control_poll_none(const char *, char *, size_t);
 static void	 control_poll_text(const struct poll_answer *, char *, size_t);
@@ -42,25 +43,17 @@ static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
 
 static const struct rule	 control_rules[] = {
-	{ IMSG_CTL_STATUS,	RULES_ANY,	control_status },
-	{ IMSG_CTL_ACCOUNT,	RULES_ANY,	control_account },
 	{ IMSG_CTL_RELOAD,	RULES_ANY,	control_reload },
 	{ IMSG_CTL_POLL,	RULES_ANY,	control_poll },
 	{ IMSG_CTL_LOG_LEVEL,	RULES_ANY,	control_log_level },
 	{ IMSG_CTL_STOP,	RULES_ANY,	control_stop },
-	{ IMSG_CTL_TRY,		RULES_ANY,	control_try },
-	{ IMSG_CTL_QUEUE,	RULES_ANY,	control_queue },
-	{ IMSG_CTL_RETRY,	RULES_ANY,	control_retry },
-	{ IMSG_CTL_MOVE,	RULES_ANY,	control_move },
-	{ IMSG_CTL_QUARANTINE,	RULES_ANY,	control_quarantine },
-	{ IMSG_CTL_ROUTE,	RULES_ANY,	control_route },
 	{ IMSG_CTL_RENUMBER,	RULES_ANY,	control_renumber },
-	{ IMSG_CTL_FORGET,	RULES_ANY,	control_forget },
-	{ IMSG_CTL_EXPLAIN,	RULES_ANY,	control_explain },
 };
 
 static int			 listener = -1;
 static struct event		 accept_event;
+static struct rule		 requests[IMSG_MAX];	/* what clients may ask: the rules of every file of this room */
+static size_t			 nrequests;
 static char			 socket_path[PATH_MAX];
 static struct control_calls	 daemon_calls;
 
@@ -73,6 +66,13 @@ control_listen(const char *rundir, const struct control_calls *calls, char *err,
 
 	daemon_calls = *calls;
 	ask_start();
+	control_take(control_rules, nitems(control_rules));
+	control_take(status_rules, status_nrules);
+	control_take(try_rules, try_nrules);
+	control_take(queue_rules, queue_nrules);
+	control_take(ask_rules, ask_nrules);
+	control_take(forget_rules, forget_nrules);
+	control_take(explain_rules, explain_nrules);
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
 	snprintf(socket_path, sizeof(socket_path), "%s/rpopd.sock", rundir);
@@ -90,6 +90,16 @@ control_listen(const char *rundir, const struct control_calls *calls, char *err,
 	event_set(&accept_event, listener, EV_READ | EV_PERSIST, control_accept, NULL);
 	event_add(&accept_event, NULL);
 	return (0);
+}
+
+/* These rules of one file are among what clients may ask. */
+static void
+control_take(const struct rule *rules, size_t n)
+{
+	if (n > nitems(requests) - nrequests)
+		fatalx("control: too many rules");
+	memcpy(requests + nrequests, rules, n * sizeof(*rules));
+	nrequests += n;
 }
 
 void
@@ -117,7 +127,7 @@ control_accept(int fd, short event, void *arg)
 	if (getpeereid(s, &uid, &gid) == -1)
 		close(s);
 	else
-		client_new(s, uid == 0, control_rules, nitems(control_rules));
+		client_new(s, uid == 0, requests, nrequests);
 }
 
 static int

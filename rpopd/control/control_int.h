@@ -54,19 +54,24 @@ typedef void (*wait_refuse)(struct client *, const char *);
 
 void	 wait_for(struct client *, const char *name, wait_begin, wait_refuse);
 
-/* --- handlers of clients' requests: the file is the last word of the name, or as noted --- */
+/* --- control.c --- */
 
-int	 control_name(struct imsg *, struct ctl_name *);	/* control.c, no handler */
-int	 control_status(void *, struct imsg *);
-int	 control_account(void *, struct imsg *);	/* status.c */
-int	 control_try(void *, struct imsg *);
-int	 control_queue(void *, struct imsg *);
-int	 control_retry(void *, struct imsg *);		/* queue.c */
-int	 control_move(void *, struct imsg *);		/* queue.c */
-int	 control_quarantine(void *, struct imsg *);	/* queue.c */
-int	 control_route(void *, struct imsg *);		/* ask.c */
-int	 control_forget(void *, struct imsg *);
-int	 control_explain(void *, struct imsg *);
+int	 control_name(struct imsg *, struct ctl_name *);
+
+/* --- each file's rules: what clients may ask, and the handlers of that, which have a struct client * as their argument --- */
+
+extern const struct rule	 status_rules[];
+extern const size_t		 status_nrules;
+extern const struct rule	 try_rules[];
+extern const size_t		 try_nrules;
+extern const struct rule	 queue_rules[];
+extern const size_t		 queue_nrules;
+extern const struct rule	 ask_rules[];
+extern const size_t		 ask_nrules;
+extern const struct rule	 forget_rules[];
+extern const size_t		 forget_nrules;
+extern const struct rule	 explain_rules[];
+extern const size_t		 explain_nrules;
 
 /* --- ask.c --- */
 

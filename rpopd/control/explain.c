@@ -17,6 +17,7 @@
 #include "rpopd/state/state.h"
 #include "control_int.h"
 
+static int	 explain_request(void *, struct imsg *);
 static int	 explain(struct client *, const struct ctl_explain *, char *, size_t);
 static struct task *explain_task(const struct ctl_explain *, int64_t *);
 static enum db	 explain_find(int64_t, char *, size_t, struct explanation *);
@@ -29,9 +30,14 @@ static int	 explain_row(void *, const struct relay_row *);
 static void	 explain_say(struct client *, const char *, const char *, ...) __attribute__((__format__(printf, 3, 4)));
 static const char *explain_time(int64_t, char [32]);
 
+const struct rule	 explain_rules[] = {
+	{ IMSG_CTL_EXPLAIN,	RULES_ANY,	explain_request },
+};
+const size_t		 explain_nrules = nitems(explain_rules);
+
 /* IMSG_CTL_EXPLAIN: where a message went, and why. */
-int
-control_explain(void *arg, struct imsg *imsg)
+static int
+explain_request(void *arg, struct imsg *imsg)
 {
 	struct client		*c = arg;
 	struct ctl_explain	 m;

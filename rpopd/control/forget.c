@@ -13,13 +13,19 @@
 #include "rpopd/state/state.h"
 #include "control_int.h"
 
+static int	 forget_request(void *, struct imsg *);
 static int	 forget_record(const char *, char *, size_t);
 static int	 forget_names(const char *, char *, char *, size_t, struct task **);
 static int	 forget_busy(const char *);
 
+const struct rule	 forget_rules[] = {
+	{ IMSG_CTL_FORGET,	RULES_ANY,	forget_request },
+};
+const size_t		 forget_nrules = nitems(forget_rules);
+
 /* IMSG_CTL_FORGET */
-int
-control_forget(void *arg, struct imsg *imsg)
+static int
+forget_request(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;

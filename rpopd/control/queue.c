@@ -28,6 +28,10 @@ struct view {				/* an answer that takes a while */
 	char			 name[PROTO_LINK_SIZE];	/* of the file set aside that something is done to */
 };
 
+static int	 queue_request(void *, struct imsg *);
+static int	 queue_move(void *, struct imsg *);
+static int	 queue_retry(void *, struct imsg *);
+static int	 queue_quarantine(void *, struct imsg *);
 static struct view *view_new(struct client *);
 static struct view *view_of(const struct client *);
 static void	 view_end(struct view *);
@@ -44,11 +48,19 @@ static void	 view_left(struct client *);
 static void	 view_send_file(struct view *, const struct set_aside *);
 static void	 queue_record(int64_t, char *, size_t);
 
+const struct rule	 queue_rules[] = {
+	{ IMSG_CTL_QUEUE,	RULES_ANY,	queue_request },
+	{ IMSG_CTL_MOVE,	RULES_ANY,	queue_move },
+	{ IMSG_CTL_RETRY,	RULES_ANY,	queue_retry },
+	{ IMSG_CTL_QUARANTINE,	RULES_ANY,	queue_quarantine },
+};
+const size_t		 queue_nrules = nitems(queue_rules);
+
 static LIST_HEAD(, view)	 views = LIST_HEAD_INITIALIZER(views);
 
 /* IMSG_CTL_QUEUE */
-int
-control_queue(void *arg, struct imsg *imsg)
+static int
+queue_request(void *arg, struct imsg *imsg)
 {
 	struct client	*client = arg;
 
@@ -58,8 +70,8 @@ control_queue(void *arg, struct imsg *imsg)
 }
 
 /* IMSG_CTL_MOVE */
-int
-control_move(void *arg, struct imsg *imsg)
+static int
+queue_move(void *arg, struct imsg *imsg)
 {
 	struct client	*client = arg;
 	struct ctl_move	 m;
@@ -76,8 +88,8 @@ control_move(void *arg, struct imsg *imsg)
 }
 
 /* IMSG_CTL_RETRY */
-int
-control_retry(void *arg, struct imsg *imsg)
+static int
+queue_retry(void *arg, struct imsg *imsg)
 {
 	struct client	*client = arg;
 	struct ctl_name	 m;
@@ -94,8 +106,8 @@ control_retry(void *arg, struct imsg *imsg)
 }
 
 /* IMSG_CTL_QUARANTINE */
-int
-control_quarantine(void *arg, struct imsg *imsg)
+static int
+queue_quarantine(void *arg, struct imsg *imsg)
 {
 	struct client		*client = arg;
 	struct ctl_quarantine	 m;

@@ -20,14 +20,22 @@
 #define STATUS_PORTION	64	/* records in the channel at once */
 #define STATUS_MSEC	5	/* that a portion takes, about */
 
+static int	 status_request(void *, struct imsg *);
+static int	 status_account(void *, struct imsg *);
 static void	 status_list(struct client *, const char *);
 static void	 status_portion(void *);
 static void	 status_go_on(void *);
 static void	 status_record(struct client *, const struct task *, const struct mailbox_counts *);
 
+const struct rule	 status_rules[] = {
+	{ IMSG_CTL_STATUS,	RULES_ANY,	status_request },
+	{ IMSG_CTL_ACCOUNT,	RULES_ANY,	status_account },
+};
+const size_t		 status_nrules = nitems(status_rules);
+
 /* IMSG_CTL_STATUS: everything. */
-int
-control_status(void *arg, struct imsg *imsg)
+static int
+status_request(void *arg, struct imsg *imsg)
 {
 	struct client		*c = arg;
 	struct ctl_daemon	 m;
@@ -64,8 +72,8 @@ control_status(void *arg, struct imsg *imsg)
 }
 
 /* IMSG_CTL_ACCOUNT: the records of one account, or one record. */
-int
-control_account(void *arg, struct imsg *imsg)
+static int
+status_account(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;

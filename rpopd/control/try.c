@@ -4,15 +4,21 @@
 #include "rpopd/poll/poll.h"
 #include "control_int.h"
 
+static int	 try_request(void *, struct imsg *);
 static int	 try_begin(struct client *, const char *, char *, size_t);
 static void	 try_tell(struct client *, const struct ctl_tried *);
 static void	 try_ended(struct client *, int, const char *);
 
 static const struct try_calls	 calls = { try_tell, try_ended };
 
+const struct rule	 try_rules[] = {
+	{ IMSG_CTL_TRY,		RULES_ANY,	try_request },
+};
+const size_t		 try_nrules = nitems(try_rules);
+
 /* IMSG_CTL_TRY */
-int
-control_try(void *arg, struct imsg *imsg)
+static int
+try_request(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
