@@ -4,7 +4,7 @@
 -- Times are seconds of the epoch.  Numbers that stand for states are those of enums in rpopd/state/state.h.
 
 PRAGMA application_id = 1919971187;	-- "rpos"
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- A remote mailbox, as one record names it.  Ids are never used again.  A record that is changed gets another mailbox, and what is
 -- known of the former one goes along if its first listing proves that it is the same.

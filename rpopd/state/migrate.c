@@ -78,6 +78,13 @@ static const struct migration {
 		/* Their names are learned by the first load. */
 		"INSERT INTO hop (id, nexthop, name, address, gone) SELECT nexthop, nexthop, '', '', NULL FROM ("
 		"SELECT nexthop FROM relay UNION SELECT nexthop FROM relay_count) WHERE nexthop > 0;"
+	}, {
+		3,
+		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW copies; DROP VIEW tokens; DROP VIEW suspects;"
+		"DROP VIEW oversized;"
+		"ALTER TABLE print RENAME TO fingerprint;",
+
+		""
 	}
 };
 

@@ -73,7 +73,7 @@ int	 state_run(enum state_sql, int64_t);
 enum db	 state_number(enum state_sql, int64_t mailbox, int64_t *);
 
 /* migrate.c, and etc/state.sql as build/state_schema.c has it */
-#define STATE_SCHEMA	3		/* of etc/state.sql */
+#define STATE_SCHEMA	4		/* of etc/state.sql */
 extern const char	 state_schema[];
 int	 migrate(sqlite3 *, const char *name, int64_t version);
 

@@ -34,6 +34,7 @@ counted(int64_t mailbox, struct mailbox_counts *c)
 
 #define VERSION_1	"regress/data/state-1.sql"
 #define VERSION_2	"regress/data/state-2.sql"
+#define VERSION_3	"regress/data/state-3.sql"
 
 static char		 dir[] = "/tmp/rpmail.XXXXXX", path[64], err[1024];
 static struct msg_rcpt	 rcpt = { .kind = RCPT_MAILDIR, .link = "1.M2P3S4N5R0.mx", .dest = "example.org/anna" };
@@ -244,6 +245,28 @@ test_migrate_2(void **state)
 	    " | grep -qx -e 1--1000");
 }
 
+/* The fingerprints of schema 3, which had another name there, are those of this one. */
+static void
+test_migrate_3(void **state)
+{
+	uint8_t	 fingerprint[PROTO_DIGEST_LEN];
+
+	(void)state;
+	shell("<" VERSION_3);
+	shell("\"INSERT INTO mailbox (id, account, record, host, port, login, listed) VALUES (5, 'anna@example.org', 'work', 'pop.example.net', 995, CAST('anna' AS BLOB), 9);"
+	    "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES"
+	    " (5, CAST('b' AS BLOB), 1, NULL, 2000, 10, CAST('0123456789abcdef0123456789abcdef' AS BLOB));"
+	    "INSERT INTO print (mailbox, uid, fingerprint) VALUES (5, CAST('b' AS BLOB), CAST('fedcba9876543210fedcba9876543210' AS BLOB));"
+	    "UPDATE meta SET value = 4001\"");
+	if (state_open(path, err, sizeof(err)) == -1)
+		fail_msg("%s", err);
+	assert_int_equal(mbox = mailbox("work"), 5);
+	assert_seen("b:1:2000 ");
+	assert_int_equal(state_fingerprint(5, (const uint8_t *)"b", 1, fingerprint), DB_OK);
+	assert_memory_equal(fingerprint, "fedcba9876543210fedcba9876543210", sizeof(fingerprint));
+	shell("\"SELECT count(*) FROM mailboxes\" | grep -qx 1");
+}
+
 /* A future schema, and one that was never: neither is touched. */
 static void
 test_migrate_not(void **state)
@@ -419,6 +442,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test_setup_teardown(test_migrate, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_migrate_2, scratch, teardown),
+		cmocka_unit_test_setup_teardown(test_migrate_3, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_migrate_not, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marked, setup, teardown),
