@@ -335,6 +335,7 @@ test_unnamed(void **state)
 	plan_free(&s.plan);
 	begin(&s, 100000, 0);				/* no UIDL at all is another matter */
 	assert_int_equal(plan_make(&s, 0, 0), 0);
+	assert_non_null(plan_uid(&s.plan, &s.plan.msgs[1]));	/* of no octets */
 	assert_int_equal(s.plan.retrieve, 100000);
 	plan_free(&s.plan);
 }

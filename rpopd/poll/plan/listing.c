@@ -116,11 +116,11 @@ plan_store(struct plan *p, struct message *m, const void *key, size_t len)
 	return (0);
 }
 
-/* The key of a message, m->uid_len octets; valid until the next plan_store(). */
+/* The key of a message, m->uid_len octets, which may be none; never NULL, valid until the next plan_store(). */
 const uint8_t *
 plan_uid(const struct plan *p, const struct message *m)
 {
-	return ((const uint8_t *)p->arena + m->uid_off);
+	return (p->arena == NULL ? (const uint8_t *)"" : (const uint8_t *)p->arena + m->uid_off);
 }
 
 /*
