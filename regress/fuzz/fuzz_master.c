@@ -4,7 +4,10 @@
 /*
  * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
  * survive, and nothing is ever committed without a unique-id and a recipient (state_commit() of the stubs checks).
- * A trial (try.c) writes nothing to the store whatever they say.  Input: records of peer (1 octet), type (1), length (2), payload.
+ * A trial (try.c) writes nothing to the store whatever they say.
+ *
+ * Input: records of mode (1 octet), type (1), length (2), payload.  The type counts the peer's rules, so that a new message leaves
+ * the corpus useful, or with MODE_ANY is a number of messages.h; MODE_FITS brings the payload to the length that is there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,10 @@
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched_int.h"
 #include "rpopd/turn/turn.h"
+
+#define MODE_DELIVERER	1
+#define MODE_ANY	2
+#define MODE_FITS	4
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -120,17 +127,30 @@ one_round(void)
 	sched_run(NULL);
 }
 
+/* A record of the input, len octets of payload at p, to a peer's rules.  0, or -1: the peer is at its end. */
 static int
-dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, uint32_t type, const uint8_t *p, size_t len)
+dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, const uint8_t *mode, const uint8_t *p, size_t len)
 {
-	struct imsgbuf	 ibuf = { .fd = -1, .maxsize = MAX_IMSGSIZE };
-	struct ibuf	*buf = ibuf_open(len + 1);
-	struct imsg	 imsg = { .hdr = { .type = type, .len = IMSG_HEADER_SIZE + len }, .buf = buf };
-	char		 err[256];
-	int		 rv;
+	const uint32_t			 type = mode[0] & MODE_ANY ? mode[1] % IMSG_MAX : rules[mode[1] % n].type;
+	const struct message_kind	*m = message_kind(type);
+	static const uint8_t		 zeros[MAX_IMSGSIZE];
+	const size_t			 min = (mode[0] & MODE_FITS) && m != NULL ? m->min : 0;
+	struct imsg			 imsg = { .hdr = { .type = type } };
+	struct ibuf			*buf;
+	char				 err[256];
+	int				 rv;
 
-	(void)ibuf;
+	if ((mode[0] & MODE_FITS) && m != NULL && len > m->max)
+		len = m->max;
+	/* A mailbox of millions is legal, and a waste of time here. */
+	if (type == IMSG_FETCH_STAT && len >= 4 && (p[2] | p[3]) != 0)
+		return (-1);
+	buf = ibuf_open(MAX_IMSGSIZE + len);
 	ibuf_add(buf, p, len);
+	if (len < min)
+		ibuf_add(buf, zeros, min - len);
+	imsg.buf = buf;
+	imsg.hdr.len = IMSG_HEADER_SIZE + (len < min ? min : len);
 	imsg.data = ibuf_data(buf);
 	rv = rules_dispatch(rules, n, state, arg, &imsg, err, sizeof(err));
 	ibuf_free(buf);
@@ -150,7 +170,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	struct session		*s;
 	struct task		 task;
 	size_t			 n;
-	uint32_t		 type;
 	int			 try = len >> 1 & 1;
 
 	if (!ready++) {
@@ -172,16 +191,12 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	s = session(&rec, &task, try);
 	(void)ask_rules[0].handler(&task, NULL);
 	while (len >= 4) {
-		type = p[1] % IMSG_MAX;
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
 			n = len - 4;
-		/* A mailbox of millions is legal, and a waste of time here. */
-		if (type == IMSG_FETCH_STAT && n >= 4 && (p[6] | p[7]) != 0)
-			break;
-		if ((p[0] & 1) == 0) {
-			if (dispatch(fetch_rules, fetch_nrules, s->state, s, type, p + 4, n) == -1)
+		if ((p[0] & MODE_DELIVERER) == 0) {
+			if (dispatch(fetch_rules, fetch_nrules, s->state, s, p, p + 4, n) == -1)
 				break;
-		} else if (dispatch(said, nsaid, 0, &deliverer, type, p + 4, n) == -1)
+		} else if (dispatch(said, nsaid, 0, &deliverer, p, p + 4, n) == -1)
 			break;
 		p += 4 + n;
 		len -= 4 + n;
