@@ -15,7 +15,6 @@ static int	 change_one(int64_t, const struct listing_change *, int64_t);
 static int	 change_run(enum state_sql, int64_t, const struct listing_change *, int64_t);
 static int	 change_adopt(int64_t, const struct listing_change *);
 static int	 change_refused(int64_t, const struct listing_change *, int64_t);
-static int	 change_listed(enum state_sql, int64_t, int64_t);
 static int	 change_fingerprint(int64_t, const struct listing_change *);
 
 enum db
@@ -100,9 +99,9 @@ change_one(int64_t mailbox, const struct listing_change *c, int64_t now)
 	case CHANGE_FINGERPRINT:
 		return (change_fingerprint(mailbox, c));
 	case CHANGE_LISTED:
-		return (change_listed(Q_MAILBOX_LIST_IT, mailbox, now));
+		return (state_run_pair(Q_MAILBOX_LIST_IT, mailbox, now));
 	case CHANGE_EMPTY:
-		return (change_listed(Q_MAILBOX_EMPTY, mailbox, now));
+		return (state_run_pair(Q_MAILBOX_EMPTY, mailbox, now));
 	case CHANGE_PROVEN:
 		return (state_run(Q_UNPROVEN_DROP, mailbox));
 	default:
@@ -170,18 +169,6 @@ change_refused(int64_t mailbox, const struct listing_change *c, int64_t now)
 	    sqlite3_bind_int64(st, 3, now) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 4, c->reason != NULL ? c->reason : "", -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_int64(st, 5, c->size) != SQLITE_OK)
-		return (-1);
-	return (state_step(st));
-}
-
-/* Notes a time of the mailbox.  0 or -1. */
-static int
-change_listed(enum state_sql q, int64_t mailbox, int64_t now)
-{
-	sqlite3_stmt	*st;
-
-	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 2, now) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
 }

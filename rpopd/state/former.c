@@ -25,7 +25,6 @@ static int	 former_row(sqlite3_stmt *, struct former *);
 static int	 adopt_doubt(int64_t);
 static int	 adopt_waiting(int64_t);
 static int	 adopt_name(const struct former *, const struct record *, const char *, int64_t);
-static int	 former_pair(enum state_sql, int64_t, int64_t);
 static int	 forget_run(enum state_sql, const char *, const char *, int64_t, int64_t *);
 
 enum db
@@ -107,7 +106,7 @@ state_former_adopt(const struct former *f, int64_t mailbox, const struct record 
 		return (result);
 	failed = doubt && adopt_doubt(f->id) == -1;
 	for (i = 0; i < nitems(moves) && !failed; i++)
-		failed = former_pair(moves[i], f->id, mailbox) == -1;
+		failed = state_run_pair(moves[i], f->id, mailbox) == -1;
 	for (i = 0; i < nitems(drops) && !failed; i++)
 		failed = state_run(drops[i], mailbox) == -1;
 	failed = failed || adopt_name(f, rec, origin, now) == -1;
@@ -169,18 +168,6 @@ adopt_name(const struct former *f, const struct record *rec, const char *origin,
 	if ((st = state_query(Q_FORMER_NAME)) == NULL || mailbox_bind(st, rec) == -1 ||
 	    sqlite3_bind_int64(st, 6, f->id) != SQLITE_OK || sqlite3_bind_text(st, 7, origin, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_int64(st, 8, now) != SQLITE_OK)
-		return (-1);
-	return (state_step(st));
-}
-
-/* Runs a statement about two mailboxes.  0 or -1. */
-static int
-former_pair(enum state_sql q, int64_t to, int64_t from)
-{
-	sqlite3_stmt	*st;
-
-	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, to) != SQLITE_OK ||
-	    sqlite3_bind_int64(st, 2, from) != SQLITE_OK)
 		return (-1);
 	return (state_step(st));
 }

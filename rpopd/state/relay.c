@@ -36,21 +36,7 @@ state_relay_each(int (*cb)(void *, const struct relay_row *), void *arg)
 enum db
 state_relay_links(int (*cb)(void *, const char *), void *arg)
 {
-	sqlite3_stmt	*st;
-	const char	*link;
-	int		 rc = SQLITE_ERROR, stop = 0;
-
-	if ((st = state_query(Q_RELAY_LINKS)) == NULL)
-		return (DB_FAILED);
-	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL && strlen(link) < PROTO_LINK_SIZE)
-			stop = cb(arg, link);
-	if (!stop && rc != SQLITE_DONE) {
-		state_failed("relay");
-		return (DB_FAILED);
-	}
-	sqlite3_reset(st);
-	return (DB_OK);
+	return (state_links(Q_RELAY_LINKS, cb, arg));
 }
 
 enum db

@@ -220,19 +220,5 @@ root_spent(const char *link)
 enum db
 state_spent(int (*cb)(void *, const char *), void *arg)
 {
-	sqlite3_stmt	*st;
-	const char	*link;
-	int		 rc = SQLITE_ERROR, stop = 0;
-
-	if ((st = state_query(Q_SPENT_LIST)) == NULL)
-		return (DB_FAILED);
-	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL)
-			stop = cb(arg, link);
-	if (!stop && rc != SQLITE_DONE) {
-		state_failed("spent");
-		return (DB_FAILED);
-	}
-	sqlite3_reset(st);
-	return (DB_OK);
+	return (state_links(Q_SPENT_LIST, cb, arg));
 }

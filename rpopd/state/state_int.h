@@ -70,6 +70,8 @@ enum db	 state_end(int failed);
 enum db	 state_failed(const char *doing);
 int	 state_bind_uid(sqlite3_stmt *, int64_t mailbox, const uint8_t *uid, size_t uidlen);
 int	 state_run(enum state_sql, int64_t);
+int	 state_run_pair(enum state_sql, int64_t, int64_t);
+enum db	 state_links(enum state_sql, int (*)(void *, const char *), void *);
 enum db	 state_number(enum state_sql, int64_t mailbox, int64_t *);
 
 /* migrate.c, and etc/state.sql as build/state_schema.c has it */

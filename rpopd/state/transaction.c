@@ -7,6 +7,7 @@
  */
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/hook.h"
 #include "common/log.h"
@@ -167,6 +168,42 @@ state_run(enum state_sql q, int64_t mailbox)
 	sqlite3_stmt	*st;
 
 	return ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, mailbox) != SQLITE_OK ? -1 : state_step(st));
+}
+
+/* Runs a statement whose ?1 and ?2 are numbers.  0 or -1. */
+int
+state_run_pair(enum state_sql q, int64_t first, int64_t second)
+{
+	sqlite3_stmt	*st;
+
+	if ((st = state_query(q)) == NULL || sqlite3_bind_int64(st, 1, first) != SQLITE_OK ||
+	    sqlite3_bind_int64(st, 2, second) != SQLITE_OK)
+		return (-1);
+	return (state_step(st));
+}
+
+/*
+ * Every link that a SELECT gives, as it is in the store; what is longer than a link can be is none.  cb returns 0 to go on, and must not
+ * call the store.  DB_OK or DB_FAILED.
+ */
+enum db
+state_links(enum state_sql q, int (*cb)(void *, const char *), void *arg)
+{
+	sqlite3_stmt	*st;
+	const char	*link;
+	int		 rc = SQLITE_ERROR, stop = 0;
+
+	if ((st = state_query(q)) == NULL)
+		return (DB_FAILED);
+	while (!stop && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		if ((link = (const char *)sqlite3_column_text(st, 0)) != NULL && strlen(link) < PROTO_LINK_SIZE)
+			stop = cb(arg, link);
+	if (!stop && rc != SQLITE_DONE) {
+		state_failed("links");
+		return (DB_FAILED);
+	}
+	sqlite3_reset(st);
+	return (DB_OK);
 }
 
 /* The first column of the first row of a statement whose ?1 is a number.  DB_OK, DB_NONE: no row, DB_FAILED. */
