@@ -18,11 +18,11 @@ while [ "$1" != -- ]; do
 	shift
 done
 shift
-mkdir -p $out
-echo "${CC:-cc} $*" >$out/flags.new
-cmp -s $out/flags.new $out/flags || rm -rf $out/obj $out/*/test_* $out/*/drive_* $out/fuzz_*
-mv $out/flags.new $out/flags
-mkdir -p $out/obj
+mkdir -p "$out"
+echo "${CC:-cc} $*" >"$out/flags.new"
+cmp -s "$out/flags.new" "$out/flags" || rm -rf "$out/obj" "$out"/*/test_* "$out"/*/drive_* "$out"/fuzz_*
+mv "$out/flags.new" "$out/flags"
+mkdir -p "$out/obj"
 
 # words "-D*"|"" TEXT: its words that are such definitions, or those that are not.
 words() {
@@ -71,7 +71,7 @@ done
 # All rules: first the programs, and on the side which objects and archives they want.
 {
 	programs=
-	: >$out/parts.new
+	: >"$out/parts.new"
 	# shellcheck disable=SC2086
 	for test in ${tests:-regress/unit/*/test_*.c regress/unit/*/drive_*.c}; do
 		bin=${test#regress/*/}
@@ -87,20 +87,20 @@ done
 			*.c)	objs="$objs $(name "$part" "$defs").o"; kind=object ;;
 			*)	objs="$objs $(name "$part" "$defs").a"; kind=archive ;;
 			esac
-			echo "$kind $part $defs" >>$out/parts.new
+			echo "$kind $part $defs" >>"$out/parts.new"
 		done
 		# shellcheck disable=SC2016 # make expands these
 		printf '%s:%s\n\t@${CC} ${UNIT_FLAGS} -o %s -Wl,--start-group%s -Wl,--end-group%s -lcmocka ${UNIT_LIBS}\n' \
 		    "$bin" "$objs" "$bin" "$objs" "$(words '' "$libs")"
 	done
-	sort -u $out/parts.new | while read -r kind part defs; do
+	sort -u "$out/parts.new" | while read -r kind part defs; do
 		$kind "$part" "${defs:+ $defs}"
 	done
-	rm $out/parts.new
-	cat $out/obj/*.d 2>/dev/null || true
+	rm "$out/parts.new"
+	cat "$out"/obj/*.d 2>/dev/null || true
 	echo "programs: $programs"
-} >$out/rules.mk
+} >"$out/rules.mk"
 case ${MAKEFLAGS-} in *jobserver*) jobs= ;; *) jobs=-j2 ;; esac	# a make that calls this has jobs to give
 # shellcheck disable=SC2086 # no word where there is none
-${MAKE:-make} -s $jobs -f $out/rules.mk CC="${CC:-cc}" UNIT_FLAGS="$flags" \
+${MAKE:-make} -s $jobs -f "$out/rules.mk" CC="${CC:-cc}" UNIT_FLAGS="$flags" \
     UNIT_LIBS="${UNIT_LIBS--Wl,--as-needed -lidn2 -lseccomp -lmd -lbsd}" programs

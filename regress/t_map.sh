@@ -22,6 +22,7 @@ verdict() {
 }
 
 # Everything in backticks, one a line.
+# shellcheck disable=SC2016 # nothing is to be expanded
 grep -o '`[^`]*`' DEVELOPERS.md | tr -d '`' | sort -u >"$tmp/words"
 
 grep -E '^[a-z_/]+\.c:[a-z_0-9]+$' "$tmp/words" >"$tmp/functions"
