@@ -19,6 +19,9 @@ PREFIX ?=	/usr
 SBINDIR ?=	${PREFIX}/sbin
 LIBEXECDIR ?=	${PREFIX}/libexec/rpopd
 SHAREDIR ?=	${PREFIX}/share/rpopd
+BASHDIR ?=	${PREFIX}/share/bash-completion/completions
+ZSHDIR ?=	${PREFIX}/share/zsh/site-functions
+FISHDIR ?=	${PREFIX}/share/fish/vendor_completions.d
 DOCDIR ?=	${PREFIX}/share/doc/rpopd
 MANDIR ?=	${PREFIX}/share/man
 STATEDIR ?=	/var/lib/rpopd
@@ -32,9 +35,10 @@ HARDEN_CC !=	sh etc/cc-flags.sh ${CC}
 HARDEN ?=	${HARDEN_CC} -fPIE
 HARDEN_LD ?=	-pie -Wl,-z,relro,-z,now
 DEFS =		-D_GNU_SOURCE -DLIBBSD_OPENBSD_VIS -DRPOPD_VERSION='"${VERSION}"' -DRPOPD_STATEDIR='"${STATEDIR}"' \
-		-DRPOPD_RUNDIR='"${RUNDIR}"' -DRPOPD_LIBEXECDIR='"${LIBEXECDIR}"'
+		-DRPOPD_RUNDIR='"${RUNDIR}"' -DRPOPD_LIBEXECDIR='"${LIBEXECDIR}"' \
+		-DRPOPD_SBINDIR='"${SBINDIR}"'
 # The paths that are compiled in; a make with others makes anew what holds them.
-PATHS !=	mkdir -p build; echo '${STATEDIR} ${RUNDIR} ${LIBEXECDIR}' >build/paths.new; \
+PATHS !=	mkdir -p build; echo '${STATEDIR} ${RUNDIR} ${LIBEXECDIR} ${SBINDIR}' >build/paths.new; \
 		cmp -s build/paths.new build/paths && rm build/paths.new || mv build/paths.new build/paths
 BSD_CFLAGS !=	pkg-config --cflags libbsd-overlay 2>/dev/null || true
 ALL_CFLAGS =	-I. -std=gnu11 ${OPT} ${WARN} ${CFLAGS} ${HARDEN} ${BSD_CFLAGS} ${DEFS} ${EXTRA_CFLAGS}
@@ -46,23 +50,29 @@ BSD_LIBS_OpenBSD =	-lutil
 EVENT_LIBS_Linux =	-levent_core
 EVENT_LIBS_OpenBSD =	-levent
 SECCOMP_LIBS_Linux =	-lseccomp
+CRYPT_LIBS_Linux =	-lcrypt
 BASE_LIBS =	${SECCOMP_LIBS_${OS}} ${BSD_LIBS_${OS}}
 EVENT_LIBS =	${EVENT_LIBS_${OS}}
+CRYPT_LIBS =	${CRYPT_LIBS_${OS}}
 
 # A program is what its folders hold; ${O} is the suffix of its objects: o, or to for the programs with kill points in build/test.
 O =		o
 B =		build
 COMMON !=	sh etc/sources.sh common common/ipc common/sandbox common/sasl common/route common/mail
-RPOPD !=	sh etc/sources.sh rpopd rpopd/turn rpopd/db rpopd/config rpopd/state rpopd/child rpopd/delivery rpopd/sched rpopd/token rpopd/relay \
-		rpopd/poll/plan rpopd/poll rpopd/control
+RPOPD !=	sh etc/sources.sh rpopd rpopd/turn rpopd/db rpopd/config rpopd/state rpopd/child rpopd/delivery rpopd/sched rpopd/token rpopd/auth \
+		rpopd/pop rpopd/relay rpopd/poll/plan rpopd/poll rpopd/edit rpopd/control
 DIALER !=	sh etc/sources.sh dialer
 FETCHER !=	sh etc/sources.sh fetcher
 DELIVERER !=	sh etc/sources.sh deliverer
 OAUTH !=	sh etc/sources.sh oauth
 SENDER !=	sh etc/sources.sh sender
-RPOPCTL !=	sh etc/sources.sh rpopctl
-SOURCES =	${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${RPOPCTL} build/state_schema.c
-PROGS =		${B}/rpopd ${B}/dialer ${B}/fetcher ${B}/deliverer ${B}/oauth ${B}/sender ${B}/rpopctl
+AUTH !=	sh etc/sources.sh auth
+MAILBOX !=	sh etc/sources.sh mailbox
+POPD !=	sh etc/sources.sh popd
+RPOPCTL !=	sh etc/sources.sh rpopctl rpopctl/import
+SOURCES =	${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${AUTH} ${MAILBOX} ${POPD} ${RPOPCTL} \
+		build/state_schema.c build/config_schema.c
+PROGS =		${B}/rpopd ${B}/dialer ${B}/fetcher ${B}/deliverer ${B}/oauth ${B}/sender ${B}/auth ${B}/mailbox ${B}/popd ${B}/rpopctl
 LINK =		${CC} ${ALL_LDFLAGS} ${WRAP} -o $@
 
 all: ${PROGS}
@@ -71,8 +81,8 @@ ${B}/common.a: ${COMMON:.c=.${O}}
 	@mkdir -p ${B}
 	@rm -f $@
 	ar -crs $@ ${COMMON:.c=.${O}}
-${B}/rpopd: ${RPOPD:.c=.${O}} build/state_schema.${O} ${B}/common.a
-	${LINK} ${RPOPD:.c=.${O}} build/state_schema.${O} ${B}/common.a -lsqlite3 ${EVENT_LIBS} ${BASE_LIBS}
+${B}/rpopd: ${RPOPD:.c=.${O}} build/state_schema.${O} build/config_schema.${O} ${B}/common.a
+	${LINK} ${RPOPD:.c=.${O}} build/state_schema.${O} build/config_schema.${O} ${B}/common.a -lsqlite3 ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/dialer: ${DIALER:.c=.${O}} ${B}/common.a
 	${LINK} ${DIALER:.c=.${O}} ${B}/common.a -lcares ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/fetcher: ${FETCHER:.c=.${O}} ${B}/common.a
@@ -83,8 +93,14 @@ ${B}/oauth: ${OAUTH:.c=.${O}} ${B}/common.a
 	${LINK} ${OAUTH:.c=.${O}} ${B}/common.a -ltls -ljansson ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/sender: ${SENDER:.c=.${O}} ${B}/common.a
 	${LINK} ${SENDER:.c=.${O}} ${B}/common.a -ltls -lgsasl ${EVENT_LIBS} ${BASE_LIBS}
+${B}/auth: ${AUTH:.c=.${O}} ${B}/common.a
+	${LINK} ${AUTH:.c=.${O}} ${B}/common.a -lgsasl ${CRYPT_LIBS} ${EVENT_LIBS} ${BASE_LIBS}
+${B}/mailbox: ${MAILBOX:.c=.${O}} ${B}/common.a
+	${LINK} ${MAILBOX:.c=.${O}} ${B}/common.a ${EVENT_LIBS} ${BASE_LIBS}
+${B}/popd: ${POPD:.c=.${O}} ${B}/common.a
+	${LINK} ${POPD:.c=.${O}} ${B}/common.a -ltls ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/rpopctl: ${RPOPCTL:.c=.${O}} ${B}/common.a
-	${LINK} ${RPOPCTL:.c=.${O}} ${B}/common.a ${BASE_LIBS}
+	${LINK} ${RPOPCTL:.c=.${O}} ${B}/common.a -lgsasl ${CRYPT_LIBS} ${BASE_LIBS}
 
 .c.o:
 	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -MMD -MP -MF ${@:.o=.d} -c -o $@ $<
@@ -92,30 +108,41 @@ ${B}/rpopctl: ${RPOPCTL:.c=.${O}} ${B}/common.a
 .c.to:
 	${CC} ${ALL_CFLAGS} ${CPPFLAGS} -DRPOPD_HOOKS -MMD -MP -MF ${@:.to=.td} -MT $@ -c -o $@ $<
 
-# state.db's schema, compiled in.
+# The schemas, compiled in; the transaction that rpopd.sql is for sqlite3(1) is rpopd's own there.
+AS_STRING =	sed -e '/^BEGIN IMMEDIATE;$$/d' -e '/^COMMIT;$$/d' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/'
 build/state_schema.c: etc/state.sql
 	@mkdir -p build
-	{ echo 'extern const char state_schema[];'; echo 'const char state_schema[] ='; \
-	    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/.*/"&\\n"/' etc/state.sql; echo ';'; } > $@.tmp
+	{ echo 'extern const char state_schema[];'; echo 'const char state_schema[] ='; ${AS_STRING} etc/state.sql; echo ';'; } >$@.tmp
 	mv $@.tmp $@
-rpopd/config/options.o rpopd/config/options.to rpopctl/rpopctl.o rpopctl/rpopctl.to: build/paths
+build/config_schema.c: etc/rpopd.sql
+	@mkdir -p build
+	{ echo 'extern const char config_schema[];'; echo 'const char config_schema[] ='; ${AS_STRING} etc/rpopd.sql; echo ';'; } >$@.tmp
+	mv $@.tmp $@
+rpopd/config/options.o rpopd/config/options.to rpopctl/rpopctl.o rpopctl/rpopctl.to rpopctl/store.o \
+	rpopctl/store.to: build/paths
 
 install: all
 	mkdir -p ${DESTDIR}${SBINDIR} ${DESTDIR}${LIBEXECDIR} ${DESTDIR}${SHAREDIR} ${DESTDIR}${DOCDIR}/examples \
-	    ${DESTDIR}${MANDIR}/man5 ${DESTDIR}${MANDIR}/man8
+	    ${DESTDIR}${MANDIR}/man5 ${DESTDIR}${MANDIR}/man7 ${DESTDIR}${MANDIR}/man8
 	install -m 755 build/rpopd build/rpopctl ${DESTDIR}${SBINDIR}
-	install -m 755 build/dialer build/fetcher build/deliverer build/oauth build/sender ${DESTDIR}${LIBEXECDIR}
+	install -m 755 build/dialer build/fetcher build/deliverer build/oauth build/sender build/auth build/mailbox build/popd ${DESTDIR}${LIBEXECDIR}
 	install -m 644 etc/rpopd.sql ${DESTDIR}${SHAREDIR}
-	install -m 755 etc/rpopd-upgrade.sh ${DESTDIR}${SHAREDIR}
+	install -m 755 etc/rpopd-upgrade.sh etc/completion/rpopctl-complete ${DESTDIR}${SHAREDIR}
+	mkdir -p ${DESTDIR}${BASHDIR} ${DESTDIR}${ZSHDIR} ${DESTDIR}${FISHDIR}
+	sed -e 's|/usr/share/rpopd/|${SHAREDIR}/|' etc/completion/rpopctl.bash >${DESTDIR}${BASHDIR}/rpopctl
+	sed -e 's|/usr/share/rpopd/|${SHAREDIR}/|' etc/completion/_rpopctl >${DESTDIR}${ZSHDIR}/_rpopctl
+	sed -e 's|/usr/share/rpopd/|${SHAREDIR}/|' etc/completion/rpopctl.fish >${DESTDIR}${FISHDIR}/rpopctl.fish
+	chmod 644 ${DESTDIR}${BASHDIR}/rpopctl ${DESTDIR}${ZSHDIR}/_rpopctl ${DESTDIR}${FISHDIR}/rpopctl.fish
 	install -m 644 README.md LICENSE ${DESTDIR}${DOCDIR}
-	install -m 644 etc/rpopd.sysusers etc/rpopd.tmpfiles etc/oauth-examples.sql etc/rpopctl.bash ${DESTDIR}${DOCDIR}/examples
+	install -m 644 etc/rpopd.sysusers etc/rpopd.tmpfiles etc/oauth-examples.sql ${DESTDIR}${DOCDIR}/examples
 	for f in rpopd.service rpopd.rc; do \
 		sed -e 's|/usr/sbin/|${SBINDIR}/|g' etc/$$f >${DESTDIR}${DOCDIR}/examples/$$f && \
 		chmod 644 ${DESTDIR}${DOCDIR}/examples/$$f || exit 1; \
 	done
 	cp -R etc/provider ${DESTDIR}${DOCDIR}/examples
 	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
-	install -m 644 rpopd/rpopd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8
+	install -m 644 etc/rpopd-cookbook.7 ${DESTDIR}${MANDIR}/man7
+	install -m 644 rpopd/rpopd.8 popd/popd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8
 
 clean:
 	rm -rf build

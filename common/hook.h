@@ -20,6 +20,7 @@
 #define HOOK_SOCKET(fd, id)	hook_socket((fd), (id))
 #define HOOK_ACTING(what)	hook_acting(what)
 #define HOOK_DEST(dest, size)	hook_dest((dest), (size))
+#define HOOK_TRESPASS(dir)	hook_trespass(dir)
 #define HOOK_WORK(n)		hook_work(n)		/* n units of work were done */
 #define HOOK_TURN()		hook_turn()		/* the event loop begins a turn */
 #define HOOK_REPORT()		hook_report()		/* log how much work was done in the longest turn */
@@ -45,6 +46,12 @@ void	 hook_socket(int *fd, uint32_t *id);
 /* Changes where a deliverer says that a message goes, as -P act:what says: stranger, outside, neighbour (probe.c). */
 void	 hook_dest(char *dest, size_t);
 
+/*
+ * With -P act:trespass a process that is about to lock itself into a directory keeps a descriptor of its root (dir -1), and then
+ * tries what it must not be able to do outside of that directory, each with a log line (probe.c).
+ */
+void	 hook_trespass(int dir);
+
 /* Work is counted, so that a test can tell how much of it there was between two turns without looking at a clock. */
 void	 hook_work(uint64_t);
 void	 hook_turn(void);
@@ -62,6 +69,7 @@ void	 sandbox_probe(const char *what) __attribute__((__noreturn__));
 #define HOOK_SOCKET(fd, id)	do { } while (0)
 #define HOOK_ACTING(what)	0
 #define HOOK_DEST(dest, size)	do { } while (0)
+#define HOOK_TRESPASS(dir)	do { } while (0)
 #define HOOK_WORK(n)		do { } while (0)
 #define HOOK_TURN()		do { } while (0)
 #define HOOK_REPORT()		do { } while (0)

@@ -14,7 +14,6 @@
 #include "log.h"
 
 #define LOG_LINE_SIZE	1024
-#define LOG_VIS_MAX	200	/* octets of remote text that are shown in one place */
 
 static void	 log_v(enum log_level, int, const char *, va_list) __attribute__((__format__(printf, 3, 0)));
 static size_t	 log_vis_octet(char *, uint8_t);

@@ -15,7 +15,7 @@
 enum log_level {
 	LOG_LEVEL_CRASHES = 1,	/* what ends a process */
 	LOG_LEVEL_FAILURES,	/* polls and deliveries that failed */
-	LOG_LEVEL_MAJOR,	/* start, stop, reload, children */
+	LOG_LEVEL_MAJOR,	/* start, stop, reload, children; each message that was taken */
 	LOG_LEVEL_PROBLEMS,	/* the default: work done, irregularities met */
 	LOG_LEVEL_LOW,		/* protocol: states, commands and answers */
 	LOG_LEVEL_ALL		/* link: every message between processes, every connection attempt */
@@ -41,8 +41,9 @@ void	 log_info(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* 
 void	 log_debug(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* LOW */
 void	 log_trace(const char *, ...) __attribute__((__format__(printf, 1, 2)));	/* ALL */
 
+#define LOG_VIS_MAX	200	/* octets of remote text that are shown in one place */
 /*
- * Encodes srclen octets of remote text, of which 200 at most count, as vis(3) does, into dst, and ends it with a NUL.  Everything
+ * Encodes srclen octets of remote text, of which LOG_VIS_MAX at most count, as vis(3) does, into dst, and ends it with a NUL.  Everything
  * from outside that reaches a log, a status text or a terminal goes through this function.  Returns dst.
  */
 char	*log_vis(char *dst, size_t dstsize, const void *src, size_t srclen);

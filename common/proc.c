@@ -194,8 +194,8 @@ proc_lock_in(const struct proc_conf *conf, enum sandbox_role role, int owner_ok)
 	proc_chroot(conf->root, pw, owner_ok);
 	sandbox_prepare();
 	proc_drop(pw);
-	if (role == SANDBOX_TEMPLATE)
-		sandbox_template(conf->forks, conf->no_seccomp);
+	if (role == SANDBOX_TEMPLATE || role == SANDBOX_LISTENER)
+		sandbox_template(role, conf->forks, conf->no_seccomp);
 	else
 		sandbox_enter(role, conf->no_seccomp);
 	/* The master may have gone before the parent-death signal was armed; had it gone earlier, the channel would be closed. */

@@ -36,3 +36,16 @@ utf8_length(const void *text, size_t len)
 			return (0);
 	return (forms[i].length);
 }
+
+/* 1: these octets are UTF-8 from the first to the last; 0: they are not. */
+int
+utf8_valid(const void *text, size_t len)
+{
+	const uint8_t	*p = text;
+	size_t		 n;
+
+	for (; len > 0; p += n, len -= n)
+		if ((n = utf8_length(p, len)) == 0)
+			return (0);
+	return (1);
+}

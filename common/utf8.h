@@ -6,5 +6,6 @@
 #include <stddef.h>
 
 size_t	 utf8_length(const void *, size_t);
+int	 utf8_valid(const void *, size_t);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A template whose forks do one piece of work each: a poll(2) loop over the fork's channel to the master, one connected socket and
- * one clock.  A fork exits at the end of its work, so nothing but secrets and the peer's goodbye needs care.
+ * A template whose forks do one piece of work each: a poll(2) loop over the fork's channel to the master, one connected socket or
+ * a channel to one more process, and one clock.  A fork exits at the end of its work, so nothing but secrets and the peer's goodbye
+ * needs care.
  */
 #ifndef WORK_H
 #define WORK_H
@@ -18,6 +19,7 @@
 
 struct work {
 	enum sandbox_role	 role;		/* what a fork is narrowed to */
+	int			 owner_ok;	/* as struct template has it */
 	const struct rule	*rules;		/* of what the master says to a fork; handlers get arg NULL */
 	size_t			 nrules;
 	void			(*warm)(void);	/* in the template, as struct template has it */
@@ -34,12 +36,21 @@ void	 work_main(const struct work *, int argc, char *argv[]) __dead;
 void	 work_wait(int fd, short events, int64_t until);
 
 /*
+ * A channel to one more process, once in a fork's life; fd does not block.  Its messages go by these rules, with arg
+ * NULL.  gone(why) is called outside of any handler when the peer has closed its end (NULL) or broke the rules (a sentence);
+ * nothing more is heard of it then.
+ */
+void	 work_peer(int fd, const struct rule *, size_t nrules, void (*gone)(const char *why));
+void	 work_peer_send(uint32_t type, int fd, const void *, size_t);	/* at once where possible; fd, or -1, goes along */
+uint32_t work_peer_queued(void);	/* messages that the peer has not taken yet */
+
+/*
  * Gives a message that is head octets, the first of which are a uint32_t id, and further octets to take(), as id and these octets.
  * Returns what that returns, or -1.
  */
 int	 work_part(struct imsg *, size_t head, int (*take)(uint32_t, const void *, size_t));
 
 void	 work_send(uint32_t type, const void *, size_t);	/* sends to the master, at once where possible */
-void	 work_end(void) __dead;		/* exits when the master has all that was sent, or does not take it */
+void	 work_end(void) __dead;		/* exits when master and peer have all that was sent, or do not take it */
 
 #endif

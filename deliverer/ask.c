@@ -9,6 +9,7 @@
 
 #include "common/compat.h"
 #include "common/log.h"
+#include "common/mail/envfield.h"
 #include "deliverer.h"
 
 #define TRAIL_MAX	65536
@@ -21,6 +22,7 @@ struct question {
 	struct buf	 told;		/* lines about the places */
 };
 
+static void	 tried_fields(struct msg_session_tried *, const struct header *, const struct recipients *);
 static void	 tried_place(struct msg_session_tried *, const struct place *);
 static void	 tried_line(struct msg_session_tried *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static void	 ask_way(struct question *, struct mailaddr *);
@@ -152,7 +154,7 @@ ask_tell(const struct question *q, uint32_t last, const char *fmt, ...)
  * would go.
  */
 void
-tried_tell(const struct msg_session_open *open, uint32_t msgno, struct recipients *to)
+tried_tell(const struct msg_session_open *open, uint32_t msgno, const struct header *h, struct recipients *to)
 {
 	struct msg_session_tried	 m;
 	size_t			 i, n = buf_len(&to->note);
@@ -160,6 +162,8 @@ tried_tell(const struct msg_session_open *open, uint32_t msgno, struct recipient
 	memset(&m, 0, sizeof(m));
 	m.session = open->session;
 	m.msgno = msgno;
+	if (open->mode == DIST_FIELD && !h->toobig)
+		tried_fields(&m, h, to);
 	if (n > 0 && n < sizeof(m.text)) {
 		memcpy(m.text, buf_data(&to->note), n);
 		if (m.text[n - 1] != '\n')
@@ -170,6 +174,19 @@ tried_tell(const struct msg_session_open *open, uint32_t msgno, struct recipient
 	if (to->places.n > TRIED_NAMED)
 		tried_line(&m, "and %zu others", to->places.n - TRIED_NAMED);
 	master_send(IMSG_SESSION_TRIED, &m, sizeof(m));
+}
+
+/* What the header has of envelope fields. */
+static void
+tried_fields(struct msg_session_tried *m, const struct header *h, const struct recipients *to)
+{
+	size_t	 i;
+
+	m->looked = 1;
+	for (i = 0; i < h->nfields; i++)
+		m->had |= h->fields[i].kind == FIELD_SPECIAL;
+	m->counted = !to->unfound;
+	m->likely = h->likely | (envelope_has_for(h) ? 1U << ENVFIELD_FOR : 0);
 }
 
 static void

@@ -48,6 +48,7 @@ static void	 batch_refuse(struct batch *, struct message *, const char *, int);
 static void	 batch_report(struct batch *);
 static void	 batch_move(struct batch *);
 static int	 batch_settle(void);
+static uint32_t	 batch_further(const struct message *);
 static void	 batch_grace_over(void *);
 static void	 batch_settle_due(void *);
 static void	 batch_retry_due(void *);
@@ -108,13 +109,17 @@ batch_exit(void)
 void
 batch_add(struct message *m)
 {
+	uint32_t	 i;
+
 	if (batches.open == NULL)
 		batches.open = batch_new();
 	TAILQ_INSERT_TAIL(&batches.open->messages, m, entry);
 	batches.open->count++;
 	batches.open->octets += m->written;
 	batches.open->links += m->nrcpt;
-	batches.open->files += m->own_fd != -1 ? 2 : 1;
+	batches.open->files += 1 + batch_further(m);
+	for (i = 0; i < m->nfurther; i++)
+		batches.open->octets += m->further[i].id.octets;
 	batches.inflight++;
 	if (batches.open->files >= BATCH_MESSAGES || batches.open->files >= batches.fd_budget ||
 	    batches.open->octets >= BATCH_OCTETS || batches.open->links >= BATCH_LINKS)
@@ -123,6 +128,13 @@ batch_add(struct message *m)
 		timer_in(&batches.grace, BATCH_GRACE);
 	if (batch_full())
 		ingest_pause(1);
+}
+
+/* How many further files of a message are not durable until its batch is. */
+static uint32_t
+batch_further(const struct message *m)
+{
+	return (m->nfurther < BATCH_FURTHER ? m->nfurther : BATCH_FURTHER);
 }
 
 void
@@ -150,16 +162,16 @@ batch_close(void)
 static void
 batch_durable(struct batch *b)
 {
-	static struct sync_item	 items[BATCH_MESSAGES + 1];
+	static struct sync_item	 items[BATCH_MESSAGES + BATCH_FURTHER + 1];
 	struct message		*m, *next;
-	size_t			 n = 0, i = 0;
+	size_t			 n = 0, i = 0, k;
 	int			 error, marked;
 
 	TAILQ_FOREACH(m, &b->messages, entry) {
 		message_writeback(m);
 		items[n++].fd = m->fd;
-		if (m->own_fd != -1)
-			items[n++].fd = m->own_fd;
+		for (k = 0; k < batch_further(m); k++)
+			items[n++].fd = m->further[k].fd;
 	}
 	marked = rootmark_item(&items[n]);
 	sync_files(items, n + marked);
@@ -167,13 +179,16 @@ batch_durable(struct batch *b)
 		rootmark_synced(items[n].error);
 	TAILQ_FOREACH_SAFE(m, &b->messages, entry, next) {
 		error = items[i++].error;
-		if (m->own_fd != -1 && items[i++].error != 0)
-			error = items[i - 1].error;
 		if (close(m->fd) == -1 && error == 0)
 			error = errno;
-		if (m->own_fd != -1 && close(m->own_fd) == -1 && error == 0)
-			error = errno;
-		m->fd = m->own_fd = -1;
+		m->fd = -1;
+		for (k = 0; k < batch_further(m); k++) {
+			if (items[i++].error != 0 && error == 0)
+				error = items[i - 1].error;
+			if (close(m->further[k].fd) == -1 && error == 0)
+				error = errno;
+			m->further[k].fd = -1;
+		}
 		if (error != 0)
 			batch_refuse(b, m, "write", error);
 	}

@@ -38,6 +38,7 @@ const struct route_account	*routes_postmaster(void);
 const char	*routes_hostname(void);
 const char	*routes_archive(void);				/* address that gets a copy of everything; "": none */
 uint32_t	 routes_hop_limit(void);
+const char	*routes_unified_field(void);
 const uint8_t	*routes_mark(void);				/* key of the trace mark, PROTO_DIGEST_LEN octets */
 
 /* places.c: where a message goes. */
@@ -50,19 +51,23 @@ struct place {				/* as in struct msg_rcpt; the strings belong to the list, NULL
 	int		 plain;		/* dest is the account's own address, without a detail */
 	char		*dest, *original, *reason;
 	char		*who;		/* the account's Maildir, also if its mail goes another way; NULL: no account's */
+	int		 unified;	/* it is in a unified account, and the file names the addresses that led here: */
+	struct buf	 names;		/* as a header field has them: commas, one a line */
 };
 
 struct places {
 	struct place	*list;		/* the places, each once */
 	size_t		 n;
-	int		 full;		/* 1: there were more than PROTO_RCPT_MAX */
+	int		 full;		/* 1: there were more than PROTO_RCPT_MAX, or more names of a place than a header can have */
 	size_t		 last;		/* index in list of what the last places_add() was about */
+	struct strset	 named;		/* the names of all places, each behind its place's index */
 	uint16_t	 set[PLACES_SLOTS];	/* hash table of list, by who and by dest: index plus one, 0 is free */
 };
 
 int	 places_add(struct places *, const struct place *);	/* copies the strings */
 int	 places_account(struct places *, const struct route_account *, const char *folder, const char *address,
 	    const char *original, enum notify);
+int	 places_name(struct places *, const char *address);
 int	 places_quarantine(struct places *, const char *reason);
 void	 places_clear(struct places *);
 void	 places_free(struct places *);
@@ -93,7 +98,6 @@ struct recipients {
 	int		 unfound;	/* 1: a special field was looked for, and none counted */
 	struct missed	 missed;	/* the addresses because of which the postmaster is among them */
 	size_t		 postmaster;	/* with fallback: index of his place in the list */
-	int		 named;		/* 1: the lines on top are for the postmaster alone, and name what was missed */
 	int		 loop;		/* 1: the message goes into quarantine because of reason */
 	char		 reason[REASON_SIZE];	/* in printable ASCII; empty: there is neither */
 	char		 mark[MARK_SIZE];	/* the trace mark that is put into the message; empty: none */
@@ -110,15 +114,31 @@ int	 recipients_decide(const struct msg_session_open *, const struct header *, s
 int	 recipients_source_route(struct mailaddr *);	/* 1: rewritten, 0: nothing to do, -1: no address */
 void	 recipients_free(struct recipients *);
 
+/* strip.c: a header without the fields of one name, wherever and however they stand in it. */
+struct strip {
+	char		 field[PROTO_FIELD_SIZE];
+	int		 inside, dropping;
+	struct buf	 held;		/* begin of a line that may be such a field */
+};
+void	 strip_init(struct strip *, const char *field);
+/* Appends the octets of a header, with LF at the end of lines, to out, except for those fields.  0, or -1: no memory. */
+int	 strip_feed(struct strip *, const uint8_t *, size_t, struct buf *out);
+int	 strip_finish(struct strip *, struct buf *out);	/* the header has ended; 0 or -1, and everything is freed */
+
 /* prologue.c: the lines put on top. */
-/* Appends Return-Path, Received (of this poll), X-Rpopd-Mark and X-Rpopd-Reason to out.  0 or -1. */
-int	 prologue_write(const struct msg_session_open *, uint32_t msgno, const struct recipients *, struct buf *out);
+/*
+ * Appends Return-Path, the field with names (NULL: none), Received (of this poll), X-Rpopd-Mark and X-Rpopd-Reason to out, the last
+ * one with what was missed if missed is set.  0 or -1.
+ */
+int	 prologue_write(const struct msg_session_open *, uint32_t msgno, const struct recipients *, int missed, const char *names,
+	    struct buf *out);
+int	 prologue_names(const char *names, struct buf *out);
 int	 prologue_header_only(uint32_t size, struct buf *out);	/* X-Rpopd-Reason of a header without its message */
 const char	*prologue_date(void);	/* the present time, as RFC 5322 has it */
 
 /* ask.c */
 int	 ask_route(const struct msg_route_ask *);	/* answered by IMSG_ROUTE_TOLD; -1: breaks the rules */
-void	 tried_tell(const struct msg_session_open *, uint32_t msgno, struct recipients *);
+void	 tried_tell(const struct msg_session_open *, uint32_t msgno, const struct header *, struct recipients *);
 
 /* spool.c: the files between arrival and commit, and the table of their states. */
 #define SPOOL_DIR	"spool"
@@ -127,6 +147,8 @@ struct spool_id {			/* what a file name is made of */
 	int64_t		 sec;
 	uint32_t	 usec, session, msgno;
 	const char	*host;		/* encoded; spool.c keeps it for good */
+	int		 final;		/* 1: all octets were written, and the name has their number: */
+	uint64_t	 octets, wire;	/* S and W, see spool.c */
 };
 int	 spool_open(int rootfd);	/* opens or creates spool/ below the mail root; 0, or -1 with the reason logged */
 void	 spool_close(void);
@@ -138,9 +160,17 @@ void	 spool_host(const char *);	/* this machine's name, for the names of files f
 void	 spool_name(const struct spool_id *, uint32_t rcpt, char *name, size_t size);
 int	 spool_parse(const char *name, struct spool_id *, uint32_t *rcpt);	/* 0, or -1: no name of the spool */
 int	 spool_create(struct spool_id *, uint32_t session, uint32_t msgno);	/* descriptor of link 0, or -1 and errno */
-/* A file of its own in place of a link: its descriptor, or -1 and errno. */
-int	 spool_own(const struct spool_id *, uint32_t rcpt, struct spool_id *);
-int	 spool_link(const struct spool_id *, uint32_t rcpt);	/* one more name for link 0; 0, or -1 and errno */
+/* A further file of a message, whose nth it is, in place of a link: its descriptor, or -1 and errno. */
+int	 spool_further(const struct spool_id *, uint32_t nth, uint32_t rcpt, struct spool_id *);
+int	 spool_read(const struct spool_id *, uint32_t rcpt);	/* a descriptor to read its file by, or -1 and errno */
+/* LFs that have no CR ahead of them; before: the octet ahead of the first one. */
+uint64_t spool_bare(const void *, size_t, uint8_t before);
+/*
+ * Gives the file of that number its final name, for so many octets and bare LFs, and notes them in the id.  0, or -1 and errno: it
+ * has the name that it had.
+ */
+int	 spool_final(struct spool_id *, uint32_t rcpt, uint64_t octets, uint64_t bare);
+int	 spool_link(const struct spool_id *, uint32_t from, uint32_t rcpt);	/* one more name for a link; 0, or -1 and errno */
 void	 spool_remove(const struct spool_id *, uint32_t links);	/* links 0..links-1, the last one first */
 void	 spool_unlink(const struct spool_id *, uint32_t rcpt);
 int	 spool_has(const char *name);	/* 1: the spool has this name, 0 */
@@ -203,6 +233,8 @@ void	 sync_files(struct sync_item *, size_t);	/* octets and metadata of each fil
 #define BATCH_RETRY	5		/* s between tries to move what could not be moved */
 /* Messages waiting for RECEIPT_COMMITTED above which no pipe is read; at half of it pipes are read again. */
 #define BATCH_INFLIGHT	1024
+/* Further files of one message that wait for its batch; those beyond are made durable at once. */
+#define BATCH_FURTHER	16
 
 #define ROOTMARK_SECONDS	5		/* s until the counter in the mail root is made durable, if no batch does it */
 
@@ -223,9 +255,23 @@ struct rcpt {
 	enum notify	 notify;
 	uint32_t	 nexthop;	/* RELAY; QUARANTINE: where it was meant to go, 0: a Maildir */
 	struct maildir	*dir;		/* MAILDIR; NULL once moved */
+	uint32_t	 file;		/* 0: the message's; else a further one, by its number from 1 */
+	int		 missed;	/* 1: the file names the addresses because of which the postmaster has the message */
 	/* strings of the message's own, NULL: none */
 	char		*dest;		/* not with MAILDIR: as in struct msg_rcpt */
-	char		*original, *reason, *who;	/* as in struct place */
+	char		*original, *reason, *who, *names;	/* as in struct place; with names the file has them */
+};
+
+/*
+ * A further file of a message, with other lines on top, and without what incoming fields say of recipients if it has names.  It is
+ * made of the message's file when that is whole.
+ */
+struct further {
+	struct spool_id	 id;
+	uint32_t	 rcpt;		/* the first recipient who has it; the others have links */
+	int		 fd;		/* -1: it is not made yet, or durable */
+	int		 made;
+	struct buf	 top;		/* the lines on top */
 };
 
 struct message {
@@ -235,32 +281,40 @@ struct message {
 	int			 fd;		/* -1 when it is durable */
 	uint64_t		 octets;	/* as received */
 	uint64_t		 written;	/* octets written to the file */
+	uint64_t		 bare;		/* LFs that were put into it without a CR ahead */
+	uint8_t			 last;		/* the octet that was put into it last */
 	uint64_t		 started;	/* octets whose write-back was started */
 	uint8_t			 digest[PROTO_DIGEST_LEN], fingerprint[PROTO_DIGEST_LEN];
 	uint32_t		 links;		/* names in the spool: 0..links-1 */
-	/* Number of the recipient, the last one, who has a file of his own; 0: all have the same. */
-	uint32_t		 own;
-	struct spool_id		 own_id;
-	int			 own_fd;	/* of that file; -1: there is none, or it is durable */
+	char			 field[PROTO_FIELD_SIZE];	/* that names the addresses, of the table that has decided */
+	uint64_t		 top, head;	/* octets of its file up to the end of the lines on top, and of the header */
+	struct further		*further;	/* nfurther of them */
+	uint32_t		 nfurther;
 	uint32_t		 nrcpt, fallback, unfound;
-	struct rcpt		*rcpts;		/* nrcpt of them */
+	struct rcpt		*rcpts;		/* nrcpt of them; the first one has the message's file */
 	struct rcpt		 single;	/* room for the usual case */
 	uint8_t			 identity[PROTO_DIGEST_LEN];	/* all zero: copies are not suppressed */
 	char			 client[PROTO_CLIENT_SIZE];	/* as in struct recipients */
-	char			*sender, *note;	/* sender NULL: null reverse-path; note NULL: nothing is remembered */
+	char			 msgid[PROTO_MSGID_SIZE];	/* as in struct msg_receipt */
+	char			*sender, *note;	/* note NULL: nothing is remembered of why */
 };
 
 /* message.c */
 struct message	*message_new(struct session *, uint32_t session, uint32_t msgno);	/* makes its file, too; NULL and errno */
 int	 message_recipients(struct message *, uint32_t);	/* room in rcpts; 0/-1 */
 int	 message_decided(struct message *, struct recipients *, int noted, char *err, size_t errsize);	/* 0/-1 */
-int	 message_own(struct message *);		/* the last recipient gets a file of his own; 0, or -1 and errno */
+int	 message_final(struct message *);	/* everything is written: its file gets its final name; 0, or -1 and errno */
+/* Makes all further files and links.  0, or -1 and errno, and step is the step that failed. */
+int	 message_links(struct message *, const char **step);
 void	 message_receipt(const struct message *);
 void	 message_decide(struct message *, const uint8_t *verdicts);
 int	 message_move(struct message *);
 void	 message_free(struct message *);
 void	 message_drop(struct message *);	/* removes its files and frees it */
 void	 message_writeback(struct message *);	/* starts writing back, and does not wait */
+
+/* further.c */
+int	 further_make(struct message *, struct further *, const char **step);	/* 0, or -1 and errno, and the step that failed */
 
 void	 batch_init(void);
 void	 batch_exit(void);
@@ -299,7 +353,7 @@ int	 notice_deliver(const struct msg_notice *, struct msg_notice_made *);	/* 0, 
 /* Appends up to 1023 octets; 0 or -1. */
 int	 notice_add(struct buf *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 int	 notice_wrap(struct buf *, size_t column, const char *);
-int	 notice_write(int fd, struct buf *);
+int	 notice_write(int fd, struct spool_id *, struct buf *);	/* the file gets its final name, too */
 void	 notice_host(char *, size_t);
 int	 dsn_begin(const struct msg_dsn *);	/* 0, or -1: nonsense, or one is under way */
 int	 dsn_rcpt(const struct msg_dsn_rcpt *, struct msg_dsn_made *);	/* 1: the last, answer it; 0; -1: not due */

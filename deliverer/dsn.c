@@ -92,12 +92,12 @@ dsn_make(struct msg_dsn_made *answer)
 	serial = serial % PROTO_MSGS_MAX + 1;
 	errno = 0;
 	if (dsn_read(dsn.m.link, &header) == 0 && (fd = spool_create(&id, NOTICE_SESSION, serial)) != -1) {
-		spool_name(&id, 0, answer->link, sizeof(answer->link));
 		if (dsn.failed || dsn_text(&id, &header, &text) == -1) {
 			errno = ENOMEM;
 			close(fd);
 		} else
-			made = notice_write(fd, &text) == 0 && spool_sync() == 0;
+			made = notice_write(fd, &id, &text) == 0 && spool_sync() == 0;
+		spool_name(&id, 0, answer->link, sizeof(answer->link));
 		if (!made) {
 			answer->error = errno != 0 ? errno : EIO;
 			spool_remove(&id, 1);

@@ -133,6 +133,19 @@ envelope_for(const struct msg_session_open *open, const struct header *h, const 
 	return (what);
 }
 
+int
+envelope_has_for(const struct header *h)
+{
+	const uint8_t	*text;
+	size_t		 i, len;
+
+	for (i = 0; i < h->nfields; i++)
+		if (h->fields[i].kind == FIELD_RECEIVED &&
+		    envelope_for_in(header_text(h, &h->fields[i]), h->fields[i].len, NULL, &text, &len) == 1)
+			return (1);
+	return (0);
+}
+
 /*
  * Reads the address behind "for" in one field.  The sender's own words (HELO) stand ahead of the provider's: so "by" and "for" have
  * to be there once each, outside of comments, in this order, with hop behind "by", and behind the address the next clause or the

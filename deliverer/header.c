@@ -10,6 +10,7 @@
 
 #include "common/array.h"
 #include "common/compat.h"
+#include "common/mail/envfield.h"
 #include "deliverer.h"
 
 #define NAME_LEN_MAX	998	/* octets up to the colon: no line is longer (RFC 5322 section 2.1.1) */
@@ -189,6 +190,7 @@ header_field(struct header *h, const uint8_t *p, size_t n)
 	enum field_kind	 kind;
 	uint32_t	 name;
 	size_t		 len = n;
+	int		 likely;
 
 	if (buf_len(&h->line) > 0) {
 		if (buf_add(&h->line, p, n) == -1)
@@ -200,6 +202,8 @@ header_field(struct header *h, const uint8_t *p, size_t n)
 		len--;
 	while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'));
 	kind = field_kind(h, p, len, &name);
+	if (h->mode == DIST_FIELD && kind == FIELD_OTHER && (likely = envfield_find(p, len)) != -1)
+		h->likely |= 1U << likely;
 	identity_field(&h->identity, p, len);
 	h->first = 0;
 	h->dropping = kind == FIELD_RETURN_PATH || kind == FIELD_SPECIAL;

@@ -25,6 +25,7 @@
 struct identity_field {			/* a field that a message has once */
 	uint32_t	 fields;	/* how many there are */
 	size_t		 len;		/* octets of the first one's body; 0 also if it is longer than text */
+	size_t		 held;		/* octets of it that are in text, also if it is longer */
 	uint8_t		 text[IDENTITY_TEXT];
 };
 
@@ -43,6 +44,7 @@ void	 identity_text(struct identity *, const uint8_t *, size_t);
 void	 identity_body(struct identity *, const uint8_t *, size_t);
 void	 identity_header(const struct identity *, uint8_t digest[PROTO_DIGEST_LEN]);
 void	 identity_final(const struct identity *, int headers, uint8_t digest[PROTO_DIGEST_LEN]);
+void	 identity_msgid(const struct identity *, char *, size_t);	/* as in struct msg_receipt */
 
 struct header;
 struct msg_session_open;
@@ -76,6 +78,7 @@ struct header {
 	struct field	*fields;
 	size_t		 nfields;
 	uint32_t	 hops;		/* number of Received fields */
+	uint32_t	 likely;	/* DIST_FIELD: fields besides the special ones, bits by common/mail/envfield.h */
 	struct identity	 identity;
 	int		 done;		/* the empty line, a line that is no field, or the end of the message was seen */
 	int		 toobig;	/* 1: over HEADER_MAX or HEADER_FIELDS, so decide now; fields are still removed */
@@ -122,6 +125,7 @@ void	 envelope_choose(const struct msg_session_open *, const struct header *, st
  * upwards.  1: text and len are what stands there; 0: none has it; -1: it is doubtful.
  */
 int	 envelope_for(const struct msg_session_open *, const struct header *, const struct envelope *, const uint8_t **, size_t *);
+int	 envelope_has_for(const struct header *);	/* 1: some Received field has one address behind "for" */
 size_t	 envelope_own(const struct msg_session_open *, const struct header *);	/* index behind the provider's own trace */
 /* Offset where a Received field names hop behind "by"; -1: it does not. */
 ssize_t	 envelope_by(const uint8_t *, size_t, const char *hop);

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "common/compat.h"
+#include "common/log.h"
 #include "deliverer.h"
 
 enum { SLOT_MSGID, SLOT_DATE };		/* fields of which the first one is kept */
@@ -141,13 +142,37 @@ identity_keep(struct identity *id, const uint8_t *p, size_t len)
 {
 	struct identity_field	*f = id->kept;
 
-	if (len > sizeof(f->text) - f->len) {
-		f->len = 0;
+	int			 over = len > sizeof(f->text) - f->held;
+
+	if (over)
+		len = sizeof(f->text) - f->held;
+	memcpy(f->text + f->held, p, len);
+	f->held += len;
+	f->len = over ? 0 : f->held;
+	if (over)
 		id->kept = NULL;
-		return;
+}
+
+/*
+ * The first Message-ID, for people and to be found by: what is in its angle brackets, or all of it if there are none, without blanks,
+ * vis-encoded.  What is longer than buf, or than log_vis() shows, is cut; empty: there is none.
+ */
+void
+identity_msgid(const struct identity *id, char *buf, size_t size)
+{
+	const uint8_t	*p = id->msgid.text, *end = p + id->msgid.held, *open, *close;
+	uint8_t		 text[IDENTITY_TEXT];
+	size_t		 n = 0;
+
+	if ((open = memchr(p, '<', end - p)) != NULL) {
+		p = open + 1;
+		if ((close = memchr(p, '>', end - p)) != NULL)
+			end = close;
 	}
-	memcpy(f->text + f->len, p, len);
-	f->len += len;
+	for (; p < end; p++)
+		if (*p != ' ' && *p != '\t' && *p != '\r' && *p != '\n')
+			text[n++] = *p;
+	log_vis(buf, size, text, n);
 }
 
 static void

@@ -44,6 +44,8 @@ struct session {
 	struct header		 header;
 	int			 decided;	/* 1: recipients are known, and the prologue is written */
 	int			 identify;	/* 1: its identity is wanted */
+	int			 stripping;	/* 1: the file is of unified accounts only: */
+	struct strip		 strip;
 	int			 cr;		/* 1: a CR of the body is held back, as an LF may follow */
 	uint32_t		 why;		/* of the refusal */
 	char			 text[PROTO_TEXT_SIZE];
@@ -62,10 +64,11 @@ static int	 ingest_looks(const struct session *);
 static size_t	 ingest_header(struct session *, const uint8_t *, size_t);
 static void	 ingest_body(struct session *, const uint8_t *, size_t);
 static void	 ingest_decide(struct session *);
-static void	 ingest_prologue(struct session *, struct recipients *);
-static void	 ingest_own(struct session *, struct recipients *);
+static void	 ingest_tops(struct session *, struct recipients *);
+static int	 ingest_top(struct session *, struct recipients *, const struct rcpt *, struct buf *);
 static void	 ingest_kept(struct session *);
 static void	 ingest_finish(struct session *);
+static void	 ingest_text(struct session *, struct buf *);
 static void	 ingest_put(struct session *, const void *, size_t);
 static void	 ingest_flush(struct session *);
 static void	 ingest_write(struct session *, const uint8_t *, size_t);
@@ -207,7 +210,7 @@ ingest_begin(void *arg, struct imsg *imsg)
 	s->headers = msg.headers;
 	s->octets = 0;
 	s->used = 0;
-	s->decided = s->identify = s->cr = 0;
+	s->decided = s->identify = s->cr = s->stripping = 0;
 	s->link.state = PIPE_MESSAGE;
 	header_init(&s->header, s->open.mode, s->open.special);
 	if (!s->open.try && (s->message = message_new(s, s->open.session, s->msgno)) == NULL)
@@ -297,29 +300,27 @@ ingest_header(struct session *s, const uint8_t *p, size_t len)
 	return (n);
 }
 
-/* Writes octets of the body, with CRLF as LF; every other octet stays, also a CR alone.  Frames may part CR from LF. */
+/*
+ * Writes octets of the body, with CRLF as LF; every other octet stays, also a CR alone.  Frames may part CR from LF.  An LF counts
+ * as bare unless CR CR LF was sent, of which CR LF is written.
+ */
 static void
 ingest_body(struct session *s, const uint8_t *p, size_t len)
 {
-	const uint8_t	*cr, *end = p + len;
-	size_t		 n;
+	const uint8_t	*lf, *from = p, *end = p + len;
 
 	if (s->cr && *p != '\n')
 		ingest_put(s, "\r", 1);
-	s->cr = 0;
-	while (p < end && s->message != NULL) {
-		cr = memchr(p, '\r', end - p);
-		n = (cr == NULL ? end : cr) - p;
-		ingest_put(s, p, n);
-		p += n;
-		if (cr == NULL)
-			return;
-		p++;
-		if (p == end)
-			s->cr = 1;
-		else if (*p != '\n')
-			ingest_put(s, "\r", 1);
+	for (; s->message != NULL && (lf = memchr(p, '\n', end - p)) != NULL; p = lf + 1) {
+		if (lf > from && lf[-1] == '\r') {
+			ingest_put(s, from, lf - 1 - from);
+			from = lf;
+		}
+		if (s->message != NULL && (lf > from || s->message->last != '\r'))
+			s->message->bare++;
 	}
+	s->cr = end > from && end[-1] == '\r';
+	ingest_put(s, from, end - from - s->cr);
 }
 
 /* Decides who gets the message, and where; then writes the lines on top. */
@@ -337,68 +338,78 @@ ingest_decide(struct session *s)
 	else if (recipients_decide(&s->open, &s->header, &r) == -1)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "recipients: no account, or no memory");
 	else if (s->open.try)
-		tried_tell(&s->open, s->msgno, &r);
+		tried_tell(&s->open, s->msgno, &s->header, &r);
 	else if (message_decided(s->message, &r, s->open.mode != DIST_OWNER, err, sizeof(err)) == -1)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "%s", err);
 	else {
 		s->identify = s->open.suppress && s->open.mode != DIST_OWNER && !r.loop;
-		r.named = r.fallback && s->message->nrcpt == 1;
-		ingest_prologue(s, &r);
-		if (r.fallback && r.missed.n > 0 && !r.named)
-			ingest_own(s, &r);
+		ingest_tops(s, &r);
 	}
 	recipients_free(&r);
 	HOOK("deliverer.header");
 }
 
-/* Writes the lines on top. */
+/* Writes the lines on top of the message's file, and keeps those of further ones for its end. */
 static void
-ingest_prologue(struct session *s, struct recipients *r)
+ingest_tops(struct session *s, struct recipients *r)
 {
-	struct buf	 prologue;
+	struct message	*m = s->message;
+	struct buf	 top;
+	uint32_t	 i;
+	int		 error;
 
-	buf_init(&prologue, INGEST_BUFFER);
-	if (prologue_write(&s->open, s->msgno, r, &prologue) == -1 ||
-	    (s->headers && prologue_header_only(s->size, &prologue) == -1))
+	buf_init(&top, SIZE_MAX);
+	error = ingest_top(s, r, &m->rcpts[0], &top);
+	for (i = 0; i < m->nfurther && error == 0; i++)
+		error = ingest_top(s, r, &m->rcpts[m->further[i].rcpt], &m->further[i].top);
+	if (error == -1)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
-	else if (s->message->own != 0)
-		ingest_out(s, s->message->own_fd, buf_data(&prologue), buf_len(&prologue));
-	else
-		ingest_put(s, buf_data(&prologue), buf_len(&prologue));
-	buf_free(&prologue);
-}
-
-/* Makes the postmaster's own file, with lines on top that are for him only; what follows goes into both files. */
-static void
-ingest_own(struct session *s, struct recipients *r)
-{
-	ingest_flush(s);
-	if (s->message == NULL)
-		return;
-	if (message_own(s->message) == -1) {
-		ingest_disk(s, "create");
-		return;
+	else {
+		m->top = buf_len(&top);
+		ingest_text(s, &top);
+		if ((s->stripping = m->rcpts[0].names != NULL))
+			strip_init(&s->strip, m->field);
 	}
-	r->named = 1;
-	ingest_prologue(s, r);
+	buf_free(&top);
 }
 
-/* Writes the header lines that the parser lets through, as they come. */
+/* Appends the lines on top for a recipient.  0, or -1: no memory. */
+static int
+ingest_top(struct session *s, struct recipients *r, const struct rcpt *rcpt, struct buf *top)
+{
+	return (prologue_write(&s->open, s->msgno, r, rcpt->missed, rcpt->names, top) == -1 ||
+	    (s->headers && prologue_header_only(s->size, top) == -1) ? -1 : 0);
+}
+
+/* Writes the header lines that the parser lets through, as they come, and notes where they end. */
 static void
 ingest_kept(struct session *s)
 {
-	struct buf	*kept = &s->header.kept;
+	struct buf	 kept, *header = &s->header.kept;
 
-	ingest_put(s, buf_data(kept), buf_len(kept));
-	buf_consume(kept, buf_len(kept));
+	buf_init(&kept, SIZE_MAX);
+	if (s->message != NULL && s->stripping) {
+		if (strip_feed(&s->strip, buf_data(header), buf_len(header), &kept) == -1 ||
+		    (s->header.done && strip_finish(&s->strip, &kept) == -1))
+			ingest_refuse(s, WHY_LOCAL_TEMP, "header: %s", strerror(ENOMEM));
+		ingest_text(s, &kept);
+	} else
+		ingest_text(s, header);
+	if (s->message != NULL && s->header.done)
+		s->message->head = s->message->written + s->used;
+	buf_free(&kept);
+	buf_consume(header, buf_len(header));
 }
 
-/* The message is complete: everything is written, all links are made, and it goes to the batch; unless it was refused before. */
+/*
+ * The message is complete: everything is written, its files have their final names, all links are made, and it goes to the batch;
+ * unless it was refused before.
+ */
 static void
 ingest_finish(struct session *s)
 {
 	struct message	*m;
-	uint32_t	 i;
+	const char	*step = "rename";
 
 	if (ingest_looks(s)) {
 		if (header_finish(&s->header) == -1)
@@ -410,17 +421,16 @@ ingest_finish(struct session *s)
 	if (s->cr)
 		ingest_put(s, "\r", 1);
 	ingest_flush(s);
-	for (i = 1; s->message != NULL && i < s->message->nrcpt; i++) {
-		if (i != s->message->own && spool_link(&s->message->id, i) == -1)
-			ingest_disk(s, "link");
-		else
-			s->message->links++;
-	}
+	if (s->message != NULL && (message_final(s->message) == -1 || message_links(s->message, &step) == -1))
+		ingest_disk(s, step);
 	m = s->message;
 	s->message = NULL;
+	if (m != NULL)
+		identity_msgid(&s->header.identity, m->msgid, sizeof(m->msgid));
 	if (m != NULL && s->identify)
 		proof_identity(&s->open, &s->header, s->headers, m->identity);
 	header_free(&s->header);
+	buf_free(&s->strip.held);
 	if (m == NULL)
 		return;
 	HOOK("deliverer.written");
@@ -429,17 +439,28 @@ ingest_finish(struct session *s)
 	batch_add(m);
 }
 
+/* Writes lines of a header, as they are. */
+static void
+ingest_text(struct session *s, struct buf *lines)
+{
+	if (s->message == NULL)
+		return;
+	s->message->bare += spool_bare(buf_data(lines), buf_len(lines), s->message->last);
+	ingest_put(s, buf_data(lines), buf_len(lines));
+}
+
 /* Buffers octets for the file; those of a message that was refused are dropped. */
 static void
 ingest_put(struct session *s, const void *p, size_t len)
 {
-	if (s->message == NULL)
+	if (s->message == NULL || len == 0)
 		return;
+	s->message->last = ((const uint8_t *)p)[len - 1];
 	if (len > INGEST_BUFFER - s->used)
 		ingest_flush(s);
 	if (len > INGEST_BUFFER)
 		ingest_write(s, p, len);
-	else if (len > 0) {
+	else {
 		memcpy(s->buffer + s->used, p, len);
 		s->used += len;
 	}
@@ -458,7 +479,7 @@ ingest_write(struct session *s, const uint8_t *p, size_t len)
 {
 	struct message	*m = s->message;
 
-	if (m == NULL || ingest_out(s, m->fd, p, len) == -1 || (m->own != 0 && ingest_out(s, m->own_fd, p, len) == -1))
+	if (m == NULL || ingest_out(s, m->fd, p, len) == -1)
 		return;
 	m->written += len;
 	if (m->written - m->started >= INGEST_WRITEBACK)
@@ -494,6 +515,7 @@ ingest_forget(struct session *s)
 		message_drop(s->message);
 	s->message = NULL;
 	header_free(&s->header);
+	buf_free(&s->strip.held);
 	s->link.state = PIPE_IDLE;
 }
 

@@ -527,14 +527,14 @@ maildir_has(const char *path, const char *name)
 }
 
 /*
- * Whether cur/ below fd has a message of this name.  Readers put ":2," and flags behind a name, some of them a comma and sizes
- * ahead of that.
+ * Whether cur/ below fd has a message of this name.  Readers put ":2," and flags behind a name; sizes in it, each behind a comma,
+ * they may add and take away, so that only what is ahead of them counts.
  */
 static int
 maildir_cur_has(int fd, const char *name)
 {
 	struct dirent	*de;
-	size_t		 len = strlen(name);
+	size_t		 len = strcspn(name, ",");
 	DIR		*dir;
 	int		 cur, has = 0;
 

@@ -5,16 +5,11 @@
  * copied onto another message is worth nothing there.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "common/compat.h"
 #include "common/hex.h"
+#include "common/hmac.h"
 #include "deliverer.h"
-
-#define HMAC_BLOCK	64
-
-static int	 mark_differs(const void *, const void *, size_t);
-static void	 mark_hmac(const uint8_t *, size_t, const uint8_t *, size_t, uint8_t *);
 
 /* Makes the mark of a message; it is empty if there is no key, or no mailbox. */
 void
@@ -25,12 +20,12 @@ mark_make(const uint8_t key[PROTO_DIGEST_LEN], int64_t mailbox, const struct ide
 	size_t			 i;
 
 	mark[0] = '\0';
-	if (key == NULL || mailbox == 0 || !mark_differs(key, none, sizeof(none)))
+	if (key == NULL || mailbox == 0 || hmac_same(key, none, sizeof(none)))
 		return;
 	for (i = 0; i < 8; i++)
 		text[sizeof("rpopd mark") + i] = (uint64_t)mailbox >> (56 - 8 * i);
 	identity_header(id, text + sizeof("rpopd mark") + 8);
-	mark_hmac(key, PROTO_DIGEST_LEN, text, sizeof(text), mac);
+	hmac_sha256(key, PROTO_DIGEST_LEN, text, sizeof(text), mac);
 	hex_encode(mark, mac, sizeof(mac));
 	mark[2 * sizeof(mac)] = '\0';
 }
@@ -52,45 +47,8 @@ mark_found(const struct header *h, const char *mark)
 			p++;
 		while (len > 0 && (p[len - 1] == ' ' || p[len - 1] == '\t'))
 			len--;
-		if (len == want && !mark_differs(p, mark, want))
+		if (len == want && hmac_same(p, mark, want))
 			return (1);
 	}
 	return (0);
-}
-
-/* Whether octets differ, found out in a time that does not depend on where. */
-static int
-mark_differs(const void *a, const void *b, size_t len)
-{
-	const uint8_t	*p = a, *q = b;
-	int		 differs = 0;
-
-	while (len-- > 0)
-		differs |= *p++ ^ *q++;
-	return (differs != 0);
-}
-
-/* HMAC-SHA256 (RFC 2104), with a key of a block at most. */
-static void
-mark_hmac(const uint8_t *key, size_t keylen, const uint8_t *text, size_t len, uint8_t *mac)
-{
-	SHA2_CTX	 ctx;
-	uint8_t		 pad[HMAC_BLOCK];
-	size_t		 i;
-
-	memset(pad, 0x36, sizeof(pad));
-	for (i = 0; i < keylen; i++)
-		pad[i] ^= key[i];
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, pad, sizeof(pad));
-	SHA256Update(&ctx, text, len);
-	SHA256Final(mac, &ctx);
-	for (i = 0; i < sizeof(pad); i++)
-		pad[i] ^= 0x36 ^ 0x5c;
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, pad, sizeof(pad));
-	SHA256Update(&ctx, mac, PROTO_DIGEST_LEN);
-	SHA256Final(mac, &ctx);
-	explicit_bzero(pad, sizeof(pad));
-	explicit_bzero(&ctx, sizeof(ctx));
 }

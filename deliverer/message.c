@@ -6,13 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/hook.h"
 #include "common/log.h"
 #include "deliverer.h"
 
 static const struct spool_id *message_id(const struct message *, uint32_t);
-static void	 message_last(struct places *, size_t);
+static int	 message_files(struct message *);
+static int	 message_further(struct message *, uint32_t);
+static int	 message_alike(const struct rcpt *, const struct rcpt *);
 static int	 message_place(struct rcpt *, struct place *, char *, size_t);
 static void	 message_copy(const struct message *, const struct rcpt *, uint8_t [PROTO_COPY_LEN]);
 
@@ -32,7 +35,6 @@ message_new(struct session *s, uint32_t session, uint32_t msgno)
 	}
 	m->session = s;
 	m->links = 1;
-	m->own_fd = -1;
 	return (m);
 }
 
@@ -45,65 +47,130 @@ message_recipients(struct message *m, uint32_t n)
 }
 
 /*
- * Takes over what was decided.  Each Maildir is opened, and made if need be, before the message counts as taken.  The decision is
- * remembered if noted, or if it is not just a Maildir.  0, or -1 with the reason.
+ * Takes over what was decided.  Each Maildir is opened, and made if need be, before the message counts as taken.  Why it was decided
+ * so is remembered if noted, or if there is not just a Maildir.  0, or -1 with the reason.
  */
 int
 message_decided(struct message *m, struct recipients *r, int noted, char *err, size_t errsize)
 {
 	struct places	*ps = &r->places;
 	struct place	*p;
+	struct rcpt	*rcpt;
 	char		 step[64] = "";
 
 	if (ps->n == 0 || ps->n > PROTO_RCPT_MAX || message_recipients(m, ps->n) == -1) {
 		snprintf(err, errsize, "%zu recipients", ps->n);
 		return (-1);
 	}
-	if (r->fallback)
-		message_last(ps, r->postmaster);
 	for (p = ps->list; p < ps->list + ps->n; p++) {
-		if (message_place(&m->rcpts[m->nrcpt], p, step, sizeof(step)) == -1) {
+		rcpt = &m->rcpts[m->nrcpt++];
+		if (message_place(rcpt, p, step, sizeof(step)) == -1) {
 			spool_explain(p->dest, step, errno, err, errsize);
 			return (-1);
 		}
-		m->nrcpt++;
+		rcpt->missed = r->fallback && r->missed.n > 0 && p == &ps->list[r->postmaster];
 		noted |= p->kind != RCPT_MAILDIR;
 	}
 	m->fallback = r->fallback != 0;
+	strlcpy(m->field, routes_unified_field(), sizeof(m->field));
 	m->unfound = r->unfound != 0;
 	strlcpy(m->client, r->client, sizeof(m->client));
-	if (noted && ((m->sender = strdup(r->sender)) == NULL ||
-	    (m->note = strndup((const char *)buf_data(&r->note), buf_len(&r->note))) == NULL)) {
+	if (message_files(m) == -1 || (m->sender = strdup(r->sender)) == NULL ||
+	    (noted && (m->note = strndup((const char *)buf_data(&r->note), buf_len(&r->note))) == NULL)) {
 		snprintf(err, errsize, "note: %s", strerror(errno));
 		return (-1);
 	}
 	return (0);
 }
 
-/* Moves the postmaster to the end of the list: if his file is his own, the others are links of the first one. */
-static void
-message_last(struct places *ps, size_t i)
+/*
+ * Decides who has which file.  The message's own one is that of a recipient in whose file nothing is stripped, if there is such: best
+ * without lines of his own.  He becomes the first recipient.  0, or -1: no memory.
+ */
+static int
+message_files(struct message *m)
 {
-	struct place	 p = ps->list[i];
+	struct rcpt	 first;
+	struct rcpt	*r, *best = m->rcpts;
+	uint32_t	 i;
 
-	ps->list[i] = ps->list[ps->n - 1];
-	ps->list[ps->n - 1] = p;
+	for (r = m->rcpts; r < m->rcpts + m->nrcpt; r++)
+		if ((best->names != NULL) * 2 + best->missed > (r->names != NULL) * 2 + r->missed)
+			best = r;
+	first = *best;
+	*best = m->rcpts[0];
+	m->rcpts[0] = first;
+	for (r = m->rcpts + 1; r < m->rcpts + m->nrcpt; r++) {
+		if (message_alike(r, m->rcpts))
+			continue;
+		for (i = 0; i < m->nfurther && !message_alike(r, &m->rcpts[m->further[i].rcpt]); i++)
+			;
+		if (i == m->nfurther && message_further(m, (uint32_t)(r - m->rcpts)) == -1)
+			return (-1);
+		r->file = i + 1;
+	}
+	return (0);
+}
+
+/* One more further file, this recipient's.  0, or -1: no memory. */
+static int
+message_further(struct message *m, uint32_t rcpt)
+{
+	struct further	*f;
+
+	if ((f = array_grow(m->further, m->nfurther, sizeof(*f))) == NULL)
+		return (-1);
+	m->further = f;
+	f += m->nfurther++;
+	memset(f, 0, sizeof(*f));
+	f->rcpt = rcpt;
+	f->fd = -1;
+	buf_init(&f->top, SIZE_MAX);
+	return (0);
+}
+
+/* Whether the same lines stand on top of the files of two recipients. */
+static int
+message_alike(const struct rcpt *a, const struct rcpt *b)
+{
+	if (a->missed != b->missed || (a->names == NULL) != (b->names == NULL))
+		return (0);
+	return (a->names == NULL || strcmp(a->names, b->names) == 0);
 }
 
 /* The parts of the name of a recipient's file. */
 static const struct spool_id *
 message_id(const struct message *m, uint32_t rcpt)
 {
-	return (rcpt != 0 && rcpt == m->own ? &m->own_id : &m->id);
+	return (m->nfurther == 0 || m->rcpts[rcpt].file == 0 ? &m->id : &m->further[m->rcpts[rcpt].file - 1].id);
 }
 
 int
-message_own(struct message *m)
+message_final(struct message *m)
 {
-	if ((m->own_fd = spool_own(&m->id, m->nrcpt - 1, &m->own_id)) == -1)
-		return (-1);
-	m->own = m->nrcpt - 1;
-	HOOK("deliverer.own");
+	return (spool_final(&m->id, 0, m->written, m->bare));
+}
+
+int
+message_links(struct message *m, const char **step)
+{
+	struct further	*f;
+	uint32_t	 i;
+
+	for (i = 1; i < m->nrcpt; i++) {
+		f = m->rcpts[i].file == 0 ? NULL : &m->further[m->rcpts[i].file - 1];
+		if (f != NULL && !f->made) {
+			if (further_make(m, f, step) == -1) {
+				m->links += f->made != 0;
+				return (-1);
+			}
+		} else {
+			*step = "link";
+			if (spool_link(message_id(m, i), f == NULL ? 0 : f->rcpt, i) == -1)
+				return (-1);
+		}
+		m->links++;
+	}
 	return (0);
 }
 
@@ -115,25 +182,34 @@ message_place(struct rcpt *rcpt, struct place *p, char *step, size_t stepsize)
 	rcpt->nexthop = p->nexthop;
 	rcpt->notify = p->notify;
 	rcpt->who = p->who;
-	p->who = NULL;
+	rcpt->original = p->original;
+	p->who = p->original = NULL;
+	if (buf_len(&p->names) > 0 && (rcpt->names = strndup((const char *)buf_data(&p->names), buf_len(&p->names))) == NULL) {
+		strlcpy(step, "note", stepsize);
+		return (-1);
+	}
 	if (p->kind == RCPT_MAILDIR)
 		return ((rcpt->dir = maildir_get(p->dest, step, stepsize)) == NULL ? -1 : 0);
 	rcpt->dest = p->dest;
-	rcpt->original = p->original;
 	rcpt->reason = p->reason;
-	p->dest = p->original = p->reason = NULL;
+	p->dest = p->reason = NULL;
 	return (0);
 }
 
 void
 message_free(struct message *m)
 {
+	struct further	*f;
 	struct rcpt	*r;
 
 	if (m->fd != -1)
 		close(m->fd);
-	if (m->own_fd != -1)
-		close(m->own_fd);
+	for (f = m->further; f != NULL && f < m->further + m->nfurther; f++) {
+		if (f->fd != -1)
+			close(f->fd);
+		buf_free(&f->top);
+	}
+	free(m->further);
 	for (r = m->rcpts; r != NULL && r < m->rcpts + m->nrcpt; r++) {
 		if (r->dir != NULL)
 			maildir_release(r->dir);
@@ -141,6 +217,7 @@ message_free(struct message *m)
 		free(r->original);
 		free(r->reason);
 		free(r->who);
+		free(r->names);
 	}
 	if (m->rcpts != &m->single)
 		free(m->rcpts);
@@ -152,20 +229,18 @@ message_free(struct message *m)
 void
 message_drop(struct message *m)
 {
-	if (m->own != 0)
-		spool_unlink(&m->own_id, m->own);
-	spool_remove(&m->id, m->own != 0 && m->links > m->own ? m->own : m->links);
+	uint32_t	 i;
+
+	for (i = m->links; i-- > 0;)
+		spool_unlink(message_id(m, i), i);
 	message_free(m);
 }
 
 void
 message_writeback(struct message *m)
 {
-	if (m->written > m->started) {
+	if (m->written > m->started)
 		sync_start(m->fd, m->started, m->written - m->started);
-		if (m->own_fd != -1)
-			sync_start(m->own_fd, m->started, m->written - m->started);
-	}
 	m->started = m->written;
 }
 
@@ -190,10 +265,11 @@ message_receipt(const struct message *m)
 	memcpy(receipt.digest, m->digest, sizeof(receipt.digest));
 	memcpy(receipt.fingerprint, m->fingerprint, sizeof(receipt.fingerprint));
 	memcpy(receipt.identity, m->identity, sizeof(receipt.identity));
+	strlcpy(receipt.msgid, m->msgid, sizeof(receipt.msgid));
+	strlcpy(receipt.sender, m->sender != NULL ? m->sender : "", sizeof(receipt.sender));
 	master_send(IMSG_RECEIPT, &receipt, sizeof(receipt));
 	if (m->note != NULL) {
 		memset(&note, 0, sizeof(note));
-		strlcpy(note.sender, m->sender != NULL ? m->sender : "", sizeof(note.sender));
 		strlcpy(note.note, m->note, sizeof(note.note));
 		strlcpy(note.client, m->client, sizeof(note.client));
 		master_send(IMSG_RECEIPT_NOTE, &note, sizeof(note));
@@ -204,6 +280,7 @@ message_receipt(const struct message *m)
 		rcpt.kind = r->kind;
 		rcpt.nexthop = r->nexthop;
 		rcpt.notify = r->notify;
+		rcpt.named = r->names != NULL;
 		spool_name(message_id(m, i), i, rcpt.link, sizeof(rcpt.link));
 		strlcpy(rcpt.dest, r->kind == RCPT_MAILDIR ? maildir_path(r->dir) : r->dest, sizeof(rcpt.dest));
 		strlcpy(rcpt.original, r->original != NULL ? r->original : "", sizeof(rcpt.original));
@@ -216,21 +293,27 @@ message_receipt(const struct message *m)
 
 /*
  * The digest that a message and one recipient are known by, so that copies are found.  Mail for an account is the same whether it
- * goes to the account's Maildir or to its next hop, and by which of its addresses.
+ * goes to the account's Maildir or to its next hop, and by which of its addresses; but for a unified account's, where each of them
+ * looks for its own.
  */
 static void
 message_copy(const struct message *m, const struct rcpt *r, uint8_t copy[PROTO_COPY_LEN])
 {
 	static const uint8_t	 none[PROTO_DIGEST_LEN];
 	uint8_t			 digest[SHA256_DIGEST_LENGTH], kind = RCPT_MAILDIR;
+	const char		*who = r->who;
 	SHA2_CTX		 ctx;
 
-	if (r->who == NULL || memcmp(m->identity, none, sizeof(none)) == 0)
+	if (who == NULL && r->names != NULL)
+		who = r->kind == RCPT_MAILDIR ? maildir_path(r->dir) : r->dest;
+	if (who == NULL || memcmp(m->identity, none, sizeof(none)) == 0)
 		return;
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, m->identity, sizeof(m->identity));
 	SHA256Update(&ctx, &kind, sizeof(kind));
-	SHA256Update(&ctx, (const uint8_t *)r->who, strlen(r->who));
+	SHA256Update(&ctx, (const uint8_t *)who, strlen(who));
+	if (r->names != NULL)
+		SHA256Update(&ctx, (const uint8_t *)r->names, strlen(r->names) + 1);
 	SHA256Final(digest, &ctx);
 	memcpy(copy, digest, PROTO_COPY_LEN);
 }

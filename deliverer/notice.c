@@ -69,12 +69,12 @@ notice_make(const struct route_account *to, const struct msg_notice *m, char *li
 		log_warn("notice for %s: %s: %s", to->dir, m->subject, SPOOL_DIR);
 		error = -1;
 	} else {
-		spool_name(&id, 0, link, PROTO_LINK_SIZE);
 		buf_init(&text, NOTICE_MAX);
 		if ((error = notice_text(to, m, &id, &text)) == -1)
 			close(fd);
 		else
-			error = notice_write(fd, &text);
+			error = notice_write(fd, &id, &text);
+		spool_name(&id, 0, link, PROTO_LINK_SIZE);
 		if (error == 0)
 			error = m->held ? spool_sync() : maildir_take(md, link) == 1 ? 0 : -1;
 		if (error == -1) {
@@ -161,12 +161,13 @@ notice_wrap(struct buf *out, size_t column, const char *text)
 	return (rv | notice_add(out, "\n"));
 }
 
-/* Writes the text and makes it durable; fd is closed.  0, or -1 and errno. */
+/* Writes the text and makes it durable; fd is closed, and the file gets its final name.  0, or -1 and errno. */
 int
-notice_write(int fd, struct buf *text)
+notice_write(int fd, struct spool_id *id, struct buf *text)
 {
-	ssize_t	 n;
-	int	 rv = 0;
+	uint64_t	 octets = buf_len(text), bare = spool_bare(buf_data(text), octets, '\0');
+	ssize_t		 n;
+	int		 rv = 0;
 
 	for (; rv == 0 && buf_len(text) > 0; buf_consume(text, n))
 		if ((n = write(fd, buf_data(text), buf_len(text))) == -1) {
@@ -177,6 +178,8 @@ notice_write(int fd, struct buf *text)
 		rv = fsync(fd);
 	if (close(fd) == -1)
 		rv = -1;
+	if (rv == 0)
+		rv = spool_final(id, 0, octets, bare);
 	HOOK("deliverer.notice");
 	return (rv);
 }

@@ -3,10 +3,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/array.h"
 #include "common/compat.h"
 #include "deliverer.h"
+
+#define PLACES_NAMES	49152	/* octets of a place's names, so that who filters by them need not read much */
 
 static struct place *places_find(struct places *, const struct place *, int who, uint32_t *slot);
 static int	 places_new(struct places *, const struct place *);
@@ -60,6 +63,8 @@ places_new(struct places *ps, const struct place *new)
 	p->nexthop = new->nexthop;
 	p->notify = new->notify;
 	p->plain = new->plain;
+	p->unified = new->unified;
+	buf_init(&p->names, PLACES_NAMES);
 	if (places_copy(&p->dest, new->dest) == 0 && places_copy(&p->original, new->original) == 0 &&
 	    places_copy(&p->reason, new->reason) == 0 && places_copy(&p->who, new->who) == 0)
 		return (0);
@@ -93,25 +98,25 @@ places_prefer(struct place *p, const struct place *new)
 
 /*
  * Adds an account's folder, or with folder "" its normal delivery: its next hop, if it has one, or else the INBOX.  address is for
- * the next hop, NULL: the account's own.  0 or -1, as places_add(); -1 also if the name can be no folder.
+ * the next hop, NULL: the account's own.  original: as found in the message, or NULL or empty.  0 or -1, as places_add(); -1 also if the name can be no folder.
  */
 int
 places_account(struct places *ps, const struct route_account *a, const char *folder, const char *address, const char *original,
     enum notify notify)
 {
 	struct place	 p = { .kind = RCPT_MAILDIR, .notify = notify };
-	char		 dir[PROTO_MAILBOX_SIZE + 1], dest[PROTO_DEST_SIZE];
+	char		 dir[PROTO_MAILBOX_SIZE + 1], dest[PROTO_DEST_SIZE], own[PROTO_DIR_SIZE];
 	const char	*local;
 	int		 n;
 
 	if (a == NULL || (local = strchr(a->dir, '/')) == NULL)
 		return (-1);
+	snprintf(own, sizeof(own), "%s@%.*s", local + 1, (int)(local - a->dir), a->dir);
 	if (folder[0] == '\0' && a->nexthop != 0) {
 		p.kind = RCPT_RELAY;
 		p.nexthop = a->nexthop;
-		snprintf(dest, sizeof(dest), "%s@%.*s", local + 1, (int)(local - a->dir), a->dir);
-		p.dest = (char *)(address != NULL ? address : dest);
-		p.plain = strcmp(p.dest, dest) == 0;
+		p.dest = (char *)(address != NULL ? address : own);
+		p.plain = strcmp(p.dest, own) == 0;
 		p.who = (char *)a->dir;
 		p.original = original != NULL && strcmp(original, p.dest) != 0 ? (char *)original : NULL;
 		return (places_add(ps, &p));
@@ -122,7 +127,35 @@ places_account(struct places *ps, const struct route_account *a, const char *fol
 	if (n < 0 || (size_t)n >= sizeof(dest))
 		return (-1);
 	p.dest = dest;
+	p.unified = a->unified;
+	p.original = original != NULL && strcasecmp(original, own) != 0 ? (char *)original : NULL;
 	return (places_add(ps, &p));
+}
+
+/*
+ * Notes that what the last places_add() was about gets the message for this address, if that has to be said in a unified account's
+ * mail.  0, also when there is no room: full is set then.  -1: no memory.
+ */
+int
+places_name(struct places *ps, const char *address)
+{
+	struct place	*p;
+	char		 key[PROTO_ADDR_SIZE + 16];
+	int		 n;
+
+	if (ps->full || ps->n == 0 || !(p = &ps->list[ps->last])->unified)
+		return (0);
+	n = snprintf(key, sizeof(key), "%zu %s", ps->last, address);
+	if (n < 0 || (size_t)n >= sizeof(key) || (n = strset_add(&ps->named, key, n)) == -1)
+		return (-1);
+	if (n == 0)
+		return (0);
+	if (buf_len(&p->names) + strlen(address) + 3 > PLACES_NAMES) {
+		ps->full = 1;
+		return (0);
+	}
+	return ((buf_len(&p->names) > 0 && buf_add(&p->names, ",\n\t", 3) == -1) || buf_add(&p->names, address, strlen(address)) == -1 ?
+	    -1 : 0);
 }
 
 /*
@@ -164,6 +197,7 @@ places_clear(struct places *ps)
 		places_drop(&ps->list[i]);
 	ps->n = 0;
 	ps->full = 0;
+	strset_free(&ps->named);
 	memset(ps->set, 0, sizeof(ps->set));
 }
 
@@ -212,5 +246,6 @@ places_drop(struct place *p)
 	free(p->original);
 	free(p->reason);
 	free(p->who);
+	buf_free(&p->names);
 	memset(p, 0, sizeof(*p));
 }

@@ -19,7 +19,8 @@ static int	 prologue_ishost(const char *);
 static void	 prologue_literal(const char *, char *, size_t);
 
 int
-prologue_write(const struct msg_session_open *open, uint32_t msgno, const struct recipients *to, struct buf *out)
+prologue_write(const struct msg_session_open *open, uint32_t msgno, const struct recipients *to, int missed, const char *names,
+    struct buf *out)
 {
 	static const char *const	 protocols[] = {
 		"POP3", [TLS_MODE_TLS] = "POP3S", [TLS_MODE_STLS] = "POP3S", [TLS_MODE_NONE] = "POP3"
@@ -30,8 +31,11 @@ prologue_write(const struct msg_session_open *open, uint32_t msgno, const struct
 
 	if (prologue_trace(open, from, sizeof(from)) == -1)
 		return (-1);
-	n = snprintf(line, sizeof(line), "Return-Path: <%s>\nReceived: from %s\n\tby %s (rpopd) with %s id S%uN%u;\n\t%s\n",
-	    to->sender, from, routes_hostname(), with, open->session, msgno, prologue_date());
+	n = snprintf(line, sizeof(line), "Return-Path: <%s>\n", to->sender);
+	if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1 || prologue_names(names, out) == -1)
+		return (-1);
+	n = snprintf(line, sizeof(line), "Received: from %s\n\tby %s (rpopd) with %s id S%uN%u;\n\t%s\n", from, routes_hostname(), with,
+	    open->session, msgno, prologue_date());
 	if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1)
 		return (-1);
 	if (to->mark[0] != '\0') {
@@ -43,9 +47,21 @@ prologue_write(const struct msg_session_open *open, uint32_t msgno, const struct
 		return (0);
 	n = snprintf(line, sizeof(line), "X-Rpopd-Reason: %s", to->reason);
 	if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1 ||
-	    (to->named && missed_write(&to->missed, out) == -1))
+	    (missed && missed_write(&to->missed, out) == -1))
 		return (-1);
 	return (buf_add(out, "\n", 1));
+}
+
+/* Appends the field of a unified account's mail that names the addresses which it came for; NULL: it is no such mail.  0 or -1. */
+int
+prologue_names(const char *names, struct buf *out)
+{
+	const char	*field = routes_unified_field();
+
+	if (names == NULL)
+		return (0);
+	return (buf_add(out, field, strlen(field)) == -1 || buf_add(out, ": ", 2) == -1 || buf_add(out, names, strlen(names)) == -1 ||
+	    buf_add(out, "\n", 1) == -1 ? -1 : 0);
 }
 
 /*

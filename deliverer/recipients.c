@@ -53,6 +53,7 @@ static void	 recipients_unread(struct recipients *, const uint8_t *, size_t);
 static void	 recipients_lookup(struct search *, const char *);
 static int	 recipients_address(struct search *, const struct mailaddr *);
 static void	 recipients_missed(struct search *, const char *);
+static int	 recipients_wire(const char *, char *, size_t);
 static int	 recipients_permitted(const struct msg_session_open *, const char *);
 static int	 recipients_place(void *, const struct route_place *);
 static int	 recipients_onward(struct search *, enum rcpt_kind, const struct route_place *);
@@ -111,8 +112,12 @@ recipients_free(struct recipients *to)
 static int
 recipients_owner(struct search *s)
 {
+	const struct route_account	*owner = routes_by_id(s->open->account);
+	char				 own[PROTO_ADDR_SIZE];
+
 	recipients_note(s->to, "to the owner");
-	return (places_account(&s->to->places, routes_by_id(s->open->account), s->open->mailbox, NULL, NULL, s->notify));
+	return (places_account(&s->to->places, owner, s->open->mailbox, NULL, NULL, s->notify) == -1 ||
+	    route_account_address(owner, own, sizeof(own)) == -1 ? -1 : places_name(&s->to->places, own));
 }
 
 /* Mode FIELD: every address of the envelope fields is a recipient; those without a place make the postmaster one, too. */
@@ -240,7 +245,8 @@ static int
 recipients_toomany(struct search *s)
 {
 	if (s->to->places.full)
-		recipients_reason(s->to, "more than %d recipients", PROTO_RCPT_MAX);
+		recipients_reason(s->to, s->to->places.n == PROTO_RCPT_MAX ? "more than %d recipients" :
+		    "more addresses of one account than a header field has room for", PROTO_RCPT_MAX);
 	else if (s->spent)
 		recipients_reason(s->to, "its addresses lead through more than %d rows of table route", RECIPIENTS_ROWS);
 	return (s->to->places.full || s->spent);
@@ -449,11 +455,35 @@ recipients_place(void *arg, const struct route_place *p)
 	return (s->to->places.full || s->error);
 }
 
+/* Adds an account.  A unified one's mail names the address that a row leads from to it. */
 static int
 recipients_account(struct search *s, const struct route_place *p)
 {
-	return (places_account(&s->to->places, p->account, p->folder, p->address[0] != '\0' ? p->address : NULL, s->original,
-	    s->notify));
+	char	 name[PROTO_ADDR_SIZE];
+
+	if (p->account->unified && recipients_wire(p->individual, name, sizeof(name)) == -1) {
+		s->unknown++;
+		recipients_missed(s, strrchr(s->key, '@') + 1);
+		return (0);
+	}
+	if (places_account(&s->to->places, p->account, p->folder, p->address[0] != '\0' ? p->address : NULL, s->original,
+	    s->notify) == -1)
+		return (-1);
+	return (p->account->unified ? places_name(&s->to->places, name) : 0);
+}
+
+/* Writes an address of the routing table as a header and SMTP have it.  0, or -1: it is none, or too long in quotes. */
+static int
+recipients_wire(const char *address, char *wire, size_t size)
+{
+	const char	*at = strrchr(address, '@');
+	struct mailaddr	 a;
+
+	if (at == NULL || (size_t)(at - address) >= sizeof(a.local))
+		return (-1);
+	memcpy(a.local, address, at - address);
+	a.local[at - address] = '\0';
+	return (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) || mailaddr_format(&a, wire, size) == -1 ? -1 : 0);
 }
 
 /*
@@ -464,22 +494,14 @@ static int
 recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_place *p)
 {
 	struct place	 new = { .kind = kind, .notify = s->notify, .nexthop = p->nexthop, .dest = s->wire };
-	struct mailaddr	 a;
-	const char	*at;
 	char		 wire[PROTO_SENDER_SIZE];
 
 	if (kind == RCPT_REJECT)
 		new.reason = (char *)(p->text[0] != '\0' ? p->text : "refused by a row of table route");
 	else if (strcmp(p->address, s->key) != 0) {
 		new.dest = wire;
-		wire[0] = '\0';
-		if ((at = strrchr(p->address, '@')) != NULL && (size_t)(at - p->address) < sizeof(a.local)) {
-			memcpy(a.local, p->address, at - p->address);
-			a.local[at - p->address] = '\0';
-			if (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) ||
-			    mailaddr_format(&a, wire, sizeof(wire)) == -1)
-				wire[0] = '\0';
-		}
+		if (recipients_wire(p->address, wire, sizeof(wire)) == -1)
+			wire[0] = '\0';
 	}
 	if (new.dest[0] == '\0' || strlen(new.dest) >= PROTO_ADDR_SIZE) {
 		s->unknown++;
@@ -572,9 +594,10 @@ recipients_fallback(struct recipients *to)
 {
 	const struct route_account	*postmaster = routes_postmaster();
 	struct place			*p;
-	char				 who[PROTO_DEST_SIZE];
+	char				 who[PROTO_DEST_SIZE], own[PROTO_ADDR_SIZE];
 
-	if (places_account(&to->places, postmaster, "", NULL, NULL, NOTIFY_NEVER) == -1)
+	if (places_account(&to->places, postmaster, "", NULL, NULL, NOTIFY_NEVER) == -1 ||
+	    route_account_address(postmaster, own, sizeof(own)) == -1 || places_name(&to->places, own) == -1)
 		return (-1);
 	to->postmaster = to->places.last;
 	if (to->places.full || to->missed.n == 0)

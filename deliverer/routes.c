@@ -20,6 +20,7 @@ static struct routes	*current, *loading;
 static int	 routes_take(int);
 static void	 routes_release(struct routes *);
 static int	 routes_ishost(const char *);
+static int	 routes_isfield(const char *);
 
 /* Begins a table; one that was not complete is forgotten.  Postmaster 0 is one without accounts: nothing can be delivered yet. */
 int
@@ -30,7 +31,7 @@ routes_start(const struct msg_route_start *m)
 	routes_release(loading);
 	loading = NULL;
 	if (!proto_str(m->hostname, sizeof(m->hostname)) || !routes_ishost(m->hostname) ||
-	    !proto_str(m->archive, sizeof(m->archive)) || m->detail > '~')
+	    !proto_str(m->archive, sizeof(m->archive)) || m->detail > '~' || !routes_isfield(m->unified_field))
 		return (-1);
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return (-1);
@@ -46,9 +47,10 @@ routes_start(const struct msg_route_start *m)
 int
 routes_account(const struct msg_route_account *m)
 {
-	struct route_account	 a = { m->account, m->nexthop, m->dir };
+	struct route_account	 a = { m->account, m->nexthop, m->dir, m->unified != 0 };
 
-	return (routes_take(loading == NULL || !proto_str(m->dir, sizeof(m->dir)) ? -1 : route_account_add(loading->table, &a)));
+	return (routes_take(loading == NULL || !proto_str(m->dir, sizeof(m->dir)) || m->unified > 1 ||
+	    (m->unified && loading->start.unified_field[0] == '\0') ? -1 : route_account_add(loading->table, &a)));
 }
 
 int
@@ -118,6 +120,12 @@ routes_hop_limit(void)
 	return (current == NULL ? 0 : current->start.hop_limit);
 }
 
+const char *
+routes_unified_field(void)
+{
+	return (current == NULL ? "" : current->start.unified_field);
+}
+
 const uint8_t *
 routes_mark(void)
 {
@@ -149,4 +157,18 @@ routes_ishost(const char *host)
 	static const char	 legal[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
 
 	return (host[0] != '\0' && host[0] != '.' && host[strspn(host, legal)] == '\0');
+}
+
+/* Whether this can be a header field's name (RFC 5322 section 3.6.8), or is empty: then no account is unified. */
+static int
+routes_isfield(const char *field)
+{
+	const char	*p;
+
+	if (!proto_str(field, PROTO_FIELD_SIZE))
+		return (0);
+	for (p = field; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~' || *p == ':')
+			return (0);
+	return (1);
 }

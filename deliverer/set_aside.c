@@ -28,7 +28,7 @@
 #define SET_ASIDE_TRIES	1000	/* names that are tried for different files of one name */
 
 static int	 set_aside_dir(int);
-static void	 set_aside_name(const char *, int, char *, size_t);
+static void	 set_aside_name(const char *, off_t, int, char *, size_t);
 static int	 set_aside_rename(const char *, int, const char *);
 static void	 set_aside_tell(int, const char *, int);
 
@@ -54,20 +54,27 @@ set_aside_close(void)
 	dirfd_aside = -1;
 }
 
-/* The name that a link gets in spool/aside: that of link 0 of its message, from the second try on with a number in front. */
+/*
+ * The name that a link of so many octets gets in spool/aside: that of link 0 of its message, from the second try on with a number
+ * in front.  Sizes that are not the file's, as those of one that never became durable may be, are left out of it.
+ */
 static void
-set_aside_name(const char *link, int n, char *name, size_t size)
+set_aside_name(const char *link, off_t octets, int n, char *name, size_t size)
 {
 	struct spool_id	 id;
 	uint32_t	 rcpt;
 	const char	*r;
 	char		 prefix[16] = "";
+	size_t		 len;
 
 	if (n > 0)
 		snprintf(prefix, sizeof(prefix), "%d_", n);
-	if (spool_parse(link, &id, &rcpt) == 0 && (r = strchr(link, 'R')) != NULL)
-		snprintf(name, size, "%s%.*sR0%s", prefix, (int)(r - link), link, r + 1 + strspn(r + 1, "0123456789"));
-	else
+	if (spool_parse(link, &id, &rcpt) == 0 && (r = strchr(link, 'R')) != NULL) {
+		len = r - link;
+		r += 1 + strspn(r + 1, "0123456789");
+		snprintf(name, size, "%s%.*sR0%.*s", prefix, (int)len, link,
+		    (int)(id.final && id.octets != (uint64_t)octets ? strcspn(r, ",") : strlen(r)), r);
+	} else
 		snprintf(name, size, "%s%s", prefix, link);
 }
 
@@ -82,7 +89,7 @@ set_aside_put(const char *link)
 	if ((dir = set_aside_dir(1)) == -1 || fstatat(spool_fd(), link, &a, AT_SYMLINK_NOFOLLOW) == -1)
 		return (-1);
 	for (n = 0; n < SET_ASIDE_TRIES; n++) {
-		set_aside_name(link, n, name, sizeof(name));
+		set_aside_name(link, a.st_size, n, name, sizeof(name));
 		if (linkat(spool_fd(), link, dir, name, 0) == 0)
 			break;
 		if (errno != EEXIST)

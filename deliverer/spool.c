@@ -2,16 +2,20 @@
 /*
  * The spool: one directory of files that are not yet, or not yet everywhere, in their Maildirs.
  *
- * A name never changes but for its directory, so each link is in one of two places, and these are all the states there are; in a
- * third, aside/, if nobody knows what it is (set_aside.c).  "Dies" means everything, after which the master replays its pending
- * rows (recover.c) before a session is opened.  That a file without a row was in flight, and may be removed, is certain only if
- * state.db and mail root belong together and the session in its name is of the last life; otherwise it is set aside.
+ * A file gets its final name when its last octet was written, and that name never changes but for its directory, so each link is in
+ * one of two places, and these are all the states there are; in a third, aside/, if nobody knows what it is (set_aside.c).  "Dies"
+ * means everything, after which the master replays its pending rows (recover.c) before a session is opened.  That a file without a
+ * row was in flight, and may be removed, is certain only if state.db and mail root belong together and the session in its name is
+ * of the last life; otherwise it is set aside.  Pi is Ri under the name that it has at first.
  *
  *  step, in order                         spool/          new/      dies right after: start-up finds       hook
- *  1 the message begins                   R0, partial     -         no row: removed, a suspect             deliverer.begin
- *  2 its header ended, recipients known   R0, partial     -         the same                               deliverer.header
- *    the postmaster's own file is there R0, Rn partial  -         the same                               deliverer.own
- *  3 it ended, count and links right      R0..Rn          -         the same                               deliverer.written
+ *  1 the message begins                   P0, partial     -         no row: removed, a suspect             deliverer.begin
+ *  2 its header ended, recipients known   P0, partial     -         the same                               deliverer.header
+ *  3 it ended, its file has its name      R0              -         the same                               deliverer.named
+ *    a further file is begun              R0.., Pi empty  -         the same                               deliverer.further
+ *    it is whole, without its name        R0.., Pi        -         the same                               deliverer.filled
+ *    it has its final name                R0..Ri          -         the same                               deliverer.named
+ *    count and links right                R0..Rn          -         the same                               deliverer.written
  *  4 octets durable                       R0..Rn          -         the same                               deliverer.fsync_files
  *  5 names durable                        R0..Rn          -         the same                               deliverer.fsync_spool
  *  6 receipts sent                        R0..Rn          -         rows: moved; none: as above            deliverer.receipt
@@ -19,15 +23,24 @@
  *  8 link i about to be moved             Ri..Rn          R0..Ri-1  rows: Ri..Rn moved, R0..Ri-1 are done  deliverer.rename
  *  9 all moved (DISCARD: removed)         -               R0..Rn    rows: all done, or moved again         deliverer.renamed
  *    a DISCARDed link about to be removed R0..Rn          -         no row of it: removed                  deliverer.discard
- * 10 moves durable, not told yet          -               R0..Rn    rows: all done                         deliverer.settle 11 a
- * row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay 12 a file in
- * flight is removed          Ri or not       -         the same                               deliverer.flight
+ * 10 moves durable, not told yet          -               R0..Rn    rows: all done                         deliverer.settle
+ * 11 a row is replayed                    Ri or not       Ri or not as 8                                   deliverer.replay
+ * 12 a file in flight is removed          Ri or not       -         the same                               deliverer.flight
  *
- * The postmaster's own copy of what fell back to him besides others, Rn, is a file of its own and not a link: it names the
- * addresses.
+ * Whose file has other lines on top than R0 has a further file and not a link: the postmaster with what fell back to him besides
+ * others, as it names the addresses; and mail of a unified account, which names those that it came for, unless R0 does already.
+ * Recipients whose lines are the same have links of one further file.  From step 4 on nobody need know which is which: all are
+ * names.
  *
  * Links of recipients that are not Maildirs stay behind in step 9: queue.c.  The others are removed from the last to the first, so
  * that a message of which anything is left has its R0.
+ *
+ * The final name of a file is its first one and ",S=octets,W=octets", so that who opens a Maildir need not open its files.  S is
+ * the size of the file.  W is its size with CRLF for each end of a line: S, and one more for each LF that has no CR ahead of it.
+ * That is what Dovecot calls the virtual size, and computes where the name does not say it.  W is of the octets in the file alone:
+ * nothing is added for a last line without an LF, which a POP3 server has to end with CRLF ahead of the final dot (two octets more
+ * than W), nor for dots that are put ahead of others (RFC 1939 section 3).  Files of older versions have neither, and are taken as
+ * they are.
  */
 #include <sys/types.h>
 #include <sys/stat.h>
@@ -43,6 +56,7 @@
 #include <unistd.h>
 
 #include "common/compat.h"
+#include "common/hook.h"
 #include "common/log.h"
 #include "deliverer.h"
 
@@ -53,6 +67,7 @@ static const char	*spool_root = "", *spool_owner = "";
 #define SPOOL_TRIES	16
 
 static int	 spool_number(const char **, char, uint64_t, uint64_t *);
+static void	 spool_sizes(const char *, struct spool_id *);
 static int	 spool_check(int);
 
 struct host {
@@ -131,7 +146,10 @@ spool_dev(void)
 	return (spool.dev);
 }
 
-/* Writes a host's name as Maildir wants it, '/' and ':' in octal, and anything that is not printable ASCII as '_'. */
+/*
+ * Writes a host's name as Maildir wants it, '/' and ':' in octal, ',' likewise, as sizes begin with it, and anything that is not
+ * printable ASCII as '_'.
+ */
 void
 spool_host(const char *name)
 {
@@ -141,10 +159,9 @@ spool_host(const char *name)
 	if ((new = calloc(1, sizeof(*new))) == NULL)
 		fatal("calloc");
 	for (; *name != '\0' && len + 4 < sizeof(new->name); name++) {
-		if (*name == '/' || *name == ':') {
-			memcpy(new->name + len, *name == '/' ? "\\057" : "\\072", 4);
-			len += 4;
-		} else
+		if (strchr("/:,", *name) != NULL)
+			len += snprintf(new->name + len, sizeof(new->name) - len, "\\%03o", (unsigned int)*name);
+		else
 			new->name[len++] = *name > ' ' && *name < 0x7f ? *name : '_';
 	}
 	if (len == 0)
@@ -164,10 +181,13 @@ spool_host(const char *name)
 void
 spool_name(const struct spool_id *id, uint32_t rcpt, char *name, size_t size)
 {
+	char	 sizes[64] = "";
 	int	 n;
 
-	n = snprintf(name, size, "%" PRId64 ".M%" PRIu32 "P%ldS%" PRIu32 "N%" PRIu32 "R%" PRIu32 ".%s", id->sec, id->usec,
-	    (long)spool.pid, id->session, id->msgno, rcpt, id->host);
+	if (id->final)
+		snprintf(sizes, sizeof(sizes), ",S=%" PRIu64 ",W=%" PRIu64, id->octets, id->wire);
+	n = snprintf(name, size, "%" PRId64 ".M%" PRIu32 "P%ldS%" PRIu32 "N%" PRIu32 "R%" PRIu32 ".%s%s", id->sec, id->usec,
+	    (long)spool.pid, id->session, id->msgno, rcpt, id->host, sizes);
 	if (n < 0 || (size_t)n >= size)
 		fatalx("spool name of session %" PRIu32 " too long", id->session);
 }
@@ -187,8 +207,26 @@ spool_parse(const char *name, struct spool_id *id, uint32_t *rcpt)
 	id->session = session;
 	id->msgno = msgno;
 	id->host = NULL;
+	spool_sizes(name, id);
 	*rcpt = r;
 	return (0);
+}
+
+/* Reads the sizes at the end of a name, if they are there. */
+static void
+spool_sizes(const char *name, struct spool_id *id)
+{
+	const char	*s = strstr(name, ",S=");
+
+	id->final = 0;
+	id->octets = id->wire = 0;
+	if (s == NULL)
+		return;
+	s += 3;
+	if (spool_number(&s, ',', UINT64_MAX, &id->octets) == 0 && strncmp(s, "W=", 2) == 0) {
+		s += 2;
+		id->final = spool_number(&s, '\0', UINT64_MAX, &id->wire) == 0;
+	}
 }
 
 /* Reads a decimal number up to max and the character behind it, and moves *p behind both.  0 or -1. */
@@ -223,6 +261,7 @@ spool_create(struct spool_id *id, uint32_t session, uint32_t msgno)
 	id->session = session;
 	id->msgno = msgno;
 	id->host = spool.host;
+	id->final = 0;
 	for (tries = 0; tries < SPOOL_TRIES; tries++) {
 		clock_gettime(CLOCK_REALTIME, &ts);
 		id->sec = ts.tv_sec;
@@ -235,26 +274,68 @@ spool_create(struct spool_id *id, uint32_t session, uint32_t msgno)
 	return (-1);
 }
 
-/* Makes a further file for the same message, whose name has a time of its own: links of one time have the same content. */
+/* The name of a further file has a time of its own: links of one message and one time have the same content. */
 int
-spool_own(const struct spool_id *id, uint32_t rcpt, struct spool_id *own)
+spool_further(const struct spool_id *id, uint32_t nth, uint32_t rcpt, struct spool_id *further)
 {
 	char	 name[PROTO_LINK_SIZE];
 
-	*own = *id;
-	own->usec ^= 1;
-	spool_name(own, rcpt, name, sizeof(name));
+	*further = *id;
+	further->usec = (id->usec + nth) % 1000000;
+	further->final = 0;
+	spool_name(further, rcpt, name, sizeof(name));
 	return (openat(spool.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 }
 
 int
-spool_link(const struct spool_id *id, uint32_t rcpt)
+spool_read(const struct spool_id *id, uint32_t rcpt)
 {
-	char	 from[PROTO_LINK_SIZE], to[PROTO_LINK_SIZE];
+	char	 name[PROTO_LINK_SIZE];
 
-	spool_name(id, 0, from, sizeof(from));
-	spool_name(id, rcpt, to, sizeof(to));
-	return (linkat(spool.fd, from, spool.fd, to, 0));
+	spool_name(id, rcpt, name, sizeof(name));
+	return (openat(spool.fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+}
+
+uint64_t
+spool_bare(const void *octets, size_t len, uint8_t before)
+{
+	const uint8_t	*p = octets, *lf;
+	uint64_t	 n = 0;
+
+	for (; len > 0 && (lf = memchr(p, '\n', len)) != NULL; p = lf + 1) {
+		n += (lf > p ? lf[-1] : before) != '\r';
+		len -= lf + 1 - p;
+		before = '\n';
+	}
+	return (n);
+}
+
+int
+spool_final(struct spool_id *id, uint32_t rcpt, uint64_t octets, uint64_t bare)
+{
+	struct spool_id	 final = *id;
+	char		 from[PROTO_LINK_SIZE], to[PROTO_LINK_SIZE];
+
+	final.final = 1;
+	final.octets = octets;
+	final.wire = octets + bare;
+	spool_name(id, rcpt, from, sizeof(from));
+	spool_name(&final, rcpt, to, sizeof(to));
+	if (renameat(spool.fd, from, spool.fd, to) == -1)
+		return (-1);
+	*id = final;
+	HOOK("deliverer.named");
+	return (0);
+}
+
+int
+spool_link(const struct spool_id *id, uint32_t from, uint32_t rcpt)
+{
+	char	 have[PROTO_LINK_SIZE], want[PROTO_LINK_SIZE];
+
+	spool_name(id, from, have, sizeof(have));
+	spool_name(id, rcpt, want, sizeof(want));
+	return (linkat(spool.fd, have, spool.fd, want, 0));
 }
 
 void

@@ -14,9 +14,9 @@
 set -eu
 
 build='make pkg-config libc6-dev libtls-dev libevent-dev libc-ares-dev libbsd-dev libmd-dev libsqlite3-dev libseccomp-dev
-    libssl-dev libjansson-dev libgsasl-dev libidn2-dev ca-certificates sqlite3 idn2'
-demo='dovecot-core dovecot-pop3d openssl python3'
-test="$demo"' dovecot-lmtpd dovecot-sieve libcmocka-dev tzdata python3-pytest clang libclang-rt-14-dev llvm bmake mandoc strace procps iproute2 shellcheck e2fsprogs'
+    libssl-dev libjansson-dev libgsasl-dev libidn2-dev libcrypt-dev ca-certificates sqlite3 idn2'
+demo='curl dovecot-core dovecot-pop3d openssl python3'
+test="$demo"' fetchmail getmail6 mpop fdm dovecot-imapd dovecot-lmtpd dovecot-sieve libauthen-sasl-perl libcmocka-dev libdigest-hmac-perl tzdata python3-pytest clang libclang-rt-14-dev llvm bmake libio-socket-ssl-perl mandoc neomutt s-nail strace procps iproute2 shellcheck e2fsprogs zsh fish'
 bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'
 
 # POP3 servers and MTAs to be tested against.  Their packages conflict with each other and with Dovecot's: they are kept, not installed, and
@@ -110,8 +110,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 # shellcheck disable=SC2086 # a list of words
 wanted=$(missing $packages)
-if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopc >/dev/null || ! getent group _rpopctl >/dev/null; then
-	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopc}"
+if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopc >/dev/null || ! getent group _rpopctl >/dev/null; then
+	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopc}"
 fi
 if [ -n "$wanted" ]; then
 	# shellcheck disable=SC2086
@@ -127,5 +127,7 @@ create_user _rpopf 'rpopd fetcher'
 create_user _rpopm 'rpopd deliverer, owner of the Maildirs'
 create_user _rpopo 'rpopd token requests'
 create_user _rpops 'rpopd sender to next hops'
+create_user _rpopa 'rpopd password checks'
+create_user _rpopl 'rpopd POP3 server'
 create_user _rpopc 'rpopd token commands'
 getent group _rpopctl >/dev/null || groupadd -r _rpopctl	# who may look with rpopctl; no process of rpopd is in it

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: ISC
--- Schema 3 of rpopd.db, the administrator's store; see rpopd.db(5).
--- Create with: (umask 077; sqlite3 -batch -init /dev/null rpopd.db <rpopd.sql)
+-- Schema 5 of rpopd.db, the administrator's store; see rpopd.db(5).
+-- rpopctl init makes a store of it; it is compiled into rpopd.
 --
 -- sqlite3(1) does not enforce foreign keys by default: they are declared for the record and for the daemon's foreign_key_check,
 -- and triggers enforce them.  The name of a CHECK is the sentence the administrator reads.
 
 BEGIN IMMEDIATE;
 PRAGMA application_id = 1919971184;	-- "rpop"
-PRAGMA user_version = 3;
+PRAGMA user_version = 5;
 
 CREATE TABLE domain (
 	name	TEXT NOT NULL PRIMARY KEY,
@@ -99,17 +99,72 @@ CREATE TABLE nexthop (
 ) STRICT;
 
 CREATE TABLE account (
-	id	INTEGER PRIMARY KEY AUTOINCREMENT,
-	name	TEXT NOT NULL,
-	domain	TEXT NOT NULL REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
-	nexthop	TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
-	address	TEXT NOT NULL GENERATED ALWAYS AS (name || '@' || domain) STORED UNIQUE,
+	id		INTEGER PRIMARY KEY AUTOINCREMENT,
+	name		TEXT NOT NULL,
+	domain		TEXT NOT NULL REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	nexthop		TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	password	ANY,
+	can_modify_rpop	INTEGER NOT NULL DEFAULT 0,
+	max_records	INTEGER,
+	min_period	INTEGER,
+	unix_user	TEXT UNIQUE,
+	pop		INTEGER NOT NULL DEFAULT 1,
+	login_delay	INTEGER,
+	sessions	INTEGER NOT NULL DEFAULT 10,
+	expire_days	INTEGER,
+	unified		INTEGER NOT NULL DEFAULT 0,
+	address		TEXT NOT NULL GENERATED ALWAYS AS (name || '@' || domain) STORED UNIQUE,
+	CONSTRAINT "account: password must be a string of crypt(3), {PLAIN} and the password, or {SCRAM-SHA-256} and its verifier, or NULL" CHECK (
+	    password IS NULL OR typeof(password) IN ('text', 'blob') AND length(CAST(password AS BLOB)) BETWEEN 1 AND 1031 AND
+	    instr(CAST(password AS BLOB), x'0d') = 0 AND instr(CAST(password AS BLOB), x'0a') = 0 AND
+	    instr(CAST(password AS BLOB), x'00') = 0 AND (CAST(password AS TEXT) GLOB '$*' OR CAST(password AS TEXT) GLOB '{PLAIN}?*' OR
+	    CAST(password AS TEXT) GLOB '{SCRAM-SHA-256}[1-9]*,?*,?*,?*')),
+	CONSTRAINT "account: password by crypt(3) must be yescrypt ($y$), gost-yescrypt ($gy$), scrypt ($7$), bcrypt ($2b$), SHA-512 ($6$) or SHA-256 ($5$); MD5 and DES are too weak" CHECK (
+	    CAST(password AS TEXT) NOT GLOB '$*' OR CAST(password AS TEXT) GLOB '$y$?*$?*$?*' OR CAST(password AS TEXT) GLOB '$gy$?*$?*$?*' OR
+	    CAST(password AS TEXT) GLOB '$7$?*$?*' OR CAST(password AS TEXT) GLOB '$2[aby]$[0-9][0-9]$?*' OR
+	    CAST(password AS TEXT) GLOB '$[56]$?*$?*'),
+	CONSTRAINT "account: can_modify_rpop must be 0, or 1: its user keeps the records of the account himself" CHECK (
+	    can_modify_rpop IN (0, 1)),
+	CONSTRAINT "account: max_records must be 0..1000 records of the user's own, or NULL for settings.user_max_records" CHECK (
+	    max_records BETWEEN 0 AND 1000),
+	CONSTRAINT "account: min_period must be 10..31536000 seconds, or NULL for settings.user_min_period" CHECK (
+	    min_period BETWEEN 10 AND 31536000),
+	CONSTRAINT "account: unix_user must be the name of a system user, not root, or NULL" CHECK (
+	    length(CAST(unix_user AS BLOB)) BETWEEN 1 AND 32 AND unix_user NOT GLOB '*[^a-zA-Z0-9._-]*' AND
+	    unix_user NOT GLOB '-*' AND unix_user <> 'root'),
+	CONSTRAINT "account: pop must be 1, or 0: its mail is not read with POP3" CHECK (pop IN (0, 1)),
+	CONSTRAINT "account: login_delay must be 0..86400 seconds between two logins, or NULL for settings.pop_login_delay" CHECK (
+	    login_delay BETWEEN 0 AND 86400),
+	CONSTRAINT "account: sessions must be 1..1000 at once" CHECK (sessions BETWEEN 1 AND 1000),
+	CONSTRAINT "account: expire_days must be 1..36500 days after which what was read is removed, or NULL for never" CHECK (
+	    expire_days BETWEEN 1 AND 36500),
+	CONSTRAINT "account: unified must be 0, or 1: its mail says which addresses it came for, and each of them can be read by itself" CHECK (
+	    unified IN (0, 1)),
 	CONSTRAINT "account: id must be 1..4294967295" CHECK (id BETWEEN 1 AND 4294967295),
 	CONSTRAINT "account: a name is in lower case: letters, digits and . _ + = & ' -, 1 to 64 of them" CHECK (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND name NOT GLOB '*[^a-z0-9._+=&''-]*'),
 	CONSTRAINT "account: a name neither begins with . or - nor ends with a dot nor has two dots in a row" CHECK (
 	    name NOT GLOB '[.-]*' AND name NOT GLOB '*.' AND name NOT GLOB '*..*')
 ) STRICT;
+
+CREATE INDEX account_logins ON account (id) WHERE password IS NOT NULL;
+
+-- Whose accounts administer the server, and whose administer domains: they keep records of others through the daemon.
+CREATE TABLE server_admin (
+	account		TEXT NOT NULL PRIMARY KEY REFERENCES account (address) ON DELETE RESTRICT ON UPDATE RESTRICT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE domain_admin (
+	account		TEXT NOT NULL REFERENCES account (address) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	domain		TEXT NOT NULL REFERENCES domain (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	can_modify_rpop	INTEGER NOT NULL DEFAULT 1,
+	can_access_mailboxes	INTEGER NOT NULL DEFAULT 0,
+	PRIMARY KEY (account, domain),
+	CONSTRAINT "domain_admin: can_access_mailboxes must be 0, or 1: he reads the mail of the domain's accounts with POP3" CHECK (
+	    can_access_mailboxes IN (0, 1)),
+	CONSTRAINT "domain_admin: can_modify_rpop must be 1, or 0: the records of the domain can be looked at only" CHECK (
+	    can_modify_rpop IN (0, 1))
+) STRICT, WITHOUT ROWID;
 
 -- What becomes of an address that is not an account's own; several rows of one address are several targets.  Looked up: the address
 -- itself, then without its +detail, then *@domain.  A target is looked up again, unless there is a nexthop.
@@ -173,6 +228,37 @@ CREATE TABLE settings (
 	queue_limit	INTEGER NOT NULL DEFAULT 10000,
 	keep_state_days	INTEGER NOT NULL DEFAULT 30,
 	min_free	INTEGER NOT NULL DEFAULT 200,
+	history_days	INTEGER NOT NULL DEFAULT 30,
+	user_min_period	INTEGER NOT NULL DEFAULT 600,
+	user_max_records	INTEGER NOT NULL DEFAULT 5,
+	unified_field	TEXT NOT NULL DEFAULT 'X-Real-To',
+	pop_channels	INTEGER NOT NULL DEFAULT 100,
+	pop_per_address	INTEGER NOT NULL DEFAULT 20,
+	pop_login_delay	INTEGER NOT NULL DEFAULT 0,
+	pop_idle	INTEGER NOT NULL DEFAULT 600,
+	pop_clear	TEXT NOT NULL DEFAULT 'local',
+	pop_apop	INTEGER NOT NULL DEFAULT 1,
+	CONSTRAINT "settings: unified_field must be the name of one header field, at most 77 octets, without a colon" CHECK (
+	    length(CAST(unified_field AS BLOB)) BETWEEN 1 AND 77 AND unified_field NOT GLOB '*[^!-)+-9;-~]*'),
+	CONSTRAINT "settings: unified_field names a field that is taken out of the mail of unified accounts; it cannot be one that belongs to messages" CHECK (
+	    lower(unified_field) NOT IN ('to', 'cc', 'bcc', 'return-path', 'received', 'from', 'sender', 'reply-to', 'date', 'subject',
+	    'message-id', 'in-reply-to', 'references', 'mime-version', 'dkim-signature', 'comments', 'keywords', 'authentication-results',
+	    'received-spf', 'mail-followup-to', 'errors-to', 'return-receipt-to', 'disposition-notification-to') AND
+	    lower(unified_field) NOT GLOB 'content-*' AND lower(unified_field) NOT GLOB 'resent-*' AND
+	    lower(unified_field) NOT GLOB 'list-*' AND lower(unified_field) NOT GLOB 'arc-*' AND
+	    lower(unified_field) NOT GLOB 'x-rpopd-*'),
+	CONSTRAINT "settings: pop_channels must be 0..10000 sessions of mail programs at once; 0: nothing listens" CHECK (
+	    pop_channels BETWEEN 0 AND 10000),
+	CONSTRAINT "settings: pop_per_address must be 1..10000 sessions of one address at once" CHECK (pop_per_address BETWEEN 1 AND 10000),
+	CONSTRAINT "settings: pop_login_delay must be 0..86400 seconds between two logins of an account" CHECK (
+	    pop_login_delay BETWEEN 0 AND 86400),
+	CONSTRAINT "settings: pop_idle must be 600..86400 seconds; RFC 1939 wants ten minutes at least" CHECK (pop_idle BETWEEN 600 AND 86400),
+	CONSTRAINT "settings: pop_clear must be never, local or always: from where passwords may come without TLS" CHECK (
+	    pop_clear IN ('never', 'local', 'always')),
+	CONSTRAINT "settings: pop_apop must be 0 or 1" CHECK (pop_apop IN (0, 1)),
+	CONSTRAINT "settings: history_days must be 0..3650 days" CHECK (history_days BETWEEN 0 AND 3650),
+	CONSTRAINT "settings: user_min_period must be 10..31536000 seconds" CHECK (user_min_period BETWEEN 10 AND 31536000),
+	CONSTRAINT "settings: user_max_records must be 0..1000 records" CHECK (user_max_records BETWEEN 0 AND 1000),
 	CONSTRAINT "settings: min_free must be 0..1048576 MiB" CHECK (min_free BETWEEN 0 AND 1048576),
 	CONSTRAINT "settings: keep_state_days must be 0..3650 days" CHECK (keep_state_days BETWEEN 0 AND 3650),
 	CONSTRAINT "settings: archive must be an address, local-part@domain in lower case, that routes to a place here, or NULL" CHECK (
@@ -240,6 +326,7 @@ CREATE TABLE schedule (
 CREATE TABLE oauth_client (
 	name		TEXT NOT NULL PRIMARY KEY,
 	token_url	TEXT NOT NULL,
+	device_url	TEXT,
 	client_id	TEXT NOT NULL,
 	client_secret	ANY,
 	scope		TEXT,
@@ -251,6 +338,9 @@ CREATE TABLE oauth_client (
 	CONSTRAINT "oauth_client: token_url must be https://host/path or https://host:port/path, 1000 octets at most" CHECK (
 	    length(CAST(token_url AS BLOB)) <= 1000 AND token_url GLOB 'https://[a-zA-Z0-9[]*/*' AND
 	    token_url NOT GLOB '*[^!-~]*' AND token_url NOT GLOB '*[@#]*'),
+	CONSTRAINT "oauth_client: device_url must be https://host/path or https://host:port/path, 1000 octets at most, or NULL" CHECK (
+	    length(CAST(device_url AS BLOB)) <= 1000 AND device_url GLOB 'https://[a-zA-Z0-9[]*/*' AND
+	    device_url NOT GLOB '*[^!-~]*' AND device_url NOT GLOB '*[@#]*'),
 	CONSTRAINT "oauth_client: client_id must be 1 to 512 printable ASCII characters" CHECK (
 	    length(CAST(client_id AS BLOB)) BETWEEN 1 AND 512 AND client_id NOT GLOB '*[^ -~]*'),
 	CONSTRAINT "oauth_client: client_secret must be text in quotes, or a blob, of 1 to 1024 octets, or NULL" CHECK (
@@ -266,6 +356,51 @@ CREATE TABLE oauth_client (
 	    ca_file GLOB '/?*' AND length(CAST(ca_file AS BLOB)) <= 1023 AND '/' || ca_file || '/' NOT GLOB '*/../*' AND
 	    instr(CAST(ca_file AS BLOB), x'00') = 0 AND ca_file NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*')
 ) STRICT;
+
+-- Where popd listens for mail programs.  Without a row nothing does.
+CREATE TABLE listener (
+	address		TEXT NOT NULL,
+	port		INTEGER NOT NULL,
+	tls		TEXT NOT NULL DEFAULT 'tls',
+	cert		TEXT,
+	key		TEXT,
+	channels	INTEGER NOT NULL DEFAULT 100,
+	PRIMARY KEY (address, port),
+	CONSTRAINT "listener: address must be a numeric address of this host, without brackets, or '*' for all" CHECK (address = '*' OR
+	    length(CAST(address AS BLOB)) BETWEEN 2 AND 47 AND address NOT GLOB '*[^0-9a-fA-F.:]*'),
+	CONSTRAINT "listener: port must be 1..65535; 110 is that of POP3, 995 that of POP3 under TLS" CHECK (port BETWEEN 1 AND 65535),
+	CONSTRAINT "listener: tls must be tls, stls or none" CHECK (tls IN ('tls', 'stls', 'none')),
+	CONSTRAINT "listener: cert must be an absolute path without .. or control characters, or NULL" CHECK (
+	    cert GLOB '/?*' AND length(CAST(cert AS BLOB)) <= 1023 AND '/' || cert || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(cert AS BLOB), x'00') = 0 AND cert NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "listener: key must be an absolute path without .. or control characters, or NULL" CHECK (
+	    key GLOB '/?*' AND length(CAST(key AS BLOB)) <= 1023 AND '/' || key || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(key AS BLOB), x'00') = 0 AND key NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "listener: tls and stls need cert and key, the files of the server's certificate and of the key to it" CHECK (
+	    tls = 'none' OR cert IS NOT NULL AND key IS NOT NULL),
+	CONSTRAINT "listener: cert and key are for tls and stls" CHECK (tls <> 'none' OR coalesce(cert, key) IS NULL),
+	CONSTRAINT "listener: channels must be 1..10000 sessions at once" CHECK (channels BETWEEN 1 AND 10000)
+) STRICT, WITHOUT ROWID;
+
+-- Who reads folders of others with POP3.  Rights are letters of RFC 4314: r opens the folder, s marks what was retrieved as read, t
+-- deletes; l, the folder is there, gives nothing in POP3.
+CREATE TABLE acl (
+	owner		TEXT NOT NULL REFERENCES account (address) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	folder		TEXT NOT NULL,
+	who		TEXT NOT NULL,
+	rights		TEXT NOT NULL,
+	PRIMARY KEY (owner, folder, who),
+	CONSTRAINT "acl: folder must be INBOX, or a folder such as Lists or Lists/bsd, 127 octets at most" CHECK (
+	    length(CAST(folder AS BLOB)) BETWEEN 1 AND 127 AND '/' || replace(folder, '.', '/') || '/' NOT GLOB '*//*' AND
+	    instr(CAST(folder AS BLOB), x'00') = 0 AND folder NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*' AND
+	    (upper(folder) <> 'INBOX' OR folder = 'INBOX')),
+	CONSTRAINT "acl: who must be the address of an account, *@ and a domain, or anyone" CHECK (who = 'anyone' OR
+	    who = lower(who) AND length(CAST(who AS BLOB)) <= 318 AND who GLOB '?*@?*' AND instr(CAST(who AS BLOB), x'00') = 0),
+	CONSTRAINT "acl: rights must be letters of l (it is there), r (read), s (mark as read) and t (delete), each once" CHECK (
+	    rights GLOB '[lrst]*' AND rights NOT GLOB '*[^lrst]*' AND length(replace(rights, 'l', '')) >= length(rights) - 1 AND
+	    length(replace(rights, 'r', '')) >= length(rights) - 1 AND length(replace(rights, 's', '')) >= length(rights) - 1 AND
+	    length(replace(rights, 't', '')) >= length(rights) - 1)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rpop (
 	account		TEXT NOT NULL REFERENCES account (address) ON DELETE RESTRICT ON UPDATE RESTRICT,
@@ -472,6 +607,10 @@ CREATE TRIGGER account_update BEFORE UPDATE OF name, domain ON account BEGIN
 	    SELECT 1 FROM route WHERE target = OLD.address AND nexthop IS NULL);
 	SELECT RAISE(ABORT, 'account: settings.archive is its address; change that first')
 	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM settings WHERE archive = OLD.address);
+	SELECT RAISE(ABORT, 'account: it administers the server or domains; delete its rows in server_admin and domain_admin first')
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM administrators WHERE account = OLD.address);
+	SELECT RAISE(ABORT, 'account: rows of table acl are about it; delete them first')
+	    WHERE OLD.address <> NEW.name || '@' || NEW.domain AND EXISTS (SELECT 1 FROM acl WHERE OLD.address IN (owner, who));
 END;
 
 CREATE TRIGGER account_nexthop BEFORE UPDATE OF nexthop ON account BEGIN
@@ -486,6 +625,64 @@ CREATE TRIGGER account_delete BEFORE DELETE ON account BEGIN
 	    WHERE EXISTS (SELECT 1 FROM route WHERE target = OLD.address AND nexthop IS NULL);
 	SELECT RAISE(ABORT, 'account: settings.archive is its address; change that first')
 	    WHERE EXISTS (SELECT 1 FROM settings WHERE archive = OLD.address);
+	SELECT RAISE(ABORT, 'account: it administers the server or domains; delete its rows in server_admin and domain_admin first')
+	    WHERE EXISTS (SELECT 1 FROM administrators WHERE account = OLD.address);
+	SELECT RAISE(ABORT, 'account: rows of table acl are about it; delete them first')
+	    WHERE EXISTS (SELECT 1 FROM acl WHERE OLD.address IN (owner, who));
+END;
+
+CREATE TRIGGER server_admin_insert BEFORE INSERT ON server_admin BEGIN
+	SELECT RAISE(ABORT, 'server_admin: account is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
+END;
+
+CREATE TRIGGER server_admin_update BEFORE UPDATE ON server_admin BEGIN
+	SELECT RAISE(ABORT, 'server_admin: account is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
+END;
+
+CREATE TRIGGER domain_admin_insert BEFORE INSERT ON domain_admin BEGIN
+	SELECT RAISE(ABORT, 'domain_admin: account is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
+	SELECT RAISE(ABORT, 'domain_admin: no such domain; insert it into table domain first')
+	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.domain);
+END;
+
+CREATE TRIGGER domain_admin_update BEFORE UPDATE ON domain_admin BEGIN
+	SELECT RAISE(ABORT, 'domain_admin: account is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.account);
+	SELECT RAISE(ABORT, 'domain_admin: no such domain; insert it into table domain first')
+	    WHERE NOT EXISTS (SELECT 1 FROM domain WHERE name = NEW.domain);
+END;
+
+CREATE TRIGGER listener_insert BEFORE INSERT ON listener BEGIN
+	SELECT RAISE(ABORT, 'listener: the sockets are more than 16, of which * is two')
+	    WHERE (SELECT count(*) + total(address = '*') FROM listener) + 1 + (NEW.address = '*') > 16;
+	SELECT RAISE(ABORT, 'listener: * and another row have the same port; one of them is enough')
+	    WHERE EXISTS (SELECT 1 FROM listener WHERE port = NEW.port AND (address = '*') <> (NEW.address = '*'));
+END;
+
+CREATE TRIGGER listener_update BEFORE UPDATE ON listener BEGIN
+	SELECT RAISE(ABORT, 'listener: the sockets are more than 16, of which * is two')
+	    WHERE (SELECT count(*) + total(address = '*') FROM listener WHERE address <> OLD.address OR port <> OLD.port) + 1 + (NEW.address = '*') > 16;
+	SELECT RAISE(ABORT, 'listener: * and another row have the same port; one of them is enough')
+	    WHERE EXISTS (SELECT 1 FROM listener WHERE port = NEW.port AND (address = '*') <> (NEW.address = '*') AND (address <> OLD.address OR port <> OLD.port));
+END;
+
+CREATE TRIGGER acl_insert BEFORE INSERT ON acl BEGIN
+	SELECT RAISE(ABORT, 'acl: owner is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.owner);
+	SELECT RAISE(ABORT, 'acl: who is neither the address of an account nor *@ and a domain of table domain nor anyone')
+	    WHERE NEW.who <> 'anyone' AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.who) AND NOT EXISTS (
+	    SELECT 1 FROM domain WHERE '*@' || name = NEW.who);
+END;
+
+CREATE TRIGGER acl_update BEFORE UPDATE ON acl BEGIN
+	SELECT RAISE(ABORT, 'acl: owner is not the address of an account; insert it into view accounts first')
+	    WHERE NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.owner);
+	SELECT RAISE(ABORT, 'acl: who is neither the address of an account nor *@ and a domain of table domain nor anyone')
+	    WHERE NEW.who <> 'anyone' AND NOT EXISTS (SELECT 1 FROM account WHERE address = NEW.who) AND NOT EXISTS (
+	    SELECT 1 FROM domain WHERE '*@' || name = NEW.who);
 END;
 
 CREATE TRIGGER nexthop_update BEFORE UPDATE OF name ON nexthop WHEN NEW.name <> OLD.name BEGIN
@@ -499,12 +696,12 @@ CREATE TRIGGER nexthop_delete BEFORE DELETE ON nexthop BEGIN
 END;
 
 CREATE TRIGGER domain_update BEFORE UPDATE OF name ON domain WHEN NEW.name <> OLD.name BEGIN
-	SELECT RAISE(ABORT, 'domain: accounts, aliases, records or settings still use it')
+	SELECT RAISE(ABORT, 'domain: accounts, aliases, records, administrators, rights or settings still use it')
 	    WHERE EXISTS (SELECT 1 FROM domain_use WHERE name = OLD.name);
 END;
 
 CREATE TRIGGER domain_delete BEFORE DELETE ON domain BEGIN
-	SELECT RAISE(ABORT, 'domain: accounts, aliases, records or settings still use it')
+	SELECT RAISE(ABORT, 'domain: accounts, aliases, records, administrators, rights or settings still use it')
 	    WHERE EXISTS (SELECT 1 FROM domain_use WHERE name = OLD.name);
 END;
 
@@ -673,6 +870,9 @@ CREATE VIEW nexthop_use (name, used_by) AS
 	SELECT nexthop, 'settings' FROM settings WHERE nexthop IS NOT NULL UNION ALL
 	SELECT report_nexthop, 'settings' FROM settings WHERE report_nexthop IS NOT NULL;
 
+CREATE VIEW administrators (account, administers, can_modify_rpop) AS
+	SELECT account, 'server', 1 FROM server_admin UNION ALL
+	SELECT account, domain, can_modify_rpop FROM domain_admin;
 CREATE VIEW domain_use (name, used_by) AS
 	SELECT domain, 'account ' || address FROM account UNION ALL
 	SELECT d.name, 'route ' || r.address FROM domain d JOIN route r
@@ -681,6 +881,8 @@ CREATE VIEW domain_use (name, used_by) AS
 	SELECT d.name, 'rpop ' || p.account || '/' || p.name FROM domain d JOIN rpop p
 	    ON instr(' ' || p.domains || ' ', ' ' || d.name || ' ') > 0 UNION ALL
 	SELECT local_domain, 'rpop ' || account || '/' || name FROM rpop WHERE local_domain IS NOT NULL UNION ALL
+	SELECT domain, 'domain_admin ' || account FROM domain_admin UNION ALL
+	SELECT substr(who, 3), 'acl ' || owner || ' ' || folder FROM acl WHERE who GLOB '[*]@*' UNION ALL
 	SELECT main_domain, 'settings' FROM settings WHERE main_domain IS NOT NULL;
 
 CREATE VIEW accounts (address, aliases, records) AS

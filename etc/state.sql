@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: ISC
--- Schema 3 of state.db, which rpopd creates and keeps; compiled into it, and run in a transaction.  See rpopd.db(5).
+-- Schema 5 of state.db, which rpopd creates and keeps; compiled into it, and run in a transaction.  See rpopd.db(5).
 -- A migration from an older schema runs this text, too: tables that it leaves as they are exist already then.
 -- Times are seconds of the epoch.  Numbers that stand for states are those of enums in rpopd/state/state.h.
 
 PRAGMA application_id = 1919971187;	-- "rpos"
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- A remote mailbox, as one record names it.  Ids are never used again.  A record that is changed gets another mailbox, and what is
 -- known of the former one goes along if its first listing proves that it is the same.
@@ -148,16 +148,35 @@ CREATE TABLE IF NOT EXISTS copy (
 	uid	BLOB
 ) STRICT, WITHOUT ROWID;
 
--- Why messages of unified records, and those handed on, went where they went; kept for some days.
+-- What became of each message, and why, for rpopctl find and explain; kept for settings.history_days.
+-- id: grows, and is never given again while table found has it.
+-- mailbox, uid: as in seen, as the message is named now; one that is named by a unique-id which another one had is the last of them.
+-- since: when.  size: octets that came.
+-- msgid: its Message-ID without the brackets, vis-encoded and perhaps cut; empty: it has none.  sender: reverse-path.
+-- note: why, in lines; empty with a personal record.
 -- results: a line for each thing that became of a recipient.
 CREATE TABLE IF NOT EXISTS handled (
+	id	INTEGER PRIMARY KEY,
 	mailbox	INTEGER NOT NULL,
 	uid	BLOB NOT NULL,
 	since	INTEGER NOT NULL,
+	size	INTEGER NOT NULL,
+	msgid	TEXT NOT NULL,
 	sender	TEXT NOT NULL,
 	note	TEXT NOT NULL,
-	results	TEXT NOT NULL,
-	PRIMARY KEY (mailbox, uid)
+	results	TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS handled_message ON handled (mailbox, uid);
+CREATE INDEX IF NOT EXISTS handled_since ON handled (since);
+
+-- What messages of table handled are found by: Message-ID, sender, recipients.
+-- bucket: the quotient of id by a number that state/history.c has; it keeps together what is written at one time.
+-- key: a number that stands for such a word, made with the secret 'find'.
+CREATE TABLE IF NOT EXISTS found (
+	bucket	INTEGER NOT NULL,
+	key	INTEGER NOT NULL,
+	id	INTEGER NOT NULL,
+	PRIMARY KEY (bucket, key, id)
 ) STRICT, WITHOUT ROWID;
 
 -- What next hops have done with recipients.  in_doubt: the reply to a message's end was lost.
@@ -265,6 +284,18 @@ CREATE TABLE IF NOT EXISTS token (
 	warned		INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+-- What users are told at popd, in place of their mailboxes: one at each login with the right password.
+-- account: its address.  made: when it was asked for.  told: when a client had taken it, NULL: not yet.
+CREATE TABLE IF NOT EXISTS alert (
+	id	INTEGER PRIMARY KEY AUTOINCREMENT,
+	account	TEXT NOT NULL,
+	text	TEXT NOT NULL,
+	made	INTEGER NOT NULL,
+	told	INTEGER
+) STRICT;
+CREATE INDEX IF NOT EXISTS alert_account ON alert (account, id);
+CREATE INDEX IF NOT EXISTS alert_next ON alert (account, id) WHERE told IS NULL;
+
 -- Single numbers.
 -- session: the last session number that was reserved.  pruned: when old rows were removed last.
 -- quarantined: deliveries that went into quarantine since the postmaster was told last.
@@ -300,12 +331,12 @@ CREATE TABLE IF NOT EXISTS spent (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS spent_counter ON spent (counter);
 
--- Keys.  mark: of the trace mark in messages that passed through here.
+-- Keys.  mark: of the trace mark in messages that passed through here.  find: of what table found has.
 CREATE TABLE IF NOT EXISTS secret (
 	name	TEXT NOT NULL PRIMARY KEY,
 	value	BLOB NOT NULL CHECK (length(value) = 32)
 ) STRICT, WITHOUT ROWID;
-INSERT OR IGNORE INTO secret (name, value) VALUES ('mark', randomblob(32));
+INSERT OR IGNORE INTO secret (name, value) VALUES ('mark', randomblob(32)), ('find', randomblob(32));
 
 -- What follows is for people; the program does not use it.
 CREATE VIEW mailboxes (id, account, record, host, port, login, last_success, last_attempt, error, failures, messages, octets,
@@ -329,6 +360,11 @@ CREATE VIEW messages (mailbox, account, record, uid, state, since, gone_since, l
 	    datetime(s.since, 'unixepoch', 'localtime'), datetime(s.gone, 'unixepoch', 'localtime'), s.listed, s.size,
 	    CASE s.state WHEN 4 THEN NULL ELSE lower(hex(s.sha256)) END
 	FROM mailbox m JOIN seen s ON s.mailbox = m.id;
+
+CREATE VIEW history (id, since, account, record, mailbox, uid, size, message_id, sender, results) AS
+	SELECT h.id, datetime(h.since, 'unixepoch', 'localtime'), m.account, m.record, h.mailbox, CAST(h.uid AS TEXT), h.size, h.msgid,
+	    h.sender, h.results
+	FROM handled h LEFT JOIN mailbox m ON m.id = h.mailbox;
 
 CREATE VIEW queue (id, account, record, uid, nexthop, recipient, sender, state, arrived, next_try, tries, status) AS
 	SELECT r.id, m.account, m.record, CAST(r.uid AS TEXT), (SELECT h.name FROM hop h WHERE h.id = r.nexthop), r.dest, r.sender,

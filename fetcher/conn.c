@@ -76,6 +76,7 @@ conn_handshake(struct conn *c)
 	if (n == -1 || tlsconf_pinned(c->start, tls_peer_cert_hash(c->tls), c->text, sizeof(c->text)) == -1)
 		return (-1);
 	log_debug("%s %s", tls_conn_version(c->tls), tls_conn_cipher(c->tls));
+	strlcpy(c->version, tls_conn_version(c->tls), sizeof(c->version));
 	c->shaken = 1;
 	c->rpoll = POLLIN;
 	return (0);

@@ -66,6 +66,9 @@ event_stat(void *arg, uint32_t count, uint64_t octets, int has_uidl)
 	if (!has_uidl)
 		strlcpy(msg.refusal, s->pop3.uidl, sizeof(msg.refusal));
 	strlcpy(msg.mech, auth_mech_str(s->pop3.login.mech), sizeof(msg.mech));
+	strlcpy(msg.tls, s->conn.version, sizeof(msg.tls));
+	if (s->pop3.offer.list[0] != '\0')
+		(void)login_offered(&s->pop3, msg.offered, sizeof(msg.offered));
 	outq_send(&s->master, IMSG_FETCH_STAT, &msg, sizeof(msg));
 }
 

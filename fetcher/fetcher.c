@@ -6,7 +6,9 @@
 
 static void	 fetcher_warm(void);
 
-static const struct template	 fetcher = { SANDBOX_SESSION, fetcher_warm, session_run };
+static const struct template	 fetcher = {
+	.role = SANDBOX_TEMPLATE, .forks = SANDBOX_SESSION, .warm = fetcher_warm, .run = session_run
+};
 
 int
 main(int argc, char *argv[])

@@ -30,6 +30,7 @@ struct conn {
 	int		 fd;
 	int		 shaken;	/* 0: a handshake is due */
 	struct tls	*tls;		/* NULL: plain */
+	char		 version[16];	/* of TLS, behind the handshake; empty: none */
 	const struct msg_fetch_start *start;	/* NULL as long as there is no TLS */
 	unsigned int	 has;		/* enum tls_has */
 	short		 rpoll, wpoll;	/* what a read or a write that returned CONN_AGAIN waits for, of poll(2) */

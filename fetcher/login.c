@@ -18,6 +18,7 @@
 
 static int	 login_reads_ahead(const struct reply *);
 static int	 login_begin(struct pop3 *);
+static int	 login_waits(const struct pop3 *);
 static int	 login_go(struct pop3 *);
 static int	 login_follow(struct pop3 *);
 static int	 login_sasl(struct pop3 *);
@@ -201,11 +202,11 @@ login_list_end(struct pop3 *p)
 	return (login_begin(p));
 }
 
-/* The reply to UTF8.  Be it a refusal or not, the user name goes out as it is. */
+/* The reply to UTF8.  After a refusal, headers may come otherwise than they lie there, and the name goes out as it is. */
 int
 login_utf8(struct pop3 *p, uint32_t msgno __unused, const struct reply *r __unused)
 {
-	return (login_go(p));
+	return (login_waits(p) ? login_go(p) : 0);
 }
 
 int
@@ -298,14 +299,26 @@ login_recapa_end(struct pop3 *p)
 	return (pop3_pipelines(p) ? 0 : pop3_survey(p));
 }
 
-/* Begin to log in.  A user name beyond ASCII is announced to a server that knows UTF8 (RFC 6856). */
+/*
+ * Begin to log in.  A server that knows UTF8 is told so, ahead of which it hands out messages with headers in UTF-8 as surrogates
+ * (RFC 6856 section 2.1), and need not take a name beyond ASCII.
+ */
 static int
 login_begin(struct pop3 *p)
 {
 	pop3_enter(p, POP3_LOGIN);
-	if (p->caps & CAPA_UTF8_USER && !login_ascii(p->start->user))
-		return (pop3_queue(p, CMD_UTF8, 0));
-	return (login_go(p));
+	if (!(p->caps & CAPA_UTF8))
+		return (login_go(p));
+	if (pop3_queue(p, CMD_UTF8, 0) == -1)
+		return (-1);
+	return (login_waits(p) ? 0 : login_go(p));
+}
+
+/* Whether the reply to UTF8 is waited for: there is no PIPELINING, or the name is nothing to a server that refuses. */
+static int
+login_waits(const struct pop3 *p)
+{
+	return (!pop3_pipelines(p) || !login_ascii(p->start->user));
 }
 
 /*

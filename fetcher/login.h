@@ -54,6 +54,7 @@ size_t	 pop3_reply_challenge(const uint8_t *, size_t, const uint8_t **);
 /* login_choose.c */
 int	 login_discovers(const struct pop3 *);
 enum auth_mech login_choose(struct pop3 *);
+const char *login_offered(const struct pop3 *, char *text, size_t size);
 
 /*
  * LISTAUTH: AUTH without a mechanism; RESPONSE: a line of a SASL exchange; RECAPA: CAPA after the login; PROBE: UIDL n; CHECK:

@@ -20,7 +20,6 @@ static enum auth_mech	 choose_auto(struct pop3 *);
 static int		 choose_usable(const struct pop3 *, unsigned int);
 static int		 choose_named(struct pop3 *, enum auth_mech);
 static int		 choose_apop(struct pop3 *);
-static const char	*offered(const struct pop3 *, char *, size_t);
 static int		 host_msn(const char *);
 static enum auth_mech	 wanted(const struct pop3 *);
 
@@ -77,7 +76,7 @@ choose_auto(struct pop3 *p)
 		if (!(p->caps & CAPA_SASL))
 			return (AUTH_XOAUTH2);
 		(void)pop3_fail(p, WHY_CONFIG, "the record has an access token, and the server takes none: it offers %s",
-		    offered(p, text, sizeof(text)));
+		    login_offered(p, text, sizeof(text)));
 		return (AUTH_AUTO);
 	}
 	if (p->caps & CAPA_SASL && !(p->caps & (CAPA_USER | CAPA_NONE_AT_ALL)) && p->offer.list[0] != '\0') {
@@ -86,7 +85,7 @@ choose_auto(struct pop3 *p)
 		    choose_usable(p, NEEDS_PASSWORD | NEEDS_PREPARED))
 			return (AUTH_CRAM_MD5);
 		(void)pop3_fail(p, WHY_CONFIG, "no way to log in that both sides know: the server offers %s, and not USER",
-		    offered(p, text, sizeof(text)));
+		    login_offered(p, text, sizeof(text)));
 		return (AUTH_AUTO);
 	}
 	if (p->start->no_capa && !p->secure) {
@@ -133,13 +132,13 @@ choose_named(struct pop3 *p, enum auth_mech mech)
 		return (pop3_fail(p, WHY_CONFIG, "libgsasl on this machine does not have %s", sasl_name(mech)));
 	if (p->start->auth == mech && p->caps & CAPA_SASL && !(p->offer.mechs & 1U << mech))
 		return (pop3_fail(p, WHY_CONFIG, "the server does not offer %s, but %s", sasl_name(mech),
-		    offered(p, text, sizeof(text))));
+		    login_offered(p, text, sizeof(text))));
 	return (0);
 }
 
 /* Puts the server's list of mechanisms into text, encoded, as it is remote text. */
-static const char *
-offered(const struct pop3 *p, char *text, size_t size)
+const char *
+login_offered(const struct pop3 *p, char *text, size_t size)
 {
 	if (p->offer.list[0] == '\0')
 		return ("no mechanism");

@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The request: one POST of a form with the client's id and secret in it (RFC 6749 sections 2.3.1, 4.4.2 and 6), encoded as
- * application/x-www-form-urlencoded.
+ * The request: one POST of a form with the client's id and secret in it (RFC 6749 sections 2.3.1, 4.4.2 and 6, RFC 8628 sections
+ * 3.1 and 3.4), encoded as application/x-www-form-urlencoded.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "oauth.h"
+
+static const struct kind {
+	const char	*grant, *credential;	/* the grant type, and the field of its credential; NULL: none */
+	int		 scope;			/* 1: it is said how far the grant is to go */
+} kinds[TOKEN_ASK_MAX] = {
+	[TOKEN_BY_REFRESH] = { "refresh_token", "refresh_token", 1 },
+	[TOKEN_BY_CLIENT] = { "client_credentials", NULL, 1 },
+	[TOKEN_DEVICE] = { NULL, NULL, 1 },
+	[TOKEN_BY_DEVICE] = { "urn:ietf:params:oauth:grant-type:device_code", "device_code", 0 }
+};
 
 static int	 form_octets(struct buf *, const uint8_t *, size_t);
 static int	 form_field(struct buf *, const char *, const void *, size_t);
@@ -41,13 +51,13 @@ form_field(struct buf *b, const char *name, const void *value, size_t len)
 static int
 form_body(const struct form *f, struct buf *b)
 {
-	const char	*grant = f->client_credentials ? "client_credentials" : "refresh_token";
+	const struct kind	*kind = &kinds[f->ask];
 
-	if (form_field(b, "grant_type", grant, strlen(grant)) == -1 ||
-	    (!f->client_credentials && form_field(b, "refresh_token", f->refresh, f->refresh_len) == -1) ||
+	if ((kind->grant != NULL && form_field(b, "grant_type", kind->grant, strlen(kind->grant)) == -1) ||
+	    (kind->credential != NULL && form_field(b, kind->credential, f->credential, f->credential_len) == -1) ||
 	    form_field(b, "client_id", f->client_id, strlen(f->client_id)) == -1 ||
 	    (f->secret_len > 0 && form_field(b, "client_secret", f->secret, f->secret_len) == -1) ||
-	    (f->scope[0] != '\0' && form_field(b, "scope", f->scope, strlen(f->scope)) == -1))
+	    (kind->scope && f->scope[0] != '\0' && form_field(b, "scope", f->scope, strlen(f->scope)) == -1))
 		return (-1);
 	return (0);
 }

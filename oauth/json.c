@@ -14,13 +14,16 @@
 
 #define LIFETIME_MAX	(30 * 86400)	/* seconds that are believed */
 #define REFRESH_MAX	(20 * 366 * 86400)
+#define DEVICE_MAX	86400
 
 static void	*json_alloc(size_t);
 static void	 json_release(void *);
-static json_t	*json_object_of(const void *, size_t, struct answer *);
+static json_t	*json_object_of(const void *, size_t, const char **);
 static int	 json_text(const json_t *, const char *, char, char *, size_t);
 static int	 json_seconds(const json_t *, const char *, uint32_t, uint32_t *);
 static int	 json_grant(const json_t *, struct answer *);
+static int	 json_uri(const json_t *, const char *, char *, size_t);
+static int	 json_device_of(const json_t *, struct device *);
 
 /* Sets the seed of the library's tables, which would otherwise be read from a file that the new root does not have. */
 void
@@ -54,15 +57,15 @@ json_release(void *data)
 	freezero(p, sizeof(*p) + size);
 }
 
+/* The object that a body is, which the caller gives back; NULL and *wrong: it is none. */
 static json_t *
-json_object_of(const void *data, size_t len, struct answer *a)
+json_object_of(const void *data, size_t len, const char **wrong)
 {
 	json_t	*root;
 
-	memset(a, 0, sizeof(*a));
 	root = len == 0 ? NULL : json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(root)) {
-		a->wrong = "the response is no JSON object";
+		*wrong = "the response is no JSON object";
 		json_decref(root);
 		return (NULL);
 	}
@@ -145,7 +148,8 @@ json_granted(const void *data, size_t len, struct answer *a)
 	json_t	*root;
 	int	 n;
 
-	if ((root = json_object_of(data, len, a)) == NULL)
+	memset(a, 0, sizeof(*a));
+	if ((root = json_object_of(data, len, &a->wrong)) == NULL)
 		return (-1);
 	n = json_grant(root, a);
 	json_decref(root);
@@ -159,7 +163,8 @@ json_refused(const void *data, size_t len, struct answer *a)
 	const char	*text;
 	json_t		*root;
 
-	if ((root = json_object_of(data, len, a)) == NULL)
+	memset(a, 0, sizeof(*a));
+	if ((root = json_object_of(data, len, &a->wrong)) == NULL)
 		return (-1);
 	if (json_text(root, "error", ' ', a->error, sizeof(a->error)) != 1) {
 		a->error[0] = '\0';
@@ -168,4 +173,59 @@ json_refused(const void *data, size_t len, struct answer *a)
 		strlcpy(a->description, text, sizeof(a->description));
 	json_decref(root);
 	return (a->wrong == NULL ? 0 : -1);
+}
+
+/* A member that is the address of a page, which goes to a terminal: https and no space in it.  As json_text(). */
+static int
+json_uri(const json_t *root, const char *name, char *dst, size_t size)
+{
+	int	 n;
+
+	if ((n = json_text(root, name, '!', dst, size)) == 1 && strncmp(dst, "https://", 8) != 0)
+		n = -1;
+	if (n != 1)
+		dst[0] = '\0';
+	return (n);
+}
+
+/* Google says verification_url.  The address with the code in it is a convenience: one that is of no use is left out. */
+static int
+json_device_of(const json_t *root, struct device *d)
+{
+	struct msg_token_device	*m = &d->m;
+	int			 said;
+
+	if (json_text(root, "device_code", ' ', d->code, sizeof(d->code)) != 1)
+		d->wrong = "the response has no usable device_code";
+	else if (json_text(root, "user_code", ' ', m->user_code, sizeof(m->user_code)) != 1)
+		d->wrong = "the response has no usable user_code";
+	else if (json_uri(root, "verification_uri", m->uri, sizeof(m->uri)) != 1 &&
+	    json_uri(root, "verification_url", m->uri, sizeof(m->uri)) != 1)
+		d->wrong = "the response has no usable verification_uri";
+	else if (json_seconds(root, "expires_in", DEVICE_MAX, &m->lifetime) != 1 || m->lifetime == 0)
+		d->wrong = "the response has no usable expires_in";
+	else if ((said = json_seconds(root, "interval", DEVICE_MAX, &m->interval)) == -1 || m->interval > DEVICE_INTERVAL_MAX)
+		d->wrong = "the response has no usable interval";
+	else {
+		if (said == 0)
+			m->interval = DEVICE_INTERVAL;
+		else if (m->interval == 0)
+			m->interval = 1;
+		(void)json_uri(root, "verification_uri_complete", m->uri_complete, sizeof(m->uri_complete));
+	}
+	return (d->wrong == NULL ? 0 : -1);
+}
+
+int
+json_device(const void *data, size_t len, struct device *d)
+{
+	json_t	*root;
+	int	 n;
+
+	memset(d, 0, sizeof(*d));
+	if ((root = json_object_of(data, len, &d->wrong)) == NULL)
+		return (-1);
+	n = json_device_of(root, d);
+	json_decref(root);
+	return (n);
 }

@@ -12,14 +12,14 @@
 static int	 token_start(void *, struct imsg *);
 static int	 token_ca(void *, struct imsg *);
 static int	 token_client(void *, struct imsg *);
-static int	 token_refresh(void *, struct imsg *);
+static int	 token_credential(void *, struct imsg *);
 static void	 token_send(uint32_t, const void *, size_t, const char *);
 
 static const struct rule	 master_rules[] = {
 	{ IMSG_TOKEN_START,	RULES_ANY,	token_start },
 	{ IMSG_TOKEN_CA,	RULES_ANY,	token_ca },
 	{ IMSG_TOKEN_CLIENT,	RULES_ANY,	token_client },
-	{ IMSG_TOKEN_REFRESH,	RULES_ANY,	token_refresh },
+	{ IMSG_TOKEN_CREDENTIAL,	RULES_ANY,	token_credential },
 	{ IMSG_LOG_LEVEL,	RULES_ANY,	proc_log_level }
 };
 
@@ -46,7 +46,7 @@ token_start(void *arg __unused, struct imsg *imsg)
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.host, sizeof(m.host)) || !proto_str(m.path, sizeof(m.path)) ||
 	    !proto_str(m.client_id, sizeof(m.client_id)) || !proto_str(m.scope, sizeof(m.scope)) || m.port == 0 ||
-	    (fd = imsg_get_fd(imsg)) == -1)
+	    m.ask >= TOKEN_ASK_MAX || (fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
 	return (request_begin(&m, fd));
 }
@@ -64,16 +64,16 @@ token_client(void *arg __unused, struct imsg *imsg)
 }
 
 static int
-token_refresh(void *arg __unused, struct imsg *imsg)
+token_credential(void *arg __unused, struct imsg *imsg)
 {
 	return (work_part(imsg, sizeof(struct msg_token_part), request_go));
 }
 
-/* Sends a message of a head, of at most sizeof(struct msg_token_granted), and a token behind it. */
+/* Sends a message of a head, of at most sizeof(struct msg_token_device), and a token or a code behind it. */
 static void
 token_send(uint32_t type, const void *head, size_t size, const char *token)
 {
-	uint8_t	 data[sizeof(struct msg_token_granted) + PROTO_TOKEN_MAX];
+	uint8_t	 data[sizeof(struct msg_token_device) + PROTO_TOKEN_MAX];
 	size_t	 len = strlen(token);
 
 	memcpy(data, head, size);
@@ -98,6 +98,23 @@ oauth_granted(uint32_t id, const struct answer *a, int rotated)
 	if (rotated)
 		token_send(IMSG_TOKEN_ROTATED, &part, sizeof(part), a->refresh);
 	token_send(IMSG_TOKEN_GRANTED, &granted, sizeof(granted), a->access);
+}
+
+/* The provider has given a device code. */
+void
+oauth_device(uint32_t id, struct device *d)
+{
+	d->m.id = id;
+	token_send(IMSG_TOKEN_DEVICE, &d->m, sizeof(d->m), d->code);
+}
+
+/* The person has not decided yet. */
+void
+oauth_pending(uint32_t id, int slow_down)
+{
+	struct msg_token_pending	 m = { id, slow_down };
+
+	work_send(IMSG_TOKEN_PENDING, &m, sizeof(m));
 }
 
 void

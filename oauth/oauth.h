@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Access tokens, asked for at identity providers.  One request is one POST over TLS on a socket that is connected already, in a
- * process of its own, which a template forks.  It stores nothing, and ends with the answer.
+ * Tokens and device codes, asked for at identity providers.  One request is one POST over TLS on a socket that is connected already,
+ * in a process of its own, which a template forks.  It stores nothing, and ends with the answer.
  */
 #ifndef OAUTH_H
 #define OAUTH_H
@@ -52,14 +52,14 @@ int	 http_eof(struct http *);			/* the peer sends no more: 1 complete, -1 broken
 struct form {				/* strings as the configuration has them; secrets are octets */
 	const char	*host, *path, *client_id, *scope;
 	uint16_t	 port;
-	int		 client_credentials;
-	const uint8_t	*secret, *refresh;
-	size_t		 secret_len, refresh_len;
+	enum token_ask	 ask;
+	const uint8_t	*secret, *credential;	/* the client's; a refresh token or a device code */
+	size_t		 secret_len, credential_len;
 };
 
 int	 form_build(const struct form *, struct buf *);	/* appends the request; 0, or -1: too long or no memory */
 
-/* --- json.c: what an answer says (RFC 6749 sections 5.1 and 5.2) --- */
+/* --- json.c: what an answer says (RFC 6749 sections 5.1 and 5.2, RFC 8628 section 3.2) --- */
 
 struct answer {
 	char		 access[PROTO_TOKEN_MAX + 1];
@@ -71,9 +71,19 @@ struct answer {
 	const char	*wrong;			/* why the answer cannot be used */
 };
 
+#define DEVICE_INTERVAL		5		/* s, where the provider says nothing */
+#define DEVICE_INTERVAL_MAX	300		/* more than that is refused */
+
+struct device {
+	char		 code[PROTO_TOKEN_MAX + 1];
+	struct msg_token_device m;		/* all but the id */
+	const char	*wrong;			/* why the answer cannot be used */
+};
+
 void	 json_init(void);			/* once, before the lock-in */
 int	 json_granted(const void *, size_t, struct answer *);	/* reads the body of a 200: 0, or -1 and wrong */
 int	 json_refused(const void *, size_t, struct answer *);	/* reads one of another status: 0 and error, or -1 and wrong */
+int	 json_device(const void *, size_t, struct device *);	/* reads one to TOKEN_DEVICE: 0, or -1 and wrong */
 
 /* --- request.c --- */
 
@@ -82,7 +92,7 @@ int	 request_begin(const struct msg_token_start *, int fd);	/* fd is consumed; 0
 /* Parts of the request; with the last one it is made.  0, or -1: not now, or not of this request. */
 int	 request_ca(uint32_t id, const void *, size_t);
 int	 request_client(uint32_t id, const void *, size_t);
-int	 request_go(uint32_t id, const void *refresh, size_t);
+int	 request_go(uint32_t id, const void *credential, size_t);
 void	 request_ready(void);
 void	 request_late(void);
 
@@ -90,6 +100,8 @@ void	 request_late(void);
 
 /* Tell the master the answer; the process is to end then. */
 void	 oauth_granted(uint32_t id, const struct answer *, int rotated);
+void	 oauth_device(uint32_t id, struct device *);
+void	 oauth_pending(uint32_t id, int slow_down);
 void	 oauth_failed(uint32_t id, enum fail_why, const char *text);	/* text is encoded already */
 
 #endif

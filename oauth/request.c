@@ -33,8 +33,8 @@ static struct {
 	struct tls		*tls;
 	struct buf		 ca, out;
 	struct http		 http;
-	uint8_t			 secret[PROTO_SECRET_MAX], refresh[PROTO_TOKEN_MAX];
-	size_t			 secret_len, refresh_len;
+	uint8_t			 secret[PROTO_SECRET_MAX], credential[PROTO_TOKEN_MAX];
+	size_t			 secret_len, credential_len;
 } request;
 
 static int	 request_is(uint32_t);
@@ -45,7 +45,10 @@ static int	 request_receive(short *);
 static int	 request_wants(ssize_t, short *);
 static void	 request_broken(const char *) __dead;
 static void	 request_answer(void) __dead;
+static void	 request_answer_device(void) __dead;
+static int	 request_is_new(const char *);
 static void	 request_refused(void) __dead;
+static void	 request_undecided(const struct answer *, int);
 static void	 request_describe(const struct answer *, char *, size_t);
 static void	 request_fail(enum fail_why, const char *) __dead;
 static void	 request_end(void) __dead;
@@ -105,18 +108,18 @@ request_client(uint32_t id, const void *data, size_t len)
 
 /* The last part of the request: it is made now, and the master gets an answer whatever comes of it. */
 int
-request_go(uint32_t id, const void *refresh, size_t len)
+request_go(uint32_t id, const void *credential, size_t len)
 {
 	const struct msg_token_start	*m = &request.start;
 	struct form			 f = { .host = m->host, .path = m->path, .client_id = m->client_id, .scope = m->scope,
-					    .port = m->port, .client_credentials = m->client_credentials != 0,
-					    .secret = request.secret, .secret_len = request.secret_len,
-					    .refresh = request.refresh, .refresh_len = len };
+					    .port = m->port, .ask = m->ask, .secret = request.secret,
+					    .secret_len = request.secret_len, .credential = request.credential,
+					    .credential_len = len };
 
-	if (!request_is(id) || len > sizeof(request.refresh))
+	if (!request_is(id) || len > sizeof(request.credential))
 		return (-1);
-	memcpy(request.refresh, refresh, len);
-	request.refresh_len = len;
+	memcpy(request.credential, credential, len);
+	request.credential_len = len;
 	if (form_build(&f, &request.out) == -1)
 		request_fail(WHY_TOKEN_TEMP, "the request cannot be built");
 	if (request_tls() == -1)
@@ -239,42 +242,81 @@ static void
 request_answer(void)
 {
 	static struct answer	 a;
-	int			 rotated;
+	int			 is_new;
 
 	if (request.http.status != 200)
 		request_refused();
+	if (request.start.ask == TOKEN_DEVICE)
+		request_answer_device();
 	if (json_granted(buf_data(&request.http.body), buf_len(&request.http.body), &a) == -1)
 		request_fail(WHY_TOKEN_TEMP, a.wrong);
-	rotated = !request.start.client_credentials && a.refresh[0] != '\0' &&
-	    (strlen(a.refresh) != request.refresh_len || memcmp(a.refresh, request.refresh, request.refresh_len) != 0);
+	if (request.start.ask == TOKEN_BY_DEVICE && a.refresh[0] == '\0')
+		request_fail(WHY_TOKEN_PERM, "no_refresh_token");
+	is_new = request_is_new(a.refresh);
 	HOOK("oauth.answer");
-	oauth_granted(request.start.id, &a, rotated);
+	oauth_granted(request.start.id, &a, is_new);
 	explicit_bzero(&a, sizeof(a));
 	request_end();
 }
 
+static void
+request_answer_device(void)
+{
+	static struct device	 d;
+
+	if (json_device(buf_data(&request.http.body), buf_len(&request.http.body), &d) == -1)
+		request_fail(WHY_TOKEN_TEMP, d.wrong);
+	oauth_device(request.start.id, &d);
+	explicit_bzero(&d, sizeof(d));
+	request_end();
+}
+
+/* 1: this refresh token is to be stored.  One without which the request was made, or the same once more, is not. */
+static int
+request_is_new(const char *refresh)
+{
+	size_t	 len = strlen(refresh);
+
+	return (len > 0 && request.start.ask != TOKEN_BY_CLIENT &&
+	    (len != request.credential_len || memcmp(refresh, request.credential, len) != 0));
+}
+
 /*
  * The provider has refused.  Only a client error with a code of the protocol's own is permanent; what stands in for a provider,
- * such as a proxy, may pass.
+ * such as a proxy, may pass.  A device code is not asked about again after any client error that has a code (RFC 8628 section 3.5).
  */
 static void
 request_refused(void)
 {
 	struct answer	 a;
 	char		 text[PROTO_TEXT_SIZE];
-	size_t		 i = nitems(permanent);
-	int		 status = request.http.status;
+	size_t		 i;
+	int		 status = request.http.status, final = 0;
 
 	if (status >= 400 && json_refused(buf_data(&request.http.body), buf_len(&request.http.body), &a) == 0) {
+		request_undecided(&a, status);
 		request_describe(&a, text, sizeof(text));
-		if (status < 404)
-			for (i = 0; i < nitems(permanent) && strcmp(a.error, permanent[i]) != 0; i++)
-				continue;
+		final = status < 500 && request.start.ask == TOKEN_BY_DEVICE;
+		for (i = 0; i < nitems(permanent) && status < 404; i++)
+			final |= strcmp(a.error, permanent[i]) == 0;
 	} else
 		snprintf(text, sizeof(text), "HTTP status %d%s", status, status >= 300 && status < 400 ?
-		    ", a redirect, which is not followed" : status == 404 ? ", is token_url right?" : "");
+		    ", a redirect, which is not followed" : status != 404 ? "" : request.start.ask == TOKEN_DEVICE ?
+		    ", is device_url right?" : ", is token_url right?");
 	explicit_bzero(&a, sizeof(a));
-	request_fail(i < nitems(permanent) ? WHY_TOKEN_PERM : WHY_TOKEN_TEMP, text);
+	request_fail(final ? WHY_TOKEN_PERM : WHY_TOKEN_TEMP, text);
+}
+
+/* If the answer is that the person has not decided yet, it is told.  Google says so with the statuses 428 and 403. */
+static void
+request_undecided(const struct answer *a, int status)
+{
+	int	 slow = strcmp(a->error, "slow_down") == 0;
+
+	if (request.start.ask != TOKEN_BY_DEVICE || status >= 500 || (!slow && strcmp(a->error, "authorization_pending") != 0))
+		return;
+	oauth_pending(request.start.id, slow);
+	request_end();
 }
 
 /* Puts "error: description" into text, without anything that might be a secret. */
@@ -286,7 +328,7 @@ request_describe(const struct answer *a, char *text, size_t size)
 	size_t		 n;
 
 	if ((request.secret_len > 0 && memmem(p, strlen(p), request.secret, request.secret_len) != NULL) ||
-	    (request.refresh_len > 0 && memmem(p, strlen(p), request.refresh, request.refresh_len) != NULL))
+	    (request.credential_len > 0 && memmem(p, strlen(p), request.credential, request.credential_len) != NULL))
 		p = "";
 	while (*(p += strspn(p, " \t\r\n")) != '\0') {
 		n = strcspn(p, " \t\r\n");
@@ -315,7 +357,7 @@ static void
 request_end(void)
 {
 	explicit_bzero(request.secret, sizeof(request.secret));
-	explicit_bzero(request.refresh, sizeof(request.refresh));
+	explicit_bzero(request.credential, sizeof(request.credential));
 	if (request.phase > PHASE_HANDSHAKE)
 		(void)tls_close(request.tls);	/* sends a close_notify and does not wait for the peer's */
 	work_end();

@@ -103,4 +103,4 @@ done
 case ${MAKEFLAGS-} in *jobserver*) jobs= ;; *) jobs=-j2 ;; esac	# a make that calls this has jobs to give
 # shellcheck disable=SC2086 # no word where there is none
 ${MAKE:-make} -s $jobs -f "$out/rules.mk" CC="${CC:-cc}" UNIT_FLAGS="$flags" \
-    UNIT_LIBS="${UNIT_LIBS--Wl,--as-needed -lidn2 -lseccomp -lmd -lbsd}" programs
+    UNIT_LIBS="${UNIT_LIBS--Wl,--as-needed -lidn2 -lgsasl -lcrypt -lseccomp -lmd -lbsd}" programs

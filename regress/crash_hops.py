@@ -166,7 +166,7 @@ def due(rig):
         return 0
     try:
         with sqlite3.connect(rig.statedb, timeout=30) as c:
-            c.execute("UPDATE told SET at = at - 86401 WHERE about LIKE '%.rig.test'")
+            c.execute("UPDATE told SET at = at - 86401 WHERE about LIKE '%.rig.test,S=%'")
             return c.execute("UPDATE relay SET next = 0 WHERE state IN (0, 2)").rowcount
     except sqlite3.OperationalError:
         return 0	# killed before it had its tables

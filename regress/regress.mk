@@ -25,8 +25,8 @@ check: all unit
 regress: ready
 	sh regress/run.sh
 lint:
-	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 rpopctl/rpopctl.8
-	shellcheck etc/*.sh etc/provider/unified-store regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
+	mandoc -Tlint -W warning rpopd/rpopd.8 rpopd/rpopd.db.5 popd/popd.8 rpopctl/rpopctl.8 etc/rpopd-cookbook.7
+	shellcheck etc/*.sh etc/completion/rpopctl-complete etc/provider/unified-store regress/*.sh regress/demo/*.sh bench/adapters/rpopd .ci/run
 faults: ready
 	RPOPD_FAULTS=all RPOPD_JOBS=1 sh regress/run.sh e2e regress/e2e/delivery/test_faults.py
 crash: ready
@@ -35,7 +35,7 @@ stories: ready
 	/usr/bin/python3 regress/stories.py ${STORIES_ARGS}
 trace: ready
 	sh regress/trace.sh ${TRACE_ARGS}
-fuzz: build/state_schema.c
+fuzz: build/state_schema.c build/config_schema.c
 	sh etc/install-deps.sh test
 	sh regress/fuzz.sh ${FUZZ_ARGS} -- -I. -std=gnu11 ${BSD_CFLAGS} ${DEFS}
 syscalls: build/test/syscalls

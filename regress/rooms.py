@@ -16,8 +16,8 @@ import sys
 
 KNOT = 8
 # Bottom to top; what lies in rpopd/ itself is above all.
-ROOMS = ["turn", "db", "config", "state", "child", "delivery", "sched", "token", "relay", "poll/plan", "poll", "control", ""]
-FOLDERS = ["common", "dialer", "fetcher", "deliverer", "oauth", "sender", "rpopctl", "rpopd"]
+ROOMS = ["turn", "db", "config", "state", "child", "delivery", "sched", "token", "auth", "pop", "relay", "poll/plan", "poll", "edit", "control", ""]
+FOLDERS = ["common", "dialer", "fetcher", "deliverer", "oauth", "sender", "auth", "mailbox", "popd", "rpopctl", "rpopd"]
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
@@ -66,9 +66,21 @@ def knots(graph):
     return sorted(found, key=len, reverse=True)
 
 
+def folder_of(obj):
+    """The folder of a file of rpopd/, as ROOMS has it."""
+    return os.path.dirname(obj)[len("rpopd"):].lstrip("/")
+
+
 def room(obj):
-    """The number of its room, lowest first; a folder that is none is not known to ROOMS, which is an error."""
-    return ROOMS.index(os.path.dirname(obj)[len("rpopd"):].lstrip("/"))
+    """The number of its room, lowest first."""
+    return ROOMS.index(folder_of(obj))
+
+
+def unlisted():
+    """A sentence about each folder of rpopd/ with sources or headers that is in no list, so that nobody knows what is above it."""
+    names = glob.glob("rpopd/*/*.[ch]") + glob.glob("rpopd/*/*/*.[ch]")
+    return ["rpopd/%s is in no list: name it in ROOMS, at its place" % folder
+            for folder in sorted({folder_of(name) for name in names} - set(ROOMS))]
 
 
 def arrows(names):
@@ -112,7 +124,9 @@ def main():
         faults = ["a knot of %d files: %s" % (len(part), " ".join(part)) for part in tangled if len(part) > KNOT]
         if not names:
             faults.append("no object files: build first")
-        if folder == "rpopd":
+        if folder == "rpopd" and unlisted():
+            faults += unlisted()
+        elif folder == "rpopd":
             faults += ["%s.c uses %s of %s.c, which is above it" % (a, " ".join(names), b)
                        for (a, b), names in sorted(found.items()) if room(a) < room(b)]
             faults += includes()

@@ -23,7 +23,9 @@ static const struct {
 	enum sandbox_role	 role;
 } roles[] = {
 	{ "dialer", SANDBOX_DIALER }, { "template", SANDBOX_TEMPLATE }, { "session", SANDBOX_SESSION },
-	{ "deliverer", SANDBOX_DELIVERER }, { "oauth", SANDBOX_OAUTH }, { "sender", SANDBOX_SENDER }, { "rpopctl", SANDBOX_CTL }
+	{ "deliverer", SANDBOX_DELIVERER }, { "oauth", SANDBOX_OAUTH }, { "sender", SANDBOX_SENDER },
+	{ "auth", SANDBOX_AUTH }, { "mailbox", SANDBOX_MAILBOX }, { "listener", SANDBOX_LISTENER },
+	{ "pop", SANDBOX_POP }, { "rpopctl", SANDBOX_CTL }
 };
 
 int

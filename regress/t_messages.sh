@@ -34,9 +34,12 @@ check dialer dialer DA
 check fetcher fetcher FA
 check deliverer deliverer VA
 check oauth oauth OA
+check auth auth HA
 check sender sender SA
+check popd popd LPA
+check mailbox mailbox XA
 check rpopctl rpopctl C
-if grep -v '^MESSAGE(IMSG_[A-Z_]*,[[:space:]]*[MADTFVSOC]_[MADTFVSOC], .*, \(NO_FD\|FD\|FD_MAYBE\))' common/ipc/messages.h | grep -q '^MESSAGE'; then
+if grep -v '^MESSAGE(IMSG_[A-Z_]*,[[:space:]]*[MADTFVSOHLPXC]_[MADTFVSOHLPXC], .*, \(NO_FD\|FD\|FD_MAYBE\))' common/ipc/messages.h | grep -q '^MESSAGE'; then
 	result 'not ok' 'each line of the list has a type, a way, a payload and a descriptor'
 else
 	result ok 'each line of the list has a type, a way, a payload and a descriptor'

@@ -29,7 +29,10 @@ verdict() {
 }
 
 store() {
-	sqlite3 -batch -bail -init /dev/null "$1" <"$top/etc/rpopd.sql" >"$tmp/out" 2>&1 || { verdict no "schema"; exit 1; }
+	# as the README says it, but for the place
+	command=$(sed -n 's/^    rpopctl \(init [^#]*\).*/\1/p' "$top/README.md")
+	# shellcheck disable=SC2086 # words
+	"$build/rpopctl" ${command:-none} -f "$1" >"$tmp/out" 2>&1 || { verdict no "the store: rpopctl ${command:-init}"; exit 1; }
 	mkdir -p "$tmp/mail"
 	chown _rpopm "$tmp/mail"
 	sqlite3 -batch "$1" "UPDATE settings SET mail_root = '$tmp/mail'"

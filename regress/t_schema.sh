@@ -92,8 +92,8 @@ refuse "domain: $alabel" "INSERT INTO accounts (address) VALUES ('anna@müller.e
 refuse "domain: $alabel" "INSERT INTO accounts (address) VALUES ('anna@例子.example')"
 accept "INSERT INTO accounts (address) VALUES ('anna@xn--mller-kva.example'); DELETE FROM account WHERE domain GLOB 'xn*'; DELETE FROM domain WHERE name GLOB 'xn*'"
 refuse "domain: 'spool' is the name of the spool below the mail root" "INSERT INTO domain (name) VALUES ('spool')"
-refuse "domain: accounts, aliases, records or settings still use it" "DELETE FROM domain WHERE name = 'example.org'"
-refuse "domain: accounts, aliases, records or settings still use it" "UPDATE domain SET name = 'example.info' WHERE name = 'example.com'"
+refuse "domain: accounts, aliases, records, administrators, rights or settings still use it" "DELETE FROM domain WHERE name = 'example.org'"
+refuse "domain: accounts, aliases, records, administrators, rights or settings still use it" "UPDATE domain SET name = 'example.info' WHERE name = 'example.com'"
 letters="account: a name is in lower case: letters, digits and . _ + = & ' -, 1 to 64 of them"
 refuse "$letters" "INSERT INTO account (name, domain) VALUES ('Bert', 'example.org')"
 refuse "$letters" "INSERT INTO account (name, domain) VALUES ('a/b', 'example.org')"
@@ -185,7 +185,7 @@ refuse "settings: keep_state_days must be 0..3650 days" "UPDATE settings SET kee
 refuse "account: settings.archive is its address; change that first" \
     "BEGIN; UPDATE settings SET archive = 'bert@example.com'; DELETE FROM account WHERE name = 'bert'"
 refuse "domain: source_routes must be 0, or 1" "UPDATE domain SET source_routes = 2"
-refuse "domain: accounts, aliases, records or settings still use it" \
+refuse "domain: accounts, aliases, records, administrators, rights or settings still use it" \
     "BEGIN; INSERT INTO domain (name) VALUES ('d.example'); $route ('*@example.org', '*@d.example'); DELETE FROM domain WHERE name = 'd.example'"
 
 # settings
@@ -279,7 +279,7 @@ refuse "rpop: local_domain is not in table domain" "UPDATE rpop SET local_domain
 refuse "rpop: local_domain is for records with special" "$(new_rpop local_domain "'example.com'")"
 refuse "rpop: domains names one that is not in table domain, or one twice" "UPDATE rpop SET domains = 'example.org example.net' WHERE name = 'all'"
 refuse "rpop: domains is for records with special" "UPDATE rpop SET domains = 'example.org' WHERE name = 'work'"
-refuse "domain: accounts, aliases, records or settings still use it" "BEGIN; INSERT INTO domain (name) VALUES ('d.example');
+refuse "domain: accounts, aliases, records, administrators, rights or settings still use it" "BEGIN; INSERT INTO domain (name) VALUES ('d.example');
     UPDATE rpop SET domains = 'example.org d.example' WHERE name = 'all'; DELETE FROM domain WHERE name = 'd.example'"
 refuse "rpop: leave must be 0 or 1" "UPDATE rpop SET leave = 2"
 refuse "rpop: tls must be tls, stls or none" "UPDATE rpop SET tls = 'sslv3'"
@@ -340,8 +340,117 @@ refuse "oauth_client: client_credentials need a client_secret" \
     "INSERT INTO oauth_client (name, token_url, client_id, grant_type) VALUES ('c', 'https://h/', 'i', 'client_credentials')"
 refuse "oauth_client: records in table rpop use it; change them first" \
     "BEGIN; $client; UPDATE rpop SET password = NULL, oauth_client = 'c', refresh_token = 'r'; DELETE FROM oauth_client"
+form="account: password must be a string of crypt(3), {PLAIN} and the password, or {SCRAM-SHA-256} and its verifier, or NULL"
+refuse "$form" "UPDATE account SET password = 'secret'"
+refuse "$form" "UPDATE account SET password = '{plain}secret'"
+refuse "$form" "UPDATE account SET password = '{PLAIN}a' || char(10)"
+refuse "$form" "UPDATE account SET password = 5"
+refuse "$form" "UPDATE account SET password = '{PLAIN}'"
+refuse "$form" "UPDATE account SET password = '{SCRAM-SHA-256}4096,c2FsdA==,c3RvcmVk'"
+refuse "$form" "UPDATE account SET password = '{PLAIN}' || hex(zeroblob(513))"
+weak="account: password by crypt(3) must be yescrypt (\$y\$), gost-yescrypt (\$gy\$), scrypt (\$7\$), bcrypt (\$2b\$), SHA-512 (\$6\$) or SHA-256 (\$5\$)"
+refuse "$weak" "UPDATE account SET password = '\$1\$exJ1YF0i\$RBRX7j5p3dlX4LWwGEqZ90'"
+refuse "$weak" "UPDATE account SET password = '\$2x\$05\$OJkIs3x.z9JqpRdDPP/bHuKhvUV3ClLndFBonuCpJ8AydTaTwCi1O'"
+refuse "$weak" "UPDATE account SET password = '\$y\$j9T\$cut'"
+refuse "account: can_modify_rpop must be 0, or 1" "UPDATE account SET can_modify_rpop = 2"
+refuse "account: max_records must be 0..1000 records of the user's own" "UPDATE account SET max_records = 1001"
+refuse "account: min_period must be 10..31536000 seconds" "UPDATE account SET min_period = 9"
+refuse "account: unix_user must be the name of a system user, not root" "UPDATE account SET unix_user = 'root' WHERE name = 'anna'"
+refuse "account: unix_user must be the name of a system user, not root" "UPDATE account SET unix_user = '-x' WHERE name = 'anna'"
+refuse "UNIQUE constraint failed: account.unix_user" "UPDATE account SET unix_user = 'anna'"
+refuse "server_admin: account is not the address of an account" "INSERT INTO server_admin VALUES ('x@example.org')"
+refuse "server_admin: account is not the address of an account" \
+    "BEGIN; INSERT INTO server_admin VALUES ('anna@example.org'); UPDATE server_admin SET account = 'x'"
+refuse "domain_admin: account is not the address of an account" "INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('x@example.org', 'example.org', 1)"
+refuse "domain_admin: no such domain" "INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('anna@example.org', 'example.info', 1)"
+refuse "domain_admin: no such domain" \
+    "BEGIN; INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('anna@example.org', 'example.org', 1); UPDATE domain_admin SET domain = 'example.info'"
+refuse "domain_admin: can_modify_rpop must be 1, or 0" "INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('anna@example.org', 'example.org', 2)"
+refuse "domain_admin: can_access_mailboxes must be 0, or 1" "INSERT INTO domain_admin (account, domain, can_access_mailboxes) VALUES ('anna@example.org', 'example.org', 2)"
+refuse "account: it administers the server or domains" "BEGIN; INSERT INTO server_admin VALUES ('bert@example.com'); DELETE FROM account WHERE name = 'bert'"
+refuse "account: it administers the server or domains" \
+    "BEGIN; INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('bert@example.com', 'example.org', 1); UPDATE account SET name = 'bart' WHERE name = 'bert'"
+refuse "settings: history_days must be 0..3650 days" "UPDATE settings SET history_days = 3651"
+refuse "settings: user_min_period must be 10..31536000 seconds" "UPDATE settings SET user_min_period = 9"
+refuse "settings: user_max_records must be 0..1000 records" "UPDATE settings SET user_max_records = 1001"
+refuse "oauth_client: device_url must be https://host/path" "BEGIN; $client; UPDATE oauth_client SET device_url = 'http://h/'"
+refuse "account: pop must be 1, or 0" "UPDATE account SET pop = 2"
+refuse "account: login_delay must be 0..86400 seconds" "UPDATE account SET login_delay = 86401"
+refuse "account: sessions must be 1..1000 at once" "UPDATE account SET sessions = 0"
+refuse "account: expire_days must be 1..36500 days" "UPDATE account SET expire_days = 0"
+refuse "settings: pop_channels must be 0..10000 sessions" "UPDATE settings SET pop_channels = 10001"
+refuse "account: unified must be 0, or 1" "UPDATE account SET unified = 2"
+refuse "settings: unified_field must be the name of one header field" "UPDATE settings SET unified_field = 'X-A X-B'"
+refuse "settings: unified_field must be the name of one header field" "UPDATE settings SET unified_field = '*'"
+refuse "settings: unified_field must be the name of one header field" "UPDATE settings SET unified_field = 'X:'"
+refuse "settings: unified_field must be the name of one header field" "UPDATE settings SET unified_field = ''"
+refuse "settings: unified_field names a field that is taken out" "UPDATE settings SET unified_field = 'Received'"
+refuse "settings: unified_field names a field that is taken out" "UPDATE settings SET unified_field = 'List-Id'"
+refuse "settings: pop_per_address must be 1..10000 sessions" "UPDATE settings SET pop_per_address = 0"
+refuse "settings: pop_login_delay must be 0..86400 seconds" "UPDATE settings SET pop_login_delay = -1"
+refuse "settings: pop_idle must be 600..86400 seconds; RFC 1939 wants ten minutes at least" "UPDATE settings SET pop_idle = 599"
+refuse "settings: pop_clear must be never, local or always" "UPDATE settings SET pop_clear = 'tls'"
+refuse "settings: pop_apop must be 0 or 1" "UPDATE settings SET pop_apop = 2"
+
+# listener and acl
+listen="INSERT INTO listener (address, port, tls, cert, key) VALUES"
+numeric="listener: address must be a numeric address of this host, without brackets, or '*' for all"
+refuse "$numeric" "$listen ('localhost', 110, 'none', NULL, NULL)"
+refuse "$numeric" "$listen ('[::1]', 110, 'none', NULL, NULL)"
+refuse "$numeric" "$listen ('', 110, 'none', NULL, NULL)"
+refuse "listener: port must be 1..65535" "$listen ('*', 0, 'none', NULL, NULL)"
+refuse "listener: port must be 1..65535" "$listen ('*', 65536, 'none', NULL, NULL)"
+refuse "listener: tls must be tls, stls or none" "$listen ('*', 110, 'ssl', '/c', '/k')"
+refuse "listener: tls and stls need cert and key" "$listen ('*', 995, 'tls', NULL, NULL)"
+refuse "listener: tls and stls need cert and key" "$listen ('*', 110, 'stls', '/c', NULL)"
+refuse "listener: cert and key are for tls and stls" "$listen ('*', 110, 'none', '/c', '/k')"
+refuse "listener: cert must be an absolute path" "$listen ('*', 995, 'tls', 'c', '/k')"
+refuse "listener: cert must be an absolute path" "$listen ('*', 995, 'tls', '/a/../c', '/k')"
+refuse "listener: key must be an absolute path" "$listen ('*', 995, 'tls', '/c', 'k')"
+refuse "listener: channels must be 1..10000 sessions at once" \
+    "INSERT INTO listener (address, port, tls, channels) VALUES ('*', 110, 'none', 0)"
+refuse "listener: the sockets are more than 16, of which * is two" "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
+    INSERT INTO listener (address, port, tls) SELECT '*', 110 + i, 'none' FROM n"
+refuse "listener: * and another row have the same port" "$listen ('*', 110, 'none', NULL, NULL), ('127.0.0.1', 110, 'none', NULL, NULL)"
+refuse "listener: * and another row have the same port" \
+    "BEGIN; $listen ('::1', 110, 'none', NULL, NULL), ('127.0.0.1', 110, 'none', NULL, NULL); UPDATE listener SET address = '*' WHERE address = '::1'"
+refuse "UNIQUE constraint failed" "$listen ('::1', 110, 'none', NULL, NULL), ('::1', 110, 'none', NULL, NULL)"
+acl="INSERT INTO acl (owner, folder, who, rights) VALUES"
+refuse "acl: owner is not the address of an account" "$acl ('x@example.org', 'INBOX', 'anyone', 'r')"
+refuse "acl: owner is not the address of an account" \
+    "BEGIN; $acl ('anna@example.org', 'INBOX', 'anyone', 'r'); UPDATE acl SET owner = 'x@example.org'"
+refuse "acl: folder must be INBOX, or a folder such as Lists" "$acl ('anna@example.org', 'inbox', 'anyone', 'r')"
+refuse "acl: folder must be INBOX, or a folder such as Lists" "$acl ('anna@example.org', '../x', 'anyone', 'r')"
+nobody="acl: who is neither the address of an account nor *@ and a domain of table domain nor anyone"
+refuse "$nobody" "$acl ('anna@example.org', 'INBOX', 'x@example.org', 'r')"
+refuse "$nobody" "$acl ('anna@example.org', 'INBOX', '*@example.info', 'r')"
+refuse "$nobody" "BEGIN; $acl ('anna@example.org', 'INBOX', 'anyone', 'r'); UPDATE acl SET who = 'somebody'"
+letters="acl: rights must be letters of l (it is there), r (read), s (mark as read) and t (delete), each once"
+refuse "$letters" "$acl ('anna@example.org', 'INBOX', 'anyone', '')"
+refuse "$letters" "$acl ('anna@example.org', 'INBOX', 'anyone', 'rw')"
+refuse "$letters" "$acl ('anna@example.org', 'INBOX', 'anyone', 'rr')"
+refuse "account: rows of table acl are about it; delete them first" "BEGIN; $acl ('bert@example.com', 'INBOX', 'anyone', 'r'); DELETE FROM account WHERE name = 'bert'"
+refuse "account: rows of table acl are about it; delete them first" \
+    "BEGIN; $acl ('anna@example.org', 'INBOX', 'bert@example.com', 'r'); UPDATE account SET name = 'bart' WHERE name = 'bert'"
+refuse "domain: accounts, aliases, records, administrators, rights or settings still use it" "BEGIN; INSERT INTO domain (name) VALUES ('example.net');
+    $acl ('anna@example.org', 'INBOX', '*@example.net', 'r'); DELETE FROM domain WHERE name = 'example.net'"
 
 # what is right
+accept "$listen ('*', 110, 'stls', '/c', '/k'), ('::1', 995, 'tls', '/c', '/k'), ('192.0.2.1', 995, 'tls', '/c', '/k'), ('127.0.0.1', 1110, 'none', NULL, NULL);
+    UPDATE listener SET port = 111 WHERE address = '*'; UPDATE listener SET address = '::' WHERE address = '*'" "SELECT sum(channels) FROM listener" 400
+accept "$acl ('anna@example.org', 'INBOX', 'bert@example.com', 'lrst'), ('anna@example.org', 'Lists/bsd', '*@example.com', 'rs'), ('bert@example.com', 'INBOX', 'anyone', 'l')" \
+    "SELECT used_by FROM domain_use WHERE used_by GLOB 'acl*'" "acl anna@example.org Lists/bsd"
+accept "UPDATE account SET unified = 1; UPDATE settings SET unified_field = 'X-Envelope-To'"
+accept "UPDATE account SET pop = 0, login_delay = 0, sessions = 1000, expire_days = 30; UPDATE account SET login_delay = NULL;
+    UPDATE settings SET pop_channels = 0, pop_per_address = 1, pop_login_delay = 60, pop_idle = 86400, pop_clear = 'never', pop_apop = 0"
+accept "UPDATE account SET password = '{PLAIN}x', can_modify_rpop = 1, max_records = 0, min_period = 60;
+    UPDATE account SET unix_user = 'anna', password = '\$y\$j9T\$x\$y' WHERE name = 'anna'; INSERT INTO server_admin VALUES ('anna@example.org');
+    INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('anna@example.org', 'example.com', 0);
+    UPDATE account SET password = '{SCRAM-SHA-256}4096,c2FsdA==,c3RvcmVk,c2VydmVy' WHERE name = 'bert';
+    UPDATE account SET password = x'7b504c41494e7dff' WHERE name = 'postmaster';
+    UPDATE account SET password = '\$6\$x\$y' WHERE name = 'bert'; UPDATE account SET password = '\$2b\$05\$xy' WHERE name = 'bert'" \
+    "SELECT group_concat(administers) FROM administrators" \
+    "server,example.com"
 accept "INSERT INTO accounts (address) VALUES ('carl.o''neill+x@mail.example.net')" "SELECT name FROM domain ORDER BY 1" \
     "$(printf 'example.com\nexample.org\nmail.example.net')"
 accept "INSERT INTO domain (name) VALUES ('xn--bcher-kva.example')"
@@ -394,7 +503,7 @@ accept "INSERT INTO schedule (name, days, begins, ends) VALUES ('o', '12345', '0
 accept "SELECT 1" "SELECT aliases, records FROM accounts WHERE address = 'anna@example.org'" "sales@example.org|1"
 
 accept "SELECT 1; $(cat "$top/etc/oauth-examples.sql")" "SELECT group_concat(credential, ', ') FROM records WHERE account = 'anna@example.org'" \
-    "oauth_client google, token_command, oauth_client microsoft-app, oauth_client microsoft, password"
+    "password, password, oauth_client google, token_command, oauth_client microsoft, oauth_client outlook.com, oauth_client keycloak, oauth_client microsoft-app, password, password"
 
 # A store of schema 1 becomes one of this schema, with everything that was in it.
 sqlite3 -batch -bail -init /dev/null "$tmp/one.db" <"$top/regress/data/rpopd-1.sql"
@@ -408,7 +517,7 @@ same "${out##*
 }" 0 "a store of schema 1 is upgraded"
 same "$(sql "$tmp/two.db" "PRAGMA user_version; SELECT delay_failed_hosts, delay_failed_accounts, idle_timeout, processors FROM settings;
     SELECT account, name, domain, hex(password), leave, special, auth FROM rpop ORDER BY 1; SELECT address, target, action FROM route; SELECT id, address FROM account")" \
-    "3
+    "5
 77|77|33|100
 anna@example.org|isp|h:1|E4|1||auto
 postmaster@example.org|all|h|70|0|*|auto
@@ -425,10 +534,35 @@ out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of2.db" "$tmp/of3.db" 2>&1; echo $?)
 same "${out##*
 }" 0 "a store of schema 2 is upgraded"
 same "$(sql "$tmp/of3.db" "PRAGMA user_version; SELECT delay_failed_hosts, detail, processors FROM settings; SELECT id, name, address FROM nexthop;
-    SELECT name, leave_days FROM rpop")" "3
+    SELECT name, leave_days FROM rpop")" "5
 78|+|26
 7|hop|h
 isp|9" "nothing is lost by that"
+# So does one of schema 3.
+sqlite3 -batch -bail -init /dev/null "$tmp/of3.old" <"$top/regress/data/rpopd-3.sql"
+sql "$tmp/of3.old" "INSERT INTO accounts (address) VALUES ('anna@example.org'); UPDATE settings SET min_free = 7;
+    INSERT INTO oauth_client (name, token_url, client_id) VALUES ('c', 'https://h/t', 'i')"
+out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of3.old" "$tmp/of4.db" 2>&1; echo $?)
+same "${out##*
+}" 0 "a store of schema 3 is upgraded"
+same "$(sql "$tmp/of4.db" "PRAGMA user_version; SELECT min_free, history_days, user_max_records FROM settings; SELECT address, can_modify_rpop FROM account;
+    SELECT token_url, device_url FROM oauth_client")" "5
+7|30|5
+anna@example.org|0
+https://h/t|" "nothing is lost by it either"
+# So does one of schema 4.
+sqlite3 -batch -bail -init /dev/null "$tmp/of4.old" <"$top/regress/data/rpopd-4.sql"
+sql "$tmp/of4.old" "INSERT INTO accounts (address) VALUES ('anna@example.org'); UPDATE settings SET history_days = 8;
+    UPDATE account SET password = '{PLAIN}p', unix_user = 'anna'; INSERT INTO server_admin VALUES ('anna@example.org')"
+out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of4.old" "$tmp/of5.db" 2>&1; echo $?)
+same "${out##*
+}" 0 "a store of schema 4 is upgraded"
+same "$(sql "$tmp/of5.db" "PRAGMA user_version; SELECT history_days, pop_channels, pop_clear FROM settings; SELECT address, password, unix_user, pop, sessions FROM account;
+    SELECT * FROM server_admin; SELECT count(*) FROM listener")" "5
+8|100|local
+anna@example.org|{PLAIN}p|anna|1|10
+anna@example.org
+0" "and nothing listens"
 # Ids of next hops and accounts are not given twice, not even by a copy that has forgotten their rows.
 sql "$tmp/of3.db" "UPDATE settings SET processors = 25; DELETE FROM nexthop; INSERT INTO nexthop (name, address) VALUES ('new', 'h'); DELETE FROM nexthop"
 out=$(sh "$top/etc/rpopd-upgrade.sh" "$tmp/of3.db" "$tmp/of3b.db" 2>&1; echo $?)

@@ -29,15 +29,17 @@ struct client {
 static int	 client_wait(struct client *, char *, size_t);
 static int	 client_dispatch(struct client *, char *, size_t);
 static int	 got_item(void *, struct imsg *);
+static int	 got_row(void *, struct imsg *);
 static int	 got_end(void *, struct imsg *);
 static int	 got_ok(void *, struct imsg *);
 static int	 got_fail(void *, struct imsg *);
 
-/* How an answer ends; got_item() takes what comes ahead of that. */
+/* How an answer ends, and rows, which go to the request's own function; got_item() takes what else comes ahead of the end. */
 static const struct rule	 ends[] = {
 	{ IMSG_CTL_END,		1U << STATE_WAITING,	got_end },
 	{ IMSG_CTL_OK,		1U << STATE_WAITING,	got_ok },
-	{ IMSG_CTL_FAIL,	1U << STATE_WAITING,	got_fail }
+	{ IMSG_CTL_FAIL,	1U << STATE_WAITING,	got_fail },
+	{ IMSG_CTL_ROW,		1U << STATE_WAITING,	got_row }
 };
 
 /* A connection to the daemon, or -1 with a sentence in error. */
@@ -61,7 +63,8 @@ client_connect(const char *path, char *error, size_t size)
 		snprintf(error, size, "rpopd is not running, or has its control socket elsewhere: %s: %s; start rpopd, or name the "
 		    "socket with -s", path, strerror(errno));
 	else if (errno == EACCES || errno == EPERM)
-		snprintf(error, size, "%s: permission denied; run rpopctl as root, or as a member of the socket's group", path);
+		snprintf(error, size, "%s: permission denied; run rpopctl as root, or as a member of the socket's group; for records of "
+		    "your own: user.sock beside it", path);
 	else
 		snprintf(error, size, "%s: %s", path, strerror(errno));
 	close(fd);
@@ -73,6 +76,8 @@ int
 client_request(int fd, const struct request *req, struct reply *rep, char *error, size_t size)
 {
 	struct client	 ctl = { .req = req, .rep = rep, .state = STATE_WAITING };
+	const void	*payload = req->data != NULL ? req->data : &req->u;
+	size_t		 i;
 	int		 ret = -1;
 
 	if (imsgbuf_init(&ctl.ibuf, fd) == -1) {
@@ -81,9 +86,12 @@ client_request(int fd, const struct request *req, struct reply *rep, char *error
 	}
 	if (req->type == IMSG_CTL_QUARANTINE)
 		imsgbuf_allow_fdpass(&ctl.ibuf);
+	for (i = 0; i < req->nparts && imsg_compose(&ctl.ibuf, req->type, message_version(), 0, -1, req->parts[i].data,
+	    req->parts[i].len) != -1; i++)
+		continue;
 	/* A daemon that refuses the connection closes it, but what it said first can still be read. */
-	if (imsg_compose(&ctl.ibuf, req->type, message_version(), 0, -1, req->len > 0 ? &req->u : NULL, req->len) == -1 ||
-	    (imsgbuf_flush(&ctl.ibuf) == -1 && errno != EPIPE))
+	if (i < req->nparts || imsg_compose(&ctl.ibuf, req->type, message_version(), 0, -1, req->len > 0 ? payload : NULL, req->len) ==
+	    -1 || (imsgbuf_flush(&ctl.ibuf) == -1 && errno != EPIPE))
 		snprintf(error, size, "cannot send to rpopd: %s", strerror(errno));
 	else
 		ret = client_wait(&ctl, error, size);
@@ -99,7 +107,7 @@ client_wait(struct client *ctl, char *error, size_t size)
 	int		 n;
 
 	while (ctl->state == STATE_WAITING) {
-		if ((n = poll(&pfd, 1, ctl->req->patient ? INFTIM : WAIT_MSEC)) == -1 && errno == EINTR)
+		if ((n = poll(&pfd, 1, ctl->req->patient ? INFTIM : WAIT_MSEC)) == -1 && errno == EINTR && screen_signal() == 0)
 			continue;
 		if (n == 0) {
 			strlcpy(error, "rpopd does not answer; its log may say why", size);
@@ -155,7 +163,7 @@ client_dispatch(struct client *ctl, char *error, size_t size)
 	return (0);
 }
 
-/* A message of a kind that the request asked for. */
+/* A message of a kind that the request asked for.  It is kept, or told as it arrives. */
 static int
 got_item(void *arg, struct imsg *imsg)
 {
@@ -169,6 +177,22 @@ got_item(void *arg, struct imsg *imsg)
 		return (-1);
 	if (ctl->rep->fd == -1 && ctl->req->type == IMSG_CTL_QUARANTINE)
 		ctl->rep->fd = imsg_get_fd(imsg);
+	if (ctl->req->arrived != NULL)
+		ctl->req->arrived(ctl->req->session, reply_take(ctl->rep, type));
+	return (0);
+}
+
+/* A row of rpopd.db. */
+static int
+got_row(void *arg, struct imsg *imsg)
+{
+	struct client	*ctl = arg;
+	uint8_t		 row[PROTO_FRAME_MAX];
+	size_t		 len = imsg_get_len(imsg);
+
+	if (ctl->req->row == NULL || imsg_get_data(imsg, row, len) == -1)
+		return (-1);
+	ctl->req->row(ctl->req->row_arg, row, len);
 	return (0);
 }
 

@@ -7,7 +7,8 @@
 #include "common/log.h"
 #include "rpopctl.h"
 
-enum { SENTENCE, LISTING, PATIENT };	/* the answer ends with a sentence; as a listing; with a sentence, whenever that comes */
+/* The answer ends with a sentence; as a listing; with a sentence, whenever that comes.  LOCAL: no daemon is asked. */
+enum { SENTENCE, LISTING, PATIENT, LOCAL };
 
 struct command {
 	const char		*name;
@@ -18,9 +19,12 @@ struct command {
 	uint32_t		 items[REQUEST_ITEMS];	/* what the answer consists of, see struct request */
 	int			 answer;
 	int			(*make)(struct request *, const char *);	/* payload, of the argument or name; NULL: none */
+	int			(*run)(struct session *);	/* NULL; see struct request; beside a type for options only */
 };
 
 static const struct command	*command_find(const struct command *, const char *, char *, size_t);
+static int			 command_optional(int, char *[]);
+static const char		*command_plain(int *, char *[]);
 static const char		*command_arguments(const struct command *, int, char *const [], struct request *, char *, size_t);
 static int			 command_request(const struct command *, struct request *, const char *);
 static int			 make_name(struct request *, const char *);
@@ -38,80 +42,191 @@ static int			 make_seen(struct request *, const char *);
 
 static const struct command show_commands[] = {
 	{ "account", NULL, "NAME", "everything about the records of one account",
-	    IMSG_CTL_ACCOUNT, { IMSG_CTL_RECORD }, LISTING, make_name },
+	    IMSG_CTL_ACCOUNT, { IMSG_CTL_RECORD }, LISTING, make_name, NULL },
 	{ 0 }
 };
 
 static const struct command log_commands[] = {
-	{ "crashes", NULL, "", "log what ends a process", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
-	{ "failures", NULL, "", "and polls and deliveries that failed", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
-	{ "major", NULL, "", "and start, stop and reload", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
-	{ "problems", NULL, "", "and polls with work, and oddities", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
-	{ "low", NULL, "", "and every step, command and answer of every session", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
-	{ "all", NULL, "", "and every message between processes", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level },
+	{ "crashes", NULL, "", "log what ends a process", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level, NULL },
+	{ "failures", NULL, "", "and polls and deliveries that failed", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level, NULL },
+	{ "major", NULL, "", "and start, stop, reload, and each message that was taken", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level, NULL },
+	{ "problems", NULL, "", "and polls with work, and oddities", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level, NULL },
+	{ "low", NULL, "", "and every step, command and answer of every session",
+	    IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level, NULL },
+	{ "all", NULL, "", "and every message between processes", IMSG_CTL_LOG_LEVEL, { 0 }, SENTENCE, make_level, NULL },
+	{ 0 }
+};
+
+static const struct command oauth_commands[] = {
+	{ .name = "login", .usage = "RECORD", .help = "get a refresh token: a person agrees at the identity provider", .run = oauth_login },
 	{ 0 }
 };
 
 static const struct command quarantine_commands[] = {
-	{ "drop", NULL, "ID|all", "remove messages that are not delivered", IMSG_CTL_QUARANTINE, { 0 }, SENTENCE, make_drop },
+	{ "drop", NULL, "ID|all", "remove messages that are not delivered", IMSG_CTL_QUARANTINE, { 0 }, SENTENCE, make_drop, NULL },
 	{ "list", NULL, "", "what is in quarantine, or set aside on its server (default)",
-	    IMSG_CTL_QUARANTINE, { IMSG_CTL_QUEUED }, LISTING, make_list },
+	    IMSG_CTL_QUARANTINE, { IMSG_CTL_QUEUED }, LISTING, make_list, NULL },
 	{ "release", NULL, "ID|all [ADDRESS]", "deliver them after all, or try one of the queue now",
-	    IMSG_CTL_QUARANTINE, { 0 }, SENTENCE, make_release },
+	    IMSG_CTL_QUARANTINE, { 0 }, SENTENCE, make_release, NULL },
 	{ "show", NULL, "ID", "a message of the quarantine or the queue",
-	    IMSG_CTL_QUARANTINE, { IMSG_CTL_LINE }, LISTING, make_show },
+	    IMSG_CTL_QUARANTINE, { IMSG_CTL_LINE }, LISTING, make_show, NULL },
 	{ 0 }
 };
 
 static const struct command queue_commands[] = {
 	{ "list", NULL, "", "recipients that wait for a next hop, and the quarantine (default)",
-	    IMSG_CTL_QUEUE, { IMSG_CTL_QUEUED }, LISTING, NULL },
+	    IMSG_CTL_QUEUE, { IMSG_CTL_QUEUED }, LISTING, NULL, NULL },
 	{ "move", NULL, "NEXTHOP NEXTHOP", "what waits for a next hop, that was removed perhaps, to another one",
-	    IMSG_CTL_MOVE, { 0 }, SENTENCE, make_move },
+	    IMSG_CTL_MOVE, { 0 }, SENTENCE, make_move, NULL },
 	{ "retry", NULL, "NEXTHOP|ID|all", "try what waits now, whatever pauses there are",
-	    IMSG_CTL_RETRY, { 0 }, SENTENCE, make_name },
+	    IMSG_CTL_RETRY, { 0 }, SENTENCE, make_name, NULL },
 	{ 0 }
 };
 
 static const struct command renumbered_commands[] = {
 	{ "retrieve", NULL, "NAME", "retrieve the unknown messages of a renumbered account/record",
-	    IMSG_CTL_RENUMBER, { 0 }, SENTENCE, make_retrieve },
-	{ "seen", NULL, "NAME", "count them as delivered", IMSG_CTL_RENUMBER, { 0 }, SENTENCE, make_seen },
+	    IMSG_CTL_RENUMBER, { 0 }, SENTENCE, make_retrieve, NULL },
+	{ "seen", NULL, "NAME", "count them as delivered", IMSG_CTL_RENUMBER, { 0 }, SENTENCE, make_seen, NULL },
+	{ 0 }
+};
+
+#define EDIT(name, usage, help, run)	{ name, NULL, usage, help, 0, { 0 }, 0, NULL, run }
+
+static const struct command record_commands[] = {
+	EDIT("add", "RECORD COLUMN=VALUE ...", "make a record, once its server has been tried", record_add),
+	EDIT("disable", "RECORD", "do not poll it any more", record_disable),
+	EDIT("enable", "RECORD [PERIOD]", "poll it again", record_enable),
+	EDIT("list", "[ACCOUNT]", "records of all accounts, or of one (default)", edit_list),
+	EDIT("password", "RECORD", "another password, which is asked for", edit_password),
+	EDIT("poll", "RECORD", "poll it now", record_poll),
+	EDIT("remove", "RECORD", "remove it", edit_remove),
+	EDIT("set", "RECORD COLUMN=VALUE ...", "change columns", record_set),
+	EDIT("try", "RECORD", "say where its messages would go; change nothing", record_try),
+	{ 0 }
+};
+
+static const struct command edit_commands[] = {
+	EDIT("add", "NAME COLUMN=VALUE ...", "make one", edit_add),
+	EDIT("list", "[NAME]", "what there is (default)", edit_list),
+	EDIT("remove", "NAME", "remove it", edit_remove),
+	EDIT("set", "NAME COLUMN=VALUE ...", "change columns", edit_set),
+	{ 0 }
+};
+
+static const struct command secret_commands[] = {
+	EDIT("add", "NAME COLUMN=VALUE ...", "make one", edit_add),
+	EDIT("list", "[NAME]", "what there is (default)", edit_list),
+	EDIT("password", "NAME", "another password, which is asked for", edit_password),
+	EDIT("remove", "NAME", "remove it", edit_remove),
+	EDIT("set", "NAME COLUMN=VALUE ...", "change columns", edit_set),
+	{ 0 }
+};
+
+static const struct command account_commands[] = {
+	EDIT("add", "NAME COLUMN=VALUE ...", "make one", edit_add),
+	EDIT("check", "[NAME]", "whether a password, which is asked for, is its owner's", account_check),
+	EDIT("list", "[NAME]", "what there is (default)", edit_list),
+	EDIT("password", "[NAME]", "another password for its owner; --plain, --scram: in that form, --none: no login", account_password),
+	EDIT("remove", "NAME", "remove it", edit_remove),
+	EDIT("set", "NAME COLUMN=VALUE ...", "change columns", edit_set),
+	{ 0 }
+};
+
+static const struct command alert_commands[] = {
+	EDIT("list", "[ADDRESS]", "what users are told at their next logins at the POP3 server (default)", alert_list),
+	EDIT("remove", "ID|ADDRESS", "remove an alert, or all of an account", alert_remove),
+	{ 0 }
+};
+
+static const struct command setting_commands[] = {
+	EDIT("list", "", "all settings (default)", edit_list),
+	EDIT("set", "COLUMN=VALUE ...", "change settings", edit_set),
 	{ 0 }
 };
 
 static const struct command commands[] = {
+	{ .name = "access", .sub = edit_commands, .run = edit_list },
+	{ .name = "account", .sub = account_commands, .run = edit_list },
+	{ .name = "administrator", .sub = edit_commands, .run = edit_list },
+	{ .name = "alert", .sub = alert_commands, .usage = "ADDRESS TEXT",
+	    .help = "tell the user of an account something at the next login at the POP3 server", .run = alert_run },
+	{ "backup", NULL, "[-f STORE] DIRECTORY", "copy rpopd.db and state.db, as they are at one moment, into a new directory",
+	    0, { 0 }, LOCAL, NULL, store_backup },
+	{ .name = "client", .sub = secret_commands, .run = edit_list },
+	{ .name = "domain", .sub = edit_commands, .run = edit_list },
 	{ "explain", NULL, "RECORD UID", "why a message that was taken went where it went",
-	    IMSG_CTL_EXPLAIN, { IMSG_CTL_LINE }, LISTING, make_explain },
+	    IMSG_CTL_EXPLAIN, { IMSG_CTL_LINE }, LISTING, make_explain, NULL },
+	EDIT("export", "FORMAT [ACCOUNT]", "records as communigate has them, or the store as sql or json", export_run),
+	{ "find", NULL, "KEY ...", "messages that came: id=, from=, to=, day=, limit=, or a word that is any of the first three",
+	    0, { 0 }, LISTING, NULL, find_run },
 	{ "forget", NULL, "RECORD", "retrieve everything of an account/record again, copies included",
-	    IMSG_CTL_FORGET, { 0 }, SENTENCE, make_name },
+	    IMSG_CTL_FORGET, { 0 }, SENTENCE, make_name, NULL },
+	EDIT("import", "FORMAT FILE ...", "records of the configuration of another retriever; without --apply they are shown", intake_run),
+	{ "init", NULL, "[-f STORE] [--domain DOMAIN]", "make a new rpopd.db, with its main domain perhaps",
+	    0, { 0 }, LOCAL, NULL, store_init },
+	{ .name = "listener", .sub = edit_commands, .run = edit_list },
 	{ .name = "log", .sub = log_commands },
-	{ "poll", NULL, "NAME|all", "poll an account, an account/record, or everything now",
-	    IMSG_CTL_POLL, { 0 }, SENTENCE, make_name },
-	{ "quarantine", quarantine_commands, "", NULL, IMSG_CTL_QUARANTINE, { IMSG_CTL_QUEUED }, LISTING, make_list },
-	{ "queue", queue_commands, "", NULL, IMSG_CTL_QUEUE, { IMSG_CTL_QUEUED }, LISTING, NULL },
-	{ "reload", NULL, "", "read rpopd.db again", IMSG_CTL_RELOAD, { 0 }, SENTENCE, NULL },
+	{ .name = "nexthop", .sub = secret_commands, .run = edit_list },
+	{ .name = "oauth", .sub = oauth_commands },
+	{ "poll", NULL, "NAME|all", "poll an account, an account/record, or everything now; -w: wait for the end",
+	    IMSG_CTL_POLL, { 0 }, SENTENCE, make_name, wait_run },
+	{ "providers", NULL, "", "providers of which record add knows the server", 0, { 0 }, LOCAL, NULL, provider_list },
+	{ "quarantine", quarantine_commands, "", NULL, IMSG_CTL_QUARANTINE, { IMSG_CTL_QUEUED }, LISTING, make_list, NULL },
+	{ "queue", queue_commands, "", NULL, IMSG_CTL_QUEUE, { IMSG_CTL_QUEUED }, LISTING, NULL, NULL },
+	{ .name = "record", .sub = record_commands, .run = edit_list },
+	{ "reload", NULL, "", "read rpopd.db again", IMSG_CTL_RELOAD, { 0 }, SENTENCE, NULL, NULL },
 	{ .name = "renumbered", .sub = renumbered_commands },
-	{ "route", NULL, "ADDRESS", "what becomes of mail for an address, rule by rule",
-	    IMSG_CTL_ROUTE, { IMSG_CTL_LINE }, LISTING, make_name },
+	{ "route", edit_commands, "ADDRESS", "what becomes of mail for an address, rule by rule",
+	    IMSG_CTL_ROUTE, { IMSG_CTL_LINE }, LISTING, make_name, NULL },
+	{ .name = "schedule", .sub = edit_commands, .run = edit_list },
+	{ .name = "setting", .sub = setting_commands, .run = edit_list },
 	{ .name = "show", .sub = show_commands },
-	{ "status", NULL, "", "the daemon and all records (default)",
-	    IMSG_CTL_STATUS, { IMSG_CTL_DAEMON, IMSG_CTL_RECORD }, LISTING, NULL },
-	{ "stop", NULL, "", "finish the current messages and exit", IMSG_CTL_STOP, { 0 }, SENTENCE, NULL },
+	{ "status", NULL, "", "the daemon and all records (default); --failing: records that fail or are held up",
+	    IMSG_CTL_STATUS, { IMSG_CTL_DAEMON, IMSG_CTL_RECORD }, LISTING, NULL, failing_run },
+	{ "stop", NULL, "", "finish the current messages and exit", IMSG_CTL_STOP, { 0 }, SENTENCE, NULL, NULL },
+	{ "top", NULL, "", "the sessions and what waits for one, each second; q ends it",
+	    0, { 0 }, LISTING, NULL, top_run },
 	{ "try", NULL, "RECORD", "say where the messages of an account/record would go; change nothing",
-	    IMSG_CTL_TRY, { IMSG_CTL_TRIED }, PATIENT, make_name },
+	    IMSG_CTL_TRY, { IMSG_CTL_TRIED, IMSG_CTL_ENVELOPE }, PATIENT, make_name, NULL },
+	{ "who", NULL, "", "sessions of mail programs", IMSG_CTL_WHO, { IMSG_CTL_READER }, LISTING, NULL, NULL },
 	{ 0 }
 };
+
+/*
+ * The options of rpopctl itself that are meant wherever they stand: take -j and -s out of the words, up to "--".  Returns 0, or -1:
+ * the name that belongs to -s is missing.
+ */
+int
+command_options(int *argc, char *argv[], int *json, const char **path)
+{
+	int	 i, n = 0, missing = 0;
+
+	for (i = 0; i < *argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "-j") == 0)
+			*json = 1;
+		else if (strcmp(argv[i], "-s") == 0 && i + 1 == *argc)
+			missing = 1;
+		else if (strcmp(argv[i], "-s") == 0)
+			*path = argv[++i];
+		else
+			argv[n++] = argv[i];
+	while (i < *argc)
+		argv[n++] = argv[i++];
+	*argc = n;
+	return (missing ? -1 : 0);
+}
 
 /*
  * Turn the words after the options into a request; none means status.  Returns 0, or -1 with a sentence in err.
  */
 int
-command_parse(int argc, char *const argv[], struct request *req, char *err, size_t errsize)
+command_parse(int argc, char *argv[], struct request *req, char *err, size_t errsize)
 {
-	static char *const	 status[] = { "status" };
+	static char		*status[] = { "status" };
 	const struct command	*c, *table = commands;
 	const char		*arg;
+	const char		*noun = NULL;
+	char			 shown[64];
 	int			 i = 0;
 
 	memset(req, 0, sizeof(*req));
@@ -120,7 +235,7 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 	for (;;) {
 		if ((c = command_find(table, argv[i++], err, errsize)) == NULL)
 			return (-1);
-		if (c->sub == NULL || (i == argc && c->type != 0))
+		if (c->sub == NULL || (i == argc && (c->type != 0 || c->run != NULL)))
 			break;
 		if (i == argc) {
 			snprintf(err, errsize, "%s: what? one of", c->name);
@@ -130,15 +245,68 @@ command_parse(int argc, char *const argv[], struct request *req, char *err, size
 			}
 			return (-1);
 		}
+		if (table == commands)
+			noun = c->name;
+		/* Where a command takes an argument, too, what is no further word is that. */
+		if (c->usage != NULL && *c->usage != '\0' && (c->make != NULL || c->run != NULL) &&
+		    command_find(c->sub, argv[i], err, errsize) == NULL)
+			break;
 		table = c->sub;
 	}
-	if ((arg = command_arguments(c, argc - i, argv + i, req, err, errsize)) == NULL)
+	if (c->run != NULL && (c->type == 0 || command_optional(argc - i, argv + i))) {
+		req->run = c->run;
+		req->local = c->answer == LOCAL;
+		req->noun = noun == NULL ? c->name : noun;
+		req->argc = argc - i + 1;
+		req->argv = argv + i - 1;
+		return (0);
+	}
+	argc -= i;
+	argv += i;
+	if ((arg = command_plain(&argc, argv)) != NULL) {
+		snprintf(err, errsize, "%s: no option %s; '--' goes ahead of an argument that begins with '-'", c->name,
+		    text_vis(shown, sizeof(shown), arg));
+		return (-1);
+	}
+	if ((arg = command_arguments(c, argc, argv, req, err, errsize)) == NULL)
 		return (-1);
 	if (command_request(c, req, arg) == -1) {
 		snprintf(err, errsize, "%s: wants %s; what was given is empty, too long or none", c->name, c->usage);
 		return (-1);
 	}
 	return (0);
+}
+
+/* 1: there is an option among these words. */
+static int
+command_optional(int argc, char *argv[])
+{
+	int	 i;
+
+	for (i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (argv[i][0] == '-' && argv[i][1] != '\0')
+			return (1);
+	return (0);
+}
+
+/*
+ * The arguments of a command that has no options: "--", which may stand ahead of some of them, is taken out.  NULL, or a word ahead
+ * of that which must be meant as an option.
+ */
+static const char *
+command_plain(int *argc, char *argv[])
+{
+	int	 i;
+
+	for (i = 0; i < *argc && (argv[i][0] != '-' || argv[i][1] == '\0'); i++)
+		;
+	if (i == *argc)
+		return (NULL);
+	if (strcmp(argv[i], "--") != 0)
+		return (argv[i]);
+	memmove(&argv[i], &argv[i + 1], (*argc - i - 1) * sizeof(*argv));
+	--*argc;
+	return (NULL);
 }
 
 /* What the command is about: the first argument, or its own name.  A second one is put into req.  NULL with a sentence in err. */
@@ -181,7 +349,7 @@ command_usage(FILE *fp)
 
 	fprintf(fp, "usage: rpopctl [-hjV] [-s socket] [command [argument ...]]\n\ncommands:\n");
 	for (c = commands; c->name != NULL; c++) {
-		if (c->sub == NULL)
+		if (c->sub == NULL || c->help != NULL)
 			fprintf(fp, "  %-6s %-14s %s\n", c->name, c->usage, c->help);
 		for (s = c->sub; s != NULL && s->name != NULL; s++)
 			fprintf(fp, "  %-6s %-8s %-5s %s\n", c->name, s->name, s->usage, s->help);
@@ -194,7 +362,7 @@ static const struct command *
 command_find(const struct command *table, const char *word, char *err, size_t errsize)
 {
 	const struct command	*c, *found = NULL;
-	char			 shown[64], list[128] = "", all[256] = "";
+	char			 shown[64], list[128] = "", all[384] = "";
 	size_t			 len = strlen(word), n = 0;
 
 	for (c = table; c->name != NULL; c++) {

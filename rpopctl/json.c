@@ -3,10 +3,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/utf8.h"
 #include "rpopctl.h"
 
+#define CHARACTER_MAX	4		/* octets of a character */
+
+static size_t	 json_character(FILE *, const uint8_t *, size_t);
 static void	 json_items(FILE *, const struct reply_kind *, const struct items *);
 static void	 json_item(FILE *, const struct reply_kind *, const char *);
 static void	 json_field(FILE *, const struct field *, const char *);
@@ -15,32 +19,73 @@ static void	 json_lines(FILE *, const char *);
 static void	 json_unless(FILE *, uint64_t, uint64_t);
 static void	 json_time(FILE *, int64_t);
 
-/*
- * A quoted string that is valid UTF-8 whatever the octets are: each octet that is no part of a well-formed sequence becomes
- * U+FFFD; C0 and C1 controls, which a terminal might obey, are written as \u escapes.
- */
+/* A quoted string of any octets. */
 void
 json_string(FILE *fp, const char *s, size_t len)
 {
-	const uint8_t	*p = (const uint8_t *)s;
-	size_t		 n;
+	const uint8_t	*p = (const uint8_t *)s, *end = p + len;
 
 	putc('"', fp);
-	for (; len > 0; p += n, len -= n) {
-		n = utf8_length(p, len);
-		if (n == 0) {
-			fputs("\\ufffd", fp);
-			n = 1;
-		} else if (*p == '"' || *p == '\\')
-			fprintf(fp, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			fprintf(fp, "\\u%04x", *p);
-		else if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
-			fprintf(fp, "\\u%04x", p[1]);
-		else
-			fwrite(p, 1, n, fp);
-	}
+	while (p < end)
+		p += json_character(fp, p, end - p);
 	putc('"', fp);
+}
+
+/*
+ * A character inside of a quoted string, which is valid UTF-8 whatever the octets are: one that is no part of a well-formed
+ * sequence becomes U+FFFD; C0 and C1 controls, which a terminal might obey, are written as \u escapes.  Returns its length, at
+ * least 1 and at most len.
+ */
+static size_t
+json_character(FILE *fp, const uint8_t *p, size_t len)
+{
+	size_t	 n = utf8_length(p, len);
+
+	if (n == 0)
+		fputs("\\ufffd", fp);
+	else if (*p == '"' || *p == '\\')
+		fprintf(fp, "\\%c", *p);
+	else if (*p < 0x20 || *p == 0x7f)
+		fprintf(fp, "\\u%04x", *p);
+	else if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+		fprintf(fp, "\\u%04x", p[1]);
+	else
+		fwrite(p, 1, n, fp);
+	return (n == 0 ? 1 : n);
+}
+
+/*
+ * The message that fd is open for, to its end: an object with the array of its lines, of any length.  A character may lie across
+ * the end of what was read, so the last octets wait for what follows them.  0, or -1: the object is not complete.
+ */
+int
+json_mail(FILE *fp, int fd)
+{
+	const char	*begin = "\"";
+	uint8_t		 data[16384], *p;
+	size_t		 len = 0, used;
+	ssize_t		 n;
+	int		 inside = 0;		/* of a line */
+
+	fputs("{\"ok\":true,\"lines\":[", fp);
+	do {
+		if ((n = read(fd, data + len, sizeof(data) - len)) == -1)
+			return (-1);
+		len += n;
+		for (p = data; len >= (n > 0 ? CHARACTER_MAX : 1); p += used, len -= used) {
+			if (!inside)
+				fputs(begin, fp);
+			begin = ",\"";
+			used = 1;
+			if ((inside = *p != '\n'))
+				used = json_character(fp, p, len);
+			else
+				putc('"', fp);
+		}
+		memmove(data, p, len);
+	} while (n > 0);
+	fputs(inside ? "\"]}\n" : "]}\n", fp);
+	return (0);
 }
 
 /* One object with a new line behind it.  A listing that failed is its failure alone. */
@@ -65,6 +110,15 @@ json_reply(FILE *fp, const struct request *req, const struct reply *rep)
 		json_items(fp, k, reply_items(rep, k->type));
 		between = ",";
 	}
+	fputs("}\n", fp);
+}
+
+/* One message by itself, as an object with its kind's name, with a new line behind it. */
+void
+json_message(FILE *fp, const struct reply_kind *k, const void *item)
+{
+	fprintf(fp, "{\"%s\":", k->json);
+	json_item(fp, k, item);
 	fputs("}\n", fp);
 }
 
@@ -131,7 +185,7 @@ json_field(FILE *fp, const struct field *f, const char *item)
 	case FIELD_TIME:
 		json_time(fp, (int64_t)field_number(f, item));
 		break;
-	case FIELD_DAYS:
+	case FIELD_NUMBER_OR_MAX:
 		json_unless(fp, field_number(f, item), UINT32_MAX);
 		break;
 	case FIELD_NAME:

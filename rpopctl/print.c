@@ -32,7 +32,6 @@ static void	 print_mail_root(const struct out *, const struct ctl_daemon *);
 static void	 print_held(const struct out *, const struct ctl_daemon *);
 static void	 print_table(const struct out *, const struct ctl_record *, size_t);
 static void	 print_account(const struct out *, const struct ctl_record *);
-static const char *state_sentence(const char *);
 static void	 print_state(const struct out *, const struct ctl_record *);
 static void	 print_origin(const struct out *, const struct ctl_record *);
 static void	 print_wishes(const struct out *, const struct ctl_record *);
@@ -112,7 +111,15 @@ print_daemon(const struct out *o, const struct request *req __unused, const stru
 	    text_local(when, sizeof(when), st->started), log_level_str(st->log_level));
 	fprintf(o->fp, "records %u, enabled %u, loaded %s\n", st->records, st->enabled, text_local(when, sizeof(when), st->loaded));
 	fprintf(o->fp, "sessions %u of at most %u, deliveries pending %u\n", st->sessions, st->processors, st->pending);
+	if (st->readers_most > 0)
+		fprintf(o->fp, "mail programs %u of at most %u, %u socket%s\n", st->readers, st->readers_most, st->listening,
+		    st->listening == 1 ? "" : "s");
 	print_held(o, st);
+	if (st->not_listening > 0) {
+		snprintf(line, sizeof(line), "note: %u of the sockets for mail programs do%s not work: see the log",
+		    st->not_listening, st->not_listening == 1 ? "es" : "");
+		print_wrapped(o, line, 6);
+	}
 	if (st->processors == 0)
 		print_wrapped(o, "note: processors is 0, nothing is polled", 6);
 	if (st->config_changed)
@@ -128,6 +135,20 @@ print_daemon(const struct out *o, const struct request *req __unused, const stru
 static void
 print_mail_root(const struct out *o, const struct ctl_daemon *st)
 {
+	char	 line[TEXT];
+
+	(void)print_blocked(o, st);
+	if (st->unknown_files > 0) {
+		snprintf(line, sizeof(line), "note: %u file%s of the spool not known to state.db and set aside: "
+		    "see 'rpopctl quarantine'", st->unknown_files, st->unknown_files == 1 ? "" : "s");
+		print_wrapped(o, line, 6);
+	}
+}
+
+/* What keeps mail from coming, whatever the records: why nothing is polled; Maildirs that cannot be written to.  1: there is some. */
+int
+print_blocked(const struct out *o, const struct ctl_daemon *st)
+{
 	char	 line[TEXT], text[PROTO_TEXT_SIZE * 4];
 
 	if (*st->mail_root_error != '\0') {
@@ -139,11 +160,7 @@ print_mail_root(const struct out *o, const struct ctl_daemon *st)
 		    st->blocked_maildirs > 1 ? " (and other places, see the log)" : "");
 		print_wrapped(o, line, 6);
 	}
-	if (st->unknown_files > 0) {
-		snprintf(line, sizeof(line), "note: %u file%s of the spool not known to state.db and set aside: "
-		    "see 'rpopctl quarantine'", st->unknown_files, st->unknown_files == 1 ? "" : "s");
-		print_wrapped(o, line, 6);
-	}
+	return (*st->mail_root_error != '\0' || st->blocked_maildirs > 0);
 }
 
 /* How much is neither in its mailbox nor on its way there. */
@@ -181,11 +198,11 @@ print_records(const struct out *o, const struct request *req, const struct items
 		print_account(o, &records[i]);
 }
 
-/* A row for each record, and on a terminal the reason of a failure below it. */
+/* A row for each record, and on a terminal the progress of its session and the reason of a failure below it. */
 static void
 print_table(const struct out *o, const struct ctl_record *records, size_t n)
 {
-	char		 cells[COL_MAX][CELL];
+	char		 cells[COL_MAX][CELL], line[CELL];
 	size_t		 width[COL_MAX], i, len;
 	enum column	 c;
 
@@ -207,6 +224,10 @@ print_table(const struct out *o, const struct ctl_record *records, size_t n)
 		for (c = 0; c < COL_MAX; c++)
 			cell_text(o, &records[i], c, cells[c], CELL);
 		print_row(o, cells, width);
+		if (o->width > 0 && *text_progress(line, sizeof(line), &records[i]) != '\0') {
+			fputs("    ", o->fp);
+			print_wrapped(o, line, 4);
+		}
 		if (o->width > 0 && *records[i].last_error != '\0') {
 			fputs("    ", o->fp);
 			print_wrapped(o, records[i].last_error, 4);
@@ -299,13 +320,13 @@ cell_host(const struct ctl_record *r, char *dst, size_t size)
 }
 
 /*
- * Either when the last poll succeeded or that it failed and why, never both; then what needs an eye.  On a terminal the reason goes
- * below the row.
+ * Either when the last poll succeeded or that it failed and why, never both; then what needs an eye, and how far the session is.
+ * On a terminal the reason and the progress go below the row.
  */
 static void
 cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t size)
 {
-	char	 ago[64], times[32] = "", aside[48] = "", refused[32] = "";
+	char	 ago[64], times[32] = "", aside[48] = "", refused[32] = "", line[128], progress[128] = "";
 
 	if (r->failures > 1)
 		snprintf(times, sizeof(times), " %ux", r->failures);
@@ -315,10 +336,12 @@ cell_last(const struct out *o, const struct ctl_record *r, char *dst, size_t siz
 		snprintf(aside, sizeof(aside), ", %u set aside", r->aside);
 	if (r->unfound >= UNFOUND_MANY)
 		strlcat(aside, ", field missing", sizeof(aside));
+	if (o->width == 0 && r->planned > 0)
+		snprintf(progress, sizeof(progress), ", now %s", text_progress(line, sizeof(line), r));
 	if (*r->last_error == '\0')
-		snprintf(dst, size, "%s%s%s", text_ago(ago, sizeof(ago), o->now, r->last_success), refused, aside);
+		snprintf(dst, size, "%s%s%s%s", text_ago(ago, sizeof(ago), o->now, r->last_success), refused, aside, progress);
 	else
-		snprintf(dst, size, "failed%s%s%s%s%s", times, refused, aside, o->width == 0 ? ": " : "",
+		snprintf(dst, size, "failed%s%s%s%s%s%s", times, refused, aside, progress, o->width == 0 ? ": " : "",
 		    o->width == 0 ? r->last_error : "");
 }
 
@@ -333,6 +356,8 @@ print_account(const struct out *o, const struct ctl_record *r)
 	print_field(o, "server", "%s, port %u, %s, login %s", r->host, r->port, tls_mode_str(r->tls), r->user);
 	print_delivery(o, r);
 	print_state(o, r);
+	if (r->planned > 0)
+		print_field(o, "progress", "%s", text_progress(line, sizeof(line), r));
 	print_origin(o, r);
 	print_wishes(o, r);
 	print_field(o, "last success", "%s%s%s%s", text_local(raw, sizeof(raw), r->last_success), r->last_success != 0 ? " (" : "",
@@ -350,7 +375,7 @@ print_account(const struct out *o, const struct ctl_record *r)
 }
 
 /* Why a record that is due is not polled; NULL where the word says it. */
-static const char *
+const char *
 state_sentence(const char *state)
 {
 	if (strcmp(state, "host-delay") == 0)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/array.h"
 #include "common/ipc/rules.h"
@@ -18,14 +19,11 @@
 	    __VA_ARGS__ }
 #define FIELDS(table)		table, nitems(table)
 
-#define INDENT		8	/* of what is said of an entry of a list */
-
-static int	 tried_order(const void *, const void *);
-static void	 tried_print(const struct out *, const struct request *, const struct items *);
 static int	 queued_sound(const void *);
 static const char *queued_state(const void *);
 static void	 queued_print(const struct out *, const struct request *, const struct items *);
 static void	 queued_entry(const struct out *, const struct ctl_queued *);
+static void	 readers_print(const struct out *, const struct request *, const struct items *);
 static void	 lines_print(const struct out *, const struct request *, const struct items *);
 
 static const char *const	 states[] = {
@@ -58,6 +56,10 @@ static const struct field	 daemon_fields[] = {
 	FIELD(ctl_daemon, blocked_maildirs, FIELD_NUMBER),
 	FIELD(ctl_daemon, blocked_maildir, FIELD_TEXT),
 	FIELD(ctl_daemon, unknown_files, FIELD_NUMBER),
+	FIELD(ctl_daemon, readers, FIELD_NUMBER),
+	FIELD(ctl_daemon, readers_most, FIELD_NUMBER),
+	FIELD(ctl_daemon, listening, FIELD_NUMBER),
+	FIELD(ctl_daemon, not_listening, FIELD_NUMBER),
 	FIELD(ctl_daemon, log_level, FIELD_NAME, .name = log_level_str)
 };
 
@@ -77,10 +79,13 @@ static const struct field	 record_fields[] = {
 	FIELD(ctl_record, last_attempt, FIELD_TIME),
 	FIELD(ctl_record, last_error, FIELD_TEXT),
 	FIELD(ctl_record, failures, FIELD_NUMBER),
+	FIELD(ctl_record, failing_since, FIELD_TIME),
 	FIELD(ctl_record, next_poll, FIELD_TIME),
 	FIELD(ctl_record, login_delay, FIELD_NUMBER),
-	FIELD(ctl_record, expire, FIELD_DAYS),
+	FIELD(ctl_record, expire, FIELD_NUMBER_OR_MAX),
 	FIELD(ctl_record, polls, FIELD_NUMBER),
+	FIELD(ctl_record, asked, FIELD_NUMBER),
+	FIELD(ctl_record, answered, FIELD_NUMBER),
 	FIELD(ctl_record, messages, FIELD_NUMBER),
 	FIELD(ctl_record, octets, FIELD_NUMBER),
 	FIELD(ctl_record, kept, FIELD_NUMBER, .rank = 1, .label = "kept",
@@ -98,7 +103,12 @@ static const struct field	 record_fields[] = {
 	FIELD(ctl_record, unfound, FIELD_NUMBER),
 	FIELD(ctl_record, refused, FIELD_NUMBER, .rank = 6, .label = "refused",
 	    .words = "of them not given by the server, see view suspects in rpopd.db(5)"),
-	FIELD(ctl_record, origin, FIELD_TEXT)
+	FIELD(ctl_record, origin, FIELD_TEXT),
+	FIELD(ctl_record, planned, FIELD_NUMBER),
+	FIELD(ctl_record, fetched, FIELD_NUMBER),
+	FIELD(ctl_record, planned_octets, FIELD_NUMBER_OR_NULL),
+	FIELD(ctl_record, fetched_octets, FIELD_NUMBER),
+	FIELD(ctl_record, seconds_left, FIELD_NUMBER_OR_MAX)
 };
 
 static const struct field	 tried_fields[] = {
@@ -108,6 +118,14 @@ static const struct field	 tried_fields[] = {
 	FIELD(ctl_tried, state, FIELD_STRING),
 	FIELD(ctl_tried, what, FIELD_STRING),
 	FIELD(ctl_tried, why, FIELD_LINES)
+};
+
+static const struct field	 envelope_fields[] = {
+	FIELD(ctl_envelope, name, FIELD_STRING),
+	FIELD(ctl_envelope, special, FIELD_BOOL),
+	FIELD(ctl_envelope, looked, FIELD_NUMBER),
+	FIELD(ctl_envelope, messages, FIELD_NUMBER),
+	FIELD(ctl_envelope, counted, FIELD_NUMBER)
 };
 
 static const struct field	 queued_fields[] = {
@@ -126,6 +144,45 @@ static const struct field	 queued_fields[] = {
 	FIELD(ctl_queued, next, FIELD_TIME)
 };
 
+static const struct field	 found_fields[] = {
+	FIELD(ctl_found, since, FIELD_TIME),
+	FIELD(ctl_found, message_id, FIELD_TEXT),
+	FIELD(ctl_found, size, FIELD_NUMBER),
+	FIELD(ctl_found, sender, FIELD_STRING),
+	FIELD(ctl_found, record, FIELD_TEXT),
+	FIELD(ctl_found, mailbox, FIELD_NUMBER),
+	FIELD(ctl_found, uid, FIELD_STRING),
+	FIELD(ctl_found, results, FIELD_LINES)
+};
+
+static const struct field	 login_fields[] = {
+	FIELD(ctl_login, uri, FIELD_STRING),
+	FIELD(ctl_login, uri_complete, FIELD_TEXT),
+	FIELD(ctl_login, user_code, FIELD_STRING),
+	FIELD(ctl_login, ends, FIELD_TIME),
+	FIELD(ctl_login, asked, FIELD_NUMBER),
+	FIELD(ctl_login, interval, FIELD_NUMBER),
+	FIELD(ctl_login, trouble, FIELD_TEXT)
+};
+
+static const struct field	 reader_fields[] = {
+	FIELD(ctl_reader, session, FIELD_NUMBER),
+	FIELD(ctl_reader, account, FIELD_TEXT),
+	FIELD(ctl_reader, mailbox, FIELD_TEXT),
+	FIELD(ctl_reader, client, FIELD_STRING),
+	FIELD(ctl_reader, tls, FIELD_BOOL),
+	FIELD(ctl_reader, state, FIELD_STRING),
+	FIELD(ctl_reader, since, FIELD_TIME)
+};
+
+static const struct field	 alerted_fields[] = {
+	FIELD(ctl_alerted, id, FIELD_NUMBER),
+	FIELD(ctl_alerted, account, FIELD_STRING),
+	FIELD(ctl_alerted, text, FIELD_STRING),
+	FIELD(ctl_alerted, made, FIELD_TIME),
+	FIELD(ctl_alerted, told, FIELD_TIME)
+};
+
 static const struct field	 line_fields[] = {
 	FIELD(ctl_text, text, FIELD_STRING)
 };
@@ -135,8 +192,13 @@ static const struct reply_kind	 replies[] = {
 	{ IMSG_CTL_DAEMON, sizeof(struct ctl_daemon), 1, "daemon", FIELDS(daemon_fields), 0, NULL, NULL, print_daemon },
 	{ IMSG_CTL_RECORD, sizeof(struct ctl_record), 1000000, "records", FIELDS(record_fields), 0, NULL, NULL, print_records },
 	{ IMSG_CTL_TRIED, sizeof(struct ctl_tried), 10000, "messages", FIELDS(tried_fields), 1, NULL, tried_order, tried_print },
+	{ IMSG_CTL_ENVELOPE, sizeof(struct ctl_envelope), 64, "fields", FIELDS(envelope_fields), 0, NULL, NULL, envelope_print },
 	{ IMSG_CTL_QUEUED, sizeof(struct ctl_queued), 2000000, "queue", FIELDS(queued_fields), 0, queued_sound, NULL,
 	    queued_print },
+	{ IMSG_CTL_FOUND, sizeof(struct ctl_found), CTL_FIND_MAX, "messages", FIELDS(found_fields), 0, NULL, NULL, found_print },
+	{ IMSG_CTL_LOGIN, sizeof(struct ctl_login), 2, "login", FIELDS(login_fields), 0, NULL, NULL, NULL },
+	{ IMSG_CTL_READER, sizeof(struct ctl_reader), 100000, "sessions", FIELDS(reader_fields), 0, NULL, NULL, readers_print },
+	{ IMSG_CTL_ALERTED, sizeof(struct ctl_alerted), 1000000, "alerts", FIELDS(alerted_fields), 0, NULL, NULL, alerts_print },
 	{ IMSG_CTL_LINE, sizeof(struct ctl_text), 10000, "lines", FIELDS(line_fields), 1, NULL, NULL, lines_print }
 };
 
@@ -189,6 +251,15 @@ reply_add(struct reply *rep, struct imsg *imsg)
 	return (0);
 }
 
+const void *
+reply_take(struct reply *rep, uint32_t type)
+{
+	const struct reply_kind	*k = reply_kind(type);
+	struct items		*items = &rep->items[k - replies];
+
+	return ((const char *)items->v + --items->n * k->size);
+}
+
 /* The answer to a request has come to its end: bring it into order.  0, or -1: something that was due is not in it. */
 int
 reply_complete(struct reply *rep, const struct request *req)
@@ -206,6 +277,46 @@ reply_complete(struct reply *rep, const struct request *req)
 			qsort(items->v, items->n, k->size, k->order);
 	}
 	return (0);
+}
+
+/* Bring the messages of this type into an order, for qsort(3). */
+void
+reply_sort(struct reply *rep, uint32_t type, int (*order)(const void *, const void *))
+{
+	const struct reply_kind	*k = reply_kind(type);
+	struct items		*items = &rep->items[k - replies];
+
+	if (items->n > 0)
+		qsort(items->v, items->n, k->size, order);
+}
+
+/* Of the messages of this type, keep the wanted ones. */
+void
+reply_keep(struct reply *rep, uint32_t type, int (*wanted)(const void *))
+{
+	const struct reply_kind	*k = reply_kind(type);
+	struct items		*items = &rep->items[k - replies];
+	char			*v = items->v;
+	size_t			 i, n = 0;
+
+	for (i = 0; i < items->n; i++)
+		if (wanted(v + i * k->size))
+			memmove(v + n++ * k->size, v + i * k->size, k->size);
+	items->n = n;
+}
+
+/* Everything that the reply holds is given up. */
+void
+reply_free(struct reply *rep)
+{
+	size_t	 i;
+
+	for (i = 0; i < REPLY_KINDS; i++)
+		free(rep->items[i].v);
+	memset(rep->items, 0, sizeof(rep->items));
+	if (rep->fd != -1)
+		close(rep->fd);
+	rep->fd = -1;
 }
 
 /* The value of a numeric field. */
@@ -245,40 +356,6 @@ field_told_number(const struct field *f, const void *item)
 	if (f->less != 0)
 		memcpy(&part, (const char *)item + f->less, sizeof(part));
 	return (field_number(f, item) - part);
-}
-
-/* Messages of a trial arrive as they are decided, and are shown by their numbers. */
-static int
-tried_order(const void *a, const void *b)
-{
-	uint32_t	 x = ((const struct ctl_tried *)a)->number, y = ((const struct ctl_tried *)b)->number;
-
-	return ((x > y) - (x < y));
-}
-
-/* A line for each message on the server, and below it what would be done with it and why. */
-static void
-tried_print(const struct out *o, const struct request *req __unused, const struct items *items)
-{
-	const struct ctl_tried	*m = items->v;
-	const char		*p;
-	char			 line[PROTO_TRIED_SIZE], uid[sizeof(m->uid) * 4], state[sizeof(m->state) * 4], size[32];
-	size_t			 i;
-
-	for (i = 0; i < items->n; i++, m++) {
-		strlcpy(size, "?", sizeof(size));
-		if (m->size != 0)
-			text_octets(size, sizeof(size), m->size);
-		fprintf(o->fp, "%6u  %11s  %-9s  %s\n", m->number, size, text_vis(state, sizeof(state), m->state),
-		    *m->uid == '\0' ? "-" : text_vis(uid, sizeof(uid), m->uid));
-		fprintf(o->fp, "%*s", INDENT, "");
-		print_wrapped(o, m->what, INDENT);
-		for (p = m->why; *p != '\0';) {
-			p = text_line(p, line, sizeof(line));
-			fprintf(o->fp, "%*s", INDENT, "");
-			print_wrapped(o, line, INDENT);
-		}
-	}
 }
 
 /* 1: the state is one that has a name. */
@@ -342,6 +419,25 @@ queued_entry(const struct out *o, const struct ctl_queued *m)
 		print_wrapped(o, m->status, INDENT);
 	} else
 		fprintf(o->fp, "\n");
+}
+
+/* Sessions of mail programs, a line each. */
+static void
+readers_print(const struct out *o, const struct request *req __unused, const struct items *items)
+{
+	const struct ctl_reader	*m = items->v;
+	char			 account[sizeof(m->account) * 4], mailbox[sizeof(m->mailbox) * 4], client[sizeof(m->client) * 4];
+	char			 when[32];
+	size_t			 i;
+
+	if (items->n == 0)
+		fprintf(o->fp, "nobody\n");
+	for (i = 0; i < items->n; i++, m++)
+		fprintf(o->fp, "%-30s  %-16s  %s, %s, %s\n",
+		    *m->account == '\0' ? "-" : text_vis(account, sizeof(account), m->account),
+		    *m->mailbox == '\0' ? m->state : text_vis(mailbox, sizeof(mailbox), m->mailbox),
+		    text_vis(client, sizeof(client), m->client),
+		    m->tls ? "TLS" : "in clear", text_ago(when, sizeof(when), o->now, m->since));
 }
 
 /* Answers that are lines of text. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Ask the running rpopd for its state or for an action, over its control socket. */
 #include <sys/types.h>
-#include <sys/ioctl.h>
 
 #include <err.h>
 #include <errno.h>
@@ -16,29 +15,35 @@
 #include "rpopctl.h"
 
 #define SOCKET_PATH	RPOPD_RUNDIR "/rpopd.sock"
+#define USER_PATH	RPOPD_RUNDIR "/user.sock"
 
-static int		 terminal_width(void);
-static int		 finish(const struct out *, const struct request *, const struct reply *, int);
+static int		 users_socket(const char *);
 static void __dead	 usage(void);
+
+/* What status is for a user: his records, all of the account that is his. */
+static const struct request	 own_records = {
+	.type = IMSG_CTL_ACCOUNT, .items = { IMSG_CTL_RECORD }, .listing = 1, .len = sizeof(struct ctl_name)
+};
 
 int
 main(int argc, char *argv[])
 {
 	static char	 outbuf[BUFSIZ];
 	struct request	 req;
-	struct reply	 rep = { .fd = -1 };
 	struct out	 o = { .fp = stdout };
-	const char	*path = SOCKET_PATH;
+	struct session	 s = { .fd = -1, .o = &o, .program = argv[0] };
+	const char	*path = NULL;
 	char		 error[512];
-	int		 ch, fd, json = 0;
+	int		 ch, rows;
 
-	while ((ch = getopt(argc, argv, "hjs:V")) != -1) {
+	/* "+": the words of the command end the options ahead of it, with glibc, too. */
+	while ((ch = getopt(argc, argv, "+hjs:V")) != -1) {
 		switch (ch) {
 		case 'h':
 			command_usage(stdout);
 			return (0);
 		case 'j':
-			json = 1;
+			s.json = 1;
 			break;
 		case 's':
 			path = optarg;
@@ -50,64 +55,48 @@ main(int argc, char *argv[])
 			usage();
 		}
 	}
-	if (command_parse(argc - optind, argv + optind, &req, error, sizeof(error)) == -1)
+	argc -= optind;
+	argv += optind;
+	if (command_options(&argc, argv, &s.json, &path) == -1)
+		errx(1, "-s: the name of the socket is missing");
+	if (command_parse(argc, argv, &req, error, sizeof(error)) == -1)
 		errx(1, "%s; rpopctl -h lists the commands", error);
+
+	/* An import has its files in memory before it may open none any more. */
+	if (req.run == intake_run && intake_ready(req.argc, req.argv, error, sizeof(error)) == -1)
+		errx(1, "%s", error);
+
+	s.noun = req.noun;
+	s.argc = req.argc;
+	s.argv = req.argv;
+	screen_size(&rows, &o.width);
+	if (req.local)
+		return (req.run(&s));
 
 	/* What needs the file system or the terminal comes before the sandbox. */
 	log_init("rpopctl", 1, LOG_LEVEL_PROBLEMS);
 	tzset();
 	o.now = time(NULL);
-	o.width = terminal_width();
 	setvbuf(stdout, outbuf, _IOFBF, sizeof(outbuf));
 	signal(SIGPIPE, SIG_IGN);
-	if ((fd = client_connect(path, error, sizeof(error))) == -1)
+	if (path == NULL)
+		path = access(SOCKET_PATH, W_OK) == 0 || access(USER_PATH, W_OK) == -1 ? SOCKET_PATH : USER_PATH;
+	if (req.type == IMSG_CTL_STATUS && users_socket(path))
+		req = own_records;
+	if ((s.fd = client_connect(path, error, sizeof(error))) == -1)
 		errx(1, "%s", error);
 	sandbox_enter(SANDBOX_CTL, 0);
-
-	if (client_request(fd, &req, &rep, error, sizeof(error)) == -1)
-		errx(1, "%s", error);
-	return (finish(&o, &req, &rep, json));
+	optind = 0;			/* getopt(3) begins anew */
+	return (req.run != NULL ? req.run(&s) : session_request(&s, &req));
 }
 
-/* Print the answer; returns the exit status. */
+/* 1: this is the name of the socket at which a user sees what is his, and not the daemon. */
 static int
-finish(const struct out *o, const struct request *req, const struct reply *rep, int json)
+users_socket(const char *path)
 {
-	char	 text[sizeof(rep->text.text) * 4];
-	int	 unknown = req->type == IMSG_CTL_ACCOUNT && rep->ok && reply_items(rep, IMSG_CTL_RECORD)->n == 0;
+	const char	*base = strrchr(path, '/');
 
-	if (rep->ok && rep->fd != -1) {
-		if (print_mail(o, rep->fd) == -1)
-			err(1, "message");
-	} else if (json)
-		json_reply(o->fp, req, rep);
-	else if (unknown)
-		warnx("%s: no such account, or it has no records", text_vis(text, sizeof(text), req->u.name.name));
-	else
-		print_reply(o, req, rep);
-	if (!rep->ok && !json) {
-		fflush(o->fp);
-		warnx("%s", text_vis(text, sizeof(text), rep->text.text));
-	}
-	if (fflush(o->fp) == EOF || ferror(o->fp)) {
-		if (errno != EPIPE)
-			warn("standard output");
-		return (1);
-	}
-	return (rep->ok && !unknown ? 0 : 1);
-}
-
-/* Columns of the terminal on standard output; 0 if there is none. */
-static int
-terminal_width(void)
-{
-	struct winsize	 ws;
-
-	if (!isatty(STDOUT_FILENO))
-		return (0);
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == -1 || ws.ws_col < 20)
-		return (80);
-	return (ws.ws_col);
+	return (strcmp(base == NULL ? path : base + 1, "user.sock") == 0);
 }
 
 static void __dead

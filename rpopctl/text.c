@@ -3,6 +3,7 @@
  * Times, sizes and strings as people read them.  A function with dst fills it, always terminated, and returns it.  Times are
  * seconds since the epoch.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -144,6 +145,42 @@ text_octets(char *dst, size_t size, uint64_t octets)
 	for (v /= 1000; v >= 999.95 && i + 1 < nitems(units); v /= 1000)
 		i++;
 	snprintf(dst, size, "%.1f %s", v, units[i]);
+	return (dst);
+}
+
+/* A number with a comma ahead of each group of three digits. */
+char *
+text_number(char *dst, size_t size, uint64_t number)
+{
+	char	 digits[32];
+	size_t	 i, n = snprintf(digits, sizeof(digits), "%" PRIu64, number), used = 0;
+
+	for (i = 0; i < n && used + 2 < size; i++) {
+		if (i > 0 && (n - i) % 3 == 0)
+			dst[used++] = ',';
+		dst[used++] = digits[i];
+	}
+	dst[used] = '\0';
+	return (dst);
+}
+
+/* How far the session of the record is with its retrieval; empty, if it retrieves nothing. */
+char *
+text_progress(char *dst, size_t size, const struct ctl_record *r)
+{
+	char	 done[32], planned[32], octets[32], all[48] = "", left[48] = "", span[32];
+
+	*dst = '\0';
+	if (r->planned == 0)
+		return (dst);
+	if (r->planned_octets != 0) {
+		text_octets(octets, sizeof(octets), r->planned_octets);
+		snprintf(all, sizeof(all), " of %s", octets);
+	}
+	if (r->seconds_left != UINT32_MAX)
+		snprintf(left, sizeof(left), ", %s left", text_span(span, sizeof(span), r->seconds_left));
+	snprintf(dst, size, "%s of %s messages, %s%s%s", text_number(done, sizeof(done), r->fetched),
+	    text_number(planned, sizeof(planned), r->planned), text_octets(octets, sizeof(octets), r->fetched_octets), all, left);
 	return (dst);
 }
 

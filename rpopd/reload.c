@@ -14,6 +14,7 @@
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
 #include "rpopd/delivery/delivery.h"
+#include "rpopd/edit/edit.h"
 #include "rpopd/poll/poll.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
@@ -25,11 +26,19 @@ struct complaint {
 	int	 n, quiet;
 };
 
+static struct {			/* what reload_prepare() made, for reload_switch() or reload_drop() */
+	struct config	*config;
+	struct routing	*routing;
+	struct task	*tasks;
+	int		 gone;		/* some mailbox is no record's any more, or may be */
+} next;
+
 static void		 reload_complain(void *, const char *);
 static struct config	*reload_read(struct complaint *);
 static int		 reload_same_daemon(const struct config *, char *, size_t);
 static int		 reload_hops(struct config *, char *, size_t);
 static struct task	*reload_tasks(const struct config *, char *, size_t);
+static const struct task *reload_was(const struct record *, size_t *);
 static void		 reload_gone(struct task *);
 static void		 reload_log_level(void);
 
@@ -81,37 +90,75 @@ reload_load(char *err, size_t errsize)
 {
 	struct complaint	 c = { "", 0, 0 };
 	struct config		*config;
-	struct routing		*routing, *old = config_routing;
-	struct task		*tasks;
+	struct image		*image = NULL;
 
-	if ((config = reload_read(&c)) == NULL || (config->unsound > 0 && config_running != NULL)) {
+	if ((config = config_load_image(options.store, reload_complain, &c, &image)) == NULL ||
+	    (config->unsound > 0 && config_running != NULL)) {
 		config_free(config);
+		image_free(image);
 		snprintf(err, errsize, "%s%s", c.first, c.n > 1 ? " (and more, see the log)" : "");
 		return (-1);
 	}
+	if (reload_prepare(config, err, errsize) == -1) {
+		image_free(image);
+		return (-1);
+	}
+	image_free(config_image);
+	config_image = image;
+	config_loaded_version = config_version(options.store);
+	reload_switch();
+	config_loaded = time(NULL);
+	reload_log_level();
+	log_debug("%zu records loaded, routing table of %zu octets", config->nrecords, route_memory(config->routes));
+	return (0);
+}
+
+/*
+ * Makes all that could fail ahead of reload_switch().  0, or -1 with a sentence; the configuration is freed then.
+ */
+int
+reload_prepare(struct config *config, char *err, size_t errsize)
+{
 	if (config->settings.hostname[0] == '\0')
 		gethostname(config->settings.hostname, sizeof(config->settings.hostname));
 	if (reload_same_daemon(config, err, errsize) == -1 ||
 	    (config_running == NULL && mailroot_open(config->settings.mail_root, err, errsize) == -1) ||
 	    jail_prepare(&options, config, err, errsize) == -1 ||
-	    reload_hops(config, err, errsize) == -1 || (tasks = reload_tasks(config, err, errsize)) == NULL) {
+	    reload_hops(config, err, errsize) == -1 || (next.tasks = reload_tasks(config, err, errsize)) == NULL) {
 		config_free(config);
 		return (-1);
 	}
-	if ((routing = routing_new(config)) == NULL)
+	if ((next.routing = routing_new(config)) == NULL)
 		fatal("routing table");
-	config_routing = routing;
-	config_running = config;
-	state_keep_set(config->settings.keep_state_days * 86400LL);
-	config_loaded_version = config_version(options.store);
-	sched_adopt(tasks, config->nrecords, reload_gone);
-	prune_mailboxes();
+	next.config = config;
+	return (0);
+}
+
+/* What was prepared is in force from now on. */
+void
+reload_switch(void)
+{
+	struct routing	*old = config_routing;
+
+	config_routing = next.routing;
+	config_running = next.config;
+	state_keep_set(next.config->settings.keep_state_days * 86400LL);
+	state_history_set(next.config->settings.history_days);
+	sched_adopt(next.tasks, next.config->nrecords, reload_gone);
+	if (next.gone)
+		prune_mailboxes();
 	token_reload();
 	routing_release(old);
-	config_loaded = time(NULL);
-	reload_log_level();
-	log_debug("%zu records loaded, routing table of %zu octets", config->nrecords, route_memory(config->routes));
-	return (0);
+	memset(&next, 0, sizeof(next));
+}
+
+/* What was prepared does not come into force. */
+void
+reload_drop(void)
+{
+	free(next.tasks);
+	routing_release(next.routing);
+	memset(&next, 0, sizeof(next));
 }
 
 /* The store as it is now, with every bad row told to c; NULL: it cannot be read. */
@@ -155,30 +202,61 @@ reload_hops(struct config *config, char *err, size_t errsize)
 	return (-1);
 }
 
-/* One task for each record, in record order, with its mailbox and what the store knows of it.  NULL and a sentence on failure. */
+/*
+ * One task for each record, in record order, with its mailbox and what the store knows of it; a record that names the same mailbox as
+ * before has that from its task so far.  NULL and a sentence on failure.
+ */
 static struct task *
 reload_tasks(const struct config *config, char *err, size_t errsize)
 {
-	struct task	*tasks;
-	size_t		 i;
+	const struct task	*was;
+	struct task		*tasks, *t;
+	size_t			 i, at = 0, known = 0;
 
 	if ((tasks = calloc(config->nrecords + 1, sizeof(*tasks))) == NULL)
 		fatal("tasks");
 	for (i = 0; i < config->nrecords; i++) {
-		tasks[i].rec = &config->records[i];
-		tasks[i].period = config->records[i].period;
-		tasks[i].expire = UINT32_MAX;
-		tasks[i].due = INT64_MAX;
-		if (state_mailbox(tasks[i].rec, &tasks[i].mailbox) != DB_OK ||
-		    state_record_get(tasks[i].mailbox, &tasks[i].rs) != DB_OK ||
-		    state_unfound_get(tasks[i].mailbox, tasks[i].rec, &tasks[i].unfound) != DB_OK) {
+		t = &tasks[i];
+		t->rec = &config->records[i];
+		t->period = t->rec->period;
+		t->expire = UINT32_MAX;
+		t->due = INT64_MAX;
+		if ((was = reload_was(t->rec, &at)) != NULL) {
+			t->mailbox = was->mailbox;
+			t->rs = was->rs;
+			t->unfound = was->unfound;
+			known++;
+		} else if (state_mailbox(t->rec, &t->mailbox) != DB_OK || state_record_get(t->mailbox, &t->rs) != DB_OK ||
+		    state_unfound_get(t->mailbox, t->rec, &t->unfound) != DB_OK) {
 			snprintf(err, errsize, "state.db cannot be read or written");
 			free(tasks);
 			return (NULL);
 		}
-		tasks[i].slow = tasks[i].rs.failing != 0;	/* perhaps it stalled: why it failed is not kept */
+		t->slow = t->rs.failing != 0;	/* perhaps it stalled: why it failed is not kept */
 	}
+	next.gone = config_running == NULL || known < sched_ntasks;
 	return (tasks);
+}
+
+/*
+ * The task of a record that names the same mailbox, and distributes by the same fields; NULL: there was none.  Records and tasks are
+ * in the same order, and *at follows them from 0 on.
+ */
+static const struct task *
+reload_was(const struct record *r, size_t *at)
+{
+	const struct record	*was;
+	int			 order = -1;
+
+	for (; *at < sched_ntasks; ++*at) {
+		was = sched_tasks[*at].rec;
+		if ((order = strcmp(was->owner, r->owner)) == 0)
+			order = strcmp(was->name, r->name);
+		if (order >= 0)
+			break;
+	}
+	return (order == 0 && strcmp(was->host, r->host) == 0 && was->port == r->port && strcmp(was->user, r->user) == 0 &&
+	    strcmp(was->special, r->special) == 0 ? &sched_tasks[*at] : NULL);
 }
 
 /* What other rooms keep for a task that is about to be freed; its record's new task begins afresh with that. */

@@ -18,11 +18,14 @@
 #include "common/log.h"
 #include "common/sandbox/sandbox.h"
 #include "common/timer.h"
+#include "rpopd/auth/auth.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/control/control.h"
 #include "rpopd/delivery/delivery.h"
+#include "rpopd/edit/edit.h"
 #include "rpopd/poll/poll.h"
+#include "rpopd/pop/pop.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
@@ -38,6 +41,7 @@ static void	 rpopd_rooms(void);
 static void	 rpopd_queued(const struct relay_row *);
 static void	 rpopd_lock(void);
 static void	 rpopd_open_state(void);
+static void	 rpopd_create(void) __dead;
 static void	 rpopd_declare(void);
 static void	 rpopd_daemonize(void);
 static void	 rpopd_signals(void);
@@ -45,6 +49,8 @@ static void	 rpopd_signal(int, short, void *);
 static void	 rpopd_reap(void);
 static void	 rpopd_reload_signal(void);
 static int	 rpopd_reload(char *, size_t);
+static void	 rpopd_adopt(int);
+static void	 rpopd_others(void);
 static void	 rpopd_stop(void);
 static void	 rpopd_turn(void);
 static const char *rpopd_held(void);
@@ -76,6 +82,10 @@ main(int argc, char *argv[])
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 	closefrom(3);
+	if (options.backup != NULL)
+		return (backup_stores());
+	if (options.create)
+		rpopd_create();
 	/* What can be wrong is said on the terminal, before there is a daemon. */
 	if (!child_installed(err, sizeof(err)) || jail_rundir(&options, err, sizeof(err)) == -1)
 		fatalx("%s", err);
@@ -115,6 +125,7 @@ rpopd_turn(void)
 	relay_run();		/* connections to next hops, failures to be reported, files that are missing */
 	sched_run(rpopd_held());	/* sessions of the records that are due */
 	request_run();		/* access tokens that sessions wait for */
+	auth_run();		/* passwords that are to be verified */
 	notice_run();		/* what accounts are to hear of */
 	if (rpopd_done())
 		rpopd_exit(options.once && (turn_failed || turn_stopping));
@@ -139,6 +150,7 @@ rpopd_rooms(void)
 {
 	static const struct delivery_calls	 delivery = { .moved = commit_moved, .queued = rpopd_queued };
 	static const struct control_calls	 control = { .reload = rpopd_reload, .stop = rpopd_stop };
+	static const struct edit_calls		 edit = { reload_prepare, rpopd_adopt, reload_drop };
 	static const struct child_watch		 watches[] = {
 		{ ROLE_TEMPLATE, NULL, session_template_died },
 		{ ROLE_SENDER, NULL, job_template_died },
@@ -157,9 +169,11 @@ rpopd_rooms(void)
 	delivery_start(&delivery);
 	fetch_start();
 	deliverer_start();
+	edit_init(&edit);
 	if (control_listen(options.rundir, &control, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	relay_start(defer_tried);
+	pop_start();
 }
 
 /* delivery/ has made a notice, which is to be handed on to a next hop. */
@@ -209,6 +223,16 @@ rpopd_open_state(void)
 	if (state_open(path, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	(void)state_clamp(time(NULL));
+}
+
+/* -I: a new store.  Nothing else is done. */
+static void
+rpopd_create(void)
+{
+	create_directory();
+	rpopd_lock();
+	create_store();
+	exit(0);
 }
 
 /* -A: state.db and the mail root belong together from now on.  Nothing else is done. */
@@ -298,22 +322,42 @@ rpopd_reload_signal(void)
 static int
 rpopd_reload(char *err, size_t errsize)
 {
-	struct child	*d;
-
 	if (reload_load(err, errsize) == -1) {
 		log_warnx("reload refused, the running configuration stays in force: %s", err);
 		strlcpy(config_load_error, err, sizeof(config_load_error));
 		return (-1);
 	}
 	config_load_error[0] = '\0';
+	pop_reload();
+	rpopd_others();
+	log_notice("configuration reloaded, %zu record%s", sched_ntasks, PLURAL(sched_ntasks));
+	return (0);
+}
+
+/* Rows were changed through the daemon.  With nothing but records, other processes have nothing new to be told or to read. */
+static void
+rpopd_adopt(int records_only)
+{
+	int	 had_ca_dir = config_running->needs_ca_dir;
+
+	reload_switch();
+	pop_reload();
+	if (!records_only || had_ca_dir != config_running->needs_ca_dir)
+		rpopd_others();
+}
+
+/* The other processes take over what is in force. */
+static void
+rpopd_others(void)
+{
+	struct child	*d;
+
 	if ((d = child_of[ROLE_DELIVERER]) != NULL && (d->ready || d->feeding))
 		deliverer_routes(d);	/* one under way starts anew */
 	child_retire(ROLE_DIALER);
 	child_retire(ROLE_TEMPLATE);
 	child_optional();
 	relay_reload();
-	log_notice("configuration reloaded, %zu record%s", sched_ntasks, PLURAL(sched_ntasks));
-	return (0);
 }
 
 /*
@@ -331,6 +375,8 @@ rpopd_stop(void)
 	timer_in(&deadline, (TURN_STOP_SECONDS + 2) * 1000);
 	sched_stop();
 	relay_stop();
+	pop_stop();
+	login_stop();
 	if (child_of[ROLE_DELIVERER] == NULL)
 		session_close_orphans();
 	turn_soon();
@@ -359,7 +405,7 @@ rpopd_done(void)
 {
 	if (sched_nruns > 0 || (!turn_stopping && !(options.once && rpopd_once_done())))
 		return (0);
-	if (!token_busy() && !relay_busy() && !notice_busy() && commit_pending() == 0)
+	if (!pop_busy() && !token_busy() && !relay_busy() && !notice_busy() && commit_pending() == 0)
 		return (1);
 	if (!timer_armed(&deadline)) {
 		timer_init(&deadline, rpopd_deadline, NULL);
@@ -402,6 +448,7 @@ rpopd_exit(int status)
 	command_shutdown();
 	child_shutdown();
 	token_shutdown();
+	auth_shutdown();
 	state_flush();
 	state_close();
 	rpopd_say("ends");

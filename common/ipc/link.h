@@ -44,7 +44,7 @@ void	 link_flush(struct link *, int msec);
  * Octets behind a head, which may be of 0 octets: as one message, also of no octets, or as many as their number needs, each with
  * the head and at most PROTO_FRAME_MAX octets.  The head has at most LINK_HEAD_MAX.  What is copied on the way is wiped.
  */
-#define LINK_HEAD_MAX	64
+#define LINK_HEAD_MAX	128
 void	 link_send_part(struct link *, uint32_t type, const void *head, size_t, const void *octets, size_t);
 void	 link_send_parts(struct link *, uint32_t type, const void *head, size_t, const void *octets, size_t);
 /* Messages that are queued and not yet written. */

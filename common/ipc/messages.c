@@ -4,7 +4,11 @@
 #include <string.h>
 
 #include "common/compat.h"
+#include "common/verifier.h"
 #include "proto.h"
+#include "proto_auth.h"
+#include "proto_mailbox.h"
+#include "proto_popd.h"
 #include "proto_ctl.h"
 #include "proto_deliverer.h"
 #include "proto_dialer.h"

@@ -5,7 +5,8 @@
  * here, a struct in the header of its channel, a line in the receiver's rule table, and its handler.
  *
  * way		sender and receiver: M master, A any child of it, T template, D dialer, F fetcher, V deliverer, S a fork of sender,
- *		O one of oauth, C rpopctl; regress/t_messages.sh looks for a rule at the receiver
+ *		O one of oauth, H one of auth, L popd's listener, P a session of it, X the process of a mailbox, C rpopctl;
+ *		regress/t_messages.sh looks for a rule at the receiver
  * payload	EMPTY; ONE(type): a value of that type; OCTETS(min, max); HEAD(type, min, max): a value and so many octets behind it
  * descriptor	NO_FD, FD: one rides along, FD_MAYBE
  *
@@ -122,18 +123,73 @@ MESSAGE(IMSG_SENT_RCPT,		S_M, ONE(struct msg_sent_rcpt), NO_FD)		/* what became 
 MESSAGE(IMSG_SENT_MAIL,		S_M, ONE(struct msg_sent_mail), NO_FD)		/* all its recipients are answered for */
 MESSAGE(IMSG_SENT_END,		S_M, ONE(struct msg_sent_end), NO_FD)		/* over; who was not answered for was not sent */
 
-/* A request to a token endpoint, proto_oauth.h, in this order; work begins with TOKEN_REFRESH. */
-MESSAGE(IMSG_TOKEN_START,	M_O, ONE(struct msg_token_start), FD)		/* the socket connected to the endpoint */
+/* A request to an identity provider, proto_oauth.h, in this order; work begins with TOKEN_CREDENTIAL. */
+MESSAGE(IMSG_TOKEN_START,	M_O, ONE(struct msg_token_start), FD)		/* the socket connected to its endpoint */
 MESSAGE(IMSG_TOKEN_CA,		M_O, HEAD(struct msg_token_part, 0, PROTO_FRAME_MAX), NO_FD) /* a piece of its CA file */
 MESSAGE(IMSG_TOKEN_CLIENT,	M_O, HEAD(struct msg_token_part, 0, PROTO_SECRET_MAX), NO_FD) /* client secret */
-MESSAGE(IMSG_TOKEN_REFRESH,	M_O, HEAD(struct msg_token_part, 0, PROTO_TOKEN_MAX), NO_FD) /* refresh token */
+MESSAGE(IMSG_TOKEN_CREDENTIAL,	M_O, HEAD(struct msg_token_part, 0, PROTO_TOKEN_MAX), NO_FD) /* refresh token, device code */
 MESSAGE(IMSG_TOKEN_ROTATED,	O_M, HEAD(struct msg_token_part, 1, PROTO_TOKEN_MAX), NO_FD) /* new refresh token; first */
 MESSAGE(IMSG_TOKEN_GRANTED,	O_M, HEAD(struct msg_token_granted, 1, PROTO_TOKEN_MAX), NO_FD) /* access token */
+MESSAGE(IMSG_TOKEN_DEVICE,	O_M, HEAD(struct msg_token_device, 1, PROTO_TOKEN_MAX), NO_FD) /* device code */
+MESSAGE(IMSG_TOKEN_PENDING,	O_M, ONE(struct msg_token_pending), NO_FD)
 MESSAGE(IMSG_TOKEN_FAILED,	O_M, ONE(struct msg_token_failed), NO_FD)
+
+/* A password that is to be verified, proto_auth.h, in this order; work begins with AUTH_PASSWORD. */
+MESSAGE(IMSG_AUTH_START,	M_H, HEAD(struct msg_auth_part, 1, VERIFIER_MAX), NO_FD) /* the verifier, common/verifier.h */
+MESSAGE(IMSG_AUTH_PASSWORD,	M_H, HEAD(struct msg_auth_part, 1, PROTO_SECRET_MAX), NO_FD) /* what was typed */
+MESSAGE(IMSG_AUTH_DONE,		H_M, ONE(struct msg_auth_done), NO_FD)		/* the answer; the last message */
+
+/* A login at popd, proto_auth.h: between the master, an auth process and the session */
+MESSAGE(IMSG_AUTH_LOGIN,	M_H, ONE(struct msg_auth_login), FD)		/* the channel to the session */
+MESSAGE(IMSG_AUTH_LOOKUP,	H_M, ONE(struct msg_auth_lookup), NO_FD)
+MESSAGE(IMSG_AUTH_VERIFIER,	M_H, HEAD(struct msg_auth_verifier, 1, VERIFIER_MAX), NO_FD) /* of some account or of none */
+MESSAGE(IMSG_AUTH_ASK,		H_M, ONE(uint32_t), NO_FD)			/* id; SCRAM: the client has answered */
+MESSAGE(IMSG_AUTH_TURN,		M_H, ONE(uint32_t), NO_FD)			/* id: yes, now */
+MESSAGE(IMSG_AUTH_RIGHT,	H_M, ONE(uint32_t), NO_FD)			/* id: it was; AUTH_RESULT follows */
+MESSAGE(IMSG_AUTH_GIVEN,	H_M, HEAD(struct msg_auth_part, 1, PROTO_SECRET_MAX), NO_FD) /* the password, ahead of YES */
+MESSAGE(IMSG_AUTH_RESULT,	H_M, ONE(struct msg_auth_result), NO_FD)	/* the last message */
+MESSAGE(IMSG_LOGIN_BEGIN,	P_H, HEAD(struct msg_login_begin, 0, PROTO_SASL_MAX), NO_FD)	/* the first message */
+MESSAGE(IMSG_LOGIN_RESPONSE,	P_H, OCTETS(0, PROTO_SASL_MAX), NO_FD)		/* a line of the client's, base64 as it was typed */
+MESSAGE(IMSG_LOGIN_CHALLENGE,	H_P, OCTETS(0, PROTO_SASL_MAX), NO_FD)		/* base64, to be sent behind "+ " */
+
+/* popd: proto_popd.h.  The listener, */
+MESSAGE(IMSG_POP_LIMITS,	M_L, ONE(struct msg_pop_limits), NO_FD)
+MESSAGE(IMSG_POP_CHAIN,		M_L, HEAD(struct msg_pop_part, 1, PROTO_FRAME_MAX), NO_FD) /* a piece of a certificate, */
+MESSAGE(IMSG_POP_KEY,		M_L, HEAD(struct msg_pop_part, 1, PROTO_FRAME_MAX), NO_FD) /* and of the key to it */
+MESSAGE(IMSG_POP_LISTEN,	M_L, ONE(struct msg_pop_listen), FD)		/* its socket; one of this id is replaced */
+MESSAGE(IMSG_POP_LISTENING,	L_M, ONE(struct msg_pop_listening), NO_FD)	/* to each POP_LISTEN, in their order */
+MESSAGE(IMSG_POP_UNLISTEN,	M_L, ONE(uint32_t), NO_FD)			/* id; its sessions go on */
+MESSAGE(IMSG_POP_SESSION,	L_M, ONE(struct msg_pop_session), FD)		/* the session's channel */
+MESSAGE(IMSG_POP_TURNED,	L_M, ONE(struct msg_pop_turned), NO_FD)
+/* and a session */
+MESSAGE(IMSG_POP_START,		M_P, ONE(struct msg_pop_start), NO_FD)		/* once, ahead of everything else */
+MESSAGE(IMSG_POP_LOGIN,		P_M, ONE(uint32_t), NO_FD)			/* enum auth_mech: somebody wants to log in; */
+MESSAGE(IMSG_POP_AUTH,		M_P, EMPTY, FD)					/* the channel to an auth process; */
+MESSAGE(IMSG_POP_DENIED,	M_P, ONE(struct msg_pop_denied), NO_FD)		/* not this time, */
+MESSAGE(IMSG_POP_ALERTED,	P_M, EMPTY, NO_FD)				/* the alert of POP_DENIED has gone out, once each */
+MESSAGE(IMSG_POP_OPENED,	M_P, ONE(struct msg_pop_opened), FD)		/* or here is the mailbox */
+MESSAGE(IMSG_POP_SECURE,	P_M, EMPTY, NO_FD)				/* the session is under TLS now */
+MESSAGE(IMSG_POP_STOP,		M_P, EMPTY, NO_FD)				/* the session is to end */
+MESSAGE(IMSG_POP_END,		P_M, ONE(struct msg_pop_end), NO_FD)		/* the last message */
+
+/* The process of a mailbox: proto_mailbox.h */
+MESSAGE(IMSG_BOX_START,		M_X, ONE(struct msg_box_start), FD)		/* the channel to the session */
+MESSAGE(IMSG_BOX_OPENED,	X_M, ONE(struct msg_box_opened), NO_FD)
+MESSAGE(IMSG_BOX_FAILED,	X_M, ONE(struct msg_box_failed), NO_FD)		/* the last message, */
+MESSAGE(IMSG_BOX_RESULT,	X_M, ONE(struct msg_box_result), NO_FD)		/* or this is */
+MESSAGE(IMSG_BOX_ENTRIES,	X_P, OCTETS(10, PROTO_FRAME_MAX), NO_FD)	/* packed, see proto_mailbox.h */
+MESSAGE(IMSG_BOX_LISTED,	X_P, ONE(struct msg_box_listed), NO_FD)
+MESSAGE(IMSG_BOX_FETCH,		P_X, ONE(uint32_t), NO_FD)			/* msgno */
+MESSAGE(IMSG_BOX_MESSAGE,	X_P, ONE(struct msg_box_message), FD_MAYBE)	/* open for reading, if there is no error */
+MESSAGE(IMSG_BOX_SEEN,		P_X, OCTETS(4, PROTO_FRAME_MAX), NO_FD)		/* packed uint32_t msgno: retrieved whole */
+MESSAGE(IMSG_BOX_DELETE,	P_X, OCTETS(4, PROTO_FRAME_MAX), NO_FD)		/* packed uint32_t msgno; only ahead of BOX_QUIT */
+MESSAGE(IMSG_BOX_QUIT,		P_X, EMPTY, NO_FD)				/* what was named is to be deleted */
+MESSAGE(IMSG_BOX_DONE,		X_P, ONE(struct msg_box_done), NO_FD)
 
 /* rpopctl: proto_ctl.h.  Both ways peerid is message_version().  Where nothing is said, CTL_OK or CTL_FAIL answers. */
 MESSAGE(IMSG_CTL_STATUS,	C_M, EMPTY, NO_FD)				/* CTL_DAEMON, CTL_RECORD..., CTL_END */
 MESSAGE(IMSG_CTL_ACCOUNT,	C_M, ONE(struct ctl_name), NO_FD)		/* one account: CTL_RECORD..., CTL_END */
+MESSAGE(IMSG_CTL_WORK,		C_M, EMPTY, NO_FD)				/* as STATUS, of records with work; nothing counted in state.db */
 MESSAGE(IMSG_CTL_RELOAD,	C_M, EMPTY, NO_FD)
 MESSAGE(IMSG_CTL_POLL,		C_M, ONE(struct ctl_name), NO_FD)		/* a record, an account, or "all" */
 MESSAGE(IMSG_CTL_LOG_LEVEL,	C_M, ONE(uint32_t), NO_FD)			/* enum log_level */
@@ -141,16 +197,32 @@ MESSAGE(IMSG_CTL_STOP,		C_M, EMPTY, NO_FD)
 MESSAGE(IMSG_CTL_RENUMBER,	C_M, ONE(struct ctl_renumber), NO_FD)		/* what is to be done about a renumbered mailbox */
 MESSAGE(IMSG_CTL_FORGET,	C_M, ONE(struct ctl_name), NO_FD)		/* account/record */
 MESSAGE(IMSG_CTL_ROUTE,		C_M, ONE(struct ctl_name), NO_FD)		/* an address: CTL_LINE..., CTL_END */
-MESSAGE(IMSG_CTL_TRY,		C_M, ONE(struct ctl_name), NO_FD)		/* account/record: CTL_TRIED..., then as the rest */
+MESSAGE(IMSG_CTL_TRY,		C_M, ONE(struct ctl_name), NO_FD)		/* account/record: CTL_TRIED..., CTL_ENVELOPE..., OK */
 MESSAGE(IMSG_CTL_EXPLAIN,	C_M, ONE(struct ctl_explain), NO_FD)		/* CTL_LINE..., CTL_END or CTL_FAIL */
+MESSAGE(IMSG_CTL_FIND,		C_M, ONE(struct ctl_find), NO_FD)		/* CTL_FOUND for each, the last first; CTL_END */
 MESSAGE(IMSG_CTL_QUEUE,		C_M, EMPTY, NO_FD)				/* CTL_QUEUED for each row of relay, CTL_END */
 MESSAGE(IMSG_CTL_RETRY,		C_M, ONE(struct ctl_name), NO_FD)		/* "all", a next hop, or a row's number */
 MESSAGE(IMSG_CTL_MOVE,		C_M, ONE(struct ctl_move), NO_FD)		/* what waits for a next hop, to another one */
 MESSAGE(IMSG_CTL_QUARANTINE,	C_M, ONE(struct ctl_quarantine), NO_FD)		/* LIST: CTL_QUEUED...; SHOW: CTL_LINE; CTL_END */
+MESSAGE(IMSG_CTL_SECRET,	C_M, ONE(struct ctl_name), NO_FD)		/* account/record: CTL_ROW, its password; CTL_END */
+MESSAGE(IMSG_CTL_SEEN,		C_M, HEAD(struct ctl_seen, 0, PROTO_SEEN_OCTETS), NO_FD) /* packed: uint8_t len, unique-id */
+MESSAGE(IMSG_CTL_PASSWORD,	C_M, HEAD(struct ctl_password, 0, PROTO_SECRET_MAX + VERIFIER_MAX), NO_FD) /* of an account */
+MESSAGE(IMSG_CTL_ROWS,		C_M, HEAD(struct ctl_rows, 0, PROTO_FRAME_MAX), NO_FD)	/* CTL_ROW..., CTL_END */
+MESSAGE(IMSG_CTL_CHANGE,	C_M, HEAD(struct ctl_change, 0, PROTO_FRAME_MAX), NO_FD) /* the last of its batch is answered */
+MESSAGE(IMSG_CTL_ROW,		M_C, OCTETS(1, PROTO_FRAME_MAX), NO_FD)		/* cells of a row of rpopd.db */
+MESSAGE(IMSG_CTL_OAUTH_LOGIN,	C_M, ONE(struct ctl_name), NO_FD)		/* account/record: CTL_LOGIN..., then as the rest */
+MESSAGE(IMSG_CTL_WHO,		C_M, EMPTY, NO_FD)				/* CTL_READER..., CTL_END */
+MESSAGE(IMSG_CTL_ALERT,		C_M, ONE(struct ctl_alert), NO_FD)		/* an alert is made, or removed */
+MESSAGE(IMSG_CTL_ALERTS,	C_M, ONE(struct ctl_name), NO_FD)		/* an account, empty: all; CTL_ALERTED..., CTL_END */
 MESSAGE(IMSG_CTL_DAEMON,	M_C, ONE(struct ctl_daemon), NO_FD)
 MESSAGE(IMSG_CTL_RECORD,	M_C, ONE(struct ctl_record), NO_FD)
 MESSAGE(IMSG_CTL_TRIED,		M_C, ONE(struct ctl_tried), NO_FD)		/* in any order */
+MESSAGE(IMSG_CTL_ENVELOPE,	M_C, ONE(struct ctl_envelope), NO_FD)		/* of a trial: special first, then others */
 MESSAGE(IMSG_CTL_QUEUED,	M_C, ONE(struct ctl_queued), NO_FD)
+MESSAGE(IMSG_CTL_FOUND,		M_C, ONE(struct ctl_found), NO_FD)
+MESSAGE(IMSG_CTL_READER,		M_C, ONE(struct ctl_reader), NO_FD)		/* a session of a mail program */
+MESSAGE(IMSG_CTL_LOGIN,		M_C, ONE(struct ctl_login), NO_FD)		/* at once, and whenever the provider was asked */
+MESSAGE(IMSG_CTL_ALERTED,	M_C, ONE(struct ctl_alerted), NO_FD)		/* by account, and by age */
 MESSAGE(IMSG_CTL_LINE,		M_C, ONE(struct ctl_text), FD_MAYBE)		/* the descriptor is of a message to be shown */
 MESSAGE(IMSG_CTL_END,		M_C, EMPTY, NO_FD)				/* of a listing */
 MESSAGE(IMSG_CTL_OK,		M_C, ONE(struct ctl_text), NO_FD)

@@ -6,7 +6,8 @@
  * Host byte order, payload structs zeroed before filling, strings in fixed arrays that end in NUL (proto_str() checks).  Nothing
  * here carries a pointer, a uid, a process id or an absolute path.  The receiver's rule table (rules.h) says which types it takes
  * and in which state; anything else ends the peer's work.  In comments M is the master, D the dialer, T a template, F a fetcher's
- * session, V the deliverer, C rpopctl, O a fork of oauth, S one of the sender.
+ * session, V the deliverer, C rpopctl, O a fork of oauth, S one of the sender, H one of auth, L popd's listener, P a session of
+ * popd, X the process of a mailbox.
  */
 #ifndef PROTO_H
 #define PROTO_H
@@ -27,12 +28,13 @@
 #define PROTO_DIGEST_LEN	32	/* SHA-256 */
 #define PROTO_TEXT_SIZE		256	/* human-readable reason, already vis-encoded */
 #define PROTO_RECORD_SIZE	448	/* "account/record" for logs and the trace field */
-#define PROTO_LINK_SIZE		128	/* name in the spool, which is the file's name in new/ too */
+#define PROTO_LINK_SIZE		160	/* name in the spool, which is the file's name in new/ too */
 #define PROTO_DEST_SIZE		512	/* directory below the mail root, e.g. example.org/anna/.Lists */
 #define PROTO_DIR_SIZE		384	/* account's directory below the mail root: domain/local-part */
 #define PROTO_MAILBOX_SIZE	128	/* Maildir++ folder: "Lists/bsd" or "Lists.bsd" */
 #define PROTO_ADDR_SIZE		330	/* local-part@domain */
 #define PROTO_SENDER_SIZE	776	/* reverse-path without brackets */
+#define PROTO_MSGID_SIZE	256	/* Message-ID without brackets, vis-encoded; a longer one is cut */
 #define PROTO_CLIENT_SIZE	48	/* numeric address of who gave a message to the provider */
 #define PROTO_FIELD_SIZE	78	/* header field name */
 #define PROTO_SPECIAL_SIZE	256	/* names of header fields, separated by spaces */

@@ -21,11 +21,14 @@ struct msg_route_start {
 	uint8_t		 mark[PROTO_DIGEST_LEN];	/* key of the trace mark */
 	char		 archive[PROTO_ADDR_SIZE];	/* gets a copy of everything; empty: none */
 	char		 hostname[PROTO_HOST_SIZE];	/* of this machine, for the trace field and file names */
+	char		 unified_field[PROTO_FIELD_SIZE];	/* names in a unified account's mail the addresses that it came for */
 };
 
 struct msg_route_account {
 	uint32_t	 account;		/* id, not 0 */
 	uint32_t	 nexthop;		/* id of the next hop that gets its mail; 0: Maildir */
+	uint32_t	 unified;		/* 1: its mail says which addresses it came for */
+	uint32_t	 reserved;
 	char		 dir[PROTO_DIR_SIZE];	/* domain/local-part, below the mail root */
 };
 
@@ -73,10 +76,10 @@ struct msg_rcpt {
 	uint32_t	 kind;			/* enum rcpt_kind */
 	uint32_t	 nexthop;		/* RELAY: id; QUARANTINE: likewise, or 0: meant for a Maildir */
 	uint32_t	 notify;		/* enum notify */
-	uint32_t	 reserved;
+	uint32_t	 named;			/* 1: the file names addresses that are for nobody else's eyes */
 	char		 link[PROTO_LINK_SIZE];
 	char		 dest[PROTO_DEST_SIZE];	/* MAILDIR: directory with the new/; else an address, or what it was meant for */
-	char		 original[PROTO_ADDR_SIZE];	/* RELAY, REJECT: the address as found in the message; empty: the same */
+	char		 original[PROTO_ADDR_SIZE];	/* the address as found in the message; empty: the same, or there is none */
 	char		 reason[PROTO_TEXT_SIZE];	/* QUARANTINE, REJECT: why */
 	uint8_t		 copy[PROTO_COPY_LEN];	/* in a receipt: what this copy is known by; zero: follows from kind and dest */
 };
@@ -130,6 +133,10 @@ struct msg_session_open {
 
 struct msg_session_tried {
 	uint32_t	 session, msgno;
+	uint32_t	 looked;		/* 1: a special field was looked for; without it the other three are 0 */
+	uint32_t	 had;			/* 1: some field of these names is there, wherever it stands */
+	uint32_t	 counted;		/* 1: one counts, or "for" in Received does in its place */
+	uint32_t	 likely;		/* bits by common/mail/envfield.h: other fields that are there and may be the right ones */
 	char		 text[PROTO_TRIED_SIZE];	/* lines of printable ASCII, each ended by \n */
 };
 
@@ -149,10 +156,11 @@ struct msg_receipt {
 	uint8_t		 identity[PROTO_DIGEST_LEN];	/* the same for every copy of one message; all zero: not to be suppressed */
 	uint32_t	 noted;			/* 1: IMSG_RECEIPT_NOTE follows */
 	uint32_t	 unfound;		/* 1: none of the special fields was there, or counted */
+	char		 msgid[PROTO_MSGID_SIZE];	/* printable ASCII; empty: it has none */
+	char		 sender[PROTO_SENDER_SIZE];	/* reverse-path; empty: null */
 };
 
 struct msg_receipt_note {			/* of a message from a unified record, or with recipients that are not Maildirs */
-	char		 sender[PROTO_SENDER_SIZE];	/* reverse-path; empty: null */
 	char		 note[PROTO_NOTE_SIZE];	/* lines: field used, rule, recipients */
 	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that gave it to the trusted hop; empty: not known */
 };

@@ -55,6 +55,8 @@ struct msg_fetch_stat {
 	uint32_t	 login_delay;		/* s by CAPA after login, 0 = none said */
 	uint32_t	 expire;		/* days by CAPA, UINT32_MAX: never or not said; 0: what was retrieved goes */
 	char		 mech[16];		/* how it logged in */
+	char		 tls[16];		/* version of TLS; empty: in clear */
+	char		 offered[128];		/* what the server said of mechanisms, encoded; empty: nothing */
 	uint32_t	 capa_uidl;		/* CAPA says that there is UIDL */
 	char		 refusal[PROTO_TEXT_SIZE];	/* without has_uidl: what the server said to UIDL */
 };

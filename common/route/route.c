@@ -91,6 +91,15 @@ route_account_add(struct route_table *t, const struct route_account *a)
 	return (0);
 }
 
+void
+route_account_unified(struct route_table *t, uint32_t id, int unified)
+{
+	uint32_t	 n = *route_by_id(t, id);
+
+	if (n != 0)
+		t->accounts[n - 1].unified = unified;
+}
+
 int
 route_domain_add(struct route_table *t, const char *name, int source_routes)
 {

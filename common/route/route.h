@@ -36,6 +36,7 @@ struct route_account {
 	uint32_t	 id;
 	uint32_t	 nexthop;		/* 0: Maildir */
 	const char	*dir;			/* domain/local-part below the mail root; its address is local-part@domain */
+	int		 unified;		/* 1: its mail says which addresses it came for */
 };
 
 /* A place that an address leads to. */
@@ -46,6 +47,8 @@ struct route_place {
 	uint32_t	 nexthop;		/* NEXTHOP */
 	/* NEXTHOP: to hand on; ACCOUNT: its own, with the detail that led to it; valid during the call. */
 	const char	*address;
+	/* ACCOUNT: the address that a row leads from to the account, else its own with its detail; valid during the call. */
+	const char	*individual;
 	const char	*text;			/* REJECT: reason, may be "" */
 	int		 alien;			/* NEXTHOP, REJECT, DISCARD: `*` mode does not use it */
 };
@@ -57,6 +60,7 @@ struct route_table	*route_new(uint32_t accounts, uint32_t domains, uint32_t rows
 void	 route_free(struct route_table *);
 /* Add accounts first, then domains, then rows.  0, or -1: malformed, hostile, there already, more than announced, or no memory. */
 int	 route_account_add(struct route_table *, const struct route_account *);
+void	 route_account_unified(struct route_table *, uint32_t id, int unified);	/* of an account that was added */
 int	 route_domain_add(struct route_table *, const char *name, int source_routes);
 int	 route_row_add(struct route_table *, const struct route_row *);
 /* Gives all next hops that the table names other numbers. */
@@ -67,6 +71,8 @@ int	 route_complete(const struct route_table *);	/* whether all that was announc
  * not so, and about each loop.  Returns the number of sentences, 0: the table is sound; -1: no memory.
  */
 int	 route_check(const struct route_table *, void (*complain)(void *, const char *), void *arg);
+/* Whether an address, as it is or without its detail, is an account's or has rows of its own: not those of *@domain. */
+int	 route_is_named(const struct route_table *, const char *key);
 int	 route_is_local(const struct route_table *, const char *domain);	/* whether table domain has it */
 /* Whether table domain has the domain, with percent and bang forms. */
 int	 route_source_routes(const struct route_table *, const char *domain);
@@ -75,7 +81,8 @@ const struct route_account	*route_account_by_id(const struct route_table *, uint
 int	 route_account_address(const struct route_account *, char *, size_t);
 const struct route_account	*route_account_by_address(const struct route_table *, const char *);	/* by its own; NULL: none */
 /*
- * Calls cb with every place that key (local@domain in lower case) leads to, each once, as long as it returns 0.  trail (NULL: not
+ * Calls cb with every place that key (local@domain in lower case) leads to, each once, a unified account once for each individual
+ * address, as long as it returns 0.  trail (NULL: not
  * wanted) gets a printable line for each step, as many as fit.  Returns the number of places, 0: the address is not known here; -1:
  * no memory, a loop, or an address that a row makes too long; cb may have been called then.
  */

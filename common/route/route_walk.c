@@ -29,7 +29,7 @@ struct walk {
 	int			 stopped;	/* 1: cb wants no more */
 };
 
-static int	 walk_enter(struct walk *, const char *key);
+static int	 walk_enter(struct walk *, const char *key, const char *from);
 static int	 walk_row(struct walk *, const char *key, const struct route_node *);
 static int	 walk_place(struct walk *, const struct route_place *);
 static void	 walk_say(struct walk *, const char *key, const char *, ...) __attribute__((__format__(printf, 3, 4)));
@@ -60,7 +60,7 @@ route_lookup_within(const struct route_table *t, const char *key, int (*cb)(void
 	w.depth = w.stopped = 0;
 	w.steps = 0;
 	memset(&w.told, 0, sizeof(w.told));
-	error = walk_enter(&w, key);
+	error = walk_enter(&w, key, key);
 	while (error == 0 && w.depth > 0 && !w.stopped) {
 		l = &w.levels[w.depth - 1];
 		if (l->over) {
@@ -113,6 +113,14 @@ route_find(const struct route_table *t, const char *key, struct route_found *f)
 }
 
 int
+route_is_named(const struct route_table *t, const char *key)
+{
+	struct route_found	 f;
+
+	return (route_find(t, key, &f) && !f.wild);
+}
+
+int
 route_target(const struct route_table *t, const struct route_node *n, const char *key, char *to, size_t size)
 {
 	const char	*target = route_text(t, n->target);
@@ -128,11 +136,11 @@ route_target(const struct route_table *t, const struct route_node *n, const char
 }
 
 /*
- * Looks up an address: an account is a place, rows go on the stack, an unknown address is no place.  0, or -1: too deep, or no
- * memory.
+ * Looks up an address, which a row leads to from another one (from): an account is a place, rows go on the stack, an unknown address
+ * is no place.  0, or -1: too deep, or no memory.
  */
 static int
-walk_enter(struct walk *w, const char *key)
+walk_enter(struct walk *w, const char *key, const char *from)
 {
 	struct route_found	 f;
 	struct route_place	 place;
@@ -149,6 +157,7 @@ walk_enter(struct walk *w, const char *key)
 		place.account = f.account;
 		place.folder = place.text = "";
 		place.address = key;
+		place.individual = from;
 		return (walk_place(w, &place));
 	}
 	if (w->depth == ROUTE_DEPTH)
@@ -171,6 +180,7 @@ walk_row(struct walk *w, const char *key, const struct route_node *n)
 	walk_say_row(w, key, n);
 	memset(&place, 0, sizeof(place));
 	place.folder = place.text = place.address = "";
+	place.individual = key;
 	place.alien = 1;
 	if (n->action != ROUTE_DELIVER) {
 		place.what = n->action == ROUTE_REJECT ? PLACE_REJECT : PLACE_DISCARD;
@@ -186,7 +196,7 @@ walk_row(struct walk *w, const char *key, const struct route_node *n)
 		return (walk_place(w, &place));
 	}
 	if (n->extra == 0)
-		return (walk_enter(w, to));
+		return (walk_enter(w, to, key));
 	place.what = PLACE_ACCOUNT;
 	place.alien = 0;
 	place.folder = route_text(w->table, n->extra);
@@ -198,11 +208,16 @@ walk_row(struct walk *w, const char *key, const struct route_node *n)
 static int
 walk_place(struct walk *w, const struct route_place *p)
 {
-	char	 same[64 + PROTO_MAILBOX_SIZE + PROTO_TEXT_SIZE + PROTO_ADDR_SIZE];
-	int	 n;
+	char		 same[64 + PROTO_MAILBOX_SIZE + PROTO_TEXT_SIZE + PROTO_ADDR_SIZE];
+	const char	*address = "";
+	int		 n;
 
+	if (p->what == PLACE_NEXTHOP)
+		address = p->address;
+	else if (p->what == PLACE_ACCOUNT && p->account->unified)
+		address = p->individual;
 	n = snprintf(same, sizeof(same), "%d %u %u %s\n%s\n%s", (int)p->what, p->account != NULL ? p->account->id : 0, p->nexthop,
-	    p->folder, p->text, p->what == PLACE_NEXTHOP ? p->address : "");
+	    p->folder, p->text, address);
 	if (n < 0 || (size_t)n >= sizeof(same))
 		return (-1);
 	if ((n = strset_add(&w->told, same, n)) == 1)

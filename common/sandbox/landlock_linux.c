@@ -71,11 +71,15 @@ static const struct ll_role {
 	/* Without REFER the kernel refuses every link to another directory, by which mail is delivered. */
 	[SANDBOX_DELIVERER] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_DIR | LL_MAKE_REG | LL_REFER |
 	    LL_TRUNCATE, 0, 0 },
+	/* Of the template; each fork narrows itself to one directory, where it renames between two. */
+	[SANDBOX_MAILBOX] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_REG | LL_REFER, 0, 0 },
+	[SANDBOX_LISTENER] = { 1, NULL, 0, 0, 0 },
 	[SANDBOX_CTL] = { 1, NULL, 0, 0, 0 },
 };
 
 static uint64_t	 ll_known_fs(int);
 static void	 ll_allow(int, const char *, uint64_t);
+static void	 ll_allow_fd(int, int, uint64_t);
 
 /* The rights to files that a kernel of this ABI can refuse. */
 static uint64_t
@@ -96,18 +100,50 @@ ll_known_fs(int abi)
 static void
 ll_allow(int ruleset, const char *path, uint64_t rights)
 {
-	struct ll_path	 rule;
+	int	 fd;
 
-	memset(&rule, 0, sizeof(rule));
-	rule.allowed = rights;
-	if ((rule.fd = open(path, O_PATH | O_CLOEXEC)) == -1) {
+	if ((fd = open(path, O_PATH | O_CLOEXEC)) == -1) {
 		if (errno != ENOENT)
 			fatal("%s", path);
 		return;
 	}
+	ll_allow_fd(ruleset, fd, rights);
+	close(fd);
+}
+
+static void
+ll_allow_fd(int ruleset, int fd, uint64_t rights)
+{
+	struct ll_path	 rule;
+
+	memset(&rule, 0, sizeof(rule));
+	rule.allowed = rights;
+	rule.fd = fd;
 	if (syscall(LL_ADD, ruleset, LL_PATH_BENEATH, &rule, 0) == -1)
-		fatal("landlock rule for %s", path);
-	close(rule.fd);
+		fatal("landlock rule");
+}
+
+/* One more layer of rules, of files only: what the role may do with files, at and below an open directory.  -1: nowhere. */
+void
+landlock_narrow(enum sandbox_role role, int dir)
+{
+	const struct ll_role	*r = &ll_roles[role];
+	struct ll_ruleset	 set;
+	long			 abi;
+	int			 fd;
+
+	/* The template has told why there is no Landlock. */
+	if ((abi = syscall(LL_CREATE, NULL, 0, LL_VERSION)) < r->min_abi)
+		return;
+	memset(&set, 0, sizeof(set));
+	set.fs = ll_known_fs((int)abi);
+	if ((fd = (int)syscall(LL_CREATE, &set, sizeof(set), 0)) == -1)
+		fatal("landlock");
+	if (dir != -1)
+		ll_allow_fd(fd, dir, r->fs & set.fs);
+	if (syscall(LL_RESTRICT, fd, 0) == -1)
+		fatal("landlock restrict");
+	close(fd);
 }
 
 void

@@ -31,6 +31,7 @@
 
 #include "common/compat.h"
 #include "common/hook.h"
+#include "common/log.h"
 #include "common/proc.h"
 
 #define PROBE_ALLOWED	42
@@ -422,6 +423,40 @@ hook_dest(char *dest, size_t size)
 		strlcpy(dest, "../../etc/cron.d", size);
 	else if (hook_acting("neighbour"))
 		strlcpy(dest, "example.org/bert", size);
+}
+
+/* One line: what was tried, and what came of it. */
+static void
+trespass_told(const char *what, int result)
+{
+	log_info("trespass %s: %s", what, result == -1 ? strerror(errno) : "allowed");
+}
+
+/* The neighbour is example.org/bert, whose message is 1.b; a link to it is new/link, and 1.a is a message of this mailbox's own. */
+void
+hook_trespass(int dir)
+{
+	static int	 root = -1;
+	const int	 make = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+
+	if (!hook_acting("trespass"))
+		return;
+	if (dir == -1) {
+		root = open("/", O_RDONLY | O_DIRECTORY);
+		return;
+	}
+	trespass_told("own", openat(dir, "new/1.a", O_RDONLY));
+	trespass_told("absolute", open("/example.org/bert/new/1.b", O_RDONLY));
+	trespass_told("dots", openat(dir, "../bert/new/1.b", O_RDONLY));
+	trespass_told("parent", openat(dir, "..", O_RDONLY | O_DIRECTORY));
+	trespass_told("link", openat(dir, "new/link", O_RDONLY | O_NOFOLLOW));
+	trespass_told("through-link", openat(dir, "new/link", O_RDONLY));
+	trespass_told("kept", openat(root, "example.org/bert/new/1.b", O_RDONLY));
+	trespass_told("kept-list", openat(root, ".", O_RDONLY | O_DIRECTORY));
+	trespass_told("make", openat(root, "example.org/bert/new/1.c", make, 0600));
+	trespass_told("remove", unlinkat(root, "example.org/bert/new/1.b", 0));
+	trespass_told("move-out", renameat(dir, "new/1.a", root, "example.org/bert/new/1.a"));
+	trespass_told("move-in", renameat(root, "example.org/bert/new/1.b", dir, "new/1.b"));
 }
 
 #define PROBE(name)	{ #name, probe_##name }

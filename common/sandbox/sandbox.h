@@ -28,6 +28,10 @@ enum sandbox_role {
 	SANDBOX_DELIVERER,
 	SANDBOX_OAUTH,		/* a token request: a fork of a template */
 	SANDBOX_SENDER,		/* a connection to a next hop: a fork of a template */
+	SANDBOX_AUTH,		/* a password that is verified: a fork of a template */
+	SANDBOX_LISTENER,	/* popd: a template that accepts connections and forks a session for each */
+	SANDBOX_POP,		/* a session of popd: a fork of the listener */
+	SANDBOX_MAILBOX,	/* one mailbox: a fork of a template whose root is the mail root */
 	SANDBOX_MASTER,		/* ahead of the start of children, which lack what is taken away here */
 	SANDBOX_CTL
 };
@@ -38,9 +42,15 @@ enum sandbox_role {
  */
 void	 sandbox_enter(enum sandbox_role, int no_seccomp);
 
-/* Lock in a template, whose forks are to be narrowed to a role, and such a fork, which has its template's file rules. */
-void	 sandbox_template(enum sandbox_role forks, int no_seccomp);
+/* Lock in a template, whose forks are to be narrowed to another role, and such a fork, which has its template's file rules. */
+void	 sandbox_template(enum sandbox_role, enum sandbox_role forks, int no_seccomp);
 void	 sandbox_fork(enum sandbox_role, int no_seccomp);
+
+/*
+ * In such a fork that works in one directory below its root, SANDBOX_MAILBOX: from now on there is no file but those at and
+ * below it.  The directory is open, and its path is from the root; -1: there is none, and no file at all.
+ */
+void	 sandbox_narrow(enum sandbox_role, int dir, const char *path);
 
 /* Give up what only root can give up, right before the change of user.  A failure is fatal. */
 void	 sandbox_prepare(void);
@@ -49,10 +59,11 @@ void	 sandbox_prepare(void);
 int	 sandbox_no_new_privs(void);
 
 /* limits.c: resource limits of a role, for sandbox_enter(). */
-void	 limits_set(enum sandbox_role);
+void	 limits_set(enum sandbox_role, enum sandbox_role forks);
 
 /* Linux: landlock_linux.c, seccomp_linux.c and seccomp_master_linux.c, for sandbox_enter(). */
 void	 landlock_enter(enum sandbox_role);
+void	 landlock_narrow(enum sandbox_role, int dir);
 void	 seccomp_enter(enum sandbox_role);
 void	 seccomp_template(enum sandbox_role forks);
 void	 seccomp_fork(void);

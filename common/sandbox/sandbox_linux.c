@@ -30,6 +30,7 @@ static void		 caps_get(struct __user_cap_header_struct *, struct __user_cap_data
 static void		 caps_keep(uint64_t);
 static void		 caps_check_none(void);
 static void		 process_close_off(void);
+static void		 child_enter(enum sandbox_role, enum sandbox_role, int);
 
 /* Drops all capabilities but those in keep from the bounding set, up to the last one that the kernel knows. */
 static void
@@ -124,7 +125,7 @@ sandbox_enter(enum sandbox_role role, int no_seccomp)
 		caps_keep(MASTER_CAPS);
 		if (!SANDBOX_SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 			fatal("dumpable");
-		limits_set(role);
+		limits_set(role, role);
 		if (!no_seccomp && !SANDBOX_SANITIZED)
 			seccomp_master();
 		return;
@@ -138,15 +139,22 @@ sandbox_enter(enum sandbox_role role, int no_seccomp)
 			caps_keep(0);
 		}
 		landlock_enter(role);
-		limits_set(role);
+		limits_set(role, role);
 		if (!no_seccomp && !SANDBOX_SANITIZED)
 			seccomp_enter(role);
 		return;
 	}
+	child_enter(role, role, no_seccomp);
+}
+
+/* A template whose forks work with files has file rules that leave them room; the others have rules of their own. */
+static void
+child_enter(enum sandbox_role role, enum sandbox_role forks, int no_seccomp)
+{
 	caps_check_none();
 	process_close_off();
-	landlock_enter(role);
-	limits_set(role);
+	landlock_enter(forks == SANDBOX_MAILBOX ? forks : role);
+	limits_set(role, forks);
 	if (SANDBOX_SANITIZED)
 		return;
 	if (!no_seccomp)
@@ -156,11 +164,11 @@ sandbox_enter(enum sandbox_role role, int no_seccomp)
 }
 
 void
-sandbox_template(enum sandbox_role forks, int no_seccomp)
+sandbox_template(enum sandbox_role role, enum sandbox_role forks, int no_seccomp)
 {
 	if (!no_seccomp && !SANDBOX_SANITIZED)
 		seccomp_template(forks);
-	sandbox_enter(SANDBOX_TEMPLATE, no_seccomp);
+	child_enter(role, forks, no_seccomp);
 }
 
 /* A fork keeps the template's Landlock rules, and is under its filter as well as its own. */
@@ -169,7 +177,13 @@ sandbox_fork(enum sandbox_role role, int no_seccomp)
 {
 	caps_check_none();
 	process_close_off();
-	limits_set(role);
+	limits_set(role, role);
 	if (!no_seccomp && !SANDBOX_SANITIZED)
 		seccomp_fork();
+}
+
+void
+sandbox_narrow(enum sandbox_role role, int dir, const char *path __unused)
+{
+	landlock_narrow(role, dir);
 }

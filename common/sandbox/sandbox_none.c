@@ -18,19 +18,25 @@ sandbox_no_new_privs(void)
 void
 sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
 {
-	limits_set(role);
+	limits_set(role, role);
 	if (role != SANDBOX_CTL)
 		log_warnx("this system offers no sandbox");
 }
 
 void
-sandbox_template(enum sandbox_role forks __unused, int no_seccomp)
+sandbox_template(enum sandbox_role role, enum sandbox_role forks, int no_seccomp __unused)
 {
-	sandbox_enter(SANDBOX_TEMPLATE, no_seccomp);
+	limits_set(role, forks);
+	log_warnx("this system offers no sandbox");
 }
 
 void
 sandbox_fork(enum sandbox_role role, int no_seccomp __unused)
 {
-	limits_set(role);
+	limits_set(role, role);
+}
+
+void
+sandbox_narrow(enum sandbox_role role __unused, int dir __unused, const char *path __unused)
+{
 }

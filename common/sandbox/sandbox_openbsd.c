@@ -24,9 +24,18 @@ static const struct promise {
 	[SANDBOX_OAUTH] = { "/certs", "r", "stdio rpath recvfd" },
 	/* recvfd: connected sockets, and messages, open for reading.  Certificates are read on demand. */
 	[SANDBOX_SENDER] = { "/certs", "r", "stdio rpath recvfd" },
+	/* Everything comes over the channel. */
+	[SANDBOX_AUTH] = { NULL, NULL, "stdio recvfd" },
+	/* unveil: to one directory, when it is known.  cpath: rename and unlink; wpath: the index. */
+	[SANDBOX_MAILBOX] = { NULL, "rwc", "stdio rpath wpath cpath recvfd sendfd unveil" },
+	/* inet: accept(2) on sockets that listen already.  proc: fork and kill.  sendfd: the sessions' channels. */
+	[SANDBOX_LISTENER] = { NULL, NULL, "stdio inet recvfd sendfd proc" },
+	/* recvfd: channels, and messages, open for reading. */
+	[SANDBOX_POP] = { NULL, NULL, "stdio recvfd" },
 	/* The master starts programs as root, and has nothing to give up. */
 	[SANDBOX_MASTER] = { NULL, NULL, NULL },
-	[SANDBOX_CTL] = { NULL, NULL, "stdio" },
+	/* tty: the echo of a terminal that is open already. */
+	[SANDBOX_CTL] = { NULL, NULL, "stdio tty" },
 };
 
 void
@@ -45,7 +54,7 @@ sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
 {
 	const struct promise	*p = &promises[role];
 
-	limits_set(role);
+	limits_set(role, role);
 	if (p->promises == NULL)
 		return;
 	if (p->path != NULL) {
@@ -57,16 +66,34 @@ sandbox_enter(enum sandbox_role role, int no_seccomp __unused)
 }
 
 void
-sandbox_template(enum sandbox_role forks __unused, int no_seccomp)
+sandbox_template(enum sandbox_role role, enum sandbox_role forks, int no_seccomp)
 {
-	sandbox_enter(SANDBOX_TEMPLATE, no_seccomp);
+	if (forks != SANDBOX_MAILBOX) {
+		sandbox_enter(role, no_seccomp);
+		return;
+	}
+	/* Its forks unveil one directory each, so that nothing is locked here. */
+	limits_set(SANDBOX_TEMPLATE, forks);
+	if (pledge("stdio rpath wpath cpath recvfd sendfd proc unveil", NULL) == -1)
+		fatal("pledge");
 }
 
-/* A fork runs under its template's unveil(2), which is locked. */
+/* A fork runs under its template's unveil(2), which is locked but in the template of mailboxes. */
 void
 sandbox_fork(enum sandbox_role role, int no_seccomp __unused)
 {
-	limits_set(role);
+	limits_set(role, role);
 	if (pledge(promises[role].promises, NULL) == -1)
+		fatal("pledge");
+}
+
+void
+sandbox_narrow(enum sandbox_role role, int dir, const char *path)
+{
+	if (dir != -1 && unveil(path, promises[role].permissions) == -1)
+		fatal("unveil %s", path);
+	if (unveil(NULL, NULL) == -1)
+		fatal("unveil");
+	if (pledge(dir == -1 ? "stdio recvfd sendfd" : "stdio rpath wpath cpath recvfd sendfd", NULL) == -1)
 		fatal("pledge");
 }

@@ -54,7 +54,7 @@ seccomp_tables(scmp_filter_ctx ctx, enum sandbox_role role, pid_t self)
 	unsigned int	 roles = 1U << role;
 	size_t		 i;
 
-	if (role == SANDBOX_TEMPLATE)
+	if (fork_role != SANDBOX_TEMPLATE)
 		roles |= 1U << fork_role;
 	for (i = 0; i < seccomp_nallowed; i++)
 		if (seccomp_allowed[i].roles & roles)

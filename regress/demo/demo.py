@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: ISC
 """
 The demo: a private Dovecot on loopback with three mailboxes, a scratch store made from demo.sql, one daemon that retrieves and
-distributes everything.  Exits 0 only if every message is exactly once where it belongs, and unchanged.
+distributes everything, and popd, from which curl reads an account over TLS.  Exits 0 only if every message is exactly once where
+it belongs, and unchanged, and all of the account's come out of popd.
 """
 import collections
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -123,6 +125,32 @@ def show_message(rig):
                 say("   " + line)
 
 
+def read(rig):
+    """Anna gets a password, the daemon a listener, and curl her mail.  Complaints, one per message that does not come, or not as it is."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    for words in (["account", "password", "anna@example.org"], ["listener", "add", "127.0.0.1", str(port),
+            "cert=" + rig.pki.path("good.pem"), "key=" + rig.pki.path("good.key")]):
+        say("   rpopctl " + " ".join(words))
+        rig.ctl(*words, typed="anna's password\n")
+    rigs.wait_for(lambda: all(name + " ready" in rig.log() for name in ("popd", "auth", "mailbox")), "popd", SECONDS)
+    url = "pop3s://localhost:%d/" % port
+    listing = curl(rig, url).split()
+    say("   curl %s\n      %d messages, %d octets" % (url, len(listing) // 2, sum(int(n) for n in listing[1::2])))
+    mine = collections.Counter(d.replace(b"\r\n", b"\n") for d in rig.delivered()["example.org/anna"])
+    got = collections.Counter(curl(rig, url + n.decode()).replace(b"\r\n", b"\n") for n in listing[0::2])
+    say("   curl %s1 ... %d\n      all as they lie in the Maildir" % (url, len(listing) // 2))
+    for data in (mine - got) + (got - mine):
+        yield "popd and the Maildir differ in " + str(corpus.ident_of(data))
+
+
+def curl(rig, url):
+    """What curl prints, who reads the password from its standard input."""
+    return subprocess.run(["curl", "-sS", "-K", "-", "--cacert", rig.pki.path("ca.pem"), url], check=True, timeout=SECONDS,
+        input=b'user = "anna@example.org:anna\'s password"\n', stdout=subprocess.PIPE).stdout
+
+
 def demo(rig, server):
     boxes = mailboxes()
     want = wanted(boxes)
@@ -134,7 +162,7 @@ def demo(rig, server):
     for user, _, special, mails in boxes:
         say("   %-22s %3d messages, %s" % (user, len(mails), {"X-Real-To": "with X-Real-To", "*": "to be split by To, Cc, Bcc",
             None: "personal, left on the server"}[special]))
-    step("The store: etc/rpopd.sql, and this SQL")
+    step("The store: rpopctl init, and this SQL")
     with open(os.path.join(HERE, "demo.sql")) as f:
         sql = f.read()
     for name, value in (("MAIL", rig.mail), ("CERTS", rig.pki.certs), ("POP3S", server.sport), ("POP3", server.port)):
@@ -157,8 +185,10 @@ def demo(rig, server):
     tree(rig)
     step("The header of one message that went to anna and bert")
     show_message(rig)
+    step("Anna reads her mail over POP3")
+    complaints = list(read(rig))
     daemon.stop()
-    complaints = list(compare(want, found(rig)))
+    complaints += compare(want, found(rig))
     left = [len(server.messages(user)) for user, _, _, _ in boxes]
     if left != [0, 0, len(boxes[2][3])]:
         complaints.append("messages left on the server: %s" % left)

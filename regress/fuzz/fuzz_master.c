@@ -76,6 +76,14 @@ tried(struct client *c, const struct ctl_tried *m)
 }
 
 static void
+tried_envelope(struct client *c, const struct ctl_envelope *m)
+{
+	(void)c;
+	if (!proto_str(m->name, sizeof(m->name)) || m->messages > m->looked || m->counted > m->looked)
+		abort();
+}
+
+static void
 tried_end(struct client *c, int ok, const char *text)
 {
 	(void)c;
@@ -83,7 +91,7 @@ tried_end(struct client *c, int ok, const char *text)
 	(void)text;
 }
 
-static const struct try_calls	 calls = { tried, tried_end };
+static const struct try_calls	 calls = { tried, tried_envelope, tried_end };
 
 static struct session *
 session(struct record *rec, struct task *t, int try)

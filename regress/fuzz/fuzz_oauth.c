@@ -39,6 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct http	 a, b;
 	static struct answer	 answer;
+	static struct device	 device;
 	int			 got;
 
 	if (len < 2)
@@ -55,6 +56,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	if (got == 1 && json_refused(buf_data(&a.body), buf_len(&a.body), &answer) == 0)
 		check(answer.error, ' ');
+	if (got == 1 && json_device(buf_data(&a.body), buf_len(&a.body), &device) == 0) {
+		check(device.code, ' ');
+		check(device.m.user_code, ' ');
+		check(device.m.uri, '!');
+		check(device.m.uri_complete, '!');
+		if (device.code[0] == '\0' || device.m.user_code[0] == '\0' || strncmp(device.m.uri, "https://", 8) != 0 ||
+		    device.m.lifetime == 0 || device.m.interval == 0 || device.m.interval > DEVICE_INTERVAL_MAX)
+			abort();
+	}
 	http_free(&a);
 	http_free(&b);
 	return (0);

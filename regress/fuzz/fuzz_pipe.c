@@ -57,6 +57,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	batch_close();
 	root_commit(COMMIT_DELIVER);
 	files = root_count("example.org/anna/new") + root_count("example.org/bo/new") + root_count("example.org/postmaster/new");
+	if (root_unsized("example.org/anna/new") > 0 || root_unsized("example.org/bo/new") > 0 ||
+	    root_unsized("example.org/postmaster/new") > 0)
+		abort();
 	if (notes_count(IMSG_SESSION_CLOSED) != 1 || root_count(SPOOL_DIR) != 0 || notes_count(IMSG_RECEIPT_RCPT) != files ||
 	    (open.try ? files > 0 : notes_count(IMSG_SESSION_TRIED) > 0))
 		abort();

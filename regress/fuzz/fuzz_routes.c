@@ -20,7 +20,7 @@ complain(void *arg, const char *sentence)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct route_account	 accounts[] = { { 1, 0, "a/x" }, { 2, 7, "b/y+z" } };
+	static const struct route_account	 accounts[] = { { 1, 0, "a/x", 0 }, { 2, 7, "b/y+z", 1 } };
 	struct route_table			*t, *copy;
 	struct route_row			 r;
 	struct buf				 trail;

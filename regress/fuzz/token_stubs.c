@@ -35,6 +35,85 @@ struct worker			*stub_worker;
 void				(*stub_dialed)(void *, const struct dialed *);
 void				*stub_grant;
 
+static struct token_request	*any;		/* stub_request() */
+
+static void
+ascii(const void *data, size_t len, uint8_t lowest)
+{
+	const uint8_t	*p = data;
+
+	for (; len > 0; p++, len--)
+		if (*p < lowest || *p > '~')
+			abort();
+}
+
+static void
+any_rotated(void *arg, const uint8_t *token, size_t len)
+{
+	if (arg != &any || any == NULL || len == 0)
+		abort();
+	ascii(token, len, ' ');
+}
+
+static void
+any_granted(void *arg, const struct msg_token_granted *m, const uint8_t *token, size_t len)
+{
+	any_rotated(arg, token, len);
+	ascii(token, len, '!');
+	if (m->id != stub_id || m->lifetime > INT32_MAX || m->refresh_lifetime > INT32_MAX)
+		abort();
+	any = NULL;
+}
+
+static void
+any_device(void *arg, const struct msg_token_device *m, const uint8_t *code, size_t len)
+{
+	any_rotated(arg, code, len);
+	ascii(m->user_code, strlen(m->user_code), ' ');
+	ascii(m->uri, strlen(m->uri), '!');
+	ascii(m->uri_complete, strlen(m->uri_complete), '!');
+	if (m->id != stub_id || m->user_code[0] == '\0' || m->uri[0] == '\0' || m->lifetime == 0 || m->interval == 0)
+		abort();
+	any = NULL;
+}
+
+static void
+any_pending(void *arg, int slow_down)
+{
+	if (arg != &any || any == NULL || slow_down < 0 || slow_down > 1)
+		abort();
+	any = NULL;
+}
+
+static void
+any_failed(void *arg, enum fail_why why, const char *text)
+{
+	(void)why;
+	(void)text;
+	any_pending(arg, 0);
+}
+
+static const struct request_calls	 any_calls = { any_rotated, any_granted, any_failed, any_device, any_pending };
+
+int
+stub_request(void)
+{
+	struct request_what	 what = { .client = &client, .ask = TOKEN_BY_DEVICE, .secret = (const uint8_t *)"s", .secret_len = 1,
+				    .credential = (const uint8_t *)"c", .credential_len = 1 };
+	enum fail_why		 why;
+	char			 err[PROTO_TEXT_SIZE];
+
+	return ((any = request_make(&what, &any_calls, &any, &why, err, sizeof(err))) == NULL ? -1 : 0);
+}
+
+void
+stub_request_free(void)
+{
+	if (any != NULL)
+		request_free(any);
+	any = NULL;
+}
+
 static void
 no_token(struct run *r, enum fail_why why, const char *text)
 {
@@ -80,7 +159,8 @@ stub_end(struct session *s)
 	struct grant	*g = s->token.grant;
 
 	TAILQ_REMOVE(&sched_runs, &s->run, entry);
-	if ((s->state == SESSION_TOKEN && !s->token.waits) != (g != NULL && g->access != NULL && g->state == GRANT_IDLE))
+	if (g != NULL &&
+	    (s->state == SESSION_TOKEN && !s->token.waits) != (g->access != NULL && g->state == GRANT_IDLE))
 		abort();
 	token_leave(&s->token);
 	free(s);
@@ -115,6 +195,14 @@ config_grant(const char *path, const struct record *r, struct grant_secret *g, c
 	return (0);
 }
 
+/* A login of its own is begun by nobody here. */
+enum db state_token_forget(const uint8_t *o) { (void)o; return (DB_OK); }
+int config_grant_client(const char *p, const struct record *r, struct grant_secret *g, char *e, size_t n)
+{ (void)p; (void)r; (void)g; (void)e; (void)n; return (-1); }
+void config_origin(const uint8_t *r, size_t n, uint8_t *o) { (void)r; (void)n; (void)o; }
+int sched_named(const struct task *t, const char *n) { (void)t; (void)n; return (0); }
+struct routing *routing_hold(struct routing *r) { return (r); }
+void routing_release(struct routing *r) { (void)r; }
 enum db state_token_get(const uint8_t *o, struct token_row *r) { (void)o; memset(r, 0, sizeof(*r)); return (DB_NONE); }
 enum db state_token_end(const uint8_t *o, int64_t e, int64_t s, int w) { (void)o; (void)e; (void)s; (void)w; return (DB_OK); }
 enum db state_token_suspend(const uint8_t *o, const uint8_t *c, const char *t) { (void)o; (void)c; (void)t; return (DB_OK); }

@@ -17,5 +17,7 @@ extern uint32_t		 stub_id;	/* of the last request */
 extern struct worker	*stub_worker;	/* that carries it out; NULL: none was started */
 extern void	(*stub_dialed)(void *, const struct dialed *);	/* of the last dial, */
 extern void	*stub_grant;	/* and its argument */
+int		 stub_request(void);	/* 0: a request that takes every answer, and checks it, is under way */
+void		 stub_request_free(void);	/* if it still is */
 struct session	*stub_session(void);
 void		 stub_end(struct session *);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender's
- * if it has a next hop.  Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no
- * new work and goes when its last session ends.
+ * if it has a next hop, auth's if an account has a password, popd and the template of mailboxes if it has a listener.  Started
+ * by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last
+ * session ends.
  */
 #include <sys/wait.h>
 
@@ -71,6 +72,9 @@ static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_DELIVERER] =	{ .name = "deliverer", .user = "_rpopm" },
 	[ROLE_OAUTH] =		{ .name = "oauth", .user = "_rpopo", .optional = 1 },
 	[ROLE_SENDER] =		{ .name = "sender", .user = "_rpops", .optional = 1 },
+	[ROLE_AUTH] =		{ .name = "auth", .user = "_rpopa", .optional = 1 },
+	[ROLE_POPD] =		{ .name = "popd", .user = "_rpopl", .optional = 1 },
+	[ROLE_MAILBOX] =	{ .name = "mailbox", .user = "_rpopm", .optional = 1 },
 };
 static struct child_watch	 watches[WATCHES_MAX];
 static size_t			 nwatches;
@@ -146,6 +150,9 @@ child_start_all(void)
 	child_rules(ROLE_DIALER, dialer_rules, dialer_nrules);
 	child_rules(ROLE_OAUTH, worker_rules, worker_nrules);
 	child_rules(ROLE_SENDER, worker_rules, worker_nrules);
+	child_rules(ROLE_AUTH, worker_rules, worker_nrules);
+	child_rules(ROLE_POPD, worker_rules, worker_nrules);
+	child_rules(ROLE_MAILBOX, worker_rules, worker_nrules);
 	for (role = 0; role < ROLE_MAX; role++) {
 		child_rules(role, every, nitems(every));
 		if (child_needed(role))
@@ -161,6 +168,10 @@ child_needed(enum role role)
 		return (config_running->nclients > 0);
 	if (role == ROLE_SENDER)
 		return (config_running->nnexthops > 0);
+	if (role == ROLE_AUTH)
+		return (config_running->nlogins > 0);
+	if (role == ROLE_POPD || role == ROLE_MAILBOX)
+		return (config_running->nlisteners > 0 && config_running->settings.pop_channels > 0 && !options.once);
 	return (1);
 }
 
@@ -309,7 +320,7 @@ child_start(enum role role)
 static void
 child_root(enum role role, char *root, size_t size)
 {
-	if (role == ROLE_DELIVERER)
+	if (role == ROLE_DELIVERER || role == ROLE_MAILBOX)
 		snprintf(root, size, "%s", config_running->settings.mail_root);
 	else
 		snprintf(root, size, "%s/%s", options.rundir, conf[role].name);

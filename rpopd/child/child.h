@@ -38,7 +38,7 @@ void	 childlog_lost(const char *who, struct log_budget *);
 
 /* --- child.c --- */
 
-enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_MAX };
+enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_AUTH, ROLE_POPD, ROLE_MAILBOX, ROLE_MAX };
 
 struct child {				/* a process */
 	LIST_ENTRY(child)	 entry;
@@ -123,8 +123,9 @@ void	 refresh_children(int tls_failed);
 /* --- worker.c --- */
 
 /*
- * A worker: a process that a template has forked for one token request or one connection to a next hop, and the channel to it.
- * The secrets of that work go over this channel alone, and what the worker says counts for that work alone.
+ * A worker: a process that a template has forked for one token request, one connection to a next hop, one password, one session of
+ * a mail program or one mailbox, and the channel to it.  The secrets of that work go over this channel alone, and what the worker
+ * says counts for that work alone.
  *
  *	WORKS	it has an owner, who waits for what it says
  *	LEFT	its owner has what he wanted: it is to end by itself, within WORKER_GRACE
@@ -152,6 +153,8 @@ struct worker {
 
 struct child	*worker_template(enum role);
 struct worker	*worker_start(struct child *template, uint32_t id, const char *label, const struct rule *, size_t nrules,
+		    void (*died)(void *), void *arg);
+struct worker	*worker_adopt(struct child *template, uint32_t id, int fd, const char *label, const struct rule *, size_t nrules,
 		    void (*died)(void *), void *arg);
 void		 worker_leave(struct worker *);
 void		 worker_kill(struct worker *);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The run directory: control socket, and the roots of the dialer (empty) and of the fetcher, oauth and the sender (empty but for
- * certs/, a copy of the hashed directory of CA certificates, so that a session parses the one it needs and not the system's whole
- * bundle).
+ * The run directory: control socket, and the roots of the dialer, of auth and of popd (empty), and of the fetcher, oauth and
+ * the sender (empty but for certs/, a copy of the hashed directory of CA certificates, so that a session parses the one it
+ * needs and not the system's whole bundle).
  */
 #include <sys/stat.h>
 
@@ -47,7 +47,8 @@ jail_prepare(const struct options *opt, const struct config *config, char *err, 
 		snprintf(err, errsize, "%s: %s", opt->rundir, strerror(errno));
 		return (-1);
 	}
-	error = jail_dir(dir, "dialer", opt->rundir, err, errsize) == -1 || jail_all_tls(dir, opt, config, err, errsize) == -1;
+	error = jail_dir(dir, "dialer", opt->rundir, err, errsize) == -1 || jail_dir(dir, "auth", opt->rundir, err, errsize) == -1 ||
+	    jail_dir(dir, "popd", opt->rundir, err, errsize) == -1 || jail_all_tls(dir, opt, config, err, errsize) == -1;
 	close(dir);
 	return (error ? -1 : 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Workers: processes that a template forks, one for each token request and each connection to a next hop; child.h has their
- * states.
+ * Workers: processes that a template forks, one for each token request, each connection to a next hop, each password, each session
+ * of a mail program and each mailbox; child.h has their states.
  */
 #include <sys/socket.h>
 
@@ -14,9 +14,10 @@
 #include "rpopd/turn/turn.h"
 #include "child_int.h"
 
-#define WORKERS_MAX	100	/* of one role at once, those on their way out included */
 #define WORKER_GRACE	10000	/* ms to end by itself */
 
+static struct worker	*worker_make(struct child *, uint32_t, int, const char *, const struct rule *, size_t,
+			    void (*)(void *), void *);
 static int		 worker_exited(void *, struct imsg *);
 static void		 worker_down(void *, const char *);
 static void		 worker_told(const struct worker *);
@@ -29,26 +30,39 @@ const struct rule	 worker_rules[] = {
 };
 const size_t		 worker_nrules = nitems(worker_rules);
 
+/*
+ * Workers at once, those on their way out included, that the master asks for: of auth one for each client that has begun to log in.
+ * Sessions of mail programs are what popd forks, and counted where they are greeted.
+ */
+static const size_t		 most[ROLE_MAX] = {
+	[ROLE_OAUTH] = 100, [ROLE_SENDER] = 100, [ROLE_AUTH] = 500, [ROLE_MAILBOX] = 10000
+};
+static size_t			 nworkers[ROLE_MAX];
+static struct child		*outgoing[ROLE_MAX];	/* retired, and used here until another one is ready; NULL: none */
 static LIST_HEAD(, worker)	 workers = LIST_HEAD_INITIALIZER(workers);
 
 /*
  * The template of the role that is to fork the next worker; NULL: none is ready, or too many workers run.  A template that has
- * forked TEMPLATE_SESSIONS times is replaced.
+ * forked TEMPLATE_SESSIONS times is replaced, and goes on to fork until that is ready, so that nobody is refused meanwhile.
  */
 struct child *
 worker_template(enum role role)
 {
 	struct child	*c = child_current(role);
-	struct worker	*w;
-	size_t		 n = 0;
 
+	if (c != NULL && outgoing[role] != NULL) {
+		child_release(outgoing[role]);
+		outgoing[role] = NULL;
+	}
 	if (c != NULL && c->served >= TEMPLATE_SESSIONS) {
+		outgoing[role] = c;
+		child_use(c);
 		child_retire(role);
 		c = child_current(role);
 	}
-	LIST_FOREACH(w, &workers, entry)
-		n += w->template->role == role;
-	return (n < WORKERS_MAX ? c : NULL);
+	if (c == NULL && outgoing[role] != NULL && outgoing[role]->link.open)
+		c = outgoing[role];
+	return (nworkers[role] < most[role] ? c : NULL);
 }
 
 /*
@@ -65,10 +79,39 @@ worker_start(struct child *template, uint32_t id, const char *label, const struc
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, PF_UNSPEC, channel) == -1)
 		return (NULL);
+	if ((w = worker_make(template, id, channel[0], label, rules, nrules, died, arg)) == NULL) {
+		close(channel[1]);
+		return (NULL);
+	}
+	link_send(&template->link, IMSG_FORK, channel[1], &id, sizeof(id));
+	return (w);
+}
+
+/*
+ * A worker that the template has forked by itself, whose channel is fd, which is consumed.  As worker_start(); errno is EEXIST
+ * if the template has such a worker already, which is a lie.
+ */
+struct worker *
+worker_adopt(struct child *template, uint32_t id, int fd, const char *label, const struct rule *rules, size_t nrules,
+    void (*died)(void *), void *arg)
+{
+	if (id != 0 && worker_find(template, id) == NULL)
+		return (worker_make(template, id, fd, label, rules, nrules, died, arg));
+	close(fd);
+	errno = EEXIST;
+	return (NULL);
+}
+
+/* The worker on the master's end of its channel, which is consumed.  NULL and errno: there is none. */
+static struct worker *
+worker_make(struct child *template, uint32_t id, int fd, const char *label, const struct rule *rules, size_t nrules,
+    void (*died)(void *), void *arg)
+{
+	struct worker	*w;
+
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		fatal("worker");
-	if (link_open(&w->link, channel[0], rules, nrules, w, worker_down) == -1) {
-		close(channel[1]);
+	if (link_open(&w->link, fd, rules, nrules, w, worker_down) == -1) {
 		free(w);
 		return (NULL);
 	}
@@ -82,7 +125,7 @@ worker_start(struct child *template, uint32_t id, const char *label, const struc
 	LIST_INSERT_HEAD(&workers, w, entry);
 	child_use(template);
 	template->served++;
-	link_send(&template->link, IMSG_FORK, channel[1], &id, sizeof(id));
+	nworkers[template->role]++;
 	return (w);
 }
 
@@ -192,6 +235,7 @@ worker_free(struct worker *w)
 	timer_stop(&w->clock);
 	childlog_lost(w->label, &w->log);
 	LIST_REMOVE(w, entry);
+	nworkers[w->template->role]--;
 	child_release(w->template);
 	free(w);
 	turn_soon();

@@ -199,6 +199,13 @@ check_socks(const char *s)
 	return (check_hostport(s, host, sizeof(host), &port) && port != 0 && (*s == '[' || inet_pton(AF_INET, host, &v4) == 1));
 }
 
+/* What popd listens on. */
+int
+check_listen(const char *s)
+{
+	return (strcmp(s, "*") == 0 || (strchr(s, ',') == NULL && check_addresses(s)));
+}
+
 int
 check_ciphers(const char *s)
 {
@@ -254,6 +261,12 @@ check_field(const char *s)
 		if (s[len] == '\0')
 			return (1);
 	}
+}
+
+int
+check_unified_field(const char *s)
+{
+	return (strpbrk(s, " *") == NULL && check_field(s));
 }
 
 int

@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "common/log.h"
+#include "common/ipc/proto_popd.h"
 #include "common/ipc/proto_sender.h"
+#include "common/verifier.h"
 #include "common/route/route.h"
 
 /* options.c: how the daemon was started. */
@@ -18,7 +20,9 @@ struct options {
 	const char	*store;		/* path of rpopd.db */
 	const char	*libexec;	/* dialer, fetcher, deliverer */
 	const char	*rundir;	/* control socket and jails */
-	int		 debug, verbose, check, once, no_seccomp, declare;
+	const char	*backup;	/* directory that both stores are to be copied to; NULL: none */
+	const char	*domain;	/* main domain of a store to be made; NULL: it has none yet */
+	int		 debug, verbose, check, once, no_seccomp, declare, create;
 	const char	*hook_process, *hook;	/* test builds: -K process:point */
 	const char	*probe_process, *probe;	/* test builds: -P process:what */
 	const char	*fault_process, *fault;	/* test builds: -F process:call, in the first process of its kind */
@@ -29,6 +33,8 @@ void	 options_parse(struct options *, int, char **);
 void	 options_state_path(char *, size_t);	/* of state.db, beside rpopd.db */
 
 /* --- config/load.c, config/secret.c: rpopd.db --- */
+
+enum pop_clear { POP_CLEAR_NEVER, POP_CLEAR_LOCAL, POP_CLEAR_ALWAYS };	/* LOCAL: from addresses of the loopback interface */
 
 struct settings {
 	char		 mail_root[1024];
@@ -48,6 +54,7 @@ struct settings {
 	const char	*schedule;		/* when records are polled; "": always */
 	const char	*source;		/* numeric addresses to connect from, by commas, one for each family; "": any */
 	const char	*socks;			/* SOCKS5 server, ip:port or [v6]:port; "" = none */
+	const char	*main_domain;		/* "": none */
 	uint32_t	 postmaster;		/* account id: fallback of unified records; 0: none, then no record is unified */
 	uint32_t	 report_nexthop;	/* id: reports of failures are handed on there; 0: none */
 	const char	*archive;		/* address that gets a copy of every message; "": none */
@@ -57,6 +64,16 @@ struct settings {
 	uint32_t	 queue_age;		/* s a recipient may wait for its next hop */
 	uint32_t	 queue_limit;		/* recipients that may wait; with more nothing is polled */
 	uint32_t	 min_free;		/* MiB of a file system; with less nothing is polled; 0: whatever there is */
+	uint32_t	 history_days;		/* what became of each message is kept; 0: it is not */
+	uint32_t	 user_min_period;	/* s, the least that users may set for records of their own */
+	uint32_t	 user_max_records;	/* that a user may have of his own */
+	char		 unified_field[PROTO_FIELD_SIZE];	/* names, in a unified account's mail, the addresses that it came for */
+	uint32_t	 pop_channels;		/* sessions of mail programs at once; 0: nothing listens */
+	uint32_t	 pop_per_address;	/* of one address */
+	uint32_t	 pop_login_delay;	/* s between two logins of an account */
+	uint32_t	 pop_idle;		/* s without an octet of the mail program */
+	enum pop_clear	 pop_clear;		/* from where passwords may come without TLS */
+	uint32_t	 pop_apop;		/* 0: APOP is not offered */
 };
 
 /* Strings of a config are never NULL; "" stands for the store's NULL.  They live as long as the config. */
@@ -106,7 +123,8 @@ struct window {				/* a row of schedule; windows of one name are neighbours, by 
 struct oauth_row {			/* a row of oauth_client, without its secret */
 	const char	*name, *client_id, *scope, *ca_file;	/* "" for NULL */
 	const char	*host, *path;		/* of token_url; path with its query, begins with / */
-	uint16_t	 port;
+	const char	*device_host, *device_path;	/* of device_url, likewise; "" for NULL */
+	uint16_t	 port, device_port;
 	uint8_t		 client_credentials;	/* else refresh_token */
 };
 
@@ -131,6 +149,35 @@ struct nexthop_row {			/* a row of nexthop, without its password */
 	uint32_t	 timeout;		/* s */
 };
 
+struct listener_row {			/* a row of listener, by address and port */
+	const char	*address;		/* numeric, without brackets; "*": all */
+	const char	*cert, *key;		/* "" for NULL */
+	enum tls_mode	 tls;
+	uint16_t	 port;
+	uint32_t	 channels;		/* sessions at once */
+};
+
+struct acl_row {			/* a row of acl, by owner, folder and who */
+	const char	*owner, *folder, *who;
+	uint32_t	 rights;		/* POP_RIGHT_* */
+};
+
+struct home {				/* a domain with addresses of its own */
+	const char	*domain, *addresses;	/* numeric, by commas */
+};
+
+struct domain_reader {			/* an administrator of a domain who reads the mail there; by account and domain */
+	const char	*account, *domain;
+};
+
+struct pop_account {			/* what a row of account says of reading mail with POP3 */
+	uint32_t	 account;		/* id */
+	uint8_t		 pop;			/* 0: its mail is not read so */
+	uint32_t	 login_delay;		/* s */
+	uint32_t	 sessions;		/* at once */
+	uint32_t	 expire_days;		/* UINT32_MAX: never */
+};
+
 struct config {				/* everything of one good load; config_free() */
 	struct settings		 settings;
 	struct record		*records;
@@ -142,6 +189,18 @@ struct config {				/* everything of one good load; config_free() */
 	size_t			 nwindows;
 	struct oauth_row	*clients;
 	size_t			 nclients;
+	size_t			 nlogins;	/* accounts with a password */
+	uint32_t		 login_kinds;	/* bit mask of 1u << enum verifier_kind: of their passwords */
+	struct listener_row	*listeners;
+	size_t			 nlisteners;
+	struct acl_row		*acl;
+	size_t			 nacl;
+	struct home		*homes;		/* in the order of their names */
+	size_t			 nhomes;
+	struct domain_reader	*readers;
+	size_t			 nreaders;
+	struct pop_account	*pops;		/* accounts that are not as config_pop() has it for most, by id */
+	size_t			 npops;
 	int			 needs_ca_dir;	/* some server's certificate is verified by ca_dir */
 	/* Complaints about files outside the store; those records will fail, the rest work. */
 	uint32_t		 unsound;
@@ -156,6 +215,29 @@ typedef void	(*store_complain)(void *arg, const char *sentence);	/* one bad row,
  */
 struct config	*config_load(const char *path, store_complain, void *arg);
 void		 config_free(struct config *);
+
+/*
+ * image.c: the store as it is in force, in memory: as it was loaded, with each change since then that was made through the
+ * daemon.  Edits of an administrator that were not loaded yet are not in it, and no secret is: {PLAIN}* stands in the place of
+ * each, or what has the form of an account's verifier.
+ */
+struct image;
+struct kept;
+struct sqlite3;
+struct sqlite3_stmt;
+int		 config_is_store(struct sqlite3 *, const char *path, char *err, size_t errsize);	/* 1, or 0 and a sentence */
+/* As config_load(), and *image is a copy of what was loaded, for image_free(); unchanged if NULL is returned. */
+struct config	*config_load_image(const char *path, store_complain, void *arg, struct image **image);
+/* A configuration of what is in the image; path is the store's, for sentences.  As config_load(). */
+struct config	*image_load(struct image *, const char *path, store_complain, void *arg);
+struct sqlite3	*image_db(struct image *);
+/*
+ * Copies those rows of the table that where, a condition, names in the store; the image has none of them yet.  bind() binds the
+ * condition's parameters.  The statements are among those kept then.  0, or -1: no memory, or the store cannot be read.
+ */
+int		 image_copy(struct image *, struct kept *, struct sqlite3 *store, const char *table, const char *where,
+		    void (*bind)(struct sqlite3_stmt *, void *), void *arg);
+void		 image_free(struct image *);		/* NULL: nothing */
 /*
  * The password of one record into secret (size PROTO_SECRET_MAX); length, or -1 (row gone or edited since the load, or error;
  * sentence in err).  The caller wipes it.  No page of the store stays in memory.
@@ -175,12 +257,32 @@ struct grant_secret {			/* what a token request needs; the caller wipes it */
 };
 /* The grant of a record that has a client.  0, or -1: as config_secret(). */
 int		 config_grant(const char *path, const struct record *, struct grant_secret *, char *err, size_t errsize);
+/* The client's secret for a login that is to bring a refresh token; the rest of g is zeroes.  0, or -1: as config_secret(). */
+int		 config_grant_client(const char *path, const struct record *, struct grant_secret *g, char *err, size_t errsize);
+void		 config_origin(const uint8_t *refresh, size_t, uint8_t *origin);	/* as grant_secret.origin */
 /* The origin of every grant of the store; cb returns 0 to go on.  0/-1. */
 int		 config_origins(const char *path, int (*cb)(void *, const uint8_t *), void *arg);
 /* A number that changes whenever somebody commits to the file; 0 if unknown. */
 uint64_t	 config_version(const char *path);
 
-/* --- pem.c: files that records name --- */
+/*
+ * Host and port of a record, as its columns domain and tls say.  1, or 0: domain is not host, host:port, [v6] or [v6]:port, or
+ * longer than that can be.
+ */
+int		 config_where(const char *domain, enum tls_mode, char *host, size_t hostsize, uint16_t *port);
+
+struct pop_account	config_pop(const struct config *, uint32_t account);	/* what counts for this account */
+/* The domain that has this numeric address, if it is one domain; else the main domain, "" if there is none. */
+const char	*config_home(const struct config *, const char *address);
+/*
+ * The directory of a folder ("", INBOX, Lists/bsd, Lists.bsd) of an account, which is below its own dir.  0, or -1: it is no
+ * folder's name.
+ */
+int		 config_folder(const struct route_account *, const char *folder, char *dir, size_t size);
+/* The rights (POP_RIGHT_*) of an account, by its address, in a folder of another one, or his own; INBOX is called so. */
+uint32_t	 config_acl(const struct config *, const char *owner, const char *folder, const char *who);
+
+/* --- pem.c: files that records and listeners name --- */
 
 struct pem {
 	uint8_t		*data;
@@ -189,6 +291,7 @@ struct pem {
 int	 pem_read(enum pem_kind, const char *path, struct pem *, char *err, size_t errsize);
 int	 pem_of(const struct record *, enum pem_kind, struct pem *, char *err, size_t errsize);
 int	 pem_sound(const struct record *, char *err, size_t errsize);
+int	 pem_listener(const struct listener_row *, struct pem *cert, struct pem *key, char *err, size_t errsize);
 void	 pem_free(struct pem *);
 
 
@@ -212,6 +315,18 @@ int64_t		 schedule_opens(const struct schedule *, int64_t at);
 int64_t		 schedule_closes(const struct schedule *, int64_t at);
 /* Least seconds between two polls of a record, in the windows that permit `at`; 0 if none does. */
 uint32_t	 schedule_pause(const struct schedule *, int64_t at);
+
+/* --- login.c --- */
+
+struct login {				/* what an account's password is compared with */
+	int		 stand_in;	/* 1: the account has none, or does not exist: no password fits */
+	size_t		 len;
+	uint8_t		 verifier[VERIFIER_MAX];
+};
+
+int	 config_login(const char *path, const char *address, struct login *, char *err, size_t errsize);
+void	 config_login_key(const uint8_t key[PROTO_DIGEST_LEN]);
+int	 config_stand_in(const char *path, const char *name, struct login *, char *err, size_t errsize);
 
 /* --- decide.c: whether the routing table gives what the deliverer says of a recipient --- */
 
@@ -244,6 +359,7 @@ void		 routing_release(struct routing *);	/* NULL: nothing */
 /* running.c: what the daemon runs on, and when it was loaded. */
 extern struct config	*config_running;	/* the last good load */
 extern struct routing	*config_routing;	/* and its routing */
+extern struct image	*config_image;		/* and the store as it was then; NULL: rows are not changed through this daemon */
 extern int64_t		 config_loaded;		/* when it was loaded, epoch */
 extern uint64_t		 config_loaded_version;	/* config_version() of the file at that time */
 extern char		 config_load_error[PROTO_TEXT_SIZE];	/* why a later load was refused; "": none was */

@@ -15,7 +15,7 @@
 #define OAUTH_NAME_SIZE	65
 #define NEXTHOP_NAME_SIZE	65
 #define SCHEDULE_SIZE	65		/* of a schedule's name */
-#define CONFIG_SCHEMA	3		/* of etc/rpopd.sql */
+#define CONFIG_SCHEMA	5		/* of etc/rpopd.sql */
 
 struct domain_row {
 	const char	*name, *address;
@@ -95,7 +95,8 @@ struct table {
 	size_t			 ncolumns;
 	const char		*order;			/* behind the SELECT */
 };
-extern const struct table	 settings_table, nexthop_table, oauth_table, rpop_table;	/* of their files */
+extern const struct table	 settings_table, nexthop_table, oauth_table, rights_table, rpop_table,
+				 listener_table, acl_table;	/* of their files */
 char	*table_select(const struct table *);
 int	 table_load(struct load *, sqlite3_stmt *, const struct table *, void *row);
 uint32_t load_nexthop_id(struct load *, sqlite3_stmt *, int col);
@@ -126,6 +127,9 @@ int	 load_table(struct load *);				/* route.c: an empty routing table of the rig
 int	 load_domain(struct load *, sqlite3_stmt *);
 int	 load_account(struct load *, sqlite3_stmt *);
 int	 load_route(struct load *, sqlite3_stmt *);
+int	 load_rights(struct load *, sqlite3_stmt *);		/* admin.c */
+int	 load_server_admin(struct load *, sqlite3_stmt *);
+int	 load_domain_admin(struct load *, sqlite3_stmt *);
 void	 load_routes_sound(struct load *);
 const struct domain_row *load_domain_row(const struct load *, const char *);	/* NULL: no such domain */
 int	 load_schedule(struct load *, sqlite3_stmt *);		/* net.c */
@@ -133,13 +137,23 @@ int	 load_oauth(struct load *, sqlite3_stmt *);
 int	 load_has_schedule(const struct config *, const char *);
 const struct oauth_row *load_oauth_row(const struct config *, const char *);	/* NULL: no such client */
 int	 load_rpop(struct load *, sqlite3_stmt *);		/* record.c */
+int	 load_listener(struct load *, sqlite3_stmt *);		/* pop.c */
+int	 load_acl(struct load *, sqlite3_stmt *);
+int	 load_home(struct load *, const struct domain_row *);
+int	 load_domain_reader(struct load *, sqlite3_stmt *);
+int	 load_pop_account(struct load *, const struct pop_account *);
+void	 load_pop_whole(struct load *);
 
-/* config/secret.c: a kept connection, for this file and config/grant.c */
-/* All begin with domain or address, auth_name, tls. */
-enum secret_sql { SECRET_PASSWORD, SECRET_GRANT, SECRET_NEXTHOP, SECRET_MAX };
+/* config/secret.c: a kept connection, for this file, config/grant.c and config/login.c */
+/* The first three begin with domain or address, auth_name, tls. */
+enum secret_sql { SECRET_PASSWORD, SECRET_GRANT, SECRET_NEXTHOP, SECRET_LOGIN, SECRET_STAND_IN, SECRET_MAX };
+sqlite3_stmt	*secret_query(const char *path, enum secret_sql, char *err, size_t errsize);
 sqlite3_stmt	*secret_row(const char *path, enum secret_sql, const struct record *, char *err, size_t errsize);
 void	 secret_release(void);
 void	 secret_close(void);
+
+/* image.c */
+struct image	*image_make(sqlite3 *store);		/* NULL: no memory, or the store cannot be read */
 
 /* arena.c */
 struct arena;
@@ -161,9 +175,11 @@ int	 check_nameservers(const char *);
 int	 check_addresses(const char *);			/* numeric, by commas */
 int	 check_source(const char *);			/* likewise, one for each family at most */
 int	 check_socks(const char *);			/* numeric address and port */
+int	 check_listen(const char *);			/* one numeric address, or * */
 int	 check_ciphers(const char *);
 int	 check_tls_name(const char *);
 int	 check_folder(const char *);
+int	 check_unified_field(const char *);		/* one header field that may be taken out */
 int	 check_field(const char *);			/* "*", or header fields that may be taken out, single spaces between */
 int	 check_prefix(const char *);			/* before a local part */
 int	 check_ca_dir(const char *);			/* holds hashed certificates */

@@ -15,19 +15,43 @@
 
 #define BUSY_ORIGINS	250		/* ms */
 
-enum grant_column { G_REFRESH = 3, G_SECRET, G_URL, G_ID, G_SCOPE, G_TYPE, G_NAME };
+enum grant_column { G_REFRESH = 3, G_SECRET, G_URL, G_ID, G_SCOPE, G_TYPE, G_NAME, G_DEVICE };
 
 static int	 grant_same(sqlite3_stmt *, const struct oauth_row *);
-static int	 grant_same_url(const char *, const struct oauth_row *);
+static int	 grant_same_url(const char *, const char *, uint16_t, const char *);
 static int	 grant_take(sqlite3_stmt *, const struct record *, struct grant_secret *);
 static void	 grant_digests(sqlite3_stmt *, int, struct grant_secret *);
 static ssize_t	 grant_octets(sqlite3_stmt *, int, uint8_t *, size_t);
 static void	 grant_hash(SHA2_CTX *, const void *, size_t);
-static void	 grant_origin(const void *, size_t, uint8_t *);
 static int	 origin_refresh(sqlite3_stmt *, struct grant_secret *);
 static int	 origin_client(sqlite3_stmt *, struct grant_secret *);
 static int	 origins(sqlite3 *, const char *, int (*)(sqlite3_stmt *, struct grant_secret *), int (*)(void *, const uint8_t *),
 		    void *);
+
+int
+config_grant_client(const char *path, const struct record *r, struct grant_secret *g, char *err, size_t errsize)
+{
+	sqlite3_stmt	*st;
+	const char	*url;
+	ssize_t		 n;
+	int		 error = -1;
+
+	memset(g, 0, sizeof(*g));
+	if ((st = secret_row(path, SECRET_GRANT, r, err, errsize)) != NULL) {
+		url = (const char *)sqlite3_column_text(st, G_DEVICE);
+		if (!grant_same(st, r->client) || url == NULL ||
+		    !grant_same_url(url, r->client->device_host, r->client->device_port, r->client->device_path))
+			snprintf(err, errsize, "the oauth_client was changed since the store was loaded; reload");
+		else if ((n = grant_octets(st, G_SECRET, g->client, sizeof(g->client))) == -1)
+			snprintf(err, errsize, "no usable client_secret in the store");
+		else {
+			g->client_len = (size_t)n;
+			error = 0;
+		}
+	}
+	secret_release();
+	return (error);
+}
 
 int
 config_grant(const char *path, const struct record *r, struct grant_secret *g, char *err, size_t errsize)
@@ -60,11 +84,11 @@ grant_same(sqlite3_stmt *st, const struct oauth_row *c)
 
 	return (url != NULL && id != NULL && scope != NULL && type != NULL && name != NULL && strcmp(name, c->name) == 0 &&
 	    strcmp(id, c->client_id) == 0 && strcmp(scope, c->scope) == 0 &&
-	    (strcmp(type, "client_credentials") == 0) == c->client_credentials && grant_same_url(url, c));
+	    (strcmp(type, "client_credentials") == 0) == c->client_credentials && grant_same_url(url, c->host, c->port, c->path));
 }
 
 static int
-grant_same_url(const char *url, const struct oauth_row *c)
+grant_same_url(const char *url, const char *at, uint16_t at_port, const char *at_path)
 {
 	char		 where[PROTO_HOST_SIZE + 8], host[PROTO_HOST_SIZE];
 	const char	*path;
@@ -76,8 +100,8 @@ grant_same_url(const char *url, const struct oauth_row *c)
 		return (0);
 	memcpy(where, url + 8, len);
 	where[len] = '\0';
-	return (check_hostport(where, host, sizeof(host), &port) && strcasecmp(host, c->host) == 0 &&
-	    (port != 0 ? port : 443) == c->port && strcmp(path, c->path) == 0);
+	return (check_hostport(where, host, sizeof(host), &port) && strcasecmp(host, at) == 0 &&
+	    (port != 0 ? port : 443) == at_port && strcmp(path, at_path) == 0);
 }
 
 static int
@@ -121,8 +145,8 @@ grant_hash(SHA2_CTX *ctx, const void *p, size_t len)
 	SHA256Update(ctx, p, len);
 }
 
-static void
-grant_origin(const void *refresh, size_t len, uint8_t *digest)
+void
+config_origin(const uint8_t *refresh, size_t len, uint8_t *digest)
 {
 	SHA2_CTX	 ctx;
 
@@ -152,7 +176,7 @@ grant_digests(sqlite3_stmt *st, int client_credentials, struct grant_secret *g)
 	if (client_credentials)
 		memcpy(g->origin, g->cause, sizeof(g->origin));
 	else
-		grant_origin(g->refresh, g->refresh_len, g->origin);
+		config_origin(g->refresh, g->refresh_len, g->origin);
 }
 
 static int
@@ -162,7 +186,7 @@ origin_refresh(sqlite3_stmt *st, struct grant_secret *g)
 
 	if ((n = grant_octets(st, G_REFRESH, g->refresh, sizeof(g->refresh))) <= 0)
 		return (-1);
-	grant_origin(g->refresh, (size_t)n, g->origin);
+	config_origin(g->refresh, (size_t)n, g->origin);
 	return (0);
 }
 

@@ -5,6 +5,7 @@
  */
 #include <sys/stat.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,9 @@ struct loader {				/* of a table, by a SELECT of its own or by that of its colum
 	int			(*row)(struct load *, sqlite3_stmt *);
 };
 
+static sqlite3	*load_open(const char *, char *, size_t);
+static int	 load_everything(struct load *);
+static struct config *load_end(struct load *);
 static int	 load_header(struct load *);
 static int	 load_rows(struct load *, const struct loader *);
 static void	 load_whole(struct load *);
@@ -39,46 +43,109 @@ static const struct loader	 loaders[] = {
 	{ NULL, "SELECT a.id, a.name, a.domain, ifnull(n.id, CAST(ifnull(a.nexthop, s.nexthop) AS TEXT)) AS nexthop"
 	    " FROM account a LEFT JOIN settings s ON s.id = 1 LEFT JOIN nexthop n ON n.name = ifnull(a.nexthop, s.nexthop)",
 	    load_account },
+	{ &rights_table, NULL, load_rights },
+	{ NULL, "SELECT account FROM server_admin ORDER BY account", load_server_admin },
+	{ NULL, "SELECT account, domain, can_modify_rpop, can_access_mailboxes FROM domain_admin ORDER BY account, domain",
+	    load_domain_admin },
 	{ NULL, "SELECT r.address, r.target, r.folder, ifnull(n.id, CAST(r.nexthop AS TEXT)) AS nexthop, r.action, r.text"
 	    " FROM route r LEFT JOIN nexthop n ON n.name = r.nexthop ORDER BY r.rowid", load_route },
 	{ NULL, "SELECT name, days, begins, ends, pause FROM schedule ORDER BY name, days, begins", load_schedule },
 	{ &oauth_table, NULL, load_oauth },
-	{ &rpop_table, NULL, load_rpop }
+	{ &rpop_table, NULL, load_rpop },
+	{ &listener_table, NULL, load_listener },
+	{ &acl_table, NULL, load_acl }
 };
 
 struct config *
 config_load(const char *path, store_complain complain, void *arg)
 {
-	struct load	 ld;
+	return (config_load_image(path, complain, arg, NULL));
+}
+
+struct config *
+config_load_image(const char *path, store_complain complain, void *arg, struct image **image)
+{
+	struct load	 ld = { .path = path, .complain = complain, .arg = arg };
 	char		 err[1024];
-	size_t		 i;
 
 	secret_close();
-	memset(&ld, 0, sizeof(ld));
-	ld.path = path;
-	ld.complain = complain;
-	ld.arg = arg;
-	if ((ld.db = sql_open(path, SQL_READONLY, BUSY_LOAD, err, sizeof(err))) == NULL) {
-		load_bad(&ld, "%s", err);
+	if ((ld.db = load_open(path, err, sizeof(err))) == NULL) {
+		load_bad(&ld, access(path, F_OK) == -1 && errno == ENOENT ? "%s; rpopctl init makes a store" : "%s", err);
 		return (NULL);
 	}
-	if ((ld.c = calloc(1, sizeof(*ld.c))) == NULL)
-		load_bad(&ld, "out of memory");
-	else if (load_header(&ld) == 0 && ld.c->routes != NULL) {
-		for (i = 0; i < nitems(loaders) && load_rows(&ld, &loaders[i]) == 0; i++)
-			;
-		if (i == nitems(loaders)) {
-			load_whole(&ld);
-			load_integrity(&ld);
-		}
+	if (load_header(&ld) == 0 && load_everything(&ld) == 0) {
+		load_integrity(&ld);
+		if (image != NULL && ld.bad == 0 && (*image = image_make(ld.db)) == NULL)
+			load_bad(&ld, "%s: cannot be copied: out of memory, or the schema is not the one of rpopd.sql", path);
 	}
 	sqlite3_close(ld.db);
-	free(ld.domains);
-	if (ld.bad > 0) {
-		config_free(ld.c);
+	return (load_end(&ld));
+}
+
+struct config *
+image_load(struct image *image, const char *path, store_complain complain, void *arg)
+{
+	struct load	 ld = { .db = image_db(image), .path = path, .complain = complain, .arg = arg };
+
+	(void)load_everything(&ld);
+	return (load_end(&ld));
+}
+
+/*
+ * Opens the store for reading.  An edit that was killed in the middle, the daemon's own perhaps, is rolled back first, as the next
+ * sqlite3(1) would do it: nobody who reads only can.
+ */
+static sqlite3 *
+load_open(const char *path, char *err, size_t errsize)
+{
+	sqlite3	*db;
+	int64_t	 id;
+
+	if ((db = sql_open(path, SQL_READONLY, BUSY_LOAD, err, errsize)) == NULL ||
+	    sql_number(db, "PRAGMA application_id", &id) == 0 || sqlite3_extended_errcode(db) != SQLITE_READONLY_ROLLBACK)
+		return (db);
+	sqlite3_close(db);
+	if ((db = sql_open(path, 0, BUSY_LOAD, err, errsize)) == NULL)
 		return (NULL);
+	if (sql_number(db, "PRAGMA application_id", &id) == 0)
+		log_warnx("%s: an edit that was interrupted is rolled back", path);
+	sqlite3_close(db);
+	return (sql_open(path, SQL_READONLY, BUSY_LOAD, err, errsize));
+}
+
+/* Takes every row of every table, and judges what is no single row's.  0, or -1: some could not be read, and was complained of. */
+static int
+load_everything(struct load *ld)
+{
+	char	 err[1024];
+	size_t	 i;
+
+	if ((ld->c = calloc(1, sizeof(*ld->c))) == NULL) {
+		load_bad(ld, "out of memory");
+		return (-1);
 	}
-	return (ld.c);
+	if (load_table(ld) == -1) {
+		sql_reason(ld->db, ld->path, err, sizeof(err));
+		load_bad(ld, "%s; the schema may not be the one of rpopd.sql", err);
+	}
+	if (ld->c->routes == NULL)
+		return (-1);
+	for (i = 0; i < nitems(loaders); i++)
+		if (load_rows(ld, &loaders[i]) == -1)
+			return (-1);
+	load_whole(ld);
+	return (0);
+}
+
+/* The configuration, or NULL if there was a complaint. */
+static struct config *
+load_end(struct load *ld)
+{
+	free(ld->domains);
+	if (ld->bad == 0)
+		return (ld->c);
+	config_free(ld->c);
+	return (NULL);
 }
 
 void
@@ -92,16 +159,23 @@ config_free(struct config *c)
 	free(c->nexthops);
 	free(c->windows);
 	free(c->clients);
+	free(c->listeners);
+	free(c->acl);
+	free(c->readers);
+	free(c->homes);
+	free(c->pops);
 	free(c);
 }
 
 /*
  * Made by FNV-1a from the change counter, inode, size and times of the file, and size and times of its write-ahead log; no lock is
- * taken.
+ * taken.  The descriptor stays open as long as the path leads to the same file: to close one would drop every lock that SQLite has on
+ * that file in this process (fcntl(2)), a transaction's under way, too.
  */
 uint64_t
 config_version(const char *path)
 {
+	static int	 fd = -1;
 	struct stat	 st[2];
 	struct {
 		int64_t		 ino, size, sec, nsec, wal_size, wal_sec, wal_nsec;
@@ -110,17 +184,18 @@ config_version(const char *path)
 	char		 wal[1100];
 	uint64_t	 h = 14695981039346656037ULL;
 	size_t		 i;
-	int		 fd;
 
 	memset(&v, 0, sizeof(v));
 	memset(st, 0, sizeof(st));
-	if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) == -1)
+	if (stat(path, &st[0]) == -1)
 		return (0);
-	if (fstat(fd, &st[0]) == -1 || pread(fd, v.counter, sizeof(v.counter), 24) != (ssize_t)sizeof(v.counter)) {
-		close(fd);
-		return (0);
+	if (fd == -1 || fstat(fd, &st[1]) == -1 || st[1].st_dev != st[0].st_dev || st[1].st_ino != st[0].st_ino) {
+		if (fd != -1)
+			close(fd);
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	}
-	close(fd);
+	if (fd == -1 || fstat(fd, &st[0]) == -1 || pread(fd, v.counter, sizeof(v.counter), 24) != (ssize_t)sizeof(v.counter))
+		return (0);
 	if ((size_t)snprintf(wal, sizeof(wal), "%s-wal", path) < sizeof(wal) && stat(wal, &st[1]) == -1)
 		memset(&st[1], 0, sizeof(st[1]));
 	v.ino = st[0].st_ino;
@@ -140,25 +215,30 @@ static int
 load_header(struct load *ld)
 {
 	char	 err[1024];
+
+	if (sql_exec(ld->db, "BEGIN") == -1)
+		sql_reason(ld->db, ld->path, err, sizeof(err));
+	else if (config_is_store(ld->db, ld->path, err, sizeof(err)))
+		return (0);
+	load_bad(ld, "%s", err);
+	return (-1);
+}
+
+int
+config_is_store(sqlite3 *db, const char *path, char *err, size_t errsize)
+{
 	int64_t	 id, version;
 
-	if (sql_exec(ld->db, "BEGIN") == -1 || sql_number(ld->db, "PRAGMA application_id", &id) == -1 ||
-	    sql_number(ld->db, "PRAGMA user_version", &version) == -1) {
-		sql_reason(ld->db, ld->path, err, sizeof(err));
-		load_bad(ld, "%s", err);
-		return (-1);
-	}
-	if (id != APPLICATION_ID)
-		load_bad(ld, "%s: is not a store of rpopd; create one with rpopd.sql", ld->path);
+	if (sql_number(db, "PRAGMA application_id", &id) == -1 || sql_number(db, "PRAGMA user_version", &version) == -1)
+		sql_reason(db, path, err, errsize);
+	else if (id != APPLICATION_ID)
+		snprintf(err, errsize, "%s: is not a store of rpopd; rpopctl init makes one", path);
 	else if (version != CONFIG_SCHEMA)
-		load_bad(ld, "%s: has schema version %lld, this rpopd knows version %d; rpopd-upgrade.sh makes a new store of an old one",
-		    ld->path, (long long)version, CONFIG_SCHEMA);
-	else if (load_table(ld) == -1) {
-		sql_reason(ld->db, ld->path, err, sizeof(err));
-		load_bad(ld, "%s; the schema may not be the one of rpopd.sql", err);
-	} else
-		return (0);
-	return (-1);
+		snprintf(err, errsize, "%s: has schema version %lld, this rpopd knows version %d; rpopd-upgrade.sh makes a new store of an "
+		    "old one", path, (long long)version, CONFIG_SCHEMA);
+	else
+		return (1);
+	return (0);
 }
 
 static int
@@ -220,6 +300,7 @@ load_whole(struct load *ld)
 	if (c->settings.schedule[0] != '\0' && !load_has_schedule(c, c->settings.schedule))
 		load_bad(ld, "settings: schedule is not in table schedule; insert its windows there");
 	load_routes_sound(ld);
+	load_pop_whole(ld);
 }
 
 /*

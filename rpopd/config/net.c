@@ -10,7 +10,7 @@
 
 static int	 schedule_time(const char *);
 static int	 oauth_id(const char *);
-static int	 oauth_url(struct load *, sqlite3_stmt *, struct oauth_row *, const char *);
+static int	 oauth_url(struct load *, sqlite3_stmt *, int, const char **, const char **, uint16_t *);
 
 enum { W_NAME, W_DAYS, W_BEGINS, W_ENDS, W_PAUSE };
 
@@ -20,6 +20,7 @@ static const struct word	 grant_words[] = { { "refresh_token", 0 }, { "client_cr
 #define OAUTH_COLUMNS(X) \
 	X(name,		TEXT(name, REQUIRED, OAUTH_NAME_SIZE - 1, NULL, NULL)) \
 	X(token_url,	OTHER(REQUIRED, 1000)) \
+	X(device_url,	OTHER(OPTIONAL, 1000)) \
 	X(client_id,	TEXT(client_id, REQUIRED, 512, oauth_id, "must be printable ASCII characters")) \
 	X(client_secret, SECRET(PROTO_SECRET_MAX)) \
 	X(scope,	TEXT(scope, OPTIONAL, 1000, check_printable, "must be printable ASCII characters, or NULL")) \
@@ -84,7 +85,6 @@ load_oauth(struct load *ld, sqlite3_stmt *st)
 {
 	struct config		*c = ld->c;
 	struct oauth_row	*o;
-	const char		*url;
 	int			 fault = sqlite3_column_int(st, AT_client_secret);
 
 	load_row_name(ld, "oauth_client", st, AT_name, -1);
@@ -93,8 +93,9 @@ load_oauth(struct load *ld, sqlite3_stmt *st)
 	c->clients = o;
 	o += c->nclients;
 	memset(o, 0, sizeof(*o));
-	if (table_load(ld, st, &oauth_table, o) == -1 || (url = load_peek(ld, st, AT_token_url, 1001)) == NULL ||
-	    oauth_url(ld, st, o, url) == -1)
+	if (table_load(ld, st, &oauth_table, o) == -1 ||
+	    oauth_url(ld, st, AT_token_url, &o->host, &o->path, &o->port) == -1 ||
+	    oauth_url(ld, st, AT_device_url, &o->device_host, &o->device_path, &o->device_port) == -1)
 		return (-1);
 	c->nclients++;
 	ld->any_tls |= load_null(st, AT_ca_file);
@@ -137,28 +138,36 @@ schedule_time(const char *s)
 	return (s[3] > '5' || minutes > 1440 ? -1 : minutes);
 }
 
-/* Takes a token endpoint apart: https://host[:port]/path, nothing else, no user and no fragment.  0, or -1: no memory. */
+/*
+ * Takes an endpoint apart: https://host[:port]/path, nothing else, no user and no fragment; NULL is permitted where the column
+ * permits it.  0, or -1: no memory.
+ */
 static int
-oauth_url(struct load *ld, sqlite3_stmt *st, struct oauth_row *o, const char *url)
+oauth_url(struct load *ld, sqlite3_stmt *st, int col, const char **hostp, const char **pathp, uint16_t *port)
 {
 	char		 where[PROTO_HOST_SIZE + 8], host[PROTO_HOST_SIZE] = "";
-	const char	*path = NULL;
+	const char	*url, *path = NULL;
 	size_t		 len;
 
+	*hostp = *pathp = "";
+	if (oauth_columns[col].null && load_null(st, col))
+		return (0);
+	if ((url = load_peek(ld, st, col, 1001)) == NULL)
+		return (-1);
 	if (strncmp(url, "https://", 8) == 0 && (path = strchr(url + 8, '/')) != NULL) {
 		len = path - (url + 8);
 		if (len < sizeof(where)) {
 			memcpy(where, url + 8, len);
 			where[len] = '\0';
-			if (!check_hostport(where, host, sizeof(host), &o->port))
+			if (!check_hostport(where, host, sizeof(host), port))
 				host[0] = '\0';
 		}
 	}
 	if (host[0] == '\0' || strpbrk(url, "@# ") != NULL || !check_printable(url))
-		load_bad_value(ld, st, AT_token_url, "must be https://host/path or https://host:port/path");
-	if (o->port == 0)
-		o->port = 443;
-	o->path = path == NULL ? "/" : arena_add(&ld->c->arena, path, strlen(path));
-	o->host = arena_add(&ld->c->arena, host, strlen(host));
-	return (o->path == NULL || o->host == NULL ? -1 : 0);
+		load_bad_value(ld, st, col, "must be https://host/path or https://host:port/path");
+	if (*port == 0)
+		*port = 443;
+	*pathp = path == NULL ? "/" : arena_add(&ld->c->arena, path, strlen(path));
+	*hostp = arena_add(&ld->c->arena, host, strlen(host));
+	return (*pathp == NULL || *hostp == NULL ? -1 : 0);
 }

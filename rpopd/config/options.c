@@ -19,12 +19,15 @@ static void	 options_hook(int, char *, const char **, const char **);
 #define HOOK_OPTS	""
 #endif
 
-#define OPTIONS_USAGE	"usage: rpopd [-1AdhnSvV] [-f store] [-l libexec] [-r rundir]\n"
+#define OPTIONS_USAGE	"usage: rpopd [-1AdhInSvV] [-B directory] [-D domain] [-f store] [-l libexec] [-r rundir]\n"
 #define OPTIONS_HELP \
 	"  -1  poll every enabled record once, and end\n" \
 	"  -A  declare that state.db and mail root belong together, after a restore\n" \
+	"  -B  copy both stores into this new directory, and end\n" \
+	"  -D  with -I: the main domain of the new store\n" \
 	"  -d  stay in the foreground, log to standard error\n" \
 	"  -f  the administrator's store\n" \
+	"  -I  make a new store, and end\n" \
 	"  -l  directory of the child programs\n" \
 	"  -n  check the configuration, and end\n" \
 	"  -r  run directory, with the control socket\n" \
@@ -41,15 +44,18 @@ options_parse(struct options *o, int argc, char *argv[])
 	o->store = RPOPD_STATEDIR "/rpopd.db";
 	o->libexec = RPOPD_LIBEXECDIR;
 	o->rundir = RPOPD_RUNDIR;
-	while ((c = getopt(argc, argv, "1Adf:hl:nr:SvV" HOOK_OPTS)) != -1) {
+	while ((c = getopt(argc, argv, "1AB:D:df:hIl:nr:SvV" HOOK_OPTS)) != -1) {
 		switch (c) {
 		case '1': o->once = 1; break;
 		case 'A': o->declare = 1; break;
+		case 'B': o->backup = optarg; break;
+		case 'D': o->domain = optarg; break;
 		case 'd': o->debug = 1; break;
 		case 'f': o->store = optarg; break;
 		case 'h':
 			printf(OPTIONS_USAGE OPTIONS_HELP);
 			exit(0);
+		case 'I': o->create = 1; break;
 		case 'l': o->libexec = optarg; break;
 		case 'n': o->check = 1; break;
 		case 'r': o->rundir = optarg; break;
@@ -69,6 +75,10 @@ options_parse(struct options *o, int argc, char *argv[])
 	}
 	if (argc != optind) {
 		fprintf(stderr, "rpopd: %s: no arguments are taken, only options\n", argv[optind]);
+		options_usage();
+	}
+	if (o->domain != NULL && !o->create) {
+		fprintf(stderr, "rpopd: -D %s: goes with -I only\n", o->domain);
 		options_usage();
 	}
 	if (o->libexec[0] != '/') {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files that a record names: its own CA certificates, its client certificate and the key to that.  The master only reads them,
- * the fetcher understands them.  Symbolic links are followed, as programs that renew certificates use them: the file at the end
- * is judged, by its descriptor.
+ * Files that a record names: its own CA certificates, its client certificate and the key to that; and those of a listener.  The
+ * master only reads them, the fetcher and popd understand them.  Symbolic links are followed, as programs that renew
+ * certificates use them: the file at the end is judged, by its descriptor.
  */
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 
 _Static_assert(PROTO_PEM_MAX == 262144, "a sentence below says so");
 
+static int		 pem_file(const char *, enum pem_kind, const char *, struct pem *, char *, size_t);
+static int		 pem_store(const char *);
 static int		 pem_load(enum pem_kind, int, struct pem *, char *, size_t);
 static const char	*pem_judge(enum pem_kind, const struct stat *);
 static const char	*pem_content(enum pem_kind, const struct pem *);
@@ -34,11 +37,35 @@ static const char *const	 columns[PEM_MAX] = { "ca_file", "tls_cert", "tls_key" 
 int
 pem_read(enum pem_kind kind, const char *path, struct pem *pem, char *err, size_t errsize)
 {
+	return (pem_file(columns[kind], kind, path, pem, err, errsize));
+}
+
+/*
+ * Certificate and key of a listener that has some; both are the caller's to free, whatever comes of it.  0, or -1: as pem_read().
+ */
+int
+pem_listener(const struct listener_row *l, struct pem *cert, struct pem *key, char *err, size_t errsize)
+{
+	memset(cert, 0, sizeof(*cert));
+	memset(key, 0, sizeof(*key));
+	if (l->tls == TLS_MODE_NONE)
+		return (0);
+	if (pem_file("cert", PEM_CERT, l->cert, cert, err, errsize) == -1)
+		return (-1);
+	return (pem_file("key", PEM_KEY, l->key, key, err, errsize));
+}
+
+/* pem_read() of a column of some table. */
+static int
+pem_file(const char *column, enum pem_kind kind, const char *path, struct pem *pem, char *err, size_t errsize)
+{
 	char	 why[160], shown[PROTO_TEXT_SIZE * 2];
 	int	 fd, r = -1;
 
 	memset(pem, 0, sizeof(*pem));
-	if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) == -1)
+	if (pem_store(path))
+		snprintf(why, sizeof(why), "is one of the daemon's stores; correct the path, or set the column to NULL");
+	else if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) == -1)
 		snprintf(why, sizeof(why), "cannot be opened: %s; correct the path, or set the column to NULL", strerror(errno));
 	else {
 		r = pem_load(kind, fd, pem, why, sizeof(why));
@@ -48,8 +75,32 @@ pem_read(enum pem_kind kind, const char *path, struct pem *pem, char *err, size_
 		return (0);
 	pem_free(pem);
 	log_vis(shown, sizeof(shown), path, strlen(path));
-	snprintf(err, errsize, "%s %s: %s", columns[kind], why, shown);
+	snprintf(err, errsize, "%s %s: %s", column, why, shown);
 	return (-1);
+}
+
+/*
+ * 1: the path leads to a store, or to a file beside it.  Such a file is not opened: closing it would drop the locks that SQLite
+ * has on it in this process (fcntl(2)).
+ */
+static int
+pem_store(const char *path)
+{
+	static const char *const	 beside[] = { "", "-journal", "-wal", "-shm" };
+	char				 stores[2][PATH_MAX], name[PATH_MAX + 16];
+	struct stat			 st, store;
+	size_t				 i;
+
+	if (options.store == NULL || stat(path, &st) == -1)
+		return (0);
+	strlcpy(stores[0], options.store, sizeof(stores[0]));
+	options_state_path(stores[1], sizeof(stores[1]));
+	for (i = 0; i < nitems(stores) * nitems(beside); i++) {
+		snprintf(name, sizeof(name), "%s%s", stores[i % nitems(stores)], beside[i / nitems(stores)]);
+		if (stat(name, &store) == 0 && store.st_dev == st.st_dev && store.st_ino == st.st_ino)
+			return (1);
+	}
+	return (0);
 }
 
 void

@@ -133,12 +133,20 @@ rpop_where(struct load *ld, sqlite3_stmt *st, struct record *r)
 
 	if ((domain = load_peek(ld, st, AT_domain, PROTO_HOST_SIZE + 8)) == NULL)
 		return (-1);
-	if (!check_hostport(domain, host, sizeof(host), &r->port))
+	if (!config_where(domain, r->tls, host, sizeof(host), &r->port))
 		load_bad_value(ld, st, AT_domain, strchr(domain, '/') == NULL ? "must be host, host:port, [v6] or [v6]:port" :
 		    "must be the host alone, or host:port, without a scheme such as https:// and without a path");
-	if (r->port == 0)
-		r->port = r->tls == TLS_MODE_TLS ? 995 : 110;
 	return ((r->host = arena_add(&ld->c->arena, host, strlen(host))) == NULL ? -1 : 0);
+}
+
+int
+config_where(const char *domain, enum tls_mode tls, char *host, size_t hostsize, uint16_t *port)
+{
+	if (!check_hostport(domain, host, hostsize, port))
+		return (0);
+	if (*port == 0)
+		*port = tls == TLS_MODE_TLS ? 995 : 110;
+	return (1);
 }
 
 /* The login mechanism, and where the credential comes from. */

@@ -64,7 +64,9 @@ load_domain(struct load *ld, sqlite3_stmt *st)
 	if (!check_domain(p->name))
 		load_bad(ld, "%s: must be a domain in lower case, and not 'spool'; correct it", ld->row);
 	source_routes = load_number(ld, st, D_SOURCE_ROUTES, 0, 1);
-	return (ld->bad > bad ? 0 : route_domain_add(ld->c->routes, p->name, source_routes));
+	if (ld->bad > bad)
+		return (0);
+	return (load_home(ld, p) == -1 ? -1 : route_domain_add(ld->c->routes, p->name, source_routes));
 }
 
 int
@@ -85,6 +87,7 @@ load_account(struct load *ld, sqlite3_stmt *st)
 		load_bad(ld, "%s: its domain is not in table domain; insert it there", ld->row);
 	a.id = load_number(ld, st, A_ID, 1, UINT32_MAX);
 	a.nexthop = load_nexthop_id(ld, st, A_NEXTHOP);
+	a.unified = 0;
 	snprintf(address, sizeof(address), "%s@%s", name, domain);
 	if (route_account_by_address(ld->c->routes, address) != NULL)
 		load_bad(ld, "%s: this address is there more than once; delete all but one", ld->row);

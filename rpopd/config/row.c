@@ -62,7 +62,7 @@ load_row_name(struct load *ld, const char *table, sqlite3_stmt *st, int key, int
 		log_vis(ld->row + n, 512, p, sqlite3_column_bytes(st, key));
 	if (key2 == -1)
 		return;
-	n = strlcat(ld->row, *table == 'a' ? "@" : "/", sizeof(ld->row));
+	n = strlcat(ld->row, strcmp(table, "account") == 0 ? "@" : "/", sizeof(ld->row));
 	if ((p = sqlite3_column_blob(st, key2)) != NULL)
 		log_vis(ld->row + n, 512, p, sqlite3_column_bytes(st, key2));
 }

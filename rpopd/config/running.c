@@ -6,6 +6,7 @@
 
 struct config	*config_running;
 struct routing	*config_routing;
+struct image	*config_image;
 int64_t		 config_loaded;
 uint64_t	 config_loaded_version;
 char		 config_load_error[PROTO_TEXT_SIZE];

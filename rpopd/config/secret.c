@@ -26,9 +26,14 @@ static struct stat	 opened;	/* the file as it was when db was opened */
 static const char *const texts[SECRET_MAX] = {
 	[SECRET_PASSWORD] = "SELECT domain, auth_name, tls, password FROM rpop WHERE account = ?1 AND name = ?2",
 	[SECRET_GRANT] = "SELECT r.domain, r.auth_name, r.tls, r.refresh_token, c.client_secret, c.token_url, c.client_id,"
-	    " ifnull(c.scope, ''), c.grant_type, c.name FROM rpop r JOIN oauth_client c ON c.name = r.oauth_client"
+	    " ifnull(c.scope, ''), c.grant_type, c.name, c.device_url FROM rpop r JOIN oauth_client c ON c.name = r.oauth_client"
 	    " WHERE r.account = ?1 AND r.name = ?2",
-	[SECRET_NEXTHOP] = "SELECT address, auth_name, tls, password FROM nexthop WHERE id = ?1 AND name = ?2"
+	[SECRET_NEXTHOP] = "SELECT address, auth_name, tls, password FROM nexthop WHERE id = ?1 AND name = ?2",
+	[SECRET_LOGIN] = "SELECT password FROM account WHERE address = ?1",
+	/* The next account with a password from that place on, or the first. */
+	[SECRET_STAND_IN] = "SELECT password FROM (SELECT password FROM account WHERE password IS NOT NULL AND"
+	    " id >= 1 + ?1 % (SELECT max(id) FROM account) ORDER BY id LIMIT 1) UNION ALL SELECT password FROM"
+	    " (SELECT password FROM account WHERE password IS NOT NULL ORDER BY id LIMIT 1) LIMIT 1"
 };
 
 ssize_t
@@ -114,6 +119,13 @@ secret_open(const char *path, char *err, size_t errsize)
 	return (-1);
 }
 
+/* A statement that the values are to be bound to; or NULL with a sentence.  secret_release() follows in every case. */
+sqlite3_stmt *
+secret_query(const char *path, enum secret_sql which, char *err, size_t errsize)
+{
+	return (secret_open(path, err, errsize) == -1 ? NULL : queries[which]);
+}
+
 /* The row of a record, as it was when the store was loaded; or NULL with a sentence.  secret_release() follows in every case. */
 sqlite3_stmt *
 secret_row(const char *path, enum secret_sql which, const struct record *r, char *err, size_t errsize)
@@ -147,11 +159,10 @@ secret_same(sqlite3_stmt *st, const struct record *r)
 	const char	*user = (const char *)sqlite3_column_text(st, 1);
 	const char	*tls = (const char *)sqlite3_column_text(st, 2);
 	uint16_t	 port;
-	int		 mode;
 
-	return (domain != NULL && user != NULL && tls != NULL && check_hostport(domain, host, sizeof(host), &port) &&
-	    (mode = word_number(tls_words, tls)) == (int)r->tls && strcmp(host, r->host) == 0 && strcmp(user, r->user) == 0 &&
-	    (port != 0 ? port : mode == TLS_MODE_TLS ? 995 : 110) == r->port);
+	return (domain != NULL && user != NULL && tls != NULL && word_number(tls_words, tls) == (int)r->tls &&
+	    config_where(domain, r->tls, host, sizeof(host), &port) && strcmp(host, r->host) == 0 && strcmp(user, r->user) == 0 &&
+	    port == r->port);
 }
 
 static int

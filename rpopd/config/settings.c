@@ -6,6 +6,10 @@
 #include "common/log.h"
 #include "config_int.h"
 
+static const struct word	 clear_words[] = {
+	{ "never", POP_CLEAR_NEVER }, { "local", POP_CLEAR_LOCAL }, { "always", POP_CLEAR_ALWAYS }, { NULL, 0 }
+};
+
 #define ROW	struct settings
 #define SETTINGS_COLUMNS(X) \
 	X(main_domain,	OTHER(OPTIONAL, PROTO_HOST_SIZE - 1)) \
@@ -36,7 +40,18 @@
 	X(queue_age,	NUMBER(queue_age, REQUIRED, 600, 2592000)) \
 	X(queue_limit,	NUMBER(queue_limit, REQUIRED, 1, 1000000)) \
 	X(keep_state_days, NUMBER(keep_state_days, REQUIRED, 0, 3650)) \
-	X(min_free,	NUMBER(min_free, REQUIRED, 0, 1048576))
+	X(min_free,	NUMBER(min_free, REQUIRED, 0, 1048576)) \
+	X(history_days,	NUMBER(history_days, REQUIRED, 0, 3650)) \
+	X(user_min_period, NUMBER(user_min_period, REQUIRED, 10, 31536000)) \
+	X(user_max_records, NUMBER(user_max_records, REQUIRED, 0, 1000)) \
+	X(unified_field, BUFFER(unified_field, REQUIRED, PROTO_FIELD_SIZE - 1, check_unified_field, \
+	    "must be the name of one header field, which is not one that belongs to messages")) \
+	X(pop_channels,	NUMBER(pop_channels, REQUIRED, 0, 10000)) \
+	X(pop_per_address, NUMBER(pop_per_address, REQUIRED, 1, 10000)) \
+	X(pop_login_delay, NUMBER(pop_login_delay, REQUIRED, 0, 86400)) \
+	X(pop_idle,	NUMBER(pop_idle, REQUIRED, 600, 86400)) \
+	X(pop_clear,	WORD(pop_clear, REQUIRED, clear_words, "must be never, local or always")) \
+	X(pop_apop,	NUMBER(pop_apop, REQUIRED, 0, 1))
 
 enum { SETTINGS_COLUMNS(COLUMN_PLACE) SETTINGS_MAX };
 static const struct column	 columns[] = { SETTINGS_COLUMNS(COLUMN) };
@@ -62,6 +77,7 @@ load_settings(struct load *ld, sqlite3_stmt *st)
 		load_bad(ld, "settings: session_timeout must not be shorter than idle_timeout");
 	if ((s->log_level = log_level_parse(level)) == 0)
 		load_bad_value(ld, st, AT_log_level, "must be crashes, failures, major, problems, low or all");
+	s->main_domain = ld->main_domain;
 	s->detail = *detail;
 	if (load_null(st, AT_detail) || strchr("+-=._#", *detail) == NULL)
 		load_bad_value(ld, st, AT_detail, "must be one of + - = . _ #, or empty");

@@ -60,11 +60,12 @@ ask_request(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
+	int		 rv;
 
-	if (control_name(imsg, &m) == -1)
-		return (-1);
+	if ((rv = control_name(c, imsg, &m)) != 0)
+		return (rv == -1 ? -1 : 0);
 	if (client_allowed(c, imsg, 0))
-		wait_for(c, m.name, ask_route, client_end);
+		wait_for(c, m.name, WAIT_SESSION, ask_route, client_end);
 	return (0);
 }
 

@@ -10,16 +10,20 @@
 #include "common/log.h"
 #include "control_int.h"
 
-#define CLIENTS_MAX	16
+#define CLIENTS_MAX	16	/* of the control socket */
 #define CLIENTS_OTHERS	10	/* of them for others than root */
+#define CLIENTS_USERS	64	/* of the users' socket */
+#define CLIENTS_USER	4	/* of them of one system user */
 #define CLIENT_IDLE	20000	/* ms without a request, or without taking anything of an answer */
 
+static int	 client_many(const struct who *);
+static void	 client_count(const struct client *, int);
 static void	 client_clock(void *);
 static void	 client_down(void *, const char *);
 static void	 client_sweep(void *);
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
-static int			 nclients, nothers;
+static int			 nclients, nothers, nusers;
 static struct timer		 sweep;
 
 /*
@@ -27,15 +31,15 @@ static struct timer		 sweep;
  * closed.
  */
 void
-client_new(int fd, int root, const struct rule *rules, size_t nrules)
+client_new(int fd, const struct who *who, const struct rule *rules, size_t nrules)
 {
 	struct client	*c;
 
-	if (nclients >= CLIENTS_MAX || (!root && nothers >= CLIENTS_OTHERS) || (c = calloc(1, sizeof(*c))) == NULL) {
+	if (client_many(who) || (c = calloc(1, sizeof(*c))) == NULL) {
 		close(fd);
 		return;
 	}
-	c->root = root;
+	c->who = *who;
 	if (link_open(&c->link, fd, rules, nrules, c, client_down) == -1) {
 		free(c);
 		return;
@@ -44,8 +48,33 @@ client_new(int fd, int root, const struct rule *rules, size_t nrules)
 	timer_init(&c->clock, client_clock, c);
 	timer_in(&c->clock, CLIENT_IDLE);
 	LIST_INSERT_HEAD(&clients, c, entry);
-	nclients++;
-	nothers += !c->root;
+	client_count(c, 1);
+}
+
+/* 1: there are as many clients of this kind as may be. */
+static int
+client_many(const struct who *who)
+{
+	struct client	*c;
+	int		 own = 0;
+
+	if (!who->user)
+		return (nclients >= CLIENTS_MAX || (!who->root && nothers >= CLIENTS_OTHERS));
+	LIST_FOREACH(c, &clients, entry)
+		own += c->who.user && c->who.uid == who->uid;
+	return (nusers >= CLIENTS_USERS || own >= CLIENTS_USER);
+}
+
+/* One client more, or -1. */
+static void
+client_count(const struct client *c, int n)
+{
+	if (c->who.user)
+		nusers += n;
+	else {
+		nclients += n;
+		nothers += c->who.root ? 0 : n;
+	}
 }
 
 /* Whose turn is it?  A client that waits for the daemon, for a trial for example, may do so. */
@@ -96,16 +125,18 @@ client_sweep(void *arg)
 		LIST_REMOVE(c, entry);
 		timer_stop(&c->listing.go_on);
 		timer_stop(&c->clock);
-		nothers -= !c->root;
+		client_count(c, -1);
 		link_close(&c->link);
-		nclients--;
+		edit_left(c);
+		password_left(c);
 		free(c);
 	}
 }
 
 /*
  * Whether the client's request is carried out: it has the same protocol version, asks one thing at a time, and is root where
- * something changes.  1, or 0: the reply is out.
+ * something changes; the rules of the users' socket have nothing that users may not ask, each for himself.  1, or 0: the reply is
+ * out.
  */
 int
 client_allowed(struct client *c, struct imsg *imsg, int root)
@@ -119,7 +150,7 @@ client_allowed(struct client *c, struct imsg *imsg, int root)
 		client_reply(c, 0, "rpopctl and rpopd are of different versions: restart rpopd after an upgrade");
 		return (0);
 	}
-	if (root && !c->root) {
+	if (root && !c->who.root && !c->who.user) {
 		client_reply(c, 0, "only root may do that");
 		return (0);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The control socket, and what clients ask there.  Root may change things; members of the socket's group may look.  No process
- * of the daemon is in the group.
+ * of the daemon is in the group.  Everybody else has a socket of his own: user.c.
  */
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -32,12 +32,15 @@
 
 #define CONTROL_GROUP	"_rpopctl"
 
+struct listener;
+
+static int	 control_socket(const char *, const char *, mode_t, const char *, void (*)(int, short, void *), struct listener *, char *,
+		    size_t);
 static void	 control_take(const struct rule *, size_t);
 static void	 control_accept(int, short, void *);
 static void	 control_poll_none(const char *, char *, size_t);
 static void	 control_poll_text(const struct poll_answer *, char *, size_t);
 static int	 control_reload(void *, struct imsg *);
-static int	 control_poll(void *, struct imsg *);
 static int	 control_log_level(void *, struct imsg *);
 static int	 control_stop(void *, struct imsg *);
 static int	 control_renumber(void *, struct imsg *);
@@ -50,45 +53,67 @@ static const struct rule	 control_rules[] = {
 	{ IMSG_CTL_RENUMBER,	RULES_ANY,	control_renumber },
 };
 
-static int			 listener = -1;
-static struct event		 accept_event;
+struct listener {
+	int		 fd;			/* -1: closed */
+	struct event	 event;
+	char		 path[PATH_MAX];
+};
+static struct listener		 admin = { .fd = -1 }, user = { .fd = -1 };
 static struct rule		 requests[IMSG_MAX];	/* what clients may ask: the rules of every file of this room */
 static size_t			 nrequests;
-static char			 socket_path[PATH_MAX];
 static struct control_calls	 daemon_calls;
 
-/* Once, at the start, before there are children: make the socket in rundir and answer there.  0, or -1 and a sentence. */
+/* Once, at the start, before there are children: make the sockets in rundir and answer there.  0, or -1 and a sentence. */
 int
 control_listen(const char *rundir, const struct control_calls *calls, char *err, size_t errsize)
 {
-	struct sockaddr_un	 sun;
-	struct group		*gr;
-
 	daemon_calls = *calls;
 	ask_start();
 	control_take(control_rules, nitems(control_rules));
 	control_take(status_rules, status_nrules);
+	control_take(password_rules, password_nrules);
 	control_take(try_rules, try_nrules);
 	control_take(queue_rules, queue_nrules);
 	control_take(ask_rules, ask_nrules);
 	control_take(forget_rules, forget_nrules);
+	control_take(edit_rules, edit_nrules);
+	control_take(login_rules, login_nrules);
 	control_take(explain_rules, explain_nrules);
+	control_take(secret_rules, secret_nrules);
+	control_take(find_rules, find_nrules);
+	control_take(seen_rules, seen_nrules);
+	control_take(who_rules, who_nrules);
+	control_take(alert_rules, alert_nrules);
+	return (control_socket(rundir, "rpopd.sock", 0660, CONTROL_GROUP, control_accept, &admin, err, errsize) == -1 ||
+	    control_socket(rundir, "user.sock", 0666, NULL, user_accept, &user, err, errsize) == -1 ? -1 : 0);
+}
+
+/*
+ * Makes a socket in rundir, for a group if it exists, whose connections accept() gets.  0, or -1 and a sentence.
+ */
+static int
+control_socket(const char *rundir, const char *name, mode_t mode, const char *group, void (*accept)(int, short, void *),
+    struct listener *l, char *err, size_t errsize)
+{
+	struct sockaddr_un	 sun;
+	struct group		*gr;
+
 	memset(&sun, 0, sizeof(sun));
 	sun.sun_family = AF_UNIX;
-	snprintf(socket_path, sizeof(socket_path), "%s/rpopd.sock", rundir);
-	if (strlcpy(sun.sun_path, socket_path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path)) {
-		snprintf(err, errsize, "%s: name too long for a socket", socket_path);
+	snprintf(l->path, sizeof(l->path), "%s/%s", rundir, name);
+	if (strlcpy(sun.sun_path, l->path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path)) {
+		snprintf(err, errsize, "%s: name too long for a socket", l->path);
 		return (-1);
 	}
-	unlink(socket_path);
-	if ((listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1 ||
-	    bind(listener, (struct sockaddr *)&sun, sizeof(sun)) == -1 || chmod(socket_path, 0660) == -1 ||
-	    ((gr = getgrnam(CONTROL_GROUP)) != NULL && chown(socket_path, 0, gr->gr_gid) == -1) || listen(listener, 8) == -1) {
-		snprintf(err, errsize, "%s: %s", socket_path, strerror(errno));
+	unlink(l->path);
+	if ((l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1 ||
+	    bind(l->fd, (struct sockaddr *)&sun, sizeof(sun)) == -1 || chmod(l->path, mode) == -1 || (group != NULL &&
+	    (gr = getgrnam(group)) != NULL && chown(l->path, 0, gr->gr_gid) == -1) || listen(l->fd, 8) == -1) {
+		snprintf(err, errsize, "%s: %s", l->path, strerror(errno));
 		return (-1);
 	}
-	event_set(&accept_event, listener, EV_READ | EV_PERSIST, control_accept, NULL);
-	event_add(&accept_event, NULL);
+	event_set(&l->event, l->fd, EV_READ | EV_PERSIST, accept, NULL);
+	event_add(&l->event, NULL);
 	return (0);
 }
 
@@ -105,29 +130,37 @@ control_take(const struct rule *rules, size_t n)
 void
 control_close(void)
 {
-	if (listener == -1)
-		return;
-	event_del(&accept_event);
-	close(listener);
-	unlink(socket_path);
-	listener = -1;
+	struct listener	*all[] = { &admin, &user };
+	size_t		 i;
+
+	for (i = 0; i < nitems(all); i++) {
+		if (all[i]->fd == -1)
+			continue;
+		event_del(&all[i]->event);
+		close(all[i]->fd);
+		unlink(all[i]->path);
+		all[i]->fd = -1;
+	}
 }
 
 static void
 control_accept(int fd, short event, void *arg)
 {
-	uid_t	 uid;
-	gid_t	 gid;
-	int	 s;
+	struct who	 who = { 0 };
+	gid_t		 gid;
+	int		 s;
 
 	(void)event;
 	(void)arg;
 	if ((s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) == -1)
 		return;
-	if (getpeereid(s, &uid, &gid) == -1)
+	if (getpeereid(s, &who.uid, &gid) == -1) {
 		close(s);
-	else
-		client_new(s, uid == 0, requests, nrequests);
+		return;
+	}
+	who.root = who.uid == 0;
+	who.watcher = !who.root;
+	client_new(s, &who, requests, nrequests);
 }
 
 static int
@@ -145,17 +178,18 @@ control_reload(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-static int
+int
 control_poll(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
 	char		 text[PROTO_RECORD_SIZE + 128];
 	struct poll_answer a;
+	int		 rv;
 
-	if (control_name(imsg, &m) == -1)
-		return (-1);
-	if (!client_allowed(c, imsg, 1))
+	if ((rv = control_name(c, imsg, &m)) != 0)
+		return (rv == -1 ? -1 : 0);
+	if (!client_allowed(c, imsg, 1) || (c->who.user && user_soon(c, m.name)))
 		return (0);
 	sched_poll(m.name, &a);
 	if (a.matched > 0)
@@ -174,7 +208,7 @@ control_poll_none(const char *name, char *text, size_t size)
 
 	for (i = 0; i < sched_ntasks; i++)
 		if (strcmp(name, "all") == 0 || sched_named(&sched_tasks[i], name)) {
-			snprintf(text, size, "%s: is disabled (period NULL); set the period in rpopd.db, then: rpopctl reload", name);
+			snprintf(text, size, "%s: is disabled (period NULL); rpopctl record enable has it polled again", name);
 			return;
 		}
 	snprintf(text, size, "%s: no such record or account is loaded; rpopctl status lists them", name);
@@ -271,11 +305,4 @@ control_renumber(void *arg, struct imsg *imsg)
 	}
 	client_reply(c, ok, text);
 	return (0);
-}
-
-/* A request's payload that is a name.  0, or -1: it breaks the rules. */
-int
-control_name(struct imsg *imsg, struct ctl_name *m)
-{
-	return (rules_payload(imsg, m) == -1 || !proto_str(m->name, sizeof(m->name)) ? -1 : 0);
 }

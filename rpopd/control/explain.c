@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * rpopctl explain: what is remembered of one message, why it went where it went, and what became of each recipient.  Each line is
- * "word: text".  Messages of personal records leave no note: theirs follows from the record.
+ * "word: text".  Messages of personal records leave no note of why: theirs follows from the record.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -85,7 +85,7 @@ explain(struct client *c, const struct ctl_explain *m, char *err, size_t errsize
 	explain_say(c, "unique-id", "%s", vis);
 	(void)state_relay_of(mailbox, (const uint8_t *)uid, strlen(uid), explain_held, &held);
 	explain_message(c, &e, held);
-	if (e.note == NULL && e.state != SEEN_MARKED && e.state != SEEN_NEVER)
+	if ((e.note == NULL || *e.note == '\0') && e.state != SEEN_MARKED && e.state != SEEN_NEVER)
 		explain_personal(c, task);
 	if (state_relay_of(mailbox, (const uint8_t *)uid, strlen(uid), explain_row, c) != DB_OK)
 		explain_say(c, "queue", "state.db cannot be read now");
@@ -160,6 +160,8 @@ explain_message(struct client *c, const struct explanation *e, uint32_t held)
 	if (e->note == NULL)
 		return;
 	explain_say(c, "handled", "%s", explain_time(e->handled, when));
+	if (*e->msgid != '\0')
+		explain_say(c, "message-id", "<%s>", e->msgid);
 	explain_say(c, "sender", "<%s>", e->sender);
 	explain_lines(c, "why", e->note);
 	explain_lines(c, "result", e->results);

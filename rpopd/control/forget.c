@@ -31,9 +31,10 @@ forget_request(void *arg, struct imsg *imsg)
 	struct ctl_name	 m;
 	char		 text[PROTO_TEXT_SIZE * 2];
 	int		 ok;
+	int		 rv;
 
-	if (control_name(imsg, &m) == -1)
-		return (-1);
+	if ((rv = control_name(c, imsg, &m)) != 0)
+		return (rv == -1 ? -1 : 0);
 	if (!client_allowed(c, imsg, 1))
 		return (0);
 	ok = forget_record(m.name, text, sizeof(text)) == 0;

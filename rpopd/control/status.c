@@ -11,6 +11,7 @@
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
+#include "rpopd/pop/pop.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched.h"
 #include "rpopd/state/state.h"
@@ -21,8 +22,10 @@
 #define STATUS_MSEC	5	/* that a portion takes, about */
 
 static int	 status_request(void *, struct imsg *);
-static int	 status_account(void *, struct imsg *);
-static void	 status_list(struct client *, const char *);
+static int	 status_work(void *, struct imsg *);
+static void	 status_daemon(struct client *);
+static void	 status_list(struct client *, const char *, int);
+static int	 status_wanted(const struct client *, const struct task *);
 static void	 status_portion(void *);
 static void	 status_go_on(void *);
 static void	 status_record(struct client *, const struct task *, const struct mailbox_counts *);
@@ -30,6 +33,7 @@ static void	 status_record(struct client *, const struct task *, const struct ma
 const struct rule	 status_rules[] = {
 	{ IMSG_CTL_STATUS,	RULES_ANY,	status_request },
 	{ IMSG_CTL_ACCOUNT,	RULES_ANY,	status_account },
+	{ IMSG_CTL_WORK,	RULES_ANY,	status_work },
 };
 const size_t		 status_nrules = nitems(status_rules);
 
@@ -37,13 +41,36 @@ const size_t		 status_nrules = nitems(status_rules);
 static int
 status_request(void *arg, struct imsg *imsg)
 {
-	struct client		*c = arg;
+	struct client	*c = arg;
+
+	if (!client_allowed(c, imsg, 0))
+		return (0);
+	status_daemon(c);
+	status_list(c, "", 0);
+	return (0);
+}
+
+/* IMSG_CTL_WORK: the daemon, and what it is at. */
+static int
+status_work(void *arg, struct imsg *imsg)
+{
+	struct client	*c = arg;
+
+	if (!client_allowed(c, imsg, 0))
+		return (0);
+	status_daemon(c);
+	status_list(c, "", 1);
+	return (0);
+}
+
+/* The figures of the daemon go out. */
+static void
+status_daemon(struct client *c)
+{
 	struct ctl_daemon	 m;
 	struct state_sums	 sums;
 	size_t			 i;
 
-	if (!client_allowed(c, imsg, 0))
-		return (0);
 	memset(&m, 0, sizeof(m));
 	m.started = turn_started;
 	m.loaded = config_loaded;
@@ -64,33 +91,37 @@ status_request(void *arg, struct imsg *imsg)
 	strlcpy(m.version, RPOPD_VERSION, sizeof(m.version));
 	strlcpy(m.load_error, config_load_error, sizeof(m.load_error));
 	delivery_sums(&m);
+	pop_sums(&m);
 	if (m.mail_root_error[0] == '\0')
 		strlcpy(m.mail_root_error, space_trouble(), sizeof(m.mail_root_error));
 	client_send(c, IMSG_CTL_DAEMON, &m, sizeof(m));
-	status_list(c, "");
-	return (0);
 }
 
 /* IMSG_CTL_ACCOUNT: the records of one account, or one record. */
-static int
+int
 status_account(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
+	int		 rv;
 
-	if (control_name(imsg, &m) == -1)
-		return (-1);
+	if ((rv = control_name(c, imsg, &m)) != 0)
+		return (rv == -1 ? -1 : 0);
 	if (!client_allowed(c, imsg, 0))
 		return (0);
-	status_list(c, m.name);
+	status_list(c, m.name, 0);
 	return (0);
 }
 
-/* Begin a listing of every record (name empty), or of those of one account ("account" or "account/record"). */
+/*
+ * Begin a listing of every record (name empty), or of those of one account ("account" or "account/record"); work: of those among
+ * them that have some.
+ */
 static void
-status_list(struct client *c, const char *name)
+status_list(struct client *c, const char *name, int work)
 {
 	c->listing.next = 0;
+	c->listing.work = work;
 	strlcpy(c->listing.name.name, name, sizeof(c->listing.name.name));
 	timer_init(&c->listing.go_on, status_go_on, c);
 	client_busy(c, status_portion, NULL);
@@ -107,11 +138,11 @@ status_portion(void *arg)
 	int			 n, known;
 
 	for (n = 0; n < STATUS_PORTION && c->listing.next < sched_ntasks; c->listing.next++) {
-		if (c->listing.name.name[0] != '\0' && !sched_named(&sched_tasks[c->listing.next], c->listing.name.name))
+		if (!status_wanted(c, &sched_tasks[c->listing.next]))
 			continue;
 		/* One record at least, or a page of its rows. */
 		if ((n > 0 && clock_msec() - begun > STATUS_MSEC) ||
-		    (known = counts_get(&sched_tasks[c->listing.next], &counts)) == 0) {
+		    (known = c->listing.work ? -1 : counts_get(&sched_tasks[c->listing.next], &counts)) == 0) {
 			timer_in(&c->listing.go_on, 0);
 			return;
 		}
@@ -121,6 +152,15 @@ status_portion(void *arg)
 	if (n == STATUS_PORTION)
 		return;
 	client_end(c, NULL);
+}
+
+/* 1: the record belongs into the listing. */
+static int
+status_wanted(const struct client *c, const struct task *t)
+{
+	if (c->listing.work && !sched_busy(t))
+		return (0);
+	return (c->listing.name.name[0] == '\0' || sched_named(t, c->listing.name.name));
 }
 
 static void
@@ -155,11 +195,14 @@ status_record(struct client *c, const struct task *t, const struct mailbox_count
 	m.failures = t->rs.failures;
 	m.last_success = t->rs.last_success;
 	m.last_attempt = t->rs.last_attempt;
+	m.failing_since = t->rs.failing;
 	m.login_delay = t->login_delay;
 	m.expire = t->expire;
 	m.messages = t->rs.messages;
 	m.octets = t->rs.octets;
 	m.polls = t->rs.polls;
+	m.asked = t->asked;
+	m.answered = t->answered;
 	m.unfound = t->unfound.messages;
 	if (counts != NULL) {
 		m.undeleted = counts->undeleted;
@@ -170,6 +213,8 @@ status_record(struct client *c, const struct task *t, const struct mailbox_count
 		m.refused = counts->refused;
 		m.quarantined = counts->quarantined;
 	}
-	(void)state_origin(t->mailbox, m.origin, sizeof(m.origin));
+	if (!c->listing.work)
+		(void)state_origin(t->mailbox, m.origin, sizeof(m.origin));
+	progress_tell(t->run, &m);
 	client_send(c, IMSG_CTL_RECORD, &m, sizeof(m));
 }

@@ -4,12 +4,12 @@
 #include "rpopd/poll/poll.h"
 #include "control_int.h"
 
-static int	 try_request(void *, struct imsg *);
 static int	 try_begin(struct client *, const char *, char *, size_t);
 static void	 try_tell(struct client *, const struct ctl_tried *);
+static void	 try_envelope(struct client *, const struct ctl_envelope *);
 static void	 try_ended(struct client *, int, const char *);
 
-static const struct try_calls	 calls = { try_tell, try_ended };
+static const struct try_calls	 calls = { try_tell, try_envelope, try_ended };
 
 const struct rule	 try_rules[] = {
 	{ IMSG_CTL_TRY,		RULES_ANY,	try_request },
@@ -17,16 +17,17 @@ const struct rule	 try_rules[] = {
 const size_t		 try_nrules = nitems(try_rules);
 
 /* IMSG_CTL_TRY */
-static int
+int
 try_request(void *arg, struct imsg *imsg)
 {
 	struct client	*c = arg;
 	struct ctl_name	 m;
+	int		 rv;
 
-	if (control_name(imsg, &m) == -1)
-		return (-1);
-	if (client_allowed(c, imsg, 1))
-		wait_for(c, m.name, try_begin, client_end);
+	if ((rv = control_name(c, imsg, &m)) != 0)
+		return (rv == -1 ? -1 : 0);
+	if (client_allowed(c, imsg, 1) && !(c->who.user && user_soon(c, m.name)))
+		wait_for(c, m.name, WAIT_SESSION, try_begin, client_end);
 	return (0);
 }
 
@@ -46,6 +47,13 @@ static void
 try_tell(struct client *c, const struct ctl_tried *m)
 {
 	client_send(c, IMSG_CTL_TRIED, m, sizeof(*m));
+}
+
+/* In how many messages there was a field with envelope recipients. */
+static void
+try_envelope(struct client *c, const struct ctl_envelope *m)
+{
+	client_send(c, IMSG_CTL_ENVELOPE, m, sizeof(*m));
 }
 
 /* The trial is over. */

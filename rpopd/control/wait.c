@@ -14,7 +14,6 @@
 #include "common/timer.h"
 #include "control_int.h"
 
-#define WAIT_PATIENCE	60000	/* ms */
 #define WAIT_LOOK	100	/* ms between two looks */
 
 struct waiter {
@@ -35,10 +34,10 @@ static struct timer		 look;
 
 /*
  * Begin what a client asks for, or let it wait: begin is called now, and again and again as long as it returns 1; refuse gets the
- * sentence if it never returns 0.
+ * sentence, behind the name of what is asked for, if it has one, if begin returns 0 at no time within patience ms.
  */
 void
-wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refuse)
+wait_for(struct client *c, const char *name, int64_t patience, wait_begin begin, wait_refuse refuse)
 {
 	struct waiter	*w;
 
@@ -48,7 +47,7 @@ wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refus
 	strlcpy(w->name, name, sizeof(w->name));
 	w->begin = begin;
 	w->refuse = refuse;
-	w->until = clock_msec() + WAIT_PATIENCE;
+	w->until = clock_msec() + patience;
 	client_busy(c, NULL, wait_left);
 	if (wait_try(w, 0) == 0) {
 		free(w);
@@ -66,12 +65,12 @@ wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refus
 static int
 wait_try(struct waiter *w, int last)
 {
-	char	 err[PROTO_TEXT_SIZE], text[PROTO_RECORD_SIZE + PROTO_TEXT_SIZE + 2];
+	char	 err[PROTO_TEXT_SIZE * 2], text[PROTO_RECORD_SIZE + PROTO_TEXT_SIZE * 2 + 2];
 	int	 rv;
 
 	if ((rv = w->begin(w->client, w->name, err, sizeof(err))) == 0 || (rv == 1 && !last))
 		return (rv);
-	snprintf(text, sizeof(text), "%s: %s", w->name, err);
+	snprintf(text, sizeof(text), "%s%s%s", w->name, *w->name == '\0' ? "" : ": ", err);
 	w->refuse(w->client, text);
 	return (0);
 }

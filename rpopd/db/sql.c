@@ -14,8 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/hook.h"
 #include "db.h"
 
+static void	 sql_unlink(const char *);
 static int	 sql_init(void);
 static int	 sql_resolve(const char *, char *, size_t, char *, size_t);
 static int	 sql_closed(const char *, const char *, char *, size_t);
@@ -56,41 +58,61 @@ sql_open(const char *path, int flags, int timeout_ms, char *err, size_t errsize)
 	return (NULL);
 }
 
+/* An empty database in memory, as guarded as a store, or NULL. */
+sqlite3 *
+sql_memory(void)
+{
+	sqlite3	*db = NULL;
+
+	if (sql_init() == 0 && sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_NOMUTEX, NULL) ==
+	    SQLITE_OK && sql_guard(db, 0, 0) == 0)
+		return (db);
+	sqlite3_close(db);
+	return (NULL);
+}
+
 /*
- * A new store under its final name only when it is complete and durable, so that a crash leaves none or a whole one.  0, or -1
- * with a sentence in err.
+ * A new store under its final name only when it is complete and durable, so that a crash leaves none or a whole one, and never in the
+ * place of something else.  0, or -1 with a sentence in err.
  */
 int
 sql_create(const char *path, const char *schema, char *err, size_t errsize)
 {
-	char	 tmp[PATH_MAX], dir[PATH_MAX];
+	char	 tmp[PATH_MAX];
 	sqlite3	*db;
-	int	 fd, bad;
+	int	 fd, bad = 1;
 
-	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp) || strlcpy(dir, path, sizeof(dir)) >= sizeof(dir)) {
+	if ((size_t)snprintf(tmp, sizeof(tmp), "%s.new", path) >= sizeof(tmp)) {
 		snprintf(err, errsize, "%s: path too long", path);
 		return (-1);
 	}
-	(void)unlink(tmp);
+	sql_unlink(tmp);
 	if ((fd = open(tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1 || close(fd) == -1) {
 		snprintf(err, errsize, "%s: cannot be created: %s", tmp, strerror(errno));
 		return (-1);
 	}
-	if ((db = sql_open(tmp, 0, 0, err, errsize)) == NULL)
-		return (-1);
-	if ((bad = sql_exec(db, "PRAGMA synchronous = FULL") == -1 || sql_exec(db, "BEGIN IMMEDIATE") == -1 ||
-	    sql_exec(db, schema) == -1 || sql_exec(db, "COMMIT") == -1))
-		sql_reason(db, tmp, err, errsize);
-	if (sqlite3_close(db) != SQLITE_OK || bad)
-		return (-1);
-	if (rename(tmp, path) == -1 || (fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1) {
-		snprintf(err, errsize, "%s: cannot be created: %s", path, strerror(errno));
-		return (-1);
+	if ((db = sql_open(tmp, 0, 0, err, errsize)) != NULL) {
+		if ((bad = sql_exec(db, "PRAGMA synchronous = FULL") == -1 || sql_exec(db, "BEGIN IMMEDIATE") == -1 ||
+		    sql_exec(db, schema) == -1 || sql_exec(db, "COMMIT") == -1))
+			sql_reason(db, path, err, errsize);
+		bad |= sqlite3_close(db) != SQLITE_OK;
 	}
-	if ((bad = fsync(fd)) == -1)
-		snprintf(err, errsize, "%s: directory cannot be written: %s", path, strerror(errno));
-	close(fd);
-	return (bad);
+	HOOK("store.written");
+	if (!bad && file_name(tmp, path, err, errsize) == 0)
+		return (0);
+	sql_unlink(tmp);
+	return (-1);
+}
+
+/* Removes a store that nobody uses, and its journal. */
+static void
+sql_unlink(const char *path)
+{
+	char	 journal[PATH_MAX + 16];
+
+	snprintf(journal, sizeof(journal), "%s-journal", path);
+	(void)unlink(path);
+	(void)unlink(journal);
 }
 
 int
@@ -279,8 +301,8 @@ sql_guard(sqlite3 *db, int flags, int timeout_ms)
 	if (sqlite3_extended_result_codes(db, 1) != SQLITE_OK || sqlite3_busy_timeout(db, timeout_ms) != SQLITE_OK ||
 	    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
 	    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK ||
-	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL) != SQLITE_OK ||
-	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL) != SQLITE_OK)
+	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, (flags & SQL_EDIT) != 0, NULL) != SQLITE_OK ||
+	    sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, (flags & SQL_EDIT) != 0, NULL) != SQLITE_OK)
 		return (-1);
 	sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
 	if (sql_exec(db, "PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY") == -1)

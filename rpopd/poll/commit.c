@@ -109,6 +109,8 @@ commit_receipt(const struct msg_receipt *m)
 	memcpy(r->digest, m->digest, sizeof(r->digest));
 	memcpy(r->fingerprint, m->fingerprint, sizeof(r->fingerprint));
 	memcpy(r->identity, m->identity, sizeof(r->identity));
+	strlcpy(r->msgid, m->msgid, sizeof(r->msgid));
+	strlcpy(r->sender, m->sender, sizeof(r->sender));
 	r->state = s->leave ? SEEN_KEPT : SEEN_DELETING;
 	r->again = msg->expired ? SEEN_DELETING : r->state;
 	r->size = msg->size;
@@ -159,7 +161,7 @@ commit_rcpt(const struct msg_rcpt *rcpt)
 static int
 commit_rcpt_sane(const struct msg_rcpt *rcpt, const struct receipt *r)
 {
-	if (rcpt->kind < RCPT_MAILDIR || rcpt->kind > RCPT_DISCARD || rcpt->notify > NOTIFY_FAILURE)
+	if (rcpt->kind < RCPT_MAILDIR || rcpt->kind > RCPT_DISCARD || rcpt->notify > NOTIFY_FAILURE || rcpt->named > 1)
 		return (0);
 	if (rcpt->kind == RCPT_DISCARD)
 		return (1);
@@ -445,6 +447,7 @@ commit_answer(struct batch *b)
 		link_send(&d->link, IMSG_RECEIPT_COMMITTED, -1, &reply, sizeof(reply.head) + reply.head.count);
 	HOOK("master.committed_sent");
 	for (i = 0; i < b->n; i++) {
+		handled_log(session_by_id(b->members[i].session), &b->receipts[i]);
 		commit_member(&b->receipts[i], &b->members[i]);
 		if (b->receipts[i].relay != 0)
 			commit_relays(&b->receipts[i], &b->members[i]);
@@ -468,6 +471,7 @@ commit_member(const struct receipt *r, const struct member *m)
 		return;			/* excused meanwhile */
 	msg->state = MESSAGE_COMMITTED;
 	s->committed++;
+	progress_answered(s, msg);
 	s->found |= !m->unfound;
 	s->unfound = m->unfound ? s->unfound + 1 : 0;
 	s->copies += r->copies > 0;

@@ -103,6 +103,7 @@ deliverer_routes(struct child *c)
 		fatalx("state.db: the key of the trace mark cannot be read");
 	strlcpy(feed.start.archive, set->archive, sizeof(feed.start.archive));
 	strlcpy(feed.start.hostname, set->hostname, sizeof(feed.start.hostname));
+	strlcpy(feed.start.unified_field, set->unified_field, sizeof(feed.start.unified_field));
 	c->feeding = 1;
 	c->link.drained = deliverer_feed;
 	link_send(&c->link, IMSG_ROUTE_START, -1, &feed.start, sizeof(feed.start));
@@ -141,6 +142,7 @@ deliverer_feed_names(struct child *c)
 		memset(&a, 0, sizeof(a));
 		a.account = account.id;
 		a.nexthop = account.nexthop;
+		a.unified = account.unified != 0;
 		strlcpy(a.dir, account.dir, sizeof(a.dir));
 		link_send(&c->link, IMSG_ROUTE_ACCOUNT, -1, &a, sizeof(a));
 	}
@@ -252,10 +254,15 @@ deliverer_receipt(void *arg, struct imsg *imsg)
 {
 	struct msg_receipt	 m;
 	struct session		*s;
+	const char		*p;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || ((s = session_by_id(m.session)) != NULL && s->trial != NULL))
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.sender, sizeof(m.sender)) || !proto_str(m.msgid, sizeof(m.msgid)) ||
+	    ((s = session_by_id(m.session)) != NULL && s->trial != NULL))
 		return (-1);
+	for (p = m.msgid; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			return (-1);
 	return (commit_receipt(&m));
 }
 
@@ -266,7 +273,7 @@ deliverer_note(void *arg, struct imsg *imsg)
 	const char	*p;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || !proto_text(m.sender, sizeof(m.sender)) || !proto_str(m.note, sizeof(m.note)) ||
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.note, sizeof(m.note)) ||
 	    !proto_client(m.client, sizeof(m.client)))
 		return (-1);
 	for (p = m.note; *p != '\0'; p++)

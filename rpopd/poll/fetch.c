@@ -94,6 +94,7 @@ fetch_stat(void *arg, struct imsg *imsg)
 	struct msg_fetch_stat	 m;
 
 	if (rules_payload(imsg, &m) == -1 || m.count > PROTO_MSGS_MAX || !proto_str(m.mech, sizeof(m.mech)) ||
+	    !proto_str(m.tls, sizeof(m.tls)) || !proto_str(m.offered, sizeof(m.offered)) ||
 	    !proto_str(m.refusal, sizeof(m.refusal)) || s->plan.msgs != NULL)
 		return (-1);
 	if (s->state == SESSION_CLOSING)
@@ -323,6 +324,8 @@ fetch_go_on(struct session *s, enum plan_result result)
 	for (i = 1; i <= s->plan.count && result == PLAN_PAUSED; i++)
 		s->plan.msgs[i].action = s->plan.msgs[i].matched = s->plan.msgs[i].rekey = 0;
 	session_state(s, result == PLAN_ASK ? SESSION_MATCHING : SESSION_FETCHING);
+	if (result == PLAN_READY && !s->probed && s->trial == NULL)
+		progress_planned(s);
 	fetch_send_plan(s);
 	HOOK("master.planned");
 	return (0);
@@ -374,6 +377,8 @@ fetch_skipped(void *arg, struct imsg *imsg)
 		try_skipped(s, m.msgno, m.text);
 	else
 		refusal_note(s, m.msgno, m.why, m.text);
+	if (msg->action != ACTION_FINGERPRINT)
+		progress_answered(s, msg);
 	if (msg->action == ACTION_FINGERPRINT) {
 		s->plan.answers++;
 		fetch_answered(s);

@@ -118,6 +118,8 @@ outcome_poll(struct session *s)
 	/* More than one session may do is there, or more than the server shows: it follows at once, unless the server minds. */
 	if (s->why == WHY_NONE && (s->plan.cut > 0 || s->retrieved >= PORTION))
 		t->again = 1;
+	else if (s->why != WHY_STOPPED)
+		t->answered = s->run.asked;
 	outcome_next(s, t, hosts);
 	t->again = 0;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "common/ipc/rules.h"
+#include "common/mail/envfield.h"
 #include "rpopd/child/child.h"
 #include "rpopd/poll/plan/plan.h"
 #include "rpopd/poll/plan/session.h"
@@ -15,8 +16,11 @@
 
 struct child;
 struct client;
+struct ctl_record;
+struct ctl_envelope;
 struct ctl_tried;
 struct msg_receipt;
+struct receipt;
 struct msg_receipt_batch;
 struct msg_replay_result;
 struct msg_session_tried;
@@ -56,6 +60,7 @@ void	 fetch_slice(struct session *);
 /* try.c: a session that looks, and changes nothing */
 struct try_calls {
 	void	(*told)(struct client *, const struct ctl_tried *);	/* of one message */
+	void	(*envelope)(struct client *, const struct ctl_envelope *);	/* ahead of the end, if all went well */
 	void	(*ended)(struct client *, int ok, const char *text);
 };
 int	 try_start(const struct try_calls *, struct client *, const char *name, char *err, size_t errsize);
@@ -65,6 +70,24 @@ void	 try_login(struct session *, const struct msg_fetch_stat *);
 int	 try_told(struct session *, const struct msg_session_tried *);
 void	 try_skipped(struct session *, uint32_t msgno, const char *text);
 void	 try_end(struct session *);
+
+/* envelope.c: which fields with envelope recipients the messages of a trial have */
+struct envelope_counts {
+	uint32_t	 looked;		/* messages in which a special field was looked for */
+	uint32_t	 had, counted;		/* of these, messages that had one; of which an address counted */
+	uint32_t	 likely[ENVFIELD_MAX];	/* of these, messages that had another one */
+	char		 special[PROTO_SPECIAL_SIZE];	/* as the record has it */
+};
+int	 envelope_count(struct envelope_counts *, const struct msg_session_tried *);
+void	 envelope_tell(const struct envelope_counts *, const struct try_calls *, struct client *);
+
+/* progress.c */
+void	 progress_begin(struct progress *, int64_t now, uint32_t messages, uint64_t octets);
+void	 progress_add(struct progress *, int64_t now, uint64_t octets);
+uint32_t progress_left(const struct progress *, int64_t now);
+void	 progress_planned(struct session *);
+void	 progress_answered(struct session *, const struct message *);
+void	 progress_tell(struct run *, struct ctl_record *);
 
 /* open.c */
 void	 open_dial(struct session *);
@@ -86,6 +109,9 @@ void	 commit_moved(int64_t pending);
 void	 commit_died(struct child *);		/* the deliverer has */
 int	 commit_blocked(void);			/* 1: the store does not take commits */
 uint32_t commit_pending(void);
+
+/* handled.c */
+void	 handled_log(const struct session *, const struct receipt *);	/* the session may be NULL */
 
 /* defer.c */
 void	 defer_tried(int64_t id);

@@ -14,10 +14,14 @@
 
 static void	 prune_go_on(enum db);
 static void	 prune_slice(void *);
+static void	 prune_history(void *);
 
-static struct timer	 slice;
+static struct timer	 slice, history;
 
-/* Called after each commit, this does something once a day: times in the future, rows that are too old, and prune_mailboxes(). */
+/*
+ * Called after each commit, this does something once a day: times in the future, rows that are too old, and what prune_mailboxes()
+ * does.
+ */
 void
 prune_daily(void)
 {
@@ -32,7 +36,10 @@ prune_daily(void)
 	prune_mailboxes();
 }
 
-/* Forget the mailboxes that neither a record names nor a session works with, if their time has come. */
+/*
+ * Forget the mailboxes that neither a record names nor a session works with, if their time has come, and what became of messages as
+ * long ago as the settings say.
+ */
 void
 prune_mailboxes(void)
 {
@@ -49,6 +56,7 @@ prune_mailboxes(void)
 		running[n++] = s->mailbox;
 	prune_go_on(state_prune(ids, sched_ntasks, running, n));
 	free(ids);
+	prune_history(NULL);
 }
 
 /* Rows of a large mailbox are removed in slices from the event loop.  result is state_prune()'s or state_prune_slice()'s. */
@@ -67,4 +75,18 @@ prune_slice(void *arg)
 {
 	(void)arg;
 	prune_go_on(state_prune_slice());
+}
+
+/* Rows about messages that were handled long ago are removed likewise. */
+static void
+prune_history(void *arg)
+{
+	enum db	 result = state_history_prune(time(NULL));
+
+	(void)arg;
+	if (result == DB_MORE) {
+		timer_init(&history, prune_history, NULL);
+		timer_in(&history, 0);
+	} else if (result != DB_OK)
+		log_warnx("state.db: what became of old messages is remembered until the next load");
 }

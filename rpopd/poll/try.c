@@ -21,8 +21,8 @@
 
 #define TRY_MESSAGES	1000	/* the newest ones are looked at */
 
-enum known { KNOWN_NOT, KNOWN_UNNAMED, KNOWN_KEPT, KNOWN_DELE, KNOWN_DELETED, KNOWN_WAITING, KNOWN_MARKED, KNOWN_MARK,
-	KNOWN_OVERSIZE, KNOWN_HEADER, KNOWN_SUSPECT, KNOWN_ASIDE, KNOWN_MAX };
+enum known { KNOWN_NOT, KNOWN_UNNAMED, KNOWN_KEPT, KNOWN_DELE, KNOWN_DELETED, KNOWN_DOUBT, KNOWN_WAITING, KNOWN_MARKED,
+	KNOWN_MARK, KNOWN_OVERSIZE, KNOWN_HEADER, KNOWN_SUSPECT, KNOWN_ASIDE, KNOWN_MAX };
 
 struct trial {
 	const struct try_calls *calls;
@@ -34,7 +34,11 @@ struct trial {
 	uint32_t	 counts[KNOWN_MAX];
 	int		 listed;	/* there is something to say */
 	uint8_t		*known;		/* enum known, by message number; NULL before the listing */
+	enum former_found	 found;		/* of the mailbox that the record had before */
+	struct former_seen	 former;	/* with FOUND_ONE: its state counts, not the session's */
+	struct envelope_counts	 envelope;
 	char		 refusal[PROTO_TEXT_SIZE];	/* the last one */
+	char		 server[PROTO_TEXT_SIZE];	/* what the login found out about it, in words */
 };
 
 static const struct {
@@ -45,6 +49,7 @@ static const struct {
 	[KNOWN_KEPT] =		{ "delivered", "delivered before, would stay on the server" },
 	[KNOWN_DELE] =		{ "delivered", "delivered before, would be deleted" },
 	[KNOWN_DELETED] =	{ "again", "was deleted and is listed again: would be retrieved and compared with what was delivered" },
+	[KNOWN_DOUBT] =		{ "again", "may have been delivered before: would be retrieved and compared with what was delivered" },
 	[KNOWN_WAITING] =	{ "waiting", "taken before; a next hop has not yet answered for all of its recipients" },
 	[KNOWN_MARKED] =	{ "marked", "counts as delivered" },
 	[KNOWN_MARK] =		{ "marked", "would count as delivered at the first poll" },
@@ -56,12 +61,14 @@ static const struct {
 
 static struct task	*try_task(const char *);
 static plan_step	 try_walk;
+static int64_t		 try_mailbox(const struct session *);
 static int		 try_row(void *, const struct seen_row *);
 static enum known	 try_judge(const struct session *, const struct seen_row *, enum known);
 static void		 try_size(struct session *, uint32_t);
 static void		 try_show(struct session *, uint32_t, const char *);
 static void		 try_schedule(const struct trial *, struct task *);
 static void		 try_answer(const struct session *);
+static void		 try_origin(const struct session *, char *, size_t);
 static void		 try_summary(const struct session *, char *, size_t);
 
 /*
@@ -90,6 +97,7 @@ try_start(const struct try_calls *calls, struct client *c, const char *name, cha
 		trial->client = c;
 		trial->due = t->due;
 		trial->period = t->rec->period;
+		strlcpy(trial->envelope.special, t->rec->special, sizeof(trial->envelope.special));
 		if (session_try(t, trial) == 0) {
 			host_join(t->run, t->host);
 			sched_remove(t);
@@ -127,12 +135,15 @@ try_abandon(struct client *c)
 		}
 }
 
-/* The trial has logged in: how long the server wants between logins counts for polls, too. */
+/* The trial has logged in: how long the server wants between logins counts for polls, too.  What it can do is told at the end. */
 void
 try_login(struct session *s, const struct msg_fetch_stat *m)
 {
 	if (s->run.task != NULL)
 		retry_learn(s->run.task, WHY_NONE, m->login_delay);
+	snprintf(s->trial->server, sizeof(s->trial->server), "%s, login by %s (offered: %s), %s UIDL, %s TOP", m->tls[0] == '\0' ?
+	    "no TLS" : m->tls, m->mech, m->offered[0] == '\0' ? "nothing" : m->offered, m->has_uidl ? "with" : "without",
+	    m->has_top ? "with" : "without");
 }
 
 static plan_step	*const try_steps[] = { try_walk, NULL };
@@ -146,6 +157,7 @@ try_plan(struct session *s, enum listing listing)
 {
 	struct plan	*p = &s->plan;
 	struct trial	*trial = s->trial;
+	enum former_past past = PAST_NONE;
 	uint32_t	 i;
 	enum db		 listed;
 
@@ -154,11 +166,21 @@ try_plan(struct session *s, enum listing listing)
 	if (plan_index(p) == -1 || (trial->known = calloc((size_t)p->count + 1, 1)) == NULL ||
 	    (listed = state_listed(s->mailbox)) == DB_FAILED)
 		return (PLAN_FAILED);
+	if (listed == DB_NONE && s->has_uidl && listing != LISTING_CONFUSED &&
+	    (trial->found = former_look(s, &past, &trial->former)) == FOUND_FAILED)
+		return (PLAN_FAILED);
 	for (i = 1; i <= p->count; i++)
-		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED :
-		    listed == DB_NONE && s->quota.mark_first ? KNOWN_MARK : KNOWN_NOT;
+		trial->known[i] = p->msgs[i].uid_len == 0 ? KNOWN_UNNAMED : listed == DB_NONE && trial->found != FOUND_ONE &&
+		    plan_marks(s, past) ? KNOWN_MARK : KNOWN_NOT;
 	memset(&p->work, 0, sizeof(p->work));
 	return (plan_run(s, try_steps));
+}
+
+/* The mailbox whose state the next poll would go by. */
+static int64_t
+try_mailbox(const struct session *s)
+{
+	return (s->trial->found == FOUND_ONE ? s->trial->former.mailbox : s->mailbox);
 }
 
 /* A step of the plan: all rows of the mailbox are looked at; then it is known what would be done with each message. */
@@ -170,7 +192,7 @@ try_walk(struct session *s)
 	uint32_t	 i;
 	enum db		 result;
 
-	if ((result = state_seen_slice(s->mailbox, &p->work.at, try_row, s)) == DB_FAILED)
+	if ((result = state_seen_slice(try_mailbox(s), &p->work.at, try_row, s)) == DB_FAILED)
 		return (PLAN_FAILED);
 	if (result == DB_MORE)
 		return (PLAN_MORE);
@@ -209,8 +231,13 @@ try_row(void *arg, const struct seen_row *row)
 static enum known
 try_judge(const struct session *s, const struct seen_row *row, enum known was)
 {
+	int	 doubt = s->trial->found == FOUND_ONE && s->trial->former.doubt;
 	int	 expired = s->quota.leave_days != 0 && s->epoch - row->since >= (int64_t)s->quota.leave_days * 86400;
 
+	if (doubt && row->state == SEEN_MARKED)
+		return (was);
+	if (doubt && row->state != SEEN_NEVER)
+		return (KNOWN_DOUBT);
 	if (row->state == SEEN_MARKED)
 		return (KNOWN_MARKED);
 	if (row->state == SEEN_WAITING)
@@ -232,7 +259,8 @@ try_size(struct session *s, uint32_t msgno)
 	uint8_t			*known = &s->trial->known[msgno];
 
 	if (s->quota.max_size == 0 || m->size <= s->quota.max_size ||
-	    (*known != KNOWN_NOT && *known != KNOWN_UNNAMED && *known != KNOWN_DELETED))
+	    (*known != KNOWN_NOT && *known != KNOWN_UNNAMED && *known != KNOWN_DELETED &&
+	    *known != KNOWN_DOUBT))
 		return;
 	*known = s->quota.headers_only && *known != KNOWN_UNNAMED && m->oversize < OVERSIZE_HEADER ? KNOWN_HEADER : KNOWN_OVERSIZE;
 }
@@ -246,6 +274,8 @@ try_told(struct session *s, const struct msg_session_tried *m)
 	for (p = m->text; *p != '\0'; p++)
 		if ((*p < ' ' || *p > '~') && *p != '\n')
 			return (-1);
+	if (envelope_count(&s->trial->envelope, m) == -1)
+		return (-1);
 	s->trial->told++;
 	try_show(s, m->msgno, m->text);
 	return (0);
@@ -347,6 +377,7 @@ try_answer(const struct session *s)
 	else {
 		ok = 1;
 		try_summary(s, m.text, sizeof(m.text));
+		envelope_tell(&trial->envelope, trial->calls, trial->client);
 	}
 	log_info("%s: %s: tried: %u message%s looked at, nothing changed", s->label, s->where, trial->told, PLURAL(trial->told));
 	trial->calls->ended(trial->client, ok, m.text);
@@ -366,7 +397,7 @@ try_summary(const struct session *s, char *text, size_t size)
 	strlcat(text, part, size);
 	for (i = 0; i < KNOWN_MAX; i++) {
 		count = trial->counts[i];
-		if (i + 1 < KNOWN_MAX && strcmp(words[i].state, words[i + 1].state) == 0)
+		while (i + 1 < KNOWN_MAX && strcmp(words[i].state, words[i + 1].state) == 0)
 			count += trial->counts[++i];
 		snprintf(part, sizeof(part), ", %u %s", count, words[i].state);
 		if (count > 0)
@@ -375,7 +406,26 @@ try_summary(const struct session *s, char *text, size_t size)
 	snprintf(part, sizeof(part), "; only the newest %d were looked at", TRY_MESSAGES);
 	if (trial->first > 1)
 		strlcat(text, part, size);
-	if (state_renumber_get(s->mailbox, &renumber) == DB_OK && renumber != RENUMBER_NOT)
+	try_origin(s, text, size);
+	if (state_renumber_get(try_mailbox(s), &renumber) == DB_OK && renumber != RENUMBER_NOT)
 		strlcat(text, "; the record is paused, see 'renumbered' in rpopctl(8)", size);
-	strlcat(text, "; nothing was changed", size);
+	strlcat(text, "; nothing was changed; the server: ", size);
+	strlcat(text, trial->server, size);
+}
+
+/* Append what the next poll would do about the mailbox that the record had before, and where this cannot be told yet. */
+static void
+try_origin(const struct session *s, char *text, size_t size)
+{
+	const struct trial	*trial = s->trial;
+	char			 part[192];
+
+	if (trial->found == FOUND_ONE) {
+		snprintf(part, sizeof(part), "; the state of %.120s would %s", trial->former.words, trial->former.doubt ?
+		    "go along to compare with" : "go along");
+		strlcat(text, part, size);
+	} else if (trial->found == FOUND_BUSY)
+		strlcat(text, "; the mailbox that this record had before is still in use: its state cannot be told yet", size);
+	if (state_unproven(try_mailbox(s)) == DB_OK)
+		strlcat(text, "; its last session ended without a word: what came in it would be retrieved again and compared", size);
 }

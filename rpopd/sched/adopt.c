@@ -83,6 +83,8 @@ adopt_task(struct task *t, struct task *was)
 	t->capa_failed = was->capa_failed;
 	t->why = was->why;
 	t->again = was->again;
+	t->asked = was->asked;
+	t->answered = was->answered;
 	t->renewed = was->renewed;
 	if ((t->run = was->run) != NULL)
 		t->run->task = t;

@@ -47,6 +47,7 @@ void
 sched_begin(struct run *r, struct task *t)
 {
 	r->task = t;
+	r->asked = t->asked;
 	r->begun = r->progress = clock_msec();
 	t->run = r;
 	TAILQ_INSERT_TAIL(&sched_runs, r, entry);
@@ -261,6 +262,7 @@ sched_poll(const char *name, struct poll_answer *a)
 		if (t->rec->period == 0 || (strcmp(name, "all") != 0 && !sched_named(t, name)))
 			continue;
 		a->matched++;
+		t->asked++;
 		if (!gate_open(t->gate)) {
 			at = gate_opens(t->gate, wall);
 			a->opens = a->closed++ == 0 || at < a->opens ? at : a->opens;
@@ -322,6 +324,12 @@ sched_named(const struct task *t, const char *name)
 	if (strncasecmp(name, t->rec->owner, len) != 0)
 		return (0);
 	return (name[len] == '\0' || (name[len] == '/' && strcmp(name + len + 1, t->rec->name) == 0));
+}
+
+int
+sched_busy(const struct task *t)
+{
+	return (t->run != NULL || t->share != NULL || (t->queue == &later && t->due <= clock_msec()));
 }
 
 /* The task's state in one word, and when its next poll is (epoch; 0: it is not scheduled). */

@@ -41,6 +41,7 @@ struct run {
 	struct owner		*owner;		/* for whom it counts, while host is set; see share.c */
 	const char		*label;		/* account/record, for logs */
 	int			 trial;		/* 1: it only looks, and brings nothing */
+	uint32_t		 asked;		/* requests of its task when it began: they are served by it */
 	int64_t			 begun;		/* monotonic ms */
 	int64_t			 progress;	/* likewise: when it last got anywhere */
 };
@@ -92,6 +93,7 @@ struct task {
 	int			 slow;		/* no session has succeeded since one stalled: see share.c */
 	int			 polled;	/* in this life of the daemon */
 	int			 again;		/* poll-now came during a session */
+	uint32_t		 asked, answered;	/* poll-now: so many came; of these, what the last one asked for is over */
 	int			 renewed;	/* a refused access token was replaced; no login has succeeded since */
 	int			 capa_retry;	/* the next poll is the last one once more, without CAPA */
 	int64_t			 capa_failed;	/* when a poll without CAPA was of no use, monotonic ms; 0: never */
@@ -116,6 +118,7 @@ void	 sched_add(struct task *, int64_t due);	/* or move */
 void	 sched_remove(struct task *);
 void	 sched_next(struct task *);		/* after a poll or at load: compute due from state */
 int	 sched_named(const struct task *, const char *name);
+int	 sched_busy(const struct task *);	/* 1: a session of it is under way, or it is due and may have one */
 const char *sched_state(const struct task *, int64_t *next);
 
 struct poll_answer {			/* to poll-now */

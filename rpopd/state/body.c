@@ -149,7 +149,10 @@ wanted_add(void *arg, const struct relay_row *row)
 	return (0);
 }
 
-/* The number of a link of the receipt that no row has got yet, best that of the same recipient; -1: there is none. */
+/*
+ * The number of a link of the receipt that no row has got yet, best that of the same recipient, and of another one if its file names
+ * no addresses; -1: there is none.
+ */
 static int64_t
 attach_choose(const struct receipt *r, const struct relay_row *row)
 {
@@ -161,7 +164,7 @@ attach_choose(const struct receipt *r, const struct relay_row *row)
 			continue;
 		if (r->rcpts[i].nexthop == row->nexthop && strcmp(r->rcpts[i].dest, row->dest) == 0)
 			return (i);
-		if (any == -1)
+		if (any == -1 && !r->rcpts[i].named)
 			any = i;
 	}
 	return (any);

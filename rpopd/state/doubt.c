@@ -60,6 +60,14 @@ state_unprove_slice(int64_t mailbox, struct unprove *u)
 	return (slice.last ? DB_OK : DB_MORE);
 }
 
+enum db
+state_unproven(int64_t mailbox)
+{
+	int64_t	 since;
+
+	return (state_number(Q_UNPROVEN_GET, mailbox, &since));
+}
+
 /*
  * Reads the next rows behind *at, which moves, that were committed since the time that is in question and have a unique-id as key.
  * At most STATE_PAGE rows are visited, since most of them may be old, or have their digests as keys already.  0 or -1.

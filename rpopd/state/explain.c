@@ -32,7 +32,8 @@ explanation_free(struct explanation *e)
 	free(e->sender);
 	free(e->note);
 	free(e->results);
-	e->sender = e->note = e->results = NULL;
+	free(e->msgid);
+	e->sender = e->note = e->results = e->msgid = NULL;
 }
 
 /* What table seen has of the message.  0 or -1. */
@@ -72,7 +73,7 @@ explain_irregular(struct explanation *e, int64_t mailbox, const uint8_t *uid, si
 	return (rc == SQLITE_ROW ? 0 : -1);
 }
 
-/* Why the message went where it went.  0 or -1. */
+/* What became of the message, and why.  0 or -1. */
 static int
 explain_handled(struct explanation *e, int64_t mailbox, const uint8_t *uid, size_t uidlen)
 {
@@ -86,7 +87,8 @@ explain_handled(struct explanation *e, int64_t mailbox, const uint8_t *uid, size
 		e->sender = explain_text(st, 1);
 		e->note = explain_text(st, 2);
 		e->results = explain_text(st, 3);
-		if (e->sender == NULL || e->note == NULL || e->results == NULL)
+		e->msgid = explain_text(st, 4);
+		if (e->sender == NULL || e->note == NULL || e->results == NULL || e->msgid == NULL)
 			rc = SQLITE_NOMEM;
 	}
 	sqlite3_reset(st);

@@ -94,8 +94,9 @@ state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_messag
 enum db
 state_former_adopt(const struct former *f, int64_t mailbox, const struct record *rec, int doubt, const char *origin, int64_t now)
 {
-	static const enum state_sql	 moves[] = { Q_SEEN_ABSENT, Q_SUSPECT_ABSENT, Q_OVERSIZE_ABSENT, Q_SEEN_MOVE,
-	    Q_FINGERPRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_MOVE, Q_RELAY_MOVE, Q_COPY_MOVE };
+	static const enum state_sql	 moves[] = { Q_SEEN_ABSENT, Q_SUSPECT_ABSENT, Q_OVERSIZE_ABSENT, Q_MARKS_KNOWN,
+	    Q_SEEN_MOVE, Q_FINGERPRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_MOVE, Q_RELAY_MOVE,
+	    Q_COPY_MOVE };
 	static const enum state_sql	 drops[] = { Q_UNPROVEN_DROP, Q_RENUMBER_DROP, Q_RECORD_DROP, Q_UNFOUND_DROP,
 	    Q_MAILBOX_DROP };
 	enum db				 result;

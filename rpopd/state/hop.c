@@ -97,6 +97,16 @@ state_hop_name(uint32_t id, char *name, size_t size)
 	return (rc == SQLITE_ROW ? DB_OK : rc == SQLITE_DONE ? DB_NONE : DB_FAILED);
 }
 
+/* Puts the name of a next hop into words, with a preposition ahead of it; nothing if it has no name.  Within a transaction or not. */
+void
+hop_at(uint32_t id, const char *how, char *text, size_t size)
+{
+	char	 name[PROTO_TEXT_SIZE];
+
+	if (state_hop_name(id, name, sizeof(name)) == DB_OK)
+		snprintf(text, size, " %s next hop %s", how, name);
+}
+
 enum db
 state_hops_gone(const char *name, uint32_t *list, size_t max, size_t *n)
 {

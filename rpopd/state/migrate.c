@@ -15,6 +15,12 @@
 
 #define NOW	"CAST(strftime('%s', 'now') AS INTEGER)"
 
+/* Table handled got a row for each message in place of one for each unique-id; what it has from before is found by its day. */
+#define HANDLED_BEFORE	"ALTER TABLE handled RENAME TO handled_4;"
+#define HANDLED_AFTER	"INSERT INTO handled (mailbox, uid, since, size, msgid, sender, note, results)"					\
+    " SELECT h.mailbox, h.uid, h.since, ifnull((SELECT s.size FROM seen s WHERE s.mailbox = h.mailbox AND s.uid = h.uid), 0), '',"	\
+    " h.sender, h.note, h.results FROM handled_4 h ORDER BY h.since; DROP TABLE handled_4;"
+
 static const struct migration {
 	int		 version;		/* what it begins with; it ends with the present one */
 	const char	*before, *after;	/* statements to be run before the present schema is loaded, and after it */
@@ -73,18 +79,28 @@ static const struct migration {
 		"ALTER TABLE record_state ADD COLUMN no_capa INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE record_state ADD COLUMN retrieved INTEGER NOT NULL DEFAULT 0;"
 		"ALTER TABLE record_state ADD COLUMN vanished INTEGER NOT NULL DEFAULT 0;"
-		"ALTER TABLE suspect ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;",
+		"ALTER TABLE suspect ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;"
+		HANDLED_BEFORE,
 
 		/* Their names are learned by the first load. */
 		"INSERT INTO hop (id, nexthop, name, address, gone) SELECT nexthop, nexthop, '', '', NULL FROM ("
 		"SELECT nexthop FROM relay UNION SELECT nexthop FROM relay_count) WHERE nexthop > 0;"
+		HANDLED_AFTER
 	}, {
 		3,
 		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW copies; DROP VIEW tokens; DROP VIEW suspects;"
 		"DROP VIEW oversized;"
-		"ALTER TABLE print RENAME TO fingerprint;",
+		"ALTER TABLE print RENAME TO fingerprint;"
+		HANDLED_BEFORE,
 
-		""
+		HANDLED_AFTER
+	}, {
+		4,
+		"DROP VIEW mailboxes; DROP VIEW messages; DROP VIEW queue; DROP VIEW copies; DROP VIEW tokens; DROP VIEW suspects;"
+		"DROP VIEW oversized;"
+		HANDLED_BEFORE,
+
+		HANDLED_AFTER
 	}
 };
 

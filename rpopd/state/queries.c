@@ -18,6 +18,11 @@
 /* What waits in quarantine for an administrator, but for reports and notices; the index relay_quarantine has the same condition. */
 #define QUARANTINED	"state = {RELAY_QUARANTINED} AND body = {BODY_HERE} AND uid <> x''"
 
+/* What is told of a message, and the ids of those in bucket ?3 that have a word. */
+#define HANDLED_COLUMNS	"h.id, h.mailbox, h.uid, h.since, h.size, h.msgid, h.sender, h.results, m.account || '/' || m.record"
+#define OF_WORD(first, last, kind)	"(SELECT f.id FROM found f WHERE f.bucket = ?3 AND f.key BETWEEN " first " AND " last		\
+    " AND (" kind " = 0 OR f.key & 3 = " kind "))"
+
 #define NAMED(x)	{ #x, x }
 static const struct {
 	const char	*name;
@@ -26,8 +31,8 @@ static const struct {
 	NAMED(SEEN_KEPT), NAMED(SEEN_DELETING), NAMED(SEEN_DENIED), NAMED(SEEN_DELETED), NAMED(SEEN_MARKED), NAMED(SEEN_WAITING),
 	NAMED(OVERSIZE_HEADER), NAMED(RELAY_WAITING), NAMED(RELAY_QUARANTINED), NAMED(RELAY_FAILED), NAMED(BODY_WANTED), NAMED(BODY_HERE),
 	NAMED(RENUMBER_ASKED), NAMED(RENUMBER_RETRIEVE), NAMED(RENUMBER_SEEN), NAMED(ROOT_NEW), NAMED(ROOT_JOINED), NAMED(ROOT_DECLARED),
-	NAMED(NOTIFY_NEVER), NAMED(SUSPECT_DEATHS), NAMED(SUSPECT_FAILURES), NAMED(STATE_SLICE), NAMED(PROTO_UID_MAX),
-	NAMED(PROTO_DIGEST_LEN),
+	NAMED(NOTIFY_NEVER), NAMED(SUSPECT_DEATHS), NAMED(SUSPECT_FAILURES), NAMED(STATE_SLICE), NAMED(STATE_PAGE), NAMED(PROTO_UID_MAX),
+	NAMED(PROTO_DIGEST_LEN), NAMED(ALERTS_MAX),
 	{ NULL, 0 }
 };
 
@@ -48,6 +53,8 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_SEEN_MARK] = "INSERT INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2, {SEEN_MARKED},"
 	    " NULL, ?3, nullif(?4, 0), 0, zeroblob({PROTO_DIGEST_LEN})) ON CONFLICT DO UPDATE SET gone = NULL, since = ?3,"
 	    " listed = nullif(?4, 0) WHERE state = {SEEN_MARKED}",
+	[Q_SEEN_IMPORT] = "INSERT OR IGNORE INTO seen (mailbox, uid, state, gone, since, listed, size, sha256) VALUES (?1, ?2,"
+	    " {SEEN_MARKED}, NULL, ?3, NULL, 0, zeroblob({PROTO_DIGEST_LEN}))",
 	[Q_SEEN_VISIT] = "SELECT visit(uid, state, gone, since, ifnull(listed, -size)) FROM seen WHERE mailbox = ?1"
 	    " AND uid > ?2 AND uid <= ?3",
 	/* The octet that no unique-id has is behind all of them. */
@@ -98,12 +105,12 @@ static const char *const	 texts[Q_MAX] = {
 	 * server.
 	 */
 	[Q_RELAY_MISSED] = "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived,"
-	    " next, tries, status, body, sha256, copy) SELECT p.mailbox, p.uid, p.link, 0, p.dest, '', ifnull(h.sender, ''), '',"
+	    " next, tries, status, body, sha256, copy) SELECT p.mailbox, p.uid, p.link, 0, p.dest, '', ifnull((SELECT h.sender"
+	    " FROM handled h WHERE h.mailbox = p.mailbox AND h.uid = p.uid ORDER BY h.id DESC LIMIT 1), ''), '',"
 	    " {NOTIFY_NEVER}, ifnull(iif(s.state = {SEEN_WAITING},"
 	    " (SELECT min(r.after) FROM relay r WHERE r.mailbox = p.mailbox AND r.uid = p.uid),"
 	    " iif(s.state IN ({SEEN_DELETING}, {SEEN_DENIED}, {SEEN_DELETED}), {SEEN_DELETING}, {SEEN_KEPT})), {SEEN_KEPT}),"
-	    " {RELAY_WAITING}, ?2, ?2, 0, ?3, {BODY_WANTED}, p.sha256, p.copy FROM pending p LEFT JOIN handled h ON h.mailbox ="
-	    " p.mailbox AND h.uid = p.uid"
+	    " {RELAY_WAITING}, ?2, ?2, 0, ?3, {BODY_WANTED}, p.sha256, p.copy FROM pending p"
 	    " LEFT JOIN seen s ON s.mailbox = p.mailbox AND s.uid = p.uid AND (p.sha256 IS NULL OR s.sha256 = p.sha256) WHERE p.id = ?1",
 	/*
 	 * A message that was deleted, as far as its server said, waits too; but not one whose key is a digest, because of two
@@ -174,12 +181,25 @@ static const char *const	 texts[Q_MAX] = {
 	    " WHERE since <= (SELECT forgotten FROM mailbox WHERE id = ?1)",
 	[Q_COPY_FORGET] = "DELETE FROM copy WHERE key = (SELECT copy FROM relay WHERE id = ?1)",
 	[Q_COPY_PRUNE] = "DELETE FROM copy WHERE since < ?1",
-	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, since, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
-	    " ?6)",
-	[Q_HANDLED_GET] = "SELECT since, sender, note, results FROM handled WHERE mailbox = ?1 AND uid = ?2",
-	[Q_HANDLED_RESULT] = "UPDATE handled SET results = results || ?3 WHERE mailbox = ?1 AND uid = ?2 AND length(results) < 8000",
-	[Q_HANDLED_KEY] = "UPDATE OR REPLACE handled SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
-	[Q_HANDLED_PRUNE] = "DELETE FROM handled WHERE since < ?1",
+	/* Should somebody have put a row there, mail does not wait for that. */
+	[Q_HANDLED_PUT] = "INSERT OR REPLACE INTO handled (mailbox, uid, id, since, size, msgid, sender, note, results) VALUES (?1, ?2, ?3, ?4, ?5,"
+	    " ?6, ?7, ?8, ?9)",
+	[Q_HANDLED_GET] = "SELECT since, sender, note, results, msgid FROM handled WHERE mailbox = ?1 AND uid = ?2 ORDER BY id DESC LIMIT 1",
+	[Q_HANDLED_RESULT] = "UPDATE handled SET results = results || ?3 WHERE id = (SELECT max(id) FROM handled WHERE mailbox = ?1"
+	    " AND uid = ?2) AND length(results) < 8000",
+	[Q_HANDLED_KEY] = "UPDATE handled SET uid = ?3 WHERE mailbox = ?1 AND uid = ?2",
+	[Q_HANDLED_OLD] = "DELETE FROM handled WHERE id IN (SELECT id FROM handled WHERE since < ?1 ORDER BY since LIMIT {STATE_SLICE})",
+	[Q_HANDLED_FIRST] = "SELECT min(id) FROM handled WHERE ?1 = 0",
+	[Q_HANDLED_DAY] = "SELECT " HANDLED_COLUMNS " FROM handled h LEFT JOIN mailbox m ON m.id = h.mailbox"
+	    " WHERE h.since >= ?1 AND h.since < ?2 AND (h.since, h.id) < (?3, ?4) ORDER BY h.since DESC, h.id DESC LIMIT ?5",
+	/* ?6 is the last of a bucket's messages that is looked at; each word has three numbers, of which the first may be NULL. */
+	[Q_HANDLED_FIND] = "SELECT " HANDLED_COLUMNS " FROM handled h LEFT JOIN mailbox m ON m.id = h.mailbox"
+	    " WHERE h.id IN " OF_WORD("?6", "?7", "?8") " AND h.id <= ?4 AND h.since >= ?1 AND h.since < ?2"
+	    " AND (?9 IS NULL OR h.id IN " OF_WORD("?9", "?10", "?11") ") AND (?12 IS NULL OR h.id IN " OF_WORD("?12", "?13", "?14") ")"
+	    " AND (?15 IS NULL OR h.id IN " OF_WORD("?15", "?16", "?17") ") ORDER BY h.id DESC LIMIT ?5",
+	[Q_FOUND_ADD] = "INSERT INTO found (bucket, key, id) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+	[Q_FOUND_OLD] = "DELETE FROM found WHERE (bucket, key, id) IN (SELECT bucket, key, id FROM found WHERE bucket < ?1"
+	    " LIMIT {STATE_PAGE})",
 	[Q_PRUNED_GET] = "SELECT value FROM meta WHERE key = 'pruned' AND ?1 = 0",
 	[Q_PRUNED_PUT] = "INSERT OR REPLACE INTO meta (key, value) VALUES ('pruned', ?1)",
 	[Q_TOLD_GET] = "SELECT at FROM told WHERE address = ?1 AND about = ?2",
@@ -258,6 +278,10 @@ static const char *const	 texts[Q_MAX] = {
 	    " AND mailbox = ?1 AND gone IS NULL",
 	[Q_OVERSIZE_ABSENT] = "UPDATE oversize SET gone = m.empty FROM mailbox m WHERE m.id = ?2 AND m.empty IS NOT NULL"
 	    " AND mailbox = ?1 AND gone IS NULL",
+	/* What a former mailbox knows of a message says more than that it is marked. */
+	[Q_MARKS_KNOWN] = "DELETE FROM seen WHERE mailbox = ?2 AND state = {SEEN_MARKED} AND EXISTS (SELECT 1 FROM seen f"
+	    " WHERE f.mailbox = ?1 AND f.uid = seen.uid AND f.gone IS NULL AND f.state IN ({SEEN_KEPT}, {SEEN_DELETING},"
+	    " {SEEN_DENIED}, {SEEN_WAITING}))",
 	[Q_SEEN_MOVE] = "UPDATE OR REPLACE seen SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_FINGERPRINT_MOVE] = "UPDATE OR REPLACE fingerprint SET mailbox = ?1 WHERE mailbox = ?2",
 	[Q_SUSPECT_MOVE] = "UPDATE OR REPLACE suspect SET mailbox = ?1 WHERE mailbox = ?2",
@@ -309,6 +333,7 @@ static const char *const	 texts[Q_MAX] = {
 	    " OR failing > ?2 OR no_capa > ?2 OR retrieved > ?2",
 	[Q_CLAMP_TOKEN] = "UPDATE token SET since = min(since, ?1), ends = 0, said = 0 WHERE since > ?2 OR said > ?2",
 	[Q_CLAMP_META] = "UPDATE meta SET value = ?1 WHERE key = 'pruned' AND value > ?2",
+	[Q_CLAMP_ALERT] = "UPDATE alert SET made = min(made, ?1), told = min(told, ?1) WHERE made > ?2 OR told > ?2",
 	[Q_ROOT_COUNT] = "UPDATE root SET counter = counter + 1, durable = max(durable, ?1) RETURNING counter",
 	[Q_ROOT_JOINED] = "UPDATE root SET joined = ?1",
 	[Q_ROOT_DECLARED] = "UPDATE root SET joined = {ROOT_DECLARED}, identity = ?1, counter = max(counter, ?2) + 1, durable = 0",
@@ -318,6 +343,21 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_SPENT_DROP] = "DELETE FROM spent WHERE counter < ?1",
 	[Q_SESSION_PUT] = "UPDATE meta SET value = ?1 WHERE key = 'session'",
 	[Q_MARK_GET] = "SELECT value FROM secret WHERE name = 'mark'",
+	[Q_ALERT_ADD] = "INSERT INTO alert (account, text, made, told) SELECT ?1, ?2, ?3, NULL"
+	    " WHERE (SELECT count(*) FROM alert WHERE account = ?1 AND told IS NULL) < {ALERTS_MAX} RETURNING id",
+	/* Of those that were told the oldest make room. */
+	[Q_ALERT_TRIM] = "DELETE FROM alert WHERE id IN (SELECT id FROM alert WHERE account = ?1 ORDER BY told IS NULL DESC, id DESC"
+	    " LIMIT -1 OFFSET {ALERTS_MAX})",
+	[Q_ALERT_NEXT] = "SELECT id, text FROM alert WHERE account = ?1 AND told IS NULL ORDER BY id",
+	[Q_ALERT_TOLD] = "UPDATE alert SET told = ?2 WHERE id IN (SELECT value FROM json_each(?1)) AND told IS NULL",
+	[Q_ALERT_GET] = "SELECT account FROM alert WHERE id = ?1",
+	[Q_ALERT_REMOVE] = "DELETE FROM alert WHERE account = ?1 AND (?2 = 0 OR id = ?2)",
+	[Q_ALERT_PAGE] = "SELECT id, account, text, made, ifnull(told, 0) FROM alert WHERE (account, id) > (?1, ?2)"
+	    " AND (?3 = '' OR account = ?3) ORDER BY account, id LIMIT ?4",
+	[Q_ALERT_ANY] = "SELECT EXISTS (SELECT 1 FROM alert) WHERE ?1 = 0",
+	[Q_ALERT_PRUNE] = "DELETE FROM alert WHERE account IN (SELECT account FROM (SELECT DISTINCT account FROM alert) WHERE NOT"
+	    " kept(account)) AND ?1 = 0",
+	[Q_ALERT_OLD] = "DELETE FROM alert WHERE told < ?1",
 	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended, ends, said, warned FROM token WHERE origin = ?1",
 	[Q_TOKEN_ROTATE] = "INSERT INTO token (origin, refresh, since) VALUES (?1, ?2, ?3)"
 	    " ON CONFLICT DO UPDATE SET refresh = ?2, since = ?3, cause = NULL, suspended = NULL",

@@ -27,10 +27,11 @@
 #include "state_int.h"
 
 #define RESULTS_SIZE	4096		/* of handled.results at first */
+#define RESULT_SIZE	(PROTO_DEST_SIZE + PROTO_ADDR_SIZE + 2 * PROTO_TEXT_SIZE + 64)	/* of one line */
 #define ORIGIN_SIZE	(4 * (PROTO_RECORD_SIZE + STATE_KEY_MAX) + 64)
 
-struct results {			/* what rpopctl explain will say: a line for each recipient, as far as they fit */
-	char	 text[RESULTS_SIZE];
+struct results {			/* what rpopctl find and explain will say: a line for each recipient, as far as they fit */
+	char	 text[RESULTS_SIZE + 32];	/* with room for how many were omitted */
 	size_t	 len;
 	uint32_t omitted;
 	char	 origin[ORIGIN_SIZE];	/* the message that the last copy named here is a copy of */
@@ -43,7 +44,6 @@ static int	 rcpt_copy(const struct receipt *, const struct msg_rcpt *, char *, s
 static void	 rcpt_origin(sqlite3_stmt *, char *, size_t);
 static int	 rcpt_remember(const struct receipt *);
 static int	 rcpt_relay(struct receipt *, const struct msg_rcpt *);
-static int	 rcpt_handled(const struct receipt *, const struct results *);
 static void	 rcpt_result(struct results *, const struct msg_rcpt *, int, const char *);
 static void	 rcpt_say(struct results *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 static int	 rcpt_wait(const struct receipt *);
@@ -80,7 +80,9 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 	}
 	if ((unified && rcpt_remember(r) == -1) || (r->waiting && !r->header && rcpt_wait(r) == -1))
 		return (-1);
-	return (r->note == NULL ? 0 : rcpt_handled(r, &results));
+	if (results.omitted > 0)
+		snprintf(results.text + results.len, sizeof(results.text) - results.len, "and %u more\n", results.omitted);
+	return (history_add(r, results.text));
 }
 
 /* The row of a recipient, in pending or relay.  0 or -1. */
@@ -225,7 +227,7 @@ rcpt_relay_row(struct relay_row *row, const struct receipt *r, const struct msg_
 	strlcpy(row->link, rcpt->link, sizeof(row->link));
 	strlcpy(row->dest, rcpt->dest, sizeof(row->dest));
 	strlcpy(row->original, rcpt->original, sizeof(row->original));
-	strlcpy(row->sender, r->note->sender, sizeof(row->sender));
+	strlcpy(row->sender, r->sender, sizeof(row->sender));
 	strlcpy(row->client, r->note->client, sizeof(row->client));
 	if (rcpt->kind != RCPT_RELAY)
 		strlcpy(row->status, rcpt->reason, sizeof(row->status));
@@ -246,25 +248,6 @@ rcpt_wait(const struct receipt *r)
 	return (state_step(st));
 }
 
-/* Writes down for rpopctl explain why the message went where it went.  0 or -1. */
-static int
-rcpt_handled(const struct receipt *r, const struct results *results)
-{
-	char		 text[RESULTS_SIZE + 32];
-	sqlite3_stmt	*st;
-
-	strlcpy(text, results->text, sizeof(text));
-	if (results->omitted > 0)
-		snprintf(text + results->len, sizeof(text) - results->len, "and %u more\n", results->omitted);
-	if ((st = state_query(Q_HANDLED_PUT)) == NULL || state_bind_uid(st, r->mailbox, r->uid, r->uidlen) == -1 ||
-	    sqlite3_bind_int64(st, 3, r->since) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 4, r->note->sender, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 5, r->note->note, -1, SQLITE_STATIC) != SQLITE_OK ||
-	    sqlite3_bind_text(st, 6, text, -1, SQLITE_STATIC) != SQLITE_OK)
-		return (-1);
-	return (state_step(st));
-}
-
 /*
  * Says what became of a recipient.  copy: he had the message before, as the one that origin names, which is said once for
  * neighbours.
@@ -272,21 +255,30 @@ rcpt_handled(const struct receipt *r, const struct results *results)
 static void
 rcpt_result(struct results *to, const struct msg_rcpt *rcpt, int copy, const char *origin)
 {
-	static const char *const	 words[] = { [RCPT_MAILDIR] = "delivered", [RCPT_RELAY] = "waiting",
-	    [RCPT_QUARANTINE] = "quarantined", [RCPT_REJECT] = "rejected" };
+	char	 line[RESULT_SIZE];
 
 	if (copy && strcmp(to->origin, origin) != 0) {
 		strlcpy(to->origin, origin, sizeof(to->origin));
 		rcpt_say(to, "a copy of the message %s\n", origin);
 	}
-	if (rcpt->kind == RCPT_DISCARD)
-		rcpt_say(to, "discarded %s\n", rcpt->dest);
-	else if (copy)
-		rcpt_say(to, "copy suppressed %s\n", rcpt->dest);
-	else
-		rcpt_say(to, "%s %s%s%s\n", words[rcpt->kind], rcpt->dest,
-		    rcpt->kind != RCPT_MAILDIR && rcpt->reason[0] != '\0' ? ": " : "",
-		    rcpt->kind != RCPT_MAILDIR ? rcpt->reason : "");
+	state_rcpt_result(rcpt, copy ? COMMIT_DISCARD : COMMIT_DELIVER, line, sizeof(line));
+	rcpt_say(to, "%s\n", line);
+}
+
+void
+state_rcpt_result(const struct msg_rcpt *rcpt, enum commit_verdict verdict, char *line, size_t size)
+{
+	static const char *const	 words[] = { [RCPT_MAILDIR] = "delivered", [RCPT_RELAY] = "waiting",
+	    [RCPT_QUARANTINE] = "quarantined", [RCPT_REJECT] = "rejected", [RCPT_DISCARD] = "discarded" };
+	int				 copy = verdict == COMMIT_DISCARD && rcpt->kind != RCPT_DISCARD;
+	char				 hop[PROTO_TEXT_SIZE];
+
+	hop[0] = '\0';
+	if (rcpt->kind == RCPT_RELAY && !copy)
+		hop_at(rcpt->nexthop, "at", hop, sizeof(hop));
+	snprintf(line, size, "%s %s%s%s%s%s%s", copy ? "copy suppressed" : words[rcpt->kind], rcpt->dest,
+	    rcpt->original[0] != '\0' ? " as " : "", rcpt->original, hop,
+	    !copy && rcpt->kind > RCPT_RELAY && rcpt->reason[0] != '\0' ? ": " : "", !copy && rcpt->kind > RCPT_RELAY ? rcpt->reason : "");
 }
 
 /* Adds a line as a whole; one that does not fit is counted as omitted, and so are all that follow. */
@@ -297,9 +289,9 @@ rcpt_say(struct results *to, const char *fmt, ...)
 	int	 n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(to->text + to->len, sizeof(to->text) - to->len, fmt, ap);
+	n = vsnprintf(to->text + to->len, RESULTS_SIZE - to->len, fmt, ap);
 	va_end(ap);
-	if (to->omitted == 0 && n > 0 && (size_t)n < sizeof(to->text) - to->len) {
+	if (to->omitted == 0 && n > 0 && (size_t)n < RESULTS_SIZE - to->len) {
 		to->len += n;
 		return;
 	}

@@ -189,12 +189,14 @@ relay_find(int64_t id, struct relay_row *row)
 int
 relay_note(const struct relay_row *row, const char *word, const char *dest, const char *status)
 {
-	char		 line[PROTO_DEST_SIZE + PROTO_SENDER_SIZE + PROTO_TEXT_SIZE];
+	char		 line[PROTO_DEST_SIZE + PROTO_SENDER_SIZE + 2 * PROTO_TEXT_SIZE], hop[PROTO_TEXT_SIZE] = "";
 	sqlite3_stmt	*st;
 
 	if (row->uidlen == 0)
 		return (0);
-	snprintf(line, sizeof(line), "%s %s%s%s\n", word, dest, status == NULL || *status == '\0' ? "" : ": ",
+	if (strcmp(word, "accepted") == 0)
+		hop_at(row->nexthop, "by", hop, sizeof(hop));
+	snprintf(line, sizeof(line), "%s %s%s%s%s\n", word, dest, hop, status == NULL || *status == '\0' ? "" : ": ",
 	    status == NULL ? "" : status);
 	if ((st = state_query(Q_HANDLED_RESULT)) == NULL || state_bind_uid(st, row->mailbox, row->uid, row->uidlen) == -1 ||
 	    sqlite3_bind_text(st, 3, line, -1, SQLITE_STATIC) != SQLITE_OK)

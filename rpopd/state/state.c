@@ -54,8 +54,8 @@ state_open(const char *path, char *err, size_t errsize)
 	}
 	if (sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = " WAL_PAGES
 	    "; PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -2048; PRAGMA secure_delete = OFF") == -1 ||
-	    migrate(db, path, version) == -1 || seen_register(db) == -1 || transaction_open(db, name) == -1 || root_load(db) == -1 ||
-	    sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
+	    migrate(db, path, version) == -1 || seen_register(db) == -1 || alert_register(db) == -1 || transaction_open(db, name) == -1 || root_load(db) == -1 ||
+	    history_load(db) == -1 || sql_number(db, "SELECT value FROM meta WHERE key = 'session'", &id) == -1) {
 		sql_reason(db, path, err, errsize);
 		state_close();
 		return (-1);

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "common/ipc/proto_deliverer.h"
+#include "common/ipc/proto_popd.h"
 #include "rpopd/db/db.h"
 
 struct config;
@@ -95,6 +96,7 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	uint32_t	 nrcpt;
 	struct msg_rcpt	*rcpts;
 	struct msg_receipt_note	*note;	/* NULL: none; there is one if a recipient is no Maildir */
+	char		 msgid[PROTO_MSGID_SIZE], sender[PROTO_SENDER_SIZE];	/* as in struct msg_receipt */
 	/* out */
 	enum commit_verdict verdict;	/* DISCARD: a row exists and has the same digest, or no recipient is without a copy */
 	uint8_t		*verdicts;	/* one for each recipient: enum commit_verdict */
@@ -167,7 +169,7 @@ enum db	 state_spent(int (*cb)(void *, const char *link), void *arg);	/* reads e
 
 /*
  * Writes in one transaction: settled pending rows are dropped, then each receipt gets its row in seen and its rows in pending,
- * relay, copy and handled.  Fills what is out, and the range of pending ids (first..last, 0..0: none).
+ * relay, copy, handled and found.  Fills what is out, and the range of pending ids (first..last, 0..0: none).
  */
 enum db	 state_commit(struct receipt *, size_t n, int64_t *first, int64_t *last);
 /* Files of these pending rows are in place, durably: the rows go with the next commit.  0, or -1: no memory. */
@@ -253,12 +255,37 @@ struct explanation {			/* everything that is known of one message, for a person 
 	uint64_t	 size;
 	uint32_t	 deaths, failures;
 	enum oversize	 oversize;
-	int64_t		 handled;	/* when, if note is not NULL */
-	char		*sender, *note, *results;
+	int64_t		 handled;	/* when, if there are texts */
+	char		*sender, *note, *results, *msgid;	/* as in table handled; NULL: it has no row there */
 };
 /* Finds; explanation_free() follows. */
 enum db	 state_explain(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct explanation *);
 void	 explanation_free(struct explanation *);
+
+/* --- history.c: what became of each message --- */
+
+void	 state_history_set(uint32_t days);	/* how long it is kept, 0: not at all; 30 at the start */
+/* Writes that what is older has gone, in slices; does not wait for the disk. */
+enum db	 state_history_prune(int64_t now);
+
+enum history_word { WORD_ANY = 0, WORD_MSGID, WORD_SENDER, WORD_RCPT, WORD_MAX };	/* what a message is found by; ANY: one of the others */
+struct history_search {				/* for messages that have all of these */
+	const char	*words[WORD_MAX];	/* NULL: it need not have one; @domain: one in that domain */
+	int64_t		 since, until;	/* handled from since on, and before until */
+	/* where it has got to; all zero at the beginning */
+	int64_t		 id, at;
+	int		 begun;
+};
+struct history_row {		/* a message that was found; strings are valid during the call */
+	int64_t		 id, mailbox, since;
+	uint64_t	 size;
+	const uint8_t	*uid;
+	size_t		 uidlen;
+	const char	*msgid, *sender, *results;
+	const char	*record;	/* account/record; NULL: its mailbox is not known any more */
+};
+/* Reads in slices: the next messages that are found, at most max of them, the last one first. */
+enum db	 state_history_find(struct history_search *, uint32_t max, void (*cb)(void *, const struct history_row *), void *arg);
 
 /* --- change.c, doubt.c --- */
 
@@ -310,6 +337,7 @@ struct unprove {			/* all zero: at the beginning */
  * so that whoever comes behind a crash goes on.  Nothing else may be committed for the mailbox meanwhile.
  */
 enum db	 state_unprove_slice(int64_t mailbox, struct unprove *);
+enum db	 state_unproven(int64_t mailbox);	/* DB_OK: there is something to do for it; reads */
 
 /* --- key.c --- */
 
@@ -355,6 +383,18 @@ enum db	 state_prune(const int64_t *used, size_t n, const int64_t *running, size
 enum db	 state_prune_slice(void);
 void	 state_keep_set(int64_t seconds);	/* how long state is kept of which nothing says that it is needed; 0 at the start */
 int64_t	 state_keep(void);
+
+/* --- import.c --- */
+
+struct state_uid {			/* a unique-id */
+	const uint8_t	*uid;
+	size_t		 len;
+};
+/*
+ * Writes that another retriever has seen these messages, STATE_SLICE of them at most, and does not wait for the disk unless durable
+ * is 1: then what was written ahead of it is durable, too.  Nothing else may be committed for the mailbox meanwhile.
+ */
+enum db	 state_import_seen(int64_t mailbox, const struct state_uid *, size_t n, int64_t now, int durable);
 
 /* --- former.c --- */
 
@@ -406,10 +446,39 @@ struct token_row {			/* what has come of a refresh token that the administrator 
 enum db	 state_token_get(const uint8_t *origin, struct token_row *);	/* finds */
 enum db	 state_token_rotate(const uint8_t *origin, const uint8_t *refresh, size_t);	/* writes */
 enum db	 state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *text);	/* writes */
+enum db	 state_token_forget(const uint8_t *origin);	/* writes that nothing has come of it */
 /* Writes; does not wait for the disk. */
 enum db	 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned);
 /* Writes that all rows are gone but those of n origins, which are sorted on the way.  Does not wait for the disk. */
 enum db	 state_token_prune(uint8_t (*keep)[PROTO_DIGEST_LEN], size_t n);
+
+/* --- alert.c: what users are told at their next logins --- */
+
+#define ALERTS_MAX	100	/* of one account that are not told yet, and rows of it in all */
+
+struct alert_row {			/* a row of table alert */
+	int64_t		 id;
+	int64_t		 made, told;		/* told 0: not yet */
+	char		 account[PROTO_ADDR_SIZE];
+	char		 text[PROTO_ALERT_SIZE];
+};
+/* Writes an alert; DB_NONE: the account has as many as may be. */
+enum db	 state_alert_add(const char *account, const char *text, int64_t now, int64_t *id);
+/* Finds the oldest alert of an account that was not told yet, but for those that skip() says 1 of. */
+enum db	 state_alert_next(const char *account, int (*skip)(int64_t id), int64_t *id, char text[PROTO_ALERT_SIZE]);
+/* Writes that alerts were told, STATE_SLICE of them at most; does not wait for the disk. */
+enum db	 state_alert_told(const int64_t *ids, size_t n, int64_t now);
+enum db	 state_alert_get(int64_t id, char account[PROTO_ADDR_SIZE]);	/* finds whose it is */
+/* Writes that an alert of an account is gone, or with id 0 all of them; *n: how many. */
+enum db	 state_alert_remove(int64_t id, const char *account, int *n);
+/*
+ * Reads up to max alerts behind *last, which becomes the last of them, by account and age; only: of this account, empty: of all.
+ * DB_MORE: there may be more.
+ */
+enum db	 state_alert_page(const char *only, struct alert_row *last, size_t max, void (*cb)(void *, const struct alert_row *),
+	    void *arg);
+/* Writes that alerts are gone of accounts that kept() says 0 of; does not wait for the disk. */
+enum db	 state_alert_prune(int (*kept)(const char *account));
 
 /* --- relay.c, relay_change.c: recipients at next hops, and in quarantine --- */
 
@@ -519,6 +588,8 @@ enum db	 state_pending_missing(int64_t id, const char *link, const char *status)
  * relay.
  */
 int	 rcpt_relay_row(struct relay_row *, const struct receipt *, const struct msg_rcpt *);
+/* Says in a line what a commit made of a recipient, with this verdict. */
+void	 state_rcpt_result(const struct msg_rcpt *, enum commit_verdict, char *line, size_t size);
 
 /* --- hop.c --- */
 

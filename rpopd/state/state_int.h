@@ -16,7 +16,7 @@
 enum state_sql {
 	Q_BEGIN, Q_COMMIT, Q_ROLLBACK,
 	Q_SET_ASIDE_LIST,
-	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_VISIT, Q_SEEN_END, Q_SEEN_COUNT,
+	Q_SEEN_INSERT, Q_SEEN_GET, Q_SEEN_REPLACE, Q_SEEN_AGAIN, Q_SEEN_MARK, Q_SEEN_IMPORT, Q_SEEN_VISIT, Q_SEEN_END, Q_SEEN_COUNT,
 	Q_SEEN_GONE, Q_SEEN_BACK,
 	Q_SEEN_OPEN, Q_SEEN_SIZE, Q_SEEN_FORGET, Q_SEEN_STATE, Q_SEEN_FINAL, Q_SEEN_SINCE, Q_SEEN_KEY, Q_SEEN_COUNTS,
 	Q_SEEN_PURGE, Q_SEEN_NEXT, Q_SEEN_ROW,
@@ -29,7 +29,7 @@ enum state_sql {
 	Q_RELAY_REHOP, Q_HOP_LIST, Q_HOP_NAME, Q_HOP_ADD, Q_HOP_PUT, Q_HOP_GONE,
 	Q_RELAY_SENT, Q_DOUBT_COUNT, Q_DOUBT_CLEAR, Q_PROOF_PUT,
 	Q_COPY_GET, Q_COPY_ADD, Q_COPY_FORGET, Q_COPY_PRUNE, Q_HANDLED_PUT, Q_HANDLED_GET, Q_HANDLED_RESULT, Q_HANDLED_KEY,
-	Q_HANDLED_PRUNE,
+	Q_HANDLED_OLD, Q_HANDLED_FIRST, Q_HANDLED_DAY, Q_HANDLED_FIND, Q_FOUND_ADD, Q_FOUND_OLD,
 	Q_PRUNED_GET, Q_PRUNED_PUT,
 	Q_TOLD_GET, Q_TOLD_PUT, Q_TOLD_PRUNE, Q_HELD_GET, Q_HELD_ADD, Q_HELD_NEXTHOPS, Q_HELD_OF, Q_HELD_MAILBOXES, Q_IRREGULAR_SUMS,
 	Q_IRREGULAR_ANY, Q_IRREGULAR_LIST, Q_IRREGULAR_GET,
@@ -41,7 +41,7 @@ enum state_sql {
 	Q_MAILBOX_EMPTY, Q_SEEN_ABSENT, Q_SUSPECT_ABSENT, Q_OVERSIZE_ABSENT,
 	Q_MAILBOX_BACK, Q_MAILBOX_REMOVED, Q_MAILBOX_ORIGIN, Q_MAILBOX_FORGET,
 	Q_FORMER_LIST, Q_FORMER_ROWS, Q_FORMER_UNMARK, Q_FORMER_COMPARE, Q_FORMER_WAITING, Q_FORMER_NAME,
-	Q_SEEN_MOVE, Q_FINGERPRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_KEY, Q_PENDING_MOVE,
+	Q_MARKS_KNOWN, Q_SEEN_MOVE, Q_FINGERPRINT_MOVE, Q_SUSPECT_MOVE, Q_OVERSIZE_MOVE, Q_HANDLED_MOVE, Q_PENDING_KEY, Q_PENDING_MOVE,
 	Q_RELAY_MOVE, Q_COPY_MOVE,
 	Q_FORGET_COUNT, Q_FORGET_WAITING, Q_FORGET_FINGERPRINT, Q_FORGET_SEEN, Q_FORGET_SUSPECT, Q_FORGET_OVERSIZE,
 	Q_FORGET_RENUMBERED,
@@ -49,9 +49,11 @@ enum state_sql {
 	Q_RENUMBER_GET, Q_RENUMBER_SINCE, Q_RENUMBER_PUT, Q_RENUMBER_ANSWER, Q_RENUMBER_DROP,
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP, Q_UNFOUND_GET, Q_UNFOUND_PUT, Q_UNFOUND_DROP,
 	Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT, Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED,
-	Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META,
+	Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META, Q_CLAMP_ALERT,
 	Q_ROOT_COUNT, Q_ROOT_JOINED, Q_ROOT_DECLARED, Q_ROOT_STARTED, Q_SPENT_ADD, Q_SPENT_LIST, Q_SPENT_DROP,
 	Q_SESSION_PUT, Q_MARK_GET,
+	Q_ALERT_ADD, Q_ALERT_TRIM, Q_ALERT_NEXT, Q_ALERT_TOLD, Q_ALERT_GET, Q_ALERT_REMOVE, Q_ALERT_PAGE, Q_ALERT_ANY, Q_ALERT_PRUNE,
+	Q_ALERT_OLD,
 	Q_TOKEN_GET, Q_TOKEN_ROTATE, Q_TOKEN_SUSPEND, Q_TOKEN_END, Q_TOKEN_LIST, Q_TOKEN_DROP,
 	Q_MAX
 };
@@ -75,7 +77,7 @@ enum db	 state_links(enum state_sql, int (*)(void *, const char *), void *);
 enum db	 state_number(enum state_sql, int64_t mailbox, int64_t *);
 
 /* migrate.c, and etc/state.sql as build/state_schema.c has it */
-#define STATE_SCHEMA	4		/* of etc/state.sql */
+#define STATE_SCHEMA	5		/* of etc/state.sql */
 extern const char	 state_schema[];
 int	 migrate(sqlite3 *, const char *name, int64_t version);
 
@@ -93,6 +95,9 @@ int	 root_spent(const char *link);		/* whose row is dropped */
 /* seen.c */
 int	 seen_register(sqlite3 *);		/* of a connection, before statements are prepared */
 
+/* alert.c */
+int	 alert_register(sqlite3 *);		/* of a connection, before statements are prepared */
+
 /* suspect.c */
 int	 oversize_put(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum oversize, uint32_t size, int64_t since,
 	    const uint8_t *digest);
@@ -109,6 +114,13 @@ int	 pending_insert(int64_t mailbox, const struct receipt *, const char *link, c
 int	 pending_drop_settled(void);
 void	 pending_dropped(void);			/* after the COMMIT */
 void	 pending_forget(void);
+
+/* hop.c */
+void	 hop_at(uint32_t id, const char *how, char *text, size_t size);
+
+/* history.c */
+int	 history_load(sqlite3 *);		/* of a connection, before there are transactions */
+int	 history_add(const struct receipt *, const char *results);
 
 /* rcpt.c */
 int	 rcpt_commit(struct receipt *, int64_t *first, int64_t *last);

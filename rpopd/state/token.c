@@ -60,6 +60,18 @@ state_token_suspend(const uint8_t *origin, const uint8_t *cause, const char *tex
 	return (token_write(Q_TOKEN_SUSPEND, origin, cause, PROTO_DIGEST_LEN, text, strlen(text)));
 }
 
+enum db
+state_token_forget(const uint8_t *origin)
+{
+	sqlite3_stmt	*st;
+	enum db		 result;
+
+	if ((result = state_begin(STATE_DURABLE)) != DB_OK)
+		return (result);
+	return (state_end((st = state_query(Q_TOKEN_DROP)) == NULL ||
+	    sqlite3_bind_blob(st, 1, origin, PROTO_DIGEST_LEN, SQLITE_STATIC) != SQLITE_OK || state_step(st) == -1));
+}
+
 /* Without an fsync: the provider says when the token ends with the next access token again. */
 enum db
 state_token_end(const uint8_t *origin, int64_t ends, int64_t said, int warned)

@@ -17,6 +17,7 @@
  *	renumbered.since, unproven.since	nothing; what was committed since is compared once more
  *	record_state.*			last_attempt the next poll, failing the warning; last_success is shown
  *	token.said, ends		the warning before a refresh token ends: told anew
+ *	alert.made, alert.told		their own end; they are shown
  *	meta.pruned			the daily look for all this
  *
  * A clock that cannot be right corrects nothing.
@@ -27,15 +28,15 @@
 #include "state_int.h"
 
 #define CLAMP_AHEAD	86400		/* seconds; no delay is longer */
-#define HANDLED_SECONDS	(14 * 86400)	/* ages at which rows go */
-#define TOLD_SECONDS	(2 * 86400)
+#define TOLD_SECONDS	(2 * 86400)	/* ages at which rows go */
 #define COPY_SECONDS	(30 * 86400)
+#define ALERT_SECONDS	(30 * 86400)	/* since it was told */
 
 enum db
 state_clamp(int64_t now)
 {
 	static const enum state_sql	 clamps[] = { Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT,
-	    Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED, Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META };
+	    Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED, Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META, Q_CLAMP_ALERT };
 	sqlite3_stmt			*st;
 	size_t				 i;
 	enum db				 result;
@@ -69,6 +70,6 @@ state_prune_old(int64_t now)
 	if ((result = state_begin(STATE_LAZY)) != DB_OK)
 		return (result);
 	return (state_end(state_run(Q_COPY_PRUNE, now - COPY_SECONDS) == -1 ||
-	    state_run(Q_HANDLED_PRUNE, now - HANDLED_SECONDS) == -1 || state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 ||
+	    state_run(Q_TOLD_PRUNE, now - TOLD_SECONDS) == -1 || state_run(Q_ALERT_OLD, now - ALERT_SECONDS) == -1 ||
 	    state_run(Q_PRUNED_PUT, now) == -1));
 }

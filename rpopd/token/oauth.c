@@ -9,13 +9,19 @@
 
 static int	 oauth_rotated(void *, struct imsg *);
 static int	 oauth_granted(void *, struct imsg *);
+static int	 oauth_device(void *, struct imsg *);
+static int	 oauth_pending(void *, struct imsg *);
 static int	 oauth_failed(void *, struct imsg *);
+static const struct request_calls *oauth_over(struct token_request *, void **);
+static int	 oauth_ascii(const char *, size_t, char);
 static int	 oauth_token(struct imsg *, uint8_t, void *, size_t, struct ibuf *);
 
 const struct rule	 oauth_rules[] = {
 	{ IMSG_LOG,		RULES_ANY,	worker_log },
 	{ IMSG_TOKEN_ROTATED,	RULES_ANY,	oauth_rotated },
 	{ IMSG_TOKEN_GRANTED,	RULES_ANY,	oauth_granted },
+	{ IMSG_TOKEN_DEVICE,	RULES_ANY,	oauth_device },
+	{ IMSG_TOKEN_PENDING,	RULES_ANY,	oauth_pending },
 	{ IMSG_TOKEN_FAILED,	RULES_ANY,	oauth_failed },
 };
 const size_t	 oauth_nrules = nitems(oauth_rules);
@@ -44,13 +50,13 @@ static int
 oauth_rotated(void *arg, struct imsg *imsg)
 {
 	struct msg_token_part	 part;
-	struct grant		*g;
+	struct token_request	*r;
 	struct ibuf		 ibuf;
 
-	if (oauth_token(imsg, ' ', &part, sizeof(part), &ibuf) == -1 || (g = request_grant(arg, part.id)) == NULL ||
-	    !request_refreshes(g))
+	if (oauth_token(imsg, ' ', &part, sizeof(part), &ibuf) == -1 || (r = request_of(arg, part.id)) == NULL ||
+	    r->calls->rotated == NULL)
 		return (-1);
-	token_rotated(g, ibuf_data(&ibuf), ibuf_size(&ibuf));
+	r->calls->rotated(r->arg, ibuf_data(&ibuf), ibuf_size(&ibuf));
 	return (0);
 }
 
@@ -58,20 +64,76 @@ oauth_rotated(void *arg, struct imsg *imsg)
 static int
 oauth_granted(void *arg, struct imsg *imsg)
 {
+	const struct request_calls	*calls;
 	struct msg_token_granted	 m;
-	struct grant			*g;
+	struct token_request		*r;
 	struct ibuf			 ibuf;
-	int				 refreshes;
+	void				*asker;
 
-	if (oauth_token(imsg, '!', &m, sizeof(m), &ibuf) == -1 || (g = request_grant(arg, m.id)) == NULL ||
-	    m.lifetime > INT32_MAX || m.refresh_lifetime > INT32_MAX)
+	if (oauth_token(imsg, '!', &m, sizeof(m), &ibuf) == -1 || (r = request_of(arg, m.id)) == NULL ||
+	    r->calls->granted == NULL || m.lifetime > INT32_MAX || m.refresh_lifetime > INT32_MAX)
 		return (-1);
-	refreshes = request_refreshes(g);
-	request_free(g);
-	if (refreshes && m.refresh_lifetime > 0)
-		expiry_said(g, m.refresh_lifetime);
-	token_granted(g, ibuf_data(&ibuf), ibuf_size(&ibuf), m.lifetime);
+	calls = oauth_over(r, &asker);
+	calls->granted(asker, &m, ibuf_data(&ibuf), ibuf_size(&ibuf));
 	return (0);
+}
+
+/* IMSG_TOKEN_DEVICE: the answer had a device code, and what a person is to be told. */
+static int
+oauth_device(void *arg, struct imsg *imsg)
+{
+	const struct request_calls	*calls;
+	struct msg_token_device		 m;
+	struct token_request		*r;
+	struct ibuf			 ibuf;
+	void				*asker;
+
+	if (oauth_token(imsg, ' ', &m, sizeof(m), &ibuf) == -1 || (r = request_of(arg, m.id)) == NULL || r->calls->device == NULL ||
+	    !oauth_ascii(m.user_code, sizeof(m.user_code), ' ') || !oauth_ascii(m.uri, sizeof(m.uri), '!') ||
+	    !oauth_ascii(m.uri_complete, sizeof(m.uri_complete), '!') || m.user_code[0] == '\0' || m.uri[0] == '\0' ||
+	    m.lifetime == 0 || m.lifetime > INT32_MAX || m.interval == 0 || m.interval > INT32_MAX)
+		return (-1);
+	calls = oauth_over(r, &asker);
+	calls->device(asker, &m, ibuf_data(&ibuf), ibuf_size(&ibuf));
+	return (0);
+}
+
+/* IMSG_TOKEN_PENDING: the person has not decided yet. */
+static int
+oauth_pending(void *arg, struct imsg *imsg)
+{
+	const struct request_calls	*calls;
+	struct msg_token_pending	 m;
+	struct token_request		*r;
+	void				*asker;
+
+	if (rules_payload(imsg, &m) == -1 || m.slow_down > 1 || (r = request_of(arg, m.id)) == NULL || r->calls->pending == NULL)
+		return (-1);
+	calls = oauth_over(r, &asker);
+	calls->pending(asker, (int)m.slow_down);
+	return (0);
+}
+
+/* A request is over: it is freed.  Returns whom its end is told to, with *asker as the argument. */
+static const struct request_calls *
+oauth_over(struct token_request *r, void **asker)
+{
+	const struct request_calls	*calls = r->calls;
+
+	*asker = r->arg;
+	request_free(r);
+	return (calls);
+}
+
+/* 1: the array holds a string in which no octet is below lowest or above a tilde. */
+static int
+oauth_ascii(const char *s, size_t size, char lowest)
+{
+	if (!proto_str(s, size))
+		return (0);
+	for (; *s >= lowest && *s <= '~'; s++)
+		continue;
+	return (*s == '\0');
 }
 
 /* IMSG_TOKEN_FAILED: there was no answer, or a refusal. */
@@ -79,11 +141,11 @@ static int
 oauth_failed(void *arg, struct imsg *imsg)
 {
 	struct msg_token_failed	 m;
-	struct grant		*g;
+	struct token_request	*r;
 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) ||
-	    (m.why != WHY_TOKEN_TEMP && m.why != WHY_TOKEN_PERM) || (g = request_grant(arg, m.id)) == NULL)
+	    (m.why != WHY_TOKEN_TEMP && m.why != WHY_TOKEN_PERM) || (r = request_of(arg, m.id)) == NULL)
 		return (-1);
-	request_failed(g, m.why, m.text);
+	request_failed(r, m.why, m.text);
 	return (0);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One token request: dialed by the dialer, carried out by an oauth process of its own.  Once the provider has been asked it is
- * not called off, whoever has stopped waiting: the answer may hold a refresh token.
+ * Requests to identity providers: each is dialed by the dialer and carried out by an oauth process of its own.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,19 +23,6 @@
 #define SLOW_PAUSE	60000	/* ms that an endpoint like that is left alone */
 #define ASK_TIMEOUT	45	/* s; the oauth process has a shorter clock of its own */
 
-struct token_request {
-	TAILQ_ENTRY(token_request) entry;
-	struct grant		*grant;
-	uint32_t		 id;
-	struct dial		*dial;		/* DIALING */
-	struct worker		*worker;	/* ASKED */
-	struct msg_token_start	 start;
-	int64_t			 begun;		/* monotonic ms, of the dial */
-	struct pem		 ca;
-	uint8_t			 refresh[PROTO_TOKEN_MAX], client[PROTO_SECRET_MAX];
-	size_t			 refresh_len, client_len;
-};
-
 /* A token endpoint that does not answer: it would hold up a session for every record that needs it, one after the other. */
 struct endpoint {
 	LIST_ENTRY(endpoint)	 entry;
@@ -48,11 +34,14 @@ struct endpoint {
 
 static struct endpoint *endpoint_find(const char *, uint16_t);
 static void	 endpoint_slow(const struct token_request *, const char *);
-static void	 request_dial(struct grant *);
+static void	 request_fill(struct token_request *, const struct request_what *);
+static void	 request_dial(struct token_request *);
 static void	 request_dialed(void *, const struct dialed *);
-static void	 request_send(struct grant *, struct child *, int);
+static void	 request_send(struct token_request *, struct child *, int);
 static void	 request_died(void *);
-static void	 request_fail(struct grant *, const char *);
+static void	 request_clock(struct token_request *, uint32_t);
+static void	 request_late(void *);
+static void	 request_fail(struct token_request *, const char *);
 
 static TAILQ_HEAD(, token_request)	 requests = TAILQ_HEAD_INITIALIZER(requests);	/* as they came */
 static LIST_HEAD(, endpoint)		 endpoints = LIST_HEAD_INITIALIZER(endpoints);
@@ -94,46 +83,57 @@ endpoint_slow(const struct token_request *r, const char *text)
 }
 
 /*
- * Queue a request for the grant.  Everything that it needs is copied, since the record may be gone when its turn comes.  0, or
- * -1 with a sentence, and why if that is not WHY_CONFIG.
+ * Queue a request.  What it needs is copied, since the asker's record may be gone when its turn comes.  NULL with a sentence, and
+ * why if that is not WHY_CONFIG: there is none, and no function of calls is called.
  */
-int
-request_make(struct grant *g, const struct record *rec, const struct grant_secret *secret, const struct token_row *row,
-    enum fail_why *why, char *err, size_t errsize)
+struct token_request *
+request_make(const struct request_what *what, const struct request_calls *calls, void *arg, enum fail_why *why, char *err,
+    size_t errsize)
 {
-	const struct oauth_row	*client = rec->client;
+	const struct oauth_row	*client = what->client;
 	struct token_request	*r;
 	struct endpoint		*e;
 
-	if ((e = endpoint_find(client->host, client->port)) != NULL) {
-		*why = WHY_TOKEN_TEMP;
-		strlcpy(err, e->text, errsize);
-		return (-1);
-	}
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		fatal("token request");
-	if (client->ca_file[0] != '\0' && pem_read(PEM_CA, client->ca_file, &r->ca, err, errsize) == -1) {
-		free(r);
-		return (-1);
+	request_fill(r, what);
+	if ((e = endpoint_find(r->start.host, r->start.port)) != NULL) {
+		*why = WHY_TOKEN_TEMP;
+		strlcpy(err, e->text, errsize);
+		freezero(r, sizeof(*r));
+		return (NULL);
 	}
-	r->start.client_credentials = client->client_credentials;
+	if (client->ca_file[0] != '\0' && pem_read(PEM_CA, client->ca_file, &r->ca, err, errsize) == -1) {
+		freezero(r, sizeof(*r));
+		return (NULL);
+	}
 	r->start.own_ca = r->ca.len > 0;
-	r->start.port = client->port;
-	strlcpy(r->start.host, client->host, sizeof(r->start.host));
-	strlcpy(r->start.path, client->path, sizeof(r->start.path));
+	r->calls = calls;
+	r->arg = arg;
+	TAILQ_INSERT_TAIL(&requests, r, entry);
+	request_clock(r, QUEUE_TIMEOUT);
+	turn_soon();
+	return (r);
+}
+
+/* What the oauth process is to get, but for the CA file. */
+static void
+request_fill(struct token_request *r, const struct request_what *what)
+{
+	const struct oauth_row	*client = what->client;
+	int			 device = what->ask == TOKEN_DEVICE;
+
+	r->start.ask = what->ask;
+	r->start.port = device ? client->device_port : client->port;
+	strlcpy(r->start.host, device ? client->device_host : client->host, sizeof(r->start.host));
+	strlcpy(r->start.path, device ? client->device_path : client->path, sizeof(r->start.path));
 	strlcpy(r->start.client_id, client->client_id, sizeof(r->start.client_id));
 	strlcpy(r->start.scope, client->scope, sizeof(r->start.scope));
-	r->refresh_len = row->refresh_len > 0 ? row->refresh_len : secret->refresh_len;
-	memcpy(r->refresh, row->refresh_len > 0 ? row->refresh : secret->refresh, r->refresh_len);
-	r->client_len = secret->client_len;
-	memcpy(r->client, secret->client, r->client_len);
-	r->grant = g;
-	TAILQ_INSERT_TAIL(&requests, r, entry);
-	g->request = r;
-	g->state = GRANT_QUEUED;
-	token_clock(g, QUEUE_TIMEOUT);
-	turn_soon();
-	return (0);
+	r->credential_len = what->credential_len;
+	if (r->credential_len > 0)
+		memcpy(r->credential, what->credential, r->credential_len);
+	r->secret_len = what->secret_len;
+	memcpy(r->secret, what->secret, r->secret_len);
 }
 
 /* In each round: requests that wait for their turn are begun, as far as there is room and the children are ready. */
@@ -144,54 +144,52 @@ request_run(void)
 	size_t			 running = 0, queued = 0;
 
 	TAILQ_FOREACH(r, &requests, entry)
-		*(r->grant->state == GRANT_QUEUED ? &queued : &running) += 1;
+		*(r->state == REQUEST_QUEUED ? &queued : &running) += 1;
 	if (turn_stopping || queued == 0 || running >= TOKEN_REQUESTS)
 		return;
 	refresh_children(0);
 	if (child_current(ROLE_DIALER) == NULL || worker_template(ROLE_OAUTH) == NULL)
 		return;
 	TAILQ_FOREACH(r, &requests, entry)
-		if (r->grant->state == GRANT_QUEUED && running < TOKEN_REQUESTS) {
-			request_dial(r->grant);
+		if (r->state == REQUEST_QUEUED && running < TOKEN_REQUESTS) {
+			request_dial(r);
 			running++;
 		}
 }
 
-/* It is the turn of the grant's request: the dialer is asked for a connection to the token endpoint. */
+/* It is the request's turn: the dialer is asked for a connection to the endpoint. */
 static void
-request_dial(struct grant *g)
+request_dial(struct token_request *r)
 {
-	struct token_request	*r = g->request;
-
 	r->id = r->start.id = state_next_session();
 	r->begun = clock_msec();
-	g->state = GRANT_DIALING;
-	token_clock(g, DIAL_TIMEOUT);
+	r->state = REQUEST_DIALING;
+	request_clock(r, DIAL_TIMEOUT);
 	/* The endpoint may have an address of this machine: it is the administrator's choice, and no mail comes from there. */
-	r->dial = dial_start(r->id, r->start.host, r->start.port, DIAL_SELF, config_running->settings.source, request_dialed, g);
+	r->dial = dial_start(r->id, r->start.host, r->start.port, DIAL_SELF, config_running->settings.source, request_dialed, r);
 	log_debug("token request %u: dialing %s:%u", r->id, r->start.host, r->start.port);
 }
 
-/* The dial for a grant's request has ended. */
+/* The dial for a request has ended. */
 static void
 request_dialed(void *arg, const struct dialed *how)
 {
-	struct grant	*g = arg;
-	struct child	*oauth = worker_template(ROLE_OAUTH);
-	char		 why[PROTO_TEXT_SIZE];
+	struct token_request	*r = arg;
+	struct child		*oauth = worker_template(ROLE_OAUTH);
+	char			 why[PROTO_TEXT_SIZE];
 
-	g->request->dial = NULL;
+	r->dial = NULL;
 	if (how->fd != -1 && oauth != NULL) {
-		request_send(g, oauth, how->fd);
+		request_send(r, oauth, how->fd);
 		return;
 	}
 	if (how->fd != -1) {
 		close(how->fd);
-		request_fail(g, "the oauth process is not running");
+		request_fail(r, "the oauth process is not running");
 		return;
 	}
-	snprintf(why, sizeof(why), "%.100s: %.140s", g->request->start.host, how->text);
-	request_fail(g, how->died ? how->text : why);
+	snprintf(why, sizeof(why), "%.100s: %.140s", r->start.host, how->text);
+	request_fail(r, how->died ? how->text : why);
 }
 
 /*
@@ -199,95 +197,96 @@ request_dialed(void *arg, const struct dialed *how)
  * message queue when they are written.
  */
 static void
-request_send(struct grant *g, struct child *oauth, int fd)
+request_send(struct token_request *r, struct child *oauth, int fd)
 {
-	struct token_request	*r = g->request;
 	struct msg_token_part	 part = { r->id, 0 };
 	struct link		*l;
 	char			 label[PROTO_TEXT_SIZE];
 
 	snprintf(label, sizeof(label), "token request %u, %.200s", r->id, r->start.host);
-	if ((r->worker = worker_start(oauth, r->id, label, oauth_rules, oauth_nrules, request_died, g)) == NULL) {
+	if ((r->worker = worker_start(oauth, r->id, label, oauth_rules, oauth_nrules, request_died, r)) == NULL) {
 		close(fd);
-		request_fail(g, "no channel for the oauth process");
+		request_fail(r, "no channel for the oauth process");
 		return;
 	}
-	g->state = GRANT_ASKED;
-	token_clock(g, ASK_TIMEOUT);
+	r->state = REQUEST_ASKED;
+	request_clock(r, ASK_TIMEOUT);
 	l = &r->worker->link;
 	link_send(l, IMSG_TOKEN_START, fd, &r->start, sizeof(r->start));
 	link_send_parts(l, IMSG_TOKEN_CA, &part, sizeof(part), r->ca.data, r->ca.len);
-	link_send_part(l, IMSG_TOKEN_CLIENT, &part, sizeof(part), r->client, r->client_len);
-	link_send_part(l, IMSG_TOKEN_REFRESH, &part, sizeof(part), r->refresh, r->refresh_len);
-	explicit_bzero(r->client, sizeof(r->client));
-	explicit_bzero(r->refresh, sizeof(r->refresh));
+	link_send_part(l, IMSG_TOKEN_CLIENT, &part, sizeof(part), r->secret, r->secret_len);
+	link_send_part(l, IMSG_TOKEN_CREDENTIAL, &part, sizeof(part), r->credential, r->credential_len);
+	explicit_bzero(r->secret, sizeof(r->secret));
+	explicit_bzero(r->credential, sizeof(r->credential));
 }
 
-/* The oauth process of a grant has died, and with it this request alone. */
+/* The oauth process of a request has died, and with it this request alone. */
 static void
 request_died(void *arg)
 {
 	request_fail(arg, "the oauth process died");
 }
 
-/* The grant whose request, of this number, the process carries out; NULL: it carries out none, or another one. */
-struct grant *
-request_grant(const struct worker *w, uint32_t id)
+struct token_request *
+request_of(const struct worker *w, uint32_t id)
 {
-	struct grant	*g = w->arg;
+	struct token_request	*r = w->arg;
 
-	return (g != NULL && g->state == GRANT_ASKED && g->request->worker == w && g->request->id == id ? g : NULL);
-}
-
-/* 1: the request is made with a refresh token, so that the answer may bring a new one. */
-int
-request_refreshes(const struct grant *g)
-{
-	return (!g->request->start.client_credentials);
+	return (r != NULL && r->state == REQUEST_ASKED && r->worker == w && r->id == id ? r : NULL);
 }
 
 static void
-request_fail(struct grant *g, const char *text)
+request_fail(struct token_request *r, const char *text)
 {
-	request_failed(g, WHY_TOKEN_TEMP, text);
+	request_failed(r, WHY_TOKEN_TEMP, text);
 }
 
-/* The request is over without an answer, or its answer was a refusal: whoever waits for the grant hears so. */
+/* The request is over without an answer, or its answer was a refusal: the asker hears so. */
 void
-request_failed(struct grant *g, enum fail_why why, const char *text)
+request_failed(struct token_request *r, enum fail_why why, const char *text)
 {
-	if (why == WHY_TOKEN_TEMP && g->state != GRANT_QUEUED)
-		endpoint_slow(g->request, text);
-	request_free(g);
-	token_failed(g, why, text);
+	const struct request_calls	*calls = r->calls;
+	void				*arg = r->arg;
+
+	if (why == WHY_TOKEN_TEMP && r->state != REQUEST_QUEUED)
+		endpoint_slow(r, text);
+	request_free(r);
+	calls->failed(arg, why, text);
+}
+
+/* In so many seconds the request takes too long. */
+static void
+request_clock(struct token_request *r, uint32_t seconds)
+{
+	timer_init(&r->clock, request_late, r);
+	timer_in(&r->clock, seconds * 1000LL);
 }
 
 /* The request takes too long.  An oauth process that does not do its work is killed: it is not to be trusted any more. */
-void
-request_timeout(struct grant *g)
+static void
+request_late(void *arg)
 {
-	struct token_request	*r = g->request;
+	struct token_request	*r = arg;
 	char			 why[PROTO_TEXT_SIZE];
 
-	if (g->state == GRANT_ASKED) {
+	if (r->state == REQUEST_ASKED) {
 		log_warnx("%s: its oauth process does not answer and is killed", r->worker->label);
 		worker_kill(r->worker);
 		return;			/* its end will be noticed */
 	}
-	if (g->state == GRANT_QUEUED) {
-		request_fail(g, "the oauth process is not ready");
+	if (r->state == REQUEST_QUEUED) {
+		request_fail(r, "the oauth process is not ready");
 		return;
 	}
 	snprintf(why, sizeof(why), "%.200s: no connection within %d seconds", r->start.host, DIAL_TIMEOUT);
-	request_fail(g, why);
+	request_fail(r, why);
 }
 
-/* The request is over, and its secrets are wiped.  Its process, if it has one, is left to itself. */
+/* The request's secrets are wiped.  Its process, if it has one, is left to itself, and nobody hears of its answer. */
 void
-request_free(struct grant *g)
+request_free(struct token_request *r)
 {
-	struct token_request	*r = g->request;
-
+	timer_stop(&r->clock);
 	if (r->dial != NULL)
 		dial_cancel(r->dial);
 	if (r->worker != NULL)
@@ -295,6 +294,5 @@ request_free(struct grant *g)
 	pem_free(&r->ca);
 	TAILQ_REMOVE(&requests, r, entry);
 	freezero(r, sizeof(*r));
-	g->request = NULL;
 	turn_soon();			/* the next one may begin */
 }

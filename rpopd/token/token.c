@@ -25,18 +25,27 @@
 #define STORING		"state.db cannot be written; the new refresh token waits in memory"
 
 static int	 token_oauth(struct token_user *, enum fail_why *, char *, size_t);
+static int	 token_request(struct grant *, const struct record *, const struct grant_secret *, const struct token_row *,
+		    enum fail_why *, char *, size_t);
+static void	 token_refreshed(void *, const struct msg_token_granted *, const uint8_t *, size_t);
+static void	 token_issued(void *, const struct msg_token_granted *, const uint8_t *, size_t);
+static void	 token_unanswered(void *, enum fail_why, const char *);
 static int	 token_program(struct token_user *, char *, size_t);
 static void	 token_program_done(void *, const struct command_result *);
 static void	 token_program_key(const struct record *, uint8_t *);
 static struct grant *token_grant(const uint8_t *);
 static void	 token_join(struct token_user *, struct grant *);
 static int	 token_fresh(const struct grant *);
+static void	 token_rotated(void *, const uint8_t *, size_t);
+static void	 token_granted(struct grant *, const uint8_t *, size_t, uint32_t);
+static void	 token_failed(struct grant *, enum fail_why, const char *);
 static int	 token_suspended(const struct grant_secret *, const struct token_row *, char *, size_t);
 static void	 token_wake(struct grant *);
 static void	 token_fail_waiting(struct grant *, enum fail_why, const char *);
 static const char *token_remedy(const char *);
 static void	 token_notice(const struct run *, const char *);
 static int	 token_store(struct grant *);
+static void	 token_clock(struct grant *, uint32_t);
 static void	 token_timeout(void *);
 static void	 token_drop(struct grant *);
 static void	 token_release(struct grant *);
@@ -46,6 +55,10 @@ struct kept {
 	uint8_t	(*keys)[PROTO_DIGEST_LEN];
 	size_t	 n;
 };
+
+/* Of a grant's requests, by its refresh token or by the client's own credentials: then there is no refresh token. */
+static const struct request_calls	 by_refresh = { .rotated = token_rotated, .granted = token_refreshed, .failed = token_unanswered };
+static const struct request_calls	 by_client = { .granted = token_issued, .failed = token_unanswered };
 
 struct grants	 grants = LIST_HEAD_INITIALIZER(grants);
 static void	(*token_none)(struct run *, enum fail_why, const char *);
@@ -117,12 +130,57 @@ token_oauth(struct token_user *u, enum fail_why *why, char *err, size_t errsize)
 		else if (g->state == GRANT_STORING) {
 			*why = WHY_LOCAL_TEMP;
 			snprintf(err, errsize, STORING);
-		} else if (g->state != GRANT_IDLE || request_make(g, u->run->task->rec, &secret, &row, why, err, errsize) == 0)
+		} else if (g->state != GRANT_IDLE || token_request(g, u->run->task->rec, &secret, &row, why, err, errsize) == 0)
 			n = 0;
 	}
 	explicit_bzero(&secret, sizeof(secret));
 	explicit_bzero(&row, sizeof(row));
 	return (n);
+}
+
+/* A request for the grant, with the refresh token that holds now.  0, or -1: as request_make(). */
+static int
+token_request(struct grant *g, const struct record *rec, const struct grant_secret *secret, const struct token_row *row,
+    enum fail_why *why, char *err, size_t errsize)
+{
+	int			 own = rec->client->client_credentials, rotated = row->refresh_len > 0;
+	struct request_what	 what = { .client = rec->client, .ask = own ? TOKEN_BY_CLIENT : TOKEN_BY_REFRESH,
+				    .secret = secret->client, .secret_len = secret->client_len,
+				    .credential = rotated ? row->refresh : secret->refresh,
+				    .credential_len = rotated ? row->refresh_len : secret->refresh_len };
+
+	if ((g->request = request_make(&what, own ? &by_client : &by_refresh, g, why, err, errsize)) == NULL)
+		return (-1);
+	g->state = GRANT_REQUEST;
+	token_clock(g, 0);
+	return (0);
+}
+
+/* An access token by a refresh token. */
+static void
+token_refreshed(void *arg, const struct msg_token_granted *m, const uint8_t *access, size_t len)
+{
+	if (m->refresh_lifetime > 0)
+		expiry_said(arg, m->refresh_lifetime);
+	token_issued(arg, m, access, len);
+}
+
+static void
+token_issued(void *arg, const struct msg_token_granted *m, const uint8_t *access, size_t len)
+{
+	struct grant	*g = arg;
+
+	g->request = NULL;
+	token_granted(g, access, len, m->lifetime);
+}
+
+static void
+token_unanswered(void *arg, enum fail_why why, const char *text)
+{
+	struct grant	*g = arg;
+
+	g->request = NULL;
+	token_failed(g, why, text);
 }
 
 /* From the record's token_command, likewise: 0, the program runs. */
@@ -282,9 +340,11 @@ token_wake(struct grant *g)
  * The provider has given the grant a new refresh token.  It is stored before anything else happens, since the old one may be
  * void already.
  */
-void
-token_rotated(struct grant *g, const uint8_t *refresh, size_t len)
+static void
+token_rotated(void *arg, const uint8_t *refresh, size_t len)
 {
+	struct grant	*g = arg;
+
 	freezero(g->rotated, g->rotated_len);
 	if ((g->rotated = malloc(len)) == NULL)
 		fatal("refresh token");
@@ -310,7 +370,7 @@ token_store(struct grant *g)
 }
 
 /* A request or a program has brought an access token; lifetime in s, 0: not known. */
-void
+static void
 token_granted(struct grant *g, const uint8_t *access, size_t len, uint32_t lifetime)
 {
 	int64_t	 now = clock_msec(), life = lifetime == 0 ? TOKEN_LIFETIME : lifetime;
@@ -337,7 +397,7 @@ token_granted(struct grant *g, const uint8_t *access, size_t len, uint32_t lifet
 }
 
 /* A request or a program has brought no token.  Those that wait fail, unless the old token lasts for a while. */
-void
+static void
 token_failed(struct grant *g, enum fail_why why, const char *reason)
 {
 	char	 text[PROTO_TEXT_SIZE];
@@ -405,7 +465,7 @@ token_notice(const struct run *r, const char *text)
 }
 
 /* In so many seconds something is due for the grant, see token_timeout(); 0: nothing is. */
-void
+static void
 token_clock(struct grant *g, uint32_t seconds)
 {
 	timer_init(&g->clock, token_timeout, g);
@@ -413,31 +473,24 @@ token_clock(struct grant *g, uint32_t seconds)
 		timer_in(&g->clock, seconds * 1000LL);
 }
 
-/* An access token is at its end, a new refresh token is to be stored once more, or a request takes too long. */
+/* An access token is at its end, or a new refresh token is to be stored once more. */
 static void
 token_timeout(void *arg)
 {
 	struct grant	*g = arg;
 
-	switch (g->state) {
-	case GRANT_IDLE:
+	if (g->state == GRANT_IDLE)
 		token_drop(g);
-		token_release(g);
-		break;
-	case GRANT_STORING:
-		if (token_store(g) == -1) {
-			token_clock(g, STORE_RETRY);
-			break;
-		}
+	else if (token_store(g) == -1) {
+		token_clock(g, STORE_RETRY);
+		return;
+	} else {
 		log_info("state.db: the new refresh token is stored");
 		g->state = GRANT_IDLE;
 		token_clock(g, g->access != NULL ? (uint32_t)((g->expires_at - clock_msec()) / 1000 + 1) : 0);
 		turn_soon();
-		token_release(g);
-		break;
-	default:
-		request_timeout(g);
 	}
+	token_release(g);
 }
 
 /* The access token is not to be used any more. */
@@ -458,6 +511,26 @@ token_release(struct grant *g)
 	token_clock(g, 0);
 	LIST_REMOVE(g, entry);
 	freezero(g, sizeof(*g));
+}
+
+/* The administrator's refresh token with this digest is good again, whatever has come of it: it is used for the next request. */
+void
+token_begin_anew(const uint8_t *origin)
+{
+	struct grant	*g, *next;
+
+	LIST_FOREACH_SAFE(g, &grants, entry, next) {
+		if (memcmp(g->key, origin, sizeof(g->key)) != 0)
+			continue;
+		freezero(g->rotated, g->rotated_len);
+		g->rotated = NULL;
+		g->rotated_len = 0;
+		token_drop(g);
+		if (g->state == GRANT_STORING)
+			g->state = GRANT_IDLE;
+		token_clock(g, 0);
+		token_release(g);
+	}
 }
 
 /* One more key that a record of the store names. */
@@ -520,7 +593,7 @@ token_busy(void)
 	struct grant	*g;
 
 	LIST_FOREACH(g, &grants, entry)
-		if (g->state == GRANT_DIALING || g->state == GRANT_ASKED || g->state == GRANT_STORING)
+		if (g->state == GRANT_STORING || (g->state == GRANT_REQUEST && g->request->state != REQUEST_QUEUED))
 			return (1);
 	return (0);
 }

@@ -10,6 +10,8 @@
 
 #include "common/ipc/proto.h"
 
+struct client;
+struct ctl_login;
 struct grant;
 struct record;
 struct run;
@@ -35,6 +37,21 @@ void	 token_reload(void);
 int	 token_busy(void);
 void	 token_shutdown(void);
 void	 request_run(void);			/* in each round: start what is queued, as far as there is room */
+
+/* --- login.c: a refresh token from zero, by the device grant of RFC 8628 --- */
+
+struct login_calls {
+	void	(*told)(struct client *, const struct ctl_login *);
+	/*
+	 * Put the token into the record of rpopd.db, and this into force: 0; with a sentence 1, not now, or -1, it cannot be.  Nothing is
+	 * half stored.
+	 */
+	int	(*store)(const struct record *, const uint8_t *token, size_t, char *err, size_t errsize);
+	void	(*ended)(struct client *, const struct record *, int ok, const char *text);
+};
+int	 login_start(const struct login_calls *, struct client *, const char *name, char *err, size_t errsize);
+void	 login_abandon(struct client *);
+void	 login_stop(void);			/* the daemon ends */
 
 /* --- command.c --- */
 

@@ -94,7 +94,7 @@ def test_log_level(running):
 
 def test_usage_errors(running):
     """One line that says what is wrong, and a hint."""
-    for words, said in ((["frobnicate"], "frobnicate: unknown command; one of explain, forget, log, "), (["show"], "show: what? one of account"),
+    for words, said in ((["frobnicate"], "frobnicate: unknown command; one of access, account, "), (["show"], "show: what? one of account"),
         (["poll"], "poll: NAME|all missing"), (["status", "extra"], "status: too many arguments"), (["-x"], "usage: rpopctl [-hjV]"),
         (["log", "debug"], "debug: unknown level; one of crashes, failures, major, problems, low, all"), (["queue", "mov"], "move: NEXTHOP"),
         (["quarantine", "show", "x"], "show: wants ID; what was given is empty, too long or none")):

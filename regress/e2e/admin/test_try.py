@@ -39,13 +39,17 @@ def snapshot(rig, leave_out="-"):
 
 
 def settled(rig, leave_out):
-    """The snapshot once what a start writes is written: five in a row are the same."""
+    """
+    The snapshot once what a start and a poll write is written: five in a row are the same, and no delivery waits for the end of its
+    batch, some seconds after the poll.
+    """
     seen = []
 
     def five():
         seen.append(snapshot(rig, leave_out))
-        return len(seen) >= 5 and all(x == seen[-1] for x in seen[-5:])
-    rigs.wait_for(five, "the start's writes")
+        pending = any(line.startswith('INSERT INTO "pending"') for line in seen[-1][0])
+        return not pending and len(seen) >= 5 and all(x == seen[-1] for x in seen[-5:])
+    rigs.wait_for(five, "the start's and the poll's writes")
     return seen[-1]
 
 
@@ -82,6 +86,8 @@ def test_personal(personal, pop3, mode):
     personal.start().ready()
     answer = attempt(personal, ANNA + "/work")
     assert answer["ok"] and "3 messages, 3 new" in answer["text"] and "nothing was changed" in answer["text"]
+    assert ("the server: no TLS, login by" if mode == "plain" else "the server: TLSv1.3, login by") in answer["text"]
+    assert answer["text"].endswith("with UIDL, with TOP") and "(offered: " in answer["text"]
     found = by_number(answer)
     assert sorted(found) == [1, 2, 3]
     for n, m in found.items():
@@ -113,6 +119,39 @@ def test_unified(unified, pop3):
     unified.write_db()
     assert unified.once().code == 0
     assert [s.box.left() for s in servers] == [[], []]
+
+
+def test_envelope_field(unified, pop3):
+    """How many messages have the field that the record names, and which others may be the right ones."""
+    def mail(ident, *fields):
+        return corpus.mail(ident, list(fields))
+    has, hop = ("X-Real-To", "anna@example.org"), ("Received", "from a by mx.example.net; Fri, 1 Mar 2024 12:00:00 +0000")
+    received = ("Received", "from a by mx.example.net with SMTP id 1 for <anna@example.org>; Fri, 1 Mar 2024 12:00:00 +0000")
+    s = pop3(messages=[mail("a", has), mail("b", hop, has), mail("c", received, ("Delivered-To", "x"), ("delivered-TO", "y")),
+        mail("d", has, hop), mail("e", ("X-Evil\x1b[2J-To", "a"), ("Subject", "Envelope-To: b"))])
+    for name, special, more in (("some", "X-Real-To", {}), ("hop", "X-Real-To", {"trusted_hop": "mx.example.net"}),
+            ("wrong", "X-Read-To X-Envelope-To", {}), ("star", "*", {})):
+        unified.record(PM, name, s, special=special, period=None, **more)
+    empty = pop3(messages=[mail("a")])
+    unified.record(PM, "no", empty, special="X-Real-To", period=None)
+    unified.start().ready()
+
+    def fields(name):
+        return [(f["name"], f["special"], f["looked"], f["messages"], f["counted"]) for f in attempt(unified, PM + "/" + name)["fields"]]
+    others = [("Delivered-To", False, 5, 1, 0), ("Received (for)", False, 5, 1, 0)]
+    assert fields("some") == [("X-Real-To", True, 5, 3, 3)] + others
+    assert fields("hop") == [("X-Real-To", True, 5, 3, 1)] + others
+    assert fields("wrong") == [("X-Read-To X-Envelope-To", True, 5, 0, 0), others[0], ("X-Real-To", False, 5, 3, 0), others[1]]
+    assert fields("star") == []
+    out = {name: unified.ctl("try", PM + "/" + name).log for name in ("some", "hop", "wrong", "no")}
+    assert "\nX-Real-To was in 3 of 5 messages looked at\n" in out["some"]
+    assert "X-Real-To was in 3 of 5 messages looked at, and counts in 1 only: see trusted_hop and special_nth" in out["hop"]
+    assert ("X-Read-To or X-Envelope-To was in 0 of 5 messages looked at; these may be the provider's, see special in rpopd.db(5): "
+        "Delivered-To in 1, X-Real-To in 3, Received (for) in 1\n") in out["wrong"]
+    assert "X-Real-To was in 0 of 1 message looked at; nor was any other field" in out["no"]
+    added = unified.ctl("record", "add", PM + "/new", "domain=localhost:%d" % s.port, "tls=none", "auth_name=user", "special=X-To",
+        "period=1d", typed="s3cret-word\n").log
+    assert "X-To was in 0 of 5 messages looked at; these may be" in added
 
 
 def test_every_kind_of_place(unified, pop3, smtp):
@@ -181,7 +220,7 @@ def test_text_output(personal, pop3):
     personal.start().ready()
     out = personal.ctl("try", ANNA + "/work").log
     assert "     1  " in out and "uid-00002" in out and "example.org/anna" in out
-    assert out.rstrip().endswith("nothing was changed")
+    assert "; nothing was changed; the server: no TLS, login by" in out
 
 
 def test_empty(personal, pop3):

@@ -19,12 +19,12 @@ DIALER = ["dialer.dial", "dialer.connected", "dialer.dialed"]
 TEMPLATE = ["template.fork"]
 SESSION = ["fetcher.listed", "fetcher.begin", "fetcher.data", "fetcher.end", "fetcher.verdict", "fetcher.dele", "fetcher.quit",
     "fetcher.quit_ok"]
-DELIVERER = ["deliverer.begin", "deliverer.header", "deliverer.written", "deliverer.fsync_files", "deliverer.fsync_spool",
+DELIVERER = ["deliverer.begin", "deliverer.header", "deliverer.named", "deliverer.written", "deliverer.fsync_files", "deliverer.fsync_spool",
     "deliverer.receipt", "deliverer.committed", "deliverer.rename", "deliverer.renamed", "deliverer.settle"]
 PROCESS = [("rpopd", MASTER), ("dialer", DIALER), ("fetcher", TEMPLATE), ("fetcher", SESSION), ("deliverer", DELIVERER)]
 # Points that each message or each of the three sessions reaches in one process: the first time and the third.  The others: the first.
 MANY = DIALER + ["master.dialed", "master.planned", "fetcher.begin", "fetcher.data", "fetcher.end", "deliverer.begin",
-    "deliverer.header", "deliverer.written", "deliverer.rename"]
+    "deliverer.header", "deliverer.named", "deliverer.written", "deliverer.rename"]
 POINTS = [("%s:%s" % (process, point), nth) for process, points in PROCESS for point in points
     for nth in ((1, 3) if point in MANY else (1,))]
 
@@ -63,6 +63,10 @@ class Traffic:
         # Rows of messages that are gone from the server stay for a day; none may still wait for its deletion there.
         assert self.rig.state("SELECT count(*) FROM seen WHERE state IN (1, 2) AND gone IS NULL") == [(0,)]
         assert self.rig.spooled() == []
+        # What became of a message is remembered with it, or not at all.
+        for a, b in (("seen", "handled"), ("handled", "seen")):
+            assert self.rig.state("SELECT count(*) FROM %s a WHERE NOT EXISTS (SELECT 1 FROM %s b WHERE b.mailbox = a.mailbox AND"
+                " b.uid = a.uid)" % (a, b)) == [(0,)]
 
     def finish(self, hooks=False):
         """Poll until a run has no complaint and no suspect waits for its turn."""

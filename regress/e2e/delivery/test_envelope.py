@@ -339,8 +339,9 @@ def test_postmaster_elsewhere(unified, smtp, pop3):
     assert unified.spooled() == [] and s.box.left() == []
 
 
-@pytest.mark.parametrize("point", ["deliverer.own", "deliverer.header", "deliverer.written", "deliverer.fsync_files", "deliverer.fsync_spool",
-    "deliverer.receipt", "deliverer.committed", "deliverer.rename:2", "deliverer.rename:3", "deliverer.renamed", "deliverer.settle"])
+@pytest.mark.parametrize("point", ["deliverer.further", "deliverer.filled", "deliverer.header", "deliverer.named", "deliverer.named:2", "deliverer.written",
+    "deliverer.fsync_files", "deliverer.fsync_spool", "deliverer.receipt", "deliverer.committed", "deliverer.rename:2", "deliverer.rename:3",
+    "deliverer.renamed", "deliverer.settle"])
 def test_killed_with_a_file_of_his_own(unified, pop3, point):
     s = pop3(messages=[corpus.mail("m", [("X-Real-To", "anna, secret, bert")])])
     unified.record(PM, "unified", s, special="X-Real-To")

@@ -166,7 +166,9 @@ def strays(people):
     """A running daemon with two files set aside."""
     people.once()
     for n in range(2):
-        path = os.path.join(people.mail, "spool", "1700000000.M%dP2S3N4R0.rig.test" % n)
+        name = "1700000000.M%dP2S3N4R0.rig.test" % n
+        people.old.add(name)
+        path = os.path.join(people.mail, "spool", name)
         with open(path, "wb") as f:
             f.write(corpus.mail("stray%d" % n))
         shutil.chown(path, "_rpopm", "_rpopm")

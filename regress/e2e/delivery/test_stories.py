@@ -29,10 +29,11 @@ def test_the_verdict_sees(pki):
         new = [os.path.join(top, f) for top, _, files in os.walk(w.rig.mail) if os.path.basename(top) == "new" for f in files]
         with open(new[0], "rb") as f:
             letter = verdict.about(f.read())[0]
-        os.link(new[0], new[0] + "-again")
+        again = os.path.join(os.path.dirname(new[0]), "again-" + os.path.basename(new[0]))
+        os.link(new[0], again)
         assert any(x.startswith("doubled: %s" % letter) for x in verdict.complaints(w))
         os.unlink(new[0])
-        os.unlink(new[0] + "-again")
+        os.unlink(again)
         assert any(letter in x and x.startswith(("lost", "withheld")) for x in verdict.complaints(w))
     finally:
         w.close()

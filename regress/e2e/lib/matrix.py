@@ -17,8 +17,8 @@ from servers.pop3 import Behaviour, Pop3Server
 LOGIN, SECRET = b"zq-login-4711", b"zq-s3cret-word"
 MAILS = [corpus.mail(ident, body=corpus.text(random.Random(ident), 3)) for ident in ALL]
 BODIES = {ident: corpus.expected(m) for ident, m in zip(ALL, MAILS)}
-SANITIZED = "ASAN_OPTIONS" in os.environ		# several times as slow and as large
-FETCHER_KB = (400 if SANITIZED else 24) * 1024		# resident, of a session
+TOO_SOON = 300		# s between logins where a server wants more and does not say how many
+FETCHER_KB = (400 if rigs.SANITIZED else 24) * 1024		# resident, of a session
 ANNA, GOOD = "example.org/anna", "example.org/postmaster"
 FIRST_PORT = 2000
 
@@ -36,6 +36,7 @@ class Cell:
         self.problems = []
         self.errors = []		# after each round
         self.polls = 0			# before this round
+        self.made = time.monotonic()
 
     @staticmethod
     def dress(behaviour):
@@ -90,7 +91,8 @@ class Cell:
     def last_round(self, row, got):
         """The server has been honest for two polls: everything is there, once."""
         if self.case.patience:
-            self.check(len(self.server.sessions) == 1, "%d logins in spite of what was asked for", len(self.server.sessions))
+            allowed = 1 + int(time.monotonic() - self.made) // TOO_SOON
+            self.check(len(self.server.sessions) <= allowed, "%d logins in spite of what was asked for", len(self.server.sessions))
             return
         own, extra = self.own(got), self.extra(got)
         self.check(not row["last_error"], "error although the server is honest: %r", row["last_error"])
@@ -128,9 +130,9 @@ class Matrix:
         self.rig = rigs.Rig(pki)
         self.rig.account("postmaster@example.org")
         self.rig.account("anna@example.org")
-        slow = SANITIZED or (octets and any(mode != "plain" for _, mode in cells))
+        slow = rigs.SANITIZED or (octets and any(mode != "plain" for _, mode in cells))
         # If some waited for a processor, sessions that stall on a busy machine would end before their idle clock does.
-        processors = 40 if slow and not SANITIZED else len(cells) + 1
+        processors = 40 if slow and not rigs.SANITIZED else len(cells) + 1
         self.rig.settings.update(idle_timeout=50 if slow else 20, session_timeout=120 if slow else 60, processors=processors,
             host_sessions=1000)
         self.cells, self.problems = [], []

@@ -3,6 +3,8 @@
 One scratch installation of the program under test: stores, mail root, run directory; runs it once or as a daemon, and reads back
 what it did.  Everything started here is stopped by process id in close().
 """
+import array
+import itertools
 import json
 import os
 import pwd
@@ -20,8 +22,10 @@ REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")
 BUILD = os.path.abspath(os.environ.get("RPOPD_BUILD", os.path.join(REPO, "build")))
 HOOKS = os.path.join(BUILD, "test")
 USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo",
-    "sender": "_rpops"}
+    "sender": "_rpops", "auth": "_rpopa", "mailbox": "_rpopm", "popd": "_rpopl"}
 PATIENCE = float(os.environ.get("RPOPD_PATIENCE", "90"))	# s; a bound for hangs, never a measure
+SANITIZED = "ASAN_OPTIONS" in os.environ		# several times as slow and as large, and without the filter of system calls
+FILTERED = 0 if SANITIZED else 2			# "Seccomp" of a process's status
 TRACES = os.environ.get("RPOPD_TRACE")	# a directory: every system call is written down there, one file a process (make trace)
 
 
@@ -45,7 +49,7 @@ def wait_for(condition, what, timeout=PATIENCE):
 
 
 # What a template forks.
-FORKS = {"template": "session", "oauth": "request", "sender": "connection"}
+FORKS = {"template": "session", "oauth": "request", "sender": "connection", "auth": "verification", "popd": "pop", "mailbox": "box"}
 
 
 def traced(argv):
@@ -68,12 +72,49 @@ def insert(table, row):
     return "INSERT INTO %s (%s) VALUES (%s);" % (table, ", ".join(row), ", ".join(quote(v) for v in row.values()))
 
 
+def wire(data):
+    """Octets with CRLF for each end of a line: what W says in the name of a file, and Dovecot calls its virtual size."""
+    return len(data) + len(re.findall(rb"(?<!\r)\n", data))
+
+
+def sizes(name):
+    """(S, W) of a delivered file's name; None: it has not both of them, as those of older versions."""
+    m = re.search(r",S=(\d+),W=(\d+)(?::2,[A-Za-z]*)?\Z", name)
+    return tuple(map(int, m.groups())) if m else None
+
+
 def read_proc(pid, name):
     try:
         with open("/proc/%d/%s" % (pid, name)) as f:
             return f.read()
     except OSError:
         return None
+
+
+def memory(pid):
+    """
+    All that the process could write to and has: heap, stack, data; no page that it never touched, of which a sanitizer has terabytes.
+    Nothing, if the process has ended.
+    """
+    page = os.sysconf("SC_PAGE_SIZE")
+    found = []
+    try:
+        with open("/proc/%d/smaps" % pid) as smaps, open("/proc/%d/pagemap" % pid, "rb", 0) as pagemap, \
+                open("/proc/%d/mem" % pid, "rb", 0) as mem:
+            for start, end in re.findall(r"^([0-9a-f]+)-([0-9a-f]+) rw.*\n(?:\w+: .*\n)*?Rss: +[1-9]", smaps.read(), re.M):
+                start, end = int(start, 16), int(end, 16)
+                if end - start > 256 << 20:
+                    continue
+                pagemap.seek(start // page * 8)
+                pages = array.array("Q", pagemap.read((end - start) // page * 8))
+                for there, run in itertools.groupby(enumerate(pages), lambda x: x[1] >> 62 != 0):
+                    if there:
+                        run = list(run)
+                        mem.seek(start + run[0][0] * page)
+                        found.append(mem.read(len(run) * page))
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+    return b"\0".join(found)
 
 
 def parent_of(pid):
@@ -100,7 +141,7 @@ class Daemon:
         self.children = set()
         with open(self.logfile, "wb") as out:
             self.proc = subprocess.Popen(traced(argv), stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
-                start_new_session=True)
+                start_new_session=True, preexec_fn=rig.before)
         self.pid = self.proc.pid
         rig.runs.append(self)
 
@@ -111,7 +152,7 @@ class Daemon:
     def processes(self):
         """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher, and so with FORKS."""
         found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": [], "request": [],
-            "sender": [], "connection": []}
+            "sender": [], "connection": [], "auth": [], "verification": [], "popd": [], "pop": [], "mailbox": [], "box": []}
         below, family, queue = {self.pid: "rpopd"}, {}, [self.pid]
         for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
             family.setdefault(parent_of(pid), []).append(pid)
@@ -192,6 +233,8 @@ class Daemon:
 class Rig:
     """settings, accounts and records are plain dicts of columns; write_db() turns them into rpopd.db with sqlite3's own dialect."""
 
+    before = None		# called in the process that becomes the daemon
+
     def __init__(self, pki, **settings):
         self.pki = pki
         self.dir = scratch()
@@ -201,6 +244,7 @@ class Rig:
         self.statedb = os.path.join(self.dir, "state.db")
         self.runs = []
         self.libexec = None     # where other programs than those just built are
+        self.old = set()	# names of files that are a test's own, as older versions made them: without sizes
         owner = pwd.getpwnam("_rpopm")
         os.mkdir(self.mail, 0o700)
         os.chown(self.mail, owner.pw_uid, owner.pw_gid)
@@ -255,14 +299,10 @@ class Rig:
         for suffix in ("", "-wal", "-shm", "-journal"):
             if os.path.exists(self.db + suffix):
                 os.unlink(self.db + suffix)
-        with open(os.path.join(REPO, "etc", "rpopd.sql")) as f:
-            text = f.read()
-        old = os.umask(0o077)
-        try:
-            self.sqlite(text + "\n" + "\n".join(self.sql()) + "\n")
-        finally:
-            os.umask(old)
-        os.chmod(self.db, 0o600)
+        made = subprocess.run([os.path.join(BUILD, "rpopctl"), "init", "-f", self.db], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True)
+        assert made.returncode == 0, made.stdout
+        self.sqlite("\n".join(self.sql()) + "\n")
 
     def sqlite(self, sql, check=True):
         """Run statements in sqlite3(1), as an administrator does.  Returns (status, output)."""
@@ -308,9 +348,10 @@ class Rig:
         p = subprocess.run(self.argv("-A"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert p.returncode == 0, p.stdout
 
-    def ctl(self, *args, check=True):
+    def ctl(self, *args, check=True, typed=""):
+        """rpopctl, with typed on its standard input."""
         p = subprocess.run(traced([os.path.join(BUILD, "rpopctl"), "-s", os.path.join(self.run, "rpopd.sock")] + list(args)),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE)
+            input=typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE)
         if check:
             assert p.returncode == 0, "rpopctl %s: %s" % (" ".join(args), p.stdout)
         return Result(p.returncode, p.stdout)
@@ -328,7 +369,7 @@ class Rig:
             return c.execute(sql, args).fetchall()
 
     def delivered(self):
-        """{directory below the mail root: [contents]} of every new/ and cur/."""
+        """{directory below the mail root: [contents]} of every new/ and cur/.  Every name there says the sizes of its file."""
         found = {}
         for top, dirs, files in os.walk(self.mail):
             if os.path.basename(top) not in ("new", "cur"):
@@ -336,7 +377,9 @@ class Rig:
             where = os.path.relpath(os.path.dirname(top), self.mail)
             for name in sorted(files):
                 with open(os.path.join(top, name), "rb") as f:
-                    found.setdefault(where, []).append(f.read())
+                    data = f.read()
+                found.setdefault(where, []).append(data)
+                assert name in self.old or sizes(name) == (len(data), wire(data)), "%s, of %d octets" % (name, len(data))
         return found
 
     def idents(self):

@@ -58,6 +58,38 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
+def test_trial_of_changed(world, pop3, change):
+    """A trial says what the poll then does, and takes nothing over: of the changed record, and of one that is in doubt."""
+    world.sqlite("UPDATE rpop SET period = NULL, " + CHANGES[change](world, pop3))
+    for data in mails("m", 5, 30):
+        world.server.box.add(data)
+    world.start().ready()
+    name = {"record": "anna@example.org/provider", "account": "bert@example.org/isp"}.get(change, "anna@example.org/isp")
+    boxes = world.state("SELECT * FROM mailbox")
+    for _ in range(2):
+        answer = json.loads(world.ctl("-j", "try", name).log)
+        assert [m["state"] for m in answer["messages"]] == ["delivered"] * 30 + ["new"] * 5, answer["text"]
+        assert "; the state of anna@example.org/isp at localhost:" in answer["text"] and "would go along;" in answer["text"]
+    assert len(world.state("SELECT * FROM mailbox")) <= len(boxes) + 1 and world.state("SELECT count(*) FROM seen") == [(30,)]
+    world.ctl("record", "enable", name)
+    rigs.wait_for(lambda: sum(len(x) for x in world.idents().values()) == 35, "the new ones")
+    answer = json.loads(world.ctl("-j", "try", name).log)
+    assert {m["state"] for m in answer["messages"]} == {"delivered"} and "would go along" not in answer["text"]
+
+
+def test_trial_in_doubt(world, pop3):
+    """Half of the messages, other sizes of none, too few to prove it: they would be compared."""
+    del world.server.box.messages[2:]
+    world.sqlite("UPDATE rpop SET period = NULL, name = 'provider', account = 'bert@example.org'")
+    with sqlite3.connect(world.statedb) as c:
+        c.execute("DELETE FROM seen WHERE uid NOT IN (SELECT uid FROM seen ORDER BY uid LIMIT 2)")
+    world.start().ready()
+    answer = json.loads(world.ctl("-j", "try", "bert@example.org/provider").log)
+    assert [m["state"] for m in answer["messages"]] == ["again", "again"], answer["text"]
+    assert "would go along to compare with" in answer["text"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_changed(world, pop3, change):
     """Nothing comes twice, what is new comes, and the change is said in one line; back again likewise."""
     was = "domain = 'localhost:%d', tls = 'none', auth_name = 'user', name = 'isp', account = 'anna@example.org'" % world.server.port
@@ -422,7 +454,7 @@ def test_clock_was_ahead(world):
     state(world, "UPDATE seen SET since = %(t)d; UPDATE mailbox SET listed = %(t)d, created = %(t)d;"
         "UPDATE record_state SET last_success = %(t)d, last_attempt = %(t)d, failing = %(t)d;"
         "INSERT INTO suspect (mailbox, uid, deaths, failures, since, reason) VALUES (1, x'61', 0, 5, %(t)d, '');"
-        "INSERT INTO handled (mailbox, uid, since, sender, note, results) VALUES (1, x'61', %(t)d, '', '', '');"
+        "INSERT INTO handled (mailbox, uid, since, size, msgid, sender, note, results) VALUES (1, x'61', %(t)d, 1, '', '', '', '');"
         "INSERT INTO copy (key, since) VALUES (zeroblob(16), %(t)d);"
         "INSERT OR REPLACE INTO meta VALUES ('pruned', %(t)d)" % {"t": FUTURE})
     world.server.box.add(mails("m", 1, 30)[0])

@@ -456,7 +456,7 @@ def test_upgrade_of_the_state(personal, pop3, point):
         assert personal.once("-K", "rpopd:%s:1" % point, hooks=True).code == -signal.SIGKILL
     assert personal.once().code == 0
     assert s.count("retr") == 5
-    assert personal.state("PRAGMA user_version") == [(4,)]
+    assert personal.state("PRAGMA user_version") == [(5,)]
     now = time.time()
     assert all(now - 600 < since <= now for since, in personal.state("SELECT since FROM seen"))
     assert idents(personal) == {ANNA: names("u", 5)}

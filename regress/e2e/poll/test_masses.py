@@ -16,7 +16,7 @@ from servers.pop3 import Pop3Server
 ANNA = "example.org/anna"
 SHARE = 8192			# of work in a turn: a slice has a quarter of that, a batch of receipts about as much
 # Under a sanitizer as many take minutes, and what it looks for is in each slice.
-VERY_MANY = 20_000 if "ASAN_OPTIONS" in os.environ else 100_000
+VERY_MANY = 20_000 if rigs.SANITIZED else 100_000
 
 
 def retrieved(rig):

@@ -203,8 +203,8 @@ def test_counts(unified, lmtp, pop3):
 
 # --- kill tests: notice.c ---
 
-@pytest.mark.parametrize("point", ["deliverer:deliverer.notice", "rpopd:master.noticed", "rpopd:master.notice_open", "rpopd:master.notice_done",
-    "rpopd:master.notice_after", "rpopd:master.send"])
+@pytest.mark.parametrize("point", ["deliverer:deliverer.named", "deliverer:deliverer.notice", "rpopd:master.noticed", "rpopd:master.notice_open",
+    "rpopd:master.notice_done", "rpopd:master.notice_after", "rpopd:master.send"])
 def test_killed(unified, lmtp, pop3, point):
     """A process dies at one step of a notice (the deliverer each time that it is asked for it): what is behind its commit is delivered, what
     is ahead of it leaves nothing; never many."""

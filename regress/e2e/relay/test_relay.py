@@ -6,6 +6,7 @@ and nowhere else.
 import email
 import email.policy
 import itertools
+import json
 import os
 import re
 import sqlite3
@@ -174,7 +175,7 @@ def test_no_sender(unified, lmtp, pop3):
     """A sender that can never work keeps no -1 from its end; what is due waits for a better day."""
     unified.libexec = os.path.join(unified.dir, "libexec")
     os.mkdir(unified.libexec)
-    for name in ("dialer", "fetcher", "deliverer", "oauth"):
+    for name in set(rigs.USERS) - {"rpopd", "sender"}:
         os.symlink(os.path.join(rigs.BUILD, name), os.path.join(unified.libexec, name))
     os.symlink("/bin/false", os.path.join(unified.libexec, "sender"))
     server = pop3(messages=[mail("m")])
@@ -517,6 +518,7 @@ def test_quarantine_list_show(unified, held):
     text = unified.ctl("quarantine").log
     assert "quarantined  anna@example.org  by hop" in text and "no such user" in text
     shown = unified.ctl("quarantine", "show", str(one["id"])).log
+    assert json.loads(unified.ctl("-j", "quarantine", "show", str(one["id"])).log) == {"ok": True, "lines": shown.splitlines()}
     assert "X-Test-Id: m" in shown and shown.startswith("Received: ")
     assert unified.ctl("quarantine", "show", "999", check=False).code == 1
     assert unified.ctl("quarantine", "release", "rubbish", check=False).code == 1
@@ -584,8 +586,8 @@ def test_loop(unified, pop3):
 
 KILLS = ["rpopd:master.relay_before", "rpopd:master.relay_after", "rpopd:master.queue_before", "rpopd:master.queue_change", "rpopd:master.queue_changed",
     "rpopd:master.send", "rpopd:master.sent", "rpopd:master.reported", "rpopd:master.queue_report", "rpopd:master.queue_reported",
-    "rpopd:master.report_after", "deliverer:deliverer.report", "deliverer:deliverer.queue_remove", "rpopd:master.commit_before",
-    "rpopd:master.commit_after", "rpopd:master.committed_sent"]
+    "rpopd:master.report_after", "deliverer:deliverer.report", "deliverer:deliverer.named:2", "deliverer:deliverer.queue_remove",
+    "rpopd:master.commit_before", "rpopd:master.commit_after", "rpopd:master.committed_sent"]
 
 
 @pytest.mark.parametrize("point", KILLS)

@@ -31,23 +31,9 @@ def others(pid):
     return [t for t in descriptors(pid) if not t.startswith("socket:")]
 
 
-def memory(pid):
-    """All that the process could write to: heap, stack, data; not what a sanitizer reserves for its notes."""
-    found = []
-    with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb", 0) as mem:
-        for line in maps:
-            m = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-            if m:
-                start, end = (int(x, 16) for x in m.groups())
-                if end - start <= 256 << 20:
-                    mem.seek(start)
-                    found.append(mem.read(end - start))
-    return b"\0".join(found)
-
-
 def holders(daemon, role, words):
     """{word: [pid]}: which processes of this role have seen it."""
-    seen = {pid: memory(pid) for pid in daemon.processes()[role]}
+    seen = {pid: rigs.memory(pid) for pid in daemon.processes()[role]}
     return {w: [pid for pid in seen if w.encode() in seen[pid]] for w in words}
 
 

@@ -19,11 +19,12 @@ import types
 import pytest
 
 from lib import corpus, rig as rigs
+from lib.authrig import Auth
 from servers import behaviours as B
 from servers.idp import Idp
 from servers.smtp import SmtpServer
 
-ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "oauth", "request", "sender", "connection"]
+ROLES = ["rpopd", "dialer", "template", "session", "deliverer", "oauth", "request", "sender", "connection", "auth", "verification"]
 CHILDREN = ROLES[1:]
 # CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID SETPCAP SYS_CHROOT
 MASTER_CAPS = sum(1 << n for n in (0, 1, 3, 5, 6, 7, 8, 18))
@@ -42,6 +43,7 @@ class Seen:
         self.limits = {line[:26].strip(): line[26:].split()[:2] for line in rigs.read_proc(pid, "limits").splitlines()}
         self.fds = {int(n): os.readlink("/proc/%d/fd/%s" % (pid, n)) for n in os.listdir("/proc/%d/fd" % pid)}
         self.maps = rigs.read_proc(pid, "maps")
+        self.owners = {os.stat("/proc/%d/%s" % (pid, name)).st_uid for name in ("status", "maps", "mem", "environ")}
 
     def ids(self, name):
         return {int(x) for x in self.status[name].split()}
@@ -59,6 +61,8 @@ def seen(pki):
     other = Pop3Server(pki, B.Behaviour(), [corpus.mail("handed")], "pop3s")
     hop = SmtpServer("lmtp")
     hop.hold = threading.Event()
+    alone = Auth(hooks=False)			# a process for a password that does not come
+    number, channel = alone.fork()
     try:
         rig.account("postmaster@example.org")
         rig.record("postmaster@example.org", "half", server)
@@ -69,10 +73,12 @@ def seen(pki):
         rig.nexthop("hop", hop)
         rig.record("anna@example.org", "handed", other)
         rig.write_db()
-        rig.sqlite("UPDATE account SET nexthop = 'hop' WHERE name = 'anna'")
+        rig.sqlite("UPDATE account SET nexthop = 'hop', password = '{PLAIN}s3cret-word' WHERE name = 'anna'")
+        alone.part(channel, "IMSG_AUTH_START", number, b"{PLAIN}s3cret-word")
         daemon = rig.start()
         rigs.wait_for(lambda: server.count("retr") and rig.spooled() and idp.count() and hop.mails, "the session to be in the middle")
         found = {role: pids[0] for role, pids in daemon.processes().items() if pids}
+        found["verification"] = rigs.wait_for(lambda: alone.forked(), "the process for a password")
         result = {role: Seen(pid) for role, pid in found.items()}
         result["rig"], result["log"] = rig, daemon.logfile
         yield result
@@ -80,6 +86,8 @@ def seen(pki):
         hop.hold.set()
         for peer in (server, other, idp, hop):
             peer.stop()
+        channel.close()
+        alone.close()
         rig.close()
 
 
@@ -89,7 +97,8 @@ def test_there(seen, role):
 
 
 @pytest.mark.parametrize("role,user", [("dialer", "_rpopd"), ("template", "_rpopf"), ("session", "_rpopf"), ("deliverer", "_rpopm"),
-    ("oauth", "_rpopo"), ("request", "_rpopo"), ("sender", "_rpops"), ("connection", "_rpops")])
+    ("oauth", "_rpopo"), ("request", "_rpopo"), ("sender", "_rpops"), ("connection", "_rpops"),
+    ("auth", "_rpopa"), ("verification", "_rpopa")])
 def test_uid_and_groups(seen, role, user):
     pw = pwd.getpwnam(user)
     assert seen[role].ids("Uid") == {pw.pw_uid}
@@ -99,16 +108,16 @@ def test_uid_and_groups(seen, role, user):
 
 @pytest.mark.parametrize("role,root", [("dialer", "run/dialer"), ("template", "run/fetcher"), ("session", "run/fetcher"),
     ("deliverer", "mail"), ("oauth", "run/oauth"), ("request", "run/oauth"),
-    ("sender", "run/sender"), ("connection", "run/sender")])
+    ("sender", "run/sender"), ("connection", "run/sender"), ("auth", "run/auth")])
 def test_root_directory(seen, role, root):
     assert seen[role].root == seen[role].cwd == os.path.join(seen["rig"].dir, root)
 
 
 def test_jails_hold_nothing_but_certificates(seen):
     run = os.path.join(seen["rig"].dir, "run")
-    assert os.listdir(os.path.join(run, "dialer")) == []
+    assert os.listdir(os.path.join(run, "dialer")) == os.listdir(os.path.join(run, "auth")) == []
     assert os.listdir(os.path.join(run, "fetcher")) == os.listdir(os.path.join(run, "oauth")) == ["certs"]
-    for name in ("dialer", "fetcher", "fetcher/certs", "oauth", "oauth/certs"):
+    for name in ("dialer", "auth", "fetcher", "fetcher/certs", "oauth", "oauth/certs"):
         st = os.stat(os.path.join(run, name))
         assert st.st_uid == 0 and st.st_mode & 0o022 == 0
 
@@ -130,6 +139,14 @@ def test_memory_of_the_master(seen):
     reached = [subprocess.run(["setpriv", "--bounding-set", "-sys_ptrace", "readlink", "/proc/%s/exe" % pid],
         stdout=subprocess.DEVNULL).returncode for pid in ("self", seen["rpopd"].status["Pid"])]
     assert reached == [0, 1]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_core(seen, role):
+    """No password gets into a core: its size is 0, and the process is not dumpable, so that its files in /proc are root's."""
+    assert seen[role].limits["Max core file size"] == ["0", "0"]
+    assert (0 in seen[role].ids("Uid")) == (role == "rpopd")	# whose own test is the one above
+    assert seen[role].owners == {0}
 
 
 @pytest.mark.parametrize("role", CHILDREN)
@@ -157,14 +174,14 @@ def test_descriptors(seen, role):
     assert not any("rpopd.db" in t or "state.db" in t for t in seen[role].fds.values())
 
 
-@pytest.mark.parametrize("role,sockets", [("session", 3), ("request", 2), ("connection", 2)])
+@pytest.mark.parametrize("role,sockets", [("session", 3), ("request", 2), ("connection", 2), ("verification", 1)])
 def test_descriptors_of_a_fork(seen, role, sockets):
-    """Exactly those: server, master, and of a session deliverer; of a connection to a next hop the message besides."""
+    """Exactly those: server but for a password, master, and of a session deliverer; of a connection to a next hop the message besides."""
     assert len([t for t in seen[role].fds.values() if t.startswith("socket:")]) == sockets
     assert len([n for n in seen[role].fds if n > 2]) == sockets + (role == "connection")
 
 
-@pytest.mark.parametrize("role", ["template", "session", "oauth", "request", "sender", "connection"])
+@pytest.mark.parametrize("role", ["template", "session", "oauth", "request", "sender", "connection", "auth", "verification"])
 def test_descriptors_at_most(seen, role):
     assert len(seen[role].fds) <= 12
 
@@ -182,12 +199,11 @@ def test_no_writable_code(seen, role):
 
 @pytest.mark.parametrize("role", CHILDREN)
 def test_limits(seen, role):
-    assert seen[role].limits["Max core file size"] == ["0", "0"]
-    if role not in ("template", "oauth", "sender"):
+    if role not in ("template", "oauth", "sender", "auth"):
         assert seen[role].limits["Max processes"] == ["0", "0"]
     if role != "deliverer":
         assert seen[role].limits["Max file size"] == ["0", "0"]
-    if role in ("session", "request", "connection"):
+    if role in ("session", "request", "connection", "verification"):
         assert int(seen[role].limits["Max open files"][0]) <= 64
 
 
@@ -212,23 +228,28 @@ def probe_names():
         return ["(no common/sandbox/probe.c)"]
 
 
+PROCESSES = ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender", "sender:fork", "auth", "auth:fork",
+    "mailbox", "mailbox:fork"]
+
+
 @pytest.fixture(scope="module")
 def jails():
     """{program: its root directory}"""
     top = rigs.scratch()
-    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer", "oauth", "sender")}
+    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer", "oauth", "sender", "auth", "mailbox")}
     for path in made.values():
         os.mkdir(path, 0o755)
     for name in ("fetcher", "oauth", "sender"):
         os.mkdir(os.path.join(made[name], "certs"), 0o755)
     pw = pwd.getpwnam("_rpopm")
-    os.chown(made["deliverer"], pw.pw_uid, pw.pw_gid)
+    for name in ("deliverer", "mailbox"):
+        os.chown(made[name], pw.pw_uid, pw.pw_gid)
     yield made
     shutil.rmtree(top)
 
 
 @pytest.mark.parametrize("what", probe_names())
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender", "sender:fork"])
+@pytest.mark.parametrize("process", PROCESSES)
 def test_forbidden(jails, process, what):
     """Ended by the filter, or refused (exit 0); 42 means that it worked."""
     name, _, narrowed = process.partition(":")
@@ -254,7 +275,7 @@ def inner_service():
 
 
 @pytest.mark.parametrize("what", ["sendmsg_fastopen", "sendto_fastopen"])
-@pytest.mark.parametrize("process", ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender", "sender:fork"])
+@pytest.mark.parametrize("process", PROCESSES)
 def test_no_new_connection(jails, process, what):
     """A socket still on its way to be connected, whose peer has reset it, can be sent elsewhere by a flag of the sending calls."""
     name, _, narrowed = process.partition(":")
@@ -291,7 +312,7 @@ def test_forbidden_to_the_master(personal, what):
 
 # Each role's own work; everything else must fail in it.
 OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "oauth": {"fork"}, "sender": {"fork"},
-    "deliverer": {"open_write"}}
+    "auth": {"fork"}, "mailbox": {"fork"}, "deliverer": {"open_write"}}
 
 
 # --- a dialer that was taken over ---
@@ -341,12 +362,13 @@ LIBRARIES = {
     "deliverer": {"libevent_core", "libidn2"},
     "oauth": {"libtls", "libssl", "libcrypto", "libjansson", "libevent_core"},
     "sender": {"libtls", "libssl", "libcrypto", "libgsasl", "libevent_core"},
-    "rpopctl": set(),
+    "auth": {"libgsasl", "libcrypt", "libevent_core"},
+    "rpopctl": {"libgsasl", "libcrypt"},
 }
 # What must not even come along through another library.
 NEVER = {"rpopd": {"libtls", "libssl", "libcrypto", "libcares", "libgsasl", "libjansson"}, "dialer": {"libsqlite3", "libtls", "libssl", "libcrypto"},
     "fetcher": {"libsqlite3", "libcares", "libjansson"}, "oauth": {"libsqlite3", "libcares", "libgsasl"},
-    "sender": {"libsqlite3", "libcares", "libjansson"},
+    "sender": {"libsqlite3", "libcares", "libjansson"}, "auth": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares", "libjansson"},
     "deliverer": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares"},
     "rpopctl": {"libsqlite3", "libtls", "libssl", "libcrypto", "libcares", "libevent_core"}}
 

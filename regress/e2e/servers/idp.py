@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""A scripted identity provider: a token endpoint over TLS that counts what it is asked and misbehaves when told to."""
+"""
+A scripted identity provider: a token endpoint and one for device codes (RFC 8628), over TLS, that count what they are asked and
+misbehave when told to.
+"""
 import base64
 import hashlib
 import hmac
@@ -11,6 +14,9 @@ import time
 import urllib.parse
 
 JWT_KEY = b"key of the test's identity provider"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+DEVICE_CODE = "dc-secret/+& =%41"	# of the first device login
+USER_CODE = "WDJB-MJHT"
 REFRESH = "rt-first/+& =%41"		# a refresh token; nothing of it may get lost on the way
 
 
@@ -73,6 +79,9 @@ class Idp:
     """
     Knows refresh tokens; with rotate, each use makes the old one void and gives a new one.  access(user) makes access tokens; the
     user is what a refresh token or a client id stands for.  extra: what it says besides.  behave(handler, form), if set, answers instead.
+
+    At /device it gives a code, device being what it says of that besides.  Asked about the code it answers with what stands first
+    in decisions, or else with decision: a code of RFC 8628 section 3.5, or "granted", with the refresh token granting.
     """
 
     def __init__(self, pki, cert="good", rotate=False, lifetime=3600):
@@ -84,6 +93,7 @@ class Idp:
         self.serial = 0
         self.behave = None
         self.extra = {}
+        self.device, self.decisions, self.decision, self.granting = {"interval": 1}, [], "authorization_pending", "rt-device"
         self.access = lambda user: "at-%d" % self.serial
         self.port = 0
         self.start()
@@ -111,16 +121,47 @@ class Idp:
     def respond(self, handler, form):
         if self.behave is not None:
             self.behave(handler, form)
+        elif handler.path == "/device":
+            handler.reply(*self.answer_device(form))
         else:
             handler.reply(*self.answer(form))
+
+    def polls(self):
+        """How often it was asked about a device code."""
+        with self.lock:
+            return sum(r["form"].get("grant_type") == DEVICE_GRANT for r in self.requests)
+
+    def refused(self, form):
+        """None, or what is wrong with the client."""
+        client = self.clients.get(form.get("client_id"))
+        if client is not None and client != form.get("client_secret"):
+            return 401, {"error": "invalid_client", "error_description": "wrong secret"}
+        return None
+
+    def answer_device(self, form):
+        return self.refused(form) or (200, {"device_code": DEVICE_CODE, "user_code": USER_CODE, "expires_in": 900,
+            "verification_uri": "https://idp.example/device", "verification_uri_complete": "https://idp.example/device?c=" + USER_CODE,
+            **self.device})
+
+    def decide(self, form):
+        """None: it is granted; else an answer."""
+        if form.get("device_code") != DEVICE_CODE:
+            return 400, {"error": "invalid_grant"}
+        decision = self.decisions.pop(0) if self.decisions else self.decision
+        return None if decision == "granted" else (400, {"error": decision, "error_description": "said the provider"})
 
     def answer(self, form):
         """(status, object) of an honest provider."""
         with self.lock:
-            client = self.clients.get(form.get("client_id"))
-            if client is not None and client != form.get("client_secret"):
-                return 401, {"error": "invalid_client", "error_description": "wrong secret"}
-            if form.get("grant_type") == "client_credentials":
+            refusal = self.refused(form)
+            if refusal is None and form.get("grant_type") == DEVICE_GRANT:
+                refusal = self.decide(form)
+            if refusal is not None:
+                return refusal
+            if form.get("grant_type") == DEVICE_GRANT:
+                user = "user"
+                self.grants[self.granting] = user
+            elif form.get("grant_type") == "client_credentials":
                 user = form["client_id"]
             else:
                 user = self.grants.get(form.get("refresh_token"))
@@ -132,5 +173,7 @@ class Idp:
                 del self.grants[form["refresh_token"]]
                 answer["refresh_token"] = "rt-rotated-%d" % self.serial
                 self.grants[answer["refresh_token"]] = user
+            if form.get("grant_type") == DEVICE_GRANT and self.granting is not None:
+                answer["refresh_token"] = self.granting
             self.issued.append(answer["access_token"])
             return 200, answer

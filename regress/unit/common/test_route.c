@@ -67,6 +67,7 @@ begin(uint32_t rows, int detail)
 		a.id = i + 1;
 		a.nexthop = i == 4 ? 9 : 0;
 		a.dir = dirs[i];
+		a.unified = 0;
 		assert_int_equal(route_account_add(table, &a), 0);
 	}
 	for (i = 0; i < nitems(domains); i++)
@@ -128,6 +129,10 @@ order(void **state)
 	leads("anna@a.org", "a.org/anna\n");
 	leads("anna+x@a.org", "a.org/anna\n");
 	leads("anna+x+y@a.org", "a.org/anna\n");
+	assert_true(route_is_named(table, "anna@a.org") && route_is_named(table, "anna+x@a.org"));
+	assert_true(route_is_named(table, "sales@a.org") && route_is_named(table, "list+owner@a.org"));
+	assert_false(route_is_named(table, "who@a.org") || route_is_named(table, "who+x@a.org"));
+	assert_false(route_is_named(table, "x@b.org"));
 	leads("sales@a.org", "a.org/anna\n");
 	leads("sales+x@a.org", "a.org/anna\n");
 	/* an account with the detail's character in its name, and what has a detail behind it */
@@ -471,7 +476,7 @@ refused(void **state)
 		{ "anna@a.org", "bert@a.org", "", "", ROUTE_DELIVER, 0 }, { "x", "anna@a.org", "", "", ROUTE_DELIVER, 0 },
 		{ "X@a.org", "anna@a.org", "", "", ROUTE_DELIVER, 0 }
 	};
-	struct route_account	 a = { 9, 0, "b.org/new" };
+	struct route_account	 a = { 9, 0, "b.org/new", 0 };
 	size_t			 i;
 
 	(void)state;

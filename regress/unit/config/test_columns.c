@@ -19,7 +19,8 @@
 #include "common/compat.h"
 #include "rpopd/config/config_int.h"
 
-static const struct table *const	 tables[] = { &settings_table, &nexthop_table, &oauth_table, &rpop_table };
+static const struct table *const	 tables[] = { &settings_table, &nexthop_table, &oauth_table, &rights_table, &rpop_table,
+	&listener_table, &acl_table };
 static sqlite3				*db;
 static char				 manual[131072];
 

@@ -43,7 +43,7 @@ setup(void **state)
 	(void)state;
 	assert_non_null(table = route_new(nitems(dirs), nitems(domains), nitems(rows), '+'));
 	for (i = 0; i < nitems(dirs); i++) {
-		a = (struct route_account){ i + 1, i == 2 ? 9 : 0, dirs[i] };
+		a = (struct route_account){ i + 1, i == 2 ? 9 : 0, dirs[i], 0 };
 		assert_int_equal(route_account_add(table, &a), 0);
 	}
 	for (i = 0; i < nitems(domains); i++)

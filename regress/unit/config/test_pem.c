@@ -188,6 +188,36 @@ test_small(void **state)
 	assert_null(strchr(err, 0x1b));
 }
 
+/* Certificate and key of a listener; without TLS there are none. */
+static void
+test_listener(void **state)
+{
+	struct listener_row	 l = { .address = "*", .port = 995, .tls = TLS_MODE_TLS };
+	struct pem		 cert, key;
+
+	(void)state;
+	file(CERT KEY, strlen(CERT KEY), 0600);
+	l.cert = l.key = path;
+	assert_int_equal(pem_listener(&l, &cert, &key, err, sizeof(err)), 0);
+	assert_int_equal(cert.len, strlen(CERT KEY));
+	assert_int_equal(key.len, strlen(CERT KEY));
+	pem_free(&cert);
+	pem_free(&key);
+	file(CERT, strlen(CERT), 0600);
+	assert_int_equal(pem_listener(&l, &cert, &key, err, sizeof(err)), -1);
+	assert_memory_equal(err, "key has no private key in PEM in it: ", 37);
+	pem_free(&cert);
+	pem_free(&key);
+	file(CERT KEY, strlen(CERT KEY), 0644);
+	assert_int_equal(pem_listener(&l, &cert, &key, err, sizeof(err)), -1);
+	assert_memory_equal(err, "key is open to others than root; chmod 600: ", 44);
+	pem_free(&cert);
+	pem_free(&key);
+	l.tls = TLS_MODE_NONE;
+	assert_int_equal(pem_listener(&l, &cert, &key, err, sizeof(err)), 0);
+	assert_int_equal(cert.len + key.len, 0);
+}
+
 int
 main(void)
 {
@@ -197,6 +227,7 @@ main(void)
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_listener),
 		cmocka_unit_test(test_small)
 	};
 

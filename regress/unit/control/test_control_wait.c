@@ -69,11 +69,11 @@ test_at_once(void **state)
 {
 	(void)state;
 	answers = 0;
-	wait_for(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", WAIT_SESSION, begin, refuse);
 	assert_int_equal(looks, 1);
 	assert_int_equal(busy, 1);
 	answers = -1;
-	wait_for(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", WAIT_SESSION, begin, refuse);
 	assert_string_equal(refusal, "anna@example.org/isp: not now");
 	assert_int_equal(event_base_loop(base, EVLOOP_NONBLOCK), 1);	/* nothing waits */
 }
@@ -82,7 +82,7 @@ static void
 test_later(void **state)
 {
 	(void)state;
-	wait_for(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", WAIT_SESSION, begin, refuse);
 	event_base_loop(base, EVLOOP_ONCE);
 	assert_int_equal(looks, 2);
 	assert_string_equal(refusal, "");
@@ -96,7 +96,7 @@ static void
 test_in_vain(void **state)
 {
 	(void)state;
-	wait_for(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", WAIT_SESSION, begin, refuse);
 	now += 59999;
 	event_base_loop(base, EVLOOP_ONCE);
 	assert_string_equal(refusal, "");
@@ -109,7 +109,7 @@ static void
 test_client_leaves(void **state)
 {
 	(void)state;
-	wait_for(me, "anna@example.org/isp", begin, refuse);
+	wait_for(me, "anna@example.org/isp", WAIT_SESSION, begin, refuse);
 	leaves(me);
 	assert_int_equal(event_base_loop(base, 0), 1);
 	assert_int_equal(looks, 1);

@@ -138,7 +138,7 @@ place(const struct place *p, char *buf, size_t size)
 	n += snprintf(buf + n, size - n, "%s", strncmp(p->dest, "example.org/", 12) == 0 ? p->dest + 12 : p->dest);
 	if (p->nexthop != 0)
 		n += snprintf(buf + n, size - n, ">%u", p->nexthop);
-	if (p->original != NULL)
+	if (p->original != NULL && p->kind != RCPT_MAILDIR)
 		n += snprintf(buf + n, size - n, "(%s)", p->original);
 	if (p->kind == RCPT_REJECT)
 		snprintf(buf + n, size - n, "=%s", p->reason);

@@ -163,6 +163,39 @@ root_read(const char *below, size_t *len)
 	return (p);
 }
 
+int
+root_sized(const char *path)
+{
+	size_t	 i, len, bare = 0;
+	uint8_t	*p = root_read(path, &len);
+	char	 end[64];
+
+	for (i = 0; i < len; i++)
+		bare += p[i] == '\n' && (i == 0 || p[i - 1] != '\r');
+	free(p);
+	snprintf(end, sizeof(end), ",S=%zu,W=%zu", len, len + bare);
+	return (strlen(path) > strlen(end) && strcmp(path + strlen(path) - strlen(end), end) == 0);
+}
+
+size_t
+root_unsized(const char *below)
+{
+	struct dirent	*de;
+	char		 path[1024];
+	size_t		 n = 0;
+	DIR		*dir;
+
+	if ((dir = opendir(root_path(below))) == NULL)
+		return (0);
+	while ((de = readdir(dir)) != NULL)
+		if (de->d_name[0] != '.') {
+			snprintf(path, sizeof(path), "%s/%s", below, de->d_name);
+			n += !root_sized(path);
+		}
+	closedir(dir);
+	return (n);
+}
+
 void
 root_write(const char *below, const void *p, size_t len)
 {

@@ -26,6 +26,8 @@ void	 root_routes(const char *const *locals, size_t n);	/* accounts example.org/
 size_t	 root_count(const char *dir);	/* entries of a directory below the root */
 int	 root_clear(const char *dir);	/* remove it and what is in it; 0/-1 */
 uint8_t	*root_read(const char *path, size_t *len);	/* the caller frees */
+int	 root_sized(const char *path);	/* 1: the name ends in the sizes of the file, 0 */
+size_t	 root_unsized(const char *dir);	/* number of files in a directory whose names do not */
 void	 root_write(const char *path, const void *, size_t);
 void	 notes_clear(void);
 size_t	 notes_count(uint32_t type);

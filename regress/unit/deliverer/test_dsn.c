@@ -80,6 +80,8 @@ text_of(const struct msg_dsn_made *answer)
 	assert_int_equal(answer->error, 0);
 	assert_int_equal(root_count("spool"), 2);
 	snprintf(path, sizeof(path), "spool/%s", answer->link);
+	if (!root_sized(path))
+		fail_msg("%s", path);
 	data = root_read(path, &len);
 	assert_non_null(text = malloc(len + 1));
 	memcpy(text, data, len);

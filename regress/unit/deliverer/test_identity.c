@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/compat.h"
+#include "common/log.h"
 #include "deliverer/deliverer.h"
 
 #define BASE	"Message-ID: <a@b>\nDate: d\nFrom: f\nTo: t\nSubject: x y\n\nbody\n"
@@ -121,6 +122,59 @@ cuts(void **state)
 	}
 }
 
+/* The Message-ID as people see it and a search finds it, in pieces of each size. */
+static void
+msgid(const char *text, size_t len, const char *want)
+{
+	struct header	 h;
+	char		 got[PROTO_MSGID_SIZE];
+	size_t		 piece, at;
+
+	for (piece = len; piece > 0; piece = piece > 50 ? piece / 2 : piece - 1) {
+		header_init(&h, DIST_OWNER, "");
+		for (at = 0; at < len; at += piece)
+			assert_true(header_feed(&h, (const uint8_t *)text + at, len - at < piece ? len - at : piece) >= 0);
+		identity_msgid(&h.identity, got, sizeof(got));
+		header_free(&h);
+		assert_string_equal(got, want);
+	}
+}
+
+static void
+msgids(void **state)
+{
+	static const struct {
+		const char	*text;
+		size_t		 len;
+		const char	*want;
+	}	 rows[] = {
+#define ROW(text, want)	{ text, sizeof(text) - 1, want }
+		ROW("Message-ID: <a@b>\r\n\r\n", "a@b"),
+		ROW("MESSAGE-id:\r\n\t<a@b>  \r\n\r\n", "a@b"),
+		ROW("Message-ID: <a@b> (c) <d@e>\r\nMessage-ID: <f@g>\r\n\r\n", "a@b"),
+		ROW("Message-ID: a@b \r\n\r\n", "a@b"),
+		ROW("Message-ID: <a\r\n b@ c\r\n\r\n", "ab@c"),
+		ROW("Message-ID: <>\r\n\r\n", ""),
+		ROW("Message-ID:\r\n\r\n", ""),
+		ROW("Subject: <a@b>\r\n\r\n", ""),
+		ROW("Message-ID: <\033]0;x\007\0\\\377@b>\r\n\r\n", "\\033]0;x\\a\\000\\\\\\377@b"),
+	};
+	static char	 text[10100], want[PROTO_MSGID_SIZE];
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(rows); i++)
+		msgid(rows[i].text, rows[i].len, rows[i].want);
+	/* 10,000 octets: what log_vis() shows of them; of escapes, what there is room for. */
+	snprintf(text, sizeof(text), "Message-ID: <%0*d>\r\n\r\n", 10000, 0);
+	memset(want, '0', LOG_VIS_MAX);
+	msgid(text, strlen(text), want);
+	memset(text + 13, 0x1b, 10000);
+	for (i = 0; i + 4 < sizeof(want); i += 4)
+		memcpy(want + i, "\\033", 5);
+	msgid(text, strlen(text), want);
+}
+
 /* Values that another implementation (Python's hmac and hashlib) came to. */
 static void
 known(void **state)
@@ -156,7 +210,8 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(copies), cmocka_unit_test(others), cmocka_unit_test(cuts), cmocka_unit_test(known)
+		cmocka_unit_test(copies), cmocka_unit_test(others), cmocka_unit_test(cuts), cmocka_unit_test(known),
+		cmocka_unit_test(msgids)
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

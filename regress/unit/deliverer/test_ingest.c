@@ -163,6 +163,8 @@ play(size_t piece)
 
 /* --- what came of it --- */
 
+static void	 assert_refused(size_t, uint32_t, uint32_t, const char *);
+
 static char *
 only_file(const char *dir)
 {
@@ -184,7 +186,7 @@ only_file(const char *dir)
 	return (path);
 }
 
-/* The file is a prologue of whole header lines, then exactly this. */
+/* The file is a prologue of whole header lines, then exactly this, and its name says how much. */
 static void
 assert_file(const char *path, const char *want, size_t len)
 {
@@ -200,6 +202,8 @@ assert_file(const char *path, const char *want, size_t len)
 	got[n - len] = '\0';
 	assert_non_null(strstr((char *)got, "\nReceived: "));
 	free(got);
+	if (!root_sized(path))
+		fail_msg("%s: %zu octets", path, n);
 }
 
 static void
@@ -320,10 +324,153 @@ test_large(void **state)
 	free(out);
 }
 
+/* What the line ends of a header and of a body can be, each text cut into two frames at every place. */
+static void
+test_sizes(void **state)
+{
+	static const struct text	 in[] = {
+		S("A: b\nC: d\n\nlf\nlf\n"), S("A: b\r\nC: d\r\n\r\ncrlf\r\ncrlf\r\n"), S("A: b\nC: d\r\n\nmixed\r\nlines\n\r\n\n"),
+		S("A: b\rc\r\n\r\nx\ry\r\rz\r\n\r"), S("A: \0\r\n\r\n\0\r\0\n\0"), S("A: b\r\n\r\nno final line end"),
+		S("A: b\r\r\nC: d\r\r\n\r\n\r\r\n\r\r\r\nx\r\r\n"), S("A: b"), S("A: b\r\n"), S("A: b\r"), S("A: b\r\n\r\n"),
+		S("A: b\n\n\n\n"), S("\r\nno header\r\n"), S("no header: but\r\nno field\r\n\r\nx"), S("\r"), S("\r\n"), S("\n"),
+		S("\rx\r\n"), S("x\n\r\n\n\r"), S("From x\r\r\nA: b\r\n\r\nFrom y\r\n"), S("A:\n b\r\n\tc\n\n"), S("X-Real-To: a\r\n\r\n"),
+		S("A: b\r\n\r\n\377\200\n")
+	};
+	size_t				 i, cut;
+	char				*path;
+
+	(void)state;
+	session(DIST_OWNER, "");
+	for (i = 0; i < nitems(in); i++)
+		for (cut = 1; cut <= in[i].len; cut++) {
+			begin(i + 1);
+			frame(IMSG_MSG_DATA, in[i].p, cut);
+			if (cut < in[i].len)
+				frame(IMSG_MSG_DATA, in[i].p + cut, in[i].len - cut);
+			end(i + 1, in[i].len);
+			play(SIZE_MAX);
+			deliver();
+			path = only_file("example.org/anna/new");
+			if (!root_sized(path))
+				fail_msg("text %zu cut at %zu: %s", i, cut, path);
+			assert_int_equal(unlink(root_path(path)), 0);
+		}
+}
+
+/* All bodies of five octets, of which each may be a CR, an LF or another, in frames of one octet and in one. */
+static void
+test_sizes_of_all(void **state)
+{
+	static const char	 alphabet[] = "\r\nx";
+	char			 text[] = "A: b\r\n\r\n12345", *path;
+	size_t			 i, j, rest, size;
+
+	(void)state;
+	session(DIST_OWNER, "");
+	for (i = 0; i < 243; i++)
+		for (size = 1; size <= sizeof(text); size += 2) {
+			for (j = 8, rest = i; j < sizeof(text) - 1; j++, rest /= 3)
+				text[j] = alphabet[rest % 3];
+			message(i + 1, text, sizeof(text) - 1, size);
+			play(SIZE_MAX);
+			deliver();
+			path = only_file("example.org/anna/new");
+			if (!root_sized(path))
+				fail_msg("body %zu in frames of %zu: %s", i, size, path);
+			assert_int_equal(unlink(root_path(path)), 0);
+		}
+}
+
+/* The postmaster's own file has more lines on top than the others', and sizes of its own; so has a header alone. */
+static void
+test_sizes_differ(void **state)
+{
+	static const struct text	 in = S("X-Real-To: anna, dora, bo\r\nA: b\r\r\n\r\nbody\n\r\r\nbody\r\n");
+	struct msg_begin		 msg = { .msgno = 3, .size = 70000, .headers = 1 };
+	char				 anna[512];
+	size_t				 size;
+
+	(void)state;
+	session(DIST_FIELD, "");
+	for (size = 1; size <= in.len; size++) {
+		message(1, in.p, in.len, size);
+		play(SIZE_MAX);
+		deliver();
+		strlcpy(anna, only_file("example.org/anna/new"), sizeof(anna));
+		assert_true(root_sized(anna));
+		assert_true(root_sized(only_file("example.org/bo/new")));
+		assert_true(root_sized(only_file("example.org/postmaster/new")));
+		assert_string_not_equal(strchr(only_file("example.org/postmaster/new"), ','), strchr(anna, ','));
+		assert_string_equal(strchr(only_file("example.org/bo/new"), ','), strchr(anna, ','));
+		assert_int_equal(root_count(SPOOL_DIR), 0);
+		assert_int_equal(unlink(root_path(anna)), 0);
+		assert_int_equal(unlink(root_path(only_file("example.org/bo/new"))), 0);
+		assert_int_equal(unlink(root_path(only_file("example.org/postmaster/new"))), 0);
+	}
+	hang_up();
+	session(DIST_OWNER, "");
+	frame(IMSG_MSG_BEGIN, &msg, sizeof(msg));
+	frame(IMSG_MSG_DATA, "A: b\r\n\r\n", 8);
+	end(3, 8);
+	play(SIZE_MAX);
+	deliver();
+	assert_true(root_sized(only_file("example.org/anna/new")));
+}
+
+/* A header that is written while it still comes, with the ends of its lines in frames of their own. */
+static void
+test_sizes_long_header(void **state)
+{
+	static char	 in[HEADER_MAX + 80];
+	size_t		 i, cut;
+	char		*path;
+
+	(void)state;
+	session(DIST_OWNER, "");
+	for (i = 0; i < sizeof(in); i++)
+		in[i] = "A: x\r\r\n"[i % 7];
+	for (cut = HEADER_MAX + 10; cut < HEADER_MAX + 40; cut++) {
+		begin(1);
+		for (i = 0; i < cut; i += cut - i < PROTO_DATA_MAX ? cut - i : PROTO_DATA_MAX)
+			frame(IMSG_MSG_DATA, in + i, cut - i < PROTO_DATA_MAX ? cut - i : PROTO_DATA_MAX);
+		frame(IMSG_MSG_DATA, in + cut, sizeof(in) - cut);
+		end(1, sizeof(in));
+		play(SIZE_MAX);
+		deliver();
+		path = only_file("example.org/anna/new");
+		if (!root_sized(path))
+			fail_msg("cut at %zu: %s", cut, path);
+		assert_int_equal(unlink(root_path(path)), 0);
+	}
+}
+
+/* A file that cannot have its final name: the message is refused, and nothing is left of it. */
+static void
+test_rename_error(void **state)
+{
+	char	*path;
+
+	(void)state;
+	session(DIST_OWNER, "");
+	begin(1);
+	frame(IMSG_MSG_DATA, "A: b\r\n\r\nx", 9);
+	play(SIZE_MAX);
+	path = only_file(SPOOL_DIR);
+	assert_null(strchr(path, ','));
+	assert_int_equal(unlink(root_path(path)), 0);
+	end(1, 9);
+	message(2, "A: b\r\n\r\n", 8, 100);
+	play(SIZE_MAX);
+	assert_refused(0, 1, WHY_LOCAL_TEMP, "spool: rename: ");
+	assert_delivered("A: b\n\n", 6);
+	assert_int_equal(notes_count(IMSG_RECEIPT), 1);
+}
+
 static void
 test_receipt(void **state)
 {
-	static const struct text	 in = S("X-Real-To: anna, bo\r\nX-Real-To: carl@example.org\r\nA: b\r\n\r\nx\r\n");
+	static const struct text	 in = S("Return-Path: <s@example.net>\r\nMessage-ID: <m@x>\r\nX-Real-To: anna, bo\r\n"
+	    "X-Real-To: carl@example.org\r\nA: b\r\n\r\nx\r\n");
 	struct msg_receipt		 receipt;
 	struct msg_rcpt			 rcpt;
 	struct stat			 st;
@@ -342,13 +489,15 @@ test_receipt(void **state)
 	assert_int_equal(receipt.msgno, 9);
 	assert_int_equal(receipt.recipients, 3);
 	assert_int_equal(receipt.fallback, 0);
+	assert_string_equal(receipt.msgid, "m@x");
+	assert_string_equal(receipt.sender, "s@example.net");
 	assert_int_equal(receipt.octets, in.len);
 	assert_int_equal(receipt.digest[0], 0xd1);
 	for (i = 0; i < 3; i++) {
 		memcpy(&rcpt, notes_nth(IMSG_RECEIPT_RCPT, i)->data, sizeof(rcpt));
 		snprintf(want, sizeof(want), "example.org/%s", people[i + 1]);
 		assert_string_equal(rcpt.dest, want);
-		snprintf(want, sizeof(want), "R%zu.mx.example.org", i);
+		snprintf(want, sizeof(want), "R%zu.mx.example.org,S=", i);
 		assert_non_null(strstr(rcpt.link, want));
 		strlcat(rcpt.dest, "/new", sizeof(rcpt.dest));
 		path = only_file(rcpt.dest);
@@ -665,6 +814,8 @@ test_trial(void **state)
 		assert_non_null(strstr(m.text, "example.org/anna\n"));
 		assert_non_null(strstr(m.text, "example.org/bo\n"));
 		assert_null(strstr(m.text, "postmaster"));
+		assert_int_equal(m.looked + m.had + m.counted, 3);
+		assert_int_equal(m.likely, 0);
 		memcpy(&m, notes_nth(IMSG_SESSION_TRIED, 1)->data, sizeof(m));
 		assert_non_null(strstr(m.text, "example.org/postmaster\n"));
 		assert_non_null(strstr(m.text, "unknown here"));
@@ -695,7 +846,8 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		T(test_octet_for_octet), T(test_two_cuts), T(test_large), T(test_receipt), T(test_folder), T(test_destination_refused),
+		T(test_octet_for_octet), T(test_two_cuts), T(test_large), T(test_sizes), T(test_sizes_of_all), T(test_sizes_differ),
+		T(test_sizes_long_header), T(test_rename_error), T(test_receipt), T(test_folder), T(test_destination_refused),
 		T(test_bad_folder_refused), T(test_write_error), T(test_create_error), T(test_abort), T(test_lies),
 		T(test_descriptor_refused), T(test_cut_off), T(test_header_only), T(test_trial),
 	};

@@ -63,6 +63,8 @@ only(const char *dir)
 	pclose(fp);
 	name[strcspn(name, "\n")] = '\0';
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (!root_sized(path))
+		fail_msg("%s", path);
 	data = root_read(path, &len);
 	text = malloc(len + 1);
 	memcpy(text, data, len);
@@ -121,6 +123,7 @@ test_held(void **state)
 	assert_int_equal(id.session, NOTICE_SESSION);
 	assert_int_equal(rcpt, 0);
 	text = only(SPOOL_DIR);
+	assert_true(spool_has(answer.link));
 	assert_memory_equal(text, "Return-Path: <>\nFrom: Mail retrieval <mailer-daemon@", 52);
 	has(text, "\nTo: <anna@example.org>\n");
 	free(text);

@@ -29,7 +29,7 @@ prologue(uint32_t msgno, char *text, size_t size)
 	struct buf	 out;
 
 	buf_init(&out, 65536);
-	assert_int_equal(prologue_write(&session, msgno, &to, &out), 0);
+	assert_int_equal(prologue_write(&session, msgno, &to, 0, NULL, &out), 0);
 	assert_true(buf_len(&out) < size);
 	memcpy(text, buf_data(&out), buf_len(&out));
 	text[buf_len(&out)] = '\0';

@@ -93,7 +93,7 @@ message(void)
 			assert_non_null(m->rcpts[i].dest = strdup(people[i]));
 		m->nrcpt++;
 		if (i > 0) {
-			assert_int_equal(spool_link(&m->id, i), 0);
+			assert_int_equal(spool_link(&m->id, 0, i), 0);
 			m->links++;
 		}
 	}

@@ -98,6 +98,25 @@ too_long(void **state)
 	load(0);
 }
 
+/* The address that led to a Maildir is known if it is not the account's own one. */
+static void
+originals(void **state)
+{
+	static const char	 text[] = "X-Real-To: bsd@example.org, ANNA@example.org\n\n";
+
+	(void)state;
+	load_routes();
+	mode(DIST_FIELD, "X-Real-To");
+	assert_int_equal(decide(text, sizeof(text) - 1), 0);
+	assert_int_equal(to.places.n, 2);
+	assert_string_equal(to.places.list[0].dest, "example.org/carl/.Lists.bsd");
+	assert_string_equal(to.places.list[0].original, "bsd@example.org");
+	assert_string_equal(to.places.list[1].dest, "example.org/anna");
+	assert_null(to.places.list[1].original);
+	recipients_free(&to);
+	load(0);
+}
+
 /* In `*` mode only accounts here get a message, by whatever row, and never anything else. */
 static void
 star_routed(void **state)
@@ -400,7 +419,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(routed), cmocka_unit_test(too_long), cmocka_unit_test(star_routed), cmocka_unit_test(record_columns), cmocka_unit_test(names), cmocka_unit_test(received_for),
+		cmocka_unit_test(routed), cmocka_unit_test(too_long), cmocka_unit_test(originals), cmocka_unit_test(star_routed), cmocka_unit_test(record_columns), cmocka_unit_test(names), cmocka_unit_test(received_for),
 		cmocka_unit_test(archive), cmocka_unit_test(loops), cmocka_unit_test(noted)
 	};
 

@@ -22,10 +22,14 @@
 #include "deliverer/deliverer.h"
 #include "spoolroot.h"
 
+/* A file whose octets are still coming, or of an older version; one of the four octets that put() writes. */
+#define PLAIN(sec, usec, session, msgno)	{ (sec), (usec), (session), (msgno), "h", 0, 0, 0 }
+#define SIZED(sec, usec, session, msgno)	{ (sec), (usec), (session), (msgno), "h", 1, 4, 4 }
+
 static void
 test_names_survive(void **state)
 {
-	struct spool_id	 id = { 1700000000, 7, 4294967295U, PROTO_MSGS_MAX, "a" }, back;
+	struct spool_id	 id = PLAIN(1700000000, 7, UINT32_MAX, PROTO_MSGS_MAX), back;
 	char		 name[PROTO_LINK_SIZE];
 	uint32_t	 rcpt;
 
@@ -56,7 +60,7 @@ test_foreign_names(void **state)
 	assert_int_equal(spool_parse("1.M2P3S4N5R6.h", &id, &rcpt), 0);
 }
 
-/* Maildir readers part names at '/' and ':'; and the longest host must leave room for the rest. */
+/* Maildir readers part names at '/', ':' and ','; and the longest host must leave room for the rest. */
 static void
 test_host_encoded(void **state)
 {
@@ -65,11 +69,11 @@ test_host_encoded(void **state)
 	int		 fd;
 
 	(void)state;
-	spool_host("a/b:c\001d\377");
+	spool_host("a/b:c\001d\377,S=1");
 	assert_true((fd = spool_create(&id, 1, 2)) != -1);
 	close(fd);
 	spool_name(&id, 0, name, sizeof(name));
-	assert_non_null(strstr(name, "R0.a\\057b\\072c_d_"));
+	assert_non_null(strstr(name, "R0.a\\057b\\072c_d_\\054S=1"));
 	memset(longhost, ':', sizeof(longhost) - 1);
 	longhost[sizeof(longhost) - 1] = '\0';
 	spool_host(longhost);
@@ -80,14 +84,99 @@ test_host_encoded(void **state)
 	id.usec = 999999;
 	id.session = UINT32_MAX;
 	id.msgno = PROTO_MSGS_MAX;
+	id.final = 1;
+	id.octets = 9999999999;
+	id.wire = 9999999999;
+	spool_name(&id, PROTO_RCPT_MAX, name, sizeof(name));
 	assert_true((fd = spool_create(&id, UINT32_MAX, PROTO_MSGS_MAX)) != -1);
 	close(fd);
-	spool_name(&id, PROTO_RCPT_MAX, name, sizeof(name));
 	spool_host("");
 	assert_true((fd = spool_create(&id, 1, 3)) != -1);
 	close(fd);
 	spool_name(&id, 0, name, sizeof(name));
 	assert_non_null(strstr(name, ".localhost"));
+}
+
+/* Names with the two sizes, and without: all of them are names of the spool. */
+static void
+test_sizes_read(void **state)
+{
+	static const struct { const char *end; int final; uint64_t octets, wire; }	 cases[] = {
+		{ "", 0, 0, 0 }, { ",S=1,W=2", 1, 1, 2 }, { ",S=0,W=0", 1, 0, 0 },
+		{ ",S=18446744073709551615,W=18446744073709551615", 1, UINT64_MAX, UINT64_MAX },
+		{ ",S=", 0, 0, 0 }, { ",S=1", 0, 0, 0 }, { ",S=1,", 0, 1, 0 }, { ",S=1,W=", 0, 1, 0 }, { ",S=1,W=2x", 0, 1, 2 },
+		{ ",S=1,W=2,", 0, 1, 2 }, { ",S=-1,W=2", 0, 0, 0 }, { ",S=18446744073709551616,W=1", 0, 0, 0 },
+		{ ",W=2,S=1", 0, 0, 0 }, { ",S=1,X=2", 0, 1, 0 }, { ",s=1,w=2", 0, 0, 0 }
+	};
+	struct spool_id	 id;
+	char		 name[PROTO_LINK_SIZE];
+	uint32_t	 rcpt;
+	size_t		 i;
+
+	(void)state;
+	for (i = 0; i < nitems(cases); i++) {
+		snprintf(name, sizeof(name), "1.M2P3S4N5R6.h%s", cases[i].end);
+		assert_int_equal(spool_parse(name, &id, &rcpt), 0);
+		if (id.final != cases[i].final || (id.final && (id.octets != cases[i].octets || id.wire != cases[i].wire)))
+			fail_msg("%s", name);
+	}
+}
+
+/* The file gets its final name once; its links have the same sizes, and all of them are removed by the id. */
+static void
+test_final_name(void **state)
+{
+	struct spool_id	 id, gone;
+	char		 first[PROTO_LINK_SIZE], name[PROTO_LINK_SIZE], want[PROTO_LINK_SIZE];
+	uint32_t	 rcpt;
+
+	(void)state;
+	close(spool_create(&id, 5, 6));
+	spool_name(&id, 0, first, sizeof(first));
+	gone = id;
+	assert_int_equal(spool_final(&id, 0, 1000, 17), 0);
+	spool_name(&id, 0, name, sizeof(name));
+	snprintf(want, sizeof(want), "%.100s,S=1000,W=1017", first);
+	assert_string_equal(name, want);
+	assert_true(spool_has(name));
+	assert_false(spool_has(first));
+	assert_int_equal(spool_link(&id, 0, 1), 0);
+	spool_name(&id, 1, name, sizeof(name));
+	assert_non_null(strstr(name, "R1.localhost,S=1000,W=1017"));
+	assert_true(spool_has(name));
+	assert_int_equal(spool_parse(name, &id, &rcpt), 0);
+	assert_int_equal(id.octets, 1000);
+	assert_int_equal(id.wire, 1017);
+	errno = 0;
+	assert_int_equal(spool_final(&gone, 0, 1, 1), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_int_equal(gone.final, 0);
+}
+
+/* All octets that there can be in six places, counted at once and in two parts. */
+static void
+test_bare(void **state)
+{
+	static const char	 alphabet[] = "\r\nx";
+	char			 s[6];
+	size_t			 i, j, cut, len, rest, n = 1;
+	uint64_t		 want, first;
+
+	(void)state;
+	for (len = 0; len <= sizeof(s); len++, n *= 3)
+		for (i = 0; i < n; i++) {
+			for (j = 0, rest = i, want = 0; j < len; j++, rest /= 3) {
+				s[j] = alphabet[rest % 3];
+				want += s[j] == '\n' && (j == 0 || s[j - 1] != '\r');
+			}
+			for (cut = 0; cut <= len; cut++) {
+				first = spool_bare(s, cut, '\0');
+				assert_int_equal(first + spool_bare(s + cut, len - cut, cut > 0 ? s[cut - 1] : '\0'), want);
+			}
+		}
+	assert_int_equal(n, 2187);
+	assert_int_equal(spool_bare("\n\0\n\r\0\n\377\r\n", 9, '\r'), 2);
+	assert_int_equal(spool_bare(NULL, 0, '\0'), 0);
 }
 
 static void
@@ -129,8 +218,8 @@ test_remove_all_links(void **state)
 	(void)state;
 	assert_true((fd = spool_create(&id, 5, 6)) != -1);
 	close(fd);
-	assert_int_equal(spool_link(&id, 1), 0);
-	assert_int_equal(spool_link(&id, 2), 0);
+	assert_int_equal(spool_link(&id, 0, 1), 0);
+	assert_int_equal(spool_link(&id, 0, 2), 0);
 	assert_int_equal(root_count(SPOOL_DIR), 3);
 	spool_remove(&id, 3);
 	assert_int_equal(root_count(SPOOL_DIR), 0);
@@ -149,7 +238,7 @@ row(const struct spool_id *id, uint32_t rcpt, const char *dest, struct msg_rcpt 
 static void
 test_recovery(void **state)
 {
-	struct spool_id		 done = { 1, 1, 10, 1, "h" }, lost = { 1, 2, 11, 77, "h" };
+	struct spool_id		 done = SIZED(1, 1, 10, 1), lost = PLAIN(1, 2, 11, 77);
 	struct msg_rcpt		 msg;
 	struct msg_replay_suspect	 suspect;
 	char			 path[PROTO_LINK_SIZE + 64];
@@ -200,8 +289,8 @@ test_unknown_files(void **state)
 	static const struct { uint32_t life; int proven, sure; size_t aside; }	 cases[] = {
 		{ 10, 1, 1, 1 }, { 12, 1, 1, 2 }, { 13, 1, 1, 3 }, { UINT32_MAX, 1, 1, 4 }, { 10, 0, 1, 4 }, { 10, 1, 0, 4 }
 	};
-	struct spool_id		 old = { 1, 1, 9, 1, "h" }, one = { 1, 1, 10, 1, "h" }, two = { 1, 1, 12, 5, "h" },
-				 own = { 1, 1, NOTICE_SESSION, 5, "h" };
+	struct spool_id		 old = PLAIN(1, 1, 9, 1), one = SIZED(1, 1, 10, 1), two = PLAIN(1, 1, 12, 5),
+				 own = SIZED(1, 1, NOTICE_SESSION, 5);
 	size_t			 i;
 
 	(void)state;
@@ -226,12 +315,14 @@ test_unknown_files(void **state)
 static void
 test_aside_names(void **state)
 {
-	struct spool_id	 id = { 1, 1, 9, 1, "h" };
+	struct spool_id	 id = SIZED(1, 1, 9, 1), cut = SIZED(1, 2, 9, 1), old = PLAIN(1, 3, 9, 1);
+	struct msg_set_aside_file	 m;
 	char		 a[PROTO_LINK_SIZE], b[PROTO_LINK_SIZE];
+	size_t		 i;
 
 	(void)state;
 	put(&id, 1);
-	assert_int_equal(spool_link(&id, 3), 0);
+	assert_int_equal(spool_link(&id, 0, 3), 0);
 	spool_name(&id, 0, a, sizeof(a));
 	spool_name(&id, 3, b, sizeof(b));
 	assert_int_equal(set_aside_put(b), 0);
@@ -241,13 +332,27 @@ test_aside_names(void **state)
 	assert_int_equal(set_aside_put(a), 0);
 	assert_int_equal(root_count("spool/aside"), 2);
 	assert_int_equal(set_aside_put(a), -1);
+	/* A size that is not the file's is left out. */
+	cut.octets = 5;
+	put(&cut, 1);
+	spool_name(&cut, 0, a, sizeof(a));
+	assert_int_equal(set_aside_put(a), 0);
+	put(&old, 1);
+	spool_name(&old, 0, b, sizeof(b));
+	assert_int_equal(set_aside_put(b), 0);
+	for (i = 0; i < notes_count(IMSG_SET_ASIDE_FILE); i++) {
+		memcpy(&m, notes_nth(IMSG_SET_ASIDE_FILE, i)->data, sizeof(m));
+		if ((strstr(m.name, ".h,S=4,W=4") != NULL) != (i < 3) || (i == 2) != (strncmp(m.name, "1_1.M1P", 7) == 0))
+			fail_msg("%zu: %s", i, m.name);
+	}
+	assert_int_equal(i, 5);
 }
 
 /* The mail root is not proven: what is in neither place is wanted again, what a reader has taken is not. */
 static void
 test_missing(void **state)
 {
-	struct spool_id	 id = { 1, 1, 10, 1, "h" };
+	struct spool_id	 id = PLAIN(1, 1, 10, 1), sized = SIZED(1, 2, 10, 2);
 	struct msg_rcpt	 msg;
 	char		 path[PROTO_LINK_SIZE + 64];
 	uint32_t	 at;
@@ -264,6 +369,16 @@ test_missing(void **state)
 	snprintf(path, sizeof(path), "example.org/anna/cur/%s,S=4:2,S", msg.link);
 	root_write(path, "mail", 4);
 	recover_replay(&msg);
+	row(&sized, 0, "example.org/anna", &msg);
+	snprintf(path, sizeof(path), "example.org/anna/cur/%s:2,S", msg.link);
+	root_write(path, "mail", 4);
+	recover_replay(&msg);
+	row(&sized, 1, "example.org/anna", &msg);			/* a reader has taken the sizes away, or put others there */
+	msg.link[strcspn(msg.link, ",")] = '\0';
+	snprintf(path, sizeof(path), "example.org/anna/cur/%s:2,", msg.link);
+	root_write(path, "mail", 4);
+	row(&sized, 1, "example.org/anna", &msg);
+	recover_replay(&msg);
 	row(&id, 10, "example.org/anna", &msg);				/* no prefix of another name counts */
 	recover_replay(&msg);
 	row(&id, 0, "example.org/bert", &msg);
@@ -273,16 +388,16 @@ test_missing(void **state)
 	assert_int_equal(told(0, &at), REPLAY_MISSING);
 	assert_int_equal(at, 2);
 	assert_int_equal(told(1, &at), REPLAY_MISSING);
-	assert_int_equal(at, 4);
+	assert_int_equal(at, 6);
 	assert_int_equal(told(2, &at), REPLAY_MISSING);
-	assert_int_equal(at, 5);
+	assert_int_equal(at, 7);
 }
 
 /* A row that cannot be carried out holds up its own account. */
 static void
 test_recovery_waits(void **state)
 {
-	struct spool_id	 id = { 1, 1, 10, 1, "h" }, other = { 1, 1, 12, 5, "h" };
+	struct spool_id	 id = SIZED(1, 1, 10, 1), other = SIZED(1, 1, 12, 5);
 	struct msg_rcpt	 msg;
 	uint32_t	 at;
 
@@ -314,7 +429,7 @@ test_replay_checks(void **state)
 		{ "1.M2P3S4N5R0.h", "../anna" }, { "1.M2P3S4N5R0.h", "/etc" }, { "1.M2P3S4N5R0.h", "" },
 		{ "1.M2P3S4N5R0.h", SPOOL_DIR }
 	};
-	struct spool_id						 id = { 1, 2, 4, 5, "h" };
+	struct spool_id						 id = PLAIN(1, 2, 4, 5);
 	struct msg_rcpt						 msg;
 	uint32_t						 at;
 	size_t							 i;
@@ -342,7 +457,8 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		T(test_names_survive), T(test_foreign_names), T(test_host_encoded), T(test_open_refuses), T(test_remove_all_links),
+		T(test_names_survive), T(test_foreign_names), T(test_host_encoded), T(test_sizes_read), T(test_final_name),
+		T(test_bare), T(test_open_refuses), T(test_remove_all_links),
 		T(test_recovery), T(test_recovery_waits), T(test_unknown_files), T(test_aside_names), T(test_missing), T(test_replay_checks),
 	};
 

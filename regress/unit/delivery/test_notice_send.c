@@ -129,7 +129,7 @@ setup(void **state)
 	config.settings.postmaster = 1;
 	assert_non_null(config.routes = route_new(3, 1, 0, '+'));
 	for (i = 0; i < 3; i++) {
-		a = (struct route_account){ i + 1, i == 2 ? 4 : 0, dirs[i] };
+		a = (struct route_account){ i + 1, i == 2 ? 4 : 0, dirs[i], 0 };
 		assert_int_equal(route_account_add(config.routes, &a), 0);
 	}
 	assert_int_equal(route_domain_add(config.routes, "example.org", 0), 0);

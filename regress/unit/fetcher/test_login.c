@@ -567,7 +567,28 @@ test_utf8(void **state __unused)
 	SAY("-ERR\r\n");
 	SENT("USER j\xc3\xb6\r\n");
 	assert_int_equal(login("+OK\r\n", CAPS("USER\r\nUTF8\r\n"), "x"), 0);
+	SENT("UTF8\r\n");
+	SAY("+OK\r\n");
 	SENT("USER j\xc3\xb6\r\n");
+	assert_int_equal(login("+OK\r\n", CAPS("USER\r\n"), "x"), 0);
+	SENT("USER j\xc3\xb6\r\n");
+	/* a name of ASCII: messages come as they are, and a server with PIPELINING is not waited for, whatever it says */
+	login_as(AUTH_USER, TLS_MODE_TLS, CAPS("USER\r\nUTF8\r\n"));
+	SENT("UTF8\r\n");
+	SAY("-ERR\r\n");
+	SENT("USER tim\r\n");
+	SAY("+OK\r\n");
+	SENT("PASS tanstaaf\r\n");
+	login_as(AUTH_USER, TLS_MODE_TLS, CAPS("USER\r\nUTF8 USER\r\nPIPELINING\r\n"));
+	SENT("UTF8\r\nUSER tim\r\nPASS tanstaaf\r\n");
+	SAY("-ERR\r\n+OK\r\n+OK\r\n");
+	SENT(FLIGHT);
+	login_as(AUTH_PLAIN, TLS_MODE_TLS, CAPS("SASL PLAIN\r\nUTF8\r\nPIPELINING\r\n"));
+	SENT("UTF8\r\nAUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n");
+	SAY("+OK\r\n+OK\r\n");
+	SENT(FLIGHT);
+	record(AUTH_AUTO, TLS_MODE_TLS);
+	strlcpy(how.user, "j\xc3\xb6", sizeof(how.user));
 	/* SCRAM can do nothing with a password that is not UTF-8; 'auto' passes it over, a name says so */
 	assert_int_equal(login("+OK\r\n", CAPS("USER\r\nSASL SCRAM-SHA-1 PLAIN\r\n"), "p\xe4ss"), 0);
 	assert_memory_equal(sent(), "AUTH PLAIN ", 11);

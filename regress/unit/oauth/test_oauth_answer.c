@@ -15,6 +15,7 @@
 #include "oauth/oauth.h"
 
 static struct answer	 a;
+static struct device	 d;
 
 static int
 granted(const char *text)
@@ -157,6 +158,97 @@ test_refused(void **state)
 	assert_int_equal(refused("<html>"), -1);
 }
 
+static int
+device(const char *text)
+{
+	return (json_device(text, strlen(text), &d));
+}
+
+#define DEVICE	"\"device_code\":\"d c\",\"user_code\":\"AB-CD 12\",\"verification_uri\":\"https://idp.example/d?x=1\","
+
+/* RFC 8628 section 3.2, what it leaves out, and what Google calls otherwise. */
+static void
+test_device(void **state)
+{
+	(void)state;
+	assert_int_equal(device("{" DEVICE "\"verification_uri_complete\":\"https://idp.example/d?c=AB\",\"expires_in\":1800,"
+	    "\"interval\":7,\"message\":\"To sign in\"}"), 0);
+	assert_string_equal(d.code, "d c");
+	assert_string_equal(d.m.user_code, "AB-CD 12");
+	assert_string_equal(d.m.uri, "https://idp.example/d?x=1");
+	assert_string_equal(d.m.uri_complete, "https://idp.example/d?c=AB");
+	assert_int_equal(d.m.lifetime, 1800);
+	assert_int_equal(d.m.interval, 7);
+	assert_int_equal(device("{" DEVICE "\"expires_in\":\"60\"}"), 0);
+	assert_int_equal(d.m.lifetime, 60);
+	assert_int_equal(d.m.interval, DEVICE_INTERVAL);
+	assert_string_equal(d.m.uri_complete, "");
+	assert_int_equal(device("{\"device_code\":\"d\",\"user_code\":\"u\",\"verification_url\":\"https://g.example/\","
+	    "\"expires_in\":1e9,\"interval\":0}"), 0);
+	assert_string_equal(d.m.uri, "https://g.example/");
+	assert_int_equal(d.m.lifetime, 86400);
+	assert_int_equal(d.m.interval, 1);
+}
+
+/* What goes to a terminal, and into a clock. */
+static void
+test_device_unusable(void **state)
+{
+	static const struct {
+		const char	*text, *wrong;
+	} bad[] = {
+		{ "", "JSON" }, { "[]", "JSON" }, { "{" DEVICE "\"expires_in\":1,\"expires_in\":2}", "JSON" },
+		{ "{}", "device_code" },
+		{ "{\"device_code\":\"a\\n\"}", "device_code" }, { "{\"device_code\":[\"a\"]}", "device_code" },
+		{ "{\"device_code\":\"a\"}", "user_code" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"\"}", "user_code" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"\\u001b[2J\"}", "user_code" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"\\u202e\"}", "user_code" },
+		{ "{\"device_code\":\"a\",\"user_code\":1234}", "user_code" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"u\"}", "verification_uri" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"u\",\"verification_uri\":\"http://h/\"}", "verification_uri" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"u\",\"verification_uri\":\"javascript:x\"}", "verification_uri" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"u\",\"verification_uri\":\"https://h/ x\"}", "verification_uri" },
+		{ "{\"device_code\":\"a\",\"user_code\":\"u\",\"verification_uri\":\"https://h/\\u0007\"}", "verification_uri" },
+		{ "{" DEVICE "\"x\":1}", "expires_in" }, { "{" DEVICE "\"expires_in\":0}", "expires_in" },
+		{ "{" DEVICE "\"expires_in\":-1}", "expires_in" }, { "{" DEVICE "\"expires_in\":null}", "expires_in" },
+		{ "{" DEVICE "\"expires_in\":\"soon\"}", "expires_in" },
+		{ "{" DEVICE "\"expires_in\":9,\"interval\":301}", "interval" },
+		{ "{" DEVICE "\"expires_in\":9,\"interval\":-5}", "interval" },
+		{ "{" DEVICE "\"expires_in\":9,\"interval\":{}}", "interval" },
+	};
+	size_t	 i;
+
+	(void)state;
+	for (i = 0; i < nitems(bad); i++) {
+		assert_int_equal(device(bad[i].text), -1);
+		assert_non_null(strstr(d.wrong, bad[i].wrong));
+	}
+	/* The address with the code in it is not needed. */
+	assert_int_equal(device("{" DEVICE "\"expires_in\":9,\"verification_uri_complete\":\"\\u001b\"}"), 0);
+	assert_string_equal(d.m.uri_complete, "");
+	assert_int_equal(device("{" DEVICE "\"expires_in\":9,\"verification_uri_complete\":\"http://h/\"}"), 0);
+	assert_string_equal(d.m.uri_complete, "");
+}
+
+/* The longest of each fits, one octet more does not. */
+static void
+test_device_sizes(void **state)
+{
+	static char	 text[HTTP_BODY_MAX];
+	int		 code, user, uri;
+
+	(void)state;
+	for (code = PROTO_TOKEN_MAX; code <= PROTO_TOKEN_MAX + 1; code++)
+		for (user = PROTO_USER_CODE_SIZE - 1; user <= PROTO_USER_CODE_SIZE; user++)
+			for (uri = PROTO_URL_SIZE - 9; uri <= PROTO_URL_SIZE - 8; uri++) {
+				snprintf(text, sizeof(text), "{\"device_code\":\"%0*d\",\"user_code\":\"%0*d\","
+				    "\"verification_uri\":\"https://%0*d\",\"expires_in\":9}", code, 1, user, 1, uri, 1);
+				assert_int_equal(device(text), code == PROTO_TOKEN_MAX && user == PROTO_USER_CODE_SIZE - 1 &&
+				    uri == PROTO_URL_SIZE - 9 ? 0 : -1);
+			}
+}
+
 static void
 request_is(const struct form *f, const char *expected)
 {
@@ -177,7 +269,7 @@ static void
 test_form(void **state)
 {
 	struct form	 f = { .host = "idp.example", .path = "/a?b=c", .client_id = "me & you", .scope = "", .port = 443,
-			    .refresh = (const uint8_t *)"r\0/\xff", .refresh_len = 4 };
+			    .credential = (const uint8_t *)"r\0/\xff", .credential_len = 4 };
 
 	(void)state;
 	request_is(&f, HEAD("/a?b=c", "idp.example", "74")
@@ -186,11 +278,16 @@ test_form(void **state)
 	f.port = 8443;
 	f.client_id = "c";
 	f.scope = "a b";
-	f.client_credentials = 1;
+	f.ask = TOKEN_BY_CLIENT;
 	f.secret = (const uint8_t *)"-._~=";
 	f.secret_len = 5;
 	request_is(&f, HEAD("/a?b=c", "[::1]:8443", "75")
 	    "grant_type=client_credentials&client_id=c&client_secret=-._~%3D&scope=a%20b");
+	f.ask = TOKEN_DEVICE;
+	request_is(&f, HEAD("/a?b=c", "[::1]:8443", "45") "client_id=c&client_secret=-._~%3D&scope=a%20b");
+	f.ask = TOKEN_BY_DEVICE;
+	request_is(&f, HEAD("/a?b=c", "[::1]:8443", "122") "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&"
+	    "device_code=r%00%2F%FF&client_id=c&client_secret=-._~%3D");
 }
 
 /* The longest of everything, all of it escaped, fits. */
@@ -199,8 +296,8 @@ test_longest_form(void **state)
 {
 	static uint8_t	 refresh[PROTO_TOKEN_MAX], secret[PROTO_SECRET_MAX];
 	static char	 id[PROTO_USER_SIZE], scope[PROTO_URL_SIZE], host[PROTO_HOST_SIZE], path[PROTO_URL_SIZE];
-	struct form	 f = { .host = host, .path = path, .client_id = id, .scope = scope, .port = 65535, .refresh = refresh,
-			    .refresh_len = sizeof(refresh), .secret = secret, .secret_len = sizeof(secret) };
+	struct form	 f = { .host = host, .path = path, .client_id = id, .scope = scope, .port = 65535, .credential = refresh,
+			    .credential_len = sizeof(refresh), .secret = secret, .secret_len = sizeof(secret) };
 	struct buf	 out;
 
 	(void)state;
@@ -222,6 +319,9 @@ main(void)
 		cmocka_unit_test(test_refresh_lifetimes), cmocka_unit_test(test_unusable),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_device),
+		cmocka_unit_test(test_device_unusable),
+		cmocka_unit_test(test_device_sizes),
 		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_longest_form),
 	};

@@ -480,6 +480,46 @@ test_order(void **state)
 	}
 }
 
+/*
+ * What another retriever has seen is left alone, deletions or not, and its size is learned.  In a mailbox that is emptied, what is
+ * missing was deleted there; in one that keeps its messages, a mass of missing ones makes the unique-ids doubtful.
+ */
+static void
+test_brought(void **state)
+{
+	static char	 uids[70][8];
+	struct session	 s;
+	int		 leave;
+	uint32_t	 i;
+
+	(void)state;
+	for (leave = 0; leave <= 1; leave++) {
+		begin(&s, 2, leave);
+		s.has_top = 1;
+		list(&s, 1, "theirs");
+		list(&s, 2, "new");
+		s.plan.msgs[1].size = 4321;
+		row("theirs", SEEN_MARKED, 0, 0, 0)->listed = 0;
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), PLAN_READY);
+		assert_int_equal(s.plan.msgs[1].action, ACTION_NONE);
+		assert_int_equal(s.plan.msgs[2].action, ACTION_RETR);
+		assert_non_null(changed("theirs", CHANGE_SIZE));
+		plan_free(&s.plan);
+
+		begin(&s, 40, leave);
+		for (i = 0; i < nitems(uids); i++)
+			snprintf(uids[i], sizeof(uids[i]), "u%05u", i);
+		for (i = 1; i <= 40; i++)
+			list(&s, i, uids[i - 1]);
+		for (i = 40; i < 70; i++)
+			row(uids[i], SEEN_MARKED, 0, 0, 0)->listed = 0;
+		assert_int_equal(plan_make(&s, LISTING_COMPLETE, 1), leave ? PLAN_PAUSED : PLAN_READY);
+		for (i = 1; i <= 40 && !leave; i++)
+			assert_int_equal(s.plan.msgs[i].action, ACTION_RETR);
+		plan_free(&s.plan);
+	}
+}
+
 static int
 group(void)
 {
@@ -501,6 +541,7 @@ group(void)
 		cmocka_unit_test(test_reused_unconfirmed),
 		cmocka_unit_test(test_proof),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_brought),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

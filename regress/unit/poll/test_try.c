@@ -51,6 +51,17 @@ tried(struct client *c, const struct ctl_tried *m)
 	shown[nshown++] = *m;
 }
 
+static struct ctl_envelope envelopes[ENVFIELD_MAX + 1];
+static size_t		 nenvelopes;
+
+static void
+tried_envelope(struct client *c, const struct ctl_envelope *m)
+{
+	assert_ptr_equal(c, me);
+	assert_false(answered);
+	envelopes[nenvelopes++] = *m;
+}
+
 static void
 tried_end(struct client *c, int ok, const char *text)
 {
@@ -60,7 +71,7 @@ tried_end(struct client *c, int ok, const char *text)
 	strlcpy(answer, text, sizeof(answer));
 }
 
-static const struct try_calls	 calls = { tried, tried_end };
+static const struct try_calls	 calls = { tried, tried_envelope, tried_end };
 
 /* Slices of two rows. */
 enum db
@@ -86,6 +97,29 @@ through(struct session *s, enum plan_result result)
 	return (result);
 }
 #define try_plan(s, listing)	through((s), (try_plan)((s), (listing)))
+
+/* What is known of the mailbox that the record had before. */
+static enum former_found	 before;
+static enum former_past		 past_of;
+static struct former_seen	 former = { .mailbox = 99, .words = "anna@example.org/old at pop.example.net:995, login anna" };
+static int			 left_unproven;
+
+enum former_found
+former_look(struct session *s, enum former_past *past, struct former_seen *f)
+{
+	assert_non_null(s->run.task);
+	*past = past_of;
+	if (before == FOUND_ONE)
+		*f = former;
+	return (before);
+}
+
+enum db
+state_unproven(int64_t mailbox)
+{
+	assert_int_equal(mailbox == former.mailbox, before == FOUND_ONE);
+	return (left_unproven ? DB_OK : DB_NONE);
+}
 
 enum db
 state_listed(int64_t mailbox)
@@ -115,8 +149,11 @@ state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t uidlen, struct se
 static int
 setup(void **state)
 {
-	nshown = answered = nrows = 0;
+	nshown = answered = nrows = nenvelopes = 0;
 	listed = 1;
+	before = FOUND_NONE;
+	past_of = PAST_NONE;
+	left_unproven = former.doubt = 0;
 	return (world_setup(state));
 }
 
@@ -384,6 +421,53 @@ test_first_poll_marks(void **state)
 	end(s);
 }
 
+/* The mailbox is new to the record, which had it before under another name, perhaps: that one's rows count, as a poll has them. */
+static void
+test_former(void **state)
+{
+	static const struct {
+		enum former_found	 found;
+		enum former_past	 past;
+		int			 doubt;
+		const char		*states[4], *sentence;
+	}	 cases[] = {
+		{ FOUND_NONE, PAST_NONE, 0, { "marked", "marked", "marked", "marked" }, "nothing was changed" },
+		{ FOUND_NONE, PAST_POLLED, 0, { "new", "new", "new", "new" }, "nothing was changed" },
+		{ FOUND_BUSY, PAST_POLLED, 0, { "new", "new", "new", "new" }, "; the mailbox that this record had before is still" },
+		{ FOUND_ONE, PAST_POLLED, 0, { "new", "delivered", "marked", "waiting" },
+		    "; the state of anna@example.org/old at pop.example.net:995, login anna would go along; nothing" },
+		{ FOUND_ONE, PAST_POLLED, 1, { "new", "again", "new", "again" }, "login anna would go along to compare with;" }
+	};
+	static const char *const	 uids[] = { "new", "kept", "marked", "waiting" };
+	struct session			*s;
+	size_t				 i, k;
+
+	(void)state;
+	listed = 0;
+	for (i = 0; i < nitems(cases); i++) {
+		nrows = nshown = 0;
+		if ((before = cases[i].found) == FOUND_ONE) {
+			row("kept", SEEN_KEPT);
+			row("marked", SEEN_MARKED);
+			row("waiting", SEEN_WAITING);
+		}
+		past_of = cases[i].past;
+		former.doubt = cases[i].doubt;
+		left_unproven = i == 0;
+		s = begin(nitems(uids));
+		s->leave = s->quota.mark_first = 1;
+		for (k = 0; k < nitems(uids); k++)
+			list(s, (uint32_t)k + 1, uids[k], 100);
+		assert_int_equal(try_plan(s, LISTING_COMPLETE), PLAN_READY);
+		tell(s);
+		end(s);
+		for (k = 0; k < nitems(uids); k++)
+			assert_string_equal(about((uint32_t)k + 1)->state, cases[i].states[k]);
+		assert_non_null(strstr(answer, cases[i].sentence));
+		assert_int_equal(strstr(answer, "ended without a word") != NULL, left_unproven);
+	}
+}
+
 static void
 test_newest(void **state)
 {
@@ -483,6 +567,54 @@ test_lies(void **state)
 	end(s);
 }
 
+/* Which fields with envelope recipients there are: counted over the messages looked at, told ahead of the end. */
+static void
+test_envelope(void **state)
+{
+	static const struct msg_session_tried	 m[] = {
+		{ .msgno = 1, .looked = 1, .had = 1, .counted = 1, .likely = 1 },
+		{ .msgno = 2, .looked = 1, .had = 1, .likely = 1 | 1U << ENVFIELD_FOR },
+		{ .msgno = 3, .looked = 1 },
+		{ .msgno = 4 }		/* its header was too large */
+	}, lies[] = {
+		{ .msgno = 1, .looked = 2 }, { .msgno = 1, .had = 1 }, { .msgno = 1, .counted = 1 }, { .msgno = 1, .likely = 1 },
+		{ .msgno = 1, .looked = 1, .had = 2 }, { .msgno = 1, .looked = 1, .likely = 1U << ENVFIELD_MAX }
+	};
+	struct session				*s;
+	size_t					 i;
+
+	(void)state;
+	records[0].special = "X-Real-To";
+	s = begin(nitems(m));
+	for (i = 0; i < nitems(m); i++)
+		list(s, (uint32_t)i + 1, (const char [2]){ (char)('a' + i), '\0' }, 1);
+	assert_int_equal(try_plan(s, LISTING_COMPLETE), PLAN_READY);
+	for (i = 0; i < nitems(lies); i++)
+		assert_int_equal(try_told(s, &lies[i]), -1);
+	for (i = 0; i < nitems(m); i++)
+		assert_int_equal(try_told(s, &m[i]), 0);
+	end(s);
+	assert_true(answer_ok);
+	assert_int_equal(nenvelopes, 3);
+	assert_string_equal(envelopes[0].name, "X-Real-To");
+	assert_int_equal(envelopes[0].special, 1);
+	assert_int_equal(envelopes[0].looked, 3);
+	assert_int_equal(envelopes[0].messages, 2);
+	assert_int_equal(envelopes[0].counted, 1);
+	assert_string_equal(envelopes[1].name, "Delivered-To");
+	assert_int_equal(envelopes[1].messages, 2);
+	assert_string_equal(envelopes[2].name, "Received (for)");
+	assert_int_equal(envelopes[2].messages, 1);
+	records[0].special = "";
+	s = begin(1);			/* to its owner: nothing of that kind is told */
+	list(s, 1, "a", 1);
+	nenvelopes = 0;
+	assert_int_equal(try_plan(s, LISTING_COMPLETE), PLAN_READY);
+	tell(s);
+	end(s);
+	assert_int_equal(nenvelopes, 0);
+}
+
 /* Nobody listens any more. */
 static void
 test_abandoned(void **state)
@@ -509,7 +641,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		T(test_refused), T(test_window), T(test_disabled), T(test_place_in_schedule), T(test_known), T(test_would_be_deleted),
-		T(test_first_poll_marks), T(test_newest), T(test_confused), T(test_top), T(test_failure), T(test_lies),
+		T(test_first_poll_marks), T(test_former), T(test_newest), T(test_confused), T(test_top), T(test_failure), T(test_lies), T(test_envelope),
 		T(test_abandoned),
 	};
 

@@ -93,7 +93,7 @@ look(unsigned n, unsigned wishes)
 static void
 test_look(void **state)
 {
-	struct route_account	 a = { 1, 0, "example.org/postmaster" };
+	struct route_account	 a = { 1, 0, "example.org/postmaster", 0 };
 
 	(void)state;
 	config_running = &config;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl */
+/* links: rpopctl rpopctl/import */
 /* rpopctl's side of the control protocol, against answers good and bad. */
 #include <sys/socket.h>
 
@@ -54,7 +54,7 @@ answer(uint32_t type, uint32_t version, const void *data, size_t len)
 static int
 ask(uint32_t type, struct reply *rep)
 {
-	static const struct { uint32_t type; int words; char *const word[3]; } commands[] = {
+	static struct { uint32_t type; int words; char *word[3]; } commands[] = {
 		{ IMSG_CTL_STATUS, 1, { "status" } },
 		{ IMSG_CTL_ACCOUNT, 3, { "show", "account", "anna@example.org" } },
 		{ IMSG_CTL_POLL, 2, { "poll", "anna@example.org" } },
@@ -89,15 +89,6 @@ static const void *
 item(const struct reply *rep, uint32_t type, size_t i)
 {
 	return ((const char *)reply_items(rep, type)->v + i * reply_kind(type)->size);
-}
-
-static void
-reply_free(struct reply *rep)
-{
-	size_t	 i;
-
-	for (i = 0; i < REPLY_KINDS; i++)
-		free(rep->items[i].v);
 }
 
 static void

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* links: rpopctl */
+/* links: rpopctl rpopctl/import */
 /* rpopctl's command line, texts, table and JSON. */
+#include <sys/types.h>
+#include <sys/socket.h>
+
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +34,7 @@ capture(void)
 static int
 parse(struct request *req, char *err, ...)
 {
-	char	*argv[8];
+	static char	*argv[8];		/* the request points to it */
 	int	 argc = 0;
 	va_list	 ap;
 
@@ -39,7 +42,7 @@ parse(struct request *req, char *err, ...)
 	while ((argv[argc] = va_arg(ap, char *)) != NULL)
 		argc++;
 	va_end(ap);
-	return (command_parse(argc, argv, req, err, 256));
+	return (command_parse(argc, argv, req, err, 512));
 }
 
 /* n messages of a kind are in the reply. */
@@ -69,7 +72,7 @@ static void
 commands_by_prefix(void **state __unused)
 {
 	struct request	 req;
-	char		 err[256];
+	char		 err[512];
 
 	assert_int_equal(parse(&req, err, NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_STATUS);
@@ -89,7 +92,7 @@ commands_by_prefix(void **state __unused)
 	assert_string_equal(req.u.renumber.name, "anna@example.org/work");
 	assert_int_equal(parse(&req, err, "ren", "r", "anna@example.org/work", NULL), 0);
 	assert_int_equal(req.u.renumber.seen, 0);
-	assert_int_equal(parse(&req, err, "l", "a", NULL), 0);
+	assert_int_equal(parse(&req, err, "lo", "a", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_LOG_LEVEL);
 	assert_int_equal(req.len, sizeof(uint32_t));
 	assert_int_equal(req.u.level, LOG_LEVEL_ALL);
@@ -100,7 +103,7 @@ commands_by_prefix(void **state __unused)
 	assert_int_equal(req.type, IMSG_CTL_ACCOUNT);
 	assert_int_equal(req.len, sizeof(struct ctl_name));
 	assert_string_equal(req.u.name.name, "anna@example.org");
-	assert_int_equal(parse(&req, err, "p", "all", NULL), 0);
+	assert_int_equal(parse(&req, err, "po", "all", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_POLL);
 	assert_string_equal(req.u.name.name, "all");
 }
@@ -109,16 +112,19 @@ static void
 commands_refused(void **state __unused)
 {
 	struct request	 req;
-	char		 err[256], longname[PROTO_RECORD_SIZE + 1];
+	char		 err[512], longname[PROTO_RECORD_SIZE + 1];
 
 	assert_int_equal(parse(&req, err, "st", NULL), -1);
 	assert_string_equal(err, "st: could be status, stop");
 	assert_int_equal(parse(&req, err, "s", NULL), -1);
-	assert_string_equal(err, "s: could be show, status, stop");
+	assert_string_equal(err, "s: could be schedule, setting, show, status, stop");
 	assert_int_equal(parse(&req, err, "", NULL), -1);
 	assert_int_equal(parse(&req, err, "stopp", NULL), -1);
-	assert_string_equal(err, "stopp: unknown command; one of explain, forget, log, poll, quarantine, queue, reload, renumbered, route, show, "
-	    "status, stop, try");
+	assert_string_equal(err, "stopp: unknown command; one of access, account, administrator, alert, backup, client, domain, explain, "
+	    "export, find, forget, import, init, listener, log, nexthop, oauth, poll, providers, quarantine, queue, record, reload, "
+	    "renumbered, route, schedule, "
+	    "setting, show, "
+	    "status, stop, top, try, who");
 	assert_int_equal(parse(&req, err, "a\033[2J", NULL), -1);
 	assert_null(strchr(err, '\033'));
 	assert_int_equal(parse(&req, err, "show", NULL), -1);
@@ -133,6 +139,59 @@ commands_refused(void **state __unused)
 	assert_int_equal(parse(&req, err, "poll", longname, NULL), -1);
 	longname[sizeof(longname) - 2] = '\0';
 	assert_int_equal(parse(&req, err, "poll", longname, NULL), 0);
+}
+
+/* -j and -s count wherever they stand, an argument may look like an option behind "--", and an option that is none is an error. */
+static void
+commands_options(void **state __unused)
+{
+	char		*words[] = { "explain", "-j", "--", "anna@example.org/isp", "-s", NULL }, *missing[] = { "status", "-s", NULL };
+	char		*behind[] = { "explain", "anna@example.org/isp", "-s", "/run/sock", "--", "-j", NULL };
+	struct request	 req;
+	const char	*path = "usual";
+	char		 err[512];
+	int		 argc = 5, json = 0;
+
+	assert_int_equal(command_options(&argc, words, &json, &path), 0);
+	assert_int_equal(argc, 4);
+	assert_int_equal(json, 1);
+	assert_string_equal(path, "usual");
+	assert_int_equal(command_parse(argc, words, &req, err, sizeof(err)), 0);
+	assert_string_equal(req.u.explain.name, "anna@example.org/isp");
+	assert_string_equal(req.u.explain.uid, "-s");
+
+	argc = 6;
+	json = 0;
+	assert_int_equal(command_options(&argc, behind, &json, &path), 0);
+	assert_int_equal(json, 0);
+	assert_string_equal(path, "/run/sock");
+	assert_int_equal(command_parse(argc, behind, &req, err, sizeof(err)), 0);
+	assert_string_equal(req.u.explain.name, "anna@example.org/isp");
+	assert_string_equal(req.u.explain.uid, "-j");
+
+	argc = 2;
+	assert_int_equal(command_options(&argc, missing, &json, &path), -1);
+	assert_int_equal(parse(&req, err, "route", "-x", NULL), -1);
+	assert_string_equal(err, "route: no option -x; '--' goes ahead of an argument that begins with '-'");
+	assert_int_equal(parse(&req, err, "route", "-", NULL), 0);
+}
+
+/* A command that is one request without options makes its requests itself with one; what is behind "--" is none. */
+static void
+commands_of_their_own(void **state __unused)
+{
+	struct request	 req;
+	char		 err[512];
+
+	assert_int_equal(parse(&req, err, "stat", "--failing", NULL), 0);
+	assert_true(req.run == failing_run);
+	assert_int_equal(req.argc, 2);
+	assert_string_equal(req.argv[0], "stat");
+	assert_string_equal(req.argv[1], "--failing");
+	assert_int_equal(parse(&req, err, "status", NULL), 0);
+	assert_null(req.run);
+	assert_int_equal(parse(&req, err, "status", "--", "--failing", NULL), -1);
+	assert_string_equal(err, "status: too many arguments");
 }
 
 /* Messages are shown as they are in a file, and without what a terminal would obey: ESC, and CSI in one octet or as UTF-8. */
@@ -156,6 +215,37 @@ message_shown(void **state __unused)
 	}
 }
 
+/* JSON of a message that comes in parts of n octets: lines of any length, empty ones, characters across parts, half a character. */
+static void
+message_in_json(void **state __unused)
+{
+	static const char	 mail[] = "A: \"b\"\r\n\n\xc3\xa4\xf0\x9f\x93\xac\x1b\xc3\n\xe2\x82\xac \xf0\x9f\n-\xc3";
+	FILE			*fp;
+	size_t			 n, i;
+	int			 fds[2];
+
+	for (n = 1; n <= sizeof(mail); n++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+		for (i = 0; i < sizeof(mail) - 1; i += n)
+			assert_true(write(fds[1], mail + i, i + n < sizeof(mail) - 1 ? n : sizeof(mail) - 1 - i) > 0);
+		close(fds[1]);
+		fp = capture();
+		assert_int_equal(json_mail(fp, fds[0]), 0);
+		fclose(fp);
+		close(fds[0]);
+		assert_string_equal(output, "{\"ok\":true,\"lines\":[\"A: \\\"b\\\"\\u000d\",\"\",\"\xc3\xa4\xf0\x9f\x93\xac\\u001b\\ufffd\","
+		    "\"\xe2\x82\xac \\ufffd\\ufffd\",\"-\\ufffd\"]}\n");
+	}
+	assert_int_equal(pipe(fds), 0);
+	close(fds[1]);
+	fp = capture();
+	assert_int_equal(json_mail(fp, fds[0]), 0);
+	assert_int_equal(json_mail(fp, fds[1]), -1);
+	fclose(fp);
+	close(fds[0]);
+	assert_memory_equal(output, "{\"ok\":true,\"lines\":[]}\n", 23);
+}
+
 /* Whatever lies on the stack. */
 static void
 queue_in_json(void **state __unused)
@@ -165,7 +255,7 @@ queue_in_json(void **state __unused)
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
 	volatile char		 dirt[4096];
-	char			 err[256];
+	char			 err[512];
 	size_t			 i;
 
 	for (i = 0; i < sizeof(dirt); i++)
@@ -195,7 +285,7 @@ queue_of_everything(void **state __unused)
 	};
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	assert_int_equal(parse(&req, err, "quarantine", NULL), 0);
 	show(&req, &rep, 0, 0);
@@ -280,6 +370,10 @@ sizes_and_cuts(void **state __unused)
 {
 	char	 b[64];
 
+	assert_string_equal(text_number(b, sizeof(b), 0), "0");
+	assert_string_equal(text_number(b, sizeof(b), 999), "999");
+	assert_string_equal(text_number(b, sizeof(b), 1204), "1,204");
+	assert_string_equal(text_number(b, sizeof(b), UINT64_MAX), "18,446,744,073,709,551,615");
 	assert_string_equal(text_octets(b, sizeof(b), 999), "999 octets");
 	assert_string_equal(text_octets(b, sizeof(b), 1000), "1.0 kB");
 	assert_string_equal(text_octets(b, sizeof(b), 999999), "1.0 MB");
@@ -340,7 +434,7 @@ sample(struct ctl_daemon *st, struct ctl_record *r)
 	r[0].period = 300;
 	r[0].last_success = r[0].last_attempt = NOW - 120;
 	r[0].next_poll = NOW + 35;
-	r[0].expire = UINT32_MAX;
+	r[0].expire = r[0].seconds_left = UINT32_MAX;
 	r[0].messages = 42;
 	r[0].kept = 7;
 	r[1] = r[0];
@@ -359,7 +453,7 @@ table(void **state __unused)
 	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	sample(&st, r);
 	put(&rep, IMSG_CTL_DAEMON, &st, 1);
@@ -384,7 +478,7 @@ daemon_in_trouble(void **state __unused)
 	struct ctl_record	 r[2];
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	sample(&st, r);
 	put(&rep, IMSG_CTL_DAEMON, &st, 1);
@@ -431,7 +525,7 @@ table_fits_terminal(void **state __unused)
 	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			*line, *rest, err[256];
+	char			*line, *rest, err[512];
 	int			 width;
 
 	sample(&st, r);
@@ -459,7 +553,7 @@ account_page(void **state __unused)
 	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	sample(&st, r);
 	put(&rep, IMSG_CTL_RECORD, r, 2);
@@ -480,7 +574,7 @@ account_page_full(void **state __unused)
 	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	sample(&st, r);
 	put(&rep, IMSG_CTL_RECORD, &r[1], 1);
@@ -524,10 +618,10 @@ account_page_full(void **state __unused)
 	assert_non_null(strstr(output, "    field missing  none of the last 20 messages has a field\n"
 	    "                   X-Real-To that counts,"));
 	show(&req, &rep, 0, 1);
-	assert_non_null(strstr(output, "\"expire\":1,\"polls\":9,\"messages\":42,\"octets\":123456,"
+	assert_non_null(strstr(output, "\"expire\":1,\"polls\":9,\"asked\":0,\"answered\":0,\"messages\":42,\"octets\":123456,"
 	    "\"kept\":7,\"undeleted\":4,\"waiting\":2,"
 	    "\"quarantined\":3,\"suspects\":5,\"aside\":7,\"unfound\":20,\"refused\":6,"
-	    "\"origin\":\"pop.example.com, proven\"}]}\n"));
+	    "\"origin\":\"pop.example.com, proven\",\"planned\":0,\"fetched\":0,\"planned_octets\":null,\"fetched_octets\":0,\"seconds_left\":null}]}\n"));
 }
 
 /* Why a record that is due is not polled, and what its server wants. */
@@ -538,7 +632,7 @@ waiting(void **state __unused)
 	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	sample(&st, r);
 	put(&rep, IMSG_CTL_RECORD, r, 2);
@@ -563,13 +657,51 @@ waiting(void **state __unused)
 	assert_non_null(strstr(output, "  window              "));
 }
 
+/* How far a session is, for people and for programs, with what is known. */
+static void
+progress(void **state __unused)
+{
+	struct ctl_record	 r[2];
+	struct ctl_daemon	 st;
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[512], line[128];
+
+	sample(&st, r);
+	assert_string_equal(text_progress(line, sizeof(line), r), "");
+	r[0].planned = 8000;
+	r[0].fetched = 1204;
+	r[0].fetched_octets = 35000000;
+	assert_string_equal(text_progress(line, sizeof(line), r), "1,204 of 8,000 messages, 35.0 MB");
+	r[0].planned_octets = 240000000;
+	r[0].seconds_left = 40;
+	r[1].planned = 1;
+	strlcpy(r[0].state, "fetching", sizeof(r[0].state));
+	put(&rep, IMSG_CTL_DAEMON, &st, 1);
+	put(&rep, IMSG_CTL_RECORD, r, 2);
+	assert_int_equal(parse(&req, err, "status", NULL), 0);
+	show(&req, &rep, 0, 0);
+	assert_non_null(strstr(output, "  2 min ago, now 1,204 of 8,000 messages, 35.0 MB of 240.0 MB, 40 s left\n"));
+	assert_non_null(strstr(output, "  failed 3x, now 0 of 1 messages, 0 octets: login refused"));
+	show(&req, &rep, 80, 0);
+	assert_non_null(strstr(output, "  2 min ago\n    1,204 of 8,000 messages, 35.0 MB of 240.0 MB, 40 s left\n"));
+	assert_non_null(strstr(output, "  failed 3x\n    0 of 1 messages, 0 octets\n    login refused"));
+	assert_int_equal(parse(&req, err, "show", "account", "anna@example.org", NULL), 0);
+	show(&req, &rep, 0, 0);
+	assert_non_null(strstr(output, "    state          fetching, every 5 min\n"
+	    "    progress       1,204 of 8,000 messages, 35.0 MB of 240.0 MB, 40 s left\n"));
+	show(&req, &rep, 0, 1);
+	assert_non_null(strstr(output, "\"planned\":8000,\"fetched\":1204,\"planned_octets\":240000000,"
+	    "\"fetched_octets\":35000000,\"seconds_left\":40}"));
+}
+
 static void
 lines_of_text(void **state __unused)
 {
 	struct ctl_text	 lines[] = { { .text = "a: row a -> b" }, { .text = "=> account \033[2J" } };
 	struct reply	 rep = { .ok = 1 };
 	struct request	 req;
-	char		 err[256];
+	char		 err[512];
 
 	assert_int_equal(parse(&req, err, "ro", "anna@example.org", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_ROUTE);
@@ -588,7 +720,7 @@ json_object(void **state __unused)
 	struct ctl_daemon	 st;
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	sample(&st, r);
 	put(&rep, IMSG_CTL_DAEMON, &st, 1);
@@ -600,13 +732,14 @@ json_object(void **state __unused)
 	    "\"loaded\":\"2023-11-14T20:13:20Z\",\"config_changed\":true,\"load_error\":null,\"records\":2,\"enabled\":2,"
 	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"waiting\":0,\"quarantined\":0,"
 	    "\"reports\":0,\"aside\":0,\"suspects\":0,\"oversize\":0,\"mail_root_error\":null,"
-	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"log_level\":\"problems\"},"
+	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"readers\":0,\"readers_most\":0,\"listening\":0,\"not_listening\":0,\"log_level\":\"problems\"},"
 	    "\"records\":[{\"account\":\"anna@example.org\","
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
-	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,"
-	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,\"waiting\":0,"
-	    "\"quarantined\":0,\"suspects\":0,\"aside\":0,\"unfound\":0,\"refused\":0,\"origin\":null}]}\n");
+	    "\"last_attempt\":\"2023-11-14T22:11:20Z\",\"last_error\":null,\"failures\":0,\"failing_since\":null,"
+	    "\"next_poll\":\"2023-11-14T22:13:55Z\",\"login_delay\":0,\"expire\":null,\"polls\":0,\"asked\":0,\"answered\":0,\"messages\":42,\"octets\":0,\"kept\":7,\"undeleted\":0,\"waiting\":0,"
+	    "\"quarantined\":0,\"suspects\":0,\"aside\":0,\"unfound\":0,\"refused\":0,\"origin\":null,"
+	    "\"planned\":0,\"fetched\":0,\"planned_octets\":null,\"fetched_octets\":0,\"seconds_left\":null}]}\n");
 
 	rep.ok = 0;
 	strlcpy(rep.text.text, "no such record", sizeof(rep.text.text));
@@ -624,7 +757,7 @@ tried(void **state __unused)
 	};
 	struct reply		 rep = { .ok = 1 };
 	struct request		 req;
-	char			 err[256];
+	char			 err[512];
 
 	assert_int_equal(parse(&req, err, "try", "anna@example.org/isp", NULL), 0);
 	assert_int_equal(req.type, IMSG_CTL_TRY);
@@ -637,7 +770,7 @@ tried(void **state __unused)
 	show(&req, &rep, 0, 1);
 	assert_string_equal(output, "{\"ok\":true,\"text\":\"2 messages\",\"messages\":[{\"number\":2,\"size\":4096,"
 	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]},"
-	    "{\"number\":12,\"size\":null,\"uid\":null,\"state\":\"unnamed\",\"what\":\"no unique-id to trust\",\"why\":[]}]}\n");
+	    "{\"number\":12,\"size\":null,\"uid\":null,\"state\":\"unnamed\",\"what\":\"no unique-id to trust\",\"why\":[]}],\"fields\":[]}\n");
 	rep.ok = 0;
 	strlcpy(rep.text.text, "no TOP", sizeof(rep.text.text));
 	put(&rep, IMSG_CTL_TRIED, m, 1);
@@ -646,7 +779,48 @@ tried(void **state __unused)
 	    "        to example.org/anna\n");
 	show(&req, &rep, 0, 1);
 	assert_string_equal(output, "{\"ok\":false,\"text\":\"no TOP\",\"messages\":[{\"number\":2,\"size\":4096,"
-	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]}]}\n");
+	    "\"uid\":\"a\\\"b\",\"state\":\"new\",\"what\":\"would be retrieved\",\"why\":[\"by X-Real-To\",\"to example.org/anna\"]}],\"fields\":[]}\n");
+}
+
+/* Which fields with envelope recipients the messages have: one sentence, with the remedy where the record's are in none. */
+static void
+envelope(void **state __unused)
+{
+	struct ctl_envelope	 m[3] = {
+		{ 1, 5, 3, 3, "X-Real-To" }, { 0, 5, 2, 0, "Delivered-To" }, { 0, 5, 1, 0, "Received (for)" }
+	};
+	struct reply		 rep = { .ok = 1, .text = { .text = "5 messages" } };
+	struct request		 req;
+	char			 err[512];
+
+	assert_int_equal(parse(&req, err, "try", "anna@example.org/isp", NULL), 0);
+	put(&rep, IMSG_CTL_ENVELOPE, m, 2);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "X-Real-To was in 3 of 5 messages looked at\n5 messages\n");
+	put(&rep, IMSG_CTL_ENVELOPE, m, 2);
+	show(&req, &rep, 0, 1);
+	assert_string_equal(output, "{\"ok\":true,\"text\":\"5 messages\",\"messages\":[],\"fields\":["
+	    "{\"name\":\"X-Real-To\",\"special\":true,\"looked\":5,\"messages\":3,\"counted\":3},"
+	    "{\"name\":\"Delivered-To\",\"special\":false,\"looked\":5,\"messages\":2,\"counted\":0}]}\n");
+	m[0].counted = 1;
+	put(&rep, IMSG_CTL_ENVELOPE, m, 1);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "X-Real-To was in 3 of 5 messages looked at, and counts in 1 only: see trusted_hop and special_nth "
+	    "in rpopd.db(5)\n5 messages\n");
+	m[0].counted = 5;
+	put(&rep, IMSG_CTL_ENVELOPE, m, 1);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "X-Real-To was in 3 of 5 messages looked at; the address behind \"for\" in Received counts in 2\n"
+	    "5 messages\n");
+	m[0] = (struct ctl_envelope){ 1, 1, 0, 0, "X-Real-To X-Envelope-To" };
+	put(&rep, IMSG_CTL_ENVELOPE, m, 3);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "X-Real-To or X-Envelope-To was in 0 of 1 message looked at; these may be the provider's, see special "
+	    "in rpopd.db(5): Delivered-To in 2, Received (for) in 1\n5 messages\n");
+	put(&rep, IMSG_CTL_ENVELOPE, m, 1);
+	show(&req, &rep, 0, 0);
+	assert_string_equal(output, "X-Real-To or X-Envelope-To was in 0 of 1 message looked at; nor was any other field that providers "
+	    "are known to keep envelope recipients in\n5 messages\n");
 }
 
 /* A sentence is all that most commands are answered with. */
@@ -655,7 +829,7 @@ sentence(void **state __unused)
 {
 	struct reply	 rep = { .ok = 1, .text = { .text = "3 records will be polled now" } };
 	struct request	 req;
-	char		 err[256];
+	char		 err[512];
 
 	assert_int_equal(parse(&req, err, "poll", "all", NULL), 0);
 	show(&req, &rep, 0, 0);
@@ -675,7 +849,10 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(commands_by_prefix),
 		cmocka_unit_test(commands_refused),
+		cmocka_unit_test(commands_options),
+		cmocka_unit_test(commands_of_their_own),
 		cmocka_unit_test(message_shown),
+		cmocka_unit_test(message_in_json),
 		cmocka_unit_test(queue_in_json),
 		cmocka_unit_test(queue_of_everything),
 		cmocka_unit_test(json_escapes),
@@ -688,9 +865,11 @@ main(void)
 		cmocka_unit_test(account_page),
 		cmocka_unit_test(account_page_full),
 		cmocka_unit_test(waiting),
+		cmocka_unit_test(progress),
 		cmocka_unit_test(lines_of_text),
 		cmocka_unit_test(json_object),
 		cmocka_unit_test(tried),
+		cmocka_unit_test(envelope),
 		cmocka_unit_test(sentence),
 	};
 	int			 failed;

@@ -225,6 +225,7 @@ world_setup(void **state)
 		records[i].period = 600;
 		records[i].schedule = "";
 		records[i].host = "pop.example.net";
+		records[i].special = "";
 		records[i].account = 7;
 		sched_tasks[i].rec = &records[i];
 		sched_tasks[i].due = INT64_MAX;

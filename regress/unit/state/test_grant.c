@@ -60,7 +60,7 @@ edit(const char *db, const char *sql)
 static char *
 schema(void)
 {
-	static char	 text[65536];
+	static char	 text[131072];
 	const char	*build = getenv("RPOPD_BUILD");
 	char		 name[1024] = "etc/rpopd.sql";
 	FILE		*f;

@@ -736,9 +736,9 @@ test_version(void **state)
 	(void)state;
 	state_close();
 	db = other();
-	sqlite3_exec(db, "PRAGMA user_version = 5", NULL, NULL, NULL);
+	sqlite3_exec(db, "PRAGMA user_version = 6", NULL, NULL, NULL);
 	sqlite3_close(db);
-	refused("has schema version 5, this rpopd knows versions 1 to 4");
+	refused("has schema version 6, this rpopd knows versions 1 to 5");
 	db = other();
 	sqlite3_exec(db, "PRAGMA application_id = 2", NULL, NULL, NULL);
 	sqlite3_close(db);

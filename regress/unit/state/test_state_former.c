@@ -112,7 +112,7 @@ fill(int64_t id, const char *uid, int state)
 	    "INSERT INTO pending (mailbox, uid, link, dest) VALUES (%1$lld, CAST('%2$s' AS BLOB), 'l', 'd');"
 	    "INSERT INTO relay (mailbox, uid, link, nexthop, dest, original, sender, client, notify, after, state, arrived, next, tries,"
 	    "    status) VALUES (%1$lld, CAST('%2$s' AS BLOB), '%1$lld%2$s', 1, 'd', '', '', '', 0, 0, 0, 5, 5, 0, '');"
-	    "INSERT INTO handled (mailbox, uid, since, sender, note, results) VALUES (%1$lld, CAST('%2$s' AS BLOB), 5, '', '', '');"
+	    "INSERT INTO handled (mailbox, uid, since, size, msgid, sender, note, results) VALUES (%1$lld, CAST('%2$s' AS BLOB), 5, 1, '', '', '', '');"
 	    "INSERT INTO suspect (mailbox, uid, deaths, failures, since, reason) VALUES (%1$lld, CAST('%2$s' AS BLOB), 0, 1, 5, '');"
 	    "INSERT INTO oversize (mailbox, uid, state, size, since) VALUES (%1$lld, CAST('%2$s' AS BLOB), 1, 5, 5)",
 	    (long long)id, uid, state);

@@ -35,6 +35,7 @@ counted(int64_t mailbox, struct mailbox_counts *c)
 #define VERSION_1	"regress/data/state-1.sql"
 #define VERSION_2	"regress/data/state-2.sql"
 #define VERSION_3	"regress/data/state-3.sql"
+#define VERSION_4	"regress/data/state-4.sql"
 
 static char		 dir[] = "/tmp/rpmail.XXXXXX", path[64], err[1024];
 static struct msg_rcpt	 rcpt = { .kind = RCPT_MAILDIR, .link = "1.M2P3S4N5R0.mx", .dest = "example.org/anna" };
@@ -267,6 +268,38 @@ test_migrate_3(void **state)
 	shell("\"SELECT count(*) FROM mailboxes\" | grep -qx 1");
 }
 
+/* What became of messages by schemas 2, 3 and 4 is told by this one; those of them that are in seen have their size. */
+static void
+test_migrate_handled(void **state)
+{
+	static const char *const	 versions[] = { "<" VERSION_2, "<" VERSION_3, "<" VERSION_4 };
+	struct explanation		 e;
+	size_t				 i;
+
+	(void)state;
+	for (i = 0; i < nitems(versions); i++) {
+		unlink(path);
+		shell(versions[i]);
+		shell("\"INSERT INTO handled VALUES (5, CAST('b' AS BLOB), 2000, 's@example.net', 'why', 'delivered'),"
+		    " (5, CAST('a' AS BLOB), 3000, '', 'because', 'waiting');"
+		    "INSERT INTO seen (mailbox, uid, state, gone, since, size, sha256) VALUES"
+		    " (5, CAST('b' AS BLOB), 1, NULL, 2000, 10, CAST('0123456789abcdef0123456789abcdef' AS BLOB));\"");
+		if (state_open(path, err, sizeof(err)) == -1)
+			fail_msg("%s", err);
+		assert_int_equal(state_explain(5, (const uint8_t *)"b", 1, &e), DB_OK);
+		assert_int_equal(e.handled, 2000);
+		assert_string_equal(e.sender, "s@example.net");
+		assert_string_equal(e.note, "why");
+		assert_string_equal(e.results, "delivered");
+		assert_string_equal(e.msgid, "");
+		explanation_free(&e);
+		shell("\"SELECT group_concat(id || ':' || since || ':' || size, ' ') FROM history\""
+		    " | grep -qx '1:1970-01-01 00:33:20:10 2:1970-01-01 00:50:00:0'");
+		shell("\"SELECT count(*) FROM sqlite_schema WHERE name GLOB 'handled_[0-9]'\" | grep -qx 0");
+		state_close();
+	}
+}
+
 /* A future schema, and one that was never: neither is touched. */
 static void
 test_migrate_not(void **state)
@@ -443,6 +476,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_migrate, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_migrate_2, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_migrate_3, scratch, teardown),
+		cmocka_unit_test_setup_teardown(test_migrate_handled, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_migrate_not, scratch, teardown),
 		cmocka_unit_test_setup_teardown(test_since, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_marked, setup, teardown),

@@ -20,7 +20,6 @@
 
 static plan_step	 first_mark, first_marked;
 static enum plan_result first_former(struct session *, enum former_past *);
-static int	 first_marks(const struct session *, enum former_past);
 
 /* Every message is marked, and that the mailbox is listed comes last. */
 static plan_step	*const marking_steps[] = { first_mark, plan_save, first_marked, NULL };
@@ -40,8 +39,11 @@ first_listing(struct session *s)
 		return (PLAN_NEXT);
 	if (p->work.has_uidl && p->work.listing != LISTING_CONFUSED && (result = first_former(s, &past)) != PLAN_READY)
 		return (result);
-	if (first_marks(s, past))
+	if (plan_marks(s, past))
 		return (plan_branch(s, marking_steps));
+	if (s->quota.mark_first)
+		log_info("%s: %s: first_poll is for a record that was never polled, and this one was, perhaps under another name: "
+		    "nothing is marked", s->label, s->where);
 	/* An empty listing is the last word only where no former mailbox is left that a later one could be compared with. */
 	if (p->complete)
 		plan_change(p, NULL, 0, past == PAST_NONE || p->count > 0 ? CHANGE_LISTED : CHANGE_EMPTY);
@@ -68,19 +70,6 @@ first_former(struct session *s, enum former_past *past)
 	default:
 		return (PLAN_FAILED);
 	}
-}
-
-/* 1: what is listed counts as delivered. */
-static int
-first_marks(const struct session *s, enum former_past past)
-{
-	if (!s->quota.mark_first)
-		return (0);
-	if (past != PAST_POLLED && (s->run.task == NULL || s->run.task->rs.last_success == 0))
-		return (1);
-	log_info("%s: %s: first_poll is for a record that was never polled, and this one was, perhaps under another name: nothing "
-	    "is marked", s->label, s->where);
-	return (0);
 }
 
 static enum plan_result

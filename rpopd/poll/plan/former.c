@@ -65,12 +65,14 @@ struct search {				/* of one listing */
 	enum former_past	 past;
 	int			 busy;		/* a session is still ending with a candidate */
 	int			 more;		/* a candidate is being made ready, in slices */
+	int			 look;		/* nothing is written */
 };
 
 static int	 former_login(const char *, const char *);
 static int	 former_family(const char *, const char *);
 static const char *former_zone(const char *);
 static int	 former_collect(void *, const struct former *);
+static enum former_found former_choose(struct search *, const struct candidate **);
 static int	 former_ready(struct search *);
 static int	 former_compare(struct search *);
 static int	 former_own(const struct former *, const struct record *);
@@ -187,10 +189,8 @@ enum former_found
 former_find(struct session *s, enum former_past *past)
 {
 	struct search		*search;
-	struct candidate	*best = NULL, *c;
-	size_t			 i;
-	int			 rank, highest = -1;
-	enum former_found	 found = FOUND_FAILED;
+	const struct candidate	*best;
+	enum former_found	 found;
 
 	*past = PAST_NONE;
 	if (s->run.task == NULL)
@@ -199,29 +199,69 @@ former_find(struct session *s, enum former_past *past)
 		return (FOUND_FAILED);
 	search->s = s;
 	search->rec = s->run.task->rec;
-	if (state_formers(s->mailbox, former_collect, search) != DB_OK || former_compare(search) == -1)
-		goto done;
+	found = former_choose(search, &best);
 	*past = search->past;
+	if (found == FOUND_ONE && former_adopt(s, best) == -1)
+		found = FOUND_FAILED;
+	else if (found == FOUND_NONE)
+		former_afresh(search);
+	free(search);
+	return (found);
+}
+
+/*
+ * What former_find() would find, for a trial: the listing is compared, and nothing is written.  Never FOUND_MORE; with FOUND_ONE
+ * f is the mailbox, which the session has not.
+ */
+enum former_found
+former_look(struct session *s, enum former_past *past, struct former_seen *f)
+{
+	struct search		*search;
+	const struct candidate	*best;
+	enum former_found	 found;
+
+	*past = PAST_NONE;
+	if (s->run.task == NULL)
+		return (FOUND_NONE);
+	if ((search = calloc(1, sizeof(*search))) == NULL)
+		return (FOUND_FAILED);
+	search->s = s;
+	search->rec = s->run.task->rec;
+	search->look = 1;
+	found = former_choose(search, &best);
+	*past = search->past;
+	if (found == FOUND_ONE) {
+		f->mailbox = best->f.id;
+		f->doubt = best->proof == FORMER_DOUBT;
+		former_words(&best->f, f->words, sizeof(f->words));
+	}
+	free(search);
+	return (found);
+}
+
+/* Compares all candidates, and chooses the best one that is not another mailbox. */
+static enum former_found
+former_choose(struct search *search, const struct candidate **best)
+{
+	const struct candidate	*c;
+	size_t			 i;
+	int			 rank, highest = -1;
+
+	*best = NULL;
+	if (state_formers(search->s->mailbox, former_collect, search) != DB_OK || former_compare(search) == -1)
+		return (FOUND_FAILED);
 	for (i = 0; i < search->n; i++) {
 		c = &search->list[i];
 		if (c->proof != FORMER_OTHER && (rank = former_rank(search, c)) > highest) {
-			best = c;
+			*best = c;
 			highest = rank;
 		}
 	}
 	if (search->more)
-		found = FOUND_MORE;
-	else if (search->busy)
-		found = FOUND_BUSY;
-	else if (best != NULL)
-		found = former_adopt(s, best) == 0 ? FOUND_ONE : FOUND_FAILED;
-	else {
-		found = FOUND_NONE;
-		former_afresh(search);
-	}
-done:
-	free(search);
-	return (found);
+		return (FOUND_MORE);
+	if (search->busy)
+		return (FOUND_BUSY);
+	return (*best != NULL ? FOUND_ONE : FOUND_NONE);
 }
 
 /*
@@ -295,7 +335,7 @@ former_compare(struct search *search)
 	size_t			 i;
 	int			 reserved;
 
-	if (former_ready(search) != 0)
+	if (!search->look && former_ready(search) != 0)
 		return (search->more ? 0 : -1);
 	for (i = 0; i < search->n && search->s->plan.count > 0; i++) {
 		c = &search->list[i];

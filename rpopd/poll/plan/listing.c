@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/route/strset.h"
+#include "rpopd/sched/sched.h"
 #include "plan_int.h"
 
 #define SIZE_SLACK	1024	/* octets, or a tenth of the larger size, by which sizes that are alike may differ */
@@ -258,4 +259,11 @@ int
 plan_reused(const struct message *m, uint32_t size, int64_t gone)
 {
 	return (gone != 0 || (size != 0 && m->size != 0 && size != m->size));
+}
+
+/* 1: what is in the first listing of a mailbox counts as delivered, as the record was never polled. */
+int
+plan_marks(const struct session *s, enum former_past past)
+{
+	return (s->quota.mark_first && past != PAST_POLLED && (s->run.task == NULL || s->run.task->rs.last_success == 0));
 }

@@ -12,7 +12,7 @@
  *	DENIED		leave alone			prove, delete (the refusal was reported)
  *	these three,	prove, delete, DELETING first	-
  *	leave_days old
- *	MARKED		leave alone			leave alone (nobody has it)
+ *	MARKED		leave alone			leave alone (nobody has it, or another retriever delivered it, see state/import.c)
  *	WAITING		leave alone			leave alone (not everybody has it; it becomes KEPT or DELETING)
  *	WAITING, wanted	retrieve and compare		retrieve and compare (its file is missing here; see state/body.c)
  *	DELETED		retrieve and compare		retrieve and compare
@@ -75,6 +75,7 @@ static int	 plan_row(void *, const struct seen_row *);
 static void	 plan_absent(struct session *, const struct seen_row *);
 static void	 plan_act(struct session *, struct message *, const struct seen_row *);
 static int	 plan_expired(struct session *, const struct seen_row *);
+static int	 plan_brought(const struct session *, const struct seen_row *);
 
 /* How a listing becomes a plan, one step after the other; step.c says how they follow each other. */
 static plan_step	*const plan_steps[] = {
@@ -224,7 +225,7 @@ plan_absent(struct session *s, const struct seen_row *row)
 	const struct plan_work	*w = &p->work;
 	struct listing_change	*c = NULL;
 
-	if (row->uidlen <= PROTO_UID_MAX && (row->gone == 0 || row->gone > w->recent)) {
+	if (row->uidlen <= PROTO_UID_MAX && (row->gone == 0 || row->gone > w->recent) && !plan_brought(s, row)) {
 		p->absent += SEEN_IS_LEFT(row->state);
 		p->missed += SEEN_IS_THERE(row->state);
 	}
@@ -243,6 +244,16 @@ plan_absent(struct session *s, const struct seen_row *row)
 		c = plan_change(p, row->uid, row->uidlen, CHANGE_FORGET);
 	if (c != NULL)
 		c->state = row->state;
+}
+
+/*
+ * 1: the row says only that another retriever has seen the message, which has never been listed here, in a mailbox whose messages
+ * are deleted: that retriever has deleted it, most likely, so that it is not missing.
+ */
+static int
+plan_brought(const struct session *s, const struct seen_row *row)
+{
+	return (!s->leave && row->state == SEEN_MARKED && row->listed == 0);
 }
 
 /* The row of a listed message: the first two tables at the top of this file. */

@@ -189,6 +189,28 @@ struct quota {
 	uint32_t	 account;	/* whom notices go to */
 };
 
+/* former.c: the mailbox that a record had before */
+enum former_past {			/* of a record whose mailbox is new */
+	PAST_NONE,			/* no former mailbox is its kin */
+	PAST_KIN,			/* some are */
+	PAST_POLLED			/* this record was polled before, whether there or here */
+};
+
+enum former_found {
+	FOUND_FAILED = -1,		/* the store, or memory */
+	FOUND_NONE,			/* none is the session's mailbox */
+	FOUND_ONE,			/* the session and its task have that one from now on */
+	FOUND_BUSY,			/* not now: a session with one of them is still ending */
+	FOUND_MORE			/* a slice was done: call again */
+};
+
+struct former_seen {			/* the one that a poll would have from now on */
+	int64_t		 mailbox;
+	int		 doubt;		/* 1: only to compare with */
+	char		 words[PROTO_ORIGIN_SIZE];	/* whose it is */
+};
+enum former_found former_look(struct session *, enum former_past *, struct former_seen *);
+
 /* listing.c: the messages of a listing and their keys */
 int	 plan_init(struct plan *, uint32_t count);
 void	 plan_free(struct plan *);
@@ -197,6 +219,7 @@ void	 plan_trim(struct plan *);
 int	 plan_index(struct plan *);
 uint32_t plan_find(struct plan *, const void *, size_t);
 const uint8_t *plan_uid(const struct plan *, const struct message *);
+int	 plan_marks(const struct session *, enum former_past);
 
 /* step.c */
 enum plan_result plan_run(struct session *, plan_step *const *steps);	/* in place of plan_make(), for a trial */

@@ -50,20 +50,6 @@ struct former_count {			/* a former mailbox beside a listing */
 
 enum former_proof { FORMER_OTHER, FORMER_DOUBT, FORMER_SAME };	/* it is another mailbox; perhaps the same one; the same one */
 
-enum former_past {			/* of a record whose mailbox is new */
-	PAST_NONE,			/* no former mailbox is its kin */
-	PAST_KIN,			/* some are */
-	PAST_POLLED			/* this record was polled before, whether there or here */
-};
-
-enum former_found {
-	FOUND_FAILED = -1,		/* the store, or memory */
-	FOUND_NONE,			/* none is the session's mailbox */
-	FOUND_ONE,			/* the session and its task have that one from now on */
-	FOUND_BUSY,			/* not now: a session with one of them is still ending */
-	FOUND_MORE			/* a slice was done: call again */
-};
-
 enum kinship	 former_kin(const struct former *, const struct record *);
 void		 former_size(struct former_count *, int64_t known, int64_t listed);
 enum former_proof former_judge(const struct former_count *, enum kinship);

@@ -31,6 +31,20 @@ enum sync {
 enum session_state { SESSION_TOKEN, SESSION_DIALING, SESSION_STARTING, SESSION_LISTING, SESSION_MATCHING, SESSION_FETCHING,
 	SESSION_CLOSING };
 
+#define PROGRESS_MARKS	16
+
+/* How far the retrieval of a plan is: progress.c. */
+struct progress {
+	uint32_t		 planned, done;	/* messages; done: committed, or not to be had */
+	uint64_t		 planned_octets, octets;	/* of these, by LIST; planned_octets 0: not known of every one */
+	struct progress_mark {
+		int64_t		 msec;		/* monotonic */
+		uint32_t	 done;
+		uint64_t	 octets;
+	}			 marks[PROGRESS_MARKS];	/* a ring */
+	uint32_t		 nmarks;	/* that were made so far */
+};
+
 struct session {
 	struct run		 run;
 	uint32_t		 id;
@@ -42,6 +56,7 @@ struct session {
 	struct link		 link;		/* to the fetcher session */
 	struct timer		 timer;		/* the master's own clock on it */
 	struct plan		 plan;
+	struct progress		 progress;	/* of the plan */
 	int64_t			 epoch;		/* when it began, by the wall clock */
 	uint32_t		 leave;
 	struct quota		 quota;

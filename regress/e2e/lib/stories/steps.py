@@ -8,8 +8,8 @@ KILLS = {
     "rpopd": ["master.planned", "master.receipts", "master.commit_before", "master.commit_after", "master.committed_sent",
         "master.verdict_sent", "master.settled", "master.done", "master.queue_before", "master.queue_change", "master.queue_changed", "master.queue_report"],
     "fetcher": ["fetcher.listed", "fetcher.end", "fetcher.dele", "fetcher.quit", "fetcher.quit_ok"],
-    "deliverer": ["deliverer.begin", "deliverer.written", "deliverer.fsync_spool", "deliverer.receipt", "deliverer.committed",
-        "deliverer.rename", "deliverer.renamed", "deliverer.settle", "deliverer.replay", "deliverer.queue_remove"],
+    "deliverer": ["deliverer.begin", "deliverer.named", "deliverer.written", "deliverer.fsync_spool", "deliverer.receipt",
+        "deliverer.committed", "deliverer.rename", "deliverer.renamed", "deliverer.settle", "deliverer.replay", "deliverer.queue_remove"],
     "sender": ["sender.dot", "sender.dot_sent", "sender.told"],
 }
 

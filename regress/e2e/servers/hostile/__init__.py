@@ -33,7 +33,7 @@ class Case:
     honest: object = None			# () -> Behaviour it turns into, where the plain one lacks the mechanism
     rounds: int = 1			# polls before the server turns honest; ROUNDS: never
     never: tuple = ()			# commands that must not be seen while it is not
-    patience: bool = False		# the server wants no further login for longer than the test takes
+    patience: bool = False		# the server wants no further login for longer than the rounds take
     left: object = "as told"		# None: what lies on the server in the end is its own doing
     slow: bool = False			# takes the clocks of a minute to get rid of
     host: object = None			# name to poll it by, if not localhost

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Between the master and popd: the listener, which forks a session for each connection, and the sessions.  A session speaks POP3
+ * (RFC 1939) with one client, and has channels to three processes: to the master, while somebody logs in to an auth process
+ * (proto_auth.h), and then to the process of one mailbox (proto_mailbox.h).
+ */
+#ifndef PROTO_POPD_H
+#define PROTO_POPD_H
+
+#include "proto.h"
+
+#define PROTO_LISTENERS_MAX	16
+#define PROTO_APOP_SIZE		128	/* the greeting's timestamp with its brackets (RFC 1939 section 7) */
+#define PROTO_ALERT_SIZE	499	/* of an alert, NUL included: behind "-ERR ALERT: " it fits into a reply line (RFC 2449 section 4) */
+#define PROTO_SASL_MAX		12288	/* octets of a line of a SASL exchange (RFC 4954 section 4) */
+
+/* What stands in brackets ahead of a reply's text (RFC 2449 section 8, RFC 3206).  ALERT: "ALERT: " in front, without brackets. */
+enum pop_code { POP_CODE_NONE, POP_CODE_AUTH, POP_CODE_IN_USE, POP_CODE_LOGIN_DELAY, POP_CODE_SYS_TEMP, POP_CODE_SYS_PERM,
+	POP_CODE_ALERT, POP_CODE_MAX };
+
+/* How a session ended: by QUIT; the client was gone; a clock; it misbehaved; the master's wish; its mailbox or the like died. */
+enum pop_end { POP_END_QUIT, POP_END_CLOSED, POP_END_TIMEOUT, POP_END_ABUSE, POP_END_STOPPED, POP_END_FAILED, POP_END_TLS,
+	POP_END_MAX };
+
+/* What a login may do in a mailbox, the letters of RFC 4314: r opens it, s sets \Seen, t deletes messages. */
+#define POP_RIGHT_READ		0x1
+#define POP_RIGHT_SEEN		0x2
+#define POP_RIGHT_DELETE	0x4
+
+struct msg_pop_listen {			/* with the listening socket; certificate and key came ahead of it */
+	uint32_t	 id;			/* not 0 */
+	uint32_t	 tls;			/* 1: TLS from the first octet; 0: in clear, with STLS if it has a certificate */
+	uint32_t	 channels;		/* sessions over it at once */
+	uint32_t	 pem;			/* octets of chain and key together; 0: no TLS here */
+};
+
+struct msg_pop_listening {		/* what came of POP_LISTEN */
+	uint32_t	 id;
+	uint32_t	 refused;		/* 1: certificate or key does not do, and the listener is as it was before */
+	char		 text[PROTO_TEXT_SIZE];	/* with that: why */
+};
+
+struct msg_pop_part {			/* octets of a PEM file follow it in the same message */
+	uint32_t	 id;			/* of the listener */
+	uint32_t	 reserved;
+};
+
+struct msg_pop_limits {
+	uint32_t	 channels;		/* sessions in all */
+	uint32_t	 per_address;		/* sessions of one address; of one /64 with IPv6 */
+};
+
+struct msg_pop_session {		/* with the master's end of the session's channel */
+	uint32_t	 id;			/* of the fork, not 0: FORK_KILL and FORK_EXIT name it */
+	uint32_t	 listener;
+	char		 peer[PROTO_CLIENT_SIZE];	/* numeric address of the client */
+	char		 local[PROTO_CLIENT_SIZE];	/* that the client connected to */
+	uint32_t	 peer_port;
+};
+
+struct msg_pop_turned {			/* a connection was answered with -ERR and closed */
+	uint32_t	 listener;
+	uint32_t	 per_address;		/* 1: too many of this address, 0: too many in all or of the listener */
+	char		 peer[PROTO_CLIENT_SIZE];
+};
+
+struct msg_pop_start {			/* the session greets */
+	uint32_t	 session;		/* for log lines */
+	uint32_t	 clear;			/* 1: a password may come in clear on this connection; 0: only under TLS */
+	uint32_t	 mechs;			/* bit mask of 1u << enum auth_mech: SASL mechanisms that some account can use */
+	uint32_t	 login_delay;		/* s for CAPA (RFC 2449 section 6.5), the largest of any account; 0: none */
+	uint32_t	 login_delay_user;	/* 1: accounts differ */
+	uint32_t	 expire;		/* days for CAPA (RFC 2449 section 6.7), the least there is; UINT32_MAX: NEVER */
+	uint32_t	 expire_user;		/* 1: accounts differ */
+	uint32_t	 idle_timeout;		/* ms without an octet of the client, in TRANSACTION */
+	uint32_t	 login_timeout;		/* ms for the whole of AUTHORIZATION, handshake included */
+	uint32_t	 session_timeout;	/* ms in all */
+	char		 refusal[PROTO_TEXT_SIZE];	/* not empty: greet with -ERR and this, and end; pop_code in front */
+	char		 host[PROTO_HOST_SIZE];	/* who greets */
+	char		 apop[PROTO_APOP_SIZE];	/* timestamp of the greeting; empty: no APOP */
+};
+
+struct msg_pop_denied {			/* no login; the session stays in AUTHORIZATION */
+	uint32_t	 code;			/* enum pop_code; ALERT: POP_ALERTED follows when the client's connection has taken it */
+	char		 text[PROTO_ALERT_SIZE];
+};
+
+struct msg_pop_opened {			/* with the channel to the process of the mailbox, which sends its listing */
+	uint32_t	 rights;		/* POP_RIGHT_* */
+	uint32_t	 login_delay;		/* s, of this account; 0: none */
+	uint32_t	 expire;		/* days; UINT32_MAX: NEVER */
+	uint32_t	 submit;		/* 1: XTND XMIT is permitted */
+};
+
+struct msg_pop_end {			/* the last message of a session */
+	uint32_t	 how;			/* enum pop_end */
+	uint32_t	 retrieved, topped, deleted;
+	uint32_t	 bad;			/* commands that were refused for what they are */
+	char		 tls[16];		/* version; empty: in clear */
+	uint64_t	 octets_in, octets_out;	/* of the client's, ahead of TLS */
+};
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The octets of an index, written or read from begin to end in blocks, with a checksum of all of them at the end.  A block's sum is
+ * made with the sum of what is ahead of it and its own number as key, so that none can be left out or moved.
+ */
+#include <sys/types.h>
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/siphash.h"
+#include "mailbox.h"
+
+static void	 stream_sum(struct stream *);
+static void	 stream_write(struct stream *);
+static void	 stream_read(struct stream *);
+
+/*
+ * From the begin of an open file, of which so many octets are to be read, or into which they are to be written with stream_put().
+ */
+void
+stream_begin(struct stream *s, int fd, uint64_t octets)
+{
+	s->fd = fd;
+	s->failed = 0;
+	s->sum = s->blocks = 0;
+	s->off = s->len = 0;
+	s->left = octets;
+}
+
+/* Takes the block into the checksum. */
+static void
+stream_sum(struct stream *s)
+{
+	uint8_t	 key[SIPHASH_KEY_LEN];
+
+	memcpy(key, &s->sum, sizeof(s->sum));
+	memcpy(key + sizeof(s->sum), &s->blocks, sizeof(s->blocks));
+	s->sum = siphash(key, s->block, s->len);
+	s->blocks++;
+}
+
+/* The next block of the file. */
+static void
+stream_read(struct stream *s)
+{
+	size_t	 want = s->left < sizeof(s->block) ? (size_t)s->left : sizeof(s->block);
+	ssize_t	 n;
+
+	s->off = s->len = 0;
+	while (s->len < want) {
+		if ((n = read(s->fd, s->block + s->len, want - s->len)) <= 0) {
+			s->failed = n == 0 ? EBADMSG : errno;
+			return;
+		}
+		s->len += (size_t)n;
+	}
+	s->left -= s->len;
+	stream_sum(s);
+}
+
+/* The next octets; zeroes once something has failed. */
+void
+stream_get(struct stream *s, void *data, size_t len)
+{
+	uint8_t	*p = data;
+	size_t	 n;
+
+	for (; len > 0; len -= n, p += n) {
+		if (s->off == s->len && s->failed == 0)
+			stream_read(s);
+		if (s->failed == 0 && s->len == 0)
+			s->failed = EBADMSG;
+		if (s->failed != 0) {
+			memset(p, 0, len);
+			return;
+		}
+		n = s->len - s->off < len ? s->len - s->off : len;
+		memcpy(p, s->block + s->off, n);
+		s->off += n;
+	}
+}
+
+/* All octets were read: whether the checksum, which is behind them in the file, is theirs.  0, or -1. */
+int
+stream_got(struct stream *s)
+{
+	uint64_t	 sum;
+	ssize_t		 n = read(s->fd, &sum, sizeof(sum));
+
+	return (s->failed == 0 && s->left == 0 && s->off == s->len && n == (ssize_t)sizeof(sum) && sum == s->sum ? 0 : -1);
+}
+
+static void
+stream_write(struct stream *s)
+{
+	size_t	 off = 0;
+	ssize_t	 n;
+
+	stream_sum(s);
+	while (s->failed == 0 && off < s->len) {
+		if ((n = write(s->fd, s->block + off, s->len - off)) == -1)
+			s->failed = errno;
+		else
+			off += (size_t)n;
+	}
+	s->len = 0;
+}
+
+void
+stream_put(struct stream *s, const void *data, size_t len)
+{
+	const uint8_t	*p = data;
+	size_t		 n;
+
+	for (; len > 0 && s->failed == 0; len -= n, p += n) {
+		n = sizeof(s->block) - s->len < len ? sizeof(s->block) - s->len : len;
+		memcpy(s->block + s->len, p, n);
+		if ((s->len += n) == sizeof(s->block))
+			stream_write(s);
+	}
+}
+
+/* Everything was put: the rest and the checksum are written.  0, or -1 and errno of the first failure. */
+int
+stream_finish(struct stream *s)
+{
+	uint64_t	 sum;
+
+	if (s->len > 0)
+		stream_write(s);
+	sum = s->sum;
+	memcpy(s->block, &sum, sizeof(sum));
+	s->len = sizeof(sum);
+	stream_write(s);
+	errno = s->failed;
+	return (s->failed == 0 ? 0 : -1);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The listeners, as the master sends them: a socket that is bound and listens already, and the certificate and key of those with
+ * TLS, of which contexts are made once, for all sessions.  What cannot be used changes nothing, and the master hears why.
+ */
+#include <sys/types.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tls.h>
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/proc_main.h"
+#include "common/work.h"
+#include "popd.h"
+
+static int	 take_limits(void *, struct imsg *);
+static int	 take_chain(void *, struct imsg *);
+static int	 take_key(void *, struct imsg *);
+static int	 take_listen(void *, struct imsg *);
+static int	 take_unlisten(void *, struct imsg *);
+static void	 listener_tell(uint32_t, const char *);
+static int	 add_chain(uint32_t, const void *, size_t);
+static int	 add_key(uint32_t, const void *, size_t);
+static int	 add_pem(struct buf *, uint32_t, const void *, size_t);
+static void	 pem_free(void);
+static struct tls	*listener_context(const struct msg_pop_listen *, char *, size_t);
+static struct listener	*listener_find(uint32_t);
+static void	 listener_close(struct listener *);
+
+const struct rule	 listener_rules[] = {
+	{ IMSG_POP_LIMITS,	RULES_ANY,	take_limits },
+	{ IMSG_POP_CHAIN,	RULES_ANY,	take_chain },
+	{ IMSG_POP_KEY,		RULES_ANY,	take_key },
+	{ IMSG_POP_LISTEN,	RULES_ANY,	take_listen },
+	{ IMSG_POP_UNLISTEN,	RULES_ANY,	take_unlisten }
+};
+const size_t	 listener_nrules = nitems(listener_rules);
+
+struct msg_pop_limits	 listener_limits;
+
+static struct listener	 listeners[PROTO_LISTENERS_MAX];
+
+/* What came of a listener's certificate and key, ahead of the listener itself. */
+static struct {
+	uint32_t	 id;
+	struct buf	 chain, key;
+} pem;
+
+void
+listener_begin(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(listeners); i++)
+		listeners[i].fd = -1;
+	buf_init(&pem.chain, PROTO_PEM_MAX);
+	buf_init(&pem.key, PROTO_PEM_MAX);
+}
+
+static int
+take_limits(void *arg __unused, struct imsg *imsg)
+{
+	return (rules_payload(imsg, &listener_limits));
+}
+
+static int
+take_chain(void *arg __unused, struct imsg *imsg)
+{
+	return (work_part(imsg, sizeof(struct msg_pop_part), add_chain));
+}
+
+static int
+take_key(void *arg __unused, struct imsg *imsg)
+{
+	return (work_part(imsg, sizeof(struct msg_pop_part), add_key));
+}
+
+static int
+add_chain(uint32_t id, const void *data, size_t len)
+{
+	return (add_pem(&pem.chain, id, data, len));
+}
+
+static int
+add_key(uint32_t id, const void *data, size_t len)
+{
+	return (add_pem(&pem.key, id, data, len));
+}
+
+/* Those of another listener are not wanted any more. */
+static int
+add_pem(struct buf *b, uint32_t id, const void *data, size_t len)
+{
+	if (pem.id != id)
+		pem_free();
+	pem.id = id;
+	return (buf_add(b, data, len));
+}
+
+static void
+pem_free(void)
+{
+	buf_free(&pem.chain);
+	buf_free(&pem.key);
+	pem.id = 0;
+}
+
+static int
+take_listen(void *arg __unused, struct imsg *imsg)
+{
+	struct msg_pop_listen	 m;
+	struct listener		*l;
+	struct tls		*context;
+	char			 err[PROTO_TEXT_SIZE] = "";
+	int			 fd;
+
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	if (rules_payload(imsg, &m) == -1 || m.id == 0 || ((l = listener_find(m.id)) == NULL && (l = listener_find(0)) == NULL)) {
+		close(fd);
+		return (-1);
+	}
+	context = listener_context(&m, err, sizeof(err));
+	pem_free();
+	if (err[0] == '\0' && fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == -1)
+		snprintf(err, sizeof(err), "the socket: %s", strerror(errno));
+	listener_tell(m.id, err);
+	if (err[0] != '\0') {
+		close(fd);
+		tls_free(context);
+		return (0);
+	}
+	listener_close(l);
+	l->id = m.id;
+	l->tls = m.tls != 0;
+	l->channels = m.channels;
+	l->fd = fd;
+	l->context = context;
+	accept_watch(l);
+	log_debug("POP listener %u listens%s", l->id, l->tls ? " for TLS" : context != NULL ? ", with STLS" : ", in clear only");
+	return (0);
+}
+
+/* The master hears that the listener is as it was told, or, with a text, why it is as before. */
+static void
+listener_tell(uint32_t id, const char *err)
+{
+	struct msg_pop_listening	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.id = id;
+	m.refused = *err != '\0';
+	log_vis(m.text, sizeof(m.text), err, strlen(err));
+	if (m.refused)
+		log_debug("POP listener %u stays as it was: %s", id, m.text);
+	if (link_send(&proc_master, IMSG_POP_LISTENING, -1, &m, sizeof(m)) == -1)
+		_exit(1);
+}
+
+/* Its TLS context, NULL for a listener without certificate.  Text in err: what it was sent does not do. */
+static struct tls *
+listener_context(const struct msg_pop_listen *m, char *err, size_t size)
+{
+	size_t	 chain = pem.id == m->id ? buf_len(&pem.chain) : 0, key = pem.id == m->id ? buf_len(&pem.key) : 0;
+
+	if (m->pem == 0) {
+		if (m->tls)
+			strlcpy(err, "TLS needs a certificate", size);
+		return (NULL);
+	}
+	if (m->pem == chain + key && chain != 0 && key != 0)
+		return (tls_context(buf_data(&pem.chain), chain, buf_data(&pem.key), key, err, size));
+	strlcpy(err, "its certificate or its key did not arrive whole", size);
+	return (NULL);
+}
+
+static int
+take_unlisten(void *arg __unused, struct imsg *imsg)
+{
+	struct listener	*l;
+	uint32_t	 id;
+
+	if (rules_payload(imsg, &id) == -1 || id == 0)
+		return (-1);
+	if ((l = listener_find(id)) != NULL) {
+		listener_close(l);
+		log_debug("POP listener %u listens no more", id);
+	}
+	return (0);
+}
+
+/* The listener of this id; with 0 one that can be made.  NULL: there is none. */
+static struct listener *
+listener_find(uint32_t id)
+{
+	size_t	 i;
+
+	for (i = 0; i < nitems(listeners); i++)
+		if (listeners[i].id == id)
+			return (&listeners[i]);
+	return (NULL);
+}
+
+/* Sessions have their copies of its context, and go on. */
+static void
+listener_close(struct listener *l)
+{
+	if (l->fd != -1) {
+		accept_unwatch(l);
+		close(l->fd);
+	}
+	tls_free(l->context);
+	memset(l, 0, sizeof(*l));
+	l->fd = -1;
+}

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The sockets of table listener.  They are made here and stay open as long as their rows are there, whatever becomes of popd, which
+ * gets copies of them: a connection that nobody takes yet waits for the next popd.  A socket that cannot be made, and one whose
+ * certificate cannot be read or does not do, are told once and tried again each minute.
+ *
+ * A certificate and its key are tried by popd, which answers: only what it has taken is in force, for each popd that follows, until
+ * others are taken.  Files that do not do change nothing.
+ *
+ * A new popd has the sockets before the one ahead of it is told to leave them.
+ */
+#include <sys/types.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
+#include "rpopd/delivery/delivery.h"
+#include "rpopd/turn/turn.h"
+#include "pop_int.h"
+
+#define AGAIN		60000	/* ms until a listener that failed is tried again */
+#define BACKLOG		128
+
+/* How a listener is, or is to be: mode, limit, certificate and key. */
+struct pair {
+	int		 tls;			/* 1: TLS from the first octet */
+	uint32_t	 channels;
+	struct pem	 cert, key;
+	uint8_t		 digest[SHA256_DIGEST_LENGTH];	/* of all of it */
+	int			 again;			/* it was in force already */
+};
+
+struct listener {
+	TAILQ_ENTRY(listener)	 entry;
+	uint32_t		 id;
+	int			 family;
+	const struct listener_row *row;		/* in the configuration in force */
+	char			 address[PROTO_CLIENT_SIZE];
+	uint16_t		 port;
+	int			 fd;		/* -1: there is no socket */
+	struct pair		 force;		/* what a popd has taken; with taken 0: nothing */
+	struct pair		 tried;		/* what popd was asked to take; with asked 0: nothing */
+	uint8_t			 refused[SHA256_DIGEST_LENGTH];	/* digest of what popd did not take last; zeros: nothing */
+	int			 taken;
+	int			 given;		/* this popd has what is in force */
+	int			 asked;		/* POP_LISTENING is waited for */
+	int			 changed;	/* there may be something else to be tried when that has come */
+	char			 trouble[PROTO_TEXT_SIZE * 5];	/* what was told of it last; empty: nothing is wrong */
+};
+
+static void	 popd_greet(struct child *);
+static void	 popd_died(struct child *);
+static void	 popd_leave(void);
+static int	 box_may_start(void);
+static void	 listen_rows(void);
+static struct listener *listener_of(const struct listener_row *, int);
+static void	 listener_free(struct listener *);
+static void	 listener_bind(struct listener *);
+static int	 listener_socket(const struct listener *);
+static socklen_t listener_address(const struct listener *, struct sockaddr_storage *);
+static void	 listener_give(struct listener *);
+static int	 listener_read(struct listener *, struct pair *);
+static void	 listener_try(struct listener *, struct pair *);
+static int	 listener_again(const struct listener *, struct pair *);
+static int	 listen_answer(void *, struct imsg *);
+static void	 listener_lost(struct listener *);
+static void	 pair_digest(struct pair *);
+static void	 pair_copy(struct pem *, const struct pem *);
+static void	 pair_free(struct pair *);
+static void	 listener_trouble(struct listener *, const char *);
+static const char *listener_remedy(int);
+static struct listener *listener_find(uint32_t);
+static void	 listen_limits(void);
+static void	 listen_again(void *);
+
+static TAILQ_HEAD(, listener)	 listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static struct child		*popd;		/* that has the sockets; NULL: none */
+static struct timer		 again;
+static uint32_t			 last_id;
+
+void
+listen_start(void)
+{
+	static const struct rule	 popd_rules[] = {
+		{ IMSG_POP_SESSION,	RULES_ANY,	session_new },
+		{ IMSG_POP_TURNED,	RULES_ANY,	session_turned },
+		{ IMSG_POP_LISTENING,	RULES_ANY,	listen_answer },
+	};
+	static const struct child_owner	 owner = { popd_greet, NULL }, box = { NULL, box_may_start };
+	static const struct child_watch	 watch = { ROLE_POPD, NULL, popd_died };
+
+	child_rules(ROLE_POPD, popd_rules, nitems(popd_rules));
+	child_own(ROLE_POPD, &owner);
+	child_own(ROLE_MAILBOX, &box);
+	child_watch(&watch, 1);
+	timer_init(&again, listen_again, NULL);
+	listen_reload();
+}
+
+/* A mail root that is not there shows no empty mailboxes, whose mail programs would forget what they have. */
+static int
+box_may_start(void)
+{
+	return (mailroot_right());
+}
+
+/* A popd is locked in: it gets the sockets, and then the one that has had them leaves them. */
+static void
+popd_greet(struct child *c)
+{
+	struct listener	*l;
+
+	if (c != child_of[ROLE_POPD])
+		return;			/* it is let go already */
+	popd_leave();
+	popd = c;
+	child_use(c);
+	listen_limits();
+	TAILQ_FOREACH(l, &listeners, entry)
+		listener_give(l);
+	child_set_ready(c);
+}
+
+/* A popd has died; a connection waits in its socket until there is another one. */
+static void
+popd_died(struct child *c)
+{
+	struct listener	*l;
+
+	if (c != popd)
+		return;
+	popd = NULL;
+	child_release(c);
+	TAILQ_FOREACH(l, &listeners, entry)
+		listener_lost(l);
+}
+
+/* The popd that has the sockets leaves them; its sessions go on. */
+static void
+popd_leave(void)
+{
+	struct listener	*l;
+
+	if (popd == NULL)
+		return;
+	TAILQ_FOREACH(l, &listeners, entry) {
+		if (l->given || l->asked)
+			link_send(&popd->link, IMSG_POP_UNLISTEN, -1, &l->id, sizeof(l->id));
+		listener_lost(l);
+	}
+	child_release(popd);
+	popd = NULL;
+}
+
+/*
+ * The listeners of the configuration in force.  Those that are as they were are left alone; sockets that are not wanted any
+ * more are closed first, so that a port can be taken over.
+ */
+void
+listen_reload(void)
+{
+	struct listener	*l, *next;
+
+	TAILQ_FOREACH(l, &listeners, entry)
+		l->row = NULL;
+	if (config_running->settings.pop_channels > 0 && !options.once)
+		listen_rows();
+	TAILQ_FOREACH_SAFE(l, &listeners, entry, next)
+		if (l->row == NULL)
+			listener_free(l);
+	timer_stop(&again);
+	TAILQ_FOREACH(l, &listeners, entry)
+		listener_bind(l);
+	if (TAILQ_EMPTY(&listeners))
+		popd_leave();
+	if (popd != NULL)
+		listen_limits();
+	TAILQ_FOREACH(l, &listeners, entry) {
+		memset(l->refused, 0, sizeof(l->refused));
+		listener_give(l);
+	}
+}
+
+/* Each row has its listeners, of both families for '*'. */
+static void
+listen_rows(void)
+{
+	static const int		 families[] = { AF_INET, AF_INET6 };
+	const struct config		*c = config_running;
+	const struct listener_row	*row;
+	struct listener			*l;
+	size_t				 i;
+
+	for (row = c->listeners; row < c->listeners + c->nlisteners; row++)
+		for (i = 0; i < nitems(families); i++) {
+			if (strcmp(row->address, "*") != 0 && (strchr(row->address, ':') != NULL) != (families[i] == AF_INET6))
+				continue;
+			if ((l = listener_of(row, families[i])) == NULL) {
+				if ((l = calloc(1, sizeof(*l))) == NULL)
+					fatal("listener");
+				if (++last_id == 0)
+					last_id = 1;
+				l->id = last_id;
+				l->family = families[i];
+				l->port = row->port;
+				l->fd = -1;
+				strlcpy(l->address, row->address, sizeof(l->address));
+				TAILQ_INSERT_TAIL(&listeners, l, entry);
+			}
+			l->row = row;
+		}
+}
+
+/* The listener of a row that was there before. */
+static struct listener *
+listener_of(const struct listener_row *row, int family)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &listeners, entry)
+		if (l->port == row->port && l->family == family && strcmp(l->address, row->address) == 0)
+			return (l);
+	return (NULL);
+}
+
+/* The row is gone.  popd has a copy of the socket for a moment yet: where that is possible it stops to listen at once. */
+static void
+listener_free(struct listener *l)
+{
+	if ((l->given || l->asked) && popd != NULL)
+		link_send(&popd->link, IMSG_POP_UNLISTEN, -1, &l->id, sizeof(l->id));
+	if (l->fd != -1) {
+		log_notice("listener %s/%u: listens no more", l->address, l->port);
+		(void)shutdown(l->fd, SHUT_RDWR);
+		close(l->fd);
+	}
+	TAILQ_REMOVE(&listeners, l, entry);
+	pair_free(&l->force);
+	pair_free(&l->tried);
+	free(l);
+}
+
+/* The socket is made, unless it is there or cannot be. */
+static void
+listener_bind(struct listener *l)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	if (l->fd != -1)
+		return;
+	if ((l->fd = listener_socket(l)) != -1) {
+		l->trouble[0] = '\0';
+		log_notice("listener %s/%u: listens%s", l->address, l->port,
+		    *l->address != '*' ? "" : l->family == AF_INET ? ", IPv4" : ", IPv6");
+		return;
+	}
+	/* A machine with one family has what '*' can mean there. */
+	if (*l->address == '*' && errno == EAFNOSUPPORT)
+		return;
+	snprintf(text, sizeof(text), "cannot listen: %s; %s; it is tried again each minute", strerror(errno),
+	    listener_remedy(errno));
+	listener_trouble(l, text);
+}
+
+/* The bound socket, listening; -1 and errno: it cannot be made. */
+static int
+listener_socket(const struct listener *l)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = listener_address(l, &ss);
+	int			 fd, on = 1, saved;
+
+	if ((fd = socket(l->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
+		return (-1);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    (l->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
+	    bind(fd, (struct sockaddr *)&ss, len) == -1 || listen(fd, BACKLOG) == -1) {
+		saved = errno;
+		close(fd);
+		errno = saved;
+		return (-1);
+	}
+	return (fd);
+}
+
+static socklen_t
+listener_address(const struct listener *l, struct sockaddr_storage *ss)
+{
+	struct sockaddr_in6	*sin6 = (struct sockaddr_in6 *)ss;
+	struct sockaddr_in	*sin = (struct sockaddr_in *)ss;
+
+	memset(ss, 0, sizeof(*ss));
+	ss->ss_family = (sa_family_t)l->family;
+	if (l->family == AF_INET6) {
+		sin6->sin6_port = htons(l->port);
+		if (*l->address != '*')
+			(void)inet_pton(AF_INET6, l->address, &sin6->sin6_addr);
+		return (sizeof(*sin6));
+	}
+	sin->sin_port = htons(l->port);
+	if (*l->address != '*')
+		(void)inet_pton(AF_INET, l->address, &sin->sin_addr);
+	return (sizeof(*sin));
+}
+
+/*
+ * popd is asked to take what the files hold, unless it has that; in the place of what it does not take, it gets what is in force.
+ * While an answer is waited for nothing is asked.
+ */
+static void
+listener_give(struct listener *l)
+{
+	struct pair	 pair;
+
+	if (popd == NULL || l->fd == -1)
+		return;
+	l->changed = l->asked;
+	if (l->asked)
+		return;
+	if (listener_read(l, &pair) == -1) {
+		if (!l->given && listener_again(l, &pair))
+			listener_try(l, &pair);
+	} else if (l->given && memcmp(pair.digest, l->force.digest, sizeof(pair.digest)) == 0)
+		l->trouble[0] = '\0';
+	else if (memcmp(pair.digest, l->refused, sizeof(pair.digest)) != 0)
+		listener_try(l, &pair);
+	else if (!l->given) {
+		pair_free(&pair);
+		if (listener_again(l, &pair))
+			listener_try(l, &pair);
+	}
+	pair_free(&pair);
+}
+
+/* What the row and its files say, for pair_free() in any case.  0, or -1: it cannot be read, which is told. */
+static int
+listener_read(struct listener *l, struct pair *pair)
+{
+	char	 err[PROTO_TEXT_SIZE * 5];
+
+	memset(pair, 0, sizeof(*pair));
+	pair->tls = l->row->tls == TLS_MODE_TLS;
+	pair->channels = l->row->channels;
+	if (pem_listener(l->row, &pair->cert, &pair->key, err, sizeof(err)) == -1) {
+		listener_trouble(l, err);
+		return (-1);
+	}
+	pair_digest(pair);
+	return (0);
+}
+
+/* What is in force, in the row's mode: 1, and it is copied; 0: nothing is, or nothing that does for this mode. */
+static int
+listener_again(const struct listener *l, struct pair *pair)
+{
+	memset(pair, 0, sizeof(*pair));
+	if (!l->taken || (l->row->tls == TLS_MODE_TLS && l->force.cert.len == 0))
+		return (0);
+	pair->tls = l->row->tls == TLS_MODE_TLS;
+	pair->channels = l->row->channels;
+	pair->again = 1;
+	pair_copy(&pair->cert, &l->force.cert);
+	pair_copy(&pair->key, &l->force.key);
+	pair_digest(pair);
+	return (1);
+}
+
+/* popd is asked to take the pair, which is the listener's then. */
+static void
+listener_try(struct listener *l, struct pair *pair)
+{
+	struct msg_pop_listen	 m;
+	struct msg_pop_part	 part = { l->id, 0 };
+	int			 fd;
+
+	if ((fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1) {
+		listener_trouble(l, "no descriptor for popd; it is tried again each minute");
+		return;
+	}
+	if (pair->cert.len > 0) {
+		link_send_parts(&popd->link, IMSG_POP_CHAIN, &part, sizeof(part), pair->cert.data, pair->cert.len);
+		link_send_parts(&popd->link, IMSG_POP_KEY, &part, sizeof(part), pair->key.data, pair->key.len);
+	}
+	memset(&m, 0, sizeof(m));
+	m.id = l->id;
+	m.tls = (uint32_t)pair->tls;
+	m.channels = pair->channels;
+	m.pem = (uint32_t)(pair->cert.len + pair->key.len);
+	link_send(&popd->link, IMSG_POP_LISTEN, fd, &m, sizeof(m));
+	l->tried = *pair;
+	l->asked = 1;
+	memset(pair, 0, sizeof(*pair));
+}
+
+/* IMSG_POP_LISTENING: popd has taken what it was asked to take, or says why not. */
+static int
+listen_answer(void *arg, struct imsg *imsg)
+{
+	struct msg_pop_listening	 m;
+	struct listener			*l;
+	char				 text[PROTO_TEXT_SIZE * 5];
+
+	if (rules_payload(imsg, &m) == -1 || m.refused > 1 || !proto_text(m.text, sizeof(m.text)))
+		return (-1);
+	if (arg != popd || (l = listener_find(m.id)) == NULL)
+		return (0);		/* it was told meanwhile to leave the listener */
+	if (!l->asked)
+		return (-1);
+	l->asked = 0;
+	if (!m.refused) {
+		pair_free(&l->force);
+		l->force = l->tried;
+		memset(&l->tried, 0, sizeof(l->tried));
+		l->taken = l->given = 1;
+		l->changed = 1;
+	} else {
+		/* What was in force and does no longer has no other to take its place. */
+		l->changed |= !l->given && !l->tried.again;
+		if (!l->tried.again)
+			memcpy(l->refused, l->tried.digest, sizeof(l->refused));
+		pair_free(&l->tried);
+		snprintf(text, sizeof(text), "certificate and key cannot be used%s: %s; correct the files, they are tried again each"
+		    " minute; cert %s, key %s", l->taken ? ", those before them are used on" : "", m.text, l->row->cert, l->row->key);
+		listener_trouble(l, text);
+	}
+	if (l->changed)
+		listener_give(l);
+	return (0);
+}
+
+/* popd has nothing of the listener any more, and what it was asked is not answered. */
+static void
+listener_lost(struct listener *l)
+{
+	l->given = l->asked = 0;
+	pair_free(&l->tried);
+}
+
+static void
+pair_digest(struct pair *p)
+{
+	SHA2_CTX	 ctx;
+
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, (const uint8_t *)&p->tls, sizeof(p->tls));
+	SHA256Update(&ctx, (const uint8_t *)&p->channels, sizeof(p->channels));
+	SHA256Update(&ctx, (const uint8_t *)&p->cert.len, sizeof(p->cert.len));
+	SHA256Update(&ctx, p->cert.data, p->cert.len);
+	SHA256Update(&ctx, p->key.data, p->key.len);
+	SHA256Final(p->digest, &ctx);
+}
+
+static void
+pair_copy(struct pem *to, const struct pem *from)
+{
+	if (from->len == 0)
+		return;
+	if ((to->data = malloc(from->len)) == NULL)
+		fatal("pair");
+	memcpy(to->data, from->data, from->len);
+	to->len = from->len;
+}
+
+static void
+pair_free(struct pair *p)
+{
+	pem_free(&p->cert);
+	pem_free(&p->key);
+	memset(p, 0, sizeof(*p));
+}
+
+static void
+listen_limits(void)
+{
+	struct msg_pop_limits	 m;
+
+	memset(&m, 0, sizeof(m));
+	m.channels = descriptors_channels();
+	m.per_address = config_running->settings.pop_per_address;
+	link_send(&popd->link, IMSG_POP_LIMITS, -1, &m, sizeof(m));
+}
+
+/* What is in the way of a listener: said once, as long as it stays the same. */
+static void
+listener_trouble(struct listener *l, const char *text)
+{
+	if (strcmp(l->trouble, text) != 0)
+		log_warnx("listener %s/%u: %s", l->address, l->port, text);
+	strlcpy(l->trouble, text, sizeof(l->trouble));
+	if (!timer_armed(&again))
+		timer_in(&again, AGAIN);
+}
+
+static const char *
+listener_remedy(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return ("another program has the port: stop that, or correct the row");
+	case EADDRNOTAVAIL:
+		return ("no interface of this host has the address: correct the row");
+	case EACCES:
+	case EPERM:
+		return ("ports below 1024 need CAP_NET_BIND_SERVICE, see rpopd.service");
+	default:
+		return ("correct the row");
+	}
+}
+
+static void
+listen_again(void *arg)
+{
+	struct listener	*l;
+
+	(void)arg;
+	if (turn_stopping)
+		return;
+	TAILQ_FOREACH(l, &listeners, entry) {
+		listener_bind(l);
+		if (l->given && l->trouble[0] == '\0')
+			continue;
+		memset(l->refused, 0, sizeof(l->refused));
+		listener_give(l);
+	}
+}
+
+void
+listen_stop(void)
+{
+	struct listener	*l;
+
+	timer_stop(&again);
+	while ((l = TAILQ_FIRST(&listeners)) != NULL)
+		listener_free(l);
+	popd_leave();
+}
+
+static struct listener *
+listener_find(uint32_t id)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &listeners, entry)
+		if (l->id == id)
+			return (l);
+	return (NULL);
+}
+
+int
+listen_is_tls(uint32_t id)
+{
+	struct listener	*l = listener_find(id);
+
+	return (l != NULL && l->force.tls);
+}
+
+uint32_t
+listen_channels(uint32_t id)
+{
+	struct listener	*l = listener_find(id);
+
+	return (l == NULL ? 0 : l->row->channels);
+}
+
+/* What is in the way of a row, which may have two listeners; NULL: nothing. */
+const char *
+pop_trouble(const char *address, uint16_t port)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &listeners, entry)
+		if (l->port == port && strcmp(l->address, address) == 0 && l->trouble[0] != '\0')
+			return (l->trouble);
+	return (NULL);
+}
+
+/* Sockets that listen, and rows of which one does not. */
+void
+listen_sums(uint32_t *listening, uint32_t *failing)
+{
+	struct listener	*l;
+
+	*listening = *failing = 0;
+	TAILQ_FOREACH(l, &listeners, entry) {
+		*listening += l->fd != -1 && l->trouble[0] == '\0';
+		*failing += l->trouble[0] != '\0';
+	}
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of this room share. */
+#ifndef RPOPD_POP_INT_H
+#define RPOPD_POP_INT_H
+
+#include <sys/types.h>
+#include <sys/queue.h>
+
+#include <stdint.h>
+
+#include "common/ipc/link.h"
+#include "common/ipc/proto_mailbox.h"
+#include "common/ipc/proto_popd.h"
+#include "common/timer.h"
+#include "pop.h"
+
+#define POP_ADDRESS_LEN	16	/* what counts as one address of clients: one of IPv4, or a /64 of IPv6 */
+
+struct auth;
+struct child;
+struct config;
+struct imsg;
+struct worker;
+
+/*
+ * A session of popd, from the connection to the end of its mailbox's process.
+ *
+ *	GREETED		it speaks with its client; nobody is logged in
+ *	LOGIN		an auth process takes a login apart, and answers
+ *	OPENING		the password was right; the process of the mailbox reads it
+ *	READING		the session has the mailbox
+ *	ENDED		its process has gone; that of the mailbox may have something to finish
+ *
+ * A login that ends any other way than with a mailbox leads back to GREETED, and the session hears POP_DENIED once.
+ */
+enum pop_state { POP_GREETED, POP_LOGIN, POP_OPENING, POP_READING, POP_ENDED };
+
+struct pop_session {
+	LIST_ENTRY(pop_session)	 entry;
+	uint32_t		 id;		/* for log lines */
+	enum pop_state		 state;
+	struct worker		*worker;	/* its process; NULL: ENDED */
+	struct worker		*box;		/* of the mailbox, from OPENING on; NULL: it has gone */
+	int			 box_fd;	/* OPENING: the session's end of the channel to it, or -1 */
+	struct timer		 clock;		/* OPENING: the mailbox is not waited for any longer; ENDED: its process neither */
+	struct timer		 last;		/* stopped: its process is not waited for any longer */
+	struct auth		*auth;		/* LOGIN */
+	enum auth_mech		 mech;		/* of the last login */
+	uint32_t		 listener;	/* id */
+	uint32_t		 account;	/* id of who has logged in; 0: nobody yet */
+	uint32_t		 owner;		/* id of whose mailbox it is */
+	uint32_t		 mechs;		/* offered: bit mask of 1u << enum auth_mech */
+	uint32_t		 rights;	/* POP_RIGHT_* in its mailbox, from OPENING on */
+	uint32_t		 expire;	/* days, of its mailbox; UINT32_MAX: never */
+	uint32_t		 clear;		/* 1: a password may come without TLS */
+	int			 secure;	/* 1: under TLS */
+	int			 ended;		/* told is what it said at its end */
+	int			 stopped;	/* 1: it was told to end */
+	int			 refused;	/* 1: it was greeted with a refusal, and counts as none */
+	int64_t			 alert;		/* id of the one that it was sent, until it has told it or asks for a login; 0: none */
+	struct msg_pop_end	 told;
+	int64_t			 since;		/* epoch: of the connection */
+	uint8_t			 address[POP_ADDRESS_LEN];	/* of the client */
+	uint32_t		 peer_port;
+	char			 peer[PROTO_CLIENT_SIZE], local[PROTO_CLIENT_SIZE];
+	char			 apop[PROTO_APOP_SIZE];
+	char			 name[PROTO_ADDR_SIZE];	/* address of the account, of the last login if nobody is logged in */
+	char			 mailbox[PROTO_ADDR_SIZE + PROTO_MAILBOX_SIZE + 2];	/* INBOX, a folder, or ~owner/folder */
+};
+
+/* --- listen.c --- */
+
+void	 listen_start(void);
+void	 listen_reload(void);
+void	 listen_stop(void);
+int	 listen_is_tls(uint32_t listener);	/* 1: TLS from the first octet */
+uint32_t listen_channels(uint32_t listener);	/* 0: there is no such one any more */
+void	 listen_sums(uint32_t *listening, uint32_t *failing);
+
+/* --- session.c --- */
+
+int	 session_new(void *, struct imsg *);		/* POP_SESSION */
+int	 session_turned(void *, struct imsg *);		/* POP_TURNED */
+void	 session_reload(void);
+void	 session_stop_all(void);
+uint32_t session_of(uint32_t account);			/* how many have this account logged in */
+int	 session_alerting(int64_t alert);		/* 1: some session has it on its way */
+void	 session_denied(struct pop_session *, enum pop_code, const char *, ...) __attribute__((__format__(printf, 3, 4)));
+void	 session_box_gone(struct pop_session *);
+/* What a session's greeting says of accounts, of the configuration in force. */
+void	 session_offers(void);
+
+/* --- descriptors.c --- */
+
+void	 descriptors_begin(void);
+uint32_t descriptors_channels(void);
+void	 descriptors_tell(void);
+
+/* --- login.c --- */
+
+int	 login_begin(void *, struct imsg *);		/* POP_LOGIN, of a session */
+void	 login_end(struct pop_session *);		/* the session has ended */
+uint32_t login_mechs(const struct pop_session *);
+
+/* --- alert.c --- */
+
+void	 alert_reload(void);
+int	 alert_due(struct pop_session *, const char *address);
+int	 alert_told(void *, struct imsg *);		/* POP_ALERTED, of a session */
+
+/* --- name.c --- */
+
+struct route_account;
+int		 name_address(const char *name, const char *local, char *address, size_t size);
+void		 name_without_detail(char *address);
+const struct route_account *name_account(const char *name, const char *local, char individual[PROTO_ADDR_SIZE]);
+
+/* --- delay.c --- */
+
+uint32_t delay_left(uint32_t account, uint32_t delay);
+void	 delay_login(uint32_t account);
+
+#endif
