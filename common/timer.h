@@ -17,6 +17,7 @@ struct timer {
 	struct event	 ev;
 	void		(*cb)(void *);
 	void		*arg;
+	int64_t		 due;		/* clock_msec() that it runs at, not before */
 };
 
 void	 timer_init(struct timer *, void (*cb)(void *), void *arg);
