@@ -10,10 +10,11 @@ top=$(dirname "$here")
 build=${RPOPD_BUILD:-$top/build}
 export RPOPD_BUILD="$build"
 
-# report OUT NAME PASSED FAILED: one progress line, the output (OUT.out) where something failed, and the counts (OUT.count).
+# report OUT NAME PASSED FAILED: one progress line with the seconds since the file was begun (OUT.time), the output (OUT.out) where
+# something failed, and the counts (OUT.count).
 report() {
 	echo "$3 $4" >"$1.count"
-	printf '%-40s %4d passed, %d failed\n' "$2" "$3" "$4"
+	printf '%-40s %4d passed, %d failed, %d s\n' "$2" "$3" "$4" "$(($(date +%s) - $(cat "$1.time")))"
 	if [ "$4" -gt 0 ]; then
 		cat "$1.out"
 	fi
@@ -111,7 +112,9 @@ list_e2e() {
 }
 
 if [ "${1-}" = one ]; then	# one RANK KIND FILE PART, for ourselves
-	"$3" "$RPOPD_COUNTS/$(echo "$3.$4.$5" | tr / _)" "$4" "$5"
+	out=$RPOPD_COUNTS/$(echo "$3.$4.$5" | tr / _)
+	date +%s >"$out.time"
+	"$3" "$out" "$4" "$5"
 	exit 0
 fi
 RPOPD_COUNTS=$(mktemp -d "${TMPDIR:-/tmp}/rpregress.XXXXXX") || exit 1

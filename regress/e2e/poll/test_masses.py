@@ -15,8 +15,8 @@ from servers.pop3 import Pop3Server
 
 ANNA = "example.org/anna"
 SHARE = 8192			# of work in a turn: a slice has a quarter of that, a batch of receipts about as much
-# Under a sanitizer as many take minutes, and what it looks for is in each slice.
-VERY_MANY = 20_000 if rigs.SANITIZED else 100_000
+# The work of a turn does not depend on how many there are, as long as they are some slices; a hundred thousand take minutes.
+VERY_MANY = 100_000 if os.environ.get("RPOPD_CAMPAIGN") else 20_000
 
 
 def retrieved(rig):
