@@ -35,11 +35,9 @@ name_base(const char *name, size_t len)
 size_t
 name_unique(const char *name, size_t len)
 {
-	size_t	 i;
+	const char	*comma = memchr(name, ',', len);
 
-	for (i = 0; i < len && name[i] != ',' && name[i] != ':'; i++)
-		;
-	return (i);
+	return (name_base(name, comma == NULL ? len : (size_t)(comma - name)));
 }
 
 /* The digits at the begin of some octets as a number; returns how many there are, 0 also if the number is too large. */
@@ -101,13 +99,11 @@ name_order(const char *a, size_t alen, const char *b, size_t blen)
 size_t
 name_uid(const char *name, size_t len, int twin, char *uid)
 {
-	size_t	 i, n = name_unique(name, len);
+	size_t	 n = name_unique(name, len);
 
 	if (twin || n == 0)
 		return (uid_derive(name, name_base(name, len), uid));
-	for (i = 0; i < n && (unsigned char)name[i] >= 0x21 && (unsigned char)name[i] <= 0x7e; i++)
-		;
-	if (n > PROTO_UID_MAX || i < n)
+	if (n > PROTO_UID_MAX || !proto_visible(name, n))
 		return (uid_derive(name, n, uid));
 	memcpy(uid, name, n);
 	return (n);

@@ -206,15 +206,13 @@ static int
 take_challenge(void *arg, struct imsg *imsg)
 {
 	struct session	*s = arg;
-	const uint8_t	*p = imsg->data;
-	size_t		 i, len = imsg_get_len(imsg);
+	size_t		 len = imsg_get_len(imsg);
 
 	if (s->state == POP_ENDING)
 		return (0);
-	for (i = 0; i < len; i++)
-		if (p[i] < 0x21 || p[i] > 0x7e)
-			return (-1);
-	login_challenge(s, p, len);
+	if (!proto_visible(imsg->data, len))
+		return (-1);
+	login_challenge(s, imsg->data, len);
 	return (0);
 }
 

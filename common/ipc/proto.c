@@ -127,6 +127,28 @@ proto_text(const char *s, size_t size)
 	return (i < size);
 }
 
+/*
+ * Eight octets at a time, since listings have millions of them: one below 0x21 borrows from its highest bit, one above 0x7e has that
+ * or carries into it.  What an octet does to the one beside it counts only where it is not right itself.
+ */
+int
+proto_visible(const void *data, size_t len)
+{
+	const uint64_t	 ones = 0x0101010101010101ULL, high = ones << 7;
+	const uint8_t	*p = data;
+	uint64_t	 word;
+
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		if ((((word - ones * 0x21) & ~word) | (word + ones) | word) & high)
+			return (0);
+	}
+	for (; len > 0; p++, len--)
+		if (*p < 0x21 || *p > 0x7e)
+			return (0);
+	return (1);
+}
+
 int
 proto_client(const char *s, size_t size)
 {

@@ -125,6 +125,7 @@ const char	*tls_mode_str(uint32_t);	/* as in column tls */
 const char	*auth_mech_str(uint32_t);	/* as in column auth */
 int		 proto_str(const char *, size_t);	/* the array holds a NUL */
 int		 proto_text(const char *, size_t);	/* it does, and no control characters ahead of that */
+int		 proto_visible(const void *, size_t);	/* all octets are 0x21..0x7e */
 int		 proto_client(const char *, size_t);	/* it does, and nothing or a numeric address ahead of that */
 
 #endif

@@ -62,15 +62,14 @@ seen_sound(const struct ctl_seen *m)
 static ssize_t
 seen_uids(const uint8_t *p, size_t len, struct state_uid *uids)
 {
-	size_t	 n = 0, at = 0, i;
+	size_t	 n = 0, at = 0;
 
 	for (; at < len; at += uids[n++].len) {
 		if (n == PROTO_SEEN_MAX || (uids[n].len = p[at++]) == 0 || uids[n].len > PROTO_UID_MAX || uids[n].len > len - at)
 			return (-1);
 		uids[n].uid = p + at;
-		for (i = 0; i < uids[n].len; i++)
-			if (p[at + i] < 0x21 || p[at + i] > 0x7e)
-				return (-1);
+		if (!proto_visible(p + at, uids[n].len))
+			return (-1);
 	}
 	return ((ssize_t)n);
 }
