@@ -120,12 +120,14 @@ job_step(struct session *s)
 static int
 step_listing(struct session *s)
 {
-	const uint8_t	*uid;
+	const uint8_t	*uid = NULL;
 	uint8_t		*p;
-	size_t		 n, len;
+	size_t		 n, len = 0;
 	uint32_t	*i = &s->job.msgno, before = *i;
 
 	for (; *i <= s->listing.n && out_room(&session_out) >= LISTED_MAX; (*i)++) {
+		if (s->job.kind == JOB_UIDL)
+			uid = listing_next(&s->listing, *i, uid, &len);
 		if (listing_deleted(&s->listing, *i))
 			continue;
 		p = out_space(&session_out);
@@ -134,7 +136,6 @@ step_listing(struct session *s)
 		if (s->job.kind == JOB_LIST)
 			n += digits(p + n, listing_size(&s->listing, *i));
 		else {
-			uid = listing_uid(&s->listing, *i, &len);
 			memcpy(p + n, uid, len);
 			n += len;
 		}
@@ -149,17 +150,19 @@ step_listing(struct session *s)
 	return (*i != before);
 }
 
-/* Writes a number to where there is room for 20 digits.  Returns how many they are. */
+/* Writes a number to where there is room for 20 digits, two of them at a time.  Returns how many they are. */
 static size_t
 digits(uint8_t *p, uint64_t n)
 {
-	uint8_t	 text[20];
-	size_t	 i = sizeof(text);
+	static const char	 pairs[] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+	    "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+	uint8_t			 text[20];
+	size_t			 i = sizeof(text);
 
-	do {
-		text[--i] = (uint8_t)('0' + n % 10);
-		n /= 10;
-	} while (n > 0);
+	for (; n >= 10; n /= 100)
+		memcpy(text + (i -= 2), pairs + n % 100 * 2, 2);
+	if (n > 0 || i == sizeof(text))
+		text[--i] = (uint8_t)('0' + n);
 	memcpy(p, text + i, sizeof(text) - i);
 	return (sizeof(text) - i);
 }

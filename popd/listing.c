@@ -23,14 +23,12 @@ int
 listing_add(struct listing *l, const uint8_t *p, size_t len)
 {
 	uint64_t	 size;
-	size_t		 uid, i;
+	size_t		 uid;
 
 	while (len > 0) {
-		if (len < ENTRY_HEAD + 1 || (uid = p[8]) == 0 || uid > PROTO_UID_MAX || len < ENTRY_HEAD + uid)
+		if (len < ENTRY_HEAD + 1 || (uid = p[8]) == 0 || uid > PROTO_UID_MAX || len < ENTRY_HEAD + uid ||
+		    !proto_visible(p + ENTRY_HEAD, uid))
 			return (-1);
-		for (i = 0; i < uid; i++)
-			if (p[ENTRY_HEAD + i] < 0x21 || p[ENTRY_HEAD + i] > 0x7e)
-				return (-1);
 		memcpy(&size, p, sizeof(size));
 		if (l->n == PROTO_MSGS_MAX || size > UINT64_MAX / PROTO_MSGS_MAX || listing_room(l, uid + 1) == -1)
 			return (-1);
@@ -136,6 +134,17 @@ listing_uid(const struct listing *l, uint32_t msgno, size_t *len)
 		p += 1 + *p;
 	*len = *p;
 	return (p + 1);
+}
+
+/* The same, for who has the unique-id of the message ahead of it; NULL: he does not. */
+const uint8_t *
+listing_next(const struct listing *l, uint32_t msgno, const uint8_t *before, size_t *len)
+{
+	if (before == NULL)
+		return (listing_uid(l, msgno, len));
+	before += *len;
+	*len = *before;
+	return (before + 1);
 }
 
 /* Marks a message that is not marked. */

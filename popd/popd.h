@@ -131,6 +131,7 @@ int		 listing_has(const struct listing *, uint64_t msgno);
 int		 listing_deleted(const struct listing *, uint32_t msgno);
 uint64_t	 listing_size(const struct listing *, uint32_t msgno);
 const uint8_t	*listing_uid(const struct listing *, uint32_t msgno, size_t *len);
+const uint8_t	*listing_next(const struct listing *, uint32_t msgno, const uint8_t *before, size_t *len);
 void		 listing_delete(struct listing *, uint32_t msgno);
 void		 listing_reset(struct listing *);
 int		 listing_seen(struct listing *, uint32_t msgno);
