@@ -34,7 +34,7 @@
 #include "mailbox.h"
 
 #define INDEX_MAGIC	"popd.idx"
-#define INDEX_VERSION	3
+#define INDEX_VERSION	4
 #define INDEX_STALE	60		/* s after which a temporary file is nobody's */
 #define INDEX_SUM	sizeof(uint64_t)
 
@@ -50,10 +50,11 @@ struct head {
 struct entry {
 	uint64_t	 octets;
 	uint32_t	 more;
+	uint32_t	 place;
 	uint16_t	 flags;
 	uint8_t		 len;		/* of the name */
 	uint8_t		 addresses;	/* likewise, with MESSAGE_FOR */
-};
+} __attribute__((__packed__, __aligned__(4)));
 
 static int	 index_take(struct stream *, uint64_t, struct list *, struct snapshot *);
 static int	 index_entries(struct stream *, const struct head *, struct list *);
@@ -122,6 +123,7 @@ index_entries(struct stream *s, const struct head *head, struct list *l)
 		m = &l->v[l->n];
 		m->octets = e.octets;
 		m->more = e.more;
+		m->place = e.place;
 		m->flags = e.flags & MESSAGE_KEPT;
 		m->len = m->room = e.len;
 		m->name = (uint32_t)off;
@@ -235,6 +237,7 @@ index_fill(int fd, const struct list *l, const struct snapshot *snapshot)
 		memset(&e, 0, sizeof(e));
 		e.octets = l->v[i].octets;
 		e.more = l->v[i].more;
+		e.place = l->v[i].place;
 		e.flags = l->v[i].flags & MESSAGE_KEPT;
 		e.len = l->v[i].len;
 		e.addresses = l->v[i].flags & MESSAGE_FOR ? (uint8_t)strlen(l->names + l->v[i].addresses) : 0;

@@ -72,6 +72,7 @@ list_add(struct list *l, const char *name, size_t len)
 	m = &l->v[l->n];
 	memset(m, 0, sizeof(*m));
 	m->name = (uint32_t)l->used;
+	m->place = PLACE_NONE;
 	m->room = m->len = (uint8_t)len;
 	memcpy(l->names + l->used, name, len);
 	l->names[l->used + len] = '\0';
@@ -184,22 +185,62 @@ list_sort(struct list *l, uint32_t known)
 	return (r);
 }
 
+/* Whether all messages are in their order, and no two of them have one name. */
+int
+list_ordered(const struct list *l)
+{
+	uint64_t	 time, before = 0;
+	uint32_t	 i;
+
+	for (i = 0; i < l->n; i++, before = time) {
+		time = name_time(list_name(l, &l->v[i]), l->v[i].len);
+		if (i > 0 && (time < before || (time == before && message_cmp(l, &l->v[i - 1], &l->v[i]) >= 0)))
+			return (0);
+	}
+	return (1);
+}
+
+/* Which of the first n messages, which are in their order, has a name that begins with these octets ahead of its flags; n: none. */
+uint32_t
+list_search(const struct list *l, uint32_t n, const char *name, size_t base)
+{
+	const uint64_t		 time = name_time(name, base);
+	const struct message	*m;
+	uint64_t		 t;
+	uint32_t		 low = 0, high = n, i;
+	int			 r;
+
+	while (low < high) {
+		i = low + (high - low) / 2;
+		m = &l->v[i];
+		t = name_time(list_name(l, m), m->len);
+		r = t != time ? (t < time ? -1 : 1) : name_order(list_name(l, m), m->len, name, base);
+		if (r == 0)
+			return (i);
+		if (r < 0)
+			low = i + 1;
+		else
+			high = i;
+	}
+	return (n);
+}
+
+/* From the last one on: new messages are the newest, for the most part, and those ahead of them stay where they are. */
 static int
 list_merge(struct list *l, uint32_t known, const struct sort *s)
 {
-	struct message	*v;
-	uint32_t	 i = 0, j = 0, n = 0;
+	struct message	*new;
+	uint32_t	 i = known, j = l->n - known, k = l->n;
 
-	if ((v = reallocarray(NULL, l->n, sizeof(*v))) == NULL)
+	if ((new = reallocarray(NULL, j, sizeof(*new))) == NULL)
 		return (-1);
-	while (n < l->n) {
-		if (j == l->n - known || (i < known && message_cmp(l, &l->v[i], &l->v[s[j].i]) < 0))
-			v[n++] = l->v[i++];
+	memcpy(new, l->v + known, j * sizeof(*new));
+	while (j > 0) {
+		if (i > 0 && message_cmp(l, &l->v[i - 1], &new[s[j - 1].i - known]) > 0)
+			l->v[--k] = l->v[--i];
 		else
-			v[n++] = l->v[s[j++].i];
+			l->v[--k] = new[s[--j].i - known];
 	}
-	free(l->v);
-	l->v = v;
-	l->alloc = l->n;
+	free(new);
 	return (0);
 }

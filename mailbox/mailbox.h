@@ -58,6 +58,7 @@ enum { BOX_NEW, BOX_CUR, BOX_DIRS };	/* the Maildir's two directories that have 
 #define MESSAGE_KEPT	(MESSAGE_CUR | MESSAGE_SIZED | MESSAGE_COUNTED | MESSAGE_FOR)	/* in the index */
 
 #define MORE_MAX	UINT32_MAX	/* in place of so many or more */
+#define PLACE_NONE	UINT32_MAX
 
 /* There may be a million of them in a process. */
 struct message {
@@ -65,6 +66,7 @@ struct message {
 	uint32_t	 more;		/* how many of them its file does not have */
 	uint32_t	 name;		/* of its file: offset in the list's names, where it ends in NUL */
 	uint32_t	 addresses;	/* with MESSAGE_FOR: likewise, in lower case, a comma between two */
+	uint32_t	 place;		/* of its file among those that a reading of the directories found; PLACE_NONE: not known */
 	uint8_t		 len;		/* of the name */
 	uint8_t		 room;		/* octets of a name that fit there */
 	uint16_t	 flags;		/* MESSAGE_* */
@@ -85,6 +87,8 @@ int		 list_address(struct list *, struct message *, const char *, size_t);
 int		 list_rename(struct list *, struct message *, const char *, size_t);
 const char	*list_name(const struct list *, const struct message *);
 size_t		 list_base(const struct list *, const struct message *);
+int		 list_ordered(const struct list *);
+uint32_t	 list_search(const struct list *, uint32_t, const char *, size_t);
 int		 list_sort(struct list *, uint32_t);
 void		 list_keep(struct list *, uint16_t flags, uint16_t value);
 

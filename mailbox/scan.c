@@ -31,7 +31,12 @@
 #define RESTLESS_MAX	10		/* searches in a row without a reading that counts; then none is worth the while */
 #define SCAN_COARSE	(2 * NSEC)	/* longer than a file system's clock stands still */
 
-/* The messages by the part of their names that does not change: open addressing, at most half full. */
+/*
+ * The message of a name.  Directories are read in an order that seldom changes: mostly the next file is that of the message whose file
+ * was next when they were read the last time, and one comparison says so.  Messages that were known before are in their order, too,
+ * and a few that are elsewhere are searched there; from so many on, it is cheaper to have all of them in a table.  Messages that are
+ * new are in the table always: open addressing, at most half full, by the part of their names that does not change.
+ */
 struct slot {
 	uint32_t	 hash;
 	uint32_t	 message;	/* its index and 1; 0: the slot is free */
@@ -40,19 +45,39 @@ struct slot {
 struct table {
 	struct slot	*slots;
 	uint32_t	 size;		/* a power of two */
+	uint32_t	 from;		/* messages ahead of this one are in their order, and not in the table */
+	int		 checked;	/* 1: whether the messages are in their order was looked at */
+	int		 unordered;	/* 1: they are not */
+	uint32_t	 missed;	/* messages that were not the next ones */
+	uint32_t	*sequence;	/* indices of messages by their places of the last time, or MESSAGE_NONE */
+	uint32_t	 places, at;	/* how many, and which one is the next */
+	uint32_t	 jump;		/* the next one, if the one ahead of it was no exception */
+	uint32_t	 place;		/* of the next file of this reading */
 };
+
+#define MESSAGE_NONE	UINT32_MAX
+#define MISSED_MAX(n)	(64 + (n) / 64)	/* messages that are searched, of so many */
+#define GONE_MAX	16		/* messages in a row that are not where they were, without the order being another one */
+#define AHEAD		8		/* messages whose memory is asked for before they are looked at */
 
 static int	 times_get(const struct box *, int64_t *);
 static int	 snapshot_proves(const struct snapshot *);
-static int	 table_make(struct table *, const struct list *, uint32_t);
+static int	 table_make(struct table *, const struct list *);
+static int	 table_whole(struct table *, const struct list *);
+static void	 table_free(struct table *);
 static struct slot	*table_slot(const struct table *, const struct list *, const char *, size_t);
-static int	 scan_retry(struct box *, int, const struct message *);
+static int	 sequence_make(struct table *, const struct list *);
+static uint32_t	 sequence_next(struct table *, const struct list *, const char *);
+static void	 sequence_missed(struct table *, const struct message *);
+static int	 message_find(struct table *, const struct list *, const char *, size_t, uint32_t *, struct slot **);
+static int	 scan_retry(struct box *, struct table *, int, const struct message *);
 static int	 scan_place(struct box *, struct message *);
 static int	 scan_once(struct box *, struct table *, int);
 static int	 scan_directory(struct box *, struct table *, int, int);
 static int	 scan_entry(struct box *, struct table *, int, int, const char *);
 static int	 entry_regular(int, const struct dirent *);
-static int	 entry_found(struct box *, struct message *, int, const char *, size_t);
+static int	 entry_found(struct box *, struct table *, struct message *, int, const char *, size_t);
+static void	 message_found(struct table *, struct message *, int);
 
 static uint8_t	 table_key[SIPHASH_KEY_LEN];
 
@@ -99,21 +124,36 @@ scan_current(const struct box *b)
 	    memcmp(mtime, b->snapshot.mtime, sizeof(mtime)) == 0);
 }
 
-/* A table of all messages, with room for so many more.  0, or -1: no memory. */
+/* The table of the messages that belong there.  0, or -1: no memory. */
 static int
-table_make(struct table *t, const struct list *l, uint32_t more)
+table_make(struct table *t, const struct list *l)
 {
 	uint32_t	 i, size = 64;
 
-	while (size / 2 < l->n + more)
+	while (size / 2 <= l->n - t->from)
 		size *= 2;
 	free(t->slots);
 	if ((t->slots = calloc(size, sizeof(*t->slots))) == NULL)
 		return (-1);
 	t->size = size;
-	for (i = 0; i < l->n; i++)
+	for (i = t->from; i < l->n; i++)
 		table_slot(t, l, list_name(l, &l->v[i]), list_base(l, &l->v[i]))->message = i + 1;
 	return (0);
+}
+
+/* The table of all messages, in whatever order.  0, or -1: no memory. */
+static int
+table_whole(struct table *t, const struct list *l)
+{
+	t->from = 0;
+	return (table_make(t, l));
+}
+
+static void
+table_free(struct table *t)
+{
+	free(t->slots);
+	free(t->sequence);
 }
 
 /* The slot that has the message of this name, or the free one where it belongs, with its hash. */
@@ -136,6 +176,85 @@ table_slot(const struct table *t, const struct list *l, const char *name, size_t
 	return (s);
 }
 
+/* The messages as the last reading found them.  Places are hints, whatever they are.  0, or -1: no memory. */
+static int
+sequence_make(struct table *t, const struct list *l)
+{
+	uint32_t	 i;
+
+	free(t->sequence);
+	t->places = l->n + l->n / 2;
+	t->at = t->place = 0;
+	t->jump = PLACE_NONE;
+	if ((t->sequence = reallocarray(NULL, (size_t)t->places + 1, sizeof(*t->sequence))) == NULL)
+		return (-1);
+	memset(t->sequence, 0xff, t->places * sizeof(*t->sequence));	/* MESSAGE_NONE each */
+	for (i = 0; i < l->n; i++)
+		if (l->v[i].place < t->places)
+			t->sequence[l->v[i].place] = i;
+	return (0);
+}
+
+/* The message that comes next, if its file still has this name; MESSAGE_NONE otherwise. */
+static uint32_t
+sequence_next(struct table *t, const struct list *l, const char *name)
+{
+	const uint32_t	*s = t->sequence;
+	uint32_t	 i;
+
+	while (t->at < t->places && s[t->at] == MESSAGE_NONE)
+		t->at++;
+	if (t->at == t->places)
+		return (MESSAGE_NONE);
+	if (t->places - t->at > 2 * AHEAD) {
+		if ((i = s[t->at + 2 * AHEAD]) != MESSAGE_NONE)
+			__builtin_prefetch(&l->v[i], 1);
+		if ((i = s[t->at + AHEAD]) != MESSAGE_NONE)
+			__builtin_prefetch(list_name(l, &l->v[i]));
+	}
+	i = s[t->at];
+	if (strcmp(list_name(l, &l->v[i]), name) != 0)
+		return (MESSAGE_NONE);
+	t->at++;
+	return (i);
+}
+
+/*
+ * This message was not the next one.  Those between the two may be gone, and it goes on behind it; or it alone was renamed, and it goes
+ * on as before; the second one of two that follow each other elsewhere says that the order is another one from here on.
+ */
+static void
+sequence_missed(struct table *t, const struct message *m)
+{
+	if (m->place >= t->places)
+		return;
+	if ((m->place >= t->at && m->place - t->at < GONE_MAX) || m->place == t->jump)
+		t->at = m->place + 1;
+	t->jump = m->place + 1;
+}
+
+/*
+ * The index of the message of a name, or MESSAGE_NONE, and then the slot where it belongs if it is new.  0, or -1: no memory.
+ */
+static int
+message_find(struct table *t, const struct list *l, const char *name, size_t base, uint32_t *i, struct slot **slot)
+{
+	if (!t->checked) {
+		t->checked = 1;
+		t->unordered = !list_ordered(l);
+		if (t->unordered && table_whole(t, l) == -1)
+			return (-1);
+	}
+	if (t->from > 0 && t->missed++ == MISSED_MAX(t->from) && table_whole(t, l) == -1)
+		return (-1);
+	*slot = NULL;
+	if (t->from > 0 && (*i = list_search(l, t->from, name, base)) < t->from)
+		return (0);
+	*slot = table_slot(t, l, name, base);
+	*i = (*slot)->message == 0 ? MESSAGE_NONE : (*slot)->message - 1;
+	return (0);
+}
+
 /*
  * All messages, in their order: those known are renamed, new ones added, and those gone removed, if it is certain that they are.
  * 0, or -1 and errno; E2BIG: there are too many.
@@ -143,14 +262,15 @@ table_slot(const struct table *t, const struct list *l, const char *name, size_t
 int
 scan_all(struct box *b)
 {
+	struct table	 t;
 	uint32_t	 known = b->list.n;
 	int		 sound;
 
-	if ((sound = scan_retry(b, 1, NULL)) == -1)
+	if ((sound = scan_retry(b, &t, 1, NULL)) == -1)
 		return (-1);
 	b->scanned = 1;
 	b->learned |= snapshot_proves(&b->snapshot);
-	if (list_sort(&b->list, known) == -1)
+	if (list_sort(&b->list, t.unordered ? 0 : known) == -1)
 		return (-1);
 	if (sound)
 		list_keep(&b->list, MESSAGE_FOUND, MESSAGE_FOUND);
@@ -179,10 +299,11 @@ scan_again(struct box *b, struct message *m, int *tries)
 static int
 scan_place(struct box *b, struct message *m)
 {
+	struct table	 t;
 	uint32_t	 i;
 	int		 sound = 0;
 
-	if (b->restless < RESTLESS_MAX && (sound = scan_retry(b, 0, m)) == -1)
+	if (b->restless < RESTLESS_MAX && (sound = scan_retry(b, &t, 0, m)) == -1)
 		return (-1);
 	for (i = 0; sound && i < b->list.n; i++)
 		if ((b->list.v[i].flags & MESSAGE_FOUND) == 0)
@@ -199,16 +320,17 @@ scan_place(struct box *b, struct message *m)
  * 1: the last reading counts, 0: it does not, -1 and errno.
  */
 static int
-scan_retry(struct box *b, int all, const struct message *wanted)
+scan_retry(struct box *b, struct table *t, int all, const struct message *wanted)
 {
 	struct snapshot	 s = b->snapshot;
-	struct table	 t = { NULL, 0 };
 	struct timespec	 now;
 	int64_t		 after[BOX_DIRS];
 	int		 i, tries, r = 0, sound = 0;
 
 	arc4random_buf(table_key, sizeof(table_key));
-	if (table_make(&t, &b->list, 0) == -1)
+	memset(t, 0, sizeof(*t));
+	t->from = b->list.n;
+	if (table_make(t, &b->list) == -1)
 		return (-1);
 	for (tries = 0; !sound && tries < SCAN_TRIES; tries++) {
 		if (tries > 0)
@@ -220,7 +342,7 @@ scan_retry(struct box *b, int all, const struct message *wanted)
 		s.at = now.tv_sec * NSEC + now.tv_nsec;
 		HOOK("mailbox.scan");
 		HOOK_WORK(1);
-		if ((r = scan_once(b, &t, all)) == -1 || (r = times_get(b, after)) == -1)
+		if ((r = scan_once(b, t, all)) == -1 || (r = times_get(b, after)) == -1)
 			break;
 		for (sound = 1, i = 0; i < BOX_DIRS; i++)
 			sound &= after[i] == s.mtime[i] && s.at - after[i] >= SCAN_TICK;
@@ -231,7 +353,7 @@ scan_retry(struct box *b, int all, const struct message *wanted)
 		s.at = 0;
 	if (r == 0 && all)
 		b->snapshot = s;
-	free(t.slots);
+	table_free(t);
 	return (r == -1 ? -1 : sound);
 }
 
@@ -241,6 +363,8 @@ scan_once(struct box *b, struct table *t, int all)
 	uint32_t	 i;
 	int		 which;
 
+	if (sequence_make(t, &b->list) == -1)
+		return (-1);
 	for (i = 0; i < b->list.n; i++)
 		b->list.v[i].flags &= (uint16_t)~MESSAGE_FOUND;
 	for (which = 0; which < BOX_DIRS; which++)
@@ -289,31 +413,43 @@ static int
 scan_entry(struct box *b, struct table *t, int which, int all, const char *name)
 {
 	struct message	*m;
-	size_t		 len = strlen(name);
-	struct slot	*slot = table_slot(t, &b->list, name, name_base(name, len));
+	struct slot	*slot;
+	uint32_t	 i = sequence_next(t, &b->list, name);
+	size_t		 len;
 
-	if (slot->message != 0)
-		return (entry_found(b, &b->list.v[slot->message - 1], which, name, len));
+	if (i != MESSAGE_NONE) {
+		message_found(t, &b->list.v[i], which);
+		return (0);
+	}
+	len = strlen(name);
+	if (message_find(t, &b->list, name, name_base(name, len), &i, &slot) == -1)
+		return (-1);
+	if (i != MESSAGE_NONE) {
+		sequence_missed(t, &b->list.v[i]);
+		return (entry_found(b, t, &b->list.v[i], which, name, len));
+	}
 	if (!all)
 		return (0);
 	if ((m = list_add(&b->list, name, len)) == NULL)
 		return (-1);
-	m->flags = MESSAGE_FOUND | (which == BOX_CUR ? MESSAGE_CUR : 0);
+	message_found(t, m, which);
 	slot->message = b->list.n;
-	return (b->list.n <= t->size / 2 ? 0 : table_make(t, &b->list, b->list.n));
+	return (b->list.n - t->from < t->size / 2 ? 0 : table_make(t, &b->list));
 }
 
 /* The same file twice is one that is renamed at this moment, or lies in both directories: the later one counts. */
 static int
-entry_found(struct box *b, struct message *m, int which, const char *name, size_t len)
+entry_found(struct box *b, struct table *t, struct message *m, int which, const char *name, size_t len)
 {
-	uint16_t	 cur = which == BOX_CUR ? MESSAGE_CUR : 0;
-
-	if ((m->flags & MESSAGE_CUR) != cur || m->len != len || memcmp(list_name(&b->list, m), name, len) != 0) {
-		if (list_rename(&b->list, m, name, len) == -1)
-			return (-1);
-		m->flags = (uint16_t)((m->flags & ~MESSAGE_CUR) | cur);
-	}
-	m->flags |= MESSAGE_FOUND;
+	if ((m->len != len || memcmp(list_name(&b->list, m), name, len) != 0) && list_rename(&b->list, m, name, len) == -1)
+		return (-1);
+	message_found(t, m, which);
 	return (0);
+}
+
+static void
+message_found(struct table *t, struct message *m, int which)
+{
+	m->flags = (uint16_t)((m->flags & ~MESSAGE_CUR) | MESSAGE_FOUND | (which == BOX_CUR ? MESSAGE_CUR : 0));
+	m->place = t->place++;
 }

@@ -116,7 +116,7 @@ entry_put(uint8_t *p, uint32_t i)
 
 	if (i > 0) {
 		before = list_name(l, m - 1);
-		twin = name_unique(before, m[-1].len) == n && memcmp(before, name, n) == 0;
+		twin = m[-1].len >= n && memcmp(before, name, n) == 0 && name_unique(before, m[-1].len) == n;
 	}
 	memcpy(p, &m->octets, sizeof(m->octets));
 	p[ENTRY_HEAD - 1] = (uint8_t)name_uid(name, m->len, twin, (char *)p + ENTRY_HEAD);

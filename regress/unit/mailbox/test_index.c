@@ -61,6 +61,7 @@ fill(struct list *l, uint32_t n)
 		assert_non_null(m = list_add(l, name, (size_t)len));
 		m->more = i * 3;
 		m->octets = (uint64_t)i * 1000003 + m->more;
+		m->place = i % 7 ? i * 11 % n : PLACE_NONE;
 		if (i % 4 == 0)
 			assert_int_equal(list_address(l, &l->v[i], "anna@client1.example,bert@x", i % 8 == 0 ? 27 : 0), 0);
 		m->flags |= MESSAGE_FOUND | MESSAGE_SEEN | (i % 2 ? MESSAGE_CUR : 0) | (i % 3 ? MESSAGE_SIZED : 0) | (i % 5 ? 0 : MESSAGE_COUNTED);
@@ -77,6 +78,7 @@ same(const struct list *a, const struct list *b)
 	for (i = 0; i < a->n; i++) {
 		assert_int_equal(a->v[i].octets, b->v[i].octets);
 		assert_int_equal(a->v[i].more, b->v[i].more);
+		assert_int_equal(a->v[i].place, b->v[i].place);
 		assert_int_equal(a->v[i].flags & MESSAGE_KEPT, b->v[i].flags);
 		assert_int_equal(a->v[i].len, b->v[i].len);
 		assert_string_equal(list_name(a, &a->v[i]), list_name(b, &b->v[i]));
