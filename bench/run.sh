@@ -51,3 +51,5 @@ python3 ./poll.py empty-200 5
 python3 ./poll.py idle-50k 20
 head 'Memory at 10,000 records'
 python3 ./poll.py records-10k 1
+head 'popd beside Dovecot and popa3d'
+BENCH_PORTBASE=21000 /usr/bin/python3 ./serve.py -n "$rounds"
