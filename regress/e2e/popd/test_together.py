@@ -462,17 +462,30 @@ class Oracle:
         assert all(self.unique.get(u, i) == i for u, _, i in listed)
 
 
-def test_at_once(together):
-    """Two sessions of popd, one of IMAP, and deliveries: in each round, each of them does something at random at the same time."""
+ACTORS = 4
+
+
+def at_once(together, seed, rounds):
+    """The actors, so many times at the same time; the oracle, when all is as it says."""
     oracle = Oracle(together)
-    actors = [make(oracle, random.Random("%s %d" % (SEED, n))) for n, make in enumerate((Session, Session, Reader, Deliverer))]
+    actors = [make(oracle, random.Random("%s %d" % (seed, n))) for n, make in enumerate((Session, Session, Reader, Deliverer))]
+    assert len(actors) == ACTORS
     actors[3].step()
     with concurrent.futures.ThreadPoolExecutor(len(actors)) as pool:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for step in [pool.submit(actor.step) for actor in actors]:
                 step.result()
             oracle.judge()
     for actor in actors:
         actor.end()
     oracle.final()
+    return oracle
+
+
+def test_at_once(together):
+    """
+    Two sessions of popd, one of IMAP, and deliveries: in each round, each of them does something at random at the same time.  The long
+    campaign is make together.
+    """
+    oracle = at_once(together, SEED, ROUNDS)
     assert len(oracle.delivered) > ROUNDS and oracle.seen and len(oracle.removed) > ROUNDS // 8
