@@ -19,9 +19,9 @@
 #define ROTATE	29
 
 static uint64_t	 lane_step(uint64_t, const uint8_t *);
-static void	 stream_sum(struct stream *);
+static void	 stream_sum(struct stream *, const uint8_t *, size_t);
 static void	 stream_write(struct stream *);
-static void	 stream_read(struct stream *);
+static void	 stream_read(struct stream *, uint8_t *, size_t);
 
 /*
  * From the begin of an open file, of which so many octets are to be read, or into which they are to be written with stream_put().
@@ -47,21 +47,21 @@ lane_step(uint64_t lane, const uint8_t *p)
 }
 
 /*
- * Takes the block into the checksum.  An index is all that most openings read, so its words go round in lanes of their own, which the
+ * Takes a block into the checksum.  An index is all that most openings read, so its words go round in lanes of their own, which the
  * processor steps at the same time; no step maps two words to one, so that one wrong word never goes unseen.
  */
 static void
-stream_sum(struct stream *s)
+stream_sum(struct stream *s, const uint8_t *p, size_t len)
 {
-	uint64_t	 lane[LANES + 1] = { 1, 2, 3, 4, s->len };
+	uint64_t	 lane[LANES + 1] = { 1, 2, 3, 4, len };
 	uint8_t		 key[SIPHASH_KEY_LEN], rest[sizeof(uint64_t) * LANES] = { 0 };
-	const uint8_t	*p = s->block, *end = p + s->len / sizeof(rest) * sizeof(rest);
+	const uint8_t	*end = p + len / sizeof(rest) * sizeof(rest);
 	size_t		 i;
 
 	for (; p < end; p += sizeof(rest))
 		for (i = 0; i < LANES; i++)
 			lane[i] = lane_step(lane[i], p + i * sizeof(uint64_t));
-	memcpy(rest, p, s->len % sizeof(rest));
+	memcpy(rest, p, len % sizeof(rest));
 	for (i = 0; i < LANES; i++)
 		lane[i] = lane_step(lane[i], rest + i * sizeof(uint64_t));
 	memcpy(key, &s->sum, sizeof(s->sum));
@@ -70,41 +70,50 @@ stream_sum(struct stream *s)
 	s->blocks++;
 }
 
-/* The next block of the file. */
+/* The next block of the file, of so many octets, to where it is wanted. */
 static void
-stream_read(struct stream *s)
+stream_read(struct stream *s, uint8_t *p, size_t want)
 {
-	size_t	 want = s->left < sizeof(s->block) ? (size_t)s->left : sizeof(s->block);
+	size_t	 off;
 	ssize_t	 n;
 
-	s->off = s->len = 0;
-	while (s->len < want) {
-		if ((n = read(s->fd, s->block + s->len, want - s->len)) <= 0) {
+	for (off = 0; off < want; off += (size_t)n) {
+		if ((n = read(s->fd, p + off, want - off)) <= 0) {
 			s->failed = n == 0 ? EBADMSG : errno;
 			return;
 		}
-		s->len += (size_t)n;
 	}
-	s->left -= s->len;
-	stream_sum(s);
+	s->left -= want;
+	stream_sum(s, p, want);
 }
 
-/* The next octets; zeroes once something has failed. */
+/* The next octets; zeroes once something has failed.  A whole block of them goes where it is wanted at once. */
 void
 stream_get(struct stream *s, void *data, size_t len)
 {
 	uint8_t	*p = data;
-	size_t	 n;
+	size_t	 n, want;
 
 	for (; len > 0; len -= n, p += n) {
-		if (s->off == s->len && s->failed == 0)
-			stream_read(s);
-		if (s->failed == 0 && s->len == 0)
-			s->failed = EBADMSG;
+		n = 0;
+		if (s->off == s->len && s->failed == 0) {
+			want = s->left < sizeof(s->block) ? (size_t)s->left : sizeof(s->block);
+			if (want == 0)
+				s->failed = EBADMSG;
+			else if (want <= len)
+				stream_read(s, p, n = want);
+			else {
+				stream_read(s, s->block, want);
+				s->off = 0;
+				s->len = want;
+			}
+		}
 		if (s->failed != 0) {
 			memset(p, 0, len);
 			return;
 		}
+		if (n > 0)
+			continue;
 		n = s->len - s->off < len ? s->len - s->off : len;
 		memcpy(p, s->block + s->off, n);
 		s->off += n;
@@ -127,7 +136,7 @@ stream_write(struct stream *s)
 	size_t	 off = 0;
 	ssize_t	 n;
 
-	stream_sum(s);
+	stream_sum(s, s->block, s->len);
 	while (s->failed == 0 && off < s->len) {
 		if ((n = write(s->fd, s->block + off, s->len - off)) == -1)
 			s->failed = errno;
