@@ -29,6 +29,7 @@ static int	 step_send(struct session *);
 static int	 send_read(struct session *);
 static void	 send_end(struct session *);
 static int	 step_delete(struct session *);
+static size_t	 count(uint8_t *, size_t);
 static size_t	 digits(uint8_t *, uint64_t);
 
 static uint8_t	 file_buf[FILE_BUF] __attribute__((__aligned__(PAGE)));
@@ -121,17 +122,17 @@ static int
 step_listing(struct session *s)
 {
 	const uint8_t	*uid = NULL;
-	uint8_t		*p;
-	size_t		 n, len = 0;
+	uint8_t		*p, number[20];
+	size_t		 n, len = 0, numlen = digits(number, s->job.msgno);
 	uint32_t	*i = &s->job.msgno, before = *i;
 
-	for (; *i <= s->listing.n && out_room(&session_out) >= LISTED_MAX; (*i)++) {
+	for (; *i <= s->listing.n && out_room(&session_out) >= LISTED_MAX; (*i)++, numlen = count(number, numlen)) {
 		if (s->job.kind == JOB_UIDL)
 			uid = listing_next(&s->listing, *i, uid, &len);
 		if (listing_deleted(&s->listing, *i))
 			continue;
 		p = out_space(&session_out);
-		n = digits(p, *i);
+		memcpy(p, number, n = numlen);
 		p[n++] = ' ';
 		if (s->job.kind == JOB_LIST)
 			n += digits(p + n, listing_size(&s->listing, *i));
@@ -148,6 +149,23 @@ step_listing(struct session *s)
 		return (1);
 	}
 	return (*i != before);
+}
+
+/* One more than the number that these digits are.  Returns how many they are then. */
+static size_t
+count(uint8_t *number, size_t len)
+{
+	size_t	 i = len;
+
+	while (i > 0 && number[i - 1] == '9')
+		number[--i] = '0';
+	if (i > 0) {
+		number[i - 1]++;
+		return (len);
+	}
+	number[0] = '1';
+	number[len] = '0';
+	return (len + 1);
 }
 
 /* Writes a number to where there is room for 20 digits, two of them at a time.  Returns how many they are. */

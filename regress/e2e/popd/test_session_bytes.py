@@ -47,6 +47,22 @@ SAMPLES = {
 }
 
 
+def test_numbers(popd):
+    """Numbers and sizes of one to seven digits, unique-ids of all lengths, with gaps where messages are marked, over many buffers."""
+    count = 11111
+    sizes = [10 ** (i % 8) - i % 3 % 2 for i in range(count)]
+    uids = [b"%d-" % i + b"u" * (i % 60) for i in range(1, count + 1)]
+    popd.messages = [b""] * count
+    popd.box_options = {"uids": uids, "sizes": dict(enumerate(sizes))}
+    c = popd.client(login=True)
+    marked = set(range(8, 12)) | set(range(90, 120)) | {1, 1000, 9999, 10000, count}
+    for n in marked:
+        assert c.ask("DELE %d" % n).startswith("+OK")
+    left = [n for n in range(1, count + 1) if n not in marked]
+    assert c.ask("LIST").startswith("+OK %d " % len(left)) and c.listed() == ["%d %d" % (n, sizes[n - 1]) for n in left]
+    assert c.ask("UIDL").startswith("+OK") and c.listed() == ["%d %s" % (n, uids[n - 1].decode()) for n in left]
+
+
 @pytest.mark.parametrize("tls", [False, True])
 def test_samples(popd, pki, tls):
     popd.messages = list(SAMPLES.values())
