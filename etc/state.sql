@@ -296,6 +296,14 @@ CREATE TABLE IF NOT EXISTS alert (
 CREATE INDEX IF NOT EXISTS alert_account ON alert (account, id);
 CREATE INDEX IF NOT EXISTS alert_next ON alert (account, id) WHERE told IS NULL;
 
+-- When an account was last logged in to with POP3; an account that never was has no row.
+-- account: its address.  client: the address that the login came from.
+CREATE TABLE IF NOT EXISTS last_login (
+	account	TEXT NOT NULL PRIMARY KEY,
+	at	INTEGER NOT NULL,
+	client	TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Single numbers.
 -- session: the last session number that was reserved.  pruned: when old rows were removed last.
 -- quarantined: deliveries that went into quarantine since the postmaster was told last.

@@ -29,7 +29,7 @@ static void	 value_sql(FILE *, const struct rows *, size_t, const char *);
 static const struct exported	 tables[] = {
 	{ "domain",		"domains",	" ", NULL },
 	{ "nexthop",		"nexthops",	" password ", row_nexthop },
-	{ "account",		"accounts",	" address password ", NULL },
+	{ "account",		"accounts",	" address password last_login last_client ", NULL },
 	{ "server_admin",	"server_admins", " ", NULL },
 	{ "domain_admin",	"domain_admins", " ", NULL },
 	{ "schedule",		"windows",	" ", NULL },

@@ -175,10 +175,12 @@ rows_cell(const struct rows *rows, size_t row, const char *column)
 static char *
 cell_text(const struct rows *rows, size_t row, const char *column, char *text, size_t size)
 {
-	const char	*value = rows_value(rows, row, column);
+	const char	*value = rows_value(rows, row, column), *wrong;
 
 	if (value == NULL)
 		strlcpy(text, rows_secret(rows, row, column) ? "set" : "-", size);
+	else if (strcmp(column, "last_login") == 0)
+		text_local(text, size, strtonum(value, INT64_MIN, INT64_MAX, &wrong));
 	else
 		text_vis(text, size, value);
 	return (text);

@@ -286,7 +286,7 @@ const char	*duration_value(const char *table, const char *column, const char *va
 
 /* edit.c */
 #define NOUN_KEYS	3
-#define NOUN_COLUMNS	12
+#define NOUN_COLUMNS	13
 
 struct noun {				/* what people call the rows of a table */
 	const char	*name, *table;

@@ -13,12 +13,15 @@
 
 #define ROWS_CELLS	8
 #define ROWS_PORTION	100
+#define EDIT_FURTHER	2
 #define OTHERS_CHANGES	20	/* of one batch, for others than root */
 #define OTHERS_OCTETS	(256U << 10)
 
 static void	 edit_portion(void *);
 static void	 edit_take(void *, const uint8_t *, size_t);
-static size_t	 edit_listener(const uint8_t *, size_t, uint8_t *, size_t);
+static int	 edit_listener(const uint8_t *, size_t, struct cell *);
+static int	 edit_account(const uint8_t *, size_t, struct cell *);
+static void	 edit_cell(const uint8_t *, size_t, const char *, char *, size_t);
 static void	 edit_listed(struct client *);
 static int	 edit_begin(struct client *, const char *, char *, size_t);
 static void	 edit_next(const char *, char *, size_t);
@@ -86,43 +89,88 @@ edit_portion(void *arg)
 	client_end(c, n == -1 ? err : NULL);
 }
 
+/* A row, with what the daemon knows of it as further cells: they are no columns, and nobody sets them. */
 static void
 edit_take(void *arg, const uint8_t *row, size_t len)
 {
 	struct client	*c = arg;
+	struct cell	 further[EDIT_FURTHER];
 	uint8_t		 more[PROTO_FRAME_MAX];
-	size_t		 n;
+	size_t		 used = len, n;
+	int		 i, nfurther = 0;
 
-	if (strcmp(c->rows.table, "listener") == 0 && (n = edit_listener(row, len, more, sizeof(more))) > 0)
-		client_send(c, IMSG_CTL_ROW, more, n);
+	if (strcmp(c->rows.table, "listener") == 0)
+		nfurther = edit_listener(row, len, further);
+	else if (strcmp(c->rows.table, "account") == 0)
+		nfurther = edit_account(row, len, further);
+	if (len > sizeof(more))
+		nfurther = 0;
+	if (nfurther > 0)
+		memcpy(more, row, len);
+	for (i = 0; i < nfurther && (n = cell_pack(more + used, sizeof(more) - used, &further[i])) > 0; i++)
+		used += n;
+	if (nfurther > 0 && i == nfurther)
+		client_send(c, IMSG_CTL_ROW, more, used);
 	else
 		client_send(c, IMSG_CTL_ROW, row, len);
 }
 
-/* A row of listener, into more, with one cell more: what is in its way.  Octets, or 0: there is no room. */
-static size_t
-edit_listener(const uint8_t *row, size_t len, uint8_t *more, size_t size)
+/* What is in a listener's way.  Returns the number of cells; what they point to is the next call's. */
+static int
+edit_listener(const uint8_t *row, size_t len, struct cell *further)
 {
-	struct cell	 c, trouble = { .column = "trouble", .kind = CELL_NULL };
-	const uint8_t	*at = row;
 	const char	*text, *err;
-	char		 address[PROTO_CLIENT_SIZE] = "", port[8] = "";
-	size_t		 left = len, n;
+	char		 address[PROTO_CLIENT_SIZE], port[8];
 
-	while (cell_next(&at, &left, &c) == 1)
-		if (strcmp(c.column, "address") == 0)
-			snprintf(address, sizeof(address), "%.*s", (int)c.len, (const char *)c.value);
-		else if (strcmp(c.column, "port") == 0)
-			snprintf(port, sizeof(port), "%.*s", (int)c.len, (const char *)c.value);
+	edit_cell(row, len, "address", address, sizeof(address));
+	edit_cell(row, len, "port", port, sizeof(port));
+	further[0] = (struct cell){ .column = "trouble", .kind = CELL_NULL };
 	if ((text = pop_trouble(address, (uint16_t)strtonum(port, 1, UINT16_MAX, &err))) != NULL) {
-		trouble.kind = CELL_TEXT;
-		trouble.value = (const uint8_t *)text;
-		trouble.len = strlen(text);
+		further[0].kind = CELL_TEXT;
+		further[0].value = (const uint8_t *)text;
+		further[0].len = strlen(text);
 	}
-	if (len > size || (n = cell_pack(more + len, size - len, &trouble)) == 0)
-		return (0);
-	memcpy(more, row, len);
-	return (len + n);
+	return (1);
+}
+
+/* When an account was last logged in to, and from where.  As edit_listener(). */
+static int
+edit_account(const uint8_t *row, size_t len, struct cell *further)
+{
+	static char	 seconds[24];
+	const char	*client;
+	char		 address[PROTO_ADDR_SIZE];
+	int64_t		 at;
+
+	edit_cell(row, len, "address", address, sizeof(address));
+	further[0] = (struct cell){ .column = "last_login", .kind = CELL_NULL };
+	further[1] = (struct cell){ .column = "last_client", .kind = CELL_NULL };
+	if (!pop_last_login(address, &at, &client))
+		return (2);
+	snprintf(seconds, sizeof(seconds), "%lld", (long long)at);
+	further[0].kind = CELL_NUMBER;
+	further[0].value = (const uint8_t *)seconds;
+	further[0].len = strlen(seconds);
+	if (*client == '\0')
+		return (2);
+	further[1].kind = CELL_TEXT;
+	further[1].value = (const uint8_t *)client;
+	further[1].len = strlen(client);
+	return (2);
+}
+
+/* The value of a row's cell as a string, empty if there is none, or no room for it. */
+static void
+edit_cell(const uint8_t *row, size_t len, const char *column, char *text, size_t size)
+{
+	struct cell	 c;
+
+	*text = '\0';
+	while (cell_next(&row, &len, &c) == 1)
+		if (strcmp(c.column, column) == 0 && c.len < size) {
+			memcpy(text, c.value, c.len);
+			text[c.len] = '\0';
+		}
 }
 
 /* IMSG_CTL_CHANGE: one more, or the last one of its batch. */

@@ -194,7 +194,7 @@ login_may(struct pop_session *s, const struct pop_account *p)
 		session_denied(s, POP_CODE_IN_USE, "there are %u sessions of this account already", p->sessions);
 		return (0);
 	}
-	if ((left = delay_left(p->account, p->login_delay)) > 0) {
+	if ((left = last_left(p->account, p->login_delay)) > 0) {
 		log_debug("POP %u: login of %s from %s refused: %u s too early", s->id, s->name, s->peer, left);
 		session_denied(s, POP_CODE_LOGIN_DELAY, "wait %u second%s until the next login", left, PLURAL(left));
 		return (0);
@@ -303,8 +303,7 @@ box_opened(void *arg, struct imsg *imsg)
 		return (-1);
 	timer_stop(&s->clock);
 	p = config_pop(config_running, s->account);
-	if (p.login_delay > 0)
-		delay_login(s->account);
+	last_login(s->account, s->peer);
 	memset(&opened, 0, sizeof(opened));
 	opened.rights = s->rights;
 	opened.login_delay = p.login_delay;

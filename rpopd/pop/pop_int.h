@@ -115,9 +115,12 @@ int		 name_address(const char *name, const char *local, char *address, size_t si
 void		 name_without_detail(char *address);
 const struct route_account *name_account(const char *name, const char *local, char individual[PROTO_ADDR_SIZE]);
 
-/* --- delay.c --- */
+/* --- last.c --- */
 
-uint32_t delay_left(uint32_t account, uint32_t delay);
-void	 delay_login(uint32_t account);
+void	 last_start(void);
+void	 last_reload(void);
+void	 last_stop(void);
+void	 last_login(uint32_t account, const char *client);
+uint32_t last_left(uint32_t account, uint32_t delay);
 
 #endif

@@ -72,6 +72,7 @@ pop_start(void)
 	descriptors_tell();
 	session_offers();
 	alert_reload();
+	last_start();
 	listen_start();
 }
 
@@ -83,6 +84,7 @@ pop_reload(void)
 	listen_reload();
 	session_reload();
 	alert_reload();
+	last_reload();
 }
 
 void
@@ -90,6 +92,7 @@ pop_stop(void)
 {
 	listen_stop();
 	session_stop_all();
+	last_stop();
 }
 
 int

@@ -31,7 +31,7 @@ static void	 alert_kept(sqlite3_context *, int, sqlite3_value **);
 
 static int	(*kept)(const char *);	/* of the statement that asks for it */
 
-/* The function of Q_ALERT_PRUNE, on a connection, before statements are prepared.  0 or -1. */
+/* The function of Q_ALERT_PRUNE and Q_LOGIN_PRUNE, on a connection, before statements are prepared.  0 or -1. */
 int
 alert_register(sqlite3 *db)
 {
@@ -194,10 +194,19 @@ state_alert_prune(int (*account)(const char *))
 
 	if ((result = state_number(Q_ALERT_ANY, 0, &any)) != DB_OK || !any)
 		return (result);
+	return (alert_keep(Q_ALERT_PRUNE, account));
+}
+
+/* Runs a statement that asks kept() which accounts there are; its ?1 is 0. */
+enum db
+alert_keep(enum state_sql q, int (*account)(const char *))
+{
+	enum db	 result;
+
 	if ((result = state_begin(STATE_LAZY)) != DB_OK)
 		return (result);
 	kept = account;
-	result = state_end(state_run(Q_ALERT_PRUNE, 0) == -1);
+	result = state_end(state_run(q, 0) == -1);
 	kept = NULL;
 	return (result);
 }

@@ -334,6 +334,7 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_CLAMP_TOKEN] = "UPDATE token SET since = min(since, ?1), ends = 0, said = 0 WHERE since > ?2 OR said > ?2",
 	[Q_CLAMP_META] = "UPDATE meta SET value = ?1 WHERE key = 'pruned' AND value > ?2",
 	[Q_CLAMP_ALERT] = "UPDATE alert SET made = min(made, ?1), told = min(told, ?1) WHERE made > ?2 OR told > ?2",
+	[Q_CLAMP_LOGIN] = "UPDATE last_login SET at = ?1 WHERE at > ?2",
 	[Q_ROOT_COUNT] = "UPDATE root SET counter = counter + 1, durable = max(durable, ?1) RETURNING counter",
 	[Q_ROOT_JOINED] = "UPDATE root SET joined = ?1",
 	[Q_ROOT_DECLARED] = "UPDATE root SET joined = {ROOT_DECLARED}, identity = ?1, counter = max(counter, ?2) + 1, durable = 0",
@@ -358,6 +359,11 @@ static const char *const	 texts[Q_MAX] = {
 	[Q_ALERT_PRUNE] = "DELETE FROM alert WHERE account IN (SELECT account FROM (SELECT DISTINCT account FROM alert) WHERE NOT"
 	    " kept(account)) AND ?1 = 0",
 	[Q_ALERT_OLD] = "DELETE FROM alert WHERE told < ?1",
+	[Q_LOGIN_PUT] = "INSERT INTO last_login (account, at, client) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
+	    " json_extract(value, '$[2]') FROM json_each(?1) WHERE 1 ON CONFLICT DO UPDATE SET at = excluded.at, client ="
+	    " excluded.client",
+	[Q_LOGIN_ALL] = "SELECT account, at, client FROM last_login",
+	[Q_LOGIN_PRUNE] = "DELETE FROM last_login WHERE NOT kept(account) AND ?1 = 0",
 	[Q_TOKEN_GET] = "SELECT refresh, cause, suspended, ends, said, warned FROM token WHERE origin = ?1",
 	[Q_TOKEN_ROTATE] = "INSERT INTO token (origin, refresh, since) VALUES (?1, ?2, ?3)"
 	    " ON CONFLICT DO UPDATE SET refresh = ?2, since = ?3, cause = NULL, suspended = NULL",

@@ -480,6 +480,20 @@ enum db	 state_alert_page(const char *only, struct alert_row *last, size_t max, 
 /* Writes that alerts are gone of accounts that kept() says 0 of; does not wait for the disk. */
 enum db	 state_alert_prune(int (*kept)(const char *account));
 
+/* --- login.c: when accounts were last logged in to with POP3 --- */
+
+struct login_row {
+	int64_t		 at;
+	const char	*account;		/* its address */
+	const char	*client;		/* the numeric address that the login came from; "": what is stored is none */
+};
+/* Writes the last logins of STATE_SLICE accounts at most, none of them twice; does not wait for the disk. */
+enum db	 state_login_put(const struct login_row *, size_t n);
+/* Reads the last login of every account. */
+enum db	 state_login_all(void (*cb)(void *, const struct login_row *), void *arg);
+/* Writes that accounts which kept() says 0 of have none; does not wait for the disk. */
+enum db	 state_login_prune(int (*kept)(const char *account));
+
 /* --- relay.c, relay_change.c: recipients at next hops, and in quarantine --- */
 
 enum relay_state { RELAY_WAITING = 0, RELAY_QUARANTINED = 1, RELAY_FAILED = 2 };	/* as in column state of table relay */

@@ -49,11 +49,11 @@ enum state_sql {
 	Q_RENUMBER_GET, Q_RENUMBER_SINCE, Q_RENUMBER_PUT, Q_RENUMBER_ANSWER, Q_RENUMBER_DROP,
 	Q_RECORD_GET, Q_RECORD_PUT, Q_RECORD_DROP, Q_UNFOUND_GET, Q_UNFOUND_PUT, Q_UNFOUND_DROP,
 	Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT, Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED,
-	Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META, Q_CLAMP_ALERT,
+	Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META, Q_CLAMP_ALERT, Q_CLAMP_LOGIN,
 	Q_ROOT_COUNT, Q_ROOT_JOINED, Q_ROOT_DECLARED, Q_ROOT_STARTED, Q_SPENT_ADD, Q_SPENT_LIST, Q_SPENT_DROP,
 	Q_SESSION_PUT, Q_MARK_GET,
 	Q_ALERT_ADD, Q_ALERT_TRIM, Q_ALERT_NEXT, Q_ALERT_TOLD, Q_ALERT_GET, Q_ALERT_REMOVE, Q_ALERT_PAGE, Q_ALERT_ANY, Q_ALERT_PRUNE,
-	Q_ALERT_OLD,
+	Q_ALERT_OLD, Q_LOGIN_PUT, Q_LOGIN_ALL, Q_LOGIN_PRUNE,
 	Q_TOKEN_GET, Q_TOKEN_ROTATE, Q_TOKEN_SUSPEND, Q_TOKEN_END, Q_TOKEN_LIST, Q_TOKEN_DROP,
 	Q_MAX
 };
@@ -97,6 +97,7 @@ int	 seen_register(sqlite3 *);		/* of a connection, before statements are prepar
 
 /* alert.c */
 int	 alert_register(sqlite3 *);		/* of a connection, before statements are prepared */
+enum db	 alert_keep(enum state_sql, int (*account)(const char *));	/* outside a transaction, which it is; does not wait for the disk */
 
 /* suspect.c */
 int	 oversize_put(int64_t mailbox, const uint8_t *uid, size_t uidlen, enum oversize, uint32_t size, int64_t since,

@@ -18,6 +18,7 @@
  *	record_state.*			last_attempt the next poll, failing the warning; last_success is shown
  *	token.said, ends		the warning before a refresh token ends: told anew
  *	alert.made, alert.told		their own end; they are shown
+ *	last_login.at			the next login, for the account's login_delay at most; it is shown
  *	meta.pruned			the daily look for all this
  *
  * A clock that cannot be right corrects nothing.
@@ -36,7 +37,8 @@ enum db
 state_clamp(int64_t now)
 {
 	static const enum state_sql	 clamps[] = { Q_CLAMP_RELAY, Q_CLAMP_COPY, Q_CLAMP_HANDLED, Q_CLAMP_SUSPECT,
-	    Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED, Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META, Q_CLAMP_ALERT };
+	    Q_CLAMP_OVERSIZE, Q_CLAMP_MAILBOX, Q_CLAMP_RENUMBERED, Q_CLAMP_UNPROVEN, Q_CLAMP_RECORD, Q_CLAMP_TOKEN, Q_CLAMP_META, Q_CLAMP_ALERT,
+	    Q_CLAMP_LOGIN };
 	sqlite3_stmt			*st;
 	size_t				 i;
 	enum db				 result;
