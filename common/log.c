@@ -15,7 +15,7 @@
 
 #define LOG_LINE_SIZE	1024
 
-static void	 log_v(enum log_level, int, const char *, va_list) __attribute__((__format__(printf, 3, 0)));
+static void	 log_v(enum log_level, enum log_level, int, const char *, va_list) __attribute__((__format__(printf, 4, 0)));
 static size_t	 log_vis_octet(char *, uint8_t);
 static int	 log_is_journal(const char *);
 
@@ -98,12 +98,12 @@ log_level_str(enum log_level level)
 
 /* Writes one line of printable ASCII, whatever the text has in it: a child that lies cannot forge lines or steer a terminal. */
 void
-log_line(enum log_level level, const char *text)
+log_line(enum log_level most, enum log_level level, const char *text)
 {
 	char	 line[LOG_LINE_SIZE];
 	size_t	 i;
 
-	if (level > log_level)
+	if (level > most)
 		return;
 	for (i = 0; text[i] != '\0' && i < sizeof(line) - 1; i++)
 		line[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
@@ -120,20 +120,20 @@ log_line(enum log_level level, const char *text)
 
 /* Formats and writes a line, with the words of error, an errno, behind it unless that is 0.  errno stays as it is. */
 static void
-log_v(enum log_level level, int error, const char *fmt, va_list ap)
+log_v(enum log_level most, enum log_level level, int error, const char *fmt, va_list ap)
 {
 	char	 line[LOG_LINE_SIZE];
 	int	 save_errno = errno;
 	int	 n;
 
-	if (level > log_level)
+	if (level > most)
 		return;
 	n = vsnprintf(line, sizeof(line), fmt, ap);
 	if (n < 0)
 		n = 0;
 	if (error != 0 && (size_t)n < sizeof(line))
 		snprintf(line + n, sizeof(line) - (size_t)n, "%s%s", n > 0 ? ": " : "", strerror(error));
-	log_line(level, line);
+	log_line(most, level, line);
 	errno = save_errno;
 }
 
@@ -143,7 +143,7 @@ fatal(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_CRASHES, errno, fmt, ap);
+	log_v(log_level, LOG_LEVEL_CRASHES, errno, fmt, ap);
 	va_end(ap);
 	exit(1);
 }
@@ -154,7 +154,7 @@ fatalx(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_CRASHES, 0, fmt, ap);
+	log_v(log_level, LOG_LEVEL_CRASHES, 0, fmt, ap);
 	va_end(ap);
 	exit(1);
 }
@@ -165,7 +165,7 @@ log_warn(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_FAILURES, errno, fmt, ap);
+	log_v(log_level, LOG_LEVEL_FAILURES, errno, fmt, ap);
 	va_end(ap);
 }
 
@@ -175,7 +175,7 @@ log_warnx(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_FAILURES, 0, fmt, ap);
+	log_v(log_level, LOG_LEVEL_FAILURES, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -185,7 +185,7 @@ log_notice(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_MAJOR, 0, fmt, ap);
+	log_v(log_level, LOG_LEVEL_MAJOR, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -195,7 +195,7 @@ log_info(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_PROBLEMS, 0, fmt, ap);
+	log_v(log_level, LOG_LEVEL_PROBLEMS, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -205,7 +205,7 @@ log_debug(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_LOW, 0, fmt, ap);
+	log_v(log_level, LOG_LEVEL_LOW, 0, fmt, ap);
 	va_end(ap);
 }
 
@@ -215,7 +215,17 @@ log_trace(const char *fmt, ...)
 	va_list	 ap;
 
 	va_start(ap, fmt);
-	log_v(LOG_LEVEL_ALL, 0, fmt, ap);
+	log_v(log_level, LOG_LEVEL_ALL, 0, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_at(enum log_level most, enum log_level level, const char *fmt, ...)
+{
+	va_list	 ap;
+
+	va_start(ap, fmt);
+	log_v(most, level, 0, fmt, ap);
 	va_end(ap);
 }
 

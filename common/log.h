@@ -30,7 +30,9 @@ void	 log_setlevel(enum log_level);
 enum log_level log_getlevel(void);
 enum log_level log_level_parse(const char *);	/* 0: no such name */
 const char *log_level_str(enum log_level);
-void	 log_line(enum log_level, const char *text);	/* text is a child's line, which is encoded already */
+/* Of a process that has other levels beside its own: a line is written if its level is at most the first one. */
+void	 log_at(enum log_level most, enum log_level, const char *, ...) __attribute__((__format__(printf, 3, 4)));
+void	 log_line(enum log_level most, enum log_level, const char *text);	/* text is a child's line, which is encoded already */
 
 void	 fatal(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* CRASHES, appends strerror(errno) */
 void	 fatalx(const char *, ...) __dead __attribute__((__format__(printf, 1, 2)));	/* CRASHES */

@@ -238,6 +238,7 @@ CREATE TABLE settings (
 	pop_idle	INTEGER NOT NULL DEFAULT 600,
 	pop_clear	TEXT NOT NULL DEFAULT 'local',
 	pop_apop	INTEGER NOT NULL DEFAULT 1,
+	pop_log_level	TEXT,
 	CONSTRAINT "settings: unified_field must be the name of one header field, at most 77 octets, without a colon" CHECK (
 	    length(CAST(unified_field AS BLOB)) BETWEEN 1 AND 77 AND unified_field NOT GLOB '*[^!-)+-9;-~]*'),
 	CONSTRAINT "settings: unified_field names a field that is taken out of the mail of unified accounts; it cannot be one that belongs to messages" CHECK (
@@ -256,6 +257,8 @@ CREATE TABLE settings (
 	CONSTRAINT "settings: pop_clear must be never, local or always: from where passwords may come without TLS" CHECK (
 	    pop_clear IN ('never', 'local', 'always')),
 	CONSTRAINT "settings: pop_apop must be 0 or 1" CHECK (pop_apop IN (0, 1)),
+	CONSTRAINT "settings: pop_log_level must be crashes, failures, major, problems, low or all, or NULL for the level of everything else" CHECK (
+	    pop_log_level IN ('crashes', 'failures', 'major', 'problems', 'low', 'all')),
 	CONSTRAINT "settings: history_days must be 0..3650 days" CHECK (history_days BETWEEN 0 AND 3650),
 	CONSTRAINT "settings: user_min_period must be 10..31536000 seconds" CHECK (user_min_period BETWEEN 10 AND 31536000),
 	CONSTRAINT "settings: user_max_records must be 0..1000 records" CHECK (user_max_records BETWEEN 0 AND 1000),

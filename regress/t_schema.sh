@@ -391,6 +391,8 @@ refuse "settings: pop_login_delay must be 0..86400 seconds" "UPDATE settings SET
 refuse "settings: pop_idle must be 600..86400 seconds; RFC 1939 wants ten minutes at least" "UPDATE settings SET pop_idle = 599"
 refuse "settings: pop_clear must be never, local or always" "UPDATE settings SET pop_clear = 'tls'"
 refuse "settings: pop_apop must be 0 or 1" "UPDATE settings SET pop_apop = 2"
+refuse "settings: pop_log_level must be crashes, failures, major, problems, low or all, or NULL for the level of everything else" \
+    "UPDATE settings SET pop_log_level = 'loud'"
 
 # listener and acl
 listen="INSERT INTO listener (address, port, tls, cert, key) VALUES"
@@ -442,7 +444,7 @@ accept "$acl ('anna@example.org', 'INBOX', 'bert@example.com', 'lrst'), ('anna@e
     "SELECT used_by FROM domain_use WHERE used_by GLOB 'acl*'" "acl anna@example.org Lists/bsd"
 accept "UPDATE account SET unified = 1; UPDATE settings SET unified_field = 'X-Envelope-To'"
 accept "UPDATE account SET pop = 0, login_delay = 0, sessions = 1000, expire_days = 30; UPDATE account SET login_delay = NULL;
-    UPDATE settings SET pop_channels = 0, pop_per_address = 1, pop_login_delay = 60, pop_idle = 86400, pop_clear = 'never', pop_apop = 0"
+    UPDATE settings SET pop_channels = 0, pop_per_address = 1, pop_login_delay = 60, pop_idle = 86400, pop_clear = 'never', pop_apop = 0, pop_log_level = 'all'"
 accept "UPDATE account SET password = '{PLAIN}x', can_modify_rpop = 1, max_records = 0, min_period = 60;
     UPDATE account SET unix_user = 'anna', password = '\$y\$j9T\$x\$y' WHERE name = 'anna'; INSERT INTO server_admin VALUES ('anna@example.org');
     INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('anna@example.org', 'example.com', 0);

@@ -176,7 +176,8 @@ void child_retire(enum role r) { (void)r; }
 void refresh_children(int failed) { (void)failed; }
 void child_log_level(enum log_level l) { (void)l; }
 void child_own(enum role r, const struct child_owner *o) { (void)r; (void)o; }
-int childlog(const char *w, enum log_peer p, struct log_budget *b, struct imsg *i) { (void)w; (void)p; (void)b; (void)i; return (0); }
+enum log_level child_level(enum role r) { (void)r; return (LOG_LEVEL_PROBLEMS); }
+int childlog(const char *w, enum log_level l, enum log_peer p, struct log_budget *b, struct imsg *i) { (void)w; (void)l; (void)p; (void)b; (void)i; return (0); }
 void childlog_lost(const char *w, struct log_budget *b) { (void)w; (void)b; }
 int token_wanted(const struct record *r) { (void)r; return (0); }
 int token_get(struct token_user *u, struct run *r) { (void)u; (void)r; return (1); }

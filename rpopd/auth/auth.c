@@ -338,7 +338,7 @@ auth_verdict(struct auth *a, uint32_t verdict)
 		auth_passed(a);
 		auth_answer(a, AUTH_YES, 0);
 	} else {
-		log_info("%s: wrong password", a->worker->label);
+		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "%s: wrong password", a->worker->label);
 		auth_fail(a, AUTH_NO, 1);
 	}
 	return (0);

@@ -63,6 +63,7 @@ static void	 child_sweep(void *);
 static void	 child_let_go(struct child *);
 static void	 child_free(struct child *);
 
+static enum log_level		 pop_level;	/* 0: that of everything else */
 static LIST_HEAD(, child)	 child_list = LIST_HEAD_INITIALIZER(child_list);	/* those that are let go, too */
 struct child		*child_of[ROLE_MAX];
 static struct timer	 sweep;
@@ -283,7 +284,7 @@ child_start(enum role role)
 	argv[n++] = "-u";
 	argv[n++] = rc->user;
 	argv[n++] = "-v";
-	argv[n++] = log_level_str(log_getlevel());
+	argv[n++] = log_level_str(child_level(role));
 	if (options.no_seccomp)
 		argv[n++] = "-S";
 	if (role == ROLE_DIALER && config_running->settings.nameservers[0] != '\0') {
@@ -367,20 +368,44 @@ child_log(void *arg, struct imsg *imsg)
 {
 	struct child	*c = arg;
 
-	return (childlog(conf[c->role].name, LOG_PEER_CHILD, &c->log, imsg));
+	return (childlog(conf[c->role].name, child_level(c->role), LOG_PEER_CHILD, &c->log, imsg));
 }
 
-/* The master, its children and their workers write lines of this level and those that matter more from now on. */
+/*
+ * The master, its children and their workers write lines of this level and those that matter more from now on, but for those that
+ * have child_pop_level().
+ */
 void
 child_log_level(enum log_level level)
 {
 	struct child	*c;
-	uint32_t	 number = level;
+	uint32_t	 number;
 
 	log_setlevel(level);
-	LIST_FOREACH(c, &child_list, entry)
+	LIST_FOREACH(c, &child_list, entry) {
+		number = child_level(c->role);
 		link_send(&c->link, IMSG_LOG_LEVEL, -1, &number, sizeof(number));
-	worker_log_level(number);
+	}
+	worker_log_level();
+}
+
+/* The level of everything that serves mail programs, from now on; 0: that of all others. */
+void
+child_pop_level(enum log_level level)
+{
+	if (level == pop_level)
+		return;
+	pop_level = level;
+	child_log_level(log_getlevel());
+}
+
+/* The level of a child, of its workers, and of what the master says of them. */
+enum log_level
+child_level(enum role role)
+{
+	int	 pop = role == ROLE_AUTH || role == ROLE_POPD || role == ROLE_MAILBOX;
+
+	return (pop && pop_level != 0 ? pop_level : log_getlevel());
 }
 
 /* waitpid(2) has told the end of a process, which may be none of the children. */

@@ -33,7 +33,7 @@ struct log_budget {
 	int		 begun;
 };
 
-int	 childlog(const char *who, enum log_peer, struct log_budget *, struct imsg *);
+int	 childlog(const char *who, enum log_level most, enum log_peer, struct log_budget *, struct imsg *);
 void	 childlog_lost(const char *who, struct log_budget *);
 
 /* --- child.c --- */
@@ -93,6 +93,8 @@ void	 child_shutdown(void);
 const char *child_name(enum role);
 void	 child_set_ready(struct child *);
 void	 child_log_level(enum log_level);
+void	 child_pop_level(enum log_level);
+enum log_level child_level(enum role);
 
 /* --- dial.c --- */
 

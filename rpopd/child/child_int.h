@@ -14,7 +14,7 @@ void	 dial_died(const struct child *);
 extern const struct rule	 worker_rules[];	/* what a template says whose forks are workers */
 extern const size_t		 worker_nrules;
 void	 worker_template_died(const struct child *);
-void	 worker_log_level(uint32_t);
+void	 worker_log_level(void);
 
 /* refresh.c */
 void	 refresh_dialer_starts(void);

@@ -36,11 +36,11 @@ static int	 childlog_take(struct log_budget *, enum log_peer, int);
 static struct log_budget	 everybody;
 
 /*
- * IMSG_LOG of a peer: the line is encoded once more, whoever sent it, and written if the peer has not used up its budget.  0, or
- * -1: it breaks the rules.
+ * IMSG_LOG of a peer: the line is encoded once more, whoever sent it, and written if its level is at most that and the peer has not
+ * used up its budget.  0, or -1: it breaks the rules.
  */
 int
-childlog(const char *who, enum log_peer peer, struct log_budget *budget, struct imsg *imsg)
+childlog(const char *who, enum log_level most, enum log_peer peer, struct log_budget *budget, struct imsg *imsg)
 {
 	struct msg_log	 m;
 	char		 text[sizeof(m.text) * 4], line[sizeof(text) + PROTO_RECORD_SIZE];
@@ -49,7 +49,7 @@ childlog(const char *who, enum log_peer peer, struct log_budget *budget, struct 
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.level < LOG_LEVEL_CRASHES ||
 	    m.level > LOG_LEVEL_ALL)
 		return (-1);
-	if (m.level > log_getlevel())
+	if (m.level > most)
 		return (0);
 	kind = m.level > LOG_LEVEL_PROBLEMS ? DETAILS : LINES;
 	if (!childlog_take(budget, peer, kind) || !childlog_take(&everybody, LOG_PEER_ALL, kind)) {
@@ -60,7 +60,7 @@ childlog(const char *who, enum log_peer peer, struct log_budget *budget, struct 
 		childlog_lost(who, budget);
 	strnvis(text, m.text, sizeof(text), VIS_NL | VIS_CSTYLE | VIS_NOSLASH);
 	snprintf(line, sizeof(line), "%s: %s", who, text);
-	log_line(m.level, line);
+	log_line(most, m.level, line);
 	return (0);
 }
 

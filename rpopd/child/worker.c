@@ -264,16 +264,19 @@ worker_log(void *arg, struct imsg *imsg)
 {
 	struct worker	*w = arg;
 
-	return (childlog(w->label, LOG_PEER_SESSION, &w->log, imsg));
+	return (childlog(w->label, child_level(w->template->role), LOG_PEER_SESSION, &w->log, imsg));
 }
 
 void
-worker_log_level(uint32_t level)
+worker_log_level(void)
 {
 	struct worker	*w;
+	uint32_t	 level;
 
-	LIST_FOREACH(w, &workers, entry)
+	LIST_FOREACH(w, &workers, entry) {
+		level = child_level(w->template->role);
 		link_send(&w->link, IMSG_LOG_LEVEL, -1, &level, sizeof(level));
+	}
 }
 
 static struct worker *

@@ -74,6 +74,7 @@ struct settings {
 	uint32_t	 pop_idle;		/* s without an octet of the mail program */
 	enum pop_clear	 pop_clear;		/* from where passwords may come without TLS */
 	uint32_t	 pop_apop;		/* 0: APOP is not offered */
+	enum log_level	 pop_log_level;		/* what is logged of mail programs; 0: as log_level and -v have it */
 };
 
 /* Strings of a config are never NULL; "" stands for the store's NULL.  They live as long as the config. */

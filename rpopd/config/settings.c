@@ -9,6 +9,10 @@
 static const struct word	 clear_words[] = {
 	{ "never", POP_CLEAR_NEVER }, { "local", POP_CLEAR_LOCAL }, { "always", POP_CLEAR_ALWAYS }, { NULL, 0 }
 };
+static const struct word	 level_words[] = {
+	{ "crashes", LOG_LEVEL_CRASHES }, { "failures", LOG_LEVEL_FAILURES }, { "major", LOG_LEVEL_MAJOR },
+	{ "problems", LOG_LEVEL_PROBLEMS }, { "low", LOG_LEVEL_LOW }, { "all", LOG_LEVEL_ALL }, { NULL, 0 }
+};
 
 #define ROW	struct settings
 #define SETTINGS_COLUMNS(X) \
@@ -51,7 +55,8 @@ static const struct word	 clear_words[] = {
 	X(pop_login_delay, NUMBER(pop_login_delay, REQUIRED, 0, 86400)) \
 	X(pop_idle,	NUMBER(pop_idle, REQUIRED, 600, 86400)) \
 	X(pop_clear,	WORD(pop_clear, REQUIRED, clear_words, "must be never, local or always")) \
-	X(pop_apop,	NUMBER(pop_apop, REQUIRED, 0, 1))
+	X(pop_apop,	NUMBER(pop_apop, REQUIRED, 0, 1)) \
+	X(pop_log_level, WORD(pop_log_level, OPTIONAL, level_words, "must be crashes, failures, major, problems, low, all, or NULL"))
 
 enum { SETTINGS_COLUMNS(COLUMN_PLACE) SETTINGS_MAX };
 static const struct column	 columns[] = { SETTINGS_COLUMNS(COLUMN) };

@@ -83,7 +83,7 @@ fetch_log(void *arg, struct imsg *imsg)
 {
 	struct session	*s = arg;
 
-	return (childlog(s->label, LOG_PEER_SESSION, &s->log, imsg));
+	return (childlog(s->label, log_getlevel(), LOG_PEER_SESSION, &s->log, imsg));
 }
 
 /* IMSG_FETCH_STAT: the session has logged in. */

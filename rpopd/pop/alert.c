@@ -52,7 +52,7 @@ alert_due(struct pop_session *s, const char *address)
 	if (state_alert_next(address, alert_taken, &id, text) != DB_OK)
 		return (0);
 	log_vis(shown, sizeof(shown), address, strlen(address));
-	log_info("POP %u: login of %s from %s answered with alert %lld", s->id, shown, s->peer, (long long)id);
+	pop_log(LOG_LEVEL_PROBLEMS, "POP %u: login of %s from %s answered with alert %lld", s->id, shown, s->peer, (long long)id);
 	session_denied(s, POP_CODE_ALERT, "%s", text);
 	s->alert = id;
 	return (1);

@@ -2,7 +2,8 @@
 /*
  * The last login of each account: shown, and the beginning of the least time until the next one (RFC 2449 section 6.5).  All of
  * them are in memory, read from state.db at the start; a new one is written there some seconds later, with whatever others came
- * meanwhile, so that no login waits for the store.  A crash loses those that were not written: rpopd/state/login.c has what is then.
+ * meanwhile, so that no login waits for the store.  A crash loses those that were not written: rpopd/state/login.c has what is
+ * then.
  *
  * A time counts as the store has it at the start, but never as later than now: after a clock was set back nobody waits longer than
  * the least time between two logins.  While the daemon runs no clock that is set counts.

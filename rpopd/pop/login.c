@@ -190,12 +190,13 @@ login_may(struct pop_session *s, const struct pop_account *p)
 	uint32_t	 left;
 
 	if (session_of(p->account) >= p->sessions) {
-		log_info("POP %u: login of %s from %s refused: it has %u sessions already", s->id, s->name, s->peer, p->sessions);
+		pop_log(LOG_LEVEL_PROBLEMS, "POP %u: login of %s from %s refused: it has %u sessions already", s->id, s->name,
+		    s->peer, p->sessions);
 		session_denied(s, POP_CODE_IN_USE, "there are %u sessions of this account already", p->sessions);
 		return (0);
 	}
 	if ((left = last_left(p->account, p->login_delay)) > 0) {
-		log_debug("POP %u: login of %s from %s refused: %u s too early", s->id, s->name, s->peer, left);
+		pop_log(LOG_LEVEL_LOW, "POP %u: login of %s from %s refused: %u s too early", s->id, s->name, s->peer, left);
 		session_denied(s, POP_CODE_LOGIN_DELAY, "wait %u second%s until the next login", left, PLURAL(left));
 		return (0);
 	}
@@ -330,7 +331,7 @@ box_failed(void *arg, struct imsg *imsg)
 		return (-1);
 	worker_leave(s->box);
 	if (m.missing)
-		log_info("POP %u: %s asked for mailbox %s, which does not exist, or not for this account", s->id, s->name,
+		pop_log(LOG_LEVEL_PROBLEMS, "POP %u: %s asked for mailbox %s, which does not exist, or not for this account", s->id, s->name,
 		    s->box->label);
 	else
 		log_warnx("%s: cannot be opened: %s", s->box->label, m.text);

@@ -11,16 +11,19 @@
 #include "common/ipc/link.h"
 #include "common/ipc/proto_mailbox.h"
 #include "common/ipc/proto_popd.h"
+#include "common/log.h"
 #include "common/timer.h"
+#include "rpopd/child/child.h"
 #include "pop.h"
 
 #define POP_ADDRESS_LEN	16	/* what counts as one address of clients: one of IPv4, or a /64 of IPv6 */
 
+/* A line about sessions of mail programs, which settings.pop_log_level decides about. */
+#define pop_log(level, ...)	log_at(child_level(ROLE_POPD), level, __VA_ARGS__)
+
 struct auth;
-struct child;
 struct config;
 struct imsg;
-struct worker;
 
 /*
  * A session of popd, from the connection to the end of its mailbox's process.

@@ -68,6 +68,7 @@ static struct msg_pop_start	 offers;	/* what every greeting has, of the configur
 void
 pop_start(void)
 {
+	child_pop_level(config_running->settings.pop_log_level);
 	descriptors_begin();
 	descriptors_tell();
 	session_offers();
@@ -79,6 +80,7 @@ pop_start(void)
 void
 pop_reload(void)
 {
+	child_pop_level(config_running->settings.pop_log_level);
 	descriptors_tell();
 	session_offers();
 	listen_reload();
@@ -202,7 +204,7 @@ session_turned(void *arg, struct imsg *imsg)
 	if (told != 0 && now - told < TURNED_PAUSE)
 		return (0);
 	told = now;
-	log_info("POP: a connection of %s was sent away: %s", m.peer, m.per_address ?
+	pop_log(LOG_LEVEL_PROBLEMS, "POP: a connection of %s was sent away: %s", m.peer, m.per_address ?
 	    "it has settings.pop_per_address sessions already" :
 	    "there are as many sessions as there may be (pop_channels, channels)");
 	return (0);
@@ -375,12 +377,12 @@ session_log(const struct pop_session *s)
 	    e->tls[0] != '\0' ? e->tls : s->secure ? "TLS" : "in clear", (unsigned long long)e->octets_in,
 	    (unsigned long long)e->octets_out, s->ended ? ends[e->how] : s->refused ? "it was sent away" : "its process died");
 	if (s->account == 0) {
-		log_debug("POP %u: nobody logged in, %s", s->id, text);
+		pop_log(LOG_LEVEL_LOW, "POP %u: nobody logged in, %s", s->id, text);
 		return;
 	}
 	log_vis(name, sizeof(name), s->name, strlen(s->name));
 	log_vis(mailbox, sizeof(mailbox), s->mailbox, strlen(s->mailbox));
-	log_notice("POP %u: %s, %s, by %s, %u retrieved, %u looked at, %u deleted, %s", s->id, name, mailbox,
+	pop_log(LOG_LEVEL_MAJOR, "POP %u: %s, %s, by %s, %u retrieved, %u looked at, %u deleted, %s", s->id, name, mailbox,
 	    auth_mech_str(s->mech), e->retrieved, e->topped, e->deleted, text);
 }
 
@@ -462,7 +464,7 @@ session_reload(void)
 		rights = session_rights(s);
 		if ((rights & POP_RIGHT_READ) != 0 && (s->rights & ~rights) == 0)
 			continue;
-		log_info("POP %u: ends, since %s", s->id, (rights & POP_RIGHT_READ) == 0 ?
+		pop_log(LOG_LEVEL_PROBLEMS, "POP %u: ends, since %s", s->id, (rights & POP_RIGHT_READ) == 0 ?
 		    "its account has gone or may not read this mailbox any more" : "its rights in this mailbox have become fewer");
 		session_stop(s);
 	}

@@ -49,6 +49,7 @@ void turn_soon(void) { }
 void turn_at(int64_t due) { (void)due; }
 int worker_log(void *a, struct imsg *i) { (void)a; (void)i; return (0); }
 void child_optional(void) { started++; }
+enum log_level child_level(enum role r) { (void)r; return (log_getlevel()); }
 struct child *worker_template(enum role r) { assert_int_equal(r, ROLE_AUTH); return (template_ready ? &template : NULL); }
 
 void timer_init(struct timer *t, void (*cb)(void *), void *arg) { t->cb = cb; t->arg = arg; }

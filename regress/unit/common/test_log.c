@@ -113,6 +113,27 @@ test_levels(void **state)
 	log_setsink(NULL);
 }
 
+/* Lines about something with a level of its own, whatever the process's is. */
+static void
+test_level_of_its_own(void **state)
+{
+	enum log_level	 level, most;
+
+	(void)state;
+	log_setsink(sink);
+	for (most = LOG_LEVEL_CRASHES; most <= LOG_LEVEL_ALL; most++)
+		for (level = LOG_LEVEL_CRASHES; level <= LOG_LEVEL_ALL; level++) {
+			log_setlevel(most == LOG_LEVEL_ALL ? LOG_LEVEL_CRASHES : LOG_LEVEL_ALL);
+			lines = 0;
+			log_at(most, level, "line %d", 1);
+			log_line(most, level, "a child's");
+			assert_int_equal(lines, level <= most ? 2 : 0);
+			assert_true(lines == 0 || last_level == level);
+		}
+	log_setlevel(LOG_LEVEL_PROBLEMS);
+	log_setsink(NULL);
+}
+
 /* A master that does not read: log lines are dropped and counted, the process goes on, and what was queued arrives. */
 static void
 test_full_channel(void **state)
@@ -236,6 +257,7 @@ main(void)
 		cmocka_unit_test(test_vis),
 		cmocka_unit_test(test_line),
 		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_level_of_its_own),
 		cmocka_unit_test(test_full_channel),
 		cmocka_unit_test(test_fatal),
 		cmocka_unit_test(test_start),

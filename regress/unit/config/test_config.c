@@ -394,6 +394,8 @@ static const struct {
 	{ "UPDATE settings SET pop_idle = 599", "settings: pop_idle is '599', must be a number, 600 to 86400" },
 	{ "UPDATE settings SET pop_clear = 'x'", "settings: pop_clear is 'x', must be never, local or always" },
 	{ "UPDATE settings SET pop_apop = 2", "settings: pop_apop is '2'" },
+	{ "UPDATE settings SET pop_log_level = 'loud'", "settings: pop_log_level is 'loud', must be crashes, failures, major, problems, low,"
+	    " all, or NULL" },
 	{ "INSERT INTO listener (address, port, tls) VALUES ('127.0.0.1,::1', 110, 'none')",
 	    "listener 127.0.0.1,::1/110: address is '127.0.0.1,::1', must be a numeric address of this host, without brackets, or '*' for all" },
 	{ "INSERT INTO listener (address, port, tls) VALUES ('::1', 0, 'none')", "listener ::1/0: port is '0', must be a number, 1 to 65535" },
