@@ -104,7 +104,7 @@ take_password(uint32_t id, const void *data, size_t len)
 		return (-1);
 	memset(&done, 0, sizeof(done));
 	done.id = id;
-	done.verdict = verify(asked.verifier, asked.len, data, len);
+	done.verdict = verify_typed(asked.verifier, asked.len, data, len);
 	explicit_bzero(asked.verifier, sizeof(asked.verifier));
 	HOOK("auth.answer");
 	if (HOOK_ACTING("others"))

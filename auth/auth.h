@@ -59,7 +59,7 @@ struct login {			/* one in a process */
 /* --- verify.c --- */
 
 enum auth_verdict	 verify(const void *verifier, size_t, const void *password, size_t);
-ssize_t			 verify_prepare(void *, size_t, const void *, size_t, int stored);
+enum auth_verdict	 verify_typed(const void *verifier, size_t, const void *password, size_t);
 
 /* --- name.c --- */
 

@@ -13,6 +13,7 @@
 #include "common/compat.h"
 #include "common/hex.h"
 #include "common/hmac.h"
+#include "common/sasl/prepare.h"
 #include "auth.h"
 
 #define PREPARED_SIZE	(VERIFIER_MAX + 1)
@@ -92,7 +93,7 @@ password_said(struct login *l, const uint8_t *p, size_t len)
 		return (mech_wrong(l, "a password has no NUL"));
 	if (len > PROTO_SECRET_MAX || mech_keep(l, p, len) == -1)
 		return (mech_wrong(l, "a password has 1024 octets at most"));
-	if (verify_prepare(prepared, sizeof(prepared), p, len, 0) == -1)
+	if (sasl_prepare(prepared, sizeof(prepared), p, len, 0) == -1)
 		l->denied = 1;
 	explicit_bzero(prepared, sizeof(prepared));
 	return (MECH_LOOKUP);
@@ -186,7 +187,7 @@ password_verify(struct login *l, struct buf *out __unused)
 	ssize_t			 n;
 
 	_Static_assert(sizeof(prepared) <= sizeof(l->said), "what was said has room for what is made of it");
-	n = verify_prepare(prepared, sizeof(prepared), l->said, l->len, 0);
+	n = sasl_prepare(prepared, sizeof(prepared), l->said, l->len, 0);
 	if (verdict == AUTH_VERDICT_NO && n > 0 && ((size_t)n != l->len || memcmp(prepared, l->said, l->len) != 0) &&
 	    (verdict = octets_verify(l, prepared, (size_t)n)) == AUTH_VERDICT_YES) {
 		explicit_bzero(l->said, l->len);
@@ -208,7 +209,7 @@ apop_verify(struct login *l, struct buf *out __unused)
 	uint8_t		 digest[MD5_DIGEST_LENGTH], random[2 * MD5_DIGEST_LENGTH], word[PREPARED_SIZE];
 	int		 plain = verifier_kind(l->verifier, l->vlen) == VERIFIER_PLAIN && l->vlen > head &&
 			    memchr(l->verifier, '\0', l->vlen) == NULL, fits;
-	ssize_t		 n = plain ? verify_prepare(word, sizeof(word), l->verifier + head, l->vlen - head, 1) : -1;
+	ssize_t		 n = plain ? sasl_prepare(word, sizeof(word), l->verifier + head, l->vlen - head, 1) : -1;
 
 	plain = n != -1;
 	arc4random_buf(random, sizeof(random));

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "common/compat.h"
+#include "common/sasl/prepare.h"
 #include "common/utf8.h"
 #include "auth.h"
 
@@ -56,7 +57,7 @@ name_copy(char *dst, size_t size, const char *p, const char *end, int address)
 		return (0);
 	if (!address)
 		memcpy(dst, p, len);
-	else if ((n = verify_prepare(dst, size, p, len, 0)) <= 0)
+	else if ((n = sasl_prepare(dst, size, p, len, 0)) <= 0)
 		return (0);
 	for (i = 0; i < (size_t)n; i++) {
 		if ((unsigned char)dst[i] < ' ' || dst[i] == 0x7f)

@@ -16,61 +16,34 @@
 
 #include "common/compat.h"
 #include "common/hmac.h"
-#include "common/utf8.h"
+#include "common/sasl/prepare.h"
 #include "common/verifier.h"
 #include "auth.h"
 
-static ssize_t			 prepare(char *, size_t, const char *, Gsasl_saslprep_flags);
 static enum auth_verdict	 verify_crypt(const char *, size_t, const char *);
 static enum auth_verdict	 verify_plain(const uint8_t *, size_t, const uint8_t *, size_t);
 static enum auth_verdict	 verify_scram(const void *, size_t, const char *);
 
 /*
- * Puts what SASLprep (RFC 4013) makes of a name or a password that was typed, or of one that was stored, into out, and a NUL behind
- * it.  ASCII stays as it is, whatever octets these are.  Returns its length; -1: it is not UTF-8, has signs that no name or
- * password may have (RFC 6856 section 2.2), or does not fit.
+ * A password as somebody typed it, who is not logging in: right and wrong as at a login, as it was typed or as SASLprep has it, and
+ * wrong if SASLprep refuses it.
  */
-ssize_t
-verify_prepare(void *out, size_t size, const void *typed, size_t len, int stored)
+enum auth_verdict
+verify_typed(const void *verifier, size_t vlen, const void *password, size_t len)
 {
-	const uint8_t	*p = typed;
-	char		*in;
-	size_t		 i;
-	ssize_t		 n;
+	enum auth_verdict	 verdict = verify(verifier, vlen, password, len);
+	uint8_t			 prepared[PROTO_SECRET_MAX * 4 + 1];
+	ssize_t			 n = sasl_prepare(prepared, sizeof(prepared), password, len, 0);
 
-	for (i = 0; i < len && p[i] < 0x80; i++)
-		continue;
-	if (i == len && len < size) {
-		memcpy(out, typed, len);
-		((char *)out)[len] = '\0';
-		return ((ssize_t)len);
-	}
-	if (i == len || memchr(typed, '\0', len) != NULL || !utf8_valid(typed, len) || (in = strndup(typed, len)) == NULL)
-		return (-1);
-	n = prepare(out, size, in, 0);
-	/* Versions of the library differ in what this flag allows; with one of the two, what is unassigned is refused. */
-	if (stored ? n != -1 : n == -1)
-		n = prepare(out, size, in, GSASL_ALLOW_UNASSIGNED);
-	freezero(in, len);
-	return (n);
+	if (n == -1 && verdict == AUTH_VERDICT_YES)
+		verdict = AUTH_VERDICT_NO;
+	else if (n > 0 && verdict == AUTH_VERDICT_NO && ((size_t)n != len || memcmp(prepared, password, len) != 0))
+		verdict = verify(verifier, vlen, prepared, (size_t)n);
+	explicit_bzero(prepared, sizeof(prepared));
+	return (verdict);
 }
 
-/* What the library makes of a string: its length, or -1. */
-static ssize_t
-prepare(char *out, size_t size, const char *in, Gsasl_saslprep_flags flags)
-{
-	char	*made = NULL;
-	ssize_t	 n = -1;
-
-	if (gsasl_saslprep(in, flags, &made, NULL) == GSASL_OK && strlen(made) < size)
-		n = (ssize_t)strlcpy(out, made, size);
-	if (made != NULL)
-		explicit_bzero(made, strlen(made));
-	gsasl_free(made);
-	return (n);
-}
-
-/* A password of 1 to PROTO_SECRET_MAX octets, as it was typed. */
+/* A password of 1 to PROTO_SECRET_MAX octets against a verifier that was made of these octets. */
 enum auth_verdict
 verify(const void *verifier, size_t vlen, const void *password, size_t len)
 {

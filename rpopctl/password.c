@@ -20,6 +20,7 @@
 #include "common/buf.h"
 #include "common/compat.h"
 #include "common/sasl/base64.h"
+#include "common/sasl/prepare.h"
 #include "common/verifier.h"
 #include "rpopctl.h"
 
@@ -28,6 +29,8 @@
 
 #define PLAIN_MEANS	"The password will be in rpopd.db as it is: whoever reads that file, or a backup of it, has it.\n" \
 			"Only APOP and CRAM-MD5 need that; --scram does for SCRAM-SHA-256, and everything else needs neither.\n"
+
+#define NOT_PREPARED	"the password has octets that SASLprep (RFC 4013) does not take; it must be UTF-8 without control characters"
 
 struct sent {				/* a request as it goes out */
 	struct ctl_password	 head;
@@ -41,19 +44,26 @@ static const char	*password_old(struct sent *, size_t *);
 static const char	*password_new(const char *, enum verifier_kind, uint8_t *, size_t *);
 static int		 password_send(struct session *, struct sent *, size_t);
 
-/* The verifier of a password, in a form, with a salt of its own: NULL with a string of fewer than size octets in out, or a sentence. */
+/*
+ * The verifier of a password as SASLprep (RFC 4013) has it, in a form, with a salt of its own: NULL with a string of fewer than size
+ * octets in out, or a sentence.  A login takes what was typed as SASLprep has it, too, and is wrong with what that refuses.
+ */
 const char *
 password_verifier(enum verifier_kind kind, const char *password, char *out, size_t size)
 {
-	switch (kind) {
-	case VERIFIER_PLAIN:
-		snprintf(out, size, VERIFIER_PLAIN_NAME "%s", password);
-		return (NULL);
-	case VERIFIER_SCRAM:
-		return (make_scram(password, out, size));
-	default:
-		return (make_crypt(password, out, size));
-	}
+	char		 prepared[SECRET_MAX + 1];
+	const char	*wrong = NULL;
+
+	if (sasl_prepare(prepared, sizeof(prepared), password, strlen(password), 0) <= 0)
+		wrong = NOT_PREPARED;
+	else if (kind == VERIFIER_PLAIN)
+		snprintf(out, size, VERIFIER_PLAIN_NAME "%s", prepared);
+	else if (kind == VERIFIER_SCRAM)
+		wrong = make_scram(prepared, out, size);
+	else
+		wrong = make_crypt(prepared, out, size);
+	explicit_bzero(prepared, sizeof(prepared));
+	return (wrong);
 }
 
 /* yescrypt with the costs that the library thinks right. */
@@ -93,7 +103,7 @@ make_scram(const char *password, char *out, size_t size)
 	arc4random_buf(salt, sizeof(salt));
 	if (gsasl_scram_secrets_from_password(GSASL_HASH_SHA256, password, SCRAM_ITERATIONS, salt, sizeof(salt), salted, client, server,
 	    stored) != GSASL_OK)
-		return ("the password has octets that SASLprep (RFC 4013) does not take; it must be UTF-8 without control characters");
+		return (NOT_PREPARED);
 	buf_init(&b, VERIFIER_MAX);
 	n = snprintf(out, size, VERIFIER_SCRAM_NAME "%d,", SCRAM_ITERATIONS);
 	bad = buf_add(&b, out, (size_t)n) == -1 || base64_encode(&b, (const uint8_t *)salt, sizeof(salt)) == -1 ||
