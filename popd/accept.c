@@ -50,11 +50,14 @@ static void	 accept_ready(int, short, void *);
 static void	 accept_resume(void *);
 static int	 accept_one(struct listener *);
 static void	 accept_taken(struct listener *, int, const struct peer *);
-static void	 accept_turned(const struct listener *, int, const struct peer *, int);
-static int	 accept_crowded(const struct listener *, const struct peer *, int *);
+static void	 accept_turned(const struct listener *, int, const struct peer *, enum pop_limit);
+static void	 accept_tell(void *);
+static int	 accept_crowded(const struct listener *, const struct peer *, enum pop_limit *);
 static void	 peer_read(struct peer *);
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
+static struct msg_pop_turned	 turned;	/* not told to the master yet */
+static struct timer		 turned_later;
 
 void
 accept_watch(struct listener *l)
@@ -95,7 +98,8 @@ accept_one(struct listener *l)
 {
 	struct peer	 peer;
 	socklen_t	 len = sizeof(peer.ss);
-	int		 fd, on = 1, per_address;
+	enum pop_limit	 limit;
+	int		 fd, on = 1;
 
 	memset(&peer, 0, sizeof(peer));
 	if ((fd = accept4(l->fd, (struct sockaddr *)&peer.ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC)) == -1) {
@@ -109,8 +113,8 @@ accept_one(struct listener *l)
 	peer_read(&peer);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (accept_crowded(l, &peer, &per_address))
-		accept_turned(l, fd, &peer, per_address);
+	if (accept_crowded(l, &peer, &limit))
+		accept_turned(l, fd, &peer, limit);
 	else
 		accept_taken(l, fd, &peer);
 	close(fd);
@@ -140,9 +144,9 @@ peer_read(struct peer *p)
 	}
 }
 
-/* Whether there are as many sessions as there may be; *per_address: of this address. */
+/* Whether there are as many sessions as there may be; *limit: of what. */
 static int
-accept_crowded(const struct listener *l, const struct peer *peer, int *per_address)
+accept_crowded(const struct listener *l, const struct peer *peer, enum pop_limit *limit)
 {
 	struct client	*c;
 	uint32_t	 all = 0, here = 0, same = 0;
@@ -152,8 +156,8 @@ accept_crowded(const struct listener *l, const struct peer *peer, int *per_addre
 		here += c->listener == l->id;
 		same += memcmp(c->key, peer->key, KEY_LEN) == 0;
 	}
-	*per_address = same >= listener_limits.per_address;
-	return (*per_address || all >= listener_limits.channels || here >= l->channels);
+	*limit = same >= listener_limits.per_address ? POP_LIMIT_ADDRESS : here >= l->channels ? POP_LIMIT_LISTENER : POP_LIMIT_CHANNELS;
+	return (*limit != POP_LIMIT_CHANNELS || all >= listener_limits.channels);
 }
 
 /* A session is forked, and the master gets the other end of its channel. */
@@ -175,7 +179,7 @@ accept_taken(struct listener *l, int fd, const struct peer *peer)
 	HOOK("popd.fork");
 	if ((c->fork = template_fork(fd, &channel)) == 0) {
 		free(c);
-		accept_turned(l, fd, peer, 0);
+		accept_turned(l, fd, peer, POP_LIMIT_CHANNELS);
 		return;
 	}
 	c->listener = l->id;
@@ -191,29 +195,40 @@ accept_taken(struct listener *l, int fd, const struct peer *peer)
 		_exit(1);
 }
 
-/* A connection too many.  The master hears of some of them only, since there may be very many. */
+/* A connection too many.  There may be very many: the master hears of some at once, and of the numbers of all others later. */
 static void
-accept_turned(const struct listener *l, int fd, const struct peer *peer, int per_address)
+accept_turned(const struct listener *l, int fd, const struct peer *peer, enum pop_limit limit)
 {
-	static int64_t		 since;
-	static int		 told;
-	struct msg_pop_turned	 m;
-	int64_t			 now = clock_msec();
+	static int64_t	 since;
+	static int	 told;
+	int64_t		 now = clock_msec();
 
 	if (!l->tls)
 		(void)!write(fd, turned_line, sizeof(turned_line) - 1);	/* whoever does not take it hears nothing */
+	turned.listener = l->id;
+	turned.limit = limit;
+	turned.count[limit]++;
+	strlcpy(turned.peer, peer->text, sizeof(turned.peer));
 	if (now - since >= TURNED_TIME) {
 		since = now;
 		told = 0;
 	}
-	if (told++ >= TURNED_MAX)
-		return;
-	memset(&m, 0, sizeof(m));
-	m.listener = l->id;
-	m.per_address = (uint32_t)per_address;
-	strlcpy(m.peer, peer->text, sizeof(m.peer));
-	if (link_send(&proc_master, IMSG_POP_TURNED, -1, &m, sizeof(m)) == -1)
+	if (told++ < TURNED_MAX)
+		accept_tell(NULL);
+	else if (!timer_armed(&turned_later)) {
+		timer_init(&turned_later, accept_tell, NULL);
+		timer_in(&turned_later, TURNED_TIME);
+	}
+}
+
+/* The master hears of the last connection that was turned away, and of how many there were. */
+static void
+accept_tell(void *arg __unused)
+{
+	timer_stop(&turned_later);
+	if (link_send(&proc_master, IMSG_POP_TURNED, -1, &turned, sizeof(turned)) == -1)
 		_exit(1);
+	memset(&turned, 0, sizeof(turned));
 }
 
 /* A fork has ended, and its place is free. */

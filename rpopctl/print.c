@@ -30,6 +30,8 @@ static const struct {
 
 static void	 print_mail_root(const struct out *, const struct ctl_daemon *);
 static void	 print_held(const struct out *, const struct ctl_daemon *);
+static void	 print_readers(const struct out *, const struct ctl_daemon *);
+static void	 print_listeners(const struct out *, const struct ctl_daemon *);
 static void	 print_table(const struct out *, const struct ctl_record *, size_t);
 static void	 print_account(const struct out *, const struct ctl_record *);
 static void	 print_state(const struct out *, const struct ctl_record *);
@@ -111,15 +113,9 @@ print_daemon(const struct out *o, const struct request *req __unused, const stru
 	    text_local(when, sizeof(when), st->started), log_level_str(st->log_level));
 	fprintf(o->fp, "records %u, enabled %u, loaded %s\n", st->records, st->enabled, text_local(when, sizeof(when), st->loaded));
 	fprintf(o->fp, "sessions %u of at most %u, deliveries pending %u\n", st->sessions, st->processors, st->pending);
-	if (st->readers_most > 0)
-		fprintf(o->fp, "mail programs %u of at most %u, %u socket%s\n", st->readers, st->readers_most, st->listening,
-		    st->listening == 1 ? "" : "s");
+	print_readers(o, st);
 	print_held(o, st);
-	if (st->not_listening > 0) {
-		snprintf(line, sizeof(line), "note: %u of the sockets for mail programs do%s not work: see the log",
-		    st->not_listening, st->not_listening == 1 ? "es" : "");
-		print_wrapped(o, line, 6);
-	}
+	print_listeners(o, st);
 	if (st->processors == 0)
 		print_wrapped(o, "note: processors is 0, nothing is polled", 6);
 	if (st->config_changed)
@@ -129,6 +125,53 @@ print_daemon(const struct out *o, const struct request *req __unused, const stru
 		print_wrapped(o, line, 6);
 	}
 	print_mail_root(o, st);
+}
+
+/* Mail programs: how many there are, and what they did since the start, as far as they did anything. */
+static void
+print_readers(const struct out *o, const struct ctl_daemon *st)
+{
+	char	 line[TEXT], octets[32];
+
+	if (st->readers_most == 0 && st->connections == 0)
+		return;
+	fprintf(o->fp, "mail programs %u of at most %u, %u at once so far, %u socket%s\n", st->readers, st->readers_most,
+	    st->readers_peak, st->listening, PLURAL(st->listening));
+	if (st->connections > 0) {
+		snprintf(line, sizeof(line), "since the start %" PRIu64 " connection%s, %" PRIu64 " login%s; refused %" PRIu64
+		    " for the password, %" PRIu64 " for a limit of the account, %" PRIu64 " for trouble", st->connections,
+		    PLURAL(st->connections), st->logins, PLURAL(st->logins), st->logins_wrong, st->logins_limited, st->logins_failed);
+		print_wrapped(o, line, 6);
+		snprintf(line, sizeof(line), "handed out %" PRIu64 " message%s, %s; %" PRIu64 " looked at, %" PRIu64 " deleted",
+		    st->read_messages, PLURAL(st->read_messages), text_octets(octets, sizeof(octets), st->read_octets),
+		    st->read_looked, st->read_deleted);
+		print_wrapped(o, line, 6);
+	}
+	if (st->turned_channels + st->turned_listener + st->turned_address + st->turned_blocked > 0) {
+		snprintf(line, sizeof(line), "sent away %" PRIu64 " for too many in all, %" PRIu64 " of a listener, %" PRIu64
+		    " of an address, %" PRIu64 " for failed logins", st->turned_channels, st->turned_listener, st->turned_address,
+		    st->turned_blocked);
+		print_wrapped(o, line, 6);
+	}
+}
+
+/* Sockets for mail programs that do not work, and why. */
+static void
+print_listeners(const struct out *o, const struct ctl_daemon *st)
+{
+	const char	*p = st->listener_trouble;
+	char		 line[TEXT], row[sizeof(st->listener_trouble)];
+
+	if (st->not_listening == 0)
+		return;
+	snprintf(line, sizeof(line), "note: %u of the sockets for mail programs do%s not work", st->not_listening,
+	    st->not_listening == 1 ? "es" : "");
+	print_wrapped(o, line, 6);
+	while (*p != '\0') {
+		p = text_line(p, row, sizeof(row));
+		snprintf(line, sizeof(line), "note: listener %.*s", (int)sizeof(line) - 32, row);
+		print_wrapped(o, line, 6);
+	}
 }
 
 /* What is wrong with the mail root, or wants somebody to look at it. */

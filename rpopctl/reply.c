@@ -60,6 +60,21 @@ static const struct field	 daemon_fields[] = {
 	FIELD(ctl_daemon, readers_most, FIELD_NUMBER),
 	FIELD(ctl_daemon, listening, FIELD_NUMBER),
 	FIELD(ctl_daemon, not_listening, FIELD_NUMBER),
+	FIELD(ctl_daemon, listener_trouble, FIELD_LINES),
+	FIELD(ctl_daemon, readers_peak, FIELD_NUMBER),
+	FIELD(ctl_daemon, connections, FIELD_NUMBER),
+	FIELD(ctl_daemon, turned_channels, FIELD_NUMBER),
+	FIELD(ctl_daemon, turned_listener, FIELD_NUMBER),
+	FIELD(ctl_daemon, turned_address, FIELD_NUMBER),
+	FIELD(ctl_daemon, turned_blocked, FIELD_NUMBER),
+	FIELD(ctl_daemon, logins, FIELD_NUMBER),
+	FIELD(ctl_daemon, logins_wrong, FIELD_NUMBER),
+	FIELD(ctl_daemon, logins_limited, FIELD_NUMBER),
+	FIELD(ctl_daemon, logins_failed, FIELD_NUMBER),
+	FIELD(ctl_daemon, read_messages, FIELD_NUMBER),
+	FIELD(ctl_daemon, read_looked, FIELD_NUMBER),
+	FIELD(ctl_daemon, read_deleted, FIELD_NUMBER),
+	FIELD(ctl_daemon, read_octets, FIELD_NUMBER),
 	FIELD(ctl_daemon, log_level, FIELD_NAME, .name = log_level_str)
 };
 

@@ -180,6 +180,18 @@ struct ctl_daemon {
 	uint32_t	 unknown_files;		/* files set aside in the spool, which no row knows */
 	uint32_t	 readers, readers_most;	/* sessions of mail programs, and how many there may be; most 0: nothing listens */
 	uint32_t	 listening, not_listening;	/* sockets for them, and those that do not work */
+	char		 listener_trouble[2048];	/* of these, lines that end in \n, as many as fit */
+	/* of mail programs, since the start: */
+	uint32_t	 readers_peak;		/* sessions at once, at most */
+	uint64_t	 connections;		/* that were greeted, and those sent away: */
+	uint64_t	 turned_channels, turned_listener, turned_address;	/* too many in all, of a listener, of an address */
+	uint64_t	 turned_blocked;	/* too many failed logins from their network */
+	uint64_t	 logins;		/* that got a mailbox, and those refused: */
+	uint64_t	 logins_wrong;		/* name or password */
+	uint64_t	 logins_limited;	/* account.sessions, login_delay */
+	uint64_t	 logins_failed;		/* something does not work, or there is no such mailbox */
+	uint64_t	 read_messages, read_looked, read_deleted;	/* RETR, TOP, DELE, of sessions that have ended */
+	uint64_t	 read_octets;		/* that went out to their clients */
 };
 
 struct ctl_alert {			/* an alert is made, or removed */

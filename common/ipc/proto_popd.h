@@ -58,9 +58,13 @@ struct msg_pop_session {		/* with the master's end of the session's channel */
 	uint32_t	 peer_port;
 };
 
+/* What there are too many sessions of: the server, a listener, an address. */
+enum pop_limit { POP_LIMIT_CHANNELS, POP_LIMIT_LISTENER, POP_LIMIT_ADDRESS, POP_LIMIT_MAX };
+
 struct msg_pop_turned {			/* a connection was answered with -ERR and closed */
 	uint32_t	 listener;
-	uint32_t	 per_address;		/* 1: too many of this address, 0: too many in all or of the listener */
+	uint32_t	 limit;			/* enum pop_limit */
+	uint32_t	 count[POP_LIMIT_MAX];	/* connections since the last such message, this one included, by enum pop_limit */
 	char		 peer[PROTO_CLIENT_SIZE];
 };
 

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
@@ -587,15 +588,20 @@ pop_trouble(const char *address, uint16_t port)
 	return (NULL);
 }
 
-/* Sockets that listen, and rows of which one does not. */
+/* Sockets that listen, those that do not, and what is in their way. */
 void
-listen_sums(uint32_t *listening, uint32_t *failing)
+listen_sums(struct ctl_daemon *m)
 {
 	struct listener	*l;
+	char		 line[sizeof(l->trouble) + PROTO_CLIENT_SIZE + 16];
 
-	*listening = *failing = 0;
 	TAILQ_FOREACH(l, &listeners, entry) {
-		*listening += l->fd != -1 && l->trouble[0] == '\0';
-		*failing += l->trouble[0] != '\0';
+		m->listening += l->fd != -1 && l->trouble[0] == '\0';
+		if (l->trouble[0] == '\0')
+			continue;
+		m->not_listening++;
+		snprintf(line, sizeof(line), "%s/%u: %s\n", l->address, l->port, l->trouble);
+		if (strlen(m->listener_trouble) + strlen(line) < sizeof(m->listener_trouble))
+			strlcat(m->listener_trouble, line, sizeof(m->listener_trouble));
 	}
 }

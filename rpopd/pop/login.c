@@ -305,6 +305,7 @@ box_opened(void *arg, struct imsg *imsg)
 	timer_stop(&s->clock);
 	p = config_pop(config_running, s->account);
 	last_login(s->account, s->peer);
+	count_add(COUNT_LOGINS, 1);
 	memset(&opened, 0, sizeof(opened));
 	opened.rights = s->rights;
 	opened.login_delay = p.login_delay;

@@ -78,7 +78,7 @@ void	 listen_reload(void);
 void	 listen_stop(void);
 int	 listen_is_tls(uint32_t listener);	/* 1: TLS from the first octet */
 uint32_t listen_channels(uint32_t listener);	/* 0: there is no such one any more */
-void	 listen_sums(uint32_t *listening, uint32_t *failing);
+void	 listen_sums(struct ctl_daemon *);
 
 /* --- session.c --- */
 
@@ -98,6 +98,27 @@ void	 session_offers(void);
 void	 descriptors_begin(void);
 uint32_t descriptors_channels(void);
 void	 descriptors_tell(void);
+
+/* --- counts.c --- */
+
+/* Since the start: those of limits are in the order of enum pop_limit. */
+enum pop_count {
+	COUNT_CONNECTIONS,	/* sessions that were greeted */
+	COUNT_CHANNELS, COUNT_LISTENER, COUNT_ADDRESS,	/* connections that were sent away, by what there were too many of */
+	COUNT_BLOCKED,		/* sent away for failed logins from their network */
+	COUNT_LOGINS,		/* that got a mailbox */
+	COUNT_WRONG,		/* name and password do not fit */
+	COUNT_LIMITED,		/* for account.sessions or login_delay */
+	COUNT_FAILED,		/* for something that does not work */
+	COUNT_RETRIEVED, COUNT_LOOKED, COUNT_DELETED,	/* messages: RETR, TOP, DELE behind QUIT */
+	COUNT_OCTETS,		/* that went out to clients */
+	COUNT_MAX
+};
+void	 count_add(enum pop_count, uint64_t);
+void	 count_running(uint32_t);
+void	 count_denied(enum pop_code);
+void	 count_ended(const struct msg_pop_end *);
+void	 count_sums(struct ctl_daemon *);
 
 /* --- login.c --- */
 

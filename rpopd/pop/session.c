@@ -60,8 +60,13 @@ static const struct rule	 session_rules[] = {
 	{ IMSG_POP_END,		RULES_ANY,				session_told },
 };
 
+static const enum pop_count	 of_limit[POP_LIMIT_MAX] = {
+	[POP_LIMIT_CHANNELS] = COUNT_CHANNELS, [POP_LIMIT_LISTENER] = COUNT_LISTENER, [POP_LIMIT_ADDRESS] = COUNT_ADDRESS
+};
+
 static LIST_HEAD(, pop_session)	 sessions = LIST_HEAD_INITIALIZER(sessions);
 static uint32_t			 nsessions;	/* with a process, refused ones included */
+static uint32_t			 nserved;	/* without those */
 static uint32_t			 last_id;
 static struct msg_pop_start	 offers;	/* what every greeting has, of the configuration in force */
 
@@ -184,6 +189,10 @@ session_new(void *arg, struct imsg *imsg)
 	session_greet(s);
 	LIST_INSERT_HEAD(&sessions, s, entry);
 	nsessions++;
+	if (!s->refused) {
+		count_add(COUNT_CONNECTIONS, 1);
+		count_running(++nserved);
+	}
 	/* A popd that has forked this often is replaced; its sessions go on. */
 	if (c->served >= TEMPLATE_SESSIONS && child_current(ROLE_POPD) == c)
 		child_retire(ROLE_POPD);
@@ -197,14 +206,17 @@ session_turned(void *arg, struct imsg *imsg)
 	static int64_t		 told;		/* monotonic ms; 0: never */
 	struct msg_pop_turned	 m;
 	int64_t			 now = clock_msec();
+	uint32_t		 limit;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == -1 || m.per_address > 1 || !proto_client(m.peer, sizeof(m.peer)))
+	if (rules_payload(imsg, &m) == -1 || m.limit >= POP_LIMIT_MAX || !proto_client(m.peer, sizeof(m.peer)))
 		return (-1);
+	for (limit = 0; limit < POP_LIMIT_MAX; limit++)
+		count_add(of_limit[limit], m.count[limit]);
 	if (told != 0 && now - told < TURNED_PAUSE)
 		return (0);
 	told = now;
-	pop_log(LOG_LEVEL_PROBLEMS, "POP: a connection of %s was sent away: %s", m.peer, m.per_address ?
+	pop_log(LOG_LEVEL_PROBLEMS, "POP: a connection of %s was sent away: %s", m.peer, m.limit == POP_LIMIT_ADDRESS ?
 	    "it has settings.pop_per_address sessions already" :
 	    "there are as many sessions as there may be (pop_channels, channels)");
 	return (0);
@@ -257,8 +269,10 @@ session_refusal(const struct pop_session *s)
 
 	if (turn_stopping)
 		return ("[SYS/TEMP] the server is about to stop, try again later");
-	if (auth_blocked(s->peer))
+	if (auth_blocked(s->peer)) {
+		count_add(COUNT_BLOCKED, 1);
 		return ("[SYS/TEMP] too many failed logins from your network, try again later");
+	}
 	LIST_FOREACH(other, &sessions, entry) {
 		if (other->worker == NULL || other->refused)
 			continue;
@@ -266,10 +280,15 @@ session_refusal(const struct pop_session *s)
 		here += other->listener == s->listener;
 		same += memcmp(other->address, s->address, sizeof(s->address)) == 0;
 	}
-	if (all >= descriptors_channels() || same >= config_running->settings.pop_per_address ||
-	    (listen_channels(s->listener) != 0 && here >= listen_channels(s->listener)))
-		return ("[SYS/TEMP] too many sessions, try again later");
-	return (NULL);
+	if (same >= config_running->settings.pop_per_address)
+		count_add(COUNT_ADDRESS, 1);
+	else if (listen_channels(s->listener) != 0 && here >= listen_channels(s->listener))
+		count_add(COUNT_LISTENER, 1);
+	else if (all >= descriptors_channels())
+		count_add(COUNT_CHANNELS, 1);
+	else
+		return (NULL);
+	return ("[SYS/TEMP] too many sessions, try again later");
 }
 
 /* IMSG_POP_SECURE */
@@ -299,6 +318,7 @@ session_told(void *arg, struct imsg *imsg)
 		return (-1);
 	s->told = m;
 	s->ended = 1;
+	count_ended(&m);
 	worker_leave(s->worker);
 	session_gone(s);
 	return (0);
@@ -323,6 +343,7 @@ session_gone(struct pop_session *s)
 	s->worker = NULL;
 	timer_stop(&s->last);
 	nsessions--;
+	nserved -= !s->refused;
 	login_end(s);
 	session_log(s);
 	s->state = POP_ENDED;
@@ -398,6 +419,7 @@ session_denied(struct pop_session *s, enum pop_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(m.text, sizeof(m.text), fmt, ap);
 	va_end(ap);
+	count_denied(code);
 	s->state = POP_GREETED;
 	s->account = s->owner = 0;
 	if (s->worker == NULL)
@@ -504,7 +526,8 @@ pop_sums(struct ctl_daemon *m)
 {
 	m->readers = nsessions;
 	m->readers_most = config_running->nlisteners == 0 ? 0 : descriptors_channels();
-	listen_sums(&m->listening, &m->not_listening);
+	listen_sums(m);
+	count_sums(m);
 }
 
 size_t

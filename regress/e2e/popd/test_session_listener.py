@@ -48,7 +48,8 @@ def test_limit(pki, limit):
         popd.client(2, tls=True).close()
         popd.wait(lambda: len(popd.exits) == 1, "the end of a session")
     popd.wait(lambda: len(popd.turned) >= (3 if limit == "listener" else 4), "POP_TURNED")
-    assert {(t.listener, t.per_address, t.peer) for t in popd.turned} <= {(i, int(limit == "address"), b"127.0.0.1") for i in (1, 2)}
+    kind = ["all", "listener", "address"].index(limit)
+    assert {(t.listener, t.limit, t.peer) for t in popd.turned} <= {(i, kind, b"127.0.0.1") for i in (1, 2)}
     if limit == "address":
         c = popd.connect(source="127.0.0.7")
         assert c.line().startswith("+OK")
@@ -72,11 +73,12 @@ def test_none_at_all():
 
 
 def test_turned_are_bounded():
-    """The master hears of a few of very many."""
+    """The master hears of a few of very many, and of the number of all."""
     popd = P.Popd(channels=0)
     popd.listen()
     for _ in range(600):
         assert popd.connect().rest() == TURNED
+    rigs.wait_for(lambda: sum(t.channels + t.at_listener + t.at_address for t in list(popd.turned)) == 600, "the number of all")
     popd.limits(10, 10)
     rigs.wait_for(lambda: popd.connect().line().startswith("+OK"), "room")
     assert 1 <= len(popd.turned) < 600

@@ -4,6 +4,8 @@
 /* Rows of table listener and the sockets there are: what a load changes, what it leaves alone, and what popd is asked. */
 #include "popworld.h"
 
+#include "common/ipc/proto_ctl.h"
+
 #include <sys/socket.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -329,7 +331,8 @@ test_changed(void **state)
 static void
 test_all(void **state)
 {
-	uint32_t	 listening, failing, first, second;
+	struct ctl_daemon	 sums = { .started = 0 };
+	uint32_t		 first, second;
 
 	(void)state;
 	load(1, "*", 110, TLS_MODE_NONE);
@@ -354,9 +357,10 @@ test_all(void **state)
 	no_ipv6 = 1;
 	load(1, "*", 110, TLS_MODE_NONE);
 	expect(1, 1);
-	listen_sums(&listening, &failing);
-	assert_int_equal(listening, 1);
-	assert_int_equal(failing, 0);
+	listen_sums(&sums);
+	assert_int_equal(sums.listening, 1);
+	assert_int_equal(sums.not_listening, 0);
+	assert_string_equal(sums.listener_trouble, "");
 	load(1, "::", 110, TLS_MODE_NONE);
 	assert_non_null(strstr(pop_trouble("::", 110), "cannot listen"));
 }
@@ -365,8 +369,8 @@ test_all(void **state)
 static void
 test_taken(void **state)
 {
-	uint32_t	 listening, failing;
-	int		 theirs;
+	struct ctl_daemon	 sums = { .started = 0 };
+	int			 theirs;
 
 	(void)state;
 	theirs = socket(AF_INET, 0, 0) - 1000;
@@ -374,9 +378,11 @@ test_taken(void **state)
 	load(2, "192.0.2.1", 110, TLS_MODE_NONE, "192.0.2.2", 110, TLS_MODE_NONE);
 	assert_non_null(strstr(pop_trouble("192.0.2.1", 110), "another program has the port"));
 	assert_null(pop_trouble("192.0.2.2", 110));
-	listen_sums(&listening, &failing);
-	assert_int_equal(listening, 1);
-	assert_int_equal(failing, 1);
+	listen_sums(&sums);
+	assert_int_equal(sums.listening, 1);
+	assert_int_equal(sums.not_listening, 1);
+	assert_int_equal(strncmp(sums.listener_trouble, "192.0.2.1/110: cannot listen: ", 30), 0);
+	assert_ptr_equal(strchr(sums.listener_trouble, '\n'), sums.listener_trouble + strlen(sums.listener_trouble) - 1);
 	assert_int_equal(armed, 1);
 	logged[0] = '\0';
 	again->cb(again->arg);

@@ -518,6 +518,58 @@ daemon_in_trouble(void **state __unused)
 	assert_non_null(strstr(output, "\"log_level\":\"problems\"},\"records\":[]}\n"));
 }
 
+/* Mail programs: nothing where there are none; what was done, once something was; what is in the way of listeners. */
+static void
+daemon_with_readers(void **state __unused)
+{
+	struct ctl_daemon	 st;
+	struct ctl_record	 r[2];
+	struct reply		 rep = { .ok = 1 };
+	struct request		 req;
+	char			 err[512];
+
+	sample(&st, r);
+	st.config_changed = 0;
+	put(&rep, IMSG_CTL_DAEMON, &st, 1);
+	assert_int_equal(parse(&req, err, "status", NULL), 0);
+	show(&req, &rep, 0, 0);
+	assert_null(strstr(output, "mail programs"));
+	st.readers_most = 100;
+	st.listening = 1;
+	show(&req, &rep, 0, 0);
+	assert_non_null(strstr(output, "mail programs 0 of at most 100, 0 at once so far, 1 socket\n"));
+	assert_null(strstr(output, "since the start"));
+	st.readers = 3;
+	st.readers_peak = 17;
+	st.listening = st.not_listening = 2;
+	st.connections = 5000000000;
+	st.logins = 1;
+	st.logins_wrong = 2;
+	st.logins_limited = 3;
+	st.logins_failed = 4;
+	st.read_messages = 5;
+	st.read_octets = 4200000;
+	st.read_looked = 6;
+	st.read_deleted = 7;
+	st.turned_channels = 8;
+	st.turned_listener = 9;
+	st.turned_address = 10;
+	st.turned_blocked = 11;
+	strlcpy(st.listener_trouble, "*/995: no \033 key\n192.0.2.1/110: cannot listen\n", sizeof(st.listener_trouble));
+	show(&req, &rep, 0, 0);
+	assert_non_null(strstr(output,
+	    "mail programs 3 of at most 100, 17 at once so far, 2 sockets\n"
+	    "since the start 5000000000 connections, 1 login; refused 2 for the password, 3 for a limit of the account, 4 for trouble\n"
+	    "handed out 5 messages, 4.2 MB; 6 looked at, 7 deleted\n"
+	    "sent away 8 for too many in all, 9 of a listener, 10 of an address, 11 for failed logins\n"
+	    "note: 2 of the sockets for mail programs do not work\n"
+	    "note: listener */995: no \\033 key\n"
+	    "note: listener 192.0.2.1/110: cannot listen\n"));
+	show(&req, &rep, 0, 1);
+	assert_non_null(strstr(output, "\"listener_trouble\":[\"*/995: no \\u001b key\",\"192.0.2.1/110: cannot listen\"],"
+	    "\"readers_peak\":17,\"connections\":5000000000,"));
+}
+
 static void
 table_fits_terminal(void **state __unused)
 {
@@ -732,7 +784,10 @@ json_object(void **state __unused)
 	    "\"loaded\":\"2023-11-14T20:13:20Z\",\"config_changed\":true,\"load_error\":null,\"records\":2,\"enabled\":2,"
 	    "\"sessions\":0,\"processors\":10,\"pending\":0,\"waiting\":0,\"quarantined\":0,"
 	    "\"reports\":0,\"aside\":0,\"suspects\":0,\"oversize\":0,\"mail_root_error\":null,"
-	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"readers\":0,\"readers_most\":0,\"listening\":0,\"not_listening\":0,\"log_level\":\"problems\"},"
+	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"readers\":0,\"readers_most\":0,\"listening\":0,"
+	    "\"not_listening\":0,\"listener_trouble\":[],\"readers_peak\":0,\"connections\":0,\"turned_channels\":0,"
+	    "\"turned_listener\":0,\"turned_address\":0,\"turned_blocked\":0,\"logins\":0,\"logins_wrong\":0,\"logins_limited\":0,"
+	    "\"logins_failed\":0,\"read_messages\":0,\"read_looked\":0,\"read_deleted\":0,\"read_octets\":0,\"log_level\":\"problems\"},"
 	    "\"records\":[{\"account\":\"anna@example.org\","
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
@@ -861,6 +916,7 @@ main(void)
 		cmocka_unit_test(wrapping),
 		cmocka_unit_test(table),
 		cmocka_unit_test(daemon_in_trouble),
+		cmocka_unit_test(daemon_with_readers),
 		cmocka_unit_test(table_fits_terminal),
 		cmocka_unit_test(account_page),
 		cmocka_unit_test(account_page_full),
