@@ -28,7 +28,6 @@
 #define COMMAND_SECONDS	30
 #define COMMAND_OUTPUT	16384
 #define COMMAND_ERRORS	512		/* octets of standard error that are kept */
-#define COMMAND_WORDS	128
 #define PIPE_READS	32		/* of 4096 octets: more than two pipes hold */
 #define WORD_MAX	48		/* a longer word on standard error may be a token */
 
@@ -47,9 +46,9 @@ struct command {
 	void			*arg;
 };
 
-static int	 command_words(char *, char **, char *, size_t);
-static const struct passwd *command_user(const char *, char *, size_t);
-static int	 command_sound(const char *, const struct passwd *, char *, size_t);
+static int	 command_words(const char *, char *, char **, char *, size_t);
+static const struct passwd *command_user(const char *, const char *, char *, size_t);
+static int	 command_sound(const struct command_names *, const char *, const struct passwd *, char *, size_t);
 static int	 command_pipe(int [2]);
 static void	 command_readable(int, short, void *);
 static ssize_t	 command_read(struct command *, int);
@@ -70,17 +69,24 @@ struct command *
 command_start(const char *line, const char *user, void (*done)(void *, const struct command_result *), void *arg, char *err,
     size_t errsize)
 {
+	static const struct command_names names = { "token_command", "token_user" };
 	const struct passwd	*pw;
 	struct command		*c;
-	char			 copy[1024], *argv[COMMAND_WORDS + 1];
+	char			 copy[COMMAND_LINE], *argv[COMMAND_WORDS + 1];
 	int			 out[2] = { -1, -1 }, errors[2] = { -1, -1 };
+	struct keeper_fds	 fds;
 
-	if (strlcpy(copy, line, sizeof(copy)) >= sizeof(copy) || command_words(copy, argv, err, errsize) == -1 ||
-	    (pw = command_user(user, err, errsize)) == NULL || command_sound(argv[0], pw, err, errsize) == -1)
+	if (strlcpy(copy, line, sizeof(copy)) >= sizeof(copy) ||
+	    (pw = command_prepare(&names, copy, user, argv, err, errsize)) == NULL)
 		return (NULL);
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal("command");
-	c->pid = command_pipe(out) == -1 || command_pipe(errors) == -1 ? -1 : keeper_start(argv, pw, out[1], errors[1]);
+	if (command_pipe(out) == -1 || command_pipe(errors) == -1)
+		c->pid = -1;
+	else {
+		fds = (struct keeper_fds){ out[1], errors[1], -1 };
+		c->pid = keeper_start(argv, pw, &fds);
+	}
 	if (c->pid == -1)
 		snprintf(err, errsize, "token_command: %s", strerror(errno));
 	close(out[1]);
@@ -103,9 +109,20 @@ command_start(const char *line, const char *user, void (*done)(void *, const str
 	return (c);
 }
 
+const struct passwd *
+command_prepare(const struct command_names *names, char *line, const char *user, char **argv, char *err, size_t errsize)
+{
+	const struct passwd	*pw;
+
+	if (command_words(names->line, line, argv, err, errsize) == -1 ||
+	    (pw = command_user(names->user, user, err, errsize)) == NULL || command_sound(names, argv[0], pw, err, errsize) == -1)
+		return (NULL);
+	return (pw);
+}
+
 /* Cut a command line into words at single spaces, in place.  0, or -1 with a sentence: there are too many. */
 static int
-command_words(char *line, char **argv, char *err, size_t errsize)
+command_words(const char *name, char *line, char **argv, char *err, size_t errsize)
 {
 	size_t	 n = 0;
 
@@ -114,23 +131,23 @@ command_words(char *line, char **argv, char *err, size_t errsize)
 	argv[n] = NULL;
 	if (line == NULL)
 		return (0);
-	snprintf(err, errsize, "token_command has more than %d words", COMMAND_WORDS);
+	snprintf(err, errsize, "%s has more than %d words", name, COMMAND_WORDS);
 	return (-1);
 }
 
 /* The user of this name; NULL with a sentence: there is none, he is privileged, or he holds mail or connections. */
 static const struct passwd *
-command_user(const char *user, char *err, size_t errsize)
+command_user(const char *name, const char *user, char *err, size_t errsize)
 {
 	const struct passwd	*pw;
 
 	if (user[0] == '\0')
 		user = COMMAND_USER;
 	if ((pw = getpwnam(user)) == NULL)
-		snprintf(err, errsize, "token_user %s: no such user%s", user, strcmp(user, COMMAND_USER) == 0 ?
+		snprintf(err, errsize, "%s %s: no such user%s", name, user, strcmp(user, COMMAND_USER) == 0 ?
 		    ": create it (see rpopd.sysusers)" : "");
 	else if (pw->pw_uid == 0 || pw->pw_gid == 0 || (strncmp(user, "_rpop", 5) == 0 && strcmp(user, COMMAND_USER) != 0))
-		snprintf(err, errsize, "token_user %s: not for this; name an unprivileged user", user);
+		snprintf(err, errsize, "%s %s: not for this; name an unprivileged user", name, user);
 	else
 		return (pw);
 	return (NULL);
@@ -141,24 +158,25 @@ command_user(const char *user, char *err, size_t errsize)
  * may not.
  */
 static int
-command_sound(const char *path, const struct passwd *pw, char *err, size_t errsize)
+command_sound(const struct command_names *names, const char *path, const struct passwd *pw, char *err, size_t errsize)
 {
 	struct stat	 st;
 	const char	*why = NULL;
-	char		 vis[128];
+	char		 vis[128], owner[64];
 
 	if (stat(path, &st) == -1)
 		why = strerror(errno);
 	else if (!S_ISREG(st.st_mode) || (st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
 		why = "is no program";
-	else if (st.st_uid != 0 && st.st_uid != pw->pw_uid)
-		why = "must belong to root or to token_user";
-	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+	else if (st.st_uid != 0 && st.st_uid != pw->pw_uid) {
+		snprintf(owner, sizeof(owner), "must belong to root or to %s", names->user);
+		why = owner;
+	} else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		why = "can be written by others; chmod go-w";
 	if (why == NULL)
 		return (0);
 	log_vis(vis, sizeof(vis), path, strlen(path));
-	snprintf(err, errsize, "token_command: %s: %s", vis, why);
+	snprintf(err, errsize, "%s: %s: %s", names->line, vis, why);
 	return (-1);
 }
 

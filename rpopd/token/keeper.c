@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The keeper of one token_command: a process between the master and the program, which sees to it that nothing outlives the
+ * The keeper of one program of token_command or pop_auth: a process between the master and the program, which sees to it that nothing outlives the
  * program.  The program is started as its unprivileged user; what it forks and leaves behind, in other process groups and
  * sessions as well, becomes the keeper's (PR_SET_CHILD_SUBREAPER), and is killed when the program ends, when the master says so
  * with SIGTERM, or when the master dies.  Then the keeper ends the way the program did.
@@ -31,22 +31,24 @@
 
 #define PROCESSES_OWN	512	/* of COMMAND_USER at a time */
 #define PROCESSES_OTHER	4096
+#define KEEPER_THIRD	3
 
-static void	 keeper_main(char **, const struct passwd *, int, int) __dead;
+static void	 keeper_main(char **, const struct passwd *, const struct keeper_fds *) __dead;
 static int	 keeper_adopt(void);
 static int	 keeper_reap(pid_t);
 static void	 keeper_sweep(pid_t, int *);
 static int	 keeper_kill(void);
 static void	 keeper_end(int) __dead;
-static void	 keeper_program(char **, const struct passwd *, int, int) __dead;
+static void	 keeper_program(char **, const struct passwd *, const struct keeper_fds *) __dead;
+static int	 keeper_stdio(const struct keeper_fds *);
 static void	 keeper_limits(const struct passwd *);
 
 /*
- * Runs argv as pw with out and err as its output.  The keeper's process number, or -1 with errno; SIGTERM to it ends everything.
+ * Runs argv as pw with these descriptors and no other.  The keeper's process number, or -1 with errno; SIGTERM to it ends everything.
  * All signals stay blocked over the fork, so that no handler of the master runs in the child.
  */
 pid_t
-keeper_start(char **argv, const struct passwd *pw, int out, int err)
+keeper_start(char **argv, const struct passwd *pw, const struct keeper_fds *fds)
 {
 	sigset_t	 all, old;
 	pid_t		 pid;
@@ -55,7 +57,7 @@ keeper_start(char **argv, const struct passwd *pw, int out, int err)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &old);
 	if ((pid = fork()) == 0)
-		keeper_main(argv, pw, out, err);
+		keeper_main(argv, pw, fds);
 	save_errno = errno;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	errno = save_errno;
@@ -64,7 +66,7 @@ keeper_start(char **argv, const struct passwd *pw, int out, int err)
 
 /* The keeper's life: start the program, wait until it or the master ends or SIGTERM comes, kill what is left, end likewise. */
 static void
-keeper_main(char **argv, const struct passwd *pw, int out, int err)
+keeper_main(char **argv, const struct passwd *pw, const struct keeper_fds *fds)
 {
 	sigset_t	 wanted;
 	pid_t		 program, master_pid = getppid();
@@ -74,11 +76,11 @@ keeper_main(char **argv, const struct passwd *pw, int out, int err)
 		if (sig != SIGKILL && sig != SIGSTOP)
 			(void)signal(sig, SIG_DFL);
 	if (setsid() == -1 || keeper_adopt() == -1 || (program = fork()) == -1) {
-		dprintf(err, "%s\n", strerror(errno));
+		dprintf(fds->err, "%s\n", strerror(errno));
 		_exit(126);
 	}
 	if (program == 0)
-		keeper_program(argv, pw, out, err);
+		keeper_program(argv, pw, fds);
 	closefrom(0);
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGCHLD);
@@ -182,20 +184,17 @@ keeper_end(int status)
 
 /* Become the program, behind the second fork.  What goes wrong here is said on standard error, like the program's own troubles. */
 static void
-keeper_program(char **argv, const struct passwd *pw, int out, int err)
+keeper_program(char **argv, const struct passwd *pw, const struct keeper_fds *fds)
 {
 	char		*environment[] = { NULL };
 	sigset_t	 none;
 	uid_t		 uid[3];
 	gid_t		 gid[3];
-	int		 null;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (setsid() == -1 || (null = open("/dev/null", O_RDONLY)) == -1 || dup2(err, STDERR_FILENO) == -1 ||
-	    dup2(out, STDOUT_FILENO) == -1 || dup2(null, STDIN_FILENO) == -1)
+	if (setsid() == -1 || keeper_stdio(fds) == -1)
 		_exit(126);
-	closefrom(STDERR_FILENO + 1);
 	umask(077);
 	keeper_limits(pw);
 	if (setgroups(1, &pw->pw_gid) == -1 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
@@ -210,6 +209,25 @@ keeper_program(char **argv, const struct passwd *pw, int out, int err)
 	execve(argv[0], argv, environment);
 	dprintf(STDERR_FILENO, "%s\n", strerror(errno));
 	_exit(127);
+}
+
+/* The program's descriptors.  0 or -1. */
+static int
+keeper_stdio(const struct keeper_fds *fds)
+{
+	int	 null;
+
+	if ((null = open("/dev/null", O_RDWR)) == -1 || dup2(fds->err == -1 ? null : fds->err, STDERR_FILENO) == -1 ||
+	    dup2(fds->out == -1 ? null : fds->out, STDOUT_FILENO) == -1 || dup2(null, STDIN_FILENO) == -1)
+		return (-1);
+	if (fds->third == -1)
+		closefrom(STDERR_FILENO + 1);
+	else {
+		if ((fds->third == KEEPER_THIRD ? fcntl(fds->third, F_SETFD, 0) : dup2(fds->third, KEEPER_THIRD)) == -1)
+			return (-1);
+		closefrom(KEEPER_THIRD + 1);
+	}
+	return (0);
 }
 
 /*

@@ -13,6 +13,7 @@
 struct client;
 struct ctl_login;
 struct grant;
+struct passwd;
 struct record;
 struct run;
 struct task;
@@ -53,9 +54,26 @@ int	 login_start(const struct login_calls *, struct client *, const char *name, 
 void	 login_abandon(struct client *);
 void	 login_stop(void);			/* the daemon ends */
 
-/* --- command.c --- */
+/* --- command.c: programs of others, which unprivileged users run --- */
 
+#define COMMAND_LINE	1024	/* octets of a line, NUL included */
+#define COMMAND_WORDS	128
+#define COMMAND_USER	"_rpopc"	/* unless another one is named */
+
+struct command_names { const char *line, *user; };	/* of the columns, for sentences */
+
+/*
+ * Cuts a command line, which is altered, into argv, of COMMAND_WORDS + 1, and finds the user who is to run it; "": COMMAND_USER.
+ * NULL with a sentence: it must not be run.  The result lives until the next one.
+ */
+const struct passwd *command_prepare(const struct command_names *, char *line, const char *user, char **argv, char *err, size_t errsize);
 int	 command_reaped(pid_t, int status);
 void	 command_shutdown(void);
+
+/* --- keeper.c --- */
+
+struct keeper_fds { int out, err, third; };	/* of the program's, -1: out and err are /dev/null, 3 is closed */
+
+pid_t	 keeper_start(char **argv, const struct passwd *, const struct keeper_fds *);
 
 #endif

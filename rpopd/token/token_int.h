@@ -32,7 +32,6 @@ struct worker;
 enum grant_state { GRANT_IDLE, GRANT_REQUEST, GRANT_COMMAND, GRANT_STORING };
 
 struct dial;
-struct passwd;
 struct token_request;
 
 struct grant {
@@ -124,12 +123,6 @@ struct command_result {
 };
 struct command *command_start(const char *line, const char *user, void (*done)(void *, const struct command_result *), void *arg,
 	    char *err, size_t errsize);
-
-/* --- keeper.c --- */
-
-#define COMMAND_USER	"_rpopc"	/* unless the record names another */
-
-pid_t	 keeper_start(char **, const struct passwd *, int out, int err);
 
 /* --- oauth.c --- */
 
