@@ -17,9 +17,11 @@
 
 static void	 auth_warm(void);
 static int	 auth_start(void *, struct imsg *);
+static int	 auth_source(void *, struct imsg *);
 static int	 auth_password(void *, struct imsg *);
 static int	 take_verifier(uint32_t, const void *, size_t);
 static int	 take_password(uint32_t, const void *, size_t);
+static void	 check_answer(enum auth_verdict);
 static int	 auth_login(void *, struct imsg *);
 static int	 auth_verifier(void *, struct imsg *);
 static int	 auth_turn(void *, struct imsg *);
@@ -29,6 +31,7 @@ static void	 session_gone(const char *);
 
 static const struct rule	 master_rules[] = {
 	{ IMSG_AUTH_START,	RULES_ANY,	auth_start },
+	{ IMSG_AUTH_SOURCE,	RULES_ANY,	auth_source },
 	{ IMSG_AUTH_PASSWORD,	RULES_ANY,	auth_password },
 	{ IMSG_AUTH_LOGIN,	RULES_ANY,	auth_login },
 	{ IMSG_AUTH_VERIFIER,	RULES_ANY,	auth_verifier },
@@ -41,18 +44,22 @@ static const struct rule	 session_rules[] = {
 	{ IMSG_LOGIN_RESPONSE,	RULES_ANY,	session_response }
 };
 
-/* There is no socket to wait for, and the clock is the master's. */
+/* The only socket is Dovecot's, which has the only clock, too; all others are the master's. */
 static const struct work	 auth = {
 	.role = SANDBOX_AUTH,
 	.rules = master_rules,
 	.nrules = nitems(master_rules),
-	.warm = auth_warm
+	.warm = auth_warm,
+	.ready = source_ready,
+	.late = source_late
 };
 
 static struct {
 	uint32_t	 id;		/* 0: nothing was asked yet */
-	size_t		 len;
+	size_t		 len;		/* 0: somebody else is asked */
 	uint8_t		 verifier[VERIFIER_MAX];
+	struct msg_auth_source source;
+	int		 fd;
 } asked;
 
 int
@@ -83,10 +90,29 @@ auth_password(void *arg __unused, struct imsg *imsg)
 	return (work_part(imsg, sizeof(struct msg_auth_part), take_password));
 }
 
+/* Who is asked about the password: of a login that is known already, of a check that follows. */
+static int
+auth_source(void *arg __unused, struct imsg *imsg)
+{
+	struct msg_auth_source	 m;
+
+	if (rules_payload(imsg, &m) == -1 || !proto_str(m.user, sizeof(m.user)) || !proto_str(m.client, sizeof(m.client)) ||
+	    (m.source != AUTH_SOURCE_DOVECOT && m.source != AUTH_SOURCE_PROGRAM))
+		return (-1);
+	if (login.state != LOGIN_NONE)
+		return (login_source(&m, imsg_get_fd(imsg)));
+	if (asked.id != 0 || m.id == 0)
+		return (-1);
+	asked.id = m.id;
+	asked.source = m;
+	asked.fd = imsg_get_fd(imsg);
+	return (0);
+}
+
 static int
 take_verifier(uint32_t id, const void *data, size_t len)
 {
-	if (asked.id != 0 || login.state != LOGIN_NONE || id == 0 || len > sizeof(asked.verifier))
+	if (asked.id != 0 || login.state != LOGIN_NONE || id == 0 || len == 0 || len > sizeof(asked.verifier))
 		return (-1);
 	asked.id = id;
 	asked.len = len;
@@ -94,23 +120,37 @@ take_verifier(uint32_t id, const void *data, size_t len)
 	return (0);
 }
 
-/* The password is there: the answer, and the end.  What the message held is wiped with its buffer, or goes with the process. */
+/* The password is there.  What the message held is wiped with its buffer, or goes with the process. */
 static int
 take_password(uint32_t id, const void *data, size_t len)
 {
-	struct msg_auth_done	 done;
+	enum auth_verdict	 verdict;
 
 	if (asked.id == 0 || asked.id != id || len > PROTO_SECRET_MAX)
 		return (-1);
-	memset(&done, 0, sizeof(done));
-	done.id = id;
-	done.verdict = verify_typed(asked.verifier, asked.len, data, len);
+	if (asked.len == 0) {
+		source_ask(&asked.source, asked.fd, data, len, 0, check_answer);
+		return (0);
+	}
+	verdict = verify_typed(asked.verifier, asked.len, data, len);
 	explicit_bzero(asked.verifier, sizeof(asked.verifier));
+	check_answer(verdict);
+	return (0);
+}
+
+/* The answer, and the end. */
+static void
+check_answer(enum auth_verdict verdict)
+{
+	struct msg_auth_done	 done;
+
+	memset(&done, 0, sizeof(done));
+	done.verdict = verdict;
 	HOOK("auth.answer");
 	if (HOOK_ACTING("others"))
-		for (done.id = id + 1; done.id < id + 8; done.id++)
+		for (done.id = asked.id + 1; done.id < asked.id + 8; done.id++)
 			work_send(IMSG_AUTH_DONE, &done, sizeof(done));
-	done.id = id;
+	done.id = asked.id;
 	work_send(IMSG_AUTH_DONE, &done, sizeof(done));
 	work_end();
 }

@@ -9,6 +9,8 @@
  *	scram.c		mechanisms that libgsasl computes: SCRAM and CRAM-MD5
  *	name.c		login names
  *	verify.c	a password against a verifier
+ *	source.c	a password that somebody else verifies: Dovecot, or a program
+ *	dovecot.c	what Dovecot's auth socket is told, and says
  */
 #ifndef AUTH_H
 #define AUTH_H
@@ -35,10 +37,11 @@ struct mech;
  *	TALKS		the client has a challenge, and its response is waited for
  *	NAMED		the master has the name, its verifier is waited for
  *	SAID		the client has said everything, its turn is waited for: SCRAM
+ *	ASKED		somebody else verifies the password, to the end, whatever the session does
  *	RIGHT		it was right, and the client has the last challenge: SCRAM
  *	OVER		the result is out, and the process is about to end
  */
-enum login_state { LOGIN_NONE, LOGIN_EXPECTED, LOGIN_TALKS, LOGIN_NAMED, LOGIN_SAID, LOGIN_RIGHT, LOGIN_OVER };
+enum login_state { LOGIN_NONE, LOGIN_EXPECTED, LOGIN_TALKS, LOGIN_NAMED, LOGIN_SAID, LOGIN_ASKED, LOGIN_RIGHT, LOGIN_OVER };
 
 struct login {			/* one in a process */
 	enum login_state	 state;
@@ -95,6 +98,33 @@ enum mech_step		 scram_said(struct login *, const uint8_t *, size_t, struct buf 
 int			 scram_first(struct login *, struct buf *);
 enum auth_verdict	 scram_verify(struct login *, struct buf *);
 
+/* --- dovecot.c: the protocol of Dovecot's auth socket, of a client's side, version 1 --- */
+
+#define DOVECOT_LINE	16384	/* octets of a line, and of a request */
+
+enum dovecot_said { DOVECOT_MORE, DOVECOT_ASK, DOVECOT_YES, DOVECOT_NO, DOVECOT_LATER };
+
+struct dovecot {
+	enum { DOVECOT_VERSION, DOVECOT_SHAKE, DOVECOT_ASKED } state;
+	int		 plain;		/* it knows mechanism PLAIN */
+	unsigned int	 lines;
+	struct buf	 in;		/* the line that is not whole yet */
+	const char	*why;		/* LATER: a sentence without an octet of it */
+};
+
+void			 dovecot_begin(struct dovecot *);
+void			 dovecot_end(struct dovecot *);
+int			 dovecot_hello(struct buf *, pid_t);
+int			 dovecot_request(struct buf *, const char *user, const char *client, const void *, size_t);
+enum dovecot_said	 dovecot_heard(struct dovecot *, const void *, size_t);
+
+/* --- source.c --- */
+
+void			 source_ask(const struct msg_auth_source *, int fd, const void *, size_t, int denied,
+			    void (*done)(enum auth_verdict));
+void			 source_ready(void);
+void			 source_late(void);
+
 /* --- login.c: 0, or -1: the message breaks the rules --- */
 
 extern struct login	 login;
@@ -103,6 +133,7 @@ int			 login_expect(const struct msg_auth_login *);
 int			 login_begin(const struct msg_login_begin *, const uint8_t *, size_t);
 int			 login_response(const uint8_t *, size_t);
 int			 login_verifier(const struct msg_auth_verifier *, const uint8_t *, size_t);
+int			 login_source(const struct msg_auth_source *, int fd);
 int			 login_turn(uint32_t);
 void			 login_gone(void);
 

@@ -20,6 +20,7 @@ static void	 login_decode(const uint8_t *, size_t);
 static void	 login_said(const uint8_t *, size_t);
 static void	 login_verify(void);
 static int	 challenge_send(struct buf *);
+static void	 login_answered(enum auth_verdict);
 static void	 login_malformed(const char *);
 static void	 login_result(enum auth_verdict, const char *);
 
@@ -148,6 +149,28 @@ login_verifier(const struct msg_auth_verifier *m, const uint8_t *p, size_t len)
 	return (0);
 }
 
+/*
+ * Somebody else knows the password, which also is the login's turn.  Where the client does not give the password, nobody else can
+ * be asked.
+ */
+int
+login_source(const struct msg_auth_source *m, int fd)
+{
+	uint32_t	 mech = login.who.mech;
+
+	if (login.state != LOGIN_NAMED || m->id != login.conf.id || (mech != AUTH_USER && mech != AUTH_PLAIN && mech != AUTH_LOGIN))
+		return (-1);
+	login.state = LOGIN_ASKED;
+	source_ask(m, fd, login.said, login.len, login.denied, login_answered);
+	return (0);
+}
+
+static void
+login_answered(enum auth_verdict verdict)
+{
+	login_result(verdict, "");
+}
+
 /* What the client has said may be verified now. */
 int
 login_turn(uint32_t id)
@@ -203,11 +226,14 @@ login_malformed(const char *sentence)
 	login_result(AUTH_VERDICT_MALFORMED, sentence);
 }
 
-/* The session has closed its channel, or broke the rules: there is nobody to log in. */
+/*
+ * The session has closed its channel, or broke the rules: there is nobody to log in.  A password that somebody has been asked about
+ * counts all the same, so that to hang up saves nobody the delays.
+ */
 void
 login_gone(void)
 {
-	if (login.state != LOGIN_OVER)
+	if (login.state != LOGIN_OVER && login.state != LOGIN_ASKED)
 		login_result(AUTH_VERDICT_GONE, "");
 }
 
@@ -218,7 +244,7 @@ login_result(enum auth_verdict verdict, const char *sentence)
 	struct msg_auth_result	 m;
 	uint32_t		 mech = login.who.mech;
 
-	if (verdict == AUTH_VERDICT_YES && (mech == AUTH_USER || mech == AUTH_PLAIN || mech == AUTH_LOGIN) &&
+	if (verdict == AUTH_VERDICT_YES && login.vlen > 0 && (mech == AUTH_USER || mech == AUTH_PLAIN || mech == AUTH_LOGIN) &&
 	    !login.known.has_proof && verifier_kind(login.verifier, login.vlen) != VERIFIER_PLAIN)
 		say_given(login.conf.id, login.said, login.len);
 	memset(&m, 0, sizeof(m));

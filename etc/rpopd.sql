@@ -239,6 +239,8 @@ CREATE TABLE settings (
 	pop_clear	TEXT NOT NULL DEFAULT 'local',
 	pop_apop	INTEGER NOT NULL DEFAULT 1,
 	pop_log_level	TEXT,
+	pop_auth	TEXT NOT NULL DEFAULT 'store',
+	pop_auth_user	TEXT,
 	CONSTRAINT "settings: unified_field must be the name of one header field, at most 77 octets, without a colon" CHECK (
 	    length(CAST(unified_field AS BLOB)) BETWEEN 1 AND 77 AND unified_field NOT GLOB '*[^!-)+-9;-~]*'),
 	CONSTRAINT "settings: unified_field names a field that is taken out of the mail of unified accounts; it cannot be one that belongs to messages" CHECK (
@@ -259,6 +261,15 @@ CREATE TABLE settings (
 	CONSTRAINT "settings: pop_apop must be 0 or 1" CHECK (pop_apop IN (0, 1)),
 	CONSTRAINT "settings: pop_log_level must be crashes, failures, major, problems, low or all, or NULL for the level of everything else" CHECK (
 	    pop_log_level IN ('crashes', 'failures', 'major', 'problems', 'low', 'all')),
+	CONSTRAINT "settings: pop_auth must be store, the path of Dovecot's auth socket, or checkpassword: and a command, an absolute path and words behind it" CHECK (
+	    pop_auth = 'store' OR
+	    instr(CAST(pop_auth AS BLOB), x'00') = 0 AND pop_auth NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*' AND
+	    '/' || pop_auth || '/' NOT GLOB '*/../*' AND
+	    (pop_auth GLOB '/?*' AND length(CAST(pop_auth AS BLOB)) <= 103 OR
+	    pop_auth GLOB 'checkpassword:/?*' AND length(CAST(pop_auth AS BLOB)) <= 1023 AND ' ' || pop_auth || ' ' NOT GLOB '*  *')),
+	CONSTRAINT "settings: pop_auth_user is the system user that the program of pop_auth runs as, not root" CHECK (pop_auth_user IS NULL OR
+	    pop_auth GLOB 'checkpassword:*' AND length(CAST(pop_auth_user AS BLOB)) BETWEEN 1 AND 32 AND
+	    pop_auth_user NOT GLOB '*[^a-zA-Z0-9._-]*' AND pop_auth_user NOT GLOB '-*' AND pop_auth_user <> 'root'),
 	CONSTRAINT "settings: history_days must be 0..3650 days" CHECK (history_days BETWEEN 0 AND 3650),
 	CONSTRAINT "settings: user_min_period must be 10..31536000 seconds" CHECK (user_min_period BETWEEN 10 AND 31536000),
 	CONSTRAINT "settings: user_max_records must be 0..1000 records" CHECK (user_max_records BETWEEN 0 AND 1000),

@@ -393,6 +393,18 @@ refuse "settings: pop_clear must be never, local or always" "UPDATE settings SET
 refuse "settings: pop_apop must be 0 or 1" "UPDATE settings SET pop_apop = 2"
 refuse "settings: pop_log_level must be crashes, failures, major, problems, low or all, or NULL for the level of everything else" \
     "UPDATE settings SET pop_log_level = 'loud'"
+for value in "'dovecot'" "'run/auth'" "'/'" "''" "NULL" "'/run/../auth'" "'/run/au' || char(10) || 'th'" "'/' || printf('%103.103d', 0)" \
+    "'checkpassword:'" "'checkpassword:x'" "'checkpassword:/x  y'" "'checkpassword:/x '" "'checkpassword:/../x'" "'Store'"; do
+	refuse "pop_auth" "UPDATE settings SET pop_auth = $value"
+done
+refuse "settings: pop_auth_user is the system user" "UPDATE settings SET pop_auth_user = 'nobody'"
+refuse "settings: pop_auth_user is the system user" "UPDATE settings SET pop_auth = '/run/auth', pop_auth_user = 'nobody'"
+refuse "settings: pop_auth_user is the system user" "UPDATE settings SET pop_auth = 'checkpassword:/x', pop_auth_user = 'root'"
+refuse "settings: pop_auth_user is the system user" "UPDATE settings SET pop_auth = 'checkpassword:/x', pop_auth_user = '-x'"
+accept "UPDATE settings SET pop_auth = 'checkpassword:/x y z', pop_auth_user = 'mail'"
+accept "UPDATE settings SET pop_auth = 'checkpassword:/x', pop_auth_user = NULL"
+accept "UPDATE settings SET pop_auth = '/run/dovecot/auth-rpopd'"
+accept "UPDATE settings SET pop_auth = 'store'"
 
 # listener and acl
 listen="INSERT INTO listener (address, port, tls, cert, key) VALUES"

@@ -106,7 +106,7 @@ void
 print_daemon(const struct out *o, const struct request *req __unused, const struct items *items)
 {
 	const struct ctl_daemon	*st = items->v;
-	char			 version[CELL], when[64], span[32], line[TEXT];
+	char			 version[CELL], when[64], span[32], line[TEXT], text[PROTO_TEXT_SIZE * 4];
 
 	text_vis(version, sizeof(version), st->version);
 	fprintf(o->fp, "rpopd %s, up %s since %s, log level %s\n", version, text_span(span, sizeof(span), o->now - st->started),
@@ -116,6 +116,10 @@ print_daemon(const struct out *o, const struct request *req __unused, const stru
 	print_readers(o, st);
 	print_held(o, st);
 	print_listeners(o, st);
+	if (*st->password_error != '\0') {
+		snprintf(line, sizeof(line), "note: logins fail: %s", text_vis(text, sizeof(text), st->password_error));
+		print_wrapped(o, line, 6);
+	}
 	if (st->processors == 0)
 		print_wrapped(o, "note: processors is 0, nothing is polled", 6);
 	if (st->config_changed)

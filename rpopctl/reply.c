@@ -75,6 +75,7 @@ static const struct field	 daemon_fields[] = {
 	FIELD(ctl_daemon, read_looked, FIELD_NUMBER),
 	FIELD(ctl_daemon, read_deleted, FIELD_NUMBER),
 	FIELD(ctl_daemon, read_octets, FIELD_NUMBER),
+	FIELD(ctl_daemon, password_error, FIELD_TEXT),
 	FIELD(ctl_daemon, log_level, FIELD_NAME, .name = log_level_str)
 };
 

@@ -173,6 +173,7 @@ rpopd_rooms(void)
 	if (control_listen(options.rundir, &control, err, sizeof(err)) == -1)
 		fatalx("%s", err);
 	relay_start(defer_tried);
+	auth_reload();
 	pop_start();
 }
 
@@ -295,7 +296,7 @@ rpopd_signal(int sig, short event, void *arg)
 	}
 }
 
-/* Processes have ended: children, or programs of token_command. */
+/* Processes have ended: children, or programs of token_command or pop_auth. */
 static void
 rpopd_reap(void)
 {
@@ -303,7 +304,7 @@ rpopd_reap(void)
 	int	 status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!command_reaped(pid, status))
+		if (!command_reaped(pid, status) && !auth_reaped(pid, status))
 			child_exited(pid, status);
 }
 
@@ -328,6 +329,7 @@ rpopd_reload(char *err, size_t errsize)
 		return (-1);
 	}
 	config_load_error[0] = '\0';
+	auth_reload();
 	pop_reload();
 	rpopd_others();
 	log_notice("configuration reloaded, %zu record%s", sched_ntasks, PLURAL(sched_ntasks));
@@ -341,6 +343,7 @@ rpopd_adopt(int records_only)
 	int	 had_ca_dir = config_running->needs_ca_dir;
 
 	reload_switch();
+	auth_reload();
 	pop_reload();
 	if (!records_only || had_ca_dir != config_running->needs_ca_dir)
 		rpopd_others();

@@ -137,6 +137,7 @@ MESSAGE(IMSG_TOKEN_FAILED,	O_M, ONE(struct msg_token_failed), NO_FD)
 /* A password that is to be verified, proto_auth.h, in this order; work begins with AUTH_PASSWORD. */
 MESSAGE(IMSG_AUTH_START,	M_H, HEAD(struct msg_auth_part, 1, VERIFIER_MAX), NO_FD) /* the verifier, common/verifier.h */
 MESSAGE(IMSG_AUTH_PASSWORD,	M_H, HEAD(struct msg_auth_part, 1, PROTO_SECRET_MAX), NO_FD) /* what was typed */
+MESSAGE(IMSG_AUTH_SOURCE,	M_H, ONE(struct msg_auth_source), FD)		/* in the place of a verifier: who is asked instead */
 MESSAGE(IMSG_AUTH_DONE,		H_M, ONE(struct msg_auth_done), NO_FD)		/* the answer; the last message */
 
 /* A login at popd, proto_auth.h: between the master, an auth process and the session */

@@ -12,13 +12,32 @@
 
 /*
  * What came of a password, or of a login.  BROKEN: the verifier cannot be worked with, whatever the password is.  MALFORMED: what
- * the client said is no login at all.  GONE: the session has closed its channel ahead of an answer.
+ * the client said is no login at all.  GONE: the session has closed its channel ahead of an answer.  Of a source of passwords that
+ * is not the store: LATER, it gives no answer now; WRITTEN, a program has the password, and its end tells the master what it says.
  */
-enum auth_verdict { AUTH_VERDICT_NO, AUTH_VERDICT_YES, AUTH_VERDICT_BROKEN, AUTH_VERDICT_MALFORMED, AUTH_VERDICT_GONE };
+enum auth_verdict {
+	AUTH_VERDICT_NO, AUTH_VERDICT_YES, AUTH_VERDICT_BROKEN, AUTH_VERDICT_MALFORMED, AUTH_VERDICT_GONE, AUTH_VERDICT_LATER,
+	AUTH_VERDICT_WRITTEN
+};
+
+/* Who knows passwords: the store; Dovecot, by a socket; a program, by a pipe. */
+enum auth_source { AUTH_SOURCE_STORE, AUTH_SOURCE_DOVECOT, AUTH_SOURCE_PROGRAM };
 
 struct msg_auth_part {			/* the octets follow it in the same message */
 	uint32_t	 id;
 	uint32_t	 reserved;
+};
+
+/*
+ * Somebody else verifies the password: with a check in the place of AUTH_START, with a login in that of AUTH_VERIFIER.  The
+ * descriptor is a connection to Dovecot's socket, or the writing end of a pipe, in which the name is already.  Neither blocks.
+ */
+struct msg_auth_source {
+	uint32_t	 id;
+	uint32_t	 source;		/* enum auth_source, not the store */
+	char		 user[PROTO_ADDR_SIZE];	/* whom Dovecot is asked about */
+	char		 client[PROTO_CLIENT_SIZE];	/* numeric address that Dovecot is told; empty: none */
+	uint16_t	 reserved;
 };
 
 struct msg_auth_done {

@@ -192,6 +192,7 @@ struct ctl_daemon {
 	uint64_t	 logins_failed;		/* something does not work, or there is no such mailbox */
 	uint64_t	 read_messages, read_looked, read_deleted;	/* RETR, TOP, DELE, of sessions that have ended */
 	uint64_t	 read_octets;		/* that went out to their clients */
+	char		 password_error[PROTO_TEXT_SIZE];	/* why nobody's password can be verified; empty: no reason is known */
 };
 
 struct ctl_alert {			/* an alert is made, or removed */

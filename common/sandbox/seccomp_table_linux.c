@@ -85,8 +85,8 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(write), TL | S | V | O | N | H | X | P | C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(write), D, { NO_CHECK }, LAST },
 	{ SCMP_SYS(writev), ALL, { NO_CHECK }, ABORT },
-	{ SCMP_SYS(close), ALL & ~(H | C), { NO_CHECK }, NULL },
-	{ SCMP_SYS(close), H | C, { NO_CHECK }, "a descriptor that came and was not asked for" },
+	{ SCMP_SYS(close), ALL & ~C, { NO_CHECK }, NULL },
+	{ SCMP_SYS(close), C, { NO_CHECK }, "a descriptor that came and was not asked for" },
 	{ SCMP_SYS(close_range), TL, { INT_IS(2, 0) }, NULL },		/* closefrom(3) */
 	{ SCMP_SYS(pread64), X | P, { NO_CHECK }, NULL },
 	{ SCMP_SYS(lseek), V | N, { INT_IS(2, SEEK_SET) }, NULL },

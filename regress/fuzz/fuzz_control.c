@@ -98,6 +98,9 @@ auth_check(const char *account, const void *password, size_t len, void (*done)(v
 	return (verified);
 }
 
+int auth_elsewhere(void) { return (0); }
+const char *auth_trouble(void) { return (""); }
+
 void
 auth_cancel(struct auth *a)
 {

@@ -222,11 +222,18 @@ attempt_wait(struct auth *a)
 		auth_queue(a);
 }
 
-/* Its turn: the process gets the verifier, or may compare with the one that it has. */
+/* Its turn: the process gets the verifier, or whom to ask, or may compare with the verifier that it has. */
 void
 attempt_turn(struct auth *a)
 {
-	if (a->login->early)
+	if (source_now() != AUTH_SOURCE_STORE) {
+		/* What the store has counts no more, though the login began when it did. */
+		a->stand_in = a->login->address[0] == '\0';
+		if (a->login->early || elsewhere_ask(a, a->login->known_as) == -1) {
+			auth_answer(a, AUTH_LATER, 0);
+			return;
+		}
+	} else if (a->login->early)
 		link_send(&a->worker->link, IMSG_AUTH_TURN, -1, &a->id, sizeof(a->id));
 	else if (attempt_verifier(a) == -1) {
 		auth_answer(a, AUTH_LATER, 0);
@@ -298,6 +305,8 @@ attempt_ended(struct auth *a, const struct msg_auth_result *m)
 {
 	struct attempt	*l = a->login;
 
+	if (a->source != AUTH_SOURCE_STORE && a->state == AUTH_ASKED)
+		return (elsewhere_said(a, m->verdict));
 	switch (m->verdict) {
 	case AUTH_VERDICT_GONE:
 		if (a->state == AUTH_ASKED)
@@ -345,7 +354,7 @@ attempt_given(void *arg, struct imsg *imsg)
 	size_t			 len = imsg_get_len(imsg) - sizeof(part);
 
 	memcpy(&part, imsg->data, sizeof(part));
-	if (a == NULL || a->state != AUTH_ASKED || part.id != a->id || a->len > 0 || !is_given(a->login->lookup.mech) ||
+	if (a == NULL || a->state != AUTH_ASKED || a->source != AUTH_SOURCE_STORE || part.id != a->id || a->len > 0 || !is_given(a->login->lookup.mech) ||
 	    a->login->known.has_proof || verifier_kind(a->login->verifier, a->login->vlen) == VERIFIER_PLAIN)
 		return (-1);
 	memcpy(a->password, (const uint8_t *)imsg->data + sizeof(part), len);

@@ -21,12 +21,17 @@
 
 #define CHECKS_MAX	100	/* passwords at once, those included whose answer is delayed */
 #define WORKERS_MAX	8	/* that compute at once, on a machine with as many processors */
+#define ELSEWHERE_MAX	32	/* that wait for somebody else at once */
+#define ELSEWHERE_NO	3000	/* ms that a wrong password takes at least: longer than sources take, for names that they know or not */
 
 static int	 auth_due(const struct auth *, int64_t);
 static struct peer *auth_peer(const struct auth *);
 static void	 auth_turn(struct auth *);
 static void	 check_turn(struct auth *);
 static int	 check_verifier(struct auth *, struct login *);
+static void	 check_elsewhere(struct auth *, struct child *);
+static int	 check_worker(struct auth *, struct child *);
+static void	 check_password(struct auth *);
 static void	 check_label(char *, size_t, const struct auth *);
 static void	 check_give(struct auth *, struct child *, const struct login *);
 static int	 check_done(void *, struct imsg *);
@@ -175,12 +180,14 @@ auth_peer(const struct auth *a)
 	return (a->login != NULL && a->login->at_home ? NULL : a->peer);
 }
 
-/* Processes that compute at once. */
+/* Processes that compute at once, or wait. */
 static size_t
 workers_most(void)
 {
 	long	 n = sysconf(_SC_NPROCESSORS_ONLN);
 
+	if (source_now() != AUTH_SOURCE_STORE)
+		return (ELSEWHERE_MAX);
 	return (n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (size_t)n);
 }
 
@@ -216,6 +223,10 @@ check_turn(struct auth *a)
 
 	if (auth_process(&template) && template == NULL)
 		return;
+	if (source_now() != AUTH_SOURCE_STORE) {
+		check_elsewhere(a, template);
+		return;
+	}
 	if (check_verifier(a, &login) == -1)
 		auth_answer(a, AUTH_LATER, 0);
 	else if (login.len == 0) {
@@ -280,22 +291,60 @@ auth_store(const char *address, int none, struct login *login, const char *label
 	return (-1);
 }
 
-/* Give a process of its own the verifier and the password, which is wiped here, and in the message queue when it is written. */
+/* Give a process of its own the verifier and the password. */
 static void
 check_give(struct auth *a, struct child *template, const struct login *login)
 {
 	struct msg_auth_part	 part = { 0, 0 };
-	char			 label[PROTO_TEXT_SIZE];
 
-	a->id = part.id = auth_number();
-	check_label(label, sizeof(label), a);
-	if ((a->worker = worker_start(template, a->id, label, auth_rules, auth_nrules, auth_died, a)) == NULL) {
-		log_warnx("%s: no channel for the auth process", label);
+	if (check_worker(a, template) == -1)
+		return;
+	auth_asked(a);
+	part.id = a->id;
+	link_send_part(&a->worker->link, IMSG_AUTH_START, &part, sizeof(part), login->verifier, login->len);
+	check_password(a);
+}
+
+/* Somebody else is asked about the password, of an address that is no account's, too, where whatever he says is no. */
+static void
+check_elsewhere(struct auth *a, struct child *template)
+{
+	if (template == NULL) {		/* there is no account */
+		auth_answer(a, AUTH_LATER, 0);
+		return;
+	}
+	if (check_worker(a, template) == -1)
+		return;
+	a->stand_in = route_account_by_address(config_running->routes, guard_account(a->guard)) == NULL;
+	if (elsewhere_ask(a, guard_account(a->guard)) == -1) {
 		auth_answer(a, AUTH_LATER, 0);
 		return;
 	}
 	auth_asked(a);
-	link_send_part(&a->worker->link, IMSG_AUTH_START, &part, sizeof(part), login->verifier, login->len);
+	check_password(a);
+}
+
+/* A process of its own.  0, or -1: there is none, and that is the answer. */
+static int
+check_worker(struct auth *a, struct child *template)
+{
+	char	 label[PROTO_TEXT_SIZE];
+
+	a->id = auth_number();
+	check_label(label, sizeof(label), a);
+	if ((a->worker = worker_start(template, a->id, label, auth_rules, auth_nrules, auth_died, a)) != NULL)
+		return (0);
+	log_warnx("%s: no channel for the auth process", label);
+	auth_answer(a, AUTH_LATER, 0);
+	return (-1);
+}
+
+/* The process gets the password, which is wiped here, and in the message queue when it is written. */
+static void
+check_password(struct auth *a)
+{
+	struct msg_auth_part	 part = { a->id, 0 };
+
 	link_send_part(&a->worker->link, IMSG_AUTH_PASSWORD, &part, sizeof(part), a->password, a->len);
 	explicit_bzero(a->password, sizeof(a->password));
 }
@@ -308,6 +357,7 @@ auth_asked(struct auth *a)
 	if (auth_peer(a) != NULL)
 		peer_begin(auth_peer(a));
 	a->state = AUTH_ASKED;
+	a->asked = clock_msec();
 	nasked++;
 	timer_in(&a->clock, ASK_TIMEOUT);
 }
@@ -322,7 +372,7 @@ check_done(void *arg, struct imsg *imsg)
 
 	if (rules_payload(imsg, &m) == -1 || a == NULL || a->id != m.id || a->state != AUTH_ASKED)
 		return (-1);
-	return (auth_verdict(a, m.verdict));
+	return (a->source != AUTH_SOURCE_STORE ? elsewhere_said(a, m.verdict) : auth_verdict(a, m.verdict));
 }
 
 /* The turn is over with this verdict.  0, or -1: there is no such. */
@@ -333,12 +383,12 @@ auth_verdict(struct auth *a, uint32_t verdict)
 		return (-1);
 	if (verdict == AUTH_VERDICT_BROKEN && !a->stand_in)
 		log_warnx("%s: the account's password cannot be verified: this system's crypt(3) does not know its method or settings, or "
-		    "they need more memory than 200 MiB; set it anew with rpopctl account password", a->worker->label);
+		    "they need more memory than 200 MiB; set it anew with rpopctl account password", auth_label(a));
 	if (verdict == AUTH_VERDICT_YES && !a->stand_in) {
 		auth_passed(a);
 		auth_answer(a, AUTH_YES, 0);
 	} else {
-		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "%s: wrong password", a->worker->label);
+		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "%s: wrong password", auth_label(a));
 		auth_fail(a, AUTH_NO, 1);
 	}
 	return (0);
@@ -386,12 +436,12 @@ auth_died(void *arg)
 
 /*
  * Not the right password, or none that could be verified: that is told after a delay, the longer one of account and client, as long
- * as which they wait.
+ * as which they wait.  Somebody else may have known sooner that there is no such name than that a password is wrong.
  */
 static void
 auth_fail(struct auth *a, enum auth_answer answer, int wrong)
 {
-	int64_t	 delay = guard_failed(a->guard), other = 0, all = 0;
+	int64_t	 now = clock_msec(), delay = guard_failed(a->guard), other = 0, all = 0;
 
 	if (auth_peer(a) != NULL)
 		other = peer_done(auth_peer(a), wrong);
@@ -401,7 +451,18 @@ auth_fail(struct auth *a, enum auth_answer answer, int wrong)
 	}
 	if (other < all)
 		other = all;
-	auth_answer(a, answer, delay > other ? delay : other);
+	if (delay < other)
+		delay = other;
+	if (a->source != AUTH_SOURCE_STORE && now < a->asked + ELSEWHERE_NO)
+		delay += a->asked + ELSEWHERE_NO - now;
+	auth_answer(a, answer, delay);
+}
+
+/* What it is, for the log, in its turn. */
+const char *
+auth_label(const struct auth *a)
+{
+	return (a->worker != NULL ? a->worker->label : a->label);
 }
 
 /* The answer is told after so many ms, from the event loop. */
@@ -412,6 +473,10 @@ auth_answer(struct auth *a, enum auth_answer answer, int64_t ms)
 	if (a->worker != NULL) {
 		worker_leave(a->worker);
 		a->worker = NULL;
+	}
+	if (a->program != NULL) {
+		program_leave(a->program);
+		a->program = NULL;
 	}
 	if (a->state == AUTH_ASKED)
 		nasked--;
@@ -428,6 +493,10 @@ auth_clock(void *arg)
 	struct auth	*a = arg;
 
 	if (a->state == AUTH_ASKED) {
+		if (a->worker == NULL) {
+			elsewhere_silent(a);
+			return;
+		}
 		log_warnx("%s: its auth process does not answer and is killed", a->worker->label);
 		worker_kill(a->worker);
 		return;
@@ -449,6 +518,8 @@ auth_free(struct auth *a)
 {
 	timer_stop(&a->clock);
 	TAILQ_REMOVE(&auths, a, entry);
+	if (a->program != NULL)
+		program_leave(a->program);
 	if (a->login != NULL)
 		attempt_free(a);
 	else
@@ -474,4 +545,5 @@ auth_shutdown(void)
 	known_free_all();
 	proof_free_all();
 	prove_free_all();
+	program_free_all();
 }

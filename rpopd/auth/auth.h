@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Passwords of accounts, verified for whoever has one, by an auth process of its own, with the delays that failures bring: those
- * that rpopctl asks about, and logins at popd.
+ * that rpopctl asks about, and logins at popd.  Whether the store knows them, Dovecot or a program, settings.pop_auth, is this
+ * room's alone.
  */
 #ifndef RPOPD_AUTH_H
 #define RPOPD_AUTH_H
+
+#include <sys/types.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +27,10 @@ struct auth;			/* a password, or a login, that is being verified */
 struct auth	*auth_check(const char *account, const void *password, size_t len, void (*done)(void *, enum auth_answer), void *arg);
 void		 auth_cancel(struct auth *);
 void		 auth_run(void);		/* in each round: begin what waits, as far as there is room */
+void		 auth_reload(void);		/* at the start, and when another configuration is in force */
+int		 auth_elsewhere(void);		/* whether passwords are somebody else's, and the store's do not count */
+const char	*auth_trouble(void);		/* why nobody's password can be verified, as a sentence; "": no reason is known */
+int		 auth_reaped(pid_t, int status);	/* as command_reaped() has it, for programs of pop_auth */
 void		 auth_shutdown(void);
 
 /* --- attempt.c: logins at popd --- */

@@ -31,6 +31,7 @@ enum auth_state { AUTH_WAITS, AUTH_TALKS, AUTH_QUEUED, AUTH_ASKED, AUTH_ANSWERED
 struct guard;
 struct login;
 struct peer;
+struct program;
 
 struct attempt {			/* what is known of a login at popd */
 	const struct auth_login_calls *calls;	/* NULL: the owner has left */
@@ -62,6 +63,13 @@ struct auth {
 	int			 stand_in;	/* the verifier is none of the account's: whatever comes of it, the answer is no */
 	int64_t			 until;		/* monotonic ms: WAITS or QUEUED no longer than that */
 	struct timer		 clock;		/* ASKED, TALKS: too late; ANSWERED: now */
+	enum auth_source	 source;	/* who verifies it; not the store: */
+	struct program		*program;	/* it has the name, and has not ended */
+	int			 written;	/* and the password, by the word of the auth process */
+	int			 ended;		/* and has ended, with: */
+	enum auth_verdict	 end;
+	int64_t			 asked;		/* monotonic ms: its turn began */
+	char			 label[PROTO_TEXT_SIZE];
 	struct attempt		*login;		/* NULL: a check */
 	void			(*done)(void *, enum auth_answer);	/* of a check */
 	void			*arg;
@@ -85,6 +93,7 @@ void		 auth_passed(struct auth *);
 void		 auth_talks(struct auth *);
 void		 auth_unused(struct auth *);
 void		 auth_answer(struct auth *, enum auth_answer, int64_t ms);
+const char	*auth_label(const struct auth *);
 void		 auth_died(void *);
 int		 auth_process(struct child **);
 extern const struct rule	 auth_rules[];
@@ -98,6 +107,27 @@ void		 attempt_tell(struct auth *);
 void		 attempt_free(struct auth *);
 extern const struct rule	 attempt_rules[];
 extern const size_t		 attempt_nrules;
+
+/* --- elsewhere.c: passwords that somebody else verifies --- */
+
+int		 elsewhere_ask(struct auth *, const char *name);
+int		 elsewhere_said(struct auth *, uint32_t verdict);
+void		 elsewhere_silent(struct auth *);
+
+/* --- source.c: whether somebody else does, and who --- */
+
+enum auth_source source_now(void);
+int		 source_open(const char *name, struct program **, void (*ended)(void *, enum auth_verdict, const char *), void *arg);
+void		 source_fails(const char *sentence);
+void		 source_works(void);
+
+/* --- program.c: programs of pop_auth --- */
+
+int		 program_check(const char *line, const char *user, char *err, size_t errsize);
+struct program	*program_start(const char *line, const char *user, const char *name, void (*ended)(void *, enum auth_verdict, const char *),
+		    void *arg, int *fd, char *err, size_t errsize);
+void		 program_leave(struct program *);
+void		 program_free_all(void);
 
 /* --- guard.c: accounts that passwords were tried for, whether they exist or not --- */
 

@@ -21,6 +21,7 @@
 #define DOMAIN_MAX	253
 #define LOCAL_MAX	64
 #define PATH_LIMIT	1023
+#define SOCKET_PATH	104	/* octets of a socket's path, NUL included, that every system has room for */
 
 #define LOWER	"abcdefghijklmnopqrstuvwxyz"
 #define UPPER	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -120,6 +121,17 @@ int
 check_command(const char *s)
 {
 	return (check_path(s) && strstr(s, "  ") == NULL);
+}
+
+/* What settings.pop_auth may be.  A socket's path fits into struct sockaddr_un. */
+int
+check_pop_auth(const char *s)
+{
+	if (*s == '/')
+		return (check_path(s) && strlen(s) < SOCKET_PATH);
+	if (strncmp(s, POP_AUTH_PROGRAM, sizeof(POP_AUTH_PROGRAM) - 1) == 0)
+		return (check_command(s + sizeof(POP_AUTH_PROGRAM) - 1));
+	return (strcmp(s, "store") == 0);
 }
 
 int

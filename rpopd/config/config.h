@@ -75,7 +75,12 @@ struct settings {
 	enum pop_clear	 pop_clear;		/* from where passwords may come without TLS */
 	uint32_t	 pop_apop;		/* 0: APOP is not offered */
 	enum log_level	 pop_log_level;		/* what is logged of mail programs; 0: as log_level and -v have it */
+	const char	*pop_auth;		/* who verifies passwords: "store", a socket's path, or POP_AUTH_PROGRAM and a command */
+	const char	*pop_auth_user;		/* who runs that; "": the default */
+	uint32_t	 pop_source;		/* enum auth_source, of pop_auth */
 };
+
+#define POP_AUTH_PROGRAM	"checkpassword:"
 
 /* Strings of a config are never NULL; "" stands for the store's NULL.  They live as long as the config. */
 struct record {				/* one row of rpop, without its secret */
@@ -190,8 +195,8 @@ struct config {				/* everything of one good load; config_free() */
 	size_t			 nwindows;
 	struct oauth_row	*clients;
 	size_t			 nclients;
-	size_t			 nlogins;	/* accounts with a password */
-	uint32_t		 login_kinds;	/* bit mask of 1u << enum verifier_kind: of their passwords */
+	size_t			 nlogins;	/* accounts with a password; where somebody else verifies them, all */
+	uint32_t		 login_kinds;	/* bit mask of 1u << enum verifier_kind: of the store's passwords, if these count */
 	struct listener_row	*listeners;
 	size_t			 nlisteners;
 	struct acl_row		*acl;

@@ -168,6 +168,7 @@ int	 check_mailbox(const char *);			/* likewise, but not *@domain */
 int	 check_printable(const char *);			/* no control characters */
 int	 check_ascii(const char *);			/* printable ASCII */
 int	 check_path(const char *);			/* absolute, no "..", no control characters */
+int	 check_pop_auth(const char *);
 int	 check_command(const char *);			/* a path, then words separated by single spaces */
 int	 check_hostname(const char *);
 int	 check_hostport(const char *, char *host, size_t hostsize, uint16_t *port);	/* port 0: none given */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/compat.h"
+#include "common/ipc/proto_auth.h"
 #include "common/log.h"
 #include "rpopd/db/db.h"
 #include "config_int.h"
@@ -32,6 +33,7 @@ static struct config *load_end(struct load *);
 static int	 load_header(struct load *);
 static int	 load_rows(struct load *, const struct loader *);
 static void	 load_whole(struct load *);
+static void	 load_logins(struct config *);
 static void	 load_integrity(struct load *);
 
 /* Later tables refer to earlier ones. */
@@ -301,6 +303,20 @@ load_whole(struct load *ld)
 		load_bad(ld, "settings: schedule is not in table schedule; insert its windows there");
 	load_routes_sound(ld);
 	load_pop_whole(ld);
+	load_logins(c);
+}
+
+/* Where somebody else verifies passwords, each account may have one, and those in the store serve no mechanism. */
+static void
+load_logins(struct config *c)
+{
+	uint32_t	 accounts, domains, rows;
+
+	if (c->settings.pop_source == AUTH_SOURCE_STORE)
+		return;
+	route_counts(c->routes, &accounts, &domains, &rows);
+	c->nlogins = accounts;
+	c->login_kinds = 0;
 }
 
 /*

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/ipc/proto_auth.h"
 #include "common/log.h"
 #include "config_int.h"
 
@@ -56,7 +57,10 @@ static const struct word	 level_words[] = {
 	X(pop_idle,	NUMBER(pop_idle, REQUIRED, 600, 86400)) \
 	X(pop_clear,	WORD(pop_clear, REQUIRED, clear_words, "must be never, local or always")) \
 	X(pop_apop,	NUMBER(pop_apop, REQUIRED, 0, 1)) \
-	X(pop_log_level, WORD(pop_log_level, OPTIONAL, level_words, "must be crashes, failures, major, problems, low, all, or NULL"))
+	X(pop_log_level, WORD(pop_log_level, OPTIONAL, level_words, "must be crashes, failures, major, problems, low, all, or NULL")) \
+	X(pop_auth,	TEXT(pop_auth, REQUIRED, 1023, check_pop_auth, \
+	    "must be store, the path of Dovecot's auth socket, or checkpassword: and a command, an absolute path and words behind it")) \
+	X(pop_auth_user, TEXT(pop_auth_user, OPTIONAL, 32, NULL, NULL))
 
 enum { SETTINGS_COLUMNS(COLUMN_PLACE) SETTINGS_MAX };
 static const struct column	 columns[] = { SETTINGS_COLUMNS(COLUMN) };
@@ -82,6 +86,10 @@ load_settings(struct load *ld, sqlite3_stmt *st)
 		load_bad(ld, "settings: session_timeout must not be shorter than idle_timeout");
 	if ((s->log_level = log_level_parse(level)) == 0)
 		load_bad_value(ld, st, AT_log_level, "must be crashes, failures, major, problems, low or all");
+	s->pop_source = s->pop_auth[0] == '/' ? AUTH_SOURCE_DOVECOT :
+	    strncmp(s->pop_auth, POP_AUTH_PROGRAM, sizeof(POP_AUTH_PROGRAM) - 1) == 0 ? AUTH_SOURCE_PROGRAM : AUTH_SOURCE_STORE;
+	if (s->pop_auth_user[0] != '\0' && (s->pop_source != AUTH_SOURCE_PROGRAM || strcmp(s->pop_auth_user, "root") == 0))
+		load_bad_value(ld, st, AT_pop_auth_user, "must be the user, not root, that the program of pop_auth runs as, or NULL");
 	s->main_domain = ld->main_domain;
 	s->detail = *detail;
 	if (load_null(st, AT_detail) || strchr("+-=._#", *detail) == NULL)

@@ -20,6 +20,7 @@
 #include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "common/timer.h"
+#include "rpopd/auth/auth.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
@@ -171,9 +172,11 @@ control_reload(void *arg, struct imsg *imsg)
 
 	if (!client_allowed(c, imsg, 1))
 		return (0);
-	if (daemon_calls.reload(err, sizeof(err)) == 0)
-		client_reply(c, 1, "configuration reloaded");
-	else
+	if (daemon_calls.reload(err, sizeof(err)) == 0) {
+		snprintf(err, sizeof(err), "configuration reloaded%s%s", *auth_trouble() == '\0' ? "" : "; logins fail: ",
+		    auth_trouble());
+		client_reply(c, 1, err);
+	} else
 		client_reply(c, 0, err);
 	return (0);
 }

@@ -106,6 +106,8 @@ password_refused(struct client *c, struct password *p, char *err, size_t errsize
 		snprintf(err, errsize, "%s: is no account of yours", shown);
 	else if (!who->root && p->oldlen == 0)
 		strlcpy(err, "the old password is needed; an account that has none gets its first one from an administrator", errsize);
+	else if (!who->root && p->m.set && auth_elsewhere())
+		strlcpy(err, "passwords are not kept here (settings.pop_auth); change yours where it is kept", errsize);
 	else if (p->newlen > 0 && (wrong = verifier_wrong(p->new, p->newlen)) != NULL)
 		snprintf(err, errsize, "account: password %s", wrong);
 	else

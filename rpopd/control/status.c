@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "rpopd/auth/auth.h"
 #include "rpopd/config/config.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
@@ -92,6 +93,7 @@ status_daemon(struct client *c)
 	strlcpy(m.load_error, config_load_error, sizeof(m.load_error));
 	delivery_sums(&m);
 	pop_sums(&m);
+	strlcpy(m.password_error, auth_trouble(), sizeof(m.password_error));
 	if (m.mail_root_error[0] == '\0')
 		strlcpy(m.mail_root_error, space_trouble(), sizeof(m.mail_root_error));
 	client_send(c, IMSG_CTL_DAEMON, &m, sizeof(m));

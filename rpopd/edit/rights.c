@@ -36,7 +36,7 @@ static const char *const	 open_columns[] = {
 /* Columns that run programs, name files, say where the mail lies, or lead every connection elsewhere. */
 static const char *const	 root_columns[] = {
 	"token_command", "token_user", "mail_root", "unix_user", "ca_file", "ca_dir", "tls_cert", "tls_key", "cert", "key",
-	"nameservers", "socks", NULL
+	"nameservers", "socks", "pop_auth", "pop_auth_user", NULL
 };
 
 void

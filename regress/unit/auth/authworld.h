@@ -39,7 +39,8 @@ static int		 template_ready, started, store_locked;
 static const char	*stored;			/* anna's verifier; NULL: nobody has a password */
 static struct { struct timer *timer; int64_t due; } timers[TIMERS];
 static struct { struct worker w; uint8_t verifier[VERIFIER_MAX]; size_t vlen; uint8_t password[PROTO_SECRET_MAX]; size_t len;
-    int left, killed, logins, turns, verifiers; struct msg_auth_verifier known; } workers[WORKERS];
+    int left, killed, logins, turns, verifiers, sources; struct msg_auth_verifier known; struct msg_auth_source source; }
+    workers[WORKERS];
 static size_t		 nworkers;
 static char		 logged[4096];
 static const uint8_t	 seed[VERIFIER_KEY_LEN] = { 7 };
@@ -120,6 +121,34 @@ config_login(const char *path, const char *address, struct login *l, char *err, 
 	return (0);
 }
 
+/* --- somebody else who knows passwords --- */
+
+static enum auth_source	 source;
+static int		 unasked, nleft;		/* nobody can be asked; programs that nobody waits for any more */
+static char		 asked_about[PROTO_ADDR_SIZE], source_trouble[PROTO_TEXT_SIZE];
+static struct { void (*ended)(void *, enum auth_verdict, const char *); void *arg; } programs[WORKERS];
+static size_t		 nprograms;
+
+enum auth_source source_now(void) { return (source); }
+void source_fails(const char *sentence) { strlcpy(source_trouble, sentence, sizeof(source_trouble)); }
+void source_works(void) { source_trouble[0] = '\0'; }
+void program_leave(struct program *p) { assert_non_null(p); nleft++; }
+void program_free_all(void) { }
+
+int
+source_open(const char *name, struct program **p, void (*ended)(void *, enum auth_verdict, const char *), void *arg)
+{
+	strlcpy(asked_about, name, sizeof(asked_about));
+	if (unasked)
+		return (-1);
+	if (source == AUTH_SOURCE_PROGRAM) {
+		programs[nprograms].ended = ended;
+		programs[nprograms].arg = arg;
+		*p = (struct program *)&programs[nprograms++];
+	}
+	return (dup(0));
+}
+
 void config_login_key(const uint8_t key[PROTO_DIGEST_LEN]) { (void)key; }
 enum db state_mark(uint8_t *key) { memset(key, 5, PROTO_DIGEST_LEN); return (DB_OK); }
 
@@ -178,8 +207,14 @@ link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 	size_t	 i = worker_of(l);
 
 	assert_memory_equal(data, &workers[i].w.id, sizeof(uint32_t));
-	assert_int_equal(len, type == IMSG_AUTH_LOGIN ? sizeof(struct msg_auth_login) : sizeof(uint32_t));
-	if (type == IMSG_AUTH_LOGIN) {
+	assert_int_equal(len, type == IMSG_AUTH_LOGIN ? sizeof(struct msg_auth_login) : type == IMSG_AUTH_SOURCE ?
+	    sizeof(struct msg_auth_source) : sizeof(uint32_t));
+	if (type == IMSG_AUTH_SOURCE) {
+		assert_true(fd > 2);
+		close(fd);
+		memcpy(&workers[i].source, data, len);
+		workers[i].sources++;
+	} else if (type == IMSG_AUTH_LOGIN) {
 		assert_true(fd > 2);
 		close(fd);
 		workers[i].logins++;
@@ -233,6 +268,10 @@ world_begin(void **state)
 	now = 1000000;
 	template_ready = 1;
 	started = store_locked = turn_stopping = 0;
+	source = AUTH_SOURCE_STORE;
+	unasked = nleft = 0;
+	nprograms = 0;
+	asked_about[0] = source_trouble[0] = '\0';
 	stored = "{PLAIN}right";
 	logged[0] = '\0';
 	return (0);

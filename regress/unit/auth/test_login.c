@@ -58,6 +58,19 @@ say_given(uint32_t id, const void *p, size_t len)
 	snprintf(given, sizeof(given), "%.*s", (int)len, (const char *)p);
 }
 
+/* Whom a login asks, and with what; done(verdict) is what it makes of the answer. */
+static struct { const struct msg_auth_source *m; char password[64]; int denied; void (*done)(enum auth_verdict); } elsewhere;
+
+void
+source_ask(const struct msg_auth_source *m, int fd, const void *p, size_t len, int denied, void (*done)(enum auth_verdict))
+{
+	assert_int_equal(fd, 9);
+	elsewhere.m = m;
+	snprintf(elsewhere.password, sizeof(elsewhere.password), "%.*s", (int)len, (const char *)p);
+	elsewhere.denied = denied;
+	elsewhere.done = done;
+}
+
 static void
 expect(void)
 {
@@ -434,6 +447,45 @@ test_wiped(void **state)
 		assert_int_equal(p[i], 0);
 }
 
+/* Somebody else is asked about what was typed, once; only a password can be asked about; and to hang up then saves nothing. */
+static void
+test_elsewhere(void **state)
+{
+	struct msg_auth_source	 m = { .id = 7, .source = AUTH_SOURCE_DOVECOT };
+
+	(void)state;
+	expect();
+	assert_int_equal(login_source(&m, 9), -1);		/* nobody has said who it is */
+	assert_int_equal(begin(AUTH_USER, "anna\0right", 10), 0);
+	m.id = 8;
+	assert_int_equal(login_source(&m, 9), -1);
+	m.id = 7;
+	assert_int_equal(login_source(&m, 9), 0);
+	assert_ptr_equal(elsewhere.m, &m);
+	assert_string_equal(elsewhere.password, "right");
+	assert_int_equal(elsewhere.denied, 0);
+	assert_int_equal(login_source(&m, 9), -1);
+	login_gone();
+	assert_int_equal(nresults, 0);
+	elsewhere.done(AUTH_VERDICT_YES);
+	assert_int_equal(nresults, 1);
+	assert_int_equal(last.verdict, AUTH_VERDICT_YES);
+	assert_int_equal(last.mech, AUTH_USER);
+	assert_string_equal(given, "");				/* there is no proof of it */
+	/* Somebody acts as somebody else. */
+	expect();
+	assert_int_equal(begin(AUTH_PLAIN, "Ym9iAGFubmEAcmlnaHQ=", 20), 0);
+	assert_int_equal(login_source(&m, 9), 0);
+	assert_int_equal(elsewhere.denied, 1);
+	elsewhere.done(AUTH_VERDICT_WRITTEN);
+	assert_int_equal(last.verdict, AUTH_VERDICT_WRITTEN);
+	/* What is no password cannot be asked about. */
+	expect();
+	assert_int_equal(begin(AUTH_APOP, "anna\0" "00000000000000000000000000000000", 37), 0);
+	assert_int_equal(nlookups, 1);
+	assert_int_equal(login_source(&m, 9), -1);
+}
+
 int
 main(void)
 {
@@ -444,6 +496,7 @@ main(void)
 		cmocka_unit_test(test_mechanisms),
 		cmocka_unit_test(test_cram),
 		cmocka_unit_test(test_wiped),
+		cmocka_unit_test(test_elsewhere),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -396,6 +396,10 @@ static const struct {
 	{ "UPDATE settings SET pop_apop = 2", "settings: pop_apop is '2'" },
 	{ "UPDATE settings SET pop_log_level = 'loud'", "settings: pop_log_level is 'loud', must be crashes, failures, major, problems, low,"
 	    " all, or NULL" },
+	{ "UPDATE settings SET pop_auth = 'dovecot'", "settings: pop_auth is 'dovecot', must be store, the path" },
+	{ "UPDATE settings SET pop_auth = 'checkpassword:x'", "settings: pop_auth is 'checkpassword:x', must be" },
+	{ "UPDATE settings SET pop_auth_user = 'mail'", "settings: pop_auth_user is 'mail', must be the user, not root" },
+	{ "UPDATE settings SET pop_auth = 'checkpassword:/x', pop_auth_user = 'root'", "settings: pop_auth_user is 'root', must be" },
 	{ "INSERT INTO listener (address, port, tls) VALUES ('127.0.0.1,::1', 110, 'none')",
 	    "listener 127.0.0.1,::1/110: address is '127.0.0.1,::1', must be a numeric address of this host, without brackets, or '*' for all" },
 	{ "INSERT INTO listener (address, port, tls) VALUES ('::1', 0, 'none')", "listener ::1/0: port is '0', must be a number, 1 to 65535" },

@@ -37,6 +37,8 @@ auth_check(const char *account, const void *password, size_t len, void (*done)(v
 	return ((struct auth *)&c);
 }
 
+static int	 elsewhere;
+int auth_elsewhere(void) { return (elsewhere); }
 void auth_cancel(struct auth *a) { (void)a; cancelled++; }
 int client_allowed(struct client *cl, struct imsg *i, int root) { (void)i; (void)root; return (!cl->busy); }
 void client_done(struct client *cl) { cl->busy = 0; cl->left = NULL; }
@@ -189,6 +191,10 @@ test_user(void **state __unused)
 	assert_string_equal(stored, "");
 	verified(&c, AUTH_NO);
 	over(0, "the old password is wrong; nothing was changed");
+	elsewhere = 1;
+	assert_int_equal(ask("", 1, "old", 3, HASH, strlen(HASH)), 0);
+	over(0, "passwords are not kept here");
+	elsewhere = 0;
 	assert_int_equal(ask("anna@example.org", 1, "old", 3, HASH, strlen(HASH)), 0);
 	verified(&c, AUTH_LATER);
 	over(0, "could not be verified now");

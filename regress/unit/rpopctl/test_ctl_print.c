@@ -497,6 +497,7 @@ daemon_in_trouble(void **state __unused)
 	strlcpy(st.load_error, "rpop: \033 wrong", sizeof(st.load_error));
 	strlcpy(st.mail_root_error, "state.db is older than the mail root", sizeof(st.mail_root_error));
 	strlcpy(st.blocked_maildir, "example.org/anna: no room", sizeof(st.blocked_maildir));
+	strlcpy(st.password_error, "pop_auth: /x: no \033 socket", sizeof(st.password_error));
 	show(&req, &rep, 0, 0);
 	assert_string_equal(output,
 	    "rpopd 0.1, up 2 h since 2023-11-14 21:13:20, log level problems\n"
@@ -504,6 +505,7 @@ daemon_in_trouble(void **state __unused)
 	    "sessions 3 of at most 0, deliveries pending 1\n"
 	    "2 waiting for a next hop, 3 reports due, 4 in quarantine, 5 set aside, 6 suspects, 7 oversize\n"
 	    "note: 'rpopctl quarantine' lists what could not be delivered and what is set aside\n"
+	    "note: logins fail: pop_auth: /x: no \\033 socket\n"
 	    "note: processors is 0, nothing is polled\n"
 	    "note: rpopd.db was changed since it was loaded; 'rpopctl reload' puts the changes in force\n"
 	    "note: the last reload was refused: rpop: \\033 wrong\n"
@@ -787,7 +789,7 @@ json_object(void **state __unused)
 	    "\"blocked_maildirs\":0,\"blocked_maildir\":null,\"unknown_files\":0,\"readers\":0,\"readers_most\":0,\"listening\":0,"
 	    "\"not_listening\":0,\"listener_trouble\":[],\"readers_peak\":0,\"connections\":0,\"turned_channels\":0,"
 	    "\"turned_listener\":0,\"turned_address\":0,\"turned_blocked\":0,\"logins\":0,\"logins_wrong\":0,\"logins_limited\":0,"
-	    "\"logins_failed\":0,\"read_messages\":0,\"read_looked\":0,\"read_deleted\":0,\"read_octets\":0,\"log_level\":\"problems\"},"
+	    "\"logins_failed\":0,\"read_messages\":0,\"read_looked\":0,\"read_deleted\":0,\"read_octets\":0,\"password_error\":null,\"log_level\":\"problems\"},"
 	    "\"records\":[{\"account\":\"anna@example.org\","
 	    "\"name\":\"isp\",\"host\":\"pop.example.net\",\"port\":995,\"tls\":\"tls\",\"user\":\"anna\",\"mode\":\"owner\","
 	    "\"leave\":true,\"enabled\":true,\"period\":300,\"state\":\"idle\",\"last_success\":null,"
