@@ -69,10 +69,12 @@ SENDER !=	sh etc/sources.sh sender
 AUTH !=	sh etc/sources.sh auth
 MAILBOX !=	sh etc/sources.sh mailbox
 POPD !=	sh etc/sources.sh popd
+SIGNER !=	sh etc/sources.sh signer
 RPOPCTL !=	sh etc/sources.sh rpopctl rpopctl/import
-SOURCES =	${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${AUTH} ${MAILBOX} ${POPD} ${RPOPCTL} \
+SOURCES =	${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${AUTH} ${MAILBOX} ${POPD} ${SIGNER} ${RPOPCTL} \
 		build/state_schema.c build/config_schema.c
-PROGS =		${B}/rpopd ${B}/dialer ${B}/fetcher ${B}/deliverer ${B}/oauth ${B}/sender ${B}/auth ${B}/mailbox ${B}/popd ${B}/rpopctl
+PROGS =		${B}/rpopd ${B}/dialer ${B}/fetcher ${B}/deliverer ${B}/oauth ${B}/sender ${B}/auth ${B}/mailbox ${B}/popd ${B}/signer \
+		${B}/rpopctl
 LINK =		${CC} ${ALL_LDFLAGS} ${WRAP} -o $@
 
 all: ${PROGS}
@@ -98,7 +100,9 @@ ${B}/auth: ${AUTH:.c=.${O}} ${B}/common.a
 ${B}/mailbox: ${MAILBOX:.c=.${O}} ${B}/common.a
 	${LINK} ${MAILBOX:.c=.${O}} ${B}/common.a ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/popd: ${POPD:.c=.${O}} ${B}/common.a
-	${LINK} ${POPD:.c=.${O}} ${B}/common.a -ltls ${EVENT_LIBS} ${BASE_LIBS}
+	${LINK} ${POPD:.c=.${O}} ${B}/common.a -ltls -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
+${B}/signer: ${SIGNER:.c=.${O}} ${B}/common.a
+	${LINK} ${SIGNER:.c=.${O}} ${B}/common.a -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/rpopctl: ${RPOPCTL:.c=.${O}} ${B}/common.a
 	${LINK} ${RPOPCTL:.c=.${O}} ${B}/common.a -lgsasl ${CRYPT_LIBS} ${BASE_LIBS}
 
@@ -125,7 +129,7 @@ install: all
 	mkdir -p ${DESTDIR}${SBINDIR} ${DESTDIR}${LIBEXECDIR} ${DESTDIR}${SHAREDIR} ${DESTDIR}${DOCDIR}/examples \
 	    ${DESTDIR}${MANDIR}/man5 ${DESTDIR}${MANDIR}/man7 ${DESTDIR}${MANDIR}/man8
 	install -m 755 build/rpopd build/rpopctl ${DESTDIR}${SBINDIR}
-	install -m 755 build/dialer build/fetcher build/deliverer build/oauth build/sender build/auth build/mailbox build/popd ${DESTDIR}${LIBEXECDIR}
+	install -m 755 build/dialer build/fetcher build/deliverer build/oauth build/sender build/auth build/mailbox build/popd build/signer ${DESTDIR}${LIBEXECDIR}
 	install -m 644 etc/rpopd.sql ${DESTDIR}${SHAREDIR}
 	install -m 755 etc/rpopd-upgrade.sh etc/completion/rpopctl-complete ${DESTDIR}${SHAREDIR}
 	mkdir -p ${DESTDIR}${BASHDIR} ${DESTDIR}${ZSHDIR} ${DESTDIR}${FISHDIR}

@@ -35,7 +35,7 @@ int	 hook_option(int ch, const char *arg);
 void	 fault_set(const char *spec);		/* fault.c: -F */
 /*
  * Whether -P act:what was given.  With "others" an oauth process answers other requests, and a sender process tells of other
- * sessions, ahead of their own.
+ * sessions, ahead of their own; with "again" a session of popd asks twice for the signer.
  */
 int	 hook_acting(const char *what);
 void	 hook_probe(enum sandbox_role forks, int no_seccomp);	/* if -P was given, tries that and exits */

@@ -110,8 +110,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 # shellcheck disable=SC2086 # a list of words
 wanted=$(missing $packages)
-if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopc >/dev/null || ! getent group _rpopctl >/dev/null; then
-	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopc}"
+if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopk _rpopc >/dev/null || ! getent group _rpopctl >/dev/null; then
+	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopk _rpopc}"
 fi
 if [ -n "$wanted" ]; then
 	# shellcheck disable=SC2086
@@ -129,5 +129,6 @@ create_user _rpopo 'rpopd token requests'
 create_user _rpops 'rpopd sender to next hops'
 create_user _rpopa 'rpopd password checks'
 create_user _rpopl 'rpopd POP3 server'
+create_user _rpopk 'rpopd TLS keys'
 create_user _rpopc 'rpopd token commands'
 getent group _rpopctl >/dev/null || groupadd -r _rpopctl	# who may look with rpopctl; no process of rpopd is in it

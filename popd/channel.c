@@ -29,6 +29,7 @@ static int	 take_start(void *, struct imsg *);
 static int	 take_auth(void *, struct imsg *);
 static int	 take_denied(void *, struct imsg *);
 static int	 take_opened(void *, struct imsg *);
+static int	 take_signer(void *, struct imsg *);
 static int	 take_stop(void *, struct imsg *);
 static int	 take_challenge(void *, struct imsg *);
 static int	 take_entries(void *, struct imsg *);
@@ -41,6 +42,7 @@ static const struct rule	 master_rules[] = {
 	{ IMSG_POP_AUTH,	IN(POP_ASKED) | OVER,			take_auth },
 	{ IMSG_POP_DENIED,	ANY_LOGIN | IN(POP_TRANSACTION) | OVER,	take_denied },
 	{ IMSG_POP_OPENED,	IN(POP_JUDGED) | OVER,			take_opened },
+	{ IMSG_POP_SIGNER,	IN(POP_STARTING) | IN(POP_HANDSHAKE) | OVER, take_signer },
 	{ IMSG_POP_STOP,	RULES_ANY,				take_stop },
 	{ IMSG_LOG_LEVEL,	RULES_ANY,				proc_log_level }
 };
@@ -121,6 +123,24 @@ channel_event(struct session *s, struct channel *c, short revents)
 		session_lost(s);
 	else
 		channel_close(c);	/* whether the login failed, the master says */
+}
+
+/* IMSG_POP_SIGNER: the channel to the signer; without one there is no signer now. */
+static int
+take_signer(void *arg, struct imsg *imsg)
+{
+	struct session	*s = arg;
+	int		 fd = imsg_get_fd(imsg);
+
+	if (s->signs != SIGNS_ASKED || s->state == POP_ENDING) {
+		if (fd != -1)
+			close(fd);
+		return (s->state == POP_ENDING ? 0 : -1);
+	}
+	s->signs = fd == -1 ? SIGNS_DENIED : SIGNS_YES;
+	if (fd != -1)
+		sign_open(fd);
+	return (0);
 }
 
 static int

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The listeners, as the master sends them: a socket that is bound and listens already, and the certificate and key of those with
- * TLS, of which contexts are made once, for all sessions.  What cannot be used changes nothing, and the master hears why.
+ * The listeners, as the master sends them: a socket that is bound and listens already, and for those with TLS the certificate, of
+ * which contexts are made once, for all sessions, and the name of its key, which the signer has.  What cannot be used changes
+ * nothing, and the master hears why.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -23,13 +24,10 @@
 
 static int	 take_limits(void *, struct imsg *);
 static int	 take_chain(void *, struct imsg *);
-static int	 take_key(void *, struct imsg *);
 static int	 take_listen(void *, struct imsg *);
 static int	 take_unlisten(void *, struct imsg *);
 static void	 listener_tell(uint32_t, const char *);
 static int	 add_chain(uint32_t, const void *, size_t);
-static int	 add_key(uint32_t, const void *, size_t);
-static int	 add_pem(struct buf *, uint32_t, const void *, size_t);
 static void	 pem_free(void);
 static struct tls	*listener_context(const struct msg_pop_listen *, char *, size_t);
 static struct listener	*listener_find(uint32_t);
@@ -38,7 +36,6 @@ static void	 listener_close(struct listener *);
 const struct rule	 listener_rules[] = {
 	{ IMSG_POP_LIMITS,	RULES_ANY,	take_limits },
 	{ IMSG_POP_CHAIN,	RULES_ANY,	take_chain },
-	{ IMSG_POP_KEY,		RULES_ANY,	take_key },
 	{ IMSG_POP_LISTEN,	RULES_ANY,	take_listen },
 	{ IMSG_POP_UNLISTEN,	RULES_ANY,	take_unlisten }
 };
@@ -48,10 +45,10 @@ struct msg_pop_limits	 listener_limits;
 
 static struct listener	 listeners[PROTO_LISTENERS_MAX];
 
-/* What came of a listener's certificate and key, ahead of the listener itself. */
+/* What came of a listener's certificate, ahead of the listener itself. */
 static struct {
 	uint32_t	 id;
-	struct buf	 chain, key;
+	struct buf	 chain;
 } pem;
 
 void
@@ -62,7 +59,6 @@ listener_begin(void)
 	for (i = 0; i < nitems(listeners); i++)
 		listeners[i].fd = -1;
 	buf_init(&pem.chain, PROTO_PEM_MAX);
-	buf_init(&pem.key, PROTO_PEM_MAX);
 }
 
 static int
@@ -77,39 +73,20 @@ take_chain(void *arg __unused, struct imsg *imsg)
 	return (work_part(imsg, sizeof(struct msg_pop_part), add_chain));
 }
 
-static int
-take_key(void *arg __unused, struct imsg *imsg)
-{
-	return (work_part(imsg, sizeof(struct msg_pop_part), add_key));
-}
-
+/* That of another listener is not wanted any more. */
 static int
 add_chain(uint32_t id, const void *data, size_t len)
-{
-	return (add_pem(&pem.chain, id, data, len));
-}
-
-static int
-add_key(uint32_t id, const void *data, size_t len)
-{
-	return (add_pem(&pem.key, id, data, len));
-}
-
-/* Those of another listener are not wanted any more. */
-static int
-add_pem(struct buf *b, uint32_t id, const void *data, size_t len)
 {
 	if (pem.id != id)
 		pem_free();
 	pem.id = id;
-	return (buf_add(b, data, len));
+	return (buf_add(&pem.chain, data, len));
 }
 
 static void
 pem_free(void)
 {
 	buf_free(&pem.chain);
-	buf_free(&pem.key);
 	pem.id = 0;
 }
 
@@ -169,16 +146,16 @@ listener_tell(uint32_t id, const char *err)
 static struct tls *
 listener_context(const struct msg_pop_listen *m, char *err, size_t size)
 {
-	size_t	 chain = pem.id == m->id ? buf_len(&pem.chain) : 0, key = pem.id == m->id ? buf_len(&pem.key) : 0;
+	size_t	 len = pem.id == m->id ? buf_len(&pem.chain) : 0;
 
 	if (m->pem == 0) {
 		if (m->tls)
 			strlcpy(err, "TLS needs a certificate", size);
 		return (NULL);
 	}
-	if (m->pem == chain + key && chain != 0 && key != 0)
-		return (tls_context(buf_data(&pem.chain), chain, buf_data(&pem.key), key, err, size));
-	strlcpy(err, "its certificate or its key did not arrive whole", size);
+	if (m->pem == len)
+		return (tls_context(buf_data(&pem.chain), len, m->keyid, err, size));
+	strlcpy(err, "its certificate did not arrive whole", size);
 	return (NULL);
 }
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The POP3 server.  A listener accepts connections and forks a session for each, which speaks POP3 (RFC 1939) with one client.  A
- * session opens nothing by itself: it has the client's connection, and channels to the master, to an auth process while somebody
- * logs in, and to the process of the mailbox afterwards, which hands it one open message at a time.
+ * session opens nothing by itself: it has the client's connection, and channels to the master, to the signer during a handshake of
+ * TLS, to an auth process while somebody logs in, and to the process of the mailbox afterwards, which hands it one open message at
+ * a time.
  *
  *	popd.c		the program
  *	listener.c	the listeners: sockets, certificates and limits that the master sends
  *	accept.c	connections: which are taken, and the forks for them
  *	tls.c		TLS as a server, and the octets of a connection with or without it
+ *	sign.c		signatures, which the signer makes
  *	session.c	a session's life: start, loop, clock, end
  *	channel.c	its channels, and what comes over them
  *	line.c		what the client sends, cut into lines
@@ -148,7 +150,7 @@ struct conn {			/* the client's connection */
 };
 
 void		 tls_warm(void);
-struct tls	*tls_context(const uint8_t *chain, size_t, const uint8_t *key, size_t, char *err, size_t);
+struct tls	*tls_context(const uint8_t *chain, size_t, const uint8_t keyid[PROTO_KEYID_LEN], char *err, size_t);
 int		 conn_secure(struct conn *, struct tls *context);
 int		 conn_handshake(struct conn *, char *err, size_t);
 ssize_t		 conn_read(struct conn *, void *, size_t);
@@ -158,6 +160,14 @@ void		 conn_goodbye(struct conn *);
 
 #define CONN_LATER	(-1)	/* of conn_read() and conn_write(): it waits */
 #define CONN_BROKEN	(-2)
+
+/* --- sign.c --- */
+
+void	 sign_warm(void);
+int	 sign_keyid(const void *chain, size_t, uint8_t keyid[PROTO_KEYID_LEN]);
+void	 sign_open(int fd);
+void	 sign_until(int64_t);
+void	 sign_close(void);
 
 /* --- session.c --- */
 
@@ -200,6 +210,9 @@ struct channel {
 
 #define SEEN_MAX	256	/* messages on their way in the output buffer */
 
+/* Whether the session has the signer for its handshake. */
+enum signs { SIGNS_NOT, SIGNS_ASKED, SIGNS_YES, SIGNS_DENIED };
+
 struct session {
 	uint32_t		 state;		/* enum pop_state */
 	struct msg_pop_start	 start;
@@ -213,6 +226,7 @@ struct session {
 	int			 lost;		/* the mailbox's process is gone */
 	int			 refused;	/* the greeting was the end */
 	int			 utf8;		/* the client has said UTF8 */
+	enum signs		 signs;
 	struct channel		 master, auth, box;
 	/* The login that is asked for: octets in the line buffer, which is not read into until then. */
 	enum auth_mech		 mech;

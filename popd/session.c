@@ -37,6 +37,7 @@ static void	 session_advance(struct session *);
 static int	 session_listens(const struct session *);
 static int	 session_input(struct session *);
 static int	 session_shake(struct session *);
+static int	 session_signs(struct session *);
 static int	 session_flush(struct session *);
 static void	 session_whole(struct session *);
 static void	 session_alerted(struct session *);
@@ -84,6 +85,8 @@ session_run(pid_t parent, int no_seccomp)
 	sandbox_fork(SANDBOX_POP, no_seccomp);		/* arms the parent-death signal */
 	if (getppid() != parent)
 		_exit(1);
+	if (s.tls_first)
+		(void)session_signs(&s);
 	for (;;) {
 		session_advance(&s);
 		session_wait(&s);
@@ -163,13 +166,15 @@ session_shake(struct session *s)
 	int	 n = -1;
 
 	if (s->conn.tls == NULL) {
-		if (out_waiting(&session_out) > 0)
+		if (!session_signs(s) || out_waiting(&session_out) > 0)
 			return (0);
 		if (conn_secure(&s->conn, s->context) == -1)
 			fatalx("POP %u: TLS cannot begin", s->start.session);
 	}
+	sign_until(session_deadline(s));
 	if ((n = conn_handshake(&s->conn, err, sizeof(err))) == 0)
 		return (0);
+	sign_close();		/* a connection has one handshake */
 	if (n == -1) {
 		log_debug("POP %u: TLS failed: %s", s->start.session, log_vis(vis, sizeof(vis), err, strlen(err)));
 		session_cut(s, POP_END_TLS);
@@ -183,6 +188,23 @@ session_shake(struct session *s)
 	if (s->tls_first)
 		session_greet(s);
 	return (1);
+}
+
+/* Has the master get the signer for the handshake.  1: it is there; 0: that is waited for.  Without one the session ends. */
+static int
+session_signs(struct session *s)
+{
+	if (s->signs == SIGNS_NOT) {
+		s->signs = SIGNS_ASKED;
+		channel_send(&s->master, IMSG_POP_SIGN, NULL, 0);
+		if (HOOK_ACTING("again"))
+			channel_send(&s->master, IMSG_POP_SIGN, NULL, 0);
+	}
+	if (s->signs == SIGNS_DENIED) {
+		log_debug("POP %u: TLS failed: there is no signer now", s->start.session);
+		session_cut(s, POP_END_TLS);
+	}
+	return (s->signs == SIGNS_YES);
 }
 
 /* The first line, when the master has said what it is to be and TLS is there if it comes first. */
@@ -440,6 +462,7 @@ session_end(struct session *s, enum pop_end how)
 	s->state = POP_ENDING;
 	s->until = clock_msec() + LAST_WORDS;
 	s->job.kind = JOB_NONE;
+	sign_close();
 	channel_close(&s->auth);
 	login_forget(s);
 }

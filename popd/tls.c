@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * TLS as a server, and the octets of a connection with or without it.  This file is the only one that knows where the private key
- * is: in the contexts that the listener makes, which sessions inherit.
+ * TLS as a server, and the octets of a connection with or without it.  The contexts that the listener makes, which sessions
+ * inherit, have certificates and no private key: sign.c has the signer use that.
  */
 #include <sys/types.h>
 #include <sys/socket.h>
@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include <tls.h>
+
+/* libtls has it, and no header: the private key's place is taken by the public one of the certificate. */
+void	 tls_config_use_fake_private_key(struct tls_config *);
 
 #include "common/log.h"
 #include "popd.h"
@@ -26,32 +29,39 @@ tls_warm(void)
 {
 	if (tls_init() == -1)
 		fatalx("tls_init failed");
+	sign_warm();
 }
 
 /*
  * A context for all connections of a listener: TLS 1.2 and 1.3, and libtls's own choice of everything else, which has no
- * renegotiation, no compression and no tickets.  NULL: certificate chain and key, in PEM, do not fit, and err says why.
+ * renegotiation, no compression and no tickets.  The chain is in PEM, and the key that the signer has is named by keyid.  NULL:
+ * they do not fit, and err says why.
  */
 struct tls *
-tls_context(const uint8_t *chain, size_t chainlen, const uint8_t *key, size_t keylen, char *err, size_t size)
+tls_context(const uint8_t *chain, size_t len, const uint8_t keyid[PROTO_KEYID_LEN], char *err, size_t size)
 {
 	struct tls_config	*config = tls_config_new();
 	struct tls		*tls = tls_server();
 	const char		*why = NULL;
+	uint8_t			 own[PROTO_KEYID_LEN];
 
 	if (config == NULL || tls == NULL)
 		why = "out of memory";
 	else if (tls_config_set_protocols(config, TLS_PROTOCOL_TLSv1_2 | TLS_PROTOCOL_TLSv1_3) == -1 ||
-	    tls_config_set_keypair_mem(config, chain, chainlen, key, keylen) == -1)
+	    tls_config_set_keypair_mem(config, chain, len, NULL, 0) == -1)
 		why = tls_config_error(config);
-	else if (tls_configure(tls, config) == -1)
-		why = tls_error(tls);
+	else if (sign_keyid(chain, len, own) == -1)
+		why = "the certificate cannot be read";
+	else if (memcmp(own, keyid, sizeof(own)) != 0)
+		why = "the key is not that of the certificate";
+	else {
+		tls_config_use_fake_private_key(config);
+		if (tls_configure(tls, config) == -1)
+			why = tls_error(tls);
+	}
 	if (why != NULL)
 		snprintf(err, size, "%s", why);
-	if (config != NULL) {
-		tls_config_clear_keys(config);
-		tls_config_free(config);
-	}
+	tls_config_free(config);
 	if (why == NULL)
 		return (tls);
 	tls_free(tls);

@@ -17,7 +17,7 @@ EXEC = re.compile(r'^execve\("([^"]*)".* = 0$')
 FILTER = re.compile(r"^seccomp\(0x1, (?:0|0x4), 0x[0-9a-f]+\)\s+= 0$")
 CLONE = re.compile(r"\bclone\(.*\)\s+= (0x[0-9a-f]+|[0-9]+)")
 ROLES = {"dialer": "dialer", "fetcher": "template", "deliverer": "deliverer", "oauth": "template", "sender": "template",
-    "auth": "template", "mailbox": "template", "rpopctl": "rpopctl"}
+    "auth": "template", "mailbox": "template", "signer": "signer", "rpopctl": "rpopctl"}
 FORKS = {"fetcher": "session", "oauth": "oauth", "sender": "sender", "auth": "auth", "mailbox": "mailbox"}	# by the template's program
 
 

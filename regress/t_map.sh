@@ -34,7 +34,7 @@ done <"$tmp/functions"
 verdict "every function of the map exists"
 
 : >"$tmp/bad"
-grep -E '^(common|rpopd|dialer|fetcher|deliverer|oauth|sender|auth|mailbox|popd|rpopctl|regress|etc|bench)/[A-Za-z_/.0-9]*$' "$tmp/words" | while read -r path; do
+grep -E '^(common|rpopd|dialer|fetcher|deliverer|oauth|sender|auth|mailbox|popd|signer|rpopctl|regress|etc|bench)/[A-Za-z_/.0-9]*$' "$tmp/words" | while read -r path; do
 	[ -e "$path" ] || echo "$path: neither file nor folder" >>"$tmp/bad"
 done
 sed -n 's|.*\(unit/[a-z_/]*\.c\).*|regress/\1|p; s|.*\(e2e/[a-z_/]*\.py\).*|regress/\1|p' "$tmp/words" | while read -r path; do

@@ -38,8 +38,9 @@ check auth auth HA
 check sender sender SA
 check popd popd LPA
 check mailbox mailbox XA
+check signer signer KA
 check rpopctl rpopctl C
-if grep -v '^MESSAGE(IMSG_[A-Z_]*,[[:space:]]*[MADTFVSOHLPXC]_[MADTFVSOHLPXC], .*, \(NO_FD\|FD\|FD_MAYBE\))' common/ipc/messages.h | grep -q '^MESSAGE'; then
+if grep -v '^MESSAGE(IMSG_[A-Z_]*,[[:space:]]*[MADTFVSOHLPXKC]_[MADTFVSOHLPXKC], .*, \(NO_FD\|FD\|FD_MAYBE\))' common/ipc/messages.h | grep -q '^MESSAGE'; then
 	result 'not ok' 'each line of the list has a type, a way, a payload and a descriptor'
 else
 	result ok 'each line of the list has a type, a way, a payload and a descriptor'

@@ -16,6 +16,7 @@
 #include "proto_oauth.h"
 #include "proto_pipe.h"
 #include "proto_sender.h"
+#include "proto_signer.h"
 
 /* What messages.h says of a payload and a descriptor, as values of struct message_kind. */
 #define EMPTY			0, 0

@@ -5,7 +5,7 @@
  * here, a struct in the header of its channel, a line in the receiver's rule table, and its handler.
  *
  * way		sender and receiver: M master, A any child of it, T template, D dialer, F fetcher, V deliverer, S a fork of sender,
- *		O one of oauth, H one of auth, L popd's listener, P a session of it, X the process of a mailbox, C rpopctl;
+ *		O one of oauth, H one of auth, L popd's listener, P a session of it, X the process of a mailbox, K the signer, C rpopctl;
  *		regress/t_messages.sh looks for a rule at the receiver
  * payload	EMPTY; ONE(type): a value of that type; OCTETS(min, max); HEAD(type, min, max): a value and so many octets behind it
  * descriptor	NO_FD, FD: one rides along, FD_MAYBE
@@ -155,8 +155,7 @@ MESSAGE(IMSG_LOGIN_CHALLENGE,	H_P, OCTETS(0, PROTO_SASL_MAX), NO_FD)		/* base64,
 
 /* popd: proto_popd.h.  The listener, */
 MESSAGE(IMSG_POP_LIMITS,	M_L, ONE(struct msg_pop_limits), NO_FD)
-MESSAGE(IMSG_POP_CHAIN,		M_L, HEAD(struct msg_pop_part, 1, PROTO_FRAME_MAX), NO_FD) /* a piece of a certificate, */
-MESSAGE(IMSG_POP_KEY,		M_L, HEAD(struct msg_pop_part, 1, PROTO_FRAME_MAX), NO_FD) /* and of the key to it */
+MESSAGE(IMSG_POP_CHAIN,		M_L, HEAD(struct msg_pop_part, 1, PROTO_FRAME_MAX), NO_FD) /* a piece of a certificate */
 MESSAGE(IMSG_POP_LISTEN,	M_L, ONE(struct msg_pop_listen), FD)		/* its socket; one of this id is replaced */
 MESSAGE(IMSG_POP_LISTENING,	L_M, ONE(struct msg_pop_listening), NO_FD)	/* to each POP_LISTEN, in their order */
 MESSAGE(IMSG_POP_UNLISTEN,	M_L, ONE(uint32_t), NO_FD)			/* id; its sessions go on */
@@ -169,9 +168,20 @@ MESSAGE(IMSG_POP_AUTH,		M_P, EMPTY, FD)					/* the channel to an auth process; *
 MESSAGE(IMSG_POP_DENIED,	M_P, ONE(struct msg_pop_denied), NO_FD)		/* not this time, */
 MESSAGE(IMSG_POP_ALERTED,	P_M, EMPTY, NO_FD)				/* the alert of POP_DENIED has gone out, once each */
 MESSAGE(IMSG_POP_OPENED,	M_P, ONE(struct msg_pop_opened), FD)		/* or here is the mailbox */
+MESSAGE(IMSG_POP_SIGN,		P_M, EMPTY, NO_FD)				/* a handshake is to begin, once; */
+MESSAGE(IMSG_POP_SIGNER,	M_P, EMPTY, FD_MAYBE)				/* the channel to the signer; none: there is no signer now */
 MESSAGE(IMSG_POP_SECURE,	P_M, EMPTY, NO_FD)				/* the session is under TLS now */
 MESSAGE(IMSG_POP_STOP,		M_P, EMPTY, NO_FD)				/* the session is to end */
 MESSAGE(IMSG_POP_END,		P_M, ONE(struct msg_pop_end), NO_FD)		/* the last message */
+
+/* The signer, proto_signer.h: keys, and signatures for sessions of popd */
+MESSAGE(IMSG_SIGN_PEM,		M_K, HEAD(struct msg_sign_part, 1, PROTO_FRAME_MAX), NO_FD) /* a piece of a private key; wiped after use */
+MESSAGE(IMSG_SIGN_KEY,		M_K, ONE(struct msg_sign_key), NO_FD)		/* it is whole, and is to be kept */
+MESSAGE(IMSG_SIGN_KEPT,		K_M, ONE(struct msg_sign_kept), NO_FD)		/* to each SIGN_KEY, in their order */
+MESSAGE(IMSG_SIGN_FORGET,	M_K, ONE(uint32_t), NO_FD)			/* id of a key; there may be none */
+MESSAGE(IMSG_SIGN_SESSION,	M_K, ONE(uint32_t), FD)				/* id of a listener; the channel to a session of it */
+MESSAGE(IMSG_SIGN,		P_K, HEAD(struct msg_sign, 1, PROTO_TBS_MAX), NO_FD) /* once on a channel */
+MESSAGE(IMSG_SIGNED,		K_P, OCTETS(0, PROTO_SIGNATURE_MAX), NO_FD)	/* none: it is not signed */
 
 /* The process of a mailbox: proto_mailbox.h */
 MESSAGE(IMSG_BOX_START,		M_X, ONE(struct msg_box_start), FD)		/* the channel to the session */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Between the master and popd: the listener, which forks a session for each connection, and the sessions.  A session speaks POP3
- * (RFC 1939) with one client, and has channels to three processes: to the master, while somebody logs in to an auth process
- * (proto_auth.h), and then to the process of one mailbox (proto_mailbox.h).
+ * (RFC 1939) with one client, and has channels to four processes: to the master, during the handshake of TLS to the signer
+ * (proto_signer.h), while somebody logs in to an auth process (proto_auth.h), and then to the process of one mailbox
+ * (proto_mailbox.h).
  */
 #ifndef PROTO_POPD_H
 #define PROTO_POPD_H
 
 #include "proto.h"
+#include "proto_signer.h"
 
 #define PROTO_LISTENERS_MAX	16
 #define PROTO_APOP_SIZE		128	/* the greeting's timestamp with its brackets (RFC 1939 section 7) */
@@ -27,16 +29,17 @@ enum pop_end { POP_END_QUIT, POP_END_CLOSED, POP_END_TIMEOUT, POP_END_ABUSE, POP
 #define POP_RIGHT_SEEN		0x2
 #define POP_RIGHT_DELETE	0x4
 
-struct msg_pop_listen {			/* with the listening socket; certificate and key came ahead of it */
+struct msg_pop_listen {			/* with the listening socket; the certificate came ahead of it */
 	uint32_t	 id;			/* not 0 */
 	uint32_t	 tls;			/* 1: TLS from the first octet; 0: in clear, with STLS if it has a certificate */
 	uint32_t	 channels;		/* sessions over it at once */
-	uint32_t	 pem;			/* octets of chain and key together; 0: no TLS here */
+	uint32_t	 pem;			/* octets of the chain; 0: no TLS here */
+	uint8_t		 keyid[PROTO_KEYID_LEN];	/* with that: of the key that the signer has for it */
 };
 
 struct msg_pop_listening {		/* what came of POP_LISTEN */
 	uint32_t	 id;
-	uint32_t	 refused;		/* 1: certificate or key does not do, and the listener is as it was before */
+	uint32_t	 refused;		/* 1: the certificate does not do, or the key is not its own, and the listener is as it was before */
 	char		 text[PROTO_TEXT_SIZE];	/* with that: why */
 };
 

@@ -74,6 +74,7 @@ static const struct ll_role {
 	/* Of the template; each fork narrows itself to one directory, where it renames between two. */
 	[SANDBOX_MAILBOX] = { 2, "/", LL_READ | LL_WRITE_FILE | LL_REMOVE_FILE | LL_MAKE_REG | LL_REFER, 0, 0 },
 	[SANDBOX_LISTENER] = { 1, NULL, 0, 0, 0 },
+	[SANDBOX_SIGNER] = { 1, NULL, 0, 0, 0 },
 	[SANDBOX_CTL] = { 1, NULL, 0, 0, 0 },
 };
 

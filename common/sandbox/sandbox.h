@@ -32,6 +32,7 @@ enum sandbox_role {
 	SANDBOX_LISTENER,	/* popd: a template that accepts connections and forks a session for each */
 	SANDBOX_POP,		/* a session of popd: a fork of the listener */
 	SANDBOX_MAILBOX,	/* one mailbox: a fork of a template whose root is the mail root */
+	SANDBOX_SIGNER,		/* the private keys of popd's listeners */
 	SANDBOX_MASTER,		/* ahead of the start of children, which lack what is taken away here */
 	SANDBOX_CTL
 };

@@ -42,9 +42,10 @@
 #define X	(1U << SANDBOX_MAILBOX)		/* a fork of its template, in one Maildir */
 #define L	(1U << SANDBOX_LISTENER)	/* a template, too */
 #define P	(1U << SANDBOX_POP)		/* a fork of its template, with the connection of a client */
+#define K	(1U << SANDBOX_SIGNER)
 #define C	(1U << SANDBOX_CTL)
 #define TL	(T | L)
-#define ALL	(D | TL | S | V | O | N | H | X | P | C)
+#define ALL	(D | TL | S | V | O | N | H | X | P | K | C)
 
 /*
  * Argument checks.  INT: the kernel takes 32 bits, and the upper half of such a register is not defined.  LONG: it takes all 64.
@@ -81,9 +82,9 @@
 
 const struct sysrule	 seccomp_allowed[] = {
 	/* open descriptors */
-	{ SCMP_SYS(read), ALL & ~(D | L | H), { NO_CHECK }, NULL },		/* rpopctl: a message it is handed, open */
+	{ SCMP_SYS(read), ALL & ~(D | L | H | K), { NO_CHECK }, NULL },		/* rpopctl: a message it is handed, open */
 	{ SCMP_SYS(write), TL | S | V | O | N | H | X | P | C, { NO_CHECK }, NULL },
-	{ SCMP_SYS(write), D, { NO_CHECK }, LAST },
+	{ SCMP_SYS(write), D | K, { NO_CHECK }, LAST },
 	{ SCMP_SYS(writev), ALL, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(close), ALL & ~C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(close), C, { NO_CHECK }, "a descriptor that came and was not asked for" },
@@ -93,11 +94,11 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(lseek), N, { INT_IS(2, SEEK_CUR) }, NULL },
 	{ SCMP_SYS(lseek), T | S | O, { INT_IS(2, SEEK_CUR) }, "fclose(3) of a file that was not read to its end" },
 	{ SCMP_SYS(newfstatat), S | V | O | N | X, { INT_IS(3, AT_EMPTY_PATH) }, NULL },	/* fstat(3) */
-	{ SCMP_SYS(newfstatat), TL | D, { INT_IS(3, AT_EMPTY_PATH) }, LAST },
+	{ SCMP_SYS(newfstatat), TL | D | K, { INT_IS(3, AT_EMPTY_PATH) }, LAST },
 	{ SCMP_SYS(fstat), ALL & ~C, { NO_CHECK }, LIBC },
-	{ SCMP_SYS(fcntl), D | V | X, { INT_IS(1, F_GETFL) }, NULL },
-	{ SCMP_SYS(fcntl), D | TL | V | O | N | X | P, { INT_IS(1, F_SETFL), INT_IN(2, O_RDWR | O_NONBLOCK) }, NULL },
-	{ SCMP_SYS(fcntl), D | V | X, { INT_IS(1, F_SETFD), INT_IS(2, FD_CLOEXEC) }, NULL },
+	{ SCMP_SYS(fcntl), D | V | X | K, { INT_IS(1, F_GETFL) }, NULL },
+	{ SCMP_SYS(fcntl), D | TL | V | O | N | X | P | K, { INT_IS(1, F_SETFL), INT_IN(2, O_RDWR | O_NONBLOCK) }, NULL },
+	{ SCMP_SYS(fcntl), D | V | X | K, { INT_IS(1, F_SETFD), INT_IS(2, FD_CLOEXEC) }, NULL },
 
 	/* channels, pipes and sockets that are already connected; with no flag could a connection be made */
 	{ SCMP_SYS(recvmsg), ALL, { INT_IS(2, MSG_CMSG_CLOEXEC) }, NULL },
@@ -105,17 +106,17 @@ const struct sysrule	 seccomp_allowed[] = {
 
 	/* event loop: libevent, whose base is made before the lock-in, and poll(2) */
 	{ SCMP_SYS(poll), S | O | N | H | X | P | C, { NO_CHECK }, NULL },
-	{ SCMP_SYS(poll), D | TL | V, { NO_CHECK }, LAST },
+	{ SCMP_SYS(poll), D | TL | V | K, { NO_CHECK }, LAST },
 	{ SCMP_SYS(ppoll), ALL, { NO_CHECK }, ARCH },
-	{ SCMP_SYS(epoll_wait), D | TL | V, { NO_CHECK }, NULL },
-	{ SCMP_SYS(epoll_pwait), D | TL | V, { NO_CHECK }, ARCH },
-	{ SCMP_SYS(epoll_ctl), D | TL | V, { NO_CHECK }, NULL },
+	{ SCMP_SYS(epoll_wait), D | TL | V | K, { NO_CHECK }, NULL },
+	{ SCMP_SYS(epoll_pwait), D | TL | V | K, { NO_CHECK }, ARCH },
+	{ SCMP_SYS(epoll_ctl), D | TL | V | K, { NO_CHECK }, NULL },
 
 	/* memory: private, of no file, never executable */
 	{ SCMP_SYS(brk), S | V | O | N | H | X | P, { NO_CHECK }, NULL },
-	{ SCMP_SYS(brk), D | TL | C, { NO_CHECK }, "malloc(3), when there are many sessions, lookups or answers" },
+	{ SCMP_SYS(brk), D | TL | K | C, { NO_CHECK }, "malloc(3), when there are many sessions, lookups or answers" },
 	{ SCMP_SYS(mmap), S | V | N | H | X | P | C, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, NULL },
-	{ SCMP_SYS(mmap), D | TL | O, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, BIG },
+	{ SCMP_SYS(mmap), D | TL | O | K, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, BIG },
 	{ SCMP_SYS(munmap), V | H | X | C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(munmap), ALL & ~(V | H | X | C), { NO_CHECK }, BIG },
 	{ SCMP_SYS(mremap), ALL, { LONG_IS(3, MREMAP_MAYMOVE) }, BIG },
@@ -128,9 +129,9 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(clock_gettime), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(gettimeofday), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(time), ALL, { NO_CHECK }, CLOCK },
-	{ SCMP_SYS(getrandom), S | O | N | H | X | P | C, { INT_IN(2, GRND_NONBLOCK) }, NULL },
+	{ SCMP_SYS(getrandom), S | O | N | H | X | P | K | C, { INT_IN(2, GRND_NONBLOCK) }, NULL },
 	{ SCMP_SYS(getrandom), D | TL | V, { INT_IN(2, GRND_NONBLOCK) }, RANDOM },
-	{ SCMP_SYS(getpid), TL | S | V | O | N | H | X | P, { NO_CHECK }, NULL },
+	{ SCMP_SYS(getpid), TL | S | V | O | N | H | X | P | K, { NO_CHECK }, NULL },
 	{ SCMP_SYS(getpid), D | C, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(gettid), ALL, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(getppid), ALL & ~C, { NO_CHECK }, NULL },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender's
- * if it has a next hop, auth's if an account has a password, popd and the template of mailboxes if it has a listener.  Started
- * by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last
+ * if it has a next hop, auth's if an account has a password, popd, the template of mailboxes and the signer if it has a listener.
+ * Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last
  * session ends.
  */
 #include <sys/wait.h>
@@ -51,6 +51,7 @@ struct role_conf {
 static int	 child_ready(void *, struct imsg *);
 static int	 child_log(void *, struct imsg *);
 static int	 child_needed(enum role);
+static int	 child_signs(void);
 static void	 child_start(enum role);
 static void	 child_root(enum role, char *, size_t);
 static void	 child_down(void *, const char *);
@@ -76,6 +77,7 @@ static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_AUTH] =		{ .name = "auth", .user = "_rpopa", .optional = 1 },
 	[ROLE_POPD] =		{ .name = "popd", .user = "_rpopl", .optional = 1 },
 	[ROLE_MAILBOX] =	{ .name = "mailbox", .user = "_rpopm", .optional = 1 },
+	[ROLE_SIGNER] =		{ .name = "signer", .user = "_rpopk", .optional = 1 },
 };
 static struct child_watch	 watches[WATCHES_MAX];
 static size_t			 nwatches;
@@ -173,7 +175,21 @@ child_needed(enum role role)
 		return (config_running->nlogins > 0);
 	if (role == ROLE_POPD || role == ROLE_MAILBOX)
 		return (config_running->nlisteners > 0 && config_running->settings.pop_channels > 0 && !options.once);
+	if (role == ROLE_SIGNER)
+		return (child_signs() && config_running->settings.pop_channels > 0 && !options.once);
 	return (1);
+}
+
+/* Whether a listener has TLS, whose key the signer has. */
+static int
+child_signs(void)
+{
+	size_t	 i;
+
+	for (i = 0; i < config_running->nlisteners; i++)
+		if (config_running->listeners[i].tls != TLS_MODE_NONE)
+			return (1);
+	return (0);
 }
 
 /*

@@ -38,7 +38,8 @@ void	 childlog_lost(const char *who, struct log_budget *);
 
 /* --- child.c --- */
 
-enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_AUTH, ROLE_POPD, ROLE_MAILBOX, ROLE_MAX };
+enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_AUTH, ROLE_POPD, ROLE_MAILBOX, ROLE_SIGNER,
+	ROLE_MAX };
 
 struct child {				/* a process */
 	LIST_ENTRY(child)	 entry;

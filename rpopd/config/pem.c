@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Files that a record names: its own CA certificates, its client certificate and the key to that; and those of a listener.  The
- * master only reads them, the fetcher and popd understand them.  Symbolic links are followed, as programs that renew
+ * master only reads them, the fetcher, popd and the signer understand them.  Symbolic links are followed, as programs that renew
  * certificates use them: the file at the end is judged, by its descriptor.
  */
 #include <sys/stat.h>

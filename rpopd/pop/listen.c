@@ -4,8 +4,10 @@
  * gets copies of them: a connection that nobody takes yet waits for the next popd.  A socket that cannot be made, and one whose
  * certificate cannot be read or does not do, are told once and tried again each minute.
  *
- * A certificate and its key are tried by popd, which answers: only what it has taken is in force, for each popd that follows, until
- * others are taken.  Files that do not do change nothing.
+ * A key goes to the signer, and is here only as long as that takes; then the certificate is tried by popd.  Both answer: only what
+ * they have taken is in force, for each popd that follows, until others are taken.  Files that do not do change nothing.  A signer
+ * that has died had the only copy of the key: its successor gets what the files hold, and as long as they do not do nobody gets
+ * TLS.
  *
  * A new popd has the sockets before the one ahead of it is told to leave them.
  */
@@ -39,10 +41,17 @@
 struct pair {
 	int		 tls;			/* 1: TLS from the first octet */
 	uint32_t	 channels;
-	struct pem	 cert, key;
+	struct pem	 cert;
+	struct pem	 key;			/* until the signer has it; then empty */
+	uint32_t	 keyno;			/* what the signer knows it by; 0: no signer has it */
+	uint8_t		 keyid[PROTO_KEYID_LEN];	/* of the signer: its name */
+	uint8_t		 keysum[SHA256_DIGEST_LENGTH];	/* of its file */
 	uint8_t		 digest[SHA256_DIGEST_LENGTH];	/* of all of it */
 	int			 again;			/* it was in force already */
 };
+
+/* Whose answer is waited for about what is tried. */
+enum asked { ASKED_NOBODY, ASKED_SIGNER, ASKED_POPD };
 
 struct listener {
 	TAILQ_ENTRY(listener)	 entry;
@@ -53,11 +62,12 @@ struct listener {
 	uint16_t		 port;
 	int			 fd;		/* -1: there is no socket */
 	struct pair		 force;		/* what a popd has taken; with taken 0: nothing */
-	struct pair		 tried;		/* what popd was asked to take; with asked 0: nothing */
-	uint8_t			 refused[SHA256_DIGEST_LENGTH];	/* digest of what popd did not take last; zeros: nothing */
+	struct pair		 tried;		/* what signer and popd are asked to take; ASKED_NOBODY: nothing */
+	uint32_t		 former;	/* key of what was in force ahead of that, for sessions that have its certificate */
+	uint8_t			 refused[SHA256_DIGEST_LENGTH];	/* digest of what was not taken last; zeros: nothing */
 	int			 taken;
 	int			 given;		/* this popd has what is in force */
-	int			 asked;		/* POP_LISTENING is waited for */
+	enum asked		 asked;		/* SIGN_KEPT or POP_LISTENING is waited for */
 	int			 changed;	/* there may be something else to be tried when that has come */
 	char			 trouble[PROTO_TEXT_SIZE * 5];	/* what was told of it last; empty: nothing is wrong */
 };
@@ -75,10 +85,14 @@ static socklen_t listener_address(const struct listener *, struct sockaddr_stora
 static void	 listener_give(struct listener *);
 static int	 listener_read(struct listener *, struct pair *);
 static void	 listener_try(struct listener *, struct pair *);
+static void	 listener_ask(struct listener *);
+static void	 listener_refused(struct listener *, const char *);
+static void	 listener_drop(struct listener *);
 static int	 listener_again(const struct listener *, struct pair *);
 static int	 listen_answer(void *, struct imsg *);
 static void	 listener_lost(struct listener *);
 static void	 pair_digest(struct pair *);
+static int	 pair_same(const struct pair *, const struct pair *);
 static void	 pair_copy(struct pem *, const struct pem *);
 static void	 pair_free(struct pair *);
 static void	 listener_trouble(struct listener *, const char *);
@@ -107,6 +121,7 @@ listen_start(void)
 	child_own(ROLE_POPD, &owner);
 	child_own(ROLE_MAILBOX, &box);
 	child_watch(&watch, 1);
+	signer_start();
 	timer_init(&again, listen_again, NULL);
 	listen_reload();
 }
@@ -158,7 +173,7 @@ popd_leave(void)
 	if (popd == NULL)
 		return;
 	TAILQ_FOREACH(l, &listeners, entry) {
-		if (l->given || l->asked)
+		if (l->given || l->asked == ASKED_POPD)
 			link_send(&popd->link, IMSG_POP_UNLISTEN, -1, &l->id, sizeof(l->id));
 		listener_lost(l);
 	}
@@ -241,7 +256,7 @@ listener_of(const struct listener_row *row, int family)
 static void
 listener_free(struct listener *l)
 {
-	if ((l->given || l->asked) && popd != NULL)
+	if ((l->given || l->asked == ASKED_POPD) && popd != NULL)
 		link_send(&popd->link, IMSG_POP_UNLISTEN, -1, &l->id, sizeof(l->id));
 	if (l->fd != -1) {
 		log_notice("listener %s/%u: listens no more", l->address, l->port);
@@ -249,8 +264,10 @@ listener_free(struct listener *l)
 		close(l->fd);
 	}
 	TAILQ_REMOVE(&listeners, l, entry);
+	listener_drop(l);
+	signer_forget(l->force.keyno);
+	signer_forget(l->former);
 	pair_free(&l->force);
-	pair_free(&l->tried);
 	free(l);
 }
 
@@ -318,39 +335,39 @@ listener_address(const struct listener *l, struct sockaddr_storage *ss)
 }
 
 /*
- * popd is asked to take what the files hold, unless it has that; in the place of what it does not take, it gets what is in force.
- * While an answer is waited for nothing is asked.
+ * Signer and popd are asked to take what the files hold, unless they have that; in the place of what they do not take, popd gets
+ * what is in force.  While an answer is waited for nothing is asked.
  */
 static void
 listener_give(struct listener *l)
 {
 	struct pair	 pair;
+	int		 fallback = !l->given;
 
 	if (popd == NULL || l->fd == -1)
 		return;
-	l->changed = l->asked;
-	if (l->asked)
+	l->changed = l->asked != ASKED_NOBODY;
+	if (l->changed)
 		return;
-	if (listener_read(l, &pair) == -1) {
-		if (!l->given && listener_again(l, &pair))
+	if (listener_read(l, &pair) == 0) {
+		if (l->given && pair_same(&pair, &l->force))
+			l->trouble[0] = '\0';
+		else if (!(l->taken && pair_same(&pair, &l->force)) && memcmp(pair.digest, l->refused, sizeof(pair.digest)) != 0) {
 			listener_try(l, &pair);
-	} else if (l->given && memcmp(pair.digest, l->force.digest, sizeof(pair.digest)) == 0)
-		l->trouble[0] = '\0';
-	else if (memcmp(pair.digest, l->refused, sizeof(pair.digest)) != 0)
-		listener_try(l, &pair);
-	else if (!l->given) {
-		pair_free(&pair);
-		if (listener_again(l, &pair))
-			listener_try(l, &pair);
+			fallback = 0;
+		}
 	}
 	pair_free(&pair);
+	if (fallback && listener_again(l, &pair))
+		listener_try(l, &pair);
 }
 
 /* What the row and its files say, for pair_free() in any case.  0, or -1: it cannot be read, which is told. */
 static int
 listener_read(struct listener *l, struct pair *pair)
 {
-	char	 err[PROTO_TEXT_SIZE * 5];
+	SHA2_CTX	 ctx;
+	char		 err[PROTO_TEXT_SIZE * 5];
 
 	memset(pair, 0, sizeof(*pair));
 	pair->tls = l->row->tls == TLS_MODE_TLS;
@@ -359,6 +376,10 @@ listener_read(struct listener *l, struct pair *pair)
 		listener_trouble(l, err);
 		return (-1);
 	}
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, pair->key.data, pair->key.len);
+	SHA256Final(pair->keysum, &ctx);
+	explicit_bzero(&ctx, sizeof(ctx));
 	pair_digest(pair);
 	return (0);
 }
@@ -374,36 +395,121 @@ listener_again(const struct listener *l, struct pair *pair)
 	pair->channels = l->row->channels;
 	pair->again = 1;
 	pair_copy(&pair->cert, &l->force.cert);
-	pair_copy(&pair->key, &l->force.key);
+	pair->keyno = l->force.keyno;
+	memcpy(pair->keyid, l->force.keyid, sizeof(pair->keyid));
+	memcpy(pair->keysum, l->force.keysum, sizeof(pair->keysum));
 	pair_digest(pair);
 	return (1);
 }
 
-/* popd is asked to take the pair, which is the listener's then. */
+/*
+ * The signer is asked to take the key, if there is one here, then popd the certificate.  The pair is the listener's then.  Without
+ * a signer a new popd gets what is in force, and what the files hold waits for the next signer.
+ */
 static void
 listener_try(struct listener *l, struct pair *pair)
 {
+	if (pair->key.len > 0 && (pair->keyno = signer_give(l->id, &pair->key)) == 0) {
+		pair_free(pair);
+		if (l->given || !listener_again(l, pair))
+			return;
+	}
+	l->tried = *pair;
+	memset(pair, 0, sizeof(*pair));
+	if (l->tried.keyno != 0 && !l->tried.again)
+		l->asked = ASKED_SIGNER;
+	else
+		listener_ask(l);
+}
+
+/* popd is asked to take what is tried. */
+static void
+listener_ask(struct listener *l)
+{
+	const struct pair	*pair = &l->tried;
 	struct msg_pop_listen	 m;
 	struct msg_pop_part	 part = { l->id, 0 };
 	int			 fd;
 
 	if ((fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1) {
+		listener_drop(l);
 		listener_trouble(l, "no descriptor for popd; it is tried again each minute");
 		return;
 	}
-	if (pair->cert.len > 0) {
+	if (pair->cert.len > 0)
 		link_send_parts(&popd->link, IMSG_POP_CHAIN, &part, sizeof(part), pair->cert.data, pair->cert.len);
-		link_send_parts(&popd->link, IMSG_POP_KEY, &part, sizeof(part), pair->key.data, pair->key.len);
-	}
 	memset(&m, 0, sizeof(m));
 	m.id = l->id;
 	m.tls = (uint32_t)pair->tls;
 	m.channels = pair->channels;
-	m.pem = (uint32_t)(pair->cert.len + pair->key.len);
+	m.pem = (uint32_t)pair->cert.len;
+	memcpy(m.keyid, pair->keyid, sizeof(m.keyid));
 	link_send(&popd->link, IMSG_POP_LISTEN, fd, &m, sizeof(m));
-	l->tried = *pair;
-	l->asked = 1;
-	memset(pair, 0, sizeof(*pair));
+	l->asked = ASKED_POPD;
+}
+
+/* The signer has a key, or says why not. */
+void
+listen_kept(const struct msg_sign_kept *m)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &listeners, entry)
+		if (l->asked == ASKED_SIGNER && l->tried.keyno == m->id)
+			break;
+	if (l == NULL)
+		return;			/* it was told meanwhile to forget it */
+	if (m->refused)
+		listener_refused(l, m->text);
+	else {
+		memcpy(l->tried.keyid, m->keyid, sizeof(l->tried.keyid));
+		listener_ask(l);
+	}
+	if (l->asked == ASKED_NOBODY && l->changed)
+		listener_give(l);
+}
+
+/* There is a signer, which has no key yet; or there is none any more. */
+void
+listen_signer(int ready)
+{
+	struct listener	*l;
+
+	TAILQ_FOREACH(l, &listeners, entry) {
+		if (ready) {
+			listener_give(l);
+			continue;
+		}
+		l->force.keyno = l->tried.keyno = l->former = 0;
+		if (l->asked == ASKED_SIGNER)
+			listener_drop(l);
+	}
+}
+
+/* What was tried does not do. */
+static void
+listener_refused(struct listener *l, const char *why)
+{
+	char	 text[PROTO_TEXT_SIZE * 5];
+
+	/* What was in force and does no longer has no other to take its place. */
+	l->changed |= !l->given && !l->tried.again;
+	if (!l->tried.again)
+		memcpy(l->refused, l->tried.digest, sizeof(l->refused));
+	listener_drop(l);
+	snprintf(text, sizeof(text), "certificate and key cannot be used%s: %s; correct the files, they are tried again each"
+	    " minute; cert %s, key %s", l->taken ? ", those before them are used on" : "", why, l->row->cert, l->row->key);
+	listener_trouble(l, text);
+}
+
+/* Nothing is tried any more. */
+static void
+listener_drop(struct listener *l)
+{
+	if (!l->tried.again)
+		signer_forget(l->tried.keyno);
+	pair_free(&l->tried);
+	l->asked = ASKED_NOBODY;
 }
 
 /* IMSG_POP_LISTENING: popd has taken what it was asked to take, or says why not. */
@@ -412,31 +518,26 @@ listen_answer(void *arg, struct imsg *imsg)
 {
 	struct msg_pop_listening	 m;
 	struct listener			*l;
-	char				 text[PROTO_TEXT_SIZE * 5];
 
 	if (rules_payload(imsg, &m) == -1 || m.refused > 1 || !proto_text(m.text, sizeof(m.text)))
 		return (-1);
 	if (arg != popd || (l = listener_find(m.id)) == NULL)
 		return (0);		/* it was told meanwhile to leave the listener */
-	if (!l->asked)
+	if (l->asked != ASKED_POPD)
 		return (-1);
-	l->asked = 0;
+	l->asked = ASKED_NOBODY;
 	if (!m.refused) {
+		if (l->force.keyno != l->tried.keyno) {
+			signer_forget(l->former);
+			l->former = l->force.keyno;
+		}
 		pair_free(&l->force);
 		l->force = l->tried;
 		memset(&l->tried, 0, sizeof(l->tried));
 		l->taken = l->given = 1;
 		l->changed = 1;
-	} else {
-		/* What was in force and does no longer has no other to take its place. */
-		l->changed |= !l->given && !l->tried.again;
-		if (!l->tried.again)
-			memcpy(l->refused, l->tried.digest, sizeof(l->refused));
-		pair_free(&l->tried);
-		snprintf(text, sizeof(text), "certificate and key cannot be used%s: %s; correct the files, they are tried again each"
-		    " minute; cert %s, key %s", l->taken ? ", those before them are used on" : "", m.text, l->row->cert, l->row->key);
-		listener_trouble(l, text);
-	}
+	} else
+		listener_refused(l, m.text);
 	if (l->changed)
 		listener_give(l);
 	return (0);
@@ -446,8 +547,8 @@ listen_answer(void *arg, struct imsg *imsg)
 static void
 listener_lost(struct listener *l)
 {
-	l->given = l->asked = 0;
-	pair_free(&l->tried);
+	l->given = 0;
+	listener_drop(l);
 }
 
 static void
@@ -458,10 +559,16 @@ pair_digest(struct pair *p)
 	SHA256Init(&ctx);
 	SHA256Update(&ctx, (const uint8_t *)&p->tls, sizeof(p->tls));
 	SHA256Update(&ctx, (const uint8_t *)&p->channels, sizeof(p->channels));
-	SHA256Update(&ctx, (const uint8_t *)&p->cert.len, sizeof(p->cert.len));
+	SHA256Update(&ctx, p->keysum, sizeof(p->keysum));
 	SHA256Update(&ctx, p->cert.data, p->cert.len);
-	SHA256Update(&ctx, p->key.data, p->key.len);
 	SHA256Final(p->digest, &ctx);
+}
+
+/* Whether nothing has to be asked for one of them in the place of the other, which a signer has if it needs one. */
+static int
+pair_same(const struct pair *p, const struct pair *force)
+{
+	return (memcmp(p->digest, force->digest, sizeof(p->digest)) == 0 && (force->cert.len == 0 || force->keyno != 0));
 }
 
 static void

@@ -24,6 +24,8 @@
 struct auth;
 struct config;
 struct imsg;
+struct pem;
+struct worker;
 
 /*
  * A session of popd, from the connection to the end of its mailbox's process.
@@ -56,6 +58,7 @@ struct pop_session {
 	uint32_t		 rights;	/* POP_RIGHT_* in its mailbox, from OPENING on */
 	uint32_t		 expire;	/* days, of its mailbox; UINT32_MAX: never */
 	uint32_t		 clear;		/* 1: a password may come without TLS */
+	int			 signs;		/* 1: it had a channel to the signer, for its one handshake */
 	int			 secure;	/* 1: under TLS */
 	int			 ended;		/* told is what it said at its end */
 	int			 stopped;	/* 1: it was told to end */
@@ -79,6 +82,16 @@ void	 listen_stop(void);
 int	 listen_is_tls(uint32_t listener);	/* 1: TLS from the first octet */
 uint32_t listen_channels(uint32_t listener);	/* 0: there is no such one any more */
 void	 listen_sums(struct ctl_daemon *);
+
+void	 listen_kept(const struct msg_sign_kept *);
+void	 listen_signer(int ready);
+
+/* --- signer.c --- */
+
+void	 signer_start(void);
+uint32_t signer_give(uint32_t listener, struct pem *key);
+void	 signer_forget(uint32_t key);
+int	 signer_session(uint32_t listener);
 
 /* --- session.c --- */
 

@@ -39,6 +39,7 @@
 
 static void	 session_greet(struct pop_session *);
 static const char *session_refusal(const struct pop_session *);
+static int	 session_sign(void *, struct imsg *);
 static int	 session_secured(void *, struct imsg *);
 static int	 session_told(void *, struct imsg *);
 static void	 session_died(void *);
@@ -56,6 +57,7 @@ static const struct rule	 session_rules[] = {
 	{ IMSG_LOG,		RULES_ANY,				worker_log },
 	{ IMSG_POP_LOGIN,	BIT(POP_GREETED) | BIT(POP_READING),	login_begin },
 	{ IMSG_POP_ALERTED,	BIT(POP_GREETED),			alert_told },
+	{ IMSG_POP_SIGN,	BIT(POP_GREETED),			session_sign },
 	{ IMSG_POP_SECURE,	BIT(POP_GREETED) | BIT(POP_READING),	session_secured },
 	{ IMSG_POP_END,		RULES_ANY,				session_told },
 };
@@ -289,6 +291,22 @@ session_refusal(const struct pop_session *s)
 	else
 		return (NULL);
 	return ("[SYS/TEMP] too many sessions, try again later");
+}
+
+/* IMSG_POP_SIGN: the session's client wants TLS. */
+static int
+session_sign(void *arg, struct imsg *imsg)
+{
+	struct pop_session	*s = ((struct worker *)arg)->arg;
+
+	(void)imsg;
+	if (s == NULL)
+		return (0);
+	if (s->signs)
+		return (-1);
+	s->signs = 1;
+	link_send(&s->worker->link, IMSG_POP_SIGNER, signer_session(s->listener), NULL, 0);
+	return (0);
 }
 
 /* IMSG_POP_SECURE */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """
 popd alone: its listener and the sessions that it forks, with this file in the place of the master, of the auth processes and of the
-mailboxes.  Clients are real sockets.
+mailboxes.  The signer and clients are real.
 """
 import array
 import ctypes
@@ -39,6 +39,7 @@ Denied = _struct("Denied", (U32, "code"), (ctypes.c_char * 499, "text"))
 Opened = _struct("Opened", (U32, "rights login_delay expire submit"))
 Forked = _struct("Forked", (U32, "id listener"), (ctypes.c_char * 48, "peer local"), (U32, "peer_port"))
 Listening = _struct("Listening", (U32, "id refused"), (ctypes.c_char * 256, "text"))
+Kept = _struct("Kept", (U32, "id refused"), (ctypes.c_uint8 * 32, "keyid"), (ctypes.c_char * 256, "text"))
 Turned = _struct("Turned", (U32, "listener limit channels at_listener at_address"), (ctypes.c_char * 48, "peer"))
 End = _struct("End", (U32, "how retrieved topped deleted bad"), (ctypes.c_char * 16, "tls"), (U64, "octets_in octets_out"))
 Message = _struct("Message", (U32, "msgno error"), (U64, "file_octets octets"))
@@ -194,6 +195,72 @@ class Mailbox(threading.Thread):
         os.close(fd)
 
 
+class Started:
+    last = None
+
+
+def start_program(name, user, root, level, options=(), hooks=True):
+    """A child of the master's, which is ready: (process, channel)."""
+    log = []
+    sock, theirs = socket.socketpair()
+    with theirs:
+        argv = [os.path.join(rigs.HOOKS if hooks else rigs.BUILD, name), "-c", root, "-u", user, "-v", level, *options]
+        process = subprocess.Popen(rigs.traced(argv), preexec_fn=lambda: os.dup2(theirs.fileno(), 3), close_fds=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    Started.last = process
+    channel = Channel(sock, log)
+    sock.settimeout(rigs.PATIENCE)
+    channel.expect("IMSG_READY")
+    sock.settimeout(None)
+    return process, channel
+
+
+class Signer:
+    """The signer, with this file in the place of the master."""
+
+    def __init__(self, *options, hooks=True, level="all"):
+        self.dir = rigs.scratch("rpsign.")
+        self.numbers, self.lock = 0, threading.Lock()
+        self.process, self.channel = start_program("signer", rigs.USERS["signer"], self.dir, level, options, hooks)
+        self.log = self.channel.log
+        self.channel.sock.settimeout(rigs.PATIENCE)
+
+    def give(self, listener, key, pieces=1000, octets=None):
+        """A key, in PEM; returns what came of it."""
+        with self.lock:
+            self.numbers += 1
+            for i in range(0, len(key), pieces):
+                self.channel.send("IMSG_SIGN_PEM", struct.pack("=II", self.numbers, 0) + key[i:i + pieces])
+            self.channel.send("IMSG_SIGN_KEY", struct.pack("=III", self.numbers, listener, len(key) if octets is None else octets))
+            told = Kept.from_buffer_copy(self.channel.expect("IMSG_SIGN_KEPT"))
+        assert told.id == self.numbers and bool(told.refused) == bool(told.text)
+        return told
+
+    def forget(self, number):
+        self.channel.send("IMSG_SIGN_FORGET", struct.pack("=I", number))
+
+    def session(self, listener):
+        """A session's end of a channel, a socket."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self.channel.send("IMSG_SIGN_SESSION", struct.pack("=I", listener), theirs.fileno())
+        return ours
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(rigs.PATIENCE)
+
+    def close(self):
+        self.channel.close()
+        try:
+            status = self.process.wait(rigs.PATIENCE)
+        finally:
+            if self.process.poll() is None:
+                self.kill()
+            shutil.rmtree(self.dir)
+        return status
+
+
 class Session:
     """The master's view of one session, in a thread: it starts it, and answers its logins as told."""
 
@@ -229,7 +296,9 @@ class Session:
             self.over.set()
 
     def heard(self, name, data, _):
-        if name == "IMSG_POP_SECURE":
+        if name == "IMSG_POP_SIGN":
+            self.sign()
+        elif name == "IMSG_POP_SECURE":
             self.secure += 1
         elif name == "IMSG_POP_ALERTED":
             self.alerted += 1
@@ -239,6 +308,14 @@ class Session:
             assert name == "IMSG_POP_LOGIN"
             self.logins.append(struct.unpack("=I", data)[0])
             self.popd.login(self)
+
+    def sign(self):
+        signer = self.popd.signer
+        if signer is None or signer.process.poll() is not None:
+            self.channel.send("IMSG_POP_SIGNER")
+            return
+        with signer.session(self.peer.listener) as ours:
+            self.channel.send("IMSG_POP_SIGNER", b"", ours.fileno())
 
     def denied(self, code, text=b""):
         self.channel.send("IMSG_POP_DENIED", Denied(code=code, text=text))
@@ -351,8 +428,8 @@ def tls_context(**options):
 
 
 def last_status():
-    """How the listener that was started last has ended."""
-    return Popd.last.wait(rigs.PATIENCE)
+    """How the program that was started last has ended."""
+    return Started.last.wait(rigs.PATIENCE)
 
 
 class Popd:
@@ -360,21 +437,13 @@ class Popd:
 
     def __init__(self, *options, hooks=True, level="all", channels=1000, per_address=1000, **start):
         self.dir = rigs.scratch("rppopd.")
-        self.log, self.sessions, self.turned, self.answers, self.exits = [], [], [], [], {}
+        self.sessions, self.turned, self.answers, self.exits = [], [], [], {}
         self.start, self.boxes, self.messages, self.rights = start, [], [], READ | SEEN | DELETE
         self.box_options, self.changed = {}, threading.Condition()
         self.hold = False	# sessions are not begun
-        sock, theirs = socket.socketpair()
-        with theirs:
-            argv = [os.path.join(rigs.HOOKS if hooks else rigs.BUILD, "popd"), "-c", self.dir, "-u", "_rpopl", "-v", level,
-                *options]
-            self.process = subprocess.Popen(rigs.traced(argv), preexec_fn=lambda: os.dup2(theirs.fileno(), 3), close_fds=False,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        self.channel = Channel(sock, self.log)
-        Popd.last = self.process
-        sock.settimeout(rigs.PATIENCE)
-        self.channel.expect("IMSG_READY")
-        sock.settimeout(None)
+        self.signer = None	# started for the first key
+        self.process, self.channel = start_program("popd", "_rpopl", self.dir, level, options, hooks)
+        self.log = self.channel.log
         self.limits(channels, per_address)
         self.login = self.accept
         self.listening = {}
@@ -414,17 +483,24 @@ class Popd:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, 0))
         sock.listen(200)
-        total = 0
-        for name, path in zip(("IMSG_POP_CHAIN", "IMSG_POP_KEY"), pem or ()):
-            with open(path, "rb") as f:
-                data = f.read()
-            total += len(data)
-            for i in range(0, len(data), pieces):
-                self.channel.send(name, struct.pack("=II", ident, 0) + data[i:i + pieces])
+        chain, keyid = b"", bytes(32)
+        if pem:
+            with open(pem[0], "rb") as f:
+                chain = f.read()
+            keyid = self.key(ident, pem[1], pieces)
+            for i in range(0, len(chain), pieces):
+                self.channel.send("IMSG_POP_CHAIN", struct.pack("=II", ident, 0) + chain[i:i + pieces])
         self.listening[ident] = (sock.getsockname(), family)
         with sock:
-            self.channel.send("IMSG_POP_LISTEN", struct.pack("=IIII", ident, int(tls), channels, total), sock.fileno())
+            self.channel.send("IMSG_POP_LISTEN", struct.pack("=IIII", ident, int(tls), channels, len(chain)) + keyid, sock.fileno())
         return self.listening[ident][0]
+
+    def key(self, ident, path, pieces=1000):
+        """Gives a listener's key to the signer; returns its name, of zeros for one that is refused."""
+        if self.signer is None:
+            self.signer = Signer()
+        with open(path, "rb") as f:
+            return bytes(self.signer.give(ident, f.read(), pieces).keyid)
 
     def answer(self, ident):
         """Why the last POP_LISTEN was refused; empty: it was taken."""
@@ -516,4 +592,6 @@ class Popd:
             self.thread.join(rigs.PATIENCE)
             self.channel.close()
             shutil.rmtree(self.dir)
+            if self.signer:
+                self.signer.close()
         assert self.status == 0, "the listener ended with %d: %r" % (self.status, self.log[-5:])

@@ -27,7 +27,7 @@ BODIES = [b"Subject: one\r\n\r\nfirst\r\n.dot\r\n..\r\n", b"Subject: two\r\n\r\n
 TROUBLE = r"signal \d|Sanitizer|runtime error|assert|died|broke the rules|killed|cannot begin"
 RAW = "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f]"
 GROWTH = (256 if rigs.SANITIZED else 16) << 10	# kB that a process may grow
-STAY = ("rpopd", "popd", "auth", "mailbox")
+STAY = ("rpopd", "popd", "auth", "mailbox", "signer")
 FORKED = ("pop", "box", "verification")
 
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: ISC
 """popd and TLS: from the first octet and by STLS, what is said in clear behind STLS, versions, certificates."""
+import itertools
 import re
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
@@ -163,14 +165,18 @@ def make(tmp_path, name, *algorithm):
 
 
 def test_kinds_of_keys(tmp_path):
-    """RSA and ECDSA, each with both versions; a listener with both kinds beside it."""
+    """RSA and ECDSA, each with both versions, and with groups of either kind for the key exchange; listeners of both beside each other."""
     popd = P.Popd()
     for i, algorithm in enumerate((("rsa:2048",), ("rsa:4096",), ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
             ("ec", "-pkeyopt", "ec_paramgen_curve:P-384")), 1):
         popd.listen(i, tls=True, pem=make(tmp_path, "k%d" % i, *algorithm))
-        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        # TLS 1.2 has one list for both the exchange and the certificate (RFC 8422 section 5.1).
+        groups = [None] + (["prime256v1"] if i != 4 else []) + (["secp384r1"] if i != 3 else [])
+        for version, group in itertools.product((ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3), groups):
             context = P.tls_context()
             context.minimum_version = context.maximum_version = version
+            if group:
+                context.set_ecdh_curve(group)
             c = popd.connect(i)
             c.secure(context)
             assert c.line().startswith("+OK")
@@ -213,7 +219,7 @@ def test_pieces(popd, pki):
         rigs.wait_for(lambda: certificate(popd, 3), "a connection")
     popd.channel.send("IMSG_POP_CHAIN", b"\4\0\0\0\0\0\0\0x")
     with socket.socket() as sock:
-        popd.channel.send("IMSG_POP_LISTEN", b"\4\0\0\0\1\0\0\0\1\0\0\0\2\0\0\0", sock.fileno())
+        popd.channel.send("IMSG_POP_LISTEN", struct.pack("=IIII", 4, 1, 1, 2) + bytes(32), sock.fileno())
     assert "did not arrive whole" in popd.answer(4)
 
 
