@@ -113,6 +113,7 @@ CREATE TABLE account (
 	sessions	INTEGER NOT NULL DEFAULT 10,
 	expire_days	INTEGER,
 	unified		INTEGER NOT NULL DEFAULT 0,
+	submit		INTEGER NOT NULL DEFAULT 0,
 	address		TEXT NOT NULL GENERATED ALWAYS AS (name || '@' || domain) STORED UNIQUE,
 	CONSTRAINT "account: password must be a string of crypt(3), {PLAIN} and the password, or {SCRAM-SHA-256} and its verifier, or NULL" CHECK (
 	    password IS NULL OR typeof(password) IN ('text', 'blob') AND length(CAST(password AS BLOB)) BETWEEN 1 AND 1031 AND
@@ -140,6 +141,7 @@ CREATE TABLE account (
 	    expire_days BETWEEN 1 AND 36500),
 	CONSTRAINT "account: unified must be 0, or 1: its mail says which addresses it came for, and each of them can be read by itself" CHECK (
 	    unified IN (0, 1)),
+	CONSTRAINT "account: submit must be 0, or 1: its owner may send mail over a session of POP3 (XTND XMIT)" CHECK (submit IN (0, 1)),
 	CONSTRAINT "account: id must be 1..4294967295" CHECK (id BETWEEN 1 AND 4294967295),
 	CONSTRAINT "account: a name is in lower case: letters, digits and . _ + = & ' -, 1 to 64 of them" CHECK (
 	    length(CAST(name AS BLOB)) BETWEEN 1 AND 64 AND name NOT GLOB '*[^a-z0-9._+=&''-]*'),
@@ -241,6 +243,10 @@ CREATE TABLE settings (
 	pop_log_level	TEXT,
 	pop_auth	TEXT NOT NULL DEFAULT 'store',
 	pop_auth_user	TEXT,
+	submit_nexthop	TEXT REFERENCES nexthop (name) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	submit_limit	INTEGER NOT NULL DEFAULT 60,
+	submit_recipients	INTEGER NOT NULL DEFAULT 100,
+	submit_size	INTEGER NOT NULL DEFAULT 26214400,
 	CONSTRAINT "settings: unified_field must be the name of one header field, at most 77 octets, without a colon" CHECK (
 	    length(CAST(unified_field AS BLOB)) BETWEEN 1 AND 77 AND unified_field NOT GLOB '*[^!-)+-9;-~]*'),
 	CONSTRAINT "settings: unified_field names a field that is taken out of the mail of unified accounts; it cannot be one that belongs to messages" CHECK (
@@ -270,6 +276,11 @@ CREATE TABLE settings (
 	CONSTRAINT "settings: pop_auth_user is the system user that the program of pop_auth runs as, not root" CHECK (pop_auth_user IS NULL OR
 	    pop_auth GLOB 'checkpassword:*' AND length(CAST(pop_auth_user AS BLOB)) BETWEEN 1 AND 32 AND
 	    pop_auth_user NOT GLOB '*[^a-zA-Z0-9._-]*' AND pop_auth_user NOT GLOB '-*' AND pop_auth_user <> 'root'),
+	CONSTRAINT "settings: submit_limit must be 1..100000 messages that an account sends in an hour" CHECK (submit_limit BETWEEN 1 AND 100000),
+	CONSTRAINT "settings: submit_recipients must be 1..1000 addresses that a message is sent to" CHECK (
+	    submit_recipients BETWEEN 1 AND 1000),
+	CONSTRAINT "settings: submit_size must be 1024..1073741824 octets of a message that is sent" CHECK (
+	    submit_size BETWEEN 1024 AND 1073741824),
 	CONSTRAINT "settings: history_days must be 0..3650 days" CHECK (history_days BETWEEN 0 AND 3650),
 	CONSTRAINT "settings: user_min_period must be 10..31536000 seconds" CHECK (user_min_period BETWEEN 10 AND 31536000),
 	CONSTRAINT "settings: user_max_records must be 0..1000 records" CHECK (user_max_records BETWEEN 0 AND 1000),
@@ -796,11 +807,13 @@ CREATE TRIGGER settings_update BEFORE UPDATE OF main_domain ON settings BEGIN
 	    WHERE NEW.main_domain IS NOT OLD.main_domain AND EXISTS (SELECT 1 FROM rpop WHERE special IS NOT NULL);
 END;
 
-CREATE TRIGGER settings_nexthop BEFORE UPDATE OF nexthop, report_nexthop ON settings BEGIN
+CREATE TRIGGER settings_nexthop BEFORE UPDATE OF nexthop, report_nexthop, submit_nexthop ON settings BEGIN
 	SELECT RAISE(ABORT, 'settings: nexthop is not in table nexthop; insert it there first')
 	    WHERE NEW.nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.nexthop);
 	SELECT RAISE(ABORT, 'settings: report_nexthop is not in table nexthop; insert it there first')
 	    WHERE NEW.report_nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.report_nexthop);
+	SELECT RAISE(ABORT, 'settings: submit_nexthop is not in table nexthop; insert it there first')
+	    WHERE NEW.submit_nexthop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM nexthop WHERE name = NEW.submit_nexthop);
 END;
 
 CREATE TRIGGER settings_archive BEFORE UPDATE OF archive ON settings BEGIN
@@ -882,7 +895,8 @@ CREATE VIEW nexthop_use (name, used_by) AS
 	SELECT nexthop, 'account ' || address FROM account WHERE nexthop IS NOT NULL UNION ALL
 	SELECT nexthop, 'route ' || address FROM route WHERE nexthop IS NOT NULL UNION ALL
 	SELECT nexthop, 'settings' FROM settings WHERE nexthop IS NOT NULL UNION ALL
-	SELECT report_nexthop, 'settings' FROM settings WHERE report_nexthop IS NOT NULL;
+	SELECT report_nexthop, 'settings' FROM settings WHERE report_nexthop IS NOT NULL UNION ALL
+	SELECT submit_nexthop, 'settings' FROM settings WHERE submit_nexthop IS NOT NULL;
 
 CREATE VIEW administrators (account, administers, can_modify_rpop) AS
 	SELECT account, 'server', 1 FROM server_admin UNION ALL

@@ -23,7 +23,7 @@ static const struct noun	 nouns[] = {
 	{ "access", "acl", { "owner", "folder", "who" }, 3, "acl", NULL, { "owner", "folder", "who", "rights" } },
 	{ "account", "account", { "address" }, 1, "accounts", NULL,
 	    { "address", "nexthop", "password", "can_modify_rpop", "max_records", "min_period", "unix_user", "pop", "login_delay",
-	    "sessions", "expire_days", "unified", "last_login" } },
+	    "sessions", "expire_days", "unified", "submit", "last_login" } },
 	{ "administrator", "domain_admin", { "account", "domain" }, 2, "domain_admins", NULL,
 	    { "account", "domain", "can_modify_rpop", "can_access_mailboxes" } },
 	{ "client", "oauth_client", { "name" }, 1, "clients", "client_secret",

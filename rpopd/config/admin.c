@@ -36,7 +36,8 @@ static void	 admin_account(struct load *, sqlite3_stmt *, int);
 	X(login_delay,	NUMBER(pop.login_delay, OPTIONAL, 0, 86400)) \
 	X(sessions,	NUMBER(pop.sessions, REQUIRED, 1, 1000)) \
 	X(expire_days,	NUMBER(pop.expire_days, OPTIONAL, 1, 36500)) \
-	X(unified,	NUMBER(unified, REQUIRED, 0, 1))
+	X(unified,	NUMBER(unified, REQUIRED, 0, 1)) \
+	X(submit,	NUMBER(pop.submit, REQUIRED, 0, 1))
 
 enum { RIGHTS_COLUMNS(COLUMN_PLACE) RIGHTS_MAX };
 static const struct column	 columns[] = { RIGHTS_COLUMNS(COLUMN) };

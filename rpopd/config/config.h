@@ -78,6 +78,10 @@ struct settings {
 	const char	*pop_auth;		/* who verifies passwords: "store", a socket's path, or POP_AUTH_PROGRAM and a command */
 	const char	*pop_auth_user;		/* who runs that; "": the default */
 	uint32_t	 pop_source;		/* enum auth_source, of pop_auth */
+	uint32_t	 submit_nexthop;	/* id: mail to others that accounts send goes there; 0: none, and nobody sends */
+	uint32_t	 submit_limit;		/* messages that an account sends in an hour */
+	uint32_t	 submit_recipients;	/* addresses that one is sent to */
+	uint32_t	 submit_size;		/* octets of one */
 };
 
 #define POP_AUTH_PROGRAM	"checkpassword:"
@@ -179,6 +183,7 @@ struct domain_reader {			/* an administrator of a domain who reads the mail ther
 struct pop_account {			/* what a row of account says of reading mail with POP3 */
 	uint32_t	 account;		/* id */
 	uint8_t		 pop;			/* 0: its mail is not read so */
+	uint8_t		 submit;		/* 1: its owner may send mail, too */
 	uint32_t	 login_delay;		/* s */
 	uint32_t	 sessions;		/* at once */
 	uint32_t	 expire_days;		/* UINT32_MAX: never */

@@ -159,7 +159,7 @@ load_pop_account(struct load *ld, const struct pop_account *p)
 	struct config		*c = ld->c;
 	struct pop_account	*pops;
 
-	if (p->pop && p->login_delay == c->settings.pop_login_delay && p->sessions == SESSIONS && p->expire_days == UINT32_MAX)
+	if (p->pop && !p->submit && p->login_delay == c->settings.pop_login_delay && p->sessions == SESSIONS && p->expire_days == UINT32_MAX)
 		return (0);
 	if ((pops = array_grow(c->pops, c->npops, sizeof(*pops))) == NULL)
 		return (-1);
@@ -197,7 +197,7 @@ load_pop_whole(struct load *ld)
 struct pop_account
 config_pop(const struct config *c, uint32_t account)
 {
-	const struct pop_account	 most = { account, 1, c->settings.pop_login_delay, SESSIONS, UINT32_MAX }, *p;
+	const struct pop_account	 most = { account, 1, 0, c->settings.pop_login_delay, SESSIONS, UINT32_MAX }, *p;
 
 	p = c->npops == 0 ? NULL : bsearch(&most, c->pops, c->npops, sizeof(*p), pop_cmp);
 	return (p == NULL ? most : *p);

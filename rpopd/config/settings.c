@@ -60,7 +60,11 @@ static const struct word	 level_words[] = {
 	X(pop_log_level, WORD(pop_log_level, OPTIONAL, level_words, "must be crashes, failures, major, problems, low, all, or NULL")) \
 	X(pop_auth,	TEXT(pop_auth, REQUIRED, 1023, check_pop_auth, \
 	    "must be store, the path of Dovecot's auth socket, or checkpassword: and a command, an absolute path and words behind it")) \
-	X(pop_auth_user, TEXT(pop_auth_user, OPTIONAL, 32, NULL, NULL))
+	X(pop_auth_user, TEXT(pop_auth_user, OPTIONAL, 32, NULL, NULL)) \
+	X(submit_nexthop, NEXTHOP(submit_nexthop)) \
+	X(submit_limit,	NUMBER(submit_limit, REQUIRED, 1, 100000)) \
+	X(submit_recipients, NUMBER(submit_recipients, REQUIRED, 1, 1000)) \
+	X(submit_size,	NUMBER(submit_size, REQUIRED, 1024, 1073741824))
 
 enum { SETTINGS_COLUMNS(COLUMN_PLACE) SETTINGS_MAX };
 static const struct column	 columns[] = { SETTINGS_COLUMNS(COLUMN) };

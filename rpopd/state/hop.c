@@ -74,6 +74,7 @@ state_hops(struct config *c, int64_t now)
 	if (result == DB_OK) {
 		route_nexthops(c->routes, hop_number, c);
 		c->settings.report_nexthop = hop_number(c, c->settings.report_nexthop);
+		c->settings.submit_nexthop = hop_number(c, c->settings.submit_nexthop);
 	}
 	hops_free(&hops);
 	free(found);

@@ -388,6 +388,10 @@ static const struct {
 	{ "UPDATE settings SET unified_field = 'X-A X-B'", "unified_field is 'X-A X-B', must be the name of one header field" },
 	{ "UPDATE settings SET unified_field = 'received'", "unified_field is 'received', must be the name of one header field" },
 	{ "UPDATE account SET expire_days = 0 WHERE name = 'anna'", "expire_days is '0', must be a number, 1 to 36500" },
+	{ "UPDATE account SET submit = 2 WHERE name = 'anna'", "submit is '2', must be a number, 0 to 1" },
+	{ "UPDATE settings SET submit_limit = 0", "settings: submit_limit is '0', must be a number, 1 to 100000" },
+	{ "UPDATE settings SET submit_recipients = 0", "settings: submit_recipients is '0', must be a number, 1 to 1000" },
+	{ "UPDATE settings SET submit_size = 0", "settings: submit_size is '0', must be a number, 1024 to 1073741824" },
 	{ "UPDATE settings SET pop_channels = -1", "settings: pop_channels is '-1', must be a number, 0 to 10000" },
 	{ "UPDATE settings SET pop_per_address = 0", "settings: pop_per_address is '0', must be a number, 1 to 10000" },
 	{ "UPDATE settings SET pop_login_delay = 86401", "settings: pop_login_delay is '86401', must be a number, 0 to 86400" },
@@ -551,7 +555,7 @@ test_pop(void **state)
 	config_free(c);
 	edit("UPDATE settings SET pop_login_delay = 60, pop_clear = 'never';"
 	    "UPDATE account SET pop = 0, login_delay = 5, password = '{PLAIN}x' WHERE name = 'bert';"
-	    "UPDATE account SET expire_days = 30, sessions = 2, password = '$5$salt$3VVNJwgdJq3Gxf0w2Wbb5hC0SZPFDCF4PXBTW4Lru8B'"
+	    "UPDATE account SET expire_days = 30, sessions = 2, submit = 1, password = '$5$salt$3VVNJwgdJq3Gxf0w2Wbb5hC0SZPFDCF4PXBTW4Lru8B'"
 	    " WHERE address = 'anna@example.org';"
 	    "UPDATE account SET password = '{SCRAM-SHA-256}4096,c2FsdA==,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,"
 	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' WHERE address = 'postmaster@example.org';"
@@ -594,9 +598,9 @@ test_pop(void **state)
 	assert_int_equal(config_folder(a, "a//b", dest, sizeof(dest)), -1);
 	assert_int_equal(config_folder(a, ".", dest, sizeof(dest)), -1);
 	p = config_pop(c, route_account_by_address(c->routes, "bert@example.com")->id);
-	assert_true(p.pop == 0 && p.login_delay == 5 && p.sessions == 10 && p.expire_days == UINT32_MAX);
+	assert_true(p.pop == 0 && p.login_delay == 5 && p.sessions == 10 && p.expire_days == UINT32_MAX && p.submit == 0);
 	p = config_pop(c, route_account_by_address(c->routes, "anna@example.org")->id);
-	assert_true(p.pop == 1 && p.login_delay == 60 && p.sessions == 2 && p.expire_days == 30);
+	assert_true(p.pop == 1 && p.login_delay == 60 && p.sessions == 2 && p.expire_days == 30 && p.submit == 1);
 	p = config_pop(c, route_account_by_address(c->routes, "postmaster@example.org")->id);
 	assert_true(p.pop == 1 && p.login_delay == 60 && p.sessions == 10 && p.expire_days == UINT32_MAX);
 	assert_int_equal(c->npops, 2);
