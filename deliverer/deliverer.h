@@ -105,6 +105,10 @@ struct recipients {
 	/* Numeric address of the host that gave the message to the trusted hop; empty: not known. */
 	char		 client[PROTO_CLIENT_SIZE];
 	struct buf	 note;		/* how it was decided: lines of printable ASCII, fewer than PROTO_NOTE_SIZE octets */
+	/* Of what is sent: */
+	char		 refusal[PROTO_TEXT_SIZE];	/* why nobody gets it, in printable ASCII; empty: it goes */
+	char		 date[64];	/* what Date and Message-ID are to be, the latter without brackets; empty: it has them */
+	char		 msgid[PROTO_MSGID_SIZE];
 };
 /*
  * Decides by a header that is finished, or too big.  0; -1: there is no memory, or no table, or the record's owner is no longer in
@@ -113,6 +117,14 @@ struct recipients {
 int	 recipients_decide(const struct msg_session_open *, const struct header *, struct recipients *);
 int	 recipients_source_route(struct mailaddr *);	/* 1: rewritten, 0: nothing to do, -1: no address */
 void	 recipients_free(struct recipients *);
+
+/* submit.c: what a client of popd sends. */
+/* Judges the header but for its recipients, and finds the reverse-path.  0: to->refusal may say why it does not go; -1: as above. */
+int	 submit_judge(const struct msg_session_open *, const struct header *, struct recipients *);
+/* Fills in what the header lacks. */
+void	 submit_complete(const struct msg_session_open *, const struct header *, struct recipients *);
+void	 submit_unread(struct recipients *, const char *where, const uint8_t *, size_t);	/* refuses: something is no address */
+void	 submit_refuse(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* the first one counts */
 
 /* strip.c: a header without the fields of one name, wherever and however they stand in it. */
 struct strip {

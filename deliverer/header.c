@@ -13,6 +13,7 @@
 #include "common/mail/envfield.h"
 #include "deliverer.h"
 
+#define ANY_MODE	(1 << DIST_OWNER | 1 << DIST_FIELD | 1 << DIST_STAR | 1 << DIST_SUBMIT)
 #define NAME_LEN_MAX	998	/* octets up to the colon: no line is longer (RFC 5322 section 2.1.1) */
 
 enum state {
@@ -206,7 +207,7 @@ header_field(struct header *h, const uint8_t *p, size_t n)
 		h->likely |= 1U << likely;
 	identity_field(&h->identity, p, len);
 	h->first = 0;
-	h->dropping = kind == FIELD_RETURN_PATH || kind == FIELD_SPECIAL;
+	h->dropping = kind == FIELD_RETURN_PATH || kind == FIELD_SPECIAL || (kind == FIELD_BCC && h->mode == DIST_SUBMIT);
 	h->collecting = 0;
 	h->state = IN_BODY;
 	if (kind == FIELD_RECEIVED) {
@@ -370,12 +371,14 @@ field_kind(const struct header *h, const uint8_t *p, size_t len, uint32_t *name)
 		enum field_kind	 kind;
 		uint32_t	 modes;		/* the modes in which it is that: bits by enum dist_mode */
 	}	 kinds[] = {
-		{ "Received", 8, FIELD_RECEIVED, 1 << DIST_OWNER | 1 << DIST_FIELD | 1 << DIST_STAR },
-		{ "Return-Path", 11, FIELD_RETURN_PATH, 1 << DIST_OWNER | 1 << DIST_FIELD | 1 << DIST_STAR },
-		{ MARK_FIELD, sizeof(MARK_FIELD) - 1, FIELD_MARK, 1 << DIST_OWNER | 1 << DIST_FIELD | 1 << DIST_STAR },
-		{ "To", 2, FIELD_TO, 1 << DIST_STAR },
-		{ "Cc", 2, FIELD_CC, 1 << DIST_STAR },
-		{ "Bcc", 3, FIELD_BCC, 1 << DIST_STAR }
+		{ "Received", 8, FIELD_RECEIVED, ANY_MODE },
+		{ "Return-Path", 11, FIELD_RETURN_PATH, ANY_MODE },
+		{ MARK_FIELD, sizeof(MARK_FIELD) - 1, FIELD_MARK, ANY_MODE },
+		{ "To", 2, FIELD_TO, 1 << DIST_STAR | 1 << DIST_SUBMIT },
+		{ "Cc", 2, FIELD_CC, 1 << DIST_STAR | 1 << DIST_SUBMIT },
+		{ "Bcc", 3, FIELD_BCC, 1 << DIST_STAR | 1 << DIST_SUBMIT },
+		{ "From", 4, FIELD_FROM, 1 << DIST_SUBMIT },
+		{ "Sender", 6, FIELD_SENDER, 1 << DIST_SUBMIT }
 	};
 	const char	*word;
 	size_t		 i, n;
@@ -391,6 +394,8 @@ field_kind(const struct header *h, const uint8_t *p, size_t len, uint32_t *name)
 	for (i = 0; i < nitems(kinds); i++)
 		if (kinds[i].modes & 1U << h->mode && field_is(p, len, kinds[i].name, kinds[i].len))
 			return (kinds[i].kind);
+	if (h->mode == DIST_SUBMIT && len > 7 && strncasecmp((const char *)p, "Resent-", 7) == 0)
+		return (FIELD_RESENT);
 	return (FIELD_OTHER);
 }
 

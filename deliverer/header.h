@@ -55,10 +55,11 @@ int	 proof_id(const uint8_t *, size_t);		/* 1: a plausible Message-ID */
 int	 proof_date(const uint8_t *, size_t, time_t now);	/* 1: a plausible Date */
 
 /*
- * header.c: a push parser.  Octets of a message go in; octets to be delivered come out, with LF for CRLF and without Return-Path
- * and the special fields; and so do the bodies of the fields that decide about recipients.
+ * header.c: a push parser.  Octets of a message go in; octets to be delivered come out, with LF for CRLF and without Return-Path,
+ * the special fields, and Bcc of what is sent; and so do the bodies of the fields that decide about recipients.
  */
-enum field_kind { FIELD_OTHER, FIELD_RETURN_PATH, FIELD_SPECIAL, FIELD_TO, FIELD_CC, FIELD_BCC, FIELD_RECEIVED, FIELD_MARK };
+enum field_kind { FIELD_OTHER, FIELD_RETURN_PATH, FIELD_SPECIAL, FIELD_TO, FIELD_CC, FIELD_BCC, FIELD_RECEIVED, FIELD_MARK,
+	FIELD_FROM, FIELD_SENDER, FIELD_RESENT };
 
 struct field {				/* with DIST_OWNER Received fields are only counted */
 	enum field_kind	 kind;

@@ -60,6 +60,7 @@ static int	 ingest_end(void *, struct imsg *);
 static int	 ingest_abort(void *, struct imsg *);
 static void	 ingest_down(void *, const char *);
 static void	 ingest_close(struct session *);
+static uint64_t	 ingest_most(const struct session *);
 static int	 ingest_looks(const struct session *);
 static size_t	 ingest_header(struct session *, const uint8_t *, size_t);
 static void	 ingest_body(struct session *, const uint8_t *, size_t);
@@ -227,8 +228,8 @@ ingest_data(void *arg, struct imsg *imsg)
 	size_t		 n, len = imsg_get_len(imsg);
 
 	s->octets += len;
-	if (s->octets > INGEST_MESSAGE_MAX && s->message != NULL)
-		ingest_refuse(s, WHY_PROTO, "message longer than %" PRIu64 " octets", INGEST_MESSAGE_MAX);
+	if (s->octets > ingest_most(s) && s->message != NULL)
+		ingest_refuse(s, WHY_PROTO, "message longer than %" PRIu64 " octets", ingest_most(s));
 	if (ingest_looks(s)) {
 		n = ingest_header(s, p, len);
 		p += n;
@@ -272,6 +273,13 @@ ingest_abort(void *arg, struct imsg *imsg)
 		return (-1);
 	ingest_forget(s);
 	return (0);
+}
+
+/* Octets that a message of this session may have. */
+static uint64_t
+ingest_most(const struct session *s)
+{
+	return (s->open.octets > 0 && s->open.octets < INGEST_MESSAGE_MAX ? s->open.octets : INGEST_MESSAGE_MAX);
 }
 
 /* --- from octets to a file --- */
@@ -337,6 +345,8 @@ ingest_decide(struct session *s)
 		ingest_refuse(s, WHY_CONFIG, "mailbox name cannot be a folder");
 	else if (recipients_decide(&s->open, &s->header, &r) == -1)
 		ingest_refuse(s, WHY_LOCAL_TEMP, "recipients: no account, or no memory");
+	else if (r.refusal[0] != '\0')
+		ingest_refuse(s, WHY_CONFIG, "%s", r.refusal);
 	else if (s->open.try)
 		tried_tell(&s->open, s->msgno, &s->header, &r);
 	else if (message_decided(s->message, &r, s->open.mode != DIST_OWNER, err, sizeof(err)) == -1)
@@ -425,7 +435,7 @@ ingest_finish(struct session *s)
 		ingest_disk(s, step);
 	m = s->message;
 	s->message = NULL;
-	if (m != NULL)
+	if (m != NULL && m->msgid[0] == '\0')
 		identity_msgid(&s->header.identity, m->msgid, sizeof(m->msgid));
 	if (m != NULL && s->identify)
 		proof_identity(&s->open, &s->header, s->headers, m->identity);

@@ -75,6 +75,7 @@ message_decided(struct message *m, struct recipients *r, int noted, char *err, s
 	strlcpy(m->field, routes_unified_field(), sizeof(m->field));
 	m->unfound = r->unfound != 0;
 	strlcpy(m->client, r->client, sizeof(m->client));
+	strlcpy(m->msgid, r->msgid, sizeof(m->msgid));
 	if (message_files(m) == -1 || (m->sender = strdup(r->sender)) == NULL ||
 	    (noted && (m->note = strndup((const char *)buf_data(&r->note), buf_len(&r->note))) == NULL)) {
 		snprintf(err, errsize, "note: %s", strerror(errno));

@@ -228,7 +228,7 @@ order_session_open(void *arg, struct imsg *imsg)
 	    !proto_str(msg.domains, sizeof(msg.domains)) ||
 	    !proto_str(msg.domain, sizeof(msg.domain)) || !proto_str(msg.mailbox, sizeof(msg.mailbox)) ||
 	    !proto_str(msg.host, sizeof(msg.host)) || !proto_str(msg.address, sizeof(msg.address)) ||
-	    !proto_str(msg.record, sizeof(msg.record)) || msg.mode < DIST_OWNER || msg.mode > DIST_STAR ||
+	    !proto_str(msg.record, sizeof(msg.record)) || msg.mode < DIST_OWNER || msg.mode > DIST_SUBMIT ||
 	    msg.try > 1 || msg.received_for > 1 || ingest_find(msg.session) != NULL || (fd = imsg_get_fd(imsg)) == -1)
 		return (-1);
 	if (ingest_open(&msg, fd) != NULL)

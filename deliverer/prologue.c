@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The lines that are put on top of a message.  Of what the sender wrote only the address of Return-Path reaches them, written anew.
+ * What is sent gets Date and Message-ID there, too, if it has none.
  */
 #include <sys/socket.h>
 
@@ -38,6 +39,14 @@ prologue_write(const struct msg_session_open *open, uint32_t msgno, const struct
 	    open->session, msgno, prologue_date());
 	if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1)
 		return (-1);
+	if (to->date[0] != '\0' && (buf_add(out, "Date: ", 6) == -1 || buf_add(out, to->date, strlen(to->date)) == -1 ||
+	    buf_add(out, "\n", 1) == -1))
+		return (-1);
+	if (to->msgid[0] != '\0') {
+		n = snprintf(line, sizeof(line), "Message-ID: <%s>\n", to->msgid);
+		if (n < 0 || (size_t)n >= sizeof(line) || buf_add(out, line, n) == -1)
+			return (-1);
+	}
 	if (to->mark[0] != '\0') {
 		n = snprintf(line, sizeof(line), MARK_FIELD ": %s\n", to->mark);
 		if (buf_add(out, line, n) == -1)
@@ -93,7 +102,7 @@ prologue_trace(const struct msg_session_open *open, char *buf, size_t size)
 		host = prologue_ishost(open->host) ? open->host : address;
 	if (host[0] == '\0')
 		n = snprintf(buf, size, "unknown");
-	else if (address[0] == '\0')
+	else if (address[0] == '\0' || open->host[0] == '\0')
 		n = snprintf(buf, size, "%s", host);
 	else if (host[0] == '[')
 		n = snprintf(buf, size, "%s (%s)", host, address);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Who gets a message: its owner, or who stands in the provider's envelope fields, or in To, Cc and Bcc; and what comes back is
- * stopped.
+ * stopped.  submit.c has what else is asked of what is sent.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -32,6 +32,7 @@ struct search {
 	struct strset		 looked;	/* addresses that were looked up, each behind the letter of HOW() */
 	uint32_t		 rows;		/* of table route that may still be used */
 	int			 spent;		/* 1: rows were not enough */
+	uint32_t		 addresses;	/* that were looked up */
 	char			*discarded;	/* an address that a row discards */
 	int			 error;
 	/* the address that is looked at */
@@ -44,6 +45,7 @@ static int	 recipients_owner(struct search *);
 static int	 recipients_envelope(const struct header *, struct search *);
 static void	 recipients_received(const struct header *, struct envelope *, struct search *);
 static int	 recipients_star(const struct header *, struct search *);
+static int	 recipients_submit(const struct header *, struct search *);
 static int	 recipients_over(const struct search *);
 static int	 recipients_toomany(struct search *);
 static void	 recipients_scan(const struct header *, const struct field *, int, struct search *);
@@ -57,6 +59,7 @@ static int	 recipients_wire(const char *, char *, size_t);
 static int	 recipients_permitted(const struct msg_session_open *, const char *);
 static int	 recipients_place(void *, const struct route_place *);
 static int	 recipients_onward(struct search *, enum rcpt_kind, const struct route_place *);
+static int	 recipients_elsewhere(struct search *);
 static int	 recipients_account(struct search *, const struct route_place *);
 static int	 recipients_archive(struct search *);
 static int	 recipients_archived(void *, const struct route_place *);
@@ -82,9 +85,11 @@ recipients_decide(const struct msg_session_open *open, const struct header *h, s
 	s.open = open;
 	s.to = to;
 	s.rows = RECIPIENTS_ROWS;
-	/* Failures are reported for the special field only. */
-	s.notify = open->mode == DIST_FIELD ? NOTIFY_FAILURE : NOTIFY_NEVER;
-	if (open->mode == DIST_OWNER)
+	/* Failures are reported for the special field, and of what is sent. */
+	s.notify = open->mode == DIST_FIELD || open->mode == DIST_SUBMIT ? NOTIFY_FAILURE : NOTIFY_NEVER;
+	if (open->mode == DIST_SUBMIT)
+		error = recipients_submit(h, &s);
+	else if (open->mode == DIST_OWNER)
 		error = recipients_owner(&s);
 	else if (h->toobig) {
 		recipients_reason(to, "the header is too large to find the recipients in it");
@@ -94,8 +99,10 @@ recipients_decide(const struct msg_session_open *open, const struct header *h, s
 	free(s.discarded);
 	strset_free(&s.looked);
 	to->rows = RECIPIENTS_ROWS - s.rows;
-	if (error == -1 || recipients_loop(h, &s) == -1)
+	if (error == -1 || (open->mode != DIST_SUBMIT && recipients_loop(h, &s) == -1))
 		return (-1);
+	if (to->refusal[0] != '\0')
+		return (0);
 	return (to->loop ? 0 : recipients_archive(&s));
 }
 
@@ -233,11 +240,43 @@ recipients_star(const struct header *h, struct search *s)
 	return (recipients_postmaster(to, 1));
 }
 
+/*
+ * Mode SUBMIT: every address in To, Cc and Bcc is a recipient, here or elsewhere; one that is none, or that nobody has here, is a
+ * refusal of the whole message: its sender is there to hear of it.
+ */
+static int
+recipients_submit(const struct header *h, struct search *s)
+{
+	struct recipients	*to = s->to;
+	struct place		 discard = { .kind = RCPT_DISCARD };
+	size_t			 i;
+
+	if (submit_judge(s->open, h, to) == -1)
+		return (-1);
+	for (i = 0; i < h->nfields && !recipients_over(s); i++)
+		if (h->fields[i].kind >= FIELD_TO && h->fields[i].kind <= FIELD_BCC)
+			recipients_scan(h, &h->fields[i], 0, s);
+	if (s->error)
+		return (-1);
+	if (to->places.full || s->spent)
+		submit_refuse(to, "there are too many recipients");
+	else if (s->addresses == 0)
+		submit_refuse(to, "there is no recipient in To, Cc or Bcc");
+	if (to->refusal[0] != '\0')
+		return (0);
+	recipients_note(to, "sent by a client of popd, to %u addresses", s->addresses);
+	submit_complete(s->open, h, to);
+	if (to->places.n > 0)
+		return (0);
+	discard.dest = s->discarded;
+	return (s->discarded == NULL ? -1 : places_add(&to->places, &discard));
+}
+
 /* Whether nothing more is to be looked for. */
 static int
 recipients_over(const struct search *s)
 {
-	return (s->to->places.full || s->spent || s->error);
+	return (s->to->places.full || s->spent || s->error || s->to->refusal[0] != '\0');
 }
 
 /* Whether the message has more addresses than one may have; the reason is given then. */
@@ -266,8 +305,12 @@ recipients_found(void *arg, const struct mailaddr *found, const uint8_t *text, s
 
 	if (found != NULL)
 		return (recipients_address(s, found));
-	if (s->open->mode == DIST_STAR && field_nobody(text, len))
+	if ((s->open->mode == DIST_STAR || s->open->mode == DIST_SUBMIT) && field_nobody(text, len))
 		return (0);
+	if (s->open->mode == DIST_SUBMIT) {
+		submit_unread(s->to, "To, Cc or Bcc", text, len);
+		return (1);
+	}
 	if (++s->doubtful <= UNREAD_NOTED)
 		recipients_unread(s->to, text, len);
 	s->error |= missed_add(&s->to->missed, text, len) == -1;
@@ -287,6 +330,8 @@ recipients_first(struct search *s, int bare)
 	as[0] = HOW(bare);
 	n = strset_add(&s->looked, as, 1 + strlcpy(as + 1, s->wire, sizeof(as) - 1));
 	s->error |= n == -1;
+	if (n == 1 && ++s->addresses > s->open->recipients && s->open->mode == DIST_SUBMIT)
+		submit_refuse(s->to, "there are more than %u recipients", s->open->recipients);
 	return (n == 1);
 }
 
@@ -356,7 +401,9 @@ recipients_lookup(struct search *s, const char *domain)
 	found_all = route_lookup_within(routes_table(), s->key, recipients_place, s, full ? NULL : note, &s->rows) != -1;
 	s->error |= !found_all && errno == ENOMEM;
 	s->spent |= !found_all && s->rows == 0;
-	if (s->found == 0 || !found_all) {
+	if (s->found == 0 && found_all && s->open->mode == DIST_SUBMIT && !route_is_local(routes_table(), domain))
+		s->error |= recipients_elsewhere(s) == -1;
+	else if (s->found == 0 || !found_all) {
 		s->unknown++;
 		recipients_missed(s, domain);
 	}
@@ -406,6 +453,10 @@ recipients_missed(struct search *s, const char *domain)
 
 	if (s->open->mode == DIST_STAR && !route_is_local(routes_table(), domain))
 		return;
+	if (s->open->mode == DIST_SUBMIT) {
+		submit_refuse(s->to, "no such recipient here: %.200s", text);
+		return;
+	}
 	s->error |= missed_add(&s->to->missed, (const uint8_t *)text, strlen(text)) == -1;
 }
 
@@ -444,7 +495,10 @@ recipients_place(void *arg, const struct route_place *p)
 		error = recipients_onward(s, RCPT_RELAY, p);
 		break;
 	case PLACE_REJECT:
-		error = recipients_onward(s, RCPT_REJECT, p);
+		if (s->open->mode == DIST_SUBMIT)
+			submit_refuse(s->to, "%.150s: %.90s", s->wire, p->text[0] != '\0' ? p->text : "refused");
+		else
+			error = recipients_onward(s, RCPT_REJECT, p);
 		break;
 	case PLACE_DISCARD:
 		if (s->discarded == NULL && (s->discarded = strdup(s->wire)) == NULL)
@@ -509,6 +563,21 @@ recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_plac
 		return (0);
 	}
 	if (s->original[0] != '\0' && strcmp(s->original, new.dest) != 0)
+		new.original = s->original;
+	return (places_add(&s->to->places, &new));
+}
+
+/* Adds an address that is none of ours, of something that is sent.  0, or -1: no memory. */
+static int
+recipients_elsewhere(struct search *s)
+{
+	struct place	 new = { .kind = RCPT_RELAY, .notify = s->notify, .nexthop = s->open->nexthop, .dest = s->wire };
+
+	if (strlen(s->wire) >= PROTO_ADDR_SIZE || s->open->nexthop == 0) {
+		recipients_missed(s, "");
+		return (0);
+	}
+	if (s->original[0] != '\0' && strcmp(s->original, s->wire) != 0)
 		new.original = s->original;
 	return (places_add(&s->to->places, &new));
 }

@@ -113,12 +113,15 @@ struct msg_maildir_blocked {			/* mail waits for a directory, or no longer */
 struct msg_session_open {
 	uint32_t	 session;
 	uint32_t	 mode;			/* enum dist_mode */
-	uint32_t	 account;		/* owner */
+	uint32_t	 account;		/* owner; DIST_SUBMIT: who sends */
 	uint32_t	 tls;			/* enum tls_mode, for the trace field */
 	uint32_t	 try;			/* 1: decide, tell (IMSG_SESSION_TRIED), keep nothing */
 	uint32_t	 suppress;		/* 1: no second copy to the same recipient; unified modes */
 	uint32_t	 special_nth;		/* only this field of the name counts, from the top; 0: all */
 	uint32_t	 received_for;		/* 1: without an address there, "for" in Received counts, down to trusted_hop's */
+	uint32_t	 nexthop;		/* DIST_SUBMIT: id, for addresses elsewhere */
+	uint32_t	 recipients;		/* DIST_SUBMIT: addresses that a message may have, at most */
+	uint64_t	 octets;		/* of a message, at most; 0: any that is taken at all */
 	int64_t		 mailbox_id;		/* for the trace mark */
 	char		 trusted_hop[PROTO_HOST_SIZE];	/* fields above this one's Received only; empty: all */
 	char		 strip_prefix[PROTO_PREFIX_SIZE];	/* before local parts; empty: none */

@@ -350,6 +350,7 @@ struct origin {				/* the record that a message comes from, as it was when its s
 	int		 personal;
 	int		 accounts_only;	/* by To, Cc and Bcc */
 	char		 folder[PROTO_MAILBOX_SIZE];	/* personal; "": normal delivery */
+	uint32_t	 nexthop;	/* id: takes mail to any domain that is not here; 0: none, it is nothing that was sent */
 };
 
 struct decider	*decide_new(const struct route_table *, const char *archive);

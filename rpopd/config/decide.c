@@ -10,6 +10,7 @@
  *	next hop, address	the owner's, his own address		an account's, with its own address
  *									what an address leads to, or a row has as its target;
  *									by To, Cc and Bcc accounts only
+ *							of what is sent: any in a domain that is not here, by its next hop
  *	the archive's places	likewise				likewise
  *	quarantine		as what it was meant for		likewise
  *	reject, discard		none				an address that leads to one; by the envelope only
@@ -54,6 +55,7 @@ static int	 decide_personal(const struct decider *, const struct origin *, const
 static int	 decide_unified(const struct decider *, const struct origin *, const struct msg_rcpt *);
 static int	 decide_maildir(const struct decider *, const struct msg_rcpt *);
 static int	 decide_onward(const struct decider *, const struct msg_rcpt *, int accounts);
+static int	 decide_sent(const struct decider *, const struct origin *, const struct msg_rcpt *);
 static int	 decide_leads(const struct decider *, const char *, const struct msg_rcpt *, int accounts);
 static int	 decide_place(void *, const struct route_place *);
 static int	 decide_account(const struct route_account *, const char *folder, const struct msg_rcpt *, const char *key);
@@ -166,7 +168,7 @@ decide_unified(const struct decider *d, const struct origin *o, const struct msg
 	case RCPT_MAILDIR:
 		return (decide_maildir(d, rcpt));
 	case RCPT_RELAY:
-		return (decide_onward(d, rcpt, o->accounts_only));
+		return (decide_onward(d, rcpt, o->accounts_only) || decide_sent(d, o, rcpt));
 	default:
 		return (!o->accounts_only && decide_key(rcpt->dest, key, sizeof(key)) == 0 && decide_leads(d, key, rcpt, 0));
 	}
@@ -208,6 +210,17 @@ decide_onward(const struct decider *d, const struct msg_rcpt *rcpt, int accounts
 		return (0);
 	snprintf(wild, sizeof(wild), "*%s", at);
 	return (decide_way(d, rcpt->nexthop, key, "") || decide_way(d, rcpt->nexthop, wild, ""));
+}
+
+/* Whether mail that was sent is handed on to an address elsewhere, as settings.submit_nexthop says. */
+static int
+decide_sent(const struct decider *d, const struct origin *o, const struct msg_rcpt *rcpt)
+{
+	char		 key[PROTO_ADDR_SIZE];
+	const char	*at;
+
+	return (o->nexthop != 0 && rcpt->nexthop == o->nexthop && decide_key(rcpt->dest, key, sizeof(key)) == 0 &&
+	    (at = strrchr(key, '@')) != NULL && !route_is_local(d->routes, at + 1));
 }
 
 /* Whether an address leads to the place that a recipient names. */

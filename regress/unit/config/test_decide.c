@@ -171,6 +171,26 @@ test_unified(void **state)
 	assert_false(permits(&field, RCPT_DISCARD, 0, "anybody@b.org"));
 }
 
+/* What somebody sends goes where the table says, and elsewhere by the one next hop for that. */
+static void
+test_sent(void **state)
+{
+	struct origin	 sent = { .account = 1, .nexthop = 6 };
+
+	(void)state;
+	assert_lies(&sent);
+	assert_true(permits(&sent, RCPT_MAILDIR, 0, "a.org/bert"));
+	assert_true(permits(&sent, RCPT_RELAY, 4, "anybody@b.org"));
+	assert_true(permits(&sent, RCPT_RELAY, 6, "stranger@evil.example"));
+	assert_true(permits(&sent, RCPT_QUARANTINE, 6, "\"a stranger\"@Evil.example"));
+	assert_false(permits(&sent, RCPT_RELAY, 6, "anna@a.org"));
+	assert_false(permits(&sent, RCPT_RELAY, 6, "nobody@old.org"));
+	assert_false(permits(&sent, RCPT_RELAY, 6, "stranger"));
+	sent.nexthop = 0;
+	assert_false(permits(&sent, RCPT_RELAY, 6, "stranger@evil.example"));
+	assert_false(permits(&sent, RCPT_RELAY, 0, "stranger@evil.example"));
+}
+
 /* Rows of a table that may be another one by now. */
 static void
 test_form(void **state)
@@ -198,6 +218,7 @@ main(void)
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_personal),
 		cmocka_unit_test(test_unified),
+		cmocka_unit_test(test_sent),
 		cmocka_unit_test(test_form),
 	};
 
