@@ -52,15 +52,15 @@ capa_login(const struct session *s)
 	const char	*name;
 	unsigned int	 i;
 
-	if (login_clear(s))
+	if (mech_clear(s))
 		reply_line(&session_out, "USER");
-	for (i = 0; (name = login_mech(s, i)) != NULL; i++) {
+	for (i = 0; (name = mech_name(s, i)) != NULL; i++) {
 		strlcat(sasl, " ", sizeof(sasl));
 		strlcat(sasl, name, sizeof(sasl));
 	}
 	if (i > 0)
 		reply_line(&session_out, "%s", sasl);
-	if (s->context != NULL && !session_secure(s))
+	if (s->context != NULL && s->conn.tls == NULL)
 		reply_line(&session_out, "STLS");
 }
 

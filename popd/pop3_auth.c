@@ -15,51 +15,12 @@
 
 static void	 login_ask(struct session *, enum auth_mech, int, uint8_t *, size_t);
 static void	 login_wipe(struct session *);
-static int	 mech_offered(const struct session *, size_t);
-
-/* SASL mechanisms, as AUTH names them; clear: whoever listens learns the password. */
-static const struct {
-	const char	*name;
-	enum auth_mech	 mech;
-	int		 clear;
-} mechs[] = {
-	{ "SCRAM-SHA-256", AUTH_SCRAM_SHA_256, 0 },
-	{ "SCRAM-SHA-1", AUTH_SCRAM_SHA_1, 0 },
-	{ "CRAM-MD5", AUTH_CRAM_MD5, 0 },
-	{ "PLAIN", AUTH_PLAIN, 1 },
-	{ "LOGIN", AUTH_LOGIN, 1 }
-};
-
-/* 1: a password may come as it is. */
-int
-login_clear(const struct session *s)
-{
-	return (session_secure(s) || s->start.clear);
-}
-
-static int
-mech_offered(const struct session *s, size_t i)
-{
-	return ((s->start.mechs & (1u << mechs[i].mech)) != 0 && (!mechs[i].clear || login_clear(s)));
-}
-
-/* The name of the ith mechanism that is offered, from 0; NULL: there are no more. */
-const char *
-login_mech(const struct session *s, unsigned int i)
-{
-	size_t	 k;
-
-	for (k = 0; k < nitems(mechs); k++)
-		if (mech_offered(s, k) && i-- == 0)
-			return (mechs[k].name);
-	return (NULL);
-}
 
 void
 pop3_user(struct session *s, const struct args *a)
 {
 	s->user_len = 0;
-	if (!login_clear(s)) {
+	if (!mech_clear(s)) {
 		reply_err(&session_out, POP_CODE_NONE, s->context != NULL ? "no password in clear: use STLS first" :
 		    "no password in clear on this connection");
 		return;
@@ -103,28 +64,28 @@ pop3_auth(struct session *s, const struct args *a)
 {
 	const uint8_t	*space;
 	const char	*name;
-	size_t		 len, i;
+	enum auth_mech	 mech;
+	unsigned int	 i;
+	size_t		 len;
+	int		 offered;
 
 	if (a->n == 0) {
 		reply_ok(&session_out, "mechanisms follow");
-		for (i = 0; (name = login_mech(s, (unsigned int)i)) != NULL; i++)
+		for (i = 0; (name = mech_name(s, i)) != NULL; i++)
 			reply_line(&session_out, "%s", name);
 		reply_line(&session_out, ".");
 		return;
 	}
 	space = memchr(a->rest, ' ', a->restlen);
 	len = space == NULL ? a->restlen : (size_t)(space - a->rest);
-	for (i = 0; i < nitems(mechs); i++)
-		if (strlen(mechs[i].name) == len && strncasecmp(mechs[i].name, (const char *)a->rest, len) == 0)
-			break;
-	if (i == nitems(mechs) || (s->start.mechs & (1u << mechs[i].mech)) == 0)
+	if ((mech = mech_find(s, a->rest, len, &offered)) == AUTH_AUTO)
 		reply_err(&session_out, POP_CODE_NONE, "mechanism not offered");
-	else if (!mech_offered(s, i))
+	else if (!offered)
 		reply_err(&session_out, POP_CODE_NONE, "no password in clear: use STLS first");
 	else if (a->restlen - len <= 1)
-		login_ask(s, mechs[i].mech, 0, NULL, 0);
+		login_ask(s, mech, 0, NULL, 0);
 	else
-		login_ask(s, mechs[i].mech, 1, a->rest + len + 1, a->restlen - len - 1);
+		login_ask(s, mech, 1, a->rest + len + 1, a->restlen - len - 1);
 }
 
 /* RFC 2595 section 4.  What came behind STLS in clear may be anybody's, and counts for nothing but abuse. */

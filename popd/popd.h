@@ -17,6 +17,7 @@
  *	pop3_table.c	the commands as a table
  *	pop3_auth.c	commands ahead of the login, and logging in
  *	pop3_trans.c	commands behind it
+ *	mech.c		the ways to log in
  *	capa.c		what the server can do; UTF8 and LANG
  *	job.c		answers that do not fit into the buffer, in pieces
  *	retr.c		from a file to a reply
@@ -80,6 +81,8 @@ struct out {
 	uint32_t session;		/* for the log */
 	uint8_t	 buf[OUT_BUF] __attribute__((__aligned__(PAGE)));
 };
+
+extern struct out	 session_out;	/* what goes to the client */
 
 size_t	 out_room(const struct out *);
 uint8_t	*out_space(struct out *);
@@ -256,7 +259,6 @@ void	 session_greet(struct session *);
 void	 session_lost(struct session *);
 
 extern struct lines	 session_in;
-extern struct out	 session_out;
 
 /* --- channel.c --- */
 
@@ -264,6 +266,12 @@ void	 channel_master(struct session *);
 void	 channel_close(struct channel *);
 void	 channel_send(struct channel *, uint32_t type, const void *, size_t);
 void	 channel_event(struct session *, struct channel *, short);
+
+/* --- mech.c --- */
+
+int	 mech_clear(const struct session *);
+const char	*mech_name(const struct session *, unsigned int i);
+enum auth_mech	 mech_find(const struct session *, const uint8_t *, size_t, int *offered);
 
 /* --- pop3*.c, capa.c, job.c --- */
 
@@ -316,8 +324,6 @@ void	 login_response(struct session *, uint8_t *, size_t);
 void	 login_denied(struct session *, const struct msg_pop_denied *);
 void	 login_opened(struct session *);
 void	 login_forget(struct session *);
-int	 login_clear(const struct session *);
-const char	*login_mech(const struct session *, unsigned int i);
 
 void	 job_listing(struct session *, enum job_kind);
 void	 job_fetch(struct session *, uint32_t msgno, int top, uint64_t lines);

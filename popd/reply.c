@@ -9,6 +9,8 @@
 #include "common/log.h"
 #include "popd.h"
 
+struct out	 session_out;
+
 static void	 reply_v(struct out *, const char *, const char *, va_list) __attribute__((__format__(printf, 3, 0)));
 
 static const char *const	 codes[POP_CODE_MAX] = {

@@ -54,7 +54,6 @@ static void	 session_drain(struct session *);
 static void	 channel_last(struct channel *);
 
 struct lines	 session_in;
-struct out	 session_out;
 
 static struct tls	*inherited;	/* the listener's context */
 static int		 inherited_first;
