@@ -21,6 +21,7 @@
 #define IN(state)	(1u << (state))
 #define ANY_LOGIN	(IN(POP_AUTHORIZATION) | IN(POP_ASKED) | IN(POP_JUDGED) | IN(POP_EXCHANGE) | IN(POP_REFUSED) | \
 			    IN(POP_LISTING))
+#define ANY_XMIT	(IN(POP_XMIT_ASKED) | IN(POP_XMIT) | IN(POP_XMIT_WAIT))
 /* Who talks to the session does not know yet that it has ended. */
 #define OVER		IN(POP_ENDING)
 
@@ -30,6 +31,8 @@ static int	 take_auth(void *, struct imsg *);
 static int	 take_denied(void *, struct imsg *);
 static int	 take_opened(void *, struct imsg *);
 static int	 take_signer(void *, struct imsg *);
+static int	 take_pipe(void *, struct imsg *);
+static int	 take_xmit_done(void *, struct imsg *);
 static int	 take_stop(void *, struct imsg *);
 static int	 take_challenge(void *, struct imsg *);
 static int	 take_entries(void *, struct imsg *);
@@ -40,9 +43,11 @@ static int	 take_done(void *, struct imsg *);
 static const struct rule	 master_rules[] = {
 	{ IMSG_POP_START,	IN(POP_STARTING),			take_start },
 	{ IMSG_POP_AUTH,	IN(POP_ASKED) | OVER,			take_auth },
-	{ IMSG_POP_DENIED,	ANY_LOGIN | IN(POP_TRANSACTION) | OVER,	take_denied },
+	{ IMSG_POP_DENIED,	ANY_LOGIN | IN(POP_TRANSACTION) | ANY_XMIT | OVER, take_denied },
 	{ IMSG_POP_OPENED,	IN(POP_JUDGED) | OVER,			take_opened },
 	{ IMSG_POP_SIGNER,	IN(POP_STARTING) | IN(POP_HANDSHAKE) | OVER, take_signer },
+	{ IMSG_POP_PIPE,	IN(POP_XMIT_ASKED) | OVER,		take_pipe },
+	{ IMSG_POP_XMIT_DONE,	ANY_XMIT | OVER,			take_xmit_done },
 	{ IMSG_POP_STOP,	RULES_ANY,				take_stop },
 	{ IMSG_LOG_LEVEL,	RULES_ANY,				proc_log_level }
 };
@@ -211,13 +216,46 @@ take_opened(void *arg, struct imsg *imsg)
 	return (0);
 }
 
-/* An end that has begun goes on. */
+static int
+take_pipe(void *arg, struct imsg *imsg)
+{
+	struct session		*s = arg;
+	struct msg_pop_pipe	 m;
+	int			 fd;
+
+	if ((fd = imsg_get_fd(imsg)) == -1)
+		return (-1);
+	if (s->state == POP_ENDING || rules_payload(imsg, &m) == -1) {
+		close(fd);
+		return (s->state == POP_ENDING ? 0 : -1);
+	}
+	channel_open(&s->pipe, fd, "the deliverer", NULL, 0);
+	xmit_begin(s, &m);
+	return (0);
+}
+
+static int
+take_xmit_done(void *arg, struct imsg *imsg)
+{
+	struct session			*s = arg;
+	struct msg_pop_xmit_done	 m;
+
+	if (rules_payload(imsg, &m) == -1 || m.taken > 1 || m.code >= POP_CODE_ALERT || !proto_text(m.text, sizeof(m.text)))
+		return (-1);
+	if (s->state != POP_ENDING)
+		xmit_done(s, &m);
+	return (0);
+}
+
+/* An end that has begun goes on, and the client hears what became of a message that it has sent. */
 static int
 take_stop(void *arg, struct imsg *imsg __unused)
 {
 	struct session	*s = arg;
 
-	if (s->state != POP_UPDATE)
+	if (s->state == POP_XMIT_WAIT)
+		s->stopping = 1;
+	else if (s->state != POP_UPDATE)
 		session_end(s, POP_END_STOPPED);
 	return (0);
 }

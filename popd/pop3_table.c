@@ -34,7 +34,8 @@ const struct command	 pop3_commands[] = {
 	{ "TOP", TRANSACTION, "ml", 0, pop3_top, "TOP message lines" },
 	{ "UIDL", TRANSACTION, "?m", 0, pop3_uidl, "UIDL [message]" },
 	{ "USER", AUTHORIZATION, "*", 0, pop3_user, "USER name" },
-	{ "UTF8", AUTHORIZATION, "", 0, pop3_utf8, "UTF8" }
+	{ "UTF8", AUTHORIZATION, "", 0, pop3_utf8, "UTF8" },
+	{ "XTND", TRANSACTION, "*", 0, pop3_xtnd, "XTND XMIT" }
 };
 const size_t	 pop3_ncommands = nitems(pop3_commands);
 

@@ -21,6 +21,8 @@
  *	capa.c		what the server can do; UTF8 and LANG
  *	job.c		answers that do not fit into the buffer, in pieces
  *	retr.c		from a file to a reply
+ *	xmit.c		XTND XMIT: a message of the client's on its way to the deliverer
+ *	unstuff.c	from what the client sends to a message
  *	surrogate.c	a header for a client that did not say UTF8
  *	surrogate_value.c	addresses and parameters in that
  *	coder.c		encoded-words in that
@@ -115,6 +117,28 @@ int	 retr_enough(const struct retr *);
 uint64_t retr_octets(const struct retr *);
 uint64_t retr_size(const uint8_t *, size_t);
 
+/* --- unstuff.c --- */
+
+#define UNSTUFF_LINE	998		/* octets of a line of a message without its CRLF (RFC 5322 section 2.1.1) */
+
+enum unstuff_fault { UNSTUFF_GOOD, UNSTUFF_LONG, UNSTUFF_BARE, UNSTUFF_NUL, UNSTUFF_EIGHT, UNSTUFF_UTF8, UNSTUFF_SIZE, UNSTUFF_MAX };
+
+struct unstuff {
+	int		 state;
+	int		 utf8;		/* 1: the header may be in UTF-8 */
+	int		 header;	/* 1: the empty line behind it has not come */
+	enum unstuff_fault fault;	/* the first one; behind it nothing is made */
+	size_t		 column;	/* octets of this line */
+	uint64_t	 most;		/* octets that there may be */
+	uint64_t	 octets;	/* made */
+	uint64_t	 wasted;	/* taken since there is a fault */
+	uint8_t		 line[UNSTUFF_LINE];	/* of the header, with utf8 */
+};
+
+void	 unstuff_begin(struct unstuff *, uint64_t most, int utf8);
+int	 unstuff_take(struct unstuff *, const uint8_t *, size_t, size_t *used, uint8_t *out, size_t *made);
+const char	*unstuff_why(enum unstuff_fault);
+
 /* --- listing.c --- */
 
 struct listing {
@@ -184,6 +208,9 @@ enum pop_state {
 	POP_REFUSED,		/* the client's next line is for nobody: the login was denied in the meantime */
 	POP_LISTING,		/* logged in: the mailbox is listed */
 	POP_TRANSACTION,
+	POP_XMIT_ASKED,		/* the master was asked for a message pipe */
+	POP_XMIT,		/* the client sends a message */
+	POP_XMIT_WAIT,		/* it has sent it: what became of it is waited for */
 	POP_UPDATE,		/* the mailbox deletes */
 	POP_ENDING		/* the last words go out */
 };
@@ -230,7 +257,7 @@ struct session {
 	int			 refused;	/* the greeting was the end */
 	int			 utf8;		/* the client has said UTF8 */
 	enum signs		 signs;
-	struct channel		 master, auth, box;
+	struct channel		 master, auth, box, pipe;
 	/* The login that is asked for: octets in the line buffer, which is not read into until then. */
 	enum auth_mech		 mech;
 	int			 initial;
@@ -238,6 +265,10 @@ struct session {
 	size_t			 secret_len;
 	size_t			 user_len;
 	uint8_t			 user[LINE_MAX_COMMAND];	/* of USER and APOP; user_len 0: none */
+	struct unstuff		 unstuff;	/* of the message that the client sends */
+	struct msg_pop_xmit_done sent;		/* what became of it, */
+	int			 answered;	/* 1: which is known */
+	int			 stopping;	/* it ends when that is told */
 	struct listing		 listing;
 	struct job		 job;
 	unsigned int		 bad_row;	/* commands in a row */
@@ -317,6 +348,7 @@ void	 pop3_top(struct session *, const struct args *);
 void	 pop3_uidl(struct session *, const struct args *);
 void	 pop3_user(struct session *, const struct args *);
 void	 pop3_utf8(struct session *, const struct args *);
+void	 pop3_xtnd(struct session *, const struct args *);
 
 void	 login_begin(struct session *);
 void	 login_challenge(struct session *, const uint8_t *, size_t);
@@ -324,6 +356,12 @@ void	 login_response(struct session *, uint8_t *, size_t);
 void	 login_denied(struct session *, const struct msg_pop_denied *);
 void	 login_opened(struct session *);
 void	 login_forget(struct session *);
+
+void	 xmit_begin(struct session *, const struct msg_pop_pipe *);
+int	 xmit_input(struct session *);
+int	 xmit_full(struct session *);
+void	 xmit_drained(struct session *);
+void	 xmit_done(struct session *, const struct msg_pop_xmit_done *);
 
 void	 job_listing(struct session *, enum job_kind);
 void	 job_fetch(struct session *, uint32_t msgno, int top, uint64_t lines);

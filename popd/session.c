@@ -31,10 +31,10 @@
 #define BAD_EARLY	5	/* bad commands in a row, ahead of the login */
 #define BAD_LATE	20
 
-enum { PFD_CLIENT, PFD_MASTER, PFD_AUTH, PFD_BOX, PFD_MAX };
+enum { PFD_CLIENT, PFD_MASTER, PFD_AUTH, PFD_BOX, PFD_PIPE, PFD_MAX };
 
 static void	 session_advance(struct session *);
-static int	 session_listens(const struct session *);
+static int	 session_listens(struct session *);
 static int	 session_input(struct session *);
 static int	 session_shake(struct session *);
 static int	 session_signs(struct session *);
@@ -43,7 +43,7 @@ static void	 session_whole(struct session *);
 static void	 session_alerted(struct session *);
 static int	 session_holds(const struct session *);
 static void	 session_wait(struct session *);
-static short	 session_events(const struct session *);
+static short	 session_events(struct session *);
 static void	 session_client(struct session *, short);
 static int64_t	 session_deadline(const struct session *);
 static void	 session_late(struct session *);
@@ -115,12 +115,12 @@ session_advance(struct session *s)
 
 /* Whether lines of the client's are read in this state.  An alert goes out first, so that the master knows ahead of the next login. */
 static int
-session_listens(const struct session *s)
+session_listens(struct session *s)
 {
-	if (s->alert != 0)
+	if (s->alert != 0 || (s->state == POP_XMIT && xmit_full(s)))
 		return (0);
 	return (s->state == POP_AUTHORIZATION || s->state == POP_EXCHANGE || s->state == POP_REFUSED ||
-	    s->state == POP_TRANSACTION);
+	    s->state == POP_TRANSACTION || s->state == POP_XMIT);
 }
 
 /* Takes a line, or reads more octets.  1: something was done. */
@@ -131,7 +131,7 @@ session_input(struct session *s)
 	size_t	 have;
 	ssize_t	 n;
 
-	if (pop3_line(s))
+	if (s->state == POP_XMIT ? xmit_input(s) : pop3_line(s))
 		return (1);
 	if (s->eof) {
 		session_end(s, POP_END_CLOSED);
@@ -283,7 +283,8 @@ session_holds(const struct session *s)
 static void
 session_wait(struct session *s)
 {
-	struct channel	*channels[PFD_MAX] = { [PFD_MASTER] = &s->master, [PFD_AUTH] = &s->auth, [PFD_BOX] = &s->box };
+	struct channel	*channels[PFD_MAX] = { [PFD_MASTER] = &s->master, [PFD_AUTH] = &s->auth, [PFD_BOX] = &s->box,
+	    [PFD_PIPE] = &s->pipe };
 	struct pollfd	 pfd[PFD_MAX];
 	int64_t		 left = session_deadline(s) - clock_msec();
 	int		 i, n, holds = session_holds(s) && out_waiting(&session_out) > 0;
@@ -299,7 +300,9 @@ session_wait(struct session *s)
 	    (s->eof && pfd[PFD_CLIENT].events == 0) ? -1 : s->conn.fd;
 	for (i = PFD_MASTER; i < PFD_MAX; i++) {
 		pfd[i].fd = channels[i]->open ? channels[i]->ibuf.fd : -1;
-		pfd[i].events = POLLIN | (channels[i]->open && imsgbuf_queuelen(&channels[i]->ibuf) > 0 ? POLLOUT : 0);
+		pfd[i].events = channels[i]->open && imsgbuf_queuelen(&channels[i]->ibuf) > 0 ? POLLOUT : 0;
+		if (i != PFD_PIPE)		/* nothing comes back over that */
+			pfd[i].events |= POLLIN;
 	}
 	n = poll(pfd, PFD_MAX, left < 0 ? 0 : (int)(left < INT32_MAX ? left : INT32_MAX));
 	if (n == -1 && errno != EINTR && errno != EAGAIN)
@@ -314,6 +317,7 @@ session_wait(struct session *s)
 	for (i = PFD_MAX - 1; i >= PFD_MASTER; i--)
 		if (pfd[i].fd != -1 && pfd[i].revents != 0)
 			channel_event(s, channels[i], pfd[i].revents);
+	xmit_drained(s);
 	if (s->job.kind != JOB_FETCH)
 		overdue = 0;
 	if (pfd[PFD_CLIENT].fd != -1 && pfd[PFD_CLIENT].revents != 0)
@@ -324,7 +328,7 @@ session_wait(struct session *s)
 
 /* What is waited for from the client. */
 static short
-session_events(const struct session *s)
+session_events(struct session *s)
 {
 	short	 events = 0;
 
@@ -348,7 +352,8 @@ session_client(struct session *s, short revents)
 
 /*
  * When the client, or whoever is waited for, has had time enough: monotonic ms.  How long a login takes that the client has
- * said all for, a large mailbox's opening among it, is the master's to limit, and not the client's time.
+ * said all for, a large mailbox's opening among it, is the master's to limit, and not the client's time; so is what becomes of a
+ * message that it has sent.
  */
 static int64_t
 session_deadline(const struct session *s)
@@ -359,7 +364,7 @@ session_deadline(const struct session *s)
 		return (s->until);
 	if (s->state == POP_STARTING)
 		return (s->began + START_WAIT);
-	if (s->state == POP_ASKED || s->state == POP_JUDGED)
+	if (s->state == POP_ASKED || s->state == POP_JUDGED || s->state == POP_XMIT_ASKED || s->state == POP_XMIT_WAIT)
 		return (all);
 	if (s->state < POP_LISTING)
 		end = s->began + s->waited + (int64_t)s->start.login_timeout;
@@ -441,6 +446,11 @@ session_lost(struct session *s)
 		if (s->job.kind == JOB_NONE)
 			session_end(s, POP_END_FAILED);
 		return;
+	case POP_XMIT_ASKED:
+	case POP_XMIT:
+	case POP_XMIT_WAIT:
+		s->lost = 1;		/* what the client sends has nothing to do with it */
+		return;
 	case POP_UPDATE:
 		s->job.kind = JOB_NONE;
 		reply_err(&session_out, POP_CODE_SYS_TEMP, "the mailbox is gone, messages may not have been removed");
@@ -463,6 +473,7 @@ session_end(struct session *s, enum pop_end how)
 	s->job.kind = JOB_NONE;
 	sign_close();
 	channel_close(&s->auth);
+	channel_close(&s->pipe);
 	login_forget(s);
 }
 

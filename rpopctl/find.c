@@ -222,6 +222,8 @@ found_print(const struct out *o, const struct request *req __unused, const struc
 		fprintf(o->fp, "%s, ", text_octets(octets, sizeof(octets), m->size));
 		if (m->record[0] != '\0')
 			fprintf(o->fp, "%s, ", text_vis(text, sizeof(text), m->record));
+		else if (m->mailbox == 0)
+			fprintf(o->fp, "sent here, ");
 		else
 			fprintf(o->fp, "mailbox %lld, ", (long long)m->mailbox);
 		fprintf(o->fp, "unique-id %s\n", text_vis(text, sizeof(text), m->uid));

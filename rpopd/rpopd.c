@@ -150,12 +150,14 @@ rpopd_rooms(void)
 {
 	static const struct delivery_calls	 delivery = { .moved = commit_moved, .queued = rpopd_queued };
 	static const struct control_calls	 control = { .reload = rpopd_reload, .stop = rpopd_stop };
+	static const struct pop_calls		 pop = { submit_begin, submit_leave };
 	static const struct edit_calls		 edit = { reload_prepare, rpopd_adopt, reload_drop };
 	static const struct child_watch		 watches[] = {
 		{ ROLE_TEMPLATE, NULL, session_template_died },
 		{ ROLE_SENDER, NULL, job_template_died },
 		{ ROLE_DELIVERER, NULL, spool_died },
 		{ ROLE_DELIVERER, NULL, commit_died },
+		{ ROLE_DELIVERER, NULL, submit_died },
 		{ ROLE_DELIVERER, NULL, dsn_died },
 		{ ROLE_DELIVERER, set_aside_ready, NULL },
 		{ ROLE_DELIVERER, NULL, notice_died },
@@ -174,7 +176,7 @@ rpopd_rooms(void)
 		fatalx("%s", err);
 	relay_start(defer_tried);
 	auth_reload();
-	pop_start();
+	pop_start(&pop);
 }
 
 /* delivery/ has made a notice, which is to be handed on to a next hop. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* From a fetcher to the deliverer: messages, on a one-way pipe of their own. */
+/* From a fetcher, or a session of popd whose client sends, to the deliverer: messages, on a one-way pipe of their own. */
 #ifndef PROTO_PIPE_H
 #define PROTO_PIPE_H
 

@@ -99,6 +99,16 @@ struct msg_pop_opened {			/* with the channel to the process of the mailbox, whi
 	uint32_t	 submit;		/* 1: XTND XMIT is permitted */
 };
 
+struct msg_pop_pipe {			/* with the session's end of a message pipe */
+	uint64_t	 octets;		/* that the message may have */
+};
+
+struct msg_pop_xmit_done {
+	uint32_t	 taken;			/* 1: the message is committed; 0: nothing of it is */
+	uint32_t	 code;			/* enum pop_code, with 0 */
+	char		 text[PROTO_TEXT_SIZE];	/* likewise: why */
+};
+
 struct msg_pop_end {			/* the last message of a session */
 	uint32_t	 how;			/* enum pop_end */
 	uint32_t	 retrieved, topped, deleted;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* links: popd/line.c popd/pop3_table.c popd/retr.c */
+/* links: popd/line.c popd/pop3_table.c popd/retr.c popd/unstuff.c */
 /*
  * What a client sends to popd, in pieces: lines and their arguments are the same as in one piece, none is longer than it may be,
  * none has a NUL.  And a message's octets, which the converter makes a reply of: undone, that is the message again, and it ends
- * where it should. Input: size of a piece, room, then the octets.
+ * where it should.  What a client sends as a message is the same in pieces, and ends where CRLF "." CRLF is.  Input: size of a piece, room, then the octets.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ NO_COMMAND(pop3_top)
 NO_COMMAND(pop3_uidl)
 NO_COMMAND(pop3_user)
 NO_COMMAND(pop3_utf8)
+NO_COMMAND(pop3_xtnd)
 
 static struct lines	 in;
 
@@ -134,6 +135,46 @@ message(const uint8_t *p, size_t len, size_t piece, size_t room)
 	free(plain);
 }
 
+/* What is made of octets that a client sends as a message, as a number; *taken: where it ends, SIZE_MAX: it does not. */
+static uint64_t
+sent_sum(const uint8_t *p, size_t len, size_t piece, int utf8, size_t *taken)
+{
+	static struct unstuff	 u;
+	uint8_t			*out;
+	size_t			 i, k, n, used, made;
+	uint64_t		 sum = 1;
+	int			 end = 0;
+
+	if ((out = malloc(len + 1)) == NULL)
+		abort();
+	unstuff_begin(&u, 4096, utf8);
+	for (i = 0; i < len && !end; i += used) {
+		n = len - i < piece ? len - i : piece;
+		end = unstuff_take(&u, p + i, n, &used, out, &made);
+		if (used > n || made > n + 1 || (!end && used != n))
+			abort();
+		for (k = 0; k < made; k++)
+			sum = sum * 31 + out[k];
+	}
+	*taken = end ? i : SIZE_MAX;
+	free(out);
+	return (sum * 31 + u.octets * UNSTUFF_MAX + u.fault);
+}
+
+static void
+sent(const uint8_t *p, size_t len, size_t piece, int utf8)
+{
+	const uint8_t	*end;
+	size_t		 whole, taken;
+	uint64_t	 sum = sent_sum(p, len, SIZE_MAX, utf8, &whole);
+
+	if (sent_sum(p, len, piece, utf8, &taken) != sum || taken != whole || sent_sum(p, len, 1, utf8, &taken) != sum || taken != whole)
+		abort();
+	end = len >= 3 && memcmp(p, ".\r\n", 3) == 0 ? p - 2 : memmem(p, len, "\r\n.\r\n", 5);
+	if (whole != (end == NULL ? SIZE_MAX : (size_t)(end + 5 - p)))
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -148,5 +189,6 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	if (lines_sum(p, len, piece) != lines_sum(p, len, SIZE_MAX) || lines_sum(p, len, 1) != lines_sum(p, len, piece))
 		abort();
 	message(p, len, piece, room);
+	sent(p, len, piece, room & 1);
 	return (0);
 }

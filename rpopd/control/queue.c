@@ -363,14 +363,14 @@ view_send_file(struct view *v, const struct set_aside *f)
 	client_send(v->client, IMSG_CTL_QUEUED, &m, sizeof(m));
 }
 
-/* The record of a remote mailbox as "account/record"; empty: there is no such record any more. */
+/* The record of a remote mailbox as "account/record"; empty: there is no such record any more, or (0) it was sent here. */
 static void
 queue_record(int64_t mailbox, char *name, size_t size)
 {
 	size_t	 i;
 
 	*name = '\0';
-	for (i = 0; i < sched_ntasks; i++)
+	for (i = 0; i < sched_ntasks && mailbox != 0; i++)
 		if (sched_tasks[i].mailbox == mailbox) {
 			snprintf(name, size, "%s/%s", sched_tasks[i].rec->owner, sched_tasks[i].rec->name);
 			return;

@@ -11,6 +11,8 @@
  *	settled, rows not dropped yet		the same
  *	leave to DELE given or not		seen row says DELETING: the next session proves that it is the same
  *						message and deletes, see plan.c
+ *
+ * submit.c has the states of a message that a client of popd sends.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,7 @@ struct batch {
 };
 TAILQ_HEAD(batches, batch);
 
+static int		 commit_sent(const struct msg_receipt *);
 static size_t		 commit_header_key(const struct plan *, const struct message *, uint8_t *);
 static int		 commit_rcpt_sane(const struct msg_rcpt *, const struct receipt *);
 static int		 commit_rcpt_right(const struct msg_rcpt *, const struct member *);
@@ -59,6 +62,7 @@ static void		 commit_try(void);
 static void		 commit_excuse(struct batch *);
 static void		 commit_retry(void *);
 static void		 commit_answer(struct batch *);
+static const char	*commit_label(const struct member *);
 static void		 commit_member(const struct receipt *, const struct member *);
 static void		 commit_relays(const struct receipt *, const struct member *);
 static void		 commit_flush(void *);
@@ -85,6 +89,8 @@ commit_receipt(const struct msg_receipt *m)
 	struct receipt	*r;
 	struct batch	*b;
 
+	if (submit_by_id(m->session) != NULL)
+		return (commit_sent(m));
 	if ((s = session_by_id(m->session)) == NULL || m->msgno == 0 || m->msgno > s->plan.count ||
 	    m->recipients == 0 || m->recipients > PROTO_RCPT_MAX || m->noted > 1 || m->unfound > 1)
 		return (-1);
@@ -120,6 +126,31 @@ commit_receipt(const struct msg_receipt *m)
 	b->members[b->n] = (struct member){ m->session, m->msgno, m->fallback != 0, m->unfound, m->recipients, m->noted };
 	b->n++;
 	msg->state = MESSAGE_RECEIVED;
+	return (0);
+}
+
+/* The receipt of a message that a client of popd has sent.  0 or -1, as commit_receipt(). */
+static int
+commit_sent(const struct msg_receipt *m)
+{
+	struct receipt	*r;
+	struct batch	*b;
+
+	if (m->recipients == 0 || m->recipients > PROTO_RCPT_MAX || m->noted != 1 || (b = commit_open()) == NULL ||
+	    m->recipients > PROTO_BATCH_RCPTS - b->rcpts)
+		return (-1);
+	r = &b->receipts[b->n];
+	memset(r, 0, sizeof(*r));
+	if ((r->rcpts = calloc(m->recipients, sizeof(*r->rcpts) + 1)) == NULL)
+		return (-1);
+	r->verdicts = (uint8_t *)(r->rcpts + m->recipients);
+	if (submit_receipt(submit_by_id(m->session), m, r) == -1) {
+		free(r->rcpts);
+		return (-1);
+	}
+	b->rcpts += m->recipients;
+	b->members[b->n] = (struct member){ m->session, m->msgno, 0, 0, m->recipients, m->noted };
+	b->n++;
 	return (0);
 }
 
@@ -181,15 +212,20 @@ static int
 commit_rcpt_right(const struct msg_rcpt *rcpt, const struct member *m)
 {
 	const struct session	*s = session_by_id(m->session);
+	const struct submission	*sent = submit_by_id(m->session);
+	const struct origin	*origin = s != NULL ? &s->origin : NULL;
+	struct routing		*routing = s != NULL ? s->routing : NULL;
 	char			 dest[PROTO_DEST_SIZE * 4];
 
-	if (s == NULL || s->routing == NULL)
+	if (sent != NULL)
+		origin = submit_origin(sent, &routing);
+	if (routing == NULL)
 		return (0);
-	if (decide_rcpt(s->routing->decider, &s->origin, rcpt) || decide_rcpt(config_routing->decider, &s->origin, rcpt))
+	if (decide_rcpt(routing->decider, origin, rcpt) || decide_rcpt(config_routing->decider, origin, rcpt))
 		return (1);
 	log_warnx("%s: message %u: the deliverer says that it goes to %s (%s %u), which neither the record nor a row of table route says: "
 	    "nothing of this is delivered, the message stays on the server; look for the cause, the deliverer may be in other hands",
-	    s->label, m->msgno, log_vis(dest, sizeof(dest), rcpt->dest, strlen(rcpt->dest)), rcpt->kind == RCPT_RELAY ? "next hop" : "kind",
+	    sent != NULL ? submit_label(sent) : s->label, m->msgno, log_vis(dest, sizeof(dest), rcpt->dest, strlen(rcpt->dest)), rcpt->kind == RCPT_RELAY ? "next hop" : "kind",
 	    rcpt->kind == RCPT_RELAY ? rcpt->nexthop : rcpt->kind);
 	return (0);
 }
@@ -397,7 +433,7 @@ commit_try(void)
 
 /*
  * The sessions of a batch that has to wait longer: they end, keeping its messages on the server.  When the batch is committed
- * after all, its rows make the next session delete them.
+ * after all, its rows make the next session delete them.  Who sends a message hears that it is not taken, and then it is not.
  */
 static void
 commit_excuse(struct batch *b)
@@ -407,6 +443,10 @@ commit_excuse(struct batch *b)
 	size_t		 i;
 
 	for (i = 0; i < b->n; i++) {
+		if (b->receipts[i].mailbox == 0 && !b->receipts[i].is_void) {
+			b->receipts[i].is_void = 1;
+			submit_excuse(submit_by_id(b->members[i].session), mailroot_trouble());
+		}
 		if ((s = session_by_id(b->members[i].session)) == NULL)
 			continue;
 		m = &s->plan.msgs[b->members[i].msgno];
@@ -447,7 +487,8 @@ commit_answer(struct batch *b)
 		link_send(&d->link, IMSG_RECEIPT_COMMITTED, -1, &reply, sizeof(reply.head) + reply.head.count);
 	HOOK("master.committed_sent");
 	for (i = 0; i < b->n; i++) {
-		handled_log(session_by_id(b->members[i].session), &b->receipts[i]);
+		if (!b->receipts[i].is_void)
+			handled_log(commit_label(&b->members[i]), &b->receipts[i]);
 		commit_member(&b->receipts[i], &b->members[i]);
 		if (b->receipts[i].relay != 0)
 			commit_relays(&b->receipts[i], &b->members[i]);
@@ -457,6 +498,16 @@ commit_answer(struct batch *b)
 	HOOK("master.verdict_sent");
 }
 
+/* Who brought a message, for the log; NULL: that is not known any more. */
+static const char *
+commit_label(const struct member *m)
+{
+	const struct session	*s = session_by_id(m->session);
+	const struct submission	*sent = submit_by_id(m->session);
+
+	return (s != NULL ? s->label : sent != NULL ? submit_label(sent) : NULL);
+}
+
 /* A receipt is committed: its session counts it, and says what is to become of the message on the server. */
 static void
 commit_member(const struct receipt *r, const struct member *m)
@@ -464,6 +515,8 @@ commit_member(const struct receipt *r, const struct member *m)
 	struct session	*s;
 	struct message	*msg;
 
+	if (r->mailbox == 0 && !r->is_void && submit_by_id(m->session) != NULL)
+		submit_committed(submit_by_id(m->session));
 	if ((s = session_by_id(m->session)) == NULL)
 		return;
 	msg = &s->plan.msgs[m->msgno];

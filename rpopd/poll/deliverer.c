@@ -320,6 +320,8 @@ deliverer_refused(void *arg, struct imsg *imsg)
 	struct msg_receipt_refused	 m;
 
 	(void)arg;
+	if (rules_payload(imsg, &m) == 0 && submit_by_id(m.session) != NULL)
+		return (submit_refused(submit_by_id(m.session), &m));
 	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
 	    (s = session_by_id(m.session)) == NULL || m.msgno == 0 || m.msgno > s->plan.count ||
 	    s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
@@ -339,6 +341,10 @@ deliverer_closed(void *arg, struct imsg *imsg)
 	(void)arg;
 	if (rules_payload(imsg, &m) == -1)
 		return (-1);
+	if (submit_by_id(m.session) != NULL) {
+		submit_closed(submit_by_id(m.session));
+		return (0);
+	}
 	if ((s = session_by_id(m.session)) == NULL || !s->opened || s->closed)
 		return (-1);
 	if (m.broken) {

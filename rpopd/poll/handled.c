@@ -15,9 +15,9 @@
 
 static int	 handled_rcpt(char *, size_t, const struct receipt *, uint32_t);
 
-/* Logs what became of a message; its session may be gone. */
+/* Logs what became of a message. */
 void
-handled_log(const struct session *s, const struct receipt *r)
+handled_log(const char *who, const struct receipt *r)
 {
 	char		 line[LINE_SIZE + 32], label[32], uid[WORD_SIZE], from[WORD_SIZE];
 	size_t		 len;
@@ -36,7 +36,7 @@ handled_log(const struct session *s, const struct receipt *r)
 		strlcat(line, " known already", sizeof(line));
 	else if (i < r->nrcpt)
 		snprintf(line + len, sizeof(line) - len, ", and %u more", r->nrcpt - i);
-	log_notice("%s: %s", s != NULL ? s->label : label, line);
+	log_notice("%s: %s", who != NULL ? who : label, line);
 }
 
 /* Adds what became of a recipient.  0, or -1: there is no room for it. */

@@ -20,6 +20,9 @@ struct ctl_record;
 struct ctl_envelope;
 struct ctl_tried;
 struct msg_receipt;
+struct msg_receipt_refused;
+struct origin;
+struct routing;
 struct receipt;
 struct msg_receipt_batch;
 struct msg_replay_result;
@@ -111,7 +114,22 @@ int	 commit_blocked(void);			/* 1: the store does not take commits */
 uint32_t commit_pending(void);
 
 /* handled.c */
-void	 handled_log(const struct session *, const struct receipt *);	/* the session may be NULL */
+void	 handled_log(const char *label, const struct receipt *);	/* NULL: it is not known any more who brought it */
+
+/* submit.c: what clients of popd send */
+struct pop_send;
+struct submission;
+struct submission *submit_begin(const struct pop_send *, int *fd, char *text, size_t size);
+void	 submit_leave(struct submission *);
+void	 submit_died(struct child *);		/* the deliverer has */
+struct submission *submit_by_id(uint32_t session);
+const struct origin *submit_origin(const struct submission *, struct routing **);
+const char *submit_label(const struct submission *);
+int	 submit_receipt(struct submission *, const struct msg_receipt *, struct receipt *);	/* 0, or -1: none is due */
+void	 submit_committed(struct submission *);
+void	 submit_excuse(struct submission *, const char *);	/* it cannot be committed now, and is not going to be */
+int	 submit_refused(struct submission *, const struct msg_receipt_refused *);	/* 0, or -1: it was not to be expected */
+void	 submit_closed(struct submission *);
 
 /* defer.c */
 void	 defer_tried(int64_t id);

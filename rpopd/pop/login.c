@@ -310,6 +310,7 @@ box_opened(void *arg, struct imsg *imsg)
 	opened.rights = s->rights;
 	opened.login_delay = p.login_delay;
 	opened.expire = s->expire;
+	opened.submit = xmit_may(config_running, s->account);
 	fd = s->box_fd;
 	s->box_fd = -1;
 	s->state = s->worker->link.state = POP_READING;

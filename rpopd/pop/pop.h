@@ -6,10 +6,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct msg_pop_xmit_done;
+
+/* What clients send: who has the deliverer takes it. */
+struct submission;
+
+struct pop_send {			/* a message that is to come */
+	uint32_t	 account;	/* id of who sends */
+	uint32_t	 nexthop;	/* id of the next hop for others */
+	const char	*address;	/* the account's */
+	const char	*peer;		/* numeric address of the client */
+	int		 secure;	/* 1: under TLS */
+	/* Is called once, when all is known, unless pop_calls.leave() comes first. */
+	void		(*done)(void *, const struct msg_pop_xmit_done *);
+	void		*arg;
+};
+
+struct pop_calls {
+	/* A pipe to the deliverer: *fd is the session's end.  NULL: not now, and why, in text. */
+	struct submission	*(*submit)(const struct pop_send *, int *fd, char *text, size_t size);
+	void			(*leave)(struct submission *);	/* nobody waits for it any more */
+};
+
 struct ctl_daemon;
 struct ctl_reader;
 
-void	 pop_start(void);		/* before the first start of processes */
+void	 pop_start(const struct pop_calls *);	/* before the first start of processes */
 void	 pop_reload(void);		/* another configuration is in force */
 void	 pop_stop(void);		/* sessions are told to end, and nothing listens any more */
 int	 pop_busy(void);		/* 1: some session, or the process of its mailbox, has not ended yet */

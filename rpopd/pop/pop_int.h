@@ -63,6 +63,7 @@ struct pop_session {
 	int			 ended;		/* told is what it said at its end */
 	int			 stopped;	/* 1: it was told to end */
 	int			 refused;	/* 1: it was greeted with a refusal, and counts as none */
+	struct submission	*xmit;		/* READING: a message that its client sends */
 	int64_t			 alert;		/* id of the one that it was sent, until it has told it or asks for a login; 0: none */
 	struct msg_pop_end	 told;
 	int64_t			 since;		/* epoch: of the connection */
@@ -144,6 +145,13 @@ uint32_t login_mechs(const struct pop_session *);
 void	 alert_reload(void);
 int	 alert_due(struct pop_session *, const char *address);
 int	 alert_told(void *, struct imsg *);		/* POP_ALERTED, of a session */
+
+/* --- xmit.c --- */
+
+void	 xmit_start(const struct pop_calls *);
+int	 xmit_begin(void *, struct imsg *);		/* POP_XMIT, of a session */
+void	 xmit_end(struct pop_session *);		/* the session has ended */
+int	 xmit_may(const struct config *, uint32_t account);	/* 1: it has the right to send, and there is a next hop for others */
 
 /* --- name.c --- */
 

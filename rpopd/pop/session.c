@@ -59,6 +59,7 @@ static const struct rule	 session_rules[] = {
 	{ IMSG_POP_ALERTED,	BIT(POP_GREETED),			alert_told },
 	{ IMSG_POP_SIGN,	BIT(POP_GREETED),			session_sign },
 	{ IMSG_POP_SECURE,	BIT(POP_GREETED) | BIT(POP_READING),	session_secured },
+	{ IMSG_POP_XMIT,	BIT(POP_READING),			xmit_begin },
 	{ IMSG_POP_END,		RULES_ANY,				session_told },
 };
 
@@ -73,9 +74,10 @@ static uint32_t			 last_id;
 static struct msg_pop_start	 offers;	/* what every greeting has, of the configuration in force */
 
 void
-pop_start(void)
+pop_start(const struct pop_calls *calls)
 {
 	child_pop_level(config_running->settings.pop_log_level);
+	xmit_start(calls);
 	descriptors_begin();
 	descriptors_tell();
 	session_offers();
@@ -363,6 +365,7 @@ session_gone(struct pop_session *s)
 	nsessions--;
 	nserved -= !s->refused;
 	login_end(s);
+	xmit_end(s);
 	session_log(s);
 	s->state = POP_ENDED;
 	if (s->box != NULL && !opening)

@@ -270,7 +270,7 @@ body_task(int64_t mailbox)
 {
 	size_t	 i;
 
-	for (i = 0; i < sched_ntasks; i++)
+	for (i = 0; i < sched_ntasks && mailbox != 0; i++)
 		if (sched_tasks[i].mailbox == mailbox)
 			return (&sched_tasks[i]);
 	return (NULL);

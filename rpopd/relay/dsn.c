@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What is said of failures.  A report (RFC 3464) to the sender of a message whose recipients want failures reported: made by the
- * deliverer, handed on through settings.report_nexthop, or the way the postmaster's mail goes without one.  Never to the null
- * sender, never about a report.
+ * deliverer, handed on through settings.report_nexthop, or the way the postmaster's mail goes without one; of a message that an
+ * account has sent here, the way that account's mail goes.  Never to the null sender, never about a report.
  *
  * A message and its sender get one report about all that failed by the time that every recipient has had a first result, or
  * DSN_TOGETHER after the message came; what fails later is reported together a day after the last report.
@@ -92,6 +92,7 @@ static struct {				/* the report being made */
 	struct failed	*list;
 	size_t		 n;
 	uint32_t	 nexthop;	/* 0: into a Maildir */
+	int		 postmaster;	/* 1: it goes to him */
 	char		 dest[PROTO_DEST_SIZE];	/* address, or Maildir */
 	char		 sender[PROTO_SENDER_SIZE];
 }			 asked;
@@ -299,11 +300,18 @@ dsn_way(const struct relay_row *row, struct msg_dsn *m)
 	const struct settings		*set = &config_running->settings;
 	const struct route_account	*pm;
 
+	asked.postmaster = 0;
+	/* Who sent it here gets it. */
+	if (row->mailbox == 0 && (pm = route_account_by_address(config_running->routes, row->sender)) != NULL) {
+		asked.nexthop = pm->nexthop;
+		strlcpy(asked.dest, asked.nexthop == 0 ? pm->dir : row->sender, sizeof(asked.dest));
+		return (1);
+	}
 	if ((asked.nexthop = set->report_nexthop) != 0) {
 		strlcpy(asked.dest, row->sender, sizeof(asked.dest));
 		return (strlen(row->sender) < PROTO_ADDR_SIZE);
 	}
-	m->postmaster = 1;
+	m->postmaster = asked.postmaster = 1;
 	pm = route_account_by_id(config_running->routes, set->postmaster);
 	if (route_account_address(pm, asked.dest, sizeof(asked.dest)) == -1)
 		return (-1);
@@ -482,7 +490,7 @@ dsn_replace(const struct due *d, const struct msg_dsn_made *m)
 		return (-1);
 	HOOK("master.report_after");
 	log_info("delivery %lld: failed for %zu recipient%s, reported to the %s", (long long)asked.list[0].id, asked.n,
-	    asked.n == 1 ? "" : "s", config_running->settings.report_nexthop != 0 ? "sender" : "postmaster");
+	    asked.n == 1 ? "" : "s", asked.postmaster ? "postmaster" : "sender");
 	for (i = 0; i < asked.n; i++) {
 		spool_remove(asked.list[i].link);
 		queue_tried(asked.list[i].id);

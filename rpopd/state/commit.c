@@ -10,6 +10,7 @@
 #include "state_int.h"
 
 static int	 commit_one(struct receipt *, int64_t *, int64_t *);
+static int	 commit_sent(struct receipt *, int64_t *, int64_t *);
 static int	 commit_seen(struct receipt *);
 static int	 commit_known(struct receipt *);
 static int	 commit_write(enum state_sql, const struct receipt *);
@@ -35,7 +36,7 @@ state_commit(struct receipt *receipts, size_t n, int64_t *first, int64_t *last)
 		return (result);
 	failed = commit_look() == -1 || pending_drop_settled() == -1;
 	for (i = 0; i < n && !failed; i++) {
-		failed = (receipts[i].mailbox != mailbox && commit_unproven(&receipts[i]) == -1) ||
+		failed = (receipts[i].mailbox != mailbox && receipts[i].mailbox != 0 && commit_unproven(&receipts[i]) == -1) ||
 		    commit_one(&receipts[i], first, last) == -1;
 		mailbox = receipts[i].mailbox;
 	}
@@ -58,6 +59,9 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 	r->copies = 0;
 	r->dropped = 0;
 	r->attached = 0;
+	r->known = 0;
+	if (r->mailbox == 0)
+		return (commit_sent(r, first, last));
 	if ((r->header ? commit_header(r) : commit_seen(r)) == -1)
 		return (-1);
 	if (r->verdict == COMMIT_DISCARD) {
@@ -67,6 +71,17 @@ commit_one(struct receipt *r, int64_t *first, int64_t *last)
 	} else if (rcpt_commit(r, first, last) == -1)
 		return (-1);
 	return (r->header ? 0 : commit_fingerprint(r));
+}
+
+/* A message that was sent here, by a client of popd: it is on no server, and nothing is known of it.  0 or -1. */
+static int
+commit_sent(struct receipt *r, int64_t *first, int64_t *last)
+{
+	r->verdict = r->is_void ? COMMIT_DISCARD : COMMIT_DELIVER;
+	if (!r->is_void)
+		return (rcpt_commit(r, first, last));
+	memset(r->verdicts, COMMIT_DISCARD, r->nrcpt);
+	return (0);
 }
 
 /* The receipt's row in seen; verdict says whether the message is new.  0 or -1. */

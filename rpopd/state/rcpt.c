@@ -78,7 +78,7 @@ rcpt_commit(struct receipt *r, int64_t *first, int64_t *last)
 		r->verdict = COMMIT_DISCARD;
 		r->dropped = r->copies == 0;
 	}
-	if ((unified && rcpt_remember(r) == -1) || (r->waiting && !r->header && rcpt_wait(r) == -1))
+	if ((unified && rcpt_remember(r) == -1) || (r->waiting && !r->header && r->mailbox != 0 && rcpt_wait(r) == -1))
 		return (-1);
 	if (results.omitted > 0)
 		snprintf(results.text + results.len, sizeof(results.text) - results.len, "and %u more\n", results.omitted);
@@ -218,7 +218,7 @@ rcpt_relay_row(struct relay_row *row, const struct receipt *r, const struct msg_
 	memcpy(row->uid, r->uid, r->uidlen);
 	row->uidlen = r->uidlen;
 	memcpy(row->digest, r->digest, sizeof(row->digest));
-	row->has_digest = 1;
+	row->has_digest = r->mailbox != 0;
 	row->nexthop = rcpt->nexthop;
 	row->notify = (enum notify)rcpt->notify;
 	row->after = r->header ? SEEN_KEPT : r->state;

@@ -302,6 +302,8 @@ class Session:
             self.secure += 1
         elif name == "IMSG_POP_ALERTED":
             self.alerted += 1
+        elif name == "IMSG_POP_XMIT":
+            self.popd.xmit(self)
         elif name == "IMSG_POP_END":
             self.end = End.from_buffer_copy(data)
         else:
@@ -340,7 +342,8 @@ class Session:
             self.auth = None
         try:
             with box.theirs:
-                self.channel.send("IMSG_POP_OPENED", Opened(rights=rights, login_delay=login_delay, expire=expire), box.theirs.fileno())
+                self.channel.send("IMSG_POP_OPENED", Opened(rights=rights, login_delay=login_delay, expire=expire,
+                    submit=self.popd.submit), box.theirs.fileno())
         finally:
             box.start()			# one that nobody was told of is at its end at once
 
@@ -441,6 +444,7 @@ class Popd:
         self.start, self.boxes, self.messages, self.rights = start, [], [], READ | SEEN | DELETE
         self.box_options, self.changed = {}, threading.Condition()
         self.hold = False	# sessions are not begun
+        self.submit, self.xmit = 0, None	# 1: clients may send, which xmit(session) answers
         self.signer = None	# started for the first key
         self.process, self.channel = start_program("popd", "_rpopl", self.dir, level, options, hooks)
         self.log = self.channel.log

@@ -32,6 +32,7 @@ NO_COMMAND(pop3_top)
 NO_COMMAND(pop3_uidl)
 NO_COMMAND(pop3_user)
 NO_COMMAND(pop3_utf8)
+NO_COMMAND(pop3_xtnd)
 
 static struct lines	 in;
 static char		 told[262144];
@@ -190,7 +191,7 @@ test_arguments(void **state __unused)
 		{ "TOP 1 2 3", "TOP bad" }, { "TOP 1  2", "TOP bad" }, { "TOP 1 -2", "TOP bad" }, { "TOP 1 18446744073709551616", "TOP bad" },
 		{ "USER", "USER bad" }, { "USER ", "USER bad" }, { "USER  ", "USER < >" }, { "USER a b ", "USER <a b >" },
 		{ "PASS  x", "PASS < x>" }, { "AUTH", "AUTH <>" }, { "AUTH ", "AUTH <>" }, { "AUTH PLAIN =", "AUTH <PLAIN =>" },
-		{ "APOP a b", "APOP <a b>" }, { "APOP", "APOP bad" }, { "LAST", "none" }, { "XTND XMIT", "none" },
+		{ "APOP a b", "APOP <a b>" }, { "APOP", "APOP bad" }, { "LAST", "none" }, { "XTND XMIT", "XTND <XMIT>" }, { "XTND", "XTND bad" },
 	};
 	size_t	 i;
 
@@ -204,7 +205,7 @@ test_table(void **state __unused)
 {
 	size_t	 i, verb;
 
-	assert_int_equal(pop3_ncommands, 17);
+	assert_int_equal(pop3_ncommands, 18);
 	for (i = 0; i < pop3_ncommands; i++) {
 		assert_int_not_equal(pop3_commands[i].states, 0);
 		assert_int_equal(strncmp(pop3_commands[i].usage, pop3_commands[i].verb, strlen(pop3_commands[i].verb)), 0);
