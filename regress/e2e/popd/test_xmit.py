@@ -4,6 +4,7 @@ import re
 import socket
 import sqlite3
 import struct
+import threading
 
 import pytest
 
@@ -21,6 +22,13 @@ def sends(mail, smtp):
     mail.hop = smtp("smtp")
     mail.rig.sqlite(rigs.insert("nexthop", {"name": "out", "protocol": "smtp", "address": mail.hop.address, "timeout": 30}) +
         "UPDATE settings SET submit_nexthop = 'out'; UPDATE account SET submit = 1 WHERE address = 'anna@example.org';")
+    start = mail.start
+
+    def begin(*args, **kwargs):
+        start(*args, **kwargs)
+        rigs.wait_for(lambda: mail.rig.ctl("route", "anna@example.org", check=False).code == 0, "the deliverer")
+        return mail
+    mail.start = begin
     return mail
 
 
@@ -356,13 +364,13 @@ def alone():
 
     def make(**start):
         popd = popdrig.Popd(**start)
-        popd.submit, popd.pipes = 1, []
+        popd.submit, popd.pipes, popd.most = 1, [], 100000
 
         def give(session):
             pipe = Pipe(popd.log)
             popd.pipes.append(pipe)
             with pipe.theirs:
-                session.channel.send("IMSG_POP_PIPE", struct.pack("=Q", 100000), pipe.theirs.fileno())
+                session.channel.send("IMSG_POP_PIPE", struct.pack("=Q", popd.most), pipe.theirs.fileno())
         popd.xmit = give
         made.append(popd)
         return popd
@@ -385,7 +393,7 @@ def done(popd, taken, code=0, text=b""):
 
 def test_time_is_up(alone):
     """A client that falls silent in the middle is cut off, and its message has no end."""
-    popd = alone(idle_timeout=300)
+    popd = alone(idle_timeout=3000)
     c = begin(popd)
     c.send(HELLO[:30])
     assert c.rest() == b""
@@ -434,13 +442,17 @@ def test_stopped(alone):
 
 
 def test_slow_deliverer(alone):
-    """A deliverer that does not read holds up the client, and nothing grows."""
+    """A deliverer that reads late gets all of it, and the session does not keep it meanwhile."""
     popd = alone()
+    popd.most = 8 << 20
     c = begin(popd)
-    data = FROM + b"\r\n" + b"y" * 70 + b"\r\n"
-    data += (b"y" * 70 + b"\r\n") * ((100000 - len(data)) // 72)
-    c.send(popdrig.stuffed(data))
+    data = FROM + b"\r\n" + (b"y" * 70 + b"\r\n") * 100000
+    sender = threading.Thread(target=c.send, args=(popdrig.stuffed(data),), daemon=True)
+    sender.start()
+    popd.pipes[0].channel.sock.recv(1, socket.MSG_PEEK)
+    assert max(len(rigs.memory(popd.pid())) for _ in range(20)) < 2 << 20 and sender.is_alive()
     pipe = popd.pipes[0].read()
+    sender.join(rigs.PATIENCE)
     assert pipe.ended == len(data) and pipe.data == data
     done(popd, 1)
     assert c.line().startswith("+OK")
