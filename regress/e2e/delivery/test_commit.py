@@ -196,7 +196,7 @@ def test_single_run_ends_if_the_replay_is_deadly(personal, pop3):
     server.behaviour = Spoils(personal)
     for i in range(4):
         server.box.add(corpus.mail("n%d" % i))
-    result = personal.once("-K", "deliverer:deliverer.replay:2", hooks=True)
+    result = personal.once("-K", "deliverer:deliverer.replay:1", hooks=True)
     assert result.code == 1
     assert "before it was ready" in result.log
     new = os.path.join(personal.mail, "example.org", "anna", "new")
