@@ -345,7 +345,8 @@ rpopd_adopt(int records_only)
 	int	 had_ca_dir = config_running->needs_ca_dir;
 
 	reload_switch();
-	auth_reload();
+	if (!records_only)
+		auth_reload();
 	pop_reload();
 	if (!records_only || had_ca_dir != config_running->needs_ca_dir)
 		rpopd_others();

@@ -354,8 +354,9 @@ attempt_given(void *arg, struct imsg *imsg)
 	size_t			 len = imsg_get_len(imsg) - sizeof(part);
 
 	memcpy(&part, imsg->data, sizeof(part));
-	if (a == NULL || a->state != AUTH_ASKED || a->source != AUTH_SOURCE_STORE || part.id != a->id || a->len > 0 || !is_given(a->login->lookup.mech) ||
-	    a->login->known.has_proof || verifier_kind(a->login->verifier, a->login->vlen) == VERIFIER_PLAIN)
+	if (a == NULL || a->state != AUTH_ASKED || a->source != AUTH_SOURCE_STORE || part.id != a->id || a->len > 0 ||
+	    !is_given(a->login->lookup.mech) || a->login->known.has_proof ||
+	    verifier_kind(a->login->verifier, a->login->vlen) == VERIFIER_PLAIN)
 		return (-1);
 	memcpy(a->password, (const uint8_t *)imsg->data + sizeof(part), len);
 	a->len = len;

@@ -116,16 +116,18 @@ void		 elsewhere_silent(struct auth *);
 
 /* --- source.c: whether somebody else does, and who --- */
 
+typedef void	 program_ended(void *, enum auth_verdict, const char *why);	/* a program's verdict; why: the sentence about LATER */
+
 enum auth_source source_now(void);
-int		 source_open(const char *name, struct program **, void (*ended)(void *, enum auth_verdict, const char *), void *arg);
+int		 source_open(const char *name, struct program **, program_ended *, void *arg);
 void		 source_fails(const char *sentence);
 void		 source_works(void);
 
 /* --- program.c: programs of pop_auth --- */
 
 int		 program_check(const char *line, const char *user, char *err, size_t errsize);
-struct program	*program_start(const char *line, const char *user, const char *name, void (*ended)(void *, enum auth_verdict, const char *),
-		    void *arg, int *fd, char *err, size_t errsize);
+struct program	*program_start(const char *line, const char *user, const char *name, program_ended *, void *arg, int *fd, char *err,
+		    size_t errsize);
 void		 program_leave(struct program *);
 void		 program_free_all(void);
 

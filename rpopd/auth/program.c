@@ -34,7 +34,7 @@ struct program {
 	pid_t			 pid;		/* its keeper's */
 	int			 late;		/* it was told to end */
 	struct timer		 clock;
-	void			(*ended)(void *, enum auth_verdict, const char *);	/* NULL: nobody waits for it */
+	program_ended		*ended;		/* NULL: nobody waits for it */
 	void			*arg;
 };
 
@@ -55,13 +55,13 @@ program_check(const char *line, const char *user, char *err, size_t errsize)
 }
 
 /*
- * Start it for a login by this name.  *fd is the writing end of its pipe, which does not block, and the caller's.  ended(arg, verdict,
- * why) is called once, from the event loop, unless program_leave() comes first: YES, NO, or LATER with a sentence.  NULL: it was not
+ * Start it for a login by this name.  *fd is the writing end of its pipe, which does not block, and the caller's.  ended(arg, ...)
+ * is called once, from the event loop, unless program_leave() comes first: YES, NO, or LATER with a sentence.  NULL: it was not
  * started, and a sentence is in err.
  */
 struct program *
-program_start(const char *line, const char *user, const char *name, void (*ended)(void *, enum auth_verdict, const char *), void *arg,
-    int *fd, char *err, size_t errsize)
+program_start(const char *line, const char *user, const char *name, program_ended *ended, void *arg, int *fd, char *err,
+    size_t errsize)
 {
 	const struct passwd	*pw;
 	struct program		*p;

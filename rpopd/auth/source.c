@@ -59,7 +59,7 @@ source_line(void)
  * ended(arg, ...).  -1: there is none, and that is told.
  */
 int
-source_open(const char *name, struct program **program, void (*ended)(void *, enum auth_verdict, const char *), void *arg)
+source_open(const char *name, struct program **program, program_ended *ended, void *arg)
 {
 	const struct settings	*s = &config_running->settings;
 	char			 err[PROTO_TEXT_SIZE];

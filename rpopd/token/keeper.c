@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The keeper of one program of token_command or pop_auth: a process between the master and the program, which sees to it that nothing outlives the
- * program.  The program is started as its unprivileged user; what it forks and leaves behind, in other process groups and
- * sessions as well, becomes the keeper's (PR_SET_CHILD_SUBREAPER), and is killed when the program ends, when the master says so
- * with SIGTERM, or when the master dies.  Then the keeper ends the way the program did.
+ * The keeper of one program of token_command or pop_auth: a process between the master and the program, which sees to it that
+ * nothing outlives the program.  The program is started as its unprivileged user; what it forks and leaves behind, in other process
+ * groups and sessions as well, becomes the keeper's (PR_SET_CHILD_SUBREAPER), and is killed when the program ends, when the master
+ * says so with SIGTERM, or when the master dies.  Then the keeper ends the way the program did.
  *
  * The keeper stays root's, so that the program cannot signal it; it reads nothing but the numbers of its children.  Where the
  * system knows no subreaper, only the program's process group is killed.
@@ -44,8 +44,8 @@ static int	 keeper_stdio(const struct keeper_fds *);
 static void	 keeper_limits(const struct passwd *);
 
 /*
- * Runs argv as pw with these descriptors and no other.  The keeper's process number, or -1 with errno; SIGTERM to it ends everything.
- * All signals stay blocked over the fork, so that no handler of the master runs in the child.
+ * Runs argv as pw with these descriptors and no other.  The keeper's process number, or -1 with errno; SIGTERM to it ends
+ * everything.  All signals stay blocked over the fork, so that no handler of the master runs in the child.
  */
 pid_t
 keeper_start(char **argv, const struct passwd *pw, const struct keeper_fds *fds)

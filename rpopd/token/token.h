@@ -66,7 +66,8 @@ struct command_names { const char *line, *user; };	/* of the columns, for senten
  * Cuts a command line, which is altered, into argv, of COMMAND_WORDS + 1, and finds the user who is to run it; "": COMMAND_USER.
  * NULL with a sentence: it must not be run.  The result lives until the next one.
  */
-const struct passwd *command_prepare(const struct command_names *, char *line, const char *user, char **argv, char *err, size_t errsize);
+const struct passwd *command_prepare(const struct command_names *, char *line, const char *user, char **argv, char *err,
+	    size_t errsize);
 int	 command_reaped(pid_t, int status);
 void	 command_shutdown(void);
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """
-settings.pop_auth: passwords that Dovecot knows, or a program of checkpassword's kind.  Who logs in is an account of ours all the same;
-death, silence and lies of the other side are [SYS/TEMP], and never a login.
+settings.pop_auth: passwords that Dovecot knows, or a program of checkpassword's kind.  Who logs in is an account of ours all the
+same; death, silence and lies of the other side are [SYS/TEMP], and never a login.
 """
 import base64
 import os
@@ -204,7 +204,7 @@ def ready(mail):
 
 
 def test_dovecot(mail, dovecot):
-    """Each way that gives the password; no other one is announced, or works; the store's passwords count no more, nor does a cache."""
+    """Each way that gives the password; no other one is announced, or works; neither the store's passwords nor a cache count."""
     use(mail, dovecot.socket)
     ready(mail)
     for way in ("user", "plain", "login"):
@@ -399,7 +399,8 @@ def test_inside(mail):
 open(my $f, '>', "$out/seen"); print $f join("\\n", "user $user", "word $word", "time $time", "args @ARGV", "uid $<", "gid $(",
     "dir " . readlink("/proc/self/cwd"), map { "env $_" } keys %ENV), "\\n";
 for my $fd (glob("/proc/self/fd/*")) { my $to = readlink($fd); print $f "fd " . ($fd =~ s/.*\\///r) . " $to\\n" if defined $to; }
-open(my $s, '<', '/proc/self/status'); print $f grep { /^(NoNewPrivs|Groups)/ } <$s>; close $f; rename("$out/seen", "$out/done"); exit 0;
+open(my $s, '<', '/proc/self/status'); print $f grep { /^(NoNewPrivs|Groups)/ } <$s>;
+close $f; rename("$out/seen", "$out/done"); exit 0;
 """)
     use(mail, "checkpassword:%s %s $HOME;two" % (path, out), "nobody")
     ready(mail)
@@ -444,8 +445,8 @@ def test_sleeps(mail):
     ready(mail)
     assert once(mail, "anna@example.org", WORD) == LATER
     assert "did not end within 30 seconds" in mail.daemon.log()
-    pids = [p for p in os.listdir("/proc") if p.isdigit() and mail.rig.dir + "/sleeper" in (rigs.read_proc(int(p), "cmdline") or "")]
-    assert not pids
+    commands = [rigs.read_proc(int(p), "cmdline") or "" for p in os.listdir("/proc") if p.isdigit()]
+    assert not [c for c in commands if mail.rig.dir + "/sleeper" in c]
 
 
 def test_reads_nothing(mail):
@@ -513,7 +514,8 @@ def test_not_there(mail):
         s.listen()
         other.bind(os.path.join(mail.rig.dir, "deaf"))
         os.chmod(os.path.join(mail.rig.dir, "deaf"), 0o666)
-        for where, user, why in (("/nonexistent/auth", None, "has its service auth this unix_listener?"), (plain, None, "is no socket"),
+        for where, user, why in (("/nonexistent/auth", None, "has its service auth this unix_listener?"),
+                (plain, None, "is no socket"),
                 (os.path.join(writable, "auth"), None, "chmod o-w"), (mail.rig.dir + "/deaf", None, "nobody listens"),
                 ("checkpassword:/nonexistent", None, "No such file"),
                 ("checkpassword:" + plain, None, "is no program"), ("checkpassword:/usr/bin/true", "no-such-user", "no such user"),

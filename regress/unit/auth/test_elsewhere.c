@@ -218,6 +218,34 @@ test_delays(void **state)
 	}
 }
 
+/* Who guesses is refused, and where the account is known from is not. */
+static void
+test_blocked(void **state)
+{
+	size_t	 i, k;
+
+	(void)state;
+	i = logs_in("198.51.100.9", AUTH_USER, "anna@example.org");
+	pass(0);
+	assert_int_equal(result(i, AUTH_VERDICT_YES), 0);
+	pass(0);
+	for (k = 0; k < 20; k++) {
+		assert_int_equal(auth_blocked("192.0.2.7"), 0);
+		i = logs_in("192.0.2.7", AUTH_USER, "anna@example.org");
+		pass(0);
+		assert_int_equal(result(i, AUTH_VERDICT_NO), 0);
+		pass(15000 + FLOOR);
+		assert_int_equal(owners[i].answer, AUTH_NO);
+	}
+	assert_int_equal(auth_blocked("192.0.2.7"), 1);
+	i = logs_in("198.51.100.9", AUTH_USER, "anna@example.org");
+	pass(0);
+	assert_int_equal(workers[i].sources, 1);
+	assert_int_equal(result(i, AUTH_VERDICT_YES), 0);
+	pass(0);
+	assert_int_equal(owners[i].answer, AUTH_YES);
+}
+
 /* Who gives no answer now, or cannot be asked, is no wrong password: it is told at once, and delays nobody. */
 static void
 test_later(void **state)
@@ -437,6 +465,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_dovecot, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_delays, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_blocked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_died, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_program, setup, teardown),
