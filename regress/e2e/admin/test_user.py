@@ -174,8 +174,9 @@ def test_server_administrator(users):
     assert "processors 100 -> 5" in as_user(users, MAN, "setting", "set", "processors=5").log
     for words in (["record", "set", ANNA + "/isp", "token_command=/bin/true"], ["setting", "set", "mail_root=/tmp"],
             ["account", "set", PM, "unix_user=games"], ["record", "set", ANNA + "/isp", "ca_file=" + users.statedb],
-            ["setting", "set", "nameservers=127.0.0.9"], ["setting", "set", "socks=127.0.0.9:1"], ["nexthop", "add", "h", "address=/run/x"],
-            ["client", "add", "c", "token_url=https://h/t", "client_id=i"]):
+            ["setting", "set", "nameservers=127.0.0.9"], ["setting", "set", "socks=127.0.0.9:1"],
+            ["setting", "set", "pop_auth=/run/x"], ["setting", "set", "pop_auth=checkpassword:/bin/true"],
+            ["nexthop", "add", "h", "address=/run/x"], ["client", "add", "c", "token_url=https://h/t", "client_id=i"]):
         refused(as_user(users, MAN, *words), "only root may set that")
     assert "change by %s (uid %d): settings" % (PM, pwd.getpwnam(MAN).pw_uid) in users.log()
 
