@@ -140,6 +140,8 @@ class Measure:
         users = ["e%d" % i for i in range(8)]
         for user in users:
             self.fill(server, user)
+            if server.maildirs:
+                server.settle(user)
         n = self.count(LOGINS)
 
         def work(n):
