@@ -31,6 +31,8 @@ faults: ready
 	RPOPD_FAULTS=all RPOPD_JOBS=1 sh regress/run.sh e2e regress/e2e/delivery/test_faults.py
 crash: ready
 	/usr/bin/python3 regress/crash.py ${CRASH_ARGS}
+halves: ready
+	/usr/bin/python3 regress/halves.py ${HALVES_ARGS}
 together: ready
 	/usr/bin/python3 regress/together.py ${TOGETHER_ARGS}
 stories: ready
@@ -47,4 +49,4 @@ bench:
 	${MAKE} all
 	sh bench/run.sh
 
-.PHONY: test-programs unit ready demo check regress lint faults crash together stories trace fuzz syscalls bench
+.PHONY: test-programs unit ready demo check regress lint faults crash halves together stories trace fuzz syscalls bench
