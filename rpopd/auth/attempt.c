@@ -91,6 +91,7 @@ auth_login(const struct auth_login_want *want, const struct auth_login_calls *ca
 	a->id = l->conf.id = auth_number();
 	l->calls = calls;
 	l->fd = channel[0];
+	l->session = want->session;
 	l->conf.mechs = want->mechs;
 	strlcpy(l->conf.host, want->host, sizeof(l->conf.host));
 	strlcpy(l->conf.apop, want->apop, sizeof(l->conf.apop));
@@ -129,7 +130,7 @@ attempt_fork(struct auth *a, struct child *template)
 	struct attempt	*l = a->login;
 	char		 label[PROTO_TEXT_SIZE];
 
-	snprintf(label, sizeof(label), "login from %s", l->client);
+	snprintf(label, sizeof(label), "POP %u: login from %s", l->session, l->client);
 	if ((a->worker = worker_start(template, a->id, label, attempt_rules, attempt_nrules, auth_died, a)) == NULL) {
 		log_warnx("%s: no channel for the auth process", label);
 		auth_answer(a, AUTH_LATER, 0);

@@ -218,7 +218,7 @@ test_yes_and_no(void **state)
 	assert_false(o->told);
 	pass(1);
 	assert_int_equal(o->answer, AUTH_NO);
-	assert_non_null(strstr(logged, "login from 192.0.2.1: wrong password\n"));
+	assert_non_null(strstr(logged, "POP 7: login from 192.0.2.1: wrong password\n"));
 	stored = "$5$rounds=1000$NEoEDNA9Dgqq$" "changed8901234567890123456789012345678901234";
 	o = waits("192.0.2.1", "anna");
 	assert_false(workers[o->worker].known.has_proof);
