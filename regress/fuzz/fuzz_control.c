@@ -139,6 +139,21 @@ pop_readers(struct ctl_reader **r)
 	return (300);
 }
 
+const char *
+pop_trouble(const char *address, uint16_t port)
+{
+	(void)address;
+	return (port == 110 ? "cannot listen" : NULL);
+}
+
+int
+pop_last_login(const char *address, int64_t *at, const char **client)
+{
+	*at = 1700000000;
+	*client = "192.0.2.1";
+	return (*address != '\0');
+}
+
 void
 pop_sums(struct ctl_daemon *m)
 {
