@@ -98,7 +98,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(fstat), ALL & ~C, { NO_CHECK }, LIBC },
 	{ SCMP_SYS(fcntl), D | V | X | K, { INT_IS(1, F_GETFL) }, NULL },
 	{ SCMP_SYS(fcntl), D | TL | V | O | N | X | P | K, { INT_IS(1, F_SETFL), INT_IN(2, O_RDWR | O_NONBLOCK) }, NULL },
-	{ SCMP_SYS(fcntl), D | V | X | K, { INT_IS(1, F_SETFD), INT_IS(2, FD_CLOEXEC) }, NULL },
+	{ SCMP_SYS(fcntl), D | V | X, { INT_IS(1, F_SETFD), INT_IS(2, FD_CLOEXEC) }, NULL },
 
 	/* channels, pipes and sockets that are already connected; with no flag could a connection be made */
 	{ SCMP_SYS(recvmsg), ALL, { INT_IS(2, MSG_CMSG_CLOEXEC) }, NULL },
@@ -113,8 +113,8 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(epoll_ctl), D | TL | V | K, { NO_CHECK }, NULL },
 
 	/* memory: private, of no file, never executable */
-	{ SCMP_SYS(brk), S | V | O | N | H | X | P, { NO_CHECK }, NULL },
-	{ SCMP_SYS(brk), D | TL | K | C, { NO_CHECK }, "malloc(3), when there are many sessions, lookups or answers" },
+	{ SCMP_SYS(brk), S | V | O | N | H | X | P | K, { NO_CHECK }, NULL },
+	{ SCMP_SYS(brk), D | TL | C, { NO_CHECK }, "malloc(3), when there are many sessions, lookups or answers" },
 	{ SCMP_SYS(mmap), S | V | N | H | X | P | C, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, NULL },
 	{ SCMP_SYS(mmap), D | TL | O | K, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, BIG },
 	{ SCMP_SYS(munmap), V | H | X | C, { NO_CHECK }, NULL },
@@ -129,8 +129,8 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(clock_gettime), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(gettimeofday), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(time), ALL, { NO_CHECK }, CLOCK },
-	{ SCMP_SYS(getrandom), S | O | N | H | X | P | K | C, { INT_IN(2, GRND_NONBLOCK) }, NULL },
-	{ SCMP_SYS(getrandom), D | TL | V, { INT_IN(2, GRND_NONBLOCK) }, RANDOM },
+	{ SCMP_SYS(getrandom), S | O | N | H | X | P | C, { INT_IN(2, GRND_NONBLOCK) }, NULL },
+	{ SCMP_SYS(getrandom), D | TL | V | K, { INT_IN(2, GRND_NONBLOCK) }, RANDOM },
 	{ SCMP_SYS(getpid), TL | S | V | O | N | H | X | P | K, { NO_CHECK }, NULL },
 	{ SCMP_SYS(getpid), D | C, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(gettid), ALL, { NO_CHECK }, ABORT },

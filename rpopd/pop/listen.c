@@ -411,6 +411,10 @@ listener_try(struct listener *l, struct pair *pair)
 {
 	if (pair->key.len > 0 && (pair->keyno = signer_give(l->id, &pair->key)) == 0) {
 		pair_free(pair);
+		if (child_hopeless(ROLE_SIGNER))
+			listener_trouble(l, "the signer, which is to have its key, cannot start; the log says why");
+		else if (!timer_armed(&again))
+			timer_in(&again, AGAIN);
 		if (l->given || !listener_again(l, pair))
 			return;
 	}

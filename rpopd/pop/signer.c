@@ -14,6 +14,8 @@
 #include "rpopd/config/config.h"
 #include "pop_int.h"
 
+#define QUEUE_MAX	256	/* messages that the signer has not taken yet, beyond which sessions get no channel */
+
 static void	 signer_ready(struct child *);
 static void	 signer_died(struct child *);
 static int	 signer_kept(void *, struct imsg *);
@@ -83,14 +85,17 @@ signer_forget(uint32_t key)
 		link_send(&c->link, IMSG_SIGN_FORGET, -1, &key, sizeof(key));
 }
 
-/* The signer gets a channel to a session of a listener.  Returns the session's end of it; -1: there is no signer now. */
+/*
+ * The signer gets a channel to a session of a listener.  Returns the session's end of it; -1: there is no signer now, or it is so far
+ * behind that more would only pile up here.
+ */
 int
 signer_session(uint32_t listener)
 {
 	struct child	*c = child_current(ROLE_SIGNER);
 	int		 sp[2];
 
-	if (c == NULL)
+	if (c == NULL || link_queued(&c->link) >= QUEUE_MAX)
 		return (-1);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sp) == -1) {
 		log_warn("socketpair");
