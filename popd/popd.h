@@ -182,7 +182,7 @@ int		 conn_secure(struct conn *, struct tls *context);
 int		 conn_handshake(struct conn *, char *err, size_t);
 ssize_t		 conn_read(struct conn *, void *, size_t);
 ssize_t		 conn_write(struct conn *, const void *, size_t);
-void		 conn_version(const struct conn *, char *, size_t);
+void		 conn_secured(const struct conn *, struct msg_pop_secure *);
 void		 conn_goodbye(struct conn *);
 
 #define CONN_LATER	(-1)	/* of conn_read() and conn_write(): it waits */

@@ -161,8 +161,9 @@ session_input(struct session *s)
 static int
 session_shake(struct session *s)
 {
-	char	 err[256], vis[256];
-	int	 n = -1;
+	struct msg_pop_secure	 secure;
+	char			 err[256], vis[256];
+	int			 n = -1;
 
 	if (s->conn.tls == NULL) {
 		if (!session_signs(s) || out_waiting(&session_out) > 0)
@@ -181,9 +182,10 @@ session_shake(struct session *s)
 	s->moved = clock_msec();
 	s->readable = 1;
 	s->state = POP_AUTHORIZATION;
-	channel_send(&s->master, IMSG_POP_SECURE, NULL, 0);
-	conn_version(&s->conn, s->told.tls, sizeof(s->told.tls));
-	log_debug("POP %u: %s", s->start.session, s->told.tls);
+	conn_secured(&s->conn, &secure);
+	channel_send(&s->master, IMSG_POP_SECURE, &secure, sizeof(secure));
+	strlcpy(s->told.tls, secure.version, sizeof(s->told.tls));
+	log_debug("POP %u: %s with %s", s->start.session, secure.version, secure.cipher);
 	if (s->tls_first)
 		session_greet(s);
 	return (1);

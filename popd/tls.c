@@ -147,13 +147,15 @@ conn_clear(ssize_t n, short *waits, short event)
 	return (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? CONN_LATER : CONN_BROKEN);
 }
 
-/* Puts the version of TLS into buf; in clear it is empty. */
+/* What the handshake came to. */
 void
-conn_version(const struct conn *c, char *buf, size_t size)
+conn_secured(const struct conn *c, struct msg_pop_secure *m)
 {
-	const char	*version = c->tls == NULL ? NULL : tls_conn_version(c->tls);
+	const char	*version = tls_conn_version(c->tls), *cipher = tls_conn_cipher(c->tls);
 
-	strlcpy(buf, version == NULL ? "" : version, size);
+	memset(m, 0, sizeof(*m));
+	strlcpy(m->version, version == NULL ? "" : version, sizeof(m->version));
+	strlcpy(m->cipher, cipher == NULL ? "" : cipher, sizeof(m->cipher));
 }
 
 /* Nothing is sent any more; TLS says so to the client, if there is room at once. */

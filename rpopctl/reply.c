@@ -187,6 +187,8 @@ static const struct field	 reader_fields[] = {
 	FIELD(ctl_reader, mailbox, FIELD_TEXT),
 	FIELD(ctl_reader, client, FIELD_STRING),
 	FIELD(ctl_reader, tls, FIELD_BOOL),
+	FIELD(ctl_reader, tls_version, FIELD_TEXT),
+	FIELD(ctl_reader, cipher, FIELD_TEXT),
 	FIELD(ctl_reader, state, FIELD_STRING),
 	FIELD(ctl_reader, since, FIELD_TIME)
 };
@@ -443,17 +445,24 @@ readers_print(const struct out *o, const struct request *req __unused, const str
 {
 	const struct ctl_reader	*m = items->v;
 	char			 account[sizeof(m->account) * 4], mailbox[sizeof(m->mailbox) * 4], client[sizeof(m->client) * 4];
-	char			 when[32];
+	char			 tls[(sizeof(m->tls_version) + sizeof(m->cipher)) * 4], name[sizeof(m->cipher) * 4], when[32];
 	size_t			 i;
 
 	if (items->n == 0)
 		fprintf(o->fp, "nobody\n");
-	for (i = 0; i < items->n; i++, m++)
+	for (i = 0; i < items->n; i++, m++) {
+		strlcpy(tls, m->tls ? "TLS" : "in clear", sizeof(tls));
+		if (*m->tls_version != '\0') {
+			text_vis(tls, sizeof(tls), m->tls_version);
+			strlcat(tls, " ", sizeof(tls));
+			strlcat(tls, text_vis(name, sizeof(name), m->cipher), sizeof(tls));
+		}
 		fprintf(o->fp, "%-30s  %-16s  %s, %s, %s\n",
 		    *m->account == '\0' ? "-" : text_vis(account, sizeof(account), m->account),
 		    *m->mailbox == '\0' ? m->state : text_vis(mailbox, sizeof(mailbox), m->mailbox),
 		    text_vis(client, sizeof(client), m->client),
-		    m->tls ? "TLS" : "in clear", text_ago(when, sizeof(when), o->now, m->since));
+		    tls, text_ago(when, sizeof(when), o->now, m->since));
+	}
 }
 
 /* Answers that are lines of text. */

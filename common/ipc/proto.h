@@ -36,6 +36,7 @@
 #define PROTO_SENDER_SIZE	776	/* reverse-path without brackets */
 #define PROTO_MSGID_SIZE	256	/* Message-ID without brackets, vis-encoded; a longer one is cut */
 #define PROTO_CLIENT_SIZE	48	/* numeric address of who gave a message to the provider */
+#define PROTO_CIPHER_SIZE	48	/* a cipher suite, as OpenSSL names it */
 #define PROTO_FIELD_SIZE	78	/* header field name */
 #define PROTO_SPECIAL_SIZE	256	/* names of header fields, separated by spaces */
 #define PROTO_DOMAINS_SIZE	1001	/* names of domains, separated by spaces */

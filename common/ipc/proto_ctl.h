@@ -213,6 +213,8 @@ struct ctl_reader {			/* a session of a mail program */
 	int64_t		 since;			/* epoch: the connection */
 	uint32_t	 session;		/* its number in the log */
 	uint32_t	 tls;			/* 1: under TLS */
+	char		 tls_version[16];	/* empty: in clear, or the handshake goes on */
+	char		 cipher[PROTO_CIPHER_SIZE];	/* likewise */
 	char		 account[PROTO_ADDR_SIZE];	/* empty: nobody has logged in */
 	char		 mailbox[PROTO_ADDR_SIZE + PROTO_MAILBOX_SIZE + 2];	/* INBOX, a folder, or ~owner/folder */
 	char		 client[PROTO_CLIENT_SIZE];	/* numeric address */

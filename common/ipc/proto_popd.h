@@ -87,6 +87,11 @@ struct msg_pop_start {			/* the session greets */
 	char		 apop[PROTO_APOP_SIZE];	/* timestamp of the greeting; empty: no APOP */
 };
 
+struct msg_pop_secure {			/* what the handshake came to */
+	char		 version[16];		/* "TLSv1.3" */
+	char		 cipher[PROTO_CIPHER_SIZE];
+};
+
 struct msg_pop_denied {			/* no login; the session stays in AUTHORIZATION */
 	uint32_t	 code;			/* enum pop_code; ALERT: POP_ALERTED follows when the client's connection has taken it */
 	char		 text[PROTO_ALERT_SIZE];

@@ -65,6 +65,7 @@ struct pop_session {
 	int			 refused;	/* 1: it was greeted with a refusal, and counts as none */
 	struct submission	*xmit;		/* READING: a message that its client sends */
 	int64_t			 alert;		/* id of the one that it was sent, until it has told it or asks for a login; 0: none */
+	struct msg_pop_secure	 tls;		/* what it said of TLS; zeros: nothing yet */
 	struct msg_pop_end	 told;
 	int64_t			 since;		/* epoch: of the connection */
 	uint8_t			 address[POP_ADDRESS_LEN];	/* of the client */

@@ -316,10 +316,14 @@ static int
 session_secured(void *arg, struct imsg *imsg)
 {
 	struct pop_session	*s = ((struct worker *)arg)->arg;
+	struct msg_pop_secure	 m;
 
-	(void)imsg;
-	if (s != NULL)
-		s->secure = 1;
+	if (rules_payload(imsg, &m) == -1 || !proto_text(m.version, sizeof(m.version)) || !proto_text(m.cipher, sizeof(m.cipher)))
+		return (-1);
+	if (s == NULL)
+		return (0);
+	s->secure = 1;
+	s->tls = m;
 	return (0);
 }
 
@@ -570,6 +574,8 @@ pop_readers(struct ctl_reader **list)
 		r->session = s->id;
 		r->since = s->since;
 		r->tls = s->secure;
+		strlcpy(r->tls_version, s->tls.version, sizeof(r->tls_version));
+		strlcpy(r->cipher, s->tls.cipher, sizeof(r->cipher));
 		strlcpy(r->account, s->account == 0 ? "" : s->name, sizeof(r->account));
 		strlcpy(r->mailbox, s->account == 0 ? "" : s->mailbox, sizeof(r->mailbox));
 		strlcpy(r->client, s->peer, sizeof(r->client));

@@ -82,11 +82,20 @@ def test_logins(mail):
         p = login(ports[kind, tls], client_context(version), tls == "stls")
         assert p.sock.version() == "TLSv" + version
         assert b"\r\n".join(p.retr(1)[1]) + b"\r\n" == MESSAGE
+        seen = [s for s in mail.who() if s["account"]]
+        assert [(s["tls"], s["tls_version"], s["cipher"]) for s in seen] == [(True, p.sock.version(), p.sock.cipher()[0])]
+        assert ", %s %s, " % (p.sock.version(), p.sock.cipher()[0]) in mail.rig.ctl("who").log
         p.quit()
+        rigs.wait_for(lambda: not mail.who(), "its end")
         told = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % ports[kind, tls], "-tls" + version.replace(".", "_"),
             *(["-starttls", "pop3"] if tls == "stls" else [])], input=b"QUIT\r\n", capture_output=True, timeout=rigs.PATIENCE).stdout.decode()
         kind_told = re.search(r"Peer signature type: (.*)", told).group(1)
         assert kind_told == ("ECDSA" if kind == "ec" else "RSA-PSS"), told
+    rigs.wait_for(lambda: not mail.who(), "their end")
+    p = mail.connect(ports["ec", "stls"])
+    assert [(s["tls"], s["tls_version"], s["cipher"]) for s in mail.who()] == [(False, None, None)]
+    assert ", in clear, " in mail.rig.ctl("who").log
+    p.quit()
     assert "broke the rules" not in mail.daemon.log()
 
 
@@ -341,6 +350,39 @@ def test_many_at_once(mail):
     rigs.wait_for(all_shaken, "two hundred handshakes")
     for s in socks:
         s.close()
+
+
+def test_stalled(mail):
+    """A signer that takes nothing: what waits for it in the master is bounded, mail in clear is served, and on it goes."""
+    port = mail.listen(tls="tls", channels=500)
+    mail.rig.sqlite("UPDATE settings SET pop_per_address = 500, pop_channels = 500")
+    mail.start()
+    eventually(port).quit()
+    pid = mail.daemon.one("signer")
+    os.kill(pid, signal.SIGSTOP)
+
+    def turned_down():
+        for _ in range(20):
+            socket.create_connection(("127.0.0.1", port), rigs.PATIENCE).close()
+        return "TLS failed: there is no signer now" in mail.daemon.log()
+    rigs.wait_for(turned_down, "the end of the queue")
+    assert mail.count("anna") == 0
+    rigs.wait_for(lambda: not mail.who(), "the end of those who left")
+    os.kill(pid, signal.SIGCONT)
+    eventually(port).quit()
+    assert mail.daemon.one("signer") == pid
+
+
+@pytest.mark.unsanitized	# there is no lock-in that could be probed
+def test_cannot_start(mail):
+    """A signer that never gets ready: the row says so; mail in clear is served."""
+    port = mail.listen(tls="tls")
+    mail.start("-P", "signer:open_passwd", hooks=True)
+    rigs.wait_for(lambda: "signer cannot start; see the lines above" in mail.daemon.log(), "three tries")
+    mail.reload()
+    shown = json.loads(mail.rig.ctl("-j", "listener", "list").log)["listeners"]
+    assert [r["port"] for r in shown if "the signer, which is to have its key, cannot start" in (r["trouble"] or "")] == [port]
+    assert mail.count("anna") == 0
 
 
 # --- the signer alone ---
