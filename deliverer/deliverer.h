@@ -119,12 +119,13 @@ int	 recipients_source_route(struct mailaddr *);	/* 1: rewritten, 0: nothing to 
 void	 recipients_free(struct recipients *);
 
 /* submit.c: what a client of popd sends. */
-/* Judges the header but for its recipients, and finds the reverse-path.  0: to->refusal may say why it does not go; -1: as above. */
+/* Judges the header but for its recipients, and finds the reverse-path.  0: to->refusal may say why not; -1: as above. */
 int	 submit_judge(const struct msg_session_open *, const struct header *, struct recipients *);
 /* Fills in what the header lacks. */
 void	 submit_complete(const struct msg_session_open *, const struct header *, struct recipients *);
-void	 submit_unread(struct recipients *, const char *where, const uint8_t *, size_t);	/* refuses: something is no address */
-void	 submit_refuse(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));	/* the first one counts */
+/* Refuse it: the first word counts.  submit_unread(): something is no address. */
+void	 submit_unread(struct recipients *, const char *where, const uint8_t *, size_t);
+void	 submit_refuse(struct recipients *, const char *, ...) __attribute__((__format__(printf, 2, 3)));
 
 /* strip.c: a header without the fields of one name, wherever and however they stand in it. */
 struct strip {

@@ -87,7 +87,8 @@ submit_author(void *arg, const struct mailaddr *found, const uint8_t *text, size
 		return (0);
 	if (mailaddr_format(found, shown, sizeof(shown)) == -1)
 		strlcpy(shown, "an address that is too long", sizeof(shown));
-	submit_refuse(a->to, "the address in %s is not one of yours: %.150s", a->field, log_vis(vis, sizeof(vis), shown, strlen(shown)));
+	submit_refuse(a->to, "the address in %s is not one of yours: %.150s", a->field,
+	    log_vis(vis, sizeof(vis), shown, strlen(shown)));
 	return (1);
 }
 

@@ -72,7 +72,7 @@ CREATE TABLE IF NOT EXISTS unproven (
 -- the Maildir as dest, and the message is retrieved again for it alone.
 -- link: the file in the spool.  dest: the Maildir.
 -- copy: key of its row in table copy, NULL: none.
--- sha256: of the message, as in seen; NULL: not known, or a report.
+-- sha256: of the message, as in seen; NULL: not known, a report, or sent here.
 CREATE TABLE IF NOT EXISTS pending (
 	id	INTEGER PRIMARY KEY AUTOINCREMENT,
 	mailbox	INTEGER NOT NULL,
@@ -98,6 +98,7 @@ CREATE TABLE IF NOT EXISTS hop (
 
 -- A recipient that is not in a Maildir: he is at a next hop, in quarantine, or failed.
 -- uid: empty for reports and notices, which rpopd wrote itself: no message on a server waits for them.
+-- mailbox: 0 for what an account sent over a session of popd, with 'sent: ' and a number as uid, here and in pending and handled.
 -- link: the file in the spool, which stays there as long as the row.
 -- nexthop: an id of table hop, and dest is the address to hand on to; 0: dest is the Maildir that a quarantined message was meant
 -- for (state 1), or that one waits for whose file was missing before it was moved there (state 0).

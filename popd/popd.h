@@ -121,7 +121,8 @@ uint64_t retr_size(const uint8_t *, size_t);
 
 #define UNSTUFF_LINE	998		/* octets of a line of a message without its CRLF (RFC 5322 section 2.1.1) */
 
-enum unstuff_fault { UNSTUFF_GOOD, UNSTUFF_LONG, UNSTUFF_BARE, UNSTUFF_NUL, UNSTUFF_EIGHT, UNSTUFF_UTF8, UNSTUFF_SIZE, UNSTUFF_MAX };
+enum unstuff_fault { UNSTUFF_GOOD, UNSTUFF_LONG, UNSTUFF_BARE, UNSTUFF_NUL, UNSTUFF_EIGHT, UNSTUFF_UTF8, UNSTUFF_SIZE,
+	UNSTUFF_MAX };
 
 struct unstuff {
 	int		 state;

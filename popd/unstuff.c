@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What a client sends behind XTND XMIT: a message with CRLF at each line's end, with a dot ahead of each line that begins with one,
- * and a line with a dot alone behind it.  Only CRLF "." CRLF ends it.  What could be read in two ways further on, such as a CR or an
- * LF alone, is a fault, and so is a line that is too long; a message with a fault is swallowed to its end.
+ * and a line with a dot alone behind it.  Only CRLF "." CRLF ends it.  What could be read in two ways further on, such as a CR or
+ * an LF alone, is a fault, and so is a line that is too long; a message with a fault is swallowed to its end.
  */
 #include <sys/types.h>
 
@@ -36,8 +36,8 @@ unstuff_begin(struct unstuff *u, uint64_t most, int utf8)
 }
 
 /*
- * Takes octets of the client's; *used of them, all unless the message has ended.  Writes *made octets of the message to out, which has
- * room for one more than there are.  1: the message has ended; 0: it goes on.
+ * Takes octets of the client's; *used of them, all unless the message has ended.  Writes *made octets of the message to out, which
+ * has room for one more than there are.  1: the message has ended; 0: it goes on.
  */
 int
 unstuff_take(struct unstuff *u, const uint8_t *p, size_t len, size_t *used, uint8_t *out, size_t *made)

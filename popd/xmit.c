@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * XTND XMIT: the client sends a message.  The master is asked first, and gives the session one end of a message pipe, whose other end
- * the deliverer has; that alone reads the header.  The client hears +OK when the master says that the message is committed.  A
+ * XTND XMIT: the client sends a message.  The master is asked first, and gives the session one end of a message pipe, whose other
+ * end the deliverer has; that alone reads the header.  The client hears +OK when the master says that the message is committed.  A
  * message that is not whole, or has a fault, is never ended in the pipe, and so was never there.
  */
 #include <sys/types.h>

@@ -171,9 +171,9 @@ MESSAGE(IMSG_POP_OPENED,	M_P, ONE(struct msg_pop_opened), FD)		/* or here is the
 MESSAGE(IMSG_POP_SIGN,		P_M, EMPTY, NO_FD)				/* a handshake is to begin, once; */
 MESSAGE(IMSG_POP_SIGNER,	M_P, EMPTY, FD_MAYBE)				/* the channel to the signer; none: there is no signer now */
 MESSAGE(IMSG_POP_SECURE,	P_M, ONE(struct msg_pop_secure), NO_FD)		/* the session is under TLS now */
-MESSAGE(IMSG_POP_XMIT,		P_M, EMPTY, NO_FD)				/* the client wants to send a message; not again ahead of XMIT_DONE */
-MESSAGE(IMSG_POP_PIPE,		M_P, ONE(struct msg_pop_pipe), FD)		/* to the deliverer, of proto_pipe.h; closed behind the message */
-MESSAGE(IMSG_POP_XMIT_DONE,	M_P, ONE(struct msg_pop_xmit_done), NO_FD)	/* what became of it, once; without a pipe: it may not */
+MESSAGE(IMSG_POP_XMIT,		P_M, EMPTY, NO_FD)				/* may the client send a message? */
+MESSAGE(IMSG_POP_PIPE,		M_P, ONE(struct msg_pop_pipe), FD)		/* yes: a message pipe to the deliverer; */
+MESSAGE(IMSG_POP_XMIT_DONE,	M_P, ONE(struct msg_pop_xmit_done), NO_FD)	/* what became of it, or no */
 MESSAGE(IMSG_POP_STOP,		M_P, EMPTY, NO_FD)				/* the session is to end */
 MESSAGE(IMSG_POP_END,		P_M, ONE(struct msg_pop_end), NO_FD)		/* the last message */
 

@@ -91,7 +91,7 @@ enum pem_kind { PEM_CA, PEM_CERT, PEM_KEY, PEM_MAX };	/* IMSG_FETCH_CA + kind ca
 /* AUTO: what the server offers, best first, as the record allows.  Names: auth_mech_str(). */
 enum auth_mech { AUTH_AUTO = 1, AUTH_EXTERNAL, AUTH_OAUTHBEARER, AUTH_XOAUTH2, AUTH_SCRAM_SHA_256, AUTH_SCRAM_SHA_1, AUTH_CRAM_MD5,
 	AUTH_PLAIN, AUTH_LOGIN, AUTH_USER, AUTH_APOP, AUTH_NTLM, AUTH_MSN, AUTH_MAX };
-enum dist_mode { DIST_OWNER = 1, DIST_FIELD, DIST_STAR, DIST_SUBMIT };	/* personal; special header; To/Cc/Bcc; sent by popd's client */
+enum dist_mode { DIST_OWNER = 1, DIST_FIELD, DIST_STAR, DIST_SUBMIT }; /* personal; special header; To/Cc/Bcc; sent here */
 enum notify { NOTIFY_NEVER = 0, NOTIFY_FAILURE };	/* DSN's NOTIFY (RFC 3461) of a recipient */
 enum quarantine_act { QUARANTINE_LIST = 1, QUARANTINE_SHOW, QUARANTINE_RELEASE, QUARANTINE_DROP };
 

@@ -3,7 +3,8 @@
 /*
  * What a client sends to popd, in pieces: lines and their arguments are the same as in one piece, none is longer than it may be,
  * none has a NUL.  And a message's octets, which the converter makes a reply of: undone, that is the message again, and it ends
- * where it should.  What a client sends as a message is the same in pieces, and ends where CRLF "." CRLF is.  Input: size of a piece, room, then the octets.
+ * where it should.  What a client sends as a message is the same in pieces, and ends where CRLF "." CRLF is.  Input: size of a
+ * piece, room, then the octets.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -168,7 +169,8 @@ sent(const uint8_t *p, size_t len, size_t piece, int utf8)
 	size_t		 whole, taken;
 	uint64_t	 sum = sent_sum(p, len, SIZE_MAX, utf8, &whole);
 
-	if (sent_sum(p, len, piece, utf8, &taken) != sum || taken != whole || sent_sum(p, len, 1, utf8, &taken) != sum || taken != whole)
+	if (sent_sum(p, len, piece, utf8, &taken) != sum || taken != whole || sent_sum(p, len, 1, utf8, &taken) != sum ||
+	    taken != whole)
 		abort();
 	end = len >= 3 && memcmp(p, ".\r\n", 3) == 0 ? p - 2 : memmem(p, len, "\r\n.\r\n", 5);
 	if (whole != (end == NULL ? SIZE_MAX : (size_t)(end + 5 - p)))

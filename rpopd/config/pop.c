@@ -159,7 +159,8 @@ load_pop_account(struct load *ld, const struct pop_account *p)
 	struct config		*c = ld->c;
 	struct pop_account	*pops;
 
-	if (p->pop && !p->submit && p->login_delay == c->settings.pop_login_delay && p->sessions == SESSIONS && p->expire_days == UINT32_MAX)
+	if (p->pop && !p->submit && p->login_delay == c->settings.pop_login_delay && p->sessions == SESSIONS &&
+	    p->expire_days == UINT32_MAX)
 		return (0);
 	if ((pops = array_grow(c->pops, c->npops, sizeof(*pops))) == NULL)
 		return (-1);

@@ -225,7 +225,8 @@ commit_rcpt_right(const struct msg_rcpt *rcpt, const struct member *m)
 		return (1);
 	log_warnx("%s: message %u: the deliverer says that it goes to %s (%s %u), which neither the record nor a row of table route says: "
 	    "nothing of this is delivered, the message stays on the server; look for the cause, the deliverer may be in other hands",
-	    sent != NULL ? submit_label(sent) : s->label, m->msgno, log_vis(dest, sizeof(dest), rcpt->dest, strlen(rcpt->dest)), rcpt->kind == RCPT_RELAY ? "next hop" : "kind",
+	    sent != NULL ? submit_label(sent) : s->label, m->msgno,
+	    log_vis(dest, sizeof(dest), rcpt->dest, strlen(rcpt->dest)), rcpt->kind == RCPT_RELAY ? "next hop" : "kind",
 	    rcpt->kind == RCPT_RELAY ? rcpt->nexthop : rcpt->kind);
 	return (0);
 }

@@ -42,6 +42,7 @@
 
 #define PIPE_BUFFER	(512 * 1024)	/* kernel buffer of the message pipe, as a fetcher's session has it */
 #define MSGNO		1		/* of the only message in its pipe */
+#define SUBMIT_MOST	200		/* at once: each takes two descriptors of the deliverer */
 
 /*
  *	OPEN	no receipt is here
@@ -73,6 +74,7 @@ static void	 submit_fail(struct submission *, enum pop_code, const char *);
 static void	 submit_over(struct submission *);
 
 static LIST_HEAD(, submission)	 submissions = LIST_HEAD_INITIALIZER(submissions);
+static uint32_t			 nsubmissions;
 
 /* A client is about to send a message; *fd is the end of the pipe for its session.  NULL: not now, and text says why. */
 struct submission *
@@ -83,8 +85,8 @@ submit_begin(const struct pop_send *send, int *fd, char *text, size_t size)
 	int			 theirs;
 
 	strlcpy(text, "the message cannot be taken now, try again later", size);
-	if (child_current(ROLE_DELIVERER) == NULL || commit_blocked() || relay_full() || !mailroot_right() || !space_enough() ||
-	    (id = state_next_session()) == 0)
+	if (nsubmissions >= SUBMIT_MOST || child_current(ROLE_DELIVERER) == NULL || commit_blocked() || relay_full() ||
+	    !mailroot_right() || !space_enough() || (id = state_next_session()) == 0)
 		return (NULL);
 	if (submit_channel(fd, &theirs) == -1) {
 		log_warn("%s: message pipe", send->address);
@@ -99,6 +101,7 @@ submit_begin(const struct pop_send *send, int *fd, char *text, size_t size)
 	sub->routing = routing_hold(config_routing);
 	snprintf(sub->label, sizeof(sub->label), "%s by XTND XMIT", send->address);
 	LIST_INSERT_HEAD(&submissions, sub, entry);
+	nsubmissions++;
 	submit_tell_deliverer(sub, send, theirs);
 	HOOK("master.submit");
 	return (sub);
@@ -207,7 +210,7 @@ submit_excuse(struct submission *sub, const char *trouble)
 	submit_fail(sub, POP_CODE_SYS_TEMP, "the message cannot be taken now, try again later");
 }
 
-/* IMSG_RECEIPT_REFUSED: the deliverer does not take it.  What is wrong with the message is for its sender; what is with us, for the log. */
+/* IMSG_RECEIPT_REFUSED: the deliverer does not take it.  What is wrong with the message is told its sender; with us, the log. */
 int
 submit_refused(struct submission *sub, const struct msg_receipt_refused *m)
 {
@@ -275,6 +278,7 @@ submit_over(struct submission *sub)
 		strlcpy(m.text, sub->text, sizeof(m.text));
 	}
 	LIST_REMOVE(sub, entry);
+	nsubmissions--;
 	if (sub->done != NULL)
 		sub->done(sub->arg, &m);
 	routing_release(sub->routing);

@@ -152,7 +152,7 @@ int	 alert_told(void *, struct imsg *);		/* POP_ALERTED, of a session */
 void	 xmit_start(const struct pop_calls *);
 int	 xmit_begin(void *, struct imsg *);		/* POP_XMIT, of a session */
 void	 xmit_end(struct pop_session *);		/* the session has ended */
-int	 xmit_may(const struct config *, uint32_t account);	/* 1: it has the right to send, and there is a next hop for others */
+int	 xmit_may(const struct config *, uint32_t account);	/* 1: it has the right, and there is a next hop for others */
 
 /* --- name.c --- */
 

@@ -106,7 +106,8 @@ xmit_done(void *arg, const struct msg_pop_xmit_done *m)
 	s->xmit = NULL;
 	if (!m->taken && sender->n > 0)
 		sender->n--;
-	log_debug("POP %u: a message of %s is %s%s%s", s->id, s->name, m->taken ? "taken" : "not taken", m->taken ? "" : ": ", m->text);
+	log_debug("POP %u: a message of %s is %s%s%s", s->id, s->name, m->taken ? "taken" : "not taken",
+	    m->taken ? "" : ": ", m->text);
 	link_send(&s->worker->link, IMSG_POP_XMIT_DONE, -1, m, sizeof(*m));
 }
 

@@ -37,7 +37,8 @@ pending_insert(int64_t mailbox, const struct receipt *r, const char *link, const
 	    sqlite3_bind_text(st, 3, link, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    sqlite3_bind_text(st, 4, dest, -1, SQLITE_STATIC) != SQLITE_OK ||
 	    (copy == NULL ? sqlite3_bind_null(st, 5) : sqlite3_bind_blob(st, 5, copy, PROTO_COPY_LEN, SQLITE_STATIC)) != SQLITE_OK ||
-	    (r == NULL ? sqlite3_bind_null(st, 6) : sqlite3_bind_blob(st, 6, r->digest, sizeof(r->digest), SQLITE_STATIC)) != SQLITE_OK ||
+	    (r == NULL || r->mailbox == 0 ? sqlite3_bind_null(st, 6) :
+	    sqlite3_bind_blob(st, 6, r->digest, sizeof(r->digest), SQLITE_STATIC)) != SQLITE_OK ||
 	    state_step(st) == -1)
 		return (-1);
 	*id = sqlite3_last_insert_rowid(sqlite3_db_handle(st));

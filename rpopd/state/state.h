@@ -93,7 +93,7 @@ struct receipt {			/* one message of a batch, for state_commit() */
 	int64_t		 unproven;	/* when the session began */
 	uint32_t	 size;		/* as listed, of the whole message; 0: not known */
 	uint8_t		 header;	/* 1: only the header of a message over max_size: no row in seen, one in oversize */
-	uint8_t		 is_void;		/* 1: who sent it heard that it is not taken, and nobody gets it: every verdict is DISCARD */
+	uint8_t		 is_void;	/* 1: who sent it heard that it is not taken: all verdicts are DISCARD */
 	uint32_t	 nrcpt;
 	struct msg_rcpt	*rcpts;
 	struct msg_receipt_note	*note;	/* NULL: none; there is one if a recipient is no Maildir */

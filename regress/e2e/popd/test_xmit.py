@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """XTND XMIT: a client sends a message over its session.  +OK means that it is committed, -ERR that nothing of it ever will be."""
+import os
 import re
 import socket
 import sqlite3
@@ -335,6 +336,55 @@ def test_killed(sends, process, point, taken):
     rigs.wait_for(lambda: got(sends, "bert") and sends.hop.mails and held(sends) == [], "it to arrive")
     assert len(got(sends, "bert")) == 1
     assert sends.hop.taken() == ["x@far.example"] or any(m.dropped or not m.followed for m in sends.hop.mails)
+
+
+@pytest.mark.parametrize("point", [None, "master.commit_before", "master.commit_after", "master.committed_sent"])
+def test_killed_void(sends, point):
+    """Once the client has heard -ERR because state.db is locked, nothing comes of it, whenever the daemon dies."""
+    if point:
+        # The client hears -ERR when the second try has failed; the one behind that is the first that could make the message count.
+        nth = 3 if point == "master.commit_before" else 1
+        sends.start("-K", "rpopd:%s:%d" % (point, nth), hooks=True)
+    else:
+        sends.start()
+    db = sqlite3.connect(sends.rig.statedb, isolation_level=None, timeout=30)
+    db.execute("BEGIN IMMEDIATE")
+    said = Session(sends).xmit(HELLO)
+    assert said == "-ERR [SYS/TEMP] the message cannot be taken now, try again later"
+    if point is None:
+        sends.daemon.kill()
+    db.execute("ROLLBACK")
+    db.close()
+    if point:
+        sends.daemon.wait()
+    sends.daemon.kill()
+    sends.start()
+    nothing(sends)
+
+
+def test_disk(sends):
+    """The disk takes nothing: -ERR, which counts, and the next message goes."""
+    sends.start("-F", "deliverer:linkat:1:28", hooks=True)
+    s = Session(sends)
+    assert s.xmit(HELLO) == "-ERR [SYS/TEMP] the message cannot be taken now, try again later"
+    nothing(sends)
+    assert s.xmit(HELLO).startswith("+OK")
+    rigs.wait_for(lambda: got(sends, "bert") and sends.hop.mails and held(sends) == [], "the second one")
+    assert len(got(sends, "bert")) == 1 and len(sends.hop.mails) == 1 and "spool" in sends.daemon.log()
+
+
+def test_lost(sends):
+    """A file that is gone from the spool is on no server: who has not got the message is told of as lost, the others have it."""
+    sends.hop.default = "451 4.2.0 later"
+    sends.start()
+    assert Session(sends).xmit(HELLO).startswith("+OK")
+    rigs.wait_for(lambda: got(sends, "bert") and sends.hop.mails, "it to be tried")
+    sends.daemon.stop()
+    (link,), = held(sends)
+    os.unlink(os.path.join(sends.rig.mail, "spool", link))
+    sends.start()
+    rigs.wait_for(lambda: any(b"Subject: Mail was lost" in m for m in got(sends, "postmaster")), "the note")
+    assert sends.rig.state("SELECT body, dest FROM relay") == [(2, "x@far.example")] and len(got(sends, "bert")) == 1
 
 
 # --- popd alone, this file being master and deliverer ---

@@ -555,7 +555,8 @@ test_pop(void **state)
 	config_free(c);
 	edit("UPDATE settings SET pop_login_delay = 60, pop_clear = 'never';"
 	    "UPDATE account SET pop = 0, login_delay = 5, password = '{PLAIN}x' WHERE name = 'bert';"
-	    "UPDATE account SET expire_days = 30, sessions = 2, submit = 1, password = '$5$salt$3VVNJwgdJq3Gxf0w2Wbb5hC0SZPFDCF4PXBTW4Lru8B'"
+	    "UPDATE account SET expire_days = 30, sessions = 2, submit = 1,"
+	    " password = '$5$salt$3VVNJwgdJq3Gxf0w2Wbb5hC0SZPFDCF4PXBTW4Lru8B'"
 	    " WHERE address = 'anna@example.org';"
 	    "UPDATE account SET password = '{SCRAM-SHA-256}4096,c2FsdA==,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=,"
 	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' WHERE address = 'postmaster@example.org';"

@@ -66,23 +66,28 @@ test_refused(void **state)
 	}	 samples[] = {
 		{ "To: carl@example.org\n\n", "there is no From field" },
 		{ FROM FROM "To: carl@example.org\n\n", "there are several From fields" },
-		{ FROM "Sender: anna@example.org\nSender: anna@example.org\nTo: carl@example.org\n\n", "there are several Sender fields" },
+		{ FROM "Sender: anna@example.org\nSender: anna@example.org\nTo: carl@example.org\n\n",
+		    "there are several Sender fields" },
 		{ "From: carl@example.org\nTo: carl@example.org\n\n", "the address in From is not one of yours: carl@example.org" },
 		{ "From: x@far.example\nTo: carl@example.org\n\n", "the address in From is not one of yours: x@far.example" },
 		{ "From: anna@example.org, carl@example.org\nTo: carl@example.org\n\n",
 		    "the address in From is not one of yours: carl@example.org" },
-		{ FROM "Sender: carl@example.org\nTo: carl@example.org\n\n", "the address in Sender is not one of yours: carl@example.org" },
+		{ FROM "Sender: carl@example.org\nTo: carl@example.org\n\n",
+		    "the address in Sender is not one of yours: carl@example.org" },
 		{ "From: all@example.org\nTo: carl@example.org\n\n", "the address in From is not one of yours: all@example.org" },
-		{ "From: nobody@example.org\nTo: carl@example.org\n\n", "the address in From is not one of yours: nobody@example.org" },
+		{ "From: nobody@example.org\nTo: carl@example.org\n\n",
+		    "the address in From is not one of yours: nobody@example.org" },
 		{ "From: anna\nTo: carl@example.org\n\n", "there is something in From that is no address: anna" },
 		{ "From: friends:;\nTo: carl@example.org\n\n", "there is no address in From" },
 		{ FROM "\n", "there is no recipient in To, Cc or Bcc" },
 		{ FROM "To: friends:;\n\n", "there is no recipient in To, Cc or Bcc" },
 		{ FROM "To: carl\n\n", "there is something in To, Cc or Bcc that is no address: carl" },
 		{ FROM "To: carl@example.org\nCc: <x y>\n\n", "there is something in To, Cc or Bcc that is no address: <x y>" },
-		{ FROM "To: carl@example.org, nobody@example.org, x@far.example\n\n", "no such recipient here: nobody@example.org" },
+		{ FROM "To: carl@example.org, nobody@example.org, x@far.example\n\n",
+		    "no such recipient here: nobody@example.org" },
 		{ FROM "Bcc: gone@example.org\n\n", "gone@example.org: moved away" },
-		{ FROM "Resent-To: carl@example.org\nTo: carl@example.org\n\n", "a message with Resent fields is not sent from here" },
+		{ FROM "Resent-To: carl@example.org\nTo: carl@example.org\n\n",
+		    "a message with Resent fields is not sent from here" },
 		{ FROM "To: a@far.example, b@far.example, c@far.example, d@far.example, e@far.example, f@far.example\n\n",
 		    "there are more than 5 recipients" }
 	};
@@ -132,8 +137,10 @@ test_limits(void **state)
 static void
 test_complete(void **state)
 {
-	static const char	 bare[] = "Bcc: carl@example.org,\n x@far.example\n" FROM "to: bo@example.org\nBCC : y@far.example\nSubject: s\n\n";
-	static const char	 whole[] = FROM "To: carl@example.org\nDate: Mon, 30 Nov 2026 10:00:00 +0000\nmessage-id: <m@x>\n\n";
+	static const char	 bare[] = "Bcc: carl@example.org,\n x@far.example\n" FROM
+				    "to: bo@example.org\nBCC : y@far.example\nSubject: s\n\n";
+	static const char	 whole[] = FROM "To: carl@example.org\n"
+				    "Date: Mon, 30 Nov 2026 10:00:00 +0000\nmessage-id: <m@x>\n\n";
 	struct header		 h;
 	struct buf		 top;
 

@@ -191,7 +191,8 @@ test_arguments(void **state __unused)
 		{ "TOP 1 2 3", "TOP bad" }, { "TOP 1  2", "TOP bad" }, { "TOP 1 -2", "TOP bad" }, { "TOP 1 18446744073709551616", "TOP bad" },
 		{ "USER", "USER bad" }, { "USER ", "USER bad" }, { "USER  ", "USER < >" }, { "USER a b ", "USER <a b >" },
 		{ "PASS  x", "PASS < x>" }, { "AUTH", "AUTH <>" }, { "AUTH ", "AUTH <>" }, { "AUTH PLAIN =", "AUTH <PLAIN =>" },
-		{ "APOP a b", "APOP <a b>" }, { "APOP", "APOP bad" }, { "LAST", "none" }, { "XTND XMIT", "XTND <XMIT>" }, { "XTND", "XTND bad" },
+		{ "APOP a b", "APOP <a b>" }, { "APOP", "APOP bad" }, { "LAST", "none" },
+		{ "XTND XMIT", "XTND <XMIT>" }, { "XTND", "XTND bad" },
 	};
 	size_t	 i;
 
