@@ -186,6 +186,9 @@ class Siege:
         self.listen()
         accounts = "".join(rigs.insert("accounts", {"address": v.user}) for v in self.visits)
         self.rig.sqlite("BEGIN; " + accounts + "COMMIT; UPDATE account SET password = '{PLAIN}%s', sessions = %d;" % (SECRET, SESSIONS))
+        senders = ", ".join(rigs.quote(v.user) for v in self.visits if v.case.name.startswith("send-"))
+        self.rig.sqlite(rigs.insert("nexthop", {"name": "out", "address": "127.0.0.1:9"}) + "UPDATE settings SET submit_nexthop = 'out';"
+            " UPDATE account SET submit = 1 WHERE address IN (%s);" % senders)
         for name in ["honest"] + [v.user.split("@")[0] for v in self.visits]:
             self.fill_mailbox(name)
 

@@ -58,5 +58,5 @@ def add(name, steps, **more):
 def load():
     """Every module of this directory has its say."""
     if not REGISTRY:
-        from . import arguments, connections, cuts, deletion, floods, lines, names, sasl, states, tls    # noqa: F401
+        from . import arguments, connections, cuts, deletion, floods, lines, names, sasl, sending, states, tls    # noqa: F401
     return REGISTRY
