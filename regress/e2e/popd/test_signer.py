@@ -138,7 +138,7 @@ def holds(pid, wanted):
 @pytest.mark.unsanitized	# the sanitizer keeps what was freed
 @pytest.mark.parametrize("kind", KINDS)
 def test_memory(mail, kind):
-    """No octet of a private key is anywhere but in the signer, after logins, a change of the pair, refused files, and deaths."""
+    """No octet of a private key is anywhere but in the signer, after logins, a change of the pair, and refused files."""
     cert, key = make(mail.rig.dir, kind)
     first, second = secrets(key), None
     tls, stls = (mail.listen(tls=mode, cert=cert, key=key) for mode in ("tls", "stls"))
@@ -155,7 +155,7 @@ def test_memory(mail, kind):
 
     there = check()
     assert {name.partition("+")[0] for name in there} >= ({"priv"} if kind == "ec" else {"privateExponent", "prime1", "prime2"})
-    # Another pair, then files that do not fit, another popd, another signer.
+    # Another pair, then files that do not fit.
     new = make(mail.rig.dir, kind, "new")
     second = secrets(new[1])
     before = peer_cert(tls)

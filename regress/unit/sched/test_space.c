@@ -257,14 +257,6 @@ test_told(void **state)
 	assert_string_equal(space_trouble(), "");
 }
 
-/* A second later, the timer runs. */
-static void
-turn(void)
-{
-	now += 1000;
-	event_loop(EVLOOP_ONCE);
-}
-
 /* What runs is told to end, and is due again; the postmaster hears of it; a trial goes on. */
 static void
 test_running(void **state)
@@ -287,20 +279,20 @@ test_running(void **state)
 	config.settings.postmaster = 7;
 	now += 1000;
 	assert_int_equal(space_enough(), 1);
-	turn();
+	event_loop(EVLOOP_ONCE);
 	assert_int_equal(stops, 0);
 	mail_free = 5;
-	turn();
-	turn();
+	event_loop(EVLOOP_ONCE);
+	event_loop(EVLOOP_ONCE);
 	assert_int_equal(stops, 1);
 	assert_true(s[0].stopping && t[0].again && !t[1].again && !t[2].again);
 	assert_int_equal(notices, 1);
 	assert_non_null(strstr(noticed, "mail_root /mail: 5120 KiB free"));
 	mail_free = 5000;
-	turn();
+	event_loop(EVLOOP_ONCE);
 	assert_int_equal(kicks, 1);
 	sched_nruns = 0;
-	turn();
+	event_loop(EVLOOP_ONCE);
 	assert_int_equal(event_loop(EVLOOP_NONBLOCK), 1);	/* nothing is looked at any more */
 }
 
