@@ -316,13 +316,16 @@ deliverer_settled(void *arg, struct imsg *imsg)
 static int
 deliverer_refused(void *arg, struct imsg *imsg)
 {
-	struct session		*s;
+	struct session			*s;
+	struct submission		*sub;
 	struct msg_receipt_refused	 m;
 
 	(void)arg;
-	if (rules_payload(imsg, &m) == 0 && submit_by_id(m.session) != NULL)
-		return (submit_refused(submit_by_id(m.session), &m));
-	if (rules_payload(imsg, &m) == -1 || !proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
+	if (rules_payload(imsg, &m) == -1)
+		return (-1);
+	if ((sub = submit_by_id(m.session)) != NULL)
+		return (submit_refused(sub, &m));
+	if (!proto_str(m.text, sizeof(m.text)) || m.why == WHY_NONE || m.why >= WHY_MAX ||
 	    (s = session_by_id(m.session)) == NULL || m.msgno == 0 || m.msgno > s->plan.count ||
 	    s->plan.msgs[m.msgno].state != MESSAGE_PLANNED)
 		return (-1);

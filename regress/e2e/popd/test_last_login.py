@@ -45,8 +45,8 @@ def test_shown(mail):
     assert begun <= at <= time.time() and client == "127.0.0.1"
     assert shown(mail)[BERT] == (None, None)
     table = mail.rig.ctl("account", "list").log.splitlines()
-    assert table[0].split()[-1] == "LAST_LOGIN"
-    assert [bool(re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", line)) for line in table[1:]].count(True) == 1
+    assert "LAST_LOGIN" in table[0].split()
+    assert [bool(re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b", line)) for line in table[1:]].count(True) == 1
     rigs.wait_for(lambda: stored(mail) == {ANNA: at}, "it to be written")
     assert mail.rig.state("SELECT client FROM last_login") == [("127.0.0.1",)]
     assert "last_login" not in mail.rig.ctl("export", "sql").log
