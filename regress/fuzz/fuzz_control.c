@@ -100,7 +100,6 @@ auth_check(const char *account, const void *password, size_t len, void (*done)(v
 
 int auth_elsewhere(void) { return (0); }
 const char *auth_trouble(void) { return (""); }
-const char *pop_trouble(const char *address, uint16_t port) { (void)address; (void)port; return (NULL); }
 
 void
 auth_cancel(struct auth *a)
