@@ -4,22 +4,27 @@
 /*
  * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
  * survive, and nothing is ever committed without a unique-id and a recipient (state_commit() of the stubs checks).
- * A trial (try.c) writes nothing to the store whatever they say.
+ * A trial (try.c) writes nothing to the store whatever they say.  The session is number 1, and a client of popd sends a message under
+ * number 2: who sends it is told once what became of it, that it is taken only when it is committed, and nothing if it has left.
  *
  * Input: records of mode (1 octet), type (1), length (2), payload.  The type counts the peer's rules, so that a new message leaves
  * the corpus useful, or with MODE_ANY is a number of messages.h; MODE_FITS brings the payload to the length that is there.
+ * The length of the input says what there is: LEN_* below.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "common/ipc/proto_ctl.h"
+#include "common/ipc/proto_popd.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
 #include "rpopd/control/control_int.h"
 #include "rpopd/delivery/delivery.h"
 #include "rpopd/poll/poll.h"
+#include "rpopd/pop/pop.h"
 #include "rpopd/relay/relay.h"
 #include "rpopd/sched/sched_int.h"
 #include "rpopd/turn/turn.h"
@@ -28,9 +33,15 @@
 #define MODE_ANY	2
 #define MODE_FITS	4
 
+#define LEN_LEAVE	1	/* the record leaves mail on the server */
+#define LEN_TRY		2	/* a trial */
+#define LEN_GONE	4	/* who sends a message has left */
+#define LEN_UNLISTED	8	/* the mailbox was never listed */
+
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-extern uint32_t	 writes;		/* master_stubs.c */
+extern uint32_t	 writes, sent, next_session;	/* master_stubs.c */
+extern int	 unlisted;
 extern struct rule	 said[64];	/* what rooms want to hear from the deliverer */
 extern size_t		 nsaid;
 
@@ -55,14 +66,16 @@ void client_reply(struct client *c, int ok, const char *text) { (void)c; (void)o
 void client_busy(struct client *c, void (*d)(void *), void (*l)(struct client *)) { (void)c; (void)d; (void)l; }
 void client_done(struct client *c) { (void)c; }
 void client_end(struct client *c, const char *failure) { (void)c; (void)failure; }
-int control_name(struct imsg *i, struct ctl_name *m) { (void)i; strlcpy(m->name, "a@b", sizeof(m->name)); return (0); }
+int control_name(struct client *c, struct imsg *i, struct ctl_name *m)
+{ (void)c; (void)i; strlcpy(m->name, "a@b", sizeof(m->name)); return (0); }
 
 /* IMSG_CTL_ROUTE, as the fuzzer's client asks it. */
 void
-wait_for(struct client *c, const char *name, wait_begin begin, wait_refuse refuse)
+wait_for(struct client *c, const char *name, int64_t patience, wait_begin begin, wait_refuse refuse)
 {
 	char	 err[PROTO_TEXT_SIZE];
 
+	(void)patience;
 	(void)refuse;
 	(void)begin(c, name, err, sizeof(err));
 }
@@ -93,6 +106,35 @@ tried_end(struct client *c, int ok, const char *text)
 
 static const struct try_calls	 calls = { tried, tried_envelope, tried_end };
 
+/* What became of a message that a client of popd sends: it is told once. */
+static void
+submitted(void *arg, const struct msg_pop_xmit_done *m)
+{
+	int	*told = arg;
+
+	if (++*told != 1 || m->taken != sent || (m->taken ? m->text[0] != '\0' : !proto_text(m->text, sizeof(m->text))))
+		abort();
+}
+
+/* Its end of the pipe is closed at once. */
+static void
+submission(int *told, int gone)
+{
+	const struct pop_send	 send = { .account = 1, .nexthop = 1, .address = "a@b", .peer = "192.0.2.1", .done = submitted,
+				    .arg = told };
+	struct submission	*sub;
+	char			 text[PROTO_TEXT_SIZE];
+	int			 fd;
+
+	sent = 0;
+	*told = 0;
+	if ((sub = submit_begin(&send, &fd, text, sizeof(text))) == NULL)
+		abort();
+	close(fd);
+	if (gone)
+		submit_leave(sub);
+}
+
 static struct session *
 session(struct record *rec, struct task *t, int try)
 {
@@ -103,6 +145,7 @@ session(struct record *rec, struct task *t, int try)
 	config_routing = &routing;
 	memset(t, 0, sizeof(*t));
 	t->rec = rec;
+	t->mailbox = 1;
 	t->host = host_get("h", 995);
 	t->due = INT64_MAX;
 	if (try) {
@@ -110,6 +153,7 @@ session(struct record *rec, struct task *t, int try)
 		if (try_start(&calls, (struct client *)t, "a@b/c", err, sizeof(err)) == -1)
 			abort();
 		config_running->settings.processors = 0;
+		session_of(t->run)->id = state_next_session();	/* and none of a trial's, which counts on */
 		session_of(t->run)->state = SESSION_STARTING;
 		session_of(t->run)->dial = NULL;
 		session_of(t->run)->forked = session_of(t->run)->opened = 1;
@@ -118,7 +162,8 @@ session(struct record *rec, struct task *t, int try)
 	}
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		abort();
-	s->id = 1;
+	s->id = state_next_session();
+	s->mailbox = t->mailbox;
 	s->state = SESSION_STARTING;
 	s->leave = rec->leave;
 	s->forked = s->opened = 1;
@@ -169,16 +214,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	static struct config	 config = { .settings = { .delay_failed_accounts = 300, .delay_failed_hosts = 300, .schedule = "",
-				    .host_sessions = 1 } };
-	static struct record	 rec = { .owner = "a@b", .name = "c", .host = "h", .user = "u", .period = 600,
-				    .schedule = "" };
+				    .source = "", .socks = "", .archive = "", .host_sessions = 1, .queue_limit = INT32_MAX } };
+	static struct record	 rec = { .owner = "a@b", .local_domain = "b", .name = "c", .host = "h", .user = "u", .port = 995,
+				    .period = 600, .mailbox = "", .special = "X-Original-To", .trusted_hop = "", .strip_prefix = "",
+				    .domains = "", .schedule = "", .source = "", .token_command = "", .token_user = "" };
 	static const struct delivery_calls calls = { .moved = commit_moved };
 	static struct child	 deliverer;
 	static int		 ready;
 	struct session		*s;
 	struct task		 task;
 	size_t			 n;
-	int			 try = len >> 1 & 1;
+	int			 try = len & LEN_TRY, gone = len & LEN_GONE, told;
 
 	if (!ready++) {
 		log_setsink(quiet);
@@ -194,9 +240,13 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	config_running = &config;
 	sched_tasks = &task;
 	sched_ntasks = 1;
-	rec.leave = len & 1;
+	rec.leave = (len & LEN_LEAVE) != 0;
+	unlisted = (len & LEN_UNLISTED) != 0;
 	writes = 0;
+	next_session = 1;
+	child_of[ROLE_DELIVERER] = &deliverer;
 	s = session(&rec, &task, try);
+	submission(&told, gone);
 	(void)ask_rules[0].handler(&task, NULL);
 	while (len >= 4) {
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
@@ -211,6 +261,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	}
 	spool_died(NULL);
 	commit_died(NULL);
+	submit_died(NULL);
 	ask_died(NULL);
 	s->exited = 1;
 	s->unrecorded = 0;
@@ -219,7 +270,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	session_closed(s);
 	event_loop(EVLOOP_NONBLOCK);		/* frees it */
 	sched_remove(&task);
-	if (!TAILQ_EMPTY(&sched_runs) || (try && writes > 0))
+	if (!TAILQ_EMPTY(&sched_runs) || (try && writes > 0) || told != !gone)
 		abort();
 	return (0);
 }

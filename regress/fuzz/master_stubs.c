@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The master's surroundings for fuzz_master.c and fuzz_control.c: a store that remembers nothing, children that do not exist. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,10 @@ __attribute__((weak)) uint64_t		 config_loaded_version;
 __attribute__((weak)) char		 config_load_error[PROTO_TEXT_SIZE];
 __attribute__((weak)) struct options	 options;
 struct child		*child_of[ROLE_MAX];
-uint32_t		 writes;		/* to the store */
+uint32_t		 writes;		/* to the store, */
+uint32_t		 sent;			/* but for messages that were sent here: how many were committed as somebody's */
+uint32_t		 next_session = 1;
+int			 unlisted;		/* 1: mailboxes were never listed */
 static struct child	 none;
 struct rule		 said[64];
 size_t			 nsaid;
@@ -37,6 +41,19 @@ child_rules(enum role role, const struct rule *rules, size_t n)
 	nsaid += n;
 }
 
+/* A message that was sent here: it has a note, a key that no server could have given, and nothing that is compared with others. */
+static void
+commit_sent(struct receipt *r)
+{
+	static const uint8_t	 none[PROTO_DIGEST_LEN];
+
+	if (r->note == NULL || r->header || r->uidlen < 7 || memcmp(r->uid, "sent: ", 6) != 0 || r->size != 0 ||
+	    memcmp(r->digest, none, sizeof(none)) != 0 || memcmp(r->identity, none, sizeof(none)) != 0)
+		abort();
+	r->verdict = r->is_void ? COMMIT_DISCARD : COMMIT_DELIVER;
+	sent += !r->is_void;
+}
+
 enum db
 state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
 {
@@ -44,11 +61,15 @@ state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
 	size_t		 i;
 	uint32_t	 k;
 
-	writes++;
 	for (i = 0; i < n; i++) {
 		if (r[i].nrcpt == 0 || r[i].uidlen == 0 || r[i].uidlen > sizeof(r[i].uid))
 			abort();
-		r[i].verdict = r[i].uid[0] & 1 ? COMMIT_DELIVER : COMMIT_DISCARD;
+		if (r[i].mailbox == 0)
+			commit_sent(&r[i]);
+		else {
+			writes++;
+			r[i].verdict = r[i].uid[0] & 1 ? COMMIT_DELIVER : COMMIT_DISCARD;
+		}
 		memset(r[i].verdicts, r[i].verdict, r[i].nrcpt);
 		for (k = 0; k < r[i].nrcpt && r[i].verdict == COMMIT_DELIVER; k++) {
 			if (r[i].rcpts[k].kind == RCPT_MAILDIR || r[i].rcpts[k].kind == RCPT_DISCARD)
@@ -95,7 +116,7 @@ state_seen_digests(int64_t mailbox, const uint8_t *uid, size_t len, struct seen_
 enum db state_unproven(int64_t m) { (void)m; return (DB_NONE); }
 enum db state_unprove_slice(int64_t m, struct unprove *u) { (void)m; (void)u; writes++; return (DB_OK); }
 
-enum db state_listed(int64_t m) { (void)m; return (DB_OK); }
+enum db state_listed(int64_t m) { (void)m; return (unlisted ? DB_NONE : DB_OK); }
 enum db state_renumber_get(int64_t m, enum renumber *r) { (void)m; *r = RENUMBER_NOT; return (DB_OK); }
 
 enum db
@@ -137,7 +158,7 @@ int64_t state_keep(void) { return (30 * 86400); }
 enum db state_seen_open(int64_t m) { (void)m; return (DB_OK); }
 enum db state_renumber_since(int64_t m, int64_t *s) { (void)m; *s = 0; return (DB_OK); }
 enum db state_seen_count(int64_t m, int64_t l, int64_t *n) { (void)m; (void)l; *n = 0; return (DB_OK); }
-uint32_t state_next_session(void) { return (1); }
+uint32_t state_next_session(void) { return (next_session++); }
 enum db state_counts(int64_t m, struct state_place *at, struct mailbox_counts *c) { (void)m; (void)at; memset(c, 0, sizeof(*c)); return (DB_OK); }
 enum db state_record_put(int64_t m, const struct record_state *r) { (void)m; (void)r; writes++; return (DB_OK); }
 const char *state_unfound_key(const struct record *r, char *b, size_t n) { (void)r; (void)n; b[0] = '\0'; return (b); }
@@ -196,7 +217,51 @@ enum db state_seen_state(int64_t m, const uint8_t *u, size_t l, enum seen_state 
 enum db state_prune_old(int64_t n) { (void)n; return (DB_OK); }
 enum db state_clamp(int64_t n) { (void)n; return (DB_OK); }
 void prune_daily(void) { }
-enum former_found former_find(struct session *s, enum former_past *p) { (void)s; *p = PAST_NONE; return (FOUND_NONE); }
+enum db state_record_get(int64_t m, struct record_state *r) { (void)m; memset(r, 0, sizeof(*r)); return (DB_OK); }
+
+/* What the record was before it had another port, and what another one was at the same provider. */
+enum db
+state_formers(int64_t mailbox, int (*cb)(void *, const struct former *), void *arg)
+{
+	static const struct former	 formers[] = {
+		{ .id = 101, .account = "a@b", .record = "c", .host = "h", .login = "u", .port = 110 },
+		{ .id = 102, .account = "x@b", .record = "y", .host = "h", .login = "u@b", .port = 995, .replaced = 1 },
+	};
+	size_t				 i;
+
+	for (i = 0; i < nitems(formers); i++)
+		if (formers[i].id != mailbox && cb(arg, &formers[i]) != 0)
+			break;
+	return (DB_OK);
+}
+
+enum db
+state_former_rows(int64_t mailbox, void (*cb)(void *, const struct former_message *), void *arg)
+{
+	static const struct former_message	 rows[] = {
+		{ .uid = (const uint8_t *)"a", .uidlen = 1, .size = 1 },
+		{ .uid = (const uint8_t *)"b", .uidlen = 1 },
+		{ .uid = (const uint8_t *)"c", .uidlen = 1, .size = INT64_MAX },
+		{ .uid = (const uint8_t *)"d", .uidlen = 1, .size = 1, .gone = 1 },
+	};
+	size_t					 i;
+
+	(void)mailbox;
+	for (i = 0; i < nitems(rows); i++)
+		cb(arg, &rows[i]);
+	return (DB_OK);
+}
+
+enum db
+state_former_adopt(const struct former *f, int64_t mailbox, const struct record *r, int doubt, const char *origin, int64_t now)
+{
+	(void)r;
+	(void)now;
+	if (f->id == mailbox || doubt >> 1 != 0 || *origin == '\0' || strlen(origin) >= PROTO_ORIGIN_SIZE)
+		abort();
+	writes++;
+	return (DB_OK);
+}
 enum db state_origin(int64_t m, char *t, size_t n) { (void)m; strlcpy(t, "", n); return (DB_OK); }
 
 enum db
@@ -221,6 +286,14 @@ rcpt_relay_row(struct relay_row *row, const struct receipt *r, const struct msg_
 	strlcpy(row->dest, rcpt->dest, sizeof(row->dest));
 	strlcpy(row->sender, r->sender, sizeof(row->sender));
 	return (0);
+}
+
+void
+state_rcpt_result(const struct msg_rcpt *rcpt, enum commit_verdict verdict, char *line, size_t size)
+{
+	if (rcpt->kind < RCPT_MAILDIR || rcpt->kind > RCPT_DISCARD || verdict < COMMIT_DELIVER || verdict > COMMIT_HOLD)
+		abort();
+	snprintf(line, size, "%u %s %s %s", verdict, rcpt->dest, rcpt->original, rcpt->reason);
 }
 
 enum db state_relay_get(int64_t i, struct relay_row *r) { (void)i; (void)r; return (DB_NONE); }
