@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* links: regress/fuzz/master_stubs.c rpopd/config rpopd/control rpopd/delivery rpopd/poll rpopd/poll/plan rpopd/relay rpopd/sched rpopd/state rpopd/turn */
-/* libs: -levent_core */
+/* libs: -levent_core -Wl,--wrap=timer_in */
 /*
  * A taken-over fetcher session and deliverer against the master: any sequence of messages, well framed or not.  The master must
  * survive, and nothing is ever committed without a unique-id and a recipient (state_commit() of the stubs checks).
- * A trial (try.c) writes nothing to the store whatever they say.  The session is number 1, and a client of popd sends a message under
- * number 2: who sends it is told once what became of it, that it is taken only when it is committed, and nothing if it has left.
+ * A trial (try.c) writes nothing to the store whatever they say.  The session is number 1, and a client of popd sends a message
+ * under number 2: who sends it is told once what became of it, that it is taken only when it is committed, and nothing if it has
+ * left.
  *
  * Input: records of mode (1 octet), type (1), length (2), payload.  The type counts the peer's rules, so that a new message leaves
  * the corpus useful, or with MODE_ANY is a number of messages.h; MODE_FITS brings the payload to the length that is there.
@@ -37,13 +38,32 @@
 #define LEN_TRY		2	/* a trial */
 #define LEN_GONE	4	/* who sends a message has left */
 #define LEN_UNLISTED	8	/* the mailbox was never listed */
+#define LEN_CLOCK	16	/* timers run between messages; rows come in slices; the first commit finds a lock, ... */
+#define LEN_LOCKED	32	/* ... which lasts until nobody waits for what is committed */
+
+enum { TOLD_NOTHING, TOLD_NOT, TOLD_TAKEN };	/* who sends a message */
 
 int	 LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+void	 __real_timer_in(struct timer *, int64_t);
+void	 __wrap_timer_in(struct timer *, int64_t);
 
 extern uint32_t	 writes, sent, next_session;	/* master_stubs.c */
-extern int	 unlisted;
+extern int	 unlisted, busy, sliced;
 extern struct rule	 said[64];	/* what rooms want to hear from the deliverer */
 extern size_t		 nsaid;
+
+static int		 soon;		/* so many timers of a second or two run at once */
+
+/* Each timer of the master.  With LEN_CLOCK, what is tried again in a second or two is due once the message is done that caused it. */
+void
+__wrap_timer_in(struct timer *t, int64_t ms)
+{
+	if (soon > 0 && ms >= 1000 && ms <= 2000) {
+		soon--;
+		ms = 0;
+	}
+	__real_timer_in(t, ms);
+}
 
 static void
 quiet(enum log_level level, const char *text)
@@ -110,15 +130,16 @@ static const struct try_calls	 calls = { tried, tried_envelope, tried_end };
 static void
 submitted(void *arg, const struct msg_pop_xmit_done *m)
 {
-	int	*told = arg;
+	uint32_t	*told = arg;
 
-	if (++*told != 1 || m->taken != sent || (m->taken ? m->text[0] != '\0' : !proto_text(m->text, sizeof(m->text))))
+	if (*told != TOLD_NOTHING || m->taken != sent || (m->taken ? m->text[0] != '\0' : !proto_text(m->text, sizeof(m->text))))
 		abort();
+	*told = m->taken ? TOLD_TAKEN : TOLD_NOT;
 }
 
 /* Its end of the pipe is closed at once. */
 static void
-submission(int *told, int gone)
+submission(uint32_t *told, int gone)
 {
 	const struct pop_send	 send = { .account = 1, .nexthop = 1, .address = "a@b", .peer = "192.0.2.1", .done = submitted,
 				    .arg = told };
@@ -127,7 +148,7 @@ submission(int *told, int gone)
 	int			 fd;
 
 	sent = 0;
-	*told = 0;
+	*told = TOLD_NOTHING;
 	if ((sub = submit_begin(&send, &fd, text, sizeof(text))) == NULL)
 		abort();
 	close(fd);
@@ -210,6 +231,16 @@ dispatch(const struct rule *rules, size_t n, uint32_t state, void *arg, const ui
 	return (rv);
 }
 
+/* Timers that are due run, until the session has no work left. */
+static void
+clock_runs(const struct session *s)
+{
+	int	 i;
+
+	for (i = 0; i < 8 && (i == 0 || s->working); i++)
+		event_loop(EVLOOP_NONBLOCK);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -224,7 +255,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	struct session		*s;
 	struct task		 task;
 	size_t			 n;
-	int			 try = len & LEN_TRY, gone = len & LEN_GONE, told;
+	int			 try = len & LEN_TRY, gone = len & LEN_GONE, clock, over = 0;
+	uint32_t		 told;
 
 	if (!ready++) {
 		log_setsink(quiet);
@@ -242,23 +274,29 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	sched_ntasks = 1;
 	rec.leave = (len & LEN_LEAVE) != 0;
 	unlisted = (len & LEN_UNLISTED) != 0;
+	clock = (len & LEN_CLOCK) != 0;
+	sliced = clock;
+	busy = clock ? 1 + ((len & LEN_LOCKED) != 0) : 0;
 	writes = 0;
 	next_session = 1;
 	child_of[ROLE_DELIVERER] = &deliverer;
 	s = session(&rec, &task, try);
 	submission(&told, gone);
 	(void)ask_rules[0].handler(&task, NULL);
-	while (len >= 4) {
+	while (len >= 4 && !over) {
 		if ((n = p[2] | (size_t)p[3] << 8) > len - 4)
 			n = len - 4;
-		if ((p[0] & MODE_DELIVERER) == 0) {
-			if (dispatch(fetch_rules, fetch_nrules, s->state, s, p, p + 4, n) == -1)
-				break;
-		} else if (dispatch(said, nsaid, 0, &deliverer, p, p + 4, n) == -1)
-			break;
+		soon = clock * 8;
+		if ((p[0] & MODE_DELIVERER) == 0)
+			over = dispatch(fetch_rules, fetch_nrules, s->state, s, p, p + 4, n) == -1;
+		else
+			over = dispatch(said, nsaid, 0, &deliverer, p, p + 4, n) == -1;
+		if (clock)
+			clock_runs(s);
 		p += 4 + n;
 		len -= 4 + n;
 	}
+	soon = busy = sliced = 0;
 	spool_died(NULL);
 	commit_died(NULL);
 	submit_died(NULL);
@@ -269,8 +307,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	s->closed = 1;
 	session_closed(s);
 	event_loop(EVLOOP_NONBLOCK);		/* frees it */
+	while (commit_blocked())
+		event_loop(EVLOOP_ONCE);
 	sched_remove(&task);
-	if (!TAILQ_EMPTY(&sched_runs) || (try && writes > 0) || told != !gone)
+	if (!TAILQ_EMPTY(&sched_runs) || (try && writes > 0) || told != (gone ? TOLD_NOTHING : sent ? TOLD_TAKEN : TOLD_NOT))
 		abort();
 	return (0);
 }

@@ -28,6 +28,8 @@ uint32_t		 writes;		/* to the store, */
 uint32_t		 sent;			/* but for messages that were sent here: how many were committed as somebody's */
 uint32_t		 next_session = 1;
 int			 unlisted;		/* 1: mailboxes were never listed */
+int			 busy;			/* commits that the store, which is locked, does not take */
+int			 sliced;		/* 1: rows come with the second call */
 static struct child	 none;
 struct rule		 said[64];
 size_t			 nsaid;
@@ -61,6 +63,10 @@ state_commit(struct receipt *r, size_t n, int64_t *first, int64_t *last)
 	size_t		 i;
 	uint32_t	 k;
 
+	if (busy > 0) {
+		busy--;
+		return (DB_BUSY);
+	}
 	for (i = 0; i < n; i++) {
 		if (r[i].nrcpt == 0 || r[i].uidlen == 0 || r[i].uidlen > sizeof(r[i].uid))
 			abort();
@@ -94,10 +100,13 @@ state_seen_slice(int64_t mailbox, struct state_place *at, int (*cb)(void *, cons
 		{ .uid = (const uint8_t *)"c", .uidlen = 1, .state = SEEN_NEVER, .deaths = 1 },
 		{ .uid = (const uint8_t *)"d", .uidlen = 1, .state = SEEN_MARKED },
 	};
+	static int		 turn;
 	size_t			 i;
 
 	(void)mailbox;
 	(void)at;
+	if (sliced && (turn = !turn))
+		return (DB_MORE);
 	for (i = 0; i < nitems(rows); i++)
 		if (cb(arg, &rows[i]) != 0)
 			return (DB_FAILED);
