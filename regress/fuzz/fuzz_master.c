@@ -54,7 +54,7 @@ extern size_t		 nsaid;
 
 static int		 soon;		/* so many timers of a second or two run at once */
 
-/* Each timer of the master.  With LEN_CLOCK, what is tried again in a second or two is due once the message is done that caused it. */
+/* Each timer of the master.  With LEN_CLOCK, what is tried again in a second or two is due at once, behind the message. */
 void
 __wrap_timer_in(struct timer *t, int64_t ms)
 {
@@ -245,10 +245,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	static struct config	 config = { .settings = { .delay_failed_accounts = 300, .delay_failed_hosts = 300, .schedule = "",
-				    .source = "", .socks = "", .archive = "", .host_sessions = 1, .queue_limit = INT32_MAX } };
-	static struct record	 rec = { .owner = "a@b", .local_domain = "b", .name = "c", .host = "h", .user = "u", .port = 995,
-				    .period = 600, .mailbox = "", .special = "X-Original-To", .trusted_hop = "", .strip_prefix = "",
-				    .domains = "", .schedule = "", .source = "", .token_command = "", .token_user = "" };
+				    .source = "", .socks = "", .archive = "", .host_sessions = 1,
+				    .queue_limit = INT32_MAX } };
+	static struct record	 rec = { .owner = "a@b", .local_domain = "b", .name = "c", .host = "h", .user = "u",
+				    .port = 995, .period = 600, .mailbox = "", .special = "X-Original-To", .trusted_hop = "",
+				    .strip_prefix = "", .domains = "", .schedule = "",
+				    .source = "", .token_command = "", .token_user = "" };
 	static const struct delivery_calls calls = { .moved = commit_moved };
 	static struct child	 deliverer;
 	static int		 ready;
