@@ -9,7 +9,7 @@
 static rlim_t	 soft, hard;
 static int	 refused;
 
-/* A sanitizer asks for other limits before main() runs. */
+/* A sanitizer has to do with other limits before main() runs. */
 int
 getrlimit(__rlimit_resource_t what, struct rlimit *rl)
 {
@@ -23,7 +23,8 @@ getrlimit(__rlimit_resource_t what, struct rlimit *rl)
 int
 setrlimit(__rlimit_resource_t what, const struct rlimit *rl)
 {
-	assert_int_equal(what, RLIMIT_NOFILE);
+	if (what != RLIMIT_NOFILE)
+		return (prlimit(0, what, rl, NULL));
 	if (refused)
 		return (-1);
 	soft = rl->rlim_cur;
