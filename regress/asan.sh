@@ -24,7 +24,8 @@ flags='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-po
 make -j2 CFLAGS='-O1 -g' HARDEN= HARDEN_LD= EXTRA_CFLAGS="$flags" all test-programs unit >/dev/null
 # A jailed process has no /proc, which the leak check needs; the unit tests are not jailed.
 sh regress/run.sh unit
-ASAN_OPTIONS=detect_leaks=0:abort_on_error=1
+# What is freed is kept for a while; as much as 256 MB of it, as usual, would be taken for growth.
+ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:quarantine_size_mb=64
 UBSAN_OPTIONS=print_stacktrace=1
 export ASAN_OPTIONS UBSAN_OPTIONS
 for test in regress/e2e/*/test_*.py; do
