@@ -3,6 +3,7 @@
 # Every test: unit tests (build/unit/*/test_*), shell tests (regress/t_*.sh, TAP on standard output), end-to-end tests (pytest).
 # Several files at a time; output of failures only, one progress line per file.  The last line is "N passed, N failed".
 # usage: run.sh [unit | shell | e2e [file ...]]; without arguments everything.
+# RPOPD_AGAIN=1: what has failed is run once more in the end, one at a time, and that counts; what failed first stays in the output.
 # RPOPD_JOBS: files at a time, default three for each processor, since most tests wait for something now and then.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -114,6 +115,7 @@ list_e2e() {
 if [ "${1-}" = one ]; then	# one RANK KIND FILE PART, for ourselves
 	out=$RPOPD_COUNTS/$(echo "$3.$4.$5" | tr / _)
 	date +%s >"$out.time"
+	echo "$*" >"$out.args"
 	"$3" "$out" "$4" "$5"
 	exit 0
 fi
@@ -135,5 +137,14 @@ else
 fi >"$RPOPD_COUNTS/list"
 jobs=${RPOPD_JOBS:-$((3 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))}
 sort -s -n -k 1,1 "$RPOPD_COUNTS/list" | xargs -P "$jobs" -n 4 sh "$here/run.sh" one
+if [ -n "${RPOPD_AGAIN-}" ]; then
+	for count in "$RPOPD_COUNTS"/*.count; do
+		if [ -e "$count" ] && ! grep -q ' 0$' "$count"; then
+			echo "once more, by itself:"
+			# shellcheck disable=SC2046
+			sh "$here/run.sh" $(cat "${count%.count}.args")
+		fi
+	done
+fi
 awk -v due="$(wc -l <"$RPOPD_COUNTS/list")" 'FNR == 1 { due-- } { passed += $1; failed += $2 }
     END { failed += due; print passed + 0 " passed, " failed " failed"; exit failed > 0 }' /dev/null "$RPOPD_COUNTS"/*.count
