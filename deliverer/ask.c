@@ -46,7 +46,7 @@ ask_route(const struct msg_route_ask *m)
 		ask_tell(&q, 2, "not an address: write local-part@domain");
 		return (0);
 	}
-	if ((detour = recipients_source_route(&a)) == 1 && mailaddr_format(&a, after, sizeof(after)) != -1)
+	if ((detour = address_source_route(&a)) == 1 && mailaddr_format(&a, after, sizeof(after)) != -1)
 		ask_tell(&q, 0, "%s: stands for %s, as source_routes of its domain allows", before, after);
 	if (detour == -1)
 		ask_tell(&q, 1, "%s: not known here: no address is left behind its detours", before);

@@ -88,6 +88,11 @@ int	 missed_who(const struct missed *, const char *dir, char *who, size_t);
 int	 missed_write(const struct missed *, struct buf *);
 void	 missed_free(struct missed *);
 
+/* address.c: detours, a record's domains, and how an address is written. */
+int	 address_source_route(struct mailaddr *);	/* 1: rewritten, 0: nothing to do, -1: no address */
+int	 address_permitted(const struct msg_session_open *, const char *domain);
+int	 address_wire(const char *address, char *wire, size_t size);
+
 /* recipients.c: who gets the message. */
 #define RECIPIENTS_ROWS	65536		/* rows of table route that all addresses of one message may use together */
 
@@ -115,7 +120,6 @@ struct recipients {
  * it, and the message stays on the server.  The caller frees the result, also after -1.
  */
 int	 recipients_decide(const struct msg_session_open *, const struct header *, struct recipients *);
-int	 recipients_source_route(struct mailaddr *);	/* 1: rewritten, 0: nothing to do, -1: no address */
 void	 recipients_free(struct recipients *);
 
 /* submit.c: what a client of popd sends. */

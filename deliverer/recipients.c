@@ -15,7 +15,6 @@
 #include "common/route/strset.h"
 #include "deliverer.h"
 
-#define SOURCE_ROUTES_MAX	8	/* hosts in one address */
 #define NOTE_LINE		240	/* octets that a line of the note may need */
 #define UNREAD_NOTED		5	/* elements that could not be read and are told in the note */
 #define UNREAD_SIZE		160
@@ -55,8 +54,6 @@ static void	 recipients_unread(struct recipients *, const uint8_t *, size_t);
 static void	 recipients_lookup(struct search *, const char *);
 static int	 recipients_address(struct search *, const struct mailaddr *);
 static void	 recipients_missed(struct search *, const char *);
-static int	 recipients_wire(const char *, char *, size_t);
-static int	 recipients_permitted(const struct msg_session_open *, const char *);
 static int	 recipients_place(void *, const struct route_place *);
 static int	 recipients_onward(struct search *, enum rcpt_kind, const struct route_place *);
 static int	 recipients_elsewhere(struct search *);
@@ -371,7 +368,7 @@ recipients_address(struct search *s, const struct mailaddr *found)
 		a.domain[0] = '\0';
 	if (mailaddr_format(&a, s->original, sizeof(s->original)) == -1 || strlen(s->original) >= PROTO_ADDR_SIZE)
 		s->original[0] = '\0';
-	detour = recipients_source_route(&a);
+	detour = address_source_route(&a);
 	s->found = 0;
 	s->key = key;
 	if (detour == -1 || mailaddr_key(&a, open->domain, key, sizeof(key)) == -1 ||
@@ -380,7 +377,7 @@ recipients_address(struct search *s, const struct mailaddr *found)
 		recipients_missed(s, found->domain);
 	} else if (!recipients_first(s, bare && !detour))
 		return (s->error);
-	else if ((!bare || detour) && !recipients_permitted(open, a.domain)) {
+	else if ((!bare || detour) && !address_permitted(open, a.domain)) {
 		s->outside++;
 		recipients_missed(s, a.domain);
 		recipients_note(to, "%.200s: not in the record's domains", s->original);
@@ -409,42 +406,6 @@ recipients_lookup(struct search *s, const char *domain)
 	}
 }
 
-/*
- * Rewrites local%host@domain and host!local@domain, which stand for local@host where the domain's row allows it.  1: rewritten; 0:
- * there was nothing to do; -1: it is no address then.
- */
-int
-recipients_source_route(struct mailaddr *a)
-{
-	char	*p, *host;
-	int	 i;
-
-	for (i = 0; strpbrk(a->local, "%!") != NULL && route_source_routes(routes_table(), a->domain); i++) {
-		if (i == SOURCE_ROUTES_MAX)
-			return (-1);
-		if ((p = strrchr(a->local, '%')) != NULL) {
-			host = p + 1;
-			*p = '\0';
-		} else {
-			host = a->local;
-			p = strchr(a->local, '!');
-			*p++ = '\0';
-		}
-		if (*host == '\0' || strlcpy(a->domain, host, sizeof(a->domain)) >= sizeof(a->domain))
-			return (-1);
-		if (host == a->local)
-			memmove(a->local, p, strlen(p) + 1);
-		if (a->local[0] == '\0')
-			return (-1);
-		for (p = a->domain; *p != '\0'; p++)
-			if (*p >= 'A' && *p <= 'Z')
-				*p += 'a' - 'A';
-		if (a->domain[0] != '[' && mailaddr_ascii(a->domain) == -1)
-			return (-1);
-	}
-	return (i > 0);
-}
-
 /* The address in hand has no place.  In mode STAR only those in domains of this daemon are missed. */
 static void
 recipients_missed(struct search *s, const char *domain)
@@ -458,23 +419,6 @@ recipients_missed(struct search *s, const char *domain)
 		return;
 	}
 	s->error |= missed_add(&s->to->missed, (const uint8_t *)text, strlen(text)) == -1;
-}
-
-/* Whether the record takes mail for this domain. */
-static int
-recipients_permitted(const struct msg_session_open *open, const char *domain)
-{
-	const char	*word;
-	size_t		 n, len = strlen(domain);
-
-	if (open->domains[0] == '\0')
-		return (1);
-	for (word = open->domains; *word != '\0'; word += n + (word[n] == ' ')) {
-		n = strcspn(word, " ");
-		if (n == len && strncasecmp(word, domain, n) == 0)
-			return (1);
-	}
-	return (0);
 }
 
 /* Adds a place that the address leads to; in mode STAR only accounts count. */
@@ -515,7 +459,7 @@ recipients_account(struct search *s, const struct route_place *p)
 {
 	char	 name[PROTO_ADDR_SIZE];
 
-	if (p->account->unified && recipients_wire(p->individual, name, sizeof(name)) == -1) {
+	if (p->account->unified && address_wire(p->individual, name, sizeof(name)) == -1) {
 		s->unknown++;
 		recipients_missed(s, strrchr(s->key, '@') + 1);
 		return (0);
@@ -524,20 +468,6 @@ recipients_account(struct search *s, const struct route_place *p)
 	    s->notify) == -1)
 		return (-1);
 	return (p->account->unified ? places_name(&s->to->places, name) : 0);
-}
-
-/* Writes an address of the routing table as a header and SMTP have it.  0, or -1: it is none, or too long in quotes. */
-static int
-recipients_wire(const char *address, char *wire, size_t size)
-{
-	const char	*at = strrchr(address, '@');
-	struct mailaddr	 a;
-
-	if (at == NULL || (size_t)(at - address) >= sizeof(a.local))
-		return (-1);
-	memcpy(a.local, address, at - address);
-	a.local[at - address] = '\0';
-	return (strlcpy(a.domain, at + 1, sizeof(a.domain)) >= sizeof(a.domain) || mailaddr_format(&a, wire, size) == -1 ? -1 : 0);
 }
 
 /*
@@ -554,7 +484,7 @@ recipients_onward(struct search *s, enum rcpt_kind kind, const struct route_plac
 		new.reason = (char *)(p->text[0] != '\0' ? p->text : "refused by a row of table route");
 	else if (strcmp(p->address, s->key) != 0) {
 		new.dest = wire;
-		if (recipients_wire(p->address, wire, sizeof(wire)) == -1)
+		if (address_wire(p->address, wire, sizeof(wire)) == -1)
 			wire[0] = '\0';
 	}
 	if (new.dest[0] == '\0' || strlen(new.dest) >= PROTO_ADDR_SIZE) {

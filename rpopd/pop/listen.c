@@ -15,9 +15,6 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sha2.h>
@@ -35,7 +32,6 @@
 #include "pop_int.h"
 
 #define AGAIN		60000	/* ms until a listener that failed is tried again */
-#define BACKLOG		128
 
 /* How a listener is, or is to be: mode, limit, certificate and key. */
 struct pair {
@@ -80,8 +76,6 @@ static void	 listen_rows(void);
 static struct listener *listener_of(const struct listener_row *, int);
 static void	 listener_free(struct listener *);
 static void	 listener_bind(struct listener *);
-static int	 listener_socket(const struct listener *);
-static socklen_t listener_address(const struct listener *, struct sockaddr_storage *);
 static void	 listener_give(struct listener *);
 static int	 listener_read(struct listener *, struct pair *);
 static void	 listener_try(struct listener *, struct pair *);
@@ -96,7 +90,6 @@ static int	 pair_same(const struct pair *, const struct pair *);
 static void	 pair_copy(struct pem *, const struct pem *);
 static void	 pair_free(struct pair *);
 static void	 listener_trouble(struct listener *, const char *);
-static const char *listener_remedy(int);
 static struct listener *listener_find(uint32_t);
 static void	 listen_limits(void);
 static void	 listen_again(void *);
@@ -279,7 +272,7 @@ listener_bind(struct listener *l)
 
 	if (l->fd != -1)
 		return;
-	if ((l->fd = listener_socket(l)) != -1) {
+	if ((l->fd = socket_listen(l->family, l->address, l->port)) != -1) {
 		l->trouble[0] = '\0';
 		log_notice("listener %s/%u: listens%s", l->address, l->port,
 		    *l->address != '*' ? "" : l->family == AF_INET ? ", IPv4" : ", IPv6");
@@ -289,49 +282,8 @@ listener_bind(struct listener *l)
 	if (*l->address == '*' && errno == EAFNOSUPPORT)
 		return;
 	snprintf(text, sizeof(text), "cannot listen: %s; %s; it is tried again each minute", strerror(errno),
-	    listener_remedy(errno));
+	    socket_remedy(errno));
 	listener_trouble(l, text);
-}
-
-/* The bound socket, listening; -1 and errno: it cannot be made. */
-static int
-listener_socket(const struct listener *l)
-{
-	struct sockaddr_storage	 ss;
-	socklen_t		 len = listener_address(l, &ss);
-	int			 fd, on = 1, saved;
-
-	if ((fd = socket(l->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) == -1)
-		return (-1);
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
-	    (l->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
-	    bind(fd, (struct sockaddr *)&ss, len) == -1 || listen(fd, BACKLOG) == -1) {
-		saved = errno;
-		close(fd);
-		errno = saved;
-		return (-1);
-	}
-	return (fd);
-}
-
-static socklen_t
-listener_address(const struct listener *l, struct sockaddr_storage *ss)
-{
-	struct sockaddr_in6	*sin6 = (struct sockaddr_in6 *)ss;
-	struct sockaddr_in	*sin = (struct sockaddr_in *)ss;
-
-	memset(ss, 0, sizeof(*ss));
-	ss->ss_family = (sa_family_t)l->family;
-	if (l->family == AF_INET6) {
-		sin6->sin6_port = htons(l->port);
-		if (*l->address != '*')
-			(void)inet_pton(AF_INET6, l->address, &sin6->sin6_addr);
-		return (sizeof(*sin6));
-	}
-	sin->sin_port = htons(l->port);
-	if (*l->address != '*')
-		(void)inet_pton(AF_INET, l->address, &sin->sin_addr);
-	return (sizeof(*sin));
 }
 
 /*
@@ -614,22 +566,6 @@ listener_trouble(struct listener *l, const char *text)
 	strlcpy(l->trouble, text, sizeof(l->trouble));
 	if (!timer_armed(&again))
 		timer_in(&again, AGAIN);
-}
-
-static const char *
-listener_remedy(int error)
-{
-	switch (error) {
-	case EADDRINUSE:
-		return ("another program has the port: stop that, or correct the row");
-	case EADDRNOTAVAIL:
-		return ("no interface of this host has the address: correct the row");
-	case EACCES:
-	case EPERM:
-		return ("ports below 1024 need CAP_NET_BIND_SERVICE, see rpopd.service");
-	default:
-		return ("correct the row");
-	}
 }
 
 static void

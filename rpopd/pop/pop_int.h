@@ -88,6 +88,11 @@ void	 listen_sums(struct ctl_daemon *);
 void	 listen_kept(const struct msg_sign_kept *);
 void	 listen_signer(int ready);
 
+/* --- socket.c --- */
+
+int	 socket_listen(int family, const char *address, uint16_t port);
+const char *socket_remedy(int error);
+
 /* --- signer.c --- */
 
 void	 signer_start(void);
