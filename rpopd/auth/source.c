@@ -10,6 +10,8 @@
 #include <sys/un.h>
 
 #include <errno.h>
+#include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +29,7 @@
 
 static int		 source_connect(const char *, char *, size_t);
 static int		 source_socket(const char *, const struct passwd *);
+static int		 source_as(const struct sockaddr_un *, int, const struct passwd *);
 static const char	*source_remedy(int);
 static const char	*source_line(void);
 
@@ -107,7 +110,7 @@ static int
 source_socket(const char *path, const struct passwd *pw)
 {
 	struct sockaddr_un	 sun = { .sun_family = AF_UNIX };
-	int			 fd, rc = 0, save_errno = 0, root = geteuid() == 0;
+	int			 fd, saved;
 
 	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path)) {
 		errno = ENAMETOOLONG;
@@ -115,19 +118,31 @@ source_socket(const char *path, const struct passwd *pw)
 	}
 	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) == -1)
 		return (-1);
-	if (!root || (setegid(pw->pw_gid) == 0 && seteuid(pw->pw_uid) == 0))
-		rc = connect(fd, (struct sockaddr *)&sun, sizeof(sun));
-	else
-		rc = -1;
-	if (rc == -1)
-		save_errno = errno;
-	if (root && (seteuid(0) == -1 || setegid(0) == -1))
-		fatal("cannot be root again");
-	if (rc == 0)
+	if (source_as(&sun, fd, pw) == 0)
 		return (fd);
+	saved = errno;
 	close(fd);
-	errno = save_errno;
+	errno = saved;
 	return (-1);
+}
+
+/* connect(2) with the user's rights and groups alone, of which root's own are none.  0, or -1 and errno. */
+static int
+source_as(const struct sockaddr_un *sun, int fd, const struct passwd *pw)
+{
+	gid_t	 groups[NGROUPS_MAX];
+	int	 n, rc, saved;
+
+	if (geteuid() != 0)
+		return (connect(fd, (const struct sockaddr *)sun, sizeof(*sun)));
+	if ((n = getgroups(NGROUPS_MAX, groups)) == -1 || setgroups(1, &pw->pw_gid) == -1)
+		return (-1);
+	rc = setegid(pw->pw_gid) == -1 || seteuid(pw->pw_uid) == -1 ? -1 : connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	saved = errno;
+	if (seteuid(0) == -1 || setegid(0) == -1 || setgroups((size_t)n, groups) == -1)
+		fatal("cannot be root again");
+	errno = saved;
+	return (rc);
 }
 
 /* What an error of the path or of connect(2) means, and what helps. */

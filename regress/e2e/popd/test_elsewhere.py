@@ -35,7 +35,7 @@ userdb {
 }
 service auth {
   unix_listener %(dir)s/sock/auth {
-    mode = 0600
+    mode = %(mode)s
     user = %(user)s
   }
 }
@@ -53,13 +53,13 @@ WORD = "w0rd of Dovecot's"
 class Dovecot:
     """Its auth service alone, with a socket for the auth processes."""
 
-    def __init__(self, mechanisms="plain login", user="_rpopa"):
+    def __init__(self, mechanisms="plain login", user="_rpopa", mode="0600"):
         self.dir = rigs.scratch("rpdauth.")
         os.mkdir(os.path.join(self.dir, "sock"))
         self.socket = os.path.join(self.dir, "sock", "auth")
         self.conf = os.path.join(self.dir, "dovecot.conf")
         with open(self.conf, "w") as f:
-            f.write(CONF % {"dir": self.dir, "mechanisms": mechanisms, "user": user})
+            f.write(CONF % {"dir": self.dir, "mechanisms": mechanisms, "user": user, "mode": mode})
         self.users()
         self.master = None
         self.start()
@@ -273,15 +273,19 @@ def test_dovecot_restarts(mail, dovecot):
     assert "configuration reloaded\n" == mail.rig.ctl("reload").log
 
 
-def test_another_socket(mail):
-    """Where Dovecot does not let the user of the auth processes in, root does not go instead."""
-    d = Dovecot(user="root")
+@pytest.mark.parametrize("mode", ["0600", "0660"])
+def test_another_socket(mail, mode):
+    """Where Dovecot does not let the user of the auth processes in, root does not go instead, and none of root's groups."""
+    d = Dovecot(user="root", mode=mode)
+    groups = os.getgroups()
     try:
+        os.setgroups([0])
         use(mail, d.socket)
         ready(mail)
         assert "user = _rpopa" in mail.status()["password_error"]
         assert once(mail, "anna@example.org", WORD) == LATER
     finally:
+        os.setgroups(groups)
         d.close()
 
 
