@@ -25,7 +25,7 @@
 
 #define SOURCE_TIMEOUT	30000	/* ms for Dovecot */
 
-static void	 program_write(int, const uint8_t *, size_t);
+static int	 program_write(int, const uint8_t *, size_t);
 static void	 source_over(enum auth_verdict, const char *);
 static int	 source_write(void);
 static int	 source_read(void);
@@ -63,8 +63,10 @@ source_ask(const struct msg_auth_source *m, int fd, const void *password, size_t
 	} else
 		memcpy(source.password, password, len);
 	if (m->source == AUTH_SOURCE_PROGRAM) {
-		program_write(fd, source.password, source.len);
-		source_over(AUTH_VERDICT_WRITTEN, NULL);
+		if (program_write(fd, source.password, source.len) == 0)
+			source_over(AUTH_VERDICT_WRITTEN, NULL);
+		else
+			source_over(AUTH_VERDICT_LATER, "its pipe does not take the password");
 		return;
 	}
 	dovecot_begin(&source.talk);
@@ -77,22 +79,25 @@ source_ask(const struct msg_auth_source *m, int fd, const void *password, size_t
 }
 
 /*
- * Password, NUL, timestamp, NUL behind the name that the master has written; the pipe has room for all of it.  A program that does
- * not read it has its reasons, and says by its end what it makes of that.
+ * Password, NUL, timestamp, NUL behind the name that the master has written, in one piece, which PIPE_BUF allows.  A program that
+ * does not read it has its reasons, and says by its end what it makes of that.  0, or -1: the program cannot have it.
  */
-static void
+static int
 program_write(int fd, const uint8_t *password, size_t len)
 {
 	uint8_t	 octets[PROTO_SECRET_MAX + 64];
+	ssize_t	 written;
 	int	 n;
 
 	memcpy(octets, password, len);
 	octets[len] = '\0';
 	n = snprintf((char *)octets + len + 1, sizeof(octets) - len - 1, "Y%lld", (long long)time(NULL));
 	HOOK("auth.write");
-	if (write(fd, octets, len + (size_t)n + 2) == -1 && errno != EPIPE)
-		log_warn("the pipe to the program");
+	do
+		written = write(fd, octets, len + (size_t)n + 2);
+	while (written == -1 && errno == EINTR);
 	explicit_bzero(octets, sizeof(octets));
+	return (written != -1 || errno == EPIPE ? 0 : -1);
 }
 
 /* The socket can be written to or read from, perhaps. */
@@ -174,7 +179,7 @@ static void
 source_over(enum auth_verdict verdict, const char *why)
 {
 	if (why != NULL)
-		log_warnx("pop_auth: Dovecot gave no answer: %s", why);
+		log_warnx("pop_auth: %s: %s", source.who.source == AUTH_SOURCE_PROGRAM ? "the program was not asked" : "Dovecot gave no answer", why);
 	work_wait(-1, 0, WORK_NEVER);
 	close(source.fd);
 	explicit_bzero(source.password, sizeof(source.password));
