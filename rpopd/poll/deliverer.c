@@ -339,15 +339,14 @@ static int
 deliverer_closed(void *arg, struct imsg *imsg)
 {
 	struct session			*s;
+	struct submission		*sub;
 	struct msg_session_closed	 m;
 
 	(void)arg;
 	if (rules_payload(imsg, &m) == -1)
 		return (-1);
-	if (submit_by_id(m.session) != NULL) {
-		submit_closed(submit_by_id(m.session));
-		return (0);
-	}
+	if ((sub = submit_by_id(m.session)) != NULL)
+		return (submit_closed(sub, m.broken != 0));
 	if ((s = session_by_id(m.session)) == NULL || !s->opened || s->closed)
 		return (-1);
 	if (m.broken) {

@@ -129,7 +129,7 @@ int	 submit_receipt(struct submission *, const struct msg_receipt *, struct rece
 void	 submit_committed(struct submission *);
 void	 submit_excuse(struct submission *, const char *);	/* it cannot be committed now, and is not going to be */
 int	 submit_refused(struct submission *, const struct msg_receipt_refused *);	/* 0, or -1: it was not to be expected */
-void	 submit_closed(struct submission *);
+int	 submit_closed(struct submission *, int broken);	/* 0, or -1: it was closed before */
 
 /* defer.c */
 void	 defer_tried(int64_t id);

@@ -228,14 +228,19 @@ submit_refused(struct submission *sub, const struct msg_receipt_refused *m)
 }
 
 /* IMSG_SESSION_CLOSED: the pipe is at its end, and receipt or refusal came ahead of this if there is one. */
-void
-submit_closed(struct submission *sub)
+int
+submit_closed(struct submission *sub, int broken)
 {
+	if (sub->closed)
+		return (-1);
 	sub->closed = 1;
+	if (broken)
+		log_warnx("%s: the session of popd broke the rules of the message pipe", sub->label);
 	if (sub->state == SUBMIT_OPEN)
 		submit_fail(sub, POP_CODE_SYS_TEMP, "the message was not whole");
 	else
 		submit_over(sub);
+	return (0);
 }
 
 /* The deliverer has died: what is not committed will not be, since commit_died() came ahead of this. */
