@@ -121,6 +121,7 @@ recover_end(int sure)
 	uint32_t	 held;
 	int		 durable;
 
+	HOOK("deliverer.recover");
 	recover.sure &= sure;
 	if (!(durable = maildir_sync() == 0))
 		log_warnx("replayed mail may not be durable: its rows stay until the next start");

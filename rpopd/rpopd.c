@@ -356,10 +356,7 @@ rpopd_adopt(int records_only)
 static void
 rpopd_others(void)
 {
-	struct child	*d;
-
-	if ((d = child_of[ROLE_DELIVERER]) != NULL && (d->ready || d->feeding))
-		deliverer_routes(d);	/* one under way starts anew */
+	deliverer_reload();
 	child_retire(ROLE_DIALER);
 	child_retire(ROLE_TEMPLATE);
 	child_optional();

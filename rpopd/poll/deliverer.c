@@ -36,6 +36,7 @@ static int	 deliverer_refused(void *, struct imsg *);
 static int	 deliverer_closed(void *, struct imsg *);
 static int	 deliverer_tried(void *, struct imsg *);
 static void	 deliverer_greet(struct child *);
+static void	 deliverer_routes(struct child *);
 static void	 deliverer_feed(void *);
 static int	 deliverer_feed_names(struct child *);
 static int	 deliverer_feed_rows(struct child *);
@@ -64,6 +65,7 @@ static struct {
 static struct suspect	 suspects[4096];	/* of the recovery under way; more are not blamed */
 static size_t		 nsuspects;
 static uint32_t		 generation;	/* of the routing table that was sent last */
+static int		 stale;		/* 1: the routing table has changed since it was sent to a deliverer that is still recovering */
 
 /* Once, before the first deliverer is started. */
 void
@@ -84,15 +86,31 @@ deliverer_greet(struct child *c)
 }
 
 /*
+ * The configuration has changed: the deliverer is sent the routing table, and one that was under way starts anew.  A deliverer that
+ * is recovering gets it when it has recovered, before it takes any work.
+ */
+void
+deliverer_reload(void)
+{
+	struct child	*c = child_of[ROLE_DELIVERER];
+
+	if (c != NULL && (c->ready || c->feeding))
+		deliverer_routes(c);
+	else
+		stale = 1;
+}
+
+/*
  * The routing table as it is now: START ... END; the deliverer swaps at END.  Sent in portions as the channel drains, so that a
  * large table does not stand in memory twice; no session is opened meanwhile.
  */
-void
+static void
 deliverer_routes(struct child *c)
 {
 	const struct config	*cf = config_running;
 	const struct settings	*set = &cf->settings;
 
+	stale = 0;
 	memset(&feed, 0, sizeof(feed));
 	feed.start.generation = ++generation;
 	route_counts(cf->routes, &feed.start.accounts, &feed.start.domains, &feed.start.rows);
@@ -214,6 +232,8 @@ deliverer_recovered(void *arg, struct imsg *imsg)
 		return (-1);
 	replay_end(durable != 0);
 	deliverer_suspects();
+	if (stale)
+		deliverer_routes(c);
 	child_set_ready(c);
 	return (0);
 }

@@ -161,6 +161,6 @@ extern const struct rule	 fetch_rules[];	/* fetch.c */
 extern const size_t	 fetch_nrules;
 void	 fetch_start(void);
 void	 deliverer_start(void);	/* deliverer.c */
-void	 deliverer_routes(struct child *);	/* a snapshot; for a fresh deliverer the replay follows */
+void	 deliverer_reload(void);	/* the routing table has changed */
 
 #endif

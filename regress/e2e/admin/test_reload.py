@@ -216,3 +216,21 @@ def test_reload_during_polls(personal, pop3):
     assert daemon.stop() == 0
     assert "died" not in daemon.log()
     assert len(personal.idents()[ANNA]) == 30
+
+
+def test_account_of_a_recovery(personal, pop3):
+    """An account that is added while the deliverer still recovers is known to it when it takes its first message."""
+    daemon = personal.start("-K", "deliverer:deliverer.recover:1:stop", hooks=True)
+    stopped = []
+
+    def stops():
+        stopped[:] = [pid for pid in daemon.processes()["deliverer"] if "State:\tT" in (rigs.read_proc(pid, "status") or "")]
+        return stopped
+    rigs.wait_for(stops, "the deliverer to begin its recovery")
+    personal.ctl("account", "add", "bert@example.org")
+    personal.ctl("record", "add", "bert@example.org/isp", "domain=localhost:%d" % pop3(messages=[corpus.mail("one")]).port,
+        "auth_name=user", "tls=none", "--no-try", typed="s3cret-word\n")
+    os.kill(stopped[0], signal.SIGCONT)
+    rigs.wait_for(lambda: personal.idents() == {"example.org/bert": ["one"]}, "the message of the new account")
+    assert personal.status()["records"][0]["failures"] == 0
+    assert daemon.stop() == 0
