@@ -112,8 +112,11 @@ imsgbuf_get(struct imsgbuf *imsgbuf, struct imsg *imsg)
 	int		 n, marked, fd;
 
 	memset(imsg, 0, sizeof(*imsg));
-	if ((n = imsg_header(imsgbuf, &imsg->hdr, &marked)) != 1)
+	if ((n = imsg_header(imsgbuf, &imsg->hdr, &marked)) != 1) {
+		if (n == 0)
+			msgbuf_rest(w);
 		return (n);
+	}
 	if ((fd = msgbuf_fd_claim(w, marked)) == -2)
 		return (-1);
 	if ((buf = calloc(1, sizeof(*buf))) == NULL) {

@@ -41,6 +41,7 @@ struct msgbuf {
 
 struct ibuf_chunk	*ibuf_chunk_new(size_t);
 void			 ibuf_chunk_unref(struct ibuf_chunk *);
+void			 msgbuf_rest(struct msgbuf *);
 int			 msgbuf_fd_claim(struct msgbuf *, int marked);
 
 #endif

@@ -18,6 +18,8 @@ union imsg_control {
 	uint8_t		 buf[CMSG_SPACE(sizeof(int))];
 };
 
+static struct ibuf_chunk	*spare;	/* a read buffer that nobody owns just now: the next one that is wanted */
+
 static int	 msgbuf_room(struct imsgbuf *);
 static int	 msgbuf_received(struct imsgbuf *, struct msghdr *, size_t);
 static int	 msgbuf_fds(struct msgbuf *, struct cmsghdr *, uint64_t, uint64_t);
@@ -28,8 +30,13 @@ static ssize_t	 msgbuf_send(struct imsgbuf *);
 struct ibuf_chunk *
 ibuf_chunk_new(size_t size)
 {
-	struct ibuf_chunk	*chunk;
+	struct ibuf_chunk	*chunk = spare;
 
+	if (chunk != NULL && chunk->size == size) {
+		spare = NULL;
+		chunk->refs = 1;
+		return (chunk);
+	}
 	if ((chunk = malloc(sizeof(*chunk) + size)) == NULL)
 		return (NULL);
 	chunk->refs = 1;
@@ -41,8 +48,23 @@ ibuf_chunk_new(size_t size)
 void
 ibuf_chunk_unref(struct ibuf_chunk *chunk)
 {
-	if (--chunk->refs == 0)
+	if (--chunk->refs > 0)
+		return;
+	if (spare == NULL && chunk->size == IMSG_READSIZE)
+		spare = chunk;
+	else
 		free(chunk);
+}
+
+/* A channel that has nothing unread, and waits, does without a read buffer. */
+void
+msgbuf_rest(struct msgbuf *w)
+{
+	if (w->chunk == NULL || w->rpos < w->wpos)
+		return;
+	ibuf_chunk_unref(w->chunk);
+	w->chunk = NULL;
+	w->rpos = w->wpos = 0;
 }
 
 /*
