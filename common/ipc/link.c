@@ -12,6 +12,8 @@
 #include "common/log.h"
 #include "proto.h"
 
+static int	 draining;	/* 1: a drained() of some link is running */
+
 static void	 link_lost(const struct link *);
 static void	 link_resume(struct link *);
 static void	 link_queue(struct link *);
@@ -132,11 +134,18 @@ link_resume(struct link *l)
 	event_active(&l->rev, EV_READ, 1);
 }
 
-/* A message was queued: it is written when the socket takes it, and until then a polite link reads nothing. */
+/*
+ * A message was queued: it is written, with others, when the running callback has returned; if the socket does not take it, when it
+ * does.  Who queues what because something else was written waits for the socket, and for other events.  Until then a polite link
+ * reads nothing.
+ */
 static void
 link_queue(struct link *l)
 {
-	event_add(&l->wev, NULL);
+	if (draining)
+		event_add(&l->wev, NULL);
+	else if (!event_pending(&l->wev, EV_WRITE, NULL))
+		event_active(&l->wev, EV_WRITE, 1);
 	if (l->polite && !l->paused) {
 		l->held = 1;
 		link_pause(l, 1);
@@ -186,8 +195,11 @@ link_writable(int fd, short event, void *arg)
 		event_add(&l->wev, NULL);
 	else {
 		link_unhold(l);
-		if (l->drained != NULL)
-			l->drained(l->arg);
+		if (l->drained != NULL) {
+			draining = 1;
+			l->drained(l->arg);		/* which may be the end of the link */
+			draining = 0;
+		}
 	}
 }
 
