@@ -184,8 +184,10 @@ auth_peer(const struct auth *a)
 static size_t
 workers_most(void)
 {
-	long	 n = sysconf(_SC_NPROCESSORS_ONLN);
+	static long	 n;		/* once: the C library reads a file for it */
 
+	if (n == 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
 	if (source_now() != AUTH_SOURCE_STORE)
 		return (ELSEWHERE_MAX);
 	return (n < 1 ? 1 : n > WORKERS_MAX ? WORKERS_MAX : (size_t)n);
