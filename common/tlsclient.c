@@ -10,6 +10,7 @@
 #include "log.h"
 #include "tlsclient.h"
 #include "tlserror.h"
+#include "tlswarm.h"
 
 #define CA_PATH		"/certs"	/* the trusted certificates, below the root of a template */
 
@@ -28,6 +29,7 @@ tlsclient_warm(const char *alpn)
 		fatalx("tls_init failed");
 	if (tls_configure(warm, config) == -1)
 		fatalx("tls_configure: %s", tls_error(warm));
+	tlswarm();
 	tls_config_free(config);	/* the context holds a reference */
 }
 

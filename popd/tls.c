@@ -18,6 +18,7 @@
 void	 tls_config_use_fake_private_key(struct tls_config *);
 
 #include "common/log.h"
+#include "common/tlswarm.h"
 #include "popd.h"
 
 static ssize_t	 conn_tls(struct conn *, ssize_t, short *);
@@ -29,6 +30,7 @@ tls_warm(void)
 {
 	if (tls_init() == -1)
 		fatalx("tls_init failed");
+	tlswarm();		/* with a key of its own, which the signer's methods would not sign with */
 	sign_warm();
 }
 
