@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "heap.h"
 #include "hook.h"
 #include "log.h"
 #include "proc_main.h"
@@ -99,6 +100,7 @@ template_begin(const struct proc_conf *conf __unused)
 	signal_add(&sigchld, NULL);
 	if (self->begin != NULL)
 		self->begin();
+	heap_settle();
 }
 
 static int

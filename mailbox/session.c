@@ -128,7 +128,7 @@ static void
 session_list(void)
 {
 	struct msg_box_listed	 listed;
-	uint8_t			 frame[PROTO_FRAME_MAX];
+	static uint8_t		 frame[PROTO_FRAME_MAX];	/* a stack of so many pages would stay */
 	size_t			 len;
 	uint32_t		 i;
 

@@ -4,13 +4,13 @@
  * them at a time; job_step() does what there is room for.
  */
 #include <sys/types.h>
-#include <sys/mman.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/heap.h"
 #include "common/hook.h"
 #include "common/log.h"
 #include "popd.h"
@@ -32,7 +32,7 @@ static int	 step_delete(struct session *);
 static size_t	 count(uint8_t *, size_t);
 static size_t	 digits(uint8_t *, uint64_t);
 
-static uint8_t	 file_buf[FILE_BUF] __attribute__((__aligned__(PAGE)));
+static uint8_t	 file_buf[FILE_BUF];
 
 /* LIST or UIDL of all messages. */
 void
@@ -340,7 +340,8 @@ send_end(struct session *s)
 static int
 step_delete(struct session *s)
 {
-	uint32_t	 msgno[DELETE_FRAME], *i = &s->job.msgno;
+	static uint32_t	 msgno[DELETE_FRAME];
+	uint32_t	*i = &s->job.msgno;
 	size_t		 n;
 
 	if (out_waiting(&session_out) > 0)
@@ -368,5 +369,5 @@ step_delete(struct session *s)
 void
 job_release(void)
 {
-	(void)madvise(file_buf, sizeof(file_buf), MADV_DONTNEED);
+	heap_release(file_buf, sizeof(file_buf));
 }

@@ -17,6 +17,7 @@
 #include <tls.h>
 
 #include "common/buf.h"
+#include "common/heap.h"
 #include "common/log.h"
 #include "common/proc_main.h"
 #include "common/work.h"
@@ -122,6 +123,7 @@ take_listen(void *arg __unused, struct imsg *imsg)
 	l->fd = fd;
 	l->context = context;
 	accept_watch(l);
+	heap_settle();
 	log_debug("POP listener %u listens%s", l->id, l->tls ? " for TLS" : context != NULL ? ", with STLS" : ", in clear only");
 	return (0);
 }

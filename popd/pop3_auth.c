@@ -133,7 +133,7 @@ void
 login_begin(struct session *s)
 {
 	struct msg_login_begin	 head = { .mech = s->mech, .initial = (uint32_t)s->initial };
-	uint8_t			 data[sizeof(head) + PROTO_SASL_MAX];
+	static uint8_t		 data[sizeof(head) + PROTO_SASL_MAX];	/* a stack of so many pages would stay */
 	size_t			 n = sizeof(head);
 
 	memcpy(data, &head, sizeof(head));

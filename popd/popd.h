@@ -55,7 +55,6 @@
 #define REPLY_MAX		512	/* octets of a reply line with its CRLF (RFC 2449 section 4) */
 #define RETR_ROOM		4	/* octets of room without which retr_convert() does nothing */
 #define RETR_END		8	/* octets that retr_end() may write */
-#define PAGE			4096
 
 /* --- line.c --- */
 
@@ -64,7 +63,7 @@ enum line_kind { LINE_NONE, LINE_GOOD, LINE_LONG, LINE_NUL };
 struct lines {
 	size_t	 off, len;		/* what waits is from off to len */
 	int	 swallow;		/* 1: a line that was too long is not at its end yet */
-	uint8_t	 buf[LINE_BUF] __attribute__((__aligned__(PAGE)));
+	uint8_t	 buf[LINE_BUF];
 };
 
 uint8_t		*line_space(struct lines *, size_t *have);
@@ -81,7 +80,7 @@ struct out {
 	size_t	 high;			/* how much of the buffer was used since it was given back to the system */
 	uint64_t made, sent;		/* octets since the beginning, added and written */
 	uint32_t session;		/* for the log */
-	uint8_t	 buf[OUT_BUF] __attribute__((__aligned__(PAGE)));
+	uint8_t	 buf[OUT_BUF];
 };
 
 extern struct out	 session_out;	/* what goes to the client */

@@ -5,7 +5,6 @@
  * reads nothing costs is bounded.
  */
 #include <sys/types.h>
-#include <sys/mman.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/heap.h"
 #include "common/hook.h"
 #include "common/log.h"
 #include "common/proc.h"
@@ -388,12 +388,13 @@ static void
 session_slack(void)
 {
 	session_out.high = 0;
-	(void)madvise(session_out.buf, sizeof(session_out.buf), MADV_DONTNEED);
+	heap_release(session_out.buf, sizeof(session_out.buf));
 	if (!line_waiting(&session_in)) {
 		session_in.off = session_in.len = 0;
-		(void)madvise(session_in.buf + PAGE, sizeof(session_in.buf) - PAGE, MADV_DONTNEED);
+		heap_release(session_in.buf, sizeof(session_in.buf));
 	}
 	job_release();
+	heap_trim();
 }
 
 /* 1: what the client says now is protected. */
