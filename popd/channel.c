@@ -59,7 +59,7 @@ static const struct rule	 auth_rules[] = {
 static const struct rule	 box_rules[] = {
 	{ IMSG_BOX_ENTRIES,	IN(POP_LISTING) | OVER,			take_entries },
 	{ IMSG_BOX_LISTED,	IN(POP_LISTING) | OVER,			take_listed },
-	{ IMSG_BOX_MESSAGE,	IN(POP_TRANSACTION) | OVER,		take_message },
+	{ IMSG_BOX_MESSAGE,	IN(POP_TRANSACTION) | ANY_XMIT | IN(POP_UPDATE) | OVER, take_message },
 	{ IMSG_BOX_DONE,	IN(POP_UPDATE) | OVER,			take_done }
 };
 
@@ -93,16 +93,30 @@ channel_close(struct channel *c)
 	close(c->ibuf.fd);
 }
 
-/* Sends at once what can be sent; to a peer that is gone, nothing.  What is sent may be of a secret, and its copy is wiped. */
+/* Queues a message; one to a peer that is gone is nothing.  What is sent may be of a secret, and its copy is wiped. */
 void
-channel_send(struct channel *c, uint32_t type, const void *data, size_t len)
+channel_put(struct channel *c, uint32_t type, const void *data, size_t len)
 {
 	if (!c->open)
 		return;
 	log_trace("to %s: %s, %zu octets", c->name, message_name(type), len);
 	if (imsg_compose(&c->ibuf, type, 0, 0, -1, data, len) == -1)
 		fatal("channel to %s", c->name);
-	(void)imsgbuf_write(&c->ibuf);		/* the reader sees that the peer is gone */
+}
+
+/* Sends at once what can be sent. */
+void
+channel_flush(struct channel *c)
+{
+	if (c->open && imsgbuf_queuelen(&c->ibuf) > 0)
+		(void)imsgbuf_write(&c->ibuf);	/* the reader sees that the peer is gone */
+}
+
+void
+channel_send(struct channel *c, uint32_t type, const void *data, size_t len)
+{
+	channel_put(c, type, data, len);
+	channel_flush(c);
 }
 
 /* A channel is ready to be written to or read from. */
@@ -305,13 +319,13 @@ take_message(void *arg, struct imsg *imsg)
 	struct msg_box_message	 m;
 	int			 fd = imsg_get_fd(imsg);
 
-	if (s->state == POP_ENDING || rules_payload(imsg, &m) == -1 || s->job.kind != JOB_FETCH || m.msgno != s->job.msgno ||
-	    (fd == -1) != (m.error != 0)) {
+	if (s->state == POP_ENDING || rules_payload(imsg, &m) == -1 || (fd == -1) != (m.error != 0) ||
+	    ahead_take(&s->ahead, &m, fd) == -1) {
 		if (fd != -1)
 			close(fd);
 		return (s->state == POP_ENDING ? 0 : -1);
 	}
-	job_message(s, &m, fd);
+	job_arrived(s);
 	return (0);
 }
 

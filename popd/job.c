@@ -30,6 +30,7 @@ static int	 send_read(struct session *);
 static void	 send_end(struct session *);
 static int	 step_delete(struct session *);
 static size_t	 count(uint8_t *, size_t);
+static void	 job_message(struct session *, const struct msg_box_message *, int);
 static size_t	 digits(uint8_t *, uint64_t);
 
 static uint8_t	 file_buf[FILE_BUF];
@@ -47,16 +48,34 @@ job_listing(struct session *s, enum job_kind kind)
 void
 job_fetch(struct session *s, uint32_t msgno, int top, uint64_t lines)
 {
+	uint32_t	 ask[AHEAD];
+	size_t		 i, n;
+
 	s->job.kind = JOB_FETCH;
 	s->job.msgno = msgno;
 	s->job.top = top;
 	s->job.lines = lines;
 	HOOK("popd.fetch");
-	channel_send(&s->box, IMSG_BOX_FETCH, &msgno, sizeof(msgno));
+	n = ahead_want(&s->ahead, &s->listing, msgno, ask);
+	for (i = 0; i < n; i++)
+		channel_put(&s->box, IMSG_BOX_FETCH, &ask[i], sizeof(ask[i]));
+	channel_flush(&s->box);
+	job_arrived(s);
+}
+
+/* Goes on if the message that the client waits for is here. */
+void
+job_arrived(struct session *s)
+{
+	struct msg_box_message	 m;
+	int			 fd;
+
+	if (s->job.kind == JOB_FETCH && ahead_get(&s->ahead, s->job.msgno, &m, &fd))
+		job_message(s, &m, fd);
 }
 
 /* The mailbox has answered, with the message's file if there is no error. */
-void
+static void
 job_message(struct session *s, const struct msg_box_message *m, int fd)
 {
 	struct job	*j = &s->job;

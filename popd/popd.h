@@ -20,6 +20,7 @@
  *	mech.c		the ways to log in
  *	capa.c		what the server can do; UTF8 and LANG
  *	job.c		answers that do not fit into the buffer, in pieces
+ *	ahead.c		messages that the mailbox is asked for ahead of the client
  *	retr.c		from a file to a reply
  *	xmit.c		XTND XMIT: a message of the client's on its way to the deliverer
  *	unstuff.c	from what the client sends to a message
@@ -230,6 +231,24 @@ struct job {			/* an answer that is not complete */
 	struct retr	 retr;
 };
 
+#define AHEAD		8	/* messages that are asked for or here, ahead of what the client wants */
+
+enum ahead_is { AHEAD_ASKED, AHEAD_DROPPED, AHEAD_HERE };	/* DROPPED: asked for, and not wanted any more */
+
+struct ahead_message {
+	uint32_t		 msgno;
+	enum ahead_is		 is;
+	struct msg_box_message	 answer;	/* with HERE, */
+	int			 fd;		/* and the message's file, or -1 */
+};
+
+struct ahead {			/* in the order in which the mailbox was asked */
+	uint32_t		 last;		/* message that the client wanted */
+	uint32_t		 n;
+	/* What was dropped is answered ahead of the next message that is wanted, and nothing else is asked for meanwhile. */
+	struct ahead_message	 messages[2 * AHEAD + 1];
+};
+
 struct channel {
 	struct imsgbuf		 ibuf;
 	const char		*name;
@@ -271,6 +290,7 @@ struct session {
 	int			 stopping;	/* it ends when that is told */
 	struct listing		 listing;
 	struct job		 job;
+	struct ahead		 ahead;
 	unsigned int		 bad_row;	/* commands in a row */
 	int64_t			 began, moved, until;	/* ms: the start, the last octet, the end of a wait for the last words */
 	int64_t			 asked, waited;	/* ms: since when others are at work on a login; how long they were before */
@@ -295,8 +315,17 @@ extern struct lines	 session_in;
 
 void	 channel_master(struct session *);
 void	 channel_close(struct channel *);
+void	 channel_put(struct channel *, uint32_t type, const void *, size_t);
+void	 channel_flush(struct channel *);
 void	 channel_send(struct channel *, uint32_t type, const void *, size_t);
 void	 channel_event(struct session *, struct channel *, short);
+
+/* --- ahead.c --- */
+
+size_t	 ahead_want(struct ahead *, const struct listing *, uint32_t msgno, uint32_t ask[AHEAD]);
+int	 ahead_take(struct ahead *, const struct msg_box_message *, int fd);
+int	 ahead_get(struct ahead *, uint32_t msgno, struct msg_box_message *, int *fd);
+void	 ahead_drop(struct ahead *);
 
 /* --- mech.c --- */
 
@@ -365,7 +394,7 @@ void	 xmit_done(struct session *, const struct msg_pop_xmit_done *);
 
 void	 job_listing(struct session *, enum job_kind);
 void	 job_fetch(struct session *, uint32_t msgno, int top, uint64_t lines);
-void	 job_message(struct session *, const struct msg_box_message *, int fd);
+void	 job_arrived(struct session *);
 void	 job_update(struct session *);
 int	 job_step(struct session *);
 void	 job_release(void);

@@ -47,7 +47,7 @@ static short	 session_events(struct session *);
 static void	 session_client(struct session *, short);
 static int64_t	 session_deadline(const struct session *);
 static void	 session_late(struct session *);
-static void	 session_slack(void);
+static void	 session_slack(struct session *);
 static void	 session_cut(struct session *, enum pop_end) __dead;
 static void	 session_exit(struct session *) __dead;
 static void	 session_drain(struct session *);
@@ -314,7 +314,7 @@ session_wait(struct session *s)
 	if (n == 0 && holds)
 		overdue = 1;
 	else if (n == 0 && slack)
-		session_slack();
+		session_slack(s);
 	/* The auth process says its last word ahead of the master's. */
 	for (i = PFD_MAX - 1; i >= PFD_MASTER; i--)
 		if (pfd[i].fd != -1 && pfd[i].revents != 0)
@@ -385,7 +385,7 @@ session_late(struct session *s)
 
 /* Nothing happens: what buffers have been used goes back to the system, and is wiped by that. */
 static void
-session_slack(void)
+session_slack(struct session *s)
 {
 	session_out.high = 0;
 	heap_release(session_out.buf, sizeof(session_out.buf));
@@ -394,6 +394,7 @@ session_slack(void)
 		heap_release(session_in.buf, sizeof(session_in.buf));
 	}
 	job_release();
+	ahead_drop(&s->ahead);
 	heap_trim();
 }
 
