@@ -17,6 +17,7 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "common/array.h"
 #include "common/compat.h"
 #include "common/log.h"
 #include "signer.h"
@@ -24,7 +25,7 @@
 #define RSA_BITS_MAX	(PROTO_SIGNATURE_MAX * 8)
 
 struct key {
-	uint32_t	 id;		/* 0: there is none here */
+	uint32_t	 id;
 	uint32_t	 listener;
 	uint8_t		 keyid[PROTO_KEYID_LEN];
 	int		 rsa;
@@ -41,12 +42,14 @@ static const struct {
 
 static const int	 paddings[SIGN_SCHEME_MAX] = { [SIGN_PKCS1] = RSA_PKCS1_PADDING, [SIGN_PSS] = RSA_PKCS1_PSS_PADDING };
 
+static int		 key_order(const void *, const void *);
 static int		 key_name(const EVP_PKEY *, uint8_t [PROTO_KEYID_LEN]);
 static const char	*key_fault(EVP_PKEY *);
 static const EVP_MD	*digest_of(size_t);
 static int		 no_passphrase(char *, int, int, void *);
 
-static struct key	 keys[PROTO_KEYS_MAX];
+static struct key	 keys[PROTO_KEYS_MAX];	/* by listener and name, so that it takes no longer to find one of many */
+static size_t		 nkeys;
 
 /* Ahead of the lock-in: what the library loads when a key is made, used, and named for the first time.  A failure is fatal. */
 void
@@ -88,13 +91,12 @@ key_keep(uint32_t id, uint32_t listener, const void *pem, size_t len, uint8_t ke
 {
 	EVP_PKEY	*pkey = NULL;
 	const char	*why = NULL;
+	struct key	 k;
 	BIO		*bio;
 	size_t		 i;
 
 	key_forget(id);
-	for (i = 0; i < nitems(keys) && keys[i].id != 0; i++)
-		continue;
-	if (i == nitems(keys))
+	if (nkeys == nitems(keys))
 		why = "there are too many keys";
 	else if (len > INT32_MAX || (bio = BIO_new_mem_buf(pem, (int)len)) == NULL)
 		why = "out of memory";
@@ -111,11 +113,14 @@ key_keep(uint32_t id, uint32_t listener, const void *pem, size_t len, uint8_t ke
 		EVP_PKEY_free(pkey);
 		return (-1);
 	}
-	keys[i].id = id;
-	keys[i].listener = listener;
-	keys[i].rsa = EVP_PKEY_is_a(pkey, "RSA");
-	keys[i].pkey = pkey;
-	memcpy(keys[i].keyid, keyid, sizeof(keys[i].keyid));
+	k.id = id;
+	k.listener = listener;
+	k.rsa = EVP_PKEY_is_a(pkey, "RSA");
+	k.pkey = pkey;
+	memcpy(k.keyid, keyid, sizeof(k.keyid));
+	i = array_search(&k, keys, nkeys, sizeof(k), key_order);
+	memmove(keys + i + 1, keys + i, (nkeys++ - i) * sizeof(k));
+	keys[i] = k;
 	return (0);
 }
 
@@ -136,10 +141,11 @@ key_forget(uint32_t id)
 {
 	size_t	 i;
 
-	for (i = 0; i < nitems(keys); i++)
+	for (i = 0; i < nkeys; i++)
 		if (keys[i].id == id) {
 			EVP_PKEY_free(keys[i].pkey);
-			memset(&keys[i], 0, sizeof(keys[i]));
+			memmove(keys + i, keys + i + 1, (--nkeys - i) * sizeof(keys[0]));
+			return;
 		}
 }
 
@@ -152,14 +158,16 @@ key_sign(uint32_t listener, const struct msg_sign *m, const uint8_t *digest, siz
 {
 	const EVP_MD	*md = digest_of(len);
 	const struct key *k;
+	struct key	 wanted;
 	EVP_PKEY_CTX	*ctx;
 	size_t		 n = PROTO_SIGNATURE_MAX;
 	int		 ok;
 
-	for (k = keys; k < keys + nitems(keys); k++)
-		if (k->id != 0 && k->listener == listener && memcmp(k->keyid, m->keyid, sizeof(k->keyid)) == 0)
-			break;
-	if (k == keys + nitems(keys) || md == NULL || m->scheme >= SIGN_SCHEME_MAX || k->rsa != (m->scheme != SIGN_ECDSA))
+	wanted.listener = listener;
+	memcpy(wanted.keyid, m->keyid, sizeof(wanted.keyid));
+	k = keys + array_search(&wanted, keys, nkeys, sizeof(*k), key_order);
+	if (k == keys + nkeys || key_order(&wanted, k) != 0 || md == NULL || m->scheme >= SIGN_SCHEME_MAX ||
+	    k->rsa != (m->scheme != SIGN_ECDSA))
 		return (0);
 	if ((ctx = EVP_PKEY_CTX_new_from_pkey(NULL, k->pkey, NULL)) == NULL)
 		return (0);
@@ -171,6 +179,17 @@ key_sign(uint32_t listener, const struct msg_sign *m, const uint8_t *digest, siz
 	EVP_PKEY_CTX_free(ctx);
 	ERR_clear_error();
 	return (ok ? n : 0);
+}
+
+/* Keys that are one in this are one key, which was given twice. */
+static int
+key_order(const void *a, const void *b)
+{
+	const struct key	*x = a, *y = b;
+
+	if (x->listener != y->listener)
+		return (x->listener < y->listener ? -1 : 1);
+	return (memcmp(x->keyid, y->keyid, sizeof(x->keyid)));
 }
 
 static const EVP_MD *

@@ -9,7 +9,10 @@
 
 #include "proto.h"
 
-#define PROTO_KEYS_MAX		128	/* that are kept at once */
+#define PROTO_LISTENERS_MAX	16
+#define PROTO_CERTIFICATES_MAX	64	/* that a listener has beside its own */
+/* Keys that are kept at once, of a certificate in force, ahead of that, and tried; as many certificates may be on their way out. */
+#define PROTO_KEYS_MAX		(PROTO_LISTENERS_MAX * 3 * (2 * PROTO_CERTIFICATES_MAX + 1))
 #define PROTO_KEYID_LEN		32	/* of a key's name: the SHA-256 of its SubjectPublicKeyInfo in DER */
 #define PROTO_TBS_MAX		64	/* octets of a digest that is to be signed */
 #define PROTO_SIGNATURE_MAX	1024	/* octets of a signature: RSA with 8192 bits */

@@ -185,6 +185,43 @@ whose(void **state)
 	pair_free(&b);
 }
 
+/* Many keys of a few listeners, that come and go: each signs for its own listener while it is there, and for no other. */
+static void
+many(void **state)
+{
+	struct pair	 p[6];
+	uint32_t	 owner[40] = { 0 }, which[40], id, l;
+	uint8_t		 keyid[PROTO_KEYID_LEN], signature[PROTO_SIGNATURE_MAX];
+	unsigned int	 seed = 3, i, round;
+	char		 err[256];
+	int		 due;
+
+	(void)state;
+	for (i = 0; i < nitems(p); i++)
+		pair_pem(&p[i], EVP_EC_gen("P-256"));
+	for (round = 0; round < 600; round++) {
+		id = 1 + (uint32_t)rand_r(&seed) % (nitems(owner) - 1);
+		if (owner[id] != 0 && rand_r(&seed) % 2) {
+			key_forget(id);
+			owner[id] = 0;
+		} else {
+			owner[id] = 1 + (uint32_t)rand_r(&seed) % 3;
+			which[id] = (uint32_t)rand_r(&seed) % nitems(p);
+			assert_int_equal(key_keep(id, owner[id], p[which[id]].pem, p[which[id]].len, keyid, err, sizeof(err)), 0);
+		}
+		i = (unsigned int)rand_r(&seed) % nitems(p);
+		for (l = 0; l <= 4; l++) {
+			for (due = 0, id = 1; id < nitems(owner); id++)
+				due |= owner[id] == l && l != 0 && which[id] == i;
+			assert_int_equal(ask(l, &p[i], SIGN_ECDSA, 32, signature) > 0, due);
+		}
+	}
+	for (id = 1; id < nitems(owner); id++)
+		key_forget(id);
+	for (i = 0; i < nitems(p); i++)
+		pair_free(&p[i]);
+}
+
 static void
 refused(void **state)
 {
@@ -240,6 +277,7 @@ main(void)
 		cmocka_unit_test(signatures),
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(whose),
+		cmocka_unit_test(many),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(warm)
 	};
