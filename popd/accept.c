@@ -175,6 +175,7 @@ accept_taken(struct listener *l, int fd, const struct peer *peer)
 		peer_read(&local);
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		fatal(NULL);
+	listener_settle();
 	session_prepare(l->context, l->tls);
 	HOOK("popd.fork");
 	if ((c->fork = template_fork(fd, &channel)) == 0) {

@@ -9,6 +9,7 @@
  *	listener.c	the listeners: sockets, certificates and limits that the master sends
  *	accept.c	connections: which are taken, and the forks for them
  *	tls.c		TLS as a server, and the octets of a connection with or without it
+ *	cert.c		certificates of a listener, by their names
  *	sign.c		signatures, which the signer makes
  *	session.c	a session's life: start, loop, clock, end
  *	channel.c	its channels, and what comes over them
@@ -168,6 +169,7 @@ int		 listing_seen(struct listing *, uint32_t msgno);
 
 /* --- tls.c --- */
 
+struct certs;
 struct tls;
 
 struct conn {			/* the client's connection */
@@ -178,7 +180,7 @@ struct conn {			/* the client's connection */
 };
 
 void		 tls_warm(void);
-struct tls	*tls_context(const uint8_t *chain, size_t, const uint8_t keyid[PROTO_KEYID_LEN], char *err, size_t);
+struct tls	*tls_context(const uint8_t *chain, size_t, const uint8_t keyid[PROTO_KEYID_LEN], struct certs *, char *err, size_t);
 int		 conn_secure(struct conn *, struct tls *context);
 int		 conn_handshake(struct conn *, char *err, size_t);
 ssize_t		 conn_read(struct conn *, void *, size_t);
@@ -189,9 +191,33 @@ void		 conn_goodbye(struct conn *);
 #define CONN_LATER	(-1)	/* of conn_read() and conn_write(): it waits */
 #define CONN_BROKEN	(-2)
 
+/* --- cert.c --- */
+
+struct cert;			/* a certificate and its names */
+
+void		 cert_warm(void);
+struct cert	*cert_new(uint32_t id, const void *chain, size_t, const uint8_t keyid[PROTO_KEYID_LEN], char *err, size_t);
+int		 cert_named(const struct cert *);	/* 1: it has a name that a client could ask for */
+int		 cert_worse(const struct cert *, const struct cert *old, char *err, size_t);
+int64_t		 cert_until(const struct cert *);	/* epoch: when it expires */
+void		 cert_free(struct cert *);
+
+struct certs	*certs_new(void);
+void		 certs_follow(struct certs *);
+void		 certs_own(struct certs *, struct cert *);
+void		 certs_try(const struct certs *, const struct cert *, char *err, size_t);
+const struct cert	*certs_has(const struct certs *, uint32_t id);
+int		 certs_add(struct certs *, struct cert *);
+int		 certs_remove(struct certs *, uint32_t id);
+const struct cert	*certs_find(const struct certs *, const char *asked);
+void		 certs_free(struct certs *);
+
 /* --- sign.c --- */
 
+struct evp_pkey_st;
+
 void	 sign_warm(void);
+void	 sign_key(const struct evp_pkey_st *, const uint8_t keyid[PROTO_KEYID_LEN]);
 int	 sign_keyid(const void *chain, size_t, uint8_t keyid[PROTO_KEYID_LEN]);
 void	 sign_open(int fd);
 void	 sign_until(int64_t);
@@ -407,6 +433,7 @@ struct listener {
 	uint32_t	 channels;
 	int		 fd;		/* -1: it listens no more */
 	struct tls	*context;	/* NULL: no TLS */
+	struct certs	*certs;
 	struct event	 ev;
 	struct timer	 pause;		/* until connections are taken again */
 };
@@ -414,6 +441,7 @@ struct listener {
 extern struct msg_pop_limits	 listener_limits;
 
 void	 listener_begin(void);
+void	 listener_settle(void);
 void	 accept_watch(struct listener *);
 void	 accept_unwatch(struct listener *);
 void	 accept_ended(uint32_t fork);

@@ -28,8 +28,6 @@
 #include "common/log.h"
 #include "popd.h"
 
-#define KEY_NAMES	16
-
 static void	 sign_method(int);
 static int	 sign_digest(EVP_PKEY_CTX *, unsigned char *, size_t *, const unsigned char *, size_t);
 static int	 sign_scheme(EVP_PKEY_CTX *, EVP_PKEY *);
@@ -38,8 +36,6 @@ static void	 sign_event(short);
 static int	 take_signed(void *, struct imsg *);
 static int	 key_name(const X509_PUBKEY *, uint8_t [PROTO_KEYID_LEN]);
 static int	 key_id(EVP_PKEY *, uint8_t [PROTO_KEYID_LEN]);
-static void	 key_remember(EVP_PKEY *, const uint8_t [PROTO_KEYID_LEN]);
-static int	 key_recall(EVP_PKEY *, uint8_t [PROTO_KEYID_LEN]);
 
 static const struct rule	 signer_rules[] = {
 	{ IMSG_SIGNED,		RULES_ANY,	take_signed }
@@ -50,17 +46,12 @@ static struct {
 	int		 open;
 	struct imsgbuf	 ibuf;		/* the channel to the signer */
 	int64_t		 until;		/* monotonic ms */
+	const EVP_PKEY	*pkey;		/* of the certificate that is shown; NULL: nobody has said so */
+	uint8_t		 keyid[PROTO_KEYID_LEN];	/* its name */
 	int		 answered;
 	size_t		 len;
 	uint8_t		 signature[PROTO_SIGNATURE_MAX];
 } sign;
-
-/* Names of keys that certificates were read for: to make one anew takes longer than to compare it with all of them. */
-static struct {
-	EVP_PKEY	*pkey;
-	uint8_t		 keyid[PROTO_KEYID_LEN];
-}			 names[KEY_NAMES];
-static unsigned int	 next_name;
 
 /* Ahead of the lock-in, and of the first context.  A failure is fatal. */
 void
@@ -96,12 +87,18 @@ sign_keyid(const void *chain, size_t len, uint8_t keyid[PROTO_KEYID_LEN])
 	X509	*cert = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
 	int	 r = cert == NULL ? -1 : key_name(X509_get_X509_PUBKEY(cert), keyid);
 
-	if (r == 0)
-		key_remember(X509_get0_pubkey(cert), keyid);
 	X509_free(cert);
 	BIO_free(bio);
 	ERR_clear_error();
 	return (r);
+}
+
+/* The key that the handshake is signed with, and its name: to make that anew takes longer than to compare two keys. */
+void
+sign_key(const EVP_PKEY *pkey, const uint8_t keyid[PROTO_KEYID_LEN])
+{
+	sign.pkey = pkey;
+	memcpy(sign.keyid, keyid, sizeof(sign.keyid));
 }
 
 /* The name of the public half of a key.  0 or -1. */
@@ -111,40 +108,16 @@ key_id(EVP_PKEY *pkey, uint8_t keyid[PROTO_KEYID_LEN])
 	X509_PUBKEY	*pub = NULL;
 	int		 r;
 
-	if (key_recall(pkey, keyid) == 0)
+	ERR_set_mark();			/* keys of two types are an error to OpenSSL, which a handshake must not find */
+	r = sign.pkey != NULL && (sign.pkey == pkey || EVP_PKEY_eq(sign.pkey, pkey) == 1) ? 0 : -1;
+	ERR_pop_to_mark();
+	if (r == 0) {
+		memcpy(keyid, sign.keyid, sizeof(sign.keyid));
 		return (0);
+	}
 	r = X509_PUBKEY_set(&pub, pkey) == 1 ? key_name(pub, keyid) : -1;
 	X509_PUBKEY_free(pub);
 	return (r);
-}
-
-/* The oldest name makes room. */
-static void
-key_remember(EVP_PKEY *pkey, const uint8_t keyid[PROTO_KEYID_LEN])
-{
-	uint8_t	 known[PROTO_KEYID_LEN];
-
-	if (pkey == NULL || key_recall(pkey, known) == 0 || EVP_PKEY_up_ref(pkey) != 1)
-		return;
-	EVP_PKEY_free(names[next_name].pkey);
-	names[next_name].pkey = pkey;
-	memcpy(names[next_name].keyid, keyid, PROTO_KEYID_LEN);
-	next_name = (next_name + 1) % KEY_NAMES;
-}
-
-/* 0, or -1: the name is not remembered. */
-static int
-key_recall(EVP_PKEY *pkey, uint8_t keyid[PROTO_KEYID_LEN])
-{
-	size_t	 i;
-	int	 same = 0;
-
-	ERR_set_mark();			/* keys of two types are an error to OpenSSL, which a handshake must not find */
-	for (i = 0; i < nitems(names) && names[i].pkey != NULL && !same; i++)
-		if ((same = EVP_PKEY_eq(names[i].pkey, pkey) == 1))
-			memcpy(keyid, names[i].keyid, PROTO_KEYID_LEN);
-	ERR_pop_to_mark();
-	return (same ? 0 : -1);
 }
 
 static int

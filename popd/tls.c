@@ -32,15 +32,16 @@ tls_warm(void)
 		fatalx("tls_init failed");
 	tlswarm();		/* with a key of its own, which the signer's methods would not sign with */
 	sign_warm();
+	cert_warm();
 }
 
 /*
  * A context for all connections of a listener: TLS 1.2 and 1.3, and libtls's own choice of everything else, which has no
- * renegotiation, no compression and no tickets.  The chain is in PEM, and the key that the signer has is named by keyid.  NULL:
- * they do not fit, and err says why.
+ * renegotiation, no compression and no tickets.  The chain is in PEM, and the key that the signer has is named by keyid; a client
+ * may ask for another one of certs.  NULL: they do not fit, and err says why.
  */
 struct tls *
-tls_context(const uint8_t *chain, size_t len, const uint8_t keyid[PROTO_KEYID_LEN], char *err, size_t size)
+tls_context(const uint8_t *chain, size_t len, const uint8_t keyid[PROTO_KEYID_LEN], struct certs *certs, char *err, size_t size)
 {
 	struct tls_config	*config = tls_config_new();
 	struct tls		*tls = tls_server();
@@ -64,8 +65,10 @@ tls_context(const uint8_t *chain, size_t len, const uint8_t keyid[PROTO_KEYID_LE
 	if (why != NULL)
 		snprintf(err, size, "%s", why);
 	tls_config_free(config);
-	if (why == NULL)
+	if (why == NULL) {
+		certs_follow(certs);
 		return (tls);
+	}
 	tls_free(tls);
 	return (NULL);
 }

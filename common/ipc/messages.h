@@ -157,8 +157,9 @@ MESSAGE(IMSG_LOGIN_CHALLENGE,	H_P, OCTETS(0, PROTO_SASL_MAX), NO_FD)		/* base64,
 MESSAGE(IMSG_POP_LIMITS,	M_L, ONE(struct msg_pop_limits), NO_FD)
 MESSAGE(IMSG_POP_CHAIN,		M_L, HEAD(struct msg_pop_part, 1, PROTO_FRAME_MAX), NO_FD) /* a piece of a certificate */
 MESSAGE(IMSG_POP_LISTEN,	M_L, ONE(struct msg_pop_listen), FD)		/* its socket; one of this id is replaced */
-MESSAGE(IMSG_POP_LISTENING,	L_M, ONE(struct msg_pop_listening), NO_FD)	/* to each POP_LISTEN, in their order */
-MESSAGE(IMSG_POP_UNLISTEN,	M_L, ONE(uint32_t), NO_FD)			/* id; its sessions go on */
+MESSAGE(IMSG_POP_CERTIFICATE,	M_L, ONE(struct msg_pop_certificate), NO_FD)	/* a further one; one of this id is replaced */
+MESSAGE(IMSG_POP_LISTENING,	L_M, ONE(struct msg_pop_listening), NO_FD)	/* to each of the two, in their order */
+MESSAGE(IMSG_POP_UNLISTEN,	M_L, ONE(uint32_t), NO_FD)			/* id of either; sessions go on */
 MESSAGE(IMSG_POP_SESSION,	L_M, ONE(struct msg_pop_session), FD)		/* the session's channel */
 MESSAGE(IMSG_POP_TURNED,	L_M, ONE(struct msg_pop_turned), NO_FD)
 /* and a session */

@@ -11,7 +11,6 @@
 #include "proto.h"
 #include "proto_signer.h"
 
-#define PROTO_LISTENERS_MAX	16
 #define PROTO_APOP_SIZE		128	/* the greeting's timestamp with its brackets (RFC 1939 section 7) */
 #define PROTO_ALERT_SIZE	499	/* of an alert, NUL included: behind "-ERR ALERT: " it fits into a reply line (RFC 2449 section 4) */
 #define PROTO_SASL_MAX		12288	/* octets of a line of a SASL exchange (RFC 4954 section 4) */
@@ -37,14 +36,22 @@ struct msg_pop_listen {			/* with the listening socket; the certificate came ahe
 	uint8_t		 keyid[PROTO_KEYID_LEN];	/* with that: of the key that the signer has for it */
 };
 
-struct msg_pop_listening {		/* what came of POP_LISTEN */
+struct msg_pop_certificate {		/* a further certificate of a listener; it came ahead of this, as that of a listener does */
+	uint32_t	 id;			/* of the certificate, not 0, and no listener's */
+	uint32_t	 listener;		/* id, of one that popd has taken */
+	uint32_t	 pem;			/* octets of the chain */
+	uint8_t		 keyid[PROTO_KEYID_LEN];
+};
+
+struct msg_pop_listening {		/* what came of POP_LISTEN or POP_CERTIFICATE */
 	uint32_t	 id;
-	uint32_t	 refused;		/* 1: the certificate does not do, or the key is not its own, and the listener is as it was before */
-	char		 text[PROTO_TEXT_SIZE];	/* with that: why */
+	uint32_t	 refused;		/* 1: the certificate does not do, or the key is not its own, and all is as it was before */
+	int64_t		 until;			/* epoch: when a certificate that was taken expires; INT64_MAX: there is none */
+	char		 text[PROTO_TEXT_SIZE];	/* with refused: why */
 };
 
 struct msg_pop_part {			/* octets of a PEM file follow it in the same message */
-	uint32_t	 id;			/* of the listener */
+	uint32_t	 id;			/* of the listener, or of the further certificate */
 	uint32_t	 reserved;
 };
 

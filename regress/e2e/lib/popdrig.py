@@ -38,7 +38,7 @@ Start = _struct("Start", (U32, "session clear mechs login_delay login_delay_user
 Denied = _struct("Denied", (U32, "code"), (ctypes.c_char * 499, "text"))
 Opened = _struct("Opened", (U32, "rights login_delay expire submit"))
 Forked = _struct("Forked", (U32, "id listener"), (ctypes.c_char * 48, "peer local"), (U32, "peer_port"))
-Listening = _struct("Listening", (U32, "id refused"), (ctypes.c_char * 256, "text"))
+Listening = _struct("Listening", (U32, "id refused"), (U64, "until"), (ctypes.c_char * 256, "text"))
 Kept = _struct("Kept", (U32, "id refused"), (ctypes.c_uint8 * 32, "keyid"), (ctypes.c_char * 256, "text"))
 Turned = _struct("Turned", (U32, "listener limit channels at_listener at_address"), (ctypes.c_char * 48, "peer"))
 End = _struct("End", (U32, "how retrieved topped deleted bad"), (ctypes.c_char * 16, "tls"), (U64, "octets_in octets_out"))
@@ -487,17 +487,26 @@ class Popd:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, 0))
         sock.listen(200)
-        chain, keyid = b"", bytes(32)
-        if pem:
-            with open(pem[0], "rb") as f:
-                chain = f.read()
-            keyid = self.key(ident, pem[1], pieces)
-            for i in range(0, len(chain), pieces):
-                self.channel.send("IMSG_POP_CHAIN", struct.pack("=II", ident, 0) + chain[i:i + pieces])
+        octets, keyid = self.chain(ident, ident, pem, pieces) if pem else (0, bytes(32))
         self.listening[ident] = (sock.getsockname(), family)
         with sock:
-            self.channel.send("IMSG_POP_LISTEN", struct.pack("=IIII", ident, int(tls), channels, len(chain)) + keyid, sock.fileno())
+            self.channel.send("IMSG_POP_LISTEN", struct.pack("=IIII", ident, int(tls), channels, octets) + keyid, sock.fileno())
         return self.listening[ident][0]
+
+    def certificate(self, ident, listener, pem):
+        """A further certificate of a listener, with a number of its own; returns why it was refused, empty: it was taken."""
+        octets, keyid = self.chain(ident, listener, pem)
+        self.channel.send("IMSG_POP_CERTIFICATE", struct.pack("=III", ident, listener, octets) + keyid)
+        return self.answer(ident)
+
+    def chain(self, ident, listener, pem, pieces=1000):
+        """Sends (file of the chain, file of the key): the octets of the former, and the name of the latter."""
+        with open(pem[0], "rb") as f:
+            chain = f.read()
+        keyid = self.key(listener, pem[1], pieces)
+        for i in range(0, len(chain), pieces):
+            self.channel.send("IMSG_POP_CHAIN", struct.pack("=II", ident, 0) + chain[i:i + pieces])
+        return len(chain), keyid
 
     def key(self, ident, path, pieces=1000):
         """Gives a listener's key to the signer; returns its name, of zeros for one that is refused."""
@@ -507,9 +516,9 @@ class Popd:
             return bytes(self.signer.give(ident, f.read(), pieces).keyid)
 
     def answer(self, ident):
-        """Why the last POP_LISTEN was refused; empty: it was taken."""
+        """Why the last POP_LISTEN or POP_CERTIFICATE was refused; empty: it was taken."""
         self.wait(lambda: self.answers and self.answers[-1].id == ident, "the answer of listener %d" % ident)
-        told = self.answers.pop()
+        told = self.told = self.answers.pop()
         assert bool(told.refused) == bool(told.text)
         return told.text.decode()
 
