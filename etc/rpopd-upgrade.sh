@@ -43,7 +43,7 @@ common() {
 
 {
 	echo "ATTACH 'file:$old?mode=ro' AS old; BEGIN IMMEDIATE;"
-	for table in domain nexthop account server_admin domain_admin route schedule oauth_client listener acl; do
+	for table in domain nexthop account server_admin domain_admin route schedule oauth_client listener certificate acl; do
 		columns=$(common $table)
 		[ -z "$columns" ] || echo "INSERT INTO main.$table ($columns) SELECT $columns FROM old.$table;"
 	done

@@ -407,6 +407,23 @@ CREATE TABLE listener (
 	CONSTRAINT "listener: channels must be 1..10000 sessions at once" CHECK (channels BETWEEN 1 AND 10000)
 ) STRICT, WITHOUT ROWID;
 
+-- Further certificates of a listener with TLS.  A client that says which name it connected to gets the one that has this name.
+CREATE TABLE certificate (
+	address		TEXT NOT NULL,
+	port		INTEGER NOT NULL,
+	cert		TEXT NOT NULL,
+	key		TEXT NOT NULL,
+	PRIMARY KEY (address, port, cert),
+	FOREIGN KEY (address, port) REFERENCES listener (address, port) ON DELETE RESTRICT ON UPDATE RESTRICT,
+	CONSTRAINT "certificate: port must be 1..65535, that of a row of table listener" CHECK (port BETWEEN 1 AND 65535),
+	CONSTRAINT "certificate: cert must be an absolute path without .. or control characters" CHECK (
+	    cert GLOB '/?*' AND length(CAST(cert AS BLOB)) <= 1023 AND '/' || cert || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(cert AS BLOB), x'00') = 0 AND cert NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "certificate: key must be an absolute path without .. or control characters" CHECK (
+	    key GLOB '/?*' AND length(CAST(key AS BLOB)) <= 1023 AND '/' || key || '/' NOT GLOB '*/../*' AND
+	    instr(CAST(key AS BLOB), x'00') = 0 AND key NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*')
+) STRICT, WITHOUT ROWID;
+
 -- Who reads folders of others with POP3.  Rights are letters of RFC 4314: r opens the folder, s marks what was retrieved as read, t
 -- deletes; l, the folder is there, gives nothing in POP3.
 CREATE TABLE acl (
@@ -692,6 +709,32 @@ CREATE TRIGGER listener_update BEFORE UPDATE ON listener BEGIN
 	    WHERE (SELECT count(*) + total(address = '*') FROM listener WHERE address <> OLD.address OR port <> OLD.port) + 1 + (NEW.address = '*') > 16;
 	SELECT RAISE(ABORT, 'listener: * and another row have the same port; one of them is enough')
 	    WHERE EXISTS (SELECT 1 FROM listener WHERE port = NEW.port AND (address = '*') <> (NEW.address = '*') AND (address <> OLD.address OR port <> OLD.port));
+END;
+
+CREATE TRIGGER listener_certificate BEFORE UPDATE ON listener
+    WHEN NEW.address <> OLD.address OR NEW.port <> OLD.port OR NEW.tls = 'none' BEGIN
+	SELECT RAISE(ABORT, 'listener: rows of table certificate are about it; delete or move them first')
+	    WHERE EXISTS (SELECT 1 FROM certificate WHERE address = OLD.address AND port = OLD.port);
+END;
+
+CREATE TRIGGER listener_delete BEFORE DELETE ON listener BEGIN
+	SELECT RAISE(ABORT, 'listener: rows of table certificate are about it; delete or move them first')
+	    WHERE EXISTS (SELECT 1 FROM certificate WHERE address = OLD.address AND port = OLD.port);
+END;
+
+CREATE TRIGGER certificate_insert BEFORE INSERT ON certificate BEGIN
+	SELECT RAISE(ABORT, 'certificate: no listener with TLS has this address and port; insert it into table listener first')
+	    WHERE NOT EXISTS (SELECT 1 FROM listener WHERE address = NEW.address AND port = NEW.port AND tls <> 'none');
+	SELECT RAISE(ABORT, 'certificate: a listener has 64 of them at most')
+	    WHERE (SELECT count(*) FROM certificate WHERE address = NEW.address AND port = NEW.port) >= 64;
+END;
+
+CREATE TRIGGER certificate_update BEFORE UPDATE OF address, port ON certificate BEGIN
+	SELECT RAISE(ABORT, 'certificate: no listener with TLS has this address and port; insert it into table listener first')
+	    WHERE NOT EXISTS (SELECT 1 FROM listener WHERE address = NEW.address AND port = NEW.port AND tls <> 'none');
+	SELECT RAISE(ABORT, 'certificate: a listener has 64 of them at most')
+	    WHERE (NEW.address <> OLD.address OR NEW.port <> OLD.port) AND
+	    (SELECT count(*) FROM certificate WHERE address = NEW.address AND port = NEW.port) >= 64;
 END;
 
 CREATE TRIGGER acl_insert BEFORE INSERT ON acl BEGIN

@@ -12,7 +12,7 @@ case ${1-} in
 delivery/(bytes|decide|differential|envelope|names|poison|samples|unified)
 oauth/(device|oauth)
 poll/(auth|capa|hostile|personal|tls)
-popd/(alert|elsewhere|hostile_client|login|mailbox|session|session_bytes|session_life|session_tls|signer|unified|utf8|xmit)
+popd/(alert|elsewhere|hostile_client|login|mailbox|session|session_bytes|session_life|session_sni|session_tls|signer|sni|unified|utf8|xmit)
 relay/(body|notice|sender)
 security/(auth|dialer)' ;;
 all)	pattern='.*/.*' RPOPD_CAMPAIGN=1

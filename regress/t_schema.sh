@@ -412,7 +412,7 @@ accept "UPDATE settings SET pop_auth = 'checkpassword:/x', pop_auth_user = NULL"
 accept "UPDATE settings SET pop_auth = '/run/dovecot/auth-rpopd'"
 accept "UPDATE settings SET pop_auth = 'store'"
 
-# listener and acl
+# listener, certificate and acl
 listen="INSERT INTO listener (address, port, tls, cert, key) VALUES"
 numeric="listener: address must be a numeric address of this host, without brackets, or '*' for all"
 refuse "$numeric" "$listen ('localhost', 110, 'none', NULL, NULL)"
@@ -435,6 +435,31 @@ refuse "listener: * and another row have the same port" "$listen ('*', 110, 'non
 refuse "listener: * and another row have the same port" \
     "BEGIN; $listen ('::1', 110, 'none', NULL, NULL), ('127.0.0.1', 110, 'none', NULL, NULL); UPDATE listener SET address = '*' WHERE address = '::1'"
 refuse "UNIQUE constraint failed" "$listen ('::1', 110, 'none', NULL, NULL), ('::1', 110, 'none', NULL, NULL)"
+tls="INSERT INTO listener (address, port, cert, key) VALUES ('*', 995, '/c', '/k'), ('*', 996, '/c', '/k')"
+further="INSERT INTO certificate (address, port, cert, key) VALUES"
+none="certificate: no listener with TLS has this address and port; insert it into table listener first"
+refuse "$none" "$further ('*', 995, '/c', '/k')"
+refuse "$none" "BEGIN; $listen ('*', 110, 'none', NULL, NULL); $further ('*', 110, '/c', '/k')"
+refuse "$none" "BEGIN; $tls; $further ('*', 995, '/c', '/k'); UPDATE certificate SET port = 997"
+refuse "certificate: cert must be an absolute path without .." "BEGIN; $tls; $further ('*', 995, 'c', '/k')"
+refuse "certificate: cert must be an absolute path without .." "BEGIN; $tls; $further ('*', 995, '/a/../c', '/k')"
+refuse "certificate: key must be an absolute path without .." "BEGIN; $tls; $further ('*', 995, '/c', 'k')"
+refuse "NOT NULL constraint failed: certificate.key" "BEGIN; $tls; $further ('*', 995, '/c', NULL)"
+refuse "UNIQUE constraint failed" "BEGIN; $tls; $further ('*', 995, '/c', '/k'), ('*', 995, '/c', '/l')"
+all="INSERT INTO certificate (address, port, cert, key) SELECT '*', 995, '/c' || i, '/k' FROM n"
+refuse "certificate: a listener has 64 of them at most" "BEGIN; $tls; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 65) $all"
+refuse "certificate: a listener has 64 of them at most" "BEGIN; $tls; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 64) $all;
+    $further ('*', 996, '/d', '/k'); UPDATE certificate SET port = 995 WHERE port = 996"
+their="listener: rows of table certificate are about it; delete or move them first"
+for change in "DELETE FROM listener WHERE port = 995" "UPDATE listener SET port = 997 WHERE port = 995" "UPDATE listener SET address = '::' WHERE port = 995" \
+    "UPDATE listener SET tls = 'none', cert = NULL, key = NULL WHERE port = 995"; do
+	refuse "$their" "BEGIN; $tls; $further ('*', 995, '/c', '/k'); $change"
+done
+accept "$tls; WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 64) $all; UPDATE certificate SET key = '/l';
+    UPDATE certificate SET port = 996 WHERE cert = '/c7'; UPDATE listener SET tls = 'stls', channels = 7, cert = '/d' WHERE port = 995;
+    UPDATE listener SET tls = 'none', cert = NULL, key = NULL WHERE port = 997" \
+    "SELECT count(*) || max(key) || (SELECT max(cert) FROM certificate WHERE port = 996) FROM certificate" "64/l/c7"
+
 acl="INSERT INTO acl (owner, folder, who, rights) VALUES"
 refuse "acl: owner is not the address of an account" "$acl ('x@example.org', 'INBOX', 'anyone', 'r')"
 refuse "acl: owner is not the address of an account" \

@@ -152,6 +152,7 @@ static const struct command commands[] = {
 	    .help = "tell the user of an account something at the next login at the POP3 server", .run = alert_run },
 	{ "backup", NULL, "[-f STORE] DIRECTORY", "copy rpopd.db and state.db, as they are at one moment, into a new directory",
 	    0, { 0 }, LOCAL, NULL, store_backup },
+	{ .name = "certificate", .sub = edit_commands, .run = edit_list },
 	{ .name = "client", .sub = secret_commands, .run = edit_list },
 	{ .name = "domain", .sub = edit_commands, .run = edit_list },
 	{ "explain", NULL, "RECORD UID", "why a message that was taken went where it went",

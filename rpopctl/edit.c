@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Commands that look at rows of rpopd.db and change them: access, account, administrator, client, domain, listener, nexthop,
- * record, route, schedule and setting, with the same verbs.  Columns are called as in the store, and a secret is asked for,
+ * Commands that look at rows of rpopd.db and change them: access, account, administrator, certificate, client, domain, listener,
+ * nexthop, record, route, schedule and setting, with the same verbs.  Columns are called as in the store, and a secret is asked for,
  * never an argument.
  */
 #include <err.h>
@@ -13,7 +13,7 @@
 #include "rpopctl.h"
 
 static void	 list_settings(FILE *, const struct rows *);
-static void	 list_troubles(FILE *, const struct rows *);
+static void	 list_troubles(FILE *, const struct rows *, int);
 static int	 list_servers(struct session *, const struct rows *);
 static int	 edit_change(struct session *, enum change_act);
 static int	 edit_server(struct session *, enum change_act, const char *);
@@ -26,6 +26,7 @@ static const struct noun	 nouns[] = {
 	    "sessions", "expire_days", "unified", "submit", "last_login" } },
 	{ "administrator", "domain_admin", { "account", "domain" }, 2, "domain_admins", NULL,
 	    { "account", "domain", "can_modify_rpop", "can_access_mailboxes" } },
+	{ "certificate", "certificate", { "address", "port", "cert" }, 3, "certificates", NULL, { "address", "port", "cert", "key" } },
 	{ "client", "oauth_client", { "name" }, 1, "clients", "client_secret",
 	    { "name", "token_url", "client_id", "client_secret", "grant_type" } },
 	{ "domain", "domain", { "name" }, 1, "domains", NULL, { "name", "address", "source_routes" } },
@@ -154,8 +155,8 @@ edit_list(struct session *s)
 		list_settings(s->o->fp, rows);
 	else
 		rows_print(s, rows, noun->json, noun->columns);
-	if (strcmp(noun->name, "listener") == 0 && !s->json)
-		list_troubles(s->o->fp, rows);
+	if ((strcmp(noun->name, "listener") == 0 || strcmp(noun->name, "certificate") == 0) && !s->json)
+		list_troubles(s->o->fp, rows, strcmp(noun->name, "certificate") == 0);
 	rows_free(rows);
 	return (fflush(s->o->fp) == EOF ? 1 : status);
 }
@@ -264,16 +265,18 @@ list_settings(FILE *fp, const struct rows *rows)
 
 /* What is in the way of listeners, a line each. */
 static void
-list_troubles(FILE *fp, const struct rows *rows)
+list_troubles(FILE *fp, const struct rows *rows, int further)
 {
-	const char	*trouble;
-	char		 shown[2048];
+	const char	*trouble, *cert;
+	char		 shown[2048], file[1100];
 	size_t		 i;
 
 	for (i = 0; i < rows_number(rows); i++)
-		if ((trouble = rows_value(rows, i, "trouble")) != NULL)
-			fprintf(fp, "%s/%s: %s\n", rows_value(rows, i, "address"), rows_value(rows, i, "port"),
-			    text_vis(shown, sizeof(shown), trouble));
+		if ((trouble = rows_value(rows, i, "trouble")) != NULL) {
+			cert = further ? rows_value(rows, i, "cert") : NULL;
+			fprintf(fp, "%s/%s%s%s: %s\n", rows_value(rows, i, "address"), rows_value(rows, i, "port"), cert == NULL ? "" : " ",
+			    cert == NULL ? "" : text_vis(file, sizeof(file), cert), text_vis(shown, sizeof(shown), trouble));
+		}
 }
 
 /* Administrators of domains, and those of the server with "server" in the place of one. */

@@ -37,6 +37,7 @@ static const struct exported	 tables[] = {
 	{ "route",		"routes",	" ", NULL },
 	{ "oauth_client",	"clients",	" client_secret ", row_client },
 	{ "listener",		"listeners",	" trouble ", NULL },
+	{ "certificate",	"certificates",	" trouble ", NULL },
 	{ "acl",		"acl",		" ", NULL },
 	{ "rpop",		"records",	" host port_text password refresh_token ", row_record }
 };

@@ -159,18 +159,18 @@ print_readers(const struct out *o, const struct ctl_daemon *st)
 	}
 }
 
-/* Sockets for mail programs that do not work, and why. */
+/* Sockets for mail programs, and further certificates of theirs, that do not work, and why. */
 static void
 print_listeners(const struct out *o, const struct ctl_daemon *st)
 {
 	const char	*p = st->listener_trouble;
 	char		 line[TEXT], row[sizeof(st->listener_trouble)];
 
-	if (st->not_listening == 0)
-		return;
-	snprintf(line, sizeof(line), "note: %u of the sockets for mail programs do%s not work", st->not_listening,
-	    st->not_listening == 1 ? "es" : "");
-	print_wrapped(o, line, 6);
+	if (st->not_listening > 0) {
+		snprintf(line, sizeof(line), "note: %u of the sockets for mail programs do%s not work", st->not_listening,
+		    st->not_listening == 1 ? "es" : "");
+		print_wrapped(o, line, 6);
+	}
 	while (*p != '\0') {
 		p = text_line(p, row, sizeof(row));
 		snprintf(line, sizeof(line), "note: listener %.*s", (int)sizeof(line) - 32, row);

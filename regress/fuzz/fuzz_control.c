@@ -139,7 +139,7 @@ pop_readers(struct ctl_reader **r)
 }
 
 const char *
-pop_trouble(const char *address, uint16_t port)
+pop_trouble(const char *address, uint16_t port, const char *cert)
 {
 	(void)address;
 	return (port == 110 ? "cannot listen" : NULL);

@@ -167,6 +167,12 @@ struct listener_row {			/* a row of listener, by address and port */
 	uint32_t	 channels;		/* sessions at once */
 };
 
+struct certificate_row {		/* a row of certificate, by address, port and cert: a further one of a listener with TLS */
+	const char	*address;
+	const char	*cert, *key;
+	uint16_t	 port;
+};
+
 struct acl_row {			/* a row of acl, by owner, folder and who */
 	const char	*owner, *folder, *who;
 	uint32_t	 rights;		/* POP_RIGHT_* */
@@ -204,6 +210,8 @@ struct config {				/* everything of one good load; config_free() */
 	uint32_t		 login_kinds;	/* bit mask of 1u << enum verifier_kind: of the store's passwords, if these count */
 	struct listener_row	*listeners;
 	size_t			 nlisteners;
+	struct certificate_row	*certificates;
+	size_t			 ncertificates;
 	struct acl_row		*acl;
 	size_t			 nacl;
 	struct home		*homes;		/* in the order of their names */
@@ -303,6 +311,7 @@ int	 pem_read(enum pem_kind, const char *path, struct pem *, char *err, size_t e
 int	 pem_of(const struct record *, enum pem_kind, struct pem *, char *err, size_t errsize);
 int	 pem_sound(const struct record *, char *err, size_t errsize);
 int	 pem_listener(const struct listener_row *, struct pem *cert, struct pem *key, char *err, size_t errsize);
+int	 pem_pair(const char *cert_path, const char *key_path, struct pem *cert, struct pem *key, char *err, size_t errsize);
 void	 pem_free(struct pem *);
 
 

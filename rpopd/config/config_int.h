@@ -96,7 +96,7 @@ struct table {
 	const char		*order;			/* behind the SELECT */
 };
 extern const struct table	 settings_table, nexthop_table, oauth_table, rights_table, rpop_table,
-				 listener_table, acl_table;	/* of their files */
+				 listener_table, certificate_table, acl_table;	/* of their files */
 char	*table_select(const struct table *);
 int	 table_load(struct load *, sqlite3_stmt *, const struct table *, void *row);
 uint32_t load_nexthop_id(struct load *, sqlite3_stmt *, int col);
@@ -138,6 +138,7 @@ int	 load_has_schedule(const struct config *, const char *);
 const struct oauth_row *load_oauth_row(const struct config *, const char *);	/* NULL: no such client */
 int	 load_rpop(struct load *, sqlite3_stmt *);		/* record.c */
 int	 load_listener(struct load *, sqlite3_stmt *);		/* pop.c */
+int	 load_certificate(struct load *, sqlite3_stmt *);
 int	 load_acl(struct load *, sqlite3_stmt *);
 int	 load_home(struct load *, const struct domain_row *);
 int	 load_domain_reader(struct load *, sqlite3_stmt *);

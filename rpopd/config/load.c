@@ -55,6 +55,7 @@ static const struct loader	 loaders[] = {
 	{ &oauth_table, NULL, load_oauth },
 	{ &rpop_table, NULL, load_rpop },
 	{ &listener_table, NULL, load_listener },
+	{ &certificate_table, NULL, load_certificate },
 	{ &acl_table, NULL, load_acl }
 };
 
@@ -162,6 +163,7 @@ config_free(struct config *c)
 	free(c->windows);
 	free(c->clients);
 	free(c->listeners);
+	free(c->certificates);
 	free(c->acl);
 	free(c->readers);
 	free(c->homes);

@@ -48,25 +48,33 @@ pem_listener(const struct listener_row *l, struct pem *cert, struct pem *key, ch
 {
 	memset(cert, 0, sizeof(*cert));
 	memset(key, 0, sizeof(*key));
-	if (l->tls == TLS_MODE_NONE)
-		return (0);
-	if (pem_file("cert", PEM_CERT, l->cert, cert, err, errsize) == -1)
+	return (l->tls == TLS_MODE_NONE ? 0 : pem_pair(l->cert, l->key, cert, key, err, errsize));
+}
+
+/* The same of the two files of a further certificate. */
+int
+pem_pair(const char *cert_path, const char *key_path, struct pem *cert, struct pem *key, char *err, size_t errsize)
+{
+	memset(cert, 0, sizeof(*cert));
+	memset(key, 0, sizeof(*key));
+	if (pem_file("cert", PEM_CERT, cert_path, cert, err, errsize) == -1)
 		return (-1);
-	return (pem_file("key", PEM_KEY, l->key, key, err, errsize));
+	return (pem_file("key", PEM_KEY, key_path, key, err, errsize));
 }
 
 /* pem_read() of a column of some table. */
 static int
 pem_file(const char *column, enum pem_kind kind, const char *path, struct pem *pem, char *err, size_t errsize)
 {
-	char	 why[160], shown[PROTO_TEXT_SIZE * 2];
-	int	 fd, r = -1;
+	const char	*remedy = column == columns[kind] ? ", or set the column to NULL" : "";	/* a listener needs its files */
+	char		 why[160], shown[PROTO_TEXT_SIZE * 2];
+	int		 fd, r = -1;
 
 	memset(pem, 0, sizeof(*pem));
 	if (pem_store(path))
-		snprintf(why, sizeof(why), "is one of the daemon's stores; correct the path, or set the column to NULL");
+		snprintf(why, sizeof(why), "is one of the daemon's stores; correct the path%s", remedy);
 	else if ((fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)) == -1)
-		snprintf(why, sizeof(why), "cannot be opened: %s; correct the path, or set the column to NULL", strerror(errno));
+		snprintf(why, sizeof(why), "cannot be opened: %s; correct the path%s", strerror(errno), remedy);
 	else {
 		r = pem_load(kind, fd, pem, why, sizeof(why));
 		close(fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Reading mail with POP3: rows of tables listener and acl, and what rows of tables account, domain and domain_admin say of it, for
- * config_load(); and what is asked of that.
+ * Reading mail with POP3: rows of tables listener, certificate and acl, and what rows of tables account, domain and domain_admin say
+ * of it, for config_load(); and what is asked of that.
  */
 #include <arpa/inet.h>
 
@@ -13,6 +13,7 @@
 
 #include "common/array.h"
 #include "common/compat.h"
+#include "common/log.h"
 #include "config_int.h"
 
 #define SESSIONS	10	/* of an account, by the schema's default */
@@ -40,6 +41,19 @@ static int	 pop_cmp(const void *, const void *);
 enum { LISTENER_COLUMNS(COLUMN_PLACE) LISTENER_MAX };
 static const struct column	 listener_columns[] = { LISTENER_COLUMNS(COLUMN) };
 const struct table		 listener_table = { "listener", listener_columns, LISTENER_MAX, " ORDER BY address, port" };
+
+#undef ROW
+#define ROW	struct certificate_row
+#define CERTIFICATE_COLUMNS(X) \
+	X(address,	TEXT(address, REQUIRED, 47, NULL, NULL)) \
+	X(port,		NUMBER(port, REQUIRED, 1, 65535)) \
+	X(cert,		TEXT(cert, REQUIRED, 1023, check_path, "must be an absolute path without ..")) \
+	X(key,		TEXT(key, REQUIRED, 1023, check_path, "must be an absolute path without .."))
+
+#define CERTIFICATE_PLACE(name, kind)	AT_certificate_##name,
+enum { CERTIFICATE_COLUMNS(CERTIFICATE_PLACE) CERTIFICATE_MAX };
+static const struct column	 certificate_columns[] = { CERTIFICATE_COLUMNS(COLUMN) };
+const struct table		 certificate_table = { "certificate", certificate_columns, CERTIFICATE_MAX, " ORDER BY address, port, cert" };
 
 #undef ROW
 #define ROW	struct acl_row
@@ -83,6 +97,44 @@ load_listener(struct load *ld, sqlite3_stmt *st)
 		return (0);
 	if (pem_listener(l, &cert, &key, err, sizeof(err)) == -1)
 		load_unsound(ld, "%s: %s", ld->row, err);
+	pem_free(&cert);
+	pem_free(&key);
+	return (0);
+}
+
+/* A row of table certificate, as load_listener(). */
+int
+load_certificate(struct load *ld, sqlite3_stmt *st)
+{
+	struct config			*c = ld->c;
+	struct certificate_row		*r;
+	const struct listener_row	*l;
+	struct pem			 cert, key;
+	unsigned int			 bad = ld->bad;
+	char				 err[PROTO_TEXT_SIZE * 5], shown[PROTO_TEXT_SIZE];
+
+	load_row_name(ld, "certificate", st, AT_certificate_address, AT_certificate_port);
+	if ((r = array_grow(c->certificates, c->ncertificates, sizeof(*r))) == NULL)
+		return (-1);
+	c->certificates = r;
+	r += c->ncertificates;
+	memset(r, 0, sizeof(*r));
+	if (table_load(ld, st, &certificate_table, r) == -1)
+		return (-1);
+	c->ncertificates++;
+	for (l = c->listeners; l < c->listeners + c->nlisteners; l++)
+		if (l->port == r->port && strcmp(l->address, r->address) == 0 && l->tls != TLS_MODE_NONE)
+			break;
+	log_vis(shown, sizeof(shown), r->cert, strlen(r->cert));
+	if (l == c->listeners + c->nlisteners)
+		load_bad(ld, "%s: no listener with TLS has this address and port; insert it into table listener, or delete the row", ld->row);
+	if (c->ncertificates > PROTO_CERTIFICATES_MAX && strcmp(r[-PROTO_CERTIFICATES_MAX].address, r->address) == 0 &&
+	    r[-PROTO_CERTIFICATES_MAX].port == r->port)
+		load_bad(ld, "%s: a listener has %d of them at most; delete the one with %s", ld->row, PROTO_CERTIFICATES_MAX, shown);
+	if (ld->bad > bad)
+		return (0);
+	if (pem_pair(r->cert, r->key, &cert, &key, err, sizeof(err)) == -1)
+		load_unsound(ld, "%s %s: %s", ld->row, shown, err);
 	pem_free(&cert);
 	pem_free(&key);
 	return (0);

@@ -19,7 +19,7 @@
 
 static void	 edit_portion(void *);
 static void	 edit_take(void *, const uint8_t *, size_t);
-static int	 edit_listener(const uint8_t *, size_t, struct cell *);
+static int	 edit_listener(const uint8_t *, size_t, struct cell *, int);
 static int	 edit_account(const uint8_t *, size_t, struct cell *);
 static void	 edit_cell(const uint8_t *, size_t, const char *, char *, size_t);
 static void	 edit_listed(struct client *);
@@ -99,8 +99,8 @@ edit_take(void *arg, const uint8_t *row, size_t len)
 	size_t		 used = len, n;
 	int		 i, nfurther = 0;
 
-	if (strcmp(c->rows.table, "listener") == 0)
-		nfurther = edit_listener(row, len, further);
+	if (strcmp(c->rows.table, "listener") == 0 || strcmp(c->rows.table, "certificate") == 0)
+		nfurther = edit_listener(row, len, further, strcmp(c->rows.table, "certificate") == 0);
 	else if (strcmp(c->rows.table, "account") == 0)
 		nfurther = edit_account(row, len, further);
 	if (len > sizeof(more))
@@ -115,17 +115,22 @@ edit_take(void *arg, const uint8_t *row, size_t len)
 		client_send(c, IMSG_CTL_ROW, row, len);
 }
 
-/* What is in a listener's way.  Returns the number of cells; what they point to is the next call's. */
+/*
+ * What is in the way of a listener, or of a further certificate of one.  Returns the number of cells; what they point to is the next
+ * call's.
+ */
 static int
-edit_listener(const uint8_t *row, size_t len, struct cell *further)
+edit_listener(const uint8_t *row, size_t len, struct cell *further, int certificate)
 {
 	const char	*text, *err;
-	char		 address[PROTO_CLIENT_SIZE], port[8];
+	char		 address[PROTO_CLIENT_SIZE], port[8], cert[1024] = "";
 
 	edit_cell(row, len, "address", address, sizeof(address));
 	edit_cell(row, len, "port", port, sizeof(port));
+	if (certificate)
+		edit_cell(row, len, "cert", cert, sizeof(cert));
 	further[0] = (struct cell){ .column = "trouble", .kind = CELL_NULL };
-	if ((text = pop_trouble(address, (uint16_t)strtonum(port, 1, UINT16_MAX, &err))) != NULL) {
+	if ((text = pop_trouble(address, (uint16_t)strtonum(port, 1, UINT16_MAX, &err), cert)) != NULL) {
 		further[0].kind = CELL_TEXT;
 		further[0].value = (const uint8_t *)text;
 		further[0].len = strlen(text);

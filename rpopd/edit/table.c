@@ -19,6 +19,7 @@ static const struct edit_table	 tables[] = {
 	{ "server_admin",	"administrator", { "account" },					1, 0 },
 	{ "domain_admin",	"administrator", { "account", "domain" },			2, 0 },
 	{ "listener",		"listener",	{ "address", "port" },				2, 1 },
+	{ "certificate",	"certificate",	{ "address", "port", "cert" },			3, 1 },
 	{ "acl",		"right",	{ "owner", "folder", "who" },			3, 1 },
 	{ "settings",		"setting",	{ NULL },					0, 1 }
 };

@@ -9,6 +9,10 @@
  * that has died had the only copy of the key: its successor gets what the files hold, and as long as they do not do nobody gets
  * TLS.
  *
+ * A further certificate of a listener, a row of table certificate, goes the same way when popd has the listener, and has its own
+ * troubles: those that do not do hold up no others.  One whose row is gone leaves when those that may take its place have been
+ * answered for, and its key stays with the signer until others go, for sessions that have its certificate.
+ *
  * A new popd has the sockets before the one ahead of it is told to leave them.
  */
 #include <sys/types.h>
@@ -17,13 +21,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/ipc/proto_ctl.h"
 #include "common/log.h"
 #include "rpopd/child/child.h"
 #include "rpopd/config/config.h"
@@ -33,48 +35,16 @@
 
 #define AGAIN		60000	/* ms until a listener that failed is tried again */
 
-/* How a listener is, or is to be: mode, limit, certificate and key. */
-struct pair {
-	int		 tls;			/* 1: TLS from the first octet */
-	uint32_t	 channels;
-	struct pem	 cert;
-	struct pem	 key;			/* until the signer has it; then empty */
-	uint32_t	 keyno;			/* what the signer knows it by; 0: no signer has it */
-	uint8_t		 keyid[PROTO_KEYID_LEN];	/* of the signer: its name */
-	uint8_t		 keysum[SHA256_DIGEST_LENGTH];	/* of its file */
-	uint8_t		 digest[SHA256_DIGEST_LENGTH];	/* of all of it */
-	int			 again;			/* it was in force already */
-};
-
-/* Whose answer is waited for about what is tried. */
-enum asked { ASKED_NOBODY, ASKED_SIGNER, ASKED_POPD };
-
-struct listener {
-	TAILQ_ENTRY(listener)	 entry;
-	uint32_t		 id;
-	int			 family;
-	const struct listener_row *row;		/* in the configuration in force */
-	char			 address[PROTO_CLIENT_SIZE];
-	uint16_t		 port;
-	int			 fd;		/* -1: there is no socket */
-	struct pair		 force;		/* what a popd has taken; with taken 0: nothing */
-	struct pair		 tried;		/* what signer and popd are asked to take; ASKED_NOBODY: nothing */
-	uint32_t		 former;	/* key of what was in force ahead of that, for sessions that have its certificate */
-	uint8_t			 refused[SHA256_DIGEST_LENGTH];	/* digest of what was not taken last; zeros: nothing */
-	int			 taken;
-	int			 given;		/* this popd has what is in force */
-	enum asked		 asked;		/* SIGN_KEPT or POP_LISTENING is waited for */
-	int			 changed;	/* there may be something else to be tried when that has come */
-	char			 trouble[PROTO_TEXT_SIZE * 5];	/* what was told of it last; empty: nothing is wrong */
-};
-
 static void	 popd_greet(struct child *);
 static void	 popd_died(struct child *);
 static void	 popd_leave(void);
 static int	 box_may_start(void);
-static void	 listen_rows(void);
-static struct listener *listener_of(const struct listener_row *, int);
+static void	 listen_leave(void);
+static void	 listen_part(void);
+static int	 listener_asked(const struct listener *);
 static void	 listener_free(struct listener *);
+static void	 listener_park(struct listener *, uint32_t);
+static int	 listener_may(const struct listener *);
 static void	 listener_bind(struct listener *);
 static void	 listener_give(struct listener *);
 static int	 listener_read(struct listener *, struct pair *);
@@ -85,19 +55,13 @@ static void	 listener_drop(struct listener *);
 static int	 listener_again(const struct listener *, struct pair *);
 static int	 listen_answer(void *, struct imsg *);
 static void	 listener_lost(struct listener *);
-static void	 pair_digest(struct pair *);
-static int	 pair_same(const struct pair *, const struct pair *);
-static void	 pair_copy(struct pem *, const struct pem *);
-static void	 pair_free(struct pair *);
+static void	 listener_sound(struct listener *);
 static void	 listener_trouble(struct listener *, const char *);
-static struct listener *listener_find(uint32_t);
 static void	 listen_limits(void);
 static void	 listen_again(void *);
 
-static TAILQ_HEAD(, listener)	 listeners = TAILQ_HEAD_INITIALIZER(listeners);
 static struct child		*popd;		/* that has the sockets; NULL: none */
 static struct timer		 again;
-static uint32_t			 last_id;
 
 void
 listen_start(void)
@@ -155,6 +119,7 @@ popd_died(struct child *c)
 	child_release(c);
 	TAILQ_FOREACH(l, &listeners, entry)
 		listener_lost(l);
+	listen_part();
 }
 
 /* The popd that has the sockets leaves them; its sessions go on. */
@@ -166,12 +131,13 @@ popd_leave(void)
 	if (popd == NULL)
 		return;
 	TAILQ_FOREACH(l, &listeners, entry) {
-		if (l->given || l->asked == ASKED_POPD)
+		if (l->of == NULL && (l->given || l->asked == ASKED_POPD))
 			link_send(&popd->link, IMSG_POP_UNLISTEN, -1, &l->id, sizeof(l->id));
 		listener_lost(l);
 	}
 	child_release(popd);
 	popd = NULL;
+	listen_part();
 }
 
 /*
@@ -181,15 +147,15 @@ popd_leave(void)
 void
 listen_reload(void)
 {
-	struct listener	*l, *next;
+	struct listener	*l;
 
-	TAILQ_FOREACH(l, &listeners, entry)
+	TAILQ_FOREACH(l, &listeners, entry) {
 		l->row = NULL;
+		l->further = NULL;
+	}
 	if (config_running->settings.pop_channels > 0 && !options.once)
-		listen_rows();
-	TAILQ_FOREACH_SAFE(l, &listeners, entry, next)
-		if (l->row == NULL)
-			listener_free(l);
+		listener_rows();
+	listen_leave();
 	timer_stop(&again);
 	TAILQ_FOREACH(l, &listeners, entry)
 		listener_bind(l);
@@ -201,48 +167,53 @@ listen_reload(void)
 		memset(l->refused, 0, sizeof(l->refused));
 		listener_give(l);
 	}
+	listen_part();
 }
 
-/* Each row has its listeners, of both families for '*'. */
+/* What has no row any more leaves, but for a further certificate that popd has: it stays a moment, and its key longer. */
 static void
-listen_rows(void)
+listen_leave(void)
 {
-	static const int		 families[] = { AF_INET, AF_INET6 };
-	const struct config		*c = config_running;
-	const struct listener_row	*row;
-	struct listener			*l;
-	size_t				 i;
+	struct listener	*l, *next;
+	size_t		 i;
 
-	for (row = c->listeners; row < c->listeners + c->nlisteners; row++)
-		for (i = 0; i < nitems(families); i++) {
-			if (strcmp(row->address, "*") != 0 && (strchr(row->address, ':') != NULL) != (families[i] == AF_INET6))
-				continue;
-			if ((l = listener_of(row, families[i])) == NULL) {
-				if ((l = calloc(1, sizeof(*l))) == NULL)
-					fatal("listener");
-				if (++last_id == 0)
-					last_id = 1;
-				l->id = last_id;
-				l->family = families[i];
-				l->port = row->port;
-				l->fd = -1;
-				strlcpy(l->address, row->address, sizeof(l->address));
-				TAILQ_INSERT_TAIL(&listeners, l, entry);
-			}
-			l->row = row;
+	TAILQ_FOREACH_SAFE(l, &listeners, entry, next) {
+		if (l->of == NULL || l->row != NULL)
+			continue;
+		if (l->of->row == NULL || !l->given || l->asked != ASKED_NOBODY) {
+			listener_free(l);
+			continue;
 		}
+		for (i = 0; i < l->of->nparted; i++)
+			signer_forget(l->of->parted[i]);
+		l->of->nparted = 0;
+	}
+	TAILQ_FOREACH_SAFE(l, &listeners, entry, next)
+		if (l->of == NULL && l->row == NULL)
+			listener_free(l);
 }
 
-/* The listener of a row that was there before. */
-static struct listener *
-listener_of(const struct listener_row *row, int family)
+/* Further certificates that are to leave do, unless there are others of their listeners that are not answered for. */
+static void
+listen_part(void)
+{
+	struct listener	*l, *next;
+
+	TAILQ_FOREACH_SAFE(l, &listeners, entry, next)
+		if (l->of != NULL && l->row == NULL && !listener_asked(l->of))
+			listener_free(l);
+}
+
+/* Whether an answer is waited for about any of its certificates. */
+static int
+listener_asked(const struct listener *of)
 {
 	struct listener	*l;
 
 	TAILQ_FOREACH(l, &listeners, entry)
-		if (l->port == row->port && l->family == family && strcmp(l->address, row->address) == 0)
-			return (l);
-	return (NULL);
+		if ((l == of || l->of == of) && l->asked != ASKED_NOBODY)
+			return (1);
+	return (0);
 }
 
 /* The row is gone.  popd has a copy of the socket for a moment yet: where that is possible it stops to listen at once. */
@@ -252,16 +223,32 @@ listener_free(struct listener *l)
 	if ((l->given || l->asked == ASKED_POPD) && popd != NULL)
 		link_send(&popd->link, IMSG_POP_UNLISTEN, -1, &l->id, sizeof(l->id));
 	if (l->fd != -1) {
-		log_notice("listener %s/%u: listens no more", l->address, l->port);
+		log_notice("listener %s: listens no more", l->name);
 		(void)shutdown(l->fd, SHUT_RDWR);
 		close(l->fd);
 	}
 	TAILQ_REMOVE(&listeners, l, entry);
 	listener_drop(l);
-	signer_forget(l->force.keyno);
+	if (l->of != NULL && l->of->row != NULL)
+		listener_park(l->of, l->force.keyno);
+	else
+		signer_forget(l->force.keyno);
 	signer_forget(l->former);
+	while (l->nparted > 0)
+		signer_forget(l->parted[--l->nparted]);
 	pair_free(&l->force);
+	free(l->cert);
 	free(l);
+}
+
+/* The signer keeps the key of a further certificate that has left. */
+static void
+listener_park(struct listener *of, uint32_t key)
+{
+	if (key != 0 && of->nparted < nitems(of->parted))
+		of->parted[of->nparted++] = key;
+	else
+		signer_forget(key);
 }
 
 /* The socket is made, unless it is there or cannot be. */
@@ -270,11 +257,11 @@ listener_bind(struct listener *l)
 {
 	char	 text[PROTO_TEXT_SIZE];
 
-	if (l->fd != -1)
+	if (l->fd != -1 || l->of != NULL)
 		return;
 	if ((l->fd = socket_listen(l->family, l->address, l->port)) != -1) {
 		l->trouble[0] = '\0';
-		log_notice("listener %s/%u: listens%s", l->address, l->port,
+		log_notice("listener %s: listens%s", l->name,
 		    *l->address != '*' ? "" : l->family == AF_INET ? ", IPv4" : ", IPv6");
 		return;
 	}
@@ -296,14 +283,14 @@ listener_give(struct listener *l)
 	struct pair	 pair;
 	int		 fallback = !l->given;
 
-	if (popd == NULL || l->fd == -1)
+	if (!listener_may(l))
 		return;
 	l->changed = l->asked != ASKED_NOBODY;
 	if (l->changed)
 		return;
 	if (listener_read(l, &pair) == 0) {
 		if (l->given && pair_same(&pair, &l->force))
-			l->trouble[0] = '\0';
+			listener_sound(l);
 		else if (!(l->taken && pair_same(&pair, &l->force)) && memcmp(pair.digest, l->refused, sizeof(pair.digest)) != 0) {
 			listener_try(l, &pair);
 			fallback = 0;
@@ -314,26 +301,23 @@ listener_give(struct listener *l)
 		listener_try(l, &pair);
 }
 
+/* Whether popd may be asked about it: a further certificate needs a listener that popd has. */
+static int
+listener_may(const struct listener *l)
+{
+	return (popd != NULL && l->row != NULL && (l->of == NULL ? l->fd != -1 : l->of->given));
+}
+
 /* What the row and its files say, for pair_free() in any case.  0, or -1: it cannot be read, which is told. */
 static int
 listener_read(struct listener *l, struct pair *pair)
 {
-	SHA2_CTX	 ctx;
-	char		 err[PROTO_TEXT_SIZE * 5];
+	char	 err[PROTO_TEXT_SIZE * 5];
 
-	memset(pair, 0, sizeof(*pair));
-	pair->tls = l->row->tls == TLS_MODE_TLS;
-	pair->channels = l->row->channels;
-	if (pem_listener(l->row, &pair->cert, &pair->key, err, sizeof(err)) == -1) {
-		listener_trouble(l, err);
-		return (-1);
-	}
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, pair->key.data, pair->key.len);
-	SHA256Final(pair->keysum, &ctx);
-	explicit_bzero(&ctx, sizeof(ctx));
-	pair_digest(pair);
-	return (0);
+	if (pair_read(pair, l->row, l->further, err, sizeof(err)) == 0)
+		return (0);
+	listener_trouble(l, err);
+	return (-1);
 }
 
 /* What is in force, in the row's mode: 1, and it is copied; 0: nothing is, or nothing that does for this mode. */
@@ -343,14 +327,7 @@ listener_again(const struct listener *l, struct pair *pair)
 	memset(pair, 0, sizeof(*pair));
 	if (!l->taken || (l->row->tls == TLS_MODE_TLS && l->force.cert.len == 0))
 		return (0);
-	pair->tls = l->row->tls == TLS_MODE_TLS;
-	pair->channels = l->row->channels;
-	pair->again = 1;
-	pair_copy(&pair->cert, &l->force.cert);
-	pair->keyno = l->force.keyno;
-	memcpy(pair->keyid, l->force.keyid, sizeof(pair->keyid));
-	memcpy(pair->keysum, l->force.keysum, sizeof(pair->keysum));
-	pair_digest(pair);
+	pair_again(pair, &l->force, l->of == NULL ? l->row : NULL);
 	return (1);
 }
 
@@ -361,7 +338,7 @@ listener_again(const struct listener *l, struct pair *pair)
 static void
 listener_try(struct listener *l, struct pair *pair)
 {
-	if (pair->key.len > 0 && (pair->keyno = signer_give(l->id, &pair->key)) == 0) {
+	if (pair->key.len > 0 && (pair->keyno = signer_give(l->of == NULL ? l->id : l->of->id, &pair->key)) == 0) {
 		pair_free(pair);
 		if (child_hopeless(ROLE_SIGNER))
 			listener_trouble(l, "the signer, which is to have its key, cannot start; the log says why");
@@ -382,18 +359,29 @@ listener_try(struct listener *l, struct pair *pair)
 static void
 listener_ask(struct listener *l)
 {
-	const struct pair	*pair = &l->tried;
-	struct msg_pop_listen	 m;
-	struct msg_pop_part	 part = { l->id, 0 };
-	int			 fd;
+	const struct pair		*pair = &l->tried;
+	struct msg_pop_certificate	 further;
+	struct msg_pop_listen		 m;
+	struct msg_pop_part		 part = { l->id, 0 };
+	int				 fd = -1;
 
-	if ((fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1) {
+	if (l->of == NULL && (fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0)) == -1) {
 		listener_drop(l);
 		listener_trouble(l, "no descriptor for popd; it is tried again each minute");
 		return;
 	}
 	if (pair->cert.len > 0)
 		link_send_parts(&popd->link, IMSG_POP_CHAIN, &part, sizeof(part), pair->cert.data, pair->cert.len);
+	l->asked = ASKED_POPD;
+	if (l->of != NULL) {
+		memset(&further, 0, sizeof(further));
+		further.id = l->id;
+		further.listener = l->of->id;
+		further.pem = (uint32_t)pair->cert.len;
+		memcpy(further.keyid, pair->keyid, sizeof(further.keyid));
+		link_send(&popd->link, IMSG_POP_CERTIFICATE, -1, &further, sizeof(further));
+		return;
+	}
 	memset(&m, 0, sizeof(m));
 	m.id = l->id;
 	m.tls = (uint32_t)pair->tls;
@@ -401,7 +389,6 @@ listener_ask(struct listener *l)
 	m.pem = (uint32_t)pair->cert.len;
 	memcpy(m.keyid, pair->keyid, sizeof(m.keyid));
 	link_send(&popd->link, IMSG_POP_LISTEN, fd, &m, sizeof(m));
-	l->asked = ASKED_POPD;
 }
 
 /* The signer has a key, or says why not. */
@@ -423,6 +410,7 @@ listen_kept(const struct msg_sign_kept *m)
 	}
 	if (l->asked == ASKED_NOBODY && l->changed)
 		listener_give(l);
+	listen_part();
 }
 
 /* There is a signer, which has no key yet; or there is none any more. */
@@ -437,9 +425,11 @@ listen_signer(int ready)
 			continue;
 		}
 		l->force.keyno = l->tried.keyno = l->former = 0;
+		l->nparted = 0;
 		if (l->asked == ASKED_SIGNER)
 			listener_drop(l);
 	}
+	listen_part();
 }
 
 /* What was tried does not do. */
@@ -454,7 +444,8 @@ listener_refused(struct listener *l, const char *why)
 		memcpy(l->refused, l->tried.digest, sizeof(l->refused));
 	listener_drop(l);
 	snprintf(text, sizeof(text), "certificate and key cannot be used%s: %s; correct the files, they are tried again each"
-	    " minute; cert %s, key %s", l->taken ? ", those before them are used on" : "", why, l->row->cert, l->row->key);
+	    " minute; cert %s, key %s", l->taken ? ", those before them are used on" : "", why,
+	    l->of == NULL ? l->row->cert : l->further->cert, l->of == NULL ? l->row->key : l->further->key);
 	listener_trouble(l, text);
 }
 
@@ -473,7 +464,7 @@ static int
 listen_answer(void *arg, struct imsg *imsg)
 {
 	struct msg_pop_listening	 m;
-	struct listener			*l;
+	struct listener			*l, *k;
 
 	if (rules_payload(imsg, &m) == -1 || m.refused > 1 || !proto_text(m.text, sizeof(m.text)))
 		return (-1);
@@ -490,12 +481,17 @@ listen_answer(void *arg, struct imsg *imsg)
 		pair_free(&l->force);
 		l->force = l->tried;
 		memset(&l->tried, 0, sizeof(l->tried));
+		l->force.until = m.until;
 		l->taken = l->given = 1;
 		l->changed = 1;
 	} else
 		listener_refused(l, m.text);
 	if (l->changed)
 		listener_give(l);
+	TAILQ_FOREACH(k, &listeners, entry)
+		if (k->of == l && !k->given)
+			listener_give(k);
+	listen_part();
 	return (0);
 }
 
@@ -505,45 +501,6 @@ listener_lost(struct listener *l)
 {
 	l->given = 0;
 	listener_drop(l);
-}
-
-static void
-pair_digest(struct pair *p)
-{
-	SHA2_CTX	 ctx;
-
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, (const uint8_t *)&p->tls, sizeof(p->tls));
-	SHA256Update(&ctx, (const uint8_t *)&p->channels, sizeof(p->channels));
-	SHA256Update(&ctx, p->keysum, sizeof(p->keysum));
-	SHA256Update(&ctx, p->cert.data, p->cert.len);
-	SHA256Final(p->digest, &ctx);
-}
-
-/* Whether nothing has to be asked for one of them in the place of the other, which a signer has if it needs one. */
-static int
-pair_same(const struct pair *p, const struct pair *force)
-{
-	return (memcmp(p->digest, force->digest, sizeof(p->digest)) == 0 && (force->cert.len == 0 || force->keyno != 0));
-}
-
-static void
-pair_copy(struct pem *to, const struct pem *from)
-{
-	if (from->len == 0)
-		return;
-	if ((to->data = malloc(from->len)) == NULL)
-		fatal("pair");
-	memcpy(to->data, from->data, from->len);
-	to->len = from->len;
-}
-
-static void
-pair_free(struct pair *p)
-{
-	pem_free(&p->cert);
-	pem_free(&p->key);
-	memset(p, 0, sizeof(*p));
 }
 
 static void
@@ -557,12 +514,24 @@ listen_limits(void)
 	link_send(&popd->link, IMSG_POP_LIMITS, -1, &m, sizeof(m));
 }
 
+/* popd has what the files hold. */
+static void
+listener_sound(struct listener *l)
+{
+	char	 text[PROTO_TEXT_SIZE];
+
+	if (pair_expired(&l->force, text, sizeof(text)))
+		listener_trouble(l, text);
+	else
+		l->trouble[0] = '\0';
+}
+
 /* What is in the way of a listener: said once, as long as it stays the same. */
 static void
 listener_trouble(struct listener *l, const char *text)
 {
 	if (strcmp(l->trouble, text) != 0)
-		log_warnx("listener %s/%u: %s", l->address, l->port, text);
+		log_warnx("listener %s: %s", l->name, text);
 	strlcpy(l->trouble, text, sizeof(l->trouble));
 	if (!timer_armed(&again))
 		timer_in(&again, AGAIN);
@@ -591,64 +560,8 @@ listen_stop(void)
 	struct listener	*l;
 
 	timer_stop(&again);
-	while ((l = TAILQ_FIRST(&listeners)) != NULL)
-		listener_free(l);
+	TAILQ_FOREACH(l, &listeners, entry)
+		l->row = NULL;
+	listen_leave();
 	popd_leave();
-}
-
-static struct listener *
-listener_find(uint32_t id)
-{
-	struct listener	*l;
-
-	TAILQ_FOREACH(l, &listeners, entry)
-		if (l->id == id)
-			return (l);
-	return (NULL);
-}
-
-int
-listen_is_tls(uint32_t id)
-{
-	struct listener	*l = listener_find(id);
-
-	return (l != NULL && l->force.tls);
-}
-
-uint32_t
-listen_channels(uint32_t id)
-{
-	struct listener	*l = listener_find(id);
-
-	return (l == NULL ? 0 : l->row->channels);
-}
-
-/* What is in the way of a row, which may have two listeners; NULL: nothing. */
-const char *
-pop_trouble(const char *address, uint16_t port)
-{
-	struct listener	*l;
-
-	TAILQ_FOREACH(l, &listeners, entry)
-		if (l->port == port && strcmp(l->address, address) == 0 && l->trouble[0] != '\0')
-			return (l->trouble);
-	return (NULL);
-}
-
-/* Sockets that listen, those that do not, and what is in their way. */
-void
-listen_sums(struct ctl_daemon *m)
-{
-	struct listener	*l;
-	char		 line[sizeof(l->trouble) + PROTO_CLIENT_SIZE + 16];
-
-	TAILQ_FOREACH(l, &listeners, entry) {
-		m->listening += l->fd != -1 && l->trouble[0] == '\0';
-		if (l->trouble[0] == '\0')
-			continue;
-		m->not_listening++;
-		snprintf(line, sizeof(line), "%s/%u: %s\n", l->address, l->port, l->trouble);
-		if (strlen(m->listener_trouble) + strlen(line) < sizeof(m->listener_trouble))
-			strlcat(m->listener_trouble, line, sizeof(m->listener_trouble));
-	}
 }

@@ -40,8 +40,8 @@ uint32_t pop_running(void);		/* sessions */
 /* --- for rpopctl --- */
 
 void	 pop_sums(struct ctl_daemon *);
-/* What is in the way of the row of table listener with this address and port; NULL: nothing. */
-const char *pop_trouble(const char *address, uint16_t port);
+/* What is in the way of the row of table listener, or with a cert that of table certificate, with this key; NULL: nothing. */
+const char *pop_trouble(const char *address, uint16_t port, const char *cert);
 /* When the account with this address was last logged in to, and from which address, which lives until the next round; 0: never. */
 int	 pop_last_login(const char *address, int64_t *at, const char **client);
 /* The sessions with somebody logged in, or about to, in a snapshot: how many, and the nth of them. */

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/timer.h"
 #include "rpopd/child/child.h"
+#include "rpopd/config/config.h"
 #include "pop.h"
 
 #define POP_ADDRESS_LEN	16	/* what counts as one address of clients: one of IPv4, or a /64 of IPv6 */
@@ -24,7 +25,6 @@
 struct auth;
 struct config;
 struct imsg;
-struct pem;
 struct worker;
 
 /*
@@ -81,12 +81,67 @@ struct pop_session {
 void	 listen_start(void);
 void	 listen_reload(void);
 void	 listen_stop(void);
+void	 listen_kept(const struct msg_sign_kept *);
+void	 listen_signer(int ready);
+
+/* --- pair.c --- */
+
+struct pair {
+	int		 tls;			/* 1: TLS from the first octet */
+	uint32_t	 channels;
+	struct pem	 cert;
+	struct pem	 key;			/* until the signer has it; then empty */
+	uint32_t	 keyno;			/* what the signer knows it by; 0: no signer has it */
+	uint8_t		 keyid[PROTO_KEYID_LEN];	/* of the signer: its name */
+	uint8_t		 keysum[PROTO_DIGEST_LEN];	/* of its file */
+	uint8_t		 digest[PROTO_DIGEST_LEN];	/* of all of it */
+	int64_t		 until;			/* of popd: epoch, when the certificate expires */
+	int		 again;			/* it was in force already */
+};
+
+int	 pair_read(struct pair *, const struct listener_row *, const struct certificate_row *, char *err, size_t);
+void	 pair_again(struct pair *, const struct pair *force, const struct listener_row *);
+int	 pair_same(const struct pair *, const struct pair *force);
+int	 pair_expired(const struct pair *, char *text, size_t);
+void	 pair_free(struct pair *);
+
+/* --- listener.c --- */
+
+/* Whose answer is waited for about what is tried. */
+enum asked { ASKED_NOBODY, ASKED_SIGNER, ASKED_POPD };
+
+struct listener {
+	TAILQ_ENTRY(listener)	 entry;
+	uint32_t		 id;
+	int			 family;
+	const struct listener_row *row;		/* in the configuration in force; of a further certificate NULL: it is to leave */
+	struct listener		*of;		/* a further certificate's listener; NULL: it is a listener itself */
+	const struct certificate_row *further;	/* with that: its row, if there is row */
+	char			*cert;		/* likewise: the file that the row names */
+	char			 name[PROTO_TEXT_SIZE * 2];	/* in the log: address, port and file */
+	char			 address[PROTO_CLIENT_SIZE];
+	uint16_t		 port;
+	int			 fd;		/* -1: there is no socket */
+	struct pair		 force;		/* what a popd has taken; with taken 0: nothing */
+	struct pair		 tried;		/* what signer and popd are asked to take; ASKED_NOBODY: nothing */
+	uint32_t		 former;	/* key of what was in force ahead of that, for sessions that have its certificate */
+	uint32_t		 parted[PROTO_CERTIFICATES_MAX];	/* keys of further ones that have left, for the same reason */
+	size_t			 nparted;
+	uint8_t			 refused[PROTO_DIGEST_LEN];	/* digest of what was not taken last; zeros: nothing */
+	int			 taken;
+	int			 given;		/* this popd has what is in force */
+	enum asked		 asked;		/* SIGN_KEPT or POP_LISTENING is waited for */
+	int			 changed;	/* there may be something else to be tried when that has come */
+	char			 trouble[PROTO_TEXT_SIZE * 5];	/* what was told of it last; empty: nothing is wrong */
+};
+
+extern TAILQ_HEAD(listeners, listener)	 listeners;	/* each ahead of its further certificates */
+
+void	 listener_rows(void);
+struct listener	*listener_find(uint32_t id);
 int	 listen_is_tls(uint32_t listener);	/* 1: TLS from the first octet */
 uint32_t listen_channels(uint32_t listener);	/* 0: there is no such one any more */
 void	 listen_sums(struct ctl_daemon *);
-
-void	 listen_kept(const struct msg_sign_kept *);
-void	 listen_signer(int ready);
 
 /* --- socket.c --- */
 

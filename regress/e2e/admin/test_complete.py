@@ -27,6 +27,7 @@ COLUMNS = {
     "record": ("rpop", "account name password refresh_token"), "account": ("account", "id name domain password"),
     "administrator": ("domain_admin", "account domain"), "client": ("oauth_client", "name client_secret"), "domain": ("domain", "name"),
     "access": ("acl", "owner folder who"), "listener": ("listener", "address port"),
+    "certificate": ("certificate", "address port cert"),
     "nexthop": ("nexthop", "id name password"), "route": ("route", "address target"), "schedule": ("schedule", "name days begins"),
     "setting": ("settings", "id"),
 }
@@ -74,7 +75,7 @@ def test_columns(fake, noun):
     with open(rigs.REPO + "/etc/rpopd.sql") as f:
         store.executescript(f.read())
     want = {name for name, in store.execute("SELECT name FROM pragma_table_info(?)", (table,))} - set(without.split())
-    words = [noun, "set"] + ([] if noun == "setting" else ["x@y/z"]) + {"administrator": ["d"], "listener": ["110"], "access": ["INBOX", "anyone"]}.get(noun, []) + [""]
+    words = [noun, "set"] + ([] if noun == "setting" else ["x@y/z"]) + {"administrator": ["d"], "listener": ["110"], "certificate": ["995", "/c"], "access": ["INBOX", "anyone"]}.get(noun, []) + [""]
     assert set(complete(fake, *words)) == {name + "=" for name in want}
 
 

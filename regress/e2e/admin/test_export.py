@@ -93,6 +93,7 @@ def test_store_as_sql(personal, pop3, smtp):
         INSERT INTO route (address, action, text) VALUES ('gone@example.org', 'reject', 'it''s gone');
         INSERT INTO schedule (name, days) VALUES ('week', '12345'); UPDATE settings SET schedule = 'week', archive = 'z@example.org';
         INSERT INTO listener (address, port, tls) VALUES ('127.0.0.1', 1, 'none'); UPDATE settings SET pop_channels = 0;
+        INSERT INTO listener (address, port, cert, key) VALUES ('127.0.0.1', 2, '/c', '/k'); INSERT INTO certificate VALUES ('127.0.0.1', 2, '/it''s', '/k');
         INSERT INTO acl VALUES ('anna@example.org', 'INBOX', 'anyone', 'lr');
         INSERT INTO domain_admin (account, domain, can_modify_rpop) VALUES ('anna@example.org', 'example.org', 0); INSERT INTO server_admin VALUES ('anna@example.org');
         UPDATE account SET unix_user = 'games', password = '{PLAIN}s3cret-too' WHERE name = 'anna';""")
@@ -109,7 +110,8 @@ def test_store_as_sql(personal, pop3, smtp):
         c = sqlite3.connect(path)
         both.append({t: c.execute(q).fetchall() for t, q in {
             "domain": "SELECT * FROM domain", "settings": "SELECT * FROM settings", "route": "SELECT * FROM route ORDER BY 1, 2",
-            "schedule": "SELECT * FROM schedule", "listener": "SELECT * FROM listener", "acl": "SELECT * FROM acl", "admins": "SELECT * FROM administrators",
+            "schedule": "SELECT * FROM schedule", "listener": "SELECT * FROM listener", "certificate": "SELECT * FROM certificate",
+             "acl": "SELECT * FROM acl", "admins": "SELECT * FROM administrators",
             "account": "SELECT id, name, domain, nexthop, can_modify_rpop, unix_user FROM account",
             "nexthop": "SELECT * FROM nexthop", "client": "SELECT name, token_url, client_id FROM oauth_client",
             "rpop": "SELECT account, name, domain, auth_name, mailbox, special, domains, leave, tls, oauth_client FROM rpop ORDER BY 1, 2"}.items()})

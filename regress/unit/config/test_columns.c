@@ -20,7 +20,7 @@
 #include "rpopd/config/config_int.h"
 
 static const struct table *const	 tables[] = { &settings_table, &nexthop_table, &oauth_table, &rights_table, &rpop_table,
-	&listener_table, &acl_table };
+	&listener_table, &certificate_table, &acl_table };
 static sqlite3				*db;
 static char				 manual[131072];
 

@@ -87,7 +87,7 @@ edit(const char *sql)
 static void
 force(const char *sql)
 {
-	static const char *const	 tables[] = { "domain", "account", "route", "settings", "rpop", "accounts", "listener", "acl" };
+	static const char *const	 tables[] = { "domain", "account", "route", "settings", "rpop", "accounts", "listener", "certificate", "acl" };
 	sqlite3		*db = admin();
 	char		 drop[128];
 	size_t		 i;
@@ -238,6 +238,8 @@ test_good(void **state)
 }
 
 /* One row each: an edit past the schema, and what must be said. */
+#define TLS_LISTENER	"INSERT INTO listener (address, port, cert, key) VALUES ('*', 995, '/c', '/k'); "
+
 static const struct {
 	const char	*sql, *text;
 }	 edits[] = {
@@ -417,6 +419,13 @@ static const struct {
 	    "listener ::1/110: * and another row have the same port; delete one of them" },
 	{ "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)"
 	    " INSERT INTO listener (address, port, tls) SELECT '*', 110 + i, 'none' FROM n", "there are more than 16 sockets, of which * is two" },
+	{ "INSERT INTO certificate VALUES ('*', 995, '/c', '/k')", "certificate */995: no listener with TLS has this address and port; insert it" },
+	{ "INSERT INTO listener (address, port, tls) VALUES ('::1', 110, 'none'); INSERT INTO certificate VALUES ('::1', 110, '/c', '/k')",
+	    "certificate ::1/110: no listener with TLS has this address and port; insert it" },
+	{ TLS_LISTENER "INSERT INTO certificate VALUES ('*', 995, 'c', '/k')", "certificate */995: cert is 'c', must be an absolute path without .." },
+	{ TLS_LISTENER "INSERT INTO certificate VALUES ('*', 995, '/c', '/a/../k')", "key is '/a/../k', must be an absolute path without .." },
+	{ TLS_LISTENER "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 74) INSERT INTO certificate"
+	    " SELECT '*', 995, '/c' || i, '/k' FROM n", "certificate */995: a listener has 64 of them at most; delete the one with /c74" },
 	{ "INSERT INTO acl VALUES ('x@example.org', 'INBOX', 'anyone', 'r')", "acl x@example.org/INBOX: owner is 'x@example.org', must be the address" },
 	{ "INSERT INTO acl VALUES ('anna@example.org', 'inbox', 'anyone', 'r')", "folder is 'inbox', must be INBOX, or a folder" },
 	{ "INSERT INTO acl VALUES ('anna@example.org', 'INBOX', '*@nowhere', 'r')", "who is '*@nowhere', must be the address of an account" },
@@ -627,7 +636,29 @@ test_pop_files(void **state)
 	if ((c = load()) == NULL)
 		fail_msg("%s", told);
 	assert_int_equal(c->unsound, 1);
-	assert_non_null(strstr(told, "listener */995: cert cannot be opened: No such file or directory; correct the path"));
+	assert_non_null(strstr(told, "listener */995: cert cannot be opened: No such file or directory; correct the path: /"));
+	config_free(c);
+	edit("INSERT INTO listener (address, port, cert, key) VALUES ('*', 996, '/nonexistent/c.pem', '/nonexistent/k.pem');"
+	    "INSERT INTO certificate VALUES ('*', 996, '/nonexistent/b.pem', '/k'), ('*', 995, '/nonexistent/z.pem', '/k'),"
+	    " ('*', 995, '/nonexistent/y.pem', '/nonexistent/k')");
+	if ((c = load()) == NULL)
+		fail_msg("%s", told);
+	assert_int_equal(c->unsound, 5);
+	assert_non_null(strstr(told, "certificate */995 /nonexistent/y.pem: cert cannot be opened: No such file or directory; correct the path: /"));
+	assert_non_null(strstr(told, "certificate */996 /nonexistent/b.pem: cert cannot be opened"));
+	assert_int_equal(c->ncertificates, 3);
+	assert_int_equal(c->certificates[0].port, 995);
+	assert_string_equal(c->certificates[0].address, "*");
+	assert_string_equal(c->certificates[0].cert, "/nonexistent/y.pem");
+	assert_string_equal(c->certificates[0].key, "/nonexistent/k");
+	assert_int_equal(c->certificates[2].port, 996);
+	config_free(c);
+	/* As many as there may be. */
+	edit("DELETE FROM certificate; WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 73)"
+	    " INSERT INTO certificate SELECT '*', port, '/c' || i, '/k' FROM n, listener");
+	if ((c = load()) == NULL)
+		fail_msg("%s", told);
+	assert_int_equal(c->ncertificates, 128);
 	config_free(c);
 }
 

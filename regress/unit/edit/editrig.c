@@ -186,8 +186,8 @@ static char *
 everything(sqlite3 *db)
 {
 	static const char *const	 tables[] = { "rowid, * FROM rpop", "* FROM account", "* FROM domain", "rowid, * FROM route",
-	    "rowid, * FROM nexthop", "* FROM schedule", "rowid, * FROM oauth_client", "* FROM server_admin", "* FROM domain_admin", "* FROM listener", "* FROM acl",
-	    "* FROM settings" };
+	    "rowid, * FROM nexthop", "* FROM schedule", "rowid, * FROM oauth_client", "* FROM server_admin", "* FROM domain_admin",
+	    "* FROM listener", "* FROM certificate", "* FROM acl", "* FROM settings" };
 	char	*all = strdup(""), *rows, *more, sql[128];
 	size_t	 i;
 

@@ -202,6 +202,8 @@ static const struct choice	 choices[] = {
 	    { "example.org", "example.com", "example.net", "x", "example.com" }, { "0", "1", "0", "2", "" } } },
 	{ "listener", 2, { "address", "port", "tls", "channels" }, { { "*", "::1", "127.0.0.1", "*", "localhost" },
 	    { "110", "1110", "110", "0", "110" }, { "none", "none", "none", "none", "stls" }, { "1", "5", "100", "0", "x" } } },
+	{ "certificate", 3, { "address", "port", "cert", "key" }, { { "127.0.0.1", "*", "::1", "127.0.0.1", "localhost" },
+	    { "995", "995", "995", "110", "x" }, { "/a", "/b", "/c", "relative", "/a/../b" }, { "/ka", "/kb", "", "k", "/kc" } } },
 	{ "acl", 3, { "owner", "folder", "who", "rights" }, { { ANNA, BERT, "dora@example.org", PM, "x@y" },
 	    { "INBOX", "Lists", "INBOX", "Lists/bsd", "inbox" }, { ANNA, "anyone", "*@example.com", "*@y", BERT },
 	    { "r", "lrst", "rs", "rr", "" } } },

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* links: rpopd/pop */
 /* libs: -levent_core */
-/* Rows of table listener and the sockets there are: what a load changes, what it leaves alone, and what popd is asked. */
+/*
+ * Rows of tables listener and certificate, and the sockets there are: what a load changes, what it leaves alone, and what popd and the
+ * signer are asked.
+ */
 #include "popworld.h"
 
 #include "common/ipc/proto_ctl.h"
@@ -49,19 +52,41 @@ void timer_stop(struct timer *t) { (void)t; armed = 0; }
 int timer_armed(const struct timer *t) { (void)t; return (armed); }
 void pem_free(struct pem *p) { free(p->data); memset(p, 0, sizeof(*p)); }
 
-/* A signer that keeps each key as soon as it is asked. */
-static uint32_t	 keys;
+/* A signer that keeps each key as soon as it is asked, and has each once. */
+#define KEYS	256
+static uint32_t	 keys, key_of[KEYS];	/* of which listener it is there; 0: it is not */
 
 void signer_start(void) { }
 int signer_session(uint32_t listener) { (void)listener; return (-1); }
-void signer_forget(uint32_t key) { assert_true(key <= keys); }
+
+void
+signer_forget(uint32_t key)
+{
+	assert_true(key <= keys);
+	if (key != 0)
+		assert_true(key_of[key] != 0);
+	key_of[key] = 0;
+}
 
 uint32_t
 signer_give(uint32_t listener, struct pem *key)
 {
-	(void)listener;
 	pem_free(key);
-	return (++keys);
+	assert_true(keys < KEYS - 1);
+	key_of[++keys] = listener;
+	return (keys);
+}
+
+/* How many keys the signer has for the sessions of a listener; 0: for all. */
+static int
+kept(uint32_t listener)
+{
+	uint32_t	 i;
+	int		 n = 0;
+
+	for (i = 1; i <= keys; i++)
+		n += listener == 0 ? key_of[i] != 0 : key_of[i] == listener;
+	return (n);
 }
 
 static void
@@ -97,17 +122,40 @@ pem_listener(const struct listener_row *row, struct pem *cert, struct pem *key, 
 	return (0);
 }
 
+/* A further certificate is what its file is called, but for one that cannot be read. */
+static const char	*further_text = "";
+
+int
+pem_pair(const char *cert_path, const char *key_path, struct pem *cert, struct pem *key, char *err, size_t size)
+{
+	char	 text[64];
+
+	if (strcmp(key_path, "/missing") == 0) {
+		strlcpy(err, "key cannot be opened: /missing", size);
+		return (-1);
+	}
+	snprintf(text, sizeof(text), "%s%s", cert_path, further_text);
+	copy(cert, text);
+	copy(key, key_path);
+	return (0);
+}
+
 int
 link_send(struct link *l, uint32_t type, int fd, const void *data, size_t len)
 {
-	const struct msg_pop_listen	*m = data;
-	char				 line[128] = "";
+	const struct msg_pop_certificate	*further = data;
+	const struct msg_pop_listen		*m = data;
+	char					 line[128] = "";
 
 	assert_ptr_equal(l, &daemon_process.link);
 	if (type == IMSG_POP_LISTEN) {
 		assert_int_equal(len, sizeof(*m));
 		assert_true(fd >= 2000);
 		snprintf(line, sizeof(line), "listen %u %s %u\n", m->id, m->tls ? "tls" : m->pem > 0 ? "stls" : "clear", m->channels);
+	} else if (type == IMSG_POP_CERTIFICATE) {
+		assert_int_equal(len, sizeof(*further));
+		assert_int_equal(fd, -1);
+		snprintf(line, sizeof(line), "certificate %u for %u\n", further->id, further->listener);
 	} else if (type == IMSG_POP_UNLISTEN)
 		snprintf(line, sizeof(line), "unlisten %u\n", *(const uint32_t *)data);
 	else
@@ -197,6 +245,7 @@ close(int fd)
 	return (0);
 }
 static struct listener_row	 rows[8];
+static struct certificate_row	 furthers[8];
 
 /* A load with these rows: address, port, mode and channels of each. */
 static void
@@ -216,16 +265,19 @@ load(size_t n, ...)
 	va_end(ap);
 	config.listeners = rows;
 	config.nlisteners = n;
+	config.certificates = furthers;
 	told[0] = '\0';
 	listen_reload();
 	signer_keeps();
 }
 
-/* popd's answer about a listener: it has taken what it was asked, or not. */
+static int64_t	 until = INT64_MAX;
+
+/* popd's answer about a listener or a certificate: it has taken what it was asked, or not. */
 static void
 answer(uint32_t id, const char *why)
 {
-	struct msg_pop_listening	 m = { .id = id, .refused = why != NULL };
+	struct msg_pop_listening	 m = { .id = id, .refused = why != NULL, .until = until };
 	struct ibuf			*buf;
 	struct imsg			 imsg = { .hdr = { .type = IMSG_POP_LISTENING, .len = IMSG_HEADER_SIZE + sizeof(m) } };
 	size_t				 i;
@@ -268,6 +320,50 @@ asked(int n)
 	return (id);
 }
 
+/* The further certificates of the rows of a load: address, port, file and key of each. */
+static void
+further(size_t n, ...)
+{
+	va_list	 ap;
+	size_t	 i;
+
+	va_start(ap, n);
+	for (i = 0; i < n; i++) {
+		furthers[i].address = va_arg(ap, const char *);
+		furthers[i].port = (uint16_t)va_arg(ap, int);
+		furthers[i].cert = va_arg(ap, const char *);
+		furthers[i].key = va_arg(ap, const char *);
+	}
+	va_end(ap);
+	config.ncertificates = n;
+}
+
+/* The nth certificate that popd was asked to take, and for which listener. */
+static uint32_t
+certificate(int n, uint32_t *listener)
+{
+	const char	*p = told;
+	uint32_t	 id = 0;
+
+	for (; (p = strstr(p, "certificate ")) != NULL; p++)
+		if (n-- == 0)
+			assert_int_equal(sscanf(p, "certificate %u for %u", &id, listener), 2);
+	assert_true(id != 0);
+	return (id);
+}
+
+/* How many messages of a kind popd was sent. */
+static int
+sent(const char *word)
+{
+	const char	*p = told;
+	int		 n = 0;
+
+	for (; (p = strstr(p, word)) != NULL; p++)
+		n += p == told || p[-1] == '\n';
+	return (n);
+}
+
 static int
 setup(void **state)
 {
@@ -277,8 +373,12 @@ setup(void **state)
 	config.settings.pop_channels = 100;
 	pem_trouble = NULL;
 	pem_text = "certificate";
+	further_text = "";
+	until = INT64_MAX;
 	no_ipv6 = 0;
+	further(0);
 	load(0);
+	assert_int_equal(kept(0), 0);
 	if (begun++ == 0)
 		listen_start();
 	/* Without rows the popd ahead of it has left. */
@@ -379,11 +479,11 @@ test_all(void **state)
 	/* A single address takes over the port: that of all is closed first. */
 	load(1, "192.0.2.1", 110, TLS_MODE_NONE);
 	expect(1, 1);
-	assert_null(pop_trouble("192.0.2.1", 110));
+	assert_null(pop_trouble("192.0.2.1", 110, ""));
 	answer(asked(0), NULL);
 	load(1, "*", 110, TLS_MODE_NONE);
 	expect(2, 2);
-	assert_null(pop_trouble("*", 110));
+	assert_null(pop_trouble("*", 110, ""));
 	load(0);
 	no_ipv6 = 1;
 	load(1, "*", 110, TLS_MODE_NONE);
@@ -393,7 +493,7 @@ test_all(void **state)
 	assert_int_equal(sums.not_listening, 0);
 	assert_string_equal(sums.listener_trouble, "");
 	load(1, "::", 110, TLS_MODE_NONE);
-	assert_non_null(strstr(pop_trouble("::", 110), "cannot listen"));
+	assert_non_null(strstr(pop_trouble("::", 110, ""), "cannot listen"));
 }
 
 /* What cannot be bound is told once, is no other row's trouble, and is tried again. */
@@ -407,8 +507,8 @@ test_taken(void **state)
 	theirs = socket(AF_INET, 0, 0) - 1000;
 	sockets[theirs] = (struct made){ 1, AF_INET, 1, 110, "192.0.2.1" };
 	load(2, "192.0.2.1", 110, TLS_MODE_NONE, "192.0.2.2", 110, TLS_MODE_NONE);
-	assert_non_null(strstr(pop_trouble("192.0.2.1", 110), "another program has the port"));
-	assert_null(pop_trouble("192.0.2.2", 110));
+	assert_non_null(strstr(pop_trouble("192.0.2.1", 110, ""), "another program has the port"));
+	assert_null(pop_trouble("192.0.2.2", 110, ""));
 	listen_sums(&sums);
 	assert_int_equal(sums.listening, 1);
 	assert_int_equal(sums.not_listening, 1);
@@ -420,7 +520,7 @@ test_taken(void **state)
 	assert_string_equal(logged, "");
 	sockets[theirs].listening = 0;
 	again->cb(again->arg);
-	assert_null(pop_trouble("192.0.2.1", 110));
+	assert_null(pop_trouble("192.0.2.1", 110, ""));
 	assert_non_null(strstr(logged, "listener 192.0.2.1/110: listens"));
 	sockets[theirs].open = 0;
 }
@@ -439,7 +539,7 @@ test_refused(void **state)
 	assert_int_equal(asked(0), id);
 	answer(id, "they do not fit");
 	assert_string_equal(told, "");
-	assert_non_null(strstr(pop_trouble("192.0.2.1", 995), "those before them are used on: they do not fit"));
+	assert_non_null(strstr(pop_trouble("192.0.2.1", 995, ""), "those before them are used on: they do not fit"));
 	assert_int_equal(listen_is_tls(id), 1);
 	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
 	assert_int_equal(asked(0), id);
@@ -448,10 +548,10 @@ test_refused(void **state)
 	pem_text = "certificate";
 	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
 	assert_string_equal(told, "");
-	assert_null(pop_trouble("192.0.2.1", 995));
+	assert_null(pop_trouble("192.0.2.1", 995, ""));
 	pem_trouble = "cannot be read";
 	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
-	assert_string_equal(pop_trouble("192.0.2.1", 995), "cannot be read");
+	assert_string_equal(pop_trouble("192.0.2.1", 995, ""), "cannot be read");
 	assert_string_equal(told, "");
 	/* A new popd gets what was in force. */
 	watch->died(&daemon_process);
@@ -479,6 +579,190 @@ test_off(void **state)
 	expect(0, 0);
 }
 
+/* A listener, and further certificates of it that popd has taken: how many popd was asked, and the ids. */
+static uint32_t
+begin_further(uint32_t ids[2])
+{
+	uint32_t	 id, of;
+
+	further(2, "192.0.2.1", 995, "/a", "/a.key", "192.0.2.1", 995, "/b", "/b.key");
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_int_equal(sent("certificate"), 0);
+	answer(id = asked(0), NULL);
+	assert_int_equal(sent("certificate"), 2);
+	ids[0] = certificate(0, &of);
+	assert_int_equal(of, id);
+	ids[1] = certificate(1, &of);
+	assert_int_equal(of, id);
+	answer(ids[0], NULL);
+	answer(ids[1], NULL);
+	assert_string_equal(told, "");
+	assert_int_equal(kept(id), 3);
+	return (id);
+}
+
+/* Further certificates go to popd when it has their listener, with keys for that one's sessions; what is as it was is left alone. */
+static void
+test_further(void **state)
+{
+	uint32_t	 id, ids[2], of;
+
+	(void)state;
+	id = begin_further(ids);
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_string_equal(told, "");
+	/* Another number of sessions is the listener's matter only. */
+	rows[0].channels = 3;
+	listen_reload();
+	signer_keeps();
+	assert_int_equal(sent("listen"), 1);
+	assert_int_equal(sent("certificate"), 0);
+	answer(id, NULL);
+	assert_string_equal(told, "");
+	assert_int_equal(kept(id), 4);
+	/* A new popd gets the listener, then its certificates. */
+	watch->died(&daemon_process);
+	told[0] = '\0';
+	owner->greet(&daemon_process);
+	signer_keeps();
+	assert_int_equal(sent("certificate"), 0);
+	answer(asked(0), NULL);
+	assert_int_equal(sent("certificate"), 2);
+	assert_int_equal(certificate(0, &of), ids[0]);
+	answer(ids[0], NULL);
+	answer(ids[1], NULL);
+	assert_string_equal(told, "");
+	/* The listener goes, and nothing is left. */
+	further(0);
+	load(0);
+	assert_int_equal(kept(0), 0);
+}
+
+/* One that does not do changes nothing, and holds up no other one. */
+static void
+test_further_refused(void **state)
+{
+	struct ctl_daemon	 sums = { .started = 0 };
+	uint32_t		 id, ids[2], of;
+
+	(void)state;
+	id = begin_further(ids);
+	further_text = " renewed";
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_int_equal(sent("certificate"), 2);
+	answer(ids[0], "the key is not that of the certificate");
+	answer(ids[1], NULL);
+	assert_non_null(strstr(pop_trouble("192.0.2.1", 995, "/a"), "those before them are used on: the key is not that of the"));
+	assert_non_null(strstr(pop_trouble("192.0.2.1", 995, "/a"), "cert /a, key /a.key"));
+	assert_non_null(strstr(logged, "listener 192.0.2.1/995 /a: certificate and key cannot be used"));
+	assert_null(pop_trouble("192.0.2.1", 995, "/b"));
+	assert_null(pop_trouble("192.0.2.1", 995, ""));
+	listen_sums(&sums);
+	assert_int_equal(sums.listening, 1);
+	assert_int_equal(sums.not_listening, 0);
+	assert_int_equal(strncmp(sums.listener_trouble, "192.0.2.1/995 /a: certificate", 29), 0);
+	assert_int_equal(kept(id), 4);		/* its former one is that of /b */
+	/* A file that is missing, and one more beside it. */
+	further(3, "192.0.2.1", 995, "/a", "/a.key", "192.0.2.1", 995, "/b", "/missing", "192.0.2.1", 995, "/c", "/c.key");
+	further_text = "";
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_int_equal(sent("certificate"), 1);
+	answer(certificate(0, &of), NULL);
+	assert_null(pop_trouble("192.0.2.1", 995, "/a"));
+	assert_string_equal(pop_trouble("192.0.2.1", 995, "/b"), "key cannot be opened: /missing");
+	assert_null(pop_trouble("192.0.2.1", 995, "/c"));
+	/* A new popd gets of it what was in force. */
+	watch->died(&daemon_process);
+	told[0] = '\0';
+	owner->greet(&daemon_process);
+	answer(asked(0), NULL);
+	assert_int_equal(sent("certificate"), 3);
+}
+
+/* One that goes leaves when another one is there, and its key stays until others go. */
+static void
+test_further_leaves(void **state)
+{
+	uint32_t	 id, ids[2], of, next;
+	char		 line[64];
+
+	(void)state;
+	id = begin_further(ids);
+	further(2, "192.0.2.1", 995, "/b", "/b.key", "192.0.2.1", 995, "/c", "/c.key");
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_int_equal(sent("unlisten"), 0);
+	next = certificate(0, &of);
+	answer(next, NULL);
+	snprintf(line, sizeof(line), "unlisten %u\n", ids[0]);
+	assert_string_equal(told, line);
+	assert_int_equal(kept(id), 4);
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_string_equal(told, "");
+	assert_int_equal(kept(id), 4);
+	/* It comes again while another one goes. */
+	further(2, "192.0.2.1", 995, "/a", "/a.key", "192.0.2.1", 995, "/c", "/c.key");
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_true(certificate(0, &of) != ids[0]);
+	/* What is asked about and goes leaves at once; popd's answer to that is late and means nothing. */
+	next = certificate(0, &of);
+	further(1, "192.0.2.1", 995, "/c", "/c.key");
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_int_equal(sent("unlisten"), 2);
+	answer(next, NULL);
+	assert_string_equal(told, "");
+	assert_int_equal(kept(id), 3);		/* with that of /b */
+	further(0);
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_int_equal(sent("unlisten"), 1);
+	assert_int_equal(kept(id), 2);
+}
+
+/* A signer that dies takes all keys with it, and the next one gets them again, one by one. */
+static void
+test_further_signer(void **state)
+{
+	uint32_t	 id, ids[2], i;
+
+	(void)state;
+	id = begin_further(ids);
+	for (i = 1; i <= keys; i++)
+		key_of[i] = 0;
+	listen_signer(0);
+	further(2, "192.0.2.1", 995, "/a", "/a.key", "192.0.2.1", 995, "/b", "/missing");
+	told[0] = '\0';
+	listen_signer(1);
+	signer_keeps();
+	assert_int_equal(kept(id), 2);
+	answer(id, NULL);
+	answer(ids[0], NULL);
+	assert_string_equal(pop_trouble("192.0.2.1", 995, "/b"), "key cannot be opened: /missing");
+	further(2, "192.0.2.1", 995, "/a", "/a.key", "192.0.2.1", 995, "/b", "/b.key");
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	assert_int_equal(sent("certificate"), 1);
+	answer(ids[1], NULL);
+	assert_int_equal(kept(id), 3);
+	assert_null(pop_trouble("192.0.2.1", 995, "/b"));
+}
+
+/* A certificate that has expired is told at a load, and is used on. */
+static void
+test_expired(void **state)
+{
+	uint32_t	 id;
+
+	(void)state;
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	until = 1580515200;
+	answer(id = asked(0), NULL);
+	assert_string_equal(pop_trouble("192.0.2.1", 995, ""),
+	    "the certificate has expired on 2020-02-01, and is used on until the files are others");
+	pem_text = "another";
+	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
+	until = INT64_MAX;
+	answer(id, NULL);
+	assert_null(pop_trouble("192.0.2.1", 995, ""));
+}
+
 int
 main(void)
 {
@@ -489,6 +773,11 @@ main(void)
 		cmocka_unit_test_setup(test_taken, setup),
 		cmocka_unit_test_setup(test_refused, setup),
 		cmocka_unit_test_setup(test_off, setup),
+		cmocka_unit_test_setup(test_further, setup),
+		cmocka_unit_test_setup(test_further_refused, setup),
+		cmocka_unit_test_setup(test_further_leaves, setup),
+		cmocka_unit_test_setup(test_further_signer, setup),
+		cmocka_unit_test_setup(test_expired, setup),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

@@ -120,7 +120,7 @@ commands_refused(void **state __unused)
 	assert_string_equal(err, "s: could be schedule, setting, show, status, stop");
 	assert_int_equal(parse(&req, err, "", NULL), -1);
 	assert_int_equal(parse(&req, err, "stopp", NULL), -1);
-	assert_string_equal(err, "stopp: unknown command; one of access, account, administrator, alert, backup, client, domain, explain, "
+	assert_string_equal(err, "stopp: unknown command; one of access, account, administrator, alert, backup, certificate, client, domain, explain, "
 	    "export, find, forget, import, init, listener, log, nexthop, oauth, poll, providers, quarantine, queue, record, reload, "
 	    "renumbered, route, schedule, "
 	    "setting, show, "
