@@ -8,14 +8,16 @@
 #include <unistd.h>
 
 #include "heap.h"
+#include "common/sandbox/sandbox.h"
 
-#ifdef __GLIBC__
+#if defined(__GLIBC__) && !SANDBOX_SANITIZED
 #include <malloc.h>
 
 #define FRESH		122880	/* octets that no hole has, below those that mmap(2) is asked for */
 #define SIZE_STEP	16	/* between the sizes of allocations, which are all that is rounded to */
 #define SMALL		1024	/* octets, above which sizes are apart by an eighth */
 #define LARGEST		65536
+#define MOST		(4U << 20)	/* octets that are filled: another allocator than the C library's may have no top */
 
 static size_t	 size_below(size_t);
 
@@ -31,7 +33,7 @@ heap_settle(void)
 	}		*holes;
 	struct hole	*h;
 	void		*fresh;
-	size_t		 size;
+	size_t		 size, filled = 0;
 
 	while ((h = holes) != NULL) {
 		holes = h->next;
@@ -41,9 +43,10 @@ heap_settle(void)
 	if ((fresh = malloc(FRESH)) == NULL)
 		return;
 	for (size = LARGEST; size > 0; size = size_below(size)) {
-		while ((h = malloc(size)) != NULL && (uintptr_t)h < (uintptr_t)fresh) {
+		while ((h = malloc(size)) != NULL && (uintptr_t)h < (uintptr_t)fresh && filled < MOST) {
 			h->next = holes;
 			holes = h;
+			filled += size;
 		}
 		free(h);
 	}

@@ -9,14 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <setjmp.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/heap.h"
+#include "common/sandbox/sandbox.h"
+
+#if defined(__GLIBC__) && !SANDBOX_SANITIZED
+#include <malloc.h>
+#define SETTLES
+#endif
 
 #define BLOCKS	2000
 
@@ -38,7 +41,7 @@ holes_are_filled(void **state)
 	for (i = 0; i < BLOCKS; i += 2)
 		free(block[i]);
 	heap_settle();
-#ifdef __GLIBC__
+#ifdef SETTLES
 	for (i = 0; i < 200; i++) {
 		assert_non_null(p = malloc(16 + i * 37 % 3000));
 		assert_true((uintptr_t)p > last);
@@ -52,7 +55,7 @@ holes_are_filled(void **state)
 static void
 settled_often(void **state)
 {
-#ifdef __GLIBC__
+#ifdef SETTLES
 	struct mallinfo2	 before, after;
 	int			 i;
 
