@@ -40,6 +40,8 @@
 static void	 rpopd_rooms(void);
 static void	 rpopd_queued(const struct relay_row *);
 static void	 rpopd_lock(void);
+static void	 rpopd_lock_rundir(void);
+static int	 rpopd_locked(int, const char *);
 static void	 rpopd_open_state(void);
 static void	 rpopd_create(void) __dead;
 static void	 rpopd_declare(void);
@@ -92,6 +94,7 @@ main(int argc, char *argv[])
 	rpopd_lock();
 	if (options.declare)
 		rpopd_declare();
+	rpopd_lock_rundir();
 	if (!options.debug && !options.once)
 		rpopd_daemonize();
 	rpopd_open_state();
@@ -195,26 +198,53 @@ rpopd_say(const char *what)
 		log_notice("rpopd %s %s, %zu record%s", RPOPD_VERSION, what, sched_ntasks, PLURAL(sched_ntasks));
 }
 
-/*
- * Take the lock of the store, since two daemons on one store would retrieve everything twice; or the end.  A daemon that has
- * been killed may hold the lock for a moment yet, by a child that was just forked.
- */
+/* Take the lock of the store, since two daemons on one store would retrieve everything twice; or the end. */
 static void
 rpopd_lock(void)
 {
 	char	 path[PATH_MAX];
-	int	 fd, tries;
+	int	 fd;
 
 	snprintf(path, sizeof(path), "%s.lock", options.store);
 	if ((fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1)
 		fatal("%s", path);
-	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) == -1 && tries < LOCK_TRIES; tries++) {
+	if (!rpopd_locked(fd, path))
+		fatalx("%s: another rpopd runs on this store", path);
+}
+
+/*
+ * Take the lock of the run directory, for good, since a daemon on another store would take the control sockets away from the one
+ * that runs, and remove them at its end; or the end.
+ */
+static void
+rpopd_lock_rundir(void)
+{
+	int	 fd;
+
+	if ((fd = open(options.rundir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
+		fatal("%s", options.rundir);
+	if (!rpopd_locked(fd, options.rundir))
+		fatalx("%s: another rpopd, on another store, has its control socket there; name another directory with -r, or stop that"
+		    " one", options.rundir);
+}
+
+/*
+ * Lock fd, which is path's.  1: so it is; 0: another daemon has the lock.  A daemon that has been killed may hold it for a moment
+ * yet, by a child that was just forked.
+ */
+static int
+rpopd_locked(int fd, const char *path)
+{
+	int	 tries;
+
+	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) == -1; tries++) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			fatal("%s", path);
+		if (tries == LOCK_TRIES)
+			return (0);
 		usleep(LOCK_PAUSE);
 	}
-	if (tries == LOCK_TRIES)
-		fatalx("%s: another rpopd runs on this store", path);
+	return (1);
 }
 
 static void

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -157,3 +158,21 @@ def test_one_at_a_time(personal, pop3):
     timer.start()
     assert personal.once().code == 0
     timer.join()
+
+
+def test_run_directory_of_another(personal, pop3, pki):
+    """A daemon on another store does not take the control sockets of the one that runs, nor does -1; afterwards it may have the directory."""
+    personal.record("anna@example.org", "work", pop3(messages=[]), leave=1)
+    daemon = personal.start()
+    rig = rigs.Rig(pki)
+    rig.account("postmaster@example.com")
+    rig.write_db()
+    rig.run, own = personal.run, rig.run
+    for args in ((), ("-1",)):
+        other = subprocess.run(rig.argv(*args), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=rigs.PATIENCE)
+        assert other.returncode == 1 and personal.run + ": another rpopd, on another store" in other.stdout and "-r" in other.stdout
+        assert "anna@example.org/work" in personal.ctl("status").log
+    assert daemon.stop() == 0
+    assert rig.start().stop() == 0
+    rig.run = own
+    rig.close()
