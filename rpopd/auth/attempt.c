@@ -30,8 +30,10 @@
 
 #define LOGINS_MAX	300	/* at once, those included whose answer is delayed */
 #define TALK_TIMEOUT	180000	/* ms for a client; its session has a shorter clock */
+#define TELL_AGAIN	600000	/* ms until it is said again that nobody has a password */
 #define WAITING_MAX	2	/* logins of one account and one client that wait for their turn */
 
+static void	 attempt_none(struct login *, uint32_t);
 static int	 attempt_place(void);
 static int	 attempt_lookup(void *, struct imsg *);
 static int	 attempt_ask(void *, struct imsg *);
@@ -73,12 +75,8 @@ auth_login(const struct auth_login_want *want, const struct auth_login_calls *ca
 	int		 channel[2];
 
 	if (!auth_process(&template)) {
-		/* Somebody may have got the first password since the store was loaded. */
-		if (auth_store("", 1, &any, "logins") == 0 && any.len > 0) {
-			config_running->nlogins = 1;
-			child_optional();
-			explicit_bzero(&any, sizeof(any));
-		}
+		if (auth_store("", 1, &any, "logins") == 0)
+			attempt_none(&any, want->session);
 		return (NULL);
 	}
 	if (turn_stopping || auth_blocked(want->peer) || !attempt_place() ||
@@ -105,6 +103,24 @@ auth_login(const struct auth_login_want *want, const struct auth_login_calls *ca
 		attempt_fork(a, template);
 	turn_soon();
 	return (a);
+}
+
+/* The first password of all has come since the store was loaded; or there is none, which is said once in ten minutes. */
+static void
+attempt_none(struct login *any, uint32_t session)
+{
+	static int64_t	 told = INT64_MIN;
+	int64_t		 now = clock_msec();
+
+	if (any->len > 0) {
+		config_running->nlogins = 1;
+		child_optional();
+		explicit_bzero(any, sizeof(*any));
+	} else if (told == INT64_MIN || now - told >= TELL_AGAIN) {
+		told = now;
+		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "POP %u: nobody can log in: no account has a password; rpopctl account"
+		    " password sets one", session);
+	}
 }
 
 /* Whether there is room for one more; if there is none, the oldest that waits for its client makes way. */

@@ -33,6 +33,7 @@ static void	 check_elsewhere(struct auth *, struct child *);
 static int	 check_worker(struct auth *, struct child *);
 static void	 check_password(struct auth *);
 static void	 check_label(char *, size_t, const struct auth *);
+static void	 auth_wrong(const struct auth *);
 static void	 check_give(struct auth *, struct child *, const struct login *);
 static int	 check_done(void *, struct imsg *);
 static void	 auth_fail(struct auth *, enum auth_answer, int);
@@ -390,10 +391,34 @@ auth_verdict(struct auth *a, uint32_t verdict)
 		auth_passed(a);
 		auth_answer(a, AUTH_YES, 0);
 	} else {
-		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "%s: wrong password", auth_label(a));
+		auth_wrong(a);
 		auth_fail(a, AUTH_NO, 1);
 	}
 	return (0);
+}
+
+/*
+ * Logs why the answer is no, which the client is not told.  A name that is no account's stays unsaid: people type passwords where
+ * the name belongs.
+ */
+static void
+auth_wrong(const struct auth *a)
+{
+	const struct attempt	*l = a->login;
+	const char		*name = l == NULL ? guard_account(a->guard) : l->known_as;
+	char			 vis[PROTO_TEXT_SIZE], why[PROTO_TEXT_SIZE * 3];
+
+	log_vis(vis, sizeof(vis), name, strlen(name));
+	if (l != NULL && l->address[0] == '\0') {
+		if (route_account_by_address(config_running->routes, name) != NULL)
+			snprintf(why, sizeof(why), ": %s may not log in, since its account.pop is 0", vis);
+		else
+			strlcpy(why, ": no account has this name", sizeof(why));
+	} else if (a->stand_in && a->source == AUTH_SOURCE_STORE)
+		snprintf(why, sizeof(why), ": %s has none; rpopctl account password %s sets one", vis, vis);
+	else
+		snprintf(why, sizeof(why), "%s%s", l == NULL ? "" : " of ", l == NULL ? "" : vis);
+	log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "%s: wrong password%s", auth_label(a), why);
 }
 
 /* The turn is over: it was right. */

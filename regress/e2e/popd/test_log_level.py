@@ -11,7 +11,7 @@ LEVELS = ["crashes", "failures", "major", "problems", "low", "all"]
 # What a session in which a wrong password comes before the right one leaves in the log: the level from which on, and the line.
 KINDS = [
     ("major", r"^POP \d+: anna@example\.org, INBOX, by user, "),
-    ("problems", r"^POP \d+: login from 127\.0\.0\.1: wrong password$"),
+    ("problems", r"^POP \d+: login from 127\.0\.0\.1: wrong password of anna@example\.org$"),
     ("low", r"^POP \d+.*: < STAT$"),
     ("low", r"^POP \d+.*: < PASS \.\.\.$"),
     ("low", r"^POP \d+.*: > \+OK "),
