@@ -159,7 +159,7 @@ print_readers(const struct out *o, const struct ctl_daemon *st)
 	}
 }
 
-/* Sockets for mail programs, and further certificates of theirs, that do not work, and why. */
+/* Sockets for mail programs, and further certificates of theirs, that do not work, and what else is wrong with listeners. */
 static void
 print_listeners(const struct out *o, const struct ctl_daemon *st)
 {

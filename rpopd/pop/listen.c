@@ -268,8 +268,8 @@ listener_bind(struct listener *l)
 	/* A machine with one family has what '*' can mean there. */
 	if (*l->address == '*' && errno == EAFNOSUPPORT)
 		return;
-	snprintf(text, sizeof(text), "cannot listen: %s; %s; it is tried again each minute", strerror(errno),
-	    socket_remedy(errno));
+	snprintf(text, sizeof(text), "cannot listen%s: %s; %s; it is tried again each minute",
+	    *l->address != '*' ? "" : l->family == AF_INET ? ", IPv4" : ", IPv6", strerror(errno), socket_remedy(errno));
 	listener_trouble(l, text);
 }
 
@@ -520,9 +520,10 @@ listener_sound(struct listener *l)
 {
 	char	 text[PROTO_TEXT_SIZE];
 
-	if (pair_expired(&l->force, text, sizeof(text)))
+	if (pair_expired(&l->force, text, sizeof(text))) {
 		listener_trouble(l, text);
-	else
+		l->expired = 1;
+	} else
 		l->trouble[0] = '\0';
 }
 
@@ -533,6 +534,7 @@ listener_trouble(struct listener *l, const char *text)
 	if (strcmp(l->trouble, text) != 0)
 		log_warnx("listener %s: %s", l->name, text);
 	strlcpy(l->trouble, text, sizeof(l->trouble));
+	l->expired = 0;
 	if (!timer_armed(&again))
 		timer_in(&again, AGAIN);
 }

@@ -14,6 +14,8 @@
 #include "pop_int.h"
 
 static void	 listener_further(struct listener *);
+static const char *listener_wrong(const struct listener *);
+static const char *listen_off(void);
 static struct listener *listener_new(const struct listener_row *, int, struct listener *, const char *);
 static struct listener *listener_of(const struct listener_row *, int, const struct listener *, const char *);
 
@@ -123,32 +125,57 @@ listen_channels(uint32_t id)
 	return (l == NULL ? 0 : l->row->channels);
 }
 
+/* What is wrong with a listener, in words that are the next call's; NULL: nothing. */
+static const char *
+listener_wrong(const struct listener *l)
+{
+	static char	 text[PROTO_TEXT_SIZE];
+
+	if (l->trouble[0] != '\0')
+		return (l->trouble);
+	return (l->taken && pair_expired(&l->force, text, sizeof(text)) ? text : NULL);
+}
+
+/* Why no row has a listener; NULL: they have. */
+static const char *
+listen_off(void)
+{
+	return (config_running->nlisteners > 0 && config_running->settings.pop_channels == 0 ?
+	    "settings.pop_channels is 0: nothing listens" : NULL);
+}
+
 /* What is in the way of a row, which may have two listeners; NULL: nothing. */
 const char *
 pop_trouble(const char *address, uint16_t port, const char *cert)
 {
-	struct listener	*l;
+	const struct listener	*l;
+	const char		*text;
 
 	TAILQ_FOREACH(l, &listeners, entry)
 		if (l->port == port && strcmp(l->address, address) == 0 && strcmp(l->of == NULL ? "" : l->cert, cert) == 0 &&
-		    l->trouble[0] != '\0')
-			return (l->trouble);
-	return (NULL);
+		    (text = listener_wrong(l)) != NULL)
+			return (text);
+	return (listen_off());
 }
 
 /* Sockets that listen, those that do not, and what is in their way. */
 void
 listen_sums(struct ctl_daemon *m)
 {
-	struct listener	*l;
-	char		 line[sizeof(l->trouble) + sizeof(l->name) + 4];
+	const struct listener	*l;
+	const char		*text;
+	char			 line[sizeof(l->trouble) + sizeof(l->name) + 4];
+	int			 works;
 
+	if ((text = listen_off()) != NULL)
+		snprintf(m->listener_trouble, sizeof(m->listener_trouble), "all: %s\n", text);
 	TAILQ_FOREACH(l, &listeners, entry) {
-		m->listening += l->fd != -1 && l->trouble[0] == '\0';
-		if (l->trouble[0] == '\0')
+		works = l->trouble[0] == '\0' || l->expired;
+		m->listening += l->fd != -1 && works;
+		m->not_listening += l->of == NULL && !works;
+		if ((text = listener_wrong(l)) == NULL)
 			continue;
-		m->not_listening += l->of == NULL;
-		snprintf(line, sizeof(line), "%s: %s\n", l->name, l->trouble);
+		snprintf(line, sizeof(line), "%s: %s\n", l->name, text);
 		if (strlen(m->listener_trouble) + strlen(line) < sizeof(m->listener_trouble))
 			strlcat(m->listener_trouble, line, sizeof(m->listener_trouble));
 	}

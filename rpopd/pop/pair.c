@@ -98,7 +98,8 @@ pair_expired(const struct pair *p, char *text, size_t size)
 	if (p->cert.len == 0 || p->until > (int64_t)time(NULL) || gmtime_r(&until, &tm) == NULL)
 		return (0);
 	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
-	snprintf(text, size, "the certificate has expired on %s, and is used on until the files are others", day);
+	snprintf(text, size, "the certificate has expired on %s, and mail programs refuse it; put a renewed one in its place, the files are"
+	    " looked at each minute", day);
 	return (1);
 }
 

@@ -133,6 +133,7 @@ struct listener {
 	enum asked		 asked;		/* SIGN_KEPT or POP_LISTENING is waited for */
 	int			 changed;	/* there may be something else to be tried when that has come */
 	char			 trouble[PROTO_TEXT_SIZE * 5];	/* what was told of it last; empty: nothing is wrong */
+	int			 expired;	/* that is that its certificate has expired: it works */
 };
 
 extern TAILQ_HEAD(listeners, listener)	 listeners;	/* each ahead of its further certificates */

@@ -226,7 +226,7 @@ def test_bad_from_the_start(names):
     names.gets("a.example", names.own)
     names.gets("b.example", b)
     found = names.trouble()
-    assert "the key is not that of the certificate" in found[a[0]] and "has expired on 2020-02-01, and is used on" in found[b[0]]
+    assert "the key is not that of the certificate" in found[a[0]] and "has expired on 2020-02-01, and mail programs refuse it" in found[b[0]]
     assert "cannot be opened" in found["/nonexistent/c.pem"]
     log = names.daemon.log()
     assert "certificate 127.0.0.1/%d /nonexistent/c.pem: cert cannot be opened" % names.ports["tls"] in log
@@ -250,7 +250,7 @@ def test_expired_own(names):
     # Who has nothing else serves it.
     port = names.listen(tls="tls", cert=expired[0], key=expired[1])
     names.reload()
-    rigs.wait_for(lambda: "listener 127.0.0.1/%d: the certificate has expired on 2020-02-01, and is used on until the files are others" % port
+    rigs.wait_for(lambda: "listener 127.0.0.1/%d: the certificate has expired on 2020-02-01, and mail programs refuse it; put a renewed one in its place, the files are looked at each minute" % port
         in names.daemon.log(), "the word of it")
     names.ports["tls"] = port
     assert names.given(None) == der(expired)

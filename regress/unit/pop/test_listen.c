@@ -755,7 +755,7 @@ test_expired(void **state)
 	until = 1580515200;
 	answer(id = asked(0), NULL);
 	assert_string_equal(pop_trouble("192.0.2.1", 995, ""),
-	    "the certificate has expired on 2020-02-01, and is used on until the files are others");
+	    "the certificate has expired on 2020-02-01, and mail programs refuse it; put a renewed one in its place, the files are looked at each minute");
 	pem_text = "another";
 	load(1, "192.0.2.1", 995, TLS_MODE_TLS);
 	until = INT64_MAX;
