@@ -55,6 +55,7 @@ enum { BOX_NEW, BOX_CUR, BOX_DIRS };	/* the Maildir's two directories that have 
 #define MESSAGE_COUNTED	0x40		/* they come from its file, not from its name */
 #define MESSAGE_FOR	0x80		/* it is known which addresses it names */
 #define MESSAGE_WANTED	0x100		/* it is for the address that the mailbox was opened for */
+#define MESSAGE_TOLD	0x200		/* the log says already that it cannot be read */
 #define MESSAGE_KEPT	(MESSAGE_CUR | MESSAGE_SIZED | MESSAGE_COUNTED | MESSAGE_FOR)	/* in the index */
 
 #define MORE_MAX	UINT32_MAX	/* in place of so many or more */

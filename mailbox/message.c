@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/hook.h"
+#include "common/log.h"
 #include "mailbox.h"
 
 #define COUNT_SIZE	65536		/* octets that are read at once */
@@ -163,6 +164,7 @@ message_open(struct box *b, uint32_t msgno, struct msg_box_message *answer)
 {
 	struct message	*m = &b->list.v[msgno - 1];
 	struct stat	 st;
+	char		 name[LOG_VIS_MAX * 4 + 1];
 	int		 fd;
 
 	memset(answer, 0, sizeof(*answer));
@@ -171,6 +173,11 @@ message_open(struct box *b, uint32_t msgno, struct msg_box_message *answer)
 		answer->error = errno == 0 ? EIO : (uint32_t)errno;
 		if (fd != -1)
 			close(fd);
+		if (answer->error != ENOENT && (m->flags & MESSAGE_TOLD) == 0) {
+			m->flags |= MESSAGE_TOLD;
+			log_warnx("message %u cannot be read: %s%s: %s", msgno, strerror((int)answer->error), answer->error == EACCES ?
+			    ", it must be a file of _rpopm's" : "", log_vis(name, sizeof(name), list_name(&b->list, m), m->len));
+		}
 		return (-1);
 	}
 	answer->file_octets = m->more == MORE_MAX ? (uint64_t)st.st_size : m->octets - m->more;

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "popd.h"
 
+static void	 clear_refused(void);
 static void	 login_ask(struct session *, enum auth_mech, int, uint8_t *, size_t);
 static void	 login_wipe(struct session *);
 
@@ -21,6 +22,7 @@ pop3_user(struct session *s, const struct args *a)
 {
 	s->user_len = 0;
 	if (!mech_clear(s)) {
+		clear_refused();
 		reply_err(&session_out, POP_CODE_NONE, s->context != NULL ? "no password in clear: use STLS first" :
 		    "no password in clear on this connection");
 		return;
@@ -80,12 +82,24 @@ pop3_auth(struct session *s, const struct args *a)
 	len = space == NULL ? a->restlen : (size_t)(space - a->rest);
 	if ((mech = mech_find(s, a->rest, len, &offered)) == AUTH_AUTO)
 		reply_err(&session_out, POP_CODE_NONE, "mechanism not offered");
-	else if (!offered)
+	else if (!offered) {
+		clear_refused();
 		reply_err(&session_out, POP_CODE_NONE, "no password in clear: use STLS first");
-	else if (a->restlen - len <= 1)
+	} else if (a->restlen - len <= 1)
 		login_ask(s, mech, 0, NULL, 0);
 	else
 		login_ask(s, mech, 1, a->rest + len + 1, a->restlen - len - 1);
+}
+
+/* The postmaster hears, once in a session, what the client's owner will ask him about. */
+static void
+clear_refused(void)
+{
+	static int	 told;
+
+	if (!told)
+		log_info("a password in clear was refused, see settings.pop_clear: the mail program should use TLS");
+	told = 1;
 }
 
 /* RFC 2595 section 4.  What came behind STLS in clear may be anybody's, and counts for nothing but abuse. */
