@@ -46,6 +46,7 @@ change_do(struct doing *d, char *err, size_t errsize)
 		[CHANGE_REMOVE] = change_delete
 	};
 	const struct edit_table	*last = d->table;
+	size_t			 len;
 
 	if ((d->table = table_find(d->change->table)) == NULL) {
 		snprintf(err, errsize, "there is no such table");
@@ -59,9 +60,15 @@ change_do(struct doing *d, char *err, size_t errsize)
 	d->told->detail[0] = '\0';
 	d->given = (struct keyed){ d->change->cells, d->change->nkeys };
 	change_own(d);
-	if (change_key(d, err, errsize) == -1 || rights_change(d, err, errsize) == -1 || change_columns(d, err, errsize) == -1)
-		return (-1);
-	return (acts[d->change->act](d, err, errsize));
+	if (change_key(d, err, errsize) == 0 && rights_change(d, err, errsize) == 0 && change_columns(d, err, errsize) == 0 &&
+	    acts[d->change->act](d, err, errsize) == 0)
+		return (0);
+	/* The one row of settings has the name of its table, which the sentences of the table begin with, too. */
+	len = strlen(d->table->name);
+	if (d->change->nkeys == 0 && strncmp(err, d->table->name, len) == 0 && strncmp(err + len, ": ", 2) == 0 &&
+	    strncmp(err + len + 2, d->table->name, len) == 0)
+		memmove(err, err + len + 2, strlen(err + len + 2) + 1);
+	return (-1);
 }
 
 /* A record without an account is one of the user's own. */
@@ -96,6 +103,8 @@ change_key(struct doing *d, char *err, size_t errsize)
 			strlcat(d->key, strcmp(t->name, "rpop") == 0 ? "/" : " ", sizeof(d->key));
 		strlcat(d->key, log_vis(shown, sizeof(shown), c->cells[i].value, c->cells[i].len), sizeof(d->key));
 	}
+	if (c->nkeys == 0)
+		strlcpy(d->key, t->name, sizeof(d->key));	/* there is one row, that of settings */
 	if (c->nkeys >= t->exact)
 		return (0);
 	snprintf(err, errsize, "which %s? %s is missing", t->one, t->keys[c->nkeys]);

@@ -52,7 +52,8 @@ told_rows(struct doing *d, size_t rows)
 	if ((lines = array_grow(t->lines, t->nlines, sizeof(*lines))) == NULL)
 		fatal("changes");
 	t->lines = lines;
-	if (asprintf(&t->lines[t->nlines++], "%s %s: %s%s%s", d->table->name, d->key, done[d->change->act],
+	if (asprintf(&t->lines[t->nlines++], "%s%s%s: %s%s%s", d->table->name, d->change->nkeys == 0 ? "" : " ",
+	    d->change->nkeys == 0 ? "" : d->key, done[d->change->act],
 	    d->change->act == CHANGE_SET || columns[0] != '\0' ? ": " : "", d->change->act == CHANGE_SET ? t->detail : columns) == -1)
 		fatal("changes");
 }

@@ -62,8 +62,10 @@ mailbox_is_back(const struct record *r, int64_t id)
 	int64_t	 n = 0;
 
 	state_seen_count(id, INT32_MAX, &n);
-	log_info("%s/%s: what was known of this mailbox when its record was removed counts again: %lld messages; to get "
-	    "them once more: rpopctl forget %s/%s", r->owner, r->name, (long long)n, r->owner, r->name);
+	if (n == 0)
+		return;
+	log_info("%s/%s: what was known of this mailbox when its record was removed counts again: %lld message%s; to get "
+	    "them once more: rpopctl forget %s/%s", r->owner, r->name, (long long)n, PLURAL(n), r->owner, r->name);
 }
 
 enum db

@@ -65,6 +65,10 @@ def test_durations(personal, pop3):
         assert "period none -> %d" % seconds in personal.ctl("record", "enable", ANNA + "/isp", word).log
     refused(personal.ctl("record", "enable", ANNA + "/isp", "often", check=False), "'often' is no length of time")
     assert "queue_age 432000 -> 172800" in personal.ctl("setting", "set", "queue_age=2d").log
+    assert "change by root: settings: changed: queue_age" in personal.log()
+    refused(personal.ctl("setting", "set", "pop_chanels=1", check=False), "rpopctl: settings has no pop_chanels; did you mean pop_channels?")
+    refused(personal.ctl("setting", "set", "pop_channels=-1", check=False), "rpopctl: settings: pop_channels must be 0..10000")
+    refused(personal.ctl("setting", "set", "pop_channels=many", check=False), "rpopctl: settings: pop_channels must be a whole number")
     assert rows(personal, "SELECT period, queue_age FROM rpop, settings") == [(300, 172800)]
 
 
@@ -115,8 +119,11 @@ def test_a_trial_that_fails(personal, pop3):
     """A record whose login is refused is not kept, unless that is wanted."""
     s = pop3(messages=[])
     personal.start().ready()
-    refused(add(personal, s, typed="wrong\n", check=False), "the record was not kept")
+    for _ in range(2):
+        refused(add(personal, s, typed="wrong\n", check=False), "the record was not kept")
     assert rows(personal, "SELECT * FROM rpop") == []
+    log = personal.log()
+    assert log.count("tried: login: login refused") == 2 and "nothing changed" not in log and "counts again" not in log, log
     add(personal, s, ANNA + "/isp", "--no-try", typed="wrong\n")
     assert rows(personal, "SELECT password FROM rpop") == [("wrong",)]
     refused(add(personal, s, ANNA + "/b", typed="", check=False), "standard input ended")
