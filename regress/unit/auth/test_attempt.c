@@ -172,8 +172,12 @@ has_turn(const struct owner *o)
 static int
 setup(void **state)
 {
+	struct route_account	 carl = { .id = 1, .dir = "example.org/carl" };	/* who may not log in */
+
 	nowners = 0;
 	(void)world_begin(state);
+	config.routes = route_new(1, 0, 0, '\0');
+	assert_int_equal(route_account_add(config.routes, &carl), 0);
 	stored = "$5$rounds=1000$NEoEDNA9Dgqq$" "0123456789012345678901234567890123456789012";
 	return (0);
 }
@@ -183,6 +187,7 @@ teardown(void **state)
 {
 	(void)state;
 	auth_shutdown();
+	route_free(config.routes);
 	return (0);
 }
 
@@ -218,7 +223,7 @@ test_yes_and_no(void **state)
 	assert_false(o->told);
 	pass(1);
 	assert_int_equal(o->answer, AUTH_NO);
-	assert_non_null(strstr(logged, "POP 7: login from 192.0.2.1: wrong password\n"));
+	assert_non_null(strstr(logged, "POP 7: login from 192.0.2.1: wrong password of anna@example.org\n"));
 	stored = "$5$rounds=1000$NEoEDNA9Dgqq$" "changed8901234567890123456789012345678901234";
 	o = waits("192.0.2.1", "anna");
 	assert_false(workers[o->worker].known.has_proof);
@@ -286,6 +291,8 @@ static void
 test_unknown(void **state)
 {
 	static const char *const	 names[] = { "nobody", "carl@example.org", "" };
+	static const char *const	 why[] = { "192.0.2.1: wrong password: no account has this name\n",
+	    "192.0.2.1: wrong password: carl@example.org may not log in, since its account.pop is 0\n", "" };
 	struct owner			*o;
 	size_t				 i;
 
@@ -302,6 +309,8 @@ test_unknown(void **state)
 		pass(15000);
 		assert_int_equal(o->answer, AUTH_NO);
 		assert_string_equal(o->address, "");
+		assert_non_null(strstr(logged, why[i]));
+		assert_null(strstr(logged, "nobody"));
 	}
 	o = waits("192.0.2.9", "nobody");
 	assert_false(workers[o->worker].known.has_proof);
