@@ -175,8 +175,9 @@ message_open(struct box *b, uint32_t msgno, struct msg_box_message *answer)
 			close(fd);
 		if (answer->error != ENOENT && (m->flags & MESSAGE_TOLD) == 0) {
 			m->flags |= MESSAGE_TOLD;
-			log_warnx("message %u cannot be read: %s%s: %s", msgno, strerror((int)answer->error), answer->error == EACCES ?
-			    ", it must be a file of _rpopm's" : "", log_vis(name, sizeof(name), list_name(&b->list, m), m->len));
+			log_warnx("message %u cannot be read: %s%s: %s", msgno, strerror((int)answer->error),
+			    answer->error == EACCES ? ", it must be a file of _rpopm's" : "",
+			    log_vis(name, sizeof(name), list_name(&b->list, m), m->len));
 		}
 		return (-1);
 	}

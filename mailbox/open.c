@@ -94,8 +94,8 @@ box_fail(struct msg_box_failed *failed, const char *dir, int error)
 	else if (error == EINVAL)
 		snprintf(failed->text, sizeof(failed->text), "not a directory of the mail root: %.200s", path);
 	else
-		snprintf(failed->text, sizeof(failed->text), "%.120s: %.40s%s", path, strerror(error), error == EACCES || error == EPERM ?
-		    "; the mail root and all below it must belong to _rpopm" : "");
+		snprintf(failed->text, sizeof(failed->text), "%.120s: %.40s%s", path, strerror(error),
+		    error == EACCES || error == EPERM ? "; the mail root and all below it must belong to _rpopm" : "");
 	return (-1);
 }
 

@@ -224,8 +224,8 @@ rpopd_lock_rundir(void)
 	if ((fd = open(options.rundir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		fatal("%s", options.rundir);
 	if (!rpopd_locked(fd, options.rundir))
-		fatalx("%s: another rpopd, on another store, has its control socket there; name another directory with -r, or stop that"
-		    " one", options.rundir);
+		fatalx("%s: another rpopd, on another store, has its control socket there; name another directory with -r, or stop"
+		    " that one", options.rundir);
 }
 
 /*

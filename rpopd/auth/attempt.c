@@ -118,8 +118,8 @@ attempt_none(struct login *any, uint32_t session)
 		explicit_bzero(any, sizeof(*any));
 	} else if (told == INT64_MIN || now - told >= TELL_AGAIN) {
 		told = now;
-		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "POP %u: nobody can log in: no account has a password; rpopctl account"
-		    " password sets one", session);
+		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "POP %u: nobody can log in: no account has a password; rpopctl"
+		    " account password sets one", session);
 	}
 }
 

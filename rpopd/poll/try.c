@@ -380,7 +380,8 @@ try_answer(const struct session *s)
 		envelope_tell(&trial->envelope, trial->calls, trial->client);
 	}
 	if (ok)
-		log_info("%s: %s: tried: %u message%s looked at, nothing changed", s->label, s->where, trial->told, PLURAL(trial->told));
+		log_info("%s: %s: tried: %u message%s looked at, nothing changed", s->label, s->where, trial->told,
+		    PLURAL(trial->told));
 	else
 		log_info("%s: %s: tried: %s", s->label, s->where, m.text + n);
 	trial->calls->ended(trial->client, ok, m.text);

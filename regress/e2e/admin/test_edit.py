@@ -66,9 +66,9 @@ def test_durations(personal, pop3):
     refused(personal.ctl("record", "enable", ANNA + "/isp", "often", check=False), "'often' is no length of time")
     assert "queue_age 432000 -> 172800" in personal.ctl("setting", "set", "queue_age=2d").log
     assert "change by root: settings: changed: queue_age" in personal.log()
-    refused(personal.ctl("setting", "set", "pop_chanels=1", check=False), "rpopctl: settings has no pop_chanels; did you mean pop_channels?")
-    refused(personal.ctl("setting", "set", "pop_channels=-1", check=False), "rpopctl: settings: pop_channels must be 0..10000")
-    refused(personal.ctl("setting", "set", "pop_channels=many", check=False), "rpopctl: settings: pop_channels must be a whole number")
+    for word, sentence in (("pop_chanels=1", "settings has no pop_chanels; did you mean pop_channels?"),
+        ("pop_channels=-1", "settings: pop_channels must be 0..10000"), ("pop_channels=many", "settings: pop_channels must be a whole number")):
+        refused(personal.ctl("setting", "set", word, check=False), "rpopctl: " + sentence)
     assert rows(personal, "SELECT period, queue_age FROM rpop, settings") == [(300, 172800)]
 
 

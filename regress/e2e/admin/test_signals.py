@@ -161,7 +161,7 @@ def test_one_at_a_time(personal, pop3):
 
 
 def test_run_directory_of_another(personal, pop3, pki):
-    """A daemon on another store does not take the control sockets of the one that runs, nor does -1; afterwards it may have the directory."""
+    """A daemon on another store does not take the control sockets of the one that runs; afterwards it may have them."""
     personal.record("anna@example.org", "work", pop3(messages=[]), leave=1)
     daemon = personal.start()
     rig = rigs.Rig(pki)

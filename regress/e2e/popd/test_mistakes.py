@@ -68,11 +68,11 @@ def test_expired_certificate(mail):
     replace(key, read(old[1]))
     port = mail.listen(tls="tls", cert=cert, key=key)
     mail.start()
-    why = "the certificate expired on 2020-02-01, and mail programs refuse it: put a renewed one into cert, and rpopctl reload; cert " + cert
+    why = "the certificate has expired on 2020-02-01, and mail programs refuse it; put a renewed one in its place, the files are looked at each minute"
     shown = lambda: {r["port"]: r["trouble"] for r in json.loads(mail.rig.ctl("-j", "listener", "list").log)["listeners"]}
     rigs.wait_for(lambda: shown() == {mail.port: None, port: why}, "the answer")
     assert mail.status()["listener_trouble"] == ["127.0.0.1/%d: %s" % (port, why)] and mail.status()["not_listening"] == 0
-    assert "note: listener 127.0.0.1/%d: the certificate expired" % port in mail.rig.ctl("status").log
+    assert "note: listener 127.0.0.1/%d: the certificate has expired" % port in mail.rig.ctl("status").log
     mail.reload()
     assert mail.daemon.log().count("listener 127.0.0.1/%d: %s" % (port, why)) == 1
     replace(cert, read(new[0]), 0o644)
