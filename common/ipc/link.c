@@ -18,6 +18,7 @@ static void	 link_lost(const struct link *);
 static void	 link_resume(struct link *);
 static void	 link_queue(struct link *);
 static void	 link_unhold(struct link *);
+static void	 link_later(int, short, void *);
 static void	 link_readable(int, short, void *);
 static void	 link_writable(int, short, void *);
 static void	 link_fail(struct link *, const char *);
@@ -43,6 +44,7 @@ link_open(struct link *l, int fd, const struct rule *rules, size_t nrules, void 
 	l->open = 1;
 	event_set(&l->rev, fd, EV_READ | EV_PERSIST, link_readable, l);
 	event_set(&l->wev, fd, EV_WRITE, link_writable, l);
+	evtimer_set(&l->later, link_later, l);
 	event_add(&l->rev, NULL);
 	return (0);
 }
@@ -55,6 +57,7 @@ link_close(struct link *l)
 	l->open = 0;
 	event_del(&l->rev);
 	event_del(&l->wev);
+	event_del(&l->later);
 	imsgbuf_clear(&l->ibuf);
 	close(l->ibuf.fd);
 	l->ibuf.fd = -1;
@@ -146,18 +149,34 @@ link_queue(struct link *l)
 		event_add(&l->wev, NULL);
 	else if (!event_pending(&l->wev, EV_WRITE, NULL))
 		event_active(&l->wev, EV_WRITE, 1);
+	event_del(&l->later);
 	if (l->polite && !l->paused) {
 		l->held = 1;
 		link_pause(l, 1);
 	}
 }
 
-/* A polite link reads again: what was queued is written, or cannot be written any more, and then the reader reports the end. */
+/*
+ * A polite link reads again: what was queued is written, or cannot be written any more, and then the reader reports the end.  What
+ * it has in its buffer comes behind a wait for all sockets: a peer that asks without end would be answered at once, without end, and
+ * nobody else would be heard.
+ */
 static void
 link_unhold(struct link *l)
 {
-	if (!l->held)
-		return;
+	static const struct timeval	 now = { 0, 0 };
+
+	if (l->held)
+		event_add(&l->later, &now);
+}
+
+static void
+link_later(int fd, short event, void *arg)
+{
+	struct link	*l = arg;
+
+	(void)fd;
+	(void)event;
 	l->held = 0;
 	link_pause(l, 0);
 }

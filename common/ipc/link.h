@@ -16,6 +16,7 @@
 struct link {
 	struct imsgbuf	 ibuf;
 	struct event	 rev, wev;
+	struct event	 later;		/* a polite link reads again */
 	const struct rule *rules;
 	size_t		 nrules;
 	uint32_t	 state;		/* of the peer, for the rule table */
