@@ -92,7 +92,7 @@ session_begin(const struct msg_box_start *start, int fd)
 	session_ready();
 }
 
-/* To the session; the descriptor, which may be -1, is consumed. */
+/* To the session, if it takes anything; the descriptor, which may be -1, is consumed. */
 static void
 session_tell(uint32_t type, int fd, const void *data, size_t len)
 {
@@ -101,7 +101,7 @@ session_tell(uint32_t type, int fd, const void *data, size_t len)
 			close(fd);
 	} else if (imsg_compose(&session.ibuf, type, 0, 0, fd, data, len) == -1)
 		fatal("channel to the session");
-	session.full = imsgbuf_queuelen(&session.ibuf) >= QUEUE_MAX;
+	session.full = !session.deaf && imsgbuf_queuelen(&session.ibuf) >= QUEUE_MAX;
 }
 
 /* An entry of BOX_ENTRIES; returns its octets.  Messages that would have one unique-id are beside each other. */

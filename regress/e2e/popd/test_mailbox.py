@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -351,6 +352,25 @@ def test_quit_and_gone(boxes):
     box.session.send("IMSG_BOX_QUIT")
     assert box.leave() == (0, 1, 0)
     assert len(md.files()) == 1
+
+
+def test_asked_and_gone(boxes):
+    """A session that dies without having taken what it asked for is heard to its end: the process notes what was seen, and ends."""
+    md = boxes.maildir()
+    for i in range(12):
+        md.add(b"a\n")
+    box = boxes.open()
+    box.listing()
+    with open("/proc/%d/task/%d/children" % (boxes.process.pid, boxes.process.pid)) as f:
+        pid = int(f.read())
+    os.kill(pid, signal.SIGSTOP)
+    for i in range(1, 13):
+        box.ask(i)
+    box.seen(3)
+    box.session.close()
+    os.kill(pid, signal.SIGCONT)
+    assert box.result() == (1, 0, 0)
+    assert [name for name in md.files() if name.startswith("cur/") and name.endswith(":2,S")] != []
 
 
 def test_pipelined(boxes):
