@@ -12,12 +12,15 @@
 #include "common/log.h"
 #include "proto.h"
 
+#define CROWDED	100	/* ms until a descriptor is sent again */
+
 static int	 draining;	/* 1: a drained() of some link is running */
 
 static void	 link_lost(const struct link *);
 static void	 link_resume(struct link *);
 static void	 link_queue(struct link *);
 static void	 link_unhold(struct link *);
+static void	 link_soon(struct link *, int);
 static void	 link_later(int, short, void *);
 static void	 link_readable(int, short, void *);
 static void	 link_writable(int, short, void *);
@@ -164,10 +167,16 @@ link_queue(struct link *l)
 static void
 link_unhold(struct link *l)
 {
-	static const struct timeval	 now = { 0, 0 };
-
 	if (l->held)
-		event_add(&l->later, &now);
+		link_soon(l, 0);
+}
+
+static void
+link_soon(struct link *l, int msec)
+{
+	const struct timeval	 tv = { 0, msec * 1000 };
+
+	event_add(&l->later, &tv);
 }
 
 static void
@@ -175,8 +184,10 @@ link_later(int fd, short event, void *arg)
 {
 	struct link	*l = arg;
 
-	(void)fd;
-	(void)event;
+	if (l->crowded) {
+		link_writable(fd, event, l);
+		return;
+	}
 	l->held = 0;
 	link_pause(l, 0);
 }
@@ -202,7 +213,14 @@ link_writable(int fd, short event, void *arg)
 
 	(void)fd;
 	(void)event;
+	l->crowded = 0;
 	if (imsgbuf_write(&l->ibuf) == -1) {
+		/* Linux limits the descriptors that are on their way, of all processes of one user together. */
+		if (errno == ETOOMANYREFS) {
+			l->crowded = 1;
+			link_soon(l, CROWDED);
+			return;
+		}
 		/* What the peer still said before it died is worth reading: the reader reports the end. */
 		if (errno != EPIPE && errno != ECONNRESET)
 			link_fail(l, strerror(errno));

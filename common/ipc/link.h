@@ -16,7 +16,7 @@
 struct link {
 	struct imsgbuf	 ibuf;
 	struct event	 rev, wev;
-	struct event	 later;		/* a polite link reads again */
+	struct event	 later;		/* a polite link reads again, or a crowded one writes */
 	const struct rule *rules;
 	size_t		 nrules;
 	uint32_t	 state;		/* of the peer, for the rule table */
@@ -25,6 +25,7 @@ struct link {
 	int		 paused;	/* 1: nothing is read */
 	int		 polite;	/* 1, set by the owner: nothing is read while something is queued for the peer */
 	int		 held;		/* 1: paused because of polite */
+	int		 crowded;	/* 1: too many descriptors were on their way for the one that is next */
 	void		*arg;		/* of handlers, down and drained */
 	/* The peer is gone (why NULL) or broke the rules (a sentence).  The link is closed already; arg's owner may free it. */
 	void		(*down)(void *arg, const char *why);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* libs: -levent_core */
-/* Links in one loop: a peer that asks without end and takes every answer at once leaves the others their turns. */
+/* Links in one loop: whoever asks without end leaves the others their turns; a descriptor waits until it may be on its way. */
 #include <sys/types.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include "common/ipc/proto.h"
 
 #define ASKED	2000	/* messages that are in the socket of the busy peer from the beginning */
+#define NOBODY	65534
 #define TURNS	3	/* answers to the busy peer, at most, until somebody else is heard */
 
 static struct event_base	*base;
@@ -127,10 +129,72 @@ test_turns(void **state)
 	assert_in_range(heard_at, 1, TURNS);
 }
 
+#ifdef __linux__
+
+/* As many descriptors are on their way, in a channel of their own, as one more may not be of a user without privileges. */
+static void
+crowd(struct imsgbuf *full, int sp[2])
+{
+	struct rlimit	 rl;
+	int		 i;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &rl), 0);
+	rl.rlim_cur = 32;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &rl), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sp), 0);
+	assert_int_equal(imsgbuf_init(full, sp[0]), 0);
+	imsgbuf_allow_fdpass(full);
+	for (i = 0; i < 40; i++) {
+		assert_int_equal(imsg_compose(full, IMSG_READY, 0, 0, dup(sp[0]), NULL, 0), 1);
+		assert_int_equal(imsgbuf_write(full), 0);
+	}
+}
+
+/* The link stays as it is, and its messages pass, in their order, when there is room. */
+static void
+test_crowded(void **state)
+{
+	struct imsgbuf	 full;
+	struct imsg	 imsg;
+	uint32_t	 value = 1;
+	int		 sp[2], i, n, root = geteuid() == 0;
+
+	(void)state;
+	crowd(&full, sp);
+	if (root)
+		assert_int_equal(seteuid(NOBODY), 0);
+	imsgbuf_allow_fdpass(&other_peer);
+	assert_int_equal(link_send(&other, IMSG_READY, dup(sp[0]), &value, sizeof(value)), 0);
+	assert_int_equal(link_send(&other, IMSG_READY, -1, &value, sizeof(value)), 0);
+	event_base_loop(base, EVLOOP_NONBLOCK);
+	assert_int_equal(downs, 0);
+	assert_int_equal(link_queued(&other), 2);
+	imsgbuf_clear(&full);
+	close(sp[0]);
+	close(sp[1]);
+	while (link_queued(&other) > 0 && downs == 0)
+		event_base_loop(base, EVLOOP_ONCE);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(downs, 0);
+	for (i = 0; i < 2; i++) {
+		while ((n = imsgbuf_get(&other_peer, &imsg)) == 0)
+			assert_int_equal(imsgbuf_read(&other_peer), 1);
+		assert_int_equal(n, 1);
+		assert_int_equal(ibuf_fd_avail(imsg.buf), i == 0);
+		imsg_free(&imsg);
+	}
+}
+
+#endif
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+#ifdef __linux__
+		cmocka_unit_test_setup_teardown(test_crowded, setup, teardown),
+#endif
 		cmocka_unit_test_setup_teardown(test_turns, setup, teardown)
 	};
 
