@@ -25,6 +25,7 @@
 
 #define BIT(n)		(1U << (n))
 #define IN_CLEAR	(BIT(AUTH_USER) | BIT(AUTH_PLAIN) | BIT(AUTH_LOGIN))	/* who listens learns the password */
+#define BOX_BUFFER	16384	/* octets of a mailbox's messages to a session, and so few descriptors, that are on their way */
 #define OPEN_TIMEOUT	300000	/* ms to open a mailbox: a million messages on a cold disk, nearly */
 
 static void	 login_lost(struct pop_session *);
@@ -259,7 +260,7 @@ login_open(struct pop_session *s, struct msg_box_start *start)
 {
 	struct child	*template = mailroot_right() ? worker_template(ROLE_MAILBOX) : NULL;
 	char		 label[PROTO_TEXT_SIZE], mailbox[PROTO_TEXT_SIZE];
-	int		 channel[2];
+	int		 channel[2], size = BOX_BUFFER;
 
 	if (template == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, PF_UNSPEC, channel) == -1) {
 		log_warnx("POP %u: no process for the mailbox: %s", s->id,
@@ -267,6 +268,8 @@ login_open(struct pop_session *s, struct msg_box_start *start)
 		session_denied(s, POP_CODE_SYS_TEMP, "the mailbox cannot be opened now, try again later");
 		return;
 	}
+	if (setsockopt(channel[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)) == -1)
+		log_warn("POP %u: channel to the mailbox", s->id);
 	if (++last_box == 0)
 		last_box = 1;
 	log_vis(mailbox, sizeof(mailbox), s->mailbox, strlen(s->mailbox));
