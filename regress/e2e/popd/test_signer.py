@@ -496,3 +496,22 @@ def test_probes(probe):
         P.Signer("-P", probe)
     status = P.last_status()
     assert status in (0, -31), "%s: %r" % (probe, status)
+
+
+def test_same_key_written_otherwise(mail):
+    """A certificate is renewed with the same key, whose point is compressed from then on: it has another name, which counts."""
+    cert, key = make(mail.rig.dir, "ec")
+    port = mail.listen(tls="tls", cert=cert, key=key)
+    mail.start()
+    login(port).quit()
+    before = peer_cert(port)
+    subprocess.run(["openssl", "ec", "-in", key, "-conv_form", "compressed", "-out", key + ".made"], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-key", key + ".made", "-out", cert + ".made", "-days", "2", "-subj", "/CN=localhost"],
+        check=True, capture_output=True)
+    replace(cert, read(cert + ".made"), 0o644)
+    replace(key, read(key + ".made"))
+    mail.reload()
+    rigs.wait_for(lambda: peer_cert(port) != before, "the other certificate")
+    signer, = mail.daemon.processes()["signer"]
+    os.kill(signer, signal.SIGKILL)		# the next one has the key by its new name only
+    eventually(port).quit()
