@@ -17,13 +17,14 @@
 #define SIZE_STEP	16	/* between the sizes of allocations, which are all that is rounded to */
 #define SMALL		1024	/* octets, above which sizes are apart by an eighth */
 #define LARGEST		65536
-#define MOST		(4U << 20)	/* octets that are filled: another allocator than the C library's may have no top */
+#define HOLES_MAX	8388608	/* octets of holes that are filled, more than any template has */
 
 static size_t	 size_below(size_t);
 
 /*
  * What is allocated behind a block as large as that comes from the top of the heap, or from a hole: what is below the block was a
- * hole, and is kept until the next time.  Largest sizes are the first, since small ones would be cut off large holes.
+ * hole, and is kept until the next time.  Largest sizes are the first, since small ones would be cut off large holes.  Where
+ * another malloc(3) is in the place of the C library's there may be no end of what is below the block.
  */
 void
 heap_settle(void)
@@ -33,7 +34,7 @@ heap_settle(void)
 	}		*holes;
 	struct hole	*h;
 	void		*fresh;
-	size_t		 size, filled = 0;
+	size_t		 size, left = HOLES_MAX;
 
 	while ((h = holes) != NULL) {
 		holes = h->next;
@@ -43,10 +44,10 @@ heap_settle(void)
 	if ((fresh = malloc(FRESH)) == NULL)
 		return;
 	for (size = LARGEST; size > 0; size = size_below(size)) {
-		while ((h = malloc(size)) != NULL && (uintptr_t)h < (uintptr_t)fresh && filled < MOST) {
+		for (h = NULL; left >= size && (h = malloc(size)) != NULL && (uintptr_t)h < (uintptr_t)fresh; h = NULL) {
 			h->next = holes;
 			holes = h;
-			filled += size;
+			left -= size;
 		}
 		free(h);
 	}
