@@ -27,7 +27,7 @@
  *	provider.c	what is known of providers
  *	oauth.c		a login at an identity provider, told as it gets on
  *	secret.c	a password, typed without echo or read from standard input
- *	password.c	passwords of accounts, and their verifiers
+ *	password.c	passwords of accounts
  */
 #ifndef RPOPCTL_H
 #define RPOPCTL_H
@@ -350,7 +350,6 @@ int	 provider_list(struct session *);
 /* password.c */
 int		 account_password(struct session *);
 int		 account_check(struct session *);
-const char	*password_verifier(enum verifier_kind, const char *password, char *out, size_t size);
 
 /* secret.c */
 #define SECRET_MAX	1024		/* octets of a secret, without the NUL behind it */

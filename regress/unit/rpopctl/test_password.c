@@ -12,6 +12,7 @@
 
 #include "auth/auth.h"
 #include "common/compat.h"
+#include "common/sasl/password.h"
 #include "common/verifier.h"
 #include "rpopctl/rpopctl.h"
 
