@@ -247,6 +247,8 @@ CREATE TABLE settings (
 	submit_limit	INTEGER NOT NULL DEFAULT 60,
 	submit_recipients	INTEGER NOT NULL DEFAULT 100,
 	submit_size	INTEGER NOT NULL DEFAULT 26214400,
+	web_socket	TEXT,
+	web_group	TEXT,
 	CONSTRAINT "settings: unified_field must be the name of one header field, at most 77 octets, without a colon" CHECK (
 	    length(CAST(unified_field AS BLOB)) BETWEEN 1 AND 77 AND unified_field NOT GLOB '*[^!-)+-9;-~]*'),
 	CONSTRAINT "settings: unified_field names a field that is taken out of the mail of unified accounts; it cannot be one that belongs to messages" CHECK (
@@ -281,6 +283,12 @@ CREATE TABLE settings (
 	    submit_recipients BETWEEN 1 AND 1000),
 	CONSTRAINT "settings: submit_size must be 1024..1073741824 octets of a message that is sent" CHECK (
 	    submit_size BETWEEN 1024 AND 1073741824),
+	CONSTRAINT "settings: web_socket must be the absolute path, of at most 103 octets, of the socket that a web server speaks FastCGI to, or NULL" CHECK (
+	    web_socket GLOB '/?*' AND length(CAST(web_socket AS BLOB)) <= 103 AND '/' || web_socket || '/' NOT GLOB '*/../*' AND
+	    web_socket NOT GLOB '*/' AND instr(CAST(web_socket AS BLOB), x'00') = 0 AND
+	    web_socket NOT GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*'),
+	CONSTRAINT "settings: web_group must be the system group whose members may connect to web_socket, or NULL for root alone" CHECK (
+	    length(CAST(web_group AS BLOB)) BETWEEN 1 AND 32 AND web_group NOT GLOB '*[^a-zA-Z0-9._-]*' AND web_group NOT GLOB '-*'),
 	CONSTRAINT "settings: history_days must be 0..3650 days" CHECK (history_days BETWEEN 0 AND 3650),
 	CONSTRAINT "settings: user_min_period must be 10..31536000 seconds" CHECK (user_min_period BETWEEN 10 AND 31536000),
 	CONSTRAINT "settings: user_max_records must be 0..1000 records" CHECK (user_max_records BETWEEN 0 AND 1000),

@@ -25,7 +25,7 @@ static const struct {
 	{ "dialer", SANDBOX_DIALER }, { "template", SANDBOX_TEMPLATE }, { "session", SANDBOX_SESSION },
 	{ "deliverer", SANDBOX_DELIVERER }, { "oauth", SANDBOX_OAUTH }, { "sender", SANDBOX_SENDER },
 	{ "auth", SANDBOX_AUTH }, { "mailbox", SANDBOX_MAILBOX }, { "listener", SANDBOX_LISTENER },
-	{ "pop", SANDBOX_POP }, { "signer", SANDBOX_SIGNER }, { "rpopctl", SANDBOX_CTL }
+	{ "pop", SANDBOX_POP }, { "web", SANDBOX_WEB }, { "signer", SANDBOX_SIGNER }, { "rpopctl", SANDBOX_CTL }
 };
 
 int

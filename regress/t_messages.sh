@@ -39,8 +39,11 @@ check sender sender SA
 check popd popd LPA
 check mailbox mailbox XA
 check signer signer KA
+if [ -e web/web.c ]; then
+	check web web WRA
+fi
 check rpopctl rpopctl C
-if grep -v '^MESSAGE(IMSG_[A-Z_]*,[[:space:]]*[MADTFVSOHLPXKC]_[MADTFVSOHLPXKC], .*, \(NO_FD\|FD\|FD_MAYBE\))' common/ipc/messages.h | grep -q '^MESSAGE'; then
+if grep -v '^MESSAGE(IMSG_[A-Z_]*,[[:space:]]*[MADTFVSOHLPXKWRC]_[MADTFVSOHLPXKWRC], .*, \(NO_FD\|FD\|FD_MAYBE\))' common/ipc/messages.h | grep -q '^MESSAGE'; then
 	result 'not ok' 'each line of the list has a type, a way, a payload and a descriptor'
 else
 	result ok 'each line of the list has a type, a way, a payload and a descriptor'

@@ -410,6 +410,15 @@ refuse "settings: pop_auth_user is the system user" "UPDATE settings SET pop_aut
 accept "UPDATE settings SET pop_auth = 'checkpassword:/x y z', pop_auth_user = 'mail'"
 accept "UPDATE settings SET pop_auth = 'checkpassword:/x', pop_auth_user = NULL"
 accept "UPDATE settings SET pop_auth = '/run/dovecot/auth-rpopd'"
+for value in "'rpopd/web.sock'" "'/'" "''" "'/run/../web.sock'" "'/run/web/'" "'/run/we' || char(10) || 'b'" "'/' || printf('%103.103d', 0)"; do
+	refuse "settings: web_socket must be the absolute path" "UPDATE settings SET web_socket = $value"
+done
+accept "UPDATE settings SET web_socket = '/run/rpopd/web.sock', web_group = 'www-data'"
+accept "UPDATE settings SET web_socket = '/' || printf('%102.102d', 0), web_group = NULL"
+for value in "''" "'-x'" "'a b'" "'a' || char(10)" "'a:b'" "printf('%33.33d', 0)"; do
+	refuse "settings: web_group must be the system group" "UPDATE settings SET web_group = $value"
+done
+accept "UPDATE settings SET web_socket = NULL, web_group = NULL"
 accept "UPDATE settings SET pop_auth = 'store'"
 
 # listener, certificate and acl

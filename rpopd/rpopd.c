@@ -31,6 +31,7 @@
 #include "rpopd/state/state.h"
 #include "rpopd/token/token.h"
 #include "rpopd/turn/turn.h"
+#include "rpopd/web/web.h"
 #include "rpopd.h"
 
 #define LOCK_TRIES	40
@@ -180,6 +181,7 @@ rpopd_rooms(void)
 	relay_start(defer_tried);
 	auth_reload();
 	pop_start(&pop);
+	web_start();
 }
 
 /* delivery/ has made a notice, which is to be handed on to a next hop. */
@@ -363,6 +365,7 @@ rpopd_reload(char *err, size_t errsize)
 	config_load_error[0] = '\0';
 	auth_reload();
 	pop_reload();
+	web_reload();
 	rpopd_others();
 	log_notice("configuration reloaded, %zu record%s", sched_ntasks, PLURAL(sched_ntasks));
 	return (0);
@@ -378,6 +381,8 @@ rpopd_adopt(int records_only)
 	if (!records_only)
 		auth_reload();
 	pop_reload();
+	if (!records_only)
+		web_reload();
 	if (!records_only || had_ca_dir != config_running->needs_ca_dir)
 		rpopd_others();
 }
@@ -409,6 +414,7 @@ rpopd_stop(void)
 	sched_stop();
 	relay_stop();
 	pop_stop();
+	web_stop();
 	login_stop();
 	if (child_of[ROLE_DELIVERER] == NULL)
 		session_close_orphans();

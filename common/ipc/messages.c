@@ -17,6 +17,7 @@
 #include "proto_pipe.h"
 #include "proto_sender.h"
 #include "proto_signer.h"
+#include "proto_web.h"
 
 /* What messages.h says of a payload and a descriptor, as values of struct message_kind. */
 #define EMPTY			0, 0

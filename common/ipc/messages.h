@@ -5,7 +5,8 @@
  * here, a struct in the header of its channel, a line in the receiver's rule table, and its handler.
  *
  * way		sender and receiver: M master, A any child of it, T template, D dialer, F fetcher, V deliverer, S a fork of sender,
- *		O one of oauth, H one of auth, L popd's listener, P a session of it, X the process of a mailbox, K the signer, C rpopctl;
+ *		O one of oauth, H one of auth, L popd's listener, P a session of it, X the process of a mailbox, K the signer, W web's
+ *		listener, R a request of it, C rpopctl;
  *		regress/t_messages.sh looks for a rule at the receiver
  * payload	EMPTY; ONE(type): a value of that type; OCTETS(min, max); HEAD(type, min, max): a value and so many octets behind it
  * descriptor	NO_FD, FD: one rides along, FD_MAYBE
@@ -201,7 +202,20 @@ MESSAGE(IMSG_BOX_DELETE,	P_X, OCTETS(4, PROTO_FRAME_MAX), NO_FD)		/* packed uint
 MESSAGE(IMSG_BOX_QUIT,		P_X, EMPTY, NO_FD)				/* what was named is to be deleted */
 MESSAGE(IMSG_BOX_DONE,		X_P, ONE(struct msg_box_done), NO_FD)
 
-/* rpopctl: proto_ctl.h.  Both ways peerid is message_version().  Where nothing is said, CTL_OK or CTL_FAIL answers. */
+/* web: proto_web.h.  The listener, */
+MESSAGE(IMSG_WEB_LISTEN,	M_W, EMPTY, FD)					/* the listening socket; the one so far is replaced */
+MESSAGE(IMSG_WEB_UNLISTEN,	M_W, EMPTY, NO_FD)				/* it is closed; requests go on */
+MESSAGE(IMSG_WEB_REQUEST,	W_M, ONE(struct msg_web_request), FD)		/* the request's channel */
+/* and a request */
+MESSAGE(IMSG_WEB_ENTER,		R_M, ONE(struct msg_web_enter), NO_FD)		/* once, the first message; */
+MESSAGE(IMSG_WEB_ENTERED,	M_R, ONE(struct msg_web_entered), FD_MAYBE)	/* with the control channel of who is logged in */
+MESSAGE(IMSG_WEB_BEGIN,		R_M, ONE(struct msg_web_begin), NO_FD)		/* somebody wants to log in; */
+MESSAGE(IMSG_WEB_AUTH,		M_R, EMPTY, FD)					/* the channel to an auth process; */
+MESSAGE(IMSG_WEB_SESSION,	M_R, ONE(struct msg_web_session), NO_FD)	/* he has, */
+MESSAGE(IMSG_WEB_DENIED,	M_R, ONE(struct msg_web_denied), NO_FD)		/* or has not */
+MESSAGE(IMSG_WEB_LOGOUT,	R_M, EMPTY, NO_FD)				/* behind ENTER with change 1 */
+
+/* rpopctl, and a request of web on the channel of WEB_ENTERED: proto_ctl.h.  Both ways peerid is message_version().  Where nothing is said, CTL_OK or CTL_FAIL answers. */
 MESSAGE(IMSG_CTL_STATUS,	C_M, EMPTY, NO_FD)				/* CTL_DAEMON, CTL_RECORD..., CTL_END */
 MESSAGE(IMSG_CTL_ACCOUNT,	C_M, ONE(struct ctl_name), NO_FD)		/* one account: CTL_RECORD..., CTL_END */
 MESSAGE(IMSG_CTL_WORK,		C_M, EMPTY, NO_FD)				/* as STATUS, of records with work; nothing counted in state.db */

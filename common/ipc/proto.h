@@ -7,7 +7,7 @@
  * here carries a pointer, a uid, a process id or an absolute path.  The receiver's rule table (rules.h) says which types it takes
  * and in which state; anything else ends the peer's work.  In comments M is the master, D the dialer, T a template, F a fetcher's
  * session, V the deliverer, C rpopctl, O a fork of oauth, S one of the sender, H one of auth, L popd's listener, P a session of
- * popd, X the process of a mailbox.
+ * popd, X the process of a mailbox, W web's listener, R a request of web.
  */
 #ifndef PROTO_H
 #define PROTO_H

@@ -132,6 +132,8 @@ struct ctl_change {
 	uint32_t	 more;			/* 1: others follow, with which this one is done */
 	uint32_t	 nkeys;			/* so many of the cells are the key; for ADD and NEED they are values, too */
 	char		 table[CTL_TABLE_SIZE];
+	uint32_t	 guarded;		/* 1: SET and REMOVE are for the row only whose cells have this digest: */
+	uint8_t		 was[PROTO_DIGEST_LEN];	/* SHA-256 of the cells of its columns, as CTL_ROW had them, secrets as SECRET */
 };
 
 /* A password of an account is verified, or another one is set: the old password follows, then the new one's verifier. */

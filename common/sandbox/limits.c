@@ -10,7 +10,7 @@
 
 #define BIT(role)	(1U << (role))
 #define FORKS		(BIT(SANDBOX_SESSION) | BIT(SANDBOX_OAUTH) | BIT(SANDBOX_SENDER) | BIT(SANDBOX_AUTH) | \
-			 BIT(SANDBOX_MAILBOX) | BIT(SANDBOX_POP))
+			 BIT(SANDBOX_MAILBOX) | BIT(SANDBOX_POP) | BIT(SANDBOX_WEB))
 #define TEMPLATES	(BIT(SANDBOX_TEMPLATE) | BIT(SANDBOX_LISTENER))
 #define CHILDREN	(BIT(SANDBOX_DIALER) | TEMPLATES | BIT(SANDBOX_DELIVERER) | BIT(SANDBOX_SIGNER) | FORKS)
 #define MB		(1024UL * 1024UL)
@@ -42,6 +42,8 @@ static const struct limit {
 	{ RLIMIT_CPU, 7200, BIT(SANDBOX_MAILBOX), 1 },
 	/* One password: the dearest hash that fits into memory takes two seconds. */
 	{ RLIMIT_CPU, 10, BIT(SANDBOX_AUTH), 1 },
+	/* A request has half a minute. */
+	{ RLIMIT_CPU, 30, BIT(SANDBOX_WEB), 1 },
 	/* All buffers are bounded; this limits what libraries may be made to allocate: yescrypt takes 16 MB, or 128 MB at cost 8. */
 	{ RLIMIT_AS, 256 * MB, FORKS & ~BIT(SANDBOX_MAILBOX), 0 },
 	/* A million names of 250 octets, and what sorts them. */

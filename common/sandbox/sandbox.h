@@ -29,9 +29,10 @@ enum sandbox_role {
 	SANDBOX_OAUTH,		/* a token request: a fork of a template */
 	SANDBOX_SENDER,		/* a connection to a next hop: a fork of a template */
 	SANDBOX_AUTH,		/* a password that is verified: a fork of a template */
-	SANDBOX_LISTENER,	/* popd: a template that accepts connections and forks a session for each */
+	SANDBOX_LISTENER,	/* popd, web: a template that accepts connections and forks a process for each */
 	SANDBOX_POP,		/* a session of popd: a fork of the listener */
 	SANDBOX_MAILBOX,	/* one mailbox: a fork of a template whose root is the mail root */
+	SANDBOX_WEB,		/* a request at the web page: a fork of the listener */
 	SANDBOX_SIGNER,		/* the private keys of popd's listeners */
 	SANDBOX_MASTER,		/* ahead of the start of children, which lack what is taken away here */
 	SANDBOX_CTL

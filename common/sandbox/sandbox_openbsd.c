@@ -32,6 +32,8 @@ static const struct promise {
 	[SANDBOX_LISTENER] = { NULL, NULL, "stdio inet recvfd sendfd proc" },
 	/* recvfd: channels, and messages, open for reading. */
 	[SANDBOX_POP] = { NULL, NULL, "stdio recvfd" },
+	/* recvfd: channels, and a message of the quarantine, open for reading. */
+	[SANDBOX_WEB] = { NULL, NULL, "stdio recvfd" },
 	/* recvfd: the sessions' channels. */
 	[SANDBOX_SIGNER] = { NULL, NULL, "stdio recvfd" },
 	/* The master starts programs as root, and has nothing to give up. */

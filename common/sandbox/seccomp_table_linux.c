@@ -42,10 +42,11 @@
 #define X	(1U << SANDBOX_MAILBOX)		/* a fork of its template, in one Maildir */
 #define L	(1U << SANDBOX_LISTENER)	/* a template, too */
 #define P	(1U << SANDBOX_POP)		/* a fork of its template, with the connection of a client */
+#define W	(1U << SANDBOX_WEB)		/* a fork of its template, with a connection of the web server's */
 #define K	(1U << SANDBOX_SIGNER)
 #define C	(1U << SANDBOX_CTL)
 #define TL	(T | L)
-#define ALL	(D | TL | S | V | O | N | H | X | P | K | C)
+#define ALL	(D | TL | S | V | O | N | H | X | P | W | K | C)
 
 /*
  * Argument checks.  INT: the kernel takes 32 bits, and the upper half of such a register is not defined.  LONG: it takes all 64.
@@ -83,7 +84,7 @@
 const struct sysrule	 seccomp_allowed[] = {
 	/* open descriptors */
 	{ SCMP_SYS(read), ALL & ~(D | L | H | K), { NO_CHECK }, NULL },		/* rpopctl: a message it is handed, open */
-	{ SCMP_SYS(write), TL | S | V | O | N | H | X | P | C, { NO_CHECK }, NULL },
+	{ SCMP_SYS(write), TL | S | V | O | N | H | X | P | W | C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(write), D | K, { NO_CHECK }, LAST },
 	{ SCMP_SYS(writev), ALL, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(close), ALL & ~C, { NO_CHECK }, NULL },
@@ -97,7 +98,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(newfstatat), TL | D | K, { INT_IS(3, AT_EMPTY_PATH) }, LAST },
 	{ SCMP_SYS(fstat), ALL & ~C, { NO_CHECK }, LIBC },
 	{ SCMP_SYS(fcntl), D | V | X | K, { INT_IS(1, F_GETFL) }, NULL },
-	{ SCMP_SYS(fcntl), D | TL | V | O | N | X | P | K, { INT_IS(1, F_SETFL), INT_IN(2, O_RDWR | O_NONBLOCK) }, NULL },
+	{ SCMP_SYS(fcntl), D | TL | V | O | N | X | P | W | K, { INT_IS(1, F_SETFL), INT_IN(2, O_RDWR | O_NONBLOCK) }, NULL },
 	{ SCMP_SYS(fcntl), D | V | X, { INT_IS(1, F_SETFD), INT_IS(2, FD_CLOEXEC) }, NULL },
 
 	/* channels, pipes and sockets that are already connected; with no flag could a connection be made */
@@ -105,7 +106,7 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(sendmsg), ALL, { INT_IS(2, MSG_NOSIGNAL) }, NULL },
 
 	/* event loop: libevent, whose base is made before the lock-in, and poll(2) */
-	{ SCMP_SYS(poll), S | O | N | H | X | P | C, { NO_CHECK }, NULL },
+	{ SCMP_SYS(poll), S | O | N | H | X | P | W | C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(poll), D | TL | V | K, { NO_CHECK }, LAST },
 	{ SCMP_SYS(ppoll), ALL, { NO_CHECK }, ARCH },
 	{ SCMP_SYS(epoll_wait), D | TL | V | K, { NO_CHECK }, NULL },
@@ -113,9 +114,9 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(epoll_ctl), D | TL | V | K, { NO_CHECK }, NULL },
 
 	/* memory: private, of no file, never executable */
-	{ SCMP_SYS(brk), S | V | O | N | H | X | P | K, { NO_CHECK }, NULL },
+	{ SCMP_SYS(brk), S | V | O | N | H | X | P | W | K, { NO_CHECK }, NULL },
 	{ SCMP_SYS(brk), D | TL | C, { NO_CHECK }, "malloc(3), when there are many sessions, lookups or answers" },
-	{ SCMP_SYS(mmap), S | V | N | H | X | P | C, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, NULL },
+	{ SCMP_SYS(mmap), S | V | N | H | X | P | W | C, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, NULL },
 	{ SCMP_SYS(mmap), D | TL | O | K, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS) }, BIG },
 	{ SCMP_SYS(munmap), V | H | X | C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(munmap), ALL & ~(V | H | X | C), { NO_CHECK }, BIG },
@@ -129,15 +130,15 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(clock_gettime), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(gettimeofday), ALL, { NO_CHECK }, CLOCK },
 	{ SCMP_SYS(time), ALL, { NO_CHECK }, CLOCK },
-	{ SCMP_SYS(getrandom), S | O | N | H | X | P | C, { INT_IN(2, GRND_NONBLOCK) }, NULL },
+	{ SCMP_SYS(getrandom), S | O | N | H | X | P | W | C, { INT_IN(2, GRND_NONBLOCK) }, NULL },
 	{ SCMP_SYS(getrandom), D | TL | V | K, { INT_IN(2, GRND_NONBLOCK) }, RANDOM },
-	{ SCMP_SYS(getpid), TL | S | V | O | N | H | X | P | K, { NO_CHECK }, NULL },
+	{ SCMP_SYS(getpid), TL | S | V | O | N | H | X | P | W | K, { NO_CHECK }, NULL },
 	{ SCMP_SYS(getpid), D | C, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(gettid), ALL, { NO_CHECK }, ABORT },
 	{ SCMP_SYS(getppid), ALL & ~C, { NO_CHECK }, NULL },
 	{ SCMP_SYS(geteuid), V | X, { NO_CHECK }, NULL },
 	{ SCMP_SYS(getuid), C, { NO_CHECK }, NULL },		/* whether root asks, who needs no old password */
-	{ SCMP_SYS(sysinfo), C, { NO_CHECK }, NULL },		/* qsort(3) */
+	{ SCMP_SYS(sysinfo), C | W, { NO_CHECK }, NULL },	/* qsort(3) */
 	{ SCMP_SYS(sysinfo), S | V | O | N | X, { NO_CHECK }, SORT },
 	{ SCMP_SYS(prlimit64), V, { INT_IS(0, 0), LONG_IS(2, 0) }, NULL },
 
@@ -205,9 +206,9 @@ const struct sysrule	 seccomp_allowed[] = {
 	{ SCMP_SYS(newfstatat), S | O | N, { INT_IS(3, 0) }, NULL },
 	{ SCMP_SYS(stat), S | O | N, { NO_CHECK }, LIBC },
 
-	/* session: the watchdog behind its clocks, alarm(3) */
-	{ SCMP_SYS(alarm), S, { NO_CHECK }, NULL },
-	{ SCMP_SYS(setitimer), S, { INT_IS(0, ITIMER_REAL) }, ARCH },
+	/* session, and a request at the web page: the watchdog behind its clocks, alarm(3) */
+	{ SCMP_SYS(alarm), S | W, { NO_CHECK }, NULL },
+	{ SCMP_SYS(setitimer), S | W, { INT_IS(0, ITIMER_REAL) }, ARCH },
 
 	/* rpopctl: whether standard input is a terminal, its echo off and on; nothing is put into its input, nothing else is asked */
 	{ SCMP_SYS(ioctl), C, { INT_IS(0, STDIN_FILENO), INT_IS(1, TCGETS) }, NULL },
@@ -270,7 +271,7 @@ const struct refusal	 seccomp_refused[] = {
 	/* stdio asks whether it writes to a terminal */
 	{ SCMP_SYS(ioctl), ALL & ~C, ENOTTY, { NO_CHECK } },
 	/* yescrypt asks for large pages first where it needs much memory, and does without */
-	{ SCMP_SYS(mmap), H, ENOMEM, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB) } },
+	{ SCMP_SYS(mmap), H | W, ENOMEM, { LONG_IN(2, DATA), LONG_IS(3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB) } },
 	/* its flags cannot be checked; libc falls back to clone */
 	{ SCMP_SYS(clone3), TL, ENOSYS, { NO_CHECK } },
 	/* later versions of c-ares would like a quicker TCP and do without */

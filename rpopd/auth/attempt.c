@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Logins at popd.  An auth process takes one apart, over a channel of its own to the session; what it says to the master goes by a
+ * Logins at popd and at the web page.  An auth process takes one apart, over a channel of its own to the session; what it says to the master goes by a
  * table here.  Which account a name means is the caller's to say, and what is verified when is decided as for any password:
  *
  * A turn, of an account and of a client's address, lasts as long as a verification, and no longer.  A client that has begun a login
@@ -33,7 +33,8 @@
 #define TELL_AGAIN	600000	/* ms until it is said again that nobody has a password */
 #define WAITING_MAX	2	/* logins of one account and one client that wait for their turn */
 
-static void	 attempt_none(struct login *, uint32_t);
+static void	 attempt_none(struct login *, const struct auth_login_want *);
+static const char *attempt_where(int);
 static int	 attempt_place(void);
 static int	 attempt_lookup(void *, struct imsg *);
 static int	 attempt_ask(void *, struct imsg *);
@@ -76,7 +77,7 @@ auth_login(const struct auth_login_want *want, const struct auth_login_calls *ca
 
 	if (!auth_process(&template)) {
 		if (auth_store("", 1, &any, "logins") == 0)
-			attempt_none(&any, want->session);
+			attempt_none(&any, want);
 		return (NULL);
 	}
 	if (turn_stopping || auth_blocked(want->peer) || !attempt_place() ||
@@ -90,6 +91,7 @@ auth_login(const struct auth_login_want *want, const struct auth_login_calls *ca
 	l->calls = calls;
 	l->fd = channel[0];
 	l->session = want->session;
+	l->web = want->web;
 	l->conf.mechs = want->mechs;
 	strlcpy(l->conf.host, want->host, sizeof(l->conf.host));
 	strlcpy(l->conf.apop, want->apop, sizeof(l->conf.apop));
@@ -107,7 +109,7 @@ auth_login(const struct auth_login_want *want, const struct auth_login_calls *ca
 
 /* The first password of all has come since the store was loaded; or there is none, which is said once in ten minutes. */
 static void
-attempt_none(struct login *any, uint32_t session)
+attempt_none(struct login *any, const struct auth_login_want *want)
 {
 	static int64_t	 told = INT64_MIN;
 	int64_t		 now = clock_msec();
@@ -118,9 +120,16 @@ attempt_none(struct login *any, uint32_t session)
 		explicit_bzero(any, sizeof(*any));
 	} else if (told == INT64_MIN || now - told >= TELL_AGAIN) {
 		told = now;
-		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "POP %u: nobody can log in: no account has a password; rpopctl"
-		    " account password sets one", session);
+		log_at(child_level(ROLE_AUTH), LOG_LEVEL_PROBLEMS, "%s %u: nobody can log in: no account has a password;"
+		    " rpopctl account password sets one", attempt_where(want->web), want->session);
 	}
+}
+
+/* Where somebody logs in, for the log. */
+static const char *
+attempt_where(int web)
+{
+	return (web ? "web" : "POP");
 }
 
 /* Whether there is room for one more; if there is none, the oldest that waits for its client makes way. */
@@ -146,7 +155,7 @@ attempt_fork(struct auth *a, struct child *template)
 	struct attempt	*l = a->login;
 	char		 label[PROTO_TEXT_SIZE];
 
-	snprintf(label, sizeof(label), "POP %u: login from %s", l->session, l->client);
+	snprintf(label, sizeof(label), "%s %u: login from %s", attempt_where(l->web), l->session, l->client);
 	if ((a->worker = worker_start(template, a->id, label, attempt_rules, attempt_nrules, auth_died, a)) == NULL) {
 		log_warnx("%s: no channel for the auth process", label);
 		auth_answer(a, AUTH_LATER, 0);

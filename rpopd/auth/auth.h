@@ -33,7 +33,7 @@ const char	*auth_trouble(void);		/* why nobody's password can be verified, as a 
 int		 auth_reaped(pid_t, int status);	/* as command_reaped() has it, for programs of pop_auth */
 void		 auth_shutdown(void);
 
-/* --- attempt.c: logins at popd --- */
+/* --- attempt.c: logins at popd and at the web page --- */
 
 struct auth_login_want {		/* need not outlive the call */
 	uint32_t	 session;	/* for log lines */
@@ -41,6 +41,7 @@ struct auth_login_want {		/* need not outlive the call */
 	const char	*peer;		/* numeric address of the client */
 	const char	*host;		/* this server's name */
 	const char	*apop;		/* the greeting's timestamp; empty: none */
+	int		 web;		/* 1: at the web page, and not at popd */
 };
 
 struct auth_login_result {		/* valid during the call of done only */

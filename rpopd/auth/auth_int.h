@@ -37,6 +37,7 @@ struct attempt {			/* what is known of a login at popd */
 	const struct auth_login_calls *calls;	/* NULL: the owner has left */
 	struct msg_auth_login	 conf;
 	uint32_t		 session;	/* for log lines */
+	int			 web;		/* it is one of the web page */
 	int			 fd;		/* WAITS: the end of the session's channel that the process will have, else -1 */
 	int			 early;		/* SCRAM: the process has the verifier, and asks for its turn */
 	int			 asked;		/* it did */

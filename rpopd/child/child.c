@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The long-lived children: dialer, fetcher template, deliverer; oauth's template if the store has a client for it, the sender's
- * if it has a next hop, auth's if an account has a password, popd, the template of mailboxes and the signer if it has a listener.
+ * if it has a next hop, auth's if an account has a password, popd, the template of mailboxes and the signer if it has a listener, web if settings.web_socket is set.
  * Started by fork+exec, restarted with back-off when they die, replaced on reload: the old one takes no new work and goes when its last
  * session ends.
  */
@@ -36,6 +36,7 @@ struct role_conf {
 	const char		*name;
 	const char		*user;
 	int			 optional;	/* the store may have no use for it */
+	int			 apart;		/* its program may not be installed where there is no use for it */
 	struct child_owner	 owner;
 	struct rule		 rules[RULES_MAX];
 	size_t			 nrules;
@@ -78,6 +79,7 @@ static struct role_conf	 conf[ROLE_MAX] = {
 	[ROLE_POPD] =		{ .name = "popd", .user = "_rpopl", .optional = 1 },
 	[ROLE_MAILBOX] =	{ .name = "mailbox", .user = "_rpopm", .optional = 1 },
 	[ROLE_SIGNER] =		{ .name = "signer", .user = "_rpopk", .optional = 1 },
+	[ROLE_WEB] =		{ .name = "web", .user = "_rpopw", .optional = 1, .apart = 1 },
 };
 static struct child_watch	 watches[WATCHES_MAX];
 static size_t			 nwatches;
@@ -128,7 +130,7 @@ child_installed(char *err, size_t errsize)
 	enum role	 role;
 
 	for (role = 0; role < ROLE_MAX; role++) {
-		if (conf[role].name == NULL)
+		if (conf[role].apart && (config_running == NULL || !child_needed(role)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", options.libexec, conf[role].name);
 		if (access(path, X_OK) == 0)
@@ -156,6 +158,7 @@ child_start_all(void)
 	child_rules(ROLE_AUTH, worker_rules, worker_nrules);
 	child_rules(ROLE_POPD, worker_rules, worker_nrules);
 	child_rules(ROLE_MAILBOX, worker_rules, worker_nrules);
+	child_rules(ROLE_WEB, worker_rules, worker_nrules);
 	for (role = 0; role < ROLE_MAX; role++) {
 		child_rules(role, every, nitems(every));
 		if (child_needed(role))
@@ -177,6 +180,8 @@ child_needed(enum role role)
 		return (config_running->nlisteners > 0 && config_running->settings.pop_channels > 0 && !options.once);
 	if (role == ROLE_SIGNER)
 		return (child_signs() && config_running->settings.pop_channels > 0 && !options.once);
+	if (role == ROLE_WEB)
+		return (config_running->settings.web_socket[0] != '\0' && !options.once);
 	return (1);
 }
 

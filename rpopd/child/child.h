@@ -39,7 +39,7 @@ void	 childlog_lost(const char *who, struct log_budget *);
 /* --- child.c --- */
 
 enum role { ROLE_DIALER, ROLE_TEMPLATE, ROLE_DELIVERER, ROLE_OAUTH, ROLE_SENDER, ROLE_AUTH, ROLE_POPD, ROLE_MAILBOX, ROLE_SIGNER,
-	ROLE_MAX };
+	ROLE_WEB, ROLE_MAX };
 
 struct child {				/* a process */
 	LIST_ENTRY(child)	 entry;
@@ -147,6 +147,7 @@ struct worker {
 	struct link		 link;
 	struct log_budget	 log;
 	int			 exited;	/* and how: */
+	int			 may_end;	/* 1, set by its owner: it ends by itself, and status 0 is not told */
 	uint32_t		 signaled, code;	/* as struct msg_fork_exit has it */
 	struct timer		 clock;
 	void			(*died)(void *);	/* of worker_start() */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The run directory: control socket, and the roots of the dialer, of auth, of popd and of the signer (empty), and of the fetcher, oauth and
+ * The run directory: control socket, and the roots of the dialer, of auth, of popd, of web and of the signer (empty), and of the fetcher, oauth and
  * the sender (empty but for certs/, a copy of the hashed directory of CA certificates, so that a session parses the one it
  * needs and not the system's whole bundle).
  */
@@ -49,7 +49,7 @@ jail_prepare(const struct options *opt, const struct config *config, char *err, 
 	}
 	error = jail_dir(dir, "dialer", opt->rundir, err, errsize) == -1 || jail_dir(dir, "auth", opt->rundir, err, errsize) == -1 ||
 	    jail_dir(dir, "popd", opt->rundir, err, errsize) == -1 || jail_dir(dir, "signer", opt->rundir, err, errsize) == -1 ||
-	    jail_all_tls(dir, opt, config, err, errsize) == -1;
+	    jail_dir(dir, "web", opt->rundir, err, errsize) == -1 || jail_all_tls(dir, opt, config, err, errsize) == -1;
 	close(dir);
 	return (error ? -1 : 0);
 }

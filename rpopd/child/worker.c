@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Workers: processes that a template forks, one for each token request, each connection to a next hop, each password, each session
- * of a mail program and each mailbox; child.h has their states.
+ * of a mail program, each mailbox and each request at the web page; child.h has their states.
  */
 #include <sys/socket.h>
 
@@ -202,7 +202,7 @@ worker_told(const struct worker *w)
 {
 	const char	*name = child_name(w->template->role);
 
-	if (w->state != WORKER_LOST || !w->exited)
+	if (w->state != WORKER_LOST || !w->exited || (w->may_end && !w->signaled && w->code == 0))
 		return;
 	if (w->signaled)
 		log_warnx("%s: its %s process died: signal %u (%s)", w->label, name, w->code,

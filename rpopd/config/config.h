@@ -82,6 +82,8 @@ struct settings {
 	uint32_t	 submit_limit;		/* messages that an account sends in an hour */
 	uint32_t	 submit_recipients;	/* addresses that one is sent to */
 	uint32_t	 submit_size;		/* octets of one */
+	char		 web_socket[104];	/* that a web server speaks FastCGI to; "": there is no web page */
+	char		 web_group[33];		/* whose members may connect to that; "": root alone */
 };
 
 #define POP_AUTH_PROGRAM	"checkpassword:"

@@ -64,7 +64,9 @@ static const struct word	 level_words[] = {
 	X(submit_nexthop, NEXTHOP(submit_nexthop)) \
 	X(submit_limit,	NUMBER(submit_limit, REQUIRED, 1, 100000)) \
 	X(submit_recipients, NUMBER(submit_recipients, REQUIRED, 1, 1000)) \
-	X(submit_size,	NUMBER(submit_size, REQUIRED, 1024, 1073741824))
+	X(submit_size,	NUMBER(submit_size, REQUIRED, 1024, 1073741824)) \
+	X(web_socket,	BUFFER(web_socket, OPTIONAL, 103, check_path, "must be an absolute path without .., or NULL")) \
+	X(web_group,	BUFFER(web_group, OPTIONAL, 32, NULL, NULL))
 
 enum { SETTINGS_COLUMNS(COLUMN_PLACE) SETTINGS_MAX };
 static const struct column	 columns[] = { SETTINGS_COLUMNS(COLUMN) };

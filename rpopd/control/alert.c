@@ -132,10 +132,9 @@ alert_wrong(const char *text)
 static void
 alert_log(const struct client *c, const char *account, const char *what)
 {
-	if (c->who.root)
-		log_notice("change by root: account %s: %s", account, what);
-	else
-		log_notice("change by %s (uid %u): account %s: %s", c->who.account, (unsigned int)c->who.uid, account, what);
+	char	 name[PROTO_ADDR_SIZE + 32];
+
+	log_notice("change by %s: account %s: %s", who_named(&c->who, name, sizeof(name)), account, what);
 }
 
 /* IMSG_CTL_ALERTS */
@@ -151,7 +150,7 @@ alert_list(void *arg, struct imsg *imsg)
 	if (!client_allowed(c, imsg, 0))
 		return (0);
 	if (c->who.user)
-		who_user(&c->who, c->who.uid);
+		who_again(&c->who);
 	for (p = m.name; *p != '\0'; p++)
 		*p = (char)tolower((unsigned char)*p);
 	memset(&c->alerts, 0, sizeof(c->alerts));

@@ -14,6 +14,8 @@
 #define CLIENTS_OTHERS	10	/* of them for others than root */
 #define CLIENTS_USERS	64	/* of the users' socket */
 #define CLIENTS_USER	4	/* of them of one system user */
+#define CLIENTS_WEB	128	/* of the web page */
+#define CLIENTS_ACCOUNT	8	/* of them of one account */
 #define CLIENT_IDLE	20000	/* ms without a request, or without taking anything of an answer */
 
 static int	 client_many(const struct who *);
@@ -23,7 +25,7 @@ static void	 client_down(void *, const char *);
 static void	 client_sweep(void *);
 
 static LIST_HEAD(, client)	 clients = LIST_HEAD_INITIALIZER(clients);
-static int			 nclients, nothers, nusers;
+static int			 nclients, nothers, nusers, nweb;
 static struct timer		 sweep;
 
 /*
@@ -61,7 +63,9 @@ client_many(const struct who *who)
 	if (!who->user)
 		return (nclients >= CLIENTS_MAX || (!who->root && nothers >= CLIENTS_OTHERS));
 	LIST_FOREACH(c, &clients, entry)
-		own += c->who.user && c->who.uid == who->uid;
+		own += c->who.user && c->who.uid == who->uid && strcmp(c->who.web, who->web) == 0;
+	if (who->web[0] != '\0')
+		return (nweb >= CLIENTS_WEB || own >= CLIENTS_ACCOUNT);
 	return (nusers >= CLIENTS_USERS || own >= CLIENTS_USER);
 }
 
@@ -69,7 +73,9 @@ client_many(const struct who *who)
 static void
 client_count(const struct client *c, int n)
 {
-	if (c->who.user)
+	if (c->who.web[0] != '\0')
+		nweb += n;
+	else if (c->who.user)
 		nusers += n;
 	else {
 		nclients += n;

@@ -128,6 +128,18 @@ control_take(const struct rule *rules, size_t n)
 	nrequests += n;
 }
 
+/* The rule of the control socket about requests of this type, which there is. */
+const struct rule *
+control_rule(uint32_t type)
+{
+	size_t	 i;
+
+	for (i = 0; i < nrequests; i++)
+		if (requests[i].type == type)
+			return (&requests[i]);
+	fatalx("control: no rule for %s", message_name(type));
+}
+
 void
 control_close(void)
 {

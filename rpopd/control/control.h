@@ -22,6 +22,14 @@ void	 control_close(void);
 
 void	 ask_died(struct child *);
 
+/* --- web.c --- */
+
+/*
+ * A client of the web page on the connected socket fd, which is consumed: an account that has logged in there.  change: it may change
+ * something; else it may look only.  There may be too many: then the socket is closed.
+ */
+void	 control_web(int fd, const char *account, int change);
+
 /* --- counts.c --- */
 
 void	 counts_forget(struct task *);

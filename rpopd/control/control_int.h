@@ -78,6 +78,10 @@ void	 wait_for(struct client *, const char *name, int64_t patience, wait_begin, 
 
 void	 user_accept(int fd, short event, void *);
 
+/* --- control.c --- */
+
+const struct rule	*control_rule(uint32_t type);	/* of the control socket */
+
 /* --- name.c --- */
 
 int	 control_name(struct client *, struct imsg *, struct ctl_name *);

@@ -60,7 +60,7 @@ edit_rows_request(void *arg, struct imsg *imsg)
 		return (0);
 	}
 	if (c->who.user)
-		who_user(&c->who, c->who.uid);
+		who_again(&c->who);
 	memmove(octets, octets + sizeof(m), len - sizeof(m));
 	strlcpy(c->rows.table, m.table, sizeof(c->rows.table));
 	c->rows.octets = octets;
@@ -224,7 +224,7 @@ edit_begin(struct client *c, const char *name, char *err, size_t errsize)
 
 	(void)name;
 	if (c->who.user)		/* who waits for a lock may be somebody else by then */
-		who_user(&c->who, c->who.uid);
+		who_again(&c->who);
 	if ((rv = edit_run(&c->who, &c->batch, text, sizeof(text), record)) != 0) {
 		strlcpy(err, text, errsize);
 		return (rv);

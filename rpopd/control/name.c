@@ -36,7 +36,7 @@ user_name(struct client *c, struct ctl_name *m)
 {
 	char	 account[PROTO_RECORD_SIZE], text[PROTO_RECORD_SIZE * 4 + 64];
 
-	who_user(&c->who, c->who.uid);
+	who_again(&c->who);
 	strlcpy(account, m->name, sizeof(account));
 	account[strcspn(account, "/")] = '\0';
 	if (c->who.account[0] == '\0') {
@@ -62,25 +62,25 @@ int
 user_change(struct client *c, char *err, size_t errsize)
 {
 	static struct bucket {
-		uid_t	 uid;
+		char	 account[PROTO_ADDR_SIZE];
 		int64_t	 since;			/* when it was full, or would have been; monotonic ms */
 	}		 buckets[USER_BUCKETS];
 	struct bucket	*b, *oldest = buckets;
 	int64_t		 now = clock_msec(), full = now - USER_BURST * USER_REFILL;
 
-	who_user(&c->who, c->who.uid);
+	who_again(&c->who);
 	if (c->who.account[0] == '\0') {
 		strlcpy(err, WHO_NOBODY, errsize);
 		return (-1);
 	}
 	if (c->who.server_admin)
 		return (0);
-	for (b = buckets; b < buckets + nitems(buckets) && b->uid != c->who.uid; b++)
+	for (b = buckets; b < buckets + nitems(buckets) && strcmp(b->account, c->who.account) != 0; b++)
 		if (b->since < oldest->since)
 			oldest = b;
 	if (b == buckets + nitems(buckets)) {
 		b = oldest;
-		b->uid = c->who.uid;
+		strlcpy(b->account, c->who.account, sizeof(b->account));
 		b->since = full;
 	}
 	if (b->since < full)

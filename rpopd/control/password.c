@@ -56,7 +56,7 @@ password_request(void *arg, struct imsg *imsg)
 		return (0);
 	}
 	if (c->who.user)
-		who_user(&c->who, c->who.uid);
+		who_again(&c->who);
 	batch_free(&c->batch);
 	client_busy(c, NULL, password_left);
 	if (password_refused(c, p, err, sizeof(err)))

@@ -16,7 +16,7 @@ batch_add(struct batch *b, const struct ctl_change *head, const uint8_t *octets,
 {
 	struct change	*c;
 
-	if (head->act >= CHANGE_MAX || strnlen(head->table, sizeof(head->table)) == sizeof(head->table) || b->n == BATCH_CHANGES ||
+	if (head->act >= CHANGE_MAX || head->guarded > (head->act >= CHANGE_SET) || strnlen(head->table, sizeof(head->table)) == sizeof(head->table) || b->n == BATCH_CHANGES ||
 	    len > BATCH_OCTETS - b->octets || (c = array_grow(b->changes, b->n, sizeof(*c))) == NULL)
 		return (-1);
 	b->changes = c;
@@ -27,6 +27,8 @@ batch_add(struct batch *b, const struct ctl_change *head, const uint8_t *octets,
 	b->n++;
 	b->octets += len;
 	c->act = head->act;
+	c->guarded = (int)head->guarded;
+	memcpy(c->was, head->was, sizeof(c->was));
 	strlcpy(c->table, head->table, sizeof(c->table));
 	memcpy(c->octets, octets, len);
 	c->len = len;

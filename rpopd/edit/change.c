@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* One change of rpopd.db, in a transaction: the statements are made of the names of columns that the schema has. */
+#include <sys/types.h>
+
+#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +23,7 @@ static int	 change_update(struct doing *, char *, size_t);
 static int	 change_delete(struct doing *, char *, size_t);
 static int	 change_found(struct doing *, sqlite3 *, int64_t *, char *, size_t);
 static int	 change_needed(struct doing *, char *, size_t);
+static int	 change_guard(struct doing *, char *, size_t);
 static int	 change_whole(struct doing *, char *, size_t);
 static struct cell change_renamed(struct doing *, const struct cell *, size_t *);
 static int	 change_updated(struct doing *, char **, char **, char *, size_t);
@@ -286,7 +290,44 @@ change_set(struct doing *d, char *err, size_t errsize)
 		    d->table->one);
 		return (-1);
 	}
-	return (change_whole(d, err, errsize) == -1 ? -1 : change_update(d, err, errsize));
+	return (change_guard(d, err, errsize) == -1 || change_whole(d, err, errsize) == -1 ? -1 : change_update(d, err, errsize));
+}
+
+/* The row that the key names is still as the client saw it, if it says what that was.  0, or -1 and a sentence. */
+static int
+change_guard(struct doing *d, char *err, size_t errsize)
+{
+	sqlite3_str	*list;
+	sqlite3_stmt	*st;
+	SHA2_CTX	 ctx;
+	uint8_t		 packed[PROTO_FRAME_MAX], digest[SHA256_DIGEST_LENGTH] = { 0 };
+	char		*columns, *where;
+	size_t		 len = 0;
+	int		 i;
+
+	if (!d->change->guarded)
+		return (0);
+	list = sqlite3_str_new(NULL);
+	for (i = 0; i < d->ncolumns; i++)
+		sqlite3_str_appendf(list, "%s%s", i == 0 ? "" : ", ", d->columns[i].name);
+	columns = sqlite3_str_finish(list);
+	where = change_where(&d->given);
+	st = change_statement(d, d->store, sqlite3_mprintf("SELECT %s FROM %s WHERE %s", columns, d->table->name, where), err, errsize);
+	sqlite3_free(columns);
+	sqlite3_free(where);
+	if (st == NULL)
+		return (-1);
+	change_bind_key(st, &d->given);
+	if (sqlite3_step(st) == SQLITE_ROW && (len = row_pack(st, d->columns, d->ncolumns, packed, sizeof(packed))) > 0) {
+		SHA256Init(&ctx);
+		SHA256Update(&ctx, packed, len);
+		SHA256Final(digest, &ctx);
+	}
+	(void)kept_done(st);
+	if (len > 0 && memcmp(digest, d->change->was, sizeof(digest)) == 0)
+		return (0);
+	snprintf(err, errsize, "%s: somebody has changed it meanwhile: look at it again", d->key);
+	return (-1);
 }
 
 /*
@@ -426,6 +467,8 @@ change_delete(struct doing *d, char *err, size_t errsize)
 		snprintf(err, errsize, "%s: there is no such %s", d->key, d->table->one);
 		return (-1);
 	}
+	if (change_guard(d, err, errsize) == -1)
+		return (-1);
 	where = change_where(&d->given);
 	if ((st = change_statement(d, d->store, sqlite3_mprintf("DELETE FROM %s WHERE %s", d->table->name, where), err, errsize)) != NULL) {
 		change_bind_key(st, &d->given);

@@ -32,6 +32,7 @@ struct who {
 	int		 user;			/* of the users' socket, whoever that is, root too */
 	uid_t		 uid;
 	int		 server_admin;
+	char		 web[PROTO_ADDR_SIZE];	/* of the web page: the account that has logged in there; empty: he is not of it */
 	int		 proved;		/* of a user: he has just given his account's password, and may set another one */
 	char		 account[PROTO_ADDR_SIZE];	/* of a user; empty: none */
 };
@@ -41,6 +42,8 @@ struct change {
 	char		 table[CTL_TABLE_SIZE];
 	struct cell	*cells;			/* the key's first; they point into octets */
 	size_t		 ncells, nkeys;
+	int		 guarded;		/* SET, REMOVE: for a row only that has this digest: */
+	uint8_t		 was[PROTO_DIGEST_LEN];
 	uint8_t		*octets;
 	size_t		 len;
 };
@@ -101,6 +104,20 @@ ssize_t	 edit_rows(const struct who *, const char *table, const struct cell *, s
 
 /* What the system user is here, into who; account stays empty if he is nobody. */
 void	 who_user(struct who *, uid_t);
+/* Likewise an account, by its address, that has logged in at the web page. */
+void	 who_web(struct who *, const char *account);
+/* The same who, a user or of the web page, as he is at this moment; what he has proved counts no more. */
+void	 who_again(struct who *);
+/* How a line of the log names who makes a change. */
+const char *who_named(const struct who *, char *text, size_t);
+
+struct who_rights {			/* of an account, as they are in force */
+	int		 server_admin, domain_admin;
+	int		 modify;		/* it may change its own records */
+	uint32_t	 min_period, max_records;	/* of those */
+};
+/* 0, or -1: there is no such account, or nothing is in force. */
+int	 who_rights(const char *account, struct who_rights *);
 int	 who_keeps(const struct who *, const char *account);	/* 1: he keeps the records of this account, and may tell its user something */
 int	 who_sees(const struct who *, const char *account);	/* 1: the records of this account are his to look at, to try, to poll */
 

@@ -44,6 +44,11 @@ int	 rights_result(const struct doing *, char *err, size_t errsize);
 /* A condition that rows must meet that he may see, with his account as ?1; NULL: he sees none of this table. */
 const char *rights_seen(const struct who *, const struct edit_table *);
 
+/* --- rows.c --- */
+
+/* A row of all columns, in their order, as cells.  Octets, or 0: it is too long, which no row of this schema is. */
+size_t	 row_pack(sqlite3_stmt *, const struct edit_column *, int ncolumns, uint8_t *, size_t);
+
 /* --- told.c --- */
 
 struct doing;

@@ -15,6 +15,7 @@
 #include "rpopd/config/config.h"
 #include "edit_int.h"
 
+static void	 rights_account(struct who *, const char *, const char *);
 static int	 rights_word(const char *const [], const char *);
 static int	 rights_login(const struct doing *);
 static int	 rights_root_only(const struct doing *);
@@ -36,23 +37,90 @@ static const char *const	 open_columns[] = {
 /* Columns that run programs, name files, say where the mail lies, or lead every connection elsewhere. */
 static const char *const	 root_columns[] = {
 	"token_command", "token_user", "mail_root", "unix_user", "ca_file", "ca_dir", "tls_cert", "tls_key", "cert", "key",
-	"nameservers", "socks", "pop_auth", "pop_auth_user", NULL
+	"nameservers", "socks", "pop_auth", "pop_auth_user", "web_socket", "web_group", NULL
 };
 
 void
 who_user(struct who *who, uid_t uid)
 {
 	struct passwd	*pw;
-	sqlite3_stmt	*st;
 
 	memset(who, 0, sizeof(*who));
 	who->user = 1;
 	who->uid = uid;
-	if (uid == 0 || config_image == NULL || (pw = getpwuid(uid)) == NULL || sqlite3_prepare_v2(image_db(config_image),
-	    "SELECT address, EXISTS (SELECT 1 FROM server_admin WHERE account = address) FROM account WHERE unix_user = ?1", -1, &st,
-	    NULL) != SQLITE_OK)
+	if (uid != 0 && (pw = getpwuid(uid)) != NULL)
+		rights_account(who, "SELECT address, EXISTS (SELECT 1 FROM server_admin WHERE account = address) FROM account"
+		    " WHERE unix_user = ?1", pw->pw_name);
+}
+
+void
+who_web(struct who *who, const char *account)
+{
+	char	 address[PROTO_ADDR_SIZE];
+
+	strlcpy(address, account, sizeof(address));	/* which may be who's own */
+	memset(who, 0, sizeof(*who));
+	who->user = 1;
+	who->uid = (uid_t)-1;
+	strlcpy(who->web, address, sizeof(who->web));
+	rights_account(who, "SELECT address, EXISTS (SELECT 1 FROM server_admin WHERE account = address) FROM account"
+	    " WHERE address = ?1", address);
+}
+
+void
+who_again(struct who *who)
+{
+	if (who->web[0] != '\0')
+		who_web(who, who->web);
+	else
+		who_user(who, who->uid);
+}
+
+const char *
+who_named(const struct who *who, char *text, size_t size)
+{
+	if (who->root)
+		snprintf(text, size, "root");
+	else if (who->web[0] != '\0')
+		snprintf(text, size, "%s (web page)", who->web);
+	else
+		snprintf(text, size, "%s (uid %u)", who->account, (unsigned int)who->uid);
+	return (text);
+}
+
+int
+who_rights(const char *account, struct who_rights *r)
+{
+	sqlite3_stmt	*st;
+	int		 found;
+
+	memset(r, 0, sizeof(*r));
+	if (config_image == NULL || sqlite3_prepare_v2(image_db(config_image), "SELECT"
+	    " EXISTS (SELECT 1 FROM server_admin WHERE account = address), EXISTS (SELECT 1 FROM domain_admin WHERE account = address),"
+	    " can_modify_rpop, ifnull(min_period, (SELECT user_min_period FROM settings)),"
+	    " ifnull(max_records, (SELECT user_max_records FROM settings)) FROM account WHERE address = ?1", -1, &st, NULL) != SQLITE_OK)
+		return (-1);
+	sqlite3_bind_text(st, 1, account, -1, SQLITE_STATIC);
+	if ((found = sqlite3_step(st) == SQLITE_ROW)) {
+		r->server_admin = sqlite3_column_int(st, 0);
+		r->domain_admin = sqlite3_column_int(st, 1);
+		r->modify = sqlite3_column_int(st, 2);
+		r->min_period = (uint32_t)sqlite3_column_int64(st, 3);
+		r->max_records = (uint32_t)sqlite3_column_int64(st, 4);
+	}
+	sqlite3_finalize(st);
+	return (found ? 0 : -1);
+}
+
+/* The account, and whether it administers the server, that a question about ?1 is answered with; none: who stays nobody. */
+static void
+rights_account(struct who *who, const char *sql, const char *name)
+{
+	sqlite3_stmt	*st;
+
+	if (config_image == NULL || sqlite3_prepare_v2(image_db(config_image), sql, -1, &st, NULL) != SQLITE_OK)
 		return;
-	sqlite3_bind_text(st, 1, pw->pw_name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
 	if (sqlite3_step(st) == SQLITE_ROW) {
 		strlcpy(who->account, (const char *)sqlite3_column_text(st, 0), sizeof(who->account));
 		who->server_admin = sqlite3_column_int(st, 1);

@@ -13,7 +13,6 @@ static char	*rows_select(const struct edit_table *, const struct edit_column *, 
 static const char *rows_key(const struct edit_table *, const struct edit_column *, int, size_t, char *, size_t);
 static void	 rows_bind(sqlite3_stmt *, const struct who *, const struct cell *, size_t, const struct rows_place *, size_t);
 static void	 rows_move(struct rows_place *, sqlite3_stmt *, const struct edit_table *, const struct edit_column *, int);
-static size_t	 rows_pack(sqlite3_stmt *, const struct edit_column *, int, uint8_t *, size_t);
 
 ssize_t
 edit_rows(const struct who *who, const char *name, const struct cell *cells, size_t ncells, struct rows_place *place, size_t max,
@@ -51,7 +50,7 @@ edit_rows(const struct who *who, const char *name, const struct cell *cells, siz
 	sqlite3_free(sql);
 	rows_bind(st, who, cells, ncells, place, max);
 	for (; sqlite3_step(st) == SQLITE_ROW; n++) {
-		if ((len = rows_pack(st, columns, ncolumns, packed, sizeof(packed))) > 0)
+		if ((len = row_pack(st, columns, ncolumns, packed, sizeof(packed))) > 0)
 			take(arg, packed, len);
 		if ((size_t)n + 1 == max)
 			rows_move(place, st, t, columns, ncolumns);
@@ -138,9 +137,8 @@ rows_move(struct rows_place *place, sqlite3_stmt *st, const struct edit_table *t
 	}
 }
 
-/* A row as cells.  Octets, or 0: it is too long, which no row of this schema is. */
-static size_t
-rows_pack(sqlite3_stmt *st, const struct edit_column *columns, int ncolumns, uint8_t *packed, size_t size)
+size_t
+row_pack(sqlite3_stmt *st, const struct edit_column *columns, int ncolumns, uint8_t *packed, size_t size)
 {
 	struct cell	 c;
 	size_t		 used = 0, n;

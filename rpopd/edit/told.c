@@ -76,13 +76,11 @@ told_sentence(const struct told *t, char *text, size_t size)
 void
 told_log(const struct told *t, const struct who *who)
 {
+	char	 name[PROTO_ADDR_SIZE + 32];
 	size_t	 i;
 
 	for (i = 0; i < t->nlines; i++)
-		if (who->root)
-			log_notice("change by root: %s", t->lines[i]);
-		else
-			log_notice("change by %s (uid %u): %s", who->account, (unsigned int)who->uid, t->lines[i]);
+		log_notice("change by %s: %s", who_named(who, name, sizeof(name)), t->lines[i]);
 }
 
 void

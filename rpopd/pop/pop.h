@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/ipc/proto.h"
+
 struct msg_pop_xmit_done;
 
 /* What clients send: who has the deliverer takes it. */
@@ -36,6 +38,13 @@ void	 pop_reload(void);		/* another configuration is in force */
 void	 pop_stop(void);		/* sessions are told to end, and nothing listens any more */
 int	 pop_busy(void);		/* 1: some session, or the process of its mailbox, has not ended yet */
 uint32_t pop_running(void);		/* sessions */
+
+/* --- name.c: what a name to log in with means --- */
+
+struct route_account;
+int	 name_address(const char *name, const char *local, char *address, size_t size);
+void	 name_without_detail(char *address);
+const struct route_account *name_account(const char *name, const char *local, char individual[PROTO_ADDR_SIZE]);
 
 /* --- for rpopctl --- */
 

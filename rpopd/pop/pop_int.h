@@ -215,13 +215,6 @@ int	 xmit_begin(void *, struct imsg *);		/* POP_XMIT, of a session */
 void	 xmit_end(struct pop_session *);		/* the session has ended */
 int	 xmit_may(const struct config *, uint32_t account);	/* 1: it has the right, and there is a next hop for others */
 
-/* --- name.c --- */
-
-struct route_account;
-int		 name_address(const char *name, const char *local, char *address, size_t size);
-void		 name_without_detail(char *address);
-const struct route_account *name_account(const char *name, const char *local, char individual[PROTO_ADDR_SIZE]);
-
 /* --- last.c --- */
 
 void	 last_start(void);

@@ -59,7 +59,7 @@ static const struct auth_login_calls	 calls = { find, done };
 static struct owner *
 begins(const char *peer)
 {
-	struct auth_login_want	 want = { 7, ALL, peer, "pop.example.org", "<1@x>" };
+	struct auth_login_want	 want = { 7, ALL, peer, "pop.example.org", "<1@x>", 0 };
 	struct owner		*o = &owners[nowners++];
 
 	assert_true(nowners < OWNERS);

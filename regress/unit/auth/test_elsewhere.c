@@ -47,7 +47,7 @@ asks(const char *account, const char *password)
 static size_t
 logs_in(const char *peer, uint32_t mech, const char *account)
 {
-	struct auth_login_want	 want = { 7, ALL, peer, "pop.example.org", "" };
+	struct auth_login_want	 want = { 7, ALL, peer, "pop.example.org", "", 0 };
 	struct msg_auth_lookup	 m;
 	struct ibuf		*buf = ibuf_open(sizeof(m));
 	struct imsg		 imsg = { .hdr = { .type = IMSG_AUTH_LOOKUP, .len = IMSG_HEADER_SIZE + sizeof(m) }, .buf = buf };
