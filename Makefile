@@ -4,6 +4,8 @@
 #	make			the programs, into build/
 #	make install		PREFIX, DESTDIR and the paths below
 #	make demo		install what it needs, build, show the main job on a real server
+#	make demo-web		the web page to be looked at, behind nginx on loopback, until Ctrl-C
+#	make screenshots	pictures of its pages, into build/screenshots
 #	make check		build, run the tests that need no root
 #	make regress		install what they need, build, run every test
 #	make lint		man pages and shell scripts
@@ -60,7 +62,8 @@ O =		o
 B =		build
 COMMON !=	sh etc/sources.sh common common/ipc common/sandbox common/sasl common/route common/mail
 RPOPD !=	sh etc/sources.sh rpopd rpopd/turn rpopd/db rpopd/config rpopd/state rpopd/child rpopd/delivery rpopd/sched rpopd/token rpopd/auth \
-		rpopd/pop rpopd/relay rpopd/poll/plan rpopd/poll rpopd/edit rpopd/control
+		rpopd/pop rpopd/relay rpopd/poll/plan rpopd/poll rpopd/edit rpopd/control \
+		rpopd/web
 DIALER !=	sh etc/sources.sh dialer
 FETCHER !=	sh etc/sources.sh fetcher
 DELIVERER !=	sh etc/sources.sh deliverer
@@ -70,11 +73,12 @@ AUTH !=	sh etc/sources.sh auth
 MAILBOX !=	sh etc/sources.sh mailbox
 POPD !=	sh etc/sources.sh popd
 SIGNER !=	sh etc/sources.sh signer
+WEB !=		sh etc/sources.sh web
 RPOPCTL !=	sh etc/sources.sh rpopctl rpopctl/import
-SOURCES =	${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${AUTH} ${MAILBOX} ${POPD} ${SIGNER} ${RPOPCTL} \
+SOURCES =	${COMMON} ${RPOPD} ${DIALER} ${FETCHER} ${DELIVERER} ${OAUTH} ${SENDER} ${AUTH} ${MAILBOX} ${POPD} ${SIGNER} ${WEB} ${RPOPCTL} \
 		build/state_schema.c build/config_schema.c
 PROGS =		${B}/rpopd ${B}/dialer ${B}/fetcher ${B}/deliverer ${B}/oauth ${B}/sender ${B}/auth ${B}/mailbox ${B}/popd ${B}/signer \
-		${B}/rpopctl
+		${B}/web ${B}/rpopctl
 LINK =		${CC} ${ALL_LDFLAGS} ${WRAP} -o $@
 
 all: ${PROGS}
@@ -103,6 +107,8 @@ ${B}/popd: ${POPD:.c=.${O}} ${B}/common.a
 	${LINK} ${POPD:.c=.${O}} ${B}/common.a -ltls -lssl -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/signer: ${SIGNER:.c=.${O}} ${B}/common.a
 	${LINK} ${SIGNER:.c=.${O}} ${B}/common.a -lcrypto ${EVENT_LIBS} ${BASE_LIBS}
+${B}/web: ${WEB:.c=.${O}} ${B}/common.a
+	${LINK} ${WEB:.c=.${O}} ${B}/common.a -lgsasl ${CRYPT_LIBS} ${EVENT_LIBS} ${BASE_LIBS}
 ${B}/rpopctl: ${RPOPCTL:.c=.${O}} ${B}/common.a
 	${LINK} ${RPOPCTL:.c=.${O}} ${B}/common.a -lgsasl ${CRYPT_LIBS} ${BASE_LIBS}
 
@@ -129,7 +135,8 @@ install: all
 	mkdir -p ${DESTDIR}${SBINDIR} ${DESTDIR}${LIBEXECDIR} ${DESTDIR}${SHAREDIR} ${DESTDIR}${DOCDIR}/examples \
 	    ${DESTDIR}${MANDIR}/man5 ${DESTDIR}${MANDIR}/man7 ${DESTDIR}${MANDIR}/man8
 	install -m 755 build/rpopd build/rpopctl ${DESTDIR}${SBINDIR}
-	install -m 755 build/dialer build/fetcher build/deliverer build/oauth build/sender build/auth build/mailbox build/popd build/signer ${DESTDIR}${LIBEXECDIR}
+	install -m 755 build/dialer build/fetcher build/deliverer build/oauth build/sender build/auth build/mailbox build/popd build/signer build/web \
+		${DESTDIR}${LIBEXECDIR}
 	install -m 644 etc/rpopd.sql ${DESTDIR}${SHAREDIR}
 	install -m 755 etc/rpopd-upgrade.sh etc/completion/rpopctl-complete ${DESTDIR}${SHAREDIR}
 	mkdir -p ${DESTDIR}${BASHDIR} ${DESTDIR}${ZSHDIR} ${DESTDIR}${FISHDIR}
@@ -143,7 +150,7 @@ install: all
 		sed -e 's|/usr/sbin/|${SBINDIR}/|g' etc/$$f >${DESTDIR}${DOCDIR}/examples/$$f && \
 		chmod 644 ${DESTDIR}${DOCDIR}/examples/$$f || exit 1; \
 	done
-	cp -R etc/provider ${DESTDIR}${DOCDIR}/examples
+	cp -R etc/provider etc/web ${DESTDIR}${DOCDIR}/examples
 	install -m 644 rpopd/rpopd.db.5 ${DESTDIR}${MANDIR}/man5
 	install -m 644 etc/rpopd-cookbook.7 ${DESTDIR}${MANDIR}/man7
 	install -m 644 rpopd/rpopd.8 popd/popd.8 rpopctl/rpopctl.8 ${DESTDIR}${MANDIR}/man8

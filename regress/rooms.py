@@ -16,8 +16,8 @@ import sys
 
 KNOT = 8
 # Bottom to top; what lies in rpopd/ itself is above all.
-ROOMS = ["turn", "db", "config", "state", "child", "delivery", "sched", "token", "auth", "pop", "relay", "poll/plan", "poll", "edit", "control", ""]
-FOLDERS = ["common", "dialer", "fetcher", "deliverer", "oauth", "sender", "auth", "mailbox", "popd", "signer", "rpopctl", "rpopd"]
+ROOMS = ["turn", "db", "config", "state", "child", "delivery", "sched", "token", "auth", "pop", "relay", "poll/plan", "poll", "edit", "control", "web", ""]
+FOLDERS = ["common", "dialer", "fetcher", "deliverer", "oauth", "sender", "auth", "mailbox", "popd", "signer", "web", "rpopctl", "rpopd"]
 
 os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
