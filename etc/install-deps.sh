@@ -5,18 +5,21 @@
 #
 #	install-deps.sh			to build and run
 #	install-deps.sh demo		and for `make demo`
+#	install-deps.sh web		and for `make demo-web` and `make screenshots`
 #	install-deps.sh test		and for `make regress`, `make lint` and the campaigns
 #	install-deps.sh bench		and the peers it is measured against
 #
 # Quick when nothing is missing.  Packaged services are not started now, but as always on Debian they are enabled: a
-# machine that is to be booted again and needs no Dovecot of its own wants `systemctl disable dovecot`.
+# machine that is to be booted again and needs no Dovecot of its own wants `systemctl disable dovecot`, and after `test` one that is
+# no web server `systemctl disable nginx lighttpd caddy`.
 
 set -eu
 
 build='make pkg-config libc6-dev libtls-dev libevent-dev libc-ares-dev libbsd-dev libmd-dev libsqlite3-dev libseccomp-dev
     libssl-dev libjansson-dev libgsasl-dev libidn2-dev libcrypt-dev ca-certificates sqlite3 idn2'
 demo='curl dovecot-core dovecot-pop3d openssl python3'
-test="$demo"' fetchmail getmail6 mpop fdm dovecot-imapd dovecot-lmtpd dovecot-sieve libauthen-sasl-perl libcmocka-dev libdigest-hmac-perl tzdata python3-pytest clang libclang-rt-14-dev llvm bmake libio-socket-ssl-perl mandoc neomutt s-nail strace procps iproute2 shellcheck e2fsprogs zsh fish'
+web="$demo"' nginx-light chromium-headless-shell fonts-dejavu-core'
+test="$web"' lighttpd lighttpd-mod-openssl apache2-bin caddy w3m tidy fetchmail getmail6 mpop fdm dovecot-imapd dovecot-lmtpd dovecot-sieve libauthen-sasl-perl libcmocka-dev libdigest-hmac-perl tzdata python3-pytest clang libclang-rt-14-dev llvm bmake libio-socket-ssl-perl mandoc neomutt s-nail strace procps iproute2 shellcheck e2fsprogs zsh fish'
 bench="$demo"' fetchmail mpop fdm getmail6 procps e2fsprogs'
 
 # POP3 servers and MTAs to be tested against.  Their packages conflict with each other and with Dovecot's: they are kept, not installed, and
@@ -98,9 +101,10 @@ create_user() {
 case ${1:-build} in
 build)	packages=$build ;;
 demo)	packages="$build $demo" ;;
+web)	packages="$build $web" ;;
 test)	packages="$build $test" ;;
 bench)	packages="$build $bench" ;;
-*)	die "unknown set of packages: $1 (build, demo, test or bench)" ;;
+*)	die "unknown set of packages: $1 (build, demo, web, test or bench)" ;;
 esac
 
 command -v cc >/dev/null || packages="gcc $packages"
@@ -110,8 +114,8 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 # shellcheck disable=SC2086 # a list of words
 wanted=$(missing $packages)
-if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopk _rpopc >/dev/null || ! getent group _rpopctl >/dev/null; then
-	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopk _rpopc}"
+if [ -n "$wanted" ] || ! getent passwd _rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopw _rpopk _rpopc >/dev/null || ! getent group _rpopctl >/dev/null; then
+	[ "$(id -u)" -eq 0 ] || die "run it as root: packages or users are missing: ${wanted:-_rpopd _rpopf _rpopm _rpopo _rpops _rpopa _rpopl _rpopw _rpopk _rpopc}"
 fi
 if [ -n "$wanted" ]; then
 	# shellcheck disable=SC2086
@@ -129,6 +133,7 @@ create_user _rpopo 'rpopd token requests'
 create_user _rpops 'rpopd sender to next hops'
 create_user _rpopa 'rpopd password checks'
 create_user _rpopl 'rpopd POP3 server'
+create_user _rpopw 'rpopd web page'
 create_user _rpopk 'rpopd TLS keys'
 create_user _rpopc 'rpopd token commands'
 getent group _rpopctl >/dev/null || groupadd -r _rpopctl	# who may look with rpopctl; no process of rpopd is in it

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 
-FOLDERS = ("auth", "common", "deliverer", "dialer", "fetcher", "oauth", "rpopctl", "rpopd", "sender")
+FOLDERS = ("auth", "common", "deliverer", "dialer", "fetcher", "mailbox", "oauth", "popd", "rpopctl", "rpopd", "sender", "signer", "web")
 COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|/\*.*?\*/|//[^\n]*', re.S)
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])+\'|[A-Za-z_]\w*|\d\w*|\S')
 KEPT = frozenset("if else for while do switch case default return goto break continue static const void int char struct enum sizeof".split())

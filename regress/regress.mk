@@ -18,6 +18,14 @@ demo:
 	sh etc/install-deps.sh demo
 	${MAKE} all
 	sh regress/demo/demo.sh
+demo-web:
+	sh etc/install-deps.sh web
+	${MAKE} all
+	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 regress/demo/demo_web.py
+screenshots:
+	sh etc/install-deps.sh web
+	${MAKE} all
+	PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 regress/screenshots.py ${SCREENSHOTS_ARGS}
 # What needs no root, no network and no package that is not there.
 check: all unit
 	sh regress/run.sh unit
@@ -49,4 +57,4 @@ bench:
 	${MAKE} all
 	sh bench/run.sh
 
-.PHONY: test-programs unit ready demo check regress lint faults crash halves together stories trace fuzz syscalls bench
+.PHONY: test-programs unit ready demo demo-web screenshots check regress lint faults crash halves together stories trace fuzz syscalls bench

@@ -102,6 +102,7 @@ list_e2e() {
 		*/test_clients.py | */test_commit.py | */test_import_programs.py | */test_tls.py | */test_xmit.py) rank=2 parts=3 ;;
 		*/test_auth.py | */test_elsewhere.py | */test_nexthop.py | */test_provider.py | */test_relay.py | */test_sandbox.py) rank=2 parts=2 ;;
 		*/test_body.py | */test_control.py | */test_forks.py | */test_limits.py | */test_oauth.py | */test_proof.py) rank=2 parts=1 ;;
+		*/test_web_admin.py | */test_escaping.py | */test_looks.py | */test_pages.py | */test_without_script.py) rank=2 parts=1 ;;
 		*/test_renumber.py | */test_share.py | */test_signals.py | */test_token_command.py) rank=2 parts=1 ;;
 		*) rank=3 parts=1 ;;
 		esac

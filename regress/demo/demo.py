@@ -206,7 +206,8 @@ def interrupted(signum, frame):
     raise SystemExit(128 + signum)
 
 
-def main():
+def run(show):
+    """show(rig, Dovecot) with a scratch installation and a private Dovecot, which are gone afterwards; returns an exit status."""
     if os.getuid() != 0:
         sys.exit("demo: needs root (three users, chroot)")
     for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -219,7 +220,7 @@ def main():
         os.mkdir(os.path.join(directory, "dovecot"), 0o755)
         server = Dovecot(os.path.join(directory, "dovecot"), pki)
         rig = rigs.Rig(pki)
-        code = demo(rig, server)
+        code = show(rig, server)
     except (AssertionError, OSError, subprocess.SubprocessError, KeyError) as e:
         say("FAILED: %s" % e)
         say(rig.log() if rig else "")
@@ -237,4 +238,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(demo))

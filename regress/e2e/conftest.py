@@ -7,11 +7,12 @@ import signal
 
 import pytest
 
-from lib import rig as rigs
+from lib import corpus, rig as rigs
 from lib.pki import Pki
+from lib.website import Site
 from servers.dovecot import Dovecot
 from servers.pop3 import Pop3Server
-from servers.smtp import SmtpServer
+from servers.smtp import OK, PERM, TEMP, SmtpServer
 
 SERIAL = itertools.count(1)
 
@@ -96,6 +97,30 @@ def mailbox(dovecot_server):
             dovecot_server.add(user, data)
         return user, password
     return make
+
+
+@pytest.fixture
+def site(rig):
+    """A web page that is not yet there: site.start()."""
+    s = Site(rig)
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def relayed(site, smtp, pop3):
+    """A web page that is there: a message waits for a next hop, one that nobody can be told about is in quarantine, Anna has an alert."""
+    site.hop = smtp("lmtp")
+    site.hop.answers = {"sales@example.org": [TEMP, OK], "archive@example.org": PERM}
+    site.rig.sqlite("""INSERT INTO nexthop (name, protocol, address) VALUES ('office', 'lmtp', '%s');
+        INSERT INTO route (address, nexthop) VALUES ('sales@example.org', 'office'), ('archive@example.org', 'office');""" % site.hop.address)
+    held = corpus.mail("held", [("Return-Path", "<>"), ("X-Real-To", "archive"), ("Subject", "<script>held</script>")])
+    server = pop3(messages=[corpus.mail("waits", [("X-Real-To", "sales")]), held])
+    site.rig.sqlite(rigs.insert("rpop", site.rig.record("postmaster@example.org", "all", server, special="X-Real-To")))
+    site.start()
+    rigs.wait_for(lambda: len(site.listed("queue")) == 2 and site.listed("quarantine"), "the queue")
+    site.rig.ctl("alert", "anna@example.org", "the <disk> is full")
+    return site
 
 
 @pytest.fixture

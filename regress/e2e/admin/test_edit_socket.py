@@ -31,7 +31,7 @@ class Client:
     def change(self, act, table, key, more=0, **values):
         cells = b"".join(struct.pack("=BBH", TEXT, len(c), len(v)) + c.encode() + v.encode()
             for c, v in list(key.items()) + list(values.items()))
-        self.send("IMSG_CTL_CHANGE", struct.pack("=III16s", act, more, len(key), table.encode()) + cells)
+        self.send("IMSG_CTL_CHANGE", struct.pack("=III16sI32s", act, more, len(key), table.encode(), 0, b"") + cells)
 
     def take(self, n):
         got = b""

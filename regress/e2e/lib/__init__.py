@@ -13,6 +13,7 @@ What the end-to-end tests stand on.
 	addrgen.py	addresses and headers by the grammar, from a seed
 	drive.py	the parsers, by way of build/unit/drive_mail
 	senderrig.py	the sender and its forks alone, in the master's place
+	website.py	the daemon, a web server in front of it, and accounts that log in at the web page
 	stories/	random worlds
 	junit.py	counts of a pytest run, for run.sh
 """

@@ -22,7 +22,7 @@ REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "..")
 BUILD = os.path.abspath(os.environ.get("RPOPD_BUILD", os.path.join(REPO, "build")))
 HOOKS = os.path.join(BUILD, "test")
 USERS = {"rpopd": "root", "dialer": "_rpopd", "fetcher": "_rpopf", "deliverer": "_rpopm", "oauth": "_rpopo",
-    "sender": "_rpops", "auth": "_rpopa", "mailbox": "_rpopm", "popd": "_rpopl", "signer": "_rpopk"}
+    "sender": "_rpops", "auth": "_rpopa", "mailbox": "_rpopm", "popd": "_rpopl", "web": "_rpopw", "signer": "_rpopk"}
 PATIENCE = float(os.environ.get("RPOPD_PATIENCE", "90"))	# s; a bound for hangs, never a measure
 SANITIZED = "ASAN_OPTIONS" in os.environ		# several times as slow and as large, and without the filter of system calls
 FILTERED = 0 if SANITIZED else 2			# "Seccomp" of a process's status
@@ -49,7 +49,7 @@ def wait_for(condition, what, timeout=PATIENCE):
 
 
 # What a template forks.
-FORKS = {"template": "session", "oauth": "request", "sender": "connection", "auth": "verification", "popd": "pop", "mailbox": "box"}
+FORKS = {"template": "session", "oauth": "request", "sender": "connection", "auth": "verification", "popd": "pop", "mailbox": "box", "web": "page"}
 
 
 def traced(argv):
@@ -153,7 +153,7 @@ class Daemon:
         """{role: [pid, ...]} of everything alive below this master; a session is a fetcher whose parent is a fetcher, and so with FORKS."""
         found = {"rpopd": [self.pid], "dialer": [], "template": [], "session": [], "deliverer": [], "oauth": [], "request": [],
             "sender": [], "connection": [], "auth": [], "verification": [], "popd": [], "pop": [], "mailbox": [], "box": [],
-            "signer": []}
+            "signer": [], "web": [], "page": []}
         below, family, queue = {self.pid: "rpopd"}, {}, [self.pid]
         for pid in sorted(int(p) for p in os.listdir("/proc") if p.isdigit()):
             family.setdefault(parent_of(pid), []).append(pid)

@@ -230,13 +230,15 @@ def probe_names():
 
 PROCESSES = ["dialer", "fetcher", "fetcher:fork", "deliverer", "oauth", "oauth:fork", "sender", "sender:fork", "auth", "auth:fork",
     "mailbox", "mailbox:fork"]
+if os.path.exists(os.path.join(rigs.HOOKS, "web")):
+    PROCESSES += ["web", "web:fork"]
 
 
 @pytest.fixture(scope="module")
 def jails():
     """{program: its root directory}"""
     top = rigs.scratch()
-    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer", "oauth", "sender", "auth", "mailbox")}
+    made = {name: os.path.join(top, name) for name in ("dialer", "fetcher", "deliverer", "oauth", "sender", "auth", "mailbox", "web")}
     for path in made.values():
         os.mkdir(path, 0o755)
     for name in ("fetcher", "oauth", "sender"):
@@ -312,7 +314,7 @@ def test_forbidden_to_the_master(personal, what):
 
 # Each role's own work; everything else must fail in it.
 OWN_WORK = {"dialer": {"socket_inet", "socket_udp", "bind", "connect"}, "fetcher": {"fork"}, "oauth": {"fork"}, "sender": {"fork"},
-    "auth": {"fork"}, "mailbox": {"fork"}, "deliverer": {"open_write"}}
+    "auth": {"fork"}, "mailbox": {"fork"}, "web": {"fork", "socketpair"}, "deliverer": {"open_write"}}
 
 
 # --- a dialer that was taken over ---

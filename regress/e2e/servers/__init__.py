@@ -8,5 +8,7 @@ The servers that the end-to-end tests talk to: scripted ones, which do what they
 	idp.py		a scripted identity provider
 	nameserver.py	a scripted name server
 	dovecot.py	a real Dovecot
+	webserver.py	real web servers with the samples of etc/web: nginx, lighttpd, Apache, Caddy
+	fastcgi.py	a scripted FastCGI responder, in the place of the web page behind them
 	packaged/	the distribution's POP3 servers and MTAs, each in a root of its own
 """
