@@ -16,7 +16,8 @@ batch_add(struct batch *b, const struct ctl_change *head, const uint8_t *octets,
 {
 	struct change	*c;
 
-	if (head->act >= CHANGE_MAX || head->guarded > (head->act >= CHANGE_SET) || strnlen(head->table, sizeof(head->table)) == sizeof(head->table) || b->n == BATCH_CHANGES ||
+	if (head->act >= CHANGE_MAX || head->guarded > 1 || (head->guarded && head->act != CHANGE_SET && head->act != CHANGE_REMOVE) ||
+	    strnlen(head->table, sizeof(head->table)) == sizeof(head->table) || b->n == BATCH_CHANGES ||
 	    len > BATCH_OCTETS - b->octets || (c = array_grow(b->changes, b->n, sizeof(*c))) == NULL)
 		return (-1);
 	b->changes = c;

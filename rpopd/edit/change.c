@@ -9,7 +9,6 @@
 
 #include "common/compat.h"
 #include "common/log.h"
-#include "common/utf8.h"
 #include "rpopd/config/config.h"
 #include "edit_int.h"
 
@@ -31,12 +30,6 @@ static int	 change_pending(struct doing *, char **, char *, size_t);
 static char	**change_values(struct doing *, sqlite3 *, const struct keyed *, char *, size_t);
 static void	 change_values_free(const struct doing *, char **);
 static int	 change_image(struct doing *, struct keyed, struct keyed, char *, size_t);
-static sqlite3_stmt *change_statement(struct doing *, sqlite3 *, char *, char *, size_t);
-static int	 change_step(struct doing *, sqlite3_stmt *, char *, size_t);
-static char	*change_where(const struct keyed *);
-static void	 change_bind_key(sqlite3_stmt *, void *);
-static int	 change_bind(struct doing *, sqlite3_stmt *, int, const struct cell *, char *, size_t);
-static void	 change_refusal(struct doing *, char *, size_t);
 static const struct cell *change_value(const struct doing *, size_t);
 static size_t	 change_nvalues(const struct doing *);
 
@@ -50,7 +43,6 @@ change_do(struct doing *d, char *err, size_t errsize)
 		[CHANGE_REMOVE] = change_delete
 	};
 	const struct edit_table	*last = d->table;
-	size_t			 len;
 
 	if ((d->table = table_find(d->change->table)) == NULL) {
 		snprintf(err, errsize, "there is no such table");
@@ -64,15 +56,9 @@ change_do(struct doing *d, char *err, size_t errsize)
 	d->told->detail[0] = '\0';
 	d->given = (struct keyed){ d->change->cells, d->change->nkeys };
 	change_own(d);
-	if (change_key(d, err, errsize) == 0 && rights_change(d, err, errsize) == 0 && change_columns(d, err, errsize) == 0 &&
-	    acts[d->change->act](d, err, errsize) == 0)
-		return (0);
-	/* The one row of settings has the name of its table, which the sentences of the table begin with, too. */
-	len = strlen(d->table->name);
-	if (d->change->nkeys == 0 && strncmp(err, d->table->name, len) == 0 && strncmp(err + len, ": ", 2) == 0 &&
-	    strncmp(err + len + 2, d->table->name, len) == 0)
-		memmove(err, err + len + 2, strlen(err + len + 2) + 1);
-	return (-1);
+	if (change_key(d, err, errsize) == -1 || rights_change(d, err, errsize) == -1 || change_columns(d, err, errsize) == -1)
+		return (-1);
+	return (acts[d->change->act](d, err, errsize));
 }
 
 /* A record without an account is one of the user's own. */
@@ -122,6 +108,7 @@ change_columns(struct doing *d, char *err, size_t errsize)
 	const struct edit_column	*col;
 	const struct cell		*c;
 	const char			*meant;
+	char				 why[PROTO_TEXT_SIZE];
 	size_t				 i;
 
 	for (i = 0; i < change_nvalues(d); i++) {
@@ -132,10 +119,12 @@ change_columns(struct doing *d, char *err, size_t errsize)
 		meant = table_meant(d->columns, d->ncolumns, c->column);
 		if (col != NULL)
 			snprintf(err, errsize, "%s: %s is given by the database; it cannot be set", d->key, c->column);
-		else
-			snprintf(err, errsize, "%s: %s has no %s%s%s%s", d->key, d->table->name, c->column,
+		else {
+			snprintf(why, sizeof(why), "%s has no %s%s%s%s", d->table->name, c->column,
 			    meant == NULL ? "; rpopd.db(5) lists what there is" : "; did you mean ", meant == NULL ? "" : meant,
 			    meant == NULL ? "" : "?");
+			statement_say(d, why, err, errsize);
+		}
 		return (-1);
 	}
 	return (0);
@@ -193,7 +182,7 @@ change_insert(struct doing *d, char *err, size_t errsize)
 		if (found > 0)
 			snprintf(err, errsize, "%s: there is such a %s already; set changes it", d->key, d->table->one);
 		else
-			st = change_statement(d, d->store, sqlite3_mprintf("INSERT INTO %s (%s) VALUES (%s)", d->table->name, names, values),
+			st = statement_new(d, d->store, sqlite3_mprintf("INSERT INTO %s (%s) VALUES (%s)", d->table->name, names, values),
 			    err, errsize);
 	} else if (found > 0)
 		rv = change_needed(d, err, errsize);
@@ -206,16 +195,16 @@ change_insert(struct doing *d, char *err, size_t errsize)
 			}
 			strlcpy(part.column, "name", sizeof(part.column));
 			part.len = p - at->value;
-			if (change_bind(d, st, ++k, &part, err, errsize) == -1)
+			if (statement_bind(d, st, ++k, &part, err, errsize) == -1)
 				break;
 			strlcpy(part.column, "domain", sizeof(part.column));
 			part.value = p + 1;
 			part.len = at->len - part.len - 1;
 		}
-		if (change_bind(d, st, ++k, &part, err, errsize) == -1)
+		if (statement_bind(d, st, ++k, &part, err, errsize) == -1)
 			break;
 	}
-	if (st != NULL && i == change_nvalues(d) && change_step(d, st, err, errsize) == 0) {
+	if (st != NULL && i == change_nvalues(d) && statement_step(d, st, err, errsize) == 0) {
 		told_rows(d, 1);
 		rv = rights_result(d, err, errsize) == -1 ? -1 : change_image(d, d->given, d->given, err, errsize);
 	}
@@ -260,13 +249,13 @@ change_update(struct doing *d, char *err, size_t errsize)
 	for (i = 0; i < n; i++)
 		sqlite3_str_appendf(set, "%s%s = ?", i == 0 ? "" : ", ", change_value(d, i)->column);
 	values = sqlite3_str_finish(set);
-	where = change_where(&was);
-	if ((old = change_values(d, d->store, &was, err, errsize)) != NULL && (st = change_statement(d, d->store,
+	where = statement_where(&was);
+	if ((old = change_values(d, d->store, &was, err, errsize)) != NULL && (st = statement_new(d, d->store,
 	    sqlite3_mprintf("UPDATE %s SET %s WHERE %s", d->table->name, values, where), err, errsize)) != NULL) {
-		for (i = 0; i < n && change_bind(d, st, i + 1, change_value(d, i), err, errsize) == 0; i++)
+		for (i = 0; i < n && statement_bind(d, st, i + 1, change_value(d, i), err, errsize) == 0; i++)
 			continue;
-		change_bind_key(st, (void *)&was);
-		if (i == n && change_step(d, st, err, errsize) == 0 && (new = change_values(d, d->store, &is, err, errsize)) != NULL)
+		statement_key(st, (void *)&was);
+		if (i == n && statement_step(d, st, err, errsize) == 0 && (new = change_values(d, d->store, &is, err, errsize)) != NULL)
 			rv = change_updated(d, old, new, err, errsize);
 	}
 	change_values_free(d, old);
@@ -311,13 +300,13 @@ change_guard(struct doing *d, char *err, size_t errsize)
 	for (i = 0; i < d->ncolumns; i++)
 		sqlite3_str_appendf(list, "%s%s", i == 0 ? "" : ", ", d->columns[i].name);
 	columns = sqlite3_str_finish(list);
-	where = change_where(&d->given);
-	st = change_statement(d, d->store, sqlite3_mprintf("SELECT %s FROM %s WHERE %s", columns, d->table->name, where), err, errsize);
+	where = statement_where(&d->given);
+	st = statement_new(d, d->store, sqlite3_mprintf("SELECT %s FROM %s WHERE %s", columns, d->table->name, where), err, errsize);
 	sqlite3_free(columns);
 	sqlite3_free(where);
 	if (st == NULL)
 		return (-1);
-	change_bind_key(st, &d->given);
+	statement_key(st, &d->given);
 	if (sqlite3_step(st) == SQLITE_ROW && (len = row_pack(st, d->columns, d->ncolumns, packed, sizeof(packed))) > 0) {
 		SHA256Init(&ctx);
 		SHA256Update(&ctx, packed, len);
@@ -340,7 +329,7 @@ change_whole(struct doing *d, char *err, size_t errsize)
 	sqlite3_str	*list = sqlite3_str_new(NULL);
 	sqlite3_stmt	*st;
 	struct cell	*c;
-	char		*columns, *where = change_where(&d->given);
+	char		*columns, *where = statement_where(&d->given);
 	size_t		 i, used = 0;
 	int		 row;
 
@@ -348,12 +337,12 @@ change_whole(struct doing *d, char *err, size_t errsize)
 		sqlite3_str_appendf(list, "%s, ", d->table->keys[d->nwhole]);
 	sqlite3_str_appendf(list, "1");
 	columns = sqlite3_str_finish(list);
-	st = change_statement(d, d->store, sqlite3_mprintf("SELECT %s FROM %s WHERE %s", columns, d->table->name, where), err, errsize);
+	st = statement_new(d, d->store, sqlite3_mprintf("SELECT %s FROM %s WHERE %s", columns, d->table->name, where), err, errsize);
 	sqlite3_free(columns);
 	sqlite3_free(where);
 	if (st == NULL)
 		return (-1);
-	change_bind_key(st, &d->given);
+	statement_key(st, &d->given);
 	if ((row = sqlite3_step(st) == SQLITE_ROW))
 		for (i = 0; i < d->nwhole && row; i++) {
 			c = &d->was[i];
@@ -469,10 +458,10 @@ change_delete(struct doing *d, char *err, size_t errsize)
 	}
 	if (change_guard(d, err, errsize) == -1)
 		return (-1);
-	where = change_where(&d->given);
-	if ((st = change_statement(d, d->store, sqlite3_mprintf("DELETE FROM %s WHERE %s", d->table->name, where), err, errsize)) != NULL) {
-		change_bind_key(st, &d->given);
-		if (change_step(d, st, err, errsize) == 0) {
+	where = statement_where(&d->given);
+	if ((st = statement_new(d, d->store, sqlite3_mprintf("DELETE FROM %s WHERE %s", d->table->name, where), err, errsize)) != NULL) {
+		statement_key(st, &d->given);
+		if (statement_step(d, st, err, errsize) == 0) {
 			told_rows(d, found);
 			rv = change_image(d, d->given, d->given, err, errsize);
 		}
@@ -487,17 +476,17 @@ static int
 change_found(struct doing *d, sqlite3 *db, int64_t *found, char *err, size_t errsize)
 {
 	sqlite3_stmt	*st;
-	char		*where = change_where(&d->given);
+	char		*where = statement_where(&d->given);
 
-	st = change_statement(d, db, sqlite3_mprintf("SELECT count(*) FROM %s WHERE %s", d->table->name, where), err, errsize);
+	st = statement_new(d, db, sqlite3_mprintf("SELECT count(*) FROM %s WHERE %s", d->table->name, where), err, errsize);
 	sqlite3_free(where);
 	if (st == NULL)
 		return (-1);
-	change_bind_key(st, &d->given);
+	statement_key(st, &d->given);
 	*found = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
 	if (kept_done(st) == SQLITE_OK)
 		return (0);
-	change_refusal(d, err, errsize);
+	statement_refused(d, err, errsize);
 	return (-1);
 }
 
@@ -511,7 +500,7 @@ change_values(struct doing *d, sqlite3 *db, const struct keyed *key, char *err, 
 	const struct edit_column	*col;
 	sqlite3_stmt			*st;
 	sqlite3_str			*list = sqlite3_str_new(NULL);
-	char				*columns, *where = change_where(key), **v = NULL;
+	char				*columns, *where = statement_where(key), **v = NULL;
 	size_t				 i, n = change_nvalues(d);
 
 	for (i = 0; i < n; i++) {
@@ -523,12 +512,12 @@ change_values(struct doing *d, sqlite3 *db, const struct keyed *key, char *err, 
 			sqlite3_str_appendf(list, "%s%s", i == 0 ? "" : ", ", col->name);
 	}
 	columns = sqlite3_str_finish(list);
-	st = change_statement(d, db, sqlite3_mprintf("SELECT %s FROM %s WHERE %s", columns, d->table->name, where), err, errsize);
+	st = statement_new(d, db, sqlite3_mprintf("SELECT %s FROM %s WHERE %s", columns, d->table->name, where), err, errsize);
 	sqlite3_free(columns);
 	sqlite3_free(where);
 	if (st == NULL)
 		return (NULL);
-	change_bind_key(st, (void *)key);
+	statement_key(st, (void *)key);
 	if (sqlite3_step(st) == SQLITE_ROW && (v = calloc(n + 1, sizeof(*v))) != NULL)
 		for (i = 0; i < n; i++)
 			if (sqlite3_column_text(st, (int)i) != NULL &&
@@ -558,14 +547,14 @@ static int
 change_image(struct doing *d, struct keyed was, struct keyed is, char *err, size_t errsize)
 {
 	sqlite3_stmt	*st = NULL;
-	char		*gone = change_where(&was), *where = change_where(&is), *sql;
+	char		*gone = statement_where(&was), *where = statement_where(&is), *sql;
 	int		 rv = -1;
 
 	if ((sql = sqlite3_mprintf("DELETE FROM %s WHERE %s", d->table->name, gone)) != NULL &&
 	    (st = kept_get(d->kept, image_db(config_image), sql)) != NULL) {
-		change_bind_key(st, &was);
+		statement_key(st, &was);
 		if (sqlite3_step(st) == SQLITE_DONE)
-			rv = image_copy(config_image, d->kept, d->store, d->table->name, where, change_bind_key, &is);
+			rv = image_copy(config_image, d->kept, d->store, d->table->name, where, statement_key, &is);
 	}
 	(void)kept_done(st);
 	sqlite3_free(sql);
@@ -575,125 +564,6 @@ change_image(struct doing *d, struct keyed was, struct keyed is, char *err, size
 		snprintf(err, errsize, "%s: an edit of rpopd.db that is not in force yet stands in the way; see what it is, and reload: "
 		    "rpopctl reload", d->key);
 	return (rv);
-}
-
-/* A statement in the store or the image, for kept_done(), of a text that is freed here; NULL and a sentence. */
-static sqlite3_stmt *
-change_statement(struct doing *d, sqlite3 *db, char *sql, char *err, size_t errsize)
-{
-	sqlite3_stmt	*st = NULL;
-
-	if (sql == NULL)
-		snprintf(err, errsize, "out of memory");
-	else if ((st = kept_get(d->kept, db, sql)) == NULL)
-		change_refusal(d, err, errsize);
-	sqlite3_free(sql);
-	return (st);
-}
-
-static int
-change_step(struct doing *d, sqlite3_stmt *st, char *err, size_t errsize)
-{
-	if (sqlite3_step(st) == SQLITE_DONE)
-		return (0);
-	change_refusal(d, err, errsize);
-	return (-1);
-}
-
-/* The condition that names rows: its parameters are the cells of the key, by the names of their columns. */
-static char *
-change_where(const struct keyed *k)
-{
-	sqlite3_str	*where = sqlite3_str_new(NULL);
-	size_t		 i;
-
-	for (i = 0; i < k->n; i++)
-		sqlite3_str_appendf(where, "%s%s IS :%s", i == 0 ? "" : " AND ", k->cells[i].column, k->cells[i].column);
-	if (i == 0)
-		sqlite3_str_appendf(where, "1");
-	return (sqlite3_str_finish(where));
-}
-
-/* Binds the parameters of change_where(). */
-static void
-change_bind_key(sqlite3_stmt *st, void *arg)
-{
-	const struct keyed	*k = arg;
-	char			 name[CELL_COLUMN_SIZE + 1];
-	size_t			 i;
-
-	for (i = 0; i < k->n; i++) {
-		snprintf(name, sizeof(name), ":%s", k->cells[i].column);
-		if (k->cells[i].kind != CELL_NULL)
-			sqlite3_bind_text(st, sqlite3_bind_parameter_index(st, name), (const char *)k->cells[i].value, k->cells[i].len,
-			    SQLITE_STATIC);
-	}
-}
-
-/* Binds the value of a cell as its column wants it.  0, or -1 and a sentence. */
-static int
-change_bind(struct doing *d, sqlite3_stmt *st, int at, const struct cell *c, char *err, size_t errsize)
-{
-	const struct edit_column	*col = table_column(d->columns, d->ncolumns, c->column);
-	const char			*error;
-	char				 digits[24], shown[128];
-	long long			 number;
-	int				 rc;
-
-	if (c->kind == CELL_NULL)
-		rc = sqlite3_bind_null(st, at);
-	else if (col->type == TYPE_NUMBER) {
-		snprintf(digits, sizeof(digits), "%.*s", (int)(c->len < sizeof(digits) ? c->len : sizeof(digits) - 1), (const char *)c->value);
-		number = strtonum(digits, INT64_MIN, INT64_MAX, &error);
-		if (c->len == 0 || c->len >= sizeof(digits) || strlen(digits) != c->len || error != NULL) {
-			snprintf(err, errsize, "%s: %s must be a whole number, and not '%s'", d->key, c->column,
-			    log_vis(shown, sizeof(shown), c->value, c->len));
-			return (-1);
-		}
-		rc = sqlite3_bind_int64(st, at, number);
-	} else if (c->kind == CELL_BLOB || (col->type == TYPE_SECRET && !utf8_valid(c->value, c->len)))
-		rc = sqlite3_bind_blob(st, at, c->len == 0 ? (const void *)"" : c->value, c->len, SQLITE_STATIC);
-	else if (memchr(c->value, '\0', c->len) != NULL || !utf8_valid(c->value, c->len)) {
-		snprintf(err, errsize, "%s: %s must be text in UTF-8", d->key, c->column);
-		return (-1);
-	} else
-		rc = sqlite3_bind_text(st, at, (const char *)c->value, c->len, SQLITE_STATIC);
-	if (rc == SQLITE_OK)
-		return (0);
-	snprintf(err, errsize, "%s: %s is too long", d->key, c->column);
-	return (-1);
-}
-
-/* Why the store has refused the statement: the sentence of its constraint or trigger, as it is. */
-static void
-change_refusal(struct doing *d, char *err, size_t errsize)
-{
-	static const char	 check[] = "CHECK constraint failed: ", null[] = "NOT NULL constraint failed: ";
-	const char		*text = sqlite3_errmsg(d->store);
-	char			 reason[PROTO_TEXT_SIZE * 2];
-
-	switch (sqlite3_extended_errcode(d->store)) {
-	case SQLITE_CONSTRAINT_CHECK:
-		if (strncmp(text, check, sizeof(check) - 1) == 0)
-			text += sizeof(check) - 1;
-		break;
-	case SQLITE_CONSTRAINT_NOTNULL:
-		if (strncmp(text, null, sizeof(null) - 1) != 0)
-			break;
-		snprintf(err, errsize, "%s: %s must be given", d->key, text + sizeof(null) - 1);
-		return;
-	case SQLITE_CONSTRAINT_PRIMARYKEY:
-	case SQLITE_CONSTRAINT_UNIQUE:
-		snprintf(err, errsize, "%s: there is such a %s already (%s)", d->key, d->table->one, text);
-		return;
-	case SQLITE_CONSTRAINT_TRIGGER:
-		break;
-	default:
-		sql_reason(d->store, "rpopd.db", reason, sizeof(reason));
-		snprintf(err, errsize, "%s: %s", d->key, reason);
-		return;
-	}
-	snprintf(err, errsize, "%s: %s", d->key, text);
 }
 
 /* The values that the row is to have: for a new one its key's, too, then the change's own, and those that rights.c forces. */

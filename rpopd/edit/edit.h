@@ -8,6 +8,7 @@
  *	rights.c	who may do what
  *	run.c		a batch of changes, done as one or not at all
  *	change.c	one change in the store
+ *	statement.c	statements about its row
  *	told.c		what changed, in words: for the client, and for the log
  *	rows.c		rows, as they are in force
  */

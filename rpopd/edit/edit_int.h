@@ -71,7 +71,7 @@ void	 told_sentence(const struct told *, char *, size_t);
 void	 told_log(const struct told *, const struct who *);
 void	 told_free(struct told *);
 
-/* --- change.c --- */
+/* --- a change under way --- */
 
 struct keyed {				/* what names rows, for a condition: cells of the table's keys */
 	const struct cell	*cells;
@@ -94,6 +94,18 @@ struct doing {				/* a change under way, in the store's transaction */
 	size_t			 nwhole;
 	uint8_t			 octets[KEYS_MAX * CELL_VALUE_MAX];	/* of these cells */
 };
+
+/* --- statement.c --- */
+
+sqlite3_stmt	*statement_new(struct doing *, sqlite3 *, char *sql, char *err, size_t errsize);
+char		*statement_where(const struct keyed *);		/* sqlite3_free() */
+void		 statement_key(sqlite3_stmt *, void *keyed);
+int		 statement_bind(struct doing *, sqlite3_stmt *, int at, const struct cell *, char *err, size_t errsize);
+int		 statement_step(struct doing *, sqlite3_stmt *, char *err, size_t errsize);
+void		 statement_refused(struct doing *, char *err, size_t errsize);
+void		 statement_say(const struct doing *, const char *text, char *err, size_t errsize);
+
+/* --- change.c --- */
 
 /* Does one change in the store and in the image.  0, or -1 and a sentence. */
 int	 change_do(struct doing *, char *err, size_t errsize);
