@@ -26,6 +26,7 @@
 
 #define STEADY		60000	/* ms a child must have lived to be restarted at once */
 #define BACKOFF_MAX	60	/* s */
+#define LINGER		5000	/* ms in which a listener tells of what it took ahead of being told to take no more */
 #define FLUSH		1000	/* ms for what is queued at the daemon's end, so that a notice is not lost */
 #define START_TRIES	3	/* a child that never becomes ready is a broken installation, not bad luck */
 
@@ -60,6 +61,7 @@ static void	 child_died(struct child *);
 static void	 child_restart(enum role);
 static void	 child_later(enum role);
 static void	 child_timer(void *);
+static void	 child_lingered(void *);
 static void	 child_sweep_soon(void);
 static void	 child_sweep(void *);
 static void	 child_let_go(struct child *);
@@ -241,6 +243,26 @@ child_release(struct child *c)
 {
 	if (--c->users == 0 && (c->retiring || !c->link.open))
 		child_sweep_soon();
+}
+
+/*
+ * Likewise of a listener that was told to take nothing more: it is heard for a moment yet, since what it took ahead of that may be on
+ * its way, and would be lost with it.
+ */
+void
+child_linger(struct child *c)
+{
+	timer_init(&c->linger, child_lingered, c);
+	timer_in(&c->linger, LINGER);
+}
+
+static void
+child_lingered(void *arg)
+{
+	struct child	*c = arg;
+
+	timer_stop(&c->linger);
+	child_release(c);
 }
 
 static void
@@ -484,6 +506,8 @@ child_died(struct child *c)
 		conf[c->role].died = 1;
 		child_restart(c->role);
 	}
+	if (timer_armed(&c->linger))
+		child_lingered(c);
 	if (c->reaped && c->users == 0)
 		child_free(c);
 	turn_soon();

@@ -52,6 +52,7 @@ struct child {				/* a process */
 	uint32_t		 users;		/* sessions and the like that depend on it */
 	uint32_t		 served;	/* processes that it has forked: a template */
 	int			 reaped;	/* waitpid(2) has told its end */
+	struct timer		 linger;	/* somebody depends on it until then: child_linger() */
 	struct log_budget	 log;
 };
 
@@ -87,6 +88,7 @@ struct child *child_current(enum role);
 int	 child_hopeless(enum role);
 void	 child_use(struct child *);
 void	 child_release(struct child *);
+void	 child_linger(struct child *);
 void	 child_soon(enum role);
 void	 child_retire(enum role);
 void	 child_exited(pid_t, int status);

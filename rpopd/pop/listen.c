@@ -135,7 +135,7 @@ popd_leave(void)
 			link_send(&popd->link, IMSG_POP_UNLISTEN, -1, &l->id, sizeof(l->id));
 		listener_lost(l);
 	}
-	child_release(popd);
+	child_linger(popd);
 	popd = NULL;
 	listen_part();
 }

@@ -12,12 +12,10 @@
 #include "web_int.h"
 
 #define AGAIN	60000	/* ms until a socket that cannot be made is tried again */
-#define LEAVE	5000	/* ms in which a process that leaves the socket tells the requests that it took ahead of that */
 
 static void	 web_greet(struct child *);
 static void	 web_died(struct child *);
 static void	 web_leave(void);
-static void	 web_left(void *);
 static void	 web_open(void);
 static void	 web_close(void);
 static void	 web_give(void);
@@ -28,8 +26,7 @@ static const struct rule	 rules[] = {		/* what web's listener may say */
 };
 
 static struct child	*listening;	/* the process that has the socket, or is to have it; NULL: none is ready */
-static struct child	*leaving;	/* the process that had it last, and may have taken a request that is not told yet; or NULL */
-static struct timer	 again, left;
+static struct timer	 again;
 static struct {
 	int	 fd;			/* -1: there is none */
 	char	 path[sizeof(config_running->settings.web_socket)];
@@ -47,7 +44,6 @@ web_start(void)
 	child_own(ROLE_WEB, &owner);
 	child_watch(&watch, 1);
 	timer_init(&again, web_again, NULL);
-	timer_init(&left, web_left, NULL);
 	web_open();
 }
 
@@ -68,38 +64,21 @@ web_greet(struct child *c)
 static void
 web_died(struct child *c)
 {
-	if (c == leaving)
-		web_left(NULL);
-	else if (c == listening) {
-		listening = NULL;
-		child_release(c);
-	}
+	if (c != listening)
+		return;
+	listening = NULL;
+	child_release(c);
 }
 
-/*
- * The process that has the socket leaves it; its requests go on, and one that it took before it hears this is not lost: it is heard for
- * a moment yet, though it may have no request that is known.
- */
+/* The process that has the socket leaves it; its requests go on. */
 static void
 web_leave(void)
 {
 	if (listening == NULL)
 		return;
 	link_send(&listening->link, IMSG_WEB_UNLISTEN, -1, NULL, 0);
-	web_left(NULL);
-	leaving = listening;
+	child_linger(listening);
 	listening = NULL;
-	timer_in(&left, LEAVE);
-}
-
-static void
-web_left(void *arg)
-{
-	(void)arg;
-	timer_stop(&left);
-	if (leaving != NULL)
-		child_release(leaving);
-	leaving = NULL;
 }
 
 /* The process gets the socket, if there is one. */

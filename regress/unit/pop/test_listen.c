@@ -33,12 +33,14 @@ static char			 told[4096];
 static const char		*pem_trouble;
 static const char		*pem_text = "certificate";
 static struct timer		*again;
+static struct child		*lingers;	/* it was told to take nothing more, and is heard for a moment yet */
 
 void child_rules(enum role r, const struct rule *list, size_t n) { assert_int_equal(r, ROLE_POPD); rules = list; nrules = n; }
 void child_own(enum role r, const struct child_owner *o) { if (r == ROLE_POPD) owner = o; }
 void child_watch(const struct child_watch *w, size_t n) { assert_int_equal(n, 1); watch = w; }
 void child_use(struct child *c) { c->users++; }
 void child_release(struct child *c) { c->users--; }
+void child_linger(struct child *c) { c->users--; lingers = c; }
 void child_set_ready(struct child *c) { c->ready = 1; }
 enum log_level child_level(enum role r) { (void)r; return (LOG_LEVEL_ALL); }
 int child_hopeless(enum role r) { (void)r; return (0); }
@@ -763,6 +765,17 @@ test_expired(void **state)
 	assert_null(pop_trouble("192.0.2.1", 995, ""));
 }
 
+/* A popd that leaves its sockets to another one is heard for a moment yet: a connection that it has taken may be on its way. */
+static void
+test_replaced(void **state)
+{
+	(void)state;
+	load(1, "192.0.2.1", 110, TLS_MODE_NONE);
+	lingers = NULL;
+	owner->greet(&daemon_process);
+	assert_ptr_equal(lingers, &daemon_process);
+}
+
 int
 main(void)
 {
@@ -778,6 +791,7 @@ main(void)
 		cmocka_unit_test_setup(test_further_leaves, setup),
 		cmocka_unit_test_setup(test_further_signer, setup),
 		cmocka_unit_test_setup(test_expired, setup),
+		cmocka_unit_test_setup(test_replaced, setup),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
