@@ -66,7 +66,7 @@ def test_answers_all_the_time(personal, mass, n, ending, fresh):
     finally:
         asker.end()
         daemon.stop()
-    assert asker.answers > 10 and not asker.refused
+    assert asker.answers > 0 and not asker.refused
     assert files(personal) == n + others, "each of them once"
     assert retrieved(personal) == n
     assert personal.state("SELECT count(*) FROM unproven") == [(0,)]
